@@ -1,0 +1,114 @@
+//! Who signs in: which account an address means, and whether it may.
+
+use crate::registration::{EmailAddress, User, UserId};
+
+/// Picks the account that an address means from those with its canonical form.
+///
+/// One account answers to any spelling. Where several differ by case alone (adopted ones can),
+/// each answers to its own exact spelling, and no other spelling means any of them.
+///
+/// ```
+/// # use portcullis_domain::{login, registration::*};
+/// # let user = |id, email: &str| User { id: UserId::new(id), email: EmailAddress::stored(email.into()),
+/// #     password: PasswordHash::new(String::new()), is_active: true, created_at: chrono::DateTime::UNIX_EPOCH, email_verified_at: None };
+/// let both = vec![user(5, "Erin@example.com"), user(6, "erin@example.com")];
+/// let typed = EmailAddress::parse("Erin@example.com")?;
+/// assert_eq!(login::choose(both.clone(), &typed).map(|u| u.id), Some(UserId::new(5)));
+/// assert_eq!(login::choose(both, &EmailAddress::parse("ERIN@example.com")?), None);
+/// # Ok::<(), EmailError>(())
+/// ```
+#[must_use]
+pub fn choose(candidates: Vec<User>, email: &EmailAddress) -> Option<User> {
+    let alone = candidates.len() == 1;
+    candidates.into_iter().find(|user| alone || user.email.spelled() == email.spelled())
+}
+
+/// Decides a login from the account found, if any, and whether the password was its own.
+///
+/// # Errors
+/// [`Refusal`], for the log alone: a client is told the same for every reason.
+pub fn decide(user: Option<User>, password_matched: bool) -> Result<User, Refusal> {
+    match user {
+        None => Err(Refusal::UnknownEmail),
+        Some(user) if !password_matched => Err(Refusal::WrongPassword(user.id)),
+        Some(user) if !user.is_active => Err(Refusal::Inactive(user.id)),
+        Some(user) => Ok(user),
+    }
+}
+
+/// Why a login was refused. For the log: clients get one answer for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// No account has that address.
+    UnknownEmail,
+    /// The account's password is another, or its stored hash is unreadable.
+    WrongPassword(UserId),
+    /// The password was right, and the account is switched off.
+    Inactive(UserId),
+}
+
+impl Refusal {
+    /// The account in question, where there is one.
+    #[must_use]
+    pub fn user_id(self) -> Option<UserId> {
+        match self {
+            Self::UnknownEmail => None,
+            Self::WrongPassword(id) | Self::Inactive(id) => Some(id),
+        }
+    }
+
+    /// The reason's name in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownEmail => "unknown_email",
+            Self::WrongPassword(_) => "wrong_password",
+            Self::Inactive(_) => "inactive_account",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registration::PasswordHash;
+
+    fn user(id: i64, email: &str, is_active: bool) -> User {
+        User {
+            id: UserId::new(id),
+            email: EmailAddress::stored(email.to_owned()),
+            password: PasswordHash::new(String::new()),
+            is_active,
+            created_at: chrono::DateTime::UNIX_EPOCH,
+            email_verified_at: None,
+        }
+    }
+
+    fn chosen(stored: &[&str], typed: &str) -> Option<i64> {
+        let candidates = (1..).zip(stored).map(|(id, email)| user(id, email, true)).collect();
+        choose(candidates, &EmailAddress::parse(typed).unwrap()).map(|u| u.id.get())
+    }
+
+    #[test]
+    fn a_lone_account_answers_to_any_spelling() {
+        assert_eq!(chosen(&["Bob@example.com"], "BOB@EXAMPLE.COM"), Some(1));
+        assert_eq!(chosen(&[], "bob@example.com"), None);
+    }
+
+    #[test]
+    fn accounts_that_differ_by_case_answer_to_their_own_spelling() {
+        let erins = ["Erin@example.com", "erin@example.com"];
+        assert_eq!(chosen(&erins, "Erin@Example.com"), Some(1));
+        assert_eq!(chosen(&erins, "erin@example.com"), Some(2));
+        assert_eq!(chosen(&erins, "eRin@example.com"), None);
+    }
+
+    #[test]
+    fn the_password_is_judged_before_the_account() {
+        let id = UserId::new(1);
+        assert_eq!(decide(None, true), Err(Refusal::UnknownEmail));
+        assert_eq!(decide(Some(user(1, "a@b.org", false)), false), Err(Refusal::WrongPassword(id)));
+        assert_eq!(decide(Some(user(1, "a@b.org", false)), true), Err(Refusal::Inactive(id)));
+        assert!(decide(Some(user(1, "a@b.org", true)), true).is_ok());
+    }
+}

@@ -1,0 +1,11 @@
+//! Tokens: what they claim, what a refresh token is worth, and how it is spent.
+
+mod claims;
+mod jti;
+mod refresh_token;
+mod verdict;
+
+pub use claims::{AccessClaims, Claims, MAX_IAT_AHEAD, RefreshClaims, TokenLifetimes, TokenRejection};
+pub use jti::Jti;
+pub use refresh_token::{KeyDigest, RefreshState, RefreshToken, SpendError, Spending};
+pub use verdict::{Presentation, RefreshPolicy, Verdict};

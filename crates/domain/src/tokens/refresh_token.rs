@@ -1,0 +1,137 @@
+//! A refresh token in the store, as states whose transitions can refuse.
+
+use super::Jti;
+use crate::registration::UserId;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use std::fmt;
+
+/// The digest of an `Idempotency-Key`: what is stored in the key's stead, 32 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyDigest(pub [u8; 32]);
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyDigest(…)")
+    }
+}
+
+/// How a token was spent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spending {
+    /// When, in UTC.
+    pub at: DateTime<Utc>,
+    /// With which key, if any.
+    pub key: Option<KeyDigest>,
+    /// The token it was exchanged for.
+    pub successor: Jti,
+}
+
+/// What became of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefreshState {
+    /// It can be exchanged, once.
+    Live,
+    /// It was exchanged.
+    Spent(Spending),
+    /// It was revoked, or spent in a way that nobody recorded.
+    Revoked,
+}
+
+/// A refresh token as the store knows it.
+///
+/// ```
+/// use chrono::{DateTime, TimeDelta};
+/// use portcullis_domain::{registration::UserId, tokens::*};
+/// let now = DateTime::UNIX_EPOCH;
+/// let first = RefreshToken::live(Jti::from_random([1; 16]), UserId::new(1), now, TimeDelta::days(7));
+/// let spending = Spending { at: now, key: None, successor: Jti::from_random([2; 16]) };
+/// let spent = first.spend(spending.clone())?;
+/// assert_eq!(spent.spend(spending), Err(SpendError::Spent));
+/// # Ok::<(), SpendError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// Its identifier.
+    pub jti: Jti,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was made, in UTC.
+    pub created_at: DateTime<Utc>,
+    /// From when on it is worth nothing, in UTC.
+    pub expires_at: DateTime<Utc>,
+    /// What became of it.
+    pub state: RefreshState,
+}
+
+/// Why a token could not be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SpendError {
+    /// It already was.
+    #[error("the token was already spent")]
+    Spent,
+    /// It was revoked.
+    #[error("the token was revoked")]
+    Revoked,
+    /// Its time had passed.
+    #[error("the token has expired")]
+    Expired,
+}
+
+impl RefreshToken {
+    /// A new live token that expires `lifetime` after `now`, in whole seconds.
+    #[must_use]
+    pub fn live(jti: Jti, user_id: UserId, now: DateTime<Utc>, lifetime: TimeDelta) -> Self {
+        let expires_at = now.trunc_subsecs(0) + lifetime;
+        Self { jti, user_id, created_at: now, expires_at, state: RefreshState::Live }
+    }
+
+    /// Exchanges the token for its successor.
+    ///
+    /// # Errors
+    /// [`SpendError`], when it is not live or has expired at the time of the spending.
+    pub fn spend(&self, spending: Spending) -> Result<Self, SpendError> {
+        match self.state {
+            RefreshState::Spent(_) => Err(SpendError::Spent),
+            RefreshState::Revoked => Err(SpendError::Revoked),
+            RefreshState::Live if self.expires_at <= spending.at => Err(SpendError::Expired),
+            RefreshState::Live => Ok(Self { state: RefreshState::Spent(spending), ..self.clone() }),
+        }
+    }
+
+    /// Revokes the token if it is live; otherwise nothing changes.
+    #[must_use]
+    pub fn revoke(&self) -> Self {
+        match self.state {
+            RefreshState::Live => Self { state: RefreshState::Revoked, ..self.clone() },
+            RefreshState::Spent(_) | RefreshState::Revoked => self.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> RefreshToken {
+        RefreshToken::live(Jti::from_random([1; 16]), UserId::new(1), DateTime::UNIX_EPOCH, TimeDelta::seconds(10))
+    }
+
+    fn spending(seconds: i64) -> Spending {
+        let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        Spending { at, key: None, successor: Jti::from_random([2; 16]) }
+    }
+
+    #[test]
+    fn a_token_is_spent_once_and_in_its_time() {
+        let spent = token().spend(spending(9)).unwrap();
+        assert_eq!(spent.spend(spending(9)), Err(SpendError::Spent));
+        assert_eq!(token().spend(spending(10)), Err(SpendError::Expired));
+        assert_eq!(token().revoke().spend(spending(1)), Err(SpendError::Revoked));
+    }
+
+    #[test]
+    fn revoking_forgets_no_spending() {
+        let spent = token().spend(spending(9)).unwrap();
+        assert_eq!(spent.revoke(), spent);
+    }
+}

@@ -1,0 +1,212 @@
+//! What a refresh token that is shown is worth: a pure function of values, so that every
+//! interleaving can be tried without a database. Carrying a verdict out is left to the store.
+
+use super::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
+use crate::sessions::SessionState;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// The circumstances in which a token is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presentation {
+    /// When, in UTC.
+    pub now: DateTime<Utc>,
+    /// With which `Idempotency-Key`, if any.
+    pub key: Option<KeyDigest>,
+    /// What the token's session is worth then.
+    pub session: SessionState,
+    /// Whether the token that this one was exchanged for is still live.
+    pub successor_unspent: bool,
+}
+
+/// What a shown token is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Live: spend it and hand out its successor.
+    Rotated,
+    /// The same exchange asked again with its key: make the same pair again.
+    Retried(Jti),
+    /// The same exchange asked again within the overlap: make the same pair again.
+    Overlapped(Jti),
+    /// Spent a moment ago by somebody else: refuse, harm nothing.
+    Raced,
+    /// Spent long ago: refuse, and end the session.
+    Theft,
+    /// Its session has ended, or it was revoked: refuse, change nothing.
+    Ended,
+    /// Its time, or its session's, has passed: refuse, change nothing.
+    Expired,
+}
+
+impl Verdict {
+    /// The verdict's name in events and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotated => "rotated",
+            Self::Retried(_) => "retried",
+            Self::Overlapped(_) => "overlapped",
+            Self::Raced => "raced",
+            Self::Theft => "theft",
+            Self::Ended => "ended",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// How much doubt a spent token gets (RFC 9700 §4.14.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshPolicy {
+    /// How long after its rotation a spent token still gets the same pair, key or no key.
+    pub overlap: TimeDelta,
+    /// How long after its rotation a spent token passes for an honest race.
+    pub grace: TimeDelta,
+}
+
+impl RefreshPolicy {
+    /// No overlap, and a grace of 10 seconds.
+    pub const STRICT: Self = Self { overlap: TimeDelta::zero(), grace: TimeDelta::seconds(10) };
+
+    /// Judges a token that is shown. A clock that went back since the rotation counts as no
+    /// time passed.
+    ///
+    /// ```
+    /// use chrono::{DateTime, TimeDelta};
+    /// use portcullis_domain::{registration::UserId, sessions::SessionState, tokens::*};
+    /// let now = DateTime::UNIX_EPOCH;
+    /// let (first, second) = (Jti::from_random([1; 16]), Jti::from_random([2; 16]));
+    /// let key = Some(KeyDigest([9; 32]));
+    /// let token = RefreshToken::live(first, UserId::new(1), now, TimeDelta::days(7))
+    ///     .spend(Spending { at: now, key, successor: second })?;
+    /// let later = now + TimeDelta::hours(1);
+    /// let mut shown = Presentation { now: later, key, session: SessionState::Active, successor_unspent: true };
+    /// // The answer was lost, and the client asks again with its key: the same pair.
+    /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &shown), Verdict::Retried(second));
+    /// // Somebody else shows it an hour later: theft.
+    /// shown.key = None;
+    /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &shown), Verdict::Theft);
+    /// # Ok::<(), SpendError>(())
+    /// ```
+    #[must_use]
+    pub fn judge(&self, token: &RefreshToken, shown: &Presentation) -> Verdict {
+        match (&token.state, shown.session) {
+            (RefreshState::Revoked, _) | (_, SessionState::Ended) => Verdict::Ended,
+            (_, SessionState::Expired) => Verdict::Expired,
+            (RefreshState::Live, SessionState::Active) if token.expires_at <= shown.now => Verdict::Expired,
+            (RefreshState::Live, SessionState::Active) => Verdict::Rotated,
+            (RefreshState::Spent(spending), SessionState::Active) => self.judge_spent(spending, shown),
+        }
+    }
+
+    fn judge_spent(&self, spending: &Spending, shown: &Presentation) -> Verdict {
+        let age = shown.now.signed_duration_since(spending.at).max(TimeDelta::zero());
+        let same_key = spending.key.is_some() && spending.key == shown.key;
+        if same_key && shown.successor_unspent {
+            Verdict::Retried(spending.successor)
+        } else if age < self.overlap && shown.successor_unspent {
+            Verdict::Overlapped(spending.successor)
+        } else if age <= self.grace {
+            Verdict::Raced
+        } else {
+            Verdict::Theft
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registration::UserId;
+    use proptest::prelude::*;
+
+    const KEY: Option<KeyDigest> = Some(KeyDigest([1; 32]));
+    const OTHER: Option<KeyDigest> = Some(KeyDigest([2; 32]));
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    fn successor() -> Jti {
+        Jti::from_random([2; 16])
+    }
+
+    fn live() -> RefreshToken {
+        RefreshToken::live(Jti::from_random([1; 16]), UserId::new(1), at(0), TimeDelta::seconds(100))
+    }
+
+    fn spent(key: Option<KeyDigest>) -> RefreshToken {
+        live().spend(Spending { at: at(50), key, successor: successor() }).unwrap()
+    }
+
+    fn shown(seconds: i64, key: Option<KeyDigest>) -> Presentation {
+        Presentation { now: at(seconds), key, session: SessionState::Active, successor_unspent: true }
+    }
+
+    fn strict(token: &RefreshToken, shown: &Presentation) -> Verdict {
+        RefreshPolicy::STRICT.judge(token, shown)
+    }
+
+    #[test]
+    fn a_live_token_rotates_until_it_expires() {
+        assert_eq!(strict(&live(), &shown(99, None)), Verdict::Rotated);
+        assert_eq!(strict(&live(), &shown(100, None)), Verdict::Expired);
+    }
+
+    #[test]
+    fn a_spent_token_is_a_race_within_the_grace_and_a_theft_after_it() {
+        assert_eq!(strict(&spent(None), &shown(50, None)), Verdict::Raced);
+        assert_eq!(strict(&spent(None), &shown(60, None)), Verdict::Raced);
+        assert_eq!(strict(&spent(None), &shown(61, None)), Verdict::Theft);
+        assert_eq!(strict(&spent(None), &shown(40, None)), Verdict::Raced, "a clock that went back");
+    }
+
+    #[test]
+    fn its_own_key_gets_the_same_pair_however_late() {
+        assert_eq!(strict(&spent(KEY), &shown(9999, KEY)), Verdict::Retried(successor()));
+        assert_eq!(strict(&spent(KEY), &shown(55, OTHER)), Verdict::Raced);
+        assert_eq!(strict(&spent(KEY), &shown(61, OTHER)), Verdict::Theft);
+        assert_eq!(strict(&spent(None), &shown(61, KEY)), Verdict::Theft, "no key is no key");
+        let used = Presentation { successor_unspent: false, ..shown(61, KEY) };
+        assert_eq!(strict(&spent(KEY), &used), Verdict::Theft, "the successor was used");
+    }
+
+    #[test]
+    fn an_overlap_hands_out_the_same_pair_to_anybody() {
+        let policy = RefreshPolicy { overlap: TimeDelta::seconds(5), ..RefreshPolicy::STRICT };
+        assert_eq!(policy.judge(&spent(None), &shown(54, None)), Verdict::Overlapped(successor()));
+        assert_eq!(policy.judge(&spent(None), &shown(55, None)), Verdict::Raced);
+    }
+
+    #[test]
+    fn an_ended_session_outweighs_all() {
+        for token in [live(), spent(KEY), live().revoke()] {
+            let ended = Presentation { session: SessionState::Ended, ..shown(50, KEY) };
+            assert_eq!(strict(&token, &ended), Verdict::Ended);
+            let old = Presentation { session: SessionState::Expired, ..shown(50, KEY) };
+            let expected = if token.state == RefreshState::Revoked { Verdict::Ended } else { Verdict::Expired };
+            assert_eq!(strict(&token, &old), expected);
+        }
+        assert_eq!(strict(&live().revoke(), &shown(50, None)), Verdict::Ended);
+    }
+
+    proptest! {
+        #[test]
+        fn only_a_live_token_of_an_active_session_rotates(
+            spent_at in proptest::option::of(0_i64..100), now in 0_i64..200, key: bool, spent_key: bool, ended: bool, unspent: bool,
+            overlap in 0_i64..20, grace in 0_i64..20,
+        ) {
+            let key_if = |yes: bool| if yes { KEY } else { None };
+            let token = match spent_at {
+                Some(s) => live().spend(Spending { at: at(s), key: key_if(spent_key), successor: successor() }).unwrap(),
+                None => live(),
+            };
+            let session = if ended { SessionState::Ended } else { SessionState::Active };
+            let shown = Presentation { now: at(now), key: key_if(key), session, successor_unspent: unspent };
+            let policy = RefreshPolicy { overlap: TimeDelta::seconds(overlap), grace: TimeDelta::seconds(grace) };
+            let verdict = policy.judge(&token, &shown);
+            prop_assert_eq!(verdict == Verdict::Rotated, spent_at.is_none() && !ended && now < 100);
+            if matches!(verdict, Verdict::Retried(_) | Verdict::Overlapped(_)) {
+                prop_assert!(unspent && !ended && spent_at.is_some());
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The traits that the rules of authentication need from the world, and the errors those may
+//! return. Every trait is plain, object-safe and synchronous: whoever lives in an async world
+//! makes one hop to a blocking thread and calls from there.
+//!
+//! [`Store`] is the waist of everything that is kept; the rest are capabilities.
+
+#![warn(missing_docs)]
+
+mod clock;
+mod entropy;
+mod health;
+mod password;
+mod store;
+mod tokens;
+
+pub use clock::Clock;
+pub use entropy::{Entropy, EntropyExt};
+pub use health::{CircuitMonitor, CircuitStatus};
+pub use password::{HasherError, PasswordBlocklist, PasswordHasher, Verification};
+pub use store::{
+    Conclusion, FoundToken, Mode, RefreshTokenRepository, Store, StoreError, StoreExt, Tx, UserRepository, Work,
+};
+pub use tokens::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};

@@ -1,0 +1,82 @@
+//! Slow hashing, and passwords that everybody knows.
+
+use portcullis_domain::registration::{Password, PasswordHash};
+use std::time::Duration;
+
+/// Hashes and verifies passwords. Every call takes the time of one slow hash, whatever it finds.
+///
+/// ```
+/// # use portcullis_domain::registration::{Password, PasswordHash};
+/// # use portcullis_ports::{HasherError, PasswordHasher, Verification};
+/// fn signs_in(hasher: &dyn PasswordHasher, typed: &Password, stored: &PasswordHash) -> Result<bool, HasherError> {
+///     Ok(matches!(hasher.verify(typed, stored)?, Verification::Match { .. }))
+/// }
+/// ```
+pub trait PasswordHasher: Send + Sync {
+    /// Hashes a new password with a fresh salt.
+    ///
+    /// # Errors
+    /// [`HasherError`].
+    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError>;
+
+    /// Holds a password against a stored hash.
+    ///
+    /// # Errors
+    /// [`HasherError`]. A hash that cannot be read is no error but [`Verification::Unreadable`].
+    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError>;
+
+    /// Takes the time of [`verify`](Self::verify) where there is no account to verify against,
+    /// so that time does not tell who exists.
+    ///
+    /// # Errors
+    /// [`HasherError`].
+    fn verify_stand_in(&self, password: &Password) -> Result<(), HasherError>;
+}
+
+/// Knows passwords that many people choose.
+///
+/// ```
+/// use portcullis_domain::registration::Password;
+/// use portcullis_ports::PasswordBlocklist;
+/// struct Context;
+/// impl PasswordBlocklist for Context {
+///     fn contains(&self, password: &Password, context: &[&str]) -> bool {
+///         context.contains(&password.expose())
+///     }
+/// }
+/// assert!(Context.contains(&Password::new("portcullis"), &["portcullis"]));
+/// ```
+pub trait PasswordBlocklist: Send + Sync {
+    /// Whether the password is a common one, or made of words that its context suggests: the
+    /// product's name, the account's address.
+    fn contains(&self, password: &Password, context: &[&str]) -> bool;
+}
+
+/// What holding a password against a hash showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// It is the password.
+    Match {
+        /// Whether the hash should be replaced by a fresh one: its cost is not the configured
+        /// one, or it covers a part of the password only.
+        outdated: bool,
+    },
+    /// It is another.
+    Mismatch,
+    /// The stored hash is damaged or of an unknown scheme: nobody can have its password.
+    Unreadable,
+}
+
+/// Why a hasher did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HasherError {
+    /// More hashes are waiting than can be made in time. An outage of nothing: try again.
+    #[error("the hash queue is full")]
+    Busy {
+        /// After how long a place may be free.
+        retry_after: Duration,
+    },
+    /// It failed for a reason that has nothing to do with the password.
+    #[error("hashing failed: {0}")]
+    Failed(String),
+}

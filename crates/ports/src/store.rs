@@ -1,0 +1,215 @@
+//! Everything that is kept. [`Store::transact`] is the one way in: a transaction that hands out
+//! repositories, so that decorators forward one method and a commit cannot be forgotten.
+
+use chrono::{DateTime, Utc};
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
+use portcullis_domain::tokens::{Jti, RefreshToken, Spending};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a transaction may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Read only. May run beside others.
+    Read,
+    /// Read and write. Its writes hold from the moment that [`Store::transact`] returns `Ok`.
+    Write,
+}
+
+/// How the work in a transaction wants it to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Keep what was written.
+    Commit,
+    /// Undo it.
+    Rollback,
+}
+
+/// The work in a transaction. It may be run again from the start where the store could not
+/// begin; it must not hash, wait or call anything remote.
+pub type Work<'a> = dyn FnMut(&mut dyn Tx) -> Result<Conclusion, StoreError> + 'a;
+
+/// Keeps accounts and tokens.
+///
+/// ```
+/// use portcullis_domain::registration::{User, UserId};
+/// use portcullis_ports::{Store, StoreError, StoreExt};
+/// fn account(store: &dyn Store, id: UserId) -> Result<Option<User>, StoreError> {
+///     store.read(|tx| tx.users().find(id))
+/// }
+/// ```
+pub trait Store: Send + Sync {
+    /// Runs the work in one transaction. `Ok` means that the store has confirmed the conclusion.
+    ///
+    /// # Errors
+    /// [`StoreError`], the work's own or the store's. Nothing was kept then, or it is unknown
+    /// whether a commit arrived.
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError>;
+}
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        (**self).transact(mode, work)
+    }
+}
+
+/// The comfortable forms of [`Store::transact`].
+pub trait StoreExt {
+    /// Reads.
+    ///
+    /// # Errors
+    /// The work's own error or the store's.
+    fn read<T, E: From<StoreError>>(&self, work: impl FnMut(&mut dyn Tx) -> Result<T, E>) -> Result<T, E>;
+
+    /// Reads and writes. An error of the work undoes what it wrote.
+    ///
+    /// # Errors
+    /// The work's own error or the store's.
+    fn write<T, E: From<StoreError>>(&self, work: impl FnMut(&mut dyn Tx) -> Result<T, E>) -> Result<T, E>;
+}
+
+impl<S: Store + ?Sized> StoreExt for S {
+    fn read<T, E: From<StoreError>>(&self, work: impl FnMut(&mut dyn Tx) -> Result<T, E>) -> Result<T, E> {
+        transact(self, Mode::Read, work)
+    }
+
+    fn write<T, E: From<StoreError>>(&self, work: impl FnMut(&mut dyn Tx) -> Result<T, E>) -> Result<T, E> {
+        transact(self, Mode::Write, work)
+    }
+}
+
+fn transact<T, E: From<StoreError>>(
+    store: &(impl Store + ?Sized),
+    mode: Mode,
+    mut work: impl FnMut(&mut dyn Tx) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut outcome = None;
+    store.transact(mode, &mut |tx| {
+        let result = work(tx);
+        let conclusion = if result.is_ok() { Conclusion::Commit } else { Conclusion::Rollback };
+        outcome = Some(result);
+        Ok(conclusion)
+    })?;
+    outcome.unwrap_or_else(|| Err(StoreError::Failed("the store ran no work".to_owned()).into()))
+}
+
+/// A transaction under way: one repository for each noun.
+pub trait Tx {
+    /// The accounts.
+    fn users(&mut self) -> &mut dyn UserRepository;
+    /// The refresh tokens.
+    fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository;
+}
+
+/// The accounts.
+pub trait UserRepository {
+    /// Adds an account; `None` where its canonical address is taken, by any spelling.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError>;
+
+    /// The account with that number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// All accounts whose address has that canonical form: one, or several where adopted
+    /// addresses differ by case alone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_by_email(&mut self, email: &EmailAddress) -> Result<Vec<User>, StoreError>;
+
+    /// Replaces a hash by another, if it is still the one that was read; whether it was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
+}
+
+/// A refresh token with what its use depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundToken {
+    /// The token.
+    pub token: RefreshToken,
+    /// Whether its account is active.
+    pub account_active: bool,
+    /// Whether it was spent and the token it was exchanged for is still live.
+    pub successor_live: bool,
+}
+
+/// The refresh tokens.
+pub trait RefreshTokenRepository {
+    /// Adds a live token.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError>;
+
+    /// The token with that identifier.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError>;
+
+    /// Spends a token if it is live and not expired at the time of the spending; whether it was.
+    /// Of any number of callers exactly one is told so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError>;
+
+    /// Revokes a token if it is live; whether it was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn revoke(&mut self, jti: Jti, now: DateTime<Utc>) -> Result<bool, StoreError>;
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, went away, or did not answer in time.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// Every connection, or the one writer, is taken for longer than a caller waits.
+    #[error("the store is busy: {0}")]
+    Busy(String),
+    /// A circuit breaker refused the call.
+    #[error("the circuit of the store is open")]
+    CircuitOpen {
+        /// How long until it lets a call through again.
+        retry_after: Duration,
+    },
+    /// A row breaks an invariant.
+    #[error("{table}.{column} of row {id} is unreadable: {reason}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's number.
+        id: i64,
+        /// What is wrong, without the value.
+        reason: String,
+    },
+    /// Anything else: a statement that failed.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+impl StoreError {
+    /// Whether the store itself is at fault: what a circuit breaker counts.
+    ///
+    /// ```
+    /// use portcullis_ports::StoreError;
+    /// assert!(StoreError::Unavailable("connection refused".into()).is_outage());
+    /// assert!(!StoreError::Failed("no such column".into()).is_outage());
+    /// ```
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
