@@ -1,0 +1,47 @@
+//! A breaker alone, with nothing of Portcullis around it: a price service that goes away and
+//! comes back. `cargo run -p portcullis-resilience --no-default-features --example prices`.
+
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
+use portcullis_resilience::{CallError, CircuitBreaker, Settings};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+#[derive(Debug, PartialEq)]
+enum PriceError {
+    Unreachable,
+    UnknownArticle,
+}
+
+fn main() {
+    // A program would leave the clock out; the example turns its hands itself.
+    let seconds = Arc::new(AtomicU64::new(0));
+    let clock = Arc::clone(&seconds);
+    let settings = Settings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_secs(10));
+    let breaker = CircuitBreaker::builder(settings)
+        .clock(move || Duration::from_secs(clock.load(Ordering::Relaxed)))
+        .on_transition(|change| println!("      circuit: {} -> {}", change.from.as_str(), change.to.as_str()))
+        .build()
+        .counting(|error: &PriceError| *error == PriceError::Unreachable);
+
+    let day = [(0, "tea", true), (1, "salt", true), (2, "tea", false), (3, "tea", false), (4, "tea", true)];
+    for (now, article, up) in day.into_iter().chain([(13, "tea", false), (14, "tea", true), (23, "tea", true)]) {
+        seconds.store(now, Ordering::Relaxed);
+        let answer = match breaker.call(|| price(article, up)) {
+            Ok(cents) => format!("{cents} cents"),
+            Err(CallError::Failed(error)) => format!("failed: {error:?}"),
+            Err(CallError::Open(open)) => format!("not asked: {open}"),
+        };
+        println!("{now:>2} s  {article}: {answer}");
+    }
+    println!("{:?}", breaker.snapshot().totals);
+}
+
+fn price(article: &str, up: bool) -> Result<u32, PriceError> {
+    match (up, article) {
+        (false, _) => Err(PriceError::Unreachable),
+        (true, "tea") => Ok(350),
+        (true, _) => Err(PriceError::UnknownArticle),
+    }
+}

@@ -1,0 +1,36 @@
+//! Why a call was not made, or what it ended in.
+
+use std::time::Duration;
+
+/// The circuit lets no call through now.
+///
+/// ```
+/// use portcullis_resilience::CircuitOpen;
+/// use std::time::Duration;
+/// let open = CircuitOpen { retry_after: Duration::from_secs(30) };
+/// assert_eq!(open.to_string(), "the circuit is open, next try in 30s");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the circuit is open, next try in {retry_after:?}")]
+pub struct CircuitOpen {
+    /// How long until a call may pass, more than zero. While probes run nobody knows: then it is
+    /// a second, or the recovery time-out where that is shorter.
+    pub retry_after: Duration,
+}
+
+/// What a call through a breaker ended in, other than success.
+///
+/// ```
+/// use portcullis_resilience::{CallError, CircuitBreaker, Settings};
+/// let breaker = CircuitBreaker::new(Settings::default());
+/// assert_eq!(breaker.call(|| Err::<(), _>("refused")), Err(CallError::Failed("refused")));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallError<E> {
+    /// The call was not made.
+    #[error(transparent)]
+    Open(#[from] CircuitOpen),
+    /// The call was made and returned this error.
+    #[error(transparent)]
+    Failed(E),
+}

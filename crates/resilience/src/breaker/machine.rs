@@ -1,0 +1,195 @@
+//! The rules of the circuit breaker: a pure state machine. Time comes in as a value; locks, and
+//! tickets that report when dropped, are left to `circuit` and `permit`.
+
+use super::{CircuitOpen, Settings, Snapshot, State, Totals};
+use std::time::Duration;
+
+/// What is told to those who are refused while probes run, whose end nobody knows.
+const PROBING_RETRY: Duration = Duration::from_secs(1);
+
+/// What a call told of the guarded thing.
+///
+/// ```
+/// use portcullis_resilience::breaker::{Machine, Outcome};
+/// # use portcullis_resilience::{CircuitOpen, Settings};
+/// # use std::time::Duration;
+/// let mut machine = Machine::new(Settings::default());
+/// let ticket = machine.admit(Duration::ZERO)?;
+/// machine.settle(ticket, Outcome::Neutral, Duration::ZERO);
+/// # Ok::<(), CircuitOpen>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It works.
+    Success,
+    /// It does not.
+    Failure,
+    /// Nothing: the call did not get as far. A probe's place is free again.
+    Neutral,
+}
+
+/// The right to make one call, to be settled once by [`Machine::settle`] at the machine that
+/// gave it. A ticket that is thrown away keeps its place for ever;
+/// [`Permit`](super::Permit) takes care of that.
+///
+/// ```
+/// use portcullis_resilience::breaker::{Machine, Ticket};
+/// # use portcullis_resilience::{CircuitOpen, Settings};
+/// # use std::time::Duration;
+/// let ticket: Ticket = Machine::new(Settings::default()).admit(Duration::ZERO)?;
+/// # drop(ticket);
+/// # Ok::<(), CircuitOpen>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a ticket that is not settled keeps its place for ever"]
+pub struct Ticket {
+    generation: u64,
+}
+
+/// The circuit breaker's rules, without lock and clock. `now` is the time since some fixed
+/// moment; one that goes back counts as no time passed.
+///
+/// ```
+/// use portcullis_resilience::breaker::{Machine, Outcome};
+/// use portcullis_resilience::{Settings, State};
+/// use std::time::Duration;
+/// let at = Duration::from_secs;
+///
+/// let mut machine = Machine::new(Settings::default().with_failure_threshold(1));
+/// let ticket = machine.admit(at(0))?;
+/// machine.settle(ticket, Outcome::Failure, at(1));
+/// assert_eq!(machine.state(), State::Open);
+/// assert_eq!(machine.admit(at(11)).map_err(|open| open.retry_after).err(), Some(at(20)));
+///
+/// let probe = machine.admit(at(31))?;
+/// assert!(machine.admit(at(31)).is_err(), "one probe at a time");
+/// machine.settle(probe, Outcome::Success, at(32));
+/// assert_eq!(machine.state(), State::Closed);
+/// # Ok::<(), portcullis_resilience::CircuitOpen>(())
+/// ```
+#[derive(Debug)]
+pub struct Machine {
+    settings: Settings,
+    phase: Phase,
+    /// Grows with every change of state. A ticket of another generation bears on nothing: a
+    /// failure from before the outage must not fail the probe after it.
+    generation: u64,
+    totals: Totals,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    Closed {
+        failures: u32,
+    },
+    Open {
+        since: Duration,
+    },
+    /// `admitted` counts the probes that run and those that succeeded.
+    HalfOpen {
+        admitted: u32,
+        succeeded: u32,
+    },
+}
+
+impl Machine {
+    /// A closed circuit.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, phase: Phase::Closed { failures: 0 }, generation: 0, totals: Totals::default() }
+    }
+
+    /// Asks to make a call. An open circuit whose time is over becomes half-open.
+    ///
+    /// # Errors
+    /// [`CircuitOpen`], when the call must not be made.
+    pub fn admit(&mut self, now: Duration) -> Result<Ticket, CircuitOpen> {
+        if matches!(self.phase, Phase::Open { .. }) && self.remaining(now).is_zero() {
+            self.enter(Phase::HalfOpen { admitted: 0, succeeded: 0 });
+        }
+        let retry_after = match &mut self.phase {
+            Phase::Closed { .. } => return Ok(self.ticket()),
+            Phase::HalfOpen { admitted, .. } if *admitted < self.settings.half_open_max_calls() => {
+                *admitted += 1;
+                return Ok(self.ticket());
+            }
+            Phase::HalfOpen { .. } => self.settings.recovery_timeout().min(PROBING_RETRY),
+            Phase::Open { .. } => self.remaining(now),
+        };
+        self.totals.refused += 1;
+        Err(CircuitOpen { retry_after })
+    }
+
+    /// Says what an admitted call told. A ticket from before the last change of state is counted
+    /// and otherwise ignored.
+    pub fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Duration) {
+        match outcome {
+            Outcome::Success => self.totals.successes += 1,
+            Outcome::Failure => self.totals.failures += 1,
+            Outcome::Neutral => self.totals.neutral += 1,
+        }
+        if ticket.generation == self.generation {
+            self.apply(outcome, now);
+        }
+    }
+
+    fn apply(&mut self, outcome: Outcome, now: Duration) {
+        match (&mut self.phase, outcome) {
+            (Phase::Closed { failures }, Outcome::Success) => *failures = 0,
+            (Phase::Closed { failures }, Outcome::Failure) => {
+                *failures += 1;
+                if *failures >= self.settings.failure_threshold() {
+                    self.enter(Phase::Open { since: now });
+                }
+            }
+            (Phase::HalfOpen { succeeded, .. }, Outcome::Success) => {
+                *succeeded += 1;
+                if *succeeded >= self.settings.half_open_max_calls() {
+                    self.enter(Phase::Closed { failures: 0 });
+                }
+            }
+            (Phase::HalfOpen { .. }, Outcome::Failure) => self.enter(Phase::Open { since: now }),
+            (Phase::HalfOpen { admitted, .. }, Outcome::Neutral) => *admitted = admitted.saturating_sub(1),
+            (Phase::Closed { .. }, Outcome::Neutral) | (Phase::Open { .. }, _) => {}
+        }
+    }
+
+    /// What the circuit does with calls.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self.phase {
+            Phase::Closed { .. } => State::Closed,
+            Phase::Open { .. } => State::Open,
+            Phase::HalfOpen { .. } => State::HalfOpen,
+        }
+    }
+
+    /// The state and the counts.
+    #[must_use]
+    pub fn snapshot(&self, now: Duration) -> Snapshot {
+        let (consecutive_failures, probes) = match self.phase {
+            Phase::Closed { failures } => (failures, 0),
+            Phase::Open { .. } => (0, 0),
+            Phase::HalfOpen { admitted, succeeded } => (0, admitted.saturating_sub(succeeded)),
+        };
+        let retry_after = self.remaining(now);
+        Snapshot { state: self.state(), consecutive_failures, probes, retry_after, totals: self.totals }
+    }
+
+    fn remaining(&self, now: Duration) -> Duration {
+        match self.phase {
+            Phase::Open { since } => self.settings.recovery_timeout().saturating_sub(now.saturating_sub(since)),
+            Phase::Closed { .. } | Phase::HalfOpen { .. } => Duration::ZERO,
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.generation += 1;
+        self.totals.opened += u64::from(self.state() == State::Open);
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket { generation: self.generation }
+    }
+}

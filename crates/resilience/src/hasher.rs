@@ -1,0 +1,56 @@
+//! A bulkhead around the password hasher: a login storm takes so many threads and no more, and
+//! who would wait too long is told so at once.
+
+use crate::ConcurrencyLimit;
+use portcullis_domain::registration::{Password, PasswordHash};
+use portcullis_ports::{HasherError, PasswordHasher, Verification};
+use std::time::Duration;
+
+/// A hasher of which so many calls run, so many wait, and the rest are refused. The stand-in
+/// takes a place like any other, so that being refused tells nothing of who exists.
+///
+/// ```
+/// use portcullis_domain::registration::{Password, PasswordHash};
+/// use portcullis_ports::{HasherError, PasswordHasher};
+/// use portcullis_resilience::{Bulkhead, ConcurrencyLimit};
+/// use std::{num::NonZeroUsize, time::Duration};
+/// fn bounded<P: PasswordHasher>(hasher: P, cores: NonZeroUsize) -> impl PasswordHasher {
+///     Bulkhead::new(hasher, ConcurrencyLimit::new(cores, 8 * cores.get()), Duration::from_secs(2))
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Bulkhead<P> {
+    inner: P,
+    limit: ConcurrencyLimit,
+    retry_after: Duration,
+}
+
+impl<P> Bulkhead<P> {
+    /// Puts a bound around a hasher. `retry_after` is what a refused caller is told to wait:
+    /// about the time that a full queue takes.
+    #[must_use]
+    pub fn new(inner: P, limit: ConcurrencyLimit, retry_after: Duration) -> Self {
+        Self { inner, limit, retry_after }
+    }
+
+    fn run<T>(&self, call: impl FnOnce(&P) -> Result<T, HasherError>) -> Result<T, HasherError> {
+        match self.limit.acquire() {
+            Ok(_slot) => call(&self.inner),
+            Err(_) => Err(HasherError::Busy { retry_after: self.retry_after }),
+        }
+    }
+}
+
+impl<P: PasswordHasher> PasswordHasher for Bulkhead<P> {
+    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
+        self.run(|hasher| hasher.hash(password))
+    }
+
+    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
+        self.run(|hasher| hasher.verify(password, hash))
+    }
+
+    fn verify_stand_in(&self, password: &Password) -> Result<(), HasherError> {
+        self.run(|hasher| hasher.verify_stand_in(password))
+    }
+}

@@ -1,0 +1,77 @@
+//! A circuit breaker around the store: while it is gone, calls end at once instead of each
+//! waiting for a time-out. Which errors mean that it is gone is left to [`StoreError`].
+
+use crate::{CircuitBreaker, Permit, State};
+use portcullis_domain::health::CircuitState;
+use portcullis_ports::{CircuitMonitor, CircuitStatus, Mode, Store, StoreError, Work};
+
+/// A store behind a circuit breaker. Outages open it; conflicts, corrupt rows and failed
+/// statements do not, for there the store did answer.
+///
+/// ```
+/// use portcullis_ports::{CircuitMonitor, Mode, Store, StoreError, Work};
+/// use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
+/// struct Gone;
+/// impl Store for Gone {
+///     fn transact(&self, _: Mode, _: &mut Work<'_>) -> Result<(), StoreError> {
+///         Err(StoreError::Unavailable("connection refused".into()))
+///     }
+/// }
+/// let circuit = CircuitBreaker::new(Settings::default().with_failure_threshold(1));
+/// let store = Breaker::new("database", Gone, circuit);
+/// let call = || store.transact(Mode::Read, &mut |_| unreachable!());
+/// assert!(matches!(call(), Err(StoreError::Unavailable(_))));
+/// assert!(matches!(call(), Err(StoreError::CircuitOpen { .. })));
+/// assert_eq!(store.status().state.as_str(), "open");
+/// ```
+#[derive(Debug)]
+pub struct Breaker<P> {
+    name: &'static str,
+    inner: P,
+    breaker: CircuitBreaker,
+}
+
+impl<P> Breaker<P> {
+    /// Puts a breaker around a store. The name is the circuit's in health and metrics.
+    #[must_use]
+    pub fn new(name: &'static str, inner: P, breaker: CircuitBreaker) -> Self {
+        Self { name, inner, breaker }
+    }
+}
+
+impl<P: Store> Store for Breaker<P> {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let permit =
+            self.breaker.acquire().map_err(|open| StoreError::CircuitOpen { retry_after: open.retry_after })?;
+        let result = self.inner.transact(mode, work);
+        settle(permit, &result);
+        result
+    }
+}
+
+fn settle(permit: Permit, result: &Result<(), StoreError>) {
+    match result {
+        Err(error) if error.is_outage() => permit.failure(),
+        // The call did not reach the database: it must neither close the circuit nor, between
+        // two outages, set the count back.
+        Err(StoreError::Busy(_) | StoreError::CircuitOpen { .. }) => permit.neutral(),
+        Ok(()) | Err(_) => permit.success(),
+    }
+}
+
+impl<P: Send + Sync> CircuitMonitor for Breaker<P> {
+    fn status(&self) -> CircuitStatus {
+        let snapshot = self.breaker.snapshot();
+        CircuitStatus { name: self.name, state: snapshot.state.into(), retry_after: snapshot.retry_after }
+    }
+}
+
+impl From<State> for CircuitState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Closed => Self::Closed,
+            State::Open => Self::Open,
+            State::HalfOpen => Self::HalfOpen,
+        }
+    }
+}

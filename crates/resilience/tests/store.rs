@@ -1,0 +1,152 @@
+//! The breaker around a store: what counts, what is told, and what never reaches the store.
+
+#![cfg(all(not(loom), feature = "ports"))]
+
+use portcullis_domain::health::CircuitState;
+use portcullis_domain::registration::UserId;
+use portcullis_ports::{CircuitMonitor, CircuitStatus, Conclusion, Mode, Store, StoreError, Work};
+use portcullis_ports::{RefreshTokenRepository, Tx, UserRepository};
+use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Runs the work on nothing, returns what it returns, and counts how often.
+#[derive(Clone, Default)]
+struct EchoStore(Arc<AtomicUsize>);
+
+struct NoTx;
+
+impl Tx for NoTx {
+    fn users(&mut self) -> &mut dyn UserRepository {
+        unreachable!("the work of these tests asks for nothing")
+    }
+
+    fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
+        unreachable!("the work of these tests asks for nothing")
+    }
+}
+
+impl Store for EchoStore {
+    fn transact(&self, _: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        work(&mut NoTx).map(drop)
+    }
+}
+
+struct Fixture {
+    store: Breaker<EchoStore>,
+    calls: Arc<AtomicUsize>,
+    seconds: Arc<AtomicU64>,
+}
+
+impl Fixture {
+    /// Opens after two outages, for 30 s.
+    fn new() -> Self {
+        let seconds = Arc::new(AtomicU64::new(0));
+        let clock = Arc::clone(&seconds);
+        let breaker = CircuitBreaker::builder(Settings::default().with_failure_threshold(2))
+            .clock(move || Duration::from_secs(clock.load(Ordering::SeqCst)))
+            .build();
+        let inner = EchoStore::default();
+        let calls = Arc::clone(&inner.0);
+        Self { store: Breaker::new("database", inner, breaker), calls, seconds }
+    }
+
+    fn call(&self, result: Result<Conclusion, StoreError>) -> Result<(), StoreError> {
+        self.store.transact(Mode::Write, &mut |_| result.clone())
+    }
+
+    fn opened() -> Self {
+        let fixture = Self::new();
+        (0..2).for_each(|_| assert_eq!(fixture.call(Err(outage())), Err(outage())));
+        fixture
+    }
+
+    fn state(&self) -> CircuitState {
+        self.store.status().state
+    }
+}
+
+fn outage() -> StoreError {
+    StoreError::Unavailable("connection refused".into())
+}
+
+fn corrupt() -> StoreError {
+    StoreError::Corrupt { table: "users", column: "email", id: 1, reason: "not UTF-8".into() }
+}
+
+#[test]
+fn outages_open_the_circuit_and_then_nothing_reaches_the_store() {
+    let fixture = Fixture::opened();
+    let retry_after = Duration::from_secs(30);
+    assert_eq!(fixture.call(Ok(Conclusion::Commit)), Err(StoreError::CircuitOpen { retry_after }));
+    assert_eq!(fixture.calls.load(Ordering::SeqCst), 2);
+    let status = CircuitStatus { name: "database", state: CircuitState::Open, retry_after };
+    assert_eq!(fixture.store.status(), status);
+}
+
+#[test]
+fn after_the_time_one_probe_closes_it() {
+    let fixture = Fixture::opened();
+    fixture.seconds.store(30, Ordering::SeqCst);
+    let during = fixture.store.transact(Mode::Read, &mut |_| {
+        assert_eq!(fixture.state(), CircuitState::HalfOpen);
+        let second = fixture.call(Ok(Conclusion::Commit));
+        assert_eq!(second, Err(StoreError::CircuitOpen { retry_after: Duration::from_secs(1) }));
+        Ok(Conclusion::Commit)
+    });
+    assert_eq!((during, fixture.state()), (Ok(()), CircuitState::Closed));
+}
+
+#[test]
+fn what_is_no_outage_never_opens_it_and_passes_unchanged() {
+    let fixture = Fixture::new();
+    for error in [StoreError::Failed("no such column".into()), corrupt(), StoreError::Busy("pool".into())] {
+        (0..9).for_each(|_| assert_eq!(fixture.call(Err(error.clone())), Err(error.clone())));
+    }
+    assert_eq!((fixture.call(Ok(Conclusion::Rollback)), fixture.state()), (Ok(()), CircuitState::Closed));
+}
+
+#[test]
+fn an_answer_of_any_kind_sets_the_count_back_and_closes() {
+    let fixture = Fixture::new();
+    for _ in 0..5 {
+        fixture.call(Err(outage())).unwrap_err();
+        fixture.call(Err(corrupt())).unwrap_err();
+    }
+    assert_eq!(fixture.state(), CircuitState::Closed);
+    let fixture = Fixture::opened();
+    fixture.seconds.store(30, Ordering::SeqCst);
+    fixture.call(Err(corrupt())).unwrap_err();
+    assert_eq!(fixture.state(), CircuitState::Closed);
+}
+
+#[test]
+fn a_full_pool_is_no_answer() {
+    let fixture = Fixture::new();
+    fixture.call(Err(outage())).unwrap_err();
+    fixture.call(Err(StoreError::Busy("pool".into()))).unwrap_err();
+    fixture.call(Err(outage())).unwrap_err();
+    assert_eq!(fixture.state(), CircuitState::Open);
+    fixture.seconds.store(30, Ordering::SeqCst);
+    fixture.call(Err(StoreError::Busy("pool".into()))).unwrap_err();
+    assert_eq!(fixture.state(), CircuitState::HalfOpen);
+    fixture.call(Ok(Conclusion::Commit)).unwrap();
+    assert_eq!(fixture.state(), CircuitState::Closed);
+}
+
+#[test]
+fn a_panicking_probe_is_not_lost() {
+    let fixture = Fixture::opened();
+    fixture.seconds.store(30, Ordering::SeqCst);
+    let panics = || {
+        let mut work = |tx: &mut dyn Tx| tx.users().find(UserId::new(1)).map(|_| Conclusion::Commit);
+        fixture.store.transact(Mode::Read, &mut work)
+    };
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert_eq!(fixture.state(), CircuitState::Open);
+    fixture.seconds.store(60, Ordering::SeqCst);
+    fixture.call(Ok(Conclusion::Commit)).unwrap();
+}

@@ -1,0 +1,48 @@
+//! What every [`Store`](portcullis_ports::Store) does, whether adapter or decorator: one function
+//! a promise, each run on an empty store. What only one kind of store can show (damaged rows,
+//! a server that dies) is left to its own tests.
+
+pub mod races;
+pub mod registration;
+mod samples;
+pub mod tokens;
+pub mod transactions;
+
+/// Makes a test of every promise. Takes a closure that gets a `&dyn Fn(&dyn Store)` and calls it
+/// with an empty store.
+///
+/// ```
+/// # use portcullis_ports::Store;
+/// # use portcullis_testkit::MemoryStore;
+/// portcullis_testkit::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&MemoryStore::new()));
+/// ```
+#[macro_export]
+macro_rules! store_conformance {
+    ($with_store:expr) => {
+        $crate::store_conformance! { @cases $with_store;
+            registration: an_account_is_found_by_number_and_by_any_spelling, a_taken_address_is_taken_in_any_spelling,
+                nothing_is_found_where_nothing_is, only_ascii_letters_are_folded, text_survives_as_it_is,
+                times_hold_to_the_microsecond, a_hash_is_replaced_only_if_it_is_the_one_that_was_read;
+            tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
+                a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
+                only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;
+            transactions: a_commit_is_seen_by_whoever_comes_next, an_error_undoes_all_of_it, a_rollback_undoes_all_of_it,
+                a_panic_undoes_all_of_it_and_the_store_goes_on, a_reader_sees_no_half_of_a_write,
+                a_reading_transaction_does_not_write, what_failed_is_not_committed, the_works_own_error_comes_back;
+            races: one_of_64_spenders_wins, one_of_50_registrations_wins, spending_and_revoking_exclude_each_other,
+                one_of_many_new_hashes_wins;
+        }
+    };
+    (@cases $with_store:expr; $($module:ident: $($case:ident),+;)+) => {
+        $($(
+            #[test]
+            fn $case() {
+                let run = |store: &dyn ::portcullis_ports::Store| {
+                    let outcome = $crate::conformance::$module::$case(store);
+                    assert_eq!(outcome, Ok(()));
+                };
+                ($with_store)(&run);
+            }
+        )+)+
+    };
+}

@@ -1,0 +1,95 @@
+//! Promises about callers that come at one moment: the store decides, and exactly once.
+
+use super::samples::{Outcome, add_token, at, email, hash, jti, newcomer, register, spending};
+use chrono::TimeDelta;
+use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
+use portcullis_ports::{Store, StoreError, StoreExt};
+use std::sync::Barrier;
+
+/// How often a race is run: a wrong store may win some by luck.
+const ROUNDS: u8 = 5;
+
+pub fn one_of_64_spenders_wins(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    for round in 0..ROUNDS {
+        add_token(store, &user, jti(round))?;
+        let successor = |caller: u8| Jti::from_random([255, round, caller, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let outcomes = all_at_once(64, |caller| {
+            store.write(|tx| {
+                let new = successor(caller);
+                let won = tx.refresh_tokens().spend(jti(round), &spending(new))?;
+                if won {
+                    let token = RefreshToken::live(new, user.id, at(0), TimeDelta::seconds(60));
+                    tx.refresh_tokens().insert(&token)?;
+                }
+                Ok::<_, StoreError>(won.then_some(new))
+            })
+        })?;
+        let winners: Vec<_> = outcomes.into_iter().flatten().collect();
+        assert_eq!(winners.len(), 1, "round {round}");
+        let found = store.read(|tx| tx.refresh_tokens().find(jti(round)))?;
+        let state = found.as_ref().map(|found| found.token.state.clone());
+        assert_eq!(state, winners.first().map(|winner| RefreshState::Spent(spending(*winner))));
+        assert!(found.is_some_and(|found| found.successor_live));
+    }
+    Ok(())
+}
+
+pub fn one_of_50_registrations_wins(store: &dyn Store) -> Outcome {
+    for round in 0..ROUNDS {
+        let spelling = |caller: u8| {
+            if caller.is_multiple_of(2) { format!("Ada{round}@EXAMPLE.com") } else { format!("ada{round}@example.com") }
+        };
+        let outcomes = all_at_once(50, |caller| store.write(|tx| tx.users().insert(&newcomer(&spelling(caller)))))?;
+        let winners: Vec<_> = outcomes.into_iter().flatten().collect();
+        assert_eq!(winners.len(), 1, "round {round}");
+        assert_eq!(store.read(|tx| tx.users().find_by_email(&email(&spelling(0))))?, winners);
+    }
+    Ok(())
+}
+
+pub fn spending_and_revoking_exclude_each_other(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    for round in 0..ROUNDS * 4 {
+        add_token(store, &user, jti(round))?;
+        let won = all_at_once(2, |caller| {
+            store.write(|tx| match caller {
+                0 => tx.refresh_tokens().spend(jti(round), &spending(jti(0))),
+                _ => tx.refresh_tokens().revoke(jti(round), at(5)),
+            })
+        })?;
+        let found = store.read(|tx| tx.refresh_tokens().find(jti(round)))?;
+        let expected =
+            if won.first() == Some(&true) { RefreshState::Spent(spending(jti(0))) } else { RefreshState::Revoked };
+        assert_eq!(won.iter().filter(|won| **won).count(), 1, "round {round}");
+        assert_eq!(found.map(|found| found.token.state), Some(expected));
+    }
+    Ok(())
+}
+
+pub fn one_of_many_new_hashes_wins(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let won = all_at_once(16, |caller| {
+        let new = hash(&format!("new {caller}"));
+        store.write(|tx| tx.users().replace_password(user.id, &user.password, &new))
+    })?;
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+    Ok(())
+}
+
+/// Runs a call on as many threads, all let go at one moment; what each gave, in order.
+fn all_at_once<T: Send>(threads: u8, call: impl Fn(u8) -> Result<T, StoreError> + Sync) -> Result<Vec<T>, StoreError> {
+    let barrier = Barrier::new(usize::from(threads));
+    let (barrier, call) = (&barrier, &call);
+    std::thread::scope(|scope| {
+        let start = |caller| {
+            scope.spawn(move || {
+                barrier.wait();
+                call(caller)
+            })
+        };
+        let running: Vec<_> = (0..threads).map(start).collect();
+        let ended = running.into_iter().map(|thread| thread.join());
+        ended.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}

@@ -1,0 +1,97 @@
+//! Promises about accounts.
+
+use super::samples::{Outcome, at, email, hash, newcomer, register};
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use portcullis_domain::registration::{NewUser, UserId};
+use portcullis_ports::{Store, StoreExt};
+
+pub fn an_account_is_found_by_number_and_by_any_spelling(store: &dyn Store) -> Outcome {
+    let user = register(store, "Ada.Lovelace@Example.com")?;
+    assert_eq!(user.email.spelled(), "ada.lovelace@example.com", "the canonical form is what is stored");
+    assert!(user.is_active && user.id.get() > 0);
+    assert_eq!((user.password.clone(), user.created_at), (hash("$2b$12$first"), at(0)));
+    assert_eq!(store.read(|tx| tx.users().find(user.id))?, Some(user.clone()));
+    for spelling in ["ada.lovelace@example.com", "ADA.LOVELACE@EXAMPLE.COM"] {
+        assert_eq!(store.read(|tx| tx.users().find_by_email(&email(spelling)))?, std::slice::from_ref(&user));
+    }
+    Ok(())
+}
+
+pub fn a_taken_address_is_taken_in_any_spelling(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    for spelling in ["ada@example.com", "Ada@Example.COM"] {
+        assert_eq!(store.write(|tx| tx.users().insert(&newcomer(spelling)))?, None);
+    }
+    let next = register(store, "bob@example.com")?;
+    assert!(next.id > user.id);
+    Ok(())
+}
+
+pub fn nothing_is_found_where_nothing_is(store: &dyn Store) -> Outcome {
+    for number in [i64::MIN, -1, 0, 1, i64::MAX] {
+        assert_eq!(store.read(|tx| tx.users().find(UserId::new(number)))?, None);
+    }
+    assert_eq!(store.read(|tx| tx.users().find_by_email(&email("ada@example.com")))?, []);
+    let id = UserId::new(1);
+    assert!(!store.write(|tx| tx.users().replace_password(id, &hash("a"), &hash("b")))?);
+    Ok(())
+}
+
+pub fn only_ascii_letters_are_folded(store: &dyn Store) -> Outcome {
+    let upper = register(store, "É@example.org")?;
+    let lower = register(store, "é@example.org")?;
+    assert_ne!(upper.id, lower.id);
+    // U+212A KELVIN SIGN is no K, and U+017F no s.
+    for look_alike in ["mi\u{212a}e@example.org", "mike@example.org", "\u{17f}am@example.org", "sam@example.org"] {
+        let user = register(store, look_alike)?;
+        assert_eq!(store.read(|tx| tx.users().find_by_email(&email(look_alike)))?, [user]);
+    }
+    Ok(())
+}
+
+pub fn text_survives_as_it_is(store: &dyn Store) -> Outcome {
+    for (address, password) in [
+        ("heidi@müller.example", "$bcrypt-sha256$v=2,t=2b,r=12$aaaaaaaaaaaaaaaaaaaaaa$bbb"),
+        ("用户@例え.テスト", "käse 🔑 \u{2028}"),
+        ("o'hara%_\\\"--@example.com", "'; DROP TABLE users; --"),
+    ] {
+        let new = NewUser { email: email(address), password: hash(password), created_at: at(0) };
+        let user = store.write(|tx| tx.users().insert(&new))?;
+        let found = store.read(|tx| tx.users().find_by_email(&new.email))?;
+        assert_eq!(found.first(), user.as_ref());
+        assert_eq!(found.iter().map(|user| user.email.spelled()).collect::<Vec<_>>(), [address]);
+        assert_eq!(found.iter().map(|user| user.password.expose()).collect::<Vec<_>>(), [password]);
+    }
+    Ok(())
+}
+
+pub fn times_hold_to_the_microsecond(store: &dyn Store) -> Outcome {
+    let ages = [
+        DateTime::UNIX_EPOCH,
+        at(0),
+        at(0) + TimeDelta::nanoseconds(999),
+        Utc.timestamp_nanos(946_684_799_999_999_999),
+        DateTime::UNIX_EPOCH - TimeDelta::microseconds(1),
+        DateTime::UNIX_EPOCH + TimeDelta::days(365 * 8_000),
+    ];
+    for (number, created_at) in ages.into_iter().enumerate() {
+        let new = NewUser { created_at, ..newcomer(&format!("n{number}@example.com")) };
+        let user = store.write(|tx| tx.users().insert(&new))?;
+        let kept = user.map(|user| user.created_at.timestamp_micros());
+        assert_eq!(kept, Some(created_at.timestamp_micros()), "{created_at}");
+    }
+    Ok(())
+}
+
+pub fn a_hash_is_replaced_only_if_it_is_the_one_that_was_read(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let replace = |read: &str, new: &str| {
+        let (read, new) = (hash(read), hash(new));
+        store.write(|tx| tx.users().replace_password(user.id, &read, &new))
+    };
+    assert!(replace("$2b$12$first", "second")?);
+    assert!(!replace("$2b$12$first", "third")?);
+    let found = store.read(|tx| tx.users().find(user.id))?;
+    assert_eq!(found.map(|user| user.password), Some(hash("second")));
+    Ok(())
+}

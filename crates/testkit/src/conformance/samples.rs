@@ -1,0 +1,47 @@
+//! Values that the promises are tried with.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User};
+use portcullis_domain::tokens::{Jti, KeyDigest, RefreshToken, Spending};
+use portcullis_ports::{Store, StoreError, StoreExt};
+
+/// What a promise gives: an error that was not expected, or nothing. Broken promises panic.
+pub(super) type Outcome = Result<(), StoreError>;
+
+/// A moment with microseconds, and `seconds` later.
+pub(super) fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::microseconds(1_795_356_283_905_380) + TimeDelta::seconds(seconds)
+}
+
+pub(super) fn email(text: &str) -> EmailAddress {
+    EmailAddress::stored(text.to_owned())
+}
+
+pub(super) fn hash(text: &str) -> PasswordHash {
+    PasswordHash::new(text.to_owned())
+}
+
+pub(super) fn newcomer(address: &str) -> NewUser {
+    NewUser { email: email(address), password: hash("$2b$12$first"), created_at: at(0) }
+}
+
+pub(super) fn jti(number: u8) -> Jti {
+    Jti::from_random([number; 16])
+}
+
+pub(super) fn spending(successor: Jti) -> Spending {
+    Spending { at: at(5), key: Some(KeyDigest([7; 32])), successor }
+}
+
+/// Registers an account that is not there yet.
+pub(super) fn register(store: &dyn Store, address: &str) -> Result<User, StoreError> {
+    let user = store.write(|tx| tx.users().insert(&newcomer(address)))?;
+    user.ok_or_else(|| StoreError::Failed(format!("{address} is taken")))
+}
+
+/// Adds a live token that runs for 60 seconds.
+pub(super) fn add_token(store: &dyn Store, user: &User, jti: Jti) -> Result<RefreshToken, StoreError> {
+    let token = RefreshToken::live(jti, user.id, at(0), TimeDelta::seconds(60));
+    store.write(|tx| tx.refresh_tokens().insert(&token))?;
+    Ok(token)
+}

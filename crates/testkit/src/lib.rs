@@ -1,0 +1,14 @@
+//! What tests share: in-memory adapters, a clock that is set, randomness from a seed, throw-away
+//! servers, and the conformance suites that every adapter and decorator passes.
+//!
+//! A dev-dependency of the other crates, never a dependency.
+
+mod clock;
+pub mod conformance;
+mod entropy;
+mod memory;
+pub mod postgres;
+
+pub use clock::FixedClock;
+pub use entropy::SeededEntropy;
+pub use memory::MemoryStore;

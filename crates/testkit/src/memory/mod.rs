@@ -1,0 +1,185 @@
+//! A store in memory: a real adapter, with transactions that roll back, that keeps nothing
+//! beyond the process. Outages are staged here; how callers bear them is left to them.
+
+mod registration;
+mod tokens;
+
+use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
+use portcullis_domain::tokens::{Jti, RefreshToken};
+use portcullis_ports::{
+    Conclusion, Mode, RefreshTokenRepository, Store, StoreError, StoreExt, Tx, UserRepository, Work,
+};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A [`Store`] in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    /// What readers see: the state that the last commit left.
+    committed: Mutex<Arc<State>>,
+    /// Held by the one writer.
+    writer: Mutex<()>,
+    outage: Mutex<Option<StoreError>>,
+}
+
+/// Everything that is kept.
+#[derive(Debug, Default, Clone)]
+struct State {
+    last_id: i64,
+    users: BTreeMap<UserId, User>,
+    tokens: BTreeMap<Jti, RefreshToken>,
+}
+
+/// A transaction on a state of its own, which replaces the committed one in the end, or does not.
+struct Transaction {
+    state: State,
+    mode: Mode,
+    /// The first thing that was refused: nothing is committed after it.
+    failure: Option<StoreError>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on every transaction fails with that error; with `None`, no more.
+    pub fn set_outage(&self, outage: Option<StoreError>) {
+        *lock(&self.outage) = outage;
+    }
+
+    /// Switches an account on or off, as an operator would.
+    pub fn set_active(&self, id: UserId, is_active: bool) {
+        self.change(|state| {
+            if let Some(user) = state.users.get_mut(&id) {
+                user.is_active = is_active;
+            }
+        });
+    }
+
+    /// Adds an account as adoption finds it: with its spelling, and beside others that differ
+    /// by case alone.
+    pub fn adopt(&self, user: NewUser) -> User {
+        self.change(|state| state.add_user(&user, user.email.clone()))
+    }
+
+    /// Every token of an account, in no meaningful order.
+    #[must_use]
+    pub fn tokens_of(&self, id: UserId) -> Vec<RefreshToken> {
+        let state = Arc::clone(&lock(&self.committed));
+        state.tokens.values().filter(|token| token.user_id == id).cloned().collect()
+    }
+
+    /// All accounts with that canonical address.
+    ///
+    /// # Errors
+    /// The staged outage.
+    pub fn accounts(&self, email: &EmailAddress) -> Result<Vec<User>, StoreError> {
+        self.read(|tx| tx.users().find_by_email(email))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let _writer = lock(&self.writer);
+        change(Arc::make_mut(&mut lock(&self.committed)))
+    }
+}
+
+impl Store for MemoryStore {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        if let Some(outage) = lock(&self.outage).clone() {
+            return Err(outage);
+        }
+        let _writer = (mode == Mode::Write).then(|| lock(&self.writer));
+        let state = State::clone(&lock(&self.committed));
+        let mut transaction = Transaction { state, mode, failure: None };
+        match (work(&mut transaction)?, transaction.failure) {
+            (Conclusion::Rollback, _) => Ok(()),
+            (Conclusion::Commit, Some(failure)) => Err(failure),
+            (Conclusion::Commit, None) => {
+                if mode == Mode::Write {
+                    *lock(&self.committed) = Arc::new(transaction.state);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Tx for Transaction {
+    fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
+        self
+    }
+}
+
+impl Transaction {
+    fn writable(&mut self) -> Result<&mut State, StoreError> {
+        match self.mode {
+            Mode::Write => Ok(&mut self.state),
+            Mode::Read => Err(self.refuse("a reading transaction does not write")),
+        }
+    }
+
+    fn refuse(&mut self, reason: &str) -> StoreError {
+        let error = StoreError::Failed(reason.to_owned());
+        self.failure.get_or_insert(error).clone()
+    }
+}
+
+/// Works that panic leave the state as it was, so that poison means nothing here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, TimeDelta};
+    use portcullis_domain::registration::PasswordHash;
+
+    crate::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&MemoryStore::new()));
+
+    fn erin(spelled: &str) -> NewUser {
+        let email = EmailAddress::stored(spelled.to_owned());
+        NewUser { email, password: PasswordHash::new("$2b$".to_owned()), created_at: DateTime::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn adopted_accounts_may_differ_by_case_alone() {
+        let store = MemoryStore::new();
+        for spelled in ["Erin@example.com", "erin@example.com"] {
+            assert_eq!(store.adopt(erin(spelled)).email.spelled(), spelled);
+        }
+        let third = erin("ERIN@example.com");
+        assert_eq!(store.accounts(&third.email).unwrap().len(), 2);
+        assert_eq!(store.write(|tx| tx.users().insert(&third)), Ok(None));
+    }
+
+    #[test]
+    fn an_account_that_is_switched_off_shows_at_its_tokens() {
+        let store = MemoryStore::new();
+        let user = store.adopt(erin("erin@example.com"));
+        let jti = Jti::from_random([1; 16]);
+        let token = RefreshToken::live(jti, user.id, DateTime::UNIX_EPOCH, TimeDelta::days(7));
+        store.write(|tx| tx.refresh_tokens().insert(&token)).unwrap();
+        store.set_active(user.id, false);
+        let found = store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();
+        assert!(!found.account_active);
+        assert_eq!(store.tokens_of(user.id), [token]);
+    }
+
+    #[test]
+    fn an_outage_lasts_until_it_is_lifted() {
+        let store = MemoryStore::new();
+        let outage = StoreError::Unavailable("staged".to_owned());
+        store.set_outage(Some(outage.clone()));
+        assert_eq!(store.read(|tx| tx.users().find(UserId::new(1))), Err(outage));
+        store.set_outage(None);
+        assert_eq!(store.read(|tx| tx.users().find(UserId::new(1))), Ok(None));
+    }
+}

@@ -1,0 +1,47 @@
+//! The accounts, in memory.
+
+use super::{State, Transaction};
+use chrono::SubsecRound;
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
+use portcullis_ports::{StoreError, UserRepository};
+
+impl State {
+    pub(super) fn add_user(&mut self, new: &NewUser, email: EmailAddress) -> User {
+        self.last_id += 1;
+        let user = User {
+            id: UserId::new(self.last_id),
+            email,
+            password: new.password.clone(),
+            is_active: true,
+            created_at: new.created_at.trunc_subsecs(6),
+            email_verified_at: None,
+        };
+        self.users.insert(user.id, user.clone());
+        user
+    }
+}
+
+impl UserRepository for Transaction {
+    fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError> {
+        let taken = !self.find_by_email(&new.email)?.is_empty();
+        let state = self.writable()?;
+        if taken {
+            return Ok(None);
+        }
+        Ok(Some(state.add_user(new, EmailAddress::stored(new.email.canonical().to_owned()))))
+    }
+
+    fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.state.users.get(&id).cloned())
+    }
+
+    fn find_by_email(&mut self, email: &EmailAddress) -> Result<Vec<User>, StoreError> {
+        let same = |user: &&User| user.email.canonical() == email.canonical();
+        Ok(self.state.users.values().filter(same).cloned().collect())
+    }
+
+    fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+        let user = self.writable()?.users.get_mut(&id).filter(|user| user.password == *read);
+        Ok(user.map(|user| user.password = new.clone()).is_some())
+    }
+}

@@ -1,0 +1,45 @@
+//! The refresh tokens, in memory.
+
+use super::Transaction;
+use chrono::{DateTime, SubsecRound, Utc};
+use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, Spending};
+use portcullis_ports::{FoundToken, RefreshTokenRepository, StoreError};
+
+impl RefreshTokenRepository for Transaction {
+    fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
+        let state = self.writable()?;
+        let if_so = |wrong: bool, reason| wrong.then_some(reason);
+        let wrong = if_so(token.state != RefreshState::Live, "a new token is live")
+            .or(if_so(!state.users.contains_key(&token.user_id), "there is no such account"))
+            .or(if_so(state.tokens.contains_key(&token.jti), "there is a token with that identifier"));
+        if let Some(reason) = wrong {
+            return Err(self.refuse(reason));
+        }
+        let created_at = token.created_at.trunc_subsecs(6);
+        let expires_at = token.expires_at.trunc_subsecs(6);
+        self.state.tokens.insert(token.jti, RefreshToken { created_at, expires_at, ..token.clone() });
+        Ok(())
+    }
+
+    fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
+        let state = &self.state;
+        let live = |jti: &Jti| state.tokens.get(jti).is_some_and(|token| token.state == RefreshState::Live);
+        Ok(state.tokens.get(&jti).map(|token| FoundToken {
+            token: token.clone(),
+            account_active: state.users.get(&token.user_id).is_some_and(|user| user.is_active),
+            successor_live: matches!(&token.state, RefreshState::Spent(spending) if live(&spending.successor)),
+        }))
+    }
+
+    fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError> {
+        let spending = Spending { at: spending.at.trunc_subsecs(6), ..spending.clone() };
+        let token = self.writable()?.tokens.get_mut(&jti);
+        let spent = token.and_then(|token| token.spend(spending).ok().map(|spent| *token = spent));
+        Ok(spent.is_some())
+    }
+
+    fn revoke(&mut self, jti: Jti, _now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let token = self.writable()?.tokens.get_mut(&jti).filter(|token| token.state == RefreshState::Live);
+        Ok(token.map(|token| *token = token.revoke()).is_some())
+    }
+}

@@ -1,0 +1,350 @@
+//! Throw-away PostgreSQL servers: started by the test that needs one, on a data folder of their
+//! own, gone with the test process however that ends. The schema is left to whoever connects.
+
+#![expect(clippy::panic, clippy::disallowed_methods, reason = "a failed step fails the test, in tests only")]
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::os::unix::{fs::chown, process::CommandExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs, io, thread};
+
+/// What makes a server quick to start and light to run. Durability stays on: servers are killed
+/// to see what survives.
+const SETTINGS: &str = "listen_addresses = '127.0.0.1'\nmax_connections = 200\nshared_buffers = 16MB\n\
+                        fsync = on\nsynchronous_commit = on\nlog_min_messages = warning\n";
+/// How long anything may take on a busy machine before it counts as failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Stops whatever still runs and removes the folder once standard input ends, which is when the
+/// test process is gone: by a return, a panic or a kill.
+const JANITOR: &str = r#"
+trap '' HUP INT TERM
+while read -r _; do :; done
+for file in "$1"/*/data/postmaster.pid; do
+  read -r pid < "$file" && kill -CONT "$pid" && kill -QUIT "$pid" &&
+    while [ -e "$file" ] && kill -0 "$pid"; do sleep 0.05; done
+done
+rm -rf "$1"
+"#;
+
+type Outcome<T = ()> = Result<T, String>;
+
+/// A PostgreSQL server on a free port of 127.0.0.1.
+pub struct Server {
+    folder: PathBuf,
+    port: u16,
+}
+
+/// An empty database of its own, on a [`Server`].
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Where to connect: `postgres://postgres@127.0.0.1:<port>/<name>`.
+    pub url: String,
+}
+
+impl Server {
+    /// Starts a server of its own, for a test that stops, kills or freezes it.
+    #[must_use]
+    pub fn start() -> Self {
+        must(Self::try_start())
+    }
+
+    /// The server that the tests of this process share.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// The URL of a database on this server, whether it exists or not.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A port of 127.0.0.1 on which the server listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes an empty database with a name that no other has.
+    #[must_use]
+    pub fn create_database(&self) -> Database {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.psql("postgres", &format!("CREATE DATABASE {name}"));
+        Database { url: self.url(&name) }
+    }
+
+    /// Runs SQL, statements or a whole dump, and gives what it printed: a line for each row,
+    /// columns divided by `|`.
+    pub fn psql(&self, database: &str, sql: &str) -> String {
+        must(self.try_psql(database, sql))
+    }
+
+    /// Stops the server in an orderly way; its connections are cut.
+    pub fn stop(&self) {
+        must(self.pg_ctl(&["stop", "-m", "fast"]));
+    }
+
+    /// Starts a stopped or crashed server again, on the same port and data.
+    pub fn start_again(&self) {
+        must(self.pg_ctl(&["start", "-l", "log"]));
+    }
+
+    /// Kills every process of the server at once, as a crash of its machine would.
+    pub fn crash(&self) {
+        let processes = self.signal(Signal::KILL);
+        assert!(eventually(|| processes.iter().all(|pid| has_ended(*pid))), "the killed server is still there");
+        // Where nobody reaps orphans, the dead postmaster would pass for a running one.
+        for lock in ["data/postmaster.pid".to_owned(), format!(".s.PGSQL.{}.lock", self.port)] {
+            let _ = fs::remove_file(self.folder.join(lock));
+        }
+    }
+
+    /// Freezes every process of the server: connections stay open and nothing is answered.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Ends [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn try_start() -> Outcome<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let installation = installation();
+        let folder = installation.folder.join(NUMBER.fetch_add(1, Ordering::Relaxed).to_string());
+        run(installation.command("cp").arg("-R").arg(&installation.template).arg(&folder))?;
+        let mut failure = String::new();
+        for port in free_ports().take(10) {
+            let server = Self { folder: folder.clone(), port };
+            let socket = format!("port = {port}\nunix_socket_directories = '{}'\n", folder.display());
+            let config = folder.join("data/postgresql.conf");
+            fs::write(config, format!("{SETTINGS}{socket}")).map_err(|e| format!("postgresql.conf: {e}"))?;
+            match server.pg_ctl(&["start", "-l", "log"]) {
+                Ok(()) => return Ok(server),
+                // Another process may have taken the port meanwhile.
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    fn pg_ctl(&self, arguments: &[&str]) -> Outcome {
+        let timeout = PATIENCE.as_secs().to_string();
+        let mut command = installation().command("pg_ctl");
+        command.current_dir(&self.folder).args(arguments).args(["-D", "data", "-w", "-t", &timeout]);
+        let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        run(&mut command).map(drop).map_err(|error| error + &log())
+    }
+
+    fn try_psql(&self, database: &str, sql: &str) -> Outcome<String> {
+        let script = self.folder.join(format!("{:?}.sql", thread::current().id()));
+        fs::write(&script, sql).map_err(|e| format!("{}: {e}", script.display()))?;
+        let mut command = Command::new(installation().program("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&script).arg(self.url(database));
+        run(&mut command)
+    }
+
+    /// Sends a signal to the postmaster and its children, which lead process groups of their own.
+    fn signal(&self, signal: Signal) -> Vec<Pid> {
+        let processes = must(self.processes());
+        for pid in &processes {
+            // A child may have ended meanwhile.
+            let _ = kill_process(*pid, signal);
+        }
+        processes
+    }
+
+    /// The postmaster, then its children.
+    fn processes(&self) -> Outcome<Vec<Pid>> {
+        let file = fs::read_to_string(self.folder.join("data/postmaster.pid"));
+        let file = file.map_err(|e| format!("the server does not run: {e}"))?;
+        let postmaster = file.lines().next().and_then(|line| line.parse().ok()).and_then(Pid::from_raw);
+        let postmaster = postmaster.ok_or("postmaster.pid is not readable")?;
+        let parent = |process: &fs::DirEntry| stat(&process.path())?.nth(1)?.parse().ok();
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let children = all.filter(|process| parent(process) == Some(postmaster.as_raw_nonzero().get()));
+        let children = children.filter_map(|process| Pid::from_raw(process.file_name().to_str()?.parse().ok()?));
+        Ok(std::iter::once(postmaster).chain(children).collect())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.processes().is_ok() {
+            self.resume();
+            // The janitor stops what does not stop here.
+            let _ = self.pg_ctl(&["stop", "-m", "immediate"]);
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// What the servers of this process share: the programs, the folder, an initialised data folder
+/// to copy, and the janitor.
+struct Installation {
+    programs: PathBuf,
+    folder: PathBuf,
+    template: PathBuf,
+    /// Whom to run as where the tests run as root, whom PostgreSQL refuses.
+    user: Option<(u32, u32)>,
+    /// Never waited for: it outlives this process by the time it takes to clean up.
+    _janitor: Child,
+}
+
+fn installation() -> &'static Installation {
+    static INSTALLATION: OnceLock<Installation> = OnceLock::new();
+    INSTALLATION.get_or_init(|| must(Installation::prepare()))
+}
+
+impl Installation {
+    fn prepare() -> Outcome<Self> {
+        let programs = find_programs()?;
+        let user = rustix::process::geteuid().is_root().then(unprivileged_user);
+        let folder = tempfile::Builder::new().prefix("pg-").tempdir().map_err(|e| format!("a folder: {e}"))?.keep();
+        let janitor = start_janitor(&folder).map_err(|e| format!("sh: {e}"))?;
+        let template = folder.join("template");
+        let made = fs::create_dir(&template).and_then(|()| match user {
+            Some((uid, gid)) => [&folder, &template].into_iter().try_for_each(|f| chown(f, Some(uid), Some(gid))),
+            None => Ok(()),
+        });
+        made.map_err(|e| format!("{}: {e}", template.display()))?;
+        let this = Self { programs, folder, template, user, _janitor: janitor };
+        let mut initdb = this.command("initdb");
+        initdb.args(["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1"]);
+        run(initdb.arg("-D").arg(this.template.join("data")))?;
+        Ok(this)
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        let own = self.programs.join(name);
+        if own.exists() { own } else { PathBuf::from(name) }
+    }
+
+    /// A program, run as the user that owns the data.
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.program(name));
+        command.current_dir(&self.folder);
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+}
+
+/// The folder of `initdb`, `pg_ctl` and `psql`: as told by `PORTCULLIS_TEST_PG_BIN`, else on the
+/// path, else the newest where Debian keeps it.
+fn find_programs() -> Outcome<PathBuf> {
+    let told = env::var_os("PORTCULLIS_TEST_PG_BIN").map(PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let version = |bin: &PathBuf| bin.parent()?.file_name()?.to_str()?.parse::<u32>().ok();
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut installed: Vec<_> = versions.map(|entry| entry.path().join("bin")).collect();
+    installed.sort_by_key(|bin| std::cmp::Reverse(version(bin)));
+    let places = told.into_iter().chain(env::split_paths(&path)).chain(installed);
+    // A link on the path leads to the folder that has all of them.
+    let real = |place: PathBuf| fs::canonicalize(place.join("initdb")).ok()?.parent().map(Path::to_path_buf);
+    places.filter_map(real).find(|bin| bin.join("pg_ctl").exists()).ok_or_else(|| {
+        "this test needs PostgreSQL's server programs: `cargo xtask test` installs them, or `apt-get install \
+         postgresql`, or set PORTCULLIS_TEST_PG_BIN to the folder of initdb"
+            .to_owned()
+    })
+}
+
+/// User and group of `postgres`, where the machine knows it, else of `nobody`.
+fn unprivileged_user() -> (u32, u32) {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let ids = |name: &str| {
+        let mut fields = users.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?.split(':').skip(1);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    ids("postgres").or_else(|| ids("nobody")).unwrap_or((65534, 65534))
+}
+
+/// The only holder of the other end of its standard input is this process.
+fn start_janitor(folder: &Path) -> io::Result<Child> {
+    let mut command = Command::new("sh");
+    command.args(["-c", JANITOR, "janitor"]).arg(folder).current_dir("/").stdin(Stdio::piped());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()
+}
+
+/// Ports that nobody listens on, below those that outgoing connections get: a client that tries
+/// to reach a stopped server must not meet itself.
+fn free_ports() -> impl Iterator<Item = u16> {
+    use std::hash::{BuildHasher, RandomState};
+    let random = || 10_000 + u16::try_from(RandomState::new().hash_one(()) % 22_000).unwrap_or_default();
+    std::iter::repeat_with(random).filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+}
+
+/// State, parent and so on of a process, from "pid (name) state parent …".
+fn stat(process: &Path) -> Option<impl Iterator<Item = String>> {
+    let line = fs::read_to_string(process.join("stat")).ok()?;
+    let fields: Vec<_> = line.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect();
+    Some(fields.into_iter())
+}
+
+fn has_ended(pid: Pid) -> bool {
+    let state = stat(&Path::new("/proc").join(pid.as_raw_nonzero().to_string())).and_then(|mut fields| fields.next());
+    state.is_none_or(|state| state == "Z")
+}
+
+fn run(command: &mut Command) -> Outcome<String> {
+    let output = command.stdin(Stdio::null()).output().map_err(|e| format!("{command:?}: {e}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() { Ok(text) } else { Err(format!("{command:?}: {}\n{errors}{text}", output.status)) }
+}
+
+fn eventually(condition: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if condition() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+fn must<T>(outcome: Outcome<T>) -> T {
+    outcome.unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn databases_are_apart_and_data_outlives_a_crash() {
+        let server = Server::start();
+        let (one, two) = (server.create_database(), server.create_database());
+        assert_ne!(one.url, two.url);
+        server.psql("postgres", "CREATE TABLE kept AS SELECT 7 AS n");
+        server.crash();
+        assert!(server.try_psql("postgres", "SELECT 1").is_err());
+        server.start_again();
+        assert_eq!(server.psql("postgres", "SELECT n, 'x' FROM kept"), "7|x\n");
+        server.stop();
+        assert!(server.try_psql("postgres", "SELECT 1").is_err());
+        server.start_again();
+        assert_eq!(server.psql("postgres", "SELECT n FROM kept"), "7\n");
+    }
+
+    #[test]
+    fn a_paused_server_keeps_connections_and_answers_nothing() {
+        let server = Server::start();
+        server.pause();
+        let mut psql = Command::new(installation().program("psql"));
+        psql.args(["-X", "-c", "SELECT 1"]).arg(server.url("postgres")).stdout(Stdio::null());
+        let mut psql = psql.spawn().unwrap();
+        assert_eq!(psql.try_wait().unwrap(), None);
+        server.resume();
+        assert!(psql.wait().unwrap().success());
+    }
+}
