@@ -1,0 +1,40 @@
+//! The canonical form of a stored address, as the database computes it: ASCII letters in lower
+//! case and nothing else folded, in the very words of the indexes on it.
+
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
+
+/// `users.email` in its canonical form.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(crate) struct CanonicalEmail;
+
+impl Expression for CanonicalEmail {
+    type SqlType = Text;
+}
+
+impl ValidGrouping<()> for CanonicalEmail {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl AppearsOnTable<crate::schema::users::table> for CanonicalEmail {}
+impl SelectableExpression<crate::schema::users::table> for CanonicalEmail {}
+
+/// SQLite's `lower` folds ASCII letters only.
+impl QueryFragment<Sqlite> for CanonicalEmail {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("lower(email)");
+        Ok(())
+    }
+}
+
+/// PostgreSQL's does so under the collation "C".
+impl QueryFragment<Pg> for CanonicalEmail {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(r#"lower(email COLLATE "C")"#);
+        Ok(())
+    }
+}

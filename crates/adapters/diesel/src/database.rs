@@ -1,0 +1,143 @@
+//! Which database, and the store on it: the URL that settings hold, read once, and the one place
+//! that knows of both kinds.
+
+use crate::error::OpenError;
+use crate::migrations::Migrations;
+use crate::postgres::{PostgresStore, PostgresUrl};
+use crate::sqlite::SqliteStore;
+use portcullis_ports::{Clock, Store};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a `DATABASE_URL` says. Its `Debug` shows no password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatabaseUrl {
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(PostgresUrl),
+}
+
+/// Why a text is no `DATABASE_URL`. Never holds any of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DatabaseUrlError(pub(crate) &'static str);
+
+/// What may differ between stores.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// How many transactions run beside each other: on PostgreSQL all, on SQLite the reading ones.
+    pub connections: NonZeroU32,
+    /// How long a caller waits for a connection, or a lock, before the store is busy.
+    pub wait: Duration,
+    /// Whether statements are logged, at DEBUG under `app.store`, without their values.
+    pub log_statements: bool,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { connections: NonZeroU32::MIN.saturating_add(7), wait: Duration::from_secs(5), log_statements: false }
+    }
+}
+
+/// An open database, as the rest of the program sees it.
+#[derive(Clone)]
+pub struct Database {
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// The schema it is kept in.
+    pub migrations: Arc<dyn Migrations>,
+}
+
+impl Database {
+    /// Opens an SQLite file, or prepares for a PostgreSQL server, which is not spoken to yet.
+    ///
+    /// A PostgreSQL store is unavailable until its migrations were applied, or found to be.
+    ///
+    /// # Errors
+    /// [`OpenError`], for SQLite only.
+    pub fn open(url: &DatabaseUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Ok(match url {
+            DatabaseUrl::Sqlite(path) => Self::of(Arc::new(SqliteStore::open(path, options, clock)?)),
+            DatabaseUrl::Postgres(url) => Self::of(Arc::new(PostgresStore::new(url, options))),
+        })
+    }
+
+    fn of(store: Arc<impl Store + Migrations + 'static>) -> Self {
+        let migrations: Arc<dyn Migrations> = store.clone();
+        Self { store, migrations }
+    }
+}
+
+impl DatabaseUrl {
+    /// Reads SQLAlchemy's spelling and libpq's: `sqlite:///./app.db` (three slashes: relative,
+    /// four: absolute), `sqlite://app.db`, `postgres://…`, `postgresql://…`, and either with a
+    /// driver's name, as in `postgresql+psycopg2://…`.
+    ///
+    /// ```
+    /// use portcullis_diesel::DatabaseUrl;
+    /// assert_eq!(DatabaseUrl::parse("sqlite:////var/app.db"), Ok(DatabaseUrl::Sqlite("/var/app.db".into())));
+    /// assert!(DatabaseUrl::parse("mysql://localhost/app").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`DatabaseUrlError`].
+    pub fn parse(text: &str) -> Result<Self, DatabaseUrlError> {
+        let unknown = DatabaseUrlError("expected sqlite:///path, postgres://… or postgresql://…");
+        let (scheme, rest) = text.split_once("://").ok_or(unknown)?;
+        if text.chars().any(char::is_control) {
+            return Err(DatabaseUrlError("it has a control character"));
+        }
+        let scheme = scheme.to_ascii_lowercase();
+        match scheme.split('+').next() {
+            Some("sqlite") => Ok(Self::Sqlite(sqlite_path(rest)?)),
+            Some("postgres" | "postgresql") => PostgresUrl::parse(rest).map(Self::Postgres),
+            _ => Err(unknown),
+        }
+    }
+}
+
+fn sqlite_path(rest: &str) -> Result<PathBuf, DatabaseUrlError> {
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // What SQLAlchemy hands to Python's driver there means nothing here.
+    let known = |pair: &str| pair.is_empty() || pair.starts_with("check_same_thread=") || pair.starts_with("timeout=");
+    if !query.split('&').all(known) {
+        return Err(DatabaseUrlError("an SQLite URL takes no options"));
+    }
+    let path = path.strip_prefix('/').unwrap_or(path);
+    match path {
+        "" | ":memory:" => Err(DatabaseUrlError("a database in memory would be lost at the end: name a file")),
+        path if path.starts_with("file:") => Err(DatabaseUrlError("expected a path after sqlite:///")),
+        path => Ok(PathBuf::from(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_is_read_as_sqlalchemy_reads_it() {
+        for (url, path) in [
+            ("sqlite:///./app.db", "./app.db"),
+            ("sqlite:///app.db", "app.db"),
+            ("sqlite:////srv/app.db", "/srv/app.db"),
+            ("sqlite://app.db", "app.db"),
+            ("SQLite+pysqlite:///a b%20.db", "a b%20.db"),
+            ("sqlite:///app.db?check_same_thread=false&timeout=5", "app.db"),
+        ] {
+            assert_eq!(DatabaseUrl::parse(url), Ok(DatabaseUrl::Sqlite(path.into())), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_database_is_refused() {
+        for url in ["", "app.db", "sqlite://", "sqlite:///:memory:", "sqlite:///file:a?uri=true", "mysql://h/d", "://"]
+        {
+            assert!(DatabaseUrl::parse(url).is_err(), "{url}");
+        }
+    }
+}

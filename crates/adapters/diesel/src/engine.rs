@@ -1,0 +1,23 @@
+//! What the two databases have in common as far as a transaction goes.
+
+use diesel::connection::{AnsiTransactionManager, Connection, Instrumentation, InstrumentationEvent};
+use portcullis_ports::{Mode, StoreError};
+
+/// A connection to either database.
+pub(crate) trait Engine: Connection<TransactionManager = AnsiTransactionManager> + 'static {
+    /// What a failed statement means for whoever asked for it. Says nothing of values.
+    fn classify(error: &diesel::result::Error, mode: Mode) -> StoreError;
+}
+
+/// Logs statements at DEBUG, without the values bound to them.
+pub(crate) fn statement_log() -> impl Instrumentation {
+    |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event
+            && tracing::enabled!(target: "app.store", tracing::Level::DEBUG)
+        {
+            let text = query.to_string();
+            let statement = text.split_once("-- binds").map_or(text.as_str(), |(statement, _)| statement);
+            tracing::debug!(target: "app.store", statement = statement.trim_end(), "Statement");
+        }
+    }
+}

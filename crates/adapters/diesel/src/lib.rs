@@ -1,0 +1,24 @@
+//! The store, on SQLite and on PostgreSQL. What both have in common is written once; what differs
+//! stands side by side in `sqlite` and `postgres`. What the rows mean is left to the domain, and
+//! when to call which verb to the use cases.
+
+mod canonical;
+mod database;
+mod engine;
+mod error;
+mod migrations;
+mod pool;
+mod postgres;
+mod registration;
+mod schema;
+mod sqlite;
+mod stored;
+mod time;
+mod tokens;
+mod transaction;
+
+pub use database::{Database, DatabaseUrl, DatabaseUrlError, StoreOptions};
+pub use error::{MigrateError, OpenError};
+pub use migrations::{MigrationStatus, Migrations};
+pub use postgres::{PostgresStore, PostgresUrl};
+pub use sqlite::SqliteStore;

@@ -1,0 +1,84 @@
+//! Migrating a PostgreSQL database: under an advisory lock, so that of two processes that start
+//! at once one waits, and in one transaction.
+
+use super::PostgresStore;
+use crate::engine::Engine;
+use crate::error::MigrateError;
+use crate::migrations::{self, Applied, MigrationStatus, Migrations};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use portcullis_ports::{Mode, StoreError};
+use std::sync::atomic::Ordering;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
+/// "portcull" in ASCII: the key of the lock, by which migrating processes know each other.
+const LOCK: &str = "SELECT pg_advisory_lock(8101820098873224300)";
+
+impl Migrations for PostgresStore {
+    fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError> {
+        let mut connection = self.opener.open()?;
+        let status = migrations::status::<Pg>(&MIGRATIONS, &applied(&mut connection)?)?;
+        if status.iter().all(|migration| migration.applied) {
+            self.ready.store(true, Ordering::Release);
+        }
+        Ok(status)
+    }
+
+    fn migrate(&self) -> Result<Vec<String>, MigrateError> {
+        if self.pending()?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let done = self.alone(|connection| {
+            let adopting = has_table(connection, "users")?;
+            migrations::apply(connection, &MIGRATIONS, adopting)
+        })?;
+        self.ready.store(true, Ordering::Release);
+        Ok(done.report())
+    }
+
+    fn redo(&self) -> Result<Vec<String>, MigrateError> {
+        let done = self.alone(|connection| migrations::redo(connection, &MIGRATIONS))?;
+        Ok(done.report())
+    }
+}
+
+impl PostgresStore {
+    /// Runs a change under the lock, which ends with the connection, in one transaction.
+    fn alone(
+        &self,
+        change: impl FnOnce(&mut PgConnection) -> Result<Applied, MigrateError>,
+    ) -> Result<Applied, MigrateError> {
+        let mut connection = self.opener.open_for_migration()?;
+        let classify = |error: diesel::result::Error| PgConnection::classify(&error, Mode::Write);
+        connection.batch_execute(LOCK).map_err(classify)?;
+        AnsiTransactionManager::begin_transaction(&mut connection).map_err(classify)?;
+        match change(&mut connection) {
+            Ok(applied) => {
+                AnsiTransactionManager::commit_transaction(&mut connection).map_err(classify)?;
+                Ok(applied)
+            }
+            // A connection that was lost on the way is worth another try, a failed statement not.
+            Err(error) => match AnsiTransactionManager::rollback_transaction(&mut connection).map_err(classify) {
+                Err(lost @ StoreError::Unavailable(_)) => Err(lost.into()),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+fn applied(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    if !has_table(connection, migrations::BOOKKEEPING)? {
+        return Ok(Vec::new());
+    }
+    let versions = sql::<Text>(migrations::APPLIED).load(connection);
+    versions.map_err(|error| PgConnection::classify(&error, Mode::Write))
+}
+
+fn has_table(connection: &mut PgConnection, name: &str) -> Result<bool, StoreError> {
+    let query = sql::<Bool>("SELECT to_regclass(").bind::<Text, _>(name).sql(") IS NOT NULL");
+    query.get_result(connection).map_err(|error| PgConnection::classify(&error, Mode::Write))
+}

@@ -1,0 +1,93 @@
+//! The accounts, as rows of `users`.
+
+use crate::canonical::CanonicalEmail;
+use crate::schema::users;
+use crate::stored::{Row, Stored};
+use crate::time::Moment;
+use crate::transaction::Transaction;
+use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
+use diesel::prelude::*;
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
+use portcullis_ports::{StoreError, UserRepository};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+struct UserRow {
+    id: i64,
+    email: Stored<String>,
+    hashed_password: Stored<String>,
+    is_active: Stored<bool>,
+    created_at: Stored<DateTime<Utc>>,
+    email_verified_at: Option<Stored<DateTime<Utc>>>,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        let at = Row { table: "users", id: row.id };
+        let verified = row.email_verified_at.map(|time| at.read("email_verified_at", time));
+        Ok(Self {
+            id: UserId::new(row.id),
+            email: EmailAddress::stored(at.read("email", row.email)?),
+            password: PasswordHash::new(at.read("hashed_password", row.hashed_password)?),
+            is_active: at.read("is_active", row.is_active)?,
+            created_at: at.read("created_at", row.created_at)?,
+            email_verified_at: verified.transpose()?,
+        })
+    }
+}
+
+macro_rules! user_repository {
+    ($connection:ty) => {
+        impl UserRepository for Transaction<'_, $connection> {
+            /// The unique index settles races; the query before it sees the adopted accounts
+            /// that the index leaves out, and of those there are never more.
+            fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError> {
+                let email = new.email.canonical();
+                let same = users::table.filter(CanonicalEmail.eq(email));
+                let taken = diesel::select(exists(same)).get_result(self.connection);
+                if self.check(taken)? {
+                    return Ok(None);
+                }
+                let values = (
+                    users::email.eq(email),
+                    users::hashed_password.eq(new.password.expose()),
+                    users::is_active.eq(true),
+                    users::created_at.eq(Moment::new(new.created_at)),
+                );
+                let insert = diesel::insert_into(users::table).values(values).on_conflict_do_nothing();
+                let row = insert.returning(UserRow::as_returning()).get_result(self.connection).optional();
+                self.check(row)?.map(User::try_from).transpose()
+            }
+
+            fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+                let query = users::table.find(id.get()).select(UserRow::as_select());
+                let row = query.first(self.connection).optional();
+                self.check(row)?.map(User::try_from).transpose()
+            }
+
+            fn find_by_email(&mut self, email: &EmailAddress) -> Result<Vec<User>, StoreError> {
+                let query = users::table.filter(CanonicalEmail.eq(email.canonical())).order(users::id);
+                let rows = query.select(UserRow::as_select()).load(self.connection);
+                self.check(rows)?.into_iter().map(User::try_from).collect()
+            }
+
+            fn replace_password(
+                &mut self,
+                id: UserId,
+                read: &PasswordHash,
+                new: &PasswordHash,
+            ) -> Result<bool, StoreError> {
+                let unchanged = users::table.find(id.get()).filter(users::hashed_password.eq(read.expose()));
+                let update = diesel::update(unchanged).set(users::hashed_password.eq(new.expose()));
+                let replaced = update.execute(self.connection);
+                Ok(self.check(replaced)? == 1)
+            }
+        }
+    };
+}
+
+user_repository!(SqliteConnection);
+user_repository!(PgConnection);

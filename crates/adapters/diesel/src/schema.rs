@@ -1,0 +1,37 @@
+//! The tables, for both databases: the FastAPI application's columns under its names, and what
+//! the migrations add.
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    users (id) {
+        id -> BigInt,
+        email -> Text,
+        hashed_password -> Text,
+        is_active -> Bool,
+        created_at -> UtcTime,
+        email_verified_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    refresh_tokens (id) {
+        id -> BigInt,
+        jti -> Text,
+        user_id -> BigInt,
+        expires_at -> UtcTime,
+        /// True for spent tokens as well.
+        revoked -> Bool,
+        created_at -> UtcTime,
+        spent_at -> Nullable<UtcTime>,
+        spent_key -> Nullable<Binary>,
+        successor_jti -> Nullable<Text>,
+    }
+}
+
+diesel::joinable!(refresh_tokens -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, users);

@@ -1,0 +1,107 @@
+//! Opening connections to the file, each with the pragmas that SQLite keeps per connection.
+
+use super::engine;
+use super::file::DatabaseFile;
+use crate::database::StoreOptions;
+use crate::engine::{Engine, statement_log};
+use crate::error::OpenError;
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use portcullis_ports::{Mode, StoreError};
+use std::time::Duration;
+
+/// Up to this size a file is read through once at start, before anything writes to it. A larger
+/// one would hold up the start; what is damaged in it shows when it is used.
+const EXAMINED: u64 = 64 << 20;
+
+/// How often the write-ahead log is asked for where others ask at the same time.
+const ATTEMPTS: u32 = 100;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Reader,
+    Writer,
+}
+
+/// Opens connections.
+pub(super) struct Opener {
+    pub(super) uri: String,
+    wait: Duration,
+    log_statements: bool,
+}
+
+impl Opener {
+    pub(super) fn new(file: &DatabaseFile, options: &StoreOptions) -> Self {
+        Self { uri: file.uri("rw"), wait: options.wait, log_statements: options.log_statements }
+    }
+
+    /// Looks for damage, through a connection that cannot write.
+    pub(super) fn examine(&self, file: &DatabaseFile) -> Result<(), OpenError> {
+        if !(1..=EXAMINED).contains(&file.size()) {
+            return Ok(());
+        }
+        let findings = SqliteConnection::establish(&file.uri("ro")).map_err(|error| error.to_string()).and_then(
+            |mut connection| {
+                set_busy_timeout(&mut connection, self.wait).map_err(|error| error.to_string())?;
+                sql::<Text>("PRAGMA quick_check(1)").get_result::<String>(&mut connection).map_err(|e| e.to_string())
+            },
+        );
+        match findings {
+            Ok(findings) if findings != "ok" => Err(file.damaged(findings.replace('\n', " "))),
+            Err(reason) if engine::DAMAGED.contains(&reason.as_str()) => Err(file.damaged(reason)),
+            // What cannot be examined now (a journal to be rolled back, a lock) may yet be used.
+            _ => Ok(()),
+        }
+    }
+
+    /// The connection at hand, or a new one.
+    pub(super) fn reuse(&self, idle: Option<SqliteConnection>, role: Role) -> Result<SqliteConnection, StoreError> {
+        idle.map_or_else(|| self.open(role), Ok)
+    }
+
+    /// A new connection.
+    pub(super) fn open(&self, role: Role) -> Result<SqliteConnection, StoreError> {
+        let opened = SqliteConnection::establish(&self.uri);
+        let mut connection = opened.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        if self.log_statements {
+            connection.set_instrumentation(statement_log());
+        }
+        // First of all, for the next one may have to wait for a lock.
+        set_busy_timeout(&mut connection, self.wait)?;
+        let journal = write_ahead_log(&mut connection)?;
+        if journal != "wal" {
+            tracing::warn!(target: "app", journal, "The file system does not support SQLite's write-ahead log");
+        }
+        run(&mut connection, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY")?;
+        if role == Role::Reader {
+            run(&mut connection, "PRAGMA query_only = ON")?;
+        }
+        Ok(connection)
+    }
+}
+
+/// Turns the write-ahead log on, where it is not, and gives the journal mode. SQLite does not
+/// wait where two turn it on at once, so this waits for the other's lock, and asks again.
+fn write_ahead_log(connection: &mut SqliteConnection) -> Result<String, StoreError> {
+    let mut attempts = 0;
+    loop {
+        let journal = sql::<Text>("PRAGMA journal_mode = WAL").get_result::<String>(connection);
+        match journal.map_err(|error| SqliteConnection::classify(&error, Mode::Write)) {
+            Err(StoreError::Busy(_)) if attempts < ATTEMPTS => run(connection, "BEGIN IMMEDIATE; ROLLBACK")?,
+            outcome => return outcome,
+        }
+        attempts += 1;
+    }
+}
+
+/// How long the connection waits for locks of other processes.
+pub(super) fn set_busy_timeout(connection: &mut SqliteConnection, wait: Duration) -> Result<(), StoreError> {
+    run(connection, &format!("PRAGMA busy_timeout = {}", wait.as_millis()))
+}
+
+fn run(connection: &mut SqliteConnection, statements: &str) -> Result<(), StoreError> {
+    connection.batch_execute(statements).map_err(|error| SqliteConnection::classify(&error, Mode::Write))
+}

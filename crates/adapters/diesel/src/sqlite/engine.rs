@@ -1,0 +1,43 @@
+//! What SQLite's errors mean. diesel passes its messages on and not its codes; they are fixed
+//! English sentences of the library that is built in.
+
+use crate::engine::Engine;
+use diesel::SqliteConnection;
+use diesel::result::{DatabaseErrorKind, Error};
+use portcullis_ports::{Mode, StoreError};
+
+const BUSY: [&str; 3] = ["database is locked", "database table is locked", "database schema is locked"];
+const UNAVAILABLE: [&str; 6] = [
+    "database or disk is full",
+    "disk I/O error",
+    "unable to open database file",
+    READ_ONLY,
+    "out of memory",
+    "locking protocol",
+];
+const READ_ONLY: &str = "attempt to write a readonly database";
+pub(super) const DAMAGED: [&str; 2] = ["database disk image is malformed", "file is not a database"];
+
+impl Engine for SqliteConnection {
+    fn classify(error: &Error, mode: Mode) -> StoreError {
+        match error {
+            Error::DatabaseError(DatabaseErrorKind::Unknown, information) => classify(information.message(), mode),
+            other => StoreError::Failed(other.to_string()),
+        }
+    }
+}
+
+/// A message that no rule of the schema caused.
+pub(super) fn classify(message: &str, mode: Mode) -> StoreError {
+    let is_any = |known: &[&str]| known.iter().any(|known| message.starts_with(known));
+    let message_owned = message.to_owned();
+    if is_any(&BUSY) {
+        StoreError::Busy(message_owned)
+    } else if mode == Mode::Read && message == READ_ONLY {
+        StoreError::Failed("a reading transaction does not write".to_owned())
+    } else if is_any(&UNAVAILABLE) || is_any(&DAMAGED) {
+        StoreError::Unavailable(message_owned)
+    } else {
+        StoreError::Failed(message_owned)
+    }
+}

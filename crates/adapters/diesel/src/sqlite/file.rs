@@ -1,0 +1,85 @@
+//! The database file on the disk: made for its owner alone, and watched, so that nothing is
+//! acknowledged into a file that was deleted or replaced.
+
+use crate::error::OpenError;
+use portcullis_ports::StoreError;
+use std::fs::{self, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A file, and which one it was when it was opened.
+pub(super) struct DatabaseFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl DatabaseFile {
+    /// Finds the file, or makes an empty one.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let path = std::path::absolute(path).map_err(|error| unusable(path, &error.to_string()))?;
+        let folder = path.parent().filter(|folder| !folder.is_dir());
+        if let Some(folder) = folder {
+            return Err(OpenError::NoFolder(folder.to_path_buf()));
+        }
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        if let Err(error) = made
+            && error.kind() != io::ErrorKind::AlreadyExists
+        {
+            return Err(unusable(&path, &error.to_string()));
+        }
+        let metadata = fs::metadata(&path).map_err(|error| unusable(&path, &error.to_string()))?;
+        if !metadata.is_file() {
+            return Err(unusable(&path, "it is no regular file"));
+        }
+        Ok(Self { identity: identity(&metadata), path })
+    }
+
+    /// Whether the path still leads to the file that was opened. Costs a microsecond.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let gone = |what: String| Err(StoreError::Unavailable(what));
+        match fs::metadata(&self.path) {
+            Ok(metadata) if identity(&metadata) == self.identity => Ok(()),
+            Ok(_) => gone("the database file was replaced by another".to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => gone("the database file was deleted".to_owned()),
+            Err(error) => gone(format!("the database file cannot be reached: {error}")),
+        }
+    }
+
+    /// Its size in bytes.
+    pub(super) fn size(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+
+    /// The address that SQLite opens it by, in the mode `ro` or `rw`: neither makes a file.
+    pub(super) fn uri(&self, mode: &str) -> String {
+        use std::os::unix::ffi::OsStrExt;
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(byte);
+        let escape = |byte: &u8| if plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
+        let path: String = self.path.as_os_str().as_bytes().iter().map(escape).collect();
+        format!("file:{path}?mode={mode}")
+    }
+
+    /// Why opening it failed.
+    pub(super) fn unusable(&self, error: &StoreError) -> OpenError {
+        match error {
+            StoreError::Unavailable(reason) | StoreError::Busy(reason) | StoreError::Failed(reason) => {
+                unusable(&self.path, reason)
+            }
+            other => unusable(&self.path, &other.to_string()),
+        }
+    }
+
+    /// It is not what it should be.
+    pub(super) fn damaged(&self, reason: String) -> OpenError {
+        OpenError::Damaged { path: self.path.clone(), reason }
+    }
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+fn unusable(path: &Path, reason: &str) -> OpenError {
+    OpenError::Unusable { path: path.to_path_buf(), reason: reason.to_owned() }
+}

@@ -1,0 +1,84 @@
+//! Migrating an SQLite file: all that is pending in one transaction, so that a kill leaves the
+//! schema before it or after it, and of two processes that start at once one waits.
+
+use super::connection::Role;
+use super::{SqliteStore, begin};
+use crate::engine::Engine;
+use crate::error::MigrateError;
+use crate::migrations::{self, Applied, MigrationStatus, Migrations};
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use diesel::sqlite::Sqlite;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use portcullis_ports::{Mode, StoreError};
+use std::time::Duration;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sqlite");
+/// How long to wait for another process that migrates, or writes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Migrations for SqliteStore {
+    fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError> {
+        self.file.check()?;
+        let mut slot = self.readers.slot()?;
+        let mut connection = self.opener.reuse(slot.take(), Role::Reader)?;
+        let applied = applied(&mut connection)?;
+        *slot = Some(connection);
+        migrations::status::<Sqlite>(&MIGRATIONS, &applied)
+    }
+
+    fn migrate(&self) -> Result<Vec<String>, MigrateError> {
+        if self.pending()?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let done = self.alone(|connection| {
+            let adopting = has_table(connection, "users")?;
+            migrations::apply(connection, &MIGRATIONS, adopting)
+        })?;
+        Ok(done.report())
+    }
+
+    fn redo(&self) -> Result<Vec<String>, MigrateError> {
+        self.status()?;
+        let done = self.alone(|connection| migrations::redo(connection, &MIGRATIONS))?;
+        Ok(done.report())
+    }
+}
+
+impl SqliteStore {
+    /// Runs a change in one transaction that nobody writes beside.
+    fn alone(
+        &self,
+        mut change: impl FnMut(&mut SqliteConnection) -> Result<Applied, MigrateError>,
+    ) -> Result<Applied, MigrateError> {
+        let mut outcome = Ok(Applied::default());
+        self.with_writer(PATIENCE, |connection| {
+            begin(connection, "BEGIN IMMEDIATE", Mode::Write)?;
+            outcome = change(connection);
+            if outcome.is_ok() {
+                AnsiTransactionManager::commit_transaction(connection)
+            } else {
+                AnsiTransactionManager::rollback_transaction(connection)
+            }
+            .map_err(|error| SqliteConnection::classify(&error, Mode::Write))
+        })?;
+        outcome
+    }
+}
+
+fn applied(connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
+    if !has_table(connection, migrations::BOOKKEEPING)? {
+        return Ok(Vec::new());
+    }
+    let versions = sql::<Text>(migrations::APPLIED).load(connection);
+    versions.map_err(|error| SqliteConnection::classify(&error, Mode::Write))
+}
+
+fn has_table(connection: &mut SqliteConnection, name: &str) -> Result<bool, StoreError> {
+    let query = sql::<Bool>("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ")
+        .bind::<Text, _>(name)
+        .sql(")");
+    query.get_result(connection).map_err(|error| SqliteConnection::classify(&error, Mode::Write))
+}

@@ -1,0 +1,102 @@
+//! What only shows from inside: how connections are set up, and faults of the disk.
+
+use super::*;
+use crate::migrations::Migrations;
+use chrono::DateTime;
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User};
+use portcullis_ports::StoreExt;
+use portcullis_testkit::FixedClock;
+use tempfile::TempDir;
+
+fn store(folder: &TempDir) -> SqliteStore {
+    let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
+    let store = SqliteStore::open(&folder.path().join("app.db"), &StoreOptions::default(), clock).unwrap();
+    store.migrate().unwrap();
+    store
+}
+
+fn register(store: &SqliteStore, number: u32) -> Result<Option<User>, StoreError> {
+    let email = EmailAddress::stored(format!("{number}-{:0>200}@example.com", ""));
+    let password = PasswordHash::new("$2b$12$hash".to_owned());
+    let new = NewUser { email, password, created_at: DateTime::UNIX_EPOCH };
+    store.write(|tx| tx.users().insert(&new))
+}
+
+#[test]
+fn every_connection_has_its_pragmas() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    for (role, query_only) in [(Role::Writer, 0), (Role::Reader, 1)] {
+        let mut connection = store.opener.open(role).unwrap();
+        for (pragma, expected) in [
+            ("busy_timeout", 5000),
+            ("synchronous", 2),
+            ("foreign_keys", 1),
+            ("temp_store", 2),
+            ("query_only", query_only),
+        ] {
+            let value = sql::<BigInt>(&format!("PRAGMA {pragma}")).get_result::<i64>(&mut connection);
+            assert_eq!(value, Ok(expected), "{pragma} of a {role:?}");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_outage_of_writes_alone_and_loses_nothing() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let limit = |connection: &mut SqliteConnection| {
+        connection.batch_execute("PRAGMA max_page_count = 40").map_err(|e| StoreError::Failed(e.to_string()))
+    };
+    store.with_writer(store.wait, limit).unwrap();
+    let (mut acknowledged, mut failure) = (Vec::new(), None);
+    while failure.is_none() {
+        match register(&store, u32::try_from(acknowledged.len()).unwrap()) {
+            Ok(user) => acknowledged.push(user.unwrap()),
+            Err(error) => failure = Some(error),
+        }
+    }
+    assert_eq!(failure, Some(StoreError::Unavailable("database or disk is full".to_owned())));
+    for user in &acknowledged {
+        assert_eq!(store.read(|tx| tx.users().find(user.id)), Ok(Some(user.clone())));
+    }
+    // The limit was the lost connection's: the space is back.
+    assert!(register(&store, u32::MAX).unwrap().is_some());
+    let mut connection = store.opener.open(Role::Reader).unwrap();
+    let check = sql::<diesel::sql_types::Text>("PRAGMA integrity_check").get_result::<String>(&mut connection);
+    assert_eq!(check.as_deref(), Ok("ok"));
+}
+
+#[test]
+fn a_read_only_file_is_an_outage_of_writes_alone() {
+    let folder = TempDir::new().unwrap();
+    let mut store = store(&folder);
+    let user = register(&store, 1).unwrap().unwrap();
+    store.opener.uri = store.file.uri("ro");
+    store.writer = Turnstile::new(None);
+    assert_eq!(register(&store, 2), Err(StoreError::Unavailable("attempt to write a readonly database".to_owned())));
+    assert_eq!(store.read(|tx| tx.users().find(user.id)), Ok(Some(user)));
+    assert_eq!(store.migrate(), Ok(Vec::new()), "nothing is pending, so nothing is written");
+}
+
+#[test]
+fn an_address_is_looked_up_by_its_index() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let mut connection = store.opener.open(Role::Reader).unwrap();
+    let email = EmailAddress::stored("ada@example.com".to_owned());
+    let by_email = crate::schema::users::table.filter(crate::canonical::CanonicalEmail.eq(email.canonical()));
+    let query =
+        diesel::debug_query::<diesel::sqlite::Sqlite, _>(&by_email.select(crate::schema::users::id)).to_string();
+    let query = query.split(" -- binds").next().unwrap().to_owned();
+    #[derive(diesel::QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    let plan = diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")).load::<Step>(&mut connection).unwrap();
+    assert!(plan.iter().any(|step| step.detail.contains("idx_users_canonical_email")), "{:?}", plan[0].detail);
+}

@@ -1,0 +1,170 @@
+//! A thing that one at a time may hold, handed on in the order of asking.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Hands a `T` from holder to holder. A holder that panics hands on `T::default()` where it had
+/// taken the thing out.
+pub(super) struct Turnstile<T>(Mutex<State<T>>);
+
+struct State<T> {
+    idle: Option<T>,
+    waiting: VecDeque<Arc<Ticket<T>>>,
+}
+
+struct Ticket<T> {
+    handed: Mutex<Option<T>>,
+    turn: Condvar,
+}
+
+/// The right to the thing, until dropped.
+pub(super) struct Turn<'t, T: Default> {
+    turnstile: &'t Turnstile<T>,
+    thing: T,
+}
+
+impl<T: Default> Turnstile<T> {
+    pub(super) fn new(thing: T) -> Self {
+        Self(Mutex::new(State { idle: Some(thing), waiting: VecDeque::new() }))
+    }
+
+    /// Waits for the turn; `None` where it did not come in time.
+    pub(super) fn acquire(&self, wait: Duration) -> Option<Turn<'_, T>> {
+        let ticket = {
+            let mut state = lock(&self.0);
+            if let Some(thing) = state.idle.take() {
+                return Some(Turn { turnstile: self, thing });
+            }
+            let ticket = Arc::new(Ticket { handed: Mutex::new(None), turn: Condvar::new() });
+            state.waiting.push_back(Arc::clone(&ticket));
+            ticket
+        };
+        let waited = ticket.turn.wait_timeout_while(lock(&ticket.handed), wait, |handed| handed.is_none());
+        let in_time = waited.unwrap_or_else(PoisonError::into_inner).0.take();
+        let thing = in_time.or_else(|| self.leave(&ticket))?;
+        Some(Turn { turnstile: self, thing })
+    }
+
+    /// Leaves the queue, with the thing where it was handed over at the last moment.
+    fn leave(&self, ticket: &Arc<Ticket<T>>) -> Option<T> {
+        let mut state = lock(&self.0);
+        state.waiting.retain(|other| !Arc::ptr_eq(other, ticket));
+        lock(&ticket.handed).take()
+    }
+
+    fn pass_on(&self, thing: T) {
+        let mut state = lock(&self.0);
+        match state.waiting.pop_front() {
+            Some(next) => {
+                *lock(&next.handed) = Some(thing);
+                next.turn.notify_one();
+            }
+            None => state.idle = Some(thing),
+        }
+    }
+}
+
+impl<T: Default> Drop for Turn<'_, T> {
+    fn drop(&mut self) {
+        self.turnstile.pass_on(mem::take(&mut self.thing));
+    }
+}
+
+impl<T: Default> Deref for Turn<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.thing
+    }
+}
+
+impl<T: Default> DerefMut for Turn<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.thing
+    }
+}
+
+/// No lock is held while foreign code runs, so that poison means nothing here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn waiting(turnstile: &Turnstile<u32>) -> usize {
+        lock(&turnstile.0).waiting.len()
+    }
+
+    #[test]
+    fn turns_come_in_the_order_of_asking() {
+        let turnstile = Turnstile::new(0);
+        let order = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            let first = turnstile.acquire(LONG).unwrap();
+            for number in 0..8 {
+                let (turnstile, order) = (&turnstile, &order);
+                scope.spawn(move || {
+                    let _turn = turnstile.acquire(LONG).unwrap();
+                    lock(order).push(number);
+                });
+                while waiting(turnstile) <= number {
+                    std::thread::yield_now();
+                }
+            }
+            drop(first);
+        });
+        assert_eq!(*lock(&order), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn whoever_waits_too_long_leaves_the_queue() {
+        let turnstile = Turnstile::new(7);
+        let first = turnstile.acquire(LONG).unwrap();
+        assert!(turnstile.acquire(Duration::from_millis(1)).is_none());
+        assert_eq!(waiting(&turnstile), 0);
+        drop(first);
+        assert_eq!(turnstile.acquire(Duration::ZERO).as_deref(), Some(&7));
+    }
+
+    #[test]
+    fn a_thing_taken_by_whoever_panics_is_made_anew() {
+        let turnstile = Turnstile::new(7);
+        let outcome = std::panic::catch_unwind(|| {
+            let mut turn = turnstile.acquire(LONG).unwrap();
+            assert_eq!(mem::take(&mut *turn), 7);
+            std::panic::resume_unwind(Box::new("on purpose"))
+        });
+        assert!(outcome.is_err());
+        assert_eq!(turnstile.acquire(LONG).as_deref(), Some(&0));
+    }
+
+    #[test]
+    fn nobody_holds_it_beside_another() {
+        let turnstile = Turnstile::new(0_u32);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let turnstile = &turnstile;
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        // Odd ones give up early now and then.
+                        let wait = if thread % 2 == 0 { LONG } else { Duration::from_micros(50) };
+                        if let Some(mut turn) = turnstile.acquire(wait) {
+                            let seen = mem::replace(&mut *turn, u32::MAX);
+                            assert_ne!(seen, u32::MAX);
+                            std::thread::yield_now();
+                            *turn = seen + 1;
+                        }
+                    }
+                });
+            }
+        });
+        assert!(turnstile.acquire(Duration::ZERO).is_some_and(|turn| *turn >= 800));
+    }
+}

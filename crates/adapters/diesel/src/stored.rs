@@ -1,0 +1,107 @@
+//! A column's value as it stands there, readable or not: a damaged row must become an error that
+//! names its table, column and number, never a panic and never a guess (RUSTSEC-2026-0111).
+
+use crate::time::{self, UtcTime};
+use chrono::{DateTime, Utc};
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::pg::{Pg, PgValue};
+use diesel::sql_types::{BigInt, Binary, Bool, Text};
+use diesel::sqlite::{Sqlite, SqliteType};
+use portcullis_ports::StoreError;
+
+/// The SQLite value of a column.
+type SqliteValue<'row> = <Sqlite as diesel::backend::Backend>::RawValue<'row>;
+
+/// A value, or what is wrong with it, without the value.
+#[derive(Debug, FromSqlRow)]
+pub(crate) struct Stored<T>(Result<T, &'static str>);
+
+/// The row that a value stands in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) table: &'static str,
+    pub(crate) id: i64,
+}
+
+impl Row {
+    pub(crate) fn corrupt(self, column: &'static str, reason: &str) -> StoreError {
+        StoreError::Corrupt { table: self.table, column, id: self.id, reason: reason.to_owned() }
+    }
+
+    pub(crate) fn read<T>(self, column: &'static str, value: Stored<T>) -> Result<T, StoreError> {
+        value.0.map_err(|reason| self.corrupt(column, reason))
+    }
+}
+
+/// PostgreSQL checks the types of its columns itself. What is left are times beyond chrono's.
+impl<T, ST> FromSql<ST, Pg> for Stored<T>
+where
+    T: FromSql<ST, Pg>,
+{
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(T::from_sql(value).map_err(|_| "out of range")))
+    }
+}
+
+impl FromSql<Text, Sqlite> for Stored<String> {
+    fn from_sql(mut value: SqliteValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(text(&mut value)))
+    }
+
+    fn from_nullable_sql(value: Option<SqliteValue<'_>>) -> deserialize::Result<Self> {
+        value.map_or(Ok(Self(Err("null"))), FromSql::<Text, Sqlite>::from_sql)
+    }
+}
+
+impl FromSql<UtcTime, Sqlite> for Stored<DateTime<Utc>> {
+    fn from_sql(mut value: SqliteValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(text(&mut value).and_then(|text| time::parse(&text).ok_or("not a time"))))
+    }
+
+    fn from_nullable_sql(value: Option<SqliteValue<'_>>) -> deserialize::Result<Self> {
+        value.map_or(Ok(Self(Err("null"))), FromSql::<UtcTime, Sqlite>::from_sql)
+    }
+}
+
+impl FromSql<Bool, Sqlite> for Stored<bool> {
+    fn from_sql(mut value: SqliteValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(match integer(&mut value) {
+            Ok(0) => Ok(false),
+            Ok(1) => Ok(true),
+            Ok(_) => Err("neither 0 nor 1"),
+            Err(reason) => Err(reason),
+        }))
+    }
+
+    fn from_nullable_sql(value: Option<SqliteValue<'_>>) -> deserialize::Result<Self> {
+        value.map_or(Ok(Self(Err("null"))), FromSql::<Bool, Sqlite>::from_sql)
+    }
+}
+
+impl FromSql<BigInt, Sqlite> for Stored<i64> {
+    fn from_sql(mut value: SqliteValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(integer(&mut value)))
+    }
+}
+
+impl FromSql<Binary, Sqlite> for Stored<Vec<u8>> {
+    fn from_sql(mut value: SqliteValue<'_>) -> deserialize::Result<Self> {
+        let binary = value.value_type() == Some(SqliteType::Binary);
+        Ok(Self(if binary { Ok(value.read_blob().to_vec()) } else { Err("not binary") }))
+    }
+}
+
+/// The bytes of a text, which SQLite does not check, as text.
+fn text(value: &mut SqliteValue<'_>) -> Result<String, &'static str> {
+    match value.value_type() {
+        Some(SqliteType::Text) => String::from_utf8(value.read_blob().to_vec()).map_err(|_| "not UTF-8"),
+        _ => Err("not text"),
+    }
+}
+
+fn integer(value: &mut SqliteValue<'_>) -> Result<i64, &'static str> {
+    match value.value_type() {
+        Some(SqliteType::Long) => Ok(value.read_long()),
+        _ => Err("not an integer"),
+    }
+}

@@ -1,0 +1,138 @@
+//! The refresh tokens, as rows of `refresh_tokens`. Their states change by compare-and-set, with
+//! the affected rows counted, so that both databases agree on one winner.
+
+use crate::schema::{refresh_tokens, users};
+use crate::stored::{Row, Stored};
+use crate::time::Moment;
+use crate::transaction::Transaction;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use portcullis_domain::registration::UserId;
+use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
+use portcullis_ports::{FoundToken, RefreshTokenRepository, StoreError};
+
+diesel::alias!(refresh_tokens as successors: Successors);
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = refresh_tokens)]
+struct TokenRow {
+    id: i64,
+    user_id: Stored<i64>,
+    expires_at: Stored<DateTime<Utc>>,
+    revoked: Stored<bool>,
+    created_at: Stored<DateTime<Utc>>,
+    spent_at: Option<Stored<DateTime<Utc>>>,
+    spent_key: Option<Stored<Vec<u8>>>,
+    successor_jti: Option<Stored<String>>,
+}
+
+/// A token with its account's `is_active` and its successor's `revoked`, if it has one.
+type FoundRow = (TokenRow, Stored<bool>, Option<Stored<bool>>);
+
+impl TokenRow {
+    fn token(self, jti: Jti) -> Result<RefreshToken, StoreError> {
+        let at = Row { table: "refresh_tokens", id: self.id };
+        let revoked = at.read("revoked", self.revoked)?;
+        let key = self.spent_key.map(|key| read_key(at, key)).transpose()?;
+        let state = match (revoked, self.spent_at, self.successor_jti) {
+            (false, _, _) => RefreshState::Live,
+            (true, Some(spent_at), Some(successor)) => RefreshState::Spent(Spending {
+                at: at.read("spent_at", spent_at)?,
+                key,
+                successor: read_successor(at, successor)?,
+            }),
+            (true, _, _) => RefreshState::Revoked,
+        };
+        Ok(RefreshToken {
+            jti,
+            user_id: UserId::new(at.read("user_id", self.user_id)?),
+            created_at: at.read("created_at", self.created_at)?,
+            expires_at: at.read("expires_at", self.expires_at)?,
+            state,
+        })
+    }
+}
+
+fn read_key(at: Row, key: Stored<Vec<u8>>) -> Result<KeyDigest, StoreError> {
+    let bytes = at.read("spent_key", key)?;
+    bytes.try_into().map(KeyDigest).map_err(|_| at.corrupt("spent_key", "not 32 bytes"))
+}
+
+fn read_successor(at: Row, successor: Stored<String>) -> Result<Jti, StoreError> {
+    let text = at.read("successor_jti", successor)?;
+    Jti::parse(&text).ok_or_else(|| at.corrupt("successor_jti", "not a token identifier"))
+}
+
+fn found(jti: Jti, (row, is_active, successor_revoked): FoundRow) -> Result<FoundToken, StoreError> {
+    let at = Row { table: "refresh_tokens", id: row.id };
+    let token = row.token(jti)?;
+    let account = Row { table: "users", id: token.user_id.get() };
+    let revoked = successor_revoked.map(|revoked| at.read("successor_jti", revoked)).transpose()?;
+    let spent = matches!(token.state, RefreshState::Spent(_));
+    let account_active = account.read("is_active", is_active)?;
+    Ok(FoundToken { token, account_active, successor_live: spent && revoked == Some(false) })
+}
+
+macro_rules! refresh_token_repository {
+    ($connection:ty) => {
+        impl RefreshTokenRepository for Transaction<'_, $connection> {
+            fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
+                if token.state != RefreshState::Live {
+                    return Err(StoreError::Failed("a new token is live".to_owned()));
+                }
+                let values = (
+                    refresh_tokens::jti.eq(token.jti.to_string()),
+                    refresh_tokens::user_id.eq(token.user_id.get()),
+                    refresh_tokens::expires_at.eq(Moment::new(token.expires_at)),
+                    refresh_tokens::revoked.eq(false),
+                    refresh_tokens::created_at.eq(Moment::new(token.created_at)),
+                );
+                let inserted = diesel::insert_into(refresh_tokens::table).values(values).execute(self.connection);
+                self.check(inserted).map(drop)
+            }
+
+            fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
+                let successor_jti = successors.field(refresh_tokens::jti).nullable();
+                let query = refresh_tokens::table
+                    .inner_join(users::table)
+                    .left_join(successors.on(successor_jti.eq(refresh_tokens::successor_jti)))
+                    .filter(refresh_tokens::jti.eq(jti.to_string()))
+                    .select((
+                        TokenRow::as_select(),
+                        users::is_active,
+                        successors.field(refresh_tokens::revoked).nullable(),
+                    ));
+                let row = query.first::<FoundRow>(self.connection).optional();
+                self.check(row)?.map(|row| found(jti, row)).transpose()
+            }
+
+            fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError> {
+                let at = Moment::new(spending.at);
+                let live = refresh_tokens::table
+                    .filter(refresh_tokens::jti.eq(jti.to_string()))
+                    .filter(refresh_tokens::revoked.eq(false))
+                    .filter(refresh_tokens::expires_at.gt(at));
+                let spent = diesel::update(live)
+                    .set((
+                        refresh_tokens::revoked.eq(true),
+                        refresh_tokens::spent_at.eq(at),
+                        refresh_tokens::spent_key.eq(spending.key.as_ref().map(|key| key.0.as_slice())),
+                        refresh_tokens::successor_jti.eq(spending.successor.to_string()),
+                    ))
+                    .execute(self.connection);
+                Ok(self.check(spent)? == 1)
+            }
+
+            fn revoke(&mut self, jti: Jti, _now: DateTime<Utc>) -> Result<bool, StoreError> {
+                let live = refresh_tokens::table
+                    .filter(refresh_tokens::jti.eq(jti.to_string()))
+                    .filter(refresh_tokens::revoked.eq(false));
+                let revoked = diesel::update(live).set(refresh_tokens::revoked.eq(true)).execute(self.connection);
+                Ok(self.check(revoked)? == 1)
+            }
+        }
+    };
+}
+
+refresh_token_repository!(SqliteConnection);
+refresh_token_repository!(PgConnection);

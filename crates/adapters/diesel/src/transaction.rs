@@ -1,0 +1,72 @@
+//! A transaction under way, on either database: hands out the repositories, and ends as its work
+//! wants it to. Beginning is left to each database.
+
+use crate::engine::Engine;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::result::QueryResult;
+use portcullis_ports::{Conclusion, Mode, RefreshTokenRepository, StoreError, Tx, UserRepository, Work};
+
+/// The repositories of one transaction.
+pub(crate) struct Transaction<'c, C> {
+    pub(crate) connection: &'c mut C,
+    mode: Mode,
+    /// The first statement that failed. PostgreSQL would quietly turn a commit after it into a
+    /// rollback.
+    failure: Option<StoreError>,
+}
+
+impl<C: Engine> Transaction<'_, C> {
+    /// Classifies a statement's failure and remembers it.
+    pub(crate) fn check<T>(&mut self, result: QueryResult<T>) -> Result<T, StoreError> {
+        result.map_err(|error| {
+            let error = C::classify(&error, self.mode);
+            self.failure.get_or_insert(error).clone()
+        })
+    }
+}
+
+impl<C> Tx for Transaction<'_, C>
+where
+    Self: UserRepository + RefreshTokenRepository,
+{
+    fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
+        self
+    }
+}
+
+/// Runs the work in the transaction that the connection has begun, and ends it.
+pub(crate) fn run<C>(connection: &mut C, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError>
+where
+    C: Engine,
+    for<'c> Transaction<'c, C>: Tx,
+{
+    let mut transaction = Transaction { connection, mode, failure: None };
+    let wanted = work(&mut transaction);
+    let Transaction { connection, failure, .. } = transaction;
+    let outcome = match (wanted, failure) {
+        (Ok(Conclusion::Commit), None) => return commit(connection, mode),
+        (Ok(Conclusion::Commit), Some(failure)) => Err(failure),
+        // Whatever the work made of it, whoever counts outages must hear of one.
+        (Ok(Conclusion::Rollback), Some(outage)) if outage.is_outage() => Err(outage),
+        (Ok(Conclusion::Rollback), _) => Ok(()),
+        (Err(error), _) => Err(error),
+    };
+    // Where this fails, the connection is not healthy and goes, and the transaction with it.
+    let _ = AnsiTransactionManager::rollback_transaction(connection);
+    outcome
+}
+
+fn commit<C: Engine>(connection: &mut C, mode: Mode) -> Result<(), StoreError> {
+    AnsiTransactionManager::commit_transaction(connection).map_err(|error| C::classify(&error, mode))
+}
+
+/// Whether a connection may serve again: it is in no transaction, and the last one ended well or
+/// failed for a reason of its own.
+pub(crate) fn is_healthy<C: Engine>(connection: &mut C, outcome: &Result<(), StoreError>) -> bool {
+    let lost = matches!(outcome, Err(StoreError::Unavailable(_)));
+    !lost && !AnsiTransactionManager::is_broken_transaction_manager(connection)
+}

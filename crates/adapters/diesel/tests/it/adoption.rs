@@ -1,0 +1,72 @@
+//! What holds for a database that the FastAPI application left behind, whichever kind it is.
+
+use crate::samples::{accounts, now, register};
+use portcullis_domain::login;
+use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, Spending};
+use portcullis_ports::{Store, StoreError, StoreExt};
+
+/// Every account is there as it was, and is found by any spelling.
+pub(crate) fn assert_accounts_are_kept(store: &dyn Store) {
+    let stored = [
+        (1, "alice@example.com"),
+        (2, "Bob.Mixed@example.com"),
+        (3, "carol-inactive@example.com"),
+        (4, "dave@example.com"),
+        (7, "frank@example.com"),
+        (8, "grace@example.com"),
+        (9, "heidi@müller.example"),
+    ];
+    for (id, address) in stored {
+        for spelling in [address.to_owned(), address.to_ascii_uppercase()] {
+            let found = accounts(store, &spelling).unwrap();
+            let found: Vec<_> = found.iter().map(|user| (user.id.get(), user.email.spelled())).collect();
+            assert_eq!(found, [(id, address)]);
+        }
+        let user = accounts(store, address).unwrap().remove(0);
+        assert_eq!(user.is_active, id != 3);
+        assert!(user.password.expose().starts_with("$2b$12$"));
+        assert!(user.created_at < now() && user.email_verified_at.is_none());
+        assert_eq!(register(store, &address.to_ascii_uppercase()), Ok(None));
+    }
+}
+
+/// Both of the accounts whose addresses differ by case alone are there, and no third gets in.
+pub(crate) fn assert_differing_accounts_are_kept(store: &dyn Store) {
+    let both = accounts(store, "eRIN@example.com").unwrap();
+    assert_eq!(both.iter().map(|user| user.id.get()).collect::<Vec<_>>(), [5, 6]);
+    for (id, spelling) in [(5, "Erin@example.com"), (6, "erin@example.com")] {
+        let chosen = login::choose(both.clone(), &EmailAddress::stored(spelling.to_owned()));
+        assert_eq!(chosen.map(|user| user.id.get()), Some(id));
+    }
+    for spelling in ["erin@example.com", "Erin@example.com", "ERIN@example.com"] {
+        assert_eq!(register(store, spelling), Ok(None), "{spelling}");
+    }
+}
+
+/// Live tokens rotate, spent and revoked ones do not.
+pub(crate) fn assert_tokens_are_kept(store: &dyn Store, live: &str, spent: &str) {
+    let (live, spent) = (Jti::parse(live).unwrap(), Jti::parse(spent).unwrap());
+    let find = |jti| store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();
+    assert_eq!((find(live).token.state, find(spent).token.state), (RefreshState::Live, RefreshState::Revoked));
+    let successor = Jti::from_random([9; 16]);
+    let spending = Spending { at: now(), key: None, successor };
+    assert_eq!(store.write(|tx| tx.refresh_tokens().spend(spent, &spending)), Ok(false));
+    let rotated = store.write(|tx| {
+        let won = tx.refresh_tokens().spend(live, &spending)?;
+        let token = RefreshToken { jti: successor, state: RefreshState::Live, ..find(live).token };
+        tx.refresh_tokens().insert(&token)?;
+        Ok::<_, StoreError>(won)
+    });
+    assert_eq!(rotated, Ok(true));
+    assert!(find(live).successor_live);
+}
+
+/// The log tells how much was adopted, and which accounts differ by case alone, by number.
+pub(crate) fn assert_told(lines: &[String]) {
+    let message = "message=Adopted the tables of the FastAPI application users=9 refresh_tokens=32";
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines[0], format!("INFO {message}"));
+    assert!(lines[1].starts_with("WARN message=Accounts whose emails differ by case alone"), "{lines:?}");
+    assert!(lines[1].ends_with("accounts=2 user_ids=\"5,6\""), "{lines:?}");
+}

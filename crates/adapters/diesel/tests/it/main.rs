@@ -1,0 +1,10 @@
+//! The store as its callers see it, on both databases: what every store promises, and what only
+//! these can show: adoption, damage, locks, lost files and lost servers.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failed step fails the test")]
+
+mod adoption;
+mod logs;
+mod postgres;
+mod samples;
+mod sqlite;

@@ -1,0 +1,104 @@
+//! Locks, slow statements, a full pool and odd rows.
+
+use super::{Sandbox, open};
+use crate::samples::{account_with_token, accounts, impatient, patient, register};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection};
+use portcullis_diesel::{Migrations, StoreOptions};
+use portcullis_domain::tokens::Jti;
+use portcullis_ports::{StoreError, StoreExt};
+use portcullis_testkit::conformance::registration::only_ascii_letters_are_folded;
+use portcullis_testkit::postgres::Server;
+use std::num::NonZeroU32;
+
+/// What registering says while somebody else holds the table.
+fn while_locked(parameters: &str) -> StoreError {
+    let sandbox = Sandbox::new();
+    sandbox.store();
+    let store = sandbox.open_with(parameters, &patient());
+    assert_eq!(store.pending(), Ok(Vec::new()));
+    let mut other = PgConnection::establish(&sandbox.0.url).unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
+    let error = register(&store, "ada@example.com").unwrap_err();
+    other.batch_execute("ROLLBACK").unwrap();
+    assert!(register(&store, "ada@example.com").unwrap().is_some());
+    error
+}
+
+#[test]
+fn a_lock_held_too_long_is_busy() {
+    let error = while_locked("?options=-c%20lock_timeout%3D50ms");
+    assert_eq!(error, StoreError::Busy("canceling statement due to lock timeout".to_owned()));
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_an_outage() {
+    let error = while_locked("?options=-c%20statement_timeout%3D50ms");
+    assert_eq!(error, StoreError::Unavailable("canceling statement due to statement timeout".to_owned()));
+}
+
+#[test]
+fn callers_beyond_the_pool_are_busy() {
+    let sandbox = Sandbox::new();
+    sandbox.store();
+    let store = sandbox.open_with("", &StoreOptions { connections: NonZeroU32::MIN, ..impatient() });
+    assert_eq!(store.pending(), Ok(Vec::new()));
+    store
+        .read(|_| {
+            assert!(matches!(accounts(&store, "ada@example.com"), Err(StoreError::Busy(_))));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
+}
+
+#[test]
+fn a_time_beyond_the_calendar_is_reported_by_table_column_and_number() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    let jti = Jti::from_random([1; 16]);
+    account_with_token(&store, "ada@example.com", jti);
+    sandbox.execute("UPDATE users SET created_at = 'infinity'; UPDATE refresh_tokens SET expires_at = '-infinity'");
+    let reason = "out of range".to_owned();
+    assert_eq!(
+        accounts(&store, "ada@example.com"),
+        Err(StoreError::Corrupt { table: "users", column: "created_at", id: 1, reason: reason.clone() })
+    );
+    assert_eq!(
+        store.read(|tx| tx.refresh_tokens().find(jti)),
+        Err(StoreError::Corrupt { table: "refresh_tokens", column: "expires_at", id: 1, reason })
+    );
+}
+
+#[test]
+fn an_inactive_account_shows_at_its_token() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    let jti = Jti::from_random([1; 16]);
+    account_with_token(&store, "ada@example.com", jti);
+    sandbox.execute("UPDATE users SET is_active = false");
+    let found = store.read(|tx| tx.refresh_tokens().find(jti)).unwrap();
+    assert_eq!(found.map(|found| found.account_active), Some(false));
+}
+
+#[test]
+fn an_address_is_looked_up_by_its_index() {
+    let sandbox = Sandbox::new();
+    sandbox.store();
+    let plan = sandbox.execute(
+        "SET enable_seqscan = off; EXPLAIN SELECT id FROM users WHERE lower(email COLLATE \"C\") = 'ada@example.com'",
+    );
+    assert!(plan.contains("idx_users_canonical_email"), "{plan}");
+}
+
+/// By its own rules the server would make one account of two (CVE-2019-19844).
+#[test]
+fn only_ascii_letters_are_folded_whatever_the_locale() {
+    let server = Server::shared();
+    let create = "CREATE DATABASE folding TEMPLATE template0 LC_CTYPE 'C.UTF-8'";
+    server.psql("postgres", create);
+    assert_eq!(server.psql("folding", "SELECT lower('É@example.org')"), "é@example.org\n");
+    let store = open(&server.url("folding"), &patient());
+    store.migrate().unwrap();
+    assert_eq!(only_ascii_letters_are_folded(&store), Ok(()));
+}

@@ -1,0 +1,132 @@
+//! Servers that are down, restart, die and change their role.
+
+use super::{Sandbox, open};
+use crate::samples::{accounts, newcomer, patient, register};
+use portcullis_diesel::{MigrateError, Migrations, PostgresStore};
+use portcullis_ports::{Conclusion, Mode, Store, StoreError, StoreExt};
+use portcullis_testkit::postgres::Server;
+
+fn store_on(server: &Server) -> PostgresStore {
+    let store = open(&server.create_database().url, &patient());
+    store.migrate().unwrap();
+    store
+}
+
+/// Opens that many connections and leaves them idle in the pool.
+fn fill_pool(store: &PostgresStore, connections: u32) {
+    if connections > 0 {
+        let nested = store.read(|_| {
+            fill_pool(store, connections - 1);
+            Ok::<_, StoreError>(())
+        });
+        nested.unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_is_down_at_the_start_is_found_when_it_comes() {
+    let server = Server::start();
+    let url = server.create_database().url;
+    server.stop();
+    let store = open(&url, &patient());
+    assert!(matches!(register(&store, "ada@example.com"), Err(StoreError::Unavailable(_))));
+    let error = store.migrate().unwrap_err();
+    assert!(matches!(error, MigrateError::Unavailable(_)) && error.is_temporary(), "{error}");
+    server.start_again();
+    assert_eq!(store.migrate(), Ok(vec!["20261122160000_adopt".to_owned()]));
+    assert!(register(&store, "ada@example.com").unwrap().is_some());
+}
+
+#[test]
+fn a_restart_costs_no_call_once_the_server_is_back() {
+    let server = Server::start();
+    let store = store_on(&server);
+    fill_pool(&store, 5);
+    server.stop();
+    let error = accounts(&store, "ada@example.com").unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    server.start_again();
+    for number in 0..8 {
+        assert!(register(&store, &format!("{number}@example.com")).unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_crash_in_a_transaction_is_an_outage_and_keeps_what_was_acknowledged() {
+    let server = Server::start();
+    let store = store_on(&server);
+    let user = register(&store, "ada@example.com").unwrap().unwrap();
+    let outcome = store.transact(Mode::Write, &mut |tx| {
+        tx.users().insert(&newcomer("bob@example.com"))?;
+        server.crash();
+        // A work that keeps the error to itself does not hide the outage.
+        assert!(tx.users().insert(&newcomer("eve@example.com")).is_err());
+        Ok(Conclusion::Rollback)
+    });
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    let outcome = store.write(|tx| tx.users().insert(&newcomer("bob@example.com")));
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    server.start_again();
+    assert_eq!(accounts(&store, "ada@example.com"), Ok(vec![user]));
+    assert_eq!(accounts(&store, "bob@example.com"), Ok(Vec::new()));
+}
+
+#[test]
+fn a_crash_at_the_commit_is_no_success() {
+    let server = Server::start();
+    let store = store_on(&server);
+    let outcome = store.write(|tx| {
+        let user = tx.users().insert(&newcomer("ada@example.com"));
+        server.crash();
+        user
+    });
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+}
+
+#[test]
+fn connections_that_the_server_cut_are_never_handed_out_twice() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    fill_pool(&store, 5);
+    let cut = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity \
+        WHERE datname = current_database() AND application_name = 'portcullis'";
+    assert_eq!(sandbox.execute(cut), "5\n");
+    for number in 0..8 {
+        assert!(register(&store, &format!("{number}@example.com")).unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_demoted_primary_counts_as_down() {
+    let sandbox = Sandbox::new();
+    sandbox.store();
+    let demote = |on: &str| {
+        let name = sandbox.0.url.rsplit('/').next().unwrap();
+        let change = format!("ALTER DATABASE {name} SET default_transaction_read_only = {on}");
+        sandbox.execute(&format!("BEGIN READ WRITE; {change}; COMMIT"));
+    };
+    demote("on");
+    let store = sandbox.open_with("", &patient());
+    assert_eq!(store.pending(), Ok(Vec::new()));
+    let outage = StoreError::Unavailable("the server is read-only".to_owned());
+    assert_eq!(register(&store, "ada@example.com"), Err(outage));
+    assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
+    demote("off");
+    // One idle connection still knows the old rule, and goes when it meets it.
+    let _ = register(&store, "ada@example.com");
+    assert_eq!(register(&store, "bob@example.com").map(|user| user.is_some()), Ok(true));
+}
+
+#[test]
+fn errors_show_nothing_of_the_url() {
+    let sandbox = Sandbox::new();
+    for url in [
+        sandbox.0.url.replace("/test_", "/secret_"),
+        "postgres://secret:secret@127.0.0.1:1/secret".to_owned(),
+        "postgres://secret:secret@secret.invalid/secret".to_owned(),
+    ] {
+        let error = open(&url, &patient()).migrate().unwrap_err();
+        assert!(error.is_temporary(), "{error}");
+        assert!(!error.to_string().contains("secret") && !error.to_string().contains('\n'), "{error}");
+    }
+}

@@ -1,0 +1,50 @@
+//! What the tests of both databases share.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_diesel::StoreOptions;
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User};
+use portcullis_domain::tokens::{Jti, RefreshToken};
+use portcullis_ports::{Clock, Store, StoreError, StoreExt};
+use portcullis_testkit::FixedClock;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) fn now() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(1_795_400_000)
+}
+
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(FixedClock::at(now()))
+}
+
+/// Patient enough for a busy machine.
+pub(crate) fn patient() -> StoreOptions {
+    StoreOptions { wait: Duration::from_secs(60), ..StoreOptions::default() }
+}
+
+/// Hardly waits at all.
+pub(crate) fn impatient() -> StoreOptions {
+    StoreOptions { wait: Duration::from_millis(50), ..StoreOptions::default() }
+}
+
+pub(crate) fn newcomer(address: &str) -> NewUser {
+    let email = EmailAddress::stored(address.to_owned());
+    NewUser { email, password: PasswordHash::new("$2b$12$hash".to_owned()), created_at: now() }
+}
+
+pub(crate) fn register(store: &dyn Store, address: &str) -> Result<Option<User>, StoreError> {
+    store.write(|tx| tx.users().insert(&newcomer(address)))
+}
+
+pub(crate) fn accounts(store: &dyn Store, address: &str) -> Result<Vec<User>, StoreError> {
+    let email = EmailAddress::stored(address.to_owned());
+    store.read(|tx| tx.users().find_by_email(&email))
+}
+
+/// Registers an account with one live token.
+pub(crate) fn account_with_token(store: &dyn Store, address: &str, jti: Jti) -> User {
+    let user = register(store, address).unwrap().unwrap();
+    let token = RefreshToken::live(jti, user.id, now(), TimeDelta::days(7));
+    store.write(|tx| tx.refresh_tokens().insert(&token)).unwrap();
+    user
+}

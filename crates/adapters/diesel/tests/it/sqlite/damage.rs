@@ -1,0 +1,134 @@
+//! Damaged files and damaged rows: refused or reported, never a panic, never a guess.
+
+use super::Sandbox;
+use crate::samples::{account_with_token, accounts, clock, patient};
+use portcullis_diesel::{Migrations, OpenError, SqliteStore};
+use portcullis_domain::tokens::Jti;
+use portcullis_ports::{Store, StoreError, StoreExt};
+use std::fs;
+
+fn jti() -> Jti {
+    Jti::from_random([1; 16])
+}
+
+/// What finding the account, or its token, says once a column holds that SQL value.
+fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    account_with_token(&store, "ada@example.com", jti());
+    sandbox.execute(&format!(
+        "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; UPDATE {table} SET {column} = {value}"
+    ));
+    let find = |store: &dyn Store| match table {
+        "users" => store.read(|tx| tx.users().find(portcullis_domain::registration::UserId::new(1))).map(drop),
+        _ => store.read(|tx| tx.refresh_tokens().find(jti())).map(drop),
+    };
+    let error = find(&store).unwrap_err();
+    assert!(accounts(&store, "bob@example.com").is_ok(), "the store goes on");
+    error
+}
+
+#[test]
+fn damaged_rows_are_reported_by_table_column_and_number() {
+    for (table, column, value, reason) in [
+        ("users", "email", "x'616461'", "not text"),
+        ("users", "email", "cast(x'61ff' AS text)", "not UTF-8"),
+        ("users", "hashed_password", "x'00'", "not text"),
+        ("users", "is_active", "'abc'", "not an integer"),
+        ("users", "is_active", "2", "neither 0 nor 1"),
+        ("users", "is_active", "x'01'", "not an integer"),
+        ("users", "created_at", "12345", "not text"),
+        ("users", "created_at", "'yesterday'", "not a time"),
+        ("users", "created_at", "x'ff'", "not text"),
+        ("users", "email_verified_at", "'soon'", "not a time"),
+        ("refresh_tokens", "expires_at", "'never'", "not a time"),
+        ("refresh_tokens", "expires_at", "1e400", "not text"),
+        ("refresh_tokens", "created_at", "''", "not a time"),
+        ("refresh_tokens", "revoked", "'no'", "not an integer"),
+        ("refresh_tokens", "spent_key", "x'00', revoked = 1", "not 32 bytes"),
+        ("refresh_tokens", "spent_key", "'text'", "not binary"),
+        ("refresh_tokens", "successor_jti", "'x', spent_at = created_at, revoked = 1", "not a token identifier"),
+        ("refresh_tokens", "spent_at", "0, successor_jti = jti, revoked = 1", "not text"),
+    ] {
+        let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
+        assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
+    }
+}
+
+#[test]
+fn a_token_that_says_revoked_and_nothing_else_is_revoked() {
+    use portcullis_domain::tokens::RefreshState;
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    account_with_token(&store, "ada@example.com", jti());
+    account_with_token(&store, "bob@example.com", Jti::from_random([2; 16]));
+    for half in ["revoked = 1", "spent_at = created_at", "spent_at = NULL, successor_jti = bobs.jti"] {
+        let bobs = "(SELECT jti FROM refresh_tokens WHERE user_id = 2) AS bobs";
+        sandbox.execute(&format!("UPDATE refresh_tokens SET {half} FROM {bobs} WHERE user_id = 1"));
+        let found = store.read(|tx| tx.refresh_tokens().find(jti())).unwrap().unwrap();
+        assert_eq!((found.token.state, found.successor_live), (RefreshState::Revoked, false), "{half}");
+    }
+}
+
+#[test]
+fn an_inactive_account_shows_at_its_token_and_a_vanished_one_has_none() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    account_with_token(&store, "ada@example.com", jti());
+    sandbox.execute("UPDATE users SET is_active = 0");
+    let found = store.read(|tx| tx.refresh_tokens().find(jti())).unwrap();
+    assert_eq!(found.map(|found| found.account_active), Some(false));
+    sandbox.execute("UPDATE users SET is_active = 'abc'");
+    let error = store.read(|tx| tx.refresh_tokens().find(jti())).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { table: "users", column: "is_active", id: 1, .. }), "{error}");
+    sandbox.execute("PRAGMA foreign_keys = OFF; DELETE FROM users");
+    assert_eq!(store.read(|tx| tx.refresh_tokens().find(jti())), Ok(None));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let sandbox = Sandbox::new();
+    let bytes = b"not a database, but long enough to be mistaken for one ".repeat(100);
+    refused_untouched(&sandbox, &bytes);
+}
+
+#[test]
+fn a_damaged_database_is_refused_and_left_alone() {
+    let sandbox = Sandbox::of_the_application();
+    let mut bytes = fs::read(sandbox.path()).unwrap();
+    let half = bytes.len() / 2;
+    bytes[4096..half].fill(0xa5);
+    refused_untouched(&sandbox, &bytes);
+}
+
+#[test]
+fn a_truncated_database_is_refused_and_left_alone() {
+    let sandbox = Sandbox::of_the_application();
+    let mut bytes = fs::read(sandbox.path()).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    refused_untouched(&sandbox, &bytes);
+}
+
+fn refused_untouched(sandbox: &Sandbox, bytes: &[u8]) {
+    fs::write(sandbox.path(), bytes).unwrap();
+    let error = SqliteStore::open(&sandbox.path(), &patient(), clock()).err().unwrap();
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    assert!(!error.to_string().contains('\n'));
+    assert_eq!(fs::read(sandbox.path()).unwrap(), bytes);
+}
+
+#[test]
+fn damage_that_comes_while_running_is_an_outage() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    account_with_token(&store, "ada@example.com", jti());
+    sandbox.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    drop(store);
+    let store = sandbox.open_with(&patient());
+    assert_eq!(store.pending(), Ok(Vec::new()));
+    let mut bytes = fs::read(sandbox.path()).unwrap();
+    bytes[4096..].fill(0xa5);
+    fs::write(sandbox.path(), bytes).unwrap();
+    let error = accounts(&store, "ada@example.com").unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+}

@@ -1,0 +1,96 @@
+//! Other processes, and other threads, that hold the file.
+
+use super::Sandbox;
+use crate::samples::{accounts, clock, impatient, patient, register};
+use diesel::connection::SimpleConnection;
+use portcullis_diesel::{Migrations, SqliteStore, StoreOptions};
+use portcullis_ports::{StoreError, StoreExt};
+use std::num::NonZeroU32;
+use std::sync::mpsc::channel;
+
+#[test]
+fn a_lock_held_too_long_is_busy_for_writers_and_nothing_to_readers() {
+    let sandbox = Sandbox::new();
+    sandbox.store();
+    let store = sandbox.open_with(&impatient());
+    let mut other = sandbox.connect();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(register(&store, "ada@example.com"), Err(StoreError::Busy("database is locked".to_owned())));
+    assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
+    other.batch_execute("ROLLBACK").unwrap();
+    assert!(register(&store, "ada@example.com").unwrap().is_some());
+}
+
+#[test]
+fn a_short_lock_is_waited_for() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    let mut other = sandbox.connect();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let (begun, holder) = channel();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            begun.send(()).unwrap();
+            register(&store, "ada@example.com")
+        });
+        holder.recv().unwrap();
+        other.batch_execute("COMMIT").unwrap();
+        assert!(waiting.join().unwrap().unwrap().is_some());
+    });
+}
+
+#[test]
+fn a_writer_that_takes_too_long_makes_the_others_busy() {
+    let sandbox = Sandbox::new();
+    sandbox.store();
+    let store = sandbox.open_with(&impatient());
+    store
+        .write(|_| {
+            let other = std::thread::scope(|scope| scope.spawn(|| register(&store, "ada@example.com")).join());
+            assert!(matches!(other.unwrap(), Err(StoreError::Busy(_))));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert!(register(&store, "ada@example.com").unwrap().is_some());
+}
+
+#[test]
+fn readers_beyond_the_pool_are_busy() {
+    let sandbox = Sandbox::new();
+    sandbox.store();
+    let one = StoreOptions { connections: NonZeroU32::MIN, ..impatient() };
+    let store = sandbox.open_with(&one);
+    store
+        .read(|_| {
+            assert!(matches!(accounts(&store, "ada@example.com"), Err(StoreError::Busy(_))));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
+}
+
+#[test]
+fn two_stores_on_one_file_are_as_one() {
+    let sandbox = Sandbox::new();
+    let (one, two) = (sandbox.store(), sandbox.store());
+    let won: Vec<_> = std::thread::scope(|scope| {
+        let stores = [&one, &two].into_iter().cycle().take(16);
+        let running: Vec<_> = stores.map(|store| scope.spawn(|| register(store, "ada@example.com"))).collect();
+        running.into_iter().filter_map(|thread| thread.join().unwrap().unwrap()).collect()
+    });
+    assert_eq!(won.len(), 1);
+    assert_eq!(accounts(&one, "ada@example.com"), accounts(&two, "ada@example.com"));
+}
+
+#[test]
+fn many_may_open_and_migrate_one_new_file_at_once() {
+    for _ in 0..5 {
+        let sandbox = Sandbox::new();
+        let applied: Vec<_> = std::thread::scope(|scope| {
+            let open = || SqliteStore::open(&sandbox.path(), &patient(), clock()).unwrap().migrate().unwrap();
+            let running: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(applied, ["20261122160000_adopt"], "one applied it, the others found it");
+    }
+}

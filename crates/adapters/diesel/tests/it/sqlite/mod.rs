@@ -1,0 +1,67 @@
+//! SQLite.
+
+mod adoption;
+mod damage;
+mod file;
+mod locks;
+mod migrations;
+
+use crate::samples::{clock, patient};
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use portcullis_diesel::{Migrations, SqliteStore, StoreOptions};
+use portcullis_ports::Store;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+portcullis_testkit::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&Sandbox::new().store()));
+
+/// A folder of its own, for one database file.
+struct Sandbox(TempDir);
+
+impl Sandbox {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    /// One with the file that the FastAPI application left behind.
+    fn of_the_application() -> Self {
+        let sandbox = Self::new();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/fixtures/fastapi-app.db");
+        std::fs::copy(fixture, sandbox.path()).unwrap();
+        sandbox
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("app.db")
+    }
+
+    fn open_with(&self, options: &StoreOptions) -> SqliteStore {
+        SqliteStore::open(&self.path(), options, clock()).unwrap()
+    }
+
+    /// A store with its schema.
+    fn store(&self) -> SqliteStore {
+        let store = self.open_with(&patient());
+        store.migrate().unwrap();
+        store
+    }
+
+    /// A connection past the store, as another program has it.
+    fn connect(&self) -> SqliteConnection {
+        SqliteConnection::establish(self.path().to_str().unwrap()).unwrap()
+    }
+
+    fn execute(&self, statements: &str) {
+        let mut connection = self.connect();
+        connection.batch_execute("PRAGMA busy_timeout = 60000").unwrap();
+        connection.batch_execute(statements).unwrap();
+    }
+
+    /// The rows of a query of one text column.
+    fn query(&self, query: &str) -> Vec<String> {
+        sql::<Text>(query).load(&mut self.connect()).unwrap()
+    }
+}
