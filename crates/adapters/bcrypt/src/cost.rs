@@ -1,0 +1,62 @@
+//! How slow a hash is made.
+
+use std::time::Duration;
+
+/// The cost of a hash: 2 to its power rounds. Which costs an operator may choose is left to the
+/// configuration.
+///
+/// ```
+/// use portcullis_bcrypt::Cost;
+/// assert_eq!(Cost::new(12), Some(Cost::DEFAULT));
+/// assert_eq!(Cost::new(3), None);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cost(u32);
+
+impl Cost {
+    /// 12: about a quarter of a second.
+    pub const DEFAULT: Self = Self(12);
+
+    /// 16: about four seconds. A stored hash of a higher cost counts as unreadable, unless that
+    /// cost is the configured one: each step doubles the time, and one damaged digit must not
+    /// hold a thread for a day.
+    pub const HIGHEST_READABLE: Self = Self(16);
+
+    /// A cost of 4 to 31, the bounds of the algorithm.
+    #[must_use]
+    pub const fn new(cost: u32) -> Option<Self> {
+        if cost >= 4 && cost <= 31 { Some(Self(cost)) } else { None }
+    }
+
+    /// The power.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// About how long one hash takes on one core of a present-day server: 250 ms at 12. What
+    /// bounds of queues are reckoned by.
+    #[must_use]
+    pub fn typical_time(self) -> Duration {
+        Duration::from_nanos(61_035) * 2_u32.saturating_pow(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_are_the_algorithms() {
+        for (cost, good) in [(0, false), (3, false), (4, true), (31, true), (32, false), (u32::MAX, false)] {
+            assert_eq!(Cost::new(cost).is_some(), good, "{cost}");
+        }
+    }
+
+    #[test]
+    fn each_step_doubles_the_time() {
+        assert_eq!(Cost::DEFAULT.typical_time().as_millis(), 249);
+        assert_eq!(Cost::new(13).unwrap().typical_time(), Cost::DEFAULT.typical_time() * 2);
+        assert!(Cost::new(31).unwrap().typical_time() > Duration::from_secs(100_000));
+    }
+}

@@ -1,0 +1,177 @@
+//! The rules of hashing: which scheme a password gets, what a stored hash answers to, and when it
+//! is outdated. Where the slow part runs is left to the caller.
+
+use crate::{
+    computation::{Computation, Digest},
+    cost::Cost,
+    key::Key,
+    stored::{Salt, Scheme, StoredHash},
+};
+use portcullis_domain::registration::{Password, PasswordHash};
+use portcullis_ports::{Entropy, EntropyExt, HasherError, PasswordHasher, Verification};
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// Hashes with bcrypt on the calling thread.
+///
+/// A password of up to 71 bytes without NUL gets a plain `$2b$` hash, any other passlib's
+/// `$bcrypt-sha256$v=2`, so that every byte counts. Verified are also `$2a$`, `$2y$` and
+/// passlib's first version. Every call makes one slow hash of the configured cost, or of the
+/// stored one's where that is higher: the time tells neither whether a hash was readable nor how
+/// old it is.
+pub struct BcryptHasher {
+    cost: Cost,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl BcryptHasher {
+    /// A hasher that makes hashes of that cost, with salts from `entropy`.
+    #[must_use]
+    pub fn new(cost: Cost, entropy: Arc<dyn Entropy>) -> Self {
+        Self { cost, entropy }
+    }
+
+    pub(crate) fn hash_by(
+        &self,
+        password: &Password,
+        run: impl FnOnce(Computation) -> Result<Digest, HasherError>,
+    ) -> Result<PasswordHash, HasherError> {
+        let scheme = if fits_plain(password) { Scheme::Plain } else { Scheme::Hmac };
+        let salt = Salt(self.entropy.array());
+        let digest = run(self.computation(key(scheme, password, &salt), salt, self.cost))?;
+        Ok(StoredHash { scheme, cost: self.cost, salt, digest }.to_text())
+    }
+
+    pub(crate) fn verify_by(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        run: impl FnOnce(Computation) -> Result<Digest, HasherError>,
+    ) -> Result<Verification, HasherError> {
+        let Some(stored) = StoredHash::parse(hash.expose()).filter(|stored| self.can_read(stored)) else {
+            self.stand_in_by(password, run)?;
+            return Ok(Verification::Unreadable);
+        };
+        let key = key(stored.scheme, password, &stored.salt);
+        let digest = run(self.computation(key, stored.salt, stored.cost))?;
+        let same = bool::from(digest.ct_eq(&stored.digest));
+        // bcrypt repeats its key: "abc" and "abc\0abc" are one to it.
+        if same && !(is_plain(stored.scheme) && has_nul(password)) {
+            Ok(Verification::Match { outdated: self.is_outdated(&stored, password) })
+        } else {
+            Ok(Verification::Mismatch)
+        }
+    }
+
+    pub(crate) fn stand_in_by(
+        &self,
+        password: &Password,
+        run: impl FnOnce(Computation) -> Result<Digest, HasherError>,
+    ) -> Result<(), HasherError> {
+        let computation = self.computation(Key::plain(password.expose()), Salt([0; 16]), self.cost);
+        run(computation).map(drop)
+    }
+
+    fn computation(&self, key: Key, salt: Salt, cost: Cost) -> Computation {
+        Computation { key, salt, cost, no_faster_than: self.cost }
+    }
+
+    fn can_read(&self, stored: &StoredHash) -> bool {
+        stored.cost <= self.cost.max(Cost::HIGHEST_READABLE)
+    }
+
+    fn is_outdated(&self, stored: &StoredHash, password: &Password) -> bool {
+        let current = match stored.scheme {
+            Scheme::Plain => fits_plain(password),
+            Scheme::Hmac => true,
+            Scheme::PlainRenamed | Scheme::Sha256 => false,
+        };
+        !current || stored.cost != self.cost
+    }
+}
+
+impl PasswordHasher for BcryptHasher {
+    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
+        self.hash_by(password, run_here)
+    }
+
+    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
+        self.verify_by(password, hash, run_here)
+    }
+
+    fn verify_stand_in(&self, password: &Password) -> Result<(), HasherError> {
+        self.stand_in_by(password, run_here)
+    }
+}
+
+// By value, so that the key is wiped as soon as it has served.
+fn run_here(computation: Computation) -> Result<Digest, HasherError> {
+    Ok(computation.run())
+}
+
+fn key(scheme: Scheme, password: &Password, salt: &Salt) -> Key {
+    match scheme {
+        Scheme::Plain | Scheme::PlainRenamed => Key::plain(password.expose()),
+        Scheme::Sha256 => Key::sha256(password.expose()),
+        Scheme::Hmac => Key::hmac(password.expose(), salt),
+    }
+}
+
+fn is_plain(scheme: Scheme) -> bool {
+    matches!(scheme, Scheme::Plain | Scheme::PlainRenamed)
+}
+
+fn fits_plain(password: &Password) -> bool {
+    password.expose().len() <= Key::LONGEST_PLAIN && !has_nul(password)
+}
+
+fn has_nul(password: &Password) -> bool {
+    password.expose().contains('\0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    struct Fixed;
+    impl Entropy for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(9);
+        }
+    }
+
+    fn hasher(cost: u32) -> BcryptHasher {
+        BcryptHasher::new(Cost::new(cost).unwrap(), Arc::new(Fixed))
+    }
+
+    /// Verifies without hashing, and tells the costs that were asked for: nominal and least.
+    fn costs(configured: u32, stored: &str) -> (Verification, Vec<(u32, u32)>) {
+        let asked = RefCell::new(Vec::new());
+        let run = |computation: Computation| -> Result<Digest, HasherError> {
+            asked.borrow_mut().push((computation.cost.get(), computation.no_faster_than.get()));
+            Ok([0; 23])
+        };
+        let stored = PasswordHash::new(stored.to_owned());
+        let verification = hasher(configured).verify_by(&Password::new("a\0b"), &stored, run).unwrap();
+        (verification, asked.into_inner())
+    }
+
+    #[test]
+    fn every_answer_takes_one_hash_of_the_configured_cost() {
+        let tail = format!("{}{}", ".".repeat(22), ".".repeat(31));
+        assert_eq!(costs(12, "nonsense"), (Verification::Unreadable, vec![(12, 12)]));
+        assert_eq!(costs(12, &format!("$2b$12${tail}")), (Verification::Mismatch, vec![(12, 12)]), "a NUL");
+        assert_eq!(costs(12, &format!("$2b$04${tail}")), (Verification::Mismatch, vec![(4, 12)]));
+        assert_eq!(costs(10, &format!("$2b$12${tail}")), (Verification::Mismatch, vec![(12, 10)]));
+    }
+
+    #[test]
+    fn a_cost_that_would_take_hours_is_unreadable() {
+        let hash = |cost: u32| format!("$2b${cost}${}", ".".repeat(53));
+        assert_eq!(costs(12, &hash(16)).1, [(16, 12)]);
+        assert_eq!(costs(12, &hash(17)), (Verification::Unreadable, vec![(12, 12)]));
+        assert_eq!(costs(12, &hash(31)), (Verification::Unreadable, vec![(12, 12)]));
+        assert_eq!(costs(18, &hash(18)).1, [(18, 18)], "the configured one is no damage");
+    }
+}

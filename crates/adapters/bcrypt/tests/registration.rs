@@ -1,0 +1,213 @@
+//! New hashes, damaged ones, and what must not open what; on the calling thread and on threads.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSize};
+use portcullis_domain::registration::{Password, PasswordHash};
+use portcullis_ports::{Entropy, PasswordHasher, Verification};
+use proptest::prelude::*;
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Never the same bytes twice.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        let count = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        for (to, from) in bytes.iter_mut().zip(count.into_iter().cycle()) {
+            *to = from;
+        }
+    }
+}
+
+fn hasher(cost: u32) -> BcryptHasher {
+    BcryptHasher::new(Cost::new(cost).unwrap(), Arc::new(Counting::default()))
+}
+
+fn hash(password: &str) -> PasswordHash {
+    hasher(4).hash(&Password::new(password)).unwrap()
+}
+
+fn verify(password: &str, hash: &PasswordHash) -> Verification {
+    hasher(4).verify(&Password::new(password), hash).unwrap()
+}
+
+const CURRENT: Verification = Verification::Match { outdated: false };
+const OUTDATED: Verification = Verification::Match { outdated: true };
+
+#[test]
+fn the_length_in_bytes_and_a_nul_choose_the_format() {
+    for (password, prefix) in [
+        ("x".repeat(8), "$2b$04$"),
+        ("x".repeat(71), "$2b$04$"),
+        ("é".repeat(35), "$2b$04$"),
+        ("x".repeat(72), "$bcrypt-sha256$v=2,t=2b,r=4$"),
+        ("é".repeat(36), "$bcrypt-sha256$v=2,t=2b,r=4$"),
+        ("x".repeat(256), "$bcrypt-sha256$v=2,t=2b,r=4$"),
+        ("seven\0seven".to_owned(), "$bcrypt-sha256$v=2,t=2b,r=4$"),
+    ] {
+        let hash = hash(&password);
+        assert!(hash.expose().starts_with(prefix), "{password:?}: {}", hash.expose());
+        assert_eq!(verify(&password, &hash), CURRENT, "{password:?}");
+    }
+}
+
+#[test]
+fn each_hash_has_a_salt_of_its_own() {
+    let hasher = hasher(4);
+    let password = Password::new("same password");
+    assert_ne!(hasher.hash(&password).unwrap().expose(), hasher.hash(&password).unwrap().expose());
+}
+
+#[test]
+fn passwords_that_begin_alike_do_not_open_each_other() {
+    let stem = "x".repeat(72);
+    let families = [
+        vec![
+            "abc".to_owned(),
+            "abc\0abc".to_owned(),
+            "abc\0".to_owned(),
+            "abc\0xyz".to_owned(),
+            "abc\0abc\0".to_owned(),
+        ],
+        vec!["x".repeat(71), stem.clone(), stem.clone() + "a", stem.clone() + "b", stem.clone() + "\0"],
+        vec![String::new(), "\0".to_owned(), "\0".repeat(71), "\0".repeat(72)],
+    ];
+    for family in families {
+        for registered in &family {
+            let hash = hash(registered);
+            for typed in &family {
+                let expected = if typed == registered { CURRENT } else { Verification::Mismatch };
+                assert_eq!(verify(typed, &hash), expected, "{typed:?} against {registered:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pre_hash_is_no_password() {
+    // SHA-256 of the password in base64, which is bcrypt's key in passlib's first version, and in
+    // hex.
+    let first =
+        PasswordHash::new("$bcrypt-sha256$2b,4$44fLVvLxlUjXbNSfGF69y.$wm7UbntzlnPUq867IbvRey9ehDobw12".to_owned());
+    assert_eq!(verify(&"x".repeat(80), &first), OUTDATED);
+    for known in [
+        "2SnN7qfmoPRrWUSNNqb9SR34ZHzykgQFCBYu5fZDWrg=",
+        "d929cdeea7e6a0f46b59448d36a6fd491df8647cf292040508162ee5f6435ab8",
+    ] {
+        assert_eq!(verify(known, &first), Verification::Mismatch, "{known}");
+        assert_eq!(verify(known, &hash(&"x".repeat(80))), Verification::Mismatch, "{known}");
+    }
+}
+
+#[test]
+fn a_hash_of_another_cost_is_outdated() {
+    let old = hash("some password");
+    for (cost, expected) in [(4, CURRENT), (5, OUTDATED), (6, OUTDATED)] {
+        assert_eq!(hasher(cost).verify(&Password::new("some password"), &old), Ok(expected), "{cost}");
+    }
+    let dearer = hasher(5).hash(&Password::new("some password")).unwrap();
+    assert_eq!(verify("some password", &dearer), OUTDATED);
+    assert_eq!(hasher(6).verify(&Password::new("another"), &old), Ok(Verification::Mismatch));
+}
+
+#[test]
+fn no_damaged_hash_panics_or_matches() {
+    let good = hash("some password").expose().to_owned();
+    let damaged = [
+        String::new(),
+        " ".to_owned(),
+        "some password".to_owned(),
+        "!".to_owned(),
+        "*".to_owned(),
+        "$".to_owned(),
+        "$$$$".to_owned(),
+        "\0".repeat(60),
+        "é".repeat(30),
+        "🔑".repeat(15),
+        good.clone() + "\n",
+        format!(" {good}"),
+        good[..59].to_owned(),
+        good.clone() + ".",
+        good.replace("$2b$", "$2x$"),
+        good.replace("$2b$", "$2b"),
+        good.replace("$04$", "$31$"),
+        good.replace("$04$", "$99$"),
+        good.replace("$04$", "$-4$"),
+        good[..57].to_owned() + "é.",
+        good[..28].to_owned() + "é" + &good[30..],
+        good[..59].to_owned() + "=",
+        good[..59].to_owned() + "+",
+        "$2b$04$".to_owned(),
+        "$bcrypt-sha256$".to_owned(),
+        "$bcrypt-sha256$v=2,t=2b,r=4$$".to_owned(),
+        "$bcrypt-sha256$v=9,t=2b,r=4$POM3YY5fqN4WxGYx..JQH.$ami1zL.A6CyYUqNRZ/A4BCIJZTrS4fW".to_owned(),
+        "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g".to_owned(),
+        "5f4dcc3b5aa765d61d8327deb882cf99".to_owned(),
+        "x".repeat(100_000),
+    ];
+    for text in damaged {
+        let hash = PasswordHash::new(text.clone());
+        for password in ["some password", "", &text] {
+            assert_eq!(verify(password, &hash), Verification::Unreadable, "{text:.80?}");
+        }
+    }
+}
+
+#[test]
+fn threads_answer_as_the_hasher_does() {
+    let size = PoolSize {
+        threads: NonZeroUsize::new(2).unwrap(),
+        waiting: NonZeroUsize::new(64).unwrap(),
+        retry_after: Duration::from_secs(1),
+    };
+    let threads = HashThreads::start(hasher(4), size).unwrap();
+    std::thread::scope(|scope| {
+        for number in 0..16 {
+            let threads = &threads;
+            scope.spawn(move || {
+                let (mine, other) = (Password::new(format!("password {number}")), Password::new("another"));
+                let hash = threads.hash(&mine).unwrap();
+                assert_eq!(threads.verify(&mine, &hash), Ok(CURRENT));
+                assert_eq!(threads.verify(&other, &hash), Ok(Verification::Mismatch));
+                assert_eq!(threads.verify(&mine, &PasswordHash::new("?".to_owned())), Ok(Verification::Unreadable));
+                assert_eq!(threads.verify_stand_in(&mine), Ok(()));
+                assert_eq!(verify(mine.expose(), &hash), CURRENT);
+            });
+        }
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_password_opens_its_hash_and_another_does_not(password in "[\\PC\0]{0,90}", other in "[\\PC\0]{0,90}") {
+        let hash = hash(&password);
+        prop_assert_eq!(verify(&password, &hash), CURRENT);
+        if other != password {
+            prop_assert_eq!(verify(&other, &hash), Verification::Mismatch);
+        }
+    }
+
+    #[test]
+    fn a_hash_with_one_byte_changed_never_matches(at in 0_usize..60, to in 0x20_u8..0x7f) {
+        let good = hash("some password").expose().to_owned();
+        let mut bytes = good.clone().into_bytes();
+        bytes[at] = to;
+        let changed = String::from_utf8(bytes).unwrap();
+        // Its cost may have become a dear one: those are tested elsewhere.
+        if changed != good && !(4..6).contains(&at) && ![28, 59].contains(&at) && !["$2a$", "$2y$"].contains(&&changed[..4]) {
+            let verification = verify("some password", &PasswordHash::new(changed.clone()));
+            prop_assert!(!matches!(verification, Verification::Match { .. }), "{}", changed);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The claims as JSON, written and read. Whether they have expired is left to the domain.
+
+use crate::object::Object;
+use chrono::{DateTime, Utc};
+use portcullis_domain::{
+    registration::UserId,
+    tokens::{AccessClaims, Claims, Jti, MAX_IAT_AHEAD, RefreshClaims},
+};
+use serde::Serialize;
+
+const ACCESS: &str = "access";
+const REFRESH: &str = "refresh";
+
+/// The claims in the order in which the FastAPI application wrote them.
+#[derive(Serialize)]
+struct Written {
+    sub: String,
+    jti: String,
+    r#type: &'static str,
+    exp: i64,
+    iat: i64,
+}
+
+/// The payload that claims become.
+pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
+    let (r#type, user_id, jti, expires_at, issued_at) = match claims {
+        Claims::Access(c) => (ACCESS, c.user_id, c.jti, c.expires_at, c.issued_at),
+        Claims::Refresh(c) => (REFRESH, c.user_id, c.jti, c.expires_at, c.issued_at),
+    };
+    let (exp, iat) = (expires_at.timestamp(), issued_at.timestamp());
+    serde_json::to_vec(&Written { sub: user_id.to_string(), jti: jti.to_string(), r#type, exp, iat })
+}
+
+/// The claims of a payload; `None` where one is missing, has a wrong type or an impossible value,
+/// and for a token that is not to be used yet or not here.
+pub(crate) fn read(payload: &Object, now: DateTime<Utc>) -> Option<Claims> {
+    let user_id = UserId::parse(payload.text("sub")?)?;
+    let jti = Jti::parse(payload.text("jti")?)?;
+    let (expires_at, issued_at) = (time(payload, "exp")?, time(payload, "iat")?);
+    if issued_at.signed_duration_since(now) > MAX_IAT_AHEAD {
+        return None;
+    }
+    if payload.has("nbf") && time(payload, "nbf")? > now {
+        return None;
+    }
+    // RFC 7519 §4.1.3: whom it does not name must refuse it, and nobody here has a name.
+    if payload.has("aud") {
+        return None;
+    }
+    match payload.text("type")? {
+        ACCESS => Some(Claims::Access(AccessClaims { user_id, jti, issued_at, expires_at })),
+        REFRESH => Some(Claims::Refresh(RefreshClaims { user_id, jti, issued_at, expires_at })),
+        _ => None,
+    }
+}
+
+/// A time in whole seconds, in the years that there are.
+fn time(payload: &Object, name: &str) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(payload.integer(name)?, 0)
+}

@@ -1,0 +1,29 @@
+//! Issues and verifies JSON Web Tokens (RFC 7519) with one algorithm, as RFC 8725 asks. Whether
+//! a token has expired, is of the right kind or was revoked is left to the domain and the store.
+//!
+//! ```
+//! use chrono::DateTime;
+//! use portcullis_domain::{registration::UserId, tokens::{Claims, Jti, TokenLifetimes}};
+//! use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
+//! use portcullis_ports::{TokenIssuer, TokenVerifier};
+//! let (algorithm, secret) = ("HS256".parse::<Algorithm>()?, b"a secret of thirty-two bytes, at least");
+//! let issuer = JwtIssuer::with_secret(algorithm, secret)?;
+//! let verifier = JwtVerifier::with_secret(algorithm, secret)?;
+//! let now = DateTime::UNIX_EPOCH;
+//! let claims = TokenLifetimes::default().access(UserId::new(1), Jti::from_random([1; 16]), now);
+//! assert_eq!(verifier.verify(&issuer.access(&claims)?, now)?, Claims::Access(claims));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![warn(missing_docs)]
+
+mod algorithm;
+mod claims;
+mod issuer;
+mod jws;
+mod object;
+mod verifier;
+
+pub use algorithm::{Algorithm, KeyError, UnknownAlgorithm};
+pub use issuer::JwtIssuer;
+pub use verifier::JwtVerifier;
