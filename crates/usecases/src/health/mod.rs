@@ -1,0 +1,5 @@
+//! Telling whether the service can do its work.
+
+mod readiness;
+
+pub use readiness::{CheckReadiness, DatabaseCheck, ReadinessReport};

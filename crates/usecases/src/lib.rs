@@ -1,0 +1,16 @@
+//! What the service can do: a folder for each feature, a file for each verb, over the ports.
+//!
+//! Every verb is a struct that holds its ports and has one method, `run`: input is a noun phrase,
+//! the outcome a past participle, the error an enum with a stable code. No SQL and no HTTP here.
+
+mod failure;
+pub mod health;
+pub mod login;
+pub mod registration;
+pub mod sessions;
+pub mod tokens;
+
+pub use failure::Failure;
+
+/// The logger of what happened to accounts and tokens, by the name that log readers know.
+const LOG: &str = "app.auth.service";

@@ -1,0 +1,5 @@
+//! Signing in.
+
+mod password;
+
+pub use password::{LogIn, LogInError, LoggedIn, PasswordLogin};

@@ -1,0 +1,117 @@
+//! Signs in with an email address and a password.
+
+use crate::LOG;
+use crate::failure::{Failure, fails_with};
+use crate::tokens::{Issuance, TokenPair};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::login::{self, Refusal};
+use portcullis_domain::registration::{EmailAddress, Password, User};
+use portcullis_ports::{Clock, HasherError, PasswordHasher, SigningError, Store, StoreError, StoreExt, Verification};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Who wants to sign in.
+#[derive(Debug)]
+pub struct PasswordLogin {
+    /// With which address.
+    pub email: EmailAddress,
+    /// With which password; no policy applies to it.
+    pub password: Password,
+    /// From where, for the log.
+    pub client: Option<IpAddr>,
+}
+
+/// The tokens of a new session.
+#[derive(Debug)]
+pub struct LoggedIn(pub TokenPair);
+
+/// Why nobody was signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum LogInError {
+    /// Wrong address, wrong password or inactive account: the log knows which.
+    #[error("Invalid email or password")]
+    InvalidCredentials,
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(LogInError: StoreError, HasherError, SigningError);
+
+impl LogInError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+/// The verb.
+pub struct LogIn {
+    /// Where accounts and tokens are kept.
+    pub store: Arc<dyn Store>,
+    /// What verifies the password.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// What makes tokens.
+    pub issuance: Arc<Issuance>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl LogIn {
+    /// Signs in. Takes one hash's time, whoever asks.
+    ///
+    /// # Errors
+    /// [`LogInError`].
+    pub fn run(&self, input: &PasswordLogin) -> Result<LoggedIn, LogInError> {
+        let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
+        let user = login::choose(candidates, &input.email);
+        let verification = self.verify(user.as_ref(), &input.password)?;
+        let matched = matches!(verification, Verification::Match { .. });
+        let user = login::decide(user, matched).map_err(|refusal| refused(refusal, input.client))?;
+        if verification == (Verification::Match { outdated: true }) {
+            self.rehash(&user, &input.password);
+        }
+        let (token, pair) = self.issuance.begin(user.id, self.clock.now())?;
+        self.store.write(|tx| tx.refresh_tokens().insert(&token))?;
+        let client = input.client.map(tracing::field::display);
+        tracing::info!(target: LOG, user_id = user.id.get(), client, "User authenticated");
+        Ok(LoggedIn(pair))
+    }
+
+    fn verify(&self, user: Option<&User>, password: &Password) -> Result<Verification, HasherError> {
+        let Some(user) = user else {
+            return self.hasher.verify_stand_in(password).map(|()| Verification::Mismatch);
+        };
+        let verification = self.hasher.verify(password, &user.password)?;
+        if verification == Verification::Unreadable {
+            tracing::error!(target: LOG, user_id = user.id.get(), "Stored password hash is unreadable");
+        }
+        Ok(verification)
+    }
+
+    /// Replaces an outdated hash. Somebody who changed the password meanwhile wins. What goes
+    /// wrong costs nobody the login: the next one tries again.
+    fn rehash(&self, user: &User, password: &Password) {
+        let user_id = user.id.get();
+        let replaced =
+            self.hasher.hash(password).map_err(Failure::from).and_then(|new| {
+                Ok(self.store.write(|tx| tx.users().replace_password(user.id, &user.password, &new))?)
+            });
+        match replaced {
+            Ok(true) => tracing::info!(target: LOG, user_id, "Password hash replaced"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(target: LOG, user_id, %error, "Password hash not replaced"),
+        }
+    }
+}
+
+fn refused(refusal: Refusal, client: Option<IpAddr>) -> LogInError {
+    let user_id = refusal.user_id().map(|id| id.get());
+    let client = client.map(tracing::field::display);
+    tracing::warn!(target: LOG, user_id, client, reason = refusal.as_str(), "Login refused");
+    LogInError::InvalidCredentials
+}

@@ -1,0 +1,5 @@
+//! Making accounts.
+
+mod register;
+
+pub use register::{Register, RegisterError, Registered, Registration};

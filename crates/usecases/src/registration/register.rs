@@ -1,0 +1,91 @@
+//! Registers an account.
+
+use crate::LOG;
+use crate::failure::{Failure, fails_with};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
+use portcullis_ports::{Clock, HasherError, PasswordBlocklist, PasswordHasher, Store, StoreError, StoreExt};
+use std::sync::Arc;
+
+/// Who wants an account.
+#[derive(Debug)]
+pub struct Registration {
+    /// Under which address.
+    pub email: EmailAddress,
+    /// With which password.
+    pub password: NewPassword,
+}
+
+/// The account that was made.
+#[derive(Debug)]
+pub struct Registered(pub User);
+
+/// Why no account was made.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The address has an account, by this or another spelling.
+    #[error("Email already registered")]
+    EmailTaken,
+    /// Too many people have the password, or anybody who knows the account would guess it.
+    #[error("the password is too common")]
+    CommonPassword,
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(RegisterError: StoreError, HasherError);
+
+impl RegisterError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::EmailTaken => ErrorCode::Conflict,
+            Self::CommonPassword => ErrorCode::Validation,
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+/// The verb.
+pub struct Register {
+    /// Where accounts are kept.
+    pub store: Arc<dyn Store>,
+    /// What hashes the password.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// What refuses common passwords, if anything does.
+    pub blocklist: Option<Arc<dyn PasswordBlocklist>>,
+    /// What the service is called: a word that a guesser tries.
+    pub product: String,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Register {
+    /// Makes the account. Of any number of callers with one address, exactly one succeeds.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn run(&self, input: &Registration) -> Result<Registered, RegisterError> {
+        if self.is_common(input) {
+            return Err(RegisterError::CommonPassword);
+        }
+        // A look first spares the hash where the answer is known; the insert decides.
+        if !self.store.read(|tx| tx.users().find_by_email(&input.email))?.is_empty() {
+            return Err(RegisterError::EmailTaken);
+        }
+        let password = self.hasher.hash(input.password.password())?;
+        let new = NewUser { email: input.email.clone(), password, created_at: self.clock.now() };
+        let user = self.store.write(|tx| tx.users().insert(&new))?.ok_or(RegisterError::EmailTaken)?;
+        tracing::info!(target: LOG, user_id = user.id.get(), "User created");
+        Ok(Registered(user))
+    }
+
+    fn is_common(&self, input: &Registration) -> bool {
+        let email = input.email.canonical();
+        let local = email.split('@').next().unwrap_or_default();
+        let context = ["portcullis", self.product.as_str(), email, local];
+        self.blocklist.as_ref().is_some_and(|list| list.contains(input.password.password(), &context))
+    }
+}

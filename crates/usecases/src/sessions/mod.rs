@@ -1,0 +1,5 @@
+//! Ending sessions.
+
+mod logout;
+
+pub use logout::{LogOut, LoggedOut, Logout};

@@ -1,0 +1,11 @@
+//! Making, exchanging and checking tokens.
+
+mod authenticate;
+mod error;
+mod issue;
+mod refresh;
+
+pub use authenticate::{Authenticate, Authenticated};
+pub use error::TokenError;
+pub use issue::{Issuance, TokenPair};
+pub use refresh::{Refresh, RefreshExchange, Refreshed};

@@ -1,0 +1,12 @@
+//! The use cases over the in-memory store, a clock that stands still and doubles whose work can
+//! be read: what is decided here holds for every adapter.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod doubles;
+mod health;
+mod login;
+mod registration;
+mod sessions;
+mod tokens;
+mod world;

@@ -1,0 +1,52 @@
+//! Registering.
+
+use crate::world::World;
+use portcullis_domain::ErrorCode;
+use portcullis_ports::StoreError;
+use portcullis_usecases::registration::{RegisterError, Registered};
+use std::sync::atomic::Ordering;
+
+#[test]
+fn an_account_is_made_active_and_in_lower_case() {
+    let world = World::new();
+    let Registered(user) = world.register(" Ada@Example.ORG ", "correct horse").unwrap();
+    assert_eq!((user.email.spelled(), user.is_active), ("ada@example.org", true));
+    assert_eq!(user.password.expose(), "new:correct horse");
+}
+
+#[test]
+fn a_taken_address_is_a_conflict_by_any_spelling_and_costs_no_hash() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    let before = world.hasher.work.load(Ordering::SeqCst);
+    let error = world.register("ADA@example.org", "another horse").unwrap_err();
+    assert!(matches!(error, RegisterError::EmailTaken));
+    assert_eq!(error.code(), ErrorCode::Conflict);
+    assert_eq!(world.hasher.work.load(Ordering::SeqCst), before);
+}
+
+#[test]
+fn a_password_that_its_context_suggests_is_refused() {
+    let world = World::new();
+    for password in ["ada.lovelace@example.org", "ada.lovelace", "Gatehouse", "portcullis"] {
+        let error = world.register("Ada.Lovelace@example.org", password).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Validation, "{password}");
+    }
+}
+
+#[test]
+fn no_third_joins_two_adopted_accounts_that_differ_by_case() {
+    let world = World::new();
+    world.adopt("Erin@example.com", "new:a");
+    world.adopt("erin@example.com", "new:b");
+    assert!(matches!(world.register("eRIN@example.com", "correct horse"), Err(RegisterError::EmailTaken)));
+}
+
+#[test]
+fn a_store_that_is_gone_is_unavailable() {
+    let world = World::new();
+    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    assert_eq!(world.register("ada@example.org", "correct horse").unwrap_err().code(), ErrorCode::Unavailable);
+    world.store.set_outage(None);
+    assert!(world.register("ada@example.org", "correct horse").is_ok());
+}

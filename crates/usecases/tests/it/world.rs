@@ -1,0 +1,102 @@
+//! The use cases, wired to doubles.
+
+use crate::doubles::{ContextBlocklist, PlainHasher, PlainTokens};
+use chrono::{DateTime, TimeDelta};
+use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
+use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
+use portcullis_ports::PasswordBlocklist;
+use portcullis_testkit::{FixedClock, MemoryStore, SeededEntropy};
+use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
+use portcullis_usecases::registration::{Register, RegisterError, Registered, Registration};
+use portcullis_usecases::sessions::{LogOut, LoggedOut, Logout};
+use portcullis_usecases::tokens::{
+    Authenticate, Authenticated, Issuance, Refresh, RefreshExchange, Refreshed, TokenError, TokenPair,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) struct World {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) hasher: Arc<PlainHasher>,
+    pub(crate) tokens: Arc<PlainTokens>,
+    pub(crate) clock: Arc<FixedClock>,
+    blocklist: Arc<ContextBlocklist>,
+    issuance: Arc<Issuance>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let tokens = Arc::new(PlainTokens::default());
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let issuance = Issuance { issuer: tokens.clone(), entropy, lifetimes: TokenLifetimes::default() };
+        Self {
+            store: Arc::new(MemoryStore::new()),
+            hasher: Arc::new(PlainHasher::default()),
+            tokens,
+            clock: Arc::new(FixedClock::at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000))),
+            blocklist: Arc::new(ContextBlocklist),
+            issuance: Arc::new(issuance),
+        }
+    }
+
+    pub(crate) fn register(&self, email: &str, password: &str) -> Result<Registered, RegisterError> {
+        let (store, hasher, clock) = (self.store.clone(), self.hasher.clone(), self.clock.clone());
+        let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
+        let input = Registration { email: EmailAddress::parse(email).unwrap(), password };
+        let blocklist: Arc<dyn PasswordBlocklist> = self.blocklist.clone();
+        let blocklist = Some(blocklist);
+        Register { store, hasher, blocklist, product: "Gatehouse".to_owned(), clock }.run(&input)
+    }
+
+    /// An account whose row is given: adopted, or damaged.
+    pub(crate) fn adopt(&self, email: &str, hash: &str) -> User {
+        self.store.adopt(NewUser {
+            email: EmailAddress::stored(email.to_owned()),
+            password: PasswordHash::new(hash.to_owned()),
+            created_at: DateTime::UNIX_EPOCH,
+        })
+    }
+
+    pub(crate) fn log_in(&self, email: &str, password: &str) -> Result<LoggedIn, LogInError> {
+        let verb = LogIn {
+            store: self.store.clone(),
+            hasher: self.hasher.clone(),
+            issuance: self.issuance.clone(),
+            clock: self.clock.clone(),
+        };
+        let email = EmailAddress::parse(email).unwrap();
+        verb.run(&PasswordLogin { email, password: Password::new(password), client: None })
+    }
+
+    pub(crate) fn refresh(&self, token: &str) -> Result<Refreshed, TokenError> {
+        let verb = Refresh {
+            store: self.store.clone(),
+            verifier: self.tokens.clone(),
+            issuance: self.issuance.clone(),
+            policy: RefreshPolicy::STRICT,
+            clock: self.clock.clone(),
+        };
+        verb.run(&RefreshExchange { refresh_token: token.to_owned() })
+    }
+
+    pub(crate) fn log_out(&self, token: &str) -> Result<LoggedOut, TokenError> {
+        let (store, verifier, clock) = (self.store.clone(), self.tokens.clone(), self.clock.clone());
+        LogOut { store, verifier, clock }.run(&Logout { refresh_token: token.to_owned() })
+    }
+
+    pub(crate) fn authenticate(&self, token: &str) -> Result<Authenticated, TokenError> {
+        let (store, verifier, clock) = (self.store.clone(), self.tokens.clone(), self.clock.clone());
+        Authenticate { store, verifier, clock }.run(token)
+    }
+
+    /// Registers Ada and signs her in.
+    pub(crate) fn ada(&self) -> (User, TokenPair) {
+        let Registered(user) = self.register("ada@example.org", "correct horse").unwrap();
+        let LoggedIn(pair) = self.log_in("ada@example.org", "correct horse").unwrap();
+        (user, pair)
+    }
+
+    pub(crate) fn pass(&self, time: TimeDelta) {
+        self.clock.advance(time.to_std().unwrap_or(Duration::ZERO));
+    }
+}
