@@ -1,0 +1,69 @@
+//! What the handlers share: the use cases, the lanes to them, and what the service calls itself.
+
+use crate::errors::ApiError;
+use crate::lanes::Lane;
+use actix_web::web::Data;
+use portcullis_domain::registration::PasswordPolicy;
+use portcullis_usecases::health::CheckReadiness;
+use portcullis_usecases::login::LogIn;
+use portcullis_usecases::registration::Register;
+use portcullis_usecases::sessions::LogOut;
+use portcullis_usecases::tokens::{Authenticate, Refresh};
+
+/// Everything that the handlers need.
+pub struct Api {
+    /// Registers accounts.
+    pub register: Register,
+    /// Signs in.
+    pub log_in: LogIn,
+    /// Exchanges refresh tokens.
+    pub refresh: Refresh,
+    /// Ends sessions.
+    pub log_out: LogOut,
+    /// Reads access tokens.
+    pub authenticate: Authenticate,
+    /// Tells whether the service can work.
+    pub readiness: CheckReadiness,
+    /// What a new password must be.
+    pub passwords: PasswordPolicy,
+    /// The ways to blocking threads.
+    pub lanes: Lanes,
+    /// What the service is called and calls others.
+    pub identity: Identity,
+}
+
+/// One lane for each resource that a use case may wait for.
+pub struct Lanes {
+    /// To the store: as many as it has connections.
+    pub store: Lane,
+    /// To the password hasher: as many as may wait for a hash.
+    pub crypto: Lane,
+}
+
+/// Names.
+pub struct Identity {
+    /// The title of the API document.
+    pub app_name: String,
+    /// The origins that browsers may call from (the Fetch standard's CORS protocol).
+    pub cors_origins: Vec<String>,
+    /// Sixteen unpredictable bytes for a request's identifier.
+    pub random: fn() -> [u8; 16],
+}
+
+/// Runs a use case that needs the store, on its lane.
+pub(crate) async fn with_store<T: Send + 'static>(
+    api: Data<Api>,
+    work: impl FnOnce(&Api) -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let shared = api.clone();
+    Ok(api.lanes.store.run(move || work(&shared)).await?)
+}
+
+/// Runs a use case that hashes, on its lane.
+pub(crate) async fn with_crypto<T: Send + 'static>(
+    api: Data<Api>,
+    work: impl FnOnce(&Api) -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let shared = api.clone();
+    Ok(api.lanes.crypto.run(move || work(&shared)).await?)
+}

@@ -1,0 +1,104 @@
+//! Request bodies: read within bounds, parsed strictly, and turned into a use case's input with
+//! every fault told at once.
+
+mod fields;
+mod form;
+mod json;
+mod read;
+
+pub(crate) use fields::Fields;
+
+use crate::api::Api;
+use crate::errors::ApiError;
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+use paperclip::actix::OperationModifier;
+use paperclip::v2::models::DefaultOperationRaw;
+use paperclip::v2::schema::Apiv2Schema;
+use portcullis_domain::ErrorCode;
+
+/// A documented request body that is read into a use case's input.
+pub(crate) trait Input: Apiv2Schema {
+    /// What the use case takes.
+    type Command;
+    /// Whether a form is taken besides JSON.
+    const FORM: bool = false;
+
+    /// Reads the command; `None` when `fields` noted what is wrong.
+    fn read(fields: &mut Fields, api: &Api) -> Option<Self::Command>;
+}
+
+/// Extracts an [`Input`]'s command from the body.
+pub(crate) struct Body<T: Input>(pub(crate) T::Command);
+
+impl<T: Input + 'static> FromRequest for Body<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let format = Format::of(request, T::FORM);
+        let has_body = read::has_body(request);
+        let reading = read::within_bounds(request, payload.take());
+        let api = request.app_data::<Data<Api>>().cloned();
+        Box::pin(async move {
+            let api = api.ok_or_else(|| ApiError::internal("no API in the application's data"))?;
+            if format.is_none() && has_body {
+                return Err(unsupported(T::FORM));
+            }
+            let bytes = reading.await?;
+            let mut fields = match format {
+                Some(Format::Json) if !bytes.is_empty() => json::fields(&bytes),
+                Some(Format::Form) if !bytes.is_empty() => form::fields(&bytes),
+                _ => Fields::missing(),
+            }?;
+            let command = T::read(&mut fields, &api);
+            command.filter(|_| fields.faultless()).map(Self).ok_or_else(|| fields.into_error())
+        })
+    }
+}
+
+/// The formats that bodies are read in.
+#[derive(Clone, Copy)]
+enum Format {
+    Json,
+    Form,
+}
+
+impl Format {
+    /// The body's format; `None` where it is not taken.
+    fn of(request: &HttpRequest, form: bool) -> Option<Self> {
+        let mut values = request.headers().get_all(CONTENT_TYPE);
+        let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
+        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/json" => Some(Self::Json),
+            "application/x-www-form-urlencoded" if form => Some(Self::Form),
+            other if other.starts_with("application/") && other.ends_with("+json") => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+fn unsupported(form: bool) -> ApiError {
+    let message = if form { "The body must be JSON or a form" } else { "The body must be JSON" };
+    ApiError { close: true, ..ApiError::new(ErrorCode::UnsupportedMediaType, message) }
+}
+
+impl<T: Input> Apiv2Schema for Body<T> {
+    fn name() -> Option<String> {
+        T::name()
+    }
+
+    fn raw_schema() -> paperclip::v2::models::DefaultSchemaRaw {
+        T::raw_schema()
+    }
+}
+
+impl<T: Input> OperationModifier for Body<T> {
+    fn update_parameter(operation: &mut DefaultOperationRaw) {
+        actix_web::web::Json::<T>::update_parameter(operation);
+    }
+}

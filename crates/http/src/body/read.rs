@@ -1,0 +1,68 @@
+//! Reads a body, counting while it comes: at most 64 KiB, in at most 20 seconds.
+
+use crate::errors::ApiError;
+use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::web::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use portcullis_domain::ErrorCode;
+use std::future::Future;
+use std::time::Duration;
+use tokio::time::timeout;
+
+const MAX_BYTES: usize = 64 * 1024;
+const MAX_TIME: Duration = Duration::from_secs(20);
+
+/// Whether the request announces a body that is not empty (RFC 9112 §6).
+pub(super) fn has_body(request: &HttpRequest) -> bool {
+    request.headers().contains_key(TRANSFER_ENCODING) || announced(request).is_some_and(|length| length > 0)
+}
+
+fn announced(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The body's bytes, or why they were not read to the end.
+pub(super) fn within_bounds(
+    request: &HttpRequest,
+    payload: Payload,
+) -> impl Future<Output = Result<Bytes, ApiError>> + use<> {
+    let announced = announced(request);
+    async move {
+        let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+        if announced.is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        timeout(MAX_TIME, collect(payload, announced)).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+async fn collect(mut payload: Payload, announced: Option<u64>) -> Result<Bytes, ApiError> {
+    // Where an upgrade is asked for, the library takes all that follows for the body.
+    let announced = announced.and_then(|length| usize::try_from(length).ok());
+    let mut body = BytesMut::new();
+    while announced != Some(body.len()) {
+        let Some(chunk) = payload.next().await else { break };
+        body.extend_from_slice(&chunk.map_err(|_| broken())?);
+        if body.len() > MAX_BYTES {
+            return Err(too_large());
+        }
+    }
+    body.truncate(announced.unwrap_or(MAX_BYTES));
+    Ok(body.freeze())
+}
+
+fn too_large() -> ApiError {
+    ApiError { close: true, ..ApiError::new(ErrorCode::PayloadTooLarge, "The body is larger than 64 KiB") }
+}
+
+/// A chunk that is none (RFC 9112 §7.1), or a connection that broke off.
+fn broken() -> ApiError {
+    ApiError::bare(StatusCode::BAD_REQUEST, "The body is damaged")
+}
+
+fn late() -> ApiError {
+    ApiError::bare(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time")
+}

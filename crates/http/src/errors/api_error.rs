@@ -1,0 +1,170 @@
+//! The error of a handler or an extractor. It knows neither the request's identifier nor what
+//! the caller accepts: the envelope renders it.
+
+use super::{Problem, status_of};
+use crate::lanes::LaneError;
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use paperclip::actix::{Apiv2Schema, api_v2_errors};
+use portcullis_domain::ErrorCode;
+use portcullis_usecases::Failure;
+use portcullis_usecases::login::LogInError;
+use portcullis_usecases::registration::RegisterError;
+use portcullis_usecases::tokens::TokenError;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// What is wrong with one member of a request. Never the value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Apiv2Schema)]
+pub(crate) struct FieldError {
+    /// The member's name; `body` for all of it.
+    pub(crate) field: &'static str,
+    /// A stable word for the rule, by the names that pydantic gives them.
+    pub(crate) code: &'static str,
+    /// The rule in words.
+    pub(crate) message: String,
+}
+
+/// What a bearer is told to do (RFC 6750 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// Show a token.
+    Missing,
+    /// Show another: `error="invalid_token"`.
+    InvalidToken,
+}
+
+/// An error on its way to the envelope.
+#[api_v2_errors(code = 500, description = "Something unforeseen happened.")]
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Cow<'static, str>,
+    pub(crate) fields: Vec<FieldError>,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) challenge: Option<Challenge>,
+    /// For the log alone.
+    pub(crate) cause: Option<String>,
+    /// Whether the connection is of no more use: its body was not read to the end.
+    pub(crate) close: bool,
+    /// For a message that is not valid HTTP: the status to answer with, and nothing else.
+    pub(crate) bare: Option<StatusCode>,
+}
+
+impl ApiError {
+    /// An error with a code and a message, and nothing else.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        let message = message.into();
+        Self {
+            code,
+            message,
+            fields: Vec::new(),
+            retry_after: None,
+            challenge: None,
+            cause: None,
+            close: false,
+            bare: None,
+        }
+    }
+
+    /// A request that breaks rules.
+    pub(crate) fn validation(fields: Vec<FieldError>) -> Self {
+        Self { fields, ..Self::new(ErrorCode::Validation, "Request validation failed") }
+    }
+
+    /// A message that is not valid HTTP.
+    pub(crate) fn bare(status: StatusCode, message: &'static str) -> Self {
+        Self { bare: Some(status), close: true, ..Self::new(ErrorCode::Validation, message) }
+    }
+
+    /// Anything unforeseen.
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::new(ErrorCode::Internal, "An unexpected error occurred") }
+    }
+
+    fn unavailable(cause: impl Into<String>, retry_after: Duration) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            retry_after: Some(retry_after),
+            ..Self::new(ErrorCode::Unavailable, "The service is temporarily unavailable")
+        }
+    }
+
+    /// The same error on a route that takes a bearer token.
+    pub(crate) fn challenged(self) -> Self {
+        let challenge = (status_of(self.code) == StatusCode::UNAUTHORIZED).then_some(Challenge::InvalidToken);
+        Self { challenge, ..self }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.bare.unwrap_or_else(|| status_of(self.code))
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = HttpResponse::new(self.status_code());
+        response.extensions_mut().insert(Problem::from(self.clone()));
+        response
+    }
+}
+
+impl From<&Failure> for ApiError {
+    fn from(failure: &Failure) -> Self {
+        match failure.code() {
+            ErrorCode::Unavailable => Self::unavailable(failure.to_string(), failure.retry_after()),
+            _ => Self::internal(failure.to_string()),
+        }
+    }
+}
+
+impl From<LaneError> for ApiError {
+    fn from(error: LaneError) -> Self {
+        match error {
+            LaneError::Full { retry_after } => Self::unavailable("too many requests are waiting", retry_after),
+            LaneError::Overdue => Self::unavailable("a dependency did not answer in time", Duration::from_secs(1)),
+            LaneError::Panicked => Self::internal("a job panicked"),
+        }
+    }
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        match &error {
+            RegisterError::Failed(failure) => failure.into(),
+            RegisterError::CommonPassword => Self::validation(vec![FieldError {
+                field: "password",
+                code: "password_common",
+                message: error.to_string(),
+            }]),
+            RegisterError::EmailTaken => Self::new(error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<LogInError> for ApiError {
+    fn from(error: LogInError) -> Self {
+        match &error {
+            LogInError::Failed(failure) => failure.into(),
+            LogInError::InvalidCredentials => Self::new(error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        match &error {
+            TokenError::Failed(failure) => failure.into(),
+            _ => Self::new(error.code(), error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Errors as clients see them: one table from code to status, one shape for all.
+
+mod api_error;
+mod dto;
+mod problem;
+mod status;
+
+pub(crate) use api_error::{ApiError, Challenge, FieldError};
+pub(crate) use dto::{ErrorBody, ErrorDetails, ErrorResponse, ProblemDocument};
+pub(crate) use problem::{JSON, Problem, Shaped};
+use status::code_of;
+pub(crate) use status::status_of;

@@ -1,0 +1,132 @@
+//! An error's two faces: the envelope that Portcullis's clients know, and RFC 9457 for those
+//! that prefer it.
+
+use super::dto::{ErrorBody, ErrorDetails, ErrorResponse, ProblemDocument};
+use super::{ApiError, Challenge, code_of};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use portcullis_domain::ErrorCode;
+use std::time::Duration;
+
+/// The media type of every JSON body.
+pub(crate) const JSON: &str = "application/json; charset=utf-8";
+const PROBLEM_JSON: &str = "application/problem+json; charset=utf-8";
+
+/// An error that a response bears in its extensions until the envelope renders it.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem(ApiError);
+
+/// Marks a response that has its own body, whatever its status.
+pub(crate) struct Shaped;
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl Problem {
+    /// What a response has to tell, if it is an error's and has no body of its own already.
+    pub(crate) fn of_response(response: &HttpResponse) -> Option<Self> {
+        let (status, extensions) = (response.status(), response.extensions());
+        if let Some(told) = extensions.get::<Self>() {
+            return Some(told.clone());
+        }
+        let foreign = extensions.get::<Shaped>().is_none() && (status.is_client_error() || status.is_server_error());
+        foreign.then(|| Self::of_status(status))
+    }
+
+    /// The problem of a status that came with no problem of its own: the router's, mostly.
+    fn of_status(status: StatusCode) -> Self {
+        let message = match status {
+            StatusCode::NOT_FOUND => "Not found",
+            StatusCode::METHOD_NOT_ALLOWED => "Method not allowed",
+            _ if status.is_server_error() => "An unexpected error occurred",
+            _ => "The request cannot be served",
+        };
+        Self(ApiError::new(code_of(status), message))
+    }
+
+    /// The status to answer with.
+    fn status(&self) -> StatusCode {
+        self.0.status_code()
+    }
+
+    /// Tells the log: what a client did wrong as a warning, the rest as an error with its cause.
+    pub(crate) fn log(&self) {
+        let Self(error) = self;
+        let (error_code, status_code) = (error.code.as_str(), self.status().as_u16());
+        let (message, cause) = (error.message.as_ref(), error.cause.as_deref());
+        if self.status().is_client_error() {
+            tracing::warn!(target: "app.errors", error_code, status_code, cause, "{message}");
+        } else {
+            tracing::error!(target: "app.errors", error_code, status_code, cause, "{message}");
+        }
+    }
+
+    /// The response: as a problem document where the caller prefers that, else in the envelope.
+    pub(crate) fn render(&self, request_id: &str, as_document: bool) -> HttpResponse {
+        if self.0.bare.is_some() {
+            let mut response = HttpResponse::new(self.status());
+            self.set_headers(&mut response);
+            return response;
+        }
+        let (media_type, body) = if as_document {
+            (PROBLEM_JSON, serde_json::to_string(&self.document(request_id)))
+        } else {
+            (JSON, serde_json::to_string(&self.envelope(request_id)))
+        };
+        let mut response = HttpResponse::build(self.status()).content_type(media_type).body(body.unwrap_or_default());
+        self.set_headers(&mut response);
+        response
+    }
+
+    fn envelope(&self, request_id: &str) -> ErrorResponse {
+        let (code, message) = (self.0.code.as_str(), self.0.message.to_string());
+        let error = ErrorBody { code, message, details: self.details() };
+        ErrorResponse { error, request_id: request_id.to_owned() }
+    }
+
+    fn document(&self, request_id: &str) -> ProblemDocument {
+        let status = self.status();
+        ProblemDocument {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.0.message.to_string(),
+            code: self.0.code.as_str(),
+            details: self.details(),
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    fn details(&self) -> ErrorDetails {
+        let fields = &self.0.fields;
+        ErrorDetails { errors: (!fields.is_empty()).then(|| fields.clone()) }
+    }
+
+    fn set_headers(&self, response: &mut HttpResponse) {
+        let headers = response.headers_mut();
+        if let Some(challenge) = self.0.challenge {
+            let challenge = match challenge {
+                Challenge::Missing => "Bearer",
+                Challenge::InvalidToken => "Bearer error=\"invalid_token\"",
+            };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.0.close {
+            response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+        }
+    }
+
+    /// Whole seconds, rounded up; never missing where the contract promises it.
+    fn retry_after(&self) -> Option<u64> {
+        let promised = matches!(self.0.code, ErrorCode::Unavailable | ErrorCode::RateLimited);
+        let wait = self.0.retry_after.or(promised.then_some(Duration::from_secs(1)))?;
+        Some(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1))
+    }
+}

@@ -1,0 +1,24 @@
+//! The service over HTTP: requests into use-case input, outcomes into responses, and the API
+//! document that says so. What the service does is left to `usecases`.
+
+mod api;
+mod body;
+mod connection;
+mod errors;
+mod health;
+mod lanes;
+mod login;
+mod middleware;
+mod openapi;
+mod pages;
+mod registration;
+mod reply;
+mod routes;
+mod server;
+mod sessions;
+mod tokens;
+
+pub use api::{Api, Identity, Lanes};
+pub use lanes::{Lane, LaneSettings};
+pub use openapi::document;
+pub use server::{Running, ServerSettings, start};

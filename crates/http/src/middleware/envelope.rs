@@ -1,0 +1,120 @@
+//! Logs the start and the end of a request, turns every error into the one body, and answers
+//! `HEAD` like `GET`. A panic costs its request a 500, and nobody else anything.
+
+use super::RequestId;
+use crate::errors::{ApiError, Problem};
+use crate::server::Draining;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, Accept, Header, HeaderName, HeaderValue, Quality, QualityItem};
+use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpRequest, mime::Mime};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use tokio::time::Instant;
+
+/// A path longer than this is cut in the log: a caller may send 64 KiB of it.
+const MAX_LOGGED_PATH: usize = 1024;
+
+/// Gives the answer its shape.
+pub(crate) async fn envelope(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let seen = Seen::of(&request);
+    let draining = request.app_data::<Data<Draining>>().cloned();
+    tracing::info!(target: "app.access", method = seen.method.as_str(), path = seen.path(), "Request started");
+    if seen.method == Method::HEAD {
+        // The encoder has noted that no body is to follow, and the router need not know.
+        request.head_mut().method = Method::GET;
+    }
+    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| Err(ApiError::internal("a handler panicked").into()));
+    let outcome = outcome.map(|response| seen.shape(response.map_into_boxed_body()));
+    seen.log_end(match &outcome {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    });
+    let mut response = outcome?;
+    // The library would take what follows an upgrade for one endless body.
+    if seen.upgrade || draining.is_some_and(|draining| draining.has_begun()) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
+}
+
+/// What is remembered of a request while it is under way: holding the request itself would make
+/// the router panic.
+struct Seen {
+    method: Method,
+    path: String,
+    id: String,
+    problem_document: bool,
+    upgrade: bool,
+    started: Instant,
+}
+
+impl Seen {
+    fn of(request: &ServiceRequest) -> Self {
+        Self {
+            method: request.method().clone(),
+            path: request.path().to_owned(),
+            id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+            upgrade: request.headers().contains_key(header::UPGRADE),
+            problem_document: prefers_problem_document(request.request()),
+            started: Instant::now(),
+        }
+    }
+
+    fn path(&self) -> &str {
+        self.path.get(..MAX_LOGGED_PATH).unwrap_or(&self.path)
+    }
+
+    fn log_end(&self, status: StatusCode) {
+        let (method, path, status_code) = (self.method.as_str(), self.path(), status.as_u16());
+        let micros = u32::try_from(self.started.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let duration_ms = (f64::from(micros) / 10.0).round() / 100.0;
+        tracing::info!(target: "app.access", method, path, status_code, duration_ms, "Request finished");
+    }
+
+    /// Gives an error the one body; leaves any other response alone.
+    fn shape(&self, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+        allow_head(response.headers_mut());
+        let Some(problem) = Problem::of_response(response.response()) else { return response };
+        problem.log();
+        let mut rendered = problem.render(&self.id, self.problem_document);
+        for (name, value) in response.headers().iter().filter(|(name, _)| is_kept(name)) {
+            rendered.headers_mut().append(name.clone(), value.clone());
+        }
+        response.into_response(rendered)
+    }
+}
+
+/// The headers of the router's and of CORS's own responses that hold for the rendered one too.
+fn is_kept(name: &HeaderName) -> bool {
+    *name == header::ALLOW || *name == header::VARY || name.as_str().starts_with("access-control-")
+}
+
+/// `HEAD` works where `GET` does, so a 405 says so.
+fn allow_head(headers: &mut header::HeaderMap) {
+    let Some(allow) = headers.get(header::ALLOW).and_then(|value| value.to_str().ok()) else { return };
+    let methods: Vec<_> = allow.split(',').map(str::trim).collect();
+    if methods.contains(&"GET") && !methods.contains(&"HEAD") {
+        let with_head = HeaderValue::from_str(&format!("{allow}, HEAD"));
+        if let Ok(value) = with_head {
+            headers.insert(header::ALLOW, value);
+        }
+    }
+}
+
+/// Whether the caller would rather have RFC 9457 than the envelope.
+fn prefers_problem_document(request: &HttpRequest) -> bool {
+    let Ok(accept) = Accept::parse(request) else { return false };
+    const PROBLEM: &str = "application/problem+json";
+    let ours = [PROBLEM, "application/json", "application/*", "*/*"];
+    let refused = |item: &QualityItem<Mime>| item.quality == Quality::ZERO && item.item.essence_str() == PROBLEM;
+    let first = accept.ranked().into_iter().find(|range| ours.contains(&range.essence_str()));
+    !accept.iter().any(refused) && first.is_some_and(|range| range.essence_str() == PROBLEM)
+}

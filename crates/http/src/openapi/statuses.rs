@@ -1,0 +1,107 @@
+//! Which errors an operation answers with, and how they look: one table.
+
+use crate::errors::status_of;
+use portcullis_domain::ErrorCode;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The errors of every operation that takes a body.
+const WITH_BODY: [ErrorCode; 5] = [
+    ErrorCode::PayloadTooLarge,
+    ErrorCode::UnsupportedMediaType,
+    ErrorCode::Validation,
+    ErrorCode::Internal,
+    ErrorCode::Unavailable,
+];
+
+/// The errors of an operation besides those of its kind.
+fn own_errors(operation: &str) -> &'static [ErrorCode] {
+    match operation {
+        "register" => &[ErrorCode::Conflict],
+        "login" => &[ErrorCode::InvalidCredentials],
+        "refresh" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked],
+        "logout" => &[ErrorCode::TokenInvalid],
+        "me" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Unavailable],
+        _ => &[],
+    }
+}
+
+/// Puts the errors into an operation, and the request's identifier into every response.
+pub(super) fn describe(operation: &mut Value) {
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let with_body = operation.get("requestBody").is_some();
+    let bearer = operation.get("security").is_some();
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    responses.retain(|status, _| status.starts_with('2'));
+    for response in responses.values_mut().filter_map(Value::as_object_mut) {
+        response.insert("headers".to_owned(), json!({ "X-Request-ID": header("RequestId") }));
+    }
+    let shared: &[ErrorCode] = if with_body { &WITH_BODY } else { &[ErrorCode::Internal] };
+    let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
+    for code in own_errors(&id).iter().chain(shared) {
+        by_status.entry(status_of(*code).as_u16()).or_default().push(*code);
+    }
+    for (status, codes) in by_status {
+        responses.insert(status.to_string(), response(&codes, bearer));
+    }
+}
+
+fn response(codes: &[ErrorCode], bearer: bool) -> Value {
+    let description = codes.iter().map(|code| meaning(*code)).collect::<Vec<_>>().join(" Or: ");
+    let mut headers = Map::new();
+    headers.insert("X-Request-ID".to_owned(), header("RequestId"));
+    if codes.contains(&ErrorCode::Unavailable) {
+        headers.insert("Retry-After".to_owned(), header("RetryAfter"));
+    }
+    if bearer && codes.contains(&ErrorCode::TokenInvalid) {
+        headers.insert("WWW-Authenticate".to_owned(), header("WwwAuthenticate"));
+    }
+    let examples: Map<_, _> = codes.iter().map(|code| (code.as_str().to_owned(), example(*code))).collect();
+    json!({
+        "description": description,
+        "headers": headers,
+        "content": {
+            "application/json": { "schema": schema("ErrorResponse"), "examples": examples },
+            "application/problem+json": { "schema": schema("ProblemDocument") },
+        },
+    })
+}
+
+fn header(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/headers/{name}") })
+}
+
+fn schema(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn example(code: ErrorCode) -> Value {
+    let details = match code {
+        ErrorCode::Validation => json!({ "errors": [
+            { "field": "email", "code": "missing", "message": "Field required" },
+        ] }),
+        _ => json!({}),
+    };
+    let error = json!({ "code": code, "message": meaning(code), "details": details });
+    json!({ "summary": code, "value": { "error": error, "request_id": "9f2c4e6a8b0d4f1e8a7c5b3d1f0e2a4c" } })
+}
+
+/// A code in a sentence.
+fn meaning(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::InvalidCredentials => "Wrong email, wrong password or inactive account.",
+        ErrorCode::TokenInvalid => "The token is missing, malformed, forged, of the wrong kind or unknown.",
+        ErrorCode::TokenExpired => "The token has expired.",
+        ErrorCode::TokenRevoked => "The token was spent or revoked, or its account is inactive.",
+        ErrorCode::Forbidden => "Not allowed.",
+        ErrorCode::NotFound => "No such route or resource.",
+        ErrorCode::MethodNotAllowed => "The route does not take this method.",
+        ErrorCode::Conflict => "The email is already registered.",
+        ErrorCode::PayloadTooLarge => "The body is larger than 64 KiB.",
+        ErrorCode::UnsupportedMediaType => "The body is in a format that is not taken.",
+        ErrorCode::Validation => "The body is malformed, or a member of it is missing or invalid.",
+        ErrorCode::RateLimited => "Too many tries.",
+        ErrorCode::Internal => "Something unforeseen happened.",
+        ErrorCode::Unavailable => "A dependency is gone or everything is busy.",
+    }
+}

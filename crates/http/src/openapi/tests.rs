@@ -1,0 +1,92 @@
+//! Holds the document against itself, against the overlay and against what handlers read.
+
+use super::*;
+use std::collections::BTreeSet;
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(target)) = members.get("$ref") {
+                found.insert(target.clone());
+            }
+            members.values().for_each(|member| references(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_resolves_and_every_schema_is_used() {
+    let document = document("Portcullis", &PasswordPolicy::with_min_chars(12));
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    for target in &found {
+        assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+    }
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        assert!(found.contains(&format!("#/components/schemas/{name}")), "{name} is not used");
+    }
+}
+
+/// A renamed member would lose its limits in silence.
+#[test]
+fn the_overlay_names_nothing_that_is_not_there() {
+    let (overlay, generated) = (overlay::parsed(), generated());
+    let ours = ["LoginForm"];
+    for (name, schema) in overlay["components"]["schemas"].as_object().unwrap() {
+        if ours.contains(&name.as_str()) {
+            continue;
+        }
+        for member in schema["properties"].as_object().unwrap().keys() {
+            let at = format!("/components/schemas/{name}/properties/{member}");
+            assert!(generated.pointer(&at).is_some(), "{at}");
+        }
+    }
+    for (path, methods) in overlay["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            assert!(generated["paths"][path][method].is_object(), "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn the_password_has_the_limits_of_the_policy() {
+    let document = document("Gatehouse", &PasswordPolicy::with_min_chars(12));
+    let password = &document["components"]["schemas"]["RegisterRequest"]["properties"]["password"];
+    assert_eq!((&password["minLength"], &password["maxLength"]), (&json!(12), &json!(256)));
+    assert_eq!(document["info"]["title"], "Gatehouse");
+}
+
+#[test]
+fn every_operation_is_told_whole() {
+    let mut document = document("Portcullis", &PasswordPolicy::with_min_chars(12));
+    let mut operations = 0;
+    each_operation(&mut document, |operation| {
+        operations += 1;
+        let id = operation["operationId"].clone();
+        assert!(operation["summary"].is_string() && operation["tags"].is_array(), "{id}");
+        assert!(operation["security"].is_array(), "{id}");
+        assert!(operation["responses"]["500"].is_object(), "{id}");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert!(response["content"]["application/json"]["schema"].is_object(), "{id} {status}");
+            assert!(response["headers"]["X-Request-ID"].is_object(), "{id} {status}");
+        }
+    });
+    assert_eq!(operations, 8);
+}
+
+#[test]
+fn a_patch_follows_the_examples_of_rfc_7396() {
+    for (target, patch, merged) in [
+        (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+        (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
+        (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
+        (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+        (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+    ] {
+        let mut result = target;
+        json_patch(&mut result, &patch);
+        assert_eq!(result, merged);
+    }
+}

@@ -1,0 +1,78 @@
+//! The files of the two pages, as they lie in the binary. Where the third-party ones come from
+//! stands in `assets/README.md`.
+
+/// A file that a page asks for.
+pub(super) struct Asset {
+    pub(super) media_type: &'static str,
+    pub(super) compressed: bool,
+    pub(super) bytes: &'static [u8],
+}
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+
+impl Asset {
+    /// The file of that name; names bear the version of what they name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "swagger-ui-5.35.0.js" => Self::gzip(JAVASCRIPT, include_bytes!("../../assets/swagger-ui-bundle.js.gz")),
+            "swagger-ui-5.35.0.css" => Self::gzip(CSS, include_bytes!("../../assets/swagger-ui.css.gz")),
+            "redoc-2.5.4.js" => Self::gzip(JAVASCRIPT, include_bytes!("../../assets/redoc.standalone.js.gz")),
+            "swagger-init-1.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/swagger-init.js")),
+            "redoc-init-1.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/redoc-init.js")),
+            _ => return None,
+        })
+    }
+
+    fn gzip(media_type: &'static str, bytes: &'static [u8]) -> Self {
+        Self { media_type, compressed: true, bytes }
+    }
+
+    fn plain(media_type: &'static str, bytes: &'static [u8]) -> Self {
+        Self { media_type, compressed: false, bytes }
+    }
+}
+
+/// The Swagger UI page.
+pub(super) fn docs(title: &str) -> String {
+    let head = "<link rel=\"stylesheet\" href=\"/docs/assets/swagger-ui-5.35.0.css\">";
+    html(title, head, "swagger-ui", ["swagger-ui-5.35.0.js", "swagger-init-1.js"])
+}
+
+/// The ReDoc page.
+pub(super) fn redoc(title: &str) -> String {
+    html(title, "", "redoc", ["redoc-2.5.4.js", "redoc-init-1.js"])
+}
+
+fn html(title: &str, head: &str, root: &str, scripts: [&str; 2]) -> String {
+    let title = escaped(title);
+    let [program, start] = scripts.map(|name| format!("<script src=\"/docs/assets/{name}\"></script>"));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>body{{margin:0}}</style>\n{head}\n</head>\n\
+         <body>\n<div id=\"{root}\"></div>\n{program}\n{start}\n</body>\n</html>\n"
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_that_a_page_names_is_there_and_a_title_is_no_markup() {
+        for page in [docs("<b>"), redoc("<b>")] {
+            assert!(page.contains("<title>&lt;b&gt;</title>"));
+            let names: Vec<_> = page.split("/docs/assets/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            assert!(names.len() >= 2);
+            for name in names {
+                assert!(Asset::named(name).is_some_and(|asset| !asset.bytes.is_empty()), "{name}");
+            }
+        }
+        assert!(Asset::named("../x").is_none());
+    }
+}

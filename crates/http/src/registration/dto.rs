@@ -1,0 +1,53 @@
+//! The JSON of an account.
+
+use crate::api::Api;
+use crate::body::{Fields, Input};
+use chrono::SecondsFormat;
+use paperclip::actix::Apiv2Schema;
+use portcullis_domain::registration::User;
+use portcullis_usecases::registration::Registration;
+use serde::Serialize;
+
+/// A new account.
+#[derive(Apiv2Schema)]
+#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
+pub(crate) struct RegisterRequest {
+    /// The address to sign in with.
+    email: String,
+    /// Any characters; all of them count.
+    password: String,
+}
+
+impl Input for RegisterRequest {
+    type Command = Registration;
+
+    fn read(fields: &mut Fields, api: &Api) -> Option<Registration> {
+        let email = fields.email("email");
+        let password = fields.new_password("password", &api.passwords);
+        Some(Registration { email: email?, password: password? })
+    }
+}
+
+/// An account.
+#[derive(Debug, Serialize, Apiv2Schema)]
+pub(crate) struct UserResponse {
+    /// Its number.
+    pub(crate) id: i64,
+    /// Its address.
+    pub(crate) email: String,
+    /// Whether it may sign in.
+    pub(crate) is_active: bool,
+    /// When it was made, in UTC.
+    pub(crate) created_at: String,
+}
+
+impl From<User> for UserResponse {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.get(),
+            email: user.email.spelled().to_owned(),
+            is_active: user.is_active,
+            created_at: user.created_at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Responses with a JSON body, documented by the type of the body.
+
+use crate::errors::{ApiError, JSON, Shaped};
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use paperclip::actix::{CreatedJson, OperationModifier};
+use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw};
+use paperclip::v2::schema::Apiv2Schema;
+use serde::Serialize;
+
+/// A JSON body; 200 unless said otherwise.
+pub(crate) struct Reply<T> {
+    body: T,
+    status: StatusCode,
+    no_store: bool,
+}
+
+impl<T> Reply<T> {
+    pub(crate) fn ok(body: T) -> Self {
+        Self { body, status: StatusCode::OK, no_store: false }
+    }
+
+    /// With a token in it, which no cache may keep (RFC 6749 §5.1).
+    pub(crate) fn secret(body: T) -> Self {
+        Self { no_store: true, ..Self::ok(body) }
+    }
+
+    /// With another status.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+}
+
+impl<T: Serialize> Responder for Reply<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = match serde_json::to_string(&self.body) {
+            Ok(text) => HttpResponse::build(self.status).content_type(JSON).body(text),
+            Err(error) => return HttpResponse::from_error(ApiError::internal(error.to_string())),
+        };
+        response.extensions_mut().insert(Shaped);
+        if self.no_store {
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        response
+    }
+}
+
+/// A JSON body of something new: 201.
+pub(crate) struct Created<T>(pub(crate) T);
+
+impl<T: Serialize> Responder for Created<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        Reply::ok(self.0).with_status(StatusCode::CREATED).respond_to(request)
+    }
+}
+
+/// Documents a wrapper as one of paperclip's own.
+macro_rules! documented_as {
+    ($wrapper:ident: $model:path) => {
+        impl<T: Serialize + Apiv2Schema> Apiv2Schema for $wrapper<T> {
+            fn name() -> Option<String> {
+                T::name()
+            }
+
+            fn raw_schema() -> DefaultSchemaRaw {
+                T::raw_schema()
+            }
+        }
+
+        impl<T: Serialize + Apiv2Schema> OperationModifier for $wrapper<T> {
+            fn update_response(operation: &mut DefaultOperationRaw) {
+                <$model as OperationModifier>::update_response(operation);
+            }
+        }
+    };
+}
+
+documented_as!(Reply: actix_web::web::Json<T>);
+documented_as!(Created: CreatedJson<T>);

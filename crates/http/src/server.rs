@@ -1,0 +1,138 @@
+//! The server: the application behind a listener, with its limits, and the way to stop it
+//! without losing a request.
+
+use crate::api::Api;
+use crate::connection::Connection;
+use crate::middleware::{RequestSpan, envelope, identify};
+use crate::{openapi, pages, routes};
+use actix_cors::Cors;
+use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
+use actix_web::http::{Method, header};
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::rt::net::TcpStream;
+use actix_web::web::Data;
+use actix_web::{App, HttpResponse};
+use paperclip::actix::OpenApiExt;
+use rustix::net::listen;
+use std::future::ready;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
+use tracing_actix_web::TracingLogger;
+
+/// What an operator sets of the server.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerSettings {
+    /// Threads that speak HTTP.
+    pub workers: usize,
+    /// How long requests in flight may take once the server is told to stop.
+    pub shutdown_timeout: Duration,
+}
+
+/// From a connection's start to the end of the first request's headers.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const BACKLOG: i32 = 4096;
+const CONNECTIONS_A_WORKER: usize = 12_500;
+
+/// Whether the server is about to stop.
+#[derive(Default)]
+pub(crate) struct Draining(AtomicBool);
+
+impl Draining {
+    /// Whether a connection should close after its answer.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A server that runs.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    handle: ServerHandle,
+    draining: Data<Draining>,
+    shutdown_timeout: Duration,
+}
+
+impl Running {
+    /// Stops: no new connection is taken, every request that was received is answered, idle
+    /// connections are closed. Returns whether nothing was cut off.
+    pub async fn stop(&self) -> bool {
+        self.draining.0.store(true, Ordering::SeqCst);
+        // The server counts its time-out in whole seconds, and this one to the end of the last.
+        timeout(self.shutdown_timeout, self.handle.stop(true)).await.is_ok()
+    }
+}
+
+/// Starts the server on a host and a port; port 0 is any free one. The future runs until the
+/// server is stopped.
+///
+/// # Errors
+/// The operating system's, when the address cannot be listened on.
+pub fn start(api: Api, address: (&str, u16), settings: ServerSettings) -> std::io::Result<(Server, Running)> {
+    let document = openapi::document(&api.identity.app_name, &api.passwords);
+    let (pages, api) = (Data::new(pages::Pages::of(&document)), Data::new(api));
+    let draining = Data::new(Draining::default());
+    let listener = TcpListener::bind(address)?;
+    listen(&listener, BACKLOG)?;
+    let address = listener.local_addr()?;
+    let builder = Server::build()
+        .workers(settings.workers)
+        .max_concurrent_connections(CONNECTIONS_A_WORKER)
+        .disable_signals()
+        .shutdown_timeout(settings.shutdown_timeout.as_secs().saturating_add(1));
+    let (signal, shared) = (builder.graceful_shutdown_signal(), draining.clone());
+    let server = builder.listen("http", listener, move || {
+        let app = App::new()
+            .app_data(api.clone())
+            .app_data(shared.clone())
+            .app_data(pages.clone())
+            .wrap(cors(&api.identity.cors_origins))
+            .wrap(from_fn(envelope))
+            .wrap(TracingLogger::<RequestSpan>::new())
+            .wrap(from_fn(identify))
+            .wrap_api()
+            .configure(routes::api)
+            .build()
+            .configure(pages::routes)
+            .default_service(actix_web::web::to(HttpResponse::NotFound));
+        let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+        let signal = signal.clone();
+        let http = HttpService::build()
+            .client_request_timeout(HEADERS_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .keep_alive(KEEP_ALIVE)
+            .graceful_shutdown_signal(move || {
+                let signal = signal.clone();
+                async move { signal.notified().await }
+            })
+            .local_addr(address)
+            .h1(map_config(app, |()| AppConfig::default()));
+        fn_service(|stream: TcpStream| {
+            let peer = stream.peer_addr().ok();
+            ready(Ok::<_, DispatchError>((Connection::new(stream), peer)))
+        })
+        .and_then(http)
+    })?;
+    let server = server.run();
+    let running = Running { address, handle: server.handle(), draining, shutdown_timeout: settings.shutdown_timeout };
+    Ok((server, running))
+}
+
+/// Cross-origin calls, from the listed origins alone. With none listed, CORS is not spoken.
+fn cors(origins: &[String]) -> Condition<Cors> {
+    let listed = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    let cors = listed
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST])
+        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .allowed_header("x-request-id")
+        .expose_headers(["x-request-id", "retry-after", "www-authenticate"])
+        .max_age(600);
+    Condition::new(!origins.is_empty(), cors)
+}
