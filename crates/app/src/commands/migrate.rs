@@ -1,0 +1,119 @@
+//! `portcullis migrate`, and what `serve` does about the schema before it serves.
+
+use super::settings;
+use crate::settings::Settings;
+use crate::wire::{self, Parts};
+use anyhow::{Context, bail};
+use clap::Args;
+use portcullis_diesel::{DatabaseUrl, MigrateError, Migrations};
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// How the schema is changed.
+#[derive(Args)]
+pub(crate) struct MigrateArgs {
+    /// List the migrations and whether the database has them; change nothing
+    #[arg(long)]
+    status: bool,
+    /// Revert the last migration and apply it again; what it added is lost
+    #[arg(long, conflicts_with = "status")]
+    redo: bool,
+}
+
+/// Migrates, and prints what was applied.
+pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
+    let settings = settings()?;
+    if args.status
+        && let DatabaseUrl::Sqlite(path) = &settings.database.url
+        && !path.exists()
+    {
+        bail!("there is no database file {} yet", path.display());
+    }
+    let Parts { database, .. } = wire::open(&settings)?;
+    let mut out = std::io::stdout();
+    if args.status {
+        for migration in database.migrations.status()? {
+            writeln!(out, "{:8} {}", if migration.applied { "applied" } else { "pending" }, migration.name)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let applied = if args.redo { database.migrations.redo()? } else { database.migrations.migrate()? };
+    for name in &applied {
+        writeln!(out, "applied  {name}")?;
+    }
+    if applied.is_empty() {
+        writeln!(out, "The schema is up to date.")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What tells how the tries end.
+pub(super) type Outcome = oneshot::Receiver<Result<(), MigrateError>>;
+
+/// How long a start waits for a PostgreSQL server before it serves without.
+const PATIENCE: Duration = Duration::from_secs(2);
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+/// A wait for the database is told once in so many tries.
+const TOLD_EVERY: u32 = 30;
+
+/// Brings the schema up to date, or refuses an old one (`AUTO_MIGRATE=false`). A PostgreSQL server
+/// that cannot be reached does not stop the start: the tries go on beside the service, which is
+/// unavailable until one succeeds. Gives what will tell how they end.
+pub(super) async fn prepare(settings: &Settings, parts: &Parts) -> anyhow::Result<Option<Outcome>> {
+    let (auto_migrate, migrations) = (settings.database.auto_migrate, parts.database.migrations.clone());
+    if matches!(settings.database.url, DatabaseUrl::Sqlite(_)) {
+        ready(&*migrations, auto_migrate)?;
+        return Ok(None);
+    }
+    let (teller, mut outcome) = oneshot::channel();
+    // Nobody listens any more where the process is about to end.
+    let tell = move || teller.send(until_ready(&migrations, auto_migrate)).unwrap_or_default();
+    std::thread::Builder::new().name("migrations".to_owned()).spawn(tell)?;
+    match timeout(PATIENCE, &mut outcome).await {
+        Ok(outcome) => outcome.context("the thread that migrates ended")?.map(|()| None).map_err(Into::into),
+        Err(_) => Ok(Some(outcome)),
+    }
+}
+
+/// One try.
+fn ready(migrations: &dyn Migrations, auto_migrate: bool) -> Result<(), MigrateError> {
+    if auto_migrate {
+        for name in migrations.migrate()? {
+            tracing::info!(target: "app", name, "Migration applied");
+        }
+        return Ok(());
+    }
+    match migrations.pending()?.as_slice() {
+        [] => Ok(()),
+        [first, ..] => Err(MigrateError::Failed(format!(
+            "migration {first} is pending and AUTO_MIGRATE is false: run `portcullis migrate`"
+        ))),
+    }
+}
+
+/// Tries until the schema is right, or is wrong in a way that no try can mend.
+#[expect(clippy::disallowed_methods, reason = "the thread has nothing to wait for but time")]
+fn until_ready(migrations: &Arc<dyn Migrations>, auto_migrate: bool) -> Result<(), MigrateError> {
+    let mut tries = 0_u32;
+    loop {
+        match ready(&**migrations, auto_migrate) {
+            Err(error) if error.is_temporary() => {
+                if tries.is_multiple_of(TOLD_EVERY) {
+                    tracing::warn!(target: "app", %error, "Waiting for the database");
+                }
+            }
+            outcome => {
+                if tries > 0 && outcome.is_ok() {
+                    tracing::info!(target: "app", "The database is ready");
+                }
+                return outcome;
+            }
+        }
+        tries = tries.saturating_add(1);
+        std::thread::sleep(BETWEEN_TRIES);
+    }
+}

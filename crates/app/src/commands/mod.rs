@@ -1,0 +1,24 @@
+//! The subcommands, a file each.
+
+mod config;
+mod migrate;
+mod openapi;
+mod serve;
+
+pub(crate) use config::{ConfigAction, config};
+pub(crate) use migrate::{MigrateArgs, migrate};
+pub(crate) use openapi::openapi;
+pub(crate) use serve::serve;
+
+use crate::settings::{Settings, Sources};
+use std::path::Path;
+
+/// The environment and `.env` of the current folder.
+fn sources() -> anyhow::Result<Sources> {
+    Ok(Sources::load(std::env::vars_os(), Path::new(".env"))?)
+}
+
+/// The settings, all of them right.
+fn settings() -> anyhow::Result<Settings> {
+    Ok(Settings::read(&sources()?)?)
+}

@@ -1,0 +1,105 @@
+//! `portcullis serve`: from the settings to a server that listens, and from a signal to its end.
+
+use super::{migrate, settings};
+use crate::logging;
+use crate::settings::Settings;
+use crate::system;
+use crate::wire::{self, Parts};
+use anyhow::Context;
+use portcullis_diesel::MigrateError;
+use portcullis_http::{Running, ServerSettings};
+use std::process::ExitCode;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The logger of the service itself.
+const LOG: &str = "app";
+
+/// Serves until a signal says to stop.
+pub(crate) fn serve() -> anyhow::Result<ExitCode> {
+    let settings = settings()?;
+    system::keep_memory_off_the_disk();
+    let parts = wire::open(&settings)?;
+    let _log = logging::init(settings.logging.level, parts.clock.clone()).context("the log cannot be started")?;
+    logging::tell_panics();
+    for warning in &settings.warnings {
+        tracing::warn!(target: LOG, "{warning}");
+    }
+    // The server's workers bring runtimes of their own: this one waits for signals.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&settings, &parts))
+}
+
+async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let migrated = migrate::prepare(settings, parts).await?;
+    let api = wire::api(settings, parts)?;
+    let address = (settings.server.host.as_str(), settings.server.port);
+    let server_settings =
+        ServerSettings { workers: wire::cores().get(), shutdown_timeout: settings.server.shutdown_timeout };
+    let (server, running) = portcullis_http::start(api, address, server_settings)
+        .with_context(|| format!("cannot listen on {} port {}", address.0, address.1))?;
+    tracing::info!(target: LOG, address = %running.address, "Listening");
+    let server = tokio::spawn(server);
+    tokio::select! {
+        () = signals.stop() => {}
+        error = fatal(migrated) => return Err(error.into()),
+    }
+    tracing::info!(target: LOG, "Stopping: no new connections, finishing what is in flight");
+    tokio::select! {
+        clean = stopped(&running, server) => clean?,
+        () = signals.stop() => {
+            tracing::warn!(target: LOG, "Stopped by a second signal");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    tracing::info!(target: LOG, "Stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An error of the database that no try can mend; never, where there is none.
+async fn fatal(migrated: Option<migrate::Outcome>) -> MigrateError {
+    if let Some(migrated) = migrated
+        && let Ok(Err(error)) = migrated.await
+    {
+        return error;
+    }
+    std::future::pending().await
+}
+
+async fn stopped(running: &Running, server: tokio::task::JoinHandle<std::io::Result<()>>) -> anyhow::Result<()> {
+    if running.stop().await {
+        server.await.context("the server's task panicked")?.context("the server failed")?;
+    } else {
+        tracing::warn!(target: LOG, "Requests were still in flight when the time was up");
+    }
+    Ok(())
+}
+
+/// The signals that are listened to, from before the database is looked at.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal to stop. A hang-up changes nothing: settings are read at the start.
+    async fn stop(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    tracing::info!(target: LOG, "Settings are read at the start: restart to change them");
+                }
+            }
+        }
+    }
+}

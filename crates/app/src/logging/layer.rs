@@ -1,0 +1,130 @@
+//! One event, one line: a flat JSON object, formatted into a buffer of the thread and handed to
+//! the queue. Of spans nothing is told but the id of the request they stand for.
+
+use super::fields::{MembersVisitor, MessageVisitor, OneField};
+use super::json;
+use super::level::Level;
+use super::queue::Queue;
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use portcullis_ports::Clock;
+use std::cell::Cell;
+use std::sync::Arc;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+/// The field of a span, and the member of a line, that tells which request it is about.
+pub(super) const REQUEST_ID: &str = "request_id";
+
+/// Members that no field of an event may take.
+const RESERVED: [&str; 4] = ["timestamp", "level", "name", "message"];
+/// Those inside a request.
+const RESERVED_INSIDE: [&str; 5] = ["timestamp", "level", "name", "message", REQUEST_ID];
+
+/// A line's buffer that grew past this is not kept.
+const MAX_KEPT: usize = 64 * 1024;
+
+thread_local! {
+    static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Formats events and queues them.
+pub(super) struct FlatJson {
+    pub(super) level: Level,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) queue: Arc<Queue>,
+}
+
+/// The id of the request that a span stands for, as JSON.
+struct RequestId(Vec<u8>);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for FlatJson {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.level.takes(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.level.takes(metadata)
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut value = Vec::new();
+        attributes.record(&mut OneField { name: REQUEST_ID, value: &mut value });
+        keep(value, id, &context);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let mut value = Vec::new();
+        values.record(&mut OneField { name: REQUEST_ID, value: &mut value });
+        keep(value, id, &context);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        // Taken, not borrowed: what an event prints may itself log.
+        let mut line = LINE.try_with(Cell::take).unwrap_or_default();
+        line.clear();
+        head(&mut line, self.clock.now(), (*event.metadata().level()).into(), event.metadata().target());
+        message(&mut line, event);
+        let inside = request_id(&mut line, event, &context);
+        event.record(&mut MembersVisitor {
+            line: &mut line,
+            reserved: if inside { &RESERVED_INSIDE } else { &RESERVED },
+        });
+        line.extend_from_slice(b"}\n");
+        self.queue.push(&line);
+        if line.capacity() <= MAX_KEPT {
+            LINE.try_with(|kept| kept.set(line)).ok();
+        }
+    }
+}
+
+fn keep<S: Subscriber + for<'a> LookupSpan<'a>>(request_id: Vec<u8>, id: &Id, context: &Context<'_, S>) {
+    if let Some(span) = context.span(id)
+        && !request_id.is_empty()
+    {
+        span.extensions_mut().replace(RequestId(request_id));
+    }
+}
+
+/// Appends the members up to the name.
+pub(super) fn head(line: &mut Vec<u8>, now: DateTime<Utc>, level: Level, name: &str) {
+    let (year, month, day) = (now.year(), now.month(), now.day());
+    let (hour, minute, second) = (now.hour(), now.minute(), now.second());
+    // A leap second counts on past 999,999,999 ns.
+    let micros = now.nanosecond().min(999_999_999) / 1000;
+    json::literal(
+        line,
+        format_args!(
+            r#"{{"timestamp":"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}+00:00","level":"{}","name":"#,
+            level.as_str()
+        ),
+    );
+    json::string(line, name);
+}
+
+fn message(line: &mut Vec<u8>, event: &Event<'_>) {
+    line.extend_from_slice(br#","message":"#);
+    let before = line.len();
+    event.record(&mut MessageVisitor(line));
+    if line.len() == before {
+        line.extend_from_slice(br#""""#);
+    }
+}
+
+/// Appends the id of the innermost span that has one; whether there is one.
+fn request_id<S: Subscriber + for<'a> LookupSpan<'a>>(
+    line: &mut Vec<u8>,
+    event: &Event<'_>,
+    context: &Context<'_, S>,
+) -> bool {
+    for span in context.event_scope(event).into_iter().flatten() {
+        if let Some(RequestId(id)) = span.extensions().get() {
+            line.extend_from_slice(br#","request_id":"#);
+            line.extend_from_slice(id);
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,73 @@
+//! Levels by Python's names, and what is logged at each.
+
+use tracing::Metadata;
+
+/// The least severe events that are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+    /// Nothing: no event is that severe.
+    Critical,
+}
+
+impl Level {
+    /// All of them, from the most to the least talkative.
+    pub(crate) const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
+
+    /// Python's name for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+            Self::Critical => "CRITICAL",
+        }
+    }
+
+    /// Whether the event or span is of use. Foreign crates have their warnings told, and a
+    /// little more at `DEBUG`, but never their own debugging: it may show what a request held.
+    /// Spans lead to a request's id at any level.
+    pub(super) fn takes(self, metadata: &Metadata<'_>) -> bool {
+        let ours = is_ours(metadata.target());
+        if metadata.is_span() {
+            return ours || metadata.fields().field(super::layer::REQUEST_ID).is_some();
+        }
+        let foreign = match self {
+            Self::Debug => tracing::Level::INFO,
+            // Its errors are callers' broken messages: anybody could fill the log with them.
+            _ if metadata.target().starts_with("actix_http") => return false,
+            _ => tracing::Level::WARN,
+        };
+        let severity = *metadata.level();
+        self.least().is_some_and(|least| severity <= least) && (ours || severity <= foreign)
+    }
+
+    fn least(self) -> Option<tracing::Level> {
+        match self {
+            Self::Debug => Some(tracing::Level::TRACE),
+            Self::Info => Some(tracing::Level::INFO),
+            Self::Warning => Some(tracing::Level::WARN),
+            Self::Error => Some(tracing::Level::ERROR),
+            Self::Critical => None,
+        }
+    }
+}
+
+impl From<tracing::Level> for Level {
+    fn from(level: tracing::Level) -> Self {
+        match level {
+            tracing::Level::ERROR => Self::Error,
+            tracing::Level::WARN => Self::Warning,
+            tracing::Level::INFO => Self::Info,
+            tracing::Level::DEBUG | tracing::Level::TRACE => Self::Debug,
+        }
+    }
+}
+
+fn is_ours(target: &str) -> bool {
+    target == "app" || target.starts_with("app.") || target.starts_with("portcullis")
+}

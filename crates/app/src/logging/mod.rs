@@ -1,0 +1,86 @@
+//! Logging: one flat JSON object a line on stdout. Whoever logs formats a line and leaves it to a
+//! queue; it never waits for the reader, and a reader that has gone harms nobody.
+//! What is logged, and that it holds no secret, is left to those who log.
+
+mod fields;
+mod json;
+mod layer;
+mod level;
+mod queue;
+mod writer;
+
+pub(crate) use level::Level;
+
+use layer::FlatJson;
+use portcullis_ports::Clock;
+use queue::{CAPACITY, Queue};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt;
+use writer::Writer;
+
+/// How long the end of the program waits for the last lines to be written.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// Keeps the log going. When dropped it has the rest written, for one second at most.
+#[derive(Debug)]
+#[must_use = "the log ends when the guard is dropped"]
+pub(crate) struct Guard {
+    queue: Arc<Queue>,
+}
+
+impl Guard {
+    /// How many lines were dropped since the start: those that the reader was too slow for, and
+    /// those that could not be written.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the log tells the number; a page of metrics will too"))]
+    pub(crate) fn dropped_lines(&self) -> u64 {
+        self.queue.dropped()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.queue.close(FLUSH);
+    }
+}
+
+/// Logs to stdout from here on, for the whole process.
+///
+/// # Errors
+/// When stdout or a thread cannot be had, or when something else logs already.
+pub(crate) fn init(level: Level, clock: Arc<dyn Clock>) -> io::Result<Guard> {
+    // Not through the standard handle: its lock would be held over a write that blocks.
+    let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let (subscriber, guard) = start(stdout, level, clock, CAPACITY)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)?;
+    Ok(guard)
+}
+
+/// Has every panic told in the log, with the request that it happened in, and nowhere else.
+pub(crate) fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let cause = panic.payload_as_str().unwrap_or("a panic without words");
+        tracing::error!(target: "app.errors", cause, place, "A panic");
+    }));
+}
+
+fn start(
+    out: impl Write + Send + 'static,
+    level: Level,
+    clock: Arc<dyn Clock>,
+    capacity: usize,
+) -> io::Result<(impl Subscriber + Send + Sync, Guard)> {
+    let queue = Arc::new(Queue::new(capacity));
+    let writer = Writer::new(out, Arc::clone(&clock), Arc::clone(&queue));
+    std::thread::Builder::new().name("log-writer".to_owned()).spawn(|| writer.run())?;
+    let layer = FlatJson { level, clock, queue: Arc::clone(&queue) };
+    Ok((tracing_subscriber::registry().with(layer), Guard { queue }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The queue between those who log and the thread that writes: bounded in bytes, never waited
+//! for. What does not fit is dropped and counted. Under the lock there is a copy at most, never
+//! a write.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How much may wait, in bytes: some twenty thousand lines.
+pub(super) const CAPACITY: usize = 4 * 1024 * 1024;
+
+/// How much memory stays after a burst, in bytes.
+const KEPT: usize = 256 * 1024;
+
+/// Lines that wait for the writer.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// Told when there is something to write, or an end.
+    work: Condvar,
+    /// Told when the writer has ended.
+    end: Condvar,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: Vec<u8>,
+    dropped: Dropped,
+    closed: bool,
+    ended: bool,
+}
+
+/// How many lines were dropped.
+#[derive(Debug, Default, Clone, Copy)]
+struct Dropped {
+    ever: u64,
+    /// Of those, how many the writer has not been told of.
+    untold: u64,
+}
+
+/// What the writer is to do next.
+pub(super) struct Batch {
+    /// How many lines were dropped since the last batch.
+    pub(super) dropped: u64,
+    /// Whether nothing comes after it.
+    pub(super) last: bool,
+}
+
+impl Queue {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { state: Mutex::default(), work: Condvar::new(), end: Condvar::new(), capacity }
+    }
+
+    /// Takes a line, or drops it.
+    pub(super) fn push(&self, line: &[u8]) {
+        let mut state = self.lock();
+        let idle = state.lines.is_empty();
+        if !state.closed && state.lines.len() + line.len() <= self.capacity {
+            state.lines.extend_from_slice(line);
+        } else {
+            state.dropped.ever += 1;
+            state.dropped.untold += 1;
+        }
+        drop(state);
+        // A writer that has lines before it does not wait.
+        if idle {
+            self.work.notify_one();
+        }
+    }
+
+    /// Waits for lines and moves them all into the buffer. For the writer.
+    pub(super) fn take(&self, buffer: &mut Vec<u8>) -> Batch {
+        buffer.clear();
+        buffer.shrink_to(KEPT);
+        let idle = |state: &mut State| state.lines.is_empty() && state.dropped.untold == 0 && !state.closed;
+        let mut state = self.work.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut state.lines, buffer);
+        let dropped = std::mem::take(&mut state.dropped.untold);
+        Batch { dropped, last: state.closed }
+    }
+
+    /// Counts lines that the writer could not write.
+    pub(super) fn count_lost(&self, lines: u64) {
+        self.lock().dropped.ever += lines;
+    }
+
+    /// How many lines were dropped since the start.
+    pub(super) fn dropped(&self) -> u64 {
+        self.lock().dropped.ever
+    }
+
+    /// Takes no more lines, and waits until the writer has written the rest, or for that long.
+    pub(super) fn close(&self, within: Duration) {
+        let mut state = self.lock();
+        state.closed = true;
+        self.work.notify_one();
+        drop(self.end.wait_timeout_while(state, within, |state| !state.ended));
+    }
+
+    /// The writer writes no more.
+    pub(super) fn ended(&self) {
+        self.lock().ended = true;
+        self.end.notify_all();
+    }
+
+    /// Nothing that holds the lock can panic halfway, so a poisoned one is as good as new.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

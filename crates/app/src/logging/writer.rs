@@ -1,0 +1,95 @@
+//! The thread that writes queued lines, many with one call. What cannot be written is counted,
+//! and told as soon as writing works again; a reader that has gone costs one failed call a batch.
+
+use super::json;
+use super::layer;
+use super::level::Level;
+use super::queue::{Batch, Queue};
+use portcullis_ports::Clock;
+use std::io::{ErrorKind, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to leave a full pipe alone that does not make its writer wait.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Writes what the queue holds.
+pub(super) struct Writer<W> {
+    out: W,
+    clock: Arc<dyn Clock>,
+    queue: Arc<Queue>,
+    /// Lines that were dropped or lost and not told of.
+    untold: u64,
+    /// Whether the last line ended in the middle.
+    torn: bool,
+}
+
+impl<W: Write> Writer<W> {
+    pub(super) fn new(out: W, clock: Arc<dyn Clock>, queue: Arc<Queue>) -> Self {
+        Self { out, clock, queue, untold: 0, torn: false }
+    }
+
+    /// Writes until the queue is closed.
+    pub(super) fn run(mut self) {
+        let mut lines = Vec::new();
+        loop {
+            let Batch { dropped, last } = self.queue.take(&mut lines);
+            self.untold += dropped;
+            if let Err(lost) = self.write(&lines) {
+                self.untold += lost;
+                self.queue.count_lost(lost);
+            }
+            if self.untold > 0 {
+                self.tell();
+            }
+            if last {
+                return self.queue.ended();
+            }
+        }
+    }
+
+    /// Tells how many lines are missing; if that fails too, the next batch tells.
+    fn tell(&mut self) {
+        let mut line = Vec::new();
+        layer::head(&mut line, self.clock.now(), Level::Warning, "app");
+        let dropped = self.untold;
+        json::literal(
+            &mut line,
+            format_args!(r#","message":"{dropped} log lines were dropped","dropped":{dropped}}}"#),
+        );
+        line.push(b'\n');
+        if self.write(&line).is_ok() {
+            self.untold = 0;
+        }
+    }
+
+    /// Writes whole lines, or says how many are lost.
+    fn write(&mut self, lines: &[u8]) -> Result<(), u64> {
+        if self.torn {
+            self.write_bytes(b"\n").map_err(|_| newlines(lines))?;
+            self.torn = false;
+        }
+        self.write_bytes(lines).map_err(|rest| {
+            self.torn = rest.len() < lines.len() && !lines.strip_suffix(rest).is_some_and(|done| done.ends_with(b"\n"));
+            newlines(rest)
+        })
+    }
+
+    /// Writes all bytes, or gives back the rest.
+    fn write_bytes<'a>(&mut self, mut bytes: &'a [u8]) -> Result<(), &'a [u8]> {
+        while !bytes.is_empty() {
+            match self.out.write(bytes) {
+                Ok(0) => return Err(bytes),
+                Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::park_timeout(PAUSE),
+                Err(_) => return Err(bytes),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn newlines(lines: &[u8]) -> u64 {
+    lines.iter().map(|&byte| u64::from(byte == b'\n')).sum()
+}

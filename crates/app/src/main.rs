@@ -1,0 +1,53 @@
+//! The binary `portcullis`: reads the command line and the configuration, and runs a subcommand.
+//! What cannot start says so in one line on standard error and exits with a code that is not 0.
+
+mod commands;
+mod logging;
+mod settings;
+mod system;
+mod wire;
+
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// An authentication service: accounts, access tokens and rotating refresh tokens.
+#[derive(Parser)]
+#[command(name = "portcullis", version, about)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve; what is done without a subcommand
+    Serve,
+    /// Bring the database's schema up to date
+    Migrate(commands::MigrateArgs),
+    /// Print the API document
+    Openapi,
+    /// Look at the configuration
+    Config {
+        #[command(subcommand)]
+        action: commands::ConfigAction,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match CommandLine::parse().command.unwrap_or(Command::Serve) {
+        Command::Serve => commands::serve(),
+        Command::Migrate(args) => commands::migrate(&args),
+        Command::Openapi => commands::openapi(),
+        Command::Config { action } => commands::config(&action),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            // One line, whatever the causes; a closed standard error is nobody's loss.
+            let line = format!("{error:#}").replace(['\n', '\r'], " ");
+            writeln!(std::io::stderr(), "portcullis: {line}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The section on logging: how much is told.
+
+use super::setting::{Fault, Setting, SettingsError};
+use super::sources::Sources;
+use crate::logging::Level;
+
+const LOG_LEVEL: Setting = Setting {
+    name: "LOG_LEVEL",
+    default: Some("INFO"),
+    accepted: "DEBUG, INFO, WARNING, ERROR, CRITICAL, in any case",
+    shown: str::to_owned,
+};
+
+pub(super) const SETTINGS: [Setting; 1] = [LOG_LEVEL];
+
+/// What is logged.
+#[derive(Debug)]
+pub(crate) struct Logging {
+    pub(crate) level: Level,
+}
+
+impl Logging {
+    /// With `DEBUG=true` everything is told, unless the level is set.
+    pub(super) fn read(sources: &Sources, debug: bool) -> Result<Self, SettingsError> {
+        let level = sources.required(&LOG_LEVEL, read_level)?;
+        Ok(Self { level: if debug && sources.is_default(&LOG_LEVEL) { Level::Debug } else { level } })
+    }
+}
+
+fn read_level(text: &str) -> Result<Level, Fault> {
+    Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(text)).ok_or(Fault("is not a level"))
+}

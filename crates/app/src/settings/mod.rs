@@ -1,0 +1,66 @@
+//! The configuration: one file per section, each read from [`Sources`] into a type that cannot
+//! hold a bad value. The first bad setting stops the reading with one line that names it and
+//! never shows a secret. Connecting, binding and hashing are left to others.
+
+mod cors;
+mod database;
+mod dotenv;
+mod interpolation;
+mod logging;
+mod passwords;
+mod print;
+mod secret;
+mod server;
+mod setting;
+mod sources;
+mod tokens;
+mod value;
+
+pub(crate) use database::Database;
+pub(crate) use logging::Logging;
+pub(crate) use passwords::Passwords;
+pub(crate) use print::render;
+pub(crate) use server::Server;
+pub(crate) use setting::SettingsError;
+pub(crate) use sources::Sources;
+pub(crate) use tokens::Tokens;
+
+use setting::Setting;
+
+/// Every setting, in the order in which `config print` shows them.
+const SETTINGS: [&[Setting]; 5] =
+    [&database::SETTINGS, &tokens::SETTINGS, &passwords::SETTINGS, &server::SETTINGS, &logging::SETTINGS];
+
+/// The whole configuration, valid. Its `Debug` shows no secret.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) database: Database,
+    pub(crate) tokens: Tokens,
+    pub(crate) passwords: Passwords,
+    pub(crate) server: Server,
+    pub(crate) logging: Logging,
+    /// What starts, but should be told in the log.
+    pub(crate) warnings: Vec<&'static str>,
+}
+
+impl Settings {
+    /// Reads and checks every section.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first setting that is missing or bad.
+    pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        let mut warnings = Vec::new();
+        let server = Server::read(sources)?;
+        Ok(Self {
+            database: Database::read(sources)?,
+            tokens: Tokens::read(sources, server.debug, &mut warnings)?,
+            passwords: Passwords::read(sources, server.debug, &mut warnings)?,
+            logging: Logging::read(sources, server.debug)?,
+            server,
+            warnings,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

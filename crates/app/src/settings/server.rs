@@ -1,0 +1,114 @@
+//! The section on the server: where it listens, what it is called, who may call it from a
+//! browser, and how it ends.
+
+use super::cors;
+use super::setting::{Fault, Setting, SettingsError};
+use super::sources::Sources;
+use super::value::{self, SWITCH};
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+const APP_NAME: Setting = Setting {
+    name: "APP_NAME",
+    default: Some("Portcullis"),
+    accepted: "a line of at most 100 characters",
+    shown: str::to_owned,
+};
+const DEBUG: Setting = Setting { name: "DEBUG", default: Some("false"), accepted: SWITCH, shown: str::to_owned };
+const HOST: Setting = Setting {
+    name: "HOST",
+    default: Some("127.0.0.1"),
+    accepted: "an IP address or a host name, without a port",
+    shown: str::to_owned,
+};
+const PORT: Setting = Setting {
+    name: "PORT",
+    default: Some("8000"),
+    accepted: "a whole number from 1 to 65535, or 0 for any free port",
+    shown: str::to_owned,
+};
+const CORS_ORIGINS: Setting =
+    Setting { name: "CORS_ORIGINS", default: None, accepted: cors::ACCEPTED, shown: str::to_owned };
+const SHUTDOWN: Setting = Setting {
+    name: "SHUTDOWN_TIMEOUT_SECONDS",
+    default: Some("30"),
+    accepted: "a whole number of seconds from 0 to 3600",
+    shown: str::to_owned,
+};
+
+pub(super) const SETTINGS: [Setting; 6] = [HOST, PORT, APP_NAME, DEBUG, CORS_ORIGINS, SHUTDOWN];
+
+/// How the service faces its callers.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// An IP address without brackets, or a host name.
+    pub(crate) host: String,
+    /// Zero for any free port.
+    pub(crate) port: u16,
+    /// The title in the API document.
+    pub(crate) app_name: String,
+    /// Whether weak settings start, and statements are logged.
+    pub(crate) debug: bool,
+    /// The origins whose pages may call, as browsers spell them; none: CORS is off.
+    pub(crate) cors_origins: Vec<String>,
+    /// How long a request in flight may go on after the signal to stop.
+    pub(crate) shutdown_timeout: Duration,
+}
+
+impl Server {
+    pub(super) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        Ok(Self {
+            host: sources.required(&HOST, read_host)?,
+            port: sources.required(&PORT, value::whole_number(0..=u16::MAX))?,
+            app_name: sources.required(&APP_NAME, value::title)?,
+            debug: sources.required(&DEBUG, value::switch)?,
+            cors_origins: sources.optional(&CORS_ORIGINS, cors::read_origins)?.unwrap_or_default(),
+            shutdown_timeout: sources.required(&SHUTDOWN, value::whole_number(0..=3600)).map(Duration::from_secs)?,
+        })
+    }
+}
+
+fn read_host(text: &str) -> Result<String, Fault> {
+    if let Some(v6) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return v6.parse::<Ipv6Addr>().map(|_| v6.to_owned()).map_err(|_| Fault("is not an IPv6 address in brackets"));
+    }
+    if text.parse::<IpAddr>().is_ok() || is_host_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err(Fault("is neither an IP address nor a host name"))
+}
+
+/// Whether the text is a host name (RFC 1123 §2.1, and the underscores of container networks).
+/// A last label of digits would be an IPv4 address, and a bad one.
+pub(super) fn is_host_name(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.len() <= 253 && text.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_address_or_a_name() {
+        for (text, host) in [
+            ("0.0.0.0", "0.0.0.0"),
+            ("::", "::"),
+            ("[::1]", "::1"),
+            ("localhost", "localhost"),
+            ("auth.example.org", "auth.example.org"),
+            ("auth_1", "auth_1"),
+        ] {
+            assert_eq!(read_host(text).ok().as_deref(), Some(host));
+        }
+        for text in ["256.0.0.1", "1.2.3", "localhost:80", "[::1", "[1.2.3.4]", "a b", "-a", "a..b", "http://a", "*"] {
+            assert!(read_host(text).is_err(), "{text}");
+        }
+    }
+}

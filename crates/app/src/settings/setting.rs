@@ -1,0 +1,63 @@
+//! What a setting is, and what is said of a bad one.
+
+use std::fmt;
+
+/// A setting: one variable.
+pub(super) struct Setting {
+    /// The name of the variable.
+    pub(super) name: &'static str,
+    /// What stands where nobody sets it, as it would be written.
+    pub(super) default: Option<&'static str>,
+    /// What may be written, for whoever wrote something else.
+    pub(super) accepted: &'static str,
+    /// How a value is shown to people.
+    pub(super) shown: fn(&str) -> String,
+}
+
+/// What is wrong with a value. Never holds the value: it may be a secret in the wrong place.
+pub(super) struct Fault(pub(super) &'static str);
+
+/// Why the configuration cannot be used, in one line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SettingsError {
+    /// A setting is missing or bad.
+    Bad { name: &'static str, fault: String, accepted: &'static str },
+    /// A statement in the file `.env` cannot be read.
+    Line { line: usize },
+    /// The file `.env` cannot be read at all.
+    File(std::io::ErrorKind),
+}
+
+impl std::error::Error for SettingsError {}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bad { name, fault, accepted } => write!(f, "{name}: {fault}; accepted: {accepted}"),
+            Self::Line { line } => {
+                write!(
+                    f,
+                    ".env: line {line} cannot be read; accepted: NAME=value, NAME='value', NAME=\"value\", # comment"
+                )
+            }
+            Self::File(kind) => write!(f, ".env: {kind}; accepted: a readable text file in UTF-8, or none"),
+        }
+    }
+}
+
+impl Setting {
+    /// The error that says so of this setting.
+    pub(super) fn bad(&self, Fault(fault): Fault) -> SettingsError {
+        self.bad_because(fault.to_owned())
+    }
+
+    /// The same, with words that hold nothing of the value.
+    pub(super) fn bad_because(&self, fault: String) -> SettingsError {
+        SettingsError::Bad { name: self.name, fault, accepted: self.accepted }
+    }
+}
+
+/// Shows a secret by its length alone.
+pub(super) fn secret(value: &str) -> String {
+    format!("(set, {} bytes)", value.len())
+}

@@ -1,0 +1,210 @@
+//! The configuration as a whole: what wins, what is refused and how, what is shown.
+
+use super::*;
+use crate::logging::Level;
+use portcullis_diesel::DatabaseUrl;
+use secrecy::ExposeSecret;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+const SECRET: &str = "marker-0123456789-0123456789-0123456789";
+const EXAMPLE: &str = include_str!("../../../../.env.example");
+
+fn sources(environment: &[(&str, &str)], dotenv: &str) -> Result<Sources, SettingsError> {
+    Sources::gather(environment.iter().map(|(name, value)| (name.into(), value.into())), dotenv)
+}
+
+/// Reads an environment that has a good secret, unless it brings its own.
+fn read(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    Settings::read(&sources(environment, &format!("SECRET_KEY={SECRET}"))?)
+}
+
+fn refused(name: &str, value: &str) -> String {
+    read(&[(name, value)]).err().unwrap_or_else(|| panic!("{name}={value} was taken")).to_string()
+}
+
+#[test]
+fn the_defaults_are_the_contracts() {
+    let settings = read(&[]).unwrap();
+    assert!(matches!(&settings.database.url, DatabaseUrl::Sqlite(path) if path.as_os_str() == "./app.db"));
+    assert!(settings.database.auto_migrate);
+    assert_eq!(settings.tokens.algorithm, portcullis_jwt::Algorithm::Hs256);
+    assert_eq!(settings.tokens.lifetimes, portcullis_domain::tokens::TokenLifetimes::default());
+    assert_eq!(settings.tokens.secret.expose_secret(), SECRET);
+    assert_eq!(settings.passwords.bcrypt_cost, 12);
+    assert_eq!(settings.passwords.policy, portcullis_domain::registration::PasswordPolicy::default());
+    assert!(!settings.passwords.blocklist);
+    assert_eq!((settings.server.host.as_str(), settings.server.port), ("127.0.0.1", 8000));
+    assert_eq!(settings.server.app_name, "Portcullis");
+    assert!(!settings.server.debug);
+    assert!(settings.server.cors_origins.is_empty());
+    assert_eq!(settings.server.shutdown_timeout.as_secs(), 30);
+    assert_eq!(settings.logging.level, Level::Info);
+    assert!(settings.warnings.is_empty());
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let file = format!("SECRET_KEY={SECRET}\nPORT=1\nHOST=::1\napp_name=From ${{A}}\nUNKNOWN=x\nDEBUG\n");
+    let environment = [("PORT", "2"), ("host", "localhost"), ("A", "the file"), ("ALSO_UNKNOWN", "")];
+    let settings = Settings::read(&sources(&environment, &file).unwrap()).unwrap();
+    assert_eq!(settings.server.port, 2);
+    assert_eq!(settings.server.host, "localhost");
+    assert_eq!(settings.server.app_name, "From the file");
+    assert!(!settings.server.debug);
+    let both = Settings::read(&sources(&[("port", "3"), ("PORT", "4"), ("Port", "5")], &file).unwrap()).unwrap();
+    assert_eq!(both.server.port, 4);
+}
+
+#[test]
+fn a_bad_value_is_one_line_with_name_fault_and_what_is_accepted() {
+    for (name, value, line) in [
+        (
+            "PORT",
+            "http",
+            "PORT: is not a whole number; accepted: a whole number from 1 to 65535, or 0 for any free port",
+        ),
+        ("DEBUG", "maybe", "DEBUG: is neither true nor false; accepted: true, false, yes, no, on, off, 1, 0"),
+        ("ALGORITHM", "none", "ALGORITHM: is not a known algorithm; accepted: HS256, HS384, HS512"),
+        (
+            "LOG_LEVEL",
+            "TRACE",
+            "LOG_LEVEL: is not a level; accepted: DEBUG, INFO, WARNING, ERROR, CRITICAL, in any case",
+        ),
+        (
+            "BCRYPT_COST",
+            "9",
+            "BCRYPT_COST: is out of range; accepted: a whole number from 10 to 15, and with DEBUG=true from 4",
+        ),
+    ] {
+        assert_eq!(refused(name, value), line);
+    }
+}
+
+#[test]
+fn every_setting_refuses_what_is_empty_or_not_text() {
+    for setting in SETTINGS.into_iter().flatten() {
+        for empty in ["", " \t"] {
+            let line = refused(setting.name, empty);
+            assert_eq!(line, format!("{}: is empty; accepted: {}", setting.name, setting.accepted));
+        }
+        let bytes = OsString::from_vec(vec![b'x', 0xff]);
+        let error = Sources::gather([(setting.name.into(), bytes)], "").err().unwrap();
+        assert!(error.to_string().starts_with(&format!("{}: is not UTF-8; ", setting.name)));
+        assert!(Sources::gather([("OTHER".into(), OsString::from_vec(vec![0xff]))], "").is_ok());
+    }
+}
+
+#[test]
+fn bounds_are_kept() {
+    for (name, good, bad) in [
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", vec!["1", "43200"], vec!["0", "-1", "43201", "1.5"]),
+        ("REFRESH_TOKEN_EXPIRE_DAYS", vec!["1", "36500"], vec!["0", "36501"]),
+        ("PASSWORD_MIN_LENGTH", vec!["8", "256"], vec!["7", "257"]),
+        ("BCRYPT_COST", vec!["10", "15"], vec!["9", "16", "31"]),
+        ("PORT", vec!["0", "65535", " 8000 "], vec!["65536", "-1"]),
+        ("SHUTDOWN_TIMEOUT_SECONDS", vec!["0", "3600"], vec!["3601"]),
+        ("ALGORITHM", vec!["HS384", "HS512"], vec!["hs256", "RS256", "ES256", "EdDSA"]),
+        ("LOG_LEVEL", vec!["debug", "Warning", "CRITICAL"], vec!["WARN", "20"]),
+        ("DATABASE_URL", vec!["postgres://u:p@h/d", "postgresql+psycopg2://h/d"], vec!["sqlite://", "h/d"]),
+        ("APP_NAME", vec!["Zugang"], vec!["a\u{1b}b"]),
+        ("AUTO_MIGRATE", vec!["no"], vec!["never"]),
+        ("PASSWORD_BLOCKLIST", vec!["on"], vec!["list"]),
+        ("CORS_ORIGINS", vec!["https://a.example"], vec!["*"]),
+        ("HOST", vec!["0.0.0.0"], vec!["0.0.0.0:80"]),
+    ] {
+        for value in good {
+            assert!(read(&[(name, value)]).is_ok(), "{name}={value}");
+        }
+        for value in bad {
+            refused(name, value);
+        }
+    }
+}
+
+#[test]
+fn the_secret_is_long_or_debugged_with_a_warning() {
+    let missing = Settings::read(&sources(&[], "").unwrap()).unwrap_err().to_string();
+    assert!(missing.starts_with("SECRET_KEY: is missing; accepted: "));
+    let short = "s".repeat(31);
+    assert!(refused("SECRET_KEY", &short).starts_with("SECRET_KEY: is shorter than 32 bytes; "));
+    let debugged = read(&[("SECRET_KEY", &short), ("DEBUG", "True")]).unwrap();
+    assert_eq!(debugged.warnings.len(), 1);
+    assert!(debugged.warnings[0].contains("SECRET_KEY"));
+    assert!(read(&[("SECRET_KEY", "üüüüüüüüüüüüüüüü")]).is_ok(), "bytes count, not characters");
+    assert_eq!(read(&[("ALGORITHM", "HS512")]).unwrap().warnings.len(), 1);
+    let spaced = read(&[("SECRET_KEY", &format!(" {SECRET} "))]).unwrap();
+    assert_eq!(spaced.tokens.secret.expose_secret(), format!(" {SECRET} "));
+    for debug in ["true", "false"] {
+        let sample = read(&[("SECRET_KEY", "your-secret-key-that-is-quite-long-already"), ("DEBUG", debug)]);
+        assert!(sample.unwrap_err().to_string().starts_with("SECRET_KEY: is a sample "));
+    }
+}
+
+#[test]
+fn debug_lowers_what_is_asked_of_hashes_and_of_log_lines() {
+    let settings = read(&[("DEBUG", "1"), ("BCRYPT_COST", "4")]).unwrap();
+    assert_eq!(settings.passwords.bcrypt_cost, 4);
+    assert_eq!(settings.warnings.len(), 1);
+    assert_eq!(settings.logging.level, Level::Debug);
+    let told = read(&[("DEBUG", "1"), ("LOG_LEVEL", "error")]).unwrap();
+    assert_eq!(told.logging.level, Level::Error);
+    assert!(read(&[("DEBUG", "1"), ("BCRYPT_COST", "3")]).is_err());
+}
+
+#[test]
+fn a_broken_line_of_the_file_is_named_by_its_number_alone() {
+    let error = sources(&[], "PORT=1\nSECRET_KEY='marker\n").err().unwrap().to_string();
+    assert!(error.starts_with(".env: line 2 cannot be read; accepted: "), "{error}");
+    assert!(!error.contains("marker"));
+}
+
+#[test]
+fn no_secret_is_ever_shown() {
+    let environment = [("DATABASE_URL", "postgresql://ada:marker@db/app?sslmode=require&password=marker")];
+    let sources = sources(&environment, &format!("SECRET_KEY='{SECRET}'\nPORT=9")).unwrap();
+    let settings = Settings::read(&sources).unwrap();
+    assert!(!format!("{settings:?}").contains("marker"));
+    let printed = render(&sources);
+    assert!(!printed.contains("marker"), "{printed}");
+    for line in [
+        "DATABASE_URL=postgresql://ada:***@db/app?sslmode=require&password=***  # environment",
+        "SECRET_KEY=(set, 39 bytes)  # .env",
+        "PORT=9  # .env",
+        "HOST=127.0.0.1  # default",
+        "CORS_ORIGINS=(not set)  # default",
+    ] {
+        assert!(printed.lines().any(|l| l == line), "{line} is not in\n{printed}");
+    }
+    for setting in SETTINGS.into_iter().flatten() {
+        let value = Settings::read(&self::sources(&[(setting.name, "marker\u{1b}")], "").unwrap());
+        let text = value.unwrap_err().to_string();
+        assert!(!text.contains("marker"), "{text}");
+    }
+}
+
+#[test]
+fn the_example_names_every_setting_with_its_default_and_a_secret_that_is_refused() {
+    let error = Settings::read(&sources(&[], EXAMPLE).unwrap()).unwrap_err();
+    assert!(error.to_string().starts_with("SECRET_KEY: is a sample "), "{error}");
+    let named: Vec<_> = EXAMPLE.lines().filter_map(|line| line.trim_start_matches("# ").split_once('=')).collect();
+    for setting in SETTINGS.into_iter().flatten() {
+        let (_, value) =
+            named.iter().find(|(name, _)| *name == setting.name).unwrap_or_else(|| panic!("{}", setting.name));
+        assert!(setting.default.is_none_or(|default| default == *value), "{}", setting.name);
+    }
+    assert_eq!(named.len(), SETTINGS.into_iter().flatten().count());
+    let all = EXAMPLE.replace("# CORS", "CORS");
+    assert!(Settings::read(&sources(&[("SECRET_KEY", SECRET)], &all).unwrap()).is_ok());
+}
+
+#[test]
+fn a_file_that_is_missing_or_a_folder_is_no_file_and_one_that_is_no_text_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |path: &std::path::Path| Sources::load([("PORT".into(), "7".into())], path);
+    assert!(load(&folder.path().join(".env")).is_ok());
+    assert!(load(folder.path()).is_ok());
+    let file = folder.path().join("latin1");
+    std::fs::write(&file, b"PORT=\xe9").unwrap();
+    assert!(load(&file).err().unwrap().to_string().starts_with(".env: "));
+}

@@ -1,0 +1,80 @@
+//! Reading the plain kinds of values: whole numbers, switches, texts.
+
+use super::setting::Fault;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// Reads a whole number in a range.
+pub(super) fn whole_number<T: FromStr + PartialOrd>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, Fault> {
+    move |text| {
+        if !text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Fault("is not a whole number"));
+        }
+        text.parse().ok().filter(|n| range.contains(n)).ok_or(Fault("is out of range"))
+    }
+}
+
+/// What [`switch`] takes.
+pub(super) const SWITCH: &str = "true, false, yes, no, on, off, 1, 0";
+
+/// Reads a switch, with pydantic's spellings in any case.
+pub(super) fn switch(text: &str) -> Result<bool, Fault> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" | "t" | "y" => Ok(true),
+        "false" | "no" | "off" | "0" | "f" | "n" => Ok(false),
+        _ => Err(Fault("is neither true nor false")),
+    }
+}
+
+/// Reads a line of text for people.
+pub(super) fn title(text: &str) -> Result<String, Fault> {
+    if text.chars().any(char::is_control) {
+        return Err(Fault("holds a control character"));
+    }
+    if text.chars().count() > 100 { Err(Fault("is too long")) } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_is_digits_in_range() {
+        let read = whole_number(1_u16..=70);
+        assert!(matches!(read("1"), Ok(1)));
+        assert!(matches!(read("070"), Ok(70)));
+        for (text, fault) in [
+            ("0", "is out of range"),
+            ("71", "is out of range"),
+            ("99999999999999999999999", "is out of range"),
+            ("-1", "is not a whole number"),
+            ("+1", "is not a whole number"),
+            ("1.0", "is not a whole number"),
+            ("1e1", "is not a whole number"),
+            ("١", "is not a whole number"),
+        ] {
+            assert!(matches!(read(text), Err(Fault(f)) if f == fault), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_switch_has_many_spellings() {
+        for on in ["True", "true", "TRUE", "1", "yes", "On", "t", "y"] {
+            assert!(matches!(switch(on), Ok(true)), "{on}");
+        }
+        for off in ["False", "false", "0", "NO", "off", "f", "n"] {
+            assert!(matches!(switch(off), Ok(false)), "{off}");
+        }
+        for neither in ["2", "maybe", "truee", "''"] {
+            assert!(switch(neither).is_err(), "{neither}");
+        }
+    }
+
+    #[test]
+    fn a_title_is_one_short_line() {
+        assert!(title("Zugang zu \u{1f510}").is_ok());
+        assert!(title("a\nb").is_err());
+        assert!(title("a\u{1b}[31m").is_err());
+        assert!(title(&"a".repeat(101)).is_err());
+    }
+}

@@ -1,0 +1,49 @@
+//! The operating system: its clock and its random source, asked here and nowhere else, and its
+//! core dumps, switched off.
+
+use chrono::{DateTime, Utc};
+use portcullis_ports::{Clock, Entropy};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use std::time::{Duration, Instant};
+
+/// The system's clocks.
+pub(crate) struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that all others ask")]
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that all others ask")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// The system's random source.
+pub(crate) struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    /// A system without randomness can make no identifier that is safe: the process ends.
+    fn fill(&self, bytes: &mut [u8]) {
+        if getrandom::fill(bytes).is_err() {
+            std::process::abort();
+        }
+    }
+}
+
+/// A core dump would hold passwords and the signing key.
+pub(crate) fn keep_memory_off_the_disk() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // A system that does not allow it dumps none either, or has other worries.
+    setrlimit(Resource::Core, none).ok();
+}

@@ -1,0 +1,132 @@
+//! The composition root: every trait meets its implementation here, and generics end here.
+
+use crate::settings::Settings;
+use crate::system::{OsEntropy, SystemClock};
+use anyhow::Context;
+use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSize};
+use portcullis_diesel::{Database, StoreOptions};
+use portcullis_domain::health::CircuitState;
+use portcullis_domain::tokens::RefreshPolicy;
+use portcullis_http::{Api, Identity, Lane, LaneSettings, Lanes};
+use portcullis_jwt::{JwtIssuer, JwtVerifier};
+use portcullis_ports::{Clock, Entropy, EntropyExt, PasswordBlocklist, PasswordHasher, Store};
+use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit};
+use portcullis_usecases::health::CheckReadiness;
+use portcullis_usecases::login::LogIn;
+use portcullis_usecases::registration::Register;
+use portcullis_usecases::sessions::LogOut;
+use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
+use portcullis_zxcvbn::CommonPasswords;
+use secrecy::ExposeSecret;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Connections to the database, and so the width of the lane to it.
+const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
+/// Requests that may wait for a connection.
+const STORE_QUEUE: usize = 2048;
+/// A caller waits this long at most: for a connection or a lock, and in all.
+const STORE_WAIT: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(9);
+/// The work that may wait for the hash threads, in time.
+const HASH_WAIT: Duration = Duration::from_secs(2);
+/// What callers are told to wait where the work of a moment is in the way.
+const SOON: Duration = Duration::from_secs(1);
+/// A database that was gone is looked for this often: its users should not wait much longer than
+/// it was away.
+const STORE_RECOVERY: Duration = Duration::from_secs(2);
+
+/// What the process as a whole shares.
+pub(crate) struct Parts {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) database: Database,
+}
+
+/// Opens what the settings name. A PostgreSQL server is not spoken to yet.
+pub(crate) fn open(settings: &Settings) -> anyhow::Result<Parts> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let options = StoreOptions { connections: CONNECTIONS, wait: STORE_WAIT, log_statements: settings.server.debug };
+    let database = Database::open(&settings.database.url, &options, clock.clone())?;
+    Ok(Parts { clock, database })
+}
+
+/// Puts the service together.
+pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
+    let clock = parts.clock.clone();
+    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+    let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit(clock.clone())));
+    let store: Arc<dyn Store> = guarded.clone();
+    let (hasher, hashes) = hasher(settings, &entropy)?;
+    let (algorithm, secret) = (settings.tokens.algorithm, settings.tokens.secret.expose_secret().as_bytes());
+    let issuer = Arc::new(JwtIssuer::with_secret(algorithm, secret)?);
+    let verifier = Arc::new(JwtVerifier::with_secret(algorithm, secret)?);
+    let lifetimes = settings.tokens.lifetimes;
+    let issuance = Arc::new(Issuance { issuer, entropy, lifetimes });
+    Ok(Api {
+        register: Register {
+            store: store.clone(),
+            hasher: hasher.clone(),
+            blocklist: settings.passwords.blocklist.then(blocklist),
+            product: settings.server.app_name.clone(),
+            clock: clock.clone(),
+        },
+        log_in: LogIn { store: store.clone(), hasher, issuance: issuance.clone(), clock: clock.clone() },
+        refresh: Refresh {
+            store: store.clone(),
+            verifier: verifier.clone(),
+            issuance,
+            policy: RefreshPolicy::STRICT,
+            clock: clock.clone(),
+        },
+        log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },
+        authenticate: Authenticate { store: store.clone(), verifier, clock: clock.clone() },
+        readiness: CheckReadiness { store, circuits: vec![guarded], clock },
+        passwords: settings.passwords.policy,
+        lanes: lanes(hashes),
+        identity: Identity {
+            app_name: settings.server.app_name.clone(),
+            cors_origins: settings.server.cors_origins.clone(),
+            random: || OsEntropy.array(),
+        },
+    })
+}
+
+fn blocklist() -> Arc<dyn PasswordBlocklist> {
+    Arc::new(CommonPasswords)
+}
+
+/// The circuit around the database. Its changes are told in the log.
+fn circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {
+    let settings = portcullis_resilience::Settings::default().with_recovery_timeout(STORE_RECOVERY);
+    CircuitBreaker::builder(settings)
+        .clock(move || clock.monotonic())
+        .on_transition(|transition| {
+            let (from, to) = (CircuitState::from(transition.from), CircuitState::from(transition.to));
+            tracing::warn!(target: "app", circuit = "database", from = from.as_str(), to = to.as_str(), "Circuit changed");
+        })
+        .build()
+}
+
+/// The cores that this process may use.
+pub(crate) fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The hasher, and how many of its callers there may be at once.
+fn hasher(settings: &Settings, entropy: &Arc<dyn Entropy>) -> anyhow::Result<(Arc<dyn PasswordHasher>, usize)> {
+    let cost = Cost::new(settings.passwords.bcrypt_cost).context("BCRYPT_COST is out of range")?;
+    let size = PoolSize::for_wait(cost, cores(), HASH_WAIT);
+    let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), size)?;
+    let callers = size.threads.saturating_add(size.waiting.get());
+    let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(callers, 0), size.retry_after);
+    Ok((Arc::new(bounded), callers.get()))
+}
+
+fn lanes(hashes: usize) -> Lanes {
+    let width = usize::try_from(CONNECTIONS.get()).unwrap_or(1);
+    let store = LaneSettings { width, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: SOON };
+    // Those who wait for a hash wait in the hasher's own queue.
+    let crypto = LaneSettings { width: hashes, queue: 0, retry_after: HASH_WAIT, ..store };
+    Lanes { store: Lane::new(store), crypto: Lane::new(crypto) }
+}

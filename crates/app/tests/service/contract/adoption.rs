@@ -1,0 +1,145 @@
+//! Contract, the database: started on what the FastAPI application left behind, Portcullis adopts
+//! it and nothing is lost. Its accounts are in `adopted_accounts`.
+
+use crate::harness::databases::{Backend, Database};
+use crate::harness::on_both_databases;
+use crate::harness::services::{Service, Setup};
+use serde_json::Value;
+
+on_both_databases!(
+    nothing_is_lost,
+    its_unexpired_refresh_tokens_refresh,
+    its_spent_and_logged_out_tokens_stay_revoked,
+    adoption_works_when_run_again,
+    a_killed_adoption_is_finished_by_the_next_start,
+    the_log_warns_of_emails_that_differ_by_case_alone,
+    migrate_adopts_without_serving,
+);
+
+pub(super) fn over(database: &Database, facts: &Value) -> Setup {
+    Setup::over(database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap())
+}
+
+/// A service on an adopted database, and what is known of it.
+pub(super) fn adopted(backend: Backend) -> (Service, Value) {
+    let (database, facts) = backend.adopted();
+    (over(&database, &facts).start(), facts)
+}
+
+pub(super) fn users(facts: &Value) -> &Vec<Value> {
+    facts["users"].as_array().unwrap()
+}
+
+/// A refresh token of an account, where it has one of that kind.
+fn token<'a>(user: &'a Value, kind: &str) -> Option<&'a str> {
+    user[format!("refresh_token_{kind}")].as_str()
+}
+
+/// What the FastAPI application wrote, in its own columns, row by row.
+fn rows(database: &Database) -> Vec<String> {
+    let users = "id || '|' || email || '|' || hashed_password || '|' || is_active";
+    let tokens = "id || '|' || jti || '|' || user_id || '|' || revoked";
+    let mut rows = database.texts(users, "FROM users ORDER BY id");
+    rows.extend(database.texts(tokens, "FROM refresh_tokens ORDER BY id"));
+    rows
+}
+
+fn nothing_is_lost(backend: Backend) {
+    let (database, facts) = backend.adopted();
+    let before = rows(&database);
+    assert!(before.len() > 9 + 20);
+    let service = over(&database, &facts).start();
+    assert_eq!(rows(&database), before);
+    let pair_of = |user: &Value| token(user, "live").map(|live| service.refresh(live));
+    for user in users(&facts).iter().filter(|user| user["is_active"] == true) {
+        let Some(reply) = pair_of(user) else { continue };
+        let access = reply.expect(200)["access_token"].as_str().unwrap().to_owned();
+        let me = service.me(&access).expect(200);
+        assert_eq!(me["id"], user["id"]);
+        assert_eq!(me["email"], user["email_stored"]);
+        let seconds = |text: &Value| chrono::DateTime::parse_from_rfc3339(text.as_str().unwrap()).unwrap().timestamp();
+        assert_eq!(seconds(&me["created_at"]), seconds(&user["created_at"]));
+    }
+}
+
+fn its_unexpired_refresh_tokens_refresh(backend: Backend) {
+    let (service, facts) = adopted(backend);
+    let mut refreshed = 0;
+    for user in users(&facts) {
+        for kind in ["live", "successor"] {
+            let Some(token) = token(user, kind) else { continue };
+            if user["is_active"] == true {
+                let next = crate::harness::accounts::Pair::of(&service.refresh(token));
+                service.refresh(&next.refresh).expect(200);
+                refreshed += 1;
+            }
+            service.refresh(token).expect_error(401, "AUTH_TOKEN_REVOKED");
+        }
+    }
+    assert_eq!(refreshed, 14);
+}
+
+fn its_spent_and_logged_out_tokens_stay_revoked(backend: Backend) {
+    let (service, facts) = adopted(backend);
+    for user in users(&facts) {
+        for token in ["spent", "logged_out"].iter().filter_map(|kind| token(user, kind)) {
+            service.refresh(token).expect_error(401, "AUTH_TOKEN_REVOKED");
+            service.logout(token).expect(200);
+        }
+        if let (true, Some(successor)) = (user["is_active"] == true, token(user, "successor")) {
+            service.refresh(successor).expect(200);
+        }
+    }
+}
+
+fn adoption_works_when_run_again(backend: Backend) {
+    let (database, facts) = backend.adopted();
+    let before = rows(&database);
+    for _ in 0..3 {
+        let service = over(&database, &facts).start();
+        assert_eq!(rows(&database), before);
+        service.stop();
+    }
+    let service = over(&database, &facts).start();
+    service.refresh(token(&users(&facts)[0], "live").unwrap()).expect(200);
+    service.register("new@example.com", "long enough").expect(201);
+}
+
+/// Security requirement F2.
+fn a_killed_adoption_is_finished_by_the_next_start(backend: Backend) {
+    use crate::harness::waiting::Mortal;
+    for delay in 0..6_u32 {
+        let (database, facts) = backend.adopted();
+        let before = rows(&database);
+        let mut starting = Mortal::spawn(&mut over(&database, &facts).command());
+        // No two of them are killed at the same point; which point does not matter.
+        let _ = (0..delay * 4).map(|_| database.count("FROM users")).sum::<i64>();
+        starting.child().kill().unwrap();
+        drop(starting);
+        let service = over(&database, &facts).start();
+        assert_eq!(rows(&database), before);
+        service.refresh(token(&users(&facts)[0], "live").unwrap()).expect(200);
+    }
+}
+
+fn the_log_warns_of_emails_that_differ_by_case_alone(backend: Backend) {
+    let (service, _) = adopted(backend);
+    let warnings = service.log.events().into_iter().filter(|event| event["level"] == "WARNING").collect::<Vec<_>>();
+    let text = format!("{warnings:?}").to_lowercase();
+    assert!(text.contains("case"), "{text}");
+    let none = backend.service().start();
+    let warned = none.log.events().iter().any(|e| e["level"] == "WARNING" && e.to_string().contains("case"));
+    assert!(!warned, "a fresh database has nothing to warn of");
+}
+
+fn migrate_adopts_without_serving(backend: Backend) {
+    let (database, facts) = backend.adopted();
+    let before = rows(&database);
+    for _ in 0..2 {
+        let ended = over(&database, &facts).argument("migrate").run();
+        assert!(ended.status.success(), "{ended:?}");
+        assert_eq!(rows(&database), before);
+    }
+    let service = over(&database, &facts).set("AUTO_MIGRATE", "false").start();
+    service.refresh(token(&users(&facts)[0], "live").unwrap()).expect(200);
+}

@@ -1,0 +1,24 @@
+//! The HTTP contract, sentence by sentence: a file for each of its headings.
+
+mod adopted_accounts;
+mod adoption;
+mod api_document;
+mod bodies;
+mod envelope;
+mod framing;
+mod hashes;
+mod headers;
+mod health;
+mod login;
+mod logout;
+mod logs;
+mod me;
+mod passwords;
+mod problems;
+mod refresh;
+mod register;
+mod request_ids;
+mod store;
+mod token_claims;
+mod token_forgeries;
+mod tokens;

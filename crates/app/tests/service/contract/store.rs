@@ -1,0 +1,96 @@
+//! Contract, the database: the seed's tables, and what an unforeseen fault in them looks like.
+//! Security requirements G4, G5 and F10.
+
+use crate::harness::accounts::fresh_email;
+use crate::harness::databases::{Backend, Database};
+use crate::harness::{on_both_databases, services::Service};
+
+on_both_databases!(
+    the_tables_have_the_seeds_columns,
+    a_row_is_what_the_answer_said,
+    anything_unforeseen_is_a_500_logged_whole_and_told_as_nothing,
+    a_damaged_row_breaks_its_own_account_and_nothing_else,
+);
+
+fn the_tables_have_the_seeds_columns(service: &Service) {
+    for (table, columns) in [
+        ("users", ["created_at", "email", "hashed_password", "id", "is_active"].as_slice()),
+        ("refresh_tokens", &["created_at", "expires_at", "id", "jti", "revoked", "user_id"]),
+    ] {
+        let found = match service.database {
+            Database::Sqlite(_) => service.database.texts("name", &format!("FROM pragma_table_info('{table}')")),
+            Database::Postgres { .. } => {
+                let rest = format!("FROM information_schema.columns WHERE table_name = '{table}'");
+                service.database.texts("column_name", &rest)
+            }
+        };
+        assert!(columns.iter().all(|column| found.iter().any(|name| name == column)), "{table}: {found:?}");
+    }
+}
+
+fn a_row_is_what_the_answer_said(service: &Service) {
+    let (account, pair) = service.session();
+    let rows = |rest: &str| service.database.count(rest);
+    assert_eq!(rows(&format!("FROM users WHERE id = {} AND email = '{}' AND is_active", account.id, account.email)), 1);
+    let live = format!("FROM refresh_tokens WHERE jti = '{}' AND user_id = {}", pair.jti(), account.id);
+    assert_eq!(rows(&format!("{live} AND NOT revoked")), 1);
+    service.refresh(&pair.refresh).expect(200);
+    assert_eq!(rows(&format!("{live} AND revoked")), 1);
+}
+
+fn anything_unforeseen_is_a_500_logged_whole_and_told_as_nothing(backend: Backend) {
+    let service = backend.service().start();
+    let (account, pair) = service.session();
+    service.database.execute("ALTER TABLE refresh_tokens RENAME TO elsewhere");
+    for reply in [service.login(&account.email, &account.password), service.refresh(&pair.refresh)] {
+        reply.expect_error(500, "INTERNAL_ERROR");
+        let body = reply.text().to_lowercase();
+        assert!(!body.contains("refresh_tokens") && !body.contains("table") && !body.contains("relation"), "{body}");
+        let events = service.log.of_request(reply.request_id());
+        let errors: Vec<_> = events.iter().filter(|event| event["name"] == "app.errors").collect();
+        assert_eq!(errors.len(), 1, "{events:?}");
+        assert_eq!(errors[0]["level"], "ERROR");
+        assert!(errors[0].to_string().contains("refresh_tokens"), "no cause: {errors:?}");
+    }
+    service.me(&pair.access).expect(200);
+    service.database.execute("ALTER TABLE elsewhere RENAME TO refresh_tokens");
+    service.refresh(&pair.refresh).expect(200);
+    assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
+}
+
+fn a_damaged_row_breaks_its_own_account_and_nothing_else(backend: Backend) {
+    let service = backend.service().start();
+    let healthy = service.account();
+    let damages = match backend {
+        // SQLite keeps a value of any type in any column.
+        Backend::Sqlite => [
+            "created_at = 'yesterday'",
+            "created_at = x'ff00'",
+            "is_active = 'maybe'",
+            "is_active = 7",
+            "hashed_password = x'fffe'",
+            "hashed_password = 7",
+            "created_at = 1e300",
+        ]
+        .as_slice(),
+        Backend::Postgres => &["created_at = 'infinity'", "created_at = '-infinity'", "created_at = '4713-01-01 BC'"],
+    };
+    for damage in damages {
+        let (account, pair) = service.session();
+        service.database.execute(&format!("UPDATE users SET {damage} WHERE id = {}", account.id));
+        let login = service.login(&account.email, &account.password);
+        let me = service.me(&pair.access);
+        for reply in [&login, &me] {
+            assert!(matches!(reply.status, 200 | 401 | 500 | 503), "{damage}: {}", reply.text());
+            assert!(reply.status == 200 || reply.json()["error"]["code"].is_string());
+        }
+        let token = format!("UPDATE refresh_tokens SET expires_at = 'x' WHERE user_id = {}", account.id);
+        if backend == Backend::Sqlite {
+            service.database.execute(&token);
+            assert_ne!(service.refresh(&pair.refresh).status, 200, "{damage}");
+        }
+        service.login(&healthy.email, &healthy.password).expect(200);
+        service.register(&fresh_email(), "long enough").expect(201);
+    }
+    assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
+}

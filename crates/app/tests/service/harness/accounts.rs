@@ -1,0 +1,102 @@
+//! Accounts of the tests' own, and the calls on their behalf.
+
+use super::calls::Reply;
+use super::jose::claims;
+use super::services::Service;
+use super::waiting::unique;
+use serde_json::{Value, json};
+
+/// An account and its password.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    pub(crate) id: i64,
+    pub(crate) email: String,
+    pub(crate) password: String,
+}
+
+/// What a login or a refresh gives.
+#[derive(Debug, Clone)]
+pub(crate) struct Pair {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+impl Pair {
+    #[track_caller]
+    pub(crate) fn of(reply: &Reply) -> Self {
+        let body = reply.expect(200);
+        let token = |name: &str| body[name].as_str().expect("a token").to_owned();
+        Self { access: token("access_token"), refresh: token("refresh_token") }
+    }
+
+    /// A claim of the refresh token.
+    pub(crate) fn jti(&self) -> String {
+        claims(&self.refresh)["jti"].as_str().unwrap().to_owned()
+    }
+}
+
+/// An address that no other test uses.
+pub(crate) fn fresh_email() -> String {
+    format!("user{}@example.com", unique())
+}
+
+impl Service {
+    pub(crate) fn register(&self, email: &str, password: &str) -> Reply {
+        self.post("/auth/register", &json!({"email": email, "password": password}))
+    }
+
+    pub(crate) fn login(&self, email: &str, password: &str) -> Reply {
+        self.post("/auth/login", &json!({"email": email, "password": password}))
+    }
+
+    pub(crate) fn refresh(&self, token: &str) -> Reply {
+        self.post("/auth/refresh", &json!({"refresh_token": token}))
+    }
+
+    pub(crate) fn logout(&self, token: &str) -> Reply {
+        self.post("/auth/logout", &json!({"refresh_token": token}))
+    }
+
+    pub(crate) fn me(&self, token: &str) -> Reply {
+        self.call("GET", "/auth/me").bearer(token).send()
+    }
+
+    /// An account of the caller's own.
+    #[track_caller]
+    pub(crate) fn account(&self) -> Account {
+        self.account_with("correct horse battery staple")
+    }
+
+    #[track_caller]
+    pub(crate) fn account_with(&self, password: &str) -> Account {
+        let email = fresh_email();
+        let id = self.register(&email, password).expect(201)["id"].as_i64().unwrap();
+        Account { id, email, password: password.to_owned() }
+    }
+
+    #[track_caller]
+    pub(crate) fn sign_in(&self, account: &Account) -> Pair {
+        Pair::of(&self.login(&account.email, &account.password))
+    }
+
+    /// A fresh account, signed in.
+    #[track_caller]
+    pub(crate) fn session(&self) -> (Account, Pair) {
+        let account = self.account();
+        let pair = self.sign_in(&account);
+        (account, pair)
+    }
+
+    pub(crate) fn disable(&self, account: &Account) {
+        self.database.execute(&format!("UPDATE users SET is_active = FALSE WHERE id = {}", account.id));
+    }
+
+    pub(crate) fn stored_hash(&self, account: &Account) -> String {
+        self.database.texts("hashed_password", &format!("FROM users WHERE id = {}", account.id)).swap_remove(0)
+    }
+}
+
+/// A body with a member that stands in many texts of the tests.
+pub(crate) fn credentials(account: &Account) -> Value {
+    json!({"email": account.email, "password": account.password})
+}

@@ -1,0 +1,132 @@
+//! The two databases: fresh ones, copies of what the FastAPI application left behind, and a way
+//! to look into them past the service.
+
+use super::services::Setup;
+use super::waiting::fresh_folder;
+use diesel::connection::SimpleConnection;
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, RunQueryDsl, sql_query, sql_types};
+use portcullis_testkit::postgres::Server;
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/fixtures");
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    /// A service on a fresh database, still to be started.
+    pub(crate) fn service(self) -> Setup {
+        Setup::over(&self.database())
+    }
+
+    /// A fresh, empty database.
+    pub(crate) fn database(self) -> Database {
+        match self {
+            Self::Sqlite => Database::Sqlite(fresh_folder().join("app.db")),
+            Self::Postgres => Database::on(Server::shared()),
+        }
+    }
+
+    /// A copy of the database that the FastAPI application left behind, and what is in it.
+    pub(crate) fn adopted(self) -> (Database, Value) {
+        let database = self.database();
+        let read = |name: &str| fs::read_to_string(format!("{FIXTURES}/{name}")).unwrap();
+        let facts = match &database {
+            Database::Sqlite(path) => {
+                fs::copy(format!("{FIXTURES}/fastapi-app.db"), path).unwrap();
+                read("fastapi-app.json")
+            }
+            Database::Postgres { .. } => {
+                database.execute(&read("fastapi-app-postgres.sql"));
+                read("fastapi-app-postgres.json")
+            }
+        };
+        (database, serde_json::from_str(&facts).unwrap())
+    }
+}
+
+/// One database of one of the kinds.
+#[derive(Clone)]
+pub(crate) enum Database {
+    Sqlite(PathBuf),
+    Postgres { server: &'static Server, name: String },
+}
+
+impl Database {
+    /// A fresh database on a server.
+    pub(crate) fn on(server: &'static Server) -> Self {
+        let url = server.create_database().url;
+        Self::Postgres { server, name: url.rsplit('/').next().unwrap().to_owned() }
+    }
+
+    /// As the setting `DATABASE_URL` spells it.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:///{}", path.display()),
+            Self::Postgres { server, name } => server.url(name),
+        }
+    }
+
+    /// Runs statements.
+    pub(crate) fn execute(&self, sql: &str) {
+        match self {
+            Self::Sqlite(path) => sqlite(path).batch_execute(sql).unwrap(),
+            Self::Postgres { server, name } => drop(server.psql(name, sql)),
+        }
+    }
+
+    /// The values of one column of a query, each as text.
+    pub(crate) fn texts(&self, column: &str, rest: &str) -> Vec<String> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = sql_types::Text)]
+            value: String,
+        }
+        let query = format!("SELECT CAST({column} AS TEXT) AS value {rest}");
+        match self {
+            Self::Sqlite(path) => {
+                let rows = sql_query(query).load::<Row>(&mut sqlite(path)).unwrap();
+                rows.into_iter().map(|row| row.value).collect()
+            }
+            Self::Postgres { server, name } => server.psql(name, &query).lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// How many rows there are.
+    pub(crate) fn count(&self, rest: &str) -> i64 {
+        self.texts("count(*)", rest)[0].parse().unwrap()
+    }
+
+    /// Everything that is stored, in whatever form.
+    pub(crate) fn dump(&self) -> String {
+        match self {
+            Self::Sqlite(path) => {
+                sqlite(path).batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+                String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
+            }
+            Self::Postgres { server, name } => server.psql(name, "SELECT database_to_xml(true, false, '')"),
+        }
+    }
+
+    /// Puts an account there as another program would have, with any hash.
+    pub(crate) fn insert_user(&self, email: &str, hash: &str) {
+        let (email, hash) = (email.replace('\'', "''"), hash.replace('\'', "''"));
+        self.execute(&format!(
+            "INSERT INTO users (email, hashed_password, is_active, created_at) \
+             VALUES ('{email}', '{hash}', TRUE, '2026-02-18 10:30:00')"
+        ));
+    }
+}
+
+/// A connection beside the service's.
+pub(crate) fn sqlite(path: &std::path::Path) -> SqliteConnection {
+    let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    connection.batch_execute("PRAGMA busy_timeout = 20000").unwrap();
+    connection
+}

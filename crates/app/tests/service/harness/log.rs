@@ -1,0 +1,96 @@
+//! What the service writes to standard output, line by line, as it comes.
+
+use super::waiting::PATIENCE;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+/// The lines of one stream so far.
+#[derive(Default)]
+pub(crate) struct Log {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Log {
+    /// Reads a stream to its end, beside the test.
+    pub(crate) fn follow(stream: impl Read + Send + 'static) -> Arc<Self> {
+        let log = Arc::new(Self::default());
+        let writer = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n') {
+                let Ok(line) = line else { break };
+                writer.state.lock().unwrap().lines.push(String::from_utf8_lossy(&line).into_owned());
+                writer.changed.notify_all();
+            }
+            writer.state.lock().unwrap().ended = true;
+            writer.changed.notify_all();
+        });
+        log
+    }
+
+    /// Every line so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.state.lock().unwrap().lines.clone()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.lines().join("\n")
+    }
+
+    /// Every event so far.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Waits until enough events are as wanted, and gives those.
+    pub(crate) fn wait_for(&self, count: usize, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        self.wait_or_end(count, wanted).unwrap_or_else(|found| {
+            panic!("{} of {count} lines as wanted in the log:\n{}", found.len(), self.text());
+        })
+    }
+
+    /// The same, or what there was when the stream ended or time was up.
+    pub(crate) fn wait_or_end(&self, count: usize, wanted: impl Fn(&Value) -> bool) -> Result<Vec<Value>, Vec<Value>> {
+        let (mut found, mut read) = (Vec::new(), 0);
+        let mut state = self.state.lock().unwrap();
+        loop {
+            let parsed = state.lines[read..].iter().filter_map(|line| serde_json::from_str(line).ok());
+            found.extend(parsed.filter(&wanted));
+            read = state.lines.len();
+            if found.len() >= count {
+                return Ok(found);
+            }
+            if state.ended {
+                return Err(found);
+            }
+            let (next, timeout) = self.changed.wait_timeout(state, PATIENCE).unwrap();
+            state = next;
+            if timeout.timed_out() {
+                return Err(found);
+            }
+        }
+    }
+
+    /// Every event of a request that is finished.
+    pub(crate) fn of_request(&self, id: &str) -> Vec<Value> {
+        self.wait_for(1, |event| event["request_id"] == id && event["message"] == "Request finished");
+        self.events().into_iter().filter(|event| event["request_id"] == id).collect()
+    }
+
+    /// Waits until nobody holds the stream's other end any more.
+    pub(crate) fn wait_for_end(&self) {
+        let state = self.state.lock().unwrap();
+        let (state, _) = self.changed.wait_timeout_while(state, PATIENCE, |state| !state.ended).unwrap();
+        let ended = state.ended;
+        drop(state);
+        assert!(ended, "the process still runs after {PATIENCE:?}");
+    }
+}

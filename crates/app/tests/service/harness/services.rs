@@ -1,0 +1,171 @@
+//! Starting the real binary: with no environment but what a test gives, in a folder of its own,
+//! on a port of its own.
+
+use super::databases::Database;
+use super::log::Log;
+use super::waiting::{Mortal, eventually, fresh_folder};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+/// The signing secret unless a test gives another.
+pub(crate) const SECRET: &str = "7b0e5c1f9a4d83e26c57f0a1b94e6d3875c20fa96be14d73";
+
+/// The binary: told by cargo to tests, beside the folder of this program otherwise.
+pub(crate) fn binary() -> PathBuf {
+    let beside = || std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("portcullis");
+    option_env!("CARGO_BIN_EXE_portcullis").map_or_else(beside, PathBuf::from)
+}
+
+/// A service to be started.
+pub(crate) struct Setup {
+    database: Database,
+    variables: BTreeMap<String, String>,
+    folder: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Setup {
+    /// On that database. Hashing is as cheap as it gets.
+    pub(crate) fn over(database: &Database) -> Self {
+        let setup = Self {
+            database: database.clone(),
+            variables: BTreeMap::new(),
+            folder: fresh_folder(),
+            arguments: Vec::new(),
+        };
+        let setup = setup.set("DATABASE_URL", &database.url()).set("SECRET_KEY", SECRET);
+        let setup = setup.set("DEBUG", "true").set("BCRYPT_COST", "4");
+        setup.set("HOST", "127.0.0.1").set("PORT", "0")
+    }
+
+    pub(crate) fn set(mut self, variable: &str, value: &str) -> Self {
+        self.variables.insert(variable.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(crate) fn unset(mut self, variable: &str) -> Self {
+        self.variables.remove(variable);
+        self
+    }
+
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// The folder that the service runs in.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// The command, for a test that wants its streams otherwise.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.args(&self.arguments).env_clear().envs(&self.variables).current_dir(&self.folder);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn spawn(&self) -> (Mortal, Arc<Log>, Arc<Log>) {
+        let mut process = Mortal::spawn(&mut self.command());
+        let log = Log::follow(process.child().stdout.take().unwrap());
+        let errors = Log::follow(process.child().stderr.take().unwrap());
+        (process, log, errors)
+    }
+
+    /// Starts it, and waits until it says where it listens.
+    pub(crate) fn start(self) -> Service {
+        let (process, log, errors) = self.spawn();
+        let listening = log.wait_or_end(1, |event| event["message"] == "Listening");
+        let listening = listening.unwrap_or_else(|_| {
+            errors.wait_for_end();
+            panic!("it did not start:\n{}\n{}", log.text(), errors.text());
+        });
+        assert_eq!(listening[0]["name"], "app");
+        let address = listening[0]["address"].as_str().unwrap().parse().unwrap();
+        Service { process: Mutex::new(process), address, log, errors, database: self.database }
+    }
+
+    /// Starts it on a port that was free a moment ago, for a log level at which it says nothing.
+    pub(crate) fn start_silent(self) -> Service {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let setup = self.set("PORT", &address.port().to_string());
+        let (process, log, errors) = setup.spawn();
+        eventually("it listens", || TcpStream::connect(address).ok());
+        Service { process: Mutex::new(process), address, log, errors, database: setup.database }
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(self) -> Ended {
+        let (mut process, log, errors) = self.spawn();
+        errors.wait_for_end();
+        log.wait_for_end();
+        Ended { status: process.child().wait().unwrap(), output: log.text(), errors: errors.text() }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: String,
+    pub(crate) errors: String,
+}
+
+impl Ended {
+    /// What a refused start says: one line, with an exit code that is not 0 and no panic's.
+    pub(crate) fn refusal(&self) -> &str {
+        assert!(matches!(self.status.code(), Some(1..=100)), "{self:?}");
+        let mut lines = self.errors.lines().filter(|line| !line.trim().is_empty());
+        let line = lines.next().unwrap_or_else(|| panic!("nothing on standard error: {self:?}"));
+        assert_eq!(lines.next(), None, "more than one line: {self:?}");
+        line
+    }
+}
+
+/// A running service.
+pub(crate) struct Service {
+    process: Mutex<Mortal>,
+    pub(crate) address: SocketAddr,
+    pub(crate) log: Arc<Log>,
+    pub(crate) errors: Arc<Log>,
+    pub(crate) database: Database,
+}
+
+impl Service {
+    pub(crate) fn process_id(&self) -> i32 {
+        self.process.lock().unwrap().child().id() as i32
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.process_id()).unwrap(), signal).unwrap();
+    }
+
+    /// Waits until it has ended of itself.
+    pub(crate) fn wait(&self) -> ExitStatus {
+        self.errors.wait_for_end();
+        self.process.lock().unwrap().child().wait().unwrap()
+    }
+
+    /// Kills it, as nothing can notice.
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+        self.wait();
+    }
+
+    /// Stops it in an orderly way.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::TERM);
+        let status = self.wait();
+        assert!(status.success(), "{status}\n{}", self.errors.text());
+    }
+
+    /// A service of the same kind on the same database, still to be started.
+    pub(crate) fn again(&self) -> Setup {
+        Setup::over(&self.database)
+    }
+}

@@ -1,0 +1,128 @@
+//! Contract, Configuration, as far as it shows at the running service. The reading of each
+//! variable is tested with the settings.
+
+use crate::harness::databases::{Backend, Database};
+use crate::harness::on_both_databases;
+use crate::harness::services::SECRET;
+use std::fs;
+
+on_both_databases!(
+    a_dot_env_file_is_read_and_the_environment_wins,
+    debug_never_changes_a_response,
+    password_min_length_raises_the_minimum,
+    common_passwords_are_refused_when_the_list_is_on,
+    database_urls_are_read_in_sqlalchemys_spelling,
+    the_token_algorithm_is_the_configured_one,
+    the_sample_of_the_documents_is_refused_and_right_but_for_its_secret,
+    no_core_dump_holds_the_secret,
+);
+
+fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
+    let setup = backend.service().unset("SECRET_KEY").set("REFRESH_TOKEN_EXPIRE_DAYS", "3");
+    let lines = format!(
+        "# a comment\n\nexport SECRET_KEY='{SECRET}'\nACCESS_TOKEN_EXPIRE_MINUTES=5 # five\n\
+         APP_NAME=\"From a \\\"file\\\"\"\nREFRESH_TOKEN_EXPIRE_DAYS=1\nSOMETHING_ELSE=1\n"
+    );
+    fs::write(setup.folder().join(".env"), lines).unwrap();
+    let service = setup.start();
+    let account = service.account();
+    let body = service.login(&account.email, &account.password).expect(200);
+    assert_eq!(body["expires_in"], 300);
+    let claims = crate::harness::jose::claims(body["refresh_token"].as_str().unwrap());
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 3 * 86_400);
+    assert_eq!(service.get("/openapi.json").expect(200)["info"]["title"], "From a \"file\"");
+    let (input, _) = body["access_token"].as_str().unwrap().rsplit_once('.').unwrap();
+    assert_eq!(crate::harness::jose::signed_with(SECRET.as_bytes(), input), body["access_token"].as_str().unwrap());
+}
+
+/// Security requirement H8.
+fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: Backend) {
+    let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.env.example")).unwrap();
+    let with_sample = |text: &str| {
+        let setup = backend.service().unset("SECRET_KEY");
+        fs::write(setup.folder().join(".env"), text).unwrap();
+        setup
+    };
+    let ended = with_sample(&sample).run();
+    assert!(ended.refusal().contains("SECRET_KEY"), "{ended:?}");
+    let (before, rest) = sample.split_once("SECRET_KEY=").unwrap();
+    let after = rest.split_once('\n').map_or("", |(_, after)| after);
+    with_sample(&format!("{before}SECRET_KEY={SECRET}\n{after}")).start().session();
+}
+
+/// Security requirement H7: nor does the command line, which everybody on the machine sees.
+fn no_core_dump_holds_the_secret(backend: Backend) {
+    let service = backend.service().start();
+    let of_process = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", service.process_id())).unwrap();
+    let limits = of_process("limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    assert!(!of_process("cmdline").contains(SECRET));
+}
+
+/// Security requirement H6.
+fn debug_never_changes_a_response(backend: Backend) {
+    let bodies = ["true", "false"].map(|debug| {
+        let service = backend.service().set("DEBUG", debug).set("BCRYPT_COST", "10").start();
+        service.database.execute("ALTER TABLE users RENAME TO elsewhere");
+        let replies = [
+            service.call("GET", "/nowhere").header("X-Request-ID", "same"),
+            service.call("POST", "/auth/login").header("X-Request-ID", "same").body("application/json", "{"),
+            service
+                .call("POST", "/auth/login")
+                .header("X-Request-ID", "same")
+                .form("username=a%40b.example&password=c"),
+        ];
+        replies.map(|call| call.send().text().to_owned())
+    });
+    assert_eq!(bodies[0], bodies[1]);
+    assert!(bodies[0][2].contains("INTERNAL_ERROR"), "{}", bodies[0][2]);
+}
+
+fn password_min_length_raises_the_minimum(backend: Backend) {
+    let service = backend.service().set("PASSWORD_MIN_LENGTH", "12").start();
+    service.register("a@example.com", "12345678901").expect_fields(&["password"]);
+    service.register("a@example.com", "123456789012").expect(201);
+}
+
+/// Security requirement P6; off by default.
+fn common_passwords_are_refused_when_the_list_is_on(backend: Backend) {
+    let service = backend.service().start();
+    service.register("a@example.com", "password1").expect(201);
+    let service = backend.service().set("PASSWORD_BLOCKLIST", "true").start();
+    for password in ["password1", "12345678", "someone@example.com", "Portcullis"] {
+        service.register("someone@example.com", password).expect_fields(&["password"]);
+    }
+    service.register("someone@example.com", "a long and unusual one").expect(201);
+}
+
+fn database_urls_are_read_in_sqlalchemys_spelling(backend: Backend) {
+    let service = backend.service().start();
+    let (account, _) = service.session();
+    service.stop();
+    match &service.database {
+        Database::Sqlite(path) => {
+            for (url, name) in [("sqlite:///./dotted.db", "dotted.db"), ("sqlite:///plain.db", "plain.db")] {
+                let relative = service.again().set("DATABASE_URL", url);
+                let file = relative.folder().join(name);
+                relative.start().session();
+                assert!(file.exists(), "{url} is in the folder that the service runs in");
+            }
+            let absolute = format!("sqlite:////{}", path.display().to_string().trim_start_matches('/'));
+            service.again().set("DATABASE_URL", &absolute).start().sign_in(&account);
+        }
+        Database::Postgres { .. } => {
+            let rest = service.database.url().split_once("://").unwrap().1.to_owned();
+            for scheme in ["postgres", "postgresql", "postgresql+psycopg2"] {
+                service.again().set("DATABASE_URL", &format!("{scheme}://{rest}")).start().sign_in(&account);
+            }
+        }
+    }
+}
+
+fn the_token_algorithm_is_the_configured_one(backend: Backend) {
+    let service = backend.service().set("ALGORITHM", "HS256").start();
+    let (_, pair) = service.session();
+    let header: serde_json::Value = serde_json::from_slice(&crate::harness::jose::part(&pair.access, 0)).unwrap();
+    assert_eq!(header["alg"], "HS256");
+}

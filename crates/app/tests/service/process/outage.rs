@@ -1,0 +1,162 @@
+//! PostgreSQL gone, frozen, or not there yet: security requirements F11, F12, F15 and F16.
+
+use crate::harness::accounts::fresh_email;
+use crate::harness::calls::Reply;
+use crate::harness::databases::Database;
+use crate::harness::services::{Service, Setup};
+use crate::harness::waiting::{eventually, timed};
+use portcullis_testkit::postgres::Server;
+use std::time::Duration;
+
+/// A server of the test's own, which lives as long as the test process.
+fn server() -> &'static Server {
+    Box::leak(Box::new(Server::start()))
+}
+
+fn state(service: &Service) -> (u16, String, String) {
+    let ready = service.get("/health/ready");
+    let body = ready.json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    (ready.status, text(&body["checks"]["database"]["status"]), text(&body["circuits"]["database"]["state"]))
+}
+
+/// What must hold however the database is.
+fn expect_alive(service: &Service) {
+    for path in ["/health", "/health/live", "/docs", "/openapi.json"] {
+        let (time, reply) = timed(|| service.get(path));
+        assert_eq!(reply.status, 200, "{path}");
+        assert!(time < Duration::from_secs(2), "{path} took {time:?}");
+    }
+}
+
+fn expect_healed(service: &Service) {
+    eventually("writes again", || (service.register(&fresh_email(), "long enough").status == 201).then_some(()));
+    let (_, pair) = service.session();
+    service.refresh(&pair.refresh).expect(200);
+    eventually("ready again", || (state(service) == (200, "ok".into(), "closed".into())).then_some(()));
+}
+
+/// Calls until the circuit is open; every answer must be a 503.
+fn open_the_circuit(service: &Service, call: impl Fn() -> Reply) {
+    eventually("the circuit opens", || {
+        call().expect_unavailable();
+        (state(service).2 == "open").then_some(())
+    });
+}
+
+#[test]
+fn while_postgresql_is_gone_requests_get_503_within_a_few_ms_and_it_heals() {
+    let server = server();
+    let service = Setup::over(&Database::on(server)).start();
+    let (account, pair) = service.session();
+    server.stop();
+    open_the_circuit(&service, || service.refresh(&pair.refresh));
+    let calls: [&dyn Fn() -> Reply; 4] = [
+        &|| service.refresh(&pair.refresh),
+        &|| service.login(&account.email, &account.password),
+        &|| service.logout(&pair.refresh),
+        &|| service.me(&pair.access),
+    ];
+    for call in calls {
+        let mut times: Vec<_> = (0..15)
+            .map(|_| timed(call))
+            .map(|(time, reply)| {
+                reply.expect_unavailable();
+                time
+            })
+            .collect();
+        times.sort_unstable();
+        assert!(times[7] < Duration::from_millis(100), "an open circuit answers at once: {times:?}");
+    }
+    let (status, database, circuit) = state(&service);
+    assert_eq!((status, circuit.as_str()), (503, "open"));
+    assert_ne!(database, "ok");
+    expect_alive(&service);
+    // What needs no store needs no circuit.
+    service.refresh("x").expect_error(401, "AUTH_TOKEN_INVALID");
+    service.register("x", "x").expect_error(422, "VALIDATION_ERROR");
+    server.start_again();
+    expect_healed(&service);
+    service.refresh(&pair.refresh).expect(200);
+}
+
+#[test]
+fn a_crashed_postgresql_loses_no_acknowledged_write() {
+    let server = server();
+    let service = Setup::over(&Database::on(server)).start();
+    let (account, spent) = service.session();
+    let live = crate::harness::accounts::Pair::of(&service.refresh(&spent.refresh));
+    server.crash();
+    service.refresh(&live.refresh).expect_unavailable();
+    server.start_again();
+    expect_healed(&service);
+    service.sign_in(&account);
+    service.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.refresh(&live.refresh).expect(200);
+}
+
+#[test]
+fn a_restart_of_postgresql_costs_no_more_than_its_own_time() {
+    let server = server();
+    let service = Setup::over(&Database::on(server)).start();
+    let (_, pair) = service.session();
+    server.stop();
+    server.start_again();
+    // Broken connections are thrown away: a few calls may fail on them, the service goes on.
+    let reply = eventually("refreshes", || {
+        let reply = service.refresh(&pair.refresh);
+        if reply.status == 503 {
+            reply.expect_unavailable()
+        }
+        (reply.status != 503).then_some(reply)
+    });
+    reply.expect(200);
+    expect_healed(&service);
+}
+
+#[test]
+fn a_frozen_postgresql_is_503_in_time_and_heals() {
+    let server = server();
+    let service = Setup::over(&Database::on(server)).start();
+    let (_, pair) = service.session();
+    server.pause();
+    for _ in 0..2 {
+        let (time, reply) = timed(|| service.refresh(&pair.refresh));
+        reply.expect_unavailable();
+        assert!(time < Duration::from_secs(11), "{time:?}");
+        expect_alive(&service);
+    }
+    server.resume();
+    expect_healed(&service);
+}
+
+#[test]
+fn a_postgresql_that_is_down_at_start_does_not_stop_the_start() {
+    let server = server();
+    let database = Database::on(server);
+    server.stop();
+    let service = Setup::over(&database).start();
+    for _ in 0..3 {
+        let (time, reply) = timed(|| service.register(&fresh_email(), "long enough"));
+        reply.expect_unavailable();
+        assert!(time < Duration::from_secs(10), "{time:?}");
+    }
+    assert_eq!(state(&service).0, 503);
+    expect_alive(&service);
+    server.start_again();
+    expect_healed(&service);
+    service.stop();
+}
+
+#[test]
+fn wrong_passwords_conflicts_and_unknown_tokens_never_open_the_circuit() {
+    let service = Setup::over(&Database::on(Server::shared())).start();
+    let account = service.account();
+    let unknown = crate::harness::jose::changed(&service.sign_in(&account).refresh, "jti", "a".repeat(32));
+    for _ in 0..10 {
+        service.login(&account.email, "wrong password").expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        service.register(&account.email, "long enough").expect_error(409, "CONFLICT");
+        service.refresh(&unknown).expect_error(401, "AUTH_TOKEN_INVALID");
+    }
+    assert_eq!(state(&service), (200, "ok".to_owned(), "closed".to_owned()));
+}

@@ -1,0 +1,79 @@
+//! Security requirement F30: nobody waits for the log's reader. Standard output that is not
+//! read, or gone, costs lines and nothing else; how many is told.
+
+use crate::harness::databases::Backend;
+use crate::harness::log::Log;
+use crate::harness::on_both_databases;
+use crate::harness::services::Setup;
+use crate::harness::sockets::Connection;
+use crate::harness::waiting::{Mortal, eventually};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::ChildStdout;
+
+on_both_databases!(answers_go_on_while_nobody_reads_the_log, answers_go_on_when_the_log_is_gone,);
+
+/// More lines than the pipe and the queue of 4 MiB hold: three of some 250 bytes a request.
+const REQUESTS: usize = 8_000;
+
+struct Unread {
+    process: Mortal,
+    address: SocketAddr,
+    output: BufReader<ChildStdout>,
+}
+
+/// Starts a service and reads its log up to the line that tells the address.
+fn start(setup: &Setup) -> Unread {
+    let mut process = Mortal::spawn(&mut setup.command());
+    let mut output = BufReader::new(process.child().stdout.take().unwrap());
+    let errors = Log::follow(process.child().stderr.take().unwrap());
+    loop {
+        let mut line = String::new();
+        assert_ne!(output.read_line(&mut line).unwrap(), 0, "{}", errors.text());
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if event["message"] == "Listening" {
+            let address = event["address"].as_str().unwrap().parse().unwrap();
+            return Unread { process, address, output };
+        }
+    }
+}
+
+/// Pipelined requests, all of which must be answered.
+fn request_many(address: SocketAddr, count: usize) {
+    let mut connection = Connection::to(address).unwrap();
+    let batch = 50;
+    for _ in 0..count / batch {
+        connection.send("GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n".repeat(batch)).unwrap();
+        for _ in 0..batch {
+            assert_eq!(connection.reply().unwrap().expect("an answer").status, 404);
+        }
+    }
+}
+
+fn terminate(process: &mut Mortal) {
+    kill_process(Pid::from_raw(process.child().id() as i32).unwrap(), Signal::TERM).unwrap();
+    let status = eventually("the service ends", || process.child().try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+}
+
+fn answers_go_on_while_nobody_reads_the_log(backend: Backend) {
+    let mut service = start(&backend.service());
+    request_many(service.address, REQUESTS);
+    // Reading again, one learns how much is missing.
+    let log = Log::follow(service.output);
+    let told = log.wait_for(1, |event| event["level"] == "WARNING" && event.to_string().contains("dropped"));
+    assert!(told[0].as_object().unwrap().values().any(|value| value.as_u64().is_some_and(|n| n > 0)), "{told:?}");
+    terminate(&mut service.process);
+
+    let mut service = start(&backend.service());
+    request_many(service.address, REQUESTS);
+    terminate(&mut service.process);
+}
+
+fn answers_go_on_when_the_log_is_gone(backend: Backend) {
+    let mut service = start(&backend.service());
+    drop(service.output);
+    request_many(service.address, 500);
+    terminate(&mut service.process);
+}

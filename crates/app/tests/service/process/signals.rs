@@ -1,0 +1,128 @@
+//! Contract, SIGTERM; security requirement F22: everything in flight is answered, then exit 0.
+
+use crate::harness::databases::Backend;
+use crate::harness::on_both_databases;
+use crate::harness::services::Service;
+use crate::harness::sockets::Connection;
+use crate::harness::waiting::timed;
+use rustix::process::Signal;
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+on_both_databases!(
+    sigterm_and_sigint_end_an_idle_service_with_exit_0,
+    requests_in_flight_are_answered_in_full,
+    every_request_received_under_load_is_answered,
+    a_second_signal_ends_at_once,
+    sighup_does_not_kill,
+);
+
+fn sigterm_and_sigint_end_an_idle_service_with_exit_0(backend: Backend) {
+    for signal in [Signal::TERM, Signal::INT] {
+        let service = backend.service().start();
+        // An idle connection must not hold the process (actix-web #929, #3169).
+        let mut idle = Connection::open(&service);
+        idle.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        assert_eq!(idle.reply().unwrap().unwrap().status, 200);
+        let (time, status) = timed(|| {
+            service.signal(signal);
+            service.wait()
+        });
+        assert_eq!(status.code(), Some(0), "{signal:?}: {}", service.errors.text());
+        assert!(time < Duration::from_secs(10), "{signal:?} took {time:?}");
+        assert!(idle.is_closed());
+        assert_eq!(service.errors.text(), "");
+    }
+}
+
+/// Logins that take a while: a hash at cost 12 in a test build is about a quarter of a second.
+fn start_logins(service: &Service, count: usize) -> Vec<Connection> {
+    let body = json!({"email": "a@example.com", "password": "does not matter"}).to_string();
+    let login = |_| {
+        let mut connection = Connection::open(service);
+        connection.post("/auth/login", &body).unwrap();
+        connection
+    };
+    let connections = (0..count).map(login).collect();
+    service.log.wait_for(count, |event| event["message"] == "Request started" && event["path"] == "/auth/login");
+    connections
+}
+
+fn requests_in_flight_are_answered_in_full(backend: Backend) {
+    let service = backend.service().set("BCRYPT_COST", "12").start();
+    let mut logins = start_logins(&service, 4);
+    service.signal(Signal::TERM);
+    for login in &mut logins {
+        let reply = login.reply().unwrap().expect("an answer to a request in flight");
+        assert_eq!(reply.status, 401, "{reply:?}");
+        assert!(reply.body.contains("AUTH_INVALID_CREDENTIALS"));
+        assert!(reply.header("Connection").is_some_and(|value| value.eq_ignore_ascii_case("close")), "{}", reply.head);
+        assert!(login.is_closed());
+    }
+    assert_eq!(service.wait().code(), Some(0));
+    assert!(Connection::try_open(&service).is_err(), "nobody listens any more");
+}
+
+fn every_request_received_under_load_is_answered(backend: Backend) {
+    let service = backend.service().start();
+    let (account, _) = service.session();
+    let login = json!({"email": account.email, "password": account.password}).to_string();
+    let (answered, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let before = service.log.wait_for(2, |event| event["message"] == "Request finished").len();
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let (service, login, answered, stopping) = (&service, &login, &answered, &stopping);
+            scope.spawn(move || {
+                while !stopping.load(Ordering::SeqCst) {
+                    let Ok(mut connection) = Connection::try_open(service) else { return };
+                    loop {
+                        let sent = match number % 2 {
+                            0 => connection.post("/auth/login", login),
+                            _ => connection.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n"),
+                        };
+                        // A closed connection that answered nothing had received nothing; a part
+                        // of an answer would be an error.
+                        match sent.and_then(|()| connection.reply()) {
+                            Ok(Some(reply)) => assert!(matches!(reply.status, 200 | 503), "{reply:?}"),
+                            Ok(None) => break,
+                            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => panic!("half an answer"),
+                            Err(_) => break,
+                        }
+                        answered.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+        service.log.wait_for(400, |event| event["message"] == "Request finished");
+        service.signal(Signal::TERM);
+        let status = service.wait();
+        stopping.store(true, Ordering::SeqCst);
+        assert_eq!(status.code(), Some(0), "{}", service.errors.text());
+    });
+    service.log.wait_for_end();
+    let count = |message: &str| service.log.events().iter().filter(|event| event["message"] == message).count();
+    let (started, finished) = (count("Request started"), count("Request finished"));
+    assert_eq!(started, finished, "a request was begun and not ended");
+    assert_eq!(finished - before, answered.load(Ordering::SeqCst), "a request was received and not answered");
+}
+
+fn a_second_signal_ends_at_once(backend: Backend) {
+    let service = backend.service().set("BCRYPT_COST", "15").start();
+    let mut logins = start_logins(&service, 2);
+    service.signal(Signal::TERM);
+    service.log.wait_for(1, |event| event["message"].as_str().is_some_and(|text| text.starts_with("Stopping")));
+    service.signal(Signal::TERM);
+    service.wait();
+    for login in &mut logins {
+        assert!(!matches!(login.reply(), Ok(Some(_))), "it waited for a request in flight");
+    }
+}
+
+fn sighup_does_not_kill(backend: Backend) {
+    let service = backend.service().start();
+    service.signal(Signal::HUP);
+    service.session();
+    service.stop();
+}
