@@ -1,0 +1,98 @@
+//! `cargo xtask check`: every gate of CI but the tests, in CI's order: the quick ones first. A
+//! gate that fails does not hide the next. What a gate checks is left to its own file or tool.
+
+use crate::repository::{cargo, run, tools};
+use crate::{deny, full, layers, openapi, tidy};
+use anyhow::Result;
+use std::io::IsTerminal;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+pub(crate) struct Check {
+    /// Also run schemathesis, the linters of the API document and the browser test
+    #[arg(long)]
+    full: bool,
+    /// Only the gates of these names
+    only: Vec<String>,
+}
+
+/// A name, and what fails where the gate is shut.
+type Gate = (&'static str, fn() -> Result<()>);
+
+const GATES: [Gate; 8] = [
+    ("format", format),
+    ("layers", layers::run),
+    ("tidy", tidy::run),
+    ("clippy", clippy),
+    ("doc", doc),
+    ("openapi", openapi::check),
+    ("loom", loom),
+    ("deny", deny::check),
+];
+
+const FULL: [Gate; 3] = [
+    ("schemathesis", full::schemathesis::check),
+    ("lint_document", full::lint_document::check),
+    ("browser", full::browser::check),
+];
+
+impl Check {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let chosen: Vec<&Gate> = GATES.iter().chain(&FULL).filter(|gate| self.chooses(gate.0)).collect();
+        anyhow::ensure!(self.only.iter().all(|name| chosen.iter().any(|gate| gate.0 == name)), "no such gate");
+        let done: Vec<(&str, bool, Duration)> = chosen.into_iter().map(pass).collect();
+        println!();
+        for (name, open, elapsed) in &done {
+            println!("{name:>14}  {:6}  {:6.1} s", if *open { "ok" } else { "FAILED" }, elapsed.as_secs_f64());
+        }
+        Ok(ExitCode::from(u8::from(done.iter().any(|(_, open, _)| !open))))
+    }
+
+    fn chooses(&self, name: &str) -> bool {
+        if !self.only.is_empty() {
+            return self.only.iter().any(|only| only == name);
+        }
+        self.full || GATES.iter().any(|gate| gate.0 == name)
+    }
+}
+
+fn pass((name, gate): &Gate) -> (&'static str, bool, Duration) {
+    println!("-- {name}");
+    let started = Instant::now();
+    let result = gate();
+    if let Err(error) = &result {
+        println!("{name} failed: {error:#}");
+    }
+    (name, result.is_ok(), started.elapsed())
+}
+
+/// Cargo that shows its progress to a person, and to a log only what is wrong.
+fn calm() -> Command {
+    let mut cargo = cargo();
+    if !std::io::stderr().is_terminal() {
+        cargo.env("CARGO_TERM_QUIET", "true");
+    }
+    cargo
+}
+
+fn format() -> Result<()> {
+    run("cargo fmt", calm().args(["fmt", "--all", "--", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    run("cargo clippy", calm().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn doc() -> Result<()> {
+    run("cargo doc", calm().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The models of the circuit breaker. `--cfg loom` changes every crate, so it has a folder of
+/// its own to build in.
+fn loom() -> Result<()> {
+    let mut models = calm();
+    models.args(["test", "--package", "portcullis-resilience", "--test", "loom", "--release"]);
+    models.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", tools()?.with_file_name("loom"));
+    run("the models of the circuit breaker", &mut models)
+}

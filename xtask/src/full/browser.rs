@@ -1,0 +1,17 @@
+//! The pages `/docs` and `/redoc` in a headless Chromium with no network but the service:
+//! `xtask/browser/pages.mjs` says what is looked at. Pictures: `target/screenshots/`.
+
+use super::{service::Service, tools};
+use crate::repository::{root, run};
+use anyhow::Result;
+use std::process::Command;
+
+pub(crate) fn check() -> Result<()> {
+    let (modules, chromium) = (tools::node()?, tools::chromium()?);
+    let screenshots = tools::scratch("screenshots")?;
+    let service = Service::start("browser")?;
+    let mut pages = Command::new("node");
+    pages.arg(root().join("xtask/browser/pages.mjs")).arg(service.url()).arg(&screenshots);
+    pages.env("NODE_MODULES", modules).env("CHROMIUM", chromium);
+    run("the pages in the browser", &mut pages)
+}

@@ -1,0 +1,73 @@
+//! Rules for pages: links inside the repository lead somewhere, and every decision is listed.
+
+use super::File;
+use std::path::Path;
+
+const DECISIONS: &str = "docs/adr/";
+
+pub(super) fn faults(root: &Path, file: &File) -> Vec<String> {
+    if !file.path.ends_with(".md") {
+        return Vec::new();
+    }
+    let page = root.join(&file.path);
+    let folder = page.parent().unwrap_or(root);
+    let mut code = false;
+    let mut faults = Vec::new();
+    for (number, line) in file.lines() {
+        code ^= line.trim_start().starts_with("```");
+        if code {
+            continue;
+        }
+        let targets = targets(line).filter(|target| !is_elsewhere(target));
+        let broken = targets.filter(|target| !folder.join(target.split('#').next().unwrap_or(target)).exists());
+        faults.extend(broken.map(|target| file.fault(number, &format!("the link {target} leads nowhere"))));
+    }
+    faults
+}
+
+/// Decisions that the list of decisions does not link to.
+pub(super) fn unlisted_decisions(files: &[File]) -> Vec<String> {
+    let list_path = format!("{DECISIONS}README.md");
+    let list = files.iter().find(|file| file.path == list_path).map_or("", |file| file.text.as_str());
+    let decisions =
+        files.iter().filter_map(|file| file.path.strip_prefix(DECISIONS)).filter(|name| *name != "README.md");
+    let unlisted = decisions.filter(|name| !list.contains(&format!("({name})")));
+    unlisted.map(|name| format!("{DECISIONS}{name}: not linked from {list_path}")).collect()
+}
+
+/// Where the inline links of a line lead; what stands between backticks is not a link.
+fn targets(line: &str) -> impl Iterator<Item = &str> {
+    let prose = line.split('`').step_by(2);
+    let after = prose.flat_map(|prose| prose.split("](").skip(1));
+    after.filter_map(|rest| rest.split([')', ' ']).next()).filter(|target| !target.is_empty())
+}
+
+fn is_elsewhere(target: &str) -> bool {
+    target.starts_with('#') || target.starts_with("mailto:") || target.contains("://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository::root;
+
+    fn count(text: &str) -> usize {
+        faults(&root(), &File { path: "xtask/page.md".to_owned(), text: text.to_owned() }).len()
+    }
+
+    #[test]
+    fn links_inside_the_repository_lead_somewhere() {
+        assert_eq!(count("[a](src/main.rs) [b](../Cargo.toml#deps) [c](#here) [d](https://example.com/x)\n"), 0);
+        assert_eq!(count("[a](src/gone.rs) and [b](../gone.md \"title\")\n"), 2);
+        assert_eq!(count("`[a](gone)`\n```\n[a](gone)\n```\n[a](gone)\n"), 1);
+    }
+
+    #[test]
+    fn every_decision_is_listed() {
+        let file = |path: &str, text: &str| File { path: path.to_owned(), text: text.to_owned() };
+        let decision = || file("docs/adr/0001-layers.md", "# Layers\n");
+        assert_eq!(unlisted_decisions(&[decision()]).len(), 1);
+        let list = file("docs/adr/README.md", "- [Layers](0001-layers.md)\n");
+        assert_eq!(unlisted_decisions(&[decision(), list]), Vec::<String>::new());
+    }
+}

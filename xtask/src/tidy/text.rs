@@ -1,0 +1,51 @@
+//! Rules for every text file: blanks and length.
+
+use super::File;
+
+const LINES: usize = 400;
+
+pub(super) fn faults(file: &File) -> Vec<String> {
+    let mut faults: Vec<String> = file.lines().filter_map(|(number, line)| blank(file, number, line)).collect();
+    if !file.text.is_empty() && !file.text.ends_with('\n') {
+        faults.push(file.fault(file.text.lines().count(), "no newline at the end"));
+    }
+    let length = file.text.lines().count();
+    if is_code(file) && length > LINES {
+        faults.push(format!("{}: {length} lines; split it by meaning, {LINES} are the most", file.path));
+    }
+    faults
+}
+
+fn blank(file: &File, number: usize, line: &str) -> Option<String> {
+    if line.contains('\t') {
+        return Some(file.fault(number, "a tab"));
+    }
+    line.ends_with([' ', '\r']).then(|| file.fault(number, "white space at the end"))
+}
+
+fn is_code(file: &File) -> bool {
+    [".rs", ".js", ".mjs", ".sh"].iter().any(|ending| file.path.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(path: &str, text: &str) -> usize {
+        faults(&File { path: path.to_owned(), text: text.to_owned() }).len()
+    }
+
+    #[test]
+    fn blanks_that_nobody_sees_are_told() {
+        assert_eq!(count("a.md", "fine\n"), 0);
+        assert_eq!(count("a.md", "two \nlines\t\n"), 2);
+        assert_eq!(count("a.md", "no end"), 1);
+    }
+
+    #[test]
+    fn code_is_at_most_400_lines_long() {
+        assert_eq!(count("a.rs", &"//! x\n".repeat(400)), 0);
+        assert_eq!(count("a.rs", &"//! x\n".repeat(401)), 1);
+        assert_eq!(count("a.json", &"{}\n".repeat(401)), 0);
+    }
+}
