@@ -5,7 +5,7 @@ use crate::error::OpenError;
 use crate::migrations::Migrations;
 use crate::postgres::{PostgresStore, PostgresUrl};
 use crate::sqlite::SqliteStore;
-use portcullis_ports::{Clock, Store};
+use portcullis_ports::{Clock, Store, StoreError};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,6 +50,7 @@ pub struct Database {
     pub store: Arc<dyn Store>,
     /// The schema it is kept in.
     pub migrations: Arc<dyn Migrations>,
+    sqlite: Option<Arc<SqliteStore>>,
 }
 
 impl Database {
@@ -61,14 +62,24 @@ impl Database {
     /// [`OpenError`], for SQLite only.
     pub fn open(url: &DatabaseUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Ok(match url {
-            DatabaseUrl::Sqlite(path) => Self::of(Arc::new(SqliteStore::open(path, options, clock)?)),
-            DatabaseUrl::Postgres(url) => Self::of(Arc::new(PostgresStore::new(url, options))),
+            DatabaseUrl::Sqlite(path) => {
+                let store = Arc::new(SqliteStore::open(path, options, clock)?);
+                Self { store: store.clone(), migrations: store.clone(), sqlite: Some(store) }
+            }
+            DatabaseUrl::Postgres(url) => {
+                let store = Arc::new(PostgresStore::new(url, options));
+                Self { store: store.clone(), migrations: store, sqlite: None }
+            }
         })
     }
 
-    fn of(store: Arc<impl Store + Migrations + 'static>) -> Self {
-        let migrations: Arc<dyn Migrations> = store.clone();
-        Self { store, migrations }
+    /// Leaves the database in order at the end: an SQLite file is whole without its write-ahead
+    /// log then, and can be copied alone. The store goes on working.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is lost then, and the log is still needed.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        self.sqlite.as_ref().map_or(Ok(()), |store| store.checkpoint())
     }
 }
 

@@ -51,6 +51,9 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     }
+    if let Err(error) = parts.database.settle() {
+        tracing::warn!(target: LOG, %error, "The database file still needs its write-ahead log");
+    }
     tracing::info!(target: LOG, "Stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -9,3 +9,6 @@ mod span;
 pub(crate) use envelope::envelope;
 pub(crate) use identify::{RequestId, identify};
 pub(crate) use span::RequestSpan;
+
+#[cfg(test)]
+mod tests;

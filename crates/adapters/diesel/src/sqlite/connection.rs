@@ -74,8 +74,12 @@ impl Opener {
         let journal = write_ahead_log(&mut connection)?;
         if journal != "wal" {
             tracing::warn!(target: "app", journal, "The file system does not support SQLite's write-ahead log");
+            // Without it, a power cut could bring a deleted journal, and with it the old rows, back.
+            run(&mut connection, "PRAGMA synchronous = EXTRA")?;
+        } else {
+            run(&mut connection, "PRAGMA synchronous = FULL")?;
         }
-        run(&mut connection, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY")?;
+        run(&mut connection, "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY")?;
         if role == Role::Reader {
             run(&mut connection, "PRAGMA query_only = ON")?;
         }
@@ -95,6 +99,11 @@ fn write_ahead_log(connection: &mut SqliteConnection) -> Result<String, StoreErr
         }
         attempts += 1;
     }
+}
+
+/// Empties the write-ahead log into the file, as far as readers let it.
+pub(super) fn checkpoint(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    run(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 /// How long the connection waits for locks of other processes.

@@ -73,6 +73,11 @@ impl SqliteStore {
         })
     }
 
+    /// Writes what is in the write-ahead log into the file, and empties the log.
+    pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
+        self.with_writer(self.wait, connection::checkpoint)
+    }
+
     /// Calls with the writing connection, once it is free and with what is then left of the wait
     /// for other processes.
     fn with_writer(

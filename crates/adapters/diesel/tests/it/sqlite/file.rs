@@ -2,7 +2,7 @@
 
 use super::Sandbox;
 use crate::samples::{accounts, clock, patient, register};
-use portcullis_diesel::{Migrations, OpenError, SqliteStore};
+use portcullis_diesel::{Database, DatabaseUrl, Migrations, OpenError, SqliteStore};
 use portcullis_ports::StoreError;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -52,6 +52,21 @@ fn a_commit_is_in_the_file_and_synced() {
     let seen_by_another = sandbox.query("SELECT email FROM users");
     assert_eq!(seen_by_another, ["ada@example.com"]);
     assert_eq!(sandbox.query("PRAGMA journal_mode"), ["wal"]);
+}
+
+#[test]
+fn a_settled_file_can_be_copied_alone() {
+    let sandbox = Sandbox::new();
+    let url = DatabaseUrl::Sqlite(sandbox.path());
+    let database = Database::open(&url, &patient(), clock()).unwrap();
+    database.migrations.migrate().unwrap();
+    register(&*database.store, "ada@example.com").unwrap();
+    assert!(accounts(&*database.store, "ada@example.com").is_ok(), "a reader is at it too");
+    database.settle().unwrap();
+    let copy = Sandbox::new();
+    fs::copy(sandbox.path(), copy.path()).unwrap();
+    assert_eq!(copy.query("SELECT email FROM users"), ["ada@example.com"]);
+    assert!(register(&*database.store, "bob@example.com").unwrap().is_some(), "the store goes on");
 }
 
 #[test]
