@@ -96,7 +96,8 @@ mod tests {
     fn fault(package: &str, name: &str, kind: Option<&str>, optional: bool) -> Option<&'static str> {
         let table: Table = serde_json::from_str(TABLE).unwrap();
         let dependency = Dependency { name: name.to_owned(), kind: kind.map(str::to_owned), optional };
-        let package = Package { name: package.to_owned(), dependencies: Vec::new() };
+        let package =
+            Package { name: package.to_owned(), manifest_path: "Cargo.toml".into(), dependencies: Vec::new() };
         table.fault(&package, &table.crates[&package.name], &dependency)
     }
 
@@ -134,7 +135,11 @@ mod tests {
         let table: Table = serde_json::from_str(TABLE).unwrap();
         let mut metadata = metadata().unwrap();
         metadata.packages.retain(|package| package.name != "portcullis-http");
-        metadata.packages.push(Package { name: "portcullis-new".to_owned(), dependencies: Vec::new() });
+        metadata.packages.push(Package {
+            name: "portcullis-new".to_owned(),
+            manifest_path: "Cargo.toml".into(),
+            dependencies: Vec::new(),
+        });
         let faults = faults(&table, &metadata);
         assert!(faults.contains(&"portcullis-new: not in the table".to_owned()));
         assert!(faults.contains(&"portcullis-http: in the table, not in the workspace".to_owned()));

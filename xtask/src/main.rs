@@ -13,6 +13,7 @@ mod layers;
 mod migrate;
 mod openapi;
 mod repository;
+mod sbom;
 mod serve;
 mod tally;
 mod test;
@@ -39,6 +40,8 @@ enum Xtask {
     Migrate(migrate::Migrate),
     /// Write `docs/openapi.json` from the service's own document
     Openapi(openapi::Openapi),
+    /// Write what the binary is made of into `target/sbom`, as a CycloneDX document
+    Sbom,
 }
 
 fn main() -> ExitCode {
@@ -57,6 +60,7 @@ fn run(xtask: Xtask) -> anyhow::Result<ExitCode> {
         Xtask::Tidy => tidy::run()?,
         Xtask::Migrate(migrate) => migrate.run()?,
         Xtask::Openapi(openapi) => openapi.run()?,
+        Xtask::Sbom => sbom::write()?,
     }
     Ok(ExitCode::SUCCESS)
 }

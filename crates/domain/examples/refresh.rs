@@ -1,27 +1,26 @@
 //! A refresh line in memory, with the rules of this crate and nothing else:
 //! `cargo run -p portcullis-domain --example refresh`.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
-
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionState;
-use portcullis_domain::tokens::{Jti, Presentation, RefreshPolicy, RefreshToken, SpendError, Spending};
+use portcullis_domain::tokens::{Jti, Presentation, RefreshPolicy, RefreshToken, Spending};
+use std::io::{self, Write};
 
-fn main() -> Result<(), SpendError> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let login = DateTime::<Utc>::UNIX_EPOCH;
     let [first, second] = [[1; 16], [2; 16]].map(Jti::from_random);
     let token = RefreshToken::live(first, UserId::new(1), login, TimeDelta::days(7));
-    show("fresh from the login", &token, login);
+    show("fresh from the login", &token, login)?;
 
     let refreshed = login + TimeDelta::minutes(14);
     let token = token.spend(Spending { at: refreshed, key: None, successor: second })?;
-    show("by a second tab, at once", &token, refreshed + TimeDelta::seconds(1));
-    show("by a thief, an hour later", &token, refreshed + TimeDelta::hours(1));
+    show("by a second tab, at once", &token, refreshed + TimeDelta::seconds(1))?;
+    show("by a thief, an hour later", &token, refreshed + TimeDelta::hours(1))?;
     Ok(())
 }
 
-fn show(by: &str, token: &RefreshToken, now: DateTime<Utc>) {
+fn show(by: &str, token: &RefreshToken, now: DateTime<Utc>) -> io::Result<()> {
     let shown = Presentation { now, key: None, session: SessionState::Active, successor_unspent: true };
-    println!("shown {by}: {}", RefreshPolicy::STRICT.judge(token, &shown).as_str());
+    writeln!(io::stdout(), "shown {by}: {}", RefreshPolicy::STRICT.judge(token, &shown).as_str())
 }

@@ -1,9 +1,8 @@
 //! A breaker alone, with nothing of Portcullis around it: a price service that goes away and
 //! comes back. `cargo run -p portcullis-resilience --no-default-features --example prices`.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
-
 use portcullis_resilience::{CallError, CircuitBreaker, Settings};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,14 +13,18 @@ enum PriceError {
     UnknownArticle,
 }
 
-fn main() {
+fn main() -> io::Result<()> {
+    let mut out = io::stdout();
     // A program would leave the clock out; the example turns its hands itself.
     let seconds = Arc::new(AtomicU64::new(0));
     let clock = Arc::clone(&seconds);
     let settings = Settings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_secs(10));
     let breaker = CircuitBreaker::builder(settings)
         .clock(move || Duration::from_secs(clock.load(Ordering::Relaxed)))
-        .on_transition(|change| println!("      circuit: {} -> {}", change.from.as_str(), change.to.as_str()))
+        .on_transition(|change| {
+            writeln!(io::stdout(), "      circuit: {} -> {}", change.from.as_str(), change.to.as_str())
+                .unwrap_or_default();
+        })
         .build()
         .counting(|error: &PriceError| *error == PriceError::Unreachable);
 
@@ -33,9 +36,9 @@ fn main() {
             Err(CallError::Failed(error)) => format!("failed: {error:?}"),
             Err(CallError::Open(open)) => format!("not asked: {open}"),
         };
-        println!("{now:>2} s  {article}: {answer}");
+        writeln!(out, "{now:>2} s  {article}: {answer}")?;
     }
-    println!("{:?}", breaker.snapshot().totals);
+    writeln!(out, "{:?}", breaker.snapshot().totals)
 }
 
 fn price(article: &str, up: bool) -> Result<u32, PriceError> {
