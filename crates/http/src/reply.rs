@@ -42,6 +42,9 @@ impl<T: Serialize> Responder for Reply<T> {
             Err(error) => return HttpResponse::from_error(ApiError::internal(error.to_string())),
         };
         response.extensions_mut().insert(Shaped);
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if self.no_store {
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }

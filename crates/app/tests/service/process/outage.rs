@@ -16,6 +16,7 @@ fn server() -> &'static Server {
 fn state(service: &Service) -> (u16, String, String) {
     let ready = service.get("/health/ready");
     let body = ready.json();
+    assert_eq!(ready.header("Retry-After").is_some(), ready.status == 503, "{ready:?}");
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     (ready.status, text(&body["checks"]["database"]["status"]), text(&body["circuits"]["database"]["state"]))
 }
