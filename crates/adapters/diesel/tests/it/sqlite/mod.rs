@@ -51,12 +51,14 @@ impl Sandbox {
 
     /// A connection past the store, as another program has it.
     fn connect(&self) -> SqliteConnection {
-        SqliteConnection::establish(self.path().to_str().unwrap()).unwrap()
+        let mut connection = SqliteConnection::establish(self.path().to_str().unwrap()).unwrap();
+        // A store that was just dropped may still be closing the file.
+        connection.batch_execute("PRAGMA busy_timeout = 60000").unwrap();
+        connection
     }
 
     fn execute(&self, statements: &str) {
         let mut connection = self.connect();
-        connection.batch_execute("PRAGMA busy_timeout = 60000").unwrap();
         connection.batch_execute(statements).unwrap();
     }
 
