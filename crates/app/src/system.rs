@@ -47,3 +47,24 @@ pub(crate) fn keep_memory_off_the_disk() {
     // A system that does not allow it dumps none either, or has other worries.
     setrlimit(Resource::Core, none).ok();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portcullis_domain::tokens::Jti;
+    use portcullis_ports::EntropyExt;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_hundred_thousand_identifiers_are_all_distinct() {
+        let drawn: HashSet<Jti> = (0..100_000).map(|_| Jti::from_random(OsEntropy.array())).collect();
+        assert_eq!(drawn.len(), 100_000);
+    }
+
+    #[test]
+    fn monotonic_time_never_goes_back() {
+        let clock = SystemClock::start();
+        let times: Vec<_> = (0..1000).map(|_| clock.monotonic()).collect();
+        assert!(times.is_sorted());
+    }
+}
