@@ -25,8 +25,7 @@ pub enum Conclusion {
     Rollback,
 }
 
-/// The work in a transaction. It may be run again from the start where the store could not
-/// begin; it must not hash, wait or call anything remote.
+/// The work in a transaction, run once at most; it must not hash, wait or call anything remote.
 pub type Work<'a> = dyn FnMut(&mut dyn Tx) -> Result<Conclusion, StoreError> + 'a;
 
 /// Keeps accounts and tokens.

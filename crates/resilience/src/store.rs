@@ -32,7 +32,7 @@ pub struct Breaker<P> {
 }
 
 impl<P> Breaker<P> {
-    /// Puts a breaker around a store. The name is the circuit's in health and metrics.
+    /// Puts a breaker around a store. The name is the circuit's in health.
     #[must_use]
     pub fn new(name: &'static str, inner: P, breaker: CircuitBreaker) -> Self {
         Self { name, inner, breaker }

@@ -23,7 +23,8 @@ impl Failure {
     /// How long to wait before a try makes sense, where nothing better is known.
     const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-    /// [`ErrorCode::Unavailable`] for what may pass, [`ErrorCode::Internal`] for what will not.
+    /// [`ErrorCode::Unavailable`] for what may pass, and for a damaged row, which an operator can
+    /// mend; [`ErrorCode::Internal`] for what will not.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
