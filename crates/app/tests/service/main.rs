@@ -1,6 +1,6 @@
 //! The real binary, over real sockets, on both databases: `contract` holds every sentence of the
-//! HTTP contract against it, `process` kills, starves and restarts it. What settings mean is left
-//! to `tests/settings`.
+//! HTTP contract against it, `process` its start. What settings mean is left to `tests/settings`,
+//! what breaks to `tests/faults`.
 
 #![expect(
     clippy::as_conversions,
@@ -12,5 +12,7 @@
 )]
 
 mod contract;
+#[path = "../harness/mod.rs"]
+#[expect(dead_code, reason = "the tests of faults use the rest of it")]
 mod harness;
 mod process;

@@ -1,0 +1,23 @@
+//! What breaks, on purpose: each fault of `docs/reliability.md` against the real binary over real
+//! sockets, with the promise that holds while it lasts and after it. A test takes at most half a
+//! minute; `PORTCULLIS_TEST_LONG=1` gives the longer form.
+
+#![expect(
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed step fails the test"
+)]
+
+mod contention;
+#[path = "../harness/mod.rs"]
+#[expect(dead_code, reason = "the tests of the contract use the rest of it")]
+mod harness;
+mod kills;
+mod oracle;
+mod outage;
+mod output;
+mod overload;
+mod signals;
