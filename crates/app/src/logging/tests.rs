@@ -65,7 +65,7 @@ fn a_line_has_the_contracts_members_and_the_events_own_beside_them() {
 }
 
 #[test]
-fn the_head_of_a_line_has_the_seeds_order() {
+fn the_head_of_a_line_has_the_order_of_the_fastapi_application() {
     let out = Shared::default();
     let (subscriber, guard) = start(out.clone(), Level::Info, Arc::new(FixedClock), CAPACITY).unwrap();
     with_default(subscriber, || {

@@ -1,6 +1,6 @@
-//! The real binary, over real sockets, on both databases: `contract` holds every sentence of the
-//! HTTP contract against it, `process` its start. What settings mean is left to `tests/settings`,
-//! what breaks to `tests/faults`.
+//! The real binary, over real sockets, on both databases: `contract` holds what callers are
+//! promised against it, `process` its start. What settings mean is left to `tests/settings`, what
+//! breaks to `tests/faults`.
 
 #![expect(
     clippy::as_conversions,

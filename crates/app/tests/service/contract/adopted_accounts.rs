@@ -1,4 +1,4 @@
-//! Contract, the database: the accounts of an adopted database and their old passwords.
+//! The accounts of an adopted database and their old passwords.
 
 use super::adoption::{adopted, users};
 use crate::harness::accounts::Pair;

@@ -1,5 +1,4 @@
-//! Contract, the database: started on what the FastAPI application left behind, Portcullis adopts
-//! it and nothing is lost. Its accounts are in `adopted_accounts`.
+//! Started on what the FastAPI application left behind, Portcullis adopts it and nothing is lost. Its accounts are in `adopted_accounts`.
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
@@ -105,7 +104,6 @@ fn adoption_works_when_run_again(backend: Backend) {
     service.register("new@example.com", "long enough").expect(201);
 }
 
-/// Security requirement F2.
 fn a_killed_adoption_is_finished_by_the_next_start(backend: Backend) {
     use crate::harness::waiting::Mortal;
     for delay in 0..6_u32 {

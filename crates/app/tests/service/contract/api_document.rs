@@ -1,4 +1,4 @@
-//! Contract, `GET /docs`, `GET /redoc`, `GET /openapi.json`. What the pages look like in a browser
+//! `GET /docs`, `GET /redoc`, `GET /openapi.json`. What the pages look like in a browser
 //! is left to `cargo xtask check --full`.
 
 use crate::harness::databases::Backend;

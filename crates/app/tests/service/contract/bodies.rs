@@ -1,4 +1,4 @@
-//! Contract, Conventions: what is read as a body, and what is never bound to a row.
+//! What is read as a body, and what is never bound to a row.
 
 use crate::harness::accounts::{credentials, fresh_email};
 use crate::harness::calls::Reply;

@@ -1,4 +1,4 @@
-//! Contract, Conventions: the one error body, and the header fields that go with some errors.
+//! The one error body, and the header fields that go with some errors.
 
 use crate::harness::calls::Reply;
 use crate::harness::sockets::Connection;

@@ -1,5 +1,5 @@
-//! Contract, Conventions: a message that is not valid HTTP (RFC 9112) gets a bare answer and the
-//! connection closes. Security requirements H1 and H2: one reading only, and bounds on all of it.
+//! A message that is not valid HTTP (RFC 9112) gets a bare answer and the connection closes: one
+//! reading only, and bounds on all of it.
 
 use crate::harness::databases::Backend;
 use crate::harness::sockets::{Connection, RawReply};

@@ -1,5 +1,4 @@
-//! Contract, stored hashes: what is verified, what is replaced, and that nothing stored can break
-//! a login. Security requirements P3 and P5.
+//! Stored hashes: what is verified, what is replaced, and that nothing stored can break a login.
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::databases::{Backend, Database};

@@ -1,5 +1,4 @@
-//! Contract, Conventions, and security requirements H3 to H5, S12: HEAD, caching, and what a
-//! browser may do.
+//! Methods, HEAD, caching, and what a browser may do.
 
 use crate::harness::databases::Backend;
 use crate::harness::sockets::Connection;

@@ -1,5 +1,5 @@
-//! Contract, `GET /health`, and of Part B: `GET /health/live`, `GET /health/ready`. What they say
-//! while the database is gone is in `process/outage.rs`.
+//! `GET /health`, `GET /health/live`, `GET /health/ready`. What they say while the database is gone
+//! is left to the tests of faults.
 
 use crate::harness::calls::members;
 use crate::harness::databases::Backend;

@@ -1,4 +1,4 @@
-//! Contract, `POST /auth/login`. Its timing is measured by `examples/measure_login.rs`.
+//! `POST /auth/login`. Its timing is measured by `examples/measure_login.rs`.
 
 use crate::harness::accounts::{Pair, credentials, fresh_email};
 use crate::harness::calls::{Reply, members};

@@ -1,4 +1,4 @@
-//! Contract, `POST /auth/logout`.
+//! `POST /auth/logout`.
 
 use crate::harness::{jose, on_both_databases, services::Service, waiting::unix_now};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Contract, Logs. Security requirements L9, G1, G2 and H7.
+//! The log: one JSON object a line whatever callers send, who did what, and nothing secret.
 
 use crate::harness::accounts::Pair;
 use crate::harness::databases::Backend;

@@ -1,4 +1,4 @@
-//! Contract, Part B: `GET /auth/me`.
+//! `GET /auth/me`.
 
 use crate::harness::calls::members;
 use crate::harness::{jose, on_both_databases, services::Service};

@@ -1,4 +1,4 @@
-//! The HTTP contract, sentence by sentence: a file for each of its headings.
+//! What callers are promised, sentence by sentence: a file for each heading of it.
 
 mod adopted_accounts;
 mod adoption;

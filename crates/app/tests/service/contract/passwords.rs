@@ -1,4 +1,4 @@
-//! Contract, `POST /auth/register`: passwords. Security requirements P1, P2 and P4.
+//! `POST /auth/register`: which passwords are taken, and that every byte of them counts.
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::jose::base64url;

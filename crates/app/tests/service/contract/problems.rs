@@ -1,4 +1,4 @@
-//! Contract, Conventions: RFC 9457 for callers who prefer it.
+//! RFC 9457 for callers who prefer it.
 
 use crate::harness::{on_both_databases, services::Service};
 use serde_json::json;

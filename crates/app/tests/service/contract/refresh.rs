@@ -1,4 +1,4 @@
-//! Contract, `POST /auth/refresh`. Security requirements S3, S7 and S9.
+//! `POST /auth/refresh`: once only, of racing callers one, whatever the second they come in.
 
 use crate::harness::accounts::Pair;
 use crate::harness::databases::Backend;

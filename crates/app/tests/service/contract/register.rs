@@ -1,4 +1,4 @@
-//! Contract, `POST /auth/register`.
+//! `POST /auth/register`.
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::calls::members;

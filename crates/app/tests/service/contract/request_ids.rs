@@ -1,4 +1,4 @@
-//! Contract, Conventions: `X-Request-ID`.
+//! `X-Request-ID`.
 
 use crate::harness::{on_both_databases, services::Service};
 use serde_json::json;

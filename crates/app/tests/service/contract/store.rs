@@ -1,18 +1,17 @@
-//! Contract, the database: the seed's tables, and what an unforeseen fault in them looks like.
-//! Security requirements G4, G5 and F10.
+//! The tables of the FastAPI application, and what an unforeseen fault in them looks like.
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::databases::{Backend, Database};
 use crate::harness::{on_both_databases, services::Service};
 
 on_both_databases!(
-    the_tables_have_the_seeds_columns,
+    the_tables_have_the_columns_of_the_fastapi_application,
     a_row_is_what_the_answer_said,
     anything_unforeseen_is_a_500_logged_whole_and_told_as_nothing,
     a_damaged_row_breaks_its_own_account_and_nothing_else,
 );
 
-fn the_tables_have_the_seeds_columns(service: &Service) {
+fn the_tables_have_the_columns_of_the_fastapi_application(service: &Service) {
     for (table, columns) in [
         ("users", ["created_at", "email", "hashed_password", "id", "is_active"].as_slice()),
         ("refresh_tokens", &["created_at", "expires_at", "id", "jti", "revoked", "user_id"]),

@@ -1,5 +1,5 @@
-//! Contract, Tokens: claims of a wrong JSON type, missing or doubled ones. Security requirement
-//! J2: an invalid token, never an absent claim. All of these are truly signed.
+//! Claims of a wrong JSON type, missing or doubled ones: an invalid token, never an absent claim.
+//! All of these are truly signed.
 
 use crate::harness::jose::{self, HEADER};
 use crate::harness::{on_both_databases, services::Service};

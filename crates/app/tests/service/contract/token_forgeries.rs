@@ -1,5 +1,5 @@
-//! Contract, Tokens: only the configured algorithm, and nothing in a token chooses a key
-//! (RFC 8725 §3). Security requirements J1 and J3, on every route that takes a token.
+//! Forged tokens: only the configured algorithm, and nothing in a token chooses a key (RFC 8725
+//! §3), on every route that takes one.
 
 use crate::harness::jose::{self, HEADER};
 use crate::harness::services::{SECRET, Service};

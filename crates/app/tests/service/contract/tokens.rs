@@ -1,4 +1,4 @@
-//! Contract, Tokens: what the service signs, and how long it holds.
+//! What the service signs, and how long it holds.
 
 use crate::harness::calls::members;
 use crate::harness::databases::Backend;

@@ -1,4 +1,4 @@
-//! Contract, Configuration, as far as it shows at the running service. The reading of each
+//! The settings, as far as they show at the running service. The reading of each
 //! variable is tested with the settings.
 
 use crate::harness::databases::{Backend, Database};
@@ -35,7 +35,6 @@ fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
     assert_eq!(crate::harness::jose::signed_with(SECRET.as_bytes(), input), body["access_token"].as_str().unwrap());
 }
 
-/// Security requirement H8.
 fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: Backend) {
     let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.env.example")).unwrap();
     let with_sample = |text: &str| {
@@ -50,7 +49,7 @@ fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: 
     with_sample(&format!("{before}SECRET_KEY={SECRET}\n{after}")).start().session();
 }
 
-/// Security requirement H7: nor does the command line, which everybody on the machine sees.
+/// Nor does the command line, which everybody on the machine sees.
 fn no_core_dump_holds_the_secret(backend: Backend) {
     let service = backend.service().start();
     let of_process = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", service.process_id())).unwrap();
@@ -60,7 +59,6 @@ fn no_core_dump_holds_the_secret(backend: Backend) {
     assert!(!of_process("cmdline").contains(SECRET));
 }
 
-/// Security requirement H6.
 fn debug_never_changes_a_response(backend: Backend) {
     let bodies = ["true", "false"].map(|debug| {
         let service = backend.service().set("DEBUG", debug).set("BCRYPT_COST", "10").start();
@@ -85,7 +83,7 @@ fn password_min_length_raises_the_minimum(backend: Backend) {
     service.register("a@example.com", "123456789012").expect(201);
 }
 
-/// Security requirement P6; off by default.
+/// Off by default.
 fn common_passwords_are_refused_when_the_list_is_on(backend: Backend) {
     let service = backend.service().start();
     service.register("a@example.com", "password1").expect(201);

@@ -1,5 +1,5 @@
 //! Starts that are refused: one line that says why, an exit code that is not 0, and nothing
-//! touched. Security requirements H8, F6 and F10.
+//! touched.
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::services::Setup;
