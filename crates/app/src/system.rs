@@ -29,6 +29,13 @@ impl Clock for SystemClock {
     }
 }
 
+/// A number for a request: hard to guess, but no secret. Drawn within the process from a generator
+/// that the system's random source feeds, for it costs a call of the system a request otherwise.
+#[expect(clippy::disallowed_methods, reason = "this is where request numbers come from")]
+pub(crate) fn request_number() -> [u8; 16] {
+    uuid::Uuid::new_v4().into_bytes()
+}
+
 /// The system's random source.
 pub(crate) struct OsEntropy;
 

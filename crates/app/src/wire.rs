@@ -1,7 +1,7 @@
 //! The composition root: every trait meets its implementation here, and generics end here.
 
 use crate::settings::Settings;
-use crate::system::{OsEntropy, SystemClock};
+use crate::system::{self, OsEntropy, SystemClock};
 use anyhow::Context;
 use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSize};
 use portcullis_diesel::{Database, StoreOptions};
@@ -9,7 +9,7 @@ use portcullis_domain::health::CircuitState;
 use portcullis_domain::tokens::RefreshPolicy;
 use portcullis_http::{Api, Identity, Lane, LaneSettings, Lanes};
 use portcullis_jwt::{JwtIssuer, JwtVerifier};
-use portcullis_ports::{Clock, Entropy, EntropyExt, PasswordBlocklist, PasswordHasher, Store};
+use portcullis_ports::{Clock, Entropy, PasswordBlocklist, PasswordHasher, Store};
 use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::login::LogIn;
@@ -87,7 +87,7 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         identity: Identity {
             app_name: settings.server.app_name.clone(),
             cors_origins: settings.server.cors_origins.clone(),
-            random: || OsEntropy.array(),
+            random: system::request_number,
         },
     })
 }

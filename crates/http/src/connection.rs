@@ -17,19 +17,35 @@ const IDLE: Duration = Duration::from_secs(80);
 /// A TCP connection whose reading fails once it is overdue.
 pub(crate) struct Connection {
     stream: TcpStream,
-    limit: Pin<Box<Sleep>>,
+    deadline: Instant,
+    /// Never later than the deadline. Moved only once it is over: moving it with every request
+    /// would cost more than the rest of the watching.
+    alarm: Pin<Box<Sleep>>,
     idle: bool,
 }
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, limit: Box::pin(sleep(EXCHANGE)), idle: false }
+        let alarm = Box::pin(sleep(EXCHANGE));
+        Self { stream, deadline: alarm.deadline(), alarm, idle: false }
     }
 
     fn restart(&mut self, idle: bool) {
-        let limit = if idle { IDLE } else { EXCHANGE };
         self.idle = idle;
-        self.limit.as_mut().reset(Instant::now() + limit);
+        self.deadline = Instant::now() + if idle { IDLE } else { EXCHANGE };
+    }
+
+    /// Whether the deadline is over; the task is woken when it will be.
+    fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.alarm.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if now >= self.deadline {
+                return true;
+            }
+            // Any deadline that is set from now on is at least an exchange away.
+            self.alarm.as_mut().reset(self.deadline.min(now + EXCHANGE));
+        }
+        false
     }
 
     fn written(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -47,7 +63,7 @@ impl AsyncRead for Connection {
         if self.idle && buf.filled().len() > before {
             self.restart(false);
         }
-        if outcome.is_pending() && self.limit.as_mut().poll(cx).is_ready() {
+        if outcome.is_pending() && self.is_overdue(cx) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         outcome

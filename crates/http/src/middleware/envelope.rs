@@ -75,7 +75,6 @@ struct Seen {
     method: Method,
     path: String,
     id: String,
-    problem_document: bool,
     upgrade: bool,
     started: Instant,
 }
@@ -87,7 +86,6 @@ impl Seen {
             path: request.path().to_owned(),
             id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
             upgrade: request.headers().contains_key(header::UPGRADE),
-            problem_document: prefers_problem_document(request.request()),
             started: Instant::now(),
         }
     }
@@ -108,7 +106,7 @@ impl Seen {
         allow_head(response.headers_mut());
         let Some(problem) = Problem::of_response(response.response()) else { return response };
         problem.log();
-        let mut rendered = problem.render(&self.id, self.problem_document);
+        let mut rendered = problem.render(&self.id, prefers_problem_document(response.request()));
         for (name, value) in response.headers().iter().filter(|(name, _)| is_kept(name)) {
             rendered.headers_mut().append(name.clone(), value.clone());
         }
