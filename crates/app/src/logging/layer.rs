@@ -3,8 +3,8 @@
 
 use super::fields::{MembersVisitor, MessageVisitor, OneField};
 use super::json;
-use super::level::Level;
 use super::queue::Queue;
+use crate::settings::Level;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use portcullis_ports::Clock;
 use std::cell::Cell;

@@ -1,33 +1,9 @@
-//! Levels by Python's names, and what is logged at each.
+//! What is logged at each level. The levels themselves are a setting.
 
+use crate::settings::Level;
 use tracing::Metadata;
 
-/// The least severe events that are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Level {
-    Debug,
-    Info,
-    Warning,
-    Error,
-    /// Nothing: no event is that severe.
-    Critical,
-}
-
 impl Level {
-    /// All of them, from the most to the least talkative.
-    pub(crate) const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
-
-    /// Python's name for it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Debug => "DEBUG",
-            Self::Info => "INFO",
-            Self::Warning => "WARNING",
-            Self::Error => "ERROR",
-            Self::Critical => "CRITICAL",
-        }
-    }
-
     /// Whether the event or span is of use. Foreign crates have their warnings told, and a
     /// little more at `DEBUG`, but never their own debugging: it may show what a request held.
     /// Spans lead to a request's id at any level.

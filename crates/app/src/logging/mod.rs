@@ -9,8 +9,7 @@ mod level;
 mod queue;
 mod writer;
 
-pub(crate) use level::Level;
-
+use crate::settings::Level;
 use layer::FlatJson;
 use portcullis_ports::Clock;
 use queue::{CAPACITY, Queue};

@@ -3,8 +3,8 @@
 
 use super::json;
 use super::layer;
-use super::level::Level;
 use super::queue::{Batch, Queue};
+use crate::settings::Level;
 use portcullis_ports::Clock;
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 
 use super::setting::{Fault, Setting, SettingsError};
 use super::sources::Sources;
-use crate::logging::Level;
 
 const LOG_LEVEL: Setting = Setting {
     name: "LOG_LEVEL",
@@ -12,6 +11,33 @@ const LOG_LEVEL: Setting = Setting {
 };
 
 pub(super) const SETTINGS: [Setting; 1] = [LOG_LEVEL];
+
+/// The least severe events that are told, by Python's names for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+    /// Nothing: no event is that severe.
+    Critical,
+}
+
+impl Level {
+    /// All of them, from the most to the least talkative.
+    const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
+
+    /// Python's name for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
 
 /// What is logged.
 #[derive(Debug)]

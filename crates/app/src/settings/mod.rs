@@ -17,7 +17,7 @@ mod tokens;
 mod value;
 
 pub(crate) use database::Database;
-pub(crate) use logging::Logging;
+pub(crate) use logging::{Level, Logging};
 pub(crate) use passwords::Passwords;
 pub(crate) use print::render;
 pub(crate) use server::Server;

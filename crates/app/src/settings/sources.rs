@@ -30,7 +30,11 @@ impl Sources {
         Self::gather(environment, &text_of(dotenv)?)
     }
 
-    pub(super) fn gather(
+    /// The same, with the text of the file.
+    ///
+    /// # Errors
+    /// [`SettingsError`], as above.
+    pub(crate) fn gather(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         dotenv: &str,
     ) -> Result<Self, SettingsError> {

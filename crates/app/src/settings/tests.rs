@@ -1,7 +1,6 @@
 //! The configuration as a whole: what wins, what is refused and how, what is shown.
 
 use super::*;
-use crate::logging::Level;
 use portcullis_diesel::DatabaseUrl;
 use secrecy::ExposeSecret;
 use std::ffi::OsString;
