@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "chores read the environment, take the time and wait")]
 
 mod apt;
+mod bench;
 mod check;
 mod database_server;
 mod deny;
@@ -40,6 +41,8 @@ enum Xtask {
     Migrate(migrate::Migrate),
     /// Write `docs/openapi.json` from the service's own document
     Openapi(openapi::Openapi),
+    /// Measure the release binary against its goals
+    Bench(bench::Bench),
     /// Write what the binary is made of into `target/sbom`, as a CycloneDX document
     Sbom,
 }
@@ -60,6 +63,7 @@ fn run(xtask: Xtask) -> anyhow::Result<ExitCode> {
         Xtask::Tidy => tidy::run()?,
         Xtask::Migrate(migrate) => migrate.run()?,
         Xtask::Openapi(openapi) => openapi.run()?,
+        Xtask::Bench(bench) => return bench.run(),
         Xtask::Sbom => sbom::write()?,
     }
     Ok(ExitCode::SUCCESS)

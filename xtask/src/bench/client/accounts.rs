@@ -1,0 +1,79 @@
+//! Makes accounts and sessions over HTTP, before a measurement. How dear their hashes are is left
+//! to the server's settings.
+
+use super::connection::Connection;
+use super::flows::{Flow, Login, Session, credentials};
+use super::http::post;
+use anyhow::{Result, anyhow};
+use std::net::SocketAddr;
+use std::thread;
+
+/// An account carries this many sessions.
+const SESSIONS_OF_ONE: usize = 50;
+/// Connections that make them.
+const MAKERS: usize = 8;
+
+/// The email of the n-th account.
+pub(crate) fn email(number: usize) -> String {
+    format!("user{number}@example.com")
+}
+
+/// Registers that many accounts.
+pub(crate) fn register(address: SocketAddr, count: usize) -> Result<()> {
+    spread(count, |numbers| {
+        let mut connection = Connection::open(address)?;
+        for number in numbers {
+            connection.exchange(&mut Registration { email: email(number) })?;
+        }
+        Ok(Vec::<()>::new())
+    })
+    .map(drop)
+}
+
+/// Makes accounts and logs them in until there are that many sessions.
+pub(crate) fn sessions(address: SocketAddr, count: usize) -> Result<Vec<Session>> {
+    register(address, count.div_ceil(SESSIONS_OF_ONE))?;
+    spread(count, |numbers| {
+        let mut connection = Connection::open(address)?;
+        numbers.map(|number| log_in(&mut connection, &email(number / SESSIONS_OF_ONE))).collect()
+    })
+}
+
+/// The session of one login.
+pub(crate) fn log_in(connection: &mut Connection, email: &str) -> Result<Session> {
+    let mut login = Login::new(email);
+    let answer = connection.call(&mut login)?;
+    login.answer(answer.status, connection.body(&answer))?;
+    Session::read(connection.body(&answer))
+}
+
+/// Parts the numbers below `count` among threads.
+fn spread<T: Send>(count: usize, work: impl Fn(std::ops::Range<usize>) -> Result<Vec<T>> + Sync) -> Result<Vec<T>> {
+    let share = count.div_ceil(MAKERS).max(1);
+    thread::scope(|scope| {
+        let starts = (0..count).step_by(share);
+        let work = &work;
+        let threads: Vec<_> =
+            starts.map(|start| scope.spawn(move || work(start..(start + share).min(count)))).collect();
+        let mut all = Vec::with_capacity(count);
+        for thread in threads {
+            all.extend(thread.join().map_err(|_| anyhow!("a client panicked"))??);
+        }
+        Ok(all)
+    })
+}
+
+struct Registration {
+    email: String,
+}
+
+impl Flow for Registration {
+    fn request(&mut self, out: &mut Vec<u8>) {
+        post(out, "/auth/register", &credentials(&self.email));
+    }
+
+    fn answer(&mut self, status: u16, body: &[u8]) -> Result<()> {
+        anyhow::ensure!(status == 201, "registration: {status} {}", String::from_utf8_lossy(body));
+        Ok(())
+    }
+}

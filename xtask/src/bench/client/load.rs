@@ -1,0 +1,180 @@
+//! The closed loop: so many clients, each of which sends its next request when it has its answer.
+//! One thread drives them all. Load that is paced is left to the probes.
+
+use super::connection::{Connection, PATIENCE};
+use super::flows::Flow;
+use anyhow::{Context, Result, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::time::{ClockId, clock_gettime};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// A client's flow, boxed: clients of one run may do different things.
+pub(crate) type Client = Box<dyn Flow>;
+
+/// How long is measured, after how long a warm-up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    pub(crate) warm_up: Duration,
+    pub(crate) measured: Duration,
+}
+
+/// What a closed loop saw in its window.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Sample {
+    pub(crate) elapsed: Duration,
+    /// The time of each wanted answer.
+    pub(crate) latencies: Vec<Duration>,
+    /// Refusals with 503: the client comes back when it was told to.
+    pub(crate) shed: u64,
+    /// CPU time of the server, and of whatever else the meter reads.
+    pub(crate) cpu: Duration,
+    /// CPU time of this client, which the server went without.
+    pub(crate) client_cpu: Duration,
+}
+
+/// The state of one client.
+struct Seat {
+    connection: Connection,
+    sent: Instant,
+    /// When to send again, where the client was told to wait.
+    due: Option<Instant>,
+    waiting: bool,
+}
+
+/// Drives the clients through the window. `meter` reads the CPU time at its two ends.
+pub(crate) fn drive(
+    address: SocketAddr,
+    clients: &mut [Client],
+    window: Window,
+    meter: &dyn Fn() -> Result<Duration>,
+) -> Result<Sample> {
+    let mut engine = Engine::connect(address, clients)?;
+    engine.run_until(Instant::now() + window.warm_up, true)?;
+    engine.sample = Sample::default();
+    let (cpu, started, own) = (meter()?, Instant::now(), own_cpu()?);
+    engine.run_until(started + window.measured, true)?;
+    engine.sample.elapsed = started.elapsed();
+    engine.sample.client_cpu = own_cpu()?.saturating_sub(own);
+    engine.sample.cpu = meter()?.saturating_sub(cpu);
+    let sample = std::mem::take(&mut engine.sample);
+    // Every answer is waited for, so that each chain has its newest token for the next window.
+    engine.run_until(Instant::now() + PATIENCE, false)?;
+    ensure!(engine.seats.iter().all(|seat| !seat.waiting), "no answer within {PATIENCE:?}");
+    Ok(sample)
+}
+
+/// CPU time of this thread until now.
+fn own_cpu() -> Result<Duration> {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).context("the thread's clock")
+}
+
+struct Engine<'a> {
+    clients: &'a mut [Client],
+    seats: Vec<Seat>,
+    sockets: Vec<TcpStream>,
+    sample: Sample,
+}
+
+impl<'a> Engine<'a> {
+    fn connect(address: SocketAddr, clients: &'a mut [Client]) -> Result<Self> {
+        let mut seats = Vec::with_capacity(clients.len());
+        let mut sockets = Vec::with_capacity(clients.len());
+        for _ in clients.iter() {
+            let connection = Connection::open(address)?;
+            connection.set_nonblocking()?;
+            sockets.push(connection.socket()?);
+            let now = Instant::now();
+            seats.push(Seat { connection, sent: now, due: Some(now), waiting: false });
+        }
+        Ok(Self { clients, seats, sockets, sample: Sample::default() })
+    }
+
+    /// Serves the sockets until then; without `sending`, until every answer is there.
+    fn run_until(&mut self, end: Instant, sending: bool) -> Result<()> {
+        // Cloned handles, so that the list borrows nothing that is written to.
+        let sockets = std::mem::take(&mut self.sockets);
+        let mut list: Vec<_> = sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)).collect();
+        let mut outcome = Ok(());
+        while outcome.is_ok() {
+            let now = Instant::now();
+            if now >= end || (!sending && self.seats.iter().all(|seat| !seat.waiting)) {
+                break;
+            }
+            if sending {
+                outcome = self.send_due(now);
+            }
+            let until = self.next_due().filter(|_| sending).map_or(end, |due| due.min(end));
+            outcome = outcome.and_then(|()| self.serve(&mut list, until.saturating_duration_since(now), sending));
+        }
+        drop(list);
+        self.sockets = sockets;
+        outcome
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.seats.iter().filter_map(|seat| seat.due).min()
+    }
+
+    fn send_due(&mut self, now: Instant) -> Result<()> {
+        for (seat, client) in self.seats.iter_mut().zip(self.clients.iter_mut()) {
+            if seat.due.is_some_and(|due| due <= now) {
+                seat.send(client.as_mut())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for answers and takes those that came.
+    fn serve(&mut self, list: &mut [PollFd<'_>], patience: Duration, sending: bool) -> Result<()> {
+        let patience = Timespec::try_from(patience).context("a time limit")?;
+        match poll(list, Some(&patience)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let clients = self.clients.iter_mut().zip(self.seats.iter_mut()).zip(list.iter());
+        for ((client, seat), _) in clients.filter(|(_, socket)| !socket.revents().is_empty()) {
+            if let Some(outcome) = seat.receive(client.as_mut())? {
+                match outcome {
+                    Received::Wanted(time) => self.sample.latencies.push(time),
+                    Received::Shed => self.sample.shed += 1,
+                }
+                if sending && seat.due.is_none() {
+                    seat.send(client.as_mut())?;
+                } else if seat.due.is_none() {
+                    seat.due = Some(seat.sent);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Received {
+    Wanted(Duration),
+    Shed,
+}
+
+impl Seat {
+    fn send(&mut self, client: &mut dyn Flow) -> Result<()> {
+        self.sent = Instant::now();
+        self.connection.send(client)?;
+        (self.due, self.waiting) = (None, true);
+        Ok(())
+    }
+
+    /// Nothing while the answer is not complete.
+    fn receive(&mut self, client: &mut dyn Flow) -> Result<Option<Received>> {
+        let Some(answer) = self.connection.receive()? else {
+            return Ok(None);
+        };
+        self.waiting = false;
+        if answer.status == 503 {
+            self.due = Some(Instant::now() + Duration::from_secs(answer.retry_after.unwrap_or(1)));
+            return Ok(Some(Received::Shed));
+        }
+        let time = self.sent.elapsed();
+        client.answer(answer.status, self.connection.body(&answer))?;
+        Ok(Some(Received::Wanted(time)))
+    }
+}

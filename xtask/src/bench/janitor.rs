@@ -1,0 +1,97 @@
+//! Ends what the bench left behind, however the bench ends: a shell that waits for its standard
+//! input to close, which happens when this process is gone.
+
+use anyhow::{Context, Result};
+use rustix::process::Pid;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// PostgreSQL ends its children at SIGQUIT, others end by it; groups are killed after that.
+const SCRIPT: &str = r#"
+trap '' HUP INT TERM
+pids=" "
+while read -r line; do
+  pid=${line#?}
+  case $line in
+    +*) pids="$pids$pid " ;;
+    -*) pids="${pids%%" $pid "*} ${pids#*" $pid "}" ;;
+  esac
+done
+for pid in $pids; do kill -QUIT "$pid"; done 2>/dev/null
+[ "$pids" = " " ] || sleep 1
+for pid in $pids; do kill -KILL -- "-$pid"; done 2>/dev/null
+[ -z "$1" ] || rm -rf "$1"
+"#;
+
+/// A handle on the one janitor of a run.
+#[derive(Clone)]
+pub(super) struct Janitor {
+    shared: Arc<Mutex<Shell>>,
+}
+
+struct Shell {
+    input: ChildStdin,
+    /// Never waited for: it outlives this process by the time it takes to clean up.
+    _child: Child,
+}
+
+impl Janitor {
+    /// Starts it. The folder, if any, is removed at the end.
+    pub(super) fn start(folder: Option<&Path>) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", SCRIPT, "janitor"]).arg(folder.unwrap_or_else(|| Path::new(""))).current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.process_group(0).spawn().context("sh: cannot be started")?;
+        let input = child.stdin.take().context("sh: no input")?;
+        Ok(Self { shared: Arc::new(Mutex::new(Shell { input, _child: child })) })
+    }
+
+    /// From now on this process ends with the bench.
+    pub(super) fn watch(&self, pid: Pid) {
+        self.write('+', pid);
+    }
+
+    /// It has ended: its number may be another's.
+    pub(super) fn forget(&self, pid: Pid) {
+        self.write('-', pid);
+    }
+
+    fn write(&self, sign: char, pid: Pid) {
+        let mut shell = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without its janitor a run still ends its processes itself, unless it is killed.
+        let _ = writeln!(shell.input, "{sign}{}", pid.as_raw_nonzero());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("60").process_group(0).spawn().unwrap()
+    }
+
+    #[test]
+    fn what_is_watched_ends_with_the_bench_and_what_is_forgotten_does_not() {
+        let (mut watched, mut forgotten) = (sleeper(), sleeper());
+        let janitor = Janitor::start(None).unwrap();
+        for child in [&forgotten, &watched] {
+            janitor.watch(Pid::from_child(child));
+        }
+        janitor.forget(Pid::from_child(&forgotten));
+        drop(janitor);
+        let started = Instant::now();
+        while watched.try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < Duration::from_secs(10), "it still runs");
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(forgotten.try_wait().unwrap(), None);
+        forgotten.kill().unwrap();
+        forgotten.wait().unwrap();
+    }
+}

@@ -1,0 +1,134 @@
+//! A process that the bench started, with all that it started in turn: its CPU time, its memory,
+//! its end. Which program it is, is left to the callers.
+
+use super::janitor::Janitor;
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a process may take to end before it is killed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running process in a group of its own; it ends when this is dropped, and when the bench ends.
+pub(super) struct Process {
+    child: Child,
+    pid: Pid,
+    polite: Signal,
+    janitor: Janitor,
+}
+
+impl Process {
+    /// Starts it. `polite` is the signal that asks it to end.
+    pub(super) fn start(command: &mut Command, polite: Signal, janitor: &Janitor) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = command.process_group(0).spawn().with_context(|| format!("{name}: cannot be started"))?;
+        let pid = Pid::from_child(&child);
+        janitor.watch(pid);
+        Ok(Self { child, pid, polite, janitor: janitor.clone() })
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    /// CPU time, user and system, of the process and of all its descendants until now.
+    pub(super) fn cpu(&self) -> Result<Duration> {
+        cpu(self.pid)
+    }
+
+    /// Resident memory of the process and of all its descendants, in bytes.
+    pub(super) fn resident(&self) -> Result<u64> {
+        let pages: u64 = family(self.pid)?.iter().map(|stat| stat.resident_pages).sum();
+        Ok(pages * u64::try_from(rustix::param::page_size())?)
+    }
+
+    fn end(&mut self) {
+        let _ = kill_process(self.pid, self.polite);
+        let started = Instant::now();
+        while !self.has_ended() && started.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let _ = kill_process_group(self.pid, Signal::KILL);
+        let _ = self.child.wait();
+        self.janitor.forget(self.pid);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// CPU time of a process and its descendants, those that have ended and were waited for included.
+pub(super) fn cpu(pid: Pid) -> Result<Duration> {
+    let ticks: u64 = family(pid)?.iter().map(|stat| stat.ticks).sum();
+    Ok(Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / rustix::param::clock_ticks_per_second().max(1))))
+}
+
+/// What the kernel tells of one process.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    parent: i32,
+    /// User and system time, its own and that of children it waited for.
+    ticks: u64,
+    resident_pages: u64,
+}
+
+fn family(pid: Pid) -> Result<Vec<Stat>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir("/proc").context("/proc: processes are measured on Linux alone")?.flatten() {
+        let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        // A process that ends meanwhile is none.
+        if let Some(stat) = fs::read_to_string(entry.path().join("stat")).ok().and_then(|line| stat(&line)) {
+            all.insert(number, stat);
+        }
+    }
+    let mut found = vec![pid.as_raw_nonzero().get()];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(all.iter().filter(|(_, stat)| stat.parent == parent).map(|(number, _)| *number));
+        next += 1;
+    }
+    Ok(found.iter().filter_map(|number| all.remove(number)).collect())
+}
+
+/// Reads "pid (name) state parent …" (proc_pid_stat(5)); the name may hold anything.
+fn stat(line: &str) -> Option<Stat> {
+    let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
+    Some(Stat { parent: fields.get(1)?.parse().ok()?, ticks, resident_pages: number(21)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_kernel_is_read_past_any_name() {
+        let line = "17 (a) b (c) S 5 17 17 0 -1 4194560 1 0 0 0 7 3 20 10 20 0 4 0 100 1000 250 18446744073709551615";
+        assert_eq!(stat(line), Some(Stat { parent: 5, ticks: 40, resident_pages: 250 }));
+        assert_eq!(stat("17 (a"), None);
+    }
+
+    #[test]
+    fn descendants_count() {
+        let janitor = Janitor::start(None).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "sh -c 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 60' & sleep 60"]);
+        let process = Process::start(&mut command, Signal::TERM, &janitor).unwrap();
+        let started = Instant::now();
+        while process.cpu().unwrap().is_zero() && started.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert!(process.cpu().unwrap() > Duration::ZERO, "a grandchild's time");
+        assert!(family(process.pid).unwrap().len() >= 3);
+    }
+}

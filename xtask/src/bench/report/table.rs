@@ -1,0 +1,76 @@
+//! The report as tables: for a terminal, and for what writes the same tables another way.
+
+use super::{Check, Report, Row, short, short_or};
+
+pub(super) const FIGURES: [&str; 8] = ["goal", "workload", "", "a second", "CPU ms", "p50 ms", "p99 ms", "shed"];
+pub(super) const GOALS: [&str; 6] = ["goal", "workload", "", "measured", "wanted", "met"];
+
+/// The machine, the figures, the goals, what failed.
+pub(super) fn text(report: &Report) -> String {
+    let mut text = format!("{}\n\n", report.machine.text());
+    text += &aligned(&FIGURES, &report.rows.iter().map(|row| figures(row).into()).collect::<Vec<_>>());
+    text += "\n";
+    text += &aligned(&GOALS, &report.checks.iter().map(|check| goal(check).into()).collect::<Vec<_>>());
+    for failure in &report.failures {
+        text += &format!("\nnot measured: {}: {}", failure.workload, failure.reason);
+    }
+    let count = |met| report.checks.iter().filter(|check| check.met == met).count();
+    let [met, missed, open] = [Some(true), Some(false), None].map(count);
+    text + &format!("\n{met} met, {missed} missed, {open} not measured, {} failed\n", report.failures.len())
+}
+
+pub(super) fn figures(row: &Row) -> [String; 8] {
+    let figures = &row.figures;
+    let [rate, cpu, p50, p99] =
+        [figures.rate, figures.cpu, figures.p50, figures.p99].map(|figure| short_or(figure, ""));
+    let shed = figures.shed.filter(|shed| *shed > 0.0);
+    [row.goal.into(), row.workload.clone(), row.contender.clone(), rate, cpu, p50, p99, short_or(shed, "")]
+}
+
+pub(super) fn goal(check: &Check) -> [String; 6] {
+    let met = match check.met {
+        Some(true) => "yes",
+        Some(false) => "NO",
+        None => "not measured",
+    };
+    let unit = |text: String| if check.unit.is_empty() { text } else { format!("{text} {}", check.unit) };
+    let measured = check.value.map_or_else(String::new, |value| unit(short(value)));
+    [check.goal.into(), check.workload.clone(), check.what.clone(), measured, unit(check.bound.text()), met.into()]
+}
+
+/// Columns as wide as their widest cell; numbers to the right.
+fn aligned(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize, title: &str| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([title.chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = head.iter().enumerate().map(|(column, title)| width(column, title)).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded = cells.zip(&widths).map(|(cell, width)| {
+            let number = cell.starts_with(|c: char| c.is_ascii_digit());
+            if number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    let lines = rows.iter().map(|row| line(&mut row.iter().map(String::as_str)));
+    line(&mut head.iter().copied()) + &lines.collect::<String>()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::bench::report::sample;
+
+    #[test]
+    fn columns_stand_under_their_titles() {
+        let table = super::aligned(&["name", "n"], &[vec!["a".into(), "7".into()], vec!["bcdefg".into(), "42".into()]]);
+        assert_eq!(table, "name    n\na        7\nbcdefg  42\n");
+    }
+
+    #[test]
+    fn a_missed_goal_and_a_failure_are_seen() {
+        let text = super::text(&sample());
+        assert!(text.contains("at most 0.15 ms  NO"), "{text}");
+        assert!(text.contains("not measured: purge: no such command"), "{text}");
+        assert!(text.ends_with("1 met, 1 missed, 1 not measured, 1 failed\n"), "{text}");
+    }
+}

@@ -1,0 +1,137 @@
+//! A server under measurement: Portcullis, a peer with the same contract, or the bare handler.
+//! Started with settings on a free port, and ended when dropped. Load is left to the client.
+
+use super::client::connection::Connection;
+use super::client::flows::Get;
+use super::janitor::Janitor;
+use super::process::Process;
+use anyhow::{Result, bail, ensure};
+use rustix::process::Signal;
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A peer may make its environment first.
+const START: Duration = Duration::from_secs(180);
+/// Made for measurements: it signs nothing of worth.
+const SECRET: &str = "c41f0b9e7d2a58634fb1c0e9d7a3625810be94f7";
+
+/// How a server is started.
+#[derive(Debug, Clone)]
+pub(super) enum Program {
+    /// The release binary.
+    Ours(PathBuf),
+    /// A shell command; `{port}` stands for the port.
+    Peer(String),
+    /// A program that takes its address as its argument.
+    Bare(PathBuf),
+}
+
+/// One setting: an environment variable and its value.
+pub(super) type Setting = (&'static str, String);
+
+pub(super) struct Server {
+    process: Process,
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+}
+
+impl Program {
+    /// What it is called in the tables.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Ours(_) => "Portcullis",
+            Self::Peer(_) => "peer",
+            Self::Bare(_) => "bare actix-web",
+        }
+    }
+
+    fn command(&self, port: u16, settings: &[Setting]) -> Command {
+        let mut command = match self {
+            Self::Ours(binary) => {
+                let mut command = Command::new(binary);
+                command.env_clear();
+                command
+            }
+            Self::Bare(binary) => {
+                let mut command = Command::new(binary);
+                command.arg(format!("127.0.0.1:{port}"));
+                command
+            }
+            Self::Peer(text) => {
+                let mut command = Command::new("sh");
+                command.arg("-c").arg(format!("exec {}", text.replace("{port}", &port.to_string())));
+                command
+            }
+        };
+        command.env("SECRET_KEY", SECRET).env("HOST", "127.0.0.1").env("PORT", port.to_string());
+        command.envs(settings.iter().map(|(name, value)| (*name, value)));
+        command
+    }
+}
+
+impl Server {
+    /// Starts it in a folder and waits for the first 200 of `/health`.
+    pub(super) fn start(program: &Program, folder: &Path, settings: &[Setting], janitor: &Janitor) -> Result<Self> {
+        let (server, _) = Self::time_start(program, folder, settings, janitor)?;
+        Ok(server)
+    }
+
+    /// As `start`; also how long it took from the fork to the answer.
+    pub(super) fn time_start(
+        program: &Program,
+        folder: &Path,
+        settings: &[Setting],
+        janitor: &Janitor,
+    ) -> Result<(Self, Duration)> {
+        let port = free_port()?;
+        let errors = folder.join(format!("{}.log", program.name()));
+        let mut command = program.command(port, settings);
+        // The log goes where writing costs least: what is measured is the service's part.
+        command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&errors)?);
+        let started = Instant::now();
+        let process = Process::start(&mut command, Signal::TERM, janitor)?;
+        let mut server = Self { process, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
+        let mut pause = Duration::from_micros(500);
+        while !server.is_healthy() {
+            ensure!(started.elapsed() < START, "{}: no answer on {}", program.name(), server.address);
+            if server.process.has_ended() {
+                bail!("{} ended: {}", program.name(), std::fs::read_to_string(&errors).unwrap_or_default().trim());
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50)).min(started.elapsed() / 50 + Duration::from_micros(500));
+        }
+        Ok((server, started.elapsed()))
+    }
+
+    fn is_healthy(&self) -> bool {
+        Connection::open(self.address)
+            .is_ok_and(|mut connection| connection.exchange(&mut Get::new("/health", "")).is_ok())
+    }
+
+    /// CPU time of the whole server until now.
+    pub(super) fn cpu(&self) -> Result<Duration> {
+        self.process.cpu()
+    }
+
+    /// Resident memory of the whole server, in bytes.
+    pub(super) fn resident(&self) -> Result<u64> {
+        self.process.resident()
+    }
+}
+
+/// A port that nobody listens on, below those that outgoing connections get: clients must not
+/// take it meanwhile.
+pub(super) fn free_port() -> Result<u16> {
+    use std::hash::{BuildHasher, RandomState};
+    for _ in 0..100 {
+        let port = 10_000 + u16::try_from(RandomState::new().hash_one(()) % 22_000)?;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port")
+}

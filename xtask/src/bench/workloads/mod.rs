@@ -1,0 +1,72 @@
+//! The workloads, in the order of their goals, and which of them a run takes. How they are
+//! measured stands in their files.
+
+mod hashing;
+mod limits;
+mod memory;
+mod neighbours;
+mod reads;
+mod refresh;
+mod start;
+mod winners;
+
+use super::Bench;
+use super::run::Run;
+use anyhow::{Result, ensure};
+
+/// Something to measure.
+pub(super) struct Workload {
+    /// The goals that it tells of.
+    pub(super) goals: &'static str,
+    pub(super) name: &'static str,
+    pub(super) measure: fn(&mut Run) -> Result<()>,
+    /// Only on a large database.
+    large: bool,
+}
+
+const fn workload(goals: &'static str, name: &'static str, measure: fn(&mut Run) -> Result<()>) -> Workload {
+    Workload { goals, name, measure, large: false }
+}
+
+const ALL: [Workload; 11] = [
+    workload("G1", "login-storm", hashing::storm),
+    workload("G2", "login", hashing::one_login),
+    workload("G3", "register", hashing::register),
+    workload("G4", "refresh-sqlite", refresh::sqlite),
+    workload("G5", "refresh-alone", refresh::alone),
+    workload("G6", "refresh-postgres", refresh::postgres),
+    workload("G7", "neighbours", neighbours::measure),
+    workload("G8", "reads", reads::measure),
+    workload("G9", "start", start::measure),
+    workload("G10", "memory", memory::measure),
+    workload("G13", "winners", winners::measure),
+];
+
+/// What the options ask for.
+pub(super) fn chosen(options: &Bench) -> Result<Vec<&'static Workload>> {
+    static WORKLOADS: &[Workload] = &ALL;
+    for only in &options.only {
+        ensure!(
+            WORKLOADS.iter().any(|workload| workload.is(only)),
+            "no such goal or workload: {only}; there are {}",
+            names()
+        );
+    }
+    let asked = |workload: &&Workload| {
+        let named = options.only.iter().any(|only| workload.is(only));
+        (options.only.is_empty() || named) && (options.large || !workload.large)
+    };
+    let chosen: Vec<_> = WORKLOADS.iter().filter(asked).collect();
+    ensure!(!chosen.is_empty(), "what was asked for needs --large");
+    Ok(chosen)
+}
+
+impl Workload {
+    fn is(&self, name: &str) -> bool {
+        self.name == name || self.goals.split(' ').any(|goal| goal.eq_ignore_ascii_case(name))
+    }
+}
+
+fn names() -> String {
+    ALL.map(|workload| format!("{} {}", workload.goals, workload.name)).join(", ")
+}
