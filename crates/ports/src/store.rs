@@ -173,6 +173,10 @@ pub enum StoreError {
     /// It cannot be reached, went away, or did not answer in time.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// It can be read and not written: a disk that is full or read-only. No outage, for reads
+    /// must go on.
+    #[error("the store takes no writes: {0}")]
+    Unwritable(String),
     /// Every connection, or the one writer, is taken for longer than a caller waits.
     #[error("the store is busy: {0}")]
     Busy(String),

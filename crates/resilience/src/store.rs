@@ -52,9 +52,9 @@ impl<P: Store> Store for Breaker<P> {
 fn settle(permit: Permit, result: &Result<(), StoreError>) {
     match result {
         Err(error) if error.is_outage() => permit.failure(),
-        // The call did not reach the database: it must neither close the circuit nor, between
-        // two outages, set the count back.
-        Err(StoreError::Busy(_) | StoreError::CircuitOpen { .. }) => permit.neutral(),
+        // The call did not reach the database, or told of its writes alone: it must neither close
+        // the circuit nor, between two outages, set the count back.
+        Err(StoreError::Busy(_) | StoreError::Unwritable(_) | StoreError::CircuitOpen { .. }) => permit.neutral(),
         Ok(()) | Err(_) => permit.success(),
     }
 }

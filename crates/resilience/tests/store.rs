@@ -103,7 +103,8 @@ fn after_the_time_one_probe_closes_it() {
 #[test]
 fn what_is_no_outage_never_opens_it_and_passes_unchanged() {
     let fixture = Fixture::new();
-    for error in [StoreError::Failed("no such column".into()), corrupt(), StoreError::Busy("pool".into())] {
+    let unwritable = StoreError::Unwritable("disk full".into());
+    for error in [StoreError::Failed("no such column".into()), corrupt(), StoreError::Busy("pool".into()), unwritable] {
         (0..9).for_each(|_| assert_eq!(fixture.call(Err(error.clone())), Err(error.clone())));
     }
     assert_eq!((fixture.call(Ok(Conclusion::Rollback)), fixture.state()), (Ok(()), CircuitState::Closed));

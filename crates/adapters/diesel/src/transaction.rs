@@ -51,7 +51,7 @@ where
         (Ok(Conclusion::Commit), None) => return commit(connection, mode),
         (Ok(Conclusion::Commit), Some(failure)) => Err(failure),
         // Whatever the work made of it, whoever counts outages must hear of one.
-        (Ok(Conclusion::Rollback), Some(outage)) if outage.is_outage() => Err(outage),
+        (Ok(Conclusion::Rollback), Some(outage)) if is_lost(&outage) => Err(outage),
         (Ok(Conclusion::Rollback), _) => Ok(()),
         (Err(error), _) => Err(error),
     };
@@ -64,9 +64,13 @@ fn commit<C: Engine>(connection: &mut C, mode: Mode) -> Result<(), StoreError> {
     AnsiTransactionManager::commit_transaction(connection).map_err(|error| C::classify(&error, mode))
 }
 
+/// Whether an error is the database's own, so that a connection that met it is not to be trusted.
+fn is_lost(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_) | StoreError::Unwritable(_))
+}
+
 /// Whether a connection may serve again: it is in no transaction, and the last one ended well or
 /// failed for a reason of its own.
 pub(crate) fn is_healthy<C: Engine>(connection: &mut C, outcome: &Result<(), StoreError>) -> bool {
-    let lost = matches!(outcome, Err(StoreError::Unavailable(_)));
-    !lost && !AnsiTransactionManager::is_broken_transaction_manager(connection)
+    !outcome.as_ref().is_err_and(is_lost) && !AnsiTransactionManager::is_broken_transaction_manager(connection)
 }

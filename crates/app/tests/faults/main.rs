@@ -12,10 +12,12 @@
 )]
 
 mod contention;
+mod disk;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the tests of the contract use the rest of it")]
 mod harness;
 mod kills;
+mod load;
 mod oracle;
 mod outage;
 mod output;

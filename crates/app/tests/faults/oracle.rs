@@ -1,22 +1,34 @@
-//! What was acknowledged before a kill, and what that promises for after it: 2xx has happened, no
-//! answer has happened wholly or not at all (security requirement F1).
+//! What was acknowledged before a fault, and what that promises for after it: 2xx has happened, no
+//! answer or 503 has happened wholly or not at all.
 
 use crate::harness::accounts::{Pair, fresh_email};
+use crate::harness::bounds::bounded;
 use crate::harness::calls::{Call, Reply, agent};
 use crate::harness::services::Service;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::cell::Cell;
+use std::ops::RangeInclusive;
 
 const PASSWORD: &str = "correct horse battery staple";
 
 /// What a client knows of one operation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
     /// It was answered with 2xx.
     Done,
-    /// It was not answered.
+    /// It was not answered, or with 503.
     Unknown,
     /// It was never asked for.
     NotAsked,
+}
+
+/// Why a history ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// By 503.
+    Refused,
+    /// By a connection that gave no answer.
+    Gone,
 }
 
 /// One account with one session, and how far it came.
@@ -30,42 +42,61 @@ pub(super) struct History {
     /// Of the newest token: whether it was exchanged.
     refreshed: Known,
     logged_out: Known,
+    pub(super) cut: Option<Cut>,
 }
 
-/// A client with a connection of its own that stays open.
+/// A client that keeps its connection open, and goes to several services in turn.
 pub(super) struct Client<'a> {
-    service: &'a Service,
+    services: &'a [&'a Service],
+    turn: Cell<usize>,
     agent: ureq::Agent,
+    answered: &'a dyn Fn(),
 }
 
 impl<'a> Client<'a> {
-    pub(super) fn new(service: &'a Service) -> Self {
-        Self { service, agent: agent(1) }
+    /// `answered` is called at every answer that acknowledges something.
+    pub(super) fn new(services: &'a [&'a Service], answered: &'a dyn Fn()) -> Self {
+        Self { services, turn: Cell::new(0), agent: agent(1), answered }
     }
 
-    /// An answer of the service; none where it died first, or where its database did, which is
-    /// as unknown.
-    fn post(&self, path: &str, body: &serde_json::Value) -> Option<Reply> {
-        let reply = Call::with(self.agent.clone(), self.service, "POST", path).json(body).attempt().ok();
-        reply.filter(|reply| reply.status != 503)
+    fn post(&self, path: &str, body: &Value) -> Result<Reply, Cut> {
+        self.turn.set(self.turn.get() + 1);
+        let service = self.services[self.turn.get() % self.services.len()];
+        let call = Call::with(self.agent.clone(), service, "POST", path).json(body);
+        let mut gone = false;
+        let reply = bounded(|| {
+            call.attempt().unwrap_or_else(|_| {
+                gone = true;
+                Reply { status: 200, headers: ureq::http::HeaderMap::default(), body: Vec::new() }
+            })
+        });
+        match reply.status {
+            _ if gone => Err(Cut::Gone),
+            503 => Err(Cut::Refused),
+            _ => {
+                (self.answered)();
+                Ok(reply)
+            }
+        }
     }
 
-    /// Registers, logs in, refreshes some times and logs out, until the service dies.
+    /// Registers, logs in, refreshes some times and logs out, until something is cut off.
     pub(super) fn live(&self, refreshes: usize) -> History {
         let (email, unknown) = (fresh_email(), Known::NotAsked);
         let mut history = History {
             email,
             registered: Known::Unknown,
-            logged_in: unknown.clone(),
+            logged_in: unknown,
             tokens: Vec::new(),
-            refreshed: unknown.clone(),
+            refreshed: unknown,
             logged_out: unknown,
+            cut: None,
         };
-        let _ = self.steps(&mut history, refreshes);
+        history.cut = self.steps(&mut history, refreshes).err();
         history
     }
 
-    fn steps(&self, history: &mut History, refreshes: usize) -> Option<()> {
+    fn steps(&self, history: &mut History, refreshes: usize) -> Result<(), Cut> {
         let account = json!({"email": history.email, "password": PASSWORD});
         self.post("/auth/register", &account)?.expect(201);
         history.registered = Known::Done;
@@ -84,21 +115,30 @@ impl<'a> Client<'a> {
         history.logged_out = Known::Unknown;
         self.post("/auth/logout", &body)?.expect(200);
         history.logged_out = Known::Done;
-        Some(())
+        Ok(())
+    }
+}
+
+/// Holds a service against what was known of all histories.
+pub(super) fn check(histories: &[History], service: &Service) {
+    assert!(!histories.is_empty());
+    for history in histories {
+        let (live, allowed) = (history.stored_live_tokens(service), history.live_tokens());
+        assert!(allowed.contains(&live), "{live} live tokens: {history:?}");
+    }
+    for history in histories {
+        history.check(service);
     }
 }
 
 impl History {
-    pub(super) fn is_complete(&self) -> bool {
-        matches!(self.logged_out, Known::Done)
-    }
-
-    /// Holds the restarted service against what is known.
-    pub(super) fn check(&self, service: &Service) {
+    /// Holds the service against what is known.
+    fn check(&self, service: &Service) {
+        let login = service.login(&self.email, PASSWORD);
         match self.registered {
-            Known::Done => drop(service.login(&self.email, PASSWORD).expect(200)),
+            Known::Done => drop(login.expect(200)),
             // No half account: it is there whole, or the address is free.
-            _ if service.login(&self.email, PASSWORD).status == 200 => {}
+            _ if login.status == 200 => {}
             _ => drop(service.register(&self.email, PASSWORD).expect(201)),
         }
         let Some((newest, spent)) = self.tokens.split_last() else { return };
@@ -106,7 +146,7 @@ impl History {
             service.refresh(token).expect_error(401, "AUTH_TOKEN_REVOKED");
         }
         let reply = service.refresh(newest);
-        match (&self.refreshed, &self.logged_out) {
+        match (self.refreshed, self.logged_out) {
             (_, Known::Done) => drop(reply.expect_error(401, "AUTH_TOKEN_REVOKED")),
             (Known::NotAsked, Known::NotAsked) => drop(reply.expect(200)),
             _ if reply.status == 200 => {}
@@ -114,19 +154,18 @@ impl History {
         }
     }
 
-    /// How many live tokens its account must have before anybody looks: an exchange that nobody
-    /// heard of leaves one, as it would if it had not happened. Unknown where a login or a logout
-    /// was cut off.
-    pub(super) fn live_tokens(&self) -> Option<i64> {
-        match (&self.logged_in, &self.logged_out) {
-            (Known::Done, Known::NotAsked) => Some(1),
-            (Known::Done, Known::Done) => Some(0),
-            _ => None,
+    /// How many live tokens its account may have before anybody looks: an exchange that nobody
+    /// heard of leaves one, as it would if it had not happened.
+    fn live_tokens(&self) -> RangeInclusive<i64> {
+        match (self.logged_in, self.logged_out) {
+            (Known::NotAsked, _) | (Known::Done, Known::Done) => 0..=0,
+            (Known::Done, Known::NotAsked) => 1..=1,
+            (Known::Unknown, _) | (Known::Done, Known::Unknown) => 0..=1,
         }
     }
 
     /// The rows of its account that could still be shown.
-    pub(super) fn stored_live_tokens(&self, service: &Service) -> i64 {
+    fn stored_live_tokens(&self, service: &Service) -> i64 {
         let rest = format!(
             "FROM refresh_tokens JOIN users ON users.id = refresh_tokens.user_id WHERE users.email = '{}' AND NOT revoked",
             self.email

@@ -1,9 +1,11 @@
 //! What the tests of the running service share: starting it on a fresh database, calling it,
-//! reading its log, and making tokens that it did not make.
+//! reading its log, making tokens that it did not make, and breaking what it stands on.
 
 pub(crate) mod accounts;
+pub(crate) mod bounds;
 pub(crate) mod calls;
 pub(crate) mod databases;
+pub(crate) mod disk;
 pub(crate) mod jose;
 pub(crate) mod log;
 pub(crate) mod services;

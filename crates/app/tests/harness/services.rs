@@ -26,6 +26,7 @@ pub(crate) struct Setup {
     variables: BTreeMap<String, String>,
     folder: PathBuf,
     arguments: Vec<String>,
+    limits: Option<String>,
 }
 
 impl Setup {
@@ -36,6 +37,7 @@ impl Setup {
             variables: BTreeMap::new(),
             folder: fresh_folder(),
             arguments: Vec::new(),
+            limits: None,
         };
         let setup = setup.set("DATABASE_URL", &database.url()).set("SECRET_KEY", SECRET);
         let setup = setup.set("DEBUG", "true").set("BCRYPT_COST", "4");
@@ -57,6 +59,12 @@ impl Setup {
         self
     }
 
+    /// Under limits, as `ulimit` takes them.
+    pub(crate) fn limited(mut self, limits: &str) -> Self {
+        self.limits = Some(limits.to_owned());
+        self
+    }
+
     /// The folder that the service runs in.
     pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
@@ -64,7 +72,14 @@ impl Setup {
 
     /// The command, for a test that wants its streams otherwise.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = match &self.limits {
+            None => Command::new(binary()),
+            Some(limits) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit {limits} && exec \"$0\" \"$@\"")]).arg(binary());
+                shell
+            }
+        };
         command.args(&self.arguments).env_clear().envs(&self.variables).current_dir(&self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -25,6 +25,12 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) 
     }
 }
 
+/// Lets time pass, for those whose pace is a part of the test.
+#[expect(clippy::disallowed_methods, reason = "a client that works at a pace waits for nothing but time")]
+pub(crate) fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
 /// The time that something took, with its result.
 #[expect(clippy::disallowed_methods, reason = "what the service promises is measured from outside")]
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {

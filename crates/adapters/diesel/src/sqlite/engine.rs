@@ -15,6 +15,8 @@ const UNAVAILABLE: [&str; 6] = [
     "out of memory",
     "locking protocol",
 ];
+/// Of a write these tell nothing about reads: a disk that is gone for both fails those as well.
+const UNWRITABLE: [&str; 3] = ["database or disk is full", "disk I/O error", READ_ONLY];
 const READ_ONLY: &str = "attempt to write a readonly database";
 pub(super) const DAMAGED: [&str; 2] = ["database disk image is malformed", "file is not a database"];
 
@@ -35,6 +37,8 @@ pub(super) fn classify(message: &str, mode: Mode) -> StoreError {
         StoreError::Busy(message_owned)
     } else if mode == Mode::Read && message == READ_ONLY {
         StoreError::Failed("a reading transaction does not write".to_owned())
+    } else if mode == Mode::Write && is_any(&UNWRITABLE) {
+        StoreError::Unwritable(message_owned)
     } else if is_any(&UNAVAILABLE) || is_any(&DAMAGED) {
         StoreError::Unavailable(message_owned)
     } else {

@@ -89,7 +89,7 @@ impl SqliteStore {
         let busy = || StoreError::Busy(format!("the writer was not free within {wait:?}"));
         let mut turn = self.writer.acquire(wait).ok_or_else(busy)?;
         self.file.check()?;
-        let mut connection = self.opener.reuse(turn.take(), Role::Writer)?;
+        let mut connection = self.opener.reuse(turn.take(), Role::Writer).map_err(unwritable)?;
         let left = wait.saturating_sub(self.clock.monotonic().saturating_sub(start));
         connection::set_busy_timeout(&mut connection, left)?;
         let outcome = call(&mut connection);
@@ -107,6 +107,14 @@ impl Store for SqliteStore {
             Mode::Read => self.transact_reading(work),
             Mode::Write => self.transact_writing(work),
         }
+    }
+}
+
+/// A file that cannot be opened for writing may yet be read.
+fn unwritable(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(reason) => StoreError::Unwritable(reason),
+        other => other,
     }
 }
 

@@ -45,7 +45,7 @@ fn every_connection_has_its_pragmas() {
 }
 
 #[test]
-fn a_full_disk_is_an_outage_of_writes_alone_and_loses_nothing() {
+fn a_full_disk_refuses_writes_alone_and_loses_nothing() {
     let folder = TempDir::new().unwrap();
     let store = store(&folder);
     let limit = |connection: &mut SqliteConnection| {
@@ -59,7 +59,7 @@ fn a_full_disk_is_an_outage_of_writes_alone_and_loses_nothing() {
             Err(error) => failure = Some(error),
         }
     }
-    assert_eq!(failure, Some(StoreError::Unavailable("database or disk is full".to_owned())));
+    assert_eq!(failure, Some(StoreError::Unwritable("database or disk is full".to_owned())));
     for user in &acknowledged {
         assert_eq!(store.read(|tx| tx.users().find(user.id)), Ok(Some(user.clone())));
     }
@@ -71,13 +71,13 @@ fn a_full_disk_is_an_outage_of_writes_alone_and_loses_nothing() {
 }
 
 #[test]
-fn a_read_only_file_is_an_outage_of_writes_alone() {
+fn a_read_only_file_refuses_writes_alone() {
     let folder = TempDir::new().unwrap();
     let mut store = store(&folder);
     let user = register(&store, 1).unwrap().unwrap();
     store.opener.uri = store.file.uri("ro");
     store.writer = Turnstile::new(None);
-    assert_eq!(register(&store, 2), Err(StoreError::Unavailable("attempt to write a readonly database".to_owned())));
+    assert_eq!(register(&store, 2), Err(StoreError::Unwritable("attempt to write a readonly database".to_owned())));
     assert_eq!(store.read(|tx| tx.users().find(user.id)), Ok(Some(user)));
     assert_eq!(store.migrate(), Ok(Vec::new()), "nothing is pending, so nothing is written");
 }

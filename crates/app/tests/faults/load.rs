@@ -1,0 +1,76 @@
+//! Clients at work while something breaks. What they must find afterwards is left to the oracle.
+
+use super::oracle::{Client, Cut, History};
+use crate::harness::bounds::Raised;
+use crate::harness::services::Service;
+use crate::harness::waiting::{eventually, pause};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const CLIENTS: usize = 4;
+/// What a client waits that was refused: a crowd that comes back at once proves nothing.
+const AFTER_REFUSAL: Duration = Duration::from_millis(25);
+
+/// Whether the long form is asked for.
+pub(super) fn long() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "the long form is for those who ask for it")]
+    let long = std::env::var_os("PORTCULLIS_TEST_LONG").is_some();
+    long
+}
+
+/// How far the clients came.
+#[derive(Default)]
+pub(super) struct Progress {
+    acknowledged: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+impl Progress {
+    /// Waits until so much more was acknowledged.
+    pub(super) fn acknowledge(&self, more: usize) {
+        Self::grow(&self.acknowledged, more);
+    }
+
+    /// Waits until so many more were refused.
+    pub(super) fn refuse(&self, more: usize) {
+        Self::grow(&self.refused, more);
+    }
+
+    fn grow(count: &AtomicUsize, more: usize) {
+        let wanted = count.load(Ordering::SeqCst) + more;
+        eventually("the clients come so far", || (count.load(Ordering::SeqCst) >= wanted).then_some(()));
+    }
+}
+
+/// Lets clients live one history after another while something happens, and gives what they know.
+/// A client whose service is gone ends.
+pub(super) fn work(services: &[&Service], meanwhile: impl FnOnce(&Progress)) -> Vec<History> {
+    let (histories, progress, over) = (Mutex::new(Vec::new()), Progress::default(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let (histories, progress, over) = (&histories, &progress, &over);
+            scope.spawn(move || {
+                let answered = || _ = progress.acknowledged.fetch_add(1, Ordering::SeqCst);
+                let client = Client::new(services, &answered);
+                while !over.load(Ordering::SeqCst) {
+                    let history = client.live(number);
+                    let cut = history.cut;
+                    histories.lock().unwrap().push(history);
+                    match cut {
+                        Some(Cut::Gone) => return,
+                        Some(Cut::Refused) => {
+                            progress.refused.fetch_add(1, Ordering::SeqCst);
+                            pause(AFTER_REFUSAL);
+                        }
+                        None => {}
+                    }
+                }
+            });
+        }
+        let _over = Raised(&over);
+        meanwhile(&progress);
+    });
+    histories.into_inner().unwrap()
+}

@@ -1,0 +1,82 @@
+//! What holds while anything is broken, and after it (docs/reliability.md): how long an answer
+//! may take, what it may be, and how soon all is well again.
+
+use super::accounts::fresh_email;
+use super::calls::Reply;
+use super::services::Service;
+use super::waiting::{pause, timed};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Any answer.
+pub(crate) const ANSWER: Duration = Duration::from_secs(10);
+/// An answer of `/health`.
+pub(crate) const HEALTH: Duration = Duration::from_secs(1);
+/// Full service after the fault is gone.
+pub(crate) const HEALED: Duration = Duration::from_secs(10);
+const BETWEEN_PROBES: Duration = Duration::from_millis(100);
+
+/// Makes a call that must be answered in time, and by an error only with the 503 of the contract.
+#[track_caller]
+pub(crate) fn bounded(call: impl FnOnce() -> Reply) -> Reply {
+    let (time, reply) = timed(call);
+    assert!(time < ANSWER, "answered {} after {time:?}", reply.status);
+    match reply.status {
+        200..=499 => {}
+        _ => reply.expect_unavailable(),
+    }
+    reply
+}
+
+/// Sets a flag when it goes, by a return or a panic.
+pub(crate) struct Raised<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Raised<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Service {
+    /// Does something while somebody asks `/health`, which must answer at once throughout.
+    pub(crate) fn watched<T>(&self, something: impl FnOnce() -> T) -> T {
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    let (time, reply) = timed(|| self.get("/health"));
+                    assert_eq!(reply.status, 200, "{}", reply.text());
+                    assert!(time < HEALTH, "/health took {time:?}");
+                    pause(BETWEEN_PROBES);
+                }
+            });
+            let _over = Raised(&over);
+            something()
+        })
+    }
+
+    /// Holds that within the time for it everything works again, and goes on working.
+    #[track_caller]
+    pub(crate) fn expect_healed(&self) {
+        let (mut since, mut healed) = (Duration::ZERO, false);
+        while !healed {
+            let (time, reply) = timed(|| {
+                let reply = bounded(|| self.register(&fresh_email(), "long enough"));
+                if reply.status == 503 {
+                    pause(BETWEEN_PROBES);
+                }
+                reply
+            });
+            (since, healed) = (since + time, reply.status == 201);
+            assert!(since < HEALED, "not healed after {since:?}: {}", reply.text());
+        }
+        for _ in 0..3 {
+            let (_, pair) = self.session();
+            let next = super::accounts::Pair::of(&self.refresh(&pair.refresh));
+            self.me(&next.access).expect(200);
+            self.logout(&next.refresh).expect(200);
+        }
+        self.get("/health/ready").expect(200);
+    }
+}
