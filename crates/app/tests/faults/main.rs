@@ -22,4 +22,5 @@ mod oracle;
 mod outage;
 mod output;
 mod overload;
+mod power;
 mod signals;
