@@ -18,6 +18,7 @@ pub use entropy::{Entropy, EntropyExt};
 pub use health::{CircuitMonitor, CircuitStatus};
 pub use password::{HasherError, PasswordBlocklist, PasswordHasher, Verification};
 pub use store::{
-    Conclusion, FoundToken, Mode, RefreshTokenRepository, Store, StoreError, StoreExt, Tx, UserRepository, Work,
+    Conclusion, FoundToken, Mode, RefreshTokenRepository, Rotation, Store, StoreError, StoreExt, Tx, UserRepository,
+    Work,
 };
 pub use tokens::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};

@@ -1,16 +1,18 @@
-//! Everything that is kept. [`Store::transact`] is the one way in: a transaction that hands out
-//! repositories, so that decorators forward one method and a commit cannot be forgotten.
+//! Everything that is kept. [`Store::transact`] is the way in: a transaction that hands out
+//! repositories, so that a commit cannot be forgotten. Beside it stands what every session does
+//! all day, which a store may do faster in a way of its own: [`Store::rotate`].
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
-use portcullis_domain::tokens::{Jti, RefreshToken, Spending};
+use portcullis_domain::tokens::{Jti, KeyDigest, RefreshToken, Spending};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What a transaction may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Read only. May run beside others.
+    /// Read only. May run beside others. Every read sees what was committed before it; whether
+    /// several reads see one moment is for the store to say.
     Read,
     /// Read and write. Its writes hold from the moment that [`Store::transact`] returns `Ok`.
     Write,
@@ -44,11 +46,79 @@ pub trait Store: Send + Sync {
     /// [`StoreError`], the work's own or the store's. Nothing was kept then, or it is unknown
     /// whether a commit arrived.
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError>;
+
+    /// Exchanges refresh tokens, each on its own: whether each was exchanged, in their order.
+    /// Those that were are confirmed together when this returns. Of any number of rotations of
+    /// one token, in one call or in many, exactly one succeeds.
+    ///
+    /// A token is spent if it is live, belongs to the successor's account, that account is
+    /// active, and it is not expired at the time of the spending; then, in the same
+    /// transaction, its successor is added. Why another was not is for [`transact`] to find out.
+    ///
+    /// # Errors
+    /// [`StoreError`]. None was exchanged then, or it is unknown whether the commit arrived.
+    ///
+    /// [`transact`]: Self::transact
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        let mut rotated = Vec::new();
+        if !rotations.is_empty() {
+            self.transact(Mode::Write, &mut |tx| {
+                rotated = rotations.iter().map(|rotation| rotation.carry_out(tx)).collect::<Result<_, _>>()?;
+                Ok(Conclusion::Commit)
+            })?;
+        }
+        Ok(rotated)
+    }
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
         (**self).transact(mode, work)
+    }
+
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        (**self).rotate(rotations)
+    }
+}
+
+/// The exchange of a refresh token for its successor.
+///
+/// ```
+/// use chrono::{DateTime, TimeDelta};
+/// use portcullis_domain::{registration::UserId, tokens::{Jti, RefreshToken}};
+/// use portcullis_ports::Rotation;
+/// let (at, next) = (DateTime::UNIX_EPOCH, Jti::from_random([2; 16]));
+/// let successor = RefreshToken::live(next, UserId::new(1), at, TimeDelta::days(7));
+/// let rotation = Rotation { spent: Jti::from_random([1; 16]), at, key: None, successor };
+/// assert_eq!(rotation.spending().successor, next);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// The token that was shown.
+    pub spent: Jti,
+    /// When it is spent, in UTC.
+    pub at: DateTime<Utc>,
+    /// With which `Idempotency-Key`, if any.
+    pub key: Option<KeyDigest>,
+    /// The live token it is exchanged for. Its account is the one that the spent token must have.
+    pub successor: RefreshToken,
+}
+
+impl Rotation {
+    /// How the token is spent.
+    #[must_use]
+    pub fn spending(&self) -> Spending {
+        Spending { at: self.at, key: self.key, successor: self.successor.jti }
+    }
+
+    fn carry_out(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let found = tx.refresh_tokens().find(self.spent)?;
+        let due = found.is_some_and(|found| found.account_active && found.token.user_id == self.successor.user_id);
+        let spent = due && tx.refresh_tokens().spend(self.spent, &self.spending())?;
+        if spent {
+            tx.refresh_tokens().insert(&self.successor)?;
+        }
+        Ok(spent)
     }
 }
 
@@ -113,6 +183,15 @@ pub trait UserRepository {
     /// # Errors
     /// [`StoreError`].
     fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The accounts with those numbers, in no order. Numbers that no account has are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_all(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let found = ids.iter().map(|id| self.find(*id));
+        found.filter_map(Result::transpose).collect()
+    }
 
     /// All accounts whose address has that canonical form: one, or several where adopted
     /// addresses differ by case alone.

@@ -3,7 +3,7 @@
 
 use crate::{CircuitBreaker, Permit, State};
 use portcullis_domain::health::CircuitState;
-use portcullis_ports::{CircuitMonitor, CircuitStatus, Mode, Store, StoreError, Work};
+use portcullis_ports::{CircuitMonitor, CircuitStatus, Mode, Rotation, Store, StoreError, Work};
 
 /// A store behind a circuit breaker. Outages open it; conflicts, corrupt rows and failed
 /// statements do not, for there the store did answer.
@@ -39,23 +39,34 @@ impl<P> Breaker<P> {
     }
 }
 
-impl<P: Store> Store for Breaker<P> {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+impl<P> Breaker<P> {
+    fn guard<T>(&self, call: impl FnOnce(&P) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let permit =
             self.breaker.acquire().map_err(|open| StoreError::CircuitOpen { retry_after: open.retry_after })?;
-        let result = self.inner.transact(mode, work);
+        let result = call(&self.inner);
         settle(permit, &result);
         result
     }
 }
 
-fn settle(permit: Permit, result: &Result<(), StoreError>) {
+impl<P: Store> Store for Breaker<P> {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        self.guard(|store| store.transact(mode, work))
+    }
+
+    /// One call, however many rotations.
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        self.guard(|store| store.rotate(rotations))
+    }
+}
+
+fn settle<T>(permit: Permit, result: &Result<T, StoreError>) {
     match result {
         Err(error) if error.is_outage() => permit.failure(),
         // The call did not reach the database, or told of its writes alone: it must neither close
         // the circuit nor, between two outages, set the count back.
         Err(StoreError::Busy(_) | StoreError::Unwritable(_) | StoreError::CircuitOpen { .. }) => permit.neutral(),
-        Ok(()) | Err(_) => permit.success(),
+        Ok(_) | Err(_) => permit.success(),
     }
 }
 

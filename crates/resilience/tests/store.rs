@@ -4,7 +4,7 @@
 
 use portcullis_domain::health::CircuitState;
 use portcullis_domain::registration::UserId;
-use portcullis_ports::{CircuitMonitor, CircuitStatus, Conclusion, Mode, Store, StoreError, Work};
+use portcullis_ports::{CircuitMonitor, CircuitStatus, Conclusion, Mode, Rotation, Store, StoreError, Work};
 use portcullis_ports::{RefreshTokenRepository, Tx, UserRepository};
 use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -122,6 +122,39 @@ fn an_answer_of_any_kind_sets_the_count_back_and_closes() {
     fixture.seconds.store(30, Ordering::SeqCst);
     fixture.call(Err(corrupt())).unwrap_err();
     assert_eq!(fixture.state(), CircuitState::Closed);
+}
+
+#[test]
+fn rotations_pass_through_the_same_circuit_one_call_each() {
+    let fixture = Fixture::opened();
+    let refused = fixture.store.rotate(&[]);
+    assert!(matches!(refused, Err(StoreError::CircuitOpen { .. })), "{refused:?}");
+    assert_eq!(fixture.calls.load(Ordering::SeqCst), 2);
+    fixture.seconds.store(30, Ordering::SeqCst);
+    assert_eq!(fixture.store.rotate(&[]), Ok(Vec::new()), "the inner store decides what nothing is");
+    assert_eq!(fixture.state(), CircuitState::Closed);
+    let store = Breaker::new("database", Rotating(outage()), circuit_of_two());
+    for _ in 0..2 {
+        assert_eq!(store.rotate(&[]), Err(outage()));
+    }
+    assert_eq!(store.status().state, CircuitState::Open);
+}
+
+/// Fails every rotation in the same way, and has no other way in.
+struct Rotating(StoreError);
+
+impl Store for Rotating {
+    fn transact(&self, _: Mode, _: &mut Work<'_>) -> Result<(), StoreError> {
+        unreachable!("a rotation is forwarded as one")
+    }
+
+    fn rotate(&self, _: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        Err(self.0.clone())
+    }
+}
+
+fn circuit_of_two() -> CircuitBreaker {
+    CircuitBreaker::new(Settings::default().with_failure_threshold(2))
 }
 
 #[test]

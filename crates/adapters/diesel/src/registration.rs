@@ -40,11 +40,14 @@ impl TryFrom<UserRow> for User {
 }
 
 macro_rules! user_repository {
-    ($connection:ty) => {
+    ($connection:ty $(, $find_all:item)?) => {
         impl UserRepository for Transaction<'_, $connection> {
+            $($find_all)?
+
             /// The unique index settles races; the query before it sees the adopted accounts
             /// that the index leaves out, and of those there are never more.
             fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError> {
+                self.writing()?;
                 let email = new.email.canonical();
                 let same = users::table.filter(CanonicalEmail.eq(email));
                 let taken = diesel::select(exists(same)).get_result(self.connection);
@@ -82,12 +85,18 @@ macro_rules! user_repository {
             ) -> Result<bool, StoreError> {
                 let unchanged = users::table.find(id.get()).filter(users::hashed_password.eq(read.expose()));
                 let update = diesel::update(unchanged).set(users::hashed_password.eq(new.expose()));
-                let replaced = update.execute(self.connection);
+                let replaced = update.execute(self.writing()?);
                 Ok(self.check(replaced)? == 1)
             }
         }
     };
 }
 
+// A prepared statement for every account costs less there than a statement of changing length.
 user_repository!(SqliteConnection);
-user_repository!(PgConnection);
+// One round trip for all.
+user_repository!(PgConnection, fn find_all(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    let query = users::table.filter(users::id.eq_any(ids.iter().map(|id| id.get()))).select(UserRow::as_select());
+    let rows = query.load(self.connection);
+    self.check(rows)?.into_iter().map(User::try_from).collect()
+});

@@ -26,6 +26,32 @@ struct TokenRow {
     successor_jti: Option<Stored<String>>,
 }
 
+/// A row to be added: a live token.
+#[derive(Insertable)]
+#[diesel(table_name = refresh_tokens)]
+pub(crate) struct NewTokenRow {
+    pub(crate) jti: String,
+    pub(crate) user_id: i64,
+    pub(crate) expires_at: Moment,
+    pub(crate) revoked: bool,
+    pub(crate) created_at: Moment,
+}
+
+impl NewTokenRow {
+    pub(crate) fn of(token: &RefreshToken) -> Result<Self, StoreError> {
+        if token.state != RefreshState::Live {
+            return Err(StoreError::Failed("a new token is live".to_owned()));
+        }
+        Ok(Self {
+            jti: token.jti.to_string(),
+            user_id: token.user_id.get(),
+            expires_at: Moment::new(token.expires_at),
+            revoked: false,
+            created_at: Moment::new(token.created_at),
+        })
+    }
+}
+
 /// A token with its account's `is_active` and its successor's `revoked`, if it has one.
 type FoundRow = (TokenRow, Stored<bool>, Option<Stored<bool>>);
 
@@ -77,17 +103,8 @@ macro_rules! refresh_token_repository {
     ($connection:ty) => {
         impl RefreshTokenRepository for Transaction<'_, $connection> {
             fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
-                if token.state != RefreshState::Live {
-                    return Err(StoreError::Failed("a new token is live".to_owned()));
-                }
-                let values = (
-                    refresh_tokens::jti.eq(token.jti.to_string()),
-                    refresh_tokens::user_id.eq(token.user_id.get()),
-                    refresh_tokens::expires_at.eq(Moment::new(token.expires_at)),
-                    refresh_tokens::revoked.eq(false),
-                    refresh_tokens::created_at.eq(Moment::new(token.created_at)),
-                );
-                let inserted = diesel::insert_into(refresh_tokens::table).values(values).execute(self.connection);
+                let row = NewTokenRow::of(token)?;
+                let inserted = diesel::insert_into(refresh_tokens::table).values(row).execute(self.writing()?);
                 self.check(inserted).map(drop)
             }
 
@@ -119,7 +136,7 @@ macro_rules! refresh_token_repository {
                         refresh_tokens::spent_key.eq(spending.key.as_ref().map(|key| key.0.as_slice())),
                         refresh_tokens::successor_jti.eq(spending.successor.to_string()),
                     ))
-                    .execute(self.connection);
+                    .execute(self.writing()?);
                 Ok(self.check(spent)? == 1)
             }
 
@@ -127,7 +144,7 @@ macro_rules! refresh_token_repository {
                 let live = refresh_tokens::table
                     .filter(refresh_tokens::jti.eq(jti.to_string()))
                     .filter(refresh_tokens::revoked.eq(false));
-                let revoked = diesel::update(live).set(refresh_tokens::revoked.eq(true)).execute(self.connection);
+                let revoked = diesel::update(live).set(refresh_tokens::revoked.eq(true)).execute(self.writing()?);
                 Ok(self.check(revoked)? == 1)
             }
         }

@@ -18,10 +18,19 @@ pub(crate) struct Transaction<'c, C> {
 impl<C: Engine> Transaction<'_, C> {
     /// Classifies a statement's failure and remembers it.
     pub(crate) fn check<T>(&mut self, result: QueryResult<T>) -> Result<T, StoreError> {
-        result.map_err(|error| {
-            let error = C::classify(&error, self.mode);
-            self.failure.get_or_insert(error).clone()
-        })
+        result.map_err(|error| self.fail(C::classify(&error, self.mode)))
+    }
+
+    /// The connection, for a statement that writes. The database may not know that it must not.
+    pub(crate) fn writing(&mut self) -> Result<&mut C, StoreError> {
+        match self.mode {
+            Mode::Write => Ok(self.connection),
+            Mode::Read => Err(self.fail(StoreError::Failed("a reading transaction does not write".to_owned()))),
+        }
+    }
+
+    fn fail(&mut self, error: StoreError) -> StoreError {
+        self.failure.get_or_insert(error).clone()
     }
 }
 
@@ -44,20 +53,42 @@ where
     C: Engine,
     for<'c> Transaction<'c, C>: Tx,
 {
+    match attempt(connection, mode, work) {
+        Ok(Conclusion::Commit) => commit(connection, mode),
+        undone => roll_back(connection, undone.map(drop)),
+    }
+}
+
+/// Runs reading work outside a transaction: every statement sees what is committed by then.
+pub(crate) fn read<C>(connection: &mut C, work: &mut Work<'_>) -> Result<(), StoreError>
+where
+    C: Engine,
+    for<'c> Transaction<'c, C>: Tx,
+{
+    attempt(connection, Mode::Read, work).map(drop)
+}
+
+/// Ends the transaction that the connection has begun: by a commit, or by undoing what failed.
+pub(crate) fn conclude<C: Engine, T>(connection: &mut C, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    match outcome {
+        Ok(value) => commit(connection, Mode::Write).map(|()| value),
+        failed => roll_back(connection, failed),
+    }
+}
+
+/// Runs the work; how its transaction has to end.
+fn attempt<C>(connection: &mut C, mode: Mode, work: &mut Work<'_>) -> Result<Conclusion, StoreError>
+where
+    C: Engine,
+    for<'c> Transaction<'c, C>: Tx,
+{
     let mut transaction = Transaction { connection, mode, failure: None };
-    let wanted = work(&mut transaction);
-    let Transaction { connection, failure, .. } = transaction;
-    let outcome = match (wanted, failure) {
-        (Ok(Conclusion::Commit), None) => return commit(connection, mode),
+    match (work(&mut transaction), transaction.failure) {
         (Ok(Conclusion::Commit), Some(failure)) => Err(failure),
         // Whatever the work made of it, whoever counts outages must hear of one.
         (Ok(Conclusion::Rollback), Some(outage)) if is_lost(&outage) => Err(outage),
-        (Ok(Conclusion::Rollback), _) => Ok(()),
-        (Err(error), _) => Err(error),
-    };
-    // Where this fails, the connection is not healthy and goes, and the transaction with it.
-    let _ = AnsiTransactionManager::rollback_transaction(connection);
-    outcome
+        (wanted, _) => wanted,
+    }
 }
 
 fn commit<C: Engine>(connection: &mut C, mode: Mode) -> Result<(), StoreError> {
@@ -69,8 +100,14 @@ fn is_lost(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable(_) | StoreError::Unwritable(_))
 }
 
+fn roll_back<C: Engine, T>(connection: &mut C, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    // Where this fails, the connection is not healthy and goes, and the transaction with it.
+    let _ = AnsiTransactionManager::rollback_transaction(connection);
+    outcome
+}
+
 /// Whether a connection may serve again: it is in no transaction, and the last one ended well or
 /// failed for a reason of its own.
-pub(crate) fn is_healthy<C: Engine>(connection: &mut C, outcome: &Result<(), StoreError>) -> bool {
+pub(crate) fn is_healthy<C: Engine, T>(connection: &mut C, outcome: &Result<T, StoreError>) -> bool {
     !outcome.as_ref().is_err_and(is_lost) && !AnsiTransactionManager::is_broken_transaction_manager(connection)
 }

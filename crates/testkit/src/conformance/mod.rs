@@ -4,6 +4,7 @@
 
 pub mod races;
 pub mod registration;
+pub mod rotations;
 mod samples;
 pub mod tokens;
 pub mod transactions;
@@ -20,7 +21,7 @@ pub mod transactions;
 macro_rules! store_conformance {
     ($with_store:expr) => {
         $crate::store_conformance! { @cases $with_store;
-            registration: an_account_is_found_by_number_and_by_any_spelling, a_taken_address_is_taken_in_any_spelling,
+            registration: an_account_is_found_by_number_and_by_any_spelling, several_accounts_are_found_at_once, a_taken_address_is_taken_in_any_spelling,
                 nothing_is_found_where_nothing_is, only_ascii_letters_are_folded, text_survives_as_it_is,
                 times_hold_to_the_microsecond, a_hash_is_replaced_only_if_it_is_the_one_that_was_read;
             tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
@@ -31,6 +32,12 @@ macro_rules! store_conformance {
                 a_reading_transaction_does_not_write, what_failed_is_not_committed, the_works_own_error_comes_back;
             races: one_of_64_spenders_wins, one_of_50_registrations_wins, spending_and_revoking_exclude_each_other,
                 one_of_many_new_hashes_wins;
+            rotations: a_rotation_spends_a_token_and_adds_its_successor,
+                rotations_without_a_key_and_with_one_keep_to_the_microsecond, no_rotation_is_nothing,
+                rotations_in_one_call_stand_and_fall_alone, one_of_many_rotations_of_a_token_in_one_call_succeeds,
+                a_rotation_that_cannot_be_stored_undoes_the_others_of_its_call, one_of_64_rotations_at_once_wins,
+                calls_that_rotate_the_same_tokens_crosswise_neither_lose_nor_double_one,
+                rotating_and_revoking_exclude_each_other;
         }
     };
     (@cases $with_store:expr; $($module:ident: $($case:ident),+;)+) => {

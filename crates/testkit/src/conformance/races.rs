@@ -78,7 +78,10 @@ pub fn one_of_many_new_hashes_wins(store: &dyn Store) -> Outcome {
 }
 
 /// Runs a call on as many threads, all let go at one moment; what each gave, in order.
-fn all_at_once<T: Send>(threads: u8, call: impl Fn(u8) -> Result<T, StoreError> + Sync) -> Result<Vec<T>, StoreError> {
+pub(super) fn all_at_once<T: Send>(
+    threads: u8,
+    call: impl Fn(u8) -> Result<T, StoreError> + Sync,
+) -> Result<Vec<T>, StoreError> {
     let barrier = Barrier::new(usize::from(threads));
     let (barrier, call) = (&barrier, &call);
     std::thread::scope(|scope| {

@@ -4,6 +4,7 @@
 mod connection;
 mod engine;
 mod migrations;
+mod rotation;
 mod url;
 
 use crate::database::StoreOptions;
@@ -13,7 +14,7 @@ use crate::transaction;
 use connection::Opener;
 use diesel::connection::AnsiTransactionManager;
 use diesel::prelude::*;
-use portcullis_ports::{Mode, Store, StoreError, Work};
+use portcullis_ports::{Mode, Rotation, Store, StoreError, Work};
 use std::sync::atomic::{AtomicBool, Ordering};
 pub use url::PostgresUrl;
 
@@ -37,40 +38,66 @@ impl PostgresStore {
         }
     }
 
-    /// A connection with a transaction begun. One that was idle may have died meanwhile, with
-    /// the server: nothing ran yet, so a new one is tried.
-    fn begin(&self, idle: Option<PgConnection>, mode: Mode) -> Result<PgConnection, StoreError> {
-        if let Some(mut connection) = idle
-            && begin(&mut connection, mode).is_ok()
-        {
-            return Ok(connection);
-        }
-        let mut connection = self.opener.open()?;
-        begin(&mut connection, mode)?;
-        Ok(connection)
-    }
-}
-
-impl Store for PostgresStore {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    /// Calls with a connection.
+    fn with_connection<T>(
+        &self,
+        call: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         if !self.ready.load(Ordering::Acquire) {
             return Err(StoreError::Unavailable("the schema is not there yet".to_owned()));
         }
         let mut slot = self.pool.slot()?;
-        let mut connection = self.begin(slot.take(), mode)?;
-        let outcome = transaction::run(&mut connection, mode, work);
+        let idle = slot.take().and_then(|mut idle| is_open(&mut idle).then_some(idle));
+        let mut connection = idle.map_or_else(|| self.opener.open(), Ok)?;
+        let outcome = call(&mut connection);
         if transaction::is_healthy(&mut connection, &outcome) {
             *slot = Some(connection);
         }
         outcome
     }
+
+    /// Begins a transaction. A connection may have died while it was idle, in a way that does
+    /// not show: nothing ran yet, so a new one is tried.
+    fn begin(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if begin(connection).is_err() {
+            *connection = self.opener.open()?;
+            begin(connection)?;
+        }
+        Ok(())
+    }
 }
 
-fn begin(connection: &mut PgConnection, mode: Mode) -> Result<(), StoreError> {
-    let statement = match mode {
-        Mode::Read => "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
-        Mode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED",
-    };
-    let begun = AnsiTransactionManager::begin_transaction_sql(connection, statement);
-    begun.map_err(|error| PgConnection::classify(&error, mode))
+impl Store for PostgresStore {
+    /// Reads run in no transaction: under READ COMMITTED every statement has a snapshot of its
+    /// own anyway, and the two round trips around it would buy nothing.
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        self.with_connection(|connection| match mode {
+            Mode::Read => transaction::read(connection, work),
+            Mode::Write => {
+                self.begin(connection)?;
+                transaction::run(connection, mode, work)
+            }
+        })
+    }
+
+    /// One statement, which is its own transaction. It is never sent twice: where its answer is
+    /// lost, the tokens may be spent.
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        if rotations.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.with_connection(|connection| rotation::rotate(connection, rotations))
+    }
+}
+
+/// Whether an idle connection is still open, as far as the operating system knows: asks nobody.
+/// A server that ended it said so, and then hung up: read the one, then the other.
+fn is_open(connection: &mut PgConnection) -> bool {
+    let hears = |connection: &mut PgConnection| !matches!(connection.notifications_iter().next(), Some(Err(_)));
+    hears(connection) && hears(connection)
+}
+
+fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let begun = AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN ISOLATION LEVEL READ COMMITTED");
+    begun.map_err(|error| PgConnection::classify(&error, Mode::Write))
 }

@@ -5,6 +5,7 @@ mod connection;
 mod engine;
 mod file;
 mod migrations;
+mod rotation;
 mod turnstile;
 
 use crate::database::StoreOptions;
@@ -16,7 +17,7 @@ use connection::{Opener, Role};
 use diesel::connection::AnsiTransactionManager;
 use diesel::prelude::*;
 use file::DatabaseFile;
-use portcullis_ports::{Clock, Mode, Store, StoreError, Work};
+use portcullis_ports::{Clock, Mode, Rotation, Store, StoreError, Work};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,11 +81,11 @@ impl SqliteStore {
 
     /// Calls with the writing connection, once it is free and with what is then left of the wait
     /// for other processes.
-    fn with_writer(
+    fn with_writer<T>(
         &self,
         wait: Duration,
-        call: impl FnOnce(&mut SqliteConnection) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+        call: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let start = self.clock.monotonic();
         let busy = || StoreError::Busy(format!("the writer was not free within {wait:?}"));
         let mut turn = self.writer.acquire(wait).ok_or_else(busy)?;
@@ -97,7 +98,7 @@ impl SqliteStore {
             *turn = Some(connection);
         }
         // A commit into a file that nobody can open again is none.
-        outcome.and_then(|()| self.file.check())
+        outcome.and_then(|value| self.file.check().map(|()| value))
     }
 }
 
@@ -107,6 +108,18 @@ impl Store for SqliteStore {
             Mode::Read => self.transact_reading(work),
             Mode::Write => self.transact_writing(work),
         }
+    }
+
+    /// One transaction for all.
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        if rotations.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.with_writer(self.wait, |connection| {
+            begin(connection, "BEGIN IMMEDIATE", Mode::Write)?;
+            let rotated = rotations.iter().map(|rotation| rotation::rotate(connection, rotation)).collect();
+            transaction::conclude(connection, rotated)
+        })
     }
 }
 

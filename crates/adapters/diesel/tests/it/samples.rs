@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_diesel::StoreOptions;
-use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User};
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_ports::{Clock, Store, StoreError, StoreExt};
+use portcullis_ports::{Clock, Rotation, Store, StoreError, StoreExt};
 use portcullis_testkit::FixedClock;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,4 +47,9 @@ pub(crate) fn account_with_token(store: &dyn Store, address: &str, jti: Jti) -> 
     let token = RefreshToken::live(jti, user.id, now(), TimeDelta::days(7));
     store.write(|tx| tx.refresh_tokens().insert(&token)).unwrap();
     user
+}
+
+/// An exchange now.
+pub(crate) fn rotation(user: UserId, spent: Jti, successor: Jti) -> Rotation {
+    Rotation { spent, at: now(), key: None, successor: RefreshToken::live(successor, user, now(), TimeDelta::days(7)) }
 }

@@ -1,8 +1,9 @@
 //! Servers that are down, restart, die and change their role.
 
 use super::{Sandbox, open};
-use crate::samples::{accounts, newcomer, patient, register};
+use crate::samples::{account_with_token, accounts, newcomer, patient, register, rotation};
 use portcullis_diesel::{MigrateError, Migrations, PostgresStore};
+use portcullis_domain::tokens::{Jti, RefreshState};
 use portcullis_ports::{Conclusion, Mode, Store, StoreError, StoreExt};
 use portcullis_testkit::postgres::Server;
 
@@ -94,6 +95,61 @@ fn connections_that_the_server_cut_are_never_handed_out_twice() {
     for number in 0..8 {
         assert!(register(&store, &format!("{number}@example.com")).unwrap().is_some());
     }
+}
+
+#[test]
+fn reads_and_rotations_find_out_that_their_idle_connection_was_cut() {
+    let server = Server::start();
+    let store = store_on(&server);
+    let first = Jti::from_random([1; 16]);
+    let ada = account_with_token(&store, "ada@example.com", first);
+    for crashed in [false, true] {
+        fill_pool(&store, 5);
+        if crashed {
+            server.crash()
+        } else {
+            server.stop()
+        }
+        server.start_again();
+        let (spent, next) = if crashed { (2, 3) } else { (1, 2) };
+        let (spent, next) = (Jti::from_random([spent; 16]), Jti::from_random([next; 16]));
+        assert_eq!(store.rotate(&[rotation(ada.id, spent, next)]), Ok(vec![true]), "crashed: {crashed}");
+        assert_eq!(accounts(&store, "ada@example.com").map(|found| found.len()), Ok(1), "crashed: {crashed}");
+    }
+}
+
+#[test]
+fn a_rotation_whose_server_crashes_is_an_outage_and_is_never_sent_twice() {
+    let server = Server::start();
+    let database = server.create_database();
+    let name = database.url.rsplit('/').next().unwrap();
+    let store = open(&database.url, &patient());
+    store.migrate().unwrap();
+    let first = Jti::from_random([1; 16]);
+    let ada = account_with_token(&store, "ada@example.com", first);
+    // Somebody holds the table, so that the statement is under way when the server dies.
+    let outcome = std::thread::scope(|scope| {
+        let blocker = scope.spawn(|| {
+            server.psql(name, "BEGIN; LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)")
+        });
+        let held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
+            AND relation = 'refresh_tokens'::regclass";
+        while server.psql(name, held) != "1\n" {
+            std::thread::yield_now();
+        }
+        let rotating = scope.spawn(|| store.rotate(&[rotation(ada.id, first, Jti::from_random([2; 16]))]));
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'refresh_tokens'::regclass";
+        while server.psql(name, waiting) != "1\n" {
+            std::thread::yield_now();
+        }
+        server.crash();
+        let _ = blocker.join();
+        rotating.join().unwrap()
+    });
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    server.start_again();
+    let found = store.read(|tx| tx.refresh_tokens().find(first)).unwrap();
+    assert!(found.is_some_and(|found| found.token.state == RefreshState::Live));
 }
 
 #[test]

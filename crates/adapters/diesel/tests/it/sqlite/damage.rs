@@ -1,7 +1,7 @@
 //! Damaged files and damaged rows: refused or reported, never a panic, never a guess.
 
 use super::Sandbox;
-use crate::samples::{account_with_token, accounts, clock, patient};
+use crate::samples::{account_with_token, accounts, clock, patient, rotation};
 use portcullis_diesel::{Migrations, OpenError, SqliteStore};
 use portcullis_domain::tokens::Jti;
 use portcullis_ports::{Store, StoreError, StoreExt};
@@ -52,6 +52,51 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
     ] {
         let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
         assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
+    }
+}
+
+#[test]
+fn a_damaged_row_is_never_rotated() {
+    let fine = Jti::from_random([9; 16]);
+    for (table, column, value) in [
+        ("users", "is_active", "'abc'"),
+        ("users", "is_active", "2"),
+        ("users", "is_active", "x'01'"),
+        ("refresh_tokens", "expires_at", "'never'"),
+        ("refresh_tokens", "expires_at", "x'ff'"),
+        ("refresh_tokens", "expires_at", "1e400"),
+        ("refresh_tokens", "expires_at", "'2999-13-01 00:00:00'"),
+        ("refresh_tokens", "created_at", "'yesterday'"),
+        ("refresh_tokens", "revoked", "'no'"),
+        ("refresh_tokens", "user_id", "'1x'"),
+        ("refresh_tokens", "spent_key", "'text'"),
+        ("refresh_tokens", "spent_at", "'then'"),
+        ("refresh_tokens", "successor_jti", "'x'"),
+    ] {
+        let sandbox = Sandbox::new();
+        let store = sandbox.store();
+        let ada = account_with_token(&store, "ada@example.com", jti());
+        let bob = account_with_token(&store, "bob@example.com", fine);
+        sandbox.execute(&format!(
+            "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; UPDATE {table} SET {column} = {value} \
+            WHERE {} = 1",
+            if table == "users" { "id" } else { "user_id" }
+        ));
+        let rows = |sandbox: &Sandbox| {
+            sandbox.query("SELECT quote(jti) || quote(revoked) || quote(spent_at) FROM refresh_tokens")
+        };
+        let before = rows(&sandbox);
+        let good = rotation(bob.id, fine, Jti::from_random([10; 16]));
+        let bad = rotation(ada.id, jti(), Jti::from_random([11; 16]));
+        // The others of its call fall with it, and their callers come again one by one.
+        match store.rotate(&[good.clone(), bad]) {
+            Ok(rotated) => assert_eq!(rotated, [true, false], "{table}.{column} = {value}"),
+            Err(error) => {
+                assert!(matches!(error, StoreError::Corrupt { id: 1, .. }), "{table}.{column} = {value}: {error}");
+                assert_eq!(rows(&sandbox), before, "{table}.{column} = {value}");
+                assert_eq!(store.rotate(&[good]), Ok(vec![true]));
+            }
+        }
     }
 }
 

@@ -1,0 +1,100 @@
+//! Rotations on PostgreSQL: as many as there are in one statement, which spends the tokens by
+//! compare-and-set and adds the successors of those that it spent. No round trip but one.
+
+use crate::engine::Engine;
+use crate::time::{Moment, UtcTime};
+use crate::tokens::NewTokenRow;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
+use portcullis_ports::{Mode, Rotation, StoreError};
+
+/// Column by column, since arrays are what a prepared statement takes any number of.
+#[derive(QueryId, Default)]
+struct Rotate {
+    jti: Vec<String>,
+    user_id: Vec<i64>,
+    at: Vec<Moment>,
+    key: Vec<Option<Vec<u8>>>,
+    successor_jti: Vec<String>,
+    created_at: Vec<Moment>,
+    expires_at: Vec<Moment>,
+}
+
+impl Rotate {
+    fn push(&mut self, rotation: &Rotation) -> Result<(), StoreError> {
+        let successor = NewTokenRow::of(&rotation.successor)?;
+        self.jti.push(rotation.spent.to_string());
+        self.user_id.push(successor.user_id);
+        self.at.push(Moment::new(rotation.at));
+        self.key.push(rotation.key.map(|key| key.0.to_vec()));
+        self.successor_jti.push(successor.jti);
+        self.created_at.push(successor.created_at);
+        self.expires_at.push(successor.expires_at);
+        Ok(())
+    }
+}
+
+impl Query for Rotate {
+    type SqlType = BigInt;
+}
+
+impl RunQueryDsl<PgConnection> for Rotate {}
+
+/// Of several rows of `wanted` that name one token, PostgreSQL takes one. A statement that waited
+/// for another's looks at the row again, and finds it spent.
+impl QueryFragment<Pg> for Rotate {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH wanted AS (SELECT * FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.jti)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.user_id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<UtcTime>, _>(&self.at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Binary>>, _>(&self.key)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.successor_jti)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<UtcTime>, _>(&self.created_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<UtcTime>, _>(&self.expires_at)?;
+        out.push_sql(
+            ") WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, expires_at, position)), \
+            spent AS (\
+                UPDATE refresh_tokens AS token \
+                SET revoked = true, spent_at = wanted.at, spent_key = wanted.key, successor_jti = wanted.successor_jti \
+                FROM wanted JOIN users ON users.id = wanted.user_id AND users.is_active \
+                WHERE token.jti = wanted.jti AND token.user_id = wanted.user_id \
+                    AND NOT token.revoked AND token.expires_at > wanted.at \
+                RETURNING wanted.*\
+            ), \
+            added AS (\
+                INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at) \
+                SELECT successor_jti, user_id, expires_at, false, created_at FROM spent\
+            ) \
+            SELECT position FROM spent",
+        );
+        Ok(())
+    }
+}
+
+/// Exchanges the tokens; which of them could be.
+pub(super) fn rotate(connection: &mut PgConnection, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+    // In one order everywhere, so that two statements that meet at two tokens do not wait for
+    // each other crosswise.
+    let mut order: Vec<_> = rotations.iter().enumerate().collect();
+    order.sort_unstable_by_key(|(_, rotation)| rotation.spent);
+    let mut statement = Rotate::default();
+    order.iter().try_for_each(|(_, rotation)| statement.push(rotation))?;
+    let positions = statement.load::<i64>(connection).map_err(|error| PgConnection::classify(&error, Mode::Write))?;
+    let mut rotated = vec![false; rotations.len()];
+    for position in positions {
+        let index = usize::try_from(position - 1).ok().and_then(|at| order.get(at)).map(|(index, _)| *index);
+        if let Some(rotated) = index.and_then(|index| rotated.get_mut(index)) {
+            *rotated = true;
+        }
+    }
+    Ok(rotated)
+}
