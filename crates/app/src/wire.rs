@@ -98,7 +98,9 @@ fn blocklist() -> Arc<dyn PasswordBlocklist> {
 
 /// The circuit around the database. Its changes are told in the log.
 fn circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {
-    let settings = portcullis_resilience::Settings::default().with_recovery_timeout(STORE_RECOVERY);
+    let settings = portcullis_resilience::Settings::default();
+    // Nobody waits for a probe any longer than for any other call.
+    let settings = settings.with_recovery_timeout(STORE_RECOVERY).with_probe_timeout(DEADLINE);
     CircuitBreaker::builder(settings)
         .clock(move || clock.monotonic())
         .on_transition(|transition| {

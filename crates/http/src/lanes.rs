@@ -1,10 +1,11 @@
 //! The hop from the async world to a blocking thread, bounded in number and time: a storm on one
 //! resource never starves another.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// The bounds of a lane.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +16,9 @@ pub struct LaneSettings {
     pub queue: usize,
     /// How long one waits at most for its turn.
     pub max_wait: Duration,
-    /// How long a caller waits at most in all. A job that runs goes on without it, and holds its
-    /// place until it is done, so that stuck threads stay bounded.
+    /// How long a caller waits at most in all. A job that runs goes on without it, and is written
+    /// off: others get its place, as many as the lane is wide. A job beyond those holds its place
+    /// until it is done, so that stuck threads are replaced, and bounded all the same.
     pub deadline: Duration,
     /// What a caller who finds no place is told to wait.
     pub retry_after: Duration,
@@ -27,6 +29,25 @@ pub struct Lane {
     settings: LaneSettings,
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    /// The places of jobs that are written off.
+    lost: Arc<Semaphore>,
+}
+
+/// What a job holds while it runs: a turn and a place, or a place among the lost; nothing once
+/// it is done.
+struct Hold {
+    held: Mutex<Option<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)>>,
+    lost: Arc<Semaphore>,
+}
+
+/// The job's side of it.
+struct Running(Arc<Hold>);
+
+/// The caller's side. Whether it got an answer or went away: at the deadline the job's place is
+/// given to others.
+struct Waiting {
+    hold: Arc<Hold>,
+    deadline: Instant,
 }
 
 /// Why a job gave no answer.
@@ -56,6 +77,7 @@ impl Lane {
             settings,
             running: Arc::new(Semaphore::new(width)),
             places: Arc::new(Semaphore::new(width.saturating_add(settings.queue))),
+            lost: Arc::new(Semaphore::new(width)),
         }
     }
 
@@ -66,12 +88,13 @@ impl Lane {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LaneError> {
         let deadline = Instant::now() + self.settings.deadline;
-        let permits = self.admit().await?;
-        let span = tracing::Span::current();
+        let hold = Arc::new(self.admit().await?);
+        let (span, held) = (tracing::Span::current(), Running(Arc::clone(&hold)));
         let running = tokio::task::spawn_blocking(move || {
-            let _held = permits;
+            let _held = held;
             span.in_scope(job)
         });
+        let _waiting = Waiting { hold, deadline };
         match timeout_at(deadline, running).await {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(_)) => Err(LaneError::Panicked),
@@ -83,14 +106,53 @@ impl Lane {
         LaneError::Full { retry_after: self.settings.retry_after }
     }
 
-    async fn admit(&self) -> Result<[OwnedSemaphorePermit; 2], LaneError> {
+    async fn admit(&self) -> Result<Hold, LaneError> {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             sleep(Self::REFUSAL_DELAY).await;
             return Err(self.full());
         };
         match timeout(self.settings.max_wait, self.running.clone().acquire_owned()).await {
-            Ok(Ok(turn)) => Ok([place, turn]),
+            Ok(Ok(turn)) => Ok(Hold { held: Mutex::new(Some((turn, Some(place)))), lost: self.lost.clone() }),
             Ok(Err(_)) | Err(_) => Err(self.full()),
+        }
+    }
+}
+
+impl Hold {
+    /// Gives the place of a job that is not done to others, where there is room among the lost.
+    fn write_off(&self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_some()
+            && let Ok(lost) = self.lost.clone().try_acquire_owned()
+        {
+            *held = Some((lost, None));
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.hold.is_done() {
+            return;
+        }
+        let (hold, deadline) = (Arc::clone(&self.hold), self.deadline);
+        if Instant::now() >= deadline {
+            hold.write_off();
+        } else if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                sleep_until(deadline).await;
+                hold.write_off();
+            });
         }
     }
 }
@@ -106,19 +168,37 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_full_lane_refuses_and_a_stuck_job_keeps_its_place() {
+    async fn a_stuck_job_is_replaced_as_often_as_there_are_places() {
         let lane = lane(1, 0);
-        let (release, held) = mpsc::channel::<()>();
-        let stuck = lane.run(move || held.recv().is_ok()).await;
-        assert_eq!(stuck, Err(LaneError::Overdue));
-        assert_eq!(lane.run(|| 1).await, Err(lane.full()));
-        drop(release);
+        let stuck = || {
+            let (release, held) = mpsc::channel::<()>();
+            (release, move || held.recv().is_ok())
+        };
+        let ((first, job), (second, other)) = (stuck(), stuck());
+        assert_eq!(lane.run(job).await, Err(LaneError::Overdue));
+        assert_eq!(lane.run(|| 1).await, Ok(1), "in its stead");
+        assert_eq!(lane.run(other).await, Err(LaneError::Overdue));
+        assert_eq!(lane.run(|| 2).await, Err(lane.full()), "what is stuck is bounded");
+        drop(first);
+        drop(second);
         let _freed = lane.running.acquire().await.unwrap();
+        let _found = lane.lost.acquire().await.unwrap();
+    }
+
+    #[actix_web::test]
+    async fn a_stuck_job_is_replaced_though_its_caller_went_away() {
+        let lane = lane(1, 0);
+        let (_release, held) = mpsc::channel::<()>();
+        let caller = lane.run(move || held.recv().is_ok());
+        assert!(timeout(Duration::from_millis(10), caller).await.is_err());
+        assert_eq!(lane.running.available_permits(), 0);
+        let _replaced = lane.running.acquire().await.unwrap();
     }
 
     #[actix_web::test]
     async fn one_may_wait_for_its_turn_but_not_for_ever() {
         let lane = lane(1, 1);
+        let _lost = lane.lost.clone().try_acquire_owned().unwrap();
         let (release, held) = mpsc::channel::<()>();
         assert_eq!(lane.run(move || held.recv().is_ok()).await, Err(LaneError::Overdue));
         assert_eq!(lane.run(|| 1).await, Err(lane.full()), "waited in vain");

@@ -184,3 +184,19 @@ fn a_neutral_probe_gives_its_place_back() {
     assert_eq!(machine.state(), State::HalfOpen);
     assert!(machine.admit(later).is_ok());
 }
+
+#[test]
+fn a_probe_that_is_stuck_makes_way_for_another() {
+    let at = Duration::from_secs;
+    let settings = Settings::default().with_failure_threshold(1).with_probe_timeout(at(10));
+    let mut machine = Machine::new(settings);
+    let ticket = machine.admit(at(0)).unwrap();
+    machine.settle(ticket, Outcome::Failure, at(0));
+    let stuck = machine.admit(at(30)).unwrap();
+    assert!(machine.admit(at(39)).is_err(), "it may still come back");
+    let probe = machine.admit(at(40)).unwrap();
+    machine.settle(stuck, Outcome::Failure, at(41));
+    assert_eq!(machine.state(), State::HalfOpen, "nobody waits for it any more");
+    machine.settle(probe, Outcome::Success, at(42));
+    assert_eq!(machine.state(), State::Closed);
+}

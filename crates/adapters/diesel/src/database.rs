@@ -67,7 +67,7 @@ impl Database {
                 Self { store: store.clone(), migrations: store.clone(), sqlite: Some(store) }
             }
             DatabaseUrl::Postgres(url) => {
-                let store = Arc::new(PostgresStore::new(url, options));
+                let store = Arc::new(PostgresStore::new(url, options, clock));
                 Self { store: store.clone(), migrations: store, sqlite: None }
             }
         })

@@ -16,6 +16,7 @@ mod stored;
 mod time;
 mod tokens;
 mod transaction;
+mod writeoff;
 
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, StoreOptions};
 pub use error::{MigrateError, OpenError};

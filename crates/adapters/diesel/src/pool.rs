@@ -1,12 +1,19 @@
 //! A bounded number of connections, on r2d2. The pool hands out slots; whoever holds one opens
 //! the connection in it. So a caller learns at once why a connection cannot be had, nothing
 //! retries in the background, and a slot whose holder panics comes back empty.
+//!
+//! A holder may be stuck in a driver that waits for an answer without end. After a time it is
+//! written off: somebody else gets a slot in its stead, and no connection from before is used
+//! again, for whatever holds up one may hold up all.
 
-use portcullis_ports::StoreError;
+use crate::writeoff::{Gate, Turn};
+use portcullis_ports::{Clock, StoreError};
 use r2d2::{ManageConnection, NopErrorHandler, PooledConnection};
 use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a connection may sit idle, and live at all, so that replaced servers and changed
@@ -14,51 +21,88 @@ use std::time::Duration;
 const IDLE: Duration = Duration::from_secs(600);
 const LIFETIME: Duration = Duration::from_secs(1800);
 
-/// A place for a connection.
-pub(crate) type Slot<C> = PooledConnection<Slots<C>>;
+/// What r2d2 keeps: a place for a connection, and when it was last used, in write-offs.
+pub(crate) struct Place<C> {
+    connection: Option<C>,
+    age: u64,
+}
 
-/// Makes empty slots.
-pub(crate) struct Slots<C>(PhantomData<fn() -> C>);
+/// Makes empty places.
+pub(crate) struct Places<C>(PhantomData<fn() -> C>);
 
-impl<C: Send + 'static> ManageConnection for Slots<C> {
-    type Connection = Option<C>;
+impl<C: Send + 'static> ManageConnection for Places<C> {
+    type Connection = Place<C>;
     type Error = Infallible;
 
-    fn connect(&self) -> Result<Option<C>, Infallible> {
-        Ok(None)
+    fn connect(&self) -> Result<Place<C>, Infallible> {
+        Ok(Place { connection: None, age: 0 })
     }
 
-    fn is_valid(&self, _: &mut Option<C>) -> Result<(), Infallible> {
+    fn is_valid(&self, _: &mut Place<C>) -> Result<(), Infallible> {
         Ok(())
     }
 
-    fn has_broken(&self, _: &mut Option<C>) -> bool {
+    fn has_broken(&self, _: &mut Place<C>) -> bool {
         false
+    }
+}
+
+/// The right to one connection, until dropped.
+pub(crate) struct Slot<C: Send + 'static> {
+    place: PooledConnection<Places<C>>,
+    turn: Turn,
+}
+
+impl<C: Send + 'static> Deref for Slot<C> {
+    type Target = Option<C>;
+
+    fn deref(&self) -> &Option<C> {
+        &self.place.connection
+    }
+}
+
+impl<C: Send + 'static> DerefMut for Slot<C> {
+    fn deref_mut(&mut self) -> &mut Option<C> {
+        &mut self.place.connection
+    }
+}
+
+impl<C: Send + 'static> Drop for Slot<C> {
+    fn drop(&mut self) {
+        self.place.age = self.turn.write_offs();
     }
 }
 
 /// A pool of slots.
 pub(crate) struct Pool<C: Send + 'static> {
-    slots: r2d2::Pool<Slots<C>>,
+    places: r2d2::Pool<Places<C>>,
+    gate: Arc<Gate>,
     wait: Duration,
 }
 
 impl<C: Send + 'static> Pool<C> {
-    pub(crate) fn new(size: NonZeroU32, wait: Duration) -> Self {
-        let slots = r2d2::Pool::builder()
-            .max_size(size.get())
+    /// At most `size` slots, and as many more while holders are written off.
+    pub(crate) fn new(size: NonZeroU32, wait: Duration, clock: Arc<dyn Clock>) -> Self {
+        let places = r2d2::Pool::builder()
+            .max_size(size.get().saturating_mul(2))
             .min_idle(Some(0))
             .test_on_check_out(false)
             .connection_timeout(wait.max(Duration::from_millis(1)))
             .idle_timeout(Some(IDLE))
             .max_lifetime(Some(LIFETIME))
             .error_handler(Box::new(NopErrorHandler))
-            .build_unchecked(Slots(PhantomData));
-        Self { slots, wait }
+            .build_unchecked(Places(PhantomData));
+        Self { places, gate: Arc::new(Gate::new(size, clock)), wait }
     }
 
     /// A free slot.
     pub(crate) fn slot(&self) -> Result<Slot<C>, StoreError> {
-        self.slots.get().map_err(|_| StoreError::Busy(format!("no connection came free within {:?}", self.wait)))
+        let busy = || StoreError::Busy(format!("no connection came free within {:?}", self.wait));
+        let turn = self.gate.enter(self.wait).ok_or_else(busy)?;
+        let mut place = self.places.get().map_err(|_| busy())?;
+        if place.age != turn.write_offs() {
+            place.connection = None;
+        }
+        Ok(Slot { place, turn })
     }
 }

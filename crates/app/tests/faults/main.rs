@@ -18,6 +18,7 @@ mod disk;
 mod harness;
 mod kills;
 mod load;
+mod network;
 mod oracle;
 mod outage;
 mod output;

@@ -87,6 +87,7 @@ enum Phase {
     },
     /// `admitted` counts the probes that run and those that succeeded.
     HalfOpen {
+        since: Duration,
         admitted: u32,
         succeeded: u32,
     },
@@ -104,8 +105,13 @@ impl Machine {
     /// # Errors
     /// [`CircuitOpen`], when the call must not be made.
     pub fn admit(&mut self, now: Duration) -> Result<Ticket, CircuitOpen> {
-        if matches!(self.phase, Phase::Open { .. }) && self.remaining(now).is_zero() {
-            self.enter(Phase::HalfOpen { admitted: 0, succeeded: 0 });
+        let due = match self.phase {
+            Phase::Closed { .. } => false,
+            Phase::Open { .. } => self.remaining(now).is_zero(),
+            Phase::HalfOpen { since, .. } => now.saturating_sub(since) >= self.settings.probe_timeout(),
+        };
+        if due {
+            self.enter(Phase::HalfOpen { since: now, admitted: 0, succeeded: 0 });
         }
         let retry_after = match &mut self.phase {
             Phase::Closed { .. } => return Ok(self.ticket()),
@@ -170,7 +176,7 @@ impl Machine {
         let (consecutive_failures, probes) = match self.phase {
             Phase::Closed { failures } => (failures, 0),
             Phase::Open { .. } => (0, 0),
-            Phase::HalfOpen { admitted, succeeded } => (0, admitted.saturating_sub(succeeded)),
+            Phase::HalfOpen { admitted, succeeded, .. } => (0, admitted.saturating_sub(succeeded)),
         };
         let retry_after = self.remaining(now);
         Snapshot { state: self.state(), consecutive_failures, probes, retry_after, totals: self.totals }

@@ -19,6 +19,7 @@ pub struct Settings {
     failure_threshold: u32,
     recovery_timeout: Duration,
     half_open_max_calls: u32,
+    probe_timeout: Duration,
 }
 
 impl Settings {
@@ -59,6 +60,21 @@ impl Settings {
         Self { half_open_max_calls: calls.max(1), ..self }
     }
 
+    /// How long a half-open circuit waits for its probes before it lets others through: a call
+    /// may be stuck for ever, and the circuit with it. 1 ms or more, without end by default. What
+    /// a probe tells after that bears on nothing.
+    ///
+    /// ```
+    /// use portcullis_resilience::Settings;
+    /// use std::time::Duration;
+    /// let settings = Settings::default().with_probe_timeout(Duration::from_secs(10));
+    /// assert_eq!(settings.probe_timeout(), Duration::from_secs(10));
+    /// ```
+    #[must_use]
+    pub fn with_probe_timeout(self, timeout: Duration) -> Self {
+        Self { probe_timeout: timeout.max(Self::MIN_RECOVERY_TIMEOUT), ..self }
+    }
+
     /// How many failures in a row open the circuit.
     #[must_use]
     pub fn failure_threshold(&self) -> u32 {
@@ -76,11 +92,22 @@ impl Settings {
     pub fn half_open_max_calls(&self) -> u32 {
         self.half_open_max_calls
     }
+
+    /// How long a half-open circuit waits for its probes.
+    #[must_use]
+    pub fn probe_timeout(&self) -> Duration {
+        self.probe_timeout
+    }
 }
 
 impl Default for Settings {
-    /// 5 failures, 30 s, 1 probe.
+    /// 5 failures, 30 s, 1 probe, which may take its time.
     fn default() -> Self {
-        Self { failure_threshold: 5, recovery_timeout: Duration::from_secs(30), half_open_max_calls: 1 }
+        Self {
+            failure_threshold: 5,
+            recovery_timeout: Duration::from_secs(30),
+            half_open_max_calls: 1,
+            probe_timeout: Duration::MAX,
+        }
     }
 }

@@ -14,7 +14,8 @@ use crate::transaction;
 use connection::Opener;
 use diesel::connection::AnsiTransactionManager;
 use diesel::prelude::*;
-use portcullis_ports::{Mode, Rotation, Store, StoreError, Work};
+use portcullis_ports::{Clock, Mode, Rotation, Store, StoreError, Work};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 pub use url::PostgresUrl;
 
@@ -30,10 +31,10 @@ impl PostgresStore {
     /// Prepares a store. Nothing is connected before the first call, and every transaction is
     /// refused as unavailable until the migrations were applied, or found to be.
     #[must_use]
-    pub fn new(url: &PostgresUrl, options: &StoreOptions) -> Self {
+    pub fn new(url: &PostgresUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Self {
         Self {
             opener: Opener::new(url, options),
-            pool: Pool::new(options.connections, options.wait),
+            pool: Pool::new(options.connections, options.wait, clock),
             ready: AtomicBool::new(false),
         }
     }

@@ -11,7 +11,7 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("keepalives_idle", "10"),
     ("keepalives_interval", "5"),
     ("keepalives_count", "3"),
-    ("tcp_user_timeout", "10000"),
+    ("tcp_user_timeout", "4000"),
     ("application_name", "portcullis"),
 ];
 /// What libpq understands.
@@ -145,7 +145,7 @@ mod tests {
         assert!(
             url.starts_with("postgresql://ada:pw@db.example:5433/app?sslmode=require&connect_timeout=9&keepalives=1&")
         );
-        assert!(url.contains("tcp_user_timeout=10000") && !url.contains("connect_timeout=3"));
+        assert!(url.contains("tcp_user_timeout=4000") && !url.contains("connect_timeout=3"));
         assert!(libpq("postgres://a,b/app").unwrap().ends_with("&target_session_attrs=read-write"));
         for url in ["postgres://", "postgres:///app?host=/run/pg", "postgres://[::1]:5432/app", "postgres://u@h"] {
             assert!(libpq(url).is_some(), "{url}");

@@ -46,7 +46,7 @@ impl SqliteStore {
         opener.examine(&file)?;
         let writer = opener.open(Role::Writer).map_err(|error| file.unusable(&error))?;
         Ok(Self {
-            readers: Pool::new(options.connections, options.wait),
+            readers: Pool::new(options.connections, options.wait, clock.clone()),
             writer: Turnstile::new(Some(writer)),
             wait: options.wait,
             file,

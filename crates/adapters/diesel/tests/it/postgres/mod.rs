@@ -5,7 +5,7 @@ mod limits;
 mod migrations;
 mod outages;
 
-use crate::samples::patient;
+use crate::samples::{clock, patient};
 use portcullis_diesel::{DatabaseUrl, Migrations, PostgresStore, StoreOptions};
 use portcullis_ports::Store;
 use portcullis_testkit::postgres::{Database, Server};
@@ -47,7 +47,7 @@ impl Sandbox {
 
 fn open(url: &str, options: &StoreOptions) -> PostgresStore {
     match DatabaseUrl::parse(url).unwrap() {
-        DatabaseUrl::Postgres(url) => PostgresStore::new(&url, options),
+        DatabaseUrl::Postgres(url) => PostgresStore::new(&url, options, clock()),
         other => panic!("{other:?}"),
     }
 }

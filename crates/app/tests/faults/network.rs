@@ -1,0 +1,113 @@
+//! F12 and F13: a network between the service and PostgreSQL that is silent, forgetful or slow.
+
+use crate::harness::accounts::Pair;
+use crate::harness::bounds::bounded;
+use crate::harness::calls::Reply;
+use crate::harness::databases::{Backend, Database};
+use crate::harness::proxy::Proxy;
+use crate::harness::services::{Service, Setup};
+use std::thread;
+use std::time::Duration;
+
+/// More than there are connections and threads for them.
+const CALLERS: usize = 40;
+
+fn start() -> (Proxy, Service) {
+    let database: Database = Backend::Postgres.database();
+    let proxy = Proxy::before(&database);
+    let service = Setup::over(&database).set("DATABASE_URL", &proxy.url(&database)).start();
+    (proxy, service)
+}
+
+/// Many calls at once, each within the bounds.
+fn at_once(calls: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec<Reply> {
+    thread::scope(|scope| {
+        let call = &call;
+        let calls: Vec<_> = (0..calls).map(|number| scope.spawn(move || bounded(|| call(number)))).collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    })
+}
+
+/// Sessions whose calls opened every connection that there may be.
+fn warmed(service: &Service) -> Vec<Pair> {
+    let (account, pair) = service.session();
+    let sessions: Vec<_> = (0..CALLERS).map(|_| service.sign_in(&account)).collect();
+    at_once(CALLERS, |_| service.me(&pair.access)).iter().for_each(|reply| drop(reply.expect(200)));
+    sessions
+}
+
+#[test]
+fn a_silent_network_is_503_in_time_and_heals() {
+    heals_from(Proxy::silence);
+}
+
+#[test]
+fn lost_answers_are_503_in_time_and_heal() {
+    heals_from(Proxy::silence_answers);
+}
+
+fn heals_from(silence: fn(&Proxy)) {
+    let (proxy, service) = start();
+    let sessions = warmed(&service);
+    service.watched(|| {
+        silence(&proxy);
+        for reply in at_once(CALLERS, |number| service.refresh(&sessions[number].refresh)) {
+            reply.expect_unavailable();
+        }
+        bounded(|| service.me(&sessions[0].access)).expect_unavailable();
+        proxy.speak();
+        service.expect_healed();
+    });
+    // Each was spent wholly or not at all.
+    for session in &sessions {
+        let reply = service.refresh(&session.refresh);
+        assert!(matches!(reply.status, 200 | 401), "{}", reply.text());
+    }
+    let live = "FROM refresh_tokens WHERE NOT revoked AND user_id = (SELECT min(id) FROM users)";
+    assert_eq!(service.database.count(live), 1 + CALLERS as i64, "a live token for each session");
+}
+
+/// What a firewall, a proxy or a hung pooler does: the old connections never say anything again.
+#[test]
+fn connections_that_never_answer_again_are_replaced() {
+    let (proxy, service) = start();
+    let sessions = warmed(&service);
+    service.watched(|| {
+        proxy.forget();
+        at_once(CALLERS, |number| service.refresh(&sessions[number].refresh));
+        service.expect_healed();
+        // And so for a lone caller, who would have to try one old connection after another.
+        at_once(CALLERS, |_| service.me(&sessions[0].access));
+        proxy.forget();
+        bounded(|| service.me(&sessions[0].access)).expect_unavailable();
+        for _ in 0..CALLERS {
+            bounded(|| service.me(&sessions[0].access)).expect(200);
+        }
+        service.expect_healed();
+    });
+}
+
+/// Round trips to the database at most: of a refresh, on a connection that is open.
+const ROUND_TRIPS: usize = 5;
+
+#[test]
+fn a_slow_network_causes_no_error() {
+    let (proxy, service) = start();
+    let (account, pair) = service.session();
+    // Once more, so that the connection knows the statements.
+    let pair = Pair::of(&service.refresh(&pair.refresh));
+    proxy.slow(Duration::from_millis(50));
+    let before = proxy.messages();
+    let pair = Pair::of(&bounded(|| service.refresh(&pair.refresh)));
+    let round_trips = proxy.messages() - before;
+    assert!(round_trips <= ROUND_TRIPS, "{round_trips} round trips");
+    service.watched(|| {
+        bounded(|| service.me(&pair.access)).expect(200);
+        bounded(|| service.logout(&pair.refresh)).expect(200);
+        let logins = at_once(8, |_| service.login(&account.email, &account.password));
+        let pairs: Vec<_> = logins.iter().map(Pair::of).collect();
+        for reply in at_once(8, |number| service.refresh(&pairs[number].refresh)) {
+            reply.expect(200);
+        }
+    });
+}

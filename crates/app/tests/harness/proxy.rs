@@ -1,0 +1,156 @@
+//! A network of the tests' own between the service and its PostgreSQL server: slow, silent, or
+//! forgetful. Nothing is closed by it, and every byte is acknowledged: the worst there is.
+
+use super::databases::Database;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Requests,
+    Answers,
+}
+
+/// What the network does at the moment.
+#[derive(Default)]
+struct Weather {
+    /// How long each message is on its way.
+    delay: Duration,
+    silent_requests: bool,
+    silent_answers: bool,
+    /// Connections below this number are not forwarded any more, ever.
+    forgotten: usize,
+    /// The messages of the service so far.
+    messages: usize,
+}
+
+struct State {
+    weather: Mutex<Weather>,
+    changed: Condvar,
+    connections: AtomicUsize,
+    server: SocketAddr,
+}
+
+/// The way to one PostgreSQL server.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+impl Proxy {
+    /// In front of the server of that database.
+    pub(crate) fn before(database: &Database) -> Self {
+        let Database::Postgres { server, .. } = database else { panic!("SQLite has no network") };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            weather: Mutex::default(),
+            changed: Condvar::new(),
+            connections: AtomicUsize::new(0),
+            server: SocketAddr::from(([127, 0, 0, 1], server.port())),
+        });
+        let accepting = Arc::clone(&state);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                accepting.connect(client.unwrap());
+            }
+        });
+        Self { address, state }
+    }
+
+    /// The database's URL by this way.
+    pub(crate) fn url(&self, database: &Database) -> String {
+        let Database::Postgres { name, .. } = database else { panic!("SQLite has no network") };
+        format!("postgres://postgres@{}/{name}", self.address)
+    }
+
+    /// Each message takes that long, in either direction.
+    pub(crate) fn slow(&self, delay: Duration) {
+        self.change(|weather| weather.delay = delay);
+    }
+
+    /// Nothing gets through any more, in either direction.
+    pub(crate) fn silence(&self) {
+        self.change(|weather| (weather.silent_requests, weather.silent_answers) = (true, true));
+    }
+
+    /// The server hears everything, and nobody hears its answers.
+    pub(crate) fn silence_answers(&self) {
+        self.change(|weather| weather.silent_answers = true);
+    }
+
+    /// Everything that was held up gets through.
+    pub(crate) fn speak(&self) {
+        self.change(|weather| (weather.silent_requests, weather.silent_answers) = (false, false));
+    }
+
+    /// The connections that there are stay open and carry nothing any more, for ever; new ones
+    /// work.
+    pub(crate) fn forget(&self) {
+        let connections = self.state.connections.load(Ordering::SeqCst);
+        self.change(|weather| weather.forgotten = connections);
+    }
+
+    /// How many messages the service has sent.
+    pub(crate) fn messages(&self) -> usize {
+        self.state.weather.lock().unwrap().messages
+    }
+
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Weather)) {
+        change(&mut self.state.weather.lock().unwrap());
+        self.state.changed.notify_all();
+    }
+}
+
+impl State {
+    fn connect(self: &Arc<Self>, client: TcpStream) {
+        let number = self.connections.fetch_add(1, Ordering::SeqCst);
+        let Ok(server) = TcpStream::connect(self.server) else { return };
+        for (from, to, direction) in [
+            (client.try_clone().unwrap(), server.try_clone().unwrap(), Direction::Requests),
+            (server, client, Direction::Answers),
+        ] {
+            to.set_nodelay(true).unwrap();
+            let state = Arc::clone(self);
+            thread::spawn(move || state.forward(number, from, to, direction));
+        }
+    }
+
+    fn forward(&self, number: usize, mut from: TcpStream, mut to: TcpStream, direction: Direction) {
+        let mut buffer = [0; 65536];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            self.carry(number, direction);
+            if to.write_all(&buffer[..count]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    }
+
+    /// Takes the time that a message is on its way.
+    fn carry(&self, number: usize, direction: Direction) {
+        let mut weather = self.weather.lock().unwrap();
+        if direction == Direction::Requests {
+            weather.messages += 1;
+        }
+        let delay = weather.delay;
+        weather = self.changed.wait_timeout_while(weather, delay, |_| true).unwrap().0;
+        let silent = |weather: &mut Weather| {
+            let silent = match direction {
+                Direction::Requests => weather.silent_requests,
+                Direction::Answers => weather.silent_answers,
+            };
+            silent || number < weather.forgotten
+        };
+        drop(self.changed.wait_while(weather, silent).unwrap());
+    }
+}
