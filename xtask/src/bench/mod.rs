@@ -4,6 +4,7 @@
 
 mod client;
 mod janitor;
+mod large;
 mod machine;
 mod measure;
 mod postgres;
@@ -62,7 +63,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn run(mut self) -> Result<ExitCode> {
         if self.smoke {
-            (self.seconds, self.rounds) = (0.2, 1);
+            (self.seconds, self.rounds) = (0.3, 1);
         }
         ensure!(self.seconds > 0.0, "--seconds must be more than 0");
         let chosen = workloads::chosen(&self)?;

@@ -39,6 +39,13 @@ impl Run {
         Ok(Self { options, programs, folder, janitor, report: Report::new(machine), postgres: None })
     }
 
+    /// Where what is kept between runs is.
+    pub(super) fn kept(&self) -> Result<PathBuf> {
+        let folder = self.folder.with_file_name("kept");
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
     /// The throw-away PostgreSQL of this run.
     pub(super) fn postgres(&mut self) -> Result<Arc<Postgres>> {
         if let Some(postgres) = &self.postgres {

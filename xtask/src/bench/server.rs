@@ -49,6 +49,13 @@ impl Program {
         }
     }
 
+    /// A command of the program that does not serve.
+    pub(super) fn run(&self, arguments: &[&str], settings: &[Setting]) -> Command {
+        let mut command = self.command(0, settings);
+        command.args(arguments);
+        command
+    }
+
     fn command(&self, port: u16, settings: &[Setting]) -> Command {
         let mut command = match self {
             Self::Ours(binary) => {

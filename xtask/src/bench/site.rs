@@ -10,6 +10,7 @@ use super::server::{Program, Server, Setting};
 use anyhow::Result;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,14 +48,24 @@ impl Place {
         let folder = run.folder.join(&label);
         fs::create_dir_all(&folder)?;
         let postgres = if storage == Storage::Postgres { Some(run.postgres()?) } else { None };
+        if let Some(postgres) = &postgres {
+            postgres.create(&label)?;
+        }
+        Ok(Self::existing(program, folder, postgres.map(|postgres| (postgres, label.as_str()))))
+    }
+
+    /// A database that is there: the file `app.db` of the folder, or one of the server's.
+    pub(super) fn existing(program: Program, folder: PathBuf, postgres: Option<(Arc<Postgres>, &str)>) -> Self {
         let url = match &postgres {
-            Some(postgres) => {
-                postgres.create(&label)?;
-                postgres.url(&label)
-            }
+            Some((postgres, database)) => postgres.url(database),
             None => format!("sqlite:///{}", folder.join("app.db").display()),
         };
-        Ok(Self { program, folder, settings: vec![("DATABASE_URL", url)], postgres })
+        Self {
+            program,
+            folder,
+            settings: vec![("DATABASE_URL", url)],
+            postgres: postgres.map(|(postgres, _)| postgres),
+        }
     }
 
     /// A program that has no database.
@@ -73,6 +84,13 @@ impl Place {
     pub(super) fn with_cost(&self, cost: u32) -> Self {
         let place = self.with("BCRYPT_COST", cost);
         if cost < 10 { place.with("DEBUG", true).with("LOG_LEVEL", "ERROR") } else { place }
+    }
+
+    /// Runs another command of the program on this database.
+    pub(super) fn command(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = self.program.run(arguments, &self.settings);
+        command.current_dir(&self.folder).stdout(Stdio::null());
+        crate::repository::run(&arguments.join(" "), &mut command)
     }
 
     /// Starts the service.

@@ -54,6 +54,10 @@ pub(crate) fn drive(
     engine.sample = Sample::default();
     let (cpu, started, own) = (meter()?, Instant::now(), own_cpu()?);
     engine.run_until(started + window.measured, true)?;
+    // A short window on a busy machine may see none.
+    while engine.sample.latencies.is_empty() && started.elapsed() < window.measured + PATIENCE {
+        engine.run_until(Instant::now() + Duration::from_millis(50), true)?;
+    }
     engine.sample.elapsed = started.elapsed();
     engine.sample.client_cpu = own_cpu()?.saturating_sub(own);
     engine.sample.cpu = meter()?.saturating_sub(cpu);

@@ -5,6 +5,7 @@ use crate::bench::measure::{Figures, number};
 use crate::bench::postgres::Postgres;
 use crate::bench::programs::script;
 use crate::bench::run::Run;
+use crate::bench::site::Place;
 use crate::repository::output;
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -91,9 +92,8 @@ impl Pgbench {
     pub(super) fn prepare(run: &mut Run) -> Result<Self> {
         let postgres = run.postgres()?;
         postgres.create(DATABASE)?;
-        let mut migrate = Command::new(&run.programs.portcullis);
-        migrate.arg("migrate").env("DATABASE_URL", postgres.url(DATABASE)).env("SECRET_KEY", "x".repeat(40));
-        output("portcullis migrate", migrate.current_dir(&run.folder))?;
+        let place = Place::existing(run.ours(), run.folder.clone(), Some((Arc::clone(&postgres), DATABASE)));
+        place.command(&["migrate"])?;
         Ok(Self { postgres })
     }
 

@@ -1,12 +1,15 @@
 //! The workloads, in the order of their goals, and which of them a run takes. How they are
 //! measured stands in their files.
 
+mod growth;
 mod hashing;
 mod limits;
 mod memory;
 mod neighbours;
+mod purge;
 mod reads;
 mod refresh;
+mod soak;
 mod start;
 mod winners;
 
@@ -28,7 +31,14 @@ const fn workload(goals: &'static str, name: &'static str, measure: fn(&mut Run)
     Workload { goals, name, measure, large: false }
 }
 
-const ALL: [Workload; 11] = [
+const fn large(goals: &'static str, name: &'static str, measure: fn(&mut Run) -> Result<()>) -> Workload {
+    Workload { large: true, ..workload(goals, name, measure) }
+}
+
+/// Instead of all others.
+static SOAK: Workload = workload("soak", "soak", soak::measure);
+
+static ALL: [Workload; 14] = [
     workload("G1", "login-storm", hashing::storm),
     workload("G2", "login", hashing::one_login),
     workload("G3", "register", hashing::register),
@@ -38,25 +48,30 @@ const ALL: [Workload; 11] = [
     workload("G7", "neighbours", neighbours::measure),
     workload("G8", "reads", reads::measure),
     workload("G9", "start", start::measure),
+    large("G9", "start-large", growth::start),
     workload("G10", "memory", memory::measure),
+    large("G11", "growth", growth::cpu),
+    large("G12", "purge", purge::measure),
     workload("G13", "winners", winners::measure),
 ];
 
 /// What the options ask for.
 pub(super) fn chosen(options: &Bench) -> Result<Vec<&'static Workload>> {
-    static WORKLOADS: &[Workload] = &ALL;
+    if options.soak.is_some() {
+        return Ok(vec![&SOAK]);
+    }
     for only in &options.only {
         ensure!(
-            WORKLOADS.iter().any(|workload| workload.is(only)),
+            ALL.iter().any(|workload| workload.is(only)),
             "no such goal or workload: {only}; there are {}",
             names()
         );
     }
     let asked = |workload: &&Workload| {
         let named = options.only.iter().any(|only| workload.is(only));
-        (options.only.is_empty() || named) && (options.large || !workload.large)
+        (options.only.is_empty() || named) && (options.large || options.smoke || !workload.large)
     };
-    let chosen: Vec<_> = WORKLOADS.iter().filter(asked).collect();
+    let chosen: Vec<_> = ALL.iter().filter(asked).collect();
     ensure!(!chosen.is_empty(), "what was asked for needs --large");
     Ok(chosen)
 }
@@ -68,5 +83,5 @@ impl Workload {
 }
 
 fn names() -> String {
-    ALL.map(|workload| format!("{} {}", workload.goals, workload.name)).join(", ")
+    ALL.each_ref().map(|workload| format!("{} {}", workload.goals, workload.name)).join(", ")
 }

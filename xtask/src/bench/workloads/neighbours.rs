@@ -7,7 +7,7 @@ use crate::bench::client::accounts::{email, log_in};
 use crate::bench::client::connection::Connection;
 use crate::bench::client::flows::{Get, Session};
 use crate::bench::client::load::{Client, Window};
-use crate::bench::client::probes::{Probed, probe};
+use crate::bench::client::probes::{NEVER, Pace, Probed, probe};
 use crate::bench::measure::{Figures, number};
 use crate::bench::report::Bound::{AtLeast, AtMost};
 use crate::bench::report::Row;
@@ -15,6 +15,7 @@ use crate::bench::run::Run;
 use crate::bench::site::{Place, Site, Storage, chains};
 use anyhow::{Result, anyhow};
 use std::thread;
+use std::time::Duration;
 
 const STORM: usize = 32;
 const A_SECOND: u32 = 25;
@@ -82,10 +83,10 @@ impl Probes {
     }
 
     /// All kinds at once, for a while.
-    fn run(&mut self, site: &Site, time: std::time::Duration) -> Result<[Probed; 3]> {
-        let address = site.server.address;
+    fn run(&mut self, site: &Site, time: Duration) -> Result<[Probed; 3]> {
+        let (address, pace) = (site.server.address, Pace { a_second: A_SECOND, time, stop: &NEVER });
         thread::scope(|scope| {
-            let threads = self.0.each_mut().map(|clients| scope.spawn(move || probe(address, clients, A_SECOND, time)));
+            let threads = self.0.each_mut().map(|clients| scope.spawn(move || probe(address, clients, pace)));
             let [refresh, me, health] = threads.map(|thread| thread.join().map_err(|_| anyhow!("a probe panicked"))?);
             Ok([refresh?, me?, health?])
         })

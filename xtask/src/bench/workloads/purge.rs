@@ -1,0 +1,62 @@
+//! G12: a purge of 250,000 expired tokens among five million, while refreshes are served: how much
+//! longer they take, and the longest that one of them waits.
+
+use crate::bench::client::probes::{NEVER, Pace, Probed, probe};
+use crate::bench::large::Large;
+use crate::bench::measure::{Figures, milliseconds};
+use crate::bench::report::Bound::AtMost;
+use crate::bench::report::Row;
+use crate::bench::run::Run;
+use crate::bench::site::{Storage, chains};
+use anyhow::{Result, anyhow, ensure};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const A_SECOND: u32 = 100;
+/// Chains that take turns with the probes.
+const SESSIONS: usize = 16;
+/// A purge that takes longer than this is not waited for.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+pub(super) fn measure(run: &mut Run) -> Result<()> {
+    for storage in Storage::BOTH {
+        let large = Large::copy(run, storage)?;
+        let expired = large.expired()?;
+        // The purge that the service does by itself would be measured as idle.
+        let place = large.place.with("PURGE_INTERVAL_MINUTES", 0);
+        let mut clients = chains(&place.sessions(run, SESSIONS)?);
+        let site = place.start(run)?;
+        let address = site.server.address;
+        let pace = Pace { a_second: A_SECOND, time: run.long_window().measured, stop: &NEVER };
+        let idle = probe(address, &mut clients, pace)?;
+        let (stop, started) = (AtomicBool::new(false), Instant::now());
+        let (busy, purged) = thread::scope(|scope| {
+            let (pace, clients) = (Pace { time: PATIENCE, stop: &stop, ..pace }, &mut clients);
+            let probes = scope.spawn(move || probe(address, clients, pace));
+            let purged = place.command(&["purge"]);
+            stop.store(true, Ordering::Relaxed);
+            (probes.join().map_err(|_| anyhow!("a probe panicked")), purged)
+        });
+        let (busy, elapsed) = (busy??, started.elapsed());
+        purged?;
+        let left = large.expired()?;
+        ensure!(left == 0, "{left} of {expired} expired tokens are left");
+        eprintln!("       {}: {expired} tokens purged in {:.1} s", storage.name(), elapsed.as_secs_f64());
+        tell(run, storage, &idle, &busy);
+    }
+    Ok(())
+}
+
+fn tell(run: &mut Run, storage: Storage, idle: &Probed, busy: &Probed) {
+    let name = format!("refresh, {A_SECOND}/s, large {} database", storage.name());
+    let [idle_figures, busy_figures] = [idle, busy].map(|probed| Figures::of_times(&probed.latencies, probed.shed));
+    for (when, figures) in [("idle", idle_figures), ("during a purge", busy_figures)] {
+        let (workload, contender) = (format!("{name}, {when}"), "Portcullis".to_owned());
+        run.report.rows.push(Row { goal: "G12", workload, contender, figures });
+    }
+    let ratio = busy_figures.p99.zip(idle_figures.p99).map(|(busy, idle)| busy / idle);
+    run.report.check(("G12", &name), "p99 during a purge, of idle", (ratio, ""), AtMost(3.0));
+    let longest = busy.latencies.iter().max().copied().map(milliseconds);
+    run.report.check(("G12", &name), "longest during a purge", (longest, "ms"), AtMost(50.0));
+}

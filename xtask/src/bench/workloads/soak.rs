@@ -1,0 +1,78 @@
+//! A mixed load for minutes, on both databases at once: does memory stay flat?
+
+use super::hashing::logins;
+use crate::bench::client::accounts::{email, log_in, register};
+use crate::bench::client::connection::Connection;
+use crate::bench::client::flows::{Get, Register, Session};
+use crate::bench::client::load::{Client, Window};
+use crate::bench::measure::number;
+use crate::bench::report::Bound::AtMost;
+use crate::bench::run::Run;
+use crate::bench::site::{Place, Site, Storage, chains};
+use anyhow::{Context, Result, anyhow};
+use std::thread;
+use std::time::Duration;
+
+const SESSIONS: usize = 16;
+/// The least that an operator may choose: hashing leaves the processor to what allocates more.
+const COST: u32 = 10;
+
+pub(super) fn measure(run: &mut Run) -> Result<()> {
+    let minutes = run.options.soak.context("--soak takes the minutes")?;
+    let mut sites = Vec::new();
+    for storage in Storage::BOTH {
+        let label = format!("soak_{}", storage.name().to_lowercase());
+        let site = Place::empty(run, run.ours(), storage, &label)?.with_cost(COST).start(run)?;
+        register(site.server.address, SESSIONS)?;
+        sites.push((storage, site));
+    }
+    let minute = if run.options.smoke { run.options.window() } else { Duration::from_secs(60) };
+    let all = thread::scope(|scope| {
+        let threads: Vec<_> = sites
+            .iter()
+            .map(|(storage, site)| scope.spawn(move || soak(storage.name(), site, minutes, minute)))
+            .collect();
+        let joined = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a soak panicked"))?);
+        joined.collect::<Result<Vec<_>>>()
+    })?;
+    for ((storage, _), resident) in sites.iter().zip(all) {
+        let early = resident.get(1).or(resident.first()).copied();
+        let ratio = early.zip(resident.last().copied()).map(|(early, last)| last / early);
+        let name = format!("mixed load, {}", storage.name());
+        run.report.check(
+            ("memory", &name),
+            &format!("resident at minute {minutes}, of minute 2"),
+            (ratio, ""),
+            AtMost(1.05),
+        );
+    }
+    Ok(())
+}
+
+/// Resident memory in MiB at the end of each minute.
+fn soak(name: &str, site: &Site, minutes: u32, minute: Duration) -> Result<Vec<f64>> {
+    let mut clients = mixed(site)?;
+    let mut resident = Vec::new();
+    for at in 1..=minutes {
+        let sample = site.drive(&mut clients, Window { warm_up: Duration::ZERO, measured: minute })?;
+        let mebibytes = number(usize::try_from(site.resident()? / 1024)?) / 1024.0;
+        let rate = number(sample.latencies.len()) / sample.elapsed.as_secs_f64();
+        eprintln!("       {name}, minute {at}: {mebibytes:.1} MiB, {rate:.0} answers/s, {} shed", sample.shed);
+        resident.push(mebibytes);
+    }
+    Ok(resident)
+}
+
+fn mixed(site: &Site) -> Result<Vec<Client>> {
+    let mut connection = Connection::open(site.server.address)?;
+    let sessions: Vec<Session> =
+        (0..SESSIONS).map(|number| log_in(&mut connection, &email(number))).collect::<Result<_>>()?;
+    let next = std::sync::Arc::default();
+    let mut clients = chains(&sessions);
+    clients.extend(logins(4));
+    clients.extend((0..2).map(|_| -> Client { Box::new(Register::new(&next)) }));
+    clients
+        .extend(sessions.iter().take(4).map(|session| -> Client { Box::new(Get::new("/auth/me", &session.access)) }));
+    clients.extend((0..2).map(|_| -> Client { Box::new(Get::new("/health", "")) }));
+    Ok(clients)
+}
