@@ -12,7 +12,9 @@
 )]
 
 mod contention;
+mod damage;
 mod disk;
+mod file;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the tests of the contract use the rest of it")]
 mod harness;

@@ -1,10 +1,9 @@
 //! Starts that are refused: one line that says why, an exit code that is not 0, and nothing
-//! touched.
+//! touched. Damaged files are left to the tests of faults.
 
 use crate::harness::databases::{Backend, Database};
+use crate::harness::on_both_databases;
 use crate::harness::services::Setup;
-use crate::harness::{on_both_databases, waiting::fresh_folder};
-use std::fs;
 use std::net::TcpListener;
 
 on_both_databases!(
@@ -129,21 +128,6 @@ fn a_database_that_is_not_migrated_is_refused_without_auto_migrate(backend: Back
     let ended = Setup::over(&database).argument("migrate").run();
     assert!(ended.status.success(), "{ended:?}");
     Setup::over(&database).set("AUTO_MIGRATE", "false").start().session();
-}
-
-#[test]
-fn an_unusable_file_is_refused_and_left_as_it_is() {
-    let folder = fresh_folder();
-    let missing = Database::Sqlite(folder.join("missing/app.db"));
-    let a_folder = Database::Sqlite(folder.clone());
-    let text = folder.join("text.db");
-    fs::write(&text, "this is no database, ".repeat(1000)).unwrap();
-    let before = fs::read(&text).unwrap();
-    for database in [missing, a_folder, Database::Sqlite(text.clone())] {
-        let ended = Setup::over(&database).run();
-        assert!(!ended.refusal().contains("panicked"), "{ended:?}");
-    }
-    assert_eq!(fs::read(&text).unwrap(), before, "bytes untouched");
 }
 
 #[test]

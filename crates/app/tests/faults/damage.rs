@@ -1,0 +1,141 @@
+//! F10: rows that nobody wrote so. A damaged row is 401 or 503 to whoever needs it, never a panic
+//! and never a success, and nobody else notices.
+
+use crate::harness::accounts::{Account, Pair, fresh_email};
+use crate::harness::calls::Reply;
+use crate::harness::databases::Backend;
+use crate::harness::on_both_databases;
+use crate::harness::services::Service;
+
+on_both_databases!(a_damaged_row_is_refused_and_nothing_else_is);
+
+/// Who has to read a column, and so must not succeed where it is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    /// Whoever needs the account: login, refresh, `/auth/me`.
+    Account,
+    /// Login, `/auth/me`.
+    Person,
+    /// Login.
+    Login,
+    /// Whoever has a token of the account: refresh, `/auth/me`.
+    Token,
+    /// Refresh.
+    Refresh,
+    /// Refresh of a token that was spent.
+    Spent,
+}
+
+/// A column's damages as SQL. SQLite keeps a value of any type in any column.
+const ON_SQLITE: [(Readers, &str, &str); 41] = [
+    (Readers::Token, "users", "id = -9223372036854775808"),
+    (Readers::Person, "users", "email = x'616461'"),
+    (Readers::Login, "users", "email = ''"),
+    (Readers::Person, "users", "email = cast(x'61ff40' AS text)"),
+    (Readers::Login, "users", "email = 7"),
+    (Readers::Login, "users", "hashed_password = ''"),
+    (Readers::Login, "users", "hashed_password = '$2b$04$'"),
+    (Readers::Login, "users", "hashed_password = '$2b$99$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234'"),
+    (Readers::Login, "users", "hashed_password = '$2b$04$ä' || substr(hashed_password, 9)"),
+    (Readers::Login, "users", "hashed_password = '$bcrypt-sha256$v=2,t=2b,r=99$x$y'"),
+    (Readers::Login, "users", "hashed_password = 'plain' || char(0)"),
+    (Readers::Person, "users", "hashed_password = x'fffe'"),
+    (Readers::Login, "users", "hashed_password = 7"),
+    (Readers::Account, "users", "is_active = 'maybe'"),
+    (Readers::Account, "users", "is_active = 7"),
+    (Readers::Account, "users", "is_active = x'01'"),
+    (Readers::Account, "users", "is_active = 1.5"),
+    (Readers::Person, "users", "created_at = 'yesterday'"),
+    (Readers::Person, "users", "created_at = x'ff00'"),
+    (Readers::Person, "users", "created_at = 1e300"),
+    (Readers::Person, "users", "created_at = ''"),
+    (Readers::Person, "users", "email_verified_at = 'soon'"),
+    (Readers::Person, "users", "email_verified_at = 0"),
+    (Readers::Refresh, "refresh_tokens", "jti = x'00'"),
+    (Readers::Refresh, "refresh_tokens", "jti = upper(jti) || 'x'"),
+    (Readers::Refresh, "refresh_tokens", "user_id = 'nobody'"),
+    (Readers::Refresh, "refresh_tokens", "user_id = -1"),
+    (Readers::Refresh, "refresh_tokens", "expires_at = 'never'"),
+    (Readers::Refresh, "refresh_tokens", "expires_at = 1e400"),
+    (Readers::Refresh, "refresh_tokens", "expires_at = x'39'"),
+    (Readers::Refresh, "refresh_tokens", "revoked = 'no'"),
+    (Readers::Refresh, "refresh_tokens", "revoked = 2"),
+    (Readers::Refresh, "refresh_tokens", "revoked = x'00'"),
+    (Readers::Refresh, "refresh_tokens", "created_at = ''"),
+    (Readers::Refresh, "refresh_tokens", "created_at = 5"),
+    (Readers::Spent, "refresh_tokens", "spent_at = 'x'"),
+    (Readers::Spent, "refresh_tokens", "spent_at = 0"),
+    (Readers::Spent, "refresh_tokens", "spent_key = 'text'"),
+    (Readers::Spent, "refresh_tokens", "spent_key = x'00'"),
+    (Readers::Spent, "refresh_tokens", "successor_jti = 'x'"),
+    (Readers::Spent, "refresh_tokens", "successor_jti = x'ff'"),
+];
+
+const ON_POSTGRES: [(Readers, &str, &str); 16] = [
+    (Readers::Login, "users", "email = ''"),
+    (Readers::Login, "users", "hashed_password = ''"),
+    (Readers::Login, "users", "hashed_password = '$2b$04$'"),
+    (Readers::Login, "users", "hashed_password = '$2b$04$ä' || substr(hashed_password, 9)"),
+    (Readers::Account, "users", "is_active = false"),
+    (Readers::Person, "users", "created_at = 'infinity'"),
+    (Readers::Person, "users", "created_at = '-infinity'"),
+    (Readers::Person, "users", "email_verified_at = 'infinity'"),
+    (Readers::Refresh, "refresh_tokens", "jti = ''"),
+    (Readers::Refresh, "refresh_tokens", "user_id = (SELECT min(id) FROM users)"),
+    (Readers::Refresh, "refresh_tokens", "expires_at = '-infinity'"),
+    (Readers::Refresh, "refresh_tokens", "expires_at = 'infinity'"),
+    (Readers::Refresh, "refresh_tokens", "created_at = 'infinity'"),
+    (Readers::Spent, "refresh_tokens", "spent_at = 'infinity'"),
+    (Readers::Spent, "refresh_tokens", "spent_key = '\\x00'"),
+    (Readers::Spent, "refresh_tokens", "successor_jti = 'x'"),
+];
+
+fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
+    let service = backend.service().start();
+    let healthy = service.account();
+    let damages = match backend {
+        Backend::Sqlite => ON_SQLITE.as_slice(),
+        Backend::Postgres => &ON_POSTGRES,
+    };
+    for (readers, table, damage) in damages {
+        let (account, mut pair) = service.session();
+        if *readers == Readers::Spent {
+            pair.access = Pair::of(&service.refresh(&pair.refresh)).access;
+        }
+        let of = match *table {
+            "users" => format!("id = {}", account.id),
+            _ => format!("jti = '{}'", pair.jti()),
+        };
+        // Foreign keys bind whoever asks for it, and damage does not.
+        let unbound = if backend == Backend::Sqlite { "PRAGMA foreign_keys = OFF;" } else { "" };
+        service.database.execute(&format!("{unbound} UPDATE {table} SET {damage} WHERE {of}"));
+        let what = format!("{table}: {damage}");
+        expect_refused(&service, *readers, &account, &pair, &what);
+        service.login(&healthy.email, &healthy.password).expect(200);
+        service.register(&fresh_email(), "long enough").expect(201);
+    }
+    assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
+    assert!(!service.log.text().contains("panicked") && service.errors.text().is_empty());
+}
+
+fn expect_refused(service: &Service, readers: Readers, account: &Account, pair: &Pair, what: &str) {
+    let login = service.login(&account.email, &account.password);
+    let me = service.me(&pair.access);
+    let refresh = service.refresh(&pair.refresh);
+    let logout = service.logout(&pair.refresh);
+    let must_fail: &[&Reply] = match readers {
+        Readers::Account => &[&login, &me, &refresh],
+        Readers::Person => &[&login, &me],
+        Readers::Login => &[&login],
+        Readers::Token => &[&me, &refresh],
+        Readers::Refresh | Readers::Spent => &[&refresh],
+    };
+    for reply in [&login, &me, &refresh, &logout] {
+        match reply.status {
+            200 => assert!(!must_fail.iter().any(|other| std::ptr::eq(*other, reply)), "{what}: {}", reply.text()),
+            401 => {}
+            503 => reply.expect_unavailable(),
+            _ => panic!("{what}: {} {}", reply.status, reply.text()),
+        }
+    }
+}
