@@ -1,49 +1,82 @@
-//! Security requirements F7 and F8: others at the same database.
+//! F7, F8, F14, and of F32 the starters: others at the same database.
 
+use super::load::work;
+use super::oracle::check;
 use crate::harness::accounts::fresh_email;
+use crate::harness::bounds::bounded;
 use crate::harness::databases::{Backend, Database, sqlite};
 use crate::harness::on_both_databases;
-use crate::harness::services::Service;
+use crate::harness::services::{Service, Setup};
 use crate::harness::waiting::timed;
 use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, PgConnection};
 use std::thread;
 use std::time::Duration;
 
-on_both_databases!(two_services_share_one_database, two_starters_migrate_once,);
+on_both_databases!(
+    two_services_share_one_database,
+    a_rolling_restart_refuses_nothing,
+    races_over_two_services_have_one_winner,
+    two_starters_migrate_once,
+);
 
+/// Every history goes to both in turn, and none is refused.
 fn two_services_share_one_database(backend: Backend) {
     let one = backend.service().start();
     let two = one.again().start();
-    let (account, pair) = one.session();
-    two.refresh(&pair.refresh).expect(200);
-    one.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
-    two.register(&account.email, "long enough").expect_error(409, "CONFLICT");
-    let services = [&one, &two];
-    thread::scope(|scope| {
-        for number in 0..4 {
-            scope.spawn(move || {
-                let service: &Service = services[number % 2];
-                for _ in 0..10 {
-                    let (_, pair) = service.session();
-                    services[(number + 1) % 2].refresh(&pair.refresh).expect(200);
-                }
-            });
+    let histories = one.watched(|| two.watched(|| work(&[&one, &two], |progress| progress.acknowledge(400))));
+    assert!(histories.iter().all(|history| history.cut.is_none()), "refused");
+    check(&histories, &two);
+}
+
+fn a_rolling_restart_refuses_nothing(backend: Backend) {
+    let mut old = backend.service().start();
+    let next = old.again().start();
+    let histories = work(&[&next], |progress| {
+        for _ in 0..4 {
+            progress.acknowledge(40);
+            // Its file is in order then, which the other has open.
+            old.stop();
+            old = next.again().start();
         }
     });
-    assert_eq!(one.database.count("FROM users"), 41);
+    assert!(histories.iter().all(|history| history.cut.is_none()), "refused");
+    check(&histories, &old);
+}
+
+fn races_over_two_services_have_one_winner(backend: Backend) {
+    let one = backend.service().start();
+    let services = [one.again().start(), one];
+    for _ in 0..10 {
+        let (account, pair) = services[0].session();
+        let won = thread::scope(|scope| {
+            let refresh = |number: usize| services[number % 2].refresh(&pair.refresh).status;
+            let racing: Vec<_> = (0..8).map(|number| scope.spawn(move || refresh(number))).collect();
+            let statuses: Vec<_> = racing.into_iter().map(|racing| racing.join().unwrap()).collect();
+            assert!(statuses.iter().all(|status| matches!(status, 200 | 401)), "{statuses:?}");
+            statuses.into_iter().filter(|status| *status == 200).count()
+        });
+        assert_eq!(won, 1);
+        services[1].register(&account.email, "long enough").expect_error(409, "CONFLICT");
+    }
 }
 
 fn two_starters_migrate_once(backend: Backend) {
     for _ in 0..3 {
         let database = backend.database();
-        let starters = [(); 3].map(|()| crate::harness::services::Setup::over(&database));
+        let starters = [(); 3].map(|()| Setup::over(&database));
         let services: Vec<_> = thread::scope(|scope| {
             let starting: Vec<_> = starters.into_iter().map(|setup| scope.spawn(|| setup.start())).collect();
             starting.into_iter().map(|start| start.join().unwrap()).collect()
         });
         let (_, pair) = services[0].session();
         services[2].refresh(&pair.refresh).expect(200);
+        let applied = services.iter().map(|service| {
+            let events = service.log.events();
+            events.iter().filter(|event| event["message"] == "Migration applied").count() as i64
+        });
+        assert_eq!(applied.sum::<i64>(), database.count("FROM __diesel_schema_migrations"), "each by one of them");
     }
 }
 
@@ -71,12 +104,43 @@ fn a_short_lock_of_another_process_is_not_seen() {
 fn a_long_lock_of_another_process_is_503() {
     let (service, mut other) = locked();
     let email = fresh_email();
-    let (time, reply) = timed(|| service.register(&email, "long enough"));
-    reply.expect_unavailable();
-    assert!((Duration::from_secs(1)..Duration::from_secs(10)).contains(&time), "{time:?}");
-    assert_eq!(service.get("/health").status, 200);
-    other.batch_execute("COMMIT").unwrap();
-    crate::harness::waiting::eventually("writes again", || {
-        (service.register(&email, "long enough").status == 201).then_some(())
+    service.watched(|| {
+        let (time, reply) = timed(|| bounded(|| service.register(&email, "long enough")));
+        reply.expect_unavailable();
+        assert!(time > Duration::from_secs(1), "it did not wait: {time:?}");
+        other.batch_execute("COMMIT").unwrap();
+        service.expect_healed();
     });
+    service.register(&email, "long enough").expect(201);
+}
+
+#[test]
+fn locked_tables_and_a_full_pool_are_503() {
+    let service = Backend::Postgres.service().start();
+    let (account, pair) = service.session();
+    let mut other = PgConnection::establish(&service.database.url()).unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE refresh_tokens, users IN ACCESS EXCLUSIVE MODE").unwrap();
+    service.watched(|| {
+        // More than there are connections: some wait for the lock, some for a connection.
+        thread::scope(|scope| {
+            for number in 0..40 {
+                let (service, account, pair) = (&service, &account, &pair);
+                scope.spawn(move || {
+                    let reply = bounded(|| match number % 3 {
+                        0 => service.refresh(&pair.refresh),
+                        1 => service.login(&account.email, &account.password),
+                        _ => service.me(&pair.access),
+                    });
+                    reply.expect_unavailable();
+                });
+            }
+        });
+        other.batch_execute("ROLLBACK").unwrap();
+        service.expect_healed();
+    });
+    // A call that nobody waits for any more may have come through after all, once.
+    let live = format!("FROM refresh_tokens WHERE NOT revoked AND user_id = {}", account.id);
+    let before = service.database.count(&live);
+    let reply = service.refresh(&pair.refresh);
+    assert!(matches!(reply.status, 200 | 401) && before >= 1, "{before} live tokens, {}", reply.text());
 }

@@ -1,8 +1,11 @@
-//! PostgreSQL gone, frozen, or not there yet: security requirements F11, F12, F15 and F16.
+//! F11, F12, F15 and F16: PostgreSQL gone, frozen, demoted, or not there yet.
 
+use super::load::{long, work};
+use super::oracle::check;
 use crate::harness::accounts::fresh_email;
+use crate::harness::bounds::bounded;
 use crate::harness::calls::Reply;
-use crate::harness::databases::Database;
+use crate::harness::databases::{Backend, Database};
 use crate::harness::services::{Service, Setup};
 use crate::harness::waiting::{eventually, timed};
 use portcullis_testkit::postgres::Server;
@@ -28,13 +31,6 @@ fn expect_alive(service: &Service) {
         assert_eq!(reply.status, 200, "{path}");
         assert!(time < Duration::from_secs(2), "{path} took {time:?}");
     }
-}
-
-fn expect_healed(service: &Service) {
-    eventually("writes again", || (service.register(&fresh_email(), "long enough").status == 201).then_some(()));
-    let (_, pair) = service.session();
-    service.refresh(&pair.refresh).expect(200);
-    eventually("ready again", || (state(service) == (200, "ok".into(), "closed".into())).then_some(()));
 }
 
 /// Calls until the circuit is open; every answer must be a 503.
@@ -77,7 +73,7 @@ fn while_postgresql_is_gone_requests_get_503_within_a_few_ms_and_it_heals() {
     service.refresh("x").expect_error(401, "AUTH_TOKEN_INVALID");
     service.register("x", "x").expect_error(422, "VALIDATION_ERROR");
     server.start_again();
-    expect_healed(&service);
+    service.expect_healed();
     service.refresh(&pair.refresh).expect(200);
 }
 
@@ -90,7 +86,7 @@ fn a_crashed_postgresql_loses_no_acknowledged_write() {
     server.crash();
     service.refresh(&live.refresh).expect_unavailable();
     server.start_again();
-    expect_healed(&service);
+    service.expect_healed();
     service.sign_in(&account);
     service.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     service.refresh(&live.refresh).expect(200);
@@ -112,7 +108,7 @@ fn a_restart_of_postgresql_costs_no_more_than_its_own_time() {
         (reply.status != 503).then_some(reply)
     });
     reply.expect(200);
-    expect_healed(&service);
+    service.expect_healed();
 }
 
 #[test]
@@ -120,15 +116,15 @@ fn a_frozen_postgresql_is_503_in_time_and_heals() {
     let server = server();
     let service = Setup::over(&Database::on(server)).start();
     let (_, pair) = service.session();
-    server.pause();
-    for _ in 0..2 {
-        let (time, reply) = timed(|| service.refresh(&pair.refresh));
-        reply.expect_unavailable();
-        assert!(time < Duration::from_secs(11), "{time:?}");
-        expect_alive(&service);
-    }
-    server.resume();
-    expect_healed(&service);
+    service.watched(|| {
+        server.pause();
+        for _ in 0..2 {
+            bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
+            expect_alive(&service);
+        }
+        server.resume();
+        service.expect_healed();
+    });
 }
 
 #[test]
@@ -145,8 +141,76 @@ fn a_postgresql_that_is_down_at_start_does_not_stop_the_start() {
     assert_eq!(state(&service).0, 503);
     expect_alive(&service);
     server.start_again();
-    expect_healed(&service);
+    service.expect_healed();
     service.stop();
+}
+
+#[test]
+fn connections_cut_in_a_loop_lose_nothing() {
+    let database = Backend::Postgres.database();
+    let service = Setup::over(&database).start();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+        WHERE datname = current_database() AND application_name = 'portcullis'";
+    let histories = service.watched(|| {
+        work(&[&service], |progress| {
+            for _ in 0..if long() { 200 } else { 20 } {
+                database.execute(cut);
+                progress.acknowledge(10);
+            }
+            database.execute(cut);
+        })
+    });
+    service.expect_healed();
+    check(&histories, &service);
+}
+
+/// What it refused it has not done, whoever it was that took the writes away.
+#[test]
+fn a_demoted_primary_is_503_for_writes_until_it_is_promoted() {
+    let server = server();
+    let database = Database::on(server);
+    let service = Setup::over(&database).start();
+    let (account, pair) = service.session();
+    let demoted = |change: &str| {
+        server.psql("postgres", &format!("ALTER SYSTEM {change}"));
+        server.psql("postgres", "SELECT pg_reload_conf()");
+    };
+    let histories = service.watched(|| {
+        work(&[&service], |progress| {
+            progress.acknowledge(50);
+            demoted("SET default_transaction_read_only = on");
+            progress.refuse(10);
+            for _ in 0..5 {
+                bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
+                bounded(|| service.logout(&pair.refresh)).expect_unavailable();
+                bounded(|| service.login(&account.email, &account.password)).expect_unavailable();
+                bounded(|| service.register(&fresh_email(), "long enough")).expect_unavailable();
+            }
+            demoted("RESET default_transaction_read_only");
+            service.expect_healed();
+            progress.acknowledge(50);
+        })
+    });
+    check(&histories, &service);
+    service.refresh(&pair.refresh).expect(200);
+}
+
+#[test]
+fn a_restart_under_load_loses_nothing() {
+    let server = server();
+    let service = Setup::over(&Database::on(server)).start();
+    let histories = service.watched(|| {
+        work(&[&service], |progress| {
+            for _ in 0..if long() { 10 } else { 2 } {
+                progress.acknowledge(50);
+                server.stop();
+                progress.refuse(4);
+                server.start_again();
+                service.expect_healed();
+            }
+        })
+    });
+    check(&histories, &service);
 }
 
 #[test]
