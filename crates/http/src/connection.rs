@@ -1,38 +1,86 @@
-//! A connection with the time limit that the HTTP library lacks: it bounds the headers of a
-//! connection's first request only, and no body.
+//! A connection with what the HTTP library lacks. Its time limits bound the headers of a
+//! connection's first request only, and no body; and it decodes requests ahead of their answers.
 
+use crate::turn::{Line, Turn, Wanted};
 use actix_web::rt::net::TcpStream;
 use std::io;
+use std::mem::{MaybeUninit, take};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// From a request's first byte to the answer's: its headers, its body, and the work.
-const EXCHANGE: Duration = Duration::from_secs(40);
-/// From an answer to the next request; the library's own limit comes first as a rule.
-const IDLE: Duration = Duration::from_secs(80);
+/// What is being waited for, with a limit of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// From a request's first byte to the end of its headers.
+    Head,
+    /// From there to the answer's first byte: the body, and the work.
+    Exchange,
+    /// From an answer to the next request.
+    Idle,
+    /// From the last answer to the client's end.
+    Closing,
+}
 
-/// A TCP connection whose reading fails once it is overdue.
+impl Phase {
+    const fn limit(self) -> Duration {
+        Duration::from_secs(match self {
+            // The library answers 408 to a connection's first request, if it comes first.
+            Self::Head => 11,
+            Self::Exchange => 30,
+            // The library's own limit comes first as a rule.
+            Self::Idle => 80,
+            Self::Closing => 2,
+        })
+    }
+}
+
+/// As much as is read ahead of what is wanted, in one go.
+const AHEAD: usize = 1024;
+/// As much as is read and thrown away at the end.
+const REST: usize = 1024 * 1024;
+
+/// A TCP connection whose reading fails once it is overdue, and which hands on one request at a
+/// time.
 pub(crate) struct Connection {
     stream: TcpStream,
+    turn: Rc<Turn>,
+    line: Line,
+    /// Whether something ended with what was handed on last. The library must look at it first:
+    /// it reads on as long as there is something to read.
+    ended: bool,
+    /// What has come and is not wanted yet.
+    held: Vec<u8>,
+    phase: Phase,
     deadline: Instant,
-    /// Never later than the deadline. Moved only once it is over: moving it with every request
-    /// would cost more than the rest of the watching.
+    /// Never later than the deadline. It is not moved with every phase, which would cost more than
+    /// the rest of the watching: when it goes off too early, it is set to what then holds.
     alarm: Pin<Box<Sleep>>,
-    idle: bool,
+    /// How much may still be thrown away.
+    rest: usize,
 }
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        let alarm = Box::pin(sleep(EXCHANGE));
-        Self { stream, deadline: alarm.deadline(), alarm, idle: false }
+        let (phase, alarm) = (Phase::Head, Box::pin(sleep(Phase::Head.limit())));
+        let (turn, line, held) = (Rc::default(), Line::default(), Vec::new());
+        Self { stream, turn, line, ended: false, held, phase, deadline: alarm.deadline(), alarm, rest: REST }
     }
 
-    fn restart(&mut self, idle: bool) {
-        self.idle = idle;
-        self.deadline = Instant::now() + if idle { IDLE } else { EXCHANGE };
+    /// What this connection and the request that it serves share.
+    pub(crate) fn turn(&self) -> Rc<Turn> {
+        Rc::clone(&self.turn)
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.deadline = Instant::now() + phase.limit();
+        if self.deadline < self.alarm.deadline() {
+            self.alarm.as_mut().reset(self.deadline);
+        }
     }
 
     /// Whether the deadline is over; the task is woken when it will be.
@@ -42,15 +90,89 @@ impl Connection {
             if now >= self.deadline {
                 return true;
             }
-            // Any deadline that is set from now on is at least an exchange away.
-            self.alarm.as_mut().reset(self.deadline.min(now + EXCHANGE));
+            // Few phases are shorter than headers: few set the alarm themselves.
+            let alarm = self.deadline.min(now + Phase::Head.limit());
+            self.alarm.as_mut().reset(alarm);
         }
         false
     }
 
+    /// Hands on what is wanted, of what was held back or else of what comes.
+    fn poll_wanted(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.turn.wanted() == Wanted::End {
+            return Poll::Ready(Ok(()));
+        }
+        if take(&mut self.ended) || self.turn.wanted() == Wanted::Nothing {
+            return self.poll_ahead(cx);
+        }
+        let before = buf.filled().len();
+        let count = if self.held.is_empty() {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+            let come = buf.filled().get(before..).unwrap_or_default();
+            let count = self.cut(come);
+            self.held.extend_from_slice(come.get(count..).unwrap_or_default());
+            buf.set_filled(before + count);
+            count
+        } else {
+            let mut held = take(&mut self.held);
+            let room = held.len().min(buf.remaining());
+            let count = self.cut(held.get(..room).unwrap_or_default());
+            buf.put_slice(held.get(..count).unwrap_or_default());
+            held.drain(..count);
+            self.held = if held.is_empty() { Vec::new() } else { held };
+            count
+        };
+        self.turn.handed(count);
+        Poll::Ready(Ok(()))
+    }
+
+    /// How many of these bytes are wanted.
+    fn cut(&mut self, bytes: &[u8]) -> usize {
+        if let Wanted::Bytes(rest) = self.turn.wanted() {
+            return usize::try_from(rest).map_or(bytes.len(), |rest| rest.min(bytes.len()));
+        }
+        let end = self.line.up_to_blank(bytes);
+        self.ended = end.is_some();
+        end.unwrap_or(bytes.len())
+    }
+
+    /// Hands on nothing. A client that goes away is noticed, unless it has sent more before.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.held.is_empty() {
+            let mut space = [MaybeUninit::uninit(); AHEAD];
+            let mut space = ReadBuf::uninit(&mut space);
+            if Pin::new(&mut self.stream).poll_read(cx, &mut space)?.is_ready() {
+                if space.filled().is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                self.held.extend_from_slice(space.filled());
+            }
+        }
+        if !self.held.is_empty() && self.turn.wanted() != Wanted::Nothing {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Throws away what has come; tells whether that was the end, or enough.
+    fn throw_away(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut space = [MaybeUninit::uninit(); AHEAD];
+        while self.rest > 0 {
+            let mut space = ReadBuf::uninit(&mut space);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) if !space.filled().is_empty() => {
+                    self.rest = self.rest.saturating_sub(space.filled().len());
+                }
+                Poll::Ready(_) => return true,
+            }
+        }
+        true
+    }
+
     fn written(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if matches!(outcome, Poll::Ready(Ok(1..))) {
-            self.restart(true);
+            self.enter(Phase::Idle);
         }
         outcome
     }
@@ -59,12 +181,17 @@ impl Connection {
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if self.idle && buf.filled().len() > before {
-            self.restart(false);
+        let outcome = self.poll_wanted(cx, buf);
+        if self.phase == Phase::Idle && buf.filled().len() > before {
+            self.enter(Phase::Head);
+        } else if self.phase == Phase::Head && self.turn.wanted() != Wanted::Head {
+            self.enter(Phase::Exchange);
         }
-        if outcome.is_pending() && self.is_overdue(cx) {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        if outcome.is_pending() {
+            self.turn.wait(cx, !self.held.is_empty());
+            if self.is_overdue(cx) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
         outcome
     }
@@ -93,8 +220,18 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
+    /// Says that nothing follows, and throws away what comes: a socket that is closed with
+    /// something unread resets the connection, and the client may lose the last answer. A client
+    /// that was cut short has a moment to take note.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.phase != Phase::Closing {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.enter(Phase::Closing);
+        }
+        if self.throw_away(cx) || self.turn.wanted() != Wanted::End {
+            return Poll::Ready(Ok(()));
+        }
+        if self.is_overdue(cx) { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
 
@@ -119,14 +256,20 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_request_is_overdue_from_its_first_byte_and_a_drip_does_not_help() {
-        let (mut connection, mut client) = pair().await;
-        tokio::time::pause();
-        client.write_all(b"GE").await.unwrap();
-        connection.read_u8().await.unwrap();
-        tokio::time::advance(Duration::from_secs(30)).await;
-        connection.read_u8().await.unwrap();
-        assert!(patience(&mut connection).await < Duration::from_secs(11));
+    async fn headers_are_overdue_from_their_first_byte_and_a_drip_does_not_help() {
+        for answered in [false, true] {
+            let (mut connection, mut client) = pair().await;
+            tokio::time::pause();
+            if answered {
+                connection.write_all(b"answer").await.unwrap();
+            }
+            client.write_all(b"GE").await.unwrap();
+            connection.read_u8().await.unwrap();
+            tokio::time::advance(Duration::from_secs(8)).await;
+            connection.read_u8().await.unwrap();
+            assert!(patience(&mut connection).await < Duration::from_secs(4));
+            tokio::time::resume();
+        }
     }
 
     #[actix_web::test]
@@ -137,6 +280,17 @@ mod tests {
         client.write_all(b"G").await.unwrap();
         tokio::time::advance(Duration::from_secs(70)).await;
         connection.read_u8().await.unwrap();
-        assert!(patience(&mut connection).await > Duration::from_secs(35));
+        assert!(patience(&mut connection).await > Duration::from_secs(10));
+    }
+
+    #[actix_web::test]
+    async fn nothing_is_handed_on_past_a_blank_line_in_one_go() {
+        let (mut connection, mut client) = pair().await;
+        client.write_all(b"GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\nP").await.unwrap();
+        for part in ["GET / HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.1\r\n\r\n", "P"] {
+            let mut space = [0; 64];
+            let count = connection.read(&mut space).await.unwrap();
+            assert_eq!(str::from_utf8(&space[..count]), Ok(part));
+        }
     }
 }

@@ -17,6 +17,7 @@ mod routes;
 mod server;
 mod sessions;
 mod tokens;
+mod turn;
 
 pub use api::{Api, Identity, Lanes};
 pub use lanes::{Lane, LaneSettings};

@@ -108,6 +108,7 @@ pub fn start(api: Api, address: (&str, u16), settings: ServerSettings) -> std::i
             .client_request_timeout(HEADERS_TIMEOUT)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             .keep_alive(KEEP_ALIVE)
+            .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.turn())))
             .graceful_shutdown_signal(move || {
                 let signal = signal.clone();
                 async move { signal.notified().await }

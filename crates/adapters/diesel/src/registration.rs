@@ -95,8 +95,11 @@ macro_rules! user_repository {
 // A prepared statement for every account costs less there than a statement of changing length.
 user_repository!(SqliteConnection);
 // One round trip for all.
-user_repository!(PgConnection, fn find_all(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-    let query = users::table.filter(users::id.eq_any(ids.iter().map(|id| id.get()))).select(UserRow::as_select());
-    let rows = query.load(self.connection);
-    self.check(rows)?.into_iter().map(User::try_from).collect()
-});
+user_repository!(
+    PgConnection,
+    fn find_all(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let query = users::table.filter(users::id.eq_any(ids.iter().map(|id| id.get()))).select(UserRow::as_select());
+        let rows = query.load(self.connection);
+        self.check(rows)?.into_iter().map(User::try_from).collect()
+    }
+);

@@ -18,6 +18,7 @@ mod file;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the tests of the contract use the rest of it")]
 mod harness;
+mod hostile;
 mod kills;
 mod load;
 mod network;
@@ -25,5 +26,6 @@ mod oracle;
 mod outage;
 mod output;
 mod overload;
+mod pipelines;
 mod power;
 mod signals;

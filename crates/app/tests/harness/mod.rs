@@ -8,6 +8,7 @@ pub(crate) mod databases;
 pub(crate) mod disk;
 pub(crate) mod jose;
 pub(crate) mod log;
+pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod services;
 pub(crate) mod sockets;

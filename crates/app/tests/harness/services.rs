@@ -26,7 +26,8 @@ pub(crate) struct Setup {
     variables: BTreeMap<String, String>,
     folder: PathBuf,
     arguments: Vec<String>,
-    limits: Option<String>,
+    /// A shell and its commands that start it; none, and it is started as it is.
+    starter: Vec<String>,
 }
 
 impl Setup {
@@ -37,7 +38,7 @@ impl Setup {
             variables: BTreeMap::new(),
             folder: fresh_folder(),
             arguments: Vec::new(),
-            limits: None,
+            starter: Vec::new(),
         };
         let setup = setup.set("DATABASE_URL", &database.url()).set("SECRET_KEY", SECRET);
         let setup = setup.set("DEBUG", "true").set("BCRYPT_COST", "4");
@@ -60,8 +61,14 @@ impl Setup {
     }
 
     /// Under limits, as `ulimit` takes them.
-    pub(crate) fn limited(mut self, limits: &str) -> Self {
-        self.limits = Some(limits.to_owned());
+    pub(crate) fn limited(self, limits: &str) -> Self {
+        self.after(&format!("ulimit {limits} || exit"))
+    }
+
+    /// Has it started by shell commands, after which the shell becomes the service.
+    pub(crate) fn after(mut self, commands: &str) -> Self {
+        let script = format!("{commands}; exec \"$0\" \"$@\"");
+        self.starter = vec!["/bin/sh".to_owned(), "-c".to_owned(), script];
         self
     }
 
@@ -72,15 +79,9 @@ impl Setup {
 
     /// The command, for a test that wants its streams otherwise.
     pub(crate) fn command(&self) -> Command {
-        let mut command = match &self.limits {
-            None => Command::new(binary()),
-            Some(limits) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit {limits} && exec \"$0\" \"$@\"")]).arg(binary());
-                shell
-            }
-        };
-        command.args(&self.arguments).env_clear().envs(&self.variables).current_dir(&self.folder);
+        let words: Vec<_> = self.starter.iter().map(PathBuf::from).chain([binary()]).collect();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(&self.arguments).env_clear().envs(&self.variables).current_dir(&self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

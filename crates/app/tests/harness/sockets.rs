@@ -4,6 +4,7 @@ use super::services::Service;
 use super::waiting::PATIENCE;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// One TCP connection to the service.
 pub(crate) struct Connection {
@@ -62,16 +63,7 @@ impl Connection {
 
     /// The next answer; none where the connection ended before its first byte.
     pub(crate) fn reply(&mut self) -> io::Result<Option<RawReply>> {
-        let head = loop {
-            if let Some(end) = find(&self.received, b"\r\n\r\n") {
-                break self.take(end + 4)?;
-            }
-            if self.fill()? == 0 {
-                return if self.received.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
-            }
-        };
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
-        let mut reply = RawReply { status, head, body: String::new() };
+        let Some(mut reply) = self.reply_to_head()? else { return Ok(None) };
         if let Some(length) = reply.header("Content-Length") {
             let length = length.parse().map_err(|_| io::ErrorKind::InvalidData)?;
             while self.received.len() < length {
@@ -82,6 +74,20 @@ impl Connection {
             reply.body = self.take(length)?;
         }
         Ok(Some(reply))
+    }
+
+    /// The same, for an answer without its body.
+    pub(crate) fn reply_to_head(&mut self) -> io::Result<Option<RawReply>> {
+        let head = loop {
+            if let Some(end) = find(&self.received, b"\r\n\r\n") {
+                break self.take(end + 4)?;
+            }
+            if self.fill()? == 0 {
+                return if self.received.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            }
+        };
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Some(RawReply { status, head, body: String::new() }))
     }
 
     /// Everything until the service closes the connection.
@@ -97,6 +103,20 @@ impl Connection {
                 Ok(count) => count == 0,
                 Err(error) => !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
             }
+    }
+
+    /// Goes without an orderly end: the other side is told that the connection was reset.
+    pub(crate) fn tear(self) {
+        rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Whether something comes in that time, or the end.
+    pub(crate) fn has_received_within(&mut self, time: Duration) -> bool {
+        let _ = self.stream.set_read_timeout(Some(time));
+        let outcome = self.fill();
+        let _ = self.stream.set_read_timeout(Some(PATIENCE));
+        let waits = |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        !outcome.is_err_and(|error| waits(&error))
     }
 
     fn take(&mut self, count: usize) -> io::Result<String> {

@@ -12,6 +12,12 @@ use std::{fs, thread};
 /// How long a step may take on a busy machine before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Whether the longer form of the tests was asked for.
+#[expect(clippy::disallowed_methods, reason = "who starts the tests says so in the environment")]
+pub(crate) fn long_form() -> bool {
+    std::env::var_os("PORTCULLIS_TEST_LONG").is_some()
+}
+
 /// Tries again until there is a result.
 #[expect(clippy::disallowed_methods, reason = "what another process does is not an event of this one")]
 pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {

@@ -7,6 +7,7 @@ mod json;
 mod read;
 
 pub(crate) use fields::Fields;
+pub(crate) use read::announced;
 
 use crate::api::Api;
 use crate::errors::ApiError;

@@ -4,7 +4,7 @@ use crate::errors::ApiError;
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use portcullis_domain::ErrorCode;
@@ -17,11 +17,12 @@ const MAX_TIME: Duration = Duration::from_secs(20);
 
 /// Whether the request announces a body that is not empty (RFC 9112 §6).
 pub(super) fn has_body(request: &HttpRequest) -> bool {
-    request.headers().contains_key(TRANSFER_ENCODING) || announced(request).is_some_and(|length| length > 0)
+    request.headers().contains_key(TRANSFER_ENCODING) || announced(request.headers()).is_some_and(|length| length > 0)
 }
 
-fn announced(request: &HttpRequest) -> Option<u64> {
-    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// How long the body is by its `Content-Length`, which the HTTP library has checked.
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// The body's bytes, or why they were not read to the end.
@@ -29,7 +30,7 @@ pub(super) fn within_bounds(
     request: &HttpRequest,
     payload: Payload,
 ) -> impl Future<Output = Result<Bytes, ApiError>> + use<> {
-    let announced = announced(request);
+    let announced = announced(request.headers());
     async move {
         let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
         if announced.is_some_and(|length| length > limit) {

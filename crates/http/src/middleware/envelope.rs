@@ -4,18 +4,15 @@
 use super::RequestId;
 use crate::errors::{ApiError, Problem};
 use crate::server::Draining;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, Accept, Header, HeaderName, HeaderValue, Quality, QualityItem};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, mime::Mime};
 use futures_util::FutureExt;
-use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 /// A path longer than this is cut in the log: a caller may send 64 KiB of it.
@@ -35,7 +32,6 @@ pub(crate) async fn envelope(
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| Err(ApiError::internal("a handler panicked").into()));
     let outcome = outcome.map(|response| seen.shape(response.map_into_boxed_body()));
-    let outcome = outcome.map(|response| if seen.method == Method::HEAD { without_body(response) } else { response });
     seen.log_end(match &outcome {
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
@@ -46,27 +42,6 @@ pub(crate) async fn envelope(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
-}
-
-/// Keeps the length and drops the body. The encoder drops one as well, but goes by the request
-/// that it decoded last: where another was pipelined behind, the body would be sent.
-fn without_body(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    response.map_body(|_, body| BoxBody::new(Unsent(body.size())))
-}
-
-/// A body of which only the length is told.
-struct Unsent(BodySize);
-
-impl MessageBody for Unsent {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        self.0
-    }
-
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        Poll::Ready(None)
-    }
 }
 
 /// What is remembered of a request while it is under way: holding the request itself would make

@@ -4,6 +4,7 @@
 use super::{RequestSpan, host};
 use crate::api::Api;
 use crate::errors::{ApiError, Problem};
+use crate::turn::Serving;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -23,9 +24,19 @@ pub(crate) struct RequestId(pub(crate) String);
 /// The most bytes of a request's target and headers. The library's own limit is twice as high.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Names the request. A message whose `Host` is damaged (RFC 9112 §3.2) or whose head is too
-/// large is no valid HTTP: it is answered by a bare status.
+/// Takes the connection's turn, and names the request.
 pub(crate) async fn identify(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let serving = Serving::begin(&mut request);
+    let response = name(request, next).await?;
+    Ok(serving.until_sent(response))
+}
+
+/// A message whose `Host` is damaged (RFC 9112 §3.2) or whose head is too large is no valid HTTP:
+/// it is answered by a bare status.
+async fn name(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
