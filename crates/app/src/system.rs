@@ -1,9 +1,9 @@
-//! The operating system: its clock and its random source, asked here and nowhere else, and its
-//! core dumps, switched off.
+//! The operating system: its clock and its random source, asked here and nowhere else, its core
+//! dumps, switched off, and its descriptors, as many as there are.
 
 use chrono::{DateTime, Utc};
 use portcullis_ports::{Clock, Entropy};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::time::{Duration, Instant};
 
 /// The system's clocks.
@@ -53,6 +53,14 @@ pub(crate) fn keep_memory_off_the_disk() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     // A system that does not allow it dumps none either, or has other worries.
     setrlimit(Resource::Core, none).ok();
+}
+
+/// The soft limit of descriptors is the system's caution about `select`, which nothing here calls;
+/// what the operator allows is the hard one.
+pub(crate) fn take_all_descriptors() {
+    let limits = getrlimit(Resource::Nofile);
+    // Where this fails, connections wait for a free one as they would at any limit.
+    setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits }).ok();
 }
 
 #[cfg(test)]

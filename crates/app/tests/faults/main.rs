@@ -11,6 +11,7 @@
     reason = "a failed step fails the test"
 )]
 
+mod connections;
 mod contention;
 mod damage;
 mod disk;
