@@ -11,6 +11,7 @@
     reason = "a failed step fails the test"
 )]
 
+mod clocks;
 mod connections;
 mod contention;
 mod damage;
@@ -27,6 +28,8 @@ mod oracle;
 mod outage;
 mod output;
 mod overload;
+mod panics;
 mod pipelines;
 mod power;
+mod shim;
 mod signals;

@@ -1,0 +1,164 @@
+//! Security requirements F20 and F21: the wall clock jumps, or differs between replicas. Expiry
+//! goes by it, to the nanosecond; nothing else does.
+
+use super::shim::Shim;
+use crate::harness::accounts::{Pair, fresh_email};
+use crate::harness::calls::Reply;
+use crate::harness::databases::{Backend, Database};
+use crate::harness::jose::claims;
+use crate::harness::on_both_databases;
+use crate::harness::services::{Service, Setup};
+use crate::harness::sockets::Connection;
+use crate::harness::waiting::{PATIENCE, eventually, long_form, timed, unix_now};
+use portcullis_testkit::postgres::Server;
+use serde_json::json;
+use std::time::Duration;
+
+on_both_databases!(
+    the_wall_clock_of_a_service_can_be_shifted,
+    expiry_follows_the_wall_clock_exactly,
+    a_jump_of_the_clock_stops_nothing,
+    replicas_a_minute_apart_take_each_others_tokens,
+);
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+const YEAR: i64 = 365 * DAY;
+
+fn start(backend: Backend) -> (Shim, Service) {
+    let shim = Shim::new();
+    let service = shim.under(backend.service()).start();
+    (shim, service)
+}
+
+fn claim(token: &str, name: &str) -> i64 {
+    claims(token)[name].as_i64().unwrap()
+}
+
+/// The other tests would prove nothing if this did not hold.
+fn the_wall_clock_of_a_service_can_be_shifted(backend: Backend) {
+    let (shim, service) = start(backend);
+    let account = service.account();
+    for shift in [0, DAY, -DAY] {
+        shim.shift(shift);
+        let issued = claim(&service.sign_in(&account).access, "iat");
+        assert!((issued - unix_now() - shift).abs() < 30, "{issued} is not {shift} s from now");
+    }
+    shim.stop_at(2_000_000_000, 5);
+    assert_eq!(claim(&service.sign_in(&account).access, "iat"), 2_000_000_000);
+    assert!(service.log.lines().last().unwrap().contains("2033-05-18T03:33:20.000000+00:00"));
+}
+
+fn expiry_follows_the_wall_clock_exactly(backend: Backend) {
+    let (shim, service) = start(backend);
+    let now = unix_now();
+    shim.stop_at(now, 0);
+    let (_, pair) = service.session();
+    let (access, refresh) = (claim(&pair.access, "exp"), claim(&pair.refresh, "exp"));
+    assert_eq!((access, refresh), (now + 15 * 60, now + 7 * DAY));
+    let expired = |reply: Reply| drop(reply.expect_error(401, "AUTH_TOKEN_EXPIRED"));
+    shim.stop_at(access - 1, 999_999_999);
+    service.me(&pair.access).expect(200);
+    shim.stop_at(access, 0);
+    expired(service.me(&pair.access));
+    // What was expired is not when the clock is set back: nothing of it was remembered.
+    shim.stop_at(access - 1, 0);
+    service.me(&pair.access).expect(200);
+    shim.stop_at(refresh, 0);
+    expired(service.refresh(&pair.refresh));
+    shim.stop_at(refresh - 1, 999_999_999);
+    let next = Pair::of(&service.refresh(&pair.refresh));
+    assert_eq!(claim(&next.refresh, "exp"), refresh - 1 + 7 * DAY);
+    // Nor does any clock bring a spent one back.
+    for second in [now, access, refresh - 1] {
+        shim.stop_at(second, 0);
+        service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    }
+}
+
+/// A login that is in its hash when the clock jumps.
+fn jump_in_the_middle(shim: &Shim, service: &Service, shift: i64) {
+    let mut connection = Connection::open(service);
+    let before = service.log.events().len();
+    let body = json!({"email": "a@example.com", "password": "does not matter"}).to_string();
+    connection.post("/auth/login", &body).unwrap();
+    eventually("it has begun", || (service.log.events().len() > before).then_some(()));
+    shim.shift(shift);
+    assert_eq!(connection.reply().unwrap().unwrap().status, 401);
+}
+
+fn a_jump_of_the_clock_stops_nothing(backend: Backend) {
+    let shim = Shim::new();
+    let service = shim.under(backend.service().set("BCRYPT_COST", if long_form() { "12" } else { "10" })).start();
+    let mut idle = Connection::open(&service);
+    let century = (4_102_444_800 - unix_now()) / YEAR * YEAR;
+    for shift in [1, -1, HOUR, -HOUR, DAY, -DAY, YEAR, -YEAR, century, -20 * YEAR, 1_000_000 - unix_now(), 0] {
+        let (time, ()) = timed(|| {
+            jump_in_the_middle(&shim, &service, shift);
+            idle.send("GET /health/ready HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+            assert_eq!(idle.reply().unwrap().unwrap().status, 200, "{shift}");
+            let (_, pair) = service.session();
+            service.me(&pair.access).expect(200);
+            let next = Pair::of(&service.refresh(&pair.refresh));
+            service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+            service.logout(&next.refresh).expect(200);
+        });
+        assert!(time < PATIENCE / 2, "{shift}: {time:?}");
+    }
+    let events = service.log.events();
+    assert!(!events.iter().any(|event| event["message"] == "A panic" || event["level"] == "ERROR"));
+    let durations = events.iter().filter_map(|event| event["duration_ms"].as_f64());
+    assert!(durations.into_iter().all(|millis| (0.0..30_000.0).contains(&millis)));
+    shim.shift(DAY);
+    service.stop();
+}
+
+/// The time that the circuit stays open, and every deadline on the way, is not the wall clock's.
+#[test]
+fn the_circuit_opens_and_closes_while_the_clock_goes_back() {
+    let server: &'static Server = Box::leak(Box::new(Server::start()));
+    let shim = Shim::new();
+    let service = shim.under(Setup::over(&Database::on(server))).start();
+    let (_, pair) = service.session();
+    let state = || service.get("/health/ready").json()["circuits"]["database"]["state"].clone();
+    server.stop();
+    let mut shift = 0;
+    eventually("the circuit opens", || {
+        shift -= HOUR;
+        shim.shift(shift);
+        service.register(&fresh_email(), "long enough").expect_unavailable();
+        (state() == "open").then_some(())
+    });
+    server.start_again();
+    let (time, ()) = timed(|| {
+        eventually("the circuit closes", || {
+            shift -= HOUR;
+            shim.shift(shift);
+            (state() == "closed").then_some(())
+        });
+    });
+    assert!(time < Duration::from_secs(20), "{time:?}");
+    shim.shift(0);
+    service.refresh(&pair.refresh).expect(200);
+}
+
+fn replicas_a_minute_apart_take_each_others_tokens(backend: Backend) {
+    let (fast, slow) = (Shim::new(), Shim::new());
+    fast.shift(30);
+    slow.shift(-30);
+    let one = fast.under(backend.service()).start();
+    let two = slow.under(one.again()).start();
+    for (here, there) in [(&one, &two), (&two, &one)] {
+        let (_, mut pair) = here.session();
+        there.me(&pair.access).expect(200);
+        for _ in 0..5 {
+            let next = Pair::of(&there.refresh(&pair.refresh));
+            here.me(&next.access).expect(200);
+            here.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+            pair = Pair::of(&here.refresh(&next.refresh));
+            there.me(&pair.access).expect(200);
+        }
+        there.logout(&pair.refresh).expect(200);
+        here.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    }
+}

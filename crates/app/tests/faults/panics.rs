@@ -1,0 +1,83 @@
+//! Security requirement F29: a panic costs its own request a 500, and nobody else anything. The
+//! panics are real ones: the system refuses a thread, which the library does not forgive, and a
+//! blocking job finds no clock.
+
+use super::shim::Shim;
+use crate::harness::accounts::Pair;
+use crate::harness::calls::Reply;
+use crate::harness::databases::Backend;
+use crate::harness::on_both_databases;
+use crate::harness::services::Service;
+
+on_both_databases!(a_panic_in_a_handler_is_a_500, a_panic_in_a_job_is_a_500_wherever_it_happens,);
+
+/// The envelope, with the panic in the log under its identifier, told once.
+#[track_caller]
+fn expect_panic(service: &Service, reply: &Reply) {
+    reply.expect_error(500, "INTERNAL_ERROR");
+    let events = service.log.of_request(reply.request_id());
+    let told = |name: &str| events.iter().filter(|event| event["message"] == name).count();
+    assert_eq!((told("A panic"), told("Request finished")), (1, 1), "{events:?}");
+    assert!(!reply.text().contains("panic") && !reply.text().contains(".rs"), "{}", reply.text());
+}
+
+fn a_panic_in_a_handler_is_a_500(backend: Backend) {
+    let shim = Shim::new();
+    let service = shim.under(backend.service()).start();
+    assert_eq!(service.get("/health").status, 200);
+    // Nothing has asked for a blocking thread yet, and none can be had.
+    shim.fail_threads(1_000_000);
+    for _ in 0..10 {
+        expect_panic(&service, &service.register("a@example.com", "long enough"));
+        assert_eq!(service.get("/health").status, 200);
+    }
+    shim.fail_threads(0);
+    service.session();
+    service.stop();
+}
+
+fn a_panic_in_a_job_is_a_500_wherever_it_happens(backend: Backend) {
+    let shim = Shim::new();
+    // The statements in the log look at the clock within transactions.
+    let service = shim.under(backend.service().set("LOG_LEVEL", "DEBUG")).start();
+    let (account, mut pair) = service.session();
+    let mut panics = [0; 2];
+    for look in 1..20 {
+        let answered = |panics: &mut usize, reply: Reply| {
+            if reply.status == 500 {
+                expect_panic(&service, &reply);
+                *panics += 1;
+            } else {
+                assert!(!shim.has_failed(), "the panic was swallowed: {reply:?}");
+            }
+            shim.fail_look(0);
+            reply
+        };
+        shim.fail_look(look);
+        answered(&mut panics[0], service.login(&account.email, &account.password));
+        shim.fail_look(look);
+        let reply = answered(&mut panics[1], service.refresh(&pair.refresh));
+        // Wholly or not at all: either the old one is live, or its row's successor is.
+        let live = format!("FROM refresh_tokens WHERE jti = '{}' AND NOT revoked", pair.jti());
+        if reply.status == 200 {
+            pair = Pair::of(&reply);
+        } else if service.database.count(&live) == 1 {
+            pair = Pair::of(&service.refresh(&pair.refresh));
+        } else {
+            pair = service.sign_in(&account);
+        }
+    }
+    assert!(panics[0] > 2 && panics[1] > 2, "{panics:?}");
+    let revoked = "FROM refresh_tokens WHERE revoked";
+    assert!(service.database.count(revoked) < 40);
+    // More panics than there are connections, threads and places: none of them is poisoned or lost.
+    for _ in 0..40 {
+        shim.fail_look(3);
+        service.refresh(&pair.refresh);
+        shim.fail_look(0);
+        pair = service.sign_in(&account);
+    }
+    assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
+    service.refresh(&pair.refresh).expect(200);
+    service.stop();
+}

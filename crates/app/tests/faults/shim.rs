@@ -1,0 +1,78 @@
+//! The wall clock and the threads of a running service, in the hand of a test: `shim.c`, built by
+//! the C compiler that links the service, and the file of numbers that it goes by.
+
+use crate::harness::services::Setup;
+use crate::harness::waiting::fresh_folder;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/shim.c");
+const NANOS: i64 = 1_000_000_000;
+
+fn library() -> &'static PathBuf {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let library = fresh_folder().join("shim.so");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", SOURCE, "-o"]).arg(&library).arg("-ldl");
+        let built = compiler.output().expect("a C compiler called cc (Debian: apt install gcc libc6-dev)");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        library
+    })
+}
+
+/// What a service believes that was started through it.
+pub(super) struct Shim {
+    path: PathBuf,
+    control: File,
+}
+
+impl Shim {
+    pub(super) fn new() -> Self {
+        let path = fresh_folder().join("control");
+        let control = File::create_new(&path).unwrap();
+        control.set_len(32).unwrap();
+        Self { path, control }
+    }
+
+    /// Has a service started through it.
+    pub(super) fn under(&self, setup: Setup) -> Setup {
+        let setup = setup.set("LD_PRELOAD", library().to_str().unwrap());
+        setup.set("SHIM_CONTROL", self.path.to_str().unwrap())
+    }
+
+    fn put(&self, place: u64, number: i64) {
+        self.control.write_all_at(&number.to_ne_bytes(), place * 8).unwrap();
+    }
+
+    /// Sets the wall clock so many seconds ahead of the true time, and lets it go.
+    pub(super) fn shift(&self, seconds: i64) {
+        self.put(0, seconds * NANOS);
+        self.put(1, 0);
+    }
+
+    /// Stops the wall clock at so many nanoseconds after a second since 1970.
+    pub(super) fn stop_at(&self, second: i64, nanos: i64) {
+        self.put(1, second * NANOS + nanos);
+    }
+
+    /// Makes a look at the wall clock from a blocking job fail: the next, or a later one.
+    pub(super) fn fail_look(&self, number: i64) {
+        self.put(2, number);
+    }
+
+    /// Whether that has happened.
+    pub(super) fn has_failed(&self) -> bool {
+        let mut number = [0; 8];
+        self.control.read_exact_at(&mut number, 16).unwrap();
+        i64::from_ne_bytes(number) == 0
+    }
+
+    /// Makes the next starts of threads fail.
+    pub(super) fn fail_threads(&self, count: i64) {
+        self.put(3, count);
+    }
+}
