@@ -11,10 +11,12 @@
     reason = "a failed step fails the test"
 )]
 
+mod circuit;
 mod clocks;
 mod connections;
 mod contention;
 mod damage;
+mod departures;
 mod disk;
 mod file;
 #[path = "../harness/mod.rs"]

@@ -1,0 +1,84 @@
+//! Security requirement F34: a client goes away in the middle. What was begun is finished or
+//! undone, wholly, and nothing is left behind.
+
+use crate::harness::accounts::fresh_email;
+use crate::harness::databases::Backend;
+use crate::harness::on_both_databases;
+use crate::harness::services::Service;
+use crate::harness::sockets::Connection;
+use crate::harness::waiting::{eventually, long_form};
+use serde_json::json;
+
+on_both_databases!(
+    a_client_that_goes_at_any_byte_leaves_whole_work_and_nothing_else,
+    logins_whose_clients_are_gone_hold_up_nobody,
+);
+
+/// Sends a request but for its last bytes and goes: with an orderly end, or torn off.
+fn leave(service: &Service, path: &str, body: &str, unsent: usize, torn: bool) {
+    let mut connection = Connection::open(service);
+    let length = body.len();
+    let message = format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    connection.send(&message.as_bytes()[..message.len().saturating_sub(unsent)]).unwrap();
+    if torn {
+        connection.tear();
+    }
+}
+
+fn expect_descriptors(service: &Service, most: usize) {
+    eventually("descriptors return", || (service.descriptors() <= most).then_some(()));
+}
+
+fn a_client_that_goes_at_any_byte_leaves_whole_work_and_nothing_else(backend: Backend) {
+    let service = backend.service().start();
+    let account = service.account();
+    let sessions: Vec<_> = (0..if long_form() { 200 } else { 30 }).map(|_| service.sign_in(&account)).collect();
+    let descriptors = service.descriptors() + 16;
+    let emails: Vec<_> = sessions.iter().map(|_| fresh_email()).collect();
+    for (number, (pair, email)) in sessions.iter().zip(&emails).enumerate() {
+        // With the last byte the work begins.
+        let unsent = [0, 0, 1, 0, 150 + number][number % 5];
+        let refresh = json!({"refresh_token": pair.refresh}).to_string();
+        leave(&service, "/auth/refresh", &refresh, unsent, number % 2 == 0);
+        let register = json!({"email": email, "password": "long enough"}).to_string();
+        leave(&service, "/auth/register", &register, unsent, number % 2 == 1);
+    }
+    expect_descriptors(&service, descriptors);
+    let mut done = 0;
+    for (pair, email) in sessions.iter().zip(&emails) {
+        let spent = service.refresh(&pair.refresh).status != 200;
+        done += usize::from(spent);
+        let reply = service.login(email, "long enough");
+        assert!(matches!(reply.status, 200 | 401), "half an account: {reply:?}");
+    }
+    assert!(done > 0, "no work was ever begun");
+    // One live token for each session, whoever holds it: the old one or an unseen successor.
+    let owned = format!("FROM refresh_tokens WHERE user_id = {} AND NOT revoked", account.id);
+    assert_eq!(service.database.count(&owned), sessions.len() as i64);
+    service.stop();
+}
+
+fn logins_whose_clients_are_gone_hold_up_nobody(backend: Backend) {
+    let service = backend.service().set("BCRYPT_COST", "10").start();
+    let account = service.account();
+    let descriptors = service.descriptors() + 16;
+    let body = json!({"email": account.email, "password": account.password}).to_string();
+    for round in 0..if long_form() { 10 } else { 2 } {
+        for number in 0..100 {
+            leave(&service, "/auth/login", &body, 0, (number + round) % 2 == 0);
+        }
+        // Their places come free again, all of them.
+        eventually("a login succeeds", || {
+            let reply = service.login(&account.email, &account.password);
+            (reply.status == 200).then_some(()).or_else(|| {
+                reply.expect_unavailable();
+                None
+            })
+        });
+    }
+    expect_descriptors(&service, descriptors);
+    assert_eq!(service.get("/health/ready").status, 200);
+    service.stop();
+}
