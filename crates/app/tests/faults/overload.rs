@@ -3,7 +3,11 @@
 
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
+use crate::harness::waiting::{eventually, long_form};
+use serde_json::Value;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 on_both_databases!(logins_past_the_queues_bound_get_503_and_the_rest_goes_on,);
 
@@ -27,6 +31,65 @@ fn logins_past_the_queues_bound_get_503_and_the_rest_goes_on(backend: Backend) {
     for reply in shed {
         reply.expect_unavailable();
     }
+    expect_refusals_first(&service.log.events());
     assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
-    service.sign_in(&account);
+    eventually("logins again", || (service.login(&account.email, &account.password).status == 200).then_some(()));
+}
+
+/// Nobody waits to be refused: who is, hears it long before the last that is served, and what
+/// needs no hash does not wait for one.
+fn expect_refusals_first(events: &[Value]) {
+    let end = |event: &&Value| event["message"] == "Request finished";
+    let ends: Vec<_> =
+        events.iter().filter(end).map(|event| (event["path"].as_str(), event["status_code"].as_i64())).collect();
+    let place = |path: &str, status: i64| ends.iter().rposition(|end| *end == (Some(path), Some(status))).unwrap();
+    let last_served = place("/auth/login", 200);
+    for path in ["/health", "/auth/refresh", "/auth/me"] {
+        assert!(place(path, 200) < last_served, "{path} came after the storm: {ends:?}");
+    }
+    let millis = |event: &Value| event["duration_ms"].as_f64().unwrap();
+    let of = |status: i64| {
+        let wanted = |event: &&Value| end(event) && event["path"] == "/auth/login" && event["status_code"] == status;
+        let mut times: Vec<_> = events.iter().filter(wanted).map(millis).collect();
+        times.sort_unstable_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let (served, refused) = (of(200), of(503));
+    assert!(refused < served / 2.0 && refused < 1_000.0, "refused in {refused} ms, served in {served} ms");
+    let longest = events.iter().filter(end).map(millis).fold(0.0, f64::max);
+    assert!(longest < 10_000.0, "{longest} ms");
+}
+
+/// What a storm costs beyond the hashes that come of it: of the processor time of a calm login,
+/// a quarter at most. Wall-clock rates say nothing on a busy machine.
+#[test]
+fn a_storm_does_not_cost_the_logins_that_are_served() {
+    let service = Backend::Sqlite.service().set("BCRYPT_COST", "12").start();
+    let account = service.account();
+    let of_logins = |work: &dyn Fn() -> usize| {
+        let before = service.processor_time();
+        let served = work();
+        assert!(served > 0);
+        (service.processor_time() - before) / served as u32
+    };
+    let rounds = if long_form() { 10 } else { 1 };
+    let calm = of_logins(&|| {
+        (0..8 * rounds).for_each(|_| drop(service.sign_in(&account)));
+        8 * rounds
+    });
+    let storm = of_logins(&|| {
+        let served = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    for _ in 0..rounds {
+                        let reply = service.login(&account.email, &account.password);
+                        served.fetch_add(usize::from(reply.status == 200), Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        served.into_inner()
+    });
+    assert!(storm < calm * 5 / 4 + Duration::from_millis(50), "{storm:?} of the processor each, {calm:?} when calm");
 }
