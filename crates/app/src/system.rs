@@ -55,12 +55,25 @@ pub(crate) fn keep_memory_off_the_disk() {
     setrlimit(Resource::Core, none).ok();
 }
 
-/// The soft limit of descriptors is the system's caution about `select`, which nothing here calls;
-/// what the operator allows is the hard one.
-pub(crate) fn take_all_descriptors() {
+/// With fewer descriptors the runtime panics, or the database cannot be opened, later and in
+/// words that tell nobody why.
+const DESCRIPTORS: u64 = 64;
+
+/// Takes as many descriptors as the operator allows, which is the hard limit: the soft one is the
+/// system's caution about `select`, which nothing here calls.
+///
+/// # Errors
+/// What to change, where they are too few to serve at all.
+pub(crate) fn take_all_descriptors() -> anyhow::Result<()> {
     let limits = getrlimit(Resource::Nofile);
     // Where this fails, connections wait for a free one as they would at any limit.
     setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits }).ok();
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    anyhow::ensure!(
+        allowed >= DESCRIPTORS,
+        "the process may open {allowed} file descriptors and needs at least {DESCRIPTORS}: raise its limit (ulimit -n)"
+    );
+    Ok(())
 }
 
 #[cfg(test)]

@@ -85,6 +85,11 @@ impl Server {
         must(self.try_psql(database, sql))
     }
 
+    /// A database as `pg_dump` writes it: SQL that makes it again.
+    pub fn dump(&self, database: &str) -> String {
+        must(run(installation().command("pg_dump").arg("--no-owner").arg(self.url(database))))
+    }
+
     /// Stops the server in an orderly way; its connections are cut.
     pub fn stop(&self) {
         must(self.pg_ctl(&["stop", "-m", "fast"]));

@@ -18,7 +18,7 @@ const LOG: &str = "app";
 pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     let settings = settings()?;
     system::keep_memory_off_the_disk();
-    system::take_all_descriptors();
+    system::take_all_descriptors()?;
     let parts = wire::open(&settings)?;
     let _log = logging::init(settings.logging.level, parts.clock.clone()).context("the log cannot be started")?;
     logging::tell_panics();

@@ -11,6 +11,8 @@
     reason = "a failed step fails the test"
 )]
 
+mod backlog;
+mod backup;
 mod circuit;
 mod clocks;
 mod connections;
@@ -33,5 +35,7 @@ mod overload;
 mod panics;
 mod pipelines;
 mod power;
+mod pressure;
 mod shim;
 mod signals;
+mod upgrade;

@@ -1,0 +1,75 @@
+//! F33: a backup that is taken under load, and what restoring it brings back.
+
+use super::load::work;
+use super::oracle::check;
+use crate::harness::accounts::Pair;
+use crate::harness::databases::{Backend, Database, sqlite};
+use crate::harness::on_both_databases;
+use crate::harness::services::Setup;
+use crate::harness::waiting::fresh_folder;
+use diesel::connection::SimpleConnection;
+
+on_both_databases!(a_backup_under_load_is_consistent);
+
+/// As docs/operations.md says, into a database of its own.
+fn back_up(database: &Database) -> Database {
+    match database {
+        Database::Sqlite(path) => {
+            let copy = fresh_folder().join("copy.db");
+            sqlite(path).batch_execute(&format!("VACUUM INTO '{}'", copy.display())).unwrap();
+            Database::Sqlite(copy)
+        }
+        Database::Postgres { server, name } => {
+            let copy = Database::on(server);
+            copy.execute(&server.dump(name));
+            copy
+        }
+    }
+}
+
+fn a_backup_under_load_is_consistent(backend: Backend) {
+    let service = backend.service().start();
+    let (account, revived) = service.session();
+    let spent = revived.clone();
+    let revived = Pair::of(&service.refresh(&revived.refresh));
+    let before = work(&[&service], |progress| progress.acknowledge(200));
+    let mut copies = Vec::new();
+    let during = work(&[&service], |progress| {
+        for _ in 0..3 {
+            progress.acknowledge(50);
+            copies.push(back_up(&service.database));
+        }
+        service.logout(&revived.refresh).expect(200);
+    });
+    assert!(during.iter().all(|history| history.cut.is_none()), "the backup refused somebody");
+    for copy in &copies {
+        expect_consistent(copy);
+    }
+    // What was acknowledged before it began is in it.
+    let copy = copies.swap_remove(0);
+    let restored = Setup::over(&copy).start();
+    check(&before, &restored);
+    // It knows nothing of what ended since: a session that was logged out lives again.
+    restored.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    let revived = Pair::of(&restored.refresh(&revived.refresh));
+    restored.stop();
+    // Another key ends them all, and no account is lost.
+    let restored = Setup::over(&copy).set("SECRET_KEY", "another key, of more than 32 bytes of text").start();
+    restored.refresh(&revived.refresh).expect_error(401, "AUTH_TOKEN_INVALID");
+    restored.me(&revived.access).expect_error(401, "AUTH_TOKEN_INVALID");
+    restored.sign_in(&account);
+}
+
+/// No transaction is in it by half: every spent token has its successor, no session has two live
+/// ones, no token is without its account.
+fn expect_consistent(copy: &Database) {
+    let heirless = "FROM refresh_tokens AS spent WHERE successor_jti IS NOT NULL \
+        AND NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE jti = spent.successor_jti)";
+    assert_eq!(copy.count(heirless), 0, "spent tokens without successor");
+    let doubled = "FROM (SELECT user_id FROM refresh_tokens WHERE NOT revoked GROUP BY user_id HAVING count(*) > 1) d";
+    assert_eq!(copy.count(doubled), 0, "sessions with two live tokens");
+    assert_eq!(copy.count("FROM refresh_tokens WHERE user_id NOT IN (SELECT id FROM users)"), 0);
+    if let Database::Sqlite(_) = copy {
+        assert_eq!(copy.texts("integrity_check", "FROM pragma_integrity_check"), ["ok"]);
+    }
+}

@@ -1,0 +1,64 @@
+//! F35: few descriptors, and memory that is refused.
+
+use super::load::work;
+use super::oracle::check;
+use crate::harness::bounds::bounded;
+use crate::harness::databases::Backend;
+use crate::harness::on_both_databases;
+use crate::harness::services::Service;
+use crate::harness::sockets::Connection;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use std::fs;
+
+on_both_databases!(few_descriptors_are_enough, refused_memory_loses_nothing_acknowledged);
+
+/// Idle connections beyond the limit wait to be accepted, and nothing else happens to anybody.
+fn few_descriptors_are_enough(backend: Backend) {
+    let service = backend.service().limited("-n 64").start();
+    let (account, pair) = service.session();
+    let mut histories = work(&[&service], |progress| progress.acknowledge(100));
+    assert!(histories.iter().all(|history| history.cut.is_none()), "refused");
+    for _ in 0..3 {
+        let crowd: Vec<_> = (0..200).filter_map(|_| Connection::try_open(&service).ok()).collect();
+        assert!(crowd.len() > 100, "they wait in the queue of the listener: {}", crowd.len());
+        drop(crowd);
+        service.expect_healed();
+    }
+    histories.extend(work(&[&service], |progress| progress.acknowledge(100)));
+    bounded(|| service.login(&account.email, &account.password)).expect(200);
+    service.refresh(&pair.refresh).expect(200);
+    check(&histories, &service);
+    service.stop();
+}
+
+#[test]
+fn too_few_descriptors_to_start_are_told() {
+    for limit in ["-n 8", "-n 63"] {
+        let ended = Backend::Sqlite.service().limited(limit).run();
+        assert!(ended.refusal().contains("descriptors"), "{ended:?}");
+    }
+}
+
+/// From now on the process gets no more memory than it has.
+fn refuse_memory(service: &Service) {
+    let process = service.process_id();
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    let bytes = size.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() << 10;
+    let limit = Rlimit { current: Some(bytes), maximum: None };
+    prlimit(Pid::from_raw(process), Resource::As, limit).unwrap();
+}
+
+/// It goes on with what it has, or it dies, which is as a kill.
+fn refused_memory_loses_nothing_acknowledged(backend: Backend) {
+    let service = backend.service().start();
+    let histories = work(&[&service], |progress| {
+        progress.acknowledge(20);
+        refuse_memory(&service);
+        let crowd: Vec<_> = (0..2000).filter_map(|_| Connection::try_open(&service).ok()).collect();
+        progress.acknowledge(20);
+        drop(crowd);
+        service.kill();
+    });
+    check(&histories, &service.again().start());
+}

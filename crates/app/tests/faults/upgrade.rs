@@ -1,0 +1,136 @@
+//! F32: a new schema under the release before, and the other way round.
+
+use crate::harness::accounts::Pair;
+use crate::harness::databases::{Backend, Database};
+use crate::harness::jose::changed;
+use crate::harness::on_both_databases;
+use crate::harness::services::Setup;
+use std::collections::BTreeMap;
+use std::fs;
+
+on_both_databases!(
+    every_schema_so_far_is_brought_up_to_date,
+    migrations_take_nothing_away,
+    the_application_before_goes_on_beside_it,
+);
+
+const BOOKKEEPING: &str = "CREATE TABLE __diesel_schema_migrations \
+    (version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+
+/// The names of all migrations with what they do, oldest first.
+fn migrations(backend: Backend) -> Vec<(String, String)> {
+    let folder = match backend {
+        Backend::Sqlite => "sqlite",
+        Backend::Postgres => "postgres",
+    };
+    let folder = format!("{}/../../migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
+    let mut all: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path.join("up.sql")).unwrap())
+        })
+        .collect();
+    all.sort();
+    assert!(!all.is_empty());
+    all
+}
+
+/// The application's database as a release left it that knew so many migrations.
+fn left_by(backend: Backend, known: &[(String, String)]) -> (Database, serde_json::Value) {
+    let (database, facts) = backend.adopted();
+    if !known.is_empty() {
+        database.execute(BOOKKEEPING);
+    }
+    for (name, sql) in known {
+        database.execute(sql);
+        let version = name.split('_').next().unwrap();
+        database.execute(&format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')"));
+    }
+    (database, facts)
+}
+
+fn every_schema_so_far_is_brought_up_to_date(backend: Backend) {
+    let all = migrations(backend);
+    for known in 0..=all.len() {
+        let (database, facts) = left_by(backend, &all[..known]);
+        let service = Setup::over(&database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap()).start();
+        let events = service.log.events();
+        let applied: Vec<_> = events.iter().filter(|event| event["message"] == "Migration applied").collect();
+        assert_eq!(applied.len(), all.len() - known, "{applied:?}");
+        // Accounts and sessions of before are there, and new ones come.
+        let alice = &facts["users"][0];
+        service.login(alice["email_stored"].as_str().unwrap(), alice["password"].as_str().unwrap()).expect(200);
+        service.refresh(alice["refresh_token_live"].as_str().unwrap()).expect(200);
+        service.session();
+    }
+}
+
+/// Every column: whether it may be null, and whether it has a default.
+fn columns(database: &Database) -> BTreeMap<String, (bool, bool)> {
+    let rows = match database {
+        Database::Sqlite(_) => database.texts(
+            "t.name || '.' || c.name || ' ' || (c.\"notnull\" = 0) || ' ' || (c.dflt_value IS NOT NULL OR c.pk)",
+            "FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+        ),
+        Database::Postgres { .. } => database.texts(
+            "table_name || '.' || column_name || ' ' || (is_nullable = 'YES')::int || ' ' || \
+             (column_default IS NOT NULL)::int",
+            "FROM information_schema.columns WHERE table_schema = 'public'",
+        ),
+    };
+    let column = |row: &String| {
+        let mut parts = row.split(' ').map(str::to_owned);
+        let name = parts.next().unwrap();
+        (name, (parts.next().unwrap() == "1", parts.next().unwrap() == "1"))
+    };
+    rows.iter().map(column).collect()
+}
+
+/// What the release before reads is there, and what it writes is accepted, while both run.
+fn migrations_take_nothing_away(backend: Backend) {
+    let all = migrations(backend);
+    for known in 1..=all.len() {
+        let before = columns(&left_by(backend, &all[..known - 1]).0);
+        let after = columns(&left_by(backend, &all[..known]).0);
+        assert!(before.contains_key("users.email"), "{before:?}");
+        let name = &all[known - 1].0;
+        for (column, (nullable, _)) in &before {
+            let (still, _) = after.get(column).unwrap_or_else(|| panic!("{name} takes {column} away"));
+            assert!(*still || !nullable, "{name}: {column} must not be null any more");
+        }
+        let bookkeeping = |column: &str| column.starts_with("__diesel");
+        for (column, (nullable, default)) in after.iter().filter(|(column, _)| !before.contains_key(*column)) {
+            assert!(*nullable || *default || bookkeeping(column), "{name}: nobody before knows what {column} needs");
+        }
+    }
+}
+
+/// By the statements of the FastAPI application, on the schema of this release.
+fn the_application_before_goes_on_beside_it(backend: Backend) {
+    let service = backend.service().start();
+    let (account, pair) = service.session();
+    let database = &service.database;
+    let hash = service.stored_hash(&account);
+    database.execute(&format!(
+        "INSERT INTO users (email, hashed_password, is_active, created_at) \
+         VALUES ('old@example.com', '{hash}', TRUE, CURRENT_TIMESTAMP)"
+    ));
+    let signed_in = Pair::of(&service.login("old@example.com", &account.password));
+    // It logs somebody in, and its token is good here.
+    let jti = "0123456789abcdef0123456789abcdef";
+    database.execute(&format!(
+        "INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at) \
+         VALUES ('{jti}', {}, '2999-01-01 00:00:00', FALSE, CURRENT_TIMESTAMP)",
+        account.id
+    ));
+    let next = Pair::of(&service.refresh(&changed(&pair.refresh, "jti", jti.to_owned())));
+    // It reads as revoked what was spent here, and what it revokes is revoked here.
+    assert_eq!(database.count(&format!("FROM refresh_tokens WHERE jti = '{jti}' AND revoked")), 1);
+    for pair in [&signed_in, &next] {
+        database.execute(&format!("UPDATE refresh_tokens SET revoked = TRUE WHERE jti = '{}'", pair.jti()));
+        service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    }
+    service.refresh(&pair.refresh).expect(200);
+}
