@@ -27,6 +27,7 @@
 mod computation;
 mod cost;
 mod hasher;
+pub mod kernel;
 mod key;
 mod pool;
 mod queue;
