@@ -3,7 +3,7 @@
 //! slow work, is left to the tests of faults.
 
 use crate::harness::sockets::{Connection, RawReply};
-use crate::harness::{Fixture, on_both_databases, services::Service};
+use crate::harness::{on_both_databases, services::Service};
 
 on_both_databases!(
     what_is_not_http_gets_a_bare_400_and_is_cut_off,
