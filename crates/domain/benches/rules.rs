@@ -1,0 +1,41 @@
+//! What the rules of a refresh and of an address cost: `cargo bench -p portcullis-domain`.
+
+#![expect(clippy::unwrap_used, reason = "a failed step ends the measurement")]
+
+use chrono::{DateTime, TimeDelta, Utc};
+use criterion::{Criterion, criterion_group, criterion_main};
+use portcullis_domain::registration::{EmailAddress, UserId};
+use portcullis_domain::sessions::SessionState;
+use portcullis_domain::tokens::{Jti, Presentation, RefreshPolicy, RefreshToken, Spending};
+use std::hint::black_box;
+
+fn verdicts(criterion: &mut Criterion) {
+    let now = DateTime::<Utc>::UNIX_EPOCH;
+    let [first, second] = [[1; 16], [2; 16]].map(Jti::from_random);
+    let live = RefreshToken::live(first, UserId::new(1), now, TimeDelta::days(7));
+    let spent = live.clone().spend(Spending { at: now, key: None, successor: second }).unwrap();
+    let shown = Presentation {
+        now: now + TimeDelta::hours(1),
+        key: None,
+        session: SessionState::Active,
+        successor_unspent: true,
+    };
+    for (name, token) in [("a live token", live), ("a spent token", spent)] {
+        criterion.bench_function(&format!("judge {name}"), |b| {
+            b.iter(|| RefreshPolicy::STRICT.judge(black_box(&token), black_box(&shown)));
+        });
+    }
+    let text = first.to_string();
+    criterion.bench_function("write an identifier", |b| b.iter(|| black_box(&first).to_string()));
+    criterion.bench_function("read an identifier", |b| b.iter(|| Jti::parse(black_box(&text)).unwrap()));
+}
+
+fn addresses(criterion: &mut Criterion) {
+    for text in ["ada@example.com", " Ada.Lovelace+Notes@Mail.Example.CO.UK ", "ada@", "not an address"] {
+        criterion
+            .bench_function(&format!("parse {text:?}"), |b| b.iter(|| EmailAddress::parse(black_box(text)).is_ok()));
+    }
+}
+
+criterion_group!(benches, verdicts, addresses);
+criterion_main!(benches);
