@@ -4,10 +4,10 @@ use crate::settings::Settings;
 use crate::system::{self, OsEntropy, SystemClock};
 use anyhow::Context;
 use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSize};
-use portcullis_diesel::{Database, StoreOptions};
+use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
 use portcullis_domain::health::CircuitState;
 use portcullis_domain::tokens::RefreshPolicy;
-use portcullis_http::{Api, Identity, Lane, LaneSettings, Lanes};
+use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes};
 use portcullis_jwt::{JwtIssuer, JwtVerifier};
 use portcullis_ports::{Clock, Entropy, PasswordBlocklist, PasswordHasher, Store};
 use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit};
@@ -24,6 +24,8 @@ use std::time::Duration;
 
 /// Connections to the database, and so the width of the lane to it.
 const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
+const STORE_LANE: LaneSettings =
+    LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: SOON };
 /// Requests that may wait for a connection.
 const STORE_QUEUE: usize = 2048;
 /// A caller waits this long at most: for a connection or a lock, and in all.
@@ -63,6 +65,16 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
     let verifier = Arc::new(JwtVerifier::with_secret(algorithm, secret)?);
     let lifetimes = settings.tokens.lifetimes;
     let issuance = Arc::new(Issuance { issuer, entropy, lifetimes });
+    let refresh = Arc::new(Refresh {
+        store: store.clone(),
+        verifier: verifier.clone(),
+        issuance: issuance.clone(),
+        policy: RefreshPolicy::STRICT,
+        clock: clock.clone(),
+    });
+    let authenticate =
+        Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() });
+    let batches = batches(&settings.database.url);
     Ok(Api {
         register: Register {
             store: store.clone(),
@@ -71,19 +83,25 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
             product: settings.server.app_name.clone(),
             clock: clock.clone(),
         },
-        log_in: LogIn { store: store.clone(), hasher, issuance: issuance.clone(), clock: clock.clone() },
-        refresh: Refresh {
-            store: store.clone(),
-            verifier: verifier.clone(),
-            issuance,
-            policy: RefreshPolicy::STRICT,
-            clock: clock.clone(),
-        },
-        log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },
-        authenticate: Authenticate { store: store.clone(), verifier, clock: clock.clone() },
+        log_in: LogIn { store: store.clone(), hasher, issuance, clock: clock.clone() },
+        log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
         readiness: CheckReadiness { store, circuits: vec![guarded], clock },
         passwords: settings.passwords.policy,
-        lanes: lanes(hashes),
+        lanes: Lanes {
+            store: Lane::new(STORE_LANE),
+            // Those who wait for a hash wait in the hasher's own queue.
+            crypto: Lane::new(LaneSettings { width: hashes, queue: 0, retry_after: HASH_WAIT, ..STORE_LANE }),
+            exchanges: {
+                let refresh = refresh.clone();
+                BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))?
+            },
+            accounts: {
+                let authenticate = authenticate.clone();
+                BatchLane::start("accounts", batches, move |inquiries| authenticate.look_up(&inquiries))?
+            },
+        },
+        refresh,
+        authenticate,
         identity: Identity {
             app_name: settings.server.app_name.clone(),
             cors_origins: settings.server.cors_origins.clone(),
@@ -125,10 +143,11 @@ fn hasher(settings: &Settings, entropy: &Arc<dyn Entropy>) -> anyhow::Result<(Ar
     Ok((Arc::new(bounded), callers.get()))
 }
 
-fn lanes(hashes: usize) -> Lanes {
-    let width = usize::try_from(CONNECTIONS.get()).unwrap_or(1);
-    let store = LaneSettings { width, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: SOON };
-    // Those who wait for a hash wait in the hasher's own queue.
-    let crypto = LaneSettings { width: hashes, queue: 0, retry_after: HASH_WAIT, ..store };
-    Lanes { store: Lane::new(store), crypto: Lane::new(crypto) }
+/// How much goes together to the store. SQLite has one writer, which takes all that wait.
+fn batches(url: &DatabaseUrl) -> BatchSettings {
+    let (width, batch) = match url {
+        DatabaseUrl::Sqlite(_) => (1, 256),
+        _ => (2, 64),
+    };
+    BatchSettings { width, batch, queue: STORE_QUEUE, max_wait: STORE_WAIT, retry_after: SOON }
 }

@@ -1,14 +1,16 @@
 //! What the handlers share: the use cases, the lanes to them, and what the service calls itself.
 
 use crate::errors::ApiError;
-use crate::lanes::Lane;
+use crate::lanes::{BatchLane, Lane};
 use actix_web::web::Data;
 use portcullis_domain::registration::PasswordPolicy;
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
 use portcullis_usecases::sessions::LogOut;
-use portcullis_usecases::tokens::{Authenticate, Refresh};
+use portcullis_usecases::tokens::{Authenticate, Exchange, Exchanged, Inquiry, LookedUp, Refresh};
+use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Everything that the handlers need.
 pub struct Api {
@@ -17,11 +19,11 @@ pub struct Api {
     /// Signs in.
     pub log_in: LogIn,
     /// Exchanges refresh tokens.
-    pub refresh: Refresh,
+    pub refresh: Arc<Refresh>,
     /// Ends sessions.
     pub log_out: LogOut,
     /// Reads access tokens.
-    pub authenticate: Authenticate,
+    pub authenticate: Arc<Authenticate>,
     /// Tells whether the service can work.
     pub readiness: CheckReadiness,
     /// What a new password must be.
@@ -36,6 +38,10 @@ pub struct Api {
 pub struct Lanes {
     /// To the store: as many as it has connections.
     pub store: Lane,
+    /// To the store, for exchanges of refresh tokens: those that wait go together.
+    pub exchanges: BatchLane<Exchange, Exchanged>,
+    /// To the store, for accounts that bearers speak for: those that wait are looked up together.
+    pub accounts: BatchLane<Inquiry, LookedUp>,
     /// To the password hasher: as many as may wait for a hash.
     pub crypto: Lane,
 }
@@ -55,8 +61,18 @@ pub(crate) async fn with_store<T: Send + 'static>(
     api: Data<Api>,
     work: impl FnOnce(&Api) -> T + Send + 'static,
 ) -> Result<T, ApiError> {
+    let deadline = api.lanes.store.deadline();
+    with_store_by(deadline, api, work).await
+}
+
+/// The same for a request that has waited elsewhere before.
+pub(crate) async fn with_store_by<T: Send + 'static>(
+    deadline: Instant,
+    api: Data<Api>,
+    work: impl FnOnce(&Api) -> T + Send + 'static,
+) -> Result<T, ApiError> {
     let shared = api.clone();
-    Ok(api.lanes.store.run(move || work(&shared)).await?)
+    Ok(api.lanes.store.run_by(deadline, move || work(&shared)).await?)
 }
 
 /// Runs a use case that hashes, on its lane.

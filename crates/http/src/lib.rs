@@ -20,6 +20,6 @@ mod tokens;
 mod turn;
 
 pub use api::{Api, Identity, Lanes};
-pub use lanes::{Lane, LaneSettings};
+pub use lanes::{BatchLane, BatchSettings, Lane, LaneSettings};
 pub use openapi::document;
 pub use server::{Running, ServerSettings, start};

@@ -26,7 +26,6 @@ pub(crate) async fn logout(api: Data<Api>, body: Body<LogoutRequest>) -> Result<
 /// Asks the store: a token whose account was switched off is refused before it expires.
 #[api_v2_operation(operation_id = "me", tags(auth))]
 pub(crate) async fn me(api: Data<Api>, bearer: Bearer) -> Result<Reply<MeResponse>, ApiError> {
-    let authenticated = with_store(api, move |api| api.authenticate.run(&bearer.0)).await?;
-    let authenticated = authenticated.map_err(|error| ApiError::from(error).challenged())?;
-    Ok(Reply::ok(authenticated.0.into()))
+    let account = bearer.account(&api).await?;
+    Ok(Reply::ok(account.into()))
 }

@@ -1,12 +1,15 @@
 //! The bearer token of a request (RFC 6750 §2.1): from the `Authorization` header, never from
 //! the address or the body.
 
+use crate::api::Api;
 use crate::errors::{ApiError, Challenge};
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 use paperclip::actix::Apiv2Security;
 use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::User;
+use portcullis_usecases::tokens::TokenError;
 use std::future::{Ready, ready};
 
 /// The token that was shown; whether it is worth anything is for the use case to say.
@@ -29,6 +32,17 @@ impl FromRequest for Bearer {
             },
             (Some(_), Some(_)) => Err(refusal("Invalid token", Challenge::InvalidToken)),
         })
+    }
+}
+
+impl Bearer {
+    /// The account that the token speaks for.
+    pub(crate) async fn account(self, api: &Api) -> Result<User, ApiError> {
+        let deadline = api.lanes.store.deadline();
+        let challenged = |error: TokenError| ApiError::from(error).challenged();
+        let inquiry = api.authenticate.read(&self.0).map_err(challenged)?;
+        let looked_up = api.lanes.accounts.run_by(deadline, inquiry).await?;
+        looked_up.decide().map(|authenticated| authenticated.0).map_err(challenged)
     }
 }
 

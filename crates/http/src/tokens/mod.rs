@@ -6,13 +6,14 @@ mod dto;
 pub(crate) use bearer::Bearer;
 pub(crate) use dto::TokenResponse;
 
-use crate::api::{Api, with_store};
+use crate::api::{Api, with_store_by};
 use crate::body::Body;
 use crate::errors::ApiError;
 use crate::reply::Reply;
 use actix_web::web::Data;
 use dto::RefreshRequest;
 use paperclip::actix::api_v2_operation;
+use portcullis_usecases::tokens::Settled;
 
 /// Exchange a refresh token
 ///
@@ -20,6 +21,12 @@ use paperclip::actix::api_v2_operation;
 /// calls with one token exactly one succeeds.
 #[api_v2_operation(operation_id = "refresh", tags(auth))]
 pub(crate) async fn refresh(api: Data<Api>, body: Body<RefreshRequest>) -> Result<Reply<TokenResponse>, ApiError> {
-    let refreshed = with_store(api, move |api| api.refresh.run(&body.0)).await??;
+    let deadline = api.lanes.store.deadline();
+    let attempt = api.refresh.prepare(&body.0)?;
+    let exchanged = api.lanes.exchanges.run_by(deadline, attempt.exchange()).await?;
+    let refreshed = match api.refresh.settle(attempt, exchanged) {
+        Settled::Done(outcome) => outcome?,
+        Settled::Doubtful(attempt) => with_store_by(deadline, api, move |api| api.refresh.judge(attempt)).await??,
+    };
     Ok(Reply::secret(refreshed.0.into()))
 }

@@ -5,7 +5,7 @@ mod error;
 mod issue;
 mod refresh;
 
-pub use authenticate::{Authenticate, Authenticated};
+pub use authenticate::{Authenticate, Authenticated, Inquiry, LookedUp};
 pub use error::TokenError;
 pub use issue::{Issuance, TokenPair};
-pub use refresh::{Refresh, RefreshExchange, Refreshed};
+pub use refresh::{Attempt, Exchange, Exchanged, Refresh, RefreshExchange, Refreshed, Settled};

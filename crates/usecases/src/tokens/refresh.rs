@@ -1,11 +1,12 @@
-//! Exchanges a refresh token for a new pair, once.
+//! Exchanges a refresh token for a new pair, once. What needs the store is one step of its own,
+//! so that exchanges that come at one time can be carried out together.
 
 use super::{Issuance, TokenError, TokenPair};
 use crate::LOG;
 use chrono::{DateTime, Utc};
 use portcullis_domain::sessions::SessionState;
-use portcullis_domain::tokens::{Presentation, RefreshClaims, RefreshPolicy, Spending, Verdict};
-use portcullis_ports::{Clock, FoundToken, Store, StoreExt, TokenVerifier, Tx};
+use portcullis_domain::tokens::{Presentation, RefreshPolicy, Verdict};
+use portcullis_ports::{Clock, FoundToken, Rotation, Store, StoreError, StoreExt, TokenVerifier, Tx};
 use std::sync::Arc;
 
 /// The token that is shown.
@@ -17,6 +18,30 @@ pub struct RefreshExchange {
 /// The pair it was exchanged for.
 #[derive(Debug)]
 pub struct Refreshed(pub TokenPair);
+
+/// A token that is genuine, and the pair that it may be exchanged for. Nothing is spent yet.
+#[derive(Debug)]
+pub struct Attempt {
+    rotation: Rotation,
+    pair: TokenPair,
+}
+
+/// What the store is asked to do for an [`Attempt`].
+#[derive(Debug, Clone)]
+pub struct Exchange(Rotation);
+
+/// What became of an [`Exchange`].
+#[derive(Debug)]
+pub struct Exchanged(Result<bool, StoreError>);
+
+/// Where an attempt stands after the store was asked.
+#[derive(Debug)]
+pub enum Settled {
+    /// At its end.
+    Done(Result<Refreshed, TokenError>),
+    /// It was not exchanged, and why is still to be found out: for [`Refresh::judge`].
+    Doubtful(Attempt),
+}
 
 /// The verb.
 pub struct Refresh {
@@ -32,42 +57,105 @@ pub struct Refresh {
     pub clock: Arc<dyn Clock>,
 }
 
+impl Attempt {
+    /// What the store is to be asked.
+    #[must_use]
+    pub fn exchange(&self) -> Exchange {
+        Exchange(self.rotation.clone())
+    }
+
+    fn succeeded(self) -> Refreshed {
+        tracing::info!(target: LOG, user_id = self.rotation.successor.user_id.get(), "Token refreshed");
+        Refreshed(self.pair)
+    }
+}
+
 impl Refresh {
     /// Exchanges the token. The old one is spent and the new one stored in one transaction; of
     /// any number of callers with one token, exactly one succeeds.
     ///
+    /// The same as [`prepare`](Self::prepare), [`exchange`](Self::exchange),
+    /// [`settle`](Self::settle) and, where there is doubt, [`judge`](Self::judge).
+    ///
     /// # Errors
     /// [`TokenError`].
     pub fn run(&self, input: &RefreshExchange) -> Result<Refreshed, TokenError> {
+        let attempt = self.prepare(input)?;
+        let rotated = self.store.rotate(std::slice::from_ref(&attempt.rotation));
+        let exchanged = Exchanged(rotated.map(|rotated| rotated.first() == Some(&true)));
+        match self.settle(attempt, exchanged) {
+            Settled::Done(outcome) => outcome,
+            Settled::Doubtful(attempt) => self.judge(attempt),
+        }
+    }
+
+    /// Verifies the token and signs the new pair. Asks no store and never waits.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn prepare(&self, input: &RefreshExchange) -> Result<Attempt, TokenError> {
         let now = self.clock.now();
         let shown = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
         // Signed before anything is spent: a signer that fails costs nobody a session.
         let (successor, pair) = self.issuance.succeed(shown.jti, shown.user_id, now)?;
-        let spending = Spending { at: now, key: None, successor: successor.jti };
-        self.store.write(|tx| {
-            self.judge(&shown, now, tx)?;
-            if !tx.refresh_tokens().spend(shown.jti, &spending)? {
-                return Err(TokenError::Revoked);
-            }
-            Ok(tx.refresh_tokens().insert(&successor)?)
-        })?;
-        tracing::info!(target: LOG, user_id = shown.user_id.get(), "Token refreshed");
-        Ok(Refreshed(pair))
+        Ok(Attempt { rotation: Rotation { spent: shown.jti, at: now, key: None, successor }, pair })
     }
 
-    fn judge(&self, shown: &RefreshClaims, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<(), TokenError> {
-        let found = tx.refresh_tokens().find(shown.jti)?.ok_or(TokenError::Invalid)?;
-        if found.token.user_id != shown.user_id {
+    /// Asks the store, once for all; what became of each, in their order.
+    #[must_use]
+    pub fn exchange(&self, exchanges: Vec<Exchange>) -> Vec<Exchanged> {
+        let rotations: Vec<_> = exchanges.into_iter().map(|exchange| exchange.0).collect();
+        let rotated = self.store.rotate(&rotations).and_then(|rotated| {
+            let all = rotated.len() == rotations.len();
+            all.then_some(rotated).ok_or_else(|| StoreError::Failed("the store answered for others".to_owned()))
+        });
+        match rotated {
+            Ok(rotated) => rotated.into_iter().map(|rotated| Exchanged(Ok(rotated))).collect(),
+            Err(error) => rotations.iter().map(|_| Exchanged(Err(error.clone()))).collect(),
+        }
+    }
+
+    /// Ends an attempt that was exchanged, or whose store is not there. Asks no store.
+    #[must_use]
+    pub fn settle(&self, attempt: Attempt, exchanged: Exchanged) -> Settled {
+        match exchanged.0 {
+            Ok(true) => Settled::Done(Ok(attempt.succeeded())),
+            // Another's damaged row may be the reason: each is looked at alone.
+            Ok(false) | Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => Settled::Doubtful(attempt),
+            Err(gone) => Settled::Done(Err(gone.into())),
+        }
+    }
+
+    /// Finds out what the token is worth, and exchanges it if it can be after all.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn judge(&self, attempt: Attempt) -> Result<Refreshed, TokenError> {
+        let rotation = &attempt.rotation;
+        self.store.write(|tx| {
+            self.find_worth(rotation, tx)?;
+            if !tx.refresh_tokens().spend(rotation.spent, &rotation.spending())? {
+                return Err(TokenError::Revoked);
+            }
+            Ok(tx.refresh_tokens().insert(&rotation.successor)?)
+        })?;
+        Ok(attempt.succeeded())
+    }
+
+    fn find_worth(&self, rotation: &Rotation, tx: &mut dyn Tx) -> Result<(), TokenError> {
+        let found = tx.refresh_tokens().find(rotation.spent)?.ok_or(TokenError::Invalid)?;
+        let user_id = rotation.successor.user_id;
+        if found.token.user_id != user_id {
             return Err(TokenError::Invalid);
         }
-        let verdict = self.policy.judge(&found.token, &presentation(&found, now));
+        let verdict = self.policy.judge(&found.token, &presentation(&found, rotation.at));
         match verdict {
             Verdict::Rotated => return Ok(()),
             Verdict::Expired => return Err(TokenError::Expired),
             _ => {}
         }
         let verdict = verdict.as_str();
-        tracing::warn!(target: LOG, user_id = shown.user_id.get(), verdict, "Refresh refused");
+        tracing::warn!(target: LOG, user_id = user_id.get(), verdict, "Refresh refused");
         Err(TokenError::Revoked)
     }
 }

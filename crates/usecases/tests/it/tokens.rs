@@ -4,8 +4,9 @@ use crate::world::World;
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::RefreshState;
-use portcullis_ports::StoreError;
-use portcullis_usecases::tokens::Refreshed;
+use portcullis_ports::{Mode, Rotation, Store, StoreError, Work};
+use portcullis_usecases::tokens::{RefreshExchange, Refreshed, Settled};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 fn part(token: &str, at: usize) -> String {
@@ -88,4 +89,104 @@ fn an_access_token_speaks_for_its_account_while_that_is_active() {
     assert_eq!(code(&pair.access_token), ErrorCode::TokenRevoked);
     world.pass(TimeDelta::minutes(15));
     assert_eq!(code(&pair.access_token), ErrorCode::TokenExpired);
+}
+
+/// A store that fails every batch, and does all else.
+struct NoBatches {
+    rest: Arc<dyn Store>,
+    error: StoreError,
+}
+
+impl Store for NoBatches {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        self.rest.transact(mode, work)
+    }
+
+    fn rotate(&self, _: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        Err(self.error.clone())
+    }
+}
+
+fn corrupt() -> StoreError {
+    StoreError::Corrupt { table: "refresh_tokens", column: "expires_at", id: 7, reason: "not a time".to_owned() }
+}
+
+fn shown(token: &str) -> RefreshExchange {
+    RefreshExchange { refresh_token: token.to_owned() }
+}
+
+#[test]
+fn exchanges_that_go_together_end_each_on_its_own() {
+    let world = World::new();
+    let (_, live) = world.ada();
+    let Ok(Refreshed(second)) = world.refresh(&live.refresh_token) else { panic!("it is live") };
+    let verb = world.refresh_on(world.store.clone());
+    // The first is spent; the second is shown twice at one time.
+    let attempts = [&live, &second, &second].map(|pair| verb.prepare(&shown(&pair.refresh_token)).unwrap());
+    let exchanged = verb.exchange(attempts.iter().map(|attempt| attempt.exchange()).collect());
+    let ends = attempts.into_iter().zip(exchanged).map(|(attempt, exchanged)| match verb.settle(attempt, exchanged) {
+        Settled::Done(outcome) => outcome.map(|_| true),
+        Settled::Doubtful(attempt) => verb.judge(attempt).map(|_| false),
+    });
+    let ends: Vec<_> = ends.map(|end| end.map_err(|error| error.code())).collect();
+    assert_eq!(ends, [Err(ErrorCode::TokenRevoked), Ok(true), Err(ErrorCode::TokenRevoked)]);
+}
+
+#[test]
+fn a_batch_that_fails_for_another_costs_nobody_the_token() {
+    let world = World::new();
+    let (_, mut pair) = world.ada();
+    for error in [corrupt(), StoreError::Failed("a statement".to_owned())] {
+        let verb = world.refresh_on(Arc::new(NoBatches { rest: world.store.clone(), error }));
+        pair = verb.run(&shown(&pair.refresh_token)).unwrap().0;
+    }
+    assert!(world.refresh(&pair.refresh_token).is_ok());
+}
+
+#[test]
+fn a_batch_whose_store_is_gone_is_not_tried_again() {
+    let world = World::new();
+    let (_, pair) = world.ada();
+    for error in [StoreError::Unavailable("gone".to_owned()), StoreError::Busy("taken".to_owned())] {
+        let verb = world.refresh_on(Arc::new(NoBatches { rest: world.store.clone(), error }));
+        assert_eq!(verb.run(&shown(&pair.refresh_token)).unwrap_err().code(), ErrorCode::Unavailable);
+    }
+    assert!(world.refresh(&pair.refresh_token).is_ok(), "nothing was spent");
+}
+
+#[test]
+fn accounts_that_are_looked_up_together_are_each_told_its_own() {
+    let world = World::new();
+    let (ada, pair) = world.ada();
+    let bob = world.adopt("bob@example.org", "plain:x");
+    let verb = world.authenticate_on(world.store.clone());
+    let token = |id: i64| pair.access_token.replacen(&format!(".{}.", ada.id.get()), &format!(".{id}."), 1);
+    let ids = [bob.id.get(), ada.id.get(), 99, bob.id.get()];
+    world.store.set_active(ada.id, false);
+    let inquiries: Vec<_> = ids.iter().map(|id| verb.read(&token(*id)).unwrap()).collect();
+    let looked_up = verb.look_up(&inquiries).into_iter();
+    let decided: Vec<_> = looked_up.map(|found| found.decide().map(|a| a.0.id).map_err(|e| e.code())).collect();
+    assert_eq!(decided, [Ok(bob.id), Err(ErrorCode::TokenRevoked), Err(ErrorCode::TokenInvalid), Ok(bob.id)]);
+    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    let gone = verb.look_up(&inquiries).into_iter().map(|found| found.decide().unwrap_err().code());
+    assert!(gone.eq([ErrorCode::Unavailable; 4]));
+}
+
+/// A store whose reads find a damaged row wherever two accounts are asked for.
+struct OneDamaged(Arc<dyn Store>, std::sync::atomic::AtomicBool);
+
+impl Store for OneDamaged {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        if self.1.swap(false, Ordering::SeqCst) { Err(corrupt()) } else { self.0.transact(mode, work) }
+    }
+}
+
+#[test]
+fn a_damaged_account_is_one_callers_trouble() {
+    let world = World::new();
+    let (ada, pair) = world.ada();
+    let verb = world.authenticate_on(Arc::new(OneDamaged(world.store.clone(), true.into())));
+    let inquiries = vec![verb.read(&pair.access_token).unwrap(); 2];
+    let found = verb.look_up(&inquiries).into_iter().map(|found| found.decide().unwrap().0.id);
+    assert!(found.eq([ada.id; 2]));
 }

@@ -4,7 +4,7 @@ use crate::doubles::{ContextBlocklist, PlainHasher, PlainTokens};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
-use portcullis_ports::PasswordBlocklist;
+use portcullis_ports::{PasswordBlocklist, Store};
 use portcullis_testkit::{FixedClock, MemoryStore, SeededEntropy};
 use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::registration::{Register, RegisterError, Registered, Registration};
@@ -69,14 +69,18 @@ impl World {
     }
 
     pub(crate) fn refresh(&self, token: &str) -> Result<Refreshed, TokenError> {
-        let verb = Refresh {
-            store: self.store.clone(),
+        self.refresh_on(self.store.clone()).run(&RefreshExchange { refresh_token: token.to_owned() })
+    }
+
+    /// The verb on a store of the test's own.
+    pub(crate) fn refresh_on(&self, store: Arc<dyn Store>) -> Refresh {
+        Refresh {
+            store,
             verifier: self.tokens.clone(),
             issuance: self.issuance.clone(),
             policy: RefreshPolicy::STRICT,
             clock: self.clock.clone(),
-        };
-        verb.run(&RefreshExchange { refresh_token: token.to_owned() })
+        }
     }
 
     pub(crate) fn log_out(&self, token: &str) -> Result<LoggedOut, TokenError> {
@@ -85,8 +89,11 @@ impl World {
     }
 
     pub(crate) fn authenticate(&self, token: &str) -> Result<Authenticated, TokenError> {
-        let (store, verifier, clock) = (self.store.clone(), self.tokens.clone(), self.clock.clone());
-        Authenticate { store, verifier, clock }.run(token)
+        self.authenticate_on(self.store.clone()).run(token)
+    }
+
+    pub(crate) fn authenticate_on(&self, store: Arc<dyn Store>) -> Authenticate {
+        Authenticate { store, verifier: self.tokens.clone(), clock: self.clock.clone() }
     }
 
     /// Registers Ada and signs her in.

@@ -1,6 +1,10 @@
 //! The hop from the async world to a blocking thread, bounded in number and time: a storm on one
 //! resource never starves another.
 
+mod batch;
+
+pub use batch::{BatchLane, BatchSettings};
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -23,6 +27,10 @@ pub struct LaneSettings {
     /// What a caller who finds no place is told to wait.
     pub retry_after: Duration,
 }
+
+/// A refusal waits this long: callers that come back at once would cost more than the work that
+/// they are refused for.
+const REFUSAL_DELAY: Duration = Duration::from_millis(25);
 
 /// A bounded way to blocking threads.
 pub struct Lane {
@@ -65,10 +73,6 @@ pub(crate) enum LaneError {
 }
 
 impl Lane {
-    /// A refusal waits this long: callers that come back at once would cost more than the work
-    /// that they are refused for.
-    const REFUSAL_DELAY: Duration = Duration::from_millis(25);
-
     /// A lane within the bounds.
     #[must_use]
     pub fn new(settings: LaneSettings) -> Self {
@@ -87,7 +91,20 @@ impl Lane {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LaneError> {
-        let deadline = Instant::now() + self.settings.deadline;
+        self.run_by(self.deadline(), job).await
+    }
+
+    /// When a caller who comes now has waited long enough.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.settings.deadline
+    }
+
+    /// The same for a caller who came before, and waited elsewhere.
+    pub(crate) async fn run_by<T: Send + 'static>(
+        &self,
+        deadline: Instant,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LaneError> {
         let hold = Arc::new(self.admit().await?);
         let (span, held) = (tracing::Span::current(), Running(Arc::clone(&hold)));
         let running = tokio::task::spawn_blocking(move || {
@@ -108,7 +125,7 @@ impl Lane {
 
     async fn admit(&self) -> Result<Hold, LaneError> {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
-            sleep(Self::REFUSAL_DELAY).await;
+            sleep(REFUSAL_DELAY).await;
             return Err(self.full());
         };
         match timeout(self.settings.max_wait, self.running.clone().acquire_owned()).await {
