@@ -53,3 +53,8 @@ pub(crate) fn account_with_token(store: &dyn Store, address: &str, jti: Jti) -> 
 pub(crate) fn rotation(user: UserId, spent: Jti, successor: Jti) -> Rotation {
     Rotation { spent, at: now(), key: None, successor: RefreshToken::live(successor, user, now(), TimeDelta::days(7)) }
 }
+
+/// The name of every migration, oldest first.
+pub(crate) fn all_migrations() -> Vec<String> {
+    ["20261122160000_adopt", "20261122200000_drop_duplicate_jti_index"].map(str::to_owned).into()
+}
