@@ -31,6 +31,8 @@ const STORE_QUEUE: usize = 2048;
 /// A caller waits this long at most: for a connection or a lock, and in all.
 const STORE_WAIT: Duration = Duration::from_secs(5);
 const DEADLINE: Duration = Duration::from_secs(9);
+/// A call of the store that takes longer is not coming back: every statement has a time limit.
+const STORE_STUCK: Duration = Duration::from_secs(8);
 /// The work that may wait for the hash threads, in time.
 const HASH_WAIT: Duration = Duration::from_secs(2);
 /// What callers are told to wait where the work of a moment is in the way.
@@ -149,5 +151,6 @@ fn batches(url: &DatabaseUrl) -> BatchSettings {
         DatabaseUrl::Sqlite(_) => (1, 256),
         _ => (2, 64),
     };
-    BatchSettings { width, batch, queue: STORE_QUEUE, max_wait: STORE_WAIT, retry_after: SOON }
+    let (queue, max_wait, stuck_after) = (STORE_QUEUE, STORE_WAIT, STORE_STUCK);
+    BatchSettings { width, batch, queue, max_wait, stuck_after, retry_after: SOON }
 }

@@ -3,7 +3,7 @@
 //! once.
 
 use super::{LaneError, REFUSAL_DELAY};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,17 +22,23 @@ pub struct BatchSettings {
     pub queue: usize,
     /// How long one waits at most for its call to begin.
     pub max_wait: Duration,
+    /// How long a call takes at most. One that takes longer is stuck: another thread takes its
+    /// thread's place, as often as the lane is wide.
+    pub stuck_after: Duration,
     /// What a caller who finds no place is told to wait.
     pub retry_after: Duration,
 }
 
 /// A bounded way to threads that do jobs together.
-pub struct BatchLane<J, O> {
-    settings: BatchSettings,
-    queue: Arc<Queue<J, O>>,
-}
+pub struct BatchLane<J, O>(Arc<Queue<J, O>>);
+
+/// What does the jobs of a call, and gives their outcomes.
+type Call<J, O> = dyn Fn(Vec<J>) -> Vec<O> + Send + Sync;
 
 struct Queue<J, O> {
+    name: String,
+    settings: BatchSettings,
+    call: Box<Call<J, O>>,
     state: Mutex<State<J, O>>,
     arrived: Condvar,
 }
@@ -41,7 +47,17 @@ struct State<J, O> {
     waiting: VecDeque<Waiting<J, O>>,
     /// Of the last that came.
     number: u64,
+    /// The calls under way, by their threads.
+    calls: BTreeMap<u64, Running>,
+    /// How many threads were ever started.
+    threads: u64,
     closed: bool,
+}
+
+struct Running {
+    began: Instant,
+    /// Whether another thread has taken the place of its own.
+    replaced: bool,
 }
 
 struct Waiting<J, O> {
@@ -61,33 +77,33 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
         settings: BatchSettings,
         call: impl Fn(Vec<J>) -> Vec<O> + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let state = State { waiting: VecDeque::new(), number: 0, closed: false };
-        let queue = Arc::new(Queue { state: Mutex::new(state), arrived: Condvar::new() });
-        let lane = Self { settings, queue };
-        let call = Arc::new(call);
-        for number in 1..=settings.width.max(1) {
-            let (queue, call) = (Arc::clone(&lane.queue), Arc::clone(&call));
-            let serve = move || queue.serve(settings.batch.max(1), &*call);
-            thread::Builder::new().name(format!("{name}-{number}")).spawn(serve)?;
+        let state = State { waiting: VecDeque::new(), number: 0, calls: BTreeMap::new(), threads: 0, closed: false };
+        let (name, call, state) = (name.to_owned(), Box::new(call), Mutex::new(state));
+        let lane = Self(Arc::new(Queue { name, settings, call, state, arrived: Condvar::new() }));
+        for _ in 0..settings.width.max(1) {
+            Queue::start_thread(&lane.0)?;
         }
         Ok(lane)
     }
-}
 
-impl<J, O> BatchLane<J, O> {
     /// Has a job done. A caller that goes away before its call began takes the job along; after
     /// that it is done.
     pub(crate) async fn run_by(&self, deadline: Instant, job: J) -> Result<O, LaneError> {
         let (caller, mut outcome) = channel();
-        let Some(number) = self.queue.push(job, caller, self.settings.queue) else {
+        let Some(number) = self.0.push(job, caller) else {
+            Queue::replace_stuck(&self.0);
             sleep(REFUSAL_DELAY).await;
             return Err(self.full());
         };
-        let patience = deadline.min(Instant::now() + self.settings.max_wait);
+        let patience = deadline.min(Instant::now() + self.0.settings.max_wait);
         if let Ok(outcome) = timeout_at(patience, &mut outcome).await {
             return outcome.map_err(|_| LaneError::Panicked);
         }
-        if self.queue.withdraw(number) { Err(self.full()) } else { Self::finish_by(deadline, outcome).await }
+        let outcome = if self.0.withdraw(number) { Err(self.full()) } else { Self::finish_by(deadline, outcome).await };
+        if matches!(outcome, Err(LaneError::Full { .. } | LaneError::Overdue)) {
+            Queue::replace_stuck(&self.0);
+        }
+        outcome
     }
 
     async fn finish_by(deadline: Instant, outcome: Receiver<O>) -> Result<O, LaneError> {
@@ -98,23 +114,57 @@ impl<J, O> BatchLane<J, O> {
     }
 
     fn full(&self) -> LaneError {
-        LaneError::Full { retry_after: self.settings.retry_after }
+        LaneError::Full { retry_after: self.0.settings.retry_after }
     }
 }
 
 impl<J, O> Drop for BatchLane<J, O> {
     /// What still waits is done; then the threads end.
     fn drop(&mut self) {
-        self.queue.lock().closed = true;
-        self.queue.arrived.notify_all();
+        self.0.lock().closed = true;
+        self.0.arrived.notify_all();
+    }
+}
+
+impl<J: Send + 'static, O: Send + 'static> Queue<J, O> {
+    fn start_thread(queue: &Arc<Self>) -> io::Result<()> {
+        let thread = {
+            let mut state = queue.lock();
+            state.threads += 1;
+            state.threads
+        };
+        let shared = Arc::clone(queue);
+        let named = thread::Builder::new().name(format!("{}-{thread}", queue.name));
+        named.spawn(move || shared.serve(thread)).map(drop)
+    }
+
+    /// Starts threads in the place of those whose call is stuck. A driver may wait for an answer
+    /// without end; for whoever finds out, nothing else would ever change.
+    fn replace_stuck(queue: &Arc<Self>) {
+        let stuck = queue.lock().write_off(&queue.settings);
+        for _ in 0..stuck {
+            // Where there is no thread to be had, the stuck one comes back, or nobody does.
+            let _ = Self::start_thread(queue);
+        }
+    }
+}
+
+impl<J, O> State<J, O> {
+    /// How many calls are newly found stuck, of as many as may be.
+    fn write_off(&mut self, settings: &BatchSettings) -> usize {
+        let known = self.calls.values().filter(|call| call.replaced).count();
+        let stuck =
+            self.calls.values_mut().filter(|call| !call.replaced && call.began.elapsed() >= settings.stuck_after);
+        let new = stuck.take(settings.width.max(1).saturating_sub(known));
+        new.map(|call| call.replaced = true).count()
     }
 }
 
 impl<J, O> Queue<J, O> {
     /// Adds a job, and gives its number, if there is a place.
-    fn push(&self, job: J, caller: Sender<O>, places: usize) -> Option<u64> {
+    fn push(&self, job: J, caller: Sender<O>) -> Option<u64> {
         let mut state = self.lock();
-        if state.waiting.len() >= places {
+        if state.waiting.len() >= self.settings.queue {
             return None;
         }
         state.number = state.number.wrapping_add(1);
@@ -132,26 +182,31 @@ impl<J, O> Queue<J, O> {
         place.ok().and_then(|place| state.waiting.remove(place)).is_some()
     }
 
-    fn serve(&self, most: usize, call: &dyn Fn(Vec<J>) -> Vec<O>) {
-        while let Some((jobs, callers)) = self.take(most) {
+    /// Does what comes, until the end, or until another thread has taken this one's place.
+    fn serve(&self, thread: u64) {
+        while let Some((jobs, callers)) = self.take(thread) {
             // After a panic the callers are dropped without an outcome, which tells them.
-            let outcomes = catch_unwind(AssertUnwindSafe(|| call(jobs))).unwrap_or_default();
+            let outcomes = catch_unwind(AssertUnwindSafe(|| (self.call)(jobs))).unwrap_or_default();
             for (caller, outcome) in callers.into_iter().zip(outcomes) {
                 // One that has gone needs none.
                 let _ = caller.send(outcome);
+            }
+            if self.lock().calls.remove(&thread).is_some_and(|call| call.replaced) {
+                return;
             }
         }
     }
 
     /// All that wait, up to so many, but for those whose caller has gone; waits for the first.
     /// `None` once there will be no more.
-    fn take(&self, most: usize) -> Option<(Vec<J>, Vec<Sender<O>>)> {
+    fn take(&self, thread: u64) -> Option<(Vec<J>, Vec<Sender<O>>)> {
         let mut state = self.lock();
         loop {
-            let count = most.min(state.waiting.len());
+            let count = self.settings.batch.max(1).min(state.waiting.len());
             let taken = state.waiting.drain(..count).filter(|waiting| !waiting.caller.is_closed());
             let (jobs, callers): (Vec<_>, Vec<_>) = taken.map(|waiting| (waiting.job, waiting.caller)).unzip();
             if !jobs.is_empty() {
+                state.calls.insert(thread, Running { began: Instant::now(), replaced: false });
                 return Some((jobs, callers));
             }
             if state.waiting.is_empty() {
@@ -178,7 +233,14 @@ mod tests {
     use std::sync::mpsc;
 
     const MOMENT: Duration = Duration::from_millis(50);
-    const BOUNDS: BatchSettings = BatchSettings { width: 1, batch: 4, queue: 8, max_wait: MOMENT, retry_after: MOMENT };
+    const BOUNDS: BatchSettings = BatchSettings {
+        width: 1,
+        batch: 4,
+        queue: 8,
+        max_wait: MOMENT,
+        stuck_after: Duration::from_secs(60),
+        retry_after: MOMENT,
+    };
 
     fn soon() -> Instant {
         Instant::now() + 2 * MOMENT
@@ -240,6 +302,18 @@ mod tests {
         drop(release);
         assert_eq!(lane.run_by(in_time(), 4).await, Ok(8), "the lane goes on");
         assert_eq!(told.recv(), Ok(vec![4]));
+    }
+
+    #[actix_web::test]
+    async fn another_takes_the_place_of_a_stuck_call_as_often_as_the_lane_is_wide() {
+        let (lane, release, told) = held(BatchSettings { stuck_after: MOMENT, ..BOUNDS });
+        for job in 1..3 {
+            assert_eq!(lane.run_by(soon(), job).await, Err(LaneError::Overdue));
+            assert_eq!(told.recv(), Ok(vec![job]), "another thread took it");
+        }
+        assert_eq!(lane.run_by(soon(), 3).await, Err(lane.full()), "what is stuck is bounded");
+        drop(release);
+        assert_eq!(lane.run_by(in_time(), 4).await, Ok(8), "the lane goes on");
     }
 
     #[actix_web::test]
