@@ -41,7 +41,7 @@ enum Xtask {
     Migrate(migrate::Migrate),
     /// Write `docs/openapi.json` from the service's own document
     Openapi(openapi::Openapi),
-    /// Measure the release binary against its goals
+    /// Measure the release binary against the goals of `docs/performance.md`
     Bench(bench::Bench),
     /// Write what the binary is made of into `target/sbom`, as a CycloneDX document
     Sbom,

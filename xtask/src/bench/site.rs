@@ -2,7 +2,8 @@
 //! Accounts are made at the least cost of a hash where hashing is not what is measured.
 
 use super::client::accounts::{register, sessions};
-use super::client::flows::{Refresh, Session};
+use super::client::connection::Connection;
+use super::client::flows::{Get, Refresh, Session};
 use super::client::load::{Client, Sample, Window, drive};
 use super::postgres::Postgres;
 use super::run::Run;
@@ -129,6 +130,12 @@ impl Site {
     /// Resident memory of the service, in bytes.
     pub(super) fn resident(&self) -> Result<u64> {
         self.server.resident()
+    }
+
+    /// Whether there is such a page: a peer may lack what Portcullis added.
+    pub(super) fn has(&self, path: &str) -> Result<bool> {
+        let answer = Connection::open(self.server.address)?.call(&mut Get::new(path, ""))?;
+        Ok(answer.status != 404)
     }
 
     /// Drives clients through a window.

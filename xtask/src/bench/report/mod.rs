@@ -71,6 +71,7 @@ impl Bound {
     fn attainment(self, value: f64) -> f64 {
         match self {
             Self::AtLeast(bound) => value / bound,
+            Self::AtMost(bound) if value <= bound && bound == 0.0 => 1.0,
             // Nothing of what should be little is as good as can be shown.
             Self::AtMost(bound) => (bound / value.max(f64::MIN_POSITIVE)).min(100.0),
         }
@@ -105,17 +106,8 @@ impl Report {
 
     /// The CPU time of one operation, of a contender that has a row.
     pub(super) fn cpu_of(&self, workload: &str, contender: &str) -> Option<f64> {
-        self.figures_of(workload, contender)?.cpu
-    }
-
-    /// The rate of a contender that has a row.
-    pub(super) fn rate_of(&self, workload: &str, contender: &str) -> Option<f64> {
-        self.figures_of(workload, contender)?.rate
-    }
-
-    fn figures_of(&self, workload: &str, contender: &str) -> Option<&Figures> {
         let row = self.rows.iter().find(|row| row.workload == workload && row.contender == contender)?;
-        Some(&row.figures)
+        row.figures.cpu
     }
 
     pub(super) fn fail(&mut self, workload: &str, reason: String) {
@@ -191,6 +183,7 @@ mod tests {
         assert_eq!(Bound::AtLeast(0.5).attainment(1.0), 2.0);
         assert_eq!(Bound::AtMost(2.0).attainment(1.0), 2.0);
         assert_eq!(Bound::AtMost(2.0).attainment(0.0), 100.0);
+        assert_eq!([0.0, 3.0].map(|value| Bound::AtMost(0.0).attainment(value)), [1.0, 0.0]);
     }
 
     #[test]

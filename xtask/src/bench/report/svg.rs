@@ -4,7 +4,7 @@
 use super::{Check, Report, Row, short, table};
 use std::fmt::Write;
 
-const WIDTH: f64 = 1100.0;
+const WIDTH: f64 = 1160.0;
 /// Where the bars begin; names stand to the left.
 const LEFT: f64 = 470.0;
 /// Where the axis ends; values stand to the right of the bars, at most this far.
@@ -70,7 +70,7 @@ impl Drawing {
             "Part of the goal that is reached (1 = the goal; further right is better)",
         );
         let axis = Axis::of(measured.iter().map(|(_, part)| *part).chain([0.5, 2.0]));
-        let top = self.y;
+        let (top, start) = (self.y, self.out.len());
         for (check, part) in &measured {
             let [goal, workload, what, value, wanted, _] = table::goal(check);
             let colour = if check.met == Some(true) { MET } else { MISSED };
@@ -78,8 +78,8 @@ impl Drawing {
             self.text(axis.x(*part) + 6.0, "start", &format!("{value} ({wanted})"));
             self.y += LINE;
         }
-        self.axis(&axis, top);
-        self.line(axis.x(1.0), top, "#000");
+        self.axis(&axis, top, start);
+        self.line(axis.x(1.0), top, "#000", start);
         self.y += 50.0;
     }
 
@@ -96,7 +96,7 @@ impl Drawing {
             }
         }
         let axis = Axis::of(rows.iter().map(|(_, rate)| *rate));
-        let (top, mut workload) = (self.y, "");
+        let (top, start, mut workload) = (self.y, self.out.len(), "");
         for (row, rate) in rows {
             let place = contenders.iter().position(|name| *name == row.contender).unwrap_or(0);
             let colour = COLOURS.get(place % COLOURS.len()).copied().unwrap_or(MET);
@@ -108,7 +108,7 @@ impl Drawing {
             self.text(axis.x(rate) + 6.0, "start", &short(rate));
             self.y += LINE;
         }
-        self.axis(&axis, top);
+        self.axis(&axis, top, start);
         self.y += 40.0;
     }
 
@@ -134,10 +134,10 @@ impl Drawing {
         );
     }
 
-    /// The scale under the bars that began at `top`.
-    fn axis(&mut self, axis: &Axis, top: f64) {
+    /// The scale under the bars that began at `top`, and in the text at `start`.
+    fn axis(&mut self, axis: &Axis, top: f64, start: usize) {
         for tick in axis.ticks() {
-            self.line(axis.x(tick), top, "#bbb");
+            self.line(axis.x(tick), top, "#bbb", start);
             self.y += 6.0;
             self.text(axis.x(tick), "middle", &short(tick).replace(".00", "").replace(".0", ""));
             self.y -= 6.0;
@@ -146,16 +146,21 @@ impl Drawing {
 
     fn text(&mut self, x: f64, anchor: &str, text: &str) {
         let text = escaped(text);
-        let _ = writeln!(self.out, "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{text}</text>", self.y);
-    }
-
-    /// A line from above the bars that began at `top` to below the last one.
-    fn line(&mut self, x: f64, top: f64, colour: &str) {
-        let (top, bottom) = (top - LINE, self.y - 10.0);
         let _ = writeln!(
             self.out,
-            "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top:.1}\" y2=\"{bottom:.1}\" stroke=\"{colour}\"/>"
+            "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" paint-order=\"stroke\" \
+             stroke=\"white\" stroke-width=\"3\">{text}</text>",
+            self.y
         );
+    }
+
+    /// A line from above the bars to below the last one, and behind them: what comes first is
+    /// drawn first.
+    fn line(&mut self, x: f64, top: f64, colour: &str, start: usize) {
+        let (top, bottom) = (top - LINE, self.y - 10.0);
+        let line =
+            format!("<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top:.1}\" y2=\"{bottom:.1}\" stroke=\"{colour}\"/>\n");
+        self.out.insert_str(start, &line);
     }
 }
 

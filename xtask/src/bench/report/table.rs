@@ -3,6 +3,7 @@
 use super::{Check, Report, Row, short, short_or};
 
 pub(super) const FIGURES: [&str; 8] = ["goal", "workload", "", "a second", "CPU ms", "p50 ms", "p99 ms", "shed"];
+const NUMBERS: [&str; 6] = ["a second", "CPU ms", "p50 ms", "p99 ms", "shed", "measured"];
 pub(super) const GOALS: [&str; 6] = ["goal", "workload", "", "measured", "wanted", "met"];
 
 /// The machine, the figures, the goals, what failed.
@@ -46,9 +47,8 @@ fn aligned(head: &[&str], rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<usize> = head.iter().enumerate().map(|(column, title)| width(column, title)).collect();
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded = cells.zip(&widths).map(|(cell, width)| {
-            let number = cell.starts_with(|c: char| c.is_ascii_digit());
-            if number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        let padded = cells.zip(&widths).zip(head).map(|((cell, width), title)| {
+            if NUMBERS.contains(title) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
@@ -62,8 +62,9 @@ mod tests {
 
     #[test]
     fn columns_stand_under_their_titles() {
-        let table = super::aligned(&["name", "n"], &[vec!["a".into(), "7".into()], vec!["bcdefg".into(), "42".into()]]);
-        assert_eq!(table, "name    n\na        7\nbcdefg  42\n");
+        let table =
+            super::aligned(&["name", "shed"], &[vec!["a".into(), "7".into()], vec!["16 b".into(), "42".into()]]);
+        assert_eq!(table, "name  shed\na        7\n16 b    42\n");
     }
 
     #[test]

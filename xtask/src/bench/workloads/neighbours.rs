@@ -2,7 +2,6 @@
 //! idle and while 32 clients log in.
 
 use super::hashing::logins;
-use super::limits::RawBcrypt;
 use crate::bench::client::accounts::{email, log_in};
 use crate::bench::client::connection::Connection;
 use crate::bench::client::flows::{Get, Session};
@@ -12,6 +11,7 @@ use crate::bench::measure::{Figures, number};
 use crate::bench::report::Bound::{AtLeast, AtMost};
 use crate::bench::report::Row;
 use crate::bench::run::Run;
+use crate::bench::server::Program;
 use crate::bench::site::{Place, Site, Storage, chains};
 use anyhow::{Result, anyhow};
 use std::thread;
@@ -21,35 +21,37 @@ const STORM: usize = 32;
 const A_SECOND: u32 = 25;
 /// Clients that take turns with the probes of one kind.
 const TURNS: usize = 4;
-const KINDS: [&str; 3] = ["refresh", "GET /auth/me", "GET /health"];
 
 pub(super) fn measure(run: &mut Run) -> Result<()> {
     for program in run.services() {
         let name = program.name();
-        let site = Place::empty(run, program, Storage::Sqlite, "neighbours")?.start_with_accounts(run, 16)?;
-        let mut probes = Probes::prepare(&site)?;
-        let mut rounds = Vec::new();
-        for number in 1..=run.options.rounds {
-            eprintln!("       {name}, round {number}: idle, storm alone, both");
-            rounds.push(probes.round(&site, run.long_window())?);
+        if let Err(error) = one(run, program) {
+            run.report.fail(&format!("G7 {name}"), format!("{error:#}"));
         }
-        tell(run, name, &rounds);
-    }
-    if let Some(storm) = run.report.rate_of("login, 32 clients, probed", "Portcullis") {
-        let raw = RawBcrypt::on_all_cores(run)?.measure(run.long_window().measured)?;
-        let ratio = raw.rate.map(|raw| storm / raw);
-        run.report.check(("G7", "login, 32 clients, probed"), "rate, of raw bcrypt's", (ratio, ""), AtLeast(0.81));
     }
     Ok(())
 }
 
-/// The three kinds of probes, each with clients of its own.
-struct Probes([Vec<Client>; 3]);
+fn one(run: &mut Run, program: Program) -> Result<()> {
+    let name = program.name();
+    let site = Place::empty(run, program, Storage::Sqlite, "neighbours")?.start_with_accounts(run, 16)?;
+    let mut probes = Probes::prepare(&site)?;
+    let mut rounds = Vec::new();
+    for number in 1..=run.options.rounds {
+        eprintln!("       {name}, round {number}: idle, storm alone, both");
+        rounds.push(probes.round(&site, run.long_window())?);
+    }
+    tell(run, (name, &probes), &rounds);
+    Ok(())
+}
+
+/// The kinds of probes, each with clients of its own.
+struct Probes(Vec<(&'static str, Vec<Client>)>);
 
 /// What one round saw: each kind idle and in the storm, the storm alone and with the probes.
 struct Round {
-    idle: [Figures; 3],
-    busy: [Figures; 3],
+    idle: Vec<Figures>,
+    busy: Vec<Figures>,
     shed: u64,
     alone: Figures,
     probed: Figures,
@@ -62,7 +64,11 @@ impl Probes {
             (0..TURNS).map(|number| log_in(&mut connection, &email(number))).collect::<Result<_>>()?;
         let me = sessions.iter().map(|session| -> Client { Box::new(Get::new("/auth/me", &session.access)) });
         let health = sessions.iter().map(|_| -> Client { Box::new(Get::new("/health", "")) });
-        Ok(Self([chains(&sessions), me.collect(), health.collect()]))
+        let mut kinds = vec![("refresh", chains(&sessions)), ("GET /health", health.collect())];
+        if site.has("/auth/me")? {
+            kinds.push(("GET /auth/me", me.collect()));
+        }
+        Ok(Self(kinds))
     }
 
     fn round(&mut self, site: &Site, window: Window) -> Result<Round> {
@@ -78,22 +84,24 @@ impl Probes {
         });
         let (probed, busy) = (Figures::of(&probed??)?, busy?);
         let shed = busy.iter().map(|probed| probed.shed).sum();
-        let figures = |all: [Probed; 3]| all.map(|probed| Figures::of_times(&probed.latencies, probed.shed));
+        let one = |probed: &Probed| Figures::of_times(&probed.latencies, probed.shed);
+        let figures = |all: Vec<Probed>| all.iter().map(one).collect();
         Ok(Round { idle: figures(idle), busy: figures(busy), shed, alone, probed })
     }
 
     /// All kinds at once, for a while.
-    fn run(&mut self, site: &Site, time: Duration) -> Result<[Probed; 3]> {
+    fn run(&mut self, site: &Site, time: Duration) -> Result<Vec<Probed>> {
         let (address, pace) = (site.server.address, Pace { a_second: A_SECOND, time, stop: &NEVER });
         thread::scope(|scope| {
-            let threads = self.0.each_mut().map(|clients| scope.spawn(move || probe(address, clients, pace)));
-            let [refresh, me, health] = threads.map(|thread| thread.join().map_err(|_| anyhow!("a probe panicked"))?);
-            Ok([refresh?, me?, health?])
+            let threads = self.0.iter_mut().map(|(_, clients)| scope.spawn(move || probe(address, clients, pace)));
+            // Collected, since threads that are joined as they start would run one after another.
+            let threads: Vec<_> = threads.collect();
+            threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a probe panicked"))?).collect()
         })
     }
 }
 
-fn tell(run: &mut Run, contender: &str, rounds: &[Round]) {
+fn tell(run: &mut Run, (contender, probes): (&str, &Probes), rounds: &[Round]) {
     let all = |figures: fn(&Round) -> Figures| Figures::median(&rounds.iter().map(figures).collect::<Vec<_>>());
     let mut row = |workload: &str, figures| {
         let (workload, contender) = (workload.to_owned(), contender.to_owned());
@@ -102,14 +110,14 @@ fn tell(run: &mut Run, contender: &str, rounds: &[Round]) {
     row("login, 32 clients, alone", all(|round| round.alone));
     row("login, 32 clients, probed", all(|round| round.probed));
     let mut ratios = Vec::new();
-    for (kind, name) in KINDS.iter().enumerate() {
-        let of = |figures: fn(&Round) -> &[Figures; 3]| {
+    for (kind, (name, _)) in probes.0.iter().enumerate() {
+        let of = |figures: fn(&Round) -> &[Figures]| {
             Figures::median(&rounds.iter().filter_map(|round| figures(round).get(kind).copied()).collect::<Vec<_>>())
         };
         let (idle, busy) = (of(|round| &round.idle), of(|round| &round.busy));
         row(&format!("{name}, 25/s, idle"), idle);
         row(&format!("{name}, 25/s, in the storm"), busy);
-        ratios.push((name, busy.p99.zip(idle.p99).map(|(busy, idle)| busy / idle)));
+        ratios.push((*name, busy.p99.zip(idle.p99).map(|(busy, idle)| busy / idle)));
     }
     if contender != "Portcullis" {
         return;

@@ -30,6 +30,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
             let (window, name) = (run.window(), format!("GET {path} at {level}"));
             let mut contenders: Vec<_> = sites
                 .iter()
+                .filter(|(_, site, _)| site.has(path).unwrap_or(true))
                 .map(|(name, site, access)| {
                     Contender::new(*name, move || Figures::of(&site.drive(&mut gets(path, access), window)?))
                 })

@@ -6,6 +6,7 @@ use crate::bench::client::load::Client;
 use crate::bench::measure::{Contender, Figures};
 use crate::bench::report::Bound::{AtLeast, AtMost};
 use crate::bench::run::Run;
+use crate::bench::server::Program;
 use crate::bench::site::{Place, Site, Storage, chains};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -53,7 +54,9 @@ fn measure(run: &mut Run, goal: &'static str, storage: Storage, steps: &[Step], 
     for program in run.services() {
         let name = program.name();
         let place = Place::empty(run, program, storage, &format!("refresh_{}_{most}", storage.name().to_lowercase()))?;
-        let clients = chains(&place.sessions(run, most)?);
+        // A peer hashes at its own cost, which a moment's run does not wait for.
+        let few = run.options.smoke && matches!(place.program, Program::Peer(_));
+        let clients = chains(&place.sessions(run, if few { 16 } else { most })?);
         served.push(Served { name, site: place.start(run)?, clients });
     }
     let limit = Limit::prepare(run, storage);
@@ -84,7 +87,8 @@ fn one(
         .iter_mut()
         .map(|Served { name, site, clients }| {
             Contender::new(*name, move || {
-                let clients = clients.get_mut(..step.sessions).unwrap_or_default();
+                let count = step.sessions.min(clients.len());
+                let clients = clients.get_mut(..count).unwrap_or_default();
                 Figures::of(&site.drive(clients, window)?)
             })
         })
