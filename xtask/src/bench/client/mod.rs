@@ -7,3 +7,5 @@ pub(super) mod flows;
 mod http;
 pub(super) mod load;
 pub(super) mod probes;
+#[cfg(test)]
+mod tests;

@@ -188,6 +188,7 @@ mod tests {
         let svg = text(&sample());
         let bars = |colour: &str| svg.matches(&format!("fill=\"{colour}\"/>")).count();
         assert_eq!((bars(MET), bars(MISSED)), (1, 1), "two checks were measured");
+        assert!(svg.find(MET) < svg.find(MISSED), "the first is met");
         assert_eq!((bars(COLOURS[0]), bars(COLOURS[1])), (1, 1), "two contenders have a rate");
         assert!(svg.contains("refresh &lt;16&gt;") && !svg.contains("<16>"));
     }
