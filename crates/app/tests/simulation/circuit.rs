@@ -1,0 +1,98 @@
+//! The circuit breaker as it is promised: written again from the promise, and held against the
+//! real one at every call.
+
+use portcullis_domain::health::CircuitState;
+use std::time::Duration;
+
+/// Outages in a row that open the circuit.
+pub(crate) const THRESHOLD: u32 = 5;
+/// How long it refuses every call then.
+pub(crate) const RECOVERY: Duration = Duration::from_secs(2);
+/// What is told to callers while a probe runs.
+const WHILE_PROBING: Duration = Duration::from_secs(1);
+
+/// What a call told of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Up,
+    Down,
+    Nothing,
+}
+
+/// The promised circuit.
+#[derive(Debug)]
+pub(crate) struct Circuit {
+    phase: Phase,
+    /// Counts changes: what a call tells bears on the time in which it began.
+    era: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Closed { outages: u32 },
+    Open { until: Duration },
+    HalfOpen { probing: bool },
+}
+
+impl Circuit {
+    pub(crate) fn new() -> Self {
+        Self { phase: Phase::Closed { outages: 0 }, era: 0 }
+    }
+
+    /// Whether a call may pass, in which era; or when to come back.
+    pub(crate) fn admit(&mut self, now: Duration) -> Result<u64, Duration> {
+        match self.phase {
+            Phase::Closed { .. } => Ok(self.era),
+            Phase::Open { until } if now < until => Err(until - now),
+            Phase::HalfOpen { probing: true } => Err(WHILE_PROBING),
+            Phase::Open { .. } => {
+                self.turn(Phase::HalfOpen { probing: true });
+                Ok(self.era)
+            }
+            Phase::HalfOpen { probing: false } => {
+                self.phase = Phase::HalfOpen { probing: true };
+                Ok(self.era)
+            }
+        }
+    }
+
+    /// Learns how a call ended; what that did, for the record.
+    pub(crate) fn settle(&mut self, era: u64, outcome: Outcome, now: Duration) -> Option<&'static str> {
+        if era != self.era {
+            return Some("late answer ignored by the circuit");
+        }
+        let open = Phase::Open { until: now + RECOVERY };
+        match (self.phase, outcome) {
+            (Phase::Closed { .. }, Outcome::Up) => self.phase = Phase::Closed { outages: 0 },
+            (Phase::Closed { outages }, Outcome::Down) if outages + 1 >= THRESHOLD => {
+                self.turn(open);
+                return Some("circuit opened");
+            }
+            (Phase::Closed { outages }, Outcome::Down) => self.phase = Phase::Closed { outages: outages + 1 },
+            (Phase::HalfOpen { .. }, Outcome::Up) => {
+                self.turn(Phase::Closed { outages: 0 });
+                return Some("circuit closed by a probe");
+            }
+            (Phase::HalfOpen { .. }, Outcome::Down) => {
+                self.turn(open);
+                return Some("circuit opened again by a probe");
+            }
+            (Phase::HalfOpen { .. }, Outcome::Nothing) => self.phase = Phase::HalfOpen { probing: false },
+            (Phase::Closed { .. }, Outcome::Nothing) | (Phase::Open { .. }, _) => {}
+        }
+        None
+    }
+
+    pub(crate) fn state(&self) -> CircuitState {
+        match self.phase {
+            Phase::Closed { .. } => CircuitState::Closed,
+            Phase::Open { .. } => CircuitState::Open,
+            Phase::HalfOpen { .. } => CircuitState::HalfOpen,
+        }
+    }
+
+    fn turn(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.era += 1;
+    }
+}

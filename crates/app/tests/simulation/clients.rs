@@ -1,0 +1,99 @@
+//! What clients know and what they ask next: owners of accounts, who also try again, ask twice and
+//! show old tokens, and thieves who show the tokens of others.
+
+use crate::dice::Dice;
+use crate::request::{Answer, Request};
+use crate::rows::EMAILS;
+
+/// How many there are. Some share an address, and one wins it.
+pub(crate) const CLIENTS: usize = 5;
+
+/// What all clients were told so far, in order.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) pairs: Vec<Pair>,
+}
+
+/// A pair, and whom it was told.
+#[derive(Clone)]
+pub(crate) struct Pair {
+    pub(crate) client: usize,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+/// The address that a client thinks its own.
+pub(crate) fn email(client: usize) -> &'static str {
+    EMAILS[client % EMAILS.len()]
+}
+
+pub(crate) fn password(client: usize) -> String {
+    format!("password-{client}")
+}
+
+/// What a client asks next. One that was left in doubt often asks the same again.
+pub(crate) fn next(client: usize, last: Option<&(Request, Answer)>, told: &Told, dice: &Dice) -> Request {
+    match last {
+        Some((request, answer)) if answer.is_open() && dice.chance(50) => return request.clone(),
+        Some((request, _)) if dice.chance(5) => return request.clone(),
+        _ => {}
+    }
+    let (own, own_password) = (email(client).to_owned(), password(client));
+    let weights = if told.pairs.is_empty() { [20, 70, 3, 0, 3, 4] } else { [4, 15, 45, 8, 23, 5] };
+    match dice.weighted(&weights) {
+        0 => Request::Register { email: own, password: own_password },
+        1 => log_in(client, own, own_password, dice),
+        2 => Request::Refresh { token: refresh_token(client, told, dice) },
+        3 => Request::LogOut { token: refresh_token(client, told, dice) },
+        4 => Request::Authenticate { token: access_token(client, told, dice) },
+        _ => Request::Readiness,
+    }
+}
+
+fn log_in(client: usize, own: String, password: String, dice: &Dice) -> Request {
+    match dice.below(10) {
+        0 => Request::LogIn { email: own, password: "password-wrong".to_owned() },
+        1 => Request::LogIn { email: email(client + 1).to_owned(), password },
+        2 => Request::LogIn { email: "nobody@example.org".to_owned(), password },
+        3 => Request::LogIn { email: own.to_ascii_uppercase(), password },
+        _ => Request::LogIn { email: own, password },
+    }
+}
+
+/// A pair: mostly the newest of one's own, else an older one, else anybody's.
+fn pair<'a>(client: usize, told: &'a Told, dice: &Dice) -> Option<&'a Pair> {
+    let own: Vec<&Pair> = told.pairs.iter().filter(|pair| pair.client == client).collect();
+    let any: Vec<&Pair> = told.pairs.iter().collect();
+    let some = |pairs: &[&'a Pair]| (!pairs.is_empty()).then(|| dice.pick(pairs));
+    let chosen = match dice.below(20) {
+        0..13 => own.last().copied(),
+        13..16 => some(&own),
+        16 | 17 => any.last().copied(),
+        _ => some(&any),
+    };
+    chosen.or_else(|| some(&any))
+}
+
+fn refresh_token(client: usize, told: &Told, dice: &Dice) -> String {
+    match pair(client, told, dice) {
+        Some(pair) if dice.chance(3) => pair.access.clone(),
+        Some(pair) if dice.chance(3) => forged(&pair.refresh),
+        Some(pair) => pair.refresh.clone(),
+        None => "garbage".to_owned(),
+    }
+}
+
+fn access_token(client: usize, told: &Told, dice: &Dice) -> String {
+    match pair(client, told, dice) {
+        Some(pair) if dice.chance(5) => pair.refresh.clone(),
+        Some(pair) if dice.chance(5) => forged(&pair.access),
+        Some(pair) => pair.access.clone(),
+        None => String::new(),
+    }
+}
+
+/// The token with another signature.
+fn forged(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    format!("{signed}.{}", signature.chars().rev().collect::<String>())
+}

@@ -1,0 +1,60 @@
+//! What a run met, so that a simulation in which nothing happens any more is told.
+
+use std::collections::BTreeMap;
+
+/// What all runs together must have met.
+pub(crate) const ALL: [&str; 31] = [
+    "access token expired",
+    "answer lost after the commit",
+    "authenticated",
+    "bulkhead refused",
+    "call dropped before the commit",
+    "circuit closed by a probe",
+    "circuit opened",
+    "circuit opened again by a probe",
+    "email taken",
+    "garbage refused",
+    "hash replaced",
+    "inactive account refused",
+    "logged in",
+    "login refused",
+    "logged out",
+    "late answer ignored by the circuit",
+    "never signed",
+    "panic",
+    "process died",
+    "refresh token expired",
+    "refreshed",
+    "refused by the open circuit",
+    "refused while a probe ran",
+    "registered",
+    "slow call",
+    "spent or revoked token refused",
+    "store busy",
+    "store failed",
+    "store unavailable",
+    "token from the future refused",
+    "token of the other kind refused",
+];
+
+/// Counts by name.
+#[derive(Debug, Default)]
+pub(crate) struct Coverage(pub(crate) BTreeMap<&'static str, u64>);
+
+impl Coverage {
+    pub(crate) fn add(&mut self, what: &'static str) {
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (what, count) in other.0 {
+            *self.0.entry(what).or_default() += count;
+        }
+    }
+
+    /// What was not met, and what has no name in the list.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        let unmet = ALL.into_iter().filter(|what| !self.0.contains_key(what));
+        unmet.chain(self.0.keys().copied().filter(|what| !ALL.contains(what))).collect()
+    }
+}

@@ -1,0 +1,82 @@
+//! One life of the process: the use cases, wired as `wire.rs` wires them, to a store, a hasher and
+//! a signer that fail.
+
+use crate::circuit::{Circuit, RECOVERY, THRESHOLD};
+use crate::hasher::{self, Hasher, RETRY, WIDTH};
+use crate::signer::Signer;
+use crate::spec::{ACCESS_LIFE, REFRESH_LIFE};
+use crate::stage::Stage;
+use crate::store::{Remote, Watched};
+use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
+use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
+use portcullis_ports::{Clock, Entropy, PasswordHasher, Store};
+use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit, Settings};
+use portcullis_usecases::health::CheckReadiness;
+use portcullis_usecases::login::LogIn;
+use portcullis_usecases::registration::Register;
+use portcullis_usecases::sessions::LogOut;
+use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+
+const SECRET: &[u8] = b"simulated-secret-of-at-least-32-bytes-0123456789";
+const ALGORITHM: Algorithm = Algorithm::Hs256;
+
+/// A process.
+pub(crate) struct Node {
+    pub(crate) register: Register,
+    pub(crate) log_in: LogIn,
+    pub(crate) refresh: Refresh,
+    pub(crate) log_out: LogOut,
+    pub(crate) authenticate: Authenticate,
+    pub(crate) readiness: CheckReadiness,
+}
+
+impl Node {
+    /// A process that starts: its circuit is closed, its bulkhead empty. The random source goes on.
+    pub(crate) fn start(stage: &Arc<Stage>, entropy: &Arc<dyn Entropy>) -> Arc<Self> {
+        let clock: Arc<dyn Clock> = stage.clock.clone();
+        let guarded = Arc::new(Breaker::new("database", Remote { stage: stage.clone() }, circuit(clock.clone())));
+        let promise = Mutex::new(Circuit::new());
+        let store: Arc<dyn Store> = Arc::new(Watched { stage: stage.clone(), inner: guarded.clone(), promise });
+        let hasher = hasher(stage);
+        let inner = JwtIssuer::with_secret(ALGORITHM, SECRET).unwrap();
+        let lifetimes = TokenLifetimes { access: ACCESS_LIFE, refresh: REFRESH_LIFE };
+        let issuer = Arc::new(Signer { stage: stage.clone(), inner });
+        let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
+        let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).unwrap());
+        Arc::new(Self {
+            register: Register {
+                store: store.clone(),
+                hasher: hasher.clone(),
+                blocklist: None,
+                product: "Portcullis".to_owned(),
+                clock: clock.clone(),
+            },
+            log_in: LogIn { store: store.clone(), hasher, issuance: issuance.clone(), clock: clock.clone() },
+            refresh: Refresh {
+                store: store.clone(),
+                verifier: verifier.clone(),
+                issuance,
+                policy: RefreshPolicy::STRICT,
+                clock: clock.clone(),
+            },
+            log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },
+            authenticate: Authenticate { store: store.clone(), verifier, clock: clock.clone() },
+            readiness: CheckReadiness { store, circuits: vec![guarded], clock },
+        })
+    }
+}
+
+fn circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {
+    let settings = Settings::default().with_failure_threshold(THRESHOLD).with_recovery_timeout(RECOVERY);
+    CircuitBreaker::builder(settings).clock(move || clock.monotonic()).build()
+}
+
+fn hasher(stage: &Arc<Stage>) -> Arc<dyn PasswordHasher> {
+    let running = Arc::new(AtomicUsize::new(0));
+    let limit = ConcurrencyLimit::new(NonZeroUsize::new(WIDTH).unwrap(), 0);
+    let inner = Bulkhead::new(Hasher { stage: stage.clone(), running: running.clone() }, limit, RETRY);
+    Arc::new(hasher::Watched { stage: stage.clone(), inner, running })
+}

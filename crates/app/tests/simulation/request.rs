@@ -1,0 +1,130 @@
+//! What clients ask and what they are told, in the words of the use cases.
+
+use crate::node::Node;
+use portcullis_domain::health::Readiness;
+use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy, UserId};
+use portcullis_ports::{HasherError, StoreError};
+use portcullis_usecases::Failure;
+use portcullis_usecases::login::{LogInError, PasswordLogin};
+use portcullis_usecases::registration::{RegisterError, Registration};
+use portcullis_usecases::sessions::Logout;
+use portcullis_usecases::tokens::{RefreshExchange, TokenError, TokenPair};
+
+/// A request to one of the use cases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Request {
+    Register { email: String, password: String },
+    LogIn { email: String, password: String },
+    Refresh { token: String },
+    LogOut { token: String },
+    Authenticate { token: String },
+    Readiness,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Registered(UserId),
+    Pair {
+        access: String,
+        refresh: String,
+    },
+    LoggedOut,
+    Account(UserId),
+    Ready(bool),
+    EmailTaken,
+    InvalidCredentials,
+    Invalid,
+    Expired,
+    Revoked,
+    Store(StoreError),
+    Hasher(HasherError),
+    Signing,
+    /// The request panicked, which costs it alone.
+    Panicked,
+    /// The process died under it.
+    Lost,
+}
+
+impl Answer {
+    /// Whether a client that is told so has what it asked for.
+    pub(crate) fn is_success(&self) -> bool {
+        matches!(self, Self::Registered(_) | Self::Pair { .. } | Self::LoggedOut | Self::Account(_))
+    }
+
+    /// Whether it says nothing of what was done.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Hasher(_) | Self::Signing | Self::Panicked | Self::Lost)
+    }
+}
+
+impl Request {
+    /// The token that it shows.
+    pub(crate) fn token(&self) -> Option<&str> {
+        match self {
+            Self::Refresh { token } | Self::LogOut { token } | Self::Authenticate { token } => Some(token),
+            Self::Register { .. } | Self::LogIn { .. } | Self::Readiness => None,
+        }
+    }
+
+    /// Asks the use case.
+    pub(crate) fn run(&self, node: &Node) -> Answer {
+        match self.clone() {
+            Self::Register { email, password } => register(node, &email, password),
+            Self::LogIn { email, password } => log_in(node, &email, password),
+            Self::Refresh { token } => match node.refresh.run(&RefreshExchange { refresh_token: token }) {
+                Ok(refreshed) => pair(refreshed.0),
+                Err(error) => token_error(error),
+            },
+            Self::LogOut { token } => match node.log_out.run(&Logout { refresh_token: token }) {
+                Ok(_) => Answer::LoggedOut,
+                Err(error) => token_error(error),
+            },
+            Self::Authenticate { token } => match node.authenticate.run(&token) {
+                Ok(authenticated) => Answer::Account(authenticated.0.id),
+                Err(error) => token_error(error),
+            },
+            Self::Readiness => Answer::Ready(node.readiness.run().status == Readiness::Ok),
+        }
+    }
+}
+
+fn register(node: &Node, email: &str, password: String) -> Answer {
+    let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
+    match node.register.run(&Registration { email: EmailAddress::parse(email).unwrap(), password }) {
+        Ok(registered) => Answer::Registered(registered.0.id),
+        Err(RegisterError::EmailTaken) => Answer::EmailTaken,
+        Err(RegisterError::CommonPassword) => panic!("there is no blocklist"),
+        Err(RegisterError::Failed(failure)) => failed(failure),
+    }
+}
+
+fn log_in(node: &Node, email: &str, password: String) -> Answer {
+    let email = EmailAddress::parse(email).unwrap();
+    match node.log_in.run(&PasswordLogin { email, password: Password::new(password), client: None }) {
+        Ok(logged_in) => pair(logged_in.0),
+        Err(LogInError::InvalidCredentials) => Answer::InvalidCredentials,
+        Err(LogInError::Failed(failure)) => failed(failure),
+    }
+}
+
+fn pair(pair: TokenPair) -> Answer {
+    Answer::Pair { access: pair.access_token, refresh: pair.refresh_token }
+}
+
+fn token_error(error: TokenError) -> Answer {
+    match error {
+        TokenError::Invalid => Answer::Invalid,
+        TokenError::Expired => Answer::Expired,
+        TokenError::Revoked => Answer::Revoked,
+        TokenError::Failed(failure) => failed(failure),
+    }
+}
+
+fn failed(failure: Failure) -> Answer {
+    match failure {
+        Failure::Store(error) => Answer::Store(error),
+        Failure::Hasher(error) => Answer::Hasher(error),
+        Failure::Signing(_) => Answer::Signing,
+    }
+}

@@ -1,0 +1,53 @@
+//! The signer of the simulation: the real one, which fails at the seed's choice, and a list of all
+//! that was ever signed.
+
+use crate::stage::Stage;
+use chrono::{DateTime, Utc};
+use portcullis_domain::registration::UserId;
+use portcullis_domain::tokens::{AccessClaims, Jti, RefreshClaims};
+use portcullis_jwt::JwtIssuer;
+use portcullis_ports::{SigningError, TokenIssuer};
+use std::sync::Arc;
+
+/// What a token says, as it was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signed {
+    pub(crate) access: bool,
+    pub(crate) user_id: UserId,
+    pub(crate) jti: Jti,
+    pub(crate) issued_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+/// A signer that remembers.
+pub(crate) struct Signer {
+    pub(crate) stage: Arc<Stage>,
+    pub(crate) inner: JwtIssuer,
+}
+
+impl Signer {
+    fn sign(&self, signed: Signed, token: Result<String, SigningError>) -> Result<String, SigningError> {
+        let stage = &self.stage;
+        let perfect = stage.with(|state| state.weather == crate::weather::Weather::Perfect);
+        if stage.dice.chance(1) && !perfect {
+            stage.cover("never signed");
+            stage.record(|record| record.unsigned = true);
+            return Err(SigningError("staged".to_owned()));
+        }
+        let token = token?;
+        stage.with(|state| state.signed.insert(token.clone(), signed));
+        Ok(token)
+    }
+}
+
+impl TokenIssuer for Signer {
+    fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
+        let AccessClaims { user_id, jti, issued_at, expires_at } = claims.clone();
+        self.sign(Signed { access: true, user_id, jti, issued_at, expires_at }, self.inner.access(claims))
+    }
+
+    fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
+        let RefreshClaims { user_id, jti, issued_at, expires_at } = claims.clone();
+        self.sign(Signed { access: false, user_id, jti, issued_at, expires_at }, self.inner.refresh(claims))
+    }
+}

@@ -1,0 +1,82 @@
+//! What a request is due, by the rules as the documents have them, from the rows that the store
+//! holds and the time at which the request began.
+
+use crate::request::{Answer, Request};
+use crate::rows::Rows;
+use crate::signer::Signed;
+use crate::stage::{Record, State};
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::registration::UserId;
+use portcullis_domain::tokens::RefreshState;
+
+/// How long tokens live: the defaults.
+pub(crate) const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
+pub(crate) const REFRESH_LIFE: TimeDelta = TimeDelta::days(7);
+/// How far the clocks of replicas may differ.
+const SKEW: TimeDelta = TimeDelta::seconds(60);
+
+/// What is due to the request that runs now, if the store answers. Of a pair and a new account no
+/// more is said than that they are due.
+pub(crate) fn due(state: &State) -> Answer {
+    let Record { request, began, .. } = &state.records[&state.client];
+    let shown = request.token().map(|token| read(state, token, *began, request));
+    match (request, shown) {
+        (_, Some(Err(refusal))) => refusal,
+        (Request::Register { email, .. }, _) => match state.rows.account(email) {
+            Some(_) => Answer::EmailTaken,
+            None => Answer::Registered(UserId::new(0)),
+        },
+        (Request::LogIn { email, password }, _) => log_in(&state.rows, email, password),
+        (Request::Refresh { .. }, Some(Ok(shown))) => refresh(&state.rows, shown, *began),
+        (Request::LogOut { .. }, _) => Answer::LoggedOut,
+        (Request::Authenticate { .. }, Some(Ok(shown))) => match state.rows.users.get(&shown.user_id) {
+            None => Answer::Invalid,
+            Some(user) if !user.is_active => Answer::Revoked,
+            Some(user) => Answer::Account(user.id),
+        },
+        (Request::Readiness, _) => Answer::Ready(true),
+        (Request::Refresh { .. } | Request::Authenticate { .. }, None) => unreachable!("both show a token"),
+    }
+}
+
+/// A pair of which nothing is known yet.
+pub(crate) fn a_pair() -> Answer {
+    Answer::Pair { access: String::new(), refresh: String::new() }
+}
+
+/// What a token is worth before the store is asked (RFC 7519 §4.1.4 and §4.1.6): expiry is told
+/// before the kind, and never to a logout.
+pub(crate) fn read<'a>(
+    state: &'a State,
+    token: &str,
+    now: DateTime<Utc>,
+    request: &Request,
+) -> Result<&'a Signed, Answer> {
+    let signed = state.signed.get(token).ok_or(Answer::Invalid)?;
+    if signed.issued_at - now > SKEW {
+        return Err(Answer::Invalid);
+    }
+    let logout = matches!(request, Request::LogOut { .. });
+    if !logout && signed.expires_at <= now {
+        return Err(Answer::Expired);
+    }
+    let right_kind = signed.access == matches!(request, Request::Authenticate { .. });
+    if right_kind { Ok(signed) } else { Err(Answer::Invalid) }
+}
+
+fn log_in(rows: &Rows, email: &str, password: &str) -> Answer {
+    let account = rows.account(email).filter(|user| user.is_active);
+    let stored = account.and_then(|user| user.password.expose().split_once(':'));
+    if stored.is_some_and(|(_, stored)| stored == password) { a_pair() } else { Answer::InvalidCredentials }
+}
+
+fn refresh(rows: &Rows, shown: &Signed, now: DateTime<Utc>) -> Answer {
+    let Some(token) = rows.tokens.get(&shown.jti) else { return Answer::Invalid };
+    let active = rows.users.get(&token.user_id).is_some_and(|user| user.is_active);
+    match token.state {
+        _ if !active => Answer::Revoked,
+        RefreshState::Spent(_) | RefreshState::Revoked => Answer::Revoked,
+        RefreshState::Live if token.expires_at <= now => Answer::Expired,
+        RefreshState::Live => a_pair(),
+    }
+}

@@ -1,0 +1,162 @@
+//! The store of the simulation. Inside the circuit breaker: calls that others run between, that
+//! fail at the seed's choice, and whose every effect is looked at. Outside of it: the breaker held
+//! against its promise.
+
+use crate::circuit::{Circuit, Outcome};
+use crate::spec;
+use crate::stage::{Stage, Staged};
+use crate::weather::Fate;
+use portcullis_domain::health::CircuitState;
+use portcullis_ports::{CircuitMonitor, Clock, Mode, Store, StoreError, Work};
+use portcullis_resilience::Breaker;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The store in memory, as a database over a bad network.
+pub(crate) struct Remote {
+    pub(crate) stage: Arc<Stage>,
+}
+
+impl Store for Remote {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let stage = &self.stage;
+        stage.record(|record| record.reached += 1);
+        stage.pause();
+        let fate = stage.with(|state| state.weather).fate(&stage.dice);
+        stage.tell(|| format!("  store, {mode:?}: {fate:?}"));
+        let result = self.meet(fate, mode, work);
+        stage.pause();
+        result
+    }
+}
+
+impl Remote {
+    fn meet(&self, fate: Fate, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let stage = &self.stage;
+        let unavailable = |why: &str| Err(StoreError::Unavailable(why.to_owned()));
+        match fate {
+            Fate::Done => self.transact_and_look(mode, work),
+            Fate::Unavailable => {
+                stage.cover("store unavailable");
+                unavailable("staged: it cannot be reached")
+            }
+            Fate::Busy => {
+                stage.cover("store busy");
+                Err(StoreError::Busy("staged".to_owned()))
+            }
+            Fate::Failed => {
+                stage.cover("store failed");
+                Err(StoreError::Failed("staged".to_owned()))
+            }
+            Fate::Dropped => {
+                stage.cover("call dropped before the commit");
+                self.transact_and_look(mode, &mut |tx| {
+                    work(tx)?;
+                    Err(StoreError::Unavailable("staged: it broke off".to_owned()))
+                })
+            }
+            Fate::Lost => {
+                self.transact_and_look(mode, work)?;
+                stage.cover("answer lost after the commit");
+                stage.record(|record| record.lost = true);
+                unavailable("staged: its answer is lost")
+            }
+            Fate::Panic => {
+                stage.cover("panic");
+                stage.record(|record| record.staged = true);
+                self.transact_and_look(mode, &mut |tx| {
+                    work(tx)?;
+                    resume_unwind(Box::new(Staged))
+                })
+            }
+            Fate::Slow(time) => {
+                stage.cover("slow call");
+                stage.clock.advance(time);
+                stage.pause();
+                self.transact_and_look(mode, work)
+            }
+        }
+    }
+
+    /// Runs the work, and holds what it changed against what its request may change.
+    fn transact_and_look(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let stage = &self.stage;
+        let due = stage.with(|state| spec::due(state));
+        stage.record(|record| record.due.push(due));
+        let result = catch_unwind(AssertUnwindSafe(|| stage.memory.transact(mode, work)));
+        let before = stage.with(|state| state.rows.clone());
+        stage.read_rows();
+        let (allowed, changes) = stage.with(|state| {
+            let changes = before.changes(&state.rows);
+            let request = &state.records[&state.client].request;
+            let shown = request.token().and_then(|token| state.signed.get(token));
+            (before.allows(request, shown, &changes, &state.rows), changes)
+        });
+        stage.expect(allowed, || format!("a transaction did what it must not: {changes:?}"));
+        let done = matches!(result, Ok(Ok(())));
+        stage.expect(done || changes.is_empty(), || format!("a transaction that failed left {changes:?}"));
+        stage.expect(mode == Mode::Write || changes.is_empty(), || format!("a reader wrote {changes:?}"));
+        stage.record(|record| record.effects.extend(changes));
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+/// The breaker, and the promise that it is held against.
+pub(crate) struct Watched {
+    pub(crate) stage: Arc<Stage>,
+    pub(crate) inner: Arc<Breaker<Remote>>,
+    pub(crate) promise: Mutex<Circuit>,
+}
+
+impl Store for Watched {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        self.watch(|inner| inner.transact(mode, work))
+    }
+}
+
+impl Watched {
+    fn watch<T>(&self, call: impl FnOnce(&Breaker<Remote>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let (stage, now) = (&self.stage, || self.stage.clock.monotonic());
+        let reached = stage.record(|record| record.reached);
+        let admitted = self.promise(|promise| promise.admit(now()));
+        let result = catch_unwind(AssertUnwindSafe(|| call(&self.inner)));
+        let reached = stage.record(|record| record.reached) > reached;
+        stage.expect(reached == admitted.is_ok(), || match reached {
+            true => "the circuit let a call through that it should refuse".to_owned(),
+            false => "the circuit did not let a call through that it should".to_owned(),
+        });
+        match (admitted, &result) {
+            (Ok(era), result) => {
+                let settled = self.promise(|promise| promise.settle(era, outcome(result), now()));
+                settled.into_iter().for_each(|what| stage.cover(what));
+            }
+            (Err(wait), Ok(result)) => self.refused(wait, result.as_ref().err()),
+            (Err(_), Err(_)) => {}
+        }
+        let (told, promised) = (self.inner.status().state, self.promise(|promise| promise.state()));
+        stage.expect(told == promised, || format!("the circuit is {told:?} and should be {promised:?}"));
+        let result = result.unwrap_or_else(|panic| resume_unwind(panic));
+        stage.record(|record| record.store_error = result.as_ref().err().cloned());
+        result
+    }
+
+    fn refused(&self, wait: Duration, error: Option<&StoreError>) {
+        let probing = self.inner.status().state == CircuitState::HalfOpen;
+        self.stage.cover(if probing { "refused while a probe ran" } else { "refused by the open circuit" });
+        let right = matches!(error, Some(StoreError::CircuitOpen { retry_after }) if *retry_after == wait);
+        self.stage.expect(right, || format!("the open circuit said {error:?}, and {wait:?} are left"));
+    }
+
+    fn promise<T>(&self, look: impl FnOnce(&mut Circuit) -> T) -> T {
+        look(&mut self.promise.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn outcome<T>(result: &std::thread::Result<Result<T, StoreError>>) -> Outcome {
+    match result {
+        Err(_) | Ok(Err(StoreError::Unavailable(_))) => Outcome::Down,
+        Ok(Err(StoreError::Busy(_) | StoreError::CircuitOpen { .. })) => Outcome::Nothing,
+        Ok(Ok(_) | Err(_)) => Outcome::Up,
+    }
+}
