@@ -2,7 +2,7 @@
 //! gate that fails does not hide the next. What a gate checks is left to its own file or tool.
 
 use crate::repository::{cargo, run, tools};
-use crate::{deny, full, layers, openapi, tidy};
+use crate::{deny, full, fuzz, layers, openapi, tidy};
 use anyhow::Result;
 use std::io::IsTerminal;
 use std::process::{Command, ExitCode};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub(crate) struct Check {
-    /// Also run schemathesis, the linters of the API document and the browser test
+    /// Also run schemathesis, the linters of the API document, the browser test and the fuzz targets
     #[arg(long)]
     full: bool,
     /// Only the gates of these names
@@ -31,10 +31,11 @@ const GATES: [Gate; 8] = [
     ("deny", deny::check),
 ];
 
-const FULL: [Gate; 3] = [
+const FULL: [Gate; 4] = [
     ("schemathesis", full::schemathesis::check),
     ("lint_document", full::lint_document::check),
     ("browser", full::browser::check),
+    ("fuzz", fuzz::check),
 ];
 
 impl Check {

@@ -4,7 +4,8 @@
 //! In the table: `names` are the workspace crates that a crate may depend on; `outside`, where it
 //! is given, all other crates that it may; `optional` those that must stand behind a feature;
 //! `exclusive` the crates that only some may depend on; `dev_only` those that only tests may use.
-//! Tests may use more: their dependencies are held against `names` and `dev_only` only.
+//! Tests may use more: their dependencies are held against `names` and `dev_only` only. `tests` are
+//! crates that are nothing but tests.
 
 use crate::repository::{Dependency, Metadata, Package, metadata};
 use anyhow::{Result, bail};
@@ -19,6 +20,7 @@ struct Table {
     crates: BTreeMap<String, Row>,
     exclusive: BTreeMap<String, Vec<String>>,
     dev_only: Vec<String>,
+    tests: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +62,7 @@ impl Table {
         if self.crates.contains_key(name) {
             return self.fault_inside(package, row, dependency);
         }
-        if dependency.kind.as_deref() == Some("dev") {
+        if self.is_for_tests(package, dependency) {
             return None;
         }
         if row.optional.contains(name) {
@@ -73,8 +75,12 @@ impl Table {
         elsewhere.then_some("belongs to another crate alone")
     }
 
+    fn is_for_tests(&self, package: &Package, dependency: &Dependency) -> bool {
+        dependency.kind.as_deref() == Some("dev") || self.tests.contains(&package.name)
+    }
+
     fn fault_inside(&self, package: &Package, row: &Row, dependency: &Dependency) -> Option<&'static str> {
-        let dev = dependency.kind.as_deref() == Some("dev");
+        let dev = self.is_for_tests(package, dependency);
         if self.dev_only.contains(&dependency.name) {
             let itself = package.name == dependency.name;
             return (!dev || itself).then_some("is for the tests of others only");
@@ -117,6 +123,10 @@ mod tests {
         assert_eq!(fault("portcullis-usecases", "portcullis-testkit", Some("dev"), false), None);
         assert!(fault("portcullis-usecases", "portcullis-testkit", None, false).is_some());
         assert!(fault("portcullis-app", "portcullis-testkit", None, false).is_some());
+        assert_eq!(fault("portcullis-fuzz", "portcullis-testkit", None, false), None);
+        assert_eq!(fault("portcullis-fuzz", "figment", None, false), None);
+        assert!(fault("portcullis-fuzz", "portcullis-zxcvbn", None, false).is_some());
+        assert!(fault("portcullis-app", "portcullis-fuzz", Some("dev"), false).is_some());
     }
 
     #[test]

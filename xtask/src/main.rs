@@ -10,6 +10,7 @@ mod check;
 mod database_server;
 mod deny;
 mod full;
+mod fuzz;
 mod layers;
 mod migrate;
 mod openapi;
@@ -32,6 +33,8 @@ enum Xtask {
     Test(test::Test),
     /// Run every gate that CI runs, the tests apart
     Check(check::Check),
+    /// Feed the fuzz targets what libFuzzer makes up, on the nightly toolchain
+    Fuzz(fuzz::Fuzz),
     /// Hold the dependencies of the crates against `xtask/layers.json`
     Layers,
     /// Hold the files against the house rules
@@ -59,6 +62,7 @@ fn run(xtask: Xtask) -> anyhow::Result<ExitCode> {
         Xtask::Serve(serve) => serve.run()?,
         Xtask::Test(test) => return test.run(),
         Xtask::Check(check) => return check.run(),
+        Xtask::Fuzz(fuzz) => fuzz.run()?,
         Xtask::Layers => layers::run()?,
         Xtask::Tidy => tidy::run()?,
         Xtask::Migrate(migrate) => migrate.run()?,

@@ -1,0 +1,98 @@
+//! Whatever arrives on a connection: every answer is one of the contract's, has its headers and its
+//! envelope, and nothing is an internal error.
+
+use crate::service::{Service, service};
+use serde_json::Value;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+/// Longer than any answer to a message that is here to its end.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Every status that a request can lead to here.
+const STATUSES: [u16; 16] = [100, 200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431];
+
+/// Sends the bytes as they are, in them `@access` and `@refresh` for good tokens.
+pub fn requests(data: &[u8]) {
+    // actix-http 3.20 leaves the body out of an answer that is written after a pipelined HEAD was
+    // read: where one answer ends and the next begins cannot be told then.
+    if data.windows(5).skip(1).any(|word| word == b"HEAD ") {
+        return;
+    }
+    let service = service();
+    let answers = exchange(service, &with_tokens(service, data));
+    let mut rest = answers.as_slice();
+    while !rest.is_empty() {
+        let Some((head, after)) = head(rest) else {
+            assert!(rest.starts_with(b"HTTP/1."), "no answer: {:?}", String::from_utf8_lossy(rest));
+            return;
+        };
+        let status = status(&head);
+        assert!(STATUSES.contains(&status), "{head}");
+        if status == 100 {
+            rest = after;
+            continue;
+        }
+        let length = field(&head, "content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        let Some((body, after)) = after.split_at_checked(length) else {
+            // The answer to HEAD tells the length of a body that it has not.
+            return;
+        };
+        if field(&head, "x-request-id").is_some() && !body.starts_with(b"HTTP/1.") {
+            is_of_the_contract(&head, status, body);
+        }
+        rest = after;
+    }
+}
+
+/// An answer that the application gave, not the library below it.
+fn is_of_the_contract(head: &str, status: u16, body: &[u8]) {
+    assert_eq!(field(head, "x-content-type-options"), Some("nosniff"), "{head}");
+    if status < 400 || body.is_empty() {
+        return;
+    }
+    let value: Value = serde_json::from_slice(body).unwrap_or_else(|error| panic!("{error}: {head}"));
+    let problem = field(head, "content-type").is_some_and(|kind| kind.starts_with("application/problem+json"));
+    let code = if problem { &value["code"] } else { &value["error"]["code"] };
+    assert!(code.as_str().is_some_and(|code| code.chars().all(|c| c.is_ascii_uppercase() || c == '_')), "{value}");
+    assert_eq!(value["request_id"].as_str(), field(head, "x-request-id"), "{value}");
+}
+
+/// Everything that comes back on a connection of its own.
+fn exchange(service: &Service, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(service.address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    // The service may have hung up before the end: what it said until then counts.
+    let _ = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
+    let mut answers = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answers) {
+        let late = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        assert!(!late, "no end of the answer: {:?}", String::from_utf8_lossy(&answers));
+    }
+    answers
+}
+
+fn with_tokens(service: &Service, data: &[u8]) -> Vec<u8> {
+    let mut bytes = data.to_vec();
+    for (name, token) in [(&b"@access"[..], &service.access_token), (b"@refresh", &service.refresh_token)] {
+        while let Some(at) = bytes.windows(name.len()).position(|window| window == name) {
+            bytes.splice(at..at + name.len(), token.bytes());
+        }
+    }
+    bytes
+}
+
+fn head(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let (head, rest) = bytes.split_at_checked(end)?;
+    Some((String::from_utf8_lossy(head).into_owned(), rest))
+}
+
+fn status(head: &str) -> u16 {
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let named = |line: &'a str| line.split_once(':').filter(|(other, _)| other.eq_ignore_ascii_case(name));
+    head.lines().find_map(named).map(|(_, value)| value.trim())
+}

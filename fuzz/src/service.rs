@@ -1,0 +1,141 @@
+//! The service in this process, behind a socket of the loopback interface: all of it but the slow
+//! hashes and the database. Nothing that it is asked for is kept, so that an input means the same
+//! whatever came before it.
+
+use chrono::{DateTime, Utc};
+use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, UserId};
+use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, TokenLifetimes};
+use portcullis_http::{Api, Identity, Lane, LaneSettings, Lanes, ServerSettings};
+use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
+use portcullis_ports::{
+    Conclusion, HasherError, Mode, PasswordHasher, Store, StoreError, StoreExt, TokenIssuer, Verification, Work,
+};
+use portcullis_testkit::{FixedClock, MemoryStore, SeededEntropy};
+use portcullis_usecases::health::CheckReadiness;
+use portcullis_usecases::login::LogIn;
+use portcullis_usecases::registration::Register;
+use portcullis_usecases::sessions::LogOut;
+use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock, mpsc};
+use std::time::Duration;
+
+/// The one account.
+pub(crate) const EMAIL: &str = "ada@example.org";
+pub(crate) const PASSWORD: &str = "correct horse";
+
+const SECRET: &[u8] = b"fuzz-secret-key-of-at-least-32-bytes-0123456789";
+const ALGORITHM: Algorithm = Algorithm::Hs256;
+const ADA: UserId = UserId::new(1);
+const LANE: LaneSettings = LaneSettings {
+    width: 4,
+    queue: 64,
+    max_wait: Duration::from_secs(5),
+    deadline: Duration::from_secs(9),
+    retry_after: Duration::from_secs(1),
+};
+
+/// A running service.
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
+    /// Tokens of the account, good for ever.
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: String,
+}
+
+/// The one service of the process.
+pub(crate) fn service() -> &'static Service {
+    static SERVICE: LazyLock<Service> = LazyLock::new(start);
+    &SERVICE
+}
+
+fn start() -> Service {
+    let issuer = JwtIssuer::with_secret(ALGORITHM, SECRET).expect("a key");
+    let (lifetimes, jti) = (TokenLifetimes::default(), Jti::from_random([7; 16]));
+    let access_token = issuer.access(&lifetimes.access(ADA, jti, now())).expect("a token");
+    let refresh_token = issuer.refresh(&lifetimes.refresh(ADA, jti, now())).expect("a token");
+    let api = api(Arc::new(issuer), &RefreshToken::live(jti, ADA, now(), lifetimes.refresh));
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let settings = ServerSettings { workers: 1, shutdown_timeout: Duration::ZERO };
+            let (server, running) = portcullis_http::start(api, ("127.0.0.1", 0), settings).expect("a port");
+            tell.send(running.address).expect("somebody waits");
+            server.await.expect("it serves");
+        });
+    });
+    Service { address: told.recv().expect("it listens"), access_token, refresh_token }
+}
+
+fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
+    let clock = Arc::new(FixedClock::at(now()));
+    let store: Arc<dyn Store> = Arc::new(Forgetful::with(token));
+    let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).expect("a key"));
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let issuance = Arc::new(Issuance { issuer, entropy, lifetimes: TokenLifetimes::default() });
+    let (hasher, policy) = (Arc::new(Plain), RefreshPolicy::STRICT);
+    let register = Register {
+        store: store.clone(),
+        hasher: hasher.clone(),
+        blocklist: None,
+        product: "Portcullis".to_owned(),
+        clock: clock.clone(),
+    };
+    Api {
+        register,
+        log_in: LogIn { store: store.clone(), hasher, issuance: issuance.clone(), clock: clock.clone() },
+        refresh: Refresh { store: store.clone(), verifier: verifier.clone(), issuance, policy, clock: clock.clone() },
+        log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },
+        authenticate: Authenticate { store: store.clone(), verifier, clock: clock.clone() },
+        readiness: CheckReadiness { store, circuits: Vec::new(), clock },
+        passwords: PasswordPolicy::default(),
+        lanes: Lanes { store: Lane::new(LANE), crypto: Lane::new(LANE) },
+        identity: Identity {
+            app_name: "Portcullis".to_owned(),
+            cors_origins: vec!["https://app.example.org".to_owned()],
+            random: || [7; 16],
+        },
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_356_284, 0).expect("a time")
+}
+
+/// A store of one account and one token that undoes what is written to it.
+struct Forgetful(MemoryStore);
+
+impl Forgetful {
+    fn with(token: &RefreshToken) -> Self {
+        let store = MemoryStore::new();
+        let email = EmailAddress::stored(EMAIL.to_owned());
+        store.adopt(NewUser { email, password: PasswordHash::new(PASSWORD.to_owned()), created_at: now() });
+        store.write(|tx| tx.refresh_tokens().insert(token)).expect("a token of an account");
+        Self(store)
+    }
+}
+
+impl Store for Forgetful {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        self.0.transact(mode, &mut |tx| work(tx).map(|_| Conclusion::Rollback))
+    }
+}
+
+/// A hasher that stores passwords as they are.
+struct Plain;
+
+impl PasswordHasher for Plain {
+    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
+        Ok(PasswordHash::new(password.expose().to_owned()))
+    }
+
+    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
+        let same = password.expose() == hash.expose();
+        Ok(if same { Verification::Match { outdated: false } } else { Verification::Mismatch })
+    }
+
+    fn verify_stand_in(&self, _: &Password) -> Result<(), HasherError> {
+        Ok(())
+    }
+}

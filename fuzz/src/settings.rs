@@ -1,0 +1,113 @@
+//! The configuration: any `.env` and any value is read or refused in one line, and neither the
+//! refusal nor what is printed shows a secret.
+
+// The binary has no library, and its settings are nobody else's: their sources are built in here.
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the application uses what is read"))]
+#[path = "../../crates/app/src/settings/mod.rs"]
+mod configuration;
+
+use self::configuration::{Settings, SettingsError, Sources, render};
+use std::ffi::OsString;
+
+/// No other text of the program holds it.
+const MARKER: &str = "Zk7marker7kZ";
+/// The settings that a value can be tried for; the first byte chooses one.
+const NAMES: [&str; 14] = [
+    "DATABASE_URL",
+    "CORS_ORIGINS",
+    "HOST",
+    "LOG_LEVEL",
+    "PORT",
+    "APP_NAME",
+    "ALGORITHM",
+    "DEBUG",
+    "BCRYPT_COST",
+    "PASSWORD_MIN_LENGTH",
+    "ACCESS_TOKEN_EXPIRE_MINUTES",
+    "REFRESH_TOKEN_EXPIRE_DAYS",
+    "SHUTDOWN_TIMEOUT_SECONDS",
+    "SECRET_KEY",
+];
+
+/// Reads a file `.env`, a value of one setting, or a password in a URL.
+pub fn settings(data: &[u8]) {
+    let Some((how, rest)) = data.split_first() else { return };
+    let Ok(text) = std::str::from_utf8(rest) else { return };
+    match usize::from(*how) {
+        0 => file(text),
+        1 => password(text),
+        number => value(NAMES.get(number % NAMES.len()).copied().unwrap_or("PORT"), text),
+    }
+}
+
+/// A file, which may use what the environment has.
+fn file(text: &str) {
+    let secret = secret();
+    let environment = [("SECRET_KEY", secret.as_str()), ("OUTER", "outer")];
+    if let Some(settings) = read(&environment, text) {
+        // Line ends are one thing, whoever wrote them.
+        let again = read(&environment, &text.replace("\r\n", "\n").replace('\r', "\n"));
+        assert_eq!(again.as_deref(), Some(settings.as_str()));
+    }
+}
+
+/// A password that holds the marker, in a URL.
+fn password(text: &str) {
+    let url = format!("postgresql://ada:{MARKER}{text}@db.example/app?sslmode=require&password={MARKER}");
+    read(&[("SECRET_KEY", &secret()), ("DATABASE_URL", &url)], "");
+}
+
+fn value(name: &str, text: &str) {
+    let secret = secret();
+    // An environment holds no NUL.
+    if text.contains('\0') {
+        return;
+    }
+    if let Ok(sources) = gather(&[("SECRET_KEY", &secret), (name, &format!("{text}{MARKER}"))], "") {
+        Settings::read(&sources).map_err(|error| refused(&error)).ok();
+    }
+    let by_environment = read(&[("SECRET_KEY", &secret), (name, text)], "");
+    if name == "SECRET_KEY" || by_environment.is_none() {
+        return;
+    }
+    // In single quotes a file says the same, save for what it would replace.
+    if !text.contains(['\\', '\'', '$', '\r']) {
+        assert_eq!(read(&[("SECRET_KEY", &secret)], &format!("{name}='{text}'")), by_environment);
+    }
+    let sources = gather(&[("SECRET_KEY", &secret), (name, text)], "").expect("read before");
+    let settings = Settings::read(&sources).expect("read before");
+    if !settings.server.cors_origins.is_empty() {
+        let origins = settings.server.cors_origins.join(",");
+        let sources = gather(&[("SECRET_KEY", &secret), ("CORS_ORIGINS", &origins)], "").expect("origins");
+        let again = Settings::read(&sources).expect("an origin as browsers spell it is one");
+        assert_eq!(again.server.cors_origins, settings.server.cors_origins);
+    }
+}
+
+/// What the settings are by their `Debug`, which shows no secret; `None` where they are refused.
+fn read(environment: &[(&str, &str)], file: &str) -> Option<String> {
+    let sources = gather(environment, file).map_err(|error| refused(&error)).ok()?;
+    let printed = render(&sources);
+    assert!(!printed.contains(MARKER), "{printed}");
+    assert!(printed.lines().all(|line| line.contains('=') && line.contains("  # ")), "{printed}");
+    let settings = Settings::read(&sources).map_err(|error| refused(&error)).ok()?;
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains(MARKER), "{shown}");
+    Some(shown)
+}
+
+/// A refusal is one line that holds nothing of the value.
+fn refused(error: &SettingsError) {
+    let line = error.to_string();
+    assert!(!line.contains(MARKER), "{line:?}");
+    assert!(line.len() < 300 && line.chars().all(|c| !c.is_control()), "{line:?}");
+}
+
+fn gather(environment: &[(&str, &str)], file: &str) -> Result<Sources, SettingsError> {
+    let pairs = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Sources::gather(pairs, file)
+}
+
+fn secret() -> String {
+    format!("{MARKER}-0123456789-0123456789-0123456789")
+}
