@@ -99,7 +99,7 @@ impl Kept<'_> {
         large.place.command(&["migrate"])?;
         match &large.postgres {
             Some(postgres) => postgres.psql(DATABASE, &postgres_rows(self.users)).map(drop),
-            None => run("sqlite3", sqlite3()?.arg(folder.join("app.db")).arg(sqlite_rows(self.users))),
+            None => output("sqlite3", sqlite3()?.arg(folder.join("app.db")).arg(sqlite_rows(self.users))).map(drop),
         }
     }
 }

@@ -70,7 +70,8 @@ impl RawBcrypt {
         {
             command.arg(name).arg(value);
         }
-        measure(command.arg("--seconds").arg(time.as_secs_f64().to_string()))
+        // It takes whole seconds.
+        measure(command.arg("--seconds").arg(time.as_secs().max(1).to_string()))
     }
 }
 
