@@ -14,14 +14,9 @@ const STATUSES: [u16; 16] = [100, 200, 201, 204, 304, 400, 401, 403, 404, 405, 4
 
 /// Sends the bytes as they are, in them `@access` and `@refresh` for good tokens.
 pub fn requests(data: &[u8]) {
-    // actix-http 3.20 leaves the body out of an answer that is written after a pipelined HEAD was
-    // read: where one answer ends and the next begins cannot be told then.
-    if data.windows(5).skip(1).any(|word| word == b"HEAD ") {
-        return;
-    }
     let service = service();
     let answers = exchange(service, &with_tokens(service, data));
-    let mut rest = answers.as_slice();
+    let (mut rest, mut bodiless) = (answers.as_slice(), 0);
     while !rest.is_empty() {
         let Some((head, after)) = head(rest) else {
             assert!(rest.starts_with(b"HTTP/1."), "no answer: {:?}", String::from_utf8_lossy(rest));
@@ -34,15 +29,19 @@ pub fn requests(data: &[u8]) {
             continue;
         }
         let length = field(&head, "content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        let Some((body, after)) = after.split_at_checked(length) else {
-            // The answer to HEAD tells the length of a body that it has not.
-            return;
+        // The answer to HEAD tells the length of a body that it has not.
+        let has_body = length == 0 || !(after.is_empty() || after.starts_with(b"HTTP/1."));
+        bodiless += usize::from(!has_body);
+        let Some((body, after)) = after.split_at_checked(if has_body { length } else { 0 }) else {
+            panic!("half an answer: {head}");
         };
-        if field(&head, "x-request-id").is_some() && !body.starts_with(b"HTTP/1.") {
+        if field(&head, "x-request-id").is_some() {
             is_of_the_contract(&head, status, body);
         }
         rest = after;
     }
+    let heads = data.windows(5).filter(|word| word == b"HEAD ").count();
+    assert!(bodiless <= heads, "{bodiless} answers have lost their bodies");
 }
 
 /// An answer that the application gave, not the library below it.

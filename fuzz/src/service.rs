@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, UserId};
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, TokenLifetimes};
-use portcullis_http::{Api, Identity, Lane, LaneSettings, Lanes, ServerSettings};
+use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, ServerSettings};
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{
     Conclusion, HasherError, Mode, PasswordHasher, Store, StoreError, StoreExt, TokenIssuer, Verification, Work,
@@ -33,6 +33,14 @@ const LANE: LaneSettings = LaneSettings {
     max_wait: Duration::from_secs(5),
     deadline: Duration::from_secs(9),
     retry_after: Duration::from_secs(1),
+};
+const BATCHES: BatchSettings = BatchSettings {
+    width: 1,
+    batch: 64,
+    queue: 64,
+    max_wait: LANE.max_wait,
+    stuck_after: LANE.deadline,
+    retry_after: LANE.retry_after,
 };
 
 /// A running service.
@@ -82,20 +90,35 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         product: "Portcullis".to_owned(),
         clock: clock.clone(),
     };
+    let log_in = LogIn { store: store.clone(), hasher, issuance: issuance.clone(), clock: clock.clone() };
+    let refresh =
+        Arc::new(Refresh { store: store.clone(), verifier: verifier.clone(), issuance, policy, clock: clock.clone() });
+    let authenticate =
+        Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() });
     Api {
         register,
-        log_in: LogIn { store: store.clone(), hasher, issuance: issuance.clone(), clock: clock.clone() },
-        refresh: Refresh { store: store.clone(), verifier: verifier.clone(), issuance, policy, clock: clock.clone() },
-        log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },
-        authenticate: Authenticate { store: store.clone(), verifier, clock: clock.clone() },
+        log_in,
+        lanes: lanes(&refresh, &authenticate),
+        refresh,
+        log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
+        authenticate,
         readiness: CheckReadiness { store, circuits: Vec::new(), clock },
         passwords: PasswordPolicy::default(),
-        lanes: Lanes { store: Lane::new(LANE), crypto: Lane::new(LANE) },
         identity: Identity {
             app_name: "Portcullis".to_owned(),
             cors_origins: vec!["https://app.example.org".to_owned()],
             random: || [7; 16],
         },
+    }
+}
+
+fn lanes(refresh: &Arc<Refresh>, authenticate: &Arc<Authenticate>) -> Lanes {
+    let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
+    Lanes {
+        store: Lane::new(LANE),
+        crypto: Lane::new(LANE),
+        exchanges: BatchLane::start("exchanges", BATCHES, move |jobs| refresh.exchange(jobs)).expect("threads"),
+        accounts: BatchLane::start("accounts", BATCHES, move |jobs| authenticate.look_up(&jobs)).expect("threads"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::spec;
 use crate::stage::{Stage, Staged};
 use crate::weather::Fate;
 use portcullis_domain::health::CircuitState;
-use portcullis_ports::{CircuitMonitor, Clock, Mode, Store, StoreError, Work};
+use portcullis_ports::{CircuitMonitor, Clock, Mode, Rotation, Store, StoreError, Work};
 use portcullis_resilience::Breaker;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,6 +112,10 @@ pub(crate) struct Watched {
 impl Store for Watched {
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
         self.watch(|inner| inner.transact(mode, work))
+    }
+
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        self.watch(|inner| inner.rotate(rotations))
     }
 }
 
