@@ -8,7 +8,8 @@ use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, TokenLifetimes
 use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, ServerSettings};
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{
-    Conclusion, HasherError, Mode, PasswordHasher, Store, StoreError, StoreExt, TokenIssuer, Verification, Work,
+    Conclusion, HasherError, Mode, PasswordHasher, Patience, Store, StoreError, StoreExt, TokenIssuer, Verification,
+    Work,
 };
 use portcullis_testkit::{FixedClock, MemoryStore, SeededEntropy};
 use portcullis_usecases::health::CheckReadiness;
@@ -149,16 +150,16 @@ impl Store for Forgetful {
 struct Plain;
 
 impl PasswordHasher for Plain {
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
+    fn hash(&self, password: &Password, _: &Patience) -> Result<PasswordHash, HasherError> {
         Ok(PasswordHash::new(password.expose().to_owned()))
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
+    fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
         let same = password.expose() == hash.expose();
         Ok(if same { Verification::Match { outdated: false } } else { Verification::Mismatch })
     }
 
-    fn verify_stand_in(&self, _: &Password) -> Result<(), HasherError> {
+    fn verify_stand_in(&self, _: &Password, _: &Patience) -> Result<(), HasherError> {
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
 //! The operating system: its clock and its random source, asked here and nowhere else, its core
-//! dumps, switched off, and its descriptors, as many as there are.
+//! dumps, switched off, its descriptors, as many as there are, and how it shares out the processor.
 
 use chrono::{DateTime, Utc};
 use portcullis_ports::{Clock, Entropy};
@@ -74,6 +74,18 @@ pub(crate) fn take_all_descriptors() -> anyhow::Result<()> {
         "the process may open {allowed} file descriptors and needs at least {DESCRIPTORS}: raise its limit (ulimit -n)"
     );
     Ok(())
+}
+
+/// How much a hash thread steps back: far enough that a request which needs a moment gets it,
+/// near enough that other programs on the machine do not keep logins waiting.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 5;
+
+/// Lowers the calling thread's priority under the service's other threads.
+pub(crate) fn step_back() {
+    // On Linux a thread has a priority of its own; elsewhere this would slow the whole process.
+    #[cfg(target_os = "linux")]
+    rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS).ok();
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::settings::Settings;
 use crate::system::{self, OsEntropy, SystemClock};
 use anyhow::Context;
-use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSize};
+use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, PoolSettings};
 use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
 use portcullis_domain::health::CircuitState;
 use portcullis_domain::tokens::RefreshPolicy;
@@ -61,7 +61,7 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit(clock.clone())));
     let store: Arc<dyn Store> = guarded.clone();
-    let (hasher, hashes) = hasher(settings, &entropy)?;
+    let (hasher, hashes) = hasher(settings, &entropy, &clock)?;
     let (algorithm, secret) = (settings.tokens.algorithm, settings.tokens.secret.expose_secret().as_bytes());
     let issuer = Arc::new(JwtIssuer::with_secret(algorithm, secret)?);
     let verifier = Arc::new(JwtVerifier::with_secret(algorithm, secret)?);
@@ -136,13 +136,19 @@ pub(crate) fn cores() -> NonZeroUsize {
 }
 
 /// The hasher, and how many of its callers there may be at once.
-fn hasher(settings: &Settings, entropy: &Arc<dyn Entropy>) -> anyhow::Result<(Arc<dyn PasswordHasher>, usize)> {
+fn hasher(
+    settings: &Settings,
+    entropy: &Arc<dyn Entropy>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<(Arc<dyn PasswordHasher>, usize)> {
     let cost = Cost::new(settings.passwords.bcrypt_cost).context("BCRYPT_COST is out of range")?;
-    let size = PoolSize::for_wait(cost, cores(), HASH_WAIT);
-    let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), size)?;
-    let callers = size.threads.saturating_add(size.waiting.get());
-    let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(callers, 0), size.retry_after);
-    Ok((Arc::new(bounded), callers.get()))
+    let lanes = settings.passwords.hash_lanes.and_then(HashLanes::new);
+    let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::step_back };
+    let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), pool, clock.clone())?;
+    let places = threads.places();
+    tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");
+    let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(places, 0), HASH_WAIT);
+    Ok((Arc::new(bounded), places.get()))
 }
 
 /// How much goes together to the store. SQLite has one writer, which takes all that wait.

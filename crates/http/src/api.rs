@@ -9,7 +9,7 @@ use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
 use portcullis_usecases::sessions::LogOut;
 use portcullis_usecases::tokens::{Authenticate, Exchange, Exchanged, Inquiry, LookedUp, Refresh};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::time::Instant;
 
 /// Everything that the handlers need.
@@ -75,11 +75,24 @@ pub(crate) async fn with_store_by<T: Send + 'static>(
     Ok(api.lanes.store.run_by(deadline, move || work(&shared)).await?)
 }
 
-/// Runs a use case that hashes, on its lane.
+/// Tells whether the client still waits.
+pub(crate) struct Presence(Weak<()>);
+
+impl Presence {
+    pub(crate) fn lasts(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+/// Runs a use case that hashes, on its lane. A client that goes away takes this future along, and
+/// one whose time is up gets its answer from it: both end the presence.
 pub(crate) async fn with_crypto<T: Send + 'static>(
     api: Data<Api>,
-    work: impl FnOnce(&Api) -> T + Send + 'static,
+    work: impl FnOnce(&Api, Presence) -> T + Send + 'static,
 ) -> Result<T, ApiError> {
-    let shared = api.clone();
-    Ok(api.lanes.crypto.run(move || work(&shared)).await?)
+    let (shared, client) = (api.clone(), Arc::new(()));
+    let presence = Presence(Arc::downgrade(&client));
+    let outcome = api.lanes.crypto.run(move || work(&shared, presence)).await;
+    drop(client);
+    Ok(outcome?)
 }

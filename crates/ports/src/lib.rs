@@ -10,6 +10,7 @@ mod clock;
 mod entropy;
 mod health;
 mod password;
+mod patience;
 mod store;
 mod tokens;
 
@@ -17,6 +18,7 @@ pub use clock::Clock;
 pub use entropy::{Entropy, EntropyExt};
 pub use health::{CircuitMonitor, CircuitStatus};
 pub use password::{HasherError, PasswordBlocklist, PasswordHasher, Verification};
+pub use patience::Patience;
 pub use store::{
     Conclusion, FoundToken, Mode, RefreshTokenRepository, Rotation, Store, StoreError, StoreExt, Tx, UserRepository,
     Work,

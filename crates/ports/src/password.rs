@@ -1,15 +1,18 @@
 //! Slow hashing, and passwords that everybody knows.
 
+use crate::Patience;
 use portcullis_domain::registration::{Password, PasswordHash};
 use std::time::Duration;
 
 /// Hashes and verifies passwords. Every call takes the time of one slow hash, whatever it finds.
+/// A call may wait for its turn; when the caller's patience is over before that, it is refused,
+/// and nothing was hashed.
 ///
 /// ```
 /// # use portcullis_domain::registration::{Password, PasswordHash};
-/// # use portcullis_ports::{HasherError, PasswordHasher, Verification};
+/// # use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
 /// fn signs_in(hasher: &dyn PasswordHasher, typed: &Password, stored: &PasswordHash) -> Result<bool, HasherError> {
-///     Ok(matches!(hasher.verify(typed, stored)?, Verification::Match { .. }))
+///     Ok(matches!(hasher.verify(typed, stored, &Patience::endless())?, Verification::Match { .. }))
 /// }
 /// ```
 pub trait PasswordHasher: Send + Sync {
@@ -17,20 +20,25 @@ pub trait PasswordHasher: Send + Sync {
     ///
     /// # Errors
     /// [`HasherError`].
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError>;
+    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError>;
 
     /// Holds a password against a stored hash.
     ///
     /// # Errors
     /// [`HasherError`]. A hash that cannot be read is no error but [`Verification::Unreadable`].
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError>;
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<Verification, HasherError>;
 
     /// Takes the time of [`verify`](Self::verify) where there is no account to verify against,
     /// so that time does not tell who exists.
     ///
     /// # Errors
     /// [`HasherError`].
-    fn verify_stand_in(&self, password: &Password) -> Result<(), HasherError>;
+    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError>;
 }
 
 /// Knows passwords that many people choose.
@@ -70,8 +78,9 @@ pub enum Verification {
 /// Why a hasher did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HasherError {
-    /// More hashes are waiting than can be made in time. An outage of nothing: try again.
-    #[error("the hash queue is full")]
+    /// More hashes are waiting than can be made in time, or this one has waited too long. An
+    /// outage of nothing: try again.
+    #[error("too many hashes are waiting")]
     Busy {
         /// After how long a place may be free.
         retry_after: Duration,

@@ -3,7 +3,7 @@
 
 use crate::ConcurrencyLimit;
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{HasherError, PasswordHasher, Verification};
+use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
 use std::time::Duration;
 
 /// A hasher of which so many calls run, so many wait, and the rest are refused. The stand-in
@@ -42,15 +42,20 @@ impl<P> Bulkhead<P> {
 }
 
 impl<P: PasswordHasher> PasswordHasher for Bulkhead<P> {
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
-        self.run(|hasher| hasher.hash(password))
+    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        self.run(|hasher| hasher.hash(password, patience))
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
-        self.run(|hasher| hasher.verify(password, hash))
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<Verification, HasherError> {
+        self.run(|hasher| hasher.verify(password, hash, patience))
     }
 
-    fn verify_stand_in(&self, password: &Password) -> Result<(), HasherError> {
-        self.run(|hasher| hasher.verify_stand_in(password))
+    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
+        self.run(|hasher| hasher.verify_stand_in(password, patience))
     }
 }

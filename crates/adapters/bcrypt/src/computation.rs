@@ -1,11 +1,17 @@
 //! The slow part of every hash, apart from what comes before and after, so that it alone goes to
-//! the hash threads.
+//! the hash threads. How many are computed together is left to them.
 
-use crate::{cost::Cost, key::Key, stored::Salt};
+use crate::{
+    cost::Cost,
+    kernel::{self, Input, Output},
+    key::Key,
+    stored::Salt,
+};
 use std::hint::black_box;
+use zeroize::Zeroizing;
 
 /// What bcrypt makes: its output without the last byte, which no format has ever kept.
-pub(crate) type Digest = [u8; 23];
+pub(crate) type Digest = Zeroizing<[u8; 23]>;
 
 /// One slow hash to be made.
 pub(crate) struct Computation {
@@ -17,18 +23,43 @@ pub(crate) struct Computation {
 }
 
 impl Computation {
-    pub(crate) fn run(&self) -> Digest {
-        let hash = |cost| black_box(bcrypt::bcrypt(cost, self.salt.0, self.key.as_bytes()));
-        let [digest @ .., _] = self.costs().fold([0; 24], |_, cost| hash(cost));
-        digest
+    /// Computes it by the crate `bcrypt`.
+    pub(crate) fn alone(&self) -> Digest {
+        let mut output = Output::default();
+        for cost in self.costs() {
+            *output = black_box(bcrypt::bcrypt(cost.get(), self.salt.0, self.key.as_bytes()));
+        }
+        digest(&output)
+    }
+
+    /// Computes several that are [alike](Self::is_like) by the kernel, in their order.
+    pub(crate) fn together(computations: &[&Self]) -> Vec<Digest> {
+        let inputs: Vec<_> = computations.iter().map(|one| one.input()).collect();
+        let costs = computations.first().into_iter().flat_map(|first| first.costs());
+        let outputs = costs.fold(Vec::new(), |_, cost| black_box(kernel::together(cost, &inputs)));
+        outputs.iter().map(digest).collect()
+    }
+
+    /// Whether the other takes the same steps, so that both can be computed together.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (self.cost, self.no_faster_than) == (other.cost, other.no_faster_than)
+    }
+
+    fn input(&self) -> Input<'_> {
+        Input { salt: &self.salt.0, key: self.key.as_bytes() }
     }
 
     /// What is computed, one after the other; the last is the hash itself. A cheap old hash must
     /// not tell that its account exists: 2^11 rounds, 2^10, … 2^4, and 2^4 again are 2^12.
-    fn costs(&self) -> impl Iterator<Item = u32> {
+    fn costs(&self) -> impl Iterator<Item = Cost> {
         let own = self.cost.get();
-        (own..self.no_faster_than.get()).rev().chain([own])
+        (own..self.no_faster_than.get()).rev().chain([own]).filter_map(Cost::new)
     }
+}
+
+fn digest(output: &Output) -> Digest {
+    let [digest @ .., _] = **output;
+    Digest::new(digest)
 }
 
 #[cfg(test)]
@@ -43,14 +74,33 @@ mod tests {
     #[test]
     fn the_rounds_add_up_to_the_least_cost() {
         for (cost, least, expected) in [(4, 12, 12), (11, 12, 12), (12, 12, 12), (12, 10, 12)] {
-            let rounds: u32 = computation(cost, least).costs().map(|cost| 1 << cost).sum();
+            let rounds: u32 = computation(cost, least).costs().map(|cost| 1 << cost.get()).sum();
             assert_eq!(rounds, 1 << expected, "{cost} {least}");
         }
     }
 
     #[test]
     fn extra_rounds_do_not_change_the_digest() {
-        assert_eq!(computation(4, 4).run(), computation(4, 7).run());
-        assert_ne!(computation(4, 7).run(), computation(5, 7).run());
+        assert_eq!(computation(4, 4).alone(), computation(4, 7).alone());
+        assert_ne!(computation(4, 7).alone(), computation(5, 7).alone());
+    }
+
+    #[test]
+    fn together_is_what_alone_is() {
+        for (cost, least) in [(4, 4), (4, 6), (6, 4)] {
+            let all: Vec<_> = (0..9).map(|n| Computation { salt: Salt([n; 16]), ..computation(cost, least) }).collect();
+            let alone: Vec<_> = all.iter().map(Computation::alone).collect();
+            for lanes in 1..=all.len() {
+                let digests = Computation::together(&all.iter().take(lanes).collect::<Vec<_>>());
+                assert_eq!(digests, alone[..lanes], "{lanes} of cost {cost}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_same_steps_are_alike() {
+        assert!(computation(4, 6).is_like(&computation(4, 6)));
+        assert!(!computation(4, 6).is_like(&computation(5, 6)));
+        assert!(!computation(6, 6).is_like(&computation(6, 5)));
     }
 }

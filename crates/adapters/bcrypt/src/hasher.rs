@@ -8,11 +8,11 @@ use crate::{
     stored::{Salt, Scheme, StoredHash},
 };
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{Entropy, EntropyExt, HasherError, PasswordHasher, Verification};
+use portcullis_ports::{Entropy, EntropyExt, HasherError, PasswordHasher, Patience, Verification};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-/// Hashes with bcrypt on the calling thread.
+/// Hashes with bcrypt on the calling thread, at once: nobody waits, so nobody loses patience.
 ///
 /// A password of up to 71 bytes without NUL gets a plain `$2b$` hash, any other passlib's
 /// `$bcrypt-sha256$v=2`, so that every byte counts. Verified are also `$2a$`, `$2y$` and
@@ -31,6 +31,10 @@ impl BcryptHasher {
         Self { cost, entropy }
     }
 
+    pub(crate) fn cost(&self) -> Cost {
+        self.cost
+    }
+
     pub(crate) fn hash_by(
         &self,
         password: &Password,
@@ -39,7 +43,7 @@ impl BcryptHasher {
         let scheme = if fits_plain(password) { Scheme::Plain } else { Scheme::Hmac };
         let salt = Salt(self.entropy.array());
         let digest = run(self.computation(key(scheme, password, &salt), salt, self.cost))?;
-        Ok(StoredHash { scheme, cost: self.cost, salt, digest }.to_text())
+        Ok(StoredHash { scheme, cost: self.cost, salt, digest: *digest }.to_text())
     }
 
     pub(crate) fn verify_by(
@@ -54,7 +58,7 @@ impl BcryptHasher {
         };
         let key = key(stored.scheme, password, &stored.salt);
         let digest = run(self.computation(key, stored.salt, stored.cost))?;
-        let same = bool::from(digest.ct_eq(&stored.digest));
+        let same = bool::from(digest.ct_eq(stored.digest.as_slice()));
         // bcrypt repeats its key: "abc" and "abc\0abc" are one to it.
         if same && !(is_plain(stored.scheme) && has_nul(password)) {
             Ok(Verification::Match { outdated: self.is_outdated(&stored, password) })
@@ -91,22 +95,22 @@ impl BcryptHasher {
 }
 
 impl PasswordHasher for BcryptHasher {
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
+    fn hash(&self, password: &Password, _: &Patience) -> Result<PasswordHash, HasherError> {
         self.hash_by(password, run_here)
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
+    fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
         self.verify_by(password, hash, run_here)
     }
 
-    fn verify_stand_in(&self, password: &Password) -> Result<(), HasherError> {
+    fn verify_stand_in(&self, password: &Password, _: &Patience) -> Result<(), HasherError> {
         self.stand_in_by(password, run_here)
     }
 }
 
 // By value, so that the key is wiped as soon as it has served.
 fn run_here(computation: Computation) -> Result<Digest, HasherError> {
-    Ok(computation.run())
+    Ok(computation.alone())
 }
 
 fn key(scheme: Scheme, password: &Password, salt: &Salt) -> Key {
@@ -150,7 +154,7 @@ mod tests {
         let asked = RefCell::new(Vec::new());
         let run = |computation: Computation| -> Result<Digest, HasherError> {
             asked.borrow_mut().push((computation.cost.get(), computation.no_faster_than.get()));
-            Ok([0; 23])
+            Ok([0; 23].into())
         };
         let stored = PasswordHash::new(stored.to_owned());
         let verification = hasher(configured).verify_by(&Password::new("a\0b"), &stored, run).unwrap();

@@ -2,22 +2,29 @@
 //! move to and from there. What a login makes of the answer is left to the use cases.
 //!
 //! [`BcryptHasher`] works on the thread that calls it, which suits tests and chores. A service
-//! puts it on [`HashThreads`], which bound how many hashes are made and how many wait.
+//! puts it on [`HashThreads`], which bound how many hashes are made and how many wait, and make
+//! several together by the [`kernel`].
 //!
 //! ```
-//! use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSize};
+//! use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSettings};
 //! use portcullis_domain::registration::Password;
-//! use portcullis_ports::{Entropy, PasswordHasher, Verification};
+//! use portcullis_ports::{Clock, Entropy, PasswordHasher, Patience, Verification};
 //! use std::{num::NonZeroUsize, sync::Arc, time::Duration};
-//! struct Fixed;
-//! impl Entropy for Fixed {
-//!     fn fill(&self, bytes: &mut [u8]) { bytes.fill(7) }
-//! }
+//! # struct Fixed;
+//! # impl Entropy for Fixed {
+//! #     fn fill(&self, bytes: &mut [u8]) { bytes.fill(7) }
+//! # }
+//! # impl Clock for Fixed {
+//! #     fn now(&self) -> chrono::DateTime<chrono::Utc> { chrono::DateTime::UNIX_EPOCH }
+//! #     fn monotonic(&self) -> Duration { Duration::ZERO }
+//! # }
+//! # let (entropy, clock) = (Arc::new(Fixed), Arc::new(Fixed));
 //! let cost = Cost::new(4).ok_or("4 to 31")?;
-//! let size = PoolSize::for_wait(cost, NonZeroUsize::MIN, Duration::from_secs(2));
-//! let hasher = HashThreads::start(BcryptHasher::new(cost, Arc::new(Fixed)), size)?;
-//! let hash = hasher.hash(&Password::new("correct horse"))?;
-//! let same = hasher.verify(&Password::new("correct horse"), &hash)?;
+//! let settings =
+//!     PoolSettings { threads: NonZeroUsize::MIN, lanes: None, wait: Duration::from_secs(2), on_start: || () };
+//! let hasher = HashThreads::start(BcryptHasher::new(cost, entropy), settings, clock)?;
+//! let hash = hasher.hash(&Password::new("correct horse"), &Patience::endless())?;
+//! let same = hasher.verify(&Password::new("correct horse"), &hash, &Patience::endless())?;
 //! assert_eq!(same, Verification::Match { outdated: false });
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -29,6 +36,7 @@ mod cost;
 mod hasher;
 pub mod kernel;
 mod key;
+mod lanes;
 mod pool;
 mod queue;
 mod stored;
@@ -36,5 +44,6 @@ mod threads;
 
 pub use cost::Cost;
 pub use hasher::BcryptHasher;
-pub use pool::PoolSize;
+pub use lanes::Lanes;
+pub use pool::PoolSettings;
 pub use threads::HashThreads;

@@ -3,16 +3,17 @@
 
 use crate::{
     computation::{Computation, Digest},
-    cost::Cost,
+    lanes::{Lanes, Pace},
     queue::Queue,
 };
-use portcullis_ports::HasherError;
+use portcullis_ports::{Clock, HasherError, Patience};
 use std::{
     io,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
+        atomic::{AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
     thread::{Builder, JoinHandle},
@@ -21,80 +22,153 @@ use std::{
 use tracing::Span;
 
 /// How many hashes are made and how many wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolSize {
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSettings {
     /// The threads: as many as there are cores, as a rule.
     pub threads: NonZeroUsize,
-    /// How many jobs may wait while all threads are busy.
-    pub waiting: NonZeroUsize,
-    /// What a caller who finds no place is told to wait.
-    pub retry_after: Duration,
+    /// How many hashes a thread makes together; where nobody says, what a short measurement at
+    /// the start finds best.
+    pub lanes: Option<Lanes>,
+    /// How much work may wait, in time: what the threads finish within it finds room. Who finds
+    /// none is told to wait as long, and a job that has waited half as long again is refused.
+    pub wait: Duration,
+    /// What each thread does first: lower its priority, for one.
+    pub on_start: fn(),
 }
 
-impl PoolSize {
-    /// Room for as many jobs as the threads finish within `wait`, going by the
-    /// [typical time](Cost::typical_time) of a hash.
-    #[must_use]
-    pub fn for_wait(cost: Cost, threads: NonZeroUsize, wait: Duration) -> Self {
-        let each = wait.as_nanos() / cost.typical_time().as_nanos().max(1);
-        let jobs = usize::try_from(each).unwrap_or(usize::MAX).saturating_mul(threads.get());
-        Self { threads, waiting: NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN), retry_after: wait }
-    }
-}
-
-/// What makes a digest.
-type Kernel = dyn Fn(&Computation) -> Digest + Send + Sync;
+/// What makes digests, of computations that are alike.
+type Kernel = dyn Fn(&[&Computation]) -> Vec<Digest> + Send + Sync;
 
 struct Job {
     computation: Computation,
+    patience: Patience,
+    /// When it began to wait.
+    since: Duration,
     span: Span,
-    reply: SyncSender<Digest>,
+    /// Dropped without an answer, it refuses.
+    reply: SyncSender<Result<Digest, HasherError>>,
+}
+
+/// What the threads share with those who wait.
+struct Shared {
+    queue: Queue<Job>,
+    settings: PoolSettings,
+    lanes: Lanes,
+    /// How long a full batch takes, in nanoseconds: at first as measured, then as it was of late.
+    batch: AtomicU64,
+    clock: Arc<dyn Clock>,
 }
 
 pub(crate) struct Pool {
-    queue: Arc<Queue<Job>>,
+    shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    retry_after: Duration,
 }
 
 impl Pool {
-    pub(crate) fn start(size: PoolSize, kernel: Arc<Kernel>) -> io::Result<Self> {
-        let queue = Arc::new(Queue::new(size.waiting));
+    pub(crate) fn start(
+        settings: PoolSettings,
+        pace: Pace,
+        clock: Arc<dyn Clock>,
+        kernel: Arc<Kernel>,
+    ) -> io::Result<Self> {
+        let batch = AtomicU64::new(nanoseconds(pace.batch));
+        let shared = Shared { queue: Queue::new(), settings, lanes: pace.lanes, batch, clock };
         // Filled one by one: dropped half full, it ends the threads that did start.
-        let mut pool = Self { queue, threads: Vec::new(), retry_after: size.retry_after };
-        for number in 0..size.threads.get() {
-            let (queue, kernel) = (Arc::clone(&pool.queue), Arc::clone(&kernel));
-            let thread = Builder::new().name(format!("bcrypt-{number}")).spawn(move || serve(&queue, &*kernel))?;
+        let mut pool = Self { shared: Arc::new(shared), threads: Vec::new() };
+        for number in 0..settings.threads.get() {
+            let (shared, kernel) = (Arc::clone(&pool.shared), Arc::clone(&kernel));
+            let thread = Builder::new().name(format!("bcrypt-{number}")).spawn(move || {
+                (settings.on_start)();
+                shared.serve(&*kernel);
+            })?;
             pool.threads.push(thread);
         }
         Ok(pool)
     }
 
     /// Has a thread make the digest, and waits for it.
-    pub(crate) fn run(&self, computation: Computation) -> Result<Digest, HasherError> {
+    pub(crate) fn run(&self, computation: Computation, patience: &Patience) -> Result<Digest, HasherError> {
         let (reply, answer) = sync_channel(1);
-        if !self.queue.push(Job { computation, span: Span::current(), reply }) {
-            return Err(HasherError::Busy { retry_after: self.retry_after });
-        }
-        answer.recv().map_err(|_| HasherError::Failed("the hash thread panicked".to_owned()))
+        let (patience, since) = (patience.clone(), self.shared.clock.monotonic());
+        let job = Job { computation, patience, since, span: Span::current(), reply };
+        // A job that finds no room is dropped, and so is its end of the channel.
+        self.shared.queue.push(job, self.shared.room());
+        answer.recv().unwrap_or(Err(HasherError::Busy { retry_after: self.shared.settings.wait }))
+    }
+
+    pub(crate) fn lanes(&self) -> Lanes {
+        self.shared.lanes
+    }
+
+    /// How many jobs find a place: with the threads, and waiting.
+    pub(crate) fn places(&self) -> NonZeroUsize {
+        let at_once = self.shared.settings.threads.saturating_mul(self.shared.lanes.get());
+        at_once.saturating_add(self.shared.room())
     }
 }
 
-/// Takes jobs until the queue is closed. A job that panics loses its reply and nothing else.
-fn serve(queue: &Queue<Job>, kernel: &Kernel) {
-    while let Some(Job { computation, span, reply }) = queue.pop() {
-        let digest = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| kernel(&computation))));
-        drop(computation);
-        if let Ok(digest) = digest {
-            // A caller who is gone has no use for it.
-            let _ = reply.send(digest);
+impl Shared {
+    /// How many jobs all threads finish within the time that one may wait.
+    fn room(&self) -> usize {
+        let batch = u128::from(self.batch.load(Ordering::Relaxed)).max(1);
+        let at_once = self.settings.threads.get().saturating_mul(self.lanes.get().get());
+        let time = self.settings.wait.as_nanos().saturating_mul(u128::try_from(at_once).unwrap_or(u128::MAX));
+        usize::try_from(time / batch).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// Takes jobs until the queue is closed. A batch that panics fails, and the thread goes on.
+    fn serve(&self, kernel: &Kernel) {
+        let longest = self.settings.wait + self.settings.wait / 2;
+        let is_over = |job: &Job, now: Duration| job.patience.is_over() || now.saturating_sub(job.since) > longest;
+        let alike = |one: &Job, other: &Job| one.computation.is_like(&other.computation);
+        loop {
+            let Some(jobs) = self.queue.pop(self.lanes.get().get(), alike, |job| is_over(job, self.clock.monotonic()))
+            else {
+                return;
+            };
+            self.make(kernel, &jobs);
         }
     }
+
+    fn make(&self, kernel: &Kernel, jobs: &[Job]) {
+        let Some(first) = jobs.first() else { return };
+        let computations: Vec<_> = jobs.iter().map(|job| &job.computation).collect();
+        let start = self.clock.monotonic();
+        let digests = first.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| kernel(&computations))));
+        if jobs.len() == self.lanes.get().get() && first.computation.cost <= first.computation.no_faster_than {
+            self.learn(self.clock.monotonic().saturating_sub(start));
+        }
+        match digests {
+            Ok(digests) => jobs.iter().zip(digests).for_each(|(job, digest)| job.answer(Ok(digest))),
+            Err(_) => {
+                let failed = || HasherError::Failed("the hash thread panicked".to_owned());
+                jobs.iter().for_each(|job| job.answer(Err(failed())));
+            }
+        }
+    }
+
+    /// Counts the last batch for a quarter, so that one that was disturbed changes little.
+    fn learn(&self, batch: Duration) {
+        let old = self.batch.load(Ordering::Relaxed);
+        // Two threads at once may lose one of two measurements: the next makes up for it.
+        self.batch.store(old - old / 4 + nanoseconds(batch) / 4, Ordering::Relaxed);
+    }
+}
+
+impl Job {
+    fn answer(&self, outcome: Result<Digest, HasherError>) {
+        // A caller who is gone has no use for it.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.queue.close();
+        self.shared.queue.close();
         for thread in self.threads.drain(..) {
             // It can only have ended well: jobs' panics are caught.
             let _ = thread.join();

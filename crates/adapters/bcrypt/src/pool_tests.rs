@@ -1,15 +1,35 @@
-//! The pool with a kernel that the test holds back, so that nothing hangs on time.
+//! The pool with a kernel that the test holds back and a clock that it sets, so that nothing hangs
+//! on time.
 
 use super::*;
-use crate::{key::Key, stored::Salt};
+use crate::{cost::Cost, key::Key, stored::Salt};
+use chrono::DateTime;
+use portcullis_testkit::FixedClock;
 use std::{
-    sync::{Barrier, Mutex, mpsc},
+    sync::{
+        Barrier, Mutex,
+        atomic::AtomicBool,
+        mpsc::{self, Receiver, Sender},
+    },
     thread,
 };
 
-fn size(threads: usize, waiting: usize) -> PoolSize {
-    let (threads, waiting) = (NonZeroUsize::new(threads).unwrap(), NonZeroUsize::new(waiting).unwrap());
-    PoolSize { threads, waiting, retry_after: Duration::from_secs(2) }
+const SECONDS: Duration = Duration::from_secs(2);
+const BUSY: HasherError = HasherError::Busy { retry_after: SECONDS };
+
+fn clock() -> Arc<FixedClock> {
+    Arc::new(FixedClock::at(DateTime::UNIX_EPOCH))
+}
+
+/// A pool of which so many jobs may wait.
+fn pool(threads: usize, waiting: u32, kernel: Arc<Kernel>) -> Pool {
+    start(threads, Pace { lanes: Lanes::ONE, batch: SECONDS / waiting }, clock(), kernel)
+}
+
+fn start(threads: usize, pace: Pace, clock: Arc<dyn Clock>, kernel: Arc<Kernel>) -> Pool {
+    let threads = NonZeroUsize::new(threads).unwrap();
+    let settings = PoolSettings { threads, lanes: None, wait: SECONDS, on_start: || () };
+    Pool::start(settings, pace, clock, kernel).unwrap()
 }
 
 /// A job that the kernel knows by its salt.
@@ -18,91 +38,216 @@ fn job(number: u8) -> Computation {
     Computation { key: Key::plain("x"), salt: Salt([number; 16]), cost, no_faster_than: cost }
 }
 
-const BUSY: HasherError = HasherError::Busy { retry_after: Duration::from_secs(2) };
+fn numbers(jobs: &[&Computation]) -> Vec<u8> {
+    jobs.iter().map(|job| job.salt.0[0]).collect()
+}
+
+fn digest(number: u8) -> Digest {
+    Digest::new([number; 23])
+}
+
+/// A kernel that tells which jobs it has begun, and ends when it is told to.
+struct Held {
+    begun: Receiver<Vec<u8>>,
+    go: Sender<()>,
+}
+
+fn held() -> (Held, Arc<Kernel>) {
+    let ((tell, begun), (go, gate)) = (mpsc::channel(), mpsc::channel());
+    let (tell, gate) = (Mutex::new(tell), Mutex::new(gate));
+    let kernel = move |jobs: &[&Computation]| {
+        let numbers = numbers(jobs);
+        tell.lock().unwrap().send(numbers.clone()).unwrap();
+        gate.lock().unwrap().recv().unwrap();
+        numbers.into_iter().map(digest).collect()
+    };
+    (Held { begun, go }, Arc::new(kernel))
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    while !condition() {
+        thread::yield_now();
+    }
+}
 
 #[test]
 fn a_full_queue_refuses_at_once_and_the_rest_is_done_in_order() {
-    let (starts, started) = mpsc::channel();
-    let (go, gate) = mpsc::channel();
-    let (starts, gate) = (Mutex::new(starts), Mutex::new(gate));
-    let kernel = move |computation: &Computation| {
-        starts.lock().unwrap().send(computation.salt.0[0]).unwrap();
-        gate.lock().unwrap().recv().unwrap();
-        [computation.salt.0[0]; 23]
-    };
-    let pool = Pool::start(size(1, 2), Arc::new(kernel)).unwrap();
+    let (held, kernel) = held();
+    let pool = pool(1, 2, kernel);
+    let stays = Patience::endless();
+    wait_until(|| pool.shared.queue.idle() == 1);
     thread::scope(|scope| {
         let mut calls = Vec::new();
         for number in 1..=3 {
-            let pool = &pool;
-            calls.push(scope.spawn(move || pool.run(job(number))));
+            let (pool, stays) = (&pool, &stays);
+            calls.push(scope.spawn(move || pool.run(job(number), stays)));
             // The first is under way, the others wait, in this order, before the next comes.
             if number == 1 {
-                assert_eq!(started.recv().unwrap(), 1);
+                assert_eq!(held.begun.recv().unwrap(), [1]);
             } else {
-                while pool.queue.len() < usize::from(number) - 1 {
-                    thread::yield_now();
-                }
+                wait_until(|| pool.shared.queue.len() == usize::from(number) - 1);
             }
         }
-        assert_eq!(pool.run(job(4)), Err(BUSY));
+        assert_eq!(pool.run(job(4), &stays), Err(BUSY));
         for _ in 1..=3 {
-            go.send(()).unwrap();
+            held.go.send(()).unwrap();
         }
-        assert_eq!([started.recv().unwrap(), started.recv().unwrap()], [2, 3]);
+        assert_eq!([held.begun.recv().unwrap(), held.begun.recv().unwrap()], [[2], [3]]);
         let digests: Vec<_> = calls.into_iter().map(|call| call.join().unwrap()).collect();
-        assert_eq!(digests, [Ok([1; 23]), Ok([2; 23]), Ok([3; 23])]);
+        assert_eq!(digests, [Ok(digest(1)), Ok(digest(2)), Ok(digest(3))]);
     });
-    go.send(()).unwrap();
-    assert_eq!(pool.run(job(5)), Ok([5; 23]), "there is room again");
+    held.go.send(()).unwrap();
+    assert_eq!(pool.run(job(5), &stays), Ok(digest(5)), "there is room again");
+}
+
+/// Begins job 1, puts others behind it, does something, lets the kernel go on, and tells what was
+/// begun next and what each caller got.
+fn behind_the_first(
+    lanes: Lanes,
+    clock: Arc<dyn Clock>,
+    others: Vec<(u8, Patience)>,
+    meanwhile: impl FnOnce(&Pool),
+) -> (Option<Vec<u8>>, Vec<Result<Digest, HasherError>>) {
+    let (held, kernel) = held();
+    let pool = start(1, Pace { lanes, batch: Duration::from_millis(1) }, clock, kernel);
+    let outcomes = thread::scope(|scope| {
+        let first = scope.spawn(|| pool.run(job(1), &Patience::endless()));
+        assert_eq!(held.begun.recv().unwrap(), [1]);
+        let calls: Vec<_> = others
+            .iter()
+            .enumerate()
+            .map(|(before, (number, patience))| {
+                let call = scope.spawn(|| pool.run(job(*number), patience));
+                wait_until(|| pool.shared.queue.len() == before + 1);
+                call
+            })
+            .collect();
+        meanwhile(&pool);
+        for _ in 0..=others.len() {
+            held.go.send(()).unwrap();
+        }
+        assert_eq!(first.join().unwrap(), Ok(digest(1)), "what was begun is finished");
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    (held.begun.try_recv().ok(), outcomes)
+}
+
+#[test]
+fn those_that_wait_are_done_together_and_each_gets_its_own() {
+    let others = (2..=5).map(|number| (number, Patience::endless())).collect();
+    let (begun, outcomes) = behind_the_first(Lanes::new(4).unwrap(), clock(), others, |_| ());
+    assert_eq!(begun, Some(vec![2, 3, 4, 5]));
+    assert_eq!(outcomes, [2, 3, 4, 5].map(|number| Ok(digest(number))));
+}
+
+#[test]
+fn a_job_whose_caller_is_gone_is_not_computed() {
+    let there = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&there);
+    let leaving = Patience::lasting_while(move || asked.load(Ordering::SeqCst));
+    let others = vec![(2, Patience::endless()), (3, leaving), (4, Patience::endless())];
+    let (begun, outcomes) = behind_the_first(Lanes::MOST, clock(), others, |_| there.store(false, Ordering::SeqCst));
+    assert_eq!(begun, Some(vec![2, 4]));
+    assert_eq!(outcomes, [Ok(digest(2)), Err(BUSY), Ok(digest(4))]);
+}
+
+#[test]
+fn a_job_that_waited_too_long_is_not_computed() {
+    let clock = clock();
+    let others = vec![(2, Patience::endless()), (3, Patience::endless())];
+    let passes = |time| {
+        let clock = Arc::clone(&clock);
+        move |_: &Pool| clock.advance(time)
+    };
+    let in_time = behind_the_first(Lanes::MOST, clock.clone(), others.clone(), passes(SECONDS * 3 / 2));
+    assert_eq!(in_time.1, [Ok(digest(2)), Ok(digest(3))]);
+    let late = behind_the_first(Lanes::MOST, clock.clone(), others, passes(SECONDS * 2));
+    assert_eq!(late, (None, vec![Err(BUSY), Err(BUSY)]));
 }
 
 #[test]
 fn all_threads_work_at_once() {
     let together = Barrier::new(3);
-    let kernel = move |_: &Computation| {
+    let kernel = move |jobs: &[&Computation]| {
         together.wait();
-        [0; 23]
+        numbers(jobs).into_iter().map(digest).collect()
     };
-    let pool = Pool::start(size(3, 1), Arc::new(kernel)).unwrap();
-    while pool.queue.idle() < 3 {
-        thread::yield_now();
-    }
-    let pool = &pool;
+    // Six lanes, and yet no thread takes what another is free for.
+    let pace = Pace { lanes: Lanes::MOST, batch: Duration::from_millis(1) };
+    let pool = &start(3, pace, clock(), Arc::new(kernel));
+    wait_until(|| pool.shared.queue.idle() == 3);
     thread::scope(|scope| {
-        let calls: Vec<_> = (0..3).map(|number| scope.spawn(move || pool.run(job(number)))).collect();
+        let calls: Vec<_> =
+            (0..3).map(|number| scope.spawn(move || pool.run(job(number), &Patience::endless()))).collect();
         assert!(calls.into_iter().all(|call| call.join().unwrap().is_ok()));
     });
 }
 
 #[test]
-fn a_job_that_panics_fails_alone() {
-    let kernel = |computation: &Computation| {
-        assert!(computation.salt.0[0] != 0, "job 0 panics");
-        [0; 23]
+fn a_job_that_panics_fails_and_the_thread_goes_on() {
+    let kernel = |jobs: &[&Computation]| {
+        assert!(!numbers(jobs).contains(&0), "job 0 panics");
+        numbers(jobs).into_iter().map(digest).collect()
     };
-    let pool = Pool::start(size(1, 1), Arc::new(kernel)).unwrap();
+    let pool = pool(1, 1, Arc::new(kernel));
+    let run = |number| {
+        wait_until(|| pool.shared.queue.idle() == 1);
+        pool.run(job(number), &Patience::endless())
+    };
     for _ in 0..3 {
-        assert_eq!(pool.run(job(0)), Err(HasherError::Failed("the hash thread panicked".to_owned())));
-        assert_eq!(pool.run(job(1)), Ok([0; 23]));
+        assert_eq!(run(0), Err(HasherError::Failed("the hash thread panicked".to_owned())));
+        assert_eq!(run(1), Ok(digest(1)));
     }
 }
 
 #[test]
-fn threads_have_names() {
-    let kernel = |_: &Computation| {
+fn threads_have_names_and_begin_as_told() {
+    static STARTED: AtomicBool = AtomicBool::new(false);
+    let kernel = |_: &[&Computation]| {
         assert_eq!(thread::current().name(), Some("bcrypt-0"));
-        [0; 23]
+        assert!(STARTED.load(Ordering::SeqCst));
+        vec![digest(0)]
     };
-    assert!(Pool::start(size(1, 1), Arc::new(kernel)).unwrap().run(job(1)).is_ok());
+    let on_start = || STARTED.store(true, Ordering::SeqCst);
+    let settings = PoolSettings { threads: NonZeroUsize::MIN, lanes: None, wait: SECONDS, on_start };
+    let pace = Pace { lanes: Lanes::ONE, batch: Duration::from_millis(1) };
+    let pool = Pool::start(settings, pace, clock(), Arc::new(kernel)).unwrap();
+    assert!(pool.run(job(1), &Patience::endless()).is_ok());
 }
 
 #[test]
-fn the_room_is_reckoned_in_time() {
-    let two = NonZeroUsize::new(2).unwrap();
-    let seconds = Duration::from_secs(2);
-    assert_eq!(PoolSize::for_wait(Cost::DEFAULT, two, seconds).waiting.get(), 16);
-    assert_eq!(PoolSize::for_wait(Cost::new(14).unwrap(), two, seconds).waiting.get(), 4);
-    assert_eq!(PoolSize::for_wait(Cost::new(31).unwrap(), two, seconds).waiting.get(), 1);
-    assert_eq!(PoolSize::for_wait(Cost::DEFAULT, two, seconds).retry_after, seconds);
+fn the_room_is_reckoned_in_time_and_follows_it() {
+    let clock = clock();
+    let slow = Arc::clone(&clock);
+    let kernel = move |jobs: &[&Computation]| {
+        slow.advance(Duration::from_millis(1400));
+        numbers(jobs).into_iter().map(digest).collect()
+    };
+    let pace = Pace { lanes: Lanes::MOST, batch: Duration::from_millis(280) };
+    let pool = start(2, pace, clock, Arc::new(kernel));
+    assert_eq!((pool.shared.room(), pool.places().get()), (85, 97), "2 s of 12 in 280 ms, and those 12");
+    pool.shared.learn(Duration::from_millis(1400));
+    assert_eq!(pool.shared.room(), 42, "2 s of 12 in 560 ms");
+    pool.shared.learn(Duration::from_secs(1000));
+    assert_eq!(pool.shared.room(), 1, "never none");
+    for _ in 0..60 {
+        pool.shared.learn(Duration::from_millis(280));
+    }
+    assert_eq!(pool.shared.room(), 85, "and back");
+}
+
+#[test]
+fn only_full_batches_of_the_usual_cost_tell_the_pace() {
+    let clock = clock();
+    let slow = Arc::clone(&clock);
+    let kernel = move |jobs: &[&Computation]| {
+        slow.advance(Duration::from_secs(1));
+        numbers(jobs).into_iter().map(digest).collect()
+    };
+    let pool = start(1, Pace { lanes: Lanes::ONE, batch: Duration::from_millis(100) }, clock, Arc::new(kernel));
+    let dear = Computation { cost: Cost::DEFAULT, ..job(1) };
+    pool.run(dear, &Patience::endless()).unwrap();
+    assert_eq!(pool.shared.room(), 20);
+    pool.run(job(1), &Patience::endless()).unwrap();
+    assert_eq!(pool.shared.room(), 6, "2 s of one in 325 ms");
 }

@@ -1,9 +1,8 @@
-//! A bounded queue, first in, first out. A plain list under a lock and no channel, so that a
-//! thread can look at what else waits and take several at once.
+//! A queue, first in, first out. A plain list under a lock and no channel, so that a thread can
+//! look at what else waits and take several at once. How long it may grow is the caller's to say.
 
 use std::{
     collections::VecDeque,
-    num::NonZeroUsize,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
@@ -11,7 +10,6 @@ use std::{
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     arrived: Condvar,
-    room: usize,
 }
 
 struct State<T> {
@@ -22,17 +20,16 @@ struct State<T> {
 }
 
 impl<T> Queue<T> {
-    /// A queue in which up to `room` things wait while all threads are busy.
-    pub(crate) fn new(room: NonZeroUsize) -> Self {
+    pub(crate) fn new() -> Self {
         let state = State { waiting: VecDeque::new(), idle: 0, closed: false };
-        Self { state: Mutex::new(state), arrived: Condvar::new(), room: room.get() }
+        Self { state: Mutex::new(state), arrived: Condvar::new() }
     }
 
-    /// Adds a thing, unless the queue is full or closed; whether it was added. What an idle
-    /// thread is about to take does not count as waiting.
-    pub(crate) fn push(&self, thing: T) -> bool {
+    /// Adds a thing, unless `room` wait already or the queue is closed; whether it was added.
+    /// What an idle thread is about to take does not count as waiting.
+    pub(crate) fn push(&self, thing: T, room: usize) -> bool {
         let mut state = self.lock();
-        if state.closed || state.waiting.len() >= self.room.saturating_add(state.idle) {
+        if state.closed || state.waiting.len() >= room.saturating_add(state.idle) {
             return false;
         }
         state.waiting.push_back(thing);
@@ -41,13 +38,21 @@ impl<T> Queue<T> {
         true
     }
 
-    /// The thing that has waited longest; waits for one, and is `None` once the queue is closed
-    /// and empty.
-    pub(crate) fn pop(&self) -> Option<T> {
+    /// The thing that has waited longest, and up to `most` in all with those behind it that are
+    /// `alike`, in their order; waits for one. Leaves idle threads their share, and drops those
+    /// that are over. `None` once the queue is closed and empty.
+    pub(crate) fn pop(
+        &self,
+        most: usize,
+        alike: impl Fn(&T, &T) -> bool,
+        is_over: impl Fn(&T) -> bool,
+    ) -> Option<Vec<T>> {
         let mut state = self.lock();
         loop {
-            if let Some(thing) = state.waiting.pop_front() {
-                return Some(thing);
+            state.waiting.retain(|thing| !is_over(thing));
+            if let Some(first) = state.waiting.pop_front() {
+                let share = (state.waiting.len() + 1).div_ceil(state.idle + 1).min(most);
+                return Some(state.take_alike(first, share, alike));
             }
             if state.closed {
                 return None;
@@ -80,54 +85,99 @@ impl<T> Queue<T> {
     }
 }
 
+impl<T> State<T> {
+    fn take_alike(&mut self, first: T, most: usize, alike: impl Fn(&T, &T) -> bool) -> Vec<T> {
+        let mut taken = vec![first];
+        let mut at = 0;
+        while taken.len() < most && at < self.waiting.len() {
+            let fits = taken.first().zip(self.waiting.get(at)).is_some_and(|(first, other)| alike(first, other));
+            if fits { taken.extend(self.waiting.remove(at)) } else { at += 1 }
+        }
+        taken
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::thread;
 
-    fn queue(room: usize) -> Queue<u32> {
-        Queue::new(NonZeroUsize::new(room).unwrap())
+    /// Numbers are alike when both are even or both are odd.
+    fn pop(queue: &Queue<u32>, most: usize) -> Option<Vec<u32>> {
+        queue.pop(most, |one, other| one % 2 == other % 2, |number| *number > 90)
+    }
+
+    fn queue(things: impl IntoIterator<Item = u32>) -> Queue<u32> {
+        let queue = Queue::new();
+        things.into_iter().for_each(|thing| assert!(queue.push(thing, usize::MAX)));
+        queue
     }
 
     #[test]
     fn first_in_is_first_out_and_no_more_than_fit() {
-        let queue = queue(2);
-        assert!(queue.push(1) && queue.push(2) && !queue.push(3));
-        assert_eq!(queue.pop(), Some(1));
-        assert!(queue.push(4) && !queue.push(5));
-        assert_eq!((queue.pop(), queue.pop()), (Some(2), Some(4)));
+        let queue = queue([]);
+        assert!(queue.push(1, 2) && queue.push(2, 2) && !queue.push(3, 2));
+        assert_eq!(pop(&queue, 1), Some(vec![1]));
+        assert!(queue.push(4, 2) && !queue.push(5, 2) && queue.push(5, 3));
+        assert_eq!((pop(&queue, 1), pop(&queue, 1)), (Some(vec![2]), Some(vec![4])));
+    }
+
+    #[test]
+    fn those_alike_go_together_and_the_rest_keeps_its_place() {
+        let queue = queue(1..=9);
+        assert_eq!(pop(&queue, 4), Some(vec![1, 3, 5, 7]));
+        assert_eq!(pop(&queue, 3), Some(vec![2, 4, 6]));
+        assert_eq!(pop(&queue, 6), Some(vec![8]));
+        assert_eq!(pop(&queue, 6), Some(vec![9]));
+    }
+
+    #[test]
+    fn those_that_are_over_are_dropped() {
+        let queue = queue([91, 1, 93, 3, 95]);
+        assert_eq!(pop(&queue, 2), Some(vec![1, 3]));
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn idle_threads_are_left_their_share() {
+        let queue = queue([1, 3, 5]);
+        queue.lock().idle = 1;
+        assert_eq!(pop(&queue, 6), Some(vec![1, 3]));
+        assert_eq!(pop(&queue, 6), Some(vec![5]));
+        queue.lock().idle = 2;
+        (0..20).for_each(|_| assert!(queue.push(1, 100)));
+        assert_eq!(pop(&queue, 6).unwrap().len(), 6, "a third of twenty is more than fits");
     }
 
     #[test]
     fn a_closed_queue_is_emptied_and_then_over() {
-        let queue = queue(2);
-        assert!(queue.push(1));
+        let queue = queue([1]);
         queue.close();
-        assert!(!queue.push(2));
-        assert_eq!((queue.pop(), queue.pop()), (Some(1), None));
+        assert!(!queue.push(2, 2));
+        assert_eq!((pop(&queue, 1), pop(&queue, 1)), (Some(vec![1]), None));
     }
 
     #[test]
     fn idle_threads_make_room() {
-        let queue = queue(1);
+        let queue = queue([]);
         queue.lock().idle = 2;
-        assert!(queue.push(1) && queue.push(2) && queue.push(3) && !queue.push(4));
+        assert!(queue.push(1, 1) && queue.push(2, 1) && queue.push(3, 1) && !queue.push(4, 1));
     }
 
     #[test]
     fn a_thread_that_waits_is_woken() {
-        let queue = queue(1);
+        let queue = queue([]);
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| (queue.pop(), queue.pop()));
+            let waiting = scope.spawn(|| (pop(&queue, 1), pop(&queue, 1)));
             while queue.lock().idle == 0 {
                 thread::yield_now();
             }
-            assert!(queue.push(1));
+            assert!(queue.push(1, 1));
             while queue.lock().idle == 0 {
                 thread::yield_now();
             }
             queue.close();
-            assert_eq!(waiting.join().unwrap(), (Some(1), None));
+            assert_eq!(waiting.join().unwrap(), (Some(vec![1]), None));
         });
     }
 }

@@ -4,7 +4,7 @@
 //! Read is what passlib reads: in the last character of a salt or digest, whose lowest bits say
 //! nothing, any character that decodes to the same bytes will do.
 
-use crate::{computation::Digest, cost::Cost};
+use crate::cost::Cost;
 use base64::{
     Engine,
     alphabet::BCRYPT,
@@ -46,7 +46,7 @@ pub(crate) struct StoredHash {
     pub(crate) scheme: Scheme,
     pub(crate) cost: Cost,
     pub(crate) salt: Salt,
-    pub(crate) digest: Digest,
+    pub(crate) digest: [u8; 23],
 }
 
 impl StoredHash {

@@ -3,41 +3,67 @@
 
 use crate::{
     hasher::BcryptHasher,
-    pool::{Pool, PoolSize},
+    lanes::{Lanes, measure},
+    pool::{Pool, PoolSettings},
 };
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{HasherError, PasswordHasher, Verification};
-use std::{io, sync::Arc};
+use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Verification};
+use std::{io, num::NonZeroUsize, sync::Arc, thread::Builder};
 
-/// Hashes with bcrypt on threads of its own, first come, first served. The calling thread waits,
-/// without using the processor; where too many wait already it gets [`HasherError::Busy`] at
-/// once. Dropping it ends the threads.
+/// Hashes with bcrypt on threads of its own, first come, first served. Where several hashes wait,
+/// a thread makes some of them together. The calling thread waits, without using the processor;
+/// where too many wait already it gets [`HasherError::Busy`] at once, and where it has waited too
+/// long or lost its patience, when its turn comes. Dropping it ends the threads.
 pub struct HashThreads {
     hasher: BcryptHasher,
     pool: Pool,
 }
 
 impl HashThreads {
-    /// Starts the threads.
+    /// Measures how fast hashes are made, for some milliseconds, and starts the threads.
     ///
     /// # Errors
     /// [`io::Error`], where the system starts no more threads.
-    pub fn start(hasher: BcryptHasher, size: PoolSize) -> io::Result<Self> {
-        let pool = Pool::start(size, Arc::new(|computation| computation.run()))?;
+    pub fn start(hasher: BcryptHasher, settings: PoolSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let (cost, watch) = (hasher.cost(), Arc::clone(&clock));
+        // On a thread like those that will hash, at their priority.
+        let measuring = Builder::new().name("bcrypt-measure".to_owned()).spawn(move || {
+            (settings.on_start)();
+            measure(settings.lanes, cost, &*watch)
+        })?;
+        let pace = measuring.join().map_err(|_| io::Error::other("the measurement panicked"))?;
+        let pool = Pool::start(settings, pace, clock, Arc::new(move |jobs| pace.lanes.compute(jobs)))?;
         Ok(Self { hasher, pool })
+    }
+
+    /// How many hashes a thread makes together.
+    #[must_use]
+    pub fn lanes(&self) -> Lanes {
+        self.pool.lanes()
+    }
+
+    /// How many callers find a place: those whose hashes are made, and those who wait.
+    #[must_use]
+    pub fn places(&self) -> NonZeroUsize {
+        self.pool.places()
     }
 }
 
 impl PasswordHasher for HashThreads {
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
-        self.hasher.hash_by(password, |computation| self.pool.run(computation))
+    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        self.hasher.hash_by(password, |computation| self.pool.run(computation, patience))
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
-        self.hasher.verify_by(password, hash, |computation| self.pool.run(computation))
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<Verification, HasherError> {
+        self.hasher.verify_by(password, hash, |computation| self.pool.run(computation, patience))
     }
 
-    fn verify_stand_in(&self, password: &Password) -> Result<(), HasherError> {
-        self.hasher.stand_in_by(password, |computation| self.pool.run(computation))
+    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
+        self.hasher.stand_in_by(password, |computation| self.pool.run(computation, patience))
     }
 }

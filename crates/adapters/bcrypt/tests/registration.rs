@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSize};
+use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes, PoolSettings};
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{Entropy, PasswordHasher, Verification};
+use portcullis_ports::{Entropy, PasswordHasher, Patience, Verification};
+use portcullis_testkit::FixedClock;
 use proptest::prelude::*;
 use std::{
     num::NonZeroUsize,
@@ -33,11 +34,11 @@ fn hasher(cost: u32) -> BcryptHasher {
 }
 
 fn hash(password: &str) -> PasswordHash {
-    hasher(4).hash(&Password::new(password)).unwrap()
+    hasher(4).hash(&Password::new(password), &Patience::endless()).unwrap()
 }
 
 fn verify(password: &str, hash: &PasswordHash) -> Verification {
-    hasher(4).verify(&Password::new(password), hash).unwrap()
+    hasher(4).verify(&Password::new(password), hash, &Patience::endless()).unwrap()
 }
 
 const CURRENT: Verification = Verification::Match { outdated: false };
@@ -64,7 +65,10 @@ fn the_length_in_bytes_and_a_nul_choose_the_format() {
 fn each_hash_has_a_salt_of_its_own() {
     let hasher = hasher(4);
     let password = Password::new("same password");
-    assert_ne!(hasher.hash(&password).unwrap().expose(), hasher.hash(&password).unwrap().expose());
+    assert_ne!(
+        hasher.hash(&password, &Patience::endless()).unwrap().expose(),
+        hasher.hash(&password, &Patience::endless()).unwrap().expose()
+    );
 }
 
 #[test]
@@ -112,11 +116,15 @@ fn a_pre_hash_is_no_password() {
 fn a_hash_of_another_cost_is_outdated() {
     let old = hash("some password");
     for (cost, expected) in [(4, CURRENT), (5, OUTDATED), (6, OUTDATED)] {
-        assert_eq!(hasher(cost).verify(&Password::new("some password"), &old), Ok(expected), "{cost}");
+        assert_eq!(
+            hasher(cost).verify(&Password::new("some password"), &old, &Patience::endless()),
+            Ok(expected),
+            "{cost}"
+        );
     }
-    let dearer = hasher(5).hash(&Password::new("some password")).unwrap();
+    let dearer = hasher(5).hash(&Password::new("some password"), &Patience::endless()).unwrap();
     assert_eq!(verify("some password", &dearer), OUTDATED);
-    assert_eq!(hasher(6).verify(&Password::new("another"), &old), Ok(Verification::Mismatch));
+    assert_eq!(hasher(6).verify(&Password::new("another"), &old, &Patience::endless()), Ok(Verification::Mismatch));
 }
 
 #[test]
@@ -162,28 +170,38 @@ fn no_damaged_hash_panics_or_matches() {
     }
 }
 
-#[test]
-fn threads_answer_as_the_hasher_does() {
-    let size = PoolSize {
+fn threads(lanes: Lanes) -> HashThreads {
+    let settings = PoolSettings {
         threads: NonZeroUsize::new(2).unwrap(),
-        waiting: NonZeroUsize::new(64).unwrap(),
-        retry_after: Duration::from_secs(1),
+        lanes: Some(lanes),
+        wait: Duration::from_secs(1),
+        on_start: || (),
     };
-    let threads = HashThreads::start(hasher(4), size).unwrap();
-    std::thread::scope(|scope| {
-        for number in 0..16 {
-            let threads = &threads;
-            scope.spawn(move || {
-                let (mine, other) = (Password::new(format!("password {number}")), Password::new("another"));
-                let hash = threads.hash(&mine).unwrap();
-                assert_eq!(threads.verify(&mine, &hash), Ok(CURRENT));
-                assert_eq!(threads.verify(&other, &hash), Ok(Verification::Mismatch));
-                assert_eq!(threads.verify(&mine, &PasswordHash::new("?".to_owned())), Ok(Verification::Unreadable));
-                assert_eq!(threads.verify_stand_in(&mine), Ok(()));
-                assert_eq!(verify(mine.expose(), &hash), CURRENT);
-            });
-        }
-    });
+    // A clock that stands still measures no time: there is room for all.
+    HashThreads::start(hasher(4), settings, Arc::new(FixedClock::at(chrono::DateTime::UNIX_EPOCH))).unwrap()
+}
+
+#[test]
+fn threads_answer_as_the_hasher_does_in_every_number_of_lanes() {
+    let stays = &Patience::endless();
+    for lanes in (1..=6).filter_map(Lanes::new) {
+        let threads = &threads(lanes);
+        assert_eq!(threads.lanes(), lanes);
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                scope.spawn(move || {
+                    let (mine, other) = (Password::new(format!("password {number}")), Password::new("another"));
+                    let unreadable = PasswordHash::new("?".to_owned());
+                    let hash = threads.hash(&mine, stays).unwrap();
+                    assert_eq!(threads.verify(&mine, &hash, stays), Ok(CURRENT));
+                    assert_eq!(threads.verify(&other, &hash, stays), Ok(Verification::Mismatch));
+                    assert_eq!(threads.verify(&mine, &unreadable, stays), Ok(Verification::Unreadable));
+                    assert_eq!(threads.verify_stand_in(&mine, stays), Ok(()));
+                    assert_eq!(verify(mine.expose(), &hash), CURRENT);
+                });
+            }
+        });
+    }
 }
 
 proptest! {

@@ -11,6 +11,12 @@ const BCRYPT_COST: Setting = Setting {
     accepted: "a whole number from 10 to 15, and with DEBUG=true from 4",
     shown: str::to_owned,
 };
+const HASH_LANES: Setting = Setting {
+    name: "HASH_LANES",
+    default: None,
+    accepted: "a whole number from 1 to 6; without it the start measures which is best",
+    shown: str::to_owned,
+};
 const PASSWORD_MIN_LENGTH: Setting = Setting {
     name: "PASSWORD_MIN_LENGTH",
     default: Some("8"),
@@ -20,7 +26,7 @@ const PASSWORD_MIN_LENGTH: Setting = Setting {
 const PASSWORD_BLOCKLIST: Setting =
     Setting { name: "PASSWORD_BLOCKLIST", default: Some("false"), accepted: SWITCH, shown: str::to_owned };
 
-pub(super) const SETTINGS: [Setting; 3] = [BCRYPT_COST, PASSWORD_MIN_LENGTH, PASSWORD_BLOCKLIST];
+pub(super) const SETTINGS: [Setting; 4] = [BCRYPT_COST, HASH_LANES, PASSWORD_MIN_LENGTH, PASSWORD_BLOCKLIST];
 
 /// The least cost that a guesser feels (OWASP, Password Storage).
 const LEAST_COST: u32 = 10;
@@ -30,6 +36,8 @@ const LEAST_COST: u32 = 10;
 pub(crate) struct Passwords {
     /// The binary logarithm of bcrypt's rounds.
     pub(crate) bcrypt_cost: u32,
+    /// How many hashes a thread makes together, where somebody chose.
+    pub(crate) hash_lanes: Option<u8>,
     pub(crate) policy: PasswordPolicy,
     /// Whether common passwords are refused.
     pub(crate) blocklist: bool,
@@ -48,9 +56,10 @@ impl Passwords {
             }
             warnings.push("BCRYPT_COST is under 10, which starts with DEBUG=true only");
         }
+        let hash_lanes = sources.optional(&HASH_LANES, value::whole_number(1..=6))?;
         let lengths = PasswordPolicy::LEAST_MIN_CHARS..=PasswordPolicy::MAX_CHARS;
         let min_chars = sources.required(&PASSWORD_MIN_LENGTH, value::whole_number(lengths))?;
         let blocklist = sources.required(&PASSWORD_BLOCKLIST, value::switch)?;
-        Ok(Self { bcrypt_cost, policy: PasswordPolicy::with_min_chars(min_chars), blocklist })
+        Ok(Self { bcrypt_cost, hash_lanes, policy: PasswordPolicy::with_min_chars(min_chars), blocklist })
     }
 }

@@ -30,7 +30,7 @@ fn the_defaults_are_the_contracts() {
     assert_eq!(settings.tokens.algorithm, portcullis_jwt::Algorithm::Hs256);
     assert_eq!(settings.tokens.lifetimes, portcullis_domain::tokens::TokenLifetimes::default());
     assert_eq!(settings.tokens.secret.expose_secret(), SECRET);
-    assert_eq!(settings.passwords.bcrypt_cost, 12);
+    assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.hash_lanes), (12, None));
     assert_eq!(settings.passwords.policy, portcullis_domain::registration::PasswordPolicy::default());
     assert!(!settings.passwords.blocklist);
     assert_eq!((settings.server.host.as_str(), settings.server.port), ("127.0.0.1", 8000));
@@ -101,6 +101,7 @@ fn bounds_are_kept() {
         ("REFRESH_TOKEN_EXPIRE_DAYS", vec!["1", "36500"], vec!["0", "36501"]),
         ("PASSWORD_MIN_LENGTH", vec!["8", "256"], vec!["7", "257"]),
         ("BCRYPT_COST", vec!["10", "15"], vec!["9", "16", "31"]),
+        ("HASH_LANES", vec!["1", "6"], vec!["0", "7", "auto"]),
         ("PORT", vec!["0", "65535", " 8000 "], vec!["65536", "-1"]),
         ("SHUTDOWN_TIMEOUT_SECONDS", vec!["0", "3600"], vec!["3601"]),
         ("ALGORITHM", vec!["HS384", "HS512"], vec!["hs256", "RS256", "ES256", "EdDSA"]),

@@ -3,7 +3,7 @@
 
 use crate::stage::Stage;
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{HasherError, PasswordHasher, Verification};
+use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -47,12 +47,12 @@ impl Hasher {
 }
 
 impl PasswordHasher for Hasher {
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
+    fn hash(&self, password: &Password, _: &Patience) -> Result<PasswordHash, HasherError> {
         self.work()?;
         Ok(PasswordHash::new(format!("new:{}", password.expose())))
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
+    fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
         self.work()?;
         Ok(match hash.expose().split_once(':') {
             Some((scheme, stored)) if stored == password.expose() => Verification::Match { outdated: scheme == "old" },
@@ -60,7 +60,7 @@ impl PasswordHasher for Hasher {
         })
     }
 
-    fn verify_stand_in(&self, _: &Password) -> Result<(), HasherError> {
+    fn verify_stand_in(&self, _: &Password, _: &Patience) -> Result<(), HasherError> {
         self.work()
     }
 }
@@ -92,15 +92,20 @@ impl<P> Watched<P> {
 }
 
 impl<P: PasswordHasher> PasswordHasher for Watched<P> {
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
-        self.watch(|inner| inner.hash(password))
+    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        self.watch(|inner| inner.hash(password, patience))
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
-        self.watch(|inner| inner.verify(password, hash))
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<Verification, HasherError> {
+        self.watch(|inner| inner.verify(password, hash, patience))
     }
 
-    fn verify_stand_in(&self, password: &Password) -> Result<(), HasherError> {
-        self.watch(|inner| inner.verify_stand_in(password))
+    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
+        self.watch(|inner| inner.verify_stand_in(password, patience))
     }
 }

@@ -26,6 +26,6 @@ pub(crate) async fn login(
 ) -> Result<Reply<TokenResponse>, ApiError> {
     let client = request.peer_addr().map(|peer| peer.ip());
     let input = PasswordLogin { client, ..body.0 };
-    let logged_in = with_crypto(api, move |api| api.log_in.run(&input)).await??;
+    let logged_in = with_crypto(api, move |api, client| api.log_in.run(&input, move || client.lasts())).await??;
     Ok(Reply::secret(logged_in.0.into()))
 }

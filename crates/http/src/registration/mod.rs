@@ -18,6 +18,6 @@ pub(crate) use dto::UserResponse;
 /// counts whole, whatever its length and characters.
 #[api_v2_operation(operation_id = "register", tags(auth))]
 pub(crate) async fn register(api: Data<Api>, body: Body<RegisterRequest>) -> Result<Created<UserResponse>, ApiError> {
-    let registered = with_crypto(api, move |api| api.register.run(&body.0)).await??;
+    let registered = with_crypto(api, move |api, client| api.register.run(&body.0, move || client.lasts())).await??;
     Ok(Created(registered.0.into()))
 }

@@ -6,7 +6,9 @@ use crate::tokens::{Issuance, TokenPair};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::login::{self, Refusal};
 use portcullis_domain::registration::{EmailAddress, Password, User};
-use portcullis_ports::{Clock, HasherError, PasswordHasher, SigningError, Store, StoreError, StoreExt, Verification};
+use portcullis_ports::{
+    Clock, HasherError, PasswordHasher, Patience, SigningError, Store, StoreError, StoreExt, Verification,
+};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -62,18 +64,24 @@ pub struct LogIn {
 }
 
 impl LogIn {
-    /// Signs in. Takes one hash's time, whoever asks.
+    /// Signs in. Takes one hash's time, whoever asks. Once nobody wants the answer any more, a
+    /// hash that has not begun is not made.
     ///
     /// # Errors
     /// [`LogInError`].
-    pub fn run(&self, input: &PasswordLogin) -> Result<LoggedIn, LogInError> {
+    pub fn run(
+        &self,
+        input: &PasswordLogin,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<LoggedIn, LogInError> {
+        let patience = Patience::lasting_while(still_wanted);
         let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
         let user = login::choose(candidates, &input.email);
-        let verification = self.verify(user.as_ref(), &input.password)?;
+        let verification = self.verify(user.as_ref(), &input.password, &patience)?;
         let matched = matches!(verification, Verification::Match { .. });
         let user = login::decide(user, matched).map_err(|refusal| refused(refusal, input.client))?;
         if verification == (Verification::Match { outdated: true }) {
-            self.rehash(&user, &input.password);
+            self.rehash(&user, &input.password, &patience);
         }
         let (token, pair) = self.issuance.begin(user.id, self.clock.now())?;
         self.store.write(|tx| tx.refresh_tokens().insert(&token))?;
@@ -82,11 +90,16 @@ impl LogIn {
         Ok(LoggedIn(pair))
     }
 
-    fn verify(&self, user: Option<&User>, password: &Password) -> Result<Verification, HasherError> {
+    fn verify(
+        &self,
+        user: Option<&User>,
+        password: &Password,
+        patience: &Patience,
+    ) -> Result<Verification, HasherError> {
         let Some(user) = user else {
-            return self.hasher.verify_stand_in(password).map(|()| Verification::Mismatch);
+            return self.hasher.verify_stand_in(password, patience).map(|()| Verification::Mismatch);
         };
-        let verification = self.hasher.verify(password, &user.password)?;
+        let verification = self.hasher.verify(password, &user.password, patience)?;
         if verification == Verification::Unreadable {
             tracing::error!(target: LOG, user_id = user.id.get(), "Stored password hash is unreadable");
         }
@@ -95,10 +108,10 @@ impl LogIn {
 
     /// Replaces an outdated hash. Somebody who changed the password meanwhile wins. What goes
     /// wrong costs nobody the login: the next one tries again.
-    fn rehash(&self, user: &User, password: &Password) {
+    fn rehash(&self, user: &User, password: &Password, patience: &Patience) {
         let user_id = user.id.get();
         let replaced =
-            self.hasher.hash(password).map_err(Failure::from).and_then(|new| {
+            self.hasher.hash(password, patience).map_err(Failure::from).and_then(|new| {
                 Ok(self.store.write(|tx| tx.users().replace_password(user.id, &user.password, &new))?)
             });
         match replaced {

@@ -4,7 +4,7 @@ use crate::LOG;
 use crate::failure::{Failure, fails_with};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
-use portcullis_ports::{Clock, HasherError, PasswordBlocklist, PasswordHasher, Store, StoreError, StoreExt};
+use portcullis_ports::{Clock, HasherError, PasswordBlocklist, PasswordHasher, Patience, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// Who wants an account.
@@ -63,11 +63,16 @@ pub struct Register {
 }
 
 impl Register {
-    /// Makes the account. Of any number of callers with one address, exactly one succeeds.
+    /// Makes the account. Of any number of callers with one address, exactly one succeeds. Once
+    /// nobody wants the answer any more, a hash that has not begun is not made.
     ///
     /// # Errors
     /// [`RegisterError`].
-    pub fn run(&self, input: &Registration) -> Result<Registered, RegisterError> {
+    pub fn run(
+        &self,
+        input: &Registration,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Registered, RegisterError> {
         if self.is_common(input) {
             return Err(RegisterError::CommonPassword);
         }
@@ -75,7 +80,7 @@ impl Register {
         if !self.store.read(|tx| tx.users().find_by_email(&input.email))?.is_empty() {
             return Err(RegisterError::EmailTaken);
         }
-        let password = self.hasher.hash(input.password.password())?;
+        let password = self.hasher.hash(input.password.password(), &Patience::lasting_while(still_wanted))?;
         let new = NewUser { email: input.email.clone(), password, created_at: self.clock.now() };
         let user = self.store.write(|tx| tx.users().insert(&new))?.ok_or(RegisterError::EmailTaken)?;
         tracing::info!(target: LOG, user_id = user.id.get(), "User created");

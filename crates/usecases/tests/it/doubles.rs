@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{Password, PasswordHash, UserId};
 use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims};
 use portcullis_ports::{
-    HasherError, InvalidToken, PasswordBlocklist, PasswordHasher, SigningError, TokenIssuer, TokenVerifier,
+    HasherError, InvalidToken, PasswordBlocklist, PasswordHasher, Patience, SigningError, TokenIssuer, TokenVerifier,
     Verification,
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,21 +18,26 @@ pub(crate) struct PlainHasher {
 }
 
 impl PlainHasher {
-    fn count(&self) -> Result<(), HasherError> {
+    fn count(&self, patience: &Patience) -> Result<(), HasherError> {
+        let busy = self.busy.load(Ordering::SeqCst) || patience.is_over();
         self.work.fetch_add(1, Ordering::SeqCst);
-        let busy = self.busy.load(Ordering::SeqCst);
         if busy { Err(HasherError::Busy { retry_after: Duration::from_secs(2) }) } else { Ok(()) }
     }
 }
 
 impl PasswordHasher for PlainHasher {
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HasherError> {
-        self.count()?;
+    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        self.count(patience)?;
         Ok(PasswordHash::new(format!("new:{}", password.expose())))
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verification, HasherError> {
-        self.count()?;
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<Verification, HasherError> {
+        self.count(patience)?;
         Ok(match hash.expose().split_once(':') {
             Some((scheme @ ("new" | "old"), stored)) if stored == password.expose() => {
                 Verification::Match { outdated: scheme == "old" }
@@ -42,8 +47,8 @@ impl PasswordHasher for PlainHasher {
         })
     }
 
-    fn verify_stand_in(&self, _: &Password) -> Result<(), HasherError> {
-        self.count()
+    fn verify_stand_in(&self, _: &Password, patience: &Patience) -> Result<(), HasherError> {
+        self.count(patience)
     }
 }
 

@@ -61,6 +61,16 @@ fn accounts_that_differ_by_case_answer_to_their_own_spelling() {
 }
 
 #[test]
+fn the_patience_of_a_client_who_is_gone_reaches_the_hasher() {
+    let world = World::new();
+    world.ada();
+    for email in ["ada@example.org", "nobody@example.org"] {
+        let outcome = world.log_in_while(email, "correct horse", || false);
+        assert_eq!(outcome.unwrap_err().code(), ErrorCode::Unavailable, "{email}");
+    }
+}
+
+#[test]
 fn a_full_hash_queue_is_unavailable_for_known_and_unknown_alike() {
     let world = World::new();
     world.ada();

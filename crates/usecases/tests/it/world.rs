@@ -45,7 +45,7 @@ impl World {
         let input = Registration { email: EmailAddress::parse(email).unwrap(), password };
         let blocklist: Arc<dyn PasswordBlocklist> = self.blocklist.clone();
         let blocklist = Some(blocklist);
-        Register { store, hasher, blocklist, product: "Gatehouse".to_owned(), clock }.run(&input)
+        Register { store, hasher, blocklist, product: "Gatehouse".to_owned(), clock }.run(&input, || true)
     }
 
     /// An account whose row is given: adopted, or damaged.
@@ -58,6 +58,15 @@ impl World {
     }
 
     pub(crate) fn log_in(&self, email: &str, password: &str) -> Result<LoggedIn, LogInError> {
+        self.log_in_while(email, password, || true)
+    }
+
+    pub(crate) fn log_in_while(
+        &self,
+        email: &str,
+        password: &str,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<LoggedIn, LogInError> {
         let verb = LogIn {
             store: self.store.clone(),
             hasher: self.hasher.clone(),
@@ -65,7 +74,7 @@ impl World {
             clock: self.clock.clone(),
         };
         let email = EmailAddress::parse(email).unwrap();
-        verb.run(&PasswordLogin { email, password: Password::new(password), client: None })
+        verb.run(&PasswordLogin { email, password: Password::new(password), client: None }, still_wanted)
     }
 
     pub(crate) fn refresh(&self, token: &str) -> Result<Refreshed, TokenError> {

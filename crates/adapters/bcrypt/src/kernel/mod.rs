@@ -4,7 +4,7 @@
 
 mod cipher;
 #[cfg(test)]
-mod pi;
+mod pi_tests;
 mod tables;
 
 use crate::cost::Cost;

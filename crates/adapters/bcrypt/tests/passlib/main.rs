@@ -6,7 +6,7 @@ mod vectors;
 
 use portcullis_bcrypt::{BcryptHasher, Cost};
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{Entropy, PasswordHasher, Verification};
+use portcullis_ports::{Entropy, PasswordHasher, Patience, Verification};
 use std::sync::Arc;
 use vectors::{PLAIN, PREHASHED};
 
@@ -24,7 +24,7 @@ impl Entropy for NoEntropy {
 
 fn verify(cost: u32, password: &str, hash: &str) -> Verification {
     let hasher = BcryptHasher::new(Cost::new(cost).unwrap(), Arc::new(NoEntropy));
-    hasher.verify(&Password::new(password), &PasswordHash::new(hash.to_owned())).unwrap()
+    hasher.verify(&Password::new(password), &PasswordHash::new(hash.to_owned()), &Patience::endless()).unwrap()
 }
 
 #[test]

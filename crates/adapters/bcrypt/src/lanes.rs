@@ -1,0 +1,149 @@
+//! How many hashes a thread computes together, and what is best on this processor.
+
+use crate::{
+    computation::{Computation, Digest},
+    cost::Cost,
+    key::Key,
+    stored::Salt,
+};
+use portcullis_ports::Clock;
+use std::{
+    num::{NonZeroU8, NonZeroUsize},
+    time::Duration,
+};
+
+/// How many hashes a thread computes together at most, where as many wait.
+///
+/// ```
+/// use portcullis_bcrypt::Lanes;
+/// assert_eq!(Lanes::new(6), Some(Lanes::MOST));
+/// assert_eq!((Lanes::new(0), Lanes::new(7)), (None, None));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lanes(NonZeroU8);
+
+impl Lanes {
+    /// One: the crate `bcrypt` makes every hash, and the kernel none.
+    pub const ONE: Self = Self(NonZeroU8::MIN);
+
+    const FOUR: Self = Self(NonZeroU8::MIN.saturating_add(3));
+
+    /// As many as the kernel takes.
+    pub const MOST: Self = Self(NonZeroU8::MIN.saturating_add(5));
+
+    /// One to six.
+    #[must_use]
+    pub const fn new(lanes: u8) -> Option<Self> {
+        match NonZeroU8::new(lanes) {
+            Some(lanes) if lanes.get() <= Self::MOST.0.get() => Some(Self(lanes)),
+            _ => None,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> NonZeroUsize {
+        self.0.into()
+    }
+
+    /// Computes what waited together.
+    pub(crate) fn compute(self, computations: &[&Computation]) -> Vec<Digest> {
+        if self == Self::ONE {
+            computations.iter().map(|one| one.alone()).collect()
+        } else {
+            Computation::together(computations)
+        }
+    }
+}
+
+/// What was found to suit this processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pace {
+    pub(crate) lanes: Lanes,
+    /// How long a full batch takes.
+    pub(crate) batch: Duration,
+}
+
+/// The cost that is measured at: a millisecond for a batch.
+const TRIAL: Cost = Cost::CHEAPEST;
+/// The least of so many trials counts: the rest were disturbed.
+const TRIALS: usize = 2;
+
+/// Measures what is to be chosen from: `chosen` alone, or one lane, four and six. Takes some
+/// milliseconds of the calling thread.
+pub(crate) fn measure(chosen: Option<Lanes>, cost: Cost, clock: &dyn Clock) -> Pace {
+    let best = if let Some(chosen) = chosen {
+        pace(chosen, clock)
+    } else {
+        let [one, four, most] = [Lanes::ONE, Lanes::FOUR, Lanes::MOST].map(|lanes| pace(lanes, clock));
+        faster(faster(one, four), most)
+    };
+    // Each step of the cost doubles the time.
+    let doubled = 2_u32.saturating_pow(cost.get().saturating_sub(TRIAL.get()));
+    Pace { batch: best.batch.saturating_mul(doubled), ..best }
+}
+
+/// The one of less time for each hash.
+fn faster(one: Pace, other: Pace) -> Pace {
+    let [one_each, other_each] = [one, other].map(|pace| pace.batch.as_nanos() * 60 / u128::from(pace.lanes.0.get()));
+    if other_each < one_each { other } else { one }
+}
+
+fn pace(lanes: Lanes, clock: &dyn Clock) -> Pace {
+    let trial = Computation { key: Key::plain("trial"), salt: Salt([0; 16]), cost: TRIAL, no_faster_than: TRIAL };
+    let computations = vec![&trial; lanes.get().get()];
+    let times = (0..TRIALS).map(|_| {
+        let start = clock.monotonic();
+        lanes.compute(&computations);
+        clock.monotonic().saturating_sub(start)
+    });
+    Pace { lanes, batch: times.min().unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::MOST_LANES;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Goes on by the given milliseconds from one question to the next.
+    struct Ticking(Vec<u64>, AtomicU64);
+
+    impl Clock for Ticking {
+        fn now(&self) -> chrono::DateTime<chrono::Utc> {
+            chrono::DateTime::UNIX_EPOCH
+        }
+
+        fn monotonic(&self) -> Duration {
+            let asked = usize::try_from(self.1.fetch_add(1, Ordering::Relaxed)).unwrap();
+            Duration::from_millis(self.0.iter().cycle().take(asked).sum())
+        }
+    }
+
+    fn measured(chosen: Option<Lanes>, cost: Cost, trials: &[u64]) -> Pace {
+        // Between a trial and the next no time passes.
+        let ticks = trials.iter().flat_map(|time| [*time, 0]).collect();
+        measure(chosen, cost, &Ticking(ticks, AtomicU64::new(0)))
+    }
+
+    #[test]
+    fn the_least_time_for_each_hash_wins() {
+        let pace = |lanes, batch| Pace { lanes, batch: Duration::from_millis(batch) };
+        // Two trials of one lane, of four and of six.
+        assert_eq!(measured(None, TRIAL, &[3, 2, 90, 8, 9, 6]), pace(Lanes::MOST, 6));
+        assert_eq!(measured(None, TRIAL, &[3, 2, 4, 90, 9, 9]), pace(Lanes::FOUR, 4));
+        assert_eq!(measured(None, TRIAL, &[3, 1, 5, 5, 9, 9]), pace(Lanes::ONE, 1));
+    }
+
+    #[test]
+    fn each_step_of_the_cost_doubles_the_time() {
+        let chosen = Lanes::new(3);
+        let pace = measured(chosen, Cost::DEFAULT, &[2, 1]);
+        assert_eq!((Some(pace.lanes), pace.batch), (chosen, Duration::from_millis(256)));
+    }
+
+    #[test]
+    fn the_kernel_takes_the_most() {
+        assert_eq!(Lanes::MOST.get().get(), MOST_LANES);
+    }
+}
