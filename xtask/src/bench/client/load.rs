@@ -50,20 +50,20 @@ pub(crate) fn drive(
     meter: &dyn Fn() -> Result<Duration>,
 ) -> Result<Sample> {
     let mut engine = Engine::connect(address, clients)?;
-    engine.run_until(Instant::now() + window.warm_up, true)?;
+    engine.run(Phase::Send, window.warm_up)?;
+    // The window begins and ends with an answer: where operations take a quarter of a second,
+    // part of one at either end would be a percent of all.
+    engine.run(Phase::NextAnswer, PATIENCE)?;
     engine.sample = Sample::default();
     let (cpu, started, own) = (meter()?, Instant::now(), own_cpu()?);
-    engine.run_until(started + window.measured, true)?;
-    // A short window on a busy machine may see none.
-    while engine.sample.latencies.is_empty() && started.elapsed() < window.measured + PATIENCE {
-        engine.run_until(Instant::now() + Duration::from_millis(50), true)?;
-    }
+    engine.run(Phase::Send, window.measured)?;
+    engine.run(Phase::NextAnswer, PATIENCE)?;
     engine.sample.elapsed = started.elapsed();
     engine.sample.client_cpu = own_cpu()?.saturating_sub(own);
     engine.sample.cpu = meter()?.saturating_sub(cpu);
     let sample = std::mem::take(&mut engine.sample);
     // Every answer is waited for, so that each chain has its newest token for the next window.
-    engine.run_until(Instant::now() + PATIENCE, false)?;
+    engine.run(Phase::Drain, PATIENCE)?;
     ensure!(engine.seats.iter().all(|seat| !seat.waiting), "no answer within {PATIENCE:?}");
     Ok(sample)
 }
@@ -71,6 +71,17 @@ pub(crate) fn drive(
 /// CPU time of this thread until now.
 fn own_cpu() -> Result<Duration> {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).context("the thread's clock")
+}
+
+/// What the clients do, and until when.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// They send, for a time.
+    Send,
+    /// They send, until one has an answer.
+    NextAnswer,
+    /// They send no more, until each has its answer.
+    Drain,
 }
 
 struct Engine<'a> {
@@ -94,15 +105,21 @@ impl<'a> Engine<'a> {
         Ok(Self { clients, seats, sockets, sample: Sample::default() })
     }
 
-    /// Serves the sockets until then; without `sending`, until every answer is there.
-    fn run_until(&mut self, end: Instant, sending: bool) -> Result<()> {
+    /// Serves the sockets until the phase is over, or the time.
+    fn run(&mut self, phase: Phase, time: Duration) -> Result<()> {
+        let (end, sending, before) = (Instant::now() + time, phase != Phase::Drain, self.sample.latencies.len());
         // Cloned handles, so that the list borrows nothing that is written to.
         let sockets = std::mem::take(&mut self.sockets);
         let mut list: Vec<_> = sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)).collect();
         let mut outcome = Ok(());
         while outcome.is_ok() {
             let now = Instant::now();
-            if now >= end || (!sending && self.seats.iter().all(|seat| !seat.waiting)) {
+            let over = match phase {
+                Phase::Send => false,
+                Phase::NextAnswer => self.sample.latencies.len() > before,
+                Phase::Drain => self.seats.iter().all(|seat| !seat.waiting),
+            };
+            if over || now >= end {
                 break;
             }
             if sending {

@@ -58,6 +58,21 @@ fn each_client_goes_on_when_it_has_its_answer() {
 }
 
 #[test]
+fn the_window_begins_and_ends_with_an_answer() {
+    let operation = Duration::from_millis(70);
+    let address = serve(move |_, _| {
+        thread::sleep(operation);
+        (200, "{}".into())
+    });
+    let window = Window { warm_up: Duration::from_millis(10), measured: 5 * operation / 2 };
+    let sample = drive(address, &mut gets(1), window, &no_cpu).unwrap();
+    let count = u32::try_from(sample.latencies.len()).unwrap();
+    let of_one = sample.elapsed / count;
+    assert!(of_one + operation / 10 >= operation, "{count} operations of {operation:?} in {:?}", sample.elapsed);
+    assert!(sample.elapsed.abs_diff(sample.latencies.iter().sum()) < operation / 4, "{sample:?}");
+}
+
+#[test]
 fn a_refused_client_comes_back_and_its_refusals_are_counted_apart() {
     let address = serve(|number, _| if number % 2 == 0 { (503, "{}".into()) } else { (200, "{}".into()) });
     let sample = drive(address, &mut gets(1), window(500), &no_cpu).unwrap();
