@@ -64,14 +64,12 @@ impl Kept<'_> {
     /// The folder of the kept database.
     fn template(&self) -> Result<PathBuf> {
         let Self { storage, users, .. } = self;
-        let name = format!("large-{}-{users}-{:016x}", storage.name().to_lowercase(), migrations(*storage)?);
-        let kept = self.bench.kept()?.join(name);
+        let name = format!("large-{}-{users}-", storage.name().to_lowercase());
+        let kept = self.bench.kept()?.join(format!("{name}{:016x}", migrations(*storage)?));
         if !kept.exists() {
+            remove_others(&self.bench.kept()?, &name)?;
             eprintln!("       building a large {} database, once: {users} users", storage.name());
             let unfinished = kept.with_extension("unfinished");
-            if unfinished.exists() {
-                fs::remove_dir_all(&unfinished)?;
-            }
             fs::create_dir_all(&unfinished)?;
             self.build(&unfinished)?;
             fs::rename(&unfinished, &kept)?;
@@ -102,6 +100,17 @@ impl Kept<'_> {
             None => output("sqlite3", sqlite3()?.arg(folder.join("app.db")).arg(sqlite_rows(self.users))).map(drop),
         }
     }
+}
+
+/// Those of other migrations, and one that was never finished, would fill the disk.
+fn remove_others(kept: &Path, name: &str) -> Result<()> {
+    for entry in fs::read_dir(kept)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(name) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Of twenty tokens one has expired, four are live, the others are spent; five to a user.
