@@ -25,6 +25,8 @@ enum Command {
     Serve,
     /// Bring the database's schema up to date
     Migrate(commands::MigrateArgs),
+    /// Delete the rows of refresh tokens that can no longer be shown
+    Purge,
     /// Print the API document
     Openapi,
     /// Look at the configuration
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command.unwrap_or(Command::Serve) {
         Command::Serve => commands::serve(),
         Command::Migrate(args) => commands::migrate(&args),
+        Command::Purge => commands::purge(),
         Command::Openapi => commands::openapi(),
         Command::Config { action } => commands::config(&action),
     };

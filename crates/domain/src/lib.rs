@@ -31,6 +31,7 @@
 mod error_code;
 pub mod health;
 pub mod login;
+pub mod maintenance;
 pub mod registration;
 pub mod sessions;
 pub mod tokens;

@@ -20,7 +20,7 @@ pub use health::{CircuitMonitor, CircuitStatus};
 pub use password::{HasherError, PasswordBlocklist, PasswordHasher, Verification};
 pub use patience::Patience;
 pub use store::{
-    Conclusion, FoundToken, Mode, RefreshTokenRepository, Rotation, Store, StoreError, StoreExt, Tx, UserRepository,
-    Work,
+    Conclusion, FoundToken, Mode, RefreshTokenRepository, Rotation, RowNumber, Store, StoreError, StoreExt, Stretch,
+    Tx, UserRepository, Work,
 };
 pub use tokens::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};

@@ -244,6 +244,42 @@ pub trait RefreshTokenRepository {
     /// # Errors
     /// [`StoreError`].
     fn revoke(&mut self, jti: Jti, now: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// Looks at up to `limit` rows beyond `after`, in the store's own order, and counts those
+    /// whose token expired at `dead_by` or before; `None` where there are no more rows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn survey(&mut self, after: RowNumber, limit: u32, dead_by: DateTime<Utc>) -> Result<Option<Stretch>, StoreError>;
+
+    /// Deletes up to `limit` of the rows of a stretch that were counted, in whatever state; how
+    /// many it deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn purge(&mut self, stretch: &Stretch, limit: u32) -> Result<u64, StoreError>;
+}
+
+/// A place in the order in which a store has its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowNumber(pub i64);
+
+impl RowNumber {
+    /// Before every row.
+    pub const FIRST: Self = Self(i64::MIN);
+}
+
+/// Rows that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// What they come after.
+    pub after: RowNumber,
+    /// The last of them.
+    pub last: RowNumber,
+    /// How many of them have a token that expired at `dead_by` or before.
+    pub dead: u64,
+    /// The moment that was asked about, in UTC.
+    pub dead_by: DateTime<Utc>,
 }
 
 /// Why a store did not do what it was asked.

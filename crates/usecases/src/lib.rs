@@ -6,6 +6,7 @@
 mod failure;
 pub mod health;
 pub mod login;
+pub mod maintenance;
 pub mod registration;
 pub mod sessions;
 pub mod tokens;

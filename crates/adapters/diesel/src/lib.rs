@@ -6,6 +6,7 @@ mod canonical;
 mod database;
 mod engine;
 mod error;
+mod maintenance;
 mod migrations;
 mod pool;
 mod postgres;

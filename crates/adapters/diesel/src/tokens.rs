@@ -1,6 +1,7 @@
 //! The refresh tokens, as rows of `refresh_tokens`. Their states change by compare-and-set, with
 //! the affected rows counted, so that both databases agree on one winner.
 
+use crate::maintenance::{Delete, Survey};
 use crate::schema::{refresh_tokens, users};
 use crate::stored::{Row, Stored};
 use crate::time::Moment;
@@ -9,7 +10,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
-use portcullis_ports::{FoundToken, RefreshTokenRepository, StoreError};
+use portcullis_ports::{FoundToken, RefreshTokenRepository, RowNumber, StoreError, Stretch};
 
 diesel::alias!(refresh_tokens as successors: Successors);
 
@@ -146,6 +147,24 @@ macro_rules! refresh_token_repository {
                     .filter(refresh_tokens::revoked.eq(false));
                 let revoked = diesel::update(live).set(refresh_tokens::revoked.eq(true)).execute(self.writing()?);
                 Ok(self.check(revoked)? == 1)
+            }
+
+            fn survey(
+                &mut self,
+                after: RowNumber,
+                limit: u32,
+                dead_by: DateTime<Utc>,
+            ) -> Result<Option<Stretch>, StoreError> {
+                let survey = Survey::new(after, limit, Moment::new(dead_by));
+                let looked_at = survey.get_result::<(Option<i64>, i64)>(self.connection);
+                let (last, dead) = self.check(looked_at)?;
+                let dead = u64::try_from(dead).unwrap_or_default();
+                Ok(last.map(|last| Stretch { after, last: RowNumber(last), dead, dead_by }))
+            }
+
+            fn purge(&mut self, stretch: &Stretch, limit: u32) -> Result<u64, StoreError> {
+                let deleted = Delete::new(stretch, limit).execute(self.writing()?);
+                Ok(u64::try_from(self.check(deleted)?).unwrap_or(u64::MAX))
             }
         }
     };

@@ -3,11 +3,13 @@
 mod config;
 mod migrate;
 mod openapi;
+mod purge;
 mod serve;
 
 pub(crate) use config::{ConfigAction, config};
 pub(crate) use migrate::{MigrateArgs, migrate};
 pub(crate) use openapi::openapi;
+pub(crate) use purge::purge;
 pub(crate) use serve::serve;
 
 use crate::settings::{Settings, Sources};

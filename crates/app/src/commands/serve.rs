@@ -1,5 +1,6 @@
 //! `portcullis serve`: from the settings to a server that listens, and from a signal to its end.
 
+use super::purge::Purging;
 use super::{migrate, settings};
 use crate::logging;
 use crate::settings::Settings;
@@ -39,11 +40,13 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     let (server, running) = portcullis_http::start(api, address, server_settings)
         .with_context(|| format!("cannot listen on {} port {}", address.0, address.1))?;
     tracing::info!(target: LOG, address = %running.address, "Listening");
+    let purging = Purging::start(settings, parts).context("no thread for purging")?;
     let server = tokio::spawn(server);
     tokio::select! {
         () = signals.stop() => {}
         error = fatal(migrated) => return Err(error.into()),
     }
+    drop(purging);
     tracing::info!(target: LOG, "Stopping: no new connections, finishing what is in flight");
     tokio::select! {
         clean = stopped(&running, server) => clean?,

@@ -1,10 +1,11 @@
-//! The section on the database: where it is, and whether `serve` migrates it. What a URL means is
+//! The section on the database: where it is, whether `serve` migrates it, and how often it purges. What a URL means is
 //! left to the adapter that opens it.
 
 use super::setting::{Setting, SettingsError};
 use super::sources::Sources;
 use super::value::{self, SWITCH};
 use portcullis_diesel::DatabaseUrl;
+use std::time::Duration;
 
 const DATABASE_URL: Setting = Setting {
     name: "DATABASE_URL",
@@ -15,7 +16,14 @@ const DATABASE_URL: Setting = Setting {
 const AUTO_MIGRATE: Setting =
     Setting { name: "AUTO_MIGRATE", default: Some("true"), accepted: SWITCH, shown: str::to_owned };
 
-pub(super) const SETTINGS: [Setting; 2] = [DATABASE_URL, AUTO_MIGRATE];
+const PURGE_INTERVAL: Setting = Setting {
+    name: "PURGE_INTERVAL_MINUTES",
+    default: Some("60"),
+    accepted: "a whole number of minutes from 1 to 10080, or 0 for never",
+    shown: str::to_owned,
+};
+
+pub(super) const SETTINGS: [Setting; 3] = [DATABASE_URL, AUTO_MIGRATE, PURGE_INTERVAL];
 
 /// Where the accounts and tokens are kept.
 #[derive(Debug)]
@@ -23,6 +31,8 @@ pub(crate) struct Database {
     pub(crate) url: DatabaseUrl,
     /// Whether `serve` migrates at its start; it refuses an old schema otherwise.
     pub(crate) auto_migrate: bool,
+    /// How often `serve` deletes the rows of dead tokens, if ever.
+    pub(crate) purge_interval: Option<Duration>,
 }
 
 impl Database {
@@ -32,6 +42,9 @@ impl Database {
             // The adapter's error holds none of the text.
             url: url.map_err(|error| DATABASE_URL.bad_because(error.to_string()))?,
             auto_migrate: sources.required(&AUTO_MIGRATE, value::switch)?,
+            purge_interval: sources
+                .required(&PURGE_INTERVAL, value::whole_number(0..=10_080))
+                .map(|minutes: u64| (minutes > 0).then(|| Duration::from_secs(60 * minutes)))?,
         })
     }
 }

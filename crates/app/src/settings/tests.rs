@@ -27,6 +27,7 @@ fn the_defaults_are_the_contracts() {
     let settings = read(&[]).unwrap();
     assert!(matches!(&settings.database.url, DatabaseUrl::Sqlite(path) if path.as_os_str() == "./app.db"));
     assert!(settings.database.auto_migrate);
+    assert_eq!(settings.database.purge_interval.map(|interval| interval.as_secs()), Some(3600));
     assert_eq!(settings.tokens.algorithm, portcullis_jwt::Algorithm::Hs256);
     assert_eq!(settings.tokens.lifetimes, portcullis_domain::tokens::TokenLifetimes::default());
     assert_eq!(settings.tokens.secret.expose_secret(), SECRET);
@@ -109,6 +110,7 @@ fn bounds_are_kept() {
         ("DATABASE_URL", vec!["postgres://u:p@h/d", "postgresql+psycopg2://h/d"], vec!["sqlite://", "h/d"]),
         ("APP_NAME", vec!["Zugang"], vec!["a\u{1b}b"]),
         ("AUTO_MIGRATE", vec!["no"], vec!["never"]),
+        ("PURGE_INTERVAL_MINUTES", vec!["0", "1", "10080"], vec!["-1", "10081", "1.5", "hourly"]),
         ("PASSWORD_BLOCKLIST", vec!["on"], vec!["list"]),
         ("CORS_ORIGINS", vec!["https://a.example"], vec!["*"]),
         ("HOST", vec!["0.0.0.0"], vec!["0.0.0.0:80"]),

@@ -2,12 +2,15 @@
 //! a promise, each run on an empty store. What only one kind of store can show (damaged rows,
 //! a server that dies) is left to its own tests.
 
+pub mod maintenance;
 pub mod races;
 pub mod registration;
 pub mod rotations;
 mod samples;
 pub mod tokens;
 pub mod transactions;
+
+use portcullis_ports::{Store, StoreError};
 
 /// Makes a test of every promise. Takes a closure that gets a `&dyn Fn(&dyn Store)` and calls it
 /// with an empty store.
@@ -20,25 +23,7 @@ pub mod transactions;
 #[macro_export]
 macro_rules! store_conformance {
     ($with_store:expr) => {
-        $crate::store_conformance! { @cases $with_store;
-            registration: an_account_is_found_by_number_and_by_any_spelling, several_accounts_are_found_at_once, a_taken_address_is_taken_in_any_spelling,
-                nothing_is_found_where_nothing_is, only_ascii_letters_are_folded, text_survives_as_it_is,
-                times_hold_to_the_microsecond, a_hash_is_replaced_only_if_it_is_the_one_that_was_read;
-            tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
-                a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
-                only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;
-            transactions: a_commit_is_seen_by_whoever_comes_next, an_error_undoes_all_of_it, a_rollback_undoes_all_of_it,
-                a_panic_undoes_all_of_it_and_the_store_goes_on, a_reader_sees_no_half_of_a_write,
-                a_reading_transaction_does_not_write, what_failed_is_not_committed, the_works_own_error_comes_back;
-            races: one_of_64_spenders_wins, one_of_50_registrations_wins, spending_and_revoking_exclude_each_other,
-                one_of_many_new_hashes_wins;
-            rotations: a_rotation_spends_a_token_and_adds_its_successor,
-                rotations_without_a_key_and_with_one_keep_to_the_microsecond, no_rotation_is_nothing,
-                rotations_in_one_call_stand_and_fall_alone, one_of_many_rotations_of_a_token_in_one_call_succeeds,
-                a_rotation_that_cannot_be_stored_undoes_the_others_of_its_call, one_of_64_rotations_at_once_wins,
-                calls_that_rotate_the_same_tokens_crosswise_neither_lose_nor_double_one,
-                rotating_and_revoking_exclude_each_other;
-        }
+        $crate::store_promises! { store_conformance @cases $with_store; }
     };
     (@cases $with_store:expr; $($module:ident: $($case:ident),+;)+) => {
         $($(
@@ -52,4 +37,45 @@ macro_rules! store_conformance {
             }
         )+)+
     };
+    (@list $($module:ident: $($case:ident),+;)+) => {
+        vec![$($($module::$case),+),+]
+    };
+}
+
+/// Hands the names of all promises to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_promises {
+    ($then:ident $($before:tt)*) => {
+        $crate::$then! { $($before)*
+            registration: an_account_is_found_by_number_and_by_any_spelling, several_accounts_are_found_at_once, a_taken_address_is_taken_in_any_spelling,
+                nothing_is_found_where_nothing_is, only_ascii_letters_are_folded, text_survives_as_it_is,
+                times_hold_to_the_microsecond, a_hash_is_replaced_only_if_it_is_the_one_that_was_read;
+            tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
+                a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
+                only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;
+            transactions: a_commit_is_seen_by_whoever_comes_next, an_error_undoes_all_of_it, a_rollback_undoes_all_of_it,
+                a_panic_undoes_all_of_it_and_the_store_goes_on, a_reader_sees_no_half_of_a_write,
+                a_reading_transaction_does_not_write, what_failed_is_not_committed, the_works_own_error_comes_back;
+            races: one_of_64_spenders_wins, one_of_50_registrations_wins, spending_and_revoking_exclude_each_other,
+                one_of_many_new_hashes_wins;
+            maintenance: dead_rows_are_counted_and_deleted_and_no_others,
+                a_survey_goes_row_by_row_and_a_purge_stays_in_its_stretch;
+            rotations: a_rotation_spends_a_token_and_adds_its_successor,
+                rotations_without_a_key_and_with_one_keep_to_the_microsecond, no_rotation_is_nothing,
+                rotations_in_one_call_stand_and_fall_alone, one_of_many_rotations_of_a_token_in_one_call_succeeds,
+                a_rotation_that_cannot_be_stored_undoes_the_others_of_its_call, one_of_64_rotations_at_once_wins,
+                calls_that_rotate_the_same_tokens_crosswise_neither_lose_nor_double_one,
+                rotating_and_revoking_exclude_each_other;
+        }
+    };
+}
+
+/// What checks one promise, on an empty store.
+pub type Promise = fn(&dyn Store) -> Result<(), StoreError>;
+
+/// Every promise, for tests that are about all that a store does.
+#[must_use]
+pub fn promises() -> Vec<Promise> {
+    crate::store_promises! { store_conformance @list }
 }

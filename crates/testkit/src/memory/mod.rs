@@ -7,7 +7,7 @@ mod tokens;
 use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{
-    Conclusion, Mode, RefreshTokenRepository, Store, StoreError, StoreExt, Tx, UserRepository, Work,
+    Conclusion, Mode, RefreshTokenRepository, RowNumber, Store, StoreError, StoreExt, Tx, UserRepository, Work,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +28,8 @@ struct State {
     last_id: i64,
     users: BTreeMap<UserId, User>,
     tokens: BTreeMap<Jti, RefreshToken>,
+    /// The tokens in the order in which they were added.
+    rows: BTreeMap<RowNumber, Jti>,
 }
 
 /// A transaction on a state of its own, which replaces the committed one in the end, or does not.

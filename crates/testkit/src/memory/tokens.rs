@@ -3,7 +3,8 @@
 use super::Transaction;
 use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, Spending};
-use portcullis_ports::{FoundToken, RefreshTokenRepository, StoreError};
+use portcullis_ports::{FoundToken, RefreshTokenRepository, RowNumber, StoreError, Stretch};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 impl RefreshTokenRepository for Transaction {
     fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
@@ -17,6 +18,8 @@ impl RefreshTokenRepository for Transaction {
         }
         let created_at = token.created_at.trunc_subsecs(6);
         let expires_at = token.expires_at.trunc_subsecs(6);
+        let next = self.state.rows.last_key_value().map_or(1, |(last, _)| last.0 + 1);
+        self.state.rows.insert(RowNumber(next), token.jti);
         self.state.tokens.insert(token.jti, RefreshToken { created_at, expires_at, ..token.clone() });
         Ok(())
     }
@@ -41,5 +44,28 @@ impl RefreshTokenRepository for Transaction {
     fn revoke(&mut self, jti: Jti, _now: DateTime<Utc>) -> Result<bool, StoreError> {
         let token = self.writable()?.tokens.get_mut(&jti).filter(|token| token.state == RefreshState::Live);
         Ok(token.map(|token| *token = token.revoke()).is_some())
+    }
+
+    fn survey(&mut self, after: RowNumber, limit: u32, dead_by: DateTime<Utc>) -> Result<Option<Stretch>, StoreError> {
+        let state = &self.state;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let rows: Vec<_> = state.rows.range((Excluded(after), Unbounded)).take(limit).collect();
+        let dead =
+            rows.iter().filter(|(_, jti)| state.tokens.get(jti).is_some_and(|t| t.expires_at <= dead_by)).count();
+        let dead = u64::try_from(dead).unwrap_or(u64::MAX);
+        Ok(rows.last().map(|(last, _)| Stretch { after, last: **last, dead, dead_by }))
+    }
+
+    fn purge(&mut self, stretch: &Stretch, limit: u32) -> Result<u64, StoreError> {
+        let state = self.writable()?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let rows = state.rows.range((Excluded(stretch.after), Included(stretch.last)));
+        let dead = |jti: &Jti| state.tokens.get(jti).is_some_and(|token| token.expires_at <= stretch.dead_by);
+        let dead: Vec<_> = rows.filter(|(_, jti)| dead(jti)).take(limit).map(|(row, jti)| (*row, *jti)).collect();
+        for (row, jti) in &dead {
+            state.rows.remove(row);
+            state.tokens.remove(jti);
+        }
+        Ok(u64::try_from(dead.len()).unwrap_or(u64::MAX))
     }
 }

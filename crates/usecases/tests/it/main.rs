@@ -6,6 +6,7 @@
 mod doubles;
 mod health;
 mod login;
+mod maintenance;
 mod registration;
 mod sessions;
 mod tokens;

@@ -2,4 +2,5 @@
 //! the tests of faults.
 
 mod configuration;
+mod purging;
 mod refusals;

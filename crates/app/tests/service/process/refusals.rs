@@ -59,6 +59,7 @@ fn a_bad_value_is_refused_with_its_name(backend: Backend) {
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "example.com"),
         ("AUTO_MIGRATE", "perhaps"),
+        ("PURGE_INTERVAL_MINUTES", "hourly"),
         ("SHUTDOWN_TIMEOUT_SECONDS", "soon"),
         ("DATABASE_URL", "mysql://localhost/app"),
         ("DATABASE_URL", "nonsense"),
@@ -87,6 +88,7 @@ fn an_empty_variable_is_a_bad_value(backend: Backend) {
         "BCRYPT_COST",
         "PASSWORD_MIN_LENGTH",
         "AUTO_MIGRATE",
+        "PURGE_INTERVAL_MINUTES",
         "SHUTDOWN_TIMEOUT_SECONDS",
     ];
     for variable in variables {

@@ -1,0 +1,108 @@
+//! Rows of dead tokens: found and deleted by ranges of their numbers, so that no step looks at
+//! more than it was told to.
+
+use crate::time::{Moment, UtcTime};
+use diesel::backend::Backend;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType, Nullable};
+use diesel::sqlite::Sqlite;
+use portcullis_ports::{RowNumber, Stretch};
+
+/// What a dead row looks like. On SQLite a number would pass for a time long ago: what is no text
+/// is damaged, and left for whoever looks into it.
+pub(crate) trait DeadRow: Backend {
+    const IS_TIME: &'static str;
+}
+
+impl DeadRow for Sqlite {
+    const IS_TIME: &'static str = "typeof(expires_at) = 'text' AND ";
+}
+
+impl DeadRow for Pg {
+    const IS_TIME: &'static str = "";
+}
+
+/// The last number and the count of the dead among the first rows beyond one.
+#[derive(QueryId)]
+pub(crate) struct Survey {
+    after: i64,
+    limit: i64,
+    dead_by: Moment,
+}
+
+impl Survey {
+    pub(crate) fn new(after: RowNumber, limit: u32, dead_by: Moment) -> Self {
+        Self { after: after.0, limit: i64::from(limit), dead_by }
+    }
+}
+
+impl Query for Survey {
+    type SqlType = (Nullable<BigInt>, BigInt);
+}
+
+impl RunQueryDsl<SqliteConnection> for Survey {}
+impl RunQueryDsl<PgConnection> for Survey {}
+
+impl<DB> QueryFragment<DB> for Survey
+where
+    DB: DeadRow + HasSqlType<UtcTime> + HasSqlType<BigInt>,
+    Moment: ToSql<UtcTime, DB>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT max(id), count(CASE WHEN ");
+        out.push_sql(DB::IS_TIME);
+        out.push_sql("expires_at <= ");
+        out.push_bind_param::<UtcTime, _>(&self.dead_by)?;
+        out.push_sql(" THEN 1 END) FROM (SELECT id, expires_at FROM refresh_tokens WHERE id > ");
+        out.push_bind_param::<BigInt, _>(&self.after)?;
+        out.push_sql(" ORDER BY id LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(") AS looked_at");
+        Ok(())
+    }
+}
+
+/// Deletes the first dead rows of a stretch.
+#[derive(QueryId)]
+pub(crate) struct Delete {
+    after: i64,
+    last: i64,
+    limit: i64,
+    dead_by: Moment,
+}
+
+impl Delete {
+    pub(crate) fn new(stretch: &Stretch, limit: u32) -> Self {
+        let dead_by = Moment::new(stretch.dead_by);
+        Self { after: stretch.after.0, last: stretch.last.0, limit: i64::from(limit), dead_by }
+    }
+}
+
+impl RunQueryDsl<SqliteConnection> for Delete {}
+impl RunQueryDsl<PgConnection> for Delete {}
+
+impl<DB> QueryFragment<DB> for Delete
+where
+    DB: DeadRow + HasSqlType<UtcTime> + HasSqlType<BigInt>,
+    Moment: ToSql<UtcTime, DB>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("DELETE FROM refresh_tokens WHERE id IN (SELECT id FROM refresh_tokens WHERE id > ");
+        out.push_bind_param::<BigInt, _>(&self.after)?;
+        out.push_sql(" AND id <= ");
+        out.push_bind_param::<BigInt, _>(&self.last)?;
+        out.push_sql(" AND ");
+        out.push_sql(DB::IS_TIME);
+        out.push_sql("expires_at <= ");
+        out.push_bind_param::<UtcTime, _>(&self.dead_by)?;
+        out.push_sql(" ORDER BY id LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}

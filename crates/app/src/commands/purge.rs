@@ -1,0 +1,98 @@
+//! `portcullis purge`, and what `serve` does of it in the background: the rows of refresh tokens
+//! that can no longer be shown are deleted, a few at a time.
+
+use super::settings;
+use crate::settings::Settings;
+use crate::system::OsEntropy;
+use crate::wire::{self, Parts};
+use anyhow::bail;
+use portcullis_domain::maintenance::Retention;
+use portcullis_ports::EntropyExt;
+use portcullis_usecases::maintenance::{Purge, Step};
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// While serving, a purge rests this many times as long as it works: nobody waits for it.
+const REST: u32 = 4;
+/// The first purge comes within this part of the interval, so that replicas that start together
+/// do not purge together.
+const JITTER: u32 = 10;
+/// A line on a terminal is written over once in so many steps.
+const TOLD_EVERY: u32 = 32;
+
+/// Deletes all dead rows, and tells how many there were.
+pub(crate) fn purge() -> anyhow::Result<ExitCode> {
+    let settings = settings()?;
+    let parts = wire::open(&settings)?;
+    if let Some(pending) = parts.database.migrations.pending()?.first() {
+        bail!("migration {pending} is pending: run `portcullis migrate`");
+    }
+    let (mut out, mut steps) = (io::stdout(), 0_u32);
+    let told = out.is_terminal();
+    let start = parts.clock.monotonic();
+    let purged = verb(&parts).run(&mut |step| {
+        steps = steps.wrapping_add(1);
+        if told && steps.is_multiple_of(TOLD_EVERY) {
+            write!(out, "\r{} rows deleted", step.rows).and_then(|()| out.flush()).ok();
+        }
+        // A service may be at work on the same database: half of the time is its own.
+        pause(step.took);
+        true
+    })?;
+    let seconds = parts.clock.monotonic().saturating_sub(start).as_secs_f64();
+    let back = if told { "\r" } else { "" };
+    writeln!(out, "{back}{} rows of dead refresh tokens deleted in {seconds:.1} s", purged.rows)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is nothing to wait for but time")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+fn verb(parts: &Parts) -> Purge {
+    Purge { store: parts.database.store.clone(), retention: Retention::default(), clock: parts.clock.clone() }
+}
+
+/// Purges once in an interval until dropped; a step that is under way is finished then.
+pub(super) struct Purging {
+    _stop: Option<Sender<()>>,
+}
+
+impl Purging {
+    /// Starts a thread for it, if the settings want it.
+    pub(super) fn start(settings: &Settings, parts: &Parts) -> io::Result<Self> {
+        let Some(interval) = settings.database.purge_interval else { return Ok(Self { _stop: None }) };
+        let (stop, stopped) = channel();
+        let (verb, random) = (verb(parts), u32::from_le_bytes(OsEntropy.array()));
+        let first = (interval / JITTER).mul_f64(f64::from(random) / f64::from(u32::MAX));
+        std::thread::Builder::new().name("purge".to_owned()).spawn(move || {
+            let mut wait = first;
+            while goes_on(&stopped, wait) {
+                once(&verb, &stopped);
+                wait = interval;
+            }
+        })?;
+        Ok(Self { _stop: Some(stop) })
+    }
+}
+
+fn once(verb: &Purge, stopped: &Receiver<()>) {
+    let start = verb.clock.monotonic();
+    let outcome = verb.run(&mut |Step { took, .. }| goes_on(stopped, took.saturating_mul(REST)));
+    let seconds = verb.clock.monotonic().saturating_sub(start).as_secs();
+    match outcome {
+        Ok(purged) if purged.rows > 0 => {
+            tracing::info!(target: "app", rows = purged.rows, seconds, "Dead refresh tokens purged");
+        }
+        Ok(_) => tracing::debug!(target: "app", seconds, "No dead refresh tokens"),
+        Err(error) => tracing::warn!(target: "app", %error, "Purging stopped, and will be tried again"),
+    }
+}
+
+/// Waits; whether nobody said stop meanwhile.
+fn goes_on(stopped: &Receiver<()>, wait: Duration) -> bool {
+    matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout))
+}

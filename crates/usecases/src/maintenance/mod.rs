@@ -1,0 +1,5 @@
+//! What is done so that the service can go on for years. Its callers are clocks and operators.
+
+mod purge;
+
+pub use purge::{Purge, PurgeError, Purged, Step};

@@ -1,0 +1,138 @@
+//! Deleting the rows of dead tokens.
+
+use crate::world::World;
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::maintenance::Retention;
+use portcullis_domain::registration::User;
+use portcullis_domain::tokens::{Jti, RefreshToken};
+use portcullis_ports::{Clock, Mode, Store, StoreError, StoreExt, Work};
+use portcullis_testkit::FixedClock;
+use portcullis_usecases::maintenance::{Purge, PurgeError, Purged, Step};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+fn purge(world: &World) -> Purge {
+    Purge { store: world.store.clone(), retention: Retention::default(), clock: world.clock.clone() }
+}
+
+fn jti(number: u32) -> Jti {
+    let mut bytes = [1; 16];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    Jti::from_random(bytes)
+}
+
+/// Adds tokens that expire at that moment.
+fn add(world: &World, user: &User, numbers: std::ops::Range<u32>, expires_at: DateTime<Utc>) {
+    let added = world.store.write(|tx| {
+        numbers.clone().try_for_each(|number| {
+            let token = RefreshToken::live(jti(number), user.id, expires_at, TimeDelta::zero());
+            tx.refresh_tokens().insert(&token)
+        })
+    });
+    added.unwrap();
+}
+
+#[test]
+fn only_what_can_no_longer_be_shown_goes() {
+    let world = World::new();
+    let (ada, pair) = world.ada();
+    let now = world.clock.now();
+    add(&world, &ada, 0..3, now - TimeDelta::days(1));
+    add(&world, &ada, 3..6, now - TimeDelta::minutes(5));
+    add(&world, &ada, 6..9, now - TimeDelta::minutes(4));
+    add(&world, &ada, 9..12, now + TimeDelta::days(1));
+    assert_eq!(purge(&world).run(&mut |_| true).unwrap(), Purged { rows: 6, complete: true });
+    let kept = (6..12).all(|number| world.store.read(|tx| tx.refresh_tokens().find(jti(number))).unwrap().is_some());
+    assert!(kept);
+    assert_eq!(world.store.tokens_of(ada.id).len(), 7);
+    assert!(world.refresh(&pair.refresh_token).is_ok());
+    assert_eq!(purge(&world).run(&mut |_| true).unwrap(), Purged { rows: 0, complete: true });
+}
+
+#[test]
+fn a_spent_token_is_known_until_it_could_no_longer_be_shown() {
+    let world = World::new();
+    let (_, pair) = world.ada();
+    world.refresh(&pair.refresh_token).unwrap();
+    world.pass(TimeDelta::days(7) - TimeDelta::seconds(1));
+    purge(&world).run(&mut |_| true).unwrap();
+    let reuse = world.refresh(&pair.refresh_token).unwrap_err();
+    assert_eq!(reuse.code(), ErrorCode::TokenRevoked, "known as spent, not as unknown");
+    world.pass(TimeDelta::seconds(1) + TimeDelta::minutes(5));
+    assert_eq!(purge(&world).run(&mut |_| true).unwrap().rows, 2, "it and its successor");
+}
+
+#[test]
+fn whoever_says_stop_is_heard_between_steps_and_what_is_done_is_done() {
+    let world = World::new();
+    let (ada, _) = world.ada();
+    add(&world, &ada, 0..5000, world.clock.now() - TimeDelta::days(1));
+    let mut steps = Vec::new();
+    let stopped = purge(&world).run(&mut |step| {
+        steps.push(step.rows);
+        steps.len() < 4
+    });
+    let stopped = stopped.unwrap();
+    assert!(!stopped.complete && (1..5000).contains(&stopped.rows), "{stopped:?}");
+    assert!(steps.is_sorted() && steps.len() == 4, "{steps:?}");
+    let rest = purge(&world).run(&mut |_| true).unwrap();
+    assert_eq!(rest, Purged { rows: 5000 - stopped.rows, complete: true });
+}
+
+/// A store whose writes take that long for every row that is deleted.
+struct Slow {
+    inner: Arc<dyn Store>,
+    clock: Arc<FixedClock>,
+    a_row: Mutex<Duration>,
+    last: Mutex<u64>,
+}
+
+impl Store for Slow {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        if mode == Mode::Write {
+            let most = *self.last.lock().unwrap();
+            self.clock.advance(*self.a_row.lock().unwrap() * u32::try_from(most).unwrap());
+        }
+        self.inner.transact(mode, work)
+    }
+}
+
+#[test]
+fn steps_find_the_number_of_rows_that_takes_little_time() {
+    let world = World::new();
+    let (ada, _) = world.ada();
+    let store = Slow {
+        inner: world.store.clone(),
+        clock: world.clock.clone(),
+        a_row: Mutex::new(Duration::from_micros(10)),
+        last: Mutex::new(64),
+    };
+    add(&world, &ada, 0..8_000, world.clock.now() - TimeDelta::days(1));
+    let store = Arc::new(store);
+    let verb = Purge { store: store.clone(), retention: Retention::default(), clock: world.clock.clone() };
+    let (mut before, mut deleted) = (0, Vec::new());
+    let mut watch = |step: Step| {
+        if step.rows > before {
+            deleted.push(step.rows - before);
+            *store.last.lock().unwrap() = step.rows - before;
+            if step.rows > 4_000 {
+                *store.a_row.lock().unwrap() = Duration::from_millis(1);
+            }
+        }
+        before = step.rows;
+        true
+    };
+    assert_eq!(verb.run(&mut watch).unwrap(), Purged { rows: 8_000, complete: true });
+    assert!(deleted.iter().all(|rows| *rows <= 1000), "{deleted:?}");
+    assert!(deleted.iter().take(10).any(|rows| *rows >= 256), "they grow: {deleted:?}");
+    assert!(deleted.iter().rev().take(20).all(|rows| *rows <= 32), "they shrink: {deleted:?}");
+}
+
+#[test]
+fn a_store_that_is_gone_ends_it() {
+    let world = World::new();
+    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    let PurgeError::Failed(failure) = purge(&world).run(&mut |_| true).unwrap_err();
+    assert_eq!(failure.code(), ErrorCode::Unavailable);
+}
