@@ -48,20 +48,20 @@ impl QueryFragment<Pg> for Rotate {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH wanted AS (SELECT * FROM unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.jti)?;
-        out.push_sql(", ");
+        out.push_sql("::text[], ");
         out.push_bind_param::<Array<BigInt>, _>(&self.user_id)?;
-        out.push_sql(", ");
+        out.push_sql("::bigint[], ");
         out.push_bind_param::<Array<UtcTime>, _>(&self.at)?;
-        out.push_sql(", ");
+        out.push_sql("::timestamptz[], ");
         out.push_bind_param::<Array<Nullable<Binary>>, _>(&self.key)?;
-        out.push_sql(", ");
+        out.push_sql("::bytea[], ");
         out.push_bind_param::<Array<Text>, _>(&self.successor_jti)?;
-        out.push_sql(", ");
+        out.push_sql("::text[], ");
         out.push_bind_param::<Array<UtcTime>, _>(&self.created_at)?;
-        out.push_sql(", ");
+        out.push_sql("::timestamptz[], ");
         out.push_bind_param::<Array<UtcTime>, _>(&self.expires_at)?;
         out.push_sql(
-            ") WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, expires_at, position)), \
+            "::timestamptz[]) WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, expires_at, position)), \
             spent AS (\
                 UPDATE refresh_tokens AS token \
                 SET revoked = true, spent_at = wanted.at, spent_key = wanted.key, successor_jti = wanted.successor_jti \

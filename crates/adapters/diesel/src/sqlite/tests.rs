@@ -81,22 +81,3 @@ fn a_read_only_file_refuses_writes_alone() {
     assert_eq!(store.read(|tx| tx.users().find(user.id)), Ok(Some(user)));
     assert_eq!(store.migrate(), Ok(Vec::new()), "nothing is pending, so nothing is written");
 }
-
-#[test]
-fn an_address_is_looked_up_by_its_index() {
-    let folder = TempDir::new().unwrap();
-    let store = store(&folder);
-    let mut connection = store.opener.open(Role::Reader).unwrap();
-    let email = EmailAddress::stored("ada@example.com".to_owned());
-    let by_email = crate::schema::users::table.filter(crate::canonical::CanonicalEmail.eq(email.canonical()));
-    let query =
-        diesel::debug_query::<diesel::sqlite::Sqlite, _>(&by_email.select(crate::schema::users::id)).to_string();
-    let query = query.split(" -- binds").next().unwrap().to_owned();
-    #[derive(diesel::QueryableByName)]
-    struct Step {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        detail: String,
-    }
-    let plan = diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")).load::<Step>(&mut connection).unwrap();
-    assert!(plan.iter().any(|step| step.detail.contains("idx_users_canonical_email")), "{:?}", plan[0].detail);
-}

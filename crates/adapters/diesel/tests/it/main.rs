@@ -5,6 +5,7 @@
 
 mod adoption;
 mod logs;
+mod plans;
 mod postgres;
 mod samples;
 mod sqlite;

@@ -4,6 +4,7 @@ mod adoption;
 mod limits;
 mod migrations;
 mod outages;
+mod plans;
 
 use crate::samples::{clock, patient};
 use portcullis_diesel::{DatabaseUrl, Migrations, PostgresStore, StoreOptions};

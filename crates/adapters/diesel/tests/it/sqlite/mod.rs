@@ -5,6 +5,7 @@ mod damage;
 mod file;
 mod locks;
 mod migrations;
+mod plans;
 
 use crate::samples::{clock, patient};
 use diesel::connection::SimpleConnection;

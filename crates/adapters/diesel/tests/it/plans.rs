@@ -1,0 +1,41 @@
+//! How the databases find rows: every statement of every promise is logged and explained, so that
+//! a new one without an index cannot slip in.
+
+use crate::logs::logged_by;
+use crate::samples::patient;
+use portcullis_diesel::StoreOptions;
+use portcullis_ports::Store;
+use portcullis_testkit::conformance;
+use std::collections::BTreeSet;
+use tracing::Level;
+
+pub(crate) fn logging() -> StoreOptions {
+    StoreOptions { log_statements: true, ..patient() }
+}
+
+/// Every statement about rows that a store sends while it keeps its promises, each on an empty
+/// store that `with_store` makes.
+pub(crate) fn statements(with_store: impl Fn(&dyn Fn(&dyn Store))) -> BTreeSet<String> {
+    let mut lines = Vec::new();
+    for promise in conformance::promises() {
+        lines.extend(logged_by("app.store", Level::DEBUG, || with_store(&|store| assert_eq!(promise(store), Ok(())))));
+    }
+    let statements = lines.iter().filter_map(|line| line.split_once("statement=\"")).map(|(_, rest)| rest);
+    let statements = statements.filter_map(|rest| rest.rsplit_once('"')).map(|(text, _)| text.replace("\\\"", "\""));
+    let of_rows = |text: &String| ["SELECT", "WITH", "INSERT", "UPDATE", "DELETE"].iter().any(|w| text.starts_with(w));
+    statements.filter(of_rows).filter(|text| !text.contains("__diesel") && !text.contains("sqlite_master")).collect()
+}
+
+/// There are as many as the adapter has, and the ones that matter most are among them.
+pub(crate) fn assert_complete(statements: &BTreeSet<String>) {
+    assert!(statements.len() >= 12, "{statements:#?}");
+    let has = |parts: &[&str]| statements.iter().any(|text| parts.iter().all(|part| text.contains(part)));
+    for parts in [
+        &["UPDATE refresh_tokens", "SET revoked"][..],
+        &["INSERT INTO", "refresh_tokens"],
+        &["SELECT", "users", "lower(email"],
+        &["DELETE FROM refresh_tokens"],
+    ] {
+        assert!(has(parts), "{parts:?} in {statements:#?}");
+    }
+}

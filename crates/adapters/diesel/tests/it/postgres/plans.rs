@@ -1,0 +1,27 @@
+//! PostgreSQL's plans, without values and with sequential scans as the last resort.
+
+use super::Sandbox;
+use crate::plans::{assert_complete, logging, statements};
+use portcullis_diesel::Migrations;
+
+#[test]
+fn every_query_goes_by_an_index() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.open_with("", &logging());
+    store.migrate().unwrap();
+    let statements = statements(|run| {
+        sandbox.execute("TRUNCATE users, refresh_tokens");
+        run(&store);
+    });
+    assert_complete(&statements);
+    for statement in statements {
+        let parameters = (1..).take_while(|number| statement.contains(&format!("${number}"))).count();
+        let nulls = vec!["NULL"; parameters].join(", ");
+        let execute = if parameters == 0 { "query".to_owned() } else { format!("query({nulls})") };
+        let plan = sandbox.execute(&format!(
+            "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; PREPARE query AS {statement}; \
+            EXPLAIN EXECUTE {execute};"
+        ));
+        assert!(plan.contains("cost=") && !plan.contains("Seq Scan"), "{plan} for {statement}");
+    }
+}
