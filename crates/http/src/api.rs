@@ -75,7 +75,7 @@ pub(crate) async fn with_store_by<T: Send + 'static>(
     Ok(api.lanes.store.run_by(deadline, move || work(&shared)).await?)
 }
 
-/// Tells whether the client still waits.
+/// Tells whether the request is still being answered.
 pub(crate) struct Presence(Weak<()>);
 
 impl Presence {
@@ -84,8 +84,8 @@ impl Presence {
     }
 }
 
-/// Runs a use case that hashes, on its lane. A client that goes away takes this future along, and
-/// one whose time is up gets its answer from it: both end the presence.
+/// Runs a use case that hashes, on its lane. The presence ends with this future: when the time is
+/// up, or when the server drops it, which it does not for a client that only closes its connection.
 pub(crate) async fn with_crypto<T: Send + 'static>(
     api: Data<Api>,
     work: impl FnOnce(&Api, Presence) -> T + Send + 'static,
