@@ -42,6 +42,7 @@ impl Query for Rotate {
 
 impl RunQueryDsl<PgConnection> for Rotate {}
 
+/// A row that nobody wrote so is left to whoever reads rows one by one, and says what is wrong.
 /// Of several rows of `wanted` that name one token, PostgreSQL takes one. A statement that waited
 /// for another's looks at the row again, and finds it spent.
 impl QueryFragment<Pg> for Rotate {
@@ -68,6 +69,8 @@ impl QueryFragment<Pg> for Rotate {
                 FROM wanted JOIN users ON users.id = wanted.user_id AND users.is_active \
                 WHERE token.jti = wanted.jti AND token.user_id = wanted.user_id \
                     AND NOT token.revoked AND token.expires_at > wanted.at \
+                    AND isfinite(token.expires_at) AND isfinite(token.created_at) \
+                    AND token.spent_at IS NULL AND token.spent_key IS NULL AND token.successor_jti IS NULL \
                 RETURNING wanted.*\
             ), \
             added AS (\
