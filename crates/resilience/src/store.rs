@@ -54,9 +54,17 @@ impl<P: Store> Store for Breaker<P> {
         self.guard(|store| store.transact(mode, work))
     }
 
-    /// One call, however many rotations.
+    /// One call, which counts for each rotation where the store is gone: as many callers met the
+    /// outage, and one after another they would have opened the circuit.
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
-        self.guard(|store| store.rotate(rotations))
+        let result = self.guard(|store| store.rotate(rotations));
+        if result.as_ref().is_err_and(StoreError::is_outage) {
+            for _ in rotations.iter().skip(1) {
+                let Ok(permit) = self.breaker.acquire() else { break };
+                permit.failure();
+            }
+        }
+        result
     }
 }
 

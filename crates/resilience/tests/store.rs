@@ -4,6 +4,7 @@
 
 use portcullis_domain::health::CircuitState;
 use portcullis_domain::registration::UserId;
+use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Conclusion, Mode, Rotation, Store, StoreError, Work};
 use portcullis_ports::{RefreshTokenRepository, Tx, UserRepository};
 use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
@@ -122,6 +123,19 @@ fn an_answer_of_any_kind_sets_the_count_back_and_closes() {
     fixture.seconds.store(30, Ordering::SeqCst);
     fixture.call(Err(corrupt())).unwrap_err();
     assert_eq!(fixture.state(), CircuitState::Closed);
+}
+
+#[test]
+fn an_outage_counts_for_every_rotation_of_a_call() {
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let successor = RefreshToken::live(Jti::from_random([2; 16]), UserId::new(1), now, chrono::TimeDelta::days(7));
+    let rotation = Rotation { spent: Jti::from_random([1; 16]), at: now, key: None, successor };
+    let store = Breaker::new("database", Rotating(outage()), circuit_of_two());
+    assert_eq!(store.rotate(std::slice::from_ref(&rotation)), Err(outage()));
+    assert_eq!(store.status().state, CircuitState::Closed);
+    let store = Breaker::new("database", Rotating(outage()), circuit_of_two());
+    assert_eq!(store.rotate(&[rotation.clone(), rotation]), Err(outage()));
+    assert_eq!(store.status().state, CircuitState::Open);
 }
 
 #[test]
