@@ -271,7 +271,7 @@ mod tests {
     #[actix_web::test]
     async fn what_waits_goes_together_in_order_and_each_gets_its_own() {
         let (lane, release, told) = held(patient(100));
-        for _ in 0..4 {
+        for _ in 0..11 {
             release.send(()).unwrap();
         }
         let outcomes = join_all((0..11).map(|job| lane.run_by(in_time(), job))).await;
