@@ -1,4 +1,4 @@
-//! Security requirement F16: an open circuit refuses at once, and looks whether its database is
+//! F16: an open circuit refuses at once, and looks whether its database is
 //! back with one call at a time, however many there are.
 
 use crate::harness::accounts::{Pair, fresh_email};
@@ -11,10 +11,11 @@ use std::time::Duration;
 
 const CROWD: usize = 40;
 
-/// How long each call of a crowd took, shortest first. Each is refused.
+/// How long each call of a crowd took, shortest first. Each is refused. Logouts: refreshes that come
+/// at one time are one call.
 fn crowd(service: &Service, pair: &Pair) -> Vec<Duration> {
     let mut times: Vec<_> = thread::scope(|scope| {
-        let call = |_| scope.spawn(|| timed(|| service.refresh(&pair.refresh)));
+        let call = |_| scope.spawn(|| timed(|| service.logout(&pair.refresh)));
         let calls: Vec<_> = (0..CROWD).map(call).collect();
         calls.into_iter().map(|call| call.join().unwrap()).collect::<Vec<_>>()
     })

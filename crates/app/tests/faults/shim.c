@@ -39,7 +39,8 @@ __attribute__((constructor)) static void open_control(void) {
 static int is_blocking_job(void) {
     char name[17] = "";
     prctl(PR_GET_NAME, name);
-    return strcmp(name, "tokio-rt-worker") == 0;
+    return strcmp(name, "tokio-rt-worker") == 0 || strncmp(name, "exchanges-", 10) == 0 ||
+           strncmp(name, "accounts-", 9) == 0;
 }
 
 /* Counts down to one, once. */
