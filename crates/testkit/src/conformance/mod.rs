@@ -1,4 +1,4 @@
-//! What every [`Store`](portcullis_ports::Store) does, whether adapter or decorator: one function
+//! What every [`Store`] does, whether adapter or decorator: one function
 //! a promise, each run on an empty store. What only one kind of store can show (damaged rows,
 //! a server that dies) is left to its own tests.
 
