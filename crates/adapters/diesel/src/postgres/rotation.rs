@@ -63,15 +63,20 @@ impl QueryFragment<Pg> for Rotate {
         out.push_bind_param::<Array<UtcTime>, _>(&self.expires_at)?;
         out.push_sql(
             "::timestamptz[]) WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, expires_at, position)), \
-            spent AS (\
-                UPDATE refresh_tokens AS token \
-                SET revoked = true, spent_at = wanted.at, spent_key = wanted.key, successor_jti = wanted.successor_jti \
-                FROM wanted JOIN users ON users.id = wanted.user_id AND users.is_active \
-                WHERE token.jti = wanted.jti AND token.user_id = wanted.user_id \
-                    AND NOT token.revoked AND token.expires_at > wanted.at \
+            live AS (\
+                SELECT wanted.* FROM wanted \
+                JOIN users ON users.id = wanted.user_id AND users.is_active \
+                JOIN refresh_tokens AS token ON token.jti = wanted.jti AND token.user_id = wanted.user_id \
+                WHERE NOT token.revoked AND token.expires_at > wanted.at \
                     AND isfinite(token.expires_at) AND isfinite(token.created_at) \
                     AND token.spent_at IS NULL AND token.spent_key IS NULL AND token.successor_jti IS NULL \
-                RETURNING wanted.*\
+                ORDER BY wanted.position FOR UPDATE OF token\
+            ), \
+            spent AS (\
+                UPDATE refresh_tokens AS token \
+                SET revoked = true, spent_at = live.at, spent_key = live.key, successor_jti = live.successor_jti \
+                FROM live WHERE token.jti = live.jti AND NOT token.revoked \
+                RETURNING live.*\
             ), \
             added AS (\
                 INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at) \
@@ -85,8 +90,8 @@ impl QueryFragment<Pg> for Rotate {
 
 /// Exchanges the tokens; which of them could be.
 pub(super) fn rotate(connection: &mut PgConnection, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
-    // In one order everywhere, so that two statements that meet at two tokens do not wait for
-    // each other crosswise.
+    // Locked in one order everywhere, so that two statements that meet at two tokens do not wait
+    // for each other crosswise.
     let mut order: Vec<_> = rotations.iter().enumerate().collect();
     order.sort_unstable_by_key(|(_, rotation)| rotation.spent);
     let mut statement = Rotate::default();
