@@ -83,7 +83,7 @@ pub(super) async fn prepare(settings: &Settings, parts: &Parts) -> anyhow::Resul
 fn ready(migrations: &dyn Migrations, auto_migrate: bool) -> Result<(), MigrateError> {
     if auto_migrate {
         for name in migrations.migrate()? {
-            tracing::info!(target: "app", name, "Migration applied");
+            tracing::info!(target: "app", migration = name, "Migration applied");
         }
         return Ok(());
     }

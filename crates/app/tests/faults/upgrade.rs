@@ -58,6 +58,7 @@ fn every_schema_so_far_is_brought_up_to_date(backend: Backend) {
         let service = Setup::over(&database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap()).start();
         let events = service.log.events();
         let applied: Vec<_> = events.iter().filter(|event| event["message"] == "Migration applied").collect();
+        assert!(applied.iter().all(|event| event["migration"].is_string()), "each is named: {applied:?}");
         assert_eq!(applied.len(), all.len() - known, "{applied:?}");
         // Accounts and sessions of before are there, and new ones come.
         let alice = &facts["users"][0];
