@@ -1,4 +1,4 @@
-//! Security requirements F20 and F21: the wall clock jumps, or differs between replicas. Expiry
+//! F20 and F21: the wall clock jumps, or differs between replicas. Expiry
 //! goes by it, to the nanosecond; nothing else does.
 
 use super::shim::Shim;

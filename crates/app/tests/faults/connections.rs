@@ -1,4 +1,4 @@
-//! Security requirement F26: thousands of idle connections cost little and keep nobody out, and
+//! F26: thousands of idle connections cost little and keep nobody out, and
 //! where the system gives no more descriptors, the service waits for some.
 
 use crate::harness::databases::Backend;

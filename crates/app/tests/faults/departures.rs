@@ -1,4 +1,4 @@
-//! Security requirement F34: a client goes away in the middle. What was begun is finished or
+//! F34: a client goes away in the middle. What was begun is finished or
 //! undone, wholly, and nothing is left behind.
 
 use crate::harness::accounts::fresh_email;

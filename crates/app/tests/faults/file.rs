@@ -2,6 +2,7 @@
 
 use super::load::work;
 use super::oracle::check;
+use crate::harness::accounts::{Account, Pair, fresh_email};
 use crate::harness::bounds::bounded;
 use crate::harness::databases::{Backend, Database};
 use crate::harness::services::{Service, Setup};
@@ -41,13 +42,9 @@ fn a_deleted_file_acknowledges_nothing() {
 }
 
 /// Every call gets 503, those that were under way when the file went as well.
-fn expect_refused(
-    service: &Service,
-    account: &crate::harness::accounts::Account,
-    pair: &crate::harness::accounts::Pair,
-) {
+fn expect_refused(service: &Service, account: &Account, pair: &Pair) {
     for _ in 0..5 {
-        bounded(|| service.register(&crate::harness::accounts::fresh_email(), "long enough")).expect_unavailable();
+        bounded(|| service.register(&fresh_email(), "long enough")).expect_unavailable();
         bounded(|| service.login(&account.email, &account.password)).expect_unavailable();
         bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
         bounded(|| service.logout(&pair.refresh)).expect_unavailable();

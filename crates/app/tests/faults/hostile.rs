@@ -1,4 +1,4 @@
-//! Security requirement F24, of clients that are slow or never end: they are ended in time, they
+//! F24, of clients that are slow or never end: they are ended in time, they
 //! cost little memory, and they keep nobody else waiting.
 
 use crate::harness::databases::Backend;

@@ -1,4 +1,4 @@
-//! Security requirement F30: nobody waits for the log's reader. Standard output that is not
+//! F30: nobody waits for the log's reader. Standard output that is not
 //! read, or gone, costs lines and nothing else; how many is told.
 
 use crate::harness::databases::Backend;

@@ -1,4 +1,4 @@
-//! Security requirements P8 and F25: a login storm is bounded. How fast everything else stays
+//! F25: a login storm is bounded. How fast everything else stays
 //! meanwhile is measured by `examples/measure_login.rs`.
 
 use crate::harness::databases::Backend;

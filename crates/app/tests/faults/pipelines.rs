@@ -1,4 +1,4 @@
-//! Security requirement F24, of requests that do not wait for their answers: each is answered by
+//! F24, of requests that do not wait for their answers: each is answered by
 //! its own, in order, whatever the others ask for and however long they take.
 
 use crate::harness::databases::Backend;

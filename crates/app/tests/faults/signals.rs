@@ -1,4 +1,4 @@
-//! Contract, SIGTERM; security requirements F22 and F23: everything in flight is answered, then exit
+//! F22 and F23: everything in flight is answered, then exit
 //! 0; a hang-up harms nobody.
 
 use crate::harness::databases::Backend;

@@ -309,7 +309,8 @@ mod tests {
         let (lane, release, told) = held(BatchSettings { stuck_after: MOMENT, ..BOUNDS });
         for job in 1..3 {
             assert_eq!(lane.run_by(soon(), job).await, Err(LaneError::Overdue));
-            assert_eq!(told.recv(), Ok(vec![job]), "another thread took it");
+            let taken = told.recv_timeout(Duration::from_secs(10));
+            assert_eq!(taken, Ok(vec![job]), "another thread took it");
         }
         assert_eq!(lane.run_by(soon(), 3).await, Err(lane.full()), "what is stuck is bounded");
         drop(release);
