@@ -55,7 +55,11 @@ where
 {
     match attempt(connection, mode, work) {
         Ok(Conclusion::Commit) => commit(connection, mode),
-        undone => roll_back(connection, undone.map(drop)),
+        undone => {
+            // Where this fails, the connection is not healthy and goes, and the transaction with it.
+            let _ = undo(connection, mode);
+            undone.map(drop)
+        }
     }
 }
 
@@ -68,16 +72,8 @@ where
     attempt(connection, Mode::Read, work).map(drop)
 }
 
-/// Ends the transaction that the connection has begun: by a commit, or by undoing what failed.
-pub(crate) fn conclude<C: Engine, T>(connection: &mut C, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-    match outcome {
-        Ok(value) => commit(connection, Mode::Write).map(|()| value),
-        failed => roll_back(connection, failed),
-    }
-}
-
 /// Runs the work; how its transaction has to end.
-fn attempt<C>(connection: &mut C, mode: Mode, work: &mut Work<'_>) -> Result<Conclusion, StoreError>
+pub(crate) fn attempt<C>(connection: &mut C, mode: Mode, work: &mut Work<'_>) -> Result<Conclusion, StoreError>
 where
     C: Engine,
     for<'c> Transaction<'c, C>: Tx,
@@ -91,19 +87,24 @@ where
     }
 }
 
-fn commit<C: Engine>(connection: &mut C, mode: Mode) -> Result<(), StoreError> {
+/// Begins a part of a transaction, which [`commit`] adds to it and [`undo`] takes out of it.
+pub(crate) fn save<C: Engine>(connection: &mut C) -> Result<(), StoreError> {
+    AnsiTransactionManager::begin_transaction(connection).map_err(|error| C::classify(&error, Mode::Write))
+}
+
+/// Ends a transaction, or a part of one, and keeps what it wrote.
+pub(crate) fn commit<C: Engine>(connection: &mut C, mode: Mode) -> Result<(), StoreError> {
     AnsiTransactionManager::commit_transaction(connection).map_err(|error| C::classify(&error, mode))
 }
 
-/// Whether an error is the database's own, so that a connection that met it is not to be trusted.
-fn is_lost(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable(_) | StoreError::Unwritable(_))
+/// Ends a transaction, or a part of one, and undoes what it wrote.
+pub(crate) fn undo<C: Engine>(connection: &mut C, mode: Mode) -> Result<(), StoreError> {
+    AnsiTransactionManager::rollback_transaction(connection).map_err(|error| C::classify(&error, mode))
 }
 
-fn roll_back<C: Engine, T>(connection: &mut C, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-    // Where this fails, the connection is not healthy and goes, and the transaction with it.
-    let _ = AnsiTransactionManager::rollback_transaction(connection);
-    outcome
+/// Whether an error is the database's own, so that a connection that met it is not to be trusted.
+pub(crate) fn is_lost(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_) | StoreError::Unwritable(_))
 }
 
 /// Whether a connection may serve again: it is in no transaction, and the last one ended well or

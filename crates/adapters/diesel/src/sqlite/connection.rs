@@ -19,6 +19,9 @@ const EXAMINED: u64 = 64 << 20;
 /// How often the write-ahead log is asked for where others ask at the same time.
 const ATTEMPTS: u32 = 100;
 
+/// A wait for a lock may be so much longer than it was meant to be.
+const STEP: Duration = Duration::from_millis(100);
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -106,8 +109,32 @@ pub(super) fn checkpoint(connection: &mut SqliteConnection) -> Result<(), StoreE
     run(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
+/// The writing connection.
+pub(super) struct WriteConnection {
+    pub(super) inner: SqliteConnection,
+    /// How long it waits for locks of other processes.
+    patience: Duration,
+}
+
+impl WriteConnection {
+    /// One that waits as long as it was opened to wait.
+    pub(super) fn new(inner: SqliteConnection, patience: Duration) -> Self {
+        Self { inner, patience }
+    }
+
+    /// Waits so long from now on, or [`STEP`] longer: most callers wait for nobody before, and
+    /// need nothing to be changed.
+    pub(super) fn wait_at_most(&mut self, wait: Duration) -> Result<(), StoreError> {
+        if self.patience < wait || self.patience > wait + STEP {
+            set_busy_timeout(&mut self.inner, wait)?;
+            self.patience = wait;
+        }
+        Ok(())
+    }
+}
+
 /// How long the connection waits for locks of other processes.
-pub(super) fn set_busy_timeout(connection: &mut SqliteConnection, wait: Duration) -> Result<(), StoreError> {
+fn set_busy_timeout(connection: &mut SqliteConnection, wait: Duration) -> Result<(), StoreError> {
     run(connection, &format!("PRAGMA busy_timeout = {}", wait.as_millis()))
 }
 

@@ -55,7 +55,7 @@ impl SqliteStore {
     ) -> Result<Applied, MigrateError> {
         let mut outcome = Ok(Applied::default());
         self.with_writer(PATIENCE, |connection| {
-            begin(connection, "BEGIN IMMEDIATE", Mode::Write)?;
+            begin(connection)?;
             outcome = change(connection);
             if outcome.is_ok() {
                 AnsiTransactionManager::commit_transaction(connection)

@@ -4,24 +4,27 @@
 mod connection;
 mod engine;
 mod file;
+mod group;
 mod migrations;
 mod rotation;
 mod turnstile;
+mod writer;
 
 use crate::database::StoreOptions;
 use crate::engine::Engine;
 use crate::error::OpenError;
 use crate::pool::Pool;
 use crate::transaction;
-use connection::{Opener, Role};
+use connection::{Opener, Role, WriteConnection};
 use diesel::connection::AnsiTransactionManager;
 use diesel::prelude::*;
 use file::DatabaseFile;
-use portcullis_ports::{Clock, Mode, Rotation, Store, StoreError, Work};
+use portcullis_ports::{Clock, Conclusion, Mode, Rotation, Store, StoreError, Work};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use turnstile::Turnstile;
+use writer::Writer;
 
 /// A [`Store`] in an SQLite file.
 pub struct SqliteStore {
@@ -30,7 +33,7 @@ pub struct SqliteStore {
     readers: Pool<SqliteConnection>,
     /// Under `synchronous=FULL`, several writers in a pool starve each other in SQLite's sleeping
     /// busy handler. One connection, and a queue before it, are fair and faster.
-    writer: Turnstile<Option<SqliteConnection>>,
+    writer: Turnstile<Writer>,
     clock: Arc<dyn Clock>,
     wait: Duration,
 }
@@ -47,7 +50,7 @@ impl SqliteStore {
         let writer = opener.open(Role::Writer).map_err(|error| file.unusable(&error))?;
         Ok(Self {
             readers: Pool::new(options.connections, options.wait, clock.clone()),
-            writer: Turnstile::new(Some(writer)),
+            writer: Turnstile::new(Writer::Idle(WriteConnection::new(writer, options.wait))),
             wait: options.wait,
             file,
             opener,
@@ -59,7 +62,8 @@ impl SqliteStore {
         self.file.check()?;
         let mut slot = self.readers.slot()?;
         let mut connection = self.opener.reuse(slot.take(), Role::Reader)?;
-        begin(&mut connection, "BEGIN", Mode::Read)?;
+        let begun = AnsiTransactionManager::begin_transaction_sql(&mut connection, "BEGIN");
+        begun.map_err(|error| SqliteConnection::classify(&error, Mode::Read))?;
         let outcome = transaction::run(&mut connection, Mode::Read, work);
         if transaction::is_healthy(&mut connection, &outcome) {
             *slot = Some(connection);
@@ -67,38 +71,9 @@ impl SqliteStore {
         outcome
     }
 
-    fn transact_writing(&self, work: &mut Work<'_>) -> Result<(), StoreError> {
-        self.with_writer(self.wait, |connection| {
-            begin(connection, "BEGIN IMMEDIATE", Mode::Write)?;
-            transaction::run(connection, Mode::Write, work)
-        })
-    }
-
     /// Writes what is in the write-ahead log into the file, and empties the log.
     pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
         self.with_writer(self.wait, connection::checkpoint)
-    }
-
-    /// Calls with the writing connection, once it is free and with what is then left of the wait
-    /// for other processes.
-    fn with_writer<T>(
-        &self,
-        wait: Duration,
-        call: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let start = self.clock.monotonic();
-        let busy = || StoreError::Busy(format!("the writer was not free within {wait:?}"));
-        let mut turn = self.writer.acquire(wait).ok_or_else(busy)?;
-        self.file.check()?;
-        let mut connection = self.opener.reuse(turn.take(), Role::Writer).map_err(unwritable)?;
-        let left = wait.saturating_sub(self.clock.monotonic().saturating_sub(start));
-        connection::set_busy_timeout(&mut connection, left)?;
-        let outcome = call(&mut connection);
-        if transaction::is_healthy(&mut connection, &outcome) {
-            *turn = Some(connection);
-        }
-        // A commit into a file that nobody can open again is none.
-        outcome.and_then(|value| self.file.check().map(|()| value))
     }
 }
 
@@ -106,34 +81,29 @@ impl Store for SqliteStore {
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
         match mode {
             Mode::Read => self.transact_reading(work),
-            Mode::Write => self.transact_writing(work),
+            Mode::Write => self.write_together(&mut |connection| transaction::attempt(connection, mode, work)),
         }
     }
 
-    /// One transaction for all.
+    /// All in one share of a transaction.
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         if rotations.is_empty() {
             return Ok(Vec::new());
         }
-        self.with_writer(self.wait, |connection| {
-            begin(connection, "BEGIN IMMEDIATE", Mode::Write)?;
-            let rotated = rotations.iter().map(|rotation| rotation::rotate(connection, rotation)).collect();
-            transaction::conclude(connection, rotated)
-        })
+        let mut rotated = Vec::new();
+        self.write_together(&mut |connection| {
+            let each = rotations.iter().map(|rotation| rotation::rotate(connection, rotation));
+            rotated = each.collect::<Result<_, _>>()?;
+            Ok(Conclusion::Commit)
+        })?;
+        Ok(rotated)
     }
 }
 
-/// A file that cannot be opened for writing may yet be read.
-fn unwritable(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable(reason) => StoreError::Unwritable(reason),
-        other => other,
-    }
-}
-
-fn begin(connection: &mut SqliteConnection, statement: &str, mode: Mode) -> Result<(), StoreError> {
-    let begun = AnsiTransactionManager::begin_transaction_sql(connection, statement);
-    begun.map_err(|error| SqliteConnection::classify(&error, mode))
+/// Takes SQLite's lock at once: a transaction that read first could not wait for it.
+fn begin(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let begun = AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE");
+    begun.map_err(|error| SqliteConnection::classify(&error, Mode::Write))
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! What only shows from inside: how connections are set up, and faults of the disk.
+//! What only shows from inside: how connections are set up, faults of the disk, and shared commits.
+
+mod sharing;
 
 use super::*;
 use crate::migrations::Migrations;
@@ -76,7 +78,7 @@ fn a_read_only_file_refuses_writes_alone() {
     let mut store = store(&folder);
     let user = register(&store, 1).unwrap().unwrap();
     store.opener.uri = store.file.uri("ro");
-    store.writer = Turnstile::new(None);
+    store.writer = Turnstile::new(Writer::Closed);
     assert_eq!(register(&store, 2), Err(StoreError::Unwritable("attempt to write a readonly database".to_owned())));
     assert_eq!(store.read(|tx| tx.users().find(user.id)), Ok(Some(user)));
     assert_eq!(store.migrate(), Ok(Vec::new()), "nothing is pending, so nothing is written");

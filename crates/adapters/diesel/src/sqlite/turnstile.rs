@@ -24,6 +24,7 @@ struct Ticket<T> {
 pub(super) struct Turn<'t, T: Default> {
     turnstile: &'t Turnstile<T>,
     thing: T,
+    over: bool,
 }
 
 impl<T: Default> Turnstile<T> {
@@ -36,7 +37,7 @@ impl<T: Default> Turnstile<T> {
         let ticket = {
             let mut state = lock(&self.0);
             if let Some(thing) = state.idle.take() {
-                return Some(Turn { turnstile: self, thing });
+                return Some(Turn { turnstile: self, thing, over: false });
             }
             let ticket = Arc::new(Ticket { handed: Mutex::new(None), turn: Condvar::new() });
             state.waiting.push_back(Arc::clone(&ticket));
@@ -45,7 +46,7 @@ impl<T: Default> Turnstile<T> {
         let waited = ticket.turn.wait_timeout_while(lock(&ticket.handed), wait, |handed| handed.is_none());
         let in_time = waited.unwrap_or_else(PoisonError::into_inner).0.take();
         let thing = in_time.or_else(|| self.leave(&ticket))?;
-        Some(Turn { turnstile: self, thing })
+        Some(Turn { turnstile: self, thing, over: false })
     }
 
     /// Leaves the queue, with the thing where it was handed over at the last moment.
@@ -55,21 +56,46 @@ impl<T: Default> Turnstile<T> {
         lock(&ticket.handed).take()
     }
 
+    /// How many wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.0).waiting.len()
+    }
+
     fn pass_on(&self, thing: T) {
         let mut state = lock(&self.0);
-        match state.waiting.pop_front() {
-            Some(next) => {
-                *lock(&next.handed) = Some(thing);
-                next.turn.notify_one();
-            }
-            None => state.idle = Some(thing),
+        if let Some(thing) = state.hand_to_next(thing) {
+            state.idle = Some(thing);
         }
+    }
+}
+
+impl<T> State<T> {
+    /// Gives the thing to whoever has waited longest, or back.
+    fn hand_to_next(&mut self, thing: T) -> Option<T> {
+        let Some(next) = self.waiting.pop_front() else { return Some(thing) };
+        *lock(&next.handed) = Some(thing);
+        next.turn.notify_one();
+        None
+    }
+}
+
+impl<T: Default> Turn<'_, T> {
+    /// Hands the thing to whoever has waited longest. Where nobody waits, the turn goes on.
+    pub(super) fn hand_on(mut self) -> Option<Self> {
+        let thing = mem::take(&mut self.thing);
+        let kept = lock(&self.turnstile.0).hand_to_next(thing);
+        self.over = kept.is_none();
+        self.thing = kept?;
+        Some(self)
     }
 }
 
 impl<T: Default> Drop for Turn<'_, T> {
     fn drop(&mut self) {
-        self.turnstile.pass_on(mem::take(&mut self.thing));
+        if !self.over {
+            self.turnstile.pass_on(mem::take(&mut self.thing));
+        }
     }
 }
 
@@ -98,10 +124,6 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    fn waiting(turnstile: &Turnstile<u32>) -> usize {
-        lock(&turnstile.0).waiting.len()
-    }
-
     #[test]
     fn turns_come_in_the_order_of_asking() {
         let turnstile = Turnstile::new(0);
@@ -114,7 +136,7 @@ mod tests {
                     let _turn = turnstile.acquire(LONG).unwrap();
                     lock(order).push(number);
                 });
-                while waiting(turnstile) <= number {
+                while turnstile.waiting() <= number {
                     std::thread::yield_now();
                 }
             }
@@ -128,9 +150,24 @@ mod tests {
         let turnstile = Turnstile::new(7);
         let first = turnstile.acquire(LONG).unwrap();
         assert!(turnstile.acquire(Duration::from_millis(1)).is_none());
-        assert_eq!(waiting(&turnstile), 0);
+        assert_eq!(turnstile.waiting(), 0);
         drop(first);
         assert_eq!(turnstile.acquire(Duration::ZERO).as_deref(), Some(&7));
+    }
+
+    #[test]
+    fn the_turn_goes_on_where_nobody_waits() {
+        let turnstile = Turnstile::new(7);
+        let turn = turnstile.acquire(LONG).unwrap().hand_on().unwrap();
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| turnstile.acquire(LONG).map(|turn| *turn));
+            while turnstile.waiting() == 0 {
+                std::thread::yield_now();
+            }
+            assert!(turn.hand_on().is_none(), "the next has it");
+            assert_eq!(next.join().unwrap(), Some(7));
+        });
+        assert_eq!(turnstile.acquire(LONG).as_deref(), Some(&7));
     }
 
     #[test]
