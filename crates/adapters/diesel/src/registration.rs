@@ -93,7 +93,13 @@ macro_rules! user_repository {
 }
 
 // A prepared statement for every account costs less there than a statement of changing length.
-user_repository!(SqliteConnection);
+user_repository!(
+    SqliteConnection,
+    fn find_all(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let find = |tx: &mut Self| ids.iter().filter_map(|id| tx.find(*id).transpose()).collect();
+        if ids.len() > 1 { self.at_once(find) } else { find(self) }
+    }
+);
 // One round trip for all.
 user_repository!(
     PgConnection,

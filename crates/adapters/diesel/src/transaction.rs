@@ -29,6 +29,21 @@ impl<C: Engine> Transaction<'_, C> {
         }
     }
 
+    /// Reads several rows. Outside a transaction each statement takes and leaves SQLite's lock.
+    pub(crate) fn at_once<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.mode == Mode::Write {
+            return read(self);
+        }
+        let begun = AnsiTransactionManager::begin_transaction(self.connection);
+        self.check(begun)?;
+        let outcome = read(self);
+        let ended = AnsiTransactionManager::rollback_transaction(self.connection);
+        self.check(ended).and(outcome)
+    }
+
     fn fail(&mut self, error: StoreError) -> StoreError {
         self.failure.get_or_insert(error).clone()
     }

@@ -62,9 +62,7 @@ impl SqliteStore {
         self.file.check()?;
         let mut slot = self.readers.slot()?;
         let mut connection = self.opener.reuse(slot.take(), Role::Reader)?;
-        let begun = AnsiTransactionManager::begin_transaction_sql(&mut connection, "BEGIN");
-        begun.map_err(|error| SqliteConnection::classify(&error, Mode::Read))?;
-        let outcome = transaction::run(&mut connection, Mode::Read, work);
+        let outcome = transaction::read(&mut connection, work);
         if transaction::is_healthy(&mut connection, &outcome) {
             *slot = Some(connection);
         }
@@ -78,6 +76,7 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
+    /// Reads run in no transaction, as on PostgreSQL: nearly all are one statement, which is one.
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
         match mode {
             Mode::Read => self.transact_reading(work),
