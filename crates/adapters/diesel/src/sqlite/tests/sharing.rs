@@ -193,6 +193,19 @@ fn a_disk_that_fills_up_acknowledges_nobody_in_the_transaction() {
     assert_eq!(accounts(&store), 1);
 }
 
+/// SQLite may have undone all of it, or not, and nobody looks.
+#[test]
+fn an_outage_of_one_acknowledges_nobody_in_the_transaction() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let outage = StoreError::Unavailable("disk I/O error".to_owned());
+    let fails = shares(&store, |_| Err(outage.clone()));
+    let outcomes = together(&store, &[registers(&store, 1), fails, registers(&store, 2)]);
+    let lost = Some(Err(outage.clone()));
+    assert_eq!(outcomes, [lost.clone(), lost, Some(Ok(()))], "the last begins anew");
+    assert_eq!(accounts(&store), 1);
+}
+
 #[test]
 fn a_transaction_that_the_database_undid_by_itself_acknowledges_nobody() {
     let folder = TempDir::new().unwrap();
