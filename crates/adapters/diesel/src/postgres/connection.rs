@@ -1,4 +1,5 @@
-//! Opening connections, each with its time limits: no query without a statement timeout.
+//! Opening connections, each told its time limits (no query without a statement timeout) and how
+//! statements are planned.
 
 use super::url::PostgresUrl;
 use crate::database::StoreOptions;
@@ -10,6 +11,18 @@ use portcullis_ports::{Mode, StoreError};
 /// What the server is told on every connection, unless the URL's `options` say otherwise.
 const LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "5s"), ("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "10s")];
+/// How the server is to plan: every statement finds its rows by an index, one by one, whatever the
+/// tables' sizes. Left to itself it plans a statement anew each time, which costs more than to
+/// carry it out; or it keeps a plan that reads a whole table, made when the table was small.
+const PLANNING: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("enable_bitmapscan", "off"),
+    // Costs are no measure then, and would have it compile.
+    ("jit", "off"),
+];
 /// What it is told when the schema changes: an index over many rows takes its time, waiting for
 /// other migrators is bounded.
 const MIGRATION_LIMITS: [(&str, &str); 3] =
@@ -18,28 +31,28 @@ const MIGRATION_LIMITS: [(&str, &str); 3] =
 /// Opens connections.
 pub(super) struct Opener {
     url: String,
-    limits: String,
+    settings: String,
     migration_limits: String,
     log_statements: bool,
 }
 
 impl Opener {
     pub(super) fn new(url: &PostgresUrl, options: &StoreOptions) -> Self {
-        let unset = |limits: [(&str, &str); 3]| {
-            let unset = limits.into_iter().filter(|(name, _)| !url.sets_option(name));
+        let unset = |settings: &[(&str, &str)]| -> String {
+            let unset = settings.iter().filter(|(name, _)| !url.sets_option(name));
             unset.map(|(name, value)| format!("SET {name} = '{value}';")).collect()
         };
         Self {
             url: url.for_libpq(),
-            limits: unset(LIMITS),
-            migration_limits: unset(MIGRATION_LIMITS),
+            settings: unset(&LIMITS) + &unset(&PLANNING),
+            migration_limits: unset(&MIGRATION_LIMITS),
             log_statements: options.log_statements,
         }
     }
 
     /// A new connection.
     pub(super) fn open(&self) -> Result<PgConnection, StoreError> {
-        self.open_with(&self.limits)
+        self.open_with(&self.settings)
     }
 
     /// A new connection that may take its time.
@@ -47,14 +60,14 @@ impl Opener {
         self.open_with(&self.migration_limits)
     }
 
-    fn open_with(&self, limits: &str) -> Result<PgConnection, StoreError> {
+    fn open_with(&self, settings: &str) -> Result<PgConnection, StoreError> {
         let opened = PgConnection::establish(&self.url);
         let mut connection = opened.map_err(|error| StoreError::Unavailable(without_quotes(&error.to_string())))?;
         if self.log_statements {
             connection.set_instrumentation(statement_log());
         }
-        if !limits.is_empty() {
-            connection.batch_execute(limits).map_err(|error| PgConnection::classify(&error, Mode::Write))?;
+        if !settings.is_empty() {
+            connection.batch_execute(settings).map_err(|error| PgConnection::classify(&error, Mode::Write))?;
         }
         Ok(connection)
     }

@@ -45,6 +45,10 @@ impl RunQueryDsl<PgConnection> for Rotate {}
 /// A row that nobody wrote so is left to whoever reads rows one by one, and says what is wrong.
 /// Of several rows of `wanted` that name one token, PostgreSQL takes one. A statement that waited
 /// for another's looks at the row again, and finds it spent.
+///
+/// The tokens are found by their identifiers, and the accounts one by one: what would let
+/// PostgreSQL begin with the accounts, or find tokens by them, is written so that it cannot. It
+/// did, and read all tokens that a busy account ever had.
 impl QueryFragment<Pg> for Rotate {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH wanted AS (SELECT * FROM unnest(");
@@ -65,9 +69,10 @@ impl QueryFragment<Pg> for Rotate {
             "::timestamptz[]) WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, expires_at, position)), \
             live AS (\
                 SELECT wanted.* FROM wanted \
-                JOIN users ON users.id = wanted.user_id AND users.is_active \
-                JOIN refresh_tokens AS token ON token.jti = wanted.jti AND token.user_id = wanted.user_id \
-                WHERE NOT token.revoked AND token.expires_at > wanted.at \
+                JOIN refresh_tokens AS token ON token.jti = wanted.jti \
+                WHERE token.user_id IS NOT DISTINCT FROM wanted.user_id \
+                    AND (SELECT is_active FROM users WHERE users.id = wanted.user_id) \
+                    AND NOT token.revoked AND token.expires_at > wanted.at \
                     AND isfinite(token.expires_at) AND isfinite(token.created_at) \
                     AND token.spent_at IS NULL AND token.spent_key IS NULL AND token.successor_jti IS NULL \
                 ORDER BY wanted.position FOR UPDATE OF token\
