@@ -30,6 +30,7 @@
 
 mod error_code;
 pub mod health;
+pub mod limits;
 pub mod login;
 pub mod maintenance;
 pub mod registration;

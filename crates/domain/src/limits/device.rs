@@ -1,0 +1,126 @@
+//! Devices that are known to an account by a cookie. Signing cookies is left to whoever has the
+//! key.
+
+use crate::registration::EmailAddress;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// The number of a device: random, and of no meaning elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeviceId([u8; 16]);
+
+impl DeviceId {
+    /// The number made of random bytes.
+    #[must_use]
+    pub fn from_random(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// What the cookie of a device says: which device, and since when. Which account it is good for
+/// stands in its signature alone.
+///
+/// ```
+/// use chrono::{DateTime, TimeDelta};
+/// use portcullis_domain::{limits::{DeviceCookie, DeviceId}, registration::EmailAddress};
+/// let ada = EmailAddress::parse("ada@example.org")?;
+/// let cookie = DeviceCookie { device: DeviceId::from_random([7; 16]), issued: DateTime::UNIX_EPOCH };
+/// let text = cookie.write(&[9; 32]);
+/// assert!(!text.contains("ada"));
+/// let (read, signature) = DeviceCookie::read(&text).unwrap();
+/// assert_eq!((read, signature), (cookie, [9; 32]));
+/// assert!(cookie.is_good_at(DateTime::UNIX_EPOCH + TimeDelta::days(399)));
+/// assert!(!cookie.is_good_at(DateTime::UNIX_EPOCH + TimeDelta::days(400)));
+/// # Ok::<(), portcullis_domain::registration::EmailError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceCookie {
+    /// Which device.
+    pub device: DeviceId,
+    /// When it was last issued, in UTC, to the second.
+    pub issued: DateTime<Utc>,
+}
+
+impl DeviceCookie {
+    /// How long it is good for: 400 days, past which browsers keep none (RFC 6265bis §5.5).
+    pub const LIFETIME: TimeDelta = TimeDelta::days(400);
+
+    /// Its value with a signature: `1.<device>.<issued>.<signature>`, in hexadecimal.
+    #[must_use]
+    pub fn write(&self, signature: &[u8; 32]) -> String {
+        format!("1.{}.{:x}.{}", hex(&self.device.0), self.issued.timestamp(), hex(signature))
+    }
+
+    /// Reads a value. Nothing of it may be believed before the signature is verified.
+    #[must_use]
+    pub fn read(value: &str) -> Option<(Self, [u8; 32])> {
+        let mut parts = value.split('.');
+        let (Some("1"), Some(device), Some(issued), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return None;
+        };
+        let issued = DateTime::from_timestamp(i64::from_str_radix(issued, 16).ok()?, 0)?;
+        let cookie = Self { device: DeviceId(bytes(device)?), issued };
+        // One cookie has one spelling.
+        let signature = bytes(signature)?;
+        (cookie.write(&signature) == value).then_some((cookie, signature))
+    }
+
+    /// What is signed for an account.
+    #[must_use]
+    pub fn signed(&self, account: &EmailAddress) -> Vec<u8> {
+        format!("device/{}/{}/{}", hex(&self.device.0), self.issued.timestamp(), account.canonical()).into_bytes()
+    }
+
+    /// Whether it still counts.
+    #[must_use]
+    pub fn is_good_at(&self, now: DateTime<Utc>) -> bool {
+        now - self.issued < Self::LIFETIME
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if hex.len() != 2 * N || !hex.is_ascii() {
+        return None;
+    }
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * place..2 * place + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_no_cookie_is_refused() {
+        let good = DeviceCookie { device: DeviceId([1; 16]), issued: DateTime::UNIX_EPOCH }.write(&[2; 32]);
+        assert!(DeviceCookie::read(&good).is_some());
+        let (cut, longer, upper) = (&good[..good.len() - 1], format!("{good}0"), good.replace("02", "0A"));
+        for bad in ["", "1", "1...", cut, &longer, &upper, &good.replace("1.", "2."), &good.replace(".0.", ".+0.")] {
+            assert!(DeviceCookie::read(bad).is_none(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[0-9a-f.+é]{0,120}") {
+            if let Some((cookie, signature)) = DeviceCookie::read(&text) {
+                prop_assert_eq!(cookie.write(&signature), text);
+            }
+        }
+    }
+}

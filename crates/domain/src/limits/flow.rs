@@ -1,0 +1,168 @@
+//! A steady rate with a burst: the generic cell rate algorithm (ITU-T I.371, annex A), in its
+//! form with one theoretical arrival time. No counter drifts, and an idle key needs no upkeep.
+
+use super::{Policy, Refusal};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// So many calls in a period, spread evenly, of which some may come at once.
+///
+/// Times are durations since one fixed moment. In any stretch of time `w`, at most
+/// `burst + w / (period / calls)` calls are let through, whatever their order.
+///
+/// ```
+/// use portcullis_domain::limits::Flow;
+/// use std::{num::NonZeroU32, time::Duration};
+/// let two = NonZeroU32::MIN.saturating_add(1);
+/// let flow = Flow::new(two, Duration::from_secs(60), two);
+/// let now = Duration::from_secs(1000);
+/// let first = flow.take(None, now)?;
+/// let second = flow.take(Some(first), now)?;
+/// let refusal = flow.take(Some(second), now).unwrap_err();
+/// assert_eq!(refusal.retry_after, Duration::from_secs(30));
+/// # Ok::<(), portcullis_domain::limits::Refusal>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    calls: NonZeroU32,
+    period: Duration,
+    burst: NonZeroU32,
+}
+
+impl Flow {
+    /// `calls` in a `period`, of which `burst` may come at once. A period under a microsecond a
+    /// call counts as one: adapters keep time no finer.
+    #[must_use]
+    pub fn new(calls: NonZeroU32, period: Duration, burst: NonZeroU32) -> Self {
+        Self { calls, period: period.max(Duration::from_micros(calls.get().into())), burst }
+    }
+
+    /// The time after which one more call is let through, in whole microseconds and never less
+    /// than the exact time: a rate that is rounded is rounded down.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        let nanos = self.period.as_nanos().div_ceil(u128::from(self.calls.get()));
+        Duration::from_micros(u64::try_from(nanos.div_ceil(1000)).unwrap_or(u64::MAX))
+    }
+
+    /// How far the theoretical arrival time may lie ahead.
+    #[must_use]
+    pub fn tolerance(&self) -> Duration {
+        self.interval().saturating_mul(self.burst.get())
+    }
+
+    /// Lets one call through and gives the new theoretical arrival time, where `arrival` is the
+    /// last one.
+    ///
+    /// An arrival time further ahead than any call can leave one is that of a clock that was set
+    /// back: it counts as a full budget, so that nobody is locked out for longer than that.
+    ///
+    /// # Errors
+    /// [`Refusal`], which changes nothing.
+    pub fn take(&self, arrival: Option<Duration>, now: Duration) -> Result<Duration, Refusal> {
+        let latest = now.saturating_add(self.tolerance());
+        let next = arrival.unwrap_or(now).clamp(now, latest).saturating_add(self.interval());
+        if next > latest { Err(Refusal { retry_after: next.saturating_sub(latest) }) } else { Ok(next) }
+    }
+
+    /// Takes one call back.
+    #[must_use]
+    pub fn refund(&self, arrival: Duration) -> Duration {
+        arrival.saturating_sub(self.interval())
+    }
+
+    /// How many calls could follow at once.
+    #[must_use]
+    pub fn remaining(&self, arrival: Duration, now: Duration) -> u32 {
+        let free = self.tolerance().saturating_sub(arrival.saturating_sub(now));
+        let calls = free.as_micros().checked_div(self.interval().as_micros()).unwrap_or_default();
+        u32::try_from(calls).unwrap_or(u32::MAX)
+    }
+
+    /// What callers are told of it: the burst, and the time in which it is whole again.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy { quota: self.calls.get(), window: self.period }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn flow(calls: u32, seconds: u64, burst: u32) -> Flow {
+        let some = |n| NonZeroU32::new(n).unwrap();
+        Flow::new(some(calls), Duration::from_secs(seconds), some(burst))
+    }
+
+    #[test]
+    fn a_burst_passes_and_then_one_call_an_interval() {
+        let source = flow(300, 300, 100);
+        let (mut arrival, now) = (None, Duration::from_secs(5));
+        for left in (0..100).rev() {
+            arrival = source.take(arrival, now).ok();
+            assert_eq!(source.remaining(arrival.unwrap(), now), left);
+        }
+        let refusal = source.take(arrival, now).unwrap_err();
+        assert_eq!(refusal.retry_after, Duration::from_secs(1));
+        assert!(source.take(arrival, now + refusal.retry_after).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let source = flow(3, 3600, 3);
+        let arrival = source.take(None, Duration::from_secs(1_000_000_000)).ok();
+        let back = Duration::from_secs(5);
+        assert_eq!(source.take(arrival, back).unwrap_err().retry_after, Duration::from_secs(1200));
+    }
+
+    #[test]
+    fn no_extreme_overflows() {
+        let widest = Flow::new(NonZeroU32::MIN, Duration::MAX, NonZeroU32::MAX);
+        let arrival = widest.take(Some(Duration::MAX), Duration::MAX).unwrap_or(Duration::MAX);
+        let _ = (widest.refund(arrival), widest.remaining(arrival, Duration::ZERO), widest.policy());
+        let finest = Flow::new(NonZeroU32::MAX, Duration::ZERO, NonZeroU32::MIN);
+        assert_eq!(finest.interval(), Duration::from_micros(1));
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_ever_holds_more_than_the_budget(
+            calls in 1_u32..50, seconds in 1_u64..600, burst in 1_u32..20,
+            steps in prop::collection::vec((0_u64..40_000, 0_u8..10), 1..300),
+        ) {
+            let budget = flow(calls, seconds, burst);
+            let (mut now, mut arrival, mut passed) = (Duration::from_secs(1), None, Vec::new());
+            for (millis, kind) in steps {
+                now += Duration::from_millis(millis);
+                match (kind, arrival) {
+                    // A refund of the last call that was let through.
+                    (0, Some(last)) if passed.pop().is_some() => arrival = Some(budget.refund(last)),
+                    _ => if let Ok(next) = budget.take(arrival, now) {
+                        arrival = Some(next);
+                        passed.push(now);
+                    },
+                }
+            }
+            for (place, start) in passed.iter().enumerate() {
+                for (count, end) in (1_u32..).zip(&passed[place..]) {
+                    let span = (*end - *start).as_nanos() / budget.interval().as_nanos();
+                    prop_assert!(u128::from(count) <= u128::from(burst) + span);
+                }
+            }
+        }
+
+        #[test]
+        fn a_refund_restores(calls in 1_u32..50, burst in 1_u32..20, taken in 0_u32..20, later in 0_u64..100_000) {
+            let budget = flow(calls, 60, burst);
+            let start = Duration::from_secs(100);
+            let arrival = (0..taken).fold(None, |arrival, _| budget.take(arrival, start).ok().or(arrival));
+            let now = start + Duration::from_millis(later);
+            if let Ok(next) = budget.take(arrival, now) {
+                let before = arrival.unwrap_or(now);
+                prop_assert_eq!(budget.remaining(budget.refund(next), now), budget.remaining(before, now));
+            }
+        }
+    }
+}

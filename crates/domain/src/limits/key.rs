@@ -1,0 +1,73 @@
+//! Whom a budget belongs to. What is kept is a digest: whoever reads a limiter's memory learns no
+//! address.
+
+use super::{Budget, DeviceId, Source};
+use crate::registration::EmailAddress;
+use std::fmt;
+
+/// Whom a budget belongs to.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// An account by its canonical address, whether there is one or not.
+    Account(&'a EmailAddress),
+    /// A device that is known to an account.
+    Device(&'a EmailAddress, DeviceId),
+    /// A source.
+    Source(Source),
+    /// Whatever bytes a caller knows something by, such as a token's identifier.
+    Bytes(&'a [u8]),
+}
+
+impl Subject<'_> {
+    /// The bytes that tell it from every other subject of the same budget.
+    ///
+    /// ```
+    /// use portcullis_domain::{limits::{Budget, Subject}, registration::EmailAddress};
+    /// let canonical = |text: &str| Subject::Account(&EmailAddress::parse(text).unwrap()).canonical(Budget::Account);
+    /// assert_eq!(canonical(" a@X.ORG "), canonical("A@x.org"));
+    /// ```
+    #[must_use]
+    pub fn canonical(&self, budget: Budget) -> Vec<u8> {
+        let mut bytes = format!("limit/{}/", budget.as_str()).into_bytes();
+        match self {
+            Self::Account(email) => bytes.extend(email.canonical().as_bytes()),
+            Self::Device(email, device) => {
+                bytes.extend(device.as_bytes());
+                bytes.extend(email.canonical().as_bytes());
+            }
+            Self::Source(source) => bytes.extend(source.to_string().as_bytes()),
+            Self::Bytes(more) => bytes.extend(*more),
+        }
+        bytes
+    }
+}
+
+/// The digest of a subject, under a key that only the service knows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LimitKey([u8; 16]);
+
+impl LimitKey {
+    /// Takes the first half of a digest: collisions are of no use to anybody who cannot choose it.
+    #[must_use]
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        Self(digest.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for LimitKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for LimitKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LimitKey({self})")
+    }
+}

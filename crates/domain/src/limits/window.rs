@@ -1,0 +1,289 @@
+//! So many tries in any stretch of time, and after that one try a wait that doubles: for guesses
+//! at one secret. A guesser is slowed down, and the owner is never shut out for long.
+
+use super::{Policy, Refusal};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// So many tries in a period, exactly: no stretch of that length ever holds more free ones.
+///
+/// Past them, where the window is one that relents, one try passes after each wait, and the wait
+/// doubles with every such try, up to the period. All is forgiven when nobody has tried for a
+/// whole period after the wait was over.
+///
+/// ```
+/// use portcullis_domain::limits::{Tries, Window};
+/// use std::{num::NonZeroU32, time::Duration};
+/// let (minute, now) = (Duration::from_secs(60), Duration::from_secs(1000));
+/// let window = Window::new(NonZeroU32::MIN, 15 * minute).relenting(minute);
+/// let (tries, _) = window.take(&Tries::default(), now)?;
+/// assert_eq!(window.take(&tries, now).unwrap_err().retry_after, minute);
+/// let (tries, _) = window.take(&tries, now + minute)?;
+/// assert_eq!(window.take(&tries, now + minute).unwrap_err().retry_after, 2 * minute);
+/// # Ok::<(), portcullis_domain::limits::Refusal>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    tries: NonZeroU32,
+    period: Duration,
+    first_wait: Option<Duration>,
+}
+
+/// What was tried lately. Times are durations since one fixed moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tries {
+    /// When each free try of the last period was made, at most as many as are free.
+    pub free: Vec<Duration>,
+    /// How many tries passed after a wait.
+    pub waited: u32,
+    /// When the last try passed.
+    pub last: Duration,
+}
+
+/// What a refund needs to know of a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TryReceipt {
+    /// When it passed.
+    pub at: Duration,
+    /// When the one before it did.
+    pub before: Duration,
+    /// Whether it passed after a wait.
+    pub waited: bool,
+}
+
+impl Window {
+    /// The most tries that may be free: each is remembered by its time.
+    pub const MAX_TRIES: u32 = 100;
+
+    /// `tries` in a `period`, at most [`MAX_TRIES`](Self::MAX_TRIES), and none past them.
+    #[must_use]
+    pub fn new(tries: NonZeroU32, period: Duration) -> Self {
+        Self { tries: tries.clamp(NonZeroU32::MIN, Self::MOST), period, first_wait: None }
+    }
+
+    const MOST: NonZeroU32 = NonZeroU32::MIN.saturating_add(Self::MAX_TRIES - 1);
+
+    /// The same, with one more try after each wait. The first wait is `first`, or the period
+    /// where that is shorter.
+    #[must_use]
+    pub fn relenting(self, first: Duration) -> Self {
+        Self { first_wait: Some(first.min(self.period)), ..self }
+    }
+
+    /// How many tries are free.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.tries.get()
+    }
+
+    /// For how long a free try counts.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// The first wait, where the window relents.
+    #[must_use]
+    pub fn first_wait(&self) -> Option<Duration> {
+        self.first_wait
+    }
+
+    /// The wait after so many tries that passed after a wait.
+    #[must_use]
+    pub fn wait(&self, waited: u32) -> Option<Duration> {
+        let factor = 1_u32.checked_shl(waited.min(31)).unwrap_or(u32::MAX);
+        self.first_wait.map(|first| first.saturating_mul(factor).min(self.period))
+    }
+
+    /// Lets one try through.
+    ///
+    /// Times ahead of `now` are those of a clock that was set back: they count as now.
+    ///
+    /// # Errors
+    /// [`Refusal`], which changes nothing.
+    pub fn take(&self, tries: &Tries, now: Duration) -> Result<(Tries, TryReceipt), Refusal> {
+        let Tries { mut free, waited, last } = self.settled(tries, now);
+        let before = last;
+        if waited == 0 && free.len() < self.tries.get().try_into().unwrap_or(usize::MAX) {
+            free.push(now);
+            return Ok((Tries { free, waited, last: now }, TryReceipt { at: now, before, waited: false }));
+        }
+        let due = match self.wait(waited) {
+            Some(wait) => last.saturating_add(wait),
+            None => free.first().copied().unwrap_or(now).saturating_add(self.period),
+        };
+        if now < due || self.first_wait.is_none() {
+            return Err(Refusal { retry_after: due.saturating_sub(now).max(Duration::from_micros(1)) });
+        }
+        let tries = Tries { free, waited: waited.saturating_add(1), last: now };
+        Ok((tries, TryReceipt { at: now, before, waited: true }))
+    }
+
+    /// Takes one try back.
+    #[must_use]
+    pub fn refund(&self, tries: &Tries, receipt: &TryReceipt) -> Tries {
+        let mut tries = tries.clone();
+        if receipt.waited {
+            tries.waited = tries.waited.saturating_sub(1);
+        } else if let Some(place) = tries.free.iter().rposition(|at| *at == receipt.at) {
+            tries.free.remove(place);
+        }
+        if tries.last == receipt.at {
+            tries.last = receipt.before;
+        }
+        tries
+    }
+
+    /// How many free tries are left.
+    #[must_use]
+    pub fn remaining(&self, tries: &Tries, now: Duration) -> u32 {
+        let tries = self.settled(tries, now);
+        let used = u32::try_from(tries.free.len()).unwrap_or(u32::MAX);
+        if tries.waited > 0 { 0 } else { self.tries.get().saturating_sub(used) }
+    }
+
+    /// After how long without a try nothing of it matters any more.
+    #[must_use]
+    pub fn lifetime(&self, tries: &Tries) -> Duration {
+        self.wait(tries.waited).unwrap_or_default().saturating_add(self.period)
+    }
+
+    /// What callers are told of it.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy { quota: self.tries.get(), window: self.period }
+    }
+
+    /// What still counts.
+    fn settled(&self, tries: &Tries, now: Duration) -> Tries {
+        let last = tries.last.min(now);
+        if now.saturating_sub(last) >= self.lifetime(tries) {
+            return Tries { last, ..Tries::default() };
+        }
+        let past = tries.free.iter().map(|at| (*at).min(now));
+        let free = past.filter(|at| now.saturating_sub(*at) < self.period).collect();
+        Tries { free, waited: tries.waited, last }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn account() -> Window {
+        Window::new(NonZeroU32::new(10).unwrap(), 15 * MINUTE).relenting(MINUTE)
+    }
+
+    fn spent(window: &Window, now: Duration) -> Tries {
+        (0..window.tries()).fold(Tries::default(), |tries, _| window.take(&tries, now).unwrap().0)
+    }
+
+    #[test]
+    fn ten_tries_are_free_and_then_the_wait_doubles_from_1_to_15_minutes() {
+        let (window, mut now) = (account(), Duration::from_secs(7));
+        let mut tries = spent(&window, now);
+        for minutes in [1, 2, 4, 8, 15, 15, 15, 15] {
+            let refusal = window.take(&tries, now).unwrap_err();
+            assert_eq!(refusal.retry_after, minutes * MINUTE);
+            assert!(window.take(&tries, now + refusal.retry_after - Duration::from_micros(1)).is_err());
+            now += refusal.retry_after;
+            tries = window.take(&tries, now).unwrap().0;
+        }
+    }
+
+    #[test]
+    fn all_is_forgiven_a_period_after_the_wait() {
+        let (window, now) = (account(), Duration::from_secs(7));
+        let tries = spent(&window, now);
+        let (tries, _) = window.take(&tries, now + MINUTE).unwrap();
+        let over = now + MINUTE + 2 * MINUTE + 15 * MINUTE;
+        assert_eq!(window.remaining(&tries, over - Duration::from_micros(1)), 0);
+        assert_eq!(window.remaining(&tries, over), 10);
+    }
+
+    #[test]
+    fn a_success_after_a_wait_leaves_all_as_it_was() {
+        let (window, now) = (account(), Duration::from_secs(7));
+        let tries = spent(&window, now);
+        let (after, receipt) = window.take(&tries, now + MINUTE).unwrap();
+        assert_eq!(window.refund(&after, &receipt), tries);
+    }
+
+    #[test]
+    fn a_window_that_does_not_relent_waits_for_the_oldest() {
+        let mail = Window::new(NonZeroU32::new(3).unwrap(), 60 * MINUTE);
+        let (mut tries, start) = (Tries::default(), Duration::from_secs(7));
+        for minutes in [0, 10, 20] {
+            tries = mail.take(&tries, start + minutes * MINUTE).unwrap().0;
+        }
+        let refusal = mail.take(&tries, start + 30 * MINUTE).unwrap_err();
+        assert_eq!(refusal.retry_after, 30 * MINUTE);
+        assert!(mail.take(&tries, start + 60 * MINUTE).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let window = account();
+        let tries = spent(&window, Duration::from_secs(1_000_000_000));
+        assert_eq!(window.take(&tries, Duration::from_secs(7)).unwrap_err().retry_after, MINUTE);
+    }
+
+    #[test]
+    fn no_extreme_overflows() {
+        let widest = Window::new(NonZeroU32::MAX, Duration::MAX).relenting(Duration::MAX);
+        assert_eq!(widest.tries(), Window::MAX_TRIES);
+        let tries = Tries { free: vec![Duration::MAX; 100], waited: u32::MAX, last: Duration::MAX };
+        let _ = (widest.take(&tries, Duration::MAX), widest.lifetime(&tries), widest.remaining(&tries, Duration::ZERO));
+    }
+
+    proptest! {
+        #[test]
+        fn no_period_ever_holds_more_free_tries_than_there_are(
+            free in 1_u32..12, relents in any::<bool>(),
+            steps in prop::collection::vec((0_u64..200, 0_u8..8), 1..300),
+        ) {
+            let period = Duration::from_secs(900);
+            let window = Window::new(NonZeroU32::new(free).unwrap(), period);
+            let window = if relents { window.relenting(MINUTE) } else { window };
+            let (mut now, mut tries, mut passed) = (Duration::from_secs(1), Tries::default(), Vec::new());
+            for (seconds, kind) in steps {
+                now += Duration::from_secs(seconds);
+                match (kind, passed.pop()) {
+                    (0, Some(last)) => tries = window.refund(&tries, &last),
+                    (_, last) => {
+                        passed.extend(last);
+                        if let Ok((next, receipt)) = window.take(&tries, now) {
+                            tries = next;
+                            passed.push(receipt);
+                        }
+                    }
+                }
+            }
+            for (place, start) in passed.iter().enumerate() {
+                let within = passed[place..].iter().filter(|t| t.at - start.at < period);
+                prop_assert!(within.clone().filter(|t| !t.waited).count() <= free as usize);
+                // Waits of 1, 2, 4 and 8 minutes end within the period.
+                let waits = if relents { 4 } else { 0 };
+                prop_assert!(within.filter(|t| t.waited).count() <= waits);
+            }
+        }
+
+        #[test]
+        fn a_refund_restores(taken in 0_u32..14, seconds in 0_u64..2000) {
+            let (window, mut now) = (account(), Duration::from_secs(7));
+            let mut tries = Tries::default();
+            for _ in 0..taken {
+                now += window.take(&tries, now).map_or_else(|refusal| refusal.retry_after, |_| Duration::ZERO);
+                tries = window.take(&tries, now).unwrap().0;
+            }
+            now += Duration::from_secs(seconds);
+            if let Ok((next, receipt)) = window.take(&tries, now) {
+                let restored = window.refund(&next, &receipt);
+                prop_assert_eq!(window.settled(&restored, now), window.settled(&tries, now));
+            }
+        }
+    }
+}
