@@ -9,6 +9,7 @@
 mod clock;
 mod entropy;
 mod health;
+mod limits;
 mod password;
 mod patience;
 mod store;
@@ -17,6 +18,7 @@ mod tokens;
 pub use clock::Clock;
 pub use entropy::{Entropy, EntropyExt};
 pub use health::{CircuitMonitor, CircuitStatus};
+pub use limits::{Charge, Exceeded, Held, LimiterError, MessageAuthenticator, RateLimiter, Reservation, Reserved};
 pub use password::{HasherError, PasswordBlocklist, PasswordHasher, Verification};
 pub use patience::Patience;
 pub use store::{

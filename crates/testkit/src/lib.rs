@@ -11,4 +11,4 @@ pub mod postgres;
 
 pub use clock::FixedClock;
 pub use entropy::SeededEntropy;
-pub use memory::MemoryStore;
+pub use memory::{MapLimiter, MemoryStore};

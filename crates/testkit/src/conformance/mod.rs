@@ -2,6 +2,7 @@
 //! a promise, each run on an empty store. What only one kind of store can show (damaged rows,
 //! a server that dies) is left to its own tests.
 
+pub mod limits;
 pub mod maintenance;
 pub mod races;
 pub mod registration;

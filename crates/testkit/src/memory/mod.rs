@@ -1,8 +1,11 @@
 //! A store in memory: a real adapter, with transactions that roll back, that keeps nothing
 //! beyond the process. Outages are staged here; how callers bear them is left to them.
 
+mod limiter;
 mod registration;
 mod tokens;
+
+pub use limiter::MapLimiter;
 
 use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
 use portcullis_domain::tokens::{Jti, RefreshToken};

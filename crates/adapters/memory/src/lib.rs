@@ -1,0 +1,6 @@
+//! Budgets counted in this process: bounded, and gone with it. What replicas share is left to
+//! other adapters.
+
+mod limiter;
+
+pub use limiter::MemoryLimiter;

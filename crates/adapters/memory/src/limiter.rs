@@ -1,0 +1,136 @@
+//! Tallies in a bounded table. The table is cut into shards, each behind a lock of its own that is
+//! held for the look-ups of one call.
+
+use lru::LruCache;
+use portcullis_domain::limits::{LimitKey, Taken, Tally};
+use portcullis_ports::{Charge, Clock, Exceeded, Held, LimiterError, RateLimiter, Reservation, Reserved};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A power of two: a key's shard is its first byte modulo this.
+const SHARDS: u8 = 64;
+
+type Shard = LruCache<LimitKey, Tally>;
+
+/// A limiter that counts in memory. At most so many keys are kept; past them the one that was
+/// untouched longest goes.
+pub struct MemoryLimiter {
+    shards: Vec<Mutex<Shard>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl MemoryLimiter {
+    /// How many keys a service keeps: some 20 MB where an attack fills them all.
+    pub const KEYS: usize = 100_000;
+
+    /// Keeps at most `keys` keys, in about equal shares of the table.
+    #[must_use]
+    pub fn new(keys: usize, clock: Arc<dyn Clock>) -> Self {
+        let share = NonZeroUsize::new(keys / usize::from(SHARDS)).unwrap_or(NonZeroUsize::MIN);
+        // A table takes its memory as it fills, not at the start.
+        let shard = |_| {
+            let mut shard = Shard::unbounded();
+            shard.resize(share);
+            Mutex::new(shard)
+        };
+        Self { shards: (0..SHARDS).map(shard).collect(), clock }
+    }
+
+    /// How many keys are kept now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    /// Whether nothing was counted yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The shards of some charges, each once, locked in the one order that all callers keep.
+    fn shards_of(&self, keys: impl Iterator<Item = LimitKey>) -> Locked<'_> {
+        let mut places: Vec<_> = keys.map(place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let lock = |place: u8| self.shards.get(usize::from(place)).map(|shard| (place, lock(shard)));
+        Locked(places.into_iter().filter_map(lock).collect())
+    }
+}
+
+impl RateLimiter for MemoryLimiter {
+    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+        let now = self.clock.monotonic();
+        let mut shards = self.shards_of(charges.iter().map(|charge| charge.key));
+        let mut passed = Vec::with_capacity(charges.len());
+        let mut refused: Option<Exceeded> = None;
+        for charge in charges {
+            match charge.rule.take(shards.tally(charge.key), now) {
+                Ok(taken) => passed.push((*charge, taken)),
+                Err(refusal) => {
+                    let longer = refused.is_none_or(|worst| worst.retry_after < refusal.retry_after);
+                    refused = if longer { Some(exceeded(charge, refusal.retry_after)) } else { refused };
+                }
+            }
+        }
+        if let Some(exceeded) = refused {
+            return Ok(Reserved::Refused(exceeded));
+        }
+        let held = passed.into_iter().map(|(charge, taken)| shards.keep(charge, taken, now)).collect();
+        Ok(Reserved::Passed(Reservation { held }))
+    }
+
+    fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
+        let mut shards = self.shards_of(reservation.held.iter().map(|held| held.charge.key));
+        for Held { charge, receipt, .. } in &reservation.held {
+            if let Some(tally) = shards.tally(charge.key).cloned() {
+                shards.set(charge.key, charge.rule.refund(&tally, receipt));
+            }
+        }
+        Ok(())
+    }
+
+    fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
+        let now = self.clock.monotonic();
+        let mut shards = self.shards_of(std::iter::once(charge.key));
+        Ok(charge.rule.remaining(shards.tally(charge.key), now))
+    }
+}
+
+/// The locked shards of one call.
+struct Locked<'a>(Vec<(u8, MutexGuard<'a, Shard>)>);
+
+impl Locked<'_> {
+    /// The tally of a key, which counts as touched: one that is refused must not be forgotten.
+    fn tally(&mut self, key: LimitKey) -> Option<&Tally> {
+        let (_, shard) = self.0.iter_mut().find(|(at, _)| *at == place(key))?;
+        shard.get(&key)
+    }
+
+    fn set(&mut self, key: LimitKey, tally: Tally) {
+        if let Some((_, shard)) = self.0.iter_mut().find(|(at, _)| *at == place(key)) {
+            shard.put(key, tally);
+        }
+    }
+
+    fn keep(&mut self, charge: Charge, taken: Taken, now: Duration) -> Held {
+        let remaining = charge.rule.remaining(Some(&taken.tally), now);
+        self.set(charge.key, taken.tally);
+        Held { charge, receipt: taken.receipt, remaining }
+    }
+}
+
+fn exceeded(charge: &Charge, retry_after: Duration) -> Exceeded {
+    Exceeded { charge: *charge, retry_after }
+}
+
+fn place(key: LimitKey) -> u8 {
+    let [first, ..] = key.as_bytes();
+    first % SHARDS
+}
+
+/// Locks, poisoned or not: no step under a lock leaves a tally half changed.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

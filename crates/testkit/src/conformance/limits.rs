@@ -1,0 +1,235 @@
+//! What every [`RateLimiter`] does: one function a promise. A limiter whose clock cannot be set
+//! is waited for, so the times that pass are short and all others long.
+
+use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule, Window};
+use portcullis_ports::{Charge, Exceeded, LimiterError, RateLimiter, Reservation, Reserved};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_hours(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+type Outcome = Result<(), LimiterError>;
+
+/// A limiter, and how its time passes.
+pub struct Limiter<'a> {
+    /// The limiter.
+    pub limiter: &'a dyn RateLimiter,
+    /// Lets time pass.
+    pub wait: &'a dyn Fn(Duration),
+}
+
+/// Makes a test of every promise. Takes a closure that gets a `&dyn Fn(Limiter)` and calls it
+/// with a limiter that need not be fresh.
+#[macro_export]
+macro_rules! limiter_conformance {
+    ($with_limiter:expr) => {
+        $crate::limiter_conformance! { @cases $with_limiter;
+            a_flow_lets_its_burst_through_and_no_more, a_window_lets_its_tries_through_and_no_more,
+            keys_are_apart, a_refund_restores, charges_are_counted_together_or_not_at_all,
+            of_64_callers_as_many_pass_as_the_budget_has, asking_what_remains_counts_nothing,
+            a_flow_that_is_spent_lets_one_through_after_its_interval, a_window_that_relents_doubles_its_waits,
+            a_success_after_a_wait_leaves_all_as_it_was, a_refund_that_nobody_remembers_changes_nothing
+        }
+    };
+    (@cases $with_limiter:expr; $($case:ident),+) => { $(
+        #[test]
+        fn $case() {
+            let run = |limiter: $crate::conformance::limits::Limiter<'_>| {
+                assert_eq!($crate::conformance::limits::$case(&limiter), Ok(()));
+            };
+            ($with_limiter)(&run);
+        }
+    )+ };
+}
+
+impl Limiter<'_> {
+    fn passes(&self, charge: &Charge) -> Result<Reservation, LimiterError> {
+        match self.limiter.reserve(std::slice::from_ref(charge))? {
+            Reserved::Passed(reservation) => Ok(reservation),
+            Reserved::Refused(exceeded) => Err(LimiterError(format!("refused: {exceeded:?}"))),
+        }
+    }
+
+    fn refuses(&self, charge: &Charge) -> Result<Exceeded, LimiterError> {
+        match self.limiter.reserve(std::slice::from_ref(charge))? {
+            Reserved::Passed(_) => Err(LimiterError("passed".to_owned())),
+            Reserved::Refused(exceeded) => Ok(exceeded),
+        }
+    }
+}
+
+fn some(n: u32) -> NonZeroU32 {
+    NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN)
+}
+
+/// A key that nobody else has, in this process or another.
+fn fresh(rule: Rule) -> Charge {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let (number, process) = (NUMBER.fetch_add(1, Ordering::Relaxed).to_le_bytes(), std::process::id().to_le_bytes());
+    let mut digest = [0; 32];
+    for (place, byte) in digest.iter_mut().zip(number.into_iter().chain(process)) {
+        *place = byte;
+    }
+    Charge { budget: Budget::Source, key: LimitKey::of_digest(&digest), rule }
+}
+
+fn left(reservation: &Reservation) -> Vec<u32> {
+    reservation.held.iter().map(|held| held.remaining).collect()
+}
+
+fn flow(calls: u32, period: Duration, burst: u32) -> Charge {
+    fresh(Rule::Flow(Flow::new(some(calls), period, some(burst))))
+}
+
+fn window(tries: u32) -> Charge {
+    fresh(Rule::Window(Window::new(some(tries), HOUR)))
+}
+
+fn relenting(tries: u32) -> Charge {
+    fresh(Rule::Window(Window::new(some(tries), HOUR).relenting(SECOND)))
+}
+
+fn is_about(found: Duration, wanted: Duration) {
+    assert!(found <= wanted && found > wanted.saturating_sub(10 * SECOND), "{found:?} is not about {wanted:?}");
+}
+
+#[expect(missing_docs, reason = "the names say it")]
+mod promises {
+    use super::*;
+
+    pub fn a_flow_lets_its_burst_through_and_no_more(on: &Limiter<'_>) -> Outcome {
+        let charge = flow(1, HOUR, 3);
+        for more in [2, 1, 0] {
+            assert_eq!(left(&on.passes(&charge)?), [more]);
+        }
+        let exceeded = on.refuses(&charge)?;
+        assert_eq!(exceeded.charge, charge);
+        is_about(exceeded.retry_after, HOUR);
+        Ok(())
+    }
+
+    pub fn a_window_lets_its_tries_through_and_no_more(on: &Limiter<'_>) -> Outcome {
+        let charge = window(3);
+        for more in [2, 1, 0] {
+            assert_eq!(left(&on.passes(&charge)?), [more]);
+        }
+        is_about(on.refuses(&charge)?.retry_after, HOUR);
+        is_about(on.refuses(&charge)?.retry_after, HOUR);
+        Ok(())
+    }
+
+    pub fn keys_are_apart(on: &Limiter<'_>) -> Outcome {
+        let (one, two) = (window(1), window(1));
+        let _spent = on.passes(&one)?;
+        on.refuses(&one)?;
+        on.passes(&two).map(drop)
+    }
+
+    pub fn a_refund_restores(on: &Limiter<'_>) -> Outcome {
+        for charge in [flow(1, HOUR, 2), window(2), relenting(2)] {
+            let (first, second) = (on.passes(&charge)?, on.passes(&charge)?);
+            on.refuses(&charge)?;
+            on.limiter.refund(&first)?;
+            let third = on.passes(&charge)?;
+            on.refuses(&charge)?;
+            on.limiter.refund(&second)?;
+            on.limiter.refund(&third)?;
+            assert_eq!(on.limiter.remaining(&charge)?, 2);
+        }
+        Ok(())
+    }
+
+    pub fn charges_are_counted_together_or_not_at_all(on: &Limiter<'_>) -> Outcome {
+        let (wide, narrow) = (flow(1, HOUR, 9), window(1));
+        let Reserved::Passed(both) = on.limiter.reserve(&[wide, narrow])? else {
+            return Err(LimiterError("refused".to_owned()));
+        };
+        assert_eq!(left(&both), [8, 0]);
+        for order in [[wide, narrow], [narrow, wide]] {
+            let Reserved::Refused(exceeded) = on.limiter.reserve(&order)? else {
+                return Err(LimiterError("passed".to_owned()));
+            };
+            assert_eq!(exceeded.charge, narrow);
+        }
+        assert_eq!(on.limiter.remaining(&wide)?, 8);
+        on.limiter.refund(&both)?;
+        assert_eq!((on.limiter.remaining(&wide)?, on.limiter.remaining(&narrow)?), (9, 1));
+        Ok(())
+    }
+
+    pub fn of_64_callers_as_many_pass_as_the_budget_has(on: &Limiter<'_>) -> Outcome {
+        let limiter = on.limiter;
+        for charge in [flow(1, HOUR, 10), window(10), relenting(10)] {
+            let together = [charge, flow(1, HOUR, 64)];
+            let passed: Result<Vec<_>, LimiterError> = thread::scope(|scope| {
+                let callers: Vec<_> = (0..64).map(|_| scope.spawn(|| limiter.reserve(&together))).collect();
+                callers.into_iter().map(|c| c.join().map_err(|_| LimiterError("panicked".to_owned()))?).collect()
+            });
+            let passed = passed?.into_iter().filter(|reserved| matches!(reserved, Reserved::Passed(_))).count();
+            assert_eq!(passed, 10);
+        }
+        Ok(())
+    }
+
+    pub fn asking_what_remains_counts_nothing(on: &Limiter<'_>) -> Outcome {
+        for charge in [flow(1, HOUR, 2), window(2)] {
+            for _ in 0..5 {
+                assert_eq!(on.limiter.remaining(&charge)?, 2);
+            }
+            let _spent = on.passes(&charge)?;
+            assert_eq!(on.limiter.remaining(&charge)?, 1);
+        }
+        Ok(())
+    }
+
+    pub fn a_flow_that_is_spent_lets_one_through_after_its_interval(on: &Limiter<'_>) -> Outcome {
+        let charge = flow(1, SECOND, 1);
+        let _first = on.passes(&charge)?;
+        let refused = on.refuses(&charge)?;
+        (on.wait)(refused.retry_after);
+        let _second = on.passes(&charge)?;
+        on.refuses(&charge).map(drop)
+    }
+
+    pub fn a_window_that_relents_doubles_its_waits(on: &Limiter<'_>) -> Outcome {
+        let charge = relenting(2);
+        let _spent = (on.passes(&charge)?, on.passes(&charge)?);
+        for factor in [1, 2] {
+            let refused = on.refuses(&charge)?;
+            assert!(refused.retry_after <= factor * SECOND, "{refused:?}");
+            (on.wait)(refused.retry_after);
+            assert_eq!(left(&on.passes(&charge)?), [0]);
+        }
+        let refused = on.refuses(&charge)?;
+        assert!(refused.retry_after > 2 * SECOND && refused.retry_after <= 4 * SECOND, "{refused:?}");
+        Ok(())
+    }
+
+    pub fn a_success_after_a_wait_leaves_all_as_it_was(on: &Limiter<'_>) -> Outcome {
+        let charge = relenting(1);
+        let _spent = on.passes(&charge)?;
+        let refused = on.refuses(&charge)?;
+        (on.wait)(refused.retry_after);
+        let success = on.passes(&charge)?;
+        on.refuses(&charge)?;
+        on.limiter.refund(&success)?;
+        on.passes(&charge).map(drop)
+    }
+
+    pub fn a_refund_that_nobody_remembers_changes_nothing(on: &Limiter<'_>) -> Outcome {
+        for charge in [flow(1, HOUR, 2), window(2)] {
+            let other = fresh(charge.rule);
+            let mut elsewhere = on.passes(&charge)?;
+            for held in &mut elsewhere.held {
+                held.charge = other;
+            }
+            on.limiter.refund(&elsewhere)?;
+            assert_eq!((on.limiter.remaining(&other)?, on.limiter.remaining(&charge)?), (2, 1));
+        }
+        Ok(())
+    }
+}
+pub use promises::*;

@@ -1,0 +1,72 @@
+//! A limiter under one lock: the plainest that keeps the promises.
+
+use portcullis_domain::limits::{LimitKey, Tally};
+use portcullis_ports::{Charge, Clock, Exceeded, Held, LimiterError, RateLimiter, Reservation, Reserved};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A limiter that counts in a map, for as long as it lives.
+pub struct MapLimiter {
+    tallies: Mutex<HashMap<LimitKey, Tally>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl MapLimiter {
+    /// One that has counted nothing yet.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { tallies: Mutex::default(), clock }
+    }
+
+    fn tallies(&self) -> MutexGuard<'_, HashMap<LimitKey, Tally>> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl RateLimiter for MapLimiter {
+    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+        let (now, mut tallies) = (self.clock.monotonic(), self.tallies());
+        let mut taken = Vec::new();
+        for charge in charges {
+            match charge.rule.take(tallies.get(&charge.key), now) {
+                Ok(one) => taken.push((*charge, one)),
+                Err(refusal) => {
+                    return Ok(Reserved::Refused(Exceeded { charge: *charge, retry_after: refusal.retry_after }));
+                }
+            }
+        }
+        let held = taken.into_iter().map(|(charge, one)| {
+            let remaining = charge.rule.remaining(Some(&one.tally), now);
+            tallies.insert(charge.key, one.tally);
+            Held { charge, receipt: one.receipt, remaining }
+        });
+        Ok(Reserved::Passed(Reservation { held: held.collect() }))
+    }
+
+    fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
+        let mut tallies = self.tallies();
+        for held in &reservation.held {
+            if let Some(tally) = tallies.get_mut(&held.charge.key) {
+                *tally = held.charge.rule.refund(tally, &held.receipt);
+            }
+        }
+        Ok(())
+    }
+
+    fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
+        Ok(charge.rule.remaining(self.tallies().get(&charge.key), self.clock.monotonic()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FixedClock;
+    use crate::conformance::limits::Limiter;
+
+    crate::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
+        let clock = Arc::new(FixedClock::at(chrono::DateTime::UNIX_EPOCH));
+        let limiter = MapLimiter::new(clock.clone());
+        run(Limiter { limiter: &limiter, wait: &|time| clock.advance(time) });
+    });
+}
