@@ -5,7 +5,10 @@
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, UserId};
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, TokenLifetimes};
-use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, ServerSettings};
+use portcullis_hmac::HmacAuthenticator;
+use portcullis_http::{
+    Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, ServerSettings, TrustedProxies,
+};
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{
     Conclusion, HasherError, Mode, PasswordHasher, Patience, Store, StoreError, StoreExt, TokenIssuer, Verification,
@@ -13,6 +16,7 @@ use portcullis_ports::{
 };
 use portcullis_testkit::{FixedClock, MemoryStore, SeededEntropy};
 use portcullis_usecases::health::CheckReadiness;
+use portcullis_usecases::limits::{Devices, Limits};
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
 use portcullis_usecases::sessions::LogOut;
@@ -82,16 +86,27 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
     let store: Arc<dyn Store> = Arc::new(Forgetful::with(token));
     let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).expect("a key"));
     let entropy = Arc::new(SeededEntropy::new(1));
-    let issuance = Arc::new(Issuance { issuer, entropy, lifetimes: TokenLifetimes::default() });
+    let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes: TokenLifetimes::default() });
     let (hasher, policy) = (Arc::new(Plain), RefreshPolicy::STRICT);
+    let limits = Arc::new(Limits::off());
+    let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "devices"));
+    let devices = Arc::new(Devices { authenticator, entropy: entropy.clone(), clock: clock.clone() });
     let register = Register {
         store: store.clone(),
         hasher: hasher.clone(),
         blocklist: None,
         product: "Portcullis".to_owned(),
+        limits: limits.clone(),
         clock: clock.clone(),
     };
-    let log_in = LogIn { store: store.clone(), hasher, issuance: issuance.clone(), clock: clock.clone() };
+    let log_in = LogIn {
+        store: store.clone(),
+        hasher,
+        issuance: issuance.clone(),
+        limits: limits.clone(),
+        devices,
+        clock: clock.clone(),
+    };
     let refresh =
         Arc::new(Refresh { store: store.clone(), verifier: verifier.clone(), issuance, policy, clock: clock.clone() });
     let authenticate =
@@ -104,10 +119,12 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
         authenticate,
         readiness: CheckReadiness { store, circuits: Vec::new(), clock },
+        limits,
         passwords: PasswordPolicy::default(),
         identity: Identity {
             app_name: "Portcullis".to_owned(),
             cors_origins: vec!["https://app.example.org".to_owned()],
+            proxies: TrustedProxies::default(),
             random: || [7; 16],
         },
     }
@@ -118,6 +135,7 @@ fn lanes(refresh: &Arc<Refresh>, authenticate: &Arc<Authenticate>) -> Lanes {
     Lanes {
         store: Lane::new(LANE),
         crypto: Lane::new(LANE),
+        limits: None,
         exchanges: BatchLane::start("exchanges", BATCHES, move |jobs| refresh.exchange(jobs)).expect("threads"),
         accounts: BatchLane::start("accounts", BATCHES, move |jobs| authenticate.look_up(&jobs)).expect("threads"),
     }

@@ -7,11 +7,14 @@ use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, Poo
 use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
 use portcullis_domain::health::CircuitState;
 use portcullis_domain::tokens::RefreshPolicy;
+use portcullis_hmac::HmacAuthenticator;
 use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes};
 use portcullis_jwt::{JwtIssuer, JwtVerifier};
+use portcullis_memory::MemoryLimiter;
 use portcullis_ports::{Clock, Entropy, PasswordBlocklist, PasswordHasher, Store};
 use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit};
 use portcullis_usecases::health::CheckReadiness;
+use portcullis_usecases::limits::{Devices, Limits};
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
 use portcullis_usecases::sessions::LogOut;
@@ -66,7 +69,10 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
     let issuer = Arc::new(JwtIssuer::with_secret(algorithm, secret)?);
     let verifier = Arc::new(JwtVerifier::with_secret(algorithm, secret)?);
     let lifetimes = settings.tokens.lifetimes;
-    let issuance = Arc::new(Issuance { issuer, entropy, lifetimes });
+    let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
+    let limits = Arc::new(limits(settings, &clock));
+    let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis devices"));
+    let devices = Arc::new(Devices { authenticator, entropy, clock: clock.clone() });
     let refresh = Arc::new(Refresh {
         store: store.clone(),
         verifier: verifier.clone(),
@@ -83,16 +89,19 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
             hasher: hasher.clone(),
             blocklist: settings.passwords.blocklist.then(blocklist),
             product: settings.server.app_name.clone(),
+            limits: limits.clone(),
             clock: clock.clone(),
         },
-        log_in: LogIn { store: store.clone(), hasher, issuance, clock: clock.clone() },
+        log_in: LogIn { store: store.clone(), hasher, issuance, limits: limits.clone(), devices, clock: clock.clone() },
         log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
         readiness: CheckReadiness { store, circuits: vec![guarded], clock },
+        limits,
         passwords: settings.passwords.policy,
         lanes: Lanes {
             store: Lane::new(STORE_LANE),
             // Those who wait for a hash wait in the hasher's own queue.
             crypto: Lane::new(LaneSettings { width: hashes, queue: 0, retry_after: HASH_WAIT, ..STORE_LANE }),
+            limits: None,
             exchanges: {
                 let refresh = refresh.clone();
                 BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))?
@@ -107,9 +116,19 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         identity: Identity {
             app_name: settings.server.app_name.clone(),
             cors_origins: settings.server.cors_origins.clone(),
+            proxies: settings.limits.proxies.clone(),
             random: system::request_number,
         },
     })
+}
+
+/// The budgets. Their keys are hashed under a key of their own.
+fn limits(settings: &Settings, clock: &Arc<dyn Clock>) -> Limits {
+    let Some(rules) = settings.limits.rules else { return Limits::off() };
+    let secret = settings.tokens.secret.expose_secret().as_bytes();
+    let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis limits"));
+    let limiter = Arc::new(MemoryLimiter::new(MemoryLimiter::KEYS, clock.clone()));
+    Limits::new(limiter, authenticator, rules)
 }
 
 fn blocklist() -> Arc<dyn PasswordBlocklist> {

@@ -2,9 +2,11 @@
 
 use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane};
+use crate::limits::TrustedProxies;
 use actix_web::web::Data;
 use portcullis_domain::registration::PasswordPolicy;
 use portcullis_usecases::health::CheckReadiness;
+use portcullis_usecases::limits::Limits;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
 use portcullis_usecases::sessions::LogOut;
@@ -26,6 +28,8 @@ pub struct Api {
     pub authenticate: Arc<Authenticate>,
     /// Tells whether the service can work.
     pub readiness: CheckReadiness,
+    /// How often what may be tried.
+    pub limits: Arc<Limits>,
     /// What a new password must be.
     pub passwords: PasswordPolicy,
     /// The ways to blocking threads.
@@ -44,6 +48,8 @@ pub struct Lanes {
     pub accounts: BatchLane<Inquiry, LookedUp>,
     /// To the password hasher: as many as may wait for a hash.
     pub crypto: Lane,
+    /// To the limiter, where it is beyond a network; none where it is in this process.
+    pub limits: Option<Lane>,
 }
 
 /// Names.
@@ -52,6 +58,8 @@ pub struct Identity {
     pub app_name: String,
     /// The origins that browsers may call from (the Fetch standard's CORS protocol).
     pub cors_origins: Vec<String>,
+    /// The proxies that are believed when they say whom a call comes from.
+    pub proxies: TrustedProxies,
     /// Sixteen unpredictable bytes for a request's identifier.
     pub random: fn() -> [u8; 16],
 }

@@ -7,6 +7,7 @@ mod connection;
 mod errors;
 mod health;
 mod lanes;
+mod limits;
 mod login;
 mod middleware;
 mod openapi;
@@ -21,5 +22,6 @@ mod turn;
 
 pub use api::{Api, Identity, Lanes};
 pub use lanes::{BatchLane, BatchSettings, Lane, LaneSettings};
+pub use limits::{Network, NotANetwork, TrustedProxies};
 pub use openapi::document;
 pub use server::{Running, ServerSettings, start};

@@ -15,16 +15,22 @@ pub(crate) struct Reply<T> {
     body: T,
     status: StatusCode,
     no_store: bool,
+    cookie: Option<HeaderValue>,
 }
 
 impl<T> Reply<T> {
     pub(crate) fn ok(body: T) -> Self {
-        Self { body, status: StatusCode::OK, no_store: false }
+        Self { body, status: StatusCode::OK, no_store: false, cookie: None }
     }
 
     /// With a token in it, which no cache may keep (RFC 6749 §5.1).
     pub(crate) fn secret(body: T) -> Self {
         Self { no_store: true, ..Self::ok(body) }
+    }
+
+    /// With a cookie to keep.
+    pub(crate) fn with_cookie(self, cookie: Option<HeaderValue>) -> Self {
+        Self { cookie, ..self }
     }
 
     /// With another status.
@@ -44,6 +50,9 @@ impl<T: Serialize> Responder for Reply<T> {
         response.extensions_mut().insert(Shaped);
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(cookie) = self.cookie {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
         if self.no_store {
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -133,7 +133,7 @@ fn cors(origins: &[String]) -> Condition<Cors> {
         .allowed_methods([Method::GET, Method::HEAD, Method::POST])
         .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
         .allowed_header("x-request-id")
-        .expose_headers(["x-request-id", "retry-after", "www-authenticate"])
+        .expose_headers(["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "www-authenticate"])
         .max_age(600);
     Condition::new(!origins.is_empty(), cors)
 }

@@ -2,7 +2,7 @@
 //! gone, busy or broken. One type for all verbs.
 
 use portcullis_domain::ErrorCode;
-use portcullis_ports::{HasherError, SigningError, StoreError};
+use portcullis_ports::{HasherError, LimiterError, SigningError, StoreError};
 use std::time::Duration;
 
 /// A dependency did not do its part.
@@ -17,6 +17,9 @@ pub enum Failure {
     /// The signer of tokens.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// The rate limiter: what cannot be counted is not done.
+    #[error(transparent)]
+    Limiter(#[from] LimiterError),
 }
 
 impl Failure {
@@ -31,7 +34,7 @@ impl Failure {
             Self::Store(StoreError::Failed(_)) | Self::Hasher(HasherError::Failed(_)) | Self::Signing(_) => {
                 ErrorCode::Internal
             }
-            Self::Store(_) | Self::Hasher(HasherError::Busy { .. }) => ErrorCode::Unavailable,
+            Self::Store(_) | Self::Hasher(HasherError::Busy { .. }) | Self::Limiter(_) => ErrorCode::Unavailable,
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod failure;
 pub mod health;
+pub mod limits;
 pub mod login;
 pub mod maintenance;
 pub mod registration;

@@ -6,6 +6,7 @@ mod cors;
 mod database;
 mod dotenv;
 mod interpolation;
+mod limits;
 mod logging;
 mod passwords;
 mod print;
@@ -17,6 +18,7 @@ mod tokens;
 mod value;
 
 pub(crate) use database::Database;
+pub(crate) use limits::Limits;
 pub(crate) use logging::{Level, Logging};
 pub(crate) use passwords::Passwords;
 pub(crate) use print::render;
@@ -28,8 +30,14 @@ pub(crate) use tokens::Tokens;
 use setting::Setting;
 
 /// Every setting, in the order in which `config print` shows them.
-const SETTINGS: [&[Setting]; 5] =
-    [&database::SETTINGS, &tokens::SETTINGS, &passwords::SETTINGS, &server::SETTINGS, &logging::SETTINGS];
+const SETTINGS: [&[Setting]; 6] = [
+    &database::SETTINGS,
+    &tokens::SETTINGS,
+    &passwords::SETTINGS,
+    &limits::SETTINGS,
+    &server::SETTINGS,
+    &logging::SETTINGS,
+];
 
 /// The whole configuration, valid. Its `Debug` shows no secret.
 #[derive(Debug)]
@@ -37,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) database: Database,
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
+    pub(crate) limits: Limits,
     pub(crate) server: Server,
     pub(crate) logging: Logging,
     /// What starts, but should be told in the log.
@@ -55,6 +64,7 @@ impl Settings {
             database: Database::read(sources)?,
             tokens: Tokens::read(sources, server.debug, &mut warnings)?,
             passwords: Passwords::read(sources, server.debug, &mut warnings)?,
+            limits: Limits::read(sources)?,
             logging: Logging::read(sources, server.debug)?,
             server,
             warnings,

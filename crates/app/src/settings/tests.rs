@@ -2,9 +2,12 @@
 
 use super::*;
 use portcullis_diesel::DatabaseUrl;
+use portcullis_domain::limits::{Flow, Rule, Window};
 use secrecy::ExposeSecret;
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
 const SECRET: &str = "marker-0123456789-0123456789-0123456789";
 const EXAMPLE: &str = include_str!("../../../../.env.example");
@@ -34,6 +37,14 @@ fn the_defaults_are_the_contracts() {
     assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.hash_lanes), (12, None));
     assert_eq!(settings.passwords.policy, portcullis_domain::registration::PasswordPolicy::default());
     assert!(!settings.passwords.blocklist);
+    let rules = settings.limits.rules.unwrap();
+    let (minute, some) = (Duration::from_mins(1), |n| NonZeroU32::new(n).unwrap());
+    let guesses = Rule::Window(Window::new(some(10), 15 * minute).relenting(minute));
+    assert_eq!((rules.account, rules.device), (guesses, guesses));
+    assert_eq!(rules.source, Rule::Flow(Flow::new(some(300), 5 * minute, some(100))));
+    assert_eq!(rules.mail, Rule::Window(Window::new(some(3), 60 * minute)));
+    assert_eq!(rules.dead_refresh, Rule::Flow(Flow::new(some(1), Duration::from_secs(30), some(5))));
+    assert!(settings.limits.proxies.0.is_empty());
     assert_eq!((settings.server.host.as_str(), settings.server.port), ("127.0.0.1", 8000));
     assert_eq!(settings.server.app_name, "Portcullis");
     assert!(!settings.server.debug);
@@ -112,6 +123,10 @@ fn bounds_are_kept() {
         ("AUTO_MIGRATE", vec!["no"], vec!["never"]),
         ("PURGE_INTERVAL_MINUTES", vec!["0", "1", "10080"], vec!["-1", "10081", "1.5", "hourly"]),
         ("PASSWORD_BLOCKLIST", vec!["on"], vec!["list"]),
+        ("RATE_LIMIT_ENABLED", vec!["off"], vec!["never"]),
+        ("RATE_LIMIT_ACCOUNT", vec!["1/1s", "100/24h"], vec!["0/15m", "101/15m", "10"]),
+        ("RATE_LIMIT_SOURCE", vec!["1/1s", "300/5m,burst=1"], vec!["300", "300/5m,burst=0"]),
+        ("TRUSTED_PROXIES", vec!["::1, 10.0.0.0/8"], vec!["proxy", "10.0.0.1/8", "10.0.0.0/8,"]),
         ("CORS_ORIGINS", vec!["https://a.example"], vec!["*"]),
         ("HOST", vec!["0.0.0.0"], vec!["0.0.0.0:80"]),
     ] {
@@ -196,7 +211,7 @@ fn the_example_names_every_setting_with_its_default_and_a_secret_that_is_refused
         assert!(setting.default.is_none_or(|default| default == *value), "{}", setting.name);
     }
     assert_eq!(named.len(), SETTINGS.into_iter().flatten().count());
-    let all = EXAMPLE.replace("# CORS", "CORS");
+    let all = EXAMPLE.replace("# CORS", "CORS").replace("# TRUSTED", "TRUSTED");
     assert!(Settings::read(&sources(&[("SECRET_KEY", SECRET)], &all).unwrap()).is_ok());
 }
 

@@ -15,4 +15,5 @@ mod contract;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the tests of faults use the rest of it")]
 mod harness;
+mod limits;
 mod process;

@@ -8,10 +8,12 @@ use crate::spec::{ACCESS_LIFE, REFRESH_LIFE};
 use crate::stage::Stage;
 use crate::store::{Remote, Watched};
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
+use portcullis_hmac::HmacAuthenticator;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{Clock, Entropy, PasswordHasher, Store};
 use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit, Settings};
 use portcullis_usecases::health::CheckReadiness;
+use portcullis_usecases::limits::{Devices, Limits};
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
 use portcullis_usecases::sessions::LogOut;
@@ -46,15 +48,27 @@ impl Node {
         let issuer = Arc::new(Signer { stage: stage.clone(), inner });
         let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
         let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).unwrap());
+        // Budgets have tests of their own.
+        let limits = Arc::new(Limits::off());
+        let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "devices"));
+        let devices = Arc::new(Devices { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         Arc::new(Self {
             register: Register {
                 store: store.clone(),
                 hasher: hasher.clone(),
                 blocklist: None,
                 product: "Portcullis".to_owned(),
+                limits: limits.clone(),
                 clock: clock.clone(),
             },
-            log_in: LogIn { store: store.clone(), hasher, issuance: issuance.clone(), clock: clock.clone() },
+            log_in: LogIn {
+                store: store.clone(),
+                hasher,
+                issuance: issuance.clone(),
+                limits,
+                devices,
+                clock: clock.clone(),
+            },
             refresh: Refresh {
                 store: store.clone(),
                 verifier: verifier.clone(),

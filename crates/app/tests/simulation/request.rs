@@ -91,19 +91,27 @@ impl Request {
 
 fn register(node: &Node, email: &str, password: String) -> Answer {
     let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
-    match node.register.run(&Registration { email: EmailAddress::parse(email).unwrap(), password }, || true) {
+    match node
+        .register
+        .run(&Registration { email: EmailAddress::parse(email).unwrap(), password, client: None }, || true)
+    {
         Ok(registered) => Answer::Registered(registered.0.id),
         Err(RegisterError::EmailTaken) => Answer::EmailTaken,
         Err(RegisterError::CommonPassword) => panic!("there is no blocklist"),
+        Err(RegisterError::Limited(limited)) => panic!("nothing is limited: {limited:?}"),
         Err(RegisterError::Failed(failure)) => failed(failure),
     }
 }
 
 fn log_in(node: &Node, email: &str, password: String) -> Answer {
     let email = EmailAddress::parse(email).unwrap();
-    match node.log_in.run(&PasswordLogin { email, password: Password::new(password), client: None }, || true) {
+    match node
+        .log_in
+        .run(&PasswordLogin { email, password: Password::new(password), client: None, device: None }, || true)
+    {
         Ok(logged_in) => pair(logged_in.0),
         Err(LogInError::InvalidCredentials) => Answer::InvalidCredentials,
+        Err(LogInError::Limited(limited)) => panic!("nothing is limited: {limited:?}"),
         Err(LogInError::Failed(failure)) => failed(failure),
     }
 }
@@ -126,5 +134,6 @@ fn failed(failure: Failure) -> Answer {
         Failure::Store(error) => Answer::Store(error),
         Failure::Hasher(error) => Answer::Hasher(error),
         Failure::Signing(_) => Answer::Signing,
+        Failure::Limiter(error) => panic!("nothing is limited: {error}"),
     }
 }

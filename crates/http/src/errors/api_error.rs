@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use paperclip::actix::{Apiv2Schema, api_v2_errors};
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::Failure;
+use portcullis_usecases::limits::{LimitError, Limited};
 use portcullis_usecases::login::LogInError;
 use portcullis_usecases::registration::RegisterError;
 use portcullis_usecases::tokens::TokenError;
@@ -45,6 +46,8 @@ pub(crate) struct ApiError {
     pub(crate) message: Cow<'static, str>,
     pub(crate) fields: Vec<FieldError>,
     pub(crate) retry_after: Option<Duration>,
+    /// The budget that is spent.
+    pub(crate) limited: Option<Limited>,
     pub(crate) challenge: Option<Challenge>,
     /// For the log alone.
     pub(crate) cause: Option<String>,
@@ -63,6 +66,7 @@ impl ApiError {
             message,
             fields: Vec::new(),
             retry_after: None,
+            limited: None,
             challenge: None,
             cause: None,
             close: false,
@@ -91,6 +95,12 @@ impl ApiError {
             retry_after: Some(retry_after),
             ..Self::new(ErrorCode::Unavailable, "The service is temporarily unavailable")
         }
+    }
+
+    /// A call whose budget is spent.
+    fn limited(limited: Limited) -> Self {
+        let retry_after = Some(limited.retry_after);
+        Self { limited: Some(limited), retry_after, ..Self::new(ErrorCode::RateLimited, limited.to_string()) }
     }
 
     /// The same error on a route that takes a bearer token.
@@ -141,6 +151,7 @@ impl From<RegisterError> for ApiError {
     fn from(error: RegisterError) -> Self {
         match &error {
             RegisterError::Failed(failure) => failure.into(),
+            RegisterError::Limited(limited) => Self::limited(*limited),
             RegisterError::CommonPassword => Self::validation(vec![FieldError {
                 field: "password",
                 code: "password_common",
@@ -155,7 +166,17 @@ impl From<LogInError> for ApiError {
     fn from(error: LogInError) -> Self {
         match &error {
             LogInError::Failed(failure) => failure.into(),
+            LogInError::Limited(limited) => Self::limited(*limited),
             LogInError::InvalidCredentials => Self::new(error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<LimitError> for ApiError {
+    fn from(error: LimitError) -> Self {
+        match &error {
+            LimitError::Failed(failure) => failure.into(),
+            LimitError::Limited(limited) => Self::limited(*limited),
         }
     }
 }

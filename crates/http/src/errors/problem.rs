@@ -3,6 +3,7 @@
 
 use super::dto::{ErrorBody, ErrorDetails, ErrorResponse, ProblemDocument};
 use super::{ApiError, Challenge, code_of};
+use crate::limits::{rate_limit_fields, whole_seconds};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
@@ -118,6 +119,9 @@ impl Problem {
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        for (name, value) in self.0.limited.iter().flat_map(rate_limit_fields) {
+            headers.insert(name, value);
+        }
         if self.0.close {
             response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
         }
@@ -127,6 +131,6 @@ impl Problem {
     fn retry_after(&self) -> Option<u64> {
         let promised = matches!(self.0.code, ErrorCode::Unavailable | ErrorCode::RateLimited);
         let wait = self.0.retry_after.or(promised.then_some(Duration::from_secs(1)))?;
-        Some(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1))
+        Some(whole_seconds(wait))
     }
 }

@@ -22,6 +22,6 @@ impl Input for LoginRequest {
     fn read(fields: &mut Fields, _: &Api) -> Option<PasswordLogin> {
         let email = fields.email(if fields.is_form() { "username" } else { "email" });
         let password = fields.password("password");
-        Some(PasswordLogin { email: email?, password: password?, client: None })
+        Some(PasswordLogin { email: email?, password: password?, client: None, device: None })
     }
 }

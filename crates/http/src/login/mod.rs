@@ -5,6 +5,7 @@ mod dto;
 use crate::api::{Api, with_crypto};
 use crate::body::Body;
 use crate::errors::ApiError;
+use crate::limits::{self, Client, device_cookie};
 use crate::reply::Reply;
 use crate::tokens::TokenResponse;
 use actix_web::HttpRequest;
@@ -12,20 +13,29 @@ use actix_web::web::Data;
 use dto::LoginRequest;
 use paperclip::actix::api_v2_operation;
 use portcullis_usecases::login::PasswordLogin;
+use std::sync::Arc;
 
 /// Sign in
 ///
 /// Exchanges an email address and a password for an access token and a refresh token. An unknown
 /// address, a wrong password and an inactive account get one answer, in one time. Also takes the
-/// OAuth2 password form (`username`, `password`).
+/// OAuth2 password form (`username`, `password`). Tries are counted by account and by source; a
+/// device that has signed in before is known by a cookie, and its tries are counted apart.
 #[api_v2_operation(operation_id = "login", tags(auth))]
 pub(crate) async fn login(
     api: Data<Api>,
     request: HttpRequest,
     body: Body<LoginRequest>,
 ) -> Result<Reply<TokenResponse>, ApiError> {
-    let client = request.peer_addr().map(|peer| peer.ip());
-    let input = PasswordLogin { client, ..body.0 };
-    let logged_in = with_crypto(api, move |api, client| api.log_in.run(&input, move || client.lasts())).await??;
-    Ok(Reply::secret(logged_in.0.into()))
+    let client = Client::of(&request, &api);
+    let input = PasswordLogin { client: client.address, device: device_cookie(request.headers()), ..body.0 };
+    let input = Arc::new(input);
+    let asked = Arc::clone(&input);
+    let admission = limits::admit(&api, &client, move |api| api.log_in.admit(&asked)).await?;
+    let tried = Arc::clone(&input);
+    let sign_in =
+        with_crypto(api.clone(), move |api, presence| api.log_in.check(&tried, admission, move || presence.lasts()));
+    let logged_in = sign_in.await??;
+    let cookie = api.log_in.devices.issue(input.device.as_deref(), &input.email);
+    Ok(Reply::secret(logged_in.0.into()).with_cookie(limits::set_device_cookie(&cookie, client.tls)))
 }

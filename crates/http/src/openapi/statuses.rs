@@ -17,8 +17,8 @@ const WITH_BODY: [ErrorCode; 5] = [
 /// The errors of an operation besides those of its kind.
 fn own_errors(operation: &str) -> &'static [ErrorCode] {
     match operation {
-        "register" => &[ErrorCode::Conflict],
-        "login" => &[ErrorCode::InvalidCredentials],
+        "register" => &[ErrorCode::Conflict, ErrorCode::RateLimited],
+        "login" => &[ErrorCode::InvalidCredentials, ErrorCode::RateLimited],
         "refresh" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked],
         "logout" => &[ErrorCode::TokenInvalid],
         "me" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Unavailable],
@@ -50,7 +50,11 @@ fn response(codes: &[ErrorCode], bearer: bool) -> Value {
     let description = codes.iter().map(|code| meaning(*code)).collect::<Vec<_>>().join(" Or: ");
     let mut headers = Map::new();
     headers.insert("X-Request-ID".to_owned(), header("RequestId"));
-    if codes.contains(&ErrorCode::Unavailable) {
+    if codes.contains(&ErrorCode::RateLimited) {
+        headers.insert("RateLimit".to_owned(), header("RateLimit"));
+        headers.insert("RateLimit-Policy".to_owned(), header("RateLimitPolicy"));
+    }
+    if codes.iter().any(|code| matches!(code, ErrorCode::Unavailable | ErrorCode::RateLimited)) {
         headers.insert("Retry-After".to_owned(), header("RetryAfter"));
     }
     if bearer && codes.contains(&ErrorCode::TokenInvalid) {
@@ -100,7 +104,7 @@ fn meaning(code: ErrorCode) -> &'static str {
         ErrorCode::PayloadTooLarge => "The body is larger than 64 KiB.",
         ErrorCode::UnsupportedMediaType => "The body is in a format that is not taken.",
         ErrorCode::Validation => "The body is malformed, or a member of it is missing or invalid.",
-        ErrorCode::RateLimited => "Too many tries.",
+        ErrorCode::RateLimited => "Too many tries of one account, device or source.",
         ErrorCode::Internal => "Something unforeseen happened.",
         ErrorCode::Unavailable => "A dependency is gone or everything is busy.",
     }

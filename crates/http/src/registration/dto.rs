@@ -24,7 +24,7 @@ impl Input for RegisterRequest {
     fn read(fields: &mut Fields, api: &Api) -> Option<Registration> {
         let email = fields.email("email");
         let password = fields.new_password("password", &api.passwords);
-        Some(Registration { email: email?, password: password? })
+        Some(Registration { email: email?, password: password?, client: None })
     }
 }
 

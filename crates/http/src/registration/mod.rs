@@ -5,10 +5,14 @@ mod dto;
 use crate::api::{Api, with_crypto};
 use crate::body::Body;
 use crate::errors::ApiError;
+use crate::limits::{self, Client};
 use crate::reply::Created;
+use actix_web::HttpRequest;
 use actix_web::web::Data;
 use dto::RegisterRequest;
 use paperclip::actix::api_v2_operation;
+use portcullis_usecases::registration::Registration;
+use std::sync::Arc;
 
 pub(crate) use dto::UserResponse;
 
@@ -17,7 +21,17 @@ pub(crate) use dto::UserResponse;
 /// The email address is unique without regard to case, and is stored in lower case. The password
 /// counts whole, whatever its length and characters.
 #[api_v2_operation(operation_id = "register", tags(auth))]
-pub(crate) async fn register(api: Data<Api>, body: Body<RegisterRequest>) -> Result<Created<UserResponse>, ApiError> {
-    let registered = with_crypto(api, move |api, client| api.register.run(&body.0, move || client.lasts())).await??;
+pub(crate) async fn register(
+    api: Data<Api>,
+    request: HttpRequest,
+    body: Body<RegisterRequest>,
+) -> Result<Created<UserResponse>, ApiError> {
+    let client = Client::of(&request, &api);
+    let input = Arc::new(Registration { client: client.address, ..body.0 });
+    let asked = Arc::clone(&input);
+    let admission = limits::admit(&api, &client, move |api| api.register.admit(&asked)).await?;
+    let carry_out =
+        with_crypto(api, move |api, presence| api.register.carry_out(&input, admission, move || presence.lasts()));
+    let registered = carry_out.await??;
     Ok(Created(registered.0.into()))
 }

@@ -2,8 +2,10 @@
 
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
+use crate::limits::{Admission, Devices, LimitError, Limited, Limits};
 use crate::tokens::{Issuance, TokenPair};
 use portcullis_domain::ErrorCode;
+use portcullis_domain::limits::{Budget, Source, Subject};
 use portcullis_domain::login::{self, Refusal};
 use portcullis_domain::registration::{EmailAddress, Password, User};
 use portcullis_ports::{
@@ -19,8 +21,10 @@ pub struct PasswordLogin {
     pub email: EmailAddress,
     /// With which password; no policy applies to it.
     pub password: Password,
-    /// From where, for the log.
+    /// From where.
     pub client: Option<IpAddr>,
+    /// The cookie of the device, if it showed one.
+    pub device: Option<String>,
 }
 
 /// The tokens of a new session.
@@ -33,6 +37,9 @@ pub enum LogInError {
     /// Wrong address, wrong password or inactive account: the log knows which.
     #[error("Invalid email or password")]
     InvalidCredentials,
+    /// A budget is spent. Told before anything is looked up.
+    #[error(transparent)]
+    Limited(Limited),
     /// A dependency failed.
     #[error(transparent)]
     Failed(Failure),
@@ -46,7 +53,17 @@ impl LogInError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::Limited(_) => ErrorCode::RateLimited,
             Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+impl From<LimitError> for LogInError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Limited(limited) => Self::Limited(limited),
+            LimitError::Failed(failure) => Self::Failed(failure),
         }
     }
 }
@@ -59,17 +76,65 @@ pub struct LogIn {
     pub hasher: Arc<dyn PasswordHasher>,
     /// What makes tokens.
     pub issuance: Arc<Issuance>,
+    /// How often it may be tried.
+    pub limits: Arc<Limits>,
+    /// What knows devices.
+    pub devices: Arc<Devices>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl LogIn {
-    /// Signs in. Takes one hash's time, whoever asks. Once nobody wants the answer any more, a
-    /// hash that has not begun is not made.
+    /// Signs in: [`admit`](Self::admit), then [`check`](Self::check).
     ///
     /// # Errors
     /// [`LogInError`].
     pub fn run(
+        &self,
+        input: &PasswordLogin,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<LoggedIn, LogInError> {
+        let admission = self.admit(input)?;
+        self.check(input, admission, still_wanted)
+    }
+
+    /// Counts the try, before the work: parallel guesses do not outrun the count. A device that
+    /// the account knows has a budget of its own, so that guesses from elsewhere do not stand in
+    /// the owner's way.
+    ///
+    /// # Errors
+    /// [`LogInError`].
+    pub fn admit(&self, input: &PasswordLogin) -> Result<Admission, LogInError> {
+        let device = input.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, &input.email));
+        let guess = match device {
+            Some(device) => (Budget::Device, Subject::Device(&input.email, device)),
+            None => (Budget::Account, Subject::Account(&input.email)),
+        };
+        let source = input.client.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
+        let draws: Vec<_> = std::iter::once(guess).chain(source).collect();
+        Ok(self.limits.admit(&draws)?)
+    }
+
+    /// Does what was admitted. Takes one hash's time, whoever asks. Once nobody wants the answer
+    /// any more, a hash that has not begun is not made. A wrong guess is spent; whatever else
+    /// happens gives the try back.
+    ///
+    /// # Errors
+    /// [`LogInError`].
+    pub fn check(
+        &self,
+        input: &PasswordLogin,
+        admission: Admission,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<LoggedIn, LogInError> {
+        let outcome = self.sign_in(input, still_wanted);
+        if matches!(outcome, Err(LogInError::InvalidCredentials)) {
+            admission.spend();
+        }
+        outcome
+    }
+
+    fn sign_in(
         &self,
         input: &PasswordLogin,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,

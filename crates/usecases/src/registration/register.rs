@@ -2,9 +2,12 @@
 
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
+use crate::limits::{Admission, LimitError, Limited, Limits};
 use portcullis_domain::ErrorCode;
+use portcullis_domain::limits::{Budget, Source, Subject};
 use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
 use portcullis_ports::{Clock, HasherError, PasswordBlocklist, PasswordHasher, Patience, Store, StoreError, StoreExt};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Who wants an account.
@@ -14,6 +17,8 @@ pub struct Registration {
     pub email: EmailAddress,
     /// With which password.
     pub password: NewPassword,
+    /// From where.
+    pub client: Option<IpAddr>,
 }
 
 /// The account that was made.
@@ -29,6 +34,9 @@ pub enum RegisterError {
     /// Too many people have the password, or anybody who knows the account would guess it.
     #[error("the password is too common")]
     CommonPassword,
+    /// A budget is spent. Told before anything is looked up.
+    #[error(transparent)]
+    Limited(Limited),
     /// A dependency failed.
     #[error(transparent)]
     Failed(Failure),
@@ -43,7 +51,17 @@ impl RegisterError {
         match self {
             Self::EmailTaken => ErrorCode::Conflict,
             Self::CommonPassword => ErrorCode::Validation,
+            Self::Limited(_) => ErrorCode::RateLimited,
             Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+impl From<LimitError> for RegisterError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Limited(limited) => Self::Limited(limited),
+            LimitError::Failed(failure) => Self::Failed(failure),
         }
     }
 }
@@ -58,17 +76,55 @@ pub struct Register {
     pub blocklist: Option<Arc<dyn PasswordBlocklist>>,
     /// What the service is called: a word that a guesser tries.
     pub product: String,
+    /// How often it may be tried.
+    pub limits: Arc<Limits>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Register {
-    /// Makes the account. Of any number of callers with one address, exactly one succeeds. Once
-    /// nobody wants the answer any more, a hash that has not begun is not made.
+    /// Registers: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
     ///
     /// # Errors
     /// [`RegisterError`].
     pub fn run(
+        &self,
+        input: &Registration,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Registered, RegisterError> {
+        let admission = self.admit(input)?;
+        self.carry_out(input, admission, still_wanted)
+    }
+
+    /// Counts the call, before the work.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn admit(&self, input: &Registration) -> Result<Admission, RegisterError> {
+        let source = input.client.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
+        Ok(self.limits.admit(source.as_slice())?)
+    }
+
+    /// Makes the account. Of any number of callers with one address, exactly one succeeds. Once
+    /// nobody wants the answer any more, a hash that has not begun is not made. Only where a
+    /// dependency failed is the call not counted.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn carry_out(
+        &self,
+        input: &Registration,
+        admission: Admission,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Registered, RegisterError> {
+        let outcome = self.make(input, still_wanted);
+        if !matches!(outcome, Err(RegisterError::Failed(_))) {
+            admission.spend();
+        }
+        outcome
+    }
+
+    fn make(
         &self,
         input: &Registration,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,

@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{Password, PasswordHash, UserId};
 use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims};
 use portcullis_ports::{
-    HasherError, InvalidToken, PasswordBlocklist, PasswordHasher, Patience, SigningError, TokenIssuer, TokenVerifier,
-    Verification,
+    HasherError, InvalidToken, MessageAuthenticator, PasswordBlocklist, PasswordHasher, Patience, SigningError,
+    TokenIssuer, TokenVerifier, Verification,
 };
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -104,5 +105,24 @@ pub(crate) struct ContextBlocklist;
 impl PasswordBlocklist for ContextBlocklist {
     fn contains(&self, password: &Password, context: &[&str]) -> bool {
         context.contains(&password.expose())
+    }
+}
+
+/// Codes that anybody could make, and that still differ with their message.
+pub(crate) struct PlainAuthenticator;
+
+impl MessageAuthenticator for PlainAuthenticator {
+    fn code(&self, message: &[u8]) -> [u8; 32] {
+        let mut code = [0; 32];
+        for (number, eight) in (0_u8..).zip(code.chunks_mut(8)) {
+            let mut hasher = DefaultHasher::new();
+            (number, message).hash(&mut hasher);
+            eight.copy_from_slice(&hasher.finish().to_be_bytes());
+        }
+        code
+    }
+
+    fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool {
+        self.code(message) == *code
     }
 }

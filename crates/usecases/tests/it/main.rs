@@ -5,6 +5,7 @@
 
 mod doubles;
 mod health;
+mod limits;
 mod login;
 mod maintenance;
 mod registration;

@@ -1,11 +1,12 @@
 //! The use cases, wired to doubles.
 
-use crate::doubles::{ContextBlocklist, PlainHasher, PlainTokens};
+use crate::doubles::{ContextBlocklist, PlainAuthenticator, PlainHasher, PlainTokens};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
 use portcullis_ports::{PasswordBlocklist, Store};
-use portcullis_testkit::{FixedClock, MemoryStore, SeededEntropy};
+use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, SeededEntropy};
+use portcullis_usecases::limits::{Devices, Limits, Rules};
 use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::registration::{Register, RegisterError, Registered, Registration};
 use portcullis_usecases::sessions::{LogOut, LoggedOut, Logout};
@@ -20,6 +21,8 @@ pub(crate) struct World {
     pub(crate) hasher: Arc<PlainHasher>,
     pub(crate) tokens: Arc<PlainTokens>,
     pub(crate) clock: Arc<FixedClock>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) devices: Arc<Devices>,
     blocklist: Arc<ContextBlocklist>,
     issuance: Arc<Issuance>,
 }
@@ -28,24 +31,38 @@ impl World {
     pub(crate) fn new() -> Self {
         let tokens = Arc::new(PlainTokens::default());
         let entropy = Arc::new(SeededEntropy::new(7));
-        let issuance = Issuance { issuer: tokens.clone(), entropy, lifetimes: TokenLifetimes::default() };
+        let issuance =
+            Issuance { issuer: tokens.clone(), entropy: entropy.clone(), lifetimes: TokenLifetimes::default() };
+        let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)));
+        let authenticator = Arc::new(PlainAuthenticator);
         Self {
+            limits: Arc::new(Limits::off()),
+            devices: Arc::new(Devices { authenticator, entropy, clock: clock.clone() }),
             store: Arc::new(MemoryStore::new()),
             hasher: Arc::new(PlainHasher::default()),
             tokens,
-            clock: Arc::new(FixedClock::at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000))),
+            clock,
             blocklist: Arc::new(ContextBlocklist),
             issuance: Arc::new(issuance),
         }
     }
 
+    /// The same with budgets.
+    pub(crate) fn limited(rules: Rules) -> Self {
+        let world = Self::new();
+        let limiter = Arc::new(MapLimiter::new(world.clock.clone()));
+        let limits = Arc::new(Limits::new(limiter, world.devices.authenticator.clone(), rules));
+        Self { limits, ..world }
+    }
+
     pub(crate) fn register(&self, email: &str, password: &str) -> Result<Registered, RegisterError> {
         let (store, hasher, clock) = (self.store.clone(), self.hasher.clone(), self.clock.clone());
         let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
-        let input = Registration { email: EmailAddress::parse(email).unwrap(), password };
+        let input = Registration { email: EmailAddress::parse(email).unwrap(), password, client: None };
         let blocklist: Arc<dyn PasswordBlocklist> = self.blocklist.clone();
         let blocklist = Some(blocklist);
-        Register { store, hasher, blocklist, product: "Gatehouse".to_owned(), clock }.run(&input, || true)
+        let (product, limits) = ("Gatehouse".to_owned(), self.limits.clone());
+        Register { store, hasher, blocklist, product, limits, clock }.run(&input, || true)
     }
 
     /// An account whose row is given: adopted, or damaged.
@@ -67,14 +84,18 @@ impl World {
         password: &str,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<LoggedIn, LogInError> {
-        let verb = LogIn {
+        self.verb().run(&login(email, password), still_wanted)
+    }
+
+    pub(crate) fn verb(&self) -> LogIn {
+        LogIn {
             store: self.store.clone(),
             hasher: self.hasher.clone(),
             issuance: self.issuance.clone(),
+            limits: self.limits.clone(),
+            devices: self.devices.clone(),
             clock: self.clock.clone(),
-        };
-        let email = EmailAddress::parse(email).unwrap();
-        verb.run(&PasswordLogin { email, password: Password::new(password), client: None }, still_wanted)
+        }
     }
 
     pub(crate) fn refresh(&self, token: &str) -> Result<Refreshed, TokenError> {
@@ -115,4 +136,10 @@ impl World {
     pub(crate) fn pass(&self, time: TimeDelta) {
         self.clock.advance(time.to_std().unwrap_or(Duration::ZERO));
     }
+}
+
+/// A login from nowhere, by no device.
+pub(crate) fn login(email: &str, password: &str) -> PasswordLogin {
+    let email = EmailAddress::parse(email).unwrap();
+    PasswordLogin { email, password: Password::new(password), client: None, device: None }
 }

@@ -1,0 +1,157 @@
+//! The section on limits: how often what may be tried, and which proxies are believed. Counting
+//! is left to others.
+
+use super::setting::{Fault, Setting, SettingsError};
+use super::sources::Sources;
+use super::value::{self, SWITCH};
+use portcullis_domain::limits::{Flow, Rule, Window};
+use portcullis_http::{Network, TrustedProxies};
+use portcullis_usecases::limits::Rules;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+const ENABLED: Setting =
+    Setting { name: "RATE_LIMIT_ENABLED", default: Some("true"), accepted: SWITCH, shown: str::to_owned };
+const ACCOUNT: Setting = window("RATE_LIMIT_ACCOUNT", "10/15m");
+const DEVICE: Setting = window("RATE_LIMIT_DEVICE", "10/15m");
+const MAIL: Setting = window("RATE_LIMIT_MAIL", "3/1h");
+const SOURCE: Setting = flow("RATE_LIMIT_SOURCE", "300/5m,burst=100");
+const DEAD_REFRESH: Setting = flow("RATE_LIMIT_DEAD_REFRESH", "1/30s,burst=5");
+const PROXIES: Setting = Setting {
+    name: "TRUSTED_PROXIES",
+    default: None,
+    accepted: "IP addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.7,2001:db8::/32",
+    shown: str::to_owned,
+};
+
+pub(super) const SETTINGS: [Setting; 7] = [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, DEAD_REFRESH, PROXIES];
+
+const fn window(name: &'static str, default: &'static str) -> Setting {
+    let accepted = "tries and a time such as 10/15m: 1 to 100 tries, in 1s to 24h";
+    Setting { name, default: Some(default), accepted, shown: str::to_owned }
+}
+
+const fn flow(name: &'static str, default: &'static str) -> Setting {
+    let accepted = "calls, a time, and how many may come at once, such as 300/5m,burst=100: \
+                    1 to 1000000 calls, in 1s to 24h; without a burst all may";
+    Setting { name, default: Some(default), accepted, shown: str::to_owned }
+}
+
+/// The first wait of whoever has used up the free tries at one password.
+const FIRST_WAIT: Duration = Duration::from_mins(1);
+
+/// How often what may be tried.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// None: nothing is limited.
+    pub(crate) rules: Option<Rules>,
+    /// The proxies that are believed.
+    pub(crate) proxies: TrustedProxies,
+}
+
+impl Limits {
+    pub(super) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        let rules = Rules {
+            account: Rule::Window(sources.required(&ACCOUNT, read_window)?.relenting(FIRST_WAIT)),
+            device: Rule::Window(sources.required(&DEVICE, read_window)?.relenting(FIRST_WAIT)),
+            source: Rule::Flow(sources.required(&SOURCE, read_flow)?),
+            mail: Rule::Window(sources.required(&MAIL, read_window)?),
+            dead_refresh: Rule::Flow(sources.required(&DEAD_REFRESH, read_flow)?),
+        };
+        Ok(Self {
+            rules: sources.required(&ENABLED, value::switch)?.then_some(rules),
+            proxies: sources.optional(&PROXIES, read_proxies)?.unwrap_or_default(),
+        })
+    }
+}
+
+fn read_window(text: &str) -> Result<Window, Fault> {
+    let (tries, period) = read_rate(text, Window::MAX_TRIES)?;
+    Ok(Window::new(tries, period))
+}
+
+fn read_flow(text: &str) -> Result<Flow, Fault> {
+    let (rate, burst) = match text.split_once(',') {
+        Some((rate, burst)) => (rate, Some(burst)),
+        None => (text, None),
+    };
+    let (calls, period) = read_rate(rate.trim_end(), 1_000_000)?;
+    let burst = match burst {
+        Some(burst) => {
+            let count = burst.trim().strip_prefix("burst=").ok_or(Fault("has more than a rate and a burst"))?;
+            read_count(count, 1_000_000)?
+        }
+        None => calls,
+    };
+    Ok(Flow::new(calls, period, burst))
+}
+
+/// Reads a count and a time, such as `10/15m`.
+fn read_rate(text: &str, most: u32) -> Result<(NonZeroU32, Duration), Fault> {
+    let (count, period) = text.split_once('/').ok_or(Fault("is not a count and a time"))?;
+    let (number, unit) = match period.char_indices().next_back() {
+        Some((place, 's')) => (period.get(..place), 1),
+        Some((place, 'm')) => (period.get(..place), 60),
+        Some((place, 'h')) => (period.get(..place), 3600),
+        _ => return Err(Fault("has a time that does not end in s, m or h")),
+    };
+    let number: u64 = value::whole_number(1..=86_400)(number.unwrap_or_default())?;
+    let seconds = number.saturating_mul(unit);
+    if seconds > 86_400 {
+        return Err(Fault("has a time of more than 24h"));
+    }
+    Ok((read_count(count, most)?, Duration::from_secs(seconds)))
+}
+
+fn read_count(text: &str, most: u32) -> Result<NonZeroU32, Fault> {
+    let count = value::whole_number(1..=most)(text)?;
+    NonZeroU32::new(count).ok_or(Fault("is out of range"))
+}
+
+fn read_proxies(text: &str) -> Result<TrustedProxies, Fault> {
+    let networks = text.split(',').map(|network| network.trim().parse::<Network>());
+    let networks: Result<_, _> = networks.collect();
+    networks.map(TrustedProxies).map_err(|_| Fault("has an entry that is neither an IP address nor a network"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow_of(text: &str) -> Flow {
+        read_flow(text).ok().unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[test]
+    fn a_rate_is_a_count_a_time_and_a_burst() {
+        let some = |n| NonZeroU32::new(n).unwrap();
+        let source = Flow::new(some(300), Duration::from_mins(5), some(100));
+        assert_eq!(flow_of("300/5m,burst=100"), source);
+        assert_eq!(flow_of("300/300s , burst=100"), source);
+        assert_eq!(flow_of("300/5m"), Flow::new(some(300), Duration::from_mins(5), some(300)));
+        let account = Window::new(some(10), Duration::from_mins(15));
+        assert_eq!(read_window("10/15m").ok(), Some(account));
+        for bad in [
+            "10",
+            "10/",
+            "/15m",
+            "10/15",
+            "10/15d",
+            "0/15m",
+            "101/15m",
+            "10/0m",
+            "10/25h",
+            "10/86401s",
+            "-1/15m",
+            "10/1.5m",
+            "10/15m,burst=3",
+            "10 / 15m",
+            "10/é",
+        ] {
+            assert!(read_window(bad).is_err(), "{bad}");
+        }
+        for bad in ["300/5m,", "300/5m,burst", "300/5m,burst=", "300/5m,burst=0", "300/5m,100", "1000001/5m"] {
+            assert!(read_flow(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! How often what may be tried: what callers are promised, sentence by sentence.
+
+mod budgets;
+mod devices;
+mod sources;
+
+use crate::harness::calls::Reply;
+use crate::harness::services::{Service, Setup};
+use std::thread;
+
+/// With limits, which other tests switch off.
+fn limited(setup: Setup) -> Setup {
+    setup.unset("RATE_LIMIT_ENABLED")
+}
+
+/// Many calls at once.
+fn at_once(count: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec<Reply> {
+    thread::scope(|scope| {
+        let calls: Vec<_> = (0..count)
+            .map(|number| {
+                scope.spawn({
+                    let call = &call;
+                    move || call(number)
+                })
+            })
+            .collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    })
+}
+
+fn count(replies: &[Reply], status: u16) -> usize {
+    replies.iter().filter(|reply| reply.status == status).count()
+}
+
+/// Holds an answer against the contract's 429; gives the seconds to wait.
+#[track_caller]
+fn expect_limited(reply: &Reply, budget: &str, policy: &str) -> u64 {
+    reply.expect_error(429, "RATE_LIMITED");
+    let seconds: u64 = reply.header("Retry-After").expect("Retry-After").parse().unwrap();
+    assert_eq!(reply.header("RateLimit-Policy"), Some(format!("\"{budget}\";{policy}").as_str()));
+    assert_eq!(reply.header("RateLimit"), Some(format!("\"{budget}\";r=0;t={seconds}").as_str()));
+    seconds
+}
+
+/// Spends the free tries of an account.
+fn spend(service: &Service, email: &str) {
+    for _ in 0..10 {
+        service.login(email, "wrong password").expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    }
+}

@@ -1,0 +1,116 @@
+//! Whom a call comes from: the socket's address, or what trusted proxies say.
+
+use super::TrustedProxies;
+use super::forwarded::{self, Hops};
+use crate::api::Api;
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderMap;
+use std::net::IpAddr;
+use std::sync::Once;
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Client {
+    /// The address; none only where the socket is gone already.
+    pub(crate) address: Option<IpAddr>,
+    /// Whether a trusted proxy says that the call came to it by TLS.
+    pub(crate) tls: bool,
+}
+
+impl Client {
+    /// The client of a request.
+    pub(crate) fn of(request: &HttpRequest, api: &Api) -> Self {
+        let Some(peer) = request.peer_addr() else { return Self { address: None, tls: false } };
+        Self::behind(peer.ip().to_canonical(), request.headers(), &api.identity.proxies)
+    }
+
+    fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
+        if !proxies.contains(peer) {
+            if forwarded::is_present(headers) {
+                warn_once(proxies);
+            }
+            return Self { address: Some(peer), tls: false };
+        }
+        let told = [forwarded::x_forwarded_for(headers), forwarded::forwarded(headers)];
+        let mut told = told.into_iter().flatten().map(|hops| nearest_stranger(peer, &hops, proxies));
+        // A proxy that writes one of the headers passes the caller's own other one on. Where two
+        // disagree, one is a forgery, and the proxy's own address is the only one that is sure.
+        let address = match (told.next(), told.next()) {
+            (Some(one), Some(other)) if one != other => peer,
+            (one, _) => one.unwrap_or(peer),
+        };
+        Self { address: Some(address), tls: forwarded::came_by_tls(headers) }
+    }
+}
+
+/// From the right: the first that is no trusted proxy was seen by one. What stands left of it
+/// anybody may have written. A hop that is no address hides its own: the proxy that told of it is
+/// as near as one gets.
+fn nearest_stranger(peer: IpAddr, hops: &Hops, proxies: &TrustedProxies) -> IpAddr {
+    let mut nearest = peer;
+    for hop in hops.iter().rev() {
+        let Some(address) = hop else { break };
+        nearest = *address;
+        if !proxies.contains(nearest) {
+            break;
+        }
+    }
+    nearest
+}
+
+/// An operator who forgot a proxy has one budget for all its callers, and should hear of it.
+fn warn_once(proxies: &TrustedProxies) {
+    static TOLD: Once = Once::new();
+    let trusted = proxies.0.len();
+    TOLD.call_once(|| {
+        tracing::warn!(
+            target: "app", trusted_proxies = trusted,
+            "Forwarding headers came from an address that is not in TRUSTED_PROXIES, and are not believed",
+        );
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    fn client(peer: &str, lines: &[(&str, &str)]) -> String {
+        let proxies = TrustedProxies(["10.0.0.0/8", "::1"].iter().map(|text| text.parse().unwrap()).collect());
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        Client::behind(peer.parse().unwrap(), &headers, &proxies).address.unwrap().to_string()
+    }
+
+    #[test]
+    fn strangers_are_believed_nothing() {
+        for header in [("x-forwarded-for", "192.0.2.9"), ("forwarded", "for=192.0.2.9")] {
+            assert_eq!(client("192.0.2.1", &[header]), "192.0.2.1");
+        }
+    }
+
+    #[test]
+    fn trusted_proxies_are_read_from_the_right() {
+        for (hops, address) in [
+            ("192.0.2.9", "192.0.2.9"),
+            ("203.0.113.1, 192.0.2.9", "192.0.2.9"),
+            ("203.0.113.1, 192.0.2.9, 10.0.0.7, 10.0.0.8", "192.0.2.9"),
+            ("10.0.0.7, 10.0.0.8", "10.0.0.7"),
+            ("203.0.113.1, unknown, 10.0.0.8", "10.0.0.8"),
+            ("203.0.113.1, ", "10.0.0.1"),
+            ("", "10.0.0.1"),
+        ] {
+            assert_eq!(client("10.0.0.1", &[("x-forwarded-for", hops)]), address, "{hops}");
+        }
+        assert_eq!(client("::1", &[("forwarded", "for=\"[2001:db8::1]:99\", for=10.2.3.4")]), "2001:db8::1");
+    }
+
+    #[test]
+    fn of_two_headers_that_disagree_neither_counts() {
+        let both = |one, other| client("10.0.0.1", &[("x-forwarded-for", one), ("forwarded", other)]);
+        assert_eq!(both("192.0.2.9", "for=192.0.2.9"), "192.0.2.9");
+        assert_eq!(both("192.0.2.9", "for=203.0.113.1"), "10.0.0.1");
+    }
+}

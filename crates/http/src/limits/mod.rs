@@ -1,0 +1,87 @@
+//! What of the limits is HTTP's: who a call comes from, when a refusal is the last word, and how
+//! it is told.
+
+mod client;
+mod cookie;
+mod fields;
+mod forwarded;
+mod proxies;
+
+pub(crate) use client::Client;
+pub(crate) use cookie::{device_cookie, set_device_cookie};
+pub(crate) use fields::{rate_limit_fields, whole_seconds};
+pub use proxies::{Network, NotANetwork, TrustedProxies};
+
+use crate::api::Api;
+use crate::errors::ApiError;
+use actix_web::web::Data;
+use portcullis_usecases::limits::{Admission, Limited};
+use portcullis_usecases::login::LogInError;
+use portcullis_usecases::registration::RegisterError;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A refusal waits this long: callers that come back at once would cost more than the work that
+/// they are refused for.
+const REFUSAL_DELAY: Duration = Duration::from_millis(25);
+/// The longest that a refused call waits for those before it: a hash takes no longer where logins
+/// are served at all.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks for an admission. A budget may be spent by calls that are still at work, and one that
+/// succeeds gives its place back: twenty good logins at once must all get in. So a refusal is the
+/// last word only when nobody is at work any more.
+pub(crate) async fn admit<E>(
+    api: &Data<Api>,
+    client: &Client,
+    ask: impl Fn(&Api) -> Result<Admission, E> + Clone + Send + 'static,
+) -> Result<Admission, ApiError>
+where
+    E: MayBeLimited + Send + 'static,
+    ApiError: From<E>,
+{
+    let asked = Instant::now();
+    let mut seen = false;
+    loop {
+        let error = match on_lane(api, ask.clone()).await? {
+            Ok(admission) => return Ok(admission),
+            Err(error) => error,
+        };
+        let Some(limited) = error.limited() else { return Err(error.into()) };
+        let contended = api.limits.is_contended(&limited) && asked.elapsed() < PATIENCE;
+        if seen && !contended {
+            limited.log(client.address);
+            return Err(error.into());
+        }
+        // Once more in any case: the last of those at work may have ended between the two looks.
+        seen = true;
+        sleep(REFUSAL_DELAY).await;
+    }
+}
+
+/// An error that may be a refusal.
+pub(crate) trait MayBeLimited {
+    fn limited(&self) -> Option<Limited>;
+}
+
+impl MayBeLimited for LogInError {
+    fn limited(&self) -> Option<Limited> {
+        if let Self::Limited(limited) = self { Some(*limited) } else { None }
+    }
+}
+
+impl MayBeLimited for RegisterError {
+    fn limited(&self) -> Option<Limited> {
+        if let Self::Limited(limited) = self { Some(*limited) } else { None }
+    }
+}
+
+/// Asks on a lane of its own where the limiter is beyond a network, and at once where it is not.
+async fn on_lane<T: Send + 'static>(
+    api: &Data<Api>,
+    ask: impl FnOnce(&Api) -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let Some(lane) = &api.lanes.limits else { return Ok(ask(api)) };
+    let shared = api.clone();
+    Ok(lane.run(move || ask(&shared)).await?)
+}

@@ -1,0 +1,123 @@
+//! The proxies that are believed when they say whom a call comes from.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+/// Addresses with a common prefix (CIDR, RFC 4632).
+///
+/// ```
+/// use portcullis_http::Network;
+/// let network: Network = "10.0.0.0/8".parse()?;
+/// assert!(network.contains("10.1.2.3".parse().unwrap()));
+/// assert!(!network.contains("11.0.0.1".parse().unwrap()));
+/// assert!("10.0.0.1/8".parse::<Network>().is_err(), "bits past the prefix");
+/// # Ok::<(), portcullis_http::NotANetwork>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    first: IpAddr,
+    prefix: u32,
+}
+
+/// A text that is no network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotANetwork;
+
+impl fmt::Display for NotANetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is not an IP address or a network such as 10.0.0.0/8")
+    }
+}
+
+impl std::error::Error for NotANetwork {}
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    /// Reads an address, or an address and a prefix length past which all bits are zero.
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let first: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let width = if first.is_ipv4() { 32 } else { 128 };
+        let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let prefix = match prefix {
+            Some(text) => Some(text).filter(digits).and_then(|text| text.parse().ok()).ok_or(NotANetwork)?,
+            None => width,
+        };
+        let network = Self { first, prefix };
+        if prefix <= width && masked(first, prefix) == first { Ok(network) } else { Err(NotANetwork) }
+    }
+}
+
+impl Network {
+    /// Whether the address is one of them. An IPv4 address within an IPv6 one is itself.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_ipv4() == self.first.is_ipv4() && masked(address, self.prefix) == self.first
+    }
+}
+
+fn masked(address: IpAddr, prefix: u32) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(prefix)).unwrap_or_default();
+            Ipv4Addr::from_bits(v4.to_bits() & mask).into()
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or_default();
+            Ipv6Addr::from_bits(v6.to_bits() & mask).into()
+        }
+    }
+}
+
+/// The proxies; none, and what is forwarded is believed of nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TrustedProxies(pub Vec<Network>);
+
+impl TrustedProxies {
+    /// Whether the address is a proxy's.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_an_address_or_a_prefix() {
+        for (text, inside, outside) in [
+            ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+            ("0.0.0.0/0", "8.8.8.8", "::1"),
+            ("172.16.0.0/12", "::ffff:172.31.255.255", "172.32.0.0"),
+            ("::1", "::1", "::2"),
+            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
+            ("::/0", "2001:db8::1", "127.0.0.1"),
+        ] {
+            let network: Network = text.parse().unwrap();
+            assert!(network.contains(inside.parse().unwrap()), "{text}");
+            assert!(!network.contains(outside.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "",
+            "/8",
+            "10.0.0.0/",
+            "10.0.0.0/33",
+            "10.0.0.0/+8",
+            "10.0.0.1/8",
+            "::/129",
+            "*",
+            "localhost",
+            "10.0.0.0/8/8",
+        ] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+}

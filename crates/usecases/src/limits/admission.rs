@@ -1,0 +1,55 @@
+//! A place in the budgets that a call draws on.
+
+use super::limits::InFlight;
+use portcullis_ports::{RateLimiter, Reservation};
+use std::fmt;
+use std::sync::Arc;
+
+/// A call that was counted and may begin. It is given back unless it is [`spend`](Self::spend)
+/// that ends it: a call that was shed, or whose dependency failed, has guessed at nothing.
+#[must_use = "an admission that is dropped is given back"]
+pub struct Admission {
+    counted: Option<Counted>,
+}
+
+struct Counted {
+    limiter: Arc<dyn RateLimiter>,
+    reservation: Reservation,
+    in_flight: Arc<InFlight>,
+}
+
+impl Admission {
+    /// Where nothing is counted.
+    pub(super) fn free() -> Self {
+        Self { counted: None }
+    }
+
+    pub(super) fn of(limiter: Arc<dyn RateLimiter>, reservation: Reservation, in_flight: Arc<InFlight>) -> Self {
+        in_flight.begin(&reservation);
+        Self { counted: Some(Counted { limiter, reservation, in_flight }) }
+    }
+
+    /// It counts: the guess was wrong, or the work was done.
+    pub fn spend(mut self) {
+        if let Some(counted) = self.counted.take() {
+            counted.in_flight.end(&counted.reservation);
+        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let Some(counted) = self.counted.take() else { return };
+        if let Err(error) = counted.limiter.refund(&counted.reservation) {
+            tracing::warn!(target: "app", %error, "Charges were not given back");
+        }
+        // After the refund: whoever waits for this call finds the place free.
+        counted.in_flight.end(&counted.reservation);
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission").field("counted", &self.counted.is_some()).finish()
+    }
+}

@@ -1,0 +1,50 @@
+//! What a caller is told whose budget is spent.
+
+use crate::LOG;
+use crate::failure::{Failure, fails_with};
+use portcullis_domain::limits::{Budget, LimitKey, Policy};
+use portcullis_ports::{Exceeded, LimiterError};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A budget is spent. Says nothing of whether there is an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Too many attempts, try again later")]
+pub struct Limited {
+    /// Which budget.
+    pub budget: Budget,
+    /// How much it has.
+    pub policy: Policy,
+    /// Whose it is.
+    pub key: LimitKey,
+    /// How long until a try may pass.
+    pub retry_after: Duration,
+}
+
+impl From<Exceeded> for Limited {
+    fn from(Exceeded { charge, retry_after }: Exceeded) -> Self {
+        Self { budget: charge.budget, policy: charge.rule.policy(), key: charge.key, retry_after }
+    }
+}
+
+impl Limited {
+    /// Tells the log, once a call is refused for good.
+    pub fn log(&self, client: Option<IpAddr>) {
+        let (budget, client) = (self.budget.as_str(), client.map(tracing::field::display));
+        let retry_after_s = self.retry_after.as_secs();
+        tracing::warn!(target: LOG, client, budget, retry_after_s, "Call limited");
+    }
+}
+
+/// Why nothing was admitted.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitError {
+    /// A budget is spent.
+    #[error(transparent)]
+    Limited(#[from] Limited),
+    /// The limiter failed: what cannot be counted is not done.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(LimitError: LimiterError);

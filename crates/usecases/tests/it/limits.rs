@@ -1,0 +1,144 @@
+//! Limits on logins and registrations: what is counted, against what, and what is given back.
+
+use crate::world::{World, login};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::limits::{Budget, Flow, Rule, Subject, Window};
+use portcullis_domain::registration::EmailAddress;
+use portcullis_usecases::limits::{LimitError, Rules};
+use portcullis_usecases::login::{LogInError, PasswordLogin};
+use std::num::NonZeroU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+fn rules() -> Rules {
+    let some = |n| NonZeroU32::new(n).unwrap();
+    let guesses = Window::new(some(3), Duration::from_mins(15)).relenting(Duration::from_mins(1));
+    let calls = |n| Rule::Flow(Flow::new(some(1), Duration::from_mins(5), some(n)));
+    Rules {
+        account: Rule::Window(guesses),
+        device: Rule::Window(guesses),
+        source: calls(6),
+        mail: Rule::Window(Window::new(some(3), Duration::from_hours(1))),
+        dead_refresh: calls(5),
+    }
+}
+
+fn is_limited(outcome: Result<impl Sized, LogInError>, budget: Budget) -> bool {
+    match outcome {
+        Err(LogInError::Limited(limited)) => limited.budget == budget && !limited.retry_after.is_zero(),
+        _ => false,
+    }
+}
+
+fn from(address: &str, email: &str) -> PasswordLogin {
+    PasswordLogin { client: Some(address.parse().unwrap()), ..login(email, "wrong") }
+}
+
+#[test]
+fn an_unknown_address_is_limited_as_a_known_one_before_anything_is_looked_up() {
+    let world = World::limited(rules());
+    world.ada();
+    for email in ["ada@example.org", "nobody@example.org"] {
+        for spelled in [email.to_owned(), format!(" {}", email.to_uppercase()), email.to_owned()] {
+            assert!(matches!(world.log_in(&spelled, "wrong"), Err(LogInError::InvalidCredentials)));
+        }
+        let before = world.hasher.work.load(Ordering::SeqCst);
+        let refused = world.log_in(email, "correct horse");
+        assert_eq!(refused.as_ref().unwrap_err().code(), ErrorCode::RateLimited);
+        assert!(is_limited(refused, Budget::Account), "even the right one");
+        assert_eq!(world.hasher.work.load(Ordering::SeqCst), before);
+    }
+}
+
+#[test]
+fn a_success_is_given_back_and_a_dependency_that_fails_too() {
+    let world = World::limited(rules());
+    world.ada();
+    for _ in 0..20 {
+        world.log_in("ada@example.org", "correct horse").unwrap();
+    }
+    for _ in 0..20 {
+        let verb = world.verb();
+        drop(verb.admit(&login("ada@example.org", "wrong")).unwrap());
+    }
+    assert!(matches!(world.log_in("ada@example.org", "wrong"), Err(LogInError::InvalidCredentials)));
+}
+
+#[test]
+fn a_known_device_has_a_budget_of_its_own() {
+    let world = World::limited(rules());
+    world.ada();
+    let ada = EmailAddress::parse("ada@example.org").unwrap();
+    let cookie = world.devices.issue(None, &ada);
+    while !is_limited(world.log_in("ada@example.org", "wrong"), Budget::Account) {}
+    let with = |cookie: &str, password: &str| {
+        let device = Some(cookie.to_owned());
+        world.verb().run(&PasswordLogin { device, ..login("ada@example.org", password) }, || true)
+    };
+    assert!(with(&cookie, "correct horse").is_ok());
+    for _ in 0..3 {
+        assert!(matches!(with(&cookie, "wrong"), Err(LogInError::InvalidCredentials)));
+    }
+    assert!(is_limited(with(&cookie, "correct horse"), Budget::Device));
+    assert!(with(&world.devices.issue(None, &ada), "correct horse").is_ok(), "another device of hers");
+}
+
+#[test]
+fn a_cookie_that_is_forged_old_or_anothers_is_no_device() {
+    let world = World::limited(rules());
+    let email = |text: &str| EmailAddress::parse(text).unwrap();
+    let (ada, bob) = (email("ada@example.org"), email("bob@example.org"));
+    let cookie = world.devices.issue(None, &ada);
+    let device = world.devices.recognise(&cookie, &ada);
+    assert!(device.is_some());
+    assert_eq!(world.devices.recognise(&cookie, &email("ADA@example.org")), device);
+    assert_eq!(world.devices.recognise(&cookie, &bob), None);
+    for place in 0..cookie.len() {
+        let mut forged = cookie.clone().into_bytes();
+        forged[place] = if forged[place] == b'0' { b'1' } else { b'0' };
+        assert_eq!(world.devices.recognise(std::str::from_utf8(&forged).unwrap(), &ada), None);
+    }
+    assert_eq!(world.devices.recognise(&world.devices.issue(Some(&cookie), &ada), &ada), device, "it stays the same");
+    assert_ne!(world.devices.recognise(&world.devices.issue(Some(&cookie), &bob), &bob), device);
+    world.pass(chrono::TimeDelta::days(400));
+    assert_eq!(world.devices.recognise(&cookie, &ada), None);
+}
+
+#[test]
+fn a_source_is_an_address_or_a_network() {
+    let world = World::limited(rules());
+    for number in 0..6 {
+        let address = format!("2001:db8::{number}");
+        let outcome = world.verb().run(&from(&address, &format!("user{number}@example.org")), || true);
+        assert!(matches!(outcome, Err(LogInError::InvalidCredentials)));
+    }
+    let run = |address| world.verb().run(&from(address, "other@example.org"), || true);
+    assert!(is_limited(run("2001:db8::ffff"), Budget::Source));
+    assert!(matches!(run("2001:db8:0:1::1"), Err(LogInError::InvalidCredentials)));
+}
+
+#[test]
+fn what_the_account_refuses_costs_the_source_nothing() {
+    let world = World::limited(rules());
+    let run = |email| world.verb().run(&from("192.0.2.1", email), || true);
+    for _ in 0..3 {
+        assert!(matches!(run("ada@example.org"), Err(LogInError::InvalidCredentials)));
+    }
+    for _ in 0..50 {
+        assert!(is_limited(run("ada@example.org"), Budget::Account));
+    }
+    assert!(matches!(run("bob@example.org"), Err(LogInError::InvalidCredentials)));
+}
+
+#[test]
+fn what_cannot_succeed_is_recorded_and_then_refused() {
+    let world = World::limited(rules());
+    let token = Subject::Bytes(b"jti");
+    for _ in 0..5 {
+        assert!(world.limits.check(Budget::DeadRefresh, &token).is_ok());
+        world.limits.record(Budget::DeadRefresh, &token);
+    }
+    world.limits.record(Budget::DeadRefresh, &token);
+    assert!(matches!(world.limits.check(Budget::DeadRefresh, &token), Err(LimitError::Limited(_))));
+    assert!(world.limits.check(Budget::DeadRefresh, &Subject::Bytes(b"other")).is_ok());
+}
