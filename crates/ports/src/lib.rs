@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+mod circuits;
 mod clock;
 mod entropy;
 mod health;
@@ -15,6 +16,7 @@ mod patience;
 mod store;
 mod tokens;
 
+pub use circuits::{BoardError, CircuitBoard, CircuitNews};
 pub use clock::Clock;
 pub use entropy::{Entropy, EntropyExt};
 pub use health::{CircuitMonitor, CircuitStatus};

@@ -31,6 +31,8 @@ pub struct Held {
 pub struct Reservation {
     /// Each of them, in their order.
     pub held: Vec<Held>,
+    /// The same charges as a second limiter counted them, where there is one.
+    pub also: Vec<Held>,
 }
 
 /// A budget that is spent.

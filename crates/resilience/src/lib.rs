@@ -46,8 +46,9 @@
 //! in pieces) takes a [`Permit`] by [`CircuitBreaker::acquire`]. The rules alone, without lock
 //! and clock, are [`breaker::Machine`].
 //!
-//! The feature `ports`, on by default, brings the decorators `Breaker` around a store and
-//! `Bulkhead` around a password hasher. Without it the only dependency is thiserror.
+//! The feature `ports`, on by default, brings the decorators `Breaker` around a store, `Bulkhead`
+//! around a password hasher and `SharedLimiter` around two limiters, and `share`, by which the
+//! circuits of several processes act as one. Without it the only dependency is thiserror.
 
 #![warn(missing_docs)]
 
@@ -55,6 +56,10 @@ pub mod breaker;
 mod bulkhead;
 #[cfg(feature = "ports")]
 mod hasher;
+#[cfg(feature = "ports")]
+mod limiter;
+#[cfg(feature = "ports")]
+mod sharing;
 #[cfg(feature = "ports")]
 mod store;
 mod sync;
@@ -66,5 +71,9 @@ pub use breaker::{
 pub use bulkhead::{BulkheadFull, ConcurrencyLimit, Load, Slot};
 #[cfg(feature = "ports")]
 pub use hasher::Bulkhead;
+#[cfg(feature = "ports")]
+pub use limiter::SharedLimiter;
+#[cfg(feature = "ports")]
+pub use sharing::{Sharing, share};
 #[cfg(feature = "ports")]
 pub use store::Breaker;

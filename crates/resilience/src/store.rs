@@ -5,7 +5,7 @@ use crate::{CircuitBreaker, Permit, State};
 use portcullis_domain::health::CircuitState;
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Mode, Rotation, Store, StoreError, Work};
 
-/// A store behind a circuit breaker. Outages open it; conflicts, corrupt rows and failed
+/// A port behind a circuit breaker. Of a store, outages open it; conflicts, corrupt rows and failed
 /// statements do not, for there the store did answer.
 ///
 /// ```
@@ -32,7 +32,7 @@ pub struct Breaker<P> {
 }
 
 impl<P> Breaker<P> {
-    /// Puts a breaker around a store. The name is the circuit's in health.
+    /// Puts a breaker around a port. The name is the circuit's in health.
     #[must_use]
     pub fn new(name: &'static str, inner: P, breaker: CircuitBreaker) -> Self {
         Self { name, inner, breaker }
@@ -45,6 +45,23 @@ impl<P> Breaker<P> {
             self.breaker.acquire().map_err(|open| StoreError::CircuitOpen { retry_after: open.retry_after })?;
         let result = call(&self.inner);
         settle(permit, &result);
+        result
+    }
+}
+
+impl<P> Breaker<P> {
+    /// A call of which every failure counts.
+    pub(crate) fn every_failure<T, E>(
+        &self,
+        call: impl FnOnce(&P) -> Result<T, E>,
+        is_open: impl FnOnce() -> E,
+    ) -> Result<T, E> {
+        let Ok(permit) = self.breaker.acquire() else { return Err(is_open()) };
+        let result = call(&self.inner);
+        match &result {
+            Ok(_) => permit.success(),
+            Err(_) => permit.failure(),
+        }
         result
     }
 }

@@ -78,7 +78,7 @@ impl RateLimiter for MemoryLimiter {
             return Ok(Reserved::Refused(exceeded));
         }
         let held = passed.into_iter().map(|(charge, taken)| shards.keep(charge, taken, now)).collect();
-        Ok(Reserved::Passed(Reservation { held }))
+        Ok(Reserved::Passed(Reservation { held, also: Vec::new() }))
     }
 
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {

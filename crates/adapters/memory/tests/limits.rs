@@ -1,6 +1,6 @@
 //! The limiter in memory: what every limiter promises, and that it is bounded.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed step fails the test")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use chrono::DateTime;
 use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule};

@@ -1,6 +1,6 @@
 //! What a breaker is made of besides its settings: a clock and listeners.
 
-use super::circuit::{Circuit, Clock, Listener};
+use super::circuit::{Circuit, Clock, Gate, Listener};
 use super::{CircuitBreaker, Machine, Settings, Transition};
 use crate::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,11 +22,12 @@ pub struct Builder {
     settings: Settings,
     clock: Option<Clock>,
     listeners: Vec<Listener>,
+    gate: Option<Gate>,
 }
 
 impl Builder {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, clock: None, listeners: Vec::new() }
+        Self { settings, clock: None, listeners: Vec::new(), gate: None }
     }
 
     /// Tells the time since some fixed moment, that never goes back. The default counts by
@@ -58,11 +59,28 @@ impl Builder {
         self
     }
 
+    /// Is asked before a call becomes a probe, by the thread whose call it would be: `None` lets
+    /// it pass, a time keeps the circuit open for as long. For circuits of several processes, of
+    /// which one should probe. Outside every lock, and one thread at a time; the calls that come
+    /// meanwhile are refused. A gate that panics lets pass.
+    ///
+    /// ```
+    /// use portcullis_resilience::{CircuitBreaker, Settings};
+    /// use std::time::Duration;
+    /// let settings = Settings::default().with_failure_threshold(1).with_recovery_timeout(Duration::from_millis(1));
+    /// let breaker = CircuitBreaker::builder(settings).probe_gate(|| Some(Duration::from_millis(1))).build();
+    /// let _ = breaker.call(|| Err::<(), _>("refused"));
+    /// assert!(breaker.acquire().is_err(), "now and later: the gate never lets one pass");
+    /// ```
+    pub fn probe_gate(self, gate: impl Fn() -> Option<Duration> + Send + Sync + 'static) -> Self {
+        Self { gate: Some(Box::new(gate)), ..self }
+    }
+
     /// The breaker, closed.
     #[must_use]
     pub fn build(self) -> CircuitBreaker {
         let clock = self.clock.unwrap_or_else(instant_clock);
-        let circuit = Circuit::new(Machine::new(self.settings), clock, self.listeners);
+        let circuit = Circuit::new(Machine::new(self.settings), clock, self.listeners, self.gate);
         CircuitBreaker::of(Arc::new(circuit))
     }
 }

@@ -5,6 +5,7 @@ use super::circuit::Circuit;
 use super::{Builder, CallError, CircuitOpen, Classify, EveryError, Permit, Settings, Snapshot};
 use crate::sync::Arc;
 use std::fmt;
+use std::time::Duration;
 
 /// A circuit breaker. Clones are handles of one circuit; no lock is held while a call runs.
 ///
@@ -75,6 +76,28 @@ impl<C> CircuitBreaker<C> {
     /// ```
     pub fn acquire(&self) -> Result<Permit, CircuitOpen> {
         Circuit::acquire(&self.circuit)
+    }
+
+    /// Opens the circuit because of what others saw, for `wait` from now, at most the recovery time.
+    /// One that is open already stays so for the longer of the two.
+    ///
+    /// ```
+    /// # use portcullis_resilience::{CircuitBreaker, Settings, State};
+    /// # use std::time::Duration;
+    /// let breaker = CircuitBreaker::new(Settings::default());
+    /// breaker.trip(Duration::from_secs(7));
+    /// assert_eq!(breaker.snapshot().state, State::Open);
+    /// breaker.reset();
+    /// assert_eq!(breaker.snapshot().state, State::Closed);
+    /// ```
+    pub fn trip(&self, wait: Duration) {
+        self.circuit.trip(wait);
+    }
+
+    /// Closes the circuit because others saw that the dependency is back. What calls tell that
+    /// were admitted before bears on nothing.
+    pub fn reset(&self) {
+        self.circuit.reset();
     }
 
     /// The state and the counts now.

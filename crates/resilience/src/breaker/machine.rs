@@ -83,7 +83,7 @@ enum Phase {
         failures: u32,
     },
     Open {
-        since: Duration,
+        until: Duration,
     },
     /// `admitted` counts the probes that run and those that succeeded.
     HalfOpen {
@@ -105,12 +105,7 @@ impl Machine {
     /// # Errors
     /// [`CircuitOpen`], when the call must not be made.
     pub fn admit(&mut self, now: Duration) -> Result<Ticket, CircuitOpen> {
-        let due = match self.phase {
-            Phase::Closed { .. } => false,
-            Phase::Open { .. } => self.remaining(now).is_zero(),
-            Phase::HalfOpen { since, .. } => now.saturating_sub(since) >= self.settings.probe_timeout(),
-        };
-        if due {
+        if self.is_due(now) {
             self.enter(Phase::HalfOpen { since: now, admitted: 0, succeeded: 0 });
         }
         let retry_after = match &mut self.phase {
@@ -122,8 +117,45 @@ impl Machine {
             Phase::HalfOpen { .. } => self.settings.recovery_timeout().min(PROBING_RETRY),
             Phase::Open { .. } => self.remaining(now),
         };
+        Err(self.refuse(retry_after))
+    }
+
+    /// Whether the next call would be a probe: the time of an open circuit, or of its probes, is
+    /// over.
+    #[must_use]
+    pub fn is_due(&self, now: Duration) -> bool {
+        match self.phase {
+            Phase::Closed { .. } => false,
+            Phase::Open { .. } => self.remaining(now).is_zero(),
+            Phase::HalfOpen { since, .. } => now.saturating_sub(since) >= self.settings.probe_timeout(),
+        }
+    }
+
+    /// Refuses a call that was not asked about, as one whose probe is somebody else's.
+    pub(super) fn refuse(&mut self, retry_after: Duration) -> CircuitOpen {
         self.totals.refused += 1;
-        Err(CircuitOpen { retry_after })
+        CircuitOpen { retry_after }
+    }
+
+    /// Opens the circuit because of what others saw, for `wait` from now and at most the recovery
+    /// time. One that is open already stays so for the longer of the two.
+    pub fn trip(&mut self, wait: Duration, now: Duration) {
+        let until = now.saturating_add(wait.min(self.settings.recovery_timeout()));
+        match &mut self.phase {
+            Phase::Open { until: before } => *before = until.max(*before),
+            _ => self.enter(Phase::Open { until }),
+        }
+    }
+
+    /// Closes the circuit because others saw that the dependency is back.
+    pub fn reset(&mut self) {
+        if self.state() != State::Closed {
+            self.enter(Phase::Closed { failures: 0 });
+        }
+    }
+
+    fn opened(&self, now: Duration) -> Phase {
+        Phase::Open { until: now.saturating_add(self.settings.recovery_timeout()) }
     }
 
     /// Says what an admitted call told. A ticket from before the last change of state is counted
@@ -145,7 +177,7 @@ impl Machine {
             (Phase::Closed { failures }, Outcome::Failure) => {
                 *failures += 1;
                 if *failures >= self.settings.failure_threshold() {
-                    self.enter(Phase::Open { since: now });
+                    self.enter(self.opened(now));
                 }
             }
             (Phase::HalfOpen { succeeded, .. }, Outcome::Success) => {
@@ -154,7 +186,7 @@ impl Machine {
                     self.enter(Phase::Closed { failures: 0 });
                 }
             }
-            (Phase::HalfOpen { .. }, Outcome::Failure) => self.enter(Phase::Open { since: now }),
+            (Phase::HalfOpen { .. }, Outcome::Failure) => self.enter(self.opened(now)),
             (Phase::HalfOpen { admitted, .. }, Outcome::Neutral) => *admitted = admitted.saturating_sub(1),
             (Phase::Closed { .. }, Outcome::Neutral) | (Phase::Open { .. }, _) => {}
         }
@@ -184,7 +216,7 @@ impl Machine {
 
     fn remaining(&self, now: Duration) -> Duration {
         match self.phase {
-            Phase::Open { since } => self.settings.recovery_timeout().saturating_sub(now.saturating_sub(since)),
+            Phase::Open { until } => until.saturating_sub(now).min(self.settings.recovery_timeout()),
             Phase::Closed { .. } | Phase::HalfOpen { .. } => Duration::ZERO,
         }
     }

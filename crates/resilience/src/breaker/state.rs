@@ -34,7 +34,7 @@ impl State {
 /// ```
 /// use portcullis_resilience::{State, Transition};
 /// use std::time::Duration;
-/// let change = Transition { from: State::Closed, to: State::Open, at: Duration::from_secs(7) };
+/// let change = Transition { from: State::Closed, to: State::Open, at: Duration::from_secs(7), commanded: false };
 /// assert_eq!(change.to.as_str(), "open");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Transition {
     pub to: State,
     /// When, by the breaker's monotonic clock.
     pub at: Duration,
+    /// Whether the change was commanded, by `trip` or `reset`, and not what calls told.
+    pub commanded: bool,
 }
 
 /// A breaker's state and counts at one moment.

@@ -40,7 +40,7 @@ impl RateLimiter for MapLimiter {
             tallies.insert(charge.key, one.tally);
             Held { charge, receipt: one.receipt, remaining }
         });
-        Ok(Reserved::Passed(Reservation { held: held.collect() }))
+        Ok(Reserved::Passed(Reservation { held: held.collect(), also: Vec::new() }))
     }
 
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {

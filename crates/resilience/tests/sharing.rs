@@ -1,0 +1,228 @@
+//! Circuits of several replicas that act as one, over a board that can be lost and can forget.
+
+#![cfg(all(not(loom), feature = "ports"))]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a failed step fails the test; threads are waited for"
+)]
+
+use portcullis_ports::{BoardError, CircuitBoard, CircuitNews};
+use portcullis_resilience::{CircuitBreaker, Settings, Sharing, State, share};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The circuits' time, which the tests set.
+#[derive(Default)]
+struct Time(AtomicU64);
+
+impl Time {
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    fn pass(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+/// A board that all replicas share.
+#[derive(Default)]
+struct Board {
+    time: Arc<Time>,
+    lost: AtomicBool,
+    news: Mutex<HashMap<String, (u64, Option<Duration>)>>,
+    probe: Mutex<Option<(u8, Duration)>>,
+    number: AtomicU64,
+}
+
+/// One replica's way to it.
+struct Side {
+    board: Arc<Board>,
+    replica: u8,
+}
+
+impl Side {
+    fn reach(&self) -> Result<&Board, BoardError> {
+        if self.board.lost.load(Ordering::SeqCst) { Err(BoardError("lost".to_owned())) } else { Ok(&self.board) }
+    }
+
+    fn tell(&self, circuit: &str, until: Option<Duration>) -> Result<u64, BoardError> {
+        let board = self.reach()?;
+        let number = board.number.fetch_add(1, Ordering::SeqCst);
+        board.news.lock().unwrap().insert(circuit.to_owned(), (number, until));
+        board.probe.lock().unwrap().take_if(|probe| probe.0 == self.replica);
+        Ok(number)
+    }
+}
+
+impl CircuitBoard for Side {
+    fn tell_opened(&self, circuit: &str, open_for: Duration) -> Result<u64, BoardError> {
+        self.tell(circuit, Some(self.board.time.now() + open_for))
+    }
+
+    fn tell_closed(&self, circuit: &str) -> Result<u64, BoardError> {
+        self.tell(circuit, None)
+    }
+
+    fn news(&self, circuit: &str) -> Result<Option<CircuitNews>, BoardError> {
+        let news = self.reach()?.news.lock().unwrap().get(circuit).copied();
+        let left = |until: Duration| until.saturating_sub(self.board.time.now());
+        Ok(news.map(|(number, until)| CircuitNews { number, open_for: until.map(left) }))
+    }
+
+    fn claim_probe(&self, _: &str, lease: Duration) -> Result<Option<Duration>, BoardError> {
+        let board = self.reach()?;
+        let (mut probe, now) = (board.probe.lock().unwrap(), board.time.now());
+        match *probe {
+            Some((holder, until)) if holder != self.replica && until > now => Ok(Some(until - now)),
+            _ => {
+                *probe = Some((self.replica, now + lease));
+                Ok(None)
+            }
+        }
+    }
+}
+
+const RECOVERY: Duration = Duration::from_secs(30);
+const PROBE: Duration = Duration::from_secs(9);
+
+fn replicas(board: &Arc<Board>) -> [CircuitBreaker; 3] {
+    [1, 2, 3].map(|replica| {
+        let settings = Settings::default().with_recovery_timeout(RECOVERY).with_probe_timeout(PROBE);
+        let time = board.time.clone();
+        let side = Arc::new(Side { board: board.clone(), replica });
+        let sharing = Sharing { circuit: "database", recovery: RECOVERY, probe: PROBE, board: side };
+        share(CircuitBreaker::builder(settings).clock(move || time.now()), sharing).unwrap()
+    })
+}
+
+fn fail(breaker: &CircuitBreaker) {
+    breaker.acquire().unwrap().failure();
+}
+
+fn trip(breaker: &CircuitBreaker) {
+    for _ in 0..5 {
+        fail(breaker);
+    }
+}
+
+fn all_are(replicas: &[CircuitBreaker], state: State) -> bool {
+    replicas.iter().all(|replica| replica.snapshot().state == state)
+}
+
+#[track_caller]
+fn eventually(condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not come");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Longer than replicas take to look at the board.
+fn a_while() {
+    thread::sleep(Duration::from_millis(800));
+}
+
+#[test]
+fn one_replicas_trip_opens_all_and_one_probe_closes_all() {
+    let board = Arc::new(Board::default());
+    let replicas = replicas(&board);
+    trip(&replicas[0]);
+    eventually(|| all_are(&replicas, State::Open));
+    assert!(replicas[2].snapshot().retry_after > Duration::ZERO);
+    board.time.pass(RECOVERY);
+    let permits: Vec<_> = replicas.iter().map(CircuitBreaker::acquire).collect();
+    assert_eq!(permits.iter().filter(|permit| permit.is_ok()).count(), 1, "one probe for all");
+    for permit in permits.into_iter().flatten() {
+        permit.success();
+    }
+    eventually(|| all_are(&replicas, State::Closed));
+}
+
+#[test]
+fn a_probe_that_fails_keeps_all_open_and_the_next_may_be_anothers() {
+    let board = Arc::new(Board::default());
+    let replicas = replicas(&board);
+    trip(&replicas[0]);
+    eventually(|| all_are(&replicas, State::Open));
+    board.time.pass(RECOVERY);
+    fail(&replicas[1]);
+    eventually(|| replicas.iter().all(|replica| replica.snapshot().retry_after > RECOVERY / 2));
+    board.time.pass(RECOVERY);
+    replicas[2].acquire().unwrap().success();
+    eventually(|| all_are(&replicas, State::Closed));
+}
+
+#[test]
+fn the_probe_of_a_replica_that_is_gone_passes_to_another() {
+    let board = Arc::new(Board::default());
+    let replicas = replicas(&board);
+    trip(&replicas[0]);
+    eventually(|| all_are(&replicas, State::Open));
+    board.time.pass(RECOVERY);
+    std::mem::forget(replicas[0].acquire().unwrap());
+    assert!(replicas[1].acquire().is_err());
+    board.time.pass(PROBE);
+    replicas[1].acquire().unwrap().success();
+    eventually(|| replicas[1].snapshot().state == State::Closed);
+}
+
+#[test]
+fn without_the_board_each_goes_by_what_it_knows() {
+    let board = Arc::new(Board::default());
+    let replicas = replicas(&board);
+    board.lost.store(true, Ordering::SeqCst);
+    trip(&replicas[0]);
+    a_while();
+    assert_eq!(replicas[0].snapshot().state, State::Open);
+    assert!(all_are(&replicas[1..], State::Closed), "a lost board opens nothing");
+    board.time.pass(RECOVERY);
+    replicas[0].acquire().unwrap().success();
+    assert_eq!(replicas[0].snapshot().state, State::Closed);
+    trip(&replicas[2]);
+    board.lost.store(false, Ordering::SeqCst);
+    eventually(|| all_are(&replicas, State::Open));
+}
+
+#[test]
+fn a_board_that_forgets_closes_nothing_and_opens_nothing() {
+    let board = Arc::new(Board::default());
+    let replicas = replicas(&board);
+    trip(&replicas[0]);
+    eventually(|| all_are(&replicas, State::Open));
+    board.news.lock().unwrap().clear();
+    a_while();
+    assert!(all_are(&replicas, State::Open));
+    board.time.pass(RECOVERY);
+    replicas[1].acquire().unwrap().success();
+    eventually(|| all_are(&replicas, State::Closed));
+    board.news.lock().unwrap().clear();
+    a_while();
+    assert!(all_are(&replicas, State::Closed));
+}
+
+#[test]
+fn a_crowd_asks_the_board_once() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let (count, time) = (asked.clone(), Arc::new(Time::default()));
+    let clock = time.clone();
+    let settings = Settings::default().with_failure_threshold(1).with_recovery_timeout(RECOVERY);
+    let slow = move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(200));
+        None
+    };
+    let breaker = CircuitBreaker::builder(settings).clock(move || clock.now()).probe_gate(slow).build();
+    fail(&breaker);
+    time.pass(RECOVERY);
+    let admitted = thread::scope(|scope| {
+        let crowd: Vec<_> = (0..16).map(|_| scope.spawn(|| breaker.acquire().map(std::mem::forget).is_ok())).collect();
+        crowd.into_iter().map(|one| usize::from(one.join().unwrap())).sum::<usize>()
+    });
+    assert_eq!((admitted, asked.load(Ordering::SeqCst)), (1, 1));
+}
