@@ -118,7 +118,7 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         refresh,
         log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
         authenticate,
-        readiness: CheckReadiness { store, circuits: Vec::new(), clock },
+        readiness: CheckReadiness { store, circuits: Vec::new(), shared: None, limits: limits.clone(), clock },
         limits,
         passwords: PasswordPolicy::default(),
         identity: Identity {

@@ -14,6 +14,7 @@ mod fuzz;
 mod layers;
 mod migrate;
 mod openapi;
+mod redis_server;
 mod repository;
 mod sbom;
 mod serve;

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: the tests of the whole workspace, with a PostgreSQL at hand, counted by
-//! database. Starting servers is left to the tests that need one.
+//! `cargo xtask test`: the tests of the whole workspace, with a PostgreSQL and a Redis at hand,
+//! counted by database. Starting servers is left to the tests that need one.
 
-use crate::{database_server, repository::cargo, tally::Tally};
+use crate::{database_server, redis_server, repository::cargo, tally::Tally};
 use anyhow::Result;
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::process::ExitCode;
@@ -18,11 +18,13 @@ impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let started = Instant::now();
         let programs = database_server::programs()?;
-        println!("PostgreSQL: {}", programs.display());
+        let redis = redis_server::program()?;
+        println!("PostgreSQL: {}, Redis: {}", programs.display(), redis.display());
         // One pipe for both, since cargo names the file on one and libtest its tests on the other.
         let (reader, writer) = std::io::pipe()?;
         let mut tests = cargo();
         tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(&self.filter);
+        tests.env(redis_server::VARIABLE, redis);
         tests.env(database_server::VARIABLE, programs).stdout(writer.try_clone()?).stderr(writer);
         let mut child = tests.spawn()?;
         drop(tests);

@@ -3,6 +3,7 @@
 
 mod commands;
 mod logging;
+mod replicas;
 mod settings;
 mod system;
 mod wire;

@@ -1,20 +1,19 @@
 //! The composition root: every trait meets its implementation here, and generics end here.
 
+use crate::replicas::{self, Replicas};
 use crate::settings::Settings;
 use crate::system::{self, OsEntropy, SystemClock};
 use anyhow::Context;
 use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, PoolSettings};
 use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
-use portcullis_domain::health::CircuitState;
 use portcullis_domain::tokens::RefreshPolicy;
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes};
 use portcullis_jwt::{JwtIssuer, JwtVerifier};
-use portcullis_memory::MemoryLimiter;
-use portcullis_ports::{Clock, Entropy, PasswordBlocklist, PasswordHasher, Store};
-use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit};
+use portcullis_ports::{CircuitMonitor, Clock, Entropy, PasswordBlocklist, PasswordHasher, Store};
+use portcullis_resilience::{Breaker, Bulkhead, ConcurrencyLimit};
 use portcullis_usecases::health::CheckReadiness;
-use portcullis_usecases::limits::{Devices, Limits};
+use portcullis_usecases::limits::Devices;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
 use portcullis_usecases::sessions::LogOut;
@@ -29,6 +28,8 @@ use std::time::Duration;
 const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
 const STORE_LANE: LaneSettings =
     LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: SOON };
+/// To a limiter beyond a network: as many as it has connections. A call there takes moments.
+const LIMITS_LANE: LaneSettings = LaneSettings { width: 8, ..STORE_LANE };
 /// Requests that may wait for a connection.
 const STORE_QUEUE: usize = 2048;
 /// A caller waits this long at most: for a connection or a lock, and in all.
@@ -62,7 +63,10 @@ pub(crate) fn open(settings: &Settings) -> anyhow::Result<Parts> {
 pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
     let clock = parts.clock.clone();
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit(clock.clone())));
+    let replicas = Replicas::connect(settings, &clock).context("no thread for Redis")?;
+    let replicas = replicas.as_ref();
+    let circuit = replicas::database_circuit(circuit(), replicas, clock.clone())?;
+    let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit));
     let store: Arc<dyn Store> = guarded.clone();
     let (hasher, hashes) = hasher(settings, &entropy, &clock)?;
     let (algorithm, secret) = (settings.tokens.algorithm, settings.tokens.secret.expose_secret().as_bytes());
@@ -70,9 +74,8 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
     let verifier = Arc::new(JwtVerifier::with_secret(algorithm, secret)?);
     let lifetimes = settings.tokens.lifetimes;
     let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
-    let limits = Arc::new(limits(settings, &clock));
-    let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis devices"));
-    let devices = Arc::new(Devices { authenticator, entropy, clock: clock.clone() });
+    let limits = Arc::new(replicas::limits(settings, replicas, &clock));
+    let devices = Arc::new(devices(secret, entropy, &clock));
     let refresh = Arc::new(Refresh {
         store: store.clone(),
         verifier: verifier.clone(),
@@ -82,6 +85,8 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
     });
     let authenticate =
         Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() });
+    let shared = replicas.map(Replicas::monitor);
+    let circuits = std::iter::once::<Arc<dyn CircuitMonitor>>(guarded).chain(shared.clone()).collect();
     let batches = batches(&settings.database.url);
     Ok(Api {
         register: Register {
@@ -94,14 +99,14 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         },
         log_in: LogIn { store: store.clone(), hasher, issuance, limits: limits.clone(), devices, clock: clock.clone() },
         log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
-        readiness: CheckReadiness { store, circuits: vec![guarded], clock },
+        readiness: CheckReadiness { store, circuits, shared, limits: limits.clone(), clock },
         limits,
         passwords: settings.passwords.policy,
         lanes: Lanes {
             store: Lane::new(STORE_LANE),
             // Those who wait for a hash wait in the hasher's own queue.
             crypto: Lane::new(LaneSettings { width: hashes, queue: 0, retry_after: HASH_WAIT, ..STORE_LANE }),
-            limits: None,
+            limits: replicas.map(|_| Lane::new(LIMITS_LANE)),
             exchanges: {
                 let refresh = refresh.clone();
                 BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))?
@@ -113,40 +118,33 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         },
         refresh,
         authenticate,
-        identity: Identity {
-            app_name: settings.server.app_name.clone(),
-            cors_origins: settings.server.cors_origins.clone(),
-            proxies: settings.limits.proxies.clone(),
-            random: system::request_number,
-        },
+        identity: identity(settings),
     })
 }
 
-/// The budgets. Their keys are hashed under a key of their own.
-fn limits(settings: &Settings, clock: &Arc<dyn Clock>) -> Limits {
-    let Some(rules) = settings.limits.rules else { return Limits::off() };
-    let secret = settings.tokens.secret.expose_secret().as_bytes();
-    let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis limits"));
-    let limiter = Arc::new(MemoryLimiter::new(MemoryLimiter::KEYS, clock.clone()));
-    Limits::new(limiter, authenticator, rules)
+/// The devices that accounts know. Their cookies are signed under a key of their own.
+fn devices(secret: &[u8], entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> Devices {
+    let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis devices"));
+    Devices { authenticator, entropy, clock: clock.clone() }
+}
+
+fn identity(settings: &Settings) -> Identity {
+    Identity {
+        app_name: settings.server.app_name.clone(),
+        cors_origins: settings.server.cors_origins.clone(),
+        proxies: settings.limits.proxies.clone(),
+        random: system::request_number,
+    }
 }
 
 fn blocklist() -> Arc<dyn PasswordBlocklist> {
     Arc::new(CommonPasswords)
 }
 
-/// The circuit around the database. Its changes are told in the log.
-fn circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {
-    let settings = portcullis_resilience::Settings::default();
-    // Nobody waits for a probe any longer than for any other call.
-    let settings = settings.with_recovery_timeout(STORE_RECOVERY).with_probe_timeout(DEADLINE);
-    CircuitBreaker::builder(settings)
-        .clock(move || clock.monotonic())
-        .on_transition(|transition| {
-            let (from, to) = (CircuitState::from(transition.from), CircuitState::from(transition.to));
-            tracing::warn!(target: "app", circuit = "database", from = from.as_str(), to = to.as_str(), "Circuit changed");
-        })
-        .build()
+/// When the circuit around the database opens, and how it is probed: nobody waits for a probe any
+/// longer than for any other call.
+fn circuit() -> portcullis_resilience::Settings {
+    portcullis_resilience::Settings::default().with_recovery_timeout(STORE_RECOVERY).with_probe_timeout(DEADLINE)
 }
 
 /// The cores that this process may use.

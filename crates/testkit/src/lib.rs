@@ -8,6 +8,7 @@ pub mod conformance;
 mod entropy;
 mod memory;
 pub mod postgres;
+pub mod redis;
 
 pub use clock::FixedClock;
 pub use entropy::SeededEntropy;

@@ -6,6 +6,7 @@ use super::sources::Sources;
 use super::value::{self, SWITCH};
 use portcullis_domain::limits::{Flow, Rule, Window};
 use portcullis_http::{Network, TrustedProxies};
+use portcullis_redis::RedisUrl;
 use portcullis_usecases::limits::Rules;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -24,7 +25,14 @@ const PROXIES: Setting = Setting {
     shown: str::to_owned,
 };
 
-pub(super) const SETTINGS: [Setting; 7] = [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, DEAD_REFRESH, PROXIES];
+const REDIS_URL: Setting = Setting {
+    name: "REDIS_URL",
+    default: None,
+    accepted: "redis://host:port, or redis://user:password@host:port/number",
+    shown: shown_url,
+};
+
+pub(super) const SETTINGS: [Setting; 8] = [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, DEAD_REFRESH, PROXIES, REDIS_URL];
 
 const fn window(name: &'static str, default: &'static str) -> Setting {
     let accepted = "tries and a time such as 10/15m: 1 to 100 tries, in 1s to 24h";
@@ -47,6 +55,8 @@ pub(crate) struct Limits {
     pub(crate) rules: Option<Rules>,
     /// The proxies that are believed.
     pub(crate) proxies: TrustedProxies,
+    /// Where replicas share budgets and circuits, if anywhere.
+    pub(crate) redis: Option<RedisUrl>,
 }
 
 impl Limits {
@@ -61,6 +71,7 @@ impl Limits {
         Ok(Self {
             rules: sources.required(&ENABLED, value::switch)?.then_some(rules),
             proxies: sources.optional(&PROXIES, read_proxies)?.unwrap_or_default(),
+            redis: read_redis(sources)?,
         })
     }
 }
@@ -106,6 +117,17 @@ fn read_rate(text: &str, most: u32) -> Result<(NonZeroU32, Duration), Fault> {
 fn read_count(text: &str, most: u32) -> Result<NonZeroU32, Fault> {
     let count = value::whole_number(1..=most)(text)?;
     NonZeroU32::new(count).ok_or(Fault("is out of range"))
+}
+
+fn read_redis(sources: &Sources) -> Result<Option<RedisUrl>, SettingsError> {
+    let url = sources.optional(&REDIS_URL, |text| Ok(RedisUrl::parse(text)))?.transpose();
+    // The adapter's error holds none of the text.
+    url.map_err(|error| REDIS_URL.bad_because(error.to_string()))
+}
+
+/// The host and the port alone.
+fn shown_url(text: &str) -> String {
+    RedisUrl::parse(text.trim()).map_or_else(|_| "(unreadable)".to_owned(), |url| format!("redis://{}", url.place()))
 }
 
 fn read_proxies(text: &str) -> Result<TrustedProxies, Fault> {

@@ -44,7 +44,7 @@ fn the_defaults_are_the_contracts() {
     assert_eq!(rules.source, Rule::Flow(Flow::new(some(300), 5 * minute, some(100))));
     assert_eq!(rules.mail, Rule::Window(Window::new(some(3), 60 * minute)));
     assert_eq!(rules.dead_refresh, Rule::Flow(Flow::new(some(1), Duration::from_secs(30), some(5))));
-    assert!(settings.limits.proxies.0.is_empty());
+    assert!(settings.limits.proxies.0.is_empty() && settings.limits.redis.is_none());
     assert_eq!((settings.server.host.as_str(), settings.server.port), ("127.0.0.1", 8000));
     assert_eq!(settings.server.app_name, "Portcullis");
     assert!(!settings.server.debug);
@@ -126,6 +126,7 @@ fn bounds_are_kept() {
         ("RATE_LIMIT_ENABLED", vec!["off"], vec!["never"]),
         ("RATE_LIMIT_ACCOUNT", vec!["1/1s", "100/24h"], vec!["0/15m", "101/15m", "10"]),
         ("RATE_LIMIT_SOURCE", vec!["1/1s", "300/5m,burst=1"], vec!["300", "300/5m,burst=0"]),
+        ("REDIS_URL", vec!["redis://localhost", "redis://:p@h:7000/1"], vec!["localhost:6379", "rediss://h"]),
         ("TRUSTED_PROXIES", vec!["::1, 10.0.0.0/8"], vec!["proxy", "10.0.0.1/8", "10.0.0.0/8,"]),
         ("CORS_ORIGINS", vec!["https://a.example"], vec!["*"]),
         ("HOST", vec!["0.0.0.0"], vec!["0.0.0.0:80"]),
@@ -178,7 +179,10 @@ fn a_broken_line_of_the_file_is_named_by_its_number_alone() {
 
 #[test]
 fn no_secret_is_ever_shown() {
-    let environment = [("DATABASE_URL", "postgresql://ada:marker@db/app?sslmode=require&password=marker")];
+    let environment = [
+        ("DATABASE_URL", "postgresql://ada:marker@db/app?sslmode=require&password=marker"),
+        ("REDIS_URL", "redis://marker:marker@cache:7000/1"),
+    ];
     let sources = sources(&environment, &format!("SECRET_KEY='{SECRET}'\nPORT=9")).unwrap();
     let settings = Settings::read(&sources).unwrap();
     assert!(!format!("{settings:?}").contains("marker"));
@@ -186,6 +190,7 @@ fn no_secret_is_ever_shown() {
     assert!(!printed.contains("marker"), "{printed}");
     for line in [
         "DATABASE_URL=postgresql://ada:***@db/app?sslmode=require&password=***  # environment",
+        "REDIS_URL=redis://cache:7000  # environment",
         "SECRET_KEY=(set, 39 bytes)  # .env",
         "PORT=9  # .env",
         "HOST=127.0.0.1  # default",
@@ -211,7 +216,7 @@ fn the_example_names_every_setting_with_its_default_and_a_secret_that_is_refused
         assert!(setting.default.is_none_or(|default| default == *value), "{}", setting.name);
     }
     assert_eq!(named.len(), SETTINGS.into_iter().flatten().count());
-    let all = EXAMPLE.replace("# CORS", "CORS").replace("# TRUSTED", "TRUSTED");
+    let all = EXAMPLE.replace("# CORS", "CORS").replace("# TRUSTED", "TRUSTED").replace("# REDIS", "REDIS");
     assert!(Settings::read(&sources(&[("SECRET_KEY", SECRET)], &all).unwrap()).is_ok());
 }
 

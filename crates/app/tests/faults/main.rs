@@ -36,6 +36,7 @@ mod panics;
 mod pipelines;
 mod power;
 mod pressure;
+mod redis;
 mod shim;
 mod signals;
 mod upgrade;

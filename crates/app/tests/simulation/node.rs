@@ -65,7 +65,7 @@ impl Node {
                 store: store.clone(),
                 hasher,
                 issuance: issuance.clone(),
-                limits,
+                limits: limits.clone(),
                 devices,
                 clock: clock.clone(),
             },
@@ -78,7 +78,7 @@ impl Node {
             },
             log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },
             authenticate: Authenticate { store: store.clone(), verifier, clock: clock.clone() },
-            readiness: CheckReadiness { store, circuits: vec![guarded], clock },
+            readiness: CheckReadiness { store, circuits: vec![guarded], shared: None, limits: limits.clone(), clock },
         })
     }
 }

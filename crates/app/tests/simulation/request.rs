@@ -124,7 +124,7 @@ fn token_error(error: TokenError) -> Answer {
     match error {
         TokenError::Invalid => Answer::Invalid,
         TokenError::Expired => Answer::Expired,
-        TokenError::Revoked => Answer::Revoked,
+        TokenError::Revoked | TokenError::Raced => Answer::Revoked,
         TokenError::Failed(failure) => failed(failure),
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct ApiError {
     pub(crate) fields: Vec<FieldError>,
     pub(crate) retry_after: Option<Duration>,
     /// The budget that is spent.
-    pub(crate) limited: Option<Limited>,
+    pub(crate) limited: Option<Box<Limited>>,
     pub(crate) challenge: Option<Challenge>,
     /// For the log alone.
     pub(crate) cause: Option<String>,
@@ -99,8 +99,8 @@ impl ApiError {
 
     /// A call whose budget is spent.
     fn limited(limited: Limited) -> Self {
-        let retry_after = Some(limited.retry_after);
-        Self { limited: Some(limited), retry_after, ..Self::new(ErrorCode::RateLimited, limited.to_string()) }
+        let (message, retry_after) = (limited.to_string(), Some(limited.retry_after));
+        Self { limited: Some(Box::new(limited)), retry_after, ..Self::new(ErrorCode::RateLimited, message) }
     }
 
     /// The same error on a route that takes a bearer token.

@@ -119,7 +119,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        for (name, value) in self.0.limited.iter().flat_map(rate_limit_fields) {
+        for (name, value) in self.0.limited.iter().flat_map(|limited| rate_limit_fields(limited)) {
             headers.insert(name, value);
         }
         if self.0.close {

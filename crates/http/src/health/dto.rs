@@ -2,7 +2,7 @@
 
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::health::CircuitState;
-use portcullis_usecases::health::ReadinessReport;
+use portcullis_usecases::health::{DependencyCheck, ReadinessReport};
 use serde::Serialize;
 
 /// The service serves.
@@ -28,12 +28,15 @@ pub(crate) struct ReadyResponse {
 pub(crate) struct Checks {
     /// The database.
     database: Check,
+    /// What replicas share, with `REDIS_URL` only. Without it each goes on with its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<Check>,
 }
 
 /// What a dependency answered.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct Check {
-    /// `ok` or `unavailable`.
+    /// `ok`, `degraded` or `unavailable`.
     status: &'static str,
     /// How long the answer took, in milliseconds.
     latency_ms: f64,
@@ -44,6 +47,9 @@ pub(crate) struct Check {
 pub(crate) struct Circuits {
     /// Around the database.
     database: Circuit,
+    /// Around what replicas share, with `REDIS_URL` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<Circuit>,
 }
 
 /// A circuit.
@@ -55,13 +61,22 @@ pub(crate) struct Circuit {
 
 impl From<ReadinessReport> for ReadyResponse {
     fn from(report: ReadinessReport) -> Self {
-        let database = report.circuits.iter().find(|circuit| circuit.name == "database");
-        let state = database.map_or(CircuitState::Closed, |circuit| circuit.state);
-        let latency_ms = (report.database.latency.as_secs_f64() * 1e5).round() / 100.0;
+        let circuit = |name| {
+            let circuit = report.circuits.iter().find(|circuit| circuit.name == name)?;
+            Some(Circuit { state: circuit.state.as_str() })
+        };
+        let closed = Circuit { state: CircuitState::Closed.as_str() };
         Self {
             status: report.status.as_str(),
-            checks: Checks { database: Check { status: report.database.status.as_str(), latency_ms } },
-            circuits: Circuits { database: Circuit { state: state.as_str() } },
+            checks: Checks { database: Check::from(&report.database), redis: report.redis.as_ref().map(Check::from) },
+            circuits: Circuits { database: circuit("database").unwrap_or(closed), redis: circuit("redis") },
         }
+    }
+}
+
+impl From<&DependencyCheck> for Check {
+    fn from(check: &DependencyCheck) -> Self {
+        let latency_ms = (check.latency.as_secs_f64() * 1e5).round() / 100.0;
+        Self { status: check.status.as_str(), latency_ms }
     }
 }

@@ -1,6 +1,7 @@
 //! Checks what the service needs, and adds it up.
 
-use portcullis_domain::health::Readiness;
+use crate::limits::Limits;
+use portcullis_domain::health::{CircuitState, Readiness};
 use portcullis_domain::registration::UserId;
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Clock, Store, StoreExt};
 use std::sync::Arc;
@@ -12,14 +13,16 @@ pub struct ReadinessReport {
     /// The worst of all checks.
     pub status: Readiness,
     /// The database.
-    pub database: DatabaseCheck,
+    pub database: DependencyCheck,
+    /// What replicas share, where they share anything: the service can do without it.
+    pub redis: Option<DependencyCheck>,
     /// The circuit of every guarded dependency.
     pub circuits: Vec<CircuitStatus>,
 }
 
-/// What the database answered.
+/// What a dependency answered.
 #[derive(Debug)]
-pub struct DatabaseCheck {
+pub struct DependencyCheck {
     /// Whether it did.
     pub status: Readiness,
     /// How long it took.
@@ -32,6 +35,10 @@ pub struct CheckReadiness {
     pub store: Arc<dyn Store>,
     /// The circuits to report.
     pub circuits: Vec<Arc<dyn CircuitMonitor>>,
+    /// The circuit around what replicas share, where they share anything.
+    pub shared: Option<Arc<dyn CircuitMonitor>>,
+    /// What is shared.
+    pub limits: Arc<Limits>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -47,17 +54,29 @@ impl CheckReadiness {
         if let Err(error) = &answer {
             tracing::warn!(target: "app", %error, "Database check failed");
         }
-        self.report(if answer.is_ok() { Readiness::Ok } else { Readiness::Unavailable }, latency)
+        let status = if answer.is_ok() { Readiness::Ok } else { Readiness::Unavailable };
+        self.report(DependencyCheck { status, latency }, self.check_shared())
     }
 
     /// The report where nobody could ask in time.
     #[must_use]
     pub fn unanswered(&self, latency: Duration) -> ReadinessReport {
-        self.report(Readiness::Unavailable, latency)
+        self.report(DependencyCheck { status: Readiness::Unavailable, latency }, None)
     }
 
-    fn report(&self, status: Readiness, latency: Duration) -> ReadinessReport {
+    /// Asks what is shared, which also finds out that it is back. Nobody else waits for it.
+    fn check_shared(&self) -> Option<DependencyCheck> {
+        let shared = self.shared.as_ref()?;
+        let asked = self.clock.monotonic();
+        self.limits.touch();
+        let latency = self.clock.monotonic().saturating_sub(asked);
+        let closed = shared.status().state == CircuitState::Closed;
+        Some(DependencyCheck { status: if closed { Readiness::Ok } else { Readiness::Degraded }, latency })
+    }
+
+    fn report(&self, database: DependencyCheck, redis: Option<DependencyCheck>) -> ReadinessReport {
         let circuits = self.circuits.iter().map(|circuit| circuit.status()).collect();
-        ReadinessReport { status, database: DatabaseCheck { status, latency }, circuits }
+        let status = Readiness::worst(redis.iter().chain([&database]).map(|check| check.status));
+        ReadinessReport { status, database, redis, circuits }
     }
 }

@@ -1,13 +1,15 @@
 //! A place in the budgets that a call draws on.
 
-use super::limits::InFlight;
+use super::budgets::InFlight;
 use portcullis_ports::{RateLimiter, Reservation};
 use std::fmt;
 use std::sync::Arc;
 
 /// A call that was counted and may begin. It is given back unless it is [`spend`](Self::spend)
-/// that ends it: a call that was shed, or whose dependency failed, has guessed at nothing.
+/// that ends it: a call that was shed, or whose dependency failed, has guessed at nothing. By
+/// default nothing was counted.
 #[must_use = "an admission that is dropped is given back"]
+#[derive(Default)]
 pub struct Admission {
     counted: Option<Counted>,
 }
@@ -19,11 +21,6 @@ struct Counted {
 }
 
 impl Admission {
-    /// Where nothing is counted.
-    pub(super) fn free() -> Self {
-        Self { counted: None }
-    }
-
     pub(super) fn of(limiter: Arc<dyn RateLimiter>, reservation: Reservation, in_flight: Arc<InFlight>) -> Self {
         in_flight.begin(&reservation);
         Self { counted: Some(Counted { limiter, reservation, in_flight }) }

@@ -5,6 +5,7 @@ use portcullis_domain::limits::{Budget, LimitKey, Rule, Subject};
 use portcullis_ports::{Charge, MessageAuthenticator, RateLimiter, Reservation, Reserved};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// How each budget is counted.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +42,8 @@ pub struct Limits {
 
 struct Counting {
     limiter: Arc<dyn RateLimiter>,
+    /// Of this process alone, where the limiter is beyond a network.
+    local: Option<Arc<dyn RateLimiter>>,
     authenticator: Arc<dyn MessageAuthenticator>,
     rules: Rules,
 }
@@ -50,7 +53,17 @@ impl Limits {
     /// limiter's memory learns no address.
     #[must_use]
     pub fn new(limiter: Arc<dyn RateLimiter>, authenticator: Arc<dyn MessageAuthenticator>, rules: Rules) -> Self {
-        Self { counting: Some(Counting { limiter, authenticator, rules }), in_flight: Arc::default() }
+        Self { counting: Some(Counting { limiter, local: None, authenticator, rules }), in_flight: Arc::default() }
+    }
+
+    /// The same for a limiter beyond a network, with one of this process that remembers what need
+    /// not be asked there.
+    #[must_use]
+    pub fn with_local(mut self, local: Arc<dyn RateLimiter>) -> Self {
+        if let Some(counting) = &mut self.counting {
+            counting.local = Some(local);
+        }
+        self
     }
 
     /// No limits at all.
@@ -64,7 +77,7 @@ impl Limits {
     /// # Errors
     /// [`LimitError`].
     pub fn admit(&self, draws: &[(Budget, Subject<'_>)]) -> Result<Admission, LimitError> {
-        let Some(counting) = &self.counting else { return Ok(Admission::free()) };
+        let Some(counting) = &self.counting else { return Ok(Admission::default()) };
         let charges: Vec<_> = draws.iter().map(|(budget, subject)| counting.charge(*budget, subject)).collect();
         match counting.limiter.reserve(&charges)? {
             Reserved::Passed(reservation) => {
@@ -91,12 +104,39 @@ impl Limits {
         }
     }
 
+    /// Whether something was [recorded](Self::record) in this process, so that
+    /// [`check`](Self::check) may refuse. Never goes over a network.
+    #[must_use]
+    pub fn is_recorded(&self, budget: Budget, subject: &Subject<'_>) -> bool {
+        let Some(counting) = &self.counting else { return false };
+        let Some(local) = &counting.local else { return true };
+        let charge = counting.local_charge(budget, subject);
+        // A limiter that fails remembers nothing.
+        local.remaining(&charge).is_ok_and(|left| left < charge.rule.remaining(None, Duration::ZERO))
+    }
+
     /// Counts what has happened, if there is anything left to count it against.
     pub fn record(&self, budget: Budget, subject: &Subject<'_>) {
+        if let Some(counting) = &self.counting
+            && let Some(local) = &counting.local
+        {
+            // That it was seen is what matters, not how often.
+            drop(local.reserve(&[counting.local_charge(budget, subject)]));
+        }
         match self.admit(&[(budget, *subject)]) {
             Ok(admission) => admission.spend(),
             Err(LimitError::Limited(_)) => {}
             Err(LimitError::Failed(error)) => tracing::warn!(target: "app", %error, "A try was not counted"),
+        }
+    }
+
+    /// Asks the limiter something of no consequence, so that one that was lost is found again
+    /// without a call that needs it.
+    pub fn touch(&self) {
+        if let Some(counting) = &self.counting {
+            let charge = counting.charge(Budget::Source, &Subject::Bytes(b""));
+            // Whether it answers is what its circuit is asked.
+            drop(counting.limiter.remaining(&charge));
         }
     }
 
@@ -109,6 +149,13 @@ impl Limits {
 }
 
 impl Counting {
+    /// The same under a key of its own: the shared limiter may count in the local one as well.
+    fn local_charge(&self, budget: Budget, subject: &Subject<'_>) -> Charge {
+        let message = [b"local/".as_slice(), &subject.canonical(budget)].concat();
+        let key = LimitKey::of_digest(&self.authenticator.code(&message));
+        Charge { budget, key, rule: self.rules.of(budget) }
+    }
+
     fn charge(&self, budget: Budget, subject: &Subject<'_>) -> Charge {
         let key = LimitKey::of_digest(&self.authenticator.code(&subject.canonical(budget)));
         Charge { budget, key, rule: self.rules.of(budget) }

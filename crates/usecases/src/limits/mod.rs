@@ -1,11 +1,11 @@
 //! Counting what may be guessed at or flooded, before the work.
 
 mod admission;
+mod budgets;
 mod devices;
 mod error;
-mod limits;
 
 pub use admission::Admission;
+pub use budgets::{Limits, Rules};
 pub use devices::Devices;
 pub use error::{LimitError, Limited};
-pub use limits::{Limits, Rules};

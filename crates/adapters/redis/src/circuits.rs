@@ -1,0 +1,63 @@
+//! The board on which replicas tell of their circuits.
+
+use crate::Redis;
+use crate::script::Script;
+use portcullis_ports::{BoardError, CircuitBoard, CircuitNews};
+use std::time::Duration;
+
+/// A board that all replicas share.
+pub struct RedisCircuits {
+    redis: Redis,
+    script: Script,
+    replica: String,
+}
+
+impl RedisCircuits {
+    /// A board on a server. The bytes tell this replica from the others: random ones.
+    #[must_use]
+    pub fn new(redis: Redis, replica: [u8; 16]) -> Self {
+        let replica = replica.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { redis, script: Script::new(include_str!("circuits.lua")), replica }
+    }
+
+    fn run(&self, action: &str, circuit: &str, time: Duration) -> Result<Vec<i64>, BoardError> {
+        // Both in one slot of a cluster.
+        let keys = [format!("portcullis:{{circuits}}:{circuit}"), format!("portcullis:{{circuits}}:{circuit}:probe")];
+        let arguments = [action.to_owned(), self.replica.clone(), time.as_millis().max(1).to_string()];
+        self.redis.call(|connection| self.script.run(connection, &keys, &arguments)).map_err(BoardError)
+    }
+}
+
+impl CircuitBoard for RedisCircuits {
+    fn tell_opened(&self, circuit: &str, open_for: Duration) -> Result<u64, BoardError> {
+        number(&self.run("opened", circuit, open_for)?)
+    }
+
+    fn tell_closed(&self, circuit: &str) -> Result<u64, BoardError> {
+        number(&self.run("closed", circuit, Duration::ZERO)?)
+    }
+
+    fn news(&self, circuit: &str) -> Result<Option<CircuitNews>, BoardError> {
+        match self.run("news", circuit, Duration::ZERO)?.as_slice() {
+            [] => Ok(None),
+            answer @ [_, open_for] => Ok(Some(CircuitNews {
+                number: number(answer)?,
+                open_for: u64::try_from(*open_for).ok().map(Duration::from_micros),
+            })),
+            _ => Err(strange()),
+        }
+    }
+
+    fn claim_probe(&self, circuit: &str, lease: Duration) -> Result<Option<Duration>, BoardError> {
+        let answer = self.run("claim", circuit, lease)?;
+        Ok(answer.first().map(|millis| Duration::from_millis(u64::try_from(*millis).unwrap_or_default())))
+    }
+}
+
+fn number(answer: &[i64]) -> Result<u64, BoardError> {
+    answer.first().and_then(|number| u64::try_from(*number).ok()).ok_or_else(strange)
+}
+
+fn strange() -> BoardError {
+    BoardError("an answer that is none".to_owned())
+}

@@ -1,0 +1,190 @@
+//! Connections that a thread of its own makes and tries out, so that no caller ever waits for a
+//! name to be resolved, a handshake, or a server that accepts and does not answer.
+
+use crate::RedisUrl;
+use portcullis_ports::Clock;
+use redis::{Client, Connection, RedisResult};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// As many as calls run at once on two cores that have other work as well.
+const CONNECTIONS: usize = 8;
+/// How long a call may take in all, the wait for a connection included. What it is spent on is
+/// the network: a script runs for microseconds.
+const CALL: Duration = Duration::from_millis(40);
+/// How long making a connection may take.
+const CONNECT: Duration = Duration::from_secs(1);
+/// How often a server that is gone is looked for.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// A server. Clones share its connections; with the last of them the thread ends.
+#[derive(Clone)]
+pub struct Redis(Arc<Handle>);
+
+/// What the callers hold, and the thread does not.
+struct Handle(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// A connection came back, or is missing.
+    changed: Condvar,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Connection>,
+    /// How many there are, idle or in use, of this generation.
+    live: usize,
+    /// Grows when the server turns out to be gone: connections of before are of no more use.
+    generation: u64,
+    over: bool,
+}
+
+/// A call that failed, for the log.
+pub(crate) type Fault = String;
+
+impl Redis {
+    /// Begins to connect, and tries it once before it returns: a server that is there is used from
+    /// the first call on. One that is not is looked for in the background.
+    ///
+    /// # Errors
+    /// Those of the operating system, where it has no thread to give.
+    pub fn connect(url: &RedisUrl, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+        let client = Client::open(url.0.clone()).map_err(std::io::Error::other)?;
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), clock });
+        if let Ok(connection) = open(&client) {
+            let mut state = shared.lock();
+            state.idle.push(connection);
+            state.live = 1;
+        }
+        let keeper = Arc::clone(&shared);
+        thread::Builder::new().name("redis".to_owned()).spawn(move || keep(&keeper, &client))?;
+        Ok(Self(Arc::new(Handle(shared))))
+    }
+
+    /// Makes one call on a connection, within the time that a call has.
+    pub(crate) fn call<T>(&self, call: impl Fn(&mut Connection) -> RedisResult<T>) -> Result<T, Fault> {
+        let shared = &*self.0.0;
+        let end = shared.clock.monotonic().saturating_add(CALL);
+        let (mut connection, generation) = shared.take(end).ok_or("no connection")?;
+        let rest = end.saturating_sub(shared.clock.monotonic()).max(Duration::from_millis(1));
+        let timed = connection.set_read_timeout(Some(rest)).and_then(|()| connection.set_write_timeout(Some(rest)));
+        match timed.and_then(|()| call(&mut connection)) {
+            Ok(value) => {
+                shared.give_back(connection, generation);
+                Ok(value)
+            }
+            // The server answered: the connection is as good as before.
+            Err(error) if error.code().is_some() && !error.is_io_error() => {
+                shared.give_back(connection, generation);
+                Err(told(&error))
+            }
+            Err(error) => {
+                shared.lose(generation);
+                Err(told(&error))
+            }
+        }
+    }
+}
+
+/// The kind of an error: its text may hold what was sent.
+fn told(error: &redis::RedisError) -> Fault {
+    match error.code() {
+        Some(code) => format!("{}: {code}", error.category()),
+        None => error.category().to_owned(),
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An idle connection, waited for if all are in use; none at once where there are none at all.
+    fn take(&self, end: Duration) -> Option<(Connection, u64)> {
+        let mut state = self.lock();
+        loop {
+            if let Some(connection) = state.idle.pop() {
+                return Some((connection, state.generation));
+            }
+            let rest = end.saturating_sub(self.clock.monotonic());
+            if state.live == 0 || rest.is_zero() {
+                return None;
+            }
+            state = self.changed.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn give_back(&self, connection: Connection, generation: u64) {
+        let mut state = self.lock();
+        if state.generation == generation {
+            state.idle.push(connection);
+            drop(state);
+            // All: the thread that makes connections waits here as well.
+            self.changed.notify_all();
+        }
+    }
+
+    /// Takes a new connection in.
+    fn add(&self, connection: Connection, generation: u64) {
+        let mut state = self.lock();
+        if state.generation == generation {
+            state.live += 1;
+            state.idle.push(connection);
+            drop(state);
+            // All: the thread that makes connections waits here as well.
+            self.changed.notify_all();
+        }
+    }
+
+    /// A connection broke, or its answer was late: the others stand at the same server.
+    fn lose(&self, generation: u64) {
+        let mut state = self.lock();
+        if state.generation == generation {
+            state.generation += 1;
+            state.live = 0;
+            let dead = std::mem::take(&mut state.idle);
+            drop(state);
+            drop(dead);
+            self.changed.notify_all();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().over = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// Keeps the connections complete until nobody uses them any more.
+fn keep(shared: &Shared, client: &Client) {
+    loop {
+        let state = shared.lock();
+        if state.over {
+            return;
+        }
+        if state.live >= CONNECTIONS {
+            drop(shared.changed.wait_timeout(state, RETRY));
+            continue;
+        }
+        let generation = state.generation;
+        drop(state);
+        match open(client) {
+            Ok(connection) => shared.add(connection, generation),
+            Err(_) => drop(shared.changed.wait_timeout(shared.lock(), RETRY)),
+        }
+    }
+}
+
+/// A connection on which the server has answered.
+fn open(client: &Client) -> RedisResult<Connection> {
+    let mut connection = client.get_connection_with_timeout(CONNECT)?;
+    connection.set_read_timeout(Some(CONNECT))?;
+    connection.set_write_timeout(Some(CONNECT))?;
+    redis::cmd("PING").exec(&mut connection)?;
+    Ok(connection)
+}

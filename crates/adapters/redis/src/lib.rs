@@ -1,0 +1,14 @@
+//! What replicas share in Redis or Valkey: budgets and the states of circuits. Nothing that may
+//! not be lost: when the server is gone or empty, the service goes on. Going on without it is left
+//! to decorators; here a call is answered in time or fails.
+
+mod circuits;
+mod connections;
+mod limiter;
+mod script;
+mod url;
+
+pub use circuits::RedisCircuits;
+pub use connections::Redis;
+pub use limiter::RedisLimiter;
+pub use url::{BadUrl, RedisUrl};

@@ -1,0 +1,112 @@
+//! Budgets by a script: one atomic step and one round trip, by the server's own clock, so that
+//! replicas need not agree on theirs. Keys vanish by themselves when they are of no more use.
+
+use crate::Redis;
+use crate::script::Script;
+use portcullis_domain::limits::{Receipt, Rule, TryReceipt};
+use portcullis_ports::{Charge, Exceeded, Held, LimiterError, RateLimiter, Reservation, Reserved};
+use std::time::Duration;
+
+/// A limiter that all replicas share. Needs Redis 6.0 or Valkey.
+pub struct RedisLimiter {
+    redis: Redis,
+    script: Script,
+}
+
+/// All keys are in one slot of a cluster, as the keys of one script must be.
+const PREFIX: &str = "portcullis:{limits}:";
+
+impl RedisLimiter {
+    /// A limiter on a server.
+    #[must_use]
+    pub fn new(redis: Redis) -> Self {
+        Self { redis, script: Script::new(include_str!("limits.lua")) }
+    }
+
+    fn run(&self, action: &str, calls: &[Call]) -> Result<Vec<i64>, LimiterError> {
+        let key = |charge: &Charge| format!("{PREFIX}{}:{}", charge.budget.as_str(), charge.key);
+        let keys: Vec<_> = calls.iter().map(|(charge, _)| key(charge)).collect();
+        let mut arguments = vec![action.to_owned()];
+        arguments.extend(calls.iter().flat_map(|(charge, more)| words(charge.rule, *more)));
+        self.redis.call(|connection| self.script.run(connection, &keys, &arguments)).map_err(LimiterError)
+    }
+}
+
+/// A charge, and three numbers more that the script takes with it.
+type Call = (Charge, [u64; 3]);
+
+fn words(rule: Rule, more: [u64; 3]) -> impl Iterator<Item = String> {
+    let (kind, one, two) = match rule {
+        Rule::Flow(flow) => ("f", micros(flow.interval()), micros(flow.tolerance())),
+        Rule::Window(window) => ("w", window.tries().into(), micros(window.period())),
+    };
+    std::iter::once(kind.to_owned()).chain([one, two].into_iter().chain(more).map(|number| number.to_string()))
+}
+
+impl RateLimiter for RedisLimiter {
+    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+        let calls: Vec<_> = charges.iter().map(|charge| (*charge, [first_wait(charge), 0, 0])).collect();
+        let answer = self.run("reserve", &calls)?;
+        match answer.as_slice() {
+            [0, taken @ ..] if taken.len() == 4 * charges.len() => {
+                let held = charges.iter().zip(taken.chunks_exact(4)).map(|(charge, numbers)| held(*charge, numbers));
+                Ok(Reserved::Passed(Reservation { held: held.collect(), also: Vec::new() }))
+            }
+            [1, place, wait] => {
+                let place = usize::try_from(*place).ok().and_then(|place| place.checked_sub(1));
+                let charge = place.and_then(|place| charges.get(place)).ok_or_else(strange)?;
+                let retry_after = time(*wait).max(Duration::from_micros(1));
+                Ok(Reserved::Refused(Exceeded { charge: *charge, retry_after }))
+            }
+            _ => Err(strange()),
+        }
+    }
+
+    fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
+        let calls: Vec<_> = reservation.held.iter().map(|held| (held.charge, receipt(held))).collect();
+        self.run("refund", &calls).map(drop)
+    }
+
+    fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
+        match self.run("remaining", &[(*charge, [first_wait(charge), 0, 0])])?.as_slice() {
+            [0, left] => u32::try_from(*left).map_err(|_| strange()),
+            _ => Err(strange()),
+        }
+    }
+}
+
+fn strange() -> LimiterError {
+    LimiterError("an answer that is none".to_owned())
+}
+
+fn first_wait(charge: &Charge) -> u64 {
+    match charge.rule {
+        Rule::Flow(_) => 0,
+        Rule::Window(window) => window.first_wait().map_or(0, micros),
+    }
+}
+
+fn held(charge: Charge, numbers: &[i64]) -> Held {
+    let [at, before, waited, left] = numbers.first_chunk().copied().unwrap_or_default();
+    let receipt = match charge.rule {
+        Rule::Flow(_) => Receipt::Flow,
+        Rule::Window(_) => Receipt::Window(TryReceipt { at: time(at), before: time(before), waited: waited == 1 }),
+    };
+    Held { charge, receipt, remaining: u32::try_from(left).unwrap_or_default() }
+}
+
+fn receipt(held: &Held) -> [u64; 3] {
+    match held.receipt {
+        Receipt::Flow => [0; 3],
+        Receipt::Window(one) => [micros(one.at), micros(one.before), one.waited.into()],
+    }
+}
+
+/// No time here is beyond the script's exact numbers: settings end at a day.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX).min(1 << 52)
+}
+
+fn time(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+}

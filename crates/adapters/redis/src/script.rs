@@ -1,0 +1,33 @@
+//! A script, known to the server by its digest.
+
+use redis::{Connection, ErrorKind, RedisResult, ServerErrorKind};
+
+pub(crate) struct Script {
+    text: &'static str,
+    digest: String,
+}
+
+impl Script {
+    pub(crate) fn new(text: &'static str) -> Self {
+        Self { text, digest: redis::Script::new(text).get_hash().to_owned() }
+    }
+
+    /// Runs it, in one round trip; in two on a server that was restarted or flushed, and does not
+    /// know it any more.
+    pub(crate) fn run(
+        &self,
+        connection: &mut Connection,
+        keys: &[String],
+        arguments: &[String],
+    ) -> RedisResult<Vec<i64>> {
+        let run = |connection: &mut Connection, name: &str, script: &str| {
+            redis::cmd(name).arg(script).arg(keys.len()).arg(keys).arg(arguments).query(connection)
+        };
+        match run(connection, "EVALSHA", &self.digest) {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                run(connection, "EVAL", self.text)
+            }
+            known => known,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Where the server is.
+
+use redis::{ConnectionInfo, IntoConnectionInfo};
+use std::fmt;
+
+/// The address of a server: `redis://[user:password@]host[:port][/database]`.
+///
+/// ```
+/// use portcullis_redis::RedisUrl;
+/// let url = RedisUrl::parse("redis://:secret@cache.example.org/3")?;
+/// assert_eq!(format!("{url:?}"), "RedisUrl(cache.example.org:6379)");
+/// assert!(RedisUrl::parse("cache.example.org").is_err());
+/// # Ok::<(), portcullis_redis::BadUrl>(())
+/// ```
+#[derive(Clone)]
+pub struct RedisUrl(pub(crate) ConnectionInfo);
+
+/// Why a text is no such address. Never holds the text: a password may stand anywhere in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadUrl(&'static str);
+
+impl RedisUrl {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// [`BadUrl`].
+    pub fn parse(text: &str) -> Result<Self, BadUrl> {
+        match text.split_once("://") {
+            Some(("redis" | "valkey", rest)) if !rest.is_empty() => {}
+            Some(("rediss" | "valkeys", _)) => return Err(BadUrl("asks for TLS, which is not built in")),
+            _ => return Err(BadUrl("does not begin with redis://")),
+        }
+        let info = text.into_connection_info().map_err(|_| BadUrl("is not a valid URL"))?;
+        Ok(Self(info))
+    }
+}
+
+impl RedisUrl {
+    /// Host and port, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.0.addr().to_string()
+    }
+}
+
+impl fmt::Display for BadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BadUrl {}
+
+/// Shows no password.
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisUrl({})", self.place())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_address_is_refused_and_not_shown() {
+        for good in ["redis://localhost", "redis://127.0.0.1:7000/1", "valkey://u:p%40ss@[::1]:7000", "redis://:p@h"] {
+            assert!(RedisUrl::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "redis://", "rediss://:marker@h", "http://marker", "redis://:marker@h/x", "unix:///marker"] {
+            let told = RedisUrl::parse(bad).err().unwrap_or_else(|| panic!("{bad}")).to_string();
+            assert!(!told.contains("marker"), "{told}");
+        }
+        assert!(!format!("{:?}", RedisUrl::parse("redis://user:marker@h").unwrap()).contains("marker"));
+    }
+}

@@ -1,0 +1,175 @@
+//! The limiter and the board on a real server: what every limiter promises, and what becomes of
+//! calls when the server is gone, frozen or empty.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a failed step fails the test; a server's clock is waited for"
+)]
+
+use chrono::{DateTime, Utc};
+use portcullis_domain::limits::{Budget, LimitKey, Rule, Window};
+use portcullis_ports::{Charge, CircuitBoard, Clock, RateLimiter, Reserved};
+use portcullis_redis::{Redis, RedisCircuits, RedisLimiter, RedisUrl};
+use portcullis_testkit::conformance::limits::Limiter;
+use portcullis_testkit::redis::Server;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Real time: the server's cannot be set.
+struct RealClock(Instant);
+
+impl Clock for RealClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+fn connect(server: &Server) -> Redis {
+    Redis::connect(&RedisUrl::parse(&server.url()).unwrap(), Arc::new(RealClock(Instant::now()))).unwrap()
+}
+
+portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
+    let limiter = RedisLimiter::new(connect(Server::shared()));
+    run(Limiter { limiter: &limiter, wait: &thread::sleep });
+});
+
+fn charge(number: u8) -> Charge {
+    let tries = Window::new(NonZeroU32::MIN, Duration::from_hours(1)).relenting(Duration::from_mins(1));
+    Charge { budget: Budget::Account, key: LimitKey::of_digest(&[number; 32]), rule: Rule::Window(tries) }
+}
+
+fn passes(limiter: &RedisLimiter, number: u8) -> Option<bool> {
+    let reserved = limiter.reserve(&[charge(number)]).ok()?;
+    Some(matches!(reserved, Reserved::Passed(_)))
+}
+
+fn eventually(what: &str, condition: impl Fn() -> bool) -> Duration {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(10), "{what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+    start.elapsed()
+}
+
+#[test]
+fn two_limiters_on_one_server_share_a_budget() {
+    let (one, two) = (connect(Server::shared()), connect(Server::shared()));
+    let (one, two) = (RedisLimiter::new(one), RedisLimiter::new(two));
+    assert_eq!((passes(&one, 201), passes(&two, 201)), (Some(true), Some(false)));
+}
+
+#[test]
+fn keys_vanish_when_they_are_of_no_more_use() {
+    let server = Server::start();
+    let limiter = RedisLimiter::new(connect(&server));
+    assert_eq!(passes(&limiter, 1), Some(true));
+    let key = format!("portcullis:{{limits}}:account:{}", charge(1).key);
+    let ttl: i64 = server.command(&format!("PTTL {key}")).trim_start_matches(':').parse().unwrap();
+    // The first wait and the period.
+    assert!((3_600_000..=3_661_000).contains(&ttl), "{ttl}");
+}
+
+#[test]
+fn a_server_that_was_emptied_goes_on() {
+    let server = Server::start();
+    let limiter = RedisLimiter::new(connect(&server));
+    assert_eq!((passes(&limiter, 1), passes(&limiter, 1)), (Some(true), Some(false)));
+    server.command("FLUSHALL");
+    server.command("SCRIPT FLUSH");
+    assert_eq!((passes(&limiter, 1), passes(&limiter, 1)), (Some(true), Some(false)));
+}
+
+#[test]
+fn a_frozen_server_costs_a_moment_and_is_found_again() {
+    let server = Server::start();
+    let limiter = RedisLimiter::new(connect(&server));
+    assert_eq!(passes(&limiter, 1), Some(true));
+    server.pause();
+    let (start, calls) = (Instant::now(), 20);
+    for _ in 0..calls {
+        assert_eq!(passes(&limiter, 2), None);
+    }
+    // The first waits; the others find no connection, and do not.
+    assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
+    server.resume();
+    let found = eventually("it is found again", || passes(&limiter, 3).is_some());
+    assert!(found < Duration::from_secs(4), "{found:?}");
+}
+
+#[test]
+fn a_killed_server_is_missed_at_once_and_found_again() {
+    let server = Server::start();
+    let limiter = RedisLimiter::new(connect(&server));
+    server.kill();
+    assert_eq!(passes(&limiter, 1), None);
+    server.start_again();
+    eventually("it is found again", || passes(&limiter, 1).is_some());
+}
+
+#[test]
+fn a_server_that_is_not_there_at_the_start_is_found_later() {
+    let server = Server::start();
+    server.kill();
+    let limiter = RedisLimiter::new(connect(&server));
+    assert_eq!(passes(&limiter, 1), None);
+    server.start_again();
+    eventually("it is found", || passes(&limiter, 1).is_some());
+}
+
+#[test]
+fn a_full_server_is_an_error_and_its_connections_stay() {
+    let server = Server::start();
+    let limiter = RedisLimiter::new(connect(&server));
+    assert_eq!(passes(&limiter, 1), Some(true));
+    server.command("CONFIG SET maxmemory 1");
+    assert_eq!(passes(&limiter, 2), None);
+    server.command("CONFIG SET maxmemory 0");
+    assert_eq!(passes(&limiter, 2), Some(true));
+}
+
+#[test]
+fn replicas_tell_each_other_of_their_circuits() {
+    let board = |number| RedisCircuits::new(connect(Server::shared()), [number; 16]);
+    let (one, two, name) = (board(1), board(2), "told");
+    assert_eq!(two.news(name).unwrap(), None);
+    let number = one.tell_opened(name, Duration::from_secs(30)).unwrap();
+    let news = two.news(name).unwrap().unwrap();
+    assert_eq!(news.number, number);
+    let open_for = news.open_for.unwrap();
+    assert!(open_for <= Duration::from_secs(30) && open_for > Duration::from_secs(20), "{open_for:?}");
+    let closed = two.tell_closed(name).unwrap();
+    let news = one.news(name).unwrap().unwrap();
+    assert_eq!((news.number, news.open_for), (closed, None));
+    assert_ne!(number, closed);
+    assert_eq!(one.news("another").unwrap(), None);
+}
+
+#[test]
+fn of_many_replicas_one_gets_the_probe_until_it_tells() {
+    let boards: Vec<_> = (1..=5).map(|number| RedisCircuits::new(connect(Server::shared()), [number; 16])).collect();
+    let lease = Duration::from_secs(30);
+    let claims: Vec<_> = thread::scope(|scope| {
+        let claims: Vec<_> = boards.iter().map(|board| scope.spawn(|| board.claim_probe("probed", lease))).collect();
+        claims.into_iter().map(|claim| claim.join().unwrap().unwrap()).collect()
+    });
+    let got: Vec<_> = (0..5).filter(|place| claims[*place].is_none()).collect();
+    assert_eq!(got.len(), 1, "{claims:?}");
+    let (holder, other) = (&boards[got[0]], &boards[(got[0] + 1) % 5]);
+    assert_eq!(holder.claim_probe("probed", lease), Ok(None), "it has it still");
+    assert!(other.claim_probe("probed", lease).unwrap().is_some_and(|wait| wait <= lease));
+    other.tell_opened("probed", lease).unwrap();
+    assert!(other.claim_probe("probed", lease).unwrap().is_some(), "what others tell frees nothing");
+    holder.tell_closed("probed").unwrap();
+    assert_eq!(other.claim_probe("probed", lease), Ok(None));
+    let short = Duration::from_millis(50);
+    assert_eq!(boards[0].claim_probe("short", short), Ok(None));
+    eventually("a claim ends by itself", || boards[1].claim_probe("short", short) == Ok(None));
+}

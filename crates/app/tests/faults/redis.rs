@@ -1,0 +1,183 @@
+//! F17: what replicas share gone, frozen, emptied, full or forgetting. No request fails for it, and
+//! none waits for it; the replicas share again soon after it is back.
+
+use crate::harness::accounts::{Account, fresh_email};
+use crate::harness::databases::Backend;
+use crate::harness::services::{Service, Setup};
+use crate::harness::waiting::{long_form, pause, timed};
+use portcullis_testkit::redis::Server;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// What a request may wait for the server.
+const WAIT: Duration = Duration::from_millis(50);
+/// How soon the replicas share again.
+const BACK: Duration = Duration::from_secs(5);
+
+/// Two replicas on one database and one server, and an account.
+struct World {
+    redis: Server,
+    replicas: [Service; 2],
+    account: Account,
+}
+
+/// The times of the requests of a while, shortest first.
+struct Times(Vec<Duration>);
+
+impl Times {
+    /// The time that so many of a hundred were under.
+    fn percentile(&self, percent: usize) -> Duration {
+        self.0[(self.0.len() - 1) * percent / 100]
+    }
+}
+
+impl World {
+    fn start() -> Self {
+        let (redis, database) = (Server::start(), Backend::Sqlite.database());
+        let replicas = [(); 2].map(|()| {
+            let setup = Setup::over(&database).unset("RATE_LIMIT_ENABLED").set("REDIS_URL", &redis.url());
+            // The load comes from one source.
+            setup.set("RATE_LIMIT_SOURCE", "1000000/1s").set("LOG_LEVEL", "WARNING").start_silent()
+        });
+        let account = replicas[0].account();
+        Self { redis, replicas, account }
+    }
+
+    /// Calls that draw on budgets, at both replicas, while something else happens. None may fail.
+    fn load(&self, meanwhile: impl FnOnce()) -> Times {
+        let (over, times) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+        thread::scope(|scope| {
+            for replica in &self.replicas {
+                scope.spawn(|| {
+                    while !over.load(Ordering::SeqCst) {
+                        let (time, reply) = timed(|| replica.login(&self.account.email, &self.account.password));
+                        assert_eq!(reply.status, 200, "{}", reply.text());
+                        times.lock().unwrap().push(time);
+                        let (time, reply) = timed(|| replica.login(&fresh_email(), "wrong"));
+                        assert_eq!(reply.status, 401, "{}", reply.text());
+                        times.lock().unwrap().push(time);
+                    }
+                });
+            }
+            meanwhile();
+            over.store(true, Ordering::SeqCst);
+        });
+        let mut times = times.into_inner().unwrap();
+        times.sort_unstable();
+        Times(times)
+    }
+
+    /// A while of load, which is how fast requests are on this machine now.
+    fn calm(&self) -> Times {
+        self.load(|| pause(Duration::from_secs(1)))
+    }
+
+    /// Load while the server is lost, held against load while it is not: most requests wait for
+    /// nothing, and the few that find it out for no longer than they may.
+    fn expect_quick(&self, lose: impl Fn()) {
+        let calm = self.calm();
+        let lost = self.load(|| {
+            lose();
+            pause(Duration::from_secs(if long_form() { 20 } else { 3 }));
+        });
+        for percent in [50, 90] {
+            let (calm, lost) = (calm.percentile(percent), lost.percentile(percent));
+            assert!(lost < 3 * calm + WAIT / 2, "{percent} %: {lost:?} where it was {calm:?}");
+        }
+        let (calm, lost) = (calm.percentile(100), lost.percentile(100));
+        assert!(lost < 3 * calm + WAIT + WAIT, "at most: {lost:?} where it was {calm:?}");
+    }
+
+    /// Whether what one replica counts the other knows.
+    fn is_shared(&self) -> bool {
+        let email = fresh_email();
+        let [one, two] = &self.replicas;
+        let spent = (0..10).all(|_| one.login(&email, "wrong").status == 401);
+        assert!(spent, "a fresh budget has ten tries");
+        two.login(&email, "wrong").status == 429
+    }
+
+    fn expect_shared_soon(&self) {
+        let (time, ()) = timed(|| while !self.is_shared() {});
+        assert!(time < BACK, "shared again only after {time:?}");
+    }
+
+    /// Each replica limits, whatever it knows of the other.
+    fn expect_limits(&self) {
+        for replica in &self.replicas {
+            let email = fresh_email();
+            let replies: Vec<_> = (0..12).map(|_| replica.login(&email, "wrong").status).collect();
+            assert_eq!(replies[..10], [401; 10]);
+            assert_eq!(replies[10..], [429; 2]);
+        }
+    }
+
+    /// What the replicas told of it: once that it is lost, however long that takes.
+    fn expect_told_once(&self) {
+        for replica in &self.replicas {
+            let told =
+                |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost"));
+            replica.log.wait_for(1, told);
+            assert_eq!(replica.log.events().into_iter().filter(told).count(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_killed_redis_fails_and_delays_no_request() {
+    let world = World::start();
+    assert!(world.is_shared());
+    world.expect_quick(|| world.redis.kill());
+    world.expect_limits();
+    world.expect_told_once();
+    world.redis.start_again();
+    world.expect_shared_soon();
+}
+
+#[test]
+fn a_frozen_redis_fails_and_delays_no_request() {
+    let world = World::start();
+    world.expect_quick(|| world.redis.pause());
+    world.expect_limits();
+    world.expect_told_once();
+    world.redis.resume();
+    world.expect_shared_soon();
+}
+
+#[test]
+fn an_emptied_redis_opens_nothing_for_ever_and_locks_nobody_out() {
+    let world = Arc::new(World::start());
+    let email = fresh_email();
+    let [one, two] = &world.replicas;
+    let spend = |replica: &Service| (0..20).filter(|_| replica.login(&email, "wrong").status == 401).count();
+    assert_eq!(spend(one), 10);
+    let answers = world.load(|| {
+        for _ in 0..10 {
+            world.redis.command("FLUSHALL");
+            world.redis.command("SCRIPT FLUSH");
+            pause(Duration::from_millis(50));
+        }
+    });
+    assert!(!answers.0.is_empty());
+    assert_eq!(spend(one), 0, "a replica knows what passed it");
+    assert_eq!(spend(two), 10, "and another no more than was forgotten");
+    assert_eq!(spend(two), 0);
+    world.expect_shared_soon();
+}
+
+#[test]
+fn an_evicting_redis_and_a_full_one_fail_no_request() {
+    let world = World::start();
+    world.redis.command("CONFIG SET maxmemory-policy allkeys-random");
+    world.redis.command("CONFIG SET maxmemory 1");
+    let evicting = world.calm();
+    world.expect_limits();
+    world.redis.command("CONFIG SET maxmemory-policy noeviction");
+    let full = world.calm();
+    assert!(!evicting.0.is_empty() && !full.0.is_empty());
+    world.expect_limits();
+    world.redis.command("CONFIG SET maxmemory 0");
+    world.expect_shared_soon();
+}

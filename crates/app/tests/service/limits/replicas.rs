@@ -1,0 +1,140 @@
+//! With `REDIS_URL`: budgets and circuit states are shared by all replicas, and each goes on with
+//! its own when it is lost. Against a real server.
+
+use super::{at_once, count, expect_limited, limited, spend};
+use crate::harness::accounts::{Account, fresh_email};
+use crate::harness::databases::{Backend, Database};
+use crate::harness::on_both_databases;
+use crate::harness::services::{Service, Setup};
+use crate::harness::waiting::eventually;
+use portcullis_testkit::postgres;
+use portcullis_testkit::redis::Server;
+use serde_json::json;
+
+on_both_databases!(
+    budgets_are_shared_by_all_replicas,
+    a_device_is_known_to_all_replicas,
+    when_it_is_lost_each_goes_on_with_its_own_and_says_so,
+    a_start_without_it_serves,
+    no_password_of_it_is_told,
+);
+
+/// Two replicas on one database, with limits on a server of the test's own.
+fn replicas(backend: Backend, redis: &Server) -> [Service; 2] {
+    let database = backend.database();
+    [(); 2].map(|()| limited(Setup::over(&database)).set("REDIS_URL", &redis.url()).start())
+}
+
+fn try_with(service: &Service, account: &Account, cookie: &str) -> u16 {
+    let body = json!({"email": account.email, "password": account.password});
+    let call = service.call("POST", "/auth/login").header("Cookie", &format!("portcullis_device={cookie}"));
+    call.json(&body).send().status
+}
+
+fn budgets_are_shared_by_all_replicas(backend: Backend) {
+    let redis = Server::start();
+    let replicas = replicas(backend, &redis);
+    let email = fresh_email();
+    let replies = at_once(100, |number| replicas[number % 2].login(&email, "wrong"));
+    assert_eq!((count(&replies, 401), count(&replies, 429)), (10, 90));
+    for replica in &replicas {
+        expect_limited(&replica.login(&email, "wrong"), "account", "q=10;w=900");
+    }
+    let account = replicas[0].account();
+    for number in 0..20 {
+        replicas[number % 2].sign_in(&account);
+    }
+    let checks = replicas[0].get("/health/ready").expect(200);
+    assert_eq!((&checks["status"], &checks["checks"]["redis"]["status"]), (&"ok".into(), &"ok".into()), "{checks}");
+    assert_eq!(checks["circuits"]["redis"]["state"], "closed");
+}
+
+fn a_device_is_known_to_all_replicas(backend: Backend) {
+    let redis = Server::start();
+    let replicas = replicas(backend, &redis);
+    let account = replicas[0].account();
+    let reply = replicas[0].login(&account.email, &account.password);
+    let cookie = reply.header("Set-Cookie").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
+    spend(&replicas[0], &account.email);
+    assert_eq!(replicas[1].login(&account.email, &account.password).status, 429);
+    assert_eq!(try_with(&replicas[1], &account, &cookie), 200);
+}
+
+fn when_it_is_lost_each_goes_on_with_its_own_and_says_so(backend: Backend) {
+    let redis = Server::start();
+    let replicas = replicas(backend, &redis);
+    let account = replicas[0].account();
+    redis.kill();
+    for replica in &replicas {
+        spend(replica, &account.email);
+        expect_limited(&replica.login(&account.email, &account.password), "account", "q=10;w=900");
+        let ready = replica.get("/health/ready").expect(200);
+        assert_eq!((&ready["status"], &ready["checks"]["redis"]["status"]), (&"degraded".into(), &"degraded".into()));
+        assert_eq!(ready["checks"]["database"]["status"], "ok");
+        assert_ne!(ready["circuits"]["redis"]["state"], "closed");
+        replica.sign_in(&replica.account());
+        let lost =
+            |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost"));
+        replica.log.wait_for(1, lost);
+        assert_eq!(replica.log.events().into_iter().filter(lost).count(), 1, "once");
+    }
+    redis.start_again();
+    for replica in &replicas {
+        eventually("it is found again", || (replica.get("/health/ready").json()["status"] == "ok").then_some(()));
+    }
+    let email = fresh_email();
+    spend(&replicas[0], &email);
+    expect_limited(&replicas[1].login(&email, "wrong"), "account", "q=10;w=900");
+}
+
+fn a_start_without_it_serves(backend: Backend) {
+    let redis = Server::start();
+    redis.kill();
+    let service = limited(backend.service()).set("REDIS_URL", &redis.url()).start();
+    let account = service.account();
+    service.sign_in(&account);
+    spend(&service, &account.email);
+    expect_limited(&service.login(&account.email, &account.password), "account", "q=10;w=900");
+}
+
+fn no_password_of_it_is_told(backend: Backend) {
+    let redis = Server::start();
+    let url = redis.url().replace("redis://", "redis://marker-user:marker-password@");
+    let service = limited(backend.service()).set("REDIS_URL", &url).start();
+    let account = service.account();
+    service.sign_in(&account);
+    service.get("/health/ready").expect(200);
+    assert!(!service.log.text().contains("marker") && !service.errors.text().contains("marker"));
+    assert_eq!(redis.command("KEYS *"), "*0", "the server knows no such user");
+}
+
+/// On PostgreSQL alone: an SQLite file is not lost to one replica and its neighbours.
+#[test]
+fn circuit_states_are_shared() {
+    let (server, redis): (&'static postgres::Server, _) =
+        (Box::leak(Box::new(postgres::Server::start())), Server::start());
+    let database = Database::on(server);
+    let start = || limited(Setup::over(&database)).set("REDIS_URL", &redis.url()).start();
+    let (one, two) = (start(), start());
+    let (_, pair) = one.session();
+    server.stop();
+    let changed = |to: &'static str, elsewhere: bool| {
+        move |event: &serde_json::Value| {
+            event["message"] == "Circuit changed" && event["to"] == to && event["elsewhere"] == elsewhere
+        }
+    };
+    eventually("the circuit opens", || {
+        one.refresh(&pair.refresh).expect_unavailable();
+        one.log.events().iter().any(changed("open", false)).then_some(())
+    });
+    two.log.wait_for(1, changed("open", true));
+    server.start_again();
+    // The second is asked nothing: it is told.
+    eventually("the circuit closes", || (one.logout(&pair.refresh).status == 200).then_some(()));
+    two.log.wait_for(1, changed("closed", true));
+    two.sign_in(&two.account());
+    for replica in [&one, &two] {
+        let ready = replica.get("/health/ready").expect(200);
+        assert_eq!(ready["circuits"]["database"]["state"], "closed");
+    }
+}

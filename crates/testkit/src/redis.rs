@@ -1,0 +1,167 @@
+//! Throw-away Redis servers, or Valkey ones: started by the test that needs one, on a port of
+//! their own, with nothing on disk, gone with the test process however that ends.
+
+#![expect(clippy::panic, clippy::disallowed_methods, reason = "a failed step fails the test, in tests only")]
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+/// How long anything may take on a busy machine before it counts as failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Kills the server once standard input ends, which is when the test process is gone.
+const JANITOR: &str = r#"
+trap '' HUP INT TERM
+"$@" < /dev/null > /dev/null 2>&1 &
+server=$!
+echo "$server"
+while read -r _; do :; done
+kill -CONT "$server"; kill -KILL "$server"
+"#;
+
+/// A server on a free port of 127.0.0.1.
+pub struct Server {
+    port: u16,
+    process: Mutex<Option<Process>>,
+}
+
+/// The janitor, whose child the server is, and the server.
+struct Process {
+    janitor: Child,
+    server: Pid,
+}
+
+impl Server {
+    /// Starts a server of its own, for a test that stops, kills or freezes it.
+    #[must_use]
+    pub fn start() -> Self {
+        let server = Self { port: free_port(), process: Mutex::default() };
+        server.start_again();
+        server
+    }
+
+    /// The server that the tests of this process share.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// Where it is: `redis://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills it, as nothing can notice. All that it held is gone.
+    pub fn kill(&self) {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut process) = process {
+            drop(process.janitor.stdin.take());
+            process.janitor.wait().unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    /// Starts a killed server again, empty, on the same port.
+    pub fn start_again(&self) {
+        let process = spawn(self.port);
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
+        let start = Instant::now();
+        while self.try_command("PING").is_none() {
+            assert!(start.elapsed() < PATIENCE, "the server on port {} does not answer", self.port);
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Freezes it: connections stay open, new ones are accepted, and nothing is answered.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Ends [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Has it do something, and gives the first line of its answer.
+    pub fn command(&self, words: &str) -> String {
+        self.try_command(words).unwrap_or_else(|| panic!("no answer to {words}"))
+    }
+
+    fn try_command(&self, words: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(format!("{words}\r\n").as_bytes()).ok()?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).ok()?;
+        (!line.is_empty()).then(|| line.trim_end().to_owned())
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = process.as_ref().unwrap_or_else(|| panic!("the server does not run")).server;
+        kill_process(server, signal).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(port: u16) -> Process {
+    let mut command = Command::new("sh");
+    command.args(["-c", JANITOR, "janitor"]).arg(program()).args(["--port", &port.to_string()]);
+    command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", "/tmp"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut janitor = command.spawn().unwrap_or_else(|error| panic!("sh: {error}"));
+    let mut number = String::new();
+    if let Some(output) = janitor.stdout.take() {
+        BufReader::new(output).read_line(&mut number).unwrap_or_else(|error| panic!("{error}"));
+    }
+    let server = number.trim().parse().ok().and_then(Pid::from_raw);
+    Process { janitor, server: server.unwrap_or_else(|| panic!("the server did not start")) }
+}
+
+/// As told by `PORTCULLIS_TEST_REDIS`, else on the path.
+fn program() -> PathBuf {
+    let told = env::var_os("PORTCULLIS_TEST_REDIS").map(PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let names = ["redis-server", "valkey-server"];
+    let on_path = env::split_paths(&path).flat_map(|place| names.map(|name| place.join(name)));
+    told.into_iter().chain(on_path).find(|program| program.is_file()).unwrap_or_else(|| {
+        panic!(
+            "this test needs redis-server or valkey-server: `cargo xtask test` installs one, or `apt-get install \
+             redis-server`, or set PORTCULLIS_TEST_REDIS to the program"
+        )
+    })
+}
+
+/// A port that nobody listens on, below those that outgoing connections get.
+fn free_port() -> u16 {
+    let random = || 10_000 + u16::try_from(RandomState::new().hash_one(()) % 22_000).unwrap_or_default();
+    let mut ports = std::iter::repeat_with(random).take(100);
+    let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.unwrap_or_else(|| panic!("no free port"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_killed_and_starts_again_empty() {
+        let server = Server::start();
+        assert_eq!(server.command("SET key value"), "+OK");
+        server.kill();
+        assert_eq!(server.try_command("PING"), None);
+        server.start_again();
+        assert_eq!(server.command("EXISTS key"), ":0");
+    }
+}
