@@ -4,7 +4,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use portcullis_ports::MessageAuthenticator;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
@@ -45,9 +45,16 @@ impl fmt::Debug for HmacAuthenticator {
     }
 }
 
+/// A key of any length, as one of a block: shorter ones end in zeros, longer ones are hashed
+/// first (RFC 2104 §2).
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 §2)")]
-    Hmac::new_from_slice(key).expect("any length")
+    let mut block = [0; 64];
+    let hashed = Sha256::digest(key);
+    let key = if key.len() > block.len() { hashed.as_slice() } else { key };
+    for (place, byte) in block.iter_mut().zip(key) {
+        *place = *byte;
+    }
+    Hmac::new(&block.into())
 }
 
 fn code(mut hmac: Hmac<Sha256>, message: &[u8]) -> [u8; 32] {
@@ -75,6 +82,16 @@ mod tests {
         let code = |secret: &[u8], purpose| HmacAuthenticator::derive(secret, purpose).code(b"message");
         assert_ne!(code(b"secret", "one"), code(b"secret", "two"));
         assert_ne!(code(b"secret", "one"), code(b"Secret", "one"));
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_the_librarys() {
+        for length in [0, 1, 63, 64, 65, 200] {
+            let key = vec![7; length];
+            let mut library = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+            library.update(b"message");
+            assert_eq!(code(keyed(&key), b"message"), <[u8; 32]>::from(library.finalize().into_bytes()), "{length}");
+        }
     }
 
     #[test]

@@ -22,8 +22,10 @@ impl Subject<'_> {
     /// The bytes that tell it from every other subject of the same budget.
     ///
     /// ```
-    /// use portcullis_domain::{limits::{Budget, Subject}, registration::EmailAddress};
-    /// let canonical = |text: &str| Subject::Account(&EmailAddress::parse(text).unwrap()).canonical(Budget::Account);
+    /// use portcullis_domain::{limits::{Budget, Subject}, registration::{EmailAddress, EmailError}};
+    /// let canonical = |text: &str| -> Result<_, EmailError> {
+    ///     Ok(Subject::Account(&EmailAddress::parse(text)?).canonical(Budget::Account))
+    /// };
     /// assert_eq!(canonical(" a@X.ORG "), canonical("A@x.org"));
     /// ```
     #[must_use]

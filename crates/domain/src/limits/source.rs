@@ -8,11 +8,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 ///
 /// ```
 /// use portcullis_domain::limits::Source;
-/// let source = |text: &str| Source::of(text.parse().unwrap());
+/// let source = |text: &str| text.parse().map(Source::of);
 /// assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
 /// assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
 /// assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
-/// assert_eq!(source("2001:db8::1").to_string(), "2001:db8::/64");
+/// assert_eq!(source("2001:db8::1")?.to_string(), "2001:db8::/64");
+/// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {

@@ -262,9 +262,10 @@ mod tests {
                     }
                 }
             }
+            let most = usize::try_from(free).unwrap();
             for (place, start) in passed.iter().enumerate() {
                 let within = passed[place..].iter().filter(|t| t.at - start.at < period);
-                prop_assert!(within.clone().filter(|t| !t.waited).count() <= free as usize);
+                prop_assert!(within.clone().filter(|t| !t.waited).count() <= most);
                 // Waits of 1, 2, 4 and 8 minutes end within the period.
                 let waits = if relents { 4 } else { 0 };
                 prop_assert!(within.filter(|t| t.waited).count() <= waits);

@@ -15,10 +15,13 @@ pub use proxies::{Network, NotANetwork, TrustedProxies};
 use crate::api::Api;
 use crate::errors::ApiError;
 use actix_web::web::Data;
-use portcullis_usecases::limits::{Admission, Limited};
+use portcullis_domain::limits::{Budget, Subject};
+use portcullis_domain::tokens::Jti;
+use portcullis_usecases::limits::{Admission, LimitError, Limited};
 use portcullis_usecases::login::LogInError;
 use portcullis_usecases::registration::RegisterError;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 /// A refusal waits this long: callers that come back at once would cost more than the work that
@@ -35,7 +38,7 @@ pub(crate) async fn admit<E>(
     api: &Data<Api>,
     client: &Client,
     ask: impl Fn(&Api) -> Result<Admission, E> + Clone + Send + 'static,
-) -> Result<Admission, ApiError>
+) -> Result<Pass, ApiError>
 where
     E: MayBeLimited + Send + 'static,
     ApiError: From<E>,
@@ -44,7 +47,7 @@ where
     let mut seen = false;
     loop {
         let error = match on_lane(api, ask.clone()).await? {
-            Ok(admission) => return Ok(admission),
+            Ok(admission) => return Ok(Pass { admission: Some(admission), remote: api.lanes.limits.is_some() }),
             Err(error) => error,
         };
         let Some(limited) = error.limited() else { return Err(error.into()) };
@@ -56,6 +59,32 @@ where
         // Once more in any case: the last of those at work may have ended between the two looks.
         seen = true;
         sleep(REFUSAL_DELAY).await;
+    }
+}
+
+/// An admission on its way to the thread that does the work. One that does not get there, for the
+/// lane is full or the caller gone, is given back, and not by a thread that speaks HTTP where that
+/// goes over a network.
+pub(crate) struct Pass {
+    admission: Option<Admission>,
+    remote: bool,
+}
+
+impl Pass {
+    /// The admission, for the work that begins.
+    pub(crate) fn begin(mut self) -> Admission {
+        self.admission.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if let Some(admission) = self.admission.take()
+            && self.remote
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn_blocking(move || drop(admission));
+        }
     }
 }
 
@@ -73,6 +102,24 @@ impl MayBeLimited for LogInError {
 impl MayBeLimited for RegisterError {
     fn limited(&self) -> Option<Limited> {
         if let Self::Limited(limited) = self { Some(*limited) } else { None }
+    }
+}
+
+/// Refuses a refresh token that was shown too often though it can never be of use again. The key is
+/// the token and not its session: what is dead stays dead, and the session may have a live one,
+/// which is not to suffer for a thief or a client that repeats itself.
+pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, token: Jti) -> Result<(), ApiError> {
+    let name = token.to_string();
+    if !api.limits.is_recorded(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes())) {
+        return Ok(());
+    }
+    let check = move |api: &Api| api.limits.check(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes()));
+    match on_lane(api, check).await? {
+        Err(LimitError::Limited(limited)) => {
+            limited.log(client.address);
+            Err(LimitError::Limited(limited).into())
+        }
+        other => Ok(other?),
     }
 }
 

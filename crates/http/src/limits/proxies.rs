@@ -8,9 +8,10 @@ use std::str::FromStr;
 ///
 /// ```
 /// use portcullis_http::Network;
+/// use std::net::Ipv4Addr;
 /// let network: Network = "10.0.0.0/8".parse()?;
-/// assert!(network.contains("10.1.2.3".parse().unwrap()));
-/// assert!(!network.contains("11.0.0.1".parse().unwrap()));
+/// assert!(network.contains(Ipv4Addr::new(10, 1, 2, 3).into()));
+/// assert!(!network.contains(Ipv4Addr::new(11, 0, 0, 1).into()));
 /// assert!("10.0.0.1/8".parse::<Network>().is_err(), "bits past the prefix");
 /// # Ok::<(), portcullis_http::NotANetwork>(())
 /// ```

@@ -31,10 +31,10 @@ pub(crate) async fn login(
     let input = PasswordLogin { client: client.address, device: device_cookie(request.headers()), ..body.0 };
     let input = Arc::new(input);
     let asked = Arc::clone(&input);
-    let admission = limits::admit(&api, &client, move |api| api.log_in.admit(&asked)).await?;
+    let pass = limits::admit(&api, &client, move |api| api.log_in.admit(&asked)).await?;
     let tried = Arc::clone(&input);
     let sign_in =
-        with_crypto(api.clone(), move |api, presence| api.log_in.check(&tried, admission, move || presence.lasts()));
+        with_crypto(api.clone(), move |api, presence| api.log_in.check(&tried, pass.begin(), move || presence.lasts()));
     let logged_in = sign_in.await??;
     let cookie = api.log_in.devices.issue(input.device.as_deref(), &input.email);
     Ok(Reply::secret(logged_in.0.into()).with_cookie(limits::set_device_cookie(&cookie, client.tls)))

@@ -19,7 +19,9 @@ fn own_errors(operation: &str) -> &'static [ErrorCode] {
     match operation {
         "register" => &[ErrorCode::Conflict, ErrorCode::RateLimited],
         "login" => &[ErrorCode::InvalidCredentials, ErrorCode::RateLimited],
-        "refresh" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked],
+        "refresh" => {
+            &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::RateLimited]
+        }
         "logout" => &[ErrorCode::TokenInvalid],
         "me" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Unavailable],
         _ => &[],
@@ -104,7 +106,7 @@ fn meaning(code: ErrorCode) -> &'static str {
         ErrorCode::PayloadTooLarge => "The body is larger than 64 KiB.",
         ErrorCode::UnsupportedMediaType => "The body is in a format that is not taken.",
         ErrorCode::Validation => "The body is malformed, or a member of it is missing or invalid.",
-        ErrorCode::RateLimited => "Too many tries of one account, device or source.",
+        ErrorCode::RateLimited => "Too many tries of one account, device, source or token.",
         ErrorCode::Internal => "Something unforeseen happened.",
         ErrorCode::Unavailable => "A dependency is gone or everything is busy.",
     }

@@ -29,9 +29,9 @@ pub(crate) async fn register(
     let client = Client::of(&request, &api);
     let input = Arc::new(Registration { client: client.address, ..body.0 });
     let asked = Arc::clone(&input);
-    let admission = limits::admit(&api, &client, move |api| api.register.admit(&asked)).await?;
+    let pass = limits::admit(&api, &client, move |api| api.register.admit(&asked)).await?;
     let carry_out =
-        with_crypto(api, move |api, presence| api.register.carry_out(&input, admission, move || presence.lasts()));
+        with_crypto(api, move |api, presence| api.register.carry_out(&input, pass.begin(), move || presence.lasts()));
     let registered = carry_out.await??;
     Ok(Created(registered.0.into()))
 }

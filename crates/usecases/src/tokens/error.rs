@@ -17,6 +17,9 @@ pub enum TokenError {
     /// Spent or revoked, or its account is inactive.
     #[error("Token has been revoked")]
     Revoked,
+    /// Spent a moment ago: likely by its owner, in a race. Told like [`Revoked`](Self::Revoked).
+    #[error("Token has been revoked")]
+    Raced,
     /// A dependency failed: nothing is known of the token.
     #[error(transparent)]
     Failed(Failure),
@@ -40,13 +43,19 @@ impl From<TokenRejection> for TokenError {
 }
 
 impl TokenError {
+    /// Whether the token can never be of use again, however often it is shown.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Invalid | Self::Expired | Self::Revoked)
+    }
+
     /// The stable code of the error.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Invalid => ErrorCode::TokenInvalid,
             Self::Expired => ErrorCode::TokenExpired,
-            Self::Revoked => ErrorCode::TokenRevoked,
+            Self::Revoked | Self::Raced => ErrorCode::TokenRevoked,
             Self::Failed(failure) => failure.code(),
         }
     }

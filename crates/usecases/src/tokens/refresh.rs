@@ -5,7 +5,7 @@ use super::{Issuance, TokenError, TokenPair};
 use crate::LOG;
 use chrono::{DateTime, Utc};
 use portcullis_domain::sessions::SessionState;
-use portcullis_domain::tokens::{Presentation, RefreshPolicy, Verdict};
+use portcullis_domain::tokens::{Jti, Presentation, RefreshPolicy, Verdict};
 use portcullis_ports::{Clock, FoundToken, Rotation, Store, StoreError, StoreExt, TokenVerifier, Tx};
 use std::sync::Arc;
 
@@ -62,6 +62,12 @@ impl Attempt {
     #[must_use]
     pub fn exchange(&self) -> Exchange {
         Exchange(self.rotation.clone())
+    }
+
+    /// The token that was shown.
+    #[must_use]
+    pub fn token(&self) -> Jti {
+        self.rotation.spent
     }
 
     fn succeeded(self) -> Refreshed {
@@ -154,9 +160,8 @@ impl Refresh {
             Verdict::Expired => return Err(TokenError::Expired),
             _ => {}
         }
-        let verdict = verdict.as_str();
-        tracing::warn!(target: LOG, user_id = user_id.get(), verdict, "Refresh refused");
-        Err(TokenError::Revoked)
+        tracing::warn!(target: LOG, user_id = user_id.get(), verdict = verdict.as_str(), "Refresh refused");
+        Err(if verdict == Verdict::Raced { TokenError::Raced } else { TokenError::Revoked })
     }
 }
 

@@ -1,7 +1,9 @@
 //! How often what may be tried: what callers are promised, sentence by sentence.
 
 mod budgets;
+mod dead_refreshes;
 mod devices;
+mod replicas;
 mod sources;
 
 use crate::harness::calls::Reply;
