@@ -60,10 +60,13 @@ impl Replicas {
     }
 }
 
-/// The circuit around the server. There is something to go on with, so one failure opens it: no
-/// second call waits for a server that is gone.
+/// How many calls in a row may fail before no other waits. One that is late is no lost server.
+const REDIS_FAILURES: u32 = 3;
+
+/// The circuit around the server. There is something to go on with, so few failures open it.
 fn redis_circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {
-    let settings = CircuitSettings::default().with_failure_threshold(1).with_recovery_timeout(REDIS_RECOVERY);
+    let settings =
+        CircuitSettings::default().with_failure_threshold(REDIS_FAILURES).with_recovery_timeout(REDIS_RECOVERY);
     CircuitBreaker::builder(settings.with_probe_timeout(REDIS_RECOVERY))
         .clock(move || clock.monotonic())
         .on_transition(|transition| match (transition.from, transition.to) {

@@ -34,8 +34,8 @@ fn is_open() -> LimiterError {
 /// use portcullis_ports::RateLimiter;
 /// use portcullis_resilience::{Breaker, CircuitBreaker, Settings, SharedLimiter};
 /// fn limiter(remote: impl RateLimiter, local: impl RateLimiter) -> impl RateLimiter {
-///     // The first failure is enough, for there is something to fall back to.
-///     let circuit = CircuitBreaker::new(Settings::default().with_failure_threshold(1));
+///     // A few failures are enough, for there is something to fall back to.
+///     let circuit = CircuitBreaker::new(Settings::default().with_failure_threshold(3));
 ///     SharedLimiter::new(Breaker::new("redis", remote, circuit), local)
 /// }
 /// ```

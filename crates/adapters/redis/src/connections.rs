@@ -81,6 +81,11 @@ impl Redis {
                 shared.give_back(connection, generation);
                 Err(told(&error))
             }
+            // Its answer may still come: not on a connection that others use.
+            Err(error) if error.is_timeout() => {
+                shared.give_up(generation);
+                Err(told(&error))
+            }
             Err(error) => {
                 shared.lose(generation);
                 Err(told(&error))
@@ -139,7 +144,17 @@ impl Shared {
         }
     }
 
-    /// A connection broke, or its answer was late: the others stand at the same server.
+    /// One connection is of no more use.
+    fn give_up(&self, generation: u64) {
+        let mut state = self.lock();
+        if state.generation == generation {
+            state.live = state.live.saturating_sub(1);
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    /// A connection broke: the others stood at the same server.
     fn lose(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {

@@ -97,8 +97,8 @@ fn a_frozen_server_costs_a_moment_and_is_found_again() {
     for _ in 0..calls {
         assert_eq!(passes(&limiter, 2), None);
     }
-    // The first waits; the others find no connection, and do not.
-    assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
+    // Those that find a connection wait for 40 ms; the others find none, and do not.
+    assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
     server.resume();
     let found = eventually("it is found again", || passes(&limiter, 3).is_some());
     assert!(found < Duration::from_secs(4), "{found:?}");

@@ -15,6 +15,7 @@ on_both_databases!(
     a_cookie_is_good_for_one_account,
     a_forged_cookie_gains_nothing,
     a_cookie_survives_a_restart_and_not_a_new_secret,
+    a_page_of_a_listed_origin_may_keep_the_cookie,
 );
 
 fn try_with(service: &Service, account: &Account, password: &str, cookie: &str) -> Reply {
@@ -111,4 +112,15 @@ fn a_cookie_survives_a_restart_and_not_a_new_secret(backend: Backend) {
         let reply = try_with(&service, &account, &account.password, &cookie);
         assert_eq!(reply.status, if known { 200 } else { 429 });
     }
+}
+
+fn a_page_of_a_listed_origin_may_keep_the_cookie(backend: Backend) {
+    let service = limited(backend.service()).set("CORS_ORIGINS", "https://app.example.org").start();
+    let account = service.account();
+    let body = json!({"email": account.email, "password": account.password});
+    let call = service.call("POST", "/auth/login").header("Origin", "https://app.example.org");
+    let reply = call.json(&body).send();
+    set_cookie(&reply);
+    assert_eq!(reply.header("Access-Control-Allow-Credentials"), Some("true"));
+    assert_eq!(reply.header("Access-Control-Allow-Origin"), Some("https://app.example.org"), "never any origin");
 }
