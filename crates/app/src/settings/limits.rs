@@ -17,7 +17,7 @@ const ACCOUNT: Setting = window("RATE_LIMIT_ACCOUNT", "10/15m");
 const DEVICE: Setting = window("RATE_LIMIT_DEVICE", "10/15m");
 const MAIL: Setting = window("RATE_LIMIT_MAIL", "3/1h");
 const SOURCE: Setting = flow("RATE_LIMIT_SOURCE", "300/5m,burst=100");
-const DEAD_REFRESH: Setting = flow("RATE_LIMIT_DEAD_REFRESH", "1/30s,burst=5");
+const DEAD_REFRESH: Setting = flow("RATE_LIMIT_DEAD_REFRESH", "1/30s,burst=4");
 const PROXIES: Setting = Setting {
     name: "TRUSTED_PROXIES",
     default: None,
@@ -40,8 +40,8 @@ const fn window(name: &'static str, default: &'static str) -> Setting {
 }
 
 const fn flow(name: &'static str, default: &'static str) -> Setting {
-    let accepted = "calls, a time, and how many may come at once, such as 300/5m,burst=100: \
-                    1 to 1000000 calls, in 1s to 24h; without a burst all may";
+    let accepted = "calls, a time, and how many may come at once beside the one that is due, such as \
+                    300/5m,burst=100: 1 to 1000000 calls, in 1s to 24h; without a burst all may";
     Setting { name, default: Some(default), accepted, shown: str::to_owned }
 }
 
@@ -87,14 +87,14 @@ fn read_flow(text: &str) -> Result<Flow, Fault> {
         None => (text, None),
     };
     let (calls, period) = read_rate(rate.trim_end(), 1_000_000)?;
-    let burst = match burst {
+    let at_once = match burst {
         Some(burst) => {
             let count = burst.trim().strip_prefix("burst=").ok_or(Fault("has more than a rate and a burst"))?;
-            read_count(count, 1_000_000)?
+            NonZeroU32::MIN.saturating_add(value::whole_number(0..=1_000_000)(count)?)
         }
         None => calls,
     };
-    Ok(Flow::new(calls, period, burst))
+    Ok(Flow::new(calls, period, at_once))
 }
 
 /// Reads a count and a time, such as `10/15m`.
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_rate_is_a_count_a_time_and_a_burst() {
         let some = |n| NonZeroU32::new(n).unwrap();
-        let source = Flow::new(some(300), Duration::from_mins(5), some(100));
+        let source = Flow::new(some(300), Duration::from_mins(5), some(101));
         assert_eq!(flow_of("300/5m,burst=100"), source);
         assert_eq!(flow_of("300/300s , burst=100"), source);
         assert_eq!(flow_of("300/5m"), Flow::new(some(300), Duration::from_mins(5), some(300)));
@@ -172,7 +172,8 @@ mod tests {
         ] {
             assert!(read_window(bad).is_err(), "{bad}");
         }
-        for bad in ["300/5m,", "300/5m,burst", "300/5m,burst=", "300/5m,burst=0", "300/5m,100", "1000001/5m"] {
+        assert_eq!(flow_of("1/30s,burst=0"), Flow::new(some(1), Duration::from_secs(30), some(1)));
+        for bad in ["300/5m,", "300/5m,burst", "300/5m,burst=", "300/5m,burst=-1", "300/5m,100", "1000001/5m"] {
             assert!(read_flow(bad).is_err(), "{bad}");
         }
     }

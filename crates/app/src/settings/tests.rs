@@ -41,7 +41,7 @@ fn the_defaults_are_the_contracts() {
     let (minute, some) = (Duration::from_mins(1), |n| NonZeroU32::new(n).unwrap());
     let guesses = Rule::Window(Window::new(some(10), 15 * minute).relenting(minute));
     assert_eq!((rules.account, rules.device), (guesses, guesses));
-    assert_eq!(rules.source, Rule::Flow(Flow::new(some(300), 5 * minute, some(100))));
+    assert_eq!(rules.source, Rule::Flow(Flow::new(some(300), 5 * minute, some(101))));
     assert_eq!(rules.mail, Rule::Window(Window::new(some(3), 60 * minute)));
     assert_eq!(rules.dead_refresh, Rule::Flow(Flow::new(some(1), Duration::from_secs(30), some(5))));
     assert!(settings.limits.proxies.0.is_empty() && settings.limits.redis.is_none());
@@ -125,7 +125,7 @@ fn bounds_are_kept() {
         ("PASSWORD_BLOCKLIST", vec!["on"], vec!["list"]),
         ("RATE_LIMIT_ENABLED", vec!["off"], vec!["never"]),
         ("RATE_LIMIT_ACCOUNT", vec!["1/1s", "100/24h"], vec!["0/15m", "101/15m", "10"]),
-        ("RATE_LIMIT_SOURCE", vec!["1/1s", "300/5m,burst=1"], vec!["300", "300/5m,burst=0"]),
+        ("RATE_LIMIT_SOURCE", vec!["1/1s", "300/5m,burst=0"], vec!["300", "300/5m,burst=-1"]),
         ("REDIS_URL", vec!["redis://localhost", "redis://:p@h:7000/1"], vec!["localhost:6379", "rediss://h"]),
         ("TRUSTED_PROXIES", vec!["::1, 10.0.0.0/8"], vec!["proxy", "10.0.0.1/8", "10.0.0.0/8,"]),
         ("CORS_ORIGINS", vec!["https://a.example"], vec!["*"]),
