@@ -200,3 +200,30 @@ fn a_probe_that_is_stuck_makes_way_for_another() {
     machine.settle(probe, Outcome::Success, at(42));
     assert_eq!(machine.state(), State::Closed);
 }
+
+#[test]
+fn a_trip_opens_for_what_is_left_and_never_for_less_than_before() {
+    let at = Duration::from_secs;
+    let mut machine = Machine::new(Settings::default());
+    let before = machine.admit(at(0)).unwrap();
+    machine.trip(at(7), at(1));
+    assert_eq!(machine.admit(at(2)).unwrap_err().retry_after, at(6));
+    machine.trip(at(1), at(3));
+    assert_eq!(machine.snapshot(at(3)).retry_after, at(5), "the longer of the two");
+    machine.trip(Duration::MAX, at(3));
+    assert_eq!(machine.snapshot(at(3)).retry_after, at(30), "never longer than the recovery time");
+    machine.settle(before, Outcome::Success, at(4));
+    assert_eq!(machine.state(), State::Open, "what was admitted before bears on nothing");
+    assert!(!machine.is_due(at(32)) && machine.is_due(at(33)));
+}
+
+#[test]
+fn a_reset_closes_and_what_probes_tell_after_it_bears_on_nothing() {
+    let at = Duration::from_secs;
+    let mut machine = Machine::new(Settings::default().with_failure_threshold(1));
+    machine.trip(Duration::ZERO, at(0));
+    let probe = machine.admit(at(0)).unwrap();
+    machine.reset();
+    machine.settle(probe, Outcome::Failure, at(1));
+    assert_eq!(machine.state(), State::Closed);
+}
