@@ -130,21 +130,27 @@ impl Shared {
         }
     }
 
+    /// Makes the digests of jobs that are alike. Where making several panics, each is made alone,
+    /// so that only the one that is to blame fails.
     fn make(&self, kernel: &Kernel, jobs: &[Job]) {
         let Some(first) = jobs.first() else { return };
+        // Whose panic several share is told by nobody's request.
+        let span = if jobs.len() == 1 { first.span.clone() } else { Span::none() };
         let computations: Vec<_> = jobs.iter().map(|job| &job.computation).collect();
         let start = self.clock.monotonic();
-        let digests = first.span.in_scope(|| catch_unwind(AssertUnwindSafe(|| kernel(&computations))));
+        let digests = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| kernel(&computations))));
+        let Ok(digests) = digests else {
+            if jobs.len() > 1 {
+                jobs.chunks(1).for_each(|job| self.make(kernel, job));
+            } else {
+                first.answer(Err(HasherError::Failed("the hash thread panicked".to_owned())));
+            }
+            return;
+        };
         if jobs.len() == self.lanes.get().get() && first.computation.cost <= first.computation.no_faster_than {
             self.learn(self.clock.monotonic().saturating_sub(start));
         }
-        match digests {
-            Ok(digests) => jobs.iter().zip(digests).for_each(|(job, digest)| job.answer(Ok(digest))),
-            Err(_) => {
-                let failed = || HasherError::Failed("the hash thread panicked".to_owned());
-                jobs.iter().for_each(|job| job.answer(Err(failed())));
-            }
-        }
+        jobs.iter().zip(digests).for_each(|(job, digest)| job.answer(Ok(digest)));
     }
 
     /// Counts the last batch for a quarter, so that one that was disturbed changes little.

@@ -201,6 +201,40 @@ fn a_job_that_panics_fails_and_the_thread_goes_on() {
 }
 
 #[test]
+fn a_panic_costs_none_of_those_made_with_it() {
+    let ((first, begun), (go, gate)) = (mpsc::channel(), mpsc::channel());
+    let (first, gate) = (Mutex::new(first), Mutex::new(gate));
+    let together = Arc::new(Mutex::new(Vec::new()));
+    let made = Arc::clone(&together);
+    let kernel = move |jobs: &[&Computation]| {
+        let numbers = numbers(jobs);
+        made.lock().unwrap().push(numbers.clone());
+        if numbers == [1] {
+            first.lock().unwrap().send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+        }
+        assert!(!numbers.contains(&3), "job 3 panics");
+        numbers.into_iter().map(digest).collect()
+    };
+    let pace = Pace { lanes: Lanes::MOST, batch: Duration::from_millis(1) };
+    let pool = &start(1, pace, clock(), Arc::new(kernel));
+    thread::scope(|scope| {
+        let run = |number| scope.spawn(move || pool.run(job(number), &Patience::endless()));
+        let mut calls = vec![run(1)];
+        begun.recv().unwrap();
+        for number in 2..=4 {
+            calls.push(run(number));
+            wait_until(|| pool.shared.queue.len() == calls.len() - 1);
+        }
+        go.send(()).unwrap();
+        let outcomes: Vec<_> = calls.into_iter().map(|call| call.join().unwrap()).collect();
+        let failed = Err(HasherError::Failed("the hash thread panicked".to_owned()));
+        assert_eq!(outcomes, [Ok(digest(1)), Ok(digest(2)), failed, Ok(digest(4))]);
+    });
+    assert_eq!(*together.lock().unwrap(), [vec![1], vec![2, 3, 4], vec![2], vec![3], vec![4]]);
+}
+
+#[test]
 fn threads_have_names_and_begin_as_told() {
     static STARTED: AtomicBool = AtomicBool::new(false);
     let kernel = |_: &[&Computation]| {
