@@ -3,6 +3,8 @@
 use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane};
 use crate::limits::TrustedProxies;
+use crate::turn::Turn;
+use actix_web::HttpRequest;
 use actix_web::web::Data;
 use portcullis_domain::registration::PasswordPolicy;
 use portcullis_usecases::health::CheckReadiness;
@@ -11,6 +13,8 @@ use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
 use portcullis_usecases::sessions::LogOut;
 use portcullis_usecases::tokens::{Authenticate, Exchange, Exchanged, Inquiry, LookedUp, Refresh};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use tokio::time::Instant;
 
@@ -83,24 +87,29 @@ pub(crate) async fn with_store_by<T: Send + 'static>(
     Ok(api.lanes.store.run_by(deadline, move || work(&shared)).await?)
 }
 
-/// Tells whether the request is still being answered.
-pub(crate) struct Presence(Weak<()>);
+/// Tells whether somebody waits for the answer.
+pub(crate) struct Presence {
+    answering: Weak<()>,
+    departed: Arc<AtomicBool>,
+}
 
 impl Presence {
     pub(crate) fn lasts(&self) -> bool {
-        self.0.strong_count() > 0
+        self.answering.strong_count() > 0 && !self.departed.load(Ordering::Relaxed)
     }
 }
 
-/// Runs a use case that hashes, on its lane. The presence ends with this future: when the time is
-/// up, or when the server drops it, which it does not for a client that only closes its connection.
-pub(crate) async fn with_crypto<T: Send + 'static>(
+/// Runs a use case that hashes, on its lane. The presence ends when the client closes its side of
+/// the connection, and with this future: when the time is up, or the connection broke.
+pub(crate) async fn with_crypto<T: Send + 'static, E: Into<ApiError> + Send + 'static>(
     api: Data<Api>,
-    work: impl FnOnce(&Api, Presence) -> T + Send + 'static,
+    request: &HttpRequest,
+    work: impl FnOnce(&Api, Presence) -> Result<T, E> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let (shared, client) = (api.clone(), Arc::new(()));
-    let presence = Presence(Arc::downgrade(&client));
-    let outcome = api.lanes.crypto.run(move || work(&shared, presence)).await;
-    drop(client);
-    Ok(outcome?)
+    let departed = request.conn_data::<Rc<Turn>>().map(|turn| turn.departure()).unwrap_or_default();
+    let (shared, answering) = (api.clone(), Arc::new(()));
+    let presence = Presence { answering: Arc::downgrade(&answering), departed };
+    let outcome = api.lanes.crypto.run(move || work(&shared, presence)).await?.map_err(Into::into);
+    drop(answering);
+    outcome
 }

@@ -136,13 +136,15 @@ impl Connection {
         end.unwrap_or(bytes.len())
     }
 
-    /// Hands on nothing. A client that goes away is noticed, unless it has sent more before.
+    /// Hands on nothing. A client that goes away is noticed, unless it has sent more before. The
+    /// library is told of the end, and serves on: it takes it for the end of the requests alone.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.held.is_empty() {
             let mut space = [MaybeUninit::uninit(); AHEAD];
             let mut space = ReadBuf::uninit(&mut space);
             if Pin::new(&mut self.stream).poll_read(cx, &mut space)?.is_ready() {
                 if space.filled().is_empty() {
+                    self.turn.depart();
                     return Poll::Ready(Ok(()));
                 }
                 self.held.extend_from_slice(space.filled());
@@ -238,6 +240,7 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::Ordering;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -281,6 +284,20 @@ mod tests {
         tokio::time::advance(Duration::from_secs(70)).await;
         connection.read_u8().await.unwrap();
         assert!(patience(&mut connection).await > Duration::from_secs(10));
+    }
+
+    #[actix_web::test]
+    async fn a_close_behind_a_request_is_told_to_its_work() {
+        let (mut connection, mut client) = pair().await;
+        let departed = connection.turn().departure();
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut space = [0; 64];
+        assert_eq!(connection.read(&mut space).await.unwrap(), 18);
+        connection.turn().want(Wanted::Nothing);
+        assert!(!departed.load(Ordering::Relaxed));
+        drop(client);
+        assert_eq!(connection.read(&mut space).await.unwrap(), 0);
+        assert!(departed.load(Ordering::Relaxed));
     }
 
     #[actix_web::test]

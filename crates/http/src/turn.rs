@@ -14,9 +14,11 @@ use actix_web::http::ConnectionType;
 use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::web::Bytes;
 use futures_util::Stream;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 /// What a connection may hand to the library.
@@ -44,9 +46,26 @@ pub(crate) struct Turn {
     /// Whether something was held back.
     behind: Cell<bool>,
     reader: RefCell<Option<Waker>>,
+    /// Whether the client sends nothing more, for jobs on other threads. Most connections never
+    /// need it.
+    departed: OnceCell<Arc<AtomicBool>>,
 }
 
 impl Turn {
+    /// What tells a job on any thread whether the client has closed its side.
+    pub(crate) fn departure(&self) -> Arc<AtomicBool> {
+        Arc::clone(self.departed.get_or_init(Arc::default))
+    }
+
+    /// Takes note that the client has closed its side while a request of it is served. TCP does
+    /// not tell a client that is gone from one that only sends nothing more and waits (RFC 9293
+    /// §3.6), and nearly all are gone: work that has to wait for its turn is not begun for them
+    /// any more (RFC 9112 §9.5 has servers respond to a close as appropriate). The answer is made
+    /// and sent all the same: one that waits gets it, or a 503.
+    pub(crate) fn depart(&self) {
+        self.departed.get_or_init(Arc::default).store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn wanted(&self) -> Wanted {
         self.wanted.get()
     }
@@ -73,7 +92,7 @@ impl Turn {
         self.chunks_left.get() || matches!(self.wanted(), Wanted::Bytes(_))
     }
 
-    fn want(&self, wanted: Wanted) {
+    pub(crate) fn want(&self, wanted: Wanted) {
         let before = self.wanted.replace(wanted);
         let opens = match wanted {
             Wanted::Chunks => before == Wanted::Nothing && self.behind.get(),

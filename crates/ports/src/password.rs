@@ -5,8 +5,8 @@ use portcullis_domain::registration::{Password, PasswordHash};
 use std::time::Duration;
 
 /// Hashes and verifies passwords. Every call takes the time of one slow hash, whatever it finds.
-/// A call may wait for its turn; when the caller's patience is over before that, it is refused,
-/// and nothing was hashed.
+/// A call may have to wait for its turn; when the caller's patience is over by then, it is
+/// refused, and nothing was hashed. A call whose turn comes at once is served whatever the patience.
 ///
 /// ```
 /// # use portcullis_domain::registration::{Password, PasswordHash};

@@ -36,6 +36,10 @@ pub struct PoolSettings {
     pub on_start: fn(),
 }
 
+/// A job that has waited no longer finds its thread free: it is made for whoever asked, also for a
+/// caller who has only said that it will ask nothing more.
+const PROMPT: Duration = Duration::from_millis(20);
+
 /// What makes digests, of computations that are alike.
 type Kernel = dyn Fn(&[&Computation]) -> Vec<Digest> + Send + Sync;
 
@@ -116,10 +120,13 @@ impl Shared {
         usize::try_from(time / batch).unwrap_or(usize::MAX).max(1)
     }
 
-    /// Takes jobs until the queue is closed. A batch that panics fails, and the thread goes on.
+    /// Takes jobs until the queue is closed. A panic fails a job, and the thread goes on.
     fn serve(&self, kernel: &Kernel) {
         let longest = self.settings.wait + self.settings.wait / 2;
-        let is_over = |job: &Job, now: Duration| job.patience.is_over() || now.saturating_sub(job.since) > longest;
+        let is_over = |job: &Job, now: Duration| {
+            let waited = now.saturating_sub(job.since);
+            waited > longest || waited > PROMPT && job.patience.is_over()
+        };
         let alike = |one: &Job, other: &Job| one.computation.is_like(&other.computation);
         loop {
             let Some(jobs) = self.queue.pop(self.lanes.get().get(), alike, |job| is_over(job, self.clock.monotonic()))

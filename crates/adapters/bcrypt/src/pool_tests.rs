@@ -146,9 +146,21 @@ fn a_job_whose_caller_is_gone_is_not_computed() {
     let asked = Arc::clone(&there);
     let leaving = Patience::lasting_while(move || asked.load(Ordering::SeqCst));
     let others = vec![(2, Patience::endless()), (3, leaving), (4, Patience::endless())];
-    let (begun, outcomes) = behind_the_first(Lanes::MOST, clock(), others, |_| there.store(false, Ordering::SeqCst));
+    let clock = clock();
+    let leaves_after = |time| {
+        let (there, clock) = (&there, Arc::clone(&clock));
+        there.store(true, Ordering::SeqCst);
+        move |_: &Pool| {
+            there.store(false, Ordering::SeqCst);
+            clock.advance(time);
+        }
+    };
+    let (begun, outcomes) =
+        behind_the_first(Lanes::MOST, clock.clone(), others.clone(), leaves_after(PROMPT + PROMPT / 2));
     assert_eq!(begun, Some(vec![2, 4]));
     assert_eq!(outcomes, [Ok(digest(2)), Err(BUSY), Ok(digest(4))]);
+    let (begun, _) = behind_the_first(Lanes::MOST, clock.clone(), others, leaves_after(PROMPT / 2));
+    assert_eq!(begun, Some(vec![2, 3, 4]), "its turn came at once");
 }
 
 #[test]

@@ -7,11 +7,14 @@ use crate::harness::on_both_databases;
 use crate::harness::services::Service;
 use crate::harness::sockets::Connection;
 use crate::harness::waiting::{eventually, long_form};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::thread::available_parallelism;
 
 on_both_databases!(
     a_client_that_goes_at_any_byte_leaves_whole_work_and_nothing_else,
     logins_whose_clients_are_gone_hold_up_nobody,
+    hashes_that_wait_for_clients_who_are_gone_are_not_made,
+    who_closes_one_side_alone_is_answered,
 );
 
 /// Sends a request but for its last bytes and goes: with an orderly end, or torn off.
@@ -91,5 +94,51 @@ fn logins_whose_clients_are_gone_hold_up_nobody(backend: Backend) {
     }
     expect_descriptors(&service, descriptors);
     assert_eq!(service.get("/health/ready").status, 200);
+    service.stop();
+}
+
+/// A service whose threads make one hash at a time, of a quarter of a second; how many of them
+/// there are, and how many logins find a place.
+fn unhurried(backend: Backend) -> (Service, usize, usize) {
+    let service = backend.service().set("BCRYPT_COST", "12").set("HASH_LANES", "1").start();
+    let started = service.log.wait_for(1, |event| event["message"] == "Hash threads started").remove(0);
+    (service, available_parallelism().unwrap().get(), started["places"].as_u64().unwrap() as usize)
+}
+
+fn hashes_that_wait_for_clients_who_are_gone_are_not_made(backend: Backend) {
+    let (service, threads, places) = unhurried(backend);
+    let account = service.account();
+    let body = json!({"email": account.email, "password": account.password}).to_string();
+    let login = |message| move |event: &Value| event["message"] == message && event["path"] == "/auth/login";
+    let mut connections: Vec<_> = (0..places).map(|_| Connection::open(&service)).collect();
+    connections.iter_mut().for_each(|connection| connection.post("/auth/login", &body).unwrap());
+    service.log.wait_for(places, login("Request started"));
+    // With an orderly end, which the library takes for the end of requests alone.
+    drop(connections);
+    let ends = service.log.wait_for(places, login("Request finished"));
+    let made = ends.iter().filter(|end| end["status_code"] == 200).count();
+    // Those that had begun, and as many again that began before the end of the last was noticed.
+    assert!(made <= 2 * threads, "{made} of {places} hashes were made for nobody");
+    service.sign_in(&account);
+    service.stop();
+}
+
+fn who_closes_one_side_alone_is_answered(backend: Backend) {
+    let (service, threads, places) = unhurried(backend);
+    let account = service.account();
+    let body = json!({"email": account.email, "password": account.password}).to_string();
+    let ask = |_| {
+        let mut connection = Connection::open(&service);
+        connection.post("/auth/login", &body).unwrap();
+        connection.finish();
+        connection
+    };
+    let status = |mut connection: Connection| connection.reply().unwrap().expect("an answer").status;
+    assert_eq!(status(ask(0)), 200, "nobody had to wait");
+    let crowd: Vec<_> = (0..places).map(ask).collect();
+    let statuses: Vec<_> = crowd.into_iter().map(status).collect();
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    assert!((1..=2 * threads).contains(&served), "those that did not wait: {statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
     service.stop();
 }

@@ -2,7 +2,7 @@
 
 mod dto;
 
-use crate::api::{Api, with_crypto};
+use crate::api::{Api, Presence, with_crypto};
 use crate::body::Body;
 use crate::errors::ApiError;
 use crate::limits::{self, Client, device_cookie};
@@ -33,9 +33,8 @@ pub(crate) async fn login(
     let asked = Arc::clone(&input);
     let pass = limits::admit(&api, &client, move |api| api.log_in.admit(&asked)).await?;
     let tried = Arc::clone(&input);
-    let sign_in =
-        with_crypto(api.clone(), move |api, presence| api.log_in.check(&tried, pass.begin(), move || presence.lasts()));
-    let logged_in = sign_in.await??;
+    let work = move |api: &Api, client: Presence| api.log_in.check(&tried, pass.begin(), move || client.lasts());
+    let logged_in = with_crypto(api.clone(), &request, work).await?;
     let cookie = api.log_in.devices.issue(input.device.as_deref(), &input.email);
     Ok(Reply::secret(logged_in.0.into()).with_cookie(limits::set_device_cookie(&cookie, client.tls)))
 }

@@ -2,7 +2,7 @@
 
 mod dto;
 
-use crate::api::{Api, with_crypto};
+use crate::api::{Api, Presence, with_crypto};
 use crate::body::Body;
 use crate::errors::ApiError;
 use crate::limits::{self, Client};
@@ -30,8 +30,7 @@ pub(crate) async fn register(
     let input = Arc::new(Registration { client: client.address, ..body.0 });
     let asked = Arc::clone(&input);
     let pass = limits::admit(&api, &client, move |api| api.register.admit(&asked)).await?;
-    let carry_out =
-        with_crypto(api, move |api, presence| api.register.carry_out(&input, pass.begin(), move || presence.lasts()));
-    let registered = carry_out.await??;
+    let work = move |api: &Api, client: Presence| api.register.carry_out(&input, pass.begin(), move || client.lasts());
+    let registered = with_crypto(api, &request, work).await?;
     Ok(Created(registered.0.into()))
 }
