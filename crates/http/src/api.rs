@@ -111,5 +111,8 @@ pub(crate) async fn with_crypto<T: Send + 'static, E: Into<ApiError> + Send + 's
     let presence = Presence { answering: Arc::downgrade(&answering), departed };
     let outcome = api.lanes.crypto.run(move || work(&shared, presence)).await?.map_err(Into::into);
     drop(answering);
+    if outcome.as_ref().is_err_and(|error| error.crowded) {
+        api.lanes.crypto.delay().await;
+    }
     outcome
 }

@@ -38,6 +38,13 @@ impl Failure {
         }
     }
 
+    /// Whether nothing is wrong but that too many want a hash. Who comes back at once makes it
+    /// worse.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        matches!(self, Self::Hasher(HasherError::Busy { .. }))
+    }
+
     /// How long a caller should wait before it tries again; at least a second.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
@@ -74,6 +81,8 @@ mod tests {
         assert_eq!(Failure::from(open).retry_after(), Duration::from_secs(7));
         let busy = Failure::from(StoreError::Busy(String::new()));
         assert_eq!((busy.code(), busy.retry_after()), (ErrorCode::Unavailable, Duration::from_secs(1)));
+        let crowded = Failure::from(HasherError::Busy { retry_after: Duration::ZERO });
+        assert!(crowded.is_crowded() && !busy.is_crowded());
         assert_eq!(Failure::from(StoreError::Failed(String::new())).code(), ErrorCode::Internal);
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct ApiError {
     pub(crate) challenge: Option<Challenge>,
     /// For the log alone.
     pub(crate) cause: Option<String>,
+    /// Whether nothing is wrong but that too many want the same.
+    pub(crate) crowded: bool,
     /// Whether the connection is of no more use: its body was not read to the end.
     pub(crate) close: bool,
     /// For a message that is not valid HTTP: the status to answer with, and nothing else.
@@ -69,6 +71,7 @@ impl ApiError {
             limited: None,
             challenge: None,
             cause: None,
+            crowded: false,
             close: false,
             bare: None,
         }
@@ -131,7 +134,10 @@ impl ResponseError for ApiError {
 impl From<&Failure> for ApiError {
     fn from(failure: &Failure) -> Self {
         match failure.code() {
-            ErrorCode::Unavailable => Self::unavailable(failure.to_string(), failure.retry_after()),
+            ErrorCode::Unavailable => {
+                let crowded = failure.is_crowded();
+                Self { crowded, ..Self::unavailable(failure.to_string(), failure.retry_after()) }
+            }
             _ => Self::internal(failure.to_string()),
         }
     }

@@ -119,6 +119,13 @@ impl Lane {
         }
     }
 
+    /// Delays the answer of a caller who was refused behind the lane, as the lane would have. It
+    /// holds a place meanwhile: the next caller is refused here, for a fraction of the work.
+    pub(crate) async fn delay(&self) {
+        let _place = self.places.try_acquire();
+        sleep(REFUSAL_DELAY).await;
+    }
+
     fn full(&self) -> LaneError {
         LaneError::Full { retry_after: self.settings.retry_after }
     }
@@ -221,6 +228,16 @@ mod tests {
         assert_eq!(lane.run(|| 1).await, Err(lane.full()), "waited in vain");
         release.send(()).unwrap();
         assert_eq!(lane.run(|| 2).await, Ok(2), "waited and got its turn");
+    }
+
+    #[actix_web::test]
+    async fn who_was_refused_behind_the_lane_holds_a_place_until_it_hears_so() {
+        let lane = lane(1, 0);
+        let began = Instant::now();
+        let (_, refused) = tokio::join!(lane.delay(), lane.run(|| 1));
+        assert_eq!(refused, Err(lane.full()));
+        assert!(began.elapsed() >= REFUSAL_DELAY);
+        assert_eq!(lane.run(|| 2).await, Ok(2));
     }
 
     #[actix_web::test]
