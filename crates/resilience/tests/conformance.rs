@@ -1,11 +1,18 @@
-//! A store behind a breaker does all that a store does.
+//! A store behind a breaker does all that a store does, and a hasher behind a bulkhead all that a
+//! hasher does.
 
 #![cfg(all(not(loom), feature = "ports"))]
 
-use portcullis_ports::Store;
-use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
-use portcullis_testkit::MemoryStore;
+use portcullis_ports::{PasswordHasher, Store};
+use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit, Settings};
+use portcullis_testkit::{MemoryStore, PlainHasher};
+use std::num::NonZeroUsize;
 
 portcullis_testkit::store_conformance!(|run: &dyn Fn(&dyn Store)| {
     run(&Breaker::new("database", MemoryStore::new(), CircuitBreaker::new(Settings::default())));
+});
+
+portcullis_testkit::hasher_conformance!(|run: &dyn Fn(&dyn PasswordHasher)| {
+    let limit = ConcurrencyLimit::new(NonZeroUsize::MIN.saturating_add(15), 0);
+    run(&Bulkhead::new(PlainHasher::default(), limit, PlainHasher::RETRY_AFTER));
 });

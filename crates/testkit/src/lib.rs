@@ -6,10 +6,12 @@
 mod clock;
 pub mod conformance;
 mod entropy;
+mod hasher;
 mod memory;
 pub mod postgres;
 pub mod redis;
 
 pub use clock::FixedClock;
 pub use entropy::SeededEntropy;
+pub use hasher::PlainHasher;
 pub use memory::{MapLimiter, MemoryStore};

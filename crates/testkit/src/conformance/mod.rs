@@ -1,7 +1,8 @@
-//! What every [`Store`] does, whether adapter or decorator: one function
-//! a promise, each run on an empty store. What only one kind of store can show (damaged rows,
+//! What every adapter and decorator of a port does. Those of [`Store`] follow, [`hashers`] has
+//! those of the password hasher: one function a promise, each run on an empty store. What only one kind of store can show (damaged rows,
 //! a server that dies) is left to its own tests.
 
+pub mod hashers;
 pub mod limits;
 pub mod maintenance;
 pub mod races;

@@ -1,57 +1,13 @@
-//! A hasher, a blocklist and a token format that can be read by eye.
+//! A blocklist and a token format that can be read by eye.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::registration::{Password, PasswordHash, UserId};
+use portcullis_domain::registration::{Password, UserId};
 use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims};
 use portcullis_ports::{
-    HasherError, InvalidToken, MessageAuthenticator, PasswordBlocklist, PasswordHasher, Patience, SigningError,
-    TokenIssuer, TokenVerifier, Verification,
+    InvalidToken, MessageAuthenticator, PasswordBlocklist, SigningError, TokenIssuer, TokenVerifier,
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
-
-/// Stores `new:password`; `old:password` is outdated, anything else unreadable. Counts its work.
-#[derive(Default)]
-pub(crate) struct PlainHasher {
-    pub(crate) work: AtomicUsize,
-    pub(crate) busy: AtomicBool,
-}
-
-impl PlainHasher {
-    fn count(&self, patience: &Patience) -> Result<(), HasherError> {
-        let busy = self.busy.load(Ordering::SeqCst) || patience.is_over();
-        self.work.fetch_add(1, Ordering::SeqCst);
-        if busy { Err(HasherError::Busy { retry_after: Duration::from_secs(2) }) } else { Ok(()) }
-    }
-}
-
-impl PasswordHasher for PlainHasher {
-    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        self.count(patience)?;
-        Ok(PasswordHash::new(format!("new:{}", password.expose())))
-    }
-
-    fn verify(
-        &self,
-        password: &Password,
-        hash: &PasswordHash,
-        patience: &Patience,
-    ) -> Result<Verification, HasherError> {
-        self.count(patience)?;
-        Ok(match hash.expose().split_once(':') {
-            Some((scheme @ ("new" | "old"), stored)) if stored == password.expose() => {
-                Verification::Match { outdated: scheme == "old" }
-            }
-            Some(("new" | "old", _)) => Verification::Mismatch,
-            _ => Verification::Unreadable,
-        })
-    }
-
-    fn verify_stand_in(&self, _: &Password, patience: &Patience) -> Result<(), HasherError> {
-        self.count(patience)
-    }
-}
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Writes claims as `kind.user.jti.iat.exp`.
 #[derive(Default)]

@@ -1,11 +1,11 @@
 //! The use cases, wired to doubles.
 
-use crate::doubles::{ContextBlocklist, PlainAuthenticator, PlainHasher, PlainTokens};
+use crate::doubles::{ContextBlocklist, PlainAuthenticator, PlainTokens};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
 use portcullis_ports::{PasswordBlocklist, Store};
-use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, SeededEntropy};
+use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
 use portcullis_usecases::limits::{Devices, Limits, Rules};
 use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::registration::{Register, RegisterError, Registered, Registration};
