@@ -44,6 +44,7 @@ fn kill_starts(database: &Database, step: Duration) -> usize {
         let output = starting.child().stdout.take().unwrap();
         let log = crate::harness::log::Log::follow(output);
         pause(step * kills);
+        assert!(starting.child().try_wait().unwrap().is_none(), "a start was refused");
         starting.child().kill().unwrap();
         drop(starting);
         log.wait_for_end();
