@@ -1,6 +1,7 @@
 //! Deletes the rows of refresh tokens that can no longer be shown, a few at a time: a service
 //! that runs beside it hardly notices.
 
+use super::pace::{Pace, Times};
 use crate::failure::{Failure, fails_with};
 use portcullis_domain::maintenance::Retention;
 use portcullis_ports::{Clock, RowNumber, Store, StoreError, StoreExt, Stretch};
@@ -9,12 +10,6 @@ use std::time::Duration;
 
 /// Rows that one reading step looks at.
 const LOOK: u32 = 1000;
-/// Rows that a writing step may delete at first, at least and at most.
-const FIRST: u32 = 64;
-const FEWEST: u32 = 8;
-const MOST: u32 = 1000;
-/// How long a writing step should take: whoever writes beside it waits as long.
-const AIM: Duration = Duration::from_millis(4);
 
 /// What was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,7 +25,7 @@ pub struct Purged {
 pub struct Step {
     /// Rows that were deleted so far.
     pub rows: u64,
-    /// How long the step took.
+    /// How long the step took; of one that wrote, without its wait for whoever wrote before it.
     pub took: Duration,
 }
 
@@ -62,10 +57,11 @@ impl Purge {
     /// [`PurgeError`].
     pub fn run(&self, rest: &mut dyn FnMut(Step) -> bool) -> Result<Purged, PurgeError> {
         let dead_by = self.retention.dead_by(self.clock.now());
-        let (mut purged, mut after, mut most) = (Purged::default(), RowNumber::FIRST, FIRST);
+        let (mut purged, mut after, mut pace) = (Purged::default(), RowNumber::FIRST, Pace::default());
         loop {
-            let (stretch, mut took) =
-                self.timed(|store| store.read(|tx| tx.refresh_tokens().survey(after, LOOK, dead_by)))?;
+            let start = self.clock.monotonic();
+            let stretch = self.store.read(|tx| tx.refresh_tokens().survey(after, LOOK, dead_by))?;
+            let mut took = self.clock.monotonic().saturating_sub(start);
             let Some(stretch) = stretch else { return Ok(Purged { complete: true, ..purged }) };
             let mut dead = stretch.dead;
             loop {
@@ -75,34 +71,27 @@ impl Purge {
                 if dead == 0 {
                     break;
                 }
-                let (rows, time) = self.timed(|store| delete(store, &stretch, most))?;
+                let most = pace.rows();
+                let (rows, times) = self.delete(&stretch, most)?;
                 purged.rows = purged.rows.saturating_add(rows);
                 // None are left where somebody else deletes them too.
                 dead = if rows < u64::from(most) { 0 } else { dead.saturating_sub(rows) };
-                (most, took) = (next(most, time), time);
+                pace.learn(rows, times);
+                took = times.whole();
             }
             after = stretch.last;
         }
     }
 
-    fn timed<T>(&self, call: impl FnOnce(&dyn Store) -> Result<T, StoreError>) -> Result<(T, Duration), StoreError> {
-        let start = self.clock.monotonic();
-        let outcome = call(&*self.store)?;
-        Ok((outcome, self.clock.monotonic().saturating_sub(start)))
-    }
-}
-
-fn delete(store: &dyn Store, stretch: &Stretch, most: u32) -> Result<u64, StoreError> {
-    store.write(|tx| tx.refresh_tokens().purge(stretch, most))
-}
-
-/// As many rows as are deleted in the time that is aimed at, found by doubling and halving.
-fn next(rows: u32, took: Duration) -> u32 {
-    if took > AIM {
-        (rows / 2).max(FEWEST)
-    } else if took < AIM / 2 {
-        rows.saturating_mul(2).min(MOST)
-    } else {
-        rows
+    /// Others wait from where the transaction has begun, and so it is timed from there.
+    fn delete(&self, stretch: &Stretch, most: u32) -> Result<(u64, Times), StoreError> {
+        let (rows, begun, deleted) = self.store.write(|tx| {
+            let begun = self.clock.monotonic();
+            let rows = tx.refresh_tokens().purge(stretch, most)?;
+            Ok::<_, StoreError>((rows, begun, self.clock.monotonic()))
+        })?;
+        let committed = self.clock.monotonic();
+        let times = Times { deleting: deleted.saturating_sub(begun), committing: committed.saturating_sub(deleted) };
+        Ok((rows, times))
     }
 }

@@ -7,9 +7,9 @@ use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::User;
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{Clock, Mode, Store, StoreError, StoreExt, Work};
-use portcullis_testkit::FixedClock;
+use portcullis_testkit::{FixedClock, MemoryStore};
 use portcullis_usecases::maintenance::{Purge, PurgeError, Purged, Step};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn purge(world: &World) -> Purge {
@@ -80,53 +80,55 @@ fn whoever_says_stop_is_heard_between_steps_and_what_is_done_is_done() {
     assert_eq!(rest, Purged { rows: 5000 - stopped.rows, complete: true });
 }
 
-/// A store whose writes take that long for every row that is deleted.
+/// A store whose writes wait for others before they begin, and take their time to commit.
 struct Slow {
-    inner: Arc<dyn Store>,
+    inner: Arc<MemoryStore>,
     clock: Arc<FixedClock>,
-    a_row: Mutex<Duration>,
-    last: Mutex<u64>,
+    wait: Duration,
+    commit: Duration,
 }
 
 impl Store for Slow {
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
         if mode == Mode::Write {
-            let most = *self.last.lock().unwrap();
-            self.clock.advance(*self.a_row.lock().unwrap() * u32::try_from(most).unwrap());
+            self.clock.advance(self.wait);
         }
-        self.inner.transact(mode, work)
+        self.inner.transact(mode, work)?;
+        if mode == Mode::Write {
+            self.clock.advance(self.commit);
+        }
+        Ok(())
     }
 }
 
-#[test]
-fn steps_find_the_number_of_rows_that_takes_little_time() {
+/// What each step of a purge of so many dead rows deleted, and how long it took.
+fn steps(wait: Duration, commit: Duration) -> Vec<(u64, Duration)> {
     let world = World::new();
     let (ada, _) = world.ada();
-    let store = Slow {
-        inner: world.store.clone(),
-        clock: world.clock.clone(),
-        a_row: Mutex::new(Duration::from_micros(10)),
-        last: Mutex::new(64),
-    };
     add(&world, &ada, 0..8_000, world.clock.now() - TimeDelta::days(1));
-    let store = Arc::new(store);
-    let verb = Purge { store: store.clone(), retention: Retention::default(), clock: world.clock.clone() };
-    let (mut before, mut deleted) = (0, Vec::new());
+    let store = Arc::new(Slow { inner: world.store.clone(), clock: world.clock.clone(), wait, commit });
+    let verb = Purge { store, retention: Retention::default(), clock: world.clock.clone() };
+    let (mut before, mut steps) = (0, Vec::new());
     let mut watch = |step: Step| {
         if step.rows > before {
-            deleted.push(step.rows - before);
-            *store.last.lock().unwrap() = step.rows - before;
-            if step.rows > 4_000 {
-                *store.a_row.lock().unwrap() = Duration::from_millis(1);
-            }
+            steps.push((step.rows - before, step.took));
         }
         before = step.rows;
         true
     };
     assert_eq!(verb.run(&mut watch).unwrap(), Purged { rows: 8_000, complete: true });
-    assert!(deleted.iter().all(|rows| *rows <= 1000), "{deleted:?}");
-    assert!(deleted.iter().take(10).any(|rows| *rows >= 256), "they grow: {deleted:?}");
-    assert!(deleted.iter().rev().take(20).all(|rows| *rows <= 32), "they shrink: {deleted:?}");
+    steps
+}
+
+#[test]
+fn commits_that_take_long_are_few_and_waits_for_others_count_for_nothing() {
+    let quick = Duration::from_millis(1);
+    let long = Duration::from_millis(40);
+    for (wait, commit) in [(Duration::ZERO, quick), (Duration::ZERO, long), (Duration::from_secs(1), quick)] {
+        let steps = steps(wait, commit);
+        assert!(steps.len() < 20, "a thousand rows a step before long: {steps:?}");
+        assert!(steps.iter().all(|(rows, took)| *rows <= 1000 && *took == commit), "{steps:?}");
+    }
 }
 
 #[test]
