@@ -27,11 +27,12 @@ pub trait Migrations: Send + Sync {
     /// [`MigrateError::Future`] where the database knows more; else the database's own.
     fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError>;
 
-    /// Applies what is pending, and names it. Safe to be called by several processes at once.
+    /// Applies what is pending, logs what it adopted, and gives both. Safe to be called by several
+    /// processes at once.
     ///
     /// # Errors
     /// [`MigrateError`]; nothing was applied by this call then.
-    fn migrate(&self) -> Result<Vec<String>, MigrateError>;
+    fn apply(&self) -> Result<Applied, MigrateError>;
 
     /// Reverts the last migration and applies it again, and names what it applied. For those who
     /// write one: reverting drops what the migration added.
@@ -39,6 +40,14 @@ pub trait Migrations: Send + Sync {
     /// # Errors
     /// [`MigrateError`]; nothing changed then.
     fn redo(&self) -> Result<Vec<String>, MigrateError>;
+
+    /// [Applies](Self::apply) what is pending, and names it.
+    ///
+    /// # Errors
+    /// Those of [`apply`](Self::apply).
+    fn migrate(&self) -> Result<Vec<String>, MigrateError> {
+        self.apply().map(|done| done.names)
+    }
 
     /// The names of those not applied yet, oldest first. Changes nothing.
     ///
@@ -60,27 +69,32 @@ pub struct MigrationStatus {
 }
 
 /// What a change of the schema did, to be told once it is committed.
-#[derive(Debug, Default)]
-pub(crate) struct Applied {
-    names: Vec<String>,
-    adoption: Option<Adoption>,
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The names of the migrations that were applied, oldest first.
+    pub names: Vec<String>,
+    /// What was taken over, where the tables of the FastAPI application were there before.
+    pub adoption: Option<Adoption>,
 }
 
 /// What the first migration found in the tables of the FastAPI application.
-#[derive(Debug)]
-struct Adoption {
-    users: i64,
-    refresh_tokens: i64,
-    differing: Vec<i64>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// How many accounts.
+    pub users: i64,
+    /// How many refresh tokens, whatever their state.
+    pub refresh_tokens: i64,
+    /// The numbers of the accounts whose emails differ by case alone.
+    pub differing: Vec<i64>,
 }
 
 impl Applied {
-    /// Logs what was found; the names of what was applied.
-    pub(crate) fn report(self) -> Vec<String> {
-        if let Some(adoption) = self.adoption {
+    /// Logs what was found.
+    pub(crate) fn reported(self) -> Self {
+        if let Some(adoption) = &self.adoption {
             adoption.log();
         }
-        self.names
+        self
     }
 }
 

@@ -5,7 +5,7 @@ use crate::settings::Settings;
 use crate::wire::{self, Parts};
 use anyhow::{Context, bail};
 use clap::Args;
-use portcullis_diesel::{DatabaseUrl, MigrateError, Migrations};
+use portcullis_diesel::{Adoption, Applied, DatabaseUrl, MigrateError, Migrations};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,14 +41,37 @@ pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let applied = if args.redo { database.migrations.redo()? } else { database.migrations.migrate()? };
-    for name in &applied {
+    let done = if args.redo {
+        Applied { names: database.migrations.redo()?, adoption: None }
+    } else {
+        database.migrations.apply()?
+    };
+    for name in &done.names {
         writeln!(out, "applied  {name}")?;
     }
-    if applied.is_empty() {
+    if done.names.is_empty() {
         writeln!(out, "The schema is up to date.")?;
     }
+    if let Some(adoption) = &done.adoption {
+        tell(adoption, &mut out)?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the log of a start says, all of the accounts named. By number: addresses are personal data.
+fn tell(adoption: &Adoption, out: &mut impl Write) -> std::io::Result<()> {
+    let Adoption { users, refresh_tokens, differing } = adoption;
+    writeln!(out, "Adopted the tables of the FastAPI application: {users} users, {refresh_tokens} refresh tokens.")?;
+    if !differing.is_empty() {
+        let numbers: Vec<_> = differing.iter().map(i64::to_string).collect();
+        writeln!(
+            out,
+            "{} accounts whose emails differ by case alone, each logs in with its own exact spelling: user_ids {}",
+            numbers.len(),
+            numbers.join(",")
+        )?;
+    }
+    Ok(())
 }
 
 /// What tells how the tries end.

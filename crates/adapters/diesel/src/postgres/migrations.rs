@@ -28,21 +28,21 @@ impl Migrations for PostgresStore {
         Ok(status)
     }
 
-    fn migrate(&self) -> Result<Vec<String>, MigrateError> {
+    fn apply(&self) -> Result<Applied, MigrateError> {
         if self.pending()?.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Applied::default());
         }
         let done = self.alone(|connection| {
             let adopting = has_table(connection, "users")?;
             migrations::apply(connection, &MIGRATIONS, adopting)
         })?;
         self.ready.store(true, Ordering::Release);
-        Ok(done.report())
+        Ok(done.reported())
     }
 
     fn redo(&self) -> Result<Vec<String>, MigrateError> {
         let done = self.alone(|connection| migrations::redo(connection, &MIGRATIONS))?;
-        Ok(done.report())
+        Ok(done.reported().names)
     }
 }
 

@@ -133,10 +133,16 @@ fn the_log_warns_of_emails_that_differ_by_case_alone(backend: Backend) {
 fn migrate_adopts_without_serving(backend: Backend) {
     let (database, facts) = backend.adopted();
     let before = rows(&database);
-    for _ in 0..2 {
+    for first in [true, false] {
         let ended = over(&database, &facts).argument("migrate").run();
         assert!(ended.status.success(), "{ended:?}");
         assert_eq!(rows(&database), before);
+        // What the log of a start warns of, and no addresses.
+        let (adopted, differ) = ("FastAPI application: 9 users", "differ by case alone");
+        assert!(!ended.output.contains('@'), "{ended:?}");
+        let told = ended.output.contains(adopted) && ended.output.contains(differ);
+        assert_eq!(told, first, "once, when it happens: {ended:?}");
+        assert_eq!(ended.output.lines().any(|line| line.ends_with(": user_ids 5,6")), first, "{ended:?}");
     }
     let service = over(&database, &facts).set("AUTO_MIGRATE", "false").start();
     service.refresh(token(&users(&facts)[0], "live").unwrap()).expect(200);
