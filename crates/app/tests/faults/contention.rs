@@ -7,7 +7,7 @@ use crate::harness::bounds::bounded;
 use crate::harness::databases::{Backend, Database, sqlite};
 use crate::harness::on_both_databases;
 use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::timed;
+use crate::harness::waiting::{eventually, pause, timed};
 use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, PgConnection};
@@ -80,6 +80,11 @@ fn two_starters_migrate_once(backend: Backend) {
     }
 }
 
+/// A statement's time limit, which is longer than a lock's.
+const STATEMENT: Duration = Duration::from_secs(5);
+const WAITING: &str = "FROM pg_stat_activity WHERE datname = current_database() \
+    AND application_name = 'portcullis' AND wait_event_type = 'Lock'";
+
 /// A service and a connection that holds its database's write lock.
 fn locked() -> (Service, SqliteConnection) {
     let service = Backend::Sqlite.service().start();
@@ -95,6 +100,9 @@ fn a_short_lock_of_another_process_is_not_seen() {
     thread::scope(|scope| {
         let register = scope.spawn(|| service.register(&fresh_email(), "long enough"));
         service.log.wait_for(1, |event| event["message"] == "Request started");
+        // Longer than anything that the request does before it needs the lock.
+        pause(Duration::from_secs(1));
+        assert!(!register.is_finished(), "it met no lock");
         other.batch_execute("COMMIT").unwrap();
         register.join().unwrap().expect(201);
     });
@@ -121,6 +129,9 @@ fn locked_tables_and_a_full_pool_are_503() {
     let mut other = PgConnection::establish(&service.database.url()).unwrap();
     other.batch_execute("BEGIN; LOCK TABLE refresh_tokens, users IN ACCESS EXCLUSIVE MODE").unwrap();
     service.watched(|| {
+        let (time, reply) = timed(|| bounded(|| service.me(&pair.access)));
+        reply.expect_unavailable();
+        assert!(time < STATEMENT, "not the lock's own limit: {time:?}");
         // More than there are connections: some wait for the lock, some for a connection.
         thread::scope(|scope| {
             for number in 0..40 {
@@ -135,6 +146,8 @@ fn locked_tables_and_a_full_pool_are_503() {
                 });
             }
         });
+        // Whoever was answered is not waited for by the database any more.
+        eventually("no connection waits for the lock", || (service.database.count(WAITING) == 0).then_some(()));
         other.batch_execute("ROLLBACK").unwrap();
         service.expect_healed();
     });
