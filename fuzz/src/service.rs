@@ -4,10 +4,11 @@
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, UserId};
+use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, TokenLifetimes};
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_http::{
-    Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, ServerSettings, TrustedProxies,
+    Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, OwnSessions, ServerSettings, TrustedProxies,
 };
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{
@@ -19,7 +20,7 @@ use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::{Devices, Limits};
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
-use portcullis_usecases::sessions::LogOut;
+use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
 use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, mpsc};
@@ -99,24 +100,38 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         limits: limits.clone(),
         clock: clock.clone(),
     };
+    let sessions = SessionPolicy::default();
     let log_in = LogIn {
         store: store.clone(),
         hasher,
         issuance: issuance.clone(),
+        sessions,
         limits: limits.clone(),
         devices,
         clock: clock.clone(),
     };
-    let refresh =
-        Arc::new(Refresh { store: store.clone(), verifier: verifier.clone(), issuance, policy, clock: clock.clone() });
+    let refresh = Arc::new(Refresh {
+        store: store.clone(),
+        verifier: verifier.clone(),
+        issuance,
+        policy,
+        sessions,
+        clock: clock.clone(),
+    });
     let authenticate =
-        Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() });
+        Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
     Api {
         register,
         log_in,
         lanes: lanes(&refresh, &authenticate),
         refresh,
         log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
+        sessions: OwnSessions {
+            list: ListSessions { store: store.clone(), sessions, clock: clock.clone() },
+            revoke: RevokeSession { store: store.clone(), clock: clock.clone() },
+            log_out_all: LogOutAll { store: store.clone(), clock: clock.clone() },
+            timeline: ReadTimeline { store: store.clone() },
+        },
         authenticate,
         readiness: CheckReadiness { store, circuits: Vec::new(), shared: None, limits: limits.clone(), clock },
         limits,

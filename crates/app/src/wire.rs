@@ -6,9 +6,9 @@ use crate::system::{self, OsEntropy, SystemClock};
 use anyhow::Context;
 use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, PoolSettings};
 use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
-use portcullis_domain::tokens::RefreshPolicy;
+use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacAuthenticator;
-use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes};
+use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, OwnSessions};
 use portcullis_jwt::{JwtIssuer, JwtVerifier};
 use portcullis_ports::{CircuitMonitor, Clock, Entropy, PasswordBlocklist, PasswordHasher, Store};
 use portcullis_resilience::{Breaker, Bulkhead, ConcurrencyLimit};
@@ -16,7 +16,7 @@ use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Devices;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
-use portcullis_usecases::sessions::LogOut;
+use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
 use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
 use portcullis_zxcvbn::CommonPasswords;
 use secrecy::ExposeSecret;
@@ -72,7 +72,7 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
     let (algorithm, secret) = (settings.tokens.algorithm, settings.tokens.secret.expose_secret().as_bytes());
     let issuer = Arc::new(JwtIssuer::with_secret(algorithm, secret)?);
     let verifier = Arc::new(JwtVerifier::with_secret(algorithm, secret)?);
-    let lifetimes = settings.tokens.lifetimes;
+    let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.tokens.sessions);
     let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
     let limits = Arc::new(replicas::limits(settings, replicas, &clock));
     let devices = Arc::new(devices(secret, entropy, &clock));
@@ -80,11 +80,12 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         store: store.clone(),
         verifier: verifier.clone(),
         issuance: issuance.clone(),
-        policy: RefreshPolicy::STRICT,
+        policy: settings.tokens.refresh,
+        sessions,
         clock: clock.clone(),
     });
     let authenticate =
-        Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() });
+        Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
     let shared = replicas.map(Replicas::monitor);
     let circuits = std::iter::once::<Arc<dyn CircuitMonitor>>(guarded).chain(shared.clone()).collect();
     let batches = batches(&settings.database.url);
@@ -97,8 +98,17 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
             limits: limits.clone(),
             clock: clock.clone(),
         },
-        log_in: LogIn { store: store.clone(), hasher, issuance, limits: limits.clone(), devices, clock: clock.clone() },
+        log_in: LogIn {
+            store: store.clone(),
+            hasher,
+            issuance,
+            sessions,
+            limits: limits.clone(),
+            devices,
+            clock: clock.clone(),
+        },
         log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
+        sessions: own_sessions(&store, sessions, &clock),
         readiness: CheckReadiness { store, circuits, shared, limits: limits.clone(), clock },
         limits,
         passwords: settings.passwords.policy,
@@ -134,6 +144,15 @@ fn identity(settings: &Settings) -> Identity {
         cors_origins: settings.server.cors_origins.clone(),
         proxies: settings.limits.proxies.clone(),
         random: system::request_number,
+    }
+}
+
+fn own_sessions(store: &Arc<dyn Store>, sessions: SessionPolicy, clock: &Arc<dyn Clock>) -> OwnSessions {
+    OwnSessions {
+        list: ListSessions { store: store.clone(), sessions, clock: clock.clone() },
+        revoke: RevokeSession { store: store.clone(), clock: clock.clone() },
+        log_out_all: LogOutAll { store: store.clone(), clock: clock.clone() },
+        timeline: ReadTimeline { store: store.clone() },
     }
 }
 

@@ -11,7 +11,7 @@ use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::registration::Register;
-use portcullis_usecases::sessions::LogOut;
+use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
 use portcullis_usecases::tokens::{Authenticate, Exchange, Exchanged, Inquiry, LookedUp, Refresh};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,8 +26,10 @@ pub struct Api {
     pub log_in: LogIn,
     /// Exchanges refresh tokens.
     pub refresh: Arc<Refresh>,
-    /// Ends sessions.
+    /// Ends a session by one of its tokens.
     pub log_out: LogOut,
+    /// What owners do with their sessions.
+    pub sessions: OwnSessions,
     /// Reads access tokens.
     pub authenticate: Arc<Authenticate>,
     /// Tells whether the service can work.
@@ -42,13 +44,26 @@ pub struct Api {
     pub identity: Identity,
 }
 
+/// What the owner of an account does with its sessions.
+pub struct OwnSessions {
+    /// Lists them.
+    pub list: ListSessions,
+    /// Ends one.
+    pub revoke: RevokeSession,
+    /// Ends all.
+    pub log_out_all: LogOutAll,
+    /// Tells what happened to one.
+    pub timeline: ReadTimeline,
+}
+
 /// One lane for each resource that a use case may wait for.
 pub struct Lanes {
     /// To the store: as many as it has connections.
     pub store: Lane,
     /// To the store, for exchanges of refresh tokens: those that wait go together.
     pub exchanges: BatchLane<Exchange, Exchanged>,
-    /// To the store, for accounts that bearers speak for: those that wait are looked up together.
+    /// To the store, for accounts and sessions that bearers speak for: those that wait are looked up
+    /// together.
     pub accounts: BatchLane<Inquiry, LookedUp>,
     /// To the password hasher: as many as may wait for a hash.
     pub crypto: Lane,

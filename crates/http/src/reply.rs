@@ -72,6 +72,27 @@ impl<T: Serialize> Responder for Created<T> {
     }
 }
 
+/// Nothing to say: 204.
+pub(crate) struct NoContent;
+
+impl Responder for NoContent {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::NoContent().finish();
+        response.extensions_mut().insert(Shaped);
+        response
+    }
+}
+
+impl Apiv2Schema for NoContent {}
+
+impl OperationModifier for NoContent {
+    fn update_response(operation: &mut DefaultOperationRaw) {
+        paperclip::actix::NoContent::update_response(operation);
+    }
+}
+
 /// Documents a wrapper as one of paperclip's own.
 macro_rules! documented_as {
     ($wrapper:ident: $model:path) => {

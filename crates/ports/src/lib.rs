@@ -13,6 +13,7 @@ mod health;
 mod limits;
 mod password;
 mod patience;
+mod sessions;
 mod store;
 mod tokens;
 
@@ -23,6 +24,7 @@ pub use health::{CircuitMonitor, CircuitStatus};
 pub use limits::{Charge, Exceeded, Held, LimiterError, MessageAuthenticator, RateLimiter, Reservation, Reserved};
 pub use password::{HasherError, PasswordBlocklist, PasswordHasher, Verification};
 pub use patience::Patience;
+pub use sessions::{BearerKey, DeadSessions, FoundBearer, ListedSession, SessionRepository};
 pub use store::{
     Conclusion, FoundToken, Mode, RefreshTokenRepository, Rotation, RowNumber, Store, StoreError, StoreExt, Stretch,
     Tx, UserRepository, Work,

@@ -2,8 +2,10 @@
 //! repositories, so that a commit cannot be forgotten. Beside it stands what every session does
 //! all day, which a store may do faster in a way of its own: [`Store::rotate`].
 
+use crate::sessions::SessionRepository;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
+use portcullis_domain::sessions::{EventKind, Origin, Session, SessionEvent};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshToken, Spending};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +32,7 @@ pub enum Conclusion {
 /// The work in a transaction, run once at most; it must not hash, wait or call anything remote.
 pub type Work<'a> = dyn FnMut(&mut dyn Tx) -> Result<Conclusion, StoreError> + 'a;
 
-/// Keeps accounts and tokens.
+/// Keeps accounts, sessions and tokens.
 ///
 /// ```
 /// use portcullis_domain::registration::{User, UserId};
@@ -51,9 +53,10 @@ pub trait Store: Send + Sync {
     /// Those that were are confirmed together when this returns. Of any number of rotations of
     /// one token, in one call or in many, exactly one succeeds.
     ///
-    /// A token is spent if it is live, belongs to the successor's account, that account is
-    /// active, and it is not expired at the time of the spending; then, in the same
-    /// transaction, its successor is added. Why another was not is for [`transact`] to find out.
+    /// A token is spent if it is live and not expired at the time of the spending, belongs to the
+    /// successor's account and session, that account is active, and that session neither ended
+    /// nor too old; then, in the same transaction, its successor is added, and the rotation put
+    /// on the session's timeline. Why another was not is for [`transact`] to find out.
     ///
     /// # Errors
     /// [`StoreError`]. None was exchanged then, or it is unknown whether the commit arrived.
@@ -85,11 +88,14 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
+/// use portcullis_domain::sessions::{Origin, SessionId, SessionPolicy};
 /// use portcullis_domain::{registration::UserId, tokens::{Jti, RefreshToken}};
 /// use portcullis_ports::Rotation;
 /// let (at, next) = (DateTime::UNIX_EPOCH, Jti::from_random([2; 16]));
 /// let successor = RefreshToken::live(next, UserId::new(1), at, TimeDelta::days(7));
-/// let rotation = Rotation { spent: Jti::from_random([1; 16]), at, key: None, successor };
+/// let successor = successor.of_session(SessionId::from_random([3; 16]));
+/// let (too_old_by, origin) = (SessionPolicy::default().too_old_by(at), Origin::default());
+/// let rotation = Rotation { spent: Jti::from_random([1; 16]), at, key: None, too_old_by, origin, successor };
 /// assert_eq!(rotation.spending().successor, next);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +106,12 @@ pub struct Rotation {
     pub at: DateTime<Utc>,
     /// With which `Idempotency-Key`, if any.
     pub key: Option<KeyDigest>,
-    /// The live token it is exchanged for. Its account is the one that the spent token must have.
+    /// A session that started at this moment or before is too old, in UTC.
+    pub too_old_by: DateTime<Utc>,
+    /// From where it was shown.
+    pub origin: Origin,
+    /// The live token it is exchanged for. Its account and its session are those that the spent
+    /// token must have; without a session it succeeds no token.
     pub successor: RefreshToken,
 }
 
@@ -111,14 +122,31 @@ impl Rotation {
         Spending { at: self.at, key: self.key, successor: self.successor.jti }
     }
 
+    /// The rotation, as its session's timeline has it.
+    #[must_use]
+    pub fn event(&self) -> SessionEvent {
+        SessionEvent { at: self.at, kind: EventKind::Rotated, origin: self.origin.clone() }
+    }
+
     fn carry_out(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let found = tx.refresh_tokens().find(self.spent)?;
-        let due = found.is_some_and(|found| found.account_active && found.token.user_id == self.successor.user_id);
-        let spent = due && tx.refresh_tokens().spend(self.spent, &self.spending())?;
-        if spent {
+        let spent = found.is_some_and(|found| self.is_due(&found))
+            && tx.refresh_tokens().spend(self.spent, &self.spending())?;
+        if let (true, Some(session)) = (spent, self.successor.session_id) {
             tx.refresh_tokens().insert(&self.successor)?;
+            tx.sessions().record(session, &self.event())?;
         }
         Ok(spent)
+    }
+
+    fn is_due(&self, found: &FoundToken) -> bool {
+        let open = |session: &Session| session.ended_at.is_none() && session.started_at > self.too_old_by;
+        found.account_active
+            && found.token.user_id == self.successor.user_id
+            && found
+                .session
+                .as_ref()
+                .is_some_and(|session| open(session) && Some(session.id) == self.successor.session_id)
     }
 }
 
@@ -166,6 +194,8 @@ fn transact<T, E: From<StoreError>>(
 pub trait Tx {
     /// The accounts.
     fn users(&mut self) -> &mut dyn UserRepository;
+    /// The sessions.
+    fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// The refresh tokens.
     fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository;
 }
@@ -183,15 +213,6 @@ pub trait UserRepository {
     /// # Errors
     /// [`StoreError`].
     fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
-
-    /// The accounts with those numbers, in no order. Numbers that no account has are left out.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn find_all(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        let found = ids.iter().map(|id| self.find(*id));
-        found.filter_map(Result::transpose).collect()
-    }
 
     /// All accounts whose address has that canonical form: one, or several where adopted
     /// addresses differ by case alone.
@@ -214,13 +235,16 @@ pub struct FoundToken {
     pub token: RefreshToken,
     /// Whether its account is active.
     pub account_active: bool,
-    /// Whether it was spent and the token it was exchanged for is still live.
-    pub successor_live: bool,
+    /// The token it was exchanged for, if that one is still live.
+    pub live_successor: Option<RefreshToken>,
+    /// Its session; none before the first exchange of a token that was stored by a program which
+    /// knows no sessions. A token whose session is no longer kept is revoked.
+    pub session: Option<Session>,
 }
 
 /// The refresh tokens.
 pub trait RefreshTokenRepository {
-    /// Adds a live token.
+    /// Adds a live token, of a session that is there or of none.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -239,7 +263,8 @@ pub trait RefreshTokenRepository {
     /// [`StoreError`].
     fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError>;
 
-    /// Revokes a token if it is live; whether it was.
+    /// Revokes a token if it is live; whether it was. An exchange of it that is under way is
+    /// over, one way or the other, when this returns.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -6,7 +6,7 @@ use portcullis_domain::health::CircuitState;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Conclusion, Mode, Rotation, Store, StoreError, Work};
-use portcullis_ports::{RefreshTokenRepository, Tx, UserRepository};
+use portcullis_ports::{RefreshTokenRepository, SessionRepository, Tx, UserRepository};
 use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,6 +21,10 @@ struct NoTx;
 
 impl Tx for NoTx {
     fn users(&mut self) -> &mut dyn UserRepository {
+        unreachable!("the work of these tests asks for nothing")
+    }
+
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
         unreachable!("the work of these tests asks for nothing")
     }
 
@@ -129,7 +133,8 @@ fn an_answer_of_any_kind_sets_the_count_back_and_closes() {
 fn an_outage_counts_for_every_rotation_of_a_call() {
     let now = chrono::DateTime::UNIX_EPOCH;
     let successor = RefreshToken::live(Jti::from_random([2; 16]), UserId::new(1), now, chrono::TimeDelta::days(7));
-    let rotation = Rotation { spent: Jti::from_random([1; 16]), at: now, key: None, successor };
+    let (too_old_by, origin) = (now, portcullis_domain::sessions::Origin::default());
+    let rotation = Rotation { spent: Jti::from_random([1; 16]), at: now, key: None, too_old_by, origin, successor };
     let store = Breaker::new("database", Rotating(outage()), circuit_of_two());
     assert_eq!(store.rotate(std::slice::from_ref(&rotation)), Err(outage()));
     assert_eq!(store.status().state, CircuitState::Closed);

@@ -16,3 +16,6 @@ pub use failure::Failure;
 
 /// The logger of what happened to accounts and tokens, by the name that log readers know.
 const LOG: &str = "app.auth.service";
+
+/// The logger of what somebody should look into.
+const SECURITY_LOG: &str = "app.security";

@@ -7,11 +7,14 @@
 WITH spent AS (
     UPDATE refresh_tokens AS token
     SET revoked = true, spent_at = now(), successor_jti = md5(:client_id::text || ':' || :next::text)
-    FROM users
+    FROM users, sessions
     WHERE token.jti = md5(:client_id::text || ':' || :n::text) AND NOT token.revoked AND token.expires_at > now()
         AND users.id = token.user_id AND users.is_active
-    RETURNING token.user_id, token.successor_jti
+        AND sessions.id = token.session_id AND sessions.ended_at IS NULL
+    RETURNING token.user_id, token.successor_jti, token.session_id
+), told AS (
+    INSERT INTO session_events (session_id, at, kind) SELECT session_id, now(), 'rotated' FROM spent
 )
-INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at)
-SELECT successor_jti, user_id, now() + interval '7 days', false, now() FROM spent;
+INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at, session_id)
+SELECT successor_jti, user_id, now() + interval '7 days', false, now(), session_id FROM spent;
 \set n :next

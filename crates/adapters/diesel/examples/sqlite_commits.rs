@@ -32,6 +32,16 @@ diesel::table! {
         created_at -> Text,
         spent_at -> Nullable<Text>,
         successor_jti -> Nullable<Text>,
+        session_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    session_events (id) {
+        id -> BigInt,
+        session_id -> BigInt,
+        at -> Text,
+        kind -> Text,
     }
 }
 
@@ -47,7 +57,7 @@ fn main() {
     let mut connection = prepare(Path::new(&path));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut chains: Vec<String> = (0..CHAINS).map(|_| random.jti()).collect();
-    connection.transaction(|c| chains.iter().try_for_each(|jti| insert(c, jti))).unwrap();
+    connection.transaction(|c| (1..).zip(&chains).try_for_each(|(session, jti)| insert(c, session, jti))).unwrap();
     let (start, cpu, mut rotations) = (Instant::now(), cpu_seconds(), 0_usize);
     while start.elapsed() < Duration::from_secs_f64(seconds) {
         connection
@@ -57,7 +67,7 @@ fn main() {
                     rotations += 1;
                     let successor = random.jti();
                     let spent = std::mem::replace(&mut chains[chain], successor);
-                    rotate(c, &spent, &chains[chain])
+                    rotate(c, i64::try_from(chain).unwrap() + 1, &spent, &chains[chain])
                 })
             })
             .unwrap();
@@ -87,15 +97,18 @@ fn prepare(path: &Path) -> SqliteConnection {
     connection
 }
 
-fn rotate(connection: &mut SqliteConnection, spent: &str, successor: &str) -> QueryResult<()> {
+fn rotate(connection: &mut SqliteConnection, session: i64, spent: &str, successor: &str) -> QueryResult<()> {
     use refresh_tokens::dsl;
+    use session_events as events;
     let live = dsl::refresh_tokens.filter(dsl::jti.eq(spent).and(dsl::revoked.eq(false)).and(dsl::expires_at.gt(NOW)));
     let change = (dsl::revoked.eq(true), dsl::spent_at.eq(NOW), dsl::successor_jti.eq(successor));
     assert_eq!(diesel::update(live).set(change).execute(connection)?, 1);
-    insert(connection, successor)
+    insert(connection, session, successor)?;
+    let event = (events::session_id.eq(session), events::at.eq(NOW), events::kind.eq("rotated"));
+    diesel::insert_into(events::table).values(event).execute(connection).map(drop)
 }
 
-fn insert(connection: &mut SqliteConnection, jti: &str) -> QueryResult<()> {
+fn insert(connection: &mut SqliteConnection, session: i64, jti: &str) -> QueryResult<()> {
     use refresh_tokens::dsl;
     let values = (
         dsl::jti.eq(jti),
@@ -103,6 +116,7 @@ fn insert(connection: &mut SqliteConnection, jti: &str) -> QueryResult<()> {
         dsl::expires_at.eq(LATER),
         dsl::revoked.eq(false),
         dsl::created_at.eq(NOW),
+        dsl::session_id.eq(session),
     );
     diesel::insert_into(dsl::refresh_tokens).values(values).execute(connection).map(drop)
 }

@@ -13,7 +13,7 @@ use portcullis_ports::{StoreError, UserRepository};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
-struct UserRow {
+pub(crate) struct UserRow {
     id: i64,
     email: Stored<String>,
     hashed_password: Stored<String>,
@@ -40,10 +40,8 @@ impl TryFrom<UserRow> for User {
 }
 
 macro_rules! user_repository {
-    ($connection:ty $(, $find_all:item)?) => {
+    ($connection:ty) => {
         impl UserRepository for Transaction<'_, $connection> {
-            $($find_all)?
-
             /// The unique index settles races; the query before it sees the adopted accounts
             /// that the index leaves out, and of those there are never more.
             fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError> {
@@ -92,20 +90,5 @@ macro_rules! user_repository {
     };
 }
 
-// A prepared statement for every account costs less there than a statement of changing length.
-user_repository!(
-    SqliteConnection,
-    fn find_all(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        let find = |tx: &mut Self| ids.iter().filter_map(|id| tx.find(*id).transpose()).collect();
-        if ids.len() > 1 { self.at_once(find) } else { find(self) }
-    }
-);
-// One round trip for all.
-user_repository!(
-    PgConnection,
-    fn find_all(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        let query = users::table.filter(users::id.eq_any(ids.iter().map(|id| id.get()))).select(UserRow::as_select());
-        let rows = query.load(self.connection);
-        self.check(rows)?.into_iter().map(User::try_from).collect()
-    }
-);
+user_repository!(SqliteConnection);
+user_repository!(PgConnection);

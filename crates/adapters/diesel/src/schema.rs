@@ -30,8 +30,41 @@ diesel::table! {
         spent_at -> Nullable<UtcTime>,
         spent_key -> Nullable<Binary>,
         successor_jti -> Nullable<Text>,
+        /// Null for a token that a program added which knows no sessions: it belongs to the one
+        /// whose `sid` is its `jti`, if there is one.
+        session_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    sessions (id) {
+        id -> BigInt,
+        sid -> Text,
+        user_id -> BigInt,
+        created_at -> UtcTime,
+        ended_at -> Nullable<UtcTime>,
+        end_reason -> Nullable<Text>,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    session_events (id) {
+        id -> BigInt,
+        session_id -> BigInt,
+        at -> UtcTime,
+        kind -> Text,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
     }
 }
 
 diesel::joinable!(refresh_tokens -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, users);
+diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, users, sessions, session_events);

@@ -2,17 +2,19 @@
 //! the affected rows counted, so that both databases agree on one winner.
 
 use crate::maintenance::{Delete, Survey};
-use crate::schema::{refresh_tokens, users};
+use crate::schema::{refresh_tokens, sessions, users};
+use crate::sessions::SessionRow;
 use crate::stored::{Row, Stored};
 use crate::time::Moment;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::Session;
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
 use portcullis_ports::{FoundToken, RefreshTokenRepository, RowNumber, StoreError, Stretch};
 
-diesel::alias!(refresh_tokens as successors: Successors);
+diesel::alias!(refresh_tokens as successors: Successors, sessions as adopted: Adopted);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = refresh_tokens)]
@@ -25,6 +27,17 @@ struct TokenRow {
     spent_at: Option<Stored<DateTime<Utc>>>,
     spent_key: Option<Stored<Vec<u8>>>,
     successor_jti: Option<Stored<String>>,
+    session_id: Option<Stored<i64>>,
+}
+
+/// What a token was exchanged for.
+#[derive(Queryable)]
+struct SuccessorRow {
+    id: i64,
+    expires_at: Stored<DateTime<Utc>>,
+    revoked: Stored<bool>,
+    created_at: Stored<DateTime<Utc>>,
+    session_id: Option<i64>,
 }
 
 /// A row to be added: a live token.
@@ -36,9 +49,11 @@ pub(crate) struct NewTokenRow {
     pub(crate) expires_at: Moment,
     pub(crate) revoked: bool,
     pub(crate) created_at: Moment,
+    pub(crate) session_id: Option<i64>,
 }
 
 impl NewTokenRow {
+    /// The row of a token, of no session yet.
     pub(crate) fn of(token: &RefreshToken) -> Result<Self, StoreError> {
         if token.state != RefreshState::Live {
             return Err(StoreError::Failed("a new token is live".to_owned()));
@@ -49,19 +64,24 @@ impl NewTokenRow {
             expires_at: Moment::new(token.expires_at),
             revoked: false,
             created_at: Moment::new(token.created_at),
+            session_id: None,
         })
     }
 }
 
-/// A token with its account's `is_active` and its successor's `revoked`, if it has one.
-type FoundRow = (TokenRow, Stored<bool>, Option<Stored<bool>>);
+/// A token with its account's `is_active`, its successor, if it has one, the session it was added
+/// to, and the one that bears its identifier.
+type FoundRow = (TokenRow, Stored<bool>, Option<SuccessorRow>, Option<SessionRow>, Option<SessionRow>);
 
 impl TokenRow {
-    fn token(self, jti: Jti) -> Result<RefreshToken, StoreError> {
+    fn token(self, jti: Jti, session: Option<&Session>) -> Result<RefreshToken, StoreError> {
         let at = Row { table: "refresh_tokens", id: self.id };
         let revoked = at.read("revoked", self.revoked)?;
         let key = self.spent_key.map(|key| read_key(at, key)).transpose()?;
+        let session_id = self.session_id.map(|id| at.read("session_id", id)).transpose()?;
         let state = match (revoked, self.spent_at, self.successor_jti) {
+            // Its session is no longer kept.
+            _ if session_id.is_some() && session.is_none() => RefreshState::Revoked,
             (false, _, _) => RefreshState::Live,
             (true, Some(spent_at), Some(successor)) => RefreshState::Spent(Spending {
                 at: at.read("spent_at", spent_at)?,
@@ -73,6 +93,7 @@ impl TokenRow {
         Ok(RefreshToken {
             jti,
             user_id: UserId::new(at.read("user_id", self.user_id)?),
+            session_id: session.map(|session| session.id),
             created_at: at.read("created_at", self.created_at)?,
             expires_at: at.read("expires_at", self.expires_at)?,
             state,
@@ -90,35 +111,82 @@ fn read_successor(at: Row, successor: Stored<String>) -> Result<Jti, StoreError>
     Jti::parse(&text).ok_or_else(|| at.corrupt("successor_jti", "not a token identifier"))
 }
 
-fn found(jti: Jti, (row, is_active, successor_revoked): FoundRow) -> Result<FoundToken, StoreError> {
-    let at = Row { table: "refresh_tokens", id: row.id };
-    let token = row.token(jti)?;
+impl SuccessorRow {
+    /// The token, if it is live.
+    fn live(self, spent: &RefreshToken, session: Option<i64>) -> Result<Option<RefreshToken>, StoreError> {
+        let RefreshState::Spent(spending) = &spent.state else { return Ok(None) };
+        let at = Row { table: "refresh_tokens", id: self.id };
+        let token = RefreshToken {
+            jti: spending.successor,
+            user_id: spent.user_id,
+            session_id: spent.session_id.filter(|_| self.session_id == session),
+            created_at: at.read("created_at", self.created_at)?,
+            expires_at: at.read("expires_at", self.expires_at)?,
+            state: RefreshState::Live,
+        };
+        Ok((!at.read("revoked", self.revoked)?).then_some(token))
+    }
+}
+
+fn found(jti: Jti, (row, is_active, successor, own, bearing): FoundRow) -> Result<FoundToken, StoreError> {
+    let session = own.or(bearing);
+    let number = session.as_ref().map(|session| session.id);
+    let session = session.map(Session::try_from).transpose()?;
+    let token = row.token(jti, session.as_ref())?;
     let account = Row { table: "users", id: token.user_id.get() };
-    let revoked = successor_revoked.map(|revoked| at.read("successor_jti", revoked)).transpose()?;
-    let spent = matches!(token.state, RefreshState::Spent(_));
     let account_active = account.read("is_active", is_active)?;
-    Ok(FoundToken { token, account_active, successor_live: spent && revoked == Some(false) })
+    let live_successor = successor.map(|row| row.live(&token, number)).transpose()?.flatten();
+    Ok(FoundToken { token, account_active, live_successor, session })
 }
 
 macro_rules! refresh_token_repository {
     ($connection:ty) => {
         impl RefreshTokenRepository for Transaction<'_, $connection> {
             fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
-                let row = NewTokenRow::of(token)?;
+                let mut row = NewTokenRow::of(token)?;
+                if let Some(id) = token.session_id {
+                    let query = sessions::table.filter(sessions::sid.eq(id.to_string())).select(sessions::id);
+                    let number = query.first::<i64>(self.connection).optional();
+                    let number = self.check(number)?;
+                    let missing = || StoreError::Failed("there is no such session".to_owned());
+                    row.session_id = Some(number.ok_or_else(|| self.fail(missing()))?);
+                }
                 let inserted = diesel::insert_into(refresh_tokens::table).values(row).execute(self.writing()?);
                 self.check(inserted).map(drop)
             }
 
             fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
-                let successor_jti = successors.field(refresh_tokens::jti).nullable();
+                let successor = successors.field(refresh_tokens::jti).nullable().eq(refresh_tokens::successor_jti);
+                let own = sessions::id.nullable().eq(refresh_tokens::session_id);
+                let bearing = adopted.field(sessions::sid).eq(refresh_tokens::jti);
                 let query = refresh_tokens::table
                     .inner_join(users::table)
-                    .left_join(successors.on(successor_jti.eq(refresh_tokens::successor_jti)))
+                    .left_join(successors.on(successor))
+                    .left_join(sessions::table.on(own))
+                    .left_join(adopted.on(bearing.and(refresh_tokens::session_id.is_null())))
                     .filter(refresh_tokens::jti.eq(jti.to_string()))
                     .select((
                         TokenRow::as_select(),
                         users::is_active,
-                        successors.field(refresh_tokens::revoked).nullable(),
+                        successors
+                            .fields((
+                                refresh_tokens::id,
+                                refresh_tokens::expires_at,
+                                refresh_tokens::revoked,
+                                refresh_tokens::created_at,
+                                refresh_tokens::session_id,
+                            ))
+                            .nullable(),
+                        Option::<SessionRow>::as_select(),
+                        adopted
+                            .fields((
+                                sessions::id,
+                                sessions::sid,
+                                sessions::user_id,
+                                sessions::created_at,
+                                sessions::ended_at,
+                            ))
+                            .nullable(),
                     ));
                 let row = query.first::<FoundRow>(self.connection).optional();
                 self.check(row)?.map(|row| found(jti, row)).transpose()

@@ -4,7 +4,9 @@
 use crate::engine::Engine;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::QueryResult;
-use portcullis_ports::{Conclusion, Mode, RefreshTokenRepository, StoreError, Tx, UserRepository, Work};
+use portcullis_ports::{
+    Conclusion, Mode, RefreshTokenRepository, SessionRepository, StoreError, Tx, UserRepository, Work,
+};
 
 /// The repositories of one transaction.
 pub(crate) struct Transaction<'c, C> {
@@ -44,16 +46,21 @@ impl<C: Engine> Transaction<'_, C> {
         self.check(ended).and(outcome)
     }
 
-    fn fail(&mut self, error: StoreError) -> StoreError {
+    /// Remembers a failure, so that nothing is committed after it.
+    pub(crate) fn fail(&mut self, error: StoreError) -> StoreError {
         self.failure.get_or_insert(error).clone()
     }
 }
 
 impl<C> Tx for Transaction<'_, C>
 where
-    Self: UserRepository + RefreshTokenRepository,
+    Self: UserRepository + SessionRepository + RefreshTokenRepository,
 {
     fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
         self
     }
 

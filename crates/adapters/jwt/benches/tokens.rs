@@ -6,6 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{Criterion, criterion_group, criterion_main};
 use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{Jti, RefreshClaims};
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{TokenIssuer, TokenVerifier};
@@ -17,7 +18,8 @@ const OTHER_SECRET: &[u8] = b"another-secret-key-of-at-least-32-bytes-0123456789
 fn tokens(criterion: &mut Criterion) {
     let now = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000);
     let (user_id, jti) = (UserId::new(1_000_000), Jti::from_random([7; 16]));
-    let claims = RefreshClaims { user_id, jti, issued_at: now, expires_at: now + TimeDelta::days(7) };
+    let session_id = Some(SessionId::from_random([9; 16]));
+    let claims = RefreshClaims { user_id, jti, session_id, issued_at: now, expires_at: now + TimeDelta::days(7) };
     for (name, algorithm) in [("HS256", Algorithm::Hs256), ("HS512", Algorithm::Hs512)] {
         let issuer = JwtIssuer::with_secret(algorithm, SECRET).unwrap();
         let verifier = JwtVerifier::with_secret(algorithm, SECRET).unwrap();

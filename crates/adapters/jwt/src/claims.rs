@@ -4,6 +4,7 @@ use crate::object::Object;
 use chrono::{DateTime, Utc};
 use portcullis_domain::{
     registration::UserId,
+    sessions::SessionId,
     tokens::{AccessClaims, Claims, Jti, MAX_IAT_AHEAD, RefreshClaims},
 };
 use serde::Serialize;
@@ -11,7 +12,8 @@ use serde::Serialize;
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
 
-/// The claims in the order in which the FastAPI application wrote them.
+/// The claims in the order in which the FastAPI application wrote them, and behind them the session's,
+/// which it did not know.
 #[derive(Serialize)]
 struct Written {
     sub: String,
@@ -19,16 +21,18 @@ struct Written {
     r#type: &'static str,
     exp: i64,
     iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
 }
 
 /// The payload that claims become.
 pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
-    let (r#type, user_id, jti, expires_at, issued_at) = match claims {
-        Claims::Access(c) => (ACCESS, c.user_id, c.jti, c.expires_at, c.issued_at),
-        Claims::Refresh(c) => (REFRESH, c.user_id, c.jti, c.expires_at, c.issued_at),
+    let (r#type, user_id, jti, session_id, expires_at, issued_at) = match claims {
+        Claims::Access(c) => (ACCESS, c.user_id, c.jti, c.session_id, c.expires_at, c.issued_at),
+        Claims::Refresh(c) => (REFRESH, c.user_id, c.jti, c.session_id, c.expires_at, c.issued_at),
     };
-    let (exp, iat) = (expires_at.timestamp(), issued_at.timestamp());
-    serde_json::to_vec(&Written { sub: user_id.to_string(), jti: jti.to_string(), r#type, exp, iat })
+    let (exp, iat, sid) = (expires_at.timestamp(), issued_at.timestamp(), session_id.map(|id| id.to_string()));
+    serde_json::to_vec(&Written { sub: user_id.to_string(), jti: jti.to_string(), r#type, exp, iat, sid })
 }
 
 /// The claims of a payload; `None` where one is missing, has a wrong type or an impossible value,
@@ -36,6 +40,8 @@ pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
 pub(crate) fn read(payload: &Object, now: DateTime<Utc>) -> Option<Claims> {
     let user_id = UserId::parse(payload.text("sub")?)?;
     let jti = Jti::parse(payload.text("jti")?)?;
+    // Absent in a token of the FastAPI application; present and unreadable is no absence.
+    let session_id = if payload.has("sid") { Some(SessionId::parse(payload.text("sid")?)?) } else { None };
     let (expires_at, issued_at) = (time(payload, "exp")?, time(payload, "iat")?);
     if issued_at.signed_duration_since(now) > MAX_IAT_AHEAD {
         return None;
@@ -48,8 +54,8 @@ pub(crate) fn read(payload: &Object, now: DateTime<Utc>) -> Option<Claims> {
         return None;
     }
     match payload.text("type")? {
-        ACCESS => Some(Claims::Access(AccessClaims { user_id, jti, issued_at, expires_at })),
-        REFRESH => Some(Claims::Refresh(RefreshClaims { user_id, jti, issued_at, expires_at })),
+        ACCESS => Some(Claims::Access(AccessClaims { user_id, jti, session_id, issued_at, expires_at })),
+        REFRESH => Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, issued_at, expires_at })),
         _ => None,
     }
 }

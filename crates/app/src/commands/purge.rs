@@ -32,7 +32,7 @@ pub(crate) fn purge() -> anyhow::Result<ExitCode> {
     let (mut out, mut steps) = (io::stdout(), 0_u32);
     let told = out.is_terminal();
     let start = parts.clock.monotonic();
-    let purged = verb(&parts).run(&mut |step| {
+    let purged = verb(&settings, &parts).run(&mut |step| {
         steps = steps.wrapping_add(1);
         if told && steps.is_multiple_of(TOLD_EVERY) {
             write!(out, "\r{} rows deleted", step.rows).and_then(|()| out.flush()).ok();
@@ -52,8 +52,13 @@ fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-fn verb(parts: &Parts) -> Purge {
-    Purge { store: parts.database.store.clone(), retention: Retention::default(), clock: parts.clock.clone() }
+fn verb(settings: &Settings, parts: &Parts) -> Purge {
+    Purge {
+        store: parts.database.store.clone(),
+        retention: Retention::default(),
+        sessions: settings.tokens.sessions,
+        clock: parts.clock.clone(),
+    }
 }
 
 /// Purges once in an interval until dropped; a step that is under way is finished then.
@@ -66,7 +71,7 @@ impl Purging {
     pub(super) fn start(settings: &Settings, parts: &Parts) -> io::Result<Self> {
         let Some(interval) = settings.database.purge_interval else { return Ok(Self { _stop: None }) };
         let (stop, stopped) = channel();
-        let (verb, random) = (verb(parts), u32::from_le_bytes(OsEntropy.array()));
+        let (verb, random) = (verb(settings, parts), u32::from_le_bytes(OsEntropy.array()));
         let first = (interval / JITTER).mul_f64(f64::from(random) / f64::from(u32::MAX));
         std::thread::Builder::new().name("purge".to_owned()).spawn(move || {
             let mut wait = first;

@@ -33,6 +33,8 @@ fn the_defaults_are_the_contracts() {
     assert_eq!(settings.database.purge_interval.map(|interval| interval.as_secs()), Some(3600));
     assert_eq!(settings.tokens.algorithm, portcullis_jwt::Algorithm::Hs256);
     assert_eq!(settings.tokens.lifetimes, portcullis_domain::tokens::TokenLifetimes::default());
+    assert_eq!(settings.tokens.refresh, portcullis_domain::tokens::RefreshPolicy::STRICT);
+    assert_eq!(settings.tokens.sessions, portcullis_domain::sessions::SessionPolicy::default());
     assert_eq!(settings.tokens.secret.expose_secret(), SECRET);
     assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.hash_lanes), (12, None));
     assert_eq!(settings.passwords.policy, portcullis_domain::registration::PasswordPolicy::default());

@@ -1,11 +1,13 @@
-//! The section on tokens: what signs them and how long they live.
+//! The section on tokens and sessions: what signs tokens, how long both live, and how much doubt a
+//! spent token gets.
 
 use super::secret::{self, MIN_BYTES};
 use super::setting::{self, Fault, Setting, SettingsError};
 use super::sources::Sources;
 use super::value;
 use chrono::TimeDelta;
-use portcullis_domain::tokens::TokenLifetimes;
+use portcullis_domain::sessions::SessionPolicy;
+use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
 use portcullis_jwt::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -30,14 +32,42 @@ const REFRESH: Setting = Setting {
     shown: str::to_owned,
 };
 
-pub(super) const SETTINGS: [Setting; 4] = [SECRET_KEY, ALGORITHM, ACCESS, REFRESH];
+const GRACE: Setting = Setting {
+    name: "REFRESH_GRACE_SECONDS",
+    default: Some("10"),
+    accepted: "a whole number of seconds from 0 to 3600",
+    shown: str::to_owned,
+};
+const OVERLAP: Setting = Setting {
+    name: "REFRESH_OVERLAP_SECONDS",
+    default: Some("0"),
+    accepted: "a whole number of seconds from 0 to 3600",
+    shown: str::to_owned,
+};
+const MAX_AGE: Setting = Setting {
+    name: "SESSION_MAX_AGE_DAYS",
+    default: Some("30"),
+    accepted: "a whole number of days from 1 to 36500",
+    shown: str::to_owned,
+};
+const MAX_SESSIONS: Setting = Setting {
+    name: "MAX_SESSIONS_PER_USER",
+    default: Some("100"),
+    accepted: "a whole number from 1 to 1000",
+    shown: str::to_owned,
+};
 
-/// How tokens are signed, and for how long.
+pub(super) const SETTINGS: [Setting; 8] =
+    [SECRET_KEY, ALGORITHM, ACCESS, REFRESH, GRACE, OVERLAP, MAX_AGE, MAX_SESSIONS];
+
+/// How tokens are signed, for how long, and what their sessions may.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) secret: SecretString,
     pub(crate) algorithm: Algorithm,
     pub(crate) lifetimes: TokenLifetimes,
+    pub(crate) refresh: RefreshPolicy,
+    pub(crate) sessions: SessionPolicy,
 }
 
 impl Tokens {
@@ -60,8 +90,20 @@ impl Tokens {
         let days = sources.required(&REFRESH, value::whole_number(1_u32..=36_500))?;
         let lifetimes =
             TokenLifetimes { access: TimeDelta::minutes(minutes.into()), refresh: TimeDelta::days(days.into()) };
-        Ok(Self { secret, algorithm, lifetimes })
+        Ok(Self { secret, algorithm, lifetimes, refresh: read_refresh(sources)?, sessions: read_sessions(sources)? })
     }
+}
+
+fn read_refresh(sources: &Sources) -> Result<RefreshPolicy, SettingsError> {
+    let seconds = |setting| sources.required(setting, value::whole_number(0_u32..=3600));
+    let (overlap, grace) = (seconds(&OVERLAP)?, seconds(&GRACE)?);
+    Ok(RefreshPolicy { overlap: TimeDelta::seconds(overlap.into()), grace: TimeDelta::seconds(grace.into()) })
+}
+
+fn read_sessions(sources: &Sources) -> Result<SessionPolicy, SettingsError> {
+    let days = sources.required(&MAX_AGE, value::whole_number(1_u32..=36_500))?;
+    let max_per_user = sources.required(&MAX_SESSIONS, value::whole_number(1_usize..=1000))?;
+    Ok(SessionPolicy { max_age: TimeDelta::days(days.into()), max_per_user })
 }
 
 /// The length of an algorithm's hash, in bytes.

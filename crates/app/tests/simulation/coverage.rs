@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What all runs together must have met.
-pub(crate) const ALL: [&str; 31] = [
+pub(crate) const ALL: [&str; 32] = [
     "access token expired",
     "answer lost after the commit",
     "authenticated",
@@ -33,6 +33,7 @@ pub(crate) const ALL: [&str; 31] = [
     "store busy",
     "store failed",
     "store unavailable",
+    "theft",
     "token from the future refused",
     "token of the other kind refused",
 ];

@@ -6,7 +6,8 @@ use crate::rows::{Change, Rows};
 use crate::signer::Signed;
 use crate::spec::{self, ACCESS_LIFE, REFRESH_LIFE};
 use crate::stage::{Record, Stage, State};
-use portcullis_domain::tokens::{Jti, RefreshState};
+use portcullis_domain::sessions::SessionId;
+use portcullis_domain::tokens::{RefreshState, RefreshToken};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was told of tokens.
@@ -14,14 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Ledger {
     /// How many refreshes of a token were told to be done.
     refreshed: BTreeMap<String, usize>,
-    /// Tokens that were told to be logged out.
-    ended: BTreeSet<String>,
+    /// Sessions that were told to be logged out.
+    ended: BTreeSet<SessionId>,
 }
 
 impl Ledger {
-    /// Whether a token was logged out, to a client that was told so.
-    pub(crate) fn has_ended(&self, request: &Request) -> bool {
-        request.token().is_some_and(|token| self.ended.contains(token))
+    /// Whether a token's session was logged out, to a client that was told so.
+    pub(crate) fn has_ended(&self, stage: &Stage, request: &Request) -> bool {
+        let session = |token| stage.with(|state| state.signed.get(token).map(|signed| signed.session_id));
+        request.token().and_then(session).is_some_and(|session| self.ended.contains(&session))
     }
 
     /// Takes an answer in. `ended` says whether its token had been logged out before it was asked.
@@ -35,7 +37,11 @@ impl Ledger {
                 stage.expect(!ended, || format!("{token} was logged out and lived on"));
             }
             (Request::LogOut { token }, Answer::LoggedOut) => {
-                self.ended.insert(token.clone());
+                let session = stage.with(|state| state.signed.get(token).map(|signed| signed.session_id));
+                self.ended.extend(session);
+            }
+            (Request::Authenticate { token }, Answer::Account(_)) => {
+                stage.expect(!ended, || format!("the session of {token} was logged out and lived on"));
             }
             _ => {}
         }
@@ -47,6 +53,8 @@ impl Ledger {
 fn check(stage: &Stage, record: &Record, answer: &Answer) {
     let effects: Vec<&Change> = record.effects.iter().filter(|change| !matches!(change, Change::Rehashed(_))).collect();
     let nothing_done = effects.is_empty();
+    // A theft is refused, and ends the session.
+    let ended_alone = matches!(effects.first(), None | Some(Change::EndedSession(_)));
     let right = match answer {
         Answer::Store(error) => record.store_error.as_ref() == Some(error) && (nothing_done || record.lost),
         Answer::Hasher(error) => record.hasher_error.as_ref() == Some(error) && nothing_done,
@@ -55,6 +63,7 @@ fn check(stage: &Stage, record: &Record, answer: &Answer) {
         Answer::Lost => true,
         Answer::Ready(ready) => *ready == record.store_error.is_none() && nothing_done,
         success if success.is_success() => stage.with(|state| is_true(state, record, success, &effects)),
+        Answer::Revoked if matches!(record.request, Request::Refresh { .. }) => ended_alone,
         _ => nothing_done,
     };
     stage.expect(right, || format!("{:?} was told {answer:?}, and did {effects:?}", record.request));
@@ -86,7 +95,8 @@ fn is_true(state: &State, record: &Record, answer: &Answer, effects: &[&Change])
         (Request::LogIn { email, .. }, Answer::Pair { access, refresh }) => {
             let Some((access, refresh)) = pair(state, access, refresh) else { return false };
             let owner = state.rows.account(email).map(|user| user.id);
-            effects == [&Change::NewToken(refresh.jti)] && owner == Some(access.user_id)
+            let begun = Change::NewSession(access.session_id);
+            effects == [&begun, &Change::NewToken(refresh.jti)] && owner == Some(access.user_id)
         }
         (Request::Refresh { .. }, Answer::Pair { access, refresh }) => {
             let (Some((access, refresh)), Some(shown)) = (pair(state, access, refresh), shown) else { return false };
@@ -94,7 +104,7 @@ fn is_true(state: &State, record: &Record, answer: &Answer, effects: &[&Change])
             let both = effects.len() == 2 && effects.contains(&&spent);
             both && access.jti == shown.jti && access.user_id == shown.user_id
         }
-        (Request::LogOut { .. }, Answer::LoggedOut) => shown.is_some_and(|shown| !is_live(&state.rows, shown.jti)),
+        (Request::LogOut { .. }, Answer::LoggedOut) => shown.is_some_and(|shown| has_ended(&state.rows, shown)),
         (Request::Authenticate { .. }, Answer::Account(id)) => shown.is_some_and(|shown| shown.user_id == *id),
         _ => false,
     }
@@ -104,17 +114,24 @@ fn is_true(state: &State, record: &Record, answer: &Answer, effects: &[&Change])
 fn pair<'a>(state: &'a State, access: &str, refresh: &str) -> Option<(&'a Signed, &'a Signed)> {
     let (access, refresh) = (state.signed.get(access)?, state.signed.get(refresh)?);
     let life = |signed: &Signed| signed.expires_at - signed.issued_at;
-    let good = access.access && !refresh.access && access.user_id == refresh.user_id;
+    let alike = access.user_id == refresh.user_id && access.session_id == refresh.session_id;
+    let good = access.access && !refresh.access && alike;
     (good && life(access) == ACCESS_LIFE && life(refresh) == REFRESH_LIFE).then_some((access, refresh))
 }
 
-fn is_live(rows: &Rows, jti: Jti) -> bool {
-    rows.tokens.get(&jti).is_some_and(|token| token.state == RefreshState::Live)
+/// Whether a token's session has ended, and with it its live token.
+fn has_ended(rows: &Rows, shown: &Signed) -> bool {
+    let of_session = |token: &&RefreshToken| token.session_id == Some(shown.session_id);
+    let live = rows.tokens.values().filter(of_session).any(|token| token.state == RefreshState::Live);
+    !live && rows.sessions.get(&shown.session_id).is_some_and(|session| session.ended_at.is_some())
 }
 
 fn cover(stage: &Stage, record: &Record, answer: &Answer) {
     if record.effects.iter().any(|change| matches!(change, Change::Rehashed(_))) {
         stage.cover("hash replaced");
+    }
+    if *answer == Answer::Revoked && record.effects.iter().any(|change| matches!(change, Change::EndedSession(_))) {
+        stage.cover("theft");
     }
     let signed = stage.with(|state| record.request.token().and_then(|token| state.signed.get(token).cloned()));
     let what = match (answer, &record.request) {

@@ -7,6 +7,7 @@ use crate::signer::Signer;
 use crate::spec::{ACCESS_LIFE, REFRESH_LIFE};
 use crate::stage::Stage;
 use crate::store::{Remote, Watched};
+use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
@@ -47,6 +48,7 @@ impl Node {
         let lifetimes = TokenLifetimes { access: ACCESS_LIFE, refresh: REFRESH_LIFE };
         let issuer = Arc::new(Signer { stage: stage.clone(), inner });
         let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
+        let sessions = SessionPolicy::default();
         let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).unwrap());
         // Budgets have tests of their own.
         let limits = Arc::new(Limits::off());
@@ -65,6 +67,7 @@ impl Node {
                 store: store.clone(),
                 hasher,
                 issuance: issuance.clone(),
+                sessions,
                 limits: limits.clone(),
                 devices,
                 clock: clock.clone(),
@@ -74,10 +77,11 @@ impl Node {
                 verifier: verifier.clone(),
                 issuance,
                 policy: RefreshPolicy::STRICT,
+                sessions,
                 clock: clock.clone(),
             },
             log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },
-            authenticate: Authenticate { store: store.clone(), verifier, clock: clock.clone() },
+            authenticate: Authenticate { store: store.clone(), verifier, sessions, clock: clock.clone() },
             readiness: CheckReadiness { store, circuits: vec![guarded], shared: None, limits: limits.clone(), clock },
         })
     }

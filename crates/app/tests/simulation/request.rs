@@ -3,6 +3,7 @@
 use crate::node::Node;
 use portcullis_domain::health::Readiness;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy, UserId};
+use portcullis_domain::sessions::Origin;
 use portcullis_ports::{HasherError, StoreError};
 use portcullis_usecases::Failure;
 use portcullis_usecases::login::{LogInError, PasswordLogin};
@@ -72,16 +73,21 @@ impl Request {
         match self.clone() {
             Self::Register { email, password } => register(node, &email, password),
             Self::LogIn { email, password } => log_in(node, &email, password),
-            Self::Refresh { token } => match node.refresh.run(&RefreshExchange { refresh_token: token }) {
-                Ok(refreshed) => pair(refreshed.0),
-                Err(error) => token_error(error),
-            },
-            Self::LogOut { token } => match node.log_out.run(&Logout { refresh_token: token }) {
-                Ok(_) => Answer::LoggedOut,
-                Err(error) => token_error(error),
-            },
+            Self::Refresh { token } => {
+                let origin = Origin::default();
+                match node.refresh.run(RefreshExchange { refresh_token: token, key: None, origin }) {
+                    Ok(refreshed) => pair(refreshed.pair),
+                    Err(error) => token_error(error),
+                }
+            }
+            Self::LogOut { token } => {
+                match node.log_out.run(&Logout { refresh_token: token, origin: Origin::default() }) {
+                    Ok(_) => Answer::LoggedOut,
+                    Err(error) => token_error(error),
+                }
+            }
             Self::Authenticate { token } => match node.authenticate.run(&token) {
-                Ok(authenticated) => Answer::Account(authenticated.0.id),
+                Ok(authenticated) => Answer::Account(authenticated.user.id),
                 Err(error) => token_error(error),
             },
             Self::Readiness => Answer::Ready(node.readiness.run().status == Readiness::Ok),
@@ -105,10 +111,10 @@ fn register(node: &Node, email: &str, password: String) -> Answer {
 
 fn log_in(node: &Node, email: &str, password: String) -> Answer {
     let email = EmailAddress::parse(email).unwrap();
-    match node
-        .log_in
-        .run(&PasswordLogin { email, password: Password::new(password), client: None, device: None }, || true)
-    {
+    match node.log_in.run(
+        &PasswordLogin { email, password: Password::new(password), origin: Origin::default(), device: None },
+        || true,
+    ) {
         Ok(logged_in) => pair(logged_in.0),
         Err(LogInError::InvalidCredentials) => Answer::InvalidCredentials,
         Err(LogInError::Limited(limited)) => panic!("nothing is limited: {limited:?}"),

@@ -3,8 +3,10 @@
 
 use crate::request::Request;
 use crate::signer::Signed;
+use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, User, UserId};
-use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
+use portcullis_domain::sessions::{Session, SessionId, SessionPolicy, SessionState};
+use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshState, RefreshToken};
 use portcullis_testkit::MemoryStore;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +17,7 @@ pub(crate) const EMAILS: [&str; 3] = ["ada@example.org", "bob@example.org", "eve
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rows {
     pub(crate) users: BTreeMap<UserId, User>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) tokens: BTreeMap<Jti, RefreshToken>,
 }
 
@@ -23,6 +26,8 @@ pub(crate) struct Rows {
 pub(crate) enum Change {
     NewUser(UserId),
     Rehashed(UserId),
+    NewSession(SessionId),
+    EndedSession(SessionId),
     NewToken(Jti),
     Spent {
         jti: Jti,
@@ -37,8 +42,10 @@ impl Rows {
     pub(crate) fn of(memory: &MemoryStore) -> Self {
         let accounts = EMAILS.iter().map(|email| memory.accounts(&EmailAddress::stored((*email).to_owned())).unwrap());
         let users: BTreeMap<_, _> = accounts.flatten().map(|user| (user.id, user)).collect();
+        let sessions =
+            users.keys().flat_map(|id| memory.sessions_of(*id)).map(|session| (session.id, session)).collect();
         let tokens = users.keys().flat_map(|id| memory.tokens_of(*id)).map(|token| (token.jti, token)).collect();
-        Self { users, tokens }
+        Self { users, sessions, tokens }
     }
 
     /// The account with that address.
@@ -59,6 +66,9 @@ impl Rows {
                 }
                 Some(before) => changes.push(Change::Forbidden(format!("{before:?} became {user:?}"))),
             }
+        }
+        for (id, session) in &after.sessions {
+            changes.extend(session_change(self.sessions.get(id), session));
         }
         for (jti, token) in &after.tokens {
             changes.extend(change(self.tokens.get(jti), token));
@@ -83,14 +93,44 @@ impl Rows {
                     && self.users[id].password.expose() == format!("old:{password}")
                     && after.users[id].password.expose() == format!("new:{password}")
             }
-            (Request::LogIn { email, password }, [Change::NewToken(jti)]) => self.account(email).is_some_and(|user| {
-                after.tokens[jti].user_id == user.id
-                    && user.password.expose().split_once(':').is_some_and(|(_, stored)| stored == password)
-            }),
+            (Request::LogIn { email, password }, [Change::NewSession(id), Change::NewToken(jti)]) => {
+                self.account(email).is_some_and(|user| {
+                    after.tokens[jti].user_id == user.id
+                        && after.tokens[jti].session_id == Some(*id)
+                        && after.sessions[id].user_id == user.id
+                        && user.password.expose().split_once(':').is_some_and(|(_, stored)| stored == password)
+                })
+            }
+            (Request::Refresh { .. }, [Change::EndedSession(id), rest @ ..]) => {
+                shown.is_some_and(|shown| self.is_theft(shown, *id, after)) && self.allows_end(*id, rest)
+            }
             (Request::Refresh { .. }, [one, other]) => self.allows_rotation(shown, one, other, after),
-            (Request::LogOut { .. }, [Change::Revoked(jti)]) => shown.is_some_and(|shown| shown.jti == *jti),
+            (Request::LogOut { .. }, [Change::EndedSession(id), rest @ ..]) => {
+                shown.is_some_and(|shown| shown.session_id == *id) && self.allows_end(*id, rest)
+            }
             _ => false,
         }
+    }
+
+    /// The end of a session revokes its live token, and no other's.
+    fn allows_end(&self, id: SessionId, rest: &[Change]) -> bool {
+        match rest {
+            [] => !self.tokens.values().any(|token| token.session_id == Some(id) && token.state == RefreshState::Live),
+            [Change::Revoked(jti)] => self.tokens[jti].session_id == Some(id),
+            _ => false,
+        }
+    }
+
+    /// Whether a token is shown so long after its exchange that its session must end.
+    fn is_theft(&self, shown: &Signed, id: SessionId, after: &Self) -> bool {
+        let (Some(token), Some(at)) = (self.tokens.get(&shown.jti), after.sessions[&id].ended_at) else { return false };
+        let late = |at_first| at - at_first >= RefreshPolicy::STRICT.grace;
+        token.session_id == Some(id) && matches!(&token.state, RefreshState::Spent(spending) if late(spending.at))
+    }
+
+    /// What a token's session is worth at a time, as far as its own row says.
+    pub(crate) fn session_state(&self, id: SessionId, now: DateTime<Utc>) -> SessionState {
+        SessionPolicy::default().state(&self.sessions[&id], now)
     }
 
     /// Spending a token and adding its successor are one: neither without the other.
@@ -102,11 +142,13 @@ impl Rows {
         };
         let (old, spent, new_token) = (&self.tokens[jti], &after.tokens[jti], &after.tokens[new]);
         let in_time = matches!(&spent.state, RefreshState::Spent(spending) if spending.at < old.expires_at);
-        let active = self.users[&old.user_id].is_active;
+        let session = self.sessions[&old.session()].clone();
+        let active = self.users[&old.user_id].is_active && session.ended_at.is_none();
         successor == new
             && in_time
             && active
             && new_token.user_id == old.user_id
+            && new_token.session_id == old.session_id
             && shown.is_some_and(|shown| shown.jti == *jti && shown.user_id == old.user_id)
     }
 
@@ -127,6 +169,18 @@ impl Rows {
             (*first, live, states.contains(&&RefreshState::Revoked))
         };
         first.map(line).collect()
+    }
+}
+
+fn session_change(before: Option<&Session>, after: &Session) -> Option<Change> {
+    match before {
+        None if after.ended_at.is_none() => Some(Change::NewSession(after.id)),
+        None => Some(Change::Forbidden(format!("{} never began", after.id))),
+        Some(before) if before == after => None,
+        Some(before) if *before == (Session { ended_at: None, ..after.clone() }) => {
+            Some(Change::EndedSession(after.id))
+        }
+        Some(before) => Some(Change::Forbidden(format!("{before:?} became {after:?}"))),
     }
 }
 

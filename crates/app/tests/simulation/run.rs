@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
             state.records.insert(client, Record::of(request.clone(), began));
         });
         self.stage.tell(|| format!("asks {request:?}"));
-        self.clients[client].ended = self.ledger.has_ended(&request);
+        self.clients[client].ended = self.ledger.has_ended(self.stage, &request);
         self.clients[client].busy = true;
         self.clients[client].put(Desk::Asked(self.node.clone(), request));
     }

@@ -4,6 +4,7 @@
 use crate::stage::Stage;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{AccessClaims, Jti, RefreshClaims};
 use portcullis_jwt::JwtIssuer;
 use portcullis_ports::{SigningError, TokenIssuer};
@@ -15,6 +16,7 @@ pub(crate) struct Signed {
     pub(crate) access: bool,
     pub(crate) user_id: UserId,
     pub(crate) jti: Jti,
+    pub(crate) session_id: SessionId,
     pub(crate) issued_at: DateTime<Utc>,
     pub(crate) expires_at: DateTime<Utc>,
 }
@@ -42,12 +44,14 @@ impl Signer {
 
 impl TokenIssuer for Signer {
     fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
-        let AccessClaims { user_id, jti, issued_at, expires_at } = claims.clone();
-        self.sign(Signed { access: true, user_id, jti, issued_at, expires_at }, self.inner.access(claims))
+        let AccessClaims { user_id, jti, session_id, issued_at, expires_at } = claims.clone();
+        let session_id = session_id.unwrap();
+        self.sign(Signed { access: true, user_id, jti, session_id, issued_at, expires_at }, self.inner.access(claims))
     }
 
     fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
-        let RefreshClaims { user_id, jti, issued_at, expires_at } = claims.clone();
-        self.sign(Signed { access: false, user_id, jti, issued_at, expires_at }, self.inner.refresh(claims))
+        let RefreshClaims { user_id, jti, session_id, issued_at, expires_at } = claims.clone();
+        let session_id = session_id.unwrap();
+        self.sign(Signed { access: false, user_id, jti, session_id, issued_at, expires_at }, self.inner.refresh(claims))
     }
 }

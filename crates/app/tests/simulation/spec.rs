@@ -7,6 +7,7 @@ use crate::signer::Signed;
 use crate::stage::{Record, State};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::SessionState;
 use portcullis_domain::tokens::RefreshState;
 
 /// How long tokens live: the defaults.
@@ -32,7 +33,11 @@ pub(crate) fn due(state: &State) -> Answer {
         (Request::Authenticate { .. }, Some(Ok(shown))) => match state.rows.users.get(&shown.user_id) {
             None => Answer::Invalid,
             Some(user) if !user.is_active => Answer::Revoked,
-            Some(user) => Answer::Account(user.id),
+            Some(user) => match state.rows.session_state(shown.session_id, *began) {
+                SessionState::Ended => Answer::Revoked,
+                SessionState::Expired => Answer::Expired,
+                SessionState::Active => Answer::Account(user.id),
+            },
         },
         (Request::Readiness, _) => Answer::Ready(true),
         (Request::Refresh { .. } | Request::Authenticate { .. }, None) => unreachable!("both show a token"),
@@ -73,9 +78,12 @@ fn log_in(rows: &Rows, email: &str, password: &str) -> Answer {
 fn refresh(rows: &Rows, shown: &Signed, now: DateTime<Utc>) -> Answer {
     let Some(token) = rows.tokens.get(&shown.jti) else { return Answer::Invalid };
     let active = rows.users.get(&token.user_id).is_some_and(|user| user.is_active);
+    let session = rows.session_state(token.session(), now);
     match token.state {
-        _ if !active => Answer::Revoked,
-        RefreshState::Spent(_) | RefreshState::Revoked => Answer::Revoked,
+        _ if !active || session == SessionState::Ended => Answer::Revoked,
+        RefreshState::Revoked => Answer::Revoked,
+        _ if session == SessionState::Expired => Answer::Expired,
+        RefreshState::Spent(_) => Answer::Revoked,
         RefreshState::Live if token.expires_at <= now => Answer::Expired,
         RefreshState::Live => a_pair(),
     }

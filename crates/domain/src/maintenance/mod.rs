@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How long the row of a refresh token is kept.
+/// How long rows are kept.
+///
 ///
 /// A spent or revoked token is kept as long as a live one: while it could still be shown, its row
 /// is what tells a theft from a token that nobody knows (RFC 9700 §4.14.2).
@@ -10,12 +11,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub struct Retention {
     /// How long beyond its expiry, at least zero: room for clocks that differ.
     pub after_expiry: TimeDelta,
+    /// How long a session, with its timeline, beyond its end or the age that none may have; at least
+    /// zero.
+    pub after_session: TimeDelta,
 }
 
 impl Default for Retention {
-    /// Five minutes.
+    /// Five minutes for tokens, 30 days for sessions.
     fn default() -> Self {
-        Self { after_expiry: TimeDelta::minutes(5) }
+        Self { after_expiry: TimeDelta::minutes(5), after_session: TimeDelta::days(30) }
     }
 }
 
@@ -32,5 +36,19 @@ impl Retention {
     #[must_use]
     pub fn dead_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now.checked_sub_signed(self.after_expiry).unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+
+    /// A session that ended at this moment or before is no longer kept, nor one that was too old
+    /// by then.
+    ///
+    /// ```
+    /// use chrono::{DateTime, TimeDelta};
+    /// use portcullis_domain::maintenance::Retention;
+    /// let now = DateTime::UNIX_EPOCH + TimeDelta::days(90);
+    /// assert_eq!(Retention::default().ended_by(now), now - TimeDelta::days(30));
+    /// ```
+    #[must_use]
+    pub fn ended_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now.checked_sub_signed(self.after_session).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 }

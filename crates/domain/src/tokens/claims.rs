@@ -2,6 +2,7 @@
 
 use super::Jti;
 use crate::registration::UserId;
+use crate::sessions::SessionId;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// How far ahead of the clock a token's `iat` may lie: replicas' clocks differ.
@@ -14,6 +15,8 @@ pub struct AccessClaims {
     pub user_id: UserId,
     /// Its identifier.
     pub jti: Jti,
+    /// The session it belongs to (`sid`); none in a token of a program that knows no sessions.
+    pub session_id: Option<SessionId>,
     /// When it was made (`iat`).
     pub issued_at: DateTime<Utc>,
     /// From when on it is worth nothing (`exp`; RFC 7519 §4.1.4: `exp` = now is expired).
@@ -28,10 +31,21 @@ pub struct RefreshClaims {
     pub user_id: UserId,
     /// Its identifier, by which the store knows it.
     pub jti: Jti,
+    /// The session it belongs to (`sid`); none in a token of a program that knows no sessions.
+    pub session_id: Option<SessionId>,
     /// When it was made (`iat`).
     pub issued_at: DateTime<Utc>,
     /// From when on it is worth nothing (`exp`).
     pub expires_at: DateTime<Utc>,
+}
+
+impl RefreshClaims {
+    /// The session it belongs to, as far as the token can say: the one that bears its own
+    /// identifier where it names none.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session_id.unwrap_or_else(|| SessionId::adopted(self.jti))
+    }
 }
 
 /// The claims of a token whose signature is good: of one kind or the other.
@@ -118,18 +132,18 @@ impl Default for TokenLifetimes {
 }
 
 impl TokenLifetimes {
-    /// The claims of an access token made at `now`.
+    /// The claims of an access token made at `now`, of no session yet.
     #[must_use]
     pub fn access(&self, user_id: UserId, jti: Jti, now: DateTime<Utc>) -> AccessClaims {
         let issued_at = now.trunc_subsecs(0);
-        AccessClaims { user_id, jti, issued_at, expires_at: issued_at + self.access }
+        AccessClaims { user_id, jti, session_id: None, issued_at, expires_at: issued_at + self.access }
     }
 
-    /// The claims of a refresh token made at `now`.
+    /// The claims of a refresh token made at `now`, of no session yet.
     #[must_use]
     pub fn refresh(&self, user_id: UserId, jti: Jti, now: DateTime<Utc>) -> RefreshClaims {
         let issued_at = now.trunc_subsecs(0);
-        RefreshClaims { user_id, jti, issued_at, expires_at: issued_at + self.refresh }
+        RefreshClaims { user_id, jti, session_id: None, issued_at, expires_at: issued_at + self.refresh }
     }
 }
 
@@ -144,7 +158,11 @@ mod tests {
 
     fn refresh_until(seconds: i64) -> Claims {
         let jti = Jti::from_random([1; 16]);
-        Claims::Refresh(RefreshClaims { user_id: UserId::new(1), jti, issued_at: at(0), expires_at: at(seconds) })
+        Claims::Refresh(TokenLifetimes { refresh: TimeDelta::seconds(seconds), ..TokenLifetimes::default() }.refresh(
+            UserId::new(1),
+            jti,
+            at(0),
+        ))
     }
 
     #[test]

@@ -29,6 +29,10 @@ impl Jti {
         let canonical = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if canonical { Uuid::try_parse(text).ok().map(Self) } else { None }
     }
+
+    pub(crate) fn uuid(self) -> Uuid {
+        self.0
+    }
 }
 
 impl fmt::Display for Jti {

@@ -2,6 +2,7 @@
 
 use super::Jti;
 use crate::registration::UserId;
+use crate::sessions::SessionId;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use std::fmt;
 
@@ -55,6 +56,9 @@ pub struct RefreshToken {
     pub jti: Jti,
     /// Whose it is.
     pub user_id: UserId,
+    /// The session it belongs to; none until a token that was stored by a program which knows no
+    /// sessions is exchanged.
+    pub session_id: Option<SessionId>,
     /// When it was made, in UTC.
     pub created_at: DateTime<Utc>,
     /// From when on it is worth nothing, in UTC.
@@ -78,11 +82,24 @@ pub enum SpendError {
 }
 
 impl RefreshToken {
-    /// A new live token that expires `lifetime` after `now`, in whole seconds.
+    /// A new live token of no session that expires `lifetime` after `now`, in whole seconds.
     #[must_use]
     pub fn live(jti: Jti, user_id: UserId, now: DateTime<Utc>, lifetime: TimeDelta) -> Self {
         let expires_at = now.trunc_subsecs(0) + lifetime;
-        Self { jti, user_id, created_at: now, expires_at, state: RefreshState::Live }
+        Self { jti, user_id, session_id: None, created_at: now, expires_at, state: RefreshState::Live }
+    }
+
+    /// The session it belongs to, or will: the one that bears its own identifier where it was
+    /// stored without.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session_id.unwrap_or_else(|| SessionId::adopted(self.jti))
+    }
+
+    /// The token in a session.
+    #[must_use]
+    pub fn of_session(self, id: SessionId) -> Self {
+        Self { session_id: Some(id), ..self }
     }
 
     /// Exchanges the token for its successor.

@@ -38,7 +38,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict's name, for the log.
+    /// The verdict's name, for the log and the session's timeline.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub(super) enum Value {
     /// A string.
     String(String),
+    /// A truth value.
+    Bool(bool),
     /// Anything else.
     Other,
 }
@@ -34,6 +36,11 @@ impl Fields {
         self.form
     }
 
+    /// No members.
+    pub(super) fn none() -> Self {
+        Self::of(BTreeMap::new())
+    }
+
     /// The error of a request that has no body.
     pub(super) fn missing() -> Result<Self, ApiError> {
         Err(Self::body_error("missing", "Field required"))
@@ -48,8 +55,17 @@ impl Fields {
     pub(crate) fn string(&mut self, field: &'static str) -> Option<String> {
         match self.members.remove(field) {
             Some(Value::String(text)) => Some(text),
-            Some(Value::Other) => self.fault(field, "string_type", "Input should be a valid string"),
+            Some(Value::Bool(_) | Value::Other) => self.fault(field, "string_type", "Input should be a valid string"),
             None => self.fault(field, "missing", "Field required"),
+        }
+    }
+
+    /// A member that must be a truth value, and means no where it is missing.
+    pub(crate) fn switch(&mut self, field: &'static str) -> Option<bool> {
+        match self.members.remove(field) {
+            None => Some(false),
+            Some(Value::Bool(value)) => Some(value),
+            Some(Value::String(_) | Value::Other) => self.fault(field, "bool_type", "Input should be a valid boolean"),
         }
     }
 

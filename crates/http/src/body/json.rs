@@ -13,7 +13,7 @@ pub(super) fn fields(text: &[u8]) -> Result<Fields, ApiError> {
     // serde_json's own messages can quote the text: they go nowhere.
     match serde_json::from_slice(text) {
         Ok(Json::Object(members)) => Ok(Fields::of(members)),
-        Ok(Json::Other | Json::String(_)) => {
+        Ok(Json::Other | Json::Bool(_) | Json::String(_)) => {
             Err(Fields::body_error("model_attributes_type", "Input should be an object"))
         }
         Err(_) => Err(Fields::body_error("json_invalid", "Invalid JSON, or a member that stands twice")),
@@ -24,6 +24,7 @@ pub(super) fn fields(text: &[u8]) -> Result<Fields, ApiError> {
 enum Json {
     Object(BTreeMap<String, Value>),
     String(String),
+    Bool(bool),
     Other,
 }
 
@@ -47,6 +48,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
         while let Some((name, value)) = map.next_entry::<String, Json>()? {
             let value = match value {
                 Json::String(text) => Value::String(text),
+                Json::Bool(value) => Value::Bool(value),
                 Json::Object(_) | Json::Other => Value::Other,
             };
             if members.insert(name, value).is_some() {
@@ -69,8 +71,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::String(text))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Other)
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Json, E> {

@@ -27,6 +27,8 @@ pub(crate) trait Input: Apiv2Schema {
     type Command;
     /// Whether a form is taken besides JSON.
     const FORM: bool = false;
+    /// Whether no body is as good as an empty object.
+    const OPTIONAL: bool = false;
 
     /// Reads the command; `None` when `fields` noted what is wrong.
     fn read(fields: &mut Fields, api: &Api) -> Option<Self::Command>;
@@ -46,13 +48,15 @@ impl<T: Input + 'static> FromRequest for Body<T> {
         let api = request.app_data::<Data<Api>>().cloned();
         Box::pin(async move {
             let api = api.ok_or_else(|| ApiError::internal("no API in the application's data"))?;
-            if format.is_none() && has_body {
+            if format.is_none() && has_body && !T::OPTIONAL {
                 return Err(unsupported(T::FORM));
             }
             let bytes = reading.await?;
             let mut fields = match format {
                 Some(Format::Json) if !bytes.is_empty() => json::fields(&bytes),
                 Some(Format::Form) if !bytes.is_empty() => form::fields(&bytes),
+                _ if T::OPTIONAL && bytes.is_empty() => Ok(Fields::none()),
+                None if T::OPTIONAL => Err(unsupported(T::FORM)),
                 _ => Fields::missing(),
             }?;
             let command = T::read(&mut fields, &api);

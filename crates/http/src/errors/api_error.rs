@@ -12,6 +12,7 @@ use portcullis_usecases::Failure;
 use portcullis_usecases::limits::{LimitError, Limited};
 use portcullis_usecases::login::LogInError;
 use portcullis_usecases::registration::RegisterError;
+use portcullis_usecases::sessions::SessionError;
 use portcullis_usecases::tokens::TokenError;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -192,6 +193,15 @@ impl From<TokenError> for ApiError {
         match &error {
             TokenError::Failed(failure) => failure.into(),
             _ => Self::new(error.code(), error.to_string()),
+        }
+    }
+}
+
+impl From<SessionError> for ApiError {
+    fn from(error: SessionError) -> Self {
+        match &error {
+            SessionError::Failed(failure) => failure.into(),
+            SessionError::NotFound => Self::new(error.code(), error.to_string()),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::api::{Api, Presence, with_crypto};
 use crate::body::Body;
 use crate::errors::ApiError;
 use crate::limits::{self, Client, device_cookie};
+use crate::origin::origin;
 use crate::reply::Reply;
 use crate::tokens::TokenResponse;
 use actix_web::HttpRequest;
@@ -28,7 +29,7 @@ pub(crate) async fn login(
     body: Body<LoginRequest>,
 ) -> Result<Reply<TokenResponse>, ApiError> {
     let client = Client::of(&request, &api);
-    let input = PasswordLogin { client: client.address, device: device_cookie(request.headers()), ..body.0 };
+    let input = PasswordLogin { origin: origin(&request, &client), device: device_cookie(request.headers()), ..body.0 };
     let input = Arc::new(input);
     let asked = Arc::clone(&input);
     let pass = limits::admit(&api, &client, move |api| api.log_in.admit(&asked)).await?;

@@ -8,6 +8,7 @@ mod statuses;
 use crate::errors::{ErrorBody, ErrorDetails, ErrorResponse, FieldError, ProblemDocument};
 use crate::health::{Check, Checks, Circuit, Circuits};
 use crate::routes;
+use crate::sessions::{EventResponse, SessionResponse};
 use actix_web::App;
 use paperclip::actix::OpenApiExt;
 use paperclip::v2::models::{DefaultApiRaw, DefaultSchemaRaw};
@@ -58,6 +59,8 @@ fn generated() -> Value {
     name::<Check>(&mut spec);
     name::<Circuits>(&mut spec);
     name::<Circuit>(&mut spec);
+    name::<SessionResponse>(&mut spec);
+    name::<EventResponse>(&mut spec);
     let mut document = Value::Null;
     let _ = App::new().wrap_api_with_spec(spec).configure(routes::api).with_raw_json_spec_v3(|app, raw| {
         document = raw;

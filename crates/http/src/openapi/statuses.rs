@@ -14,6 +14,19 @@ const WITH_BODY: [ErrorCode; 5] = [
     ErrorCode::Unavailable,
 ];
 
+/// The errors of an operation that a bearer asks for.
+const BEARER: [ErrorCode; 4] =
+    [ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Unavailable];
+
+/// The same where a session is named.
+const OF_A_SESSION: [ErrorCode; 5] = [
+    ErrorCode::TokenInvalid,
+    ErrorCode::TokenExpired,
+    ErrorCode::TokenRevoked,
+    ErrorCode::NotFound,
+    ErrorCode::Unavailable,
+];
+
 /// The errors of an operation besides those of its kind.
 fn own_errors(operation: &str) -> &'static [ErrorCode] {
     match operation {
@@ -23,7 +36,8 @@ fn own_errors(operation: &str) -> &'static [ErrorCode] {
             &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::RateLimited]
         }
         "logout" => &[ErrorCode::TokenInvalid],
-        "me" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Unavailable],
+        "me" | "sessions" | "logout_all" => &BEARER,
+        "revoke_session" | "session_events" => &OF_A_SESSION,
         _ => &[],
     }
 }
@@ -41,7 +55,10 @@ pub(super) fn describe(operation: &mut Value) {
     let shared: &[ErrorCode] = if with_body { &WITH_BODY } else { &[ErrorCode::Internal] };
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
     for code in own_errors(&id).iter().chain(shared) {
-        by_status.entry(status_of(*code).as_u16()).or_default().push(*code);
+        let codes = by_status.entry(status_of(*code).as_u16()).or_default();
+        if !codes.contains(code) {
+            codes.push(*code);
+        }
     }
     for (status, codes) in by_status {
         responses.insert(status.to_string(), response(&codes, bearer));
@@ -98,7 +115,7 @@ fn meaning(code: ErrorCode) -> &'static str {
         ErrorCode::InvalidCredentials => "Wrong email, wrong password or inactive account.",
         ErrorCode::TokenInvalid => "The token is missing, malformed, forged, of the wrong kind or unknown.",
         ErrorCode::TokenExpired => "The token has expired.",
-        ErrorCode::TokenRevoked => "The token was spent or revoked, or its account is inactive.",
+        ErrorCode::TokenRevoked => "The token was spent or revoked, its session has ended, or its account is inactive.",
         ErrorCode::Forbidden => "Not allowed.",
         ErrorCode::NotFound => "No such route or resource.",
         ErrorCode::MethodNotAllowed => "The route does not take this method.",

@@ -2,7 +2,7 @@
 
 use crate::api::Api;
 use crate::body::{Fields, Input};
-use chrono::SecondsFormat;
+use crate::time::rfc3339;
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::registration::User;
 use portcullis_usecases::registration::Registration;
@@ -47,7 +47,7 @@ impl From<User> for UserResponse {
             id: user.id.get(),
             email: user.email.spelled().to_owned(),
             is_active: user.is_active,
-            created_at: user.created_at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            created_at: rfc3339(user.created_at),
         }
     }
 }

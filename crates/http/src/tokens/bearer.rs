@@ -8,8 +8,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 use paperclip::actix::Apiv2Security;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::registration::User;
-use portcullis_usecases::tokens::TokenError;
+use portcullis_usecases::tokens::{Authenticated, TokenError};
 use std::future::{Ready, ready};
 
 /// The token that was shown; whether it is worth anything is for the use case to say.
@@ -36,13 +35,13 @@ impl FromRequest for Bearer {
 }
 
 impl Bearer {
-    /// The account that the token speaks for.
-    pub(crate) async fn account(self, api: &Api) -> Result<User, ApiError> {
+    /// Whom the token speaks for.
+    pub(crate) async fn authenticate(self, api: &Api) -> Result<Authenticated, ApiError> {
         let deadline = api.lanes.store.deadline();
         let challenged = |error: TokenError| ApiError::from(error).challenged();
         let inquiry = api.authenticate.read(&self.0).map_err(challenged)?;
         let looked_up = api.lanes.accounts.run_by(deadline, inquiry).await?;
-        looked_up.decide().map(|authenticated| authenticated.0).map_err(challenged)
+        looked_up.decide().map_err(challenged)
     }
 }
 

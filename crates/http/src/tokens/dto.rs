@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::body::{Fields, Input};
 use paperclip::actix::Apiv2Schema;
-use portcullis_usecases::tokens::{RefreshExchange, TokenPair};
+use portcullis_usecases::tokens::TokenPair;
 use serde::Serialize;
 
 /// The token to exchange.
@@ -15,10 +15,11 @@ pub(crate) struct RefreshRequest {
 }
 
 impl Input for RefreshRequest {
-    type Command = RefreshExchange;
+    /// The token.
+    type Command = String;
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<RefreshExchange> {
-        Some(RefreshExchange { refresh_token: fields.string("refresh_token")? })
+    fn read(fields: &mut Fields, _: &Api) -> Option<String> {
+        fields.string("refresh_token")
     }
 }
 
@@ -31,7 +32,8 @@ pub(crate) struct TokenResponse {
     refresh_token: String,
     /// How the access token is shown: always `bearer`.
     token_type: &'static str,
-    /// How long the access token lives, in seconds.
+    /// How long the access token lives, in seconds; 0 where the pair was asked for again so late that
+    /// it has expired.
     expires_in: i64,
 }
 

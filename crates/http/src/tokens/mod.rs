@@ -2,6 +2,7 @@
 
 mod bearer;
 mod dto;
+mod key;
 
 pub(crate) use bearer::Bearer;
 pub(crate) use dto::TokenResponse;
@@ -10,18 +11,22 @@ use crate::api::{Api, with_store_by};
 use crate::body::Body;
 use crate::errors::ApiError;
 use crate::limits::{Client, refuse_dead};
+use crate::origin::origin;
 use crate::reply::Reply;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use dto::RefreshRequest;
+use key::idempotency_key;
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::limits::{Budget, Subject};
-use portcullis_usecases::tokens::{Settled, TokenError};
+use portcullis_usecases::tokens::{RefreshExchange, Settled, TokenError};
 
 /// Exchange a refresh token
 ///
 /// Gives a new pair for a refresh token, once: the token is spent. Of any number of simultaneous
-/// calls with one token exactly one succeeds.
+/// calls with one token exactly one succeeds. A client that did not get the answer shows the token
+/// again with the same `Idempotency-Key`, and is given the same pair. A spent token that is shown
+/// late in any other way ends its session.
 #[api_v2_operation(operation_id = "refresh", tags(auth))]
 pub(crate) async fn refresh(
     api: Data<Api>,
@@ -29,15 +34,17 @@ pub(crate) async fn refresh(
     body: Body<RefreshRequest>,
 ) -> Result<Reply<TokenResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
-    let attempt = api.refresh.prepare(&body.0)?;
+    let client = Client::of(&request, &api);
+    let (key, origin) = (idempotency_key(&request)?, origin(&request, &client));
+    let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, origin })?;
     let token = attempt.token();
-    refuse_dead(&api, &Client::of(&request, &api), token).await?;
+    refuse_dead(&api, &client, token).await?;
     let exchanged = api.lanes.exchanges.run_by(deadline, attempt.exchange()).await?;
     let refreshed = match api.refresh.settle(attempt, exchanged) {
         Settled::Done(outcome) => outcome?,
         Settled::Doubtful(attempt) => {
             let judge = move |api: &Api| {
-                let outcome = api.refresh.judge(attempt);
+                let outcome = api.refresh.judge(*attempt);
                 if outcome.as_ref().is_err_and(TokenError::is_final) {
                     api.limits.record(Budget::DeadRefresh, &Subject::Bytes(token.to_string().as_bytes()));
                 }
@@ -46,5 +53,5 @@ pub(crate) async fn refresh(
             with_store_by(deadline, api, judge).await??
         }
     };
-    Ok(Reply::secret(refreshed.0.into()))
+    Ok(Reply::secret(refreshed.pair.into()))
 }

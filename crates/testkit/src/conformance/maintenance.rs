@@ -1,6 +1,6 @@
 //! Promises about deleting the rows of dead tokens.
 
-use super::samples::{Outcome, add_token, at, jti, register, spending};
+use super::samples::{Outcome, add_adopted_token, add_token, at, jti, register, spending};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_ports::{RowNumber, Store, StoreError, StoreExt, Stretch};
 
@@ -25,7 +25,7 @@ pub fn dead_rows_are_counted_and_deleted_and_no_others(store: &dyn Store) -> Out
         assert_eq!(store.read(|tx| tx.refresh_tokens().find(jti(number)))?, None);
     }
     assert_eq!(survey(store, RowNumber::FIRST, 100, expiry)?, None);
-    add_token(store, &user, jti(1))?;
+    add_adopted_token(store, &user, jti(1))?;
     Ok(())
 }
 

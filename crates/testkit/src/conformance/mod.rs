@@ -9,6 +9,7 @@ pub mod races;
 pub mod registration;
 pub mod rotations;
 mod samples;
+pub mod sessions;
 pub mod tokens;
 pub mod transactions;
 
@@ -50,12 +51,20 @@ macro_rules! store_conformance {
 macro_rules! store_promises {
     ($then:ident $($before:tt)*) => {
         $crate::$then! { $($before)*
-            registration: an_account_is_found_by_number_and_by_any_spelling, several_accounts_are_found_at_once, a_taken_address_is_taken_in_any_spelling,
+            registration: an_account_is_found_by_number_and_by_any_spelling, a_taken_address_is_taken_in_any_spelling,
                 nothing_is_found_where_nothing_is, only_ascii_letters_are_folded, text_survives_as_it_is,
                 times_hold_to_the_microsecond, a_hash_is_replaced_only_if_it_is_the_one_that_was_read;
             tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
                 a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
                 only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;
+            sessions: a_session_is_kept_until_it_is_ended, a_token_belongs_to_its_session,
+                a_token_without_a_session_belongs_to_the_one_that_bears_its_identifier,
+                a_rotation_is_refused_where_the_session_is_another_ended_or_too_old,
+                an_end_counts_once_and_revokes_the_live_token, all_sessions_end_but_the_one_that_is_spared,
+                sessions_are_listed_newest_first_with_their_last_use, a_timeline_is_told_newest_first,
+                what_can_be_repeated_fills_no_timeline, bearers_are_found_together,
+                dead_sessions_are_deleted_with_their_timelines, of_many_who_end_a_session_one_does,
+                an_ended_session_never_refreshes_whatever_the_order;
             transactions: a_commit_is_seen_by_whoever_comes_next, an_error_undoes_all_of_it, a_rollback_undoes_all_of_it,
                 a_panic_undoes_all_of_it_and_the_store_goes_on, a_reader_sees_no_half_of_a_write,
                 a_reading_transaction_does_not_write, what_failed_is_not_committed, the_works_own_error_comes_back;

@@ -30,7 +30,7 @@ pub fn one_of_64_spenders_wins(store: &dyn Store) -> Outcome {
         let found = store.read(|tx| tx.refresh_tokens().find(jti(round)))?;
         let state = found.as_ref().map(|found| found.token.state.clone());
         assert_eq!(state, winners.first().map(|winner| RefreshState::Spent(spending(*winner))));
-        assert!(found.is_some_and(|found| found.successor_live));
+        assert!(found.is_some_and(|found| found.live_successor.is_some()));
     }
     Ok(())
 }

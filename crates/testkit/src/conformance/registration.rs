@@ -17,19 +17,6 @@ pub fn an_account_is_found_by_number_and_by_any_spelling(store: &dyn Store) -> O
     Ok(())
 }
 
-pub fn several_accounts_are_found_at_once(store: &dyn Store) -> Outcome {
-    let [ada, bob, eve] = ["ada@example.com", "bob@example.com", "eve@example.com"].map(|email| register(store, email));
-    let (ada, bob, eve) = (ada?, bob?, eve?);
-    let nobody = UserId::new(eve.id.get() + 1);
-    let mut found = store.read(|tx| tx.users().find_all(&[eve.id, nobody, ada.id]))?;
-    found.sort_unstable_by_key(|user| user.id);
-    assert_eq!(found, [ada, eve]);
-    assert_eq!(store.read(|tx| tx.users().find_all(&[nobody]))?, []);
-    assert_eq!(store.read(|tx| tx.users().find_all(&[]))?, []);
-    assert_eq!(store.read(|tx| tx.users().find_all(&[bob.id]))?, [bob]);
-    Ok(())
-}
-
 pub fn a_taken_address_is_taken_in_any_spelling(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for spelling in ["ada@example.com", "Ada@Example.COM"] {

@@ -1,9 +1,10 @@
 //! Promises about rotations: each stands or falls on its own, and all that stand hold at once.
 
 use super::races::all_at_once;
-use super::samples::{Outcome, add_token, at, jti, register, spending};
+use super::samples::{Outcome, add_token, at, jti, origin, register, spending};
 use chrono::TimeDelta;
 use portcullis_domain::registration::{User, UserId};
+use portcullis_domain::sessions::{SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
 use portcullis_ports::{Rotation, Store, StoreExt};
 
@@ -18,7 +19,7 @@ pub fn a_rotation_spends_a_token_and_adds_its_successor(store: &dyn Store) -> Ou
     assert_eq!(store.rotate(std::slice::from_ref(&rotation))?, [false], "it is spent");
     let spent = store.read(|tx| tx.refresh_tokens().find(jti(1)))?;
     assert_eq!(spent.as_ref().map(|found| &found.token.state), Some(&RefreshState::Spent(spending(jti(2)))));
-    assert!(spent.is_some_and(|found| found.successor_live));
+    assert_eq!(spent.and_then(|found| found.live_successor), Some(rotation.successor.clone()));
     let successor = store.read(|tx| tx.refresh_tokens().find(jti(2)))?;
     assert_eq!(successor.map(|found| found.token), Some(rotation.successor));
     Ok(())
@@ -167,8 +168,11 @@ pub fn rotating_and_revoking_exclude_each_other(store: &dyn Store) -> Outcome {
 
 const SUBSECOND: TimeDelta = TimeDelta::microseconds(905_381);
 
-/// An exchange at the moment of [`spending`], with its key.
-fn rotation(user: &User, spent: Jti, successor: Jti) -> Rotation {
+/// An exchange at the moment of [`spending`], with its key, of a session's first token.
+pub(super) fn rotation(user: &User, spent: Jti, successor: Jti) -> Rotation {
     let Spending { at, key, successor } = spending(successor);
-    Rotation { spent, at, key, successor: RefreshToken::live(successor, user.id, at, TimeDelta::seconds(60)) }
+    let successor = RefreshToken::live(successor, user.id, at, TimeDelta::seconds(60));
+    let successor = successor.of_session(SessionId::adopted(spent));
+    let too_old_by = SessionPolicy::default().too_old_by(at);
+    Rotation { spent, at, key, too_old_by, origin: origin(), successor }
 }

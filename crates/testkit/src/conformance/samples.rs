@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User};
+use portcullis_domain::sessions::{Origin, Session, SessionId, UserAgent};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshToken, Spending};
 use portcullis_ports::{Store, StoreError, StoreExt};
 
@@ -39,8 +40,40 @@ pub(super) fn register(store: &dyn Store, address: &str) -> Result<User, StoreEr
     user.ok_or_else(|| StoreError::Failed(format!("{address} is taken")))
 }
 
-/// Adds a live token that runs for 60 seconds.
+/// From where everything comes that comes from somewhere.
+pub(super) fn origin() -> Origin {
+    Origin { ip_address: Some([192, 0, 2, 7].into()), user_agent: UserAgent::new("käse/1.0 'x'; --") }
+}
+
+/// A session that begins now, and bears the identifier of its first token.
+pub(super) fn session_of(user: &User, first: Jti) -> Session {
+    Session::begin(SessionId::adopted(first), user.id, at(0))
+}
+
+/// Begins a session.
+pub(super) fn begin(store: &dyn Store, user: &User, first: Jti) -> Result<SessionId, StoreError> {
+    let session = session_of(user, first);
+    store.write(|tx| tx.sessions().begin(&session, &origin()))?;
+    Ok(session.id)
+}
+
+/// Adds a live token that runs for 60 seconds, in a session of its own.
 pub(super) fn add_token(store: &dyn Store, user: &User, jti: Jti) -> Result<RefreshToken, StoreError> {
+    let token = RefreshToken::live(jti, user.id, at(0), TimeDelta::seconds(60));
+    let token = token.of_session(begin(store, user, jti)?);
+    store.write(|tx| tx.refresh_tokens().insert(&token))?;
+    Ok(token)
+}
+
+/// Adds a live token that runs for 60 seconds, in a session that is there.
+pub(super) fn add_to(store: &dyn Store, first: &RefreshToken, jti: Jti) -> Result<RefreshToken, StoreError> {
+    let token = RefreshToken { jti, ..first.clone() };
+    store.write(|tx| tx.refresh_tokens().insert(&token))?;
+    Ok(token)
+}
+
+/// Adds a live token as a program does that knows no sessions.
+pub(super) fn add_adopted_token(store: &dyn Store, user: &User, jti: Jti) -> Result<RefreshToken, StoreError> {
     let token = RefreshToken::live(jti, user.id, at(0), TimeDelta::seconds(60));
     store.write(|tx| tx.refresh_tokens().insert(&token))?;
     Ok(token)

@@ -1,6 +1,6 @@
 //! Promises about refresh tokens.
 
-use super::samples::{Outcome, add_token, at, jti, register, spending};
+use super::samples::{Outcome, add_to, add_token, at, jti, register, session_of, spending};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::{RefreshState, RefreshToken, Spending};
@@ -10,7 +10,8 @@ pub fn a_new_token_is_live(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let token = add_token(store, &user, jti(1))?;
     let found = store.read(|tx| tx.refresh_tokens().find(jti(1)))?;
-    assert_eq!(found, Some(FoundToken { token, account_active: true, successor_live: false }));
+    let session = Some(session_of(&user, jti(1)));
+    assert_eq!(found, Some(FoundToken { token, account_active: true, live_successor: None, session }));
     Ok(())
 }
 
@@ -19,12 +20,13 @@ pub fn a_token_is_spent_once(store: &dyn Store) -> Outcome {
     let first = add_token(store, &user, jti(1))?;
     assert!(spend(store, 1, 2)?);
     assert!(!spend(store, 1, 3)?);
-    assert!(!found(store, 1)?.successor_live, "the successor is not there yet");
-    add_token(store, &user, jti(2))?;
-    let spent = RefreshToken { state: RefreshState::Spent(spending(jti(2))), ..first };
-    assert_eq!(found(store, 1)?, FoundToken { token: spent, account_active: true, successor_live: true });
+    assert_eq!(found(store, 1)?.live_successor, None, "the successor is not there yet");
+    let live_successor = Some(add_to(store, &first, jti(2))?);
+    let token = RefreshToken { state: RefreshState::Spent(spending(jti(2))), ..first };
+    let session = Some(session_of(&user, jti(1)));
+    assert_eq!(found(store, 1)?, FoundToken { token, account_active: true, live_successor, session });
     assert!(spend(store, 2, 3)?);
-    assert!(!found(store, 1)?.successor_live, "the successor was spent");
+    assert_eq!(found(store, 1)?.live_successor, None, "the successor was spent");
     Ok(())
 }
 
@@ -48,8 +50,9 @@ pub fn a_revoked_token_is_not_spent(store: &dyn Store) -> Outcome {
     assert!(revoke(store, 1)?);
     assert!(!revoke(store, 1)?, "it already is");
     assert!(!spend(store, 1, 2)?);
-    let revoked = RefreshToken { state: RefreshState::Revoked, ..token };
-    assert_eq!(found(store, 1)?, FoundToken { token: revoked, account_active: true, successor_live: false });
+    let token = RefreshToken { state: RefreshState::Revoked, ..token };
+    let session = Some(session_of(&user, jti(1)));
+    assert_eq!(found(store, 1)?, FoundToken { token, account_active: true, live_successor: None, session });
     Ok(())
 }
 
@@ -61,7 +64,7 @@ pub fn revoking_forgets_no_spending(store: &dyn Store) -> Outcome {
     assert_eq!(found(store, 1)?.token.state, RefreshState::Spent(spending(jti(2))));
     add_token(store, &user, jti(2))?;
     assert!(revoke(store, 2)?);
-    assert!(!found(store, 1)?.successor_live, "the successor was revoked");
+    assert_eq!(found(store, 1)?.live_successor, None, "the successor was revoked");
     Ok(())
 }
 

@@ -3,14 +3,17 @@
 
 mod limiter;
 mod registration;
+mod sessions;
 mod tokens;
 
 pub use limiter::MapLimiter;
 
 use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
+use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{
-    Conclusion, Mode, RefreshTokenRepository, RowNumber, Store, StoreError, StoreExt, Tx, UserRepository, Work,
+    Conclusion, Mode, RefreshTokenRepository, RowNumber, SessionRepository, Store, StoreError, StoreExt, Tx,
+    UserRepository, Work,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +36,8 @@ struct State {
     tokens: BTreeMap<Jti, RefreshToken>,
     /// The tokens in the order in which they were added.
     rows: BTreeMap<RowNumber, Jti>,
+    last_session: i64,
+    sessions: BTreeMap<SessionId, sessions::Kept>,
 }
 
 /// A transaction on a state of its own, which replaces the committed one in the end, or does not.
@@ -77,6 +82,13 @@ impl MemoryStore {
         state.tokens.values().filter(|token| token.user_id == id).cloned().collect()
     }
 
+    /// Every session of an account, ended or not, in no meaningful order.
+    #[must_use]
+    pub fn sessions_of(&self, id: UserId) -> Vec<Session> {
+        let state = Arc::clone(&lock(&self.committed));
+        state.sessions_of(id).cloned().collect()
+    }
+
     /// All accounts with that canonical address.
     ///
     /// # Errors
@@ -114,6 +126,10 @@ impl Store for MemoryStore {
 
 impl Tx for Transaction {
     fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
         self
     }
 

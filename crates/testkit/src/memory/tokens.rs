@@ -12,7 +12,11 @@ impl RefreshTokenRepository for Transaction {
         let if_so = |wrong: bool, reason| wrong.then_some(reason);
         let wrong = if_so(token.state != RefreshState::Live, "a new token is live")
             .or(if_so(!state.users.contains_key(&token.user_id), "there is no such account"))
-            .or(if_so(state.tokens.contains_key(&token.jti), "there is a token with that identifier"));
+            .or(if_so(state.tokens.contains_key(&token.jti), "there is a token with that identifier"))
+            .or(if_so(
+                token.session_id.is_some_and(|id| !state.sessions.contains_key(&id)),
+                "there is no such session",
+            ));
         if let Some(reason) = wrong {
             return Err(self.refuse(reason));
         }
@@ -25,12 +29,22 @@ impl RefreshTokenRepository for Transaction {
     }
 
     fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
-        let state = &self.state;
-        let live = |jti: &Jti| state.tokens.get(jti).is_some_and(|token| token.state == RefreshState::Live);
-        Ok(state.tokens.get(&jti).map(|token| FoundToken {
-            token: token.clone(),
-            account_active: state.users.get(&token.user_id).is_some_and(|user| user.is_active),
-            successor_live: matches!(&token.state, RefreshState::Spent(spending) if live(&spending.successor)),
+        let kept = &self.state;
+        let Some(token) = kept.tokens.get(&jti) else { return Ok(None) };
+        let live = |jti: &Jti| kept.tokens.get(jti).filter(|token| token.state == RefreshState::Live).cloned();
+        let session = kept.session_of(token);
+        let forgotten = token.session_id.is_some() && session.is_none();
+        let state = if forgotten { RefreshState::Revoked } else { token.state.clone() };
+        let session_id = session.as_ref().map(|session| session.id);
+        let token = RefreshToken { session_id, state, ..token.clone() };
+        Ok(Some(FoundToken {
+            account_active: kept.users.get(&token.user_id).is_some_and(|user| user.is_active),
+            live_successor: match &token.state {
+                RefreshState::Spent(spending) => live(&spending.successor),
+                RefreshState::Live | RefreshState::Revoked => None,
+            },
+            session,
+            token,
         }))
     }
 

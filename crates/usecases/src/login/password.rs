@@ -8,11 +8,20 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Source, Subject};
 use portcullis_domain::login::{self, Refusal};
 use portcullis_domain::registration::{EmailAddress, Password, User};
+use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionPolicy};
+use portcullis_domain::tokens::RefreshToken;
 use portcullis_ports::{
-    Clock, HasherError, PasswordHasher, Patience, SigningError, Store, StoreError, StoreExt, Verification,
+    Clock, HasherError, ListedSession, PasswordHasher, Patience, SigningError, Store, StoreError, StoreExt, Tx,
+    Verification,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// How many of an account's sessions are looked at: more than it may have, for many may have been
+/// adopted.
+const LOOK: u32 = 10_000;
+/// How many of those the writer is held up for in one login: the next ends more.
+const MOST_EVICTED: usize = 100;
 
 /// Who wants to sign in.
 #[derive(Debug)]
@@ -22,7 +31,7 @@ pub struct PasswordLogin {
     /// With which password; no policy applies to it.
     pub password: Password,
     /// From where.
-    pub client: Option<IpAddr>,
+    pub origin: Origin,
     /// The cookie of the device, if it showed one.
     pub device: Option<String>,
 }
@@ -76,6 +85,8 @@ pub struct LogIn {
     pub hasher: Arc<dyn PasswordHasher>,
     /// What makes tokens.
     pub issuance: Arc<Issuance>,
+    /// How many sessions an account may have.
+    pub sessions: SessionPolicy,
     /// How often it may be tried.
     pub limits: Arc<Limits>,
     /// What knows devices.
@@ -110,7 +121,7 @@ impl LogIn {
             Some(device) => (Budget::Device, Subject::Device(&input.email, device)),
             None => (Budget::Account, Subject::Account(&input.email)),
         };
-        let source = input.client.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
+        let source = input.origin.ip_address.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
         let draws: Vec<_> = std::iter::once(guess).chain(source).collect();
         Ok(self.limits.admit(&draws)?)
     }
@@ -144,15 +155,39 @@ impl LogIn {
         let user = login::choose(candidates, &input.email);
         let verification = self.verify(user.as_ref(), &input.password, &patience)?;
         let matched = matches!(verification, Verification::Match { .. });
-        let user = login::decide(user, matched).map_err(|refusal| refused(refusal, input.client))?;
+        let user = login::decide(user, matched).map_err(|refusal| refused(refusal, input.origin.ip_address))?;
         if verification == (Verification::Match { outdated: true }) {
             self.rehash(&user, &input.password, &patience);
         }
-        let (token, pair) = self.issuance.begin(user.id, self.clock.now())?;
-        self.store.write(|tx| tx.refresh_tokens().insert(&token))?;
-        let client = input.client.map(tracing::field::display);
+        let (session, token, pair) = self.issuance.begin(user.id, self.clock.now())?;
+        self.store.write(|tx| self.begin(&session, &token, &input.origin, tx))?;
+        let client = input.origin.ip_address.map(tracing::field::display);
         tracing::info!(target: LOG, user_id = user.id.get(), client, "User authenticated");
         Ok(LoggedIn(pair))
+    }
+
+    /// Begins a session, and ends those least recently used where there are too many then.
+    fn begin(
+        &self,
+        session: &Session,
+        token: &RefreshToken,
+        origin: &Origin,
+        tx: &mut dyn Tx,
+    ) -> Result<(), StoreError> {
+        let (user_id, at) = (session.user_id, session.started_at);
+        tx.sessions().hold(user_id)?;
+        tx.sessions().begin(session, origin)?;
+        tx.sessions().record(session.id, &SessionEvent { at, kind: EventKind::LogIn, origin: origin.clone() })?;
+        tx.refresh_tokens().insert(token)?;
+        let mut others = tx.sessions().list(user_id, self.sessions.too_old_by(at), LOOK)?;
+        others.retain(|other| other.session.id != session.id);
+        let too_many = (others.len() + 1).saturating_sub(self.sessions.max_per_user.max(1));
+        others.sort_unstable_by_key(|other| other.last_used_at);
+        let ending = Ending { at, reason: EndReason::Evicted, origin: origin.clone() };
+        for ListedSession { session, .. } in others.iter().take(too_many.min(MOST_EVICTED)) {
+            tx.sessions().end(session.id, &ending)?;
+        }
+        Ok(())
     }
 
     fn verify(

@@ -1,10 +1,12 @@
-//! Deletes the rows of refresh tokens that can no longer be shown, a few at a time: a service
-//! that runs beside it hardly notices.
+//! Deletes the rows of refresh tokens that can no longer be shown, and sessions that are no longer
+//! kept, a few at a time: a service that runs beside it hardly notices.
 
 use super::pace::{Pace, Times};
 use crate::failure::{Failure, fails_with};
+use chrono::{DateTime, Utc};
 use portcullis_domain::maintenance::Retention;
-use portcullis_ports::{Clock, RowNumber, Store, StoreError, StoreExt, Stretch};
+use portcullis_domain::sessions::SessionPolicy;
+use portcullis_ports::{Clock, DeadSessions, RowNumber, Store, StoreError, StoreExt, Stretch, Tx};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,10 +43,12 @@ fails_with!(PurgeError: StoreError);
 
 /// The verb.
 pub struct Purge {
-    /// Where tokens are kept.
+    /// Where tokens and sessions are kept.
     pub store: Arc<dyn Store>,
     /// How long they are.
     pub retention: Retention,
+    /// How old a session may get.
+    pub sessions: SessionPolicy,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -56,26 +60,44 @@ impl Purge {
     /// # Errors
     /// [`PurgeError`].
     pub fn run(&self, rest: &mut dyn FnMut(Step) -> bool) -> Result<Purged, PurgeError> {
-        let dead_by = self.retention.dead_by(self.clock.now());
-        let (mut purged, mut after, mut pace) = (Purged::default(), RowNumber::FIRST, Pace::default());
+        let now = self.clock.now();
+        let ended_by = self.retention.ended_by(now);
+        let sessions = DeadSessions { ended_by, started_by: self.sessions.too_old_by(ended_by) };
+        let kinds: [&dyn Rows; 2] = [&DeadTokens(self.retention.dead_by(now)), &sessions];
+        let mut purged = Purged { complete: true, ..Purged::default() };
+        for rows in kinds {
+            if purged.complete {
+                purged = self.go_through(rows, purged.rows, rest)?;
+            }
+        }
+        Ok(purged)
+    }
+
+    fn go_through(
+        &self,
+        kind: &dyn Rows,
+        before: u64,
+        rest: &mut dyn FnMut(Step) -> bool,
+    ) -> Result<Purged, PurgeError> {
+        let (mut after, mut pace) = (RowNumber::FIRST, Pace::default());
+        let mut purged = Purged { rows: before, complete: false };
         loop {
             let start = self.clock.monotonic();
-            let stretch = self.store.read(|tx| tx.refresh_tokens().survey(after, LOOK, dead_by))?;
+            let stretch = self.store.read(|tx| kind.survey(tx, after))?;
             let mut took = self.clock.monotonic().saturating_sub(start);
             let Some(stretch) = stretch else { return Ok(Purged { complete: true, ..purged }) };
-            let mut dead = stretch.dead;
+            let mut more = stretch.dead > 0;
             loop {
                 if !rest(Step { rows: purged.rows, took }) {
                     return Ok(purged);
                 }
-                if dead == 0 {
+                if !more {
                     break;
                 }
                 let most = pace.rows();
-                let (rows, times) = self.delete(&stretch, most)?;
+                let (rows, times) = self.delete(kind, &stretch, most)?;
                 purged.rows = purged.rows.saturating_add(rows);
-                // None are left where somebody else deletes them too.
-                dead = if rows < u64::from(most) { 0 } else { dead.saturating_sub(rows) };
+                more = rows >= u64::from(most);
                 pace.learn(rows, times);
                 took = times.whole();
             }
@@ -84,14 +106,43 @@ impl Purge {
     }
 
     /// Others wait from where the transaction has begun, and so it is timed from there.
-    fn delete(&self, stretch: &Stretch, most: u32) -> Result<(u64, Times), StoreError> {
+    fn delete(&self, kind: &dyn Rows, stretch: &Stretch, most: u32) -> Result<(u64, Times), StoreError> {
         let (rows, begun, deleted) = self.store.write(|tx| {
             let begun = self.clock.monotonic();
-            let rows = tx.refresh_tokens().purge(stretch, most)?;
+            let rows = kind.purge(tx, stretch, most)?;
             Ok::<_, StoreError>((rows, begun, self.clock.monotonic()))
         })?;
         let committed = self.clock.monotonic();
         let times = Times { deleting: deleted.saturating_sub(begun), committing: committed.saturating_sub(deleted) };
         Ok((rows, times))
+    }
+}
+
+/// A kind of rows, and which of them are dead.
+trait Rows {
+    fn survey(&self, tx: &mut dyn Tx, after: RowNumber) -> Result<Option<Stretch>, StoreError>;
+    fn purge(&self, tx: &mut dyn Tx, stretch: &Stretch, most: u32) -> Result<u64, StoreError>;
+}
+
+/// Tokens that expired at a moment or before.
+struct DeadTokens(DateTime<Utc>);
+
+impl Rows for DeadTokens {
+    fn survey(&self, tx: &mut dyn Tx, after: RowNumber) -> Result<Option<Stretch>, StoreError> {
+        tx.refresh_tokens().survey(after, LOOK, self.0)
+    }
+
+    fn purge(&self, tx: &mut dyn Tx, stretch: &Stretch, most: u32) -> Result<u64, StoreError> {
+        tx.refresh_tokens().purge(stretch, most)
+    }
+}
+
+impl Rows for DeadSessions {
+    fn survey(&self, tx: &mut dyn Tx, after: RowNumber) -> Result<Option<Stretch>, StoreError> {
+        tx.sessions().survey(after, LOOK, self)
+    }
+
+    fn purge(&self, tx: &mut dyn Tx, stretch: &Stretch, most: u32) -> Result<u64, StoreError> {
+        tx.sessions().purge(stretch, self, most)
     }
 }

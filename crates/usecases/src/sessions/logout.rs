@@ -1,17 +1,21 @@
-//! Logs out: revokes a refresh token.
+//! Logs out: ends the session of a refresh token, whichever of its tokens is shown.
 
 use crate::LOG;
 use crate::tokens::TokenError;
-use portcullis_ports::{Clock, Store, StoreExt, TokenVerifier};
+use portcullis_domain::sessions::{EndReason, Ending, Origin};
+use portcullis_domain::tokens::RefreshClaims;
+use portcullis_ports::{Clock, Store, StoreError, StoreExt, TokenVerifier, Tx};
 use std::sync::Arc;
 
-/// The token to revoke.
+/// The token whose session is to end.
 pub struct Logout {
     /// The signed refresh token.
     pub refresh_token: String,
+    /// From where.
+    pub origin: Origin,
 }
 
-/// The token is worth nothing any more, and may have been worth nothing before.
+/// The session is ended, and may have been before.
 #[derive(Debug)]
 pub struct LoggedOut;
 
@@ -26,17 +30,32 @@ pub struct LogOut {
 }
 
 impl LogOut {
-    /// Revokes the token. A genuine one that is revoked, unknown or expired is no error
-    /// (RFC 7009 §2.2); one that the store could not revoke is (CVE-2020-15223).
+    /// Ends the session. A genuine token that is revoked, unknown or expired is no error
+    /// (RFC 7009 §2.2); a session that the store could not end is (CVE-2020-15223). A refresh
+    /// that is under way does not undo it: either its new token is of the ended session, or it
+    /// comes too late.
     ///
     /// # Errors
     /// [`TokenError::Invalid`] or [`TokenError::Failed`].
     pub fn run(&self, input: &Logout) -> Result<LoggedOut, TokenError> {
         let now = self.clock.now();
         let shown = self.verifier.verify(&input.refresh_token, now)?.into_refresh_of_any_age()?;
-        if self.store.write(|tx| tx.refresh_tokens().revoke(shown.jti, now))? {
+        let ending = Ending { at: now, reason: EndReason::LogOut, origin: input.origin.clone() };
+        if self.store.write(|tx| end(&shown, &ending, tx))? {
             tracing::info!(target: LOG, user_id = shown.user_id.get(), "User logged out");
         }
         Ok(LoggedOut)
+    }
+}
+
+/// Whether there was anything to end.
+fn end(shown: &RefreshClaims, ending: &Ending, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    tx.sessions().hold(shown.user_id)?;
+    // First the token, so that its first exchange is over: it may begin the session.
+    let revoked = tx.refresh_tokens().revoke(shown.jti, ending.at)?;
+    let found = tx.refresh_tokens().find(shown.jti)?.filter(|found| found.token.user_id == shown.user_id);
+    match found.and_then(|found| found.session) {
+        Some(session) => tx.sessions().end(session.id, ending),
+        None => Ok(revoked),
     }
 }

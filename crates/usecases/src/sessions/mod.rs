@@ -1,5 +1,15 @@
-//! Ending sessions.
+//! Listing sessions, and ending them.
 
+mod error;
+mod list;
 mod logout;
+mod logout_all;
+mod revoke;
+mod timeline;
 
+pub use error::SessionError;
+pub use list::{ListSessions, OwnSession, SessionsListed};
 pub use logout::{LogOut, LoggedOut, Logout};
+pub use logout_all::{LogOutAll, LoggedOutAll, LogoutAll};
+pub use revoke::{RevokeSession, SessionRevocation, SessionRevoked};
+pub use timeline::{ReadTimeline, TimelineRead};

@@ -1,30 +1,46 @@
-//! Tells whose an access token is. Asks the store, so that an account switched off is refused
-//! at once and not at the token's end. What needs the store is one step of its own, so that
+//! Tells whose an access token is. Asks the store, so that a session that ended and an account
+//! switched off are refused at once and not at the token's end. What needs the store is one step of its own, so that
 //! those who come at one time can be looked up together.
 
 use super::TokenError;
-use portcullis_domain::registration::{User, UserId};
-use portcullis_ports::{Clock, Store, StoreError, StoreExt, TokenVerifier};
+use portcullis_domain::registration::User;
+use portcullis_domain::sessions::{SessionId, SessionPolicy, SessionState};
+use portcullis_ports::{BearerKey, Clock, FoundBearer, Store, StoreError, StoreExt, TokenVerifier};
 use std::sync::Arc;
 
-/// The account that the token speaks for.
-#[derive(Debug)]
-pub struct Authenticated(pub User);
+/// Whom the token speaks for.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    /// The account.
+    pub user: User,
+    /// The session; none with a token of a program that knows no sessions.
+    pub session_id: Option<SessionId>,
+}
 
-/// A token that is genuine: whose account is to be looked up.
+/// A token that is genuine: whose account and session are to be looked up.
 #[derive(Debug, Clone, Copy)]
-pub struct Inquiry(UserId);
+pub struct Inquiry(BearerKey);
 
-/// What the store knows of an [`Inquiry`]'s account.
+/// What the store knows of an [`Inquiry`]'s account and session.
 #[derive(Debug)]
-pub struct LookedUp(Result<Option<User>, StoreError>);
+pub struct LookedUp(Result<Result<Authenticated, Refusal>, StoreError>);
+
+/// Why whoever is named may not act.
+#[derive(Debug)]
+enum Refusal {
+    Unknown,
+    Revoked,
+    Expired,
+}
 
 /// The verb.
 pub struct Authenticate {
-    /// Where accounts are kept.
+    /// Where accounts and sessions are kept.
     pub store: Arc<dyn Store>,
     /// What reads the token.
     pub verifier: Arc<dyn TokenVerifier>,
+    /// How long sessions last.
+    pub sessions: SessionPolicy,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -46,23 +62,23 @@ impl Authenticate {
     /// [`TokenError`].
     pub fn read(&self, access_token: &str) -> Result<Inquiry, TokenError> {
         let now = self.clock.now();
-        Ok(Inquiry(self.verifier.verify(access_token, now)?.into_access(now)?.user_id))
+        let claims = self.verifier.verify(access_token, now)?.into_access(now)?;
+        Ok(Inquiry(BearerKey { user_id: claims.user_id, session_id: claims.session_id }))
     }
 
-    /// Looks up the accounts, all at once; each in the order of the inquiries.
+    /// Looks up accounts and sessions, all at once; each in the order of the inquiries.
     #[must_use]
     pub fn look_up(&self, inquiries: &[Inquiry]) -> Vec<LookedUp> {
         if let [alone] = inquiries {
             return vec![self.find(*alone)];
         }
-        let mut ids: Vec<_> = inquiries.iter().map(|inquiry| inquiry.0).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        match self.store.read(|tx| tx.users().find_all(&ids)) {
-            Ok(mut users) => {
-                users.sort_unstable_by_key(|user| user.id);
-                let found = |id| users.binary_search_by_key(&id, |user| user.id).ok().and_then(|at| users.get(at));
-                inquiries.iter().map(|inquiry| LookedUp(Ok(found(inquiry.0).cloned()))).collect()
+        let mut keys: Vec<_> = inquiries.iter().map(|inquiry| inquiry.0).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        match self.store.read(|tx| tx.sessions().bearers(&keys)) {
+            Ok(found) => {
+                let found = |key| keys.binary_search(&key).ok().and_then(|at| found.get(at)?.clone());
+                inquiries.iter().map(|inquiry| self.judged(inquiry.0, found(inquiry.0))).collect()
             }
             // One damaged row is one caller's trouble.
             Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => {
@@ -73,7 +89,20 @@ impl Authenticate {
     }
 
     fn find(&self, inquiry: Inquiry) -> LookedUp {
-        LookedUp(self.store.read(|tx| tx.users().find(inquiry.0)))
+        match self.store.read(|tx| tx.sessions().bearers(&[inquiry.0])) {
+            Ok(mut found) => self.judged(inquiry.0, found.pop().flatten()),
+            Err(error) => LookedUp(Err(error)),
+        }
+    }
+
+    fn judged(&self, key: BearerKey, found: Option<FoundBearer>) -> LookedUp {
+        let Some(FoundBearer { user, session }) = found else { return LookedUp(Ok(Err(Refusal::Unknown))) };
+        let state = session.map_or(SessionState::Ended, |session| self.sessions.state(&session, self.clock.now()));
+        LookedUp(Ok(match (user.is_active, key.session_id, state) {
+            (false, _, _) | (true, Some(_), SessionState::Ended) => Err(Refusal::Revoked),
+            (true, Some(_), SessionState::Expired) => Err(Refusal::Expired),
+            (true, session_id, _) => Ok(Authenticated { user, session_id }),
+        }))
     }
 }
 
@@ -83,7 +112,10 @@ impl LookedUp {
     /// # Errors
     /// [`TokenError`].
     pub fn decide(self) -> Result<Authenticated, TokenError> {
-        let user = self.0?.ok_or(TokenError::Invalid)?;
-        if user.is_active { Ok(Authenticated(user)) } else { Err(TokenError::Revoked) }
+        self.0?.map_err(|refusal| match refusal {
+            Refusal::Unknown => TokenError::Invalid,
+            Refusal::Revoked => TokenError::Revoked,
+            Refusal::Expired => TokenError::Expired,
+        })
     }
 }

@@ -1,8 +1,10 @@
 //! Makes token pairs. Keeping the refresh token is left to the verb, in its own transaction.
+//! A pair is made from the refresh token's row alone, so that it can be made again from it.
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::UserId;
-use portcullis_domain::tokens::{Jti, RefreshToken, TokenLifetimes};
+use portcullis_domain::sessions::{Session, SessionId};
+use portcullis_domain::tokens::{AccessClaims, Jti, RefreshClaims, RefreshToken, TokenLifetimes};
 use portcullis_ports::{Entropy, EntropyExt, SigningError, TokenIssuer};
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +15,8 @@ pub struct TokenPair {
     pub access_token: String,
     /// The signed refresh token.
     pub refresh_token: String,
-    /// How long the access token lives, in seconds.
+    /// How long the access token lives, in seconds; 0 where a pair that is made again is so late
+    /// that its access token has expired.
     pub expires_in: i64,
 }
 
@@ -34,12 +37,18 @@ pub struct Issuance {
 }
 
 impl Issuance {
-    /// The first pair of a line: both identifiers are fresh.
+    /// A session that begins, and the first pair of its line: all identifiers are fresh.
     ///
     /// # Errors
     /// [`SigningError`].
-    pub fn begin(&self, user_id: UserId, now: DateTime<Utc>) -> Result<(RefreshToken, TokenPair), SigningError> {
-        self.pair(user_id, self.fresh_jti(), now)
+    pub fn begin(
+        &self,
+        user_id: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<(Session, RefreshToken, TokenPair), SigningError> {
+        let session = Session::begin(SessionId::from_random(self.entropy.array()), user_id, now);
+        let (token, pair) = self.succeed(self.fresh_jti(), user_id, session.id, now)?;
+        Ok((session, token, pair))
     }
 
     /// The pair that a refresh token is exchanged for: the access token bears its identifier.
@@ -50,20 +59,30 @@ impl Issuance {
         &self,
         spent: Jti,
         user_id: UserId,
+        session_id: SessionId,
         now: DateTime<Utc>,
     ) -> Result<(RefreshToken, TokenPair), SigningError> {
-        self.pair(user_id, spent, now)
+        let token = RefreshToken::live(self.fresh_jti(), user_id, now, self.lifetimes.refresh).of_session(session_id);
+        let pair = self.pair(spent, &token, now)?;
+        Ok((token, pair))
     }
 
-    fn pair(&self, user_id: UserId, jti: Jti, now: DateTime<Utc>) -> Result<(RefreshToken, TokenPair), SigningError> {
-        let access = self.lifetimes.access(user_id, jti, now);
-        let refresh = self.lifetimes.refresh(user_id, self.fresh_jti(), now);
-        let pair = TokenPair {
+    /// The pair that a token was exchanged for, made from its successor.
+    ///
+    /// # Errors
+    /// [`SigningError`].
+    pub fn pair(&self, spent: Jti, successor: &RefreshToken, now: DateTime<Utc>) -> Result<TokenPair, SigningError> {
+        let (user_id, session_id) = (successor.user_id, Some(successor.session()));
+        let access = self.lifetimes.access(user_id, spent, successor.created_at);
+        let access = AccessClaims { session_id, ..access };
+        let (issued_at, expires_at) = (access.issued_at, successor.expires_at);
+        let refresh = RefreshClaims { user_id, jti: successor.jti, session_id, issued_at, expires_at };
+        let expired = access.expires_at <= now;
+        Ok(TokenPair {
             access_token: self.issuer.access(&access)?,
             refresh_token: self.issuer.refresh(&refresh)?,
-            expires_in: self.lifetimes.access.num_seconds(),
-        };
-        Ok((RefreshToken::live(refresh.jti, user_id, now, self.lifetimes.refresh), pair))
+            expires_in: if expired { 0 } else { self.lifetimes.access.num_seconds() },
+        })
     }
 
     fn fresh_jti(&self) -> Jti {

@@ -3,6 +3,7 @@
 mod authenticate;
 mod error;
 mod issue;
+mod judgement;
 mod refresh;
 
 pub use authenticate::{Authenticate, Authenticated, Inquiry, LookedUp};

@@ -1,29 +1,37 @@
 //! Exchanges a refresh token for a new pair, once. What needs the store is one step of its own,
 //! so that exchanges that come at one time can be carried out together.
 
+use super::judgement::tell;
 use super::{Issuance, TokenError, TokenPair};
-use crate::LOG;
-use chrono::{DateTime, Utc};
-use portcullis_domain::sessions::SessionState;
-use portcullis_domain::tokens::{Jti, Presentation, RefreshPolicy, Verdict};
-use portcullis_ports::{Clock, FoundToken, Rotation, Store, StoreError, StoreExt, TokenVerifier, Tx};
+use portcullis_domain::sessions::{Origin, SessionPolicy};
+use portcullis_domain::tokens::{Jti, KeyDigest, RefreshPolicy, Verdict};
+use portcullis_ports::{Clock, Rotation, Store, StoreError, TokenVerifier};
 use std::sync::Arc;
 
 /// The token that is shown.
 pub struct RefreshExchange {
     /// The signed refresh token.
     pub refresh_token: String,
+    /// The digest of the `Idempotency-Key` that it is shown with, if any.
+    pub key: Option<KeyDigest>,
+    /// From where.
+    pub origin: Origin,
 }
 
 /// The pair it was exchanged for.
 #[derive(Debug)]
-pub struct Refreshed(pub TokenPair);
+pub struct Refreshed {
+    /// The pair.
+    pub pair: TokenPair,
+    /// What the token was worth.
+    pub verdict: Verdict,
+}
 
 /// A token that is genuine, and the pair that it may be exchanged for. Nothing is spent yet.
 #[derive(Debug)]
 pub struct Attempt {
-    rotation: Rotation,
-    pair: TokenPair,
+    pub(super) rotation: Rotation,
+    pub(super) pair: TokenPair,
 }
 
 /// What the store is asked to do for an [`Attempt`].
@@ -40,7 +48,7 @@ pub enum Settled {
     /// At its end.
     Done(Result<Refreshed, TokenError>),
     /// It was not exchanged, and why is still to be found out: for [`Refresh::judge`].
-    Doubtful(Attempt),
+    Doubtful(Box<Attempt>),
 }
 
 /// The verb.
@@ -53,6 +61,8 @@ pub struct Refresh {
     pub issuance: Arc<Issuance>,
     /// How much doubt a spent token gets.
     pub policy: RefreshPolicy,
+    /// How long sessions last.
+    pub sessions: SessionPolicy,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -69,29 +79,25 @@ impl Attempt {
     pub fn token(&self) -> Jti {
         self.rotation.spent
     }
-
-    fn succeeded(self) -> Refreshed {
-        tracing::info!(target: LOG, user_id = self.rotation.successor.user_id.get(), "Token refreshed");
-        Refreshed(self.pair)
-    }
 }
 
 impl Refresh {
     /// Exchanges the token. The old one is spent and the new one stored in one transaction; of
-    /// any number of callers with one token, exactly one succeeds.
+    /// any number of callers with one token, exactly one succeeds, unless they show the key that
+    /// it succeeded with.
     ///
     /// The same as [`prepare`](Self::prepare), [`exchange`](Self::exchange),
     /// [`settle`](Self::settle) and, where there is doubt, [`judge`](Self::judge).
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn run(&self, input: &RefreshExchange) -> Result<Refreshed, TokenError> {
+    pub fn run(&self, input: RefreshExchange) -> Result<Refreshed, TokenError> {
         let attempt = self.prepare(input)?;
         let rotated = self.store.rotate(std::slice::from_ref(&attempt.rotation));
         let exchanged = Exchanged(rotated.map(|rotated| rotated.first() == Some(&true)));
         match self.settle(attempt, exchanged) {
             Settled::Done(outcome) => outcome,
-            Settled::Doubtful(attempt) => self.judge(attempt),
+            Settled::Doubtful(attempt) => self.judge(*attempt),
         }
     }
 
@@ -99,12 +105,13 @@ impl Refresh {
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn prepare(&self, input: &RefreshExchange) -> Result<Attempt, TokenError> {
+    pub fn prepare(&self, input: RefreshExchange) -> Result<Attempt, TokenError> {
         let now = self.clock.now();
         let shown = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
         // Signed before anything is spent: a signer that fails costs nobody a session.
-        let (successor, pair) = self.issuance.succeed(shown.jti, shown.user_id, now)?;
-        Ok(Attempt { rotation: Rotation { spent: shown.jti, at: now, key: None, successor }, pair })
+        let (successor, pair) = self.issuance.succeed(shown.jti, shown.user_id, shown.session(), now)?;
+        let (key, origin, too_old_by) = (input.key, input.origin, self.sessions.too_old_by(now));
+        Ok(Attempt { rotation: Rotation { spent: shown.jti, at: now, key, too_old_by, origin, successor }, pair })
     }
 
     /// Asks the store, once for all; what became of each, in their order.
@@ -125,48 +132,13 @@ impl Refresh {
     #[must_use]
     pub fn settle(&self, attempt: Attempt, exchanged: Exchanged) -> Settled {
         match exchanged.0 {
-            Ok(true) => Settled::Done(Ok(attempt.succeeded())),
+            Ok(true) => {
+                tell(Verdict::Rotated, &attempt.rotation, attempt.rotation.successor.session());
+                Settled::Done(Ok(Refreshed { pair: attempt.pair, verdict: Verdict::Rotated }))
+            }
             // Another's damaged row may be the reason: each is looked at alone.
-            Ok(false) | Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => Settled::Doubtful(attempt),
+            Ok(false) | Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => Settled::Doubtful(Box::new(attempt)),
             Err(gone) => Settled::Done(Err(gone.into())),
         }
     }
-
-    /// Finds out what the token is worth, and exchanges it if it can be after all.
-    ///
-    /// # Errors
-    /// [`TokenError`].
-    pub fn judge(&self, attempt: Attempt) -> Result<Refreshed, TokenError> {
-        let rotation = &attempt.rotation;
-        self.store.write(|tx| {
-            self.find_worth(rotation, tx)?;
-            if !tx.refresh_tokens().spend(rotation.spent, &rotation.spending())? {
-                return Err(TokenError::Revoked);
-            }
-            Ok(tx.refresh_tokens().insert(&rotation.successor)?)
-        })?;
-        Ok(attempt.succeeded())
-    }
-
-    fn find_worth(&self, rotation: &Rotation, tx: &mut dyn Tx) -> Result<(), TokenError> {
-        let found = tx.refresh_tokens().find(rotation.spent)?.ok_or(TokenError::Invalid)?;
-        let user_id = rotation.successor.user_id;
-        if found.token.user_id != user_id {
-            return Err(TokenError::Invalid);
-        }
-        let verdict = self.policy.judge(&found.token, &presentation(&found, rotation.at));
-        match verdict {
-            Verdict::Rotated => return Ok(()),
-            Verdict::Expired => return Err(TokenError::Expired),
-            _ => {}
-        }
-        tracing::warn!(target: LOG, user_id = user_id.get(), verdict = verdict.as_str(), "Refresh refused");
-        Err(if verdict == Verdict::Raced { TokenError::Raced } else { TokenError::Revoked })
-    }
-}
-
-/// A session is no more than its account here: it lives while the account is active.
-fn presentation(found: &FoundToken, now: DateTime<Utc>) -> Presentation {
-    let session = if found.account_active { SessionState::Active } else { SessionState::Ended };
-    Presentation { now, key: None, session, successor_unspent: found.successor_live }
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{Password, UserId};
+use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims};
 use portcullis_ports::{
     InvalidToken, MessageAuthenticator, PasswordBlocklist, SigningError, TokenIssuer, TokenVerifier,
@@ -9,29 +10,35 @@ use portcullis_ports::{
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Writes claims as `kind.user.jti.iat.exp`.
+/// Writes claims as `kind.user.jti.sid.iat.exp`, with `-` where there is no session.
 #[derive(Default)]
 pub(crate) struct PlainTokens {
     pub(crate) broken: AtomicBool,
 }
 
 impl PlainTokens {
-    fn sign(&self, kind: &str, id: UserId, jti: Jti, times: [DateTime<Utc>; 2]) -> Result<String, SigningError> {
+    fn sign(
+        &self,
+        kind: &str,
+        (id, jti, session): (UserId, Jti, Option<SessionId>),
+        times: [DateTime<Utc>; 2],
+    ) -> Result<String, SigningError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(SigningError("no key".to_owned()));
         }
         let [iat, exp] = times.map(|time| time.timestamp());
-        Ok(format!("{kind}.{id}.{jti}.{iat}.{exp}"))
+        let sid = session.map_or_else(|| "-".to_owned(), |session| session.to_string());
+        Ok(format!("{kind}.{id}.{jti}.{sid}.{iat}.{exp}"))
     }
 }
 
 impl TokenIssuer for PlainTokens {
     fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
-        self.sign("access", claims.user_id, claims.jti, [claims.issued_at, claims.expires_at])
+        self.sign("access", (claims.user_id, claims.jti, claims.session_id), [claims.issued_at, claims.expires_at])
     }
 
     fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
-        self.sign("refresh", claims.user_id, claims.jti, [claims.issued_at, claims.expires_at])
+        self.sign("refresh", (claims.user_id, claims.jti, claims.session_id), [claims.issued_at, claims.expires_at])
     }
 }
 
@@ -46,11 +53,15 @@ fn read(token: &str) -> Option<Claims> {
     let kind = parts.next()?;
     let user_id = UserId::parse(parts.next()?)?;
     let jti = Jti::parse(parts.next()?)?;
+    let session_id = match parts.next()? {
+        "-" => None,
+        sid => Some(SessionId::parse(sid)?),
+    };
     let mut time = || Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(parts.next()?.parse().ok()?));
     let (issued_at, expires_at) = (time()?, time()?);
     match kind {
-        "access" => Some(Claims::Access(AccessClaims { user_id, jti, issued_at, expires_at })),
-        "refresh" => Some(Claims::Refresh(RefreshClaims { user_id, jti, issued_at, expires_at })),
+        "access" => Some(Claims::Access(AccessClaims { user_id, jti, session_id, issued_at, expires_at })),
+        "refresh" => Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, issued_at, expires_at })),
         _ => None,
     }
 }

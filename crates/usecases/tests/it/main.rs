@@ -11,4 +11,5 @@ mod maintenance;
 mod registration;
 mod sessions;
 mod tokens;
+mod verdicts;
 mod world;

@@ -13,7 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn purge(world: &World) -> Purge {
-    Purge { store: world.store.clone(), retention: Retention::default(), clock: world.clock.clone() }
+    Purge {
+        store: world.store.clone(),
+        retention: Retention::default(),
+        sessions: world.sessions,
+        clock: world.clock.clone(),
+    }
 }
 
 fn jti(number: u32) -> Jti {
@@ -107,7 +112,7 @@ fn steps(wait: Duration, commit: Duration) -> Vec<(u64, Duration)> {
     let (ada, _) = world.ada();
     add(&world, &ada, 0..8_000, world.clock.now() - TimeDelta::days(1));
     let store = Arc::new(Slow { inner: world.store.clone(), clock: world.clock.clone(), wait, commit });
-    let verb = Purge { store, retention: Retention::default(), clock: world.clock.clone() };
+    let verb = Purge { store, retention: Retention::default(), sessions: world.sessions, clock: world.clock.clone() };
     let (mut before, mut steps) = (0, Vec::new());
     let mut watch = |step: Step| {
         if step.rows > before {

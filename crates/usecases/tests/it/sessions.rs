@@ -1,9 +1,16 @@
-//! Signing out.
+//! Signing out, and what owners do with their sessions.
 
 use crate::world::World;
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
-use portcullis_ports::StoreError;
+use portcullis_domain::maintenance::Retention;
+use portcullis_domain::sessions::{EventKind, Origin, SessionId, SessionPolicy};
+use portcullis_ports::{StoreError, StoreExt};
+use portcullis_usecases::maintenance::Purge;
+use portcullis_usecases::sessions::{
+    ListSessions, LogOutAll, LogoutAll, OwnSession, ReadTimeline, RevokeSession, SessionError, SessionRevocation,
+};
+use portcullis_usecases::tokens::{Authenticated, TokenPair};
 
 #[test]
 fn a_logout_revokes_and_is_never_too_late() {
@@ -43,4 +50,118 @@ fn a_store_that_cannot_confirm_is_no_success() {
     assert_eq!(world.log_out(&pair.refresh_token).unwrap_err().code(), ErrorCode::Unavailable);
     world.store.set_outage(None);
     assert!(world.refresh(&pair.refresh_token).is_ok(), "it lives on, as the answer said");
+}
+
+fn owner(world: &World, pair: &TokenPair) -> Authenticated {
+    world.authenticate(&pair.access_token).unwrap()
+}
+
+fn list(world: &World, owner: &Authenticated) -> Vec<OwnSession> {
+    let verb = ListSessions { store: world.store.clone(), sessions: world.sessions, clock: world.clock.clone() };
+    verb.run(owner).unwrap().0
+}
+
+fn ids(world: &World, owner: &Authenticated) -> Vec<SessionId> {
+    list(world, owner).iter().map(|own| own.listed.session.id).collect()
+}
+
+fn sid(pair: &TokenPair) -> SessionId {
+    SessionId::parse(pair.refresh_token.split('.').nth(3).unwrap()).unwrap()
+}
+
+fn kinds(world: &World, owner: &Authenticated, id: SessionId) -> Vec<EventKind> {
+    let read = ReadTimeline { store: world.store.clone() }.run(owner, id).unwrap();
+    read.0.iter().map(|event| event.kind).collect()
+}
+
+#[test]
+fn a_list_tells_which_is_current_and_when_each_ends() {
+    let world = World::new();
+    let (_, first) = world.ada();
+    world.pass(TimeDelta::days(1));
+    let second = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let listed = list(&world, &owner(&world, &second));
+    let told: Vec<_> = listed.iter().map(|own| (own.listed.session.id, own.current)).collect();
+    assert_eq!(told, [(sid(&second), true), (sid(&first), false)]);
+    assert!(listed.iter().all(|own| own.expires_at - own.listed.session.started_at == world.sessions.max_age));
+    world.pass(TimeDelta::days(29));
+    let third = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    assert_eq!(ids(&world, &owner(&world, &third)), [sid(&third), sid(&second)], "the first is too old");
+}
+
+#[test]
+fn a_session_is_revoked_by_its_owner_alone() {
+    let world = World::new();
+    let (_, pair) = world.ada();
+    let bob = world.adopt("bob@example.org", "new:x");
+    let stranger = world.log_in("bob@example.org", "x").unwrap().0;
+    let verb = RevokeSession { store: world.store.clone(), clock: world.clock.clone() };
+    let revoke = |by: &TokenPair, session_id| {
+        verb.run(&SessionRevocation { session_id, owner: owner(&world, by), origin: Origin::default() })
+    };
+    assert!(matches!(revoke(&stranger, sid(&pair)), Err(SessionError::NotFound)));
+    assert!(matches!(revoke(&pair, SessionId::from_random([9; 16])), Err(SessionError::NotFound)));
+    let other = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    for _ in 0..2 {
+        assert!(revoke(&pair, sid(&other)).is_ok(), "its answer may have been lost");
+    }
+    assert_eq!(world.refresh(&other.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+    let told = kinds(&world, &owner(&world, &pair), sid(&other));
+    assert_eq!(told, [EventKind::Ended, EventKind::Revoked, EventKind::LogIn]);
+    assert_eq!(world.store.sessions_of(bob.id).len(), 1);
+}
+
+#[test]
+fn a_logout_of_all_spares_the_current_one_if_it_is_to() {
+    let world = World::new();
+    let (_, first) = world.ada();
+    let second = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let verb = LogOutAll { store: world.store.clone(), clock: world.clock.clone() };
+    let all = |keep_current| LogoutAll { owner: owner(&world, &first), keep_current, origin: Origin::default() };
+    assert_eq!(verb.run(&all(true)).unwrap().0, 1);
+    assert_eq!(world.refresh(&second.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+    assert_eq!(verb.run(&all(false)).unwrap().0, 1);
+    assert_eq!(world.authenticate(&first.access_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+}
+
+#[test]
+fn a_login_past_the_most_ends_the_least_recently_used() {
+    let mut world = World::new();
+    world.sessions = SessionPolicy { max_per_user: 2, ..SessionPolicy::default() };
+    let (_, first) = world.ada();
+    world.pass(TimeDelta::seconds(1));
+    let second = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    world.pass(TimeDelta::seconds(1));
+    let first = world.refresh(&first.refresh_token).unwrap().pair;
+    world.pass(TimeDelta::seconds(1));
+    let third = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    assert_eq!(ids(&world, &owner(&world, &third)), [sid(&third), sid(&first)]);
+    assert_eq!(world.refresh(&second.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+}
+
+#[test]
+fn a_session_is_kept_for_a_month_beyond_its_end_and_its_age() {
+    let world = World::new();
+    let (ada, old) = world.ada();
+    world.pass(TimeDelta::days(10));
+    let ended = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    world.log_out(&ended.refresh_token).unwrap();
+    let left = |world: &World| {
+        let (sessions, clock) = (world.sessions, world.clock.clone());
+        let verb = Purge { store: world.store.clone(), retention: Retention::default(), sessions, clock };
+        verb.run(&mut |_| true).unwrap();
+        let mut left: Vec<_> = world.store.sessions_of(ada.id).iter().map(|session| session.id).collect();
+        left.sort_unstable();
+        left
+    };
+    let mut both = [sid(&old), sid(&ended)];
+    both.sort_unstable();
+    world.pass(TimeDelta::days(30) - TimeDelta::milliseconds(1));
+    assert_eq!(left(&world), both);
+    world.pass(TimeDelta::milliseconds(1));
+    assert_eq!(left(&world), [sid(&old)], "30 days beyond its end");
+    world.pass(TimeDelta::days(20));
+    assert_eq!(left(&world), [], "30 days beyond its age");
+    let events = world.store.read(|tx| tx.sessions().events(sid(&old), 9)).unwrap();
+    assert!(events.is_empty());
 }

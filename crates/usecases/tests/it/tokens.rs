@@ -1,11 +1,11 @@
 //! Exchanging refresh tokens, and reading access tokens.
 
-use crate::world::World;
+use crate::world::{World, shown};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::RefreshState;
 use portcullis_ports::{Mode, Rotation, Store, StoreError, Work};
-use portcullis_usecases::tokens::{RefreshExchange, Refreshed, Settled};
+use portcullis_usecases::tokens::Settled;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,10 +21,10 @@ fn code(world: &World, token: &str) -> ErrorCode {
 fn a_pair_bears_the_identifiers_of_the_line() {
     let world = World::new();
     let (_, first) = world.ada();
-    let Refreshed(second) = world.refresh(&first.refresh_token).unwrap();
+    let second = world.refresh(&first.refresh_token).unwrap().pair;
     assert_eq!(part(&second.access_token, 2), part(&first.refresh_token, 2));
     assert_ne!(part(&second.refresh_token, 2), part(&first.refresh_token, 2));
-    let Refreshed(third) = world.refresh(&second.refresh_token).unwrap();
+    let third = world.refresh(&second.refresh_token).unwrap().pair;
     assert!(world.refresh(&third.refresh_token).is_ok(), "a line goes on");
 }
 
@@ -32,7 +32,7 @@ fn a_pair_bears_the_identifiers_of_the_line() {
 fn a_token_is_spent_once_and_the_loser_harms_nobody() {
     let world = World::new();
     let (ada, first) = world.ada();
-    let Refreshed(second) = world.refresh(&first.refresh_token).unwrap();
+    let second = world.refresh(&first.refresh_token).unwrap().pair;
     for _ in 0..3 {
         assert_eq!(code(&world, &first.refresh_token), ErrorCode::TokenRevoked);
     }
@@ -82,7 +82,7 @@ fn an_access_token_speaks_for_its_account_while_that_is_active() {
     let world = World::new();
     let (ada, pair) = world.ada();
     let code = |token: &str| world.authenticate(token).unwrap_err().code();
-    assert_eq!(world.authenticate(&pair.access_token).unwrap().0.id, ada.id);
+    assert_eq!(world.authenticate(&pair.access_token).unwrap().user.id, ada.id);
     assert_eq!(code(&pair.refresh_token), ErrorCode::TokenInvalid);
     assert_eq!(code(&pair.access_token.replacen(".1.", ".9.", 1)), ErrorCode::TokenInvalid);
     world.store.set_active(ada.id, false);
@@ -111,22 +111,18 @@ fn corrupt() -> StoreError {
     StoreError::Corrupt { table: "refresh_tokens", column: "expires_at", id: 7, reason: "not a time".to_owned() }
 }
 
-fn shown(token: &str) -> RefreshExchange {
-    RefreshExchange { refresh_token: token.to_owned() }
-}
-
 #[test]
 fn exchanges_that_go_together_end_each_on_its_own() {
     let world = World::new();
     let (_, live) = world.ada();
-    let Ok(Refreshed(second)) = world.refresh(&live.refresh_token) else { panic!("it is live") };
+    let second = world.refresh(&live.refresh_token).unwrap().pair;
     let verb = world.refresh_on(world.store.clone());
     // The first is spent; the second is shown twice at one time.
-    let attempts = [&live, &second, &second].map(|pair| verb.prepare(&shown(&pair.refresh_token)).unwrap());
+    let attempts = [&live, &second, &second].map(|pair| verb.prepare(shown(&pair.refresh_token, None)).unwrap());
     let exchanged = verb.exchange(attempts.iter().map(|attempt| attempt.exchange()).collect());
     let ends = attempts.into_iter().zip(exchanged).map(|(attempt, exchanged)| match verb.settle(attempt, exchanged) {
         Settled::Done(outcome) => outcome.map(|_| true),
-        Settled::Doubtful(attempt) => verb.judge(attempt).map(|_| false),
+        Settled::Doubtful(attempt) => verb.judge(*attempt).map(|_| false),
     });
     let ends: Vec<_> = ends.map(|end| end.map_err(|error| error.code())).collect();
     assert_eq!(ends, [Err(ErrorCode::TokenRevoked), Ok(true), Err(ErrorCode::TokenRevoked)]);
@@ -138,7 +134,7 @@ fn a_batch_that_fails_for_another_costs_nobody_the_token() {
     let (_, mut pair) = world.ada();
     for error in [corrupt(), StoreError::Failed("a statement".to_owned())] {
         let verb = world.refresh_on(Arc::new(NoBatches { rest: world.store.clone(), error }));
-        pair = verb.run(&shown(&pair.refresh_token)).unwrap().0;
+        pair = verb.run(shown(&pair.refresh_token, None)).unwrap().pair;
     }
     assert!(world.refresh(&pair.refresh_token).is_ok());
 }
@@ -149,7 +145,7 @@ fn a_batch_whose_store_is_gone_is_not_tried_again() {
     let (_, pair) = world.ada();
     for error in [StoreError::Unavailable("gone".to_owned()), StoreError::Busy("taken".to_owned())] {
         let verb = world.refresh_on(Arc::new(NoBatches { rest: world.store.clone(), error }));
-        assert_eq!(verb.run(&shown(&pair.refresh_token)).unwrap_err().code(), ErrorCode::Unavailable);
+        assert_eq!(verb.run(shown(&pair.refresh_token, None)).unwrap_err().code(), ErrorCode::Unavailable);
     }
     assert!(world.refresh(&pair.refresh_token).is_ok(), "nothing was spent");
 }
@@ -160,12 +156,15 @@ fn accounts_that_are_looked_up_together_are_each_told_its_own() {
     let (ada, pair) = world.ada();
     let bob = world.adopt("bob@example.org", "plain:x");
     let verb = world.authenticate_on(world.store.clone());
-    let token = |id: i64| pair.access_token.replacen(&format!(".{}.", ada.id.get()), &format!(".{id}."), 1);
+    // Of nobody's session, as the FastAPI application's are.
+    let sid = part(&pair.access_token, 3);
+    let token =
+        |id: i64| pair.access_token.replacen(&format!(".{}.", ada.id.get()), &format!(".{id}."), 1).replace(&sid, "-");
     let ids = [bob.id.get(), ada.id.get(), 99, bob.id.get()];
     world.store.set_active(ada.id, false);
     let inquiries: Vec<_> = ids.iter().map(|id| verb.read(&token(*id)).unwrap()).collect();
     let looked_up = verb.look_up(&inquiries).into_iter();
-    let decided: Vec<_> = looked_up.map(|found| found.decide().map(|a| a.0.id).map_err(|e| e.code())).collect();
+    let decided: Vec<_> = looked_up.map(|found| found.decide().map(|a| a.user.id).map_err(|e| e.code())).collect();
     assert_eq!(decided, [Ok(bob.id), Err(ErrorCode::TokenRevoked), Err(ErrorCode::TokenInvalid), Ok(bob.id)]);
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     let gone = verb.look_up(&inquiries).into_iter().map(|found| found.decide().unwrap_err().code());
@@ -187,6 +186,6 @@ fn a_damaged_account_is_one_callers_trouble() {
     let (ada, pair) = world.ada();
     let verb = world.authenticate_on(Arc::new(OneDamaged(world.store.clone(), true.into())));
     let inquiries = vec![verb.read(&pair.access_token).unwrap(); 2];
-    let found = verb.look_up(&inquiries).into_iter().map(|found| found.decide().unwrap().0.id);
+    let found = verb.look_up(&inquiries).into_iter().map(|found| found.decide().unwrap().user.id);
     assert!(found.eq([ada.id; 2]));
 }

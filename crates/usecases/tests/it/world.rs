@@ -3,7 +3,8 @@
 use crate::doubles::{ContextBlocklist, PlainAuthenticator, PlainTokens};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
-use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
+use portcullis_domain::sessions::{Origin, SessionPolicy};
+use portcullis_domain::tokens::{KeyDigest, RefreshPolicy, TokenLifetimes};
 use portcullis_ports::{PasswordBlocklist, Store};
 use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
 use portcullis_usecases::limits::{Devices, Limits, Rules};
@@ -23,6 +24,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) devices: Arc<Devices>,
+    pub(crate) policy: RefreshPolicy,
+    pub(crate) sessions: SessionPolicy,
     blocklist: Arc<ContextBlocklist>,
     issuance: Arc<Issuance>,
 }
@@ -42,6 +45,8 @@ impl World {
             hasher: Arc::new(PlainHasher::default()),
             tokens,
             clock,
+            policy: RefreshPolicy::STRICT,
+            sessions: SessionPolicy::default(),
             blocklist: Arc::new(ContextBlocklist),
             issuance: Arc::new(issuance),
         }
@@ -92,6 +97,7 @@ impl World {
             store: self.store.clone(),
             hasher: self.hasher.clone(),
             issuance: self.issuance.clone(),
+            sessions: self.sessions,
             limits: self.limits.clone(),
             devices: self.devices.clone(),
             clock: self.clock.clone(),
@@ -99,7 +105,11 @@ impl World {
     }
 
     pub(crate) fn refresh(&self, token: &str) -> Result<Refreshed, TokenError> {
-        self.refresh_on(self.store.clone()).run(&RefreshExchange { refresh_token: token.to_owned() })
+        self.refresh_with(token, None)
+    }
+
+    pub(crate) fn refresh_with(&self, token: &str, key: Option<u8>) -> Result<Refreshed, TokenError> {
+        self.refresh_on(self.store.clone()).run(shown(token, key))
     }
 
     /// The verb on a store of the test's own.
@@ -108,14 +118,15 @@ impl World {
             store,
             verifier: self.tokens.clone(),
             issuance: self.issuance.clone(),
-            policy: RefreshPolicy::STRICT,
+            policy: self.policy,
+            sessions: self.sessions,
             clock: self.clock.clone(),
         }
     }
 
     pub(crate) fn log_out(&self, token: &str) -> Result<LoggedOut, TokenError> {
         let (store, verifier, clock) = (self.store.clone(), self.tokens.clone(), self.clock.clone());
-        LogOut { store, verifier, clock }.run(&Logout { refresh_token: token.to_owned() })
+        LogOut { store, verifier, clock }.run(&Logout { refresh_token: token.to_owned(), origin: Origin::default() })
     }
 
     pub(crate) fn authenticate(&self, token: &str) -> Result<Authenticated, TokenError> {
@@ -123,7 +134,8 @@ impl World {
     }
 
     pub(crate) fn authenticate_on(&self, store: Arc<dyn Store>) -> Authenticate {
-        Authenticate { store, verifier: self.tokens.clone(), clock: self.clock.clone() }
+        let (verifier, clock) = (self.tokens.clone(), self.clock.clone());
+        Authenticate { store, verifier, sessions: self.sessions, clock }
     }
 
     /// Registers Ada and signs her in.
@@ -141,5 +153,10 @@ impl World {
 /// A login from nowhere, by no device.
 pub(crate) fn login(email: &str, password: &str) -> PasswordLogin {
     let email = EmailAddress::parse(email).unwrap();
-    PasswordLogin { email, password: Password::new(password), client: None, device: None }
+    PasswordLogin { email, password: Password::new(password), origin: Origin::default(), device: None }
+}
+
+pub(crate) fn shown(token: &str, key: Option<u8>) -> RefreshExchange {
+    let key = key.map(|byte| KeyDigest([byte; 32]));
+    RefreshExchange { refresh_token: token.to_owned(), key, origin: Origin::default() }
 }

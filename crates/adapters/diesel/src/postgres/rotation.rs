@@ -1,7 +1,12 @@
 //! Rotations on PostgreSQL: as many as there are in one statement, which spends the tokens by
-//! compare-and-set and adds the successors of those that it spent. No round trip but one.
+//! compare-and-set, adds the successors of those that it spent, and tells their sessions'
+//! timelines. No round trip but one.
+//!
+//! No session's row is locked or written. A session that ends beside a rotation ends all the
+//! same: the rotation came first then, and its successor is of an ended session.
 
 use crate::engine::Engine;
+use crate::sessions::columns;
 use crate::time::{Moment, UtcTime};
 use crate::tokens::NewTokenRow;
 use diesel::pg::Pg;
@@ -20,6 +25,10 @@ struct Rotate {
     successor_jti: Vec<String>,
     created_at: Vec<Moment>,
     expires_at: Vec<Moment>,
+    sid: Vec<Option<String>>,
+    too_old_by: Vec<Moment>,
+    ip_address: Vec<Option<String>>,
+    user_agent: Vec<Option<String>>,
 }
 
 impl Rotate {
@@ -32,6 +41,11 @@ impl Rotate {
         self.successor_jti.push(successor.jti);
         self.created_at.push(successor.created_at);
         self.expires_at.push(successor.expires_at);
+        self.sid.push(rotation.successor.session_id.map(|id| id.to_string()));
+        self.too_old_by.push(Moment::new(rotation.too_old_by));
+        let (ip_address, user_agent) = columns(&rotation.origin);
+        self.ip_address.push(ip_address);
+        self.user_agent.push(user_agent);
         Ok(())
     }
 }
@@ -65,33 +79,49 @@ impl QueryFragment<Pg> for Rotate {
         out.push_bind_param::<Array<UtcTime>, _>(&self.created_at)?;
         out.push_sql("::timestamptz[], ");
         out.push_bind_param::<Array<UtcTime>, _>(&self.expires_at)?;
-        out.push_sql(
-            "::timestamptz[]) WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, expires_at, position)), \
-            live AS (\
-                SELECT wanted.* FROM wanted \
-                JOIN refresh_tokens AS token ON token.jti = wanted.jti \
-                WHERE token.user_id IS NOT DISTINCT FROM wanted.user_id \
-                    AND (SELECT is_active FROM users WHERE users.id = wanted.user_id) \
-                    AND NOT token.revoked AND token.expires_at > wanted.at \
-                    AND isfinite(token.expires_at) AND isfinite(token.created_at) \
-                    AND token.spent_at IS NULL AND token.spent_key IS NULL AND token.successor_jti IS NULL \
-                ORDER BY wanted.position FOR UPDATE OF token\
-            ), \
-            spent AS (\
-                UPDATE refresh_tokens AS token \
-                SET revoked = true, spent_at = live.at, spent_key = live.key, successor_jti = live.successor_jti \
-                FROM live WHERE token.jti = live.jti AND NOT token.revoked \
-                RETURNING live.*\
-            ), \
-            added AS (\
-                INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at) \
-                SELECT successor_jti, user_id, expires_at, false, created_at FROM spent\
-            ) \
-            SELECT position FROM spent",
-        );
+        out.push_sql("::timestamptz[], ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.sid)?;
+        out.push_sql("::text[], ");
+        out.push_bind_param::<Array<UtcTime>, _>(&self.too_old_by)?;
+        out.push_sql("::timestamptz[], ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.ip_address)?;
+        out.push_sql("::text[], ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.user_agent)?;
+        out.push_sql(STATEMENT);
         Ok(())
     }
 }
+
+/// What is done with what is wanted.
+const STATEMENT: &str = "::text[]) WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, \
+    expires_at, sid, too_old_by, ip_address, user_agent, position)), \
+    live AS (\
+        SELECT wanted.*, session.id AS session_id FROM wanted \
+        JOIN refresh_tokens AS token ON token.jti = wanted.jti \
+        JOIN sessions AS session ON session.id = token.session_id \
+        WHERE token.user_id IS NOT DISTINCT FROM wanted.user_id \
+            AND (SELECT is_active FROM users WHERE users.id = wanted.user_id) \
+            AND session.sid IS NOT DISTINCT FROM wanted.sid AND session.ended_at IS NULL AND session.created_at > wanted.too_old_by \
+            AND isfinite(session.created_at) AND NOT token.revoked AND token.expires_at > wanted.at \
+            AND isfinite(token.expires_at) AND isfinite(token.created_at) \
+            AND token.spent_at IS NULL AND token.spent_key IS NULL AND token.successor_jti IS NULL \
+        ORDER BY wanted.position FOR UPDATE OF token\
+    ), \
+    spent AS (\
+        UPDATE refresh_tokens AS token \
+        SET revoked = true, spent_at = live.at, spent_key = live.key, successor_jti = live.successor_jti \
+        FROM live WHERE token.jti = live.jti AND NOT token.revoked \
+        RETURNING live.*\
+    ), \
+    added AS (\
+        INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at, session_id) \
+        SELECT successor_jti, user_id, expires_at, false, created_at, session_id FROM spent\
+    ), \
+    told AS (\
+        INSERT INTO session_events (session_id, at, kind, ip_address, user_agent) \
+        SELECT session_id, at, 'rotated', ip_address, user_agent FROM spent\
+    ) \
+    SELECT position FROM spent";
 
 /// Exchanges the tokens; which of them could be.
 pub(super) fn rotate(connection: &mut PgConnection, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {

@@ -1,8 +1,9 @@
-//! A rotation on SQLite, in two statements of which neither reads first: a compare-and-set that
-//! knows all that a token needs to be spent, and the successor's row.
+//! A rotation on SQLite, in three statements of which none reads first: a compare-and-set that
+//! knows all that a token needs to be spent, the successor's row, and the session's event.
 
 use crate::engine::Engine;
-use crate::schema::refresh_tokens;
+use crate::schema::{refresh_tokens, session_events};
+use crate::sessions::NewEventRow;
 use crate::stored::{Row, Stored};
 use crate::time::{Moment, UtcTime};
 use crate::tokens::NewTokenRow;
@@ -22,10 +23,12 @@ struct Spend {
     at: Moment,
     key: Option<Vec<u8>>,
     successor_jti: String,
+    sid: String,
+    too_old_by: Moment,
 }
 
 impl Query for Spend {
-    type SqlType = (BigInt, UtcTime, UtcTime);
+    type SqlType = (BigInt, UtcTime, UtcTime, BigInt, UtcTime);
 }
 
 impl RunQueryDsl<SqliteConnection> for Spend {}
@@ -46,12 +49,17 @@ impl QueryFragment<Sqlite> for Spend {
         out.push_sql(" AND spent_at IS NULL AND spent_key IS NULL AND successor_jti IS NULL AND user_id = ");
         out.push_bind_param::<BigInt, _>(&self.user_id)?;
         out.push_sql(" AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND is_active = 1)");
-        out.push_sql(" RETURNING id, expires_at, created_at");
+        out.push_sql(" AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session_id AND sid = ");
+        out.push_bind_param::<Text, _>(&self.sid)?;
+        out.push_sql(" AND ended_at IS NULL AND sessions.created_at > ");
+        out.push_bind_param::<UtcTime, _>(&self.too_old_by)?;
+        out.push_sql(") RETURNING id, expires_at, created_at, session_id, ");
+        out.push_sql("(SELECT sessions.created_at FROM sessions WHERE sessions.id = session_id)");
         Ok(())
     }
 }
 
-type SpentRow = (i64, Stored<DateTime<Utc>>, Stored<DateTime<Utc>>);
+type SpentRow = (i64, Stored<DateTime<Utc>>, Stored<DateTime<Utc>>, i64, Stored<DateTime<Utc>>);
 
 /// Exchanges a token, in the transaction that the connection has begun; whether it could be.
 ///
@@ -59,21 +67,26 @@ type SpentRow = (i64, Stored<DateTime<Utc>>, Stored<DateTime<Utc>>);
 /// Of the database, or of a row that is damaged: the transaction must not be committed then.
 pub(super) fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<bool, StoreError> {
     let classify = |error| SqliteConnection::classify(&error, Mode::Write);
+    let Some(session) = rotation.successor.session_id else { return Ok(false) };
     let successor = NewTokenRow::of(&rotation.successor)?;
     let spend = Spend {
+        sid: session.to_string(),
+        too_old_by: Moment::new(rotation.too_old_by),
         jti: rotation.spent.to_string(),
         user_id: successor.user_id,
         at: Moment::new(rotation.at),
         key: rotation.key.map(|key| key.0.to_vec()),
         successor_jti: successor.jti.clone(),
     };
-    let Some((id, expires_at, created_at)) = spend.get_result::<SpentRow>(connection).optional().map_err(classify)?
-    else {
-        return Ok(false);
-    };
+    let spent = spend.get_result::<SpentRow>(connection).optional().map_err(classify)?;
+    let Some((id, expires_at, created_at, session, started_at)) = spent else { return Ok(false) };
     let at = Row { table: "refresh_tokens", id };
     at.read("expires_at", expires_at)?;
     at.read("created_at", created_at)?;
+    Row { table: "sessions", id: session }.read("created_at", started_at)?;
+    let successor = NewTokenRow { session_id: Some(session), ..successor };
     diesel::insert_into(refresh_tokens::table).values(successor).execute(connection).map_err(classify)?;
+    let event = NewEventRow::of(session, &rotation.event());
+    diesel::insert_into(session_events::table).values(event).execute(connection).map_err(classify)?;
     Ok(true)
 }

@@ -3,6 +3,7 @@
 use crate::samples::{accounts, now, register};
 use portcullis_domain::login;
 use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, Spending};
 use portcullis_ports::{Store, StoreError, StoreExt};
 
@@ -59,7 +60,9 @@ pub(crate) fn assert_tokens_are_kept(store: &dyn Store, live: &str, spent: &str)
         Ok::<_, StoreError>(won)
     });
     assert_eq!(rotated, Ok(true));
-    assert!(find(live).successor_live);
+    assert!(find(live).live_successor.is_some());
+    assert!(find(live).session.is_some_and(|session| session.id == SessionId::adopted(live)), "adopted");
+    assert_eq!(find(spent).session, None, "what is spent begins no session");
 }
 
 /// The log tells how much was adopted, and which accounts differ by case alone, by number.

@@ -28,13 +28,17 @@ pub(crate) fn statements(with_store: impl Fn(&dyn Fn(&dyn Store))) -> BTreeSet<S
 
 /// There are as many as the adapter has, and the ones that matter most are among them.
 pub(crate) fn assert_complete(statements: &BTreeSet<String>) {
-    assert!(statements.len() >= 12, "{statements:#?}");
+    assert!(statements.len() >= 30, "{statements:#?}");
     let has = |parts: &[&str]| statements.iter().any(|text| parts.iter().all(|part| text.contains(part)));
     for parts in [
         &["UPDATE refresh_tokens", "SET revoked"][..],
         &["INSERT INTO", "refresh_tokens"],
         &["SELECT", "users", "lower(email"],
         &["DELETE FROM refresh_tokens"],
+        &["UPDATE", "sessions", "ended_at"],
+        &["INSERT INTO session_events", "count(*)"],
+        &["DELETE FROM session_events"],
+        &["DELETE FROM sessions"],
     ] {
         assert!(has(parts), "{parts:?} in {statements:#?}");
     }

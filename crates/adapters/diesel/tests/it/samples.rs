@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_diesel::StoreOptions;
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
+use portcullis_domain::sessions::{Origin, Session, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{Clock, Rotation, Store, StoreError, StoreExt};
 use portcullis_testkit::FixedClock;
@@ -41,20 +42,30 @@ pub(crate) fn accounts(store: &dyn Store, address: &str) -> Result<Vec<User>, St
     store.read(|tx| tx.users().find_by_email(&email))
 }
 
-/// Registers an account with one live token.
+/// Registers an account with one live token, in a session.
 pub(crate) fn account_with_token(store: &dyn Store, address: &str, jti: Jti) -> User {
     let user = register(store, address).unwrap().unwrap();
-    let token = RefreshToken::live(jti, user.id, now(), TimeDelta::days(7));
-    store.write(|tx| tx.refresh_tokens().insert(&token)).unwrap();
+    let session = Session::begin(SessionId::adopted(jti), user.id, now());
+    let token = RefreshToken::live(jti, user.id, now(), TimeDelta::days(7)).of_session(session.id);
+    let added = store.write(|tx| {
+        tx.sessions().begin(&session, &Origin::default())?;
+        tx.refresh_tokens().insert(&token)
+    });
+    added.unwrap();
     user
 }
 
-/// An exchange now.
+/// An exchange now, of a session's first token.
 pub(crate) fn rotation(user: UserId, spent: Jti, successor: Jti) -> Rotation {
-    Rotation { spent, at: now(), key: None, successor: RefreshToken::live(successor, user, now(), TimeDelta::days(7)) }
+    let successor = RefreshToken::live(successor, user, now(), TimeDelta::days(7));
+    let successor = successor.of_session(SessionId::adopted(spent));
+    let (too_old_by, origin) = (SessionPolicy::default().too_old_by(now()), Origin::default());
+    Rotation { spent, at: now(), key: None, too_old_by, origin, successor }
 }
 
 /// The name of every migration, oldest first.
 pub(crate) fn all_migrations() -> Vec<String> {
-    ["20261122160000_adopt", "20261122200000_drop_duplicate_jti_index"].map(str::to_owned).into()
+    ["20261122160000_adopt", "20261122200000_drop_duplicate_jti_index", "20261122230000_sessions"]
+        .map(str::to_owned)
+        .into()
 }

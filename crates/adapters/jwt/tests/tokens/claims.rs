@@ -72,6 +72,18 @@ fn an_identifier_is_32_lower_case_hex_digits() {
 }
 
 #[test]
+fn a_session_is_absent_or_32_lower_case_hex_digits() {
+    let good = "0123456789abcdef0123456789abcdef";
+    assert!(accepted(&with("sid", &format!("\"{good}\"")), IAT));
+    for bad in [&good[1..], &good.to_uppercase(), "", "x", "01234567-89ab-cdef-0123-456789abcdef"] {
+        assert!(!accepted(&with("sid", &format!("\"{bad}\"")), IAT), "{bad}");
+    }
+    for bad in ["null", "1", "[]", "{}", "false"] {
+        assert!(!accepted(&with("sid", bad), IAT), "{bad}");
+    }
+}
+
+#[test]
 fn a_kind_is_one_of_two() {
     for (kind, good) in [("access", true), ("refresh", true), ("Access", false), ("access ", false), ("id", false)] {
         assert_eq!(accepted(&with("type", &format!("\"{kind}\"")), IAT), good, "{kind}");
@@ -126,7 +138,7 @@ fn no_member_stands_twice() {
 
 #[test]
 fn claims_nobody_here_knows_are_ignored() {
-    for (name, value) in [("sid", "\"x\""), ("iss", "\"joe\""), ("roles", "[\"a\",{\"b\":null}]"), ("n", "1.5")] {
+    for (name, value) in [("amr", "\"x\""), ("iss", "\"joe\""), ("roles", "[\"a\",{\"b\":null}]"), ("n", "1.5")] {
         assert!(accepted(&with(name, value), IAT), "{name}");
     }
 }

@@ -4,7 +4,8 @@ use super::*;
 use chrono::TimeDelta;
 use portcullis_domain::{
     registration::UserId,
-    tokens::{Jti, TokenLifetimes},
+    sessions::SessionId,
+    tokens::{AccessClaims, Jti, RefreshClaims, TokenLifetimes},
 };
 use portcullis_jwt::{JwtIssuer, KeyError};
 use portcullis_ports::TokenIssuer;
@@ -29,7 +30,7 @@ const JOSE: [(Algorithm, &str); 3] = [
 fn expected() -> Claims {
     let (user_id, jti) = (UserId::new(7), Jti::parse("0123456789abcdef0123456789abcdef").unwrap());
     let (issued_at, expires_at) = (at(IAT), at(4_948_956_284));
-    Claims::Access(portcullis_domain::tokens::AccessClaims { user_id, jti, issued_at, expires_at })
+    Claims::Access(portcullis_domain::tokens::AccessClaims { user_id, jti, session_id: None, issued_at, expires_at })
 }
 
 #[test]
@@ -79,13 +80,15 @@ fn expiry_is_left_to_the_domain() {
 
 proptest! {
     #[test]
-    fn what_is_signed_is_read(user in 1_i64.., jti: [u8; 16], seconds in 0_i64..100_000_000_000, lifetime in 1_i64..100_000_000, which in 0..3_usize) {
+    fn what_is_signed_is_read(user in 1_i64.., jti: [u8; 16], session: Option<[u8; 16]>, seconds in 0_i64..100_000_000_000, lifetime in 1_i64..100_000_000, which in 0..3_usize) {
         let algorithm = Algorithm::ALL[which];
         let issuer = JwtIssuer::with_secret(algorithm, SECRET).unwrap();
         let verifier = JwtVerifier::with_secret(algorithm, SECRET).unwrap();
         let lifetimes = TokenLifetimes { access: TimeDelta::seconds(lifetime), refresh: TimeDelta::seconds(lifetime * 2) };
         let (user, jti, now) = (UserId::new(user), Jti::from_random(jti), at(seconds));
-        let (access, refresh) = (lifetimes.access(user, jti, now), lifetimes.refresh(user, jti, now));
+        let session_id = session.map(SessionId::from_random);
+        let access = AccessClaims { session_id, ..lifetimes.access(user, jti, now) };
+        let refresh = RefreshClaims { session_id, ..lifetimes.refresh(user, jti, now) };
         prop_assert_eq!(verifier.verify(&issuer.access(&access).unwrap(), now), Ok(Claims::Access(access)));
         prop_assert_eq!(verifier.verify(&issuer.refresh(&refresh).unwrap(), now), Ok(Claims::Refresh(refresh)));
     }

@@ -16,12 +16,16 @@ on_both_databases!(
 );
 
 /// Path, method and the status of success.
-const OPERATIONS: [(&str, &str, &str); 8] = [
+const OPERATIONS: [(&str, &str, &str); 12] = [
     ("/auth/register", "post", "201"),
     ("/auth/login", "post", "200"),
     ("/auth/refresh", "post", "200"),
     ("/auth/logout", "post", "200"),
+    ("/auth/logout-all", "post", "200"),
     ("/auth/me", "get", "200"),
+    ("/auth/sessions", "get", "200"),
+    ("/auth/sessions/{id}", "delete", "204"),
+    ("/auth/sessions/{id}/events", "get", "200"),
     ("/health", "get", "200"),
     ("/health/live", "get", "200"),
     ("/health/ready", "get", "200"),
@@ -78,6 +82,10 @@ fn the_document_is_openapi_3_and_names_every_operation(service: &Service) {
         }
         assert!(ids.insert(operation["operationId"].clone()), "{path}");
         let response = resolved(&document, &operation["responses"][success]);
+        if success == "204" {
+            assert!(response.is_object() && response.get("content").is_none(), "{method} {path}: {response}");
+            continue;
+        }
         let schema = resolved(&document, &response["content"]["application/json"]["schema"]);
         assert!(schema["properties"].as_object().is_some_and(|p| !p.is_empty()), "{method} {path}: {response}");
     }
@@ -106,6 +114,13 @@ fn every_request_schema_has_its_limits_and_formats(service: &Service) {
     for path in ["/auth/refresh", "/auth/logout"] {
         assert!(properties(path, "application/json").contains_key("refresh_token"));
     }
+    let parameters = &document["paths"]["/auth/refresh"]["post"]["parameters"];
+    assert_eq!(
+        (&parameters[0]["name"], &parameters[0]["schema"]["maxLength"]),
+        (&"Idempotency-Key".into(), &255.into())
+    );
+    let optional = &document["paths"]["/auth/logout-all"]["post"]["requestBody"];
+    assert_ne!(resolved(&document, optional)["required"], true);
 }
 
 fn every_error_status_has_its_body(service: &Service) {
@@ -113,7 +128,9 @@ fn every_error_status_has_its_body(service: &Service) {
     let beyond = |path: &str| match path {
         "/auth/register" => &["409", "413", "415", "422", "500", "503"][..],
         "/auth/login" | "/auth/refresh" | "/auth/logout" => &["401", "413", "415", "422", "500", "503"],
-        "/auth/me" => &["401", "500", "503"],
+        "/auth/logout-all" => &["401", "413", "415", "422", "500", "503"],
+        "/auth/me" | "/auth/sessions" => &["401", "500", "503"],
+        path if path.starts_with("/auth/sessions/") => &["401", "404", "500", "503"],
         "/health/ready" => &["500", "503"],
         _ => &["500"],
     };
@@ -147,7 +164,8 @@ fn the_bearer_scheme_is_declared_and_required_where_needed(service: &Service) {
         let required = security
             .as_array()
             .is_some_and(|all| !all.is_empty() && all.iter().all(|one| *one != serde_json::json!({})));
-        assert_eq!(required, path == "/auth/me", "{path}: {security}");
+        let bearer = ["/auth/me", "/auth/logout-all"].contains(&path) || path.starts_with("/auth/sessions");
+        assert_eq!(required, bearer, "{path}: {security}");
     }
 }
 

@@ -41,6 +41,7 @@ fn a_claim_of_a_wrong_json_type_makes_a_token_invalid(service: &Service) {
             ("jti", vec![json!(1), json!(null), json!({}), json!([claims["jti"]]), json!(false)]),
             ("type", vec![json!(1), json!(null), json!({}), json!([claims["type"]]), json!(true)]),
             ("nbf", vec![json!("1"), json!([]), json!({}), json!(true)]),
+            ("sid", vec![json!(1), json!(null), json!([]), json!({}), json!(""), json!("x"), json!("A".repeat(32))]),
         ];
         for (name, values) in wrong {
             for value in values {

@@ -3,6 +3,7 @@
 use super::{Sandbox, open};
 use crate::samples::{account_with_token, accounts, all_migrations, newcomer, patient, register, rotation};
 use portcullis_diesel::{MigrateError, Migrations, PostgresStore};
+use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{Jti, RefreshState};
 use portcullis_ports::{Conclusion, Mode, Store, StoreError, StoreExt};
 use portcullis_testkit::postgres::Server;
@@ -113,7 +114,9 @@ fn reads_and_rotations_find_out_that_their_idle_connection_was_cut() {
         server.start_again();
         let (spent, next) = if crashed { (2, 3) } else { (1, 2) };
         let (spent, next) = (Jti::from_random([spent; 16]), Jti::from_random([next; 16]));
-        assert_eq!(store.rotate(&[rotation(ada.id, spent, next)]), Ok(vec![true]), "crashed: {crashed}");
+        let mut rotation = rotation(ada.id, spent, next);
+        rotation.successor.session_id = Some(SessionId::adopted(first));
+        assert_eq!(store.rotate(&[rotation]), Ok(vec![true]), "crashed: {crashed}");
         assert_eq!(accounts(&store, "ada@example.com").map(|found| found.len()), Ok(1), "crashed: {crashed}");
     }
 }

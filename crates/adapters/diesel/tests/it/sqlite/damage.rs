@@ -49,6 +49,14 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
         ("refresh_tokens", "spent_key", "'text'", "not binary"),
         ("refresh_tokens", "successor_jti", "'x', spent_at = created_at, revoked = 1", "not a token identifier"),
         ("refresh_tokens", "spent_at", "0, successor_jti = jti, revoked = 1", "not text"),
+        ("refresh_tokens", "session_id", "'x'", "not an integer"),
+        ("sessions", "sid", "'x'", "not a session identifier"),
+        ("sessions", "sid", "x'00'", "not text"),
+        ("sessions", "user_id", "'x'", "not an integer"),
+        ("sessions", "created_at", "'never'", "not a time"),
+        ("sessions", "created_at", "5", "not text"),
+        ("sessions", "ended_at", "'never'", "not a time"),
+        ("sessions", "ended_at", "0", "not text"),
     ] {
         let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
         assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
@@ -72,6 +80,13 @@ fn a_damaged_row_is_never_rotated() {
         ("refresh_tokens", "spent_key", "'text'"),
         ("refresh_tokens", "spent_at", "'then'"),
         ("refresh_tokens", "successor_jti", "'x'"),
+        ("refresh_tokens", "session_id", "'x'"),
+        ("refresh_tokens", "session_id", "999"),
+        ("sessions", "sid", "'x'"),
+        ("sessions", "created_at", "'yesterday'"),
+        ("sessions", "created_at", "x'ff'"),
+        ("sessions", "created_at", "5"),
+        ("sessions", "ended_at", "'x'"),
     ] {
         let sandbox = Sandbox::new();
         let store = sandbox.store();
@@ -111,7 +126,7 @@ fn a_token_that_says_revoked_and_nothing_else_is_revoked() {
         let bobs = "(SELECT jti FROM refresh_tokens WHERE user_id = 2) AS bobs";
         sandbox.execute(&format!("UPDATE refresh_tokens SET {half} FROM {bobs} WHERE user_id = 1"));
         let found = store.read(|tx| tx.refresh_tokens().find(jti())).unwrap().unwrap();
-        assert_eq!((found.token.state, found.successor_live), (RefreshState::Revoked, false), "{half}");
+        assert_eq!((found.token.state, found.live_successor), (RefreshState::Revoked, None), "{half}");
     }
 }
 

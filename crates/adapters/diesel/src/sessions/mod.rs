@@ -1,0 +1,232 @@
+//! The sessions, as rows of `sessions` and `session_events`. They end by compare-and-set, with the
+//! affected rows counted, so that both databases agree on one end.
+
+mod purge;
+mod rows;
+mod statements;
+
+pub(crate) use rows::{NewEventRow, SessionRow, columns};
+
+use crate::registration::UserRow;
+use crate::schema::{session_events, sessions, users};
+use crate::time::Moment;
+use crate::transaction::Transaction;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use portcullis_domain::registration::{User, UserId};
+use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId};
+use portcullis_ports::{
+    BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
+};
+use purge::{DeleteDead, SurveySessions};
+use rows::{EventRow, ListedRow, NewSessionRow, OriginRow, listed};
+use statements::{Record, RevokeLive, Scope};
+
+/// The kinds of events by which a session was used.
+fn uses() -> Vec<&'static str> {
+    [EventKind::LogIn, EventKind::Rotated, EventKind::Retried, EventKind::Overlapped].map(EventKind::as_str).into()
+}
+
+fn event_of(ending: &Ending) -> SessionEvent {
+    SessionEvent { at: ending.at, kind: ending.reason.into(), origin: ending.origin.clone() }
+}
+
+fn bearer(user: UserRow, session: Option<SessionRow>) -> Result<FoundBearer, StoreError> {
+    Ok(FoundBearer { user: user.try_into()?, session: session.map(Session::try_from).transpose()? })
+}
+
+macro_rules! session_repository {
+    ($connection:ty) => {
+        impl SessionRepository for Transaction<'_, $connection> {
+            fn hold(&mut self, user_id: UserId) -> Result<(), StoreError> {
+                self.hold_account(user_id)
+            }
+
+            fn bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
+                self.find_bearers(keys)
+            }
+
+            fn begin(&mut self, session: &Session, origin: &Origin) -> Result<(), StoreError> {
+                let row = NewSessionRow::of(session, origin);
+                let begun = diesel::insert_into(sessions::table).values(row).execute(self.writing()?);
+                self.check(begun).map(drop)
+            }
+
+            fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
+                let query = sessions::table.filter(sessions::sid.eq(id.to_string())).select(SessionRow::as_select());
+                let row = query.first(self.connection).optional();
+                self.check(row)?.map(Session::try_from).transpose()
+            }
+
+            fn list(
+                &mut self,
+                user_id: UserId,
+                started_after: DateTime<Utc>,
+                limit: u32,
+            ) -> Result<Vec<ListedSession>, StoreError> {
+                let last_use = session_events::table
+                    .filter(session_events::session_id.eq(sessions::id))
+                    .filter(session_events::kind.eq_any(uses()))
+                    .order(session_events::id.desc())
+                    .select(session_events::at)
+                    .single_value();
+                let query = sessions::table
+                    .filter(sessions::user_id.eq(user_id.get()))
+                    .filter(sessions::ended_at.is_null())
+                    .filter(sessions::created_at.gt(Moment::new(started_after)))
+                    .order((sessions::created_at.desc(), sessions::id.desc()))
+                    .limit(i64::from(limit))
+                    .select((SessionRow::as_select(), OriginRow::as_select(), last_use));
+                let rows = query.load::<ListedRow>(self.connection);
+                self.check(rows)?.into_iter().map(listed).collect()
+            }
+
+            fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError> {
+                let at = Moment::new(ending.at);
+                let active =
+                    sessions::table.filter(sessions::sid.eq(id.to_string())).filter(sessions::ended_at.is_null());
+                let ended = diesel::update(active)
+                    .set((sessions::ended_at.eq(at), sessions::end_reason.eq(ending.reason.as_str())))
+                    .returning((sessions::id, sessions::user_id))
+                    .get_result::<(i64, i64)>(self.writing()?)
+                    .optional();
+                let Some((number, user_id)) = self.check(ended)? else { return Ok(false) };
+                let revoke = RevokeLive::new(user_id, &Scope::Of(number, id), at);
+                let revoked = revoke.load::<bool>(self.connection);
+                self.check(revoked)?;
+                let event = NewEventRow::of(number, &event_of(ending));
+                let told = diesel::insert_into(session_events::table).values(event).execute(self.connection);
+                self.check(told)?;
+                Ok(true)
+            }
+
+            fn end_all(
+                &mut self,
+                user_id: UserId,
+                spared: Option<SessionId>,
+                ending: &Ending,
+            ) -> Result<u64, StoreError> {
+                let at = Moment::new(ending.at);
+                let sid = spared.map(|id| id.to_string()).unwrap_or_default();
+                let kept = sessions::table.filter(sessions::sid.eq(&sid)).select(sessions::id);
+                let kept = kept.first::<i64>(self.writing()?).optional();
+                let kept = self.check(kept)?.zip(spared);
+                let active = sessions::table
+                    .filter(sessions::user_id.eq(user_id.get()))
+                    .filter(sessions::ended_at.is_null())
+                    .filter(sessions::sid.ne(&sid));
+                let ended = diesel::update(active)
+                    .set((sessions::ended_at.eq(at), sessions::end_reason.eq(ending.reason.as_str())))
+                    .returning(sessions::id)
+                    .get_results::<i64>(self.connection);
+                let ended = self.check(ended)?;
+                let revoke = RevokeLive::new(user_id.get(), &Scope::AllBut(kept), at);
+                let revoked = revoke.load::<bool>(self.connection);
+                let unbegun = self.check(revoked)?.into_iter().filter(|unbegun| *unbegun).count();
+                let event = event_of(ending);
+                for number in &ended {
+                    let event = NewEventRow::of(*number, &event);
+                    let told = diesel::insert_into(session_events::table).values(event).execute(self.connection);
+                    self.check(told)?;
+                }
+                Ok(u64::try_from(ended.len().saturating_add(unbegun)).unwrap_or(u64::MAX))
+            }
+
+            fn record(&mut self, id: SessionId, event: &SessionEvent) -> Result<(), StoreError> {
+                let recorded = Record::new(id, event).execute(self.writing()?);
+                self.check(recorded).map(drop)
+            }
+
+            fn events(&mut self, id: SessionId, limit: u32) -> Result<Vec<SessionEvent>, StoreError> {
+                let number = sessions::table.filter(sessions::sid.eq(id.to_string())).select(sessions::id);
+                let number = number.first::<i64>(self.connection).optional();
+                let Some(number) = self.check(number)? else { return Ok(Vec::new()) };
+                let query = session_events::table
+                    .filter(session_events::session_id.eq(number))
+                    .order(session_events::id.desc())
+                    .limit(i64::from(limit))
+                    .select(EventRow::as_select());
+                let rows = query.load(self.connection);
+                self.check(rows)?.into_iter().map(SessionEvent::try_from).collect()
+            }
+
+            fn survey(
+                &mut self,
+                after: RowNumber,
+                limit: u32,
+                dead: &DeadSessions,
+            ) -> Result<Option<Stretch>, StoreError> {
+                let survey = SurveySessions::new(after, limit, dead);
+                let looked_at = survey.get_result::<(Option<i64>, i64)>(self.connection);
+                let (last, count) = self.check(looked_at)?;
+                let count = u64::try_from(count).unwrap_or_default();
+                Ok(last.map(|last| Stretch { after, last: RowNumber(last), dead: count, dead_by: dead.ended_by }))
+            }
+
+            fn purge(&mut self, stretch: &Stretch, dead: &DeadSessions, limit: u32) -> Result<u64, StoreError> {
+                let events = DeleteDead::<true>::new(stretch, dead, limit).execute(self.writing()?);
+                let events = u32::try_from(self.check(events)?).unwrap_or(limit);
+                if events >= limit {
+                    return Ok(u64::from(events));
+                }
+                let rows = DeleteDead::<false>::new(stretch, dead, limit - events).execute(self.connection);
+                Ok(u64::try_from(self.check(rows)?).unwrap_or(u64::MAX).saturating_add(u64::from(events)))
+            }
+        }
+    };
+}
+
+session_repository!(SqliteConnection);
+session_repository!(PgConnection);
+
+impl Transaction<'_, SqliteConnection> {
+    /// There is one writer.
+    fn hold_account(&mut self, _: UserId) -> Result<(), StoreError> {
+        self.writing().map(drop)
+    }
+
+    /// A prepared statement for every one costs less there than a statement of changing length.
+    fn find_bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
+        let find = |tx: &mut Self| keys.iter().map(|key| tx.find_bearer(key)).collect();
+        if keys.len() > 1 { self.at_once(find) } else { find(self) }
+    }
+
+    fn find_bearer(&mut self, key: &BearerKey) -> Result<Option<FoundBearer>, StoreError> {
+        let sid = key.session_id.map(|id| id.to_string()).unwrap_or_default();
+        let own = sessions::user_id.eq(users::id).and(sessions::sid.eq(sid));
+        let query = users::table.left_join(sessions::table.on(own)).filter(users::id.eq(key.user_id.get()));
+        let query = query.select((UserRow::as_select(), Option::<SessionRow>::as_select()));
+        let row = query.first::<(UserRow, Option<SessionRow>)>(self.connection).optional();
+        self.check(row)?.map(|(user, session)| bearer(user, session)).transpose()
+    }
+}
+
+impl Transaction<'_, PgConnection> {
+    /// Tokens are added beside it: they need no more than that the account is not deleted.
+    fn hold_account(&mut self, user_id: UserId) -> Result<(), StoreError> {
+        let query = users::table.find(user_id.get()).select(users::id).for_no_key_update();
+        let held = query.first::<i64>(self.writing()?).optional();
+        self.check(held).map(drop)
+    }
+
+    /// One round trip for all: each account with those of its sessions that anybody asked for.
+    fn find_bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
+        let ids = keys.iter().map(|key| key.user_id.get());
+        let sids = keys.iter().filter_map(|key| key.session_id).map(|id| id.to_string());
+        let asked_for = sessions::user_id.eq(users::id).and(sessions::sid.eq_any(sids));
+        let query = users::table.left_join(sessions::table.on(asked_for)).filter(users::id.eq_any(ids));
+        let query = query.select((UserRow::as_select(), Option::<SessionRow>::as_select()));
+        let rows = query.load::<(UserRow, Option<SessionRow>)>(self.connection);
+        let rows = self.check(rows)?.into_iter().map(|(user, session)| bearer(user, session));
+        let found = rows.collect::<Result<Vec<_>, _>>()?;
+        Ok(keys.iter().map(|key| chosen(&found, key)).collect())
+    }
+}
+
+/// What was found for a key.
+fn chosen(found: &[FoundBearer], key: &BearerKey) -> Option<FoundBearer> {
+    let mut own = found.iter().filter(|found| found.user.id == key.user_id);
+    let user: &User = &own.clone().next()?.user;
+    let session = own.find_map(|found| found.session.as_ref().filter(|session| Some(session.id) == key.session_id));
+    Some(FoundBearer { user: user.clone(), session: session.cloned() })
+}

@@ -1,0 +1,148 @@
+//! Sessions that are no longer kept: found and deleted by ranges of their numbers, their events
+//! before them.
+
+use super::statements::Dialect;
+use crate::time::{Moment, UtcTime};
+use diesel::backend::Backend;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType, Nullable};
+use diesel::sqlite::Sqlite;
+use portcullis_ports::{DeadSessions, RowNumber, Stretch};
+
+/// What keeps a damaged time from passing for one long ago.
+pub(super) trait Times: Backend {
+    const ENDED_AT: &'static str;
+    const CREATED_AT: &'static str;
+}
+
+/// A number is less than any text.
+impl Times for Sqlite {
+    const ENDED_AT: &'static str = "typeof(ended_at) = 'text' AND ended_at <= ";
+    const CREATED_AT: &'static str = "typeof(created_at) = 'text' AND created_at <= ";
+}
+
+impl Times for Pg {
+    const ENDED_AT: &'static str = "ended_at <= ";
+    const CREATED_AT: &'static str = "created_at <= ";
+}
+
+/// The moments by which a session is dead.
+struct Dead {
+    ended_by: Moment,
+    started_by: Moment,
+}
+
+impl Dead {
+    fn new(dead: &DeadSessions) -> Self {
+        Self { ended_by: Moment::new(dead.ended_by), started_by: Moment::new(dead.started_by) }
+    }
+
+    fn push<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Times + HasSqlType<UtcTime>,
+        Moment: ToSql<UtcTime, DB>,
+    {
+        out.push_sql("(");
+        out.push_sql(DB::ENDED_AT);
+        out.push_bind_param::<UtcTime, _>(&self.ended_by)?;
+        out.push_sql(" OR ");
+        out.push_sql(DB::CREATED_AT);
+        out.push_bind_param::<UtcTime, _>(&self.started_by)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// The last number and the count of the dead among the first sessions beyond one.
+#[derive(QueryId)]
+pub(super) struct SurveySessions {
+    after: i64,
+    limit: i64,
+    dead: Dead,
+}
+
+impl QueryId for Dead {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl SurveySessions {
+    pub(super) fn new(after: RowNumber, limit: u32, dead: &DeadSessions) -> Self {
+        Self { after: after.0, limit: i64::from(limit), dead: Dead::new(dead) }
+    }
+}
+
+impl Query for SurveySessions {
+    type SqlType = (Nullable<BigInt>, BigInt);
+}
+
+impl RunQueryDsl<SqliteConnection> for SurveySessions {}
+impl RunQueryDsl<PgConnection> for SurveySessions {}
+
+impl<DB> QueryFragment<DB> for SurveySessions
+where
+    DB: Times + HasSqlType<UtcTime> + HasSqlType<BigInt>,
+    Moment: ToSql<UtcTime, DB>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT max(id), count(CASE WHEN ");
+        self.dead.push(&mut out)?;
+        out.push_sql(" THEN 1 END) FROM (SELECT id, created_at, ended_at FROM sessions WHERE id > ");
+        out.push_bind_param::<BigInt, _>(&self.after)?;
+        out.push_sql(" ORDER BY id LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(") AS looked_at");
+        Ok(())
+    }
+}
+
+/// Deletes the first events of the dead sessions of a stretch, or the first of the sessions.
+#[derive(QueryId)]
+pub(super) struct DeleteDead<const EVENTS: bool> {
+    after: i64,
+    last: i64,
+    limit: i64,
+    dead: Dead,
+}
+
+impl<const EVENTS: bool> DeleteDead<EVENTS> {
+    pub(super) fn new(stretch: &Stretch, dead: &DeadSessions, limit: u32) -> Self {
+        Self { after: stretch.after.0, last: stretch.last.0, limit: i64::from(limit), dead: Dead::new(dead) }
+    }
+}
+
+impl<const EVENTS: bool> RunQueryDsl<SqliteConnection> for DeleteDead<EVENTS> {}
+impl<const EVENTS: bool> RunQueryDsl<PgConnection> for DeleteDead<EVENTS> {}
+
+impl<const EVENTS: bool, DB> QueryFragment<DB> for DeleteDead<EVENTS>
+where
+    DB: Dialect + Times + HasSqlType<UtcTime> + HasSqlType<BigInt>,
+    Moment: ToSql<UtcTime, DB>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if EVENTS {
+            out.push_sql("DELETE FROM session_events WHERE ");
+            out.push_sql(DB::EVENT);
+            out.push_sql(" IN (SELECT ");
+            out.push_sql(DB::EVENT_OF_LIST);
+            out.push_sql(" FROM sessions JOIN session_events AS event ON event.session_id = sessions.id");
+        } else {
+            out.push_sql("DELETE FROM sessions WHERE id IN (SELECT sessions.id FROM sessions");
+        }
+        out.push_sql(" WHERE sessions.id > ");
+        out.push_bind_param::<BigInt, _>(&self.after)?;
+        out.push_sql(" AND sessions.id <= ");
+        out.push_bind_param::<BigInt, _>(&self.last)?;
+        out.push_sql(" AND ");
+        self.dead.push(&mut out)?;
+        out.push_sql(" ORDER BY sessions.id LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}

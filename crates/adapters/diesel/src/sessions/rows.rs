@@ -1,0 +1,141 @@
+//! Sessions and their events, as rows.
+
+use crate::schema::{session_events, sessions};
+use crate::stored::{Row, Stored};
+use crate::time::Moment;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::{EventKind, Origin, Session, SessionEvent, SessionId, UserAgent};
+use portcullis_ports::{ListedSession, StoreError};
+
+/// What tells a session's state.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub(crate) struct SessionRow {
+    pub(crate) id: i64,
+    sid: Stored<String>,
+    user_id: Stored<i64>,
+    created_at: Stored<DateTime<Utc>>,
+    ended_at: Option<Stored<DateTime<Utc>>>,
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
+        let at = Row { table: "sessions", id: row.id };
+        let sid = at.read("sid", row.sid)?;
+        Ok(Self {
+            id: SessionId::parse(&sid).ok_or_else(|| at.corrupt("sid", "not a session identifier"))?,
+            user_id: UserId::new(at.read("user_id", row.user_id)?),
+            started_at: at.read("created_at", row.created_at)?,
+            ended_at: row.ended_at.map(|time| at.read("ended_at", time)).transpose()?,
+        })
+    }
+}
+
+/// Where something came from.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub(super) struct OriginRow {
+    ip_address: Option<Stored<String>>,
+    user_agent: Option<Stored<String>>,
+}
+
+impl OriginRow {
+    fn read(self, at: Row) -> Result<Origin, StoreError> {
+        let address = self.ip_address.map(|text| at.read("ip_address", text)).transpose()?;
+        let parse = |text: String| text.parse().map_err(|_| at.corrupt("ip_address", "not an address"));
+        let agent = self.user_agent.map(|text| at.read("user_agent", text)).transpose()?;
+        Ok(Origin {
+            ip_address: address.map(parse).transpose()?,
+            user_agent: agent.and_then(|text| UserAgent::new(&text)),
+        })
+    }
+}
+
+/// A session, from where it began, and when it was last used, if its timeline says.
+pub(super) type ListedRow = (SessionRow, OriginRow, Option<Stored<DateTime<Utc>>>);
+
+pub(super) fn listed((row, origin, used): ListedRow) -> Result<ListedSession, StoreError> {
+    let at = Row { table: "sessions", id: row.id };
+    let used = used.map(|time| at.read("last use", time)).transpose()?;
+    let session = Session::try_from(row)?;
+    Ok(ListedSession { origin: origin.read(at)?, last_used_at: used.unwrap_or(session.started_at), session })
+}
+
+/// A session to be added.
+#[derive(Insertable)]
+#[diesel(table_name = sessions)]
+pub(super) struct NewSessionRow {
+    sid: String,
+    user_id: i64,
+    created_at: Moment,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl NewSessionRow {
+    pub(super) fn of(session: &Session, origin: &Origin) -> Self {
+        let (ip_address, user_agent) = columns(origin);
+        Self {
+            sid: session.id.to_string(),
+            user_id: session.user_id.get(),
+            created_at: Moment::new(session.started_at),
+            ip_address,
+            user_agent,
+        }
+    }
+}
+
+/// The two columns of an origin.
+pub(crate) fn columns(origin: &Origin) -> (Option<String>, Option<String>) {
+    let address = origin.ip_address.map(|address| address.to_string());
+    (address, origin.user_agent.as_ref().map(|agent| agent.as_str().to_owned()))
+}
+
+/// What happened, when and from where.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = session_events)]
+pub(super) struct EventRow {
+    id: i64,
+    at: Stored<DateTime<Utc>>,
+    kind: Stored<String>,
+    ip_address: Option<Stored<String>>,
+    user_agent: Option<Stored<String>>,
+}
+
+impl TryFrom<EventRow> for SessionEvent {
+    type Error = StoreError;
+
+    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+        let at = Row { table: "session_events", id: row.id };
+        let kind = at.read("kind", row.kind)?;
+        let origin = OriginRow { ip_address: row.ip_address, user_agent: row.user_agent };
+        Ok(Self {
+            at: at.read("at", row.at)?,
+            kind: EventKind::parse(&kind).ok_or_else(|| at.corrupt("kind", "not a kind of event"))?,
+            origin: origin.read(at)?,
+        })
+    }
+}
+
+/// An event to be added.
+#[derive(Insertable)]
+#[diesel(table_name = session_events)]
+pub(crate) struct NewEventRow {
+    session_id: i64,
+    at: Moment,
+    kind: &'static str,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl NewEventRow {
+    /// An event of the session with that number.
+    pub(crate) fn of(number: i64, event: &SessionEvent) -> Self {
+        let (ip_address, user_agent) = columns(&event.origin);
+        Self { session_id: number, at: Moment::new(event.at), kind: event.kind.as_str(), ip_address, user_agent }
+    }
+}

@@ -1,0 +1,165 @@
+//! What diesel has no words for: the end of live tokens, locked in the order in which rotations
+//! lock theirs, and events of which only so many are kept.
+
+use super::rows::columns;
+use crate::time::{Moment, UtcTime};
+use diesel::backend::Backend;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text};
+use diesel::sqlite::Sqlite;
+use portcullis_domain::sessions::{EventKind, SessionEvent, SessionId};
+
+/// What only one of the databases says.
+pub(super) trait Dialect: Backend {
+    /// Has a subquery lock the rows that it finds, one after another.
+    const LOCKED: &'static str;
+    /// Names an event within a list of events.
+    const EVENT: &'static str;
+    /// The same, in the list.
+    const EVENT_OF_LIST: &'static str;
+}
+
+/// There is one writer.
+impl Dialect for Sqlite {
+    const LOCKED: &'static str = "";
+    const EVENT: &'static str = "id";
+    const EVENT_OF_LIST: &'static str = "event.id";
+}
+
+impl Dialect for Pg {
+    const LOCKED: &'static str = " FOR UPDATE";
+    const EVENT: &'static str = "(session_id, id)";
+    const EVENT_OF_LIST: &'static str = "event.session_id, event.id";
+}
+
+/// Which of an account's live tokens.
+pub(super) enum Scope {
+    /// Those of the session with that number and identifier.
+    Of(i64, SessionId),
+    /// All but those of that session.
+    AllBut(Option<(i64, SessionId)>),
+}
+
+/// Revokes live tokens, and tells of each whether it was one of no session yet that had not
+/// expired. Never prepared: it has several shapes, and is rare.
+pub(super) struct RevokeLive {
+    user_id: i64,
+    number: i64,
+    sid: String,
+    all_but: bool,
+    at: Moment,
+}
+
+impl RevokeLive {
+    pub(super) fn new(user_id: i64, scope: &Scope, at: Moment) -> Self {
+        let all_but = matches!(scope, Scope::AllBut(_));
+        let session = match scope {
+            Scope::Of(number, id) | Scope::AllBut(Some((number, id))) => Some((*number, id.to_string())),
+            Scope::AllBut(None) => None,
+        };
+        // No session has the number 0.
+        let (number, sid) = session.unwrap_or_default();
+        Self { user_id, number, sid, all_but, at }
+    }
+}
+
+impl Query for RevokeLive {
+    type SqlType = Bool;
+}
+
+impl QueryId for RevokeLive {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<SqliteConnection> for RevokeLive {}
+impl RunQueryDsl<PgConnection> for RevokeLive {}
+
+impl<DB> QueryFragment<DB> for RevokeLive
+where
+    DB: Dialect + HasSqlType<UtcTime> + HasSqlType<BigInt> + HasSqlType<Text>,
+    Moment: ToSql<UtcTime, DB>,
+    i64: ToSql<BigInt, DB>,
+    String: ToSql<Text, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(
+            "UPDATE refresh_tokens SET revoked = true WHERE id IN (SELECT id FROM refresh_tokens WHERE user_id = ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.user_id)?;
+        out.push_sql(" AND NOT revoked AND ");
+        out.push_sql(if self.all_but { "NOT (coalesce(session_id, 0) = " } else { "(coalesce(session_id, 0) = " });
+        out.push_bind_param::<BigInt, _>(&self.number)?;
+        out.push_sql(if self.all_but { " AND session_id IS NOT NULL" } else { "" });
+        out.push_sql(" OR (session_id IS NULL AND jti = ");
+        out.push_bind_param::<Text, _>(&self.sid)?;
+        out.push_sql(")) ORDER BY jti");
+        out.push_sql(DB::LOCKED);
+        out.push_sql(") RETURNING session_id IS NULL AND expires_at > ");
+        out.push_bind_param::<UtcTime, _>(&self.at)?;
+        out.push_sql(" AND NOT EXISTS (SELECT 1 FROM sessions WHERE sid = jti)");
+        Ok(())
+    }
+}
+
+/// Adds an event to the session with an identifier, if there is one.
+pub(super) struct Record {
+    sid: String,
+    at: Moment,
+    kind: EventKind,
+    name: &'static str,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+    most: i64,
+}
+
+impl Record {
+    pub(super) fn new(id: SessionId, event: &SessionEvent) -> Self {
+        let (ip_address, user_agent) = columns(&event.origin);
+        let most = i64::try_from(EventKind::MAX_REPEATS).unwrap_or(i64::MAX);
+        let (kind, name) = (event.kind, event.kind.as_str());
+        Self { sid: id.to_string(), at: Moment::new(event.at), kind, name, ip_address, user_agent, most }
+    }
+}
+
+impl QueryId for Record {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<SqliteConnection> for Record {}
+impl RunQueryDsl<PgConnection> for Record {}
+
+impl<DB> QueryFragment<DB> for Record
+where
+    DB: Backend + HasSqlType<UtcTime> + HasSqlType<BigInt> + HasSqlType<Text>,
+    Moment: ToSql<UtcTime, DB>,
+    i64: ToSql<BigInt, DB>,
+    String: ToSql<Text, DB>,
+    &'static str: ToSql<Text, DB>,
+    Option<String>: ToSql<Nullable<Text>, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO session_events (session_id, at, kind, ip_address, user_agent) SELECT id, ");
+        out.push_bind_param::<UtcTime, _>(&self.at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(&self.name)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Nullable<Text>, _>(&self.ip_address)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Nullable<Text>, _>(&self.user_agent)?;
+        out.push_sql(" FROM sessions WHERE sid = ");
+        out.push_bind_param::<Text, _>(&self.sid)?;
+        if self.kind.is_repeatable() {
+            out.push_sql(" AND (SELECT count(*) FROM session_events AS known WHERE known.session_id = sessions.id");
+            out.push_sql(" AND known.kind <> 'rotated' AND known.kind = ");
+            out.push_bind_param::<Text, _>(&self.name)?;
+            out.push_sql(") < ");
+            out.push_bind_param::<BigInt, _>(&self.most)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! How a session ends.
+
+use super::Origin;
+use chrono::{DateTime, Utc};
+
+/// What ended a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// A logout, of this session or of all.
+    LogOut,
+    /// Its owner, from a list of sessions.
+    Revoked,
+    /// A spent token that was shown again.
+    Theft,
+    /// A login of its account that had as many sessions as it may.
+    Evicted,
+}
+
+impl EndReason {
+    /// The stored spelling.
+    ///
+    /// ```
+    /// assert_eq!(portcullis_domain::sessions::EndReason::Theft.as_str(), "theft");
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LogOut => "logout",
+            Self::Revoked => "revoked",
+            Self::Theft => "theft",
+            Self::Evicted => "evicted",
+        }
+    }
+}
+
+/// The end of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// When, in UTC.
+    pub at: DateTime<Utc>,
+    /// By what.
+    pub reason: EndReason,
+    /// From where.
+    pub origin: Origin,
+}

@@ -1,0 +1,130 @@
+//! What is kept of sessions.
+
+use crate::store::{RowNumber, StoreError, Stretch};
+use chrono::{DateTime, Utc};
+use portcullis_domain::registration::{User, UserId};
+use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId};
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSession {
+    /// The session.
+    pub session: Session,
+    /// From where it began, as far as is known.
+    pub origin: Origin,
+    /// When it was last used and not refused, in UTC: at its login, or a refresh.
+    pub last_used_at: DateTime<Utc>,
+}
+
+/// What the claims of a bearer's token name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BearerKey {
+    /// The account.
+    pub user_id: UserId,
+    /// The session; none in a token of a program that knows no sessions.
+    pub session_id: Option<SessionId>,
+}
+
+/// What a [`BearerKey`] stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundBearer {
+    /// The account.
+    pub user: User,
+    /// The session with that identifier, if that account has it.
+    pub session: Option<Session>,
+}
+
+/// Which sessions are no longer kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeadSessions {
+    /// Those that were ended at this moment or before, in UTC.
+    pub ended_by: DateTime<Utc>,
+    /// Those that started at this moment or before, ended or not, in UTC.
+    pub started_by: DateTime<Utc>,
+}
+
+/// The sessions, each with its timeline.
+///
+/// A token that was stored without a session belongs to the one that bears its identifier
+/// ([`SessionId::adopted`]), if there is one.
+pub trait SessionRepository {
+    /// Has whoever else holds the same account wait until the end of this transaction. Whoever
+    /// begins a session, or ends all of an account's, holds it first: a session that begins while
+    /// all are ended is then either among them, or begins afterwards.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn hold(&mut self, user_id: UserId) -> Result<(), StoreError>;
+
+    /// Adds a session of an account.
+    ///
+    /// # Errors
+    /// [`StoreError`], also where there is one with that identifier.
+    fn begin(&mut self, session: &Session, origin: &Origin) -> Result<(), StoreError>;
+
+    /// The session with that identifier, ended or not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// Up to `limit` sessions of an account that were not ended and started after `started_after`,
+    /// newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn list(
+        &mut self,
+        user_id: UserId,
+        started_after: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<ListedSession>, StoreError>;
+
+    /// Ends a session that was not ended, revokes its live token and puts the end on its
+    /// timeline; whether it did. Of any number of callers exactly one is told so.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError>;
+
+    /// Ends every session of an account but one; how many there were. Live tokens of no session
+    /// yet are revoked, and count.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn end_all(&mut self, user_id: UserId, spared: Option<SessionId>, ending: &Ending) -> Result<u64, StoreError>;
+
+    /// Puts an event on a session's timeline, if there is such a session. Of a kind that can come
+    /// again and again it keeps the first
+    /// [`MAX_REPEATS`](portcullis_domain::sessions::EventKind::MAX_REPEATS).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn record(&mut self, id: SessionId, event: &SessionEvent) -> Result<(), StoreError>;
+
+    /// The last `limit` events of a session, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn events(&mut self, id: SessionId, limit: u32) -> Result<Vec<SessionEvent>, StoreError>;
+
+    /// What each of the keys stands for, in their order; none where there is no such account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError>;
+
+    /// Looks at up to `limit` sessions beyond `after`, in the store's own order, and counts those
+    /// that are no longer kept; `None` where there are no more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn survey(&mut self, after: RowNumber, limit: u32, dead: &DeadSessions) -> Result<Option<Stretch>, StoreError>;
+
+    /// Deletes up to `limit` rows of a stretch's sessions that are no longer kept, the events of
+    /// a session before the session; how many it deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn purge(&mut self, stretch: &Stretch, dead: &DeadSessions, limit: u32) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,283 @@
+//! Promises about sessions: what they are kept for, how they end, and what is remembered of them.
+
+use super::races::all_at_once;
+use super::rotations::rotation;
+use super::samples::{Outcome, add_adopted_token, add_token, at, begin, jti, origin, register, session_of, spending};
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::registration::{User, UserId};
+use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionId};
+use portcullis_domain::tokens::{Jti, RefreshState};
+use portcullis_ports::{
+    BearerKey, DeadSessions, FoundToken, ListedSession, Rotation, RowNumber, Store, StoreError, StoreExt,
+};
+
+pub fn a_session_is_kept_until_it_is_ended(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let id = begin(store, &user, jti(1))?;
+    assert_eq!(find(store, id)?, Some(session_of(&user, jti(1))));
+    assert_eq!(find(store, SessionId::adopted(jti(2)))?, None);
+    assert!(begin(store, &user, jti(1)).is_err(), "an identifier is a session's own");
+    let stranger = Session { user_id: UserId::new(user.id.get() + 1), ..session_of(&user, jti(3)) };
+    assert!(store.write(|tx| tx.sessions().begin(&stranger, &Origin::default())).is_err());
+    assert!(end(store, id, 5)?);
+    let late = ending(5).at - TimeDelta::nanoseconds(7);
+    assert_eq!(find(store, id)?.and_then(|session| session.ended_at), Some(late));
+    Ok(())
+}
+
+pub fn a_token_belongs_to_its_session(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let token = add_token(store, &user, jti(1))?;
+    assert_eq!(found(store, jti(1))?.session.map(|session| Some(session.id)), Some(token.session_id));
+    let nowhere = Some(SessionId::adopted(jti(9)));
+    let homeless = portcullis_domain::tokens::RefreshToken { jti: jti(2), session_id: nowhere, ..token };
+    assert!(store.write(|tx| tx.refresh_tokens().insert(&homeless)).is_err());
+    Ok(())
+}
+
+pub fn a_token_without_a_session_belongs_to_the_one_that_bears_its_identifier(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    add_adopted_token(store, &user, jti(1))?;
+    let unbegun = found(store, jti(1))?;
+    assert_eq!((unbegun.session, unbegun.token.session_id), (None, None));
+    assert_eq!(store.rotate(&[rotation(&user, jti(1), jti(2))])?, [false], "nobody began its session");
+    let id = begin(store, &user, jti(1))?;
+    let begun = found(store, jti(1))?;
+    assert_eq!((begun.session, begun.token.session_id), (Some(session_of(&user, jti(1))), Some(id)));
+    assert!(end(store, id, 5)?);
+    assert_eq!(found(store, jti(1))?.token.state, RefreshState::Revoked);
+    Ok(())
+}
+
+pub fn a_rotation_is_refused_where_the_session_is_another_ended_or_too_old(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    for token in [1, 2, 3, 4] {
+        add_token(store, &user, jti(token))?;
+    }
+    assert!(end(store, SessionId::adopted(jti(2)), 1)?);
+    let of = |token| rotation(&user, jti(token), jti(token + 100));
+    let mut elsewhere = of(1);
+    elsewhere.successor = elsewhere.successor.of_session(SessionId::adopted(jti(3)));
+    let mut nowhere = of(1);
+    nowhere.successor.session_id = None;
+    let too_old = Rotation { too_old_by: at(0), ..of(3) };
+    let just_not = Rotation { too_old_by: at(0) - TimeDelta::microseconds(1), ..of(4) };
+    assert_eq!(store.rotate(&[elsewhere, nowhere, of(2), too_old, just_not])?, [false, false, false, false, true]);
+    for untouched in [1, 3] {
+        assert_eq!(found(store, jti(untouched))?.token.state, RefreshState::Live);
+    }
+    Ok(())
+}
+
+pub fn an_end_counts_once_and_revokes_the_live_token(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let id = add_token(store, &user, jti(1))?.session_id.unwrap_or_else(|| SessionId::adopted(jti(1)));
+    add_token(store, &user, jti(3))?;
+    assert_eq!(store.rotate(&[rotation(&user, jti(1), jti(2))])?, [true]);
+    assert!(end(store, id, 7)?);
+    assert!(!end(store, id, 8)?, "it already is");
+    assert!(!end(store, SessionId::adopted(jti(9)), 8)?, "there is none");
+    assert_eq!(found(store, jti(1))?.token.state, RefreshState::Spent(spending(jti(2))));
+    assert_eq!(found(store, jti(2))?.token.state, RefreshState::Revoked);
+    assert_eq!(found(store, jti(3))?.token.state, RefreshState::Live, "of another session");
+    assert_eq!(kinds(store, id)?, [EventKind::Revoked, EventKind::Rotated]);
+    Ok(())
+}
+
+pub fn all_sessions_end_but_the_one_that_is_spared(store: &dyn Store) -> Outcome {
+    let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
+    for token in [1, 2, 3] {
+        add_token(store, &ada, jti(token))?;
+    }
+    add_token(store, &bob, jti(4))?;
+    add_adopted_token(store, &ada, jti(5))?;
+    let spared = Some(SessionId::adopted(jti(2)));
+    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, spared, &ending(9)))?, 3);
+    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, spared, &ending(9)))?, 0);
+    let live = [1, 2, 3, 4, 5].map(|token| found(store, jti(token)).map(|found| found.token.state));
+    let live: Result<Vec<_>, _> =
+        live.into_iter().map(|state| state.map(|state| state == RefreshState::Live)).collect();
+    assert_eq!(live?, [false, true, false, true, false]);
+    assert_eq!(kinds(store, SessionId::adopted(jti(1)))?, [EventKind::Revoked]);
+    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, None, &ending(9)))?, 1);
+    Ok(())
+}
+
+pub fn sessions_are_listed_newest_first_with_their_last_use(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    for (number, seconds) in [(1, 20), (2, 10), (3, 30), (4, 40)] {
+        let session = Session { started_at: at(seconds), ..session_of(&user, jti(number)) };
+        store.write(|tx| tx.sessions().begin(&session, &origin()))?;
+    }
+    end(store, SessionId::adopted(jti(4)), 50)?;
+    let id = |number| SessionId::adopted(jti(number));
+    record(store, id(2), EventKind::Rotated, 70)?;
+    record(store, id(2), EventKind::Raced, 80)?;
+    let list = |after: i64, limit: u32| -> Result<Vec<(SessionId, DateTime<Utc>)>, StoreError> {
+        let listed = store.read(|tx| tx.sessions().list(user.id, at(after), limit))?;
+        assert!(listed.iter().all(|listed| listed.origin == origin()), "{listed:?}");
+        Ok(listed.into_iter().map(|ListedSession { session, last_used_at, .. }| (session.id, last_used_at)).collect())
+    };
+    assert_eq!(list(0, 9)?, [(id(3), at(30)), (id(1), at(20)), (id(2), at(70))], "a refusal is no use");
+    assert_eq!(list(10, 9)?, [(id(3), at(30)), (id(1), at(20))], "what is too old is left out");
+    assert_eq!(list(0, 1)?, [(id(3), at(30))]);
+    assert_eq!(store.read(|tx| tx.sessions().list(UserId::new(user.id.get() + 1), at(0), 9))?, []);
+    Ok(())
+}
+
+pub fn a_timeline_is_told_newest_first(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let id = begin(store, &user, jti(1))?;
+    let bare = SessionEvent { at: at(1), kind: EventKind::LogIn, origin: Origin::default() };
+    store.write(|tx| tx.sessions().record(id, &bare))?;
+    record(store, id, EventKind::Rotated, 2)?;
+    let other = begin(store, &user, jti(2))?;
+    record(store, other, EventKind::LogIn, 3)?;
+    let rotated = SessionEvent { at: at(2), kind: EventKind::Rotated, origin: origin() };
+    let events = |limit| store.read(|tx| tx.sessions().events(id, limit));
+    assert_eq!(events(9)?, [rotated.clone(), bare]);
+    assert_eq!(events(1)?, [rotated]);
+    let nobody = SessionId::adopted(jti(9));
+    record(store, nobody, EventKind::Raced, 3)?;
+    assert_eq!(store.read(|tx| tx.sessions().events(nobody, 9))?, []);
+    Ok(())
+}
+
+pub fn what_can_be_repeated_fills_no_timeline(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let id = begin(store, &user, jti(1))?;
+    for kind in [EventKind::Ended, EventKind::Rotated] {
+        store.write(|tx| {
+            let event = SessionEvent { at: at(1), kind, origin: origin() };
+            (0..EventKind::MAX_REPEATS + 5).try_for_each(|_| tx.sessions().record(id, &event))
+        })?;
+    }
+    record(store, id, EventKind::Raced, 2)?;
+    let kinds = kinds(store, id)?;
+    let count = |kind| kinds.iter().filter(|known| **known == kind).count();
+    assert_eq!(count(EventKind::Ended), EventKind::MAX_REPEATS);
+    assert_eq!((count(EventKind::Rotated), count(EventKind::Raced)), (EventKind::MAX_REPEATS + 5, 1));
+    Ok(())
+}
+
+pub fn bearers_are_found_together(store: &dyn Store) -> Outcome {
+    let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
+    let (first, second) = (begin(store, &ada, jti(1))?, begin(store, &ada, jti(2))?);
+    end(store, second, 5)?;
+    let key = |user: &User, session_id| BearerKey { user_id: user.id, session_id };
+    let nobody = User { id: UserId::new(bob.id.get() + 1), ..bob.clone() };
+    let keys = [
+        key(&ada, Some(second)),
+        key(&bob, Some(first)),
+        key(&nobody, Some(first)),
+        key(&ada, None),
+        key(&ada, Some(first)),
+        key(&ada, Some(SessionId::adopted(jti(9)))),
+    ];
+    let told = |keys: &[BearerKey]| -> Result<Vec<_>, StoreError> {
+        let found = store.read(|tx| tx.sessions().bearers(keys))?;
+        let known = [&ada, &bob];
+        assert!(found.iter().flatten().all(|found| known.contains(&&found.user)), "{found:?}");
+        let told = found.into_iter().map(|found| found.map(|found| (found.user.id, found.session.map(|s| s.id))));
+        Ok(told.collect())
+    };
+    let expected = [
+        Some((ada.id, Some(second))),
+        Some((bob.id, None)),
+        None,
+        Some((ada.id, None)),
+        Some((ada.id, Some(first))),
+        Some((ada.id, None)),
+    ];
+    assert_eq!(told(&keys)?, expected);
+    for (key, expected) in keys.iter().zip(expected) {
+        assert_eq!(told(&[*key])?, [expected], "alone");
+    }
+    assert_eq!(told(&[])?, []);
+    Ok(())
+}
+
+pub fn dead_sessions_are_deleted_with_their_timelines(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    for (number, seconds) in [(1, 0), (2, 100), (3, 100), (4, 100)] {
+        let session = Session { started_at: at(seconds), ..session_of(&user, jti(number)) };
+        store.write(|tx| tx.sessions().begin(&session, &origin()))?;
+        record(store, session.id, EventKind::LogIn, seconds)?;
+    }
+    let id = |number| SessionId::adopted(jti(number));
+    end(store, id(3), 110)?;
+    end(store, id(4), 120)?;
+    let dead = DeadSessions { ended_by: ending(110).at, started_by: at(0) };
+    let survey = |after, limit| store.read(|tx| tx.sessions().survey(after, limit, &dead));
+    let stretch = survey(RowNumber::FIRST, 9)?;
+    assert_eq!(stretch.map(|stretch| stretch.dead), Some(2));
+    let Some(stretch) = stretch else { return Ok(()) };
+    assert_eq!(survey(stretch.last, 9)?, None);
+    let purge = |limit| store.write(|tx| tx.sessions().purge(&stretch, &dead, limit));
+    // Three events and two sessions, in steps of two.
+    assert_eq!((purge(2)?, purge(2)?, purge(2)?, purge(2)?), (2, 2, 1, 0));
+    let left = [1, 2, 3, 4].map(|number| find(store, id(number)).map(|session| session.is_some()));
+    assert_eq!(left, [Ok(false), Ok(true), Ok(false), Ok(true)]);
+    assert_eq!(store.read(|tx| tx.sessions().events(id(1), 9))?, []);
+    assert_eq!(kinds(store, id(4))?, [EventKind::Revoked, EventKind::LogIn]);
+    Ok(())
+}
+
+pub fn of_many_who_end_a_session_one_does(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let id = add_token(store, &user, jti(1))?.session_id.unwrap_or_else(|| SessionId::adopted(jti(1)));
+    let ended = all_at_once(16, |_| end(store, id, 5))?;
+    assert_eq!(ended.iter().filter(|ended| **ended).count(), 1);
+    assert_eq!(kinds(store, id)?, [EventKind::Revoked]);
+    Ok(())
+}
+
+pub fn an_ended_session_never_refreshes_whatever_the_order(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    for round in 0..40 {
+        let (first, second) = (jti(round), jti(round + 100));
+        let id = add_token(store, &user, first)?.session_id.unwrap_or_else(|| SessionId::adopted(first));
+        all_at_once(3, |caller| match caller {
+            0 => store.rotate(&[rotation(&user, first, second)]).map(drop),
+            1 => end(store, id, 5).map(drop),
+            _ => store.write(|tx| {
+                tx.sessions().hold(user.id)?;
+                tx.sessions().end_all(user.id, None, &ending(5)).map(drop)
+            }),
+        })?;
+        for token in [first, second] {
+            let mut again = rotation(&user, token, jti(250));
+            again.successor = again.successor.of_session(id);
+            assert_eq!(store.rotate(&[again])?, [false], "round {round}");
+        }
+        let ends = kinds(store, id)?.into_iter().filter(|kind| *kind == EventKind::Revoked).count();
+        assert_eq!(ends, 1, "round {round}");
+    }
+    Ok(())
+}
+
+fn ending(seconds: i64) -> Ending {
+    Ending { at: at(seconds) + TimeDelta::nanoseconds(7), reason: EndReason::Revoked, origin: origin() }
+}
+
+fn end(store: &dyn Store, id: SessionId, seconds: i64) -> Result<bool, StoreError> {
+    store.write(|tx| tx.sessions().end(id, &ending(seconds)))
+}
+
+fn record(store: &dyn Store, id: SessionId, kind: EventKind, seconds: i64) -> Outcome {
+    store.write(|tx| tx.sessions().record(id, &SessionEvent { at: at(seconds), kind, origin: origin() }))
+}
+
+fn kinds(store: &dyn Store, id: SessionId) -> Result<Vec<EventKind>, StoreError> {
+    let events = store.read(|tx| tx.sessions().events(id, 1000))?;
+    Ok(events.into_iter().map(|event| event.kind).collect())
+}
+
+fn find(store: &dyn Store, id: SessionId) -> Result<Option<Session>, StoreError> {
+    store.read(|tx| tx.sessions().find(id))
+}
+
+fn found(store: &dyn Store, jti: Jti) -> Result<FoundToken, StoreError> {
+    let found = store.read(|tx| tx.refresh_tokens().find(jti))?;
+    found.ok_or_else(|| StoreError::Failed("the token is gone".to_owned()))
+}

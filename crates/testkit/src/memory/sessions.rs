@@ -1,0 +1,192 @@
+//! The sessions, in memory.
+
+use super::{State, Transaction};
+use chrono::{DateTime, SubsecRound, Utc};
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId};
+use portcullis_domain::tokens::{RefreshState, RefreshToken};
+use portcullis_ports::{
+    BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
+};
+
+/// A session with all that is kept of it.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    row: RowNumber,
+    session: Session,
+    origin: Origin,
+    events: Vec<SessionEvent>,
+}
+
+impl State {
+    /// The session that a token belongs to; none before its first exchange.
+    pub(super) fn session_of(&self, token: &RefreshToken) -> Option<Session> {
+        let id = token.session_id.unwrap_or_else(|| SessionId::adopted(token.jti));
+        self.sessions.get(&id).map(|kept| kept.session.clone())
+    }
+
+    /// Every session of an account, ended or not.
+    pub(super) fn sessions_of(&self, user_id: UserId) -> impl Iterator<Item = &Session> {
+        self.sessions.values().map(|kept| &kept.session).filter(move |session| session.user_id == user_id)
+    }
+
+    fn revoke_where(&mut self, chosen: impl Fn(&RefreshToken) -> bool) -> Vec<RefreshToken> {
+        let live = |token: &&mut RefreshToken| token.state == RefreshState::Live && chosen(token);
+        let revoked = self.tokens.values_mut().filter(live).map(|token| {
+            *token = token.revoke();
+            token.clone()
+        });
+        revoked.collect()
+    }
+
+    fn end(&mut self, id: SessionId, ending: &Ending) -> bool {
+        let Some(kept) = self.sessions.get_mut(&id).filter(|kept| kept.session.ended_at.is_none()) else {
+            return false;
+        };
+        kept.session.ended_at = Some(ending.at.trunc_subsecs(6));
+        kept.note(&SessionEvent { at: ending.at, kind: ending.reason.into(), origin: ending.origin.clone() });
+        self.revoke_where(|token| token.session_id.unwrap_or_else(|| SessionId::adopted(token.jti)) == id);
+        true
+    }
+
+    fn dead(&self, stretch: &Stretch, dead: &DeadSessions) -> Vec<SessionId> {
+        let within = |kept: &&Kept| kept.row > stretch.after && kept.row <= stretch.last && kept.is_dead(dead);
+        self.sessions.values().filter(within).map(|kept| kept.session.id).collect()
+    }
+}
+
+impl Kept {
+    fn note(&mut self, event: &SessionEvent) {
+        let same = self.events.iter().filter(|known| known.kind == event.kind).count();
+        if !event.kind.is_repeatable() || same < EventKind::MAX_REPEATS {
+            self.events.push(SessionEvent { at: event.at.trunc_subsecs(6), ..event.clone() });
+        }
+    }
+
+    fn last_used_at(&self) -> DateTime<Utc> {
+        let mut uses = self.events.iter().filter(|event| event.kind.is_use()).map(|event| event.at);
+        uses.next_back().unwrap_or(self.session.started_at)
+    }
+
+    fn is_dead(&self, dead: &DeadSessions) -> bool {
+        self.session.started_at <= dead.started_by || self.session.ended_at.is_some_and(|end| end <= dead.ended_by)
+    }
+}
+
+impl SessionRepository for Transaction {
+    fn hold(&mut self, _: UserId) -> Result<(), StoreError> {
+        self.writable().map(drop)
+    }
+
+    fn begin(&mut self, session: &Session, origin: &Origin) -> Result<(), StoreError> {
+        let state = self.writable()?;
+        if state.sessions.contains_key(&session.id) {
+            return Err(self.refuse("there is a session with that identifier"));
+        }
+        if !state.users.contains_key(&session.user_id) {
+            return Err(self.refuse("there is no such account"));
+        }
+        state.last_session += 1;
+        let row = RowNumber(state.last_session);
+        let session = Session { started_at: session.started_at.trunc_subsecs(6), ..session.clone() };
+        state.sessions.insert(session.id, Kept { row, session, origin: origin.clone(), events: Vec::new() });
+        Ok(())
+    }
+
+    fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Ok(self.state.sessions.get(&id).map(|kept| kept.session.clone()))
+    }
+
+    fn list(
+        &mut self,
+        user_id: UserId,
+        started_after: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<ListedSession>, StoreError> {
+        let open = |kept: &&Kept| {
+            let session = &kept.session;
+            session.user_id == user_id && session.ended_at.is_none() && session.started_at > started_after
+        };
+        let mut kept: Vec<_> = self.state.sessions.values().filter(open).collect();
+        kept.sort_unstable_by_key(|kept| std::cmp::Reverse((kept.session.started_at, kept.row)));
+        kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let listed = kept.into_iter().map(|kept| ListedSession {
+            session: kept.session.clone(),
+            origin: kept.origin.clone(),
+            last_used_at: kept.last_used_at(),
+        });
+        Ok(listed.collect())
+    }
+
+    fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError> {
+        Ok(self.writable()?.end(id, ending))
+    }
+
+    fn end_all(&mut self, user_id: UserId, spared: Option<SessionId>, ending: &Ending) -> Result<u64, StoreError> {
+        let state = self.writable()?;
+        let chosen: Vec<_> = state.sessions_of(user_id).map(|session| session.id).collect();
+        let chosen = chosen.into_iter().filter(|id| Some(*id) != spared);
+        let ended = chosen.filter(|id| state.end(*id, ending)).count();
+        let known: Vec<_> = state.sessions.keys().copied().collect();
+        let unbegun = state.revoke_where(|token| {
+            token.user_id == user_id
+                && token.session_id.is_none()
+                && !known.contains(&SessionId::adopted(token.jti))
+                && token.expires_at > ending.at
+        });
+        Ok(u64::try_from(ended + unbegun.len()).unwrap_or(u64::MAX))
+    }
+
+    fn record(&mut self, id: SessionId, event: &SessionEvent) -> Result<(), StoreError> {
+        if let Some(kept) = self.writable()?.sessions.get_mut(&id) {
+            kept.note(event);
+        }
+        Ok(())
+    }
+
+    fn events(&mut self, id: SessionId, limit: u32) -> Result<Vec<SessionEvent>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let events = self.state.sessions.get(&id).map(|kept| kept.events.iter().rev().take(limit).cloned().collect());
+        Ok(events.unwrap_or_default())
+    }
+
+    fn bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
+        let state = &self.state;
+        let session = |key: &BearerKey| {
+            let kept = state.sessions.get(&key.session_id?)?;
+            (kept.session.user_id == key.user_id).then(|| kept.session.clone())
+        };
+        let find = |key: &BearerKey| {
+            let user = state.users.get(&key.user_id)?.clone();
+            Some(FoundBearer { user, session: session(key) })
+        };
+        Ok(keys.iter().map(find).collect())
+    }
+
+    fn survey(&mut self, after: RowNumber, limit: u32, dead: &DeadSessions) -> Result<Option<Stretch>, StoreError> {
+        let mut rows: Vec<_> = self.state.sessions.values().filter(|kept| kept.row > after).collect();
+        rows.sort_unstable_by_key(|kept| kept.row);
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let count = rows.iter().filter(|kept| kept.is_dead(dead)).count();
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        Ok(rows.last().map(|kept| Stretch { after, last: kept.row, dead: count, dead_by: dead.ended_by }))
+    }
+
+    fn purge(&mut self, stretch: &Stretch, dead: &DeadSessions, limit: u32) -> Result<u64, StoreError> {
+        let state = self.writable()?;
+        let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (chosen, most) = (state.dead(stretch, dead), left);
+        for id in &chosen {
+            if let Some(kept) = state.sessions.get_mut(id) {
+                let rows = kept.events.len().min(left);
+                kept.events.drain(..rows);
+                left -= rows;
+            }
+        }
+        for id in chosen.iter().take(left) {
+            state.sessions.remove(id);
+        }
+        left = left.saturating_sub(chosen.len());
+        Ok(u64::try_from(most - left).unwrap_or(u64::MAX))
+    }
+}

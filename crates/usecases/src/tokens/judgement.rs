@@ -1,0 +1,146 @@
+//! What a refresh token that was not exchanged at once is worth, and what follows from it. The
+//! verdict is the domain's; here it is carried out, in one transaction with what it rests on.
+
+use super::{Attempt, Refresh, Refreshed, TokenError, TokenPair};
+use crate::{LOG, SECURITY_LOG};
+use portcullis_domain::sessions::{EndReason, Ending, Session, SessionEvent, SessionId, SessionState};
+use portcullis_domain::tokens::{Presentation, RefreshToken, Verdict};
+use portcullis_ports::{FoundToken, Rotation, StoreError, StoreExt, Tx};
+
+/// How often a token is looked at that others exchange between a look and the exchange: after
+/// the first of them it is spent.
+const LOOKS: usize = 3;
+
+/// A verdict that was carried out.
+struct Judged {
+    verdict: Verdict,
+    session: SessionId,
+    /// The pair that it was exchanged for just now.
+    pair: Option<TokenPair>,
+    /// The token that it was exchanged for before.
+    successor: Option<RefreshToken>,
+}
+
+impl Refresh {
+    /// Finds out what the token is worth, and exchanges it if it can be after all.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn judge(&self, attempt: Attempt) -> Result<Refreshed, TokenError> {
+        let Attempt { rotation, pair } = attempt;
+        let judged = self.store.write(|tx| self.weigh(&rotation, tx))?;
+        let verdict = judged.verdict;
+        tell(verdict, &rotation, judged.session);
+        match (verdict, judged.successor) {
+            (Verdict::Rotated, _) => Ok(Refreshed { pair: judged.pair.unwrap_or(pair), verdict }),
+            (Verdict::Retried(_) | Verdict::Overlapped(_), Some(successor)) => {
+                Ok(Refreshed { pair: self.issuance.pair(rotation.spent, &successor, rotation.at)?, verdict })
+            }
+            (Verdict::Expired, _) => Err(TokenError::Expired),
+            (Verdict::Raced, _) => Err(TokenError::Raced),
+            _ => Err(TokenError::Revoked),
+        }
+    }
+
+    fn weigh(&self, rotation: &Rotation, tx: &mut dyn Tx) -> Result<Judged, TokenError> {
+        for _ in 0..LOOKS {
+            let found = tx.refresh_tokens().find(rotation.spent)?.ok_or(TokenError::Invalid)?;
+            if found.token.user_id != rotation.successor.user_id {
+                return Err(TokenError::Invalid);
+            }
+            let session = found.token.session();
+            match self.policy.judge(&found.token, &self.presentation(&found, rotation)) {
+                Verdict::Rotated => {
+                    let pair = self.pair_of(rotation, session)?;
+                    if rotate(rotation, &found, tx)? {
+                        return Ok(Judged { verdict: Verdict::Rotated, session, pair, successor: None });
+                    }
+                }
+                verdict => {
+                    let verdict = carry_out(verdict, rotation, &found, tx)?;
+                    return Ok(Judged { verdict, session, pair: None, successor: found.live_successor });
+                }
+            }
+        }
+        Err(StoreError::Busy("the token changed whenever it was looked at".to_owned()).into())
+    }
+
+    /// The pair, where the one that was made beforehand is of another session: the row knows.
+    fn pair_of(&self, rotation: &Rotation, session: SessionId) -> Result<Option<TokenPair>, TokenError> {
+        let successor = &rotation.successor;
+        let made = successor.session() == session;
+        let anew = || self.issuance.pair(rotation.spent, &successor.clone().of_session(session), rotation.at);
+        Ok(if made { None } else { Some(anew()?) })
+    }
+
+    /// A session lives no longer than its account is active. A token that was stored without a
+    /// session begins one.
+    fn presentation(&self, found: &FoundToken, rotation: &Rotation) -> Presentation {
+        let session = match &found.session {
+            _ if !found.account_active => SessionState::Ended,
+            Some(session) => self.sessions.state(session, rotation.at),
+            None => SessionState::Active,
+        };
+        let successor_unspent = found.live_successor.is_some();
+        Presentation { now: rotation.at, key: rotation.key, session, successor_unspent }
+    }
+}
+
+/// Exchanges the token; whether nobody else was faster.
+fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    let (user_id, session) = (found.token.user_id, found.token.session());
+    let begins = found.session.is_none();
+    if begins {
+        tx.sessions().hold(user_id)?;
+    }
+    if !tx.refresh_tokens().spend(rotation.spent, &rotation.spending())? {
+        return Ok(false);
+    }
+    if begins {
+        tx.sessions().begin(&Session::begin(session, user_id, rotation.at), &rotation.origin)?;
+    }
+    tx.refresh_tokens().insert(&rotation.successor.clone().of_session(session))?;
+    tx.sessions().record(session, &rotation.event())?;
+    Ok(true)
+}
+
+/// Does what a verdict on a token that is not exchanged asks for; what it was in the end.
+fn carry_out(
+    verdict: Verdict,
+    rotation: &Rotation,
+    found: &FoundToken,
+    tx: &mut dyn Tx,
+) -> Result<Verdict, StoreError> {
+    let Some(session) = &found.session else { return Ok(verdict) };
+    let (at, origin) = (rotation.at, rotation.origin.clone());
+    if verdict == Verdict::Theft {
+        tx.sessions().hold(session.user_id)?;
+        let ending = Ending { at, reason: EndReason::Theft, origin: origin.clone() };
+        if tx.sessions().end(session.id, &ending)? {
+            return Ok(verdict);
+        }
+    }
+    // Somebody else may have ended it since the look at it.
+    let verdict = if verdict == Verdict::Theft { Verdict::Ended } else { verdict };
+    tx.sessions().record(session.id, &SessionEvent { at, kind: verdict.into(), origin })?;
+    Ok(verdict)
+}
+
+/// Tells of a verdict that holds. Every verdict passes here, once.
+pub(super) fn tell(verdict: Verdict, rotation: &Rotation, session: SessionId) {
+    let (user_id, name) = (rotation.successor.user_id.get(), verdict.as_str());
+    let client = rotation.origin.ip_address.map(tracing::field::display);
+    match verdict {
+        Verdict::Rotated => tracing::info!(target: LOG, user_id, "Token refreshed"),
+        Verdict::Retried(_) | Verdict::Overlapped(_) => {
+            tracing::info!(target: LOG, user_id, verdict = name, "Token refreshed");
+        }
+        Verdict::Theft => tracing::warn!(
+            target: SECURITY_LOG, user_id, session_id = %session, client, verdict = name,
+            "A spent refresh token was shown again: its session is ended"
+        ),
+        Verdict::Raced | Verdict::Ended | Verdict::Expired => {
+            tracing::warn!(target: LOG, user_id, verdict = name, "Refresh refused");
+        }
+    }
+}
