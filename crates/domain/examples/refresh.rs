@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn show(by: &str, token: &RefreshToken, now: DateTime<Utc>) -> io::Result<()> {
-    let shown = Presentation { now, key: None, session: SessionState::Active, successor_unspent: true };
+    let (session, successor_unspent) = (SessionState::Active, true);
+    let shown = Presentation { now, key: None, session, successor_unspent, spent_age: None };
     writeln!(io::stdout(), "shown {by}: {}", RefreshPolicy::STRICT.judge(token, &shown).as_str())
 }

@@ -18,7 +18,8 @@
 //! // A refresh token is live until it is spent; what it is worth is decided from values alone.
 //! # let now = chrono::DateTime::<Utc>::UNIX_EPOCH;
 //! let token = RefreshToken::live(Jti::from_random([7; 16]), UserId::new(1), now, TimeDelta::days(7));
-//! let shown = Presentation { now, key: None, session: SessionState::Active, successor_unspent: true };
+//! let (session, successor_unspent) = (SessionState::Active, true);
+//! let shown = Presentation { now, key: None, session, successor_unspent, spent_age: None };
 //! assert_eq!(RefreshPolicy::STRICT.judge(&token, &shown), Verdict::Rotated);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

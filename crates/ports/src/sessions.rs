@@ -49,8 +49,8 @@ pub struct DeadSessions {
 /// ([`SessionId::adopted`]), if there is one.
 pub trait SessionRepository {
     /// Has whoever else holds the same account wait until the end of this transaction. Whoever
-    /// begins a session, or ends all of an account's, holds it first: a session that begins while
-    /// all are ended is then either among them, or begins afterwards.
+    /// ends sessions holds their account first, and whoever begins one for a token that is there
+    /// already: it is then either among those that are ended, or begins afterwards.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -3,7 +3,7 @@
 //! all day, which a store may do faster in a way of its own: [`Store::rotate`].
 
 use crate::sessions::SessionRepository;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_domain::sessions::{EventKind, Origin, Session, SessionEvent};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshToken, Spending};
@@ -237,6 +237,9 @@ pub struct FoundToken {
     pub account_active: bool,
     /// The token it was exchanged for, if that one is still live.
     pub live_successor: Option<RefreshToken>,
+    /// How long ago it was spent by the store's own clock, if it has one: the clocks of processes
+    /// that share a store may differ.
+    pub spent_age: Option<TimeDelta>,
     /// Its session; none before the first exchange of a token that was stored by a program which
     /// knows no sessions. A token whose session is no longer kept is revoked.
     pub session: Option<Session>,

@@ -19,6 +19,9 @@ CREATE UNIQUE INDEX sessions_sid_key ON sessions (sid);
 CREATE INDEX idx_sessions_user_id ON sessions (user_id, ended_at);
 
 ALTER TABLE refresh_tokens ADD COLUMN session_id INTEGER;
+-- When it was spent by the server's clock: PostgreSQL's, which all share. Processes that share a
+-- file have one clock anyway.
+ALTER TABLE refresh_tokens ADD COLUMN server_spent_at DATETIME;
 
 -- No foreign key from tokens and events to their session: each would cost a look-up at every
 -- refresh. Whoever deletes a session deletes its events first.

@@ -12,6 +12,7 @@ mod pool;
 mod postgres;
 mod registration;
 mod schema;
+mod server_clock;
 mod sessions;
 mod sqlite;
 mod stored;

@@ -33,6 +33,8 @@ diesel::table! {
         /// Null for a token that a program added which knows no sessions: it belongs to the one
         /// whose `sid` is its `jti`, if there is one.
         session_id -> Nullable<BigInt>,
+        /// By the server's own clock; null on SQLite, whose processes share one.
+        server_spent_at -> Nullable<UtcTime>,
     }
 }
 

@@ -3,16 +3,18 @@
 
 use crate::maintenance::{Delete, Survey};
 use crate::schema::{refresh_tokens, sessions, users};
+use crate::server_clock::{ServerNow, SpentAge};
 use crate::sessions::SessionRow;
 use crate::stored::{Row, Stored};
 use crate::time::Moment;
 use crate::transaction::Transaction;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::Session;
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
 use portcullis_ports::{FoundToken, RefreshTokenRepository, RowNumber, StoreError, Stretch};
+use std::time::Duration;
 
 diesel::alias!(refresh_tokens as successors: Successors, sessions as adopted: Adopted);
 
@@ -69,9 +71,9 @@ impl NewTokenRow {
     }
 }
 
-/// A token with its account's `is_active`, its successor, if it has one, the session it was added
+/// A token with its account's `is_active`, its age since it was spent, its successor, if it has one, the session it was added
 /// to, and the one that bears its identifier.
-type FoundRow = (TokenRow, Stored<bool>, Option<SuccessorRow>, Option<SessionRow>, Option<SessionRow>);
+type FoundRow = (TokenRow, Stored<bool>, Option<f64>, Option<SuccessorRow>, Option<SessionRow>, Option<SessionRow>);
 
 impl TokenRow {
     fn token(self, jti: Jti, session: Option<&Session>) -> Result<RefreshToken, StoreError> {
@@ -128,7 +130,13 @@ impl SuccessorRow {
     }
 }
 
-fn found(jti: Jti, (row, is_active, successor, own, bearing): FoundRow) -> Result<FoundToken, StoreError> {
+/// A time span of so many seconds, to the millisecond; what no clock can have measured is none.
+fn seconds(seconds: f64) -> Option<TimeDelta> {
+    let span = Duration::try_from_secs_f64(seconds.max(0.0)).ok()?;
+    TimeDelta::from_std(span).ok()
+}
+
+fn found(jti: Jti, (row, is_active, spent_age, successor, own, bearing): FoundRow) -> Result<FoundToken, StoreError> {
     let session = own.or(bearing);
     let number = session.as_ref().map(|session| session.id);
     let session = session.map(Session::try_from).transpose()?;
@@ -136,7 +144,8 @@ fn found(jti: Jti, (row, is_active, successor, own, bearing): FoundRow) -> Resul
     let account = Row { table: "users", id: token.user_id.get() };
     let account_active = account.read("is_active", is_active)?;
     let live_successor = successor.map(|row| row.live(&token, number)).transpose()?.flatten();
-    Ok(FoundToken { token, account_active, live_successor, session })
+    let spent_age = spent_age.filter(|_| matches!(token.state, RefreshState::Spent(_))).and_then(seconds);
+    Ok(FoundToken { token, account_active, live_successor, spent_age, session })
 }
 
 macro_rules! refresh_token_repository {
@@ -168,6 +177,7 @@ macro_rules! refresh_token_repository {
                     .select((
                         TokenRow::as_select(),
                         users::is_active,
+                        SpentAge,
                         successors
                             .fields((
                                 refresh_tokens::id,
@@ -204,6 +214,7 @@ macro_rules! refresh_token_repository {
                         refresh_tokens::spent_at.eq(at),
                         refresh_tokens::spent_key.eq(spending.key.as_ref().map(|key| key.0.as_slice())),
                         refresh_tokens::successor_jti.eq(spending.successor.to_string()),
+                        refresh_tokens::server_spent_at.eq(ServerNow),
                     ))
                     .execute(self.writing()?);
                 Ok(self.check(spent)? == 1)

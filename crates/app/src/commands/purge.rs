@@ -1,5 +1,6 @@
 //! `portcullis purge`, and what `serve` does of it in the background: the rows of refresh tokens
-//! that can no longer be shown are deleted, a few at a time.
+//! that can no longer be shown, and of sessions that are no longer kept, are deleted, a few at a
+//! time.
 
 use super::settings;
 use crate::settings::Settings;
@@ -43,7 +44,7 @@ pub(crate) fn purge() -> anyhow::Result<ExitCode> {
     })?;
     let seconds = parts.clock.monotonic().saturating_sub(start).as_secs_f64();
     let back = if told { "\r" } else { "" };
-    writeln!(out, "{back}{} rows of dead refresh tokens deleted in {seconds:.1} s", purged.rows)?;
+    writeln!(out, "{back}{} rows of dead refresh tokens and sessions deleted in {seconds:.1} s", purged.rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -90,9 +91,9 @@ fn once(verb: &Purge, stopped: &Receiver<()>) {
     let seconds = verb.clock.monotonic().saturating_sub(start).as_secs();
     match outcome {
         Ok(purged) if purged.rows > 0 => {
-            tracing::info!(target: "app", rows = purged.rows, seconds, "Dead refresh tokens purged");
+            tracing::info!(target: "app", rows = purged.rows, seconds, "Dead refresh tokens and sessions purged");
         }
-        Ok(_) => tracing::debug!(target: "app", seconds, "No dead refresh tokens"),
+        Ok(_) => tracing::debug!(target: "app", seconds, "No dead refresh tokens and no dead sessions"),
         Err(error) => tracing::warn!(target: "app", %error, "Purging stopped, and will be tried again"),
     }
 }

@@ -157,10 +157,11 @@ impl History {
             _ => drop(service.register(&self.email, PASSWORD).expect(201)),
         }
         let Some((newest, spent)) = self.tokens.split_last() else { return };
+        // The newest first: a spent one that is shown late ends the session.
+        let reply = service.refresh(newest);
         for token in spent {
             service.refresh(token).expect_error(401, "AUTH_TOKEN_REVOKED");
         }
-        let reply = service.refresh(newest);
         match (self.refreshed, self.logged_out) {
             (_, Known::Done) => drop(reply.expect_error(401, "AUTH_TOKEN_REVOKED")),
             (Known::NotAsked, Known::NotAsked) => drop(reply.expect(200)),

@@ -88,8 +88,8 @@ fn a_crashed_postgresql_loses_no_acknowledged_write() {
     server.start_again();
     service.expect_healed();
     service.sign_in(&account);
-    service.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     service.refresh(&live.refresh).expect(200);
+    service.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
 }
 
 #[test]

@@ -53,6 +53,12 @@ impl Service {
         self.post("/auth/refresh", &json!({"refresh_token": token}))
     }
 
+    /// With a key, by which a client asks for the same again.
+    pub(crate) fn refresh_with(&self, token: &str, key: &str) -> Reply {
+        let call = self.call("POST", "/auth/refresh").header("Idempotency-Key", key);
+        call.json(&json!({"refresh_token": token})).send()
+    }
+
     pub(crate) fn logout(&self, token: &str) -> Reply {
         self.post("/auth/logout", &json!({"refresh_token": token}))
     }

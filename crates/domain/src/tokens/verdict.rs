@@ -16,6 +16,9 @@ pub struct Presentation {
     pub session: SessionState,
     /// Whether the token that this one was exchanged for is still live.
     pub successor_unspent: bool,
+    /// How long ago it was spent by a clock that all share, if there is one: of two processes one
+    /// may have spent it by a clock that is behind.
+    pub spent_age: Option<TimeDelta>,
 }
 
 /// What a shown token is worth.
@@ -78,7 +81,8 @@ impl RefreshPolicy {
     /// let token = RefreshToken::live(first, UserId::new(1), now, TimeDelta::days(7))
     ///     .spend(Spending { at: now, key, successor: second })?;
     /// let later = now + TimeDelta::hours(1);
-    /// let mut shown = Presentation { now: later, key, session: SessionState::Active, successor_unspent: true };
+    /// let (session, successor_unspent) = (SessionState::Active, true);
+    /// let mut shown = Presentation { now: later, key, session, successor_unspent, spent_age: None };
     /// // The answer was lost, and the client asks again with its key: the same pair.
     /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &shown), Verdict::Retried(second));
     /// // Somebody else shows it an hour later: theft.
@@ -98,7 +102,8 @@ impl RefreshPolicy {
     }
 
     fn judge_spent(&self, spending: &Spending, shown: &Presentation) -> Verdict {
-        let age = shown.now.signed_duration_since(spending.at).max(TimeDelta::zero());
+        let own = || shown.now.signed_duration_since(spending.at);
+        let age = shown.spent_age.unwrap_or_else(own).max(TimeDelta::zero());
         let same_key = spending.key.is_some() && spending.key == shown.key;
         if same_key && shown.successor_unspent {
             Verdict::Retried(spending.successor)
@@ -138,7 +143,8 @@ mod tests {
     }
 
     fn shown(seconds: i64, key: Option<KeyDigest>) -> Presentation {
-        Presentation { now: at(seconds), key, session: SessionState::Active, successor_unspent: true }
+        let (now, session) = (at(seconds), SessionState::Active);
+        Presentation { now, key, session, successor_unspent: true, spent_age: None }
     }
 
     fn strict(token: &RefreshToken, shown: &Presentation) -> Verdict {
@@ -157,6 +163,14 @@ mod tests {
         assert_eq!(strict(&spent(None), &shown(60, None)), Verdict::Raced);
         assert_eq!(strict(&spent(None), &shown(61, None)), Verdict::Theft);
         assert_eq!(strict(&spent(None), &shown(40, None)), Verdict::Raced, "a clock that went back");
+    }
+
+    #[test]
+    fn a_clock_that_all_share_outweighs_ones_own() {
+        let aged = |seconds, age| Presentation { spent_age: Some(TimeDelta::seconds(age)), ..shown(seconds, None) };
+        assert_eq!(strict(&spent(None), &aged(9999, 10)), Verdict::Raced);
+        assert_eq!(strict(&spent(None), &aged(50, 11)), Verdict::Theft);
+        assert_eq!(strict(&spent(None), &aged(50, -1)), Verdict::Raced);
     }
 
     #[test]
@@ -200,7 +214,8 @@ mod tests {
                 None => live(),
             };
             let session = if ended { SessionState::Ended } else { SessionState::Active };
-            let shown = Presentation { now: at(now), key: key_if(key), session, successor_unspent: unspent };
+            let (now_at, key) = (at(now), key_if(key));
+            let shown = Presentation { now: now_at, key, session, successor_unspent: unspent, spent_age: None };
             let policy = RefreshPolicy { overlap: TimeDelta::seconds(overlap), grace: TimeDelta::seconds(grace) };
             let verdict = policy.judge(&token, &shown);
             prop_assert_eq!(verdict == Verdict::Rotated, spent_at.is_none() && !ended && now < 100);

@@ -64,7 +64,8 @@ macro_rules! store_promises {
                 sessions_are_listed_newest_first_with_their_last_use, a_timeline_is_told_newest_first,
                 what_can_be_repeated_fills_no_timeline, bearers_are_found_together,
                 dead_sessions_are_deleted_with_their_timelines, of_many_who_end_a_session_one_does,
-                an_ended_session_never_refreshes_whatever_the_order;
+                an_ended_session_never_refreshes_whatever_the_order,
+                a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards;
             transactions: a_commit_is_seen_by_whoever_comes_next, an_error_undoes_all_of_it, a_rollback_undoes_all_of_it,
                 a_panic_undoes_all_of_it_and_the_store_goes_on, a_reader_sees_no_half_of_a_write,
                 a_reading_transaction_does_not_write, what_failed_is_not_committed, the_works_own_error_comes_back;

@@ -6,7 +6,7 @@ use super::samples::{Outcome, add_adopted_token, add_token, at, begin, jti, orig
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionId};
-use portcullis_domain::tokens::{Jti, RefreshState};
+use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
 use portcullis_ports::{
     BearerKey, DeadSessions, FoundToken, ListedSession, Rotation, RowNumber, Store, StoreError, StoreExt,
 };
@@ -30,7 +30,7 @@ pub fn a_token_belongs_to_its_session(store: &dyn Store) -> Outcome {
     let token = add_token(store, &user, jti(1))?;
     assert_eq!(found(store, jti(1))?.session.map(|session| Some(session.id)), Some(token.session_id));
     let nowhere = Some(SessionId::adopted(jti(9)));
-    let homeless = portcullis_domain::tokens::RefreshToken { jti: jti(2), session_id: nowhere, ..token };
+    let homeless = RefreshToken { jti: jti(2), session_id: nowhere, ..token };
     assert!(store.write(|tx| tx.refresh_tokens().insert(&homeless)).is_err());
     Ok(())
 }
@@ -252,6 +252,33 @@ pub fn an_ended_session_never_refreshes_whatever_the_order(store: &dyn Store) ->
         }
         let ends = kinds(store, id)?.into_iter().filter(|kind| *kind == EventKind::Revoked).count();
         assert_eq!(ends, 1, "round {round}");
+    }
+    Ok(())
+}
+
+pub fn a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    for round in 0..40 {
+        let token = add_adopted_token(store, &user, jti(round))?;
+        let session = session_of(&user, jti(round));
+        let outcomes = all_at_once(2, |caller| {
+            store.write(|tx| {
+                tx.sessions().hold(user.id)?;
+                if caller == 0 {
+                    return tx.sessions().end_all(user.id, None, &ending(9)).map(|ended| ended > 0);
+                }
+                let exchanged = tx.refresh_tokens().spend(jti(round), &spending(jti(round + 100)))?;
+                if exchanged {
+                    tx.sessions().begin(&session, &origin())?;
+                    let successor = RefreshToken { jti: jti(round + 100), ..token.clone() };
+                    tx.refresh_tokens().insert(&successor.of_session(session.id))?;
+                }
+                Ok::<_, StoreError>(exchanged)
+            })
+        })?;
+        assert_eq!(outcomes.first(), Some(&true), "round {round}: something was there to end");
+        let open = find(store, session.id)?.is_some_and(|session| session.ended_at.is_none());
+        assert!(!open, "round {round}: an exchange that was first is ended, one that was not is refused");
     }
     Ok(())
 }

@@ -43,6 +43,7 @@ impl RefreshTokenRepository for Transaction {
                 RefreshState::Spent(spending) => live(&spending.successor),
                 RefreshState::Live | RefreshState::Revoked => None,
             },
+            spent_age: None,
             session,
             token,
         }))

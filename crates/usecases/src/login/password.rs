@@ -23,6 +23,9 @@ const LOOK: u32 = 10_000;
 /// How many of those the writer is held up for in one login: the next ends more.
 const MOST_EVICTED: usize = 100;
 
+/// As many logins of one account as may come at one time.
+const CROWD: usize = 64;
+
 /// Who wants to sign in.
 #[derive(Debug)]
 pub struct PasswordLogin {
@@ -166,7 +169,8 @@ impl LogIn {
         Ok(LoggedIn(pair))
     }
 
-    /// Begins a session, and ends those least recently used where there are too many then.
+    /// Begins a session with its first token, and before it ends those least recently used where
+    /// there would be too many.
     fn begin(
         &self,
         session: &Session,
@@ -174,17 +178,29 @@ impl LogIn {
         origin: &Origin,
         tx: &mut dyn Tx,
     ) -> Result<(), StoreError> {
-        let (user_id, at) = (session.user_id, session.started_at);
-        tx.sessions().hold(user_id)?;
+        self.make_room(session, origin, tx)?;
+        let event = SessionEvent { at: session.started_at, kind: EventKind::LogIn, origin: origin.clone() };
         tx.sessions().begin(session, origin)?;
-        tx.sessions().record(session.id, &SessionEvent { at, kind: EventKind::LogIn, origin: origin.clone() })?;
-        tx.refresh_tokens().insert(token)?;
-        let mut others = tx.sessions().list(user_id, self.sessions.too_old_by(at), LOOK)?;
-        others.retain(|other| other.session.id != session.id);
-        let too_many = (others.len() + 1).saturating_sub(self.sessions.max_per_user.max(1));
-        others.sort_unstable_by_key(|other| other.last_used_at);
+        tx.sessions().record(session.id, &event)?;
+        tx.refresh_tokens().insert(token)
+    }
+
+    /// Logins of one account wait for each other only where they could be too many together.
+    fn make_room(&self, newest: &Session, origin: &Origin, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let (user_id, at) = (newest.user_id, newest.started_at);
+        let too_old_by = self.sessions.too_old_by(at);
+        let others = self.sessions.max_per_user.saturating_sub(1);
+        let few = others.saturating_sub(CROWD);
+        let limit = u32::try_from(few).unwrap_or(u32::MAX).saturating_add(1);
+        if tx.sessions().list(user_id, too_old_by, limit)?.len() <= few && few > 0 {
+            return Ok(());
+        }
+        tx.sessions().hold(user_id)?;
+        let mut listed = tx.sessions().list(user_id, too_old_by, LOOK)?;
+        let too_many = listed.len().saturating_sub(others).min(MOST_EVICTED);
+        listed.sort_unstable_by_key(|other| other.last_used_at);
         let ending = Ending { at, reason: EndReason::Evicted, origin: origin.clone() };
-        for ListedSession { session, .. } in others.iter().take(too_many.min(MOST_EVICTED)) {
+        for ListedSession { session, .. } in listed.iter().take(too_many) {
             tx.sessions().end(session.id, &ending)?;
         }
         Ok(())

@@ -82,7 +82,8 @@ impl Refresh {
             None => SessionState::Active,
         };
         let successor_unspent = found.live_successor.is_some();
-        Presentation { now: rotation.at, key: rotation.key, session, successor_unspent }
+        let (now, key, spent_age) = (rotation.at, rotation.key, found.spent_age);
+        Presentation { now, key, session, successor_unspent, spent_age }
     }
 }
 

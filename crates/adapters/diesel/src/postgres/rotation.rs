@@ -109,7 +109,8 @@ const STATEMENT: &str = "::text[]) WITH ORDINALITY AS wanted (jti, user_id, at, 
     ), \
     spent AS (\
         UPDATE refresh_tokens AS token \
-        SET revoked = true, spent_at = live.at, spent_key = live.key, successor_jti = live.successor_jti \
+        SET revoked = true, spent_at = live.at, spent_key = live.key, successor_jti = live.successor_jti, \
+            server_spent_at = clock_timestamp() \
         FROM live WHERE token.jti = live.jti AND NOT token.revoked \
         RETURNING live.*\
     ), \

@@ -4,7 +4,11 @@ use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
 use crate::harness::services::Setup;
 
-on_both_databases!(the_command_deletes_what_is_dead_beside_a_service, a_service_purges_while_it_serves,);
+on_both_databases!(
+    the_command_deletes_what_is_dead_beside_a_service,
+    a_service_purges_while_it_serves,
+    a_session_is_kept_with_its_timeline_for_30_days_after_its_end,
+);
 
 /// As many rows whose tokens died a year ago, spent ones among them.
 fn bury(database: &Database, rows: u32) {
@@ -23,7 +27,7 @@ fn the_command_deletes_what_is_dead_beside_a_service(backend: Backend) {
     let next = service.refresh(&pair.refresh).expect(200);
     let ended = Setup::over(&service.database).argument("purge").run();
     assert!(ended.status.success(), "{ended:?}");
-    assert!(ended.output.starts_with("3000 rows of dead refresh tokens deleted in "), "{ended:?}");
+    assert!(ended.output.starts_with("3000 rows of dead refresh tokens and sessions deleted in "), "{ended:?}");
     assert_eq!(service.database.count("FROM refresh_tokens"), 2);
     service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     service.refresh(next["refresh_token"].as_str().unwrap()).expect(200);
@@ -37,11 +41,37 @@ fn a_service_purges_while_it_serves(backend: Backend) {
     bury(&first.database, 3000);
     first.stop();
     let service = first.again().set("PURGE_INTERVAL_MINUTES", "1").start();
-    let told = service.log.wait_for(1, |event| event["message"] == "Dead refresh tokens purged");
+    let told = service.log.wait_for(1, |event| event["message"] == "Dead refresh tokens and sessions purged");
     assert_eq!(told[0]["rows"], 3000);
     assert_eq!(service.database.count("FROM refresh_tokens"), 1);
     service.refresh(&pair.refresh).expect(200);
     service.stop();
+}
+
+fn a_session_is_kept_with_its_timeline_for_30_days_after_its_end(backend: Backend) {
+    let service = backend.service().set("PURGE_INTERVAL_MINUTES", "0").start();
+    let (account, pair) = service.session();
+    let kept = service.sign_in(&account);
+    for ended in [&pair, &kept] {
+        service.logout(&ended.refresh).expect(200);
+    }
+    let ago = |hours: i32| match backend {
+        Backend::Sqlite => format!("strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{hours} hours')"),
+        Backend::Postgres => format!("now() - interval '{hours} hours'"),
+    };
+    for (pair, hours) in [(&pair, 30 * 24 + 1), (&kept, 30 * 24 - 1)] {
+        let sid = crate::harness::jose::claims(&pair.refresh)["sid"].as_str().unwrap().to_owned();
+        let end = ago(hours);
+        service.database.execute(&format!("UPDATE sessions SET ended_at = {end} WHERE sid = '{sid}'"));
+    }
+    let ended = Setup::over(&service.database).argument("purge").run();
+    assert!(ended.output.starts_with("3 rows"), "a session and its two events: {ended:?}");
+    assert_eq!((service.database.count("FROM sessions"), service.database.count("FROM session_events")), (1, 2));
+    let current = service.sign_in(&account);
+    let sid = crate::harness::jose::claims(&kept.refresh)["sid"].as_str().unwrap().to_owned();
+    service.call("GET", &format!("/auth/sessions/{sid}/events")).bearer(&current.access).send().expect(200);
+    // A token whose session is gone is worth as much as one of an ended session.
+    service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
 }
 
 #[test]
