@@ -1,5 +1,5 @@
-//! F25: a login storm is bounded. How fast everything else stays
-//! meanwhile is measured by `examples/measure_login.rs`.
+//! F25: a login storm is bounded. How fast everything else stays meanwhile is measured by
+//! `cargo xtask bench`.
 
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;

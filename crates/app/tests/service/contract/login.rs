@@ -1,10 +1,11 @@
-//! `POST /auth/login`. Its timing is measured by `examples/measure_login.rs`.
+//! `POST /auth/login`.
 
 use crate::harness::accounts::{Pair, credentials, fresh_email};
 use crate::harness::calls::{Reply, members};
-use crate::harness::{jose, on_both_databases, services::Service};
+use crate::harness::{databases::Backend, jose, on_both_databases, services::Service};
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::time::Duration;
 
 on_both_databases!(
     a_login_gives_a_pair_of_tokens,
@@ -151,4 +152,21 @@ fn every_attempt_is_logged_and_tells_no_secret(service: &Service) {
         let all = format!("{events:?}");
         assert!(!all.contains(password) && !all.contains(email), "{all}");
     }
+}
+
+/// Who exists cannot be told by what a refusal costs. Processor time, as a busy machine stretches
+/// any other; in turns, and within a fifth.
+#[test]
+fn an_unknown_email_costs_what_a_wrong_password_costs() {
+    let service = Backend::Sqlite.service().set("BCRYPT_COST", "10").start();
+    let (known, mut costs) = (service.account(), [Duration::ZERO; 2]);
+    for _ in 0..4 {
+        for (cost, email) in costs.iter_mut().zip([known.email.clone(), fresh_email()]) {
+            let before = service.processor_time();
+            (0..5).for_each(|_| drop(service.login(&email, "wrong password").expect(401)));
+            *cost += service.processor_time() - before;
+        }
+    }
+    let ratio = costs[1].as_secs_f64() / costs[0].as_secs_f64();
+    assert!((0.8..1.25).contains(&ratio), "known and unknown: {costs:?}");
 }
