@@ -17,8 +17,9 @@
 use chrono::{DateTime, TimeDelta};
 use portcullis_diesel::{Migrations, SqliteStore, StoreOptions};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, UserId};
+use portcullis_domain::sessions::{Origin, Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_ports::{Clock, Rotation, Store, StoreExt};
+use portcullis_ports::{Clock, Rotation, Store, StoreExt, Tx};
 use std::path::Path;
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -105,13 +106,25 @@ fn add(store: &SqliteStore, user: UserId, random: &mut Random) -> Duration {
 /// Rotates one token after another; how long each took from when it was due.
 fn rotate(store: &SqliteStore, user: UserId, end: Instant) -> Vec<Duration> {
     let mut random = Random(0);
-    let mut token = live(user, &mut random);
-    store.write(|tx| tx.refresh_tokens().insert(&token)).unwrap();
+    let session = Session::begin(SessionId::from_random([1; 16]), user, DateTime::UNIX_EPOCH);
+    let mut token = live(user, &mut random).of_session(session.id);
+    let begin = |tx: &mut dyn Tx| {
+        tx.sessions().begin(&session, &Origin::default())?;
+        tx.refresh_tokens().insert(&token)
+    };
+    store.write(begin).unwrap();
     let (mut took, mut due) = (Vec::new(), Instant::now());
     while due < end {
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        let successor = live(user, &mut random);
-        let rotation = Rotation { spent: token.jti, at: DateTime::UNIX_EPOCH, key: None, successor: successor.clone() };
+        let successor = live(user, &mut random).of_session(session.id);
+        let rotation = Rotation {
+            spent: token.jti,
+            at: DateTime::UNIX_EPOCH,
+            key: None,
+            too_old_by: DateTime::UNIX_EPOCH - TimeDelta::days(30),
+            origin: Origin::default(),
+            successor: successor.clone(),
+        };
         assert_eq!(store.rotate(&[rotation]), Ok(vec![true]));
         took.push(due.elapsed());
         (token, due) = (successor, due + REFRESH_EVERY);
