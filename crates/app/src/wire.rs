@@ -88,7 +88,6 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
     let shared = replicas.map(Replicas::monitor);
     let circuits = std::iter::once::<Arc<dyn CircuitMonitor>>(guarded).chain(shared.clone()).collect();
-    let batches = batches(&settings.database.url);
     Ok(Api {
         register: Register {
             store: store.clone(),
@@ -112,23 +111,28 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         readiness: CheckReadiness { store, circuits, shared, limits: limits.clone(), clock },
         limits,
         passwords: settings.passwords.policy,
-        lanes: Lanes {
-            store: Lane::new(STORE_LANE),
-            // Those who wait for a hash wait in the hasher's own queue.
-            crypto: Lane::new(LaneSettings { width: hashes, queue: 0, retry_after: HASH_WAIT, ..STORE_LANE }),
-            limits: replicas.map(|_| Lane::new(LIMITS_LANE)),
-            exchanges: {
-                let refresh = refresh.clone();
-                BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))?
-            },
-            accounts: {
-                let authenticate = authenticate.clone();
-                BatchLane::start("accounts", batches, move |inquiries| authenticate.look_up(&inquiries))?
-            },
-        },
+        lanes: lanes(settings, hashes, replicas, (&refresh, &authenticate))?,
         refresh,
         authenticate,
         identity: identity(settings),
+    })
+}
+
+/// One lane for each resource. Those who wait for a hash wait in the hasher's own queue.
+fn lanes(
+    settings: &Settings,
+    hashes: usize,
+    replicas: Option<&Replicas>,
+    (refresh, authenticate): (&Arc<Refresh>, &Arc<Authenticate>),
+) -> std::io::Result<Lanes> {
+    let batches = batches(&settings.database.url);
+    let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
+    Ok(Lanes {
+        store: Lane::new(STORE_LANE),
+        crypto: Lane::new(LaneSettings { width: hashes, queue: 0, retry_after: HASH_WAIT, ..STORE_LANE }),
+        limits: replicas.map(|_| Lane::new(LIMITS_LANE)),
+        exchanges: BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))?,
+        accounts: BatchLane::start("accounts", batches, move |inquiries| authenticate.look_up(&inquiries))?,
     })
 }
 

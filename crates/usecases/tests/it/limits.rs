@@ -4,6 +4,7 @@ use crate::world::{World, login};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Flow, Rule, Subject, Window};
 use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::sessions::Origin;
 use portcullis_usecases::limits::{LimitError, Rules};
 use portcullis_usecases::login::{LogInError, PasswordLogin};
 use std::num::NonZeroU32;
@@ -31,7 +32,8 @@ fn is_limited(outcome: Result<impl Sized, LogInError>, budget: Budget) -> bool {
 }
 
 fn from(address: &str, email: &str) -> PasswordLogin {
-    PasswordLogin { client: Some(address.parse().unwrap()), ..login(email, "wrong") }
+    let origin = Origin { ip_address: Some(address.parse().unwrap()), user_agent: None };
+    PasswordLogin { origin, ..login(email, "wrong") }
 }
 
 #[test]
