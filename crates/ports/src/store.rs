@@ -140,7 +140,9 @@ impl Rotation {
     }
 
     fn is_due(&self, found: &FoundToken) -> bool {
-        let open = |session: &Session| session.ended_at.is_none() && session.started_at > self.too_old_by;
+        let own = |session: &Session| session.user_id == self.successor.user_id;
+        let open =
+            |session: &Session| own(session) && session.ended_at.is_none() && session.started_at > self.too_old_by;
         found.account_active
             && found.token.user_id == self.successor.user_id
             && found

@@ -50,8 +50,8 @@ fn a_backup_under_load_is_consistent(backend: Backend) {
     let restored = Setup::over(&copy).start();
     check(&before, &restored);
     // It knows nothing of what ended since: a session that was logged out lives again.
-    restored.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     let revived = Pair::of(&restored.refresh(&revived.refresh));
+    restored.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     restored.stop();
     // Another key ends them all, and no account is lost.
     let restored = Setup::over(&copy).set("SECRET_KEY", "another key, of more than 32 bytes of text").start();

@@ -4,6 +4,7 @@
 use crate::harness::accounts::{Account, Pair, fresh_email};
 use crate::harness::calls::Reply;
 use crate::harness::databases::Backend;
+use crate::harness::jose::claims;
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
 
@@ -27,7 +28,7 @@ enum Readers {
 }
 
 /// A column's damages as SQL. SQLite keeps a value of any type in any column.
-const ON_SQLITE: [(Readers, &str, &str); 41] = [
+const ON_SQLITE: [(Readers, &str, &str); 48] = [
     (Readers::Token, "users", "id = -9223372036854775808"),
     (Readers::Person, "users", "email = x'616461'"),
     (Readers::Login, "users", "email = ''"),
@@ -69,9 +70,16 @@ const ON_SQLITE: [(Readers, &str, &str); 41] = [
     (Readers::Spent, "refresh_tokens", "spent_key = x'00'"),
     (Readers::Spent, "refresh_tokens", "successor_jti = 'x'"),
     (Readers::Spent, "refresh_tokens", "successor_jti = x'ff'"),
+    (Readers::Refresh, "refresh_tokens", "session_id = 'x'"),
+    (Readers::Refresh, "refresh_tokens", "session_id = -1"),
+    (Readers::Token, "sessions", "sid = x'00'"),
+    (Readers::Token, "sessions", "user_id = -1"),
+    (Readers::Token, "sessions", "created_at = 'never'"),
+    (Readers::Token, "sessions", "created_at = x'ff'"),
+    (Readers::Token, "sessions", "ended_at = 'x'"),
 ];
 
-const ON_POSTGRES: [(Readers, &str, &str); 16] = [
+const ON_POSTGRES: [(Readers, &str, &str); 20] = [
     (Readers::Login, "users", "email = ''"),
     (Readers::Login, "users", "hashed_password = ''"),
     (Readers::Login, "users", "hashed_password = '$2b$04$'"),
@@ -88,6 +96,10 @@ const ON_POSTGRES: [(Readers, &str, &str); 16] = [
     (Readers::Spent, "refresh_tokens", "spent_at = 'infinity'"),
     (Readers::Spent, "refresh_tokens", "spent_key = '\\x00'"),
     (Readers::Spent, "refresh_tokens", "successor_jti = 'x'"),
+    (Readers::Spent, "refresh_tokens", "server_spent_at = 'infinity'"),
+    (Readers::Token, "sessions", "sid = 'x'"),
+    (Readers::Token, "sessions", "created_at = 'infinity'"),
+    (Readers::Token, "sessions", "ended_at = '-infinity'"),
 ];
 
 fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
@@ -104,6 +116,7 @@ fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
         }
         let of = match *table {
             "users" => format!("id = {}", account.id),
+            "sessions" => format!("sid = '{}'", claims(&pair.refresh)["sid"].as_str().unwrap()),
             _ => format!("jti = '{}'", pair.jti()),
         };
         // Foreign keys bind whoever asks for it, and damage does not.

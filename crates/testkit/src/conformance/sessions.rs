@@ -2,7 +2,9 @@
 
 use super::races::all_at_once;
 use super::rotations::rotation;
-use super::samples::{Outcome, add_adopted_token, add_token, at, begin, jti, origin, register, session_of, spending};
+use super::samples::{
+    Outcome, add_adopted_token, add_to, add_token, at, begin, jti, origin, register, session_of, spending,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionId};
@@ -51,10 +53,26 @@ pub fn a_token_without_a_session_belongs_to_the_one_that_bears_its_identifier(st
 
 pub fn a_rotation_is_refused_where_the_session_is_another_ended_or_too_old(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
+    let mut tokens = Vec::new();
     for token in [1, 2, 3, 4] {
-        add_token(store, &user, jti(token))?;
+        tokens.push(add_token(store, &user, jti(token))?);
     }
     assert!(end(store, SessionId::adopted(jti(2)), 1)?);
+    // As a rotation leaves it that the end did not see.
+    for token in tokens.iter().filter(|token| token.jti == jti(2)) {
+        add_to(store, token, jti(12))?;
+    }
+    let mut of_ended = rotation(&user, jti(12), jti(112));
+    of_ended.successor = of_ended.successor.of_session(SessionId::adopted(jti(2)));
+    assert_eq!(store.rotate(&[of_ended])?, [false], "its session has ended");
+    let bob = register(store, "bob@example.com")?;
+    let bobs = begin(store, &bob, jti(50))?;
+    let strangers = add_adopted_token(store, &bob, jti(51))?;
+    let stray = RefreshToken { jti: jti(52), user_id: user.id, ..strangers }.of_session(bobs);
+    store.write(|tx| tx.refresh_tokens().insert(&stray))?;
+    let mut of_bobs = rotation(&user, jti(52), jti(152));
+    of_bobs.successor = of_bobs.successor.of_session(bobs);
+    assert_eq!(store.rotate(&[of_bobs])?, [false], "its session is somebody else's");
     let of = |token| rotation(&user, jti(token), jti(token + 100));
     let mut elsewhere = of(1);
     elsewhere.successor = elsewhere.successor.of_session(SessionId::adopted(jti(3)));

@@ -78,6 +78,8 @@ impl Refresh {
     fn presentation(&self, found: &FoundToken, rotation: &Rotation) -> Presentation {
         let session = match &found.session {
             _ if !found.account_active => SessionState::Ended,
+            // A row that nobody wrote so.
+            Some(session) if session.user_id != found.token.user_id => SessionState::Ended,
             Some(session) => self.sessions.state(session, rotation.at),
             None => SessionState::Active,
         };
@@ -112,11 +114,19 @@ fn carry_out(
     found: &FoundToken,
     tx: &mut dyn Tx,
 ) -> Result<Verdict, StoreError> {
-    let Some(session) = &found.session else { return Ok(verdict) };
     let (at, origin) = (rotation.at, rotation.origin.clone());
+    let ending = Ending { at, reason: EndReason::Theft, origin: origin.clone() };
+    let Some(session) = &found.session else {
+        // The release before spent it, which knew no session: its successor is all there is.
+        if let (Verdict::Theft, Some(successor)) = (verdict, &found.live_successor) {
+            tx.sessions().hold(successor.user_id)?;
+            tx.refresh_tokens().revoke(successor.jti, at)?;
+            tx.sessions().end(successor.session(), &ending)?;
+        }
+        return Ok(verdict);
+    };
     if verdict == Verdict::Theft {
         tx.sessions().hold(session.user_id)?;
-        let ending = Ending { at, reason: EndReason::Theft, origin: origin.clone() };
         if tx.sessions().end(session.id, &ending)? {
             return Ok(verdict);
         }

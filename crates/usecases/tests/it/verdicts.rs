@@ -4,7 +4,7 @@ use crate::world::{World, shown};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::sessions::{Origin, Session, SessionId};
-use portcullis_domain::tokens::{Jti, KeyDigest, RefreshPolicy, RefreshState, RefreshToken, Verdict};
+use portcullis_domain::tokens::{Jti, KeyDigest, RefreshPolicy, RefreshState, RefreshToken, Spending, Verdict};
 use portcullis_ports::{Clock, Mode, Rotation, Store, StoreError, StoreExt, Work};
 use portcullis_usecases::tokens::TokenPair;
 use std::sync::Arc;
@@ -104,6 +104,21 @@ fn a_token_without_a_session_begins_one_at_its_first_exchange() {
     assert_eq!(world.authenticate(&next.access_token).unwrap().session_id, Some(begun.id));
     assert_eq!(texts(&world.refresh_with(&token, Some(1)).unwrap().pair), texts(&next));
     assert!(world.refresh(&next.refresh_token).is_ok());
+}
+
+#[test]
+fn a_theft_among_tokens_of_the_release_before_ends_what_there_is() {
+    let world = World::new();
+    let (ada, pair) = world.ada();
+    let (first, second) = (Jti::from_random([5; 16]), Jti::from_random([6; 16]));
+    let (spent, live) = (adopted(&world, &pair, first), adopted(&world, &pair, second));
+    let spending = Spending { at: world.clock.now(), key: None, successor: second };
+    assert_eq!(world.store.write(|tx| tx.refresh_tokens().spend(first, &spending)), Ok(true));
+    world.pass(TimeDelta::seconds(11));
+    assert_eq!(world.refresh(&spent).unwrap_err().code(), ErrorCode::TokenRevoked);
+    assert_eq!(world.refresh(&live).unwrap_err().code(), ErrorCode::TokenRevoked);
+    assert!(world.refresh(&pair.refresh_token).is_ok(), "of another session");
+    assert_eq!(world.store.sessions_of(ada.id).len(), 1);
 }
 
 #[test]

@@ -101,7 +101,9 @@ const STATEMENT: &str = "::text[]) WITH ORDINALITY AS wanted (jti, user_id, at, 
         JOIN sessions AS session ON session.id = token.session_id \
         WHERE token.user_id IS NOT DISTINCT FROM wanted.user_id \
             AND (SELECT is_active FROM users WHERE users.id = wanted.user_id) \
-            AND session.sid IS NOT DISTINCT FROM wanted.sid AND session.ended_at IS NULL AND session.created_at > wanted.too_old_by \
+            AND session.user_id IS NOT DISTINCT FROM wanted.user_id \
+            AND session.sid IS NOT DISTINCT FROM wanted.sid \
+            AND session.ended_at IS NULL AND session.created_at > wanted.too_old_by \
             AND isfinite(session.created_at) AND NOT token.revoked AND token.expires_at > wanted.at \
             AND isfinite(token.expires_at) AND isfinite(token.created_at) \
             AND token.spent_at IS NULL AND token.spent_key IS NULL AND token.successor_jti IS NULL \

@@ -49,7 +49,7 @@ impl QueryFragment<Sqlite> for Spend {
         out.push_sql(" AND spent_at IS NULL AND spent_key IS NULL AND successor_jti IS NULL AND user_id = ");
         out.push_bind_param::<BigInt, _>(&self.user_id)?;
         out.push_sql(" AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND is_active = 1)");
-        out.push_sql(" AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session_id AND sid = ");
+        out.push_sql(" AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session_id AND sessions.user_id = refresh_tokens.user_id AND sid = ");
         out.push_bind_param::<Text, _>(&self.sid)?;
         out.push_sql(" AND ended_at IS NULL AND sessions.created_at > ");
         out.push_bind_param::<UtcTime, _>(&self.too_old_by)?;
