@@ -31,6 +31,7 @@
 
 mod error_code;
 pub mod health;
+pub mod keys;
 pub mod limits;
 pub mod login;
 pub mod maintenance;

@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{Jti, RefreshClaims};
-use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
+use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier, SigningKey, generate};
 use portcullis_ports::{TokenIssuer, TokenVerifier};
 use std::hint::black_box;
 
@@ -20,11 +20,15 @@ fn tokens(criterion: &mut Criterion) {
     let (user_id, jti) = (UserId::new(1_000_000), Jti::from_random([7; 16]));
     let session_id = Some(SessionId::from_random([9; 16]));
     let claims = RefreshClaims { user_id, jti, session_id, issued_at: now, expires_at: now + TimeDelta::days(7) };
-    for (name, algorithm) in [("HS256", Algorithm::Hs256), ("HS512", Algorithm::Hs512)] {
-        let issuer = JwtIssuer::with_secret(algorithm, SECRET).unwrap();
-        let verifier = JwtVerifier::with_secret(algorithm, SECRET).unwrap();
+    for algorithm in Algorithm::ALL {
+        let name = algorithm.as_str();
+        let (key, stranger) = (key(algorithm, SECRET), key(algorithm, OTHER_SECRET));
+        let verifier = JwtVerifier::new(key.verifying_key(), []);
+        let issuer = JwtIssuer::new(key);
         let token = issuer.refresh(&claims).unwrap();
-        let forged = JwtIssuer::with_secret(algorithm, OTHER_SECRET).unwrap().refresh(&claims).unwrap();
+        // With the genuine header, so that its signature has to be looked at.
+        let (genuine, forged) = (token.split_once('.').unwrap().0, JwtIssuer::new(stranger).refresh(&claims).unwrap());
+        let forged = format!("{genuine}.{}", forged.split_once('.').unwrap().1);
         criterion.bench_function(&format!("sign {name}"), |b| b.iter(|| issuer.refresh(black_box(&claims)).unwrap()));
         criterion.bench_function(&format!("verify {name}"), |b| {
             b.iter(|| verifier.verify(black_box(&token), black_box(now)).unwrap());
@@ -33,6 +37,13 @@ fn tokens(criterion: &mut Criterion) {
             b.iter(|| verifier.verify(black_box(&forged), black_box(now)).unwrap_err());
         });
     }
+}
+
+fn key(algorithm: Algorithm, secret: &[u8]) -> SigningKey {
+    if algorithm.shares_a_secret() {
+        return SigningKey::of_secret(algorithm, secret).unwrap();
+    }
+    SigningKey::of_pem(algorithm, &generate(algorithm).unwrap().pem).unwrap()
 }
 
 criterion_group!(benches, tokens);

@@ -1,13 +1,13 @@
-//! The algorithms that tokens can be signed with, and what a key must be. Keys in files, for
-//! algorithms with a public half, come with their feature.
+//! The algorithms that tokens can be signed with.
 
 use std::str::FromStr;
 
-/// How tokens are signed (RFC 7518 §3.1). One is configured; the others are refused.
+/// How tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1). One is configured; a previous key
+/// verifies its own.
 ///
 /// ```
 /// use portcullis_jwt::Algorithm;
-/// assert_eq!("HS512".parse(), Ok(Algorithm::Hs512));
+/// assert_eq!("ES256".parse(), Ok(Algorithm::Es256));
 /// assert!("none".parse::<Algorithm>().is_err());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,17 @@ pub enum Algorithm {
     Hs384,
     /// HMAC with SHA-512.
     Hs512,
+    /// RSA, PKCS#1 v1.5, with SHA-256.
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
 }
 
 impl Algorithm {
     /// All there are.
-    pub const ALL: [Self; 3] = [Self::Hs256, Self::Hs384, Self::Hs512];
+    pub const ALL: [Self; 6] = [Self::Hs256, Self::Hs384, Self::Hs512, Self::Rs256, Self::Es256, Self::EdDsa];
 
     /// The name in a token's header, and in the configuration.
     #[must_use]
@@ -32,15 +38,17 @@ impl Algorithm {
             Self::Hs256 => "HS256",
             Self::Hs384 => "HS384",
             Self::Hs512 => "HS512",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
         }
     }
 
-    pub(crate) const fn of_library(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Hs256 => jsonwebtoken::Algorithm::HS256,
-            Self::Hs384 => jsonwebtoken::Algorithm::HS384,
-            Self::Hs512 => jsonwebtoken::Algorithm::HS512,
-        }
+    /// Whether whoever verifies needs the secret that signs; it signs with a private key
+    /// otherwise.
+    #[must_use]
+    pub const fn shares_a_secret(self) -> bool {
+        matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 }
 
@@ -55,18 +63,5 @@ impl FromStr for Algorithm {
 
 /// A name that stands for no algorithm of [`Algorithm::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the algorithm is one of HS256, HS384 and HS512")]
+#[error("the algorithm is one of HS256, HS384, HS512, RS256, ES256 and EdDSA")]
 pub struct UnknownAlgorithm;
-
-/// A key that nothing may be signed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// No secret at all, which the library would take.
-    #[error("the secret is empty")]
-    Empty,
-}
-
-pub(crate) fn checked(secret: &[u8]) -> Result<&[u8], KeyError> {
-    if secret.is_empty() { Err(KeyError::Empty) } else { Ok(secret) }
-}

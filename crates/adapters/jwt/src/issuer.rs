@@ -1,32 +1,37 @@
 //! Signs claims.
 
 use crate::{
-    algorithm::{Algorithm, KeyError, checked},
+    algorithm::Algorithm,
     claims, jws,
+    keys::{KeyError, SigningKey},
 };
-use jsonwebtoken::EncodingKey;
 use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
 use portcullis_ports::{SigningError, TokenIssuer};
 
-/// Issues tokens, with the header and claims of python-jose.
+/// Issues tokens, with the claims of python-jose, and its header where a secret signs.
+#[derive(Debug)]
 pub struct JwtIssuer {
-    algorithm: Algorithm,
-    key: EncodingKey,
+    key: SigningKey,
 }
 
 impl JwtIssuer {
-    /// An issuer that signs with a secret. That it is long enough is for the configuration to see
-    /// to: RFC 7518 §3.2 asks for as many bytes as the hash has.
+    /// An issuer that signs with a key.
+    #[must_use]
+    pub const fn new(key: SigningKey) -> Self {
+        Self { key }
+    }
+
+    /// An issuer that signs with a secret.
     ///
     /// # Errors
-    /// [`KeyError::Empty`].
+    /// As [`SigningKey::of_secret`].
     pub fn with_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
-        Ok(Self { algorithm, key: EncodingKey::from_secret(checked(secret)?) })
+        Ok(Self::new(SigningKey::of_secret(algorithm, secret)?))
     }
 
     fn sign(&self, claims: &Claims) -> Result<String, SigningError> {
         let payload = claims::write(claims).map_err(|error| SigningError(error.to_string()))?;
-        jws::seal(&payload, self.algorithm, &self.key).map_err(|error| SigningError(error.to_string()))
+        jws::seal(&payload, &self.key).ok_or_else(|| SigningError("the key refused".to_owned()))
     }
 }
 

@@ -1,49 +1,93 @@
 //! The signed form: JWS compact serialisation (RFC 7515 §3.1). What the payload says is left to
-//! the claims.
+//! the claims, how a key signs to the keys.
 
-use crate::{algorithm::Algorithm, object::Object};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{
-    DecodingKey, EncodingKey,
-    crypto::{sign, verify},
-    errors::Error,
+use crate::{
+    keys::{SigningKey, VerifyingKey},
+    object::Object,
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::sync::Arc;
 
 /// The longest token that is looked at: some forty times what is issued.
 const MAX_BYTES: usize = 8 * 1024;
 
+/// The longest signature: of an RSA key with 8192 bits.
+const MAX_SIGNATURE_BYTES: usize = 1024;
+
 /// Members by which a header would bring its own key or rules (RFC 8725 §3.10, RFC 7515
-/// §4.1.11). None of them is ever needed here, so none is tolerated, whoever signed it. A `kid`
-/// names a key and brings none: it is ignored.
+/// §4.1.11). None of them is ever needed here, so none is tolerated, whoever signed it.
 const FOREIGN_RULES: [&str; 5] = ["jwk", "jku", "x5u", "x5c", "crit"];
 
-/// Signs a payload.
-pub(crate) fn seal(payload: &[u8], algorithm: Algorithm, key: &EncodingKey) -> Result<String, Error> {
-    let header = format!(r#"{{"alg":"{}","typ":"JWT"}}"#, algorithm.as_str());
-    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
-    let signature = sign(signed.as_bytes(), key, algorithm.of_library())?;
-    Ok(format!("{signed}.{signature}"))
+/// Signs a payload; `None` where the key fails.
+pub(crate) fn seal(payload: &[u8], key: &SigningKey) -> Option<String> {
+    let mut token = String::with_capacity(key.header().len() + 2 * payload.len() + 128);
+    token.push_str(key.header());
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+    let signature = key.sign(token.as_bytes(), |signature| URL_SAFE_NO_PAD.encode(signature))?;
+    token.push('.');
+    token.push_str(&signature);
+    Some(token)
 }
 
-/// The payload of a token that was signed with this algorithm and key and says so. The signature
-/// comes first: nothing that a stranger made is decoded, let alone parsed.
-pub(crate) fn open(token: &str, algorithm: Algorithm, key: &DecodingKey) -> Option<Object> {
+/// The payload of a token that was signed by one of these keys, with that key's algorithm, and
+/// says so. The payload of a stranger's token is never decoded.
+pub(crate) fn open(token: &str, keys: &[Arc<VerifyingKey>]) -> Option<Object> {
     if token.len() > MAX_BYTES {
         return None;
     }
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, payload) = signed.split_once('.')?;
-    if !verify(signature, signed.as_bytes(), key, algorithm.of_library()).ok()? {
-        return None;
-    }
-    if !is_acceptable(&part(header)?, algorithm) {
-        return None;
-    }
-    part(payload)
+    let mut buffer = [0; MAX_SIGNATURE_BYTES];
+    let length = URL_SAFE_NO_PAD.decode_slice(signature, &mut buffer).ok()?;
+    let seal = Seal { header, signed: signed.as_bytes(), signature: buffer.get(..length)? };
+    if seal.is_good(keys) { part(payload) } else { None }
 }
 
-fn is_acceptable(header: &Object, algorithm: Algorithm) -> bool {
-    header.text("alg") == Some(algorithm.as_str()) && FOREIGN_RULES.iter().all(|name| !header.has(name))
+/// What of a token shows who made it.
+struct Seal<'a> {
+    header: &'a str,
+    signed: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl Seal<'_> {
+    fn is_good(&self, keys: &[Arc<VerifyingKey>]) -> bool {
+        // Our own tokens have this header to the letter, so nothing of it needs to be read.
+        let mut makers = keys.iter().filter(|key| key.makes(self.header)).peekable();
+        if makers.peek().is_some() {
+            return makers.any(|key| self.is_by(key));
+        }
+        self.is_by_a_secret(keys) || self.is_by_a_named_key(keys)
+    }
+
+    fn is_by(&self, key: &VerifyingKey) -> bool {
+        key.verifies(self.signed, self.signature)
+    }
+
+    /// A token of another library, such as python-jose, that has the secret. A `kid` chooses no
+    /// secret. The signature comes first: nothing that a stranger made is decoded.
+    fn is_by_a_secret(&self, keys: &[Arc<VerifyingKey>]) -> bool {
+        let mut secrets = keys.iter().filter(|key| key.public().is_none());
+        let key = secrets.find(|key| self.is_by(key));
+        key.is_some_and(|key| part(self.header).is_some_and(|header| is_acceptable(&header, key)))
+    }
+
+    /// A token whose header names one of the configured keys, and that key's algorithm. Without
+    /// such keys no header is read; with them, at most one signature is checked.
+    fn is_by_a_named_key(&self, keys: &[Arc<VerifyingKey>]) -> bool {
+        if keys.iter().all(|key| key.public().is_none()) {
+            return false;
+        }
+        let Some(header) = part(self.header) else { return false };
+        let Some(name) = header.text("kid") else { return false };
+        let key = keys.iter().find(|key| key.public().is_some_and(|public| public.id == name));
+        key.is_some_and(|key| is_acceptable(&header, key) && self.is_by(key))
+    }
+}
+
+fn is_acceptable(header: &Object, key: &VerifyingKey) -> bool {
+    header.text("alg") == Some(key.algorithm().as_str()) && FOREIGN_RULES.iter().all(|name| !header.has(name))
 }
 
 /// A part between dots. The engine takes one spelling of each value: no padding, no white space,
@@ -55,6 +99,7 @@ fn part(text: &str) -> Option<Object> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Algorithm;
 
     // RFC 7515, appendix A.1: the key's `k`, and the token of A.1.1, whose payload is no claims
     // of ours.
@@ -63,33 +108,39 @@ mod tests {
         .eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ\
         .dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
+    fn secret(algorithm: Algorithm, secret: &[u8]) -> [Arc<VerifyingKey>; 1] {
+        [Arc::new(VerifyingKey::of_secret(algorithm, secret).unwrap())]
+    }
+
     #[test]
     fn the_example_of_rfc_7515() {
-        let key = DecodingKey::from_secret(&URL_SAFE_NO_PAD.decode(KEY).unwrap());
-        let payload = open(TOKEN, Algorithm::Hs256, &key).unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(KEY).unwrap();
+        let key = secret(Algorithm::Hs256, &bytes);
+        let payload = open(TOKEN, &key).unwrap();
         assert_eq!(payload.text("iss"), Some("joe"));
         assert_eq!(payload.integer("exp"), Some(1_300_819_380));
         for (at, byte) in TOKEN.bytes().enumerate() {
             let other = if byte == b'A' { "B" } else { "A" };
             let forged = format!("{}{other}{}", &TOKEN[..at], &TOKEN[at + 1..]);
-            assert!(open(&forged, Algorithm::Hs256, &key).is_none(), "{at}");
+            assert!(open(&forged, &key).is_none(), "{at}");
         }
-        assert!(open(TOKEN, Algorithm::Hs384, &key).is_none());
-        assert!(open(TOKEN, Algorithm::Hs256, &DecodingKey::from_secret(KEY.as_bytes())).is_none());
+        assert!(open(TOKEN, &secret(Algorithm::Hs384, &bytes)).is_none());
+        assert!(open(TOKEN, &secret(Algorithm::Hs256, KEY.as_bytes())).is_none());
     }
 
     #[test]
     fn the_length_is_bounded_before_all_else() {
-        let (signing, verifying) = (EncodingKey::from_secret(b"key"), DecodingKey::from_secret(b"key"));
+        let signing = SigningKey::of_secret(Algorithm::Hs256, b"key").unwrap();
+        let verifying = [signing.verifying_key()];
         let token = |fill: usize| {
             let payload = format!(r#"{{"fill":"{}"}}"#, "x".repeat(fill));
-            seal(payload.as_bytes(), Algorithm::Hs256, &signing).unwrap()
+            seal(payload.as_bytes(), &signing).unwrap()
         };
         // Base64 grows in steps of three bytes.
         let longest = (6000..6200).rev().map(token).find(|token| token.len() <= MAX_BYTES).unwrap();
         assert!(longest.len() >= MAX_BYTES - 1, "{}", longest.len());
-        assert!(open(&longest, Algorithm::Hs256, &verifying).is_some());
+        assert!(open(&longest, &verifying).is_some());
         let longer = (6000..6200).map(token).find(|token| token.len() > MAX_BYTES).unwrap();
-        assert!(open(&longer, Algorithm::Hs256, &verifying).is_none());
+        assert!(open(&longer, &verifying).is_none());
     }
 }

@@ -1,5 +1,6 @@
-//! Issues and verifies JSON Web Tokens (RFC 7519) with one algorithm, as RFC 8725 asks. Whether
-//! a token has expired, is of the right kind or was revoked is left to the domain and the store.
+//! Issues and verifies JSON Web Tokens (RFC 7519) with configured keys, each for one algorithm, as
+//! RFC 8725 asks; reads, makes and publishes such keys. Whether a token has expired, is of the
+//! right kind or was revoked is left to the domain and the store, files to the application.
 //!
 //! ```
 //! use chrono::DateTime;
@@ -21,9 +22,11 @@ mod algorithm;
 mod claims;
 mod issuer;
 mod jws;
+mod keys;
 mod object;
 mod verifier;
 
-pub use algorithm::{Algorithm, KeyError, UnknownAlgorithm};
+pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use issuer::JwtIssuer;
+pub use keys::{GeneratedKey, KeyError, SigningKey, VerifyingKey, generate};
 pub use verifier::JwtVerifier;

@@ -36,7 +36,7 @@ fn expected() -> Claims {
 #[test]
 fn tokens_of_python_jose_are_read() {
     for (algorithm, token) in JOSE {
-        for pinned in Algorithm::ALL {
+        for pinned in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
             let verifier = JwtVerifier::with_secret(pinned, SECRET).unwrap();
             let expected = if pinned == algorithm { Ok(expected()) } else { Err(InvalidToken) };
             assert_eq!(verifier.verify(token, at(IAT)), expected, "{algorithm:?} {pinned:?}");

@@ -6,6 +6,7 @@ mod claims;
 mod forgeries;
 mod form;
 mod genuine;
+mod keys;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
