@@ -9,7 +9,6 @@ use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, OwnSessions};
-use portcullis_jwt::{JwtIssuer, JwtVerifier};
 use portcullis_ports::{CircuitMonitor, Clock, Entropy, PasswordBlocklist, PasswordHasher, Store};
 use portcullis_resilience::{Breaker, Bulkhead, ConcurrencyLimit};
 use portcullis_usecases::health::CheckReadiness;
@@ -69,13 +68,11 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
     let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit));
     let store: Arc<dyn Store> = guarded.clone();
     let (hasher, hashes) = hasher(settings, &entropy, &clock)?;
-    let (algorithm, secret) = (settings.tokens.algorithm, settings.tokens.secret.expose_secret().as_bytes());
-    let issuer = Arc::new(JwtIssuer::with_secret(algorithm, secret)?);
-    let verifier = Arc::new(JwtVerifier::with_secret(algorithm, secret)?);
+    let (issuer, verifier) = (settings.keys.issuer.clone(), settings.keys.verifier.clone());
     let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.tokens.sessions);
     let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
     let limits = Arc::new(replicas::limits(settings, replicas, &clock));
-    let devices = Arc::new(devices(secret, entropy, &clock));
+    let devices = Arc::new(devices(settings.tokens.secret.expose_secret().as_bytes(), entropy, &clock));
     let refresh = Arc::new(Refresh {
         store: store.clone(),
         verifier: verifier.clone(),

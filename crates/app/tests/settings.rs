@@ -71,3 +71,70 @@ fn config_print_shows_values_and_origins_but_no_secret() {
         assert!(printed.lines().any(|l| l == line), "{line} is not in\n{printed}");
     }
 }
+
+#[test]
+fn every_setting_may_stand_in_portcullis_toml_and_the_order_is_defaults_file_dot_env_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let toml = format!("secret_key = '{SECRET}'\nport = 1\nhost = 'localhost'\napp_name = 'From toml'\n");
+    std::fs::write(folder.path().join("portcullis.toml"), toml).unwrap();
+    std::fs::write(folder.path().join(".env"), "PORT=2\nHOST=::1\n").unwrap();
+    let printed = portcullis(folder.path(), &["config", "print"], &[("PORT", "3")]);
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    for line in [
+        "SECRET_KEY=(set, 39 bytes)  # portcullis.toml",
+        "APP_NAME=From toml  # portcullis.toml",
+        "HOST=::1  # .env",
+        "PORT=3  # environment",
+        "BCRYPT_COST=12  # default",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line} is not in\n{printed}");
+    }
+    assert!(portcullis(folder.path(), &["config", "check"], &[]).status.success());
+}
+
+#[test]
+fn an_unknown_setting_in_the_file_stops_the_start_with_a_line_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("portcullis.toml"), "acess_token_expire_minutes = 'marker'\n").unwrap();
+    for arguments in [&[][..], &["serve"], &["config", "check"], &["config", "print"]] {
+        let told = refusal(folder.path(), arguments, &[("SECRET_KEY", SECRET)]);
+        assert!(told.contains("acess_token_expire_minutes is no setting"), "{told}");
+        assert!(told.contains("did you mean access_token_expire_minutes?"), "{told}");
+    }
+}
+
+#[test]
+fn every_secret_may_come_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).to_str().unwrap().to_owned()
+    };
+    let key = write("key", &format!("{SECRET}\n"));
+    let url = write("url", "postgresql://ada:marker@db/app\r\n");
+    let former = write("former", &format!("{SECRET}-a\n{SECRET}-b\n"));
+    let environment =
+        [("SECRET_KEY_FILE", &*key), ("DATABASE_URL_FILE", &*url), ("SECRET_KEY_PREVIOUS_FILE", &*former)];
+    let printed = portcullis(folder.path(), &["config", "print"], &environment);
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    for line in [
+        "SECRET_KEY=(set, 39 bytes)  # SECRET_KEY_FILE, environment",
+        "DATABASE_URL=postgresql://ada:***@db/app  # DATABASE_URL_FILE, environment",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line} is not in\n{printed}");
+    }
+    assert!(portcullis(folder.path(), &["config", "check"], &environment).status.success());
+    let both = refusal(folder.path(), &["config", "check"], &[("SECRET_KEY_FILE", &key), ("SECRET_KEY", SECRET)]);
+    assert!(both.contains("SECRET_KEY: is set, and SECRET_KEY_FILE too"), "{both}");
+    let gone = refusal(folder.path(), &["config", "check"], &[("SECRET_KEY_FILE", "/nowhere/marker")]);
+    assert!(gone.contains("SECRET_KEY_FILE names a file that cannot be read"), "{gone}");
+    let empty = write("empty", "\n");
+    let empty = refusal(folder.path(), &["config", "check"], &[("SECRET_KEY_FILE", &empty)]);
+    assert!(empty.contains("SECRET_KEY: is empty"), "{empty}");
+    // What is no secret is in no file.
+    assert!(
+        portcullis(folder.path(), &["config", "check"], &[("SECRET_KEY", SECRET), ("PORT_FILE", "/nowhere")])
+            .status
+            .success()
+    );
+}

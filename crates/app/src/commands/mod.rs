@@ -15,9 +15,9 @@ pub(crate) use serve::serve;
 use crate::settings::{Settings, Sources};
 use std::path::Path;
 
-/// The environment and `.env` of the current folder.
+/// The environment, and the files `.env` and `portcullis.toml` of the current folder.
 fn sources() -> anyhow::Result<Sources> {
-    Ok(Sources::load(std::env::vars_os(), Path::new(".env"))?)
+    Ok(Sources::load(std::env::vars_os(), Path::new(""))?)
 }
 
 /// The settings, all of them right.

@@ -5,7 +5,9 @@
 mod cors;
 mod database;
 mod dotenv;
+mod files;
 mod interpolation;
+mod keys;
 mod limits;
 mod logging;
 mod passwords;
@@ -15,9 +17,11 @@ mod server;
 mod setting;
 mod sources;
 mod tokens;
+mod toml;
 mod value;
 
 pub(crate) use database::Database;
+pub(crate) use keys::Keys;
 pub(crate) use limits::Limits;
 pub(crate) use logging::{Level, Logging};
 pub(crate) use passwords::Passwords;
@@ -30,9 +34,10 @@ pub(crate) use tokens::Tokens;
 use setting::Setting;
 
 /// Every setting, in the order in which `config print` shows them.
-const SETTINGS: [&[Setting]; 6] = [
+const SETTINGS: [&[Setting]; 7] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
+    &keys::SETTINGS,
     &passwords::SETTINGS,
     &limits::SETTINGS,
     &server::SETTINGS,
@@ -44,6 +49,7 @@ const SETTINGS: [&[Setting]; 6] = [
 pub(crate) struct Settings {
     pub(crate) database: Database,
     pub(crate) tokens: Tokens,
+    pub(crate) keys: Keys,
     pub(crate) passwords: Passwords,
     pub(crate) limits: Limits,
     pub(crate) server: Server,
@@ -60,9 +66,11 @@ impl Settings {
     pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let mut warnings = Vec::new();
         let server = Server::read(sources)?;
+        let tokens = Tokens::read(sources, server.debug, &mut warnings)?;
         Ok(Self {
             database: Database::read(sources)?,
-            tokens: Tokens::read(sources, server.debug, &mut warnings)?,
+            keys: Keys::read(sources, &tokens, server.debug, &mut warnings)?,
+            tokens,
             passwords: Passwords::read(sources, server.debug, &mut warnings)?,
             limits: Limits::read(sources)?,
             logging: Logging::read(sources, server.debug)?,

@@ -41,6 +41,10 @@ const PUBLISHED: [&str; 10] = [
 
 /// Reads a secret as it stands: blanks belong to it. The caller judges its length.
 pub(super) fn read(text: &str) -> Result<SecretString, Fault> {
+    // python-jose takes a key from here. As a secret, its public half would let everybody sign.
+    if text.contains("-----BEGIN ") {
+        return Err(Fault("is a key in PEM, which PRIVATE_KEY_FILE would name"));
+    }
     let plain: String = text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     let sample = PUBLISHED.contains(&plain.as_str()) || PLACEHOLDERS.iter().any(|p| plain.contains(p));
     if sample { Err(Fault("is a sample out of a document, which everybody knows")) } else { Ok(text.into()) }
@@ -67,6 +71,13 @@ mod tests {
         ] {
             assert!(read(sample).is_err(), "{sample}");
         }
+    }
+
+    #[test]
+    fn a_key_is_no_secret() {
+        assert!(
+            read("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=").is_err()
+        );
     }
 
     #[test]

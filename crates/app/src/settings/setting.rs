@@ -24,8 +24,14 @@ pub(crate) enum SettingsError {
     Bad { name: &'static str, fault: String, accepted: &'static str },
     /// A statement in the file `.env` cannot be read.
     Line { line: usize },
-    /// The file `.env` cannot be read at all.
-    File(std::io::ErrorKind),
+    /// A file of settings, `.env` or `portcullis.toml`, cannot be read at all.
+    File { file: &'static str, kind: std::io::ErrorKind },
+    /// `portcullis.toml` cannot be read from this line on.
+    TomlLine { line: usize },
+    /// A name in `portcullis.toml` that no setting has.
+    Unknown { name: String, nearest: Option<String> },
+    /// A value in `portcullis.toml` that is of no kind that settings have.
+    TomlValue { name: String },
 }
 
 impl std::error::Error for SettingsError {}
@@ -40,12 +46,33 @@ impl fmt::Display for SettingsError {
                     ".env: line {line} cannot be read; accepted: NAME=value, NAME='value', NAME=\"value\", # comment"
                 )
             }
-            Self::File(kind) => write!(f, ".env: {kind}; accepted: a readable text file in UTF-8, or none"),
+            Self::File { file, kind } => write!(f, "{file}: {kind}; accepted: a readable text file in UTF-8, or none"),
+            Self::TomlLine { line } => {
+                write!(f, "portcullis.toml: line {line} cannot be read; accepted: name = \"value\", each name once")
+            }
+            Self::Unknown { name, nearest } => {
+                let hint = nearest.as_ref().map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+                write!(f, "portcullis.toml: {name} is no setting{hint}; accepted: the names of settings in lower case")
+            }
+            Self::TomlValue { name } => {
+                write!(f, "portcullis.toml: {name} is neither a text nor a whole number nor true or false")
+            }
         }
     }
 }
 
 impl Setting {
+    /// Whether its value is a secret: what is not shown as it stands.
+    pub(super) fn is_secret(&self) -> bool {
+        const PROBE: &str = "probe";
+        (self.shown)(PROBE) != PROBE
+    }
+
+    /// The name under which a file can be named that holds the value, for a secret.
+    pub(super) fn file_name(&self) -> Option<String> {
+        self.is_secret().then(|| format!("{}_FILE", self.name))
+    }
+
     /// The error that says so of this setting.
     pub(super) fn bad(&self, Fault(fault): Fault) -> SettingsError {
         self.bad_because(fault.to_owned())

@@ -1,13 +1,18 @@
-//! Where values come from: the defaults, the file `.env`, the environment; the later wins.
-//! Merged by figment, which remembers the origin of each value. figment's own reader of the
-//! environment is not used: it parses values and shows them, secrets too, in its errors.
+//! Where values come from: the defaults, `portcullis.toml`, `.env`, the environment; the later
+//! wins. A secret may stand in a file of its own, which `NAME_FILE` names. Merged by figment, which
+//! remembers the origin of each value. figment's own readers are not used: they parse values and
+//! show them, secrets too, in their errors.
 
 use super::SETTINGS;
 use super::dotenv::{self, BrokenLine};
+use super::files::{Contents, ReadFile};
 use super::setting::{Fault, Setting, SettingsError};
+use super::toml;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -15,45 +20,83 @@ use std::path::Path;
 /// Every value that is set, and where.
 pub(crate) struct Sources {
     merged: Figment,
+    files: ReadFile,
 }
 
 impl Sources {
-    /// Gathers the values. A variable's name counts in any case, as pydantic has it; where two
-    /// spellings of one name are set, the one in capitals counts.
+    /// Gathers the values, from two files of this folder too. A variable's name counts in any
+    /// case, as pydantic has it; where two spellings of one name are set, the one in capitals
+    /// counts.
     ///
     /// # Errors
-    /// [`SettingsError`], when a file or a variable cannot be read as text.
+    /// [`SettingsError`], when a file or a variable cannot be read as text, when
+    /// `portcullis.toml` names what is no setting, and when a secret stands in two places.
     pub(crate) fn load(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
-        dotenv: &Path,
+        folder: &Path,
     ) -> Result<Self, SettingsError> {
-        Self::gather(environment, &text_of(dotenv)?)
+        let dotenv = folder.join(".env");
+        // Python passes over a folder of that name, which some people keep a virtual environment in.
+        let dotenv = if dotenv.is_dir() { String::new() } else { text_of(&dotenv, ".env")? };
+        let toml = text_of(&folder.join("portcullis.toml"), "portcullis.toml")?;
+        Self::gather(environment, &toml, &dotenv, Contents::read)
     }
 
-    /// The same, with the text of the file.
+    /// The same, with the texts of the two files, and others read as told.
     ///
     /// # Errors
     /// [`SettingsError`], as above.
     pub(crate) fn gather(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
+        toml: &str,
         dotenv: &str,
+        files: ReadFile,
     ) -> Result<Self, SettingsError> {
         let environment: BTreeMap<_, _> = environment.into_iter().collect();
         let lookup = |name: &str| environment.get(&OsString::from(name))?.to_str().map(str::to_owned);
-        let file = dotenv::parse(dotenv, &lookup).map_err(|BrokenLine(line)| SettingsError::Line { line })?;
-        let file = file.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let toml = Layer::new("portcullis.toml", toml::parse(toml)?, |_, value| Ok(value))?;
+        let dotenv = dotenv::parse(dotenv, &lookup).map_err(|BrokenLine(line)| SettingsError::Line { line })?;
+        let dotenv = dotenv.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let dotenv = Layer::new(".env", dotenv, |_, value| Ok(value))?;
         let variables = environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
-        let merged = Figment::new().merge(defaults()).merge(Layer::new(".env", file, |_, value| Ok(value))?).merge(
-            Layer::new("environment", variables, |setting, value| {
-                value.to_str().map(str::to_owned).ok_or_else(|| setting.bad(Fault("is not UTF-8")))
-            })?,
-        );
-        Ok(Self { merged })
+        let environment = Layer::new("environment", variables, |setting, value| {
+            value.to_str().map(str::to_owned).ok_or_else(|| setting.bad(Fault("is not UTF-8")))
+        })?;
+        let merged = Figment::new().merge(defaults()).merge(toml).merge(dotenv).merge(environment);
+        Self { merged, files }.with_secrets_of_files()
+    }
+
+    /// Reads the secrets that stand in files of their own.
+    fn with_secrets_of_files(mut self) -> Result<Self, SettingsError> {
+        for setting in SETTINGS.into_iter().flatten() {
+            let Some(name) = setting.file_name() else { continue };
+            let Some((path, origin)) = self.find_named(&name) else { continue };
+            if !self.is_default(setting) {
+                return Err(setting.bad_because(format!("is set, and {name} too")));
+            }
+            let unreadable = |kind| setting.bad_because(format!("{name} names a file that cannot be read ({kind})"));
+            let contents = (self.files)(Path::new(path.trim())).map_err(unreadable)?;
+            // Editors and `echo` end a file with one.
+            let text = contents.text.trim_end_matches(['\n', '\r']);
+            let values = Dict::from([(setting.name.to_owned(), Value::from(text))]);
+            let layer = Layer { origin: format!("{name}, {origin}").into(), values };
+            self.merged = self.merged.merge(layer);
+        }
+        Ok(self)
+    }
+
+    /// Reads a file that a setting names.
+    pub(super) fn file(&self, path: &Path) -> Result<Contents, ErrorKind> {
+        (self.files)(path)
     }
 
     /// The value of a setting and its origin.
     pub(super) fn find(&self, setting: &Setting) -> Option<(String, &str)> {
-        let value = self.merged.find_value(setting.name).ok()?;
+        self.find_named(setting.name)
+    }
+
+    fn find_named(&self, name: &str) -> Option<(String, &str)> {
+        let value = self.merged.find_value(name).ok()?;
         let origin = &self.merged.get_metadata(value.tag())?.name;
         Some((value.into_string()?, origin))
     }
@@ -79,6 +122,15 @@ impl Sources {
         read: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Result<T, SettingsError> {
         self.optional(setting, read)?.ok_or_else(|| setting.bad(Fault("is missing")))
+    }
+
+    /// Reads a setting that may be absent, to the last blank.
+    pub(super) fn optional_raw<T>(
+        &self,
+        setting: &Setting,
+        read: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Result<Option<T>, SettingsError> {
+        self.raw(setting, read)
     }
 
     /// Reads a setting that must be there, to the last blank.
@@ -107,7 +159,7 @@ const DEFAULT: &str = "default";
 
 /// The values of one origin, by the names of the settings; other names are left out.
 struct Layer {
-    origin: &'static str,
+    origin: Cow<'static, str>,
     values: Dict,
 }
 
@@ -120,18 +172,18 @@ impl Layer {
     ) -> Result<Self, SettingsError> {
         let mut values = Dict::new();
         for (name, value) in variables {
-            let Some(setting) = setting(name.as_ref()) else { continue };
-            if !values.contains_key(setting.name) {
-                values.insert(setting.name.to_owned(), Value::from(text(setting, value)?));
+            let Some((name, setting)) = known(name.as_ref()) else { continue };
+            if let Entry::Vacant(place) = values.entry(name) {
+                place.insert(Value::from(text(setting, value)?));
             }
         }
-        Ok(Self { origin, values })
+        Ok(Self { origin: origin.into(), values })
     }
 }
 
 impl Provider for Layer {
     fn metadata(&self) -> Metadata {
-        Metadata::named(self.origin)
+        Metadata::named(self.origin.clone())
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
@@ -142,21 +194,29 @@ impl Provider for Layer {
 fn defaults() -> Layer {
     let settings = SETTINGS.into_iter().flatten();
     let values = settings.filter_map(|s| Some((s.name.to_owned(), Value::from(s.default?)))).collect();
-    Layer { origin: DEFAULT, values }
+    Layer { origin: DEFAULT.into(), values }
 }
 
-fn setting(name: &str) -> Option<&'static Setting> {
-    SETTINGS.into_iter().flatten().find(|setting| setting.name.eq_ignore_ascii_case(name))
+/// Every name that can be set: those of the settings, and of the files of the secret ones.
+pub(super) fn known_names() -> Vec<String> {
+    let settings = SETTINGS.into_iter().flatten();
+    settings.flat_map(|setting| [Some(setting.name.to_owned()), setting.file_name()]).flatten().collect()
 }
 
-/// The text of the file; nothing where there is none. Python passes over a folder of that name,
-/// which some people keep a virtual environment in.
-fn text_of(dotenv: &Path) -> Result<String, SettingsError> {
-    if dotenv.is_dir() {
-        return Ok(String::new());
-    }
-    match std::fs::read_to_string(dotenv) {
+/// The setting that a name, in any case, is for, and the name in capitals.
+fn known(name: &str) -> Option<(String, &'static Setting)> {
+    let upper = name.to_ascii_uppercase();
+    let stem = upper.strip_suffix("_FILE");
+    let mut settings = SETTINGS.into_iter().flatten();
+    let setting =
+        settings.find(|setting| setting.name == upper || stem == Some(setting.name) && setting.is_secret())?;
+    Some((upper, setting))
+}
+
+/// The text of a file; nothing where there is none.
+fn text_of(path: &Path, file: &'static str) -> Result<String, SettingsError> {
+    match std::fs::read_to_string(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        read => read.map_err(|error| SettingsError::File(error.kind())),
+        read => read.map_err(|error| SettingsError::File { file, kind: error.kind() }),
     }
 }

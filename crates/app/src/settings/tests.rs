@@ -1,10 +1,15 @@
 //! The configuration as a whole: what wins, what is refused and how, what is shown.
 
 use super::*;
+use chrono::{DateTime, Utc};
 use portcullis_diesel::DatabaseUrl;
 use portcullis_domain::limits::{Flow, Rule, Window};
+use portcullis_domain::registration::UserId;
+use portcullis_domain::tokens::Jti;
+use portcullis_ports::{TokenIssuer, TokenVerifier};
 use secrecy::ExposeSecret;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
@@ -12,8 +17,13 @@ use std::time::Duration;
 const SECRET: &str = "marker-0123456789-0123456789-0123456789";
 const EXAMPLE: &str = include_str!("../../../../.env.example");
 
+/// Without any file.
+fn gather(environment: impl IntoIterator<Item = (OsString, OsString)>, dotenv: &str) -> Result<Sources, SettingsError> {
+    Sources::gather(environment, "", dotenv, |_| Err(ErrorKind::NotFound))
+}
+
 fn sources(environment: &[(&str, &str)], dotenv: &str) -> Result<Sources, SettingsError> {
-    Sources::gather(environment.iter().map(|(name, value)| (name.into(), value.into())), dotenv)
+    gather(environment.iter().map(|(name, value)| (name.into(), value.into())), dotenv)
 }
 
 /// Reads an environment that has a good secret, unless it brings its own.
@@ -78,7 +88,11 @@ fn a_bad_value_is_one_line_with_name_fault_and_what_is_accepted() {
             "PORT: is not a whole number; accepted: a whole number from 1 to 65535, or 0 for any free port",
         ),
         ("DEBUG", "maybe", "DEBUG: is neither true nor false; accepted: true, false, yes, no, on, off, 1, 0"),
-        ("ALGORITHM", "none", "ALGORITHM: is not a known algorithm; accepted: HS256, HS384, HS512"),
+        (
+            "ALGORITHM",
+            "none",
+            "ALGORITHM: is not a known algorithm; accepted: HS256, HS384, HS512; with PRIVATE_KEY_FILE: RS256, ES256, EdDSA",
+        ),
         (
             "LOG_LEVEL",
             "TRACE",
@@ -102,9 +116,9 @@ fn every_setting_refuses_what_is_empty_or_not_text() {
             assert_eq!(line, format!("{}: is empty; accepted: {}", setting.name, setting.accepted));
         }
         let bytes = OsString::from_vec(vec![b'x', 0xff]);
-        let error = Sources::gather([(setting.name.into(), bytes)], "").err().unwrap();
+        let error = gather([(setting.name.into(), bytes)], "").err().unwrap();
         assert!(error.to_string().starts_with(&format!("{}: is not UTF-8; ", setting.name)));
-        assert!(Sources::gather([("OTHER".into(), OsString::from_vec(vec![0xff]))], "").is_ok());
+        assert!(gather([("OTHER".into(), OsString::from_vec(vec![0xff]))], "").is_ok());
     }
 }
 
@@ -159,6 +173,38 @@ fn the_secret_is_long_or_debugged_with_a_warning() {
         let sample = read(&[("SECRET_KEY", "your-secret-key-that-is-quite-long-already"), ("DEBUG", debug)]);
         assert!(sample.unwrap_err().to_string().starts_with("SECRET_KEY: is a sample "));
     }
+}
+
+#[test]
+fn previous_secrets_stand_on_lines_and_verify_one_size_of_hmac() {
+    let token = |secret: &str, algorithm: &str| {
+        let settings = read(&[("SECRET_KEY", secret), ("ALGORITHM", algorithm)]).unwrap();
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        let claims = settings.tokens.lifetimes.access(UserId::new(1), Jti::from_random([1; 16]), now);
+        settings.keys.issuer.access(&claims).unwrap()
+    };
+    let verifies = |environment: &[(&str, &str)], token: &str| {
+        let settings = read(environment).unwrap();
+        assert_eq!(settings.keys.verifier.public_keys(), []);
+        settings.keys.verifier.verify(token, DateTime::<Utc>::UNIX_EPOCH).is_ok()
+    };
+    let [first, second] = ["first, with a comma: 0123456789 01234", "second 0123456789-0123456789-01234567"];
+    let lines = format!("{first}\n{second}\r\n");
+    for old in [first, second] {
+        let old = token(old, "HS256");
+        assert!(!verifies(&[], &old));
+        assert!(verifies(&[("SECRET_KEY_PREVIOUS", &lines)], &old));
+        assert!(!verifies(&[("SECRET_KEY_PREVIOUS", &lines), ("ALGORITHM", "HS512")], &old));
+        let of_its_size =
+            [("SECRET_KEY_PREVIOUS", &*lines), ("ALGORITHM", "HS512"), ("SECRET_KEY_PREVIOUS_ALGORITHM", "HS256")];
+        assert!(verifies(&of_its_size, &old));
+    }
+    for algorithm in ["ES256", "none", "hs256"] {
+        refused("SECRET_KEY_PREVIOUS_ALGORITHM", algorithm);
+    }
+    assert!(refused("SECRET_KEY_PREVIOUS", &format!("{first}\nmarker")).contains("shorter than 32 bytes"));
+    assert!(refused("SECRET_KEY_PREVIOUS", "your-secret-key-that-is-quite-long-already").contains("is a sample "));
+    assert!(refused("SECRET_KEY", "-----BEGIN PUBLIC KEY-----\nmarker").contains("is a key in PEM"));
 }
 
 #[test]
@@ -225,10 +271,17 @@ fn the_example_names_every_setting_with_its_default_and_a_secret_that_is_refused
 #[test]
 fn a_file_that_is_missing_or_a_folder_is_no_file_and_one_that_is_no_text_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let load = |path: &std::path::Path| Sources::load([("PORT".into(), "7".into())], path);
-    assert!(load(&folder.path().join(".env")).is_ok());
-    assert!(load(folder.path()).is_ok());
-    let file = folder.path().join("latin1");
-    std::fs::write(&file, b"PORT=\xe9").unwrap();
-    assert!(load(&file).err().unwrap().to_string().starts_with(".env: "));
+    let load = || Sources::load([("PORT".into(), "7".into())], folder.path());
+    assert!(load().is_ok());
+    std::fs::create_dir(folder.path().join(".env")).unwrap();
+    assert!(load().is_ok());
+    for file in ["portcullis.toml", ".env"] {
+        std::fs::remove_dir(folder.path().join(".env")).ok();
+        std::fs::write(folder.path().join(file), b"PORT=\xe9").unwrap();
+        let line = load().err().unwrap().to_string();
+        std::fs::remove_file(folder.path().join(file)).unwrap();
+        assert!(line.starts_with(&format!("{file}: ")), "{line}");
+    }
+    std::fs::create_dir(folder.path().join("portcullis.toml")).unwrap();
+    assert!(load().err().unwrap().to_string().starts_with("portcullis.toml: "));
 }

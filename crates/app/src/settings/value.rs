@@ -2,6 +2,7 @@
 
 use super::setting::Fault;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Reads a whole number in a range.
@@ -32,6 +33,14 @@ pub(super) fn title(text: &str) -> Result<String, Fault> {
         return Err(Fault("holds a control character"));
     }
     if text.chars().count() > 100 { Err(Fault("is too long")) } else { Ok(text.to_owned()) }
+}
+
+/// Reads the path of a file.
+pub(super) fn path(text: &str) -> Result<PathBuf, Fault> {
+    if text.is_empty() {
+        return Err(Fault("has an empty path"));
+    }
+    if text.chars().any(char::is_control) { Err(Fault("holds a control character")) } else { Ok(PathBuf::from(text)) }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub struct SigningKey {
 }
 
 enum Signer {
-    Mac(hmac::Key),
+    Mac(Box<hmac::Key>),
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
@@ -43,7 +43,7 @@ pub struct VerifyingKey {
 }
 
 enum Check {
-    Mac(hmac::Key),
+    Mac(Box<hmac::Key>),
     Signature(ParsedPublicKey),
 }
 
@@ -137,7 +137,7 @@ impl VerifyingKey {
             Algorithm::Rs256 | Algorithm::Es256 | Algorithm::EdDsa => return Err(KeyError::WrongKind),
         };
         let header = encoded(&format!(r#"{{"alg":"{}","typ":"JWT"}}"#, algorithm.as_str()));
-        Ok(Self { algorithm, check: Check::Mac(hmac::Key::new(size, secret)), header, public: None })
+        Ok(Self { algorithm, check: Check::Mac(Box::new(hmac::Key::new(size, secret))), header, public: None })
     }
 
     /// A public key in PEM, or a private one, of which the public half is taken. Its kind decides

@@ -1,0 +1,37 @@
+//! The files that settings name: secrets and keys. What a file must hold is left to the setting.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// No secret and no key is longer than this.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// How files are read: the real ones by [`Contents::read`].
+pub(crate) type ReadFile = fn(&Path) -> Result<Contents, ErrorKind>;
+
+/// What a file holds.
+pub(crate) struct Contents {
+    pub(crate) text: String,
+    /// Whether everybody on the machine may read it.
+    pub(crate) open: bool,
+}
+
+impl Contents {
+    /// Reads a file, or a pipe, of at most 64 KiB.
+    pub(crate) fn read(path: &Path) -> Result<Self, ErrorKind> {
+        Self::try_read(path).map_err(|error| error.kind())
+    }
+
+    fn try_read(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path)?;
+        let open = file.metadata()?.permissions().mode() & 0o004 != 0;
+        let mut text = String::new();
+        file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+        if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        Ok(Self { text, open })
+    }
+}

@@ -1,0 +1,142 @@
+//! The section on keys: the private key that signs tokens, and the previous keys that go on
+//! verifying. What a key must be is left to the adapter that uses it.
+
+use super::secret;
+use super::setting::{self, Fault, Setting, SettingsError};
+use super::sources::Sources;
+use super::tokens::{self, Tokens};
+use super::value;
+use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier, SigningKey, VerifyingKey};
+use secrecy::ExposeSecret;
+use std::path::Path;
+use std::sync::Arc;
+
+const PRIVATE_KEY: Setting = Setting {
+    name: "PRIVATE_KEY_FILE",
+    default: None,
+    accepted: "the path of a PEM file with an unencrypted private key: RSA of 2048 to 8192 bits for RS256, \
+               P-256 for ES256, Ed25519 for EdDSA",
+    shown: str::to_owned,
+};
+const PREVIOUS_SECRETS: Setting = Setting {
+    name: "SECRET_KEY_PREVIOUS",
+    default: None,
+    accepted: "former values of SECRET_KEY, each of at least 32 bytes, each on a line of its own",
+    shown: setting::secret,
+};
+const PREVIOUS_ALGORITHM: Setting = Setting {
+    name: "SECRET_KEY_PREVIOUS_ALGORITHM",
+    default: None,
+    accepted: "HS256, HS384, HS512; without it ALGORITHM, or HS256 where that one needs a private key",
+    shown: str::to_owned,
+};
+const PREVIOUS_KEYS: Setting = Setting {
+    name: "PREVIOUS_KEY_FILES",
+    default: None,
+    accepted: "paths of PEM files with commas between, each with a public or private key: RSA of 2048 to 8192 bits, \
+               P-256 or Ed25519",
+    shown: str::to_owned,
+};
+
+pub(super) const SETTINGS: [Setting; 4] = [PRIVATE_KEY, PREVIOUS_KEYS, PREVIOUS_SECRETS, PREVIOUS_ALGORITHM];
+
+/// What signs tokens and what verifies them, ready for use.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) issuer: Arc<JwtIssuer>,
+    pub(crate) verifier: Arc<JwtVerifier>,
+}
+
+impl Keys {
+    pub(super) fn read(
+        sources: &Sources,
+        tokens: &Tokens,
+        debug: bool,
+        warnings: &mut Vec<&'static str>,
+    ) -> Result<Self, SettingsError> {
+        let private = sources.optional(&PRIVATE_KEY, value::path)?;
+        let signing = match (tokens.algorithm.shares_a_secret(), private) {
+            (true, private) => {
+                if private.is_some() {
+                    warnings.push("PRIVATE_KEY_FILE is set, and ALGORITHM does not use it");
+                }
+                let secret = tokens.secret.expose_secret().as_bytes();
+                SigningKey::of_secret(tokens.algorithm, secret).map_err(|error| bad_key(&PRIVATE_KEY, "", error))?
+            }
+            (false, Some(path)) => read_private(sources, tokens.algorithm, &path, warnings)?,
+            (false, None) => return Err(PRIVATE_KEY.bad(Fault("is missing, and ALGORITHM signs with it"))),
+        };
+        let mut previous = read_previous_keys(sources)?;
+        previous.extend(read_previous_secrets(sources, tokens.algorithm, debug, warnings)?);
+        let verifier = JwtVerifier::new(signing.verifying_key(), previous);
+        Ok(Self { issuer: Arc::new(JwtIssuer::new(signing)), verifier: Arc::new(verifier) })
+    }
+}
+
+fn read_private(
+    sources: &Sources,
+    algorithm: Algorithm,
+    path: &Path,
+    warnings: &mut Vec<&'static str>,
+) -> Result<SigningKey, SettingsError> {
+    let file = sources.file(path).map_err(|error| unreadable(&PRIVATE_KEY, "", error))?;
+    if file.open {
+        warnings.push("PRIVATE_KEY_FILE names a file that everybody on this machine may read");
+    }
+    SigningKey::of_pem(algorithm, &file.text).map_err(|error| bad_key(&PRIVATE_KEY, "", error))
+}
+
+fn read_previous_keys(sources: &Sources) -> Result<Vec<Arc<VerifyingKey>>, SettingsError> {
+    let paths =
+        sources.optional(&PREVIOUS_KEYS, |text| text.split(',').map(|path| value::path(path.trim())).collect())?;
+    let paths: Vec<_> = paths.unwrap_or_default();
+    let read = |(number, path): (usize, _)| {
+        let which = format!("number {} ", number + 1);
+        let file = sources.file(path).map_err(|error| unreadable(&PREVIOUS_KEYS, &which, error))?;
+        let key = VerifyingKey::of_pem(&file.text).map_err(|error| bad_key(&PREVIOUS_KEYS, &which, error))?;
+        Ok(Arc::new(key))
+    };
+    paths.iter().map(std::path::PathBuf::as_path).enumerate().map(read).collect()
+}
+
+/// Lines, since a secret may hold any other character.
+fn read_previous_secrets(
+    sources: &Sources,
+    current: Algorithm,
+    debug: bool,
+    warnings: &mut Vec<&'static str>,
+) -> Result<Vec<Arc<VerifyingKey>>, SettingsError> {
+    let default = if current.shares_a_secret() { current } else { Algorithm::Hs256 };
+    let algorithm = sources.optional(&PREVIOUS_ALGORITHM, read_shared)?.unwrap_or(default);
+    let secrets = sources.optional_raw(&PREVIOUS_SECRETS, |text| {
+        text.lines().filter(|line| !line.is_empty()).map(secret::read).collect::<Result<Vec<_>, _>>()
+    })?;
+    let mut keys = Vec::new();
+    for secret in secrets.unwrap_or_default() {
+        let bytes = secret.expose_secret().as_bytes();
+        match bytes.len() {
+            secret::MIN_BYTES.. => {}
+            _ if debug => warnings.push("SECRET_KEY_PREVIOUS has a secret shorter than 32 bytes: DEBUG=true only"),
+            _ => return Err(PREVIOUS_SECRETS.bad(Fault("has a secret that is shorter than 32 bytes"))),
+        }
+        let key = VerifyingKey::of_secret(algorithm, bytes);
+        keys.push(Arc::new(key.map_err(|error| bad_key(&PREVIOUS_SECRETS, "", error))?));
+    }
+    Ok(keys)
+}
+
+fn read_shared(text: &str) -> Result<Algorithm, Fault> {
+    tokens::read_algorithm(text)
+        .ok()
+        .filter(|algorithm| algorithm.shares_a_secret())
+        .ok_or(Fault("is no algorithm that signs with a secret"))
+}
+
+fn unreadable(setting: &Setting, which: &str, error: std::io::ErrorKind) -> SettingsError {
+    setting.bad_because(format!("{which}names a file that cannot be read ({error})"))
+}
+
+/// The adapter's error holds nothing of the key.
+fn bad_key(setting: &Setting, which: &str, error: portcullis_jwt::KeyError) -> SettingsError {
+    setting.bad_because(format!("{which}names a key that cannot be used: {error}"))
+}

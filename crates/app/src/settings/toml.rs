@@ -1,0 +1,86 @@
+//! The file `portcullis.toml`: settings by their names in lower case. A name that is none stops
+//! the start, since a setting that silently does nothing may be one that protects.
+
+use super::setting::SettingsError;
+use super::sources::known_names;
+use toml::{Table, Value};
+
+/// How alike a name must be to be suggested, out of 1.
+const ALIKE: f64 = 0.8;
+
+/// The settings in a file's text, by their names in capitals.
+pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, SettingsError> {
+    // The library's own message shows the line, which may hold a secret.
+    let table: Table = text.parse().map_err(|error| SettingsError::TomlLine { line: line_of(text, &error) })?;
+    table.into_iter().map(|(name, value)| read(&name, value)).collect()
+}
+
+fn read(name: &str, value: Value) -> Result<(String, String), SettingsError> {
+    let known = known_names();
+    let Some(setting) = known.iter().find(|known| known.to_ascii_lowercase() == name) else {
+        return Err(unknown(name, &known));
+    };
+    let text = match value {
+        Value::String(text) => text,
+        Value::Integer(number) => number.to_string(),
+        Value::Boolean(switch) => switch.to_string(),
+        _ => return Err(SettingsError::TomlValue { name: shown(name) }),
+    };
+    Ok((setting.clone(), text))
+}
+
+fn unknown(name: &str, known: &[String]) -> SettingsError {
+    let lower = name.to_ascii_lowercase();
+    let likeness = |candidate: &String| strsim::jaro_winkler(&lower, candidate);
+    let nearest =
+        known.iter().map(|known| known.to_ascii_lowercase()).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    SettingsError::Unknown { name: shown(name), nearest: nearest.filter(|nearest| likeness(nearest) > ALIKE) }
+}
+
+/// A name on one line, and not too long for it.
+fn shown(name: &str) -> String {
+    name.chars().take(64).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+fn line_of(text: &str, error: &toml::de::Error) -> usize {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    before.matches('\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        parse(text).err().unwrap_or_else(|| panic!("{text}")).to_string()
+    }
+
+    #[test]
+    fn settings_are_texts_whole_numbers_and_switches() {
+        let read =
+            parse("port = 9\napp_name = 'Gatehouse' # a comment\ndebug = true\nsecret_key_file = \"/run/key\"\n");
+        let expected = [("APP_NAME", "Gatehouse"), ("DEBUG", "true"), ("PORT", "9"), ("SECRET_KEY_FILE", "/run/key")];
+        assert_eq!(read.ok().unwrap(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        for bad in ["port = 1.5", "port = [1]", "port = 2026-01-01", "[port]\nx = 1"] {
+            assert!(refused(bad).starts_with("portcullis.toml: port is neither "), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named_with_the_nearest() {
+        assert!(refused("prot = 1").starts_with("portcullis.toml: prot is no setting; did you mean port?"));
+        assert!(refused("SECRET_KEY = 'marker'").contains("did you mean secret_key?"));
+        assert!(refused("secret_ky = 'marker'").contains("did you mean secret_key?"));
+        assert!(refused("port_file = '/x'").starts_with("portcullis.toml: port_file is no setting"), "no secret");
+        let far = refused("\"zzz\\nzz\" = 'marker'");
+        assert!(far.starts_with("portcullis.toml: zzz?zz is no setting; accepted: "), "{far}");
+    }
+
+    #[test]
+    fn a_broken_line_is_named_by_its_number_alone() {
+        for text in ["port = 1\nsecret_key = 'marker\n", "port = 1\nport = 'marker'", "\nmarker"] {
+            let line = refused(text);
+            assert!(line.starts_with("portcullis.toml: line 2 cannot be read") && !line.contains("marker"), "{line}");
+        }
+    }
+}
