@@ -135,13 +135,18 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         authenticate,
         readiness: CheckReadiness { store, circuits: Vec::new(), shared: None, limits: limits.clone(), clock },
         limits,
+        public_keys: Vec::new(),
         passwords: PasswordPolicy::default(),
-        identity: Identity {
-            app_name: "Portcullis".to_owned(),
-            cors_origins: vec!["https://app.example.org".to_owned()],
-            proxies: TrustedProxies::default(),
-            random: || [7; 16],
-        },
+        identity: identity(),
+    }
+}
+
+fn identity() -> Identity {
+    Identity {
+        app_name: "Portcullis".to_owned(),
+        cors_origins: vec!["https://app.example.org".to_owned()],
+        proxies: TrustedProxies::default(),
+        random: || [7; 16],
     }
 }
 

@@ -30,6 +30,11 @@ enum Command {
     Purge,
     /// Print the API document
     Openapi,
+    /// Make keys
+    Keys {
+        #[command(subcommand)]
+        action: commands::KeysAction,
+    },
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -43,6 +48,7 @@ fn main() -> ExitCode {
         Command::Migrate(args) => commands::migrate(&args),
         Command::Purge => commands::purge(),
         Command::Openapi => commands::openapi(),
+        Command::Keys { action } => commands::keys(&action),
         Command::Config { action } => commands::config(&action),
     };
     match outcome {

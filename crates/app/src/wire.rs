@@ -107,6 +107,7 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         sessions: own_sessions(&store, sessions, &clock),
         readiness: CheckReadiness { store, circuits, shared, limits: limits.clone(), clock },
         limits,
+        public_keys: settings.keys.verifier.public_keys(),
         passwords: settings.passwords.policy,
         lanes: lanes(settings, hashes, replicas, (&refresh, &authenticate))?,
         refresh,

@@ -6,6 +6,7 @@ use crate::limits::TrustedProxies;
 use crate::turn::Turn;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
+use portcullis_domain::keys::PublicKey;
 use portcullis_domain::registration::PasswordPolicy;
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Limits;
@@ -36,6 +37,8 @@ pub struct Api {
     pub readiness: CheckReadiness,
     /// How often what may be tried.
     pub limits: Arc<Limits>,
+    /// The keys that verify tokens, for everybody: the current one first.
+    pub public_keys: Vec<PublicKey>,
     /// What a new password must be.
     pub passwords: PasswordPolicy,
     /// The ways to blocking threads.

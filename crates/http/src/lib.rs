@@ -6,6 +6,7 @@ mod body;
 mod connection;
 mod errors;
 mod health;
+mod keys;
 mod lanes;
 mod limits;
 mod login;

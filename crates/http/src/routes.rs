@@ -1,7 +1,7 @@
 //! The map of the API: which method of which path is which handler. The document is made from
 //! the same map.
 
-use crate::{health, login, registration, sessions, tokens};
+use crate::{health, keys, login, registration, sessions, tokens};
 use paperclip::actix::web::{self, ServiceConfig};
 
 /// Every documented route.
@@ -16,6 +16,7 @@ pub(crate) fn api(config: &mut ServiceConfig) {
         .service(web::resource("/auth/sessions").route(web::get().to(sessions::list)))
         .service(web::resource("/auth/sessions/{id}").route(web::delete().to(sessions::revoke)))
         .service(web::resource("/auth/sessions/{id}/events").route(web::get().to(sessions::events)))
+        .service(web::resource("/.well-known/jwks.json").route(web::get().to(keys::jwks)))
         .service(web::resource("/health").route(web::get().to(health::health)))
         .service(web::resource("/health/live").route(web::get().to(health::live)))
         .service(web::resource("/health/ready").route(web::get().to(health::ready)));

@@ -1,12 +1,14 @@
 //! The subcommands, a file each.
 
 mod config;
+mod keys;
 mod migrate;
 mod openapi;
 mod purge;
 mod serve;
 
 pub(crate) use config::{ConfigAction, config};
+pub(crate) use keys::{KeysAction, keys};
 pub(crate) use migrate::{MigrateArgs, migrate};
 pub(crate) use openapi::openapi;
 pub(crate) use purge::purge;

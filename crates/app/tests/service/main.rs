@@ -1,6 +1,6 @@
 //! The real binary, over real sockets, on both databases: `contract` holds what callers are
-//! promised against it, `process` its start. What settings mean is left to `tests/settings`, what
-//! breaks to `tests/faults`.
+//! promised against it, `process` its start, `keys` how tokens are signed. What settings mean is
+//! left to `tests/settings`, what breaks to `tests/faults`.
 
 #![expect(
     clippy::as_conversions,
@@ -15,5 +15,6 @@ mod contract;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the tests of faults use the rest of it")]
 mod harness;
+mod keys;
 mod limits;
 mod process;

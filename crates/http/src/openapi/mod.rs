@@ -7,6 +7,7 @@ mod statuses;
 
 use crate::errors::{ErrorBody, ErrorDetails, ErrorResponse, FieldError, ProblemDocument};
 use crate::health::{Check, Checks, Circuit, Circuits};
+use crate::keys::Jwk;
 use crate::routes;
 use crate::sessions::{EventResponse, SessionResponse};
 use actix_web::App;
@@ -61,6 +62,7 @@ fn generated() -> Value {
     name::<Circuit>(&mut spec);
     name::<SessionResponse>(&mut spec);
     name::<EventResponse>(&mut spec);
+    name::<Jwk>(&mut spec);
     let mut document = Value::Null;
     let _ = App::new().wrap_api_with_spec(spec).configure(routes::api).with_raw_json_spec_v3(|app, raw| {
         document = raw;

@@ -70,11 +70,12 @@ fn every_operation_is_told_whole() {
         assert!(operation["responses"]["500"].is_object(), "{id}");
         for (status, response) in operation["responses"].as_object().unwrap() {
             let told = response["content"]["application/json"]["schema"].is_object();
-            assert_eq!(told, status != "204", "{id} {status}");
+            // Those have no body.
+            assert_eq!(told, status != "204" && status != "304", "{id} {status}");
             assert!(response["headers"]["X-Request-ID"].is_object(), "{id} {status}");
         }
     });
-    assert_eq!(operations, 12);
+    assert_eq!(operations, 13);
 }
 
 #[test]

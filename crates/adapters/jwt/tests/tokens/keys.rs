@@ -15,7 +15,7 @@ const KINDS: [(Algorithm, &str, &str); 3] = [
 fn claims() -> AccessClaims {
     let jti = Jti::parse("0123456789abcdef0123456789abcdef").unwrap();
     let user_id = portcullis_domain::registration::UserId::new(7);
-    AccessClaims { user_id, jti, issued_at: at(IAT), expires_at: at(4_948_956_284) }
+    AccessClaims { user_id, jti, session_id: None, issued_at: at(IAT), expires_at: at(4_948_956_284) }
 }
 
 fn token_of(key: SigningKey) -> String {

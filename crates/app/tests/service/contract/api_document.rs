@@ -16,7 +16,7 @@ on_both_databases!(
 );
 
 /// Path, method and the status of success.
-const OPERATIONS: [(&str, &str, &str); 12] = [
+const OPERATIONS: [(&str, &str, &str); 13] = [
     ("/auth/register", "post", "201"),
     ("/auth/login", "post", "200"),
     ("/auth/refresh", "post", "200"),
@@ -26,6 +26,7 @@ const OPERATIONS: [(&str, &str, &str); 12] = [
     ("/auth/sessions", "get", "200"),
     ("/auth/sessions/{id}", "delete", "204"),
     ("/auth/sessions/{id}/events", "get", "200"),
+    ("/.well-known/jwks.json", "get", "200"),
     ("/health", "get", "200"),
     ("/health/live", "get", "200"),
     ("/health/ready", "get", "200"),

@@ -1,0 +1,61 @@
+//! `portcullis keys generate`.
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use portcullis_jwt::{Algorithm, GeneratedKey, generate};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What to do with keys.
+#[derive(Subcommand)]
+pub(crate) enum KeysAction {
+    /// Make a private key that signs tokens
+    Generate(Generate),
+}
+
+#[derive(Args)]
+pub(crate) struct Generate {
+    /// What it signs with: RS256, ES256 or EdDSA
+    #[arg(long, default_value = "ES256")]
+    algorithm: Algorithm,
+    /// The file to write, which must not be there yet; without it, standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Makes a key, and tells how it is used.
+pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<ExitCode> {
+    let KeysAction::Generate(Generate { algorithm, out }) = action;
+    if algorithm.shares_a_secret() {
+        anyhow::bail!("{} signs with SECRET_KEY, such as `openssl rand -hex 32` prints", algorithm.as_str());
+    }
+    let made = generate(*algorithm)?;
+    match out {
+        Some(path) => {
+            write_new(path, &made.pem).with_context(|| format!("{} cannot be written", path.display()))?;
+            tell(std::io::stdout(), *algorithm, &made, &path.display().to_string())?;
+        }
+        // The key alone, so that it can be piped.
+        None => {
+            std::io::stdout().write_all(made.pem.as_bytes())?;
+            tell(std::io::stderr(), *algorithm, &made, "the file with this key")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file that only its owner reads, and never over another.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn tell(mut to: impl Write, algorithm: Algorithm, made: &GeneratedKey, file: &str) -> std::io::Result<()> {
+    writeln!(to, "The key {} is made. To sign with it, set:", made.public.id)?;
+    writeln!(to, "ALGORITHM={}", algorithm.as_str())?;
+    writeln!(to, "PRIVATE_KEY_FILE={file}")
+}
