@@ -20,7 +20,10 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// A server. Clones share its connections; with the last of them the thread ends.
 #[derive(Clone)]
-pub struct Redis(Arc<Handle>);
+pub struct Redis {
+    handle: Arc<Handle>,
+    call: Duration,
+}
 
 /// What the callers hold, and the thread does not.
 struct Handle(Arc<Shared>);
@@ -61,13 +64,19 @@ impl Redis {
         }
         let keeper = Arc::clone(&shared);
         thread::Builder::new().name("redis".to_owned()).spawn(move || keep(&keeper, &client))?;
-        Ok(Self(Arc::new(Handle(shared))))
+        Ok(Self { handle: Arc::new(Handle(shared)), call: CALL })
+    }
+
+    /// Gives each call another time than 40 ms.
+    #[must_use]
+    pub fn within(self, call: Duration) -> Self {
+        Self { call, ..self }
     }
 
     /// Makes one call on a connection, within the time that a call has.
     pub(crate) fn call<T>(&self, call: impl Fn(&mut Connection) -> RedisResult<T>) -> Result<T, Fault> {
-        let shared = &*self.0.0;
-        let end = shared.clock.monotonic().saturating_add(CALL);
+        let shared = &*self.handle.0;
+        let end = shared.clock.monotonic().saturating_add(self.call);
         let (mut connection, generation) = shared.take(end).ok_or("no connection")?;
         let rest = end.saturating_sub(shared.clock.monotonic()).max(Duration::from_millis(1));
         let timed = connection.set_read_timeout(Some(rest)).and_then(|()| connection.set_write_timeout(Some(rest)));
