@@ -11,6 +11,7 @@ mod database_server;
 mod deny;
 mod full;
 mod fuzz;
+mod languages;
 mod layers;
 mod migrate;
 mod openapi;

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: the tests of the whole workspace, with a PostgreSQL and a Redis at hand,
-//! counted by database. Starting servers is left to the tests that need one.
+//! `cargo xtask test`: the tests of the whole workspace, with PostgreSQL, Redis, Python and Node at
+//! hand, counted by database. Starting servers is left to the tests that need one.
 
-use crate::{database_server, redis_server, repository::cargo, tally::Tally};
+use crate::{database_server, languages, redis_server, repository::cargo, tally::Tally};
 use anyhow::Result;
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ impl Test {
         let started = Instant::now();
         let programs = database_server::programs()?;
         let redis = redis_server::program()?;
+        languages::prepare()?;
         println!("PostgreSQL: {}, Redis: {}", programs.display(), redis.display());
         // One pipe for both, since cargo names the file on one and libtest its tests on the other.
         let (reader, writer) = std::io::pipe()?;

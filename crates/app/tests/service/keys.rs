@@ -297,8 +297,8 @@ fn a_service_in_python_verifies_a_token_as_the_documents_show() {
 
 #[test]
 fn a_service_in_node_verifies_a_token_as_the_documents_show() {
-    const PACKAGE: &str = "jose@6.1.0";
-    let how = "this test needs Node 20 or newer with npm, and the package registry: apt-get install nodejs npm, or nodejs.org";
+    const PACKAGE: &str = "jose@5.10.0";
+    let how = "this test needs Node 18 or newer with npm, and the package registry: apt-get install nodejs npm, or nodejs.org";
     let folder = installed("node", PACKAGE, how, |folder| {
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(folder).arg(PACKAGE);
