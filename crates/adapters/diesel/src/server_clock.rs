@@ -14,7 +14,8 @@ use diesel::sqlite::Sqlite;
 #[derive(Debug, Clone, Copy, QueryId)]
 pub(crate) struct ServerNow;
 
-/// How long ago the row's token was spent, in seconds of the server's clock, or null.
+/// How long ago the row's token was spent, in seconds of the server's clock, or null. No number,
+/// where the row has no time but an infinity.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub(crate) struct SpentAge;
 
@@ -62,7 +63,8 @@ impl QueryFragment<Sqlite> for SpentAge {
 impl QueryFragment<Pg> for SpentAge {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("CASE WHEN isfinite(refresh_tokens.server_spent_at) THEN ");
-        out.push_sql("extract(epoch FROM clock_timestamp() - refresh_tokens.server_spent_at)::double precision END");
+        out.push_sql("extract(epoch FROM clock_timestamp() - refresh_tokens.server_spent_at)::double precision ");
+        out.push_sql("WHEN refresh_tokens.server_spent_at IS NOT NULL THEN 'NaN'::double precision END");
         Ok(())
     }
 }

@@ -32,6 +32,10 @@ struct TokenRow {
     session_id: Option<Stored<i64>>,
 }
 
+/// Of a row that nobody wrote so: whoever records how a token was spent revokes it with the same
+/// statement, and who does not know these columns leaves them null.
+const LIVE_AND_SPENT: &str = "not revoked, and yet spent";
+
 /// What a token was exchanged for.
 #[derive(Queryable)]
 struct SuccessorRow {
@@ -39,6 +43,9 @@ struct SuccessorRow {
     expires_at: Stored<DateTime<Utc>>,
     revoked: Stored<bool>,
     created_at: Stored<DateTime<Utc>>,
+    spent_at: Option<Stored<DateTime<Utc>>>,
+    spent_key: Option<Stored<Vec<u8>>>,
+    successor_jti: Option<Stored<String>>,
     session_id: Option<i64>,
 }
 
@@ -84,7 +91,8 @@ impl TokenRow {
         let state = match (revoked, self.spent_at, self.successor_jti) {
             // Its session is no longer kept.
             _ if session_id.is_some() && session.is_none() => RefreshState::Revoked,
-            (false, _, _) => RefreshState::Live,
+            (false, None, None) if key.is_none() => RefreshState::Live,
+            (false, _, _) => return Err(at.corrupt("revoked", LIVE_AND_SPENT)),
             (true, Some(spent_at), Some(successor)) => RefreshState::Spent(Spending {
                 at: at.read("spent_at", spent_at)?,
                 key,
@@ -118,6 +126,10 @@ impl SuccessorRow {
     fn live(self, spent: &RefreshToken, session: Option<i64>) -> Result<Option<RefreshToken>, StoreError> {
         let RefreshState::Spent(spending) = &spent.state else { return Ok(None) };
         let at = Row { table: "refresh_tokens", id: self.id };
+        let live = !at.read("revoked", self.revoked)?;
+        if live && (self.spent_at.is_some() || self.spent_key.is_some() || self.successor_jti.is_some()) {
+            return Err(at.corrupt("revoked", LIVE_AND_SPENT));
+        }
         let token = RefreshToken {
             jti: spending.successor,
             user_id: spent.user_id,
@@ -126,7 +138,7 @@ impl SuccessorRow {
             expires_at: at.read("expires_at", self.expires_at)?,
             state: RefreshState::Live,
         };
-        Ok((!at.read("revoked", self.revoked)?).then_some(token))
+        Ok(live.then_some(token))
     }
 }
 
@@ -140,6 +152,9 @@ fn found(jti: Jti, (row, is_active, spent_age, successor, own, bearing): FoundRo
     let session = own.or(bearing);
     let number = session.as_ref().map(|session| session.id);
     let session = session.map(Session::try_from).transpose()?;
+    if spent_age.is_some_and(f64::is_nan) {
+        return Err(Row { table: "refresh_tokens", id: row.id }.corrupt("server_spent_at", "out of range"));
+    }
     let token = row.token(jti, session.as_ref())?;
     let account = Row { table: "users", id: token.user_id.get() };
     let account_active = account.read("is_active", is_active)?;
@@ -184,6 +199,9 @@ macro_rules! refresh_token_repository {
                                 refresh_tokens::expires_at,
                                 refresh_tokens::revoked,
                                 refresh_tokens::created_at,
+                                refresh_tokens::spent_at,
+                                refresh_tokens::spent_key,
+                                refresh_tokens::successor_jti,
                                 refresh_tokens::session_id,
                             ))
                             .nullable(),

@@ -10,6 +10,9 @@ use crate::harness::services::Service;
 
 on_both_databases!(a_damaged_row_is_refused_and_nothing_else_is);
 
+/// The key of every exchange.
+const KEY: &str = "mine";
+
 /// Who has to read a column, and so must not succeed where it is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Readers {
@@ -23,12 +26,14 @@ enum Readers {
     Token,
     /// Refresh.
     Refresh,
-    /// Refresh of a token that was spent.
+    /// Refresh of a token that was spent, by whoever spent it.
     Spent,
+    /// The same, where the row of the token's successor is damaged.
+    Successor,
 }
 
 /// A column's damages as SQL. SQLite keeps a value of any type in any column.
-const ON_SQLITE: [(Readers, &str, &str); 48] = [
+const ON_SQLITE: [(Readers, &str, &str); 56] = [
     (Readers::Token, "users", "id = -9223372036854775808"),
     (Readers::Person, "users", "email = x'616461'"),
     (Readers::Login, "users", "email = ''"),
@@ -77,9 +82,17 @@ const ON_SQLITE: [(Readers, &str, &str); 48] = [
     (Readers::Token, "sessions", "created_at = 'never'"),
     (Readers::Token, "sessions", "created_at = x'ff'"),
     (Readers::Token, "sessions", "ended_at = 'x'"),
+    (Readers::Refresh, "refresh_tokens", "spent_at = created_at"),
+    (Readers::Refresh, "refresh_tokens", "spent_key = zeroblob(32)"),
+    (Readers::Refresh, "refresh_tokens", "successor_jti = '0123456789abcdef0123456789abcdef'"),
+    (Readers::Spent, "refresh_tokens", "revoked = 0"),
+    (Readers::Spent, "refresh_tokens", "revoked = 0, successor_jti = NULL"),
+    (Readers::Spent, "refresh_tokens", "successor_jti = NULL"),
+    (Readers::Successor, "refresh_tokens", "spent_at = created_at"),
+    (Readers::Successor, "refresh_tokens", "expires_at = 0"),
 ];
 
-const ON_POSTGRES: [(Readers, &str, &str); 20] = [
+const ON_POSTGRES: [(Readers, &str, &str); 28] = [
     (Readers::Login, "users", "email = ''"),
     (Readers::Login, "users", "hashed_password = ''"),
     (Readers::Login, "users", "hashed_password = '$2b$04$'"),
@@ -100,6 +113,14 @@ const ON_POSTGRES: [(Readers, &str, &str); 20] = [
     (Readers::Token, "sessions", "sid = 'x'"),
     (Readers::Token, "sessions", "created_at = 'infinity'"),
     (Readers::Token, "sessions", "ended_at = '-infinity'"),
+    (Readers::Refresh, "refresh_tokens", "spent_at = created_at"),
+    (Readers::Refresh, "refresh_tokens", "spent_key = decode(repeat('00', 32), 'hex')"),
+    (Readers::Refresh, "refresh_tokens", "successor_jti = '0123456789abcdef0123456789abcdef'"),
+    (Readers::Spent, "refresh_tokens", "revoked = false"),
+    (Readers::Spent, "refresh_tokens", "revoked = false, successor_jti = NULL"),
+    (Readers::Spent, "refresh_tokens", "successor_jti = NULL"),
+    (Readers::Successor, "refresh_tokens", "spent_at = created_at"),
+    (Readers::Successor, "refresh_tokens", "expires_at = 'infinity'"),
 ];
 
 fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
@@ -110,13 +131,12 @@ fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
         Backend::Postgres => &ON_POSTGRES,
     };
     for (readers, table, damage) in damages {
-        let (account, mut pair) = service.session();
-        if *readers == Readers::Spent {
-            pair.access = Pair::of(&service.refresh(&pair.refresh)).access;
-        }
-        let of = match *table {
-            "users" => format!("id = {}", account.id),
-            "sessions" => format!("sid = '{}'", claims(&pair.refresh)["sid"].as_str().unwrap()),
+        let (account, pair) = service.session();
+        let of = match (*table, readers) {
+            ("users", _) => format!("id = {}", account.id),
+            ("sessions", _) => format!("sid = '{}'", claims(&pair.refresh)["sid"].as_str().unwrap()),
+            (_, Readers::Spent) => format!("jti = '{}'", exchanged(&service, &pair).0),
+            (_, Readers::Successor) => format!("jti = '{}'", exchanged(&service, &pair).1),
             _ => format!("jti = '{}'", pair.jti()),
         };
         // Foreign keys bind whoever asks for it, and damage does not.
@@ -131,17 +151,25 @@ fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
     assert!(!service.log.text().contains("panicked") && service.errors.text().is_empty());
 }
 
+/// Exchanges a token; its identifier and that of its successor. Whoever asks again gets the same
+/// pair, if no row is damaged.
+fn exchanged(service: &Service, pair: &Pair) -> (String, String) {
+    let next = Pair::of(&service.refresh_with(&pair.refresh, KEY));
+    assert_eq!(Pair::of(&service.refresh_with(&pair.refresh, KEY)).refresh, next.refresh);
+    (pair.jti(), next.jti())
+}
+
 fn expect_refused(service: &Service, readers: Readers, account: &Account, pair: &Pair, what: &str) {
     let login = service.login(&account.email, &account.password);
     let me = service.me(&pair.access);
-    let refresh = service.refresh(&pair.refresh);
+    let refresh = service.refresh_with(&pair.refresh, KEY);
     let logout = service.logout(&pair.refresh);
     let must_fail: &[&Reply] = match readers {
         Readers::Account => &[&login, &me, &refresh],
         Readers::Person => &[&login, &me],
         Readers::Login => &[&login],
         Readers::Token => &[&me, &refresh],
-        Readers::Refresh | Readers::Spent => &[&refresh],
+        Readers::Refresh | Readers::Spent | Readers::Successor => &[&refresh],
     };
     for reply in [&login, &me, &refresh, &logout] {
         match reply.status {
