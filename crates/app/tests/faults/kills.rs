@@ -37,36 +37,44 @@ fn a_kill_under_load_loses_nothing_acknowledged(backend: Backend) {
     assert!(starts[kills() / 2] < Duration::from_secs(2), "starts took {starts:?}");
 }
 
-/// Kills starts at growing delays, until one got as far as to listen.
-fn kill_starts(database: &Database, step: Duration) -> usize {
-    for kills in 1.. {
+/// So far into a start every moment counts: one that takes longer waits for something.
+const CLOSELY: Duration = Duration::from_millis(300);
+/// No start takes longer, on whatever machine.
+const LISTENING: Duration = Duration::from_secs(5);
+
+/// Kills starts at growing delays, until one got as far as to listen; the delays.
+fn kill_starts(database: &Database, step: Duration) -> Vec<Duration> {
+    let (mut delays, mut delay) = (Vec::new(), step);
+    while delay < LISTENING {
         let mut starting = Mortal::spawn(&mut Setup::over(database).command());
         let output = starting.child().stdout.take().unwrap();
         let log = crate::harness::log::Log::follow(output);
-        pause(step * kills);
+        pause(delay);
         assert!(starting.child().try_wait().unwrap().is_none(), "a start was refused");
         starting.child().kill().unwrap();
         drop(starting);
         log.wait_for_end();
+        delays.push(delay);
         if log.text().contains("Listening") {
-            return kills as usize;
+            return delays;
         }
+        delay = if delay < CLOSELY { delay + step } else { delay * 11 / 10 };
     }
-    unreachable!("some delay is long enough")
+    panic!("no start came so far as to listen");
 }
 
 fn a_kill_during_the_first_start_is_mended_by_the_next(backend: Backend) {
     let step = Duration::from_millis(if long() { 1 } else { 8 });
     // Once upon what the kill before left, and then from nothing each time.
     let database = backend.database();
-    let kills = kill_starts(&database, step);
-    assert!(kills > 2, "the kills came too late: {kills}");
+    let delays = kill_starts(&database, step);
+    assert!(delays.len() > 3, "the kills came too late: {delays:?}");
     let service = Setup::over(&database).start();
     service.session();
-    for kill in (1..kills as u32).step_by(if long() { 1 } else { kills / 6 + 1 }) {
+    for delay in delays.iter().step_by(if long() { 1 } else { delays.len() / 6 + 1 }) {
         let database = backend.database();
         let mut starting = Mortal::spawn(&mut Setup::over(&database).command());
-        pause(step * kill);
+        pause(*delay);
         starting.child().kill().unwrap();
         drop(starting);
         Setup::over(&database).start().session();
@@ -85,7 +93,7 @@ fn a_kill_during_a_recovery_is_mended_by_the_next() {
     assert!(fs::metadata(path.with_extension("db-wal")).unwrap().len() > 0, "nothing to recover from");
     // What readers share of the log is gone after a crash of the machine.
     fs::remove_file(path.with_extension("db-shm")).unwrap();
-    assert!(kill_starts(&service.database, Duration::from_millis(2)) > 2);
+    assert!(kill_starts(&service.database, Duration::from_millis(2)).len() > 2);
     check(&histories, &service.again().start());
 }
 
