@@ -1,0 +1,55 @@
+//! That the model finds what it is there for: databases that are wrong in one way each, and the
+//! shortest way in which that comes out.
+
+use crate::clients::{End, Role, Scenario};
+use crate::database::Flaw;
+use crate::explorer::explore;
+use crate::scenarios::scenario;
+
+const TWO_PROCESSES: [(Role, u8); 2] = [(Role::Owner, 2), (Role::Owner, 2)];
+const THIEF: [(Role, u8); 2] = [(Role::Owner, 2), (Role::KeyedThief, 2)];
+const END: [(Role, u8); 2] = [(Role::Owner, 2), (Role::Ender(&[End::LogOutAll]), 1)];
+
+/// The flaw is found, and told in these words.
+fn found(flaw: Flaw, clients: &[(Role, u8)], words: &str) {
+    let told = explore(&Scenario { flaw, ..scenario("a flaw", clients) }).unwrap_err();
+    println!("{flaw:?}: {told}");
+    assert!(told.contains(words), "{flaw:?}: {told}");
+}
+
+#[test]
+fn a_token_that_is_spent_without_a_look_is_found() {
+    found(Flaw::SpendsWithoutLooking, &TWO_PROCESSES, "2 live refresh tokens");
+    found(Flaw::SpendsWithoutLooking, &THIEF, "2 live refresh tokens");
+}
+
+#[test]
+fn a_rotation_that_does_not_ask_for_its_session_is_found() {
+    found(Flaw::ForgetsTheSession, &END, "an ended session refreshed");
+}
+
+#[test]
+fn a_successor_that_is_added_before_or_after_the_spending_is_found() {
+    found(Flaw::AddsFirst, &TWO_PROCESSES, "2 live refresh tokens");
+    found(Flaw::AddsLater, &TWO_PROCESSES, "never refreshes again");
+}
+
+#[test]
+fn an_end_that_revokes_tokens_alone_is_found() {
+    found(Flaw::EndsTokensAlone, &END, "was ended, and has a live token");
+}
+
+#[test]
+fn a_key_that_is_not_kept_or_not_compared_is_found() {
+    found(Flaw::ForgetsTheKey, &TWO_PROCESSES, "never refreshes again");
+    found(Flaw::TakesAnyKey, &THIEF, "given the same token");
+}
+
+/// What the service does not promise: two processes show a token with its key after the grace,
+/// and one of them has refreshed again before the other's request is looked at.
+#[test]
+fn a_process_that_runs_ahead_of_a_late_retry_is_the_one_known_way_out() {
+    let told = explore(&Scenario { orderly: false, ..scenario("run ahead", &TWO_PROCESSES) }).unwrap_err();
+    println!("{told}");
+    assert!(told.contains("was refused"), "{told}");
+}

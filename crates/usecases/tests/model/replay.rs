@@ -1,0 +1,365 @@
+//! The use cases, run as far as the answers that the store has given so far take them: to their
+//! next call of the store, or to their end. They are the service's own, and run again from their
+//! beginning at every step, so that a state of theirs can be kept, compared and gone back to.
+
+use crate::rows::{
+    Call, Exchange, MODELLED, OWNER, Reply, Row, Seconds, Sid, Spent, State, Token, key, moment, seconds, session,
+    session_of, sid, token_of,
+};
+use crate::tokens::{ClearTokens, access_token, read, refresh_token};
+use chrono::{DateTime, Utc};
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
+use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId, SessionPolicy};
+use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, Spending, TokenLifetimes};
+use portcullis_ports::{
+    BearerKey, Conclusion, DeadSessions, Entropy, FoundBearer, FoundToken, ListedSession, Mode, RefreshTokenRepository,
+    Rotation, RowNumber, SessionRepository, Store, StoreError, Stretch, Tx, UserRepository, Work,
+};
+use portcullis_testkit::FixedClock;
+use portcullis_usecases::sessions::{LogOut, LogOutAll, Logout, LogoutAll, RevokeSession, SessionRevocation};
+use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh, RefreshExchange, TokenError};
+use std::sync::{Arc, Mutex};
+
+/// What a client asks of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Request {
+    Refresh {
+        token: Token,
+        key: Option<u8>,
+    },
+    LogOut {
+        token: Token,
+    },
+    /// By the bearer of a session. A change of the password is the same: it ends every other
+    /// session, and a reset of it every one.
+    LogOutAll {
+        bearer: Sid,
+        keep_current: bool,
+    },
+    /// Of the modelled session, by the bearer of a session.
+    Revoke {
+        bearer: Sid,
+    },
+}
+
+/// What the service answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Answer {
+    /// A pair, whose refresh token says when it was issued.
+    Pair {
+        token: Token,
+        issued_at: Seconds,
+        verdict: &'static str,
+    },
+    Raced,
+    Refused,
+    Ended,
+    /// 503, or 500.
+    Failed,
+}
+
+/// Where a request stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Next {
+    Asks(Call),
+    Answers(Answer),
+}
+
+/// How a request runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Run {
+    pub(crate) request: Request,
+    pub(crate) at: Seconds,
+    /// The token that it makes, if it makes one.
+    pub(crate) makes: Token,
+}
+
+/// What the use cases are told.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) policy: RefreshPolicy,
+    /// Whether a rotation is one statement; if not, it is the port's own, in a transaction.
+    pub(crate) one_statement: bool,
+}
+
+#[derive(Default)]
+struct Tape {
+    replies: Vec<Reply>,
+    at: usize,
+    wanted: Option<Call>,
+}
+
+struct TapeStore {
+    tape: Mutex<Tape>,
+    one_statement: bool,
+}
+
+/// Any error ends a use case; this one is never told.
+fn unanswered() -> StoreError {
+    StoreError::Failed("not answered yet".to_owned())
+}
+
+impl TapeStore {
+    fn ask(&self, call: Call) -> Result<Reply, StoreError> {
+        let mut tape = self.tape.lock().unwrap();
+        if tape.wanted.is_some() {
+            return Err(unanswered());
+        }
+        let reply = tape.replies.get(tape.at).cloned();
+        tape.at += 1;
+        match reply {
+            Some(Reply::Failed) => Err(StoreError::Failed("staged".to_owned())),
+            Some(reply) => Ok(reply),
+            None => {
+                tape.wanted = Some(call);
+                Err(unanswered())
+            }
+        }
+    }
+
+    fn told(&self, call: Call) -> Result<bool, StoreError> {
+        match self.ask(call)? {
+            Reply::Told(told) => Ok(told),
+            other => panic!("no answer to this: {other:?}"),
+        }
+    }
+}
+
+impl Store for TapeStore {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        self.ask(Call::Begin { writes: mode == Mode::Write })?;
+        let concluded = work(&mut TapeTx(self));
+        let end = if concluded == Ok(Conclusion::Commit) { Call::Commit } else { Call::Rollback };
+        self.ask(end)?;
+        concluded.map(drop)
+    }
+
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        if !self.one_statement {
+            return ByStatements(self).rotate(rotations);
+        }
+        let exchange =
+            |rotation: &Rotation| Exchange { token: token_of(rotation.spent), spent: Spent::of(&rotation.spending()) };
+        rotations.iter().map(|rotation| self.told(Call::Rotate(exchange(rotation)))).collect()
+    }
+}
+
+/// A store that rotates as the port says.
+struct ByStatements<'a>(&'a TapeStore);
+
+impl Store for ByStatements<'_> {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        self.0.transact(mode, work)
+    }
+}
+
+struct TapeTx<'a>(&'a TapeStore);
+
+impl Tx for TapeTx<'_> {
+    fn users(&mut self) -> &mut dyn UserRepository {
+        panic!("no use case of the model asks for accounts")
+    }
+
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
+        self
+    }
+
+    fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
+        self
+    }
+}
+
+fn account() -> User {
+    let new = NewUser {
+        email: EmailAddress::stored("ada@example.org".to_owned()),
+        password: PasswordHash::new("-".to_owned()),
+        created_at: moment(0),
+    };
+    let NewUser { email, password, created_at } = new;
+    User { id: OWNER, email, password, is_active: true, created_at, email_verified_at: None }
+}
+
+impl SessionRepository for TapeTx<'_> {
+    fn hold(&mut self, _: UserId) -> Result<(), StoreError> {
+        self.0.ask(Call::Hold).map(drop)
+    }
+
+    fn begin(&mut self, _: &Session, _: &Origin) -> Result<(), StoreError> {
+        panic!("no session begins in the model")
+    }
+
+    fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let number = session_of(id);
+        match self.0.ask(Call::FindSession(number))? {
+            Reply::Session { ended } => Ok(Some(session(number, ended))),
+            other => panic!("no answer to this: {other:?}"),
+        }
+    }
+
+    fn list(&mut self, _: UserId, _: DateTime<Utc>, _: u32) -> Result<Vec<ListedSession>, StoreError> {
+        panic!("nobody lists in the model")
+    }
+
+    fn end(&mut self, id: SessionId, _: &Ending) -> Result<bool, StoreError> {
+        self.0.told(Call::End(session_of(id)))
+    }
+
+    fn end_all(&mut self, _: UserId, spared: Option<SessionId>, _: &Ending) -> Result<u64, StoreError> {
+        match self.0.ask(Call::EndAll { spared: spared.map(session_of) })? {
+            Reply::Ended(ended) => Ok(ended),
+            other => panic!("no answer to this: {other:?}"),
+        }
+    }
+
+    fn record(&mut self, _: SessionId, _: &SessionEvent) -> Result<(), StoreError> {
+        self.0.ask(Call::Record).map(drop)
+    }
+
+    fn events(&mut self, _: SessionId, _: u32) -> Result<Vec<SessionEvent>, StoreError> {
+        panic!("nobody reads timelines in the model")
+    }
+
+    fn bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
+        let find = |bearer: &BearerKey| {
+            let number = session_of(bearer.session_id.unwrap());
+            match self.0.ask(Call::Bearer(number))? {
+                Reply::Session { ended } => {
+                    Ok(Some(FoundBearer { user: account(), session: Some(session(number, ended)) }))
+                }
+                other => panic!("no answer to this: {other:?}"),
+            }
+        };
+        keys.iter().map(find).collect()
+    }
+
+    fn survey(&mut self, _: RowNumber, _: u32, _: &DeadSessions) -> Result<Option<Stretch>, StoreError> {
+        panic!("nobody purges in the model")
+    }
+
+    fn purge(&mut self, _: &Stretch, _: &DeadSessions, _: u32) -> Result<u64, StoreError> {
+        panic!("nobody purges in the model")
+    }
+}
+
+impl RefreshTokenRepository for TapeTx<'_> {
+    fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
+        assert_eq!(token.session_id, Some(sid(MODELLED)), "a token of the session");
+        let (token, created_at) = (token_of(token.jti), seconds(token.created_at));
+        self.0.ask(Call::Insert(Row { token, created_at, state: State::Live })).map(drop)
+    }
+
+    fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
+        match self.0.ask(Call::Find(token_of(jti)))? {
+            Reply::Found(found) => Ok(found.map(|found| found.token())),
+            other => panic!("no answer to this: {other:?}"),
+        }
+    }
+
+    fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError> {
+        self.0.told(Call::Spend(Exchange { token: token_of(jti), spent: Spent::of(spending) }))
+    }
+
+    fn revoke(&mut self, jti: Jti, _: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.0.told(Call::Revoke(token_of(jti)))
+    }
+
+    fn survey(&mut self, _: RowNumber, _: u32, _: DateTime<Utc>) -> Result<Option<Stretch>, StoreError> {
+        panic!("nobody purges in the model")
+    }
+
+    fn purge(&mut self, _: &Stretch, _: u32) -> Result<u64, StoreError> {
+        panic!("nobody purges in the model")
+    }
+}
+
+/// The identifier of the one token that a request makes.
+struct Makes(Token);
+
+impl Entropy for Makes {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(self.0);
+    }
+}
+
+impl Run {
+    /// Runs it with the answers that there are.
+    pub(crate) fn next(&self, replies: &[Reply], rules: &Rules) -> Next {
+        let tape = Mutex::new(Tape { replies: replies.to_vec(), ..Tape::default() });
+        let store = Arc::new(TapeStore { tape, one_statement: rules.one_statement });
+        let answer = self.answer(store.clone(), rules);
+        let wanted = store.tape.lock().unwrap().wanted.take();
+        wanted.map_or(Next::Answers(answer), Next::Asks)
+    }
+
+    fn answer(&self, store: Arc<TapeStore>, rules: &Rules) -> Answer {
+        match self.request {
+            Request::Refresh { token, key } => self.refresh(store, rules, token, key),
+            Request::LogOut { token } => {
+                let verb = LogOut { store, verifier: Arc::new(ClearTokens), clock: self.clock() };
+                let ended = verb.run(&Logout { refresh_token: refresh_token(token, 0), origin: Origin::default() });
+                ended.map_or_else(|error| refused(&error), |_| Answer::Ended)
+            }
+            Request::LogOutAll { bearer, keep_current } => self.as_owner(&store, bearer, |owner| {
+                let input = LogoutAll { owner, keep_current, origin: Origin::default() };
+                LogOutAll { store: store.clone(), clock: self.clock() }.run(&input).is_ok()
+            }),
+            Request::Revoke { bearer } => self.as_owner(&store, bearer, |owner| {
+                let input = SessionRevocation { session_id: sid(MODELLED), owner, origin: Origin::default() };
+                RevokeSession { store: store.clone(), clock: self.clock() }.run(&input).is_ok()
+            }),
+        }
+    }
+
+    fn clock(&self) -> Arc<FixedClock> {
+        Arc::new(FixedClock::at(moment(self.at)))
+    }
+
+    fn refresh(&self, store: Arc<TapeStore>, rules: &Rules, token: Token, number: Option<u8>) -> Answer {
+        let tokens = Arc::new(ClearTokens);
+        let (entropy, lifetimes) = (Arc::new(Makes(self.makes)), TokenLifetimes::default());
+        let verb = Refresh {
+            store,
+            verifier: tokens.clone(),
+            issuance: Arc::new(Issuance { issuer: tokens, entropy, lifetimes }),
+            policy: rules.policy,
+            sessions: SessionPolicy::default(),
+            clock: self.clock(),
+        };
+        let (refresh_token, origin) = (refresh_token(token, 0), Origin::default());
+        match verb.run(RefreshExchange { refresh_token, key: number.map(key), origin }) {
+            Ok(refreshed) => {
+                let (token, issued_at) = read(&refreshed.pair.refresh_token);
+                Answer::Pair { token, issued_at, verdict: refreshed.verdict.as_str() }
+            }
+            Err(error) => refused(&error),
+        }
+    }
+
+    fn as_owner(
+        &self,
+        store: &Arc<TapeStore>,
+        bearer: Sid,
+        act: impl Fn(portcullis_usecases::tokens::Authenticated) -> bool,
+    ) -> Answer {
+        let (verifier, sessions) = (Arc::new(ClearTokens), SessionPolicy::default());
+        let verb = Authenticate { store: store.clone(), verifier, sessions, clock: self.clock() };
+        match verb.run(&access_token(bearer, self.at)) {
+            Ok(owner) => {
+                if act(owner) {
+                    Answer::Ended
+                } else {
+                    Answer::Failed
+                }
+            }
+            Err(error) => refused(&error),
+        }
+    }
+}
+
+fn refused(error: &TokenError) -> Answer {
+    match error {
+        TokenError::Raced => Answer::Raced,
+        TokenError::Failed(_) => Answer::Failed,
+        TokenError::Invalid | TokenError::Expired | TokenError::Revoked => Answer::Refused,
+    }
+}

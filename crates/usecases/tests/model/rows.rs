@@ -1,0 +1,163 @@
+//! What the model keeps and what is asked of it, in small numbers, so that two states can be told
+//! apart by a hash. How rows change is left to `database.rs`.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::{Session, SessionId};
+use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
+use portcullis_ports::FoundToken;
+
+/// The number of a token; the first of the session is [`FIRST`].
+pub(crate) type Token = u8;
+/// The number of an `Idempotency-Key`.
+pub(crate) type Key = u8;
+/// Time since the login.
+pub(crate) type Seconds = u16;
+/// The number of a session: the one that is modelled, or another of its account.
+pub(crate) type Sid = u8;
+
+pub(crate) const FIRST: Token = 1;
+pub(crate) const MODELLED: Sid = 0;
+pub(crate) const ANOTHER: Sid = 1;
+pub(crate) const OWNER: UserId = UserId::new(1);
+
+/// How a token was spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Spent {
+    pub(crate) at: Seconds,
+    pub(crate) key: Option<Key>,
+    pub(crate) successor: Token,
+}
+
+/// What became of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum State {
+    Live,
+    Spent(Spent),
+    Revoked,
+}
+
+/// A token's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Row {
+    pub(crate) token: Token,
+    pub(crate) created_at: Seconds,
+    pub(crate) state: State,
+}
+
+/// A token with what its use depends on, as a statement read it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Found {
+    pub(crate) row: Row,
+    pub(crate) live_successor: Option<Row>,
+    pub(crate) session_ended: bool,
+    /// By the clock of the store, where it has one.
+    pub(crate) spent_age: Option<Seconds>,
+}
+
+/// The exchange of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Exchange {
+    pub(crate) token: Token,
+    pub(crate) spent: Spent,
+}
+
+/// What a use case asks of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Call {
+    Begin { writes: bool },
+    Commit,
+    Rollback,
+    Hold,
+    Find(Token),
+    Spend(Exchange),
+    Insert(Row),
+    Revoke(Token),
+    FindSession(Sid),
+    End(Sid),
+    EndAll { spared: Option<Sid> },
+    Record,
+    Bearer(Sid),
+    Rotate(Exchange),
+}
+
+/// What the store answers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Reply {
+    Done,
+    Told(bool),
+    Found(Option<Found>),
+    Session { ended: bool },
+    Ended(u64),
+    Failed,
+}
+
+pub(crate) fn moment(at: Seconds) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(i64::from(at))
+}
+
+pub(crate) fn seconds(at: DateTime<Utc>) -> Seconds {
+    u16::try_from(at.signed_duration_since(moment(0)).num_seconds()).unwrap()
+}
+
+pub(crate) fn jti(token: Token) -> Jti {
+    Jti::from_random([token; 16])
+}
+
+pub(crate) fn token_of(known: Jti) -> Token {
+    (0..=Token::MAX).find(|token| jti(*token) == known).unwrap()
+}
+
+pub(crate) fn sid(session: Sid) -> SessionId {
+    SessionId::from_random([0xf0 + session; 16])
+}
+
+pub(crate) fn session_of(id: SessionId) -> Sid {
+    [MODELLED, ANOTHER].into_iter().find(|session| sid(*session) == id).unwrap()
+}
+
+pub(crate) fn key(number: Key) -> KeyDigest {
+    KeyDigest([number; 32])
+}
+
+pub(crate) fn session(number: Sid, ended: bool) -> Session {
+    let session = Session::begin(sid(number), OWNER, moment(0));
+    if ended { session.end(moment(0)) } else { session }
+}
+
+impl Spent {
+    pub(crate) fn of(spending: &Spending) -> Self {
+        let key = spending.key.map(|key| key.0[0]);
+        Self { at: seconds(spending.at), key, successor: token_of(spending.successor) }
+    }
+}
+
+impl Row {
+    /// The row as the domain knows it.
+    pub(crate) fn token(&self) -> RefreshToken {
+        let lifetime = TimeDelta::days(7);
+        let live = RefreshToken::live(jti(self.token), OWNER, moment(self.created_at), lifetime);
+        let live = live.of_session(sid(MODELLED));
+        let state = match self.state {
+            State::Live => RefreshState::Live,
+            State::Revoked => RefreshState::Revoked,
+            State::Spent(Spent { at, key: number, successor }) => {
+                RefreshState::Spent(Spending { at: moment(at), key: number.map(key), successor: jti(successor) })
+            }
+        };
+        RefreshToken { state, ..live }
+    }
+}
+
+impl Found {
+    /// The same in the words of the port.
+    pub(crate) fn token(&self) -> FoundToken {
+        FoundToken {
+            token: self.row.token(),
+            account_active: true,
+            live_successor: self.live_successor.map(|row| row.token()),
+            spent_age: self.spent_age.map(|age| TimeDelta::seconds(i64::from(age))),
+            session: Some(session(MODELLED, self.session_ended)),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A token format for the model: what a signed token would say, in clear.
+
+use crate::rows::{MODELLED, OWNER, Seconds, Sid, Token, jti, moment, seconds, session_of, sid, token_of};
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::sessions::SessionId;
+use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims, TokenLifetimes};
+use portcullis_ports::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};
+
+/// Writes `refresh.jti.iat` and `access.sid.iat`.
+pub(crate) struct ClearTokens;
+
+impl TokenIssuer for ClearTokens {
+    fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
+        Ok(access_token(session_of(claims.session_id.unwrap()), seconds(claims.issued_at)))
+    }
+
+    fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
+        assert_eq!((claims.user_id, claims.session_id), (OWNER, Some(sid(MODELLED))), "a token of the session");
+        Ok(refresh_token(token_of(claims.jti), seconds(claims.issued_at)))
+    }
+}
+
+impl TokenVerifier for ClearTokens {
+    fn verify(&self, token: &str, _: DateTime<Utc>) -> Result<Claims, InvalidToken> {
+        let [kind, name, time] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
+        let (issued_at, lifetimes) = (moment(time.parse().unwrap()), TokenLifetimes::default());
+        Ok(match kind {
+            "access" => {
+                let session_id = SessionId::parse(name);
+                Claims::Access(AccessClaims { session_id, ..lifetimes.access(OWNER, jti(0), issued_at) })
+            }
+            _ => Claims::Refresh(RefreshClaims {
+                user_id: OWNER,
+                jti: Jti::parse(name).unwrap(),
+                session_id: Some(sid(MODELLED)),
+                issued_at,
+                expires_at: issued_at + TimeDelta::days(7),
+            }),
+        })
+    }
+}
+
+pub(crate) fn access_token(session: Sid, at: Seconds) -> String {
+    format!("access.{}.{at}", sid(session))
+}
+
+pub(crate) fn refresh_token(token: Token, at: Seconds) -> String {
+    format!("refresh.{}.{at}", jti(token))
+}
+
+/// The number of a refresh token, and when it was issued.
+pub(crate) fn read(refresh_token: &str) -> (Token, Seconds) {
+    let [_, name, time] = refresh_token.split('.').collect::<Vec<_>>().try_into().unwrap();
+    (token_of(Jti::parse(name).unwrap()), time.parse().unwrap())
+}
