@@ -46,8 +46,9 @@ pub(crate) struct ProblemDocument {
     pub(super) detail: String,
     /// The stable code of the error.
     pub(super) code: &'static str,
-    /// More about the error; empty where there is no more.
-    pub(super) details: ErrorDetails,
+    /// Every member of the request that is at fault; with a validation error only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) errors: Option<Vec<FieldError>>,
     /// The request's identifier, as the header `X-Request-ID` has it.
     pub(super) request_id: String,
 }

@@ -2,11 +2,13 @@
 
 mod api_error;
 mod dto;
+mod preference;
 mod problem;
 mod status;
 
 pub(crate) use api_error::{ApiError, Challenge, FieldError};
 pub(crate) use dto::{ErrorBody, ErrorDetails, ErrorResponse, ProblemDocument};
+pub(crate) use preference::Preference;
 pub(crate) use problem::{JSON, Problem, Shaped};
 use status::code_of;
 pub(crate) use status::status_of;

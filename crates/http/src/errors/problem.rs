@@ -2,7 +2,7 @@
 //! that prefer it.
 
 use super::dto::{ErrorBody, ErrorDetails, ErrorResponse, ProblemDocument};
-use super::{ApiError, Challenge, code_of};
+use super::{ApiError, Challenge, FieldError, Preference, code_of};
 use crate::limits::{rate_limit_fields, whole_seconds};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -12,7 +12,8 @@ use std::time::Duration;
 
 /// The media type of every JSON body.
 pub(crate) const JSON: &str = "application/json; charset=utf-8";
-const PROBLEM_JSON: &str = "application/problem+json; charset=utf-8";
+/// It has no parameters (RFC 9457 §6.1): it is JSON, and so UTF-8.
+const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error that a response bears in its extensions until the envelope renders it.
 #[derive(Debug, Clone)]
@@ -67,25 +68,27 @@ impl Problem {
     }
 
     /// The response: as a problem document where the caller prefers that, else in the envelope.
-    pub(crate) fn render(&self, request_id: &str, as_document: bool) -> HttpResponse {
+    pub(crate) fn render(&self, request_id: &str, preference: &Preference) -> HttpResponse {
         if self.0.bare.is_some() {
             let mut response = HttpResponse::new(self.status());
             self.set_headers(&mut response);
             return response;
         }
-        let (media_type, body) = if as_document {
+        let (media_type, body) = if preference.is_problem_document() {
             (PROBLEM_JSON, serde_json::to_string(&self.document(request_id)))
         } else {
             (JSON, serde_json::to_string(&self.envelope(request_id)))
         };
         let mut response = HttpResponse::build(self.status()).content_type(media_type).body(body.unwrap_or_default());
+        // A cache that keeps an answer must not show it to a caller who wants the other face.
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
         self.set_headers(&mut response);
         response
     }
 
     fn envelope(&self, request_id: &str) -> ErrorResponse {
         let (code, message) = (self.0.code.as_str(), self.0.message.to_string());
-        let error = ErrorBody { code, message, details: self.details() };
+        let error = ErrorBody { code, message, details: ErrorDetails { errors: self.errors() } };
         ErrorResponse { error, request_id: request_id.to_owned() }
     }
 
@@ -97,14 +100,14 @@ impl Problem {
             status: status.as_u16(),
             detail: self.0.message.to_string(),
             code: self.0.code.as_str(),
-            details: self.details(),
+            errors: self.errors(),
             request_id: request_id.to_owned(),
         }
     }
 
-    fn details(&self) -> ErrorDetails {
+    fn errors(&self) -> Option<Vec<FieldError>> {
         let fields = &self.0.fields;
-        ErrorDetails { errors: (!fields.is_empty()).then(|| fields.clone()) }
+        (!fields.is_empty()).then(|| fields.clone())
     }
 
     fn set_headers(&self, response: &mut HttpResponse) {

@@ -2,15 +2,15 @@
 //! `HEAD` like `GET`. A panic costs its request a 500, and nobody else anything.
 
 use super::RequestId;
-use crate::errors::{ApiError, Problem};
+use crate::errors::{ApiError, Preference, Problem};
 use crate::server::Draining;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, Accept, Header, HeaderName, HeaderValue, Quality, QualityItem};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, HttpRequest, mime::Mime};
+use actix_web::{Error, HttpMessage};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use tokio::time::Instant;
@@ -81,7 +81,7 @@ impl Seen {
         allow_head(response.headers_mut());
         let Some(problem) = Problem::of_response(response.response()) else { return response };
         problem.log();
-        let mut rendered = problem.render(&self.id, prefers_problem_document(response.request()));
+        let mut rendered = problem.render(&self.id, &Preference::of(response.request().headers()));
         for (name, value) in response.headers().iter().filter(|(name, _)| is_kept(name)) {
             rendered.headers_mut().append(name.clone(), value.clone());
         }
@@ -104,14 +104,4 @@ fn allow_head(headers: &mut header::HeaderMap) {
             headers.insert(header::ALLOW, value);
         }
     }
-}
-
-/// Whether the caller would rather have RFC 9457 than the envelope.
-fn prefers_problem_document(request: &HttpRequest) -> bool {
-    let Ok(accept) = Accept::parse(request) else { return false };
-    const PROBLEM: &str = "application/problem+json";
-    let ours = [PROBLEM, "application/json", "application/*", "*/*"];
-    let refused = |item: &QualityItem<Mime>| item.quality == Quality::ZERO && item.item.essence_str() == PROBLEM;
-    let first = accept.ranked().into_iter().find(|range| ours.contains(&range.essence_str()));
-    !accept.iter().any(refused) && first.is_some_and(|range| range.essence_str() == PROBLEM)
 }

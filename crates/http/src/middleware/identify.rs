@@ -3,7 +3,7 @@
 
 use super::{RequestSpan, host};
 use crate::api::Api;
-use crate::errors::{ApiError, Problem};
+use crate::errors::{ApiError, Preference, Problem};
 use crate::turn::Serving;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -43,8 +43,9 @@ async fn name(
     if let Some(error) = fault(&request) {
         let problem = Problem::from(error);
         problem.log();
-        return Ok(request.into_response(problem.render("", false)));
+        return Ok(request.into_response(problem.render("", &Preference::default())));
     }
+    let preference = Preference::of(request.headers());
     let id = kept(request.headers()).unwrap_or_else(|| fresh(&request));
     request.extensions_mut().insert(RequestId(id.clone()));
     match next.call(request).await {
@@ -57,7 +58,7 @@ async fn name(
         Err(error) => {
             let Some(problem) = Problem::of_response(&error.error_response()) else { return Err(error) };
             RequestSpan::of(&id).in_scope(|| problem.log());
-            let mut response = problem.render(&id, false);
+            let mut response = problem.render(&id, &preference);
             mark(response.headers_mut(), &id);
             Err(InternalError::from_response(error, response).into())
         }

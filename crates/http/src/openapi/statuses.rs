@@ -69,6 +69,7 @@ fn response(codes: &[ErrorCode], bearer: bool) -> Value {
     let description = codes.iter().map(|code| meaning(*code)).collect::<Vec<_>>().join(" Or: ");
     let mut headers = Map::new();
     headers.insert("X-Request-ID".to_owned(), header("RequestId"));
+    headers.insert("Vary".to_owned(), header("Vary"));
     if codes.contains(&ErrorCode::RateLimited) {
         headers.insert("RateLimit".to_owned(), header("RateLimit"));
         headers.insert("RateLimit-Policy".to_owned(), header("RateLimitPolicy"));
