@@ -116,6 +116,7 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         issuance,
         policy,
         sessions,
+        observer: Arc::new(()),
         clock: clock.clone(),
     });
     let authenticate =
@@ -137,6 +138,7 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         limits,
         public_keys: Vec::new(),
         passwords: PasswordPolicy::default(),
+        observer: None,
         identity: identity(),
     }
 }

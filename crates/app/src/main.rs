@@ -3,6 +3,7 @@
 
 mod commands;
 mod logging;
+mod metrics;
 mod replicas;
 mod settings;
 mod system;

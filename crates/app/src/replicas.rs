@@ -1,6 +1,7 @@
 //! What replicas share, where `REDIS_URL` says so: budgets and the circuit of the database. And
 //! what each of them goes on with alone.
 
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::system::OsEntropy;
 use portcullis_domain::health::CircuitState;
@@ -81,15 +82,23 @@ fn redis_circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {
 }
 
 /// The budgets. Their keys are hashed under a key of their own.
-pub(crate) fn limits(settings: &Settings, replicas: Option<&Replicas>, clock: &Arc<dyn Clock>) -> Limits {
-    let Some(rules) = settings.limits.rules else { return Limits::off() };
+pub(crate) fn limits(
+    settings: &Settings,
+    replicas: Option<&Replicas>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+) -> anyhow::Result<Limits> {
+    let Some(rules) = settings.limits.rules else { return Ok(Limits::off()) };
     let secret = settings.tokens.secret.expose_secret().as_bytes();
     let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis limits"));
     let local = Arc::new(MemoryLimiter::new(MemoryLimiter::KEYS, clock.clone()));
-    match replicas {
-        Some(replicas) => Limits::new(replicas.limiter(local.clone()), authenticator, rules).with_local(local),
-        None => Limits::new(local, authenticator, rules),
-    }
+    Ok(match replicas {
+        Some(replicas) => {
+            let shared = metrics.limiter(replicas.limiter(local.clone()))?;
+            Limits::new(shared, authenticator, rules).with_local(local)
+        }
+        None => Limits::new(metrics.limiter(local)?, authenticator, rules),
+    })
 }
 
 /// The circuit around the database. Its changes are told in the log.

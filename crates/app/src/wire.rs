@@ -1,5 +1,6 @@
 //! The composition root: every trait meets its implementation here, and generics end here.
 
+use crate::metrics::Metrics;
 use crate::replicas::{self, Replicas};
 use crate::settings::Settings;
 use crate::system::{self, OsEntropy, SystemClock};
@@ -48,6 +49,7 @@ const STORE_RECOVERY: Duration = Duration::from_secs(2);
 pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) database: Database,
+    pub(crate) metrics: Metrics,
 }
 
 /// Opens what the settings name. A PostgreSQL server is not spoken to yet.
@@ -55,23 +57,25 @@ pub(crate) fn open(settings: &Settings) -> anyhow::Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let options = StoreOptions { connections: CONNECTIONS, wait: STORE_WAIT, log_statements: settings.server.debug };
     let database = Database::open(&settings.database.url, &options, clock.clone())?;
-    Ok(Parts { clock, database })
+    let metrics = Metrics::new(settings.telemetry.metrics, &clock)?;
+    metrics.database(&database)?;
+    Ok(Parts { clock, database, metrics })
 }
 
 /// Puts the service together.
 pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
-    let clock = parts.clock.clone();
+    let (clock, metrics) = (parts.clock.clone(), &parts.metrics);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let replicas = Replicas::connect(settings, &clock).context("no thread for Redis")?;
     let replicas = replicas.as_ref();
     let circuit = replicas::database_circuit(circuit(), replicas, clock.clone())?;
     let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit));
-    let store: Arc<dyn Store> = guarded.clone();
-    let (hasher, hashes) = hasher(settings, &entropy, &clock)?;
+    let store = metrics.store(guarded.clone())?;
+    let (hasher, hashes) = hasher(settings, &entropy, parts)?;
     let (issuer, verifier) = (settings.keys.issuer.clone(), settings.keys.verifier.clone());
     let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.tokens.sessions);
     let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
-    let limits = Arc::new(replicas::limits(settings, replicas, &clock));
+    let limits = Arc::new(replicas::limits(settings, replicas, &clock, metrics)?);
     let devices = Arc::new(devices(settings.tokens.secret.expose_secret().as_bytes(), entropy, &clock));
     let refresh = Arc::new(Refresh {
         store: store.clone(),
@@ -79,12 +83,16 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         issuance: issuance.clone(),
         policy: settings.tokens.refresh,
         sessions,
+        observer: metrics.verdicts()?,
         clock: clock.clone(),
     });
     let authenticate =
         Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
     let shared = replicas.map(Replicas::monitor);
-    let circuits = std::iter::once::<Arc<dyn CircuitMonitor>>(guarded).chain(shared.clone()).collect();
+    let circuits: Vec<_> = std::iter::once::<Arc<dyn CircuitMonitor>>(guarded).chain(shared.clone()).collect();
+    metrics.circuits(&circuits)?;
+    let lanes = Wiring { metrics, batches: batches(&settings.database.url), hashes, limits: replicas.is_some() };
+    let lanes = lanes.lanes(&refresh, &authenticate)?;
     Ok(Api {
         register: Register {
             store: store.clone(),
@@ -109,29 +117,46 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         limits,
         public_keys: settings.keys.verifier.public_keys(),
         passwords: settings.passwords.policy,
-        lanes: lanes(settings, hashes, replicas, (&refresh, &authenticate))?,
+        lanes,
+        observer: metrics.requests()?,
         refresh,
         authenticate,
         identity: identity(settings),
     })
 }
 
-/// One lane for each resource. Those who wait for a hash wait in the hasher's own queue.
-fn lanes(
-    settings: &Settings,
+/// What the lanes are made by.
+struct Wiring<'a> {
+    metrics: &'a Metrics,
+    batches: BatchSettings,
+    /// As many hashes as may wait.
     hashes: usize,
-    replicas: Option<&Replicas>,
-    (refresh, authenticate): (&Arc<Refresh>, &Arc<Authenticate>),
-) -> std::io::Result<Lanes> {
-    let batches = batches(&settings.database.url);
-    let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
-    Ok(Lanes {
-        store: Lane::new(STORE_LANE),
-        crypto: Lane::new(LaneSettings { width: hashes, queue: 0, retry_after: HASH_WAIT, ..STORE_LANE }),
-        limits: replicas.map(|_| Lane::new(LIMITS_LANE)),
-        exchanges: BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))?,
-        accounts: BatchLane::start("accounts", batches, move |inquiries| authenticate.look_up(&inquiries))?,
-    })
+    /// Whether limits are counted beyond a network.
+    limits: bool,
+}
+
+impl Wiring<'_> {
+    fn lanes(&self, refresh: &Arc<Refresh>, authenticate: &Arc<Authenticate>) -> anyhow::Result<Lanes> {
+        let observers = self.metrics.lanes()?;
+        let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
+        let exchanges = BatchLane::start("exchanges", self.batches, move |exchanges| refresh.exchange(exchanges))?;
+        let accounts = BatchLane::start("accounts", self.batches, move |inquiries| authenticate.look_up(&inquiries))?;
+        // Those who wait for a hash wait in the hasher's own queue.
+        let crypto = LaneSettings { width: self.hashes, queue: 0, retry_after: HASH_WAIT, ..STORE_LANE };
+        let lanes = Lanes {
+            store: Lane::new(STORE_LANE).observed_by(observers.store),
+            crypto: Lane::new(crypto).observed_by(observers.crypto),
+            limits: self.limits.then(|| Lane::new(LIMITS_LANE).observed_by(observers.limits)),
+            exchanges: exchanges.observed_by(observers.exchanges),
+            accounts: accounts.observed_by(observers.accounts),
+        };
+        self.metrics.lane("store", lanes.store.load())?;
+        self.metrics.lane("crypto", lanes.crypto.load())?;
+        lanes.limits.iter().try_for_each(|lane| self.metrics.lane("limits", lane.load()))?;
+        self.metrics.lane("exchanges", lanes.exchanges.load())?;
+        self.metrics.lane("accounts", lanes.accounts.load())?;
+        Ok(lanes)
+    }
 }
 
 /// The devices that accounts know. Their cookies are signed under a key of their own.
@@ -177,16 +202,16 @@ pub(crate) fn cores() -> NonZeroUsize {
 fn hasher(
     settings: &Settings,
     entropy: &Arc<dyn Entropy>,
-    clock: &Arc<dyn Clock>,
+    parts: &Parts,
 ) -> anyhow::Result<(Arc<dyn PasswordHasher>, usize)> {
     let cost = Cost::new(settings.passwords.bcrypt_cost).context("BCRYPT_COST is out of range")?;
     let lanes = settings.passwords.hash_lanes.and_then(HashLanes::new);
     let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::step_back };
-    let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), pool, clock.clone())?;
-    let places = threads.places();
+    let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), pool, parts.clock.clone())?;
+    let (places, waiting) = (threads.places(), threads.waiting());
     tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");
     let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(places, 0), HASH_WAIT);
-    Ok((Arc::new(bounded), places.get()))
+    Ok((parts.metrics.hasher(Arc::new(bounded), waiting)?, places.get()))
 }
 
 /// How much goes together to the store. SQLite has one writer, which takes all that wait.

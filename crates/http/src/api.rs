@@ -3,6 +3,7 @@
 use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane};
 use crate::limits::TrustedProxies;
+use crate::traffic::RequestObserver;
 use crate::turn::Turn;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
@@ -43,6 +44,8 @@ pub struct Api {
     pub passwords: PasswordPolicy,
     /// The ways to blocking threads.
     pub lanes: Lanes,
+    /// Who is told of requests that were answered, if anybody.
+    pub observer: Option<Arc<dyn RequestObserver>>,
     /// What the service is called and calls others.
     pub identity: Identity,
 }

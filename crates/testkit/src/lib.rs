@@ -6,6 +6,7 @@
 mod clock;
 pub mod conformance;
 mod entropy;
+pub mod exposition;
 mod hasher;
 mod memory;
 pub mod postgres;

@@ -104,6 +104,12 @@ impl Pool {
         self.shared.lanes
     }
 
+    /// What tells how many jobs wait, for as long as anybody asks.
+    pub(crate) fn waiting(&self) -> impl Fn() -> usize + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || shared.queue.len()
+    }
+
     /// How many jobs find a place: with the threads, and waiting.
     pub(crate) fn places(&self) -> NonZeroUsize {
         let at_once = self.shared.settings.threads.saturating_mul(self.shared.lanes.get());

@@ -69,7 +69,7 @@ impl<T> Queue<T> {
         self.arrived.notify_all();
     }
 
-    #[cfg(test)]
+    /// How many things wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().waiting.len()
     }

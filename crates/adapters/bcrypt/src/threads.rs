@@ -42,6 +42,11 @@ impl HashThreads {
         self.pool.lanes()
     }
 
+    /// What tells how many hashes wait for a thread, for as long as anybody asks.
+    pub fn waiting(&self) -> impl Fn() -> usize + Send + Sync + use<> {
+        self.pool.waiting()
+    }
+
     /// How many callers find a place: those whose hashes are made, and those who wait.
     #[must_use]
     pub fn places(&self) -> NonZeroUsize {

@@ -3,6 +3,7 @@
 
 use crate::error::OpenError;
 use crate::migrations::Migrations;
+use crate::pool::PoolLoad;
 use crate::postgres::{PostgresStore, PostgresUrl};
 use crate::sqlite::SqliteStore;
 use portcullis_ports::{Clock, Store, StoreError};
@@ -51,6 +52,7 @@ pub struct Database {
     /// The schema it is kept in.
     pub migrations: Arc<dyn Migrations>,
     sqlite: Option<Arc<SqliteStore>>,
+    load: Arc<dyn Fn() -> PoolLoad + Send + Sync>,
 }
 
 impl Database {
@@ -64,13 +66,23 @@ impl Database {
         Ok(match url {
             DatabaseUrl::Sqlite(path) => {
                 let store = Arc::new(SqliteStore::open(path, options, clock)?);
-                Self { store: store.clone(), migrations: store.clone(), sqlite: Some(store) }
+                let pool = store.clone();
+                let load = Arc::new(move || pool.load());
+                Self { store: store.clone(), migrations: store.clone(), sqlite: Some(store), load }
             }
             DatabaseUrl::Postgres(url) => {
                 let store = Arc::new(PostgresStore::new(url, options, clock));
-                Self { store: store.clone(), migrations: store, sqlite: None }
+                let pool = store.clone();
+                let load = Arc::new(move || pool.load());
+                Self { store: store.clone(), migrations: store, sqlite: None, load }
             }
         })
+    }
+
+    /// How its connections are used: on SQLite those of readers, for there is one writer.
+    #[must_use]
+    pub fn load(&self) -> PoolLoad {
+        (self.load)()
     }
 
     /// Leaves the database in order at the end: an SQLite file is whole without its write-ahead

@@ -24,5 +24,6 @@ mod writeoff;
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, StoreOptions};
 pub use error::{MigrateError, OpenError};
 pub use migrations::{Adoption, Applied, MigrationStatus, Migrations};
+pub use pool::PoolLoad;
 pub use postgres::{PostgresStore, PostgresUrl};
 pub use sqlite::SqliteStore;

@@ -21,6 +21,15 @@ use std::time::Duration;
 const IDLE: Duration = Duration::from_secs(600);
 const LIFETIME: Duration = Duration::from_secs(1800);
 
+/// How a pool of connections is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolLoad {
+    /// The connections that are taken, those that are stuck among them.
+    pub in_use: usize,
+    /// How many there may be; as many more in place of those that are stuck.
+    pub size: usize,
+}
+
 /// What r2d2 keeps: a place for a connection, and when it was last used, in write-offs.
 pub(crate) struct Place<C> {
     connection: Option<C>,
@@ -93,6 +102,12 @@ impl<C: Send + 'static> Pool<C> {
             .error_handler(Box::new(NopErrorHandler))
             .build_unchecked(Places(PhantomData));
         Self { places, gate: Arc::new(Gate::new(size, clock)), wait }
+    }
+
+    /// How many slots are taken, and how many there are.
+    pub(crate) fn load(&self) -> PoolLoad {
+        let (in_use, size) = self.gate.load();
+        PoolLoad { in_use, size }
     }
 
     /// A free slot.

@@ -42,6 +42,11 @@ impl Gate {
         Self { size, clock, holders: Mutex::default(), left: Condvar::new() }
     }
 
+    /// How many are in, and how many may be.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (lock(&self.holders).since.len(), self.size)
+    }
+
     /// Waits for a turn; `None` where none came in time.
     pub(crate) fn enter(self: &Arc<Self>, wait: Duration) -> Option<Turn> {
         let (mut holders, mut left) = (lock(&self.holders), wait);

@@ -21,8 +21,9 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     system::keep_memory_off_the_disk();
     system::take_all_descriptors()?;
     let parts = wire::open(&settings)?;
-    let _log = logging::init(settings.logging.level, parts.clock.clone()).context("the log cannot be started")?;
+    let log = logging::init(settings.logging.level, parts.clock.clone()).context("the log cannot be started")?;
     logging::tell_panics();
+    parts.metrics.log(log.dropped_lines())?;
     for warning in &settings.warnings {
         tracing::warn!(target: LOG, "{warning}");
     }
@@ -34,6 +35,9 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let migrated = migrate::prepare(settings, parts).await?;
     let api = wire::api(settings, parts)?;
+    if let Some(address) = parts.metrics.serve(settings.telemetry.metrics)? {
+        tracing::info!(target: LOG, %address, path = "/metrics", "Metrics are served");
+    }
     let address = (settings.server.host.as_str(), settings.server.port);
     let server_settings =
         ServerSettings { workers: wire::cores().get(), shutdown_timeout: settings.server.shutdown_timeout };

@@ -33,11 +33,11 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// How many lines were dropped since the start: those that the reader was too slow for, and
-    /// those that could not be written.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the log tells the number; a page of metrics will too"))]
-    pub(crate) fn dropped_lines(&self) -> u64 {
-        self.queue.dropped()
+    /// What tells how many lines were dropped since the start: those that the reader was too slow
+    /// for, and those that could not be written.
+    pub(crate) fn dropped_lines(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
+        let queue = Arc::clone(&self.queue);
+        move || queue.dropped()
     }
 }
 

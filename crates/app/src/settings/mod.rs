@@ -16,6 +16,7 @@ mod secret;
 mod server;
 mod setting;
 mod sources;
+mod telemetry;
 mod tokens;
 mod toml;
 mod value;
@@ -29,6 +30,7 @@ pub(crate) use print::render;
 pub(crate) use server::Server;
 pub(crate) use setting::SettingsError;
 pub(crate) use sources::Sources;
+pub(crate) use telemetry::Telemetry;
 pub(crate) use tokens::Tokens;
 
 use setting::Setting;
@@ -42,6 +44,7 @@ const SETTINGS: [&[Setting]; 7] = [
     &limits::SETTINGS,
     &server::SETTINGS,
     &logging::SETTINGS,
+    &telemetry::SETTINGS,
 ];
 
 /// The whole configuration, valid. Its `Debug` shows no secret.
@@ -54,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) server: Server,
     pub(crate) logging: Logging,
+    pub(crate) telemetry: Telemetry,
     /// What starts, but should be told in the log.
     pub(crate) warnings: Vec<&'static str>,
 }
@@ -74,6 +78,7 @@ impl Settings {
             passwords: Passwords::read(sources, server.debug, &mut warnings)?,
             limits: Limits::read(sources)?,
             logging: Logging::read(sources, server.debug)?,
+            telemetry: Telemetry::read(sources)?,
             server,
             warnings,
         })

@@ -145,6 +145,11 @@ fn bounds_are_kept() {
         ("REDIS_URL", vec!["redis://localhost", "redis://:p@h:7000/1"], vec!["localhost:6379", "rediss://h"]),
         ("TRUSTED_PROXIES", vec!["::1, 10.0.0.0/8"], vec!["proxy", "10.0.0.1/8", "10.0.0.0/8,"]),
         ("CORS_ORIGINS", vec!["https://a.example"], vec!["*"]),
+        (
+            "METRICS_ADDR",
+            vec!["127.0.0.1:9464", "[::]:0"],
+            vec!["9464", "localhost:9464", "127.0.0.1", "127.0.0.1:65536"],
+        ),
         ("HOST", vec!["0.0.0.0"], vec!["0.0.0.0:80"]),
     ] {
         for value in good {
@@ -264,7 +269,11 @@ fn the_example_names_every_setting_with_its_default_and_a_secret_that_is_refused
         assert!(setting.default.is_none_or(|default| default == *value), "{}", setting.name);
     }
     assert_eq!(named.len(), SETTINGS.into_iter().flatten().count());
-    let all = EXAMPLE.replace("# CORS", "CORS").replace("# TRUSTED", "TRUSTED").replace("# REDIS", "REDIS");
+    let all = EXAMPLE
+        .replace("# CORS", "CORS")
+        .replace("# TRUSTED", "TRUSTED")
+        .replace("# REDIS", "REDIS")
+        .replace("# METRICS", "METRICS");
     assert!(Settings::read(&sources(&[("SECRET_KEY", SECRET)], &all).unwrap()).is_ok());
 }
 

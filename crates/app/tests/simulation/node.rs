@@ -78,6 +78,7 @@ impl Node {
                 issuance,
                 policy: RefreshPolicy::STRICT,
                 sessions,
+                observer: Arc::new(()),
                 clock: clock.clone(),
             },
             log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },

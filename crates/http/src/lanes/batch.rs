@@ -2,10 +2,10 @@
 //! call, so that many share what one would cost. Nobody waits for company: a lone job is done at
 //! once.
 
-use super::{LaneError, REFUSAL_DELAY};
+use super::{LaneError, LaneLoad, LaneObserver, REFUSAL_DELAY};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
@@ -39,6 +39,7 @@ struct Queue<J, O> {
     name: String,
     settings: BatchSettings,
     call: Box<Call<J, O>>,
+    observer: OnceLock<Arc<dyn LaneObserver>>,
     state: Mutex<State<J, O>>,
     arrived: Condvar,
 }
@@ -63,7 +64,13 @@ struct Running {
 struct Waiting<J, O> {
     number: u64,
     job: J,
-    caller: Sender<O>,
+    caller: Caller<O>,
+}
+
+struct Caller<O> {
+    answer: Sender<O>,
+    /// When it came, where anybody is to be told.
+    since: Option<Instant>,
 }
 
 impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
@@ -79,17 +86,38 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
     ) -> io::Result<Self> {
         let state = State { waiting: VecDeque::new(), number: 0, calls: BTreeMap::new(), threads: 0, closed: false };
         let (name, call, state) = (name.to_owned(), Box::new(call), Mutex::new(state));
-        let lane = Self(Arc::new(Queue { name, settings, call, state, arrived: Condvar::new() }));
+        let lane =
+            Self(Arc::new(Queue { name, settings, call, observer: OnceLock::new(), state, arrived: Condvar::new() }));
         for _ in 0..settings.width.max(1) {
             Queue::start_thread(&lane.0)?;
         }
         Ok(lane)
     }
 
+    /// The same, with somebody who is told of what passes.
+    #[must_use]
+    pub fn observed_by(self, observer: Option<Arc<dyn LaneObserver>>) -> Self {
+        if let Some(observer) = observer {
+            // Whoever came first stays.
+            let _ = self.0.observer.set(observer);
+        }
+        self
+    }
+
+    /// What tells how the lane is used, for as long as anybody asks.
+    pub fn load(&self) -> impl Fn() -> LaneLoad + Send + Sync + use<J, O> {
+        let queue = Arc::clone(&self.0);
+        move || {
+            let state = queue.lock();
+            LaneLoad { running: state.calls.len(), waiting: state.waiting.len() }
+        }
+    }
+
     /// Has a job done. A caller that goes away before its call began takes the job along; after
     /// that it is done.
     pub(crate) async fn run_by(&self, deadline: Instant, job: J) -> Result<O, LaneError> {
-        let (caller, mut outcome) = channel();
+        let (answer, mut outcome) = channel();
+        let caller = Caller { answer, since: self.0.observer.get().map(|_| Instant::now()) };
         let Some(number) = self.0.push(job, caller) else {
             Queue::replace_stuck(&self.0);
             sleep(REFUSAL_DELAY).await;
@@ -113,7 +141,11 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
         }
     }
 
+    /// Told to whoever found no place, or waited in vain.
     fn full(&self) -> LaneError {
+        if let Some(observer) = self.0.observer.get() {
+            observer.refused();
+        }
         LaneError::Full { retry_after: self.0.settings.retry_after }
     }
 }
@@ -162,7 +194,7 @@ impl<J, O> State<J, O> {
 
 impl<J, O> Queue<J, O> {
     /// Adds a job, and gives its number, if there is a place.
-    fn push(&self, job: J, caller: Sender<O>) -> Option<u64> {
+    fn push(&self, job: J, caller: Caller<O>) -> Option<u64> {
         let mut state = self.lock();
         if state.waiting.len() >= self.settings.queue {
             return None;
@@ -185,11 +217,12 @@ impl<J, O> Queue<J, O> {
     /// Does what comes, until the end, or until another thread has taken this one's place.
     fn serve(&self, thread: u64) {
         while let Some((jobs, callers)) = self.take(thread) {
+            self.tell_waits(&callers);
             // After a panic the callers are dropped without an outcome, which tells them.
             let outcomes = catch_unwind(AssertUnwindSafe(|| (self.call)(jobs))).unwrap_or_default();
             for (caller, outcome) in callers.into_iter().zip(outcomes) {
                 // One that has gone needs none.
-                let _ = caller.send(outcome);
+                let _ = caller.answer.send(outcome);
             }
             if self.lock().calls.remove(&thread).is_some_and(|call| call.replaced) {
                 return;
@@ -197,13 +230,18 @@ impl<J, O> Queue<J, O> {
         }
     }
 
+    fn tell_waits(&self, callers: &[Caller<O>]) {
+        let Some(observer) = self.observer.get() else { return };
+        callers.iter().filter_map(|caller| caller.since).for_each(|since| observer.began(since.elapsed()));
+    }
+
     /// All that wait, up to so many, but for those whose caller has gone; waits for the first.
     /// `None` once there will be no more.
-    fn take(&self, thread: u64) -> Option<(Vec<J>, Vec<Sender<O>>)> {
+    fn take(&self, thread: u64) -> Option<(Vec<J>, Vec<Caller<O>>)> {
         let mut state = self.lock();
         loop {
             let count = self.settings.batch.max(1).min(state.waiting.len());
-            let taken = state.waiting.drain(..count).filter(|waiting| !waiting.caller.is_closed());
+            let taken = state.waiting.drain(..count).filter(|waiting| !waiting.caller.answer.is_closed());
             let (jobs, callers): (Vec<_>, Vec<_>) = taken.map(|waiting| (waiting.job, waiting.caller)).unzip();
             if !jobs.is_empty() {
                 state.calls.insert(thread, Running { began: Instant::now(), replaced: false });

@@ -32,9 +32,27 @@ pub struct LaneSettings {
 /// they are refused for.
 const REFUSAL_DELAY: Duration = Duration::from_millis(25);
 
+/// How a lane is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneLoad {
+    /// The jobs, or the calls of several jobs, that run.
+    pub running: usize,
+    /// The jobs that wait.
+    pub waiting: usize,
+}
+
+/// Is told of what passes a lane. Never waits.
+pub trait LaneObserver: Send + Sync {
+    /// A job began that had waited so long.
+    fn began(&self, waited: Duration);
+    /// A job found no place, or waited in vain.
+    fn refused(&self);
+}
+
 /// A bounded way to blocking threads.
 pub struct Lane {
     settings: LaneSettings,
+    observer: Option<Arc<dyn LaneObserver>>,
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
     /// The places of jobs that are written off.
@@ -79,9 +97,27 @@ impl Lane {
         let width = settings.width.max(1);
         Self {
             settings,
+            observer: None,
             running: Arc::new(Semaphore::new(width)),
             places: Arc::new(Semaphore::new(width.saturating_add(settings.queue))),
             lost: Arc::new(Semaphore::new(width)),
+        }
+    }
+
+    /// The same, with somebody who is told of what passes.
+    #[must_use]
+    pub fn observed_by(self, observer: Option<Arc<dyn LaneObserver>>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// What tells how the lane is used, for as long as anybody asks.
+    pub fn load(&self) -> impl Fn() -> LaneLoad + Send + Sync + use<> {
+        let (running, places) = (self.running.clone(), self.places.clone());
+        let width = self.settings.width.max(1);
+        let all = width.saturating_add(self.settings.queue);
+        move || {
+            let busy = width.saturating_sub(running.available_permits());
+            LaneLoad { running: busy, waiting: all.saturating_sub(places.available_permits()).saturating_sub(busy) }
         }
     }
 
@@ -130,7 +166,20 @@ impl Lane {
         LaneError::Full { retry_after: self.settings.retry_after }
     }
 
+    /// Where there is a place, and in time, tells how long it took; else that there was none.
     async fn admit(&self) -> Result<Hold, LaneError> {
+        let Some(observer) = &self.observer else { return self.enter().await };
+        let since = Instant::now();
+        let entered = self.enter().await;
+        if entered.is_ok() {
+            observer.began(since.elapsed())
+        } else {
+            observer.refused()
+        }
+        entered
+    }
+
+    async fn enter(&self) -> Result<Hold, LaneError> {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             sleep(REFUSAL_DELAY).await;
             return Err(self.full());

@@ -4,6 +4,7 @@
 use super::{RequestSpan, host};
 use crate::api::Api;
 use crate::errors::{ApiError, Preference, Problem};
+use crate::traffic::Watched;
 use crate::turn::Serving;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -29,8 +30,15 @@ pub(crate) async fn identify(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let serving = Serving::begin(&mut request);
-    let response = name(request, next).await?;
+    let (serving, watched) = (Serving::begin(&mut request), Watched::begin(&request));
+    let outcome = name(request, next).await;
+    if let Some(watched) = watched {
+        watched.end(match &outcome {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        });
+    }
+    let response = outcome?;
     Ok(serving.until_sent(response))
 }
 

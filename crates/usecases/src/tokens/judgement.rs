@@ -30,7 +30,7 @@ impl Refresh {
         let Attempt { rotation, pair } = attempt;
         let judged = self.store.write(|tx| self.weigh(&rotation, tx))?;
         let verdict = judged.verdict;
-        tell(verdict, &rotation, judged.session);
+        self.tell(verdict, &rotation, judged.session);
         match (verdict, judged.successor) {
             (Verdict::Rotated, _) => Ok(Refreshed { pair: judged.pair.unwrap_or(pair), verdict }),
             (Verdict::Retried(_) | Verdict::Overlapped(_), Some(successor)) => {
@@ -63,6 +63,12 @@ impl Refresh {
             }
         }
         Err(StoreError::Busy("the token changed whenever it was looked at".to_owned()).into())
+    }
+
+    /// Tells of a verdict that holds. Every verdict passes here, once.
+    pub(super) fn tell(&self, verdict: Verdict, rotation: &Rotation, session: SessionId) {
+        self.observer.judged(verdict);
+        tell(verdict, rotation, session);
     }
 
     /// The pair, where the one that was made beforehand is of another session: the row knows.
@@ -137,8 +143,8 @@ fn carry_out(
     Ok(verdict)
 }
 
-/// Tells of a verdict that holds. Every verdict passes here, once.
-pub(super) fn tell(verdict: Verdict, rotation: &Rotation, session: SessionId) {
+/// Tells the log.
+fn tell(verdict: Verdict, rotation: &Rotation, session: SessionId) {
     let (user_id, name) = (rotation.successor.user_id.get(), verdict.as_str());
     let client = rotation.origin.ip_address.map(tracing::field::display);
     match verdict {

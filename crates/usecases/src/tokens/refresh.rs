@@ -1,11 +1,10 @@
 //! Exchanges a refresh token for a new pair, once. What needs the store is one step of its own,
 //! so that exchanges that come at one time can be carried out together.
 
-use super::judgement::tell;
 use super::{Issuance, TokenError, TokenPair};
 use portcullis_domain::sessions::{Origin, SessionPolicy};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshPolicy, Verdict};
-use portcullis_ports::{Clock, Rotation, Store, StoreError, TokenVerifier};
+use portcullis_ports::{Clock, RefreshObserver, Rotation, Store, StoreError, TokenVerifier};
 use std::sync::Arc;
 
 /// The token that is shown.
@@ -63,6 +62,8 @@ pub struct Refresh {
     pub policy: RefreshPolicy,
     /// How long sessions last.
     pub sessions: SessionPolicy,
+    /// Who is told of verdicts, beside the log.
+    pub observer: Arc<dyn RefreshObserver>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -133,7 +134,7 @@ impl Refresh {
     pub fn settle(&self, attempt: Attempt, exchanged: Exchanged) -> Settled {
         match exchanged.0 {
             Ok(true) => {
-                tell(Verdict::Rotated, &attempt.rotation, attempt.rotation.successor.session());
+                self.tell(Verdict::Rotated, &attempt.rotation, attempt.rotation.successor.session());
                 Settled::Done(Ok(Refreshed { pair: attempt.pair, verdict: Verdict::Rotated }))
             }
             // Another's damaged row may be the reason: each is looked at alone.

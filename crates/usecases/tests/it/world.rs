@@ -120,6 +120,7 @@ impl World {
             issuance: self.issuance.clone(),
             policy: self.policy,
             sessions: self.sessions,
+            observer: Arc::new(()),
             clock: self.clock.clone(),
         }
     }

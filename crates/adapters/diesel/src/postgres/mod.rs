@@ -9,7 +9,7 @@ mod url;
 
 use crate::database::StoreOptions;
 use crate::engine::Engine;
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolLoad};
 use crate::transaction;
 use connection::Opener;
 use diesel::connection::AnsiTransactionManager;
@@ -37,6 +37,11 @@ impl PostgresStore {
             pool: Pool::new(options.connections, options.wait, clock),
             ready: AtomicBool::new(false),
         }
+    }
+
+    /// How its connections are used.
+    pub(crate) fn load(&self) -> PoolLoad {
+        self.pool.load()
     }
 
     /// Calls with a connection.

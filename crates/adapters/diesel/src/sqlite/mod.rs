@@ -13,7 +13,7 @@ mod writer;
 use crate::database::StoreOptions;
 use crate::engine::Engine;
 use crate::error::OpenError;
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolLoad};
 use crate::transaction;
 use connection::{Opener, Role, WriteConnection};
 use diesel::connection::AnsiTransactionManager;
@@ -67,6 +67,11 @@ impl SqliteStore {
             *slot = Some(connection);
         }
         outcome
+    }
+
+    /// How the connections of readers are used.
+    pub(crate) fn load(&self) -> PoolLoad {
+        self.readers.load()
     }
 
     /// Writes what is in the write-ahead log into the file, and empties the log.

@@ -2,5 +2,6 @@
 //! the tests of faults.
 
 mod configuration;
+mod metrics;
 mod purging;
 mod refusals;

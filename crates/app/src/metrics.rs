@@ -1,0 +1,168 @@
+//! What is counted, and on which page: every decorator meets its port here. With no `METRICS_ADDR`
+//! nothing is counted and nothing decorated.
+
+use anyhow::Context;
+use portcullis_diesel::Database;
+use portcullis_domain::health::CircuitState;
+use portcullis_http::{Answered, LaneLoad, LaneObserver, METHODS, ROUTES, RequestObserver};
+use portcullis_ports::{CircuitMonitor, Clock, PasswordHasher, RateLimiter, RefreshObserver, Store};
+use portcullis_telemetry::{
+    HasherMetrics, LaneMetrics, LimiterMetrics, Metered, StoreMetrics, Telemetry, Traffic, VerdictMetrics,
+};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The metrics of the process, or none.
+#[derive(Clone)]
+pub(crate) struct Metrics(Option<Kept>);
+
+#[derive(Clone)]
+struct Kept {
+    telemetry: Arc<Telemetry>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The lanes by their names on the page.
+pub(crate) struct LaneObservers {
+    pub(crate) store: Option<Arc<dyn LaneObserver>>,
+    pub(crate) crypto: Option<Arc<dyn LaneObserver>>,
+    pub(crate) limits: Option<Arc<dyn LaneObserver>>,
+    pub(crate) exchanges: Option<Arc<dyn LaneObserver>>,
+    pub(crate) accounts: Option<Arc<dyn LaneObserver>>,
+}
+
+impl Metrics {
+    /// Metrics where there is somewhere to show them.
+    pub(crate) fn new(address: Option<SocketAddr>, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        if address.is_none() {
+            return Ok(Self(None));
+        }
+        let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"))?);
+        Ok(Self(Some(Kept { telemetry, clock: clock.clone() })))
+    }
+
+    /// Serves the page; where, if anywhere. It ends with the process.
+    pub(crate) fn serve(&self, address: Option<SocketAddr>) -> anyhow::Result<Option<SocketAddr>> {
+        let (Some(kept), Some(address)) = (&self.0, address) else { return Ok(None) };
+        let telemetry = kept.telemetry.clone();
+        let (server, bound) = portcullis_http::expose(address, move || telemetry.page())
+            .with_context(|| format!("cannot listen on METRICS_ADDR {address}"))?;
+        tokio::spawn(server);
+        Ok(Some(bound))
+    }
+
+    pub(crate) fn store(&self, store: Arc<dyn Store>) -> anyhow::Result<Arc<dyn Store>> {
+        let Some(kept) = &self.0 else { return Ok(store) };
+        Ok(Arc::new(Metered::new(store, StoreMetrics::of(&kept.telemetry)?, kept.clock.clone())))
+    }
+
+    pub(crate) fn hasher(
+        &self,
+        hasher: Arc<dyn PasswordHasher>,
+        waiting: impl Fn() -> usize + Send + Sync + 'static,
+    ) -> anyhow::Result<Arc<dyn PasswordHasher>> {
+        let Some(kept) = &self.0 else { return Ok(hasher) };
+        let help = "Hashes that wait for a thread.";
+        kept.telemetry.sample("password_hash_queue", help, &[], move || number(waiting()))?;
+        Ok(Arc::new(Metered::new(hasher, HasherMetrics::of(&kept.telemetry)?, kept.clock.clone())))
+    }
+
+    pub(crate) fn limiter(&self, limiter: Arc<dyn RateLimiter>) -> anyhow::Result<Arc<dyn RateLimiter>> {
+        let Some(kept) = &self.0 else { return Ok(limiter) };
+        Ok(Arc::new(Metered::new(limiter, LimiterMetrics::of(&kept.telemetry)?, kept.clock.clone())))
+    }
+
+    pub(crate) fn verdicts(&self) -> anyhow::Result<Arc<dyn RefreshObserver>> {
+        let Some(kept) = &self.0 else { return Ok(Arc::new(())) };
+        Ok(Arc::new(VerdictMetrics::of(&kept.telemetry)?))
+    }
+
+    pub(crate) fn requests(&self) -> anyhow::Result<Option<Arc<dyn RequestObserver>>> {
+        let Some(kept) = &self.0 else { return Ok(None) };
+        let requests: Arc<dyn RequestObserver> = Arc::new(Requests(Traffic::new(&kept.telemetry, &ROUTES, &METHODS)?));
+        Ok(Some(requests))
+    }
+
+    pub(crate) fn lanes(&self) -> anyhow::Result<LaneObservers> {
+        let names = ["store", "crypto", "limits", "exchanges", "accounts"];
+        let made = self.0.as_ref().map(|kept| LaneMetrics::of(&kept.telemetry, names)).transpose()?;
+        let [store, crypto, limits, exchanges, accounts] = made.map_or([const { None }; 5], |made| made.map(watcher));
+        Ok(LaneObservers { store, crypto, limits, exchanges, accounts })
+    }
+
+    /// Shows how a lane is used.
+    pub(crate) fn lane(&self, name: &str, load: impl Fn() -> LaneLoad + Send + Sync + 'static) -> anyhow::Result<()> {
+        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
+        let (labels, load) = ([("lane", name)], Arc::new(load));
+        let again = load.clone();
+        let help = "Jobs that run; of lanes that take several together, their calls.";
+        telemetry.sample("lane_running", help, &labels, move || number(load().running))?;
+        telemetry.sample("lane_waiting", "Jobs that wait for their turn.", &labels, move || number(again().waiting))?;
+        Ok(())
+    }
+
+    /// Shows how the connections to the database are used.
+    pub(crate) fn database(&self, database: &Database) -> anyhow::Result<()> {
+        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
+        let (one, other) = (database.clone(), database.clone());
+        let help = "Connections to the database that are taken; on SQLite those of readers.";
+        telemetry.sample("store_connections_in_use", help, &[], move || number(one.load().in_use))?;
+        let help = "Connections to the database that there may be.";
+        telemetry.sample("store_connections_max", help, &[], move || number(other.load().size))?;
+        Ok(())
+    }
+
+    /// Shows the states of circuits.
+    pub(crate) fn circuits(&self, circuits: &[Arc<dyn CircuitMonitor>]) -> anyhow::Result<()> {
+        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
+        let help = "1 for the state that a circuit breaker is in, 0 for the others.";
+        for circuit in circuits {
+            for state in [CircuitState::Closed, CircuitState::Open, CircuitState::HalfOpen] {
+                let (name, circuit) = (circuit.status().name, circuit.clone());
+                let labels = [("circuit", name), ("state", state.as_str())];
+                telemetry.sample("circuit_state", help, &labels, move || {
+                    if circuit.status().state == state { 1.0 } else { 0.0 }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows how many log lines were dropped.
+    pub(crate) fn log(&self, dropped: impl Fn() -> u64 + Send + Sync + 'static) -> anyhow::Result<()> {
+        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
+        let help = "Log lines that the reader was too slow for, or that could not be written.";
+        Ok(telemetry.sample_counter("log_lines_dropped_total", help, dropped)?)
+    }
+}
+
+fn watcher(metrics: LaneMetrics) -> Option<Arc<dyn LaneObserver>> {
+    Some(Arc::new(LaneWatcher(metrics)))
+}
+
+fn number(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
+/// Requests, as `http` tells of them.
+struct Requests(Traffic);
+
+impl RequestObserver for Requests {
+    fn answered(&self, request: Answered) {
+        self.0.answered(request.route, request.method, request.status, request.took);
+    }
+}
+
+/// What passes a lane, as `http` tells of it.
+struct LaneWatcher(LaneMetrics);
+
+impl LaneObserver for LaneWatcher {
+    fn began(&self, waited: Duration) {
+        self.0.began(waited);
+    }
+
+    fn refused(&self) {
+        self.0.refused();
+    }
+}

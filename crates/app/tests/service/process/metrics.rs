@@ -1,0 +1,189 @@
+//! `METRICS_ADDR`: the page of metrics counts exactly what happened, and nothing that a caller
+//! chose is on it.
+
+use crate::harness::calls::{Reply, agent};
+use crate::harness::databases::Backend;
+use crate::harness::services::Service;
+use crate::harness::{jose, on_both_databases};
+use portcullis_testkit::exposition::Page;
+use serde_json::json;
+use std::net::TcpListener;
+
+on_both_databases!(the_page_counts_exactly_what_happened, a_flood_of_names_makes_no_series);
+
+fn service(backend: Backend) -> (Service, String) {
+    let service = backend.service().unset("RATE_LIMIT_ENABLED").set("METRICS_ADDR", "127.0.0.1:0").start();
+    let served = service.log.wait_for(1, |event| event["message"] == "Metrics are served");
+    let url = format!("http://{}", served[0]["address"].as_str().unwrap());
+    (service, url)
+}
+
+fn text(url: &str) -> String {
+    let mut response = agent(0).get(format!("{url}/metrics")).call().unwrap();
+    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    response.body_mut().read_to_string().unwrap()
+}
+
+/// Reads the page, which must hold against every rule of the format.
+fn page(url: &str) -> Page {
+    let text = text(url);
+    Page::read(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}"))
+}
+
+/// Every series of a metric that is not zero, without the metric's name.
+fn counts(page: &Page, metric: &str) -> Vec<(String, u32)> {
+    let series = page.iter().filter_map(|(name, value)| Some((name.strip_prefix(metric)?, value)));
+    series.filter(|(_, value)| *value > 0.0).map(|(labels, value)| (labels.to_owned(), value as u32)).collect()
+}
+
+fn expected(counts: &[(&str, u32)]) -> Vec<(String, u32)> {
+    let mut counts: Vec<_> = counts.iter().map(|(labels, count)| ((*labels).to_owned(), *count)).collect();
+    counts.sort();
+    counts
+}
+
+/// Known traffic, one call after the other.
+fn traffic(service: &Service) {
+    let (account, pair) = service.session();
+    let call = |method: &str, path: &str| service.call(method, path).send();
+    service.login(&account.email, "wrong password").expect(401);
+    service.login("nobody@example.com", "wrong password").expect(401);
+    service.login("no address", "wrong password").expect(422);
+    service.refresh(&pair.refresh).expect(200);
+    service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.refresh(&jose::token(&json!({"sub": "1"}))).expect(401);
+    service.me(&pair.access).expect(200);
+    let statuses: Vec<_> = [
+        call("GET", "/nowhere"),
+        call("GET", "/auth/sessions/7f/what"),
+        call("PUT", "/auth/login"),
+        call("PROPFIND", "/health"),
+        call("HEAD", "/health"),
+        call("GET", "/docs/assets/none.js"),
+        service.call("DELETE", "/auth/sessions/7f").bearer(&pair.access).send(),
+        service.call("POST", "/auth/register").json(&json!({})).send(),
+    ]
+    .iter()
+    .map(|reply: &Reply| reply.status)
+    .collect();
+    assert_eq!(statuses, [404, 404, 405, 405, 200, 404, 404, 422]);
+}
+
+fn the_page_counts_exactly_what_happened(backend: Backend) {
+    let (service, url) = service(backend);
+    traffic(&service);
+    let page = page(&url);
+    let requests = expected(&[
+        ("{method=\"POST\",route=\"/auth/register\",status=\"201\"}", 1),
+        ("{method=\"POST\",route=\"/auth/register\",status=\"422\"}", 1),
+        ("{method=\"POST\",route=\"/auth/login\",status=\"200\"}", 1),
+        ("{method=\"POST\",route=\"/auth/login\",status=\"401\"}", 2),
+        ("{method=\"POST\",route=\"/auth/login\",status=\"422\"}", 1),
+        ("{method=\"PUT\",route=\"/auth/login\",status=\"405\"}", 1),
+        ("{method=\"POST\",route=\"/auth/refresh\",status=\"200\"}", 1),
+        ("{method=\"POST\",route=\"/auth/refresh\",status=\"401\"}", 2),
+        ("{method=\"GET\",route=\"/auth/me\",status=\"200\"}", 1),
+        ("{method=\"DELETE\",route=\"/auth/sessions/{id}\",status=\"404\"}", 1),
+        ("{method=\"other\",route=\"/health\",status=\"405\"}", 1),
+        ("{method=\"HEAD\",route=\"/health\",status=\"200\"}", 1),
+        ("{method=\"GET\",route=\"/docs/assets/{name}\",status=\"404\"}", 1),
+        ("{method=\"GET\",route=\"unmatched\",status=\"404\"}", 2),
+    ]);
+    assert_eq!(counts(&page, "portcullis_http_requests_total"), requests);
+    let times = page.sum("portcullis_http_request_duration_seconds_count");
+    assert_eq!(times, f64::from(requests.iter().map(|(_, count)| count).sum::<u32>()));
+    let verdicts = expected(&[("{verdict=\"rotated\"}", 1), ("{verdict=\"raced\"}", 1)]);
+    assert_eq!(counts(&page, "portcullis_refresh_verdicts_total"), verdicts);
+    let hashes = [("hash", 1.0), ("verify", 2.0), ("stand_in", 1.0)];
+    for (operation, count) in hashes {
+        let series = format!("portcullis_password_hash_duration_seconds_count{{operation=\"{operation}\"}}");
+        assert_eq!(page.value(&series), Some(count), "{operation}");
+    }
+    let charges = expected(&[
+        ("{budget=\"account\",outcome=\"passed\"}", 3),
+        ("{budget=\"account\",outcome=\"refunded\"}", 1),
+        ("{budget=\"source\",outcome=\"passed\"}", 4),
+        ("{budget=\"source\",outcome=\"refunded\"}", 1),
+    ]);
+    assert_eq!(counts(&page, "portcullis_limiter_charges_total"), charges);
+    for (lane, count) in [("crypto", 4.0), ("exchanges", 2.0)] {
+        assert_eq!(
+            page.value(&format!("portcullis_lane_wait_seconds_count{{lane=\"{lane}\"}}")),
+            Some(count),
+            "{lane}"
+        );
+        assert_eq!(page.value(&format!("portcullis_lane_running{{lane=\"{lane}\"}}")), Some(0.0), "{lane}");
+    }
+    let still = ["lane_refusals_total", "lane_waiting", "store_errors_total", "password_hash_errors_total"];
+    for metric in still.into_iter().chain(["password_hash_queue", "log_lines_dropped_total", "limiter_errors_total"]) {
+        assert_eq!(counts(&page, &format!("portcullis_{metric}")), [], "{metric}");
+    }
+    let rotations = "portcullis_store_duration_seconds_count{operation=\"rotate\"}";
+    assert_eq!((page.value(rotations), page.value("portcullis_store_connections_max")), (Some(2.0), Some(16.0)));
+    let states = expected(&[("{circuit=\"database\",state=\"closed\"}", 1)]);
+    assert_eq!(counts(&page, "portcullis_circuit_state"), states);
+    let version = format!("portcullis_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(page.value(&version), Some(1.0));
+}
+
+fn a_flood_of_names_makes_no_series(backend: Backend) {
+    let (service, url) = service(backend);
+    service.get("/marker");
+    service.call("MARKER", "/auth/sessions/marker").send();
+    service.get("/docs/assets/marker");
+    let before = page(&url).iter().count();
+    for number in 0..50 {
+        service.get(&format!("/marker-{number}?marker={number}"));
+        service.call(&format!("MARKER{number}"), &format!("/auth/sessions/marker-{number}")).send();
+        service.get(&format!("/docs/assets/marker-{number}.js"));
+        let login = json!({"email": format!("marker-{number}@example.com"), "password": "marker marker"});
+        let call = service.call("POST", "/auth/login").header("X-Request-ID", &format!("marker-{number}"));
+        call.header("User-Agent", "marker").json(&login).send().expect(401);
+    }
+    let page = page(&url);
+    let (logins, hashes) = ("portcullis_http_requests_total{method=\"POST\",route=\"/auth/login\",status=\"401\"}", 1);
+    assert_eq!(page.value(logins), Some(50.0));
+    assert_eq!(page.iter().count(), before + hashes, "the logins have a series, and nothing else is new");
+    assert!(!text(&url).contains("arker"));
+}
+
+#[test]
+fn the_page_is_not_on_the_public_port_and_nothing_else_is_beside_it() {
+    let (service, url) = service(Backend::Sqlite);
+    service.get("/metrics").expect_error(404, "NOT_FOUND");
+    for path in ["/", "/health", "/auth/login", "/metrics/x"] {
+        let response = agent(0).get(format!("{url}{path}")).call().unwrap();
+        assert_eq!(response.status(), 404, "{path}");
+    }
+    assert_eq!(agent(0).post(format!("{url}/metrics")).send_empty().unwrap().status(), 405);
+    let off = Backend::Sqlite.service().start();
+    off.get("/metrics").expect_error(404, "NOT_FOUND");
+    off.stop();
+    assert!(!off.log.text().contains("Metrics are served"));
+}
+
+#[test]
+fn an_address_that_is_taken_stops_the_start() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
+    let ended = Backend::Sqlite.service().set("METRICS_ADDR", &taken.to_string()).run();
+    assert!(ended.refusal().contains(&format!("cannot listen on METRICS_ADDR {taken}")), "{}", ended.refusal());
+    assert!(!ended.output.contains("\"Listening\""), "{}", ended.output);
+    let ended = Backend::Sqlite.service().set("METRICS_ADDR", "9464").run();
+    assert!(ended.refusal().contains("METRICS_ADDR: is not an IP address with a port"), "{}", ended.refusal());
+}
+
+#[test]
+fn the_page_goes_on_while_the_database_is_gone() {
+    let setup = Backend::Sqlite.service().set("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere");
+    let service = setup.set("METRICS_ADDR", "127.0.0.1:0").start();
+    let served = service.log.wait_for(1, |event| event["message"] == "Metrics are served");
+    let url = format!("http://{}", served[0]["address"].as_str().unwrap());
+    while page(&url).value("portcullis_circuit_state{circuit=\"database\",state=\"open\"}") != Some(1.0) {
+        service.register("a@example.com", "long enough").expect_unavailable();
+    }
+    let page = page(&url);
+    assert_eq!(page.value("portcullis_circuit_state{circuit=\"database\",state=\"closed\"}"), Some(0.0));
+    let failed = page.value("portcullis_store_errors_total{reason=\"unavailable\"}");
+    assert!(failed.is_some_and(|count| count >= 5.0), "{failed:?}");
+}

@@ -1,0 +1,77 @@
+//! Password hashes: how long callers wait for them, and how many get none.
+
+use crate::registry::{each, each_time};
+use crate::{Metered, Telemetry, TelemetryError};
+use portcullis_domain::registration::{Password, PasswordHash};
+use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
+use prometheus::{Histogram, IntCounter};
+
+/// From a hash in a test to the longest that one waits for its turn and is made.
+const BOUNDS: [f64; 10] = [0.005, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0];
+
+/// What a [`Metered`] hasher counts.
+///
+/// ```
+/// use portcullis_ports::{Clock, PasswordHasher};
+/// use portcullis_telemetry::{HasherMetrics, Metered, Telemetry, TelemetryError};
+/// use std::sync::Arc;
+/// fn metered(
+///     telemetry: &Telemetry,
+///     hasher: Arc<dyn PasswordHasher>,
+///     clock: Arc<dyn Clock>,
+/// ) -> Result<Arc<dyn PasswordHasher>, TelemetryError> {
+///     Ok(Arc::new(Metered::new(hasher, HasherMetrics::of(telemetry)?, clock)))
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct HasherMetrics {
+    hash: Histogram,
+    verify: Histogram,
+    stand_in: Histogram,
+    busy: IntCounter,
+    failed: IntCounter,
+}
+
+impl HasherMetrics {
+    /// In that registry, once.
+    ///
+    /// # Errors
+    /// [`TelemetryError`].
+    pub fn of(telemetry: &Telemetry) -> Result<Self, TelemetryError> {
+        let help = "How long callers waited for a hash, its time in the queue included.";
+        let times = telemetry.times("password_hash_duration_seconds", help, "operation", &BOUNDS)?;
+        let [hash, verify, stand_in] = each_time(&times, ["hash", "verify", "stand_in"])?;
+        let help = "Hashes that were asked for and not made.";
+        let errors = telemetry.counters("password_hash_errors_total", help, &["reason"])?;
+        let [busy, failed] = each(&errors, ["busy", "failed"])?;
+        Ok(Self { hash, verify, stand_in, busy, failed })
+    }
+
+    fn count<T>(&self, outcome: Result<T, HasherError>) -> Result<T, HasherError> {
+        match &outcome {
+            Ok(_) => {}
+            Err(HasherError::Busy { .. }) => self.busy.inc(),
+            Err(HasherError::Failed(_)) => self.failed.inc(),
+        }
+        outcome
+    }
+}
+
+impl<H: PasswordHasher + ?Sized> PasswordHasher for Metered<H, HasherMetrics> {
+    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        self.metrics.count(self.timed(&self.metrics.hash, |hasher| hasher.hash(password, patience)))
+    }
+
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<Verification, HasherError> {
+        self.metrics.count(self.timed(&self.metrics.verify, |hasher| hasher.verify(password, hash, patience)))
+    }
+
+    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
+        self.metrics.count(self.timed(&self.metrics.stand_in, |hasher| hasher.verify_stand_in(password, patience)))
+    }
+}

@@ -1,0 +1,170 @@
+//! What there is to count, and the page that shows it.
+
+use prometheus::TextEncoder;
+use prometheus::core::Collector;
+use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+/// What every name begins with.
+const NAMESPACE: &str = "portcullis";
+
+/// Metrics cannot be had: a name is taken, or is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("metrics cannot be kept: {0}")]
+pub struct TelemetryError(pub(crate) String);
+
+impl From<prometheus::Error> for TelemetryError {
+    fn from(error: prometheus::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+type Sample = Box<dyn Fn() + Send + Sync>;
+
+/// All metrics of a process.
+///
+/// ```
+/// use portcullis_telemetry::Telemetry;
+/// let telemetry = Telemetry::new("1.2.3")?;
+/// telemetry.sample("queue_length", "Jobs that wait.", &[("queue", "mail")], || 3.0)?;
+/// let page = telemetry.page();
+/// assert!(page.contains("portcullis_build_info{version=\"1.2.3\"} 1\n"));
+/// assert!(page.contains("portcullis_queue_length{queue=\"mail\"} 3\n"));
+/// # Ok::<(), portcullis_telemetry::TelemetryError>(())
+/// ```
+#[derive(Default)]
+pub struct Telemetry {
+    registry: Registry,
+    gauges: Mutex<Vec<(String, GaugeVec)>>,
+    /// What is looked up when the page is asked for, and not counted.
+    samples: Mutex<Vec<Sample>>,
+}
+
+impl Telemetry {
+    /// Nothing but which version this is.
+    ///
+    /// # Errors
+    /// [`TelemetryError`].
+    pub fn new(version: &str) -> Result<Self, TelemetryError> {
+        let telemetry = Self::default();
+        let build = telemetry.gauge("build_info", "Which version runs; always 1.", &["version"])?;
+        build.get_metric_with_label_values(&[version])?.set(1.0);
+        Ok(telemetry)
+    }
+
+    /// A gauge that is read whenever the page is asked for. Several of one name differ in the
+    /// values of their labels.
+    ///
+    /// # Errors
+    /// [`TelemetryError`].
+    pub fn sample(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> Result<(), TelemetryError> {
+        let (names, values): (Vec<_>, Vec<_>) = labels.iter().copied().unzip();
+        let gauge: Gauge = self.gauge(name, help, &names)?.get_metric_with_label_values(&values)?;
+        self.add_sample(Box::new(move || gauge.set(read())));
+        Ok(())
+    }
+
+    /// A counter that somebody else keeps, read whenever the page is asked for. It never goes back.
+    ///
+    /// # Errors
+    /// [`TelemetryError`].
+    pub fn sample_counter(
+        &self,
+        name: &str,
+        help: &str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Result<(), TelemetryError> {
+        let counter = self.register(IntCounter::with_opts(options(name, help))?)?;
+        // Samples are taken one page after the other.
+        self.add_sample(Box::new(move || counter.inc_by(read().saturating_sub(counter.get()))));
+        Ok(())
+    }
+
+    /// The page, in Prometheus's text format, version 0.0.4.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        samples.iter().for_each(|sample| sample());
+        let families = self.registry.gather();
+        drop(samples);
+        // Writing to memory does not fail, and what was registered has a name and a value.
+        TextEncoder::new().encode_to_string(&families).unwrap_or_default()
+    }
+
+    pub(crate) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, TelemetryError> {
+        self.register(IntCounterVec::new(options(name, help), labels)?)
+    }
+
+    pub(crate) fn counter(&self, name: &str, help: &str) -> Result<IntCounter, TelemetryError> {
+        self.register(IntCounter::with_opts(options(name, help))?)
+    }
+
+    /// Times in seconds, by one label.
+    pub(crate) fn times(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        bounds: &[f64],
+    ) -> Result<HistogramVec, TelemetryError> {
+        let options = HistogramOpts::from(options(name, help)).buckets(bounds.to_vec());
+        self.register(HistogramVec::new(options, &[label])?)
+    }
+
+    /// The gauge of that name, made when it is asked for first.
+    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, TelemetryError> {
+        let mut gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, gauge)) = gauges.iter().find(|(known, _)| known == name) {
+            return Ok(gauge.clone());
+        }
+        let gauge = self.register(GaugeVec::new(options(name, help), labels)?)?;
+        gauges.push((name.to_owned(), gauge.clone()));
+        Ok(gauge)
+    }
+
+    fn add_sample(&self, sample: Sample) {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
+    }
+
+    fn register<C: Collector + Clone + 'static>(&self, metric: C) -> Result<C, TelemetryError> {
+        self.registry.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+}
+
+fn options(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace(NAMESPACE)
+}
+
+/// One counter for each value of a label, made beforehand, so that each is on the page from the
+/// start: a series that appears with its first event hides that event from `rate()`.
+pub(crate) fn each<const N: usize>(
+    counters: &IntCounterVec,
+    values: [&str; N],
+) -> Result<[IntCounter; N], TelemetryError> {
+    let made: Result<Vec<_>, _> = values.iter().map(|value| counters.get_metric_with_label_values(&[value])).collect();
+    made?.try_into().map_err(|_| TelemetryError("a label has too few values".to_owned()))
+}
+
+/// One histogram for each value of a label.
+pub(crate) fn each_time<const N: usize>(
+    histograms: &HistogramVec,
+    values: [&str; N],
+) -> Result<[Histogram; N], TelemetryError> {
+    let made: Result<Vec<_>, _> =
+        values.iter().map(|value| histograms.get_metric_with_label_values(&[value])).collect();
+    made?.try_into().map_err(|_| TelemetryError("a label has too few values".to_owned()))
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").finish_non_exhaustive()
+    }
+}

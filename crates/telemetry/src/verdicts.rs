@@ -1,0 +1,58 @@
+//! What refresh tokens were worth that were shown.
+
+use crate::registry::each;
+use crate::{Telemetry, TelemetryError};
+use portcullis_domain::tokens::Verdict;
+use portcullis_ports::RefreshObserver;
+use prometheus::IntCounter;
+
+/// Counts verdicts.
+///
+/// ```
+/// use portcullis_domain::tokens::Verdict;
+/// use portcullis_ports::RefreshObserver;
+/// use portcullis_telemetry::{Telemetry, VerdictMetrics};
+/// let telemetry = Telemetry::new("1.0.0")?;
+/// VerdictMetrics::of(&telemetry)?.judged(Verdict::Theft);
+/// assert!(telemetry.page().contains("portcullis_refresh_verdicts_total{verdict=\"theft\"} 1\n"));
+/// # Ok::<(), portcullis_telemetry::TelemetryError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct VerdictMetrics {
+    rotated: IntCounter,
+    retried: IntCounter,
+    overlapped: IntCounter,
+    raced: IntCounter,
+    theft: IntCounter,
+    ended: IntCounter,
+    expired: IntCounter,
+}
+
+impl VerdictMetrics {
+    /// In that registry, once.
+    ///
+    /// # Errors
+    /// [`TelemetryError`].
+    pub fn of(telemetry: &Telemetry) -> Result<Self, TelemetryError> {
+        let help = "What genuine refresh tokens were worth that were shown.";
+        let counters = telemetry.counters("refresh_verdicts_total", help, &["verdict"])?;
+        let names = ["rotated", "retried", "overlapped", "raced", "theft", "ended", "expired"];
+        let [rotated, retried, overlapped, raced, theft, ended, expired] = each(&counters, names)?;
+        Ok(Self { rotated, retried, overlapped, raced, theft, ended, expired })
+    }
+}
+
+impl RefreshObserver for VerdictMetrics {
+    fn judged(&self, verdict: Verdict) {
+        let counter = match verdict {
+            Verdict::Rotated => &self.rotated,
+            Verdict::Retried(_) => &self.retried,
+            Verdict::Overlapped(_) => &self.overlapped,
+            Verdict::Raced => &self.raced,
+            Verdict::Theft => &self.theft,
+            Verdict::Ended => &self.ended,
+            Verdict::Expired => &self.expired,
+        };
+        counter.inc();
+    }
+}

@@ -1,0 +1,130 @@
+//! The page as Prometheus reads it: it breaks no rule of the format, and shows exactly what was
+//! counted.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+use chrono::DateTime;
+use portcullis_domain::registration::Password;
+use portcullis_domain::tokens::Verdict;
+use portcullis_ports::{Clock, Conclusion, Mode, PasswordHasher, Patience, RefreshObserver, Store, StoreError};
+use portcullis_telemetry::{
+    HasherMetrics, LaneMetrics, LimiterMetrics, Metered, StoreMetrics, Telemetry, Traffic, VerdictMetrics,
+};
+use portcullis_testkit::exposition::Page;
+use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+fn telemetry() -> Telemetry {
+    Telemetry::new("1.0.0").unwrap()
+}
+
+fn clock() -> Arc<FixedClock> {
+    Arc::new(FixedClock::at(DateTime::UNIX_EPOCH))
+}
+
+#[track_caller]
+fn shows(telemetry: &Telemetry, series: &str, value: f64) {
+    let page = Page::read(&telemetry.page()).unwrap();
+    assert_eq!(page.value(&format!("portcullis_{series}")), Some(value), "{series}");
+}
+
+#[test]
+fn all_metrics_together_are_a_page_without_a_fault() {
+    let telemetry = telemetry();
+    let _traffic = Traffic::new(&telemetry, &["/a/{id}", "unmatched"], &["GET", "other"]).unwrap();
+    let _lanes = LaneMetrics::of(&telemetry, ["store"]).unwrap();
+    let _hasher = HasherMetrics::of(&telemetry).unwrap();
+    let _store = StoreMetrics::of(&telemetry).unwrap();
+    let _limiter = LimiterMetrics::of(&telemetry).unwrap();
+    let _verdicts = VerdictMetrics::of(&telemetry).unwrap();
+    Page::read(&telemetry.page()).unwrap();
+    assert!(StoreMetrics::of(&telemetry).is_err(), "a name is taken once");
+}
+
+#[test]
+fn requests_are_counted_by_route_method_and_status() {
+    let telemetry = telemetry();
+    let traffic = Traffic::new(&telemetry, &["/a", "unmatched"], &["GET", "other"]).unwrap();
+    for (route, method, status) in [(0, 0, 200), (0, 0, 200), (0, 1, 405), (1, 0, 404), (1, 1, 777), (9, 9, 200)] {
+        traffic.answered(route, method, status, Duration::from_millis(3));
+    }
+    shows(&telemetry, "http_requests_total{method=\"GET\",route=\"/a\",status=\"200\"}", 2.0);
+    shows(&telemetry, "http_requests_total{method=\"other\",route=\"/a\",status=\"405\"}", 1.0);
+    shows(&telemetry, "http_requests_total{method=\"GET\",route=\"unmatched\",status=\"404\"}", 1.0);
+    shows(&telemetry, "http_requests_total{method=\"other\",route=\"unmatched\",status=\"other\"}", 1.0);
+    shows(&telemetry, "http_request_duration_seconds_count{route=\"/a\"}", 3.0);
+    shows(&telemetry, "http_request_duration_seconds_bucket{route=\"/a\",le=\"0.0025\"}", 0.0);
+    shows(&telemetry, "http_request_duration_seconds_bucket{route=\"/a\",le=\"0.005\"}", 3.0);
+    assert_eq!(Page::read(&telemetry.page()).unwrap().sum("portcullis_http_requests_total"), 5.0);
+}
+
+#[test]
+fn a_store_is_timed_and_its_failures_are_told_apart() {
+    let (telemetry, clock, inner) = (telemetry(), clock(), Arc::new(MemoryStore::new()));
+    let store = Metered::new(inner.clone(), StoreMetrics::of(&telemetry).unwrap(), clock.clone());
+    let slow = &mut |_: &mut dyn portcullis_ports::Tx| {
+        clock.advance(Duration::from_millis(40));
+        Ok(Conclusion::Commit)
+    };
+    store.transact(Mode::Write, slow).unwrap();
+    store.transact(Mode::Read, &mut |_| Ok(Conclusion::Commit)).unwrap();
+    store.rotate(&[]).unwrap();
+    inner.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    store.transact(Mode::Read, &mut |_| Ok(Conclusion::Commit)).unwrap_err();
+    shows(&telemetry, "store_duration_seconds_sum{operation=\"write\"}", 0.04);
+    shows(&telemetry, "store_duration_seconds_count{operation=\"read\"}", 2.0);
+    shows(&telemetry, "store_duration_seconds_count{operation=\"rotate\"}", 1.0);
+    shows(&telemetry, "store_errors_total{reason=\"unavailable\"}", 1.0);
+    shows(&telemetry, "store_errors_total{reason=\"busy\"}", 0.0);
+}
+
+#[test]
+fn hashes_are_timed_and_refusals_counted() {
+    let (telemetry, inner) = (telemetry(), Arc::new(PlainHasher::default()));
+    let hasher = Metered::new(inner.clone(), HasherMetrics::of(&telemetry).unwrap(), clock());
+    let (password, patience) = (Password::new("long enough"), Patience::endless());
+    let hash = hasher.hash(&password, &patience).unwrap();
+    hasher.verify(&password, &hash, &patience).unwrap();
+    hasher.verify_stand_in(&password, &patience).unwrap();
+    inner.busy.store(true, Ordering::SeqCst);
+    hasher.verify(&password, &hash, &patience).unwrap_err();
+    shows(&telemetry, "password_hash_duration_seconds_count{operation=\"hash\"}", 1.0);
+    shows(&telemetry, "password_hash_duration_seconds_count{operation=\"verify\"}", 2.0);
+    shows(&telemetry, "password_hash_duration_seconds_count{operation=\"stand_in\"}", 1.0);
+    shows(&telemetry, "password_hash_errors_total{reason=\"busy\"}", 1.0);
+}
+
+#[test]
+fn every_verdict_has_a_counter_of_its_own() {
+    let telemetry = telemetry();
+    let verdicts = VerdictMetrics::of(&telemetry).unwrap();
+    for verdict in [Verdict::Rotated, Verdict::Rotated, Verdict::Theft, Verdict::Raced, Verdict::Expired] {
+        verdicts.judged(verdict);
+    }
+    let counts =
+        [("rotated", 2.0), ("retried", 0.0), ("overlapped", 0.0), ("raced", 1.0), ("theft", 1.0), ("expired", 1.0)];
+    for (name, count) in counts {
+        shows(&telemetry, &format!("refresh_verdicts_total{{verdict=\"{name}\"}}"), count);
+    }
+}
+
+#[test]
+fn what_others_keep_is_read_when_the_page_is_asked_for() {
+    let (telemetry, kept) = (telemetry(), Arc::new(AtomicU64::new(3)));
+    let (one, other) = (kept.clone(), kept.clone());
+    telemetry.sample_counter("things_total", "Things.", move || one.load(Ordering::SeqCst)).unwrap();
+    telemetry
+        .sample("size", "How many.", &[("of", "a")], move || if other.load(Ordering::SeqCst) > 3 { 1.0 } else { 0.0 })
+        .unwrap();
+    telemetry.sample("size", "How many.", &[("of", "b")], || 7.0).unwrap();
+    shows(&telemetry, "things_total", 3.0);
+    shows(&telemetry, "things_total", 3.0);
+    shows(&telemetry, "size{of=\"a\"}", 0.0);
+    kept.store(5, Ordering::SeqCst);
+    shows(&telemetry, "things_total", 5.0);
+    shows(&telemetry, "size{of=\"a\"}", 1.0);
+    shows(&telemetry, "size{of=\"b\"}", 7.0);
+    assert_eq!(clock().monotonic(), Duration::ZERO);
+}
