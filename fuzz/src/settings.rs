@@ -2,7 +2,8 @@
 //! refusal nor what is printed shows a secret.
 
 // The binary has no library, and its settings are nobody else's: their sources are built in here.
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the application uses what is read"))]
+#[expect(dead_code, reason = "the application uses what is read")]
+#[cfg_attr(not(test), expect(unused_imports, reason = "the application uses them"))]
 #[path = "../../crates/app/src/settings/mod.rs"]
 mod configuration;
 

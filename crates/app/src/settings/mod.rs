@@ -36,7 +36,7 @@ pub(crate) use tokens::Tokens;
 use setting::Setting;
 
 /// Every setting, in the order in which `config print` shows them.
-const SETTINGS: [&[Setting]; 7] = [
+const SETTINGS: [&[Setting]; 8] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,

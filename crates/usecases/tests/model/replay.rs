@@ -323,6 +323,7 @@ impl Run {
             issuance: Arc::new(Issuance { issuer: tokens, entropy, lifetimes }),
             policy: rules.policy,
             sessions: SessionPolicy::default(),
+            observer: Arc::new(()),
             clock: self.clock(),
         };
         let (refresh_token, origin) = (refresh_token(token, 0), Origin::default());
