@@ -9,6 +9,7 @@ mod framing;
 mod hashes;
 mod headers;
 mod health;
+mod histories;
 mod login;
 mod logout;
 mod logs;

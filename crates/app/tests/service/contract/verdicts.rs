@@ -41,7 +41,7 @@ impl Service {
     }
 
     /// Has a token have been spent so many seconds before it was.
-    fn spent_earlier(&self, pair: &Pair, seconds: u32) {
+    pub(super) fn spent_earlier(&self, pair: &Pair, seconds: u32) {
         let earlier = match self.database {
             crate::harness::databases::Database::Sqlite(_) => {
                 format!("strftime('%Y-%m-%d %H:%M:%f000', spent_at, '-{seconds} seconds')")
