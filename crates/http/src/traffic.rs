@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The patterns of all routes, and `unmatched` for every other path.
-pub const ROUTES: [&str; 17] = [
+pub const ROUTES: [&str; 18] = [
     "/auth/login",
     "/auth/refresh",
     "/auth/me",
@@ -23,6 +23,7 @@ pub const ROUTES: [&str; 17] = [
     "/auth/sessions/{id}/events",
     "/health/live",
     "/health/ready",
+    "/.well-known/jwks.json",
     "/docs",
     "/docs/assets/{name}",
     "/redoc",
