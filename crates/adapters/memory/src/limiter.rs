@@ -2,19 +2,21 @@
 //! held for the look-ups of one call.
 
 use lru::LruCache;
-use portcullis_domain::limits::{LimitKey, Taken, Tally};
+use portcullis_domain::limits::{Budget, LimitKey, Taken, Tally};
 use portcullis_ports::{Charge, Clock, Exceeded, Held, LimiterError, RateLimiter, Reservation, Reserved};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A power of two: a key's shard is its first byte modulo this.
-const SHARDS: u8 = 64;
+/// Of the keys of sources, and as many of all others. A power of two: a key's shard is its first
+/// byte modulo this.
+const SHARDS: u8 = 32;
 
 type Shard = LruCache<LimitKey, Tally>;
 
 /// A limiter that counts in memory. At most so many keys are kept; past them the one that was
-/// untouched longest goes.
+/// untouched longest goes. Sources have half of the table to themselves: whoever has a network of
+/// them makes their keys by the thousand, and must not have a guessed-at account forgotten.
 pub struct MemoryLimiter {
     shards: Vec<Mutex<Shard>>,
     clock: Arc<dyn Clock>,
@@ -27,14 +29,14 @@ impl MemoryLimiter {
     /// Keeps at most `keys` keys, in about equal shares of the table.
     #[must_use]
     pub fn new(keys: usize, clock: Arc<dyn Clock>) -> Self {
-        let share = NonZeroUsize::new(keys / usize::from(SHARDS)).unwrap_or(NonZeroUsize::MIN);
+        let share = NonZeroUsize::new(keys / usize::from(2 * SHARDS)).unwrap_or(NonZeroUsize::MIN);
         // A table takes its memory as it fills, not at the start.
         let shard = |_| {
             let mut shard = Shard::unbounded();
             shard.resize(share);
             Mutex::new(shard)
         };
-        Self { shards: (0..SHARDS).map(shard).collect(), clock }
+        Self { shards: (0..2 * SHARDS).map(shard).collect(), clock }
     }
 
     /// How many keys are kept now.
@@ -50,8 +52,8 @@ impl MemoryLimiter {
     }
 
     /// The shards of some charges, each once, locked in the one order that all callers keep.
-    fn shards_of(&self, keys: impl Iterator<Item = LimitKey>) -> Locked<'_> {
-        let mut places: Vec<_> = keys.map(place).collect();
+    fn shards_of<'c>(&self, charges: impl Iterator<Item = &'c Charge>) -> Locked<'_> {
+        let mut places: Vec<_> = charges.map(place).collect();
         places.sort_unstable();
         places.dedup();
         let lock = |place: u8| self.shards.get(usize::from(place)).map(|shard| (place, lock(shard)));
@@ -62,11 +64,11 @@ impl MemoryLimiter {
 impl RateLimiter for MemoryLimiter {
     fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
         let now = self.clock.monotonic();
-        let mut shards = self.shards_of(charges.iter().map(|charge| charge.key));
+        let mut shards = self.shards_of(charges.iter());
         let mut passed = Vec::with_capacity(charges.len());
         let mut refused: Option<Exceeded> = None;
         for charge in charges {
-            match charge.rule.take(shards.tally(charge.key), now) {
+            match charge.rule.take(shards.tally(charge), now) {
                 Ok(taken) => passed.push((*charge, taken)),
                 Err(refusal) => {
                     let longer = refused.is_none_or(|worst| worst.retry_after < refusal.retry_after);
@@ -82,19 +84,20 @@ impl RateLimiter for MemoryLimiter {
     }
 
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
-        let mut shards = self.shards_of(reservation.held.iter().map(|held| held.charge.key));
+        let now = self.clock.monotonic();
+        let mut shards = self.shards_of(reservation.held.iter().map(|held| &held.charge));
         for Held { charge, receipt, .. } in &reservation.held {
-            if let Some(tally) = shards.tally(charge.key).cloned() {
-                shards.set(charge.key, charge.rule.refund(&tally, receipt));
-            }
+            let Some(tally) = shards.tally(charge).map(|tally| charge.rule.refund(tally, receipt)) else { continue };
+            // What was shed or succeeded takes no room: it would push out what was guessed at.
+            if charge.rule.is_blank(&tally, now) { shards.forget(charge) } else { shards.set(charge, tally) }
         }
         Ok(())
     }
 
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         let now = self.clock.monotonic();
-        let mut shards = self.shards_of(std::iter::once(charge.key));
-        Ok(charge.rule.remaining(shards.tally(charge.key), now))
+        let mut shards = self.shards_of(std::iter::once(charge));
+        Ok(charge.rule.remaining(shards.tally(charge), now))
     }
 }
 
@@ -102,21 +105,30 @@ impl RateLimiter for MemoryLimiter {
 struct Locked<'a>(Vec<(u8, MutexGuard<'a, Shard>)>);
 
 impl Locked<'_> {
-    /// The tally of a key, which counts as touched: one that is refused must not be forgotten.
-    fn tally(&mut self, key: LimitKey) -> Option<&Tally> {
-        let (_, shard) = self.0.iter_mut().find(|(at, _)| *at == place(key))?;
-        shard.get(&key)
+    fn shard(&mut self, charge: &Charge) -> Option<&mut Shard> {
+        self.0.iter_mut().find(|(at, _)| *at == place(charge)).map(|(_, shard)| &mut **shard)
     }
 
-    fn set(&mut self, key: LimitKey, tally: Tally) {
-        if let Some((_, shard)) = self.0.iter_mut().find(|(at, _)| *at == place(key)) {
-            shard.put(key, tally);
+    /// The tally of a key, which counts as touched: one that is refused must not be forgotten.
+    fn tally(&mut self, charge: &Charge) -> Option<&Tally> {
+        self.shard(charge)?.get(&charge.key)
+    }
+
+    fn set(&mut self, charge: &Charge, tally: Tally) {
+        if let Some(shard) = self.shard(charge) {
+            shard.put(charge.key, tally);
+        }
+    }
+
+    fn forget(&mut self, charge: &Charge) {
+        if let Some(shard) = self.shard(charge) {
+            shard.pop(&charge.key);
         }
     }
 
     fn keep(&mut self, charge: Charge, taken: Taken, now: Duration) -> Held {
         let remaining = charge.rule.remaining(Some(&taken.tally), now);
-        self.set(charge.key, taken.tally);
+        self.set(&charge, taken.tally);
         Held { charge, receipt: taken.receipt, remaining }
     }
 }
@@ -125,9 +137,9 @@ fn exceeded(charge: &Charge, retry_after: Duration) -> Exceeded {
     Exceeded { charge: *charge, retry_after }
 }
 
-fn place(key: LimitKey) -> u8 {
-    let [first, ..] = key.as_bytes();
-    first % SHARDS
+fn place(charge: &Charge) -> u8 {
+    let [first, ..] = charge.key.as_bytes();
+    first % SHARDS + if charge.budget == Budget::Source { SHARDS } else { 0 }
 }
 
 /// Locks, poisoned or not: no step under a lock leaves a tally half changed.

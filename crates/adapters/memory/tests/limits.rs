@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use chrono::DateTime;
-use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule};
+use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule, Window};
 use portcullis_memory::MemoryLimiter;
 use portcullis_ports::{Charge, RateLimiter, Reserved};
 use portcullis_testkit::{FixedClock, conformance::limits::Limiter};
@@ -17,30 +17,62 @@ portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
     run(Limiter { limiter: &limiter, wait: &|time| clock.advance(time) });
 });
 
-fn charge(number: u32) -> Charge {
+fn charge(budget: Budget, number: u32) -> Charge {
     // Digests are spread evenly, and so are these.
     let mut digest = [0; 32];
     digest[..4].copy_from_slice(&number.wrapping_mul(0x9e37_79b1).to_be_bytes());
     digest[4..8].copy_from_slice(&number.to_be_bytes());
     let once = Flow::new(NonZeroU32::MIN, Duration::from_hours(1), NonZeroU32::MIN);
-    Charge { budget: Budget::Account, key: LimitKey::of_digest(&digest), rule: Rule::Flow(once) }
+    Charge { budget, key: LimitKey::of_digest(&digest), rule: Rule::Flow(once) }
 }
 
-fn passes(limiter: &MemoryLimiter, number: u32) -> bool {
-    matches!(limiter.reserve(&[charge(number)]).unwrap(), Reserved::Passed(_))
+fn passes(limiter: &MemoryLimiter, budget: Budget, number: u32) -> bool {
+    matches!(limiter.reserve(&[charge(budget, number)]).unwrap(), Reserved::Passed(_))
+}
+
+fn small() -> MemoryLimiter {
+    MemoryLimiter::new(6400, Arc::new(FixedClock::at(DateTime::UNIX_EPOCH)))
 }
 
 #[test]
 fn memory_is_bounded_and_the_key_that_was_untouched_longest_goes() {
-    let limiter = MemoryLimiter::new(6400, Arc::new(FixedClock::at(DateTime::UNIX_EPOCH)));
+    let limiter = small();
+    let passes = |number| passes(&limiter, if number % 2 == 0 { Budget::Account } else { Budget::Source }, number);
     assert!(limiter.is_empty());
-    assert!(passes(&limiter, 0) && passes(&limiter, 1));
+    assert!(passes(0) && passes(1));
     for number in 2..100_000 {
-        assert!(passes(&limiter, number));
+        assert!(passes(number));
         if number % 50 == 0 {
-            assert!(!passes(&limiter, 0), "a key that is tried again and again is kept");
+            assert!(!passes(0), "a key that is tried again and again is kept");
         }
     }
     assert!(limiter.len() <= 6400 && limiter.len() > 6000, "{}", limiter.len());
-    assert!(passes(&limiter, 1), "the oldest is forgotten");
+    assert!(passes(1), "the oldest is forgotten");
+}
+
+#[test]
+fn a_flood_of_sources_has_no_account_forgotten() {
+    let limiter = small();
+    assert!(passes(&limiter, Budget::Account, 0));
+    for number in 0..100_000 {
+        assert!(passes(&limiter, Budget::Source, number));
+    }
+    assert!(!passes(&limiter, Budget::Account, 0), "it is spent, and nobody touched it since");
+}
+
+/// Calls that are shed cost a flood nothing: they must not push out what was counted.
+#[test]
+fn what_is_given_back_takes_no_room() {
+    let limiter = small();
+    assert!(passes(&limiter, Budget::Account, 0));
+    let guess = Window::new(NonZeroU32::MIN, Duration::from_hours(1)).relenting(Duration::from_mins(1));
+    for number in 1..100_000 {
+        let account = Charge { rule: Rule::Window(guess), ..charge(Budget::Account, number) };
+        let Reserved::Passed(call) = limiter.reserve(&[account, charge(Budget::Source, number)]).unwrap() else {
+            panic!("refused: {number}");
+        };
+        limiter.refund(&call).unwrap();
+    }
+    assert_eq!(limiter.len(), 1);
+    assert!(!passes(&limiter, Budget::Account, 0));
 }

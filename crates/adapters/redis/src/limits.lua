@@ -80,9 +80,11 @@ local function take_window(rule, stored)
   return taken
 end
 
+-- What counts nothing any more takes no room: it would push out what does.
 local function refund(key, rule, stored, at, before, waited)
   if rule.flow then
-    redis.call('SET', key, whole(tonumber(stored) - rule.interval), 'KEEPTTL')
+    local arrival = tonumber(stored) - rule.interval
+    if arrival <= now then redis.call('DEL', key) else redis.call('SET', key, whole(arrival), 'KEEPTTL') end
     return
   end
   local tries = read(stored)
@@ -94,7 +96,11 @@ local function refund(key, rule, stored, at, before, waited)
     end
   end
   if tries.last == at then tries.last = before end
-  redis.call('SET', key, write(tries), 'KEEPTTL')
+  if tries.waited == 0 and #tries.free == 0 then
+    redis.call('DEL', key)
+  else
+    redis.call('SET', key, write(tries), 'KEEPTTL')
+  end
 end
 
 local taken, worst, place_of_worst = {}, nil, nil

@@ -8,7 +8,7 @@
 )]
 
 use chrono::{DateTime, Utc};
-use portcullis_domain::limits::{Budget, LimitKey, Rule, Window};
+use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule, Window};
 use portcullis_ports::{Charge, CircuitBoard, Clock, RateLimiter, Reserved};
 use portcullis_redis::{Redis, RedisCircuits, RedisLimiter, RedisUrl};
 use portcullis_testkit::conformance::limits::Limiter;
@@ -30,6 +30,8 @@ impl Clock for RealClock {
         self.0.elapsed()
     }
 }
+
+const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
 fn connect(server: &Server) -> Redis {
     Redis::connect(&RedisUrl::parse(&server.url()).unwrap(), Arc::new(RealClock(Instant::now()))).unwrap()
@@ -76,6 +78,23 @@ fn keys_vanish_when_they_are_of_no_more_use() {
     let ttl: i64 = server.command(&format!("PTTL {key}")).trim_start_matches(':').parse().unwrap();
     // The first wait and the period.
     assert!((3_600_000..=3_661_000).contains(&ttl), "{ttl}");
+}
+
+#[test]
+fn what_is_given_back_takes_no_room() {
+    let server = Server::start();
+    let limiter = RedisLimiter::new(connect(&server).within(Duration::from_secs(10)));
+    let hour = Duration::from_hours(1);
+    let source =
+        Charge { budget: Budget::Source, rule: Rule::Flow(Flow::new(NonZeroU32::MIN, hour, TWO)), ..charge(1) };
+    let call = || match limiter.reserve(&[charge(2), source]).unwrap() {
+        Reserved::Passed(call) => call,
+        refused @ Reserved::Refused(_) => panic!("{refused:?}"),
+    };
+    limiter.refund(&call()).unwrap();
+    assert_eq!(server.command("DBSIZE"), ":0");
+    let _kept = call();
+    assert_eq!(server.command("DBSIZE"), ":2");
 }
 
 #[test]

@@ -106,6 +106,22 @@ impl Rule {
         }
     }
 
+    /// Whether a tally is worth no more than none at all: nothing of it counts any more.
+    ///
+    /// ```
+    /// use portcullis_domain::limits::{Rule, Window};
+    /// use std::{num::NonZeroU32, time::Duration};
+    /// let rule = Rule::Window(Window::new(NonZeroU32::MIN, Duration::from_secs(60)));
+    /// let taken = rule.take(None, Duration::ZERO)?;
+    /// assert!(!rule.is_blank(&taken.tally, Duration::ZERO));
+    /// assert!(rule.is_blank(&rule.refund(&taken.tally, &taken.receipt), Duration::ZERO));
+    /// # Ok::<(), portcullis_domain::limits::Refusal>(())
+    /// ```
+    #[must_use]
+    pub fn is_blank(&self, tally: &Tally, now: Duration) -> bool {
+        self.remaining(Some(tally), now) == self.remaining(None, now)
+    }
+
     /// What callers are told of it.
     #[must_use]
     pub fn policy(&self) -> Policy {
