@@ -96,6 +96,9 @@ impl Exchange {
 
 fn heed(breaker: &CircuitBreaker, news: CircuitNews) {
     match news.open_for {
+        // Read late, or left by a replica that is gone: a circuit that is closed here has reason to
+        // be, and one that is open is so by itself.
+        Some(Duration::ZERO) => {}
         Some(open_for) => breaker.trip(open_for),
         None => breaker.reset(),
     }

@@ -210,6 +210,19 @@ fn a_board_that_forgets_closes_nothing_and_opens_nothing() {
 }
 
 #[test]
+fn a_trip_that_is_over_opens_nothing() {
+    let board = Arc::new(Board::default());
+    let gone = Side { board: board.clone(), replica: 9 };
+    gone.tell_opened("database", RECOVERY).unwrap();
+    board.time.pass(RECOVERY);
+    let replicas = replicas(&board);
+    a_while();
+    assert!(all_are(&replicas, State::Closed), "they have started since, and met no failure");
+    gone.tell_opened("database", RECOVERY).unwrap();
+    eventually(|| all_are(&replicas, State::Open));
+}
+
+#[test]
 fn a_crowd_asks_the_board_once() {
     let asked = Arc::new(AtomicU64::new(0));
     let (count, time) = (asked.clone(), Arc::new(Time::default()));
