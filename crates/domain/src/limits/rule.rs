@@ -156,7 +156,7 @@ pub enum Budget {
     Source,
     /// Mails to one address.
     Mail,
-    /// Refreshes with one token that cannot succeed.
+    /// Refreshes of one session that cannot succeed.
     DeadRefresh,
 }
 

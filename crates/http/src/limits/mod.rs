@@ -16,10 +16,10 @@ use crate::api::Api;
 use crate::errors::ApiError;
 use actix_web::web::Data;
 use portcullis_domain::limits::{Budget, Subject};
-use portcullis_domain::tokens::Jti;
 use portcullis_usecases::limits::{Admission, LimitError, Limited};
 use portcullis_usecases::login::LogInError;
 use portcullis_usecases::registration::RegisterError;
+use portcullis_usecases::tokens::Shown;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
@@ -105,22 +105,21 @@ impl MayBeLimited for RegisterError {
     }
 }
 
-/// Refuses a refresh token that was shown too often though it can never be of use again. The key is
-/// the token and not its session: what is dead stays dead, and the session may have a live one,
-/// which is not to suffer for a thief or a client that repeats itself.
-pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, token: Jti) -> Result<(), ApiError> {
-    let name = token.to_string();
-    if !api.limits.is_recorded(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes())) {
-        return Ok(());
-    }
-    let check = move |api: &Api| api.limits.check(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes()));
-    match on_lane(api, check).await? {
-        Err(LimitError::Limited(limited)) => {
-            limited.log(client.address);
-            Err(LimitError::Limited(limited).into())
+/// Refuses a refresh token where refreshes of its session, or with it, were tried too often though
+/// none can ever succeed again.
+pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, shown: Shown) -> Result<(), ApiError> {
+    for name in shown.names() {
+        if !api.limits.is_recorded(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes())) {
+            continue;
         }
-        other => Ok(other?),
+        let check = move |api: &Api| api.limits.check(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes()));
+        let checked = on_lane(api, check).await?;
+        if let Err(LimitError::Limited(limited)) = &checked {
+            limited.log(client.address);
+        }
+        checked?;
     }
+    Ok(())
 }
 
 /// Asks on a lane of its own where the limiter is beyond a network, and at once where it is not.

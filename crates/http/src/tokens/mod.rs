@@ -19,7 +19,7 @@ use dto::RefreshRequest;
 use key::idempotency_key;
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::limits::{Budget, Subject};
-use portcullis_usecases::tokens::{RefreshExchange, Settled, TokenError};
+use portcullis_usecases::tokens::{RefreshExchange, Settled};
 
 /// Exchange a refresh token
 ///
@@ -37,16 +37,16 @@ pub(crate) async fn refresh(
     let client = Client::of(&request, &api);
     let (key, origin) = (idempotency_key(&request)?, origin(&request, &client));
     let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, origin })?;
-    let token = attempt.token();
-    refuse_dead(&api, &client, token).await?;
+    let shown = attempt.shown();
+    refuse_dead(&api, &client, shown).await?;
     let exchanged = api.lanes.exchanges.run_by(deadline, attempt.exchange()).await?;
     let refreshed = match api.refresh.settle(attempt, exchanged) {
         Settled::Done(outcome) => outcome?,
         Settled::Doubtful(attempt) => {
             let judge = move |api: &Api| {
                 let outcome = api.refresh.judge(*attempt);
-                if outcome.as_ref().is_err_and(TokenError::is_final) {
-                    api.limits.record(Budget::DeadRefresh, &Subject::Bytes(token.to_string().as_bytes()));
+                if let Some(name) = outcome.as_ref().err().and_then(|error| shown.dead_by(error)) {
+                    api.limits.record(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes()));
                 }
                 outcome
             };

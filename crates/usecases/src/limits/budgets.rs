@@ -18,7 +18,7 @@ pub struct Rules {
     pub source: Rule,
     /// Mails to one address.
     pub mail: Rule,
-    /// Refreshes with one token that cannot succeed.
+    /// Refreshes of one session that cannot succeed.
     pub dead_refresh: Rule,
 }
 

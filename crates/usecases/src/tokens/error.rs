@@ -43,12 +43,6 @@ impl From<TokenRejection> for TokenError {
 }
 
 impl TokenError {
-    /// Whether the token can never be of use again, however often it is shown.
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        matches!(self, Self::Invalid | Self::Expired | Self::Revoked)
-    }
-
     /// The stable code of the error.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

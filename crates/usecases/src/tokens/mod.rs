@@ -9,4 +9,4 @@ mod refresh;
 pub use authenticate::{Authenticate, Authenticated, Inquiry, LookedUp};
 pub use error::TokenError;
 pub use issue::{Issuance, TokenPair};
-pub use refresh::{Attempt, Exchange, Exchanged, Refresh, RefreshExchange, Refreshed, Settled};
+pub use refresh::{Attempt, Exchange, Exchanged, Refresh, RefreshExchange, Refreshed, Settled, Shown};

@@ -2,7 +2,7 @@
 //! so that exchanges that come at one time can be carried out together.
 
 use super::{Issuance, TokenError, TokenPair};
-use portcullis_domain::sessions::{Origin, SessionPolicy};
+use portcullis_domain::sessions::{Origin, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshPolicy, Verdict};
 use portcullis_ports::{Clock, RefreshObserver, Rotation, Store, StoreError, TokenVerifier};
 use std::sync::Arc;
@@ -31,6 +31,13 @@ pub struct Refreshed {
 pub struct Attempt {
     pub(super) rotation: Rotation,
     pub(super) pair: TokenPair,
+}
+
+/// A genuine token, and the session that it is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    token: Jti,
+    session: SessionId,
 }
 
 /// What the store is asked to do for an [`Attempt`].
@@ -77,8 +84,28 @@ impl Attempt {
 
     /// The token that was shown.
     #[must_use]
-    pub fn token(&self) -> Jti {
-        self.rotation.spent
+    pub fn shown(&self) -> Shown {
+        Shown { token: self.rotation.spent, session: self.rotation.successor.session() }
+    }
+}
+
+impl Shown {
+    /// The names under which refreshes with it may have been counted that could not succeed.
+    #[must_use]
+    pub fn names(&self) -> [String; 2] {
+        [self.session.to_string(), self.token.to_string()]
+    }
+
+    /// Under which of them one that was judged is to be counted, if none can ever succeed again. Of
+    /// a session that is over no token is of use. One that nobody knows says nothing of its
+    /// session, which may have a live one.
+    #[must_use]
+    pub fn dead_by(&self, error: &TokenError) -> Option<String> {
+        match error {
+            TokenError::Revoked | TokenError::Expired => Some(self.session.to_string()),
+            TokenError::Invalid => Some(self.token.to_string()),
+            TokenError::Raced | TokenError::Failed(_) => None,
+        }
     }
 }
 
