@@ -92,6 +92,28 @@ fn every_setting_may_stand_in_portcullis_toml_and_the_order_is_defaults_file_dot
     assert!(portcullis(folder.path(), &["config", "check"], &[]).status.success());
 }
 
+/// Those of the sample, which names them all.
+#[test]
+fn every_setting_may_stand_in_portcullis_toml_by_its_name_in_lower_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = include_str!("../../../.env.example");
+    let assignment = |line: &'static str| {
+        let (name, value) = line.strip_prefix("# ").unwrap_or(line).split_once('=')?;
+        let is_name = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        is_name.then(|| (name, value.trim_matches('"')))
+    };
+    let all: Vec<_> = sample.lines().filter_map(assignment).collect();
+    let toml: String = all.iter().map(|(name, value)| format!("{} = '{value}'\n", name.to_lowercase())).collect();
+    std::fs::write(folder.path().join("portcullis.toml"), toml).unwrap();
+    let printed = portcullis(folder.path(), &["config", "print"], &[]);
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert_eq!(printed.lines().count(), all.len(), "the sample has every setting");
+    for line in printed.lines() {
+        assert!(line.ends_with("  # portcullis.toml"), "{line}");
+    }
+}
+
 #[test]
 fn an_unknown_setting_in_the_file_stops_the_start_with_a_line_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,13 +135,20 @@ fn every_secret_may_come_from_a_file() {
     let key = write("key", &format!("{SECRET}\n"));
     let url = write("url", "postgresql://ada:marker@db/app\r\n");
     let former = write("former", &format!("{SECRET}-a\n{SECRET}-b\n"));
-    let environment =
-        [("SECRET_KEY_FILE", &*key), ("DATABASE_URL_FILE", &*url), ("SECRET_KEY_PREVIOUS_FILE", &*former)];
+    let redis = write("redis", "redis://ada:marker@cache/2\n");
+    let environment = [
+        ("SECRET_KEY_FILE", &*key),
+        ("DATABASE_URL_FILE", &*url),
+        ("SECRET_KEY_PREVIOUS_FILE", &*former),
+        ("REDIS_URL_FILE", &*redis),
+    ];
     let printed = portcullis(folder.path(), &["config", "print"], &environment);
     let printed = String::from_utf8(printed.stdout).unwrap();
     for line in [
         "SECRET_KEY=(set, 39 bytes)  # SECRET_KEY_FILE, environment",
         "DATABASE_URL=postgresql://ada:***@db/app  # DATABASE_URL_FILE, environment",
+        "SECRET_KEY_PREVIOUS=(set, 83 bytes)  # SECRET_KEY_PREVIOUS_FILE, environment",
+        "REDIS_URL=redis://cache:6379  # REDIS_URL_FILE, environment",
     ] {
         assert!(printed.lines().any(|printed| printed == line), "{line} is not in\n{printed}");
     }

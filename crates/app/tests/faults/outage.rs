@@ -4,7 +4,7 @@ use super::load::{long, work};
 use super::oracle::check;
 use crate::harness::accounts::fresh_email;
 use crate::harness::bounds::bounded;
-use crate::harness::calls::Reply;
+use crate::harness::calls::{Reply, members};
 use crate::harness::databases::{Backend, Database};
 use crate::harness::services::{Service, Setup};
 use crate::harness::waiting::{eventually, timed};
@@ -20,6 +20,9 @@ fn state(service: &Service) -> (u16, String, String) {
     let ready = service.get("/health/ready");
     let body = ready.json();
     assert_eq!(ready.header("Retry-After").is_some(), ready.status == 503, "{ready:?}");
+    assert_eq!(members(&body), ["checks", "circuits", "status"], "{body}");
+    assert_eq!(members(&body["checks"]["database"]), ["latency_ms", "status"]);
+    assert_eq!(body["status"], if ready.status == 503 { "unavailable" } else { "ok" });
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     (ready.status, text(&body["checks"]["database"]["status"]), text(&body["circuits"]["database"]["state"]))
 }

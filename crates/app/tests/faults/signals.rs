@@ -16,6 +16,7 @@ on_both_databases!(
     sigterm_and_sigint_end_an_idle_service_with_exit_0,
     requests_in_flight_are_answered_in_full,
     every_request_received_under_load_is_answered,
+    what_is_in_flight_has_shutdown_timeout_seconds,
     a_second_signal_ends_at_once,
     sighup_does_not_kill,
 );
@@ -112,6 +113,19 @@ fn every_request_received_under_load_is_answered(backend: Backend) {
     let (started, finished) = (count("Request started"), count("Request finished"));
     assert_eq!(started, finished, "a request was begun and not ended");
     assert_eq!(finished - before, answered.load(Ordering::SeqCst), "a request was received and not answered");
+}
+
+fn what_is_in_flight_has_shutdown_timeout_seconds(backend: Backend) {
+    let service = backend.service().set("BCRYPT_COST", "15").set("SHUTDOWN_TIMEOUT_SECONDS", "0").start();
+    let mut logins = start_logins(&service, 2);
+    service.signal(Signal::TERM);
+    assert_eq!(service.wait().code(), Some(0));
+    for login in &mut logins {
+        assert!(!matches!(login.reply(), Ok(Some(_))), "it had the time of a hash");
+    }
+    let told =
+        |event: &serde_json::Value| event["message"].as_str().is_some_and(|text| text.contains("still in flight"));
+    assert_eq!(service.log.events().into_iter().filter(told).count(), 1);
 }
 
 fn a_second_signal_ends_at_once(backend: Backend) {

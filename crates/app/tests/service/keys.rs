@@ -13,7 +13,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-on_both_databases!(a_new_private_key_ends_no_session, a_new_secret_ends_no_session, from_a_secret_to_a_private_key,);
+on_both_databases!(
+    algorithm_may_be_any_of_three_hmacs,
+    the_last_three_sign_with_private_key_file_and_tokens_carry_kid,
+    jwks_json_publishes_the_public_keys_cacheable,
+    a_new_private_key_ends_no_session,
+    a_new_secret_ends_no_session,
+    from_a_secret_to_a_private_key,
+);
 
 const PRIVATE: [&str; 3] = ["RS256", "ES256", "EdDSA"];
 const SET: &str = "/.well-known/jwks.json";
@@ -53,10 +60,9 @@ fn goes_on(service: &Service, pair: &Pair) -> Pair {
     next
 }
 
-#[test]
-fn algorithm_may_be_any_of_three_hmacs() {
+fn algorithm_may_be_any_of_three_hmacs(backend: Backend) {
     for (algorithm, length) in [("HS256", 43), ("HS384", 64), ("HS512", 86)] {
-        let service = Backend::Sqlite.service().set("ALGORITHM", algorithm).start();
+        let service = backend.service().set("ALGORITHM", algorithm).start();
         let (_, pair) = service.session();
         assert_eq!(header(&pair.access), json!({"alg": algorithm, "typ": "JWT"}));
         assert_eq!(pair.access.rsplit('.').next().unwrap().len(), length);
@@ -65,11 +71,10 @@ fn algorithm_may_be_any_of_three_hmacs() {
     }
 }
 
-#[test]
-fn the_last_three_sign_with_private_key_file_and_tokens_carry_kid() {
+fn the_last_three_sign_with_private_key_file_and_tokens_carry_kid(backend: Backend) {
     for algorithm in PRIVATE {
         let (path, id) = generated(algorithm);
-        let service = signing(Backend::Sqlite.service(), algorithm, &path).start();
+        let service = signing(backend.service(), algorithm, &path).start();
         let (account, pair) = service.session();
         for token in [&pair.access, &pair.refresh] {
             assert_eq!(header(token), json!({"alg": algorithm, "typ": "JWT", "kid": id}));
@@ -91,11 +96,10 @@ fn the_last_three_sign_with_private_key_file_and_tokens_carry_kid() {
     }
 }
 
-#[test]
-fn jwks_json_publishes_the_public_keys_cacheable() {
+fn jwks_json_publishes_the_public_keys_cacheable(backend: Backend) {
     let keys = PRIVATE.map(generated);
     let all = keys.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>().join(", ");
-    let service = signing(Backend::Sqlite.service(), "ES256", &keys[1].0).set("PREVIOUS_KEY_FILES", &all).start();
+    let service = signing(backend.service(), "ES256", &keys[1].0).set("PREVIOUS_KEY_FILES", &all).start();
     let reply = service.get(SET);
     let set = reply.expect(200);
     assert_eq!(published(&service), [&keys[1].1, &keys[0].1, &keys[2].1].map(Clone::clone), "each once");

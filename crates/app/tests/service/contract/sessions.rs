@@ -18,12 +18,14 @@ on_both_databases!(
     logout_all_ends_every_session,
     logout_all_spares_the_callers_where_it_is_told_to,
     own_bearer_routes_refuse_a_session_that_has_ended,
+    own_bearer_routes_refuse_an_inactive_account,
     an_access_token_without_sid_is_judged_by_its_signature_and_its_account,
     a_session_ends_at_logout_whichever_of_its_tokens_is_shown,
     a_logout_is_not_undone_by_a_refresh_in_flight,
     a_session_ends_with_its_account,
     a_session_ends_when_it_is_too_old_however_often_it_was_refreshed,
     a_login_past_the_most_ends_the_session_least_recently_used,
+    an_account_has_100_sessions_at_most_by_default,
     an_adopted_token_is_a_session_of_its_own_that_counts_from_its_adoption,
     a_token_of_the_release_before_begins_a_session_at_its_first_exchange,
     the_timeline_tells_every_verdict_to_its_owner_alone,
@@ -147,7 +149,8 @@ fn an_unknown_id_and_somebody_elses_are_the_same_404(service: &Service) {
     let ((_, ada), (_, bob)) = (service.session(), service.session());
     let unknown = "0123456789abcdef0123456789abcdef".to_owned();
     let mut bodies = Vec::new();
-    for id in [sid(&bob), unknown, "x".to_owned(), sid(&bob).to_uppercase()] {
+    let odd = ["x", "%00", "%ff%fe", "a%2Fb", "..", "%C3%A9", &"0".repeat(2000)].map(str::to_owned);
+    for id in [sid(&bob), unknown, sid(&bob).to_uppercase()].into_iter().chain(odd) {
         for path in [format!("/auth/sessions/{id}"), format!("/auth/sessions/{id}/events")] {
             let method = if path.ends_with("events") { "GET" } else { "DELETE" };
             let reply = service.call(method, &path).bearer(&ada.access).send();
@@ -188,7 +191,17 @@ fn logout_all_spares_the_callers_where_it_is_told_to(service: &Service) {
 fn own_bearer_routes_refuse_a_session_that_has_ended(service: &Service) {
     let (_, pair) = service.session();
     service.logout(&pair.refresh).expect(200);
-    let one = format!("/auth/sessions/{}", sid(&pair));
+    expect_refused_everywhere(service, &pair);
+}
+
+fn own_bearer_routes_refuse_an_inactive_account(service: &Service) {
+    let (account, pair) = service.session();
+    service.disable(&account);
+    expect_refused_everywhere(service, &pair);
+}
+
+fn expect_refused_everywhere(service: &Service, pair: &Pair) {
+    let one = format!("/auth/sessions/{}", sid(pair));
     let events = format!("{one}/events");
     for (method, path) in [
         ("GET", "/auth/me"),
@@ -294,6 +307,13 @@ fn a_login_past_the_most_ends_the_session_least_recently_used(backend: Backend) 
     let last = service.sign_in(&account);
     assert_eq!(service.session_ids(&last.access).len(), 3, "however many sign in at once");
     service.refresh(&stranger.refresh).expect(200);
+}
+
+fn an_account_has_100_sessions_at_most_by_default(service: &Service) {
+    let (_, pairs) = several(service, 101);
+    assert_eq!(service.session_ids(&pairs[100].access).len(), 100);
+    service.refresh(&pairs[0].refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.refresh(&pairs[1].refresh).expect(200);
 }
 
 fn an_adopted_token_is_a_session_of_its_own_that_counts_from_its_adoption(backend: Backend) {

@@ -21,11 +21,13 @@ on_both_databases!(
     there_is_no_overlap_by_default,
     within_the_grace_the_session_is_unharmed,
     later_than_the_grace_this_session_and_no_other_is_ended,
+    another_key_later_than_the_grace_is_theft_too,
     a_theft_is_told_in_the_security_log,
     of_an_ended_session_nothing_else_changes,
     lines_never_fork,
     a_key_is_1_to_255_visible_ascii_characters,
     a_key_is_stored_hashed,
+    nothing_stored_is_a_usable_token,
     replays_without_end_fill_no_timeline,
 );
 
@@ -190,6 +192,15 @@ fn later_than_the_grace_this_session_and_no_other_is_ended(service: &Service) {
     service.refresh(&other.refresh).expect(200);
 }
 
+fn another_key_later_than_the_grace_is_theft_too(service: &Service) {
+    let (_, pair) = service.session();
+    let next = Pair::of(&service.refresh_with(&pair.refresh, "owner"));
+    service.spent_earlier(&pair, 11);
+    service.refresh_with(&pair.refresh, "thief").expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.refresh(&next.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.refresh_with(&pair.refresh, "owner").expect_error(401, "AUTH_TOKEN_REVOKED");
+}
+
 fn a_theft_is_told_in_the_security_log(backend: Backend) {
     let service = backend.service().start();
     let (account, pair) = service.session();
@@ -271,6 +282,25 @@ fn a_key_is_stored_hashed(backend: Backend) {
     assert!(dump.contains(&pair.jti()) && !dump.contains("my-very-own-idempotency-key"));
     let key = format!("FROM refresh_tokens WHERE jti = '{}' AND length(spent_key) = 32", pair.jti());
     assert_eq!(service.database.count(&key), 1);
+}
+
+/// Nor a part of one from which the rest could be made.
+fn nothing_stored_is_a_usable_token(backend: Backend) {
+    let service = backend.service().start();
+    let (_, pair) = service.session();
+    let first = service.refresh_with(&pair.refresh, "kept");
+    let next = Pair::of(&first);
+    same(&first, &service.refresh_with(&pair.refresh, "kept"));
+    let dump = service.database.dump();
+    assert!(dump.contains(&next.jti()));
+    for token in [&pair.access, &pair.refresh, &next.access, &next.refresh] {
+        let (claims, signature) = token.rsplit_once('.').unwrap();
+        assert!(!dump.contains(signature) && !dump.contains(claims.rsplit('.').next().unwrap()), "{token}");
+    }
+    let bare = jose::unsigned(jose::HEADER, &jose::claims(&next.refresh).to_string());
+    for guess in [next.jti(), format!("{bare}."), format!("{bare}.{}", next.jti())] {
+        service.refresh(&guess).expect_error(401, "AUTH_TOKEN_INVALID");
+    }
 }
 
 fn replays_without_end_fill_no_timeline(service: &Service) {

@@ -14,6 +14,7 @@ use serde_json::json;
 on_both_databases!(
     budgets_are_shared_by_all_replicas,
     a_device_is_known_to_all_replicas,
+    what_is_shared_names_nobody,
     when_it_is_lost_each_goes_on_with_its_own_and_says_so,
     a_start_without_it_serves,
     no_password_of_it_is_told,
@@ -69,6 +70,33 @@ fn a_device_is_known_to_all_replicas(backend: Backend) {
     spend(&replicas[0], &account.email);
     expect_spent_here(&replicas[1], &account.email);
     assert_eq!(try_with(&replicas[1], &account, &cookie), 200);
+}
+
+fn what_is_shared_names_nobody(backend: Backend) {
+    let redis = Server::start();
+    let [one, _two] = replicas(backend, &redis);
+    let account = one.account();
+    let cookie = one.login(&account.email, &account.password).header("Set-Cookie").unwrap().to_owned();
+    try_with(
+        &one,
+        &Account { password: "wrong".to_owned(), ..account.clone() },
+        cookie.split(['=', ';']).nth(1).unwrap(),
+    );
+    spend(&one, &account.email);
+    let (_, pair) = one.session();
+    one.logout(&pair.refresh).expect(200);
+    one.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    let all = "local all = {} for _, key in ipairs(redis.call('KEYS', '*')) do all[#all + 1] = key .. '=' .. \
+               redis.call('GET', key) end return redis.status_reply(table.concat(all, ';'))";
+    let stored = redis.command(&format!("EVAL \"{all}\" 0"));
+    for kind in ["account", "device", "source", "dead_refresh"] {
+        assert!(stored.contains(&format!("portcullis:{{limits}}:{kind}:")), "{kind}: {stored}");
+    }
+    let sid = crate::harness::jose::claims(&pair.refresh)["sid"].as_str().unwrap().to_owned();
+    let name = account.email.split('@').next().unwrap();
+    for told in [name, "example.com", "127.0.0.1", &sid, &pair.jti(), cookie.split('.').nth(1).unwrap()] {
+        assert!(!stored.contains(told), "{told}: {stored}");
+    }
 }
 
 fn when_it_is_lost_each_goes_on_with_its_own_and_says_so(backend: Backend) {

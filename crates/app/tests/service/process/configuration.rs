@@ -3,11 +3,13 @@
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
-use crate::harness::services::SECRET;
+use crate::harness::services::{SECRET, Setup};
 use std::fs;
 
 on_both_databases!(
     a_dot_env_file_is_read_and_the_environment_wins,
+    portcullis_toml_and_files_of_secrets_are_enough_to_start,
+    an_unknown_setting_in_portcullis_toml_stops_the_start,
     debug_never_changes_a_response,
     password_min_length_raises_the_minimum,
     common_passwords_are_refused_when_the_list_is_on,
@@ -33,6 +35,28 @@ fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
     assert_eq!(service.get("/openapi.json").expect(200)["info"]["title"], "From a \"file\"");
     let (input, _) = body["access_token"].as_str().unwrap().rsplit_once('.').unwrap();
     assert_eq!(crate::harness::jose::signed_with(SECRET.as_bytes(), input), body["access_token"].as_str().unwrap());
+}
+
+fn portcullis_toml_and_files_of_secrets_are_enough_to_start(backend: Backend) {
+    let database = backend.database();
+    let setup = ["SECRET_KEY", "DATABASE_URL", "HOST", "PORT"].into_iter().fold(Setup::over(&database), Setup::unset);
+    let file = |name: &str, text: &str| fs::write(setup.folder().join(name), text).unwrap();
+    file("key", &format!("{SECRET}\n"));
+    file("url", &format!("{}\n", database.url()));
+    file("portcullis.toml", "secret_key_file = 'key'\nhost = '127.0.0.1'\nport = 0\naccess_token_expire_minutes = 5\n");
+    let service = setup.set("DATABASE_URL_FILE", "url").start();
+    let (account, pair) = service.session();
+    assert_eq!(service.login(&account.email, &account.password).expect(200)["expires_in"], 300);
+    let (input, _) = pair.access.rsplit_once('.').unwrap();
+    assert_eq!(crate::harness::jose::signed_with(SECRET.as_bytes(), input), pair.access);
+    assert_eq!(database.count("FROM users"), 1);
+}
+
+fn an_unknown_setting_in_portcullis_toml_stops_the_start(backend: Backend) {
+    let setup = backend.service();
+    fs::write(setup.folder().join("portcullis.toml"), "rate_limit_acount = '1000/1s'\n").unwrap();
+    let ended = setup.run();
+    assert!(ended.refusal().contains("rate_limit_acount is no setting; did you mean rate_limit_account?"), "{ended:?}");
 }
 
 fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: Backend) {
