@@ -2,6 +2,7 @@
 //! caller may write both, so nothing here may be believed before its teller is known.
 
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName};
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -13,7 +14,7 @@ pub(super) type Hops = Vec<Option<IpAddr>>;
 
 /// The hops of `X-Forwarded-For`, where there is such a header.
 pub(super) fn x_forwarded_for(headers: &HeaderMap) -> Option<Hops> {
-    let hops: Hops = elements(headers, &X_FORWARDED_FOR).iter().map(|hop| address(hop)).collect();
+    let hops: Hops = list(headers, &X_FORWARDED_FOR).iter().map(|hop| address(hop)).collect();
     (!hops.is_empty()).then_some(hops)
 }
 
@@ -27,7 +28,7 @@ pub(super) fn forwarded(headers: &HeaderMap) -> Option<Hops> {
 
 /// Whether the nearest proxy says that its caller came by TLS.
 pub(super) fn came_by_tls(headers: &HeaderMap) -> bool {
-    let told = elements(headers, &X_FORWARDED_PROTO).pop();
+    let told = list(headers, &X_FORWARDED_PROTO).pop();
     let told = told.or_else(|| parameter(elements(headers, &FORWARDED).last()?, "proto"));
     told.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
 }
@@ -37,14 +38,25 @@ pub(super) fn is_present(headers: &HeaderMap) -> bool {
     headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED)
 }
 
-/// The elements of a list, over all lines of the header, cut at commas outside quotes.
+/// The elements of a list, over all lines of the header.
+fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    lines(headers, name).flat_map(|line| cut_plainly(&line)).collect()
+}
+
+/// The same, cut at commas outside quotes. A quote that is never closed is no quote: a caller who
+/// begins one must not have it swallow what a proxy adds behind it.
 fn elements(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
-    let mut all = Vec::new();
-    for value in headers.get_all(name) {
-        // What is no text says nothing, and must not make the rest look nearer than it is.
-        all.extend(value.to_str().map_or_else(|_| vec![String::new()], |text| cut(text, ',')));
-    }
-    all
+    let closed = |line: &str| line.matches('"').count().is_multiple_of(2);
+    lines(headers, name).flat_map(|line| if closed(&line) { cut(&line, ',') } else { cut_plainly(&line) }).collect()
+}
+
+/// What is no text says nothing, and hides nothing that stands behind it.
+fn lines<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = Cow<'h, str>> {
+    headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+}
+
+fn cut_plainly(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().to_owned()).collect()
 }
 
 fn cut(text: &str, separator: char) -> Vec<String> {
@@ -114,6 +126,20 @@ mod tests {
         let headers = headers(&[(FORWARDED, line)]);
         assert_eq!(shown(forwarded(&headers)), ["2001:db8:cafe::17", "192.0.2.43", "-", "-", "-"]);
         assert!(!came_by_tls(&headers), "the nearest counts");
+    }
+
+    #[test]
+    fn nothing_that_a_caller_begins_swallows_what_a_proxy_adds() {
+        for forged in ["\"x", "for=\"x", "\u{ff}", "for=\"x\\\"", "\"a\";\"", ""] {
+            let lines =
+                [(X_FORWARDED_FOR, format!("{forged}, 192.0.2.1")), (FORWARDED, format!("{forged}, for=192.0.2.1"))];
+            let told = lines.map(|(name, line)| headers(&[(name, &line)]));
+            let last = |hops: Option<Hops>| shown(hops).pop();
+            assert_eq!(last(x_forwarded_for(&told[0])).as_deref(), Some("192.0.2.1"), "{forged}");
+            assert_eq!(last(forwarded(&told[1])).as_deref(), Some("192.0.2.1"), "{forged}");
+            let quoted = headers(&[(FORWARDED, &format!("{forged}, for=\"[2001:db8::1]:99\""))]);
+            assert_eq!(last(forwarded(&quoted)).as_deref(), Some("2001:db8::1"), "{forged}");
+        }
     }
 
     #[test]

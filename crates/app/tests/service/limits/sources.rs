@@ -79,6 +79,10 @@ fn trusted_proxies_are_read_from_the_right(backend: Backend) {
         [("X-Forwarded-For", "192.0.2.1"), ("X-Other", "")],
         [("Forwarded", "for=198.51.100.9, for=\"192.0.2.1:4711\";proto=https"), ("X-Other", "")],
         [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1")],
+        // Nor does anything hide what the proxy adds behind it.
+        [("X-Forwarded-For", "\"x, 192.0.2.1"), ("X-Other", "")],
+        [("Forwarded", "for=\"x, for=192.0.2.1"), ("X-Other", "")],
+        [("X-Forwarded-For", "\u{ff}, 192.0.2.1"), ("X-Other", "")],
     ];
     for headers in &spent {
         expect_limited(&guess(&service, headers), "source", POLICY);
