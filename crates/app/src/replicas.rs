@@ -33,7 +33,7 @@ impl Replicas {
     pub(crate) fn connect(settings: &Settings, clock: &Arc<dyn Clock>) -> std::io::Result<Option<Self>> {
         let Some(url) = &settings.limits.redis else { return Ok(None) };
         let redis = Redis::connect(url, clock.clone())?;
-        let circuit = redis_circuit(clock.clone());
+        let circuit = redis_circuit(clock.clone(), redis.clone());
         Ok(Some(Self { redis, circuit }))
     }
 
@@ -65,14 +65,18 @@ impl Replicas {
 const REDIS_FAILURES: u32 = 3;
 
 /// The circuit around the server. There is something to go on with, so few failures open it.
-fn redis_circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {
+fn redis_circuit(clock: Arc<dyn Clock>, redis: Redis) -> CircuitBreaker {
     let settings =
         CircuitSettings::default().with_failure_threshold(REDIS_FAILURES).with_recovery_timeout(REDIS_RECOVERY);
     CircuitBreaker::builder(settings.with_probe_timeout(REDIS_RECOVERY))
         .clock(move || clock.monotonic())
-        .on_transition(|transition| match (transition.from, transition.to) {
+        .on_transition(move |transition| match (transition.from, transition.to) {
             (State::Closed, State::Open) => {
-                tracing::warn!(target: LOG, "Redis is lost: this replica goes on with limits and circuits of its own");
+                let reason = redis.last_fault();
+                tracing::warn!(
+                    target: LOG, reason,
+                    "Redis is lost: this replica goes on with limits and circuits of its own"
+                );
             }
             (_, State::Closed) => tracing::warn!(target: LOG, "Redis is back: limits and circuits are shared again"),
             // Tries in between are nobody's news.

@@ -42,6 +42,8 @@ struct State {
     live: usize,
     /// Grows when the server turns out to be gone: connections of before are of no more use.
     generation: u64,
+    /// Why the last call or connection that failed did.
+    fault: Option<Fault>,
     over: bool,
 }
 
@@ -57,10 +59,9 @@ impl Redis {
     pub fn connect(url: &RedisUrl, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let client = Client::open(url.0.clone()).map_err(std::io::Error::other)?;
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), clock });
-        if let Ok(connection) = open(&client) {
-            let mut state = shared.lock();
-            state.idle.push(connection);
-            state.live = 1;
+        match open(&client) {
+            Ok(connection) => shared.add(connection, 0),
+            Err(error) => shared.remember(&told(&error)),
         }
         let keeper = Arc::clone(&shared);
         thread::Builder::new().name("redis".to_owned()).spawn(move || keep(&keeper, &client))?;
@@ -71,6 +72,12 @@ impl Redis {
     #[must_use]
     pub fn within(self, call: Duration) -> Self {
         Self { call, ..self }
+    }
+
+    /// Why the last call or connection that failed did, for people. Holds nothing that was sent.
+    #[must_use]
+    pub fn last_fault(&self) -> Option<String> {
+        self.handle.0.lock().fault.clone()
     }
 
     /// Makes one call on a connection, within the time that a call has.
@@ -85,19 +92,19 @@ impl Redis {
                 shared.give_back(connection, generation);
                 Ok(value)
             }
-            // The server answered: the connection is as good as before.
-            Err(error) if error.code().is_some() && !error.is_io_error() => {
-                shared.give_back(connection, generation);
-                Err(told(&error))
-            }
-            // Its answer may still come: not on a connection that others use.
-            Err(error) if error.is_timeout() => {
-                shared.give_up(generation);
-                Err(told(&error))
-            }
             Err(error) => {
-                shared.lose(generation);
-                Err(told(&error))
+                let fault = told(&error);
+                shared.remember(&fault);
+                if error.code().is_some() && !error.is_io_error() {
+                    // The server answered: the connection is as good as before.
+                    shared.give_back(connection, generation);
+                } else if error.is_timeout() {
+                    // Its answer may still come: not on a connection that others use.
+                    shared.give_up(generation);
+                } else {
+                    shared.lose(generation);
+                }
+                Err(fault)
             }
         }
     }
@@ -107,6 +114,8 @@ impl Redis {
 fn told(error: &redis::RedisError) -> Fault {
     match error.code() {
         Some(code) => format!("{}: {code}", error.category()),
+        None if error.is_timeout() => "timed out".to_owned(),
+        None if error.is_connection_refusal() => "connection refused".to_owned(),
         None => error.category().to_owned(),
     }
 }
@@ -114,6 +123,10 @@ fn told(error: &redis::RedisError) -> Fault {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, fault: &Fault) {
+        self.lock().fault = Some(fault.clone());
     }
 
     /// An idle connection, waited for if all are in use; none at once where there are none at all.
@@ -199,7 +212,10 @@ fn keep(shared: &Shared, client: &Client) {
         drop(state);
         match open(client) {
             Ok(connection) => shared.add(connection, generation),
-            Err(_) => drop(shared.changed.wait_timeout(shared.lock(), RETRY)),
+            Err(error) => {
+                shared.remember(&told(&error));
+                drop(shared.changed.wait_timeout(shared.lock(), RETRY));
+            }
         }
     }
 }

@@ -114,7 +114,8 @@ fn when_it_is_lost_each_goes_on_with_its_own_and_says_so(backend: Backend) {
         replica.sign_in(&replica.account());
         let lost =
             |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost"));
-        replica.log.wait_for(1, lost);
+        let told = replica.log.wait_for(1, lost);
+        assert!(told[0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{told:?}");
         assert_told_once(replica);
     }
     redis.start_again();
@@ -143,6 +144,9 @@ fn no_password_of_it_is_told(backend: Backend) {
     let account = service.account();
     service.sign_in(&account);
     service.get("/health/ready").expect(200);
+    let told =
+        service.log.wait_for(1, |event| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost")));
+    assert!(told[0]["reason"].as_str().is_some_and(|reason| reason.contains("authentication")), "{told:?}");
     assert!(!service.log.text().contains("marker") && !service.errors.text().contains("marker"));
     assert_eq!(redis.command("KEYS *"), "*0", "the server knows no such user");
 }
