@@ -29,7 +29,7 @@ fn state(service: &Service) -> (u16, String, String) {
 
 /// What must hold however the database is.
 fn expect_alive(service: &Service) {
-    for path in ["/health", "/health/live", "/docs", "/openapi.json"] {
+    for path in ["/health", "/health/live", "/docs", "/redoc", "/openapi.json", "/.well-known/jwks.json"] {
         let (time, reply) = timed(|| service.get(path));
         assert_eq!(reply.status, 200, "{path}");
         assert!(time < Duration::from_secs(2), "{path} took {time:?}");
