@@ -40,7 +40,8 @@ pub(crate) struct Bench {
     /// Measure another binary of Portcullis, already built, instead of this one
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// Also what needs a million users and five million refresh tokens: built once, kept in target/bench
+    /// Also what needs many rows: a million users and five million refresh tokens, built once and kept in
+    /// target/bench, or a million dead ones
     #[arg(long)]
     large: bool,
     /// Instead of all else, a mixed load for so many minutes: does memory stay flat?

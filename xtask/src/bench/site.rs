@@ -6,8 +6,10 @@ use super::client::connection::Connection;
 use super::client::flows::{Get, Refresh, Session};
 use super::client::load::{Client, Sample, Window, drive};
 use super::postgres::Postgres;
+use super::programs::sqlite3;
 use super::run::Run;
 use super::server::{Program, Server, Setting};
+use crate::repository::output;
 use anyhow::Result;
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +41,7 @@ pub(super) struct Place {
     pub(super) program: Program,
     pub(super) folder: PathBuf,
     pub(super) settings: Vec<Setting>,
-    postgres: Option<Arc<Postgres>>,
+    postgres: Option<(Arc<Postgres>, String)>,
 }
 
 impl Place {
@@ -65,7 +67,7 @@ impl Place {
             program,
             folder,
             settings: vec![("DATABASE_URL", url)],
-            postgres: postgres.map(|(postgres, _)| postgres),
+            postgres: postgres.map(|(postgres, database)| (postgres, database.to_owned())),
         }
     }
 
@@ -94,10 +96,18 @@ impl Place {
         crate::repository::run(&arguments.join(" "), &mut command)
     }
 
+    /// What SQL prints that is run past the service, as either database spells it.
+    pub(super) fn sql(&self, sqlite: &str, postgres: &str) -> Result<String> {
+        match &self.postgres {
+            Some((server, database)) => server.psql(database, postgres),
+            None => output("sqlite3", sqlite3()?.arg(self.folder.join("app.db")).arg(sqlite)),
+        }
+    }
+
     /// Starts the service.
     pub(super) fn start(&self, run: &Run) -> Result<Site> {
         let server = Server::start(&self.program, &self.folder, &self.settings, &run.janitor)?;
-        Ok(Site { server, postgres: self.postgres.clone() })
+        Ok(Site { server, postgres: self.postgres.as_ref().map(|(postgres, _)| Arc::clone(postgres)) })
     }
 
     /// Makes sessions, at the least cost, with a service that is ended afterwards.

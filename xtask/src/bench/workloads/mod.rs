@@ -1,6 +1,7 @@
 //! The workloads, in the order of their goals, and which of them a run takes. How they are
 //! measured stands in their files.
 
+mod backlog;
 mod growth;
 mod hashing;
 mod limits;
@@ -23,7 +24,7 @@ pub(super) struct Workload {
     pub(super) goals: &'static str,
     pub(super) name: &'static str,
     pub(super) measure: fn(&mut Run) -> Result<()>,
-    /// Only on a large database.
+    /// Only with many rows.
     large: bool,
 }
 
@@ -38,7 +39,7 @@ const fn large(goals: &'static str, name: &'static str, measure: fn(&mut Run) ->
 /// Instead of all others.
 static SOAK: Workload = workload("soak", "soak", soak::measure);
 
-static ALL: [Workload; 14] = [
+static ALL: [Workload; 15] = [
     workload("G1", "login-storm", hashing::storm),
     workload("G2", "login", hashing::one_login),
     workload("G3", "register", hashing::register),
@@ -53,6 +54,7 @@ static ALL: [Workload; 14] = [
     large("G11", "growth", growth::cpu),
     large("G12", "purge", purge::measure),
     workload("G13", "winners", winners::measure),
+    large("G14", "backlog", backlog::measure),
 ];
 
 /// What the options ask for.

@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const A_SECOND: u32 = 100;
+pub(super) const A_SECOND: u32 = 100;
 /// Chains that take turns with the probes.
-const SESSIONS: usize = 16;
+pub(super) const SESSIONS: usize = 16;
 /// A purge that takes longer than this is not waited for.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -43,20 +43,21 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
         let left = large.expired()?;
         ensure!(left == 0, "{left} of {expired} expired tokens are left");
         eprintln!("       {}: {expired} tokens purged in {:.1} s", storage.name(), elapsed.as_secs_f64());
-        tell(run, storage, &idle, &busy);
+        tell(run, ("G12", &format!("refresh, {A_SECOND}/s, large {} database", storage.name())), 3.0, &idle, &busy);
     }
     Ok(())
 }
 
-fn tell(run: &mut Run, storage: Storage, idle: &Probed, busy: &Probed) {
-    let name = format!("refresh, {A_SECOND}/s, large {} database", storage.name());
+/// Tells how refreshes went beside a purge, whose p99 may be so many times that without one.
+pub(super) fn tell(run: &mut Run, of: (&'static str, &str), most: f64, idle: &Probed, busy: &Probed) {
+    let (goal, name) = of;
     let [idle_figures, busy_figures] = [idle, busy].map(|probed| Figures::of_times(&probed.latencies, probed.shed));
     for (when, figures) in [("idle", idle_figures), ("during a purge", busy_figures)] {
         let (workload, contender) = (format!("{name}, {when}"), "Portcullis".to_owned());
-        run.report.rows.push(Row { goal: "G12", workload, contender, figures });
+        run.report.rows.push(Row { goal, workload, contender, figures });
     }
     let ratio = busy_figures.p99.zip(idle_figures.p99).map(|(busy, idle)| busy / idle);
-    run.report.check(("G12", &name), "p99 during a purge, of idle", (ratio, ""), AtMost(3.0));
+    run.report.check((goal, name), "p99 during a purge, of idle", (ratio, ""), AtMost(most));
     let longest = busy.latencies.iter().max().copied().map(milliseconds);
-    run.report.check(("G12", &name), "longest during a purge", (longest, "ms"), AtMost(50.0));
+    run.report.check((goal, name), "longest during a purge", (longest, "ms"), AtMost(50.0));
 }

@@ -1,0 +1,90 @@
+//! G14: a million dead refresh tokens, purged by the service that serves meanwhile: how much longer
+//! a refresh takes until they are gone.
+
+use super::purge::{A_SECOND, SESSIONS, tell};
+use crate::bench::client::probes::{NEVER, Pace, probe};
+use crate::bench::run::Run;
+use crate::bench::site::{Place, Storage, chains};
+use anyhow::{Context, Result, anyhow, ensure};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const ROWS: u32 = 1_000_000;
+const EXPIRED: &str = "2026-01-01 00:00:00.000000";
+/// The first purge comes within a tenth of the shortest interval.
+const INTERVAL_MINUTES: u32 = 1;
+/// A purge that takes longer than this is not waited for.
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// How often it is looked whether it is over. A look takes one row by an index.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(super) fn measure(run: &mut Run) -> Result<()> {
+    for storage in Storage::BOTH {
+        let rows = if run.options.smoke { ROWS / 1000 } else { ROWS };
+        let place = Place::empty(run, run.ours(), storage, &format!("backlog_{}", storage.name().to_lowercase()))?;
+        let place = place.with("PURGE_INTERVAL_MINUTES", 0);
+        let mut clients = chains(&place.sessions(run, SESSIONS)?);
+        eprintln!("       {}: {rows} dead tokens", storage.name());
+        place.sql(&rows_on_sqlite(rows), &rows_on_postgres(rows))?;
+        let pace = Pace { a_second: A_SECOND, time: run.long_window().measured, stop: &NEVER };
+        let idle = {
+            let site = place.start(run)?;
+            probe(site.server.address, &mut clients, pace)?
+        };
+        let site = place.with("PURGE_INTERVAL_MINUTES", INTERVAL_MINUTES).start(run)?;
+        let address = site.server.address;
+        wait_until_gone(&place, 1)?;
+        let (stop, started) = (AtomicBool::new(false), Instant::now());
+        let (busy, gone) = thread::scope(|scope| {
+            let (pace, clients) = (Pace { time: PATIENCE, stop: &stop, ..pace }, &mut clients);
+            let probes = scope.spawn(move || probe(address, clients, pace));
+            let gone = wait_until_gone(&place, rows);
+            stop.store(true, Ordering::Relaxed);
+            (probes.join().map_err(|_| anyhow!("a probe panicked")), gone)
+        });
+        gone?;
+        let left = count(&place, &format!("expires_at <= '{EXPIRED}'"))?;
+        ensure!(left == 0, "{left} of {rows} dead tokens are left");
+        eprintln!("       {}: {rows} dead tokens purged in {:.1} s", storage.name(), started.elapsed().as_secs_f64());
+        tell(run, ("G14", &format!("a million dead tokens, {}", storage.name())), 2.0, &idle, &busy??);
+    }
+    Ok(())
+}
+
+/// Waits for the dead token with that number, in the order in which they are purged.
+fn wait_until_gone(place: &Place, number: u32) -> Result<()> {
+    let start = Instant::now();
+    while count(place, &format!("jti = '{number:032x}'"))? > 0 {
+        ensure!(start.elapsed() < PATIENCE, "the purge has not reached number {number} in {PATIENCE:?}");
+        thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+fn count(place: &Place, which: &str) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM refresh_tokens WHERE {which}");
+    place.sql(&sql, &sql)?.trim().parse().context("a count")
+}
+
+/// Half of them spent, half forgotten.
+const COLUMNS: &str = "refresh_tokens (jti, user_id, expires_at, revoked, created_at)";
+
+fn rows_on_sqlite(rows: u32) -> String {
+    format!(
+        "PRAGMA busy_timeout=20000; BEGIN IMMEDIATE;
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+        INSERT INTO {COLUMNS}
+        SELECT printf('%032x', i), (SELECT min(id) FROM users), '{EXPIRED}', i % 2 = 0, '{EXPIRED}' FROM n ORDER BY i;
+        COMMIT; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);"
+    )
+}
+
+fn rows_on_postgres(rows: u32) -> String {
+    format!(
+        "INSERT INTO {COLUMNS}
+        SELECT lpad(to_hex(i), 32, '0'), (SELECT min(id) FROM users), '{EXPIRED}', i % 2 = 0, '{EXPIRED}'
+        FROM generate_series(1, {rows}) AS i ORDER BY i;
+        ANALYZE; CHECKPOINT;"
+    )
+}
