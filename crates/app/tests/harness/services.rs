@@ -163,9 +163,10 @@ impl Service {
         kill_process(Pid::from_raw(self.process_id()).unwrap(), signal).unwrap();
     }
 
-    /// Waits until it has ended of itself.
+    /// Waits until it has ended of itself, and all that it wrote is read.
     pub(crate) fn wait(&self) -> ExitStatus {
         self.errors.wait_for_end();
+        self.log.wait_for_end();
         self.process.lock().unwrap().child().wait().unwrap()
     }
 
