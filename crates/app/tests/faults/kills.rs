@@ -6,7 +6,9 @@ use super::oracle::{Cut, check};
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
 use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::{Mortal, pause, timed};
+use crate::harness::waiting::{Mortal, eventually, pause, timed};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection};
 use portcullis_testkit::postgres::Server;
 use std::fs;
 use std::time::Duration;
@@ -79,6 +81,29 @@ fn a_kill_during_the_first_start_is_mended_by_the_next(backend: Backend) {
         drop(starting);
         Setup::over(&database).start().session();
     }
+}
+
+const MIGRATING: &str = "FROM pg_stat_activity WHERE datname = current_database() \
+    AND application_name = 'portcullis'";
+
+/// A lock holds it up in the middle of its first migration, so that the kill finds it there.
+#[test]
+fn a_kill_in_the_middle_of_a_migration_is_mended_by_the_next() {
+    let (database, facts) = Backend::Postgres.adopted();
+    let setup = || Setup::over(&database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap());
+    let mut other = PgConnection::establish(&database.url()).unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE").unwrap();
+    let mut starting = Mortal::spawn(&mut setup().command());
+    let held_up = format!("{MIGRATING} AND wait_event_type = 'Lock'");
+    eventually("the migration meets the lock", || (database.count(&held_up) > 0).then_some(()));
+    starting.child().kill().unwrap();
+    drop(starting);
+    // The server hears of it when it has done what it was at.
+    other.batch_execute("ROLLBACK").unwrap();
+    eventually("the server heard of it", || (database.count(MIGRATING) == 0).then_some(()));
+    let service = setup().start();
+    service.refresh(facts["users"][0]["refresh_token_live"].as_str().unwrap()).expect(200);
+    service.session();
 }
 
 /// A log that was never written back is what a start recovers from.
