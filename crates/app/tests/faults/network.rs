@@ -20,7 +20,7 @@ fn start() -> (Proxy, Service) {
 }
 
 /// Many calls at once, each within the bounds.
-fn at_once(calls: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec<Reply> {
+pub(super) fn at_once(calls: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec<Reply> {
     thread::scope(|scope| {
         let call = &call;
         let calls: Vec<_> = (0..calls).map(|number| scope.spawn(move || bounded(|| call(number)))).collect();
