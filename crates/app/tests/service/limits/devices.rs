@@ -90,10 +90,22 @@ fn a_forged_cookie_gains_nothing(backend: Backend) {
     let account = service.account();
     let cookie = known_device(&service, &account);
     spend(&service, &account.email);
-    let flipped: String = cookie.chars().rev().map(|c| if c == '0' { '1' } else { c }).collect();
+    // Each of its parts another, and all of them well-formed.
+    let parts: Vec<_> = cookie.split('.').collect();
+    let [version, device, issued, signature] = parts[..] else { panic!("{cookie}") };
+    let other = |part: &str| {
+        let (rest, last) = part.split_at(part.len() - 1);
+        format!("{rest}{}", if last == "0" { "1" } else { "0" })
+    };
+    let changed = [
+        format!("{version}.{}.{issued}.{signature}", other(device)),
+        format!("{version}.{device}.{}.{signature}", other(issued)),
+        format!("{version}.{device}.{issued}.{}", other(signature)),
+    ];
     let cut = &cookie[..cookie.len() - 2];
     let twice = format!("{cookie}; portcullis_device={cookie}");
-    for forged in ["", "1", cut, &flipped, &cookie.replacen("1.", "2.", 1), &cookie.to_uppercase(), &twice] {
+    let misspelled = ["", "1", cut, &cookie.replacen("1.", "2.", 1), &cookie.to_uppercase(), &twice];
+    for forged in misspelled.into_iter().chain(changed.iter().map(String::as_str)) {
         expect_limited(&try_with(&service, &account, &account.password, forged), "account", "q=10;w=900");
     }
     try_with(&service, &account, &account.password, &cookie).expect(200);
