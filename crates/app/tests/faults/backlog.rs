@@ -19,6 +19,8 @@ on_both_databases!(expired_rows_slow_nothing_down, a_purge_slows_nothing_down_an
 
 const ROWS: u32 = 300_000;
 const SESSIONS: u32 = 3_000;
+/// Sessions whose steps are timed, one after another: a hundred answers.
+const TIMED: usize = 20;
 const START: Duration = Duration::from_secs(15);
 /// How often a client calls that goes on at a pace.
 const PACE: Duration = Duration::from_millis(25);
@@ -47,8 +49,13 @@ fn numbers(database: &Database, count: u32) -> String {
 fn fill(database: &Database, user: i64, rows: u32) {
     let (numbers, expiry) = (numbers(database, rows), ago(database, "30 days"));
     let jti = hexadecimal(database);
+    // Not row by row whether there is the account: SQLite is not asked to either.
+    let unchecked = match database {
+        Database::Sqlite(_) => "",
+        Database::Postgres { .. } => "SET session_replication_role = replica;",
+    };
     database.execute(&format!(
-        "{numbers} INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at) \
+        "{unchecked} {numbers} INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at) \
          SELECT {jti}, {user}, {expiry}, n % 2 = 0, {expiry} FROM n"
     ));
 }
@@ -98,21 +105,21 @@ fn sessions(service: &Service, account: &Account, count: usize) -> Vec<Duration>
 fn expired_rows_slow_nothing_down(backend: Backend) {
     let service = backend.service().start();
     let (account, pair) = service.session();
-    let few = sessions(&service, &account, 40);
+    let few = sessions(&service, &account, TIMED);
     service.stop();
     fill(&service.database, account.id, ROWS);
     let (time, service) = timed(|| service.again().start());
     assert!(time < START, "the start took {time:?}");
-    let many = sessions(&service, &account, 40);
+    let many = sessions(&service, &account, TIMED);
     let (before, after) = (few[few.len() / 2], many[many.len() / 2]);
     assert!(after < 4 * before + Duration::from_millis(10), "half of all took {before:?} before, {after:?} now");
     service.watched(|| {
         let mut times = Vec::new();
         let histories = work(&[&service], |progress| {
             progress.acknowledge(50);
-            times = sessions(&service, &account, 40);
+            times = sessions(&service, &account, TIMED);
         });
-        assert!(times[times.len() - 3] < ANSWER, "{times:?}");
+        assert!(times[times.len() - 2] < ANSWER, "{times:?}");
         assert!(histories.iter().all(|history| history.cut.is_none()), "refused");
         check(&histories, &service);
     });
