@@ -1,0 +1,130 @@
+//! The queue between those whose spans end and the thread that sends: bounded in number, never
+//! waited for. What does not fit is dropped and counted.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How many spans may wait: some 5 MB of them.
+pub(super) const CAPACITY: usize = 16_384;
+/// How many go in one request: OpenTelemetry's default.
+pub(super) const BATCH: usize = 512;
+
+/// Spans that wait to be sent, each as OTLP has it.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// Told when there is a first span, a whole batch, or an end.
+    work: Condvar,
+    /// Told when the sender has ended.
+    end: Condvar,
+    capacity: usize,
+    /// How long a span waits for company.
+    delay: Duration,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    spans: VecDeque<Vec<u8>>,
+    counts: Counts,
+    closed: bool,
+    ended: bool,
+}
+
+/// What became of spans since the start.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) sent: u64,
+    pub(super) dropped: u64,
+}
+
+impl Queue {
+    pub(super) fn new(capacity: usize, delay: Duration) -> Self {
+        Self { state: Mutex::default(), work: Condvar::new(), end: Condvar::new(), capacity, delay }
+    }
+
+    /// Takes a span, or drops it.
+    pub(super) fn push(&self, span: Vec<u8>) {
+        let mut state = self.lock();
+        if state.closed || state.spans.len() >= self.capacity {
+            state.counts.dropped += 1;
+            return;
+        }
+        state.spans.push_back(span);
+        let wakes = matches!(state.spans.len(), 1 | BATCH);
+        drop(state);
+        if wakes {
+            self.work.notify_one();
+        }
+    }
+
+    /// The next spans to send; waits for the first, and a little for others. `None` once there will
+    /// be no more.
+    pub(super) fn take(&self) -> Option<Vec<Vec<u8>>> {
+        let idle = |state: &mut State| state.spans.is_empty() && !state.closed;
+        let state = self.work.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let few = |state: &mut State| state.spans.len() < BATCH && !state.closed;
+        let waited = self.work.wait_timeout_while(state, self.delay, few);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let count = state.spans.len().min(BATCH);
+        let batch: Vec<_> = state.spans.drain(..count).collect();
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    /// Waits before another try; whether there should be one.
+    pub(super) fn pause(&self, time: Duration) -> bool {
+        let paused = self.work.wait_timeout_while(self.lock(), time, |state| !state.closed);
+        !paused.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+
+    /// Counts what became of spans that were taken.
+    pub(super) fn count(&self, counts: Counts) {
+        let mut state = self.lock();
+        state.counts.sent += counts.sent;
+        state.counts.dropped += counts.dropped;
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    /// Takes no more, and waits until the rest is sent or given up, or for that long; whether it was.
+    pub(super) fn close(&self, within: Duration) -> bool {
+        let mut state = self.lock();
+        state.closed = true;
+        self.work.notify_one();
+        let waited = self.end.wait_timeout_while(state, within, |state| !state.ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ended
+    }
+
+    /// The sender sends no more.
+    pub(super) fn ended(&self) {
+        self.lock().ended = true;
+        self.end.notify_all();
+    }
+
+    /// Nothing that holds the lock can panic halfway, so a poisoned one is as good as new.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted_and_nobody_waits() {
+        let queue = Queue::new(BATCH + 1, Duration::ZERO);
+        (0..BATCH + 4).for_each(|_| queue.push(vec![1]));
+        assert_eq!(queue.counts(), Counts { sent: 0, dropped: 3 });
+        assert_eq!(queue.take().map(|batch| batch.len()), Some(BATCH));
+        assert!(!queue.close(Duration::ZERO));
+        queue.push(vec![2]);
+        assert_eq!(queue.counts().dropped, 4);
+        assert_eq!(queue.take(), Some(vec![vec![1]]));
+        assert_eq!(queue.take(), None);
+        queue.ended();
+        assert!(queue.close(Duration::ZERO) && !queue.pause(Duration::from_secs(60)));
+    }
+}

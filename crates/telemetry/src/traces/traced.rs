@@ -1,0 +1,150 @@
+//! The decorator that gives what passes a port a span of its own, in the caller's trace.
+
+use super::TRACES;
+use chrono::{DateTime, Utc};
+use portcullis_domain::registration::{Password, PasswordHash};
+use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
+use portcullis_ports::{
+    Charge, HasherError, InvalidToken, LimiterError, Mode, PasswordHasher, Patience, RateLimiter, Reservation,
+    Reserved, Rotation, SigningError, Store, StoreError, TokenIssuer, TokenVerifier, Verification, Work,
+};
+use std::fmt;
+use std::sync::Arc;
+use tracing::Span;
+use tracing::field::Empty;
+
+/// A port with spans around its calls. What passes is not changed, and none of it is told.
+///
+/// ```
+/// use portcullis_ports::Store;
+/// use portcullis_telemetry::Traced;
+/// use std::sync::Arc;
+/// fn traced(store: Arc<dyn Store>) -> Arc<dyn Store> {
+///     Arc::new(Traced::new(store))
+/// }
+/// ```
+pub struct Traced<P: ?Sized>(Arc<P>);
+
+impl<P: ?Sized> Traced<P> {
+    /// Puts spans around a port.
+    #[must_use]
+    pub fn new(inner: Arc<P>) -> Self {
+        Self(inner)
+    }
+}
+
+impl<P: ?Sized> fmt::Debug for Traced<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Traced").finish_non_exhaustive()
+    }
+}
+
+/// A span of that name. Of the highest level, so that no log level takes it away.
+macro_rules! span {
+    ($name:literal) => {
+        tracing::error_span!(target: TRACES, $name, "error.type" = Empty)
+    };
+}
+
+/// Does the call within the span, and tells why it failed.
+fn within<T, E>(
+    span: &Span,
+    call: impl FnOnce() -> Result<T, E>,
+    reason: impl FnOnce(&E) -> &'static str,
+) -> Result<T, E> {
+    let outcome = span.in_scope(call);
+    if let Err(error) = &outcome {
+        span.record("error.type", reason(error));
+    }
+    outcome
+}
+
+fn of_store(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Unavailable(_) => "unavailable",
+        StoreError::Unwritable(_) => "unwritable",
+        StoreError::Busy(_) => "busy",
+        StoreError::CircuitOpen { .. } => "circuit_open",
+        StoreError::Corrupt { .. } => "corrupt",
+        StoreError::Failed(_) => "failed",
+    }
+}
+
+impl<S: Store + ?Sized> Store for Traced<S> {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let span = match mode {
+            Mode::Read => span!("store read"),
+            Mode::Write => span!("store write"),
+        };
+        within(&span, || self.0.transact(mode, work), of_store)
+    }
+
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        within(&span!("store rotate"), || self.0.rotate(rotations), of_store)
+    }
+}
+
+fn of_hasher(error: &HasherError) -> &'static str {
+    match error {
+        HasherError::Busy { .. } => "busy",
+        HasherError::Failed(_) => "failed",
+    }
+}
+
+impl<H: PasswordHasher + ?Sized> PasswordHasher for Traced<H> {
+    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        within(&span!("password hash"), || self.0.hash(password, patience), of_hasher)
+    }
+
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<Verification, HasherError> {
+        within(&span!("password verify"), || self.0.verify(password, hash, patience), of_hasher)
+    }
+
+    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
+        within(&span!("password stand-in"), || self.0.verify_stand_in(password, patience), of_hasher)
+    }
+}
+
+fn of_limiter(_: &LimiterError) -> &'static str {
+    "unavailable"
+}
+
+impl<L: RateLimiter + ?Sized> RateLimiter for Traced<L> {
+    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+        within(&span!("limiter reserve"), || self.0.reserve(charges), of_limiter)
+    }
+
+    fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
+        within(&span!("limiter refund"), || self.0.refund(reservation), of_limiter)
+    }
+
+    fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
+        within(&span!("limiter remaining"), || self.0.remaining(charge), of_limiter)
+    }
+}
+
+fn of_issuer(_: &SigningError) -> &'static str {
+    "failed"
+}
+
+impl<I: TokenIssuer + ?Sized> TokenIssuer for Traced<I> {
+    fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
+        within(&span!("token sign"), || self.0.access(claims), of_issuer)
+    }
+
+    fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
+        within(&span!("token sign"), || self.0.refresh(claims), of_issuer)
+    }
+}
+
+/// A token that is not valid is an answer.
+impl<V: TokenVerifier + ?Sized> TokenVerifier for Traced<V> {
+    fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
+        span!("token verify").in_scope(|| self.0.verify(token, now))
+    }
+}
