@@ -79,6 +79,17 @@ impl Watched {
     }
 }
 
+/// The pattern of the route that serves a request, if one does.
+pub(crate) fn route(request: &ServiceRequest) -> Option<&'static str> {
+    let number = route_of(request.match_info().as_str());
+    ROUTES.get(number).copied().filter(|_| number != UNMATCHED)
+}
+
+/// The method of a request, if it is one of those with a number of their own.
+pub(crate) fn method(request: &ServiceRequest) -> Option<&'static str> {
+    METHODS.iter().take(OTHER).find(|method| **method == request.method().as_str()).copied()
+}
+
 /// The number of the route that serves a path, whatever it answers.
 fn route_of(path: &str) -> usize {
     let exact = ROUTES.iter().take(UNMATCHED).position(|route| *route == path);

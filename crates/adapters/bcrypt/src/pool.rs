@@ -48,6 +48,7 @@ struct Job {
     patience: Patience,
     /// When it began to wait.
     since: Duration,
+    /// The caller's. It is let go before the caller goes on: fields are dropped in their order.
     span: Span,
     /// Dropped without an answer, it refuses.
     reply: SyncSender<Result<Digest, HasherError>>,
@@ -139,31 +140,36 @@ impl Shared {
             else {
                 return;
             };
-            self.make(kernel, &jobs);
+            self.make(kernel, jobs);
         }
     }
 
     /// Makes the digests of jobs that are alike. Where making several panics, each is made alone,
     /// so that only the one that is to blame fails.
-    fn make(&self, kernel: &Kernel, jobs: &[Job]) {
+    fn make(&self, kernel: &Kernel, jobs: Vec<Job>) {
         let Some(first) = jobs.first() else { return };
         // Whose panic several share is told by nobody's request.
         let span = if jobs.len() == 1 { first.span.clone() } else { Span::none() };
+        let traced: Vec<_> = jobs.iter().map(|job| job.begun(jobs.len())).collect();
         let computations: Vec<_> = jobs.iter().map(|job| &job.computation).collect();
         let start = self.clock.monotonic();
         let digests = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| kernel(&computations))));
+        drop((traced, span));
         let Ok(digests) = digests else {
-            if jobs.len() > 1 {
-                jobs.chunks(1).for_each(|job| self.make(kernel, job));
-            } else {
-                first.answer(Err(HasherError::Failed("the hash thread panicked".to_owned())));
+            let alone = jobs.len() == 1;
+            for job in jobs {
+                if alone {
+                    job.answer(Err(HasherError::Failed("the hash thread panicked".to_owned())));
+                } else {
+                    self.make(kernel, vec![job]);
+                }
             }
             return;
         };
         if jobs.len() == self.lanes.get().get() && first.computation.cost <= first.computation.no_faster_than {
             self.learn(self.clock.monotonic().saturating_sub(start));
         }
-        jobs.iter().zip(digests).for_each(|(job, digest)| job.answer(Ok(digest)));
+        jobs.into_iter().zip(digests).for_each(|(job, digest)| job.answer(Ok(digest)));
     }
 
     /// Counts the last batch for a quarter, so that one that was disturbed changes little.
@@ -175,9 +181,17 @@ impl Shared {
 }
 
 impl Job {
-    fn answer(&self, outcome: Result<Digest, HasherError>) {
+    /// A span of what its thread does, beside as many others. None, where traces are not sent.
+    fn begun(&self, together: usize) -> Span {
+        let parent = self.span.id();
+        tracing::error_span!(target: "app.traces", parent: parent, "bcrypt", portcullis.batch.size = together)
+    }
+
+    fn answer(self, outcome: Result<Digest, HasherError>) {
+        let Self { span, reply, .. } = self;
+        drop(span);
         // A caller who is gone has no use for it.
-        let _ = self.reply.send(outcome);
+        let _ = reply.send(outcome);
     }
 }
 

@@ -2,7 +2,7 @@
 //! call, so that many share what one would cost. Nobody waits for company: a lone job is done at
 //! once.
 
-use super::{LaneError, LaneLoad, LaneObserver, REFUSAL_DELAY};
+use super::{LaneError, LaneLoad, LaneObserver, REFUSAL_DELAY, span};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use std::{io, thread};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Span;
 
 /// The bounds of a batch lane.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,8 @@ struct Waiting<J, O> {
 }
 
 struct Caller<O> {
+    /// Ends before the answer is given: the first field is dropped first.
+    span: Span,
     answer: Sender<O>,
     /// When it came, where anybody is to be told.
     since: Option<Instant>,
@@ -116,8 +119,18 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
     /// Has a job done. A caller that goes away before its call began takes the job along; after
     /// that it is done.
     pub(crate) async fn run_by(&self, deadline: Instant, job: J) -> Result<O, LaneError> {
+        let span = span::of_job(&self.0.name);
+        let outcome = self.run_in(&span, deadline, job).await;
+        if let Err(error) = &outcome {
+            span.record("error.type", error.as_str());
+        }
+        outcome
+    }
+
+    async fn run_in(&self, span: &Span, deadline: Instant, job: J) -> Result<O, LaneError> {
         let (answer, mut outcome) = channel();
-        let caller = Caller { answer, since: self.0.observer.get().map(|_| Instant::now()) };
+        let told = self.0.observer.get().is_some() || !span.is_disabled();
+        let caller = Caller { span: span.clone(), answer, since: told.then(Instant::now) };
         let Some(number) = self.0.push(job, caller) else {
             Queue::replace_stuck(&self.0);
             sleep(REFUSAL_DELAY).await;
@@ -218,11 +231,14 @@ impl<J, O> Queue<J, O> {
     fn serve(&self, thread: u64) {
         while let Some((jobs, callers)) = self.take(thread) {
             self.tell_waits(&callers);
+            let span = span::of_call(&self.name, callers.iter().map(|caller| &caller.span));
             // After a panic the callers are dropped without an outcome, which tells them.
-            let outcomes = catch_unwind(AssertUnwindSafe(|| (self.call)(jobs))).unwrap_or_default();
-            for (caller, outcome) in callers.into_iter().zip(outcomes) {
+            let outcomes = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| (self.call)(jobs))).unwrap_or_default());
+            drop(span);
+            for (Caller { span, answer, .. }, outcome) in callers.into_iter().zip(outcomes) {
+                drop(span);
                 // One that has gone needs none.
-                let _ = caller.answer.send(outcome);
+                let _ = answer.send(outcome);
             }
             if self.lock().calls.remove(&thread).is_some_and(|call| call.replaced) {
                 return;
@@ -231,8 +247,13 @@ impl<J, O> Queue<J, O> {
     }
 
     fn tell_waits(&self, callers: &[Caller<O>]) {
-        let Some(observer) = self.observer.get() else { return };
-        callers.iter().filter_map(|caller| caller.since).for_each(|since| observer.began(since.elapsed()));
+        for Caller { span, since, .. } in callers {
+            let Some(waited) = since.map(|since| since.elapsed()) else { continue };
+            span.record("portcullis.lane.wait_seconds", waited.as_secs_f64());
+            if let Some(observer) = self.observer.get() {
+                observer.began(waited);
+            }
+        }
     }
 
     /// All that wait, up to so many, but for those whose caller has gone; waits for the first.
@@ -263,131 +284,5 @@ impl<J, O> Queue<J, O> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::FutureExt;
-    use futures_util::future::join_all;
-    use std::pin::pin;
-    use std::sync::mpsc;
-
-    const MOMENT: Duration = Duration::from_millis(50);
-    const BOUNDS: BatchSettings = BatchSettings {
-        width: 1,
-        batch: 4,
-        queue: 8,
-        max_wait: MOMENT,
-        stuck_after: Duration::from_secs(60),
-        retry_after: MOMENT,
-    };
-
-    fn soon() -> Instant {
-        Instant::now() + 2 * MOMENT
-    }
-
-    fn in_time() -> Instant {
-        Instant::now() + Duration::from_secs(60)
-    }
-
-    /// A lane whose calls wait for a word each, tell what they got, and double it.
-    fn held(settings: BatchSettings) -> (BatchLane<u32, u32>, mpsc::Sender<()>, mpsc::Receiver<Vec<u32>>) {
-        let (release, word) = mpsc::channel();
-        let (tell, told) = mpsc::channel();
-        let (word, tell) = (Mutex::new(word), Mutex::new(tell));
-        let call = move |jobs: Vec<u32>| {
-            tell.lock().unwrap().send(jobs.clone()).unwrap();
-            // A lane that nobody releases any more goes on.
-            let _ = word.lock().unwrap().recv();
-            jobs.iter().map(|job| 2 * job).collect()
-        };
-        (BatchLane::start("test", settings, call).unwrap(), release, told)
-    }
-
-    fn patient(queue: usize) -> BatchSettings {
-        BatchSettings { queue, max_wait: Duration::from_secs(60), ..BOUNDS }
-    }
-
-    #[actix_web::test]
-    async fn what_waits_goes_together_in_order_and_each_gets_its_own() {
-        let (lane, release, told) = held(patient(100));
-        for _ in 0..11 {
-            release.send(()).unwrap();
-        }
-        let outcomes = join_all((0..11).map(|job| lane.run_by(in_time(), job))).await;
-        assert_eq!(outcomes, (0..11).map(|job| Ok(2 * job)).collect::<Vec<_>>());
-        drop(lane);
-        drop(release);
-        let calls: Vec<_> = told.iter().collect();
-        assert!(calls.iter().all(|call| (1..=4).contains(&call.len())), "{calls:?}");
-        assert_eq!(calls.concat(), (0..11).collect::<Vec<_>>());
-    }
-
-    #[actix_web::test]
-    async fn a_lone_job_waits_for_nobody() {
-        let lane = BatchLane::start("test", patient(1), |jobs: Vec<u32>| jobs).unwrap();
-        for job in 0..100 {
-            assert_eq!(lane.run_by(in_time(), job).await, Ok(job));
-        }
-    }
-
-    #[actix_web::test]
-    async fn a_full_lane_refuses_and_a_stuck_call_is_overdue() {
-        let (lane, release, told) = held(BatchSettings { queue: 1, ..BOUNDS });
-        assert_eq!(lane.run_by(soon(), 1).await, Err(LaneError::Overdue));
-        assert_eq!(told.recv(), Ok(vec![1]));
-        let (second, third) = tokio::join!(lane.run_by(soon(), 2), lane.run_by(soon(), 3));
-        assert_eq!(third, Err(lane.full()), "there was no place");
-        assert_eq!(second, Err(lane.full()), "it waited in vain, and took its job along");
-        drop(release);
-        assert_eq!(lane.run_by(in_time(), 4).await, Ok(8), "the lane goes on");
-        assert_eq!(told.recv(), Ok(vec![4]));
-    }
-
-    #[actix_web::test]
-    async fn another_takes_the_place_of_a_stuck_call_as_often_as_the_lane_is_wide() {
-        let (lane, release, told) = held(BatchSettings { stuck_after: MOMENT, ..BOUNDS });
-        for job in 1..3 {
-            assert_eq!(lane.run_by(soon(), job).await, Err(LaneError::Overdue));
-            let taken = told.recv_timeout(Duration::from_secs(10));
-            assert_eq!(taken, Ok(vec![job]), "another thread took it");
-        }
-        assert_eq!(lane.run_by(soon(), 3).await, Err(lane.full()), "what is stuck is bounded");
-        drop(release);
-        assert_eq!(lane.run_by(in_time(), 4).await, Ok(8), "the lane goes on");
-    }
-
-    #[actix_web::test]
-    async fn whoever_has_gone_before_the_call_is_left_out() {
-        let (lane, release, told) = held(patient(8));
-        {
-            let mut first = pin!(lane.run_by(in_time(), 1));
-            let mut gone = pin!(lane.run_by(in_time(), 2));
-            assert_eq!(first.as_mut().now_or_never(), None);
-            assert_eq!(told.recv(), Ok(vec![1]));
-            assert_eq!(gone.as_mut().now_or_never(), None);
-        }
-        release.send(()).unwrap();
-        release.send(()).unwrap();
-        assert_eq!(lane.run_by(in_time(), 3).await, Ok(6));
-        assert_eq!(told.recv(), Ok(vec![3]));
-    }
-
-    #[actix_web::test]
-    async fn a_panic_costs_one_call() {
-        let call = |jobs: Vec<u32>| {
-            if jobs.contains(&0) { std::panic::resume_unwind(Box::new("on purpose")) } else { jobs }
-        };
-        let lane = BatchLane::start("test", patient(8), call).unwrap();
-        assert_eq!(lane.run_by(in_time(), 0).await, Err(LaneError::Panicked));
-        assert_eq!(lane.run_by(in_time(), 1).await, Ok(1));
-    }
-
-    #[actix_web::test]
-    async fn what_waits_at_the_end_is_done() {
-        let (lane, release, told) = held(patient(8));
-        let outcomes = join_all((1..4).map(|job| lane.run_by(in_time(), job)));
-        drop(release);
-        assert_eq!(outcomes.await, [Ok(2), Ok(4), Ok(6)]);
-        drop(lane);
-        assert_eq!(told.iter().flatten().collect::<Vec<_>>(), [1, 2, 3], "and then the thread ends");
-    }
-}
+#[path = "batch_tests.rs"]
+mod tests;

@@ -2,6 +2,7 @@
 //! resource never starves another.
 
 mod batch;
+mod span;
 
 pub use batch::{BatchLane, BatchSettings};
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tracing::Span;
 
 /// The bounds of a lane.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +53,7 @@ pub trait LaneObserver: Send + Sync {
 
 /// A bounded way to blocking threads.
 pub struct Lane {
+    name: &'static str,
     settings: LaneSettings,
     observer: Option<Arc<dyn LaneObserver>>,
     running: Arc<Semaphore>,
@@ -90,18 +93,35 @@ pub(crate) enum LaneError {
     Panicked,
 }
 
+impl LaneError {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Full { .. } => "full",
+            Self::Overdue => "overdue",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
 impl Lane {
     /// A lane within the bounds.
     #[must_use]
     pub fn new(settings: LaneSettings) -> Self {
         let width = settings.width.max(1);
         Self {
+            name: "",
             settings,
             observer: None,
             running: Arc::new(Semaphore::new(width)),
             places: Arc::new(Semaphore::new(width.saturating_add(settings.queue))),
             lost: Arc::new(Semaphore::new(width)),
         }
+    }
+
+    /// The same, with a name that traces tell.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// The same, with somebody who is told of what passes.
@@ -121,7 +141,7 @@ impl Lane {
         }
     }
 
-    /// Runs a job on a blocking thread, in the caller's span. A caller that goes away before the
+    /// Runs a job on a blocking thread, in the caller's span or one within it. A caller that goes away before the
     /// job began takes it along; after that it is finished.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
@@ -141,8 +161,23 @@ impl Lane {
         deadline: Instant,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LaneError> {
-        let hold = Arc::new(self.admit().await?);
-        let (span, held) = (tracing::Span::current(), Running(Arc::clone(&hold)));
+        let waiting = span::of_job(self.name);
+        let outcome = self.run_in(&waiting, deadline, job).await;
+        if let Err(error) = &outcome {
+            waiting.record("error.type", error.as_str());
+        }
+        outcome
+    }
+
+    async fn run_in<T: Send + 'static>(
+        &self,
+        waiting: &Span,
+        deadline: Instant,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LaneError> {
+        let hold = Arc::new(self.admit(waiting).await?);
+        let span = if waiting.is_disabled() { Span::current() } else { waiting.clone() };
+        let held = Running(Arc::clone(&hold));
         let running = tokio::task::spawn_blocking(move || {
             let _held = held;
             span.in_scope(job)
@@ -167,14 +202,16 @@ impl Lane {
     }
 
     /// Where there is a place, and in time, tells how long it took; else that there was none.
-    async fn admit(&self) -> Result<Hold, LaneError> {
-        let Some(observer) = &self.observer else { return self.enter().await };
+    async fn admit(&self, span: &Span) -> Result<Hold, LaneError> {
+        if self.observer.is_none() && span.is_disabled() {
+            return self.enter().await;
+        }
         let since = Instant::now();
         let entered = self.enter().await;
-        if entered.is_ok() {
-            observer.began(since.elapsed())
-        } else {
-            observer.refused()
+        let waited = since.elapsed();
+        span.record("portcullis.lane.wait_seconds", waited.as_secs_f64());
+        if let Some(observer) = &self.observer {
+            if entered.is_ok() { observer.began(waited) } else { observer.refused() }
         }
         entered
     }

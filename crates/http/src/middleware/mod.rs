@@ -8,7 +8,7 @@ mod span;
 
 pub(crate) use envelope::envelope;
 pub(crate) use identify::{RequestId, identify};
-pub(crate) use span::RequestSpan;
+pub(crate) use span::{RequestSpan, TRACES};
 
 #[cfg(test)]
 mod tests;

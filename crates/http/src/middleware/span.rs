@@ -1,11 +1,21 @@
-//! The span of a request: it carries the identifier into every log line, and nothing else.
+//! The span of a request: it carries the identifier into every log line, and begins what is told
+//! of the request in a trace, where traces are sent.
 
 use super::RequestId;
+use crate::api::Api;
+use crate::limits::Client;
+use crate::traffic;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderMap;
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
-use tracing::Span;
+use tracing::field::Empty;
+use tracing::{Level, Span};
 use tracing_actix_web::RootSpanBuilder;
+
+/// The target of spans that become a trace. Nobody watches it unless traces are sent.
+pub(crate) const TRACES: &str = "app.traces";
 
 /// Builds the span. It is of the highest level, so that no log level takes the identifier away.
 pub(crate) struct RequestSpan;
@@ -15,13 +25,55 @@ impl RequestSpan {
     pub(super) fn of(request_id: &str) -> Span {
         tracing::error_span!(target: "app", "request", request_id)
     }
+
+    /// The same as the beginning of a trace, by OpenTelemetry's conventions for HTTP servers. A
+    /// path may hold identifiers, and whatever a caller writes: a trace tells the pattern.
+    fn traced(request: &ServiceRequest, request_id: &str) -> Span {
+        let (route, known) = (traffic::route(request), traffic::method(request));
+        let (method, verb) = known.map_or(("_OTHER", "HTTP"), |method| (method, method));
+        let tls = request.app_data::<Data<Api>>().is_some_and(|api| Client::of(request.request(), api).tls);
+        let name = route.map_or_else(|| verb.to_owned(), |route| format!("{verb} {route}"));
+        tracing::error_span!(
+            target: TRACES,
+            "request",
+            request_id,
+            traceparent = traceparent(request.headers()),
+            otel.kind = "server",
+            otel.name = name,
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = Empty,
+            url.scheme = if tls { "https" } else { "http" },
+            "error.type" = Empty
+        )
+    }
 }
 
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let extensions = request.extensions();
-        Self::of(extensions.get::<RequestId>().map_or("", |id| id.0.as_str()))
+        let id = extensions.get::<RequestId>().map_or("", |id| id.0.as_str());
+        if tracing::span_enabled!(target: TRACES, Level::ERROR) { Self::traced(request, id) } else { Self::of(id) }
     }
 
-    fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {}
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        if !span.has_field("http.response.status_code") {
+            return;
+        }
+        let status = match outcome {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        if status.is_server_error() {
+            span.record("error.type", status.as_str());
+        }
+        span.record("http.response.status_code", status.as_u16());
+    }
+}
+
+/// What the caller says of its trace. Of several it is not known which it means.
+fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all("traceparent");
+    let (Some(value), None) = (all.next(), all.next()) else { return None };
+    value.to_str().ok()
 }

@@ -1,0 +1,128 @@
+//! What goes together, what is refused, and what a stuck call or a panic costs.
+
+use super::*;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use std::pin::pin;
+use std::sync::mpsc;
+
+const MOMENT: Duration = Duration::from_millis(50);
+const BOUNDS: BatchSettings = BatchSettings {
+    width: 1,
+    batch: 4,
+    queue: 8,
+    max_wait: MOMENT,
+    stuck_after: Duration::from_secs(60),
+    retry_after: MOMENT,
+};
+
+fn soon() -> Instant {
+    Instant::now() + 2 * MOMENT
+}
+
+fn in_time() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+/// A lane whose calls wait for a word each, tell what they got, and double it.
+fn held(settings: BatchSettings) -> (BatchLane<u32, u32>, mpsc::Sender<()>, mpsc::Receiver<Vec<u32>>) {
+    let (release, word) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let (word, tell) = (Mutex::new(word), Mutex::new(tell));
+    let call = move |jobs: Vec<u32>| {
+        tell.lock().unwrap().send(jobs.clone()).unwrap();
+        // A lane that nobody releases any more goes on.
+        let _ = word.lock().unwrap().recv();
+        jobs.iter().map(|job| 2 * job).collect()
+    };
+    (BatchLane::start("test", settings, call).unwrap(), release, told)
+}
+
+fn patient(queue: usize) -> BatchSettings {
+    BatchSettings { queue, max_wait: Duration::from_secs(60), ..BOUNDS }
+}
+
+#[actix_web::test]
+async fn what_waits_goes_together_in_order_and_each_gets_its_own() {
+    let (lane, release, told) = held(patient(100));
+    for _ in 0..11 {
+        release.send(()).unwrap();
+    }
+    let outcomes = join_all((0..11).map(|job| lane.run_by(in_time(), job))).await;
+    assert_eq!(outcomes, (0..11).map(|job| Ok(2 * job)).collect::<Vec<_>>());
+    drop(lane);
+    drop(release);
+    let calls: Vec<_> = told.iter().collect();
+    assert!(calls.iter().all(|call| (1..=4).contains(&call.len())), "{calls:?}");
+    assert_eq!(calls.concat(), (0..11).collect::<Vec<_>>());
+}
+
+#[actix_web::test]
+async fn a_lone_job_waits_for_nobody() {
+    let lane = BatchLane::start("test", patient(1), |jobs: Vec<u32>| jobs).unwrap();
+    for job in 0..100 {
+        assert_eq!(lane.run_by(in_time(), job).await, Ok(job));
+    }
+}
+
+#[actix_web::test]
+async fn a_full_lane_refuses_and_a_stuck_call_is_overdue() {
+    let (lane, release, told) = held(BatchSettings { queue: 1, ..BOUNDS });
+    assert_eq!(lane.run_by(soon(), 1).await, Err(LaneError::Overdue));
+    assert_eq!(told.recv(), Ok(vec![1]));
+    let (second, third) = tokio::join!(lane.run_by(soon(), 2), lane.run_by(soon(), 3));
+    assert_eq!(third, Err(lane.full()), "there was no place");
+    assert_eq!(second, Err(lane.full()), "it waited in vain, and took its job along");
+    drop(release);
+    assert_eq!(lane.run_by(in_time(), 4).await, Ok(8), "the lane goes on");
+    assert_eq!(told.recv(), Ok(vec![4]));
+}
+
+#[actix_web::test]
+async fn another_takes_the_place_of_a_stuck_call_as_often_as_the_lane_is_wide() {
+    let (lane, release, told) = held(BatchSettings { stuck_after: MOMENT, ..BOUNDS });
+    for job in 1..3 {
+        assert_eq!(lane.run_by(soon(), job).await, Err(LaneError::Overdue));
+        let taken = told.recv_timeout(Duration::from_secs(10));
+        assert_eq!(taken, Ok(vec![job]), "another thread took it");
+    }
+    assert_eq!(lane.run_by(soon(), 3).await, Err(lane.full()), "what is stuck is bounded");
+    drop(release);
+    assert_eq!(lane.run_by(in_time(), 4).await, Ok(8), "the lane goes on");
+}
+
+#[actix_web::test]
+async fn whoever_has_gone_before_the_call_is_left_out() {
+    let (lane, release, told) = held(patient(8));
+    {
+        let mut first = pin!(lane.run_by(in_time(), 1));
+        let mut gone = pin!(lane.run_by(in_time(), 2));
+        assert_eq!(first.as_mut().now_or_never(), None);
+        assert_eq!(told.recv(), Ok(vec![1]));
+        assert_eq!(gone.as_mut().now_or_never(), None);
+    }
+    release.send(()).unwrap();
+    release.send(()).unwrap();
+    assert_eq!(lane.run_by(in_time(), 3).await, Ok(6));
+    assert_eq!(told.recv(), Ok(vec![3]));
+}
+
+#[actix_web::test]
+async fn a_panic_costs_one_call() {
+    let call = |jobs: Vec<u32>| {
+        if jobs.contains(&0) { std::panic::resume_unwind(Box::new("on purpose")) } else { jobs }
+    };
+    let lane = BatchLane::start("test", patient(8), call).unwrap();
+    assert_eq!(lane.run_by(in_time(), 0).await, Err(LaneError::Panicked));
+    assert_eq!(lane.run_by(in_time(), 1).await, Ok(1));
+}
+
+#[actix_web::test]
+async fn what_waits_at_the_end_is_done() {
+    let (lane, release, told) = held(patient(8));
+    let outcomes = join_all((1..4).map(|job| lane.run_by(in_time(), job)));
+    drop(release);
+    assert_eq!(outcomes.await, [Ok(2), Ok(4), Ok(6)]);
+    drop(lane);
+    assert_eq!(told.iter().flatten().collect::<Vec<_>>(), [1, 2, 3], "and then the thread ends");
+}
