@@ -7,6 +7,7 @@ mod metrics;
 mod replicas;
 mod settings;
 mod system;
+mod traces;
 mod wire;
 
 use clap::{Parser, Subcommand};

@@ -129,6 +129,18 @@ impl Metrics {
         Ok(())
     }
 
+    /// Shows what became of spans.
+    pub(crate) fn traces(
+        &self,
+        sent: impl Fn() -> u64 + Send + Sync + 'static,
+        dropped: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> anyhow::Result<()> {
+        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
+        telemetry.sample_counter("trace_spans_sent_total", "Spans that the collector took.", sent)?;
+        let help = "Spans that found no place in the queue, or that the collector did not take.";
+        Ok(telemetry.sample_counter("trace_spans_dropped_total", help, dropped)?)
+    }
+
     /// Shows how many log lines were dropped.
     pub(crate) fn log(&self, dropped: impl Fn() -> u64 + Send + Sync + 'static) -> anyhow::Result<()> {
         let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };

@@ -1,9 +1,9 @@
 //! What replicas share, where `REDIS_URL` says so: budgets and the circuit of the database. And
 //! what each of them goes on with alone.
 
-use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::system::OsEntropy;
+use crate::wire::Parts;
 use portcullis_domain::health::CircuitState;
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_memory::MemoryLimiter;
@@ -86,22 +86,18 @@ fn redis_circuit(clock: Arc<dyn Clock>, redis: Redis) -> CircuitBreaker {
 }
 
 /// The budgets. Their keys are hashed under a key of their own.
-pub(crate) fn limits(
-    settings: &Settings,
-    replicas: Option<&Replicas>,
-    clock: &Arc<dyn Clock>,
-    metrics: &Metrics,
-) -> anyhow::Result<Limits> {
+pub(crate) fn limits(settings: &Settings, replicas: Option<&Replicas>, parts: &Parts) -> anyhow::Result<Limits> {
     let Some(rules) = settings.limits.rules else { return Ok(Limits::off()) };
     let secret = settings.tokens.secret.expose_secret().as_bytes();
     let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis limits"));
-    let local = Arc::new(MemoryLimiter::new(MemoryLimiter::KEYS, clock.clone()));
+    let local = Arc::new(MemoryLimiter::new(MemoryLimiter::KEYS, parts.clock.clone()));
+    let watched = |limiter| anyhow::Ok(parts.traces.limiter(parts.metrics.limiter(limiter)?));
     Ok(match replicas {
         Some(replicas) => {
-            let shared = metrics.limiter(replicas.limiter(local.clone()))?;
+            let shared = watched(replicas.limiter(local.clone()))?;
             Limits::new(shared, authenticator, rules).with_local(local)
         }
-        None => Limits::new(metrics.limiter(local)?, authenticator, rules),
+        None => Limits::new(watched(local)?, authenticator, rules),
     })
 }
 

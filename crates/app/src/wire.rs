@@ -4,13 +4,16 @@ use crate::metrics::Metrics;
 use crate::replicas::{self, Replicas};
 use crate::settings::Settings;
 use crate::system::{self, OsEntropy, SystemClock};
+use crate::traces::Traces;
 use anyhow::Context;
 use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, PoolSettings};
 use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, OwnSessions};
-use portcullis_ports::{CircuitMonitor, Clock, Entropy, PasswordBlocklist, PasswordHasher, Store};
+use portcullis_ports::{
+    CircuitMonitor, Clock, Entropy, PasswordBlocklist, PasswordHasher, Store, TokenIssuer, TokenVerifier,
+};
 use portcullis_resilience::{Breaker, Bulkhead, ConcurrencyLimit};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Devices;
@@ -50,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) database: Database,
     pub(crate) metrics: Metrics,
+    /// None until there is somebody who sends them.
+    pub(crate) traces: Traces,
 }
 
 /// Opens what the settings name. A PostgreSQL server is not spoken to yet.
@@ -59,23 +64,23 @@ pub(crate) fn open(settings: &Settings) -> anyhow::Result<Parts> {
     let database = Database::open(&settings.database.url, &options, clock.clone())?;
     let metrics = Metrics::new(settings.telemetry.metrics, &clock)?;
     metrics.database(&database)?;
-    Ok(Parts { clock, database, metrics })
+    Ok(Parts { clock, database, metrics, traces: Traces::default() })
 }
 
 /// Puts the service together.
 pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
-    let (clock, metrics) = (parts.clock.clone(), &parts.metrics);
+    let (clock, metrics, traces) = (parts.clock.clone(), &parts.metrics, &parts.traces);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let replicas = Replicas::connect(settings, &clock).context("no thread for Redis")?;
     let replicas = replicas.as_ref();
     let circuit = replicas::database_circuit(circuit(), replicas, clock.clone())?;
     let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit));
-    let store = metrics.store(guarded.clone())?;
+    let store = traces.store(metrics.store(guarded.clone())?);
     let (hasher, hashes) = hasher(settings, &entropy, parts)?;
-    let (issuer, verifier) = (settings.keys.issuer.clone(), settings.keys.verifier.clone());
+    let (issuer, verifier) = signatures(settings, traces);
     let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.tokens.sessions);
     let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
-    let limits = Arc::new(replicas::limits(settings, replicas, &clock, metrics)?);
+    let limits = Arc::new(replicas::limits(settings, replicas, parts)?);
     let devices = Arc::new(devices(settings.tokens.secret.expose_secret().as_bytes(), entropy, &clock));
     let refresh = Arc::new(Refresh {
         store: store.clone(),
@@ -144,9 +149,9 @@ impl Wiring<'_> {
         // Those who wait for a hash wait in the hasher's own queue.
         let crypto = LaneSettings { width: self.hashes, queue: 0, retry_after: HASH_WAIT, ..STORE_LANE };
         let lanes = Lanes {
-            store: Lane::new(STORE_LANE).observed_by(observers.store),
-            crypto: Lane::new(crypto).observed_by(observers.crypto),
-            limits: self.limits.then(|| Lane::new(LIMITS_LANE).observed_by(observers.limits)),
+            store: Lane::new(STORE_LANE).named("store").observed_by(observers.store),
+            crypto: Lane::new(crypto).named("crypto").observed_by(observers.crypto),
+            limits: self.limits.then(|| Lane::new(LIMITS_LANE).named("limits").observed_by(observers.limits)),
             exchanges: exchanges.observed_by(observers.exchanges),
             accounts: accounts.observed_by(observers.accounts),
         };
@@ -157,6 +162,11 @@ impl Wiring<'_> {
         self.metrics.lane("accounts", lanes.accounts.load())?;
         Ok(lanes)
     }
+}
+
+/// What signs tokens and what reads them.
+fn signatures(settings: &Settings, traces: &Traces) -> (Arc<dyn TokenIssuer>, Arc<dyn TokenVerifier>) {
+    (traces.issuer(settings.keys.issuer.clone()), traces.verifier(settings.keys.verifier.clone()))
 }
 
 /// The devices that accounts know. Their cookies are signed under a key of their own.
@@ -211,7 +221,7 @@ fn hasher(
     let (places, waiting) = (threads.places(), threads.waiting());
     tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");
     let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(places, 0), HASH_WAIT);
-    Ok((parts.metrics.hasher(Arc::new(bounded), waiting)?, places.get()))
+    Ok((parts.traces.hasher(parts.metrics.hasher(Arc::new(bounded), waiting)?), places.get()))
 }
 
 /// How much goes together to the store. SQLite has one writer, which takes all that wait.

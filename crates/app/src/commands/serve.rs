@@ -5,6 +5,7 @@ use super::{migrate, settings};
 use crate::logging;
 use crate::settings::Settings;
 use crate::system;
+use crate::traces::Traces;
 use crate::wire::{self, Parts};
 use anyhow::Context;
 use portcullis_diesel::MigrateError;
@@ -20,10 +21,13 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     let settings = settings()?;
     system::keep_memory_off_the_disk();
     system::take_all_descriptors()?;
-    let parts = wire::open(&settings)?;
-    let log = logging::init(settings.logging.level, parts.clock.clone()).context("the log cannot be started")?;
+    let mut parts = wire::open(&settings)?;
+    let (traces, layer) = Traces::start(&settings.traces, &parts.clock).context("no thread for traces")?;
+    let log = logging::init(settings.logging.level, parts.clock.clone(), layer).context("the log cannot be started")?;
     logging::tell_panics();
     parts.metrics.log(log.dropped_lines())?;
+    traces.count(&parts.metrics)?;
+    parts.traces = traces;
     for warning in &settings.warnings {
         tracing::warn!(target: LOG, "{warning}");
     }
@@ -37,6 +41,9 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     let api = wire::api(settings, parts)?;
     if let Some(address) = parts.metrics.serve(settings.telemetry.metrics)? {
         tracing::info!(target: LOG, %address, path = "/metrics", "Metrics are served");
+    }
+    if let Some(endpoint) = &settings.traces.endpoint {
+        tracing::info!(target: LOG, %endpoint, "Traces are sent");
     }
     let address = (settings.server.host.as_str(), settings.server.port);
     let server_settings =
@@ -62,6 +69,7 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     if let Err(error) = parts.database.settle() {
         tracing::warn!(target: LOG, %error, "The database file still needs its write-ahead log");
     }
+    parts.traces.close();
     tracing::info!(target: LOG, "Stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,12 +1,14 @@
 //! One event, one line: a flat JSON object, formatted into a buffer of the thread and handed to
-//! the queue. Of spans nothing is told but the id of the request they stand for.
+//! the queue. Of spans nothing is told but the id of the request they stand for, and of its trace.
 
 use super::fields::{MembersVisitor, MessageVisitor, OneField};
 use super::json;
+use super::level::Watched;
 use super::queue::Queue;
 use crate::settings::Level;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use portcullis_ports::Clock;
+use portcullis_telemetry::TraceContext;
 use std::cell::Cell;
 use std::sync::Arc;
 use tracing::span::{Attributes, Id, Record};
@@ -21,7 +23,7 @@ pub(super) const REQUEST_ID: &str = "request_id";
 /// Members that no field of an event may take.
 const RESERVED: [&str; 4] = ["timestamp", "level", "name", "message"];
 /// Those inside a request.
-const RESERVED_INSIDE: [&str; 5] = ["timestamp", "level", "name", "message", REQUEST_ID];
+const RESERVED_INSIDE: [&str; 6] = ["timestamp", "level", "name", "message", REQUEST_ID, "trace_id"];
 
 /// A line's buffer that grew past this is not kept.
 const MAX_KEPT: usize = 64 * 1024;
@@ -32,7 +34,7 @@ thread_local! {
 
 /// Formats events and queues them.
 pub(super) struct FlatJson {
-    pub(super) level: Level,
+    pub(super) watched: Watched,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) queue: Arc<Queue>,
 }
@@ -42,11 +44,11 @@ struct RequestId(Vec<u8>);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for FlatJson {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.level.takes(metadata) { Interest::always() } else { Interest::never() }
+        if self.watched.takes(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.level.takes(metadata)
+        self.watched.takes(metadata)
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
@@ -81,8 +83,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for FlatJson {
 }
 
 fn keep<S: Subscriber + for<'a> LookupSpan<'a>>(request_id: Vec<u8>, id: &Id, context: &Context<'_, S>) {
-    if let Some(span) = context.span(id)
-        && !request_id.is_empty()
+    if !request_id.is_empty()
+        && let Some(span) = context.span(id)
     {
         span.extensions_mut().replace(RequestId(request_id));
     }
@@ -113,16 +115,20 @@ fn message(line: &mut Vec<u8>, event: &Event<'_>) {
     }
 }
 
-/// Appends the id of the innermost span that has one; whether there is one.
+/// Appends the id of the innermost span that has one, and that of its trace; whether there is one.
 fn request_id<S: Subscriber + for<'a> LookupSpan<'a>>(
     line: &mut Vec<u8>,
     event: &Event<'_>,
     context: &Context<'_, S>,
 ) -> bool {
     for span in context.event_scope(event).into_iter().flatten() {
-        if let Some(RequestId(id)) = span.extensions().get() {
+        let extensions = span.extensions();
+        if let Some(RequestId(id)) = extensions.get() {
             line.extend_from_slice(br#","request_id":"#);
             line.extend_from_slice(id);
+            if let Some(trace) = extensions.get::<TraceContext>() {
+                json::literal(line, format_args!(r#","trace_id":"{}""#, trace.trace_id()));
+            }
             return true;
         }
     }

@@ -1,13 +1,30 @@
 //! What is logged at each level. The levels themselves are a setting.
 
 use crate::settings::Level;
+use portcullis_telemetry::TRACES;
 use tracing::Metadata;
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watched {
+    /// The least severe events that are told.
+    pub(super) level: Level,
+    /// Whether somebody makes traces of spans.
+    pub(super) traced: bool,
+}
+
+impl Watched {
+    /// Whether the event or span is of use to anybody: what is not is never made.
+    pub(super) fn takes(self, metadata: &Metadata<'_>) -> bool {
+        if metadata.target() == TRACES { self.traced } else { self.level.takes(metadata) }
+    }
+}
 
 impl Level {
     /// Whether the event or span is of use. Foreign crates have their warnings told, and a
     /// little more at `DEBUG`, but never their own debugging: it may show what a request held.
     /// Spans lead to a request's id at any level.
-    pub(super) fn takes(self, metadata: &Metadata<'_>) -> bool {
+    fn takes(self, metadata: &Metadata<'_>) -> bool {
         let ours = is_ours(metadata.target());
         if metadata.is_span() {
             return ours || metadata.fields().field(super::layer::REQUEST_ID).is_some();

@@ -11,7 +11,9 @@ mod writer;
 
 use crate::settings::Level;
 use layer::FlatJson;
+use level::Watched;
 use portcullis_ports::Clock;
+use portcullis_telemetry::TraceLayer;
 use queue::{CAPACITY, Queue};
 use std::fs::File;
 use std::io::{self, Write};
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use writer::Writer;
 
 /// How long the end of the program waits for the last lines to be written.
@@ -47,15 +50,20 @@ impl Drop for Guard {
     }
 }
 
-/// Logs to stdout from here on, for the whole process.
+/// Logs to stdout from here on, for the whole process, and has spans watched by whoever traces.
 ///
 /// # Errors
 /// When stdout or a thread cannot be had, or when something else logs already.
-pub(crate) fn init(level: Level, clock: Arc<dyn Clock>) -> io::Result<Guard> {
+pub(crate) fn init(level: Level, clock: Arc<dyn Clock>, traces: Option<TraceLayer>) -> io::Result<Guard> {
     // Not through the standard handle: its lock would be held over a write that blocks.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let (subscriber, guard) = start(stdout, level, clock, CAPACITY)?;
-    tracing::subscriber::set_global_default(subscriber).map_err(io::Error::other)?;
+    let watched = Watched { level, traced: traces.is_some() };
+    let (subscriber, guard) = start(stdout, watched, clock, CAPACITY)?;
+    match traces {
+        Some(traces) => tracing::subscriber::set_global_default(subscriber.with(traces)),
+        None => tracing::subscriber::set_global_default(subscriber),
+    }
+    .map_err(io::Error::other)?;
     Ok(guard)
 }
 
@@ -70,14 +78,14 @@ pub(crate) fn tell_panics() {
 
 fn start(
     out: impl Write + Send + 'static,
-    level: Level,
+    watched: Watched,
     clock: Arc<dyn Clock>,
     capacity: usize,
-) -> io::Result<(impl Subscriber + Send + Sync, Guard)> {
+) -> io::Result<(impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync, Guard)> {
     let queue = Arc::new(Queue::new(capacity));
     let writer = Writer::new(out, Arc::clone(&clock), Arc::clone(&queue));
     std::thread::Builder::new().name("log-writer".to_owned()).spawn(|| writer.run())?;
-    let layer = FlatJson { level, clock, queue: Arc::clone(&queue) };
+    let layer = FlatJson { watched, clock, queue: Arc::clone(&queue) };
     Ok((tracing_subscriber::registry().with(layer), Guard { queue }))
 }
 

@@ -41,10 +41,15 @@ impl Shared {
     }
 }
 
+/// Without traces.
+fn watched(level: Level) -> Watched {
+    Watched { level, traced: false }
+}
+
 /// What is written when that is logged.
 fn logged(level: Level, log: impl FnOnce()) -> Vec<Value> {
     let out = Shared::default();
-    let (subscriber, guard) = start(out.clone(), level, Arc::new(FixedClock), CAPACITY).unwrap();
+    let (subscriber, guard) = start(out.clone(), watched(level), Arc::new(FixedClock), CAPACITY).unwrap();
     with_default(subscriber, log);
     drop(guard);
     out.lines()
@@ -67,7 +72,7 @@ fn a_line_has_the_contracts_members_and_the_events_own_beside_them() {
 #[test]
 fn the_head_of_a_line_has_the_order_of_the_fastapi_application() {
     let out = Shared::default();
-    let (subscriber, guard) = start(out.clone(), Level::Info, Arc::new(FixedClock), CAPACITY).unwrap();
+    let (subscriber, guard) = start(out.clone(), watched(Level::Info), Arc::new(FixedClock), CAPACITY).unwrap();
     with_default(subscriber, || {
         let _request = tracing::info_span!("request", request_id = "r1").entered();
         tracing::info!(target: "app", a = 1, "m");
@@ -120,6 +125,18 @@ fn the_request_id_comes_from_the_innermost_span_that_has_one_and_nothing_else_do
     assert_eq!(lines[1]["request_id"], "r1");
     assert_eq!(lines[1].as_object().unwrap().len(), 5, "{}", lines[1]);
     assert_eq!(lines[2]["request_id"], "own");
+}
+
+#[test]
+fn a_span_for_traces_is_made_for_nobody_but_traces() {
+    let lines = logged(Level::Info, || {
+        assert!(tracing::error_span!(target: "app.traces", "a", request_id = "r1").is_disabled());
+        assert!(!tracing::span_enabled!(target: "app.traces", tracing::Level::ERROR));
+        let _request = tracing::error_span!(target: "app", "request", request_id = "r2").entered();
+        tracing::info!(target: "app", trace_id = "own", "m");
+    });
+    assert_eq!(lines[0]["request_id"], "r2");
+    assert_eq!(lines[0].get("trace_id"), None);
 }
 
 #[test]
@@ -192,7 +209,7 @@ fn stuck(capacity: usize) -> (Shared, Receiver<()>, Sender<()>, Dispatch, Guard)
     let out = Shared::default();
     let ((given, is_given), (go, may_go)) = (channel(), channel());
     let reader = Stuck { given, go: may_go, out: out.clone() };
-    let (subscriber, guard) = start(reader, Level::Info, Arc::new(FixedClock), capacity).unwrap();
+    let (subscriber, guard) = start(reader, watched(Level::Info), Arc::new(FixedClock), capacity).unwrap();
     (out, is_given, go, subscriber.into(), guard)
 }
 
@@ -241,7 +258,7 @@ fn the_end_waits_for_a_stuck_reader_for_a_bounded_time_only() {
 fn a_pipe_without_reader_costs_lines_and_nothing_else() {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
-    let (subscriber, guard) = start(writer, Level::Info, Arc::new(FixedClock), CAPACITY).unwrap();
+    let (subscriber, guard) = start(writer, watched(Level::Info), Arc::new(FixedClock), CAPACITY).unwrap();
     with_default(subscriber, || (0..100).for_each(|i| tracing::info!(target: "app", i, "line")));
     guard.queue.close(FLUSH);
     assert_eq!(guard.dropped_lines()(), 100);
@@ -273,7 +290,7 @@ impl Write for FailsOnce {
 fn a_line_that_was_cut_off_does_not_spoil_the_next() {
     let out = Shared::default();
     let (subscriber, guard) =
-        start(FailsOnce { out: out.clone(), calls: 0 }, Level::Info, Arc::new(FixedClock), CAPACITY).unwrap();
+        start(FailsOnce { out: out.clone(), calls: 0 }, watched(Level::Info), Arc::new(FixedClock), CAPACITY).unwrap();
     with_default(subscriber, || tracing::info!(target: "app", "lost"));
     drop(guard);
     let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();

@@ -19,6 +19,7 @@ mod sources;
 mod telemetry;
 mod tokens;
 mod toml;
+mod traces;
 mod value;
 
 pub(crate) use database::Database;
@@ -32,11 +33,12 @@ pub(crate) use setting::SettingsError;
 pub(crate) use sources::Sources;
 pub(crate) use telemetry::Telemetry;
 pub(crate) use tokens::Tokens;
+pub(crate) use traces::Traces;
 
 use setting::Setting;
 
 /// Every setting, in the order in which `config print` shows them.
-const SETTINGS: [&[Setting]; 8] = [
+const SETTINGS: [&[Setting]; 9] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,
@@ -45,6 +47,7 @@ const SETTINGS: [&[Setting]; 8] = [
     &server::SETTINGS,
     &logging::SETTINGS,
     &telemetry::SETTINGS,
+    &traces::SETTINGS,
 ];
 
 /// The whole configuration, valid. Its `Debug` shows no secret.
@@ -58,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) server: Server,
     pub(crate) logging: Logging,
     pub(crate) telemetry: Telemetry,
+    pub(crate) traces: Traces,
     /// What starts, but should be told in the log.
     pub(crate) warnings: Vec<&'static str>,
 }
@@ -79,6 +83,7 @@ impl Settings {
             limits: Limits::read(sources)?,
             logging: Logging::read(sources, server.debug)?,
             telemetry: Telemetry::read(sources)?,
+            traces: Traces::read(sources)?,
             server,
             warnings,
         })

@@ -162,6 +162,49 @@ fn bounds_are_kept() {
 }
 
 #[test]
+fn bounds_of_traces_are_kept() {
+    for (name, good, bad) in [
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            vec!["http://localhost:4318", "HTTP://[::1]/a/", "http://otel_collector"],
+            vec![
+                "localhost:4318",
+                "https://a",
+                "grpc://a",
+                "http://",
+                "http://u:p@a",
+                "http://a:0",
+                "http://a:x",
+                "http://a?b",
+                "http://a b",
+                "http://a/\u{e9}",
+                "http://a/ HTTP/1.1",
+            ],
+        ),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", vec!["http/protobuf"], vec!["grpc", "http/json"]),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            vec!["a=b", "Authorization=Bearer%20x, x-y = a%2Cb"],
+            vec!["a", "a=", "=b", "a b=c", "a=b,", "a=b%0d%0ac: d", "host=a", "Content-Length=1"],
+        ),
+        ("OTEL_SERVICE_NAME", vec!["auth eu-1"], vec!["a\nb"]),
+        (
+            "OTEL_TRACES_SAMPLER",
+            vec!["always_off", "parentbased_traceidratio"],
+            vec!["on", "parentbased_", "Always_On"],
+        ),
+        ("OTEL_TRACES_SAMPLER_ARG", vec!["0", "0.25", "1.0", "1e-3"], vec!["-0.1", "1.1", "NaN", "half"]),
+    ] {
+        for value in good {
+            assert!(read(&[(name, value)]).is_ok(), "{name}={value}");
+        }
+        for value in bad {
+            refused(name, value);
+        }
+    }
+}
+
+#[test]
 fn the_secret_is_long_or_debugged_with_a_warning() {
     let missing = Settings::read(&sources(&[], "").unwrap()).unwrap_err().to_string();
     assert!(missing.starts_with("SECRET_KEY: is missing; accepted: "));

@@ -15,6 +15,7 @@ mod backlog;
 mod backup;
 mod circuit;
 mod clocks;
+mod collector;
 mod connections;
 mod contention;
 mod damage;

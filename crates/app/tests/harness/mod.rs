@@ -4,6 +4,7 @@
 pub(crate) mod accounts;
 pub(crate) mod bounds;
 pub(crate) mod calls;
+pub(crate) mod collector;
 pub(crate) mod databases;
 pub(crate) mod disk;
 pub(crate) mod jose;

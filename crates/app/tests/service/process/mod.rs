@@ -5,3 +5,4 @@ mod configuration;
 mod metrics;
 mod purging;
 mod refusals;
+mod traces;

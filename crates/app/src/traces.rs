@@ -1,0 +1,66 @@
+//! What is traced, and where traces go: the decorators meet their ports here. With no
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` nothing is decorated, there is no thread, and no span is made.
+
+use crate::metrics::Metrics;
+use crate::settings;
+use crate::system::OsEntropy;
+use portcullis_ports::{Clock, EntropyExt, PasswordHasher, RateLimiter, Store, TokenIssuer, TokenVerifier};
+use portcullis_telemetry::{Collector, Exporter, Resource, TraceLayer, Traced};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the end of the program waits for the last spans to be taken.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// The traces of the process, or none.
+#[derive(Clone, Default)]
+pub(crate) struct Traces(Option<Exporter>);
+
+impl Traces {
+    /// Traces where there is somewhere to send them, and what makes them of spans.
+    pub(crate) fn start(
+        settings: &settings::Traces,
+        clock: &Arc<dyn Clock>,
+    ) -> std::io::Result<(Self, Option<TraceLayer>)> {
+        let Some(endpoint) = settings.endpoint.clone() else { return Ok((Self(None), None)) };
+        let collector = Collector::new(endpoint, settings.headers(), clock.clone());
+        let instance = uuid::Builder::from_random_bytes(OsEntropy.array()).into_uuid().to_string();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let exporter = Exporter::start(collector, Resource { service: settings.service.clone(), version, instance })?;
+        let layer = exporter.layer(settings.sampler, clock.clone(), Arc::new(OsEntropy));
+        Ok((Self(Some(exporter)), Some(layer)))
+    }
+
+    /// Shows what becomes of spans.
+    pub(crate) fn count(&self, metrics: &Metrics) -> anyhow::Result<()> {
+        let Some(exporter) = &self.0 else { return Ok(()) };
+        metrics.traces(exporter.sent(), exporter.dropped())
+    }
+
+    /// Has the last spans sent, for two seconds at most.
+    pub(crate) fn close(&self) {
+        if let Some(exporter) = &self.0 {
+            exporter.close(FLUSH);
+        }
+    }
+
+    pub(crate) fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
+        if self.0.is_some() { Arc::new(Traced::new(store)) } else { store }
+    }
+
+    pub(crate) fn hasher(&self, hasher: Arc<dyn PasswordHasher>) -> Arc<dyn PasswordHasher> {
+        if self.0.is_some() { Arc::new(Traced::new(hasher)) } else { hasher }
+    }
+
+    pub(crate) fn limiter(&self, limiter: Arc<dyn RateLimiter>) -> Arc<dyn RateLimiter> {
+        if self.0.is_some() { Arc::new(Traced::new(limiter)) } else { limiter }
+    }
+
+    pub(crate) fn issuer(&self, issuer: Arc<dyn TokenIssuer>) -> Arc<dyn TokenIssuer> {
+        if self.0.is_some() { Arc::new(Traced::new(issuer)) } else { issuer }
+    }
+
+    pub(crate) fn verifier(&self, verifier: Arc<dyn TokenVerifier>) -> Arc<dyn TokenVerifier> {
+        if self.0.is_some() { Arc::new(Traced::new(verifier)) } else { verifier }
+    }
+}

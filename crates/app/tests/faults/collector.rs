@@ -1,0 +1,119 @@
+//! F36: nobody waits for the collector of traces. One that is gone, silent or overloaded costs
+//! spans and nothing else; how many is told, in the log and on the page of metrics.
+
+use crate::harness::calls::agent;
+use crate::harness::collector::{Collector, Manner};
+use crate::harness::databases::Backend;
+use crate::harness::services::Service;
+use crate::harness::sockets::Connection;
+use crate::harness::waiting::{eventually, timed};
+use std::net::TcpListener;
+use std::time::Duration;
+
+/// The shortest time that the exporter itself waits for anything.
+const NO_WAIT: Duration = Duration::from_secs(1);
+/// The two seconds for the last spans, on a busy machine.
+const END: Duration = Duration::from_secs(5);
+/// A span each: more than the queue holds, and what is under way.
+const REQUESTS: u64 = 20_000;
+
+struct Traced {
+    service: Service,
+    page: String,
+}
+
+impl Traced {
+    fn start(endpoint: &str) -> Self {
+        let setup = Backend::Sqlite.service().set("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
+        let service = setup.set("METRICS_ADDR", "127.0.0.1:0").start();
+        let served = service.log.wait_for(1, |event| event["message"] == "Metrics are served");
+        Self { page: format!("http://{}/metrics", served[0]["address"].as_str().unwrap()), service }
+    }
+
+    fn count(&self, what: &str) -> u64 {
+        let text = agent(0).get(&self.page).call().unwrap().body_mut().read_to_string().unwrap();
+        let name = format!("portcullis_trace_spans_{what}_total ");
+        text.lines().find_map(|line| line.strip_prefix(&name)).expect("a count").parse().unwrap()
+    }
+
+    /// Work of all kinds, in which nobody waits.
+    fn works(&self) {
+        let (account, pair) = self.service.session();
+        for _ in 0..20 {
+            let (time, reply) = timed(|| self.service.login(&account.email, &account.password));
+            assert!(reply.status == 200 && time < NO_WAIT, "{} in {time:?}", reply.status);
+            let (time, reply) = timed(|| self.service.me(&pair.access));
+            assert!(reply.status == 200 && time < NO_WAIT, "{} in {time:?}", reply.status);
+        }
+    }
+
+    fn floods(&self) {
+        let mut connection = Connection::to(self.service.address).unwrap();
+        for _ in 0..REQUESTS / 50 {
+            connection.send("GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n".repeat(50)).unwrap();
+            for _ in 0..50 {
+                assert_eq!(connection.reply().unwrap().expect("an answer").status, 404);
+            }
+        }
+    }
+
+    fn told(&self, message: &str) -> Vec<serde_json::Value> {
+        self.service.log.events().into_iter().filter(|event| event["message"] == message).collect()
+    }
+}
+
+const LOST: &str = "Traces cannot be delivered";
+const BACK: &str = "Traces are delivered again; spans were dropped";
+
+/// A collector that is lost and comes back.
+fn is_lost_and_comes_back(manner: Manner) {
+    let collector = Collector::start(manner);
+    let traced = Traced::start(&collector.url());
+    traced.works();
+    traced.floods();
+    traced.works();
+    assert!(traced.count("dropped") > 0);
+    collector.becomes(Manner::Kind);
+    traced.service.log.wait_for(1, |event| event["message"] == BACK);
+    eventually("the queue is empty", || {
+        traced.service.get("/health").expect(200);
+        let sent = traced.count("sent");
+        (sent > 0 && traced.count("sent") == sent).then_some(())
+    });
+    // One that came back before the last try was never lost.
+    assert!(traced.told(LOST).len() <= 1, "it is told once");
+    let told: u64 = traced.told(BACK).iter().map(|event| event["dropped"].as_u64().unwrap()).sum();
+    assert_eq!(told, traced.count("dropped"));
+    traced.service.stop();
+    assert!(collector.spans().len() as u64 + told > REQUESTS);
+}
+
+#[test]
+fn a_silent_collector_costs_spans_and_nothing_else() {
+    is_lost_and_comes_back(Manner::Silent);
+}
+
+#[test]
+fn an_overloaded_collector_costs_spans_and_nothing_else() {
+    is_lost_and_comes_back(Manner::Busy);
+}
+
+#[test]
+fn a_collector_that_is_gone_stops_neither_start_nor_end() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let traced = Traced::start(&format!("http://{gone}"));
+    traced.works();
+    traced.service.log.wait_for(1, |event| event["message"] == LOST);
+    let (time, ()) = timed(|| traced.service.stop());
+    assert!(time < END, "{time:?}");
+}
+
+#[test]
+fn the_end_waits_two_seconds_for_a_silent_collector_and_says_what_is_lost() {
+    let collector = Collector::start(Manner::Silent);
+    let traced = Traced::start(&collector.url());
+    traced.works();
+    let (time, ()) = timed(|| traced.service.stop());
+    assert!(time < END, "{time:?}");
+    assert_eq!(traced.told("The last spans were not delivered in time").len(), 1);
+}

@@ -1,0 +1,176 @@
+//! A collector of traces: takes OTLP over HTTP, and reads it by OpenTelemetry's own definitions.
+
+use super::waiting::eventually;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What a collector does with requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Takes and reads them.
+    Kind,
+    /// Takes connections, and answers nothing ever.
+    Silent,
+    /// Says that it is overloaded.
+    Busy,
+}
+
+#[derive(Default)]
+struct Received {
+    heads: Vec<String>,
+    bodies: Vec<Vec<u8>>,
+    spans: Vec<Span>,
+}
+
+/// A collector on a port of its own.
+pub(crate) struct Collector {
+    pub(crate) address: SocketAddr,
+    received: Arc<Mutex<Received>>,
+    manner: Arc<Mutex<Manner>>,
+}
+
+impl Collector {
+    pub(crate) fn start(manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let collector =
+            Self { address: listener.local_addr().unwrap(), received: Arc::default(), manner: Arc::new(manner.into()) };
+        let (received, manner) = (Arc::clone(&collector.received), Arc::clone(&collector.manner));
+        thread::spawn(move || {
+            // Of whom nothing is answered.
+            let mut silent = Vec::new();
+            for stream in listener.incoming() {
+                let (stream, manner) = (stream.unwrap(), *manner.lock().unwrap());
+                match manner {
+                    Manner::Silent => silent.push(stream),
+                    // Who goes away in the middle is no fault of this process.
+                    Manner::Kind | Manner::Busy => drop(serve(stream, manner, &received)),
+                }
+            }
+        });
+        collector
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn becomes(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
+    }
+
+    /// All spans so far.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        self.received.lock().unwrap().spans.clone()
+    }
+
+    /// The heads of all requests so far.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.received.lock().unwrap().heads.clone()
+    }
+
+    /// Whether any request so far held the text.
+    pub(crate) fn was_told(&self, text: &str) -> bool {
+        let received = self.received.lock().unwrap();
+        let in_body = |body: &Vec<u8>| body.windows(text.len()).any(|window| window == text.as_bytes());
+        received.bodies.iter().any(in_body) || received.heads.iter().any(|head| head.contains(text))
+    }
+
+    /// The spans of a trace once its request's is there, which is the last to end.
+    pub(crate) fn trace(&self, trace_id: &str) -> Trace {
+        eventually("the trace is there", || {
+            let spans = self.spans().into_iter().filter(|span| hex(&span.trace_id) == trace_id);
+            let trace = Trace(spans.collect());
+            trace.0.iter().any(|span| span.kind == SERVER).then_some(trace)
+        })
+    }
+}
+
+/// The kind of a request's span.
+const SERVER: i32 = 2;
+
+fn serve(stream: TcpStream, manner: Manner, received: &Mutex<Received>) -> std::io::Result<()> {
+    let (mut reader, mut head) = (BufReader::new(stream), String::new());
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head)? == 0 {
+            return Ok(());
+        }
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+    let mut body = vec![0; length.parse().unwrap()];
+    reader.read_exact(&mut body)?;
+    if manner == Manner::Busy {
+        return reader.into_inner().write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+    }
+    let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("OTLP");
+    {
+        let mut received = received.lock().unwrap();
+        let scopes = request.resource_spans.into_iter().flat_map(|of_resource| of_resource.scope_spans);
+        received.spans.extend(scopes.flat_map(|of_scope| of_scope.spans));
+        received.heads.push(head);
+        received.bodies.push(body);
+    }
+    reader.into_inner().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+}
+
+/// The spans of one trace.
+#[derive(Debug)]
+pub(crate) struct Trace(pub(crate) Vec<Span>);
+
+impl Trace {
+    pub(crate) fn root(&self) -> &Span {
+        let mut roots = self.0.iter().filter(|span| span.kind == SERVER);
+        let root = roots.next().expect("a request");
+        assert!(roots.next().is_none(), "more than one request: {self:?}");
+        root
+    }
+
+    /// Its tree by names, a line a span, those within indented; in the order of their starts.
+    /// Whatever stands in no other, or lasts longer than what it stands in, fails the test.
+    pub(crate) fn tree(&self) -> String {
+        let mut lines = String::new();
+        let told = self.tell(self.root(), 0, &mut lines);
+        assert_eq!(told, self.0.len(), "spans without a parent: {self:?}");
+        lines
+    }
+
+    fn tell(&self, span: &Span, depth: usize, lines: &mut String) -> usize {
+        assert!(span.start_time_unix_nano <= span.end_time_unix_nano, "{span:?}");
+        *lines += &format!("{}{}\n", "  ".repeat(depth), span.name);
+        let mut within: Vec<_> = self.0.iter().filter(|child| child.parent_span_id == span.span_id).collect();
+        within.sort_by_key(|child| child.start_time_unix_nano);
+        let told: usize = within
+            .iter()
+            .map(|child| {
+                assert!(child.start_time_unix_nano >= span.start_time_unix_nano, "{child:?} is before {span:?}");
+                assert!(child.end_time_unix_nano <= span.end_time_unix_nano, "{child:?} is longer than {span:?}");
+                self.tell(child, depth + 1, lines)
+            })
+            .sum();
+        told + 1
+    }
+
+    pub(crate) fn named(&self, name: &str) -> &Span {
+        self.0.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("no {name}: {self:?}"))
+    }
+}
+
+/// The value of an attribute, as it would be shown.
+pub(crate) fn attribute(span: &Span, key: &str) -> Option<String> {
+    let value = |pair: &KeyValue| match pair.value.clone()?.value? {
+        Value::StringValue(text) => Some(text),
+        Value::IntValue(number) => Some(number.to_string()),
+        Value::DoubleValue(number) => Some(number.to_string()),
+        other => panic!("{key}: {other:?}"),
+    };
+    span.attributes.iter().find(|pair| pair.key == key).and_then(value)
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,258 @@
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`: each request is one tree of spans, whichever threads it hopped
+//! through, it goes on with its caller's trace, and no span tells what a caller wrote.
+
+use crate::harness::accounts::{Pair, fresh_email};
+use crate::harness::calls::Reply;
+use crate::harness::collector::{Collector, Manner, attribute, hex};
+use crate::harness::databases::Backend;
+use crate::harness::on_both_databases;
+use crate::harness::services::{Service, Setup};
+use crate::harness::waiting::unique;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::thread;
+
+on_both_databases!(a_trace_is_seen_whole, refreshes_that_go_together_are_each_whole, no_span_tells_what_a_caller_wrote);
+
+const PASSWORD: &str = "Zk7 correct horse battery staple";
+const CALLER: &str = "b7ad6b7169203331";
+
+fn traced(backend: Backend) -> (Setup, Collector) {
+    let collector = Collector::start(Manner::Kind);
+    let setup = backend.service().unset("RATE_LIMIT_ENABLED").set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url());
+    (setup, collector)
+}
+
+/// A call within a trace of its own.
+fn call(service: &Service, path: &str, flags: &str, body: &Value) -> (String, Reply) {
+    let trace = format!("0af7651916cd43dd8448{:012x}", unique());
+    let traceparent = format!("00-{trace}-{CALLER}-{flags}");
+    (trace, service.call("POST", path).header("traceparent", &traceparent).json(body).send())
+}
+
+fn a_trace_is_seen_whole(backend: Backend) {
+    let (setup, collector) = traced(backend);
+    let (service, email) = (setup.set("OTEL_SERVICE_NAME", "auth-eu").start(), fresh_email());
+    let credentials = json!({"email": email, "password": PASSWORD});
+    let (registration, reply) = call(&service, "/auth/register", "01", &credentials);
+    reply.expect(201);
+    let (login, reply) = call(&service, "/auth/login", "01", &credentials);
+    let pair = Pair::of(&reply);
+    let (refresh, reply) = call(&service, "/auth/refresh", "01", &json!({"refresh_token": pair.refresh}));
+    Pair::of(&reply);
+    service.stop();
+    let told = service.log.text();
+    for (path, trace_id, status, tree) in [
+        ("/auth/register", &registration, "201", REGISTRATION),
+        ("/auth/login", &login, "200", LOGIN),
+        ("/auth/refresh", &refresh, "200", REFRESH),
+    ] {
+        let trace = collector.trace(trace_id);
+        assert_eq!(trace.tree(), tree);
+        let root = trace.root();
+        assert_eq!(hex(&root.parent_span_id), CALLER);
+        let expected = [
+            ("http.request.method", "POST"),
+            ("http.route", path),
+            ("url.scheme", "http"),
+            ("http.response.status_code", status),
+        ];
+        for (key, value) in expected {
+            assert_eq!(attribute(root, key).as_deref(), Some(value), "{key}");
+        }
+        assert!(trace.0.iter().all(|span| span.status.is_none() && attribute(span, "error.type").is_none()));
+        let ids: HashSet<_> = trace.0.iter().map(|span| &span.span_id).collect();
+        assert_eq!(ids.len(), trace.0.len());
+        let of_request = format!("\"trace_id\":\"{trace_id}\"");
+        let lines: Vec<_> = told.lines().filter(|line| line.contains(&of_request)).collect();
+        assert!(lines.len() >= 2 && lines.iter().all(|line| line.contains("\"request_id\"")), "{lines:?}");
+    }
+    assert_eq!(collector.spans().len(), [REGISTRATION, LOGIN, REFRESH].concat().lines().count());
+    assert!(collector.was_told("auth-eu") && collector.was_told(env!("CARGO_PKG_VERSION")));
+    assert!(collector.heads().iter().all(|head| head.starts_with("POST /v1/traces HTTP/1.1\r\n")));
+    assert!(told.contains("\"message\":\"Traces are sent\""));
+}
+
+const REGISTRATION: &str = "\
+POST /auth/register
+  limiter reserve
+  lane crypto
+    store read
+    password hash
+      bcrypt
+    store write
+";
+const LOGIN: &str = "\
+POST /auth/login
+  limiter reserve
+  lane crypto
+    store read
+    password verify
+      bcrypt
+    token sign
+    token sign
+    store write
+    limiter refund
+";
+const REFRESH: &str = "\
+POST /auth/refresh
+  token verify
+  token sign
+  token sign
+  limiter remaining
+  lane exchanges
+    batch exchanges
+      store rotate
+";
+
+fn refreshes_that_go_together_are_each_whole(backend: Backend) {
+    const CLIENTS: usize = 32;
+    let (setup, collector) = traced(backend);
+    let service = setup.start();
+    let pairs: Vec<_> = (0..CLIENTS).map(|_| service.session().1).collect();
+    let traces: Vec<_> = thread::scope(|scope| {
+        let refresh = |pair: &Pair| {
+            let (trace, reply) = call(&service, "/auth/refresh", "01", &json!({"refresh_token": pair.refresh}));
+            Pair::of(&reply);
+            trace
+        };
+        let calls: Vec<_> = pairs.iter().map(|pair| scope.spawn(move || refresh(pair))).collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    service.stop();
+    let mut done = 0;
+    for trace in &traces {
+        let trace = collector.trace(trace);
+        let lane = trace.named("lane exchanges");
+        assert!(attribute(lane, "portcullis.lane.wait_seconds").is_some());
+        if trace.tree() == REFRESH {
+            let batch = trace.named("batch exchanges");
+            let size: usize = attribute(batch, "portcullis.batch.size").unwrap().parse().unwrap();
+            assert_eq!(batch.links.len(), size - 1);
+            done += size;
+        } else {
+            let alone: String =
+                REFRESH.lines().filter(|line| !line.starts_with("    ")).map(|line| format!("{line}\n")).collect();
+            assert_eq!(trace.tree(), alone);
+            let [link] = &lane.links[..] else { panic!("{lane:?}") };
+            let leader = collector.trace(&hex(&link.trace_id));
+            let batch = leader.named("batch exchanges");
+            assert_eq!(batch.span_id, link.span_id);
+            assert!(batch.links.iter().any(|link| link.span_id == lane.span_id), "{batch:?}");
+            assert!(attribute(lane, "portcullis.lane.wait_seconds").is_some());
+        }
+    }
+    assert_eq!(done, CLIENTS);
+}
+
+fn no_span_tells_what_a_caller_wrote(backend: Backend) {
+    const MARKER: &str = "Zk7marker7kZ";
+    let (setup, collector) = traced(backend);
+    let service = setup.start();
+    let email = format!("{MARKER}{}@example.com", unique());
+    let credentials = json!({"email": email, "password": format!("{MARKER} long enough")});
+    let marked = |method: &str, path: &str| {
+        let call = service.call(method, &format!("{path}?{MARKER}={MARKER}")).header("User-Agent", MARKER);
+        let call = call.header("X-Request-ID", MARKER).header("tracestate", &format!("a={MARKER}"));
+        call.header("baggage", &format!("a={MARKER}")).header("Idempotency-Key", MARKER)
+    };
+    marked("POST", "/auth/register").json(&credentials).send().expect(201);
+    let pair = Pair::of(&marked("POST", "/auth/login").json(&credentials).send());
+    marked("POST", "/auth/login").json(&json!({"email": email, "password": MARKER})).send().expect(401);
+    let renewed = Pair::of(&marked("POST", "/auth/refresh").json(&json!({"refresh_token": pair.refresh})).send());
+    marked("POST", "/auth/refresh").json(&json!({"refresh_token": MARKER})).send().expect(401);
+    marked("GET", "/auth/me").bearer(&renewed.access).send().expect(200);
+    marked("GET", &format!("/auth/sessions/{MARKER}/events")).bearer(&renewed.access).send().expect(404);
+    marked(MARKER, &format!("/{MARKER}")).send().expect(404);
+    let traceparent = format!("00-{MARKER}");
+    marked("GET", "/health").header("traceparent", &traceparent).send().expect(200);
+    service.call("GET", "/health").header("traceparent", MARKER).header("traceparent", MARKER).send().expect(200);
+    service.stop();
+    let names: HashSet<_> = collector.spans().into_iter().filter(|span| span.kind == 2).map(|span| span.name).collect();
+    let expected = [
+        "POST /auth/register",
+        "POST /auth/login",
+        "POST /auth/refresh",
+        "GET /auth/me",
+        "GET /auth/sessions/{id}/events",
+        "HTTP",
+        "GET /health",
+    ];
+    assert_eq!(names, expected.map(str::to_owned).into());
+    let tokens = [&pair.access, &pair.refresh, &renewed.access, &renewed.refresh].map(|token| token.split('.'));
+    let parts = tokens.into_iter().flatten().map(str::to_owned);
+    for secret in parts.chain([MARKER.to_owned(), MARKER.to_ascii_lowercase(), "long enough".to_owned()]) {
+        assert!(!collector.was_told(&secret), "{secret}");
+    }
+}
+
+#[test]
+fn what_a_caller_does_not_sample_is_not_sent_and_has_its_place_in_the_log() {
+    let (setup, collector) = traced(Backend::Sqlite);
+    let service = setup.start();
+    let (quiet, reply) = call(&service, "/auth/logout", "00", &json!({"refresh_token": "none"}));
+    reply.expect(401);
+    let (loud, reply) = call(&service, "/auth/logout", "03", &json!({"refresh_token": "none"}));
+    reply.expect(401);
+    service.stop();
+    assert!(collector.spans().iter().all(|span| hex(&span.trace_id) == loud));
+    assert_eq!(collector.trace(&loud).root().status, None, "a refusal is no error of the server");
+    assert!(service.log.text().contains(&format!("\"trace_id\":\"{quiet}\"")));
+}
+
+#[test]
+fn a_sampler_keeps_none_or_all() {
+    for (sampler, argument, count) in
+        [("parentbased_traceidratio", "0", 0), ("always_off", "1", 0), ("always_on", "0", 2)]
+    {
+        let (setup, collector) = traced(Backend::Sqlite);
+        let service = setup.set("OTEL_TRACES_SAMPLER", sampler).set("OTEL_TRACES_SAMPLER_ARG", argument).start();
+        service.get("/health").expect(200);
+        let quiet = format!("00-{:032x}-{CALLER}-00", unique());
+        service.call("GET", "/health").header("traceparent", &quiet).send().expect(200);
+        service.stop();
+        assert_eq!(collector.spans().len(), count, "{sampler}");
+    }
+}
+
+#[test]
+fn a_fault_of_the_server_is_an_error_of_its_span_and_of_those_within() {
+    let (setup, collector) = traced(Backend::Sqlite);
+    let service = setup.set("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere").start();
+    let (trace, reply) = call(&service, "/auth/login", "01", &json!({"email": fresh_email(), "password": PASSWORD}));
+    reply.expect_unavailable();
+    let trace = collector.trace(&trace);
+    let failed = |name: &str| {
+        let span = trace.named(name);
+        (span.status.as_ref().map(|status| status.code), attribute(span, "error.type"))
+    };
+    assert_eq!(failed("POST /auth/login"), (Some(2), Some("503".to_owned())));
+    assert_eq!(failed("store read"), (Some(2), Some("unavailable".to_owned())));
+    assert_eq!(failed("limiter reserve"), (None, None));
+}
+
+#[test]
+fn without_an_address_there_is_no_trace_and_no_thread() {
+    let service = Backend::Sqlite.service().start();
+    let (trace, reply) = call(&service, "/auth/logout", "01", &json!({"refresh_token": "none"}));
+    reply.expect(401);
+    let threads = std::fs::read_dir(format!("/proc/{}/task", service.process_id())).unwrap();
+    let names = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap());
+    assert!(names.into_iter().all(|name| name.trim() != "trace-exporter"));
+    service.stop();
+    assert!(!service.log.text().contains(&trace) && !service.log.text().contains("trace_id"));
+}
+
+#[test]
+fn an_address_that_is_none_stops_the_start() {
+    for (name, value, fault) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://Zk7:marker@example.org", "asks for TLS"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://Zk7:marker@example.org", "holds a user or a password"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "is not spoken"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Zk7 marker", "is not a list of headers"),
+    ] {
+        let ended = Backend::Sqlite.service().set(name, value).run();
+        assert!(ended.refusal().contains(&format!("{name}: {fault}")), "{}", ended.refusal());
+        assert!(!ended.refusal().contains("marker"), "{}", ended.refusal());
+    }
+}
