@@ -223,6 +223,19 @@ pub trait UserRepository {
     /// [`StoreError`].
     fn find_by_email(&mut self, email: &EmailAddress) -> Result<Vec<User>, StoreError>;
 
+    /// Up to `limit` accounts with numbers beyond `after`, in the order of their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
+
+    /// Switches an account on or off; whether that changed anything. Its sessions are left to the
+    /// caller, who holds the account ([`SessionRepository::hold`]).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError>;
+
     /// Replaces a hash by another, if it is still the one that was read; whether it was.
     ///
     /// # Errors

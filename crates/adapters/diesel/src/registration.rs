@@ -75,6 +75,20 @@ macro_rules! user_repository {
                 self.check(rows)?.into_iter().map(User::try_from).collect()
             }
 
+            fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+                let beyond = users::table.filter(users::id.gt(after.map_or(i64::MIN, UserId::get))).order(users::id);
+                let query = beyond.limit(i64::from(limit)).select(UserRow::as_select());
+                let rows = query.load(self.connection);
+                self.check(rows)?.into_iter().map(User::try_from).collect()
+            }
+
+            fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError> {
+                let other = users::table.find(id.get()).filter(users::is_active.ne(is_active));
+                let update = diesel::update(other).set(users::is_active.eq(is_active));
+                let changed = update.execute(self.writing()?);
+                Ok(self.check(changed)? == 1)
+            }
+
             fn replace_password(
                 &mut self,
                 id: UserId,

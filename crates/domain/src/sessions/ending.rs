@@ -8,12 +8,18 @@ use chrono::{DateTime, Utc};
 pub enum EndReason {
     /// A logout, of this session or of all.
     LogOut,
-    /// Its owner, from a list of sessions.
+    /// Its owner, from a list of sessions, or an operator.
     Revoked,
     /// A spent token that was shown again.
     Theft,
     /// A login of its account that had as many sessions as it may.
     Evicted,
+    /// Its account, which was switched off.
+    Disabled,
+    /// A new password of its account.
+    PasswordChanged,
+    /// Another address of its account.
+    EmailChanged,
 }
 
 impl EndReason {
@@ -29,6 +35,9 @@ impl EndReason {
             Self::Revoked => "revoked",
             Self::Theft => "theft",
             Self::Evicted => "evicted",
+            Self::Disabled => "disabled",
+            Self::PasswordChanged => "password_changed",
+            Self::EmailChanged => "email_changed",
         }
     }
 }

@@ -25,10 +25,18 @@ pub enum EventKind {
     Expired,
     /// It was ended by a logout.
     LogOut,
-    /// It was ended by its owner.
+    /// It was ended by its owner, or by an operator.
     Revoked,
     /// It was ended to make room for another.
     Evicted,
+    /// It was ended with its account, which was switched off.
+    Disabled,
+    /// Its account got a new password, which ends every session but the one that asks for it.
+    PasswordChanged,
+    /// Its account got another address.
+    EmailChanged,
+    /// The address of its account was verified.
+    EmailVerified,
 }
 
 impl EventKind {
@@ -36,7 +44,7 @@ impl EventKind {
     /// on the log alone tells of them, so that showing a dead token for ever fills no disk.
     pub const MAX_REPEATS: usize = 100;
 
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 15] = [
         Self::LogIn,
         Self::Rotated,
         Self::Retried,
@@ -48,6 +56,10 @@ impl EventKind {
         Self::LogOut,
         Self::Revoked,
         Self::Evicted,
+        Self::Disabled,
+        Self::PasswordChanged,
+        Self::EmailChanged,
+        Self::EmailVerified,
     ];
 
     /// The stored spelling, which is also told to the session's owner.
@@ -72,6 +84,10 @@ impl EventKind {
             Self::LogOut => "logout",
             Self::Revoked => "revoked",
             Self::Evicted => "evicted",
+            Self::Disabled => "disabled",
+            Self::PasswordChanged => "password_changed",
+            Self::EmailChanged => "email_changed",
+            Self::EmailVerified => "email_verified",
         }
     }
 
@@ -115,6 +131,9 @@ impl From<EndReason> for EventKind {
             EndReason::Revoked => Self::Revoked,
             EndReason::Theft => Self::Theft,
             EndReason::Evicted => Self::Evicted,
+            EndReason::Disabled => Self::Disabled,
+            EndReason::PasswordChanged => Self::PasswordChanged,
+            EndReason::EmailChanged => Self::EmailChanged,
         }
     }
 }
@@ -156,7 +175,15 @@ mod tests {
         ] {
             assert_eq!(EventKind::from(verdict).as_str(), verdict.as_str());
         }
-        for reason in [EndReason::LogOut, EndReason::Revoked, EndReason::Theft, EndReason::Evicted] {
+        for reason in [
+            EndReason::LogOut,
+            EndReason::Revoked,
+            EndReason::Theft,
+            EndReason::Evicted,
+            EndReason::Disabled,
+            EndReason::PasswordChanged,
+            EndReason::EmailChanged,
+        ] {
             assert_eq!(EventKind::from(reason).as_str(), reason.as_str());
         }
     }

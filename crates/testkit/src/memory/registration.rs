@@ -4,6 +4,7 @@ use super::{State, Transaction};
 use chrono::SubsecRound;
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_ports::{StoreError, UserRepository};
+use std::ops::Bound::{Excluded, Unbounded};
 
 impl State {
     pub(super) fn add_user(&mut self, new: &NewUser, email: EmailAddress) -> User {
@@ -38,6 +39,17 @@ impl UserRepository for Transaction {
     fn find_by_email(&mut self, email: &EmailAddress) -> Result<Vec<User>, StoreError> {
         let same = |user: &&User| user.email.canonical() == email.canonical();
         Ok(self.state.users.values().filter(same).cloned().collect())
+    }
+
+    fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let beyond = (after.map_or(Unbounded, Excluded), Unbounded);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.state.users.range(beyond).map(|(_, user)| user.clone()).take(limit).collect())
+    }
+
+    fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError> {
+        let user = self.writable()?.users.get_mut(&id).filter(|user| user.is_active != is_active);
+        Ok(user.map(|user| user.is_active = is_active).is_some())
     }
 
     fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {

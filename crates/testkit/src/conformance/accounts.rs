@@ -1,0 +1,54 @@
+//! Promises about accounts as an operator sees them: listing them, and switching them off.
+
+use super::samples::{Outcome, add_token, jti, register};
+use portcullis_domain::registration::UserId;
+use portcullis_ports::{Store, StoreError, StoreExt};
+
+pub fn accounts_are_listed_by_number_page_by_page(store: &dyn Store) -> Outcome {
+    assert_eq!(list(store, None, 10)?, []);
+    let mut made = Vec::new();
+    for number in 0..5 {
+        made.push(register(store, &format!("n{number}@example.com"))?.id);
+    }
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = list(store, after, 2)?;
+        assert!(page.len() <= 2 && page.is_sorted());
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        listed.extend(page);
+    }
+    assert_eq!(listed, made);
+    assert_eq!(list(store, made.get(1).copied(), 100)?.as_slice(), made.get(2..).unwrap_or_default());
+    assert_eq!(list(store, Some(UserId::new(i64::MAX)), 100)?, []);
+    assert_eq!(list(store, Some(UserId::new(i64::MIN)), 0)?, []);
+    let whole = store.read(|tx| tx.users().list(None, 1))?;
+    let found = made.first().map(|id| store.read(|tx| tx.users().find(*id)));
+    assert_eq!(whole.first(), found.transpose()?.flatten().as_ref(), "all that is kept of it is told");
+    Ok(())
+}
+
+pub fn an_account_is_switched_off_and_on_once(store: &dyn Store) -> Outcome {
+    let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
+    add_token(store, &ada, jti(1))?;
+    assert!(!set_active(store, ada.id, true)?, "it is on already");
+    assert!(set_active(store, ada.id, false)?);
+    assert!(!set_active(store, ada.id, false)?);
+    let found = store.read(|tx| tx.refresh_tokens().find(jti(1)))?;
+    assert_eq!(found.map(|found| found.account_active), Some(false));
+    assert_eq!(store.read(|tx| tx.users().find(ada.id))?.map(|user| user.is_active), Some(false));
+    assert_eq!(store.read(|tx| tx.users().find(bob.id))?, Some(bob), "another's account is left alone");
+    assert!(set_active(store, ada.id, true)?);
+    assert_eq!(store.read(|tx| tx.users().find(ada.id))?, Some(ada));
+    assert!(!set_active(store, UserId::new(i64::MAX), false)?, "nobody is switched off");
+    Ok(())
+}
+
+fn list(store: &dyn Store, after: Option<UserId>, limit: u32) -> Result<Vec<UserId>, StoreError> {
+    let listed = store.read(|tx| tx.users().list(after, limit))?;
+    Ok(listed.into_iter().map(|user| user.id).collect())
+}
+
+fn set_active(store: &dyn Store, id: UserId, is_active: bool) -> Result<bool, StoreError> {
+    store.write(|tx| tx.users().set_active(id, is_active))
+}
