@@ -8,6 +8,7 @@
 
 mod circuits;
 mod clock;
+mod deletion;
 mod entropy;
 mod health;
 mod limits;
@@ -20,6 +21,7 @@ mod tokens;
 
 pub use circuits::{BoardError, CircuitBoard, CircuitNews};
 pub use clock::Clock;
+pub use deletion::UserDeletion;
 pub use entropy::{Entropy, EntropyExt};
 pub use health::{CircuitMonitor, CircuitStatus};
 pub use limits::{Charge, Exceeded, Held, LimiterError, MessageAuthenticator, RateLimiter, Reservation, Reserved};

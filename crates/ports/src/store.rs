@@ -2,6 +2,7 @@
 //! repositories, so that a commit cannot be forgotten. Beside it stands what every session does
 //! all day, which a store may do faster in a way of its own: [`Store::rotate`].
 
+use crate::deletion::UserDeletion;
 use crate::sessions::SessionRepository;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
@@ -202,8 +203,8 @@ pub trait Tx {
     fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository;
 }
 
-/// The accounts.
-pub trait UserRepository {
+/// The accounts. Those that are being deleted are none.
+pub trait UserRepository: UserDeletion {
     /// Adds an account; `None` where its canonical address is taken, by any spelling.
     ///
     /// # Errors
@@ -235,6 +236,13 @@ pub trait UserRepository {
     /// # Errors
     /// [`StoreError`].
     fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError>;
+
+    /// Whether an account is active and has that hash. Whoever would change either, or delete it,
+    /// waits until the end of this transaction, and finds what it did.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn admits(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError>;
 
     /// Replaces a hash by another, if it is still the one that was read; whether it was.
     ///

@@ -4,6 +4,7 @@
 
 mod canonical;
 mod database;
+mod deletion;
 mod engine;
 mod error;
 mod maintenance;

@@ -64,29 +64,35 @@ macro_rules! user_repository {
             }
 
             fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
-                let query = users::table.find(id.get()).select(UserRow::as_select());
-                let row = query.first(self.connection).optional();
+                let query = users::table.find(id.get()).filter(users::deleted_at.is_null());
+                let row = query.select(UserRow::as_select()).first(self.connection).optional();
                 self.check(row)?.map(User::try_from).transpose()
             }
 
             fn find_by_email(&mut self, email: &EmailAddress) -> Result<Vec<User>, StoreError> {
-                let query = users::table.filter(CanonicalEmail.eq(email.canonical())).order(users::id);
+                let same = users::table.filter(CanonicalEmail.eq(email.canonical()));
+                let query = same.filter(users::deleted_at.is_null()).order(users::id);
                 let rows = query.select(UserRow::as_select()).load(self.connection);
                 self.check(rows)?.into_iter().map(User::try_from).collect()
             }
 
             fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-                let beyond = users::table.filter(users::id.gt(after.map_or(i64::MIN, UserId::get))).order(users::id);
-                let query = beyond.limit(i64::from(limit)).select(UserRow::as_select());
-                let rows = query.load(self.connection);
+                let beyond = users::table.filter(users::id.gt(after.map_or(i64::MIN, UserId::get)));
+                let query = beyond.filter(users::deleted_at.is_null()).order(users::id).limit(i64::from(limit));
+                let rows = query.select(UserRow::as_select()).load(self.connection);
                 self.check(rows)?.into_iter().map(User::try_from).collect()
             }
 
             fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError> {
-                let other = users::table.find(id.get()).filter(users::is_active.ne(is_active));
-                let update = diesel::update(other).set(users::is_active.eq(is_active));
+                let kept = users::table.find(id.get()).filter(users::deleted_at.is_null());
+                let update =
+                    diesel::update(kept.filter(users::is_active.ne(is_active))).set(users::is_active.eq(is_active));
                 let changed = update.execute(self.writing()?);
                 Ok(self.check(changed)? == 1)
+            }
+
+            fn admits(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
+                self.admits_with(id, password)
             }
 
             fn replace_password(
@@ -96,7 +102,8 @@ macro_rules! user_repository {
                 new: &PasswordHash,
             ) -> Result<bool, StoreError> {
                 let unchanged = users::table.find(id.get()).filter(users::hashed_password.eq(read.expose()));
-                let update = diesel::update(unchanged).set(users::hashed_password.eq(new.expose()));
+                let update = diesel::update(unchanged.filter(users::deleted_at.is_null()));
+                let update = update.set(users::hashed_password.eq(new.expose()));
                 let replaced = update.execute(self.writing()?);
                 Ok(self.check(replaced)? == 1)
             }
@@ -106,3 +113,31 @@ macro_rules! user_repository {
 
 user_repository!(SqliteConnection);
 user_repository!(PgConnection);
+
+/// The account, as long as it lets in whoever knows the password with that hash.
+macro_rules! admitting {
+    ($id:expr, $password:expr) => {
+        users::table
+            .find($id.get())
+            .filter(users::is_active.eq(true))
+            .filter(users::hashed_password.eq($password.expose()))
+            .filter(users::deleted_at.is_null())
+            .select(users::id)
+    };
+}
+
+impl Transaction<'_, SqliteConnection> {
+    /// There is one writer.
+    fn admits_with(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
+        let admitting = admitting!(id, password).first::<i64>(self.writing()?).optional();
+        Ok(self.check(admitting)?.is_some())
+    }
+}
+
+impl Transaction<'_, PgConnection> {
+    /// Those who only ask do not wait for each other.
+    fn admits_with(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
+        let admitting = admitting!(id, password).for_share().first::<i64>(self.writing()?).optional();
+        Ok(self.check(admitting)?.is_some())
+    }
+}

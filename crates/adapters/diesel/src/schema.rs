@@ -12,6 +12,8 @@ diesel::table! {
         is_active -> Bool,
         created_at -> UtcTime,
         email_verified_at -> Nullable<UtcTime>,
+        /// Since when it is being deleted; of one that is, nothing else is told.
+        deleted_at -> Nullable<UtcTime>,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Promises about accounts as an operator sees them: listing them, and switching them off.
 
-use super::samples::{Outcome, add_token, jti, register};
+use super::samples::{Outcome, add_token, hash, jti, register};
 use portcullis_domain::registration::UserId;
 use portcullis_ports::{Store, StoreError, StoreExt};
 
@@ -41,6 +41,18 @@ pub fn an_account_is_switched_off_and_on_once(store: &dyn Store) -> Outcome {
     assert!(set_active(store, ada.id, true)?);
     assert_eq!(store.read(|tx| tx.users().find(ada.id))?, Some(ada));
     assert!(!set_active(store, UserId::new(i64::MAX), false)?, "nobody is switched off");
+    Ok(())
+}
+
+pub fn an_account_admits_whoever_knows_its_password_while_it_is_active(store: &dyn Store) -> Outcome {
+    let ada = register(store, "ada@example.com")?;
+    let admits = |text: &str| store.write(|tx| tx.users().admits(ada.id, &hash(text)));
+    assert!(admits("$2b$12$first")? && !admits("$2b$12$second")?);
+    store.write(|tx| tx.users().replace_password(ada.id, &ada.password, &hash("$2b$12$second")))?;
+    assert!(!admits("$2b$12$first")? && admits("$2b$12$second")?);
+    store.write(|tx| tx.users().set_active(ada.id, false))?;
+    assert!(!admits("$2b$12$second")?);
+    assert!(!store.write(|tx| tx.users().admits(UserId::new(i64::MAX), &ada.password))?);
     Ok(())
 }
 

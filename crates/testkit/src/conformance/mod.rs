@@ -3,6 +3,7 @@
 //! a server that dies) is left to its own tests.
 
 pub mod accounts;
+pub mod deletion;
 pub mod hashers;
 pub mod limits;
 pub mod maintenance;
@@ -55,7 +56,11 @@ macro_rules! store_promises {
             registration: an_account_is_found_by_number_and_by_any_spelling, a_taken_address_is_taken_in_any_spelling,
                 nothing_is_found_where_nothing_is, only_ascii_letters_are_folded, text_survives_as_it_is,
                 times_hold_to_the_microsecond, a_hash_is_replaced_only_if_it_is_the_one_that_was_read;
-            accounts: accounts_are_listed_by_number_page_by_page, an_account_is_switched_off_and_on_once;
+            accounts: accounts_are_listed_by_number_page_by_page, an_account_is_switched_off_and_on_once,
+                an_account_admits_whoever_knows_its_password_while_it_is_active;
+            deletion: an_account_that_is_being_deleted_is_found_by_nobody,
+                an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time, those_deleted_for_longest_come_first,
+                no_row_is_left_of_an_account_that_is_deleted_while_it_is_used;
             tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
                 a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
                 only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;

@@ -1,6 +1,7 @@
 //! A store in memory: a real adapter, with transactions that roll back, that keeps nothing
 //! beyond the process. Outages are staged here; how callers bear them is left to them.
 
+mod deletion;
 mod limiter;
 mod registration;
 mod sessions;
@@ -8,6 +9,7 @@ mod tokens;
 
 pub use limiter::MapLimiter;
 
+use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
@@ -33,6 +35,8 @@ pub struct MemoryStore {
 struct State {
     last_id: i64,
     users: BTreeMap<UserId, User>,
+    /// Those that are being deleted.
+    deleted: BTreeMap<UserId, DateTime<Utc>>,
     tokens: BTreeMap<Jti, RefreshToken>,
     /// The tokens in the order in which they were added.
     rows: BTreeMap<RowNumber, Jti>,
@@ -160,7 +164,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{DateTime, TimeDelta};
+    use chrono::TimeDelta;
     use portcullis_domain::registration::PasswordHash;
 
     crate::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&MemoryStore::new()));

@@ -52,6 +52,11 @@ impl UserRepository for Transaction {
         Ok(user.map(|user| user.is_active = is_active).is_some())
     }
 
+    fn admits(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
+        let user = self.writable()?.users.get(&id);
+        Ok(user.is_some_and(|user| user.is_active && user.password == *password))
+    }
+
     fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
         let user = self.writable()?.users.get_mut(&id).filter(|user| user.password == *read);
         Ok(user.map(|user| user.password = new.clone()).is_some())

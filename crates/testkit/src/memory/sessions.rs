@@ -49,6 +49,18 @@ impl State {
         true
     }
 
+    /// Deletes up to so many rows of a session, its events before itself; how many it deleted.
+    pub(super) fn forget(&mut self, id: SessionId, most: usize) -> usize {
+        let Some(kept) = self.sessions.get_mut(&id) else { return 0 };
+        let rows = kept.events.len().min(most);
+        kept.events.drain(..rows);
+        if rows == most {
+            return rows;
+        }
+        self.sessions.remove(&id);
+        rows + 1
+    }
+
     fn dead(&self, stretch: &Stretch, dead: &DeadSessions) -> Vec<SessionId> {
         let within = |kept: &&Kept| kept.row > stretch.after && kept.row <= stretch.last && kept.is_dead(dead);
         self.sessions.values().filter(within).map(|kept| kept.session.id).collect()

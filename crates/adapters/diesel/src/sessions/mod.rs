@@ -6,6 +6,7 @@ mod rows;
 mod statements;
 
 pub(crate) use rows::{NewEventRow, SessionRow, columns};
+pub(crate) use statements::Dialect;
 
 use crate::registration::UserRow;
 use crate::schema::{session_events, sessions, users};

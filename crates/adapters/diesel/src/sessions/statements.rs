@@ -13,9 +13,13 @@ use diesel::sqlite::Sqlite;
 use portcullis_domain::sessions::{EventKind, SessionEvent, SessionId};
 
 /// What only one of the databases says.
-pub(super) trait Dialect: Backend {
+pub(crate) trait Dialect: Backend {
     /// Has a subquery lock the rows that it finds, one after another.
     const LOCKED: &'static str;
+    /// Has whoever would delete the rows that are found wait until the end of the transaction.
+    const KEPT: &'static str;
+    /// Deletes tokens of an account, a number at most.
+    const DELETE_TOKENS: &'static str;
     /// Names an event within a list of events.
     const EVENT: &'static str;
     /// The same, in the list.
@@ -25,12 +29,20 @@ pub(super) trait Dialect: Backend {
 /// There is one writer.
 impl Dialect for Sqlite {
     const LOCKED: &'static str = "";
+    const KEPT: &'static str = "";
+    const DELETE_TOKENS: &'static str =
+        "DELETE FROM refresh_tokens WHERE id IN (SELECT id FROM refresh_tokens WHERE user_id = ? LIMIT ?)";
     const EVENT: &'static str = "id";
     const EVENT_OF_LIST: &'static str = "event.id";
 }
 
 impl Dialect for Pg {
     const LOCKED: &'static str = " FOR UPDATE";
+    const KEPT: &'static str = " FOR KEY SHARE";
+    /// In the order in which rotations lock theirs.
+    const DELETE_TOKENS: &'static str = "DELETE FROM refresh_tokens WHERE id IN (SELECT token.id \
+        FROM (SELECT id FROM refresh_tokens WHERE user_id = $1 LIMIT $2) AS chosen \
+        JOIN refresh_tokens AS token ON token.id = chosen.id ORDER BY token.jti FOR UPDATE OF token)";
     const EVENT: &'static str = "(session_id, id)";
     const EVENT_OF_LIST: &'static str = "event.session_id, event.id";
 }
@@ -135,7 +147,7 @@ impl RunQueryDsl<PgConnection> for Record {}
 
 impl<DB> QueryFragment<DB> for Record
 where
-    DB: Backend + HasSqlType<UtcTime> + HasSqlType<BigInt> + HasSqlType<Text>,
+    DB: Dialect + HasSqlType<UtcTime> + HasSqlType<BigInt> + HasSqlType<Text>,
     Moment: ToSql<UtcTime, DB>,
     i64: ToSql<BigInt, DB>,
     String: ToSql<Text, DB>,
@@ -160,6 +172,7 @@ where
             out.push_sql(") < ");
             out.push_bind_param::<BigInt, _>(&self.most)?;
         }
+        out.push_sql(DB::KEPT);
         Ok(())
     }
 }

@@ -65,7 +65,12 @@ pub(crate) fn rotation(user: UserId, spent: Jti, successor: Jti) -> Rotation {
 
 /// The name of every migration, oldest first.
 pub(crate) fn all_migrations() -> Vec<String> {
-    ["20261122160000_adopt", "20261122200000_drop_duplicate_jti_index", "20261122230000_sessions"]
-        .map(str::to_owned)
-        .into()
+    [
+        "20261122160000_adopt",
+        "20261122200000_drop_duplicate_jti_index",
+        "20261122230000_sessions",
+        "20261127230000_deleted_accounts",
+    ]
+    .map(str::to_owned)
+    .into()
 }

@@ -1,0 +1,142 @@
+//! Accounts that are deleted, with all that belongs to them, a few rows at a time.
+//!
+//! No row may be added for one that is gone, and events have no foreign key that would see to it.
+//! An exchange of a token holds the token's row, a login and a first exchange the account's, and
+//! whoever puts something on a timeline the session's. So tokens go before sessions, sessions are
+//! locked before their events go, and the account is locked before the last look.
+
+use crate::schema::{refresh_tokens, sessions, users};
+use crate::sessions::Dialect;
+use crate::time::Moment;
+use crate::transaction::Transaction;
+use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use portcullis_domain::registration::UserId;
+use portcullis_ports::{StoreError, UserDeletion};
+
+/// What an account is called that has no address any more: no address, for it has no @-sign, and
+/// no other account's.
+fn tombstone(id: UserId) -> String {
+    format!("deleted:{id}")
+}
+
+/// What no password has for its hash.
+const NO_HASH: &str = "!";
+
+macro_rules! user_deletion {
+    ($connection:ty, $database:ty) => {
+        impl UserDeletion for Transaction<'_, $connection> {
+            fn begin_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+                let kept = users::table.find(id.get()).filter(users::deleted_at.is_null());
+                let update = diesel::update(kept).set((
+                    users::deleted_at.eq(Moment::new(now)),
+                    users::is_active.eq(false),
+                    users::email.eq(tombstone(id)),
+                    users::hashed_password.eq(NO_HASH),
+                    users::email_verified_at.eq(None::<Moment>),
+                ));
+                let begun = update.execute(self.writing()?);
+                Ok(self.check(begun)? == 1)
+            }
+
+            fn being_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError> {
+                let query = users::table.filter(users::deleted_at.is_not_null()).order(users::deleted_at);
+                let ids = query.limit(i64::from(limit)).select(users::id).load(self.connection);
+                Ok(self.check(ids)?.into_iter().map(UserId::new).collect())
+            }
+
+            fn strip(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
+                let known = users::table.find(id.get()).filter(users::deleted_at.is_not_null());
+                let known = diesel::select(exists(known)).get_result::<bool>(self.writing()?);
+                if !self.check(known)? {
+                    return Ok(0);
+                }
+                let delete = diesel::sql_query(<$database>::DELETE_TOKENS);
+                let delete = delete.bind::<BigInt, _>(id.get()).bind::<BigInt, _>(i64::from(limit));
+                let tokens = delete.execute(self.connection);
+                let tokens = u32::try_from(self.check(tokens)?).unwrap_or(limit);
+                let rest = limit.saturating_sub(tokens);
+                let more = if rest > 0 { self.strip_sessions(id, rest)? } else { 0 };
+                Ok(u64::from(tokens).saturating_add(more))
+            }
+
+            fn finish_deletion(&mut self, id: UserId) -> Result<bool, StoreError> {
+                if !self.lock_deleted(id)? {
+                    return Ok(true);
+                }
+                let tokens = refresh_tokens::table.filter(refresh_tokens::user_id.eq(id.get()));
+                let bare = users::table
+                    .find(id.get())
+                    .filter(not(exists(tokens)))
+                    .filter(not(exists(sessions::table.filter(sessions::user_id.eq(id.get())))));
+                let deleted = diesel::delete(bare).execute(self.connection);
+                Ok(self.check(deleted)? == 1)
+            }
+        }
+
+        impl Transaction<'_, $connection> {
+            /// Deletes up to so many sessions and events of sessions.
+            fn strip_sessions(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
+                let ids = self.lock_sessions(id, limit)?;
+                if ids.is_empty() {
+                    return Ok(0);
+                }
+                let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+                let (event, of_list) = (<$database>::EVENT, <$database>::EVENT_OF_LIST);
+                let events = diesel::sql_query(format!(
+                    "DELETE FROM session_events WHERE {event} IN \
+                     (SELECT {of_list} FROM session_events AS event WHERE event.session_id IN ({list}) LIMIT {limit})"
+                ));
+                let events = events.execute(self.connection);
+                let events = u32::try_from(self.check(events)?).unwrap_or(limit);
+                if events >= limit {
+                    return Ok(u64::from(events));
+                }
+                // No event of any of them is left: as many go as there is room for.
+                let room = usize::try_from(limit.saturating_sub(events)).unwrap_or_default();
+                let bare = sessions::table.filter(sessions::id.eq_any(ids.iter().take(room)));
+                let deleted = diesel::delete(bare).execute(self.connection);
+                Ok(u64::try_from(self.check(deleted)?).unwrap_or(u64::MAX).saturating_add(u64::from(events)))
+            }
+        }
+    };
+}
+
+user_deletion!(SqliteConnection, diesel::sqlite::Sqlite);
+user_deletion!(PgConnection, diesel::pg::Pg);
+
+/// The sessions of an account, the first so many.
+macro_rules! first_sessions {
+    ($id:expr, $limit:expr) => {
+        sessions::table.filter(sessions::user_id.eq($id.get())).limit(i64::from($limit)).select(sessions::id)
+    };
+}
+
+/// There is one writer: nothing has to be locked.
+impl Transaction<'_, SqliteConnection> {
+    fn lock_deleted(&mut self, id: UserId) -> Result<bool, StoreError> {
+        let query = users::table.find(id.get()).filter(users::deleted_at.is_not_null()).select(users::id);
+        let found = query.first::<i64>(self.writing()?).optional();
+        Ok(self.check(found)?.is_some())
+    }
+
+    fn lock_sessions(&mut self, id: UserId, limit: u32) -> Result<Vec<i64>, StoreError> {
+        let ids = first_sessions!(id, limit).load(self.connection);
+        self.check(ids)
+    }
+}
+
+impl Transaction<'_, PgConnection> {
+    fn lock_deleted(&mut self, id: UserId) -> Result<bool, StoreError> {
+        let query = users::table.find(id.get()).filter(users::deleted_at.is_not_null()).select(users::id);
+        let found = query.for_update().first::<i64>(self.writing()?).optional();
+        Ok(self.check(found)?.is_some())
+    }
+
+    fn lock_sessions(&mut self, id: UserId, limit: u32) -> Result<Vec<i64>, StoreError> {
+        let ids = first_sessions!(id, limit).for_update().load(self.connection);
+        self.check(ids)
+    }
+}

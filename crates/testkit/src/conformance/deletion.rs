@@ -1,0 +1,160 @@
+//! Promises about accounts that are deleted.
+
+use super::samples::{Outcome, add_adopted_token, add_token, at, hash, jti, origin, register};
+use chrono::TimeDelta;
+use portcullis_domain::registration::{User, UserId};
+use portcullis_domain::sessions::{EventKind, Session, SessionEvent, SessionId, SessionPolicy};
+use portcullis_domain::tokens::{Jti, RefreshToken};
+use portcullis_ports::{BearerKey, DeadSessions, Rotation, RowNumber, Store, StoreError, StoreExt};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::thread;
+
+pub fn an_account_that_is_being_deleted_is_found_by_nobody(store: &dyn Store) -> Outcome {
+    let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
+    let token = add_token(store, &ada, jti(1))?;
+    assert!(begin(store, ada.id)?);
+    assert!(!begin(store, ada.id)?, "once");
+    assert!(!begin(store, UserId::new(i64::MAX))?);
+    assert_eq!(store.read(|tx| tx.users().being_deleted(10))?, [ada.id]);
+    assert_eq!(store.read(|tx| tx.users().find(ada.id))?, None);
+    assert_eq!(store.read(|tx| tx.users().find_by_email(&ada.email))?, []);
+    assert_eq!(store.read(|tx| tx.users().list(None, 10))?, [bob]);
+    assert!(!store.write(|tx| tx.users().set_active(ada.id, true))?);
+    assert!(!store.write(|tx| tx.users().admits(ada.id, &ada.password))?);
+    assert!(!store.write(|tx| tx.users().replace_password(ada.id, &ada.password, &hash("$2b$12$second")))?);
+    let rotated = store.rotate(&[rotation(&token, jti(2))])?;
+    assert_eq!(rotated, [false]);
+    let key = BearerKey { user_id: ada.id, session_id: token.session_id };
+    let bearer = store.read(|tx| tx.sessions().bearers(&[key]))?.into_iter().flatten().next();
+    assert!(bearer.is_none_or(|found| !found.user.is_active));
+    let again = register(store, "Ada@example.com")?;
+    assert!(again.id > ada.id, "its address is free, and its number stays its own");
+    Ok(())
+}
+
+pub fn an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time(store: &dyn Store) -> Outcome {
+    let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
+    let spared = add_token(store, &bob, jti(9))?;
+    record(store, spared.session(), 2)?;
+    for number in 1..=3 {
+        let token = add_token(store, &ada, jti(number))?;
+        record(store, token.session(), 2)?;
+    }
+    add_adopted_token(store, &ada, jti(4))?;
+    assert_eq!(strip(store, ada.id, 100)?, 0, "nothing of an account that is kept");
+    assert!(begin(store, ada.id)? && !finish(store, ada.id)?, "not before the rest is");
+    let mut steps = Vec::new();
+    while steps.last() != Some(&0) {
+        steps.push(strip(store, ada.id, 4)?);
+    }
+    assert!(steps.iter().all(|rows| *rows <= 4), "{steps:?}");
+    assert_eq!(steps.iter().sum::<u64>(), 4 + 3 + 6, "tokens, sessions and events");
+    assert!(finish(store, ada.id)? && finish(store, ada.id)?, "gone is gone");
+    assert_eq!(store.read(|tx| tx.users().being_deleted(10))?, []);
+    assert_eq!(rows(store)?, (1, 1), "another's are left alone");
+    assert_eq!(store.read(|tx| tx.sessions().events(spared.session(), 10))?.len(), 2);
+    assert!(finish(store, bob.id)?, "it is not being deleted");
+    assert_eq!(store.read(|tx| tx.users().find(bob.id))?, Some(bob));
+    Ok(())
+}
+
+pub fn those_deleted_for_longest_come_first(store: &dyn Store) -> Outcome {
+    let mut made = Vec::new();
+    for (number, seconds) in [20, 10, 30].into_iter().enumerate() {
+        let id = register(store, &format!("n{number}@example.com"))?.id;
+        store.write(|tx| tx.users().begin_deletion(id, at(seconds)))?;
+        made.push(id);
+    }
+    let order = [made.get(1), made.first(), made.get(2)].map(Option::unwrap);
+    for limit in [0_u32, 2, 9] {
+        let expected: Vec<_> = order.iter().copied().copied().take(usize::try_from(limit).unwrap()).collect();
+        assert_eq!(store.read(|tx| tx.users().being_deleted(limit))?, expected);
+    }
+    Ok(())
+}
+
+/// Logins, refreshes and first exchanges that are under way add nothing that stays.
+pub fn no_row_is_left_of_an_account_that_is_deleted_while_it_is_used(store: &dyn Store) -> Outcome {
+    let (done, next) = (AtomicBool::new(false), AtomicU8::new(1));
+    let ada = register(store, "ada@example.com")?;
+    let outcome = thread::scope(|scope| {
+        let using: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number < 250 && !use_once(store, &ada, number)? {
+                            break;
+                        }
+                    }
+                    Ok::<_, StoreError>(())
+                })
+            })
+            .collect();
+        while next.load(Ordering::Relaxed) < 20 {
+            thread::yield_now();
+        }
+        assert!(begin(store, ada.id)?);
+        let gone = || Ok::<_, StoreError>(strip(store, ada.id, 7)? == 0 && finish(store, ada.id)?);
+        while !gone()? {}
+        done.store(true, Ordering::Relaxed);
+        using.into_iter().try_for_each(|user| user.join().unwrap())
+    });
+    outcome?;
+    assert_eq!(rows(store)?, (0, 0));
+    assert_eq!(store.read(|tx| tx.users().being_deleted(1))?, []);
+    Ok(())
+}
+
+/// Signs in and refreshes; whether the account let it in.
+fn use_once(store: &dyn Store, user: &User, number: u8) -> Result<bool, StoreError> {
+    let first = Jti::from_random([number; 16]);
+    let session = Session::begin(SessionId::adopted(first), user.id, at(0));
+    let token = RefreshToken::live(first, user.id, at(0), TimeDelta::seconds(60)).of_session(session.id);
+    let admitted = store.write(|tx| {
+        if !tx.users().admits(user.id, &user.password)? {
+            return Ok(false);
+        }
+        tx.sessions().begin(&session, &origin())?;
+        tx.refresh_tokens().insert(&token)?;
+        Ok::<_, StoreError>(true)
+    })?;
+    if admitted {
+        let successor = Jti::from_random([number, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0]);
+        store.rotate(&[rotation(&token, successor)])?;
+        record(store, session.id, 1)?;
+    }
+    Ok(admitted)
+}
+
+fn rotation(token: &RefreshToken, successor: Jti) -> Rotation {
+    let successor = RefreshToken { jti: successor, ..token.clone() };
+    let too_old_by = SessionPolicy::default().too_old_by(at(1));
+    Rotation { spent: token.jti, at: at(1), key: None, too_old_by, origin: origin(), successor }
+}
+
+fn record(store: &dyn Store, session: SessionId, times: usize) -> Outcome {
+    let event = SessionEvent { at: at(1), kind: EventKind::Raced, origin: origin() };
+    store.write(|tx| (0..times).try_for_each(|_| tx.sessions().record(session, &event)))
+}
+
+fn begin(store: &dyn Store, id: UserId) -> Result<bool, StoreError> {
+    store.write(|tx| tx.users().begin_deletion(id, at(3)))
+}
+
+fn strip(store: &dyn Store, id: UserId, limit: u32) -> Result<u64, StoreError> {
+    store.write(|tx| tx.users().strip(id, limit))
+}
+
+fn finish(store: &dyn Store, id: UserId) -> Result<bool, StoreError> {
+    store.write(|tx| tx.users().finish_deletion(id))
+}
+
+/// How many tokens and sessions there are, of whomever.
+fn rows(store: &dyn Store) -> Result<(u64, u64), StoreError> {
+    let far = at(1_000_000);
+    let tokens = store.read(|tx| tx.refresh_tokens().survey(RowNumber::FIRST, 1000, far))?;
+    let all = DeadSessions { ended_by: far, started_by: far };
+    let sessions = store.read(|tx| tx.sessions().survey(RowNumber::FIRST, 1000, &all))?;
+    Ok((tokens.map_or(0, |stretch| stretch.dead), sessions.map_or(0, |stretch| stretch.dead)))
+}

@@ -1,0 +1,55 @@
+//! Accounts that are deleted, in memory.
+
+use super::Transaction;
+use chrono::{DateTime, Utc};
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::SessionId;
+use portcullis_ports::{RowNumber, StoreError, UserDeletion};
+
+impl UserDeletion for Transaction {
+    fn begin_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let state = self.writable()?;
+        let begun = state.users.remove(&id).is_some();
+        if begun {
+            state.deleted.insert(id, now);
+        }
+        Ok(begun)
+    }
+
+    fn being_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        let mut ids: Vec<_> = self.state.deleted.iter().map(|(id, since)| (*since, *id)).collect();
+        ids.sort_unstable();
+        ids.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(ids.into_iter().map(|(_, id)| id).collect())
+    }
+
+    fn strip(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
+        let state = self.writable()?;
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        if !state.deleted.contains_key(&id) {
+            return Ok(0);
+        }
+        let own = |jti| state.tokens.get(jti).is_some_and(|token| token.user_id == id);
+        let rows: Vec<(RowNumber, _)> = state.rows.iter().filter(|(_, jti)| own(jti)).map(|(r, j)| (*r, *j)).collect();
+        let mut left = most;
+        for (row, jti) in rows.into_iter().take(most) {
+            state.rows.remove(&row);
+            state.tokens.remove(&jti);
+            left -= 1;
+        }
+        let sessions: Vec<SessionId> = state.sessions_of(id).map(|session| session.id).collect();
+        for session in sessions {
+            left -= state.forget(session, left);
+        }
+        Ok(u64::try_from(most - left).unwrap_or(u64::MAX))
+    }
+
+    fn finish_deletion(&mut self, id: UserId) -> Result<bool, StoreError> {
+        let state = self.writable()?;
+        let bare = state.sessions_of(id).next().is_none() && state.tokens.values().all(|token| token.user_id != id);
+        if bare {
+            state.deleted.remove(&id);
+        }
+        Ok(bare || !state.deleted.contains_key(&id))
+    }
+}
