@@ -23,6 +23,9 @@ const LOOK: u32 = 10_000;
 /// How many of those the writer is held up for in one login: the next ends more.
 const MOST_EVICTED: usize = 100;
 
+/// How often an account is looked at that others change meanwhile.
+const LOOKS: usize = 3;
+
 /// As many logins of one account as may come at one time.
 const CROWD: usize = 64;
 
@@ -154,50 +157,79 @@ impl LogIn {
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<LoggedIn, LogInError> {
         let patience = Patience::lasting_while(still_wanted);
+        for _ in 0..LOOKS {
+            if let Some(logged_in) = self.attempt(input, &patience)? {
+                return Ok(logged_in);
+            }
+        }
+        Err(StoreError::Busy("the account changed whenever it was looked at".to_owned()).into())
+    }
+
+    /// One look at the account; none where it changed before its session began, and has to be
+    /// looked at again.
+    fn attempt(&self, input: &PasswordLogin, patience: &Patience) -> Result<Option<LoggedIn>, LogInError> {
         let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
         let user = login::choose(candidates, &input.email);
-        let verification = self.verify(user.as_ref(), &input.password, &patience)?;
+        let verification = self.verify(user.as_ref(), &input.password, patience)?;
         let matched = matches!(verification, Verification::Match { .. });
-        let user = login::decide(user, matched).map_err(|refusal| refused(refusal, input.origin.ip_address))?;
+        let mut user = login::decide(user, matched).map_err(|refusal| refused(refusal, input.origin.ip_address))?;
         if verification == (Verification::Match { outdated: true }) {
-            self.rehash(&user, &input.password, &patience);
+            self.rehash(&mut user, &input.password, patience);
         }
         let (session, token, pair) = self.issuance.begin(user.id, self.clock.now())?;
-        self.store.write(|tx| self.begin(&session, &token, &input.origin, tx))?;
+        if !self.store.write(|tx| self.begin(&user, (&session, &token), &input.origin, tx))? {
+            return Ok(None);
+        }
         let client = input.origin.ip_address.map(tracing::field::display);
         tracing::info!(target: LOG, user_id = user.id.get(), client, "User authenticated");
-        Ok(LoggedIn(pair))
+        Ok(Some(LoggedIn(pair)))
     }
 
     /// Begins a session with its first token, and before it ends those least recently used where
-    /// there would be too many.
+    /// there would be too many. Whether the account is still what was looked at: one that was
+    /// disabled or deleted meanwhile, or has another password, begins none.
     fn begin(
         &self,
-        session: &Session,
-        token: &RefreshToken,
+        user: &User,
+        (session, token): (&Session, &RefreshToken),
         origin: &Origin,
         tx: &mut dyn Tx,
-    ) -> Result<(), StoreError> {
-        self.make_room(session, origin, tx)?;
+    ) -> Result<bool, StoreError> {
+        let crowded = self.is_crowded(session, tx)?;
+        if crowded {
+            // Before the account is asked for less: two that asked would wait for each other.
+            tx.sessions().hold(user.id)?;
+        }
+        if !tx.users().admits(user.id, &user.password)? {
+            return Ok(false);
+        }
+        if crowded {
+            self.make_room(session, origin, tx)?;
+        }
         let event = SessionEvent { at: session.started_at, kind: EventKind::LogIn, origin: origin.clone() };
         tx.sessions().begin(session, origin)?;
         tx.sessions().record(session.id, &event)?;
-        tx.refresh_tokens().insert(token)
+        tx.refresh_tokens().insert(token)?;
+        Ok(true)
     }
 
     /// Logins of one account wait for each other only where they could be too many together.
-    fn make_room(&self, newest: &Session, origin: &Origin, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        let (user_id, at) = (newest.user_id, newest.started_at);
-        let too_old_by = self.sessions.too_old_by(at);
-        let others = self.sessions.max_per_user.saturating_sub(1);
-        let few = others.saturating_sub(CROWD);
+    fn is_crowded(&self, newest: &Session, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let few = self.others().saturating_sub(CROWD);
         let limit = u32::try_from(few).unwrap_or(u32::MAX).saturating_add(1);
-        if tx.sessions().list(user_id, too_old_by, limit)?.len() <= few && few > 0 {
-            return Ok(());
-        }
-        tx.sessions().hold(user_id)?;
-        let mut listed = tx.sessions().list(user_id, too_old_by, LOOK)?;
-        let too_many = listed.len().saturating_sub(others).min(MOST_EVICTED);
+        let too_old_by = self.sessions.too_old_by(newest.started_at);
+        Ok(few == 0 || tx.sessions().list(newest.user_id, too_old_by, limit)?.len() > few)
+    }
+
+    /// How many sessions an account may have besides the newest.
+    fn others(&self) -> usize {
+        self.sessions.max_per_user.saturating_sub(1)
+    }
+
+    fn make_room(&self, newest: &Session, origin: &Origin, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let at = newest.started_at;
+        let mut listed = tx.sessions().list(newest.user_id, self.sessions.too_old_by(at), LOOK)?;
+        let too_many = listed.len().saturating_sub(self.others()).min(MOST_EVICTED);
         listed.sort_unstable_by_key(|other| other.last_used_at);
         let ending = Ending { at, reason: EndReason::Evicted, origin: origin.clone() };
         for ListedSession { session, .. } in listed.iter().take(too_many) {
@@ -224,15 +256,18 @@ impl LogIn {
 
     /// Replaces an outdated hash. Somebody who changed the password meanwhile wins. What goes
     /// wrong costs nobody the login: the next one tries again.
-    fn rehash(&self, user: &User, password: &Password, patience: &Patience) {
+    fn rehash(&self, user: &mut User, password: &Password, patience: &Patience) {
         let user_id = user.id.get();
-        let replaced =
-            self.hasher.hash(password, patience).map_err(Failure::from).and_then(|new| {
-                Ok(self.store.write(|tx| tx.users().replace_password(user.id, &user.password, &new))?)
-            });
+        let replaced = self.hasher.hash(password, patience).map_err(Failure::from).and_then(|new| {
+            let replaced = self.store.write(|tx| tx.users().replace_password(user.id, &user.password, &new))?;
+            Ok(replaced.then_some(new))
+        });
         match replaced {
-            Ok(true) => tracing::info!(target: LOG, user_id, "Password hash replaced"),
-            Ok(false) => {}
+            Ok(Some(new)) => {
+                user.password = new;
+                tracing::info!(target: LOG, user_id, "Password hash replaced");
+            }
+            Ok(None) => {}
             Err(error) => tracing::warn!(target: LOG, user_id, %error, "Password hash not replaced"),
         }
     }

@@ -3,4 +3,5 @@
 mod pace;
 mod purge;
 
+pub(crate) use pace::{Pace, Times};
 pub use purge::{Purge, PurgeError, Purged, Step};

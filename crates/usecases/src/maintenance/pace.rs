@@ -14,20 +14,20 @@ const COMMITS: u32 = 2;
 
 /// What a step spent its time on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
-    pub(super) deleting: Duration,
-    pub(super) committing: Duration,
+pub(crate) struct Times {
+    pub(crate) deleting: Duration,
+    pub(crate) committing: Duration,
 }
 
 impl Times {
-    pub(super) fn whole(self) -> Duration {
+    pub(crate) fn whole(self) -> Duration {
         self.deleting.saturating_add(self.committing)
     }
 }
 
 /// The number of rows that takes the time that is aimed at, found by doubling and halving.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     rows: u32,
     shortest_commit: Duration,
 }
@@ -40,12 +40,12 @@ impl Default for Pace {
 
 impl Pace {
     /// Rows that the next step may delete.
-    pub(super) fn rows(&self) -> u32 {
+    pub(crate) fn rows(&self) -> u32 {
         self.rows
     }
 
     /// Takes into account how long so many rows took.
-    pub(super) fn learn(&mut self, deleted: u64, times: Times) {
+    pub(crate) fn learn(&mut self, deleted: u64, times: Times) {
         self.shortest_commit = self.shortest_commit.min(times.committing);
         let aim = AIM.max(self.shortest_commit.saturating_mul(COMMITS));
         let budget = aim.saturating_sub(self.shortest_commit);

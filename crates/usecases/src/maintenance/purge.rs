@@ -1,8 +1,10 @@
-//! Deletes the rows of refresh tokens that can no longer be shown, and sessions that are no longer
-//! kept, a few at a time: a service that runs beside it hardly notices.
+//! Deletes the rows of refresh tokens that can no longer be shown, sessions that are no longer kept,
+//! and what a deletion left of an account, a few at a time: a service that runs beside it hardly
+//! notices.
 
 use super::pace::{Pace, Times};
 use crate::failure::{Failure, fails_with};
+use crate::registration::DeleteAccount;
 use chrono::{DateTime, Utc};
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::sessions::SessionPolicy;
@@ -12,6 +14,8 @@ use std::time::Duration;
 
 /// Rows that one reading step looks at.
 const LOOK: u32 = 1000;
+/// Accounts that one purge finishes to delete. There are none, but where a deletion broke off.
+const ACCOUNTS: u32 = 1000;
 
 /// What was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,6 +72,18 @@ impl Purge {
         for rows in kinds {
             if purged.complete {
                 purged = self.go_through(rows, purged.rows, rest)?;
+            }
+        }
+        if purged.complete { self.finish_deletions(purged, rest) } else { Ok(purged) }
+    }
+
+    /// Accounts that are being deleted: by somebody just now, with whom this shares the work, or
+    /// by nobody any more.
+    fn finish_deletions(&self, mut purged: Purged, rest: &mut dyn FnMut(Step) -> bool) -> Result<Purged, PurgeError> {
+        let verb = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
+        for id in self.store.read(|tx| tx.users().being_deleted(ACCOUNTS))? {
+            if purged.complete {
+                (purged.rows, purged.complete) = verb.finish(id, purged.rows, rest)?;
             }
         }
         Ok(purged)

@@ -1,5 +1,14 @@
-//! Making accounts.
+//! Accounts: making them, finding them, switching them off and on, and deleting them.
 
+mod activation;
+mod delete;
+mod error;
+mod list;
 mod register;
 
+pub use activation::{AccountDisabled, AccountEnabled, AccountSuspension, DisableAccount, EnableAccount};
+pub use delete::{AccountDeleted, AccountDeletion, DeleteAccount, DeleteError};
+pub use error::AccountError;
+pub use list::{AccountFound, AccountName, AccountsListed, FindAccount, ListAccounts};
+pub(crate) use register::is_common;
 pub use register::{Register, RegisterError, Registered, Registration};

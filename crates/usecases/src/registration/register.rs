@@ -5,7 +5,7 @@ use crate::failure::{Failure, fails_with};
 use crate::limits::{Admission, LimitError, Limited, Limits};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Source, Subject};
-use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
+use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, Password, User};
 use portcullis_ports::{Clock, HasherError, PasswordBlocklist, PasswordHasher, Patience, Store, StoreError, StoreExt};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -129,7 +129,7 @@ impl Register {
         input: &Registration,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<Registered, RegisterError> {
-        if self.is_common(input) {
+        if is_common(self.blocklist.as_deref(), &self.product, &input.email, input.password.password()) {
             return Err(RegisterError::CommonPassword);
         }
         // A look first spares the hash where the answer is known; the insert decides.
@@ -142,11 +142,17 @@ impl Register {
         tracing::info!(target: LOG, user_id = user.id.get(), "User created");
         Ok(Registered(user))
     }
+}
 
-    fn is_common(&self, input: &Registration) -> bool {
-        let email = input.email.canonical();
-        let local = email.split('@').next().unwrap_or_default();
-        let context = ["portcullis", self.product.as_str(), email, local];
-        self.blocklist.as_ref().is_some_and(|list| list.contains(input.password.password(), &context))
-    }
+/// Whether a password is one that many people choose, or that anybody who knows the account would
+/// try.
+pub(crate) fn is_common(
+    blocklist: Option<&dyn PasswordBlocklist>,
+    product: &str,
+    email: &EmailAddress,
+    password: &Password,
+) -> bool {
+    let email = email.canonical();
+    let local = email.split('@').next().unwrap_or_default();
+    blocklist.is_some_and(|list| list.contains(password, &["portcullis", product, email, local]))
 }

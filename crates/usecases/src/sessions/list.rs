@@ -3,7 +3,8 @@
 use super::SessionError;
 use crate::tokens::Authenticated;
 use chrono::{DateTime, Utc};
-use portcullis_domain::sessions::SessionPolicy;
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::{SessionId, SessionPolicy};
 use portcullis_ports::{Clock, ListedSession, Store, StoreExt};
 use std::sync::Arc;
 
@@ -41,11 +42,23 @@ impl ListSessions {
     /// # Errors
     /// [`SessionError::Failed`].
     pub fn run(&self, owner: &Authenticated) -> Result<SessionsListed, SessionError> {
+        self.list(owner.user.id, owner.session_id)
+    }
+
+    /// Lists them to an operator, whose own none of them is.
+    ///
+    /// # Errors
+    /// [`SessionError::Failed`].
+    pub fn of(&self, user_id: UserId) -> Result<SessionsListed, SessionError> {
+        self.list(user_id, None)
+    }
+
+    fn list(&self, user_id: UserId, current: Option<SessionId>) -> Result<SessionsListed, SessionError> {
         let started_after = self.sessions.too_old_by(self.clock.now());
-        let listed = self.store.read(|tx| tx.sessions().list(owner.user.id, started_after, MOST))?;
+        let listed = self.store.read(|tx| tx.sessions().list(user_id, started_after, MOST))?;
         let own = listed.into_iter().map(|listed| OwnSession {
             expires_at: self.sessions.end_of(&listed.session),
-            current: Some(listed.session.id) == owner.session_id,
+            current: Some(listed.session.id) == current,
             listed,
         });
         Ok(SessionsListed(own.collect()))

@@ -1,8 +1,9 @@
-//! Ends one session of an account, at its owner's wish.
+//! Ends sessions of an account, at its owner's wish or an operator's.
 
 use super::SessionError;
 use crate::LOG;
 use crate::tokens::Authenticated;
+use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{EndReason, Ending, Origin, SessionId};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
@@ -37,17 +38,51 @@ impl RevokeSession {
     /// # Errors
     /// [`SessionError`].
     pub fn run(&self, input: &SessionRevocation) -> Result<SessionRevoked, SessionError> {
-        let user_id = input.owner.user.id;
-        let ending = Ending { at: self.clock.now(), reason: EndReason::Revoked, origin: input.origin.clone() };
+        self.end(input.session_id, Some(input.owner.user.id), &input.origin).map(|_| SessionRevoked)
+    }
+
+    /// Ends a session, whosever it is, at an operator's wish; whether it had not ended.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn at_will(&self, id: SessionId, origin: &Origin) -> Result<bool, SessionError> {
+        self.end(id, None, origin)
+    }
+
+    /// Ends every session of an account, at an operator's wish; how many there were.
+    ///
+    /// # Errors
+    /// [`SessionError::Failed`].
+    pub fn all_of(&self, user_id: UserId, origin: &Origin) -> Result<u64, SessionError> {
+        let ending = self.ending(origin);
         let ended = self.store.write(|tx| {
             tx.sessions().hold(user_id)?;
-            let found = tx.sessions().find(input.session_id)?;
+            tx.sessions().end_all(user_id, None, &ending)
+        })?;
+        tracing::info!(target: LOG, user_id = user_id.get(), sessions = ended, "Sessions revoked");
+        Ok(ended)
+    }
+
+    fn ending(&self, origin: &Origin) -> Ending {
+        Ending { at: self.clock.now(), reason: EndReason::Revoked, origin: origin.clone() }
+    }
+
+    /// Ends a session, of that owner if one is given. A session never changes its owner.
+    fn end(&self, id: SessionId, owner: Option<UserId>, origin: &Origin) -> Result<bool, SessionError> {
+        let ending = self.ending(origin);
+        let (user_id, ended) = self.store.write(|tx| {
+            let user_id = match owner {
+                Some(owner) => owner,
+                None => tx.sessions().find(id)?.ok_or(SessionError::NotFound)?.user_id,
+            };
+            tx.sessions().hold(user_id)?;
+            let found = tx.sessions().find(id)?;
             found.filter(|session| session.user_id == user_id).ok_or(SessionError::NotFound)?;
-            Ok::<_, SessionError>(tx.sessions().end(input.session_id, &ending)?)
+            Ok::<_, SessionError>((user_id, tx.sessions().end(id, &ending)?))
         })?;
         if ended {
-            tracing::info!(target: LOG, user_id = user_id.get(), session_id = %input.session_id, "Session revoked");
+            tracing::info!(target: LOG, user_id = user_id.get(), session_id = %id, "Session revoked");
         }
-        Ok(SessionRevoked)
+        Ok(ended)
     }
 }

@@ -1,0 +1,98 @@
+//! Gives an account another password, at an operator's word. Nobody is asked for the old one.
+
+use crate::LOG;
+use crate::failure::{Failure, fails_with};
+use crate::registration::is_common;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::{NewPassword, UserId};
+use portcullis_domain::sessions::{EndReason, Ending, Origin};
+use portcullis_ports::{Clock, HasherError, PasswordBlocklist, PasswordHasher, Patience, Store, StoreError, StoreExt};
+use std::sync::Arc;
+
+/// Which password an account is to have.
+#[derive(Debug)]
+pub struct PasswordSetting {
+    /// The account.
+    pub user_id: UserId,
+    /// The password.
+    pub password: NewPassword,
+    /// From where.
+    pub origin: Origin,
+}
+
+/// The account has the password, and how many of its sessions were ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordSet {
+    /// How many.
+    pub sessions: u64,
+}
+
+/// Why the account has the password that it had.
+#[derive(Debug, thiserror::Error)]
+pub enum SetPasswordError {
+    /// There is no such account.
+    #[error("no such account")]
+    NotFound,
+    /// Too many people have the password, or anybody who knows the account would guess it.
+    #[error("the password is too common")]
+    CommonPassword,
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(SetPasswordError: StoreError, HasherError);
+
+impl SetPasswordError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound => ErrorCode::NotFound,
+            Self::CommonPassword => ErrorCode::Validation,
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+/// The verb.
+pub struct SetPassword {
+    /// Where accounts and sessions are kept.
+    pub store: Arc<dyn Store>,
+    /// What hashes the password.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// What refuses common passwords, if anything does.
+    pub blocklist: Option<Arc<dyn PasswordBlocklist>>,
+    /// What the service is called: a word that a guesser tries.
+    pub product: String,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl SetPassword {
+    /// Replaces the hash and ends every session, in one transaction: whoever knew the old password
+    /// is out. A login with it that is under way is among what ends, or is refused.
+    ///
+    /// # Errors
+    /// [`SetPasswordError`].
+    pub fn run(&self, input: &PasswordSetting) -> Result<PasswordSet, SetPasswordError> {
+        let user_id = input.user_id;
+        let user = self.store.read(|tx| tx.users().find(user_id))?.ok_or(SetPasswordError::NotFound)?;
+        if is_common(self.blocklist.as_deref(), &self.product, &user.email, input.password.password()) {
+            return Err(SetPasswordError::CommonPassword);
+        }
+        let hash = self.hasher.hash(input.password.password(), &Patience::endless())?;
+        let ending = Ending { at: self.clock.now(), reason: EndReason::PasswordChanged, origin: input.origin.clone() };
+        let sessions = self.store.write(|tx| {
+            tx.sessions().hold(user_id)?;
+            // Held, it changes no more: a login may have replaced the hash meanwhile.
+            let user = tx.users().find(user_id)?.ok_or(SetPasswordError::NotFound)?;
+            if !tx.users().replace_password(user_id, &user.password, &hash)? {
+                return Err(SetPasswordError::NotFound);
+            }
+            Ok(tx.sessions().end_all(user_id, None, &ending)?)
+        })?;
+        tracing::info!(target: LOG, user_id = user_id.get(), sessions, "Password set by an operator");
+        Ok(PasswordSet { sessions })
+    }
+}

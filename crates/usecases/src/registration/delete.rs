@@ -1,0 +1,134 @@
+//! Deletes an account with all that belongs to it: at once for everybody who asks for it, and then
+//! a few rows at a time, for there may be hundreds of thousands.
+
+use crate::LOG;
+use crate::failure::{Failure, fails_with};
+use crate::maintenance::{Pace, Step, Times};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::Origin;
+use portcullis_ports::{Clock, Store, StoreError, StoreExt};
+use std::sync::Arc;
+
+/// Which account is to go.
+#[derive(Debug)]
+pub struct AccountDeletion {
+    /// The account.
+    pub user_id: UserId,
+    /// From where.
+    pub origin: Origin,
+}
+
+/// The account is gone for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountDeleted {
+    /// Whether it was there until now. Where not, it may never have been.
+    pub began: bool,
+    /// Rows that were deleted besides its own.
+    pub rows: u64,
+    /// Whether nothing is left of it. Where not, nobody sees what is, and a purge finishes.
+    pub complete: bool,
+}
+
+/// Why an account is still there, or something is left of it. The next try goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(DeleteError: StoreError);
+
+impl DeleteError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        let Self::Failed(failure) = self;
+        failure.code()
+    }
+}
+
+/// The verb.
+pub struct DeleteAccount {
+    /// Where accounts, and what belongs to them, are kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl DeleteAccount {
+    /// Deletes the account: [`begin`](Self::begin), then all rows. Between two steps `rest` is
+    /// told what the last one did, as by a purge; once it says no, the rest is left to a purge.
+    ///
+    /// # Errors
+    /// [`DeleteError`].
+    pub fn run(
+        &self,
+        input: &AccountDeletion,
+        rest: &mut dyn FnMut(Step) -> bool,
+    ) -> Result<AccountDeleted, DeleteError> {
+        let began = self.begin(input)?;
+        let (rows, complete) = self.finish(input.user_id, 0, rest)?;
+        Ok(AccountDeleted { began, rows, complete })
+    }
+
+    /// The account is gone for everybody: inactive, so that none of its sessions is worth anything,
+    /// nameless, and found by nobody; its address may be registered anew. Whether it was there.
+    ///
+    /// One row is written, whatever the account has: sessions and tokens are not ended one by one.
+    ///
+    /// # Errors
+    /// [`DeleteError`].
+    pub fn begin(&self, input: &AccountDeletion) -> Result<bool, DeleteError> {
+        let (user_id, now) = (input.user_id, self.clock.now());
+        let began = self.store.write(|tx| {
+            tx.sessions().hold(user_id)?;
+            tx.users().begin_deletion(user_id, now)
+        })?;
+        if began {
+            let client = input.origin.ip_address.map(tracing::field::display);
+            tracing::info!(target: LOG, user_id = user_id.get(), client, "Account deleted");
+        }
+        Ok(began)
+    }
+
+    /// Deletes what is left of an account that is being deleted. How many rows, besides those
+    /// before, and whether nothing is left.
+    pub(crate) fn finish(
+        &self,
+        id: UserId,
+        before: u64,
+        rest: &mut dyn FnMut(Step) -> bool,
+    ) -> Result<(u64, bool), StoreError> {
+        let (mut pace, mut rows, mut idle) = (Pace::default(), before, false);
+        loop {
+            let most = pace.rows();
+            let (stripped, times) = self.strip(id, most)?;
+            rows = rows.saturating_add(stripped);
+            pace.learn(stripped, times);
+            if stripped < u64::from(most) && self.store.write(|tx| tx.users().finish_deletion(id))? {
+                return Ok((rows, true));
+            }
+            // Whoever was writing for it has ended by now, so that the next step finds their rows.
+            if stripped == 0 && idle {
+                return Err(StoreError::Busy("rows of an account that is being deleted stay".to_owned()));
+            }
+            idle = stripped == 0;
+            if !rest(Step { rows, took: times.whole() }) {
+                return Ok((rows, false));
+            }
+        }
+    }
+
+    /// Others wait from where the transaction has begun, and so it is timed from there.
+    fn strip(&self, id: UserId, most: u32) -> Result<(u64, Times), StoreError> {
+        let (rows, begun, deleted) = self.store.write(|tx| {
+            let begun = self.clock.monotonic();
+            let rows = tx.users().strip(id, most)?;
+            Ok::<_, StoreError>((rows, begun, self.clock.monotonic()))
+        })?;
+        let committed = self.clock.monotonic();
+        Ok((rows, Times { deleting: deleted.saturating_sub(begun), committing: committed.saturating_sub(deleted) }))
+    }
+}

@@ -1,0 +1,84 @@
+//! Finds accounts: the one that an operator names, or all.
+
+use super::AccountError;
+use portcullis_domain::login;
+use portcullis_domain::registration::{EmailAddress, User, UserId};
+use portcullis_ports::{Store, StoreExt};
+use std::sync::Arc;
+
+/// Accounts that are read at one time.
+const PAGE: u32 = 500;
+
+/// What an operator calls an account.
+#[derive(Debug)]
+pub enum AccountName {
+    /// Its number.
+    Id(UserId),
+    /// Its address, in the spelling that a login would take.
+    Email(EmailAddress),
+}
+
+/// The account that was named.
+#[derive(Debug)]
+pub struct AccountFound(pub User);
+
+/// The verb for one.
+pub struct FindAccount {
+    /// Where accounts are kept.
+    pub store: Arc<dyn Store>,
+}
+
+impl FindAccount {
+    /// Finds the account, active or not.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub fn run(&self, name: &AccountName) -> Result<AccountFound, AccountError> {
+        let found = match name {
+            AccountName::Id(id) => self.store.read(|tx| tx.users().find(*id))?,
+            AccountName::Email(email) => {
+                let candidates = self.store.read(|tx| tx.users().find_by_email(email))?;
+                let ids: Vec<_> = candidates.iter().map(|user| user.id).collect();
+                let chosen = login::choose(candidates, email);
+                if chosen.is_none() && !ids.is_empty() {
+                    return Err(AccountError::Ambiguous(ids));
+                }
+                chosen
+            }
+        };
+        found.map(AccountFound).ok_or(AccountError::NotFound)
+    }
+}
+
+/// How many accounts were told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountsListed(pub u64);
+
+/// The verb for all.
+pub struct ListAccounts {
+    /// Where accounts are kept.
+    pub store: Arc<dyn Store>,
+}
+
+impl ListAccounts {
+    /// Tells of every account, in the order of their numbers, until `visit` says to stop. Holds a
+    /// page of them at a time, however many there are; one that is made or deleted meanwhile may
+    /// be among them or not.
+    ///
+    /// # Errors
+    /// [`AccountError::Failed`].
+    pub fn run(&self, visit: &mut dyn FnMut(&User) -> bool) -> Result<AccountsListed, AccountError> {
+        let (mut after, mut told) = (None, 0_u64);
+        loop {
+            let page = self.store.read(|tx| tx.users().list(after, PAGE))?;
+            for user in &page {
+                told = told.saturating_add(1);
+                if !visit(user) {
+                    return Ok(AccountsListed(told));
+                }
+            }
+            let Some(last) = page.last() else { return Ok(AccountsListed(told)) };
+            after = Some(last.id);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What operators do to accounts, and what becomes of whoever is signing in meanwhile.
+
+use crate::world::{World, login};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::maintenance::Retention;
+use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User, UserId};
+use portcullis_domain::sessions::{EventKind, Origin};
+use portcullis_ports::{Mode, Store, StoreError, StoreExt, Work};
+use portcullis_testkit::MemoryStore;
+use portcullis_usecases::login::LogIn;
+use portcullis_usecases::maintenance::Purge;
+use portcullis_usecases::recovery::{PasswordSetting, SetPassword, SetPasswordError};
+use portcullis_usecases::registration::{
+    AccountDeletion, AccountDisabled, AccountError, AccountFound, AccountName, AccountSuspension, AccountsListed,
+    DeleteAccount, DisableAccount, EnableAccount, FindAccount, ListAccounts,
+};
+use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionError};
+use std::sync::{Arc, Mutex};
+
+fn disable(world: &World, user_id: UserId) -> Result<AccountDisabled, AccountError> {
+    let verb = DisableAccount { store: world.store.clone(), clock: world.clock.clone() };
+    verb.run(&AccountSuspension { user_id, origin: Origin::default() })
+}
+
+fn new_password(text: &str) -> NewPassword {
+    PasswordPolicy::default().admit(Password::new(text)).unwrap()
+}
+
+fn set_password(world: &World, user_id: UserId, text: &str) -> Result<u64, SetPasswordError> {
+    let verb = SetPassword {
+        store: world.store.clone(),
+        hasher: world.hasher.clone(),
+        blocklist: Some(Arc::new(crate::doubles::ContextBlocklist)),
+        product: "Gatehouse".to_owned(),
+        clock: world.clock.clone(),
+    };
+    let input = PasswordSetting { user_id, password: new_password(text), origin: Origin::default() };
+    verb.run(&input).map(|set| set.sessions)
+}
+
+fn deletion(world: &World) -> DeleteAccount {
+    DeleteAccount { store: world.store.clone(), clock: world.clock.clone() }
+}
+
+fn of(user: &User) -> AccountDeletion {
+    AccountDeletion { user_id: user.id, origin: Origin::default() }
+}
+
+fn kinds(world: &World, user: &User) -> Vec<EventKind> {
+    let session = world.store.sessions_of(user.id).first().unwrap().id;
+    let events = world.store.read(|tx| tx.sessions().events(session, 9)).unwrap();
+    events.iter().map(|event| event.kind).collect()
+}
+
+#[test]
+fn an_account_that_is_disabled_is_out_at_once_and_signs_in_once_it_is_enabled() {
+    let world = World::new();
+    let (ada, pair) = world.ada();
+    assert_eq!(disable(&world, ada.id).unwrap(), AccountDisabled { changed: true, sessions: 1 });
+    assert_eq!(kinds(&world, &ada), [EventKind::Disabled, EventKind::LogIn]);
+    assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+    assert_eq!(world.authenticate(&pair.access_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+    assert_eq!(world.log_in("ada@example.org", "correct horse").unwrap_err().code(), ErrorCode::InvalidCredentials);
+    assert_eq!(disable(&world, ada.id).unwrap(), AccountDisabled { changed: false, sessions: 0 });
+    let enable = EnableAccount { store: world.store.clone() };
+    assert!(enable.run(ada.id).unwrap().changed && !enable.run(ada.id).unwrap().changed);
+    assert_eq!(world.authenticate(&pair.access_token).unwrap_err().code(), ErrorCode::TokenRevoked, "it stays out");
+    assert!(world.log_in("ada@example.org", "correct horse").is_ok());
+    let nobody = UserId::new(99);
+    assert!(matches!(disable(&world, nobody), Err(AccountError::NotFound)));
+    assert!(matches!(enable.run(nobody), Err(AccountError::NotFound)));
+}
+
+#[test]
+fn a_password_that_an_operator_sets_ends_every_session() {
+    let world = World::new();
+    let (ada, pair) = world.ada();
+    assert!(matches!(set_password(&world, ada.id, "ada@example.org"), Err(SetPasswordError::CommonPassword)));
+    assert!(world.authenticate(&pair.access_token).is_ok());
+    assert_eq!(set_password(&world, ada.id, "battery staple").unwrap(), 1);
+    assert_eq!(kinds(&world, &ada), [EventKind::PasswordChanged, EventKind::LogIn]);
+    assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+    assert!(world.log_in("ada@example.org", "correct horse").is_err());
+    assert!(world.log_in("ada@example.org", "battery staple").is_ok());
+    assert!(matches!(set_password(&world, UserId::new(99), "battery staple"), Err(SetPasswordError::NotFound)));
+}
+
+#[test]
+fn an_account_that_is_deleted_leaves_nothing_and_its_address_is_free() {
+    let world = World::new();
+    let (ada, pair) = world.ada();
+    world.refresh(&pair.refresh_token).unwrap();
+    let deleted = deletion(&world).run(&of(&ada), &mut |_| true).unwrap();
+    assert_eq!((deleted.began, deleted.rows, deleted.complete), (true, 5, true), "two tokens, a session, two events");
+    assert!(world.store.tokens_of(ada.id).is_empty() && world.store.sessions_of(ada.id).is_empty());
+    assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenInvalid);
+    let again = deletion(&world).run(&of(&ada), &mut |_| true).unwrap();
+    assert_eq!((again.began, again.rows, again.complete), (false, 0, true));
+    let (anew, _) = world.ada();
+    assert_ne!(anew.id, ada.id);
+}
+
+#[test]
+fn a_deletion_that_broke_off_is_finished_by_a_purge_or_by_the_next() {
+    for purges in [true, false] {
+        let world = World::new();
+        let (ada, pair) = world.ada();
+        for _ in 0..200 {
+            world.log_in("ada@example.org", "correct horse").unwrap();
+        }
+        let stopped = deletion(&world).run(&of(&ada), &mut |_| false).unwrap();
+        assert!(stopped.began && !stopped.complete && stopped.rows > 0, "{stopped:?}");
+        assert!(world.authenticate(&pair.access_token).is_err());
+        let left = world.store.tokens_of(ada.id).len();
+        assert!(left > 0);
+        let rows = if purges {
+            let (sessions, clock) = (world.sessions, world.clock.clone());
+            let verb = Purge { store: world.store.clone(), retention: Retention::default(), sessions, clock };
+            verb.run(&mut |_| true).unwrap().rows
+        } else {
+            deletion(&world).run(&of(&ada), &mut |_| true).unwrap().rows
+        };
+        assert!(rows > u64::try_from(left).unwrap());
+        assert!(world.store.tokens_of(ada.id).is_empty() && world.store.sessions_of(ada.id).is_empty());
+        assert_eq!(world.store.read(|tx| tx.users().being_deleted(9)).unwrap(), []);
+    }
+}
+
+/// A store that something happens to before a write.
+struct Meanwhile {
+    inner: Arc<MemoryStore>,
+    happens: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Store for Meanwhile {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        if mode == Mode::Write
+            && let Some(happens) = self.happens.lock().unwrap().take()
+        {
+            happens();
+        }
+        self.inner.transact(mode, work)
+    }
+}
+
+/// Ada signs in, and between the look at her account and the start of her session that happens.
+fn log_in_while(world: &Arc<World>, happens: fn(&World, UserId)) -> Result<(), ErrorCode> {
+    let ada = world.store.accounts(&EmailAddress::parse("ada@example.org").unwrap()).unwrap().remove(0).id;
+    let meanwhile = world.clone();
+    let happens: Box<dyn FnOnce() + Send> = Box::new(move || happens(&meanwhile, ada));
+    let store = Arc::new(Meanwhile { inner: world.store.clone(), happens: Mutex::new(Some(happens)) });
+    let verb = LogIn { store, ..world.verb() };
+    verb.run(&login("ada@example.org", "correct horse"), || true).map(drop).map_err(|error| error.code())
+}
+
+#[test]
+fn a_login_begins_no_session_of_an_account_that_changed_since_it_was_looked_at() {
+    let happenings: [fn(&World, UserId); 3] = [
+        |world, id| assert!(disable(world, id).unwrap().changed),
+        |world, id| assert_eq!(set_password(world, id, "battery staple").unwrap(), 1),
+        |world, id| {
+            let input = AccountDeletion { user_id: id, origin: Origin::default() };
+            deletion(world).run(&input, &mut |_| true).unwrap();
+        },
+    ];
+    for happens in happenings {
+        let world = Arc::new(World::new());
+        let (ada, _) = world.ada();
+        assert_eq!(log_in_while(&world, happens), Err(ErrorCode::InvalidCredentials));
+        assert!(world.store.sessions_of(ada.id).iter().all(|session| session.ended_at.is_some()));
+    }
+}
+
+#[test]
+fn a_login_whose_hash_another_login_replaced_signs_in() {
+    let world = Arc::new(World::new());
+    let ada = world.adopt("ada@example.org", "old:correct horse");
+    assert_eq!(
+        log_in_while(&world, |world, _| drop(world.log_in("ada@example.org", "correct horse").unwrap())),
+        Ok(())
+    );
+    assert_eq!(world.store.sessions_of(ada.id).len(), 2);
+}
+
+#[test]
+fn accounts_are_named_by_number_or_by_the_spelling_that_a_login_takes() {
+    let world = World::new();
+    let (ada, _) = world.ada();
+    let erins = ["Erin@example.org", "erin@example.org"].map(|email| world.adopt(email, "new:x").id);
+    let find = |name| FindAccount { store: world.store.clone() }.run(&name).map(|AccountFound(user)| user.id);
+    let email = |text: &str| AccountName::Email(EmailAddress::parse(text).unwrap());
+    assert_eq!(find(AccountName::Id(ada.id)).unwrap(), ada.id);
+    assert_eq!(find(email("ADA@example.org")).unwrap(), ada.id);
+    assert_eq!(find(email("Erin@example.org")).unwrap(), erins[0]);
+    let error = find(email("ERIN@example.org")).unwrap_err();
+    assert_eq!(error.to_string(), "several accounts have that email in other spellings: 2, 3");
+    assert!(matches!(find(email("bob@example.org")), Err(AccountError::NotFound)));
+    assert!(matches!(find(AccountName::Id(UserId::new(9))), Err(AccountError::NotFound)));
+}
+
+#[test]
+fn all_accounts_are_told_until_somebody_says_stop() {
+    let world = World::new();
+    for number in 0..1200 {
+        world.adopt(&format!("n{number}@example.org"), "new:x");
+    }
+    let verb = ListAccounts { store: world.store.clone() };
+    let mut told = Vec::new();
+    let all = verb.run(&mut |user| {
+        told.push(user.id.get());
+        true
+    });
+    assert_eq!(all.unwrap(), AccountsListed(1200));
+    assert_eq!(told, (1..=1200).collect::<Vec<_>>());
+    assert_eq!(verb.run(&mut |user| user.id.get() < 3).unwrap(), AccountsListed(3));
+}
+
+#[test]
+fn an_operator_lists_and_revokes_whosever_sessions() {
+    let world = World::new();
+    let (ada, pair) = world.ada();
+    let other = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let list = ListSessions { store: world.store.clone(), sessions: world.sessions, clock: world.clock.clone() };
+    let listed = list.of(ada.id).unwrap().0;
+    assert!(listed.len() == 2 && listed.iter().all(|own| !own.current));
+    let current = world.authenticate(&pair.access_token).unwrap().session_id.unwrap();
+    let verb = RevokeSession { store: world.store.clone(), clock: world.clock.clone() };
+    let origin = Origin::default();
+    assert!(verb.at_will(current, &origin).unwrap() && !verb.at_will(current, &origin).unwrap());
+    assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+    let unknown = portcullis_domain::sessions::SessionId::from_random([9; 16]);
+    assert!(matches!(verb.at_will(unknown, &origin), Err(SessionError::NotFound)));
+    assert_eq!((verb.all_of(ada.id, &origin).unwrap(), verb.all_of(ada.id, &origin).unwrap()), (1, 0));
+    assert_eq!(world.refresh(&other.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+}
