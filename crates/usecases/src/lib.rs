@@ -8,7 +8,6 @@ pub mod health;
 pub mod limits;
 pub mod login;
 pub mod maintenance;
-pub mod recovery;
 pub mod registration;
 pub mod sessions;
 pub mod tokens;

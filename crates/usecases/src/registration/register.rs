@@ -146,7 +146,7 @@ impl Register {
 
 /// Whether a password is one that many people choose, or that anybody who knows the account would
 /// try.
-pub(crate) fn is_common(
+pub(super) fn is_common(
     blocklist: Option<&dyn PasswordBlocklist>,
     product: &str,
     email: &EmailAddress,

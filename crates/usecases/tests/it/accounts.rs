@@ -9,10 +9,10 @@ use portcullis_ports::{Mode, Store, StoreError, StoreExt, Work};
 use portcullis_testkit::MemoryStore;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::maintenance::Purge;
-use portcullis_usecases::recovery::{PasswordSetting, SetPassword, SetPasswordError};
 use portcullis_usecases::registration::{
     AccountDeletion, AccountDisabled, AccountError, AccountFound, AccountName, AccountSuspension, AccountsListed,
-    DeleteAccount, DisableAccount, EnableAccount, FindAccount, ListAccounts,
+    DeleteAccount, DisableAccount, EnableAccount, FindAccount, ListAccounts, PasswordSetting, SetPassword,
+    SetPasswordError,
 };
 use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionError};
 use std::sync::{Arc, Mutex};

@@ -1,8 +1,8 @@
 //! Gives an account another password, at an operator's word. Nobody is asked for the old one.
 
+use super::is_common;
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
-use crate::registration::is_common;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{NewPassword, UserId};
 use portcullis_domain::sessions::{EndReason, Ending, Origin};
