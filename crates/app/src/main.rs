@@ -30,6 +30,16 @@ enum Command {
     Migrate(commands::MigrateArgs),
     /// Delete the rows of refresh tokens that can no longer be shown
     Purge,
+    /// Look after accounts
+    User {
+        #[command(subcommand)]
+        action: commands::UserAction,
+    },
+    /// Look after sessions
+    Session {
+        #[command(subcommand)]
+        action: commands::SessionAction,
+    },
     /// Print the API document
     Openapi,
     /// Make keys
@@ -49,6 +59,8 @@ fn main() -> ExitCode {
         Command::Serve => commands::serve(),
         Command::Migrate(args) => commands::migrate(&args),
         Command::Purge => commands::purge(),
+        Command::User { action } => commands::user(&action),
+        Command::Session { action } => commands::session(&action),
         Command::Openapi => commands::openapi(),
         Command::Keys { action } => commands::keys(&action),
         Command::Config { action } => commands::config(&action),
@@ -59,7 +71,7 @@ fn main() -> ExitCode {
             // One line, whatever the causes; a closed standard error is nobody's loss.
             let line = format!("{error:#}").replace(['\n', '\r'], " ");
             writeln!(std::io::stderr(), "portcullis: {line}").ok();
-            ExitCode::FAILURE
+            if error.is::<commands::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Connections to the database, and so the width of the lane to it.
-const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
+pub(crate) const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
 const STORE_LANE: LaneSettings =
     LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: SOON };
 /// To a limiter beyond a network: as many as it has connections. A call there takes moments.
@@ -60,11 +60,16 @@ pub(crate) struct Parts {
 /// Opens what the settings name. A PostgreSQL server is not spoken to yet.
 pub(crate) fn open(settings: &Settings) -> anyhow::Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let options = StoreOptions { connections: CONNECTIONS, wait: STORE_WAIT, log_statements: settings.server.debug };
-    let database = Database::open(&settings.database.url, &options, clock.clone())?;
+    let database = database(settings, &clock)?;
     let metrics = Metrics::new(settings.telemetry.metrics, &clock)?;
     metrics.database(&database)?;
     Ok(Parts { clock, database, metrics, traces: Traces::default() })
+}
+
+/// Opens the database alone.
+pub(crate) fn database(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Database> {
+    let options = StoreOptions { connections: CONNECTIONS, wait: STORE_WAIT, log_statements: settings.server.debug };
+    Ok(Database::open(&settings.database.url, &options, clock.clone())?)
 }
 
 /// Puts the service together.
@@ -102,7 +107,7 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         register: Register {
             store: store.clone(),
             hasher: hasher.clone(),
-            blocklist: settings.passwords.blocklist.then(blocklist),
+            blocklist: blocklist(settings),
             product: settings.server.app_name.clone(),
             limits: limits.clone(),
             clock: clock.clone(),
@@ -193,8 +198,14 @@ fn own_sessions(store: &Arc<dyn Store>, sessions: SessionPolicy, clock: &Arc<dyn
     }
 }
 
-fn blocklist() -> Arc<dyn PasswordBlocklist> {
-    Arc::new(CommonPasswords)
+/// What refuses common passwords, if the settings want it.
+pub(crate) fn blocklist(settings: &Settings) -> Option<Arc<dyn PasswordBlocklist>> {
+    settings.passwords.blocklist.then(|| -> Arc<dyn PasswordBlocklist> { Arc::new(CommonPasswords) })
+}
+
+/// What a hash costs.
+pub(crate) fn cost(settings: &Settings) -> anyhow::Result<Cost> {
+    Cost::new(settings.passwords.bcrypt_cost).context("BCRYPT_COST is out of range")
 }
 
 /// When the circuit around the database opens, and how it is probed: nobody waits for a probe any
@@ -214,7 +225,7 @@ fn hasher(
     entropy: &Arc<dyn Entropy>,
     parts: &Parts,
 ) -> anyhow::Result<(Arc<dyn PasswordHasher>, usize)> {
-    let cost = Cost::new(settings.passwords.bcrypt_cost).context("BCRYPT_COST is out of range")?;
+    let cost = cost(settings)?;
     let lanes = settings.passwords.hash_lanes.and_then(HashLanes::new);
     let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::step_back };
     let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), pool, parts.clock.clone())?;

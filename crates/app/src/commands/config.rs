@@ -1,7 +1,8 @@
 //! `portcullis config check` and `config print`.
 
+use super::console::{Cell, Listing};
 use super::{settings, sources};
-use crate::settings::render;
+use crate::settings::{render, shown};
 use clap::Subcommand;
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,7 +13,11 @@ pub(crate) enum ConfigAction {
     /// Tell whether the service would start with it
     Check,
     /// Print every setting and where it comes from; secrets stay hidden
-    Print,
+    Print {
+        /// An object a line
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Looks at the configuration.
@@ -25,7 +30,14 @@ pub(crate) fn config(action: &ConfigAction) -> anyhow::Result<ExitCode> {
             }
             writeln!(out, "The configuration is good.")?;
         }
-        ConfigAction::Print => write!(out, "{}", render(&sources()?))?,
+        ConfigAction::Print { json: false } => write!(out, "{}", render(&sources()?))?,
+        ConfigAction::Print { json: true } => {
+            let mut listing = Listing::new(out, true, &["name", "value", "origin"]);
+            for shown in shown(&sources()?) {
+                listing.row(&[Cell::Text(shown.name.to_owned()), shown.value.into(), Cell::Text(shown.origin)])?;
+            }
+            listing.end()?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

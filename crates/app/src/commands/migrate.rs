@@ -1,9 +1,10 @@
 //! `portcullis migrate`, and what `serve` does about the schema before it serves.
 
+use super::console::{Cell, Listing};
 use super::settings;
 use crate::settings::Settings;
 use crate::wire::{self, Parts};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use portcullis_diesel::{Adoption, Applied, DatabaseUrl, MigrateError, Migrations};
 use std::io::Write;
@@ -19,6 +20,9 @@ pub(crate) struct MigrateArgs {
     /// List the migrations and whether the database has them; change nothing
     #[arg(long)]
     status: bool,
+    /// With --status: an object a line
+    #[arg(long, requires = "status")]
+    json: bool,
     /// Revert the last migration and apply it again; what it added is lost
     #[arg(long, conflicts_with = "status")]
     redo: bool,
@@ -27,18 +31,13 @@ pub(crate) struct MigrateArgs {
 /// Migrates, and prints what was applied.
 pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     let settings = settings()?;
-    if args.status
-        && let DatabaseUrl::Sqlite(path) = &settings.database.url
-        && !path.exists()
-    {
-        bail!("there is no database file {} yet", path.display());
+    if args.status {
+        super::there(&settings)?;
     }
     let Parts { database, .. } = wire::open(&settings)?;
     let mut out = std::io::stdout();
     if args.status {
-        for migration in database.migrations.status()? {
-            writeln!(out, "{:8} {}", if migration.applied { "applied" } else { "pending" }, migration.name)?;
-        }
+        list(&*database.migrations, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     let done = if args.redo {
@@ -56,6 +55,21 @@ pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
         tell(adoption, &mut out)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn list(migrations: &dyn Migrations, json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut listing = Listing::new(&mut out, json, &["name", "applied"]);
+    for migration in migrations.status()? {
+        if json {
+            listing.row(&[Cell::Text(migration.name), Cell::Flag(migration.applied)])?;
+        } else {
+            let state = if migration.applied { "applied" } else { "pending" };
+            writeln!(std::io::stdout(), "{state:8} {}", migration.name)?;
+        }
+    }
+    listing.end()?;
+    Ok(())
 }
 
 /// What the log of a start says, all of the accounts named. By number: addresses are personal data.

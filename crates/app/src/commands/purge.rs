@@ -5,8 +5,7 @@
 use super::settings;
 use crate::settings::Settings;
 use crate::system::OsEntropy;
-use crate::wire::{self, Parts};
-use anyhow::bail;
+use crate::wire::Parts;
 use portcullis_domain::maintenance::Retention;
 use portcullis_ports::EntropyExt;
 use portcullis_usecases::maintenance::{Purge, Step};
@@ -26,10 +25,7 @@ const TOLD_EVERY: u32 = 32;
 /// Deletes all dead rows, and tells how many there were.
 pub(crate) fn purge() -> anyhow::Result<ExitCode> {
     let settings = settings()?;
-    let parts = wire::open(&settings)?;
-    if let Some(pending) = parts.database.migrations.pending()?.first() {
-        bail!("migration {pending} is pending: run `portcullis migrate`");
-    }
+    let parts = super::ready(&settings)?;
     let (mut out, mut steps) = (io::stdout(), 0_u32);
     let told = out.is_terminal();
     let start = parts.clock.monotonic();
@@ -39,18 +35,13 @@ pub(crate) fn purge() -> anyhow::Result<ExitCode> {
             write!(out, "\r{} rows deleted", step.rows).and_then(|()| out.flush()).ok();
         }
         // A service may be at work on the same database: half of the time is its own.
-        pause(step.took);
+        super::pause(step.took);
         true
     })?;
     let seconds = parts.clock.monotonic().saturating_sub(start).as_secs_f64();
     let back = if told { "\r" } else { "" };
     writeln!(out, "{back}{} rows of dead refresh tokens and sessions deleted in {seconds:.1} s", purged.rows)?;
     Ok(ExitCode::SUCCESS)
-}
-
-#[expect(clippy::disallowed_methods, reason = "there is nothing to wait for but time")]
-fn pause(time: Duration) {
-    std::thread::sleep(time);
 }
 
 fn verb(settings: &Settings, parts: &Parts) -> Purge {

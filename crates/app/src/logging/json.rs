@@ -4,7 +4,7 @@
 use std::fmt::{self, Write};
 
 /// Appends a string with its quotes.
-pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     escaped(out, text);
     out.push(b'"');
@@ -18,7 +18,7 @@ pub(super) fn printed(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
 }
 
 /// Appends what the arguments print, as it is: for numbers.
-pub(super) fn literal(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+pub(crate) fn literal(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     std::io::Write::write_fmt(out, text).ok();
 }
 

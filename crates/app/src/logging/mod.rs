@@ -3,7 +3,7 @@
 //! What is logged, and that it holds no secret, is left to those who log.
 
 mod fields;
-mod json;
+pub(crate) mod json;
 mod layer;
 mod level;
 mod queue;

@@ -27,7 +27,7 @@ pub(crate) use keys::Keys;
 pub(crate) use limits::Limits;
 pub(crate) use logging::{Level, Logging};
 pub(crate) use passwords::Passwords;
-pub(crate) use print::render;
+pub(crate) use print::{render, shown};
 pub(crate) use server::Server;
 pub(crate) use setting::SettingsError;
 pub(crate) use sources::Sources;

@@ -1,8 +1,11 @@
-//! The process: how it starts, and refuses to. What it does while something breaks is left to
-//! the tests of faults.
+//! The process: how it starts, and refuses to, and what operators do by commands. What it does
+//! while something breaks is left to the tests of faults.
 
+mod accounts;
 mod configuration;
+mod deletions;
 mod metrics;
+mod operators;
 mod purging;
 mod refusals;
 mod traces;

@@ -1,0 +1,190 @@
+//! What commands show: lists as columns for people and as JSON Lines for programs, and text that a
+//! stranger chose, so that it does nothing to a terminal. What is listed is left to the commands.
+
+use crate::logging::json;
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::io::{self, Write};
+
+/// Rows whose widths are looked at together: a list is shown as it comes, however long it is.
+const PAGE: usize = 500;
+
+/// What stands in a column of a row.
+pub(crate) enum Cell {
+    Text(String),
+    Number(i64),
+    Flag(bool),
+    Time(DateTime<Utc>),
+    Nothing,
+}
+
+impl From<Option<String>> for Cell {
+    fn from(text: Option<String>) -> Self {
+        text.map_or(Self::Nothing, Self::Text)
+    }
+}
+
+impl Cell {
+    fn for_people(&self) -> String {
+        match self {
+            Self::Text(text) => shown(text),
+            Self::Number(number) => number.to_string(),
+            Self::Flag(true) => "yes".to_owned(),
+            Self::Flag(false) => "no".to_owned(),
+            Self::Time(time) => rfc3339(*time),
+            Self::Nothing => "-".to_owned(),
+        }
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => json::string(out, text),
+            Self::Number(number) => json::literal(out, format_args!("{number}")),
+            Self::Flag(flag) => json::literal(out, format_args!("{flag}")),
+            Self::Time(time) => json::string(out, &rfc3339(*time)),
+            Self::Nothing => json::literal(out, format_args!("null")),
+        }
+    }
+}
+
+/// A time as RFC 3339 has it, in UTC.
+fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// A text in one line of which no character moves a cursor, colours anything or turns the reading
+/// direction: those are written as Rust writes them.
+pub(crate) fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
+                out.extend(c.escape_unicode());
+            }
+            c if c.is_control() => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A list: a header and columns, or an object a line.
+pub(crate) struct Listing<W> {
+    out: W,
+    json: bool,
+    columns: &'static [&'static str],
+    waiting: Vec<Vec<String>>,
+    /// Of the pages before this one.
+    widths: Vec<usize>,
+    begun: bool,
+}
+
+impl<W: Write> Listing<W> {
+    pub(crate) fn new(out: W, json: bool, columns: &'static [&'static str]) -> Self {
+        let widths = columns.iter().map(|name| name.len()).collect();
+        Self { out, json, columns, waiting: Vec::new(), widths, begun: false }
+    }
+
+    /// Adds a row, with a cell for each column.
+    pub(crate) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
+        if self.json {
+            return self.object(cells);
+        }
+        self.waiting.push(cells.iter().map(Cell::for_people).collect());
+        if self.waiting.len() < PAGE { Ok(()) } else { self.page() }
+    }
+
+    /// Shows what waits to be shown.
+    pub(crate) fn end(mut self) -> io::Result<()> {
+        self.page()?;
+        self.out.flush()
+    }
+
+    fn object(&mut self, cells: &[Cell]) -> io::Result<()> {
+        let mut line = Vec::new();
+        for (number, (name, cell)) in self.columns.iter().zip(cells).enumerate() {
+            line.extend_from_slice(if number == 0 { b"{" } else { b"," });
+            json::string(&mut line, name);
+            line.push(b':');
+            cell.write_json(&mut line);
+        }
+        line.extend_from_slice(b"}\n");
+        self.out.write_all(&line)
+    }
+
+    fn page(&mut self) -> io::Result<()> {
+        for row in &self.waiting {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        if !self.begun && !self.waiting.is_empty() {
+            self.begun = true;
+            let header: Vec<_> = self.columns.iter().map(|name| name.to_uppercase()).collect();
+            self.line(&header)?;
+        }
+        for row in std::mem::take(&mut self.waiting) {
+            self.line(&row)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, row: &[String]) -> io::Result<()> {
+        let cells = row.iter().zip(&self.widths).map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        writeln!(self.out, "{}", line.trim_end())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(json: bool, rows: &[[Cell; 2]]) -> String {
+        let mut out = Vec::new();
+        let mut listing = Listing::new(&mut out, json, &["id", "agent"]);
+        for row in rows {
+            listing.row(row).unwrap();
+        }
+        listing.end().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn rows() -> [[Cell; 2]; 3] {
+        let nasty = "a\u{1b}[31m\r\nb\u{202e}\u{7f}\u{9b}\"\\é".to_owned();
+        [
+            [Cell::Number(7), Cell::Text(nasty)],
+            [Cell::Number(1234), Cell::Flag(true)],
+            [Cell::Time(DateTime::UNIX_EPOCH), Cell::Nothing],
+        ]
+    }
+
+    #[test]
+    fn people_see_columns_and_no_character_that_does_anything() {
+        let expected = "ID                    AGENT\n\
+                        7                     a\\u{1b}[31m\\r\\nb\\u{202e}\\u{7f}\\u{9b}\"\\é\n\
+                        1234                  yes\n\
+                        1970-01-01T00:00:00Z  -\n";
+        assert_eq!(list(false, &rows()), expected);
+        assert_eq!(list(false, &[]), "");
+    }
+
+    #[test]
+    fn programs_get_an_object_a_line_in_ascii() {
+        let text = list(true, &rows());
+        assert!(text.is_ascii() && text.lines().count() == 3, "{text}");
+        let objects: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(objects[0]["agent"], "a\u{1b}[31m\r\nb\u{202e}\u{7f}\u{9b}\"\\é");
+        assert_eq!(objects[1], serde_json::json!({"id": 1234, "agent": true}));
+        assert_eq!(objects[2], serde_json::json!({"id": "1970-01-01T00:00:00Z", "agent": null}));
+    }
+
+    #[test]
+    fn a_long_list_is_shown_page_by_page() {
+        let mut listing = Listing::new(Vec::new(), false, &["id"]);
+        for number in 0..501 {
+            listing.row(&[Cell::Number(number)]).unwrap();
+        }
+        assert_eq!(listing.waiting.len(), 1);
+        assert_eq!(listing.out.iter().filter(|byte| **byte == b'\n').count(), 501, "the header and a page");
+    }
+}

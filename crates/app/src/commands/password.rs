@@ -1,0 +1,139 @@
+//! Where a command gets a new password from: a terminal that does not show it, standard input, or
+//! the random source. Never an argument, which every process on the machine can read.
+
+use super::Usage;
+use crate::system::OsEntropy;
+use anyhow::{Context, bail};
+use clap::Args;
+use portcullis_domain::registration::{NewPassword, Password, PasswordPolicy};
+use portcullis_ports::Entropy;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::io::{self, BufRead, IsTerminal, Write};
+
+/// Where the password comes from; without either, a person at a terminal is asked for it.
+#[derive(Args)]
+#[group(multiple = false)]
+pub(crate) struct PasswordSource {
+    /// Take the password from the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+    /// Make a password, and print it
+    #[arg(long)]
+    generate: bool,
+}
+
+/// A password, and its text where nobody knows it yet.
+pub(crate) struct Obtained {
+    pub(crate) password: NewPassword,
+    pub(crate) generated: Option<String>,
+}
+
+/// More than any password takes.
+const MOST_BYTES: u64 = 8 * 1024;
+/// 32 characters that nobody takes for each other: five bits each.
+const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
+/// A hundred bits.
+const GENERATED: usize = 20;
+
+impl PasswordSource {
+    /// The password, one that the policy lets through.
+    pub(crate) fn obtain(&self, policy: &PasswordPolicy) -> anyhow::Result<Obtained> {
+        if self.generate {
+            let text = generate(policy.min_chars().max(GENERATED));
+            return Ok(Obtained { password: policy.admit(Password::new(text.clone()))?, generated: Some(text) });
+        }
+        let stdin = io::stdin();
+        let password = if self.password_stdin {
+            read_line(stdin.lock())?
+        } else if stdin.is_terminal() {
+            ask_twice(policy)?
+        } else {
+            return Err(Usage("no terminal to ask for a password: give --password-stdin or --generate").into());
+        };
+        Ok(Obtained { password: policy.admit(password)?, generated: None })
+    }
+}
+
+fn generate(length: usize) -> String {
+    let mut bytes = vec![0; length];
+    OsEntropy.fill(&mut bytes);
+    bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32))).copied().map(char::from).collect()
+}
+
+/// A line without its end. Nothing else is cut.
+fn read_line(input: impl BufRead) -> anyhow::Result<Password> {
+    let mut line = String::new();
+    input.take(MOST_BYTES).read_line(&mut line).context("the password cannot be read")?;
+    let text = line.strip_suffix('\n').unwrap_or(&line);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() {
+        bail!("no password was given");
+    }
+    Ok(Password::new(text))
+}
+
+fn ask_twice(policy: &PasswordPolicy) -> anyhow::Result<Password> {
+    let first = ask("New password: ")?;
+    // Before it is typed again for nothing.
+    policy.admit(Password::new(first.expose()))?;
+    let second = ask("The same again: ")?;
+    if first.expose() != second.expose() {
+        bail!("the two passwords differ");
+    }
+    Ok(first)
+}
+
+fn ask(prompt: &str) -> anyhow::Result<Password> {
+    let mut told = io::stderr();
+    // First, so that nothing of an answer to the prompt is shown or thrown away.
+    let hidden = Hidden::begin()?;
+    write!(told, "{prompt}")?;
+    let read = read_line(io::stdin().lock());
+    drop(hidden);
+    writeln!(told)?;
+    read
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Hidden(Termios);
+
+impl Hidden {
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        // What was typed before nobody was asked counts for nothing.
+        tcsetattr(io::stdin(), OptionalActions::Flush, &silent)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        tcsetattr(io::stdin(), OptionalActions::Now, &self.0).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_taken_without_its_end_and_whole_otherwise() {
+        for (input, password) in [("pass word \n", "pass word "), ("käse\r\nmore", "käse"), ("no end", "no end")] {
+            assert_eq!(read_line(input.as_bytes()).unwrap().expose(), password);
+        }
+        assert!(read_line(&b"\n"[..]).is_err() && read_line(&b""[..]).is_err() && read_line(&b"\xff\n"[..]).is_err());
+    }
+
+    #[test]
+    fn what_is_generated_passes_every_policy_and_is_never_the_same() {
+        for min in [8, 64, 256] {
+            let source = PasswordSource { password_stdin: false, generate: true };
+            let policy = PasswordPolicy::with_min_chars(min);
+            let text = || source.obtain(&policy).unwrap().generated.unwrap();
+            assert_eq!(text().len(), min.max(GENERATED));
+            assert_ne!(text(), text());
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `portcullis session`: who is signed in, for an operator.
+
+use super::console::{Cell, Listing};
+use super::user::Named;
+use super::{Usage, until_nobody_reads};
+use crate::settings::Settings;
+use crate::wire::Parts;
+use clap::{Args, Subcommand};
+use portcullis_domain::sessions::{Origin, SessionId};
+use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionsListed};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// What to do with sessions.
+#[derive(Subcommand)]
+pub(crate) enum SessionAction {
+    /// List the active sessions of an account, newest first
+    List {
+        #[command(flatten)]
+        user: Named,
+        /// An object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a session, or all of an account
+    Revoke(Which),
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// The identifier of the session
+    id: Option<String>,
+    /// All sessions of the account with this number, or this email
+    #[arg(long, value_name = "USER")]
+    all: Option<String>,
+}
+
+/// Does it.
+pub(crate) fn session(action: &SessionAction) -> anyhow::Result<ExitCode> {
+    let settings = super::settings()?;
+    let parts = super::ready(&settings)?;
+    match action {
+        SessionAction::List { user, json } => list(&settings, &parts, user, *json)?,
+        SessionAction::Revoke(which) => revoke(&parts, which)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(settings: &Settings, parts: &Parts, named: &Named, json: bool) -> anyhow::Result<()> {
+    const COLUMNS: [&str; 6] = ["id", "created_at", "last_used_at", "expires_at", "ip_address", "user_agent"];
+    let user = named.find(parts)?;
+    let verb = ListSessions {
+        store: parts.database.store.clone(),
+        sessions: settings.tokens.sessions,
+        clock: parts.clock.clone(),
+    };
+    let SessionsListed(sessions) = verb.of(user.id)?;
+    let mut listing = Listing::new(io::stdout().lock(), json, &COLUMNS);
+    let mut rows = sessions.iter().map(|own| {
+        let (session, origin) = (&own.listed.session, &own.listed.origin);
+        listing.row(&[
+            Cell::Text(session.id.to_string()),
+            Cell::Time(session.started_at),
+            Cell::Time(own.listed.last_used_at),
+            Cell::Time(own.expires_at),
+            origin.ip_address.map(|address| address.to_string()).into(),
+            origin.user_agent.as_ref().map(|agent| agent.as_str().to_owned()).into(),
+        ])
+    });
+    let written = rows.try_for_each(|row| row);
+    until_nobody_reads(written.and_then(|()| listing.end()))
+}
+
+fn revoke(parts: &Parts, which: &Which) -> anyhow::Result<()> {
+    let verb = RevokeSession { store: parts.database.store.clone(), clock: parts.clock.clone() };
+    let (mut out, origin) = (io::stdout(), Origin::default());
+    if let Some(name) = &which.all {
+        let user = Named::called(name).find(parts)?;
+        writeln!(out, "Account {}: {}", user.id, super::user::ended(verb.all_of(user.id, &origin)?))?;
+        return Ok(());
+    }
+    let id = which.id.as_deref().and_then(SessionId::parse);
+    let id = id.ok_or(Usage("ID is no identifier of a session, 32 hex digits in lower case"))?;
+    let ended = verb.at_will(id, &origin)?;
+    writeln!(out, "Session {id} {}", if ended { "ended" } else { "had ended already" })?;
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! `portcullis user`: accounts, for an operator.
+
+use super::console::{Cell, Listing, shown};
+use super::password::PasswordSource;
+use super::{Usage, until_nobody_reads};
+use crate::settings::Settings;
+use crate::system::OsEntropy;
+use crate::wire::{self, Parts};
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use portcullis_domain::registration::{EmailAddress, User, UserId};
+use portcullis_domain::sessions::Origin;
+use portcullis_ports::PasswordHasher;
+use portcullis_usecases::limits::Limits;
+use portcullis_usecases::maintenance::Step;
+use portcullis_usecases::registration::{
+    AccountDeletion, AccountFound, AccountName, AccountSuspension, DeleteAccount, DisableAccount, EnableAccount,
+    FindAccount, ListAccounts, PasswordSetting, Register, Registered, Registration, SetPassword,
+};
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// What to do with accounts.
+#[derive(Subcommand)]
+pub(crate) enum UserAction {
+    /// List all accounts, by their numbers
+    List {
+        /// An object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make an account
+    Create {
+        /// Its email
+        email: String,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Switch an account off, and end its sessions
+    Disable(Named),
+    /// Switch an account on
+    Enable(Named),
+    /// Give an account another password, and end its sessions
+    SetPassword {
+        #[command(flatten)]
+        user: Named,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Delete an account with all that belongs to it
+    Delete {
+        #[command(flatten)]
+        user: Named,
+        /// Ask nobody
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// The account in question.
+#[derive(Args)]
+pub(crate) struct Named {
+    /// Its number, or its email
+    user: String,
+}
+
+/// A line on a terminal is written over once in so many steps.
+const TOLD_EVERY: u32 = 16;
+
+/// Does it.
+pub(crate) fn user(action: &UserAction) -> anyhow::Result<ExitCode> {
+    let settings = super::settings()?;
+    match action {
+        UserAction::List { json } => list(&super::ready(&settings)?, *json)?,
+        UserAction::Create { email, password } => create(&settings, email, password)?,
+        UserAction::Disable(named) => disable(&super::ready(&settings)?, named)?,
+        UserAction::Enable(named) => enable(&super::ready(&settings)?, named)?,
+        UserAction::SetPassword { user, password } => set_password(&settings, user, password)?,
+        UserAction::Delete { user, yes } => delete(&super::ready(&settings)?, user, *yes)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Named {
+    pub(crate) fn called(name: &str) -> Self {
+        Self { user: name.to_owned() }
+    }
+
+    /// The account.
+    pub(crate) fn find(&self, parts: &Parts) -> anyhow::Result<User> {
+        let name = match UserId::parse(&self.user) {
+            Some(id) => AccountName::Id(id),
+            None => AccountName::Email(
+                EmailAddress::parse(&self.user)
+                    .map_err(|_| Usage("USER is neither the number of an account nor an email"))?,
+            ),
+        };
+        let AccountFound(user) = FindAccount { store: parts.database.store.clone() }.run(&name)?;
+        Ok(user)
+    }
+}
+
+fn list(parts: &Parts, json: bool) -> anyhow::Result<()> {
+    const COLUMNS: [&str; 5] = ["id", "email", "is_active", "created_at", "email_verified_at"];
+    let mut listing = Listing::new(io::BufWriter::new(io::stdout().lock()), json, &COLUMNS);
+    let mut written = Ok(());
+    ListAccounts { store: parts.database.store.clone() }.run(&mut |user| {
+        written = listing.row(&[
+            Cell::Number(user.id.get()),
+            Cell::Text(user.email.spelled().to_owned()),
+            Cell::Flag(user.is_active),
+            Cell::Time(user.created_at),
+            user.email_verified_at.map_or(Cell::Nothing, Cell::Time),
+        ]);
+        written.is_ok()
+    })?;
+    until_nobody_reads(written.and_then(|()| listing.end()))
+}
+
+fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow::Result<()> {
+    let email = EmailAddress::parse(email).map_err(|_| Usage("EMAIL is no email that can be registered"))?;
+    let parts = super::ready(settings)?;
+    let obtained = password.obtain(&settings.passwords.policy)?;
+    let verb = Register {
+        store: parts.database.store.clone(),
+        hasher: hasher(settings)?,
+        blocklist: wire::blocklist(settings),
+        product: settings.server.app_name.clone(),
+        limits: Arc::new(Limits::off()),
+        clock: parts.clock.clone(),
+    };
+    let input = Registration { email, password: obtained.password, client: None };
+    let Registered(user) = verb.run(&input, || true)?;
+    let mut out = io::stdout();
+    writeln!(out, "Account {} made: {}", user.id, shown(user.email.spelled()))?;
+    tell_password(&mut out, obtained.generated.as_deref())
+}
+
+fn disable(parts: &Parts, named: &Named) -> anyhow::Result<()> {
+    let user = named.find(parts)?;
+    let verb = DisableAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
+    let done = verb.run(&AccountSuspension { user_id: user.id, origin: Origin::default() })?;
+    let word = if done.changed { "disabled" } else { "was disabled already" };
+    writeln!(io::stdout(), "Account {} {word}: {}; {}", user.id, shown(user.email.spelled()), ended(done.sessions))?;
+    Ok(())
+}
+
+fn enable(parts: &Parts, named: &Named) -> anyhow::Result<()> {
+    let user = named.find(parts)?;
+    let done = EnableAccount { store: parts.database.store.clone() }.run(user.id)?;
+    let word = if done.changed { "enabled" } else { "was enabled already" };
+    writeln!(io::stdout(), "Account {} {word}: {}", user.id, shown(user.email.spelled()))?;
+    Ok(())
+}
+
+fn set_password(settings: &Settings, named: &Named, password: &PasswordSource) -> anyhow::Result<()> {
+    let parts = super::ready(settings)?;
+    let user = named.find(&parts)?;
+    let obtained = password.obtain(&settings.passwords.policy)?;
+    let verb = SetPassword {
+        store: parts.database.store.clone(),
+        hasher: hasher(settings)?,
+        blocklist: wire::blocklist(settings),
+        product: settings.server.app_name.clone(),
+        clock: parts.clock.clone(),
+    };
+    let input = PasswordSetting { user_id: user.id, password: obtained.password, origin: Origin::default() };
+    let done = verb.run(&input)?;
+    let mut out = io::stdout();
+    let email = shown(user.email.spelled());
+    writeln!(out, "Account {} has another password: {email}; {}", user.id, ended(done.sessions))?;
+    tell_password(&mut out, obtained.generated.as_deref())
+}
+
+fn delete(parts: &Parts, named: &Named, yes: bool) -> anyhow::Result<()> {
+    let user = named.find(parts)?;
+    if !yes {
+        confirm(&user)?;
+    }
+    let (mut out, mut steps) = (io::stdout(), 0_u32);
+    let told = out.is_terminal();
+    let verb = DeleteAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
+    let done = verb.run(&AccountDeletion { user_id: user.id, origin: Origin::default() }, &mut |step: Step| {
+        steps = steps.wrapping_add(1);
+        if told && steps.is_multiple_of(TOLD_EVERY) {
+            write!(out, "\r{} rows deleted", step.rows).and_then(|()| out.flush()).ok();
+        }
+        // A service may be at work on the same database: half of the time is its own.
+        super::pause(step.took);
+        true
+    })?;
+    let back = if told { "\r" } else { "" };
+    let email = shown(user.email.spelled());
+    writeln!(out, "{back}Account {} deleted: {email}; {} rows that belonged to it", user.id, done.rows)?;
+    Ok(())
+}
+
+/// Has whoever sits at a terminal type the email.
+fn confirm(user: &User) -> anyhow::Result<()> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Usage("no terminal to ask whether it is meant: give --yes").into());
+    }
+    let email = user.email.spelled();
+    let mut told = io::stderr();
+    write!(told, "Account {} and all that belongs to it go for ever. Its email, to go on: ", user.id)?;
+    told.flush()?;
+    let mut line = String::new();
+    stdin.read_line(&mut line).context("no answer can be read")?;
+    if line.trim() != email {
+        bail!("that is not the account's email: nothing was deleted");
+    }
+    Ok(())
+}
+
+pub(crate) fn ended(sessions: u64) -> String {
+    match sessions {
+        1 => "1 session ended".to_owned(),
+        count => format!("{count} sessions ended"),
+    }
+}
+
+fn tell_password(out: &mut impl Write, generated: Option<&str>) -> anyhow::Result<()> {
+    if let Some(password) = generated {
+        writeln!(out, "Password: {password}")?;
+    }
+    Ok(())
+}
+
+/// One hash needs no threads.
+fn hasher(settings: &Settings) -> anyhow::Result<Arc<dyn PasswordHasher>> {
+    let cost = wire::cost(settings)?;
+    Ok(Arc::new(portcullis_bcrypt::BcryptHasher::new(cost, Arc::new(OsEntropy))))
+}
