@@ -40,6 +40,8 @@ enum Command {
         #[command(subcommand)]
         action: commands::SessionAction,
     },
+    /// Look at all that the service stands on, and say what to do
+    Doctor(commands::DoctorArgs),
     /// Print the API document
     Openapi,
     /// Make keys
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Purge => commands::purge(),
         Command::User { action } => commands::user(&action),
         Command::Session { action } => commands::session(&action),
+        Command::Doctor(args) => commands::doctor(&args),
         Command::Openapi => commands::openapi(),
         Command::Keys { action } => commands::keys(&action),
         Command::Config { action } => commands::config(&action),

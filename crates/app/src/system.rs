@@ -57,7 +57,7 @@ pub(crate) fn keep_memory_off_the_disk() {
 
 /// With fewer descriptors the runtime panics, or the database cannot be opened, later and in
 /// words that tell nobody why.
-const DESCRIPTORS: u64 = 64;
+pub(crate) const DESCRIPTORS: u64 = 64;
 
 /// Takes as many descriptors as the operator allows, which is the hard limit: the soft one is the
 /// system's caution about `select`, which nothing here calls.
@@ -74,6 +74,11 @@ pub(crate) fn take_all_descriptors() -> anyhow::Result<()> {
         "the process may open {allowed} file descriptors and needs at least {DESCRIPTORS}: raise its limit (ulimit -n)"
     );
     Ok(())
+}
+
+/// How many descriptors the operator allows.
+pub(crate) fn descriptors() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
 /// How much a hash thread steps back: far enough that a request which needs a moment gets it,

@@ -2,6 +2,7 @@
 //! that knows of both kinds.
 
 use crate::error::OpenError;
+use crate::examination::{Examination, Examined};
 use crate::migrations::Migrations;
 use crate::pool::PoolLoad;
 use crate::postgres::{PostgresStore, PostgresUrl};
@@ -52,6 +53,7 @@ pub struct Database {
     /// The schema it is kept in.
     pub migrations: Arc<dyn Migrations>,
     sqlite: Option<Arc<SqliteStore>>,
+    examined: Examined,
     load: Arc<dyn Fn() -> PoolLoad + Send + Sync>,
 }
 
@@ -68,13 +70,15 @@ impl Database {
                 let store = Arc::new(SqliteStore::open(path, options, clock)?);
                 let pool = store.clone();
                 let load = Arc::new(move || pool.load());
-                Self { store: store.clone(), migrations: store.clone(), sqlite: Some(store), load }
+                let examined = Examined::Sqlite(store.clone());
+                Self { store: store.clone(), migrations: store.clone(), sqlite: Some(store), examined, load }
             }
             DatabaseUrl::Postgres(url) => {
                 let store = Arc::new(PostgresStore::new(url, options, clock));
                 let pool = store.clone();
                 let load = Arc::new(move || pool.load());
-                Self { store: store.clone(), migrations: store, sqlite: None, load }
+                let examined = Examined::Postgres(store.clone());
+                Self { store: store.clone(), migrations: store, sqlite: None, examined, load }
             }
         })
     }
@@ -83,6 +87,14 @@ impl Database {
     #[must_use]
     pub fn load(&self) -> PoolLoad {
         (self.load)()
+    }
+
+    /// What it tells of itself, on a connection of its own.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn examine(&self) -> Result<Examination, StoreError> {
+        self.examined.examine()
     }
 
     /// Leaves the database in order at the end: an SQLite file is whole without its write-ahead

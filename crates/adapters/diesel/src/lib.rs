@@ -7,6 +7,7 @@ mod database;
 mod deletion;
 mod engine;
 mod error;
+mod examination;
 mod maintenance;
 mod migrations;
 mod pool;
@@ -24,6 +25,7 @@ mod writeoff;
 
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, StoreOptions};
 pub use error::{MigrateError, OpenError};
+pub use examination::Examination;
 pub use migrations::{Adoption, Applied, MigrationStatus, Migrations};
 pub use pool::PoolLoad;
 pub use postgres::{PostgresStore, PostgresUrl};

@@ -111,7 +111,7 @@ impl Redis {
 }
 
 /// The kind of an error: its text may hold what was sent.
-fn told(error: &redis::RedisError) -> Fault {
+pub(crate) fn told(error: &redis::RedisError) -> Fault {
     match error.code() {
         Some(code) => format!("{}: {code}", error.category()),
         None if error.is_timeout() => "timed out".to_owned(),
@@ -221,7 +221,7 @@ fn keep(shared: &Shared, client: &Client) {
 }
 
 /// A connection on which the server has answered.
-fn open(client: &Client) -> RedisResult<Connection> {
+pub(crate) fn open(client: &Client) -> RedisResult<Connection> {
     let mut connection = client.get_connection_with_timeout(CONNECT)?;
     connection.set_read_timeout(Some(CONNECT))?;
     connection.set_write_timeout(Some(CONNECT))?;

@@ -4,11 +4,13 @@
 
 mod circuits;
 mod connections;
+mod examination;
 mod limiter;
 mod script;
 mod url;
 
 pub use circuits::RedisCircuits;
 pub use connections::Redis;
+pub use examination::Examination;
 pub use limiter::RedisLimiter;
 pub use url::{BadUrl, RedisUrl};

@@ -2,6 +2,7 @@
 
 mod config;
 mod console;
+mod doctor;
 mod keys;
 mod migrate;
 mod openapi;
@@ -12,6 +13,7 @@ mod session;
 mod user;
 
 pub(crate) use config::{ConfigAction, config};
+pub(crate) use doctor::{DoctorArgs, doctor};
 pub(crate) use keys::{KeysAction, keys};
 pub(crate) use migrate::{MigrateArgs, migrate};
 pub(crate) use openapi::openapi;

@@ -90,6 +90,17 @@ impl Sources {
         (self.files)(path)
     }
 
+    /// The settings that name files of secrets which everybody on the machine may read.
+    pub(crate) fn exposed_files(&self) -> Vec<String> {
+        let named = SETTINGS.into_iter().flatten().filter_map(Setting::file_name);
+        let names = named.chain(["PRIVATE_KEY_FILE".to_owned()]);
+        let open = |name: &String| {
+            let path = self.find_named(name).map(|(path, _)| path);
+            path.is_some_and(|path| (self.files)(Path::new(path.trim())).is_ok_and(|contents| contents.open))
+        };
+        names.filter(open).collect()
+    }
+
     /// The value of a setting and its origin.
     pub(super) fn find(&self, setting: &Setting) -> Option<(String, &str)> {
         self.find_named(setting.name)

@@ -3,6 +3,7 @@
 
 mod connection;
 mod engine;
+mod examination;
 mod migrations;
 mod rotation;
 mod url;

@@ -3,6 +3,7 @@
 
 mod connection;
 mod engine;
+mod examination;
 mod file;
 mod group;
 mod migrations;

@@ -4,6 +4,7 @@
 mod accounts;
 mod configuration;
 mod deletions;
+mod doctor;
 mod metrics;
 mod operators;
 mod purging;

@@ -1,0 +1,54 @@
+//! What a database tells of itself, for whoever looks after it. What of it is bad is left to them.
+
+use crate::postgres::PostgresStore;
+use crate::sqlite::SqliteStore;
+use chrono::{DateTime, Utc};
+use portcullis_ports::StoreError;
+
+/// What a database says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Examination {
+    /// An SQLite file.
+    Sqlite {
+        /// The version of the library that is built in.
+        version: String,
+        /// How commits are made whole: `wal`, wherever the file system can.
+        journal_mode: String,
+        /// How far a commit is written before it counts, as connections of the store have it.
+        synchronous: String,
+    },
+    /// A PostgreSQL server.
+    Postgres {
+        /// Its version.
+        version: String,
+        /// Whether a commit is on the disk before it counts.
+        synchronous_commit: String,
+        /// Whether anything is.
+        fsync: bool,
+        /// Whether it takes writes.
+        writable: bool,
+        /// Connections of anybody that there are.
+        connections: i64,
+        /// Those that there may be.
+        max_connections: i64,
+        /// Its clock, in UTC.
+        now: DateTime<Utc>,
+    },
+}
+
+/// What answers.
+#[derive(Clone)]
+pub(crate) enum Examined {
+    Sqlite(std::sync::Arc<SqliteStore>),
+    Postgres(std::sync::Arc<PostgresStore>),
+}
+
+impl Examined {
+    pub(crate) fn examine(&self) -> Result<Examination, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.examine(),
+            Self::Postgres(store) => store.examine(),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What a PostgreSQL server tells of itself.
+
+use super::PostgresStore;
+use crate::engine::Engine;
+use crate::examination::Examination;
+use crate::time::UtcTime;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Text};
+use portcullis_ports::{Mode, StoreError};
+
+#[derive(QueryableByName)]
+struct Told {
+    #[diesel(sql_type = Text)]
+    version: String,
+    #[diesel(sql_type = Text)]
+    synchronous_commit: String,
+    #[diesel(sql_type = Bool)]
+    fsync: bool,
+    #[diesel(sql_type = Bool)]
+    writable: bool,
+    #[diesel(sql_type = BigInt)]
+    connections: i64,
+    #[diesel(sql_type = BigInt)]
+    max_connections: i64,
+    #[diesel(sql_type = UtcTime)]
+    now: DateTime<Utc>,
+}
+
+/// Nothing that takes a privilege: of others' connections only the number is asked.
+const QUESTION: &str = "SELECT current_setting('server_version') AS version, \
+    current_setting('synchronous_commit') AS synchronous_commit, current_setting('fsync')::bool AS fsync, \
+    NOT pg_is_in_recovery() AND NOT current_setting('default_transaction_read_only')::bool AS writable, \
+    (SELECT coalesce(sum(numbackends), 0)::bigint FROM pg_stat_database) AS connections, \
+    current_setting('max_connections')::bigint AS max_connections, clock_timestamp() AS now";
+
+impl PostgresStore {
+    /// Asks on a connection of its own, whatever the schema.
+    pub(crate) fn examine(&self) -> Result<Examination, StoreError> {
+        let mut connection = self.opener.open()?;
+        let told = diesel::sql_query(QUESTION).get_result::<Told>(&mut connection);
+        let told = told.map_err(|error| PgConnection::classify(&error, Mode::Read))?;
+        Ok(Examination::Postgres {
+            version: told.version,
+            synchronous_commit: told.synchronous_commit,
+            fsync: told.fsync,
+            writable: told.writable,
+            connections: told.connections,
+            max_connections: told.max_connections,
+            now: told.now,
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! What a server tells of itself, for whoever looks after it. What of it is bad is left to them.
+
+use crate::RedisUrl;
+use crate::connections::{open, told};
+use chrono::{DateTime, Utc};
+use redis::{Client, InfoDict, RedisResult};
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examination {
+    /// Its version, if it tells.
+    pub version: Option<String>,
+    /// The most memory that it takes, in bytes, if there is a bound.
+    pub max_memory: Option<u64>,
+    /// What it does when that is full, if it tells.
+    pub eviction: Option<String>,
+    /// Its clock, in UTC, if it tells one that there can be.
+    pub now: Option<DateTime<Utc>>,
+}
+
+impl Examination {
+    /// Asks on a connection of its own, which is given a second.
+    ///
+    /// # Errors
+    /// The kind of what went wrong, in words that hold nothing of the address.
+    pub fn of(url: &RedisUrl) -> Result<Self, String> {
+        ask(url).map_err(|error| told(&error))
+    }
+}
+
+fn ask(url: &RedisUrl) -> RedisResult<Examination> {
+    let mut connection = open(&Client::open(url.0.clone())?)?;
+    let (seconds, micros) = redis::cmd("TIME").query::<(i64, u32)>(&mut connection)?;
+    // A user who may not ask for it can still be one that the service gets on with.
+    let info = redis::cmd("INFO").query::<InfoDict>(&mut connection).ok();
+    let text = |name: &str| info.as_ref().and_then(|info| info.get::<String>(name));
+    Ok(Examination {
+        version: text("valkey_version").or_else(|| text("redis_version")),
+        max_memory: info.as_ref().and_then(|info| info.get::<u64>("maxmemory")).filter(|bytes| *bytes > 0),
+        eviction: text("maxmemory_policy"),
+        now: DateTime::from_timestamp(seconds, micros.saturating_mul(1000)),
+    })
+}

@@ -1,0 +1,64 @@
+//! Looks at the settings, and at the keys that they name.
+
+use super::super::sources;
+use super::Finding;
+use crate::settings::Settings;
+use std::net::IpAddr;
+
+const CHECK: &str = "settings";
+
+/// The settings, and what is weak in them; or why there are none.
+pub(super) fn examine() -> Result<(Settings, Vec<Finding>), Finding> {
+    let bad = |error: String| Finding::error(CHECK, error, "mend that setting; `portcullis config print` shows all");
+    let sources = sources().map_err(|error| bad(format!("{error:#}")))?;
+    let settings = Settings::read(&sources).map_err(|error| bad(error.to_string()))?;
+    // Told with the files below.
+    let told = settings.warnings.iter().filter(|warning| !warning.contains("everybody on this machine"));
+    let mut findings: Vec<_> =
+        told.map(|warning| Finding::warning(CHECK, *warning, "choose a stronger value")).collect();
+    findings.extend(sources.exposed_files().into_iter().map(|name| {
+        let what = format!("{name} names a file that everybody on this machine may read");
+        Finding::warning("keys", what, "chmod 600 that file, and have the user of the service own it")
+    }));
+    findings.extend(weak(&settings));
+    if findings.is_empty() {
+        findings.push(Finding::ok(CHECK, "all are right"));
+    }
+    Ok((settings, findings))
+}
+
+fn weak(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if settings.server.debug {
+        let what = "DEBUG is on: weak settings start, and every statement is logged";
+        findings.push(Finding::warning(CHECK, what, "unset DEBUG where real people sign in"));
+    }
+    if settings.limits.rules.is_none() {
+        let what = "RATE_LIMIT_ENABLED is off: passwords can be guessed at any rate";
+        findings.push(Finding::warning(CHECK, what, "unset it, unless something else limits logins"));
+    }
+    let host = settings.server.host.as_str();
+    let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if !loopback && settings.limits.proxies.0.is_empty() {
+        let what = format!("HOST is {host}, and TRUSTED_PROXIES names no proxy");
+        let advice = "name the proxy with TLS in front: without it passwords travel in clear, and behind one that is \
+                      not named all callers are one source to the limits";
+        findings.push(Finding::warning(CHECK, what, advice));
+    }
+    findings
+}
+
+/// The keys: reading the settings has read them all.
+pub(super) fn keys(settings: &Settings) -> Vec<Finding> {
+    let algorithm = settings.tokens.algorithm;
+    let public = settings.keys.verifier.public_keys();
+    if algorithm.shares_a_secret() {
+        let what = format!("{} signs with SECRET_KEY; public keys that verify: {}", algorithm.as_str(), public.len());
+        return vec![Finding::ok("keys", what)];
+    }
+    let mut kids = public.iter().map(|key| key.id.as_str());
+    let current = kids.next().unwrap_or("none");
+    let previous: Vec<_> = kids.collect();
+    let previous = if previous.is_empty() { String::new() } else { format!("; previous: {}", previous.join(", ")) };
+    vec![Finding::ok("keys", format!("{} signs with the key {current}{previous}", algorithm.as_str()))]
+}

@@ -1,0 +1,137 @@
+//! Looks at the database: whether it answers, keeps what it confirms, has room, and has the schema.
+
+use super::super::there;
+use super::{Finding, clocks};
+use crate::settings::Settings;
+use crate::wire::{self, CONNECTIONS};
+use portcullis_diesel::{Database, DatabaseUrl, Examination, MigrateError};
+use portcullis_ports::Clock;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+const CHECK: &str = "database";
+/// Below these the disk of an SQLite file is nearly full, or full.
+const LITTLE_ROOM: u64 = 1 << 30;
+const NO_ROOM: u64 = 16 << 20;
+
+/// Everything about it.
+pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
+    if let Err(error) = there(settings) {
+        return vec![Finding::error(CHECK, format!("{error:#}"), "`serve` makes it too, with AUTO_MIGRATE")];
+    }
+    let database = match wire::database(settings, clock) {
+        Ok(database) => database,
+        Err(error) => {
+            return vec![Finding::error(CHECK, format!("{error:#}"), "look at DATABASE_URL, and at the file")];
+        }
+    };
+    let start = clock.monotonic();
+    let examination = match database.examine() {
+        Ok(examination) => examination,
+        Err(error) => {
+            let advice = "start the database, and look whether DATABASE_URL names its host, port, user and password";
+            return vec![Finding::error(CHECK, error.to_string(), advice)];
+        }
+    };
+    let took = clock.monotonic().saturating_sub(start);
+    let mut findings = match examination {
+        Examination::Postgres { now, .. } => {
+            let mut findings = server(&examination, took);
+            findings.push(clocks("the database's clock", clock.now(), now));
+            findings
+        }
+        _ => file(settings, &examination, took),
+    };
+    findings.push(schema(settings, &database));
+    findings
+}
+
+fn server(examination: &Examination, took: Duration) -> Vec<Finding> {
+    let Examination::Postgres { version, synchronous_commit, fsync, writable, connections, max_connections, .. } =
+        examination
+    else {
+        return Vec::new();
+    };
+    let millis = took.as_millis();
+    let mut findings =
+        vec![Finding::ok(CHECK, format!("PostgreSQL {version} answered in {millis} ms, the connection included"))];
+    if !writable {
+        let advice = "name the primary in DATABASE_URL, or promote this server";
+        findings.push(Finding::error(CHECK, "it is a standby, or read-only", advice));
+    }
+    if !fsync {
+        let advice = "set fsync = on: a crash can destroy the database";
+        findings.push(Finding::error(CHECK, "fsync is off", advice));
+    }
+    if synchronous_commit == "off" {
+        let advice = "set synchronous_commit = on: a crash can bring spent and revoked tokens back";
+        findings.push(Finding::warning(CHECK, "synchronous_commit is off", advice));
+    }
+    // As many again, in place of those that are stuck.
+    let wanted = i64::from(CONNECTIONS.get()).saturating_mul(2);
+    if max_connections.saturating_sub(*connections) < wanted {
+        let what =
+            format!("{connections} of {max_connections} connections are taken, and each replica opens up to {wanted}");
+        findings.push(Finding::warning(CHECK, what, "raise max_connections, or put a pooler in front"));
+    }
+    findings
+}
+
+fn file(settings: &Settings, examination: &Examination, took: Duration) -> Vec<Finding> {
+    let (Examination::Sqlite { version, journal_mode, synchronous }, DatabaseUrl::Sqlite(path)) =
+        (examination, &settings.database.url)
+    else {
+        return Vec::new();
+    };
+    let millis = took.as_millis();
+    let what =
+        format!("SQLite {version} answered in {millis} ms (journal_mode {journal_mode}, synchronous {synchronous})");
+    let mut findings = vec![Finding::ok(CHECK, what)];
+    if journal_mode != "wal" {
+        let advice = "put the file on a local disk: readers wait for writers without the write-ahead log";
+        findings.push(Finding::warning(CHECK, "the file system does not support the write-ahead log", advice));
+    }
+    findings.extend(exposed(path));
+    findings.extend(room(path));
+    findings
+}
+
+fn exposed(path: &Path) -> Option<Finding> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode();
+    let what = format!("everybody on this machine may read or write {}", path.display());
+    (mode & 0o006 != 0).then(|| Finding::warning(CHECK, what, "chmod 600 that file: it holds password hashes"))
+}
+
+fn room(path: &Path) -> Option<Finding> {
+    let told = rustix::fs::statvfs(path).ok()?;
+    let free = told.f_bavail.saturating_mul(told.f_frsize);
+    let what = format!("{} MiB are free on the disk of {}", free >> 20, path.display());
+    match free {
+        ..NO_ROOM => Some(Finding::error(CHECK, what, "make room: writes are about to be refused")),
+        NO_ROOM..LITTLE_ROOM => Some(Finding::warning(CHECK, what, "make room before writes are refused")),
+        _ => None,
+    }
+}
+
+fn schema(settings: &Settings, database: &Database) -> Finding {
+    const CHECK: &str = "schema";
+    match database.migrations.status() {
+        Ok(status) => match status.iter().find(|migration| !migration.applied) {
+            None => Finding::ok(CHECK, format!("all {} migrations are applied", status.len())),
+            Some(first) => {
+                let what = format!("migration {} is pending", first.name);
+                if settings.database.auto_migrate {
+                    Finding::warning(CHECK, what, "run `portcullis migrate`, or leave it to the start of `serve`")
+                } else {
+                    Finding::error(CHECK, what, "run `portcullis migrate`: AUTO_MIGRATE is false")
+                }
+            }
+        },
+        Err(error @ MigrateError::Future(_)) => {
+            Finding::error(CHECK, error.to_string(), "install the version that made it, or a later one")
+        }
+        Err(error) => Finding::error(CHECK, error.to_string(), "look at the database first"),
+    }
+}

@@ -1,0 +1,188 @@
+//! `portcullis doctor`: looks at everything that the service stands on, one after another, and says
+//! what to do. Starts nothing and changes nothing. What each part is looked at for is left to the
+//! files beside this.
+
+mod configuration;
+mod database;
+mod machine;
+mod redis;
+
+use super::console::{Cell, Listing, shown};
+use crate::settings::Settings;
+use crate::system::SystemClock;
+use clap::Args;
+use portcullis_ports::Clock;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// How findings are shown.
+#[derive(Args)]
+pub(crate) struct DoctorArgs {
+    /// An object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// No look takes longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Ok,
+    Warning,
+    Error,
+}
+
+impl Level {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Something that was looked at.
+#[derive(Debug)]
+struct Finding {
+    check: &'static str,
+    level: Level,
+    what: String,
+    advice: Option<String>,
+}
+
+impl Finding {
+    fn ok(check: &'static str, what: impl Into<String>) -> Self {
+        Self { check, level: Level::Ok, what: what.into(), advice: None }
+    }
+
+    fn warning(check: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { check, level: Level::Warning, what: what.into(), advice: Some(advice.into()) }
+    }
+
+    fn error(check: &'static str, what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { check, level: Level::Error, what: what.into(), advice: Some(advice.into()) }
+    }
+}
+
+/// Looks at everything. Fails where anything keeps the service from its work; what can be better
+/// is no failure.
+pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    let mut report = Report { json: args.json, failed: false };
+    let settings = match configuration::examine() {
+        Ok((settings, findings)) => {
+            report.tell(findings)?;
+            Some(settings)
+        }
+        Err(finding) => {
+            report.tell(vec![finding])?;
+            None
+        }
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    if let Some(settings) = settings {
+        let settings = Arc::new(settings);
+        report.look("database", settings.clone(), clock.clone(), database::examine)?;
+        if settings.limits.redis.is_some() {
+            report.look("redis", settings.clone(), clock.clone(), redis::examine)?;
+        }
+        report.tell(configuration::keys(&settings))?;
+    }
+    report.tell(machine::examine(&*clock))?;
+    Ok(if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is told as it is found.
+struct Report {
+    json: bool,
+    failed: bool,
+}
+
+impl Report {
+    /// Has something looked at on a thread of its own, for as long as anybody waits.
+    fn look(
+        &mut self,
+        check: &'static str,
+        settings: Arc<Settings>,
+        clock: Arc<dyn Clock>,
+        examine: fn(&Settings, &Arc<dyn Clock>) -> Vec<Finding>,
+    ) -> io::Result<()> {
+        let (teller, told) = channel();
+        std::thread::Builder::new().name(check.to_owned()).spawn(move || {
+            // Nobody listens any more where it took too long.
+            teller.send(examine(&settings, &clock)).ok();
+        })?;
+        let findings = told.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            let advice = "look whether the network drops packets, or the server is overloaded";
+            vec![Finding::error(check, format!("no answer within {} s", PATIENCE.as_secs()), advice)]
+        });
+        self.tell(findings)
+    }
+
+    fn tell(&mut self, findings: Vec<Finding>) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        self.failed |= findings.iter().any(|finding| finding.level == Level::Error);
+        if self.json {
+            let mut listing = Listing::new(&mut out, true, &["check", "status", "what", "advice"]);
+            for Finding { check, level, what, advice } in findings {
+                let text = |text: &str| Cell::Text(text.to_owned());
+                listing.row(&[text(check), text(level.as_str()), Cell::Text(what), advice.into()])?;
+            }
+            return listing.end();
+        }
+        for Finding { check, level, what, advice } in findings {
+            let advice = advice.map(|advice| format!(" — {}", shown(&advice))).unwrap_or_default();
+            writeln!(out, "{:7}  {check}: {}{advice}", level.as_str(), shown(&what))?;
+        }
+        Ok(())
+    }
+}
+
+/// How far two clocks may differ before somebody should know, and before tokens of one are refused
+/// by the other.
+const CLOCK_WARNING: i64 = 5;
+const CLOCK_ERROR: i64 = 60;
+
+/// Compares this machine's clock with a server's.
+fn clocks(whose: &str, ours: chrono::DateTime<chrono::Utc>, theirs: chrono::DateTime<chrono::Utc>) -> Finding {
+    let apart = theirs.signed_duration_since(ours).num_milliseconds();
+    let seconds = apart / 1000;
+    let what = format!(
+        "{whose} is {}.{:03} s {}",
+        seconds.abs(),
+        apart.abs() % 1000,
+        if apart < 0 { "behind" } else { "ahead" }
+    );
+    let advice = "have both machines keep their clocks by NTP";
+    match seconds.abs() {
+        0..=CLOCK_WARNING => Finding::ok("clock", what),
+        ..=CLOCK_ERROR => Finding::warning("clock", what, advice),
+        _ => Finding::error("clock", what, advice),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, TimeDelta};
+
+    #[test]
+    fn clocks_may_differ_by_seconds() {
+        let now = DateTime::UNIX_EPOCH;
+        for (millis, level, what) in [
+            (0, Level::Ok, "x is 0.000 s ahead"),
+            (-1500, Level::Ok, "x is 1.500 s behind"),
+            (-6000, Level::Warning, "x is 6.000 s behind"),
+            (60_999, Level::Warning, "x is 60.999 s ahead"),
+            (61_000, Level::Error, "x is 61.000 s ahead"),
+        ] {
+            let finding = clocks("x", now, now + TimeDelta::milliseconds(millis));
+            assert_eq!((finding.level, finding.what.as_str()), (level, what));
+        }
+    }
+}
