@@ -37,7 +37,7 @@ pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
 
 /// The claims of a payload; `None` where one is missing, has a wrong type or an impossible value,
 /// and for a token that is not to be used yet or not here.
-pub(crate) fn read(payload: &Object, now: DateTime<Utc>) -> Option<Claims> {
+pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
     let user_id = UserId::parse(payload.text("sub")?)?;
     let jti = Jti::parse(payload.text("jti")?)?;
     // Absent in a token of the FastAPI application; present and unreadable is no absence.
@@ -61,6 +61,6 @@ pub(crate) fn read(payload: &Object, now: DateTime<Utc>) -> Option<Claims> {
 }
 
 /// A time in whole seconds, in the years that there are.
-fn time(payload: &Object, name: &str) -> Option<DateTime<Utc>> {
+fn time(payload: &Object<'_>, name: &str) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(payload.integer(name)?, 0)
 }

@@ -5,51 +5,60 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, fmt};
 
-/// The members of an object.
-pub(crate) struct Object(BTreeMap<String, Member>);
+/// The members of an object: few, so they are looked for one by one. They borrow from the text.
+pub(crate) struct Object<'a>(Vec<(Name<'a>, Member<'a>)>);
+
+/// The name of a member.
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A value, as far as anybody here looks.
-enum Member {
-    Text(String),
+enum Member<'a> {
+    Text(Cow<'a, str>),
     Integer(i64),
     /// `null`, a truth value, a list, an object, a number with a fraction or an exponent or
     /// beyond 64 bits.
     Other,
 }
 
-impl Object {
-    pub(crate) fn parse(json: &[u8]) -> Option<Self> {
+impl<'a> Object<'a> {
+    pub(crate) fn parse(json: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(json).ok()
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.member(name).is_some()
+    }
+
+    fn member(&self, name: &str) -> Option<&Member<'a>> {
+        self.0.iter().find(|(own, _)| own.0 == name).map(|(_, member)| member)
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        match self.0.get(name)? {
+        match self.member(name)? {
             Member::Text(text) => Some(text),
             Member::Integer(_) | Member::Other => None,
         }
     }
 
     pub(crate) fn integer(&self, name: &str) -> Option<i64> {
-        match self.0.get(name)? {
+        match self.member(name)? {
             Member::Integer(integer) => Some(*integer),
             Member::Text(_) | Member::Other => None,
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Object {
+impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ObjectVisitor)
     }
 }
 
-impl<'de> Deserialize<'de> for Member {
+impl<'de> Deserialize<'de> for Member<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(MemberVisitor)
     }
@@ -58,18 +67,20 @@ impl<'de> Deserialize<'de> for Member {
 struct ObjectVisitor;
 
 impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
+    type Value = Object<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut members = BTreeMap::new();
-        while let Some((name, value)) = map.next_entry::<String, Member>()? {
-            if members.insert(name, value).is_some() {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+        // As many as a token has.
+        let mut members = Vec::with_capacity(8);
+        while let Some((name, value)) = map.next_entry::<Name<'de>, Member<'de>>()? {
+            if members.iter().any(|(other, _)| *other == name) {
                 return Err(A::Error::custom("a member stands twice"));
             }
+            members.push((name, value));
         }
         Ok(Object(members))
     }
@@ -78,42 +89,46 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 struct MemberVisitor;
 
 impl<'de> Visitor<'de> for MemberVisitor {
-    type Value = Member;
+    type Value = Member<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Member, E> {
-        Ok(Member::Text(text.to_owned()))
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Member<'de>, E> {
+        Ok(Member::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_i64<E: Error>(self, integer: i64) -> Result<Member, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<Member<'de>, E> {
+        Ok(Member::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_i64<E: Error>(self, integer: i64) -> Result<Member<'de>, E> {
         Ok(Member::Integer(integer))
     }
 
-    fn visit_u64<E: Error>(self, integer: u64) -> Result<Member, E> {
+    fn visit_u64<E: Error>(self, integer: u64) -> Result<Member<'de>, E> {
         Ok(i64::try_from(integer).map_or(Member::Other, Member::Integer))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Member, E> {
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Member<'de>, E> {
         Ok(Member::Other)
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Member, E> {
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Member<'de>, E> {
         Ok(Member::Other)
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Member, E> {
+    fn visit_unit<E: Error>(self) -> Result<Member<'de>, E> {
         Ok(Member::Other)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Member, A::Error> {
-        while list.next_element::<Member>()?.is_some() {}
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Member<'de>, A::Error> {
+        while list.next_element::<Member<'de>>()?.is_some() {}
         Ok(Member::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Member, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Member<'de>, A::Error> {
         ObjectVisitor.visit_map(map).map(|_| Member::Other)
     }
 }

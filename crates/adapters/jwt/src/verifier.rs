@@ -4,6 +4,7 @@ use crate::{
     algorithm::Algorithm,
     claims, jws,
     keys::{KeyError, VerifyingKey},
+    object::Object,
 };
 use chrono::{DateTime, Utc};
 use portcullis_domain::keys::PublicKey;
@@ -49,6 +50,7 @@ impl JwtVerifier {
 impl TokenVerifier for JwtVerifier {
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
         let payload = jws::open(token, &self.keys).ok_or(InvalidToken)?;
+        let payload = Object::parse(&payload).ok_or(InvalidToken)?;
         claims::read(&payload, now).ok_or(InvalidToken)
     }
 }
