@@ -6,7 +6,7 @@
 /// ```
 /// use portcullis_domain::ErrorCode;
 /// assert_eq!(ErrorCode::TokenExpired.as_str(), "AUTH_TOKEN_EXPIRED");
-/// assert_eq!(ErrorCode::ALL.len(), 14);
+/// assert_eq!(ErrorCode::ALL.len(), 15);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -23,6 +23,9 @@ pub enum ErrorCode {
     /// A genuine token that was spent or revoked, or whose account is inactive.
     #[cfg_attr(feature = "serde", serde(rename = "AUTH_TOKEN_REVOKED"))]
     TokenRevoked,
+    /// The password was right, and the account's address is not verified where it must be.
+    #[cfg_attr(feature = "serde", serde(rename = "AUTH_EMAIL_UNVERIFIED"))]
+    EmailUnverified,
     /// Known, but not allowed.
     #[cfg_attr(feature = "serde", serde(rename = "FORBIDDEN"))]
     Forbidden,
@@ -57,11 +60,12 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the contract's table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidCredentials,
         Self::TokenInvalid,
         Self::TokenExpired,
         Self::TokenRevoked,
+        Self::EmailUnverified,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -82,6 +86,7 @@ impl ErrorCode {
             Self::TokenInvalid => "AUTH_TOKEN_INVALID",
             Self::TokenExpired => "AUTH_TOKEN_EXPIRED",
             Self::TokenRevoked => "AUTH_TOKEN_REVOKED",
+            Self::EmailUnverified => "AUTH_EMAIL_UNVERIFIED",
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",

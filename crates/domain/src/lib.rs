@@ -31,12 +31,15 @@
 
 mod error_code;
 pub mod health;
+mod hex;
 pub mod keys;
 pub mod limits;
 pub mod login;
+pub mod mail;
 pub mod maintenance;
 pub mod registration;
 pub mod sessions;
 pub mod tokens;
+pub mod verification;
 
 pub use error_code::ErrorCode;

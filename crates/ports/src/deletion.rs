@@ -23,7 +23,7 @@ pub trait UserDeletion {
     fn being_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError>;
 
     /// Deletes up to `limit` rows that belong to an account that is being deleted: refresh tokens,
-    /// then sessions with their timelines. How many it deleted.
+    /// then sessions with their timelines, and one-time tokens and mails. How many it deleted.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -12,12 +12,15 @@ mod deletion;
 mod entropy;
 mod health;
 mod limits;
+mod mail;
 mod observers;
 mod password;
 mod patience;
+mod registration;
 mod sessions;
 mod store;
 mod tokens;
+mod verification;
 
 pub use circuits::{BoardError, CircuitBoard, CircuitNews};
 pub use clock::Clock;
@@ -25,12 +28,17 @@ pub use deletion::UserDeletion;
 pub use entropy::{Entropy, EntropyExt};
 pub use health::{CircuitMonitor, CircuitStatus};
 pub use limits::{Charge, Exceeded, Held, LimiterError, MessageAuthenticator, RateLimiter, Reservation, Reserved};
+pub use mail::{
+    MailId, MailRenderer, Mailer, MailerError, OutboxLoad, OutboxObserver, OutboxRepository, QueuedMail, RenderError,
+};
 pub use observers::RefreshObserver;
 pub use password::{HasherError, PasswordBlocklist, PasswordHasher, Verification};
 pub use patience::Patience;
+pub use registration::{EmailChange, UserRepository};
 pub use sessions::{BearerKey, DeadSessions, FoundBearer, ListedSession, SessionRepository};
 pub use store::{
     Conclusion, FoundToken, Mode, RefreshTokenRepository, Rotation, RowNumber, Store, StoreError, StoreExt, Stretch,
-    Tx, UserRepository, Work,
+    Tx, Work,
 };
 pub use tokens::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};
+pub use verification::OneTimeTokenRepository;

@@ -3,7 +3,7 @@
 use crate::store::{RowNumber, StoreError, Stretch};
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId};
+use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId, Spared};
 
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,13 @@ pub trait SessionRepository {
         limit: u32,
     ) -> Result<Vec<ListedSession>, StoreError>;
 
+    /// From where the last `limit` sessions of an account began, newest first: of all that are kept,
+    /// ended or not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Origin>, StoreError>;
+
     /// Ends a session that was not ended, revokes its live token and puts the end on its
     /// timeline; whether it did. Of any number of callers exactly one is told so.
     ///
@@ -87,12 +94,12 @@ pub trait SessionRepository {
     /// [`StoreError`].
     fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError>;
 
-    /// Ends every session of an account but one; how many there were. Live tokens of no session
-    /// yet are revoked, and count.
+    /// Ends every session of an account but those that are spared; how many there were. Live tokens
+    /// of no session yet are revoked, and count.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn end_all(&mut self, user_id: UserId, spared: Option<SessionId>, ending: &Ending) -> Result<u64, StoreError>;
+    fn end_all(&mut self, user_id: UserId, spared: &Spared, ending: &Ending) -> Result<u64, StoreError>;
 
     /// Puts an event on a session's timeline, if there is such a session. Of a kind that can come
     /// again and again it keeps the first

@@ -2,10 +2,11 @@
 //! repositories, so that a commit cannot be forgotten. Beside it stands what every session does
 //! all day, which a store may do faster in a way of its own: [`Store::rotate`].
 
-use crate::deletion::UserDeletion;
+use crate::mail::OutboxRepository;
+use crate::registration::UserRepository;
 use crate::sessions::SessionRepository;
+use crate::verification::OneTimeTokenRepository;
 use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_domain::sessions::{EventKind, Origin, Session, SessionEvent};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshToken, Spending};
 use std::sync::Arc;
@@ -201,54 +202,10 @@ pub trait Tx {
     fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// The refresh tokens.
     fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository;
-}
-
-/// The accounts. Those that are being deleted are none.
-pub trait UserRepository: UserDeletion {
-    /// Adds an account; `None` where its canonical address is taken, by any spelling.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError>;
-
-    /// The account with that number.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
-
-    /// All accounts whose address has that canonical form: one, or several where adopted
-    /// addresses differ by case alone.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn find_by_email(&mut self, email: &EmailAddress) -> Result<Vec<User>, StoreError>;
-
-    /// Up to `limit` accounts with numbers beyond `after`, in the order of their numbers.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
-
-    /// Switches an account on or off; whether that changed anything. Its sessions are left to the
-    /// caller, who holds the account ([`SessionRepository::hold`]).
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError>;
-
-    /// Whether an account is active and has that hash. Whoever would change either, or delete it,
-    /// waits until the end of this transaction, and finds what it did.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn admits(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError>;
-
-    /// Replaces a hash by another, if it is still the one that was read; whether it was.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
+    /// The one-time tokens.
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository;
+    /// The mails to be sent.
+    fn outbox(&mut self) -> &mut dyn OutboxRepository;
 }
 
 /// A refresh token with what its use depends on.

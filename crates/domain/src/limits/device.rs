@@ -1,6 +1,7 @@
 //! Devices that are known to an account by a cookie. Signing cookies is left to whoever has the
 //! key.
 
+use crate::hex::{bytes, hex};
 use crate::registration::EmailAddress;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -82,21 +83,6 @@ impl DeviceCookie {
     pub fn is_good_at(&self, now: DateTime<Utc>) -> bool {
         now - self.issued < Self::LIFETIME
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if hex.len() != 2 * N || !hex.is_ascii() {
-        return None;
-    }
-    for (place, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(2 * place..2 * place + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub struct Retention {
     /// How long beyond its expiry, at least zero: room for clocks that differ.
     pub after_expiry: TimeDelta,
-    /// How long a session, with its timeline, beyond its end or the age that none may have; at least
-    /// zero.
+    /// How long a session, with its timeline, beyond its end or the age that none may have; a
+    /// one-time token beyond its expiry, so that it is told apart from one that nobody knows; and a
+    /// mail that was given up; at least zero.
     pub after_session: TimeDelta,
 }
 

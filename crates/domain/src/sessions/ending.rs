@@ -20,6 +20,8 @@ pub enum EndReason {
     PasswordChanged,
     /// Another address of its account.
     EmailChanged,
+    /// The first verification of its account's address, which it came before.
+    EmailVerified,
 }
 
 impl EndReason {
@@ -38,6 +40,7 @@ impl EndReason {
             Self::Disabled => "disabled",
             Self::PasswordChanged => "password_changed",
             Self::EmailChanged => "email_changed",
+            Self::EmailVerified => "email_verified",
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum EventKind {
     PasswordChanged,
     /// Its account got another address.
     EmailChanged,
-    /// The address of its account was verified.
+    /// The address of its account was verified, for the first time, and it began before.
     EmailVerified,
 }
 
@@ -134,6 +134,7 @@ impl From<EndReason> for EventKind {
             EndReason::Disabled => Self::Disabled,
             EndReason::PasswordChanged => Self::PasswordChanged,
             EndReason::EmailChanged => Self::EmailChanged,
+            EndReason::EmailVerified => Self::EmailVerified,
         }
     }
 }
@@ -183,6 +184,7 @@ mod tests {
             EndReason::Disabled,
             EndReason::PasswordChanged,
             EndReason::EmailChanged,
+            EndReason::EmailVerified,
         ] {
             assert_eq!(EventKind::from(reason).as_str(), reason.as_str());
         }

@@ -1,11 +1,13 @@
 //! Sessions: what a login starts, what ends it, and what is remembered of it.
 
+mod device;
 mod ending;
 mod event;
 mod id;
 mod origin;
 mod session;
 
+pub use device::{DeviceMark, Spared};
 pub use ending::{EndReason, Ending};
 pub use event::{EventKind, SessionEvent};
 pub use id::SessionId;

@@ -1,5 +1,6 @@
 //! Where a request comes from, as far as its session remembers it.
 
+use crate::limits::Source;
 use std::net::IpAddr;
 
 /// Where a request comes from.
@@ -9,6 +10,24 @@ pub struct Origin {
     pub ip_address: Option<IpAddr>,
     /// What the client calls itself, if it does.
     pub user_agent: Option<UserAgent>,
+}
+
+impl Origin {
+    /// Whether two requests look like one place: of one source, by clients that call themselves
+    /// the same.
+    ///
+    /// ```
+    /// use portcullis_domain::sessions::Origin;
+    /// let from = |address: &str| address.parse().map(|ip| Origin { ip_address: Some(ip), user_agent: None });
+    /// assert!(from("2001:db8::1")?.resembles(&from("2001:db8::2")?));
+    /// assert!(!from("192.0.2.1")?.resembles(&from("192.0.2.2")?));
+    /// assert!(!from("192.0.2.1")?.resembles(&Origin::default()));
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    #[must_use]
+    pub fn resembles(&self, other: &Self) -> bool {
+        self.ip_address.map(Source::of) == other.ip_address.map(Source::of) && self.user_agent == other.user_agent
+    }
 }
 
 /// What a client calls itself: at most [`UserAgent::MAX_CHARS`] characters, none of which is a

@@ -1,6 +1,6 @@
 //! A session, as states whose transitions can refuse.
 
-use super::SessionId;
+use super::{DeviceMark, SessionId};
 use crate::registration::UserId;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -36,13 +36,21 @@ pub struct Session {
     pub started_at: DateTime<Utc>,
     /// When it was ended, if it was, in UTC.
     pub ended_at: Option<DateTime<Utc>>,
+    /// From which device the login came, if it has a number.
+    pub device: Option<DeviceMark>,
 }
 
 impl Session {
     /// A session that begins.
     #[must_use]
     pub fn begin(id: SessionId, user_id: UserId, now: DateTime<Utc>) -> Self {
-        Self { id, user_id, started_at: now, ended_at: None }
+        Self { id, user_id, started_at: now, ended_at: None, device: None }
+    }
+
+    /// The session, begun from that device.
+    #[must_use]
+    pub fn on_device(self, device: Option<DeviceMark>) -> Self {
+        Self { device, ..self }
     }
 
     /// Ends the session; the first end counts.

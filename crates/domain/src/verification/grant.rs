@@ -1,0 +1,187 @@
+//! What a one-time token lets its bearer do, and until when.
+
+use super::TokenDigest;
+use crate::registration::{EmailAddress, PasswordHash, User, UserId};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purpose {
+    /// To show that an account's address is its owner's.
+    VerifyEmail,
+    /// To set a new password.
+    ResetPassword,
+    /// To make the address that it was sent to the account's.
+    ChangeEmail,
+    /// To give an account back the address that it had.
+    UndoEmailChange,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 4] = [Self::VerifyEmail, Self::ResetPassword, Self::ChangeEmail, Self::UndoEmailChange];
+
+    /// The stored spelling.
+    ///
+    /// ```
+    /// use portcullis_domain::verification::Purpose;
+    /// assert_eq!(Purpose::ResetPassword.as_str(), "reset_password");
+    /// assert_eq!(Purpose::parse("reset_password"), Some(Purpose::ResetPassword));
+    /// ```
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "verify_email",
+            Self::ResetPassword => "reset_password",
+            Self::ChangeEmail => "change_email",
+            Self::UndoEmailChange => "undo_email",
+        }
+    }
+
+    /// Reads the stored spelling.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
+    }
+
+    /// How long a token is good for, from its mail: half an hour for a password (OWASP ASVS 6.5.5
+    /// allows an hour), a day for an address (NIST SP 800-63B-4 §4.2.1.2), a week for an undo.
+    #[must_use]
+    pub const fn lifetime(self) -> TimeDelta {
+        match self {
+            Self::ResetPassword => TimeDelta::minutes(30),
+            Self::VerifyEmail | Self::ChangeEmail => TimeDelta::hours(24),
+            Self::UndoEmailChange => TimeDelta::days(7),
+        }
+    }
+
+    /// Whether it outlives a new password or a new address. An undo must: whoever took an account
+    /// over would change both.
+    #[must_use]
+    pub const fn outlives_changes(self) -> bool {
+        matches!(self, Self::UndoEmailChange)
+    }
+}
+
+/// Which password an account has, told by a code of its hash: a token dies with the password that
+/// there was when it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordVersion([u8; 32]);
+
+impl PasswordVersion {
+    /// Takes a code of [`PasswordVersion::message`].
+    #[must_use]
+    pub const fn new(code: [u8; 32]) -> Self {
+        Self(code)
+    }
+
+    /// The bytes, for a store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// What is authenticated of a hash.
+    #[must_use]
+    pub fn message(hash: &PasswordHash) -> Vec<u8> {
+        [b"password-version/".as_slice(), hash.expose().as_bytes()].concat()
+    }
+}
+
+/// A token that was made and not consumed yet.
+///
+/// ```
+/// # use chrono::{DateTime, TimeDelta};
+/// # use portcullis_domain::registration::*;
+/// # use portcullis_domain::verification::*;
+/// # let now = DateTime::UNIX_EPOCH;
+/// # let email = EmailAddress::parse("ada@example.org")?;
+/// # let user = User { id: UserId::new(1), email: email.clone(), password: PasswordHash::new(String::new()),
+/// #     is_active: true, created_at: now, email_verified_at: None };
+/// let version = PasswordVersion::new([1; 32]);
+/// let purpose = Purpose::ResetPassword;
+/// let digest = TokenDigest::new([7; 32]);
+/// let grant = Grant { digest, purpose, user_id: user.id, email, password: version, expires_at: now + purpose.lifetime() };
+/// assert!(grant.is_good_for(&user, &version, now));
+/// assert!(!grant.is_good_for(&user, &PasswordVersion::new([2; 32]), now), "another password");
+/// assert!(!grant.is_good_for(&user, &version, now + TimeDelta::minutes(30)), "too late");
+/// # Ok::<(), EmailError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// By what the token is found.
+    pub digest: TokenDigest,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Whose account it is about.
+    pub user_id: UserId,
+    /// The address that it was sent to.
+    pub email: EmailAddress,
+    /// Which password the account had when it was made.
+    pub password: PasswordVersion,
+    /// The moment from which it is worth nothing, in UTC.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Grant {
+    /// Whether the token is worth anything now, to the account as it is now.
+    #[must_use]
+    pub fn is_good_for(&self, user: &User, password: &PasswordVersion, now: DateTime<Utc>) -> bool {
+        let unchanged = match self.purpose {
+            Purpose::VerifyEmail | Purpose::ResetPassword => {
+                self.email.spelled() == user.email.spelled() && self.password == *password
+            }
+            // The address is the one to come.
+            Purpose::ChangeEmail => self.password == *password,
+            Purpose::UndoEmailChange => true,
+        };
+        unchanged && self.user_id == user.id && user.is_active && now < self.expires_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(email: &str) -> User {
+        User {
+            id: UserId::new(1),
+            email: EmailAddress::stored(email.to_owned()),
+            password: PasswordHash::new("$2b$".to_owned()),
+            is_active: true,
+            created_at: DateTime::UNIX_EPOCH,
+            email_verified_at: None,
+        }
+    }
+
+    fn grant(purpose: Purpose, email: &str) -> Grant {
+        let (digest, password) = (TokenDigest::new([1; 32]), PasswordVersion::new([1; 32]));
+        let expires_at = DateTime::UNIX_EPOCH + purpose.lifetime();
+        let (user_id, email) = (UserId::new(1), EmailAddress::stored(email.to_owned()));
+        Grant { digest, purpose, user_id, email, password, expires_at }
+    }
+
+    #[test]
+    fn every_spelling_is_its_own() {
+        for purpose in Purpose::ALL {
+            assert_eq!(Purpose::parse(purpose.as_str()), Some(purpose));
+        }
+    }
+
+    #[test]
+    fn a_token_dies_with_its_time_its_account_and_what_it_was_made_for() {
+        let (same, other) = (PasswordVersion::new([1; 32]), PasswordVersion::new([2; 32]));
+        let ada = user("a@x.org");
+        for purpose in Purpose::ALL {
+            let grant = grant(purpose, "a@x.org");
+            let (start, end) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + purpose.lifetime());
+            assert!(grant.is_good_for(&ada, &same, start), "{purpose:?}");
+            assert!(!grant.is_good_for(&ada, &same, end), "{purpose:?}");
+            assert!(!grant.is_good_for(&User { is_active: false, ..ada.clone() }, &same, start));
+            assert!(!grant.is_good_for(&User { id: UserId::new(2), ..ada.clone() }, &same, start));
+            assert_eq!(grant.is_good_for(&ada, &other, start), purpose == Purpose::UndoEmailChange);
+            let moved = grant.is_good_for(&user("b@x.org"), &same, start);
+            assert_eq!(moved, matches!(purpose, Purpose::ChangeEmail | Purpose::UndoEmailChange), "{purpose:?}");
+        }
+    }
+}
