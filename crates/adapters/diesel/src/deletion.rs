@@ -5,7 +5,7 @@
 //! whoever puts something on a timeline the session's. So tokens go before sessions, sessions are
 //! locked before their events go, and the account is locked before the last look.
 
-use crate::schema::{refresh_tokens, sessions, users};
+use crate::schema::{one_time_tokens, outbox, refresh_tokens, sessions, users};
 use crate::sessions::Dialect;
 use crate::time::Moment;
 use crate::transaction::Transaction;
@@ -24,6 +24,20 @@ fn tombstone(id: UserId) -> String {
 
 /// What no password has for its hash.
 const NO_HASH: &str = "!";
+
+/// Deletes up to so many rows of an account from a table that nothing refers to.
+macro_rules! strip_own {
+    ($tx:expr, $table:ident, $id:expr, $limit:expr) => {{
+        let own = $table::table.filter($table::user_id.eq($id.get())).limit(i64::from($limit));
+        let own = own.select($table::id).load::<i64>($tx.connection);
+        let own = $tx.check(own)?;
+        if own.is_empty() {
+            return Ok(0);
+        }
+        let deleted = diesel::delete($table::table.filter($table::id.eq_any(own))).execute($tx.connection);
+        Ok(u64::try_from($tx.check(deleted)?).unwrap_or(u64::MAX))
+    }};
+}
 
 macro_rules! user_deletion {
     ($connection:ty, $database:ty) => {
@@ -57,9 +71,14 @@ macro_rules! user_deletion {
                 let delete = delete.bind::<BigInt, _>(id.get()).bind::<BigInt, _>(i64::from(limit));
                 let tokens = delete.execute(self.connection);
                 let tokens = u32::try_from(self.check(tokens)?).unwrap_or(limit);
-                let rest = limit.saturating_sub(tokens);
-                let more = if rest > 0 { self.strip_sessions(id, rest)? } else { 0 };
-                Ok(u64::from(tokens).saturating_add(more))
+                let mut stripped = u64::from(tokens);
+                for strip in [Self::strip_sessions, Self::strip_one_time_tokens, Self::strip_mails] {
+                    let rest = u64::from(limit).saturating_sub(stripped);
+                    if let Some(rest) = u32::try_from(rest).ok().filter(|rest| *rest > 0) {
+                        stripped = stripped.saturating_add(strip(self, id, rest)?);
+                    }
+                }
+                Ok(stripped)
             }
 
             fn finish_deletion(&mut self, id: UserId) -> Result<bool, StoreError> {
@@ -70,7 +89,9 @@ macro_rules! user_deletion {
                 let bare = users::table
                     .find(id.get())
                     .filter(not(exists(tokens)))
-                    .filter(not(exists(sessions::table.filter(sessions::user_id.eq(id.get())))));
+                    .filter(not(exists(sessions::table.filter(sessions::user_id.eq(id.get())))))
+                    .filter(not(exists(one_time_tokens::table.filter(one_time_tokens::user_id.eq(id.get())))))
+                    .filter(not(exists(outbox::table.filter(outbox::user_id.eq(id.get())))));
                 let deleted = diesel::delete(bare).execute(self.connection);
                 Ok(self.check(deleted)? == 1)
             }
@@ -99,6 +120,14 @@ macro_rules! user_deletion {
                 let bare = sessions::table.filter(sessions::id.eq_any(ids.iter().take(room)));
                 let deleted = diesel::delete(bare).execute(self.connection);
                 Ok(u64::try_from(self.check(deleted)?).unwrap_or(u64::MAX).saturating_add(u64::from(events)))
+            }
+
+            fn strip_one_time_tokens(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
+                strip_own!(self, one_time_tokens, id, limit)
+            }
+
+            fn strip_mails(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
+                strip_own!(self, outbox, id, limit)
             }
         }
     };

@@ -8,6 +8,8 @@ mod deletion;
 mod engine;
 mod error;
 mod examination;
+mod expiry;
+mod mail;
 mod maintenance;
 mod migrations;
 mod pool;
@@ -21,6 +23,7 @@ mod stored;
 mod time;
 mod tokens;
 mod transaction;
+mod verification;
 mod writeoff;
 
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, StoreOptions};

@@ -8,8 +8,9 @@ use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
-use portcullis_ports::{StoreError, UserRepository};
+use portcullis_ports::{EmailChange, StoreError, UserRepository};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
@@ -106,6 +107,54 @@ macro_rules! user_repository {
                 let update = update.set(users::hashed_password.eq(new.expose()));
                 let replaced = update.execute(self.writing()?);
                 Ok(self.check(replaced)? == 1)
+            }
+
+            fn verify_email(
+                &mut self,
+                id: UserId,
+                email: &EmailAddress,
+                at: DateTime<Utc>,
+            ) -> Result<bool, StoreError> {
+                let unverified = users::table
+                    .find(id.get())
+                    .filter(users::email.eq(email.spelled()))
+                    .filter(users::email_verified_at.is_null());
+                let update = diesel::update(unverified).set(users::email_verified_at.eq(Moment::new(at)));
+                let verified = update.execute(self.writing()?);
+                Ok(self.check(verified)? == 1)
+            }
+
+            /// As at [`insert`](UserRepository::insert), the unique index settles races. An account
+            /// that was adopted beside another comes under it.
+            fn change_email(
+                &mut self,
+                id: UserId,
+                read: &EmailAddress,
+                new: &EmailAddress,
+                at: DateTime<Utc>,
+            ) -> Result<EmailChange, StoreError> {
+                let own = users::table.find(id.get()).filter(users::email.eq(read.spelled()));
+                let current = diesel::select(exists(own)).get_result(self.writing()?);
+                if !self.check(current)? {
+                    return Ok(EmailChange::Outdated);
+                }
+                let same = users::table.filter(CanonicalEmail.eq(new.canonical())).filter(users::id.ne(id.get()));
+                let taken = diesel::select(exists(same)).get_result(self.connection);
+                if self.check(taken)? {
+                    return Ok(EmailChange::Taken);
+                }
+                let values = (
+                    users::email.eq(new.canonical()),
+                    users::email_verified_at.eq(Moment::new(at)),
+                    users::email_case_sensitive.eq(false),
+                );
+                // A part of the transaction of its own, which alone is undone where it is refused.
+                let changed = self.connection.transaction(|part| diesel::update(own).set(values).execute(part));
+                if let Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) = changed {
+                    return Ok(EmailChange::Taken);
+                }
+                let changed = self.check(changed)? == 1;
+                Ok(if changed { EmailChange::Changed } else { EmailChange::Outdated })
             }
         }
     };

@@ -12,6 +12,8 @@ diesel::table! {
         is_active -> Bool,
         created_at -> UtcTime,
         email_verified_at -> Nullable<UtcTime>,
+        /// Adopted beside another whose address differs by case alone.
+        email_case_sensitive -> Bool,
         /// Since when it is being deleted; of one that is, nothing else is told.
         deleted_at -> Nullable<UtcTime>,
     }
@@ -53,6 +55,7 @@ diesel::table! {
         end_reason -> Nullable<Text>,
         ip_address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
+        device -> Nullable<Binary>,
     }
 }
 
@@ -70,5 +73,44 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    one_time_tokens (id) {
+        id -> BigInt,
+        digest -> Binary,
+        purpose -> Text,
+        user_id -> BigInt,
+        /// The canonical address in an undo, and nothing in any other.
+        slot -> Text,
+        email -> Text,
+        password_version -> Binary,
+        expires_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use crate::time::UtcTime;
+    use diesel::sql_types::*;
+
+    outbox (id) {
+        id -> BigInt,
+        occasion -> Text,
+        user_id -> Nullable<BigInt>,
+        email -> Text,
+        language -> Text,
+        seed -> Binary,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        created_at -> UtcTime,
+        due_at -> UtcTime,
+        tries -> BigInt,
+        armed -> Bool,
+        dead_at -> Nullable<UtcTime>,
+        last_error -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(refresh_tokens -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, users, sessions, session_events);
+diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, users, sessions, session_events, one_time_tokens, outbox);

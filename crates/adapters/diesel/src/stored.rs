@@ -16,6 +16,13 @@ type SqliteValue<'row> = <Sqlite as diesel::backend::Backend>::RawValue<'row>;
 #[derive(Debug, FromSqlRow)]
 pub(crate) struct Stored<T>(Result<T, &'static str>);
 
+impl<T> Stored<T> {
+    /// The value, if it is readable.
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.as_ref().ok()
+    }
+}
+
 /// The row that a value stands in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
@@ -30,6 +37,11 @@ impl Row {
 
     pub(crate) fn read<T>(self, column: &'static str, value: Stored<T>) -> Result<T, StoreError> {
         value.0.map_err(|reason| self.corrupt(column, reason))
+    }
+
+    /// A code or a digest, of 32 bytes.
+    pub(crate) fn code(self, column: &'static str, value: Stored<Vec<u8>>) -> Result<[u8; 32], StoreError> {
+        self.read(column, value)?.try_into().map_err(|_| self.corrupt(column, "not 32 bytes"))
     }
 }
 

@@ -112,8 +112,7 @@ impl TokenRow {
 }
 
 fn read_key(at: Row, key: Stored<Vec<u8>>) -> Result<KeyDigest, StoreError> {
-    let bytes = at.read("spent_key", key)?;
-    bytes.try_into().map(KeyDigest).map_err(|_| at.corrupt("spent_key", "not 32 bytes"))
+    at.code("spent_key", key).map(KeyDigest)
 }
 
 fn read_successor(at: Row, successor: Stored<String>) -> Result<Jti, StoreError> {
@@ -213,6 +212,7 @@ macro_rules! refresh_token_repository {
                                 sessions::user_id,
                                 sessions::created_at,
                                 sessions::ended_at,
+                                sessions::device,
                             ))
                             .nullable(),
                     ));

@@ -5,7 +5,8 @@ use crate::engine::Engine;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::QueryResult;
 use portcullis_ports::{
-    Conclusion, Mode, RefreshTokenRepository, SessionRepository, StoreError, Tx, UserRepository, Work,
+    Conclusion, Mode, OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, StoreError,
+    Tx, UserRepository, Work,
 };
 
 /// The repositories of one transaction.
@@ -54,7 +55,7 @@ impl<C: Engine> Transaction<'_, C> {
 
 impl<C> Tx for Transaction<'_, C>
 where
-    Self: UserRepository + SessionRepository + RefreshTokenRepository,
+    Self: UserRepository + SessionRepository + RefreshTokenRepository + OneTimeTokenRepository + OutboxRepository,
 {
     fn users(&mut self) -> &mut dyn UserRepository {
         self
@@ -65,6 +66,14 @@ where
     }
 
     fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
+        self
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        self
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
         self
     }
 }

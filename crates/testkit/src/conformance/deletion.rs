@@ -1,10 +1,12 @@
 //! Promises about accounts that are deleted.
 
-use super::samples::{Outcome, add_adopted_token, add_token, at, hash, jti, origin, register};
+use super::samples::{Outcome, add_adopted_token, add_token, at, email, hash, jti, order, origin, register};
 use chrono::TimeDelta;
+use portcullis_domain::mail::NewMail;
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{EventKind, Session, SessionEvent, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshToken};
+use portcullis_domain::verification::{Grant, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{BearerKey, DeadSessions, Rotation, RowNumber, Store, StoreError, StoreExt};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
@@ -41,6 +43,9 @@ pub fn an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time(store: &dyn
         record(store, token.session(), 2)?;
     }
     add_adopted_token(store, &ada, jti(4))?;
+    for (number, user) in [(1, &ada), (2, &ada), (3, &bob)] {
+        mail(store, user, number)?;
+    }
     assert_eq!(strip(store, ada.id, 100)?, 0, "nothing of an account that is kept");
     assert!(begin(store, ada.id)? && !finish(store, ada.id)?, "not before the rest is");
     let mut steps = Vec::new();
@@ -48,10 +53,13 @@ pub fn an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time(store: &dyn
         steps.push(strip(store, ada.id, 4)?);
     }
     assert!(steps.iter().all(|rows| *rows <= 4), "{steps:?}");
-    assert_eq!(steps.iter().sum::<u64>(), 4 + 3 + 6, "tokens, sessions and events");
+    assert_eq!(steps.iter().sum::<u64>(), 4 + 3 + 6 + 2 + 2, "tokens, sessions, events, links and mails");
     assert!(finish(store, ada.id)? && finish(store, ada.id)?, "gone is gone");
     assert_eq!(store.read(|tx| tx.users().being_deleted(10))?, []);
     assert_eq!(rows(store)?, (1, 1), "another's are left alone");
+    let links = [1, 2, 3].map(|number| store.read(|tx| tx.one_time_tokens().find(TokenDigest::new([number; 32]))));
+    assert_eq!(links.map(|link| link.map(|link| link.is_some())), [Ok(false), Ok(false), Ok(true)]);
+    assert_eq!(store.read(|tx| tx.outbox().load(9))?.waiting, 1);
     assert_eq!(store.read(|tx| tx.sessions().events(spared.session(), 10))?.len(), 2);
     assert!(finish(store, bob.id)?, "it is not being deleted");
     assert_eq!(store.read(|tx| tx.users().find(bob.id))?, Some(bob));
@@ -137,6 +145,18 @@ fn rotation(token: &RefreshToken, successor: Jti) -> Rotation {
 fn record(store: &dyn Store, session: SessionId, times: usize) -> Outcome {
     let event = SessionEvent { at: at(1), kind: EventKind::Raced, origin: origin() };
     store.write(|tx| (0..times).try_for_each(|_| tx.sessions().record(session, &event)))
+}
+
+/// Orders a mail, and makes the token of its link, which can be undone for an address of its own.
+fn mail(store: &dyn Store, user: &User, number: u8) -> Outcome {
+    let (digest, password) = (TokenDigest::new([number; 32]), PasswordVersion::new([1; 32]));
+    let (purpose, user_id, expires_at) = (Purpose::UndoEmailChange, user.id, at(60));
+    let grant = Grant { digest, purpose, user_id, email: email(&format!("n{number}@x.org")), password, expires_at };
+    let order = NewMail { user_id: Some(user.id), ..order("ada@example.com", 0) };
+    store.write(|tx| {
+        tx.one_time_tokens().replace(&grant)?;
+        tx.outbox().enqueue(&order)
+    })
 }
 
 fn begin(store: &dyn Store, id: UserId) -> Result<bool, StoreError> {

@@ -3,9 +3,12 @@
 //! a server that dies) is left to its own tests.
 
 pub mod accounts;
+pub mod addresses;
+pub mod confirmations;
 pub mod deletion;
 pub mod hashers;
 pub mod limits;
+pub mod mail;
 pub mod maintenance;
 pub mod races;
 pub mod registration;
@@ -14,6 +17,7 @@ mod samples;
 pub mod sessions;
 pub mod tokens;
 pub mod transactions;
+pub mod verification;
 
 use portcullis_ports::{Store, StoreError};
 
@@ -61,6 +65,28 @@ macro_rules! store_promises {
             deletion: an_account_that_is_being_deleted_is_found_by_nobody,
                 an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time, those_deleted_for_longest_come_first,
                 no_row_is_left_of_an_account_that_is_deleted_while_it_is_used;
+            confirmations: many_ask_for_one_account_at_once,
+                what_is_done_under_a_password_comes_before_its_change_or_not_at_all,
+                the_origins_of_sessions_are_told_newest_first, tokens_follow_a_password_that_is_hashed_anew,
+                an_undo_takes_every_token_with_it_but_those_of_earlier_changes;
+            addresses: an_address_is_verified_once_and_as_it_is_spelled,
+                an_address_is_changed_if_it_is_the_one_that_was_read,
+                one_of_those_who_want_an_address_at_once_gets_it, one_of_many_changes_of_an_address_succeeds;
+            verification: a_one_time_token_is_found_until_it_is_consumed,
+                a_newer_one_time_token_takes_the_place_of_the_older,
+                undos_are_told_apart_by_their_address_in_any_spelling, a_one_time_token_is_extended_while_it_is_there,
+                what_revokes_one_time_tokens_spares_an_undo, an_address_is_held_by_whoever_may_have_it_back,
+                expired_one_time_tokens_are_deleted, one_of_64_who_consume_a_token_does,
+                of_tokens_that_are_made_at_once_one_is_left,
+                consuming_a_token_and_making_a_newer_one_exclude_each_other,
+                a_token_that_is_made_while_its_forerunner_is_deleted_is_kept,
+                what_is_undone_leaves_the_one_time_tokens_as_they_were;
+            mail: a_mail_is_kept_until_it_is_settled, every_kind_of_mail_survives_as_it_is,
+                mails_are_taken_in_the_order_in_which_they_are_due, a_mail_is_somebodys_alone_until_its_lease_is_over,
+                whoever_lost_a_mail_settles_it_no_more, a_mail_that_was_given_up_is_kept_and_can_be_tried_anew,
+                mails_are_listed_by_number_and_counted_up_to_a_bound, the_mails_of_an_account_are_forgotten_with_it,
+                mails_that_were_given_up_long_ago_are_deleted, what_is_undone_was_neither_ordered_nor_taken,
+                each_of_1000_mails_is_taken_once_by_64_at_once, a_mail_is_settled_once_however_many_settle_it;
             tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
                 a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
                 only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;
@@ -68,6 +94,7 @@ macro_rules! store_promises {
                 a_token_without_a_session_belongs_to_the_one_that_bears_its_identifier,
                 a_rotation_is_refused_where_the_session_is_another_ended_or_too_old,
                 an_end_counts_once_and_revokes_the_live_token, all_sessions_end_but_the_one_that_is_spared,
+                all_sessions_end_but_those_of_the_device_that_is_spared,
                 sessions_are_listed_newest_first_with_their_last_use, a_timeline_is_told_newest_first,
                 what_can_be_repeated_fills_no_timeline, bearers_are_found_together,
                 dead_sessions_are_deleted_with_their_timelines, of_many_who_end_a_session_one_does,

@@ -1,9 +1,11 @@
 //! Values that the promises are tried with.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User};
 use portcullis_domain::sessions::{Origin, Session, SessionId, UserAgent};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshToken, Spending};
+use portcullis_domain::verification::Seed;
 use portcullis_ports::{Store, StoreError, StoreExt};
 
 /// What a promise gives: an error that was not expected, or nothing. Broken promises panic.
@@ -43,6 +45,19 @@ pub(super) fn register(store: &dyn Store, address: &str) -> Result<User, StoreEr
 /// From where everything comes that comes from somewhere.
 pub(super) fn origin() -> Origin {
     Origin { ip_address: Some([192, 0, 2, 7].into()), user_agent: UserAgent::new("käse/1.0 'x'; --") }
+}
+
+/// An order for somebody who was only named, caused so many seconds after the first moment.
+pub(super) fn order(address: &str, seconds: i64) -> NewMail {
+    NewMail {
+        occasion: Occasion::ResetPassword,
+        user_id: None,
+        to: email(address),
+        language: Language::Portuguese,
+        seed: Seed::from_random([7; 32]),
+        origin: origin(),
+        created_at: at(seconds),
+    }
 }
 
 /// A session that begins now, and bears the identifier of its first token.

@@ -7,7 +7,9 @@ use super::samples::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionId};
+use portcullis_domain::sessions::{
+    DeviceMark, EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionId, Spared,
+};
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
 use portcullis_ports::{
     BearerKey, DeadSessions, FoundToken, ListedSession, Rotation, RowNumber, Store, StoreError, StoreExt,
@@ -109,15 +111,52 @@ pub fn all_sessions_end_but_the_one_that_is_spared(store: &dyn Store) -> Outcome
     }
     add_token(store, &bob, jti(4))?;
     add_adopted_token(store, &ada, jti(5))?;
-    let spared = Some(SessionId::adopted(jti(2)));
-    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, spared, &ending(9)))?, 3);
-    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, spared, &ending(9)))?, 0);
+    let spared = Spared::from(Some(SessionId::adopted(jti(2))));
+    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &spared, &ending(9)))?, 3);
+    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &spared, &ending(9)))?, 0);
     let live = [1, 2, 3, 4, 5].map(|token| found(store, jti(token)).map(|found| found.token.state));
     let live: Result<Vec<_>, _> =
         live.into_iter().map(|state| state.map(|state| state == RefreshState::Live)).collect();
     assert_eq!(live?, [false, true, false, true, false]);
     assert_eq!(kinds(store, SessionId::adopted(jti(1)))?, [EventKind::Revoked]);
-    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, None, &ending(9)))?, 1);
+    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &Spared::default(), &ending(9)))?, 1);
+    Ok(())
+}
+
+pub fn all_sessions_end_but_those_of_the_device_that_is_spared(store: &dyn Store) -> Outcome {
+    let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
+    let (own, other) = (Some(DeviceMark::new([1; 32])), Some(DeviceMark::new([2; 32])));
+    for (user, number, device) in
+        [(&ada, 1, own), (&ada, 2, other), (&ada, 3, None), (&ada, 4, own), (&ada, 5, None), (&bob, 6, other)]
+    {
+        let session = session_of(user, jti(number)).on_device(device);
+        let token = RefreshToken::live(jti(number), user.id, at(0), TimeDelta::seconds(60)).of_session(session.id);
+        store.write(|tx| {
+            tx.sessions().begin(&session, &origin())?;
+            tx.refresh_tokens().insert(&token)
+        })?;
+        assert_eq!(find(store, session.id)?, Some(session.clone()));
+        assert_eq!(found(store, jti(number))?.session, Some(session));
+    }
+    add_adopted_token(store, &ada, jti(7))?;
+    let live = || -> Result<Vec<_>, StoreError> {
+        let live = |number: &u8| found(store, jti(*number)).is_ok_and(|found| found.token.state == RefreshState::Live);
+        let open = |number: &u8| {
+            find(store, SessionId::adopted(jti(*number))).is_ok_and(|found| found.is_some_and(|s| s.ended_at.is_none()))
+        };
+        Ok((1..=7).map(|number| (live(&number), open(&number))).collect())
+    };
+    let end_all = |session: Option<u8>, device| {
+        let spared = Spared { session: session.map(|number| SessionId::adopted(jti(number))), device };
+        store.write(|tx| tx.sessions().end_all(ada.id, &spared, &ending(9)))
+    };
+    let (on, off) = ((true, true), (false, false));
+    assert_eq!(end_all(Some(5), own)?, 3, "two sessions, and the token of none");
+    assert_eq!(live()?, [on, off, off, on, on, on, off]);
+    assert_eq!(end_all(Some(6), own)?, 1, "another's session spares nothing");
+    assert_eq!(live()?, [on, off, off, on, off, on, off]);
+    assert_eq!(end_all(None, None)?, 2);
+    assert_eq!(live()?, [off, off, off, off, off, on, off]);
     Ok(())
 }
 
@@ -260,7 +299,7 @@ pub fn an_ended_session_never_refreshes_whatever_the_order(store: &dyn Store) ->
             1 => end(store, id, 5).map(drop),
             _ => store.write(|tx| {
                 tx.sessions().hold(user.id)?;
-                tx.sessions().end_all(user.id, None, &ending(5)).map(drop)
+                tx.sessions().end_all(user.id, &Spared::default(), &ending(5)).map(drop)
             }),
         })?;
         for token in [first, second] {
@@ -283,7 +322,7 @@ pub fn a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards(st
             store.write(|tx| {
                 tx.sessions().hold(user.id)?;
                 if caller == 0 {
-                    return tx.sessions().end_all(user.id, None, &ending(9)).map(|ended| ended > 0);
+                    return tx.sessions().end_all(user.id, &Spared::default(), &ending(9)).map(|ended| ended > 0);
                 }
                 let exchanged = tx.refresh_tokens().spend(jti(round), &spending(jti(round + 100)))?;
                 if exchanged {

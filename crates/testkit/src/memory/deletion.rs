@@ -41,12 +41,25 @@ impl UserDeletion for Transaction {
         for session in sessions {
             left -= state.forget(session, left);
         }
+        let digests: Vec<_> = state.grants.values().filter(|grant| grant.user_id == id).map(|g| g.digest).collect();
+        for digest in digests.into_iter().take(left) {
+            state.grants.remove(&digest);
+            left -= 1;
+        }
+        let mails: Vec<_> = state.mails.values().filter(|mail| mail.order.user_id == Some(id)).map(|m| m.id).collect();
+        for mail in mails.into_iter().take(left) {
+            state.mails.remove(&mail);
+            left -= 1;
+        }
         Ok(u64::try_from(most - left).unwrap_or(u64::MAX))
     }
 
     fn finish_deletion(&mut self, id: UserId) -> Result<bool, StoreError> {
         let state = self.writable()?;
-        let bare = state.sessions_of(id).next().is_none() && state.tokens.values().all(|token| token.user_id != id);
+        let bare = state.sessions_of(id).next().is_none()
+            && state.tokens.values().all(|token| token.user_id != id)
+            && state.grants.values().all(|grant| grant.user_id != id)
+            && state.mails.values().all(|mail| mail.order.user_id != Some(id));
         if bare {
             state.deleted.remove(&id);
         }

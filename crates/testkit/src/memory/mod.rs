@@ -3,9 +3,11 @@
 
 mod deletion;
 mod limiter;
+mod mail;
 mod registration;
 mod sessions;
 mod tokens;
+mod verification;
 
 pub use limiter::MapLimiter;
 
@@ -13,9 +15,10 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
+use portcullis_domain::verification::{Grant, TokenDigest};
 use portcullis_ports::{
-    Conclusion, Mode, RefreshTokenRepository, RowNumber, SessionRepository, Store, StoreError, StoreExt, Tx,
-    UserRepository, Work,
+    Conclusion, MailId, Mode, OneTimeTokenRepository, OutboxRepository, QueuedMail, RefreshTokenRepository, RowNumber,
+    SessionRepository, Store, StoreError, StoreExt, Tx, UserRepository, Work,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +45,9 @@ struct State {
     rows: BTreeMap<RowNumber, Jti>,
     last_session: i64,
     sessions: BTreeMap<SessionId, sessions::Kept>,
+    grants: BTreeMap<TokenDigest, Grant>,
+    last_mail: i64,
+    mails: BTreeMap<MailId, QueuedMail>,
 }
 
 /// A transaction on a state of its own, which replaces the committed one in the end, or does not.
@@ -93,6 +99,18 @@ impl MemoryStore {
         state.sessions_of(id).cloned().collect()
     }
 
+    /// Every one-time token that was made and not consumed, in no meaningful order.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        lock(&self.committed).grants.values().cloned().collect()
+    }
+
+    /// Every mail in the outbox, in the order of their numbers.
+    #[must_use]
+    pub fn mails(&self) -> Vec<QueuedMail> {
+        lock(&self.committed).mails.values().cloned().collect()
+    }
+
     /// All accounts with that canonical address.
     ///
     /// # Errors
@@ -138,6 +156,14 @@ impl Tx for Transaction {
     }
 
     fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
+        self
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        self
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
         self
     }
 }

@@ -1,9 +1,9 @@
 //! The accounts, in memory.
 
 use super::{State, Transaction};
-use chrono::SubsecRound;
+use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
-use portcullis_ports::{StoreError, UserRepository};
+use portcullis_ports::{EmailChange, StoreError, UserRepository};
 use std::ops::Bound::{Excluded, Unbounded};
 
 impl State {
@@ -60,5 +60,31 @@ impl UserRepository for Transaction {
     fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
         let user = self.writable()?.users.get_mut(&id).filter(|user| user.password == *read);
         Ok(user.map(|user| user.password = new.clone()).is_some())
+    }
+
+    fn verify_email(&mut self, id: UserId, email: &EmailAddress, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let due = |user: &&mut User| user.email.spelled() == email.spelled() && user.email_verified_at.is_none();
+        let user = self.writable()?.users.get_mut(&id).filter(due);
+        Ok(user.map(|user| user.email_verified_at = Some(at.trunc_subsecs(6))).is_some())
+    }
+
+    fn change_email(
+        &mut self,
+        id: UserId,
+        read: &EmailAddress,
+        new: &EmailAddress,
+        at: DateTime<Utc>,
+    ) -> Result<EmailChange, StoreError> {
+        let taken = self.find_by_email(new)?.iter().any(|other| other.id != id);
+        let state = self.writable()?;
+        let Some(user) = state.users.get_mut(&id).filter(|user| user.email.spelled() == read.spelled()) else {
+            return Ok(EmailChange::Outdated);
+        };
+        if taken {
+            return Ok(EmailChange::Taken);
+        }
+        user.email = EmailAddress::stored(new.canonical().to_owned());
+        user.email_verified_at = Some(at.trunc_subsecs(6));
+        Ok(EmailChange::Changed)
     }
 }

@@ -3,7 +3,7 @@
 use super::{State, Transaction};
 use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId};
+use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId, Spared};
 use portcullis_domain::tokens::{RefreshState, RefreshToken};
 use portcullis_ports::{
     BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
@@ -130,15 +130,24 @@ impl SessionRepository for Transaction {
         Ok(listed.collect())
     }
 
+    fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Origin>, StoreError> {
+        let mut kept: Vec<_> = self.state.sessions.values().filter(|kept| kept.session.user_id == user_id).collect();
+        kept.sort_unstable_by_key(|kept| std::cmp::Reverse((kept.session.started_at, kept.row)));
+        kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(kept.into_iter().map(|kept| kept.origin.clone()).collect())
+    }
+
     fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError> {
         Ok(self.writable()?.end(id, ending))
     }
 
-    fn end_all(&mut self, user_id: UserId, spared: Option<SessionId>, ending: &Ending) -> Result<u64, StoreError> {
+    fn end_all(&mut self, user_id: UserId, spared: &Spared, ending: &Ending) -> Result<u64, StoreError> {
         let state = self.writable()?;
-        let chosen: Vec<_> = state.sessions_of(user_id).map(|session| session.id).collect();
-        let chosen = chosen.into_iter().filter(|id| Some(*id) != spared);
-        let ended = chosen.filter(|id| state.end(*id, ending)).count();
+        let is_spared = |session: &&Session| {
+            Some(session.id) == spared.session || session.device.is_some() && session.device == spared.device
+        };
+        let chosen: Vec<_> = state.sessions_of(user_id).filter(|s| !is_spared(s)).map(|s| s.id).collect();
+        let ended = chosen.into_iter().filter(|id| state.end(*id, ending)).count();
         let known: Vec<_> = state.sessions.keys().copied().collect();
         let unbegun = state.revoke_where(|token| {
             token.user_id == user_id

@@ -5,23 +5,24 @@ mod purge;
 mod rows;
 mod statements;
 
-pub(crate) use rows::{NewEventRow, SessionRow, columns};
+pub(crate) use rows::{NewEventRow, OriginRow, SessionRow, columns};
 pub(crate) use statements::Dialect;
 
 use crate::registration::UserRow;
 use crate::schema::{session_events, sessions, users};
+use crate::stored::Row;
 use crate::time::Moment;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId};
+use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId, Spared};
 use portcullis_ports::{
     BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
 };
 use purge::{DeleteDead, SurveySessions};
-use rows::{EventRow, ListedRow, NewSessionRow, OriginRow, listed};
-use statements::{Record, RevokeLive, Scope};
+use rows::{EventRow, ListedRow, NewSessionRow, listed};
+use statements::{Record, RevokeLive, Scope, SparedRows};
 
 /// The kinds of events by which a session was used.
 fn uses() -> Vec<&'static str> {
@@ -82,6 +83,17 @@ macro_rules! session_repository {
                 self.check(rows)?.into_iter().map(listed).collect()
             }
 
+            fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Origin>, StoreError> {
+                let query = sessions::table
+                    .filter(sessions::user_id.eq(user_id.get()))
+                    .order((sessions::created_at.desc(), sessions::id.desc()))
+                    .limit(i64::from(limit))
+                    .select((sessions::id, OriginRow::as_select()));
+                let rows = query.load::<(i64, OriginRow)>(self.connection);
+                let rows = self.check(rows)?.into_iter();
+                rows.map(|(id, origin)| origin.read(Row { table: "sessions", id })).collect()
+            }
+
             fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError> {
                 let at = Moment::new(ending.at);
                 let active =
@@ -92,7 +104,7 @@ macro_rules! session_repository {
                     .get_result::<(i64, i64)>(self.writing()?)
                     .optional();
                 let Some((number, user_id)) = self.check(ended)? else { return Ok(false) };
-                let revoke = RevokeLive::new(user_id, &Scope::Of(number, id), at);
+                let revoke = RevokeLive::new(user_id, Scope::Of(number, id.to_string()), at);
                 let revoked = revoke.load::<bool>(self.connection);
                 self.check(revoked)?;
                 let event = NewEventRow::of(number, &event_of(ending));
@@ -101,27 +113,19 @@ macro_rules! session_repository {
                 Ok(true)
             }
 
-            fn end_all(
-                &mut self,
-                user_id: UserId,
-                spared: Option<SessionId>,
-                ending: &Ending,
-            ) -> Result<u64, StoreError> {
-                let at = Moment::new(ending.at);
-                let sid = spared.map(|id| id.to_string()).unwrap_or_default();
-                let kept = sessions::table.filter(sessions::sid.eq(&sid)).select(sessions::id);
-                let kept = kept.first::<i64>(self.writing()?).optional();
-                let kept = self.check(kept)?.zip(spared);
+            fn end_all(&mut self, user_id: UserId, spared: &Spared, ending: &Ending) -> Result<u64, StoreError> {
+                let (at, spared) = (Moment::new(ending.at), SparedRows::new(spared));
                 let active = sessions::table
                     .filter(sessions::user_id.eq(user_id.get()))
                     .filter(sessions::ended_at.is_null())
-                    .filter(sessions::sid.ne(&sid));
+                    .filter(sessions::sid.ne(&spared.sid))
+                    .filter(sessions::device.is_null().or(sessions::device.ne(&spared.device)));
                 let ended = diesel::update(active)
                     .set((sessions::ended_at.eq(at), sessions::end_reason.eq(ending.reason.as_str())))
                     .returning(sessions::id)
-                    .get_results::<i64>(self.connection);
+                    .get_results::<i64>(self.writing()?);
                 let ended = self.check(ended)?;
-                let revoke = RevokeLive::new(user_id.get(), &Scope::AllBut(kept), at);
+                let revoke = RevokeLive::new(user_id.get(), Scope::AllBut(spared), at);
                 let revoked = revoke.load::<bool>(self.connection);
                 let unbegun = self.check(revoked)?.into_iter().filter(|unbegun| *unbegun).count();
                 let event = event_of(ending);

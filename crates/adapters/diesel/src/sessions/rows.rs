@@ -6,7 +6,7 @@ use crate::time::Moment;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{EventKind, Origin, Session, SessionEvent, SessionId, UserAgent};
+use portcullis_domain::sessions::{DeviceMark, EventKind, Origin, Session, SessionEvent, SessionId, UserAgent};
 use portcullis_ports::{ListedSession, StoreError};
 
 /// What tells a session's state.
@@ -18,6 +18,7 @@ pub(crate) struct SessionRow {
     user_id: Stored<i64>,
     created_at: Stored<DateTime<Utc>>,
     ended_at: Option<Stored<DateTime<Utc>>>,
+    device: Option<Stored<Vec<u8>>>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -31,6 +32,7 @@ impl TryFrom<SessionRow> for Session {
             user_id: UserId::new(at.read("user_id", row.user_id)?),
             started_at: at.read("created_at", row.created_at)?,
             ended_at: row.ended_at.map(|time| at.read("ended_at", time)).transpose()?,
+            device: row.device.map(|code| at.code("device", code)).transpose()?.map(DeviceMark::new),
         })
     }
 }
@@ -38,13 +40,13 @@ impl TryFrom<SessionRow> for Session {
 /// Where something came from.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions)]
-pub(super) struct OriginRow {
-    ip_address: Option<Stored<String>>,
-    user_agent: Option<Stored<String>>,
+pub(crate) struct OriginRow {
+    pub(crate) ip_address: Option<Stored<String>>,
+    pub(crate) user_agent: Option<Stored<String>>,
 }
 
 impl OriginRow {
-    fn read(self, at: Row) -> Result<Origin, StoreError> {
+    pub(crate) fn read(self, at: Row) -> Result<Origin, StoreError> {
         let address = self.ip_address.map(|text| at.read("ip_address", text)).transpose()?;
         let parse = |text: String| text.parse().map_err(|_| at.corrupt("ip_address", "not an address"));
         let agent = self.user_agent.map(|text| at.read("user_agent", text)).transpose()?;
@@ -74,6 +76,7 @@ pub(super) struct NewSessionRow {
     created_at: Moment,
     ip_address: Option<String>,
     user_agent: Option<String>,
+    device: Option<Vec<u8>>,
 }
 
 impl NewSessionRow {
@@ -85,6 +88,7 @@ impl NewSessionRow {
             created_at: Moment::new(session.started_at),
             ip_address,
             user_agent,
+            device: session.device.map(|mark| mark.as_bytes().to_vec()),
         }
     }
 }

@@ -8,9 +8,9 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, Text};
 use diesel::sqlite::Sqlite;
-use portcullis_domain::sessions::{EventKind, SessionEvent, SessionId};
+use portcullis_domain::sessions::{EventKind, SessionEvent, SessionId, Spared};
 
 /// What only one of the databases says.
 pub(crate) trait Dialect: Backend {
@@ -47,34 +47,40 @@ impl Dialect for Pg {
     const EVENT_OF_LIST: &'static str = "event.session_id, event.id";
 }
 
+/// What tells the sessions that are spared.
+pub(super) struct SparedRows {
+    /// Empty, which no session's is, where there is none.
+    pub(super) sid: String,
+    /// Empty, which no session's is, where there is none.
+    pub(super) device: Vec<u8>,
+}
+
+impl SparedRows {
+    pub(super) fn new(spared: &Spared) -> Self {
+        let device = spared.device.map(|mark| mark.as_bytes().to_vec());
+        Self { sid: spared.session.map(|id| id.to_string()).unwrap_or_default(), device: device.unwrap_or_default() }
+    }
+}
+
 /// Which of an account's live tokens.
 pub(super) enum Scope {
     /// Those of the session with that number and identifier.
-    Of(i64, SessionId),
-    /// All but those of that session.
-    AllBut(Option<(i64, SessionId)>),
+    Of(i64, String),
+    /// All but those of sessions that are spared.
+    AllBut(SparedRows),
 }
 
 /// Revokes live tokens, and tells of each whether it was one of no session yet that had not
 /// expired. Never prepared: it has several shapes, and is rare.
 pub(super) struct RevokeLive {
     user_id: i64,
-    number: i64,
-    sid: String,
-    all_but: bool,
+    scope: Scope,
     at: Moment,
 }
 
 impl RevokeLive {
-    pub(super) fn new(user_id: i64, scope: &Scope, at: Moment) -> Self {
-        let all_but = matches!(scope, Scope::AllBut(_));
-        let session = match scope {
-            Scope::Of(number, id) | Scope::AllBut(Some((number, id))) => Some((*number, id.to_string())),
-            Scope::AllBut(None) => None,
-        };
-        // No session has the number 0.
-        let (number, sid) = session.unwrap_or_default();
-        Self { user_id, number, sid, all_but, at }
+    pub(super) fn new(user_id: i64, scope: Scope, at: Moment) -> Self {
+        Self { user_id, scope, at }
     }
 }
 
@@ -92,10 +98,11 @@ impl RunQueryDsl<PgConnection> for RevokeLive {}
 
 impl<DB> QueryFragment<DB> for RevokeLive
 where
-    DB: Dialect + HasSqlType<UtcTime> + HasSqlType<BigInt> + HasSqlType<Text>,
+    DB: Dialect + HasSqlType<UtcTime> + HasSqlType<BigInt> + HasSqlType<Text> + HasSqlType<Binary>,
     Moment: ToSql<UtcTime, DB>,
     i64: ToSql<BigInt, DB>,
     String: ToSql<Text, DB>,
+    Vec<u8>: ToSql<Binary, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(
@@ -103,12 +110,29 @@ where
         );
         out.push_bind_param::<BigInt, _>(&self.user_id)?;
         out.push_sql(" AND NOT revoked AND ");
-        out.push_sql(if self.all_but { "NOT (coalesce(session_id, 0) = " } else { "(coalesce(session_id, 0) = " });
-        out.push_bind_param::<BigInt, _>(&self.number)?;
-        out.push_sql(if self.all_but { " AND session_id IS NOT NULL" } else { "" });
-        out.push_sql(" OR (session_id IS NULL AND jti = ");
-        out.push_bind_param::<Text, _>(&self.sid)?;
-        out.push_sql(")) ORDER BY jti");
+        match &self.scope {
+            Scope::Of(number, sid) => {
+                out.push_sql("(session_id = ");
+                out.push_bind_param::<BigInt, _>(number)?;
+                out.push_sql(" OR (session_id IS NULL AND jti = ");
+                out.push_bind_param::<Text, _>(sid)?;
+                out.push_sql("))");
+            }
+            Scope::AllBut(spared) => {
+                out.push_sql("coalesce(session_id, 0) NOT IN (SELECT id FROM sessions WHERE user_id = ");
+                out.push_bind_param::<BigInt, _>(&self.user_id)?;
+                out.push_sql(" AND (sid = ");
+                out.push_bind_param::<Text, _>(&spared.sid)?;
+                out.push_sql(" OR device = ");
+                out.push_bind_param::<Binary, _>(&spared.device)?;
+                out.push_sql(")) AND (session_id IS NOT NULL OR jti NOT IN (SELECT sid FROM sessions WHERE user_id = ");
+                out.push_bind_param::<BigInt, _>(&self.user_id)?;
+                out.push_sql(" AND sid = ");
+                out.push_bind_param::<Text, _>(&spared.sid)?;
+                out.push_sql("))");
+            }
+        }
+        out.push_sql(" ORDER BY jti");
         out.push_sql(DB::LOCKED);
         out.push_sql(") RETURNING session_id IS NULL AND expires_at > ");
         out.push_bind_param::<UtcTime, _>(&self.at)?;

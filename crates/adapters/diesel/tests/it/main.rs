@@ -5,6 +5,7 @@
 
 mod adoption;
 mod logs;
+mod mail;
 mod plans;
 mod postgres;
 mod samples;

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_diesel::StoreOptions;
+use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_domain::sessions::{Origin, Session, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshToken};
+use portcullis_domain::verification::{Grant, PasswordVersion, Purpose, Seed, TokenDigest};
 use portcullis_ports::{Clock, Rotation, Store, StoreError, StoreExt};
 use portcullis_testkit::FixedClock;
 use std::sync::Arc;
@@ -63,6 +65,27 @@ pub(crate) fn rotation(user: UserId, spent: Jti, successor: Jti) -> Rotation {
     Rotation { spent, at: now(), key: None, too_old_by, origin, successor }
 }
 
+/// An order of a mail, caused now, about an account or an address alone.
+pub(crate) fn order(user_id: Option<UserId>) -> NewMail {
+    NewMail {
+        occasion: Occasion::VerifyEmail,
+        user_id,
+        to: EmailAddress::stored("ada@example.com".to_owned()),
+        language: Language::English,
+        seed: Seed::from_random([7; 32]),
+        origin: Origin { ip_address: Some([192, 0, 2, 7].into()), user_agent: None },
+        created_at: now(),
+    }
+}
+
+/// A one-time token, which expires an hour from now.
+pub(crate) fn grant(user_id: UserId) -> Grant {
+    let (digest, password) = (TokenDigest::new([7; 32]), PasswordVersion::new([8; 32]));
+    let email = EmailAddress::stored("ada@example.com".to_owned());
+    let expires_at = now() + TimeDelta::hours(1);
+    Grant { digest, purpose: Purpose::VerifyEmail, user_id, email, password, expires_at }
+}
+
 /// The name of every migration, oldest first.
 pub(crate) fn all_migrations() -> Vec<String> {
     [
@@ -70,6 +93,7 @@ pub(crate) fn all_migrations() -> Vec<String> {
         "20261122200000_drop_duplicate_jti_index",
         "20261122230000_sessions",
         "20261127230000_deleted_accounts",
+        "20261127232215_accounts_and_mail",
     ]
     .map(str::to_owned)
     .into()

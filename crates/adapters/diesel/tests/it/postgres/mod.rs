@@ -2,6 +2,7 @@
 
 mod adoption;
 mod limits;
+mod mail;
 mod migrations;
 mod outages;
 mod plans;

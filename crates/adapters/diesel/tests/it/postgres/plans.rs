@@ -10,7 +10,7 @@ fn every_query_goes_by_an_index() {
     let store = sandbox.open_with("", &logging());
     store.migrate().unwrap();
     let statements = statements(|run| {
-        sandbox.execute("TRUNCATE users, refresh_tokens, sessions, session_events");
+        sandbox.execute("TRUNCATE users, refresh_tokens, sessions, session_events, one_time_tokens, outbox");
         run(&store);
     });
     assert_complete(&statements);

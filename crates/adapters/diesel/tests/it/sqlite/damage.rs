@@ -1,9 +1,11 @@
 //! Damaged files and damaged rows: refused or reported, never a panic, never a guess.
 
 use super::Sandbox;
-use crate::samples::{account_with_token, accounts, clock, patient, rotation};
+use crate::samples::{account_with_token, accounts, clock, grant, now, order, patient, rotation};
+use chrono::TimeDelta;
 use portcullis_diesel::{Migrations, OpenError, SqliteStore};
 use portcullis_domain::tokens::Jti;
+use portcullis_domain::verification::TokenDigest;
 use portcullis_ports::{Store, StoreError, StoreExt};
 use std::fs;
 
@@ -15,11 +17,18 @@ fn jti() -> Jti {
 fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError {
     let sandbox = Sandbox::new();
     let store = sandbox.store();
-    account_with_token(&store, "ada@example.com", jti());
+    let user = account_with_token(&store, "ada@example.com", jti());
+    let mailed = store.write(|tx| {
+        tx.one_time_tokens().replace(&grant(user.id))?;
+        tx.outbox().enqueue(&order(Some(user.id)))
+    });
+    mailed.unwrap();
     sandbox.execute(&format!(
         "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; UPDATE {table} SET {column} = {value}"
     ));
     let find = |store: &dyn Store| match table {
+        "outbox" => store.read(|tx| tx.outbox().list(None, 9)).map(drop),
+        "one_time_tokens" => store.read(|tx| tx.one_time_tokens().find(TokenDigest::new([7; 32]))).map(drop),
         "users" => store.read(|tx| tx.users().find(portcullis_domain::registration::UserId::new(1))).map(drop),
         _ => store.read(|tx| tx.refresh_tokens().find(jti())).map(drop),
     };
@@ -57,6 +66,32 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
         ("sessions", "created_at", "5", "not text"),
         ("sessions", "ended_at", "'never'", "not a time"),
         ("sessions", "ended_at", "0", "not text"),
+        ("sessions", "device", "'x'", "not binary"),
+        ("sessions", "device", "x'00'", "not 32 bytes"),
+        ("one_time_tokens", "purpose", "'x'", "not a purpose"),
+        ("one_time_tokens", "purpose", "x'00'", "not text"),
+        ("one_time_tokens", "user_id", "'x'", "not an integer"),
+        ("one_time_tokens", "email", "cast(x'61ff' AS text)", "not UTF-8"),
+        ("one_time_tokens", "password_version", "x'00'", "not 32 bytes"),
+        ("one_time_tokens", "password_version", "'x'", "not binary"),
+        ("one_time_tokens", "expires_at", "'never'", "not a time"),
+        ("one_time_tokens", "expires_at", "5", "not text"),
+        ("outbox", "occasion", "'x'", "not an occasion"),
+        ("outbox", "occasion", "x'00'", "not text"),
+        ("outbox", "user_id", "'x'", "not an integer"),
+        ("outbox", "email", "x'616461'", "not text"),
+        ("outbox", "language", "'x'", "not a language"),
+        ("outbox", "seed", "x'00'", "not 32 bytes"),
+        ("outbox", "seed", "'x'", "not binary"),
+        ("outbox", "ip_address", "'x'", "not an address"),
+        ("outbox", "user_agent", "x'00'", "not text"),
+        ("outbox", "created_at", "'never'", "not a time"),
+        ("outbox", "due_at", "5", "not text"),
+        ("outbox", "tries", "-1", "out of range"),
+        ("outbox", "tries", "'x'", "not an integer"),
+        ("outbox", "armed", "2", "neither 0 nor 1"),
+        ("outbox", "dead_at", "'never'", "not a time"),
+        ("outbox", "last_error", "x'00'", "not text"),
     ] {
         let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
         assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
@@ -113,6 +148,23 @@ fn a_damaged_row_is_never_rotated() {
             }
         }
     }
+}
+
+/// A number is less than any text, and would be long ago.
+#[test]
+fn what_is_damaged_is_left_for_whoever_looks_into_it() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    let user = account_with_token(&store, "ada@example.com", jti());
+    let mailed = store.write(|tx| {
+        tx.one_time_tokens().replace(&grant(user.id))?;
+        tx.outbox().enqueue(&order(Some(user.id)))
+    });
+    mailed.unwrap();
+    sandbox.execute("UPDATE one_time_tokens SET expires_at = 5; UPDATE outbox SET dead_at = 5");
+    let ever = now() + TimeDelta::days(99);
+    assert_eq!(store.write(|tx| tx.one_time_tokens().purge(ever, 9)), Ok(0));
+    assert_eq!(store.write(|tx| tx.outbox().purge(ever, 9)), Ok(0));
 }
 
 #[test]

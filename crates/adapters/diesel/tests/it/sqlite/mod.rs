@@ -4,6 +4,7 @@ mod adoption;
 mod damage;
 mod file;
 mod locks;
+mod mail;
 mod migrations;
 mod plans;
 

@@ -1,0 +1,150 @@
+//! The mails that are to be sent, as rows of `outbox`. Whoever takes one gets it by one statement,
+//! and settles it by compare-and-set on its tries, so that both databases agree on who has it.
+
+mod rows;
+mod statements;
+
+use crate::expiry::{DeadMails, DeleteOldest};
+use crate::schema::outbox;
+use crate::time::Moment;
+use crate::transaction::Transaction;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use portcullis_domain::mail::NewMail;
+use portcullis_domain::registration::UserId;
+use portcullis_ports::{MailId, OutboxLoad, OutboxRepository, QueuedMail, StoreError};
+use rows::{MailRow, NewMailRow, one_line};
+use statements::{Load, Take};
+
+/// At which try an unreadable mail is given up. Until then it is put off: a newer release that
+/// runs beside this one may have ordered it, and can read it.
+const MOST_UNREAD: i64 = 40;
+/// How many unreadable mails one call puts off.
+const MOST_SKIPPED: u8 = 100;
+
+fn count(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or_default()
+}
+
+macro_rules! outbox_repository {
+    ($connection:ty) => {
+        impl OutboxRepository for Transaction<'_, $connection> {
+            fn enqueue(&mut self, mail: &NewMail) -> Result<(), StoreError> {
+                let row = NewMailRow::of(mail);
+                let added = diesel::insert_into(outbox::table).values(row).execute(self.writing()?);
+                self.check(added).map(drop)
+            }
+
+            fn take(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
+                for _ in 0..MOST_SKIPPED {
+                    let taken = Take::new(now, until).get_result::<MailRow>(self.writing()?).optional();
+                    let Some(row) = self.check(taken)? else { break };
+                    let (id, tries) = (row.id, row.number_of_tries());
+                    match QueuedMail::try_from(row) {
+                        Ok(mail) => return Ok(Some(mail)),
+                        Err(damage) => self.put_off(id, tries, now, &damage)?,
+                    }
+                }
+                Ok(None)
+            }
+
+            fn arm(&mut self, id: MailId) -> Result<(), StoreError> {
+                let update = diesel::update(outbox::table.find(id.0)).set(outbox::armed.eq(true));
+                let armed = update.execute(self.writing()?);
+                self.check(armed).map(drop)
+            }
+
+            fn remove(&mut self, id: MailId, tries: u32) -> Result<bool, StoreError> {
+                let removed = diesel::delete(at_try!(id, tries)).execute(self.writing()?);
+                Ok(self.check(removed)? == 1)
+            }
+
+            fn postpone(
+                &mut self,
+                id: MailId,
+                tries: u32,
+                due_at: DateTime<Utc>,
+                error: &str,
+            ) -> Result<bool, StoreError> {
+                let values = (outbox::due_at.eq(Moment::new(due_at)), outbox::last_error.eq(one_line(error)));
+                let postponed = diesel::update(at_try!(id, tries)).set(values).execute(self.writing()?);
+                Ok(self.check(postponed)? == 1)
+            }
+
+            fn bury(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError> {
+                let values = (outbox::dead_at.eq(Moment::new(at)), outbox::last_error.eq(one_line(error)));
+                let buried = diesel::update(at_try!(id, tries)).set(values).execute(self.writing()?);
+                Ok(self.check(buried)? == 1)
+            }
+
+            fn retry(&mut self, id: MailId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+                let (now, never) = (Moment::new(now), None::<Moment>);
+                let values = (
+                    outbox::created_at.eq(now),
+                    outbox::due_at.eq(now),
+                    outbox::tries.eq(0),
+                    outbox::armed.eq(false),
+                    outbox::dead_at.eq(never),
+                    outbox::last_error.eq(None::<String>),
+                );
+                let revived = diesel::update(outbox::table.find(id.0)).set(values).execute(self.writing()?);
+                Ok(self.check(revived)? == 1)
+            }
+
+            fn list(&mut self, after: Option<MailId>, limit: u32) -> Result<Vec<QueuedMail>, StoreError> {
+                let beyond = outbox::table.filter(outbox::id.gt(after.map_or(i64::MIN, |id| id.0)));
+                let query = beyond.order(outbox::id).limit(i64::from(limit)).select(MailRow::as_select());
+                let rows = query.load(self.connection);
+                self.check(rows)?.into_iter().map(QueuedMail::try_from).collect()
+            }
+
+            fn load(&mut self, limit: u32) -> Result<OutboxLoad, StoreError> {
+                let counted = Load::new(limit).get_result::<(i64, i64)>(self.connection);
+                let (waiting, dead) = self.check(counted)?;
+                Ok(OutboxLoad { waiting: count(waiting), dead: count(dead) })
+            }
+
+            fn forget(&mut self, user_id: UserId) -> Result<(), StoreError> {
+                let own = outbox::table.filter(outbox::user_id.eq(user_id.get()));
+                let removed = diesel::delete(own).execute(self.writing()?);
+                self.check(removed).map(drop)
+            }
+
+            fn purge(&mut self, dead_by: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+                let deleted = DeleteOldest::<DeadMails>::new(dead_by, limit).execute(self.writing()?);
+                Ok(u64::try_from(self.check(deleted)?).unwrap_or(u64::MAX))
+            }
+        }
+
+        impl Transaction<'_, $connection> {
+            /// It stays with whoever took it until that is over, or is given up.
+            fn put_off(
+                &mut self,
+                id: i64,
+                tries: Option<i64>,
+                now: DateTime<Utc>,
+                damage: &StoreError,
+            ) -> Result<(), StoreError> {
+                if tries.is_some_and(|tries| tries < MOST_UNREAD) {
+                    tracing::warn!(target: "app.mail", mail = id, %damage, "Mail is unreadable and was put off");
+                    return Ok(());
+                }
+                tracing::error!(target: "app.mail", mail = id, %damage, "Mail is unreadable and was given up");
+                let values =
+                    (outbox::dead_at.eq(Moment::new(now)), outbox::last_error.eq(one_line(&damage.to_string())));
+                let buried = diesel::update(outbox::table.find(id)).set(values).execute(self.writing()?);
+                self.check(buried).map(drop)
+            }
+        }
+    };
+}
+
+/// The mail with that number, if it is still at that try and not given up.
+macro_rules! at_try {
+    ($id:expr, $tries:expr) => {
+        outbox::table.find($id.0).filter(outbox::tries.eq(i64::from($tries))).filter(outbox::dead_at.is_null())
+    };
+}
+
+outbox_repository!(SqliteConnection);
+outbox_repository!(PgConnection);

@@ -1,0 +1,100 @@
+//! What diesel has no words for: taking a mail that nobody else is taking, and counting up to a
+//! bound.
+
+use crate::schema::outbox;
+use crate::time::{Moment, UtcTime};
+use chrono::{DateTime, Utc};
+use diesel::backend::Backend;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType};
+use diesel::sqlite::Sqlite;
+
+/// What only one of the databases says.
+pub(super) trait Dialect: Backend {
+    /// Has a subquery lock the row that it finds, and pass over those that others have locked.
+    const UNTAKEN: &'static str;
+}
+
+/// There is one writer.
+impl Dialect for Sqlite {
+    const UNTAKEN: &'static str = "";
+}
+
+impl Dialect for Pg {
+    const UNTAKEN: &'static str = " FOR UPDATE SKIP LOCKED";
+}
+
+/// Takes the mail that has been due longest.
+#[derive(QueryId)]
+pub(super) struct Take {
+    now: Moment,
+    until: Moment,
+}
+
+impl Take {
+    pub(super) fn new(now: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+        Self { now: Moment::new(now), until: Moment::new(until) }
+    }
+}
+
+impl Query for Take {
+    type SqlType = outbox::SqlType;
+}
+
+impl RunQueryDsl<SqliteConnection> for Take {}
+impl RunQueryDsl<PgConnection> for Take {}
+
+impl<DB> QueryFragment<DB> for Take
+where
+    DB: Dialect + HasSqlType<UtcTime>,
+    Moment: ToSql<UtcTime, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE outbox SET tries = tries + 1, due_at = ");
+        out.push_bind_param::<UtcTime, _>(&self.until)?;
+        out.push_sql(" WHERE id = (SELECT id FROM outbox WHERE dead_at IS NULL AND due_at <= ");
+        out.push_bind_param::<UtcTime, _>(&self.now)?;
+        out.push_sql(" ORDER BY due_at, id LIMIT 1");
+        out.push_sql(DB::UNTAKEN);
+        out.push_sql(") RETURNING id, occasion, user_id, email, language, seed, ip_address, user_agent, created_at, ");
+        out.push_sql("due_at, tries, armed, dead_at, last_error");
+        Ok(())
+    }
+}
+
+/// How many mails there are, waiting and given up.
+#[derive(QueryId)]
+pub(super) struct Load {
+    limit: i64,
+}
+
+impl Load {
+    pub(super) fn new(limit: u32) -> Self {
+        Self { limit: i64::from(limit) }
+    }
+}
+
+impl Query for Load {
+    type SqlType = (BigInt, BigInt);
+}
+
+impl RunQueryDsl<SqliteConnection> for Load {}
+impl RunQueryDsl<PgConnection> for Load {}
+
+impl<DB> QueryFragment<DB> for Load
+where
+    DB: Backend + HasSqlType<BigInt>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE dead_at IS NULL LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(") AS looked_at), (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE dead_at IS NOT NULL LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(") AS looked_at)");
+        Ok(())
+    }
+}

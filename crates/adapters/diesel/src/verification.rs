@@ -1,0 +1,173 @@
+//! The one-time tokens, as rows of `one_time_tokens`: nothing is kept of a token but what finds
+//! it. They are consumed by deleting them, with the affected rows counted, so that both databases
+//! agree on one who did.
+
+use crate::expiry::{DeleteOldest, OneTimeTokens};
+use crate::schema::one_time_tokens;
+use crate::stored::{Row, Stored};
+use crate::time::Moment;
+use crate::transaction::Transaction;
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel::upsert::excluded;
+use portcullis_domain::registration::{EmailAddress, UserId};
+use portcullis_domain::verification::{Grant, PasswordVersion, Purpose, TokenDigest};
+use portcullis_ports::{OneTimeTokenRepository, StoreError};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = one_time_tokens)]
+struct GrantRow {
+    id: i64,
+    digest: Stored<Vec<u8>>,
+    purpose: Stored<String>,
+    user_id: Stored<i64>,
+    email: Stored<String>,
+    password_version: Stored<Vec<u8>>,
+    expires_at: Stored<DateTime<Utc>>,
+}
+
+impl TryFrom<GrantRow> for Grant {
+    type Error = StoreError;
+
+    fn try_from(row: GrantRow) -> Result<Self, StoreError> {
+        let at = Row { table: "one_time_tokens", id: row.id };
+        let purpose = Purpose::parse(&at.read("purpose", row.purpose)?);
+        Ok(Self {
+            digest: TokenDigest::new(at.code("digest", row.digest)?),
+            purpose: purpose.ok_or_else(|| at.corrupt("purpose", "not a purpose"))?,
+            user_id: UserId::new(at.read("user_id", row.user_id)?),
+            email: EmailAddress::stored(at.read("email", row.email)?),
+            password: PasswordVersion::new(at.code("password_version", row.password_version)?),
+            expires_at: at.read("expires_at", row.expires_at)?,
+        })
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = one_time_tokens)]
+struct NewGrantRow<'a> {
+    digest: &'a [u8],
+    purpose: &'static str,
+    user_id: i64,
+    slot: &'a str,
+    email: &'a str,
+    password_version: &'a [u8],
+    expires_at: Moment,
+}
+
+impl<'a> NewGrantRow<'a> {
+    fn of(grant: &'a Grant) -> Self {
+        let by_address = grant.purpose == Purpose::UndoEmailChange;
+        Self {
+            digest: grant.digest.as_bytes(),
+            purpose: grant.purpose.as_str(),
+            user_id: grant.user_id.get(),
+            slot: if by_address { grant.email.canonical() } else { "" },
+            email: grant.email.spelled(),
+            password_version: grant.password.as_bytes(),
+            expires_at: Moment::new(grant.expires_at),
+        }
+    }
+}
+
+/// The purposes of tokens that die with a password or an address.
+fn short_lived() -> Vec<&'static str> {
+    Purpose::ALL.into_iter().filter(|purpose| !purpose.outlives_changes()).map(Purpose::as_str).collect()
+}
+
+macro_rules! one_time_token_repository {
+    ($connection:ty) => {
+        impl OneTimeTokenRepository for Transaction<'_, $connection> {
+            fn replace(&mut self, grant: &Grant) -> Result<(), StoreError> {
+                let insert = diesel::insert_into(one_time_tokens::table).values(NewGrantRow::of(grant));
+                let upsert = insert
+                    .on_conflict((one_time_tokens::user_id, one_time_tokens::purpose, one_time_tokens::slot))
+                    .do_update()
+                    .set((
+                        one_time_tokens::digest.eq(excluded(one_time_tokens::digest)),
+                        one_time_tokens::email.eq(excluded(one_time_tokens::email)),
+                        one_time_tokens::password_version.eq(excluded(one_time_tokens::password_version)),
+                        one_time_tokens::expires_at.eq(excluded(one_time_tokens::expires_at)),
+                    ));
+                let replaced = upsert.execute(self.writing()?);
+                self.check(replaced).map(drop)
+            }
+
+            fn extend(&mut self, digest: TokenDigest, expires_at: DateTime<Utc>) -> Result<bool, StoreError> {
+                let token = one_time_tokens::table.filter(one_time_tokens::digest.eq(digest.as_bytes().as_slice()));
+                let update = diesel::update(token).set(one_time_tokens::expires_at.eq(Moment::new(expires_at)));
+                let extended = update.execute(self.writing()?);
+                Ok(self.check(extended)? == 1)
+            }
+
+            fn find(&mut self, digest: TokenDigest) -> Result<Option<Grant>, StoreError> {
+                let token = one_time_tokens::table.filter(one_time_tokens::digest.eq(digest.as_bytes().as_slice()));
+                let row = token.select(GrantRow::as_select()).first(self.connection).optional();
+                self.check(row)?.map(Grant::try_from).transpose()
+            }
+
+            fn consume(&mut self, digest: TokenDigest) -> Result<bool, StoreError> {
+                let token = one_time_tokens::table.filter(one_time_tokens::digest.eq(digest.as_bytes().as_slice()));
+                let consumed = diesel::delete(token).execute(self.writing()?);
+                Ok(self.check(consumed)? == 1)
+            }
+
+            fn revoke(&mut self, user_id: UserId) -> Result<(), StoreError> {
+                let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(user_id.get()));
+                let mortal = own.filter(one_time_tokens::purpose.eq_any(short_lived()));
+                let revoked = diesel::delete(mortal).execute(self.writing()?);
+                self.check(revoked).map(drop)
+            }
+
+            fn rebind(
+                &mut self,
+                user_id: UserId,
+                old: &PasswordVersion,
+                new: &PasswordVersion,
+            ) -> Result<(), StoreError> {
+                let bound = one_time_tokens::table
+                    .filter(one_time_tokens::user_id.eq(user_id.get()))
+                    .filter(one_time_tokens::password_version.eq(old.as_bytes().as_slice()));
+                let update = diesel::update(bound).set(one_time_tokens::password_version.eq(new.as_bytes().as_slice()));
+                let rebound = update.execute(self.writing()?);
+                self.check(rebound).map(drop)
+            }
+
+            fn supersede(&mut self, undo: &Grant) -> Result<(), StoreError> {
+                let other = one_time_tokens::purpose.ne(Purpose::UndoEmailChange.as_str());
+                let later = one_time_tokens::expires_at.ge(Moment::new(undo.expires_at));
+                let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(undo.user_id.get()));
+                let removed = diesel::delete(own.filter(other.or(later))).execute(self.writing()?);
+                self.check(removed).map(drop)
+            }
+
+            fn forget(&mut self, user_id: UserId) -> Result<(), StoreError> {
+                let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(user_id.get()));
+                let removed = diesel::delete(own).execute(self.writing()?);
+                self.check(removed).map(drop)
+            }
+
+            fn holder_of(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<Option<UserId>, StoreError> {
+                let undo = one_time_tokens::table
+                    .filter(one_time_tokens::slot.eq(email.canonical()))
+                    // In the very words of the index.
+                    .filter(sql::<Bool>("slot <> ''"))
+                    .filter(one_time_tokens::purpose.eq(Purpose::UndoEmailChange.as_str()))
+                    .filter(one_time_tokens::expires_at.gt(Moment::new(now)))
+                    .order(one_time_tokens::id);
+                let holder = undo.select(one_time_tokens::user_id).first::<i64>(self.connection).optional();
+                Ok(self.check(holder)?.map(UserId::new))
+            }
+
+            fn purge(&mut self, dead_by: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+                let deleted = DeleteOldest::<OneTimeTokens>::new(dead_by, limit).execute(self.writing()?);
+                Ok(u64::try_from(self.check(deleted)?).unwrap_or(u64::MAX))
+            }
+        }
+    };
+}
+
+one_time_token_repository!(SqliteConnection);
+one_time_token_repository!(PgConnection);

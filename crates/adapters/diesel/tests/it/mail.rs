@@ -1,0 +1,96 @@
+//! What holds for the outbox of every database, beside what the promises say.
+
+use crate::logs::logged_by;
+use crate::samples::{now, order};
+use chrono::TimeDelta;
+use portcullis_domain::mail::NewMail;
+use portcullis_domain::registration::EmailAddress;
+use portcullis_ports::{MailId, OutboxLoad, QueuedMail, Store, StoreError, StoreExt};
+use std::collections::BTreeSet;
+use std::sync::Barrier;
+use tracing::Level;
+
+/// Takes what is due that long from now, for 90 seconds.
+pub(crate) fn take(store: &dyn Store, later: TimeDelta) -> Result<Option<QueuedMail>, StoreError> {
+    store.write(|tx| tx.outbox().take(now() + later, now() + later + TimeDelta::seconds(90)))
+}
+
+/// Adds mails with the numbers 1 to `count`.
+pub(crate) fn enqueue(store: &dyn Store, count: u32) {
+    store.write(|tx| (0..count).try_for_each(|_| tx.outbox().enqueue(&order(None)))).unwrap();
+}
+
+/// Two processes, of several threads each, take a thousand mails and settle them: each once. Every
+/// tenth is lost by whoever took it: another gets it when the lease is over.
+pub(crate) fn assert_two_processes_share_the_work(one: &dyn Store, two: &dyn Store) {
+    enqueue(one, 1_000);
+    let start = Barrier::new(16);
+    let work = |store: &dyn Store| {
+        let mut sent = Vec::new();
+        start.wait();
+        while let Some(mail) = take(store, TimeDelta::zero()).unwrap() {
+            assert_eq!(mail.tries, 1);
+            if mail.id.0 % 10 != 0 {
+                assert!(store.write(|tx| tx.outbox().remove(mail.id, mail.tries)).unwrap());
+                sent.push(mail.id);
+            }
+        }
+        sent
+    };
+    let sent: Vec<_> = std::thread::scope(|scope| {
+        let (stores, work) = ([one, two].into_iter().cycle().take(16), &work);
+        let running: Vec<_> = stores.map(|store| scope.spawn(move || work(store))).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let each: BTreeSet<_> = sent.iter().copied().collect();
+    assert_eq!((sent.len(), each.len()), (900, 900), "none was sent twice");
+    let mut lost = BTreeSet::new();
+    while let Some(mail) = take(two, TimeDelta::seconds(90)).unwrap() {
+        assert_eq!(mail.tries, 2);
+        lost.insert(mail.id);
+    }
+    assert!(lost.is_disjoint(&each));
+    assert_eq!(lost.len(), 100);
+    assert!(!one.write(|tx| tx.outbox().remove(*lost.first().unwrap(), 1)).unwrap(), "another has it by now");
+}
+
+/// A mail that cannot be read stands in nobody's way: it is put off, and in the end given up.
+pub(crate) fn assert_the_unreadable_is_passed_over(store: &dyn Store, damage: impl Fn()) {
+    enqueue(store, 1);
+    damage();
+    let bob = EmailAddress::stored("bob@example.com".to_owned());
+    store.write(|tx| tx.outbox().enqueue(&NewMail { to: bob.clone(), ..order(None) })).unwrap();
+    let logged = logged_by("app.mail", Level::DEBUG, || {
+        let taken = take(store, TimeDelta::zero()).unwrap();
+        assert_eq!(taken.map(|mail| (mail.id, mail.order.to)), Some((MailId(2), bob)));
+    });
+    let why = "outbox.occasion of row 1 is unreadable: not an occasion";
+    let put_off = format!("WARN message=Mail is unreadable and was put off mail=1 damage={why}");
+    assert_eq!(logged, std::slice::from_ref(&put_off));
+    assert!(store.write(|tx| tx.outbox().remove(MailId(2), 1)).unwrap());
+    let load = || store.read(|tx| tx.outbox().load(9)).unwrap();
+    assert_eq!(load(), OutboxLoad { waiting: 1, dead: 0 });
+    let mut logged = Vec::new();
+    for hour in 1..60 {
+        logged.extend(logged_by("app.mail", Level::DEBUG, || {
+            assert_eq!(take(store, TimeDelta::hours(hour)), Ok(None));
+        }));
+    }
+    assert_eq!((logged.len(), logged.first()), (39, Some(&put_off)));
+    let given_up = format!("ERROR message=Mail is unreadable and was given up mail=1 damage={why}");
+    assert_eq!(logged.last(), Some(&given_up));
+    assert_eq!(load(), OutboxLoad { waiting: 0, dead: 1 });
+    assert!(store.read(|tx| tx.outbox().list(None, 9)).is_err(), "whoever lists it is told");
+    assert_eq!(store.write(|tx| tx.outbox().retry(MailId(1), now())), Ok(true));
+    assert_eq!(load(), OutboxLoad { waiting: 1, dead: 0 });
+}
+
+/// What a mail server says is kept in one line of a bounded length.
+pub(crate) fn assert_errors_are_kept_in_one_line(store: &dyn Store) {
+    enqueue(store, 1);
+    let mail = take(store, TimeDelta::zero()).unwrap().unwrap();
+    let error = format!("550\r\n\0{}", "ü".repeat(9_999));
+    assert_eq!(store.write(|tx| tx.outbox().postpone(mail.id, 1, now(), &error)), Ok(true));
+    let kept = store.read(|tx| tx.outbox().list(None, 9)).unwrap().remove(0).last_error.unwrap();
+    assert_eq!(kept, format!("550   {}", "ü".repeat(494)));
+}
