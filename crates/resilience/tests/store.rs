@@ -6,7 +6,9 @@ use portcullis_domain::health::CircuitState;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Conclusion, Mode, Rotation, Store, StoreError, Work};
-use portcullis_ports::{RefreshTokenRepository, SessionRepository, Tx, UserRepository};
+use portcullis_ports::{
+    OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, Tx, UserRepository,
+};
 use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -29,6 +31,14 @@ impl Tx for NoTx {
     }
 
     fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
+        unreachable!("the work of these tests asks for nothing")
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        unreachable!("the work of these tests asks for nothing")
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
         unreachable!("the work of these tests asks for nothing")
     }
 }

@@ -7,10 +7,13 @@ mod failure;
 pub mod health;
 pub mod limits;
 pub mod login;
+pub mod mail;
 pub mod maintenance;
+pub mod recovery;
 pub mod registration;
 pub mod sessions;
 pub mod tokens;
+pub mod verification;
 
 pub use failure::Failure;
 

@@ -11,14 +11,16 @@ use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
-use portcullis_ports::{Clock, Entropy, PasswordHasher, Store};
+use portcullis_ports::{Clock, Entropy, OutboxObserver, PasswordHasher, Store};
 use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit, Settings};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::{Devices, Limits};
 use portcullis_usecases::login::LogIn;
-use portcullis_usecases::registration::Register;
+use portcullis_usecases::mail::{Notices, Post};
+use portcullis_usecases::registration::{Register, Screening};
 use portcullis_usecases::sessions::LogOut;
 use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
+use portcullis_usecases::verification::OneTimeTokens;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
@@ -54,12 +56,13 @@ impl Node {
         let limits = Arc::new(Limits::off());
         let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "devices"));
         let devices = Arc::new(Devices { authenticator, entropy: entropy.clone(), clock: clock.clone() });
+        let post = post(entropy);
         Arc::new(Self {
             register: Register {
                 store: store.clone(),
                 hasher: hasher.clone(),
-                blocklist: None,
-                product: "Portcullis".to_owned(),
+                screening: Arc::new(Screening { blocklist: None, product: "Portcullis".to_owned() }),
+                post: post.clone(),
                 limits: limits.clone(),
                 clock: clock.clone(),
             },
@@ -70,6 +73,8 @@ impl Node {
                 sessions,
                 limits: limits.clone(),
                 devices,
+                post: post.clone(),
+                require_verified_email: false,
                 clock: clock.clone(),
             },
             refresh: Refresh {
@@ -78,14 +83,28 @@ impl Node {
                 issuance,
                 policy: RefreshPolicy::STRICT,
                 sessions,
+                post,
                 observer: Arc::new(()),
                 clock: clock.clone(),
             },
             log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },
             authenticate: Authenticate { store: store.clone(), verifier, sessions, clock: clock.clone() },
-            readiness: CheckReadiness { store, circuits: vec![guarded], shared: None, limits: limits.clone(), clock },
+            readiness: CheckReadiness { store, circuits: vec![guarded], shared: None, mail: None, limits, clock },
         })
     }
+}
+
+/// Mails are ordered, and nobody carries the orders out.
+struct Deaf;
+
+impl OutboxObserver for Deaf {
+    fn stored(&self) {}
+}
+
+fn post(entropy: &Arc<dyn Entropy>) -> Arc<Post> {
+    let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "one-time tokens"));
+    let tokens = Arc::new(OneTimeTokens { authenticator, entropy: entropy.clone() });
+    Arc::new(Post { tokens, notices: Notices::default(), observer: Arc::new(Deaf) })
 }
 
 fn circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {

@@ -2,6 +2,7 @@
 
 use crate::node::Node;
 use portcullis_domain::health::Readiness;
+use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy, UserId};
 use portcullis_domain::sessions::Origin;
 use portcullis_ports::{HasherError, StoreError};
@@ -74,8 +75,8 @@ impl Request {
             Self::Register { email, password } => register(node, &email, password),
             Self::LogIn { email, password } => log_in(node, &email, password),
             Self::Refresh { token } => {
-                let origin = Origin::default();
-                match node.refresh.run(RefreshExchange { refresh_token: token, key: None, origin }) {
+                let (origin, language) = (Origin::default(), Language::default());
+                match node.refresh.run(RefreshExchange { refresh_token: token, key: None, origin, language }) {
                     Ok(refreshed) => pair(refreshed.pair),
                     Err(error) => token_error(error),
                 }
@@ -97,10 +98,8 @@ impl Request {
 
 fn register(node: &Node, email: &str, password: String) -> Answer {
     let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
-    match node
-        .register
-        .run(&Registration { email: EmailAddress::parse(email).unwrap(), password, client: None }, || true)
-    {
+    let (email, origin) = (EmailAddress::parse(email).unwrap(), Origin::default());
+    match node.register.run(&Registration { email, password, origin, language: Language::default() }, || true) {
         Ok(registered) => Answer::Registered(registered.0.id),
         Err(RegisterError::EmailTaken) => Answer::EmailTaken,
         Err(RegisterError::CommonPassword) => panic!("there is no blocklist"),
@@ -111,11 +110,10 @@ fn register(node: &Node, email: &str, password: String) -> Answer {
 
 fn log_in(node: &Node, email: &str, password: String) -> Answer {
     let email = EmailAddress::parse(email).unwrap();
-    match node.log_in.run(
-        &PasswordLogin { email, password: Password::new(password), origin: Origin::default(), device: None },
-        || true,
-    ) {
-        Ok(logged_in) => pair(logged_in.0),
+    let (password, origin, language) = (Password::new(password), Origin::default(), Language::default());
+    match node.log_in.run(&PasswordLogin { email, password, origin, device: None, language }, || true) {
+        Ok(logged_in) => pair(logged_in.pair),
+        Err(LogInError::EmailUnverified) => panic!("nobody has to verify anything"),
         Err(LogInError::InvalidCredentials) => Answer::InvalidCredentials,
         Err(LogInError::Limited(limited)) => panic!("nothing is limited: {limited:?}"),
         Err(LogInError::Failed(failure)) => failed(failure),

@@ -2,4 +2,4 @@
 
 mod readiness;
 
-pub use readiness::{CheckReadiness, DependencyCheck, ReadinessReport};
+pub use readiness::{CheckReadiness, DependencyCheck, MailCheck, ReadinessReport};

@@ -1,7 +1,9 @@
 //! The budgets of the service.
 
 use super::{Admission, LimitError, Limited};
-use portcullis_domain::limits::{Budget, LimitKey, Rule, Subject};
+use portcullis_domain::limits::{Budget, LimitKey, Rule, Source, Subject};
+use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::sessions::Origin;
 use portcullis_ports::{Charge, MessageAuthenticator, RateLimiter, Reservation, Reserved};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,6 +87,16 @@ impl Limits {
             }
             Reserved::Refused(exceeded) => Err(Limited::from(exceeded).into()),
         }
+    }
+
+    /// Counts a call that sends a mail to an address, known or not.
+    ///
+    /// # Errors
+    /// [`LimitError`].
+    pub fn admit_mail(&self, to: &EmailAddress, from: &Origin) -> Result<Admission, LimitError> {
+        let source = from.ip_address.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
+        let draws: Vec<_> = std::iter::once((Budget::Mail, Subject::Account(to))).chain(source).collect();
+        self.admit(&draws)
     }
 
     /// Refuses where a budget has nothing left. Counts nothing.

@@ -2,7 +2,8 @@
 //! opens nothing; it lets a guesser elsewhere not stand in the owner's way.
 
 use portcullis_domain::limits::{DeviceCookie, DeviceId};
-use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::registration::{EmailAddress, UserId};
+use portcullis_domain::sessions::DeviceMark;
 use portcullis_ports::{Clock, Entropy, EntropyExt, MessageAuthenticator};
 use std::sync::Arc;
 
@@ -31,7 +32,24 @@ impl Devices {
     #[must_use]
     pub fn issue(&self, shown: Option<&str>, account: &EmailAddress) -> String {
         let known = shown.and_then(|cookie| self.recognise(cookie, account));
-        let device = known.unwrap_or_else(|| DeviceId::from_random(self.entropy.array()));
+        self.cookie(known.unwrap_or_else(|| self.fresh()), account)
+    }
+
+    /// The number of a device that none is known of.
+    #[must_use]
+    pub fn fresh(&self) -> DeviceId {
+        DeviceId::from_random(self.entropy.array())
+    }
+
+    /// What a session keeps of the device that it begins from.
+    #[must_use]
+    pub fn mark(&self, account: UserId, device: DeviceId) -> DeviceMark {
+        DeviceMark::new(self.authenticator.code(&DeviceMark::message(account, device)))
+    }
+
+    /// The cookie of a device that has just signed in to an account.
+    #[must_use]
+    pub fn cookie(&self, device: DeviceId, account: &EmailAddress) -> String {
         let cookie = DeviceCookie { device, issued: self.clock.now() };
         cookie.write(&self.authenticator.code(&cookie.signed(account)))
     }

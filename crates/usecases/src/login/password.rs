@@ -1,33 +1,23 @@
 //! Signs in with an email address and a password.
 
+use super::owner::{LOOKS, contended};
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
 use crate::limits::{Admission, Devices, LimitError, Limited, Limits};
+use crate::mail::Post;
 use crate::tokens::{Issuance, TokenPair};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Source, Subject};
 use portcullis_domain::login::{self, Refusal};
-use portcullis_domain::registration::{EmailAddress, Password, User};
-use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionPolicy};
-use portcullis_domain::tokens::RefreshToken;
+use portcullis_domain::mail::Language;
+use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
+use portcullis_domain::sessions::{Origin, SessionPolicy};
 use portcullis_ports::{
-    Clock, HasherError, ListedSession, PasswordHasher, Patience, SigningError, Store, StoreError, StoreExt, Tx,
-    Verification,
+    Clock, HasherError, PasswordHasher, Patience, SigningError, Store, StoreError, StoreExt, Tx, Verification,
 };
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// How many of an account's sessions are looked at: more than it may have, for many may have been
-/// adopted.
-const LOOK: u32 = 10_000;
-/// How many of those the writer is held up for in one login: the next ends more.
-const MOST_EVICTED: usize = 100;
-
-/// How often an account is looked at that others change meanwhile.
-const LOOKS: usize = 3;
-
-/// As many logins of one account as may come at one time.
-const CROWD: usize = 64;
 
 /// Who wants to sign in.
 #[derive(Debug)]
@@ -40,11 +30,23 @@ pub struct PasswordLogin {
     pub origin: Origin,
     /// The cookie of the device, if it showed one.
     pub device: Option<String>,
+    /// In which language the owner is told, should the device be a new one.
+    pub language: Language,
 }
 
-/// The tokens of a new session.
-#[derive(Debug)]
-pub struct LoggedIn(pub TokenPair);
+/// A new session. Redacted in `Debug`.
+pub struct LoggedIn {
+    /// Its tokens.
+    pub pair: TokenPair,
+    /// The cookie for the device, by which it is known from now on.
+    pub cookie: String,
+}
+
+impl fmt::Debug for LoggedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoggedIn(…)")
+    }
+}
 
 /// Why nobody was signed in.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,9 @@ pub enum LogInError {
     /// Wrong address, wrong password or inactive account: the log knows which.
     #[error("Invalid email or password")]
     InvalidCredentials,
+    /// The password was right, and the address has to be verified before anybody signs in.
+    #[error("Email address is not verified")]
+    EmailUnverified,
     /// A budget is spent. Told before anything is looked up.
     #[error(transparent)]
     Limited(Limited),
@@ -68,6 +73,7 @@ impl LogInError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::EmailUnverified => ErrorCode::EmailUnverified,
             Self::Limited(_) => ErrorCode::RateLimited,
             Self::Failed(failure) => failure.code(),
         }
@@ -97,6 +103,10 @@ pub struct LogIn {
     pub limits: Arc<Limits>,
     /// What knows devices.
     pub devices: Arc<Devices>,
+    /// Who tells the owner of a new device.
+    pub post: Arc<Post>,
+    /// Whether only those sign in whose address is verified.
+    pub require_verified_email: bool,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -157,85 +167,28 @@ impl LogIn {
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<LoggedIn, LogInError> {
         let patience = Patience::lasting_while(still_wanted);
+        let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
+        let mut user = login::choose(candidates, &input.email);
         for _ in 0..LOOKS {
-            if let Some(logged_in) = self.attempt(input, &patience)? {
+            let verification = self.verify(user.as_ref(), &input.password, &patience)?;
+            let matched = matches!(verification, Verification::Match { .. });
+            let known = login::decide(user, matched).map_err(|refusal| refused(refusal, input.origin.ip_address))?;
+            if self.require_verified_email && known.email_verified_at.is_none() {
+                tracing::warn!(target: LOG, user_id = known.id.get(), "Login refused until the address is verified");
+                return Err(LogInError::EmailUnverified);
+            }
+            let known = if verification == (Verification::Match { outdated: true }) {
+                self.rehash(known, &input.password, &patience)
+            } else {
+                known
+            };
+            if let Some(logged_in) = self.enter(&known, input)? {
                 return Ok(logged_in);
             }
+            // Another hash took the place of the one that the password was held against.
+            user = self.store.read(|tx| tx.users().find(known.id))?;
         }
-        Err(StoreError::Busy("the account changed whenever it was looked at".to_owned()).into())
-    }
-
-    /// One look at the account; none where it changed before its session began, and has to be
-    /// looked at again.
-    fn attempt(&self, input: &PasswordLogin, patience: &Patience) -> Result<Option<LoggedIn>, LogInError> {
-        let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
-        let user = login::choose(candidates, &input.email);
-        let verification = self.verify(user.as_ref(), &input.password, patience)?;
-        let matched = matches!(verification, Verification::Match { .. });
-        let mut user = login::decide(user, matched).map_err(|refusal| refused(refusal, input.origin.ip_address))?;
-        if verification == (Verification::Match { outdated: true }) {
-            self.rehash(&mut user, &input.password, patience);
-        }
-        let (session, token, pair) = self.issuance.begin(user.id, self.clock.now())?;
-        if !self.store.write(|tx| self.begin(&user, (&session, &token), &input.origin, tx))? {
-            return Ok(None);
-        }
-        let client = input.origin.ip_address.map(tracing::field::display);
-        tracing::info!(target: LOG, user_id = user.id.get(), client, "User authenticated");
-        Ok(Some(LoggedIn(pair)))
-    }
-
-    /// Begins a session with its first token, and before it ends those least recently used where
-    /// there would be too many. Whether the account is still what was looked at: one that was
-    /// disabled or deleted meanwhile, or has another password, begins none.
-    fn begin(
-        &self,
-        user: &User,
-        (session, token): (&Session, &RefreshToken),
-        origin: &Origin,
-        tx: &mut dyn Tx,
-    ) -> Result<bool, StoreError> {
-        let crowded = self.is_crowded(session, tx)?;
-        if crowded {
-            // Before the account is asked for less: two that asked would wait for each other.
-            tx.sessions().hold(user.id)?;
-        }
-        if !tx.users().admits(user.id, &user.password)? {
-            return Ok(false);
-        }
-        if crowded {
-            self.make_room(session, origin, tx)?;
-        }
-        let event = SessionEvent { at: session.started_at, kind: EventKind::LogIn, origin: origin.clone() };
-        tx.sessions().begin(session, origin)?;
-        tx.sessions().record(session.id, &event)?;
-        tx.refresh_tokens().insert(token)?;
-        Ok(true)
-    }
-
-    /// Logins of one account wait for each other only where they could be too many together.
-    fn is_crowded(&self, newest: &Session, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        let few = self.others().saturating_sub(CROWD);
-        let limit = u32::try_from(few).unwrap_or(u32::MAX).saturating_add(1);
-        let too_old_by = self.sessions.too_old_by(newest.started_at);
-        Ok(few == 0 || tx.sessions().list(newest.user_id, too_old_by, limit)?.len() > few)
-    }
-
-    /// How many sessions an account may have besides the newest.
-    fn others(&self) -> usize {
-        self.sessions.max_per_user.saturating_sub(1)
-    }
-
-    fn make_room(&self, newest: &Session, origin: &Origin, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        let at = newest.started_at;
-        let mut listed = tx.sessions().list(newest.user_id, self.sessions.too_old_by(at), LOOK)?;
-        let too_many = listed.len().saturating_sub(self.others()).min(MOST_EVICTED);
-        listed.sort_unstable_by_key(|other| other.last_used_at);
-        let ending = Ending { at, reason: EndReason::Evicted, origin: origin.clone() };
-        for ListedSession { session, .. } in listed.iter().take(too_many) {
-            tx.sessions().end(session.id, &ending)?;
-        }
-        Ok(())
+        Err(contended().into())
     }
 
     fn verify(
@@ -254,22 +207,34 @@ impl LogIn {
         Ok(verification)
     }
 
-    /// Replaces an outdated hash. Somebody who changed the password meanwhile wins. What goes
-    /// wrong costs nobody the login: the next one tries again.
-    fn rehash(&self, user: &mut User, password: &Password, patience: &Patience) {
+    /// Replaces an outdated hash; the account with the hash that it has then, as far as is known.
+    /// Somebody who changed the password meanwhile wins. What goes wrong costs nobody the login:
+    /// the next one tries again.
+    fn rehash(&self, user: User, password: &Password, patience: &Patience) -> User {
         let user_id = user.id.get();
         let replaced = self.hasher.hash(password, patience).map_err(Failure::from).and_then(|new| {
-            let replaced = self.store.write(|tx| tx.users().replace_password(user.id, &user.password, &new))?;
+            let replaced = self.store.write(|tx| self.replace(&user, &new, tx))?;
             Ok(replaced.then_some(new))
         });
         match replaced {
-            Ok(Some(new)) => {
-                user.password = new;
+            Ok(Some(password)) => {
                 tracing::info!(target: LOG, user_id, "Password hash replaced");
+                return User { password, ..user };
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(target: LOG, user_id, %error, "Password hash not replaced"),
         }
+        user
+    }
+
+    /// The password stays what it was, and so do the links that were mailed under it.
+    fn replace(&self, user: &User, new: &PasswordHash, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let replaced = tx.users().replace_password(user.id, &user.password, new)?;
+        if replaced {
+            let [old, new] = [&user.password, new].map(|hash| self.post.tokens.version(hash));
+            tx.one_time_tokens().rebind(user.id, &old, &new)?;
+        }
+        Ok(replaced)
     }
 }
 

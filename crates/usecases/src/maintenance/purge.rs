@@ -74,7 +74,35 @@ impl Purge {
                 purged = self.go_through(rows, purged.rows, rest)?;
             }
         }
+        for heap in [Heap::Grants, Heap::Mails] {
+            if purged.complete {
+                purged = self.clear(heap, ended_by, purged.rows, rest)?;
+            }
+        }
         if purged.complete { self.finish_deletions(purged, rest) } else { Ok(purged) }
+    }
+
+    /// What an index finds in the order in which it died: nothing has to be looked for.
+    fn clear(
+        &self,
+        heap: Heap,
+        dead_by: DateTime<Utc>,
+        before: u64,
+        rest: &mut dyn FnMut(Step) -> bool,
+    ) -> Result<Purged, PurgeError> {
+        let (mut pace, mut purged) = (Pace::default(), Purged { rows: before, complete: false });
+        loop {
+            let most = pace.rows();
+            let (rows, times) = self.timed(|tx| heap.purge(tx, dead_by, most))?;
+            purged.rows = purged.rows.saturating_add(rows);
+            if rows < u64::from(most) {
+                return Ok(Purged { complete: true, ..purged });
+            }
+            pace.learn(rows, times);
+            if !rest(Step { rows: purged.rows, took: times.whole() }) {
+                return Ok(purged);
+            }
+        }
     }
 
     /// Accounts that are being deleted: by somebody just now, with whom this shares the work, or
@@ -111,7 +139,7 @@ impl Purge {
                     break;
                 }
                 let most = pace.rows();
-                let (rows, times) = self.delete(kind, &stretch, most)?;
+                let (rows, times) = self.timed(|tx| kind.purge(tx, &stretch, most))?;
                 purged.rows = purged.rows.saturating_add(rows);
                 more = rows >= u64::from(most);
                 pace.learn(rows, times);
@@ -122,15 +150,33 @@ impl Purge {
     }
 
     /// Others wait from where the transaction has begun, and so it is timed from there.
-    fn delete(&self, kind: &dyn Rows, stretch: &Stretch, most: u32) -> Result<(u64, Times), StoreError> {
+    fn timed(&self, work: impl Fn(&mut dyn Tx) -> Result<u64, StoreError>) -> Result<(u64, Times), StoreError> {
         let (rows, begun, deleted) = self.store.write(|tx| {
             let begun = self.clock.monotonic();
-            let rows = kind.purge(tx, stretch, most)?;
+            let rows = work(tx)?;
             Ok::<_, StoreError>((rows, begun, self.clock.monotonic()))
         })?;
         let committed = self.clock.monotonic();
         let times = Times { deleting: deleted.saturating_sub(begun), committing: committed.saturating_sub(deleted) };
         Ok((rows, times))
+    }
+}
+
+/// Rows that are not gone through.
+#[derive(Clone, Copy)]
+enum Heap {
+    /// One-time tokens past their time.
+    Grants,
+    /// Mails that were given up.
+    Mails,
+}
+
+impl Heap {
+    fn purge(self, tx: &mut dyn Tx, dead_by: DateTime<Utc>, most: u32) -> Result<u64, StoreError> {
+        match self {
+            Self::Grants => tx.one_time_tokens().purge(dead_by, most),
+            Self::Mails => tx.outbox().purge(dead_by, most),
+        }
     }
 }
 

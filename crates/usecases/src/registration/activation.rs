@@ -4,7 +4,7 @@
 use super::AccountError;
 use crate::LOG;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{EndReason, Ending, Origin};
+use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl DisableAccount {
             tx.sessions().hold(user_id)?;
             tx.users().find(user_id)?.ok_or(AccountError::NotFound)?;
             let changed = tx.users().set_active(user_id, false)?;
-            let sessions = tx.sessions().end_all(user_id, None, &ending)?;
+            let sessions = tx.sessions().end_all(user_id, &Spared::default(), &ending)?;
             Ok::<_, AccountError>(AccountDisabled { changed, sessions })
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions = done.sessions, "Account disabled");

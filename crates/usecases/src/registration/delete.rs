@@ -7,7 +7,7 @@ use crate::maintenance::{Pace, Step, Times};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::Origin;
-use portcullis_ports::{Clock, Store, StoreError, StoreExt};
+use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Which account is to go.
@@ -76,14 +76,30 @@ impl DeleteAccount {
     /// The account is gone for everybody: inactive, so that none of its sessions is worth anything,
     /// nameless, and found by nobody; its address may be registered anew. Whether it was there.
     ///
-    /// One row is written, whatever the account has: sessions and tokens are not ended one by one.
+    /// Few rows are written, whatever the account has: sessions and refresh tokens are not ended one
+    /// by one.
     ///
     /// # Errors
     /// [`DeleteError`].
     pub fn begin(&self, input: &AccountDeletion) -> Result<bool, DeleteError> {
+        self.begin_while(input, |_| Ok(true))
+    }
+
+    /// The same, if that still holds in the transaction that does it.
+    pub(crate) fn begin_while(
+        &self,
+        input: &AccountDeletion,
+        mut holds: impl FnMut(&mut dyn Tx) -> Result<bool, StoreError>,
+    ) -> Result<bool, DeleteError> {
         let (user_id, now) = (input.user_id, self.clock.now());
         let began = self.store.write(|tx| {
             tx.sessions().hold(user_id)?;
+            if !holds(tx)? {
+                return Ok::<_, StoreError>(false);
+            }
+            // Of these there are few. An address that the account had before is free as well.
+            tx.outbox().forget(user_id)?;
+            tx.one_time_tokens().forget(user_id)?;
             tx.users().begin_deletion(user_id, now)
         })?;
         if began {

@@ -4,14 +4,18 @@
 mod activation;
 mod delete;
 mod error;
+mod leave;
 mod list;
 mod register;
+mod screening;
 mod set_password;
 
 pub use activation::{AccountDisabled, AccountEnabled, AccountSuspension, DisableAccount, EnableAccount};
 pub use delete::{AccountDeleted, AccountDeletion, DeleteAccount, DeleteError};
 pub use error::AccountError;
+pub use leave::{AccountLeave, Leave, LeaveError, Left};
 pub use list::{AccountFound, AccountName, AccountsListed, FindAccount, ListAccounts};
-use register::is_common;
 pub use register::{Register, RegisterError, Registered, Registration};
+pub use screening::Screening;
+use screening::is_common;
 pub use set_password::{PasswordSet, PasswordSetting, SetPassword, SetPasswordError};

@@ -1,13 +1,16 @@
 //! Registers an account.
 
+use super::Screening;
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
 use crate::limits::{Admission, LimitError, Limited, Limits};
+use crate::mail::{Cause, Post};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Source, Subject};
-use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, Password, User};
-use portcullis_ports::{Clock, HasherError, PasswordBlocklist, PasswordHasher, Patience, Store, StoreError, StoreExt};
-use std::net::IpAddr;
+use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
+use portcullis_domain::sessions::Origin;
+use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Who wants an account.
@@ -18,7 +21,9 @@ pub struct Registration {
     /// With which password.
     pub password: NewPassword,
     /// From where.
-    pub client: Option<IpAddr>,
+    pub origin: Origin,
+    /// In which language its owner is written to.
+    pub language: Language,
 }
 
 /// The account that was made.
@@ -28,7 +33,7 @@ pub struct Registered(pub User);
 /// Why no account was made.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
-    /// The address has an account, by this or another spelling.
+    /// The address has an account, by this or another spelling, or its account may take it back.
     #[error("Email already registered")]
     EmailTaken,
     /// Too many people have the password, or anybody who knows the account would guess it.
@@ -72,10 +77,10 @@ pub struct Register {
     pub store: Arc<dyn Store>,
     /// What hashes the password.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// What refuses common passwords, if anything does.
-    pub blocklist: Option<Arc<dyn PasswordBlocklist>>,
-    /// What the service is called: a word that a guesser tries.
-    pub product: String,
+    /// What passwords are held against.
+    pub screening: Arc<Screening>,
+    /// Who asks the owner to verify the address.
+    pub post: Arc<Post>,
     /// How often it may be tried.
     pub limits: Arc<Limits>,
     /// The time.
@@ -101,7 +106,7 @@ impl Register {
     /// # Errors
     /// [`RegisterError`].
     pub fn admit(&self, input: &Registration) -> Result<Admission, RegisterError> {
-        let source = input.client.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
+        let source = input.origin.ip_address.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
         Ok(self.limits.admit(source.as_slice())?)
     }
 
@@ -129,30 +134,35 @@ impl Register {
         input: &Registration,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<Registered, RegisterError> {
-        if is_common(self.blocklist.as_deref(), &self.product, &input.email, input.password.password()) {
+        if self.screening.is_common(&input.password, &input.email) {
             return Err(RegisterError::CommonPassword);
         }
         // A look first spares the hash where the answer is known; the insert decides.
-        if !self.store.read(|tx| tx.users().find_by_email(&input.email))?.is_empty() {
+        let now = self.clock.now();
+        let taken = self.store.read(|tx| {
+            let known = !tx.users().find_by_email(&input.email)?.is_empty();
+            Ok::<_, StoreError>(known || tx.one_time_tokens().holder_of(&input.email, now)?.is_some())
+        })?;
+        if taken {
             return Err(RegisterError::EmailTaken);
         }
         let password = self.hasher.hash(input.password.password(), &Patience::lasting_while(still_wanted))?;
         let new = NewUser { email: input.email.clone(), password, created_at: self.clock.now() };
-        let user = self.store.write(|tx| tx.users().insert(&new))?.ok_or(RegisterError::EmailTaken)?;
+        let user = self.store.write(|tx| self.add(&new, input, tx))?;
+        self.post.ring();
         tracing::info!(target: LOG, user_id = user.id.get(), "User created");
         Ok(Registered(user))
     }
-}
 
-/// Whether a password is one that many people choose, or that anybody who knows the account would
-/// try.
-pub(super) fn is_common(
-    blocklist: Option<&dyn PasswordBlocklist>,
-    product: &str,
-    email: &EmailAddress,
-    password: &Password,
-) -> bool {
-    let email = email.canonical();
-    let local = email.split('@').next().unwrap_or_default();
-    blocklist.is_some_and(|list| list.contains(password, &["portcullis", product, email, local]))
+    fn add(&self, new: &NewUser, input: &Registration, tx: &mut dyn Tx) -> Result<User, RegisterError> {
+        let user = tx.users().insert(new)?.ok_or(RegisterError::EmailTaken)?;
+        // After the insert, which waits for whoever is giving the address up: who did so a moment
+        // ago may take it back.
+        if tx.one_time_tokens().holder_of(&user.email, new.created_at)?.is_some() {
+            return Err(RegisterError::EmailTaken);
+        }
+        let cause = Cause { language: input.language, origin: &input.origin, at: new.created_at };
+        tx.outbox().enqueue(&self.post.order(Occasion::VerifyEmail, Some(user.id), &user.email, &cause))?;
+        Ok(user)
+    }
 }

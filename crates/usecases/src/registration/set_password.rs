@@ -5,7 +5,7 @@ use crate::LOG;
 use crate::failure::{Failure, fails_with};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{NewPassword, UserId};
-use portcullis_domain::sessions::{EndReason, Ending, Origin};
+use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
 use portcullis_ports::{Clock, HasherError, PasswordBlocklist, PasswordHasher, Patience, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
@@ -90,7 +90,8 @@ impl SetPassword {
             if !tx.users().replace_password(user_id, &user.password, &hash)? {
                 return Err(SetPasswordError::NotFound);
             }
-            Ok(tx.sessions().end_all(user_id, None, &ending)?)
+            tx.one_time_tokens().revoke(user_id)?;
+            Ok(tx.sessions().end_all(user_id, &Spared::default(), &ending)?)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions, "Password set by an operator");
         Ok(PasswordSet { sessions })

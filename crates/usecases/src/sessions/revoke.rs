@@ -4,7 +4,7 @@ use super::SessionError;
 use crate::LOG;
 use crate::tokens::Authenticated;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{EndReason, Ending, Origin, SessionId};
+use portcullis_domain::sessions::{EndReason, Ending, Origin, SessionId, Spared};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl RevokeSession {
         let ending = self.ending(origin);
         let ended = self.store.write(|tx| {
             tx.sessions().hold(user_id)?;
-            tx.sessions().end_all(user_id, None, &ending)
+            tx.sessions().end_all(user_id, &Spared::default(), &ending)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions = ended, "Sessions revoked");
         Ok(ended)

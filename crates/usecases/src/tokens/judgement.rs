@@ -2,7 +2,10 @@
 //! verdict is the domain's; here it is carried out, in one transaction with what it rests on.
 
 use super::{Attempt, Refresh, Refreshed, TokenError, TokenPair};
+use crate::mail::Cause;
 use crate::{LOG, SECURITY_LOG};
+use portcullis_domain::mail::Occasion;
+use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{EndReason, Ending, Session, SessionEvent, SessionId, SessionState};
 use portcullis_domain::tokens::{Presentation, RefreshToken, Verdict};
 use portcullis_ports::{FoundToken, Rotation, StoreError, StoreExt, Tx};
@@ -27,10 +30,13 @@ impl Refresh {
     /// # Errors
     /// [`TokenError`].
     pub fn judge(&self, attempt: Attempt) -> Result<Refreshed, TokenError> {
-        let Attempt { rotation, pair } = attempt;
-        let judged = self.store.write(|tx| self.weigh(&rotation, tx))?;
+        let judged = self.store.write(|tx| self.weigh(&attempt, tx))?;
+        let Attempt { rotation, pair, .. } = attempt;
         let verdict = judged.verdict;
         self.tell(verdict, &rotation, judged.session);
+        if verdict == Verdict::Theft {
+            self.post.ring();
+        }
         match (verdict, judged.successor) {
             (Verdict::Rotated, _) => Ok(Refreshed { pair: judged.pair.unwrap_or(pair), verdict }),
             (Verdict::Retried(_) | Verdict::Overlapped(_), Some(successor)) => {
@@ -42,7 +48,8 @@ impl Refresh {
         }
     }
 
-    fn weigh(&self, rotation: &Rotation, tx: &mut dyn Tx) -> Result<Judged, TokenError> {
+    fn weigh(&self, attempt: &Attempt, tx: &mut dyn Tx) -> Result<Judged, TokenError> {
+        let rotation = &attempt.rotation;
         for _ in 0..LOOKS {
             let found = tx.refresh_tokens().find(rotation.spent)?.ok_or(TokenError::Invalid)?;
             if found.token.user_id != rotation.successor.user_id {
@@ -57,7 +64,7 @@ impl Refresh {
                     }
                 }
                 verdict => {
-                    let verdict = carry_out(verdict, rotation, &found, tx)?;
+                    let verdict = self.carry_out(verdict, attempt, &found, tx)?;
                     return Ok(Judged { verdict, session, pair: None, successor: found.live_successor });
                 }
             }
@@ -93,6 +100,48 @@ impl Refresh {
         let (now, key, spent_age) = (rotation.at, rotation.key, found.spent_age);
         Presentation { now, key, session, successor_unspent, spent_age }
     }
+
+    /// Does what a verdict on a token that is not exchanged asks for; what it was in the end.
+    fn carry_out(
+        &self,
+        verdict: Verdict,
+        attempt: &Attempt,
+        found: &FoundToken,
+        tx: &mut dyn Tx,
+    ) -> Result<Verdict, StoreError> {
+        let (at, origin) = (attempt.rotation.at, attempt.rotation.origin.clone());
+        let ending = Ending { at, reason: EndReason::Theft, origin: origin.clone() };
+        let Some(session) = &found.session else {
+            // The release before spent it, which knew no session: its successor is all there is.
+            if let (Verdict::Theft, Some(successor)) = (verdict, &found.live_successor) {
+                tx.sessions().hold(successor.user_id)?;
+                tx.refresh_tokens().revoke(successor.jti, at)?;
+                tx.sessions().end(successor.session(), &ending)?;
+                self.report(successor.user_id, attempt, tx)?;
+            }
+            return Ok(verdict);
+        };
+        if verdict == Verdict::Theft {
+            tx.sessions().hold(session.user_id)?;
+            if tx.sessions().end(session.id, &ending)? {
+                self.report(session.user_id, attempt, tx)?;
+                return Ok(verdict);
+            }
+        }
+        // Somebody else may have ended it since the look at it.
+        let verdict = if verdict == Verdict::Theft { Verdict::Ended } else { verdict };
+        tx.sessions().record(session.id, &SessionEvent { at, kind: verdict.into(), origin })?;
+        Ok(verdict)
+    }
+
+    /// Has the owner told of a theft, in the transaction that ends the session.
+    fn report(&self, user_id: UserId, attempt: &Attempt, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let Attempt { rotation, language, .. } = attempt;
+        let Some(user) = tx.users().find(user_id)? else { return Ok(()) };
+        let cause = Cause { language: *language, origin: &rotation.origin, at: rotation.at };
+        let notice = self.post.notice(Occasion::SessionTheft, &user, &cause);
+        notice.map_or(Ok(()), |notice| tx.outbox().enqueue(&notice))
+    }
 }
 
 /// Exchanges the token; whether nobody else was faster.
@@ -111,36 +160,6 @@ fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bo
     tx.refresh_tokens().insert(&rotation.successor.clone().of_session(session))?;
     tx.sessions().record(session, &rotation.event())?;
     Ok(true)
-}
-
-/// Does what a verdict on a token that is not exchanged asks for; what it was in the end.
-fn carry_out(
-    verdict: Verdict,
-    rotation: &Rotation,
-    found: &FoundToken,
-    tx: &mut dyn Tx,
-) -> Result<Verdict, StoreError> {
-    let (at, origin) = (rotation.at, rotation.origin.clone());
-    let ending = Ending { at, reason: EndReason::Theft, origin: origin.clone() };
-    let Some(session) = &found.session else {
-        // The release before spent it, which knew no session: its successor is all there is.
-        if let (Verdict::Theft, Some(successor)) = (verdict, &found.live_successor) {
-            tx.sessions().hold(successor.user_id)?;
-            tx.refresh_tokens().revoke(successor.jti, at)?;
-            tx.sessions().end(successor.session(), &ending)?;
-        }
-        return Ok(verdict);
-    };
-    if verdict == Verdict::Theft {
-        tx.sessions().hold(session.user_id)?;
-        if tx.sessions().end(session.id, &ending)? {
-            return Ok(verdict);
-        }
-    }
-    // Somebody else may have ended it since the look at it.
-    let verdict = if verdict == Verdict::Theft { Verdict::Ended } else { verdict };
-    tx.sessions().record(session.id, &SessionEvent { at, kind: verdict.into(), origin })?;
-    Ok(verdict)
 }
 
 /// Tells the log.

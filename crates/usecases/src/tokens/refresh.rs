@@ -2,6 +2,8 @@
 //! so that exchanges that come at one time can be carried out together.
 
 use super::{Issuance, TokenError, TokenPair};
+use crate::mail::Post;
+use portcullis_domain::mail::Language;
 use portcullis_domain::sessions::{Origin, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshPolicy, Verdict};
 use portcullis_ports::{Clock, RefreshObserver, Rotation, Store, StoreError, TokenVerifier};
@@ -15,6 +17,8 @@ pub struct RefreshExchange {
     pub key: Option<KeyDigest>,
     /// From where.
     pub origin: Origin,
+    /// In which language the owner is told, should it be a theft.
+    pub language: Language,
 }
 
 /// The pair it was exchanged for.
@@ -31,6 +35,7 @@ pub struct Refreshed {
 pub struct Attempt {
     pub(super) rotation: Rotation,
     pub(super) pair: TokenPair,
+    pub(super) language: Language,
 }
 
 /// A genuine token, and the session that it is of.
@@ -69,6 +74,8 @@ pub struct Refresh {
     pub policy: RefreshPolicy,
     /// How long sessions last.
     pub sessions: SessionPolicy,
+    /// Who tells the owner of a theft.
+    pub post: Arc<Post>,
     /// Who is told of verdicts, beside the log.
     pub observer: Arc<dyn RefreshObserver>,
     /// The time.
@@ -139,7 +146,8 @@ impl Refresh {
         // Signed before anything is spent: a signer that fails costs nobody a session.
         let (successor, pair) = self.issuance.succeed(shown.jti, shown.user_id, shown.session(), now)?;
         let (key, origin, too_old_by) = (input.key, input.origin, self.sessions.too_old_by(now));
-        Ok(Attempt { rotation: Rotation { spent: shown.jti, at: now, key, too_old_by, origin, successor }, pair })
+        let rotation = Rotation { spent: shown.jti, at: now, key, too_old_by, origin, successor };
+        Ok(Attempt { rotation, pair, language: input.language })
     }
 
     /// Asks the store, once for all; what became of each, in their order.

@@ -26,7 +26,7 @@ fn new_password(text: &str) -> NewPassword {
     PasswordPolicy::default().admit(Password::new(text)).unwrap()
 }
 
-fn set_password(world: &World, user_id: UserId, text: &str) -> Result<u64, SetPasswordError> {
+pub(crate) fn set_password(world: &World, user_id: UserId, text: &str) -> Result<u64, SetPasswordError> {
     let verb = SetPassword {
         store: world.store.clone(),
         hasher: world.hasher.clone(),
@@ -219,7 +219,7 @@ fn all_accounts_are_told_until_somebody_says_stop() {
 fn an_operator_lists_and_revokes_whosever_sessions() {
     let world = World::new();
     let (ada, pair) = world.ada();
-    let other = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let other = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     let list = ListSessions { store: world.store.clone(), sessions: world.sessions, clock: world.clock.clone() };
     let listed = list.of(ada.id).unwrap().0;
     assert!(listed.len() == 2 && listed.iter().all(|own| !own.current));

@@ -5,10 +5,10 @@ use portcullis_domain::registration::{Password, UserId};
 use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims};
 use portcullis_ports::{
-    InvalidToken, MessageAuthenticator, PasswordBlocklist, SigningError, TokenIssuer, TokenVerifier,
+    InvalidToken, MessageAuthenticator, OutboxObserver, PasswordBlocklist, SigningError, TokenIssuer, TokenVerifier,
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Writes claims as `kind.user.jti.sid.iat.exp`, with `-` where there is no session.
 #[derive(Default)]
@@ -91,5 +91,15 @@ impl MessageAuthenticator for PlainAuthenticator {
 
     fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool {
         self.code(message) == *code
+    }
+}
+
+/// Counts how often it was told that there is something to send.
+#[derive(Default)]
+pub(crate) struct Bell(pub(crate) AtomicUsize);
+
+impl OutboxObserver for Bell {
+    fn stored(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }

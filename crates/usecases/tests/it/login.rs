@@ -56,7 +56,7 @@ fn a_hash_that_is_not_replaced_costs_nobody_the_login() {
     let email = EmailAddress::stored("bob@example.org".to_owned());
     let hash = || world.store.accounts(&email).unwrap()[0].password.expose().to_owned();
     let works = |message| {
-        let LoggedIn(pair) = world.log_in("bob@example.org", "secret").unwrap();
+        let LoggedIn { pair, .. } = world.log_in("bob@example.org", "secret").unwrap();
         assert!(world.refresh(&pair.refresh_token).is_ok(), "{message}");
     };
     // The verification had its turn, and the queue filled up behind it.

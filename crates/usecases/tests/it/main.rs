@@ -4,13 +4,20 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod accounts;
+mod addresses;
 mod doubles;
 mod health;
+mod leave;
+mod letters;
 mod limits;
 mod login;
+mod mail;
 mod maintenance;
+mod notices;
+mod recovery;
 mod registration;
 mod sessions;
 mod tokens;
 mod verdicts;
+mod verification;
 mod world;

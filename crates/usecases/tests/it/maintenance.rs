@@ -6,7 +6,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::User;
 use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_ports::{Clock, Mode, Store, StoreError, StoreExt, Work};
+use portcullis_ports::{Clock, MailerError, Mode, Store, StoreError, StoreExt, Work};
 use portcullis_testkit::{FixedClock, MemoryStore};
 use portcullis_usecases::maintenance::{Purge, PurgeError, Purged, Step};
 use std::sync::Arc;
@@ -142,4 +142,26 @@ fn a_store_that_is_gone_ends_it() {
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     let PurgeError::Failed(failure) = purge(&world).run(&mut |_| true).unwrap_err();
     assert_eq!(failure.code(), ErrorCode::Unavailable);
+}
+
+#[test]
+fn links_go_a_month_after_their_time_and_mails_after_they_were_given_up() {
+    let world = World::new();
+    for number in 0..120 {
+        world.register(&format!("n{number}@example.org"), "correct horse").unwrap();
+    }
+    world.mailbox.fail(std::iter::repeat_n(MailerError::Refused("550".to_owned()), 60));
+    assert_eq!(world.deliver().len(), 60);
+    let left = |world: &World| (world.store.grants().len(), world.store.mails().len());
+    world.pass(TimeDelta::days(30) - TimeDelta::microseconds(1));
+    purge(&world).run(&mut |_| true).unwrap();
+    assert_eq!(left(&world), (120, 60));
+    world.pass(TimeDelta::microseconds(1));
+    assert_eq!(purge(&world).run(&mut |_| true).unwrap(), Purged { rows: 60, complete: true });
+    assert_eq!(left(&world), (120, 0), "links are good for a day first");
+    world.pass(TimeDelta::days(1));
+    let stopped = purge(&world).run(&mut |step| step.rows == 0).unwrap();
+    assert_eq!((stopped, left(&world).0), (Purged { rows: 50, complete: false }, 70), "few at a time");
+    assert_eq!(purge(&world).run(&mut |_| true).unwrap(), Purged { rows: 70, complete: true });
+    assert_eq!(left(&world), (0, 0));
 }

@@ -79,13 +79,13 @@ fn a_list_tells_which_is_current_and_when_each_ends() {
     let world = World::new();
     let (_, first) = world.ada();
     world.pass(TimeDelta::days(1));
-    let second = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let second = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     let listed = list(&world, &owner(&world, &second));
     let told: Vec<_> = listed.iter().map(|own| (own.listed.session.id, own.current)).collect();
     assert_eq!(told, [(sid(&second), true), (sid(&first), false)]);
     assert!(listed.iter().all(|own| own.expires_at - own.listed.session.started_at == world.sessions.max_age));
     world.pass(TimeDelta::days(29));
-    let third = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let third = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     assert_eq!(ids(&world, &owner(&world, &third)), [sid(&third), sid(&second)], "the first is too old");
 }
 
@@ -94,14 +94,14 @@ fn a_session_is_revoked_by_its_owner_alone() {
     let world = World::new();
     let (_, pair) = world.ada();
     let bob = world.adopt("bob@example.org", "new:x");
-    let stranger = world.log_in("bob@example.org", "x").unwrap().0;
+    let stranger = world.log_in("bob@example.org", "x").unwrap().pair;
     let verb = RevokeSession { store: world.store.clone(), clock: world.clock.clone() };
     let revoke = |by: &TokenPair, session_id| {
         verb.run(&SessionRevocation { session_id, owner: owner(&world, by), origin: Origin::default() })
     };
     assert!(matches!(revoke(&stranger, sid(&pair)), Err(SessionError::NotFound)));
     assert!(matches!(revoke(&pair, SessionId::from_random([9; 16])), Err(SessionError::NotFound)));
-    let other = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let other = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     for _ in 0..2 {
         assert!(revoke(&pair, sid(&other)).is_ok(), "its answer may have been lost");
     }
@@ -115,7 +115,7 @@ fn a_session_is_revoked_by_its_owner_alone() {
 fn a_logout_of_all_spares_the_current_one_if_it_is_to() {
     let world = World::new();
     let (_, first) = world.ada();
-    let second = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let second = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     let verb = LogOutAll { store: world.store.clone(), clock: world.clock.clone() };
     let all = |keep_current| LogoutAll { owner: owner(&world, &first), keep_current, origin: Origin::default() };
     assert_eq!(verb.run(&all(true)).unwrap().0, 1);
@@ -130,11 +130,11 @@ fn a_login_past_the_most_ends_the_least_recently_used() {
     world.sessions = SessionPolicy { max_per_user: 2, ..SessionPolicy::default() };
     let (_, first) = world.ada();
     world.pass(TimeDelta::seconds(1));
-    let second = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let second = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     world.pass(TimeDelta::seconds(1));
     let first = world.refresh(&first.refresh_token).unwrap().pair;
     world.pass(TimeDelta::seconds(1));
-    let third = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let third = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     assert_eq!(ids(&world, &owner(&world, &third)), [sid(&third), sid(&first)]);
     assert_eq!(world.refresh(&second.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
 }
@@ -144,7 +144,7 @@ fn a_session_is_kept_for_a_month_beyond_its_end_and_its_age() {
     let world = World::new();
     let (ada, old) = world.ada();
     world.pass(TimeDelta::days(10));
-    let ended = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let ended = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     world.log_out(&ended.refresh_token).unwrap();
     let left = |world: &World| {
         let (sessions, clock) = (world.sessions, world.clock.clone());

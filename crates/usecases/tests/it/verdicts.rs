@@ -52,7 +52,7 @@ fn an_overlap_gives_the_same_pair_to_anybody() {
 fn a_spent_token_that_is_shown_late_ends_its_session_and_no_other() {
     let world = World::new();
     let (ada, first) = world.ada();
-    let other = world.log_in("ada@example.org", "correct horse").unwrap().0;
+    let other = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     let second = world.refresh(&first.refresh_token).unwrap().pair;
     world.pass(TimeDelta::seconds(10));
     assert!(world.refresh(&first.refresh_token).is_err());

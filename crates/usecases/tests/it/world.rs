@@ -1,7 +1,9 @@
 //! The use cases, wired to doubles.
 
-use crate::doubles::{ContextBlocklist, PlainAuthenticator, PlainTokens};
+use crate::doubles::{Bell, ContextBlocklist, PlainAuthenticator, PlainTokens};
+use crate::letters::Mailbox;
 use chrono::{DateTime, TimeDelta};
+use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
 use portcullis_domain::sessions::{Origin, SessionPolicy};
 use portcullis_domain::tokens::{KeyDigest, RefreshPolicy, TokenLifetimes};
@@ -9,11 +11,13 @@ use portcullis_ports::{PasswordBlocklist, Store};
 use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
 use portcullis_usecases::limits::{Devices, Limits, Rules};
 use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
-use portcullis_usecases::registration::{Register, RegisterError, Registered, Registration};
+use portcullis_usecases::mail::{Notices, Post};
+use portcullis_usecases::registration::{Register, RegisterError, Registered, Registration, Screening};
 use portcullis_usecases::sessions::{LogOut, LoggedOut, Logout};
 use portcullis_usecases::tokens::{
     Authenticate, Authenticated, Issuance, Refresh, RefreshExchange, Refreshed, TokenError, TokenPair,
 };
+use portcullis_usecases::verification::OneTimeTokens;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +30,13 @@ pub(crate) struct World {
     pub(crate) devices: Arc<Devices>,
     pub(crate) policy: RefreshPolicy,
     pub(crate) sessions: SessionPolicy,
-    blocklist: Arc<ContextBlocklist>,
-    issuance: Arc<Issuance>,
+    pub(crate) screening: Arc<Screening>,
+    pub(crate) issuance: Arc<Issuance>,
+    pub(crate) one_time: Arc<OneTimeTokens>,
+    pub(crate) post: Arc<Post>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) require_verified_email: bool,
 }
 
 impl World {
@@ -38,6 +47,11 @@ impl World {
             Issuance { issuer: tokens.clone(), entropy: entropy.clone(), lifetimes: TokenLifetimes::default() };
         let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)));
         let authenticator = Arc::new(PlainAuthenticator);
+        let blocklist: Arc<dyn PasswordBlocklist> = Arc::new(ContextBlocklist);
+        let screening = Screening { blocklist: Some(blocklist), product: "Gatehouse".to_owned() };
+        let one_time = OneTimeTokens { authenticator: authenticator.clone(), entropy: entropy.clone() };
+        let (one_time, bell) = (Arc::new(one_time), Arc::new(Bell::default()));
+        let post = Post { tokens: one_time.clone(), notices: Notices::default(), observer: bell.clone() };
         Self {
             limits: Arc::new(Limits::off()),
             devices: Arc::new(Devices { authenticator, entropy, clock: clock.clone() }),
@@ -47,8 +61,13 @@ impl World {
             clock,
             policy: RefreshPolicy::STRICT,
             sessions: SessionPolicy::default(),
-            blocklist: Arc::new(ContextBlocklist),
+            screening: Arc::new(screening),
             issuance: Arc::new(issuance),
+            one_time,
+            post: Arc::new(post),
+            bell,
+            mailbox: Arc::default(),
+            require_verified_email: false,
         }
     }
 
@@ -61,13 +80,21 @@ impl World {
     }
 
     pub(crate) fn register(&self, email: &str, password: &str) -> Result<Registered, RegisterError> {
-        let (store, hasher, clock) = (self.store.clone(), self.hasher.clone(), self.clock.clone());
+        self.register_on(self.store.clone(), email, password)
+    }
+
+    pub(crate) fn register_on(
+        &self,
+        store: Arc<dyn Store>,
+        email: &str,
+        password: &str,
+    ) -> Result<Registered, RegisterError> {
+        let (hasher, clock) = (self.hasher.clone(), self.clock.clone());
         let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
-        let input = Registration { email: EmailAddress::parse(email).unwrap(), password, client: None };
-        let blocklist: Arc<dyn PasswordBlocklist> = self.blocklist.clone();
-        let blocklist = Some(blocklist);
-        let (product, limits) = ("Gatehouse".to_owned(), self.limits.clone());
-        Register { store, hasher, blocklist, product, limits, clock }.run(&input, || true)
+        let (email, language) = (EmailAddress::parse(email).unwrap(), Language::default());
+        let input = Registration { email, password, origin: Origin::default(), language };
+        let (screening, post, limits) = (self.screening.clone(), self.post.clone(), self.limits.clone());
+        Register { store, hasher, screening, post, limits, clock }.run(&input, || true)
     }
 
     /// An account whose row is given: adopted, or damaged.
@@ -100,6 +127,8 @@ impl World {
             sessions: self.sessions,
             limits: self.limits.clone(),
             devices: self.devices.clone(),
+            post: self.post.clone(),
+            require_verified_email: self.require_verified_email,
             clock: self.clock.clone(),
         }
     }
@@ -120,6 +149,7 @@ impl World {
             issuance: self.issuance.clone(),
             policy: self.policy,
             sessions: self.sessions,
+            post: self.post.clone(),
             observer: Arc::new(()),
             clock: self.clock.clone(),
         }
@@ -142,7 +172,7 @@ impl World {
     /// Registers Ada and signs her in.
     pub(crate) fn ada(&self) -> (User, TokenPair) {
         let Registered(user) = self.register("ada@example.org", "correct horse").unwrap();
-        let LoggedIn(pair) = self.log_in("ada@example.org", "correct horse").unwrap();
+        let LoggedIn { pair, .. } = self.log_in("ada@example.org", "correct horse").unwrap();
         (user, pair)
     }
 
@@ -154,10 +184,11 @@ impl World {
 /// A login from nowhere, by no device.
 pub(crate) fn login(email: &str, password: &str) -> PasswordLogin {
     let email = EmailAddress::parse(email).unwrap();
-    PasswordLogin { email, password: Password::new(password), origin: Origin::default(), device: None }
+    let (password, language) = (Password::new(password), Language::default());
+    PasswordLogin { email, password, origin: Origin::default(), device: None, language }
 }
 
 pub(crate) fn shown(token: &str, key: Option<u8>) -> RefreshExchange {
     let key = key.map(|byte| KeyDigest([byte; 32]));
-    RefreshExchange { refresh_token: token.to_owned(), key, origin: Origin::default() }
+    RefreshExchange { refresh_token: token.to_owned(), key, origin: Origin::default(), language: Language::default() }
 }

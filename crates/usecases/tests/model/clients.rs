@@ -31,6 +31,8 @@ pub(crate) enum End {
     ChangeHere,
     /// A change of the password in another session: this one ends.
     ChangeElsewhere,
+    /// A new password for one that was forgotten: all end.
+    Reset,
 }
 
 /// What is explored.
@@ -58,10 +60,11 @@ impl End {
     pub(crate) fn request(self, jar: Token) -> Request {
         match self {
             Self::LogOut => Request::LogOut { token: jar },
-            Self::LogOutAll => Request::LogOutAll { bearer: MODELLED, keep_current: false },
+            Self::LogOutAll => Request::LogOutAll { bearer: MODELLED },
             Self::Revoke => Request::Revoke { bearer: ANOTHER },
-            Self::ChangeHere => Request::LogOutAll { bearer: MODELLED, keep_current: true },
-            Self::ChangeElsewhere => Request::LogOutAll { bearer: ANOTHER, keep_current: true },
+            Self::ChangeHere => Request::ChangePassword { bearer: MODELLED },
+            Self::ChangeElsewhere => Request::ChangePassword { bearer: ANOTHER },
+            Self::Reset => Request::ResetPassword,
         }
     }
 }

@@ -12,6 +12,7 @@
     reason = "a failed step fails the test"
 )]
 
+mod accounts;
 mod clients;
 mod database;
 mod explorer;

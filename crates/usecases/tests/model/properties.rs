@@ -61,7 +61,7 @@ fn answer_is_right(world: &World, flight: &Flight, answer: Answer) -> Option<Str
             Some("a token that was spent before the grace was shown, and the session lives".to_owned())
         }
         (Request::Refresh { .. }, _) => None,
-        (Request::LogOutAll { bearer: MODELLED, keep_current: true }, _) => None,
+        (Request::ChangePassword { bearer: MODELLED }, _) => None,
         (_, Answer::Ended) if world.usable() > 0 => Some("the session was ended, and has a live token".to_owned()),
         _ => None,
     }

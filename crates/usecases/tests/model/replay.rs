@@ -2,18 +2,21 @@
 //! next call of the store, or to their end. They are the service's own, and run again from their
 //! beginning at every step, so that a state of theirs can be kept, compared and gone back to.
 
+use crate::accounts::{account, post};
 use crate::rows::{
-    Call, Exchange, MODELLED, OWNER, Reply, Row, Seconds, Sid, Spent, State, Token, key, moment, seconds, session,
-    session_of, sid, token_of,
+    Call, Exchange, MODELLED, Reply, Row, Seconds, Sid, Spent, State, Token, key, moment, seconds, session, session_of,
+    sid, token_of,
 };
 use crate::tokens::{ClearTokens, access_token, read, refresh_token};
 use chrono::{DateTime, Utc};
-use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
-use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId, SessionPolicy};
+use portcullis_domain::mail::Language;
+use portcullis_domain::registration::UserId;
+use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId, SessionPolicy, Spared};
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, Spending, TokenLifetimes};
 use portcullis_ports::{
-    BearerKey, Conclusion, DeadSessions, Entropy, FoundBearer, FoundToken, ListedSession, Mode, RefreshTokenRepository,
-    Rotation, RowNumber, SessionRepository, Store, StoreError, Stretch, Tx, UserRepository, Work,
+    BearerKey, Conclusion, DeadSessions, Entropy, FoundBearer, FoundToken, ListedSession, Mode, OneTimeTokenRepository,
+    OutboxRepository, RefreshTokenRepository, Rotation, RowNumber, SessionRepository, Store, StoreError, Stretch, Tx,
+    UserRepository, Work,
 };
 use portcullis_testkit::FixedClock;
 use portcullis_usecases::sessions::{LogOut, LogOutAll, Logout, LogoutAll, RevokeSession, SessionRevocation};
@@ -30,12 +33,16 @@ pub(crate) enum Request {
     LogOut {
         token: Token,
     },
-    /// By the bearer of a session. A change of the password is the same: it ends every other
-    /// session, and a reset of it every one.
+    /// By the bearer of a session.
     LogOutAll {
         bearer: Sid,
-        keep_current: bool,
     },
+    /// By the bearer of a session, which is spared.
+    ChangePassword {
+        bearer: Sid,
+    },
+    /// By whoever reads the mail.
+    ResetPassword,
     /// Of the modelled session, by the bearer of a session.
     Revoke {
         bearer: Sid,
@@ -89,7 +96,7 @@ struct Tape {
     wanted: Option<Call>,
 }
 
-struct TapeStore {
+pub(crate) struct TapeStore {
     tape: Mutex<Tape>,
     one_statement: bool,
 }
@@ -128,7 +135,7 @@ impl TapeStore {
 impl Store for TapeStore {
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
         self.ask(Call::Begin { writes: mode == Mode::Write })?;
-        let concluded = work(&mut TapeTx(self));
+        let concluded = work(&mut TapeTx { store: self, held: false });
         let end = if concluded == Ok(Conclusion::Commit) { Call::Commit } else { Call::Rollback };
         self.ask(end)?;
         concluded.map(drop)
@@ -153,11 +160,15 @@ impl Store for ByStatements<'_> {
     }
 }
 
-struct TapeTx<'a>(&'a TapeStore);
+pub(crate) struct TapeTx<'a> {
+    store: &'a TapeStore,
+    /// Whether it holds the account.
+    pub(crate) held: bool,
+}
 
 impl Tx for TapeTx<'_> {
     fn users(&mut self) -> &mut dyn UserRepository {
-        panic!("no use case of the model asks for accounts")
+        self
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {
@@ -167,21 +178,20 @@ impl Tx for TapeTx<'_> {
     fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
         self
     }
-}
 
-fn account() -> User {
-    let new = NewUser {
-        email: EmailAddress::stored("ada@example.org".to_owned()),
-        password: PasswordHash::new("-".to_owned()),
-        created_at: moment(0),
-    };
-    let NewUser { email, password, created_at } = new;
-    User { id: OWNER, email, password, is_active: true, created_at, email_verified_at: None }
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        self
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
+        self
+    }
 }
 
 impl SessionRepository for TapeTx<'_> {
     fn hold(&mut self, _: UserId) -> Result<(), StoreError> {
-        self.0.ask(Call::Hold).map(drop)
+        self.held = true;
+        self.store.ask(Call::Hold).map(drop)
     }
 
     fn begin(&mut self, _: &Session, _: &Origin) -> Result<(), StoreError> {
@@ -190,7 +200,7 @@ impl SessionRepository for TapeTx<'_> {
 
     fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let number = session_of(id);
-        match self.0.ask(Call::FindSession(number))? {
+        match self.store.ask(Call::FindSession(number))? {
             Reply::Session { ended } => Ok(Some(session(number, ended))),
             other => panic!("no answer to this: {other:?}"),
         }
@@ -200,19 +210,23 @@ impl SessionRepository for TapeTx<'_> {
         panic!("nobody lists in the model")
     }
 
-    fn end(&mut self, id: SessionId, _: &Ending) -> Result<bool, StoreError> {
-        self.0.told(Call::End(session_of(id)))
+    fn origins(&mut self, _: UserId, _: u32) -> Result<Vec<Origin>, StoreError> {
+        panic!("nobody signs in in the model")
     }
 
-    fn end_all(&mut self, _: UserId, spared: Option<SessionId>, _: &Ending) -> Result<u64, StoreError> {
-        match self.0.ask(Call::EndAll { spared: spared.map(session_of) })? {
+    fn end(&mut self, id: SessionId, _: &Ending) -> Result<bool, StoreError> {
+        self.store.told(Call::End(session_of(id)))
+    }
+
+    fn end_all(&mut self, _: UserId, spared: &Spared, _: &Ending) -> Result<u64, StoreError> {
+        match self.store.ask(Call::EndAll { spared: spared.session.map(session_of) })? {
             Reply::Ended(ended) => Ok(ended),
             other => panic!("no answer to this: {other:?}"),
         }
     }
 
     fn record(&mut self, _: SessionId, _: &SessionEvent) -> Result<(), StoreError> {
-        self.0.ask(Call::Record).map(drop)
+        self.store.ask(Call::Record).map(drop)
     }
 
     fn events(&mut self, _: SessionId, _: u32) -> Result<Vec<SessionEvent>, StoreError> {
@@ -222,7 +236,7 @@ impl SessionRepository for TapeTx<'_> {
     fn bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
         let find = |bearer: &BearerKey| {
             let number = session_of(bearer.session_id.unwrap());
-            match self.0.ask(Call::Bearer(number))? {
+            match self.store.ask(Call::Bearer(number))? {
                 Reply::Session { ended } => {
                     Ok(Some(FoundBearer { user: account(), session: Some(session(number, ended)) }))
                 }
@@ -245,22 +259,22 @@ impl RefreshTokenRepository for TapeTx<'_> {
     fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
         assert_eq!(token.session_id, Some(sid(MODELLED)), "a token of the session");
         let (token, created_at) = (token_of(token.jti), seconds(token.created_at));
-        self.0.ask(Call::Insert(Row { token, created_at, state: State::Live })).map(drop)
+        self.store.ask(Call::Insert(Row { token, created_at, state: State::Live })).map(drop)
     }
 
     fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
-        match self.0.ask(Call::Find(token_of(jti)))? {
+        match self.store.ask(Call::Find(token_of(jti)))? {
             Reply::Found(found) => Ok(found.map(|found| found.token())),
             other => panic!("no answer to this: {other:?}"),
         }
     }
 
     fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError> {
-        self.0.told(Call::Spend(Exchange { token: token_of(jti), spent: Spent::of(spending) }))
+        self.store.told(Call::Spend(Exchange { token: token_of(jti), spent: Spent::of(spending) }))
     }
 
     fn revoke(&mut self, jti: Jti, _: DateTime<Utc>) -> Result<bool, StoreError> {
-        self.0.told(Call::Revoke(token_of(jti)))
+        self.store.told(Call::Revoke(token_of(jti)))
     }
 
     fn survey(&mut self, _: RowNumber, _: u32, _: DateTime<Utc>) -> Result<Option<Stretch>, StoreError> {
@@ -299,8 +313,13 @@ impl Run {
                 let ended = verb.run(&Logout { refresh_token: refresh_token(token, 0), origin: Origin::default() });
                 ended.map_or_else(|error| refused(&error), |_| Answer::Ended)
             }
-            Request::LogOutAll { bearer, keep_current } => self.as_owner(&store, bearer, |owner| {
-                let input = LogoutAll { owner, keep_current, origin: Origin::default() };
+            Request::ChangePassword { bearer } => {
+                self.as_owner(&store, bearer, |owner| self.change_password(&store, owner))
+            }
+            Request::ResetPassword if self.reset_password(&store) => Answer::Ended,
+            Request::ResetPassword => Answer::Failed,
+            Request::LogOutAll { bearer } => self.as_owner(&store, bearer, |owner| {
+                let input = LogoutAll { owner, keep_current: false, origin: Origin::default() };
                 LogOutAll { store: store.clone(), clock: self.clock() }.run(&input).is_ok()
             }),
             Request::Revoke { bearer } => self.as_owner(&store, bearer, |owner| {
@@ -310,7 +329,7 @@ impl Run {
         }
     }
 
-    fn clock(&self) -> Arc<FixedClock> {
+    pub(crate) fn clock(&self) -> Arc<FixedClock> {
         Arc::new(FixedClock::at(moment(self.at)))
     }
 
@@ -323,11 +342,12 @@ impl Run {
             issuance: Arc::new(Issuance { issuer: tokens, entropy, lifetimes }),
             policy: rules.policy,
             sessions: SessionPolicy::default(),
+            post: post(),
             observer: Arc::new(()),
             clock: self.clock(),
         };
-        let (refresh_token, origin) = (refresh_token(token, 0), Origin::default());
-        match verb.run(RefreshExchange { refresh_token, key: number.map(key), origin }) {
+        let (refresh_token, origin, language) = (refresh_token(token, 0), Origin::default(), Language::default());
+        match verb.run(RefreshExchange { refresh_token, key: number.map(key), origin, language }) {
             Ok(refreshed) => {
                 let (token, issued_at) = read(&refreshed.pair.refresh_token);
                 Answer::Pair { token, issued_at, verdict: refreshed.verdict.as_str() }

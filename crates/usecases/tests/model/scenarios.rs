@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use portcullis_domain::tokens::RefreshPolicy;
 
 const OVERLAPPING: RefreshPolicy = RefreshPolicy { overlap: TimeDelta::seconds(5), ..RefreshPolicy::STRICT };
-const ENDS: &[End] = &[End::LogOut, End::LogOutAll, End::Revoke, End::ChangeHere, End::ChangeElsewhere];
+const ENDS: &[End] = &[End::LogOut, End::LogOutAll, End::Revoke, End::ChangeHere, End::ChangeElsewhere, End::Reset];
 
 /// Clients over a database without a flaw.
 pub(crate) fn scenario(name: &'static str, clients: &[(Role, u8)]) -> Scenario {

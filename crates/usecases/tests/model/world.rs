@@ -349,7 +349,7 @@ impl Stage {
             return;
         };
         let request = flight.run.request;
-        let spares = matches!(request, Request::LogOutAll { bearer: MODELLED, keep_current: true });
+        let spares = matches!(request, Request::ChangePassword { bearer: MODELLED });
         world.closed |= answer == Answer::Ended && !spares;
         if let Answer::Pair { token, .. } = answer {
             let given = &mut world.given[usize::from(self.is_thief(number))];

@@ -1,0 +1,118 @@
+//! Begins the session of somebody whose password was right, if it still is by then: a password that
+//! is changed while a login is under way ends that login too.
+
+use super::{LogIn, LogInError, LoggedIn, PasswordLogin};
+use crate::LOG;
+use crate::mail::Cause;
+use portcullis_domain::mail::{NewMail, Occasion};
+use portcullis_domain::registration::User;
+use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent};
+use portcullis_domain::tokens::RefreshToken;
+use portcullis_ports::{ListedSession, StoreError, StoreExt, Tx};
+
+/// How many of an account's sessions are looked at: more than it may have, for many may have been
+/// adopted.
+const LOOK: u32 = 10_000;
+/// How many of those the writer is held up for in one login: the next ends more.
+const MOST_EVICTED: usize = 100;
+
+/// As many logins of one account as may come at one time.
+const CROWD: usize = 64;
+
+/// How many of an account's sessions are looked at to tell whether a device is new.
+const KNOWN: u32 = 1_000;
+
+/// A session that is to begin.
+struct Entry<'a> {
+    user: &'a User,
+    session: Session,
+    token: RefreshToken,
+    origin: &'a Origin,
+    notice: Option<NewMail>,
+}
+
+/// Why no session began, and nothing was written.
+enum Missed {
+    /// The account has another hash than was read, or is gone or switched off.
+    Outdated,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Missed {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl LogIn {
+    /// Begins a session, if the account is still as it was read; none if it is not.
+    pub(super) fn enter(&self, user: &User, input: &PasswordLogin) -> Result<Option<LoggedIn>, LogInError> {
+        let now = self.clock.now();
+        let known = input.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, &input.email));
+        let device = known.unwrap_or_else(|| self.devices.fresh());
+        let (session, token, pair) = self.issuance.begin(user.id, now)?;
+        let session = session.on_device(Some(self.devices.mark(user.id, device)));
+        let cause = Cause { language: input.language, origin: &input.origin, at: now };
+        let notice = if known.is_some() { None } else { self.notice(user, &cause)? };
+        let tells = notice.is_some();
+        let entry = Entry { user, session, token, origin: &input.origin, notice };
+        match self.store.write(|tx| self.begin(&entry, tx)) {
+            Ok(()) => {}
+            Err(Missed::Outdated) => return Ok(None),
+            Err(Missed::Failed(error)) => return Err(error.into()),
+        }
+        if tells {
+            self.post.ring();
+        }
+        let client = input.origin.ip_address.map(tracing::field::display);
+        tracing::info!(target: LOG, user_id = user.id.get(), client, "User authenticated");
+        Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, &input.email) }))
+    }
+
+    /// Begins a session with its first token, and before it ends those least recently used where
+    /// there would be too many.
+    fn begin(&self, entry: &Entry<'_>, tx: &mut dyn Tx) -> Result<(), Missed> {
+        let Entry { user, session, token, origin, notice } = entry;
+        self.make_room(session, origin, tx)?;
+        if !tx.users().admits(user.id, &user.password)? {
+            return Err(Missed::Outdated);
+        }
+        let event = SessionEvent { at: session.started_at, kind: EventKind::LogIn, origin: (*origin).clone() };
+        tx.sessions().begin(session, origin)?;
+        tx.sessions().record(session.id, &event)?;
+        tx.refresh_tokens().insert(token)?;
+        notice.as_ref().map_or(Ok(()), |notice| Ok(tx.outbox().enqueue(notice)?))
+    }
+
+    /// Logins of one account wait for each other only where they could be too many together.
+    fn make_room(&self, newest: &Session, origin: &Origin, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let (user_id, at) = (newest.user_id, newest.started_at);
+        let too_old_by = self.sessions.too_old_by(at);
+        let others = self.sessions.max_per_user.saturating_sub(1);
+        let few = others.saturating_sub(CROWD);
+        let limit = u32::try_from(few).unwrap_or(u32::MAX).saturating_add(1);
+        if tx.sessions().list(user_id, too_old_by, limit)?.len() <= few && few > 0 {
+            return Ok(());
+        }
+        tx.sessions().hold(user_id)?;
+        let mut listed = tx.sessions().list(user_id, too_old_by, LOOK)?;
+        let too_many = listed.len().saturating_sub(others).min(MOST_EVICTED);
+        listed.sort_unstable_by_key(|other| other.last_used_at);
+        let ending = Ending { at, reason: EndReason::Evicted, origin: origin.clone() };
+        for ListedSession { session, .. } in listed.iter().take(too_many) {
+            tx.sessions().end(session.id, &ending)?;
+        }
+        Ok(())
+    }
+
+    /// A notice of a device that the account does not know, if its owner is known and has been
+    /// here before, from elsewhere.
+    fn notice(&self, user: &User, cause: &Cause<'_>) -> Result<Option<NewMail>, StoreError> {
+        if user.email_verified_at.is_none() || !self.post.notices.include(Occasion::NewDevice) {
+            return Ok(None);
+        }
+        let origins = self.store.read(|tx| tx.sessions().origins(user.id, KNOWN))?;
+        let is_new = !origins.is_empty() && !origins.iter().any(|origin| origin.resembles(cause.origin));
+        Ok(if is_new { self.post.notice(Occasion::NewDevice, user, cause) } else { None })
+    }
+}

@@ -1,0 +1,72 @@
+//! Asks somebody who is signed in for their password again: a token that was stolen is not enough
+//! for what would keep its owner out.
+
+use crate::limits::{Admission, LimitError, Limits};
+use crate::tokens::Authenticated;
+use portcullis_domain::limits::{Budget, Subject};
+use portcullis_domain::registration::{Password, User, UserId};
+use portcullis_ports::{HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Verification};
+use std::sync::Arc;
+
+/// How often a password is verified while others replace the hash that it was verified against.
+pub(super) const LOOKS: usize = 3;
+
+/// The password is another, or the account is gone.
+#[derive(Debug)]
+pub(crate) struct WrongPassword;
+
+/// What asks for passwords again.
+pub struct Reauthentication {
+    /// Where accounts are kept.
+    pub store: Arc<dyn Store>,
+    /// What verifies passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// How often it may be tried.
+    pub limits: Arc<Limits>,
+}
+
+/// Nobody's fault: the account's hash changed whenever it was looked at.
+pub(crate) fn contended() -> StoreError {
+    StoreError::Busy("the password hash changed whenever it was looked at".to_owned())
+}
+
+impl Reauthentication {
+    /// Counts a guess, against a budget of the account's own: guesses at logins do not keep the
+    /// owner from it, nor the other way round.
+    ///
+    /// # Errors
+    /// [`LimitError`].
+    pub fn admit(&self, owner: &Authenticated) -> Result<Admission, LimitError> {
+        let subject = format!("password-change/{}", owner.user.id);
+        self.limits.admit(&[(Budget::Account, Subject::Bytes(subject.as_bytes()))])
+    }
+
+    /// Acts for an account whose password was verified. The act tells by `None` that another hash
+    /// has taken the place of the one that it was verified against, and that it did nothing.
+    pub(crate) fn under<T, E>(
+        &self,
+        owner: &User,
+        password: &Password,
+        patience: &Patience,
+        mut act: impl FnMut(&User) -> Result<Option<T>, E>,
+    ) -> Result<T, E>
+    where
+        E: From<StoreError> + From<HasherError> + From<WrongPassword>,
+    {
+        let mut user = owner.clone();
+        for _ in 0..LOOKS {
+            if !matches!(self.hasher.verify(password, &user.password, patience)?, Verification::Match { .. }) {
+                return Err(WrongPassword.into());
+            }
+            if let Some(done) = act(&user)? {
+                return Ok(done);
+            }
+            user = self.again(user.id)?.ok_or(WrongPassword)?;
+        }
+        Err(contended().into())
+    }
+
+    fn again(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.store.read(|tx| tx.users().find(id))?.filter(|user| user.is_active))
+    }
+}

@@ -1,0 +1,102 @@
+//! Turns an order into what is to be said, in the transaction that takes it: to whom, and with
+//! which token. An order that has nothing to say any more turns into nothing.
+
+use super::DeliverMail;
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::login;
+use portcullis_domain::mail::{Message, NewMail, Occasion};
+use portcullis_domain::registration::User;
+use portcullis_domain::verification::{Grant, Purpose};
+use portcullis_ports::{QueuedMail, StoreError, Tx};
+
+/// A mail that is to be sent, and what is known of whom it is for.
+pub(super) struct Letter {
+    pub(super) message: Message,
+    pub(super) user: User,
+}
+
+impl DeliverMail {
+    /// What a mail that was taken has to say.
+    pub(super) fn arm(
+        &self,
+        mail: &QueuedMail,
+        now: DateTime<Utc>,
+        tx: &mut dyn Tx,
+    ) -> Result<Option<Letter>, StoreError> {
+        let Some(user) = addressee(&mail.order, tx)? else { return Ok(None) };
+        if !is_wanted(&mail.order, &user, now, tx)? {
+            return Ok(None);
+        }
+        let link = match mail.order.occasion.purpose() {
+            None => None,
+            Some(purpose) => {
+                let token = self.post.tokens.token(&mail.order.seed);
+                let grant = self.post.tokens.grant(&token, purpose, (&user, &user.email), now);
+                if !enable(mail, &grant, tx)? {
+                    return Ok(None);
+                }
+                Some((self.links.to(purpose, &token), purpose.lifetime()))
+            }
+        };
+        Ok(Some(Letter { message: self.message(&mail.order, &user, link), user }))
+    }
+
+    fn message(&self, order: &NewMail, user: &User, link: Option<(String, TimeDelta)>) -> Message {
+        let to = match order.occasion {
+            Occasion::VerifyEmail | Occasion::ResetPassword => &user.email,
+            // Whose address it was when it happened is to be told, or whose it is to become.
+            _ => &order.to,
+        };
+        let new_email = (order.occasion == Occasion::EmailChanged).then(|| user.email.clone());
+        Message {
+            id: self.post.tokens.mail_id(&order.seed),
+            occasion: order.occasion,
+            to: to.clone(),
+            language: order.language,
+            link,
+            new_email,
+            origin: order.origin.clone(),
+            at: order.created_at,
+        }
+    }
+}
+
+/// Makes the token good, or good for longer; whether it is.
+fn enable(mail: &QueuedMail, grant: &Grant, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    match grant.purpose {
+        // Made with the change, and good for a time from then on, whenever its mail comes: the
+        // order in which undos expire is the order of the changes.
+        Purpose::UndoEmailChange => Ok(tx.one_time_tokens().find(grant.digest)?.is_some()),
+        Purpose::VerifyEmail | Purpose::ResetPassword if !mail.armed => {
+            tx.one_time_tokens().replace(grant)?;
+            tx.outbox().arm(mail.id)?;
+            Ok(true)
+        }
+        // Made before. Consumed, replaced or revoked since, it must not come back.
+        _ => tx.one_time_tokens().extend(grant.digest, grant.expires_at),
+    }
+}
+
+/// The account that an order is about. One that is switched off is told of nothing but that its
+/// address was changed.
+fn addressee(order: &NewMail, tx: &mut dyn Tx) -> Result<Option<User>, StoreError> {
+    let user = match order.user_id {
+        Some(id) => tx.users().find(id)?,
+        None => login::choose(tx.users().find_by_email(&order.to)?, &order.to),
+    };
+    Ok(user.filter(|user| user.is_active || order.occasion == Occasion::EmailChanged))
+}
+
+/// Whether there still is a reason for it.
+fn is_wanted(order: &NewMail, user: &User, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    match order.occasion {
+        Occasion::VerifyEmail => Ok(user.email_verified_at.is_none()),
+        // Who asked was told nothing else than whoever asks for an address that is free.
+        Occasion::ConfirmEmail => {
+            let others = tx.users().find_by_email(&order.to)?.iter().any(|other| other.id != user.id);
+            let holder = tx.one_time_tokens().holder_of(&order.to, now)?;
+            Ok(!others && holder.is_none_or(|holder| holder == user.id))
+        }
+        _ => Ok(true),
+    }
+}

@@ -1,0 +1,174 @@
+//! Sends one mail of the outbox: takes it, words it, hands it over, and remembers what came of it.
+//! When to look for one is left to the worker.
+
+use super::arm::Letter;
+use super::{Links, Post};
+use crate::failure::Failure;
+use crate::limits::{LimitError, Limits};
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::limits::{Budget, Subject};
+use portcullis_domain::mail::{NextTry, Occasion, RETRIES};
+use portcullis_ports::{
+    Clock, MailId, MailRenderer, Mailer, MailerError, QueuedMail, RenderError, Store, StoreError, StoreExt,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The logger of what became of mails.
+const MAIL_LOG: &str = "app.mail";
+
+/// How long a mail is its taker's alone: longer than a mail server may take to answer.
+const LEASE: TimeDelta = TimeDelta::seconds(90);
+/// The shortest rest while the circuit of the mail server is open.
+const REST: Duration = Duration::from_secs(1);
+
+/// What became of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Nothing is due.
+    Idle,
+    /// A mail was handed over.
+    Sent(MailId),
+    /// A mail had nothing to say any more, or was one too many for its address.
+    Dropped(MailId),
+    /// A mail is tried again at that moment, in UTC.
+    Postponed(MailId, DateTime<Utc>),
+    /// A mail was given up, and is kept for whoever looks into it.
+    Buried(MailId),
+    /// The circuit of the mail server is open: before that time is over there is nothing to do.
+    Resting(Duration),
+}
+
+/// The verb.
+pub struct DeliverMail {
+    /// Where mails are kept.
+    pub store: Arc<dyn Store>,
+    /// What makes their tokens.
+    pub post: Arc<Post>,
+    /// The pages that their links open.
+    pub links: Links,
+    /// What words them.
+    pub renderer: Arc<dyn MailRenderer>,
+    /// What hands them over.
+    pub mailer: Arc<dyn Mailer>,
+    /// How many of them one address gets.
+    pub limits: Arc<Limits>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a mail was not handed over.
+enum Undelivered {
+    Unwordable(RenderError),
+    Unsent(MailerError),
+}
+
+impl DeliverMail {
+    /// Sends the mail that has been due longest, if there is one. A crash at any moment loses none:
+    /// one that was not settled is due again, once nobody can still be sending it.
+    ///
+    /// # Errors
+    /// [`Failure`] of the store. A mail that was handed over already may come twice then.
+    pub fn next(&self) -> Result<Delivery, Failure> {
+        let now = self.clock.now();
+        let until = now.checked_add_signed(LEASE).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let taken = self.store.write(|tx| {
+            let Some(mail) = tx.outbox().take(now, until)? else { return Ok::<_, StoreError>(None) };
+            let letter = self.arm(&mail, now, tx)?;
+            if letter.is_none() {
+                tx.outbox().remove(mail.id, mail.tries)?;
+            }
+            Ok(Some((mail, letter)))
+        })?;
+        match taken {
+            None => Ok(Delivery::Idle),
+            Some((mail, None)) => Ok(dropped(&mail)),
+            Some((mail, Some(letter))) if !self.is_affordable(&mail, &letter) => {
+                self.store.write(|tx| tx.outbox().remove(mail.id, mail.tries))?;
+                Ok(dropped(&mail))
+            }
+            Some((mail, Some(letter))) => self.settle(&mail, self.send(&letter)),
+        }
+    }
+
+    /// Whether its address may get it. What a budget was asked for when it was ordered is not
+    /// asked for again, nor is a mail that is tried again; and no flood keeps an owner from
+    /// hearing that the password or the address was changed.
+    fn is_affordable(&self, mail: &QueuedMail, Letter { message, user }: &Letter) -> bool {
+        let draws = match mail.order.occasion {
+            Occasion::VerifyEmail => mail.order.user_id.is_some(),
+            Occasion::NewDevice | Occasion::SessionTheft => true,
+            // Anybody can name an address at registration, and change the password all day.
+            Occasion::PasswordChanged => user.email_verified_at.is_none(),
+            Occasion::ResetPassword | Occasion::ConfirmEmail | Occasion::EmailChanged => false,
+        };
+        if !draws || mail.tries > 1 {
+            return true;
+        }
+        // Apart from what is asked for: an answer to whoever asks must not tell that there were others.
+        let unasked = [b"unasked/".as_slice(), message.to.canonical().as_bytes()].concat();
+        match self.limits.admit(&[(Budget::Mail, Subject::Bytes(&unasked))]) {
+            Ok(admission) => admission.spend(),
+            Err(LimitError::Limited(_)) => return false,
+            Err(LimitError::Failed(error)) => tracing::warn!(target: MAIL_LOG, %error, "A mail was not counted"),
+        }
+        true
+    }
+
+    fn send(&self, letter: &Letter) -> Result<(), Undelivered> {
+        let mail = self.renderer.render(&letter.message).map_err(Undelivered::Unwordable)?;
+        self.mailer.send(&mail).map_err(Undelivered::Unsent)
+    }
+
+    fn settle(&self, mail: &QueuedMail, outcome: Result<(), Undelivered>) -> Result<Delivery, Failure> {
+        let now = self.clock.now();
+        let next = RETRIES.after(mail.tries, mail.order.created_at, now);
+        match (outcome, next) {
+            (Ok(()), _) => self.sent(mail),
+            (Err(Undelivered::Unwordable(error)), _) => self.bury(mail, now, &error.to_string()),
+            (Err(Undelivered::Unsent(error @ MailerError::Refused(_))), _) => self.bury(mail, now, &error.to_string()),
+            (Err(Undelivered::Unsent(error)), NextTry::Never) => self.bury(mail, now, &error.to_string()),
+            (Err(Undelivered::Unsent(error @ MailerError::CircuitOpen { retry_after })), _) => {
+                // Nobody was asked: it waits for the server alone, and not for its own turn as well.
+                let rest = retry_after.max(REST);
+                let wait = TimeDelta::from_std(rest).unwrap_or(RETRIES.longest_wait).min(RETRIES.longest_wait);
+                self.postpone(mail, now.checked_add_signed(wait).unwrap_or(now), &error)?;
+                Ok(Delivery::Resting(rest))
+            }
+            (Err(Undelivered::Unsent(error)), NextTry::At(due_at)) => self.postpone(mail, due_at, &error),
+        }
+    }
+
+    fn sent(&self, mail: &QueuedMail) -> Result<Delivery, Failure> {
+        let (mail_id, occasion) = (mail.id.0, mail.order.occasion.as_str());
+        let user_id = mail.order.user_id.map(|id| id.get());
+        let settled = self.store.write(|tx| tx.outbox().remove(mail.id, mail.tries));
+        match &settled {
+            Ok(true) => tracing::info!(target: MAIL_LOG, mail_id, occasion, user_id, "Mail sent"),
+            _ => tracing::warn!(target: MAIL_LOG, mail_id, occasion, user_id, "Mail sent, and may be sent again"),
+        }
+        settled?;
+        Ok(Delivery::Sent(mail.id))
+    }
+
+    fn postpone(&self, mail: &QueuedMail, due_at: DateTime<Utc>, error: &MailerError) -> Result<Delivery, Failure> {
+        let reason = error.to_string();
+        self.store.write(|tx| tx.outbox().postpone(mail.id, mail.tries, due_at, &reason))?;
+        let (mail_id, occasion, tries) = (mail.id.0, mail.order.occasion.as_str(), mail.tries);
+        tracing::warn!(target: MAIL_LOG, mail_id, occasion, tries, reason, "Mail not sent yet");
+        Ok(Delivery::Postponed(mail.id, due_at))
+    }
+
+    fn bury(&self, mail: &QueuedMail, at: DateTime<Utc>, reason: &str) -> Result<Delivery, Failure> {
+        self.store.write(|tx| tx.outbox().bury(mail.id, mail.tries, at, reason))?;
+        let (mail_id, occasion, tries) = (mail.id.0, mail.order.occasion.as_str(), mail.tries);
+        let user_id = mail.order.user_id.map(|id| id.get());
+        tracing::error!(target: MAIL_LOG, mail_id, occasion, user_id, tries, reason, "Mail given up");
+        Ok(Delivery::Buried(mail.id))
+    }
+}
+
+fn dropped(mail: &QueuedMail) -> Delivery {
+    tracing::debug!(target: MAIL_LOG, mail_id = mail.id.0, occasion = mail.order.occasion.as_str(), "Mail dropped");
+    Delivery::Dropped(mail.id)
+}

@@ -1,0 +1,95 @@
+//! Makes orders to send mails. Whoever orders one stores it in the transaction that causes it; who
+//! sends it, and when, is left to the delivery.
+
+use crate::verification::OneTimeTokens;
+use chrono::{DateTime, Utc};
+use portcullis_domain::mail::{Language, NewMail, Occasion};
+use portcullis_domain::registration::{EmailAddress, User, UserId};
+use portcullis_domain::sessions::Origin;
+use portcullis_ports::{OutboxObserver, Store, StoreError, StoreExt};
+use std::sync::Arc;
+
+/// Which notices are sent. What is no notice always is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notices(Vec<Occasion>);
+
+impl Notices {
+    /// What can be turned off.
+    pub const ALL: [Occasion; 4] =
+        [Occasion::PasswordChanged, Occasion::EmailChanged, Occasion::NewDevice, Occasion::SessionTheft];
+
+    /// These and no others.
+    #[must_use]
+    pub fn only(wanted: &[Occasion]) -> Self {
+        Self(wanted.to_vec())
+    }
+
+    /// Whether a mail on that occasion is sent.
+    #[must_use]
+    pub fn include(&self, occasion: Occasion) -> bool {
+        self.0.contains(&occasion) || !Self::ALL.contains(&occasion)
+    }
+}
+
+impl Default for Notices {
+    /// All of them.
+    fn default() -> Self {
+        Self::only(&Self::ALL)
+    }
+}
+
+/// What causes a mail.
+#[derive(Debug, Clone, Copy)]
+pub struct Cause<'a> {
+    /// In which language whoever gets it is written to.
+    pub language: Language,
+    /// From where it was caused.
+    pub origin: &'a Origin,
+    /// When, in UTC.
+    pub at: DateTime<Utc>,
+}
+
+/// Who makes orders.
+pub struct Post {
+    /// What seeds come from.
+    pub tokens: Arc<OneTimeTokens>,
+    /// Which notices are sent.
+    pub notices: Notices,
+    /// Who is told that there is something to send.
+    pub observer: Arc<dyn OutboxObserver>,
+}
+
+impl Post {
+    /// An order, with a seed of its own.
+    #[must_use]
+    pub fn order(&self, occasion: Occasion, user_id: Option<UserId>, to: &EmailAddress, cause: &Cause<'_>) -> NewMail {
+        let (seed, origin) = (self.tokens.seed(), cause.origin.clone());
+        NewMail { occasion, user_id, to: to.clone(), language: cause.language, seed, origin, created_at: cause.at }
+    }
+
+    /// An order to tell an account's owner, at the address that the account has; none where such
+    /// notices are turned off.
+    #[must_use]
+    pub fn notice(&self, occasion: Occasion, user: &User, cause: &Cause<'_>) -> Option<NewMail> {
+        self.notices.include(occasion).then(|| self.order(occasion, Some(user.id), &user.email, cause))
+    }
+
+    /// Tells whoever sends mails that some were stored. For after the commit.
+    pub fn ring(&self) {
+        self.observer.stored();
+    }
+}
+
+/// Stores the order of a mail to an address that anybody may have named.
+pub(crate) fn ask_by_mail(
+    store: &dyn Store,
+    post: &Post,
+    occasion: Occasion,
+    email: &EmailAddress,
+    cause: &Cause<'_>,
+) -> Result<(), StoreError> {
+    let order = post.order(occasion, None, email, cause);
+    store.write(|tx| tx.outbox().enqueue(&order))?;
+    post.ring();
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Changes the password of somebody who is signed in.
+
+use crate::LOG;
+use crate::failure::{Failure, fails_with};
+use crate::limits::{Admission, LimitError, Limited};
+use crate::login::{Reauthentication, WrongPassword};
+use crate::mail::{Cause, Post};
+use crate::registration::Screening;
+use crate::tokens::Authenticated;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::registration::{NewPassword, Password, PasswordHash, User};
+use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
+use portcullis_ports::{Clock, HasherError, Patience, StoreError, StoreExt, Tx};
+use std::sync::Arc;
+
+/// Who wants which password.
+#[derive(Debug)]
+pub struct PasswordChange {
+    /// Whose account it is.
+    pub owner: Authenticated,
+    /// The password that it has.
+    pub current: Password,
+    /// The one to come.
+    pub new: NewPassword,
+    /// From where.
+    pub origin: Origin,
+    /// In which language its owner is written to.
+    pub language: Language,
+}
+
+/// The password is the new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordChanged {
+    /// How many other sessions were ended.
+    pub sessions_ended: u64,
+}
+
+/// Why the password is what it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangePasswordError {
+    /// The current password is another.
+    #[error("Invalid email or password")]
+    InvalidCredentials,
+    /// Too many people have the new one, or anybody who knows the account would guess it.
+    #[error("the password is too common")]
+    CommonPassword,
+    /// A budget is spent.
+    #[error(transparent)]
+    Limited(Limited),
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(ChangePasswordError: StoreError, HasherError);
+
+impl From<WrongPassword> for ChangePasswordError {
+    fn from(WrongPassword: WrongPassword) -> Self {
+        Self::InvalidCredentials
+    }
+}
+
+impl From<LimitError> for ChangePasswordError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Limited(limited) => Self::Limited(limited),
+            LimitError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl ChangePasswordError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::CommonPassword => ErrorCode::Validation,
+            Self::Limited(_) => ErrorCode::RateLimited,
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+/// The verb.
+pub struct ChangePassword {
+    /// What asks for the password again.
+    pub owners: Arc<Reauthentication>,
+    /// What new passwords are held against.
+    pub screening: Arc<Screening>,
+    /// Who tells the owner.
+    pub post: Arc<Post>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl ChangePassword {
+    /// Changes it: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
+    ///
+    /// # Errors
+    /// [`ChangePasswordError`].
+    pub fn run(
+        &self,
+        input: &PasswordChange,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<PasswordChanged, ChangePasswordError> {
+        let admission = self.admit(input)?;
+        self.carry_out(input, admission, still_wanted)
+    }
+
+    /// Counts the guess, before the work.
+    ///
+    /// # Errors
+    /// [`ChangePasswordError`].
+    pub fn admit(&self, input: &PasswordChange) -> Result<Admission, ChangePasswordError> {
+        Ok(self.owners.admit(&input.owner)?)
+    }
+
+    /// Verifies the password that there is, and replaces it. Every other session ends, and every
+    /// link that was mailed before is dead, in the transaction of the new hash. A wrong guess is
+    /// spent; whatever else happens gives the try back.
+    ///
+    /// # Errors
+    /// [`ChangePasswordError`].
+    pub fn carry_out(
+        &self,
+        input: &PasswordChange,
+        admission: Admission,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<PasswordChanged, ChangePasswordError> {
+        let outcome = self.change(input, &Patience::lasting_while(still_wanted));
+        if matches!(outcome, Err(ChangePasswordError::InvalidCredentials)) {
+            admission.spend();
+        }
+        outcome
+    }
+
+    fn change(&self, input: &PasswordChange, patience: &Patience) -> Result<PasswordChanged, ChangePasswordError> {
+        let owner = &input.owner.user;
+        if self.screening.is_common(&input.new, &owner.email) {
+            return Err(ChangePasswordError::CommonPassword);
+        }
+        let mut hash = None;
+        let changed = self.owners.under(owner, &input.current, patience, |user| {
+            let new = match hash.take() {
+                Some(new) => new,
+                None => self.owners.hasher.hash(input.new.password(), patience)?,
+            };
+            let new = hash.insert(new);
+            Ok::<_, ChangePasswordError>(self.owners.store.write(|tx| self.replace(input, user, new, tx))?)
+        })?;
+        self.post.ring();
+        let sessions = changed.sessions_ended;
+        tracing::info!(target: LOG, user_id = owner.id.get(), sessions, "Password changed");
+        Ok(changed)
+    }
+
+    /// Replaces the hash, if it is still the one that the password was verified against. The
+    /// account is held: a login under the old password is either among those that are ended, or
+    /// finds another hash.
+    fn replace(
+        &self,
+        input: &PasswordChange,
+        user: &User,
+        new: &PasswordHash,
+        tx: &mut dyn Tx,
+    ) -> Result<Option<PasswordChanged>, StoreError> {
+        let at = self.clock.now();
+        tx.sessions().hold(user.id)?;
+        if !tx.users().replace_password(user.id, &user.password, new)? {
+            return Ok(None);
+        }
+        let ending = Ending { at, reason: EndReason::PasswordChanged, origin: input.origin.clone() };
+        let sessions_ended = tx.sessions().end_all(user.id, &Spared::from(input.owner.session_id), &ending)?;
+        tx.one_time_tokens().revoke(user.id)?;
+        let cause = Cause { language: input.language, origin: &input.origin, at };
+        if let Some(notice) = self.post.notice(Occasion::PasswordChanged, user, &cause) {
+            tx.outbox().enqueue(&notice)?;
+        }
+        Ok(Some(PasswordChanged { sessions_ended }))
+    }
+}

@@ -1,0 +1,157 @@
+//! Sets a new password, for whoever shows a token that was mailed to the account's address.
+
+use crate::LOG;
+use crate::failure::{Failure, fails_with};
+use crate::mail::{Cause, Post};
+use crate::registration::Screening;
+use crate::verification::{OneTimeTokens, Worthless, refuses_tokens};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::registration::{NewPassword, PasswordHash, User};
+use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
+use portcullis_domain::verification::{OneTimeToken, Purpose};
+use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Tx};
+use std::sync::Arc;
+
+/// The token, and the password that it is to set.
+#[derive(Debug)]
+pub struct PasswordReset {
+    /// The token.
+    pub token: OneTimeToken,
+    /// The password to come.
+    pub new: NewPassword,
+    /// From where.
+    pub origin: Origin,
+    /// In which language its owner is written to.
+    pub language: Language,
+}
+
+/// The password is the new one, and nobody is signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovered {
+    /// How many sessions were ended.
+    pub sessions_ended: u64,
+}
+
+/// Why the password is what it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ResetPasswordError {
+    /// The token is unknown, used, replaced, revoked, or for something else.
+    #[error("Invalid token")]
+    Invalid,
+    /// The token is past its time.
+    #[error("Token has expired")]
+    Expired,
+    /// Too many people have the password, or anybody who knows the account would guess it. The
+    /// token is not used up.
+    #[error("the password is too common")]
+    CommonPassword,
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(ResetPasswordError: StoreError, HasherError);
+refuses_tokens!(ResetPasswordError);
+
+impl ResetPasswordError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Invalid => ErrorCode::TokenInvalid,
+            Self::Expired => ErrorCode::TokenExpired,
+            Self::CommonPassword => ErrorCode::Validation,
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+/// The verb.
+pub struct ResetPassword {
+    /// Where accounts and tokens are kept.
+    pub store: Arc<dyn Store>,
+    /// What hashes the password.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// What new passwords are held against.
+    pub screening: Arc<Screening>,
+    /// What knows tokens.
+    pub tokens: Arc<OneTimeTokens>,
+    /// Who tells the owner.
+    pub post: Arc<Post>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl ResetPassword {
+    /// Sets the password: [`look`](Self::look), then [`carry_out`](Self::carry_out).
+    ///
+    /// # Errors
+    /// [`ResetPasswordError`].
+    pub fn run(
+        &self,
+        input: &PasswordReset,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Recovered, ResetPasswordError> {
+        self.look(input)?;
+        self.carry_out(input, still_wanted)
+    }
+
+    /// Whether the token is good and the password may be the account's: who guesses at tokens
+    /// gets no hash for it. Uses nothing up.
+    ///
+    /// # Errors
+    /// [`ResetPasswordError`].
+    pub fn look(&self, input: &PasswordReset) -> Result<(), ResetPasswordError> {
+        let now = self.clock.now();
+        let (_, user) =
+            self.store.read(|tx| Worthless::unless_for(self.tokens.look(&input.token, now, tx)?, is_reset))?;
+        let common = self.screening.is_common(&input.new, &user.email);
+        if common { Err(ResetPasswordError::CommonPassword) } else { Ok(()) }
+    }
+
+    /// Hashes the password, then uses the token up and sets it. Every session ends, every other
+    /// link is dead, and the address is verified: the token was mailed there. Of any number of
+    /// callers with one token exactly one succeeds.
+    ///
+    /// # Errors
+    /// [`ResetPasswordError`].
+    pub fn carry_out(
+        &self,
+        input: &PasswordReset,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Recovered, ResetPasswordError> {
+        let new = self.hasher.hash(input.new.password(), &Patience::lasting_while(still_wanted))?;
+        let (user, recovered) = self.store.write(|tx| self.set(input, &new, tx))?;
+        self.post.ring();
+        let sessions = recovered.sessions_ended;
+        tracing::info!(target: LOG, user_id = user.id.get(), sessions, "Password reset");
+        Ok(recovered)
+    }
+
+    fn set(
+        &self,
+        input: &PasswordReset,
+        new: &PasswordHash,
+        tx: &mut dyn Tx,
+    ) -> Result<(User, Recovered), ResetPasswordError> {
+        let at = self.clock.now();
+        let (_, user) = Worthless::unless_for(self.tokens.redeem(&input.token, at, tx)?, is_reset)?;
+        if !tx.users().replace_password(user.id, &user.password, new)? {
+            return Err(ResetPasswordError::Invalid);
+        }
+        tx.users().verify_email(user.id, &user.email, at)?;
+        let ending = Ending { at, reason: EndReason::PasswordChanged, origin: input.origin.clone() };
+        let sessions_ended = tx.sessions().end_all(user.id, &Spared::default(), &ending)?;
+        tx.one_time_tokens().revoke(user.id)?;
+        let cause = Cause { language: input.language, origin: &input.origin, at };
+        if let Some(notice) = self.post.notice(Occasion::PasswordChanged, &user, &cause) {
+            tx.outbox().enqueue(&notice)?;
+        }
+        Ok((user, Recovered { sessions_ended }))
+    }
+}
+
+fn is_reset(purpose: Purpose) -> bool {
+    purpose == Purpose::ResetPassword
+}

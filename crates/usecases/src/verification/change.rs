@@ -1,0 +1,173 @@
+//! Asks for another address of an account. The change itself is left to its verification.
+
+use super::OneTimeTokens;
+use crate::LOG;
+use crate::failure::{Failure, fails_with};
+use crate::limits::{Admission, LimitError, Limited};
+use crate::login::{Reauthentication, WrongPassword};
+use crate::mail::{Cause, Post};
+use crate::tokens::Authenticated;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::mail::{Language, NewMail, Occasion};
+use portcullis_domain::registration::{EmailAddress, Password, User};
+use portcullis_domain::sessions::Origin;
+use portcullis_domain::verification::Purpose;
+use portcullis_ports::{Clock, HasherError, Patience, StoreError, StoreExt, Tx};
+use std::sync::Arc;
+
+/// Who wants which address.
+#[derive(Debug)]
+pub struct EmailChangeRequest {
+    /// Whose account it is.
+    pub owner: Authenticated,
+    /// Its password.
+    pub password: Password,
+    /// The address to come.
+    pub new_email: EmailAddress,
+    /// From where.
+    pub origin: Origin,
+    /// In which language.
+    pub language: Language,
+}
+
+/// If nobody else has the address, a mail is on its way there.
+#[derive(Debug)]
+pub struct EmailChangeRequested;
+
+/// Why no mail is on its way.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestEmailChangeError {
+    /// The password is another.
+    #[error("Invalid email or password")]
+    InvalidCredentials,
+    /// A budget is spent.
+    #[error(transparent)]
+    Limited(Limited),
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(RequestEmailChangeError: StoreError, HasherError);
+
+impl From<WrongPassword> for RequestEmailChangeError {
+    fn from(WrongPassword: WrongPassword) -> Self {
+        Self::InvalidCredentials
+    }
+}
+
+impl From<LimitError> for RequestEmailChangeError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Limited(limited) => Self::Limited(limited),
+            LimitError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl RequestEmailChangeError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::Limited(_) => ErrorCode::RateLimited,
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+/// A call that was counted: as a guess at a password, and as a mail.
+#[derive(Debug, Default)]
+#[must_use = "an admission that is dropped is given back"]
+pub struct EmailChangeAdmission {
+    guess: Admission,
+    mail: Admission,
+}
+
+/// The verb.
+pub struct RequestEmailChange {
+    /// What asks for the password again.
+    pub owners: Arc<Reauthentication>,
+    /// What makes tokens.
+    pub tokens: Arc<OneTimeTokens>,
+    /// Who sends mails.
+    pub post: Arc<Post>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl RequestEmailChange {
+    /// Asks for the change: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
+    ///
+    /// # Errors
+    /// [`RequestEmailChangeError`].
+    pub fn run(
+        &self,
+        input: &EmailChangeRequest,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<EmailChangeRequested, RequestEmailChangeError> {
+        let admission = self.admit(input)?;
+        self.carry_out(input, admission, still_wanted)
+    }
+
+    /// Counts the call.
+    ///
+    /// # Errors
+    /// [`RequestEmailChangeError`].
+    pub fn admit(&self, input: &EmailChangeRequest) -> Result<EmailChangeAdmission, RequestEmailChangeError> {
+        let guess = self.owners.admit(&input.owner)?;
+        let mail = self.owners.limits.admit_mail(&input.new_email, &input.origin)?;
+        Ok(EmailChangeAdmission { guess, mail })
+    }
+
+    /// Verifies the password and stores the order. Whether somebody else has the address is looked
+    /// up when the mail is made: who asks does not learn it. A wrong guess is spent, and costs no
+    /// mail.
+    ///
+    /// # Errors
+    /// [`RequestEmailChangeError`].
+    pub fn carry_out(
+        &self,
+        input: &EmailChangeRequest,
+        admission: EmailChangeAdmission,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<EmailChangeRequested, RequestEmailChangeError> {
+        let outcome = self.ask(input, &Patience::lasting_while(still_wanted));
+        match &outcome {
+            Ok(EmailChangeRequested) => admission.mail.spend(),
+            Err(RequestEmailChangeError::InvalidCredentials) => admission.guess.spend(),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    fn ask(
+        &self,
+        input: &EmailChangeRequest,
+        patience: &Patience,
+    ) -> Result<EmailChangeRequested, RequestEmailChangeError> {
+        let cause = Cause { language: input.language, origin: &input.origin, at: self.clock.now() };
+        let user_id = input.owner.user.id;
+        let to = EmailAddress::stored(input.new_email.canonical().to_owned());
+        let order = self.post.order(Occasion::ConfirmEmail, Some(user_id), &to, &cause);
+        self.owners.under(&input.owner.user, &input.password, patience, |user| {
+            Ok::<_, RequestEmailChangeError>(self.owners.store.write(|tx| self.store(user, &order, tx))?)
+        })?;
+        self.post.ring();
+        tracing::info!(target: LOG, user_id = user_id.get(), "Email change requested");
+        Ok(EmailChangeRequested)
+    }
+
+    /// The token is there with the order, bound to the password that asked for it: a password that
+    /// is changed before the mail is made takes it away.
+    fn store(&self, user: &User, order: &NewMail, tx: &mut dyn Tx) -> Result<Option<()>, StoreError> {
+        if !tx.users().admits(user.id, &user.password)? {
+            return Ok(None);
+        }
+        let token = self.tokens.token(&order.seed);
+        let grant = self.tokens.grant(&token, Purpose::ChangeEmail, (user, &order.to), order.created_at);
+        tx.one_time_tokens().replace(&grant)?;
+        tx.outbox().enqueue(order).map(Some)
+    }
+}

@@ -1,0 +1,17 @@
+//! Verifying addresses, and changing them: by tokens that only their owners' mail brings.
+
+mod change;
+mod inspect;
+mod redeem;
+mod resend;
+mod tokens;
+mod verify;
+
+pub use change::{
+    EmailChangeAdmission, EmailChangeRequest, EmailChangeRequested, RequestEmailChange, RequestEmailChangeError,
+};
+pub use inspect::InspectToken;
+pub(crate) use redeem::{Worthless, refuses_tokens};
+pub use resend::{ResendVerification, ResendVerificationError, VerificationRequest, VerificationRequested};
+pub use tokens::OneTimeTokens;
+pub use verify::{Browser, EmailVerification, EmailVerified, VerifyEmail, VerifyEmailError};

@@ -1,0 +1,89 @@
+//! What a one-time token that is shown is worth, and its use: once, by compare-and-set.
+
+use super::OneTimeTokens;
+use chrono::{DateTime, Utc};
+use portcullis_domain::registration::User;
+use portcullis_domain::verification::{Grant, OneTimeToken, Purpose};
+use portcullis_ports::{StoreError, Tx};
+
+/// Why a token is worth nothing.
+#[derive(Debug)]
+pub(crate) enum Worthless {
+    /// Unknown, used, replaced or revoked; or made for another purpose, or for an account that is
+    /// another by now.
+    Invalid,
+    /// Past its time.
+    Expired,
+    /// The store failed: nothing is known of it.
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Worthless {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Lets `?` turn a token's worthlessness into a verb's error.
+macro_rules! refuses_tokens {
+    ($error:ty) => {
+        impl From<crate::verification::Worthless> for $error {
+            fn from(worthless: crate::verification::Worthless) -> Self {
+                match worthless {
+                    crate::verification::Worthless::Invalid => Self::Invalid,
+                    crate::verification::Worthless::Expired => Self::Expired,
+                    crate::verification::Worthless::Failed(error) => error.into(),
+                }
+            }
+        }
+    };
+}
+pub(crate) use refuses_tokens;
+
+impl OneTimeTokens {
+    /// What a token is good for, and whose it is. Changes nothing.
+    pub(crate) fn look(
+        &self,
+        token: &OneTimeToken,
+        now: DateTime<Utc>,
+        tx: &mut dyn Tx,
+    ) -> Result<(Grant, User), Worthless> {
+        let grant = tx.one_time_tokens().find(self.digest(token))?.ok_or(Worthless::Invalid)?;
+        self.weigh(grant, now, tx)
+    }
+
+    /// Uses a token up. Its account is held until the end of the transaction: nobody else changes
+    /// its password or its address, or begins a session of it.
+    pub(crate) fn redeem(
+        &self,
+        token: &OneTimeToken,
+        now: DateTime<Utc>,
+        tx: &mut dyn Tx,
+    ) -> Result<(Grant, User), Worthless> {
+        let digest = self.digest(token);
+        let found = tx.one_time_tokens().find(digest)?.ok_or(Worthless::Invalid)?;
+        tx.sessions().hold(found.user_id)?;
+        // Again: whoever held the account before may have bound the token to another hash.
+        let grant = tx.one_time_tokens().find(digest)?.ok_or(Worthless::Invalid)?;
+        let worth = self.weigh(grant, now, tx)?;
+        if tx.one_time_tokens().consume(digest)? { Ok(worth) } else { Err(Worthless::Invalid) }
+    }
+
+    fn weigh(&self, grant: Grant, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<(Grant, User), Worthless> {
+        let user = tx.users().find(grant.user_id)?.ok_or(Worthless::Invalid)?;
+        if grant.is_good_for(&user, &self.version(&user.password), now) {
+            return Ok((grant, user));
+        }
+        Err(if now < grant.expires_at { Worthless::Invalid } else { Worthless::Expired })
+    }
+}
+
+impl Worthless {
+    /// Lets a token through that is for one of these purposes.
+    pub(crate) fn unless_for(
+        (grant, user): (Grant, User),
+        wanted: impl FnOnce(Purpose) -> bool,
+    ) -> Result<(Grant, User), Self> {
+        if wanted(grant.purpose) { Ok((grant, user)) } else { Err(Self::Invalid) }
+    }
+}

@@ -1,0 +1,106 @@
+//! Sends the link that verifies an address again.
+
+use crate::failure::{Failure, fails_with};
+use crate::limits::{Admission, LimitError, Limited, Limits};
+use crate::mail::{Cause, Post, ask_by_mail};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::sessions::Origin;
+use portcullis_ports::{Clock, Store, StoreError};
+use std::sync::Arc;
+
+/// Who wants the link.
+#[derive(Debug)]
+pub struct VerificationRequest {
+    /// The address that was named.
+    pub email: EmailAddress,
+    /// From where.
+    pub origin: Origin,
+    /// In which language.
+    pub language: Language,
+}
+
+/// If the address has an account and is not verified, a mail is on its way.
+#[derive(Debug)]
+pub struct VerificationRequested;
+
+/// Why no mail is on its way.
+#[derive(Debug, thiserror::Error)]
+pub enum ResendVerificationError {
+    /// A budget is spent.
+    #[error(transparent)]
+    Limited(Limited),
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(ResendVerificationError: StoreError);
+
+impl From<LimitError> for ResendVerificationError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Limited(limited) => Self::Limited(limited),
+            LimitError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl ResendVerificationError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Limited(_) => ErrorCode::RateLimited,
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+/// The verb.
+pub struct ResendVerification {
+    /// Where mails are kept.
+    pub store: Arc<dyn Store>,
+    /// Who sends them.
+    pub post: Arc<Post>,
+    /// How often it may be asked for.
+    pub limits: Arc<Limits>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl ResendVerification {
+    /// Asks for the link: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
+    ///
+    /// # Errors
+    /// [`ResendVerificationError`].
+    pub fn run(&self, input: &VerificationRequest) -> Result<VerificationRequested, ResendVerificationError> {
+        let admission = self.admit(input)?;
+        self.carry_out(input, admission)
+    }
+
+    /// Counts the call.
+    ///
+    /// # Errors
+    /// [`ResendVerificationError`].
+    pub fn admit(&self, input: &VerificationRequest) -> Result<Admission, ResendVerificationError> {
+        Ok(self.limits.admit_mail(&input.email, &input.origin)?)
+    }
+
+    /// Stores the order. Whether there is anybody to write to is looked up when the mail is made:
+    /// the work is the same for every address.
+    ///
+    /// # Errors
+    /// [`ResendVerificationError`].
+    pub fn carry_out(
+        &self,
+        input: &VerificationRequest,
+        admission: Admission,
+    ) -> Result<VerificationRequested, ResendVerificationError> {
+        let cause = Cause { language: input.language, origin: &input.origin, at: self.clock.now() };
+        ask_by_mail(&*self.store, &self.post, Occasion::VerifyEmail, &input.email, &cause)?;
+        admission.spend();
+        Ok(VerificationRequested)
+    }
+}

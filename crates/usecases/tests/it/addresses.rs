@@ -1,0 +1,240 @@
+//! Addresses that are changed, and given back.
+
+use crate::accounts::set_password;
+use crate::letters::{Meanwhile, all_at_once};
+use crate::verification::{is_in, user};
+use crate::world::World;
+use chrono::TimeDelta;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::verification::{OneTimeToken, Purpose};
+use portcullis_usecases::tokens::TokenPair;
+use portcullis_usecases::verification::Browser;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Asks for another address as the owner, and takes the token from its mail.
+pub(crate) fn on_the_way(world: &World, pair: &TokenPair, to: &str) -> OneTimeToken {
+    world.change_email(pair, "correct horse", to).unwrap();
+    world.mailed()
+}
+
+/// Ada's address is `new@example.org` now; the token to undo that.
+fn moved(world: &World, pair: &TokenPair) -> OneTimeToken {
+    world.verify(&on_the_way(world, pair, "new@example.org")).unwrap();
+    world.mailed()
+}
+
+#[test]
+fn another_address_is_the_accounts_when_it_is_verified_and_the_old_one_is_told() {
+    let world = World::new();
+    let here = world.verified_ada();
+    let there = world.log_in("ada@example.org", "correct horse").unwrap().pair;
+    let token = on_the_way(&world, &here, "New@Example.org");
+    assert!(user(&world, "new@example.org").is_none(), "not before");
+    assert_eq!(world.inspect(&token), Some(Purpose::ChangeEmail));
+    let bearer = Some(world.authenticate(&here.access_token).unwrap());
+    let verified = world.verify_from(&token, Browser { bearer, device: None }).unwrap();
+    assert_eq!((verified.purpose, verified.email.spelled()), (Purpose::ChangeEmail, "new@example.org"));
+    assert_eq!((verified.first, verified.sessions_ended, verified.reset), (false, 1, None));
+    assert!(is_in(&world, &here) && !is_in(&world, &there));
+    let moved = user(&world, "new@example.org").unwrap();
+    assert!(moved.email_verified_at.is_some() && user(&world, "ada@example.org").is_none());
+    let told = world.deliver();
+    assert_eq!(told, [("email_changed".to_owned(), "ada@example.org".to_owned())]);
+    let message = world.mailbox.worded.lock().unwrap().pop().unwrap();
+    assert_eq!(message.new_email, Some(moved.email));
+}
+
+#[test]
+fn a_change_of_address_needs_the_password_and_tells_nobody_who_exists() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    world.register("bob@example.org", "correct horse").unwrap();
+    world.deliver();
+    let refused = world.change_email(&pair, "wrong", "new@example.org").unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
+    let work = |to: &str| {
+        let before = world.hasher.work.load(Ordering::SeqCst);
+        world.change_email(&pair, "correct horse", to).unwrap();
+        (world.hasher.work.load(Ordering::SeqCst) - before, world.store.mails().len())
+    };
+    assert_eq!(work("bob@example.org"), (1, 1));
+    assert!(world.deliver().is_empty(), "the address has an account");
+    assert_eq!(work("new@example.org"), (1, 1));
+    assert_eq!(world.deliver(), [("confirm_email".to_owned(), "new@example.org".to_owned())]);
+}
+
+#[test]
+fn an_address_that_is_taken_meanwhile_is_not_taken_twice() {
+    for _ in 0..40 {
+        let world = World::new();
+        let pair = world.verified_ada();
+        let token = on_the_way(&world, &pair, "new@example.org");
+        let (one, two) = (&world, &world);
+        let done = all_at_once::<bool>(vec![
+            Box::new(|| match one.verify(&token) {
+                Ok(_) => true,
+                Err(error) => {
+                    assert_eq!(error.code(), ErrorCode::Conflict);
+                    false
+                }
+            }),
+            Box::new(|| two.register("new@example.org", "battery staple").is_ok()),
+        ]);
+        assert_eq!(done.iter().filter(|done| **done).count(), 1, "{done:?}");
+        assert_eq!(world.store.accounts(&EmailAddress::parse("new@example.org").unwrap()).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn the_old_address_takes_the_account_back_for_a_week_whatever_was_changed_since() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    let undo = moved(&world, &pair);
+    let thief = world.log_in("new@example.org", "correct horse").unwrap().pair;
+    world.change_password(&thief, "correct horse", "thieves' password").unwrap();
+    world.deliver();
+    world.change_email(&thief, "thieves' password", "third@example.org").unwrap();
+    let third = world.mailed();
+    world.pass(TimeDelta::days(7) - TimeDelta::microseconds(1));
+    assert_eq!(world.inspect(&undo), Some(Purpose::UndoEmailChange));
+    let verified = world.verify(&undo).unwrap();
+    assert_eq!((verified.purpose, verified.email.spelled()), (Purpose::UndoEmailChange, "ada@example.org"));
+    assert!(!is_in(&world, &thief) && verified.sessions_ended == 1);
+    assert_eq!(world.inspect(&third), None, "every other token is gone");
+    assert!(world.deliver().is_empty(), "nobody is offered to undo that");
+    assert!(world.reset(&verified.reset.unwrap(), "battery staple").is_ok());
+    assert!(world.log_in("ada@example.org", "battery staple").is_ok());
+    assert_eq!(world.verify(&undo).unwrap_err().code(), ErrorCode::TokenInvalid);
+}
+
+#[test]
+fn an_undo_comes_too_late_after_a_week() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    let undo = moved(&world, &pair);
+    world.pass(TimeDelta::days(7));
+    assert_eq!(world.verify(&undo).unwrap_err().code(), ErrorCode::TokenExpired);
+}
+
+#[test]
+fn an_address_that_may_be_taken_back_is_nobody_elses() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    world.register("bob@example.org", "correct horse").unwrap();
+    world.deliver();
+    let bob = world.log_in("bob@example.org", "correct horse").unwrap().pair;
+    let racing = on_the_way(&world, &bob, "third@example.org");
+    world.verify(&on_the_way(&world, &pair, "new@example.org")).unwrap();
+    // From the moment of the change on, not from that of the mail.
+    let before = world.hasher.work.load(Ordering::SeqCst);
+    let refused = world.register("ADA@example.org", "battery staple").unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Conflict);
+    assert_eq!(world.hasher.work.load(Ordering::SeqCst), before);
+    world.deliver();
+    world.change_email(&bob, "correct horse", "ada@example.org").unwrap();
+    assert!(world.deliver().is_empty(), "no mail to an address that is reserved");
+    assert_eq!(world.verify(&racing).unwrap_err().code(), ErrorCode::TokenInvalid, "a newer one replaced it");
+    world.pass(TimeDelta::days(7));
+    assert!(world.register("ada@example.org", "battery staple").is_ok());
+}
+
+#[test]
+fn a_change_that_was_mailed_before_the_address_was_reserved_does_not_take_it() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    world.verify(&on_the_way(&world, &pair, "new@example.org")).unwrap();
+    world.deliver();
+    world.register("bob@example.org", "correct horse").unwrap();
+    world.deliver();
+    let bob = world.log_in("bob@example.org", "correct horse").unwrap().pair;
+    // Bob asks for an address while Ada has it, and is to get it after she has left it.
+    world.change_email(&bob, "correct horse", "new@example.org").unwrap();
+    let seed = world.store.mails().remove(0).order.seed;
+    let ada = world.log_in("new@example.org", "correct horse").unwrap().pair;
+    let away = world.one_time.token(&seed);
+    world.change_email(&ada, "correct horse", "fourth@example.org").unwrap();
+    world.verify(&world.mailed()).unwrap();
+    assert_eq!(world.verify(&away).unwrap_err().code(), ErrorCode::Conflict);
+}
+
+#[test]
+fn whoever_changes_the_address_twice_is_not_rid_of_the_first_owner() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    let first = moved(&world, &pair);
+    world.pass(TimeDelta::hours(1));
+    let thief = world.log_in("new@example.org", "correct horse").unwrap().pair;
+    world.verify(&on_the_way(&world, &thief, "third@example.org")).unwrap();
+    let second = world.mailed();
+    assert_eq!(world.verify(&second).unwrap().email.spelled(), "new@example.org");
+    assert_eq!(world.verify(&first).unwrap().email.spelled(), "ada@example.org");
+    assert_eq!(world.store.grants().len(), 1, "the offer of another password");
+}
+
+#[test]
+fn the_first_owner_is_rid_of_every_later_undo_also_of_those_whose_mail_waits() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    let first = moved(&world, &pair);
+    world.pass(TimeDelta::hours(1));
+    let thief = world.log_in("new@example.org", "correct horse").unwrap().pair;
+    let third = on_the_way(&world, &thief, "third@example.org");
+    world.verify(&third).unwrap();
+    let seed = world.store.mails().remove(0).order.seed;
+    world.verify(&first).unwrap();
+    assert!(world.deliver().is_empty(), "an order whose token is gone says nothing");
+    assert_eq!(world.verify(&world.one_time.token(&seed)).unwrap_err().code(), ErrorCode::TokenInvalid);
+}
+
+#[test]
+fn a_change_that_waits_for_its_mail_dies_with_the_password_that_asked_for_it() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    world.change_email(&pair, "correct horse", "thief@example.org").unwrap();
+    world.change_password(&pair, "correct horse", "battery staple").unwrap();
+    assert_eq!(world.deliver(), [("password_changed".to_owned(), "ada@example.org".to_owned())]);
+    world.change_email(&pair, "battery staple", "thief@example.org").unwrap();
+    set_password(&world, user(&world, "ada@example.org").unwrap().id, "correct horse").unwrap();
+    assert!(world.deliver().is_empty());
+}
+
+#[test]
+fn a_change_under_a_password_that_is_changed_meanwhile_is_asked_for_by_nobody() {
+    let world = Arc::new(World::new());
+    let pair = world.verified_ada();
+    let owner = world.authenticate(&pair.access_token).unwrap();
+    let (changes, meanwhile) = (world.changing(owner.clone(), "correct horse", "battery staple"), world.clone());
+    let store = Meanwhile::of(&world, move || assert!(changes(&meanwhile).is_ok()));
+    let refused = world.change_email_on(store, owner, "correct horse", "thief@example.org").unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
+    assert_eq!(world.store.grants(), []);
+}
+
+#[test]
+fn an_address_that_somebody_had_for_a_moment_is_not_free() {
+    let world = Arc::new(World::new());
+    let pair = world.verified_ada();
+    let token = on_the_way(&world, &pair, "new@example.org");
+    let meanwhile = world.clone();
+    // Between the look, which finds it free, and the insert.
+    let store = Meanwhile::of(&world, move || {
+        meanwhile.verify(&token).unwrap();
+        let pair = meanwhile.log_in("new@example.org", "correct horse").unwrap().pair;
+        meanwhile.deliver();
+        meanwhile.verify(&on_the_way(&meanwhile, &pair, "third@example.org")).unwrap();
+    });
+    let refused = world.register_on(store, "new@example.org", "battery staple").unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::Conflict);
+}
+
+#[test]
+fn an_address_that_stays_the_same_needs_no_way_back() {
+    let world = World::new();
+    let (_, pair) = world.ada();
+    world.deliver();
+    let token = on_the_way(&world, &pair, "ADA@example.org");
+    assert!(world.verify(&token).unwrap().first);
+    assert!(world.deliver().is_empty());
+}

@@ -1,0 +1,72 @@
+//! Owners who delete their accounts.
+
+use crate::letters::{Call, all_at_once};
+use crate::world::World;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::sessions::Origin;
+use portcullis_ports::StoreError;
+use portcullis_usecases::registration::{AccountDeletion, DeleteAccount};
+
+#[test]
+fn an_account_goes_with_all_that_belongs_to_it() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    let id = world.authenticate(&pair.access_token).unwrap().user.id;
+    world.log_in("ada@example.org", "correct horse").unwrap();
+    world.forgot("ada@example.org").unwrap();
+    let token = world.mailed();
+    world.change_email(&pair, "correct horse", "new@example.org").unwrap();
+    world.leave(&pair, "correct horse").unwrap();
+    assert!(world.store.sessions_of(id).is_empty() && world.store.tokens_of(id).is_empty());
+    assert!(world.store.grants().is_empty() && world.store.mails().is_empty() && world.deliver().is_empty());
+    assert!(world.authenticate(&pair.access_token).is_err() && world.refresh(&pair.refresh_token).is_err());
+    assert_eq!(world.reset(&token, "battery staple").unwrap_err().code(), ErrorCode::TokenInvalid);
+    assert_eq!(world.log_in("ada@example.org", "correct horse").unwrap_err().code(), ErrorCode::InvalidCredentials);
+    assert!(world.register("ada@example.org", "battery staple").is_ok(), "the address is free");
+}
+
+#[test]
+fn an_address_that_it_had_before_is_free_as_well() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    world.change_email(&pair, "correct horse", "new@example.org").unwrap();
+    world.verify(&world.mailed()).unwrap();
+    let pair = world.log_in("new@example.org", "correct horse").unwrap().pair;
+    assert!(world.register("ada@example.org", "battery staple").is_err());
+    // At once, though its rows go later.
+    let user_id = world.authenticate(&pair.access_token).unwrap().user.id;
+    let deletion = DeleteAccount { store: world.store.clone(), clock: world.clock.clone() };
+    assert!(deletion.begin(&AccountDeletion { user_id, origin: Origin::default() }).unwrap());
+    assert!(world.register("ada@example.org", "battery staple").is_ok());
+    assert_eq!(world.deliver(), [("verify_email".to_owned(), "ada@example.org".to_owned())]);
+}
+
+#[test]
+fn the_wrong_password_deletes_nothing_and_neither_does_a_store_that_is_gone() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    assert_eq!(world.leave(&pair, "wrong").unwrap_err().code(), ErrorCode::InvalidCredentials);
+    let owner = world.authenticate(&pair.access_token).unwrap();
+    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    let verb = world.leaving();
+    let input = crate::letters::leave_of(owner, "correct horse");
+    assert_eq!(verb.run(&input, || true).unwrap_err().code(), ErrorCode::Unavailable);
+    world.store.set_outage(None);
+    assert!(world.authenticate(&pair.access_token).is_ok());
+}
+
+#[test]
+fn a_password_that_is_changed_meanwhile_keeps_the_account() {
+    for _ in 0..40 {
+        let world = World::new();
+        let pair = world.verified_ada();
+        let owner = || world.authenticate(&pair.access_token).unwrap();
+        let (one, two) = (crate::letters::leave_of(owner(), "correct horse"), &world);
+        let verb = world.leaving();
+        let change = world.changing(owner(), "correct horse", "battery staple");
+        let calls: Vec<Call<'_, bool>> =
+            vec![Box::new(|| verb.run(&one, || true).is_ok()), Box::new(move || change(two).is_ok())];
+        let done = all_at_once(calls);
+        assert_eq!(done.iter().filter(|done| **done).count(), 1, "{done:?}");
+    }
+}

@@ -1,0 +1,328 @@
+//! What accounts and their mail need of a world: a mailbox that can be read, a mail server that can
+//! fail, and the verbs in one word.
+
+use crate::world::World;
+use portcullis_domain::mail::{Language, Mail, Message, Occasion};
+use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
+use portcullis_domain::sessions::Origin;
+use portcullis_domain::verification::{OneTimeToken, Purpose};
+use portcullis_ports::{MailRenderer, Mailer, MailerError, Mode, RenderError, Store, StoreError, Work};
+use portcullis_testkit::MemoryStore;
+use portcullis_usecases::login::Reauthentication;
+use portcullis_usecases::mail::{DeliverMail, Delivery, Links, ListMail, Notices, Post, RetryMail};
+use portcullis_usecases::recovery::{
+    ChangePassword, ChangePasswordError, PasswordChange, PasswordChanged, PasswordReset, Recovered, RequestReset,
+    RequestResetError, ResetPassword, ResetPasswordError, ResetRequest,
+};
+use portcullis_usecases::registration::{AccountLeave, DeleteAccount, Leave, LeaveError};
+use portcullis_usecases::tokens::{Authenticated, TokenPair};
+use portcullis_usecases::verification::{
+    Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, RequestEmailChange,
+    RequestEmailChangeError, ResendVerification, ResendVerificationError, VerificationRequest, VerifyEmail,
+    VerifyEmailError,
+};
+use std::collections::VecDeque;
+use std::sync::{Arc, Barrier, Mutex};
+
+type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// Words mails as they are, and keeps those that are handed over.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    /// What was worded, sent or not.
+    pub(crate) worded: Mutex<Vec<Message>>,
+    pub(crate) sent: Mutex<Vec<Mail>>,
+    /// What becomes of the next mails.
+    pub(crate) failures: Mutex<VecDeque<MailerError>>,
+    pub(crate) broken: Mutex<bool>,
+    /// Happens while a mail is handed over.
+    pub(crate) meanwhile: Mutex<Option<Hook>>,
+}
+
+impl MailRenderer for Mailbox {
+    fn render(&self, message: &Message) -> Result<Mail, RenderError> {
+        if *self.broken.lock().unwrap() {
+            return Err(RenderError("line 7".to_owned()));
+        }
+        self.worded.lock().unwrap().push(message.clone());
+        Ok(Mail {
+            id: message.id.clone(),
+            to: message.to.clone(),
+            language: message.language,
+            date: message.at,
+            subject: message.occasion.as_str().to_owned(),
+            text: message.link.as_ref().map_or_else(String::new, |(link, _)| link.clone()),
+            html: String::new(),
+        })
+    }
+}
+
+impl Mailer for Mailbox {
+    fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+        let happens = self.meanwhile.lock().unwrap().clone();
+        if let Some(happens) = happens {
+            happens();
+        }
+        if let Some(failure) = self.failures.lock().unwrap().pop_front() {
+            return Err(failure);
+        }
+        self.sent.lock().unwrap().push(mail.clone());
+        Ok(())
+    }
+}
+
+impl Mailbox {
+    pub(crate) fn fail(&self, failures: impl IntoIterator<Item = MailerError>) {
+        self.failures.lock().unwrap().extend(failures);
+    }
+
+    /// What was sent since this was last asked: on which occasion, to whom.
+    pub(crate) fn empty(&self) -> Vec<(String, String)> {
+        let sent = std::mem::take(&mut *self.sent.lock().unwrap());
+        sent.into_iter().map(|mail| (mail.subject, mail.to.spelled().to_owned())).collect()
+    }
+}
+
+/// What [`World::deliver`] tells of one mail.
+pub(crate) fn told(occasion: &str, to: &str) -> (String, String) {
+    (occasion.to_owned(), to.to_owned())
+}
+
+/// The token of a link.
+pub(crate) fn token_in(link: &str) -> OneTimeToken {
+    OneTimeToken::parse(link.rsplit('=').next().unwrap()).unwrap()
+}
+
+pub(crate) fn new_password(text: &str) -> NewPassword {
+    PasswordPolicy::default().admit(Password::new(text)).unwrap()
+}
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+impl World {
+    /// The same, with those notices alone.
+    pub(crate) fn noticing(self, notices: &[Occasion]) -> Self {
+        let (tokens, observer) = (self.one_time.clone(), self.bell.clone());
+        Self { post: Arc::new(Post { tokens, notices: Notices::only(notices), observer }), ..self }
+    }
+
+    pub(crate) fn delivery(&self) -> DeliverMail {
+        self.delivery_on(self.store.clone())
+    }
+
+    pub(crate) fn delivery_on(&self, store: Arc<dyn Store>) -> DeliverMail {
+        DeliverMail {
+            store,
+            post: self.post.clone(),
+            links: Links { verify: "https://x.org/v?t={token}".into(), reset: "https://x.org/r?t={token}".into() },
+            renderer: self.mailbox.clone(),
+            mailer: self.mailbox.clone(),
+            limits: self.limits.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Sends all that is due, and tells what was sent.
+    pub(crate) fn deliver(&self) -> Vec<(String, String)> {
+        let verb = self.delivery();
+        while verb.next().unwrap() != Delivery::Idle {}
+        self.mailbox.empty()
+    }
+
+    /// Sends all that is due; the token of the last mail.
+    pub(crate) fn mailed(&self) -> OneTimeToken {
+        let verb = self.delivery();
+        while verb.next().unwrap() != Delivery::Idle {}
+        token_in(&self.mailbox.sent.lock().unwrap().pop().unwrap().text)
+    }
+
+    /// Registers Ada, who verifies her address and signs in.
+    pub(crate) fn verified_ada(&self) -> TokenPair {
+        self.register("ada@example.org", "correct horse").unwrap();
+        self.verify(&self.mailed()).unwrap();
+        self.mailbox.empty();
+        self.log_in("ada@example.org", "correct horse").unwrap().pair
+    }
+
+    pub(crate) fn owners(&self) -> Arc<Reauthentication> {
+        self.owners_on(self.store.clone())
+    }
+
+    pub(crate) fn owners_on(&self, store: Arc<dyn Store>) -> Arc<Reauthentication> {
+        let (hasher, limits) = (self.hasher.clone(), self.limits.clone());
+        Arc::new(Reauthentication { store, hasher, limits })
+    }
+
+    pub(crate) fn change_password(
+        &self,
+        pair: &TokenPair,
+        current: &str,
+        new: &str,
+    ) -> Result<PasswordChanged, ChangePasswordError> {
+        self.changing(self.authenticate(&pair.access_token).unwrap(), current, new)(self)
+    }
+
+    /// A change of the password, yet to be run.
+    pub(crate) fn changing(
+        &self,
+        owner: Authenticated,
+        current: &str,
+        new: &str,
+    ) -> impl FnOnce(&Self) -> Result<PasswordChanged, ChangePasswordError> + Send + use<> {
+        let (screening, post, clock) = (self.screening.clone(), self.post.clone(), self.clock.clone());
+        let (current, new, origin) = (Password::new(current), new_password(new), Origin::default());
+        let input = PasswordChange { owner, current, new, origin, language: Language::German };
+        move |world| ChangePassword { owners: world.owners(), screening, post, clock }.run(&input, || true)
+    }
+
+    pub(crate) fn forgot(&self, email: &str) -> Result<(), RequestResetError> {
+        self.forgot_on(self.store.clone(), email)
+    }
+
+    pub(crate) fn forgot_on(&self, store: Arc<dyn Store>, email: &str) -> Result<(), RequestResetError> {
+        let (post, limits, clock) = (self.post.clone(), self.limits.clone(), self.clock.clone());
+        let input = ResetRequest { email: address(email), origin: Origin::default(), language: Language::French };
+        RequestReset { store, post, limits, clock }.run(&input).map(drop)
+    }
+
+    pub(crate) fn resetting(&self) -> ResetPassword {
+        ResetPassword {
+            store: self.store.clone(),
+            hasher: self.hasher.clone(),
+            screening: self.screening.clone(),
+            tokens: self.one_time.clone(),
+            post: self.post.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    pub(crate) fn reset(&self, token: &OneTimeToken, new: &str) -> Result<Recovered, ResetPasswordError> {
+        self.resetting().run(&reset_of(token, new), || true)
+    }
+
+    pub(crate) fn resend(&self, email: &str) -> Result<(), ResendVerificationError> {
+        let (store, post) = (self.store.clone(), self.post.clone());
+        let (limits, clock) = (self.limits.clone(), self.clock.clone());
+        let input =
+            VerificationRequest { email: address(email), origin: Origin::default(), language: Language::French };
+        ResendVerification { store, post, limits, clock }.run(&input).map(drop)
+    }
+
+    pub(crate) fn verify(&self, token: &OneTimeToken) -> Result<EmailVerified, VerifyEmailError> {
+        self.verify_from(token, Browser::default())
+    }
+
+    pub(crate) fn verify_from(
+        &self,
+        token: &OneTimeToken,
+        browser: Browser,
+    ) -> Result<EmailVerified, VerifyEmailError> {
+        let verb = VerifyEmail {
+            store: self.store.clone(),
+            tokens: self.one_time.clone(),
+            devices: self.devices.clone(),
+            post: self.post.clone(),
+            clock: self.clock.clone(),
+        };
+        let (token, origin, language) = (token.clone(), Origin::default(), Language::Spanish);
+        verb.run(&EmailVerification { token, browser, origin, language })
+    }
+
+    pub(crate) fn inspect(&self, token: &OneTimeToken) -> Option<Purpose> {
+        let (store, tokens, clock) = (self.store.clone(), self.one_time.clone(), self.clock.clone());
+        InspectToken { store, tokens, clock }.run(token).unwrap()
+    }
+
+    pub(crate) fn change_email(
+        &self,
+        pair: &TokenPair,
+        password: &str,
+        new_email: &str,
+    ) -> Result<(), RequestEmailChangeError> {
+        self.change_email_on(self.store.clone(), self.authenticate(&pair.access_token).unwrap(), password, new_email)
+    }
+
+    pub(crate) fn change_email_on(
+        &self,
+        store: Arc<dyn Store>,
+        owner: Authenticated,
+        password: &str,
+        new_email: &str,
+    ) -> Result<(), RequestEmailChangeError> {
+        let (tokens, post, clock) = (self.one_time.clone(), self.post.clone(), self.clock.clone());
+        let (password, new_email) = (Password::new(password), address(new_email));
+        let (origin, language) = (Origin::default(), Language::Chinese);
+        let input = EmailChangeRequest { owner, password, new_email, origin, language };
+        RequestEmailChange { owners: self.owners_on(store), tokens, post, clock }.run(&input, || true).map(drop)
+    }
+
+    pub(crate) fn leaving(&self) -> Leave {
+        let deletion = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
+        Leave { owners: self.owners(), deletion: Arc::new(deletion) }
+    }
+
+    pub(crate) fn leave(&self, pair: &TokenPair, password: &str) -> Result<(), LeaveError> {
+        let owner = self.authenticate(&pair.access_token).unwrap();
+        self.leaving().run(&leave_of(owner, password), || true).map(drop)
+    }
+
+    pub(crate) fn listing(&self) -> ListMail {
+        ListMail { store: self.store.clone() }
+    }
+
+    pub(crate) fn retrying(&self) -> RetryMail {
+        RetryMail { store: self.store.clone(), clock: self.clock.clone() }
+    }
+}
+
+pub(crate) fn leave_of(owner: Authenticated, password: &str) -> AccountLeave {
+    AccountLeave { owner, password: Password::new(password), origin: Origin::default() }
+}
+
+pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {
+    let (token, origin, language) = (token.clone(), Origin::default(), Language::French);
+    PasswordReset { token, new: new_password(new), origin, language }
+}
+
+/// A store that something happens to before its first write.
+pub(crate) struct Meanwhile {
+    inner: Arc<MemoryStore>,
+    happens: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Meanwhile {
+    pub(crate) fn of(world: &World, happens: impl FnOnce() + Send + 'static) -> Arc<Self> {
+        Arc::new(Self { inner: world.store.clone(), happens: Mutex::new(Some(Box::new(happens))) })
+    }
+}
+
+impl Store for Meanwhile {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let happens = if mode == Mode::Write { self.happens.lock().unwrap().take() } else { None };
+        if let Some(happens) = happens {
+            happens();
+        }
+        self.inner.transact(mode, work)
+    }
+}
+
+/// What one thread of a race does.
+pub(crate) type Call<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
+
+/// Runs calls on threads of their own, all let go at one moment; what each gave, in order.
+pub(crate) fn all_at_once<'a, T: Send + 'a>(calls: Vec<Call<'a, T>>) -> Vec<T> {
+    let barrier = Barrier::new(calls.len());
+    std::thread::scope(|scope| {
+        let mut running = Vec::new();
+        for call in calls {
+            let barrier = &barrier;
+            running.push(scope.spawn(move || {
+                barrier.wait();
+                call()
+            }));
+        }
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}

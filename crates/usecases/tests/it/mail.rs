@@ -1,0 +1,256 @@
+//! Sending mails: once, to whom they are for, and no longer than they have something to say.
+
+use crate::letters::{Call, all_at_once, token_in, told};
+use crate::world::World;
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::{EmailAddress, UserId};
+use portcullis_domain::verification::Purpose;
+use portcullis_ports::{Clock, MailId, MailerError, StoreError, StoreExt};
+use portcullis_usecases::mail::Delivery;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+fn away() -> MailerError {
+    MailerError::Unavailable("connection refused".to_owned())
+}
+
+/// The identifiers and the links of what was worded, in order.
+fn worded(world: &World) -> Vec<(String, Option<String>)> {
+    let worded = world.mailbox.worded.lock().unwrap();
+    worded.iter().map(|message| (message.id.clone(), message.link.as_ref().map(|(link, _)| link.clone()))).collect()
+}
+
+fn only_grant_expires_at(world: &World) -> DateTime<Utc> {
+    let mut grants = world.store.grants();
+    assert_eq!(grants.len(), 1);
+    grants.remove(0).expires_at
+}
+
+/// A world in which Ada's first mail was tried once, and may have been sent or not.
+fn tried_once() -> (World, MailId) {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    world.mailbox.fail([away()]);
+    let id = world.store.mails().remove(0).id;
+    let due = world.clock.now() + TimeDelta::minutes(1);
+    assert_eq!(world.delivery().next().unwrap(), Delivery::Postponed(id, due));
+    (world, id)
+}
+
+#[test]
+fn a_mail_that_is_tried_again_has_the_same_link_which_is_good_for_longer() {
+    let (world, id) = tried_once();
+    let first = only_grant_expires_at(&world);
+    assert_eq!(world.delivery().next().unwrap(), Delivery::Idle, "not due yet");
+    world.pass(TimeDelta::minutes(1));
+    assert_eq!(world.delivery().next().unwrap(), Delivery::Sent(id));
+    assert_eq!(only_grant_expires_at(&world), first + TimeDelta::minutes(1));
+    let worded = worded(&world);
+    assert_eq!(worded[0], worded[1]);
+    assert!(worded[0].0.len() == 32 && world.store.mails().is_empty());
+    assert!(world.verify(&token_in(worded[0].1.as_ref().unwrap())).is_ok());
+}
+
+#[test]
+fn a_mail_whose_link_was_used_replaced_or_revoked_is_not_sent_again() {
+    let meanwhile: [fn(&World); 4] = [
+        |world| {
+            let link = worded(world)[0].1.clone().unwrap();
+            world.verify(&token_in(&link)).unwrap();
+        },
+        |world| {
+            world.resend("ada@example.org").unwrap();
+            world.delivery().next().unwrap();
+            world.mailbox.empty();
+        },
+        |world| {
+            let pair = world.log_in("ada@example.org", "correct horse").unwrap().pair;
+            world.change_password(&pair, "correct horse", "battery staple").unwrap();
+            world.delivery().next().unwrap();
+            world.mailbox.empty();
+        },
+        |world| {
+            let ada = EmailAddress::stored("ada@example.org".to_owned());
+            world.store.set_active(world.store.accounts(&ada).unwrap()[0].id, false);
+        },
+    ];
+    for happens in meanwhile {
+        let (world, id) = tried_once();
+        happens(&world);
+        world.pass(TimeDelta::minutes(1));
+        assert_eq!(world.delivery().next().unwrap(), Delivery::Dropped(id));
+        assert!(world.mailbox.empty().is_empty() && world.store.mails().is_empty());
+    }
+}
+
+#[test]
+fn a_hash_that_is_made_anew_takes_no_link_away() {
+    let world = World::new();
+    world.adopt("ada@example.org", "old:correct horse");
+    world.forgot("ada@example.org").unwrap();
+    world.mailbox.fail([away()]);
+    world.delivery().next().unwrap();
+    world.log_in("ada@example.org", "correct horse").unwrap();
+    world.pass(TimeDelta::minutes(1));
+    assert_eq!(world.inspect(&world.mailed()), Some(Purpose::ResetPassword));
+}
+
+#[test]
+fn waits_double_for_a_day_and_then_somebody_is_told() {
+    let (world, id) = tried_once();
+    world.mailbox.fail(std::iter::repeat_with(away).take(99));
+    let (mut waits, mut last) = (vec![1], Delivery::Idle);
+    while !matches!(last, Delivery::Buried(_)) {
+        world.pass(TimeDelta::minutes(*waits.last().unwrap()));
+        last = world.delivery().next().unwrap();
+        if let Delivery::Postponed(_, due) = last {
+            waits.push((due - world.clock.now()).num_minutes());
+        }
+    }
+    assert_eq!(last, Delivery::Buried(id));
+    assert_eq!(waits[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
+    let passed: i64 = waits.iter().sum();
+    assert!((24 * 60..25 * 60).contains(&passed), "{passed} minutes");
+    let listed = world.listing().run(None, 9).unwrap().0;
+    assert!(listed.len() == 1 && listed[0].dead_at.is_some());
+    assert_eq!(listed[0].last_error.as_deref(), Some("the mail server is unavailable: connection refused"));
+    assert_eq!(world.delivery().next().unwrap(), Delivery::Idle, "it stays where it is");
+    world.mailbox.failures.lock().unwrap().clear();
+    world.retrying().run(id).unwrap();
+    assert_eq!(world.delivery().next().unwrap(), Delivery::Sent(id));
+    assert_eq!(world.retrying().run(id).unwrap_err().code(), ErrorCode::NotFound);
+    let links = worded(&world);
+    assert!(world.verify(&token_in(links.last().unwrap().1.as_ref().unwrap())).is_ok());
+}
+
+#[test]
+fn what_will_never_be_taken_or_cannot_be_worded_is_given_up_at_once() {
+    for wordable in [true, false] {
+        let world = World::new();
+        world.register("ada@example.org", "correct horse").unwrap();
+        *world.mailbox.broken.lock().unwrap() = !wordable;
+        world.mailbox.fail([MailerError::Refused("550 no such user".to_owned())]);
+        let Delivery::Buried(id) = world.delivery().next().unwrap() else { panic!("given up") };
+        let dead = world.store.mails().remove(0);
+        assert_eq!((dead.id, dead.dead_at), (id, Some(world.clock.now())));
+        assert!(!dead.last_error.unwrap().contains("ada"));
+    }
+}
+
+#[test]
+fn a_mail_that_was_put_off_waits_for_its_turn() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    world.mailbox.fail([MailerError::Deferred("451 later".to_owned())]);
+    assert!(matches!(world.delivery().next().unwrap(), Delivery::Postponed(..)));
+}
+
+#[test]
+fn an_open_circuit_is_waited_for_and_costs_a_mail_no_more() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    let retry_after = Duration::from_secs(20);
+    for wait in [retry_after, Duration::ZERO] {
+        world.mailbox.fail([MailerError::CircuitOpen { retry_after: wait }]);
+        let rest = wait.max(Duration::from_secs(1));
+        assert_eq!(world.delivery().next().unwrap(), Delivery::Resting(rest));
+        assert_eq!(world.delivery().next().unwrap(), Delivery::Idle);
+        world.clock.advance(rest);
+    }
+    assert_eq!(world.deliver(), [told("verify_email", "ada@example.org")]);
+}
+
+#[test]
+fn a_mail_is_its_takers_alone_and_comes_again_where_the_taker_died() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    let store = world.store.clone();
+    let gone = move || store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    *world.mailbox.meanwhile.lock().unwrap() = Some(Arc::new(gone));
+    assert_eq!(world.delivery().next().unwrap_err().code(), ErrorCode::Unavailable, "sent, and not settled");
+    world.store.set_outage(None);
+    *world.mailbox.meanwhile.lock().unwrap() = None;
+    world.pass(TimeDelta::seconds(89));
+    assert_eq!(world.delivery().next().unwrap(), Delivery::Idle, "somebody may still be sending it");
+    world.pass(TimeDelta::seconds(1));
+    assert!(matches!(world.delivery().next().unwrap(), Delivery::Sent(_)));
+    let sent = world.mailbox.sent.lock().unwrap();
+    assert!(sent.len() == 2 && sent[0] == sent[1], "at least once, and the same");
+}
+
+#[test]
+fn who_comes_back_late_settles_nothing_that_another_has_by_now() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    let (clock, late) = (world.clock.clone(), world.delivery());
+    // While the first sends, its lease runs out and another sends it as well.
+    let other = world.delivery();
+    let once = AtomicBool::new(false);
+    let happens = move || {
+        if !once.swap(true, Ordering::SeqCst) {
+            clock.advance(Duration::from_secs(90));
+            assert!(matches!(other.next().unwrap(), Delivery::Postponed(..)));
+        }
+    };
+    *world.mailbox.meanwhile.lock().unwrap() = Some(Arc::new(happens));
+    world.mailbox.fail([away()]);
+    assert!(matches!(late.next().unwrap(), Delivery::Sent(_)));
+    assert_eq!(world.store.mails().len(), 1, "the other's try is the one that counts");
+    *world.mailbox.meanwhile.lock().unwrap() = None;
+}
+
+#[test]
+fn a_clock_that_goes_back_delays_mails_and_loses_none() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    let now = world.clock.now();
+    world.clock.set(now - TimeDelta::days(400));
+    assert_eq!(world.delivery().next().unwrap(), Delivery::Idle);
+    world.clock.set(now + TimeDelta::days(400));
+    assert_eq!(world.deliver(), [told("verify_email", "ada@example.org")]);
+}
+
+#[test]
+fn many_who_send_at_once_send_each_mail_once() {
+    let world = World::new();
+    for number in 0..100 {
+        world.register(&format!("n{number}@example.org"), "correct horse").unwrap();
+    }
+    let world = &world;
+    let call = |_| -> Call<'_, ()> { Box::new(move || while world.delivery().next().unwrap() != Delivery::Idle {}) };
+    all_at_once((0..4).map(call).collect());
+    let mut sent = world.mailbox.empty();
+    sent.sort();
+    sent.dedup();
+    assert_eq!(sent.len(), 100);
+    assert_eq!(worded(world).len(), 100);
+}
+
+#[test]
+fn a_mail_goes_to_the_address_as_it_is_stored_if_it_is_an_active_accounts() {
+    let world = World::new();
+    world.adopt("Erin@example.org", "new:x");
+    let off = world.adopt("off@example.org", "new:x");
+    world.store.set_active(off.id, false);
+    for email in ["ERIN@example.org", "off@example.org", "nobody@example.org"] {
+        world.forgot(email).unwrap();
+    }
+    assert_eq!(world.deliver(), [told("reset_password", "Erin@example.org")]);
+    world.adopt("erin@example.org", "new:y");
+    for email in ["erin@example.org", "ERIN@example.org"] {
+        world.forgot(email).unwrap();
+    }
+    assert_eq!(world.deliver(), [told("reset_password", "erin@example.org")], "each has its own spelling");
+    assert!(world.store.mails().is_empty());
+}
+
+#[test]
+fn an_order_of_an_account_that_is_gone_is_nobodys() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    let mut order = world.store.mails().remove(0).order;
+    order.user_id = Some(UserId::new(99));
+    assert!(world.store.write(|tx| tx.outbox().enqueue(&order)).is_err(), "nor can it be stored");
+}

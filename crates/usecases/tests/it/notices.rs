@@ -1,0 +1,175 @@
+//! What owners are told, and how many mails an address gets.
+
+use crate::letters::told;
+use crate::world::{World, login};
+use chrono::TimeDelta;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::limits::{Rule, Window};
+use portcullis_domain::mail::Occasion;
+use portcullis_domain::sessions::{Origin, UserAgent};
+use portcullis_ports::{MailerError, StoreError};
+use portcullis_usecases::limits::Rules;
+use portcullis_usecases::login::{LoggedIn, PasswordLogin};
+use portcullis_usecases::mail::Delivery;
+use std::num::NonZeroU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+fn rules() -> Rules {
+    let some = |n| NonZeroU32::new(n).unwrap();
+    let plenty = Rule::Window(Window::new(some(1000), Duration::from_mins(15)));
+    let mail = Rule::Window(Window::new(some(3), Duration::from_hours(1)));
+    Rules { account: plenty, device: plenty, source: plenty, mail, dead_refresh: plenty }
+}
+
+#[test]
+fn an_address_gets_three_mails_an_hour_known_or_unknown() {
+    let world = World::limited(rules());
+    world.adopt("ada@example.org", "new:x");
+    for email in ["ada@example.org", "nobody@example.org"] {
+        world.forgot(email).unwrap();
+        world.resend(&email.to_uppercase()).unwrap();
+        world.forgot(email).unwrap();
+        assert_eq!(world.forgot(email).unwrap_err().code(), ErrorCode::RateLimited);
+        assert_eq!(world.resend(email).unwrap_err().code(), ErrorCode::RateLimited);
+    }
+    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    for _ in 0..4 {
+        let lost = world.forgot("bob@example.org").unwrap_err();
+        assert_eq!(lost.code(), ErrorCode::Unavailable, "what was not ordered is not counted");
+    }
+}
+
+#[test]
+fn an_address_that_is_registered_over_and_over_is_not_flooded() {
+    let world = World::limited(rules());
+    for _ in 0..5 {
+        world.register("ada@example.org", "correct horse").unwrap();
+        let pair = world.log_in("ada@example.org", "correct horse").unwrap().pair;
+        for new in ["battery staple", "correct horse"] {
+            let old = if new == "correct horse" { "battery staple" } else { "correct horse" };
+            world.change_password(&pair, old, new).unwrap();
+        }
+        let delivery = world.delivery();
+        while delivery.next().unwrap() != Delivery::Idle {}
+        world.leave(&pair, "correct horse").unwrap();
+    }
+    assert_eq!(world.mailbox.empty().len(), 3);
+}
+
+#[test]
+fn a_mail_that_is_tried_again_is_counted_once() {
+    let world = World::limited(rules());
+    world.register("ada@example.org", "correct horse").unwrap();
+    world.mailbox.fail(std::iter::repeat_n(MailerError::Unavailable("gone".to_owned()), 5));
+    for _ in 0..5 {
+        assert!(matches!(world.delivery().next().unwrap(), Delivery::Postponed(..)));
+        world.pass(TimeDelta::minutes(16));
+    }
+    assert_eq!(world.deliver(), [told("verify_email", "ada@example.org")]);
+}
+
+#[test]
+fn no_limit_keeps_an_owner_from_hearing_of_the_password() {
+    let world = World::limited(rules());
+    let pair = world.verified_ada();
+    // As many as of an address that nobody wrote to: the mail of the registration is not among them.
+    for _ in 0..3 {
+        world.forgot("ada@example.org").unwrap();
+    }
+    assert!(world.forgot("ada@example.org").is_err());
+    world.deliver();
+    world.change_password(&pair, "correct horse", "battery staple").unwrap();
+    assert_eq!(world.deliver(), [told("password_changed", "ada@example.org")]);
+}
+
+#[test]
+fn a_guess_at_the_password_of_a_change_of_address_costs_no_mail() {
+    let world = World::limited(Rules { account: rules().mail, ..rules() });
+    let pair = world.verified_ada();
+    for _ in 0..3 {
+        let refused = world.change_email(&pair, "wrong", "new@example.org").unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
+    }
+    let refused = world.change_email(&pair, "correct horse", "new@example.org").unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::RateLimited, "a stolen token guesses no further");
+    let refused = world.change_password(&pair, "correct horse", "battery staple").unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::RateLimited, "nor elsewhere");
+    assert!(world.leave(&pair, "correct horse").is_err());
+    assert!(world.log_in("ada@example.org", "correct horse").is_ok(), "logins have a budget of their own");
+    world.pass(TimeDelta::hours(1));
+    let pair = world.log_in("ada@example.org", "correct horse").unwrap().pair;
+    for _ in 0..3 {
+        world.change_email(&pair, "correct horse", "new@example.org").unwrap();
+    }
+    let refused = world.change_email(&pair, "correct horse", "new@example.org").unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::RateLimited, "three mails, and no more");
+}
+
+fn sign_in(world: &World, address: &str, agent: &str, device: Option<String>) -> LoggedIn {
+    let origin = Origin { ip_address: Some(address.parse().unwrap()), user_agent: UserAgent::new(agent) };
+    let input = PasswordLogin { origin, device, ..login("ada@example.org", "correct horse") };
+    world.verb().run(&input, || true).unwrap()
+}
+
+#[test]
+fn a_login_from_somewhere_new_is_told_to_a_verified_owner() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    let token = world.mailed();
+    sign_in(&world, "192.0.2.1", "firefox", None);
+    sign_in(&world, "192.0.2.2", "firefox", None);
+    assert!(world.deliver().is_empty(), "nobody knows whose the address is");
+    world.verify(&token).unwrap();
+    let cookie = sign_in(&world, "192.0.2.1", "firefox", None).cookie;
+    sign_in(&world, "192.0.2.9", "opera", Some(cookie.clone()));
+    assert!(world.deliver().is_empty(), "a place that is known, and a device that is");
+    sign_in(&world, "192.0.2.9", "lynx", Some("1.forged.0.0".to_owned()));
+    assert_eq!(world.deliver(), [told("new_device", "ada@example.org")]);
+    let origin = world.mailbox.worded.lock().unwrap().pop().unwrap().origin;
+    assert_eq!(origin.user_agent.unwrap().as_str(), "lynx");
+    sign_in(&world, "192.0.2.9", "lynx", None);
+    assert!(world.deliver().is_empty(), "once");
+    let quiet = world.noticing(&[Occasion::SessionTheft]);
+    sign_in(&quiet, "192.0.2.77", "lynx", None);
+    assert!(quiet.store.mails().is_empty());
+}
+
+#[test]
+fn the_first_session_of_all_is_no_new_device() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    world.verify(&world.mailed()).unwrap();
+    sign_in(&world, "192.0.2.1", "firefox", None);
+    assert!(world.deliver().is_empty());
+}
+
+#[test]
+fn a_theft_is_told_in_the_transaction_that_ends_the_session() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    world.refresh(&pair.refresh_token).unwrap();
+    world.pass(TimeDelta::seconds(11));
+    let rings = world.bell.0.load(Ordering::SeqCst);
+    for _ in 0..3 {
+        assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+    }
+    let id = world.authenticate(&pair.access_token);
+    assert!(id.is_err() && world.store.mails().len() == 1, "once, and with the end");
+    assert_eq!(world.bell.0.load(Ordering::SeqCst), rings + 1);
+    assert_eq!(world.deliver(), [told("session_theft", "ada@example.org")]);
+}
+
+#[test]
+fn a_theft_whose_transaction_fails_is_told_by_nobody_and_found_again() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    world.refresh(&pair.refresh_token).unwrap();
+    world.pass(TimeDelta::seconds(11));
+    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::Unavailable);
+    world.store.set_outage(None);
+    assert!(world.store.mails().is_empty() && world.authenticate(&pair.access_token).is_ok());
+    assert!(world.refresh(&pair.refresh_token).is_err());
+    assert_eq!(world.store.mails().len(), 1);
+}

@@ -1,0 +1,323 @@
+//! Passwords that are changed and forgotten.
+
+use crate::letters::{Call, Meanwhile, all_at_once, new_password, reset_of};
+use crate::world::{World, login};
+use chrono::TimeDelta;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::registration::{EmailAddress, Password, PasswordHash};
+use portcullis_domain::sessions::Origin;
+use portcullis_domain::verification::{OneTimeToken, Purpose};
+use portcullis_ports::{
+    Mode, OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, Store, StoreError,
+    StoreExt, Tx, UserRepository, Work,
+};
+use portcullis_testkit::MemoryStore;
+use portcullis_usecases::login::LogIn;
+use portcullis_usecases::recovery::{ChangePassword, PasswordChange};
+use portcullis_usecases::tokens::TokenPair;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+fn is_revoked(world: &World, pair: &TokenPair) -> bool {
+    world.refresh(&pair.refresh_token).is_err_and(|error| error.code() == ErrorCode::TokenRevoked)
+}
+
+fn signs_in(world: &World, password: &str) -> bool {
+    world.log_in("ada@example.org", password).is_ok()
+}
+
+/// A token of Ada's, from her mail.
+fn forgotten(world: &World) -> OneTimeToken {
+    world.forgot("ada@example.org").unwrap();
+    world.mailed()
+}
+
+#[test]
+fn a_change_of_the_password_ends_every_other_session_and_tells_the_owner() {
+    let world = World::new();
+    let here = world.verified_ada();
+    let there = world.log_in("ada@example.org", "correct horse").unwrap().pair;
+    world.change_email(&here, "correct horse", "new@example.org").unwrap();
+    let link = world.mailed();
+    assert_eq!(world.change_password(&here, "correct horse", "battery staple").unwrap().sessions_ended, 1);
+    assert!(is_revoked(&world, &there) && world.authenticate(&here.access_token).is_ok());
+    assert!(!signs_in(&world, "correct horse") && signs_in(&world, "battery staple"));
+    assert_eq!(world.deliver(), [("password_changed".to_owned(), "ada@example.org".to_owned())]);
+    assert_eq!(world.verify(&link).unwrap_err().code(), ErrorCode::TokenInvalid, "mailed before");
+}
+
+#[test]
+fn a_change_of_the_password_needs_the_password_and_a_better_one() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    let refused = |current, new| world.change_password(&pair, current, new).unwrap_err().code();
+    assert_eq!(refused("wrong", "battery staple"), ErrorCode::InvalidCredentials);
+    let before = world.hasher.work.load(Ordering::SeqCst);
+    assert_eq!(refused("correct horse", "ada@example.org"), ErrorCode::Validation);
+    assert_eq!(world.hasher.work.load(Ordering::SeqCst), before, "no hash for what is refused anyway");
+    assert!(signs_in(&world, "correct horse") && world.deliver().is_empty());
+}
+
+#[test]
+fn a_hash_that_a_login_makes_anew_meanwhile_is_no_other_password() {
+    let world = Arc::new(World::new());
+    let first = world.adopt("ada@example.org", "new:correct horse");
+    let pair = world.log_in("ada@example.org", "correct horse").unwrap().pair;
+    let (meanwhile, anew) = (world.clone(), PasswordHash::new("new.x:correct horse".to_owned()));
+    let replaces = move || {
+        assert!(meanwhile.store.write(|tx| tx.users().replace_password(first.id, &first.password, &anew)).unwrap());
+    };
+    let owners = world.owners_on(Meanwhile::of(&world, replaces));
+    let (screening, post, clock) = (world.screening.clone(), world.post.clone(), world.clock.clone());
+    let verb = ChangePassword { owners, screening, post, clock };
+    let owner = world.authenticate(&pair.access_token).unwrap();
+    let (current, new) = (Password::new("correct horse"), new_password("battery staple"));
+    let (origin, language) = (Origin::default(), Language::default());
+    let before = world.hasher.work.load(Ordering::SeqCst);
+    verb.run(&PasswordChange { owner, current, new, origin, language }, || true).unwrap();
+    assert_eq!(world.hasher.work.load(Ordering::SeqCst) - before, 3, "two verifications, and one hash");
+    assert!(signs_in(&world, "battery staple"));
+}
+
+#[test]
+fn a_reset_sets_the_password_ends_every_session_and_signs_nobody_in() {
+    let world = World::new();
+    let (ada, pair) = world.ada();
+    world.deliver();
+    let token = forgotten(&world);
+    assert_eq!(world.inspect(&token), Some(Purpose::ResetPassword));
+    assert_eq!(world.reset(&token, "battery staple").unwrap().sessions_ended, 1);
+    assert!(is_revoked(&world, &pair));
+    assert!(world.store.sessions_of(ada.id).iter().all(|session| session.ended_at.is_some()));
+    assert!(!signs_in(&world, "correct horse") && signs_in(&world, "battery staple"));
+    let user = world.store.accounts(&ada.email).unwrap().remove(0);
+    assert!(user.email_verified_at.is_some(), "the token came by mail");
+    assert_eq!(world.deliver(), [("password_changed".to_owned(), "ada@example.org".to_owned())]);
+    assert_eq!(world.reset(&token, "battery staple").unwrap_err().code(), ErrorCode::TokenInvalid, "used");
+    assert_eq!(world.inspect(&token), None);
+}
+
+#[test]
+fn a_link_dies_with_its_time_a_newer_one_the_password_the_address_and_the_account() {
+    let dies = |happens: &dyn Fn(&World, &TokenPair), code: ErrorCode| {
+        let world = World::new();
+        let pair = world.verified_ada();
+        let token = forgotten(&world);
+        happens(&world, &pair);
+        let before = world.hasher.work.load(Ordering::SeqCst);
+        assert_eq!(world.reset(&token, "battery staple").unwrap_err().code(), code);
+        assert_eq!(world.hasher.work.load(Ordering::SeqCst), before, "a token that is worth nothing gets no hash");
+        assert_eq!(world.inspect(&token), None);
+    };
+    dies(&|world, _| world.pass(TimeDelta::minutes(30)), ErrorCode::TokenExpired);
+    dies(
+        &|world, _| assert_eq!(world.inspect(&forgotten(world)), Some(Purpose::ResetPassword)),
+        ErrorCode::TokenInvalid,
+    );
+    dies(
+        &|world, pair| assert!(world.change_password(pair, "correct horse", "another horse").is_ok()),
+        ErrorCode::TokenInvalid,
+    );
+    dies(
+        &|world, pair| {
+            world.change_email(pair, "correct horse", "new@example.org").unwrap();
+            world.verify(&world.mailed()).unwrap();
+        },
+        ErrorCode::TokenInvalid,
+    );
+    dies(
+        &|world, pair| world.store.set_active(world.authenticate(&pair.access_token).unwrap().user.id, false),
+        ErrorCode::TokenInvalid,
+    );
+    dies(&|world, pair| world.leave(pair, "correct horse").unwrap(), ErrorCode::TokenInvalid);
+}
+
+#[test]
+fn a_link_is_good_to_its_last_moment_and_a_clock_that_goes_back_kills_none() {
+    let world = World::new();
+    world.verified_ada();
+    let token = forgotten(&world);
+    world.pass(TimeDelta::minutes(30) - TimeDelta::microseconds(1));
+    assert_eq!(world.inspect(&token), Some(Purpose::ResetPassword));
+    world.clock.set(chrono::DateTime::UNIX_EPOCH);
+    assert!(world.reset(&token, "battery staple").is_ok());
+}
+
+#[test]
+fn only_a_token_for_it_sets_a_password() {
+    let world = World::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    let token = world.mailed();
+    assert_eq!(world.reset(&token, "battery staple").unwrap_err().code(), ErrorCode::TokenInvalid);
+    assert_eq!(world.inspect(&token), Some(Purpose::VerifyEmail), "it is not used up");
+    let unknown = OneTimeToken::new([1; 32]);
+    assert_eq!(world.reset(&unknown, "battery staple").unwrap_err().code(), ErrorCode::TokenInvalid);
+    let reset = forgotten(&world);
+    assert_eq!(world.verify(&reset).unwrap_err().code(), ErrorCode::TokenInvalid);
+    assert!(world.reset(&reset, "battery staple").is_ok());
+}
+
+#[test]
+fn a_common_password_uses_no_token_up() {
+    let world = World::new();
+    world.verified_ada();
+    let token = forgotten(&world);
+    assert_eq!(world.reset(&token, "ada@example.org").unwrap_err().code(), ErrorCode::Validation);
+    assert!(world.reset(&token, "battery staple").is_ok());
+}
+
+#[test]
+fn of_many_who_show_one_token_one_sets_the_password() {
+    for _ in 0..20 {
+        let world = World::new();
+        world.verified_ada();
+        let token = forgotten(&world);
+        let (world, token) = (&world, &token);
+        let call = |number: usize| -> Call<'_, bool> {
+            Box::new(move || world.reset(token, &format!("password {number}")).is_ok())
+        };
+        let won = all_at_once((0..8).map(call).collect());
+        assert_eq!(won.iter().filter(|won| **won).count(), 1);
+        let winner = won.iter().position(|won| *won).unwrap();
+        assert!(signs_in(world, &format!("password {winner}")));
+    }
+}
+
+#[test]
+fn a_reset_beside_a_login_that_makes_the_hash_anew_always_holds() {
+    for _ in 0..40 {
+        let world = World::new();
+        let ada = world.adopt("ada@example.org", "old:correct horse");
+        let token = forgotten(&world);
+        let (one, two) = (&world, &world);
+        let done = all_at_once::<bool>(vec![
+            Box::new(|| one.reset(&token, "battery staple").is_ok()),
+            Box::new(|| two.log_in("ada@example.org", "correct horse").is_ok()),
+        ]);
+        assert!(done[0], "the password is the same, and so the link is good");
+        assert!(world.store.sessions_of(ada.id).iter().all(|session| session.ended_at.is_some()));
+        assert!(!signs_in(&world, "correct horse") && signs_in(&world, "battery staple"));
+    }
+}
+
+#[test]
+fn a_login_under_the_old_password_that_is_under_way_begins_no_session() {
+    let happenings: [fn(&World, &TokenPair, &OneTimeToken); 2] = [
+        |world, pair, _| assert!(world.change_password(pair, "correct horse", "battery staple").is_ok()),
+        |world, _, token| assert!(world.reset(token, "battery staple").is_ok()),
+    ];
+    for happens in happenings {
+        let world = Arc::new(World::new());
+        let pair = world.verified_ada();
+        let token = forgotten(&world);
+        let id = world.authenticate(&pair.access_token).unwrap().user.id;
+        let before = world.store.sessions_of(id).len();
+        let meanwhile = world.clone();
+        let store = Meanwhile::of(&world, move || happens(&meanwhile, &pair, &token));
+        let verb = LogIn { store, ..world.verb() };
+        let refused = verb.run(&login("ada@example.org", "correct horse"), || true).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
+        assert_eq!(world.store.sessions_of(id).len(), before);
+    }
+}
+
+#[test]
+fn a_store_that_goes_away_between_the_steps_leaves_nothing_half_done() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    let token = forgotten(&world);
+    let verb = world.resetting();
+    verb.look(&reset_of(&token, "battery staple")).unwrap();
+    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    let lost = verb.carry_out(&reset_of(&token, "battery staple"), || true).unwrap_err();
+    assert_eq!(lost.code(), ErrorCode::Unavailable);
+    assert_eq!(world.forgot("ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
+    world.store.set_outage(None);
+    assert!(world.authenticate(&pair.access_token).is_ok() && signs_in(&world, "correct horse"));
+    assert!(world.deliver().is_empty());
+    assert!(world.reset(&token, "battery staple").is_ok());
+}
+
+/// A store whose transactions can do nothing but order mails.
+struct OutboxAlone(Arc<MemoryStore>);
+
+struct OutboxTx<'a>(&'a mut dyn Tx, usize);
+
+impl Store for OutboxAlone {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let mut calls = 0;
+        self.0.transact(mode, &mut |tx| {
+            let mut alone = OutboxTx(tx, 0);
+            let conclusion = work(&mut alone);
+            calls = alone.1;
+            conclusion
+        })?;
+        assert_eq!((mode, calls), (Mode::Write, 1), "one statement");
+        Ok(())
+    }
+}
+
+impl Tx for OutboxTx<'_> {
+    fn users(&mut self) -> &mut dyn UserRepository {
+        unreachable!("whoever looks an account up tells whether it is there, by the time it takes")
+    }
+
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
+        unreachable!("there is nobody to have sessions")
+    }
+
+    fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
+        unreachable!("there is nobody to have tokens")
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        unreachable!("a token is made when its mail is")
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
+        self.1 += 1;
+        self.0.outbox()
+    }
+}
+
+#[test]
+fn who_forgot_is_answered_with_the_same_work_known_or_unknown() {
+    let world = World::new();
+    world.verified_ada();
+    let store = Arc::new(OutboxAlone(world.store.clone()));
+    let (hashes, rings) = (world.hasher.work.load(Ordering::SeqCst), world.bell.0.load(Ordering::SeqCst));
+    for email in ["ada@example.org", "nobody@example.org"] {
+        world.forgot_on(store.clone(), email).unwrap();
+    }
+    assert_eq!(world.hasher.work.load(Ordering::SeqCst), hashes);
+    assert_eq!(world.bell.0.load(Ordering::SeqCst), rings + 2);
+    let orders = world.store.mails();
+    assert!(orders.len() == 2 && orders.iter().all(|mail| mail.order.user_id.is_none()));
+    assert_eq!(world.deliver(), [("reset_password".to_owned(), "ada@example.org".to_owned())]);
+}
+
+#[test]
+fn one_notice_turned_off_leaves_the_others() {
+    let world = World::new().noticing(&[Occasion::NewDevice]);
+    let pair = world.verified_ada();
+    world.change_password(&pair, "correct horse", "battery staple").unwrap();
+    assert!(world.deliver().is_empty());
+    let token = forgotten(&world);
+    assert!(world.reset(&token, "correct horse").is_ok(), "what is no notice cannot be turned off");
+}
+
+#[test]
+fn no_token_is_stored() {
+    let world = World::new();
+    world.verified_ada();
+    world.forgot("ada@example.org").unwrap();
+    let order = world.store.mails().remove(0).order;
+    let token = forgotten(&world);
+    let grant = world.store.grants().remove(0);
+    for stored in [*order.seed.as_bytes(), *grant.digest.as_bytes(), *grant.password.as_bytes()] {
+        assert!(world.reset(&OneTimeToken::new(stored), "battery staple").is_err());
+        assert_ne!(OneTimeToken::new(stored), token);
+    }
+    assert_eq!(grant.email, EmailAddress::stored("ada@example.org".to_owned()));
+}

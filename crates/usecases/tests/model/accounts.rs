@@ -1,0 +1,257 @@
+//! What of the account itself the use cases of the model touch: its password, its one-time tokens
+//! and its mails. Nobody else in the model does, and so it is not modelled: whoever holds the
+//! account finds it as it was. That a password is replaced under the hold alone is checked here.
+
+use crate::replay::{Run, TapeStore, TapeTx};
+use crate::rows::{OWNER, moment};
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::mail::{Language, NewMail};
+use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User, UserId};
+use portcullis_domain::sessions::Origin;
+use portcullis_domain::verification::{Grant, OneTimeToken, PasswordVersion, Purpose, TokenDigest};
+use portcullis_ports::{
+    EmailChange, Entropy, MailId, MessageAuthenticator, OneTimeTokenRepository, OutboxLoad, OutboxObserver,
+    OutboxRepository, QueuedMail, StoreError, UserDeletion, UserRepository,
+};
+use portcullis_testkit::PlainHasher;
+use portcullis_usecases::limits::Limits;
+use portcullis_usecases::login::Reauthentication;
+use portcullis_usecases::mail::{Notices, Post};
+use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset, ResetPassword};
+use portcullis_usecases::registration::Screening;
+use portcullis_usecases::tokens::Authenticated;
+use portcullis_usecases::verification::OneTimeTokens;
+use std::sync::Arc;
+
+pub(crate) fn account() -> User {
+    let new = NewUser {
+        email: EmailAddress::stored("ada@example.org".to_owned()),
+        password: PasswordHash::new("new:old password".to_owned()),
+        created_at: moment(0),
+    };
+    let NewUser { email, password, created_at } = new;
+    User { id: OWNER, email, password, is_active: true, created_at, email_verified_at: None }
+}
+
+/// The one code, of everything.
+struct OneCode;
+
+impl MessageAuthenticator for OneCode {
+    fn code(&self, _: &[u8]) -> [u8; 32] {
+        [7; 32]
+    }
+
+    fn verify(&self, _: &[u8], code: &[u8; 32]) -> bool {
+        *code == [7; 32]
+    }
+}
+
+struct Zeros;
+
+impl Entropy for Zeros {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+}
+
+struct Deaf;
+
+impl OutboxObserver for Deaf {
+    fn stored(&self) {}
+}
+
+fn one_time_tokens() -> Arc<OneTimeTokens> {
+    Arc::new(OneTimeTokens { authenticator: Arc::new(OneCode), entropy: Arc::new(Zeros) })
+}
+
+pub(crate) fn post() -> Arc<Post> {
+    Arc::new(Post { tokens: one_time_tokens(), notices: Notices::default(), observer: Arc::new(Deaf) })
+}
+
+fn screening() -> Arc<Screening> {
+    Arc::new(Screening { blocklist: None, product: "Portcullis".to_owned() })
+}
+
+impl Run {
+    /// Whether the owner changed the password.
+    pub(crate) fn change_password(&self, store: &Arc<TapeStore>, owner: Authenticated) -> bool {
+        let (hasher, limits) = (Arc::new(PlainHasher::default()), Arc::new(Limits::off()));
+        let owners = Arc::new(Reauthentication { store: store.clone(), hasher, limits });
+        let verb = ChangePassword { owners, screening: screening(), post: post(), clock: self.clock() };
+        let new = PasswordPolicy::default().admit(Password::new("new password")).unwrap();
+        let (current, origin, language) = (Password::new("old password"), Origin::default(), Language::default());
+        verb.run(&PasswordChange { owner, current, new, origin, language }, || true).is_ok()
+    }
+
+    /// Whether the owner set another password, with a link from a mail.
+    pub(crate) fn reset_password(&self, store: &Arc<TapeStore>) -> bool {
+        let verb = ResetPassword {
+            store: store.clone(),
+            hasher: Arc::new(PlainHasher::default()),
+            screening: screening(),
+            tokens: one_time_tokens(),
+            post: post(),
+            clock: self.clock(),
+        };
+        let new = PasswordPolicy::default().admit(Password::new("new password")).unwrap();
+        let (token, origin, language) = (OneTimeToken::new([7; 32]), Origin::default(), Language::default());
+        verb.run(&PasswordReset { token, new, origin, language }, || true).is_ok()
+    }
+}
+
+impl UserDeletion for TapeTx<'_> {
+    fn begin_deletion(&mut self, _: UserId, _: DateTime<Utc>) -> Result<bool, StoreError> {
+        panic!("no account is deleted in the model")
+    }
+
+    fn being_deleted(&mut self, _: u32) -> Result<Vec<UserId>, StoreError> {
+        panic!("no account is deleted in the model")
+    }
+
+    fn strip(&mut self, _: UserId, _: u32) -> Result<u64, StoreError> {
+        panic!("no account is deleted in the model")
+    }
+
+    fn finish_deletion(&mut self, _: UserId) -> Result<bool, StoreError> {
+        panic!("no account is deleted in the model")
+    }
+}
+
+impl UserRepository for TapeTx<'_> {
+    fn insert(&mut self, _: &NewUser) -> Result<Option<User>, StoreError> {
+        panic!("nobody registers in the model")
+    }
+
+    fn find(&mut self, _: UserId) -> Result<Option<User>, StoreError> {
+        Ok(Some(account()))
+    }
+
+    fn find_by_email(&mut self, _: &EmailAddress) -> Result<Vec<User>, StoreError> {
+        panic!("nobody signs in in the model")
+    }
+
+    fn list(&mut self, _: Option<UserId>, _: u32) -> Result<Vec<User>, StoreError> {
+        panic!("nobody lists accounts in the model")
+    }
+
+    fn set_active(&mut self, _: UserId, _: bool) -> Result<bool, StoreError> {
+        panic!("no account is switched off in the model")
+    }
+
+    fn replace_password(&mut self, _: UserId, read: &PasswordHash, _: &PasswordHash) -> Result<bool, StoreError> {
+        assert!(self.held, "the account is held before its password is replaced");
+        assert_eq!(*read, account().password);
+        Ok(true)
+    }
+
+    fn admits(&mut self, _: UserId, _: &PasswordHash) -> Result<bool, StoreError> {
+        panic!("nobody signs in in the model")
+    }
+
+    fn verify_email(&mut self, _: UserId, _: &EmailAddress, _: DateTime<Utc>) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    fn change_email(
+        &mut self,
+        _: UserId,
+        _: &EmailAddress,
+        _: &EmailAddress,
+        _: DateTime<Utc>,
+    ) -> Result<EmailChange, StoreError> {
+        panic!("no address changes in the model")
+    }
+}
+
+/// There is one token, which resets the password.
+impl OneTimeTokenRepository for TapeTx<'_> {
+    fn replace(&mut self, _: &Grant) -> Result<(), StoreError> {
+        panic!("no token is made in the model")
+    }
+
+    fn extend(&mut self, _: TokenDigest, _: DateTime<Utc>) -> Result<bool, StoreError> {
+        panic!("no mail is sent in the model")
+    }
+
+    fn find(&mut self, digest: TokenDigest) -> Result<Option<Grant>, StoreError> {
+        let (user_id, email, password) = (OWNER, account().email, PasswordVersion::new([7; 32]));
+        let expires_at = moment(0) + TimeDelta::minutes(30);
+        Ok(Some(Grant { digest, purpose: Purpose::ResetPassword, user_id, email, password, expires_at }))
+    }
+
+    fn consume(&mut self, _: TokenDigest) -> Result<bool, StoreError> {
+        assert!(self.held, "the account is held before a token of it is consumed");
+        Ok(true)
+    }
+
+    fn revoke(&mut self, _: UserId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn rebind(&mut self, _: UserId, _: &PasswordVersion, _: &PasswordVersion) -> Result<(), StoreError> {
+        panic!("no hash is made anew in the model")
+    }
+
+    fn supersede(&mut self, _: &Grant) -> Result<(), StoreError> {
+        panic!("no change of address is undone in the model")
+    }
+
+    fn forget(&mut self, _: UserId) -> Result<(), StoreError> {
+        panic!("no account is deleted in the model")
+    }
+
+    fn holder_of(&mut self, _: &EmailAddress, _: DateTime<Utc>) -> Result<Option<UserId>, StoreError> {
+        panic!("no address changes in the model")
+    }
+
+    fn purge(&mut self, _: DateTime<Utc>, _: u32) -> Result<u64, StoreError> {
+        panic!("nobody purges in the model")
+    }
+}
+
+/// Orders are stored, and nobody carries them out.
+impl OutboxRepository for TapeTx<'_> {
+    fn enqueue(&mut self, _: &NewMail) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn take(&mut self, _: DateTime<Utc>, _: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
+        panic!("no mail is sent in the model")
+    }
+
+    fn arm(&mut self, _: MailId) -> Result<(), StoreError> {
+        panic!("no mail is sent in the model")
+    }
+
+    fn remove(&mut self, _: MailId, _: u32) -> Result<bool, StoreError> {
+        panic!("no mail is sent in the model")
+    }
+
+    fn postpone(&mut self, _: MailId, _: u32, _: DateTime<Utc>, _: &str) -> Result<bool, StoreError> {
+        panic!("no mail is sent in the model")
+    }
+
+    fn bury(&mut self, _: MailId, _: u32, _: DateTime<Utc>, _: &str) -> Result<bool, StoreError> {
+        panic!("no mail is sent in the model")
+    }
+
+    fn retry(&mut self, _: MailId, _: DateTime<Utc>) -> Result<bool, StoreError> {
+        panic!("no mail is sent in the model")
+    }
+
+    fn list(&mut self, _: Option<MailId>, _: u32) -> Result<Vec<QueuedMail>, StoreError> {
+        panic!("nobody lists mails in the model")
+    }
+
+    fn load(&mut self, _: u32) -> Result<OutboxLoad, StoreError> {
+        panic!("nobody counts mails in the model")
+    }
+
+    fn forget(&mut self, _: UserId) -> Result<(), StoreError> {
+        panic!("no account is deleted in the model")
+    }
+
+    fn purge(&mut self, _: DateTime<Utc>, _: u32) -> Result<u64, StoreError> {
+        panic!("nobody purges in the model")
+    }
+}
