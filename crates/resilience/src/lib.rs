@@ -46,8 +46,8 @@
 //! in pieces) takes a [`Permit`] by [`CircuitBreaker::acquire`]. The rules alone, without lock
 //! and clock, are [`breaker::Machine`].
 //!
-//! The feature `ports`, on by default, brings the decorators `Breaker` around a store, `Bulkhead`
-//! around a password hasher and `SharedLimiter` around two limiters, and `share`, by which the
+//! The feature `ports`, on by default, brings the decorators `Breaker` around a store or a mailer,
+//! `Bulkhead` around a password hasher and `SharedLimiter` around two limiters, and `share`, by which the
 //! circuits of several processes act as one. Without it the only dependency is thiserror.
 
 #![warn(missing_docs)]
@@ -58,6 +58,8 @@ mod bulkhead;
 mod hasher;
 #[cfg(feature = "ports")]
 mod limiter;
+#[cfg(feature = "ports")]
+mod mailer;
 #[cfg(feature = "ports")]
 mod sharing;
 #[cfg(feature = "ports")]

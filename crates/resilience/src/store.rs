@@ -4,6 +4,7 @@
 use crate::{CircuitBreaker, Permit, State};
 use portcullis_domain::health::CircuitState;
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Mode, Rotation, Store, StoreError, Work};
+use std::time::Duration;
 
 /// A port behind a circuit breaker. Of a store, outages open it; conflicts, corrupt rows and failed
 /// statements do not, for there the store did answer.
@@ -41,8 +42,17 @@ impl<P> Breaker<P> {
 
 impl<P> Breaker<P> {
     fn guard<T>(&self, call: impl FnOnce(&P) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let permit =
-            self.breaker.acquire().map_err(|open| StoreError::CircuitOpen { retry_after: open.retry_after })?;
+        self.judged(call, |retry_after| StoreError::CircuitOpen { retry_after }, settle)
+    }
+
+    /// A call of which `settle` says how it counts.
+    pub(crate) fn judged<T, E>(
+        &self,
+        call: impl FnOnce(&P) -> Result<T, E>,
+        is_open: impl FnOnce(Duration) -> E,
+        settle: impl FnOnce(Permit, &Result<T, E>),
+    ) -> Result<T, E> {
+        let permit = self.breaker.acquire().map_err(|open| is_open(open.retry_after))?;
         let result = call(&self.inner);
         settle(permit, &result);
         result

@@ -11,6 +11,7 @@ mod hasher;
 mod memory;
 pub mod postgres;
 pub mod redis;
+pub mod smtp;
 
 pub use clock::FixedClock;
 pub use entropy::SeededEntropy;

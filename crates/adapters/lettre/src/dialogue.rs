@@ -1,0 +1,169 @@
+//! Commands and replies over a connection, in the clear or over TLS. What is said when is left to
+//! [`session`](crate::session).
+
+use crate::deadline::TimedSocket;
+use crate::fault::{Cause, Step, Trouble};
+use crate::reply::Reply;
+use native_tls::{HandshakeError, TlsConnector, TlsStream};
+use std::io::{self, BufReader, Read, Write};
+use std::time::Duration;
+
+/// A conversation with a mail server.
+pub(crate) struct Dialogue {
+    stream: BufReader<Stream>,
+    limit: Duration,
+}
+
+enum Stream {
+    Clear(TimedSocket),
+    Encrypted(Box<TlsStream<TimedSocket>>),
+}
+
+impl Dialogue {
+    /// In the clear. Each command has that long.
+    pub(crate) fn clear(socket: TimedSocket, limit: Duration) -> Self {
+        Self { stream: BufReader::new(Stream::Clear(socket)), limit }
+    }
+
+    /// Over TLS from now on; the server is the one with that name or address, or none. What it
+    /// said before and nobody has read is forgotten: somebody on the way may have added it
+    /// (CVE-2021-38371).
+    pub(crate) fn encrypted(self, connector: &TlsConnector, host: &str) -> Result<Self, Trouble> {
+        let Stream::Clear(socket) = self.stream.into_inner() else {
+            return Err(Step::Encryption.unfit("encrypted twice"));
+        };
+        let deadline = socket.deadline.clone();
+        deadline.step(self.limit);
+        match connector.connect(host, socket) {
+            Ok(stream) => Ok(Self { stream: BufReader::new(Stream::Encrypted(Box::new(stream))), limit: self.limit }),
+            Err(_) if deadline.left().is_err() => Err(Step::Encryption.failed(&io::ErrorKind::TimedOut.into())),
+            Err(HandshakeError::Failure(error)) => Err(Step::Encryption.unfit(tls_fault(&error.to_string()))),
+            Err(HandshakeError::WouldBlock(_)) => Err(Step::Encryption.unfit(HANDSHAKE)),
+        }
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self.stream.get_ref(), Stream::Encrypted(_))
+    }
+
+    pub(crate) fn socket(&self) -> &TimedSocket {
+        match self.stream.get_ref() {
+            Stream::Clear(socket) => socket,
+            Stream::Encrypted(stream) => stream.get_ref(),
+        }
+    }
+
+    /// Reads a reply that must be positive.
+    pub(crate) fn hear(&mut self, step: Step) -> Result<Reply, Trouble> {
+        self.socket().deadline.step(self.limit);
+        self.reply(step)
+    }
+
+    /// Says a line, and reads a reply that must be positive.
+    pub(crate) fn say(&mut self, step: Step, line: &str) -> Result<Reply, Trouble> {
+        self.write(step, format!("{line}\r\n").as_bytes())?;
+        self.reply(step)
+    }
+
+    /// The same, where one code alone will do: a reply to something else is taken for none.
+    pub(crate) fn say_for(&mut self, step: Step, line: &str, code: u16) -> Result<Reply, Trouble> {
+        let reply = self.say(step, line)?;
+        if reply.code == code { Ok(reply) } else { Err(Trouble { step, cause: Cause::Reply(reply) }) }
+    }
+
+    /// Sends the content of a mail and its end (RFC 5321 §4.5.2).
+    pub(crate) fn content(&mut self, bytes: &[u8]) -> Result<Reply, Trouble> {
+        self.write(Step::Content, &transparent(bytes))?;
+        self.reply(Step::Content)
+    }
+
+    /// Takes leave, and waits for nothing.
+    pub(crate) fn leave(mut self) {
+        self.socket().deadline.renew(self.limit);
+        self.write(Step::Sender, b"QUIT\r\n").ok();
+    }
+
+    fn write(&mut self, step: Step, bytes: &[u8]) -> Result<(), Trouble> {
+        self.socket().deadline.step(self.limit);
+        let stream = self.stream.get_mut();
+        stream.write_all(bytes).and_then(|()| stream.flush()).map_err(|error| step.failed(&error))
+    }
+
+    fn reply(&mut self, step: Step) -> Result<Reply, Trouble> {
+        let reply = Reply::read(&mut self.stream).map_err(|error| step.failed(&error))?;
+        if reply.is_positive() { Ok(reply) } else { Err(Trouble { step, cause: Cause::Reply(reply) }) }
+    }
+}
+
+/// The content with its dots doubled at the beginning of lines, and the end.
+fn transparent(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len().saturating_add(64));
+    for line in bytes.split_inclusive(|b| *b == b'\n') {
+        if line.starts_with(b".") {
+            out.push(b'.');
+        }
+        out.extend_from_slice(line);
+    }
+    if !out.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b".\r\n");
+    out
+}
+
+const HANDSHAKE: &str = "the TLS handshake failed";
+
+/// What OpenSSL says, as far as it helps whoever runs the service.
+fn tls_fault(told: &str) -> &'static str {
+    const FAULTS: [(&str, &str); 6] = [
+        ("hostname mismatch", "the server's certificate is for another name"),
+        ("IP address mismatch", "the server's certificate is for another address"),
+        ("has expired", "the server's certificate has expired"),
+        ("not yet valid", "the server's certificate is not valid yet"),
+        ("self-signed certificate", "nobody that this machine trusts vouches for the server's certificate"),
+        ("certificate verify failed", "nobody that this machine trusts vouches for the server's certificate"),
+    ];
+    FAULTS.iter().find(|(part, _)| told.contains(part)).map_or(HANDSHAKE, |(_, fault)| fault)
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(socket) => socket.read(buffer),
+            Self::Encrypted(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(socket) => socket.write(bytes),
+            Self::Encrypted(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Clear(socket) => socket.flush(),
+            Self::Encrypted(stream) => stream.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dot_at_the_beginning_of_a_line_does_not_end_the_mail() {
+        for (content, sent) in [
+            ("a\r\nb\r\n", "a\r\nb\r\n.\r\n"),
+            ("a", "a\r\n.\r\n"),
+            (".\r\n..a\r\n.b", "..\r\n...a\r\n..b\r\n.\r\n"),
+            ("a.\r\n", "a.\r\n.\r\n"),
+        ] {
+            assert_eq!(String::from_utf8(transparent(content.as_bytes())).unwrap(), sent);
+        }
+    }
+}

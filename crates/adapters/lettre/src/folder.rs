@@ -1,0 +1,138 @@
+//! Writes mails into a folder, a file each, for whoever has no mail server: to be looked at, or
+//! sent by hand.
+
+use crate::address::Sender;
+use crate::letter::Letter;
+use portcullis_domain::mail::Mail;
+use portcullis_ports::{Mailer, MailerError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Writes mails into a folder, which is made where there is none. A file is readable to its owner
+/// alone, for it opens an account, and bears the time at which the mail was caused, and its
+/// identifier: files are in that order, and a mail that comes twice is one.
+#[derive(Debug)]
+pub struct FolderMailer {
+    folder: PathBuf,
+    from: Sender,
+}
+
+impl FolderMailer {
+    /// A mailer into that folder.
+    #[must_use]
+    pub fn new(folder: PathBuf, from: Sender) -> Self {
+        Self { folder, from }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        // Always the same one, so that a crash leaves one at most behind for each mail.
+        let part = self.folder.join(format!(".{name}.part"));
+        write_through(&part, bytes)?;
+        let path = self.folder.join(name);
+        fs::rename(&part, &path)?;
+        // The name is on the disk only when the folder is.
+        File::open(&self.folder)?.sync_all()?;
+        Ok(path)
+    }
+}
+
+impl Mailer for FolderMailer {
+    fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+        let letter = Letter::of(mail, &self.from)?;
+        let id: String = mail.id.chars().filter(char::is_ascii_alphanumeric).collect();
+        let name = format!("{}-{id}.eml", mail.date.format("%Y%m%dT%H%M%S%.6fZ"));
+        match self.write(&name, &letter.bytes) {
+            Ok(path) => {
+                tracing::info!(target: "app.mail", file = %path.display(), "Mail written: SMTP_URL would send it");
+                Ok(())
+            }
+            Err(error) => {
+                Err(MailerError::Unavailable(format!("the folder of mails cannot be written: {}", error.kind())))
+            }
+        }
+    }
+}
+
+fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What lies there may be a link that somebody else made.
+    fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+    use portcullis_domain::mail::Language;
+    use portcullis_domain::registration::EmailAddress;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn mail(id: &str) -> Mail {
+        let to = EmailAddress::parse("ada@example.org").unwrap();
+        let text = |text: &str| text.to_owned();
+        let date = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        Mail {
+            id: text(id),
+            to,
+            language: Language::English,
+            date,
+            subject: text("s"),
+            text: text("t"),
+            html: text("h"),
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_mail_is_one_file_that_its_owner_alone_can_read() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("out/box");
+        let mailer = FolderMailer::new(folder.clone(), Sender::parse("a@localhost").unwrap());
+        for _ in 0..2 {
+            mailer.send(&mail("ab12")).unwrap();
+        }
+        assert_eq!(names(&folder), ["20261118T110640.000000Z-ab12.eml"]);
+        let file = folder.join("20261118T110640.000000Z-ab12.eml");
+        assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+        assert!(fs::read_to_string(&file).unwrap().contains("\r\nMessage-ID: <ab12@localhost>\r\n"));
+        mailer.send(&mail("cd34")).unwrap();
+        assert_eq!(names(&folder).len(), 2);
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_is_written_over_and_no_link_is_followed() {
+        let place = tempfile::tempdir().unwrap();
+        let mailer = FolderMailer::new(place.path().to_owned(), Sender::parse("a@localhost").unwrap());
+        let victim = place.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        std::os::unix::fs::symlink(&victim, place.path().join(".20261118T110640.000000Z-ab12.eml.part")).unwrap();
+        mailer.send(&mail("ab12")).unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+        assert_eq!(names(place.path()).len(), 2);
+    }
+
+    #[test]
+    fn no_identifier_leaves_the_folder_and_a_folder_that_is_none_is_an_outage() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("box");
+        let mailer = FolderMailer::new(folder.clone(), Sender::parse("a@localhost").unwrap());
+        mailer.send(&mail("../../x")).unwrap();
+        assert_eq!(names(&folder), ["20261118T110640.000000Z-x.eml"]);
+        fs::remove_dir_all(&folder).unwrap();
+        fs::write(&folder, "a file").unwrap();
+        let error = mailer.send(&mail("ab12")).unwrap_err();
+        assert!(matches!(&error, MailerError::Unavailable(text) if !text.contains("box")), "{error}");
+    }
+}

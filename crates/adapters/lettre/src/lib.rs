@@ -1,0 +1,21 @@
+//! Hands mails over to a mail server by SMTP (RFC 5321), or writes them into a folder. Wording
+//! them, keeping them and trying again are left to others.
+
+mod address;
+mod deadline;
+mod dialogue;
+mod fault;
+mod folder;
+mod letter;
+mod reply;
+mod session;
+mod smtp;
+mod url;
+
+pub use address::{BadSender, Sender};
+pub use folder::FolderMailer;
+pub use smtp::{Authorities, SmtpMailer, TimeLimits, TlsUnusable};
+pub use url::{BadSmtpUrl, SmtpUrl};
+
+// Named to have its bundled C library.
+use openssl_sys as _;

@@ -1,0 +1,178 @@
+//! What is said to a mail server: who is there, that it be encrypted, and one mail after another.
+
+use crate::deadline::{Deadline, TimedSocket};
+use crate::dialogue::Dialogue;
+use crate::fault::{Cause, Step, Trouble};
+use crate::letter::Letter;
+use crate::reply::Reply;
+use crate::smtp::Server;
+use crate::url::{Credentials, Encryption};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+
+/// A connection that takes mails.
+pub(crate) struct Session {
+    dialogue: Dialogue,
+    abilities: Abilities,
+}
+
+/// What a server can do (RFC 5321 §4.1.1.1).
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Abilities {
+    start_tls: bool,
+    international: bool,
+    plain: bool,
+    login: bool,
+}
+
+impl Session {
+    /// Connects, encrypts and logs in.
+    pub(crate) fn open(server: &Server, deadline: Arc<Deadline>) -> Result<Self, Trouble> {
+        let url = &server.url;
+        let socket = connect(server, &deadline).map_err(|error| Step::Connecting.failed(&error))?;
+        let mut dialogue = Dialogue::clear(TimedSocket { socket, deadline }, server.limits.command);
+        if url.encryption == Encryption::Immediate {
+            dialogue = dialogue.encrypted(&server.tls, &url.host)?;
+        }
+        dialogue.hear(Step::Greeting)?;
+        let mut session = Self { abilities: hello(&mut dialogue)?, dialogue };
+        if matches!(url.encryption, Encryption::Required | Encryption::Offered) {
+            session = session.encrypted(server)?;
+        }
+        if let Some(credentials) = &url.credentials {
+            session.log_in(credentials)?;
+        }
+        Ok(session)
+    }
+
+    /// Says STARTTLS (RFC 3207). What the server could do before is forgotten with it.
+    fn encrypted(mut self, server: &Server) -> Result<Self, Trouble> {
+        if !self.abilities.start_tls {
+            return match server.url.encryption {
+                Encryption::Offered => Ok(self),
+                _ => Err(Step::Encryption.unfit("the server offers no STARTTLS")),
+            };
+        }
+        self.dialogue.say_for(Step::Encryption, "STARTTLS", 220)?;
+        let mut dialogue = self.dialogue.encrypted(&server.tls, &server.url.host)?;
+        Ok(Self { abilities: hello(&mut dialogue)?, dialogue })
+    }
+
+    /// Says who the service is (RFC 4954): by PLAIN, or by what came before it.
+    fn log_in(&mut self, credentials: &Credentials) -> Result<(), Trouble> {
+        let (user, password) = (credentials.user.as_str(), credentials.password.expose_secret());
+        let say = |dialogue: &mut Dialogue, line: &str, code| dialogue.say_for(Step::LoggingIn, line, code);
+        if self.abilities.plain {
+            let response = STANDARD.encode(format!("\0{user}\0{password}"));
+            say(&mut self.dialogue, &format!("AUTH PLAIN {response}"), 235)?;
+        } else if self.abilities.login {
+            say(&mut self.dialogue, "AUTH LOGIN", 334)?;
+            say(&mut self.dialogue, &STANDARD.encode(user), 334)?;
+            say(&mut self.dialogue, &STANDARD.encode(password), 235)?;
+        } else {
+            return Err(Step::LoggingIn.unfit("the server offers neither PLAIN nor LOGIN"));
+        }
+        Ok(())
+    }
+
+    /// Whether the connection is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.dialogue.is_encrypted()
+    }
+
+    /// The deadline of what goes over this connection.
+    pub(crate) fn deadline(&self) -> &Deadline {
+        &self.dialogue.socket().deadline
+    }
+
+    /// Hands over a mail. After an error the connection may be good for another:
+    /// [`Trouble::leaves_connection`].
+    pub(crate) fn send(&mut self, from: &str, letter: &Letter) -> Result<(), Trouble> {
+        let parameter = match (letter.is_international(), self.abilities.international) {
+            (false, _) => "",
+            (true, true) => " SMTPUTF8 BODY=8BITMIME",
+            (true, false) => {
+                let cause = Cause::Incapable("the mail server takes no addresses beyond ASCII (SMTPUTF8)");
+                return Err(Trouble { step: Step::Recipient, cause });
+            }
+        };
+        self.dialogue.say_for(Step::Sender, &format!("MAIL FROM:<{from}>{parameter}"), 250)?;
+        self.dialogue.say(Step::Recipient, &format!("RCPT TO:<{}>", letter.to))?;
+        self.dialogue.say_for(Step::Data, "DATA", 354)?;
+        let reply = self.dialogue.content(&letter.bytes)?;
+        // Nothing else says that the mail was taken over: 354, say, answers something else.
+        if reply.code == 250 { Ok(()) } else { Err(Trouble { step: Step::Content, cause: Cause::Reply(reply) }) }
+    }
+
+    /// Makes ready for another mail after one that was refused; whether it is.
+    pub(crate) fn reset(&mut self) -> bool {
+        self.dialogue.say_for(Step::Sender, "RSET", 250).is_ok()
+    }
+
+    /// Takes leave.
+    pub(crate) fn leave(self) {
+        self.dialogue.leave();
+    }
+}
+
+fn connect(server: &Server, deadline: &Deadline) -> io::Result<TcpStream> {
+    let addresses = (server.url.host.as_str(), server.url.port).to_socket_addrs()?;
+    let mut failure = io::Error::from(ErrorKind::NotFound);
+    for address in addresses {
+        deadline.step(server.limits.connect);
+        match TcpStream::connect_timeout(&address, deadline.left()?) {
+            Ok(socket) => return socket.set_nodelay(true).map(|()| socket),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Says EHLO with the own address, for a machine's name is seldom one that others know
+/// (RFC 5321 §4.1.4).
+fn hello(dialogue: &mut Dialogue) -> Result<Abilities, Trouble> {
+    let address = dialogue.socket().socket.local_addr().map_err(|error| Step::Greeting.failed(&error))?;
+    let name = match address.ip() {
+        IpAddr::V4(ip) => format!("[{ip}]"),
+        IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or_else(|| format!("[IPv6:{ip}]"), |ip| format!("[{ip}]")),
+    };
+    Ok(abilities(&dialogue.say_for(Step::Greeting, &format!("EHLO {name}"), 250)?))
+}
+
+fn abilities(reply: &Reply) -> Abilities {
+    let mut abilities = Abilities::default();
+    for line in reply.lines.iter().skip(1) {
+        let line = line.to_ascii_uppercase();
+        // Some servers still write AUTH=LOGIN.
+        let mut words = line.split([' ', '=']);
+        match words.next() {
+            Some("STARTTLS") => abilities.start_tls = true,
+            Some("SMTPUTF8") => abilities.international = true,
+            Some("AUTH") => {
+                let ways: Vec<_> = words.collect();
+                abilities.plain |= ways.contains(&"PLAIN");
+                abilities.login |= ways.contains(&"LOGIN");
+            }
+            _ => {}
+        }
+    }
+    abilities
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn abilities_are_read_in_any_case_and_from_no_greeting() {
+        let reply = |lines: &[&str]| Reply { code: 250, lines: lines.iter().map(|line| (*line).to_owned()).collect() };
+        let all = Abilities { start_tls: true, international: true, plain: true, login: true };
+        assert_eq!(abilities(&reply(&["mail", "starttls", "SMTPUTF8", "AUTH PLAIN login", "SIZE 1"])), all);
+        assert_eq!(abilities(&reply(&["STARTTLS hello"])), Abilities::default());
+        assert!(abilities(&reply(&["mail", "AUTH=LOGIN"])).login);
+    }
+}

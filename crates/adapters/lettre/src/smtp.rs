@@ -1,0 +1,176 @@
+//! Hands mails to a mail server, over connections that are kept for the next.
+
+use crate::address::Sender;
+use crate::deadline::Deadline;
+use crate::fault::Trouble;
+use crate::letter::Letter;
+use crate::session::Session;
+use crate::url::SmtpUrl;
+use native_tls::{Certificate, Protocol, TlsConnector};
+use portcullis_domain::mail::Mail;
+use portcullis_ports::{Clock, Mailer, MailerError};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The most connections that are kept; more are made where more are needed at once.
+const KEPT: usize = 8;
+
+/// How long what may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLimits {
+    /// A connection to one address of the host.
+    pub connect: Duration,
+    /// An answer to a command, and a TLS handshake.
+    pub command: Duration,
+    /// A delivery from its beginning to its end, the finding of the host's addresses apart, for
+    /// which the system has limits of its own.
+    pub whole: Duration,
+    /// A connection that waits for another mail.
+    pub idle: Duration,
+}
+
+/// 5, 20 and 60 seconds; connections are kept for 30.
+impl Default for TimeLimits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connect: seconds(5), command: seconds(20), whole: seconds(60), idle: seconds(30) }
+    }
+}
+
+/// Who may vouch for the mail server's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorities {
+    /// Those that the machine trusts: the file that `SSL_CERT_FILE` names and the folder that
+    /// `SSL_CERT_DIR` names, or where the system keeps them.
+    System,
+    /// The one with this certificate, in PEM.
+    One(Vec<u8>),
+}
+
+/// TLS cannot be set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsUnusable(String);
+
+impl std::error::Error for TlsUnusable {}
+
+impl fmt::Display for TlsUnusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TLS cannot be set up: {}", self.0)
+    }
+}
+
+/// A mail server, and what is needed to speak to it.
+pub(crate) struct Server {
+    pub(crate) url: SmtpUrl,
+    pub(crate) tls: TlsConnector,
+    pub(crate) limits: TimeLimits,
+}
+
+/// Sends mails to one mail server.
+pub struct SmtpMailer {
+    server: Server,
+    from: Sender,
+    clock: Arc<dyn Clock>,
+    kept: Mutex<Vec<Kept>>,
+}
+
+/// A connection that waits for another mail.
+struct Kept {
+    session: Session,
+    since: Duration,
+}
+
+impl SmtpMailer {
+    /// A mailer to that server; nothing is said to it yet.
+    ///
+    /// # Errors
+    /// [`TlsUnusable`].
+    pub fn new(
+        url: SmtpUrl,
+        from: Sender,
+        authorities: &Authorities,
+        limits: TimeLimits,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TlsUnusable> {
+        let server = Server { url, tls: connector(authorities)?, limits };
+        Ok(Self { server, from, clock, kept: Mutex::default() })
+    }
+
+    fn deliver(&self, letter: &Letter) -> Result<(), Trouble> {
+        if let Some(session) = self.reuse() {
+            match self.send(session, letter) {
+                Err(trouble) if trouble.is_stale() => {}
+                outcome => return outcome,
+            }
+        }
+        let deadline = Deadline::new(self.clock.clone(), self.server.limits.whole);
+        let session = Session::open(&self.server, Arc::new(deadline))?;
+        tracing::debug!(target: "app.mail", encrypted = session.is_encrypted(), "Connected to the mail server");
+        self.send(session, letter)
+    }
+
+    fn send(&self, mut session: Session, letter: &Letter) -> Result<(), Trouble> {
+        let outcome = session.send(self.from.address(), letter);
+        let usable = match &outcome {
+            Ok(()) => true,
+            Err(trouble) => trouble.leaves_connection() && session.reset(),
+        };
+        if usable {
+            self.keep(session);
+        } else {
+            session.leave();
+        }
+        outcome
+    }
+
+    /// The connection that was used last, if it is not too old.
+    fn reuse(&self) -> Option<Session> {
+        let now = self.clock.monotonic();
+        let (session, old) = {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let old: Vec<_> =
+                kept.extract_if(.., |kept| now.saturating_sub(kept.since) > self.server.limits.idle).collect();
+            (kept.pop(), old)
+        };
+        old.into_iter().for_each(|kept| kept.session.leave());
+        let session = session?.session;
+        session.deadline().renew(self.server.limits.whole);
+        Some(session)
+    }
+
+    fn keep(&self, session: Session) {
+        let since = self.clock.monotonic();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.push(Kept { session, since });
+        } else {
+            drop(kept);
+            session.leave();
+        }
+    }
+}
+
+impl Mailer for SmtpMailer {
+    fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+        let letter = Letter::of(mail, &self.from)?;
+        Ok(self.deliver(&letter)?)
+    }
+}
+
+impl Drop for SmtpMailer {
+    fn drop(&mut self) {
+        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
+        kept.drain(..).for_each(|kept| kept.session.leave());
+    }
+}
+
+fn connector(authorities: &Authorities) -> Result<TlsConnector, TlsUnusable> {
+    let unusable = |error: native_tls::Error| TlsUnusable(error.to_string());
+    let mut builder = TlsConnector::builder();
+    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    if let Authorities::One(pem) = authorities {
+        builder.disable_built_in_roots(true).add_root_certificate(Certificate::from_pem(pem).map_err(unusable)?);
+    }
+    builder.build().map_err(unusable)
+}

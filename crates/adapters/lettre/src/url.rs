@@ -1,0 +1,254 @@
+//! `SMTP_URL`: where the mail server is, how a connection to it is encrypted, and who the service
+//! is to it.
+
+use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// The port of submission, in the clear until STARTTLS (RFC 6409 §3.1).
+const SUBMISSION: u16 = 587;
+/// The port of submission over TLS (RFC 8314 §3.3).
+const SUBMISSIONS: u16 = 465;
+
+/// A mail server: `smtp://user:password@host:587`, which speaks STARTTLS or is refused, or
+/// `smtps://user:password@host:465`, over TLS from the start. User and password are
+/// percent-encoded where they must be. A server on this machine (a loopback address or
+/// `localhost`) need not offer STARTTLS; `?tls=none` does without it anywhere. `Debug` shows the
+/// place alone.
+#[derive(Clone)]
+pub struct SmtpUrl {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) encryption: Encryption,
+    pub(crate) credentials: Option<Credentials>,
+}
+
+/// Who the service is to the mail server.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub(crate) user: String,
+    pub(crate) password: SecretString,
+}
+
+/// How a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// From the first byte.
+    Immediate,
+    /// By STARTTLS, or the server is not used.
+    Required,
+    /// By STARTTLS where the server offers it.
+    Offered,
+    /// Never.
+    None,
+}
+
+/// Why a text is no URL of a mail server. Holds none of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadSmtpUrl {
+    /// It begins with neither.
+    Scheme,
+    /// The host is neither a host name nor an IP address, with IPv6 in brackets.
+    Host,
+    /// The port is no number from 1 to 65535.
+    Port,
+    /// There is a user without a password or a password without a user, or one of them is no
+    /// text once decoded, or holds a control character.
+    Credentials,
+    /// What follows the host and port is neither a slash nor a known parameter.
+    Parameter,
+}
+
+impl std::error::Error for BadSmtpUrl {}
+
+impl fmt::Display for BadSmtpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "begins with neither smtp:// nor smtps://",
+            Self::Host => "has a host that is neither a name nor an IP address",
+            Self::Port => "has a port that is no number from 1 to 65535",
+            Self::Credentials => "has a user or a password that cannot be read: both are needed, percent-encoded",
+            Self::Parameter => "has more behind its port than ?tls=none or ?tls=required",
+        })
+    }
+}
+
+impl SmtpUrl {
+    /// Reads a URL.
+    ///
+    /// ```
+    /// use portcullis_lettre::SmtpUrl;
+    /// let url = SmtpUrl::parse("smtp://ada%40example.org:s%2Fcret@mail.example.org")?;
+    /// assert_eq!(url.place(), "mail.example.org:587");
+    /// assert!(!format!("{url:?}").contains("cret"));
+    /// # Ok::<(), portcullis_lettre::BadSmtpUrl>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BadSmtpUrl`], when it is none.
+    pub fn parse(text: &str) -> Result<Self, BadSmtpUrl> {
+        let (scheme, rest) = text.split_once("://").ok_or(BadSmtpUrl::Scheme)?;
+        let immediate = match scheme.to_ascii_lowercase().as_str() {
+            "smtp" => false,
+            "smtps" => true,
+            _ => return Err(BadSmtpUrl::Scheme),
+        };
+        // A password may hold an @-sign that nobody encoded.
+        let (credentials, rest) = match rest.rsplit_once('@') {
+            Some((userinfo, rest)) => (Some(read_credentials(userinfo)?), rest),
+            None => (None, rest),
+        };
+        let (place, parameter) = match rest.split_once('?') {
+            Some((place, parameter)) => (place, Some(parameter)),
+            None => (rest, None),
+        };
+        let (host, port) = read_place(place.strip_suffix('/').unwrap_or(place))?;
+        let encryption = match (immediate, parameter) {
+            (true, None) => Encryption::Immediate,
+            (false, None) if is_loopback(&host) => Encryption::Offered,
+            (false, None | Some("tls=required")) => Encryption::Required,
+            (false, Some("tls=none")) => Encryption::None,
+            _ => return Err(BadSmtpUrl::Parameter),
+        };
+        let port = port.unwrap_or(if immediate { SUBMISSIONS } else { SUBMISSION });
+        Ok(Self { host, port, encryption, credentials })
+    }
+
+    /// The host and the port.
+    #[must_use]
+    pub fn place(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// Whether mails may cross a network that others can read.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        self.encryption == Encryption::None && !is_loopback(&self.host)
+    }
+}
+
+impl fmt::Debug for SmtpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SmtpUrl({})", self.place())
+    }
+}
+
+fn read_credentials(userinfo: &str) -> Result<Credentials, BadSmtpUrl> {
+    let (user, password) = userinfo.split_once(':').ok_or(BadSmtpUrl::Credentials)?;
+    let decoded = |text: &str| {
+        let text = percent_decode_str(text).decode_utf8().map_err(|_| BadSmtpUrl::Credentials)?;
+        // PLAIN parts its members by NUL (RFC 4616 §2).
+        let good = !text.is_empty() && !text.chars().any(char::is_control);
+        if good { Ok(text.into_owned()) } else { Err(BadSmtpUrl::Credentials) }
+    };
+    Ok(Credentials { user: decoded(user)?, password: decoded(password)?.into() })
+}
+
+fn read_place(place: &str) -> Result<(String, Option<u16>), BadSmtpUrl> {
+    let (host, port) = match place.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']').ok_or(BadSmtpUrl::Host)?;
+            host.parse::<Ipv6Addr>().map_err(|_| BadSmtpUrl::Host)?;
+            match port.strip_prefix(':') {
+                Some(port) => (host, Some(port)),
+                None if port.is_empty() => (host, None),
+                None => return Err(BadSmtpUrl::Host),
+            }
+        }
+        None => match place.split_once(':') {
+            Some((host, port)) => (named(host)?, Some(port)),
+            None => (named(place)?, None),
+        },
+    };
+    Ok((host.to_owned(), port.map(read_port).transpose()?))
+}
+
+fn named(host: &str) -> Result<&str, BadSmtpUrl> {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    if host.len() <= 253 && host.split('.').all(label) { Ok(host) } else { Err(BadSmtpUrl::Host) }
+}
+
+fn read_port(text: &str) -> Result<u16, BadSmtpUrl> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|port| digits && *port > 0).ok_or(BadSmtpUrl::Port)
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    fn read(text: &str) -> SmtpUrl {
+        SmtpUrl::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn the_scheme_tells_how_it_is_encrypted() {
+        for (text, place, encryption) in [
+            ("smtp://mail.example.org", "mail.example.org:587", Encryption::Required),
+            ("smtps://mail.example.org/", "mail.example.org:465", Encryption::Immediate),
+            ("SMTPS://u:p@10.0.0.1:7", "10.0.0.1:7", Encryption::Immediate),
+            ("smtp://u:p@[2001:db8::1]:25?tls=none", "[2001:db8::1]:25", Encryption::None),
+            ("smtp://localhost:1025", "localhost:1025", Encryption::Offered),
+            ("smtp://127.0.0.1:1025", "127.0.0.1:1025", Encryption::Offered),
+            ("smtp://[::1]", "[::1]:587", Encryption::Offered),
+            ("smtp://127.0.0.1:1025?tls=required", "127.0.0.1:1025", Encryption::Required),
+        ] {
+            let url = read(text);
+            assert_eq!((url.place().as_str(), url.encryption), (place, encryption), "{text}");
+        }
+        assert!(read("smtp://mail.example.org?tls=none").is_exposed());
+        assert!(!read("smtp://127.0.0.1?tls=none").is_exposed());
+    }
+
+    #[test]
+    fn user_and_password_are_decoded_and_never_shown() {
+        let url = read("smtp://ada%40example.org:m%3Ark%20er@mark%25@mail.example.org");
+        let credentials = url.credentials.clone().unwrap();
+        assert_eq!(
+            (credentials.user.as_str(), credentials.password.expose_secret()),
+            ("ada@example.org", "m:rk er@mark%")
+        );
+        assert_eq!(format!("{url:?}"), "SmtpUrl(mail.example.org:587)");
+        assert!(read("smtp://mail.example.org").credentials.is_none());
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_by_what_is_wrong() {
+        for (text, error) in [
+            ("mail.example.org:587", BadSmtpUrl::Scheme),
+            ("http://mail.example.org", BadSmtpUrl::Scheme),
+            ("smtp://", BadSmtpUrl::Host),
+            ("smtp://a b", BadSmtpUrl::Host),
+            ("smtp://[::1", BadSmtpUrl::Host),
+            ("smtp://[::1]25", BadSmtpUrl::Host),
+            ("smtp://mail..org", BadSmtpUrl::Host),
+            ("smtp://mail/path", BadSmtpUrl::Host),
+            ("smtp://mail:0", BadSmtpUrl::Port),
+            ("smtp://mail:65536", BadSmtpUrl::Port),
+            ("smtp://mail:+25", BadSmtpUrl::Port),
+            ("smtp://mail:", BadSmtpUrl::Port),
+            ("smtp://user@mail", BadSmtpUrl::Credentials),
+            ("smtp://:password@mail", BadSmtpUrl::Credentials),
+            ("smtp://user:@mail", BadSmtpUrl::Credentials),
+            ("smtp://us%00er:p@mail", BadSmtpUrl::Credentials),
+            ("smtp://user:%ff@mail", BadSmtpUrl::Credentials),
+            ("smtp://mail?tls=off", BadSmtpUrl::Parameter),
+            ("smtps://mail?tls=none", BadSmtpUrl::Parameter),
+            ("smtp://mail?", BadSmtpUrl::Parameter),
+        ] {
+            assert_eq!(SmtpUrl::parse(text).err(), Some(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The mailer against mail servers: a real one, which takes mails by the book or goes wrong as it
+//! is told, and bare sockets that do worse.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod delivery;
+mod faults;
+mod limits;
+mod tls;
+
+use chrono::{DateTime, Utc};
+use portcullis_domain::mail::{Language, Mail};
+use portcullis_domain::registration::EmailAddress;
+use portcullis_lettre::{Authorities, Sender, SmtpMailer, SmtpUrl, TimeLimits};
+use portcullis_ports::{Clock, MailerError};
+use portcullis_testkit::smtp::Server;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Short ones: nothing here waits for them but what hangs on purpose.
+const LIMITS: TimeLimits = TimeLimits {
+    connect: Duration::from_secs(5),
+    command: Duration::from_secs(20),
+    whole: Duration::from_secs(60),
+    idle: Duration::from_secs(30),
+};
+
+struct Monotonic(Instant);
+
+impl Clock for Monotonic {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "sockets keep real time")]
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(Monotonic(Instant::now()))
+}
+
+fn mailer(url: &str, authorities: &Authorities, limits: TimeLimits) -> SmtpMailer {
+    let from = Sender::parse("Zugänge <no-reply@example.org>").unwrap();
+    SmtpMailer::new(SmtpUrl::parse(url).unwrap(), from, authorities, limits, clock()).unwrap()
+}
+
+/// A mailer to that server, which trusts it.
+fn to(server: &Server) -> SmtpMailer {
+    mailer(&server.url(), &trusting(server), LIMITS)
+}
+
+fn trusting(server: &Server) -> Authorities {
+    Authorities::One(std::fs::read(server.authority()).unwrap())
+}
+
+fn mail(number: u32) -> Mail {
+    mail_to("Ada@example.org", number)
+}
+
+fn mail_to(address: &str, number: u32) -> Mail {
+    Mail {
+        id: format!("{number:032x}"),
+        to: EmailAddress::stored(address.to_owned()),
+        language: Language::German,
+        date: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
+        subject: "Grüße".to_owned(),
+        text: ".Hallo\n\n..\n.\nhttps://auth.example.org/x\n".to_owned(),
+        html: "<p>Grüße</p>\n".to_owned(),
+    }
+}
+
+fn unavailable(result: Result<(), MailerError>) -> String {
+    match result {
+        Err(MailerError::Unavailable(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,100 @@
+//! The template engine as mails need it: what is not known is an error, and HTML is escaped.
+
+use crate::source::{BadTemplates, HTML, TEXT, built_in_layout};
+use crate::wrap::wrap;
+use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The layouts, and what fills words in.
+pub(crate) struct Layouts(Environment<'static>);
+
+/// What the layouts show.
+#[derive(Serialize)]
+pub(crate) struct Page<'a> {
+    pub(crate) language: &'static str,
+    pub(crate) app_name: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) heading: String,
+    pub(crate) intro: String,
+    pub(crate) action: String,
+    pub(crate) button: String,
+    pub(crate) copy: String,
+    pub(crate) link: Option<Link<'a>>,
+    pub(crate) details: Vec<Detail>,
+    pub(crate) warning: String,
+    pub(crate) sender: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Link<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) validity: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Detail {
+    pub(crate) label: String,
+    pub(crate) value: String,
+    pub(crate) line: String,
+}
+
+impl Layouts {
+    /// Compiles the layouts, those of an operator's where there are such.
+    pub(crate) fn compile(own: &BTreeMap<String, String>) -> Result<Self, BadTemplates> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_trim_blocks(true);
+        environment.set_lstrip_blocks(true);
+        environment.set_keep_trailing_newline(true);
+        environment.set_formatter(format_value);
+        environment.add_filter("wrap", |text: String| wrap(&text));
+        for file in [TEXT, HTML] {
+            let text = own.get(file).cloned().unwrap_or_else(|| built_in_layout(file).to_owned());
+            environment.add_template_owned(file, text).map_err(|error| BadTemplates::of(file, told(&error)))?;
+        }
+        Ok(Self(environment))
+    }
+
+    /// A layout, filled in.
+    pub(crate) fn show(&self, file: &str, page: &Page<'_>) -> Result<String, BadTemplates> {
+        let shown = self.0.get_template(file).and_then(|template| template.render(page));
+        shown.map_err(|error| BadTemplates::of(file, told(&error)))
+    }
+
+    /// Words, filled in; plain text.
+    pub(crate) fn fill(&self, words: &str, with: &impl Serialize) -> Result<String, String> {
+        self.0.render_str(words, with).map_err(|error| told(&error))
+    }
+}
+
+/// Escapes what is markup, and leaves links as they are: the engine's own way writes slashes as
+/// character references, by which not everything that looks for a link in HTML finds it.
+fn format_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match (state.auto_escape(), value.as_str()) {
+        (AutoEscape::Html, Some(text)) if !value.is_safe() => Ok(out.write_str(&escaped(text))?),
+        _ => escape_formatter(out, state, value),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#x27;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The line, the kind, and the name that is unknown: nothing of what was to be filled in.
+fn told(error: &Error) -> String {
+    let line = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
+    let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    format!("{line}{}{detail}", error.kind())
+}

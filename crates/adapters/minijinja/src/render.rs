@@ -1,0 +1,210 @@
+//! From what a mail has to say to the mail.
+
+use crate::layout::{Detail, Layouts, Link, Page};
+use crate::source::{BadTemplates, HTML, TEXT, read_folder, words_file};
+use crate::words::{COMMON, Words};
+use chrono::{DateTime, TimeDelta};
+use portcullis_domain::mail::{Language, Mail, Message, Occasion};
+use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::sessions::{Origin, UserAgent};
+use portcullis_ports::{MailRenderer, RenderError};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+/// The most characters of a subject.
+const MAX_SUBJECT: usize = 200;
+/// The most characters that are shown of what a client calls itself.
+const MAX_AGENT: usize = 120;
+
+/// Words mails by templates, in every language.
+pub struct MinijinjaRenderer {
+    app_name: String,
+    layouts: Layouts,
+    words: Vec<(Language, Words)>,
+}
+
+/// What words may name.
+#[derive(Serialize)]
+struct Names<'a> {
+    app_name: &'a str,
+    email: &'a str,
+    new_email: &'a str,
+}
+
+impl MinijinjaRenderer {
+    /// A renderer that calls the service by that name. Files of the folder replace the layouts
+    /// `mail.txt` and `mail.html`, and words of `en.toml` and so on. Every mail there can be is
+    /// worded once, so that a template that is broken shows at the start.
+    ///
+    /// # Errors
+    /// [`BadTemplates`], one line on the first template that cannot be used.
+    pub fn new(app_name: &str, folder: Option<&Path>) -> Result<Self, BadTemplates> {
+        let own = folder.map(read_folder).transpose()?.unwrap_or_default();
+        let layouts = Layouts::compile(&own)?;
+        let words =
+            Language::ALL.map(|language| Ok((language, Words::read(language, own.get(&words_file(language)))?)));
+        let words = words.into_iter().collect::<Result<_, BadTemplates>>()?;
+        let renderer = Self { app_name: app_name.to_owned(), layouts, words };
+        for language in Language::ALL {
+            for occasion in Occasion::ALL {
+                renderer.word(&sample(occasion, language))?;
+            }
+        }
+        Ok(renderer)
+    }
+
+    fn word(&self, message: &Message) -> Result<Mail, BadTemplates> {
+        let language = message.language;
+        let (_, words) = self
+            .words
+            .iter()
+            .find(|(known, _)| *known == language)
+            .ok_or_else(|| BadTemplates::of(&words_file(language), "there are no such words"))?;
+        let names = Names {
+            app_name: &self.app_name,
+            email: message.to.spelled(),
+            new_email: message.new_email.as_ref().map(EmailAddress::spelled).unwrap_or_default(),
+        };
+        let writer = Writer { layouts: &self.layouts, words, language };
+        let subject = one_line(&writer.say(message.occasion.as_str(), "subject", &names)?);
+        let page = writer.page(message, &names, &subject)?;
+        let (text, html) = (self.layouts.show(TEXT, &page)?, self.layouts.show(HTML, &page)?);
+        Ok(Mail { id: message.id.clone(), to: message.to.clone(), language, date: message.at, subject, text, html })
+    }
+}
+
+impl MailRenderer for MinijinjaRenderer {
+    fn render(&self, message: &Message) -> Result<Mail, RenderError> {
+        self.word(message).map_err(|error| RenderError(error.to_string()))
+    }
+}
+
+/// Fills in the words of one language.
+struct Writer<'a> {
+    layouts: &'a Layouts,
+    words: &'a Words,
+    language: Language,
+}
+
+impl Writer<'_> {
+    fn say(&self, section: &'static str, key: &'static str, with: &impl Serialize) -> Result<String, BadTemplates> {
+        let filled = self.layouts.fill(self.words.get(section, key), with);
+        filled.map_err(|error| BadTemplates::of(&words_file(self.language), format!("{key} in [{section}]: {error}")))
+    }
+
+    fn page<'p>(&self, message: &'p Message, names: &Names<'p>, subject: &'p str) -> Result<Page<'p>, BadTemplates> {
+        let say = |key| self.say(message.occasion.as_str(), key, names);
+        Ok(Page {
+            language: self.language.tag(),
+            app_name: names.app_name,
+            subject,
+            heading: say("heading")?,
+            intro: say("intro")?,
+            action: say("action")?,
+            button: say("button")?,
+            copy: self.say(COMMON, "copy", names)?,
+            link: self.link(message, names)?,
+            details: self.details(message, names)?,
+            warning: say("warning")?,
+            sender: self.say(COMMON, "sender", names)?,
+        })
+    }
+
+    fn link<'p>(&self, message: &'p Message, names: &Names<'_>) -> Result<Option<Link<'p>>, BadTemplates> {
+        let Some((url, lifetime)) = &message.link else { return Ok(None) };
+        let (key, count) = duration(*lifetime);
+        let count = count.to_string();
+        let duration = self.say(COMMON, key, &BTreeMap::from([("count", count.as_str())]))?;
+        let with = BTreeMap::from([("duration", duration.as_str()), ("app_name", names.app_name)]);
+        Ok(Some(Link { url, validity: self.say(COMMON, "validity", &with)? }))
+    }
+
+    fn details(&self, message: &Message, names: &Names<'_>) -> Result<Vec<Detail>, BadTemplates> {
+        let address = message.origin.ip_address.map(|address| address.to_canonical().to_string());
+        let agent = message.origin.user_agent.as_ref().filter(|_| is_of_the_owner(message.occasion));
+        let agent = agent.map(|agent| agent.as_str().chars().take(MAX_AGENT).collect::<String>());
+        let time = message.at.format("%Y-%m-%d %H:%M UTC").to_string();
+        [("time", Some(time)), ("address", address), ("agent", agent)]
+            .into_iter()
+            .filter_map(|(key, value)| value.map(|value| (key, value)))
+            .map(|(key, value)| {
+                let label = self.say(COMMON, key, names)?;
+                let with = BTreeMap::from([("label", label.as_str()), ("value", value.as_str())]);
+                let line = self.say(COMMON, "detail", &with)?;
+                Ok(Detail { label, value, line })
+            })
+            .collect()
+    }
+}
+
+/// Whether it takes the account's own password or session to cause the mail. Anybody can have the
+/// others sent to anybody, so they show nothing that the sender words.
+fn is_of_the_owner(occasion: Occasion) -> bool {
+    match occasion {
+        Occasion::VerifyEmail | Occasion::ResetPassword | Occasion::ConfirmEmail => false,
+        Occasion::EmailChanged | Occasion::PasswordChanged | Occasion::NewDevice | Occasion::SessionTheft => true,
+    }
+}
+
+/// The unit that tells a time best, and how many of it.
+fn duration(lifetime: TimeDelta) -> (&'static str, i64) {
+    let minutes = lifetime.num_minutes().max(1);
+    match (minutes / 1440, minutes / 60) {
+        (days @ 2.., _) if minutes % 1440 == 0 => ("days", days),
+        (_, hours @ 1..) if minutes % 60 == 0 => (if hours == 1 { "hour" } else { "hours" }, hours),
+        _ => (if minutes == 1 { "minute" } else { "minutes" }, minutes),
+    }
+}
+
+fn one_line(subject: &str) -> String {
+    let plain: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_SUBJECT).collect()
+}
+
+/// A mail as there may be one.
+fn sample(occasion: Occasion, language: Language) -> Message {
+    let link = occasion.purpose().map(|purpose| ("https://auth.example.org/account".to_owned(), purpose.lifetime()));
+    let address = |text: &str| EmailAddress::stored(text.to_owned());
+    Message {
+        id: "0".repeat(32),
+        occasion,
+        to: address("ada@example.org"),
+        language,
+        link,
+        new_email: (occasion == Occasion::EmailChanged).then(|| address("ada@example.com")),
+        origin: Origin {
+            ip_address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
+            user_agent: UserAgent::new("Mozilla/5.0"),
+        },
+        at: DateTime::UNIX_EPOCH,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_in_its_best_unit() {
+        for (lifetime, told) in [
+            (TimeDelta::minutes(30), ("minutes", 30)),
+            (TimeDelta::hours(24), ("hours", 24)),
+            (TimeDelta::days(7), ("days", 7)),
+            (TimeDelta::hours(1), ("hour", 1)),
+            (TimeDelta::minutes(90), ("minutes", 90)),
+            (TimeDelta::hours(49), ("hours", 49)),
+            (TimeDelta::seconds(61), ("minute", 1)),
+            (TimeDelta::zero(), ("minute", 1)),
+        ] {
+            assert_eq!(duration(lifetime), told);
+        }
+    }
+
+    #[test]
+    fn a_subject_is_one_short_line() {
+        assert_eq!(one_line("a\r\nBcc: b\u{85} \u{1b}[m "), "a Bcc: b [m");
+        assert_eq!(one_line(&"é".repeat(999)).chars().count(), MAX_SUBJECT);
+    }
+}

@@ -1,0 +1,184 @@
+//! Every mail in every language: that it says what it must, what strangers may put into it, what
+//! an operator may change of it; and how it reads, held against the files under `mails/`.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+use chrono::{DateTime, TimeDelta};
+use portcullis_domain::mail::{Language, Mail, Message, Occasion};
+use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::sessions::{Origin, UserAgent};
+use portcullis_minijinja::MinijinjaRenderer;
+use portcullis_ports::MailRenderer;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LINK: &str = "https://auth.example.org/account/verify?a=1&b=2#token=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x> http://evil.example/ & more";
+
+fn message(occasion: Occasion, language: Language) -> Message {
+    let address = |text: &str| EmailAddress::parse(text).unwrap();
+    Message {
+        id: "0123456789abcdef0123456789abcdef".to_owned(),
+        occasion,
+        to: address("ada@example.org"),
+        language,
+        link: occasion.purpose().map(|purpose| (LINK.to_owned(), purpose.lifetime())),
+        new_email: (occasion == Occasion::EmailChanged).then(|| address("mallory@example.com")),
+        origin: Origin { ip_address: Some("2001:db8::7".parse().unwrap()), user_agent: UserAgent::new("Firefox/140") },
+        at: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
+    }
+}
+
+fn renderer() -> MinijinjaRenderer {
+    MinijinjaRenderer::new("Zugang & Co", None).unwrap()
+}
+
+fn all() -> impl Iterator<Item = (Message, Mail)> {
+    let renderer = renderer();
+    let pairs = Language::ALL.into_iter().flat_map(|l| Occasion::ALL.into_iter().map(move |o| (o, l)));
+    pairs.map(move |(occasion, language)| {
+        let message = message(occasion, language);
+        let mail = renderer.render(&message).unwrap();
+        (message, mail)
+    })
+}
+
+/// What a browser makes of escaped text.
+fn unescaped(html: &str) -> String {
+    let html = html.replace("&#x27;", "'").replace("&quot;", "\"");
+    html.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
+#[test]
+fn every_mail_says_who_sends_it_what_happened_when_and_from_where() {
+    for (message, mail) in all() {
+        let place = format!("{:?} in {:?}", message.occasion, message.language);
+        let html = unescaped(&mail.html);
+        for part in [&mail.text, &html] {
+            for said in ["Zugang & Co", "ada@example.org", "2026-11-18 11:06 UTC", "2001:db8::7"] {
+                assert!(part.replace('\n', " ").contains(said), "{place}: no {said} in\n{part}");
+            }
+            assert_eq!(part.contains("mallory@example.com"), message.occasion == Occasion::EmailChanged, "{place}");
+        }
+        assert!(html.contains(&format!("<html lang=\"{}\">", message.language.tag())));
+        assert_eq!((&mail.id, &mail.to, mail.date), (&message.id, &message.to, message.at));
+        assert!(mail.subject.contains("Zugang & Co") && !mail.subject.chars().any(char::is_control), "{place}");
+    }
+}
+
+#[test]
+fn both_parts_have_the_link_and_tell_how_long_it_is_good() {
+    for (message, mail) in all() {
+        let html = unescaped(&mail.html);
+        let linked = message.link.is_some();
+        assert_eq!(mail.text.lines().filter(|line| *line == LINK).count(), usize::from(linked), "{}", mail.text);
+        assert_eq!(html.matches(&format!("href=\"{LINK}\"")).count(), if linked { 2 } else { 0 });
+        assert_eq!(html.matches(&format!(">{LINK}</a>")).count(), usize::from(linked), "as text too");
+        assert_eq!(html.matches("http").count(), if linked { 3 } else { 0 }, "nothing from elsewhere: {html}");
+        let lifetime = match message.occasion {
+            Occasion::ResetPassword => "30",
+            Occasion::EmailChanged => "7",
+            _ => "24",
+        };
+        let told = mail.text.lines().chain(html.lines()).filter(|line| line.contains(&format!(" {lifetime} ")));
+        assert!(!linked || told.count() >= 2, "{}", mail.text);
+    }
+}
+
+#[test]
+fn plain_text_fits_a_terminal() {
+    for (message, mail) in all() {
+        let long = mail.text.lines().find(|line| line.chars().count() > 76 && *line != LINK);
+        assert_eq!(long, None, "{message:?}");
+        assert!(!mail.text.contains("\n\n\n") && mail.text.ends_with('\n') && !mail.text.starts_with('\n'));
+    }
+}
+
+#[test]
+fn what_a_client_calls_itself_is_no_markup_and_only_in_mails_that_strangers_cannot_cause() {
+    let renderer = renderer();
+    for occasion in Occasion::ALL {
+        let origin = Origin { ip_address: None, user_agent: UserAgent::new(HOSTILE) };
+        let mail = renderer.render(&Message { origin, ..message(occasion, Language::English) }).unwrap();
+        assert!(!mail.html.contains("<script") && !mail.html.contains("<img"), "{}", mail.html);
+        let shown = matches!(
+            occasion,
+            Occasion::EmailChanged | Occasion::PasswordChanged | Occasion::NewDevice | Occasion::SessionTheft
+        );
+        assert_eq!(mail.html.contains("&lt;script&gt;"), shown, "{occasion:?}");
+        assert_eq!(mail.text.contains("alert(1)"), shown, "{occasion:?}");
+    }
+}
+
+#[test]
+fn an_address_is_no_markup_either() {
+    let to = EmailAddress::stored("<b>&'@example.org".to_owned());
+    let mail = renderer().render(&Message { to, ..message(Occasion::NewDevice, Language::French) }).unwrap();
+    assert!(!mail.html.contains("<b>") && unescaped(&mail.html).contains("<b>&'@example.org"));
+}
+
+#[test]
+fn a_mail_without_an_origin_or_a_long_life_is_whole() {
+    let link = Some((LINK.to_owned(), TimeDelta::hours(1)));
+    let message = Message { link, origin: Origin::default(), ..message(Occasion::VerifyEmail, Language::English) };
+    let mail = renderer().render(&message).unwrap();
+    assert!(mail.text.contains("good for 1 hour and"), "{}", mail.text);
+    assert!(!mail.text.contains("network address"));
+}
+
+#[test]
+fn an_operators_folder_replaces_files_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mail.txt"), "{{ app_name }}: {{ intro }}\n{{ link.url if link else '' }}").unwrap();
+    fs::write(folder.path().join("de.toml"), "[verify_email]\nsubject = \"Moin, {{ email }}\"").unwrap();
+    fs::write(folder.path().join("README"), "about these").unwrap();
+    let renderer = MinijinjaRenderer::new("Zugang", Some(folder.path())).unwrap();
+    let german = renderer.render(&message(Occasion::VerifyEmail, Language::German)).unwrap();
+    assert_eq!(german.subject, "Moin, ada@example.org");
+    assert!(german.text.starts_with("Zugang: Jemand, ") && german.text.ends_with(LINK), "{}", german.text);
+    assert!(german.html.contains("Adresse bestätigen"));
+    let english = renderer.render(&message(Occasion::VerifyEmail, Language::English)).unwrap();
+    assert_eq!(english.subject, "Confirm your email address for Zugang");
+}
+
+#[test]
+fn a_template_that_is_broken_stops_the_start_with_one_line() {
+    for (file, text, told) in [
+        ("mail.txt", "a\n{{ link.url", "mail.txt: line 2: "),
+        ("mail.html", "{% if %}", "mail.html: line 1: "),
+        ("mail.txt", "\n\n{{ tokn }}", "mail.txt: line 3: undefined value"),
+        ("mail.html", "{{ link.url | upcase }}", "mail.html: line 1: unknown filter"),
+        ("es.toml", "[new_device]\nintro = \"{{ name }}\"", "es.toml: intro in [new_device]: line 1: undefined value"),
+        ("es.toml", "[new_device]\nintro = \"{{ name\"", "es.toml: intro in [new_device]: line 1: syntax error"),
+        ("it.toml", "", "it.toml: is no template; there are mail.txt, mail.html, en.toml, "),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(file), text).unwrap();
+        let error = MinijinjaRenderer::new("Zugang", Some(folder.path())).err().unwrap_or_else(|| panic!("{text}"));
+        let error = error.to_string();
+        assert!(error.starts_with(told) && !error.contains('\n'), "{error}");
+    }
+    let error = MinijinjaRenderer::new("Zugang", Some(Path::new("/nonexistent"))).err().unwrap();
+    assert_eq!(error.to_string(), "cannot be read (entity not found)");
+}
+
+/// Set `PORTCULLIS_TEST_WRITE` to write what is there now; look at it before you keep it.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "whoever changes words writes the files anew")]
+fn mails_read_as_they_did() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/mails");
+    for (message, mail) in all() {
+        let name = format!("{}.{}", message.occasion.as_str(), message.language.tag());
+        let shown = [(format!("{name}.txt"), format!("Subject: {}\n\n{}", mail.subject, mail.text))];
+        let html = (message.language == Language::English).then(|| (format!("{name}.html"), mail.html));
+        for (name, shown) in shown.into_iter().chain(html) {
+            let file = folder.join(name);
+            if std::env::var_os("PORTCULLIS_TEST_WRITE").is_some() {
+                fs::create_dir_all(&folder).unwrap();
+                fs::write(&file, &shown).unwrap();
+            }
+            let kept = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            assert_eq!(shown, kept, "{}", file.display());
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Throw-away mail servers that take mails and tell what they took: with STARTTLS or TLS, and none
+//! without its user's password; and that go wrong as they are told. Behind each is aiosmtpd, which
+//! Python's package index has.
+
+#![expect(clippy::panic, reason = "a failed step fails the test, in tests only")]
+
+mod authority;
+mod python;
+
+pub use authority::{Authority, Issued};
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How long anything may take on a busy machine before it counts as failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Who may send mail.
+pub const USER: &str = "portcullis@mail.test";
+/// By what it shows it: nothing that could stand in a URL as it is.
+pub const PASSWORD: &str = "p@ss:/w%rd";
+/// The user and the password as a URL has them.
+pub const USERINFO: &str = "portcullis%40mail.test:p%40ss%3A%2Fw%25rd";
+
+/// How a server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// In the clear until STARTTLS, without which nothing is taken.
+    StartTls,
+    /// Over TLS.
+    Tls,
+    /// In the clear.
+    Clear,
+}
+
+/// Where something goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// When the sender is named.
+    Sender,
+    /// When the recipient is.
+    Recipient,
+    /// When the content was sent.
+    Content,
+    /// When the mail was taken, and before that is said.
+    Answer,
+}
+
+/// What goes wrong there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault<'a> {
+    /// That is answered.
+    Reply(&'a str),
+    /// Nothing is, ever.
+    Hang,
+    /// The connection is gone.
+    Drop,
+    /// It takes so many milliseconds longer.
+    Slow(u32),
+}
+
+/// A mail that was taken.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Whom the envelope is to.
+    pub to: Vec<String>,
+    /// Whom it is from.
+    pub sender: String,
+    /// Whether it came over TLS.
+    pub encrypted: bool,
+    /// As whom the sender had logged in.
+    pub user: Option<String>,
+    /// The headers, decoded.
+    pub headers: Vec<(String, String)>,
+    /// The subject, decoded.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// The HTML.
+    pub html: String,
+    /// The line of the text that is a link.
+    pub link: Option<String>,
+    /// All of it, as it came.
+    pub raw: String,
+}
+
+impl Received {
+    /// A header, decoded.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A server on a free port of 127.0.0.1.
+pub struct Server {
+    port: u16,
+    mode: Mode,
+    told: Arc<Told>,
+    commands: Mutex<ChildStdin>,
+    process: Mutex<Child>,
+    folder: tempfile::TempDir,
+}
+
+/// What the server said.
+#[derive(Default)]
+struct Told {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    mails: Vec<Received>,
+    connections: usize,
+    faults: usize,
+    done: usize,
+    ended: bool,
+}
+
+impl Server {
+    /// A server with a certificate for `localhost` and 127.0.0.1.
+    #[must_use]
+    pub fn start(mode: Mode) -> Self {
+        Self::with(mode, &Authority::new().issue(&["localhost", "127.0.0.1"]), true)
+    }
+
+    /// A server with that certificate, which takes addresses beyond ASCII or does not.
+    #[must_use]
+    pub fn with(mode: Mode, certificate: &Issued, international: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap_or_else(|error| panic!("{error}"));
+            path.display().to_string()
+        };
+        let (cert, key) = (file("cert.pem", &certificate.certificate), file("key.pem", &certificate.key));
+        file("authority.pem", &certificate.authority);
+        let port = free_port();
+        let mode_name = match mode {
+            Mode::StartTls => "starttls",
+            Mode::Tls => "tls",
+            Mode::Clear => "clear",
+        };
+        let port_text = port.to_string();
+        let mut settings = vec![("port", port_text.as_str()), ("mode", mode_name), ("cert", &cert), ("key", &key)];
+        settings.extend([("user", USER), ("password", PASSWORD)]);
+        settings.extend(international.then_some(("smtputf8", "yes")));
+        let mut command = Command::new(python::with_aiosmtpd());
+        command.args(["-W", "ignore", "-c", include_str!("server.py"), &form(&settings)]).stdin(Stdio::piped());
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("python: {error}"));
+        let told = Arc::new(Told::default());
+        let (Some(commands), Some(output)) = (process.stdin.take(), process.stdout.take()) else { unreachable!() };
+        let follower = told.clone();
+        thread::spawn(move || follower.follow(output));
+        let (commands, process) = (Mutex::new(commands), Mutex::new(process));
+        let server = Self { port, mode, told, commands, process, folder };
+        server.told.wait("the mail server does not listen", |state| (state.done > 0).then_some(()));
+        server
+    }
+
+    /// Its URL, as `SMTP_URL` has it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let (scheme, parameter) = match self.mode {
+            Mode::StartTls => ("smtp", "?tls=required"),
+            Mode::Tls => ("smtps", ""),
+            Mode::Clear => ("smtp", ""),
+        };
+        format!("{scheme}://{USERINFO}@localhost:{}{parameter}", self.port)
+    }
+
+    /// Its port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The file with the certificate of who vouches for it, as `SSL_CERT_FILE` names it.
+    #[must_use]
+    pub fn authority(&self) -> std::path::PathBuf {
+        self.folder.path().join("authority.pem")
+    }
+
+    /// Everything that it has taken.
+    #[must_use]
+    pub fn mails(&self) -> Vec<Received> {
+        self.told.lock().mails.clone()
+    }
+
+    /// Waits until it has taken so many mails, at least, and gives all.
+    #[must_use]
+    pub fn wait_for(&self, count: usize) -> Vec<Received> {
+        let enough = |state: &State| (state.mails.len() >= count).then(|| state.mails.clone());
+        self.told.wait(&format!("there are no {count} mails"), enough)
+    }
+
+    /// Waits for the mails to that address, so many at least.
+    #[must_use]
+    pub fn wait_for_mails_to(&self, address: &str, count: usize) -> Vec<Received> {
+        self.told.wait(&format!("there are no {count} mails to {address}"), |state| {
+            let mails = state.mails.iter().filter(|mail| mail.to == [address]).cloned().collect::<Vec<_>>();
+            (mails.len() >= count).then_some(mails)
+        })
+    }
+
+    /// Waits until something has gone wrong so many times.
+    pub fn wait_for_faults(&self, count: usize) {
+        self.told.wait("nothing goes wrong", |state| (state.faults >= count).then_some(()));
+    }
+
+    /// How often somebody connected.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.told.lock().connections
+    }
+
+    /// Lets something go wrong until [`mend`](Self::mend).
+    pub fn fail(&self, step: Step, fault: Fault<'_>) {
+        self.fail_as(step, fault, None);
+    }
+
+    /// Lets something go wrong so many times.
+    pub fn fail_times(&self, step: Step, fault: Fault<'_>, times: u32) {
+        self.fail_as(step, fault, Some(times));
+    }
+
+    fn fail_as(&self, step: Step, fault: Fault<'_>, times: Option<u32>) {
+        let step = match step {
+            Step::Sender => "mail",
+            Step::Recipient => "rcpt",
+            Step::Content => "content",
+            Step::Answer => "lost_answer",
+        };
+        let (kind, value) = match fault {
+            Fault::Reply(reply) => ("reply", reply.to_owned()),
+            Fault::Hang => ("hang", "yes".to_owned()),
+            Fault::Drop => ("drop", "yes".to_owned()),
+            Fault::Slow(milliseconds) => ("wait", milliseconds.to_string()),
+        };
+        let times = times.map(|times| times.to_string());
+        let mut command = vec![("do", "fault"), ("step", step), (kind, value.as_str())];
+        command.extend(times.as_deref().map(|times| ("times", times)));
+        self.command(&command);
+    }
+
+    /// Lets nothing go wrong any more.
+    pub fn mend(&self) {
+        self.command(&[("do", "mend")]);
+    }
+
+    /// Listens no more; connections that there are go on.
+    pub fn close(&self) {
+        self.command(&[("do", "close")]);
+    }
+
+    /// Listens again, on the same port.
+    pub fn open(&self) {
+        self.command(&[("do", "open")]);
+    }
+
+    fn command(&self, command: &[(&str, &str)]) {
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.told.lock().done;
+        writeln!(commands, "{}", form(command)).unwrap_or_else(|error| panic!("the mail server: {error}"));
+        self.told.wait("the mail server does not do as it is told", |state| (state.done > done).then_some(()));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.kill().ok();
+        process.wait().ok();
+    }
+}
+
+impl Told {
+    fn follow(&self, output: ChildStdout) {
+        for line in BufReader::new(output).lines() {
+            let Ok(line) = line else { break };
+            let event = Event::read(&line);
+            let mut state = self.lock();
+            match event.text("event").as_str() {
+                "mail" => state.mails.push(event.received()),
+                "connection" => state.connections = state.connections.saturating_add(1),
+                "fault" => state.faults = state.faults.saturating_add(1),
+                _ => state.done = state.done.saturating_add(1),
+            }
+            drop(state);
+            self.changed.notify_all();
+        }
+        self.lock().ended = true;
+        self.changed.notify_all();
+    }
+
+    fn wait<T>(&self, complaint: &str, mut found: impl FnMut(&State) -> Option<T>) -> T {
+        let mut result = None;
+        let waited = self.changed.wait_timeout_while(self.lock(), PATIENCE, |state| {
+            result = found(state);
+            result.is_none() && !state.ended
+        });
+        drop(waited);
+        result.unwrap_or_else(|| panic!("{complaint}"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A line that the server says.
+struct Event(Vec<(String, String)>);
+
+impl Event {
+    fn read(line: &str) -> Self {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let pairs = line.split('&').filter_map(|pair| pair.split_once('='));
+        Self(pairs.map(|(name, value)| (name.to_owned(), decoded(value))).collect())
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &String> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    fn optional(&self, name: &str) -> Option<String> {
+        self.all(name).next().cloned()
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.optional(name).unwrap_or_default()
+    }
+
+    fn received(&self) -> Received {
+        let headers = self.all("header").filter_map(|header| header.split_once(": "));
+        Received {
+            to: self.all("to").cloned().collect(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            sender: self.text("sender"),
+            encrypted: self.optional("encrypted").is_some(),
+            user: self.optional("user"),
+            subject: self.text("subject"),
+            text: self.text("text"),
+            html: self.text("html"),
+            link: self.optional("link"),
+            raw: self.text("raw"),
+        }
+    }
+}
+
+/// A line as the server reads it.
+fn form(pairs: &[(&str, &str)]) -> String {
+    let pair = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
+    pairs.iter().map(pair).collect::<Vec<_>>().join("&")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    listener.unwrap_or_else(|error| panic!("no free port: {error}")).port()
+}

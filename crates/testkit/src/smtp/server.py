@@ -1,0 +1,160 @@
+"""A mail server for tests: takes mails, tells of them on standard output, and does as it is told
+on standard input, both in lines such as forms have them (name=value&name=value). It ends with its
+input.
+
+Its argument is such a line with port, mode ("starttls", "tls", "clear"), cert, key, user, password,
+and smtputf8 where it takes addresses beyond ASCII.
+"""
+
+import asyncio
+import email
+import email.policy
+import logging
+import re
+import ssl
+import sys
+import urllib.parse
+
+from aiosmtpd.smtp import SMTP, AuthResult
+
+settings = dict(urllib.parse.parse_qsl(sys.argv[1]))
+faults = {}
+# What goes wrong does so on purpose.
+logging.disable()
+
+
+def tell(event, **members):
+    pairs = [("event", event)]
+    for name, value in members.items():
+        values = value if isinstance(value, list) else [value]
+        pairs.extend((name, str(value)) for value in values if value is not None)
+    print(urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote), flush=True)
+
+
+def taken(server, session, envelope):
+    message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+    bodies = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+    text = bodies.get("text/plain", "").replace("\r\n", "\n")
+    link = re.search(r"^https?://\S+$", text, re.MULTILINE)
+    tell(
+        "mail",
+        sender=envelope.mail_from,
+        to=envelope.rcpt_tos,
+        encrypted="yes" if server.transport.get_extra_info("ssl_object") is not None else None,
+        user=session.auth_data,
+        header=[f"{name}: {value}" for name, value in message.items()],
+        subject=str(message["Subject"]),
+        text=text,
+        html=bodies.get("text/html", "").replace("\r\n", "\n"),
+        link=link.group(0) if link else None,
+        raw=envelope.content.decode("utf-8", "replace"),
+    )
+
+
+async def fault(step, server):
+    """What is to go wrong at that step: an answer, or none at all."""
+    told = faults.get(step)
+    if told is None:
+        return None
+    if "times" in told:
+        told["times"] = int(told["times"]) - 1
+        if told["times"] <= 0:
+            del faults[step]
+    tell("fault", step=step)
+    if "hang" in told:
+        await asyncio.sleep(3600)
+    if "wait" in told:
+        await asyncio.sleep(int(told["wait"]) / 1000)
+        return None
+    if "drop" in told:
+        server.transport.abort()
+        await asyncio.sleep(3600)
+    return told["reply"]
+
+
+class Handler:
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        answer = await fault("mail", server)
+        if answer is None:
+            envelope.mail_from = address
+            envelope.mail_options.extend(options)
+        return answer or "250 2.1.0 OK"
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        answer = await fault("rcpt", server)
+        if answer is None:
+            envelope.rcpt_tos.append(address)
+        return answer or "250 2.1.5 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if "lost_answer" in faults:
+            taken(server, session, envelope)
+            return await fault("lost_answer", server) or "250 2.0.0 Taken"
+        answer = await fault("content", server)
+        if answer is None:
+            taken(server, session, envelope)
+        return answer or "250 2.0.0 Taken"
+
+
+def authenticate(server, session, envelope, mechanism, data):
+    good = data.login == settings["user"].encode() and data.password == settings["password"].encode()
+    if good:
+        return AuthResult(success=True, auth_data=settings["user"])
+    return AuthResult(success=False, handled=False, message="535 5.7.8 no such user as " + data.login.decode())
+
+
+def context():
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings["cert"], settings["key"])
+    return context
+
+
+def connection():
+    tell("connection")
+    mode = settings["mode"]
+    return SMTP(
+        Handler(),
+        hostname="mail.test",
+        enable_SMTPUTF8="smtputf8" in settings,
+        tls_context=context() if mode == "starttls" else None,
+        require_starttls=mode == "starttls",
+        auth_required=True,
+        auth_require_tls=mode == "starttls",
+        authenticator=authenticate,
+    )
+
+
+class Listener:
+    server = None
+
+    async def open(self):
+        tls = context() if settings["mode"] == "tls" else None
+        self.server = await asyncio.get_running_loop().create_server(
+            connection, "127.0.0.1", int(settings["port"]), ssl=tls, backlog=512
+        )
+
+    async def close(self):
+        self.server.close()
+
+
+async def main():
+    listener = Listener()
+    await listener.open()
+    tell("listening")
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        command = dict(urllib.parse.parse_qsl(line.decode().strip()))
+        if command["do"] == "fault":
+            faults[command["step"]] = command
+        elif command["do"] == "mend":
+            faults.clear()
+        elif command["do"] == "close":
+            await listener.close()
+        elif command["do"] == "open":
+            await listener.open()
+        tell("done")
+
+
+asyncio.run(main())

@@ -1,0 +1,152 @@
+//! A worker wakes when it is rung for, looks for itself, survives what its job does, rests when it
+//! is told to, and ends in time.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+use portcullis_worker::{Bell, Job, Next, Pace, Worker};
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(3600);
+const SOON: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_millis(20);
+
+/// Tells of each piece, and does as it is told.
+struct Script {
+    told: Sender<&'static str>,
+    steps: Mutex<Vec<(&'static str, Step)>>,
+}
+
+enum Step {
+    Then(Next),
+    Panic,
+    Block(Receiver<()>),
+}
+
+impl Job for Script {
+    fn run(&self) -> Next {
+        let step = self.steps.lock().unwrap().pop();
+        let Some((name, step)) = step else {
+            self.told.send("idle").ok();
+            return Next::Wait;
+        };
+        self.told.send(name).ok();
+        match step {
+            Step::Then(next) => next,
+            Step::Panic => std::panic::resume_unwind(Box::new("on purpose")),
+            Step::Block(until) => {
+                until.recv().ok();
+                Next::Again
+            }
+        }
+    }
+}
+
+fn start(
+    threads: usize,
+    poll: Duration,
+    mut steps: Vec<(&'static str, Step)>,
+) -> (Worker, Bell, Receiver<&'static str>) {
+    steps.reverse();
+    let (sender, receiver) = channel();
+    let bell = Bell::default();
+    let pace = Pace { threads: NonZeroUsize::new(threads).unwrap(), poll, delay: Duration::ZERO };
+    let job = Arc::new(Script { told: sender, steps: Mutex::new(steps) });
+    (Worker::start("test", &bell, pace, job).unwrap(), bell, receiver)
+}
+
+fn heard(told: &Receiver<&'static str>) -> &'static str {
+    told.recv_timeout(SOON).unwrap()
+}
+
+#[test]
+fn pieces_are_done_one_after_another_until_there_are_none() {
+    let (worker, bell, told) = start(1, LONG, vec![("a", Step::Then(Next::Again)), ("b", Step::Then(Next::Again))]);
+    assert_eq!([heard(&told), heard(&told), heard(&told)], ["a", "b", "idle"]);
+    assert_eq!(told.recv_timeout(SHORT), Err(RecvTimeoutError::Timeout), "nothing to do, nothing done");
+    bell.ring();
+    assert_eq!(heard(&told), "idle");
+    assert!(worker.stop(SOON));
+}
+
+#[test]
+fn a_ring_while_all_are_at_work_is_heard_later() {
+    let (release, until) = channel();
+    let (_worker, bell, told) = start(1, LONG, vec![("a", Step::Block(until))]);
+    assert_eq!(heard(&told), "a");
+    bell.ring();
+    release.send(()).unwrap();
+    assert_eq!([heard(&told), heard(&told)], ["idle", "idle"], "once for the piece, once for the ring");
+}
+
+#[test]
+fn work_that_nobody_rang_for_is_found() {
+    let (_worker, _bell, told) = start(1, SHORT, vec![]);
+    for _ in 0..3 {
+        assert_eq!(heard(&told), "idle");
+    }
+}
+
+#[test]
+fn a_ring_is_answered_after_the_delay() {
+    let (sender, told) = channel();
+    let (bell, pace) = (Bell::default(), Pace { threads: NonZeroUsize::MIN, poll: LONG, delay: 50 * SHORT });
+    let job = Arc::new(Script { told: sender, steps: Mutex::new(Vec::new()) });
+    let worker = Worker::start("test", &bell, pace, job).unwrap();
+    assert_eq!(heard(&told), "idle", "at the start at once");
+    bell.ring();
+    assert_eq!(told.recv_timeout(SHORT), Err(RecvTimeoutError::Timeout));
+    assert_eq!(heard(&told), "idle");
+    assert!(worker.stop(SOON));
+}
+
+#[test]
+fn a_panic_ends_the_piece_and_not_the_thread() {
+    let (worker, _bell, told) = start(1, SHORT, vec![("a", Step::Panic), ("b", Step::Panic)]);
+    assert_eq!([heard(&told), heard(&told), heard(&told)], ["a", "b", "idle"]);
+    assert!(worker.stop(SOON));
+}
+
+#[test]
+fn rest_is_not_disturbed_but_by_the_end() {
+    let (worker, bell, told) = start(1, SHORT, vec![("a", Step::Then(Next::Rest(LONG)))]);
+    assert_eq!(heard(&told), "a");
+    bell.ring();
+    assert_eq!(told.recv_timeout(5 * SHORT), Err(RecvTimeoutError::Timeout));
+    assert!(worker.stop(SOON));
+}
+
+#[test]
+fn threads_work_at_once() {
+    let (first, until_first) = channel();
+    let (second, until_second) = channel();
+    let (_worker, _bell, told) =
+        start(2, LONG, vec![("a", Step::Block(until_first)), ("b", Step::Block(until_second))]);
+    let mut both = [heard(&told), heard(&told)];
+    both.sort_unstable();
+    assert_eq!(both, ["a", "b"]);
+    drop((first, second));
+}
+
+#[test]
+fn the_end_waits_for_the_piece_at_hand_and_no_longer_than_it_may() {
+    let (release, until) = channel();
+    let (worker, _bell, told) = start(1, LONG, vec![("a", Step::Block(until)), ("b", Step::Then(Next::Again))]);
+    assert_eq!(heard(&told), "a");
+    assert!(!worker.stop(SHORT), "the piece is not done");
+    release.send(()).unwrap();
+    assert!(worker.stop(SOON));
+    assert_eq!(told.try_recv().ok(), None, "nothing was begun after the end");
+}
+
+#[test]
+fn a_worker_that_is_dropped_ends() {
+    let (worker, _bell, told) = start(3, LONG, vec![]);
+    drop(worker);
+    while let Ok(piece) = told.recv_timeout(SOON) {
+        assert_eq!(piece, "idle");
+    }
+    assert_eq!(told.recv_timeout(SHORT), Err(RecvTimeoutError::Disconnected), "the threads hold the sender no more");
+}
