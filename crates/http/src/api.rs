@@ -12,9 +12,11 @@ use portcullis_domain::registration::PasswordPolicy;
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::login::LogIn;
-use portcullis_usecases::registration::Register;
+use portcullis_usecases::recovery::{ChangePassword, RequestReset, ResetPassword};
+use portcullis_usecases::registration::{Leave, Register};
 use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
 use portcullis_usecases::tokens::{Authenticate, Exchange, Exchanged, Inquiry, LookedUp, Refresh};
+use portcullis_usecases::verification::{InspectToken, RequestEmailChange, ResendVerification, VerifyEmail};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -28,6 +30,12 @@ pub struct Api {
     pub log_in: LogIn,
     /// Exchanges refresh tokens.
     pub refresh: Arc<Refresh>,
+    /// Deletes accounts at their owners' wish.
+    pub leave: Leave,
+    /// Passwords that are changed, or forgotten.
+    pub recovery: Recovery,
+    /// Addresses that are verified, or changed.
+    pub verification: Verification,
     /// Ends a session by one of its tokens.
     pub log_out: LogOut,
     /// What owners do with their sessions.
@@ -48,6 +56,28 @@ pub struct Api {
     pub observer: Option<Arc<dyn RequestObserver>>,
     /// What the service is called and calls others.
     pub identity: Identity,
+}
+
+/// What becomes of passwords.
+pub struct Recovery {
+    /// Changes one, for who knows the old one.
+    pub change: ChangePassword,
+    /// Orders a mail, for who forgot it.
+    pub request: RequestReset,
+    /// Sets one, by the token of that mail.
+    pub reset: ResetPassword,
+}
+
+/// What becomes of addresses.
+pub struct Verification {
+    /// Does what the token of a mail is for.
+    pub verify: VerifyEmail,
+    /// Tells what it is for.
+    pub inspect: InspectToken,
+    /// Orders the mail again.
+    pub resend: ResendVerification,
+    /// Orders a mail to another address.
+    pub change: RequestEmailChange,
 }
 
 /// What the owner of an account does with its sessions.

@@ -5,10 +5,17 @@ use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder};
-use paperclip::actix::{CreatedJson, OperationModifier};
+use paperclip::actix::{AcceptedJson, Apiv2Schema, CreatedJson, OperationModifier};
 use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw};
 use paperclip::v2::schema::Apiv2Schema;
 use serde::Serialize;
+
+/// A message for people.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct MessageResponse {
+    /// What happened.
+    pub(crate) message: &'static str,
+}
 
 /// A JSON body; 200 unless said otherwise.
 pub(crate) struct Reply<T> {
@@ -72,6 +79,17 @@ impl<T: Serialize> Responder for Created<T> {
     }
 }
 
+/// A JSON body of something that is yet to be done: 202.
+pub(crate) struct Accepted<T>(pub(crate) T);
+
+impl<T: Serialize> Responder for Accepted<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        Reply::ok(self.0).with_status(StatusCode::ACCEPTED).respond_to(request)
+    }
+}
+
 /// Nothing to say: 204.
 pub(crate) struct NoContent;
 
@@ -116,3 +134,4 @@ macro_rules! documented_as {
 
 documented_as!(Reply: actix_web::web::Json<T>);
 documented_as!(Created: CreatedJson<T>);
+documented_as!(Accepted: AcceptedJson<T>);

@@ -1,7 +1,7 @@
 //! The map of the API: which method of which path is which handler. The document is made from
 //! the same map.
 
-use crate::{health, keys, login, registration, sessions, tokens};
+use crate::{health, keys, login, recovery, registration, sessions, tokens, verification};
 use paperclip::actix::web::{self, ServiceConfig};
 
 /// Every documented route.
@@ -12,7 +12,15 @@ pub(crate) fn api(config: &mut ServiceConfig) {
         .service(web::resource("/auth/refresh").route(web::post().to(tokens::refresh)))
         .service(web::resource("/auth/logout").route(web::post().to(sessions::logout)))
         .service(web::resource("/auth/logout-all").route(web::post().to(sessions::logout_all)))
-        .service(web::resource("/auth/me").route(web::get().to(sessions::me)))
+        .service(
+            web::resource("/auth/me").route(web::get().to(sessions::me)).route(web::delete().to(registration::leave)),
+        )
+        .service(web::resource("/auth/password/change").route(web::post().to(recovery::change)))
+        .service(web::resource("/auth/password/forgot").route(web::post().to(recovery::forgot)))
+        .service(web::resource("/auth/password/reset").route(web::post().to(recovery::reset)))
+        .service(web::resource("/auth/email/verify").route(web::post().to(verification::verify)))
+        .service(web::resource("/auth/email/resend").route(web::post().to(verification::resend)))
+        .service(web::resource("/auth/email/change").route(web::post().to(verification::change)))
         .service(web::resource("/auth/sessions").route(web::get().to(sessions::list)))
         .service(web::resource("/auth/sessions/{id}").route(web::delete().to(sessions::revoke)))
         .service(web::resource("/auth/sessions/{id}/events").route(web::get().to(sessions::events)))

@@ -130,7 +130,7 @@ pub fn start(api: Api, address: (&str, u16), settings: ServerSettings) -> std::i
 fn cors(origins: &[String]) -> Condition<Cors> {
     let listed = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     let cors = listed
-        .allowed_methods([Method::GET, Method::HEAD, Method::POST])
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
         .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
         .allowed_header("x-request-id")
         .expose_headers(["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "www-authenticate"])

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The patterns of all routes, and `unmatched` for every other path.
-pub const ROUTES: [&str; 18] = [
+pub const ROUTES: [&str; 27] = [
     "/auth/login",
     "/auth/refresh",
     "/auth/me",
@@ -18,6 +18,12 @@ pub const ROUTES: [&str; 18] = [
     "/auth/register",
     "/auth/logout",
     "/auth/logout-all",
+    "/auth/password/change",
+    "/auth/password/forgot",
+    "/auth/password/reset",
+    "/auth/email/verify",
+    "/auth/email/resend",
+    "/auth/email/change",
     "/auth/sessions",
     "/auth/sessions/{id}",
     "/auth/sessions/{id}/events",
@@ -28,6 +34,9 @@ pub const ROUTES: [&str; 18] = [
     "/docs/assets/{name}",
     "/redoc",
     "/openapi.json",
+    "/account/verify",
+    "/account/reset",
+    "/account/assets/{name}",
     "unmatched",
 ];
 const UNMATCHED: usize = ROUTES.len() - 1;

@@ -60,6 +60,14 @@ impl Fields {
         }
     }
 
+    /// A member that may be missing, and is as good as missing where it is no string.
+    pub(crate) fn optional(&mut self, field: &'static str) -> Option<String> {
+        match self.members.remove(field) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// A member that must be a truth value, and means no where it is missing.
     pub(crate) fn switch(&mut self, field: &'static str) -> Option<bool> {
         match self.members.remove(field) {
@@ -104,7 +112,7 @@ impl Fields {
     }
 
     /// The error that tells every fault.
-    pub(super) fn into_error(self) -> ApiError {
+    pub(crate) fn into_error(self) -> ApiError {
         ApiError::validation(self.faults)
     }
 

@@ -65,6 +65,15 @@ impl<T: Input + 'static> FromRequest for Body<T> {
     }
 }
 
+/// Reads a form that a page sent.
+pub(crate) async fn page_form(request: &HttpRequest, payload: Payload) -> Result<Fields, ApiError> {
+    if !matches!(Format::of(request, true), Some(Format::Form)) {
+        let refusal = ApiError::new(ErrorCode::UnsupportedMediaType, "The body must be a form");
+        return Err(ApiError { close: true, ..refusal });
+    }
+    form::fields(&read::within_bounds(request, payload).await?)
+}
+
 /// The formats that bodies are read in.
 #[derive(Clone, Copy)]
 enum Format {

@@ -9,11 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use paperclip::actix::{Apiv2Schema, api_v2_errors};
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::Failure;
-use portcullis_usecases::limits::{LimitError, Limited};
-use portcullis_usecases::login::LogInError;
-use portcullis_usecases::registration::RegisterError;
-use portcullis_usecases::sessions::SessionError;
-use portcullis_usecases::tokens::TokenError;
+use portcullis_usecases::limits::Limited;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
@@ -83,6 +79,11 @@ impl ApiError {
         Self { fields, ..Self::new(ErrorCode::Validation, "Request validation failed") }
     }
 
+    /// A new password that a guesser would try soon.
+    pub(super) fn common_password(field: &'static str, message: String) -> Self {
+        Self::validation(vec![FieldError { field, code: "password_common", message }])
+    }
+
     /// A message that is not valid HTTP.
     pub(crate) fn bare(status: StatusCode, message: &'static str) -> Self {
         Self { bare: Some(status), close: true, ..Self::new(ErrorCode::Validation, message) }
@@ -102,7 +103,7 @@ impl ApiError {
     }
 
     /// A call whose budget is spent.
-    fn limited(limited: Limited) -> Self {
+    pub(super) fn limited(limited: Limited) -> Self {
         let (message, retry_after) = (limited.to_string(), Some(limited.retry_after));
         Self { limited: Some(Box::new(limited)), retry_after, ..Self::new(ErrorCode::RateLimited, message) }
     }
@@ -150,58 +151,6 @@ impl From<LaneError> for ApiError {
             LaneError::Full { retry_after } => Self::unavailable("too many requests are waiting", retry_after),
             LaneError::Overdue => Self::unavailable("a dependency did not answer in time", Duration::from_secs(1)),
             LaneError::Panicked => Self::internal("a job panicked"),
-        }
-    }
-}
-
-impl From<RegisterError> for ApiError {
-    fn from(error: RegisterError) -> Self {
-        match &error {
-            RegisterError::Failed(failure) => failure.into(),
-            RegisterError::Limited(limited) => Self::limited(*limited),
-            RegisterError::CommonPassword => Self::validation(vec![FieldError {
-                field: "password",
-                code: "password_common",
-                message: error.to_string(),
-            }]),
-            RegisterError::EmailTaken => Self::new(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<LogInError> for ApiError {
-    fn from(error: LogInError) -> Self {
-        match &error {
-            LogInError::Failed(failure) => failure.into(),
-            LogInError::Limited(limited) => Self::limited(*limited),
-            LogInError::InvalidCredentials => Self::new(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<LimitError> for ApiError {
-    fn from(error: LimitError) -> Self {
-        match &error {
-            LimitError::Failed(failure) => failure.into(),
-            LimitError::Limited(limited) => Self::limited(*limited),
-        }
-    }
-}
-
-impl From<TokenError> for ApiError {
-    fn from(error: TokenError) -> Self {
-        match &error {
-            TokenError::Failed(failure) => failure.into(),
-            _ => Self::new(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<SessionError> for ApiError {
-    fn from(error: SessionError) -> Self {
-        match &error {
-            SessionError::Failed(failure) => failure.into(),
-            SessionError::NotFound => Self::new(error.code(), error.to_string()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod api_error;
 mod dto;
+mod of_verbs;
 mod preference;
 mod problem;
 mod status;

@@ -51,16 +51,21 @@ impl Problem {
     }
 
     /// The status to answer with.
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.0.status_code()
     }
 
     /// Tells the log: what a client did wrong as a warning, the rest as an error with its cause.
     pub(crate) fn log(&self) {
+        self.log_as(self.status());
+    }
+
+    /// The same where the answer has another status than the code's own.
+    pub(crate) fn log_as(&self, status: StatusCode) {
         let Self(error) = self;
-        let (error_code, status_code) = (error.code.as_str(), self.status().as_u16());
+        let (error_code, status_code) = (error.code.as_str(), status.as_u16());
         let (message, cause) = (error.message.as_ref(), error.cause.as_deref());
-        if self.status().is_client_error() {
+        if status.is_client_error() {
             tracing::warn!(target: "app.errors", error_code, status_code, cause, "{message}");
         } else {
             tracing::error!(target: "app.errors", error_code, status_code, cause, "{message}");
@@ -110,7 +115,8 @@ impl Problem {
         (!fields.is_empty()).then(|| fields.clone())
     }
 
-    fn set_headers(&self, response: &mut HttpResponse) {
+    /// The header fields that go with the error.
+    pub(crate) fn set_headers(&self, response: &mut HttpResponse) {
         let headers = response.headers_mut();
         if let Some(challenge) = self.0.challenge {
             let challenge = match challenge {

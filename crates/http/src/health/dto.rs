@@ -2,7 +2,7 @@
 
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::health::CircuitState;
-use portcullis_usecases::health::{DependencyCheck, ReadinessReport};
+use portcullis_usecases::health::{self, DependencyCheck, ReadinessReport};
 use serde::Serialize;
 
 /// The service serves.
@@ -31,6 +31,21 @@ pub(crate) struct Checks {
     /// What replicas share, with `REDIS_URL` only. Without it each goes on with its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<Check>,
+    /// The mails that are kept; missing where the database could not tell. Never a reason for 503:
+    /// nobody who signs in waits for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<MailCheck>,
+}
+
+/// The mails that are kept.
+#[derive(Serialize, Apiv2Schema)]
+pub(crate) struct MailCheck {
+    /// `ok`, or `degraded` where mails were given up or the mail server is away.
+    status: &'static str,
+    /// How many are to be sent, counted up to a thousand.
+    waiting: u64,
+    /// How many were given up, counted up to a thousand.
+    dead: u64,
 }
 
 /// What a dependency answered.
@@ -50,6 +65,9 @@ pub(crate) struct Circuits {
     /// Around what replicas share, with `REDIS_URL` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<Circuit>,
+    /// Around the mail server, with `SMTP_URL` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<Circuit>,
 }
 
 /// A circuit.
@@ -68,9 +86,23 @@ impl From<ReadinessReport> for ReadyResponse {
         let closed = Circuit { state: CircuitState::Closed.as_str() };
         Self {
             status: report.status.as_str(),
-            checks: Checks { database: Check::from(&report.database), redis: report.redis.as_ref().map(Check::from) },
-            circuits: Circuits { database: circuit("database").unwrap_or(closed), redis: circuit("redis") },
+            checks: Checks {
+                database: Check::from(&report.database),
+                redis: report.redis.as_ref().map(Check::from),
+                mail: report.mail.as_ref().map(MailCheck::from),
+            },
+            circuits: Circuits {
+                database: circuit("database").unwrap_or(closed),
+                redis: circuit("redis"),
+                mail: circuit("mail"),
+            },
         }
+    }
+}
+
+impl From<&health::MailCheck> for MailCheck {
+    fn from(check: &health::MailCheck) -> Self {
+        Self { status: check.status.as_str(), waiting: check.load.waiting, dead: check.load.dead }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::reply::Reply;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
-pub(crate) use dto::{Check, Checks, Circuit, Circuits};
+pub(crate) use dto::{Check, Checks, Circuit, Circuits, MailCheck};
 use dto::{HealthResponse, ReadyResponse};
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::health::Readiness;

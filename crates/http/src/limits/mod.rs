@@ -16,10 +16,12 @@ use crate::api::Api;
 use crate::errors::ApiError;
 use actix_web::web::Data;
 use portcullis_domain::limits::{Budget, Subject};
-use portcullis_usecases::limits::{Admission, LimitError, Limited};
+use portcullis_usecases::limits::{LimitError, Limited};
 use portcullis_usecases::login::LogInError;
-use portcullis_usecases::registration::RegisterError;
+use portcullis_usecases::recovery::{ChangePasswordError, RequestResetError};
+use portcullis_usecases::registration::{LeaveError, RegisterError};
 use portcullis_usecases::tokens::Shown;
+use portcullis_usecases::verification::{RequestEmailChangeError, ResendVerificationError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
@@ -34,12 +36,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Asks for an admission. A budget may be spent by calls that are still at work, and one that
 /// succeeds gives its place back: twenty good logins at once must all get in. So a refusal is the
 /// last word only when nobody is at work any more.
-pub(crate) async fn admit<E>(
+pub(crate) async fn admit<A, E>(
     api: &Data<Api>,
     client: &Client,
-    ask: impl Fn(&Api) -> Result<Admission, E> + Clone + Send + 'static,
-) -> Result<Pass, ApiError>
+    ask: impl Fn(&Api) -> Result<A, E> + Clone + Send + 'static,
+) -> Result<Pass<A>, ApiError>
 where
+    A: Default + Send + 'static,
     E: MayBeLimited + Send + 'static,
     ApiError: From<E>,
 {
@@ -65,19 +68,19 @@ where
 /// An admission on its way to the thread that does the work. One that does not get there, for the
 /// lane is full or the caller gone, is given back, and not by a thread that speaks HTTP where that
 /// goes over a network.
-pub(crate) struct Pass {
-    admission: Option<Admission>,
+pub(crate) struct Pass<A: Send + 'static> {
+    admission: Option<A>,
     remote: bool,
 }
 
-impl Pass {
+impl<A: Default + Send + 'static> Pass<A> {
     /// The admission, for the work that begins.
-    pub(crate) fn begin(mut self) -> Admission {
+    pub(crate) fn begin(mut self) -> A {
         self.admission.take().unwrap_or_default()
     }
 }
 
-impl Drop for Pass {
+impl<A: Send + 'static> Drop for Pass<A> {
     fn drop(&mut self) {
         if let Some(admission) = self.admission.take()
             && self.remote
@@ -93,17 +96,25 @@ pub(crate) trait MayBeLimited {
     fn limited(&self) -> Option<Limited>;
 }
 
-impl MayBeLimited for LogInError {
-    fn limited(&self) -> Option<Limited> {
-        if let Self::Limited(limited) = self { Some(*limited) } else { None }
-    }
+macro_rules! may_be_limited {
+    ($($error:ty),+ $(,)?) => {$(
+        impl MayBeLimited for $error {
+            fn limited(&self) -> Option<Limited> {
+                if let Self::Limited(limited) = self { Some(*limited) } else { None }
+            }
+        }
+    )+};
 }
 
-impl MayBeLimited for RegisterError {
-    fn limited(&self) -> Option<Limited> {
-        if let Self::Limited(limited) = self { Some(*limited) } else { None }
-    }
-}
+may_be_limited!(
+    LogInError,
+    RegisterError,
+    LeaveError,
+    ChangePasswordError,
+    RequestResetError,
+    ResendVerificationError,
+    RequestEmailChangeError,
+);
 
 /// Refuses a refresh token where refreshes of its session, or with it, were tried too often though
 /// none can ever succeed again.

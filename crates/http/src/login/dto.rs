@@ -3,6 +3,7 @@
 use crate::api::Api;
 use crate::body::{Fields, Input};
 use paperclip::actix::Apiv2Schema;
+use portcullis_domain::mail::Language;
 use portcullis_domain::sessions::Origin;
 use portcullis_usecases::login::PasswordLogin;
 
@@ -23,6 +24,12 @@ impl Input for LoginRequest {
     fn read(fields: &mut Fields, _: &Api) -> Option<PasswordLogin> {
         let email = fields.email(if fields.is_form() { "username" } else { "email" });
         let password = fields.password("password");
-        Some(PasswordLogin { email: email?, password: password?, origin: Origin::default(), device: None })
+        Some(PasswordLogin {
+            email: email?,
+            password: password?,
+            origin: Origin::default(),
+            device: None,
+            language: Language::default(),
+        })
     }
 }

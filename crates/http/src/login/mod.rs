@@ -5,6 +5,7 @@ mod dto;
 use crate::api::{Api, Presence, with_crypto};
 use crate::body::Body;
 use crate::errors::ApiError;
+use crate::language::language;
 use crate::limits::{self, Client, device_cookie};
 use crate::origin::origin;
 use crate::reply::Reply;
@@ -29,13 +30,14 @@ pub(crate) async fn login(
     body: Body<LoginRequest>,
 ) -> Result<Reply<TokenResponse>, ApiError> {
     let client = Client::of(&request, &api);
-    let input = PasswordLogin { origin: origin(&request, &client), device: device_cookie(request.headers()), ..body.0 };
+    let (origin, device) = (origin(&request, &client), device_cookie(request.headers()));
+    let input = PasswordLogin { origin, device, language: language(&request), ..body.0 };
     let input = Arc::new(input);
     let asked = Arc::clone(&input);
     let pass = limits::admit(&api, &client, move |api| api.log_in.admit(&asked)).await?;
     let tried = Arc::clone(&input);
     let work = move |api: &Api, client: Presence| api.log_in.check(&tried, pass.begin(), move || client.lasts());
     let logged_in = with_crypto(api.clone(), &request, work).await?;
-    let cookie = api.log_in.devices.issue(input.device.as_deref(), &input.email);
-    Ok(Reply::secret(logged_in.0.into()).with_cookie(limits::set_device_cookie(&cookie, client.tls)))
+    let cookie = limits::set_device_cookie(&logged_in.cookie, client.tls);
+    Ok(Reply::secret(logged_in.pair.into()).with_cookie(cookie))
 }

@@ -6,7 +6,7 @@ mod overlay;
 mod statuses;
 
 use crate::errors::{ErrorBody, ErrorDetails, ErrorResponse, FieldError, ProblemDocument};
-use crate::health::{Check, Checks, Circuit, Circuits};
+use crate::health::{Check, Checks, Circuit, Circuits, MailCheck};
 use crate::keys::Jwk;
 use crate::routes;
 use crate::sessions::{EventResponse, SessionResponse};
@@ -41,7 +41,11 @@ pub fn document(title: &str, passwords: &PasswordPolicy) -> Value {
     let password = json!({ "minLength": passwords.min_chars(), "maxLength": PasswordPolicy::MAX_CHARS });
     let settings = json!({
         "info": { "title": title, "version": env!("CARGO_PKG_VERSION") },
-        "components": { "schemas": { "RegisterRequest": { "properties": { "password": password } } } },
+        "components": { "schemas": {
+            "RegisterRequest": { "properties": { "password": password } },
+            "ChangePasswordRequest": { "properties": { "new_password": password } },
+            "ResetPasswordRequest": { "properties": { "new_password": password } },
+        } },
     });
     json_patch(&mut document, &settings);
     document
@@ -58,6 +62,7 @@ fn generated() -> Value {
     name::<ProblemDocument>(&mut spec);
     name::<Checks>(&mut spec);
     name::<Check>(&mut spec);
+    name::<MailCheck>(&mut spec);
     name::<Circuits>(&mut spec);
     name::<Circuit>(&mut spec);
     name::<SessionResponse>(&mut spec);

@@ -27,15 +27,31 @@ const OF_A_SESSION: [ErrorCode; 5] = [
     ErrorCode::Unavailable,
 ];
 
+/// The same where the account's password is asked for as well.
+const WITH_PASSWORD: [ErrorCode; 6] = [
+    ErrorCode::InvalidCredentials,
+    ErrorCode::TokenInvalid,
+    ErrorCode::TokenExpired,
+    ErrorCode::TokenRevoked,
+    ErrorCode::RateLimited,
+    ErrorCode::Unavailable,
+];
+
 /// The errors of an operation besides those of its kind.
 fn own_errors(operation: &str) -> &'static [ErrorCode] {
     match operation {
         "register" => &[ErrorCode::Conflict, ErrorCode::RateLimited],
-        "login" => &[ErrorCode::InvalidCredentials, ErrorCode::RateLimited],
+        "login" => &[ErrorCode::InvalidCredentials, ErrorCode::EmailUnverified, ErrorCode::RateLimited],
         "refresh" => {
             &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::RateLimited]
         }
         "logout" => &[ErrorCode::TokenInvalid],
+        "change_password" | "change_email" | "delete_account" => &WITH_PASSWORD,
+        "forgot_password" | "resend_verification" => &[ErrorCode::RateLimited],
+        "reset_password" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired],
+        "verify_email" => {
+            &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Conflict]
+        }
         "me" | "sessions" | "logout_all" => &BEARER,
         "revoke_session" | "session_events" => &OF_A_SESSION,
         _ => &[],
@@ -117,6 +133,7 @@ fn meaning(code: ErrorCode) -> &'static str {
         ErrorCode::TokenInvalid => "The token is missing, malformed, forged, of the wrong kind or unknown.",
         ErrorCode::TokenExpired => "The token has expired.",
         ErrorCode::TokenRevoked => "The token was spent or revoked, its session has ended, or its account is inactive.",
+        ErrorCode::EmailUnverified => "The password is right, and the account's address has yet to be verified.",
         ErrorCode::Forbidden => "Not allowed.",
         ErrorCode::NotFound => "No such route or resource.",
         ErrorCode::MethodNotAllowed => "The route does not take this method.",

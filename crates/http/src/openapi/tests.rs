@@ -53,8 +53,14 @@ fn the_overlay_names_nothing_that_is_not_there() {
 #[test]
 fn the_password_has_the_limits_of_the_policy() {
     let document = document("Gatehouse", &PasswordPolicy::with_min_chars(12));
-    let password = &document["components"]["schemas"]["RegisterRequest"]["properties"]["password"];
-    assert_eq!((&password["minLength"], &password["maxLength"]), (&json!(12), &json!(256)));
+    for (request, member) in [
+        ("RegisterRequest", "password"),
+        ("ChangePasswordRequest", "new_password"),
+        ("ResetPasswordRequest", "new_password"),
+    ] {
+        let password = &document["components"]["schemas"][request]["properties"][member];
+        assert_eq!((&password["minLength"], &password["maxLength"]), (&json!(12), &json!(256)));
+    }
     assert_eq!(document["info"]["title"], "Gatehouse");
 }
 
@@ -75,7 +81,7 @@ fn every_operation_is_told_whole() {
             assert!(response["headers"]["X-Request-ID"].is_object(), "{id} {status}");
         }
     });
-    assert_eq!(operations, 13);
+    assert_eq!(operations, 20);
 }
 
 #[test]

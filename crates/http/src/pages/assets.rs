@@ -1,5 +1,7 @@
-//! The files of the two pages, as they lie in the binary. Where the third-party ones come from
+//! The files of the pages, as they lie in the binary. Where the third-party ones come from
 //! stands in `assets/README.md`.
+
+use super::account::escaped;
 
 /// A file that a page asks for.
 pub(super) struct Asset {
@@ -19,6 +21,7 @@ impl Asset {
             "swagger-ui-5.35.0.css" => Self::gzip(CSS, include_bytes!("../../assets/swagger-ui.css.gz")),
             "redoc-2.5.4.js" => Self::gzip(JAVASCRIPT, include_bytes!("../../assets/redoc.standalone.js.gz")),
             "swagger-init-1.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/swagger-init.js")),
+            super::account::STYLE => Self::plain(CSS, include_bytes!("../../assets/account.css")),
             "redoc-init-1.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/redoc-init.js")),
             _ => return None,
         })
@@ -53,10 +56,6 @@ fn html(title: &str, head: &str, root: &str, scripts: [&str; 2]) -> String {
          <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>body{{margin:0}}</style>\n{head}\n</head>\n\
          <body>\n<div id=\"{root}\"></div>\n{program}\n{start}\n</body>\n</html>\n"
     )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

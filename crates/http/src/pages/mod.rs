@@ -1,11 +1,13 @@
-//! The API document and the two pages that show it: Swagger UI and ReDoc. Every asset comes from
-//! the binary, so the pages work with no network.
+//! The API document and the two pages that show it, Swagger UI and ReDoc, and what the pages for
+//! people have in common. Every asset comes from the binary, so the pages work with no network.
 
+pub(crate) mod account;
 mod assets;
 
+use crate::{recovery, verification};
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{Data, Path, ServiceConfig, get, resource};
+use actix_web::web::{Data, Path, ServiceConfig, get, post, resource};
 use assets::Asset;
 use serde_json::Value;
 
@@ -30,7 +32,10 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/openapi.json").route(get().to(openapi)))
         .service(resource("/docs").route(get().to(docs)))
         .service(resource("/redoc").route(get().to(redoc)))
-        .service(resource("/docs/assets/{name}").route(get().to(asset)));
+        .service(resource("/docs/assets/{name}").route(get().to(asset)))
+        .service(resource("/account/verify").route(get().to(verification::open)).route(post().to(verification::submit)))
+        .service(resource("/account/reset").route(get().to(recovery::open)).route(post().to(recovery::submit)))
+        .service(resource("/account/assets/{name}").route(get().to(asset)));
 }
 
 async fn openapi(pages: Data<Pages>) -> HttpResponse {

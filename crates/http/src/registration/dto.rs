@@ -4,7 +4,9 @@ use crate::api::Api;
 use crate::body::{Fields, Input};
 use crate::time::rfc3339;
 use paperclip::actix::Apiv2Schema;
-use portcullis_domain::registration::User;
+use portcullis_domain::mail::Language;
+use portcullis_domain::registration::{Password, User};
+use portcullis_domain::sessions::Origin;
 use portcullis_usecases::registration::Registration;
 use serde::Serialize;
 
@@ -24,7 +26,24 @@ impl Input for RegisterRequest {
     fn read(fields: &mut Fields, api: &Api) -> Option<Registration> {
         let email = fields.email("email");
         let password = fields.new_password("password", &api.passwords);
-        Some(Registration { email: email?, password: password?, client: None })
+        let (origin, language) = (Origin::default(), Language::default());
+        Some(Registration { email: email?, password: password?, origin, language })
+    }
+}
+
+/// Who wants to leave.
+#[derive(Apiv2Schema)]
+#[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
+pub(crate) struct LeaveRequest {
+    /// The account's password.
+    password: String,
+}
+
+impl Input for LeaveRequest {
+    type Command = Password;
+
+    fn read(fields: &mut Fields, _: &Api) -> Option<Password> {
+        fields.password("password")
     }
 }
 

@@ -1,17 +1,20 @@
-//! `POST /auth/register`.
+//! `POST /auth/register`, and `DELETE /auth/me`.
 
 mod dto;
 
 use crate::api::{Api, Presence, with_crypto};
 use crate::body::Body;
 use crate::errors::ApiError;
+use crate::language::language;
 use crate::limits::{self, Client};
-use crate::reply::Created;
+use crate::origin::origin;
+use crate::reply::{Created, NoContent};
+use crate::tokens::Bearer;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
-use dto::RegisterRequest;
+use dto::{LeaveRequest, RegisterRequest};
 use paperclip::actix::api_v2_operation;
-use portcullis_usecases::registration::Registration;
+use portcullis_usecases::registration::{AccountLeave, Registration};
 use std::sync::Arc;
 
 pub(crate) use dto::UserResponse;
@@ -27,10 +30,32 @@ pub(crate) async fn register(
     body: Body<RegisterRequest>,
 ) -> Result<Created<UserResponse>, ApiError> {
     let client = Client::of(&request, &api);
-    let input = Arc::new(Registration { client: client.address, ..body.0 });
+    let (origin, language) = (origin(&request, &client), language(&request));
+    let input = Arc::new(Registration { origin, language, ..body.0 });
     let asked = Arc::clone(&input);
     let pass = limits::admit(&api, &client, move |api| api.register.admit(&asked)).await?;
     let work = move |api: &Api, client: Presence| api.register.carry_out(&input, pass.begin(), move || client.lasts());
     let registered = with_crypto(api, &request, work).await?;
     Ok(Created(registered.0.into()))
+}
+
+/// Delete the account
+///
+/// Asks for the password. The account and all that belongs to it is gone: its sessions, tokens and
+/// mails.
+#[api_v2_operation(operation_id = "delete_account", tags(accounts))]
+pub(crate) async fn leave(
+    api: Data<Api>,
+    request: HttpRequest,
+    bearer: Bearer,
+    body: Body<LeaveRequest>,
+) -> Result<NoContent, ApiError> {
+    let client = Client::of(&request, &api);
+    let owner = bearer.authenticate(&api).await?;
+    let input = Arc::new(AccountLeave { owner, password: body.0, origin: origin(&request, &client) });
+    let asked = Arc::clone(&input);
+    let pass = limits::admit(&api, &client, move |api| api.leave.admit(&asked)).await?;
+    let work = move |api: &Api, client: Presence| api.leave.carry_out(&input, pass.begin(), move || client.lasts());
+    with_crypto(api, &request, work).await?;
+    Ok(NoContent)
 }

@@ -45,13 +45,6 @@ impl Input for LogoutAllRequest {
     }
 }
 
-/// A message for people.
-#[derive(Serialize, Apiv2Schema)]
-pub(crate) struct MessageResponse {
-    /// What happened.
-    pub(super) message: &'static str,
-}
-
 /// What a logout of all sessions did.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct LogoutAllResponse {

@@ -9,13 +9,12 @@ use crate::body::Body;
 use crate::errors::ApiError;
 use crate::limits::Client;
 use crate::origin::origin;
-use crate::reply::{NoContent, Reply};
+use crate::reply::{MessageResponse, NoContent, Reply};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use dto::{
-    LogoutAllRequest, LogoutAllResponse, LogoutRequest, MeResponse, MessageResponse, SessionPath, SessionsResponse,
-    TimelineResponse,
+    LogoutAllRequest, LogoutAllResponse, LogoutRequest, MeResponse, SessionPath, SessionsResponse, TimelineResponse,
 };
 use paperclip::actix::api_v2_operation;
 use paperclip::actix::web::Path;

@@ -6,7 +6,8 @@ use crate::errors::{ApiError, Challenge};
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
-use paperclip::actix::Apiv2Security;
+use paperclip::actix::{Apiv2Security, OperationModifier};
+use paperclip::v2::schema::Apiv2Schema;
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::tokens::{Authenticated, TokenError};
 use std::future::{Ready, ready};
@@ -33,6 +34,25 @@ impl FromRequest for Bearer {
         })
     }
 }
+
+/// The same where nobody has to show one; a damaged one is refused all the same.
+pub(crate) struct OptionalBearer(pub(crate) Option<Bearer>);
+
+impl FromRequest for OptionalBearer {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if !request.headers().contains_key(AUTHORIZATION) {
+            return ready(Ok(Self(None)));
+        }
+        ready(Bearer::from_request(request, payload).into_inner().map(|bearer| Self(Some(bearer))))
+    }
+}
+
+impl Apiv2Schema for OptionalBearer {}
+
+impl OperationModifier for OptionalBearer {}
 
 impl Bearer {
     /// Whom the token speaks for.

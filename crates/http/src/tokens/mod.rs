@@ -4,12 +4,13 @@ mod bearer;
 mod dto;
 mod key;
 
-pub(crate) use bearer::Bearer;
+pub(crate) use bearer::{Bearer, OptionalBearer};
 pub(crate) use dto::TokenResponse;
 
 use crate::api::{Api, with_store_by};
 use crate::body::Body;
 use crate::errors::ApiError;
+use crate::language::language;
 use crate::limits::{Client, refuse_dead};
 use crate::origin::origin;
 use crate::reply::Reply;
@@ -36,7 +37,8 @@ pub(crate) async fn refresh(
     let deadline = api.lanes.store.deadline();
     let client = Client::of(&request, &api);
     let (key, origin) = (idempotency_key(&request)?, origin(&request, &client));
-    let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, origin })?;
+    let language = language(&request);
+    let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, origin, language })?;
     let shown = attempt.shown();
     refuse_dead(&api, &client, shown).await?;
     let exchanged = api.lanes.exchanges.run_by(deadline, attempt.exchange()).await?;

@@ -1,0 +1,166 @@
+//! Markup that is put together from texts: a text is escaped on its way in, so that nothing which
+//! somebody chose becomes markup.
+
+use super::Fault;
+use std::fmt::Write;
+
+/// A piece of markup.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Html(String);
+
+/// A field of a form.
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+    /// What helps to fill it in.
+    pub(crate) hint: Option<String>,
+    /// Attributes that are fixed: its type, what may be filled in for the reader.
+    pub(crate) attributes: &'static str,
+    /// What stands in it.
+    pub(crate) value: Option<String>,
+    /// How many characters it has at least.
+    pub(crate) min_chars: Option<usize>,
+}
+
+/// The identifier of the box that tells what is wrong.
+const PROBLEM: &str = "problem";
+
+impl Html {
+    /// A paragraph.
+    pub(crate) fn paragraph(text: &str) -> Self {
+        Self(format!("<p>{}</p>\n", escaped(text)))
+    }
+
+    /// A paragraph that tells an address.
+    pub(crate) fn address(text: &str) -> Self {
+        Self(format!("<p class=\"address\">{}</p>\n", escaped(text)))
+    }
+
+    /// A paragraph that says that something was done.
+    pub(crate) fn done(text: &str) -> Self {
+        Self(format!("<p class=\"done\" role=\"status\">{}</p>\n", escaped(text)))
+    }
+
+    /// A part of the page with a title of its own.
+    pub(crate) fn section(title: &str, parts: Vec<Self>) -> Self {
+        Self(format!(
+            "<section aria-labelledby=\"part\">\n<h2 id=\"part\">{}</h2>\n{}</section>\n",
+            escaped(title),
+            join(parts)
+        ))
+    }
+
+    /// What is wrong, with a way to the field where it is.
+    pub(super) fn problem(fault: &Fault) -> Self {
+        let text = escaped(&fault.text);
+        let text = match fault.field {
+            Some(field) => format!("<a href=\"#{field}\">{text}</a>"),
+            None => text,
+        };
+        Self(format!("<p class=\"problem\" id=\"{PROBLEM}\" role=\"alert\">{text}</p>\n"))
+    }
+
+    /// A form that is posted to a page beside this one: the address is relative, for the service may
+    /// be reached below a path.
+    pub(crate) fn form(page: &'static str, parts: Vec<Self>, button: &str) -> Self {
+        let (parts, button) = (join(parts), escaped(button));
+        Self(format!("<form method=\"post\" action=\"{page}\">\n{parts}<button>{button}</button>\n</form>\n"))
+    }
+
+    /// A form whose fields the service alone checks: what browsers take for an address is less than
+    /// what is one (RFC 6531).
+    pub(crate) fn unchecked_form(page: &'static str, parts: Vec<Self>, button: &str) -> Self {
+        Self(Self::form(page, parts, button).0.replacen("<form ", "<form novalidate ", 1))
+    }
+
+    /// A value that goes along with a form.
+    pub(crate) fn hidden(name: &'static str, value: &str) -> Self {
+        Self(format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escaped(value)))
+    }
+
+    /// Whose password it is, for programs that keep passwords.
+    pub(crate) fn username(email: &str) -> Self {
+        Self(format!("<input type=\"text\" autocomplete=\"username\" value=\"{}\" readonly hidden>\n", escaped(email)))
+    }
+
+    /// A field with its label, and with what is wrong where it is at fault.
+    pub(crate) fn field(field: &Field, fault: Option<&Fault>) -> Self {
+        let Field { name, label, hint, attributes, value, min_chars } = field;
+        let at_fault = fault.is_some_and(|fault| fault.field == Some(*name));
+        let mut html = format!("<label for=\"{name}\">{}</label>\n", escaped(label));
+        if let Some(hint) = hint {
+            let _ = writeln!(html, "<p class=\"hint\" id=\"{name}-hint\">{}</p>", escaped(hint));
+        }
+        let _ = write!(html, "<input id=\"{name}\" name=\"{name}\" required {attributes}");
+        if let Some(value) = value {
+            let _ = write!(html, " value=\"{}\"", escaped(value));
+        }
+        if let Some(min_chars) = min_chars {
+            let _ = write!(html, " minlength=\"{min_chars}\"");
+        }
+        let described = [at_fault.then(|| PROBLEM.to_owned()), hint.as_ref().map(|_| format!("{name}-hint"))];
+        let described: Vec<_> = described.into_iter().flatten().collect();
+        if !described.is_empty() {
+            let _ = write!(html, " aria-describedby=\"{}\"", described.join(" "));
+        }
+        if at_fault {
+            html.push_str(" aria-invalid=\"true\" autofocus");
+        }
+        html.push_str(">\n");
+        Self(html)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn join(parts: Vec<Html>) -> String {
+    parts.into_iter().map(|part| part.0).collect()
+}
+
+/// A text in markup, or in an attribute between double quotes.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "\"><script>alert('&')</script>";
+
+    #[test]
+    fn no_text_becomes_markup() {
+        let text = Some(HOSTILE.to_owned());
+        let field =
+            Field { name: "x", label: HOSTILE, hint: text.clone(), attributes: "", value: text, min_chars: None };
+        let fault = Fault { text: HOSTILE.to_owned(), field: None };
+        for html in [
+            Html::paragraph(HOSTILE),
+            Html::address(HOSTILE),
+            Html::done(HOSTILE),
+            Html::section(HOSTILE, Vec::new()),
+            Html::problem(&fault),
+            Html::form("x", vec![Html::hidden("x", HOSTILE), Html::username(HOSTILE)], HOSTILE),
+            Html::field(&field, None),
+        ] {
+            assert!(!html.as_str().contains("<script") && !html.as_str().contains("\"\">"), "{html:?}");
+            assert!(html.as_str().contains("&lt;script&gt;"), "{html:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_at_fault_is_tied_to_what_is_wrong_with_it() {
+        let field = |name| {
+            let hint = Some("h".to_owned());
+            Field { name, label: "L", hint, attributes: "", value: None, min_chars: Some(8) }
+        };
+        let fault = Fault { text: "wrong".to_owned(), field: Some("one") };
+        let one = Html::field(&field("one"), Some(&fault));
+        assert!(one.as_str().contains("minlength=\"8\" aria-describedby=\"problem one-hint\" aria-invalid=\"true\""));
+        let other = Html::field(&field("other"), Some(&fault));
+        assert!(other.as_str().contains("aria-describedby=\"other-hint\"") && !other.as_str().contains("invalid"));
+        assert!(Html::problem(&fault).as_str().contains("id=\"problem\" role=\"alert\"><a href=\"#one\">wrong</a>"));
+    }
+}

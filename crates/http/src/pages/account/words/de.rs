@@ -1,0 +1,86 @@
+//! The pages in German.
+
+use super::{Faults, Step, Told, Words};
+
+pub(super) const WORDS: Words = Words {
+    fault: "Fehler",
+    verify: Step {
+        title: "E-Mail-Adresse bestätigen",
+        text: "Bestätigen Sie mit der Schaltfläche, dass diese Adresse Ihnen gehört.",
+        button: "Adresse bestätigen",
+    },
+    change: Step {
+        title: "Neue E-Mail-Adresse bestätigen",
+        text: "Mit der Schaltfläche wird dies die Adresse Ihres Kontos. Auf anderen Geräten werden Sie abgemeldet.",
+        button: "Diese Adresse verwenden",
+    },
+    undo: Step {
+        title: "Adressänderung rückgängig machen",
+        text: "Mit der Schaltfläche erhält Ihr Konto die Adresse zurück, an die unsere Nachricht ging. \
+               Alle, die darin angemeldet sind, werden abgemeldet.",
+        button: "Rückgängig machen",
+    },
+    reset: Step {
+        title: "Neues Passwort festlegen",
+        text: "Sie werden auf allen Geräten abgemeldet.",
+        button: "Passwort speichern",
+    },
+    verified: Told { title: "Ihre Adresse ist bestätigt", text: "Sie können sich damit anmelden." },
+    changed: Told { title: "Ihre neue Adresse ist bestätigt", text: "Melden Sie sich ab jetzt mit ihr an." },
+    undone: Told { title: "Ihre alte Adresse gilt wieder", text: "Alle Geräte wurden von Ihrem Konto abgemeldet." },
+    password_changed: Told {
+        title: "Ihr Passwort ist geändert",
+        text: "Sie wurden auf allen Geräten abgemeldet. Melden Sie sich mit dem neuen Passwort an.",
+    },
+    others_signed_out: "Andere Geräte wurden abgemeldet.",
+    offer_verified: Told {
+        title: "Ist das Passwort Ihres?",
+        text: "Falls jemand anders dieses Konto mit Ihrer Adresse angelegt hat, kennt er sein Passwort. \
+               Legen Sie dann ein neues fest.",
+    },
+    offer_undone: Told {
+        title: "Neues Passwort festlegen",
+        text: "Wer die Adresse geändert hat, kennt vielleicht Ihr Passwort.",
+    },
+    dead: Told {
+        title: "Dieser Link gilt nicht mehr",
+        text: "Er wurde benutzt, ist zu alt, oder eine neuere Nachricht hat ihn ersetzt. \
+               Wenn Sie gerade seine Schaltfläche betätigt haben, ist alles gut: Er wirkt einmal.",
+    },
+    ask_verification: Step {
+        title: "Neue Nachricht anfordern",
+        text: "Geben Sie Ihre Adresse ein, und wir schicken Ihnen einen neuen Link zur Bestätigung.",
+        button: "Nachricht senden",
+    },
+    ask_reset: Step {
+        title: "Passwort vergessen?",
+        text: "Geben Sie die Adresse Ihres Kontos ein, und wir schicken Ihnen einen Link für ein neues Passwort.",
+        button: "Nachricht senden",
+    },
+    sent_verification: Told {
+        title: "Sehen Sie in Ihr Postfach",
+        text: "Falls diese Adresse noch zu bestätigen ist, ist eine Nachricht unterwegs. Ihr Link gilt 24 Stunden.",
+    },
+    sent_reset: Told {
+        title: "Sehen Sie in Ihr Postfach",
+        text: "Falls es ein Konto mit dieser Adresse gibt, ist eine Nachricht unterwegs. Ihr Link gilt 30 Minuten.",
+    },
+    email: "E-Mail-Adresse",
+    password: "Neues Passwort",
+    password_hint: "Mindestens {n} Zeichen.",
+    repetition: "Neues Passwort wiederholen",
+    faults: Faults {
+        email: "Geben Sie eine E-Mail-Adresse ein, zum Beispiel name@example.com.",
+        too_short: "Das Passwort braucht mindestens {n} Zeichen.",
+        too_long: "Das Passwort darf höchstens {n} Zeichen haben.",
+        common: "Dieses Passwort verwenden zu viele. Wählen Sie ein anderes.",
+        differs: "Die beiden Passwörter sind nicht gleich.",
+        taken: "Diese Adresse hat inzwischen ein anderes Konto.",
+        limited: "Das wurde zu oft versucht. Versuchen Sie es später noch einmal.",
+        unavailable: "Das geht im Moment nicht. Versuchen Sie es gleich noch einmal.",
+        foreign: "Das Formular kam von einer anderen Website. Öffnen Sie den Link in Ihrer Nachricht, \
+                  und benutzen Sie das Formular dort.",
+        unreadable: "Das Formular war nicht lesbar. Öffnen Sie den Link in Ihrer Nachricht noch einmal.",
+        unexpected: "Etwas ist schiefgegangen. Versuchen Sie es später noch einmal.",
+    },
+};

@@ -1,0 +1,81 @@
+//! The pages in English.
+
+use super::{Faults, Step, Told, Words};
+
+pub(super) const WORDS: Words = Words {
+    fault: "Error",
+    verify: Step {
+        title: "Confirm your email address",
+        text: "Press the button to confirm that this address is yours.",
+        button: "Confirm address",
+    },
+    change: Step {
+        title: "Confirm your new email address",
+        text: "Press the button, and this becomes the address of your account. You will be signed out on other devices.",
+        button: "Use this address",
+    },
+    undo: Step {
+        title: "Undo the change of address",
+        text: "Press the button to give your account back the address that our mail was sent to. \
+               Everybody who is signed in to it will be signed out.",
+        button: "Undo the change",
+    },
+    reset: Step {
+        title: "Set a new password",
+        text: "You will be signed out on all devices.",
+        button: "Save password",
+    },
+    verified: Told { title: "Your address is confirmed", text: "You can sign in with it." },
+    changed: Told { title: "Your new address is confirmed", text: "Sign in with it from now on." },
+    undone: Told { title: "Your old address is back", text: "Everybody was signed out of your account." },
+    password_changed: Told {
+        title: "Your password is changed",
+        text: "You were signed out on all devices. Sign in with your new password.",
+    },
+    others_signed_out: "Other devices were signed out.",
+    offer_verified: Told {
+        title: "Is the password yours?",
+        text: "If somebody else made this account with your address, they know its password. Set a new one then.",
+    },
+    offer_undone: Told { title: "Set a new password", text: "Whoever changed the address may know your password." },
+    dead: Told {
+        title: "This link is no longer good",
+        text: "It was used, it is too old, or a newer mail has taken its place. \
+               If you have just pressed its button, all is well: it works once.",
+    },
+    ask_verification: Step {
+        title: "Ask for a new mail",
+        text: "Enter your address, and we will send you a new link to confirm it.",
+        button: "Send mail",
+    },
+    ask_reset: Step {
+        title: "Forgot your password?",
+        text: "Enter the address of your account, and we will send you a link to set a new password.",
+        button: "Send mail",
+    },
+    sent_verification: Told {
+        title: "Look into your mailbox",
+        text: "If this address waits to be confirmed, a mail is on its way. Its link is good for 24 hours.",
+    },
+    sent_reset: Told {
+        title: "Look into your mailbox",
+        text: "If there is an account with this address, a mail is on its way. Its link is good for 30 minutes.",
+    },
+    email: "Email address",
+    password: "New password",
+    password_hint: "At least {n} characters.",
+    repetition: "The new password again",
+    faults: Faults {
+        email: "Enter an email address, such as name@example.com.",
+        too_short: "The password needs at least {n} characters.",
+        too_long: "The password may have at most {n} characters.",
+        common: "Too many people use this password. Choose another.",
+        differs: "The two passwords are not the same.",
+        taken: "Another account has this address by now.",
+        limited: "That was tried too often. Try again later.",
+        unavailable: "This does not work right now. Try again in a moment.",
+        foreign: "The form was sent from another site. Open the link in your mail, and use the form there.",
+        unreadable: "The form could not be read. Open the link in your mail again.",
+        unexpected: "Something went wrong. Try again later.",
+    },
+};

@@ -1,0 +1,89 @@
+//! The pages in Spanish.
+
+use super::{Faults, Step, Told, Words};
+
+pub(super) const WORDS: Words = Words {
+    fault: "Error",
+    verify: Step {
+        title: "Confirma tu dirección de correo",
+        text: "Pulsa el botón para confirmar que esta dirección es tuya.",
+        button: "Confirmar dirección",
+    },
+    change: Step {
+        title: "Confirma tu nueva dirección de correo",
+        text: "Pulsa el botón para que esta sea la dirección de tu cuenta. Se cerrará la sesión en tus otros dispositivos.",
+        button: "Usar esta dirección",
+    },
+    undo: Step {
+        title: "Deshacer el cambio de dirección",
+        text: "Pulsa el botón para devolver a tu cuenta la dirección a la que se envió nuestro mensaje. \
+               Se cerrarán todas las sesiones de la cuenta.",
+        button: "Deshacer el cambio",
+    },
+    reset: Step {
+        title: "Elige una nueva contraseña",
+        text: "Se cerrará la sesión en todos tus dispositivos.",
+        button: "Guardar contraseña",
+    },
+    verified: Told { title: "Tu dirección está confirmada", text: "Puedes iniciar sesión con ella." },
+    changed: Told {
+        title: "Tu nueva dirección está confirmada", text: "A partir de ahora, inicia sesión con ella."
+    },
+    undone: Told {
+        title: "Has recuperado tu dirección anterior",
+        text: "Se cerraron todas las sesiones de tu cuenta.",
+    },
+    password_changed: Told {
+        title: "Tu contraseña ha cambiado",
+        text: "Se cerró la sesión en todos tus dispositivos. Inicia sesión con la nueva contraseña.",
+    },
+    others_signed_out: "Se cerró la sesión en los demás dispositivos.",
+    offer_verified: Told {
+        title: "¿La contraseña es tuya?",
+        text: "Si otra persona creó esta cuenta con tu dirección, conoce su contraseña. En ese caso, elige una nueva.",
+    },
+    offer_undone: Told {
+        title: "Elige una nueva contraseña",
+        text: "Quien cambió la dirección quizá conozca tu contraseña.",
+    },
+    dead: Told {
+        title: "Este enlace ya no es válido",
+        text: "Se ha usado, es demasiado antiguo o un mensaje más reciente lo ha sustituido. \
+               Si acabas de pulsar su botón, todo está bien: sirve una sola vez.",
+    },
+    ask_verification: Step {
+        title: "Pedir un mensaje nuevo",
+        text: "Escribe tu dirección y te enviaremos un nuevo enlace para confirmarla.",
+        button: "Enviar mensaje",
+    },
+    ask_reset: Step {
+        title: "¿Has olvidado tu contraseña?",
+        text: "Escribe la dirección de tu cuenta y te enviaremos un enlace para elegir una nueva contraseña.",
+        button: "Enviar mensaje",
+    },
+    sent_verification: Told {
+        title: "Mira tu buzón de correo",
+        text: "Si esta dirección está por confirmar, hay un mensaje en camino. Su enlace es válido durante 24 horas.",
+    },
+    sent_reset: Told {
+        title: "Mira tu buzón de correo",
+        text: "Si existe una cuenta con esta dirección, hay un mensaje en camino. Su enlace es válido durante 30 minutos.",
+    },
+    email: "Dirección de correo",
+    password: "Nueva contraseña",
+    password_hint: "Al menos {n} caracteres.",
+    repetition: "Repite la nueva contraseña",
+    faults: Faults {
+        email: "Escribe una dirección de correo, por ejemplo nombre@example.com.",
+        too_short: "La contraseña debe tener al menos {n} caracteres.",
+        too_long: "La contraseña puede tener como máximo {n} caracteres.",
+        common: "Demasiadas personas usan esta contraseña. Elige otra.",
+        differs: "Las dos contraseñas no coinciden.",
+        taken: "Otra cuenta ya tiene esta dirección.",
+        limited: "Demasiados intentos. Vuelve a intentarlo más tarde.",
+        unavailable: "Ahora mismo no funciona. Vuelve a intentarlo dentro de un momento.",
+        foreign: "El formulario se envió desde otro sitio. Abre el enlace de tu mensaje y usa el formulario que hay allí.",
+        unreadable: "No se pudo leer el formulario. Abre de nuevo el enlace de tu mensaje.",
+        unexpected: "Algo ha salido mal. Vuelve a intentarlo más tarde.",
+    },
+};

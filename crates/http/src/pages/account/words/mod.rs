@@ -1,0 +1,142 @@
+//! What the pages say, in every language: a file for each. A text is plain, and becomes markup
+//! nowhere.
+
+mod de;
+mod en;
+mod es;
+mod fr;
+mod pt;
+mod zh;
+
+use portcullis_domain::mail::Language;
+
+/// Every text of the pages. `{n}` stands for a number.
+pub(crate) struct Words {
+    /// Before the title of a page that tells of a fault.
+    pub(crate) fault: &'static str,
+    /// The pages that a link opens.
+    pub(crate) verify: Step,
+    pub(crate) change: Step,
+    pub(crate) undo: Step,
+    pub(crate) reset: Step,
+    /// What they lead to.
+    pub(crate) verified: Told,
+    pub(crate) changed: Told,
+    pub(crate) undone: Told,
+    pub(crate) password_changed: Told,
+    /// Where others were signed out.
+    pub(crate) others_signed_out: &'static str,
+    /// The offer of a new password.
+    pub(crate) offer_verified: Told,
+    pub(crate) offer_undone: Told,
+    /// A link that is worth nothing.
+    pub(crate) dead: Told,
+    /// A mail is asked for, and may be on its way.
+    pub(crate) ask_verification: Step,
+    pub(crate) ask_reset: Step,
+    pub(crate) sent_verification: Told,
+    pub(crate) sent_reset: Told,
+    /// The fields.
+    pub(crate) email: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) password_hint: &'static str,
+    pub(crate) repetition: &'static str,
+    pub(crate) faults: Faults,
+}
+
+/// A page with a button.
+pub(crate) struct Step {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) button: &'static str,
+}
+
+/// A title and what is told below it.
+pub(crate) struct Told {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+}
+
+/// What can be wrong.
+pub(crate) struct Faults {
+    pub(crate) email: &'static str,
+    pub(crate) too_short: &'static str,
+    pub(crate) too_long: &'static str,
+    pub(crate) common: &'static str,
+    pub(crate) differs: &'static str,
+    pub(crate) taken: &'static str,
+    pub(crate) limited: &'static str,
+    pub(crate) unavailable: &'static str,
+    pub(crate) foreign: &'static str,
+    pub(crate) unreadable: &'static str,
+    pub(crate) unexpected: &'static str,
+}
+
+impl Words {
+    /// The texts in a language.
+    pub(crate) const fn of(language: Language) -> &'static Self {
+        match language {
+            Language::English => &en::WORDS,
+            Language::German => &de::WORDS,
+            Language::French => &fr::WORDS,
+            Language::Spanish => &es::WORDS,
+            Language::Portuguese => &pt::WORDS,
+            Language::Chinese => &zh::WORDS,
+        }
+    }
+}
+
+/// A text with its number.
+pub(crate) fn with_number(text: &str, number: usize) -> String {
+    text.replace("{n}", &number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn all(words: &Words) -> Vec<&'static str> {
+        let steps =
+            [&words.verify, &words.change, &words.undo, &words.reset, &words.ask_verification, &words.ask_reset];
+        let told = [
+            &words.verified,
+            &words.changed,
+            &words.undone,
+            &words.password_changed,
+            &words.offer_verified,
+            &words.offer_undone,
+            &words.dead,
+            &words.sent_verification,
+            &words.sent_reset,
+        ];
+        let faults = &words.faults;
+        let mut texts: Vec<_> = steps.iter().flat_map(|step| [step.title, step.text, step.button]).collect();
+        texts.extend(told.iter().flat_map(|told| [told.title, told.text]));
+        texts.extend([words.fault, words.others_signed_out, words.email, words.password, words.password_hint]);
+        texts.extend([words.repetition, faults.email, faults.too_short, faults.too_long, faults.common]);
+        texts.extend([faults.differs, faults.limited, faults.unavailable, faults.foreign, faults.unreadable]);
+        texts.extend([faults.taken, faults.unexpected]);
+        texts
+    }
+
+    #[test]
+    fn every_language_says_everything_in_its_own_words() {
+        let mut seen = BTreeSet::new();
+        for language in Language::ALL {
+            let words = Words::of(language);
+            for text in all(words) {
+                assert!(!text.trim().is_empty() && !text.contains(['<', '>', '&']), "{language:?}: {text:?}");
+            }
+            // A text that was forgotten would still be another language's.
+            let own: BTreeSet<_> = all(words).into_iter().filter(|text| text.chars().count() > 20).collect();
+            for text in own {
+                assert!(seen.insert(text), "{language:?}: {text}");
+            }
+            for text in [words.password_hint, words.faults.too_short, words.faults.too_long] {
+                assert_eq!(text.matches("{n}").count(), 1, "{language:?}: {text}");
+                assert!(with_number(text, 12).contains("12"));
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The pages in Portuguese.
+
+use super::{Faults, Step, Told, Words};
+
+pub(super) const WORDS: Words = Words {
+    fault: "Erro",
+    verify: Step {
+        title: "Confirme o seu endereço de e-mail",
+        text: "Carregue no botão para confirmar que este endereço é seu.",
+        button: "Confirmar endereço",
+    },
+    change: Step {
+        title: "Confirme o seu novo endereço de e-mail",
+        text: "Carregue no botão para que este passe a ser o endereço da sua conta. \
+               A sessão será terminada nos outros dispositivos.",
+        button: "Usar este endereço",
+    },
+    undo: Step {
+        title: "Anular a mudança de endereço",
+        text: "Carregue no botão para devolver à sua conta o endereço para o qual a nossa mensagem foi enviada. \
+               Todas as sessões da conta serão terminadas.",
+        button: "Anular a mudança",
+    },
+    reset: Step {
+        title: "Escolha uma nova senha",
+        text: "A sessão será terminada em todos os dispositivos.",
+        button: "Guardar senha",
+    },
+    verified: Told { title: "O seu endereço está confirmado", text: "Pode iniciar sessão com ele." },
+    changed: Told {
+        title: "O seu novo endereço está confirmado", text: "A partir de agora, inicie sessão com ele."
+    },
+    undone: Told {
+        title: "O seu endereço anterior foi reposto",
+        text: "Todas as sessões da sua conta foram terminadas.",
+    },
+    password_changed: Told {
+        title: "A sua senha foi alterada",
+        text: "A sessão foi terminada em todos os dispositivos. Inicie sessão com a nova senha.",
+    },
+    others_signed_out: "A sessão foi terminada nos outros dispositivos.",
+    offer_verified: Told {
+        title: "A senha é sua?",
+        text: "Se outra pessoa criou esta conta com o seu endereço, ela conhece a senha. Nesse caso, escolha uma nova.",
+    },
+    offer_undone: Told { title: "Escolha uma nova senha", text: "Quem mudou o endereço talvez conheça a sua senha." },
+    dead: Told {
+        title: "Esta ligação já não é válida",
+        text: "Foi usada, é demasiado antiga ou foi substituída por uma mensagem mais recente. \
+               Se acabou de carregar no botão, está tudo bem: só funciona uma vez.",
+    },
+    ask_verification: Step {
+        title: "Pedir uma nova mensagem",
+        text: "Escreva o seu endereço e enviaremos uma nova ligação para o confirmar.",
+        button: "Enviar mensagem",
+    },
+    ask_reset: Step {
+        title: "Esqueceu-se da senha?",
+        text: "Escreva o endereço da sua conta e enviaremos uma ligação para escolher uma nova senha.",
+        button: "Enviar mensagem",
+    },
+    sent_verification: Told {
+        title: "Veja a sua caixa de correio",
+        text: "Se este endereço está por confirmar, há uma mensagem a caminho. A ligação é válida durante 24 horas.",
+    },
+    sent_reset: Told {
+        title: "Veja a sua caixa de correio",
+        text: "Se existe uma conta com este endereço, há uma mensagem a caminho. A ligação é válida durante 30 minutos.",
+    },
+    email: "Endereço de e-mail",
+    password: "Nova senha",
+    password_hint: "Pelo menos {n} caracteres.",
+    repetition: "Repita a nova senha",
+    faults: Faults {
+        email: "Escreva um endereço de e-mail, por exemplo nome@example.com.",
+        too_short: "A senha precisa de pelo menos {n} caracteres.",
+        too_long: "A senha pode ter no máximo {n} caracteres.",
+        common: "Demasiadas pessoas usam esta senha. Escolha outra.",
+        differs: "As duas senhas não são iguais.",
+        taken: "Outra conta já tem este endereço.",
+        limited: "Demasiadas tentativas. Tente de novo mais tarde.",
+        unavailable: "De momento isto não funciona. Tente de novo dentro de instantes.",
+        foreign: "O formulário foi enviado a partir de outro site. Abra a ligação da sua mensagem \
+                  e use o formulário que lá está.",
+        unreadable: "Não foi possível ler o formulário. Abra de novo a ligação da sua mensagem.",
+        unexpected: "Algo correu mal. Tente de novo mais tarde.",
+    },
+};

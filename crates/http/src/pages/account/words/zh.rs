@@ -1,0 +1,72 @@
+//! The pages in Chinese, in simplified characters.
+
+use super::{Faults, Step, Told, Words};
+
+pub(super) const WORDS: Words = Words {
+    fault: "错误",
+    verify: Step {
+        title: "确认您的电子邮箱", text: "请点击按钮，确认此邮箱属于您本人。", button: "确认邮箱"
+    },
+    change: Step {
+        title: "确认您的新电子邮箱",
+        text: "点击按钮后，此邮箱将成为您账户的邮箱，其他设备将退出登录。",
+        button: "使用此邮箱",
+    },
+    undo: Step {
+        title: "撤销邮箱更改",
+        text: "点击按钮后，您的账户将恢复使用收到我们邮件的邮箱，所有设备都将退出登录。",
+        button: "撤销更改",
+    },
+    reset: Step { title: "设置新密码", text: "您将在所有设备上退出登录。", button: "保存密码" },
+    verified: Told { title: "您的邮箱已确认", text: "您可以用它登录。" },
+    changed: Told { title: "您的新邮箱已确认", text: "今后请用它登录。" },
+    undone: Told { title: "您原来的邮箱已恢复", text: "所有设备都已退出您的账户。" },
+    password_changed: Told {
+        title: "您的密码已更改", text: "您已在所有设备上退出登录。请用新密码登录。"
+    },
+    others_signed_out: "其他设备已退出登录。",
+    offer_verified: Told {
+        title: "密码是您设置的吗？",
+        text: "如果是别人用您的邮箱注册了这个账户，对方知道密码。请在此设置新密码。",
+    },
+    offer_undone: Told { title: "设置新密码", text: "更改邮箱的人可能知道您的密码。" },
+    dead: Told {
+        title: "此链接已失效",
+        text: "它已被使用、已过期，或已被更新的邮件取代。如果您刚刚点击过它的按钮，则一切正常：链接只能使用一次。",
+    },
+    ask_verification: Step {
+        title: "重新发送邮件",
+        text: "请输入您的邮箱，我们会向您发送新的确认链接。",
+        button: "发送邮件",
+    },
+    ask_reset: Step {
+        title: "忘记密码？",
+        text: "请输入您账户的邮箱，我们会向您发送设置新密码的链接。",
+        button: "发送邮件",
+    },
+    sent_verification: Told {
+        title: "请查看您的邮箱",
+        text: "如果此邮箱尚待确认，邮件已在途中。链接在 24 小时内有效。",
+    },
+    sent_reset: Told {
+        title: "请查看您的邮箱",
+        text: "如果存在使用此邮箱的账户，邮件已在途中。链接在 30 分钟内有效。",
+    },
+    email: "电子邮箱",
+    password: "新密码",
+    password_hint: "至少 {n} 个字符。",
+    repetition: "再次输入新密码",
+    faults: Faults {
+        email: "请输入电子邮箱，例如 name@example.com。",
+        too_short: "密码至少需要 {n} 个字符。",
+        too_long: "密码最多 {n} 个字符。",
+        common: "使用此密码的人太多。请换一个。",
+        differs: "两次输入的密码不一致。",
+        taken: "此邮箱现已属于另一个账户。",
+        limited: "尝试次数过多。请稍后再试。",
+        unavailable: "目前无法完成操作。请稍后再试。",
+        foreign: "此表单来自其他网站。请打开邮件中的链接，并使用那里的表单。",
+        unreadable: "无法读取表单。请重新打开邮件中的链接。",
+        unexpected: "出现问题。请稍后再试。",
+    },
+};

@@ -1,0 +1,108 @@
+//! `POST /auth/password/change`, `/forgot` and `/reset`, and the page for a new password.
+
+mod dto;
+mod page;
+mod screens;
+
+pub(crate) use page::{address, open, submit};
+pub(crate) use screens::{email_form, password_form};
+
+use crate::api::{Api, Presence, with_crypto, with_store};
+use crate::body::Body;
+use crate::errors::ApiError;
+use crate::language::language;
+use crate::limits::{self, Client};
+use crate::origin::origin;
+use crate::reply::{Accepted, MessageResponse, Reply};
+use crate::tokens::Bearer;
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+use dto::{ChangePasswordRequest, ForgotPasswordRequest, ResetPasswordRequest};
+use paperclip::actix::api_v2_operation;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::{EmailAddress, NewPassword};
+use portcullis_domain::verification::OneTimeToken;
+use portcullis_usecases::recovery::{PasswordChange, PasswordReset, ResetRequest};
+use std::sync::Arc;
+
+/// Change the password
+///
+/// Asks for the password so far, and ends every other session of the account.
+#[api_v2_operation(operation_id = "change_password", tags(accounts))]
+pub(crate) async fn change(
+    api: Data<Api>,
+    request: HttpRequest,
+    bearer: Bearer,
+    body: Body<ChangePasswordRequest>,
+) -> Result<Reply<MessageResponse>, ApiError> {
+    let client = Client::of(&request, &api);
+    let owner = bearer.authenticate(&api).await?;
+    let (current, new) = body.0;
+    let input = PasswordChange { owner, current, new, origin: origin(&request, &client), language: language(&request) };
+    let input = Arc::new(input);
+    let asked = Arc::clone(&input);
+    let pass = limits::admit(&api, &client, move |api| api.recovery.change.admit(&asked)).await?;
+    let work =
+        move |api: &Api, client: Presence| api.recovery.change.carry_out(&input, pass.begin(), move || client.lasts());
+    with_crypto(api, &request, work).await?;
+    Ok(Reply::ok(MessageResponse { message: "Password changed" }))
+}
+
+/// Ask for a mail to set a new password
+///
+/// The answer is the same for every address, and comes at once: who has an account is looked up
+/// when the mail is made.
+#[api_v2_operation(operation_id = "forgot_password", tags(accounts))]
+pub(crate) async fn forgot(
+    api: Data<Api>,
+    request: HttpRequest,
+    body: Body<ForgotPasswordRequest>,
+) -> Result<Accepted<MessageResponse>, ApiError> {
+    ask(&api, &request, body.0).await?;
+    let message = "If there is an account with this address, a mail is on its way";
+    Ok(Accepted(MessageResponse { message }))
+}
+
+/// Set a new password
+///
+/// With the token of a mail, which is good for half an hour and for one use. Ends every session of
+/// the account, and begins none.
+#[api_v2_operation(operation_id = "reset_password", tags(accounts))]
+pub(crate) async fn reset(
+    api: Data<Api>,
+    request: HttpRequest,
+    body: Body<ResetPasswordRequest>,
+) -> Result<Reply<MessageResponse>, ApiError> {
+    let (token, new) = body.0;
+    set(&api, &request, &token, new).await?;
+    Ok(Reply::ok(MessageResponse { message: "Password changed" }))
+}
+
+/// Orders a mail.
+async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
+    let client = Client::of(request, api);
+    let input = ResetRequest { email, origin: origin(request, &client), language: language(request) };
+    let input = Arc::new(input);
+    let asked = Arc::clone(&input);
+    let pass = limits::admit(api, &client, move |api| api.recovery.request.admit(&asked)).await?;
+    with_store(api.clone(), move |api| api.recovery.request.carry_out(&input, pass.begin())).await??;
+    Ok(())
+}
+
+/// Sets a password by a token. A bad token costs no place among those who wait for a hash.
+async fn set(api: &Data<Api>, request: &HttpRequest, token: &str, new: NewPassword) -> Result<(), ApiError> {
+    let client = Client::of(request, api);
+    let token = one_time_token(token)?;
+    let input = PasswordReset { token, new, origin: origin(request, &client), language: language(request) };
+    let input = Arc::new(input);
+    let shown = Arc::clone(&input);
+    with_store(api.clone(), move |api| api.recovery.reset.look(&shown)).await??;
+    let work = move |api: &Api, client: Presence| api.recovery.reset.carry_out(&input, move || client.lasts());
+    with_crypto(api.clone(), request, work).await?;
+    Ok(())
+}
+
+/// What is spelled like no token is none.
+pub(crate) fn one_time_token(text: &str) -> Result<OneTimeToken, ApiError> {
+    OneTimeToken::parse(text).ok_or_else(|| ApiError::new(ErrorCode::TokenInvalid, "Invalid token"))
+}

@@ -1,0 +1,90 @@
+//! `/account/reset`: the page of a link in a mail, and of whoever forgot a password.
+
+use super::screens::{self, EMAIL, PASSWORD, REPETITION, TOKEN};
+use super::{ask, set};
+use crate::api::Api;
+use crate::body::Fields;
+use crate::errors::{ApiError, FieldError};
+use crate::pages::account::{self, Fault, Reader};
+use crate::verification::inspect;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::{EmailAddress, NewPassword};
+use portcullis_domain::verification::Purpose;
+
+/// `GET`: looks at the token, and changes nothing.
+pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
+    let reader = Reader::of(&request, &api);
+    let Some(token) = account::token_of(&request) else { return screens::ask(&reader, None, None).shown(&reader) };
+    match inspect(&api, &token).await {
+        Ok(Purpose::ResetPassword) => screens::new_password(&reader, &token, &api.passwords, None).shown(&reader),
+        Ok(_) => {
+            let foreign = ApiError::new(ErrorCode::TokenInvalid, "The token is for something else");
+            screens::dead(&reader).gone(foreign, &reader)
+        }
+        Err(error) => refused(&api, &reader, &token, error),
+    }
+}
+
+/// `POST`: sets the password, or orders a mail where the form has no token.
+pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let reader = Reader::of(&request, &api);
+    let mut fields = match account::form(&request, payload).await {
+        Ok(fields) => fields,
+        Err(error) => return unasked(&api, &reader, None, error),
+    };
+    let Some(token) = fields.optional(TOKEN) else { return send(&api, &request, &reader, &mut fields).await };
+    let saved = match chosen(fields, &api) {
+        Ok(new) => set(&api, &request, &token, new).await,
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(()) => screens::changed(&reader).shown(&reader),
+        Err(error) => refused(&api, &reader, &token, error),
+    }
+}
+
+async fn send(api: &Data<Api>, request: &HttpRequest, reader: &Reader<'_>, fields: &mut Fields) -> HttpResponse {
+    let typed = fields.optional(EMAIL).unwrap_or_default();
+    let asked = match address(&typed) {
+        Ok(email) => ask(api, request, email).await,
+        Err(error) => Err(error),
+    };
+    match asked {
+        Ok(()) => screens::sent(reader).shown(reader),
+        Err(error) => unasked(api, reader, Some(typed), error),
+    }
+}
+
+/// An address that was typed into a page.
+pub(crate) fn address(typed: &str) -> Result<EmailAddress, ApiError> {
+    EmailAddress::parse(typed).map_err(|error| {
+        ApiError::validation(vec![FieldError { field: EMAIL, code: "value_error", message: error.to_string() }])
+    })
+}
+
+/// The password that was typed twice.
+fn chosen(mut fields: Fields, api: &Api) -> Result<NewPassword, ApiError> {
+    let repeated = fields.optional(REPETITION).unwrap_or_default();
+    let Some(new) = fields.new_password(PASSWORD, &api.passwords) else { return Err(fields.into_error()) };
+    if new.password().expose() != repeated {
+        let message = "The two passwords are not the same".to_owned();
+        return Err(ApiError::validation(vec![FieldError { field: REPETITION, code: "password_differs", message }]));
+    }
+    Ok(new)
+}
+
+/// The page again, with what is wrong, or the end of a link.
+fn refused(api: &Api, reader: &Reader<'_>, token: &str, error: ApiError) -> HttpResponse {
+    if account::is_dead(&error) {
+        return screens::dead(reader).gone(error, reader);
+    }
+    let fault = Fault::of(&error, reader.words, &api.passwords);
+    screens::new_password(reader, token, &api.passwords, Some(&fault)).refused(error, &fault, reader)
+}
+
+fn unasked(api: &Api, reader: &Reader<'_>, typed: Option<String>, error: ApiError) -> HttpResponse {
+    let fault = Fault::of(&error, reader.words, &api.passwords);
+    screens::ask(reader, typed, Some(&fault)).refused(error, &fault, reader)
+}

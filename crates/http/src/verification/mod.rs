@@ -1,0 +1,141 @@
+//! `POST /auth/email/verify`, `/resend` and `/change`, and the page for a confirmed address.
+
+mod dto;
+mod page;
+mod screens;
+
+pub(crate) use page::{open, submit};
+
+use crate::api::{Api, Presence, with_crypto, with_store};
+use crate::body::Body;
+use crate::errors::ApiError;
+use crate::language::language;
+use crate::limits::{self, Client, device_cookie};
+use crate::origin::origin;
+use crate::recovery::one_time_token;
+use crate::reply::{Accepted, MessageResponse, Reply};
+use crate::tokens::{Bearer, OptionalBearer};
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+use dto::{ChangeEmailRequest, ResendRequest, VerifiedResponse, VerifyEmailRequest};
+use paperclip::actix::api_v2_operation;
+use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::verification::Purpose;
+use portcullis_usecases::tokens::Authenticated;
+use portcullis_usecases::verification::{
+    Browser, EmailChangeRequest, EmailVerification, EmailVerified, VerificationRequest,
+};
+use std::sync::Arc;
+
+/// Verify an address
+///
+/// With the token of a mail: to verify an account's address, to confirm a new one, or to undo a
+/// change. At the first verification of an address every session from before ends but that of the
+/// bearer or the device that asks, if any: whoever registered somebody else's address is out.
+#[api_v2_operation(operation_id = "verify_email", tags(accounts))]
+pub(crate) async fn verify(
+    api: Data<Api>,
+    request: HttpRequest,
+    bearer: OptionalBearer,
+    body: Body<VerifyEmailRequest>,
+) -> Result<Reply<VerifiedResponse>, ApiError> {
+    // A stale bearer is told so before the token is used up: it refreshes, and its session is spared.
+    let bearer = match bearer.0 {
+        Some(bearer) => Some(bearer.authenticate(&api).await?),
+        None => None,
+    };
+    let verified = confirm(&api, &request, &body.0, bearer).await?;
+    Ok(Reply::secret(VerifiedResponse {
+        message: message(verified.purpose),
+        purpose: verified.purpose.as_str(),
+        email: verified.email.spelled().to_owned(),
+        sessions_ended: verified.sessions_ended,
+        reset_token: verified.reset.map(|token| token.expose()),
+    }))
+}
+
+fn message(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::ChangeEmail => "Address changed",
+        Purpose::UndoEmailChange => "Change of address undone",
+        Purpose::VerifyEmail | Purpose::ResetPassword => "Address verified",
+    }
+}
+
+/// Ask for another mail to verify an address
+///
+/// The answer is the same for every address, and comes at once.
+#[api_v2_operation(operation_id = "resend_verification", tags(accounts))]
+pub(crate) async fn resend(
+    api: Data<Api>,
+    request: HttpRequest,
+    body: Body<ResendRequest>,
+) -> Result<Accepted<MessageResponse>, ApiError> {
+    ask(&api, &request, body.0).await?;
+    let message = "If this address is to be verified, a mail is on its way";
+    Ok(Accepted(MessageResponse { message }))
+}
+
+/// Ask for another address
+///
+/// Takes effect when the new address is confirmed by the mail that goes there; the old one is told,
+/// with a way back. Whether the new address is another account's is told to nobody.
+#[api_v2_operation(operation_id = "change_email", tags(accounts))]
+pub(crate) async fn change(
+    api: Data<Api>,
+    request: HttpRequest,
+    bearer: Bearer,
+    body: Body<ChangeEmailRequest>,
+) -> Result<Accepted<MessageResponse>, ApiError> {
+    let client = Client::of(&request, &api);
+    let owner = bearer.authenticate(&api).await?;
+    let (password, new_email) = body.0;
+    let (origin, language) = (origin(&request, &client), language(&request));
+    let input = Arc::new(EmailChangeRequest { owner, password, new_email, origin, language });
+    let asked = Arc::clone(&input);
+    let pass = limits::admit(&api, &client, move |api| api.verification.change.admit(&asked)).await?;
+    let work = move |api: &Api, client: Presence| {
+        api.verification.change.carry_out(&input, pass.begin(), move || client.lasts())
+    };
+    with_crypto(api, &request, work).await?;
+    let message = "A mail is on its way to the new address";
+    Ok(Accepted(MessageResponse { message }))
+}
+
+/// Does what the token is for. The session that asks is spared, and those of its device.
+async fn confirm(
+    api: &Data<Api>,
+    request: &HttpRequest,
+    token: &str,
+    bearer: Option<Authenticated>,
+) -> Result<EmailVerified, ApiError> {
+    let client = Client::of(request, api);
+    let input = EmailVerification {
+        token: one_time_token(token)?,
+        browser: Browser { bearer, device: device_cookie(request.headers()) },
+        origin: origin(request, &client),
+        language: language(request),
+    };
+    Ok(with_store(api.clone(), move |api| api.verification.verify.run(&input)).await??)
+}
+
+/// Orders a mail.
+async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
+    let client = Client::of(request, api);
+    let input = VerificationRequest { email, origin: origin(request, &client), language: language(request) };
+    let input = Arc::new(input);
+    let asked = Arc::clone(&input);
+    let pass = limits::admit(api, &client, move |api| api.verification.resend.admit(&asked)).await?;
+    with_store(api.clone(), move |api| api.verification.resend.carry_out(&input, pass.begin())).await??;
+    Ok(())
+}
+
+/// What a token is good for now; it is read, and not consumed.
+pub(crate) async fn inspect(api: &Data<Api>, token: &str) -> Result<Purpose, ApiError> {
+    let token = one_time_token(token)?;
+    let inspected = with_store(api.clone(), move |api| api.verification.inspect.run(&token)).await?;
+    inspected
+        .map_err(|failure| ApiError::from(&failure))?
+        .ok_or_else(|| ApiError::new(ErrorCode::TokenInvalid, "Invalid token"))
+}
