@@ -13,12 +13,18 @@ use std::time::Duration;
 static CONNECTION: Mutex<Option<BufReader<TcpStream>>> = Mutex::new(None);
 
 /// Where a body can go: the path, the type, and the members that it must have.
-const PLACES: [(&str, &str, &[&str]); 5] = [
+const PLACES: [(&str, &str, &[&str]); 11] = [
     ("/auth/register", "application/json", &["email", "password"]),
     ("/auth/login", "application/json", &["email", "password"]),
     ("/auth/login", "application/x-www-form-urlencoded", &["username", "password"]),
     ("/auth/refresh", "application/json", &["refresh_token"]),
     ("/auth/logout", "application/merge-patch+json", &["refresh_token"]),
+    ("/auth/password/forgot", "application/json", &["email"]),
+    ("/auth/password/reset", "application/json", &["token", "new_password"]),
+    ("/auth/email/verify", "application/json", &["token"]),
+    ("/auth/email/resend", "application/json", &["email"]),
+    ("/account/reset", "application/x-www-form-urlencoded", &[]),
+    ("/account/verify", "application/x-www-form-urlencoded", &[]),
 ];
 
 /// Sends a body: the first byte says where to. In it `@refresh` stands for a good token.
@@ -28,12 +34,30 @@ pub fn bodies(data: &[u8]) {
     let service = service();
     let body = with_token(service, body);
     let (status, answer) = call(service, path, kind, &body);
+    if path.starts_with("/account/") {
+        assert_eq!(status, page(path, &body), "{path} {}", String::from_utf8_lossy(&body));
+        return;
+    }
     let members = if kind.contains("json") { json(&body, names) } else { form(&body, names) };
     let expected = members.map_or(422, |members| outcome(service, path, &members));
     assert_eq!(status, expected, "{path} {kind} {}\n{answer}", String::from_utf8_lossy(&body));
     if status == 422 {
         let faults = answer["error"]["details"]["errors"].as_array().expect("what is wrong");
         assert!(!faults.is_empty() && faults.iter().all(|fault| fault["code"].is_string()), "{answer}");
+    }
+}
+
+/// The status of a page that a form was sent to. No token is good here.
+fn page(path: &str, body: &[u8]) -> u16 {
+    let member = |name: &str| form(body, &[name]).and_then(|mut members| members.pop());
+    match (form(body, &[]), member("token")) {
+        (Some(_), Some(_)) if path == "/account/reset" => {
+            let (new, again) = (member("new_password").unwrap_or_default(), member("repetition").unwrap_or_default());
+            if (8..=256).contains(&new.chars().count()) && new == again { 410 } else { 422 }
+        }
+        (Some(_), Some(_)) => 410,
+        (Some(_), None) if member("email").is_some_and(|email| EmailAddress::parse(&email).is_ok()) => 200,
+        _ => 422,
     }
 }
 
@@ -60,6 +84,17 @@ fn outcome(service: &Service, path: &str, members: &[String]) -> u16 {
             }
             Err(_) => 422,
         },
+        ("/auth/password/forgot" | "/auth/email/resend", [email]) => {
+            if EmailAddress::parse(email).is_ok() {
+                202
+            } else {
+                422
+            }
+        }
+        // No token of a mail is good here.
+        ("/auth/password/reset", [_, password]) if (8..=256).contains(&password.chars().count()) => 401,
+        ("/auth/password/reset", _) => 422,
+        ("/auth/email/verify", _) => 401,
         (_, [token]) => {
             if *token == service.refresh_token {
                 200

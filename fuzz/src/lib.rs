@@ -6,6 +6,7 @@
 
 mod bodies;
 mod email;
+mod owners;
 mod passwords;
 mod requests;
 mod service;

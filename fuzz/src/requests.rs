@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Longer than any answer to a message that is here to its end.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Every status that a request can lead to here.
-const STATUSES: [u16; 16] = [100, 200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431];
+const STATUSES: [u16; 18] = [100, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 431];
 
 /// Sends the bytes as they are, in them `@access` and `@refresh` for good tokens.
 pub fn requests(data: &[u8]) {
@@ -47,7 +47,12 @@ pub fn requests(data: &[u8]) {
 /// An answer that the application gave, not the library below it.
 fn is_of_the_contract(head: &str, status: u16, body: &[u8]) {
     assert_eq!(field(head, "x-content-type-options"), Some("nosniff"), "{head}");
-    if status < 400 || body.is_empty() {
+    // A page tells what is wrong to people.
+    let page = field(head, "content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    if page && status >= 400 {
+        assert_eq!(field(head, "cache-control"), Some("no-store"), "{head}");
+    }
+    if status < 400 || body.is_empty() || page {
         return;
     }
     let value: Value = serde_json::from_slice(body).unwrap_or_else(|error| panic!("{error}: {head}"));

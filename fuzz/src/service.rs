@@ -2,6 +2,7 @@
 //! hashes and the database. Nothing that it is asked for is kept, so that an input means the same
 //! whatever came before it.
 
+use crate::owners::Owners;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, UserId};
 use portcullis_domain::sessions::SessionPolicy;
@@ -12,16 +13,17 @@ use portcullis_http::{
 };
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{
-    Conclusion, HasherError, Mode, PasswordHasher, Patience, Store, StoreError, StoreExt, TokenIssuer, Verification,
-    Work,
+    Conclusion, HasherError, Mode, OutboxObserver, PasswordHasher, Patience, Store, StoreError, StoreExt, TokenIssuer,
+    Verification, Work,
 };
 use portcullis_testkit::{FixedClock, MemoryStore, SeededEntropy};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::{Devices, Limits};
-use portcullis_usecases::login::LogIn;
-use portcullis_usecases::registration::Register;
+use portcullis_usecases::mail::{Notices, Post};
+use portcullis_usecases::registration::Screening;
 use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
 use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
+use portcullis_usecases::verification::OneTimeTokens;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
@@ -92,54 +94,69 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
     let limits = Arc::new(Limits::off());
     let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "devices"));
     let devices = Arc::new(Devices { authenticator, entropy: entropy.clone(), clock: clock.clone() });
-    let register = Register {
+    let post = post(entropy);
+    let screening = Arc::new(Screening { blocklist: None, product: "Portcullis".to_owned() });
+    let owners = Owners {
         store: store.clone(),
-        hasher: hasher.clone(),
-        blocklist: None,
-        product: "Portcullis".to_owned(),
+        hasher,
+        screening,
         limits: limits.clone(),
+        devices,
+        post: post.clone(),
         clock: clock.clone(),
     };
     let sessions = SessionPolicy::default();
-    let log_in = LogIn {
-        store: store.clone(),
-        hasher,
-        issuance: issuance.clone(),
-        sessions,
-        limits: limits.clone(),
-        devices,
-        clock: clock.clone(),
-    };
     let refresh = Arc::new(Refresh {
         store: store.clone(),
         verifier: verifier.clone(),
-        issuance,
+        issuance: issuance.clone(),
         policy,
         sessions,
+        post,
         observer: Arc::new(()),
         clock: clock.clone(),
     });
     let authenticate =
         Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
     Api {
-        register,
-        log_in,
+        register: owners.register(),
+        log_in: owners.log_in(issuance, sessions, false),
+        leave: owners.leave(),
+        recovery: owners.recovery(),
+        verification: owners.verification(),
         lanes: lanes(&refresh, &authenticate),
         refresh,
         log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
-        sessions: OwnSessions {
-            list: ListSessions { store: store.clone(), sessions, clock: clock.clone() },
-            revoke: RevokeSession { store: store.clone(), clock: clock.clone() },
-            log_out_all: LogOutAll { store: store.clone(), clock: clock.clone() },
-            timeline: ReadTimeline { store: store.clone() },
-        },
+        sessions: own_sessions(&store, &clock),
         authenticate,
-        readiness: CheckReadiness { store, circuits: Vec::new(), shared: None, limits: limits.clone(), clock },
+        readiness: CheckReadiness {
+            store,
+            circuits: Vec::new(),
+            shared: None,
+            mail: None,
+            limits: limits.clone(),
+            clock,
+        },
         limits,
         public_keys: Vec::new(),
         passwords: PasswordPolicy::default(),
         observer: None,
         identity: identity(),
+    }
+}
+
+fn post(entropy: Arc<SeededEntropy>) -> Arc<Post> {
+    let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "one-time tokens"));
+    let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
+    Arc::new(Post { tokens, notices: Notices::default(), observer: Arc::new(Deaf) })
+}
+
+fn own_sessions(store: &Arc<dyn Store>, clock: &Arc<FixedClock>) -> OwnSessions {
+    OwnSessions {
+        list: ListSessions { store: store.clone(), sessions: SessionPolicy::default(), clock: clock.clone() },
+        revoke: RevokeSession { store: store.clone(), clock: clock.clone() },
+        log_out_all: LogOutAll { store: store.clone(), clock: clock.clone() },
+        timeline: ReadTimeline { store: store.clone() },
     }
 }
 
@@ -184,6 +201,13 @@ impl Store for Forgetful {
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
         self.0.transact(mode, &mut |tx| work(tx).map(|_| Conclusion::Rollback))
     }
+}
+
+/// Sends nothing: what is stored here is undone.
+struct Deaf;
+
+impl OutboxObserver for Deaf {
+    fn stored(&self) {}
 }
 
 /// A hasher that stores passwords as they are.

@@ -3,7 +3,7 @@
 
 // The binary has no library, and its settings are nobody else's: their sources are built in here.
 #[expect(dead_code, reason = "the application uses what is read")]
-#[cfg_attr(not(test), expect(unused_imports, reason = "the application uses them"))]
+#[expect(unused_imports, reason = "the application uses them")]
 #[path = "../../crates/app/src/settings/mod.rs"]
 mod configuration;
 

@@ -3,7 +3,9 @@
 
 mod commands;
 mod logging;
+mod mail;
 mod metrics;
+mod owners;
 mod replicas;
 mod settings;
 mod system;
@@ -30,6 +32,11 @@ enum Command {
     Migrate(commands::MigrateArgs),
     /// Delete the rows of refresh tokens that can no longer be shown
     Purge,
+    /// Look after mails that wait, or were given up
+    Mail {
+        #[command(subcommand)]
+        action: commands::MailAction,
+    },
     /// Look after accounts
     User {
         #[command(subcommand)]
@@ -61,6 +68,7 @@ fn main() -> ExitCode {
         Command::Serve => commands::serve(),
         Command::Migrate(args) => commands::migrate(&args),
         Command::Purge => commands::purge(),
+        Command::Mail { action } => commands::mail(&action),
         Command::User { action } => commands::user(&action),
         Command::Session { action } => commands::session(&action),
         Command::Doctor(args) => commands::doctor(&args),

@@ -1,6 +1,8 @@
 //! The composition root: every trait meets its implementation here, and generics end here.
 
+use crate::mail::MailRoom;
 use crate::metrics::Metrics;
+use crate::owners::Owners;
 use crate::replicas::{self, Replicas};
 use crate::settings::Settings;
 use crate::system::{self, OsEntropy, SystemClock};
@@ -17,10 +19,10 @@ use portcullis_ports::{
 use portcullis_resilience::{Breaker, Bulkhead, ConcurrencyLimit};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Devices;
-use portcullis_usecases::login::LogIn;
-use portcullis_usecases::registration::Register;
+use portcullis_usecases::registration::Screening;
 use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
 use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
+use portcullis_worker::Worker;
 use portcullis_zxcvbn::CommonPasswords;
 use secrecy::ExposeSecret;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -72,8 +74,8 @@ pub(crate) fn database(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::R
     Ok(Database::open(&settings.database.url, &options, clock.clone())?)
 }
 
-/// Puts the service together.
-pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
+/// Puts the service together: what answers requests, and what sends mails beside them.
+pub(crate) fn service(settings: &Settings, parts: &Parts) -> anyhow::Result<(Api, Worker)> {
     let (clock, metrics, traces) = (parts.clock.clone(), &parts.metrics, &parts.traces);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let replicas = Replicas::connect(settings, &clock).context("no thread for Redis")?;
@@ -86,44 +88,44 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
     let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.tokens.sessions);
     let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
     let limits = Arc::new(replicas::limits(settings, replicas, parts)?);
-    let devices = Arc::new(devices(settings.tokens.secret.expose_secret().as_bytes(), entropy, &clock));
+    let devices = Arc::new(devices(settings.tokens.secret.expose_secret().as_bytes(), entropy.clone(), &clock));
+    let mail_room = MailRoom::open(settings, entropy, &clock)?;
+    let owners = Owners {
+        store: store.clone(),
+        hasher,
+        screening: screening(settings),
+        limits: limits.clone(),
+        devices,
+        post: mail_room.post.clone(),
+        clock: clock.clone(),
+    };
     let refresh = Arc::new(Refresh {
         store: store.clone(),
         verifier: verifier.clone(),
         issuance: issuance.clone(),
         policy: settings.tokens.refresh,
         sessions,
+        post: mail_room.post.clone(),
         observer: metrics.verdicts()?,
         clock: clock.clone(),
     });
     let authenticate =
         Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
     let shared = replicas.map(Replicas::monitor);
-    let circuits: Vec<_> = std::iter::once::<Arc<dyn CircuitMonitor>>(guarded).chain(shared.clone()).collect();
-    metrics.circuits(&circuits)?;
+    let mail = Some(mail_room.circuit.clone());
+    let circuits = circuits(guarded, [shared.clone(), mail.clone()], metrics)?;
     let lanes = Wiring { metrics, batches: batches(&settings.database.url), hashes, limits: replicas.is_some() };
     let lanes = lanes.lanes(&refresh, &authenticate)?;
-    Ok(Api {
-        register: Register {
-            store: store.clone(),
-            hasher: hasher.clone(),
-            blocklist: blocklist(settings),
-            product: settings.server.app_name.clone(),
-            limits: limits.clone(),
-            clock: clock.clone(),
-        },
-        log_in: LogIn {
-            store: store.clone(),
-            hasher,
-            issuance,
-            sessions,
-            limits: limits.clone(),
-            devices,
-            clock: clock.clone(),
-        },
+    let mails = mail_room.start(settings, parts, store.clone(), limits.clone())?;
+    let api = Api {
+        register: owners.register(),
+        log_in: owners.log_in(issuance, sessions, settings.mail.require_verified),
+        leave: owners.leave(),
+        recovery: owners.recovery(),
+        verification: owners.verification(),
         log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
         sessions: own_sessions(&store, sessions, &clock),
-        readiness: CheckReadiness { store, circuits, shared, limits: limits.clone(), clock },
+        readiness: CheckReadiness { store, circuits, shared, mail, limits: limits.clone(), clock },
         limits,
         public_keys: settings.keys.verifier.public_keys(),
         passwords: settings.passwords.policy,
@@ -132,7 +134,19 @@ pub(crate) fn api(settings: &Settings, parts: &Parts) -> anyhow::Result<Api> {
         refresh,
         authenticate,
         identity: identity(settings),
-    })
+    };
+    Ok((api, mails))
+}
+
+/// The circuits that are told of: the database's, and those of what there may be besides.
+fn circuits(
+    database: Arc<dyn CircuitMonitor>,
+    others: [Option<Arc<dyn CircuitMonitor>>; 2],
+    metrics: &Metrics,
+) -> anyhow::Result<Vec<Arc<dyn CircuitMonitor>>> {
+    let circuits: Vec<_> = std::iter::once(database).chain(others.into_iter().flatten()).collect();
+    metrics.circuits(&circuits)?;
+    Ok(circuits)
 }
 
 /// What the lanes are made by.
@@ -206,6 +220,11 @@ pub(crate) fn blocklist(settings: &Settings) -> Option<Arc<dyn PasswordBlocklist
 /// What a hash costs.
 pub(crate) fn cost(settings: &Settings) -> anyhow::Result<Cost> {
     Cost::new(settings.passwords.bcrypt_cost).context("BCRYPT_COST is out of range")
+}
+
+/// What new passwords are held against.
+pub(crate) fn screening(settings: &Settings) -> Arc<Screening> {
+    Arc::new(Screening { blocklist: blocklist(settings), product: settings.server.app_name.clone() })
 }
 
 /// When the circuit around the database opens, and how it is probed: nobody waits for a probe any

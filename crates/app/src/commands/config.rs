@@ -25,7 +25,9 @@ pub(crate) fn config(action: &ConfigAction) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     match action {
         ConfigAction::Check => {
-            for warning in settings()?.warnings {
+            let settings = settings()?;
+            settings.mail.renderer(&settings.server.app_name)?;
+            for warning in settings.warnings {
                 writeln!(out, "warning: {warning}")?;
             }
             writeln!(out, "The configuration is good.")?;

@@ -10,11 +10,15 @@ use crate::wire::{self, Parts};
 use anyhow::Context;
 use portcullis_diesel::MigrateError;
 use portcullis_http::{Running, ServerSettings};
+use portcullis_worker::Worker;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The logger of the service itself.
 const LOG: &str = "app";
+/// How long a mail that is on its way may hold up the end.
+const MAIL_WAIT: Duration = Duration::from_secs(5);
 
 /// Serves until a signal says to stop.
 pub(crate) fn serve() -> anyhow::Result<ExitCode> {
@@ -38,7 +42,7 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
 async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let migrated = migrate::prepare(settings, parts).await?;
-    let api = wire::api(settings, parts)?;
+    let (api, mail) = wire::service(settings, parts)?;
     if let Some(address) = parts.metrics.serve(settings.telemetry.metrics)? {
         tracing::info!(target: LOG, %address, path = "/metrics", "Metrics are served");
     }
@@ -61,6 +65,13 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     tracing::info!(target: LOG, "Stopping: no new connections, finishing what is in flight");
     tokio::select! {
         clean = stopped(&running, server) => clean?,
+        () = signals.stop() => {
+            tracing::warn!(target: LOG, "Stopped by a second signal");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    tokio::select! {
+        () = finished(mail) => {}
         () = signals.stop() => {
             tracing::warn!(target: LOG, "Stopped by a second signal");
             return Ok(ExitCode::FAILURE);
@@ -91,6 +102,14 @@ async fn stopped(running: &Running, server: tokio::task::JoinHandle<std::io::Res
         tracing::warn!(target: LOG, "Requests were still in flight when the time was up");
     }
     Ok(())
+}
+
+/// Waits for the mails that are on their way. One that is cut off is sent again.
+async fn finished(mail: Worker) {
+    let stopped = tokio::task::spawn_blocking(move || mail.stop(MAIL_WAIT)).await;
+    if !stopped.is_ok_and(|stopped| stopped) {
+        tracing::warn!(target: LOG, "A mail was still on its way when the time was up: it may come twice");
+    }
 }
 
 /// The signals that are listened to, from before the database is looked at.

@@ -3,11 +3,13 @@
 use super::console::{Cell, Listing, shown};
 use super::password::PasswordSource;
 use super::{Usage, until_nobody_reads};
+use crate::mail;
 use crate::settings::Settings;
 use crate::system::OsEntropy;
 use crate::wire::{self, Parts};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_domain::sessions::Origin;
 use portcullis_ports::PasswordHasher;
@@ -17,6 +19,7 @@ use portcullis_usecases::registration::{
     AccountDeletion, AccountFound, AccountName, AccountSuspension, DeleteAccount, DisableAccount, EnableAccount,
     FindAccount, ListAccounts, PasswordSetting, Register, Registered, Registration, SetPassword,
 };
+use portcullis_worker::Bell;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -125,12 +128,14 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
     let verb = Register {
         store: parts.database.store.clone(),
         hasher: hasher(settings)?,
-        blocklist: wire::blocklist(settings),
-        product: settings.server.app_name.clone(),
+        screening: wire::screening(settings),
+        // A service that runs finds the mail by itself.
+        post: mail::post(settings, Arc::new(OsEntropy), &Bell::default()),
         limits: Arc::new(Limits::off()),
         clock: parts.clock.clone(),
     };
-    let input = Registration { email, password: obtained.password, client: None };
+    let (origin, language) = (Origin::default(), Language::default());
+    let input = Registration { email, password: obtained.password, origin, language };
     let Registered(user) = verb.run(&input, || true)?;
     let mut out = io::stdout();
     writeln!(out, "Account {} made: {}", user.id, shown(user.email.spelled()))?;

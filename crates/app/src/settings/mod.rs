@@ -10,6 +10,7 @@ mod interpolation;
 mod keys;
 mod limits;
 mod logging;
+mod mail;
 mod passwords;
 mod print;
 mod secret;
@@ -26,6 +27,7 @@ pub(crate) use database::Database;
 pub(crate) use keys::Keys;
 pub(crate) use limits::Limits;
 pub(crate) use logging::{Level, Logging};
+pub(crate) use mail::Mail;
 pub(crate) use passwords::Passwords;
 pub(crate) use print::{render, shown};
 pub(crate) use server::Server;
@@ -38,12 +40,13 @@ pub(crate) use traces::Traces;
 use setting::Setting;
 
 /// Every setting, in the order in which `config print` shows them.
-const SETTINGS: [&[Setting]; 9] = [
+const SETTINGS: [&[Setting]; 10] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
     &keys::SETTINGS,
     &passwords::SETTINGS,
     &limits::SETTINGS,
+    &mail::SETTINGS,
     &server::SETTINGS,
     &logging::SETTINGS,
     &telemetry::SETTINGS,
@@ -58,6 +61,7 @@ pub(crate) struct Settings {
     pub(crate) keys: Keys,
     pub(crate) passwords: Passwords,
     pub(crate) limits: Limits,
+    pub(crate) mail: Mail,
     pub(crate) server: Server,
     pub(crate) logging: Logging,
     pub(crate) telemetry: Telemetry,
@@ -81,6 +85,7 @@ impl Settings {
             tokens,
             passwords: Passwords::read(sources, server.debug, &mut warnings)?,
             limits: Limits::read(sources)?,
+            mail: Mail::read(sources, &server, &mut warnings)?,
             logging: Logging::read(sources, server.debug)?,
             telemetry: Telemetry::read(sources)?,
             traces: Traces::read(sources)?,

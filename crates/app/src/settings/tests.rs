@@ -57,6 +57,12 @@ fn the_defaults_are_the_contracts() {
     assert_eq!(rules.mail, Rule::Window(Window::new(some(3), 60 * minute)));
     assert_eq!(rules.dead_refresh, Rule::Flow(Flow::new(some(1), Duration::from_secs(30), some(5))));
     assert!(settings.limits.proxies.0.is_empty() && settings.limits.redis.is_none());
+    assert!(settings.mail.server.is_none() && settings.mail.templates.is_none() && !settings.mail.require_verified);
+    assert_eq!(settings.mail.folder, std::path::Path::new("./outbox"));
+    assert_eq!(settings.mail.from, portcullis_lettre::Sender::parse("Portcullis <no-reply@localhost>").unwrap());
+    assert_eq!(settings.mail.notices, portcullis_usecases::mail::Notices::default());
+    assert_eq!(settings.mail.links.verify, "http://127.0.0.1:8000/account/verify?token={token}");
+    assert_eq!(settings.mail.links.reset, "http://127.0.0.1:8000/account/reset?token={token}");
     assert_eq!((settings.server.host.as_str(), settings.server.port), ("127.0.0.1", 8000));
     assert_eq!(settings.server.app_name, "Portcullis");
     assert!(!settings.server.debug);
@@ -143,6 +149,15 @@ fn bounds_are_kept() {
         ("RATE_LIMIT_ACCOUNT", vec!["1/1s", "100/24h"], vec!["0/15m", "101/15m", "10"]),
         ("RATE_LIMIT_SOURCE", vec!["1/1s", "300/5m,burst=0"], vec!["300", "300/5m,burst=-1"]),
         ("REDIS_URL", vec!["redis://localhost", "redis://:p@h:7000/1"], vec!["localhost:6379", "rediss://h"]),
+        ("PUBLIC_URL", vec!["https://a.example/auth/", "http://[::1]:8000"], vec!["http://a.example", "a.example"]),
+        ("VERIFY_URL", vec!["https://a.example/{token}"], vec!["https://a.example/"]),
+        ("RESET_URL", vec!["https://a.example/#{token}"], vec!["http://a.example/{token}"]),
+        ("SMTP_URL", vec![], vec!["mail.example.org", "smtp://u@h", "smtps://h?tls=none"]),
+        ("MAIL_FROM", vec!["a@b.org", "A, B <a@b.org>"], vec!["a", "A <a>", "a@b.org, c@d.org"]),
+        ("MAIL_DIR", vec!["/var/mail"], vec!["a\nb"]),
+        ("MAIL_TEMPLATES", vec!["/etc/mail"], vec!["a\nb"]),
+        ("MAIL_NOTICES", vec!["none", "new_device"], vec!["all", "none,new_device"]),
+        ("REQUIRE_VERIFIED_EMAIL", vec!["yes"], vec!["always"]),
         ("TRUSTED_PROXIES", vec!["::1, 10.0.0.0/8"], vec!["proxy", "10.0.0.1/8", "10.0.0.0/8,"]),
         ("CORS_ORIGINS", vec!["https://a.example"], vec!["*"]),
         (
@@ -256,6 +271,30 @@ fn previous_secrets_stand_on_lines_and_verify_one_size_of_hmac() {
 }
 
 #[test]
+fn mail_needs_a_sender_where_it_is_sent_and_a_public_url_where_others_read_it() {
+    let smtp = ("SMTP_URL", "smtp://u:p@mail.example.org");
+    assert!(read(&[smtp]).unwrap_err().to_string().starts_with("MAIL_FROM: is missing, and SMTP_URL is set; "));
+    let from = ("MAIL_FROM", "A <a@b.org>");
+    assert!(read(&[smtp, from]).unwrap().warnings.is_empty());
+    let exposed = read(&[("SMTP_URL", "smtp://u:p@mail.example.org?tls=none"), from]).unwrap();
+    assert!(exposed.warnings[0].contains("SMTP_URL"), "{:?}", exposed.warnings);
+    let told = |environment: &[(&str, &str)]| read(environment).unwrap().warnings.join("");
+    assert!(told(&[("HOST", "0.0.0.0")]).contains("PUBLIC_URL"));
+    assert_eq!(told(&[("HOST", "::1")]), "");
+    assert_eq!(told(&[("HOST", "0.0.0.0"), ("PUBLIC_URL", "https://a.example")]), "");
+    let pages = [("VERIFY_URL", "https://a.example/v#{token}"), ("RESET_URL", "https://a.example/r#{token}")];
+    assert_eq!(told(&[("HOST", "0.0.0.0"), pages[0], pages[1]]), "");
+    let links = |environment: &[(&str, &str)]| read(environment).unwrap().mail.links;
+    assert_eq!(links(&pages).verify, "https://a.example/v#{token}");
+    assert_eq!(links(&[("HOST", "0.0.0.0"), ("PORT", "80")]).reset, "http://localhost:80/account/reset?token={token}");
+    assert_eq!(links(&[("HOST", "::1")]).reset, "http://[::1]:8000/account/reset?token={token}");
+    assert_eq!(
+        links(&[("PUBLIC_URL", "https://a.example/b/")]).verify,
+        "https://a.example/b/account/verify?token={token}"
+    );
+}
+
+#[test]
 fn debug_lowers_what_is_asked_of_hashes_and_of_log_lines() {
     let settings = read(&[("DEBUG", "1"), ("BCRYPT_COST", "4")]).unwrap();
     assert_eq!(settings.passwords.bcrypt_cost, 4);
@@ -278,6 +317,8 @@ fn no_secret_is_ever_shown() {
     let environment = [
         ("DATABASE_URL", "postgresql://ada:marker@db/app?sslmode=require&password=marker"),
         ("REDIS_URL", "redis://marker:marker@cache:7000/1"),
+        ("SMTP_URL", "smtps://marker:m%61rker@mail.example.org"),
+        ("MAIL_FROM", "no-reply@example.org"),
     ];
     let sources = sources(&environment, &format!("SECRET_KEY='{SECRET}'\nPORT=9")).unwrap();
     let settings = Settings::read(&sources).unwrap();
@@ -287,6 +328,7 @@ fn no_secret_is_ever_shown() {
     for line in [
         "DATABASE_URL=postgresql://ada:***@db/app?sslmode=require&password=***  # environment",
         "REDIS_URL=redis://cache:7000  # environment",
+        "SMTP_URL=smtps://mail.example.org:465  # environment",
         "SECRET_KEY=(set, 39 bytes)  # .env",
         "PORT=9  # .env",
         "HOST=127.0.0.1  # default",
@@ -316,7 +358,13 @@ fn the_example_names_every_setting_with_its_default_and_a_secret_that_is_refused
         .replace("# CORS", "CORS")
         .replace("# TRUSTED", "TRUSTED")
         .replace("# REDIS", "REDIS")
-        .replace("# METRICS", "METRICS");
+        .replace("# METRICS", "METRICS")
+        .replace("# PUBLIC", "PUBLIC")
+        .replace("# VERIFY", "VERIFY")
+        .replace("# RESET", "RESET")
+        .replace("# SMTP", "SMTP")
+        .replace("# MAIL_FROM", "MAIL_FROM")
+        .replace("# MAIL_TEMPLATES", "MAIL_TEMPLATES");
     assert!(Settings::read(&sources(&[("SECRET_KEY", SECRET)], &all).unwrap()).is_ok());
 }
 

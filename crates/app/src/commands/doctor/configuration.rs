@@ -7,6 +7,17 @@ use std::net::IpAddr;
 
 const CHECK: &str = "settings";
 
+/// What to do about a setting that is warned of.
+fn advice(warning: &str) -> &'static str {
+    if warning.starts_with("PUBLIC_URL") {
+        "set it to where people find the service, such as https://auth.example.org"
+    } else if warning.starts_with("SMTP_URL") {
+        "have the mail server speak TLS, and take tls=none away"
+    } else {
+        "choose a stronger value"
+    }
+}
+
 /// The settings, and what is weak in them; or why there are none.
 pub(super) fn examine() -> Result<(Settings, Vec<Finding>), Finding> {
     let bad = |error: String| Finding::error(CHECK, error, "mend that setting; `portcullis config print` shows all");
@@ -14,8 +25,7 @@ pub(super) fn examine() -> Result<(Settings, Vec<Finding>), Finding> {
     let settings = Settings::read(&sources).map_err(|error| bad(error.to_string()))?;
     // Told with the files below.
     let told = settings.warnings.iter().filter(|warning| !warning.contains("everybody on this machine"));
-    let mut findings: Vec<_> =
-        told.map(|warning| Finding::warning(CHECK, *warning, "choose a stronger value")).collect();
+    let mut findings: Vec<_> = told.map(|warning| Finding::warning(CHECK, *warning, advice(warning))).collect();
     findings.extend(sources.exposed_files().into_iter().map(|name| {
         let what = format!("{name} names a file that everybody on this machine may read");
         Finding::warning("keys", what, "chmod 600 that file, and have the user of the service own it")

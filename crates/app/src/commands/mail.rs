@@ -1,0 +1,86 @@
+//! `portcullis mail`: mails that wait or were given up, for an operator. Whom they are to is not
+//! shown: the account's number leads there.
+
+use super::console::{Cell, Listing};
+use super::until_nobody_reads;
+use crate::wire::Parts;
+use anyhow::{Context, anyhow};
+use clap::Subcommand;
+use portcullis_ports::{MailId, QueuedMail};
+use portcullis_usecases::mail::{ListMail, MailListed, RetryMail, RetryMailError};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Mails that are read at once.
+const PAGE: u32 = 500;
+
+/// What to do with mails.
+#[derive(Subcommand)]
+pub(crate) enum MailAction {
+    /// List the mails that are to be sent, and those that were given up
+    List {
+        /// Those that were given up alone
+        #[arg(long)]
+        dead: bool,
+        /// An object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have mails tried again now, as if they had never been
+    Retry {
+        /// Their numbers
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<i64>,
+    },
+}
+
+/// Does it.
+pub(crate) fn mail(action: &MailAction) -> anyhow::Result<ExitCode> {
+    let settings = super::settings()?;
+    let parts = super::ready(&settings)?;
+    match action {
+        MailAction::List { dead, json } => list(&parts, *dead, *json)?,
+        MailAction::Retry { ids } => ids.iter().try_for_each(|id| retry(&parts, MailId(*id)))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(parts: &Parts, dead: bool, json: bool) -> anyhow::Result<()> {
+    const COLUMNS: [&str; 8] = ["id", "occasion", "user_id", "created_at", "tries", "due_at", "dead_at", "last_error"];
+    let verb = ListMail { store: parts.database.store.clone() };
+    let mut listing = Listing::new(io::stdout().lock(), json, &COLUMNS);
+    let mut after = None;
+    loop {
+        let MailListed(mails) = verb.run(after, PAGE)?;
+        let mut shown = mails.iter().filter(|mail| !dead || mail.dead_at.is_some());
+        let written = shown.try_for_each(|mail| listing.row(&row(mail)));
+        if written.is_err() {
+            return until_nobody_reads(written);
+        }
+        let Some(last) = mails.last() else { break };
+        after = Some(last.id);
+    }
+    until_nobody_reads(listing.end())
+}
+
+fn row(mail: &QueuedMail) -> [Cell; 8] {
+    [
+        Cell::Number(mail.id.0),
+        Cell::Text(mail.order.occasion.as_str().to_owned()),
+        mail.order.user_id.map_or(Cell::Nothing, |id| Cell::Number(id.get())),
+        Cell::Time(mail.order.created_at),
+        Cell::Number(mail.tries.into()),
+        if mail.dead_at.is_some() { Cell::Nothing } else { Cell::Time(mail.due_at) },
+        mail.dead_at.map_or(Cell::Nothing, Cell::Time),
+        mail.last_error.clone().into(),
+    ]
+}
+
+fn retry(parts: &Parts, id: MailId) -> anyhow::Result<()> {
+    let verb = RetryMail { store: parts.database.store.clone(), clock: parts.clock.clone() };
+    verb.run(id).map_err(|error| match error {
+        RetryMailError::NotFound => anyhow!("there is no mail {}: it was sent, or had nothing to say any more", id.0),
+        error @ RetryMailError::Failed(_) => error.into(),
+    })?;
+    writeln!(io::stdout(), "Mail {} is due, and sent by a running service", id.0).context("standard output is closed")
+}

@@ -1,0 +1,140 @@
+//! Mail, put together: who orders it, who words it, who hands it over, and the threads that see to
+//! it beside the requests.
+
+use crate::settings::Settings;
+use crate::wire::Parts;
+use anyhow::Context;
+use portcullis_domain::health::CircuitState;
+use portcullis_hmac::HmacAuthenticator;
+use portcullis_lettre::{Authorities, FolderMailer, SmtpMailer, TimeLimits};
+use portcullis_ports::{CircuitMonitor, Clock, Entropy, MailRenderer, Mailer, Store};
+use portcullis_resilience::{Breaker, CircuitBreaker};
+use portcullis_usecases::limits::Limits;
+use portcullis_usecases::mail::{DeliverMail, Delivery, Post};
+use portcullis_usecases::verification::OneTimeTokens;
+use portcullis_worker::{Bell, Job, Next, Pace, Worker};
+use secrecy::ExposeSecret;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The logger of what becomes of mails.
+const LOG: &str = "app.mail";
+/// The lane of mail: so many are sent at once, by threads of their own. No request waits for one.
+const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+/// How often they look for what became due, or was stored by another replica.
+const POLL: Duration = Duration::from_secs(5);
+/// A mail is not begun before whoever caused it has an answer: how long that takes must not tell
+/// whether there was a mail to make.
+const DELAY: Duration = Duration::from_millis(30);
+/// A mail server that was gone is looked for this often: each look is a try of a mail.
+const RECOVERY: Duration = Duration::from_secs(15);
+/// A delivery takes less, by its own limits.
+const PROBE: Duration = Duration::from_secs(75);
+
+/// What mail needs of the process, and gives to it.
+pub(crate) struct MailRoom {
+    /// Who orders mails.
+    pub(crate) post: Arc<Post>,
+    /// The circuit around whoever takes them.
+    pub(crate) circuit: Arc<dyn CircuitMonitor>,
+    bell: Bell,
+    mailer: Arc<dyn Mailer>,
+    renderer: Arc<dyn MailRenderer>,
+}
+
+impl MailRoom {
+    /// Puts it together. Nothing is sent yet.
+    pub(crate) fn open(settings: &Settings, entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let bell = Bell::default();
+        let post = post(settings, entropy, &bell);
+        let mailer = Arc::new(Breaker::new("mail", mailer(settings, clock)?, circuit(clock)));
+        let renderer = Arc::new(settings.mail.renderer(&settings.server.app_name)?);
+        Ok(Self { post, circuit: mailer.clone(), bell, mailer, renderer })
+    }
+
+    /// Starts to send what there is, and what will be.
+    pub(crate) fn start(
+        self,
+        settings: &Settings,
+        parts: &Parts,
+        store: Arc<dyn Store>,
+        limits: Arc<Limits>,
+    ) -> anyhow::Result<Worker> {
+        let verb = DeliverMail {
+            store,
+            post: self.post,
+            links: settings.mail.links.clone(),
+            renderer: self.renderer,
+            mailer: self.mailer,
+            limits,
+            clock: parts.clock.clone(),
+        };
+        let job = Deliveries { verb, circuit: self.circuit, failing: AtomicBool::new(false) };
+        let pace = Pace { threads: THREADS, poll: POLL, delay: DELAY };
+        Worker::start("mail", &self.bell, pace, Arc::new(job)).context("no thread for mail")
+    }
+}
+
+/// Who orders mails, and rings for whoever sends them. Tokens are made under a key of their own.
+pub(crate) fn post(settings: &Settings, entropy: Arc<dyn Entropy>, bell: &Bell) -> Arc<Post> {
+    let secret = settings.tokens.secret.expose_secret().as_bytes();
+    let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis one-time tokens"));
+    let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
+    Arc::new(Post { tokens, notices: settings.mail.notices.clone(), observer: Arc::new(bell.clone()) })
+}
+
+fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Mailer>> {
+    let mail = &settings.mail;
+    let Some(url) = mail.server.clone() else {
+        return Ok(Arc::new(FolderMailer::new(mail.folder.clone(), mail.from.clone())));
+    };
+    let limits = TimeLimits::default();
+    Ok(Arc::new(SmtpMailer::new(url, mail.from.clone(), &Authorities::System, limits, clock.clone())?))
+}
+
+fn circuit(clock: &Arc<dyn Clock>) -> CircuitBreaker {
+    let settings = portcullis_resilience::Settings::default();
+    let settings = settings.with_recovery_timeout(RECOVERY).with_probe_timeout(PROBE);
+    let clock = clock.clone();
+    let circuit = CircuitBreaker::builder(settings).clock(move || clock.monotonic());
+    let circuit = circuit.on_transition(|transition| {
+        let (from, to) = (CircuitState::from(transition.from).as_str(), CircuitState::from(transition.to).as_str());
+        tracing::warn!(target: LOG, circuit = "mail", from, to, "Circuit changed");
+    });
+    circuit.build()
+}
+
+/// Sends one mail after another.
+struct Deliveries {
+    verb: DeliverMail,
+    circuit: Arc<dyn CircuitMonitor>,
+    /// Whether the store failed the last time: that it is away is told once, and not by each
+    /// thread at each look.
+    failing: AtomicBool,
+}
+
+impl Job for Deliveries {
+    fn run(&self) -> Next {
+        // A mail that is not taken loses no try.
+        let circuit = self.circuit.status();
+        if circuit.state == CircuitState::Open && !circuit.retry_after.is_zero() {
+            return Next::Rest(circuit.retry_after);
+        }
+        let delivery = self.verb.next();
+        let failed = delivery.is_err();
+        let before = self.failing.swap(failed, Ordering::Relaxed);
+        match delivery {
+            Ok(Delivery::Idle) => Next::Wait,
+            Ok(Delivery::Resting(wait)) => Next::Rest(wait),
+            Ok(_) => Next::Again,
+            Err(error) => {
+                if !before {
+                    tracing::warn!(target: LOG, %error, "Mails wait for the database");
+                }
+                Next::Rest(POLL)
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The section on mail: where it goes, from whom, which notices are sent, and which pages links
+//! open. Speaking to a mail server and wording mails is left to others.
+
+use super::server::{Server, is_host_name};
+use super::setting::{Fault, Setting, SettingsError};
+use super::sources::Sources;
+use super::value::{self, SWITCH};
+use portcullis_lettre::{Sender, SmtpUrl};
+use portcullis_minijinja::MinijinjaRenderer;
+use portcullis_usecases::mail::{Links, Notices};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+const PUBLIC_URL: Setting = Setting {
+    name: "PUBLIC_URL",
+    default: None,
+    accepted: "https://host, with a port and a path if there are such; http:// on a loopback address alone",
+    shown: str::to_owned,
+};
+const VERIFY_URL: Setting = page("VERIFY_URL");
+const RESET_URL: Setting = page("RESET_URL");
+const SMTP_URL: Setting = Setting {
+    name: "SMTP_URL",
+    default: None,
+    accepted: "smtp://user:password@host:587, or smtps://user:password@host:465, user and password percent-encoded",
+    shown: shown_url,
+};
+const MAIL_FROM: Setting = Setting {
+    name: "MAIL_FROM",
+    default: None,
+    accepted: "an address such as no-reply@example.org, or Name <no-reply@example.org>",
+    shown: str::to_owned,
+};
+const MAIL_DIR: Setting =
+    Setting { name: "MAIL_DIR", default: Some("./outbox"), accepted: "the path of a folder", shown: str::to_owned };
+const MAIL_TEMPLATES: Setting =
+    Setting { name: "MAIL_TEMPLATES", default: None, accepted: "the path of a folder", shown: str::to_owned };
+const MAIL_NOTICES: Setting = Setting {
+    name: "MAIL_NOTICES",
+    default: Some("password_changed,email_changed,new_device,session_theft"),
+    accepted: "password_changed, email_changed, new_device and session_theft with commas between, or none",
+    shown: str::to_owned,
+};
+const REQUIRE_VERIFIED: Setting =
+    Setting { name: "REQUIRE_VERIFIED_EMAIL", default: Some("false"), accepted: SWITCH, shown: str::to_owned };
+
+pub(super) const SETTINGS: [Setting; 9] =
+    [PUBLIC_URL, VERIFY_URL, RESET_URL, SMTP_URL, MAIL_FROM, MAIL_DIR, MAIL_TEMPLATES, MAIL_NOTICES, REQUIRE_VERIFIED];
+
+const fn page(name: &'static str) -> Setting {
+    let accepted = "https://host/path with {token} where the token goes; http:// on a loopback address alone";
+    Setting { name, default: None, accepted, shown: str::to_owned }
+}
+
+/// Told where mails could not be opened by whom they are for.
+const NO_PUBLIC_URL: &str = "PUBLIC_URL is not set: links in mails open a loopback address";
+const EXPOSED: &str = "SMTP_URL sends mails, with what opens accounts, in the clear";
+
+/// How people are written to.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    /// The mail server; none, and mails are written into the folder.
+    pub(crate) server: Option<SmtpUrl>,
+    pub(crate) folder: PathBuf,
+    pub(crate) from: Sender,
+    /// A folder whose templates replace those compiled in.
+    pub(crate) templates: Option<PathBuf>,
+    pub(crate) notices: Notices,
+    pub(crate) links: Links,
+    /// Whether an account whose address is not verified may not sign in.
+    pub(crate) require_verified: bool,
+}
+
+impl Mail {
+    pub(super) fn read(
+        sources: &Sources,
+        server: &Server,
+        warnings: &mut Vec<&'static str>,
+    ) -> Result<Self, SettingsError> {
+        let smtp = sources.optional(&SMTP_URL, |text| Ok(SmtpUrl::parse(text)))?.transpose();
+        // The adapter's error holds none of the text.
+        let smtp = smtp.map_err(|error| SMTP_URL.bad_because(error.to_string()))?;
+        if smtp.as_ref().is_some_and(SmtpUrl::is_exposed) {
+            warnings.push(EXPOSED);
+        }
+        Ok(Self {
+            from: read_sender(sources, server, smtp.is_some())?,
+            server: smtp,
+            folder: sources.required(&MAIL_DIR, value::path)?,
+            templates: sources.optional(&MAIL_TEMPLATES, value::path)?,
+            notices: sources.required(&MAIL_NOTICES, read_notices)?,
+            links: read_links(sources, server, warnings)?,
+            require_verified: sources.required(&REQUIRE_VERIFIED, value::switch)?,
+        })
+    }
+
+    /// What words mails. Every template is tried.
+    ///
+    /// # Errors
+    /// [`SettingsError`], when one of the operator's cannot be used.
+    pub(crate) fn renderer(&self, app_name: &str) -> Result<MinijinjaRenderer, SettingsError> {
+        let renderer = MinijinjaRenderer::new(app_name, self.templates.as_deref());
+        renderer.map_err(|error| MAIL_TEMPLATES.bad_because(format!("names templates that cannot be used: {error}")))
+    }
+}
+
+fn read_sender(sources: &Sources, server: &Server, sends: bool) -> Result<Sender, SettingsError> {
+    let bad = |_| MAIL_FROM.bad(Fault("names no sender"));
+    match sources.optional(&MAIL_FROM, |text| Ok(Sender::parse(text)))? {
+        Some(sender) => sender.map_err(bad),
+        None if sends => Err(MAIL_FROM.bad(Fault("is missing, and SMTP_URL is set"))),
+        None => Sender::new(&server.app_name, "no-reply@localhost").map_err(bad),
+    }
+}
+
+fn read_notices(text: &str) -> Result<Notices, Fault> {
+    if text == "none" {
+        return Ok(Notices::only(&[]));
+    }
+    let notice = |name: &str| Notices::ALL.into_iter().find(|notice| notice.as_str() == name.trim());
+    let notices: Option<Vec<_>> = text.split(',').map(notice).collect();
+    notices.map(|notices| Notices::only(&notices)).ok_or(Fault("has an entry that is no notice"))
+}
+
+fn read_links(sources: &Sources, server: &Server, warnings: &mut Vec<&'static str>) -> Result<Links, SettingsError> {
+    let public = sources.optional(&PUBLIC_URL, read_public)?;
+    let (verify, reset) = (sources.optional(&VERIFY_URL, read_page)?, sources.optional(&RESET_URL, read_page)?);
+    let needed = public.is_none() && (verify.is_none() || reset.is_none());
+    if needed && !is_loopback(&bracketed(&server.host)) {
+        warnings.push(NO_PUBLIC_URL);
+    }
+    let public = public.unwrap_or_else(|| own_url(server));
+    let page = |own: Option<String>, path| own.unwrap_or_else(|| format!("{public}{path}?token={}", Links::PLACE));
+    Ok(Links { verify: page(verify, "/account/verify"), reset: page(reset, "/account/reset") })
+}
+
+/// Where a browser on this machine finds the service.
+fn own_url(server: &Server) -> String {
+    let host = bracketed(&server.host);
+    let host = if is_loopback(&host) { host } else { "localhost".to_owned() };
+    format!("http://{host}:{}", server.port)
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
+fn read_public(text: &str) -> Result<String, Fault> {
+    if text.contains(['?', '#', '{', '}']) {
+        return Err(Fault("has more than a host, a port and a path"));
+    }
+    check_url(text)?;
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn read_page(text: &str) -> Result<String, Fault> {
+    if text.matches(Links::PLACE).count() != 1 {
+        return Err(Fault("does not have {token} once"));
+    }
+    let filled = text.replace(Links::PLACE, "0");
+    if filled.contains(['{', '}']) {
+        return Err(Fault("has other braces than those of {token}"));
+    }
+    check_url(&filled)?;
+    // A host with the token in its name would be told it before anybody clicks.
+    let host = text.split('/').nth(2).unwrap_or_default();
+    if host.contains('{') { Err(Fault("has {token} in its host")) } else { Ok(text.to_owned()) }
+}
+
+/// Whether a browser reaches a place by it over TLS, or on this machine.
+fn check_url(text: &str) -> Result<(), Fault> {
+    let (encrypted, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+        (Some(rest), _) => (true, rest),
+        (_, Some(rest)) => (false, rest),
+        _ => return Err(Fault("begins with neither https:// nor http://")),
+    };
+    if !text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'|')) {
+        return Err(Fault("has a character that no URL has"));
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    if port.is_some_and(|port| value::whole_number(1..=u16::MAX)(port).is_err()) {
+        return Err(Fault("has a port that is none"));
+    }
+    let in_brackets = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let good = match in_brackets {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.parse::<IpAddr>().is_ok() || is_host_name(host),
+    };
+    match (good, encrypted || is_loopback(host)) {
+        (false, _) => Err(Fault("has a host that is none")),
+        (true, false) => Err(Fault("is not encrypted, and not on this machine")),
+        (true, true) => Ok(()),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The host and the port alone.
+fn shown_url(text: &str) -> String {
+    let scheme = if text.trim().to_ascii_lowercase().starts_with("smtps:") { "smtps" } else { "smtp" };
+    SmtpUrl::parse(text.trim()).map_or_else(|_| "(unreadable)".to_owned(), |url| format!("{scheme}://{}", url.place()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_encrypted_or_on_this_machine() {
+        for (text, read) in [
+            ("https://auth.example.org", "https://auth.example.org"),
+            ("https://example.org:8443/auth/", "https://example.org:8443/auth"),
+            ("http://localhost:8000", "http://localhost:8000"),
+            ("http://127.0.0.1", "http://127.0.0.1"),
+            ("http://[::1]:8000/", "http://[::1]:8000"),
+        ] {
+            assert_eq!(read_public(text).ok().as_deref(), Some(read), "{text}");
+        }
+        for text in [
+            "auth.example.org",
+            "ftp://auth.example.org",
+            "http://auth.example.org",
+            "http://10.0.0.1",
+            "http://localhost.example.org",
+            "https://",
+            "https://user:marker@auth.example.org",
+            "https://auth.example.org:0",
+            "https://auth.example.org:https",
+            "https://auth.example.org?a=b",
+            "https://auth.example.org/#a",
+            "https://auth .example.org",
+            "https://auth.example.org/\u{e9}",
+            "https://auth.example.org/\"",
+            "https://auth.example.org/{token}",
+        ] {
+            assert!(read_public(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_the_token_once_and_not_in_its_host() {
+        for text in ["https://a.example/v?t={token}", "https://a.example/v#{token}", "http://localhost:3000/{token}/v"]
+        {
+            assert_eq!(read_page(text).ok().as_deref(), Some(text));
+        }
+        for text in [
+            "https://a.example/v",
+            "https://a.example/{token}/{token}",
+            "https://{token}.example/v",
+            "https://a.example/{token}/{id}",
+            "http://a.example/{token}",
+            "app://verify/{token}",
+        ] {
+            assert!(read_page(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn notices_are_named_or_none() {
+        use portcullis_domain::mail::Occasion::{NewDevice, SessionTheft};
+        assert_eq!(read_notices("none").ok(), Some(Notices::only(&[])));
+        assert_eq!(read_notices("new_device, session_theft").ok(), Some(Notices::only(&[NewDevice, SessionTheft])));
+        for text in ["", "all", "verify_email", "new_device,", "new_device;session_theft"] {
+            assert!(read_notices(text).is_err(), "{text}");
+        }
+    }
+}
