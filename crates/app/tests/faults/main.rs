@@ -28,6 +28,7 @@ mod harness;
 mod hostile;
 mod kills;
 mod load;
+mod mail;
 mod network;
 mod oracle;
 mod outage;

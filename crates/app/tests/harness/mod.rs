@@ -9,6 +9,8 @@ pub(crate) mod databases;
 pub(crate) mod disk;
 pub(crate) mod jose;
 pub(crate) mod log;
+pub(crate) mod mail_server;
+pub(crate) mod mails;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod services;

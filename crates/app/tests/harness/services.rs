@@ -105,7 +105,7 @@ impl Setup {
         });
         assert_eq!(listening[0]["name"], "app");
         let address = listening[0]["address"].as_str().unwrap().parse().unwrap();
-        Service { process: Mutex::new(process), address, log, errors, database: self.database }
+        Service { process: Mutex::new(process), address, log, errors, folder: self.folder, database: self.database }
     }
 
     /// Starts it on a port that was free a moment ago, for a log level at which it says nothing.
@@ -114,7 +114,7 @@ impl Setup {
         let setup = self.set("PORT", &address.port().to_string());
         let (process, log, errors) = setup.spawn();
         eventually("it listens", || TcpStream::connect(address).ok());
-        Service { process: Mutex::new(process), address, log, errors, database: setup.database }
+        Service { process: Mutex::new(process), address, log, errors, folder: setup.folder, database: setup.database }
     }
 
     /// Runs it to its end.
@@ -151,6 +151,8 @@ pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) log: Arc<Log>,
     pub(crate) errors: Arc<Log>,
+    /// Where it runs, and writes its mails.
+    pub(crate) folder: PathBuf,
     pub(crate) database: Database,
 }
 

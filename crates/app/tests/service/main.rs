@@ -11,10 +11,12 @@
     reason = "a failed step fails the test"
 )]
 
+mod accounts;
 mod contract;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the tests of faults use the rest of it")]
 mod harness;
 mod keys;
 mod limits;
+mod mail;
 mod process;

@@ -157,8 +157,10 @@ fn a_bad_setting_and_an_open_door_are_found() {
     is_ill(&missing);
     assert!(found(&missing, "database", "error").0.contains("portcullis migrate"));
     done(&database, "migrate");
-    let open = doctor(&database).set("HOST", "0.0.0.0").run();
+    let open = doctor(&database).set("HOST", "0.0.0.0").set("PUBLIC_URL", "https://id.example.org").run();
     assert!(found(&open, "settings", "warning").0.contains("TRUSTED_PROXIES"), "{open:?}");
     let behind = doctor(&database).set("HOST", "0.0.0.0").set("TRUSTED_PROXIES", "10.0.0.0/8").run();
+    let (what, advice) = found(&behind, "settings", "warning");
+    assert!(what.starts_with("PUBLIC_URL ") && advice.contains("where people find"), "{behind:?}");
     assert!(!behind.output.contains("TRUSTED_PROXIES"), "{behind:?}");
 }

@@ -72,6 +72,7 @@ fn traffic(service: &Service) {
 fn the_page_counts_exactly_what_happened(backend: Backend) {
     let (service, url) = service(backend);
     traffic(&service);
+    service.wait_until_all_mail_is_sent();
     let page = page(&url);
     let requests = expected(&[
         ("{method=\"POST\",route=\"/auth/register\",status=\"201\"}", 1),
@@ -102,6 +103,8 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
     let charges = expected(&[
         ("{budget=\"account\",outcome=\"passed\"}", 3),
         ("{budget=\"account\",outcome=\"refunded\"}", 1),
+        // For the mail that asks to verify the address.
+        ("{budget=\"mail\",outcome=\"passed\"}", 1),
         ("{budget=\"source\",outcome=\"passed\"}", 4),
         ("{budget=\"source\",outcome=\"refunded\"}", 1),
     ]);
@@ -120,7 +123,7 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
     }
     let rotations = "portcullis_store_duration_seconds_count{operation=\"rotate\"}";
     assert_eq!((page.value(rotations), page.value("portcullis_store_connections_max")), (Some(2.0), Some(16.0)));
-    let states = expected(&[("{circuit=\"database\",state=\"closed\"}", 1)]);
+    let states = ["database", "mail"].map(|circuit| (format!("{{circuit=\"{circuit}\",state=\"closed\"}}"), 1));
     assert_eq!(counts(&page, "portcullis_circuit_state"), states);
     let version = format!("portcullis_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(page.value(&version), Some(1.0));

@@ -100,6 +100,7 @@ POST /auth/refresh
   token sign
   token sign
   limiter remaining
+  limiter remaining
   lane exchanges
     batch exchanges
       store rotate

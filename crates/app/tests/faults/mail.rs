@@ -1,0 +1,146 @@
+//! F18: the service killed while it sends mails, several replicas that send at once, and the mail
+//! server gone.
+
+use super::load::long;
+use crate::harness::accounts::fresh_email;
+use crate::harness::databases::{Backend, Database};
+use crate::harness::on_both_databases;
+use crate::harness::services::{Service, Setup};
+use crate::harness::waiting::{eventually, timed};
+use portcullis_testkit::smtp::{Fault, Mode, Received, Server, Step};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+on_both_databases!(
+    kills_while_mails_are_sent_lose_none_and_send_none_more_than_twice,
+    a_mail_server_that_is_away_delays_mails_and_no_request,
+);
+
+const PASSWORD: &str = "correct horse battery";
+
+/// How often each mail came, by its `Message-ID`, for each address.
+fn copies(mails: &[Received]) -> BTreeMap<String, BTreeMap<String, usize>> {
+    let mut copies = BTreeMap::<_, BTreeMap<_, _>>::new();
+    for mail in mails {
+        let [to] = &mail.to[..] else { panic!("{:?}", mail.to) };
+        let id = mail.header("Message-ID").unwrap().to_owned();
+        *copies.entry(to.clone()).or_default().entry(id).or_default() += 1;
+    }
+    copies
+}
+
+/// Holds that each account has got its one mail, at most so often.
+fn expect_complete(database: &Database, mails: &[Received], most: usize) {
+    let copies = copies(mails);
+    let accounts: BTreeSet<_> = database.texts("email", "FROM users").into_iter().collect();
+    assert_eq!(copies.keys().cloned().collect::<BTreeSet<_>>(), accounts, "accounts without a mail, or the other way");
+    for (account, mails) in copies {
+        assert_eq!(mails.len(), 1, "{account} has got different mails");
+        assert!(mails.values().all(|count| *count <= most), "{account} has got {mails:?}");
+    }
+}
+
+/// Registers accounts, by four clients at once, until told to stop or the service is gone.
+fn register_while(service: &Service, until: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let body = serde_json::json!({"email": fresh_email(), "password": PASSWORD});
+                    if service.call("POST", "/auth/register").json(&body).attempt().is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        until();
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+fn kills_while_mails_are_sent_lose_none_and_send_none_more_than_twice(backend: Backend) {
+    let server = Server::start(Mode::StartTls);
+    // A mail is taken over for a while before the service hears so: there the kills are to fall.
+    server.fail(Step::Answer, Fault::Slow(20));
+    let mut service = backend.service().mailing(&server).start();
+    let rounds = if long() { 50 } else { 8 };
+    for round in 0..rounds {
+        let sent = server.mails().len();
+        register_while(&service, || {
+            drop(server.wait_for(sent + 3 + round * 7 % 20));
+            service.kill();
+        });
+        // Those that were taken are nobody's for now. Each is cut off once, however long this takes.
+        service.database.make_mails_due(false);
+        service = service.again().mailing(&server).start();
+    }
+    service.kill();
+    service.database.make_mails_due(true);
+    service = service.again().mailing(&server).start();
+    service.database.wait_for_empty_outbox();
+    let mails = server.mails();
+    expect_complete(&service.database, &mails, 2);
+    let twice = copies(&mails).values().flat_map(BTreeMap::values).filter(|count| **count == 2).count();
+    assert!(twice > 0, "no kill fell between a mail and its receipt");
+}
+
+#[test]
+fn two_replicas_send_each_of_a_thousand_mails_once() {
+    const MAILS: usize = 1_000;
+    let server = Server::start(Mode::StartTls);
+    let database = Backend::Postgres.database();
+    let replicas = [Setup::over(&database).mailing(&server).start(), Setup::over(&database).mailing(&server).start()];
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let service = &replicas[client % 2];
+            scope.spawn(|| (0..MAILS / 8).for_each(|_| drop(service.register(&fresh_email(), PASSWORD).expect(201))));
+        }
+    });
+    let received = server.wait_for(MAILS);
+    database.wait_for_empty_outbox();
+    assert_eq!(server.mails().len(), MAILS);
+    expect_complete(&database, &received, 1);
+    for replica in &replicas {
+        let sent = replica.log.events().iter().filter(|event| event["message"] == "Mail sent").count();
+        assert!(sent > MAILS / 10, "a replica sent {sent} alone");
+    }
+}
+
+fn a_mail_server_that_is_away_delays_mails_and_no_request(backend: Backend) {
+    let server = Server::start(Mode::StartTls);
+    let service = backend.service().mailing(&server).start();
+    let register = || {
+        let (time, reply) = timed(|| service.register(&fresh_email(), PASSWORD));
+        reply.expect(201);
+        time
+    };
+    let median = |mut times: Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    let before = median((0..30).map(|_| register()).collect());
+    drop(server.wait_for(30));
+    server.close();
+    // Those that the service keeps go on otherwise.
+    server.fail(Step::Sender, Fault::Drop);
+    let during: Vec<_> = (0..30).map(|_| register()).collect();
+    eventually("the circuit opens", || (service.mail_state().2 == "open").then_some(()));
+    let away = median((0..30).map(|_| register()).chain(during).collect());
+    assert!(away < 3 * before + Duration::from_millis(50), "{before:?} before, {away:?} meanwhile");
+    let (status, check, _) = service.mail_state();
+    assert_eq!((status, check["status"].as_str(), check["dead"].as_u64()), (200, Some("degraded"), Some(0)));
+    assert_eq!(check["waiting"].as_u64(), Some(60), "every mail is kept");
+    let tried = service.log.events().iter().filter(|event| event["message"] == "Mail not sent yet").count();
+    assert!(tried < 30, "{tried} tries of a server that is away");
+    server.mend();
+    server.open();
+    // Nobody wants to wait for the minute that the first tries cost those few.
+    service.database.make_mails_due(true);
+    service.database.wait_for_empty_outbox();
+    let received = server.wait_for(90);
+    assert_eq!(received.len(), 90);
+    expect_complete(&service.database, &received, 1);
+    eventually("the circuit closes", || (service.mail_state().2 == "closed").then_some(()));
+}

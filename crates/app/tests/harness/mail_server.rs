@@ -1,0 +1,43 @@
+//! A service that hands its mails to a mail server of the test's own.
+
+use super::databases::Database;
+use super::services::{Service, Setup};
+use super::waiting::eventually;
+use portcullis_testkit::smtp::Server;
+use serde_json::Value;
+
+/// From whom mails are.
+pub(crate) const FROM: &str = "Zugang <no-reply@auth.example.org>";
+/// Where people find the service.
+pub(crate) const PUBLIC_URL: &str = "https://auth.example.org/id";
+
+impl Setup {
+    /// Has mails handed to that server, which the service trusts.
+    pub(crate) fn mailing(self, server: &Server) -> Self {
+        let setup = self.set("SMTP_URL", &server.url()).set("MAIL_FROM", FROM).set("PUBLIC_URL", PUBLIC_URL);
+        setup.set("SSL_CERT_FILE", &server.authority().display().to_string())
+    }
+}
+
+impl Service {
+    /// What readiness says of mail, and of its circuit.
+    pub(crate) fn mail_state(&self) -> (u16, Value, String) {
+        let ready = self.get("/health/ready");
+        let body = ready.json();
+        let circuit = body["circuits"]["mail"]["state"].as_str().unwrap().to_owned();
+        (ready.status, body["checks"]["mail"].clone(), circuit)
+    }
+}
+
+impl Database {
+    /// Makes every mail that waits due at once, or at no time.
+    pub(crate) fn make_mails_due(&self, due: bool) {
+        let at = if due { "2020-01-01 00:00:00" } else { "2099-01-01 00:00:00" };
+        self.execute(&format!("UPDATE outbox SET due_at = '{at}' WHERE dead_at IS NULL"));
+    }
+
+    /// Waits until there is nothing left to send.
+    pub(crate) fn wait_for_empty_outbox(&self) {
+        eventually("an empty outbox", || (self.count("FROM outbox WHERE dead_at IS NULL") == 0).then_some(()));
+    }
+}

@@ -1,0 +1,43 @@
+//! No token, link, address or password stands in any line of the log.
+
+use super::links::percent_encoded;
+use crate::harness::accounts::fresh_email;
+use crate::harness::databases::Backend;
+use crate::harness::on_both_databases;
+
+on_both_databases!(no_token_link_address_or_password_is_logged);
+
+fn no_token_link_address_or_password_is_logged(backend: Backend) {
+    let service = backend.service().start();
+    let (account, own) = service.session();
+    let (new_email, unknown) = (fresh_email(), fresh_email());
+    let passwords = ["marker-current-password", "marker-reset-password"];
+    service.change_password(&own.access, &account.password, passwords[0]).expect(200);
+    service.resend(&account.email).expect(202);
+    service.forgot(&unknown).expect(202);
+    service.forgot(&account.email).expect(202);
+    service.change_email(&own.access, passwords[0], &new_email).expect(202);
+    service.wait_until_all_mail_is_sent();
+    let mails: Vec<_> = [&account.email, &new_email].iter().flat_map(|email| service.mails_to(email)).collect();
+    let tokens: Vec<_> = mails.iter().filter(|mail| mail.text.contains("token=")).map(|mail| mail.token()).collect();
+    assert!(tokens.len() >= 4, "{tokens:?}");
+    for token in &tokens {
+        for page in ["/account/verify", "/account/reset"] {
+            service.get(&format!("{page}?token={token}"));
+        }
+        let form = format!("token={token}&new_password={0}&repetition={0}", passwords[1]);
+        service.call("POST", "/account/reset").form(&form).send();
+        service.call("POST", "/account/verify").form(&form).send();
+        service.verify(token);
+        service.reset(token, passwords[1]);
+    }
+    let last = service.call("POST", "/account/reset").form(&format!("email={}", percent_encoded(&unknown))).send();
+    service.wait_until_all_mail_is_sent();
+    service.log.of_request(last.request_id());
+    let log = service.log.text();
+    assert!(log.contains("/account/verify"), "it is the log");
+    let secrets = tokens.iter().chain([&account.email, &new_email, &unknown, &account.password]);
+    for secret in secrets.map(String::as_str).chain(passwords).chain(["token="]) {
+        assert!(!log.contains(secret), "{secret}: {}", log.lines().find(|line| line.contains(secret)).unwrap());
+    }
+}

@@ -1,0 +1,112 @@
+//! What the owner of an account does with it, and the mails that go with that: what callers are
+//! promised, sentence by sentence, on both databases.
+
+mod addresses;
+mod departures;
+mod links;
+mod logs;
+mod pages;
+mod passwords;
+mod strangers;
+mod uniformity;
+mod verification;
+
+use crate::harness::accounts::{Account, Pair};
+use crate::harness::calls::Reply;
+use crate::harness::services::Service;
+use serde_json::{Value, json};
+
+impl Service {
+    fn change_password(&self, access: &str, current: &str, new: &str) -> Reply {
+        let body = json!({"current_password": current, "new_password": new});
+        self.call("POST", "/auth/password/change").bearer(access).json(&body).send()
+    }
+
+    fn forgot(&self, email: &str) -> Reply {
+        self.post("/auth/password/forgot", &json!({"email": email}))
+    }
+
+    fn reset(&self, token: &str, new: &str) -> Reply {
+        self.post("/auth/password/reset", &json!({"token": token, "new_password": new}))
+    }
+
+    fn verify(&self, token: &str) -> Reply {
+        self.post("/auth/email/verify", &json!({"token": token}))
+    }
+
+    fn resend(&self, email: &str) -> Reply {
+        self.post("/auth/email/resend", &json!({"email": email}))
+    }
+
+    fn change_email(&self, access: &str, password: &str, new_email: &str) -> Reply {
+        let body = json!({"password": password, "new_email": new_email});
+        self.call("POST", "/auth/email/change").bearer(access).json(&body).send()
+    }
+
+    fn leave(&self, access: &str, password: &str) -> Reply {
+        self.call("DELETE", "/auth/me").bearer(access).json(&json!({"password": password})).send()
+    }
+
+    /// The token to verify the address of an account that was registered a moment ago.
+    #[track_caller]
+    fn verification_token(&self, account: &Account) -> String {
+        self.wait_for_mails(&account.email, 1)[0].token()
+    }
+
+    /// An account whose address is verified, with no session.
+    #[track_caller]
+    fn verified_account(&self) -> Account {
+        let account = self.account();
+        self.verify(&self.verification_token(&account)).expect(200);
+        account
+    }
+
+    /// A token to set a password, of a mail that is the account's so many-eth.
+    #[track_caller]
+    fn reset_token(&self, account: &Account, mails: usize) -> String {
+        self.forgot(&account.email).expect(202);
+        let mails = self.wait_for_mails(&account.email, mails);
+        let mail = mails.iter().rfind(|mail| mail.target().starts_with("/account/reset"));
+        mail.expect("a mail to set a password").token()
+    }
+
+    /// Holds that a session has ended.
+    #[track_caller]
+    fn expect_ended(&self, pair: &Pair) {
+        self.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+        self.me(&pair.access).expect_error(401, "AUTH_TOKEN_REVOKED");
+    }
+
+    /// Has the tokens of an account run out.
+    fn expire_tokens(&self, account: &Account) {
+        let past = "'2026-01-01 00:00:00'";
+        self.database
+            .execute(&format!("UPDATE one_time_tokens SET expires_at = {past} WHERE user_id = {}", account.id));
+    }
+
+    /// When the one token of an account and a purpose runs out, in seconds from now.
+    fn lifetime(&self, account: &Account, purpose: &str) -> i64 {
+        let of = format!("FROM one_time_tokens WHERE user_id = {} AND purpose = '{purpose}'", account.id);
+        let seconds = if self.database.url().starts_with("sqlite") {
+            "CAST(strftime('%s', expires_at) AS INTEGER) - CAST(strftime('%s', 'now') AS INTEGER)"
+        } else {
+            "CAST(extract(epoch FROM expires_at - now()) AS BIGINT)"
+        };
+        let found = self.database.texts(seconds, &of);
+        assert_eq!(found.len(), 1, "{of}");
+        found[0].parse().unwrap()
+    }
+}
+
+/// What a caller can tell an answer by.
+fn seen(reply: &Reply) -> (u16, String, Vec<String>) {
+    let mut body: Value = reply.json();
+    if let Some(id) = body.get_mut("request_id") {
+        *id = Value::Null;
+    }
+    let own = ["date", "x-request-id"];
+    let headers = reply.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
+    let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+    headers.sort();
+    (reply.status, body.to_string(), headers)
+}
