@@ -1,15 +1,17 @@
-// The pages /docs and /redoc as a person with no network sees them.
-//   node pages.mjs <url of the service> <folder for screenshots>
-// NODE_MODULES names the folder in which playwright-core is installed, CHROMIUM the browser.
+// The pages /docs and /redoc, and those that links in mails open (account.mjs), as a person with no
+// network but the service sees them.
+//   node pages.mjs <url of the service> <folder for screenshots> <folder of its mails>
+// NODE_MODULES names the folder in which playwright-core and axe-core are installed, CHROMIUM the browser.
 // Fails on a missing operation, a sign-in or call that does not work, an error of a page, and
 // anything that the content security policy stopped.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { accountPages } from "./account.mjs";
 
 const { chromium } = createRequire(join(process.env.NODE_MODULES, "/"))("playwright-core");
-const [service, screenshots] = process.argv.slice(2);
+const [service, screenshots, mails] = process.argv.slice(2);
 const account = { email: `browser-${Date.now()}@example.com`, password: "correct horse battery" };
 // ReDoc's bundle asks for this picture and hides it when it does not come: the policy stops it.
 const stopped = "https://cdn.redoc.ly/redoc/logo-mini.svg";
@@ -131,7 +133,9 @@ const browser = await chromium.launch({
 try {
   await visit(browser, "/docs", swagger);
   await visit(browser, "/redoc", redoc);
-  console.log(`/docs and /redoc show every operation, sign in and call; pictures in ${screenshots}`);
+  const states = await accountPages({ browser, watch, service, screenshots, mails });
+  console.log(`/docs and /redoc show every operation, sign in and call; ${states} states of the pages for mails`);
+  console.log(`pictures in ${screenshots}`);
 } finally {
   await browser.close();
 }

@@ -1,5 +1,5 @@
-//! The pages `/docs` and `/redoc` in a headless Chromium with no network but the service:
-//! `xtask/browser/pages.mjs` says what is looked at. Pictures: `target/screenshots/`.
+//! The service's pages in a headless Chromium with no network but the service: `xtask/browser` says
+//! what is looked at. Pictures: `target/screenshots/`.
 
 use super::{service::Service, tools};
 use crate::repository::{root, run};
@@ -12,6 +12,7 @@ pub(crate) fn check() -> Result<()> {
     let service = Service::start("browser")?;
     let mut pages = Command::new("node");
     pages.arg(root().join("xtask/browser/pages.mjs")).arg(service.url()).arg(&screenshots);
+    pages.arg(service.folder.join("outbox"));
     pages.env("NODE_MODULES", modules).env("CHROMIUM", chromium);
     run("the pages in the browser", &mut pages)
 }

@@ -34,6 +34,7 @@ impl Service {
         // One source sends more here than any person.
         command.env("RATE_LIMIT_ENABLED", "false");
         command.env("HOST", address.ip().to_string()).env("PORT", address.port().to_string());
+        command.env("PUBLIC_URL", format!("http://{address}"));
         command.stdout(File::create(folder.join("service.log"))?);
         let child = command.spawn().context("portcullis: cannot be started")?;
         let mut service = Self { child, address, folder };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 const PYTHON: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
-const NODE: [&str; 2] = ["@redocly/cli@2.77.0", "playwright-core@1.65.1"];
+const NODE: [&str; 3] = ["@redocly/cli@2.77.0", "playwright-core@1.65.1", "axe-core@4.14.1"];
 
 /// The folder of the Python programs.
 pub(super) fn python() -> Result<PathBuf> {
