@@ -49,7 +49,7 @@ impl MailRoom {
     pub(crate) fn open(settings: &Settings, entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let bell = Bell::default();
         let post = post(settings, entropy, &bell);
-        let mailer = Arc::new(Breaker::new("mail", mailer(settings, clock)?, circuit(clock)));
+        let mailer = Arc::new(Breaker::new("mail", mailer(settings, clock), circuit(clock)));
         let renderer = Arc::new(settings.mail.renderer(&settings.server.app_name)?);
         Ok(Self { post, circuit: mailer.clone(), bell, mailer, renderer })
     }
@@ -85,13 +85,13 @@ pub(crate) fn post(settings: &Settings, entropy: Arc<dyn Entropy>, bell: &Bell) 
     Arc::new(Post { tokens, notices: settings.mail.notices.clone(), observer: Arc::new(bell.clone()) })
 }
 
-fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Mailer>> {
+fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
     let mail = &settings.mail;
     let Some(url) = mail.server.clone() else {
-        return Ok(Arc::new(FolderMailer::new(mail.folder.clone(), mail.from.clone())));
+        return Arc::new(FolderMailer::new(mail.folder.clone(), mail.from.clone()));
     };
     let limits = TimeLimits::default();
-    Ok(Arc::new(SmtpMailer::new(url, mail.from.clone(), &Authorities::System, limits, clock.clone())?))
+    Arc::new(SmtpMailer::new(url, mail.from.clone(), Authorities::System, limits, clock.clone()))
 }
 
 fn circuit(clock: &Arc<dyn Clock>) -> CircuitBreaker {

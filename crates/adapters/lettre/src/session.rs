@@ -36,7 +36,7 @@ impl Session {
         let socket = connect(server, &deadline).map_err(|error| Step::Connecting.failed(&error))?;
         let mut dialogue = Dialogue::clear(TimedSocket { socket, deadline }, server.limits.command);
         if url.encryption == Encryption::Immediate {
-            dialogue = dialogue.encrypted(&server.tls, &url.host)?;
+            dialogue = dialogue.encrypted(server.connector()?, &url.host)?;
         }
         dialogue.hear(Step::Greeting)?;
         let mut session = Self { abilities: hello(&mut dialogue)?, dialogue };
@@ -58,7 +58,7 @@ impl Session {
             };
         }
         self.dialogue.say_for(Step::Encryption, "STARTTLS", 220)?;
-        let mut dialogue = self.dialogue.encrypted(&server.tls, &server.url.host)?;
+        let mut dialogue = self.dialogue.encrypted(server.connector()?, &server.url.host)?;
         Ok(Self { abilities: hello(&mut dialogue)?, dialogue })
     }
 

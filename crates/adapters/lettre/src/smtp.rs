@@ -2,15 +2,14 @@
 
 use crate::address::Sender;
 use crate::deadline::Deadline;
-use crate::fault::Trouble;
+use crate::fault::{Step, Trouble};
 use crate::letter::Letter;
 use crate::session::Session;
 use crate::url::SmtpUrl;
 use native_tls::{Certificate, Protocol, TlsConnector};
 use portcullis_domain::mail::Mail;
 use portcullis_ports::{Clock, Mailer, MailerError};
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The most connections that are kept; more are made where more are needed at once.
@@ -48,23 +47,30 @@ pub enum Authorities {
     One(Vec<u8>),
 }
 
-/// TLS cannot be set up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsUnusable(String);
-
-impl std::error::Error for TlsUnusable {}
-
-impl fmt::Display for TlsUnusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TLS cannot be set up: {}", self.0)
-    }
-}
-
 /// A mail server, and what is needed to speak to it.
 pub(crate) struct Server {
     pub(crate) url: SmtpUrl,
-    pub(crate) tls: TlsConnector,
     pub(crate) limits: TimeLimits,
+    authorities: Authorities,
+    tls: OnceLock<TlsConnector>,
+}
+
+impl Server {
+    /// What speaks TLS to it. Made when it is needed: the machine's authorities take some 4 MB.
+    pub(crate) fn connector(&self) -> Result<&TlsConnector, Trouble> {
+        if let Some(connector) = self.tls.get() {
+            return Ok(connector);
+        }
+        let unusable = |_| Step::Encryption.unfit("TLS cannot be set up");
+        let mut builder = TlsConnector::builder();
+        builder.min_protocol_version(Some(Protocol::Tlsv12));
+        if let Authorities::One(pem) = &self.authorities {
+            let authority = Certificate::from_pem(pem).map_err(unusable)?;
+            builder.disable_built_in_roots(true).add_root_certificate(authority);
+        }
+        let connector = builder.build().map_err(unusable)?;
+        Ok(self.tls.get_or_init(|| connector))
+    }
 }
 
 /// Sends mails to one mail server.
@@ -83,18 +89,16 @@ struct Kept {
 
 impl SmtpMailer {
     /// A mailer to that server; nothing is said to it yet.
-    ///
-    /// # Errors
-    /// [`TlsUnusable`].
+    #[must_use]
     pub fn new(
         url: SmtpUrl,
         from: Sender,
-        authorities: &Authorities,
+        authorities: Authorities,
         limits: TimeLimits,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, TlsUnusable> {
-        let server = Server { url, tls: connector(authorities)?, limits };
-        Ok(Self { server, from, clock, kept: Mutex::default() })
+    ) -> Self {
+        let server = Server { url, limits, authorities, tls: OnceLock::new() };
+        Self { server, from, clock, kept: Mutex::default() }
     }
 
     fn deliver(&self, letter: &Letter) -> Result<(), Trouble> {
@@ -163,14 +167,4 @@ impl Drop for SmtpMailer {
         let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
         kept.drain(..).for_each(|kept| kept.session.leave());
     }
-}
-
-fn connector(authorities: &Authorities) -> Result<TlsConnector, TlsUnusable> {
-    let unusable = |error: native_tls::Error| TlsUnusable(error.to_string());
-    let mut builder = TlsConnector::builder();
-    builder.min_protocol_version(Some(Protocol::Tlsv12));
-    if let Authorities::One(pem) = authorities {
-        builder.disable_built_in_roots(true).add_root_certificate(Certificate::from_pem(pem).map_err(unusable)?);
-    }
-    builder.build().map_err(unusable)
 }

@@ -65,7 +65,7 @@ fn a_connection_is_not_kept_for_long() {
     let server = Server::start(Mode::Clear);
     let clock = Arc::new(FixedClock::at(chrono::DateTime::UNIX_EPOCH));
     let (url, from) = (SmtpUrl::parse(&server.url()).unwrap(), Sender::parse("a@example.org").unwrap());
-    let mailer = SmtpMailer::new(url, from, &Authorities::System, LIMITS, clock.clone()).unwrap();
+    let mailer = SmtpMailer::new(url, from, Authorities::System, LIMITS, clock.clone());
     for (wait, connections) in [(0, 1), (30, 1), (31, 2), (1, 2)] {
         clock.advance(Duration::from_secs(wait));
         mailer.send(&mail(1)).unwrap();

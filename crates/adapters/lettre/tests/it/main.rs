@@ -44,7 +44,7 @@ fn clock() -> Arc<dyn Clock> {
 
 fn mailer(url: &str, authorities: &Authorities, limits: TimeLimits) -> SmtpMailer {
     let from = Sender::parse("Zugänge <no-reply@example.org>").unwrap();
-    SmtpMailer::new(SmtpUrl::parse(url).unwrap(), from, authorities, limits, clock()).unwrap()
+    SmtpMailer::new(SmtpUrl::parse(url).unwrap(), from, authorities.clone(), limits, clock())
 }
 
 /// A mailer to that server, which trusts it.
