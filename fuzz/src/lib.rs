@@ -6,6 +6,8 @@
 
 mod bodies;
 mod email;
+// The binary has no library: how it puts these verbs together is built in here.
+#[path = "../../crates/app/src/owners.rs"]
 mod owners;
 mod passwords;
 mod requests;
