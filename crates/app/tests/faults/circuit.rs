@@ -44,16 +44,16 @@ fn of_a_crowd_at_a_half_open_circuit_one_call_asks_and_the_others_are_refused_at
     server.pause();
     crowd(&service, &pair);
     service.log.wait_for(1, |event| event["message"] == "Circuit changed" && event["to"] == "open");
-    let rounds = if long_form() { 5 } else { 1 };
-    for round in 1..=rounds {
+    for _ in 0..if long_form() { 5 } else { 1 } {
+        // Of a crowd whose probe was somebody else's, such as a look for mail, nobody waits.
         let times = eventually("a call is let through", || {
             let times = crowd(&service, &pair);
-            (changes(&service, "half_open") == round).then_some(times)
+            (times[CROWD - 1] > Duration::from_secs(2)).then_some(times)
         });
         let (probe, refused) = times.split_last().unwrap();
-        assert!(*probe > Duration::from_secs(2), "nobody waited for the database: {probe:?}");
         assert!(refused[CROWD - 2] * 2 < *probe, "more than one waited for the database: {times:?}");
-        assert_eq!(changes(&service, "open"), 1 + round, "a probe that fails opens it again");
+        let probes = changes(&service, "half_open");
+        assert_eq!(changes(&service, "open"), 1 + probes, "a probe that fails opens it again");
     }
     expect_quick_refusals(&service, &pair);
     server.resume();
