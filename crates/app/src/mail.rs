@@ -21,8 +21,11 @@ use std::time::Duration;
 
 /// The logger of what becomes of mails.
 const LOG: &str = "app.mail";
-/// The lane of mail: so many are sent at once, by threads of their own. No request waits for one.
+/// The lane of mail: so many are sent to a server at once, by threads of their own. No request
+/// waits for one.
 const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+/// A folder keeps nobody waiting.
+const FOLDER_THREADS: NonZeroUsize = NonZeroUsize::MIN;
 /// How often they look for what became due, or was stored by another replica.
 const POLL: Duration = Duration::from_secs(5);
 /// A mail is not begun before whoever caused it has an answer: how long that takes must not tell
@@ -72,7 +75,8 @@ impl MailRoom {
             clock: parts.clock.clone(),
         };
         let job = Deliveries { verb, circuit: self.circuit, failing: AtomicBool::new(false) };
-        let pace = Pace { threads: THREADS, poll: POLL, delay: DELAY };
+        let threads = if settings.mail.server.is_some() { THREADS } else { FOLDER_THREADS };
+        let pace = Pace { threads, poll: POLL, delay: DELAY };
         Worker::start("mail", &self.bell, pace, Arc::new(job)).context("no thread for mail")
     }
 }

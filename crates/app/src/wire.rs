@@ -29,8 +29,10 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Connections to the database, and so the width of the lane to it.
+/// Connections to a PostgreSQL server, and so the width of the lane to it.
 pub(crate) const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
+/// Connections that read an SQLite file: each takes memory, and a read takes microseconds.
+const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(7);
 const STORE_LANE: LaneSettings =
     LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: SOON };
 /// To a limiter beyond a network: as many as it has connections. A call there takes moments.
@@ -70,8 +72,10 @@ pub(crate) fn open(settings: &Settings) -> anyhow::Result<Parts> {
 
 /// Opens the database alone.
 pub(crate) fn database(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Database> {
-    let options = StoreOptions { connections: CONNECTIONS, wait: STORE_WAIT, log_statements: settings.server.debug };
-    Ok(Database::open(&settings.database.url, &options, clock.clone())?)
+    let url = &settings.database.url;
+    let connections = if matches!(url, DatabaseUrl::Sqlite(_)) { READERS } else { CONNECTIONS };
+    let options = StoreOptions { connections, wait: STORE_WAIT, log_statements: settings.server.debug };
+    Ok(Database::open(url, &options, clock.clone())?)
 }
 
 /// Puts the service together: what answers requests, and what sends mails beside them.
@@ -149,12 +153,28 @@ fn circuits(
     Ok(circuits)
 }
 
+/// Who may be at the hasher at once, and who may wait to be. A caller at the hasher has a thread of
+/// its own, and with it memory: there are as many as are hashed together, and as many again, so
+/// that every hash thread finds the next ones waiting.
+#[derive(Clone, Copy)]
+struct HashPlaces {
+    width: usize,
+    queue: usize,
+}
+
+impl HashPlaces {
+    fn of(threads: &HashThreads) -> Self {
+        let together = cores().get().saturating_mul(threads.lanes().get().get());
+        let width = threads.places().get().min(together.saturating_mul(2));
+        Self { width, queue: threads.places().get().saturating_sub(width) }
+    }
+}
+
 /// What the lanes are made by.
 struct Wiring<'a> {
     metrics: &'a Metrics,
     batches: BatchSettings,
-    /// As many hashes as may wait.
-    hashes: usize,
+    hashes: HashPlaces,
     /// Whether limits are counted beyond a network.
     limits: bool,
 }
@@ -165,8 +185,8 @@ impl Wiring<'_> {
         let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
         let exchanges = BatchLane::start("exchanges", self.batches, move |exchanges| refresh.exchange(exchanges))?;
         let accounts = BatchLane::start("accounts", self.batches, move |inquiries| authenticate.look_up(&inquiries))?;
-        // Those who wait for a hash wait in the hasher's own queue.
-        let crypto = LaneSettings { width: self.hashes, queue: 0, retry_after: HASH_WAIT, ..STORE_LANE };
+        let HashPlaces { width, queue } = self.hashes;
+        let crypto = LaneSettings { width, queue, max_wait: HASH_WAIT, retry_after: HASH_WAIT, ..STORE_LANE };
         let lanes = Lanes {
             store: Lane::new(STORE_LANE).named("store").observed_by(observers.store),
             crypto: Lane::new(crypto).named("crypto").observed_by(observers.crypto),
@@ -243,15 +263,15 @@ fn hasher(
     settings: &Settings,
     entropy: &Arc<dyn Entropy>,
     parts: &Parts,
-) -> anyhow::Result<(Arc<dyn PasswordHasher>, usize)> {
+) -> anyhow::Result<(Arc<dyn PasswordHasher>, HashPlaces)> {
     let cost = cost(settings)?;
     let lanes = settings.passwords.hash_lanes.and_then(HashLanes::new);
     let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::step_back };
     let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), pool, parts.clock.clone())?;
-    let (places, waiting) = (threads.places(), threads.waiting());
+    let (places, waiting, hashes) = (threads.places(), threads.waiting(), HashPlaces::of(&threads));
     tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");
     let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(places, 0), HASH_WAIT);
-    Ok((parts.traces.hasher(parts.metrics.hasher(Arc::new(bounded), waiting)?), places.get()))
+    Ok((parts.traces.hasher(parts.metrics.hasher(Arc::new(bounded), waiting)?), hashes))
 }
 
 /// How much goes together to the store. SQLite has one writer, which takes all that wait.

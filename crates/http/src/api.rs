@@ -20,6 +20,7 @@ use portcullis_usecases::verification::{InspectToken, RequestEmailChange, Resend
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Everything that the handlers need.
@@ -150,7 +151,12 @@ impl Presence {
     }
 }
 
-/// Runs a use case that hashes, on its lane. The presence ends when the client closes its side of
+/// A use case that waited no longer for its turn is run for whoever asked, also for a caller who has
+/// only said that it will ask nothing more.
+const PROMPT: Duration = Duration::from_millis(20);
+
+/// Runs a use case that hashes, on its lane, unless the caller left while it waited for its turn.
+/// The presence ends when the client closes its side of
 /// the connection, and with this future: when the time is up, or the connection broke.
 pub(crate) async fn with_crypto<T: Send + 'static, E: Into<ApiError> + Send + 'static>(
     api: Data<Api>,
@@ -160,7 +166,12 @@ pub(crate) async fn with_crypto<T: Send + 'static, E: Into<ApiError> + Send + 's
     let departed = request.conn_data::<Rc<Turn>>().map(|turn| turn.departure()).unwrap_or_default();
     let (shared, answering) = (api.clone(), Arc::new(()));
     let presence = Presence { answering: Arc::downgrade(&answering), departed };
-    let outcome = api.lanes.crypto.run(move || work(&shared, presence)).await?.map_err(Into::into);
+    let since = Instant::now();
+    let job = move || (since.elapsed() <= PROMPT || presence.lasts()).then(|| work(&shared, presence));
+    let outcome = match api.lanes.crypto.run(job).await? {
+        Some(outcome) => outcome.map_err(Into::into),
+        None => Err(api.lanes.crypto.full().into()),
+    };
     drop(answering);
     if outcome.as_ref().is_err_and(|error| error.crowded) {
         api.lanes.crypto.delay().await;

@@ -197,7 +197,8 @@ impl Lane {
         sleep(REFUSAL_DELAY).await;
     }
 
-    fn full(&self) -> LaneError {
+    /// What a caller is told who was given no turn.
+    pub(crate) fn full(&self) -> LaneError {
         LaneError::Full { retry_after: self.settings.retry_after }
     }
 
