@@ -32,7 +32,7 @@ use std::time::Duration;
 /// Connections to a PostgreSQL server, and so the width of the lane to it.
 pub(crate) const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
 /// Connections that read an SQLite file: each takes memory, and a read takes microseconds.
-const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(7);
+const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 const STORE_LANE: LaneSettings =
     LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: SOON };
 /// To a limiter beyond a network: as many as it has connections. A call there takes moments.

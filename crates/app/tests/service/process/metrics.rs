@@ -122,7 +122,7 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
         assert_eq!(counts(&page, &format!("portcullis_{metric}")), [], "{metric}");
     }
     let rotations = "portcullis_store_duration_seconds_count{operation=\"rotate\"}";
-    let connections = if backend == Backend::Sqlite { 8.0 } else { 16.0 };
+    let connections = if backend == Backend::Sqlite { 4.0 } else { 16.0 };
     assert_eq!((page.value(rotations), page.value("portcullis_store_connections_max")), (Some(2.0), Some(connections)));
     let states = ["database", "mail"].map(|circuit| (format!("{{circuit=\"{circuit}\",state=\"closed\"}}"), 1));
     assert_eq!(counts(&page, "portcullis_circuit_state"), states);
