@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-/// While serving, a purge rests this many times as long as it works: nobody waits for it.
+/// A purge rests this many times as long as it works: a service may be at work on the database.
 const REST: u32 = 4;
 /// The first purge comes within this part of the interval, so that replicas that start together
 /// do not purge together.
@@ -34,8 +34,7 @@ pub(crate) fn purge() -> anyhow::Result<ExitCode> {
         if told && steps.is_multiple_of(TOLD_EVERY) {
             write!(out, "\r{} rows deleted", step.rows).and_then(|()| out.flush()).ok();
         }
-        // A service may be at work on the same database: half of the time is its own.
-        super::pause(step.took);
+        super::pause(step.took.saturating_mul(REST));
         true
     })?;
     let seconds = parts.clock.monotonic().saturating_sub(start).as_secs_f64();

@@ -7,7 +7,7 @@ use std::time::Duration;
 const FEWEST: u32 = 50;
 const MOST: u32 = 1000;
 /// How long a step should take: whoever writes beside it waits as long.
-const AIM: Duration = Duration::from_millis(10);
+const AIM: Duration = Duration::from_millis(4);
 /// Where a commit alone takes long, a step may take this many times as long as the shortest
 /// commit so far: with fewer rows everybody would wait for more commits, and hardly less for each.
 const COMMITS: u32 = 2;
@@ -79,7 +79,7 @@ mod tests {
         let (ms, us) = (Duration::from_millis, Duration::from_micros);
         for (commit, row, rows, longest) in [
             (ms(1), us(1), 1000, ms(2)),
-            (ms(1), us(20), 400, ms(9)),
+            (ms(1), us(20), 100, ms(3)),
             // Slow rows: as few as there may be.
             (ms(1), us(1000), 50, ms(51)),
             // Slow commits: fewer rows would make it no quicker.
