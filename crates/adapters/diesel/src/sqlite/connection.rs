@@ -1,14 +1,14 @@
 //! Opening connections to the file, each with the pragmas that SQLite keeps per connection.
 
-use super::engine;
 use super::file::DatabaseFile;
+use super::{checkpointer, engine};
 use crate::database::StoreOptions;
 use crate::engine::{Engine, statement_log};
 use crate::error::OpenError;
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use portcullis_ports::{Mode, StoreError};
 use std::time::Duration;
 
@@ -34,6 +34,7 @@ pub(super) enum Role {
 }
 
 /// Opens connections.
+#[derive(Clone)]
 pub(super) struct Opener {
     pub(super) uri: String,
     wait: Duration,
@@ -87,9 +88,11 @@ impl Opener {
             run(&mut connection, "PRAGMA synchronous = FULL")?;
         }
         run(&mut connection, "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY")?;
-        if role == Role::Reader {
-            run(&mut connection, &format!("PRAGMA query_only = ON; PRAGMA cache_size = -{READER_CACHE_KIB}"))?;
-        }
+        let of_the_role = match role {
+            Role::Reader => format!("PRAGMA query_only = ON; PRAGMA cache_size = -{READER_CACHE_KIB}"),
+            Role::Writer => format!("PRAGMA wal_autocheckpoint = {}", checkpointer::TOO_LONG),
+        };
+        run(&mut connection, &of_the_role)?;
         Ok(connection)
     }
 }
@@ -109,8 +112,34 @@ fn write_ahead_log(connection: &mut SqliteConnection) -> Result<String, StoreErr
 }
 
 /// Empties the write-ahead log into the file, as far as readers let it.
-pub(super) fn checkpoint(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+pub(super) fn empty_log(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     run(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
+/// Copies of the write-ahead log what can be copied without waiting, and beside a writer.
+pub(super) fn copy_log(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    run(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+}
+
+/// Pages of the write-ahead log; none where there is no log.
+pub(super) struct Log {
+    pub(super) pages: i64,
+    copied: i64,
+}
+
+impl Log {
+    /// Those that are not in the file yet.
+    pub(super) fn left(&self) -> i64 {
+        self.pages - self.copied
+    }
+}
+
+/// How long the write-ahead log is.
+pub(super) fn log(connection: &mut SqliteConnection) -> Result<Log, StoreError> {
+    let state =
+        sql::<(BigInt, BigInt, BigInt)>("PRAGMA wal_checkpoint(NOOP)").get_result::<(i64, i64, i64)>(connection);
+    let (_, pages, copied) = state.map_err(|error| SqliteConnection::classify(&error, Mode::Read))?;
+    Ok(Log { pages, copied })
 }
 
 /// The writing connection.

@@ -3,15 +3,27 @@
 
 use crate::error::OpenError;
 use portcullis_ports::StoreError;
-use std::fs::{self, Metadata, OpenOptions};
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
+use std::mem;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// The files that this process holds open. Whoever closes any descriptor of a file gives up all
+/// locks of the process on it, SQLite's among them: so all stores on a file share one.
+static HELD: Mutex<BTreeMap<Identity, Weak<File>>> = Mutex::new(BTreeMap::new());
+
+/// Device and inode.
+type Identity = (u64, u64);
 
 /// A file, and which one it was when it was opened.
+#[derive(Clone)]
 pub(super) struct DatabaseFile {
     path: PathBuf,
-    identity: (u64, u64),
+    identity: Identity,
+    held: Arc<File>,
 }
 
 impl DatabaseFile {
@@ -32,7 +44,13 @@ impl DatabaseFile {
         if !metadata.is_file() {
             return Err(unusable(&path, "it is no regular file"));
         }
-        Ok(Self { identity: identity(&metadata), path })
+        let (identity, held) = hold(&path, &metadata).map_err(|error| unusable(&path, &error.to_string()))?;
+        Ok(Self { path, identity, held })
+    }
+
+    /// Waits until what was written to it is on the disk.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        self.held.sync_data().map_err(|error| StoreError::Unavailable(format!("the database file: {error}")))
     }
 
     /// Whether the path still leads to the file that was opened. Costs a microsecond.
@@ -76,8 +94,29 @@ impl DatabaseFile {
     }
 }
 
-fn identity(metadata: &Metadata) -> (u64, u64) {
+fn identity(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino())
+}
+
+/// The file at the path, by the descriptor that all share.
+fn hold(path: &Path, metadata: &Metadata) -> io::Result<(Identity, Arc<File>)> {
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    held.retain(|_, file| file.strong_count() > 0);
+    let in_use = |held: &BTreeMap<_, Weak<_>>, found| held.get(&found).and_then(Weak::upgrade);
+    let found = identity(metadata);
+    if let Some(file) = in_use(&held, found) {
+        return Ok((found, file));
+    }
+    let file = File::open(path)?;
+    let opened = identity(&file.metadata()?);
+    if let Some(shared) = in_use(&held, opened) {
+        // Another has come into its place this moment, whose locks a close would give up.
+        mem::forget(file);
+        return Ok((opened, shared));
+    }
+    let file = Arc::new(file);
+    held.insert(opened, Arc::downgrade(&file));
+    Ok((opened, file))
 }
 
 fn unusable(path: &Path, reason: &str) -> OpenError {

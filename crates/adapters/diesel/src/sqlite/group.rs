@@ -27,6 +27,10 @@ impl Group {
         Self { members: Vec::new(), begun }
     }
 
+    pub(super) fn begun(&self) -> Duration {
+        self.begun
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

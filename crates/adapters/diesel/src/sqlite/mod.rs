@@ -1,6 +1,7 @@
 //! The store on SQLite: one writer at a time, readers beside it. A commit is on the disk before
 //! it is confirmed (WAL, `synchronous=FULL`).
 
+mod checkpointer;
 mod connection;
 mod engine;
 mod examination;
@@ -16,6 +17,7 @@ use crate::engine::Engine;
 use crate::error::OpenError;
 use crate::pool::{Pool, PoolLoad};
 use crate::transaction;
+use checkpointer::Checkpointer;
 use connection::{Opener, Role, WriteConnection};
 use diesel::connection::AnsiTransactionManager;
 use diesel::prelude::*;
@@ -29,18 +31,22 @@ use writer::Writer;
 
 /// A [`Store`] in an SQLite file.
 pub struct SqliteStore {
-    file: DatabaseFile,
     opener: Opener,
     readers: Pool<SqliteConnection>,
     /// Under `synchronous=FULL`, several writers in a pool starve each other in SQLite's sleeping
     /// busy handler. One connection, and a queue before it, are fair and faster.
     writer: Turnstile<Writer>,
+    checkpointer: Checkpointer,
     clock: Arc<dyn Clock>,
     wait: Duration,
+    /// Last: closed after every connection.
+    file: DatabaseFile,
 }
 
 impl SqliteStore {
-    /// Opens the file, and makes it, readable for its owner alone, where it is missing.
+    /// Opens the file, and makes it, readable for its owner alone, where it is missing. A process
+    /// that opens it by other means too must close those before the last store on it: POSIX locks
+    /// are given up by any close.
     ///
     /// # Errors
     /// [`OpenError`]; a damaged file is left untouched.
@@ -52,6 +58,7 @@ impl SqliteStore {
         Ok(Self {
             readers: Pool::new(options.connections, options.wait, clock.clone()),
             writer: Turnstile::new(Writer::Idle(WriteConnection::new(writer, options.wait))),
+            checkpointer: Checkpointer::start(opener.clone(), file.clone()),
             wait: options.wait,
             file,
             opener,
@@ -77,7 +84,8 @@ impl SqliteStore {
 
     /// Writes what is in the write-ahead log into the file, and empties the log.
     pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
-        self.with_writer(self.wait, connection::checkpoint)
+        let _paused = self.checkpointer.pause();
+        self.with_writer(self.wait, connection::empty_log)
     }
 }
 

@@ -13,14 +13,14 @@ use portcullis_ports::StoreExt;
 use portcullis_testkit::FixedClock;
 use tempfile::TempDir;
 
-fn store(folder: &TempDir) -> SqliteStore {
+pub(super) fn store(folder: &TempDir) -> SqliteStore {
     let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
     let store = SqliteStore::open(&folder.path().join("app.db"), &StoreOptions::default(), clock).unwrap();
     store.migrate().unwrap();
     store
 }
 
-fn register(store: &SqliteStore, number: u32) -> Result<Option<User>, StoreError> {
+pub(super) fn register(store: &SqliteStore, number: u32) -> Result<Option<User>, StoreError> {
     let email = EmailAddress::stored(format!("{number}-{:0>200}@example.com", ""));
     let password = PasswordHash::new("$2b$12$hash".to_owned());
     let new = NewUser { email, password, created_at: DateTime::UNIX_EPOCH };
@@ -44,6 +44,28 @@ fn every_connection_has_its_pragmas() {
             assert_eq!(value, Ok(expected), "{pragma} of a {role:?}");
         }
     }
+}
+
+/// Nothing but the locks on the file tells SQLite of another process that this one uses it.
+#[test]
+fn a_store_that_is_closed_leaves_others_their_locks() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = TempDir::new().unwrap();
+    let first = store(&folder);
+    let mut connection = first.opener.open(Role::Reader).unwrap();
+    connection.batch_execute("BEGIN; SELECT count(*) FROM users").unwrap();
+    let inode = folder.path().join("app.db").metadata().unwrap().ino();
+    let locks = || {
+        let all = std::fs::read_to_string("/proc/locks").unwrap();
+        let ours =
+            |line: &&str| line.split_whitespace().nth(5).is_some_and(|file| file.ends_with(&format!(":{inode}")));
+        all.lines().filter(ours).count()
+    };
+    assert!(locks() > 0);
+    drop(store(&folder));
+    assert!(locks() > 0);
+    drop((first, connection));
+    assert_eq!(locks(), 0);
 }
 
 #[test]

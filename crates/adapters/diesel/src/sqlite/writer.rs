@@ -8,7 +8,7 @@
 use super::connection::{Role, WriteConnection};
 use super::group::Group;
 use super::turnstile::Turn;
-use super::{SqliteStore, begin};
+use super::{SqliteStore, begin, connection};
 use crate::transaction;
 use diesel::SqliteConnection;
 use portcullis_ports::{Conclusion, Mode, StoreError};
@@ -152,6 +152,11 @@ impl SqliteStore {
             other => **turn = other,
         }
         let mut connection = self.connection(turn, self.wait, start)?;
+        if self.checkpointer.leaves_the_rest()
+            && let Err(error) = connection::copy_log(&mut connection.inner)
+        {
+            tracing::debug!(target: "app", %error, "The rest of the write-ahead log was not copied");
+        }
         let begun = begin(&mut connection.inner);
         if let Err(error) = begun {
             self.keep(turn, connection, &Err::<(), _>(error.clone()));
@@ -205,6 +210,7 @@ impl SqliteStore {
     fn commit(&self, turn: &mut Turn<'_, Writer>, shared: Shared) -> (Group, Result<(), StoreError>) {
         let Shared { mut connection, group } = shared;
         let committed = transaction::commit(&mut connection.inner, Mode::Write);
+        self.checkpointer.committed(self.clock.monotonic().saturating_sub(group.begun()));
         if !self.keep(turn, connection, &committed) && committed.is_ok() {
             return (group, Err(StoreError::Unavailable("the transaction did not end".to_owned())));
         }

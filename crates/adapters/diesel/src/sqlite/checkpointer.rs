@@ -1,0 +1,220 @@
+//! Moves what the write-ahead log holds into the file, beside the writer (ADR 14).
+//!
+//! Left to SQLite, whoever commits when the log has a thousand pages copies them and syncs the
+//! file, and all who write wait for it. Here a thread with a connection of its own does it, while
+//! readers and the writer go on. SQLite begins the log anew only once all of it is copied, which
+//! a busy writer is always ahead of: it copies the little that is left itself, when it is told.
+
+use super::connection::{self, Opener, Role};
+use super::file::DatabaseFile;
+use diesel::SqliteConnection;
+use portcullis_ports::StoreError;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Pages of the log that are worth copying. The disk is busy with them for some milliseconds, and
+/// a commit waits for the disk.
+const WORTH: i64 = 256;
+/// Pages of the log at which it should begin anew.
+const LONGEST: i64 = 4 * 1024;
+/// Pages of the log at which whoever commits copies them, as SQLite has it from the start.
+pub(super) const TOO_LONG: u32 = 16 * 1024;
+/// Commits between two looks at the log: most write a few pages.
+const COMMITS: u32 = 32;
+/// A transaction that took as long may have written many.
+const LONG: Duration = Duration::from_millis(2);
+
+/// The thread, until dropped.
+pub(super) struct Checkpointer {
+    /// None once it is to end.
+    looks: Option<SyncSender<()>>,
+    commits: AtomicU32,
+    thread: Option<JoinHandle<()>>,
+    copier: Arc<Copier>,
+}
+
+/// What the thread does.
+struct Copier {
+    /// SQLite lets one connection copy at a time, and refuses others at once.
+    connection: Mutex<Option<SqliteConnection>>,
+    /// Whether the writer is to copy what is left.
+    rest_is_due: AtomicBool,
+    opener: Opener,
+    /// Last: closed after the connection.
+    file: DatabaseFile,
+}
+
+impl Checkpointer {
+    /// Starts it. Where there can be no thread, the writer does all of it.
+    pub(super) fn start(opener: Opener, file: DatabaseFile) -> Self {
+        let rest_is_due = AtomicBool::new(false);
+        let copier = Arc::new(Copier { connection: Mutex::new(None), rest_is_due, opener, file });
+        let (looks, asked) = mpsc::sync_channel(1);
+        let copying = Arc::clone(&copier);
+        let thread = thread::Builder::new().name("checkpoint".to_owned()).spawn(move || {
+            while asked.recv().is_ok() {
+                copying.look();
+            }
+        });
+        Self { looks: Some(looks), commits: AtomicU32::new(0), thread: thread.ok(), copier }
+    }
+
+    /// Says that there was a commit, and how long its transaction took.
+    pub(super) fn committed(&self, took: Duration) {
+        let many = (self.commits.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(COMMITS);
+        if (many || took >= LONG)
+            && let Some(looks) = &self.looks
+        {
+            // Where that fails, a look is due already.
+            let _ = looks.try_send(());
+        }
+    }
+
+    /// Whether the writer is to copy what is left, now.
+    pub(super) fn leaves_the_rest(&self) -> bool {
+        let due = &self.copier.rest_is_due;
+        due.load(Ordering::Relaxed) && due.swap(false, Ordering::Relaxed)
+    }
+
+    /// Holds it off.
+    pub(super) fn pause(&self) -> MutexGuard<'_, Option<SqliteConnection>> {
+        lock(&self.copier.connection)
+    }
+}
+
+impl Drop for Checkpointer {
+    /// Waits for the thread, which does what it was asked before.
+    fn drop(&mut self) {
+        self.looks = None;
+        if let Some(thread) = self.thread.take() {
+            // What a panic there was about, its hook has told.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Copier {
+    /// What fails here fails again where the writer does it, which loses nothing: all that was
+    /// acknowledged is in the log.
+    fn look(&self) {
+        let mut idle = lock(&self.connection);
+        match self.copy_if_worth(idle.take()) {
+            Ok(connection) => *idle = Some(connection),
+            Err(error) => tracing::debug!(target: "app", %error, "The write-ahead log was not copied"),
+        }
+    }
+
+    /// Gives the connection back where all went well.
+    fn copy_if_worth(&self, idle: Option<SqliteConnection>) -> Result<SqliteConnection, StoreError> {
+        self.file.check()?;
+        let mut connection = self.opener.reuse(idle, Role::Reader)?;
+        let log = connection::log(&mut connection)?;
+        let is_long = log.pages >= LONGEST;
+        if log.left() >= WORTH || is_long && log.left() > 0 {
+            connection::copy_log(&mut connection)?;
+            // SQLite syncs only once all of the log is copied: that would be left to the writer.
+            self.file.sync()?;
+            if is_long && connection::log(&mut connection)?.left() > 0 {
+                self.rest_is_due.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(connection)
+    }
+}
+
+/// A panic finds the connection taken out: poison means nothing here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SqliteStore;
+    use super::super::tests::{register, store};
+    use super::*;
+    use diesel::connection::SimpleConnection;
+    use tempfile::TempDir;
+
+    /// Commits so many pages and a few more, by the writer and unknown to the checkpointer.
+    fn fill(store: &SqliteStore, pages: i64) {
+        let sql = format!(
+            "CREATE TABLE IF NOT EXISTS filler (page); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
+            SELECT i + 1 FROM n WHERE i < {pages}) INSERT INTO filler SELECT zeroblob(3000) FROM n"
+        );
+        let fill = |connection: &mut SqliteConnection| connection.batch_execute(&sql).map_err(failed);
+        store.with_writer(store.wait, fill).unwrap();
+    }
+
+    fn failed(error: diesel::result::Error) -> StoreError {
+        StoreError::Failed(error.to_string())
+    }
+
+    fn log(store: &SqliteStore) -> connection::Log {
+        connection::log(&mut store.opener.open(Role::Reader).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_committed_is_copied_beside_an_open_transaction() {
+        let folder = TempDir::new().unwrap();
+        let store = store(&folder);
+        fill(&store, WORTH);
+        let mut writer = store.opener.open(Role::Writer).unwrap();
+        writer.batch_execute("BEGIN IMMEDIATE; INSERT INTO filler VALUES (1)").unwrap();
+        assert!(log(&store).left() >= WORTH);
+        store.checkpointer.copier.look();
+        assert_eq!(log(&store).left(), 0);
+    }
+
+    #[test]
+    fn a_long_log_begins_anew_once_the_writer_has_copied_what_was_left() {
+        let folder = TempDir::new().unwrap();
+        let store = store(&folder);
+        fill(&store, LONGEST);
+        let mut reader = store.opener.open(Role::Reader).unwrap();
+        reader.batch_execute("BEGIN; SELECT count(*) FROM users").unwrap();
+        register(&store, 1).unwrap();
+        store.checkpointer.copier.look();
+        // What was committed after the reader began cannot be copied yet.
+        assert!((1..WORTH).contains(&log(&store).left()));
+        reader.batch_execute("COMMIT").unwrap();
+        assert!(log(&store).pages >= LONGEST);
+        register(&store, 2).unwrap();
+        assert!(log(&store).pages < WORTH, "{}", log(&store).pages);
+    }
+
+    #[test]
+    fn it_looks_after_some_commits_or_a_long_one_and_no_sooner() {
+        let folder = TempDir::new().unwrap();
+        let store = store(&folder);
+        fill(&store, WORTH);
+        for (commits, took, copied) in
+            [(COMMITS - 1, Duration::ZERO, false), (COMMITS, Duration::ZERO, true), (1, LONG, true)]
+        {
+            fill(&store, WORTH);
+            let checkpointer = Checkpointer::start(store.opener.clone(), store.file.clone());
+            for _ in 0..commits {
+                checkpointer.committed(took);
+            }
+            drop(checkpointer);
+            assert_eq!(log(&store).left() == 0, copied, "{commits} commits of {took:?}");
+        }
+    }
+
+    #[test]
+    fn it_copies_nothing_into_a_file_that_was_replaced() {
+        let folder = TempDir::new().unwrap();
+        let store = store(&folder);
+        fill(&store, WORTH);
+        store.checkpointer.copier.look();
+        assert!(store.checkpointer.pause().is_some());
+        let path = folder.path().join("app.db");
+        std::fs::rename(&path, folder.path().join("moved.db")).unwrap();
+        std::fs::write(&path, "another").unwrap();
+        store.checkpointer.copier.look();
+        assert!(store.checkpointer.pause().is_none(), "the connection is closed");
+        assert_eq!(std::fs::read(&path).unwrap(), b"another");
+    }
+}
