@@ -8,7 +8,7 @@ use portcullis_domain::sessions::{EventKind, Session, SessionEvent, SessionId, S
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{Grant, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{BearerKey, DeadSessions, Rotation, RowNumber, Store, StoreError, StoreExt};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 pub fn an_account_that_is_being_deleted_is_found_by_nobody(store: &dyn Store) -> Outcome {
@@ -82,7 +82,7 @@ pub fn those_deleted_for_longest_come_first(store: &dyn Store) -> Outcome {
 
 /// Logins, refreshes and first exchanges that are under way add nothing that stays.
 pub fn no_row_is_left_of_an_account_that_is_deleted_while_it_is_used(store: &dyn Store) -> Outcome {
-    let (done, next) = (AtomicBool::new(false), AtomicU8::new(1));
+    let (done, next) = (AtomicBool::new(false), AtomicU32::new(1));
     let ada = register(store, "ada@example.com")?;
     let outcome = thread::scope(|scope| {
         let using: Vec<_> = (0..4)
@@ -90,7 +90,9 @@ pub fn no_row_is_left_of_an_account_that_is_deleted_while_it_is_used(store: &dyn
                 scope.spawn(|| {
                     while !done.load(Ordering::Relaxed) {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number < 250 && !use_once(store, &ada, number)? {
+                        // After the last number it waits for the end.
+                        let Ok(number) = u8::try_from(number) else { continue };
+                        if !use_once(store, &ada, number)? {
                             break;
                         }
                     }
