@@ -40,6 +40,8 @@ struct Seat {
     /// When to send again, where the client was told to wait.
     due: Option<Instant>,
     waiting: bool,
+    /// The refusal of what is tried again.
+    refusal: Option<String>,
 }
 
 /// Drives the clients through the window. `meter` reads the CPU time at its two ends.
@@ -100,7 +102,7 @@ impl<'a> Engine<'a> {
             connection.set_nonblocking()?;
             sockets.push(connection.socket()?);
             let now = Instant::now();
-            seats.push(Seat { connection, sent: now, due: Some(now), waiting: false });
+            seats.push(Seat { connection, sent: now, due: Some(now), waiting: false, refusal: None });
         }
         Ok(Self { clients, seats, sockets, sample: Sample::default() })
     }
@@ -192,10 +194,17 @@ impl Seat {
         self.waiting = false;
         if answer.status == 503 {
             self.due = Some(Instant::now() + Duration::from_secs(answer.retry_after.unwrap_or(1)));
+            self.refusal = Some(String::from_utf8_lossy(self.connection.body(&answer)).into_owned());
             return Ok(Some(Received::Shed));
         }
         let time = self.sent.elapsed();
-        client.answer(answer.status, self.connection.body(&answer))?;
+        let refusal = self.refusal.take();
+        let taken = client.answer(answer.status, self.connection.body(&answer));
+        match refusal {
+            // What was refused may have been done all the same.
+            Some(body) => taken.with_context(|| format!("tried again after status 503: {body}"))?,
+            None => taken?,
+        }
         Ok(Some(Received::Wanted(time)))
     }
 }

@@ -88,6 +88,13 @@ fn another_status_fails_the_measurement() {
 }
 
 #[test]
+fn a_failure_tells_of_the_refusal_before_it() {
+    let address = serve(|number, _| if number % 2 == 0 { (503, "busy".into()) } else { (401, "spent".into()) });
+    let error = format!("{:#}", drive(address, &mut gets(1), window(10_000), &no_cpu).unwrap_err());
+    assert!(["503", "busy", "401", "spent"].iter().all(|part| error.contains(part)), "{error}");
+}
+
+#[test]
 fn a_chain_outlives_the_window_with_its_newest_token() {
     let address = serve(|number, request| {
         let shown = format!("\"{}\"", number.wrapping_sub(1));
