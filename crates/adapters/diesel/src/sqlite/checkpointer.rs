@@ -48,10 +48,11 @@ struct Copier {
 }
 
 impl Checkpointer {
-    /// Starts it. Where there can be no thread, the writer does all of it.
+    /// Starts it, with its connection: what the process holds open does not depend on the load.
+    /// Where there can be no thread, the writer does all of it.
     pub(super) fn start(opener: Opener, file: DatabaseFile) -> Self {
-        let rest_is_due = AtomicBool::new(false);
-        let copier = Arc::new(Copier { connection: Mutex::new(None), rest_is_due, opener, file });
+        let (connection, rest_is_due) = (Mutex::new(opener.open(Role::Reader).ok()), AtomicBool::new(false));
+        let copier = Arc::new(Copier { connection, rest_is_due, opener, file });
         let (looks, asked) = mpsc::sync_channel(1);
         let copying = Arc::clone(&copier);
         let thread = thread::Builder::new().name("checkpoint".to_owned()).spawn(move || {
