@@ -1,7 +1,7 @@
 //! What a client of the service does, one request after another: each flow writes its next
 //! request and reads its answer. When requests are sent is left to those who drive the flows.
 
-use super::http::{get, member, post};
+use super::http::{get, member, post, post_with_key};
 use anyhow::{Result, ensure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,17 +61,25 @@ impl Flow for Get {
 /// A chain of refreshes: each answer's token is spent by the next request.
 pub(crate) struct Refresh {
     token: String,
+    /// The `Idempotency-Key` of each, so that one whose outcome is not known can be tried again.
+    key: Option<u64>,
 }
 
 impl Refresh {
     pub(crate) fn new(session: &Session) -> Self {
-        Self { token: session.refresh.clone() }
+        Self { token: session.refresh.clone(), key: None }
+    }
+
+    /// With keys.
+    pub(crate) fn retryable(session: &Session) -> Self {
+        Self { key: Some(0), ..Self::new(session) }
     }
 }
 
 impl Flow for Refresh {
     fn request(&mut self, out: &mut Vec<u8>) {
-        post(out, "/auth/refresh", &format!("{{\"refresh_token\":\"{}\"}}", self.token));
+        let key = self.key.map(|key| key.to_string());
+        post_with_key(out, "/auth/refresh", &format!("{{\"refresh_token\":\"{}\"}}", self.token), key.as_deref());
     }
 
     fn answer(&mut self, status: u16, body: &[u8]) -> Result<()> {
@@ -79,6 +87,7 @@ impl Flow for Refresh {
         let token = member(body, "refresh_token")?;
         ensure!(token != self.token, "a refresh gave the token that it was shown");
         token.clone_into(&mut self.token);
+        self.key = self.key.map(|key| key + 1);
         Ok(())
     }
 }
@@ -157,6 +166,17 @@ mod tests {
         assert!(sent(&mut chain).contains("\"second\""));
         assert!(chain.answer(200, br#"{"refresh_token":"second"}"#).is_err(), "the same token again");
         assert!(chain.answer(401, b"{}").is_err());
+    }
+
+    #[test]
+    fn a_retryable_chain_keeps_the_key_of_what_is_not_answered() {
+        let session = Session { access: "a".into(), refresh: "first".into() };
+        let mut chain = Refresh::retryable(&session);
+        let first = sent(&mut chain);
+        assert!(first.contains("\r\nIdempotency-Key: 0\r\n"));
+        assert_eq!(sent(&mut chain), first);
+        chain.answer(200, br#"{"refresh_token":"second"}"#).unwrap();
+        assert!(sent(&mut chain).contains("\r\nIdempotency-Key: 1\r\n"));
     }
 
     #[test]

@@ -53,9 +53,15 @@ pub(crate) fn get(out: &mut Vec<u8>, path: &str, access: &str) {
 
 /// Writes a POST of JSON.
 pub(crate) fn post(out: &mut Vec<u8>, path: &str, json: &str) {
+    post_with_key(out, path, json, None);
+}
+
+/// The same, with an `Idempotency-Key` where there is one.
+pub(crate) fn post_with_key(out: &mut Vec<u8>, path: &str, json: &str, key: Option<&str>) {
     let length = json.len().to_string();
     let head = " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ";
-    for part in ["POST ", path, head, &length, "\r\n\r\n", json] {
+    let (name, key) = key.map_or(("", ""), |key| ("\r\nIdempotency-Key: ", key));
+    for part in ["POST ", path, head, &length, name, key, "\r\n\r\n", json] {
         out.extend_from_slice(part.as_bytes());
     }
 }

@@ -3,12 +3,12 @@
 use super::hashing::logins;
 use crate::bench::client::accounts::{email, log_in, register};
 use crate::bench::client::connection::Connection;
-use crate::bench::client::flows::{Get, Register, Session};
+use crate::bench::client::flows::{Get, Refresh, Register, Session};
 use crate::bench::client::load::{Client, Window};
 use crate::bench::measure::number;
 use crate::bench::report::Bound::AtMost;
 use crate::bench::run::Run;
-use crate::bench::site::{Place, Site, Storage, chains};
+use crate::bench::site::{Place, Site, Storage};
 use anyhow::{Context, Result, anyhow};
 use std::thread;
 use std::time::Duration;
@@ -68,7 +68,9 @@ fn mixed(site: &Site) -> Result<Vec<Client>> {
     let sessions: Vec<Session> =
         (0..SESSIONS).map(|number| log_in(&mut connection, &email(number))).collect::<Result<_>>()?;
     let next = std::sync::Arc::default();
-    let mut clients = chains(&sessions);
+    // A disk that stands still for seconds leaves a refresh unanswered: these clients try it again.
+    let mut clients: Vec<Client> =
+        sessions.iter().map(|session| -> Client { Box::new(Refresh::retryable(session)) }).collect();
     clients.extend(logins(4));
     clients.extend((0..2).map(|_| -> Client { Box::new(Register::new(&next)) }));
     clients
