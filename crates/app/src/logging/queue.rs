@@ -8,8 +8,12 @@ use std::time::Duration;
 /// How much may wait, in bytes: some twenty thousand lines.
 pub(super) const CAPACITY: usize = 4 * 1024 * 1024;
 
-/// How much memory stays after a burst, in bytes.
-const KEPT: usize = 256 * 1024;
+/// Lines wait in blocks of so many bytes, which are used again: one buffer that grows and shrinks
+/// with each burst leaves holes in the heap of whoever made it grow.
+const BLOCK: usize = 64 * 1024;
+
+/// How many blocks stay after a burst.
+const KEPT: usize = 4;
 
 /// Lines that wait for the writer.
 #[derive(Debug)]
@@ -24,7 +28,11 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    lines: Vec<u8>,
+    /// Whole lines, in their order.
+    blocks: Vec<Vec<u8>>,
+    /// In the blocks, in bytes.
+    waiting: usize,
+    spare: Vec<Vec<u8>>,
     dropped: Dropped,
     closed: bool,
     ended: bool,
@@ -46,6 +54,30 @@ pub(super) struct Batch {
     pub(super) last: bool,
 }
 
+impl State {
+    fn append(&mut self, line: &[u8]) {
+        self.waiting += line.len();
+        match self.blocks.last_mut() {
+            Some(block) if block.len() + line.len() <= block.capacity() => block.extend_from_slice(line),
+            _ => {
+                let mut block = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK));
+                block.extend_from_slice(line);
+                self.blocks.push(block);
+            }
+        }
+    }
+
+    /// Keeps some of the blocks for later lines. One that a long line made larger goes.
+    fn reuse(&mut self, blocks: &mut Vec<Vec<u8>>) {
+        for mut block in blocks.drain(..) {
+            if self.spare.len() < KEPT && block.capacity() == BLOCK {
+                block.clear();
+                self.spare.push(block);
+            }
+        }
+    }
+}
+
 impl Queue {
     pub(super) fn new(capacity: usize) -> Self {
         Self { state: Mutex::default(), work: Condvar::new(), end: Condvar::new(), capacity }
@@ -54,9 +86,9 @@ impl Queue {
     /// Takes a line, or drops it.
     pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.lock();
-        let idle = state.lines.is_empty();
-        if !state.closed && state.lines.len() + line.len() <= self.capacity {
-            state.lines.extend_from_slice(line);
+        let idle = state.waiting == 0;
+        if !state.closed && state.waiting + line.len() <= self.capacity {
+            state.append(line);
         } else {
             state.dropped.ever += 1;
             state.dropped.untold += 1;
@@ -68,13 +100,14 @@ impl Queue {
         }
     }
 
-    /// Waits for lines and moves them all into the buffer. For the writer.
-    pub(super) fn take(&self, buffer: &mut Vec<u8>) -> Batch {
-        buffer.clear();
-        buffer.shrink_to(KEPT);
-        let idle = |state: &mut State| state.lines.is_empty() && state.dropped.untold == 0 && !state.closed;
-        let mut state = self.work.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut state.lines, buffer);
+    /// Takes back the blocks that are written, waits for lines and gives them all. For the writer.
+    pub(super) fn take(&self, blocks: &mut Vec<Vec<u8>>) -> Batch {
+        let idle = |state: &mut State| state.waiting == 0 && state.dropped.untold == 0 && !state.closed;
+        let mut state = self.lock();
+        state.reuse(blocks);
+        let mut state = self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut state.blocks, blocks);
+        state.waiting = 0;
         let dropped = std::mem::take(&mut state.dropped.untold);
         Batch { dropped, last: state.closed }
     }

@@ -1,5 +1,5 @@
 //! The thread that writes queued lines, many with one call. What cannot be written is counted,
-//! and told as soon as writing works again; a reader that has gone costs one failed call a batch.
+//! and told as soon as writing works again; a reader that has gone costs one failed call a block.
 
 use super::json;
 use super::layer;
@@ -31,13 +31,15 @@ impl<W: Write> Writer<W> {
 
     /// Writes until the queue is closed.
     pub(super) fn run(mut self) {
-        let mut lines = Vec::new();
+        let mut blocks = Vec::new();
         loop {
-            let Batch { dropped, last } = self.queue.take(&mut lines);
+            let Batch { dropped, last } = self.queue.take(&mut blocks);
             self.untold += dropped;
-            if let Err(lost) = self.write(&lines) {
-                self.untold += lost;
-                self.queue.count_lost(lost);
+            for lines in &blocks {
+                if let Err(lost) = self.write(lines) {
+                    self.untold += lost;
+                    self.queue.count_lost(lost);
+                }
             }
             if self.untold > 0 {
                 self.tell();
