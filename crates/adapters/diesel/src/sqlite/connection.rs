@@ -22,9 +22,9 @@ const ATTEMPTS: u32 = 100;
 /// A wait for a lock may be so much longer than it was meant to be.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Pages that a reader keeps, in KiB: a quarter of what SQLite would. Each of them fills its own
+/// Pages that a reader keeps, in KiB: an eighth of what SQLite would. Each of them fills its own
 /// over time, and the system has what they leave.
-const READER_CACHE_KIB: u32 = 512;
+const READER_CACHE_KIB: u32 = 256;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
