@@ -80,6 +80,25 @@ pub trait SessionRepository {
         limit: u32,
     ) -> Result<Vec<ListedSession>, StoreError>;
 
+    /// How many sessions of an account were not ended and started after `started_after`; of more
+    /// than `limit` it counts so many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn count(&mut self, user_id: UserId, started_after: DateTime<Utc>, limit: u32) -> Result<u32, StoreError>;
+
+    /// Of those the `limit` that were not used for longest, in the order in which uses were
+    /// recorded: no clock that was set has a say. One that was never used comes before all others.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn least_recently_used(
+        &mut self,
+        user_id: UserId,
+        started_after: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<SessionId>, StoreError>;
+
     /// From where the last `limit` sessions of an account began, newest first: of all that are kept,
     /// ended or not.
     ///

@@ -182,6 +182,33 @@ pub fn sessions_are_listed_newest_first_with_their_last_use(store: &dyn Store) -
     Ok(())
 }
 
+pub fn the_session_unused_for_longest_comes_first_whatever_the_clock(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    for number in 1..=6 {
+        let session = Session { started_at: at(if number == 6 { 0 } else { 10 }), ..session_of(&user, jti(number)) };
+        store.write(|tx| tx.sessions().begin(&session, &origin()))?;
+    }
+    begin(store, &register(store, "bob@example.com")?, jti(7))?;
+    let id = |number| SessionId::adopted(jti(number));
+    for (number, kind, seconds) in [
+        (1, EventKind::LogIn, 90),
+        (2, EventKind::LogIn, 80),
+        (3, EventKind::LogIn, 70),
+        (4, EventKind::LogIn, 60),
+        (2, EventKind::Rotated, 50),
+        (1, EventKind::Raced, 95),
+    ] {
+        record(store, id(number), kind, seconds)?;
+    }
+    end(store, id(3), 96)?;
+    let first = |limit| store.read(|tx| tx.sessions().least_recently_used(user.id, at(0), limit));
+    assert_eq!(first(9)?, [5, 1, 4, 2].map(id), "neither ended nor too old");
+    assert_eq!(first(2)?, [5, 1].map(id));
+    let count = |limit| store.read(|tx| tx.sessions().count(user.id, at(0), limit));
+    assert_eq!([count(3)?, count(4)?, count(9)?], [3, 4, 4]);
+    Ok(())
+}
+
 pub fn a_timeline_is_told_newest_first(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let id = begin(store, &user, jti(1))?;

@@ -44,6 +44,7 @@ struct State {
     /// The tokens in the order in which they were added.
     rows: BTreeMap<RowNumber, Jti>,
     last_session: i64,
+    last_use: u64,
     sessions: BTreeMap<SessionId, sessions::Kept>,
     grants: BTreeMap<TokenDigest, Grant>,
     last_mail: i64,

@@ -16,6 +16,8 @@ pub(super) struct Kept {
     session: Session,
     origin: Origin,
     events: Vec<SessionEvent>,
+    /// Which of the uses of all sessions was its last; 0 before its first.
+    last_use: u64,
 }
 
 impl State {
@@ -28,6 +30,14 @@ impl State {
     /// Every session of an account, ended or not.
     pub(super) fn sessions_of(&self, user_id: UserId) -> impl Iterator<Item = &Session> {
         self.sessions.values().map(|kept| &kept.session).filter(move |session| session.user_id == user_id)
+    }
+
+    /// The sessions of an account that were not ended and started after that.
+    fn open(&self, user_id: UserId, started_after: DateTime<Utc>) -> impl Iterator<Item = &Kept> {
+        self.sessions.values().filter(move |kept| {
+            let session = &kept.session;
+            session.user_id == user_id && session.ended_at.is_none() && session.started_at > started_after
+        })
     }
 
     fn revoke_where(&mut self, chosen: impl Fn(&RefreshToken) -> bool) -> Vec<RefreshToken> {
@@ -101,7 +111,9 @@ impl SessionRepository for Transaction {
         state.last_session += 1;
         let row = RowNumber(state.last_session);
         let session = Session { started_at: session.started_at.trunc_subsecs(6), ..session.clone() };
-        state.sessions.insert(session.id, Kept { row, session, origin: origin.clone(), events: Vec::new() });
+        state
+            .sessions
+            .insert(session.id, Kept { row, session, origin: origin.clone(), events: Vec::new(), last_use: 0 });
         Ok(())
     }
 
@@ -115,11 +127,7 @@ impl SessionRepository for Transaction {
         started_after: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<ListedSession>, StoreError> {
-        let open = |kept: &&Kept| {
-            let session = &kept.session;
-            session.user_id == user_id && session.ended_at.is_none() && session.started_at > started_after
-        };
-        let mut kept: Vec<_> = self.state.sessions.values().filter(open).collect();
+        let mut kept: Vec<_> = self.state.open(user_id, started_after).collect();
         kept.sort_unstable_by_key(|kept| std::cmp::Reverse((kept.session.started_at, kept.row)));
         kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let listed = kept.into_iter().map(|kept| ListedSession {
@@ -128,6 +136,23 @@ impl SessionRepository for Transaction {
             last_used_at: kept.last_used_at(),
         });
         Ok(listed.collect())
+    }
+
+    fn count(&mut self, user_id: UserId, started_after: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
+        let open = self.state.open(user_id, started_after).count();
+        Ok(u32::try_from(open).unwrap_or(u32::MAX).min(limit))
+    }
+
+    fn least_recently_used(
+        &mut self,
+        user_id: UserId,
+        started_after: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let mut kept: Vec<_> = self.state.open(user_id, started_after).collect();
+        kept.sort_unstable_by_key(|kept| (kept.last_use, kept.row));
+        kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(kept.into_iter().map(|kept| kept.session.id).collect())
     }
 
     fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Origin>, StoreError> {
@@ -159,8 +184,13 @@ impl SessionRepository for Transaction {
     }
 
     fn record(&mut self, id: SessionId, event: &SessionEvent) -> Result<(), StoreError> {
-        if let Some(kept) = self.writable()?.sessions.get_mut(&id) {
+        let state = self.writable()?;
+        if let Some(kept) = state.sessions.get_mut(&id) {
             kept.note(event);
+            if event.kind.is_use() {
+                state.last_use += 1;
+                kept.last_use = state.last_use;
+            }
         }
         Ok(())
     }

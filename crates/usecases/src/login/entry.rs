@@ -8,16 +8,14 @@ use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::User;
 use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent};
 use portcullis_domain::tokens::RefreshToken;
-use portcullis_ports::{ListedSession, StoreError, StoreExt, Tx};
+use portcullis_ports::{StoreError, StoreExt, Tx};
 
-/// How many of an account's sessions are looked at: more than it may have, for many may have been
-/// adopted.
-const LOOK: u32 = 10_000;
-/// How many of those the writer is held up for in one login: the next ends more.
-const MOST_EVICTED: usize = 100;
+/// How many sessions the writer is held up for in one login: an account may have been adopted with
+/// more than that too many, and the next ends more.
+const MOST_EVICTED: u32 = 100;
 
 /// As many logins of one account as may come at one time.
-const CROWD: usize = 64;
+const CROWD: u32 = 64;
 
 /// How many of an account's sessions are looked at to tell whether a device is new.
 const KNOWN: u32 = 1_000;
@@ -88,19 +86,20 @@ impl LogIn {
     fn make_room(&self, newest: &Session, origin: &Origin, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let (user_id, at) = (newest.user_id, newest.started_at);
         let too_old_by = self.sessions.too_old_by(at);
-        let others = self.sessions.max_per_user.saturating_sub(1);
+        let others = u32::try_from(self.sessions.max_per_user).unwrap_or(u32::MAX).saturating_sub(1);
         let few = others.saturating_sub(CROWD);
-        let limit = u32::try_from(few).unwrap_or(u32::MAX).saturating_add(1);
-        if tx.sessions().list(user_id, too_old_by, limit)?.len() <= few && few > 0 {
+        if few > 0 && tx.sessions().count(user_id, too_old_by, few + 1)? <= few {
             return Ok(());
         }
         tx.sessions().hold(user_id)?;
-        let mut listed = tx.sessions().list(user_id, too_old_by, LOOK)?;
-        let too_many = listed.len().saturating_sub(others).min(MOST_EVICTED);
-        listed.sort_unstable_by_key(|other| other.last_used_at);
+        let too_many =
+            tx.sessions().count(user_id, too_old_by, others.saturating_add(MOST_EVICTED))?.saturating_sub(others);
+        if too_many == 0 {
+            return Ok(());
+        }
         let ending = Ending { at, reason: EndReason::Evicted, origin: origin.clone() };
-        for ListedSession { session, .. } in listed.iter().take(too_many) {
-            tx.sessions().end(session.id, &ending)?;
+        for id in tx.sessions().least_recently_used(user_id, too_old_by, too_many)? {
+            tx.sessions().end(id, &ending)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::sessions::{EventKind, Origin, SessionId, SessionPolicy};
-use portcullis_ports::{StoreError, StoreExt};
+use portcullis_ports::{Clock, StoreError, StoreExt};
 use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::sessions::{
     ListSessions, LogOutAll, LogoutAll, OwnSession, ReadTimeline, RevokeSession, SessionError, SessionRevocation,
@@ -136,6 +136,20 @@ fn a_login_past_the_most_ends_the_least_recently_used() {
     world.pass(TimeDelta::seconds(1));
     let third = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     assert_eq!(ids(&world, &owner(&world, &third)), [sid(&third), sid(&first)]);
+    assert_eq!(world.refresh(&second.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+}
+
+#[test]
+fn what_is_used_under_a_clock_that_was_set_back_is_not_what_was_used_least() {
+    let mut world = World::new();
+    world.sessions = SessionPolicy { max_per_user: 2, ..SessionPolicy::default() };
+    let (_, first) = world.ada();
+    let second = world.log_in("ada@example.org", "correct horse").unwrap().pair;
+    world.clock.set(world.clock.now() - TimeDelta::hours(1));
+    let first = world.refresh(&first.refresh_token).unwrap().pair;
+    let third = world.log_in("ada@example.org", "correct horse").unwrap().pair;
+    assert!(world.refresh(&first.refresh_token).is_ok());
+    assert!(world.refresh(&third.refresh_token).is_ok());
     assert_eq!(world.refresh(&second.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
 }
 

@@ -210,6 +210,14 @@ impl SessionRepository for TapeTx<'_> {
         panic!("nobody lists in the model")
     }
 
+    fn count(&mut self, _: UserId, _: DateTime<Utc>, _: u32) -> Result<u32, StoreError> {
+        panic!("nobody signs in in the model")
+    }
+
+    fn least_recently_used(&mut self, _: UserId, _: DateTime<Utc>, _: u32) -> Result<Vec<SessionId>, StoreError> {
+        panic!("nobody signs in in the model")
+    }
+
     fn origins(&mut self, _: UserId, _: u32) -> Result<Vec<Origin>, StoreError> {
         panic!("nobody signs in in the model")
     }

@@ -10,23 +10,49 @@ pub(crate) use statements::Dialect;
 
 use crate::registration::UserRow;
 use crate::schema::{session_events, sessions, users};
-use crate::stored::Row;
+use crate::stored::{Row, Stored};
 use crate::time::Moment;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
+use diesel::dsl::auto_type;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId, Spared};
 use portcullis_ports::{
     BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
 };
 use purge::{DeleteDead, SurveySessions};
-use rows::{EventRow, ListedRow, NewSessionRow, listed};
+use rows::{EventRow, ListedRow, NewSessionRow, listed, read_sid};
 use statements::{Record, RevokeLive, Scope, SparedRows};
 
 /// The kinds of events by which a session was used.
 fn uses() -> Vec<&'static str> {
     [EventKind::LogIn, EventKind::Rotated, EventKind::Retried, EventKind::Overlapped].map(EventKind::as_str).into()
+}
+
+/// The sessions of an account that were not ended and started after that.
+#[auto_type]
+fn open(user_id: i64, started_after: Moment) -> _ {
+    sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::created_at.gt(started_after))
+}
+
+/// The uses of a session of the query around it, the last one first.
+#[auto_type]
+fn last_use() -> _ {
+    let kinds: Vec<&'static str> = uses();
+    session_events::table
+        .filter(session_events::session_id.eq(sessions::id))
+        .filter(session_events::kind.eq_any(kinds))
+        .order(session_events::id.desc())
+}
+
+#[declare_sql_function]
+extern "SQL" {
+    fn coalesce(number: Nullable<BigInt>, otherwise: BigInt) -> BigInt;
 }
 
 fn event_of(ending: &Ending) -> SessionEvent {
@@ -66,21 +92,35 @@ macro_rules! session_repository {
                 started_after: DateTime<Utc>,
                 limit: u32,
             ) -> Result<Vec<ListedSession>, StoreError> {
-                let last_use = session_events::table
-                    .filter(session_events::session_id.eq(sessions::id))
-                    .filter(session_events::kind.eq_any(uses()))
-                    .order(session_events::id.desc())
-                    .select(session_events::at)
-                    .single_value();
-                let query = sessions::table
-                    .filter(sessions::user_id.eq(user_id.get()))
-                    .filter(sessions::ended_at.is_null())
-                    .filter(sessions::created_at.gt(Moment::new(started_after)))
+                let last_use = last_use().select(session_events::at).single_value();
+                let query = open(user_id.get(), Moment::new(started_after))
                     .order((sessions::created_at.desc(), sessions::id.desc()))
                     .limit(i64::from(limit))
                     .select((SessionRow::as_select(), OriginRow::as_select(), last_use));
                 let rows = query.load::<ListedRow>(self.connection);
                 self.check(rows)?.into_iter().map(listed).collect()
+            }
+
+            fn count(&mut self, user_id: UserId, started_after: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
+                let query =
+                    open(user_id.get(), Moment::new(started_after)).limit(i64::from(limit)).select(sessions::id);
+                let rows = query.load::<i64>(self.connection);
+                Ok(u32::try_from(self.check(rows)?.len()).unwrap_or(u32::MAX))
+            }
+
+            fn least_recently_used(
+                &mut self,
+                user_id: UserId,
+                started_after: DateTime<Utc>,
+                limit: u32,
+            ) -> Result<Vec<SessionId>, StoreError> {
+                let last_use = last_use().select(session_events::id).single_value();
+                let query = open(user_id.get(), Moment::new(started_after))
+                    .order((coalesce(last_use, 0), sessions::id))
+                    .limit(i64::from(limit))
+                    .select((sessions::id, sessions::sid));
+                let rows = query.load::<(i64, Stored<String>)>(self.connection);
+                self.check(rows)?.into_iter().map(|(id, sid)| read_sid(Row { table: "sessions", id }, sid)).collect()
             }
 
             fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Origin>, StoreError> {

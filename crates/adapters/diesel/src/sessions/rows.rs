@@ -21,14 +21,17 @@ pub(crate) struct SessionRow {
     device: Option<Stored<Vec<u8>>>,
 }
 
+pub(super) fn read_sid(at: Row, sid: Stored<String>) -> Result<SessionId, StoreError> {
+    SessionId::parse(&at.read("sid", sid)?).ok_or_else(|| at.corrupt("sid", "not a session identifier"))
+}
+
 impl TryFrom<SessionRow> for Session {
     type Error = StoreError;
 
     fn try_from(row: SessionRow) -> Result<Self, StoreError> {
         let at = Row { table: "sessions", id: row.id };
-        let sid = at.read("sid", row.sid)?;
         Ok(Self {
-            id: SessionId::parse(&sid).ok_or_else(|| at.corrupt("sid", "not a session identifier"))?,
+            id: read_sid(at, row.sid)?,
             user_id: UserId::new(at.read("user_id", row.user_id)?),
             started_at: at.read("created_at", row.created_at)?,
             ended_at: row.ended_at.map(|time| at.read("ended_at", time)).transpose()?,
