@@ -141,3 +141,26 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_keep_their_order_across_blocks_and_a_burst_leaves_few_of_them() {
+        let (queue, mut blocks) = (Queue::new(CAPACITY), Vec::new());
+        // The blocks of a take come back at the next one, and are used in the round after it.
+        for _ in 0..3 {
+            let lines: Vec<_> = (0..6 * BLOCK / 100).map(|number| format!("{number:0>99}\n")).collect();
+            lines.iter().for_each(|line| queue.push(line.as_bytes()));
+            queue.push(&[b'x'; 2 * BLOCK]);
+            queue.take(&mut blocks);
+            let all = [lines.concat().into_bytes(), vec![b'x'; 2 * BLOCK]].concat();
+            assert!(blocks.concat() == all && blocks.len() > KEPT);
+        }
+        queue.close(Duration::ZERO);
+        assert!(queue.take(&mut blocks).last);
+        let state = queue.lock();
+        assert!(state.spare.len() == KEPT && state.spare.iter().all(|block| block.capacity() == BLOCK));
+    }
+}
