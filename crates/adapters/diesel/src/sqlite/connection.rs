@@ -22,8 +22,8 @@ const ATTEMPTS: u32 = 100;
 /// A wait for a lock may be so much longer than it was meant to be.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Pages that a reader keeps, in KiB: an eighth of what SQLite would. Each of them fills its own
-/// over time, and the system has what they leave.
+/// Pages that a reader keeps, in KiB: an eighth of what SQLite would, and the system has the rest.
+/// As much as `.cargo/config.toml` has each cache take when it is opened.
 const READER_CACHE_KIB: u32 = 256;
 
 /// What a connection is for.
