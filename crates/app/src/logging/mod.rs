@@ -14,7 +14,7 @@ use layer::FlatJson;
 use level::Watched;
 use portcullis_ports::Clock;
 use portcullis_telemetry::TraceLayer;
-use queue::{CAPACITY, Queue};
+use queue::{CAPACITY, Queue, REST};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -82,7 +82,7 @@ fn start(
     clock: Arc<dyn Clock>,
     capacity: usize,
 ) -> io::Result<(impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync, Guard)> {
-    let queue = Arc::new(Queue::new(capacity));
+    let queue = Arc::new(Queue::new(capacity, REST));
     let writer = Writer::new(out, Arc::clone(&clock), Arc::clone(&queue));
     std::thread::Builder::new().name("log-writer".to_owned()).spawn(|| writer.run())?;
     let layer = FlatJson { watched, clock, queue: Arc::clone(&queue) };

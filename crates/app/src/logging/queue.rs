@@ -12,6 +12,10 @@ pub(super) const CAPACITY: usize = 4 * 1024 * 1024;
 /// with each burst leaves holes in the heap of whoever made it grow.
 const BLOCK: usize = 64 * 1024;
 
+/// The writer rests so long after it has written, or until a block is full: a thread that wakes up
+/// for each line costs those who log more than the line does.
+pub(super) const REST: Duration = Duration::from_millis(5);
+
 /// How many blocks stay after a burst.
 const KEPT: usize = 4;
 
@@ -24,6 +28,7 @@ pub(super) struct Queue {
     /// Told when the writer has ended.
     end: Condvar,
     capacity: usize,
+    rest: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +39,8 @@ struct State {
     waiting: usize,
     spare: Vec<Vec<u8>>,
     dropped: Dropped,
+    /// Whether the writer rests, and looks by itself what has come.
+    resting: bool,
     closed: bool,
     ended: bool,
 }
@@ -79,32 +86,38 @@ impl State {
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { state: Mutex::default(), work: Condvar::new(), end: Condvar::new(), capacity }
+    pub(super) fn new(capacity: usize, rest: Duration) -> Self {
+        Self { state: Mutex::default(), work: Condvar::new(), end: Condvar::new(), capacity, rest }
     }
 
     /// Takes a line, or drops it.
     pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.lock();
-        let idle = state.waiting == 0;
+        let before = state.waiting;
         if !state.closed && state.waiting + line.len() <= self.capacity {
             state.append(line);
         } else {
             state.dropped.ever += 1;
             state.dropped.untold += 1;
         }
-        drop(state);
         // A writer that has lines before it does not wait.
-        if idle {
+        let due = if state.resting { before < BLOCK && state.waiting >= BLOCK } else { before == 0 };
+        drop(state);
+        if due {
             self.work.notify_one();
         }
     }
 
-    /// Takes back the blocks that are written, waits for lines and gives them all. For the writer.
+    /// Takes back the blocks that are written, rests, waits for lines and gives them all. For the
+    /// writer.
     pub(super) fn take(&self, blocks: &mut Vec<Vec<u8>>) -> Batch {
         let idle = |state: &mut State| state.waiting == 0 && state.dropped.untold == 0 && !state.closed;
         let mut state = self.lock();
         state.reuse(blocks);
+        state.resting = true;
+        let rested = self.work.wait_timeout_while(state, self.rest, |state| state.waiting < BLOCK && !state.closed);
+        let mut state = rested.unwrap_or_else(PoisonError::into_inner).0;
+        state.resting = false;
         let mut state = self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut state.blocks, blocks);
         state.waiting = 0;
@@ -145,10 +158,53 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::thread;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A writer that rests, and what it takes, as soon as it does: the lines, and whether they are
+    /// the last.
+    fn resting(queue: &Arc<Queue>) -> Receiver<(Vec<u8>, bool)> {
+        let (taken, takes) = channel();
+        let writer = Arc::clone(queue);
+        thread::spawn(move || {
+            let mut blocks = Vec::new();
+            let last = writer.take(&mut blocks).last;
+            taken.send((blocks.concat(), last))
+        });
+        while !queue.lock().resting {
+            thread::yield_now();
+        }
+        takes
+    }
+
+    #[test]
+    fn a_full_block_and_the_end_wake_a_writer_that_rests() {
+        let queue = Arc::new(Queue::new(CAPACITY, 2 * LONG));
+        let takes = resting(&queue);
+        let line = [b'x'; 1000];
+        (0..=BLOCK / line.len()).for_each(|_| queue.push(&line));
+        assert!(takes.recv_timeout(LONG).is_ok_and(|(lines, last)| lines.len() > BLOCK && !last));
+        let takes = resting(&queue);
+        queue.push(b"one\n");
+        queue.close(Duration::ZERO);
+        assert_eq!(takes.recv_timeout(LONG), Ok((b"one\n".to_vec(), true)));
+    }
+
+    #[test]
+    fn lines_that_come_during_a_rest_are_taken_together_at_its_end() {
+        let queue = Arc::new(Queue::new(CAPACITY, Duration::from_millis(200)));
+        let takes = resting(&queue);
+        queue.push(b"one\n");
+        queue.push(b"two\n");
+        assert_eq!(takes.recv_timeout(LONG), Ok((b"one\ntwo\n".to_vec(), false)));
+    }
 
     #[test]
     fn lines_keep_their_order_across_blocks_and_a_burst_leaves_few_of_them() {
-        let (queue, mut blocks) = (Queue::new(CAPACITY), Vec::new());
+        let (queue, mut blocks) = (Queue::new(CAPACITY, Duration::ZERO), Vec::new());
         // The blocks of a take come back at the next one, and are used in the round after it.
         for _ in 0..3 {
             let lines: Vec<_> = (0..6 * BLOCK / 100).map(|number| format!("{number:0>99}\n")).collect();
