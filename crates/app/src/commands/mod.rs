@@ -2,6 +2,7 @@
 
 mod config;
 mod console;
+mod deleting;
 mod doctor;
 mod keys;
 mod mail;

@@ -2,44 +2,33 @@
 //! that can no longer be shown, and of sessions that are no longer kept, are deleted, a few at a
 //! time.
 
+use super::deleting::{Progress, rest};
 use super::settings;
 use crate::settings::Settings;
 use crate::system::OsEntropy;
 use crate::wire::Parts;
 use portcullis_domain::maintenance::Retention;
 use portcullis_ports::EntropyExt;
-use portcullis_usecases::maintenance::{Purge, Step};
-use std::io::{self, IsTerminal, Write};
+use portcullis_usecases::maintenance::Purge;
+use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-/// A purge rests this many times as long as it works: a service may be at work on the database.
-const REST: u32 = 4;
 /// The first purge comes within this part of the interval, so that replicas that start together
 /// do not purge together.
 const JITTER: u32 = 10;
-/// A line on a terminal is written over once in so many steps.
-const TOLD_EVERY: u32 = 32;
 
 /// Deletes all dead rows, and tells how many there were.
 pub(crate) fn purge() -> anyhow::Result<ExitCode> {
     let settings = settings()?;
     let parts = super::ready(&settings)?;
-    let (mut out, mut steps) = (io::stdout(), 0_u32);
-    let told = out.is_terminal();
+    let mut progress = Progress::new();
     let start = parts.clock.monotonic();
-    let purged = verb(&settings, &parts).run(&mut |step| {
-        steps = steps.wrapping_add(1);
-        if told && steps.is_multiple_of(TOLD_EVERY) {
-            write!(out, "\r{} rows deleted", step.rows).and_then(|()| out.flush()).ok();
-        }
-        super::pause(step.took.saturating_mul(REST));
-        true
-    })?;
+    let purged = verb(&settings, &parts).run(&mut |step| progress.after(step))?;
     let seconds = parts.clock.monotonic().saturating_sub(start).as_secs_f64();
-    let back = if told { "\r" } else { "" };
-    writeln!(out, "{back}{} rows of dead refresh tokens and sessions deleted in {seconds:.1} s", purged.rows)?;
+    let rows = purged.rows;
+    progress.end(format_args!("{rows} rows of dead refresh tokens and sessions deleted in {seconds:.1} s"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -77,7 +66,7 @@ impl Purging {
 
 fn once(verb: &Purge, stopped: &Receiver<()>) {
     let start = verb.clock.monotonic();
-    let outcome = verb.run(&mut |Step { took, .. }| goes_on(stopped, took.saturating_mul(REST)));
+    let outcome = verb.run(&mut |step| goes_on(stopped, rest(step)));
     let seconds = verb.clock.monotonic().saturating_sub(start).as_secs();
     match outcome {
         Ok(purged) if purged.rows > 0 => {

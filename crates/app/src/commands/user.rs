@@ -1,6 +1,7 @@
 //! `portcullis user`: accounts, for an operator.
 
 use super::console::{Cell, Listing, shown};
+use super::deleting::Progress;
 use super::password::PasswordSource;
 use super::{Usage, until_nobody_reads};
 use crate::mail;
@@ -14,7 +15,6 @@ use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_domain::sessions::Origin;
 use portcullis_ports::PasswordHasher;
 use portcullis_usecases::limits::Limits;
-use portcullis_usecases::maintenance::Step;
 use portcullis_usecases::registration::{
     AccountDeletion, AccountFound, AccountName, AccountSuspension, DeleteAccount, DisableAccount, EnableAccount,
     FindAccount, ListAccounts, PasswordSetting, Register, Registered, Registration, SetPassword,
@@ -67,9 +67,6 @@ pub(crate) struct Named {
     /// Its number, or its email
     user: String,
 }
-
-/// A line on a terminal is written over once in so many steps.
-const TOLD_EVERY: u32 = 16;
 
 /// Does it.
 pub(crate) fn user(action: &UserAction) -> anyhow::Result<ExitCode> {
@@ -183,21 +180,12 @@ fn delete(parts: &Parts, named: &Named, yes: bool) -> anyhow::Result<()> {
     if !yes {
         confirm(&user)?;
     }
-    let (mut out, mut steps) = (io::stdout(), 0_u32);
-    let told = out.is_terminal();
+    let mut progress = Progress::new();
     let verb = DeleteAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
-    let done = verb.run(&AccountDeletion { user_id: user.id, origin: Origin::default() }, &mut |step: Step| {
-        steps = steps.wrapping_add(1);
-        if told && steps.is_multiple_of(TOLD_EVERY) {
-            write!(out, "\r{} rows deleted", step.rows).and_then(|()| out.flush()).ok();
-        }
-        // A service may be at work on the same database: half of the time is its own.
-        super::pause(step.took);
-        true
-    })?;
-    let back = if told { "\r" } else { "" };
+    let deletion = AccountDeletion { user_id: user.id, origin: Origin::default() };
+    let rows = verb.run(&deletion, &mut |step| progress.after(step))?.rows;
     let email = shown(user.email.spelled());
-    writeln!(out, "{back}Account {} deleted: {email}; {} rows that belonged to it", user.id, done.rows)?;
+    progress.end(format_args!("Account {} deleted: {email}; {rows} rows that belonged to it", user.id))?;
     Ok(())
 }
 
