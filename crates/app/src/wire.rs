@@ -233,7 +233,7 @@ fn own_sessions(store: &Arc<dyn Store>, sessions: SessionPolicy, clock: &Arc<dyn
 }
 
 /// What refuses common passwords, if the settings want it.
-pub(crate) fn blocklist(settings: &Settings) -> Option<Arc<dyn PasswordBlocklist>> {
+fn blocklist(settings: &Settings) -> Option<Arc<dyn PasswordBlocklist>> {
     settings.passwords.blocklist.then(|| -> Arc<dyn PasswordBlocklist> { Arc::new(CommonPasswords) })
 }
 

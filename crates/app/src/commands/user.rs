@@ -163,8 +163,7 @@ fn set_password(settings: &Settings, named: &Named, password: &PasswordSource) -
     let verb = SetPassword {
         store: parts.database.store.clone(),
         hasher: hasher(settings)?,
-        blocklist: wire::blocklist(settings),
-        product: settings.server.app_name.clone(),
+        screening: wire::screening(settings),
         clock: parts.clock.clone(),
     };
     let input = PasswordSetting { user_id: user.id, password: obtained.password, origin: Origin::default() };

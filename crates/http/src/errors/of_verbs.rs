@@ -2,12 +2,12 @@
 
 use super::ApiError;
 use portcullis_usecases::limits::LimitError;
-use portcullis_usecases::login::LogInError;
+use portcullis_usecases::login::{LogInError, ReauthenticationError};
 use portcullis_usecases::recovery::{ChangePasswordError, RequestResetError, ResetPasswordError};
-use portcullis_usecases::registration::{LeaveError, RegisterError};
+use portcullis_usecases::registration::RegisterError;
 use portcullis_usecases::sessions::SessionError;
 use portcullis_usecases::tokens::TokenError;
-use portcullis_usecases::verification::{RequestEmailChangeError, ResendVerificationError, VerifyEmailError};
+use portcullis_usecases::verification::{ResendVerificationError, VerifyEmailError};
 
 impl From<RegisterError> for ApiError {
     fn from(error: RegisterError) -> Self {
@@ -20,12 +20,12 @@ impl From<RegisterError> for ApiError {
     }
 }
 
-impl From<LeaveError> for ApiError {
-    fn from(error: LeaveError) -> Self {
+impl From<ReauthenticationError> for ApiError {
+    fn from(error: ReauthenticationError) -> Self {
         match &error {
-            LeaveError::Failed(failure) => failure.into(),
-            LeaveError::Limited(limited) => Self::limited(*limited),
-            LeaveError::InvalidCredentials => Self::new(error.code(), error.to_string()),
+            ReauthenticationError::Failed(failure) => failure.into(),
+            ReauthenticationError::Limited(limited) => Self::limited(*limited),
+            ReauthenticationError::InvalidCredentials => Self::new(error.code(), error.to_string()),
         }
     }
 }
@@ -113,16 +113,6 @@ impl From<ResendVerificationError> for ApiError {
         match &error {
             ResendVerificationError::Failed(failure) => failure.into(),
             ResendVerificationError::Limited(limited) => Self::limited(*limited),
-        }
-    }
-}
-
-impl From<RequestEmailChangeError> for ApiError {
-    fn from(error: RequestEmailChangeError) -> Self {
-        match &error {
-            RequestEmailChangeError::Failed(failure) => failure.into(),
-            RequestEmailChangeError::Limited(limited) => Self::limited(*limited),
-            RequestEmailChangeError::InvalidCredentials => Self::new(error.code(), error.to_string()),
         }
     }
 }

@@ -17,11 +17,11 @@ use crate::errors::ApiError;
 use actix_web::web::Data;
 use portcullis_domain::limits::{Budget, Subject};
 use portcullis_usecases::limits::{LimitError, Limited};
-use portcullis_usecases::login::LogInError;
+use portcullis_usecases::login::{LogInError, ReauthenticationError};
 use portcullis_usecases::recovery::{ChangePasswordError, RequestResetError};
-use portcullis_usecases::registration::{LeaveError, RegisterError};
+use portcullis_usecases::registration::RegisterError;
 use portcullis_usecases::tokens::Shown;
-use portcullis_usecases::verification::{RequestEmailChangeError, ResendVerificationError};
+use portcullis_usecases::verification::ResendVerificationError;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
@@ -108,12 +108,11 @@ macro_rules! may_be_limited {
 
 may_be_limited!(
     LogInError,
+    ReauthenticationError,
     RegisterError,
-    LeaveError,
     ChangePasswordError,
     RequestResetError,
     ResendVerificationError,
-    RequestEmailChangeError,
 );
 
 /// Refuses a refresh token where refreshes of its session, or with it, were tried too often though

@@ -4,6 +4,6 @@ mod entry;
 mod owner;
 mod password;
 
-pub use owner::Reauthentication;
 pub(crate) use owner::WrongPassword;
+pub use owner::{Reauthentication, ReauthenticationError};
 pub use password::{LogIn, LogInError, LoggedIn, PasswordLogin};

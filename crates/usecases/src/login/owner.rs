@@ -1,8 +1,10 @@
 //! Asks somebody who is signed in for their password again: a token that was stolen is not enough
 //! for what would keep its owner out.
 
-use crate::limits::{Admission, LimitError, Limits};
+use crate::failure::{Failure, fails_with};
+use crate::limits::{Admission, LimitError, Limited, Limits};
 use crate::tokens::Authenticated;
+use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Subject};
 use portcullis_domain::registration::{Password, User, UserId};
 use portcullis_ports::{HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Verification};
@@ -14,6 +16,49 @@ pub(super) const LOOKS: usize = 3;
 /// The password is another, or the account is gone.
 #[derive(Debug)]
 pub(crate) struct WrongPassword;
+
+/// Why nothing was done for whoever says that they are the owner.
+#[derive(Debug, thiserror::Error)]
+pub enum ReauthenticationError {
+    /// The password is another, or the account is gone.
+    #[error("Invalid email or password")]
+    InvalidCredentials,
+    /// A budget is spent.
+    #[error(transparent)]
+    Limited(Limited),
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+fails_with!(ReauthenticationError: StoreError, HasherError);
+
+impl From<WrongPassword> for ReauthenticationError {
+    fn from(WrongPassword: WrongPassword) -> Self {
+        Self::InvalidCredentials
+    }
+}
+
+impl From<LimitError> for ReauthenticationError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Limited(limited) => Self::Limited(limited),
+            LimitError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl ReauthenticationError {
+    /// The stable code of the error.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::Limited(_) => ErrorCode::RateLimited,
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
 
 /// What asks for passwords again.
 pub struct Reauthentication {

@@ -2,14 +2,12 @@
 
 use super::{AccountDeletion, DeleteAccount, DeleteError};
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, LimitError, Limited};
-use crate::login::{Reauthentication, WrongPassword};
+use crate::limits::Admission;
+use crate::login::{Reauthentication, ReauthenticationError};
 use crate::tokens::Authenticated;
-use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::Password;
 use portcullis_domain::sessions::Origin;
-use portcullis_ports::{HasherError, Patience, StoreError};
+use portcullis_ports::Patience;
 use std::sync::Arc;
 
 /// How many steps of the deletion the owner waits for at most: what an account has that was not
@@ -31,55 +29,6 @@ pub struct AccountLeave {
 #[derive(Debug)]
 pub struct Left;
 
-/// Why the account is still there.
-#[derive(Debug, thiserror::Error)]
-pub enum LeaveError {
-    /// The password is another.
-    #[error("Invalid email or password")]
-    InvalidCredentials,
-    /// A budget is spent.
-    #[error(transparent)]
-    Limited(Limited),
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(Failure),
-}
-
-fails_with!(LeaveError: StoreError, HasherError);
-
-impl From<WrongPassword> for LeaveError {
-    fn from(WrongPassword: WrongPassword) -> Self {
-        Self::InvalidCredentials
-    }
-}
-
-impl From<LimitError> for LeaveError {
-    fn from(error: LimitError) -> Self {
-        match error {
-            LimitError::Limited(limited) => Self::Limited(limited),
-            LimitError::Failed(failure) => Self::Failed(failure),
-        }
-    }
-}
-
-impl From<DeleteError> for LeaveError {
-    fn from(DeleteError::Failed(failure): DeleteError) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl LeaveError {
-    /// The stable code of the error.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
-            Self::Limited(_) => ErrorCode::RateLimited,
-            Self::Failed(failure) => failure.code(),
-        }
-    }
-}
-
 /// The verb.
 pub struct Leave {
     /// What asks for the password again.
@@ -92,12 +41,12 @@ impl Leave {
     /// Leaves: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
     ///
     /// # Errors
-    /// [`LeaveError`].
+    /// [`ReauthenticationError`].
     pub fn run(
         &self,
         input: &AccountLeave,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Left, LeaveError> {
+    ) -> Result<Left, ReauthenticationError> {
         let admission = self.admit(input)?;
         self.carry_out(input, admission, still_wanted)
     }
@@ -105,8 +54,8 @@ impl Leave {
     /// Counts the guess, before the work.
     ///
     /// # Errors
-    /// [`LeaveError`].
-    pub fn admit(&self, input: &AccountLeave) -> Result<Admission, LeaveError> {
+    /// [`ReauthenticationError`].
+    pub fn admit(&self, input: &AccountLeave) -> Result<Admission, ReauthenticationError> {
         Ok(self.owners.admit(&input.owner)?)
     }
 
@@ -114,26 +63,27 @@ impl Leave {
     /// happens gives the try back.
     ///
     /// # Errors
-    /// [`LeaveError`].
+    /// [`ReauthenticationError`].
     pub fn carry_out(
         &self,
         input: &AccountLeave,
         admission: Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Left, LeaveError> {
+    ) -> Result<Left, ReauthenticationError> {
         let outcome = self.leave(input, &Patience::lasting_while(still_wanted));
-        if matches!(outcome, Err(LeaveError::InvalidCredentials)) {
+        if matches!(outcome, Err(ReauthenticationError::InvalidCredentials)) {
             admission.spend();
         }
         outcome
     }
 
-    fn leave(&self, input: &AccountLeave, patience: &Patience) -> Result<Left, LeaveError> {
+    fn leave(&self, input: &AccountLeave, patience: &Patience) -> Result<Left, ReauthenticationError> {
         let user_id = input.owner.user.id;
         let deletion = AccountDeletion { user_id, origin: input.origin.clone() };
         self.owners.under(&input.owner.user, &input.password, patience, |user| {
-            let begun = self.deletion.begin_while(&deletion, |tx| tx.users().admits(user.id, &user.password))?;
-            Ok::<_, LeaveError>(begun.then_some(()))
+            let begun = self.deletion.begin_while(&deletion, |tx| tx.users().admits(user.id, &user.password));
+            let failed = |DeleteError::Failed(failure)| ReauthenticationError::Failed(failure);
+            begun.map(|begun| begun.then_some(())).map_err(failed)
         })?;
         // It is gone by now, whatever becomes of its rows.
         let mut steps = 0;

@@ -1,6 +1,6 @@
 //! What new passwords are held against, beyond their length.
 
-use portcullis_domain::registration::{EmailAddress, NewPassword, Password};
+use portcullis_domain::registration::{EmailAddress, NewPassword};
 use portcullis_ports::PasswordBlocklist;
 use std::sync::Arc;
 
@@ -13,22 +13,13 @@ pub struct Screening {
 }
 
 impl Screening {
-    /// Whether a guesser would try the password soon, for an account with that address.
+    /// Whether the password is one that many people choose, or that anybody who knows the account
+    /// with that address would try.
     #[must_use]
     pub fn is_common(&self, password: &NewPassword, email: &EmailAddress) -> bool {
-        is_common(self.blocklist.as_deref(), &self.product, email, password.password())
+        let Some(list) = &self.blocklist else { return false };
+        let email = email.canonical();
+        let local = email.split('@').next().unwrap_or_default();
+        list.contains(password.password(), &["portcullis", &self.product, email, local])
     }
-}
-
-/// Whether a password is one that many people choose, or that anybody who knows the account would
-/// try.
-pub(crate) fn is_common(
-    blocklist: Option<&dyn PasswordBlocklist>,
-    product: &str,
-    email: &EmailAddress,
-    password: &Password,
-) -> bool {
-    let email = email.canonical();
-    let local = email.split('@').next().unwrap_or_default();
-    blocklist.is_some_and(|list| list.contains(password, &["portcullis", product, email, local]))
 }

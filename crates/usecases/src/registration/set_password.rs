@@ -1,12 +1,12 @@
 //! Gives an account another password, at an operator's word. Nobody is asked for the old one.
 
-use super::is_common;
+use super::Screening;
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{NewPassword, UserId};
 use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
-use portcullis_ports::{Clock, HasherError, PasswordBlocklist, PasswordHasher, Patience, Store, StoreError, StoreExt};
+use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// Which password an account is to have.
@@ -61,10 +61,8 @@ pub struct SetPassword {
     pub store: Arc<dyn Store>,
     /// What hashes the password.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// What refuses common passwords, if anything does.
-    pub blocklist: Option<Arc<dyn PasswordBlocklist>>,
-    /// What the service is called: a word that a guesser tries.
-    pub product: String,
+    /// What new passwords are held against.
+    pub screening: Arc<Screening>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -78,7 +76,7 @@ impl SetPassword {
     pub fn run(&self, input: &PasswordSetting) -> Result<PasswordSet, SetPasswordError> {
         let user_id = input.user_id;
         let user = self.store.read(|tx| tx.users().find(user_id))?.ok_or(SetPasswordError::NotFound)?;
-        if is_common(self.blocklist.as_deref(), &self.product, &user.email, input.password.password()) {
+        if self.screening.is_common(&input.password, &user.email) {
             return Err(SetPasswordError::CommonPassword);
         }
         let hash = self.hasher.hash(input.password.password(), &Patience::endless())?;

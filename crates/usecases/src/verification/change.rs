@@ -2,17 +2,15 @@
 
 use super::OneTimeTokens;
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, LimitError, Limited};
-use crate::login::{Reauthentication, WrongPassword};
+use crate::limits::Admission;
+use crate::login::{Reauthentication, ReauthenticationError};
 use crate::mail::{Cause, Post};
 use crate::tokens::Authenticated;
-use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, Password, User};
 use portcullis_domain::sessions::Origin;
 use portcullis_domain::verification::Purpose;
-use portcullis_ports::{Clock, HasherError, Patience, StoreError, StoreExt, Tx};
+use portcullis_ports::{Clock, Patience, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Who wants which address.
@@ -33,49 +31,6 @@ pub struct EmailChangeRequest {
 /// If nobody else has the address, a mail is on its way there.
 #[derive(Debug)]
 pub struct EmailChangeRequested;
-
-/// Why no mail is on its way.
-#[derive(Debug, thiserror::Error)]
-pub enum RequestEmailChangeError {
-    /// The password is another.
-    #[error("Invalid email or password")]
-    InvalidCredentials,
-    /// A budget is spent.
-    #[error(transparent)]
-    Limited(Limited),
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(Failure),
-}
-
-fails_with!(RequestEmailChangeError: StoreError, HasherError);
-
-impl From<WrongPassword> for RequestEmailChangeError {
-    fn from(WrongPassword: WrongPassword) -> Self {
-        Self::InvalidCredentials
-    }
-}
-
-impl From<LimitError> for RequestEmailChangeError {
-    fn from(error: LimitError) -> Self {
-        match error {
-            LimitError::Limited(limited) => Self::Limited(limited),
-            LimitError::Failed(failure) => Self::Failed(failure),
-        }
-    }
-}
-
-impl RequestEmailChangeError {
-    /// The stable code of the error.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
-            Self::Limited(_) => ErrorCode::RateLimited,
-            Self::Failed(failure) => failure.code(),
-        }
-    }
-}
 
 /// A call that was counted: as a guess at a password, and as a mail.
 #[derive(Debug, Default)]
@@ -101,12 +56,12 @@ impl RequestEmailChange {
     /// Asks for the change: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
     ///
     /// # Errors
-    /// [`RequestEmailChangeError`].
+    /// [`ReauthenticationError`].
     pub fn run(
         &self,
         input: &EmailChangeRequest,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<EmailChangeRequested, RequestEmailChangeError> {
+    ) -> Result<EmailChangeRequested, ReauthenticationError> {
         let admission = self.admit(input)?;
         self.carry_out(input, admission, still_wanted)
     }
@@ -114,8 +69,8 @@ impl RequestEmailChange {
     /// Counts the call.
     ///
     /// # Errors
-    /// [`RequestEmailChangeError`].
-    pub fn admit(&self, input: &EmailChangeRequest) -> Result<EmailChangeAdmission, RequestEmailChangeError> {
+    /// [`ReauthenticationError`].
+    pub fn admit(&self, input: &EmailChangeRequest) -> Result<EmailChangeAdmission, ReauthenticationError> {
         let guess = self.owners.admit(&input.owner)?;
         let mail = self.owners.limits.admit_mail(&input.new_email, &input.origin)?;
         Ok(EmailChangeAdmission { guess, mail })
@@ -126,17 +81,17 @@ impl RequestEmailChange {
     /// mail.
     ///
     /// # Errors
-    /// [`RequestEmailChangeError`].
+    /// [`ReauthenticationError`].
     pub fn carry_out(
         &self,
         input: &EmailChangeRequest,
         admission: EmailChangeAdmission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<EmailChangeRequested, RequestEmailChangeError> {
+    ) -> Result<EmailChangeRequested, ReauthenticationError> {
         let outcome = self.ask(input, &Patience::lasting_while(still_wanted));
         match &outcome {
             Ok(EmailChangeRequested) => admission.mail.spend(),
-            Err(RequestEmailChangeError::InvalidCredentials) => admission.guess.spend(),
+            Err(ReauthenticationError::InvalidCredentials) => admission.guess.spend(),
             Err(_) => {}
         }
         outcome
@@ -146,13 +101,13 @@ impl RequestEmailChange {
         &self,
         input: &EmailChangeRequest,
         patience: &Patience,
-    ) -> Result<EmailChangeRequested, RequestEmailChangeError> {
+    ) -> Result<EmailChangeRequested, ReauthenticationError> {
         let cause = Cause { language: input.language, origin: &input.origin, at: self.clock.now() };
         let user_id = input.owner.user.id;
         let to = EmailAddress::stored(input.new_email.canonical().to_owned());
         let order = self.post.order(Occasion::ConfirmEmail, Some(user_id), &to, &cause);
         self.owners.under(&input.owner.user, &input.password, patience, |user| {
-            Ok::<_, RequestEmailChangeError>(self.owners.store.write(|tx| self.store(user, &order, tx))?)
+            Ok::<_, ReauthenticationError>(self.owners.store.write(|tx| self.store(user, &order, tx))?)
         })?;
         self.post.ring();
         tracing::info!(target: LOG, user_id = user_id.get(), "Email change requested");

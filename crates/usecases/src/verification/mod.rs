@@ -7,9 +7,7 @@ mod resend;
 mod tokens;
 mod verify;
 
-pub use change::{
-    EmailChangeAdmission, EmailChangeRequest, EmailChangeRequested, RequestEmailChange, RequestEmailChangeError,
-};
+pub use change::{EmailChangeAdmission, EmailChangeRequest, EmailChangeRequested, RequestEmailChange};
 pub use inspect::InspectToken;
 pub(crate) use redeem::{Worthless, refuses_tokens};
 pub use resend::{ResendVerification, ResendVerificationError, VerificationRequest, VerificationRequested};

@@ -30,8 +30,7 @@ pub(crate) fn set_password(world: &World, user_id: UserId, text: &str) -> Result
     let verb = SetPassword {
         store: world.store.clone(),
         hasher: world.hasher.clone(),
-        blocklist: Some(Arc::new(crate::doubles::ContextBlocklist)),
-        product: "Gatehouse".to_owned(),
+        screening: world.screening.clone(),
         clock: world.clock.clone(),
     };
     let input = PasswordSetting { user_id, password: new_password(text), origin: Origin::default() };

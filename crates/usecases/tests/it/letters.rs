@@ -8,18 +8,17 @@ use portcullis_domain::sessions::Origin;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, Mode, RenderError, Store, StoreError, Work};
 use portcullis_testkit::MemoryStore;
-use portcullis_usecases::login::Reauthentication;
+use portcullis_usecases::login::{Reauthentication, ReauthenticationError};
 use portcullis_usecases::mail::{DeliverMail, Delivery, Links, ListMail, Notices, Post, RetryMail};
 use portcullis_usecases::recovery::{
     ChangePassword, ChangePasswordError, PasswordChange, PasswordChanged, PasswordReset, Recovered, RequestReset,
     RequestResetError, ResetPassword, ResetPasswordError, ResetRequest,
 };
-use portcullis_usecases::registration::{AccountLeave, DeleteAccount, Leave, LeaveError};
+use portcullis_usecases::registration::{AccountLeave, DeleteAccount, Leave};
 use portcullis_usecases::tokens::{Authenticated, TokenPair};
 use portcullis_usecases::verification::{
     Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, RequestEmailChange,
-    RequestEmailChangeError, ResendVerification, ResendVerificationError, VerificationRequest, VerifyEmail,
-    VerifyEmailError,
+    ResendVerification, ResendVerificationError, VerificationRequest, VerifyEmail, VerifyEmailError,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Barrier, Mutex};
@@ -240,7 +239,7 @@ impl World {
         pair: &TokenPair,
         password: &str,
         new_email: &str,
-    ) -> Result<(), RequestEmailChangeError> {
+    ) -> Result<(), ReauthenticationError> {
         self.change_email_on(self.store.clone(), self.authenticate(&pair.access_token).unwrap(), password, new_email)
     }
 
@@ -250,7 +249,7 @@ impl World {
         owner: Authenticated,
         password: &str,
         new_email: &str,
-    ) -> Result<(), RequestEmailChangeError> {
+    ) -> Result<(), ReauthenticationError> {
         let (tokens, post, clock) = (self.one_time.clone(), self.post.clone(), self.clock.clone());
         let (password, new_email) = (Password::new(password), address(new_email));
         let (origin, language) = (Origin::default(), Language::Chinese);
@@ -263,7 +262,7 @@ impl World {
         Leave { owners: self.owners(), deletion: Arc::new(deletion) }
     }
 
-    pub(crate) fn leave(&self, pair: &TokenPair, password: &str) -> Result<(), LeaveError> {
+    pub(crate) fn leave(&self, pair: &TokenPair, password: &str) -> Result<(), ReauthenticationError> {
         let owner = self.authenticate(&pair.access_token).unwrap();
         self.leaving().run(&leave_of(owner, password), || true).map(drop)
     }
