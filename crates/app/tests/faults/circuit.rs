@@ -32,7 +32,7 @@ fn crowd(service: &Service, pair: &Pair) -> Vec<Duration> {
 /// How often the circuit has gone into that state.
 fn changes(service: &Service, to: &str) -> usize {
     let of = |event: &&serde_json::Value| event["message"] == "Circuit changed" && event["to"] == to;
-    service.log.events().iter().filter(of).count()
+    service.settled_log().events().iter().filter(of).count()
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn two_replicas_send_each_of_a_thousand_mails_once() {
     assert_eq!(server.mails().len(), MAILS);
     expect_complete(&database, &received, 1);
     for replica in &replicas {
-        let sent = replica.log.events().iter().filter(|event| event["message"] == "Mail sent").count();
+        let sent = replica.settled_log().events().iter().filter(|event| event["message"] == "Mail sent").count();
         assert!(sent > MAILS / 10, "a replica sent {sent} alone");
     }
 }
@@ -132,7 +132,7 @@ fn a_mail_server_that_is_away_delays_mails_and_no_request(backend: Backend) {
     let (status, check, _) = service.mail_state();
     assert_eq!((status, check["status"].as_str(), check["dead"].as_u64()), (200, Some("degraded"), Some(0)));
     assert_eq!(check["waiting"].as_u64(), Some(60), "every mail is kept");
-    let tried = service.log.events().iter().filter(|event| event["message"] == "Mail not sent yet").count();
+    let tried = service.settled_log().events().iter().filter(|event| event["message"] == "Mail not sent yet").count();
     assert!(tried < 30, "{tried} tries of a server that is away");
     server.mend();
     server.open();

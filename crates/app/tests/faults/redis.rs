@@ -125,7 +125,7 @@ impl World {
             let told =
                 |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost"));
             replica.log.wait_for(1, told);
-            let events = replica.log.events();
+            let events = replica.settled_log().events();
             let texts = events.iter().filter_map(|event| event["message"].as_str());
             let texts: Vec<_> = texts.filter(|text| text.starts_with("Redis is ")).collect();
             assert!(texts.windows(2).all(|two| two[0] != two[1]), "{texts:?}");

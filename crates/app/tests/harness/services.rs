@@ -165,6 +165,13 @@ impl Service {
         kill_process(Pid::from_raw(self.process_id()).unwrap(), signal).unwrap();
     }
 
+    /// The log, with all that was told before now: it waits for the warning of a request of its own.
+    pub(crate) fn settled_log(&self) -> &Log {
+        let last = self.get("/nowhere");
+        self.log.wait_for(1, |event| event["request_id"] == last.request_id());
+        &self.log
+    }
+
     /// Waits until it has ended of itself, and all that it wrote is read.
     pub(crate) fn wait(&self) -> ExitStatus {
         self.errors.wait_for_end();

@@ -220,7 +220,7 @@ fn a_key_that_cannot_sign_stops_the_start_with_one_line() {
     fs::set_permissions(&p256, fs::Permissions::from_mode(0o644)).unwrap();
     let service = signing(Backend::Sqlite.service(), "ES256", &p256).start();
     let warned = |event: &Value| event["level"] == "WARNING" && event.to_string().contains("PRIVATE_KEY_FILE");
-    assert!(service.log.events().iter().any(warned));
+    assert!(service.settled_log().events().iter().any(warned));
 }
 
 #[test]

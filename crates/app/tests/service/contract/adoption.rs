@@ -122,11 +122,12 @@ fn a_killed_adoption_is_finished_by_the_next_start(backend: Backend) {
 
 fn the_log_warns_of_emails_that_differ_by_case_alone(backend: Backend) {
     let (service, _) = adopted(backend);
-    let warnings = service.log.events().into_iter().filter(|event| event["level"] == "WARNING").collect::<Vec<_>>();
+    let warnings =
+        service.settled_log().events().into_iter().filter(|event| event["level"] == "WARNING").collect::<Vec<_>>();
     let text = format!("{warnings:?}").to_lowercase();
     assert!(text.contains("case"), "{text}");
     let none = backend.service().start();
-    let warned = none.log.events().iter().any(|e| e["level"] == "WARNING" && e.to_string().contains("case"));
+    let warned = none.settled_log().events().iter().any(|e| e["level"] == "WARNING" && e.to_string().contains("case"));
     assert!(!warned, "a fresh database has nothing to warn of");
 }
 

@@ -147,7 +147,7 @@ fn no_password_of_it_is_told(backend: Backend) {
     let told =
         service.log.wait_for(1, |event| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost")));
     assert!(told[0]["reason"].as_str().is_some_and(|reason| reason.contains("authentication")), "{told:?}");
-    assert!(!service.log.text().contains("marker") && !service.errors.text().contains("marker"));
+    assert!(!service.settled_log().text().contains("marker") && !service.errors.text().contains("marker"));
     assert_eq!(redis.command("KEYS *"), "*0", "the server knows no such user");
 }
 
@@ -158,7 +158,7 @@ fn expect_found(replica: &Service) {
 
 /// However long it is lost, that is told once.
 fn assert_told_once(replica: &Service) {
-    let events = replica.log.events();
+    let events = replica.settled_log().events();
     let told = events.iter().filter_map(|event| event["message"].as_str().filter(|text| text.starts_with("Redis is ")));
     let told: Vec<_> = told.collect();
     assert!(told.windows(2).all(|two| two[0] != two[1]), "{told:?}");

@@ -74,7 +74,7 @@ fn a_deletion_under_load_leaves_no_row_behind(backend: Backend) {
         done(&service.database, &format!("user delete {} --yes", account.email));
     }
     service.refresh(&pair.refresh).expect(200);
-    let errors = service.log.events().into_iter().filter(|event| event["level"] == "ERROR");
+    let errors = service.settled_log().events().into_iter().filter(|event| event["level"] == "ERROR");
     assert_eq!(errors.collect::<Vec<_>>(), Vec::<serde_json::Value>::new());
 }
 

@@ -35,7 +35,9 @@ fn a_missing_or_short_or_sample_secret_is_refused(backend: Backend) {
         assert!(line.contains("SECRET_KEY") && !line.contains(short), "{line}");
     }
     let service = backend.service().set("SECRET_KEY", short).set("DEBUG", "true").start();
-    assert!(service.log.events().iter().any(|e| e["level"] == "WARNING" && e.to_string().contains("SECRET_KEY")));
+    assert!(
+        service.settled_log().events().iter().any(|e| e["level"] == "WARNING" && e.to_string().contains("SECRET_KEY"))
+    );
     let service = production().set("SECRET_KEY", "exactly 32 bytes are just enough").start();
     service.session();
 }
