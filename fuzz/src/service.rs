@@ -48,6 +48,7 @@ const BATCHES: BatchSettings = BatchSettings {
     queue: 64,
     max_wait: LANE.max_wait,
     stuck_after: LANE.deadline,
+    linger: Duration::ZERO,
     retry_after: LANE.retry_after,
 };
 

@@ -46,6 +46,9 @@ const DEADLINE: Duration = Duration::from_secs(9);
 const STORE_STUCK: Duration = Duration::from_secs(8);
 /// The work that may wait for the hash threads, in time.
 const HASH_WAIT: Duration = Duration::from_secs(2);
+/// How long SQLite's writer looks for the next exchange before it sleeps. A client on the same
+/// network needs about that long to send what follows its answer.
+const LINGER: Duration = Duration::from_micros(100);
 /// What callers are told to wait where the work of a moment is in the way.
 const SOON: Duration = Duration::from_secs(1);
 /// A database that was gone is looked for this often: its users should not wait much longer than
@@ -184,7 +187,8 @@ impl Wiring<'_> {
         let observers = self.metrics.lanes()?;
         let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
         let exchanges = BatchLane::start("exchanges", self.batches, move |exchanges| refresh.exchange(exchanges))?;
-        let accounts = BatchLane::start("accounts", self.batches, move |inquiries| authenticate.look_up(&inquiries))?;
+        let reads = BatchSettings { linger: Duration::ZERO, ..self.batches };
+        let accounts = BatchLane::start("accounts", reads, move |inquiries| authenticate.look_up(&inquiries))?;
         let HashPlaces { width, queue } = self.hashes;
         let crypto = LaneSettings { width, queue, max_wait: HASH_WAIT, retry_after: HASH_WAIT, ..STORE_LANE };
         let lanes = Lanes {
@@ -274,12 +278,13 @@ fn hasher(
     Ok((parts.traces.hasher(parts.metrics.hasher(Arc::new(bounded), waiting)?), hashes))
 }
 
-/// How much goes together to the store. SQLite has one writer, which takes all that wait.
+/// How much goes together to the store. SQLite has one writer, which takes all that wait. A thread
+/// that lingers is in PostgreSQL's way.
 fn batches(url: &DatabaseUrl) -> BatchSettings {
-    let (width, batch) = match url {
-        DatabaseUrl::Sqlite(_) => (1, 256),
-        _ => (2, 64),
+    let (width, batch, linger) = match url {
+        DatabaseUrl::Sqlite(_) => (1, 256, LINGER),
+        _ => (2, 64, Duration::ZERO),
     };
     let (queue, max_wait, stuck_after) = (STORE_QUEUE, STORE_WAIT, STORE_STUCK);
-    BatchSettings { width, batch, queue, max_wait, stuck_after, retry_after: SOON }
+    BatchSettings { width, batch, queue, max_wait, stuck_after, linger, retry_after: SOON }
 }

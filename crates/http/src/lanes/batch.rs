@@ -26,6 +26,9 @@ pub struct BatchSettings {
     /// How long a call takes at most. One that takes longer is stuck: another thread takes its
     /// thread's place, as often as the lane is wide.
     pub stuck_after: Duration,
+    /// How long a thread with nothing to do looks for the next job before it sleeps, ready to give
+    /// its core to any other. To be woken costs more than a short call.
+    pub linger: Duration,
     /// What a caller who finds no place is told to wait.
     pub retry_after: Duration,
 }
@@ -53,6 +56,8 @@ struct State<J, O> {
     calls: BTreeMap<u64, Running>,
     /// How many threads were ever started.
     threads: u64,
+    /// How many of them wait to be told of a job.
+    asleep: usize,
     closed: bool,
 }
 
@@ -87,7 +92,8 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
         settings: BatchSettings,
         call: impl Fn(Vec<J>) -> Vec<O> + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let state = State { waiting: VecDeque::new(), number: 0, calls: BTreeMap::new(), threads: 0, closed: false };
+        let (waiting, calls) = (VecDeque::new(), BTreeMap::new());
+        let state = State { waiting, number: 0, calls, threads: 0, asleep: 0, closed: false };
         let (name, call, state) = (name.to_owned(), Box::new(call), Mutex::new(state));
         let lane =
             Self(Arc::new(Queue { name, settings, call, observer: OnceLock::new(), state, arrived: Condvar::new() }));
@@ -215,8 +221,11 @@ impl<J, O> Queue<J, O> {
         state.number = state.number.wrapping_add(1);
         let number = state.number;
         state.waiting.push_back(Waiting { number, job, caller });
+        let asleep = state.asleep > 0;
         drop(state);
-        self.arrived.notify_one();
+        if asleep {
+            self.arrived.notify_one();
+        }
         Some(number)
     }
 
@@ -259,7 +268,7 @@ impl<J, O> Queue<J, O> {
     /// All that wait, up to so many, but for those whose caller has gone; waits for the first.
     /// `None` once there will be no more.
     fn take(&self, thread: u64) -> Option<(Vec<J>, Vec<Caller<O>>)> {
-        let mut state = self.lock();
+        let (mut state, mut lingered) = (self.lock(), false);
         loop {
             let count = self.settings.batch.max(1).min(state.waiting.len());
             let taken = state.waiting.drain(..count).filter(|waiting| !waiting.caller.answer.is_closed());
@@ -272,9 +281,27 @@ impl<J, O> Queue<J, O> {
                 if state.closed {
                     return None;
                 }
-                state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = if lingered { self.sleep(state) } else { self.linger(state) };
+                lingered = !lingered;
             }
         }
+    }
+
+    fn linger<'q>(&'q self, mut state: MutexGuard<'q, State<J, O>>) -> MutexGuard<'q, State<J, O>> {
+        let since = Instant::now();
+        while state.waiting.is_empty() && !state.closed && since.elapsed() < self.settings.linger {
+            drop(state);
+            thread::yield_now();
+            state = self.lock();
+        }
+        state
+    }
+
+    fn sleep<'q>(&'q self, mut state: MutexGuard<'q, State<J, O>>) -> MutexGuard<'q, State<J, O>> {
+        state.asleep += 1;
+        let mut state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.asleep -= 1;
+        state
     }
 
     /// No lock is held while foreign code runs, so that poison means nothing here.

@@ -13,6 +13,7 @@ const BOUNDS: BatchSettings = BatchSettings {
     queue: 8,
     max_wait: MOMENT,
     stuck_after: Duration::from_secs(60),
+    linger: Duration::ZERO,
     retry_after: MOMENT,
 };
 
@@ -61,6 +62,34 @@ async fn what_waits_goes_together_in_order_and_each_gets_its_own() {
 async fn a_lone_job_waits_for_nobody() {
     let lane = BatchLane::start("test", patient(1), |jobs: Vec<u32>| jobs).unwrap();
     for job in 0..100 {
+        assert_eq!(lane.run_by(in_time(), job).await, Ok(job));
+    }
+}
+
+#[actix_web::test]
+async fn a_thread_that_lingers_needs_no_waking_and_sees_the_end() {
+    let (alive, ended) = mpsc::channel::<()>();
+    let call = move |jobs: Vec<u32>| {
+        let _ = &alive;
+        jobs
+    };
+    let lane = BatchLane::start("test", BatchSettings { linger: Duration::from_secs(60), ..patient(1) }, call).unwrap();
+    for job in 0..100 {
+        assert_eq!(lane.run_by(in_time(), job).await, Ok(job));
+        assert_eq!(lane.0.lock().asleep, 0);
+    }
+    drop(lane);
+    assert_eq!(ended.recv_timeout(Duration::from_secs(30)), Err(mpsc::RecvTimeoutError::Disconnected));
+}
+
+#[actix_web::test]
+async fn a_thread_that_has_lingered_sleeps_and_is_woken() {
+    let settings = BatchSettings { linger: Duration::from_millis(1), ..patient(1) };
+    let lane = BatchLane::start("test", settings, |jobs: Vec<u32>| jobs).unwrap();
+    for job in 0..3 {
+        while lane.0.lock().asleep == 0 {
+            thread::yield_now();
+        }
         assert_eq!(lane.run_by(in_time(), job).await, Ok(job));
     }
 }
