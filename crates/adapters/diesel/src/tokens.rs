@@ -51,7 +51,7 @@ struct SuccessorRow {
 
 /// A row to be added: a live token.
 #[derive(Insertable)]
-#[diesel(table_name = refresh_tokens)]
+#[diesel(table_name = refresh_tokens, treat_none_as_default_value = false)]
 pub(crate) struct NewTokenRow {
     pub(crate) jti: String,
     pub(crate) user_id: i64,

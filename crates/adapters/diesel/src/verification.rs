@@ -46,7 +46,7 @@ impl TryFrom<GrantRow> for Grant {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = one_time_tokens)]
+#[diesel(table_name = one_time_tokens, treat_none_as_default_value = false)]
 struct NewGrantRow<'a> {
     digest: &'a [u8],
     purpose: &'static str,

@@ -72,7 +72,7 @@ impl TryFrom<MailRow> for QueuedMail {
 
 /// A mail to be added, due at once.
 #[derive(Insertable)]
-#[diesel(table_name = outbox)]
+#[diesel(table_name = outbox, treat_none_as_default_value = false)]
 pub(super) struct NewMailRow<'a> {
     occasion: &'static str,
     user_id: Option<i64>,

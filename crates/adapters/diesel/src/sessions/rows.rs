@@ -72,7 +72,7 @@ pub(super) fn listed((row, origin, used): ListedRow) -> Result<ListedSession, St
 
 /// A session to be added.
 #[derive(Insertable)]
-#[diesel(table_name = sessions)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
 pub(super) struct NewSessionRow {
     sid: String,
     user_id: i64,
@@ -130,7 +130,7 @@ impl TryFrom<EventRow> for SessionEvent {
 
 /// An event to be added.
 #[derive(Insertable)]
-#[diesel(table_name = session_events)]
+#[diesel(table_name = session_events, treat_none_as_default_value = false)]
 pub(crate) struct NewEventRow {
     session_id: i64,
     at: Moment,
