@@ -6,6 +6,7 @@ use crate::harness::accounts::{Pair, fresh_email};
 use crate::harness::calls::Reply;
 use crate::harness::databases::{Backend, Database};
 use crate::harness::jose::claims;
+use crate::harness::log::of_login;
 use crate::harness::on_both_databases;
 use crate::harness::services::{Service, Setup};
 use crate::harness::sockets::Connection;
@@ -79,7 +80,7 @@ fn expiry_follows_the_wall_clock_exactly(backend: Backend) {
 /// A login that is in its hash when the clock jumps.
 fn jump_in_the_middle(shim: &Shim, service: &Service, shift: i64) {
     let mut connection = Connection::open(service);
-    let begun = |event: &serde_json::Value| event["message"] == "Request started" && event["path"] == "/auth/login";
+    let begun = of_login("Request started");
     let before = service.settled_log().events().iter().filter(|event| begun(event)).count();
     let body = json!({"email": "a@example.com", "password": "does not matter"}).to_string();
     connection.post("/auth/login", &body).unwrap();

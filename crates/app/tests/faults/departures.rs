@@ -3,11 +3,12 @@
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::databases::Backend;
+use crate::harness::log::of_login;
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
 use crate::harness::sockets::Connection;
 use crate::harness::waiting::{eventually, long_form};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::thread::available_parallelism;
 
 on_both_databases!(
@@ -73,7 +74,7 @@ fn logins_whose_clients_are_gone_hold_up_nobody(backend: Backend) {
     let account = service.account();
     let descriptors = service.descriptors();
     let body = json!({"email": account.email, "password": account.password}).to_string();
-    let begun = |event: &serde_json::Value| event["message"] == "Request started" && event["path"] == "/auth/login";
+    let begun = of_login("Request started");
     for _ in 0..if long_form() { 10 } else { 2 } {
         let before = service.settled_log().events().iter().filter(|event| begun(event)).count();
         let mut connections: Vec<_> = (0..80).map(|_| Connection::open(&service)).collect();
@@ -110,13 +111,12 @@ fn hashes_that_wait_for_clients_who_are_gone_are_not_made(backend: Backend) {
     let (service, threads, places) = unhurried(backend);
     let account = service.account();
     let body = json!({"email": account.email, "password": account.password}).to_string();
-    let login = |message| move |event: &Value| event["message"] == message && event["path"] == "/auth/login";
     let mut connections: Vec<_> = (0..places).map(|_| Connection::open(&service)).collect();
     connections.iter_mut().for_each(|connection| connection.post("/auth/login", &body).unwrap());
-    service.log.wait_for(places, login("Request started"));
+    service.log.wait_for(places, of_login("Request started"));
     // With an orderly end, which the library takes for the end of requests alone.
     drop(connections);
-    let ends = service.log.wait_for(places, login("Request finished"));
+    let ends = service.log.wait_for(places, of_login("Request finished"));
     let made = ends.iter().filter(|end| end["status_code"] == 200).count();
     // Those that had begun, and as many again that began before the end of the last was noticed.
     assert!(made <= 2 * threads, "{made} of {places} hashes were made for nobody");

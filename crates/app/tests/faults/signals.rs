@@ -2,6 +2,7 @@
 //! 0; a hang-up harms nobody.
 
 use crate::harness::databases::Backend;
+use crate::harness::log::of_login;
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
 use crate::harness::sockets::Connection;
@@ -49,7 +50,7 @@ fn start_logins(service: &Service, count: usize) -> Vec<Connection> {
         connection
     };
     let connections = (0..count).map(login).collect();
-    service.log.wait_for(count, |event| event["message"] == "Request started" && event["path"] == "/auth/login");
+    service.log.wait_for(count, of_login("Request started"));
     connections
 }
 

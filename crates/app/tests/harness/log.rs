@@ -94,3 +94,8 @@ impl Log {
         assert!(ended, "the process still runs after {PATIENCE:?}");
     }
 }
+
+/// Whether an event is a login's, and has that message.
+pub(crate) fn of_login(message: &'static str) -> impl Fn(&Value) -> bool + Copy {
+    move |event| event["message"] == message && event["path"] == "/auth/login"
+}

@@ -57,7 +57,7 @@ fn a_mail_arrives_over_tls_with_a_link_to_the_public_url(backend: Backend) {
         service.database.wait_for_empty_outbox();
         service.post("/auth/email/verify", &json!({"token": token})).expect(200);
         expect_discreet(&service, &email);
-        assert!(!service.settled_log().text().contains(token));
+        assert!(!service.log.text().contains(token));
         let (status, check, circuit) = service.mail_state();
         assert_eq!((status, circuit.as_str()), (200, "closed"));
         assert_eq!(check, json!({"status": "ok", "waiting": 0, "dead": 0}));
