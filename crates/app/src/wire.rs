@@ -187,6 +187,7 @@ impl Wiring<'_> {
         let observers = self.metrics.lanes()?;
         let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
         let exchanges = BatchLane::start("exchanges", self.batches, move |exchanges| refresh.exchange(exchanges))?;
+        // Reads gained nothing from it.
         let reads = BatchSettings { linger: Duration::ZERO, ..self.batches };
         let accounts = BatchLane::start("accounts", reads, move |inquiries| authenticate.look_up(&inquiries))?;
         let HashPlaces { width, queue } = self.hashes;

