@@ -25,12 +25,22 @@ pub(super) fn long() -> bool {
 pub(super) struct Progress {
     acknowledged: AtomicUsize,
     refused: AtomicUsize,
+    /// Clients whose service is gone.
+    gone: AtomicUsize,
 }
 
 impl Progress {
     /// Waits until so much more was acknowledged.
     pub(super) fn acknowledge(&self, more: usize) {
         Self::grow(&self.acknowledged, more);
+    }
+
+    /// The same, or until the service is gone.
+    pub(super) fn acknowledge_or_end(&self, more: usize) {
+        let (acknowledged, gone) = (&self.acknowledged, &self.gone);
+        let wanted = acknowledged.load(Ordering::SeqCst) + more;
+        let over = || acknowledged.load(Ordering::SeqCst) >= wanted || gone.load(Ordering::SeqCst) == CLIENTS;
+        eventually("the clients come so far, or to their end", || over().then_some(()));
     }
 
     /// Waits until so many more were refused.
@@ -59,7 +69,10 @@ pub(super) fn work(services: &[&Service], meanwhile: impl FnOnce(&Progress)) -> 
                     let cut = history.cut;
                     histories.lock().unwrap().push(history);
                     match cut {
-                        Some(Cut::Gone) => return,
+                        Some(Cut::Gone) => {
+                            progress.gone.fetch_add(1, Ordering::SeqCst);
+                            return;
+                        }
                         Some(Cut::Refused) => {
                             progress.refused.fetch_add(1, Ordering::SeqCst);
                             pause(AFTER_REFUSAL);
