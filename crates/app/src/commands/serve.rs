@@ -28,7 +28,7 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     let mut parts = wire::open(&settings)?;
     let (traces, layer) = Traces::start(&settings.traces, &parts.clock).context("no thread for traces")?;
     let log = logging::init(settings.logging.level, parts.clock.clone(), layer).context("the log cannot be started")?;
-    logging::tell_panics();
+    log.tell_panics();
     parts.metrics.log(log.dropped_lines())?;
     traces.count(&parts.metrics)?;
     parts.traces = traces;

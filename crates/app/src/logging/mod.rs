@@ -28,6 +28,9 @@ use writer::Writer;
 /// How long the end of the program waits for the last lines to be written.
 const FLUSH: Duration = Duration::from_secs(1);
 
+/// How long a panic waits for its line to be written.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// Keeps the log going. When dropped it has the rest written, for one second at most.
 #[derive(Debug)]
 #[must_use = "the log ends when the guard is dropped"]
@@ -41,6 +44,18 @@ impl Guard {
     pub(crate) fn dropped_lines(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
         let queue = Arc::clone(&self.queue);
         move || queue.dropped()
+    }
+
+    /// Has every panic told in the log, with the request that it happened in, and nowhere else. It
+    /// is written before anything else happens: what cannot be unwound ends the process.
+    pub(crate) fn tell_panics(&self) {
+        let queue = Arc::clone(&self.queue);
+        std::panic::set_hook(Box::new(move |panic| {
+            let place = panic.location().map(ToString::to_string);
+            let cause = panic.payload_as_str().unwrap_or("a panic without words");
+            tracing::error!(target: "app.errors", cause, place, "A panic");
+            let _ = queue.flush(LAST_WORDS);
+        }));
     }
 }
 
@@ -65,15 +80,6 @@ pub(crate) fn init(level: Level, clock: Arc<dyn Clock>, traces: Option<TraceLaye
     }
     .map_err(io::Error::other)?;
     Ok(guard)
-}
-
-/// Has every panic told in the log, with the request that it happened in, and nowhere else.
-pub(crate) fn tell_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        let cause = panic.payload_as_str().unwrap_or("a panic without words");
-        tracing::error!(target: "app.errors", cause, place, "A panic");
-    }));
 }
 
 fn start(

@@ -25,7 +25,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// Told when there is something to write, or an end.
     work: Condvar,
-    /// Told when the writer has ended.
+    /// Told when the writer has ended, or has written what somebody waits for.
     end: Condvar,
     capacity: usize,
     rest: Duration,
@@ -41,8 +41,21 @@ struct State {
     dropped: Dropped,
     /// Whether the writer rests, and looks by itself what has come.
     resting: bool,
+    flush: Flush,
     closed: bool,
     ended: bool,
+}
+
+/// How far the writer is with what somebody waits for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    /// Nobody waits.
+    #[default]
+    No,
+    /// It is in the queue.
+    Asked,
+    /// It is being written.
+    Taken,
 }
 
 /// How many lines were dropped.
@@ -111,16 +124,24 @@ impl Queue {
     /// Takes back the blocks that are written, rests, waits for lines and gives them all. For the
     /// writer.
     pub(super) fn take(&self, blocks: &mut Vec<Vec<u8>>) -> Batch {
-        let idle = |state: &mut State| state.waiting == 0 && state.dropped.untold == 0 && !state.closed;
+        let calm = |state: &State| state.flush != Flush::Asked && !state.closed;
+        let idle = |state: &mut State| state.waiting == 0 && state.dropped.untold == 0 && calm(state);
         let mut state = self.lock();
         state.reuse(blocks);
+        if state.flush == Flush::Taken {
+            state.flush = Flush::No;
+            self.end.notify_all();
+        }
         state.resting = true;
-        let rested = self.work.wait_timeout_while(state, self.rest, |state| state.waiting < BLOCK && !state.closed);
+        let rested = self.work.wait_timeout_while(state, self.rest, |state| state.waiting < BLOCK && calm(state));
         let mut state = rested.unwrap_or_else(PoisonError::into_inner).0;
         state.resting = false;
         let mut state = self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut state.blocks, blocks);
         state.waiting = 0;
+        if state.flush == Flush::Asked {
+            state.flush = Flush::Taken;
+        }
         let dropped = std::mem::take(&mut state.dropped.untold);
         Batch { dropped, last: state.closed }
     }
@@ -133,6 +154,16 @@ impl Queue {
     /// How many lines were dropped since the start.
     pub(super) fn dropped(&self) -> u64 {
         self.lock().dropped.ever
+    }
+
+    /// Waits until the writer has written what is told so far, or for that long: whether it has.
+    pub(super) fn flush(&self, within: Duration) -> bool {
+        let mut state = self.lock();
+        state.flush = Flush::Asked;
+        self.work.notify_one();
+        let waits = |state: &mut State| state.flush != Flush::No && !state.ended;
+        let waited = self.end.wait_timeout_while(state, within, waits);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Takes no more lines, and waits until the writer has written the rest, or for that long.
@@ -191,6 +222,36 @@ mod tests {
         queue.push(b"one\n");
         queue.close(Duration::ZERO);
         assert_eq!(takes.recv_timeout(LONG), Ok((b"one\n".to_vec(), true)));
+    }
+
+    #[test]
+    fn a_flush_ends_a_rest_and_waits_for_what_was_told_before_it() {
+        let (queue, written) = (Arc::new(Queue::new(CAPACITY, 2 * LONG)), Arc::new(Mutex::new(Vec::new())));
+        let writer = thread::spawn({
+            let (queue, written) = (Arc::clone(&queue), Arc::clone(&written));
+            move || {
+                let mut blocks = Vec::new();
+                while !queue.take(&mut blocks).last {
+                    thread::yield_now();
+                    written.lock().unwrap().extend(blocks.concat());
+                }
+                queue.ended();
+            }
+        });
+        for lines in 1..100 {
+            queue.push(b"line\n");
+            assert!(queue.flush(LONG));
+            assert_eq!(*written.lock().unwrap(), b"line\n".repeat(lines));
+        }
+        assert!(queue.flush(LONG), "with nothing to write");
+        queue.close(LONG);
+        assert!(queue.flush(LONG), "after the end");
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn a_flush_waits_no_longer_than_it_may() {
+        assert!(!Queue::new(CAPACITY, LONG).flush(Duration::from_millis(1)));
     }
 
     #[test]

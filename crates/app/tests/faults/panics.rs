@@ -8,9 +8,15 @@ use crate::harness::calls::Reply;
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
-use serde_json::Value;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::os::unix::process::ExitStatusExt;
 
-on_both_databases!(a_panic_in_a_handler_is_a_500, a_panic_in_a_job_is_a_500_wherever_it_happens,);
+on_both_databases!(
+    a_panic_in_a_handler_is_a_500,
+    a_panic_in_a_job_is_a_500_wherever_it_happens,
+    a_panic_that_ends_the_process_is_told_before,
+);
 
 /// The envelope, with the panic in the log under its identifier, told once.
 #[track_caller]
@@ -50,6 +56,20 @@ fn a_panic_in_a_handler_is_a_500(backend: Backend) {
     shim.fail_threads(0);
     service.session();
     service.stop();
+}
+
+/// As where memory is refused: what unwinds a panic needs some.
+fn a_panic_that_ends_the_process_is_told_before(backend: Backend) {
+    let shim = Shim::new();
+    let service = shim.under(backend.service()).start();
+    shim.fail_threads(1_000_000);
+    shim.fail_unwinding();
+    let account = json!({"email": "a@example.com", "password": "long enough"});
+    assert!(service.call("POST", "/auth/register").json(&account).attempt().is_err(), "it was answered");
+    assert_eq!(service.wait().signal(), Some(Signal::ABORT.as_raw()));
+    let told = service.log.events().into_iter().filter(|event| event["message"] == "A panic");
+    assert_eq!(told.count(), 1, "{}\n{}", service.log.text(), service.errors.text());
+    service.again().start().session();
 }
 
 fn a_panic_in_a_job_is_a_500_wherever_it_happens(backend: Backend) {

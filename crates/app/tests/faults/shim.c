@@ -1,6 +1,7 @@
 /* Stands between the service and the C library (LD_PRELOAD), and goes by a file of numbers that a
- * test writes: it shifts or stops the wall clock, and makes a look at it, or the start of a
- * thread, fail. Every other clock, and all that is not asked for, is left alone. */
+ * test writes: it shifts or stops the wall clock, and makes a look at it, the start of a thread,
+ * or the unwinding of a panic fail. Every other clock, and all that is not asked for, is left
+ * alone. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,6 +23,7 @@ struct control {
     int64_t stopped; /* where the wall clock stands still, in nanoseconds since 1970; 0: nowhere */
     int64_t looks;   /* 1: the next look at the wall clock from a blocking job fails; 2: the one after */
     int64_t threads; /* how many more starts of threads fail */
+    int64_t unwinds; /* not 0: no panic is unwound */
 };
 
 static struct control none;
@@ -91,4 +93,12 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
         return EAGAIN;
     }
     return ((starter *)dlsym(RTLD_NEXT, "pthread_create"))(thread, attributes, run, with);
+}
+
+typedef int raiser(void *);
+
+int _Unwind_RaiseException(void *exception) {
+    /* The end of the stack was reached. */
+    if (control->unwinds) return 5;
+    return ((raiser *)dlsym(RTLD_NEXT, "_Unwind_RaiseException"))(exception);
 }

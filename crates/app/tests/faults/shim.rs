@@ -1,4 +1,4 @@
-//! The wall clock and the threads of a running service, in the hand of a test: `shim.c`, built by
+//! The wall clock, the threads and the panics of a running service, in the hand of a test: `shim.c`, built by
 //! the C compiler that links the service, and the file of numbers that it goes by.
 
 use crate::harness::services::Setup;
@@ -34,7 +34,7 @@ impl Shim {
     pub(super) fn new() -> Self {
         let path = fresh_folder().join("control");
         let control = File::create_new(&path).unwrap();
-        control.set_len(32).unwrap();
+        control.set_len(40).unwrap();
         Self { path, control }
     }
 
@@ -74,5 +74,10 @@ impl Shim {
     /// Makes the next starts of threads fail.
     pub(super) fn fail_threads(&self, count: i64) {
         self.put(3, count);
+    }
+
+    /// Lets no panic be unwound from here on: the next one ends the process.
+    pub(super) fn fail_unwinding(&self) {
+        self.put(4, 1);
     }
 }
