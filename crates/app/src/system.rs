@@ -1,9 +1,13 @@
 //! The operating system: its clock and its random source, asked here and nowhere else, its core
-//! dumps, switched off, its descriptors, as many as there are, and how it shares out the processor.
+//! dumps, switched off, its descriptors, as many as there are, its heaps, few of them, and how it
+//! shares out the processor.
 
 use chrono::{DateTime, Utc};
 use portcullis_ports::{Clock, Entropy};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::num::NonZeroUsize;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The system's clocks.
@@ -45,6 +49,25 @@ impl Entropy for OsEntropy {
         if getrandom::fill(bytes).is_err() {
             std::process::abort();
         }
+    }
+}
+
+/// Which of glibc's variables says how many arenas there are at most.
+const ARENAS: &str = "MALLOC_ARENA_MAX";
+
+/// Begins the program anew, in the same process, with as many arenas of memory as there are cores,
+/// where glibc would have eight times as many: each keeps what the largest job took that a thread
+/// of it ever did. glibc reads the number when a program begins. Comes back where an operator has
+/// set it, or where it cannot be done: that takes more memory, and SIGPIPE has its default action.
+pub(crate) fn with_few_arenas(cores: NonZeroUsize) {
+    #[expect(clippy::disallowed_methods, reason = "no setting of the service, but one of its C library")]
+    let set = std::env::var_os(ARENAS).is_some();
+    if set || !cfg!(all(target_os = "linux", target_env = "gnu")) {
+        return;
+    }
+    let mut arguments = std::env::args_os();
+    if let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) {
+        let _ = Command::new(program).arg0(name).args(arguments).env(ARENAS, cores.to_string()).exec();
     }
 }
 

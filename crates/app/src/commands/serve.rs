@@ -22,6 +22,7 @@ const MAIL_WAIT: Duration = Duration::from_secs(5);
 
 /// Serves until a signal says to stop.
 pub(crate) fn serve() -> anyhow::Result<ExitCode> {
+    system::with_few_arenas(wire::cores());
     let settings = settings()?;
     system::keep_memory_off_the_disk();
     system::take_all_descriptors()?;
@@ -121,6 +122,8 @@ struct Signals {
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
+        // Whoever reads the log may go. Where the program could not begin anew, that would be the end.
+        let _ = signal(SignalKind::pipe())?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -1,6 +1,7 @@
 //! F30: nobody waits for the log's reader. Standard output that is not
 //! read, or gone, costs lines and nothing else; how many is told.
 
+use super::shim::Shim;
 use crate::harness::databases::Backend;
 use crate::harness::log::Log;
 use crate::harness::on_both_databases;
@@ -81,9 +82,14 @@ fn answers_go_on_while_nobody_reads_the_log(backend: Backend) {
     terminate(&mut service.process);
 }
 
+/// Also where the program could not begin anew: who tries gives SIGPIPE its deadly meaning back.
 fn answers_go_on_when_the_log_is_gone(backend: Backend) {
-    let mut service = start(&backend.service());
-    drop(service.output);
-    request_many(service.address, 500);
-    terminate(&mut service.process);
+    let shim = Shim::new();
+    shim.fail_beginning();
+    for setup in [backend.service(), shim.under(backend.service())] {
+        let mut service = start(&setup);
+        drop(service.output);
+        request_many(service.address, 500);
+        terminate(&mut service.process);
+    }
 }

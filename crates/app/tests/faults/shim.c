@@ -1,7 +1,7 @@
 /* Stands between the service and the C library (LD_PRELOAD), and goes by a file of numbers that a
- * test writes: it shifts or stops the wall clock, and makes a look at it, the start of a thread,
- * or the unwinding of a panic fail. Every other clock, and all that is not asked for, is left
- * alone. */
+ * test writes: it shifts or stops the wall clock, and makes a look at it, the start of a thread or
+ * a program, or the unwinding of a panic fail. Every other clock, and all that is not asked for,
+ * is left alone. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,6 +24,7 @@ struct control {
     int64_t looks;   /* 1: the next look at the wall clock from a blocking job fails; 2: the one after */
     int64_t threads; /* how many more starts of threads fail */
     int64_t unwinds; /* not 0: no panic is unwound */
+    int64_t begins;  /* not 0: no program is begun in the process's place */
 };
 
 static struct control none;
@@ -101,4 +102,14 @@ int _Unwind_RaiseException(void *exception) {
     /* The end of the stack was reached. */
     if (control->unwinds) return 5;
     return ((raiser *)dlsym(RTLD_NEXT, "_Unwind_RaiseException"))(exception);
+}
+
+typedef int beginner(const char *, char *const[]);
+
+int execvp(const char *program, char *const arguments[]) {
+    if (control->begins) {
+        errno = EPERM;
+        return -1;
+    }
+    return ((beginner *)dlsym(RTLD_NEXT, "execvp"))(program, arguments);
 }

@@ -34,7 +34,7 @@ impl Shim {
     pub(super) fn new() -> Self {
         let path = fresh_folder().join("control");
         let control = File::create_new(&path).unwrap();
-        control.set_len(40).unwrap();
+        control.set_len(48).unwrap();
         Self { path, control }
     }
 
@@ -79,5 +79,10 @@ impl Shim {
     /// Lets no panic be unwound from here on: the next one ends the process.
     pub(super) fn fail_unwinding(&self) {
         self.put(4, 1);
+    }
+
+    /// Lets no program begin in the service's place: it goes on with as many arenas as glibc wants.
+    pub(super) fn fail_beginning(&self) {
+        self.put(5, 1);
     }
 }

@@ -5,7 +5,8 @@ use std::fs;
 use std::time::Duration;
 
 impl Service {
-    fn told(&self, file: &str) -> String {
+    /// A file of `/proc` about it.
+    pub(crate) fn told(&self, file: &str) -> String {
         fs::read_to_string(format!("/proc/{}/{file}", self.process_id())).unwrap()
     }
 
@@ -23,6 +24,24 @@ impl Service {
     /// The most resident memory there ever was, in KiB.
     pub(crate) fn most_resident(&self) -> usize {
         self.memory("VmHWM:")
+    }
+
+    /// glibc's arenas beside the first: each is reserved as 64 MiB on a boundary of 64 MiB, of which
+    /// the part in use can be written.
+    pub(crate) fn arenas(&self) -> usize {
+        const RESERVED: u64 = 64 << 20;
+        let (mut arenas, mut start) = (0, None);
+        for line in self.told("maps").lines() {
+            let mut fields = line.split_whitespace();
+            let (from, to) = fields.next().and_then(|range| range.split_once('-')).unwrap();
+            let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16).unwrap());
+            match fields.next().unwrap() {
+                "rw-p" => start = (from % RESERVED == 0).then_some(from),
+                "---p" if start.is_some_and(|start| start + RESERVED == to) => arenas += 1,
+                _ => {}
+            }
+        }
+        arenas
     }
 
     /// Open descriptors.

@@ -4,7 +4,7 @@
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
 use crate::harness::services::{SECRET, Setup};
-use std::fs;
+use std::{fs, thread};
 
 on_both_databases!(
     a_dot_env_file_is_read_and_the_environment_wins,
@@ -17,6 +17,7 @@ on_both_databases!(
     the_token_algorithm_is_the_configured_one,
     the_sample_of_the_documents_is_refused_and_right_but_for_its_secret,
     no_core_dump_holds_the_secret,
+    there_are_few_arenas_unless_the_operator_wants_more,
 );
 
 fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
@@ -81,6 +82,24 @@ fn no_core_dump_holds_the_secret(backend: Backend) {
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
     assert!(!of_process("cmdline").contains(SECRET));
+}
+
+/// What a thread takes for a moment its arena keeps: there are as many as there are cores.
+fn there_are_few_arenas_unless_the_operator_wants_more(backend: Backend) {
+    let cores = thread::available_parallelism().unwrap().get();
+    let arenas = |setup: Setup| {
+        let service = setup.start();
+        let (account, _) = service.session();
+        thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| service.login(&account.email, &account.password).expect(200));
+            }
+        });
+        // One more is not told apart from the program's own memory.
+        service.arenas() + 1
+    };
+    assert_eq!(arenas(backend.service()), cores);
+    assert_eq!(arenas(backend.service().set("MALLOC_ARENA_MAX", &(cores + 2).to_string())), cores + 2);
 }
 
 fn debug_never_changes_a_response(backend: Backend) {
