@@ -58,7 +58,7 @@ const ARENAS: &str = "MALLOC_ARENA_MAX";
 /// Begins the program anew, in the same process, with as many arenas of memory as there are cores,
 /// where glibc would have eight times as many: each keeps what the largest job took that a thread
 /// of it ever did. glibc reads the number when a program begins. Comes back where an operator has
-/// set it, or where it cannot be done: that takes more memory, and SIGPIPE has its default action.
+/// set it; or where it cannot be done, and then SIGPIPE has its default action.
 pub(crate) fn with_few_arenas(cores: NonZeroUsize) {
     #[expect(clippy::disallowed_methods, reason = "no setting of the service, but one of its C library")]
     let set = std::env::var_os(ARENAS).is_some();

@@ -8,7 +8,6 @@ use crate::harness::on_both_databases;
 use crate::harness::services::Service;
 use crate::harness::sockets::Connection;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use std::fs;
 
 on_both_databases!(few_descriptors_are_enough, refused_memory_loses_nothing_acknowledged);
 
@@ -41,12 +40,11 @@ fn too_few_descriptors_to_start_are_told() {
 
 /// From now on the process gets no more memory than it has.
 fn refuse_memory(service: &Service) {
-    let process = service.process_id();
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let status = service.told("status");
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
     let bytes = size.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() << 10;
     let limit = Rlimit { current: Some(bytes), maximum: None };
-    prlimit(Pid::from_raw(process), Resource::As, limit).unwrap();
+    prlimit(Pid::from_raw(service.process_id()), Resource::As, limit).unwrap();
 }
 
 /// It goes on with what it has, or it dies, which is as a kill.

@@ -77,11 +77,10 @@ fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: 
 /// Nor does the command line, which everybody on the machine sees.
 fn no_core_dump_holds_the_secret(backend: Backend) {
     let service = backend.service().start();
-    let of_process = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", service.process_id())).unwrap();
-    let limits = of_process("limits");
+    let limits = service.told("limits");
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
-    assert!(!of_process("cmdline").contains(SECRET));
+    assert!(!service.told("cmdline").contains(SECRET));
 }
 
 /// What a thread takes for a moment its arena keeps: there are as many as there are cores.
