@@ -38,8 +38,16 @@ pub(crate) async fn identify(
             Err(error) => error.as_response_error().status_code(),
         });
     }
-    let response = outcome?;
-    Ok(serving.until_sent(response))
+    Ok(serving.until_sent(forget(outcome?)))
+}
+
+/// Drops the headers that were sent. The library keeps what a request was made of for one to come,
+/// and with a header the 8 KiB that it was read into: tokens, and the passwords beside them.
+fn forget<B>(response: ServiceResponse<B>) -> ServiceResponse<B> {
+    let (request, response) = response.into_parts();
+    let mut request = ServiceRequest::from_request(request);
+    request.headers_mut().clear();
+    request.into_response(response)
 }
 
 /// A message whose `Host` is damaged (RFC 9112 §3.2) or whose head is too large is no valid HTTP:

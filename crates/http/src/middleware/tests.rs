@@ -1,28 +1,39 @@
-//! What a handler that panics costs, which no request of the real service can show.
+//! What a handler that panics costs, and what is left in memory of a request, which no request of
+//! the real service can show.
 
 use super::{RequestSpan, envelope, identify};
 use actix_web::body::to_bytes;
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::header::HeaderValue;
 use actix_web::middleware::from_fn;
-use actix_web::test::{TestRequest, init_service, try_call_service};
+use actix_web::test::{TestRequest, init_service};
+use actix_web::web::Bytes;
 use actix_web::{App, Error, HttpResponse, web};
 use serde_json::Value;
 use tracing_actix_web::TracingLogger;
 
-async fn answer(path: &str) -> Result<HttpResponse, Error> {
-    answer_to(path, "*/*").await
-}
-
-async fn answer_to(path: &str, accept: &str) -> Result<HttpResponse, Error> {
+/// The service, which lives on after its answer.
+async fn service() -> impl Service<actix_http::Request, Response = ServiceResponse, Error = Error> {
     let app = App::new()
         .wrap(from_fn(envelope))
         .wrap(TracingLogger::<RequestSpan>::new())
         .wrap(from_fn(identify))
         .route("/fine", web::get().to(HttpResponse::NoContent))
         .route("/panics", web::get().to(panics));
-    let service = init_service(app).await;
-    let request = TestRequest::get().uri(path).insert_header(("Host", "localhost")).insert_header(("Accept", accept));
-    let request = request.insert_header(("X-Request-ID", "the-id")).to_request();
-    try_call_service(&service, request).await.map(Into::into)
+    init_service(app).await
+}
+
+fn request(path: &str) -> TestRequest {
+    TestRequest::get().uri(path).insert_header(("Host", "localhost"))
+}
+
+async fn answer(path: &str) -> Result<HttpResponse, Error> {
+    answer_to(path, "*/*").await
+}
+
+async fn answer_to(path: &str, accept: &str) -> Result<HttpResponse, Error> {
+    let request = request(path).insert_header(("Accept", accept)).insert_header(("X-Request-ID", "the-id"));
+    service().await.call(request.to_request()).await.map(Into::into)
 }
 
 async fn panics() -> HttpResponse {
@@ -55,4 +66,16 @@ async fn a_panic_is_a_problem_document_to_who_prefers_it() {
 async fn what_follows_a_panic_is_served() {
     let _ = answer("/panics").await;
     assert_eq!(answer("/fine").await.unwrap().status(), 204);
+}
+
+#[actix_web::test]
+async fn nothing_holds_what_a_request_was_read_into_once_it_is_answered() {
+    for path in ["/fine", "/missing"] {
+        let (service, sent) = (service().await, Bytes::from(b"Bearer secret".to_vec()));
+        let header = HeaderValue::from_maybe_shared(sent.clone()).unwrap();
+        let request = request(path).insert_header(("Authorization", header)).to_request();
+        assert!(!sent.is_unique());
+        drop(service.call(request).await);
+        assert!(sent.is_unique(), "{path}");
+    }
 }
