@@ -16,8 +16,9 @@ const BLOCK: usize = 64 * 1024;
 /// for each line costs those who log more than the line does.
 pub(super) const REST: Duration = Duration::from_millis(5);
 
-/// How many blocks stay after a burst.
-const KEPT: usize = 4;
+/// How many blocks there are at least, from the start on. A burst that takes one more takes it out of
+/// the holes of the heap, and what those were for enlarges the heap then.
+const KEPT: usize = 8;
 
 /// Lines that wait for the writer.
 #[derive(Debug)]
@@ -100,7 +101,14 @@ impl State {
 
 impl Queue {
     pub(super) fn new(capacity: usize, rest: Duration) -> Self {
-        Self { state: Mutex::default(), work: Condvar::new(), end: Condvar::new(), capacity, rest }
+        // Only memory that was written to is there.
+        let block = || {
+            let mut block = vec![b'\n'; BLOCK];
+            block.clear();
+            block
+        };
+        let state = State { spare: std::iter::repeat_with(block).take(KEPT).collect(), ..State::default() };
+        Self { state: Mutex::new(state), work: Condvar::new(), end: Condvar::new(), capacity, rest }
     }
 
     /// Takes a line, or drops it.
@@ -264,11 +272,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_keep_their_order_across_blocks_and_a_burst_leaves_few_of_them() {
+    fn lines_keep_their_order_across_blocks_and_a_burst_leaves_as_many_as_there_were() {
         let (queue, mut blocks) = (Queue::new(CAPACITY, Duration::ZERO), Vec::new());
+        assert_eq!(queue.lock().spare.len(), KEPT);
         // The blocks of a take come back at the next one, and are used in the round after it.
         for _ in 0..3 {
-            let lines: Vec<_> = (0..6 * BLOCK / 100).map(|number| format!("{number:0>99}\n")).collect();
+            let lines: Vec<_> = (0..10 * BLOCK / 100).map(|number| format!("{number:0>99}\n")).collect();
             lines.iter().for_each(|line| queue.push(line.as_bytes()));
             queue.push(&[b'x'; 2 * BLOCK]);
             queue.take(&mut blocks);
