@@ -42,12 +42,13 @@ pub(crate) async fn identify(
 }
 
 /// Drops the headers that were sent. The library keeps what a request was made of for one to come,
-/// and with a header the 8 KiB that it was read into: tokens, and the passwords beside them.
+/// and with a header the 8 KiB that it was read into: tokens, and the passwords beside them. The
+/// response alone holds the request by now.
 fn forget<B>(response: ServiceResponse<B>) -> ServiceResponse<B> {
     let (request, response) = response.into_parts();
     let mut request = ServiceRequest::from_request(request);
     request.headers_mut().clear();
-    request.into_response(response)
+    ServiceResponse::new(request.into_parts().0, response)
 }
 
 /// A message whose `Host` is damaged (RFC 9112 §3.2) or whose head is too large is no valid HTTP:
