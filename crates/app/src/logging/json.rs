@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 
 /// Appends a string with its quotes.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
     escaped(out, text);
     out.push(b'"');
