@@ -16,13 +16,16 @@ use std::time::Duration;
 const SESSIONS: usize = 16;
 /// The least that an operator may choose: hashing leaves the processor to what allocates more.
 const COST: u32 = 10;
+/// Access tokens outlast any soak: some clients use theirs from its start to its end. In minutes.
+const LIFETIME: u32 = 43_200;
 
 pub(super) fn measure(run: &mut Run) -> Result<()> {
     let minutes = run.options.soak.context("--soak takes the minutes")?;
     let mut sites = Vec::new();
     for storage in Storage::BOTH {
         let label = format!("soak_{}", storage.name().to_lowercase());
-        let site = Place::empty(run, run.ours(), storage, &label)?.with_cost(COST).start(run)?;
+        let place = Place::empty(run, run.ours(), storage, &label)?.with_cost(COST);
+        let site = place.with("ACCESS_TOKEN_EXPIRE_MINUTES", LIFETIME).start(run)?;
         register(site.server.address, SESSIONS)?;
         sites.push((storage, site));
     }
