@@ -75,7 +75,9 @@ fn one_line(text: &str) -> String {
 
 /// Without line ends of any other kind, which some servers take for the end of the mail.
 fn lines(text: &str) -> String {
-    text.replace("\r\n", "\n").chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
+    let mut lines = text.replace("\r\n", "\n");
+    lines.retain(|c| matches!(c, '\n' | '\t') || !c.is_control());
+    lines
 }
 
 #[cfg(test)]
