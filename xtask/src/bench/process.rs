@@ -2,7 +2,8 @@
 //! its end. Which program it is, is left to the callers.
 
 use super::janitor::Janitor;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,11 +46,16 @@ impl Process {
     /// Resident memory of the process and of all its descendants, in bytes. It is counted page by
     /// page: the sums that `stat`, `statm` and `status` tell lag behind by some hundred KiB.
     pub(super) fn resident(&self) -> Result<u64> {
-        let told = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok();
-        let kibibytes: Vec<u64> =
-            family(self.pid)?.keys().filter_map(told).filter_map(|rollup| resident(&rollup)).collect();
-        ensure!(!kibibytes.is_empty(), "/proc/{}/smaps_rollup: cannot be read", self.pid);
-        Ok(kibibytes.iter().sum::<u64>() * 1024)
+        let mut kibibytes = 0;
+        for pid in family(self.pid)?.keys() {
+            let file = format!("/proc/{pid}/smaps_rollup");
+            match fs::read_to_string(&file) {
+                // A process that ends meanwhile has none.
+                Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::SRCH)) => {}
+                told => kibibytes += resident(&told.with_context(|| file.clone())?).with_context(|| file)?,
+            }
+        }
+        Ok(kibibytes * 1024)
     }
 
     fn end(&mut self) {
