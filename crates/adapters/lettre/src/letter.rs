@@ -159,6 +159,11 @@ mod tests {
         assert!(matches!(letter.map(|_| ()), Err(MailerError::Refused(reason)) if !reason.contains("b.org")));
     }
 
+    #[test]
+    fn a_text_keeps_no_control_but_line_feeds_and_tabs() {
+        assert_eq!(lines("a\r\nb\rc\u{0}d\te\u{1b}f\u{85}g"), "a\nbcd\tefg");
+    }
+
     proptest! {
         #[test]
         fn nothing_adds_a_header_a_line_end_of_its_own_or_an_end_of_the_mail(
