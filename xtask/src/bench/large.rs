@@ -1,6 +1,6 @@
 //! A large database: a million users and five million refresh tokens, of which 250,000 have
-//! expired. Built once with SQL, kept between runs under a name that changes with the migrations,
-//! and copied for each use.
+//! expired. Built once with SQL, kept between runs under a name that changes with the migrations
+//! and that SQL, and copied for each use.
 
 use super::postgres::Postgres;
 use super::programs::sqlite3;
@@ -67,7 +67,7 @@ impl Kept<'_> {
     fn template(&self) -> Result<PathBuf> {
         let Self { storage, users, .. } = self;
         let name = format!("large-{}-{users}-", storage.name().to_lowercase());
-        let kept = self.bench.kept()?.join(format!("{name}{:016x}", migrations(*storage)?));
+        let kept = self.bench.kept()?.join(format!("{name}{:016x}", self.made_by()?));
         if !kept.exists() {
             remove_others(&self.bench.kept()?, &name)?;
             eprintln!("       building a large {} database, once: {users} users", storage.name());
@@ -97,10 +97,39 @@ impl Kept<'_> {
             postgres.create(DATABASE)?;
         }
         large.place.command(&["migrate"])?;
-        match &large.postgres {
-            Some(postgres) => postgres.psql(DATABASE, &postgres_rows(self.users)).map(drop),
-            None => output("sqlite3", sqlite3()?.arg(folder.join("app.db")).arg(sqlite_rows(self.users))).map(drop),
+        for sql in self.sql() {
+            match &large.postgres {
+                Some(postgres) => postgres.psql(DATABASE, &sql)?,
+                None => output("sqlite3", sqlite3()?.arg(folder.join("app.db")).arg(sql))?,
+            };
         }
+        Ok(())
+    }
+
+    /// What fills it, a transaction each.
+    fn sql(&self) -> Vec<String> {
+        match self.storage {
+            Storage::Sqlite => vec![sqlite_rows(self.users)],
+            // As autovacuum leaves it: otherwise whoever reads a row first writes its page.
+            Storage::Postgres => vec![postgres_rows(self.users), "VACUUM ANALYZE".to_owned()],
+        }
+    }
+
+    /// What it is made by, in a number: another schema, or other rows, want another database.
+    fn made_by(&self) -> Result<u64> {
+        let sqlite = self.storage == Storage::Sqlite;
+        let folder = root().join("migrations").join(if sqlite { "sqlite" } else { "postgres" });
+        let mut files = Vec::new();
+        for migration in fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))? {
+            files.push(migration?.path().join("up.sql"));
+        }
+        files.sort();
+        let mut hasher = DefaultHasher::new();
+        for file in files {
+            hasher.write(&fs::read(&file).with_context(|| format!("{}", file.display()))?);
+        }
+        self.sql().iter().for_each(|sql| hasher.write(sql.as_bytes()));
+        Ok(hasher.finish())
     }
 }
 
@@ -140,22 +169,6 @@ fn postgres_rows(users: u32) -> String {
         FROM generate_series(1, {users}) AS i;
         INSERT INTO {COLUMNS}
         SELECT replace(gen_random_uuid()::text, '-', ''), 1 + i % {users}, (CASE (i + i / {users}) % 20 WHEN 0 THEN '{EXPIRED}' ELSE '{LIVE}' END)::timestamptz,
-            (i + i / {users}) % 20 > 4, '{EXPIRED}' FROM generate_series(0, {users} * 5 - 1) AS i;
-        ANALYZE; CHECKPOINT;"
+            (i + i / {users}) % 20 > 4, '{EXPIRED}' FROM generate_series(0, {users} * 5 - 1) AS i"
     )
-}
-
-/// What the migrations are, in a number: another schema wants another database.
-fn migrations(storage: Storage) -> Result<u64> {
-    let folder = root().join("migrations").join(if storage == Storage::Sqlite { "sqlite" } else { "postgres" });
-    let mut files = Vec::new();
-    for migration in fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))? {
-        files.push(migration?.path().join("up.sql"));
-    }
-    files.sort();
-    let mut hasher = DefaultHasher::new();
-    for file in files {
-        hasher.write(&fs::read(&file).with_context(|| format!("{}", file.display()))?);
-    }
-    Ok(hasher.finish())
 }
