@@ -1,12 +1,18 @@
 //! What the two databases have in common as far as a transaction goes.
 
 use diesel::connection::{AnsiTransactionManager, Connection, Instrumentation, InstrumentationEvent};
+use diesel::result::QueryResult;
 use portcullis_ports::{Mode, StoreError};
 
 /// A connection to either database.
 pub(crate) trait Engine: Connection<TransactionManager = AnsiTransactionManager> + 'static {
     /// What a failed statement means for whoever asked for it. Says nothing of values.
     fn classify(error: &diesel::result::Error, mode: Mode) -> StoreError;
+
+    /// Tells the database that what this transaction has it write is to reach the disk early.
+    fn write_in_background(&mut self) -> QueryResult<()> {
+        Ok(())
+    }
 }
 
 /// Logs statements at DEBUG, without the values bound to them.

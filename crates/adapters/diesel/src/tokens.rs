@@ -253,15 +253,16 @@ macro_rules! refresh_token_repository {
                 dead_by: DateTime<Utc>,
             ) -> Result<Option<Stretch>, StoreError> {
                 let survey = Survey::new(after, limit, Moment::new(dead_by));
-                let looked_at = survey.get_result::<(Option<i64>, i64)>(self.connection);
-                let (last, dead) = self.check(looked_at)?;
+                let (last, dead) =
+                    self.in_background(|connection| survey.get_result::<(Option<i64>, i64)>(connection))?;
                 let dead = u64::try_from(dead).unwrap_or_default();
                 Ok(last.map(|last| Stretch { after, last: RowNumber(last), dead, dead_by }))
             }
 
             fn purge(&mut self, stretch: &Stretch, limit: u32) -> Result<u64, StoreError> {
-                let deleted = Delete::new(stretch, limit).execute(self.writing()?);
-                Ok(u64::try_from(self.check(deleted)?).unwrap_or(u64::MAX))
+                self.writing()?;
+                let deleted = self.in_background(|connection| Delete::new(stretch, limit).execute(connection))?;
+                Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
             }
         }
     };

@@ -47,6 +47,20 @@ impl<C: Engine> Transaction<'_, C> {
         self.check(ended).and(outcome)
     }
 
+    /// Runs a statement of a long work that nobody waits for. One that reads may write as well: the
+    /// pages that make room for those it needs.
+    pub(crate) fn in_background<T>(
+        &mut self,
+        statement: impl FnOnce(&mut C) -> QueryResult<T>,
+    ) -> Result<T, StoreError> {
+        self.at_once(|tx| {
+            let told = tx.connection.write_in_background();
+            tx.check(told)?;
+            let outcome = statement(tx.connection);
+            tx.check(outcome)
+        })
+    }
+
     /// Remembers a failure, so that nothing is committed after it.
     pub(crate) fn fail(&mut self, error: StoreError) -> StoreError {
         self.failure.get_or_insert(error).clone()

@@ -162,8 +162,10 @@ macro_rules! one_time_token_repository {
             }
 
             fn purge(&mut self, dead_by: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
-                let deleted = DeleteOldest::<OneTimeTokens>::new(dead_by, limit).execute(self.writing()?);
-                Ok(u64::try_from(self.check(deleted)?).unwrap_or(u64::MAX))
+                self.writing()?;
+                let delete = DeleteOldest::<OneTimeTokens>::new(dead_by, limit);
+                let deleted = self.in_background(|connection| delete.execute(connection))?;
+                Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
             }
         }
     };

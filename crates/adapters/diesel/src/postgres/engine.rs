@@ -4,7 +4,8 @@
 
 use crate::engine::Engine;
 use diesel::PgConnection;
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::connection::SimpleConnection;
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 use portcullis_ports::{Mode, StoreError};
 
 const BUSY: [&str; 2] = ["canceling statement due to lock timeout", "deadlock detected"];
@@ -21,6 +22,11 @@ const UNAVAILABLE: [&str; 11] = [
     "too many connections",
     "remaining connection slots",
 ];
+
+/// Pages that a backend had to write wait with the operating system, by default, until a checkpoint
+/// wants all of them on the disk at once, and then every commit waits too.
+const FLUSH: &str = "SELECT set_config('backend_flush_after', '256kB', true) \
+                     WHERE current_setting('backend_flush_after') = '0'";
 
 impl Engine for PgConnection {
     fn classify(error: &Error, mode: Mode) -> StoreError {
@@ -42,6 +48,10 @@ impl Engine for PgConnection {
             DatabaseErrorKind::SerializationFailure => StoreError::Busy("a transaction in the way".to_owned()),
             _ => by_message(information.message()),
         }
+    }
+
+    fn write_in_background(&mut self) -> QueryResult<()> {
+        self.batch_execute(FLUSH)
     }
 }
 

@@ -202,15 +202,17 @@ macro_rules! session_repository {
                 dead: &DeadSessions,
             ) -> Result<Option<Stretch>, StoreError> {
                 let survey = SurveySessions::new(after, limit, dead);
-                let looked_at = survey.get_result::<(Option<i64>, i64)>(self.connection);
-                let (last, count) = self.check(looked_at)?;
+                let (last, count) =
+                    self.in_background(|connection| survey.get_result::<(Option<i64>, i64)>(connection))?;
                 let count = u64::try_from(count).unwrap_or_default();
                 Ok(last.map(|last| Stretch { after, last: RowNumber(last), dead: count, dead_by: dead.ended_by }))
             }
 
             fn purge(&mut self, stretch: &Stretch, dead: &DeadSessions, limit: u32) -> Result<u64, StoreError> {
-                let events = DeleteDead::<true>::new(stretch, dead, limit).execute(self.writing()?);
-                let events = u32::try_from(self.check(events)?).unwrap_or(limit);
+                self.writing()?;
+                let events = DeleteDead::<true>::new(stretch, dead, limit);
+                let events = self.in_background(|connection| events.execute(connection))?;
+                let events = u32::try_from(events).unwrap_or(limit);
                 if events >= limit {
                     return Ok(u64::from(events));
                 }

@@ -6,6 +6,7 @@ mod mail;
 mod migrations;
 mod outages;
 mod plans;
+mod purge;
 
 use crate::samples::{clock, patient};
 use portcullis_diesel::{DatabaseUrl, Migrations, PostgresStore, StoreOptions};
