@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 /// Rows of a step: at first and at least, and at most.
-const FEWEST: u32 = 50;
+const FEWEST: u32 = 10;
 const MOST: u32 = 1000;
 /// How long a step should take: whoever writes beside it waits as long.
-const AIM: Duration = Duration::from_millis(4);
+const AIM: Duration = Duration::from_millis(1);
 /// Where a commit alone takes long, a step may take this many times as long as the shortest
 /// commit so far: with fewer rows everybody would wait for more commits, and hardly less for each.
 const COMMITS: u32 = 2;
@@ -78,14 +78,15 @@ mod tests {
     fn a_step_takes_the_time_that_is_aimed_at_or_twice_a_commit() {
         let (ms, us) = (Duration::from_millis, Duration::from_micros);
         for (commit, row, rows, longest) in [
-            (ms(1), us(1), 1000, ms(2)),
-            (ms(1), us(20), 100, ms(3)),
+            (us(300), us(1), 640, us(940)),
+            (us(300), us(20), 20, us(700)),
             // Slow rows: as few as there may be.
-            (ms(1), us(1000), 50, ms(51)),
+            (us(300), us(1000), 10, us(10_300)),
             // Slow commits: fewer rows would make it no quicker.
-            (ms(30), us(20), 800, ms(46)),
+            (ms(1), us(20), 40, us(1800)),
+            (ms(30), us(20), 1000, ms(50)),
             (ms(200), us(100), 1000, ms(300)),
-            (ms(30), us(1000), 50, ms(80)),
+            (ms(30), us(1000), 20, ms(50)),
         ] {
             assert_eq!(settled(commit, row), (rows, longest), "{commit:?}, {row:?}");
         }
@@ -99,14 +100,14 @@ mod tests {
             pace.learn(u64::from(pace.rows()), times);
             pace.rows()
         };
-        assert_eq!([(); 6].map(|()| step(Duration::from_micros(100))), [100, 200, 400, 800, 1000, 1000]);
-        assert_eq!([(); 6].map(|()| step(Duration::from_millis(50))), [500, 250, 125, 62, 50, 50]);
+        assert_eq!([(); 6].map(|()| step(Duration::from_micros(100))), [20, 40, 80, 160, 320, 640]);
+        assert_eq!([(); 6].map(|()| step(Duration::from_millis(50))), [320, 160, 80, 40, 20, 10]);
     }
 
     #[test]
     fn a_step_that_found_few_rows_tells_nothing_about_more() {
         let mut pace = Pace::default();
-        pace.learn(49, Times { deleting: Duration::ZERO, committing: Duration::ZERO });
+        pace.learn(u64::from(FEWEST) - 1, Times { deleting: Duration::ZERO, committing: Duration::ZERO });
         assert_eq!(pace.rows(), FEWEST);
     }
 }
