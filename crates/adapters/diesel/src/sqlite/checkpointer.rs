@@ -15,9 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Pages of the log that are worth copying. The disk is busy with them for some milliseconds, and
-/// a commit waits for the disk.
-const WORTH: i64 = 256;
+/// Pages of the log that are worth copying. The disk is busy with them for a millisecond or two,
+/// and a commit waits for the disk.
+const WORTH: i64 = 64;
 /// Pages of the log at which it should begin anew.
 const LONGEST: i64 = 4 * 1024;
 /// Pages of the log at which whoever commits copies them, as SQLite has it from the start.
@@ -26,12 +26,16 @@ pub(super) const TOO_LONG: u32 = 16 * 1024;
 const COMMITS: u32 = 32;
 /// A transaction that took as long may have written many.
 const LONG: Duration = Duration::from_millis(2);
+/// One caller's work that took as long has, most likely: a purge's.
+const LONG_WORK: Duration = Duration::from_micros(250);
 
 /// The thread, until dropped.
 pub(super) struct Checkpointer {
     /// None once it is to end.
     looks: Option<SyncSender<()>>,
     commits: AtomicU32,
+    /// Whether the transaction under way holds work that took long.
+    holds_long_work: AtomicBool,
     thread: Option<JoinHandle<()>>,
     copier: Arc<Copier>,
 }
@@ -60,13 +64,22 @@ impl Checkpointer {
                 copying.look();
             }
         });
-        Self { looks: Some(looks), commits: AtomicU32::new(0), thread: thread.ok(), copier }
+        let (commits, holds_long_work) = (AtomicU32::new(0), AtomicBool::new(false));
+        Self { looks: Some(looks), commits, holds_long_work, thread: thread.ok(), copier }
+    }
+
+    /// Says how long one caller's work in the transaction under way took.
+    pub(super) fn worked(&self, took: Duration) {
+        if took >= LONG_WORK {
+            self.holds_long_work.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Says that there was a commit, and how long its transaction took.
     pub(super) fn committed(&self, took: Duration) {
         let many = (self.commits.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(COMMITS);
-        if (many || took >= LONG)
+        let long_work = self.holds_long_work.swap(false, Ordering::Relaxed);
+        if (many || long_work || took >= LONG)
             && let Some(looks) = &self.looks
         {
             // Where that fails, a look is due already.
@@ -136,7 +149,12 @@ mod tests {
     use super::super::SqliteStore;
     use super::super::tests::{register, store};
     use super::*;
+    use crate::database::StoreOptions;
+    use crate::migrations::Migrations;
+    use chrono::DateTime;
     use diesel::connection::SimpleConnection;
+    use portcullis_ports::StoreExt;
+    use portcullis_testkit::FixedClock;
     use tempfile::TempDir;
 
     /// Commits so many pages and a few more, by the writer and unknown to the checkpointer.
@@ -191,16 +209,42 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let store = store(&folder);
         fill(&store, WORTH);
-        for (commits, took, copied) in
-            [(COMMITS - 1, Duration::ZERO, false), (COMMITS, Duration::ZERO, true), (1, LONG, true)]
-        {
+        let (short, shorter) = (Duration::ZERO, Duration::from_nanos(1));
+        for (commits, work, took, copied) in [
+            (COMMITS - 1, LONG_WORK - shorter, LONG - shorter, false),
+            (COMMITS, short, short, true),
+            (1, short, LONG, true),
+            (1, LONG_WORK, LONG_WORK, true),
+        ] {
             fill(&store, WORTH);
             let checkpointer = Checkpointer::start(store.opener.clone(), store.file.clone());
             for _ in 0..commits {
+                checkpointer.worked(work);
+                checkpointer.worked(short);
                 checkpointer.committed(took);
             }
             drop(checkpointer);
-            assert_eq!(log(&store).left() == 0, copied, "{commits} commits of {took:?}");
+            assert_eq!(log(&store).left() == 0, copied, "{commits} commits of {took:?}, with {work:?}");
+        }
+    }
+
+    #[test]
+    fn what_takes_long_to_write_is_copied_after_its_commit() {
+        let folder = TempDir::new().unwrap();
+        let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
+        let mut store =
+            SqliteStore::open(&folder.path().join("app.db"), &StoreOptions::default(), clock.clone()).unwrap();
+        store.migrate().unwrap();
+        for (work, copied) in [(Duration::ZERO, false), (LONG_WORK, true), (Duration::ZERO, false)] {
+            fill(&store, WORTH);
+            store
+                .write(|_| {
+                    clock.advance(work);
+                    Ok::<_, StoreError>(())
+                })
+                .unwrap();
+            store.checkpointer = Checkpointer::start(store.opener.clone(), store.file.clone());
+            assert_eq!(log(&store).left() == 0, copied, "{work:?}");
         }
     }
 

@@ -94,7 +94,12 @@ impl Store for SqliteStore {
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
         match mode {
             Mode::Read => self.transact_reading(work),
-            Mode::Write => self.write_together(&mut |connection| transaction::attempt(connection, mode, work)),
+            Mode::Write => self.write_together(&mut |connection| {
+                let start = self.clock.monotonic();
+                let outcome = transaction::attempt(connection, mode, work);
+                self.checkpointer.worked(self.clock.monotonic().saturating_sub(start));
+                outcome
+            }),
         }
     }
 
