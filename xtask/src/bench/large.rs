@@ -106,7 +106,7 @@ impl Kept<'_> {
         Ok(())
     }
 
-    /// What fills it, a transaction each.
+    /// What fills it, one after another: a VACUUM bears no company.
     fn sql(&self) -> Vec<String> {
         match self.storage {
             Storage::Sqlite => vec![sqlite_rows(self.users)],

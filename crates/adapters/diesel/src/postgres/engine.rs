@@ -1,6 +1,6 @@
 //! What PostgreSQL's errors mean. The client library tells a lost connection whatever language
 //! the server speaks; the rest of what is no fault of the statement is known by its English
-//! message, since diesel does not pass SQLSTATE on.
+//! message, since diesel does not pass SQLSTATE on. And how a purge has its pages written.
 
 use crate::engine::Engine;
 use diesel::PgConnection;
