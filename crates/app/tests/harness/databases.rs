@@ -107,8 +107,10 @@ impl Database {
     pub(crate) fn dump(&self) -> String {
         match self {
             Self::Sqlite(path) => {
-                sqlite(path).batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-                String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
+                // The log first: what the service takes from it meanwhile is in the file by then.
+                let mut stored = fs::read(path.with_extension("db-wal")).unwrap();
+                stored.extend(fs::read(path).unwrap());
+                String::from_utf8_lossy(&stored).into_owned()
             }
             Self::Postgres { server, name } => server.psql(name, "SELECT database_to_xml(true, false, '')"),
         }
