@@ -14,6 +14,7 @@ mod wire;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 /// An authentication service: accounts, access tokens and rotating refresh tokens.
@@ -64,7 +65,24 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match CommandLine::parse().command.unwrap_or(Command::Serve) {
+    std::panic::set_hook(Box::new(|panic| complain(&panic.to_string())));
+    match catch_unwind(run) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
+            complain(&format!("{error:#}"));
+            if error.is::<commands::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// One line, whatever the causes; a closed standard error is nobody's loss.
+fn complain(line: &str) {
+    writeln!(std::io::stderr(), "portcullis: {}", line.replace(['\n', '\r'], " ")).ok();
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    match CommandLine::parse().command.unwrap_or(Command::Serve) {
         Command::Serve => commands::serve(),
         Command::Migrate(args) => commands::migrate(&args),
         Command::Purge => commands::purge(),
@@ -75,14 +93,5 @@ fn main() -> ExitCode {
         Command::Openapi => commands::openapi(),
         Command::Keys { action } => commands::keys(&action),
         Command::Config { action } => commands::config(&action),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            // One line, whatever the causes; a closed standard error is nobody's loss.
-            let line = format!("{error:#}").replace(['\n', '\r'], " ");
-            writeln!(std::io::stderr(), "portcullis: {line}").ok();
-            if error.is::<commands::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
-        }
     }
 }

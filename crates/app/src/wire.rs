@@ -186,10 +186,12 @@ impl Wiring<'_> {
     fn lanes(&self, refresh: &Arc<Refresh>, authenticate: &Arc<Authenticate>) -> anyhow::Result<Lanes> {
         let observers = self.metrics.lanes()?;
         let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
-        let exchanges = BatchLane::start("exchanges", self.batches, move |exchanges| refresh.exchange(exchanges))?;
+        let exchanges = BatchLane::start("exchanges", self.batches, move |exchanges| refresh.exchange(exchanges))
+            .context("no thread for exchanges")?;
         // Reads gained nothing from it.
         let reads = BatchSettings { linger: Duration::ZERO, ..self.batches };
-        let accounts = BatchLane::start("accounts", reads, move |inquiries| authenticate.look_up(&inquiries))?;
+        let accounts = BatchLane::start("accounts", reads, move |inquiries| authenticate.look_up(&inquiries))
+            .context("no thread for accounts")?;
         let HashPlaces { width, queue } = self.hashes;
         let crypto = LaneSettings { width, queue, max_wait: HASH_WAIT, retry_after: HASH_WAIT, ..STORE_LANE };
         let lanes = Lanes {
@@ -272,7 +274,8 @@ fn hasher(
     let cost = cost(settings)?;
     let lanes = settings.passwords.hash_lanes.and_then(HashLanes::new);
     let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::step_back };
-    let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), pool, parts.clock.clone())?;
+    let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), pool, parts.clock.clone())
+        .context("no thread for hashes")?;
     let (places, waiting, hashes) = (threads.places(), threads.waiting(), HashPlaces::of(&threads));
     tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");
     let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(places, 0), HASH_WAIT);

@@ -1,5 +1,6 @@
 //! The page of metrics, on a listener of its own: whoever can call the service need not see it.
 
+use crate::server::start_threads;
 use actix_web::dev::Server;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, get, resource};
@@ -17,11 +18,11 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prometheus's text format.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
-/// Serves what `page` makes at `/metrics` and nothing else; port 0 is any free one. The future
-/// runs for as long as it is polled; the address is where it listens.
+/// Serves what `page` makes at `/metrics` and nothing else, within a runtime; port 0 is any free one.
+/// The future runs for as long as it is polled; the address is where it listens.
 ///
 /// # Errors
-/// The operating system's, when the address cannot be listened on.
+/// The operating system's, when the address cannot be listened on or there is no thread for it.
 pub fn expose(
     address: SocketAddr,
     page: impl Fn() -> String + Send + Sync + 'static,
@@ -39,7 +40,9 @@ pub fn expose(
         .shutdown_timeout(0)
         .bind(address)?;
     let bound = server.addrs().first().copied().unwrap_or(address);
-    Ok((server.run(), bound))
+    let mut server = server.run();
+    start_threads(&mut server)?;
+    Ok((server, bound))
 }
 
 async fn metrics(page: Data<Page>) -> HttpResponse {

@@ -15,10 +15,12 @@ use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
+use futures_util::FutureExt;
 use paperclip::actix::OpenApiExt;
 use rustix::net::listen;
 use std::future::ready;
 use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -70,11 +72,11 @@ impl Running {
     }
 }
 
-/// Starts the server on a host and a port; port 0 is any free one. The future runs until the
-/// server is stopped.
+/// Starts the server on a host and a port, within a runtime; port 0 is any free one. The future runs
+/// until the server is stopped.
 ///
 /// # Errors
-/// The operating system's, when the address cannot be listened on.
+/// The operating system's, when the address cannot be listened on or there is no thread for it.
 pub fn start(api: Api, address: (&str, u16), settings: ServerSettings) -> std::io::Result<(Server, Running)> {
     let document = openapi::document(&api.identity.app_name, &api.passwords);
     let (pages, api) = (Data::new(pages::Pages::of(&document)), Data::new(api));
@@ -121,9 +123,19 @@ pub fn start(api: Api, address: (&str, u16), settings: ServerSettings) -> std::i
         })
         .and_then(http)
     })?;
-    let server = server.run();
+    let mut server = server.run();
     let running = Running { address, handle: server.handle(), draining, shutdown_timeout: settings.shutdown_timeout };
+    start_threads(&mut server)?;
     Ok((server, running))
+}
+
+/// The first poll of a server starts all its threads, or fails; where a worker has none, it panics.
+pub(crate) fn start_threads(server: &mut Server) -> std::io::Result<()> {
+    match catch_unwind(AssertUnwindSafe(|| server.now_or_never())) {
+        Ok(None) => Ok(()),
+        Ok(Some(ended)) => Err(ended.err().unwrap_or_else(|| std::io::Error::other("the server ended at once"))),
+        Err(_) => Err(std::io::Error::other("a worker has no thread")),
+    }
 }
 
 /// Cross-origin calls, from the listed origins alone. With none listed, CORS is not spoken.

@@ -109,7 +109,7 @@ pub(super) async fn prepare(settings: &Settings, parts: &Parts) -> anyhow::Resul
     let (teller, mut outcome) = oneshot::channel();
     // Nobody listens any more where the process is about to end.
     let tell = move || teller.send(until_ready(&migrations, auto_migrate)).unwrap_or_default();
-    std::thread::Builder::new().name("migrations".to_owned()).spawn(tell)?;
+    std::thread::Builder::new().name("migrations".to_owned()).spawn(tell).context("no thread for migrations")?;
     match timeout(PATIENCE, &mut outcome).await {
         Ok(outcome) => outcome.context("the thread that migrates ended")?.map(|()| None).map_err(Into::into),
         Err(_) => Ok(Some(outcome)),

@@ -7,18 +7,23 @@ use crate::settings::Settings;
 use crate::system;
 use crate::traces::Traces;
 use crate::wire::{self, Parts};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use portcullis_diesel::MigrateError;
 use portcullis_http::{Running, ServerSettings};
 use portcullis_worker::Worker;
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{sleep, timeout};
 
 /// The logger of the service itself.
 const LOG: &str = "app";
 /// How long a mail that is on its way may hold up the end.
 const MAIL_WAIT: Duration = Duration::from_secs(5);
+/// How often the end looks whether it is there yet. To wait for it would take a thread.
+const MAIL_LOOK: Duration = Duration::from_millis(10);
 
 /// Serves until a signal says to stop.
 pub(crate) fn serve() -> anyhow::Result<ExitCode> {
@@ -55,12 +60,16 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
         ServerSettings { workers: wire::cores().get(), shutdown_timeout: settings.server.shutdown_timeout };
     let (server, running) = portcullis_http::start(api, address, server_settings)
         .with_context(|| format!("cannot listen on {} port {}", address.0, address.1))?;
-    tracing::info!(target: LOG, address = %running.address, "Listening");
+    let mut server = tokio::spawn(server);
     let purging = Purging::start(settings, parts).context("no thread for purging")?;
-    let server = tokio::spawn(server);
+    tracing::info!(target: LOG, address = %running.address, "Listening");
     tokio::select! {
         () = signals.stop() => {}
         error = fatal(migrated) => return Err(error.into()),
+        outcome = &mut server => {
+            ended(outcome)?;
+            bail!("the server ended of itself");
+        }
     }
     drop(purging);
     tracing::info!(target: LOG, "Stopping: no new connections, finishing what is in flight");
@@ -96,9 +105,13 @@ async fn fatal(migrated: Option<migrate::Outcome>) -> MigrateError {
     std::future::pending().await
 }
 
-async fn stopped(running: &Running, server: tokio::task::JoinHandle<std::io::Result<()>>) -> anyhow::Result<()> {
+fn ended(server: Result<io::Result<()>, JoinError>) -> anyhow::Result<()> {
+    server.context("the server's task panicked")?.context("the server failed")
+}
+
+async fn stopped(running: &Running, server: JoinHandle<io::Result<()>>) -> anyhow::Result<()> {
     if running.stop().await {
-        server.await.context("the server's task panicked")?.context("the server failed")?;
+        ended(server.await)?;
     } else {
         tracing::warn!(target: LOG, "Requests were still in flight when the time was up");
     }
@@ -107,8 +120,12 @@ async fn stopped(running: &Running, server: tokio::task::JoinHandle<std::io::Res
 
 /// Waits for the mails that are on their way. One that is cut off is sent again.
 async fn finished(mail: Worker) {
-    let stopped = tokio::task::spawn_blocking(move || mail.stop(MAIL_WAIT)).await;
-    if !stopped.is_ok_and(|stopped| stopped) {
+    let ended = async {
+        while !mail.stop(Duration::ZERO) {
+            sleep(MAIL_LOOK).await;
+        }
+    };
+    if timeout(MAIL_WAIT, ended).await.is_err() {
         tracing::warn!(target: LOG, "A mail was still on its way when the time was up: it may come twice");
     }
 }
@@ -121,7 +138,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    fn listen() -> io::Result<Self> {
         // Whoever reads the log may go. Where the program could not begin anew, that would be the end.
         let _ = signal(SignalKind::pipe())?;
         Ok(Self {

@@ -1,15 +1,20 @@
-//! F35: few descriptors, and memory that is refused.
+//! F35: few descriptors, and memory and threads that are refused.
 
 use super::load::work;
 use super::oracle::check;
+use super::shim::Shim;
 use crate::harness::bounds::bounded;
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
-use crate::harness::services::Service;
+use crate::harness::services::{Service, Setup};
 use crate::harness::sockets::Connection;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-on_both_databases!(few_descriptors_are_enough, refused_memory_loses_nothing_acknowledged);
+on_both_databases!(
+    few_descriptors_are_enough,
+    refused_memory_loses_nothing_acknowledged,
+    a_thread_that_is_refused_at_the_start_ends_it,
+);
 
 /// Idle connections beyond the limit wait to be accepted, and nothing else happens to anybody.
 fn few_descriptors_are_enough(backend: Backend) {
@@ -59,4 +64,25 @@ fn refused_memory_loses_nothing_acknowledged(backend: Backend) {
         service.kill();
     });
     check(&histories, &service.again().start());
+}
+
+/// Whichever it is: nothing listens that would never answer.
+fn a_thread_that_is_refused_at_the_start_ends_it(backend: Backend) {
+    let database = backend.database();
+    for spared in 0.. {
+        let shim = Shim::new();
+        shim.spare_threads(spared);
+        let setup = Setup::over(&database).set("METRICS_ADDR", "127.0.0.1:0");
+        match shim.under(setup).try_start() {
+            Err(ended) => {
+                let told = ended.refusal();
+                assert!(told.contains("no thread") || told.contains("unavailable"), "{told}");
+            }
+            Ok(service) => {
+                assert!(spared >= 10, "{spared} threads are enough");
+                assert_eq!(bounded(|| service.get("/health")).status, 200);
+                return service.stop();
+            }
+        }
+    }
 }

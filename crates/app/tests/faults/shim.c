@@ -25,6 +25,7 @@ struct control {
     int64_t threads; /* how many more starts of threads fail */
     int64_t unwinds; /* not 0: no panic is unwound */
     int64_t begins;  /* not 0: no program is begun in the process's place */
+    int64_t spared;  /* how many starts of threads go well before those that fail */
 };
 
 static struct control none;
@@ -89,7 +90,7 @@ time_t time(time_t *out) {
 typedef int starter(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *with) {
-    if (control->threads > 0) {
+    if (control->threads > 0 && __atomic_sub_fetch(&control->spared, 1, __ATOMIC_SEQ_CST) < 0) {
         __atomic_sub_fetch(&control->threads, 1, __ATOMIC_SEQ_CST);
         return EAGAIN;
     }

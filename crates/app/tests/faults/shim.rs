@@ -34,7 +34,7 @@ impl Shim {
     pub(super) fn new() -> Self {
         let path = fresh_folder().join("control");
         let control = File::create_new(&path).unwrap();
-        control.set_len(48).unwrap();
+        control.set_len(56).unwrap();
         Self { path, control }
     }
 
@@ -74,6 +74,12 @@ impl Shim {
     /// Makes the next starts of threads fail.
     pub(super) fn fail_threads(&self, count: i64) {
         self.put(3, count);
+    }
+
+    /// Makes every start of a thread fail but the first so many.
+    pub(super) fn spare_threads(&self, count: i64) {
+        self.put(6, count);
+        self.fail_threads(1_000_000);
     }
 
     /// Lets no panic be unwound from here on: the next one ends the process.

@@ -97,15 +97,19 @@ impl Setup {
 
     /// Starts it, and waits until it says where it listens.
     pub(crate) fn start(self) -> Service {
+        self.try_start().unwrap_or_else(|ended| panic!("it did not start:\n{}\n{}", ended.output, ended.errors))
+    }
+
+    /// The same, where it may end instead.
+    pub(crate) fn try_start(self) -> Result<Service, Ended> {
         let (process, log, errors) = self.spawn();
-        let listening = log.wait_or_end(1, |event| event["message"] == "Listening");
-        let listening = listening.unwrap_or_else(|_| {
-            errors.wait_for_end();
-            panic!("it did not start:\n{}\n{}", log.text(), errors.text());
-        });
+        let Ok(listening) = log.wait_or_end(1, |event| event["message"] == "Listening") else {
+            return Err(Ended::of(process, &log, &errors));
+        };
         assert_eq!(listening[0]["name"], "app");
         let address = listening[0]["address"].as_str().unwrap().parse().unwrap();
-        Service { process: Mutex::new(process), address, log, errors, folder: self.folder, database: self.database }
+        let process = Mutex::new(process);
+        Ok(Service { process, address, log, errors, folder: self.folder, database: self.database })
     }
 
     /// Starts it on a port that was free a moment ago, for a log level at which it says nothing.
@@ -119,10 +123,8 @@ impl Setup {
 
     /// Runs it to its end.
     pub(crate) fn run(self) -> Ended {
-        let (mut process, log, errors) = self.spawn();
-        errors.wait_for_end();
-        log.wait_for_end();
-        Ended { status: process.child().wait().unwrap(), output: log.text(), errors: errors.text() }
+        let (process, log, errors) = self.spawn();
+        Ended::of(process, &log, &errors)
     }
 }
 
@@ -135,6 +137,13 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    /// Waits for the end.
+    fn of(mut process: Mortal, log: &Log, errors: &Log) -> Self {
+        errors.wait_for_end();
+        log.wait_for_end();
+        Self { status: process.child().wait().unwrap(), output: log.text(), errors: errors.text() }
+    }
+
     /// What a refused start says: one line, with an exit code that is not 0 and no panic's.
     pub(crate) fn refusal(&self) -> &str {
         assert!(matches!(self.status.code(), Some(1..=100)), "{self:?}");
