@@ -37,8 +37,9 @@ fn logins_past_the_queues_bound_get_503_and_the_rest_goes_on(backend: Backend) {
     eventually("logins again", || (service.login(&account.email, &account.password).status == 200).then_some(()));
 }
 
-/// Nobody waits to be refused: who is, hears it long before the last that is served, and what
-/// needs no hash does not wait for one.
+/// Nobody past the bound waits to be refused: they hear it long before most are served, and what
+/// needs no hash does not wait for one. Where the processor does more than this, there are others,
+/// whose time within the bound was up.
 fn expect_refusals_first(events: &[Value]) {
     let end = |event: &&Value| event["message"] == "Request finished";
     let ends: Vec<_> =
@@ -49,13 +50,13 @@ fn expect_refusals_first(events: &[Value]) {
         assert!(place(path, 200) < last_served, "{path} came after the storm: {ends:?}");
     }
     let millis = |event: &Value| event["duration_ms"].as_f64().unwrap();
-    let of = |status: i64| {
+    let of = |status: i64, part: usize| {
         let wanted = |event: &&Value| end(event) && event["path"] == "/auth/login" && event["status_code"] == status;
         let mut times: Vec<_> = events.iter().filter(wanted).map(millis).collect();
         times.sort_unstable_by(f64::total_cmp);
-        times[times.len() / 2]
+        times[times.len() / part]
     };
-    let (served, refused) = (of(200), of(503));
+    let (served, refused) = (of(200, 2), of(503, 10));
     assert!(refused < served / 2.0 && refused < 1_000.0, "refused in {refused} ms, served in {served} ms");
     let longest = events.iter().filter(end).map(millis).fold(0.0, f64::max);
     assert!(longest < 10_000.0, "{longest} ms");
