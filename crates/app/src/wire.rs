@@ -42,6 +42,9 @@ const STORE_QUEUE: usize = 2048;
 /// A caller waits this long at most: for a connection or a lock, and in all.
 const STORE_WAIT: Duration = Duration::from_secs(5);
 const DEADLINE: Duration = Duration::from_secs(9);
+/// A call of the store that takes longer is not waited for by those who would go into the next:
+/// it takes a moment, but where a lock, the disk or the network is slow.
+const STORE_SLOW: Duration = Duration::from_millis(10);
 /// A call of the store that takes longer is not coming back: every statement has a time limit.
 const STORE_STUCK: Duration = Duration::from_secs(8);
 /// The work that may wait for the hash threads, in time.
@@ -289,6 +292,7 @@ fn batches(url: &DatabaseUrl) -> BatchSettings {
         DatabaseUrl::Sqlite(_) => (1, 256, LINGER),
         _ => (2, 64, Duration::ZERO),
     };
-    let (queue, max_wait, stuck_after) = (STORE_QUEUE, STORE_WAIT, STORE_STUCK);
-    BatchSettings { width, batch, queue, max_wait, stuck_after, linger, retry_after: SOON }
+    let (slow_after, stuck_after) = (STORE_SLOW, STORE_STUCK);
+    let (queue, max_wait) = (STORE_QUEUE, STORE_WAIT);
+    BatchSettings { width, batch, slow_after, queue, max_wait, stuck_after, linger, retry_after: SOON }
 }

@@ -1,6 +1,7 @@
 //! A lane whose jobs are done together: threads of its own take all that wait and do them in one
 //! call, so that many share what one would cost. Nobody waits for company: a lone job is done at
-//! once.
+//! once, unless a call is under way that it can hope to be done after, and it is joined then by all
+//! that came meanwhile.
 
 use super::{LaneError, LaneLoad, LaneObserver, REFUSAL_DELAY, span};
 use std::collections::{BTreeMap, VecDeque};
@@ -17,8 +18,11 @@ use tracing::Span;
 pub struct BatchSettings {
     /// How many calls run at once: as many threads.
     pub width: usize,
-    /// How many jobs go into one call at most.
+    /// How many jobs go into one call at most. So many are worth a call beside one that is under
+    /// way; fewer wait for its end.
     pub batch: usize,
+    /// From when on a call is slow, and no job waits for its end.
+    pub slow_after: Duration,
     /// How many jobs may wait.
     pub queue: usize,
     /// How long one waits at most for its call to begin.
@@ -58,6 +62,8 @@ struct State<J, O> {
     threads: u64,
     /// How many of them wait to be told of a job.
     asleep: usize,
+    /// How many of those see to the jobs that wait for the end of a call.
+    watching: usize,
     closed: bool,
 }
 
@@ -93,7 +99,7 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
         call: impl Fn(Vec<J>) -> Vec<O> + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let (waiting, calls) = (VecDeque::new(), BTreeMap::new());
-        let state = State { waiting, number: 0, calls, threads: 0, asleep: 0, closed: false };
+        let state = State { waiting, number: 0, calls, threads: 0, asleep: 0, watching: 0, closed: false };
         let (name, call, state) = (name.to_owned(), Box::new(call), Mutex::new(state));
         let lane =
             Self(Arc::new(Queue { name, settings, call, observer: OnceLock::new(), state, arrived: Condvar::new() }));
@@ -201,6 +207,19 @@ impl<J: Send + 'static, O: Send + 'static> Queue<J, O> {
 }
 
 impl<J, O> State<J, O> {
+    /// How many jobs go into a call that begins now; none, where they wait for the end of another.
+    fn ready(&self, settings: &BatchSettings) -> usize {
+        let batch = settings.batch.max(1);
+        let begins = self.waiting.len() >= batch || self.until_slow(settings).is_zero();
+        if begins { batch.min(self.waiting.len()) } else { 0 }
+    }
+
+    /// How long it is until every call under way is slow.
+    fn until_slow(&self, settings: &BatchSettings) -> Duration {
+        let left = |call: &Running| settings.slow_after.saturating_sub(call.began.elapsed());
+        self.calls.values().filter(|call| !call.replaced).map(left).max().unwrap_or_default()
+    }
+
     /// How many calls are newly found stuck, of as many as may be.
     fn write_off(&mut self, settings: &BatchSettings) -> usize {
         let known = self.calls.values().filter(|call| call.replaced).count();
@@ -221,9 +240,9 @@ impl<J, O> Queue<J, O> {
         state.number = state.number.wrapping_add(1);
         let number = state.number;
         state.waiting.push_back(Waiting { number, job, caller });
-        let asleep = state.asleep > 0;
+        let wanted = state.asleep > 0 && (state.watching == 0 || state.ready(&self.settings) > 0);
         drop(state);
-        if asleep {
+        if wanted {
             self.arrived.notify_one();
         }
         Some(number)
@@ -270,15 +289,15 @@ impl<J, O> Queue<J, O> {
     fn take(&self, thread: u64) -> Option<(Vec<J>, Vec<Caller<O>>)> {
         let (mut state, mut lingered) = (self.lock(), false);
         loop {
-            let count = self.settings.batch.max(1).min(state.waiting.len());
+            let count = state.ready(&self.settings);
             let taken = state.waiting.drain(..count).filter(|waiting| !waiting.caller.answer.is_closed());
             let (jobs, callers): (Vec<_>, Vec<_>) = taken.map(|waiting| (waiting.job, waiting.caller)).unzip();
             if !jobs.is_empty() {
                 state.calls.insert(thread, Running { began: Instant::now(), replaced: false });
                 return Some((jobs, callers));
             }
-            if state.waiting.is_empty() {
-                if state.closed {
+            if count == 0 {
+                if state.closed && state.waiting.is_empty() {
                     return None;
                 }
                 state = if lingered { self.sleep(state) } else { self.linger(state) };
@@ -289,7 +308,7 @@ impl<J, O> Queue<J, O> {
 
     fn linger<'q>(&'q self, mut state: MutexGuard<'q, State<J, O>>) -> MutexGuard<'q, State<J, O>> {
         let since = Instant::now();
-        while state.waiting.is_empty() && !state.closed && since.elapsed() < self.settings.linger {
+        while state.ready(&self.settings) == 0 && !state.closed && since.elapsed() < self.settings.linger {
             drop(state);
             thread::yield_now();
             state = self.lock();
@@ -299,7 +318,16 @@ impl<J, O> Queue<J, O> {
 
     fn sleep<'q>(&'q self, mut state: MutexGuard<'q, State<J, O>>) -> MutexGuard<'q, State<J, O>> {
         state.asleep += 1;
-        let mut state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let mut state = if state.waiting.is_empty() {
+            self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner)
+        } else {
+            state.watching += 1;
+            let until_slow = state.until_slow(&self.settings);
+            let woken = self.arrived.wait_timeout(state, until_slow);
+            let (mut state, _) = woken.unwrap_or_else(PoisonError::into_inner);
+            state.watching -= 1;
+            state
+        };
         state.asleep -= 1;
         state
     }

@@ -10,6 +10,7 @@ const MOMENT: Duration = Duration::from_millis(50);
 const BOUNDS: BatchSettings = BatchSettings {
     width: 1,
     batch: 4,
+    slow_after: Duration::from_secs(60),
     queue: 8,
     max_wait: MOMENT,
     stuck_after: Duration::from_secs(60),
@@ -64,6 +65,50 @@ async fn a_lone_job_waits_for_nobody() {
     for job in 0..100 {
         assert_eq!(lane.run_by(in_time(), job).await, Ok(job));
     }
+}
+
+/// Has a thread of the lane begin with a job.
+macro_rules! begin {
+    ($lane:ident, $first:ident, $told:ident) => {
+        let mut $first = pin!($lane.run_by(in_time(), 0));
+        assert_eq!($first.as_mut().now_or_never(), None);
+        assert_eq!($told.recv(), Ok(vec![0]));
+    };
+}
+
+#[actix_web::test]
+async fn few_jobs_wait_for_the_end_of_a_call_and_go_together() {
+    let (lane, release, told) = held(BatchSettings { width: 2, ..patient(8) });
+    begin!(lane, first, told);
+    let mut others = pin!(join_all((1..4).map(|job| lane.run_by(in_time(), job))));
+    assert_eq!(others.as_mut().now_or_never(), None);
+    assert_eq!(told.recv_timeout(MOMENT), Err(mpsc::RecvTimeoutError::Timeout), "the second thread took some");
+    drop(release);
+    assert_eq!(first.await, Ok(0));
+    assert_eq!(others.await, [Ok(2), Ok(4), Ok(6)]);
+    assert_eq!(told.recv(), Ok(vec![1, 2, 3]));
+}
+
+#[actix_web::test]
+async fn as_many_as_a_call_takes_wait_for_none() {
+    let (lane, release, told) = held(BatchSettings { width: 2, ..patient(8) });
+    begin!(lane, first, told);
+    let mut others = pin!(join_all((1..5).map(|job| lane.run_by(in_time(), job))));
+    assert_eq!(others.as_mut().now_or_never(), None);
+    assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(vec![1, 2, 3, 4]));
+    drop(release);
+    assert_eq!(first.await, Ok(0));
+}
+
+#[actix_web::test]
+async fn nobody_waits_for_the_end_of_a_slow_call() {
+    let (lane, release, told) = held(BatchSettings { width: 2, slow_after: MOMENT, ..patient(8) });
+    begin!(lane, first, told);
+    let mut second = pin!(lane.run_by(in_time(), 1));
+    assert_eq!(second.as_mut().now_or_never(), None);
+    assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(vec![1]));
+    drop(release);
+    assert_eq!(second.await, Ok(2));
 }
 
 #[actix_web::test]
