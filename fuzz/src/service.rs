@@ -45,6 +45,7 @@ const LANE: LaneSettings = LaneSettings {
 const BATCHES: BatchSettings = BatchSettings {
     width: 1,
     batch: 64,
+    slow_after: Duration::from_millis(10),
     queue: 64,
     max_wait: LANE.max_wait,
     stuck_after: LANE.deadline,
