@@ -26,8 +26,7 @@ impl Traced {
     fn start(endpoint: &str) -> Self {
         let setup = Backend::Sqlite.service().set("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
         let service = setup.set("METRICS_ADDR", "127.0.0.1:0").start();
-        let served = service.log.wait_for(1, |event| event["message"] == "Metrics are served");
-        Self { page: format!("http://{}/metrics", served[0]["address"].as_str().unwrap()), service }
+        Self { page: format!("{}/metrics", service.metrics_url()), service }
     }
 
     fn count(&self, what: &str) -> u64 {

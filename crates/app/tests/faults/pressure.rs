@@ -4,6 +4,7 @@ use super::load::work;
 use super::oracle::check;
 use super::shim::Shim;
 use crate::harness::bounds::bounded;
+use crate::harness::calls::agent;
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
 use crate::harness::services::{Service, Setup};
@@ -13,7 +14,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 on_both_databases!(
     few_descriptors_are_enough,
     refused_memory_loses_nothing_acknowledged,
-    a_thread_that_is_refused_at_the_start_ends_it,
+    a_start_that_is_refused_a_thread_ends_or_does_without,
 );
 
 /// Idle connections beyond the limit wait to be accepted, and nothing else happens to anybody.
@@ -66,12 +67,12 @@ fn refused_memory_loses_nothing_acknowledged(backend: Backend) {
     check(&histories, &service.again().start());
 }
 
-/// Whichever it is: nothing listens that would never answer.
-fn a_thread_that_is_refused_at_the_start_ends_it(backend: Backend) {
+/// Whichever it is: nothing listens that would never answer. A stop needs no other.
+fn a_start_that_is_refused_a_thread_ends_or_does_without(backend: Backend) {
     let database = backend.database();
     for spared in 0.. {
         let shim = Shim::new();
-        shim.spare_threads(spared);
+        shim.fail_thread_after(spared);
         let setup = Setup::over(&database).set("METRICS_ADDR", "127.0.0.1:0");
         match shim.under(setup).try_start() {
             Err(ended) => {
@@ -79,9 +80,15 @@ fn a_thread_that_is_refused_at_the_start_ends_it(backend: Backend) {
                 assert!(told.contains("no thread") || told.contains("unavailable"), "{told}");
             }
             Ok(service) => {
-                assert!(spared >= 10, "{spared} threads are enough");
+                let refused = shim.threads_to_fail() == 0;
+                shim.fail_threads(1_000_000);
                 assert_eq!(bounded(|| service.get("/health")).status, 200);
-                return service.stop();
+                let page = agent(0).get(format!("{}/metrics", service.metrics_url()));
+                assert_eq!(page.call().unwrap().status(), 200);
+                service.stop();
+                if !refused {
+                    return assert!(spared >= 10, "{spared} threads are enough");
+                }
             }
         }
     }

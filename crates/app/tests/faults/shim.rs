@@ -48,6 +48,12 @@ impl Shim {
         self.control.write_all_at(&number.to_ne_bytes(), place * 8).unwrap();
     }
 
+    fn get(&self, place: u64) -> i64 {
+        let mut number = [0; 8];
+        self.control.read_exact_at(&mut number, place * 8).unwrap();
+        i64::from_ne_bytes(number)
+    }
+
     /// Sets the wall clock so many seconds ahead of the true time, and lets it go.
     pub(super) fn shift(&self, seconds: i64) {
         self.put(0, seconds * NANOS);
@@ -66,9 +72,7 @@ impl Shim {
 
     /// Whether that has happened.
     pub(super) fn has_failed(&self) -> bool {
-        let mut number = [0; 8];
-        self.control.read_exact_at(&mut number, 16).unwrap();
-        i64::from_ne_bytes(number) == 0
+        self.get(2) == 0
     }
 
     /// Makes the next starts of threads fail.
@@ -76,10 +80,15 @@ impl Shim {
         self.put(3, count);
     }
 
-    /// Makes every start of a thread fail but the first so many.
-    pub(super) fn spare_threads(&self, count: i64) {
+    /// Makes one start of a thread fail, after so many that go well.
+    pub(super) fn fail_thread_after(&self, count: i64) {
         self.put(6, count);
-        self.fail_threads(1_000_000);
+        self.fail_threads(1);
+    }
+
+    /// How many more starts of threads fail.
+    pub(super) fn threads_to_fail(&self) -> i64 {
+        self.get(3)
     }
 
     /// Lets no panic be unwound from here on: the next one ends the process.

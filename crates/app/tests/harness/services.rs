@@ -181,6 +181,12 @@ impl Service {
         &self.log
     }
 
+    /// Where the page of metrics is, at `/metrics`.
+    pub(crate) fn metrics_url(&self) -> String {
+        let served = self.log.wait_for(1, |event| event["message"] == "Metrics are served");
+        format!("http://{}", served[0]["address"].as_str().unwrap())
+    }
+
     /// Waits until it has ended of itself, and all that it wrote is read.
     pub(crate) fn wait(&self) -> ExitStatus {
         self.errors.wait_for_end();

@@ -1,7 +1,6 @@
 //! A lane whose jobs are done together: threads of its own take all that wait and do them in one
 //! call, so that many share what one would cost. Nobody waits for company: a lone job is done at
-//! once, unless a call is under way that it can hope to be done after, and it is joined then by all
-//! that came meanwhile.
+//! once. Where a call is under way, few jobs wait for its end, and go together then.
 
 use super::{LaneError, LaneLoad, LaneObserver, REFUSAL_DELAY, span};
 use std::collections::{BTreeMap, VecDeque};

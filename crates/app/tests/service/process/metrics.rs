@@ -13,8 +13,7 @@ on_both_databases!(the_page_counts_exactly_what_happened, a_flood_of_names_makes
 
 fn service(backend: Backend) -> (Service, String) {
     let service = backend.service().unset("RATE_LIMIT_ENABLED").set("METRICS_ADDR", "127.0.0.1:0").start();
-    let served = service.log.wait_for(1, |event| event["message"] == "Metrics are served");
-    let url = format!("http://{}", served[0]["address"].as_str().unwrap());
+    let url = service.metrics_url();
     (service, url)
 }
 
@@ -181,8 +180,7 @@ fn an_address_that_is_taken_stops_the_start() {
 fn the_page_goes_on_while_the_database_is_gone() {
     let setup = Backend::Sqlite.service().set("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere");
     let service = setup.set("METRICS_ADDR", "127.0.0.1:0").start();
-    let served = service.log.wait_for(1, |event| event["message"] == "Metrics are served");
-    let url = format!("http://{}", served[0]["address"].as_str().unwrap());
+    let url = service.metrics_url();
     while page(&url).value("portcullis_circuit_state{circuit=\"database\",state=\"open\"}") != Some(1.0) {
         service.register("a@example.com", "long enough").expect_unavailable();
     }
