@@ -12,7 +12,7 @@ mod system;
 mod traces;
 mod wire;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::Write;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -81,8 +81,14 @@ fn complain(line: &str) {
     writeln!(std::io::stderr(), "portcullis: {}", line.replace(['\n', '\r'], " ")).ok();
 }
 
+/// Parses the command line; `--version` names the TLS library too, since it may be the system's.
+fn command_line() -> Result<CommandLine, clap::Error> {
+    let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), portcullis_lettre::tls_library());
+    CommandLine::from_arg_matches(&CommandLine::command().version(version).get_matches())
+}
+
 fn run() -> anyhow::Result<ExitCode> {
-    match CommandLine::parse().command.unwrap_or(Command::Serve) {
+    match command_line().unwrap_or_else(|error| error.exit()).command.unwrap_or(Command::Serve) {
         Command::Serve => commands::serve(),
         Command::Migrate(args) => commands::migrate(&args),
         Command::Purge => commands::purge(),

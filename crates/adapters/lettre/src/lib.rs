@@ -19,3 +19,10 @@ pub use url::{BadSmtpUrl, SmtpUrl};
 
 // Named to have its bundled C library.
 use openssl_sys as _;
+
+/// Returns the name and version of the TLS library that this process uses for mail and PostgreSQL,
+/// such as `OpenSSL 4.0.3 29 Sep 2026`. With `OPENSSL_NO_VENDOR=1` it is the system's.
+#[must_use]
+pub fn tls_library() -> &'static str {
+    openssl::version::version()
+}

@@ -1,4 +1,4 @@
-//! Looks at the machine: its clock, its descriptors, its cores.
+//! Checks the machine: its clock, its descriptors, its cores, its TLS library.
 
 use super::Finding;
 use crate::system;
@@ -13,7 +13,7 @@ const FEW: u64 = 10_000;
 
 /// Everything about it.
 pub(super) fn examine(clock: &dyn Clock) -> Vec<Finding> {
-    vec![year(clock.now().year()), descriptors(system::descriptors()), cores(wire::cores().get())]
+    vec![year(clock.now().year()), descriptors(system::descriptors()), cores(wire::cores().get()), tls()]
 }
 
 fn year(year: i32) -> Finding {
@@ -40,6 +40,10 @@ fn descriptors(allowed: u64) -> Finding {
 
 fn cores(cores: usize) -> Finding {
     Finding::ok("cores", format!("{cores} may be used, each with a thread for hashes"))
+}
+
+fn tls() -> Finding {
+    Finding::ok("tls", format!("PostgreSQL and SMTP connections use {}", portcullis_lettre::tls_library()))
 }
 
 #[cfg(test)]

@@ -40,9 +40,12 @@ fn a_service_that_can_work_is_well(backend: Backend) {
     done(&database, "migrate");
     let ended = doctor(&database).set("REDIS_URL", &redis::Server::shared().url()).run();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    for check in ["settings", "database", "schema", "redis", "keys", "clock", "cores"] {
+    for check in ["settings", "database", "schema", "redis", "keys", "clock", "cores", "tls"] {
         found(&ended, check, "ok");
     }
+    let version = done(&database, "--version");
+    let library = version.trim().split_once(" (").unwrap().1.trim_end_matches(')');
+    assert!(library.starts_with("OpenSSL ") && found(&ended, "tls", "ok").0.ends_with(library), "{version}");
     assert!(!ended.output.contains("\"error\"") && !ended.output.contains(SECRET), "{ended:?}");
     let people = command(&database, "doctor").run();
     assert!(people.status.success(), "{people:?}");
