@@ -1,7 +1,8 @@
 //! Where the server is.
 
-use redis::{ConnectionInfo, IntoConnectionInfo};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use std::fmt;
+use std::net::IpAddr;
 
 /// The address of a server: `redis://[user:password@]host[:port][/database]`.
 ///
@@ -41,6 +42,16 @@ impl RedisUrl {
     pub fn place(&self) -> String {
         self.0.addr().to_string()
     }
+
+    /// Returns whether a password crosses a network that others can read: TLS is not built in.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        let ConnectionAddr::Tcp(host, _) = self.0.addr() else { return false };
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let loopback = host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+        self.0.redis_settings().password().is_some() && !loopback
+    }
 }
 
 impl fmt::Display for BadUrl {
@@ -61,6 +72,17 @@ impl fmt::Debug for RedisUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn password_to_another_host_is_exposed() {
+        let exposed = |text| RedisUrl::parse(text).unwrap().is_exposed();
+        for text in ["redis://:p@cache", "redis://u:p@192.0.2.1:7000/1", "valkey://:p@[2001:db8::1]"] {
+            assert!(exposed(text), "{text}");
+        }
+        for text in ["redis://cache", "redis://:p@localhost", "redis://:p@127.0.0.2", "redis://u:p@[::1]:7000"] {
+            assert!(!exposed(text), "{text}");
+        }
+    }
 
     #[test]
     fn what_is_no_address_is_refused_and_not_shown() {

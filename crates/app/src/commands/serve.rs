@@ -39,7 +39,7 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     traces.count(&parts.metrics)?;
     parts.traces = traces;
     for warning in &settings.warnings {
-        tracing::warn!(target: LOG, "{warning}");
+        tracing::warn!(target: LOG, advice = %warning.advice, "{}", warning.what);
     }
     // The server's workers bring runtimes of their own: this one waits for signals.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&settings, &parts))

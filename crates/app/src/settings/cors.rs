@@ -6,9 +6,10 @@ use super::setting::Fault;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) const ACCEPTED: &str =
-    "exact origins with commas between, such as https://app.example.org,http://localhost:3000";
+    "exact origins with commas between, such as https://app.example.org,http://localhost:3000,capacitor://localhost";
 
-/// Reads the list; each origin comes out as browsers spell it (RFC 6454 §6.2), once.
+/// Reads the list; each origin comes out as browsers spell it (RFC 6454 §6.2), once. Mobile shells and
+/// browser extensions have schemes of their own, whose hosts keep their case (URL standard, §3.5).
 pub(super) fn read_origins(text: &str) -> Result<Vec<String>, Fault> {
     let mut origins = Vec::new();
     for item in text.split(',') {
@@ -20,28 +21,48 @@ pub(super) fn read_origins(text: &str) -> Result<Vec<String>, Fault> {
     Ok(origins)
 }
 
+/// Returns the origin of a URL, as browsers spell it.
+pub(super) fn origin_of(url: &str) -> String {
+    let end = url.match_indices('/').nth(2).map_or(url.len(), |(place, _)| place);
+    let origin = url.get(..end).unwrap_or(url);
+    read_origin(origin).unwrap_or_else(|_| origin.to_owned())
+}
+
 fn read_origin(text: &str) -> Result<String, Fault> {
     if text.contains('*') {
         return Err(Fault("has a wildcard"));
     }
-    let lower = text.to_ascii_lowercase();
-    let (scheme, authority) = lower.split_once("://").ok_or(Fault("has an origin without a scheme"))?;
-    let default_port = match scheme {
-        "http" => 80,
-        "https" => 443,
-        _ => return Err(Fault("has an origin that is neither http nor https")),
+    let (scheme, authority) = text.split_once("://").ok_or(Fault("has an origin without a scheme"))?;
+    if !is_scheme(scheme) {
+        return Err(Fault("has an origin whose scheme is not valid"));
+    }
+    let scheme = scheme.to_ascii_lowercase();
+    let (default_port, authority) = match scheme.as_str() {
+        "http" => (Some(80), authority.to_ascii_lowercase()),
+        "https" => (Some(443), authority.to_ascii_lowercase()),
+        // Their pages have the origin `null`.
+        "file" | "data" | "blob" => return Err(Fault("has an origin whose scheme has no host")),
+        _ => (None, authority.to_owned()),
     };
     if authority.contains(['/', '?', '#', '@']) {
         return Err(Fault("has an origin with more than scheme, host and port"));
     }
-    let (host, port) = split_port(authority)?;
+    let (host, port) = split_port(&authority)?;
     if !is_host(host) {
         return Err(Fault("has an origin whose host is neither a name in ASCII nor an IP address"));
     }
     Ok(match port {
-        Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
+        Some(port) if Some(port) != default_port => format!("{scheme}://{host}:{port}"),
         _ => format!("{scheme}://{host}"),
     })
+}
+
+/// Whether the text is a scheme (RFC 3986 §3.1), and no longer than HTTP libraries take.
+fn is_scheme(text: &str) -> bool {
+    let (first, rest) = (text.bytes().next(), text.bytes().skip(1));
+    text.len() <= 64
+        && first.is_some_and(|b| b.is_ascii_alphabetic())
+        && rest.into_iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), Fault> {
@@ -75,8 +96,23 @@ mod tests {
             ),
             ("http://127.0.0.1:80,http://127.0.0.1", vec!["http://127.0.0.1"]),
             ("http://[::1]:8080,http://[::1]", vec!["http://[::1]:8080", "http://[::1]"]),
+            ("capacitor://localhost,Tauri://localhost", vec!["capacitor://localhost", "tauri://localhost"]),
+            ("chrome-extension://abcdefghijklmnop", vec!["chrome-extension://abcdefghijklmnop"]),
+            ("app+x.1://Some-Host:80", vec!["app+x.1://Some-Host:80"]),
         ] {
             assert_eq!(read_origins(text).ok().unwrap(), origins, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_has_the_origin_of_its_page() {
+        for (url, origin) in [
+            ("https://Id.Example.org:443/auth/x", "https://id.example.org"),
+            ("http://localhost:8001/id", "http://localhost:8001"),
+            ("https://id.example.org", "https://id.example.org"),
+            ("http://localhost:0", "http://localhost:0"),
+        ] {
+            assert_eq!(origin_of(url), origin);
         }
     }
 
@@ -92,7 +128,13 @@ mod tests {
             "https://a.example.org,",
             "a.example.org",
             "null",
-            "ftp://a.example.org",
+            "capacitor://",
+            "tauri://localhost/",
+            "ext://*",
+            "1a://localhost",
+            "a_b://localhost",
+            "://localhost",
+            "file://localhost",
             "https://",
             "https://a b",
             "https://bücher.example",

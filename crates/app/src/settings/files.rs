@@ -1,6 +1,6 @@
 //! The files that settings name: secrets and keys. What a file must hold is left to the setting.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Error, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -18,6 +18,15 @@ pub(crate) struct Contents {
     pub(crate) open: bool,
 }
 
+/// Whether there is a file that everybody on the machine may read.
+pub(super) fn is_open(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && readable_by_all(&metadata))
+}
+
+fn readable_by_all(metadata: &Metadata) -> bool {
+    metadata.permissions().mode() & 0o004 != 0
+}
+
 impl Contents {
     /// Reads a file, or a pipe, of at most 64 KiB.
     pub(crate) fn read(path: &Path) -> Result<Self, ErrorKind> {
@@ -26,7 +35,7 @@ impl Contents {
 
     fn try_read(path: &Path) -> Result<Self, Error> {
         let file = File::open(path)?;
-        let open = file.metadata()?.permissions().mode() & 0o004 != 0;
+        let open = file.metadata().is_ok_and(|metadata| readable_by_all(&metadata));
         let mut text = String::new();
         file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
         if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {

@@ -6,6 +6,7 @@ use super::setting::{self, Fault, Setting, SettingsError};
 use super::sources::Sources;
 use super::tokens::{self, Tokens};
 use super::value;
+use super::warning::Warning;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier, SigningKey, VerifyingKey};
 use secrecy::ExposeSecret;
 use std::path::Path;
@@ -52,13 +53,13 @@ impl Keys {
         sources: &Sources,
         tokens: &Tokens,
         debug: bool,
-        warnings: &mut Vec<&'static str>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Self, SettingsError> {
         let private = sources.optional(&PRIVATE_KEY, value::path)?;
         let signing = match (tokens.algorithm.shares_a_secret(), private) {
             (true, private) => {
                 if private.is_some() {
-                    warnings.push("PRIVATE_KEY_FILE is set, and ALGORITHM does not use it");
+                    warnings.push("PRIVATE_KEY_FILE is set, and ALGORITHM does not use it".into());
                 }
                 let secret = tokens.secret.expose_secret().as_bytes();
                 SigningKey::of_secret(tokens.algorithm, secret).map_err(|error| bad_key(&PRIVATE_KEY, "", error))?
@@ -77,11 +78,12 @@ fn read_private(
     sources: &Sources,
     algorithm: Algorithm,
     path: &Path,
-    warnings: &mut Vec<&'static str>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<SigningKey, SettingsError> {
     let file = sources.file(path).map_err(|error| unreadable(&PRIVATE_KEY, "", error))?;
     if file.open {
-        warnings.push("PRIVATE_KEY_FILE names a file that everybody on this machine may read");
+        let what = "PRIVATE_KEY_FILE names a file that everybody on this machine may read";
+        warnings.push(Warning::new(what, Warning::CHMOD));
     }
     SigningKey::of_pem(algorithm, &file.text).map_err(|error| bad_key(&PRIVATE_KEY, "", error))
 }
@@ -104,7 +106,7 @@ fn read_previous_secrets(
     sources: &Sources,
     current: Algorithm,
     debug: bool,
-    warnings: &mut Vec<&'static str>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Arc<VerifyingKey>>, SettingsError> {
     let default = if current.shares_a_secret() { current } else { Algorithm::Hs256 };
     let algorithm = sources.optional(&PREVIOUS_ALGORITHM, read_shared)?.unwrap_or(default);
@@ -116,7 +118,9 @@ fn read_previous_secrets(
         let bytes = secret.expose_secret().as_bytes();
         match bytes.len() {
             secret::MIN_BYTES.. => {}
-            _ if debug => warnings.push("SECRET_KEY_PREVIOUS has a secret shorter than 32 bytes: DEBUG=true only"),
+            _ if debug => {
+                warnings.push("SECRET_KEY_PREVIOUS has a secret shorter than 32 bytes: DEBUG=true only".into())
+            }
             _ => return Err(PREVIOUS_SECRETS.bad(Fault("has a secret that is shorter than 32 bytes"))),
         }
         let key = VerifyingKey::of_secret(algorithm, bytes);

@@ -4,6 +4,7 @@
 use super::setting::{Fault, Setting, SettingsError};
 use super::sources::Sources;
 use super::value::{self, SWITCH};
+use super::warning::Warning;
 use portcullis_domain::limits::{Flow, Rule, Window};
 use portcullis_http::{Network, TrustedProxies};
 use portcullis_redis::RedisUrl;
@@ -60,7 +61,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+    pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let rules = Rules {
             account: Rule::Window(sources.required(&ACCOUNT, read_window)?.relenting(FIRST_WAIT)),
             device: Rule::Window(sources.required(&DEVICE, read_window)?.relenting(FIRST_WAIT)),
@@ -68,11 +69,11 @@ impl Limits {
             mail: Rule::Window(sources.required(&MAIL, read_window)?),
             dead_refresh: Rule::Flow(sources.required(&DEAD_REFRESH, read_flow)?),
         };
-        Ok(Self {
-            rules: sources.required(&ENABLED, value::switch)?.then_some(rules),
-            proxies: sources.optional(&PROXIES, read_proxies)?.unwrap_or_default(),
-            redis: read_redis(sources)?,
-        })
+        let proxies = sources.optional(&PROXIES, read_proxies)?.unwrap_or_default();
+        let redis = read_redis(sources)?;
+        warnings.extend(proxies.0.iter().any(Network::is_public).then(everybody_trusted));
+        warnings.extend(redis.as_ref().is_some_and(RedisUrl::is_exposed).then(exposed));
+        Ok(Self { rules: sources.required(&ENABLED, value::switch)?.then_some(rules), proxies, redis })
     }
 }
 
@@ -123,6 +124,17 @@ fn read_redis(sources: &Sources) -> Result<Option<RedisUrl>, SettingsError> {
     let url = sources.optional(&REDIS_URL, |text| Ok(RedisUrl::parse(text)))?.transpose();
     // The adapter's error holds none of the text.
     url.map_err(|error| REDIS_URL.bad_because(error.to_string()))
+}
+
+fn everybody_trusted() -> Warning {
+    let what = "TRUSTED_PROXIES trusts addresses of the whole Internet: any caller can choose the source that limits \
+                count and sessions record";
+    Warning::new(what, "list the addresses of your proxies alone")
+}
+
+fn exposed() -> Warning {
+    let what = "REDIS_URL sends a password in the clear to another host";
+    Warning::new(what, "put Redis on this machine, or reach it through an encrypted tunnel on a loopback address")
 }
 
 /// The host and the port alone.

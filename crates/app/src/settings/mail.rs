@@ -1,10 +1,12 @@
 //! The section on mail: where it goes, from whom, which notices are sent, and which pages links
 //! open. Speaking to a mail server and wording mails is left to others.
 
+use super::cors;
 use super::server::{Server, is_host_name};
 use super::setting::{Fault, Setting, SettingsError};
 use super::sources::Sources;
 use super::value::{self, SWITCH};
+use super::warning::Warning;
 use portcullis_lettre::{Sender, SmtpUrl};
 use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_usecases::mail::{Links, Notices};
@@ -53,8 +55,15 @@ const fn page(name: &'static str) -> Setting {
 }
 
 /// Told where mails could not be opened by whom they are for.
-const NO_PUBLIC_URL: &str = "PUBLIC_URL is not set: links in mails open a loopback address";
-const EXPOSED: &str = "SMTP_URL sends mails, with what opens accounts, in the clear";
+fn no_public_url() -> Warning {
+    let advice = "set it to where people find the service, such as https://auth.example.org";
+    Warning::new("PUBLIC_URL is not set: links in mails open a loopback address", advice)
+}
+
+fn exposed() -> Warning {
+    let advice = "have the mail server speak TLS, and take tls=none away";
+    Warning::new("SMTP_URL sends mails, with what opens accounts, in the clear", advice)
+}
 
 /// How people are written to.
 #[derive(Debug)]
@@ -67,29 +76,29 @@ pub(crate) struct Mail {
     pub(crate) templates: Option<PathBuf>,
     pub(crate) notices: Notices,
     pub(crate) links: Links,
+    /// The origin of `PUBLIC_URL`, as browsers spell it.
+    pub(crate) public_origin: String,
     /// Whether an account whose address is not verified may not sign in.
     pub(crate) require_verified: bool,
 }
 
 impl Mail {
-    pub(super) fn read(
-        sources: &Sources,
-        server: &Server,
-        warnings: &mut Vec<&'static str>,
-    ) -> Result<Self, SettingsError> {
+    pub(super) fn read(sources: &Sources, server: &Server, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let smtp = sources.optional(&SMTP_URL, |text| Ok(SmtpUrl::parse(text)))?.transpose();
         // The adapter's error holds none of the text.
         let smtp = smtp.map_err(|error| SMTP_URL.bad_because(error.to_string()))?;
         if smtp.as_ref().is_some_and(SmtpUrl::is_exposed) {
-            warnings.push(EXPOSED);
+            warnings.push(exposed());
         }
+        let (links, public_origin) = read_links(sources, server, warnings)?;
         Ok(Self {
             from: read_sender(sources, server, smtp.is_some())?,
             server: smtp,
             folder: sources.required(&MAIL_DIR, value::path)?,
             templates: sources.optional(&MAIL_TEMPLATES, value::path)?,
             notices: sources.required(&MAIL_NOTICES, read_notices)?,
-            links: read_links(sources, server, warnings)?,
+            links,
+            public_origin,
             require_verified: sources.required(&REQUIRE_VERIFIED, value::switch)?,
         })
     }
@@ -122,16 +131,22 @@ fn read_notices(text: &str) -> Result<Notices, Fault> {
     notices.map(|notices| Notices::only(&notices)).ok_or(Fault("has an entry that is no notice"))
 }
 
-fn read_links(sources: &Sources, server: &Server, warnings: &mut Vec<&'static str>) -> Result<Links, SettingsError> {
+/// Reads the links, and the origin of the service's own pages.
+fn read_links(
+    sources: &Sources,
+    server: &Server,
+    warnings: &mut Vec<Warning>,
+) -> Result<(Links, String), SettingsError> {
     let public = sources.optional(&PUBLIC_URL, read_public)?;
     let (verify, reset) = (sources.optional(&VERIFY_URL, read_page)?, sources.optional(&RESET_URL, read_page)?);
     let needed = public.is_none() && (verify.is_none() || reset.is_none());
     if needed && !is_loopback(&bracketed(&server.host)) {
-        warnings.push(NO_PUBLIC_URL);
+        warnings.push(no_public_url());
     }
     let public = public.unwrap_or_else(|| own_url(server));
     let page = |own: Option<String>, path| own.unwrap_or_else(|| format!("{public}{path}?token={}", Links::PLACE));
-    Ok(Links { verify: page(verify, "/account/verify"), reset: page(reset, "/account/reset") })
+    let links = Links { verify: page(verify, "/account/verify"), reset: page(reset, "/account/reset") };
+    Ok((links, cors::origin_of(&public)))
 }
 
 /// Where a browser on this machine finds the service.

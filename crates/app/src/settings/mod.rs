@@ -22,6 +22,7 @@ mod tokens;
 mod toml;
 mod traces;
 mod value;
+mod warning;
 
 pub(crate) use database::Database;
 pub(crate) use keys::Keys;
@@ -36,6 +37,7 @@ pub(crate) use sources::Sources;
 pub(crate) use telemetry::Telemetry;
 pub(crate) use tokens::Tokens;
 pub(crate) use traces::Traces;
+pub(crate) use warning::Warning;
 
 use setting::Setting;
 
@@ -66,8 +68,8 @@ pub(crate) struct Settings {
     pub(crate) logging: Logging,
     pub(crate) telemetry: Telemetry,
     pub(crate) traces: Traces,
-    /// What starts, but should be told in the log.
-    pub(crate) warnings: Vec<&'static str>,
+    /// Weak settings, for the log of the start and for `doctor`.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Settings {
@@ -76,7 +78,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] for the first setting that is missing or bad.
     pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
-        let mut warnings = Vec::new();
+        let mut warnings = sources.exposed_secrets();
         let server = Server::read(sources)?;
         let tokens = Tokens::read(sources, server.debug, &mut warnings)?;
         Ok(Self {
@@ -84,7 +86,7 @@ impl Settings {
             keys: Keys::read(sources, &tokens, server.debug, &mut warnings)?,
             tokens,
             passwords: Passwords::read(sources, server.debug, &mut warnings)?,
-            limits: Limits::read(sources)?,
+            limits: Limits::read(sources, &mut warnings)?,
             mail: Mail::read(sources, &server, &mut warnings)?,
             logging: Logging::read(sources, server.debug)?,
             telemetry: Telemetry::read(sources)?,

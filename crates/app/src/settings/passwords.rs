@@ -3,6 +3,7 @@
 use super::setting::{Fault, Setting, SettingsError};
 use super::sources::Sources;
 use super::value::{self, SWITCH};
+use super::warning::Warning;
 use portcullis_domain::registration::PasswordPolicy;
 
 const BCRYPT_COST: Setting = Setting {
@@ -44,17 +45,13 @@ pub(crate) struct Passwords {
 }
 
 impl Passwords {
-    pub(super) fn read(
-        sources: &Sources,
-        debug: bool,
-        warnings: &mut Vec<&'static str>,
-    ) -> Result<Self, SettingsError> {
+    pub(super) fn read(sources: &Sources, debug: bool, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let bcrypt_cost = sources.required(&BCRYPT_COST, value::whole_number(4..=15))?;
         if bcrypt_cost < LEAST_COST {
             if !debug {
                 return Err(BCRYPT_COST.bad(Fault("is out of range")));
             }
-            warnings.push("BCRYPT_COST is under 10, which starts with DEBUG=true only");
+            warnings.push("BCRYPT_COST is under 10, which starts with DEBUG=true only".into());
         }
         let hash_lanes = sources.optional(&HASH_LANES, value::whole_number(1..=6))?;
         let lengths = PasswordPolicy::LEAST_MIN_CHARS..=PasswordPolicy::MAX_CHARS;

@@ -5,9 +5,10 @@
 
 use super::SETTINGS;
 use super::dotenv::{self, BrokenLine};
-use super::files::{Contents, ReadFile};
+use super::files::{self, Contents, ReadFile};
 use super::setting::{Fault, Setting, SettingsError};
 use super::toml;
+use super::warning::Warning;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use std::borrow::Cow;
@@ -21,6 +22,8 @@ use std::path::Path;
 pub(crate) struct Sources {
     merged: Figment,
     files: ReadFile,
+    /// Those of `.env` and `portcullis.toml` that every user of the machine can read.
+    open: Vec<&'static str>,
 }
 
 impl Sources {
@@ -35,11 +38,12 @@ impl Sources {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         folder: &Path,
     ) -> Result<Self, SettingsError> {
-        let dotenv = folder.join(".env");
+        let dotenv = folder.join(DOTENV);
         // Python passes over a folder of that name, which some people keep a virtual environment in.
-        let dotenv = if dotenv.is_dir() { String::new() } else { text_of(&dotenv, ".env")? };
-        let toml = text_of(&folder.join("portcullis.toml"), "portcullis.toml")?;
-        Self::gather(environment, &toml, &dotenv, Contents::read)
+        let dotenv = if dotenv.is_dir() { String::new() } else { text_of(&dotenv, DOTENV)? };
+        let toml = text_of(&folder.join(TOML), TOML)?;
+        let open = [DOTENV, TOML].into_iter().filter(|name| files::is_open(&folder.join(name))).collect();
+        Ok(Self { open, ..Self::gather(environment, &toml, &dotenv, Contents::read)? })
     }
 
     /// The same, with the texts of the two files, and others read as told.
@@ -54,16 +58,16 @@ impl Sources {
     ) -> Result<Self, SettingsError> {
         let environment: BTreeMap<_, _> = environment.into_iter().collect();
         let lookup = |name: &str| environment.get(&OsString::from(name))?.to_str().map(str::to_owned);
-        let toml = Layer::new("portcullis.toml", toml::parse(toml)?, |_, value| Ok(value))?;
+        let toml = Layer::new(TOML, toml::parse(toml)?, |_, value| Ok(value))?;
         let dotenv = dotenv::parse(dotenv, &lookup).map_err(|BrokenLine(line)| SettingsError::Line { line })?;
         let dotenv = dotenv.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let dotenv = Layer::new(".env", dotenv, |_, value| Ok(value))?;
+        let dotenv = Layer::new(DOTENV, dotenv, |_, value| Ok(value))?;
         let variables = environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
         let environment = Layer::new("environment", variables, |setting, value| {
             value.to_str().map(str::to_owned).ok_or_else(|| setting.bad(Fault("is not UTF-8")))
         })?;
         let merged = Figment::new().merge(defaults()).merge(toml).merge(dotenv).merge(environment);
-        Self { merged, files }.with_secrets_of_files()
+        Self { merged, files, open: Vec::new() }.with_secrets_of_files()
     }
 
     /// Reads the secrets that stand in files of their own.
@@ -90,10 +94,28 @@ impl Sources {
         (self.files)(path)
     }
 
+    /// Warns of `.env` and `portcullis.toml`, where one holds a secret that every user of the machine
+    /// can read.
+    pub(super) fn exposed_secrets(&self) -> Vec<Warning> {
+        let holds_secret = |file: &&&str| {
+            SETTINGS.into_iter().flatten().any(|setting| {
+                let found = self.find(setting).filter(|(_, origin)| *origin == **file);
+                found.is_some_and(|(value, _)| {
+                    let names_nobody = value.contains("://") && !value.contains(['@', '?']);
+                    (setting.shown)(&value) != value.trim() && !names_nobody
+                })
+            })
+        };
+        let warn = |file: &&'static str| {
+            let what = format!("{file} holds secrets, and everybody on this machine may read it");
+            Warning::new(what, Warning::CHMOD)
+        };
+        self.open.iter().filter(holds_secret).map(warn).collect()
+    }
+
     /// The settings that name files of secrets which everybody on the machine may read.
     pub(crate) fn exposed_files(&self) -> Vec<String> {
-        let named = SETTINGS.into_iter().flatten().filter_map(Setting::file_name);
-        let names = named.chain(["PRIVATE_KEY_FILE".to_owned()]);
+        let names = SETTINGS.into_iter().flatten().filter_map(Setting::file_name);
         let open = |name: &String| {
             let path = self.find_named(name).map(|(path, _)| path);
             path.is_some_and(|path| (self.files)(Path::new(path.trim())).is_ok_and(|contents| contents.open))
@@ -167,6 +189,8 @@ impl Sources {
 }
 
 const DEFAULT: &str = "default";
+const DOTENV: &str = ".env";
+const TOML: &str = "portcullis.toml";
 
 /// The values of one origin, by the names of the settings; other names are left out.
 struct Layer {

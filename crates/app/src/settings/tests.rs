@@ -227,7 +227,7 @@ fn the_secret_is_long_or_debugged_with_a_warning() {
     assert!(refused("SECRET_KEY", &short).starts_with("SECRET_KEY: is shorter than 32 bytes; "));
     let debugged = read(&[("SECRET_KEY", &short), ("DEBUG", "True")]).unwrap();
     assert_eq!(debugged.warnings.len(), 1);
-    assert!(debugged.warnings[0].contains("SECRET_KEY"));
+    assert!(debugged.warnings[0].what.contains("SECRET_KEY"));
     assert!(read(&[("SECRET_KEY", "üüüüüüüüüüüüüüüü")]).is_ok(), "bytes count, not characters");
     assert_eq!(read(&[("ALGORITHM", "HS512")]).unwrap().warnings.len(), 1);
     let spaced = read(&[("SECRET_KEY", &format!(" {SECRET} "))]).unwrap();
@@ -277,11 +277,18 @@ fn mail_needs_a_sender_where_it_is_sent_and_a_public_url_where_others_read_it() 
     let from = ("MAIL_FROM", "A <a@b.org>");
     assert!(read(&[smtp, from]).unwrap().warnings.is_empty());
     let exposed = read(&[("SMTP_URL", "smtp://u:p@mail.example.org?tls=none"), from]).unwrap();
-    assert!(exposed.warnings[0].contains("SMTP_URL"), "{:?}", exposed.warnings);
-    let told = |environment: &[(&str, &str)]| read(environment).unwrap().warnings.join("");
+    assert!(exposed.warnings[0].what.contains("SMTP_URL"), "{:?}", exposed.warnings);
+    let told = |environment: &[(&str, &str)]| {
+        read(environment).unwrap().warnings.iter().map(ToString::to_string).collect::<String>()
+    };
     assert!(told(&[("HOST", "0.0.0.0")]).contains("PUBLIC_URL"));
     assert_eq!(told(&[("HOST", "::1")]), "");
     assert_eq!(told(&[("HOST", "0.0.0.0"), ("PUBLIC_URL", "https://a.example")]), "");
+    let proxies = told(&[("TRUSTED_PROXIES", "10.0.0.0/8,::/0")]);
+    assert!(proxies.starts_with("TRUSTED_PROXIES trusts addresses of the whole Internet"), "{proxies}");
+    assert_eq!(told(&[("TRUSTED_PROXIES", "10.0.0.0/8,127.0.0.1,fc00::/7")]), "");
+    let redis = told(&[("REDIS_URL", "redis://u:marker@cache")]);
+    assert!(redis.starts_with("REDIS_URL sends a password in the clear") && !redis.contains("marker"), "{redis}");
     let pages = [("VERIFY_URL", "https://a.example/v#{token}"), ("RESET_URL", "https://a.example/r#{token}")];
     assert_eq!(told(&[("HOST", "0.0.0.0"), pages[0], pages[1]]), "");
     let links = |environment: &[(&str, &str)]| read(environment).unwrap().mail.links;

@@ -5,6 +5,7 @@ use super::secret::{self, MIN_BYTES};
 use super::setting::{self, Fault, Setting, SettingsError};
 use super::sources::Sources;
 use super::value;
+use super::warning::Warning;
 use chrono::TimeDelta;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
@@ -72,20 +73,18 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    pub(super) fn read(
-        sources: &Sources,
-        debug: bool,
-        warnings: &mut Vec<&'static str>,
-    ) -> Result<Self, SettingsError> {
+    pub(super) fn read(sources: &Sources, debug: bool, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let secret = sources.required_raw(&SECRET_KEY, secret::read)?;
         let algorithm = sources.required(&ALGORITHM, read_algorithm)?;
         match secret.expose_secret().len() {
             MIN_BYTES.. => {}
-            _ if debug => warnings.push("SECRET_KEY is shorter than 32 bytes, which starts with DEBUG=true only"),
+            _ if debug => {
+                warnings.push("SECRET_KEY is shorter than 32 bytes, which starts with DEBUG=true only".into())
+            }
             _ => return Err(SECRET_KEY.bad(Fault("is shorter than 32 bytes"))),
         }
         if (MIN_BYTES..hash_bytes(algorithm)).contains(&secret.expose_secret().len()) {
-            warnings.push("SECRET_KEY is shorter than the hash of ALGORITHM (RFC 7518, section 3.2)");
+            warnings.push("SECRET_KEY is shorter than the hash of ALGORITHM (RFC 7518, section 3.2)".into());
         }
         let minutes = sources.required(&ACCESS, value::whole_number(1_u32..=43_200))?;
         let days = sources.required(&REFRESH, value::whole_number(1_u32..=36_500))?;

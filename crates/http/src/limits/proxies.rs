@@ -54,7 +54,17 @@ impl FromStr for Network {
     }
 }
 
+/// The widest private networks are 10.0.0.0/8 (RFC 1918) and fc00::/7 (RFC 4193).
+const WIDEST_V4: u32 = 8;
+const WIDEST_V6: u32 = 7;
+
 impl Network {
+    /// Returns whether it is wider than any private network, so that it holds addresses of strangers.
+    #[must_use]
+    pub const fn is_public(&self) -> bool {
+        self.prefix < if self.first.is_ipv4() { WIDEST_V4 } else { WIDEST_V6 }
+    }
+
     /// Whether the address is one of them. An IPv4 address within an IPv6 one is itself.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -91,6 +101,16 @@ impl TrustedProxies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_wider_than_any_private_one_is_public() {
+        for text in ["0.0.0.0/0", "128.0.0.0/1", "8.0.0.0/7", "::/0", "2000::/3"] {
+            assert!(text.parse::<Network>().unwrap().is_public(), "{text}");
+        }
+        for text in ["10.0.0.0/8", "127.0.0.1", "fc00::/7", "::1"] {
+            assert!(!text.parse::<Network>().unwrap().is_public(), "{text}");
+        }
+    }
 
     #[test]
     fn a_network_is_an_address_or_a_prefix() {

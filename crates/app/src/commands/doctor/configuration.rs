@@ -2,33 +2,21 @@
 
 use super::super::sources;
 use super::Finding;
-use crate::settings::Settings;
+use crate::settings::{Settings, Warning};
 use std::net::IpAddr;
 
 const CHECK: &str = "settings";
-
-/// What to do about a setting that is warned of.
-fn advice(warning: &str) -> &'static str {
-    if warning.starts_with("PUBLIC_URL") {
-        "set it to where people find the service, such as https://auth.example.org"
-    } else if warning.starts_with("SMTP_URL") {
-        "have the mail server speak TLS, and take tls=none away"
-    } else {
-        "choose a stronger value"
-    }
-}
 
 /// The settings, and what is weak in them; or why there are none.
 pub(super) fn examine() -> Result<(Settings, Vec<Finding>), Finding> {
     let bad = |error: String| Finding::error(CHECK, error, "mend that setting; `portcullis config print` shows all");
     let sources = sources().map_err(|error| bad(format!("{error:#}")))?;
     let settings = Settings::read(&sources).map_err(|error| bad(error.to_string()))?;
-    // Told with the files below.
-    let told = settings.warnings.iter().filter(|warning| !warning.contains("everybody on this machine"));
-    let mut findings: Vec<_> = told.map(|warning| Finding::warning(CHECK, *warning, advice(warning))).collect();
+    let warnings = settings.warnings.iter().cloned();
+    let mut findings: Vec<_> = warnings.map(|Warning { what, advice }| Finding::warning(CHECK, what, advice)).collect();
     findings.extend(sources.exposed_files().into_iter().map(|name| {
         let what = format!("{name} names a file that everybody on this machine may read");
-        Finding::warning("keys", what, "chmod 600 that file, and have the user of the service own it")
+        Finding::warning("keys", what, Warning::CHMOD)
     }));
     findings.extend(weak(&settings));
     if findings.is_empty() {

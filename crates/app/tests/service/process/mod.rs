@@ -10,3 +10,4 @@ mod operators;
 mod purging;
 mod refusals;
 mod traces;
+mod warnings;

@@ -1,0 +1,64 @@
+//! Weak settings are warned of at the start, by `config check` and by `doctor`, in the same words.
+
+use super::operators::{command, done};
+use crate::harness::databases::Backend;
+use crate::harness::services::{SECRET, Setup};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+const PROXIES: &str = "TRUSTED_PROXIES trusts addresses of the whole Internet";
+const READABLE: &str = ".env holds secrets, and everybody on this machine may read it";
+
+/// The settings of a service for people, with its secret in a file of that mode.
+fn with_dotenv(setup: Setup, mode: u32, text: &str) -> Setup {
+    let setup = setup.unset("DEBUG").unset("BCRYPT_COST").unset("RATE_LIMIT_ENABLED");
+    let file = setup.folder().join(".env");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+    setup
+}
+
+#[test]
+fn weak_settings_are_warned_of_in_one_wording_everywhere() {
+    let database = Backend::Sqlite.database();
+    done(&database, "migrate");
+    let weak = |setup: Setup| {
+        let setup = setup.unset("SECRET_KEY").set("TRUSTED_PROXIES", "0.0.0.0/0");
+        with_dotenv(setup, 0o644, &format!("SECRET_KEY={SECRET}\n"))
+    };
+    for words in ["config check", "doctor"] {
+        let ended = weak(command(&database, words)).run();
+        assert!(ended.status.success(), "{ended:?}");
+        for what in [PROXIES, READABLE] {
+            let told = ended.output.lines().any(|line| line.starts_with("warning") && line.contains(what));
+            assert!(told, "{words}: {what}: {ended:?}");
+        }
+    }
+    let service = weak(Setup::over(&database)).start();
+    let log = service.settled_log().events();
+    for (what, advice) in [(PROXIES, "list the addresses"), (READABLE, "chmod 600")] {
+        let warning = log.iter().find(|event| event["message"].as_str().is_some_and(|text| text.starts_with(what)));
+        let warning = warning.unwrap_or_else(|| panic!("{what}: {log:?}"));
+        assert_eq!((&warning["level"], &warning["name"]), (&"WARNING".into(), &"app".into()));
+        assert!(warning["advice"].as_str().unwrap().starts_with(advice), "{warning}");
+    }
+}
+
+#[test]
+fn a_file_without_secrets_may_be_readable() {
+    let database = Backend::Sqlite.database();
+    done(&database, "migrate");
+    let output = |mode: u32, text: &str, name: &str| {
+        let setup = with_dotenv(command(&database, "config check"), 0o600, "");
+        let file = setup.folder().join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let ended = setup.run();
+        assert!(ended.status.success(), "{ended:?}");
+        ended.output
+    };
+    assert!(!output(0o644, "PORT=0\nDATABASE_URL=sqlite:///./app.db\n", ".env").contains("may read"));
+    assert!(!output(0o640, "REDIS_URL=redis://:hunter2marker@127.0.0.1\n", ".env").contains("may read"));
+    let told = output(0o644, "redis_url = 'redis://:hunter2marker@127.0.0.1'\n", "portcullis.toml");
+    assert!(told.contains("portcullis.toml holds secrets") && !told.contains("hunter2marker"), "{told}");
+}
