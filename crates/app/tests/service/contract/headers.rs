@@ -12,6 +12,7 @@ on_both_databases!(
     the_pages_allow_no_outside_host,
     a_foreign_origin_gets_nothing_by_default,
     listed_origins_and_no_others_may_call,
+    a_listed_origin_may_send_any_header_and_read_ours,
 );
 
 fn head_works_where_get_does(service: &Service) {
@@ -103,6 +104,37 @@ fn a_foreign_origin_gets_nothing_by_default(service: &Service) {
     for reply in [preflight, simple] {
         assert!(!reply.headers.keys().any(|name| name.as_str().starts_with("access-control-")), "{reply:?}");
     }
+}
+
+/// Whatever the client's libraries add: our own key, traces of OpenTelemetry and Sentry.
+fn a_listed_origin_may_send_any_header_and_read_ours(backend: Backend) {
+    let origins = ["https://app.example", "capacitor://localhost", "tauri://localhost", "chrome-extension://abcdefgh"];
+    let service = backend.service().set("CORS_ORIGINS", &origins.join(",")).start();
+    for origin in origins {
+        for names in ["idempotency-key", "traceparent,tracestate,baggage", "sentry-trace", "content-type, x-anything-1"]
+        {
+            let call = service.call("OPTIONS", "/auth/refresh").header("Origin", origin);
+            let call = call.header("Access-Control-Request-Method", "POST");
+            let preflight = call.header("Access-Control-Request-Headers", names).send();
+            assert!(matches!(preflight.status, 200 | 204), "{origin} {names}: {preflight:?}");
+            assert_eq!(preflight.header("Access-Control-Allow-Origin"), Some(origin));
+            assert_eq!(preflight.header("Access-Control-Allow-Headers"), Some(names));
+            assert_eq!(preflight.header("Access-Control-Allow-Credentials"), Some("true"));
+        }
+        let call = |path: &str| service.call("GET", path).header("Origin", origin).send();
+        for reply in [call("/health"), call("/auth/me"), call("/nowhere")] {
+            assert_eq!(reply.header("Access-Control-Allow-Origin"), Some(origin), "{reply:?}");
+            let exposed = reply.header("Access-Control-Expose-Headers").unwrap().to_lowercase();
+            let exposed: Vec<_> = exposed.split(',').map(str::trim).collect();
+            for name in ["retry-after", "x-request-id", "ratelimit", "ratelimit-policy"] {
+                assert!(exposed.contains(&name), "{name}: {exposed:?}");
+            }
+        }
+    }
+    let call = service.call("OPTIONS", "/auth/refresh").header("Origin", "capacitor://elsewhere");
+    let call = call.header("Access-Control-Request-Method", "POST");
+    let refused = call.header("Access-Control-Request-Headers", "idempotency-key").send();
+    assert_eq!((refused.status, refused.header("Access-Control-Allow-Origin")), (403, None));
 }
 
 fn listed_origins_and_no_others_may_call(backend: Backend) {
