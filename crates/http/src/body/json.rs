@@ -10,6 +10,8 @@ use std::fmt;
 
 /// The members of the object that the text is.
 pub(super) fn fields(text: &[u8]) -> Result<Fields, ApiError> {
+    // Windows writes a byte order mark before JSON. A reader may skip it (RFC 8259 §8.1).
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     // serde_json's own messages can quote the text: they go nowhere.
     match serde_json::from_slice(text) {
         Ok(Json::Object(members)) => Ok(Fields::of(members)),
@@ -118,6 +120,15 @@ mod tests {
         ];
         for text in cases {
             assert!(fields(text).is_err(), "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn one_byte_order_mark_is_skipped() {
+        let mut read = fields("\u{feff}{\"a\":\"\u{feff}b\"}".as_bytes()).unwrap();
+        assert_eq!(read.string("a").as_deref(), Some("\u{feff}b"));
+        for text in ["\u{feff}", "\u{feff}\u{feff}{}", " \u{feff}{}", "{}\u{feff}"] {
+            assert!(fields(text.as_bytes()).is_err(), "{text:?}");
         }
     }
 

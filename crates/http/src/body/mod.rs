@@ -43,13 +43,16 @@ impl<T: Input + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let format = Format::of(request, T::FORM);
-        let has_body = read::has_body(request);
+        let (has_body, encoded) = (read::has_body(request), read::is_encoded(request));
         let reading = read::within_bounds(request, payload.take());
         let api = request.app_data::<Data<Api>>().cloned();
         Box::pin(async move {
             let api = api.ok_or_else(|| ApiError::internal("no API in the application's data"))?;
             if format.is_none() && has_body && !T::OPTIONAL {
                 return Err(unsupported(T::FORM));
+            }
+            if encoded && has_body {
+                return Err(undecoded());
             }
             let bytes = reading.await?;
             let mut fields = match format {
@@ -70,6 +73,9 @@ pub(crate) async fn page_form(request: &HttpRequest, payload: Payload) -> Result
     if !matches!(Format::of(request, true), Some(Format::Form)) {
         let refusal = ApiError::new(ErrorCode::UnsupportedMediaType, "The body must be a form");
         return Err(ApiError { close: true, ..refusal });
+    }
+    if read::is_encoded(request) {
+        return Err(undecoded());
     }
     form::fields(&read::within_bounds(request, payload).await?)
 }
@@ -99,6 +105,12 @@ impl Format {
 fn unsupported(form: bool) -> ApiError {
     let message = if form { "The body must be JSON or a form" } else { "The body must be JSON" };
     ApiError { close: true, ..ApiError::new(ErrorCode::UnsupportedMediaType, message) }
+}
+
+/// A decoder would let a few bytes become many.
+fn undecoded() -> ApiError {
+    let refusal = ApiError::new(ErrorCode::UnsupportedMediaType, "The body must not have a Content-Encoding");
+    ApiError { close: true, encoded: true, ..refusal }
 }
 
 impl<T: Input> Apiv2Schema for Body<T> {

@@ -4,7 +4,7 @@ use crate::errors::ApiError;
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use portcullis_domain::ErrorCode;
@@ -18,6 +18,14 @@ const MAX_TIME: Duration = Duration::from_secs(20);
 /// Whether the request announces a body that is not empty (RFC 9112 §6).
 pub(super) fn has_body(request: &HttpRequest) -> bool {
     request.headers().contains_key(TRANSFER_ENCODING) || announced(request.headers()).is_some_and(|length| length > 0)
+}
+
+/// Whether the body is compressed, or encoded in any other way (RFC 9110 §8.4).
+pub(super) fn is_encoded(request: &HttpRequest) -> bool {
+    let is_identity =
+        |coding: &[u8]| coding.trim_ascii().is_empty() || coding.trim_ascii().eq_ignore_ascii_case(b"identity");
+    let mut values = request.headers().get_all(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    values.any(|value| !value.split(|byte| *byte == b',').all(is_identity))
 }
 
 /// How long the body is by its `Content-Length`, which the HTTP library has checked.

@@ -52,6 +52,8 @@ pub(crate) struct ApiError {
     pub(crate) crowded: bool,
     /// Whether the connection is of no more use: its body was not read to the end.
     pub(crate) close: bool,
+    /// Whether the body's `Content-Encoding` is what is wrong.
+    pub(crate) encoded: bool,
     /// For a message that is not valid HTTP: the status to answer with, and nothing else.
     pub(crate) bare: Option<StatusCode>,
 }
@@ -70,6 +72,7 @@ impl ApiError {
             cause: None,
             crowded: false,
             close: false,
+            encoded: false,
             bare: None,
         }
     }

@@ -131,6 +131,10 @@ impl Problem {
         for (name, value) in self.0.limited.iter().flat_map(|limited| rate_limit_fields(limited)) {
             headers.insert(name, value);
         }
+        // Of all 415 this alone has the field (RFC 7694 §3).
+        if self.0.encoded {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         if self.0.close {
             response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
         }

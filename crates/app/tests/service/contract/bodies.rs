@@ -1,7 +1,7 @@
 //! What is read as a body, and what is never bound to a row.
 
-use crate::harness::accounts::{credentials, fresh_email};
-use crate::harness::calls::Reply;
+use crate::harness::accounts::{Pair, credentials, fresh_email};
+use crate::harness::calls::{Call, Reply};
 use crate::harness::{on_both_databases, services::Service};
 use serde_json::json;
 
@@ -9,6 +9,8 @@ on_both_databases!(
     application_json_and_plus_json_are_json,
     a_body_that_is_not_json_is_415,
     a_body_over_64_kib_is_413,
+    a_byte_order_mark_before_json_is_skipped,
+    an_encoded_body_is_415_and_says_what_is_taken,
     malformed_json_is_422,
     invalid_utf8_is_422,
     a_lone_surrogate_is_422,
@@ -70,8 +72,49 @@ fn a_body_over_64_kib_is_413(service: &Service) {
     assert!(replies[0].body.contains("PAYLOAD_TOO_LARGE"));
 }
 
+fn a_byte_order_mark_before_json_is_skipped(service: &Service) {
+    let account = service.account();
+    let marked = |body: String| format!("\u{feff}{body}");
+    let body = credentials(&account).to_string();
+    let pair = Pair::of(&send(service, "/auth/login", marked(body)));
+    let refresh = marked(json!({"refresh_token": pair.refresh}).to_string());
+    let pair = Pair::of(&send(service, "/auth/refresh", refresh));
+    send(service, "/auth/logout", marked(json!({"refresh_token": pair.refresh}).to_string())).expect(200);
+    let fresh = json!({"email": fresh_email(), "password": "long enough"});
+    send(service, "/auth/register", marked(fresh.to_string())).expect(201);
+}
+
+fn an_encoded_body_is_415_and_says_what_is_taken(service: &Service) {
+    let (account, pair) = service.session();
+    let call =
+        |path: &str, coding: &str| service.call("POST", path).bearer(&pair.access).header("Content-Encoding", coding);
+    let body = credentials(&account).to_string();
+    let form = format!("username={}&password={}", account.email, account.password.replace(' ', "+"));
+    for coding in ["gzip", "br", "identity, gzip", "x", "GZIP"] {
+        let json = ROUTES
+            .iter()
+            .chain(&["/auth/logout-all"])
+            .map(|path| call(path, coding).body("application/json", body.as_str()));
+        let forms = [call("/auth/login", coding).form(&form)];
+        for reply in json.chain(forms).map(Call::send) {
+            reply.expect_error(415, "UNSUPPORTED_MEDIA_TYPE");
+            assert_eq!(reply.header("Accept-Encoding"), Some("identity"));
+        }
+        let page = call("/account/reset", coding).form("email=a%40b.example").send();
+        assert_eq!((page.status, page.header("Accept-Encoding")), (415, Some("identity")), "{}", page.text());
+    }
+    for coding in ["identity", "Identity"] {
+        call("/auth/login", coding).body("application/json", body.as_str()).send().expect(200);
+        call("/auth/login", coding).form(&form).send().expect(200);
+    }
+    // A 415 for another reason must not have the field (RFC 7694 §3).
+    let other = service.call("POST", "/auth/login").body("text/plain", "x").send();
+    assert_eq!((other.status, other.header("Accept-Encoding")), (415, None));
+}
+
 fn malformed_json_is_422(service: &Service) {
-    for body in ["", "{", "{]", "{'a':1}", "{\"a\":1,}", "{} {}", "nul", "\u{feff}{}", "[]", "null", "7", "\"x\"", "\0"]
+    for body in
+        ["", "{", "{]", "{'a':1}", "{\"a\":1,}", "{} {}", "nul", "\u{feff}\u{feff}{}", "[]", "null", "7", "\"x\"", "\0"]
     {
         for path in ROUTES {
             let reply = send(service, path, body);
