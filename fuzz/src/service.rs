@@ -165,6 +165,7 @@ fn own_sessions(store: &Arc<dyn Store>, clock: &Arc<FixedClock>) -> OwnSessions 
 fn identity() -> Identity {
     Identity {
         app_name: "Portcullis".to_owned(),
+        public_origin: "https://id.example.org".to_owned(),
         cors_origins: vec!["https://app.example.org".to_owned()],
         proxies: TrustedProxies::default(),
         random: || [7; 16],

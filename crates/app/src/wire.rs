@@ -227,6 +227,7 @@ fn devices(secret: &[u8], entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> 
 fn identity(settings: &Settings) -> Identity {
     Identity {
         app_name: settings.server.app_name.clone(),
+        public_origin: settings.mail.public_origin.clone(),
         cors_origins: settings.server.cors_origins.clone(),
         proxies: settings.limits.proxies.clone(),
         random: system::request_number,

@@ -112,6 +112,8 @@ pub struct Lanes {
 pub struct Identity {
     /// The title of the API document.
     pub app_name: String,
+    /// The origin of `PUBLIC_URL`, as browsers spell it: pages of the service are found there.
+    pub public_origin: String,
     /// The origins that browsers may call from (the Fetch standard's CORS protocol).
     pub cors_origins: Vec<String>,
     /// The proxies that are believed when they say whom a call comes from.

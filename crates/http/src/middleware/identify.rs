@@ -1,7 +1,7 @@
 //! Gives every request an identifier, and every response that identifier and the headers that
 //! keep browsers from guessing.
 
-use super::{RequestSpan, host};
+use super::{RequestSpan, host, slash};
 use crate::api::Api;
 use crate::errors::{ApiError, Preference, Problem};
 use crate::traffic::Watched;
@@ -30,6 +30,7 @@ pub(crate) async fn identify(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    slash::strip(&mut request);
     let (serving, watched) = (Serving::begin(&mut request), Watched::begin(&request));
     let outcome = name(request, next).await;
     if let Some(watched) = watched {

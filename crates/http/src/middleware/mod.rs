@@ -4,10 +4,12 @@
 mod envelope;
 mod host;
 mod identify;
+mod slash;
 mod span;
 
 pub(crate) use envelope::envelope;
 pub(crate) use identify::{RequestId, identify};
+pub(crate) use slash::Slashed;
 pub(crate) use span::{RequestSpan, TRACES};
 
 #[cfg(test)]

@@ -93,6 +93,9 @@ fn response(codes: &[ErrorCode], bearer: bool) -> Value {
     if codes.iter().any(|code| matches!(code, ErrorCode::Unavailable | ErrorCode::RateLimited)) {
         headers.insert("Retry-After".to_owned(), header("RetryAfter"));
     }
+    if codes.contains(&ErrorCode::UnsupportedMediaType) {
+        headers.insert("Accept-Encoding".to_owned(), header("AcceptEncoding"));
+    }
     if bearer && codes.contains(&ErrorCode::TokenInvalid) {
         headers.insert("WWW-Authenticate".to_owned(), header("WwwAuthenticate"));
     }

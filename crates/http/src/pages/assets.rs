@@ -20,9 +20,9 @@ impl Asset {
             "swagger-ui-5.35.0.js" => Self::gzip(JAVASCRIPT, include_bytes!("../../assets/swagger-ui-bundle.js.gz")),
             "swagger-ui-5.35.0.css" => Self::gzip(CSS, include_bytes!("../../assets/swagger-ui.css.gz")),
             "redoc-2.5.4.js" => Self::gzip(JAVASCRIPT, include_bytes!("../../assets/redoc.standalone.js.gz")),
-            "swagger-init-1.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/swagger-init.js")),
+            "swagger-init-2.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/swagger-init.js")),
             super::account::STYLE => Self::plain(CSS, include_bytes!("../../assets/account.css")),
-            "redoc-init-1.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/redoc-init.js")),
+            "redoc-init-2.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/redoc-init.js")),
             _ => return None,
         })
     }
@@ -36,20 +36,21 @@ impl Asset {
     }
 }
 
-/// The Swagger UI page.
-pub(super) fn docs(title: &str) -> String {
-    let head = "<link rel=\"stylesheet\" href=\"/docs/assets/swagger-ui-5.35.0.css\">";
-    html(title, head, "swagger-ui", ["swagger-ui-5.35.0.js", "swagger-init-1.js"])
+/// The Swagger UI page. `up` leads from its folder to the service's: the service may be reached below
+/// a path, so every address is relative.
+pub(super) fn docs(title: &str, up: &str) -> String {
+    let head = format!("<link rel=\"stylesheet\" href=\"{up}docs/assets/swagger-ui-5.35.0.css\">");
+    html(title, up, &head, "swagger-ui", ["swagger-ui-5.35.0.js", "swagger-init-2.js"])
 }
 
-/// The ReDoc page.
-pub(super) fn redoc(title: &str) -> String {
-    html(title, "", "redoc", ["redoc-2.5.4.js", "redoc-init-1.js"])
+/// The ReDoc page, with `up` as for [`docs`].
+pub(super) fn redoc(title: &str, up: &str) -> String {
+    html(title, up, "", "redoc", ["redoc-2.5.4.js", "redoc-init-2.js"])
 }
 
-fn html(title: &str, head: &str, root: &str, scripts: [&str; 2]) -> String {
+fn html(title: &str, up: &str, head: &str, root: &str, scripts: [&str; 2]) -> String {
     let title = escaped(title);
-    let [program, start] = scripts.map(|name| format!("<script src=\"/docs/assets/{name}\"></script>"));
+    let [program, start] = scripts.map(|name| format!("<script src=\"{up}docs/assets/{name}\"></script>"));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -64,9 +65,10 @@ mod tests {
 
     #[test]
     fn every_file_that_a_page_names_is_there_and_a_title_is_no_markup() {
-        for page in [docs("<b>"), redoc("<b>")] {
+        for (page, up) in [(docs("<b>", ""), ""), (redoc("<b>", "../"), "../")] {
             assert!(page.contains("<title>&lt;b&gt;</title>"));
-            let names: Vec<_> = page.split("/docs/assets/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            let names: Vec<_> =
+                page.split(&format!("=\"{up}docs/assets/")).skip(1).filter_map(|rest| rest.split('"').next()).collect();
             assert!(names.len() >= 2);
             for name in names {
                 assert!(Asset::named(name).is_some_and(|asset| !asset.bytes.is_empty()), "{name}");

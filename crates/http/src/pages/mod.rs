@@ -4,25 +4,49 @@
 pub(crate) mod account;
 mod assets;
 
+use crate::middleware::Slashed;
 use crate::{recovery, verification};
-use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, Path, ServiceConfig, get, post, resource};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use assets::Asset;
 use serde_json::Value;
 
 /// The API document as it is served, and the pages around it.
 pub(crate) struct Pages {
     document: String,
-    docs: String,
-    redoc: String,
+    docs: Page,
+    redoc: Page,
+}
+
+/// A page, by the path that it was asked for under.
+struct Page {
+    plain: String,
+    /// With a slash at the end of the path, relative addresses start one folder deeper.
+    slashed: String,
+}
+
+impl Page {
+    fn of(title: &str, html: fn(&str, &str) -> String) -> Self {
+        Self { plain: html(title, ""), slashed: html(title, "../") }
+    }
+
+    fn shown(&self, request: &HttpRequest) -> HttpResponse {
+        let html = if request.extensions().contains::<Slashed>() { &self.slashed } else { &self.plain };
+        HttpResponse::Ok()
+            .content_type("text/html; charset=utf-8")
+            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((header::CACHE_CONTROL, "no-cache"))
+            .body(html.clone())
+    }
 }
 
 impl Pages {
     /// The pages of a document.
     pub(crate) fn of(document: &Value) -> Self {
         let title = document.pointer("/info/title").and_then(Value::as_str).unwrap_or_default();
-        Self { document: document.to_string(), docs: assets::docs(title), redoc: assets::redoc(title) }
+        let (docs, redoc) = (Page::of(title, assets::docs), Page::of(title, assets::redoc));
+        Self { document: document.to_string(), docs, redoc }
     }
 }
 
@@ -45,12 +69,12 @@ async fn openapi(pages: Data<Pages>) -> HttpResponse {
         .body(pages.document.clone())
 }
 
-async fn docs(pages: Data<Pages>) -> HttpResponse {
-    page(&pages.docs)
+async fn docs(request: HttpRequest, pages: Data<Pages>) -> HttpResponse {
+    pages.docs.shown(&request)
 }
 
-async fn redoc(pages: Data<Pages>) -> HttpResponse {
-    page(&pages.redoc)
+async fn redoc(request: HttpRequest, pages: Data<Pages>) -> HttpResponse {
+    pages.redoc.shown(&request)
 }
 
 /// Scripts come from this service alone. Styles may be inline, as both programs make them; ReDoc
@@ -60,14 +84,6 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
 );
-
-fn page(html: &str) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(html.to_owned())
-}
 
 async fn asset(name: Path<String>) -> HttpResponse {
     let Some(Asset { media_type, compressed, bytes }) = Asset::named(&name) else {

@@ -30,7 +30,7 @@ pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
 /// `POST`: does what the token is for, or orders a mail where the form has none.
 pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let reader = Reader::of(&request, &api);
-    let mut fields = match account::form(&request, payload).await {
+    let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,
         Err(error) => return unasked(&api, &reader, None, error),
     };

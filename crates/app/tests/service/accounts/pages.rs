@@ -17,6 +17,7 @@ on_both_databases!(
     a_page_asks_for_a_mail_where_the_link_has_no_token,
     what_is_wrong_with_a_form_is_told_on_its_page,
     forms_of_other_sites_are_refused,
+    the_origin_of_public_url_is_the_services_own,
     a_page_says_when_the_service_is_unavailable,
     pages_do_their_work_within_the_limits,
     the_name_of_the_service_is_text,
@@ -243,6 +244,20 @@ fn forms_of_other_sites_are_refused(service: &Service) {
     }
     // A browser sends no other origin from a page of the policy `no-referrer`.
     assert_eq!(post(&[("Sec-Fetch-Site", "same-origin"), ("Origin", "null")]).status, 200);
+}
+
+/// A proxy that names its upstream in `Host` hides where the page was found.
+fn the_origin_of_public_url_is_the_services_own(backend: Backend) {
+    let service = backend.service().set("PUBLIC_URL", "https://Id.example.org:443/auth").start();
+    let account = service.account();
+    let token = service.wait_for_mails(&account.email, 1)[0].token();
+    let post = |origin: &str| {
+        service.call("POST", "/account/verify").header("Origin", origin).form(&format!("token={token}")).send().status
+    };
+    for foreign in ["https://example.org", "http://id.example.org", "https://id.example.org:8443"] {
+        assert_eq!(post(foreign), 403, "{foreign}");
+    }
+    assert_eq!(post("https://id.example.org"), 200);
 }
 
 fn a_page_says_when_the_service_is_unavailable(service: &Service) {

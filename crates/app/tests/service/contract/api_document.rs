@@ -7,6 +7,7 @@ use serde_json::Value;
 
 on_both_databases!(
     the_pages_need_no_network,
+    nothing_that_is_served_leaves_a_path_prefix,
     the_document_is_openapi_3_and_names_every_operation,
     every_request_schema_has_its_limits_and_formats,
     every_error_status_has_its_body,
@@ -56,7 +57,7 @@ fn the_pages_need_no_network(service: &Service) {
                     continue;
                 }
                 assert!(!asset.starts_with("//") && !asset.contains("://"), "{page} loads {asset}");
-                let path = if asset.starts_with('/') { asset.to_owned() } else { format!("/{asset}") };
+                let path = format!("/{asset}");
                 let loaded = service.get(&path);
                 assert_eq!(loaded.status, 200, "{page}: {path}");
                 let media_type = loaded.header("Content-Type").unwrap();
@@ -70,6 +71,45 @@ fn the_pages_need_no_network(service: &Service) {
         }
         assert!(assets > 0, "{page} has no assets: {html}");
     }
+}
+
+/// Behind a proxy that serves it below a path, an address that starts with a slash is another site.
+fn nothing_that_is_served_leaves_a_path_prefix(service: &Service) {
+    let pages =
+        ["/docs", "/docs/", "/redoc", "/redoc/", "/account/verify", "/account/verify?token=x", "/account/reset"];
+    for page in pages {
+        let html = service.get(page);
+        let html = html.text();
+        let folder = page.split('?').next().unwrap().rsplit_once('/').unwrap().0;
+        let mut addresses = 0;
+        for attribute in ["src=\"", "href=\"", "action=\""] {
+            for address in html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
+                if address.starts_with("data:") || address.starts_with('#') {
+                    continue;
+                }
+                assert!(!address.starts_with('/') && !address.contains("://"), "{page}: {address}");
+                let (folder, name) = match address.strip_prefix("../") {
+                    Some(rest) => (folder.rsplit_once('/').unwrap().0, rest),
+                    None => (folder, address),
+                };
+                let loaded = service.get(&format!("{folder}/{name}"));
+                assert!(matches!(loaded.status, 200 | 410), "{page}: {address}: {}", loaded.status);
+                addresses += 1;
+                // What starts the two programs; the programs themselves are compressed.
+                if name.contains("-init-") {
+                    let script = loaded.text();
+                    assert!(script.contains("document.currentScript.src"), "{script}");
+                    assert!(!script.contains("\"/") && !script.contains("'/"), "{script}");
+                }
+            }
+        }
+        assert!(addresses > 0, "{page}: {html}");
+    }
+    let document = document(service);
+    assert_eq!(document["servers"][0]["url"], ".");
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    let urls: Vec<_> = schemes.values().filter_map(|scheme| scheme.pointer("/flows/password/tokenUrl")).collect();
+    assert_eq!(urls, ["auth/login"]);
 }
 
 fn the_document_is_openapi_3_and_names_every_operation(service: &Service) {

@@ -20,6 +20,7 @@ mod refresh;
 mod register;
 mod request_ids;
 mod sessions;
+mod slashes;
 mod store;
 mod token_claims;
 mod token_forgeries;

@@ -125,8 +125,8 @@ pub(crate) fn token_of(request: &HttpRequest) -> Option<String> {
 }
 
 /// The form that a page sent, one of this service's own.
-pub(crate) async fn form(request: &HttpRequest, payload: Payload) -> Result<Fields, ApiError> {
-    if !sender::is_own(request.headers()) {
+pub(crate) async fn form(request: &HttpRequest, api: &Api, payload: Payload) -> Result<Fields, ApiError> {
+    if !sender::is_own(request.headers(), &api.identity.public_origin) {
         let refusal = ApiError::new(ErrorCode::Forbidden, "The form was sent from another site");
         return Err(ApiError { close: true, ..refusal });
     }

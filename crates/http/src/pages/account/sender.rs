@@ -9,7 +9,7 @@ const SITE: &str = "sec-fetch-site";
 /// Browsers tell where a form comes from by `Sec-Fetch-Site`; those that do not, and every browser
 /// where the service is reached without TLS, tell the page's origin. Pages of the policy
 /// `no-referrer` send the origin `null` (Fetch standard, §3.2): it says nothing, like none at all.
-pub(super) fn is_own(headers: &HeaderMap) -> bool {
+pub(super) fn is_own(headers: &HeaderMap, public_origin: &str) -> bool {
     let only = |name: &str| {
         let mut values = headers.get_all(name).map(|value| value.to_str().unwrap_or_default());
         (values.next(), values.next().is_none())
@@ -18,7 +18,9 @@ pub(super) fn is_own(headers: &HeaderMap) -> bool {
         // `none`: the person sent it anew, from the browser's own controls.
         ((Some(site), single), _) => single && matches!(site, "same-origin" | "none"),
         ((None, _), (Some("null") | None, single)) => single,
-        ((None, _), (Some(origin), single)) => single && is_here(origin, only(HOST.as_str()).0),
+        ((None, _), (Some(origin), single)) => {
+            single && (origin == public_origin || is_here(origin, only(HOST.as_str()).0))
+        }
     }
 }
 
@@ -40,7 +42,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        is_own(&headers)
+        is_own(&headers, "https://people.example.org")
     }
 
     #[test]
@@ -51,6 +53,9 @@ mod tests {
             vec![(SITE, "same-origin"), (SITE, "cross-site")],
             vec![(SITE, "cross-site"), ("origin", "http://id.example.org:8000")],
             vec![("origin", "https://evil.example")],
+            vec![("origin", "http://people.example.org")],
+            vec![("origin", "https://people.example.org:8443")],
+            vec![(SITE, "cross-site"), ("origin", "https://people.example.org")],
             vec![("origin", "http://id.example.org")],
             vec![("origin", "http://id.example.org:8000.evil.example")],
             vec![("origin", "null"), ("origin", "null")],
@@ -69,6 +74,8 @@ mod tests {
             vec![("origin", "null")],
             vec![("origin", "http://id.example.org:8000")],
             vec![("origin", "https://ID.example.org:8000")],
+            // A proxy may send another `Host` than the caller's.
+            vec![("origin", "https://people.example.org")],
         ] {
             assert!(own(&mine), "{mine:?}");
         }
