@@ -7,16 +7,16 @@ use anyhow::Context;
 use portcullis_domain::health::CircuitState;
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_lettre::{Authorities, FolderMailer, SmtpMailer, TimeLimits};
-use portcullis_ports::{CircuitMonitor, Clock, Entropy, MailRenderer, Mailer, Store};
+use portcullis_ports::{CircuitMonitor, Clock, Entropy, MailRenderer, Mailer, OutboxLoad, Store};
 use portcullis_resilience::{Breaker, CircuitBreaker};
 use portcullis_usecases::limits::Limits;
-use portcullis_usecases::mail::{DeliverMail, Delivery, Post};
+use portcullis_usecases::mail::{CountMail, DeliverMail, Delivery, Post};
 use portcullis_usecases::verification::OneTimeTokens;
 use portcullis_worker::{Bell, Job, Next, Pace, Worker};
 use secrecy::ExposeSecret;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The logger of what becomes of mails.
@@ -74,7 +74,13 @@ impl MailRoom {
             limits,
             clock: parts.clock.clone(),
         };
-        let job = Deliveries { verb, circuit: self.circuit, failing: AtomicBool::new(false) };
+        let count = Count {
+            verb: CountMail { store: verb.store.clone() },
+            load: parts.metrics.outbox()?,
+            due: Mutex::default(),
+        };
+        let (clock, failing) = (parts.clock.clone(), AtomicBool::new(false));
+        let job = Deliveries { verb, circuit: self.circuit, count, clock, failing };
         let threads = if settings.mail.server.is_some() { THREADS } else { FOLDER_THREADS };
         let pace = Pace { threads, poll: POLL, delay: DELAY };
         Worker::start("mail", &self.bell, pace, Arc::new(job)).context("no thread for mail")
@@ -114,13 +120,51 @@ fn circuit(clock: &Arc<dyn Clock>) -> CircuitBreaker {
 struct Deliveries {
     verb: DeliverMail,
     circuit: Arc<dyn CircuitMonitor>,
+    count: Count,
+    clock: Arc<dyn Clock>,
     /// Whether the store failed the last time: that it is away is told once, and not by each
     /// thread at each look.
     failing: AtomicBool,
 }
 
+/// Counts emails for the page of metrics, which waits for no database.
+struct Count {
+    verb: CountMail,
+    load: Option<Arc<Mutex<OutboxLoad>>>,
+    /// When they are counted again.
+    due: Mutex<Duration>,
+}
+
+impl Count {
+    fn refresh(&self, now: Duration) {
+        let Some(load) = &self.load else { return };
+        {
+            let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+            if now < *due {
+                return;
+            }
+            *due = now.saturating_add(POLL);
+        }
+        // A store that fails is reported by the delivery.
+        if let Ok(counted) = self.verb.run() {
+            *load.lock().unwrap_or_else(PoisonError::into_inner) = counted;
+        }
+    }
+}
+
+impl Deliveries {
+    /// With no email to try, nothing would find out that the mail server is back.
+    fn probe(&self) {
+        if self.circuit.status().state != CircuitState::Closed {
+            // The circuit logs what it makes of it.
+            drop(self.verb.mailer.check());
+        }
+    }
+}
+
 impl Job for Deliveries {
     fn run(&self) -> Next {
+        self.count.refresh(self.clock.monotonic());
         // A mail that is not taken loses no try.
         let circuit = self.circuit.status();
         if circuit.state == CircuitState::Open && !circuit.retry_after.is_zero() {
@@ -130,7 +174,10 @@ impl Job for Deliveries {
         let failed = delivery.is_err();
         let before = self.failing.swap(failed, Ordering::Relaxed);
         match delivery {
-            Ok(Delivery::Idle) => Next::Wait,
+            Ok(Delivery::Idle) => {
+                self.probe();
+                Next::Wait
+            }
             Ok(Delivery::Resting(wait)) => Next::Rest(wait),
             Ok(_) => Next::Again,
             Err(error) => {

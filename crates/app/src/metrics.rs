@@ -5,12 +5,12 @@ use anyhow::Context;
 use portcullis_diesel::Database;
 use portcullis_domain::health::CircuitState;
 use portcullis_http::{Answered, LaneLoad, LaneObserver, METHODS, ROUTES, RequestObserver};
-use portcullis_ports::{CircuitMonitor, Clock, PasswordHasher, RateLimiter, RefreshObserver, Store};
+use portcullis_ports::{CircuitMonitor, Clock, OutboxLoad, PasswordHasher, RateLimiter, RefreshObserver, Store};
 use portcullis_telemetry::{
     HasherMetrics, LaneMetrics, LimiterMetrics, Metered, StoreMetrics, Telemetry, Traffic, VerdictMetrics,
 };
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The metrics of the process, or none.
@@ -129,6 +129,19 @@ impl Metrics {
         Ok(())
     }
 
+    /// Shows how many emails are kept, as the worker last counted them; `None` without a page.
+    pub(crate) fn outbox(&self) -> anyhow::Result<Option<Arc<Mutex<OutboxLoad>>>> {
+        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(None) };
+        let load = Arc::new(Mutex::new(OutboxLoad::default()));
+        let (one, other) = (load.clone(), load.clone());
+        let last = |load: &Mutex<OutboxLoad>| *load.lock().unwrap_or_else(PoisonError::into_inner);
+        let help = "Emails that are to be sent, counted up to 10000.";
+        telemetry.sample("mails_waiting", help, &[], move || number(last(&one).waiting))?;
+        let help = "Emails that were given up, counted up to 10000.";
+        telemetry.sample("mails_dead", help, &[], move || number(last(&other).dead))?;
+        Ok(Some(load))
+    }
+
     /// Shows what became of spans.
     pub(crate) fn traces(
         &self,
@@ -153,8 +166,8 @@ fn watcher(metrics: LaneMetrics) -> Option<Arc<dyn LaneObserver>> {
     Some(Arc::new(LaneWatcher(metrics)))
 }
 
-fn number(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+fn number(count: impl TryInto<u32>) -> f64 {
+    count.try_into().map_or(f64::INFINITY, f64::from)
 }
 
 /// Requests, as `http` tells of them.

@@ -149,11 +149,21 @@ pub trait Mailer: Send + Sync {
     /// [`MailerError`]. Whether the mail was taken over is unknown where it is
     /// [`Unavailable`](MailerError::Unavailable); a mail that comes twice has one `Message-ID`.
     fn send(&self, mail: &Mail) -> Result<(), MailerError>;
+
+    /// Checks whether emails would be taken now. Sends none.
+    ///
+    /// # Errors
+    /// [`MailerError`].
+    fn check(&self) -> Result<(), MailerError>;
 }
 
 impl<M: Mailer + ?Sized> Mailer for std::sync::Arc<M> {
     fn send(&self, mail: &Mail) -> Result<(), MailerError> {
         (**self).send(mail)
+    }
+
+    fn check(&self) -> Result<(), MailerError> {
+        (**self).check()
     }
 }
 

@@ -11,6 +11,10 @@ impl<M: Mailer> Mailer for Breaker<M> {
     fn send(&self, mail: &Mail) -> Result<(), MailerError> {
         self.judged(|mailer| mailer.send(mail), |retry_after| MailerError::CircuitOpen { retry_after }, settle)
     }
+
+    fn check(&self) -> Result<(), MailerError> {
+        self.judged(Mailer::check, |retry_after| MailerError::CircuitOpen { retry_after }, settle)
+    }
 }
 
 fn settle(permit: Permit, result: &Result<(), MailerError>) {

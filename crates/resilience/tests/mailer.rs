@@ -27,6 +27,11 @@ impl Mailer for Told {
         *self.calls.lock().unwrap() += 1;
         self.answers.lock().unwrap().pop().unwrap_or(Ok(()))
     }
+
+    fn check(&self) -> Result<(), MailerError> {
+        *self.calls.lock().unwrap() += 1;
+        self.answers.lock().unwrap().pop().unwrap_or(Ok(()))
+    }
 }
 
 struct World {
@@ -79,6 +84,17 @@ fn outages_in_a_row_open_it_and_a_probe_closes_it() {
     assert_eq!((world.mailer.status().name, world.mailer.status().state), ("mail", CircuitState::Open));
     world.clock.advance(RECOVERY);
     assert_eq!(world.send(), Ok(()));
+    assert_eq!((world.mailer.status().state, world.calls()), (CircuitState::Closed, 3));
+}
+
+/// Without an email to try, a check finds out that the mail server is back.
+#[test]
+fn a_check_closes_the_circuit_as_a_mail_does() {
+    let world = World::new(vec![gone(), gone()]);
+    assert_eq!((world.mailer.check(), world.send()), (gone(), gone()));
+    assert_eq!(world.mailer.check(), Err(MailerError::CircuitOpen { retry_after: RECOVERY }));
+    world.clock.advance(RECOVERY);
+    assert_eq!(world.mailer.check(), Ok(()));
     assert_eq!((world.mailer.status().state, world.calls()), (CircuitState::Closed, 3));
 }
 

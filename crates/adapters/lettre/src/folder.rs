@@ -39,6 +39,10 @@ impl FolderMailer {
     }
 }
 
+fn unwritable(error: &io::Error) -> MailerError {
+    MailerError::Unavailable(format!("the folder of mails cannot be written: {}", error.kind()))
+}
+
 impl Mailer for FolderMailer {
     fn send(&self, mail: &Mail) -> Result<(), MailerError> {
         let letter = Letter::of(mail, &self.from)?;
@@ -49,10 +53,13 @@ impl Mailer for FolderMailer {
                 tracing::info!(target: "app.mail", file = %path.display(), "Mail written: SMTP_URL would send it");
                 Ok(())
             }
-            Err(error) => {
-                Err(MailerError::Unavailable(format!("the folder of mails cannot be written: {}", error.kind())))
-            }
+            Err(error) => Err(unwritable(&error)),
         }
+    }
+
+    fn check(&self) -> Result<(), MailerError> {
+        let written = self.write(".check", b"");
+        written.and_then(fs::remove_file).map_err(|error| unwritable(&error))
     }
 }
 
@@ -132,7 +139,12 @@ mod tests {
         assert_eq!(names(&folder), ["20261118T110640.000000Z-x.eml"]);
         fs::remove_dir_all(&folder).unwrap();
         fs::write(&folder, "a file").unwrap();
-        let error = mailer.send(&mail("ab12")).unwrap_err();
-        assert!(matches!(&error, MailerError::Unavailable(text) if !text.contains("box")), "{error}");
+        for result in [mailer.send(&mail("ab12")), mailer.check()] {
+            let error = result.unwrap_err();
+            assert!(matches!(&error, MailerError::Unavailable(text) if !text.contains("box")), "{error}");
+        }
+        fs::remove_file(&folder).unwrap();
+        mailer.check().unwrap();
+        assert_eq!(names(&folder).len(), 0, "a check leaves nothing behind");
     }
 }

@@ -160,6 +160,12 @@ impl Mailer for SmtpMailer {
         let letter = Letter::of(mail, &self.from)?;
         Ok(self.deliver(&letter)?)
     }
+
+    fn check(&self) -> Result<(), MailerError> {
+        let deadline = Deadline::new(self.clock.clone(), self.server.limits.whole);
+        self.keep(Session::open(&self.server, Arc::new(deadline))?);
+        Ok(())
+    }
 }
 
 impl Drop for SmtpMailer {

@@ -92,7 +92,7 @@ impl Named {
         let name = match UserId::parse(&self.user) {
             Some(id) => AccountName::Id(id),
             None => AccountName::Email(
-                EmailAddress::parse(&self.user)
+                EmailAddress::parse_known(&self.user)
                     .map_err(|_| Usage("USER is neither the number of an account nor an email"))?,
             ),
         };

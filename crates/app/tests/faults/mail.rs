@@ -8,6 +8,7 @@ use crate::harness::on_both_databases;
 use crate::harness::services::{Service, Setup};
 use crate::harness::waiting::{eventually, timed};
 use portcullis_testkit::smtp::{Fault, Mode, Received, Server, Step};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -130,8 +131,8 @@ fn a_mail_server_that_is_away_delays_mails_and_no_request(backend: Backend) {
     let away = median((0..30).map(|_| register()).chain(during).collect());
     assert!(away < 3 * before + Duration::from_millis(50), "{before:?} before, {away:?} meanwhile");
     let (status, check, _) = service.mail_state();
-    assert_eq!((status, check["status"].as_str(), check["dead"].as_u64()), (200, Some("degraded"), Some(0)));
-    assert_eq!(check["waiting"].as_u64(), Some(60), "every mail is kept");
+    assert_eq!((status, check), (200, json!({"status": "degraded"})));
+    assert_eq!(service.database.count("FROM outbox WHERE dead_at IS NULL"), 60, "every mail is kept");
     let tried = service.settled_log().events().iter().filter(|event| event["message"] == "Mail not sent yet").count();
     assert!(tried < 30, "{tried} tries of a server that is away");
     server.mend();

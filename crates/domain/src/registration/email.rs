@@ -5,6 +5,8 @@ use std::fmt;
 
 /// The longest address, in characters (RFC 5321 §4.5.3.1.3: a path of 256 with its brackets).
 const MAX_CHARS: usize = 254;
+/// The longest part before the @-sign, in octets (RFC 5321 §4.5.3.1.1).
+const MAX_LOCAL: usize = 64;
 /// The longest domain label, in octets (RFC 1035 §2.3.4).
 const MAX_LABEL: usize = 63;
 /// Punctuation that an atom may hold besides letters and digits (RFC 5322 §3.2.3).
@@ -41,6 +43,9 @@ pub enum EmailError {
     /// Not exactly one @-sign.
     #[error("an email address has exactly one @-sign")]
     At,
+    /// The part before the @-sign is longer than mail servers must take.
+    #[error("the part before the @-sign has at most 64 octets")]
+    LocalTooLong,
     /// The part before the @-sign is not a dot-atom (RFC 5322 §3.2.3).
     #[error("the part before the @-sign is not valid")]
     Local,
@@ -55,6 +60,24 @@ impl EmailAddress {
     /// # Errors
     /// [`EmailError`], when the text is not an address that this crate takes.
     pub fn parse(input: &str) -> Result<Self, EmailError> {
+        let email = Self::parse_known(input)?;
+        let local = email.spelled.split('@').next().unwrap_or_default();
+        if local.len() > MAX_LOCAL { Err(EmailError::LocalTooLong) } else { Ok(email) }
+    }
+
+    /// Reads the address of an account that there may be. Accounts that were adopted may have a
+    /// local part that no mail server takes: they still sign in.
+    ///
+    /// ```
+    /// use portcullis_domain::registration::{EmailAddress, EmailError};
+    /// let long = format!("{}@example.org", "x".repeat(65));
+    /// assert_eq!(EmailAddress::parse(&long), Err(EmailError::LocalTooLong));
+    /// assert!(EmailAddress::parse_known(&long).is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// [`EmailError`].
+    pub fn parse_known(input: &str) -> Result<Self, EmailError> {
         let input = input.trim();
         if input.chars().count() > MAX_CHARS {
             return Err(EmailError::TooLong);
@@ -203,9 +226,21 @@ mod tests {
 
     #[test]
     fn at_most_254_characters() {
-        let local = |n: usize| format!("{}@example.org", "x".repeat(n));
-        assert!(EmailAddress::parse(&local(242)).is_ok());
-        assert_eq!(refused(&local(243)), EmailError::TooLong);
+        let domain = |n: usize| format!("ada@{}example.org", "x.".repeat(n));
+        assert!(EmailAddress::parse(&domain(119)).is_ok());
+        assert_eq!(refused(&domain(120)), EmailError::TooLong);
+        let local = |n: usize| EmailAddress::parse_known(&format!("{}@example.org", "x".repeat(n)));
+        assert!(local(242).is_ok());
+        assert_eq!(local(243), Err(EmailError::TooLong));
+    }
+
+    #[test]
+    fn the_part_before_the_at_sign_has_at_most_64_octets() {
+        let address = |local: &str| EmailAddress::parse(&format!("{local}@example.org"));
+        assert!(address(&"x".repeat(64)).is_ok());
+        assert_eq!(address(&"x".repeat(65)), Err(EmailError::LocalTooLong));
+        #[cfg(feature = "international")]
+        assert_eq!(address(&"é".repeat(33)), Err(EmailError::LocalTooLong), "octets, not characters");
     }
 
     #[test]

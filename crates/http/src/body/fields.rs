@@ -2,7 +2,7 @@
 //! The codes of faults are pydantic's, which clients of the FastAPI application know.
 
 use crate::errors::{ApiError, FieldError};
-use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordError, PasswordPolicy};
+use portcullis_domain::registration::{EmailAddress, EmailError, NewPassword, Password, PasswordError, PasswordPolicy};
 use std::collections::BTreeMap;
 
 /// A member's value, as far as anybody asks.
@@ -79,8 +79,21 @@ impl Fields {
 
     /// A member that must be an email address.
     pub(crate) fn email(&mut self, field: &'static str) -> Option<EmailAddress> {
+        self.email_by(EmailAddress::parse, field)
+    }
+
+    /// A member that must be an email address that an account may have, however long ago it got it.
+    pub(crate) fn known_email(&mut self, field: &'static str) -> Option<EmailAddress> {
+        self.email_by(EmailAddress::parse_known, field)
+    }
+
+    fn email_by(
+        &mut self,
+        parse: fn(&str) -> Result<EmailAddress, EmailError>,
+        field: &'static str,
+    ) -> Option<EmailAddress> {
         let text = self.string(field)?;
-        match EmailAddress::parse(&text) {
+        match parse(&text) {
             Ok(email) => Some(email),
             Err(error) => self.fault(field, "value_error", format!("value is not a valid email address: {error}")),
         }

@@ -1,8 +1,8 @@
 //! The JSON of health.
 
 use paperclip::actix::Apiv2Schema;
-use portcullis_domain::health::CircuitState;
-use portcullis_usecases::health::{self, DependencyCheck, ReadinessReport};
+use portcullis_domain::health::{CircuitState, Readiness};
+use portcullis_usecases::health::{DependencyCheck, ReadinessReport};
 use serde::Serialize;
 
 /// The service serves.
@@ -31,21 +31,16 @@ pub(crate) struct Checks {
     /// What replicas share, with `REDIS_URL` only. Without it each goes on with its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<Check>,
-    /// The mails that are kept; missing where the database could not tell. Never a reason for 503:
-    /// nobody who signs in waits for them.
+    /// Sending emails. Never a reason for 503: no sign-in waits for an email.
     #[serde(skip_serializing_if = "Option::is_none")]
     mail: Option<MailCheck>,
 }
 
-/// The mails that are kept.
+/// Sending emails.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct MailCheck {
-    /// `ok`, or `degraded` where mails were given up or the mail server is away.
+    /// `ok`, or `degraded` while the circuit of the mail server is open.
     status: &'static str,
-    /// How many are to be sent, counted up to a thousand.
-    waiting: u64,
-    /// How many were given up, counted up to a thousand.
-    dead: u64,
 }
 
 /// What a dependency answered.
@@ -89,7 +84,7 @@ impl From<ReadinessReport> for ReadyResponse {
             checks: Checks {
                 database: Check::from(&report.database),
                 redis: report.redis.as_ref().map(Check::from),
-                mail: report.mail.as_ref().map(MailCheck::from),
+                mail: report.mail.map(MailCheck::from),
             },
             circuits: Circuits {
                 database: circuit("database").unwrap_or(closed),
@@ -100,9 +95,9 @@ impl From<ReadinessReport> for ReadyResponse {
     }
 }
 
-impl From<&health::MailCheck> for MailCheck {
-    fn from(check: &health::MailCheck) -> Self {
-        Self { status: check.status.as_str(), waiting: check.load.waiting, dead: check.load.dead }
+impl From<Readiness> for MailCheck {
+    fn from(status: Readiness) -> Self {
+        Self { status: status.as_str() }
     }
 }
 

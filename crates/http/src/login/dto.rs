@@ -22,7 +22,7 @@ impl Input for LoginRequest {
     const FORM: bool = true;
 
     fn read(fields: &mut Fields, _: &Api) -> Option<PasswordLogin> {
-        let email = fields.email(if fields.is_form() { "username" } else { "email" });
+        let email = fields.known_email(if fields.is_form() { "username" } else { "email" });
         let password = fields.password("password");
         Some(PasswordLogin {
             email: email?,

@@ -2,4 +2,4 @@
 
 mod readiness;
 
-pub use readiness::{CheckReadiness, DependencyCheck, MailCheck, ReadinessReport};
+pub use readiness::{CheckReadiness, DependencyCheck, ReadinessReport};

@@ -3,12 +3,9 @@
 use crate::limits::Limits;
 use portcullis_domain::health::{CircuitState, Readiness};
 use portcullis_domain::registration::UserId;
-use portcullis_ports::{CircuitMonitor, CircuitStatus, Clock, OutboxLoad, Store, StoreExt};
+use portcullis_ports::{CircuitMonitor, CircuitStatus, Clock, Store, StoreExt};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How far mails are counted.
-const MOST_MAILS: u32 = 1_000;
 
 /// What was found.
 #[derive(Debug)]
@@ -19,19 +16,11 @@ pub struct ReadinessReport {
     pub database: DependencyCheck,
     /// What replicas share, where they share anything: the service can do without it.
     pub redis: Option<DependencyCheck>,
-    /// What there is to send, where the store could tell.
-    pub mail: Option<MailCheck>,
+    /// Sending emails, by the circuit of the mail server. Never by single emails: anyone may read
+    /// the report, and would learn from it whether the address just typed has an account.
+    pub mail: Option<Readiness>,
     /// The circuit of every guarded dependency.
     pub circuits: Vec<CircuitStatus>,
-}
-
-/// What there is to send. Nobody who signs in waits for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MailCheck {
-    /// Degraded where mails were given up, or the mail server is away.
-    pub status: Readiness,
-    /// How many mails are to be sent, and how many were given up; counted up to a thousand of each.
-    pub load: OutboxLoad,
 }
 
 /// What a dependency answered.
@@ -65,23 +54,19 @@ impl CheckReadiness {
     pub fn run(&self) -> ReadinessReport {
         let asked = self.clock.monotonic();
         // No account has the number 0: the answer costs one look into an index.
-        let answer = self.store.read(|tx| {
-            tx.users().find(UserId::new(0))?;
-            tx.outbox().load(MOST_MAILS)
-        });
+        let answer = self.store.read(|tx| tx.users().find(UserId::new(0)));
         let latency = self.clock.monotonic().saturating_sub(asked);
         if let Err(error) = &answer {
             tracing::warn!(target: "app", %error, "Database check failed");
         }
         let status = if answer.is_ok() { Readiness::Ok } else { Readiness::Unavailable };
-        let mail = answer.ok().map(|load| self.check_mail(load));
-        self.report(DependencyCheck { status, latency }, self.check_shared(), mail)
+        self.report(DependencyCheck { status, latency }, self.check_shared())
     }
 
     /// The report where nobody could ask in time.
     #[must_use]
     pub fn unanswered(&self, latency: Duration) -> ReadinessReport {
-        self.report(DependencyCheck { status: Readiness::Unavailable, latency }, None, None)
+        self.report(DependencyCheck { status: Readiness::Unavailable, latency }, None)
     }
 
     /// Asks what is shared, which also finds out that it is back. Nobody else waits for it.
@@ -94,21 +79,21 @@ impl CheckReadiness {
         Some(DependencyCheck { status: if closed { Readiness::Ok } else { Readiness::Degraded }, latency })
     }
 
-    fn check_mail(&self, load: OutboxLoad) -> MailCheck {
-        let away = self.mail.as_ref().is_some_and(|mail| mail.status().state == CircuitState::Open);
-        let status = if away || load.dead > 0 { Readiness::Degraded } else { Readiness::Ok };
-        MailCheck { status, load }
-    }
-
-    fn report(
-        &self,
-        database: DependencyCheck,
-        redis: Option<DependencyCheck>,
-        mail: Option<MailCheck>,
-    ) -> ReadinessReport {
-        let circuits = self.circuits.iter().map(|circuit| circuit.status()).collect();
+    fn report(&self, database: DependencyCheck, redis: Option<DependencyCheck>) -> ReadinessReport {
+        let mail = self.mail.as_ref().map(|mail| match mail.status().state {
+            CircuitState::Closed => Readiness::Ok,
+            CircuitState::Open | CircuitState::HalfOpen => Readiness::Degraded,
+        });
+        let mut circuits: Vec<_> = self.circuits.iter().map(|circuit| circuit.status()).collect();
+        let own = self.mail.as_ref().map(|mail| mail.status().name);
+        for circuit in &mut circuits {
+            // A probe of the mail server is one email on its way.
+            if Some(circuit.name) == own && circuit.state == CircuitState::HalfOpen {
+                circuit.state = CircuitState::Open;
+            }
+        }
         let checks = redis.iter().chain([&database]).map(|check| check.status);
-        let status = Readiness::worst(checks.chain(mail.map(|mail| mail.status)));
+        let status = Readiness::worst(checks.chain(mail));
         ReadinessReport { status, database, redis, mail, circuits }
     }
 }

@@ -10,4 +10,4 @@ pub use deliver::{DeliverMail, Delivery};
 pub use links::Links;
 pub(crate) use post::ask_by_mail;
 pub use post::{Cause, Notices, Post};
-pub use queue::{ListMail, MailListed, MailRetried, RetryMail, RetryMailError};
+pub use queue::{CountMail, ListMail, MailListed, MailRetried, RetryMail, RetryMailError};

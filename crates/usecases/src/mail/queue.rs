@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, fails_with};
 use portcullis_domain::ErrorCode;
-use portcullis_ports::{Clock, MailId, QueuedMail, Store, StoreError, StoreExt};
+use portcullis_ports::{Clock, MailId, OutboxLoad, QueuedMail, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// A page of the outbox.
@@ -50,6 +50,25 @@ impl ListMail {
     /// [`Failure`].
     pub fn run(&self, after: Option<MailId>, limit: u32) -> Result<MailListed, Failure> {
         Ok(MailListed(self.store.read(|tx| tx.outbox().list(after, limit))?))
+    }
+}
+
+/// Counts the emails that are kept.
+pub struct CountMail {
+    /// Where they are kept.
+    pub store: Arc<dyn Store>,
+}
+
+impl CountMail {
+    /// Most emails of each kind that are counted.
+    pub const LIMIT: u32 = 10_000;
+
+    /// Returns how many wait and how many were given up, at most [`LIMIT`](Self::LIMIT) of each.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn run(&self) -> Result<OutboxLoad, Failure> {
+        Ok(self.store.read(|tx| tx.outbox().load(Self::LIMIT))?)
     }
 }
 

@@ -68,6 +68,10 @@ impl Mailer for Mailbox {
         self.sent.lock().unwrap().push(mail.clone());
         Ok(())
     }
+
+    fn check(&self) -> Result<(), MailerError> {
+        self.failures.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
 }
 
 impl Mailbox {

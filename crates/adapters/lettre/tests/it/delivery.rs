@@ -39,6 +39,17 @@ fn one_connection_carries_one_mail_after_another() {
 }
 
 #[test]
+fn a_check_signs_in_and_keeps_the_connection_for_the_next_mail() {
+    let server = Server::start(Mode::StartTls);
+    let mailer = to(&server);
+    mailer.check().unwrap();
+    mailer.send(&mail(1)).unwrap();
+    assert_eq!((server.wait_for(1).len(), server.connections()), (1, 1));
+    server.close();
+    assert!(matches!(to(&server).check(), Err(MailerError::Unavailable(_))));
+}
+
+#[test]
 fn a_mail_that_is_refused_leaves_the_connection_to_others() {
     let server = Server::start(Mode::StartTls);
     let mailer = to(&server);

@@ -13,6 +13,7 @@ on_both_databases!(
     an_email_is_stored_and_returned_in_lower_case,
     surrounding_white_space_is_trimmed,
     an_email_has_at_most_254_characters,
+    a_local_part_over_64_octets_is_422_wherever_mail_would_go_there,
     an_international_domain_counts_through_idna,
     unicode_case_never_merges_two_addresses,
     of_two_simultaneous_registrations_exactly_one_wins,
@@ -109,6 +110,22 @@ fn an_email_has_at_most_254_characters(service: &Service) {
     assert_eq!(service.register(&longest, "long enough").expect(201)["email"], longest);
     service.login(&longest, "long enough").expect(200);
     service.register(&format!("{local}@{}", domain(58)), "long enough").expect_fields(&["email"]);
+}
+
+/// No mail server has to take one (RFC 5321). An adopted account may have one and signs in.
+fn a_local_part_over_64_octets_is_422_wherever_mail_would_go_there(service: &Service) {
+    let (account, pair) = service.session();
+    let long = format!("{:0>65}@example.com", unique());
+    service.register(&long, "long enough").expect_fields(&["email"]);
+    for path in ["/auth/password/forgot", "/auth/email/resend"] {
+        service.post(path, &json!({"email": long})).expect_fields(&["email"]);
+    }
+    let change = json!({"password": account.password, "new_email": long});
+    let call = service.call("POST", "/auth/email/change").header("Authorization", &format!("Bearer {}", pair.access));
+    call.json(&change).send().expect_fields(&["new_email"]);
+    service.login(&long, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    service.database.execute(&format!("UPDATE users SET email = '{long}' WHERE id = {}", account.id));
+    service.login(&long, &account.password).expect(200);
 }
 
 fn an_international_domain_counts_through_idna(service: &Service) {
