@@ -8,15 +8,14 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Of the keys of sources, and as many of all others. A power of two: a key's shard is its first
-/// byte modulo this.
+/// Shards of each budget. A power of two: a key's shard is its first byte modulo this.
 const SHARDS: u8 = 32;
 
 type Shard = LruCache<LimitKey, Tally>;
 
-/// A limiter that counts in memory. At most so many keys are kept; past them the one that was
-/// untouched longest goes. Sources have half of the table to themselves: whoever has a network of
-/// them makes their keys by the thousand, and must not have a guessed-at account forgotten.
+/// A limiter that counts in memory. Every budget has its own part of the table: past that, its key
+/// that was untouched longest goes. Keys of sources, emails and sessions cost an attacker next to
+/// nothing, and must not push out an account that is being guessed at.
 pub struct MemoryLimiter {
     shards: Vec<Mutex<Shard>>,
     clock: Arc<dyn Clock>,
@@ -26,17 +25,17 @@ impl MemoryLimiter {
     /// How many keys a service keeps: some 20 MB where an attack fills them all.
     pub const KEYS: usize = 100_000;
 
-    /// Keeps at most `keys` keys, in about equal shares of the table.
+    /// Keeps at most `keys` keys: half of them of accounts, a quarter of sources.
     #[must_use]
     pub fn new(keys: usize, clock: Arc<dyn Clock>) -> Self {
-        let share = NonZeroUsize::new(keys / usize::from(2 * SHARDS)).unwrap_or(NonZeroUsize::MIN);
         // A table takes its memory as it fills, not at the start.
-        let shard = |_| {
+        let shard = |budget: Budget| {
             let mut shard = Shard::unbounded();
-            shard.resize(share);
+            shard.resize(NonZeroUsize::new(share(budget, keys) / usize::from(SHARDS)).unwrap_or(NonZeroUsize::MIN));
             Mutex::new(shard)
         };
-        Self { shards: (0..2 * SHARDS).map(shard).collect(), clock }
+        let shards = Budget::ALL.into_iter().flat_map(|budget| (0..SHARDS).map(move |_| shard(budget)));
+        Self { shards: shards.collect(), clock }
     }
 
     /// How many keys are kept now.
@@ -56,7 +55,7 @@ impl MemoryLimiter {
         let mut places: Vec<_> = charges.map(place).collect();
         places.sort_unstable();
         places.dedup();
-        let lock = |place: u8| self.shards.get(usize::from(place)).map(|shard| (place, lock(shard)));
+        let lock = |place: usize| self.shards.get(place).map(|shard| (place, lock(shard)));
         Locked(places.into_iter().filter_map(lock).collect())
     }
 }
@@ -102,7 +101,7 @@ impl RateLimiter for MemoryLimiter {
 }
 
 /// The locked shards of one call.
-struct Locked<'a>(Vec<(u8, MutexGuard<'a, Shard>)>);
+struct Locked<'a>(Vec<(usize, MutexGuard<'a, Shard>)>);
 
 impl Locked<'_> {
     fn shard(&mut self, charge: &Charge) -> Option<&mut Shard> {
@@ -137,9 +136,19 @@ fn exceeded(charge: &Charge, retry_after: Duration) -> Exceeded {
     Exceeded { charge: *charge, retry_after }
 }
 
-fn place(charge: &Charge) -> u8 {
+/// Returns how many of all keys a budget may keep.
+fn share(budget: Budget, keys: usize) -> usize {
+    match budget {
+        Budget::Account => keys / 2,
+        Budget::Source => keys / 4,
+        _ => keys / 4 / Budget::ALL.len().saturating_sub(2).max(1),
+    }
+}
+
+fn place(charge: &Charge) -> usize {
     let [first, ..] = charge.key.as_bytes();
-    first % SHARDS + if charge.budget == Budget::Source { SHARDS } else { 0 }
+    let part = Budget::ALL.iter().position(|budget| *budget == charge.budget).unwrap_or_default();
+    part.saturating_mul(usize::from(SHARDS)).saturating_add(usize::from(first % SHARDS))
 }
 
 /// Locks, poisoned or not: no step under a lock leaves a tally half changed.
