@@ -1,9 +1,14 @@
 //! The cookie by which a device is known (RFC 6265bis). What it says is left to the use case.
 
-use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue};
+use super::Client;
+use crate::api::Api;
+use crate::pages::account::is_own;
+use actix_web::HttpRequest;
+use actix_web::http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, ORIGIN};
 use portcullis_domain::limits::DeviceCookie;
 
 const NAME: &str = "portcullis_device";
+const SITE: &str = "sec-fetch-site";
 
 /// The value of the cookie, where exactly one was sent. Other applications of the same host set
 /// cookies of any bytes: each pair is judged alone.
@@ -16,16 +21,48 @@ pub(crate) fn device_cookie(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The field that leaves the cookie with a browser. It is for this service alone, out of the reach
-/// of scripts, sent by no other site's page, and over TLS only where the caller came by TLS.
-pub(crate) fn set_device_cookie(value: &str, secure: bool) -> Option<HeaderValue> {
+/// of scripts, sent by no other site's page, and over TLS only where the caller came by TLS. `None`
+/// if another site's page sent the request: it would replace the owner's cookie by one of an account
+/// of its choice (login CSRF).
+pub(crate) fn set_device_cookie(request: &HttpRequest, api: &Api, client: &Client, value: &str) -> Option<HeaderValue> {
+    let identity = &api.identity;
+    if is_foreign(request.headers(), &identity.cors_origins, &identity.public_origin) {
+        return None;
+    }
     let age = DeviceCookie::LIFETIME.num_seconds();
-    let secure = if secure { "; Secure" } else { "" };
+    let secure = if client.tls { "; Secure" } else { "" };
     HeaderValue::from_str(&format!("{NAME}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")).ok()
+}
+
+/// Returns whether another site's page sent the request. Browsers leave `Sec-Fetch-Site` out where
+/// the service is reached without TLS; a form then tells the page by `Origin`. Other bodies need
+/// CORS.
+fn is_foreign(headers: &HeaderMap, listed: &[String], public_origin: &str) -> bool {
+    let sites: Vec<_> = headers.get_all(SITE).filter_map(|value| value.to_str().ok()).collect();
+    if sites.contains(&"cross-site") {
+        return true;
+    }
+    if !is_form(headers) || sites.iter().any(|site| matches!(*site, "same-origin" | "none")) {
+        return false;
+    }
+    match headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
+        None => false,
+        // A sandboxed frame's.
+        Some("null") => true,
+        Some(origin) => !listed.iter().any(|one| one == origin) && !is_own(headers, public_origin),
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::header::HeaderName;
 
     fn read(cookies: &[&str]) -> Option<String> {
         read_bytes(&cookies.iter().map(|text| text.as_bytes()).collect::<Vec<_>>())
@@ -59,6 +96,43 @@ mod tests {
             }
         }
         assert_eq!(read_bytes(&[b"portcullis_device=\xe9"]), None);
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_foreign() {
+        const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        let listed = ["https://app.example.org".to_owned()];
+        let foreign = |lines: &[(&str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [("host", "id.example.org")].iter().chain(lines) {
+                headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
+            }
+            is_foreign(&headers, &listed, "https://people.example.org")
+        };
+        for lines in [
+            vec![(SITE, "cross-site")],
+            vec![(SITE, "same-origin"), (SITE, "cross-site")],
+            vec![(SITE, "cross-site"), ("origin", "https://app.example.org")],
+            vec![FORM, (SITE, "cross-site"), ("origin", "https://id.example.org")],
+            vec![FORM, (SITE, "same-site"), ("origin", "https://evil.example.org")],
+            vec![FORM, ("origin", "https://evil.example")],
+            vec![FORM, ("origin", "null")],
+        ] {
+            assert!(foreign(&lines), "{lines:?}");
+        }
+        for lines in [
+            vec![],
+            vec![FORM],
+            vec![(SITE, "same-site"), ("origin", "https://app.example.org")],
+            vec![("origin", "https://app.example.org")],
+            vec![FORM, ("origin", "https://app.example.org")],
+            vec![FORM, ("origin", "https://id.example.org")],
+            vec![FORM, ("origin", "https://people.example.org")],
+            vec![FORM, (SITE, "same-origin"), ("origin", "null")],
+            vec![FORM, (SITE, "none")],
+        ] {
+            assert!(!foreign(&lines), "{lines:?}");
+        }
     }
 
     #[test]

@@ -38,6 +38,6 @@ pub(crate) async fn login(
     let tried = Arc::clone(&input);
     let work = move |api: &Api, client: Presence| api.log_in.check(&tried, pass.begin(), move || client.lasts());
     let logged_in = with_crypto(api.clone(), &request, work).await?;
-    let cookie = limits::set_device_cookie(&logged_in.cookie, client.tls);
+    let cookie = limits::set_device_cookie(&request, &api, &client, &logged_in.cookie);
     Ok(Reply::secret(logged_in.pair.into()).with_cookie(cookie))
 }

@@ -16,6 +16,7 @@ on_both_databases!(
     a_forged_cookie_gains_nothing,
     a_cookie_survives_a_restart_and_not_a_new_secret,
     a_page_of_a_listed_origin_may_keep_the_cookie,
+    a_form_of_another_site_leaves_no_cookie,
 );
 
 fn try_with(service: &Service, account: &Account, password: &str, cookie: &str) -> Reply {
@@ -135,4 +136,26 @@ fn a_page_of_a_listed_origin_may_keep_the_cookie(backend: Backend) {
     set_cookie(&reply);
     assert_eq!(reply.header("Access-Control-Allow-Credentials"), Some("true"));
     assert_eq!(reply.header("Access-Control-Allow-Origin"), Some("https://app.example.org"), "never any origin");
+}
+
+fn a_form_of_another_site_leaves_no_cookie(backend: Backend) {
+    let service = limited(backend.service()).start();
+    let account = service.account();
+    let body =
+        format!("username={}&password={}", account.email.replace('@', "%40"), account.password.replace(' ', "+"));
+    let own = format!("http://{}", service.address);
+    for (site, origin, kept) in [
+        (Some("cross-site"), "https://evil.example", false),
+        (Some("same-site"), "https://evil.example", false),
+        (None, "https://evil.example", false),
+        (None, "null", false),
+        (Some("same-origin"), own.as_str(), true),
+        (None, own.as_str(), true),
+    ] {
+        let call = service.call("POST", "/auth/login").header("Origin", origin);
+        let call = if let Some(site) = site { call.header("Sec-Fetch-Site", site) } else { call };
+        let reply = call.form(&body).send();
+        reply.expect(200);
+        assert_eq!(reply.header("Set-Cookie").is_some(), kept, "{site:?} {origin}");
+    }
 }

@@ -9,6 +9,7 @@ mod words;
 
 pub(crate) use fault::Fault;
 pub(crate) use html::{Field, Html, escaped};
+pub(crate) use sender::is_own;
 pub(crate) use words::{Step, Told, Words, with_number};
 
 use crate::api::Api;

@@ -9,7 +9,7 @@ const SITE: &str = "sec-fetch-site";
 /// Browsers tell where a form comes from by `Sec-Fetch-Site`; those that do not, and every browser
 /// where the service is reached without TLS, tell the page's origin. Pages of the policy
 /// `no-referrer` send the origin `null` (Fetch standard, §3.2): it says nothing, like none at all.
-pub(super) fn is_own(headers: &HeaderMap, public_origin: &str) -> bool {
+pub(crate) fn is_own(headers: &HeaderMap, public_origin: &str) -> bool {
     let only = |name: &str| {
         let mut values = headers.get_all(name).map(|value| value.to_str().unwrap_or_default());
         (values.next(), values.next().is_none())
