@@ -9,7 +9,8 @@ use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, TokenLifetimes};
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_http::{
-    Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, OwnSessions, ServerSettings, TrustedProxies,
+    Api, BatchLane, BatchSettings, ForwardedHeader, Identity, Lane, LaneSettings, Lanes, OwnSessions, ServerSettings,
+    TrustedProxies,
 };
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{
@@ -168,6 +169,7 @@ fn identity() -> Identity {
         public_origin: "https://id.example.org".to_owned(),
         cors_origins: vec!["https://app.example.org".to_owned()],
         proxies: TrustedProxies::default(),
+        forwarded: ForwardedHeader::default(),
         random: || [7; 16],
     }
 }

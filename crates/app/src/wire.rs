@@ -230,6 +230,7 @@ fn identity(settings: &Settings) -> Identity {
         public_origin: settings.mail.public_origin.clone(),
         cors_origins: settings.server.cors_origins.clone(),
         proxies: settings.limits.proxies.clone(),
+        forwarded: settings.limits.forwarded,
         random: system::request_number,
     }
 }

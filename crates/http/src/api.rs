@@ -2,7 +2,7 @@
 
 use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane};
-use crate::limits::TrustedProxies;
+use crate::limits::{ForwardedHeader, TrustedProxies};
 use crate::traffic::RequestObserver;
 use crate::turn::Turn;
 use actix_web::HttpRequest;
@@ -118,6 +118,8 @@ pub struct Identity {
     pub cors_origins: Vec<String>,
     /// The proxies that are believed when they say whom a call comes from.
     pub proxies: TrustedProxies,
+    /// The header that is believed when one of them sends it.
+    pub forwarded: ForwardedHeader,
     /// Sixteen unpredictable bytes for a request's identifier.
     pub random: fn() -> [u8; 16],
 }

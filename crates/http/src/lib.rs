@@ -31,7 +31,7 @@ mod verification;
 pub use api::{Api, Identity, Lanes, OwnSessions, Recovery, Verification};
 pub use exposition::expose;
 pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSettings};
-pub use limits::{Network, NotANetwork, TrustedProxies};
+pub use limits::{ForwardedHeader, Network, NotANetwork, TrustedProxies};
 pub use openapi::document;
 pub use server::{Running, ServerSettings, start};
 pub use traffic::{Answered, METHODS, ROUTES, RequestObserver};

@@ -6,7 +6,7 @@ use super::sources::Sources;
 use super::value::{self, SWITCH};
 use super::warning::Warning;
 use portcullis_domain::limits::{Flow, Rule, Window};
-use portcullis_http::{Network, TrustedProxies};
+use portcullis_http::{ForwardedHeader, Network, TrustedProxies};
 use portcullis_redis::RedisUrl;
 use portcullis_usecases::limits::Rules;
 use std::num::NonZeroU32;
@@ -18,11 +18,18 @@ const ACCOUNT: Setting = window("RATE_LIMIT_ACCOUNT", "10/15m");
 const DEVICE: Setting = window("RATE_LIMIT_DEVICE", "10/15m");
 const MAIL: Setting = window("RATE_LIMIT_MAIL", "3/1h");
 const SOURCE: Setting = flow("RATE_LIMIT_SOURCE", "300/5m,burst=100");
+const REFRESH: Setting = flow("RATE_LIMIT_REFRESH", "120/5m,burst=60");
 const DEAD_REFRESH: Setting = flow("RATE_LIMIT_DEAD_REFRESH", "1/30s,burst=4");
 const PROXIES: Setting = Setting {
     name: "TRUSTED_PROXIES",
     default: None,
     accepted: "IP addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.7,2001:db8::/32",
+    shown: str::to_owned,
+};
+const FORWARDED_HEADER: Setting = Setting {
+    name: "FORWARDED_HEADER",
+    default: Some("x-forwarded-for"),
+    accepted: "x-forwarded-for or forwarded",
     shown: str::to_owned,
 };
 
@@ -33,7 +40,8 @@ const REDIS_URL: Setting = Setting {
     shown: shown_url,
 };
 
-pub(super) const SETTINGS: [Setting; 8] = [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, DEAD_REFRESH, PROXIES, REDIS_URL];
+pub(super) const SETTINGS: [Setting; 10] =
+    [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, REFRESH, DEAD_REFRESH, PROXIES, FORWARDED_HEADER, REDIS_URL];
 
 const fn window(name: &'static str, default: &'static str) -> Setting {
     let accepted = "tries and a time such as 10/15m: 1 to 100 tries, in 1s to 24h";
@@ -56,6 +64,8 @@ pub(crate) struct Limits {
     pub(crate) rules: Option<Rules>,
     /// The proxies that are believed.
     pub(crate) proxies: TrustedProxies,
+    /// The header that is believed when a proxy sends it.
+    pub(crate) forwarded: ForwardedHeader,
     /// Where replicas share budgets and circuits, if anywhere.
     pub(crate) redis: Option<RedisUrl>,
 }
@@ -67,13 +77,15 @@ impl Limits {
             device: Rule::Window(sources.required(&DEVICE, read_window)?.relenting(FIRST_WAIT)),
             source: Rule::Flow(sources.required(&SOURCE, read_flow)?),
             mail: Rule::Window(sources.required(&MAIL, read_window)?),
+            refresh: Rule::Flow(sources.required(&REFRESH, read_flow)?),
             dead_refresh: Rule::Flow(sources.required(&DEAD_REFRESH, read_flow)?),
         };
         let proxies = sources.optional(&PROXIES, read_proxies)?.unwrap_or_default();
         let redis = read_redis(sources)?;
         warnings.extend(proxies.0.iter().any(Network::is_public).then(everybody_trusted));
         warnings.extend(redis.as_ref().is_some_and(RedisUrl::is_exposed).then(exposed));
-        Ok(Self { rules: sources.required(&ENABLED, value::switch)?.then_some(rules), proxies, redis })
+        let rules = sources.required(&ENABLED, value::switch)?.then_some(rules);
+        Ok(Self { rules, proxies, forwarded: sources.required(&FORWARDED_HEADER, read_header)?, redis })
     }
 }
 
@@ -146,6 +158,14 @@ fn read_proxies(text: &str) -> Result<TrustedProxies, Fault> {
     let networks = text.split(',').map(|network| network.trim().parse::<Network>());
     let networks: Result<_, _> = networks.collect();
     networks.map(TrustedProxies).map_err(|_| Fault("has an entry that is neither an IP address nor a network"))
+}
+
+fn read_header(text: &str) -> Result<ForwardedHeader, Fault> {
+    match text.to_ascii_lowercase().as_str() {
+        "x-forwarded-for" => Ok(ForwardedHeader::XForwardedFor),
+        "forwarded" => Ok(ForwardedHeader::Forwarded),
+        _ => Err(Fault("is another header")),
+    }
 }
 
 #[cfg(test)]

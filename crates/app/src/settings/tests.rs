@@ -148,6 +148,8 @@ fn bounds_are_kept() {
         ("RATE_LIMIT_ENABLED", vec!["off"], vec!["never"]),
         ("RATE_LIMIT_ACCOUNT", vec!["1/1s", "100/24h"], vec!["0/15m", "101/15m", "10"]),
         ("RATE_LIMIT_SOURCE", vec!["1/1s", "300/5m,burst=0"], vec!["300", "300/5m,burst=-1"]),
+        ("RATE_LIMIT_REFRESH", vec!["120/5m,burst=60", "1/1s"], vec!["0/5m", "many"]),
+        ("FORWARDED_HEADER", vec!["Forwarded", "X-Forwarded-For"], vec!["x-real-ip", "x-forwarded-for, forwarded"]),
         ("REDIS_URL", vec!["redis://localhost", "redis://:p@h:7000/1"], vec!["localhost:6379", "rediss://h"]),
         ("PUBLIC_URL", vec!["https://a.example/auth/", "http://[::1]:8000"], vec!["http://a.example", "a.example"]),
         ("VERIFY_URL", vec!["https://a.example/{token}"], vec!["https://a.example/"]),

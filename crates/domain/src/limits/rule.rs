@@ -156,13 +156,16 @@ pub enum Budget {
     Source,
     /// Mails to one address.
     Mail,
+    /// Refreshes of one session.
+    Refresh,
     /// Refreshes of one session that cannot succeed.
     DeadRefresh,
 }
 
 impl Budget {
     /// Every budget.
-    pub const ALL: [Self; 5] = [Self::Account, Self::Device, Self::Source, Self::Mail, Self::DeadRefresh];
+    pub const ALL: [Self; 6] =
+        [Self::Account, Self::Device, Self::Source, Self::Mail, Self::Refresh, Self::DeadRefresh];
 
     /// The name, as callers and logs have it.
     ///
@@ -176,7 +179,20 @@ impl Budget {
             Self::Device => "device",
             Self::Source => "source",
             Self::Mail => "mail",
+            Self::Refresh => "refresh",
             Self::DeadRefresh => "dead_refresh",
         }
+    }
+
+    /// Returns whether a call that succeeds, or does not take place, gets its charge back. A
+    /// source pays for every call: one account that signs in all day must not fill the disk.
+    ///
+    /// ```
+    /// use portcullis_domain::limits::Budget;
+    /// assert!(Budget::Account.is_refunded() && !Budget::Source.is_refunded());
+    /// ```
+    #[must_use]
+    pub const fn is_refunded(self) -> bool {
+        !matches!(self, Self::Source)
     }
 }

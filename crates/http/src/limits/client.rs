@@ -1,7 +1,7 @@
 //! Whom a call comes from: the socket's address, or what trusted proxies say.
 
 use super::TrustedProxies;
-use super::forwarded::{self, Hops};
+use super::forwarded::{self, ForwardedHeader, Hops};
 use crate::api::Api;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -21,25 +21,22 @@ impl Client {
     /// The client of a request.
     pub(crate) fn of(request: &HttpRequest, api: &Api) -> Self {
         let Some(peer) = request.peer_addr() else { return Self { address: None, tls: false } };
-        Self::behind(peer.ip().to_canonical(), request.headers(), &api.identity.proxies)
+        let identity = &api.identity;
+        Self::behind(peer.ip().to_canonical(), request.headers(), &identity.proxies, identity.forwarded)
     }
 
-    fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
+    fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies, believed: ForwardedHeader) -> Self {
         if !proxies.contains(peer) {
             if forwarded::is_present(headers) {
                 warn_once(proxies);
             }
             return Self { address: Some(peer), tls: false };
         }
-        let told = [forwarded::x_forwarded_for(headers), forwarded::forwarded(headers)];
-        let mut told = told.into_iter().flatten().map(|hops| nearest_stranger(peer, &hops, proxies));
-        // A proxy that writes one of the headers passes the caller's own other one on. Where two
-        // disagree, one is a forgery, and the proxy's own address is the only one that is sure.
-        let address = match (told.next(), told.next()) {
-            (Some(one), Some(other)) if one != other => peer,
-            (one, _) => one.unwrap_or(peer),
-        };
-        Self { address: Some(address), tls: forwarded::came_by_tls(headers) }
+        if believed.is_the_wrong_one(headers) {
+            warn_of_the_setting();
+        }
+        let address = nearest_stranger(peer, &believed.hops(headers), proxies);
+        Self { address: Some(address), tls: believed.came_by_tls(headers) }
     }
 }
 
@@ -70,24 +67,38 @@ fn warn_once(proxies: &TrustedProxies) {
     });
 }
 
+/// All clients of such a proxy are one source.
+fn warn_of_the_setting() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        tracing::warn!(
+            target: "app",
+            "A trusted proxy sent the forwarding header that FORWARDED_HEADER does not name, and it was ignored",
+        );
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ForwardedHeader::{Forwarded, XForwardedFor};
     use actix_web::http::header::{HeaderName, HeaderValue};
 
-    fn client(peer: &str, lines: &[(&str, &str)]) -> String {
+    fn client(peer: &str, lines: &[(&str, &str)], believed: ForwardedHeader) -> String {
         let proxies = TrustedProxies(["10.0.0.0/8", "::1"].iter().map(|text| text.parse().unwrap()).collect());
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        Client::behind(peer.parse().unwrap(), &headers, &proxies).address.unwrap().to_string()
+        Client::behind(peer.parse().unwrap(), &headers, &proxies, believed).address.unwrap().to_string()
     }
 
     #[test]
     fn strangers_are_believed_nothing() {
-        for header in [("x-forwarded-for", "192.0.2.9"), ("forwarded", "for=192.0.2.9")] {
-            assert_eq!(client("192.0.2.1", &[header]), "192.0.2.1");
+        for believed in [XForwardedFor, Forwarded] {
+            for header in [("x-forwarded-for", "192.0.2.9"), ("forwarded", "for=192.0.2.9")] {
+                assert_eq!(client("192.0.2.1", &[header], believed), "192.0.2.1");
+            }
         }
     }
 
@@ -102,15 +113,20 @@ mod tests {
             ("203.0.113.1, ", "10.0.0.1"),
             ("", "10.0.0.1"),
         ] {
-            assert_eq!(client("10.0.0.1", &[("x-forwarded-for", hops)]), address, "{hops}");
+            assert_eq!(client("10.0.0.1", &[("x-forwarded-for", hops)], XForwardedFor), address, "{hops}");
         }
-        assert_eq!(client("::1", &[("forwarded", "for=\"[2001:db8::1]:99\", for=10.2.3.4")]), "2001:db8::1");
+        let element = ("forwarded", "for=\"[2001:db8::1]:99\", for=10.2.3.4");
+        assert_eq!(client("::1", &[element], Forwarded), "2001:db8::1");
     }
 
     #[test]
-    fn of_two_headers_that_disagree_neither_counts() {
-        let both = |one, other| client("10.0.0.1", &[("x-forwarded-for", one), ("forwarded", other)]);
-        assert_eq!(both("192.0.2.9", "for=192.0.2.9"), "192.0.2.9");
-        assert_eq!(both("192.0.2.9", "for=203.0.113.1"), "10.0.0.1");
+    fn the_header_that_is_not_chosen_is_ignored() {
+        let (plain, element) = (("x-forwarded-for", "192.0.2.9"), ("forwarded", "for=203.0.113.1"));
+        for lines in [[plain, element], [element, plain]] {
+            assert_eq!(client("10.0.0.1", &lines, XForwardedFor), "192.0.2.9");
+            assert_eq!(client("10.0.0.1", &lines, Forwarded), "203.0.113.1");
+        }
+        assert_eq!(client("10.0.0.1", &[plain], Forwarded), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &[element], XForwardedFor), "10.0.0.1");
     }
 }

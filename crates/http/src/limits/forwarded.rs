@@ -12,25 +12,52 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// that is no address (`unknown`, a name) is `None`.
 pub(super) type Hops = Vec<Option<IpAddr>>;
 
-/// The hops of `X-Forwarded-For`, where there is such a header.
-pub(super) fn x_forwarded_for(headers: &HeaderMap) -> Option<Hops> {
-    let hops: Hops = list(headers, &X_FORWARDED_FOR).iter().map(|hop| address(hop)).collect();
-    (!hops.is_empty()).then_some(hops)
+/// Header that names the client a trusted proxy forwards for. Proxies write one of the two and pass
+/// the client's own other one on, so only one of them is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, with `X-Forwarded-Proto`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
-/// The hops of `Forwarded`, where there is such a header. An element without `for` is a hop that
-/// says nothing.
-pub(super) fn forwarded(headers: &HeaderMap) -> Option<Hops> {
-    let elements = elements(headers, &FORWARDED);
-    let hops: Hops = elements.iter().map(|element| address(&parameter(element, "for")?)).collect();
-    (!hops.is_empty()).then_some(hops)
+impl ForwardedHeader {
+    /// Returns the hops that the header names, or an empty list without such a header.
+    pub(super) fn hops(self, headers: &HeaderMap) -> Hops {
+        match self {
+            Self::XForwardedFor => x_forwarded_for(headers),
+            Self::Forwarded => forwarded(headers),
+        }
+    }
+
+    /// Returns whether the nearest proxy says that its caller came by TLS.
+    pub(super) fn came_by_tls(self, headers: &HeaderMap) -> bool {
+        let proto = match self {
+            Self::XForwardedFor => list(headers, &X_FORWARDED_PROTO).pop(),
+            Self::Forwarded => elements(headers, &FORWARDED).last().and_then(|hop| parameter(hop, "proto")),
+        };
+        proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
+    }
+
+    /// Returns whether the request has the other header alone: the setting may be wrong.
+    pub(super) fn is_the_wrong_one(self, headers: &HeaderMap) -> bool {
+        let (own, other) = match self {
+            Self::XForwardedFor => (X_FORWARDED_FOR, FORWARDED),
+            Self::Forwarded => (FORWARDED, X_FORWARDED_FOR),
+        };
+        !headers.contains_key(own) && headers.contains_key(other)
+    }
 }
 
-/// Whether the nearest proxy says that its caller came by TLS.
-pub(super) fn came_by_tls(headers: &HeaderMap) -> bool {
-    let told = list(headers, &X_FORWARDED_PROTO).pop();
-    let told = told.or_else(|| parameter(elements(headers, &FORWARDED).last()?, "proto"));
-    told.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
+fn x_forwarded_for(headers: &HeaderMap) -> Hops {
+    list(headers, &X_FORWARDED_FOR).iter().map(|hop| address(hop)).collect()
+}
+
+/// An element without `for` is a hop that says nothing.
+fn forwarded(headers: &HeaderMap) -> Hops {
+    elements(headers, &FORWARDED).iter().map(|element| address(&parameter(element, "for")?)).collect()
 }
 
 /// Whether anybody says anything of the kind.
@@ -104,8 +131,8 @@ mod tests {
         headers
     }
 
-    fn shown(hops: Option<Hops>) -> Vec<String> {
-        hops.into_iter().flatten().map(|hop| hop.map_or("-".to_owned(), |address| address.to_string())).collect()
+    fn shown(hops: Hops) -> Vec<String> {
+        hops.into_iter().map(|hop| hop.map_or("-".to_owned(), |address| address.to_string())).collect()
     }
 
     #[test]
@@ -116,7 +143,7 @@ mod tests {
         ];
         let hops = shown(x_forwarded_for(&headers(&lines)));
         assert_eq!(hops, ["192.0.2.1", "192.0.2.2", "-", "2001:db8::1", "2001:db8::2", "192.0.2.3"]);
-        assert_eq!(x_forwarded_for(&headers(&[])), None);
+        assert!(x_forwarded_for(&headers(&[])).is_empty());
     }
 
     #[test]
@@ -125,7 +152,7 @@ mod tests {
                     proto=http, for=\"a,b;for=1.2.3.4\"";
         let headers = headers(&[(FORWARDED, line)]);
         assert_eq!(shown(forwarded(&headers)), ["2001:db8:cafe::17", "192.0.2.43", "-", "-", "-"]);
-        assert!(!came_by_tls(&headers), "the nearest counts");
+        assert!(!ForwardedHeader::Forwarded.came_by_tls(&headers), "the nearest counts");
     }
 
     #[test]
@@ -134,7 +161,7 @@ mod tests {
             let lines =
                 [(X_FORWARDED_FOR, format!("{forged}, 192.0.2.1")), (FORWARDED, format!("{forged}, for=192.0.2.1"))];
             let told = lines.map(|(name, line)| headers(&[(name, &line)]));
-            let last = |hops: Option<Hops>| shown(hops).pop();
+            let last = |hops: Hops| shown(hops).pop();
             assert_eq!(last(x_forwarded_for(&told[0])).as_deref(), Some("192.0.2.1"), "{forged}");
             assert_eq!(last(forwarded(&told[1])).as_deref(), Some("192.0.2.1"), "{forged}");
             let quoted = headers(&[(FORWARDED, &format!("{forged}, for=\"[2001:db8::1]:99\""))]);
@@ -144,12 +171,15 @@ mod tests {
 
     #[test]
     fn tls_is_what_the_nearest_proxy_says() {
-        for (name, value, tls) in [
-            (X_FORWARDED_PROTO, "https", true),
-            (X_FORWARDED_PROTO, "https, http", false),
-            (FORWARDED, "for=_x;proto=http, for=_y;proto=HTTPS", true),
+        use ForwardedHeader::{Forwarded, XForwardedFor};
+        for (believed, name, value, tls) in [
+            (XForwardedFor, X_FORWARDED_PROTO, "https", true),
+            (XForwardedFor, X_FORWARDED_PROTO, "https, http", false),
+            (XForwardedFor, FORWARDED, "for=_x;proto=https", false),
+            (Forwarded, FORWARDED, "for=_x;proto=http, for=_y;proto=HTTPS", true),
+            (Forwarded, X_FORWARDED_PROTO, "https", false),
         ] {
-            assert_eq!(came_by_tls(&headers(&[(name, value)])), tls, "{value}");
+            assert_eq!(believed.came_by_tls(&headers(&[(name, value)])), tls, "{value}");
         }
     }
 
@@ -157,7 +187,9 @@ mod tests {
         #[test]
         fn any_text_is_read(text in "[ -~]{0,60}") {
             let headers = headers(&[(FORWARDED, &text), (X_FORWARDED_FOR, &text)]);
-            let _ = (forwarded(&headers), x_forwarded_for(&headers), came_by_tls(&headers));
+            for believed in [ForwardedHeader::XForwardedFor, ForwardedHeader::Forwarded] {
+                let _ = (believed.hops(&headers), believed.came_by_tls(&headers));
+            }
         }
     }
 }

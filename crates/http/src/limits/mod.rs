@@ -10,6 +10,7 @@ mod proxies;
 pub(crate) use client::Client;
 pub(crate) use cookie::{device_cookie, set_device_cookie};
 pub(crate) use fields::{rate_limit_fields, whole_seconds};
+pub use forwarded::ForwardedHeader;
 pub use proxies::{Network, NotANetwork, TrustedProxies};
 
 use crate::api::Api;
@@ -130,6 +131,16 @@ pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, shown: Shown) 
         checked?;
     }
     Ok(())
+}
+
+/// Refuses a refresh whose session was refreshed too often at this replica.
+pub(crate) fn limit_refresh(api: &Data<Api>, client: &Client, shown: Shown) -> Result<(), ApiError> {
+    let session = shown.session().to_string();
+    let counted = api.limits.spend_here(Budget::Refresh, &Subject::Bytes(session.as_bytes()));
+    if let Err(LimitError::Limited(limited)) = &counted {
+        limited.log(client.address);
+    }
+    Ok(counted?)
 }
 
 /// Asks on a lane of its own where the limiter is beyond a network, and at once where it is not.

@@ -11,7 +11,7 @@ use crate::api::{Api, with_store_by};
 use crate::body::Body;
 use crate::errors::ApiError;
 use crate::language::language;
-use crate::limits::{Client, refuse_dead};
+use crate::limits::{Client, limit_refresh, refuse_dead};
 use crate::origin::origin;
 use crate::reply::Reply;
 use actix_web::HttpRequest;
@@ -41,6 +41,7 @@ pub(crate) async fn refresh(
     let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, origin, language })?;
     let shown = attempt.shown();
     refuse_dead(&api, &client, shown).await?;
+    limit_refresh(&api, &client, shown)?;
     let exchanged = api.lanes.exchanges.run_by(deadline, attempt.exchange()).await?;
     let refreshed = match api.refresh.settle(attempt, exchanged) {
         Settled::Done(outcome) => outcome?,

@@ -1,13 +1,13 @@
 //! A place in the budgets that a call draws on.
 
 use super::budgets::InFlight;
-use portcullis_ports::{RateLimiter, Reservation};
+use portcullis_ports::{Held, RateLimiter, Reservation};
 use std::fmt;
 use std::sync::Arc;
 
 /// A call that was counted and may begin. It is given back unless it is [`spend`](Self::spend)
-/// that ends it: a call that was shed, or whose dependency failed, has guessed at nothing. By
-/// default nothing was counted.
+/// that ends it: a call that was shed, or whose dependency failed, has guessed at nothing. What its
+/// source paid is never given back. By default nothing was counted.
 #[must_use = "an admission that is dropped is given back"]
 #[derive(Default)]
 pub struct Admission {
@@ -22,6 +22,13 @@ struct Counted {
 
 impl Admission {
     pub(super) fn of(limiter: Arc<dyn RateLimiter>, reservation: Reservation, in_flight: Arc<InFlight>) -> Self {
+        let refundable = |held: &Held| held.charge.budget.is_refunded();
+        let mut reservation = reservation;
+        reservation.held.retain(refundable);
+        reservation.also.retain(refundable);
+        if reservation.held.is_empty() {
+            return Self::default();
+        }
         in_flight.begin(&reservation);
         Self { counted: Some(Counted { limiter, reservation, in_flight }) }
     }

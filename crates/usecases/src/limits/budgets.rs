@@ -20,6 +20,8 @@ pub struct Rules {
     pub source: Rule,
     /// Mails to one address.
     pub mail: Rule,
+    /// Refreshes of one session, at one replica.
+    pub refresh: Rule,
     /// Refreshes of one session that cannot succeed.
     pub dead_refresh: Rule,
 }
@@ -31,6 +33,7 @@ impl Rules {
             Budget::Device => self.device,
             Budget::Source => self.source,
             Budget::Mail => self.mail,
+            Budget::Refresh => self.refresh,
             Budget::DeadRefresh => self.dead_refresh,
         }
     }
@@ -85,6 +88,20 @@ impl Limits {
             Reserved::Passed(reservation) => {
                 Ok(Admission::of(counting.limiter.clone(), reservation, self.in_flight.clone()))
             }
+            Reserved::Refused(exceeded) => Err(Limited::from(exceeded).into()),
+        }
+    }
+
+    /// Counts one call in this process alone, for good. Never goes over a network: for paths that
+    /// must not wait for one.
+    ///
+    /// # Errors
+    /// [`LimitError`].
+    pub fn spend_here(&self, budget: Budget, subject: &Subject<'_>) -> Result<(), LimitError> {
+        let Some(counting) = &self.counting else { return Ok(()) };
+        let local = counting.local.as_ref().unwrap_or(&counting.limiter);
+        match local.reserve(&[counting.local_charge(budget, subject)])? {
+            Reserved::Passed(_) => Ok(()),
             Reserved::Refused(exceeded) => Err(Limited::from(exceeded).into()),
         }
     }

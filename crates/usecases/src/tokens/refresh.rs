@@ -97,6 +97,12 @@ impl Attempt {
 }
 
 impl Shown {
+    /// Returns the session of the token.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
     /// The names under which refreshes with it may have been counted that could not succeed.
     #[must_use]
     pub fn names(&self) -> [String; 2] {

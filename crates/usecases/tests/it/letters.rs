@@ -184,6 +184,14 @@ impl World {
         self.forgot_on(self.store.clone(), email)
     }
 
+    pub(crate) fn forgot_from(&self, client: &str, email: &str) -> Result<(), RequestResetError> {
+        let (store, post) = (self.store.clone(), self.post.clone());
+        let origin = Origin { ip_address: Some(client.parse().unwrap()), user_agent: None };
+        let input = ResetRequest { email: address(email), origin, language: Language::French };
+        let (limits, clock) = (self.limits.clone(), self.clock.clone());
+        RequestReset { store, post, limits, clock }.run(&input).map(drop)
+    }
+
     pub(crate) fn forgot_on(&self, store: Arc<dyn Store>, email: &str) -> Result<(), RequestResetError> {
         let (post, limits, clock) = (self.post.clone(), self.limits.clone(), self.clock.clone());
         let input = ResetRequest { email: address(email), origin: Origin::default(), language: Language::French };

@@ -3,11 +3,14 @@
 use crate::world::{World, login};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Flow, Rule, Subject, Window};
-use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_domain::sessions::Origin;
-use portcullis_usecases::limits::{LimitError, Rules};
+use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, Reserved, StoreError};
+use portcullis_testkit::MapLimiter;
+use portcullis_usecases::limits::{LimitError, Limits, Rules};
 use portcullis_usecases::login::{LogInError, PasswordLogin};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -20,6 +23,7 @@ fn rules() -> Rules {
         device: Rule::Window(guesses),
         source: calls(6),
         mail: Rule::Window(Window::new(some(3), Duration::from_hours(1))),
+        refresh: calls(4),
         dead_refresh: calls(5),
     }
 }
@@ -117,6 +121,65 @@ fn a_source_is_an_address_or_a_network() {
     let run = |address| world.verb().run(&from(address, "other@example.org"), || true);
     assert!(is_limited(run("2001:db8::ffff"), Budget::Source));
     assert!(matches!(run("2001:db8:0:1::1"), Err(LogInError::InvalidCredentials)));
+}
+
+/// One account that signs in, or a call that fails, all day long must not fill the disk.
+#[test]
+fn a_source_pays_for_every_call_whatever_becomes_of_it() {
+    let world = World::limited(rules());
+    world.ada();
+    let run = |email: &str, password: &str| {
+        let input = PasswordLogin { password: Password::new(password), ..from("192.0.2.1", email) };
+        world.verb().run(&input, || true)
+    };
+    for _ in 0..3 {
+        run("ada@example.org", "correct horse").unwrap();
+    }
+    drop(world.verb().admit(&from("192.0.2.1", "shed@example.org")).unwrap());
+    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+    assert_eq!(run("ada@example.org", "correct horse").unwrap_err().code(), ErrorCode::Unavailable);
+    assert_eq!(world.forgot_from("192.0.2.1", "ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
+    world.store.set_outage(None);
+    assert!(is_limited(run("ada@example.org", "correct horse"), Budget::Source));
+    world.log_in("ada@example.org", "correct horse").unwrap();
+}
+
+#[test]
+fn refreshes_of_a_session_are_counted_by_each_replica_alone() {
+    let world = World::limited(rules());
+    let (one, other) = (Subject::Bytes(b"one"), Subject::Bytes(b"other"));
+    let replica = || {
+        let limiter = |clock| Arc::new(MapLimiter::new(clock));
+        let shared: Arc<dyn RateLimiter> = Arc::new(Unreachable);
+        let limits = Limits::new(shared, world.devices.authenticator.clone(), rules());
+        limits.with_local(limiter(world.clock.clone()))
+    };
+    for limits in [replica(), replica()] {
+        for _ in 0..4 {
+            assert!(limits.spend_here(Budget::Refresh, &one).is_ok(), "no network is asked");
+        }
+        let refused = limits.spend_here(Budget::Refresh, &one);
+        assert!(matches!(refused, Err(LimitError::Limited(limited)) if limited.budget == Budget::Refresh));
+        assert!(limits.spend_here(Budget::Refresh, &other).is_ok());
+    }
+    assert!(Limits::off().spend_here(Budget::Refresh, &one).is_ok());
+}
+
+/// A limiter beyond a network that is gone.
+struct Unreachable;
+
+impl RateLimiter for Unreachable {
+    fn reserve(&self, _: &[Charge]) -> Result<Reserved, LimiterError> {
+        Err(LimiterError("gone".to_owned()))
+    }
+
+    fn refund(&self, _: &Reservation) -> Result<(), LimiterError> {
+        Err(LimiterError("gone".to_owned()))
+    }
+
+    fn remaining(&self, _: &Charge) -> Result<u32, LimiterError> {
+        Err(LimiterError("gone".to_owned()))
+    }
 }
 
 #[test]

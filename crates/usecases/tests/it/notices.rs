@@ -19,7 +19,7 @@ fn rules() -> Rules {
     let some = |n| NonZeroU32::new(n).unwrap();
     let plenty = Rule::Window(Window::new(some(1000), Duration::from_mins(15)));
     let mail = Rule::Window(Window::new(some(3), Duration::from_hours(1)));
-    Rules { account: plenty, device: plenty, source: plenty, mail, dead_refresh: plenty }
+    Rules { account: plenty, device: plenty, source: plenty, mail, refresh: plenty, dead_refresh: plenty }
 }
 
 #[test]

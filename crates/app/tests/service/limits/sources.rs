@@ -14,6 +14,7 @@ on_both_databases!(
     logins_and_registrations_draw_on_one_budget,
     a_rotating_header_changes_nothing,
     trusted_proxies_are_read_from_the_right,
+    the_header_that_is_chosen_is_the_one_that_is_believed,
     a_network_of_ipv6_is_one_source,
     behind_a_trusted_proxy_with_tls_the_cookie_is_secure,
 );
@@ -77,11 +78,10 @@ fn trusted_proxies_are_read_from_the_right(backend: Backend) {
     }
     let spent = [
         [("X-Forwarded-For", "192.0.2.1"), ("X-Other", "")],
-        [("Forwarded", "for=198.51.100.9, for=\"192.0.2.1:4711\";proto=https"), ("X-Other", "")],
-        [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.1")],
+        // A header of the caller's own beside the proxy's changes nothing.
+        [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.77")],
         // Nor does anything hide what the proxy adds behind it.
         [("X-Forwarded-For", "\"x, 192.0.2.1"), ("X-Other", "")],
-        [("Forwarded", "for=\"x, for=192.0.2.1"), ("X-Other", "")],
         [("X-Forwarded-For", "\u{ff}, 192.0.2.1"), ("X-Other", "")],
     ];
     for headers in &spent {
@@ -92,6 +92,24 @@ fn trusted_proxies_are_read_from_the_right(backend: Backend) {
     let reply = guess(&service, &[("X-Forwarded-For", "192.0.2.3")]);
     let events = service.log.of_request(reply.request_id());
     assert!(events.iter().any(|event| event["client"] == "192.0.2.3"), "{events:?}");
+}
+
+fn the_header_that_is_chosen_is_the_one_that_is_believed(backend: Backend) {
+    let setup = limited(backend.service()).set("RATE_LIMIT_SOURCE", SMALL);
+    let service = setup.set("TRUSTED_PROXIES", "127.0.0.1").set("FORWARDED_HEADER", "forwarded").start();
+    for number in 0..5 {
+        let (element, own) =
+            (format!("for=198.51.100.{number}, for=\"192.0.2.1:4711\""), format!("203.0.113.{number}"));
+        let headers = [("Forwarded", element.as_str()), ("X-Forwarded-For", &own)];
+        guess(&service, &headers).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    }
+    for element in ["for=192.0.2.1", "for=\"x, for=192.0.2.1"] {
+        let refused = guess(&service, &[("Forwarded", element), ("X-Forwarded-For", "203.0.113.9")]);
+        expect_limited(&refused, "source", POLICY);
+    }
+    guess(&service, &[("X-Forwarded-For", "203.0.113.9")]).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    let warned = |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.contains("FORWARDED_HEADER"));
+    assert_eq!(service.settled_log().events().into_iter().filter(warned).count(), 1, "an operator hears of it, once");
 }
 
 fn a_network_of_ipv6_is_one_source(backend: Backend) {

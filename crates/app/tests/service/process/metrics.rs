@@ -104,8 +104,8 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
         ("{budget=\"account\",outcome=\"refunded\"}", 1),
         // For the mail that asks to verify the address.
         ("{budget=\"mail\",outcome=\"passed\"}", 1),
+        ("{budget=\"refresh\",outcome=\"passed\"}", 2),
         ("{budget=\"source\",outcome=\"passed\"}", 4),
-        ("{budget=\"source\",outcome=\"refunded\"}", 1),
     ]);
     assert_eq!(counts(&page, "portcullis_limiter_charges_total"), charges);
     for (lane, count) in [("crypto", 4.0), ("exchanges", 2.0)] {

@@ -101,6 +101,7 @@ POST /auth/refresh
   token sign
   limiter remaining
   limiter remaining
+  limiter reserve
   lane exchanges
     batch exchanges
       store rotate
