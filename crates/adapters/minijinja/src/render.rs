@@ -4,9 +4,8 @@ use crate::layout::{Detail, Layouts, Link, Page};
 use crate::source::{BadTemplates, HTML, TEXT, read_folder, words_file};
 use crate::words::{COMMON, Words};
 use chrono::{DateTime, TimeDelta};
-use portcullis_domain::mail::{Language, Mail, Message, Occasion};
+use portcullis_domain::mail::{ClientLabel, DeviceLabel, Language, Mail, Message, Occasion};
 use portcullis_domain::registration::EmailAddress;
-use portcullis_domain::sessions::{Origin, UserAgent};
 use portcullis_ports::{MailRenderer, RenderError};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -15,8 +14,6 @@ use std::path::Path;
 
 /// The most characters of a subject.
 const MAX_SUBJECT: usize = 200;
-/// The most characters that are shown of what a client calls itself.
-const MAX_AGENT: usize = 120;
 
 /// Words mails by templates, in every language.
 pub struct MinijinjaRenderer {
@@ -30,7 +27,6 @@ pub struct MinijinjaRenderer {
 struct Names<'a> {
     app_name: &'a str,
     email: &'a str,
-    new_email: &'a str,
 }
 
 impl MinijinjaRenderer {
@@ -62,11 +58,7 @@ impl MinijinjaRenderer {
             .iter()
             .find(|(known, _)| *known == language)
             .ok_or_else(|| BadTemplates::of(&words_file(language), "there are no such words"))?;
-        let names = Names {
-            app_name: &self.app_name,
-            email: message.to.spelled(),
-            new_email: message.new_email.as_ref().map(EmailAddress::spelled).unwrap_or_default(),
-        };
+        let names = Names { app_name: &self.app_name, email: message.to.spelled() };
         let writer = Writer { layouts: &self.layouts, words, language };
         let subject = one_line(&writer.say(message.occasion.as_str(), "subject", &names)?);
         let page = writer.page(message, &names, &subject)?;
@@ -122,9 +114,9 @@ impl Writer<'_> {
     }
 
     fn details(&self, message: &Message, names: &Names<'_>) -> Result<Vec<Detail>, BadTemplates> {
-        let address = message.origin.ip_address.map(|address| address.to_canonical().to_string());
-        let agent = message.origin.user_agent.as_ref().filter(|_| is_of_the_owner(message.occasion));
-        let agent = agent.map(|agent| agent.as_str().chars().take(MAX_AGENT).collect::<String>());
+        let address = message.client.and_then(|client| client.address);
+        let address = address.map(|address| address.to_canonical().to_string());
+        let agent = message.client.map(|client| self.device(client.device, names)).transpose()?;
         let time = message.at.format("%Y-%m-%d %H:%M UTC").to_string();
         [("time", Some(time)), ("address", address), ("agent", agent)]
             .into_iter()
@@ -137,14 +129,11 @@ impl Writer<'_> {
             })
             .collect()
     }
-}
 
-/// Whether it takes the account's own password or session to cause the mail. Anybody can have the
-/// others sent to anybody, so they show nothing that the sender words.
-fn is_of_the_owner(occasion: Occasion) -> bool {
-    match occasion {
-        Occasion::VerifyEmail | Occasion::ResetPassword | Occasion::ConfirmEmail => false,
-        Occasion::EmailChanged | Occasion::PasswordChanged | Occasion::NewDevice | Occasion::SessionTheft => true,
+    fn device(&self, label: DeviceLabel, names: &Names<'_>) -> Result<String, BadTemplates> {
+        let app = label.app.map_or_else(|| self.say(COMMON, "unknown_app", names), |app| Ok(app.to_owned()))?;
+        let Some(system) = label.system else { return Ok(app) };
+        self.say(COMMON, "app_on", &BTreeMap::from([("app", app.as_str()), ("system", system)]))
     }
 }
 
@@ -166,18 +155,16 @@ fn one_line(subject: &str) -> String {
 /// A mail as there may be one.
 fn sample(occasion: Occasion, language: Language) -> Message {
     let link = occasion.purpose().map(|purpose| ("https://auth.example.org/account".to_owned(), purpose.lifetime()));
-    let address = |text: &str| EmailAddress::stored(text.to_owned());
     Message {
         id: "0".repeat(32),
         occasion,
-        to: address("ada@example.org"),
+        to: EmailAddress::stored("ada@example.org".to_owned()),
         language,
         link,
-        new_email: (occasion == Occasion::EmailChanged).then(|| address("ada@example.com")),
-        origin: Origin {
-            ip_address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
-            user_agent: UserAgent::new("Mozilla/5.0"),
-        },
+        client: Some(ClientLabel {
+            address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
+            device: DeviceLabel { app: None, system: Some("Windows") },
+        }),
         at: DateTime::UNIX_EPOCH,
     }
 }

@@ -7,8 +7,21 @@ use toml::de::{DeTable, DeValue};
 
 /// The section of what all mails have.
 pub(crate) const COMMON: &str = "common";
-const COMMON_KEYS: [&str; 13] = [
-    "sender", "copy", "time", "address", "agent", "detail", "validity", "minute", "minutes", "hour", "hours", "day",
+const COMMON_KEYS: [&str; 15] = [
+    "sender",
+    "copy",
+    "time",
+    "address",
+    "agent",
+    "app_on",
+    "unknown_app",
+    "detail",
+    "validity",
+    "minute",
+    "minutes",
+    "hour",
+    "hours",
+    "day",
     "days",
 ];
 const KEYS: [&str; 4] = ["subject", "heading", "intro", "warning"];
@@ -76,7 +89,7 @@ mod tests {
     fn every_language_has_words_for_everything() {
         for language in Language::ALL {
             let words = Words::read(language, None).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(words.0.len(), 13 + 7 * 4 + 4 * 2);
+            assert_eq!(words.0.len(), 15 + 7 * 4 + 4 * 2);
             assert!(words.0.values().all(|word| !word.is_empty()), "{language:?}");
         }
     }

@@ -1,8 +1,7 @@
 //! What a mail says before it is worded, and the mail itself.
 
-use super::{Language, Occasion};
+use super::{ClientLabel, Language, Occasion};
 use crate::registration::EmailAddress;
-use crate::sessions::Origin;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fmt;
 
@@ -20,10 +19,9 @@ pub struct Message {
     pub language: Language,
     /// What its link opens, and for how long the link is good; none where the mail has none.
     pub link: Option<(String, TimeDelta)>,
-    /// The address that the account has now, where the mail tells of a new one.
-    pub new_email: Option<EmailAddress>,
-    /// From where it was caused.
-    pub origin: Origin,
+    /// Client that caused it; `None` if the recipient may be a stranger, to whom nothing of clients is
+    /// sent.
+    pub client: Option<ClientLabel>,
     /// When it was caused, in UTC.
     pub at: DateTime<Utc>,
 }

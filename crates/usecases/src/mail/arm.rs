@@ -4,8 +4,8 @@
 use super::DeliverMail;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::login;
-use portcullis_domain::mail::{Message, NewMail, Occasion};
-use portcullis_domain::registration::User;
+use portcullis_domain::mail::{ClientLabel, Message, NewMail, Occasion};
+use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::verification::{Grant, Purpose};
 use portcullis_ports::{QueuedMail, StoreError, Tx};
 
@@ -47,17 +47,29 @@ impl DeliverMail {
             // Whose address it was when it happened is to be told, or whose it is to become.
             _ => &order.to,
         };
-        let new_email = (order.occasion == Occasion::EmailChanged).then(|| user.email.clone());
+        let client = is_of_the_owner(order.occasion, to, user).then(|| ClientLabel::from(&order.origin));
         Message {
             id: self.post.tokens.mail_id(&order.seed),
             occasion: order.occasion,
             to: to.clone(),
             language: order.language,
             link,
-            new_email,
-            origin: order.origin.clone(),
+            client,
             at: order.created_at,
         }
+    }
+}
+
+/// Returns whether the recipient has verified the address. Anyone can register a stranger's.
+fn is_of_the_owner(occasion: Occasion, to: &EmailAddress, user: &User) -> bool {
+    match occasion {
+        Occasion::VerifyEmail | Occasion::ConfirmEmail => false,
+        // Only an address that was verified is notified of a change.
+        Occasion::EmailChanged => true,
+        Occasion::ResetPassword
+        | Occasion::PasswordChanged
+        | Occasion::NewDevice
+        | Occasion::SessionTheft => user.email_verified_at.is_some() && *to == user.email,
     }
 }
 

@@ -43,7 +43,7 @@ fn another_address_is_the_accounts_when_it_is_verified_and_the_old_one_is_told()
     let told = world.deliver();
     assert_eq!(told, [("email_changed".to_owned(), "ada@example.org".to_owned())]);
     let message = world.mailbox.worded.lock().unwrap().pop().unwrap();
-    assert_eq!(message.new_email, Some(moved.email));
+    assert!(message.client.is_some(), "a verified address may hear from where it was");
 }
 
 #[test]

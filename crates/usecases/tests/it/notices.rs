@@ -5,7 +5,7 @@ use crate::world::{World, login};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Rule, Window};
-use portcullis_domain::mail::Occasion;
+use portcullis_domain::mail::{DeviceLabel, Occasion};
 use portcullis_domain::sessions::{Origin, UserAgent};
 use portcullis_ports::{MailerError, StoreError};
 use portcullis_usecases::limits::Rules;
@@ -126,13 +126,43 @@ fn a_login_from_somewhere_new_is_told_to_a_verified_owner() {
     assert!(world.deliver().is_empty(), "a place that is known, and a device that is");
     sign_in(&world, "192.0.2.9", "lynx", Some("1.forged.0.0".to_owned()));
     assert_eq!(world.deliver(), [told("new_device", "ada@example.org")]);
-    let origin = world.mailbox.worded.lock().unwrap().pop().unwrap().origin;
-    assert_eq!(origin.user_agent.unwrap().as_str(), "lynx");
+    let client = world.mailbox.worded.lock().unwrap().pop().unwrap().client.unwrap();
+    assert_eq!((client.address, client.device), (Some("192.0.2.9".parse().unwrap()), DeviceLabel::default()));
     sign_in(&world, "192.0.2.9", "lynx", None);
     assert!(world.deliver().is_empty(), "once");
     let quiet = world.noticing(&[Occasion::SessionTheft]);
     sign_in(&quiet, "192.0.2.77", "lynx", None);
     assert!(quiet.store.mails().is_empty());
+}
+
+/// Anyone can register a stranger's address and have all of these sent there.
+#[test]
+fn an_unverified_address_hears_nothing_of_clients() {
+    let world = World::new();
+    let mut sent = Vec::new();
+    world.register("ada@example.org", "correct horse").unwrap();
+    sent.extend(world.deliver());
+    let pair = sign_in(&world, "192.0.2.1", "firefox", None).pair;
+    world.forgot_from("192.0.2.1", "ada@example.org").unwrap();
+    world.change_email(&pair, "correct horse", "new@example.org").unwrap();
+    sent.extend(world.deliver());
+    world.refresh(&pair.refresh_token).unwrap();
+    world.pass(TimeDelta::seconds(11));
+    assert!(world.refresh(&pair.refresh_token).is_err());
+    sent.extend(world.deliver());
+    let pair = sign_in(&world, "192.0.2.1", "firefox", None).pair;
+    world.change_password(&pair, "correct horse", "battery staple").unwrap();
+    sent.extend(world.deliver());
+    let occasions: Vec<_> = sent.iter().map(|(occasion, _)| occasion.as_str()).collect();
+    let all = ["verify_email", "reset_password", "confirm_email", "session_theft", "password_changed"];
+    assert!(all.iter().all(|occasion| occasions.contains(occasion)), "{occasions:?}");
+    assert!(world.mailbox.worded.lock().unwrap().iter().all(|message| message.client.is_none()));
+    world.resend("ada@example.org").unwrap();
+    world.verify(&world.mailed()).unwrap();
+    world.forgot_from("192.0.2.1", "ada@example.org").unwrap();
+    world.deliver();
+    let told = world.mailbox.worded.lock().unwrap().pop().unwrap().client.unwrap();
+    assert_eq!(told.address, Some("192.0.2.1".parse().unwrap()), "the owner does");
 }
 
 #[test]

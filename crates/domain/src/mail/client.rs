@@ -1,0 +1,131 @@
+//! A client as an email names it: in words of a fixed list. What a client calls itself is text that
+//! an attacker chooses, and would carry it to the owner's mailbox under the service's name.
+
+use crate::sessions::{Origin, UserAgent};
+use std::net::IpAddr;
+
+/// Browsers by what their `User-Agent` holds. Several hold each other's names: the first counts.
+const APPS: [(&str, &str); 14] = [
+    ("Edg/", "Edge"),
+    ("EdgA/", "Edge"),
+    ("EdgiOS/", "Edge"),
+    ("OPR/", "Opera"),
+    ("OPT/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Vivaldi/", "Vivaldi"),
+    ("FxiOS/", "Firefox"),
+    ("Firefox/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("python-requests/", "Python"),
+];
+
+/// Systems likewise.
+const SYSTEMS: [(&str, &str); 8] = [
+    ("Windows", "Windows"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("CrOS", "ChromeOS"),
+    ("Macintosh", "macOS"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+];
+
+/// App and system of a client, each a name from a fixed list; `None` if it is not on the list.
+///
+/// ```
+/// use portcullis_domain::{mail::DeviceLabel, sessions::UserAgent};
+/// let agent = UserAgent::new("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
+/// let label = DeviceLabel::of(agent.as_ref());
+/// assert_eq!((label.app, label.system), (Some("Firefox"), Some("Linux")));
+/// assert_eq!(DeviceLabel::of(UserAgent::new("Sign in at https://evil.example").as_ref()), DeviceLabel::default());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeviceLabel {
+    /// Browser or other app.
+    pub app: Option<&'static str>,
+    /// Operating system or device.
+    pub system: Option<&'static str>,
+}
+
+impl DeviceLabel {
+    /// Returns the label of a client that calls itself so.
+    #[must_use]
+    pub fn of(agent: Option<&UserAgent>) -> Self {
+        let text = agent.map(UserAgent::as_str).unwrap_or_default();
+        let first =
+            |list: &[(&str, &'static str)]| list.iter().find(|(part, _)| text.contains(part)).map(|(_, name)| *name);
+        Self { app: first(&APPS), system: first(&SYSTEMS) }
+    }
+}
+
+/// Client that caused an email, as far as the email may tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientLabel {
+    /// Its network address, if known.
+    pub address: Option<IpAddr>,
+    /// Its app and system.
+    pub device: DeviceLabel,
+}
+
+impl From<&Origin> for ClientLabel {
+    fn from(origin: &Origin) -> Self {
+        Self { address: origin.ip_address, device: DeviceLabel::of(origin.user_agent.as_ref()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn browsers_that_name_each_other_are_told_apart() {
+        let webkit = "AppleWebKit/537.36 (KHTML, like Gecko)";
+        for (agent, app, system) in [
+            (
+                format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64) {webkit} Chrome/142.0 Safari/537.36"),
+                "Chrome",
+                "Windows",
+            ),
+            (format!("Mozilla/5.0 (Windows NT 10.0) {webkit} Chrome/142.0 Safari/537.36 Edg/142.0"), "Edge", "Windows"),
+            (
+                format!("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) {webkit} Chrome/1 Safari/5 OPR/125.0"),
+                "Opera",
+                "macOS",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1"
+                    .to_owned(),
+                "Safari",
+                "iPhone",
+            ),
+            ("Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0".to_owned(), "Firefox", "Android"),
+            (
+                format!(
+                    "Mozilla/5.0 (Linux; Android 14) {webkit} SamsungBrowser/28.0 Chrome/130.0 Mobile Safari/537.36"
+                ),
+                "Samsung Internet",
+                "Android",
+            ),
+            (format!("Mozilla/5.0 (X11; CrOS x86_64) {webkit} Chrome/142.0 Safari/537.36"), "Chrome", "ChromeOS"),
+        ] {
+            let label = DeviceLabel::of(UserAgent::new(&agent).as_ref());
+            assert_eq!((label.app, label.system), (Some(app), Some(system)), "{agent}");
+        }
+        assert_eq!(DeviceLabel::of(None), DeviceLabel::default());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_of_a_client_is_in_its_label(text in "\\PC{0,300}", app in 0..APPS.len(), system in 0..SYSTEMS.len()) {
+            let agent = UserAgent::new(&format!("{} {text} {}", APPS[app].0, SYSTEMS[system].0));
+            let label = DeviceLabel::of(agent.as_ref());
+            prop_assert!(label.app.is_none_or(|name| APPS.iter().any(|(_, known)| *known == name)));
+            prop_assert!(label.system.is_none_or(|name| SYSTEMS.iter().any(|(_, known)| *known == name)));
+        }
+    }
+}
