@@ -89,7 +89,7 @@ mod tests {
     fn every_language_has_words_for_everything() {
         for language in Language::ALL {
             let words = Words::read(language, None).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(words.0.len(), 15 + 7 * 4 + 4 * 2);
+            assert_eq!(words.0.len(), 15 + 8 * 4 + 4 * 2);
             assert!(words.0.values().all(|word| !word.is_empty()), "{language:?}");
         }
     }

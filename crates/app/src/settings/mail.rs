@@ -39,8 +39,9 @@ const MAIL_TEMPLATES: Setting =
     Setting { name: "MAIL_TEMPLATES", default: None, accepted: "the path of a folder", shown: str::to_owned };
 const MAIL_NOTICES: Setting = Setting {
     name: "MAIL_NOTICES",
-    default: Some("password_changed,email_changed,new_device,session_theft"),
-    accepted: "password_changed, email_changed, new_device and session_theft with commas between, or none",
+    default: Some("password_changed,email_changed,new_device,login_after_failures,session_theft"),
+    accepted: "password_changed, email_changed, new_device, login_after_failures and session_theft with commas \
+               between, or none",
     shown: str::to_owned,
 };
 const REQUIRE_VERIFIED: Setting =

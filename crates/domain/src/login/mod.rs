@@ -2,6 +2,9 @@
 
 use crate::registration::{EmailAddress, User, UserId};
 
+/// Failed tries after which a success is suspicious.
+const MANY_FAILURES: u32 = 5;
+
 /// Picks the account that an address means from those with its canonical form.
 ///
 /// One account answers to any spelling. Where several differ by case alone (adopted ones can),
@@ -34,6 +37,19 @@ pub fn decide(user: Option<User>, password_matched: bool) -> Result<User, Refusa
         Some(user) if !user.is_active => Err(Refusal::Inactive(user.id)),
         Some(user) => Ok(user),
     }
+}
+
+/// Returns whether a login succeeded after so many failed tries that its owner should hear of it.
+/// `waited` is whether the free tries of the account or device were spent before.
+///
+/// ```
+/// use portcullis_domain::login::is_suspicious;
+/// assert!(is_suspicious(5, false) && is_suspicious(0, true));
+/// assert!(!is_suspicious(4, false), "a person who mistypes");
+/// ```
+#[must_use]
+pub const fn is_suspicious(failures: u32, waited: bool) -> bool {
+    failures >= MANY_FAILURES || waited
 }
 
 /// Why a login was refused. For the log: clients get one answer for all.

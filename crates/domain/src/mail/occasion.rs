@@ -22,19 +22,22 @@ pub enum Occasion {
     PasswordChanged,
     /// Somebody signed in from a device that the account does not know.
     NewDevice,
+    /// Somebody signed in after many tries with a wrong password.
+    LoginAfterFailures,
     /// A session was ended, for a spent token of it was shown again.
     SessionTheft,
 }
 
 impl Occasion {
     /// Every occasion.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::ConfirmEmail,
         Self::EmailChanged,
         Self::PasswordChanged,
         Self::NewDevice,
+        Self::LoginAfterFailures,
         Self::SessionTheft,
     ];
 
@@ -54,6 +57,7 @@ impl Occasion {
             Self::EmailChanged => "email_changed",
             Self::PasswordChanged => "password_changed",
             Self::NewDevice => "new_device",
+            Self::LoginAfterFailures => "login_after_failures",
             Self::SessionTheft => "session_theft",
         }
     }
@@ -72,7 +76,7 @@ impl Occasion {
             Self::ResetPassword => Some(Purpose::ResetPassword),
             Self::ConfirmEmail => Some(Purpose::ChangeEmail),
             Self::EmailChanged => Some(Purpose::UndoEmailChange),
-            Self::PasswordChanged | Self::NewDevice | Self::SessionTheft => None,
+            Self::PasswordChanged | Self::NewDevice | Self::LoginAfterFailures | Self::SessionTheft => None,
         }
     }
 }

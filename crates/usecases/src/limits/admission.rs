@@ -1,7 +1,8 @@
 //! A place in the budgets that a call draws on.
 
 use super::budgets::InFlight;
-use portcullis_ports::{Held, RateLimiter, Reservation};
+use portcullis_domain::limits::{Budget, Receipt, Rule};
+use portcullis_ports::{Held, LimiterError, RateLimiter, Reservation};
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,6 +32,27 @@ impl Admission {
         }
         in_flight.begin(&reservation);
         Self { counted: Some(Counted { limiter, reservation, in_flight }) }
+    }
+
+    /// Returns the tries that failed lately under the account or device that this call draws on, and
+    /// whether they were so many that this one had to wait.
+    ///
+    /// # Errors
+    /// [`LimiterError`].
+    pub fn failures(&self) -> Result<(u32, bool), LimiterError> {
+        let Some(Counted { limiter, reservation, in_flight }) = &self.counted else { return Ok((0, false)) };
+        let (mut most, mut waited) = (0, false);
+        for held in &reservation.held {
+            let (Budget::Account | Budget::Device, Rule::Window(window)) = (held.charge.budget, held.charge.rule)
+            else {
+                continue;
+            };
+            let spent = window.tries().saturating_sub(limiter.remaining(&held.charge)?);
+            // Calls at work, this one among them, may yet succeed.
+            most = most.max(spent.saturating_sub(in_flight.count(held.charge.key)));
+            waited |= matches!(held.receipt, Receipt::Window(receipt) if receipt.waited);
+        }
+        Ok((most, waited))
     }
 
     /// It counts: the guess was wrong, or the work was done.

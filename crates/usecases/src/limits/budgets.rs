@@ -203,6 +203,10 @@ impl InFlight {
         }
     }
 
+    pub(super) fn count(&self, key: LimitKey) -> u32 {
+        lock(&self.0).get(&key).map_or(0, |count| u32::try_from(*count).unwrap_or(u32::MAX))
+    }
+
     pub(super) fn end(&self, reservation: &Reservation) {
         let mut calls = lock(&self.0);
         for held in &reservation.held {

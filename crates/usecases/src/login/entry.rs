@@ -2,8 +2,10 @@
 //! is changed while a login is under way ends that login too.
 
 use super::{LogIn, LogInError, LoggedIn, PasswordLogin};
-use crate::LOG;
+use crate::limits::Admission;
 use crate::mail::Cause;
+use crate::{LOG, SECURITY_LOG};
+use portcullis_domain::login;
 use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::User;
 use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent};
@@ -26,7 +28,7 @@ struct Entry<'a> {
     session: Session,
     token: RefreshToken,
     origin: &'a Origin,
-    notice: Option<NewMail>,
+    notices: Vec<NewMail>,
 }
 
 /// Why no session began, and nothing was written.
@@ -44,16 +46,23 @@ impl From<StoreError> for Missed {
 
 impl LogIn {
     /// Begins a session, if the account is still as it was read; none if it is not.
-    pub(super) fn enter(&self, user: &User, input: &PasswordLogin) -> Result<Option<LoggedIn>, LogInError> {
+    pub(super) fn enter(
+        &self,
+        user: &User,
+        input: &PasswordLogin,
+        admission: &Admission,
+    ) -> Result<Option<LoggedIn>, LogInError> {
         let now = self.clock.now();
         let known = input.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, &input.email));
         let device = known.unwrap_or_else(|| self.devices.fresh());
         let (session, token, pair) = self.issuance.begin(user.id, now)?;
         let session = session.on_device(Some(self.devices.mark(user.id, device)));
         let cause = Cause { language: input.language, origin: &input.origin, at: now };
-        let notice = if known.is_some() { None } else { self.notice(user, &cause)? };
-        let tells = notice.is_some();
-        let entry = Entry { user, session, token, origin: &input.origin, notice };
+        let failures = suspicious_failures(admission);
+        let new_device = if known.is_some() { None } else { self.notice(user, &cause)? };
+        let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
+        let tells = !notices.is_empty();
+        let entry = Entry { user, session, token, origin: &input.origin, notices };
         match self.store.write(|tx| self.begin(&entry, tx)) {
             Ok(()) => {}
             Err(Missed::Outdated) => return Ok(None),
@@ -64,13 +73,17 @@ impl LogIn {
         }
         let client = input.origin.ip_address.map(tracing::field::display);
         tracing::info!(target: LOG, user_id = user.id.get(), client, "User authenticated");
+        if let Some(failures) = failures {
+            let client = input.origin.ip_address.map(tracing::field::display);
+            tracing::warn!(target: SECURITY_LOG, user_id = user.id.get(), client, failures, "Login after failed tries");
+        }
         Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, &input.email) }))
     }
 
     /// Begins a session with its first token, and before it ends those least recently used where
     /// there would be too many.
     fn begin(&self, entry: &Entry<'_>, tx: &mut dyn Tx) -> Result<(), Missed> {
-        let Entry { user, session, token, origin, notice } = entry;
+        let Entry { user, session, token, origin, notices } = entry;
         self.make_room(session, origin, tx)?;
         if !tx.users().admits(user.id, &user.password)? {
             return Err(Missed::Outdated);
@@ -79,7 +92,7 @@ impl LogIn {
         tx.sessions().begin(session, origin)?;
         tx.sessions().record(session.id, &event)?;
         tx.refresh_tokens().insert(token)?;
-        notice.as_ref().map_or(Ok(()), |notice| Ok(tx.outbox().enqueue(notice)?))
+        notices.iter().try_for_each(|notice| Ok(tx.outbox().enqueue(notice)?))
     }
 
     /// Logins of one account wait for each other only where they could be too many together.
@@ -114,4 +127,19 @@ impl LogIn {
         let is_new = !origins.is_empty() && !origins.iter().any(|origin| origin.resembles(cause.origin));
         Ok(if is_new { self.post.notice(Occasion::NewDevice, user, cause) } else { None })
     }
+
+    /// A notice of a login after many failures, if the owner of the address is known. It counts what
+    /// failed under the budget that the login drew on: guesses from elsewhere never send a notice to
+    /// an owner who signs in from a known device.
+    fn warning(&self, user: &User, cause: &Cause<'_>) -> Option<NewMail> {
+        user.email_verified_at?;
+        self.post.notice(Occasion::LoginAfterFailures, user, cause)
+    }
+}
+
+/// Returns how many tries failed before, if they were many.
+fn suspicious_failures(admission: &Admission) -> Option<u32> {
+    // A limiter that fails costs nobody the login.
+    let (failures, waited) = admission.failures().unwrap_or_default();
+    login::is_suspicious(failures, waited).then_some(failures)
 }

@@ -154,7 +154,7 @@ impl LogIn {
         admission: Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<LoggedIn, LogInError> {
-        let outcome = self.sign_in(input, still_wanted);
+        let outcome = self.sign_in(input, &admission, still_wanted);
         if matches!(outcome, Err(LogInError::InvalidCredentials)) {
             admission.spend();
         }
@@ -164,6 +164,7 @@ impl LogIn {
     fn sign_in(
         &self,
         input: &PasswordLogin,
+        admission: &Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<LoggedIn, LogInError> {
         let patience = Patience::lasting_while(still_wanted);
@@ -182,7 +183,7 @@ impl LogIn {
             } else {
                 known
             };
-            if let Some(logged_in) = self.enter(&known, input)? {
+            if let Some(logged_in) = self.enter(&known, input, admission)? {
                 return Ok(logged_in);
             }
             // Another hash took the place of the one that the password was held against.

@@ -69,6 +69,7 @@ fn is_of_the_owner(occasion: Occasion, to: &EmailAddress, user: &User) -> bool {
         Occasion::ResetPassword
         | Occasion::PasswordChanged
         | Occasion::NewDevice
+        | Occasion::LoginAfterFailures
         | Occasion::SessionTheft => user.email_verified_at.is_some() && *to == user.email,
     }
 }

@@ -97,7 +97,7 @@ impl DeliverMail {
     fn is_affordable(&self, mail: &QueuedMail, Letter { message, user }: &Letter) -> bool {
         let draws = match mail.order.occasion {
             Occasion::VerifyEmail => mail.order.user_id.is_some(),
-            Occasion::NewDevice | Occasion::SessionTheft => true,
+            Occasion::NewDevice | Occasion::LoginAfterFailures | Occasion::SessionTheft => true,
             // Anybody can name an address at registration, and change the password all day.
             Occasion::PasswordChanged => user.email_verified_at.is_none(),
             Occasion::ResetPassword | Occasion::ConfirmEmail | Occasion::EmailChanged => false,

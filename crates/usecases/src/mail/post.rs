@@ -15,8 +15,13 @@ pub struct Notices(Vec<Occasion>);
 
 impl Notices {
     /// What can be turned off.
-    pub const ALL: [Occasion; 4] =
-        [Occasion::PasswordChanged, Occasion::EmailChanged, Occasion::NewDevice, Occasion::SessionTheft];
+    pub const ALL: [Occasion; 5] = [
+        Occasion::PasswordChanged,
+        Occasion::EmailChanged,
+        Occasion::NewDevice,
+        Occasion::LoginAfterFailures,
+        Occasion::SessionTheft,
+    ];
 
     /// These and no others.
     #[must_use]

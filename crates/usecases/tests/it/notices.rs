@@ -165,6 +165,82 @@ fn an_unverified_address_hears_nothing_of_clients() {
     assert_eq!(told.address, Some("192.0.2.1".parse().unwrap()), "the owner does");
 }
 
+fn guess(world: &World, times: u32, device: Option<&str>) {
+    for _ in 0..times {
+        let input = PasswordLogin { device: device.map(str::to_owned), ..login("ada@example.org", "wrong") };
+        assert_eq!(world.verb().run(&input, || true).unwrap_err().code(), ErrorCode::InvalidCredentials);
+    }
+}
+
+/// One budget of ten tries, as it is by default.
+fn guarded() -> World {
+    let guesses = Window::new(NonZeroU32::new(10).unwrap(), Duration::from_mins(15)).relenting(Duration::from_mins(1));
+    let guesses = Rule::Window(guesses);
+    World::limited(Rules { account: guesses, device: guesses, ..rules() })
+}
+
+#[test]
+fn a_login_after_five_failures_is_told_to_a_verified_owner() {
+    let world = guarded();
+    world.register("ada@example.org", "correct horse").unwrap();
+    let token = world.mailed();
+    guess(&world, 5, None);
+    world.log_in("ada@example.org", "correct horse").unwrap();
+    assert!(world.deliver().is_empty(), "nobody knows whose the address is");
+    world.verify(&token).unwrap();
+    world.pass(TimeDelta::minutes(15));
+    guess(&world, 4, None);
+    world.log_in("ada@example.org", "correct horse").unwrap();
+    assert!(world.deliver().is_empty(), "a person who mistypes");
+    guess(&world, 1, None);
+    world.log_in("ada@example.org", "correct horse").unwrap();
+    assert_eq!(world.deliver(), [told("login_after_failures", "ada@example.org")]);
+    world.pass(TimeDelta::minutes(15));
+    world.log_in("ada@example.org", "correct horse").unwrap();
+    assert!(world.deliver().is_empty(), "they were long ago");
+    guess(&world, 10, None);
+    world.pass(TimeDelta::minutes(1));
+    world.log_in("ada@example.org", "correct horse").unwrap();
+    assert_eq!(world.deliver(), [told("login_after_failures", "ada@example.org")], "after a wait");
+}
+
+/// Whoever guesses without the password can send none, and a mailbox gets few in any case.
+#[test]
+fn guesses_elsewhere_send_an_owner_on_a_known_device_no_notice() {
+    let world = guarded();
+    world.register("ada@example.org", "correct horse").unwrap();
+    world.verify(&world.mailed()).unwrap();
+    let cookie = world.log_in("ada@example.org", "correct horse").unwrap().cookie;
+    let enter = |device: Option<&str>| {
+        let device = device.map(str::to_owned);
+        world.verb().run(&PasswordLogin { device, ..login("ada@example.org", "correct horse") }, || true).unwrap();
+    };
+    guess(&world, 9, None);
+    enter(Some(&cookie));
+    assert!(world.deliver().is_empty());
+    for _ in 0..5 {
+        enter(None);
+    }
+    let sent = world.deliver();
+    assert!((1..=3).contains(&sent.len()), "a few an hour: {sent:?}");
+    guess(&world, 5, Some(&cookie));
+    enter(Some(&cookie));
+    assert_eq!(world.store.mails().len(), 1, "its own failures count");
+}
+
+#[test]
+fn good_logins_at_once_are_no_failures() {
+    let world = guarded();
+    world.register("ada@example.org", "correct horse").unwrap();
+    world.verify(&world.mailed()).unwrap();
+    let input = login("ada@example.org", "correct horse");
+    let admitted: Vec<_> = (0..10).map(|_| world.verb().admit(&input).unwrap()).collect();
+    for admission in admitted {
+        world.verb().check(&input, admission, || true).unwrap();
+    }
+    assert!(world.deliver().is_empty());
+}
+
 #[test]
 fn the_first_session_of_all_is_no_new_device() {
     let world = World::new();

@@ -91,6 +91,7 @@ POST /auth/login
       bcrypt
     token sign
     token sign
+    limiter remaining
     store write
     limiter refund
 ";
