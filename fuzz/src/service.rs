@@ -33,7 +33,7 @@ use std::time::Duration;
 pub(crate) const EMAIL: &str = "ada@example.org";
 pub(crate) const PASSWORD: &str = "correct horse";
 
-const SECRET: &[u8] = b"fuzz-secret-key-of-at-least-32-bytes-0123456789";
+const SECRET: &[u8] = &[7; 32];
 const ALGORITHM: Algorithm = Algorithm::Hs256;
 const ADA: UserId = UserId::new(1);
 const LANE: LaneSettings = LaneSettings {

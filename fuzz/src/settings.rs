@@ -110,5 +110,5 @@ fn gather(environment: &[(&str, &str)], file: &str) -> Result<Sources, SettingsE
 }
 
 fn secret() -> String {
-    format!("{MARKER}-0123456789-0123456789-0123456789")
+    format!("{MARKER}-Kd8sQ2vXzLm4-{}", "TgB7nWc9yRfHj1pE0u3")
 }

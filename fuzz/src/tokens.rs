@@ -10,7 +10,7 @@ use portcullis_ports::TokenVerifier;
 use serde_json::Value;
 use sha2::Sha256;
 
-const SECRET: &[u8] = b"fuzz-secret-key-of-at-least-32-bytes-0123456789";
+const SECRET: &[u8] = &[7; 32];
 const NOW: i64 = 1_795_356_284;
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 const CLAIMS: &str =

@@ -11,13 +11,14 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// A peer may make its environment first.
 const START: Duration = Duration::from_secs(180);
-/// Made for measurements: it signs nothing of worth.
-const SECRET: &str = "c41f0b9e7d2a58634fb1c0e9d7a3625810be94f7";
+/// One for all servers of a run, so that each knows the tokens of the one before.
+static SECRET: LazyLock<String> = LazyLock::new(|| crate::serve::secret().unwrap_or_default());
 
 /// How a server is started.
 #[derive(Debug, Clone)]
@@ -74,7 +75,7 @@ impl Program {
                 command
             }
         };
-        command.env("SECRET_KEY", SECRET).env("HOST", "127.0.0.1").env("PORT", port.to_string());
+        command.env("SECRET_KEY", &*SECRET).env("HOST", "127.0.0.1").env("PORT", port.to_string());
         // One source and one account do here what thousands do.
         command.env("RATE_LIMIT_ENABLED", "false");
         command.envs(settings.iter().map(|(name, value)| (*name, value)));

@@ -18,7 +18,7 @@ impl HmacAuthenticator {
     /// ```
     /// use portcullis_hmac::HmacAuthenticator;
     /// use portcullis_ports::MessageAuthenticator;
-    /// let limits = HmacAuthenticator::derive(b"a secret of 32 bytes or more ...", "limits");
+    /// let limits = HmacAuthenticator::derive(&[7; 32], "limits");
     /// let code = limits.code(b"message");
     /// assert!(limits.verify(b"message", &code) && !limits.verify(b"massage", &code));
     /// ```

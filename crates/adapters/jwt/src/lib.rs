@@ -7,7 +7,7 @@
 //! use portcullis_domain::{registration::UserId, tokens::{Claims, Jti, TokenLifetimes}};
 //! use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 //! use portcullis_ports::{TokenIssuer, TokenVerifier};
-//! let (algorithm, secret) = ("HS256".parse::<Algorithm>()?, b"a secret of thirty-two bytes, at least");
+//! let (algorithm, secret) = ("HS256".parse::<Algorithm>()?, [7; 32]);
 //! let issuer = JwtIssuer::with_secret(algorithm, secret)?;
 //! let verifier = JwtVerifier::with_secret(algorithm, secret)?;
 //! let now = DateTime::UNIX_EPOCH;

@@ -98,4 +98,6 @@ impl Settings {
 }
 
 #[cfg(test)]
+mod published_tests;
+#[cfg(test)]
 mod tests;

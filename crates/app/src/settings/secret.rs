@@ -1,14 +1,21 @@
-//! What a signing secret must be: long enough, and none that has stood in a document.
+//! Rules for a signing secret: long enough, not published anywhere, and not easy to guess.
 
 use super::setting::Fault;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use secrecy::SecretString;
 
 /// The shortest secret, in bytes (RFC 7518 §3.2, for HS256).
 pub(super) const MIN_BYTES: usize = 32;
+/// Contract: a key has at least this many distinct bytes.
+const MIN_DISTINCT: usize = 10;
+/// Minimum number of bytes that do not continue a sequence or repeat an earlier part. A random key
+/// of 32 hexadecimal digits has about 30.
+const MIN_UNPREDICTABLE: usize = 20;
 
-/// What people leave in a secret that they were told to replace: this project's own samples, and
-/// the usual ones. In lower case, letters and digits alone.
-const PLACEHOLDERS: [&str; 12] = [
+/// What people leave in a secret that they should have replaced. In lower case, letters and digits
+/// alone.
+const PLACEHOLDERS: [&str; 20] = [
     "changeme",
     "changethis",
     "changeit",
@@ -21,38 +28,114 @@ const PLACEHOLDERS: [&str; 12] = [
     "yoursupersecret",
     "yourrandomsecret",
     "your256bitsecret",
+    "testsecret",
+    "devsecret",
+    "dummysecret",
+    "examplesecret",
+    "samplesecret",
+    "insecuresecret",
+    "djangoinsecure",
+    "placeholder",
 ];
 
-/// Secrets that have been printed in books and tutorials, in the same form.
-const PUBLISHED: [&str; 10] = [
-    "secret",
-    "secretkey",
-    "mysecret",
-    "mysecretkey",
-    "supersecret",
-    "supersecretkey",
-    "jwtsecret",
-    "password",
-    // The tutorial of FastAPI.
-    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
-    // The debugger at jwt.io.
-    "astringsecretatleast256bitslong",
-];
+/// Secrets that are refused only as the whole text, in the same form.
+const COMMON: [&str; 8] =
+    ["secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "jwtsecret", "password"];
 
-/// Reads a secret as it stands: blanks belong to it. The caller judges its length.
+/// Secret-like texts of this repository, of tutorials and of standards, one a line. The test
+/// `published` keeps it complete.
+const PUBLISHED: &str = include_str!("published.txt");
+
+/// Runs of neighbors on keyboards and in the alphabet.
+const SEQUENCES: [&str; 7] =
+    ["01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop"];
+
+/// Reads a secret; spaces are part of it. The caller checks its length.
 pub(super) fn read(text: &str) -> Result<SecretString, Fault> {
     // python-jose takes a key from here. As a secret, its public half would let everybody sign.
     if text.contains("-----BEGIN ") {
         return Err(Fault("is a key in PEM, which PRIVATE_KEY_FILE would name"));
     }
-    let plain: String = text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    let sample = PUBLISHED.contains(&plain.as_str()) || PLACEHOLDERS.iter().any(|p| plain.contains(p));
-    if sample { Err(Fault("is a sample out of a document, which everybody knows")) } else { Ok(text.into()) }
+    if std::iter::once(text.to_owned()).chain(decoded(text)).any(|spelling| is_sample(&spelling)) {
+        return Err(Fault("is a sample out of a document, which everybody knows"));
+    }
+    // A shorter one starts only with DEBUG=true, and warns.
+    if text.len() >= MIN_BYTES {
+        check_strength(text.as_bytes())?;
+    }
+    Ok(text.into())
+}
+
+fn is_sample(text: &str) -> bool {
+    let plain = plain(text);
+    let published = || PUBLISHED.lines().map(self::plain).any(|published| plain.contains(&published));
+    COMMON.contains(&plain.as_str()) || PLACEHOLDERS.iter().any(|p| plain.contains(p)) || published()
+}
+
+/// Letters and digits alone, in lower case.
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// The texts that it encodes in hexadecimal or Base64: such as a Kubernetes secret that was pasted
+/// without being decoded.
+fn decoded(text: &str) -> impl Iterator<Item = String> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();
+    let base64 = STANDARD_NO_PAD.decode(text.replace('-', "+").replace('_', "/")).ok();
+    [unhex(&text), base64].into_iter().flatten().filter_map(|bytes| String::from_utf8(bytes).ok())
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
+    let digits: Vec<u8> = digits.collect::<Option<_>>()?;
+    Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
+}
+
+fn check_strength(bytes: &[u8]) -> Result<(), Fault> {
+    if bytes.iter().collect::<std::collections::BTreeSet<_>>().len() < MIN_DISTINCT {
+        return Err(Fault("has fewer than 10 distinct bytes"));
+    }
+    if is_one_block_repeated(bytes) || unpredictable(&bytes.to_ascii_lowercase()) < MIN_UNPREDICTABLE {
+        return Err(Fault("is an obvious sequence or repetition"));
+    }
+    Ok(())
+}
+
+fn is_one_block_repeated(bytes: &[u8]) -> bool {
+    (1..=bytes.len() / 2).any(|period| bytes.iter().skip(period).eq(bytes.iter().take(bytes.len() - period)))
+}
+
+/// Counts the bytes that neither continue a sequence, also one of every second byte (`a1b2c3`),
+/// nor repeat three bytes in a row that occurred before.
+fn unpredictable(bytes: &[u8]) -> usize {
+    let continues = |at: usize, step: usize| match (at.checked_sub(2 * step), at.checked_sub(step)) {
+        (Some(first), Some(second)) => is_sequence([first, second, at].map(|at| bytes.get(at).copied())),
+        _ => false,
+    };
+    let repeats = |at: usize| {
+        let last = at.checked_sub(2).and_then(|start| bytes.get(start..=at));
+        last.is_some_and(|last| bytes.windows(3).take(at - 2).any(|earlier| earlier == last))
+    };
+    (0..bytes.len()).filter(|&at| !continues(at, 1) && !continues(at, 2) && !repeats(at)).count()
+}
+
+fn is_sequence(bytes: [Option<u8>; 3]) -> bool {
+    let [Some(first), Some(second), Some(third)] = bytes else { return false };
+    let within = |part: [u8; 3]| SEQUENCES.iter().any(|sequence| sequence.as_bytes().windows(3).any(|w| w == part));
+    (first == second && second == third) || within([first, second, third]) || within([third, second, first])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fault(text: &str) -> Option<&'static str> {
+        read(text).err().map(|Fault(fault)| fault)
+    }
+
+    fn is_refused_as_sample(text: &str) -> bool {
+        fault(text).is_some_and(|fault| fault.starts_with("is a sample"))
+    }
 
     #[test]
     fn samples_are_refused_however_long_they_were_made() {
@@ -68,8 +151,56 @@ mod tests {
             "your-256-bit-secret",
             "a-string-secret-at-least-256-bits-long",
             "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+            // The FastAPI application's tests.
+            "test-secret-key-that-is-long-enough-0123456789",
         ] {
-            assert!(read(sample).is_err(), "{sample}");
+            assert!(is_refused_as_sample(sample), "{sample}");
+        }
+    }
+
+    #[test]
+    fn a_published_secret_is_refused_in_every_spelling() {
+        let published = PUBLISHED.lines().find(|line| line.len() >= MIN_BYTES).unwrap();
+        let hex: String = published.bytes().map(|byte| format!("{byte:02x}")).collect();
+        for spelling in [
+            published.to_owned(),
+            format!(" {published}\t"),
+            published.to_ascii_uppercase(),
+            format!("{published}-and-more"),
+            format!("{}-{}", &published[..8], &published[8..]),
+            hex.to_ascii_uppercase(),
+            hex,
+            STANDARD_NO_PAD.encode(published),
+            format!("{}=\n", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(published)),
+        ] {
+            assert!(is_refused_as_sample(&spelling), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn few_distinct_bytes_are_refused() {
+        for text in ["a".repeat(32), "0".repeat(64), "ab".repeat(16), "012345678".repeat(4), "ü".repeat(16)] {
+            assert_eq!(fault(&text), Some("has fewer than 10 distinct bytes"), "{text}");
+        }
+    }
+
+    #[test]
+    fn sequences_and_repetitions_are_refused() {
+        for text in [
+            "12345678901234567890123456789012".to_owned(),
+            "abcdefghijklmnopqrstuvwxyz012345".to_owned(),
+            "ZYXWVUTSRQPONMLKJIHGFEDCBA9876543210".to_owned(),
+            "0123456789abcdef0123456789abcdef".to_owned(),
+            "fedcba9876543210fedcba9876543210".to_owned(),
+            "qwertyuiopasdfghjklzxcvbnm1234567890".to_owned(),
+            "1qaz2wsx3edc4rfv1qaz2wsx3edc4rfv".to_owned(),
+            "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6".to_owned(),
+            "x7#Kq2!z".repeat(4),
+            "k3J9x!qzR0-vB".repeat(3),
+            "Passw0rd".repeat(3) + "12345678",
+            "secret-key-0123456789 ".to_owned() + &" ".repeat(20),
+        ] {
+            assert_eq!(fault(&text), Some("is an obvious sequence or repetition"), "{text}");
         }
     }
 
@@ -83,8 +214,22 @@ mod tests {
     #[test]
     fn a_secret_of_ones_own_is_taken_as_it_is() {
         use secrecy::ExposeSecret;
-        for own in ["dev-only", "Zx9 \u{fc} ${}#", "b2d8f1c06e0f4a7c9d3e5a1b7c9d0e2f4a6b8c0d1e2f3a4b5c6d7e8f90a1b2c3"] {
+        // In parts: a text that occurs as a whole in this repository is refused.
+        let passphrase = ["mountain 47 lantern", "-WOBBLE; quick 9 tulips"].concat();
+        for own in ["dev-only", "Zx9 \u{fc} ${}#", &passphrase] {
             assert_eq!(read(own).ok().unwrap().expose_secret(), own);
+        }
+    }
+
+    #[test]
+    fn random_keys_pass() {
+        for _ in 0..1000 {
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes).unwrap();
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            for key in [&hex, &hex[..32], &STANDARD_NO_PAD.encode(bytes)] {
+                assert_eq!(fault(key), None, "{key}");
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::oracle::check;
 use crate::harness::accounts::Pair;
 use crate::harness::databases::{Backend, Database, sqlite};
 use crate::harness::on_both_databases;
-use crate::harness::services::Setup;
+use crate::harness::services::{Setup, random_secret};
 use crate::harness::waiting::fresh_folder;
 use diesel::connection::SimpleConnection;
 
@@ -54,7 +54,7 @@ fn a_backup_under_load_is_consistent(backend: Backend) {
     restored.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     restored.stop();
     // Another key ends them all, and no account is lost.
-    let restored = Setup::over(&copy).set("SECRET_KEY", "another key, of more than 32 bytes of text").start();
+    let restored = Setup::over(&copy).set("SECRET_KEY", &random_secret()).start();
     restored.refresh(&revived.refresh).expect_error(401, "AUTH_TOKEN_INVALID");
     restored.me(&revived.access).expect_error(401, "AUTH_TOKEN_INVALID");
     restored.sign_in(&account);

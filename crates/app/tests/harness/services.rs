@@ -9,10 +9,18 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
-/// The signing secret unless a test gives another.
-pub(crate) const SECRET: &str = "7b0e5c1f9a4d83e26c57f0a1b94e6d3875c20fa96be14d73";
+/// The signing secret unless a test gives another. A new one for each run: a key that occurs in
+/// the repository is refused.
+pub(crate) static SECRET: LazyLock<String> = LazyLock::new(random_secret);
+
+/// A secret that nobody has seen before.
+pub(crate) fn random_secret() -> String {
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// The binary: told by cargo to tests, beside the folder of this program otherwise.
 pub(crate) fn binary() -> PathBuf {
@@ -41,7 +49,7 @@ impl Setup {
             arguments: Vec::new(),
             starter: Vec::new(),
         };
-        let setup = setup.set("DATABASE_URL", &database.url()).set("SECRET_KEY", SECRET);
+        let setup = setup.set("DATABASE_URL", &database.url()).set("SECRET_KEY", &SECRET);
         let setup = setup.set("DEBUG", "true").set("BCRYPT_COST", "4");
         let setup = setup.set("RATE_LIMIT_ENABLED", "false");
         setup.set("HOST", "127.0.0.1").set("PORT", "0")

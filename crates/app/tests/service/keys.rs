@@ -4,7 +4,7 @@
 use crate::harness::accounts::Pair;
 use crate::harness::calls::members;
 use crate::harness::databases::Backend;
-use crate::harness::services::{Service, Setup};
+use crate::harness::services::{Service, Setup, random_secret};
 use crate::harness::waiting::fresh_folder;
 use crate::harness::{jose, on_both_databases};
 use serde_json::{Value, json};
@@ -149,23 +149,22 @@ fn a_new_private_key_ends_no_session(backend: Backend) {
 }
 
 fn a_new_secret_ends_no_session(backend: Backend) {
-    const OLD: &str = "an, old: secret with \"anything\" in it";
-    const OLDER: &str = "0123456789abcdef0123456789abcdef";
-    const NEW: &str = "fedcba9876543210fedcba9876543210";
-    let older = backend.service().set("SECRET_KEY", OLDER).start();
+    let [old, older_still, new] = [format!("a, \"{}", random_secret()), random_secret(), random_secret()];
+    let older = backend.service().set("SECRET_KEY", &older_still).start();
     let (_, oldest) = older.session();
     older.stop();
-    let first = older.again().set("SECRET_KEY", OLD).set("SECRET_KEY_PREVIOUS", OLDER).start();
+    let first = older.again().set("SECRET_KEY", &old).set("SECRET_KEY_PREVIOUS", &older_still).start();
     let (_, pair) = first.session();
     first.me(&oldest.access).expect(200);
     first.stop();
-    let turned = first.again().set("SECRET_KEY", NEW).set("SECRET_KEY_PREVIOUS", &format!("{OLD}\n{OLDER}\n")).start();
+    let turned =
+        first.again().set("SECRET_KEY", &new).set("SECRET_KEY_PREVIOUS", &format!("{old}\n{older_still}\n")).start();
     goes_on(&turned, &oldest);
     let next = goes_on(&turned, &pair);
     let (input, _) = next.access.rsplit_once('.').unwrap();
-    assert_eq!(jose::signed_with(NEW.as_bytes(), input), next.access, "a previous secret signs nothing");
+    assert_eq!(jose::signed_with(new.as_bytes(), input), next.access, "a previous secret signs nothing");
     turned.stop();
-    let last = first.again().set("SECRET_KEY", NEW).start();
+    let last = first.again().set("SECRET_KEY", &new).start();
     last.me(&pair.access).expect_error(401, "AUTH_TOKEN_INVALID");
     goes_on(&last, &next);
     let short = first.again().set("DEBUG", "false").set("BCRYPT_COST", "10").set("SECRET_KEY_PREVIOUS", "short marker");
@@ -174,19 +173,19 @@ fn a_new_secret_ends_no_session(backend: Backend) {
 }
 
 fn from_a_secret_to_a_private_key(backend: Backend) {
-    const OLD: &str = "0123456789abcdef0123456789abcdef";
-    let first = backend.service().set("SECRET_KEY", OLD).start();
+    let old = random_secret();
+    let first = backend.service().set("SECRET_KEY", &old).start();
     let (account, pair) = first.session();
     first.stop();
     let (path, id) = generated("ES256");
-    let turned = signing(first.again(), "ES256", &path).set("SECRET_KEY_PREVIOUS", OLD).start();
+    let turned = signing(first.again(), "ES256", &path).set("SECRET_KEY_PREVIOUS", &old).start();
     let next = goes_on(&turned, &pair);
     assert_eq!(header(&next.access)["kid"], id);
     assert_eq!(published(&turned), std::slice::from_ref(&id));
     // The old secret is one for HS256 alone.
     let claims = jose::access_claims(account.id).to_string();
     for header in [json!({"alg": "ES256", "typ": "JWT", "kid": id}), json!({"alg": "HS512", "typ": "JWT"})] {
-        let forged = jose::signed_with(OLD.as_bytes(), &jose::unsigned(&header.to_string(), &claims));
+        let forged = jose::signed_with(old.as_bytes(), &jose::unsigned(&header.to_string(), &claims));
         turned.me(&forged).expect_error(401, "AUTH_TOKEN_INVALID");
     }
     turned.stop();

@@ -25,7 +25,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-const SECRET: &[u8] = b"simulated-secret-of-at-least-32-bytes-0123456789";
+const SECRET: &[u8] = &[7; 32];
 const ALGORITHM: Algorithm = Algorithm::Hs256;
 
 /// A process.

@@ -150,7 +150,7 @@ fn no_password_token_hash_or_secret_is_logged(backend: Backend) {
     let hash = service.stored_hash(&account);
     service.stop();
     let output = service.log.text() + &service.errors.text();
-    let mut secrets = vec![SECRET, "marker", &hash, &account.email];
+    let mut secrets = vec![SECRET.as_str(), "marker", &hash, &account.email];
     for token in [&pair.access, &pair.refresh, &next.access, &next.refresh] {
         secrets.extend(token.split('.').skip(1));
     }

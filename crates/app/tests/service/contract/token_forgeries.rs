@@ -71,7 +71,7 @@ fn no_algorithm_but_the_configured_one_is_accepted(service: &Service) {
 
 fn a_header_with_a_key_or_crit_is_refused_even_when_truly_signed(service: &Service) {
     let shown = Shown::new(service);
-    let jwk = json!({"kty": "oct", "k": jose::base64url(SECRET)});
+    let jwk = json!({"kty": "oct", "k": jose::base64url(&*SECRET)});
     let members = [
         ("jwk", jwk),
         ("jku", json!("https://keys.example/jwks.json")),

@@ -3,7 +3,7 @@
 use crate::harness::calls::members;
 use crate::harness::databases::Backend;
 use crate::harness::jose::{self, HEADER};
-use crate::harness::services::{SECRET, Service};
+use crate::harness::services::{SECRET, Service, random_secret};
 use crate::harness::{on_both_databases, waiting::unix_now};
 use serde_json::Value;
 
@@ -179,7 +179,7 @@ fn nothing_stored_is_a_usable_token(backend: Backend) {
 fn a_token_of_another_secret_is_invalid(backend: Backend) {
     let service = backend.service().start();
     let (_, pair) = service.session();
-    let other = service.again().set("SECRET_KEY", "5d2f90c7be6141a38e07f3b82c94d16e0a7b5c38").start();
+    let other = service.again().set("SECRET_KEY", &random_secret()).start();
     other.me(&pair.access).expect_error(401, "AUTH_TOKEN_INVALID");
     other.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_INVALID");
     other.logout(&pair.refresh).expect_error(401, "AUTH_TOKEN_INVALID");

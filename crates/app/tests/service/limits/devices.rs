@@ -5,7 +5,7 @@ use crate::harness::accounts::Account;
 use crate::harness::calls::Reply;
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
-use crate::harness::services::Service;
+use crate::harness::services::{Service, random_secret};
 use serde_json::json;
 
 on_both_databases!(
@@ -119,7 +119,7 @@ fn a_cookie_survives_a_restart_and_not_a_new_secret(backend: Backend) {
     let account = service.account();
     let cookie = known_device(&service, &account);
     service.stop();
-    for (setup, known) in [(service.again(), true), (service.again().set("SECRET_KEY", &"n".repeat(40)), false)] {
+    for (setup, known) in [(service.again(), true), (service.again().set("SECRET_KEY", &random_secret()), false)] {
         let service = limited(setup).start();
         spend(&service, &account.email);
         let reply = try_with(&service, &account, &account.password, &cookie);

@@ -22,8 +22,9 @@ on_both_databases!(
 
 fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
     let setup = backend.service().unset("SECRET_KEY").set("REFRESH_TOKEN_EXPIRE_DAYS", "3");
+    let secret = SECRET.as_str();
     let lines = format!(
-        "# a comment\n\nexport SECRET_KEY='{SECRET}'\nACCESS_TOKEN_EXPIRE_MINUTES=5 # five\n\
+        "# a comment\n\nexport SECRET_KEY='{secret}'\nACCESS_TOKEN_EXPIRE_MINUTES=5 # five\n\
          APP_NAME=\"From a \\\"file\\\"\"\nREFRESH_TOKEN_EXPIRE_DAYS=1\nSOMETHING_ELSE=1\n"
     );
     fs::write(setup.folder().join(".env"), lines).unwrap();
@@ -40,9 +41,10 @@ fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
 
 fn portcullis_toml_and_files_of_secrets_are_enough_to_start(backend: Backend) {
     let database = backend.database();
+    let secret = SECRET.as_str();
     let setup = ["SECRET_KEY", "DATABASE_URL", "HOST", "PORT"].into_iter().fold(Setup::over(&database), Setup::unset);
     let file = |name: &str, text: &str| fs::write(setup.folder().join(name), text).unwrap();
-    file("key", &format!("{SECRET}\n"));
+    file("key", &format!("{secret}\n"));
     file("url", &format!("{}\n", database.url()));
     file("portcullis.toml", "secret_key_file = 'key'\nhost = '127.0.0.1'\nport = 0\naccess_token_expire_minutes = 5\n");
     let service = setup.set("DATABASE_URL_FILE", "url").start();
@@ -62,6 +64,7 @@ fn an_unknown_setting_in_portcullis_toml_stops_the_start(backend: Backend) {
 
 fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: Backend) {
     let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.env.example")).unwrap();
+    let secret = SECRET.as_str();
     let with_sample = |text: &str| {
         let setup = backend.service().unset("SECRET_KEY");
         fs::write(setup.folder().join(".env"), text).unwrap();
@@ -71,16 +74,25 @@ fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: 
     assert!(ended.refusal().contains("SECRET_KEY"), "{ended:?}");
     let (before, rest) = sample.split_once("SECRET_KEY=").unwrap();
     let after = rest.split_once('\n').map_or("", |(_, after)| after);
-    with_sample(&format!("{before}SECRET_KEY={SECRET}\n{after}")).start().session();
+    with_sample(&format!("{before}SECRET_KEY={secret}\n{after}")).start().session();
 }
 
 /// Nor does the command line, which everybody on the machine sees.
 fn no_core_dump_holds_the_secret(backend: Backend) {
     let service = backend.service().start();
-    let limits = service.told("limits");
-    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
-    assert!(!service.told("cmdline").contains(SECRET));
+    // A command that waits for a password has the key, and soon the password.
+    let create = ["user", "create", "a@example.org", "--password-stdin"];
+    let setup = create.into_iter().fold(service.again(), Setup::argument);
+    let mut command = Mortal::spawn(setup.command().stdin(std::process::Stdio::piped()));
+    let limits_of = |id: u32| fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+    let dumps_nothing = |limits: &str| {
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        core.split_whitespace().skip(4).take(2).eq(["0", "0"])
+    };
+    assert!(dumps_nothing(&service.told("limits")));
+    let id = command.child().id();
+    eventually("no core dump of a command", || dumps_nothing(&limits_of(id)).then_some(()));
+    assert!(!service.told("cmdline").contains(&*SECRET));
 }
 
 /// What a thread takes for a moment its arena keeps: there are as many as there are cores.

@@ -32,7 +32,7 @@ fn found(ended: &Ended, check: &str, status: &str) -> (String, String) {
 #[track_caller]
 fn is_ill(ended: &Ended) {
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    assert!(!ended.output.contains(SECRET) && ended.errors.is_empty(), "{ended:?}");
+    assert!(!ended.output.contains(&*SECRET) && ended.errors.is_empty(), "{ended:?}");
 }
 
 fn a_service_that_can_work_is_well(backend: Backend) {
@@ -46,7 +46,7 @@ fn a_service_that_can_work_is_well(backend: Backend) {
     let version = done(&database, "--version");
     let library = version.trim().split_once(" (").unwrap().1.trim_end_matches(')');
     assert!(library.starts_with("OpenSSL ") && found(&ended, "tls", "ok").0.ends_with(library), "{version}");
-    assert!(!ended.output.contains("\"error\"") && !ended.output.contains(SECRET), "{ended:?}");
+    assert!(!ended.output.contains("\"error\"") && !ended.output.contains(&*SECRET), "{ended:?}");
     let people = command(&database, "doctor").run();
     assert!(people.status.success(), "{people:?}");
     let lines: Vec<_> = people.output.lines().collect();
@@ -126,7 +126,7 @@ fn files_that_everybody_may_read_are_found() {
     let key = fresh_folder().join("key.pem");
     done(&database, &format!("keys generate --out {}", key.display()));
     let secret = fresh_folder().join("secret");
-    fs::write(&secret, SECRET).unwrap();
+    fs::write(&secret, &*SECRET).unwrap();
     for path in [&key, &secret, file] {
         fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
     }

@@ -3,7 +3,7 @@
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
-use crate::harness::services::Setup;
+use crate::harness::services::{Setup, random_secret};
 use std::net::TcpListener;
 
 on_both_databases!(
@@ -38,7 +38,7 @@ fn a_missing_or_short_or_sample_secret_is_refused(backend: Backend) {
     assert!(
         service.settled_log().events().iter().any(|e| e["level"] == "WARNING" && e.to_string().contains("SECRET_KEY"))
     );
-    let service = production().set("SECRET_KEY", "exactly 32 bytes are just enough").start();
+    let service = production().set("SECRET_KEY", &random_secret()[..32]).start();
     service.session();
 }
 

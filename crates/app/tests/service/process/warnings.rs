@@ -24,7 +24,7 @@ fn weak_settings_are_warned_of_in_one_wording_everywhere() {
     done(&database, "migrate");
     let weak = |setup: Setup| {
         let setup = setup.unset("SECRET_KEY").set("TRUSTED_PROXIES", "0.0.0.0/0");
-        with_dotenv(setup, 0o644, &format!("SECRET_KEY={SECRET}\n"))
+        with_dotenv(setup, 0o644, &format!("SECRET_KEY={}\n", *SECRET))
     };
     for words in ["config check", "doctor"] {
         let ended = weak(command(&database, words)).run();
