@@ -224,11 +224,15 @@ impl PasswordHasher for Plain {
     }
 
     fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
+    fn rehash(&self, password: &Password, _: &PasswordHash, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        self.hash(password, patience)
+    }
+
         let same = password.expose() == hash.expose();
         Ok(if same { Verification::Match { outdated: false } } else { Verification::Mismatch })
     }
 
-    fn verify_stand_in(&self, _: &Password, _: &Patience) -> Result<(), HasherError> {
+    fn verify_stand_in(&self, _: &Password, _: &str, _: &Patience) -> Result<(), HasherError> {
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! What cannot start says so in one line on standard error and exits with a code that is not 0.
 
 mod commands;
+mod hash_costs;
 mod logging;
 mod mail;
 mod metrics;

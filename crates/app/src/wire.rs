@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::system::{self, OsEntropy, SystemClock};
 use crate::traces::Traces;
 use anyhow::Context;
-use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, PoolSettings};
+use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, PoolSettings, StoredCosts};
 use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacAuthenticator;
@@ -63,6 +63,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) database: Database,
     pub(crate) metrics: Metrics,
+    /// What stored password hashes cost.
+    pub(crate) stored_costs: Arc<StoredCosts>,
     /// None until there is somebody who sends them.
     pub(crate) traces: Traces,
 }
@@ -73,7 +75,9 @@ pub(crate) fn open(settings: &Settings) -> anyhow::Result<Parts> {
     let database = database(settings, &clock)?;
     let metrics = Metrics::new(settings.telemetry.metrics, &clock)?;
     metrics.database(&database)?;
-    Ok(Parts { clock, database, metrics, traces: Traces::default() })
+    let secret = settings.tokens.secret.expose_secret().as_bytes();
+    let stored_costs = StoredCosts::new(Arc::new(HmacAuthenticator::derive(secret, "portcullis stand-ins")));
+    Ok(Parts { clock, database, metrics, stored_costs: Arc::new(stored_costs), traces: Traces::default() })
 }
 
 /// Opens the database alone.
@@ -279,8 +283,8 @@ fn hasher(
     let cost = cost(settings)?;
     let lanes = settings.passwords.hash_lanes.and_then(HashLanes::new);
     let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::step_back };
-    let threads = HashThreads::start(BcryptHasher::new(cost, entropy.clone()), pool, parts.clock.clone())
-        .context("no thread for hashes")?;
+    let bcrypt = BcryptHasher::new(cost, entropy.clone()).with_stored_costs(parts.stored_costs.clone());
+    let threads = HashThreads::start(bcrypt, pool, parts.clock.clone()).context("no thread for hashes")?;
     let (places, waiting, hashes) = (threads.places(), threads.waiting(), HashPlaces::of(&threads));
     tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");
     let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(places, 0), HASH_WAIT);

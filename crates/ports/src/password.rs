@@ -22,6 +22,18 @@ pub trait PasswordHasher: Send + Sync {
     /// [`HasherError`].
     fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError>;
 
+    /// Hashes a password again, in place of its outdated hash. A hash never gets cheaper: the cost
+    /// is the configured one, or that of the old hash if it is higher.
+    ///
+    /// # Errors
+    /// [`HasherError`].
+    fn rehash(
+        &self,
+        password: &Password,
+        outdated: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<PasswordHash, HasherError>;
+
     /// Holds a password against a stored hash.
     ///
     /// # Errors
@@ -34,11 +46,12 @@ pub trait PasswordHasher: Send + Sync {
     ) -> Result<Verification, HasherError>;
 
     /// Takes the time of [`verify`](Self::verify) where there is no account to verify against,
-    /// so that time does not tell who exists.
+    /// so that time does not tell who exists. The same account name always takes the same time, and
+    /// all of them together take the times that stored hashes take.
     ///
     /// # Errors
     /// [`HasherError`].
-    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError>;
+    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError>;
 }
 
 /// Knows passwords that many people choose.
@@ -65,8 +78,8 @@ pub trait PasswordBlocklist: Send + Sync {
 pub enum Verification {
     /// It is the password.
     Match {
-        /// Whether the hash should be replaced by a fresh one: its cost is not the configured
-        /// one, or it covers a part of the password only.
+        /// Whether the hash should be replaced by a fresh one: its cost is lower than the
+        /// configured one, or it covers a part of the password only.
         outdated: bool,
     },
     /// It is another.

@@ -47,6 +47,13 @@ pub trait UserRepository: UserDeletion {
     /// [`StoreError`].
     fn admits(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError>;
 
+    /// Returns hashes of up to `each` accounts from each of `ranges` ranges of ids, which cover all
+    /// of them. Takes as long for a million accounts as for a few.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError>;
+
     /// Replaces a hash by another, if it is still the one that was read; whether it was.
     ///
     /// # Errors

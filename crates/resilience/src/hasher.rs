@@ -46,6 +46,15 @@ impl<P: PasswordHasher> PasswordHasher for Bulkhead<P> {
         self.run(|hasher| hasher.hash(password, patience))
     }
 
+    fn rehash(
+        &self,
+        password: &Password,
+        outdated: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<PasswordHash, HasherError> {
+        self.run(|hasher| hasher.rehash(password, outdated, patience))
+    }
+
     fn verify(
         &self,
         password: &Password,
@@ -55,7 +64,7 @@ impl<P: PasswordHasher> PasswordHasher for Bulkhead<P> {
         self.run(|hasher| hasher.verify(password, hash, patience))
     }
 
-    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
-        self.run(|hasher| hasher.verify_stand_in(password, patience))
+    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
+        self.run(|hasher| hasher.verify_stand_in(password, account, patience))
     }
 }

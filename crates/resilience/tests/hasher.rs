@@ -18,11 +18,15 @@ impl PasswordHasher for InstantHasher {
         Ok(PasswordHash::new("$2b$04$".to_owned()))
     }
 
+    fn rehash(&self, password: &Password, _: &PasswordHash, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        self.hash(password, patience)
+    }
+
     fn verify(&self, _: &Password, _: &PasswordHash, patience: &Patience) -> Result<Verification, HasherError> {
         Ok(Verification::Match { outdated: !patience.is_over() })
     }
 
-    fn verify_stand_in(&self, _: &Password, _: &Patience) -> Result<(), HasherError> {
+    fn verify_stand_in(&self, _: &Password, _: &str, _: &Patience) -> Result<(), HasherError> {
         Err(HasherError::Failed("no randomness".into()))
     }
 }
@@ -36,7 +40,7 @@ fn within_the_bound_results_pass_unchanged() {
     let over = Patience::lasting_while(|| false);
     assert_eq!(hasher.verify(&password, &hash, &over), Ok(Verification::Match { outdated: false }), "handed along");
     assert_eq!(
-        hasher.verify_stand_in(&password, &Patience::endless()),
+        hasher.verify_stand_in(&password, "ada@example.org", &Patience::endless()),
         Err(HasherError::Failed("no randomness".into()))
     );
 }
@@ -49,8 +53,9 @@ fn past_the_bound_every_call_is_refused_alike() {
     let slot = limit.acquire().unwrap();
     let busy = HasherError::Busy { retry_after: RETRY_AFTER };
     assert_eq!(hasher.hash(&password, &Patience::endless()).err(), Some(busy.clone()));
+    assert_eq!(hasher.rehash(&password, &hash, &Patience::endless()).err(), Some(busy.clone()));
     assert_eq!(hasher.verify(&password, &hash, &Patience::endless()), Err(busy.clone()));
-    assert_eq!(hasher.verify_stand_in(&password, &Patience::endless()), Err(busy));
+    assert_eq!(hasher.verify_stand_in(&password, "ada@example.org", &Patience::endless()), Err(busy));
     drop(slot);
     assert!(hasher.hash(&password, &Patience::endless()).is_ok());
 }

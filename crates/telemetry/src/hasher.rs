@@ -62,6 +62,15 @@ impl<H: PasswordHasher + ?Sized> PasswordHasher for Metered<H, HasherMetrics> {
         self.metrics.count(self.timed(&self.metrics.hash, |hasher| hasher.hash(password, patience)))
     }
 
+    fn rehash(
+        &self,
+        password: &Password,
+        outdated: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<PasswordHash, HasherError> {
+        self.metrics.count(self.timed(&self.metrics.hash, |hasher| hasher.rehash(password, outdated, patience)))
+    }
+
     fn verify(
         &self,
         password: &Password,
@@ -71,7 +80,8 @@ impl<H: PasswordHasher + ?Sized> PasswordHasher for Metered<H, HasherMetrics> {
         self.metrics.count(self.timed(&self.metrics.verify, |hasher| hasher.verify(password, hash, patience)))
     }
 
-    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
-        self.metrics.count(self.timed(&self.metrics.stand_in, |hasher| hasher.verify_stand_in(password, patience)))
+    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
+        let verify = |hasher: &H| hasher.verify_stand_in(password, account, patience);
+        self.metrics.count(self.timed(&self.metrics.stand_in, verify))
     }
 }

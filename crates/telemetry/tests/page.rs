@@ -87,7 +87,7 @@ fn hashes_are_timed_and_refusals_counted() {
     let (password, patience) = (Password::new("long enough"), Patience::endless());
     let hash = hasher.hash(&password, &patience).unwrap();
     hasher.verify(&password, &hash, &patience).unwrap();
-    hasher.verify_stand_in(&password, &patience).unwrap();
+    hasher.verify_stand_in(&password, "ada@example.org", &patience).unwrap();
     inner.busy.store(true, Ordering::SeqCst);
     hasher.verify(&password, &hash, &patience).unwrap_err();
     shows(&telemetry, "password_hash_duration_seconds_count{operation=\"hash\"}", 1.0);

@@ -2,6 +2,7 @@
 
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct PlainHasher {
     pub busy: AtomicBool,
     /// Whether to refuse those alone who want a new hash.
     pub full: AtomicBool,
+    /// The accounts that stand-ins were asked for.
+    pub stand_ins: Mutex<Vec<String>>,
 }
 
 impl PlainHasher {
@@ -35,6 +38,10 @@ impl PasswordHasher for PlainHasher {
         Ok(PasswordHash::new(format!("new.{count}:{}", password.expose())))
     }
 
+    fn rehash(&self, password: &Password, _: &PasswordHash, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        self.hash(password, patience)
+    }
+
     fn verify(
         &self,
         password: &Password,
@@ -52,7 +59,10 @@ impl PasswordHasher for PlainHasher {
         Ok(if same { Verification::Match { outdated } } else { Verification::Mismatch })
     }
 
-    fn verify_stand_in(&self, _: &Password, patience: &Patience) -> Result<(), HasherError> {
+    fn verify_stand_in(&self, _: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
+        if let Ok(mut stand_ins) = self.stand_ins.lock() {
+            stand_ins.push(account.to_owned());
+        }
         self.count(&self.busy, patience).map(drop)
     }
 }

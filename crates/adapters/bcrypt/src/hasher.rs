@@ -5,6 +5,7 @@ use crate::{
     computation::{Computation, Digest},
     cost::Cost,
     key::Key,
+    stand_in::StoredCosts,
     stored::{Salt, Scheme, StoredHash},
 };
 use portcullis_domain::registration::{Password, PasswordHash};
@@ -17,18 +18,27 @@ use subtle::ConstantTimeEq;
 /// A password of up to 71 bytes without NUL gets a plain `$2b$` hash, any other passlib's
 /// `$bcrypt-sha256$v=2`, so that every byte counts. Verified are also `$2a$`, `$2y$` and
 /// passlib's first version. Every call makes one slow hash of the configured cost, or of the
-/// stored one's where that is higher: the time tells neither whether a hash was readable nor how
-/// old it is.
+/// stored one's where that is higher. Where no hash can be read, the cost is drawn from those of
+/// the stored hashes ([`StoredCosts`]): the time tells neither whether a hash was readable nor
+/// whether there is an account.
 pub struct BcryptHasher {
     cost: Cost,
     entropy: Arc<dyn Entropy>,
+    stored_costs: Option<Arc<StoredCosts>>,
 }
 
 impl BcryptHasher {
     /// A hasher that makes hashes of that cost, with salts from `entropy`.
     #[must_use]
     pub fn new(cost: Cost, entropy: Arc<dyn Entropy>) -> Self {
-        Self { cost, entropy }
+        Self { cost, entropy, stored_costs: None }
+    }
+
+    /// Draws the costs of stand-ins from those of stored hashes; all have the configured cost
+    /// otherwise.
+    #[must_use]
+    pub fn with_stored_costs(self, costs: Arc<StoredCosts>) -> Self {
+        Self { stored_costs: Some(costs), ..self }
     }
 
     pub(crate) fn cost(&self) -> Cost {
@@ -40,10 +50,29 @@ impl BcryptHasher {
         password: &Password,
         run: impl FnOnce(Computation) -> Result<Digest, HasherError>,
     ) -> Result<PasswordHash, HasherError> {
+        self.hash_at(self.cost, password, run)
+    }
+
+    pub(crate) fn rehash_by(
+        &self,
+        password: &Password,
+        outdated: &PasswordHash,
+        run: impl FnOnce(Computation) -> Result<Digest, HasherError>,
+    ) -> Result<PasswordHash, HasherError> {
+        let stored = StoredHash::parse(outdated.expose()).filter(|stored| self.can_read(stored));
+        self.hash_at(stored.map_or(self.cost, |stored| stored.cost.max(self.cost)), password, run)
+    }
+
+    fn hash_at(
+        &self,
+        cost: Cost,
+        password: &Password,
+        run: impl FnOnce(Computation) -> Result<Digest, HasherError>,
+    ) -> Result<PasswordHash, HasherError> {
         let scheme = if fits_plain(password) { Scheme::Plain } else { Scheme::Hmac };
         let salt = Salt(self.entropy.array());
-        let digest = run(self.computation(key(scheme, password, &salt), salt, self.cost))?;
-        Ok(StoredHash { scheme, cost: self.cost, salt, digest: *digest }.to_text())
+        let digest = run(self.computation(key(scheme, password, &salt), salt, cost))?;
+        Ok(StoredHash { scheme, cost, salt, digest: *digest }.to_text())
     }
 
     pub(crate) fn verify_by(
@@ -53,7 +82,7 @@ impl BcryptHasher {
         run: impl FnOnce(Computation) -> Result<Digest, HasherError>,
     ) -> Result<Verification, HasherError> {
         let Some(stored) = StoredHash::parse(hash.expose()).filter(|stored| self.can_read(stored)) else {
-            self.stand_in_by(password, run)?;
+            self.stand_in_by(password, hash.expose(), run)?;
             return Ok(Verification::Unreadable);
         };
         let key = key(stored.scheme, password, &stored.salt);
@@ -70,9 +99,12 @@ impl BcryptHasher {
     pub(crate) fn stand_in_by(
         &self,
         password: &Password,
+        account: &str,
         run: impl FnOnce(Computation) -> Result<Digest, HasherError>,
     ) -> Result<(), HasherError> {
-        let computation = self.computation(Key::plain(password.expose()), Salt([0; 16]), self.cost);
+        let drawn = self.stored_costs.as_ref().and_then(|costs| costs.draw(account));
+        let cost = drawn.filter(|cost| *cost <= self.highest_readable()).unwrap_or(self.cost);
+        let computation = self.computation(Key::plain(password.expose()), Salt([0; 16]), cost);
         run(computation).map(drop)
     }
 
@@ -81,7 +113,11 @@ impl BcryptHasher {
     }
 
     fn can_read(&self, stored: &StoredHash) -> bool {
-        stored.cost <= self.cost.max(Cost::HIGHEST_READABLE)
+        stored.cost <= self.highest_readable()
+    }
+
+    fn highest_readable(&self) -> Cost {
+        self.cost.max(Cost::HIGHEST_READABLE)
     }
 
     fn is_outdated(&self, stored: &StoredHash, password: &Password) -> bool {
@@ -90,7 +126,7 @@ impl BcryptHasher {
             Scheme::Hmac => true,
             Scheme::PlainRenamed | Scheme::Sha256 => false,
         };
-        !current || stored.cost != self.cost
+        !current || stored.cost < self.cost
     }
 }
 
@@ -99,12 +135,16 @@ impl PasswordHasher for BcryptHasher {
         self.hash_by(password, run_here)
     }
 
+    fn rehash(&self, password: &Password, outdated: &PasswordHash, _: &Patience) -> Result<PasswordHash, HasherError> {
+        self.rehash_by(password, outdated, run_here)
+    }
+
     fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
         self.verify_by(password, hash, run_here)
     }
 
-    fn verify_stand_in(&self, password: &Password, _: &Patience) -> Result<(), HasherError> {
-        self.stand_in_by(password, run_here)
+    fn verify_stand_in(&self, password: &Password, account: &str, _: &Patience) -> Result<(), HasherError> {
+        self.stand_in_by(password, account, run_here)
     }
 }
 
@@ -136,6 +176,7 @@ fn has_nul(password: &Password) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portcullis_ports::MessageAuthenticator;
     use std::cell::RefCell;
 
     struct Fixed;
@@ -168,6 +209,67 @@ mod tests {
         assert_eq!(costs(12, &format!("$2b$12${tail}")), (Verification::Mismatch, vec![(12, 12)]), "a NUL");
         assert_eq!(costs(12, &format!("$2b$04${tail}")), (Verification::Mismatch, vec![(4, 12)]));
         assert_eq!(costs(10, &format!("$2b$12${tail}")), (Verification::Mismatch, vec![(12, 10)]));
+    }
+
+    struct Plain;
+    impl MessageAuthenticator for Plain {
+        fn code(&self, message: &[u8]) -> [u8; 32] {
+            let mut code = [0; 32];
+            code[..8].copy_from_slice(&message[..8]);
+            code
+        }
+
+        fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool {
+            self.code(message) == *code
+        }
+    }
+
+    #[test]
+    fn stand_ins_have_the_costs_of_stored_hashes() {
+        let hash = |cost: u32| PasswordHash::new(format!("$2b${cost:02}${}", ".".repeat(53)));
+        let costs = Arc::new(StoredCosts::new(Arc::new(Plain)));
+        let hasher = hasher(10).with_stored_costs(Arc::clone(&costs));
+        let cost = |account: &str| {
+            let asked = RefCell::new(Vec::new());
+            let run = |computation: Computation| -> Result<Digest, HasherError> {
+                asked.borrow_mut().push(computation.cost.get());
+                Ok([0; 23].into())
+            };
+            hasher.stand_in_by(&Password::new("a"), account, run).unwrap();
+            let unreadable = PasswordHash::new(account.to_owned());
+            hasher.verify_by(&Password::new("a"), &unreadable, run).unwrap();
+            let asked = asked.into_inner();
+            assert_eq!(asked[0], asked[1], "an unreadable hash is like no account");
+            asked[0]
+        };
+        // By the first bytes, from little to much.
+        let accounts = ["\0\0\0\0\0\0\0\0", "00000000", "?zzzzzzz", "Azzzzzzz", "zzzzzzzz", "\u{7f}zzzzzzz"];
+        assert_eq!(accounts.map(cost), [10; 6], "nothing is known");
+        costs.learn(&[hash(12), hash(12), hash(4), PasswordHash::new("?".to_owned())]);
+        assert_eq!(accounts.map(cost), [4, 4, 4, 4, 12, 12]);
+        costs.learn(&[hash(12)]);
+        assert_eq!(accounts.map(cost), [12; 6]);
+        costs.learn(&[hash(31)]);
+        assert_eq!(accounts.map(cost), [10; 6], "no thread is held for a day");
+    }
+
+    #[test]
+    fn a_lower_cost_makes_no_hash_outdated_and_a_new_one_no_cheaper() {
+        let hash = |cost: u32| PasswordHash::new(format!("$2b${cost:02}${}", ".".repeat(53)));
+        let digest = |_: Computation| -> Result<Digest, HasherError> {
+            Ok(StoredHash::parse(hash(4).expose()).unwrap().digest.into())
+        };
+        for (configured, stored, outdated) in [(10, 12, false), (12, 12, false), (12, 10, true)] {
+            let verification = hasher(configured).verify_by(&Password::new("a"), &hash(stored), digest).unwrap();
+            assert_eq!(verification, Verification::Match { outdated }, "{configured} {stored}");
+        }
+        let long = Password::new("a".repeat(80));
+        assert_eq!(hasher(10).verify_by(&long, &hash(12), digest), Ok(Verification::Match { outdated: true }));
+        for (configured, stored, cost) in [(10, "12", 12), (12, "10", 12), (10, "31", 10), (10, "x", 10)] {
+            let outdated = PasswordHash::new(format!("$2b${stored}${}", ".".repeat(53)));
+            let new = hasher(configured).rehash_by(&long, &outdated, digest).unwrap();
+            assert_eq!(StoredHash::parse(new.expose()).unwrap().cost.get(), cost, "{configured} {stored}");
+        }
     }
 
     #[test]

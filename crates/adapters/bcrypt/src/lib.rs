@@ -39,6 +39,7 @@ mod key;
 mod lanes;
 mod pool;
 mod queue;
+mod stand_in;
 mod stored;
 mod threads;
 
@@ -46,4 +47,5 @@ pub use cost::Cost;
 pub use hasher::BcryptHasher;
 pub use lanes::Lanes;
 pub use pool::PoolSettings;
+pub use stand_in::StoredCosts;
 pub use threads::HashThreads;

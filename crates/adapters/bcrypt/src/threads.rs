@@ -59,6 +59,15 @@ impl PasswordHasher for HashThreads {
         self.hasher.hash_by(password, |computation| self.pool.run(computation, patience))
     }
 
+    fn rehash(
+        &self,
+        password: &Password,
+        outdated: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<PasswordHash, HasherError> {
+        self.hasher.rehash_by(password, outdated, |computation| self.pool.run(computation, patience))
+    }
+
     fn verify(
         &self,
         password: &Password,
@@ -68,7 +77,7 @@ impl PasswordHasher for HashThreads {
         self.hasher.verify_by(password, hash, |computation| self.pool.run(computation, patience))
     }
 
-    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
-        self.hasher.stand_in_by(password, |computation| self.pool.run(computation, patience))
+    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
+        self.hasher.stand_in_by(password, account, |computation| self.pool.run(computation, patience))
     }
 }

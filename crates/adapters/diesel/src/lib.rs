@@ -12,6 +12,7 @@ mod expiry;
 mod mail;
 mod maintenance;
 mod migrations;
+mod password;
 mod pool;
 mod postgres;
 mod registration;

@@ -1,12 +1,13 @@
 //! The accounts, as rows of `users`.
 
 use crate::canonical::CanonicalEmail;
+use crate::password::StoredPassword;
 use crate::schema::users;
 use crate::stored::{Row, Stored};
 use crate::time::Moment;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
-use diesel::dsl::exists;
+use diesel::dsl::{exists, max, min};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
@@ -17,7 +18,7 @@ use portcullis_ports::{EmailChange, StoreError, UserRepository};
 pub(crate) struct UserRow {
     id: i64,
     email: Stored<String>,
-    hashed_password: Stored<String>,
+    hashed_password: StoredPassword,
     is_active: Stored<bool>,
     created_at: Stored<DateTime<Utc>>,
     email_verified_at: Option<Stored<DateTime<Utc>>>,
@@ -32,7 +33,7 @@ impl TryFrom<UserRow> for User {
         Ok(Self {
             id: UserId::new(row.id),
             email: EmailAddress::stored(at.read("email", row.email)?),
-            password: PasswordHash::new(at.read("hashed_password", row.hashed_password)?),
+            password: row.hashed_password.into(),
             is_active: at.read("is_active", row.is_active)?,
             created_at: at.read("created_at", row.created_at)?,
             email_verified_at: verified.transpose()?,
@@ -96,12 +97,37 @@ macro_rules! user_repository {
                 self.admits_with(id, password)
             }
 
+            fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError> {
+                let ends = users::table.select((min(users::id), max(users::id)));
+                let ends = ends.first::<(Option<i64>, Option<i64>)>(self.connection);
+                let (Some(first), Some(last)) = self.check(ends)? else { return Ok(Vec::new()) };
+                let mut sample = Vec::new();
+                for (start, end) in split(first, last, ranges) {
+                    let range = users::table.filter(users::id.between(start, end));
+                    let range = range.filter(users::deleted_at.is_null()).order(users::id).limit(i64::from(each));
+                    let range = range.select(users::hashed_password);
+                    let hashes = range.load::<StoredPassword>(self.connection);
+                    sample.extend(self.check(hashes)?.into_iter().map(PasswordHash::from));
+                }
+                Ok(sample)
+            }
+
             fn replace_password(
                 &mut self,
                 id: UserId,
                 read: &PasswordHash,
                 new: &PasswordHash,
             ) -> Result<bool, StoreError> {
+                if StoredPassword::is_unreadable(read) {
+                    // No SQL compares it with what was read.
+                    let stored = self.stored_password(id)?.map(PasswordHash::from);
+                    if stored.as_ref() != Some(read) {
+                        return Ok(false);
+                    }
+                    let update = diesel::update(users::table.find(id.get()).filter(users::deleted_at.is_null()));
+                    let replaced = update.set(users::hashed_password.eq(new.expose())).execute(self.connection);
+                    return Ok(self.check(replaced)? == 1);
+                }
                 let unchanged = users::table.find(id.get()).filter(users::hashed_password.eq(read.expose()));
                 let update = diesel::update(unchanged.filter(users::deleted_at.is_null()));
                 let update = update.set(users::hashed_password.eq(new.expose()));
@@ -175,7 +201,23 @@ macro_rules! admitting {
     };
 }
 
+/// The first and the last id of each of at most `ranges` ranges of equal length.
+fn split(first: i64, last: i64, ranges: u32) -> impl Iterator<Item = (i64, i64)> {
+    let length = last.abs_diff(first) / u64::from(ranges.max(1)) + 1;
+    (0..u64::from(ranges)).map_while(move |range| {
+        let start = first.checked_add_unsigned(range.checked_mul(length)?)?;
+        (start <= last).then_some((start, start.saturating_add_unsigned(length - 1)))
+    })
+}
+
 impl Transaction<'_, SqliteConnection> {
+    /// There is one writer.
+    fn stored_password(&mut self, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
+        let query = users::table.find(id.get()).select(users::hashed_password);
+        let stored = query.first::<StoredPassword>(self.writing()?).optional();
+        self.check(stored)
+    }
+
     /// There is one writer.
     fn admits_with(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
         let admitting = admitting!(id, password).first::<i64>(self.writing()?).optional();
@@ -184,6 +226,13 @@ impl Transaction<'_, SqliteConnection> {
 }
 
 impl Transaction<'_, PgConnection> {
+    /// Locks the account's row.
+    fn stored_password(&mut self, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
+        let query = users::table.find(id.get()).select(users::hashed_password).for_no_key_update();
+        let stored = query.first::<StoredPassword>(self.writing()?).optional();
+        self.check(stored)
+    }
+
     /// Those who only ask do not wait for each other.
     fn admits_with(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
         let admitting = admitting!(id, password).for_share().first::<i64>(self.writing()?).optional();

@@ -2,6 +2,7 @@
 
 use super::purge::Purging;
 use super::{migrate, settings};
+use crate::hash_costs::CostSampling;
 use crate::logging;
 use crate::settings::Settings;
 use crate::system;
@@ -47,6 +48,7 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
 
 async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
+    let sampling = CostSampling::start(parts, migrated.is_none()).context("no thread for hash costs")?;
     let migrated = migrate::prepare(settings, parts).await?;
     let (api, mail) = wire::service(settings, parts)?;
     if let Some(address) = parts.metrics.serve(settings.telemetry.metrics)? {
@@ -71,7 +73,7 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
             bail!("the server ended of itself");
         }
     }
-    drop(purging);
+    drop((purging, sampling));
     tracing::info!(target: LOG, "Stopping: no new connections, finishing what is in flight");
     tokio::select! {
         clean = stopped(&running, server) => clean?,

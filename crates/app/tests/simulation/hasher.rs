@@ -52,6 +52,10 @@ impl PasswordHasher for Hasher {
         Ok(PasswordHash::new(format!("new:{}", password.expose())))
     }
 
+    fn rehash(&self, password: &Password, _: &PasswordHash, patience: &Patience) -> Result<PasswordHash, HasherError> {
+        self.hash(password, patience)
+    }
+
     fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
         self.work()?;
         Ok(match hash.expose().split_once(':') {
@@ -60,7 +64,7 @@ impl PasswordHasher for Hasher {
         })
     }
 
-    fn verify_stand_in(&self, _: &Password, _: &Patience) -> Result<(), HasherError> {
+    fn verify_stand_in(&self, _: &Password, _: &str, _: &Patience) -> Result<(), HasherError> {
         self.work()
     }
 }
@@ -96,6 +100,15 @@ impl<P: PasswordHasher> PasswordHasher for Watched<P> {
         self.watch(|inner| inner.hash(password, patience))
     }
 
+    fn rehash(
+        &self,
+        password: &Password,
+        outdated: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<PasswordHash, HasherError> {
+        self.watch(|inner| inner.rehash(password, outdated, patience))
+    }
+
     fn verify(
         &self,
         password: &Password,
@@ -105,7 +118,7 @@ impl<P: PasswordHasher> PasswordHasher for Watched<P> {
         self.watch(|inner| inner.verify(password, hash, patience))
     }
 
-    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
-        self.watch(|inner| inner.verify_stand_in(password, patience))
+    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
+        self.watch(|inner| inner.verify_stand_in(password, account, patience))
     }
 }

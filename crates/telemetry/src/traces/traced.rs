@@ -96,6 +96,15 @@ impl<H: PasswordHasher + ?Sized> PasswordHasher for Traced<H> {
         within(&span!("password hash"), || self.0.hash(password, patience), of_hasher)
     }
 
+    fn rehash(
+        &self,
+        password: &Password,
+        outdated: &PasswordHash,
+        patience: &Patience,
+    ) -> Result<PasswordHash, HasherError> {
+        within(&span!("password hash"), || self.0.rehash(password, outdated, patience), of_hasher)
+    }
+
     fn verify(
         &self,
         password: &Password,
@@ -105,8 +114,8 @@ impl<H: PasswordHasher + ?Sized> PasswordHasher for Traced<H> {
         within(&span!("password verify"), || self.0.verify(password, hash, patience), of_hasher)
     }
 
-    fn verify_stand_in(&self, password: &Password, patience: &Patience) -> Result<(), HasherError> {
-        within(&span!("password stand-in"), || self.0.verify_stand_in(password, patience), of_hasher)
+    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
+        within(&span!("password stand-in"), || self.0.verify_stand_in(password, account, patience), of_hasher)
     }
 }
 

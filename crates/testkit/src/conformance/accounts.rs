@@ -56,6 +56,28 @@ pub fn an_account_admits_whoever_knows_its_password_while_it_is_active(store: &d
     Ok(())
 }
 
+pub fn a_sample_of_passwords_covers_all_ids_and_is_bounded(store: &dyn Store) -> Outcome {
+    let sample = |ranges, each| store.read(|tx| tx.users().sample_passwords(ranges, each));
+    assert_eq!(sample(4, 4)?, []);
+    let mut hashes = Vec::new();
+    for number in 0..12 {
+        let user = register(store, &format!("n{number}@example.com"))?;
+        let own = hash(&format!("$2b$12${number:02}"));
+        store.write(|tx| tx.users().replace_password(user.id, &user.password, &own))?;
+        hashes.push(own);
+    }
+    for (ranges, each) in [(1, 12), (1, 100), (3, 4), (5, 5), (12, 1), (100, 100)] {
+        let mut all = sample(ranges, each)?;
+        all.sort_by(|one, other| one.expose().cmp(other.expose()));
+        assert_eq!(all, hashes, "{ranges} {each}: each account once");
+    }
+    for (ranges, each) in [(1, 1), (2, 3), (12, 0), (0, 12), (u32::MAX, 0)] {
+        let most = usize::try_from(ranges.saturating_mul(each)).unwrap_or(usize::MAX);
+        assert_eq!(sample(ranges, each)?.len(), most.min(12), "{ranges} {each}");
+    }
+    Ok(())
+}
+
 fn list(store: &dyn Store, after: Option<UserId>, limit: u32) -> Result<Vec<UserId>, StoreError> {
     let listed = store.read(|tx| tx.users().list(after, limit))?;
     Ok(listed.into_iter().map(|user| user.id).collect())

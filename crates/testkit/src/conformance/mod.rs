@@ -61,7 +61,8 @@ macro_rules! store_promises {
                 nothing_is_found_where_nothing_is, only_ascii_letters_are_folded, text_survives_as_it_is,
                 times_hold_to_the_microsecond, a_hash_is_replaced_only_if_it_is_the_one_that_was_read;
             accounts: accounts_are_listed_by_number_page_by_page, an_account_is_switched_off_and_on_once,
-                an_account_admits_whoever_knows_its_password_while_it_is_active;
+                an_account_admits_whoever_knows_its_password_while_it_is_active,
+                a_sample_of_passwords_covers_all_ids_and_is_bounded;
             deletion: an_account_that_is_being_deleted_is_found_by_nobody,
                 an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time, those_deleted_for_longest_come_first,
                 no_row_is_left_of_an_account_that_is_deleted_while_it_is_used;

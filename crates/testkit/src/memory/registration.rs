@@ -57,6 +57,11 @@ impl UserRepository for Transaction {
         Ok(user.is_some_and(|user| user.is_active && user.password == *password))
     }
 
+    fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError> {
+        let most = usize::try_from(ranges.saturating_mul(each)).unwrap_or(usize::MAX);
+        Ok(self.state.users.values().map(|user| user.password.clone()).take(most).collect())
+    }
+
     fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
         let user = self.writable()?.users.get_mut(&id).filter(|user| user.password == *read);
         Ok(user.map(|user| user.password = new.clone()).is_some())

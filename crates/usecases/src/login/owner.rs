@@ -1,6 +1,7 @@
 //! Asks somebody who is signed in for their password again: a token that was stolen is not enough
 //! for what would keep its owner out.
 
+use crate::LOG;
 use crate::failure::{Failure, fails_with};
 use crate::limits::{Admission, LimitError, Limited, Limits};
 use crate::tokens::Authenticated;
@@ -70,6 +71,20 @@ pub struct Reauthentication {
     pub limits: Arc<Limits>,
 }
 
+/// Compares a password with an account's hash. One that cannot be read is the operator's to repair.
+pub(super) fn verify(
+    hasher: &dyn PasswordHasher,
+    password: &Password,
+    user: &User,
+    patience: &Patience,
+) -> Result<Verification, HasherError> {
+    let verification = hasher.verify(password, &user.password, patience)?;
+    if verification == Verification::Unreadable {
+        tracing::error!(target: LOG, user_id = user.id.get(), "Stored password hash is unreadable");
+    }
+    Ok(verification)
+}
+
 /// Nobody's fault: the account's hash changed whenever it was looked at.
 pub(crate) fn contended() -> StoreError {
     StoreError::Busy("the password hash changed whenever it was looked at".to_owned())
@@ -100,7 +115,7 @@ impl Reauthentication {
     {
         let mut user = owner.clone();
         for _ in 0..LOOKS {
-            if !matches!(self.hasher.verify(password, &user.password, patience)?, Verification::Match { .. }) {
+            if !matches!(verify(&*self.hasher, password, &user, patience)?, Verification::Match { .. }) {
                 return Err(WrongPassword.into());
             }
             if let Some(done) = act(&user)? {

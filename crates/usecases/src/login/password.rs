@@ -1,6 +1,6 @@
 //! Signs in with an email address and a password.
 
-use super::owner::{LOOKS, contended};
+use super::owner::{LOOKS, contended, verify};
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
 use crate::limits::{Admission, Devices, LimitError, Limited, Limits};
@@ -171,7 +171,7 @@ impl LogIn {
         let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
         let mut user = login::choose(candidates, &input.email);
         for _ in 0..LOOKS {
-            let verification = self.verify(user.as_ref(), &input.password, &patience)?;
+            let verification = self.verify(user.as_ref(), input, &patience)?;
             let matched = matches!(verification, Verification::Match { .. });
             let known = login::decide(user, matched).map_err(|refusal| refused(refusal, input.origin.ip_address))?;
             if self.require_verified_email && known.email_verified_at.is_none() {
@@ -195,17 +195,15 @@ impl LogIn {
     fn verify(
         &self,
         user: Option<&User>,
-        password: &Password,
+        input: &PasswordLogin,
         patience: &Patience,
     ) -> Result<Verification, HasherError> {
         let Some(user) = user else {
-            return self.hasher.verify_stand_in(password, patience).map(|()| Verification::Mismatch);
+            let account = input.email.canonical();
+            let stand_in = self.hasher.verify_stand_in(&input.password, account, patience);
+            return stand_in.map(|()| Verification::Mismatch);
         };
-        let verification = self.hasher.verify(password, &user.password, patience)?;
-        if verification == Verification::Unreadable {
-            tracing::error!(target: LOG, user_id = user.id.get(), "Stored password hash is unreadable");
-        }
-        Ok(verification)
+        verify(&*self.hasher, &input.password, user, patience)
     }
 
     /// Replaces an outdated hash; the account with the hash that it has then, as far as is known.
@@ -213,7 +211,7 @@ impl LogIn {
     /// the next one tries again.
     fn rehash(&self, user: User, password: &Password, patience: &Patience) -> User {
         let user_id = user.id.get();
-        let replaced = self.hasher.hash(password, patience).map_err(Failure::from).and_then(|new| {
+        let replaced = self.hasher.rehash(password, &user.password, patience).map_err(Failure::from).and_then(|new| {
             let replaced = self.store.write(|tx| self.replace(&user, &new, tx))?;
             Ok(replaced.then_some(new))
         });

@@ -21,6 +21,7 @@ fn every_refusal_is_the_same_and_takes_one_hash() {
         world.hasher.work.load(Ordering::SeqCst) - before
     };
     assert_eq!(cost("nobody@example.org", "correct horse"), 1);
+    assert_eq!(*world.hasher.stand_ins.lock().unwrap(), ["nobody@example.org"], "by the account's name");
     assert_eq!(cost("ada@example.org", "wrong"), 1);
     assert_eq!(cost("damaged@example.org", "$2b$nonsense"), 1);
     world.store.set_active(ada.id, false);

@@ -138,6 +138,10 @@ impl UserRepository for TapeTx<'_> {
         panic!("no account is switched off in the model")
     }
 
+    fn sample_passwords(&mut self, _: u32, _: u32) -> Result<Vec<PasswordHash>, StoreError> {
+        panic!("nobody signs in in the model")
+    }
+
     fn replace_password(&mut self, _: UserId, read: &PasswordHash, _: &PasswordHash) -> Result<bool, StoreError> {
         assert!(self.held, "the account is held before its password is replaced");
         assert_eq!(*read, account().password);

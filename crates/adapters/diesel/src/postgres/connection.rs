@@ -23,6 +23,10 @@ const PLANNING: [(&str, &str); 6] = [
     // Costs are no measure then, and would have it compile.
     ("jit", "off"),
 ];
+/// A database whose encoding is SQL_ASCII holds any bytes, and refuses whole queries over values that
+/// are not UTF-8 unless they are sent as they are.
+const RAW_BYTES: &str = "SELECT set_config('client_encoding', 'SQL_ASCII', false) \
+                         WHERE current_setting('server_encoding') = 'SQL_ASCII';";
 /// What it is told when the schema changes: an index over many rows takes its time, waiting for
 /// other migrators is bounded.
 const MIGRATION_LIMITS: [(&str, &str); 3] =
@@ -44,7 +48,7 @@ impl Opener {
         };
         Self {
             url: url.for_libpq(),
-            settings: unset(&LIMITS) + &unset(&PLANNING),
+            settings: unset(&LIMITS) + &unset(&PLANNING) + RAW_BYTES,
             migration_limits: unset(&MIGRATION_LIMITS),
             log_statements: options.log_statements,
         }

@@ -2,12 +2,17 @@
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::databases::{Backend, Database};
-use crate::harness::{on_both_databases, services::Service};
+use crate::harness::on_both_databases;
+use crate::harness::services::{Service, Setup};
+use crate::harness::waiting::timed;
 
 on_both_databases!(
     hashes_made_by_passlib_are_verified,
     a_hash_of_another_cost_is_replaced_at_the_next_good_login,
     a_stored_hash_that_nobody_can_verify_is_a_wrong_password,
+    a_stored_hash_that_is_not_utf_8_is_a_wrong_password,
+    a_lower_cost_leaves_stored_hashes_as_they_are,
+    an_unknown_account_takes_the_time_of_stored_hashes,
     only_slow_salted_hashes_are_stored,
 );
 
@@ -51,6 +56,70 @@ fn a_hash_of_another_cost_is_replaced_at_the_next_good_login(backend: Backend) {
         service.refresh(&pair.refresh).expect(200);
         service.login(email, PASSWORD).expect(200);
         assert_eq!(stored(&service.database, email), hash, "a hash of the right cost stays");
+    }
+}
+
+/// PostgreSQL has such only in a database whose encoding is SQL_ASCII.
+fn a_stored_hash_that_is_not_utf_8_is_a_wrong_password(backend: Backend) {
+    let (database, damage) = match backend.database() {
+        Database::Postgres { server, name } => {
+            let name = format!("{name}_ascii");
+            let create = format!("CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
+            server.psql("postgres", &create);
+            (Database::Postgres { server, name }, ["E'\\xff$2b$04$'", "E'$2b$\\xe9'"].as_slice())
+        }
+        sqlite => (sqlite, ["x'ff243262'", "x'00'", "cast(x'24ff' AS text)", "7"].as_slice()),
+    };
+    let service = Setup::over(&database).start();
+    let (other, _) = service.session();
+    for value in damage {
+        let (account, pair) = service.session();
+        database.execute(&format!("UPDATE users SET hashed_password = {value} WHERE id = {}", account.id));
+        service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        let user_id = account.id;
+        let unreadable = |e: &serde_json::Value| e["message"] == "Stored password hash is unreadable";
+        service.log.wait_for(1, |e| unreadable(e) && e["level"] == "ERROR" && e["user_id"] == user_id);
+        service.me(&pair.access).expect(200);
+        let pair = crate::harness::accounts::Pair::of(&service.refresh(&pair.refresh));
+        let change = serde_json::json!({"current_password": account.password, "new_password": "a new password"});
+        let change = service.call("POST", "/auth/password/change").bearer(&pair.access).json(&change).send();
+        change.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        service.log.wait_for(2, |e| unreadable(e) && e["user_id"] == user_id);
+        service.post("/auth/password/forgot", &serde_json::json!({"email": account.email})).expect(202);
+        let mails = service.wait_for_mails(&account.email, 2);
+        let token = mails.iter().rfind(|mail| mail.target().starts_with("/account/reset")).unwrap().token();
+        let reset = serde_json::json!({"token": token, "new_password": "a new password"});
+        service.post("/auth/password/reset", &reset).expect(200);
+        service.login(&account.email, "a new password").expect(200);
+    }
+    service.login(&other.email, &other.password).expect(200);
+}
+
+fn a_lower_cost_leaves_stored_hashes_as_they_are(backend: Backend) {
+    let service = backend.service().set("BCRYPT_COST", "5").start();
+    let account = service.account();
+    let hash = service.stored_hash(&account);
+    service.stop();
+    let service = service.again().set("BCRYPT_COST", "4").start();
+    service.login(&account.email, &account.password).expect(200);
+    assert_eq!(service.stored_hash(&account), hash);
+}
+
+/// One of cost 10 takes 60 times as long as one of cost 4: no noise does.
+fn an_unknown_account_takes_the_time_of_stored_hashes(backend: Backend) {
+    let service = backend.service().set("BCRYPT_COST", "10").start();
+    let (known, unreadable) = (service.account().email, service.account());
+    service.stop();
+    let service = service.again().set("BCRYPT_COST", "4").start();
+    service.database.execute(&format!("UPDATE users SET hashed_password = '?' WHERE id = {}", unreadable.id));
+    let shortest = |email: &dyn Fn() -> String| {
+        let login =
+            |_| timed(|| service.login(&email(), "wrong password").expect_error(401, "AUTH_INVALID_CREDENTIALS"));
+        (0..5).map(login).map(|(time, _)| time).min().unwrap()
+    };
+    let known = shortest(&|| known.clone());
+    for other in [shortest(&fresh_email), shortest(&|| unreadable.email.clone())] {
+        assert!(other > known / 3 && other < known * 3, "{other:?}, {known:?}");
     }
 }
 

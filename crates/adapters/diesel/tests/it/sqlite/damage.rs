@@ -42,7 +42,6 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
     for (table, column, value, reason) in [
         ("users", "email", "x'616461'", "not text"),
         ("users", "email", "cast(x'61ff' AS text)", "not UTF-8"),
-        ("users", "hashed_password", "x'00'", "not text"),
         ("users", "is_active", "'abc'", "not an integer"),
         ("users", "is_active", "2", "neither 0 nor 1"),
         ("users", "is_active", "x'01'", "not an integer"),
@@ -95,6 +94,38 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
     ] {
         let expected = StoreError::Corrupt { table, column, id: 1, reason: reason.to_owned() };
         assert_eq!(damaged(table, column, value), expected, "{table}.{column} = {value}");
+    }
+}
+
+#[test]
+fn a_hash_that_is_not_text_is_one_that_is_read_compared_and_replaced() {
+    for (value, other) in
+        [("x'00'", "x'01'"), ("cast(x'24ff' AS text)", "x'24'"), ("x''", "x'00'"), ("12", "x'12'"), ("NULL", "x'00'")]
+    {
+        let sandbox = Sandbox::new();
+        let store = sandbox.store();
+        let ada = account_with_token(&store, "ada@example.com", jti()).id;
+        let set = |value: &str| {
+            sandbox.execute(&format!(
+                "PRAGMA writable_schema = ON; \
+                 UPDATE sqlite_schema SET sql = replace(sql, 'hashed_password VARCHAR NOT NULL', 'hashed_password VARCHAR');\
+                 PRAGMA writable_schema = RESET; UPDATE users SET hashed_password = {value}"
+            ));
+        };
+        let found = || store.read(|tx| tx.users().find(ada)).unwrap().unwrap().password;
+        set(other);
+        let before = found();
+        set(value);
+        let read = found();
+        assert_ne!(before.expose(), read.expose(), "{value}");
+        assert_eq!(read.expose(), found().expose(), "{value}");
+        assert_eq!(store.read(|tx| tx.users().list(None, 9)).unwrap()[0].password.expose(), read.expose());
+        let new = portcullis_domain::registration::PasswordHash::new("$2b$new".to_owned());
+        let replace = |read| store.write(|tx| tx.users().replace_password(ada, read, &new)).unwrap();
+        assert!(!replace(&before), "another took its place");
+        assert_eq!(found().expose(), read.expose());
+        assert!(replace(&read) && !replace(&read), "{value}");
+        assert_eq!(found().expose(), "$2b$new");
     }
 }
 

@@ -1,0 +1,68 @@
+//! A stored password hash, readable or not: one that is not text belongs to an account into which
+//! no password gets, as every other hash that cannot be verified. It fails no query.
+
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::pg::{Pg, PgValue};
+use diesel::sql_types::Text;
+use diesel::sqlite::{Sqlite, SqliteType};
+use portcullis_domain::registration::PasswordHash;
+
+/// The SQLite value of a column.
+type SqliteValue<'row> = <Sqlite as diesel::backend::Backend>::RawValue<'row>;
+
+/// How the text begins that stands for a value that is not text. No scheme of hashes begins so.
+const UNREADABLE: &str = "unreadable:";
+/// This much of it goes into the text, to tell one value from another.
+const SHOWN_BYTES: usize = 128;
+
+/// What `users.hashed_password` holds.
+#[derive(Debug, FromSqlRow)]
+pub(crate) struct StoredPassword(PasswordHash);
+
+impl StoredPassword {
+    /// Whether it stands for a value that is not text.
+    pub(crate) fn is_unreadable(hash: &PasswordHash) -> bool {
+        hash.expose().starts_with(UNREADABLE)
+    }
+
+    fn unreadable(bytes: &[u8]) -> Self {
+        let shown: String = bytes.iter().take(SHOWN_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        Self(PasswordHash::new(format!("{UNREADABLE}{}:{shown}", bytes.len())))
+    }
+
+    fn of_text(bytes: &[u8]) -> Self {
+        match str::from_utf8(bytes) {
+            Ok(text) => Self(PasswordHash::new(text.to_owned())),
+            Err(_) => Self::unreadable(bytes),
+        }
+    }
+}
+
+impl From<StoredPassword> for PasswordHash {
+    fn from(StoredPassword(hash): StoredPassword) -> Self {
+        hash
+    }
+}
+
+impl FromSql<Text, Sqlite> for StoredPassword {
+    fn from_sql(mut value: SqliteValue<'_>) -> deserialize::Result<Self> {
+        Ok(match value.value_type() {
+            Some(SqliteType::Text) => Self::of_text(value.read_blob()),
+            _ => Self::unreadable(value.read_blob()),
+        })
+    }
+
+    fn from_nullable_sql(value: Option<SqliteValue<'_>>) -> deserialize::Result<Self> {
+        value.map_or_else(|| Ok(Self::unreadable(b"")), FromSql::<Text, Sqlite>::from_sql)
+    }
+}
+
+impl FromSql<Text, Pg> for StoredPassword {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self::of_text(value.as_bytes()))
+    }
+
+    fn from_nullable_sql(value: Option<PgValue<'_>>) -> deserialize::Result<Self> {
+        value.map_or_else(|| Ok(Self::unreadable(b"")), FromSql::<Text, Pg>::from_sql)
+    }
+}
