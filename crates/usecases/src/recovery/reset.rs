@@ -97,20 +97,23 @@ impl ResetPassword {
         self.carry_out(input, still_wanted)
     }
 
-    /// Whether the token is good and the password may be the account's: who guesses at tokens
-    /// gets no hash for it. Uses nothing up.
+    /// Checks the token: who guesses at tokens gets no hash for it. Uses nothing up.
     ///
     /// # Errors
     /// [`ResetPasswordError`].
     pub fn look(&self, input: &PasswordReset) -> Result<(), ResetPasswordError> {
+        self.owner(input).map(drop)
+    }
+
+    fn owner(&self, input: &PasswordReset) -> Result<User, ResetPasswordError> {
         let now = self.clock.now();
         let (_, user) =
             self.store.read(|tx| Worthless::unless_for(self.tokens.look(&input.token, now, tx)?, is_reset))?;
-        let common = self.screening.is_common(&input.new, &user.email);
-        if common { Err(ResetPasswordError::CommonPassword) } else { Ok(()) }
+        Ok(user)
     }
 
-    /// Hashes the password, then uses the token up and sets it. Every session ends, every other
+    /// Checks that the password is not a common one, which takes a part of a hash's time, and hashes
+    /// it. Then uses the token up and sets it. Every session ends, every other
     /// link is dead, and the address is verified: the token was mailed there. Of any number of
     /// callers with one token exactly one succeeds.
     ///
@@ -121,6 +124,9 @@ impl ResetPassword {
         input: &PasswordReset,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<Recovered, ResetPasswordError> {
+        if self.screening.is_common(&input.new, &self.owner(input)?.email) {
+            return Err(ResetPasswordError::CommonPassword);
+        }
         let new = self.hasher.hash(input.new.password(), &Patience::lasting_while(still_wanted))?;
         let (user, recovered) = self.store.write(|tx| self.set(input, &new, tx))?;
         self.post.ring();
