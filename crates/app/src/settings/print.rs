@@ -1,7 +1,8 @@
 //! The configuration as people may see it: `config print`.
 
-use super::SETTINGS;
+use super::setting::{Setting, SettingsError};
 use super::sources::Sources;
+use super::{SETTINGS, Settings};
 use std::fmt::Write as _;
 
 /// A setting as people may see it.
@@ -16,12 +17,29 @@ pub(crate) struct Shown {
 pub(crate) fn shown(sources: &Sources) -> impl Iterator<Item = Shown> {
     SETTINGS.into_iter().flatten().map(|setting| match sources.find(setting) {
         Some((value, origin)) => {
-            // Nobody has said that the value is valid: it may hold a line break.
-            let value = (setting.shown)(&value).trim().replace(char::is_control, "?");
+            let shown = (setting.shown)(&value);
+            // Nothing is shown of a value that is refused: a password may be anywhere in it.
+            let shown = if shown == value && is_refused(sources, setting) { REFUSED.to_owned() } else { shown };
+            let value = shown.trim().replace(char::is_control, "?");
             Shown { name: setting.name, value: Some(value), origin: origin.to_owned() }
         }
         None => Shown { name: setting.name, value: None, origin: "default".to_owned() },
     })
+}
+
+/// What is shown instead of a value that is refused.
+const REFUSED: &str = "(refused)";
+
+/// Whether the value of a setting is refused on its own, and also with `DEBUG` as it is set.
+fn is_refused(sources: &Sources, setting: &Setting) -> bool {
+    // The only setting that another decides about: whether the file is read.
+    let contexts: &[&[&str]] = if setting.name == "PRIVATE_KEY_FILE" { &[&["ALGORITHM"]] } else { &[&[], &["DEBUG"]] };
+    let passes = |context: &&[&str]| match Settings::read(&sources.only(setting.name, context)) {
+        Ok(_) => true,
+        Err(SettingsError::Bad { name, .. }) => name != setting.name && !context.contains(&name),
+        Err(_) => false,
+    };
+    !contexts.iter().any(passes)
 }
 
 /// One line a setting, `NAME=value  # origin`.
@@ -31,4 +49,69 @@ pub(crate) fn render(sources: &Sources) -> String {
         writeln!(out, "{name}={}  # {origin}", value.as_deref().unwrap_or("(not set)")).ok();
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+
+    fn printed(environment: &[(&str, &str)]) -> String {
+        let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
+        render(&Sources::gather(variables, "", "", |_| Err(ErrorKind::NotFound)).ok().unwrap())
+    }
+
+    #[test]
+    fn nothing_of_a_refused_value_is_shown() {
+        let values = [
+            "marker\u{1b}",
+            " marker\n",
+            "https://user:marker@collector.example/v1?key=marker \u{e9}\r",
+            "-----BEGIN PRIVATE KEY-----\nmarker",
+        ];
+        for setting in SETTINGS.into_iter().flatten().filter(|setting| !setting.is_secret()) {
+            for value in values {
+                let printed = printed(&[(setting.name, value)]);
+                assert!(!printed.contains("marker"), "{printed}");
+                let line = format!("{}=(refused)  # environment", setting.name);
+                assert!(printed.lines().any(|printed| printed == line), "{line} is not in\n{printed}");
+            }
+        }
+        for (name, value) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://u:marker@h"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:marker@h"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=marker"),
+            ("CORS_ORIGINS", "https://a.example,https://u:marker@b.example"),
+            ("PUBLIC_URL", "https://u:marker@a.example"),
+            ("VERIFY_URL", "https://u:marker@a.example/{token}"),
+            ("METRICS_ADDR", "marker@127.0.0.1:1"),
+            ("TRUSTED_PROXIES", "10.0.0.1,marker"),
+            ("HOST", "u:marker@h"),
+            ("PORT", "marker"),
+            ("SMTP_URL", "smtp://u:marker@h:x"),
+            ("REDIS_URL", "redis://u:marker@h:x"),
+            ("DATABASE_URL", "postgres://u:marker@marker@h/d"),
+        ] {
+            let all = [("DEBUG", "marker"), ("ALGORITHM", "marker"), (name, value)];
+            assert!(!printed(&all).contains("marker"), "{name}={value}");
+        }
+        let key = printed(&[("ALGORITHM", "ES256"), ("PRIVATE_KEY_FILE", "marker")]);
+        assert!(!key.contains("marker"), "{key}");
+    }
+
+    #[test]
+    fn what_is_right_is_shown_also_beside_what_is_not() {
+        for (environment, line) in [
+            (vec![("PORT", "9"), ("HOST", "a b")], "PORT=9  # environment"),
+            (vec![("BCRYPT_COST", "4"), ("DEBUG", "true")], "BCRYPT_COST=4  # environment"),
+            (vec![("BCRYPT_COST", "4")], "BCRYPT_COST=(refused)  # environment"),
+            (vec![("ALGORITHM", "RS256")], "ALGORITHM=RS256  # environment"),
+            (vec![("PRIVATE_KEY_FILE", "key.pem")], "PRIVATE_KEY_FILE=key.pem  # environment"),
+            (vec![("SMTP_URL", "smtp://h")], "SMTP_URL=smtp://h:587  # environment"),
+            (vec![("PUBLIC_URL", "https://a.example")], "PUBLIC_URL=https://a.example  # environment"),
+        ] {
+            let printed = printed(&environment);
+            assert!(printed.lines().any(|printed| printed == line), "{line} is not in\n{printed}");
+        }
+    }
 }
