@@ -78,7 +78,7 @@ fn start() -> Service {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let settings = ServerSettings { workers: 1, shutdown_timeout: Duration::ZERO };
+            let settings = ServerSettings { workers: 1, max_connections: 1000, shutdown_timeout: Duration::ZERO };
             let (server, running) = portcullis_http::start(api, ("127.0.0.1", 0), settings).expect("a port");
             tell.send(running.address).expect("somebody waits");
             server.await.expect("it serves");
@@ -170,6 +170,7 @@ fn identity() -> Identity {
         cors_origins: vec!["https://app.example.org".to_owned()],
         proxies: TrustedProxies::default(),
         forwarded: ForwardedHeader::default(),
+        hsts_seconds: 0,
         random: || [7; 16],
     }
 }
@@ -223,11 +224,11 @@ impl PasswordHasher for Plain {
         Ok(PasswordHash::new(password.expose().to_owned()))
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
     fn rehash(&self, password: &Password, _: &PasswordHash, patience: &Patience) -> Result<PasswordHash, HasherError> {
         self.hash(password, patience)
     }
 
+    fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
         let same = password.expose() == hash.expose();
         Ok(if same { Verification::Match { outdated: false } } else { Verification::Mismatch })
     }

@@ -89,6 +89,8 @@ fn command_line() -> Result<CommandLine, clap::Error> {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
+    // All of them read the configuration, and some a password.
+    system::keep_memory_off_the_disk();
     match command_line().unwrap_or_else(|error| error.exit()).command.unwrap_or(Command::Serve) {
         Command::Serve => commands::serve(),
         Command::Migrate(args) => commands::migrate(&args),

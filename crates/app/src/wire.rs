@@ -235,6 +235,11 @@ fn identity(settings: &Settings) -> Identity {
         cors_origins: settings.server.cors_origins.clone(),
         proxies: settings.limits.proxies.clone(),
         forwarded: settings.limits.forwarded,
+        hsts_seconds: if settings.mail.public_origin.starts_with("https://") {
+            settings.server.hsts_seconds
+        } else {
+            0
+        },
         random: system::request_number,
     }
 }

@@ -120,6 +120,8 @@ pub struct Identity {
     pub proxies: TrustedProxies,
     /// The header that is believed when one of them sends it.
     pub forwarded: ForwardedHeader,
+    /// Seconds of `Strict-Transport-Security` (RFC 6797); 0 for no header.
+    pub hsts_seconds: u32,
     /// Sixteen unpredictable bytes for a request's identifier.
     pub random: fn() -> [u8; 16],
 }

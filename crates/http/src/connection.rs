@@ -1,12 +1,14 @@
 //! A connection with what the HTTP library lacks. Its time limits bound the headers of a
 //! connection's first request only, and no body; and it decodes requests ahead of their answers.
 
+use crate::memory::{Received, RequestMemory};
 use crate::turn::{Line, Turn, Wanted};
 use actix_web::rt::net::TcpStream;
 use std::io;
 use std::mem::{MaybeUninit, take};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -61,13 +63,15 @@ pub(crate) struct Connection {
     alarm: Pin<Box<Sleep>>,
     /// How much may still be thrown away.
     rest: usize,
+    /// What has come of the request, and is in memory.
+    received: Received,
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream, memory: Arc<RequestMemory>) -> Self {
         let (phase, alarm) = (Phase::Head, Box::pin(sleep(Phase::Head.limit())));
-        let (turn, line, held) = (Rc::default(), Line::default(), Vec::new());
-        Self { stream, turn, line, ended: false, held, phase, deadline: alarm.deadline(), alarm, rest: REST }
+        let (turn, line, held, received) = (Rc::default(), Line::default(), Vec::new(), Received::new(memory));
+        Self { stream, turn, line, ended: false, held, phase, deadline: alarm.deadline(), alarm, rest: REST, received }
     }
 
     /// What this connection and the request that it serves share.
@@ -109,6 +113,9 @@ impl Connection {
         let count = if self.held.is_empty() {
             ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
             let come = buf.filled().get(before..).unwrap_or_default();
+            if !self.received.add(come.len()) {
+                return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+            }
             let count = self.cut(come);
             self.held.extend_from_slice(come.get(count..).unwrap_or_default());
             buf.set_filled(before + count);
@@ -175,6 +182,8 @@ impl Connection {
     fn written(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if matches!(outcome, Poll::Ready(Ok(1..))) {
             self.enter(Phase::Idle);
+            self.received.clear();
+            self.received.add(self.held.len());
         }
         outcome
     }
@@ -247,7 +256,7 @@ mod tests {
     async fn pair() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Connection::new(listener.accept().await.unwrap().0), client)
+        (Connection::new(listener.accept().await.unwrap().0, Arc::default()), client)
     }
 
     /// How long the server waits for the next byte.

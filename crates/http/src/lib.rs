@@ -12,6 +12,7 @@ mod lanes;
 mod language;
 mod limits;
 mod login;
+mod memory;
 mod middleware;
 mod openapi;
 mod origin;

@@ -3,6 +3,7 @@
 
 use crate::api::Api;
 use crate::connection::Connection;
+use crate::memory::RequestMemory;
 use crate::middleware::{RequestSpan, envelope, identify};
 use crate::{openapi, pages, routes};
 use actix_cors::Cors;
@@ -21,6 +22,7 @@ use rustix::net::listen;
 use std::future::ready;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -31,6 +33,8 @@ use tracing_actix_web::TracingLogger;
 pub struct ServerSettings {
     /// Threads that speak HTTP.
     pub workers: usize,
+    /// Maximum number of open connections; further ones wait until one ends.
+    pub max_connections: usize,
     /// How long requests in flight may take once the server is told to stop.
     pub shutdown_timeout: Duration,
 }
@@ -40,7 +44,6 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const BACKLOG: i32 = 4096;
-const CONNECTIONS_A_WORKER: usize = 12_500;
 
 /// Whether the server is about to stop.
 #[derive(Default)]
@@ -81,12 +84,13 @@ pub fn start(api: Api, address: (&str, u16), settings: ServerSettings) -> std::i
     let document = openapi::document(&api.identity.app_name, &api.passwords);
     let (pages, api) = (Data::new(pages::Pages::of(&document)), Data::new(api));
     let draining = Data::new(Draining::default());
+    let memory = Arc::new(RequestMemory::default());
     let listener = TcpListener::bind(address)?;
     listen(&listener, BACKLOG)?;
     let address = listener.local_addr()?;
     let builder = Server::build()
         .workers(settings.workers)
-        .max_concurrent_connections(CONNECTIONS_A_WORKER)
+        .max_concurrent_connections((settings.max_connections / settings.workers.max(1)).max(1))
         .disable_signals()
         .shutdown_timeout(settings.shutdown_timeout.as_secs().saturating_add(1));
     let (signal, shared) = (builder.graceful_shutdown_signal(), draining.clone());
@@ -117,9 +121,10 @@ pub fn start(api: Api, address: (&str, u16), settings: ServerSettings) -> std::i
             })
             .local_addr(address)
             .h1(map_config(app, |()| AppConfig::default()));
-        fn_service(|stream: TcpStream| {
+        let memory = memory.clone();
+        fn_service(move |stream: TcpStream| {
             let peer = stream.peer_addr().ok();
-            ready(Ok::<_, DispatchError>((Connection::new(stream), peer)))
+            ready(Ok::<_, DispatchError>((Connection::new(stream, memory.clone()), peer)))
         })
         .and_then(http)
     })?;

@@ -30,7 +30,6 @@ const MAIL_LOOK: Duration = Duration::from_millis(10);
 pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     system::with_few_arenas(wire::cores());
     let settings = settings()?;
-    system::keep_memory_off_the_disk();
     system::take_all_descriptors()?;
     let mut parts = wire::open(&settings)?;
     let (traces, layer) = Traces::start(&settings.traces, &parts.clock).context("no thread for traces")?;
@@ -48,8 +47,8 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
 
 async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let sampling = CostSampling::start(parts, migrated.is_none()).context("no thread for hash costs")?;
     let migrated = migrate::prepare(settings, parts).await?;
+    let sampling = CostSampling::start(parts, migrated.is_none()).context("no thread for hash costs")?;
     let (api, mail) = wire::service(settings, parts)?;
     if let Some(address) = parts.metrics.serve(settings.telemetry.metrics)? {
         tracing::info!(target: LOG, %address, path = "/metrics", "Metrics are served");
@@ -58,8 +57,11 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
         tracing::info!(target: LOG, %endpoint, "Traces are sent");
     }
     let address = (settings.server.host.as_str(), settings.server.port);
-    let server_settings =
-        ServerSettings { workers: wire::cores().get(), shutdown_timeout: settings.server.shutdown_timeout };
+    let server_settings = ServerSettings {
+        workers: wire::cores().get(),
+        max_connections: settings.server.max_connections,
+        shutdown_timeout: settings.server.shutdown_timeout,
+    };
     let (server, running) = portcullis_http::start(api, address, server_settings)
         .with_context(|| format!("cannot listen on {} port {}", address.0, address.1))?;
     let mut server = tokio::spawn(server);

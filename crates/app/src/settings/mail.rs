@@ -61,6 +61,11 @@ fn no_public_url() -> Warning {
     Warning::new("PUBLIC_URL is not set: links in mails open a loopback address", advice)
 }
 
+fn hsts_not_sent() -> Warning {
+    let advice = "set PUBLIC_URL to the https:// address that browsers use, or HSTS_SECONDS to 0";
+    Warning::new("HSTS_SECONDS is set, and PUBLIC_URL is not https: the header is not sent", advice)
+}
+
 fn exposed() -> Warning {
     let advice = "have the mail server speak TLS, and take tls=none away";
     Warning::new("SMTP_URL sends mails, with what opens accounts, in the clear", advice)
@@ -92,6 +97,9 @@ impl Mail {
             warnings.push(exposed());
         }
         let (links, public_origin) = read_links(sources, server, warnings)?;
+        if server.hsts_seconds > 0 && !public_origin.starts_with("https://") {
+            warnings.push(hsts_not_sent());
+        }
         Ok(Self {
             from: read_sender(sources, server, smtp.is_some())?,
             server: smtp,

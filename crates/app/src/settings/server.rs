@@ -35,8 +35,20 @@ const SHUTDOWN: Setting = Setting {
     accepted: "a whole number of seconds from 0 to 3600",
     shown: str::to_owned,
 };
+const MAX_CONNECTIONS: Setting = Setting {
+    name: "MAX_CONNECTIONS",
+    default: Some("10000"),
+    accepted: "a whole number from 16 to 1000000",
+    shown: str::to_owned,
+};
+const HSTS: Setting = Setting {
+    name: "HSTS_SECONDS",
+    default: Some("0"),
+    accepted: "a whole number of seconds up to 315360000, or 0 for no header",
+    shown: str::to_owned,
+};
 
-pub(super) const SETTINGS: [Setting; 6] = [HOST, PORT, APP_NAME, DEBUG, CORS_ORIGINS, SHUTDOWN];
+pub(super) const SETTINGS: [Setting; 8] = [HOST, PORT, APP_NAME, DEBUG, CORS_ORIGINS, HSTS, MAX_CONNECTIONS, SHUTDOWN];
 
 /// How the service faces its callers.
 #[derive(Debug)]
@@ -51,6 +63,10 @@ pub(crate) struct Server {
     pub(crate) debug: bool,
     /// The origins whose pages may call, as browsers spell them; none: CORS is off.
     pub(crate) cors_origins: Vec<String>,
+    /// Seconds for which browsers keep to https, if that is how they reach the service; 0 for no header.
+    pub(crate) hsts_seconds: u32,
+    /// Maximum number of open connections.
+    pub(crate) max_connections: usize,
     /// How long a request in flight may go on after the signal to stop.
     pub(crate) shutdown_timeout: Duration,
 }
@@ -63,6 +79,8 @@ impl Server {
             app_name: sources.required(&APP_NAME, value::title)?,
             debug: sources.required(&DEBUG, value::switch)?,
             cors_origins: sources.optional(&CORS_ORIGINS, cors::read_origins)?.unwrap_or_default(),
+            hsts_seconds: sources.required(&HSTS, value::whole_number(0..=315_360_000))?,
+            max_connections: sources.required(&MAX_CONNECTIONS, value::whole_number(16..=1_000_000))?,
             shutdown_timeout: sources.required(&SHUTDOWN, value::whole_number(0..=3600)).map(Duration::from_secs)?,
         })
     }

@@ -36,7 +36,7 @@ fn idle(service: &Service, count: usize) -> Vec<Connection> {
 fn thousands_of_idle_connections_cost_little_and_keep_nobody_out() {
     let count = if long_form() { 10_000 } else { 5_000 };
     allow_descriptors(count as u64 + 2_000);
-    let service = Backend::Sqlite.service().start();
+    let service = Backend::Sqlite.service().set("MAX_CONNECTIONS", "20000").start();
     let (_, pair) = service.session();
     drop(idle(&service, 50));
     let descriptors = eventually("descriptors settle", || Some(service.descriptors()).filter(|open| *open < 60));
@@ -58,6 +58,54 @@ fn thousands_of_idle_connections_cost_little_and_keep_nobody_out() {
     }
     eventually("descriptors return", || (service.descriptors() <= descriptors + 10).then_some(()));
     service.stop();
+}
+
+/// 48 KiB a connection, and 160 MiB for all large requests (docs/operations.md).
+#[test]
+fn unfinished_requests_take_a_bounded_memory_and_keep_no_small_one_out() {
+    let count = if long_form() { 6_000 } else { 3_000 };
+    allow_descriptors(count as u64 + 2_000);
+    let service = Backend::Sqlite.service().start();
+    let (account, pair) = service.session();
+    let before = service.resident();
+    let head = format!(
+        "POST /auth/login HTTP/1.1\r\nHost: a\r\nX-Large: {}\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{}",
+        "x".repeat(60_000),
+        " ".repeat(59_000)
+    );
+    let unfinished: Vec<_> = (0..count)
+        .map(|_| {
+            let mut connection = Connection::open(&service);
+            // Past the bound the service ends the connection.
+            let _ = connection.send(&head);
+            connection
+        })
+        .collect();
+    let grown = service.resident().saturating_sub(before);
+    assert!(grown < count * 48 + 160 * 1024, "{grown} KiB for {count} connections");
+    service.login(&account.email, &account.password).expect(200);
+    service.refresh(&pair.refresh).expect(200);
+    drop(unfinished);
+    let body =
+        format!("{{\"email\":\"{}\",\"password\":\"{}\"}}{}", account.email, account.password, " ".repeat(60_000));
+    let large = || service.call("POST", "/auth/login").body("application/json", body.clone()).attempt().ok();
+    eventually("large requests are served again", || large().filter(|reply| reply.status == 200));
+}
+
+#[test]
+fn past_the_most_connections_new_ones_wait_until_others_end() {
+    let service = Backend::Sqlite.service().set("MAX_CONNECTIONS", "16").start();
+    let before = service.descriptors();
+    let mut crowd: Vec<_> = (0..60).map(|_| Connection::open(&service)).collect();
+    crowd[0].send(HEALTH).unwrap();
+    assert_eq!(crowd[0].reply().unwrap().unwrap().status, 200);
+    crowd[59].send(HEALTH).unwrap();
+    assert!(!crowd[59].has_received_within(Duration::from_millis(250)), "it waits");
+    // A connection that was accepted waits for a worker: one for each of those.
+    let most = before + 16 + 2 * std::thread::available_parallelism().unwrap().get();
+    assert!(service.descriptors() <= most, "{} descriptors, {before} before", service.descriptors());
+    drop(crowd);
+    eventually("a new one is served", || (service.get("/health").status == 200).then_some(()));
 }
 
 #[test]

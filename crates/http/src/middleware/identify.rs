@@ -65,11 +65,12 @@ async fn name(
     }
     let preference = Preference::of(request.headers());
     let id = kept(request.headers()).unwrap_or_else(|| fresh(&request));
+    let hsts_seconds = request.app_data::<Data<Api>>().map_or(0, |api| api.identity.hsts_seconds);
     request.extensions_mut().insert(RequestId(id.clone()));
     match next.call(request).await {
         Ok(response) => {
             let mut response = response.map_into_boxed_body();
-            mark(response.headers_mut(), &id);
+            mark(response.headers_mut(), &id, hsts_seconds);
             Ok(response)
         }
         // Something inside made no response: a handler panicked. The error becomes one, marked alike.
@@ -77,15 +78,20 @@ async fn name(
             let Some(problem) = Problem::of_response(&error.error_response()) else { return Err(error) };
             RequestSpan::of(&id).in_scope(|| problem.log());
             let mut response = problem.render(&id, &preference);
-            mark(response.headers_mut(), &id);
+            mark(response.headers_mut(), &id, hsts_seconds);
             Err(InternalError::from_response(error, response).into())
         }
     }
 }
 
-fn mark(headers: &mut HeaderMap, id: &str) {
+fn mark(headers: &mut HeaderMap, id: &str, hsts_seconds: u32) {
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(X_REQUEST_ID, value);
+    }
+    if hsts_seconds > 0
+        && let Ok(value) = HeaderValue::from_str(&format!("max-age={hsts_seconds}"))
+    {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
     harden(headers);
 }
@@ -121,6 +127,8 @@ fn harden(headers: &mut HeaderMap) {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        // Most bear a token or personal data (RFC 9111 §5.2.2.5); what may be cached says so itself.
+        (header::CACHE_CONTROL, "no-store"),
     ];
     for (name, value) in defaults {
         if !headers.contains_key(&name) {

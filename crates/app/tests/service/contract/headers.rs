@@ -6,7 +6,8 @@ use crate::harness::{on_both_databases, services::Service};
 
 on_both_databases!(
     head_works_where_get_does,
-    responses_that_carry_a_token_are_not_stored,
+    responses_that_carry_a_token_or_personal_data_are_not_stored,
+    browsers_keep_to_https_if_the_operator_and_the_public_url_say_so,
     no_get_takes_a_token_from_the_url,
     every_response_forbids_sniffing_framing_and_referrers,
     the_pages_allow_no_outside_host,
@@ -35,15 +36,47 @@ fn head_works_where_get_does(service: &Service) {
     assert!(second.starts_with("HTTP/1.1 200"), "{text}");
 }
 
-fn responses_that_carry_a_token_are_not_stored(service: &Service) {
+fn responses_that_carry_a_token_or_personal_data_are_not_stored(service: &Service) {
     let account = service.account();
     let login = service.login(&account.email, &account.password);
     let pair = crate::harness::accounts::Pair::of(&login);
     let form = format!("username={}&password={}", account.email, account.password.replace(' ', "+"));
     let form = service.call("POST", "/auth/login").form(&form).send();
     form.expect(200);
-    for reply in [login, form, service.refresh(&pair.refresh)] {
-        assert!(reply.header("Cache-Control").unwrap().contains("no-store"));
+    let ask = |method: &str, path: &str| service.call(method, path).bearer(&pair.access).send();
+    let session = ask("GET", "/auth/sessions").expect(200)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let replies = [
+        service.register(&crate::harness::accounts::fresh_email(), "correct horse"),
+        ask("GET", "/auth/me"),
+        ask("HEAD", "/auth/me"),
+        ask("GET", "/auth/sessions"),
+        ask("GET", &format!("/auth/sessions/{session}/events")),
+        ask("GET", "/account/verify?token=x"),
+        ask("GET", "/account/reset?token=x"),
+        ask("GET", "/health/ready"),
+        ask("GET", "/nowhere"),
+        service.login(&account.email, "wrong"),
+        ask("POST", "/auth/logout-all"),
+        ask("GET", "/auth/me"),
+    ];
+    for reply in replies.into_iter().chain([login, form, service.refresh(&pair.refresh)]) {
+        assert_eq!(reply.header("Cache-Control"), Some("no-store"), "{} {}", reply.status, reply.text());
+    }
+    for path in ["/docs", "/openapi.json", "/.well-known/jwks.json"] {
+        assert_ne!(ask("GET", path).header("Cache-Control"), Some("no-store"), "{path}");
+    }
+}
+
+fn browsers_keep_to_https_if_the_operator_and_the_public_url_say_so(backend: Backend) {
+    for (url, seconds, sent) in [
+        ("https://auth.example.org", "31536000", Some("max-age=31536000")),
+        ("https://auth.example.org", "0", None),
+        ("http://127.0.0.1:8000", "31536000", None),
+    ] {
+        let service = backend.service().set("PUBLIC_URL", url).set("HSTS_SECONDS", seconds).start();
+        for path in ["/health", "/docs", "/account/verify?token=x", "/nowhere", "/auth/me"] {
+            assert_eq!(service.get(path).header("Strict-Transport-Security"), sent, "{url} {seconds} {path}");
+        }
     }
 }
 

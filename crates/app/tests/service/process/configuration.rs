@@ -4,6 +4,7 @@
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
 use crate::harness::services::{SECRET, Setup};
+use crate::harness::waiting::{Mortal, eventually};
 use std::{fs, thread};
 
 on_both_databases!(
@@ -21,8 +22,8 @@ on_both_databases!(
 );
 
 fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
-    let setup = backend.service().unset("SECRET_KEY").set("REFRESH_TOKEN_EXPIRE_DAYS", "3");
     let secret = SECRET.as_str();
+    let setup = backend.service().unset("SECRET_KEY").set("REFRESH_TOKEN_EXPIRE_DAYS", "3");
     let lines = format!(
         "# a comment\n\nexport SECRET_KEY='{secret}'\nACCESS_TOKEN_EXPIRE_MINUTES=5 # five\n\
          APP_NAME=\"From a \\\"file\\\"\"\nREFRESH_TOKEN_EXPIRE_DAYS=1\nSOMETHING_ELSE=1\n"
@@ -40,8 +41,8 @@ fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
 }
 
 fn portcullis_toml_and_files_of_secrets_are_enough_to_start(backend: Backend) {
-    let database = backend.database();
     let secret = SECRET.as_str();
+    let database = backend.database();
     let setup = ["SECRET_KEY", "DATABASE_URL", "HOST", "PORT"].into_iter().fold(Setup::over(&database), Setup::unset);
     let file = |name: &str, text: &str| fs::write(setup.folder().join(name), text).unwrap();
     file("key", &format!("{secret}\n"));
@@ -63,8 +64,8 @@ fn an_unknown_setting_in_portcullis_toml_stops_the_start(backend: Backend) {
 }
 
 fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: Backend) {
-    let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.env.example")).unwrap();
     let secret = SECRET.as_str();
+    let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.env.example")).unwrap();
     let with_sample = |text: &str| {
         let setup = backend.service().unset("SECRET_KEY");
         fs::write(setup.folder().join(".env"), text).unwrap();
