@@ -121,6 +121,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts) -> anyhow::Result<(Api
         sessions,
         post: mail_room.post.clone(),
         observer: metrics.verdicts()?,
+        require_verified_email: settings.mail.require_verified,
         clock: clock.clone(),
     });
     let authenticate =

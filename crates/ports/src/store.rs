@@ -56,8 +56,8 @@ pub trait Store: Send + Sync {
     /// one token, in one call or in many, exactly one succeeds.
     ///
     /// A token is spent if it is live and not expired at the time of the spending, belongs to the
-    /// successor's account and session, that account is active, and that session neither ended
-    /// nor too old; then, in the same transaction, its successor is added, and the rotation put
+    /// successor's account and session, that account is active, with a verified address if
+    /// the rotation asks for one, and that session neither ended nor too old; then, in the same transaction, its successor is added, and the rotation put
     /// on the session's timeline. Why another was not is for [`transact`] to find out.
     ///
     /// # Errors
@@ -97,7 +97,8 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 /// let successor = RefreshToken::live(next, UserId::new(1), at, TimeDelta::days(7));
 /// let successor = successor.of_session(SessionId::from_random([3; 16]));
 /// let (too_old_by, origin) = (SessionPolicy::default().too_old_by(at), Origin::default());
-/// let rotation = Rotation { spent: Jti::from_random([1; 16]), at, key: None, too_old_by, origin, successor };
+/// let spent = Jti::from_random([1; 16]);
+/// let rotation = Rotation { spent, at, key: None, too_old_by, verified_only: false, origin, successor };
 /// assert_eq!(rotation.spending().successor, next);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,8 @@ pub struct Rotation {
     pub key: Option<KeyDigest>,
     /// A session that started at this moment or before is too old, in UTC.
     pub too_old_by: DateTime<Utc>,
+    /// Whether the account's address must be verified.
+    pub verified_only: bool,
     /// From where it was shown.
     pub origin: Origin,
     /// The live token it is exchanged for. Its account and its session are those that the spent
@@ -146,6 +149,7 @@ impl Rotation {
         let open =
             |session: &Session| own(session) && session.ended_at.is_none() && session.started_at > self.too_old_by;
         found.account_active
+            && (found.account_verified || !self.verified_only)
             && found.token.user_id == self.successor.user_id
             && found
                 .session
@@ -215,6 +219,8 @@ pub struct FoundToken {
     pub token: RefreshToken,
     /// Whether its account is active.
     pub account_active: bool,
+    /// Whether its account's address is verified.
+    pub account_verified: bool,
     /// The token it was exchanged for, if that one is still live.
     pub live_successor: Option<RefreshToken>,
     /// How long ago it was spent by the store's own clock, if it has one: the clocks of processes

@@ -122,6 +122,7 @@ fn rotate(store: &SqliteStore, user: UserId, end: Instant) -> Vec<Duration> {
             at: DateTime::UNIX_EPOCH,
             key: None,
             too_old_by: DateTime::UNIX_EPOCH - TimeDelta::days(30),
+            verified_only: false,
             origin: Origin::default(),
             successor: successor.clone(),
         };

@@ -78,9 +78,10 @@ impl NewTokenRow {
     }
 }
 
-/// A token with its account's `is_active`, its age since it was spent, its successor, if it has one, the session it was added
+/// A token with its account's `is_active`, whether that account's address is verified, its age since it was spent, its successor, if it has one, the session it was added
 /// to, and the one that bears its identifier.
-type FoundRow = (TokenRow, Stored<bool>, Option<f64>, Option<SuccessorRow>, Option<SessionRow>, Option<SessionRow>);
+type FoundRow =
+    (TokenRow, Stored<bool>, bool, Option<f64>, Option<SuccessorRow>, Option<SessionRow>, Option<SessionRow>);
 
 impl TokenRow {
     fn token(self, jti: Jti, session: Option<&Session>) -> Result<RefreshToken, StoreError> {
@@ -147,7 +148,8 @@ fn seconds(seconds: f64) -> Option<TimeDelta> {
     TimeDelta::from_std(span).ok()
 }
 
-fn found(jti: Jti, (row, is_active, spent_age, successor, own, bearing): FoundRow) -> Result<FoundToken, StoreError> {
+fn found(jti: Jti, row: FoundRow) -> Result<FoundToken, StoreError> {
+    let (row, is_active, account_verified, spent_age, successor, own, bearing) = row;
     let session = own.or(bearing);
     let number = session.as_ref().map(|session| session.id);
     let session = session.map(Session::try_from).transpose()?;
@@ -159,7 +161,7 @@ fn found(jti: Jti, (row, is_active, spent_age, successor, own, bearing): FoundRo
     let account_active = account.read("is_active", is_active)?;
     let live_successor = successor.map(|row| row.live(&token, number)).transpose()?.flatten();
     let spent_age = spent_age.filter(|_| matches!(token.state, RefreshState::Spent(_))).and_then(seconds);
-    Ok(FoundToken { token, account_active, live_successor, spent_age, session })
+    Ok(FoundToken { token, account_active, account_verified, live_successor, spent_age, session })
 }
 
 macro_rules! refresh_token_repository {
@@ -191,6 +193,7 @@ macro_rules! refresh_token_repository {
                     .select((
                         TokenRow::as_select(),
                         users::is_active,
+                        users::email_verified_at.is_not_null(),
                         SpentAge,
                         successors
                             .fields((

@@ -85,6 +85,7 @@ impl Node {
                 sessions,
                 post,
                 observer: Arc::new(()),
+                require_verified_email: false,
                 clock: clock.clone(),
             },
             log_out: LogOut { store: store.clone(), verifier: verifier.clone(), clock: clock.clone() },

@@ -129,6 +129,7 @@ fn token_error(error: TokenError) -> Answer {
         TokenError::Invalid => Answer::Invalid,
         TokenError::Expired => Answer::Expired,
         TokenError::Revoked | TokenError::Raced => Answer::Revoked,
+        TokenError::EmailUnverified => unreachable!("no address must be verified"),
         TokenError::Failed(failure) => failed(failure),
     }
 }

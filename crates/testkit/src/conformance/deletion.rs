@@ -141,7 +141,7 @@ fn use_once(store: &dyn Store, user: &User, number: u8) -> Result<bool, StoreErr
 fn rotation(token: &RefreshToken, successor: Jti) -> Rotation {
     let successor = RefreshToken { jti: successor, ..token.clone() };
     let too_old_by = SessionPolicy::default().too_old_by(at(1));
-    Rotation { spent: token.jti, at: at(1), key: None, too_old_by, origin: origin(), successor }
+    Rotation { spent: token.jti, at: at(1), key: None, too_old_by, verified_only: false, origin: origin(), successor }
 }
 
 fn record(store: &dyn Store, session: SessionId, times: usize) -> Outcome {

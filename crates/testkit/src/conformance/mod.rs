@@ -110,7 +110,7 @@ macro_rules! store_promises {
             maintenance: dead_rows_are_counted_and_deleted_and_no_others,
                 a_survey_goes_row_by_row_and_a_purge_stays_in_its_stretch;
             rotations: a_rotation_spends_a_token_and_adds_its_successor,
-                rotations_without_a_key_and_with_one_keep_to_the_microsecond, no_rotation_is_nothing,
+                a_rotation_may_ask_for_a_verified_address, rotations_without_a_key_and_with_one_keep_to_the_microsecond, no_rotation_is_nothing,
                 rotations_in_one_call_stand_and_fall_alone, one_of_many_rotations_of_a_token_in_one_call_succeeds,
                 a_rotation_that_cannot_be_stored_undoes_the_others_of_its_call, one_of_64_rotations_at_once_wins,
                 calls_that_rotate_the_same_tokens_crosswise_neither_lose_nor_double_one,

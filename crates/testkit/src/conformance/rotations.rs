@@ -39,6 +39,23 @@ pub fn rotations_without_a_key_and_with_one_keep_to_the_microsecond(store: &dyn 
     Ok(())
 }
 
+pub fn a_rotation_may_ask_for_a_verified_address(store: &dyn Store) -> Outcome {
+    let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
+    for (user, token) in [(&ada, 1), (&bob, 2), (&ada, 3)] {
+        add_token(store, user, jti(token))?;
+    }
+    store.write(|tx| tx.users().verify_email(ada.id, &ada.email, at(1)))?;
+    let of = |user: &User, token| Rotation { verified_only: true, ..rotation(user, jti(token), jti(token + 100)) };
+    assert_eq!(store.rotate(&[of(&ada, 1), of(&bob, 2)])?, [true, false]);
+    let found = |token| store.read(|tx| tx.refresh_tokens().find(jti(token)));
+    assert_eq!(found(2)?.map(|found| (found.token.state, found.account_verified)), Some((RefreshState::Live, false)));
+    assert_eq!(found(3)?.map(|found| found.account_verified), Some(true));
+    // Another in the same call asks for nothing.
+    let mixed = [of(&bob, 2), rotation(&ada, jti(3), jti(103)), rotation(&bob, jti(2), jti(102))];
+    assert_eq!(store.rotate(&mixed)?, [false, true, true]);
+    Ok(())
+}
+
 pub fn no_rotation_is_nothing(store: &dyn Store) -> Outcome {
     assert_eq!(store.rotate(&[])?, []);
     Ok(())
@@ -174,5 +191,5 @@ pub(super) fn rotation(user: &User, spent: Jti, successor: Jti) -> Rotation {
     let successor = RefreshToken::live(successor, user.id, at, TimeDelta::seconds(60));
     let successor = successor.of_session(SessionId::adopted(spent));
     let too_old_by = SessionPolicy::default().too_old_by(at);
-    Rotation { spent, at, key, too_old_by, origin: origin(), successor }
+    Rotation { spent, at, key, too_old_by, verified_only: false, origin: origin(), successor }
 }

@@ -11,8 +11,8 @@ pub fn a_new_token_is_live(store: &dyn Store) -> Outcome {
     let token = add_token(store, &user, jti(1))?;
     let found = store.read(|tx| tx.refresh_tokens().find(jti(1)))?;
     let session = Some(session_of(&user, jti(1)));
-    let (account_active, live_successor, spent_age) = (true, None, None);
-    assert_eq!(found, Some(FoundToken { token, account_active, live_successor, spent_age, session }));
+    let (account_active, account_verified, live_successor, spent_age) = (true, false, None, None);
+    assert_eq!(found, Some(FoundToken { token, account_active, account_verified, live_successor, spent_age, session }));
     Ok(())
 }
 
@@ -25,10 +25,10 @@ pub fn a_token_is_spent_once(store: &dyn Store) -> Outcome {
     let live_successor = Some(add_to(store, &first, jti(2))?);
     let token = RefreshToken { state: RefreshState::Spent(spending(jti(2))), ..first };
     let session = Some(session_of(&user, jti(1)));
-    let (account_active, spent_age) = (true, found(store, 1)?.spent_age);
+    let (account_active, account_verified, spent_age) = (true, false, found(store, 1)?.spent_age);
     assert!(spent_age.is_none_or(|age| age.abs() < TimeDelta::minutes(1)), "by a clock of its own: {spent_age:?}");
     let spent = FoundToken { spent_age, ..found(store, 1)? };
-    assert_eq!(spent, FoundToken { token, account_active, live_successor, spent_age, session });
+    assert_eq!(spent, FoundToken { token, account_active, account_verified, live_successor, spent_age, session });
     assert!(spend(store, 2, 3)?);
     assert_eq!(found(store, 1)?.live_successor, None, "the successor was spent");
     Ok(())
@@ -56,8 +56,11 @@ pub fn a_revoked_token_is_not_spent(store: &dyn Store) -> Outcome {
     assert!(!spend(store, 1, 2)?);
     let token = RefreshToken { state: RefreshState::Revoked, ..token };
     let session = Some(session_of(&user, jti(1)));
-    let (account_active, live_successor, spent_age) = (true, None, None);
-    assert_eq!(found(store, 1)?, FoundToken { token, account_active, live_successor, spent_age, session });
+    let (account_active, account_verified, live_successor, spent_age) = (true, false, None, None);
+    assert_eq!(
+        found(store, 1)?,
+        FoundToken { token, account_active, account_verified, live_successor, spent_age, session }
+    );
     Ok(())
 }
 

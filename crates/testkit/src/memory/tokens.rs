@@ -39,6 +39,7 @@ impl RefreshTokenRepository for Transaction {
         let token = RefreshToken { session_id, state, ..token.clone() };
         Ok(Some(FoundToken {
             account_active: kept.users.get(&token.user_id).is_some_and(|user| user.is_active),
+            account_verified: kept.users.get(&token.user_id).is_some_and(|user| user.email_verified_at.is_some()),
             live_successor: match &token.state {
                 RefreshState::Spent(spending) => live(&spending.successor),
                 RefreshState::Live | RefreshState::Revoked => None,

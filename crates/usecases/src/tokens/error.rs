@@ -20,6 +20,10 @@ pub enum TokenError {
     /// Spent a moment ago: likely by its owner, in a race. Told like [`Revoked`](Self::Revoked).
     #[error("Token has been revoked")]
     Raced,
+    /// The token is good, and nobody gets new ones before the account's address is verified. It is
+    /// not spent.
+    #[error("Email address is not verified")]
+    EmailUnverified,
     /// A dependency failed: nothing is known of the token.
     #[error(transparent)]
     Failed(Failure),
@@ -50,6 +54,7 @@ impl TokenError {
             Self::Invalid => ErrorCode::TokenInvalid,
             Self::Expired => ErrorCode::TokenExpired,
             Self::Revoked | Self::Raced => ErrorCode::TokenRevoked,
+            Self::EmailUnverified => ErrorCode::EmailUnverified,
             Self::Failed(failure) => failure.code(),
         }
     }

@@ -56,7 +56,11 @@ impl Refresh {
                 return Err(TokenError::Invalid);
             }
             let session = found.token.session();
-            match self.policy.judge(&found.token, &self.presentation(&found, rotation)) {
+            let verdict = self.policy.judge(&found.token, &self.presentation(&found, rotation));
+            if is_unverified(verdict, &found, rotation) {
+                return Err(TokenError::EmailUnverified);
+            }
+            match verdict {
                 Verdict::Rotated => {
                     let pair = self.pair_of(rotation, session)?;
                     if rotate(rotation, &found, tx)? {
@@ -142,6 +146,18 @@ impl Refresh {
         let notice = self.post.notice(Occasion::SessionTheft, &user, &cause);
         notice.map_or(Ok(()), |notice| tx.outbox().enqueue(&notice))
     }
+}
+
+/// Returns whether a pair is refused until the account's address is verified: nothing is spent, and
+/// the token can be shown again then.
+fn is_unverified(verdict: Verdict, found: &FoundToken, rotation: &Rotation) -> bool {
+    let gives = matches!(verdict, Verdict::Rotated | Verdict::Retried(_) | Verdict::Overlapped(_));
+    let refused = gives && rotation.verified_only && !found.account_verified;
+    if refused {
+        let user_id = found.token.user_id.get();
+        tracing::warn!(target: LOG, user_id, "Refresh refused until the address is verified");
+    }
+    refused
 }
 
 /// Exchanges the token; whether nobody else was faster.

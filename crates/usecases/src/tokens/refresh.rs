@@ -78,6 +78,8 @@ pub struct Refresh {
     pub post: Arc<Post>,
     /// Who is told of verdicts, beside the log.
     pub observer: Arc<dyn RefreshObserver>,
+    /// Whether the account's address must be verified, as for a login.
+    pub require_verified_email: bool,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -117,7 +119,7 @@ impl Shown {
         match error {
             TokenError::Revoked | TokenError::Expired => Some(self.session.to_string()),
             TokenError::Invalid => Some(self.token.to_string()),
-            TokenError::Raced | TokenError::Failed(_) => None,
+            TokenError::Raced | TokenError::EmailUnverified | TokenError::Failed(_) => None,
         }
     }
 }
@@ -152,7 +154,8 @@ impl Refresh {
         // Signed before anything is spent: a signer that fails costs nobody a session.
         let (successor, pair) = self.issuance.succeed(shown.jti, shown.user_id, shown.session(), now)?;
         let (key, origin, too_old_by) = (input.key, input.origin, self.sessions.too_old_by(now));
-        let rotation = Rotation { spent: shown.jti, at: now, key, too_old_by, origin, successor };
+        let (spent, verified_only) = (shown.jti, self.require_verified_email);
+        let rotation = Rotation { spent, at: now, key, too_old_by, verified_only, origin, successor };
         Ok(Attempt { rotation, pair, language: input.language })
     }
 

@@ -6,6 +6,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::RefreshState;
 use portcullis_ports::{Mode, Rotation, Store, StoreError, Work};
 use portcullis_usecases::tokens::Settled;
+use portcullis_usecases::verification::Browser;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -50,6 +51,25 @@ fn a_token_dies_with_its_time_and_with_its_account() {
     world.store.set_active(ada.id, true);
     world.pass(TimeDelta::days(7));
     assert_eq!(code(&world, &first.refresh_token), ErrorCode::TokenExpired);
+}
+
+#[test]
+fn an_account_that_must_verify_first_gets_no_new_tokens_and_loses_none() {
+    let mut world = World::new();
+    let (_, old) = world.ada();
+    let link = world.mailed();
+    let spent = world.refresh_with(&old.refresh_token, Some(1)).unwrap().pair;
+    world.require_verified_email = true;
+    for _ in 0..2 {
+        assert_eq!(code(&world, &spent.refresh_token), ErrorCode::EmailUnverified);
+    }
+    let again = world.refresh_with(&old.refresh_token, Some(1)).unwrap_err();
+    assert_eq!(again.code(), ErrorCode::EmailUnverified, "the same pair is new tokens, too");
+    let bearer = Some(world.authenticate(&spent.access_token).unwrap());
+    world.verify_from(&link, Browser { bearer, device: None }).unwrap();
+    assert!(world.refresh(&spent.refresh_token).is_ok(), "it was not spent");
+    world.pass(TimeDelta::seconds(11));
+    assert_eq!(code(&world, &spent.refresh_token), ErrorCode::TokenRevoked);
 }
 
 #[test]

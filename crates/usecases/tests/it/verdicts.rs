@@ -166,7 +166,8 @@ fn who_loses_a_race_with_its_own_key_gets_the_winners_pair() {
         let successor = RefreshToken::live(Jti::from_random([9; 16]), ada.id, at, TimeDelta::days(7));
         let (too_old_by, origin) = (world.sessions.too_old_by(at), Origin::default());
         let successor = successor.of_session(session);
-        let by = Rotation { spent, at, key: Some(KeyDigest([1; 32])), too_old_by, origin, successor };
+        let by =
+            Rotation { spent, at, key: Some(KeyDigest([1; 32])), too_old_by, verified_only: false, origin, successor };
         let store = Arc::new(Faster { rest: world.store.clone(), by, transactions: AtomicUsize::new(0) });
         let outcome = world.refresh_on(store).run(shown(&pair.refresh_token, key));
         assert_eq!(outcome.is_ok(), won, "{outcome:?}");

@@ -151,6 +151,7 @@ impl World {
             sessions: self.sessions,
             post: self.post.clone(),
             observer: Arc::new(()),
+            require_verified_email: self.require_verified_email,
             clock: self.clock.clone(),
         }
     }

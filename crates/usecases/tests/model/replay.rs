@@ -352,6 +352,7 @@ impl Run {
             sessions: SessionPolicy::default(),
             post: post(),
             observer: Arc::new(()),
+            require_verified_email: false,
             clock: self.clock(),
         };
         let (refresh_token, origin, language) = (refresh_token(token, 0), Origin::default(), Language::default());
@@ -389,6 +390,8 @@ fn refused(error: &TokenError) -> Answer {
     match error {
         TokenError::Raced => Answer::Raced,
         TokenError::Failed(_) => Answer::Failed,
-        TokenError::Invalid | TokenError::Expired | TokenError::Revoked => Answer::Refused,
+        TokenError::Invalid | TokenError::Expired | TokenError::Revoked | TokenError::EmailUnverified => {
+            Answer::Refused
+        }
     }
 }

@@ -155,6 +155,7 @@ impl Found {
         FoundToken {
             token: self.row.token(),
             account_active: true,
+            account_verified: false,
             live_successor: self.live_successor.map(|row| row.token()),
             spent_age: self.spent_age.map(|age| TimeDelta::seconds(i64::from(age))),
             session: Some(session(MODELLED, self.session_ended)),

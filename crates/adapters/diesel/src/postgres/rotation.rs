@@ -12,7 +12,7 @@ use crate::tokens::NewTokenRow;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 use portcullis_ports::{Mode, Rotation, StoreError};
 
 /// Column by column, since arrays are what a prepared statement takes any number of.
@@ -27,6 +27,7 @@ struct Rotate {
     expires_at: Vec<Moment>,
     sid: Vec<Option<String>>,
     too_old_by: Vec<Moment>,
+    verified_only: Vec<bool>,
     ip_address: Vec<Option<String>>,
     user_agent: Vec<Option<String>>,
 }
@@ -43,6 +44,7 @@ impl Rotate {
         self.expires_at.push(successor.expires_at);
         self.sid.push(rotation.successor.session_id.map(|id| id.to_string()));
         self.too_old_by.push(Moment::new(rotation.too_old_by));
+        self.verified_only.push(rotation.verified_only);
         let (ip_address, user_agent) = columns(&rotation.origin);
         self.ip_address.push(ip_address);
         self.user_agent.push(user_agent);
@@ -84,6 +86,8 @@ impl QueryFragment<Pg> for Rotate {
         out.push_sql("::text[], ");
         out.push_bind_param::<Array<UtcTime>, _>(&self.too_old_by)?;
         out.push_sql("::timestamptz[], ");
+        out.push_bind_param::<Array<Bool>, _>(&self.verified_only)?;
+        out.push_sql("::boolean[], ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.ip_address)?;
         out.push_sql("::text[], ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.user_agent)?;
@@ -94,13 +98,14 @@ impl QueryFragment<Pg> for Rotate {
 
 /// What is done with what is wanted.
 const STATEMENT: &str = "::text[]) WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, \
-    expires_at, sid, too_old_by, ip_address, user_agent, position)), \
+    expires_at, sid, too_old_by, verified_only, ip_address, user_agent, position)), \
     live AS (\
         SELECT wanted.*, session.id AS session_id FROM wanted \
         JOIN refresh_tokens AS token ON token.jti = wanted.jti \
         JOIN sessions AS session ON session.id = token.session_id \
         WHERE token.user_id IS NOT DISTINCT FROM wanted.user_id \
-            AND (SELECT is_active FROM users WHERE users.id = wanted.user_id) \
+            AND (SELECT is_active AND (email_verified_at IS NOT NULL OR NOT wanted.verified_only) \
+                FROM users WHERE users.id = wanted.user_id) \
             AND session.user_id IS NOT DISTINCT FROM wanted.user_id \
             AND session.sid IS NOT DISTINCT FROM wanted.sid \
             AND session.ended_at IS NULL AND session.created_at > wanted.too_old_by \

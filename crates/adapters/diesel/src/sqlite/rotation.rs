@@ -10,7 +10,7 @@ use crate::tokens::NewTokenRow;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use portcullis_ports::{Mode, Rotation, StoreError};
 
@@ -25,6 +25,7 @@ struct Spend {
     successor_jti: String,
     sid: String,
     too_old_by: Moment,
+    verified_only: bool,
 }
 
 impl Query for Spend {
@@ -48,7 +49,9 @@ impl QueryFragment<Sqlite> for Spend {
         out.push_bind_param::<UtcTime, _>(&self.at)?;
         out.push_sql(" AND spent_at IS NULL AND spent_key IS NULL AND successor_jti IS NULL AND user_id = ");
         out.push_bind_param::<BigInt, _>(&self.user_id)?;
-        out.push_sql(" AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND is_active = 1)");
+        out.push_sql(" AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND is_active = 1 AND (email_verified_at IS NOT NULL OR NOT ");
+        out.push_bind_param::<Bool, _>(&self.verified_only)?;
+        out.push_sql("))");
         out.push_sql(" AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session_id AND sessions.user_id = refresh_tokens.user_id AND sid = ");
         out.push_bind_param::<Text, _>(&self.sid)?;
         out.push_sql(" AND ended_at IS NULL AND sessions.created_at > ");
@@ -72,6 +75,7 @@ pub(super) fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> 
     let spend = Spend {
         sid: session.to_string(),
         too_old_by: Moment::new(rotation.too_old_by),
+        verified_only: rotation.verified_only,
         jti: rotation.spent.to_string(),
         user_id: successor.user_id,
         at: Moment::new(rotation.at),

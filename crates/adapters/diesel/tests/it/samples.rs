@@ -62,7 +62,7 @@ pub(crate) fn rotation(user: UserId, spent: Jti, successor: Jti) -> Rotation {
     let successor = RefreshToken::live(successor, user, now(), TimeDelta::days(7));
     let successor = successor.of_session(SessionId::adopted(spent));
     let (too_old_by, origin) = (SessionPolicy::default().too_old_by(now()), Origin::default());
-    Rotation { spent, at: now(), key: None, too_old_by, origin, successor }
+    Rotation { spent, at: now(), key: None, too_old_by, verified_only: false, origin, successor }
 }
 
 /// An order of a mail, caused now, about an account or an address alone.

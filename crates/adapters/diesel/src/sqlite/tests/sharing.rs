@@ -105,7 +105,7 @@ fn those_who_wait_share_a_commit_and_a_lone_writer_has_one() {
     let rotates = |number: u8| -> Call<'_> {
         let (spent, at, successor) = (token(number).jti, user.created_at, token(100 + number));
         let (too_old_by, origin) = (at - TimeDelta::days(30), Origin::default());
-        let rotation = Rotation { spent, at, key: None, too_old_by, origin, successor };
+        let rotation = Rotation { spent, at, key: None, too_old_by, verified_only: false, origin, successor };
         let store = &store;
         Box::new(move || store.rotate(std::slice::from_ref(&rotation)).map(|rotated| assert_eq!(rotated, [true])))
     };
