@@ -4,6 +4,7 @@ use crate::store::StoreError;
 use chrono::{DateTime, Utc};
 use portcullis_domain::mail::{Mail, Message, NewMail};
 use portcullis_domain::registration::UserId;
+use portcullis_domain::verification::PasswordVersion;
 use std::time::Duration;
 
 /// The number of a mail in the outbox, given by the store.
@@ -64,6 +65,12 @@ pub trait OutboxRepository {
     /// # Errors
     /// [`StoreError`].
     fn arm(&mut self, id: MailId) -> Result<(), StoreError>;
+
+    /// Binds the mails that are bound to one password to another: the same password, hashed anew.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn rebind(&mut self, old: &PasswordVersion, new: &PasswordVersion) -> Result<(), StoreError>;
 
     /// Removes a mail that was sent at that try, or has nothing to say any more; whether it did.
     ///

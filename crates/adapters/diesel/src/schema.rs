@@ -109,6 +109,8 @@ diesel::table! {
         armed -> Bool,
         dead_at -> Nullable<UtcTime>,
         last_error -> Nullable<Text>,
+        /// Null for an order that is bound to no password, or that an older release stored.
+        password_version -> Nullable<Binary>,
     }
 }
 

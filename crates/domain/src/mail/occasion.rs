@@ -4,7 +4,7 @@
 use super::Language;
 use crate::registration::{EmailAddress, UserId};
 use crate::sessions::Origin;
-use crate::verification::{Purpose, Seed};
+use crate::verification::{PasswordVersion, Purpose, Seed};
 use chrono::{DateTime, Utc};
 
 /// Why a mail is sent.
@@ -96,6 +96,10 @@ pub struct NewMail {
     pub language: Language,
     /// What its token and its identifier are made from.
     pub seed: Seed,
+    /// The password that the account has when it is ordered, if its link dies with that: another
+    /// password kills the link before its mail is made, too. An address without an account has a
+    /// version that no password has.
+    pub password: Option<PasswordVersion>,
     /// From where it was caused.
     pub origin: Origin,
     /// When it was caused, in UTC.

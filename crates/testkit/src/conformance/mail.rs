@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::Origin;
-use portcullis_domain::verification::Seed;
+use portcullis_domain::verification::{PasswordVersion, Seed};
 use portcullis_ports::{MailId, OutboxLoad, QueuedMail, Store, StoreError, StoreExt};
 use std::collections::BTreeSet;
 
@@ -49,6 +49,8 @@ pub fn every_kind_of_mail_survives_as_it_is(store: &dyn Store) -> Outcome {
             orders.push(NewMail { occasion, language, seed, user_id: Some(user.id), ..order("ada@example.com", 0) });
         }
     }
+    let password = Some(PasswordVersion::new([0x80; 32]));
+    orders.push(NewMail { password, ..order("ada@example.com", 0) });
     for address in ["Ada.Lovelace@example.com", "heidi@müller.example", "o'hara%_\\\"--@example.com"] {
         orders.push(NewMail { origin: Origin::default(), ..order(address, 0) });
     }
@@ -59,6 +61,20 @@ pub fn every_kind_of_mail_survives_as_it_is(store: &dyn Store) -> Outcome {
     assert_eq!(spelled(&listed), spelled(&orders));
     let nobodys = NewMail { user_id: Some(UserId::new(user.id.get() + 1)), ..order("ada@example.com", 0) };
     assert!(enqueue(store, &nobodys).is_err(), "there is no such account");
+    Ok(())
+}
+
+pub fn mails_follow_a_password_that_is_hashed_anew(store: &dyn Store) -> Outcome {
+    let version = |byte: u8| PasswordVersion::new([byte; 32]);
+    let bound = [Some(version(1)), Some(version(2)), None, Some(version(1))];
+    for password in bound {
+        enqueue(store, &NewMail { password, ..order("ada@example.com", 0) })?;
+    }
+    store.write(|tx| tx.outbox().rebind(&version(1), &version(3)))?;
+    let rebound: Vec<_> = list(store)?.into_iter().map(|mail| mail.order.password).collect();
+    assert_eq!(rebound, [Some(version(3)), Some(version(2)), None, Some(version(3))]);
+    let taken = take(store, 0)?.map(|mail| mail.order.password);
+    assert_eq!(taken, Some(Some(version(3))), "whoever takes it sees it");
     Ok(())
 }
 

@@ -83,6 +83,7 @@ macro_rules! store_promises {
                 a_token_that_is_made_while_its_forerunner_is_deleted_is_kept,
                 what_is_undone_leaves_the_one_time_tokens_as_they_were;
             mail: a_mail_is_kept_until_it_is_settled, every_kind_of_mail_survives_as_it_is,
+                mails_follow_a_password_that_is_hashed_anew,
                 mails_are_taken_in_the_order_in_which_they_are_due, a_mail_is_somebodys_alone_until_its_lease_is_over,
                 whoever_lost_a_mail_settles_it_no_more, a_mail_that_was_given_up_is_kept_and_can_be_tried_anew,
                 mails_are_listed_by_number_and_counted_up_to_a_bound, the_mails_of_an_account_are_forgotten_with_it,

@@ -55,6 +55,7 @@ pub(super) fn order(address: &str, seconds: i64) -> NewMail {
         to: email(address),
         language: Language::Portuguese,
         seed: Seed::from_random([7; 32]),
+        password: None,
         origin: origin(),
         created_at: at(seconds),
     }

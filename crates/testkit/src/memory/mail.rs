@@ -4,6 +4,7 @@ use super::Transaction;
 use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::mail::NewMail;
 use portcullis_domain::registration::UserId;
+use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{MailId, OutboxLoad, OutboxRepository, QueuedMail, StoreError};
 use std::ops::Bound::{Excluded, Unbounded};
 
@@ -43,6 +44,12 @@ impl OutboxRepository for Transaction {
         if let Some(mail) = self.writable()?.mails.get_mut(&id) {
             mail.armed = true;
         }
+        Ok(())
+    }
+
+    fn rebind(&mut self, old: &PasswordVersion, new: &PasswordVersion) -> Result<(), StoreError> {
+        let mails = self.writable()?.mails.values_mut();
+        mails.filter(|mail| mail.order.password == Some(*old)).for_each(|mail| mail.order.password = Some(*new));
         Ok(())
     }
 

@@ -226,12 +226,13 @@ impl LogIn {
         user
     }
 
-    /// The password stays what it was, and so do the links that were mailed under it.
+    /// The password stays what it was, and so do the links that were mailed or ordered under it.
     fn replace(&self, user: &User, new: &PasswordHash, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let replaced = tx.users().replace_password(user.id, &user.password, new)?;
         if replaced {
             let [old, new] = [&user.password, new].map(|hash| self.post.tokens.version(hash));
             tx.one_time_tokens().rebind(user.id, &old, &new)?;
+            tx.outbox().rebind(&old, &new)?;
         }
         Ok(replaced)
     }

@@ -24,6 +24,10 @@ impl DeliverMail {
         tx: &mut dyn Tx,
     ) -> Result<Option<Letter>, StoreError> {
         let Some(user) = addressee(&mail.order, tx)? else { return Ok(None) };
+        // Ordered under another password: the order died with it, like a token that was mailed.
+        if mail.order.password.is_some_and(|bound| bound != self.post.tokens.version(&user.password)) {
+            return Ok(None);
+        }
         if !is_wanted(&mail.order, &user, now, tx)? {
             return Ok(None);
         }

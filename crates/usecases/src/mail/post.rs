@@ -3,8 +3,9 @@
 
 use crate::verification::OneTimeTokens;
 use chrono::{DateTime, Utc};
+use portcullis_domain::login;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
-use portcullis_domain::registration::{EmailAddress, User, UserId};
+use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
 use portcullis_domain::sessions::Origin;
 use portcullis_ports::{OutboxObserver, Store, StoreError, StoreExt};
 use std::sync::Arc;
@@ -69,7 +70,8 @@ impl Post {
     #[must_use]
     pub fn order(&self, occasion: Occasion, user_id: Option<UserId>, to: &EmailAddress, cause: &Cause<'_>) -> NewMail {
         let (seed, origin) = (self.tokens.seed(), cause.origin.clone());
-        NewMail { occasion, user_id, to: to.clone(), language: cause.language, seed, origin, created_at: cause.at }
+        let (to, language, created_at) = (to.clone(), cause.language, cause.at);
+        NewMail { occasion, user_id, to, language, seed, password: None, origin, created_at }
     }
 
     /// An order to tell an account's owner, at the address that the account has; none where such
@@ -85,7 +87,9 @@ impl Post {
     }
 }
 
-/// Stores the order of a mail to an address that anybody may have named.
+/// Stores the order of a mail to an address that anybody may have named. It is bound to the
+/// password that the address's account has now. The work is the same for every address, known or
+/// not, and the mail is made later, so that the response tells nothing.
 pub(crate) fn ask_by_mail(
     store: &dyn Store,
     post: &Post,
@@ -93,7 +97,15 @@ pub(crate) fn ask_by_mail(
     email: &EmailAddress,
     cause: &Cause<'_>,
 ) -> Result<(), StoreError> {
-    let order = post.order(occasion, None, email, cause);
+    let account = match store.read(|tx| tx.users().find_by_email(email)) {
+        Ok(found) => login::choose(found, email),
+        // A damaged row gets no mail, and its address the same response as every other.
+        Err(StoreError::Corrupt { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let nobodys = PasswordHash::new(String::new());
+    let password = post.tokens.version(account.as_ref().map_or(&nobodys, |user| &user.password));
+    let order = NewMail { password: Some(password), ..post.order(occasion, None, email, cause) };
     store.write(|tx| tx.outbox().enqueue(&order))?;
     post.ring();
     Ok(())

@@ -7,7 +7,7 @@ use crate::limits::{Admission, LimitError, Limited, Limits};
 use crate::mail::{Cause, Post};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Source, Subject};
-use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
 use portcullis_domain::sessions::Origin;
 use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Tx};
@@ -162,7 +162,9 @@ impl Register {
             return Err(RegisterError::EmailTaken);
         }
         let cause = Cause { language: input.language, origin: &input.origin, at: new.created_at };
-        tx.outbox().enqueue(&self.post.order(Occasion::VerifyEmail, Some(user.id), &user.email, &cause))?;
+        let password = Some(self.post.tokens.version(&user.password));
+        let order = self.post.order(Occasion::VerifyEmail, Some(user.id), &user.email, &cause);
+        tx.outbox().enqueue(&NewMail { password, ..order })?;
         Ok(user)
     }
 }

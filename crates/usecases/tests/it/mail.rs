@@ -1,5 +1,6 @@
 //! Sending mails: once, to whom they are for, and no longer than they have something to say.
 
+use crate::accounts::set_password;
 use crate::letters::{Call, all_at_once, token_in, told};
 use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,6 +9,7 @@ use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_domain::verification::Purpose;
 use portcullis_ports::{Clock, MailId, MailerError, StoreError, StoreExt};
 use portcullis_usecases::mail::Delivery;
+use portcullis_usecases::tokens::TokenPair;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -253,4 +255,52 @@ fn an_order_of_an_account_that_is_gone_is_nobodys() {
     let mut order = world.store.mails().remove(0).order;
     order.user_id = Some(UserId::new(99));
     assert!(world.store.write(|tx| tx.outbox().enqueue(&order)).is_err(), "nor can it be stored");
+}
+
+#[test]
+fn a_link_that_was_ordered_under_another_password_is_not_sent() {
+    let changes: [fn(&World, &TokenPair); 3] = [
+        |world, pair| assert!(world.change_password(pair, "correct horse", "battery staple").is_ok()),
+        |world, _| assert!(set_password(world, UserId::new(1), "battery staple").is_ok()),
+        |world, _| {
+            // To another password, and back.
+            set_password(world, UserId::new(1), "battery staple").unwrap();
+            set_password(world, UserId::new(1), "correct horse").unwrap();
+        },
+    ];
+    for change in changes {
+        let world = World::new();
+        let (_, pair) = world.ada();
+        world.forgot("ada@example.org").unwrap();
+        world.resend("ada@example.org").unwrap();
+        change(&world, &pair);
+        assert!(world.deliver().iter().all(|(occasion, _)| occasion == "password_changed"), "of no use any more");
+        world.forgot("ada@example.org").unwrap();
+        assert_eq!(world.deliver(), [told("reset_password", "ada@example.org")], "ordered afterwards");
+    }
+}
+
+#[test]
+fn a_link_that_was_ordered_before_the_same_password_was_hashed_anew_is_sent() {
+    let world = World::new();
+    world.adopt("ada@example.org", "old:correct horse");
+    world.forgot("ada@example.org").unwrap();
+    world.log_in("ada@example.org", "correct horse").unwrap();
+    assert_eq!(world.deliver(), [told("reset_password", "ada@example.org")]);
+}
+
+#[test]
+fn an_order_is_no_other_work_for_an_address_without_an_account() {
+    let world = World::new();
+    world.adopt("ada@example.org", "new:correct horse");
+    for email in ["ada@example.org", "nobody@example.org"] {
+        world.forgot(email).unwrap();
+    }
+    let orders = world.store.mails();
+    assert!(orders.iter().all(|mail| mail.order.password.is_some()));
+    assert_ne!(orders[0].order.password, orders[1].order.password);
+    // Who comes later gets no link that was ordered before.
+    world.register("nobody@example.org", "battery staple").unwrap();
+    let sent = world.deliver();
+    assert_eq!(sent, [told("reset_password", "ada@example.org"), told("verify_email", "nobody@example.org")]);
 }

@@ -16,8 +16,8 @@ use portcullis_testkit::MemoryStore;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange};
 use portcullis_usecases::tokens::TokenPair;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 fn is_revoked(world: &World, pair: &TokenPair) -> bool {
     world.refresh(&pair.refresh_token).is_err_and(|error| error.code() == ErrorCode::TokenRevoked)
@@ -239,36 +239,37 @@ fn a_store_that_goes_away_between_the_steps_leaves_nothing_half_done() {
     assert!(world.reset(&token, "battery staple").is_ok());
 }
 
-/// A store whose transactions can do nothing but order mails.
-struct OutboxAlone(Arc<MemoryStore>);
+/// A store that counts what is asked of it: accounts that are looked up, and mails that are ordered.
+struct Counted(Arc<MemoryStore>, Mutex<Vec<(Mode, [usize; 2])>>);
 
-struct OutboxTx<'a>(&'a mut dyn Tx, usize);
+struct CountedTx<'a>(&'a mut dyn Tx, [usize; 2]);
 
-impl Store for OutboxAlone {
+impl Store for Counted {
     fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
-        let mut calls = 0;
+        let mut calls = [0; 2];
         self.0.transact(mode, &mut |tx| {
-            let mut alone = OutboxTx(tx, 0);
-            let conclusion = work(&mut alone);
-            calls = alone.1;
+            let mut counted = CountedTx(tx, [0; 2]);
+            let conclusion = work(&mut counted);
+            calls = counted.1;
             conclusion
         })?;
-        assert_eq!((mode, calls), (Mode::Write, 1), "one statement");
+        self.1.lock().unwrap().push((mode, calls));
         Ok(())
     }
 }
 
-impl Tx for OutboxTx<'_> {
+impl Tx for CountedTx<'_> {
     fn users(&mut self) -> &mut dyn UserRepository {
-        unreachable!("whoever looks an account up tells whether it is there, by the time it takes")
+        self.1[0] += 1;
+        self.0.users()
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {
-        unreachable!("there is nobody to have sessions")
+        unreachable!("an order has no session")
     }
 
     fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
-        unreachable!("there is nobody to have tokens")
+        unreachable!("an order has no session")
     }
 
     fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
@@ -276,7 +277,7 @@ impl Tx for OutboxTx<'_> {
     }
 
     fn outbox(&mut self) -> &mut dyn OutboxRepository {
-        self.1 += 1;
+        self.1[1] += 1;
         self.0.outbox()
     }
 }
@@ -285,10 +286,12 @@ impl Tx for OutboxTx<'_> {
 fn who_forgot_is_answered_with_the_same_work_known_or_unknown() {
     let world = World::new();
     world.verified_ada();
-    let store = Arc::new(OutboxAlone(world.store.clone()));
     let (hashes, rings) = (world.hasher.work.load(Ordering::SeqCst), world.bell.0.load(Ordering::SeqCst));
     for email in ["ada@example.org", "nobody@example.org"] {
+        let store = Arc::new(Counted(world.store.clone(), Mutex::default()));
         world.forgot_on(store.clone(), email).unwrap();
+        let work = [(Mode::Read, [1, 0]), (Mode::Write, [0, 1])];
+        assert_eq!(*store.1.lock().unwrap(), work, "one lookup and one row: {email}");
     }
     assert_eq!(world.hasher.work.load(Ordering::SeqCst), hashes);
     assert_eq!(world.bell.0.load(Ordering::SeqCst), rings + 2);

@@ -227,6 +227,10 @@ impl OutboxRepository for TapeTx<'_> {
         panic!("no mail is sent in the model")
     }
 
+    fn rebind(&mut self, _: &PasswordVersion, _: &PasswordVersion) -> Result<(), StoreError> {
+        panic!("no hash is made anew in the model")
+    }
+
     fn remove(&mut self, _: MailId, _: u32) -> Result<bool, StoreError> {
         panic!("no mail is sent in the model")
     }

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::mail::NewMail;
 use portcullis_domain::registration::UserId;
+use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{MailId, OutboxLoad, OutboxRepository, QueuedMail, StoreError};
 use rows::{MailRow, NewMailRow, one_line};
 use statements::{Load, Take};
@@ -52,6 +53,14 @@ macro_rules! outbox_repository {
                 let update = diesel::update(outbox::table.find(id.0)).set(outbox::armed.eq(true));
                 let armed = update.execute(self.writing()?);
                 self.check(armed).map(drop)
+            }
+
+            fn rebind(&mut self, old: &PasswordVersion, new: &PasswordVersion) -> Result<(), StoreError> {
+                let version = |version: &PasswordVersion| Some(version.as_bytes().to_vec());
+                let bound = outbox::table.filter(outbox::password_version.eq(version(old)));
+                let update = diesel::update(bound).set(outbox::password_version.eq(version(new)));
+                let rebound = update.execute(self.writing()?);
+                self.check(rebound).map(drop)
             }
 
             fn remove(&mut self, id: MailId, tries: u32) -> Result<bool, StoreError> {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, UserId};
-use portcullis_domain::verification::Seed;
+use portcullis_domain::verification::{PasswordVersion, Seed};
 use portcullis_ports::{MailId, QueuedMail, StoreError};
 
 /// How much is kept of why a try failed, in characters.
@@ -32,6 +32,7 @@ pub(super) struct MailRow {
     armed: Stored<bool>,
     dead_at: Option<Stored<DateTime<Utc>>>,
     last_error: Option<Stored<String>>,
+    password_version: Option<Stored<Vec<u8>>>,
 }
 
 impl MailRow {
@@ -54,6 +55,11 @@ impl TryFrom<MailRow> for QueuedMail {
             to: EmailAddress::stored(at.read("email", row.email)?),
             language: language.ok_or_else(|| at.corrupt("language", "not a language"))?,
             seed: Seed::from_random(at.code("seed", row.seed)?),
+            password: row
+                .password_version
+                .map(|version| at.code("password_version", version))
+                .transpose()?
+                .map(PasswordVersion::new),
             origin: OriginRow { ip_address: row.ip_address, user_agent: row.user_agent }.read(at)?,
             created_at: at.read("created_at", row.created_at)?,
         };
@@ -79,6 +85,7 @@ pub(super) struct NewMailRow<'a> {
     email: &'a str,
     language: &'static str,
     seed: &'a [u8],
+    password_version: Option<&'a [u8]>,
     ip_address: Option<String>,
     user_agent: Option<String>,
     created_at: Moment,
@@ -95,6 +102,7 @@ impl<'a> NewMailRow<'a> {
             email: mail.to.spelled(),
             language: mail.language.tag(),
             seed: mail.seed.as_bytes(),
+            password_version: mail.password.as_ref().map(|version| version.as_bytes().as_slice()),
             ip_address,
             user_agent,
             created_at,

@@ -60,7 +60,7 @@ where
         out.push_sql(" ORDER BY due_at, id LIMIT 1");
         out.push_sql(DB::UNTAKEN);
         out.push_sql(") RETURNING id, occasion, user_id, email, language, seed, ip_address, user_agent, created_at, ");
-        out.push_sql("due_at, tries, armed, dead_at, last_error");
+        out.push_sql("due_at, tries, armed, dead_at, last_error, password_version");
         Ok(())
     }
 }

@@ -73,6 +73,7 @@ pub(crate) fn order(user_id: Option<UserId>) -> NewMail {
         to: EmailAddress::stored("ada@example.com".to_owned()),
         language: Language::English,
         seed: Seed::from_random([7; 32]),
+        password: None,
         origin: Origin { ip_address: Some([192, 0, 2, 7].into()), user_agent: None },
         created_at: now(),
     }
