@@ -146,7 +146,12 @@ async function verify(reader) {
   const link = await linkOf(mailbox, email);
   await open(page, link, 200);
   await look("verify");
-  await press(page, 200);
+  await page.locator("input[type=password]").fill(passwords.third);
+  await press(page, 422);
+  await look("wrong-password");
+  // Nobody chose it: a new one is set.
+  const [answer] = await Promise.all([page.waitForNavigation(), page.locator("section form button").click()]);
+  assert.equal(answer.status(), 200, page.url());
   await page.getByText(email).waitFor();
   await look("verified");
   await choose(page, passwords.second, passwords.third, 422);
@@ -199,10 +204,12 @@ async function move(reader) {
   assert.equal(asked.status, 202, "change");
   await open(page, await linkOf({ ...mailbox, read: new Set() }, new_email), 200);
   await look("change");
+  await page.locator("input[type=password]").fill(passwords.third);
   await press(page, 200);
   await look("changed");
   await open(page, await linkOf(mailbox, email), 200);
   await look("undo");
+  await page.locator("input[type=password]").fill(passwords.third);
   await press(page, 200);
   await look("undone");
   await signIn(reader, passwords.third, 200);
@@ -217,6 +224,7 @@ async function read(tools) {
   await open(page, await linkOf(mailbox, email), 200);
   assert.equal(await page.locator("html").getAttribute("lang"), options.locale);
   await look("verify");
+  await page.locator("input[type=password]").fill(passwords.first);
   await press(page, 200);
   await look("verified");
   await open(page, `${service}/account/reset`, 200);

@@ -67,13 +67,18 @@ impl Owners {
         let tokens = &post.tokens;
         Verification {
             verify: VerifyEmail {
-                store: store.clone(),
+                owners: self.reauthentication(),
                 tokens: tokens.clone(),
                 devices: devices.clone(),
                 post: post.clone(),
                 clock: clock.clone(),
             },
-            inspect: InspectToken { store: store.clone(), tokens: tokens.clone(), clock: clock.clone() },
+            inspect: InspectToken {
+                store: store.clone(),
+                tokens: tokens.clone(),
+                devices: devices.clone(),
+                clock: clock.clone(),
+            },
             resend: ResendVerification {
                 store: store.clone(),
                 post: post.clone(),

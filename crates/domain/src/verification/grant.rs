@@ -137,6 +137,22 @@ impl Grant {
         };
         unchanged && self.user_id == user.id && user.is_active && now < self.expires_at
     }
+
+    /// Returns whether using the token is the first proof that its address belongs to the owner of
+    /// the account, or takes the account back. Everything set up before, the password included, may
+    /// be a stranger's then (account pre-hijacking, USENIX Security 2022).
+    #[must_use]
+    pub fn claims(&self, user: &User) -> bool {
+        match self.purpose {
+            Purpose::VerifyEmail => user.email_verified_at.is_none(),
+            Purpose::ChangeEmail => {
+                user.email_verified_at.is_none() || self.email.canonical() != user.email.canonical()
+            }
+            Purpose::UndoEmailChange => true,
+            // Sets another password.
+            Purpose::ResetPassword => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +182,18 @@ mod tests {
         for purpose in Purpose::ALL {
             assert_eq!(Purpose::parse(purpose.as_str()), Some(purpose));
         }
+    }
+
+    #[test]
+    fn the_first_proof_of_an_address_and_an_undo_claim_the_account() {
+        let unverified = user("a@x.org");
+        let verified = User { email_verified_at: Some(DateTime::UNIX_EPOCH), ..unverified.clone() };
+        let claims = |purpose, to| (grant(purpose, to).claims(&unverified), grant(purpose, to).claims(&verified));
+        assert_eq!(claims(Purpose::VerifyEmail, "a@x.org"), (true, false));
+        assert_eq!(claims(Purpose::ChangeEmail, "b@x.org"), (true, true), "nobody has proven the new address");
+        assert_eq!(claims(Purpose::ChangeEmail, "A@x.org"), (true, false), "another spelling");
+        assert_eq!(claims(Purpose::UndoEmailChange, "b@x.org"), (true, true));
+        assert_eq!(claims(Purpose::ResetPassword, "a@x.org"), (false, false));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(super) enum Value {
     String(String),
     /// A truth value.
     Bool(bool),
+    /// Null.
+    Null,
     /// Anything else.
     Other,
 }
@@ -55,7 +57,9 @@ impl Fields {
     pub(crate) fn string(&mut self, field: &'static str) -> Option<String> {
         match self.members.remove(field) {
             Some(Value::String(text)) => Some(text),
-            Some(Value::Bool(_) | Value::Other) => self.fault(field, "string_type", "Input should be a valid string"),
+            Some(Value::Bool(_) | Value::Null | Value::Other) => {
+                self.fault(field, "string_type", "Input should be a valid string")
+            }
             None => self.fault(field, "missing", "Field required"),
         }
     }
@@ -68,12 +72,22 @@ impl Fields {
         }
     }
 
+    /// A password that may be missing, or null; the inner option says whether it is there.
+    pub(crate) fn optional_password(&mut self, field: &'static str) -> Option<Option<Password>> {
+        match self.members.get(field) {
+            None | Some(Value::Null) => Some(None),
+            Some(_) => self.password(field).map(Some),
+        }
+    }
+
     /// A member that must be a truth value, and means no where it is missing.
     pub(crate) fn switch(&mut self, field: &'static str) -> Option<bool> {
         match self.members.remove(field) {
             None => Some(false),
             Some(Value::Bool(value)) => Some(value),
-            Some(Value::String(_) | Value::Other) => self.fault(field, "bool_type", "Input should be a valid boolean"),
+            Some(Value::String(_) | Value::Null | Value::Other) => {
+                self.fault(field, "bool_type", "Input should be a valid boolean")
+            }
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) fn fields(text: &[u8]) -> Result<Fields, ApiError> {
     // serde_json's own messages can quote the text: they go nowhere.
     match serde_json::from_slice(text) {
         Ok(Json::Object(members)) => Ok(Fields::of(members)),
-        Ok(Json::Other | Json::Bool(_) | Json::String(_)) => {
+        Ok(Json::Other | Json::Null | Json::Bool(_) | Json::String(_)) => {
             Err(Fields::body_error("model_attributes_type", "Input should be an object"))
         }
         Err(_) => Err(Fields::body_error("json_invalid", "Invalid JSON, or a member that stands twice")),
@@ -27,6 +27,7 @@ enum Json {
     Object(BTreeMap<String, Value>),
     String(String),
     Bool(bool),
+    Null,
     Other,
 }
 
@@ -51,6 +52,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
             let value = match value {
                 Json::String(text) => Value::String(text),
                 Json::Bool(value) => Value::Bool(value),
+                Json::Null => Value::Null,
                 Json::Object(_) | Json::Other => Value::Other,
             };
             if members.insert(name, value).is_some() {
@@ -90,7 +92,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Other)
+        Ok(Json::Null)
     }
 }
 

@@ -101,9 +101,11 @@ impl From<VerifyEmailError> for ApiError {
     fn from(error: VerifyEmailError) -> Self {
         match &error {
             VerifyEmailError::Failed(failure) => failure.into(),
-            VerifyEmailError::Invalid | VerifyEmailError::Expired | VerifyEmailError::EmailTaken => {
-                Self::new(error.code(), error.to_string())
-            }
+            VerifyEmailError::Limited(limited) => Self::limited(*limited),
+            VerifyEmailError::Invalid
+            | VerifyEmailError::Expired
+            | VerifyEmailError::EmailTaken
+            | VerifyEmailError::InvalidCredentials => Self::new(error.code(), error.to_string()),
         }
     }
 }

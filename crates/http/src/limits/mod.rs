@@ -22,7 +22,7 @@ use portcullis_usecases::login::{LogInError, ReauthenticationError};
 use portcullis_usecases::recovery::{ChangePasswordError, RequestResetError};
 use portcullis_usecases::registration::RegisterError;
 use portcullis_usecases::tokens::Shown;
-use portcullis_usecases::verification::ResendVerificationError;
+use portcullis_usecases::verification::{ResendVerificationError, VerifyEmailError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
@@ -114,6 +114,7 @@ may_be_limited!(
     ChangePasswordError,
     RequestResetError,
     ResendVerificationError,
+    VerifyEmailError,
 );
 
 /// Refuses a refresh token where refreshes of its session, or with it, were tried too often though

@@ -42,16 +42,25 @@ fn own_errors(operation: &str) -> &'static [ErrorCode] {
     match operation {
         "register" => &[ErrorCode::Conflict, ErrorCode::RateLimited],
         "login" => &[ErrorCode::InvalidCredentials, ErrorCode::EmailUnverified, ErrorCode::RateLimited],
-        "refresh" => {
-            &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::RateLimited]
-        }
+        "refresh" => &[
+            ErrorCode::TokenInvalid,
+            ErrorCode::TokenExpired,
+            ErrorCode::TokenRevoked,
+            ErrorCode::EmailUnverified,
+            ErrorCode::RateLimited,
+        ],
         "logout" => &[ErrorCode::TokenInvalid],
         "change_password" | "change_email" | "delete_account" => &WITH_PASSWORD,
         "forgot_password" | "resend_verification" => &[ErrorCode::RateLimited],
         "reset_password" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired],
-        "verify_email" => {
-            &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Conflict]
-        }
+        "verify_email" => &[
+            ErrorCode::InvalidCredentials,
+            ErrorCode::TokenInvalid,
+            ErrorCode::TokenExpired,
+            ErrorCode::TokenRevoked,
+            ErrorCode::Conflict,
+            ErrorCode::RateLimited,
+        ],
         "me" | "sessions" | "logout_all" => &BEARER,
         "revoke_session" | "session_events" => &OF_A_SESSION,
         _ => &[],
@@ -136,7 +145,9 @@ fn meaning(code: ErrorCode) -> &'static str {
         ErrorCode::TokenInvalid => "The token is missing, malformed, forged, of the wrong kind or unknown.",
         ErrorCode::TokenExpired => "The token has expired.",
         ErrorCode::TokenRevoked => "The token was spent or revoked, its session has ended, or its account is inactive.",
-        ErrorCode::EmailUnverified => "The password is right, and the account's address has yet to be verified.",
+        ErrorCode::EmailUnverified => {
+            "The password or the token is right, and the account's address has yet to be verified."
+        }
         ErrorCode::Forbidden => "Not allowed.",
         ErrorCode::NotFound => "No such route or resource.",
         ErrorCode::MethodNotAllowed => "The route does not take this method.",

@@ -17,7 +17,7 @@ use portcullis_domain::verification::Purpose;
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = Reader::of(&request, &api);
     let Some(token) = account::token_of(&request) else { return screens::ask(&reader, None, None).shown(&reader) };
-    match inspect(&api, &token).await {
+    match inspect(&api, &request, &token).await.map(|inspected| inspected.purpose) {
         Ok(Purpose::ResetPassword) => screens::new_password(&reader, &token, &api.passwords, None).shown(&reader),
         Ok(_) => {
             let foreign = ApiError::new(ErrorCode::TokenInvalid, "The token is for something else");

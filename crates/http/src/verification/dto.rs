@@ -12,14 +12,18 @@ use serde::Serialize;
 pub(crate) struct VerifyEmailRequest {
     /// The token of the link in the mail.
     token: String,
+    /// The account's password: it stays valid then. Not needed with a bearer token of the account.
+    password: Option<String>,
 }
 
 impl Input for VerifyEmailRequest {
-    /// The token, whatever it is worth.
-    type Command = String;
+    /// The token, and the password if it was entered.
+    type Command = (String, Option<Password>);
 
-    fn read(fields: &mut Fields, _: &Api) -> Option<String> {
-        fields.string("token")
+    fn read(fields: &mut Fields, _: &Api) -> Option<Self::Command> {
+        let token = fields.string("token");
+        let password = fields.optional_password("password");
+        Some((token?, password?))
     }
 }
 
@@ -34,8 +38,8 @@ pub(crate) struct VerifiedResponse {
     pub(super) email: String,
     /// How many sessions were ended.
     pub(super) sessions_ended: u64,
-    /// A token for `/auth/password/reset`, where somebody else may know the password: offer its
-    /// bearer to set a new one. Null otherwise.
+    /// A token for `/auth/password/reset`, if the password no longer works or someone else may know
+    /// it: offer to set a new one. Null otherwise.
     pub(super) reset_token: Option<String>,
 }
 

@@ -20,19 +20,22 @@ use actix_web::web::Data;
 use dto::{ChangeEmailRequest, ResendRequest, VerifiedResponse, VerifyEmailRequest};
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_domain::verification::Purpose;
-use portcullis_usecases::tokens::Authenticated;
+use portcullis_usecases::limits::Admission;
 use portcullis_usecases::verification::{
-    Browser, EmailChangeRequest, EmailVerification, EmailVerified, VerificationRequest,
+    Browser, EmailChangeRequest, EmailVerification, EmailVerified, Inspected, VerificationRequest,
 };
 use std::sync::Arc;
 
 /// Verify an address
 ///
-/// With the token of a mail: to verify an account's address, to confirm a new one, or to undo a
-/// change. At the first verification of an address every session from before ends but that of the
-/// bearer or the device that asks, if any: whoever registered somebody else's address is out.
+/// Takes the token of an email: to verify an account's address, to confirm a new one, or to undo a
+/// change. At the first verification of an address, and at an undo, the password keeps working only
+/// if the request proves that it is the owner's: with the password, a bearer token of the account,
+/// or the cookie of a device that is signed in to it. Otherwise nobody can sign in with it, and
+/// `reset_token` sets a new one. Sessions end, except those of that bearer or device. A wrong
+/// password does not use the token up.
 #[api_v2_operation(operation_id = "verify_email", tags(accounts))]
 pub(crate) async fn verify(
     api: Data<Api>,
@@ -45,7 +48,9 @@ pub(crate) async fn verify(
         Some(bearer) => Some(bearer.authenticate(&api).await?),
         None => None,
     };
-    let verified = confirm(&api, &request, &body.0, bearer).await?;
+    let (token, password) = body.0;
+    let browser = Browser { bearer, device: device_cookie(request.headers()) };
+    let verified = confirm(&api, &request, Presented { token: &token, browser, password }).await?;
     Ok(Reply::secret(VerifiedResponse {
         message: message(verified.purpose),
         purpose: verified.purpose.as_str(),
@@ -103,21 +108,35 @@ pub(crate) async fn change(
     Ok(Accepted(MessageResponse { message }))
 }
 
-/// Does what the token is for. The session that asks is spared, and those of its device.
-async fn confirm(
-    api: &Data<Api>,
-    request: &HttpRequest,
-    token: &str,
-    bearer: Option<Authenticated>,
-) -> Result<EmailVerified, ApiError> {
+/// What a request presents to verify an address.
+struct Presented<'a> {
+    token: &'a str,
+    browser: Browser,
+    password: Option<Password>,
+}
+
+/// Does what the token is for. Waits for a hash only if a password is checked or removed.
+async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_>) -> Result<EmailVerified, ApiError> {
     let client = Client::of(request, api);
-    let input = EmailVerification {
-        token: one_time_token(token)?,
-        browser: Browser { bearer, device: device_cookie(request.headers()) },
+    let input = Arc::new(EmailVerification {
+        token: one_time_token(presented.token)?,
+        browser: presented.browser,
+        password: presented.password,
         origin: origin(request, &client),
         language: language(request),
+    });
+    let asked = Arc::clone(&input);
+    let claim = with_store(api.clone(), move |api| api.verification.verify.look(&asked)).await??;
+    if !claim.hashes(&input) {
+        let work = move |api: &Api| api.verification.verify.carry_out(&input, claim, Admission::default(), || true);
+        return Ok(with_store(api.clone(), work).await??);
+    }
+    let (asked, of) = (Arc::clone(&input), claim.clone());
+    let pass = limits::admit(api, &client, move |api| api.verification.verify.admit(&asked, &of)).await?;
+    let work = move |api: &Api, client: Presence| {
+        api.verification.verify.carry_out(&input, claim, pass.begin(), move || client.lasts())
     };
-    Ok(with_store(api.clone(), move |api| api.verification.verify.run(&input)).await??)
+    with_crypto(api.clone(), request, work).await
 }
 
 /// Orders a mail.
@@ -131,10 +150,11 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
     Ok(())
 }
 
-/// What a token is good for now; it is read, and not consumed.
-pub(crate) async fn inspect(api: &Data<Api>, token: &str) -> Result<Purpose, ApiError> {
-    let token = one_time_token(token)?;
-    let inspected = with_store(api.clone(), move |api| api.verification.inspect.run(&token)).await?;
+/// Returns what a token is for, and whether the page asks this browser for the password. Uses
+/// nothing up.
+pub(crate) async fn inspect(api: &Data<Api>, request: &HttpRequest, token: &str) -> Result<Inspected, ApiError> {
+    let (token, device) = (one_time_token(token)?, device_cookie(request.headers()));
+    let inspected = with_store(api.clone(), move |api| api.verification.inspect.run(&token, device.as_deref())).await?;
     inspected
         .map_err(|failure| ApiError::from(&failure))?
         .ok_or_else(|| ApiError::new(ErrorCode::TokenInvalid, "Invalid token"))

@@ -1,29 +1,36 @@
 //! `/account/verify`: the page of a link in a mail, and of whoever waits for one.
 
-use super::screens::{self, Done, EMAIL, PURPOSE, TOKEN};
-use super::{ask, confirm, inspect};
+use super::screens::{self, ASKED, DISOWNED, Done, EMAIL, Link, PASSWORD, PURPOSE, TOKEN};
+use super::{Presented, ask, confirm, inspect};
 use crate::api::Api;
 use crate::body::Fields;
-use crate::errors::ApiError;
+use crate::errors::{ApiError, FieldError};
+use crate::limits::device_cookie;
 use crate::pages::account::{self, Fault, Reader};
 use crate::recovery::address;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::Password;
 use portcullis_domain::verification::Purpose;
-use portcullis_usecases::verification::EmailVerified;
+use portcullis_usecases::verification::{Browser, EmailVerified, Inspected};
 
 /// `GET`: looks at the token, and changes nothing.
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = Reader::of(&request, &api);
     let Some(token) = account::token_of(&request) else { return screens::ask(&reader, None, None).shown(&reader) };
-    match inspect(&api, &token).await {
-        Ok(Purpose::ResetPassword) => {
+    match inspect(&api, &request, &token).await {
+        Ok(Inspected { purpose: Purpose::ResetPassword, .. }) => {
             let foreign = ApiError::new(ErrorCode::TokenInvalid, "The token is for something else");
             screens::dead(&reader).gone(foreign, &reader)
         }
-        Ok(purpose) => screens::confirm(&reader, &token, purpose).shown(&reader),
-        Err(error) => refused(&api, &reader, &token, Purpose::VerifyEmail, error),
+        Ok(Inspected { purpose, asks_password }) => {
+            let link = Link { token: &token, purpose, asks_password };
+            screens::confirm(&reader, &link, None).shown(&reader)
+        }
+        Err(error) => {
+            refused(&api, &reader, &Link { token: &token, purpose: Purpose::VerifyEmail, asks_password: true }, error)
+        }
     }
 }
 
@@ -35,13 +42,39 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
         Err(error) => return unasked(&api, &reader, None, error),
     };
     let Some(token) = fields.optional(TOKEN) else { return send(&api, &request, &reader, &mut fields).await };
-    match confirm(&api, &request, &token, None).await {
+    // What the page asked, which decides how it comes back.
+    let asks_password = fields.optional(ASKED).is_some();
+    let purpose = fields.optional(PURPOSE).as_deref().and_then(Purpose::parse).unwrap_or(Purpose::VerifyEmail);
+    match press(&api, &request, &token, fields).await {
         Ok(verified) => shown(&api, &reader, verified),
-        Err(error) => {
-            let purpose = fields.optional(PURPOSE).as_deref().and_then(Purpose::parse);
-            refused(&api, &reader, &token, purpose.unwrap_or(Purpose::VerifyEmail), error)
-        }
+        Err(error) => refused(&api, &reader, &Link { token: &token, purpose, asks_password }, error),
     }
+}
+
+/// Confirms by the form: with the password that was entered, or with what the browser proves. A
+/// person who says that the password is not theirs proves nothing, on any device.
+async fn press(
+    api: &Data<Api>,
+    request: &HttpRequest,
+    token: &str,
+    mut fields: Fields,
+) -> Result<EmailVerified, ApiError> {
+    let disowned = fields.optional(DISOWNED).is_some();
+    let browser =
+        if disowned { Browser::default() } else { Browser { bearer: None, device: device_cookie(request.headers()) } };
+    let password = match fields.optional(PASSWORD).filter(|_| !disowned) {
+        Some(typed) if typed.is_empty() => return Err(at_the_password("missing", "Field required")),
+        typed => typed.map(Password::new),
+    };
+    confirm(api, request, Presented { token, browser, password }).await.map_err(|error| match error.code {
+        // A 401 asks for credentials (RFC 9110, section 15.5.2): a page has a field for them.
+        ErrorCode::InvalidCredentials => at_the_password("password_wrong", "Wrong password"),
+        _ => error,
+    })
+}
+
+fn at_the_password(code: &'static str, message: &str) -> ApiError {
+    ApiError::validation(vec![FieldError { field: PASSWORD, code, message: message.to_owned() }])
 }
 
 fn shown(api: &Api, reader: &Reader<'_>, verified: EmailVerified) -> HttpResponse {
@@ -49,6 +82,7 @@ fn shown(api: &Api, reader: &Reader<'_>, verified: EmailVerified) -> HttpRespons
         purpose: verified.purpose,
         email: verified.email.spelled(),
         others_signed_out: verified.sessions_ended > 0,
+        password_removed: verified.password_removed,
         reset: verified.reset,
     };
     screens::done(reader, &done, &api.passwords).shown(reader)
@@ -67,12 +101,12 @@ async fn send(api: &Data<Api>, request: &HttpRequest, reader: &Reader<'_>, field
 }
 
 /// The page again, with what is wrong, or the end of a link.
-fn refused(api: &Api, reader: &Reader<'_>, token: &str, purpose: Purpose, error: ApiError) -> HttpResponse {
+fn refused(api: &Api, reader: &Reader<'_>, link: &Link<'_>, error: ApiError) -> HttpResponse {
     if account::is_dead(&error) {
         return screens::dead(reader).gone(error, reader);
     }
     let fault = Fault::of(&error, reader.words, &api.passwords);
-    screens::confirm(reader, token, purpose).refused(error, &fault, reader)
+    screens::confirm(reader, link, Some(&fault)).refused(error, &fault, reader)
 }
 
 fn unasked(api: &Api, reader: &Reader<'_>, typed: Option<String>, error: ApiError) -> HttpResponse {

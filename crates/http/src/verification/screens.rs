@@ -1,6 +1,6 @@
 //! What the pages for a confirmed address show.
 
-use crate::pages::account::{Fault, Html, Reader, Screen, Words};
+use crate::pages::account::{Fault, Field, Html, Reader, Screen, Words};
 use crate::pages::account::{Step, Told};
 use crate::recovery::{email_form, password_form};
 use portcullis_domain::registration::PasswordPolicy;
@@ -11,14 +11,54 @@ const PAGE: &str = "verify";
 /// The members of the form.
 pub(super) const TOKEN: &str = "token";
 pub(super) const PURPOSE: &str = "purpose";
+pub(super) const PASSWORD: &str = "password";
+/// What the page asked for.
+pub(super) const ASKED: &str = "asked";
+/// The reader did not choose the password.
+pub(super) const DISOWNED: &str = "disowned";
 pub(super) const EMAIL: &str = "email";
 
-/// Asks whether the link is to do what it is for. The purpose goes along for the words of a page
-/// that tells of a fault, and for nothing else.
-pub(super) fn confirm(reader: &Reader<'_>, token: &str, purpose: Purpose) -> Screen {
-    let step = step(reader.words, purpose);
-    let parts = vec![Html::hidden(TOKEN, token), Html::hidden(PURPOSE, purpose.as_str())];
-    Screen { title: step.title, parts: vec![Html::paragraph(step.text), Html::form(PAGE, parts, step.button)] }
+/// A link that was opened.
+pub(super) struct Link<'a> {
+    pub(super) token: &'a str,
+    pub(super) purpose: Purpose,
+    /// Whether the password stays only if it is entered.
+    pub(super) asks_password: bool,
+}
+
+impl Link<'_> {
+    /// What goes along with every form of the page. The purpose is for the words of a page that
+    /// reports a fault, and for nothing else.
+    fn hidden(&self) -> Vec<Html> {
+        vec![Html::hidden(TOKEN, self.token), Html::hidden(PURPOSE, self.purpose.as_str())]
+    }
+}
+
+/// Asks whether the link is to do what it is for, and for the password if nothing else proves that
+/// it is the reader's.
+pub(super) fn confirm(reader: &Reader<'_>, link: &Link<'_>, fault: Option<&Fault>) -> Screen {
+    let step = step(reader.words, link.purpose);
+    let text = Html::paragraph(step.text);
+    if !link.asks_password {
+        return Screen { title: step.title, parts: vec![text, Html::form(PAGE, link.hidden(), step.button)] };
+    }
+    let asked = &reader.words.own_password;
+    let field = Field {
+        name: PASSWORD,
+        label: asked.label,
+        hint: Some(asked.hint.to_owned()),
+        attributes: "type=\"password\" autocomplete=\"current-password\" spellcheck=\"false\"",
+        value: None,
+        min_chars: None,
+    };
+    let mut parts = link.hidden();
+    parts.extend([Html::hidden(ASKED, "password"), Html::field(&field, fault)]);
+    let mut disowning = link.hidden();
+    disowning.extend([Html::hidden(ASKED, "password"), Html::hidden(DISOWNED, "yes")]);
+    let none = &asked.none;
+    let other = vec![Html::paragraph(none.text), Html::form(PAGE, disowning, none.button)];
+    let parts = vec![text, Html::form(PAGE, parts, step.button), Html::section(none.title, other)];
+    Screen { title: step.title, parts }
 }
 
 fn step(words: &Words, purpose: Purpose) -> &Step {
@@ -34,30 +74,33 @@ pub(super) struct Done<'a> {
     pub(super) purpose: Purpose,
     pub(super) email: &'a str,
     pub(super) others_signed_out: bool,
+    pub(super) password_removed: bool,
     /// What authorises a new password, where one is offered.
     pub(super) reset: Option<OneTimeToken>,
 }
 
-/// Tells what was done, and offers a new password where somebody else may know the old one.
+/// Reports what was done, and offers a new password if the old one was removed or someone else may
+/// know it.
 pub(super) fn done(reader: &Reader<'_>, done: &Done<'_>, policy: &PasswordPolicy) -> Screen {
     let words = reader.words;
-    let (told, offer) = outcome(words, done.purpose);
+    let told = outcome(words, done.purpose);
     let mut parts = vec![Html::address(done.email), Html::done(told.text)];
     if done.others_signed_out && done.purpose != Purpose::UndoEmailChange {
         parts.push(Html::paragraph(words.others_signed_out));
     }
     if let Some(token) = &done.reset {
+        let offer = if done.password_removed { &words.offer_removed } else { &words.offer_undone };
         let form = password_form(reader, &token.expose(), policy, Some(done.email), None);
         parts.push(Html::section(offer.title, vec![Html::paragraph(offer.text), form]));
     }
     Screen { title: told.title, parts }
 }
 
-fn outcome(words: &Words, purpose: Purpose) -> (&Told, &Told) {
+fn outcome(words: &Words, purpose: Purpose) -> &Told {
     match purpose {
-        Purpose::ChangeEmail => (&words.changed, &words.offer_verified),
-        Purpose::UndoEmailChange => (&words.undone, &words.offer_undone),
-        Purpose::VerifyEmail | Purpose::ResetPassword => (&words.verified, &words.offer_verified),
+        Purpose::ChangeEmail => &words.changed,
+        Purpose::UndoEmailChange => &words.undone,
+        Purpose::VerifyEmail | Purpose::ResetPassword => &words.verified,
     }
 }
 
@@ -98,15 +141,20 @@ mod tests {
             let reader = Reader::named("Gate", language);
             let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
             for purpose in [Purpose::VerifyEmail, Purpose::ChangeEmail, Purpose::UndoEmailChange] {
-                let asked = text(&confirm(&reader, "t", purpose));
-                assert!(asked.contains(purpose.as_str()), "{asked}");
+                for asks_password in [false, true] {
+                    let asked = text(&confirm(&reader, &Link { token: "t", purpose, asks_password }, None));
+                    assert!(asked.contains(purpose.as_str()), "{asked}");
+                    let field = asked.contains(reader.words.own_password.label);
+                    assert_eq!((field, asked.contains(DISOWNED)), (asks_password, asks_password), "{asked}");
+                }
                 before.insert(step(reader.words, purpose).title);
                 let reset = Some(OneTimeToken::new([7; 32]));
-                let told = Done { purpose, email: "ada@example.org", others_signed_out: true, reset };
+                let email = "ada@example.org";
+                let told = Done { purpose, email, others_signed_out: true, password_removed: true, reset };
                 let told = text(&done(&reader, &told, &PasswordPolicy::default()));
                 let offered = told.contains("new_password") && told.contains(&OneTimeToken::new([7; 32]).expose());
                 assert!(offered && told.contains("ada@example.org"), "{told}");
-                after.insert(outcome(reader.words, purpose).0.title);
+                after.insert(outcome(reader.words, purpose).title);
             }
             assert_eq!((before.len(), after.len()), (3, 3), "{language:?}");
         }
@@ -115,7 +163,8 @@ mod tests {
     #[test]
     fn a_password_is_offered_with_a_token_alone() {
         let reader = Reader::named("Gate", Language::English);
-        let told = Done { purpose: Purpose::VerifyEmail, email: "a@b.org", others_signed_out: false, reset: None };
+        let (purpose, email) = (Purpose::VerifyEmail, "a@b.org");
+        let told = Done { purpose, email, others_signed_out: false, password_removed: false, reset: None };
         let told = text(&done(&reader, &told, &PasswordPolicy::default()));
         assert!(!told.contains("new_password") && !told.contains(reader.words.others_signed_out), "{told}");
     }

@@ -66,6 +66,12 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// Creates another store with what is committed in this one; they share nothing afterwards.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { committed: Mutex::new(Arc::clone(&lock(&self.committed))), ..Self::default() }
+    }
+
     /// From now on every transaction fails with that error; with `None`, no more.
     pub fn set_outage(&self, outage: Option<StoreError>) {
         *lock(&self.outage) = outage;

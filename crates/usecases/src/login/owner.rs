@@ -12,7 +12,7 @@ use portcullis_ports::{HasherError, PasswordHasher, Patience, Store, StoreError,
 use std::sync::Arc;
 
 /// How often a password is verified while others replace the hash that it was verified against.
-pub(super) const LOOKS: usize = 3;
+pub(crate) const LOOKS: usize = 3;
 
 /// The password is another, or the account is gone.
 #[derive(Debug)]

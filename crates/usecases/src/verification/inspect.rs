@@ -1,30 +1,53 @@
 //! Tells what a one-time token is good for. Consumes nothing: mail scanners open every link.
 
+use super::proof::is_signed_in;
 use super::{OneTimeTokens, Worthless};
 use crate::failure::Failure;
+use crate::limits::Devices;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
-/// The verb.
+/// What a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inspected {
+    /// Its purpose.
+    pub purpose: Purpose,
+    /// Whether the password stays only if it is entered: the browser does not prove it.
+    pub asks_password: bool,
+}
+
+/// Inspects a one-time token.
 pub struct InspectToken {
     /// Where tokens are kept.
     pub store: Arc<dyn Store>,
     /// What knows them.
     pub tokens: Arc<OneTimeTokens>,
+    /// What knows devices.
+    pub devices: Arc<Devices>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl InspectToken {
-    /// What the token is good for, if it is good for anything. Reads only.
+    /// Returns what the token is for, or `None` if it is worth nothing. `device` is the cookie of
+    /// the browser that opened the link. Reads only.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn run(&self, token: &OneTimeToken) -> Result<Option<Purpose>, Failure> {
+    pub fn run(&self, token: &OneTimeToken, device: Option<&str>) -> Result<Option<Inspected>, Failure> {
         let now = self.clock.now();
-        match self.store.read(|tx| self.tokens.look(token, now, tx)) {
-            Ok((grant, _)) => Ok(Some(grant.purpose)),
+        let inspected: Result<Inspected, Worthless> = self.store.read(|tx| {
+            let (grant, user) = self.tokens.look(token, now, tx)?;
+            let claims = grant.claims(&user);
+            let known = match device {
+                Some(cookie) if claims => is_signed_in(&self.devices, cookie, &user, tx)?,
+                _ => false,
+            };
+            Ok(Inspected { purpose: grant.purpose, asks_password: claims && !known })
+        });
+        match inspected {
+            Ok(inspected) => Ok(Some(inspected)),
             Err(Worthless::Failed(error)) => Err(error.into()),
             Err(Worthless::Invalid | Worthless::Expired) => Ok(None),
         }

@@ -2,14 +2,16 @@
 
 mod change;
 mod inspect;
+mod proof;
 mod redeem;
 mod resend;
 mod tokens;
 mod verify;
 
 pub use change::{EmailChangeAdmission, EmailChangeRequest, EmailChangeRequested, RequestEmailChange};
-pub use inspect::InspectToken;
+pub use inspect::{InspectToken, Inspected};
+pub use proof::{Browser, Claim};
 pub(crate) use redeem::{Worthless, refuses_tokens};
 pub use resend::{ResendVerification, ResendVerificationError, VerificationRequest, VerificationRequested};
 pub use tokens::OneTimeTokens;
-pub use verify::{Browser, EmailVerification, EmailVerified, VerifyEmail, VerifyEmailError};
+pub use verify::{EmailVerification, EmailVerified, VerifyEmail, VerifyEmailError};

@@ -1,36 +1,29 @@
 //! Verifies an address: the account's own, the one it is to have, or the one it had.
 
+use super::proof::{Browser, Claim, Fate, Missed};
 use super::{OneTimeTokens, Worthless, refuses_tokens};
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
-use crate::limits::Devices;
+use crate::limits::{Admission, Devices, LimitError, Limited};
+use crate::login::{LOOKS, Reauthentication, contended};
 use crate::mail::{Cause, Post};
-use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
-use portcullis_domain::registration::{EmailAddress, User};
+use portcullis_domain::registration::{EmailAddress, Password, User};
 use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
 use portcullis_domain::verification::{Grant, OneTimeToken, Purpose};
-use portcullis_ports::{Clock, EmailChange, Store, StoreError, StoreExt, Tx};
+use portcullis_ports::{Clock, EmailChange, HasherError, Patience, StoreError, StoreExt, Tx};
 use std::sync::Arc;
-
-/// The browser that shows a token. Sessions of its own are spared where others end, if they are
-/// of the same account.
-#[derive(Debug, Default)]
-pub struct Browser {
-    /// Who is signed in there, if anybody is.
-    pub bearer: Option<Authenticated>,
-    /// The cookie of the device, if it showed one.
-    pub device: Option<String>,
-}
 
 /// The token that a mail brought to its address.
 #[derive(Debug)]
 pub struct EmailVerification {
     /// The token.
     pub token: OneTimeToken,
-    /// Who shows it.
+    /// The browser that presents it.
     pub browser: Browser,
+    /// The account's password, if it was entered: it stays then.
+    pub password: Option<Password>,
     /// From where.
     pub origin: Origin,
     /// In which language its owner is written to.
@@ -48,8 +41,10 @@ pub struct EmailVerified {
     pub first: bool,
     /// How many sessions were ended.
     pub sessions_ended: u64,
-    /// For a new password, where somebody else may know the one that there is: who set it had not
-    /// shown that the address is theirs, or had changed the address.
+    /// Whether the password was removed: it was not proven to be the owner's.
+    pub password_removed: bool,
+    /// Sets a new password, if the old one was removed, or if the person who changed the address
+    /// may know it.
     pub reset: Option<OneTimeToken>,
 }
 
@@ -65,13 +60,28 @@ pub enum VerifyEmailError {
     /// Another account has the address by now, or may take it back.
     #[error("Email already registered")]
     EmailTaken,
+    /// The password that was entered is not the account's. The token is not used up.
+    #[error("Invalid email or password")]
+    InvalidCredentials,
+    /// Too many guesses at the password.
+    #[error(transparent)]
+    Limited(Limited),
     /// A dependency failed.
     #[error(transparent)]
     Failed(Failure),
 }
 
-fails_with!(VerifyEmailError: StoreError);
+fails_with!(VerifyEmailError: StoreError, HasherError);
 refuses_tokens!(VerifyEmailError);
+
+impl From<LimitError> for VerifyEmailError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Limited(limited) => Self::Limited(limited),
+            LimitError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
 
 impl VerifyEmailError {
     /// The stable code of the error.
@@ -81,15 +91,17 @@ impl VerifyEmailError {
             Self::Invalid => ErrorCode::TokenInvalid,
             Self::Expired => ErrorCode::TokenExpired,
             Self::EmailTaken => ErrorCode::Conflict,
+            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::Limited(_) => ErrorCode::RateLimited,
             Self::Failed(failure) => failure.code(),
         }
     }
 }
 
-/// The verb.
+/// Verifies an address with the token of a mail.
 pub struct VerifyEmail {
-    /// Where accounts and tokens are kept.
-    pub store: Arc<dyn Store>,
+    /// What checks passwords.
+    pub owners: Arc<Reauthentication>,
     /// What knows tokens.
     pub tokens: Arc<OneTimeTokens>,
     /// What knows devices.
@@ -103,94 +115,141 @@ pub struct VerifyEmail {
 /// A transaction under way, for one token.
 struct Redemption<'a> {
     grant: Grant,
+    /// The account as it was found.
+    found: User,
+    /// The same with the password that it has now.
     user: User,
     spared: Spared,
+    password_removed: bool,
     ending: Ending,
     cause: Cause<'a>,
 }
 
 impl VerifyEmail {
-    /// Uses the token up and does what it is for. Of any number of callers with one token exactly
-    /// one succeeds.
+    /// Uses the token up and does what it is for: [`look`](Self::look), [`admit`](Self::admit), then
+    /// [`carry_out`](Self::carry_out).
     ///
     /// # Errors
     /// [`VerifyEmailError`].
-    pub fn run(&self, input: &EmailVerification) -> Result<EmailVerified, VerifyEmailError> {
-        let now = self.clock.now();
-        // A look first: who guesses at tokens holds up nobody who writes.
-        self.store.read(|tx| Worthless::unless_for(self.tokens.look(&input.token, now, tx)?, is_of_an_address))?;
-        let verified = self.store.write(|tx| {
-            let redeemed = self.tokens.redeem(&input.token, now, tx)?;
-            let (grant, user) = Worthless::unless_for(redeemed, is_of_an_address)?;
-            let ending = Ending { at: now, reason: EndReason::EmailChanged, origin: input.origin.clone() };
-            let cause = Cause { language: input.language, origin: &input.origin, at: now };
-            let spared = self.spared(&input.browser, &user);
-            self.carry_out(&Redemption { grant, user, spared, ending, cause }, tx)
-        })?;
-        if verified.purpose == Purpose::ChangeEmail {
-            self.post.ring();
-        }
-        Ok(verified)
+    pub fn run(
+        &self,
+        input: &EmailVerification,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<EmailVerified, VerifyEmailError> {
+        let claim = self.look(input)?;
+        let admission = self.admit(input, &claim)?;
+        self.carry_out(input, claim, admission, still_wanted)
     }
 
-    fn carry_out(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { grant, user, .. } = redemption;
+    /// Does what the token is for. Exactly one concurrent caller with one token succeeds. A wrong
+    /// password is spent, and does not use the token up.
+    ///
+    /// # Errors
+    /// [`VerifyEmailError`].
+    pub fn carry_out(
+        &self,
+        input: &EmailVerification,
+        claim: Claim,
+        admission: Admission,
+        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<EmailVerified, VerifyEmailError> {
+        let outcome = self.claim(input, claim, &Patience::lasting_while(still_wanted));
+        if matches!(outcome, Err(VerifyEmailError::InvalidCredentials)) {
+            admission.spend();
+        }
+        outcome
+    }
+
+    fn claim(
+        &self,
+        input: &EmailVerification,
+        mut claim: Claim,
+        patience: &Patience,
+    ) -> Result<EmailVerified, VerifyEmailError> {
+        for _ in 0..LOOKS {
+            let fate = self.fate(input.password.as_ref(), &claim, patience)?;
+            match self.owners.store.write(|tx| self.redeem(input, &fate, tx)) {
+                Ok(verified) => {
+                    if verified.purpose == Purpose::ChangeEmail {
+                        self.post.ring();
+                    }
+                    return Ok(verified);
+                }
+                Err(Missed::Outdated) => claim = self.look(input)?,
+                Err(Missed::Failed(error)) => return Err(error),
+            }
+        }
+        Err(contended().into())
+    }
+
+    fn redeem(&self, input: &EmailVerification, fate: &Fate, tx: &mut dyn Tx) -> Result<EmailVerified, Missed> {
+        let now = self.clock.now();
+        let redeemed = self.tokens.redeem(&input.token, now, tx)?;
+        let (grant, found) = Worthless::unless_for(redeemed, is_of_an_address)?;
+        let (user, spared, password_removed) = self.settle((&grant, found.clone()), &input.browser, fate, tx)?;
+        let ending = Ending { at: now, reason: EndReason::EmailChanged, origin: input.origin.clone() };
+        let cause = Cause { language: input.language, origin: &input.origin, at: now };
+        let redemption = Redemption { grant, found, user, spared, password_removed, ending, cause };
+        Ok(self.act(&redemption, tx)?)
+    }
+
+    fn act(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
+        let Redemption { grant, user, password_removed, .. } = redemption;
         let (user_id, purpose) = (user.id.get(), grant.purpose.as_str());
-        let verified = match grant.purpose {
+        let mut verified = match grant.purpose {
             Purpose::VerifyEmail => self.verify(redemption, tx)?,
             Purpose::ChangeEmail => self.change(redemption, tx)?,
             Purpose::UndoEmailChange => self.undo(redemption, tx)?,
             Purpose::ResetPassword => return Err(VerifyEmailError::Invalid),
         };
-        tracing::info!(target: LOG, user_id, purpose, sessions = verified.sessions_ended, "Email verified");
+        // The person who changed the address knew the password, or has set another.
+        if *password_removed || grant.purpose == Purpose::UndoEmailChange {
+            verified.reset = Some(self.offer_reset(user, &grant.email, &redemption.cause, tx)?);
+        }
+        let sessions = verified.sessions_ended;
+        tracing::info!(target: LOG, user_id, purpose, sessions, password_removed, "Email verified");
         Ok(verified)
     }
 
-    /// Whoever set the account up before may be a stranger, who knows its password and has
-    /// sessions of it: at the first verification those end (account pre-hijacking).
+    /// A stranger may have set the account up, and have sessions and tokens of it: at the first
+    /// verification those end.
     fn verify(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { grant, user, spared, ending, .. } = redemption;
+        let Redemption { user, spared, ending, .. } = redemption;
         let first = tx.users().verify_email(user.id, &user.email, ending.at)?;
-        let mut verified = told(grant, user.email.clone(), first);
+        let mut verified = redemption.told(user.email.clone(), first);
         if first {
             let ending = Ending { reason: EndReason::EmailVerified, ..ending.clone() };
             verified.sessions_ended = tx.sessions().end_all(user.id, spared, &ending)?;
             tx.one_time_tokens().forget(user.id)?;
-            verified.reset = Some(self.offer_reset(user, &user.email, &redemption.cause, tx)?);
         }
         Ok(verified)
     }
 
     fn change(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { grant, user, spared, ending, .. } = redemption;
-        let first = user.email_verified_at.is_none();
+        let Redemption { grant, found, spared, ending, .. } = redemption;
         self.give(redemption, tx)?;
         // After the change: an address that somebody left a moment ago is seen as reserved.
         let holder = tx.one_time_tokens().holder_of(&grant.email, ending.at)?;
-        if holder.is_some_and(|holder| holder != user.id) {
+        if holder.is_some_and(|holder| holder != found.id) {
             return Err(VerifyEmailError::EmailTaken);
         }
-        let mut verified = told(grant, grant.email.clone(), first);
-        verified.sessions_ended = tx.sessions().end_all(user.id, spared, ending)?;
-        tx.one_time_tokens().revoke(user.id)?;
-        if first {
-            verified.reset = Some(self.offer_reset(user, &grant.email, &redemption.cause, tx)?);
-        }
-        if user.email.canonical() != grant.email.canonical() {
-            self.tell_the_old_address(user, &redemption.cause, tx)?;
+        let mut verified = redemption.told(grant.email.clone(), found.email_verified_at.is_none());
+        verified.sessions_ended = tx.sessions().end_all(found.id, spared, ending)?;
+        tx.one_time_tokens().revoke(found.id)?;
+        if found.email.canonical() != grant.email.canonical() {
+            self.tell_the_old_address(redemption, tx)?;
         }
         Ok(verified)
     }
 
     /// Gives the account back. An undo of an earlier change stays: it may be that of the first
-    /// owner, against whoever undoes this one.
+    /// owner, against the account that undoes this one.
     fn undo(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { grant, user, ending, .. } = redemption;
         self.give(redemption, tx)?;
-        let mut verified = told(grant, grant.email.clone(), false);
+        let mut verified = redemption.told(grant.email.clone(), false);
         verified.sessions_ended = tx.sessions().end_all(user.id, &Spared::default(), ending)?;
         tx.one_time_tokens().supersede(grant)?;
-        verified.reset = Some(self.offer_reset(user, &grant.email, &redemption.cause, tx)?);
         Ok(verified)
     }
 
@@ -205,8 +264,13 @@ impl VerifyEmail {
     }
 
     /// The way back is there from the moment of the change: until its mail comes, nobody else
-    /// gets the address.
-    fn tell_the_old_address(&self, user: &User, cause: &Cause<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
+    /// gets the address. An address that was never verified was never the account's: its owner may
+    /// register it, and a stranger must not reserve it.
+    fn tell_the_old_address(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let Redemption { found, user, cause, .. } = redemption;
+        if found.email_verified_at.is_none() {
+            return Ok(());
+        }
         let Some(order) = self.post.notice(Occasion::EmailChanged, user, cause) else { return Ok(()) };
         let token = self.tokens.token(&order.seed);
         let undo = self.tokens.grant(&token, Purpose::UndoEmailChange, (user, &user.email), cause.at);
@@ -228,21 +292,15 @@ impl VerifyEmail {
         tx.one_time_tokens().replace(&grant)?;
         Ok(token)
     }
+}
 
-    fn spared(&self, browser: &Browser, user: &User) -> Spared {
-        let own = browser.bearer.as_ref().filter(|bearer| bearer.user.id == user.id);
-        let device = browser.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, &user.email));
-        Spared {
-            session: own.and_then(|bearer| bearer.session_id),
-            device: device.map(|device| self.devices.mark(user.id, device)),
-        }
+impl Redemption<'_> {
+    fn told(&self, email: EmailAddress, first: bool) -> EmailVerified {
+        let (purpose, password_removed) = (self.grant.purpose, self.password_removed);
+        EmailVerified { purpose, email, first, sessions_ended: 0, password_removed, reset: None }
     }
 }
 
-fn told(grant: &Grant, email: EmailAddress, first: bool) -> EmailVerified {
-    EmailVerified { purpose: grant.purpose, email, first, sessions_ended: 0, reset: None }
-}
-
-fn is_of_an_address(purpose: Purpose) -> bool {
+pub(super) fn is_of_an_address(purpose: Purpose) -> bool {
     purpose != Purpose::ResetPassword
 }

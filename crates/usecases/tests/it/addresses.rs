@@ -21,7 +21,7 @@ pub(crate) fn on_the_way(world: &World, pair: &TokenPair, to: &str) -> OneTimeTo
 
 /// Ada's address is `new@example.org` now; the token to undo that.
 fn moved(world: &World, pair: &TokenPair) -> OneTimeToken {
-    world.verify(&on_the_way(world, pair, "new@example.org")).unwrap();
+    world.confirm(&on_the_way(world, pair, "new@example.org")).unwrap();
     world.mailed()
 }
 
@@ -126,7 +126,7 @@ fn an_address_that_may_be_taken_back_is_nobody_elses() {
     world.deliver();
     let bob = world.log_in("bob@example.org", "correct horse").unwrap().pair;
     let racing = on_the_way(&world, &bob, "third@example.org");
-    world.verify(&on_the_way(&world, &pair, "new@example.org")).unwrap();
+    world.confirm(&on_the_way(&world, &pair, "new@example.org")).unwrap();
     // From the moment of the change on, not from that of the mail.
     let before = world.hasher.work.load(Ordering::SeqCst);
     let refused = world.register("ADA@example.org", "battery staple").unwrap_err();
@@ -144,7 +144,7 @@ fn an_address_that_may_be_taken_back_is_nobody_elses() {
 fn a_change_that_was_mailed_before_the_address_was_reserved_does_not_take_it() {
     let world = World::new();
     let pair = world.verified_ada();
-    world.verify(&on_the_way(&world, &pair, "new@example.org")).unwrap();
+    world.confirm(&on_the_way(&world, &pair, "new@example.org")).unwrap();
     world.deliver();
     world.register("bob@example.org", "correct horse").unwrap();
     world.deliver();
@@ -155,7 +155,7 @@ fn a_change_that_was_mailed_before_the_address_was_reserved_does_not_take_it() {
     let ada = world.log_in("new@example.org", "correct horse").unwrap().pair;
     let away = world.one_time.token(&seed);
     world.change_email(&ada, "correct horse", "fourth@example.org").unwrap();
-    world.verify(&world.mailed()).unwrap();
+    world.confirm(&world.mailed()).unwrap();
     assert_eq!(world.verify(&away).unwrap_err().code(), ErrorCode::Conflict);
 }
 
@@ -166,7 +166,7 @@ fn whoever_changes_the_address_twice_is_not_rid_of_the_first_owner() {
     let first = moved(&world, &pair);
     world.pass(TimeDelta::hours(1));
     let thief = world.log_in("new@example.org", "correct horse").unwrap().pair;
-    world.verify(&on_the_way(&world, &thief, "third@example.org")).unwrap();
+    world.confirm(&on_the_way(&world, &thief, "third@example.org")).unwrap();
     let second = world.mailed();
     assert_eq!(world.verify(&second).unwrap().email.spelled(), "new@example.org");
     assert_eq!(world.verify(&first).unwrap().email.spelled(), "ada@example.org");
@@ -181,7 +181,7 @@ fn the_first_owner_is_rid_of_every_later_undo_also_of_those_whose_mail_waits() {
     world.pass(TimeDelta::hours(1));
     let thief = world.log_in("new@example.org", "correct horse").unwrap().pair;
     let third = on_the_way(&world, &thief, "third@example.org");
-    world.verify(&third).unwrap();
+    world.confirm(&third).unwrap();
     let seed = world.store.mails().remove(0).order.seed;
     world.verify(&first).unwrap();
     assert!(world.deliver().is_empty(), "an order whose token is gone says nothing");
@@ -220,10 +220,10 @@ fn an_address_that_somebody_had_for_a_moment_is_not_free() {
     let meanwhile = world.clone();
     // Between the look, which finds it free, and the insert.
     let store = Meanwhile::of(&world, move || {
-        meanwhile.verify(&token).unwrap();
+        meanwhile.confirm(&token).unwrap();
         let pair = meanwhile.log_in("new@example.org", "correct horse").unwrap().pair;
         meanwhile.deliver();
-        meanwhile.verify(&on_the_way(&meanwhile, &pair, "third@example.org")).unwrap();
+        meanwhile.confirm(&on_the_way(&meanwhile, &pair, "third@example.org")).unwrap();
     });
     let refused = world.register_on(store, "new@example.org", "battery staple").unwrap_err();
     assert_eq!(refused.code(), ErrorCode::Conflict);

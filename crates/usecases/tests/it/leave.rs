@@ -30,7 +30,7 @@ fn an_address_that_it_had_before_is_free_as_well() {
     let world = World::new();
     let pair = world.verified_ada();
     world.change_email(&pair, "correct horse", "new@example.org").unwrap();
-    world.verify(&world.mailed()).unwrap();
+    world.confirm(&world.mailed()).unwrap();
     let pair = world.log_in("new@example.org", "correct horse").unwrap().pair;
     assert!(world.register("ada@example.org", "battery staple").is_err());
     // At once, though its rows go later.

@@ -17,7 +17,7 @@ use portcullis_usecases::recovery::{
 use portcullis_usecases::registration::{AccountLeave, DeleteAccount, Leave};
 use portcullis_usecases::tokens::{Authenticated, TokenPair};
 use portcullis_usecases::verification::{
-    Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, RequestEmailChange,
+    Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, Inspected, RequestEmailChange,
     ResendVerification, ResendVerificationError, VerificationRequest, VerifyEmail, VerifyEmailError,
 };
 use std::collections::VecDeque;
@@ -144,7 +144,7 @@ impl World {
     /// Registers Ada, who verifies her address and signs in.
     pub(crate) fn verified_ada(&self) -> TokenPair {
         self.register("ada@example.org", "correct horse").unwrap();
-        self.verify(&self.mailed()).unwrap();
+        self.confirm(&self.mailed()).unwrap();
         self.mailbox.empty();
         self.log_in("ada@example.org", "correct horse").unwrap().pair
     }
@@ -221,8 +221,19 @@ impl World {
         ResendVerification { store, post, limits, clock }.run(&input).map(drop)
     }
 
+    /// Verifies without proof that the password is one's own.
     pub(crate) fn verify(&self, token: &OneTimeToken) -> Result<EmailVerified, VerifyEmailError> {
         self.verify_from(token, Browser::default())
+    }
+
+    /// Verifies as the owner, who enters the password.
+    pub(crate) fn confirm(&self, token: &OneTimeToken) -> Result<EmailVerified, VerifyEmailError> {
+        self.verify_with(token, "correct horse")
+    }
+
+    pub(crate) fn verify_with(&self, token: &OneTimeToken, password: &str) -> Result<EmailVerified, VerifyEmailError> {
+        let input = EmailVerification { password: Some(Password::new(password)), ..shown(token) };
+        self.verifying(self.store.clone()).run(&input, || true)
     }
 
     pub(crate) fn verify_from(
@@ -230,20 +241,26 @@ impl World {
         token: &OneTimeToken,
         browser: Browser,
     ) -> Result<EmailVerified, VerifyEmailError> {
-        let verb = VerifyEmail {
-            store: self.store.clone(),
+        self.verifying(self.store.clone()).run(&EmailVerification { browser, ..shown(token) }, || true)
+    }
+
+    pub(crate) fn verifying(&self, store: Arc<dyn Store>) -> VerifyEmail {
+        VerifyEmail {
+            owners: self.owners_on(store),
             tokens: self.one_time.clone(),
             devices: self.devices.clone(),
             post: self.post.clone(),
             clock: self.clock.clone(),
-        };
-        let (token, origin, language) = (token.clone(), Origin::default(), Language::Spanish);
-        verb.run(&EmailVerification { token, browser, origin, language })
+        }
     }
 
     pub(crate) fn inspect(&self, token: &OneTimeToken) -> Option<Purpose> {
+        self.inspect_from(token, None).map(|inspected| inspected.purpose)
+    }
+
+    pub(crate) fn inspect_from(&self, token: &OneTimeToken, device: Option<&str>) -> Option<Inspected> {
         let (store, tokens, clock) = (self.store.clone(), self.one_time.clone(), self.clock.clone());
-        InspectToken { store, tokens, clock }.run(token).unwrap()
+        InspectToken { store, tokens, devices: self.devices.clone(), clock }.run(token, device).unwrap()
     }
 
     pub(crate) fn change_email(
@@ -286,6 +303,11 @@ impl World {
     pub(crate) fn retrying(&self) -> RetryMail {
         RetryMail { store: self.store.clone(), clock: self.clock.clone() }
     }
+}
+
+pub(crate) fn shown(token: &OneTimeToken) -> EmailVerification {
+    let (token, origin, language) = (token.clone(), Origin::default(), Language::Spanish);
+    EmailVerification { token, browser: Browser::default(), password: None, origin, language }
 }
 
 pub(crate) fn leave_of(owner: Authenticated, password: &str) -> AccountLeave {

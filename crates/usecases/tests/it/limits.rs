@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     let some = |n| NonZeroU32::new(n).unwrap();
     let guesses = Window::new(some(3), Duration::from_mins(15)).relenting(Duration::from_mins(1));
     let calls = |n| Rule::Flow(Flow::new(some(1), Duration::from_mins(5), some(n)));

@@ -14,6 +14,7 @@ mod login;
 mod mail;
 mod maintenance;
 mod notices;
+mod prehijacking;
 mod recovery;
 mod registration;
 mod sessions;

@@ -120,7 +120,7 @@ fn a_login_from_somewhere_new_is_told_to_a_verified_owner() {
     sign_in(&world, "192.0.2.1", "firefox", None);
     sign_in(&world, "192.0.2.2", "firefox", None);
     assert!(world.deliver().is_empty(), "nobody knows whose the address is");
-    world.verify(&token).unwrap();
+    world.confirm(&token).unwrap();
     let cookie = sign_in(&world, "192.0.2.1", "firefox", None).cookie;
     sign_in(&world, "192.0.2.9", "opera", Some(cookie.clone()));
     assert!(world.deliver().is_empty(), "a place that is known, and a device that is");
@@ -245,7 +245,7 @@ fn good_logins_at_once_are_no_failures() {
 fn the_first_session_of_all_is_no_new_device() {
     let world = World::new();
     world.register("ada@example.org", "correct horse").unwrap();
-    world.verify(&world.mailed()).unwrap();
+    world.confirm(&world.mailed()).unwrap();
     sign_in(&world, "192.0.2.1", "firefox", None);
     assert!(world.deliver().is_empty());
 }

@@ -21,5 +21,6 @@ mod properties;
 mod replay;
 mod rows;
 mod scenarios;
+mod strangers;
 mod tokens;
 mod world;

@@ -1,6 +1,6 @@
 //! `POST /auth/email/change`, its confirmation and its undo.
 
-use crate::harness::accounts::fresh_email;
+use crate::harness::accounts::{Account, Pair, fresh_email};
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
 
@@ -8,6 +8,8 @@ on_both_databases!(
     a_new_address_takes_effect_when_it_is_verified,
     another_password_is_invalid_credentials_and_sends_nothing,
     the_old_address_is_told_and_can_undo_the_change,
+    the_owner_who_undoes_with_the_password_keeps_it,
+    an_address_that_was_never_verified_is_neither_told_nor_reserved,
     an_undo_is_good_for_seven_days,
     an_undo_outlives_what_a_thief_would_change,
     an_address_that_may_be_taken_back_is_nobody_elses,
@@ -24,10 +26,10 @@ fn a_new_address_takes_effect_when_it_is_verified(service: &Service) {
     assert_eq!(service.me(&own.access).expect(200)["email"], account.email);
     let lifetime = service.lifetime(&account, "change_email");
     assert!((86_300..=86_400).contains(&lifetime), "{lifetime}");
-    let body = service.verify(&token).expect(200);
+    let body = service.confirm(&token, &account.password).expect(200);
     assert_eq!((&body["purpose"], &body["email"]), (&"change_email".into(), &new_email.clone().into()));
     service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    let pair = crate::harness::accounts::Pair::of(&service.login(&new_email, &account.password));
+    let pair = Pair::of(&service.login(&new_email, &account.password));
     let me = service.me(&pair.access).expect(200);
     assert_eq!((&me["id"], &me["email"], &me["email_verified"]), (&account.id.into(), &new_email.into(), &true.into()));
     service.expect_ended(&own);
@@ -42,25 +44,44 @@ fn another_password_is_invalid_credentials_and_sends_nothing(service: &Service) 
 }
 
 fn the_old_address_is_told_and_can_undo_the_change(service: &Service) {
-    let (account, own) = service.session();
+    let (account, own) = verified_session(service);
     let new_email = move_away(service, &account, &own.access);
     let told = service.wait_for_mails(&account.email, 2);
     let told = told.iter().find(|mail| mail.field("Subject").contains("was changed")).expect("a notice");
     assert!(!told.whole.contains(&new_email), "whoever changed the address chose that text");
-    let moved = crate::harness::accounts::Pair::of(&service.login(&new_email, &account.password));
+    let moved = Pair::of(&service.login(&new_email, &account.password));
     let body = service.verify(&told.token()).expect(200);
     assert_eq!((&body["purpose"], &body["email"]), (&"undo_email".into(), &account.email.clone().into()));
     service.expect_ended(&moved);
     service.login(&new_email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    service.login(&account.email, &account.password).expect(200);
-    // Whoever changed the address knows the password: a new one is offered.
-    service.reset(body["reset_token"].as_str().unwrap(), "a password of my own").expect(200);
+    // The person who changed the address knew the password: it is removed, and a new one offered.
     service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    service.reset(body["reset_token"].as_str().unwrap(), "a password of my own").expect(200);
+    service.login(&account.email, "a password of my own").expect(200);
     service.verify(&told.token()).expect_error(401, "AUTH_TOKEN_INVALID");
 }
 
-fn an_undo_is_good_for_seven_days(service: &Service) {
+fn the_owner_who_undoes_with_the_password_keeps_it(service: &Service) {
+    let (account, own) = verified_session(service);
+    move_away(service, &account, &own.access);
+    let undo = undo_token(service, &account);
+    service.confirm(&undo, "not the password").expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    assert!(service.confirm(&undo, &account.password).expect(200)["reset_token"].is_string());
+    service.login(&account.email, &account.password).expect(200);
+}
+
+fn an_address_that_was_never_verified_is_neither_told_nor_reserved(service: &Service) {
     let (account, own) = service.session();
+    service.wait_for_mails(&account.email, 1);
+    move_away(service, &account, &own.access);
+    service.wait_until_all_mail_is_sent();
+    assert_eq!(service.mails_to(&account.email).len(), 1, "that of the registration");
+    service.register(&account.email, "its owner's password").expect(201);
+    service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+}
+
+fn an_undo_is_good_for_seven_days(service: &Service) {
+    let (account, own) = verified_session(service);
     move_away(service, &account, &own.access);
     let undo = undo_token(service, &account);
     let lifetime = service.lifetime(&account, "undo_email");
@@ -70,9 +91,9 @@ fn an_undo_is_good_for_seven_days(service: &Service) {
 }
 
 fn an_undo_outlives_what_a_thief_would_change(service: &Service) {
-    let (account, own) = service.session();
+    let (account, own) = verified_session(service);
     let new_email = move_away(service, &account, &own.access);
-    let thief = crate::harness::accounts::Pair::of(&service.login(&new_email, &account.password));
+    let thief = Pair::of(&service.login(&new_email, &account.password));
     service.change_password(&thief.access, &account.password, "the thief's password").expect(200);
     let further = fresh_email();
     service.change_email(&thief.access, "the thief's password", &further).expect(202);
@@ -87,7 +108,7 @@ fn an_undo_outlives_what_a_thief_would_change(service: &Service) {
 }
 
 fn an_address_that_may_be_taken_back_is_nobody_elses(service: &Service) {
-    let (account, own) = service.session();
+    let (account, own) = verified_session(service);
     move_away(service, &account, &own.access);
     let undo = undo_token(service, &account);
     service.register(&account.email, "somebody else's").expect_error(409, "CONFLICT");
@@ -115,16 +136,23 @@ fn an_address_that_was_taken_meanwhile_is_a_conflict(service: &Service) {
     service.login(&account.email, &account.password).expect(200);
 }
 
+/// A fresh account whose address is verified, signed in.
+fn verified_session(service: &Service) -> (Account, Pair) {
+    let account = service.verified_account();
+    let pair = service.sign_in(&account);
+    (account, pair)
+}
+
 /// Moves an account to another address, and gives that.
-fn move_away(service: &Service, account: &crate::harness::accounts::Account, access: &str) -> String {
+fn move_away(service: &Service, account: &Account, access: &str) -> String {
     let new_email = fresh_email();
     service.change_email(access, &account.password, &new_email).expect(202);
-    service.verify(&service.wait_for_mails(&new_email, 1)[0].token()).expect(200);
+    service.confirm(&service.wait_for_mails(&new_email, 1)[0].token(), &account.password).expect(200);
     new_email
 }
 
 /// The token of the mail by which the old address was told.
-fn undo_token(service: &Service, account: &crate::harness::accounts::Account) -> String {
+fn undo_token(service: &Service, account: &Account) -> String {
     let first = service.wait_for_mails(&account.email, 2);
     let last = first.iter().filter(|mail| mail.text.contains("token=")).map(|mail| mail.token());
     let undo = |token: &String| {

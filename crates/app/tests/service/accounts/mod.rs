@@ -34,6 +34,11 @@ impl Service {
         self.post("/auth/email/verify", &json!({"token": token}))
     }
 
+    /// Verifies as the owner, who enters the password.
+    fn confirm(&self, token: &str, password: &str) -> Reply {
+        self.post("/auth/email/verify", &json!({"token": token, "password": password}))
+    }
+
     fn resend(&self, email: &str) -> Reply {
         self.post("/auth/email/resend", &json!({"email": email}))
     }
@@ -57,7 +62,7 @@ impl Service {
     #[track_caller]
     fn verified_account(&self) -> Account {
         let account = self.account();
-        self.verify(&self.verification_token(&account)).expect(200);
+        self.confirm(&self.verification_token(&account), &account.password).expect(200);
         account
     }
 

@@ -162,7 +162,7 @@ fn a_token_is_dead_once_the_email_changes(service: &Service) {
     let token = service.reset_token(&account, 2);
     let new_email = fresh_email();
     service.change_email(&own.access, &account.password, &new_email).expect(202);
-    service.verify(&service.wait_for_mails(&new_email, 1)[0].token()).expect(200);
+    service.confirm(&service.wait_for_mails(&new_email, 1)[0].token(), &account.password).expect(200);
     service.reset(&token, NEW).expect_error(401, "AUTH_TOKEN_INVALID");
     service.login(&new_email, &account.password).expect(200);
 }

@@ -3,6 +3,7 @@
 
 use crate::harness::accounts::{Account, Pair};
 use crate::harness::calls::Reply;
+use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
 use serde_json::json;
@@ -15,6 +16,12 @@ on_both_databases!(
     nobody_is_spared_by_the_session_of_another_account,
     a_stale_bearer_uses_no_token_up,
     a_later_verification_ends_nothing,
+    the_password_stays_only_if_it_is_the_owners,
+    a_wrong_password_is_invalid_credentials_and_uses_no_token_up,
+    guesses_at_the_password_are_limited,
+    the_page_asks_for_the_password,
+    a_reader_who_did_not_choose_the_password_sets_a_new_one,
+    a_known_device_is_asked_for_no_password,
 );
 
 const OWNERS: &str = "the owner's own password";
@@ -110,6 +117,115 @@ fn a_later_verification_ends_nothing(service: &Service) {
     let body = service.verify(&mailed).expect(200);
     assert_eq!((&body["sessions_ended"], &body["reset_token"]), (&json!(0), &json!(null)));
     service.me(&pair.access).expect(200);
+}
+
+fn the_password_stays_only_if_it_is_the_owners(service: &Service) {
+    // Nothing proves it.
+    for body in [json!({}), json!({"password": null})] {
+        let account = service.account();
+        let mut body = body;
+        body["token"] = verification(service, &account).into();
+        let reply = service.post("/auth/email/verify", &body).expect(200);
+        service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        service.reset(reply["reset_token"].as_str().unwrap(), OWNERS).expect(200);
+        service.login(&account.email, OWNERS).expect(200);
+    }
+    // The password itself.
+    let account = service.account();
+    let reply = service.confirm(&verification(service, &account), &account.password).expect(200);
+    assert_eq!(reply["reset_token"], json!(null));
+    service.login(&account.email, &account.password).expect(200);
+    // A session, and a device that has signed in.
+    for with_cookie in [false, true] {
+        let account = service.account();
+        let signed_in = service.login(&account.email, &account.password);
+        let call = service.call("POST", "/auth/email/verify");
+        let call = if with_cookie {
+            call.header("Cookie", &cookie(&signed_in))
+        } else {
+            call.bearer(&Pair::of(&signed_in).access)
+        };
+        let reply = call.json(&json!({"token": verification(service, &account)})).send().expect(200);
+        assert_eq!(reply["reset_token"], json!(null));
+        service.login(&account.email, &account.password).expect(200);
+    }
+}
+
+fn a_wrong_password_is_invalid_credentials_and_uses_no_token_up(service: &Service) {
+    let (account, pair) = service.session();
+    let token = verification(service, &account);
+    for password in ["", "not the password", &account.password.to_uppercase()] {
+        let reply = service.confirm(&token, password);
+        reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+        assert_eq!(reply.header("WWW-Authenticate"), None, "no bearer is what is wrong");
+    }
+    // Not even for a bearer of the account.
+    let call = service.call("POST", "/auth/email/verify").bearer(&pair.access);
+    let reply = call.json(&json!({"token": token, "password": "not the password"})).send();
+    reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    service.post("/auth/email/verify", &json!({"token": token, "password": 7})).expect_fields(&["password"]);
+    service.me(&pair.access).expect(200);
+    service.confirm(&token, &account.password).expect(200);
+}
+
+fn guesses_at_the_password_are_limited(backend: Backend) {
+    let service = backend.service().unset("RATE_LIMIT_ENABLED").set("RATE_LIMIT_ACCOUNT", "3/15m").start();
+    let account = service.account();
+    let token = verification(&service, &account);
+    for _ in 0..3 {
+        service.confirm(&token, "not the password").expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    }
+    let refused = service.confirm(&token, &account.password);
+    refused.expect_error(429, "RATE_LIMITED");
+    assert!(refused.header("Retry-After").is_some());
+    // Guesses do not keep the owner out: the token is good without the password.
+    assert!(service.verify(&token).expect(200)["reset_token"].is_string());
+}
+
+fn the_page_asks_for_the_password(service: &Service) {
+    let account = service.account();
+    let token = verification(service, &account);
+    let opened = service.get(&format!("/account/verify?token={token}"));
+    assert!(opened.text().contains("Enter the password you chose"), "{}", opened.text());
+    assert!(opened.text().contains("I didn't choose one: set a new password"), "{}", opened.text());
+    let post = |password: &str| {
+        let form = format!("token={token}&purpose=verify_email&asked=password&password={}", password.replace(' ', "+"));
+        service.call("POST", "/account/verify").form(&form).send()
+    };
+    for wrong in ["", "not the password"] {
+        let reply = post(wrong);
+        assert_eq!(reply.status, 422, "{}", reply.text());
+        let input = reply.text().split("<input id=\"password\"").nth(1).expect("the field").split('>').next().unwrap();
+        assert!(input.contains("aria-invalid=\"true\"") && !input.contains("value="), "{input}");
+    }
+    let done = post(&account.password);
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert!(!done.text().contains("new_password"), "{}", done.text());
+    service.login(&account.email, &account.password).expect(200);
+}
+
+fn a_reader_who_did_not_choose_the_password_sets_a_new_one(service: &Service) {
+    let account = service.account();
+    // Not even a cookie in the reader's browser keeps it: another site may have signed it in.
+    let planted = cookie(&service.login(&account.email, &account.password));
+    let form = format!("token={}&asked=password&disowned=yes", verification(service, &account));
+    let page = service.call("POST", "/account/verify").header("Cookie", &planted).form(&form).send();
+    assert_eq!(page.status, 200, "{}", page.text());
+    service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    let offered = hidden(page.text(), "token");
+    service.reset(&offered, OWNERS).expect(200);
+    service.login(&account.email, OWNERS).expect(200);
+}
+
+fn a_known_device_is_asked_for_no_password(service: &Service) {
+    let account = service.account();
+    let own = cookie(&service.login(&account.email, &account.password));
+    let token = verification(service, &account);
+    let opened = service.call("GET", &format!("/account/verify?token={token}")).header("Cookie", &own).send();
+    assert!(!opened.text().contains("type=\"password\""), "{}", opened.text());
+    let page = service.call("POST", "/account/verify").header("Cookie", &own).form(&format!("token={token}")).send();
+    assert_eq!(page.status, 200, "{}", page.text());
+    service.login(&account.email, &account.password).expect(200);
 }
 
 /// The token of the mail that an account was registered with, whatever came since.

@@ -4,7 +4,7 @@ use crate::harness::accounts::fresh_email;
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::thread;
 
 on_both_databases!(
@@ -14,6 +14,7 @@ on_both_databases!(
     a_mail_that_is_asked_for_again_replaces_the_one_before,
     a_verified_address_gets_no_mail_to_verify_it,
     without_a_verified_email_the_right_password_is_forbidden_where_it_is_required,
+    without_a_verified_email_a_refresh_is_forbidden_where_it_is_required,
     a_token_is_dead_once_the_email_or_the_password_changes,
 );
 
@@ -22,7 +23,7 @@ fn a_registered_address_is_verified_by_the_mail_that_goes_there(service: &Servic
     let token = service.verification_token(&account);
     let pair = service.sign_in(&account);
     assert_eq!(service.me(&pair.access).expect(200)["email_verified"], false);
-    let reply = service.verify(&token);
+    let reply = service.confirm(&token, &account.password);
     let body = reply.expect(200);
     assert_eq!((&body["email"], &body["purpose"]), (&account.email.clone().into(), &"verify_email".into()));
     assert_eq!(reply.header("Cache-Control"), Some("no-store"), "it may bear a token");
@@ -75,8 +76,28 @@ fn without_a_verified_email_the_right_password_is_forbidden_where_it_is_required
     // Who does not know the password learns nothing of it.
     service.login(&account.email, "not the password").expect_error(401, "AUTH_INVALID_CREDENTIALS");
     service.login(&fresh_email(), &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    service.verify(&service.verification_token(&account)).expect(200);
+    service.confirm(&service.verification_token(&account), &account.password).expect(200);
     service.login(&account.email, &account.password).expect(200);
+}
+
+fn without_a_verified_email_a_refresh_is_forbidden_where_it_is_required(backend: Backend) {
+    let service = backend.service().set("REQUIRE_VERIFIED_EMAIL", "true").start();
+    let account = service.verified_account();
+    let pair = service.sign_in(&account);
+    let verified = |at: &str| {
+        let id = account.id;
+        service.database.execute(&format!("UPDATE users SET email_verified_at = {at} WHERE id = {id}"));
+    };
+    verified("NULL");
+    let body = json!({"refresh_token": pair.refresh});
+    for key in [None, Some("a-key")] {
+        let call = service.call("POST", "/auth/refresh").json(&body);
+        let call = key.into_iter().fold(call, |call, key| call.header("Idempotency-Key", key));
+        call.send().expect_error(403, "AUTH_EMAIL_UNVERIFIED");
+    }
+    verified("'2026-01-01 00:00:00'");
+    // It was not spent.
+    service.refresh(&pair.refresh).expect(200);
 }
 
 fn a_token_is_dead_once_the_email_or_the_password_changes(service: &Service) {

@@ -37,6 +37,8 @@ impl Fault {
         let Some(first) = error.fields.first() else { return Self::of_all(faults.unreadable) };
         let text = match (first.field, first.code) {
             ("email", _) => faults.email.to_owned(),
+            (_, "password_wrong") => faults.wrong_password.to_owned(),
+            ("password", "missing") => words.own_password.label.to_owned(),
             (_, "string_too_short" | "missing") => with_number(faults.too_short, policy.min_chars()),
             (_, "string_too_long") => with_number(faults.too_long, PasswordPolicy::MAX_CHARS),
             (_, "password_common") => faults.common.to_owned(),
@@ -68,6 +70,8 @@ mod tests {
         };
         let short = "Das Passwort braucht mindestens 12 Zeichen.".to_owned();
         assert_eq!(field("new_password", "string_too_short"), (short, Some("new_password")));
+        assert_eq!(field("password", "password_wrong"), (words.faults.wrong_password.to_owned(), Some("password")));
+        assert_eq!(field("password", "missing"), (words.own_password.label.to_owned(), Some("password")));
         assert_eq!(field("email", "value_error"), (words.faults.email.to_owned(), Some("email")));
         assert_eq!(field("body", "form_invalid"), (words.faults.unreadable.to_owned(), None));
     }

@@ -24,7 +24,8 @@ fn down_leads_back_to_the_applications_own_schema() {
     sandbox.store();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../migrations/postgres");
     let source = FileBasedMigrations::from_path(folder).unwrap();
-    let all: Vec<Box<dyn Migration<Pg>>> = source.migrations().unwrap();
+    let mut all: Vec<Box<dyn Migration<Pg>>> = source.migrations().unwrap();
+    all.sort_by_key(|migration| migration.name().to_string());
     let mut connection = PgConnection::establish(&sandbox.0.url).unwrap();
     for migration in all.iter().rev() {
         connection.revert_migration(&**migration).unwrap();

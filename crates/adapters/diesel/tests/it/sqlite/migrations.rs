@@ -19,7 +19,8 @@ fn down_leads_back_to_the_applications_own_schema() {
     sandbox.store();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../migrations/sqlite");
     let source = FileBasedMigrations::from_path(folder).unwrap();
-    let all: Vec<Box<dyn Migration<Sqlite>>> = source.migrations().unwrap();
+    let mut all: Vec<Box<dyn Migration<Sqlite>>> = source.migrations().unwrap();
+    all.sort_by_key(|migration| migration.name().to_string());
     for migration in all.iter().rev() {
         sandbox.connect().revert_migration(&**migration).unwrap();
     }

@@ -1,6 +1,6 @@
 //! The pages in German.
 
-use super::{Faults, Step, Told, Words};
+use super::{Faults, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Fehler",
@@ -33,10 +33,18 @@ pub(super) const WORDS: Words = Words {
         text: "Sie wurden auf allen Geräten abgemeldet. Melden Sie sich mit dem neuen Passwort an.",
     },
     others_signed_out: "Andere Geräte wurden abgemeldet.",
-    offer_verified: Told {
-        title: "Ist das Passwort Ihres?",
-        text: "Falls jemand anders dieses Konto mit Ihrer Adresse angelegt hat, kennt er sein Passwort. \
-               Legen Sie dann ein neues fest.",
+    own_password: OwnPassword {
+        label: "Geben Sie das Passwort ein, das Sie gewählt haben",
+        hint: "Dann behalten Sie es.",
+        none: Step {
+            title: "Kein eigenes Passwort?",
+            text: "Vielleicht hat jemand anders Ihre Adresse benutzt. Das fremde Passwort gilt dann nicht mehr, und Sie legen ein neues fest.",
+            button: "Ich habe keines gewählt: neues Passwort festlegen",
+        },
+    },
+    offer_removed: Told {
+        title: "Neues Passwort festlegen",
+        text: "Das bisherige Passwort dieses Kontos gilt nicht mehr.",
     },
     offer_undone: Told {
         title: "Neues Passwort festlegen",
@@ -75,6 +83,7 @@ pub(super) const WORDS: Words = Words {
         too_long: "Das Passwort darf höchstens {n} Zeichen haben.",
         common: "Dieses Passwort verwenden zu viele. Wählen Sie ein anderes.",
         differs: "Die beiden Passwörter sind nicht gleich.",
+        wrong_password: "Das ist nicht das Passwort. Versuchen Sie es noch einmal, oder legen Sie ein neues fest.",
         taken: "Diese Adresse hat inzwischen ein anderes Konto.",
         limited: "Das wurde zu oft versucht. Versuchen Sie es später noch einmal.",
         unavailable: "Das geht im Moment nicht. Versuchen Sie es gleich noch einmal.",

@@ -1,6 +1,6 @@
 //! The pages in English.
 
-use super::{Faults, Step, Told, Words};
+use super::{Faults, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Error",
@@ -33,11 +33,20 @@ pub(super) const WORDS: Words = Words {
         text: "You were signed out on all devices. Sign in with your new password.",
     },
     others_signed_out: "Other devices were signed out.",
-    offer_verified: Told {
-        title: "Is the password yours?",
-        text: "If somebody else made this account with your address, they know its password. Set a new one then.",
+    own_password: OwnPassword {
+        label: "Enter the password you chose",
+        hint: "Then you keep it.",
+        none: Step {
+            title: "No password of yours?",
+            text: "Someone else may have used your address. Their password will stop working, and you can set a new one.",
+            button: "I didn't choose one: set a new password",
+        },
     },
-    offer_undone: Told { title: "Set a new password", text: "Whoever changed the address may know your password." },
+    offer_removed: Told { title: "Set a new password", text: "The password this account had no longer works." },
+    offer_undone: Told {
+        title: "Set a new password",
+        text: "The person who changed the address may know your password.",
+    },
     dead: Told {
         title: "This link is no longer good",
         text: "It was used, it is too old, or a newer mail has taken its place. \
@@ -71,6 +80,7 @@ pub(super) const WORDS: Words = Words {
         too_long: "The password may have at most {n} characters.",
         common: "Too many people use this password. Choose another.",
         differs: "The two passwords are not the same.",
+        wrong_password: "That is not the password. Try again, or set a new one.",
         taken: "Another account has this address by now.",
         limited: "That was tried too often. Try again later.",
         unavailable: "This does not work right now. Try again in a moment.",

@@ -1,6 +1,6 @@
 //! The pages in Spanish.
 
-use super::{Faults, Step, Told, Words};
+use super::{Faults, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Error",
@@ -38,9 +38,18 @@ pub(super) const WORDS: Words = Words {
         text: "Se cerró la sesión en todos tus dispositivos. Inicia sesión con la nueva contraseña.",
     },
     others_signed_out: "Se cerró la sesión en los demás dispositivos.",
-    offer_verified: Told {
-        title: "¿La contraseña es tuya?",
-        text: "Si otra persona creó esta cuenta con tu dirección, conoce su contraseña. En ese caso, elige una nueva.",
+    own_password: OwnPassword {
+        label: "Escribe la contraseña que elegiste",
+        hint: "Así la conservas.",
+        none: Step {
+            title: "¿No elegiste ninguna?",
+            text: "Quizá otra persona usó tu dirección. Su contraseña dejará de funcionar y podrás elegir una nueva.",
+            button: "No elegí ninguna: elegir una contraseña nueva",
+        },
+    },
+    offer_removed: Told {
+        title: "Elige una nueva contraseña",
+        text: "La contraseña que tenía esta cuenta ya no funciona.",
     },
     offer_undone: Told {
         title: "Elige una nueva contraseña",
@@ -79,6 +88,7 @@ pub(super) const WORDS: Words = Words {
         too_long: "La contraseña puede tener como máximo {n} caracteres.",
         common: "Demasiadas personas usan esta contraseña. Elige otra.",
         differs: "Las dos contraseñas no coinciden.",
+        wrong_password: "Esa no es la contraseña. Inténtalo de nuevo o elige una nueva.",
         taken: "Otra cuenta ya tiene esta dirección.",
         limited: "Demasiados intentos. Vuelve a intentarlo más tarde.",
         unavailable: "Ahora mismo no funciona. Vuelve a intentarlo dentro de un momento.",

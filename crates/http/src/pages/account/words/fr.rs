@@ -1,6 +1,6 @@
 //! The pages in French.
 
-use super::{Faults, Step, Told, Words};
+use super::{Faults, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Erreur",
@@ -37,10 +37,18 @@ pub(super) const WORDS: Words = Words {
         text: "Vous avez été déconnecté de tous vos appareils. Connectez-vous avec le nouveau mot de passe.",
     },
     others_signed_out: "Les autres appareils ont été déconnectés.",
-    offer_verified: Told {
-        title: "Ce mot de passe est-il le vôtre ?",
-        text: "Si quelqu’un d’autre a créé ce compte avec votre adresse, il en connaît le mot de passe. \
-               Choisissez-en alors un nouveau.",
+    own_password: OwnPassword {
+        label: "Saisissez le mot de passe que vous avez choisi",
+        hint: "Vous le conserverez.",
+        none: Step {
+            title: "Pas de mot de passe à vous ?",
+            text: "Quelqu’un d’autre a peut-être utilisé votre adresse. Son mot de passe ne fonctionnera plus, et vous pourrez en choisir un nouveau.",
+            button: "Je n’en ai pas choisi : choisir un nouveau mot de passe",
+        },
+    },
+    offer_removed: Told {
+        title: "Choisissez un nouveau mot de passe",
+        text: "L’ancien mot de passe de ce compte ne fonctionne plus.",
     },
     offer_undone: Told {
         title: "Choisissez un nouveau mot de passe",
@@ -79,6 +87,7 @@ pub(super) const WORDS: Words = Words {
         too_long: "Le mot de passe peut avoir au plus {n} caractères.",
         common: "Trop de personnes utilisent ce mot de passe. Choisissez-en un autre.",
         differs: "Les deux mots de passe ne sont pas identiques.",
+        wrong_password: "Ce n’est pas le mot de passe. Réessayez, ou choisissez-en un nouveau.",
         taken: "Un autre compte a désormais cette adresse.",
         limited: "Trop de tentatives. Réessayez plus tard.",
         unavailable: "Cela ne fonctionne pas pour le moment. Réessayez dans un instant.",

@@ -26,8 +26,10 @@ pub(crate) struct Words {
     pub(crate) password_changed: Told,
     /// Where others were signed out.
     pub(crate) others_signed_out: &'static str,
-    /// The offer of a new password.
-    pub(crate) offer_verified: Told,
+    /// Asks whether the password is the reader's.
+    pub(crate) own_password: OwnPassword,
+    /// The offer of a new password: the old one was removed, or someone else may know it.
+    pub(crate) offer_removed: Told,
     pub(crate) offer_undone: Told,
     /// A link that is worth nothing.
     pub(crate) dead: Told,
@@ -51,6 +53,13 @@ pub(crate) struct Step {
     pub(crate) button: &'static str,
 }
 
+/// The field for the password that the reader chose, and the way on if there is none.
+pub(crate) struct OwnPassword {
+    pub(crate) label: &'static str,
+    pub(crate) hint: &'static str,
+    pub(crate) none: Step,
+}
+
 /// A title and what is told below it.
 pub(crate) struct Told {
     pub(crate) title: &'static str,
@@ -64,6 +73,7 @@ pub(crate) struct Faults {
     pub(crate) too_long: &'static str,
     pub(crate) common: &'static str,
     pub(crate) differs: &'static str,
+    pub(crate) wrong_password: &'static str,
     pub(crate) taken: &'static str,
     pub(crate) limited: &'static str,
     pub(crate) unavailable: &'static str,
@@ -97,14 +107,22 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn all(words: &Words) -> Vec<&'static str> {
-        let steps =
-            [&words.verify, &words.change, &words.undo, &words.reset, &words.ask_verification, &words.ask_reset];
+        let own = &words.own_password;
+        let steps = [
+            &words.verify,
+            &words.change,
+            &words.undo,
+            &words.reset,
+            &own.none,
+            &words.ask_verification,
+            &words.ask_reset,
+        ];
         let told = [
             &words.verified,
             &words.changed,
             &words.undone,
             &words.password_changed,
-            &words.offer_verified,
+            &words.offer_removed,
             &words.offer_undone,
             &words.dead,
             &words.sent_verification,
@@ -116,7 +134,7 @@ mod tests {
         texts.extend([words.fault, words.others_signed_out, words.email, words.password, words.password_hint]);
         texts.extend([words.repetition, faults.email, faults.too_short, faults.too_long, faults.common]);
         texts.extend([faults.differs, faults.limited, faults.unavailable, faults.foreign, faults.unreadable]);
-        texts.extend([faults.taken, faults.unexpected]);
+        texts.extend([faults.taken, faults.unexpected, faults.wrong_password, own.label, own.hint]);
         texts
     }
 

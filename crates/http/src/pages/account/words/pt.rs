@@ -1,6 +1,6 @@
 //! The pages in Portuguese.
 
-use super::{Faults, Step, Told, Words};
+use super::{Faults, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Erro",
@@ -39,10 +39,16 @@ pub(super) const WORDS: Words = Words {
         text: "A sessão foi terminada em todos os dispositivos. Inicie sessão com a nova senha.",
     },
     others_signed_out: "A sessão foi terminada nos outros dispositivos.",
-    offer_verified: Told {
-        title: "A senha é sua?",
-        text: "Se outra pessoa criou esta conta com o seu endereço, ela conhece a senha. Nesse caso, escolha uma nova.",
+    own_password: OwnPassword {
+        label: "Escreva a senha que escolheu",
+        hint: "Assim fica com ela.",
+        none: Step {
+            title: "Não escolheu nenhuma?",
+            text: "Talvez outra pessoa tenha usado o seu endereço. A senha dela deixará de funcionar e poderá escolher uma nova.",
+            button: "Não escolhi nenhuma: escolher uma nova senha",
+        },
     },
+    offer_removed: Told { title: "Escolha uma nova senha", text: "A senha que esta conta tinha já não funciona." },
     offer_undone: Told { title: "Escolha uma nova senha", text: "Quem mudou o endereço talvez conheça a sua senha." },
     dead: Told {
         title: "Esta ligação já não é válida",
@@ -77,6 +83,7 @@ pub(super) const WORDS: Words = Words {
         too_long: "A senha pode ter no máximo {n} caracteres.",
         common: "Demasiadas pessoas usam esta senha. Escolha outra.",
         differs: "As duas senhas não são iguais.",
+        wrong_password: "Essa não é a senha. Tente de novo ou escolha uma nova.",
         taken: "Outra conta já tem este endereço.",
         limited: "Demasiadas tentativas. Tente de novo mais tarde.",
         unavailable: "De momento isto não funciona. Tente de novo dentro de instantes.",

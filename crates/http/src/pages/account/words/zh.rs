@@ -1,6 +1,6 @@
 //! The pages in Chinese, in simplified characters.
 
-use super::{Faults, Step, Told, Words};
+use super::{Faults, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "错误",
@@ -25,10 +25,16 @@ pub(super) const WORDS: Words = Words {
         title: "您的密码已更改", text: "您已在所有设备上退出登录。请用新密码登录。"
     },
     others_signed_out: "其他设备已退出登录。",
-    offer_verified: Told {
-        title: "密码是您设置的吗？",
-        text: "如果是别人用您的邮箱注册了这个账户，对方知道密码。请在此设置新密码。",
+    own_password: OwnPassword {
+        label: "请输入您设置的密码",
+        hint: "这样您可以保留它。",
+        none: Step {
+            title: "没有设置过密码？",
+            text: "可能是别人使用了您的邮箱。对方的密码将失效，您可以设置新密码。",
+            button: "我没有设置过：设置新密码",
+        },
     },
+    offer_removed: Told { title: "设置新密码", text: "此账户原来的密码已失效。" },
     offer_undone: Told { title: "设置新密码", text: "更改邮箱的人可能知道您的密码。" },
     dead: Told {
         title: "此链接已失效",
@@ -62,6 +68,7 @@ pub(super) const WORDS: Words = Words {
         too_long: "密码最多 {n} 个字符。",
         common: "使用此密码的人太多。请换一个。",
         differs: "两次输入的密码不一致。",
+        wrong_password: "密码不正确。请重试，或设置新密码。",
         taken: "此邮箱现已属于另一个账户。",
         limited: "尝试次数过多。请稍后再试。",
         unavailable: "目前无法完成操作。请稍后再试。",

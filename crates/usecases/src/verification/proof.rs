@@ -1,0 +1,196 @@
+//! Decides whether the password stays when an account is claimed: at the first verification of an
+//! address, and at an undo. Only proof from the person who verifies keeps it: the password itself, a
+//! session of the account, or a device that is signed in to it. Otherwise a stranger who registered
+//! the address would keep a way in (account pre-hijacking, USENIX Security 2022).
+
+use super::{EmailVerification, VerifyEmail, VerifyEmailError, Worthless};
+use crate::limits::{Admission, Devices};
+use crate::tokens::Authenticated;
+use chrono::DateTime;
+use portcullis_domain::registration::{Password, PasswordHash, User};
+use portcullis_domain::sessions::Spared;
+use portcullis_domain::verification::Grant;
+use portcullis_ports::{EntropyExt, Patience, StoreError, StoreExt, Tx, Verification};
+
+/// How many sessions of an account are compared with a device.
+const MOST_SESSIONS: u32 = 1_000;
+
+/// The browser that presents a token. Its sessions are spared where others end, if they belong to
+/// the same account.
+#[derive(Debug, Default)]
+pub struct Browser {
+    /// Who is signed in there, if anybody is.
+    pub bearer: Option<Authenticated>,
+    /// The device cookie, if the browser sent one.
+    pub device: Option<String>,
+}
+
+/// The account that a token claims, before the token is used.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub(super) user: User,
+    /// Nothing is claimed, or the browser proves that the password is its owner's.
+    proven: bool,
+}
+
+/// What becomes of the account's password.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It was entered, and verified against this hash.
+    Entered(PasswordHash),
+    /// It stays if the browser proves it.
+    Unentered,
+    /// This hash of a password nobody knows takes its place.
+    Removed(PasswordHash),
+}
+
+/// Why a token was not used.
+pub(super) enum Missed {
+    /// The account is not what it was: look again.
+    Outdated,
+    Failed(VerifyEmailError),
+}
+
+impl From<VerifyEmailError> for Missed {
+    fn from(error: VerifyEmailError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for Missed {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Worthless> for Missed {
+    fn from(worthless: Worthless) -> Self {
+        Self::Failed(worthless.into())
+    }
+}
+
+impl Claim {
+    /// Returns whether carrying it out hashes: a password is checked, or made unusable.
+    #[must_use]
+    pub fn hashes(&self, input: &EmailVerification) -> bool {
+        input.password.is_some() || !self.proven
+    }
+}
+
+impl VerifyEmail {
+    /// Finds the account of a token. Uses nothing up: an attacker who guesses tokens gets no hash
+    /// and blocks no writer.
+    ///
+    /// # Errors
+    /// [`VerifyEmailError`].
+    pub fn look(&self, input: &EmailVerification) -> Result<Claim, VerifyEmailError> {
+        let now = self.clock.now();
+        self.owners.store.read(|tx| {
+            let found = self.tokens.look(&input.token, now, tx)?;
+            let (grant, user) = Worthless::unless_for(found, super::verify::is_of_an_address)?;
+            let proven = !grant.claims(&user) || self.proves(&input.browser, &user, tx)?;
+            Ok(Claim { user, proven })
+        })
+    }
+
+    /// Counts the guess, if a password was entered.
+    ///
+    /// # Errors
+    /// [`VerifyEmailError`].
+    pub fn admit(&self, input: &EmailVerification, claim: &Claim) -> Result<Admission, VerifyEmailError> {
+        if input.password.is_none() {
+            return Ok(Admission::default());
+        }
+        let owner = Authenticated { user: claim.user.clone(), session_id: None };
+        Ok(self.owners.admit(&owner)?)
+    }
+
+    /// Verifies the password that was entered, or makes a hash to replace an unproven one. Outside
+    /// of any transaction: hashing takes long.
+    pub(super) fn fate(
+        &self,
+        entered: Option<&Password>,
+        claim: &Claim,
+        patience: &Patience,
+    ) -> Result<Fate, VerifyEmailError> {
+        let hasher = &self.owners.hasher;
+        if let Some(password) = entered {
+            let stored = &claim.user.password;
+            return match hasher.verify(password, stored, patience)? {
+                Verification::Match { .. } => Ok(Fate::Entered(stored.clone())),
+                Verification::Mismatch | Verification::Unreadable => Err(VerifyEmailError::InvalidCredentials),
+            };
+        }
+        if claim.proven {
+            return Ok(Fate::Unentered);
+        }
+        // A hash like any other: readers need no rule for it, and a login takes the same time.
+        let random = self.tokens.entropy.array::<32>();
+        let nobodys: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Fate::Removed(hasher.hash(&Password::new(nobodys), patience)?))
+    }
+
+    /// Carries the password's fate out on an account that is held: the account as it is then, the
+    /// sessions that go on, and whether the password was removed.
+    pub(super) fn settle(
+        &self,
+        (grant, user): (&Grant, User),
+        browser: &Browser,
+        fate: &Fate,
+        tx: &mut dyn Tx,
+    ) -> Result<(User, Spared, bool), Missed> {
+        if let Fate::Entered(verified) = fate
+            && *verified != user.password
+        {
+            return Err(Missed::Outdated);
+        }
+        // Again, with the account held: the session may have ended since the look.
+        let own = self.proves(browser, &user, tx)?;
+        let spared = if own { self.spared(browser, &user) } else { Spared::default() };
+        if own || !grant.claims(&user) || matches!(fate, Fate::Entered(_)) {
+            return Ok((user, spared, false));
+        }
+        let Fate::Removed(nobodys) = fate else { return Err(Missed::Outdated) };
+        if !tx.users().replace_password(user.id, &user.password, nobodys)? {
+            return Err(Missed::Outdated);
+        }
+        Ok((User { password: nobodys.clone(), ..user }, spared, true))
+    }
+
+    /// Returns whether the browser is signed in to the account: by a bearer token of a session, or
+    /// by the cookie of a device.
+    fn proves(&self, browser: &Browser, user: &User, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        if let Some(cookie) = &browser.device
+            && is_signed_in(&self.devices, cookie, user, tx)?
+        {
+            return Ok(true);
+        }
+        let Some(bearer) = browser.bearer.as_ref().filter(|bearer| bearer.user.id == user.id) else {
+            return Ok(false);
+        };
+        match bearer.session_id {
+            Some(id) => Ok(tx.sessions().find(id)?.is_some_and(|session| session.ended_at.is_none())),
+            // A token of the FastAPI app, good for minutes.
+            None => Ok(bearer.user.password == user.password),
+        }
+    }
+
+    fn spared(&self, browser: &Browser, user: &User) -> Spared {
+        let own = browser.bearer.as_ref().filter(|bearer| bearer.user.id == user.id);
+        let device = browser.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, &user.email));
+        Spared {
+            session: own.and_then(|bearer| bearer.session_id),
+            device: device.map(|device| self.devices.mark(user.id, device)),
+        }
+    }
+}
+
+/// Returns whether a session of the account that began on the cookie's device goes on. The cookie
+/// alone names an address: it may be from an account that had the address before, or from before
+/// the password was changed, which ends the sessions of other devices.
+pub(super) fn is_signed_in(devices: &Devices, cookie: &str, user: &User, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    let Some(device) = devices.recognise(cookie, &user.email) else { return Ok(false) };
+    let mark = devices.mark(user.id, device);
+    let open = tx.sessions().list(user.id, DateTime::UNIX_EPOCH, MOST_SESSIONS)?;
+    Ok(open.iter().any(|listed| listed.session.device == Some(mark)))
+}

@@ -1,0 +1,239 @@
+//! Accounts that a stranger set up with somebody else's address, or took over (account pre-hijacking,
+//! USENIX Security 2022): whether the password stays when the owner verifies.
+
+use crate::addresses::on_the_way;
+use crate::letters::{Meanwhile, shown};
+use crate::limits::rules;
+use crate::verification::{is_in, user};
+use crate::world::{World, login};
+use portcullis_domain::ErrorCode;
+use portcullis_domain::registration::{Password, PasswordHash};
+use portcullis_domain::verification::OneTimeToken;
+use portcullis_ports::StoreExt;
+use portcullis_usecases::login::{LoggedIn, PasswordLogin};
+use portcullis_usecases::tokens::TokenPair;
+use portcullis_usecases::verification::{Browser, EmailVerification, VerifyEmailError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+const ADA: &str = "ada@example.org";
+
+fn signs_in(world: &World, email: &str, password: &str) -> bool {
+    world.log_in(email, password).is_ok()
+}
+
+fn sign_in(world: &World, email: &str) -> LoggedIn {
+    world.verb().run(&PasswordLogin { ..login(email, "correct horse") }, || true).unwrap()
+}
+
+fn bearer(world: &World, pair: &TokenPair) -> Browser {
+    Browser { bearer: Some(world.authenticate(&pair.access_token).unwrap()), device: None }
+}
+
+/// Ada's address was changed; the token of the mail to her.
+fn undo(world: &World) -> OneTimeToken {
+    let pair = world.verified_ada();
+    world.confirm(&on_the_way(world, &pair, "new@example.org")).unwrap();
+    world.mailed()
+}
+
+#[test]
+fn a_password_that_nobody_proves_is_removed_and_another_is_offered() {
+    let world = World::new();
+    world.register(ADA, "correct horse").unwrap();
+    let verified = world.verify(&world.mailed()).unwrap();
+    assert!(verified.password_removed && !signs_in(&world, ADA, "correct horse"));
+    assert_eq!(world.log_in(ADA, "correct horse").unwrap_err().code(), ErrorCode::InvalidCredentials);
+    assert!(world.reset(&verified.reset.unwrap(), "battery staple").is_ok());
+    assert!(signs_in(&world, ADA, "battery staple"));
+}
+
+#[test]
+fn the_same_goes_for_a_new_address_and_for_an_undo() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    let changed = world.verify(&on_the_way(&world, &pair, "new@example.org")).unwrap();
+    assert!(changed.password_removed && !signs_in(&world, "new@example.org", "correct horse"));
+    assert!(world.reset(&changed.reset.unwrap(), "battery staple").is_ok());
+    let world = World::new();
+    let undone = world.verify(&undo(&world)).unwrap();
+    assert!(undone.password_removed && !signs_in(&world, ADA, "correct horse"));
+    assert!(world.reset(&undone.reset.unwrap(), "battery staple").is_ok() && signs_in(&world, ADA, "battery staple"));
+}
+
+#[test]
+fn the_password_itself_a_session_or_a_known_device_keeps_it() {
+    let proofs: [fn(&World) -> EmailVerification; 3] = [
+        |_| EmailVerification { password: Some(Password::new("correct horse")), ..shown(&OneTimeToken::new([0; 32])) },
+        |world| {
+            let browser = bearer(world, &sign_in(world, ADA).pair);
+            EmailVerification { browser, ..shown(&OneTimeToken::new([0; 32])) }
+        },
+        |world| {
+            let browser = Browser { bearer: None, device: Some(sign_in(world, ADA).cookie) };
+            EmailVerification { browser, ..shown(&OneTimeToken::new([0; 32])) }
+        },
+    ];
+    for proof in proofs {
+        let world = World::new();
+        world.register(ADA, "correct horse").unwrap();
+        let token = world.mailed();
+        let verified = world.verifying(world.store.clone()).run(&EmailVerification { token, ..proof(&world) }, || true);
+        let verified = verified.unwrap();
+        assert!(verified.first && !verified.password_removed && verified.reset.is_none());
+        assert!(signs_in(&world, ADA, "correct horse"));
+    }
+}
+
+#[test]
+fn an_undo_with_the_password_keeps_it_and_offers_another_all_the_same() {
+    let world = World::new();
+    let undone = world.confirm(&undo(&world)).unwrap();
+    assert!(!undone.password_removed && signs_in(&world, ADA, "correct horse"));
+    assert!(world.reset(&undone.reset.unwrap(), "battery staple").is_ok(), "a thief knew the password");
+}
+
+#[test]
+fn a_device_from_before_the_change_proves_nothing_at_an_undo() {
+    let world = World::new();
+    let pair = world.verified_ada();
+    let before = sign_in(&world, ADA).cookie;
+    world.confirm(&on_the_way(&world, &pair, "new@example.org")).unwrap();
+    let token = world.mailed();
+    assert!(world.inspect_from(&token, Some(&before)).unwrap().asks_password);
+    let after = sign_in(&world, "new@example.org").cookie;
+    assert!(!world.inspect_from(&token, Some(&after)).unwrap().asks_password);
+    let browser = Browser { bearer: None, device: Some(before) };
+    assert!(world.verify_from(&token, browser).unwrap().password_removed, "a thief knew that password");
+}
+
+#[test]
+fn a_device_of_a_former_account_with_the_address_proves_nothing() {
+    let world = World::new();
+    world.register(ADA, "correct horse").unwrap();
+    world.deliver();
+    let LoggedIn { pair, cookie } = sign_in(&world, ADA);
+    world.leave(&pair, "correct horse").unwrap();
+    world.register(ADA, "strangers' password").unwrap();
+    let token = world.mailed();
+    assert!(world.inspect_from(&token, Some(&cookie)).unwrap().asks_password);
+    let browser = Browser { bearer: None, device: Some(cookie) };
+    assert!(world.verify_from(&token, browser).unwrap().password_removed);
+    assert!(!signs_in(&world, ADA, "strangers' password"));
+}
+
+#[test]
+fn a_device_from_before_another_password_proves_nothing() {
+    let world = World::new();
+    world.register(ADA, "correct horse").unwrap();
+    world.deliver();
+    let (own, thief) = (sign_in(&world, ADA).cookie, sign_in(&world, ADA).pair);
+    world.change_password(&thief, "correct horse", "thieves' password").unwrap();
+    world.resend(ADA).unwrap();
+    let browser = Browser { bearer: None, device: Some(own) };
+    assert!(world.verify_from(&world.mailed(), browser).unwrap().password_removed);
+    assert!(!signs_in(&world, ADA, "thieves' password"));
+}
+
+#[test]
+fn a_wrong_password_uses_no_token_up_and_is_counted() {
+    let world = World::limited(rules());
+    world.register(ADA, "correct horse").unwrap();
+    let token = world.mailed();
+    let before = world.hasher.work.load(Ordering::SeqCst);
+    for _ in 0..3 {
+        let refused = world.verify_with(&token, "wrong").unwrap_err();
+        assert!(matches!(refused, VerifyEmailError::InvalidCredentials), "{refused:?}");
+        assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
+    }
+    assert_eq!(world.hasher.work.load(Ordering::SeqCst) - before, 3, "one hash a guess");
+    assert_eq!(world.confirm(&token).unwrap_err().code(), ErrorCode::RateLimited);
+    assert_eq!(world.hasher.work.load(Ordering::SeqCst) - before, 3, "none for what is refused");
+    assert!(world.verify(&token).unwrap().password_removed, "without it, the token still works");
+}
+
+#[test]
+fn a_token_that_is_worth_nothing_costs_no_hash() {
+    let world = World::new();
+    let before = world.hasher.work.load(Ordering::SeqCst);
+    let token = OneTimeToken::new([7; 32]);
+    assert_eq!(world.confirm(&token).unwrap_err().code(), ErrorCode::TokenInvalid);
+    assert_eq!(world.verify(&token).unwrap_err().code(), ErrorCode::TokenInvalid);
+    assert_eq!(world.hasher.work.load(Ordering::SeqCst), before);
+}
+
+#[test]
+fn a_session_that_ends_meanwhile_proves_nothing() {
+    let world = Arc::new(World::new());
+    world.register(ADA, "correct horse").unwrap();
+    let (token, pair) = (world.mailed(), sign_in(&world, ADA).pair);
+    let (browser, meanwhile) = (bearer(&world, &pair), world.clone());
+    let store = Meanwhile::of(&world, move || drop(meanwhile.log_out(&pair.refresh_token).unwrap()));
+    let verified = world.verifying(store).run(&EmailVerification { browser, ..shown(&token) }, || true).unwrap();
+    assert!(verified.password_removed && !signs_in(&world, ADA, "correct horse"));
+}
+
+#[test]
+fn a_password_that_is_hashed_anew_meanwhile_is_checked_again() {
+    let world = Arc::new(World::new());
+    world.adopt(ADA, "old:correct horse");
+    world.resend(ADA).unwrap();
+    let (token, meanwhile) = (world.mailed(), world.clone());
+    let store = Meanwhile::of(&world, move || assert!(signs_in(&meanwhile, ADA, "correct horse")));
+    let input = EmailVerification { password: Some(Password::new("correct horse")), ..shown(&token) };
+    let verified = world.verifying(store).run(&input, || true).unwrap();
+    assert!(!verified.password_removed && signs_in(&world, ADA, "correct horse"));
+}
+
+#[test]
+fn a_password_that_a_thief_replaces_meanwhile_is_not_taken_for_the_one_entered() {
+    let world = Arc::new(World::new());
+    let (token, meanwhile) = (undo(&world), world.clone());
+    let id = user(&world, "new@example.org").unwrap().id;
+    let store = Meanwhile::of(&world, move || {
+        let stored = user(&meanwhile, "new@example.org").unwrap().password;
+        let theirs = PasswordHash::new("new:thieves' password".to_owned());
+        assert_eq!(meanwhile.store.write(|tx| tx.users().replace_password(id, &stored, &theirs)), Ok(true));
+    });
+    let input = EmailVerification { password: Some(Password::new("correct horse")), ..shown(&token) };
+    let refused = world.verifying(store).run(&input, || true).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
+    assert!(world.verify(&token).unwrap().password_removed, "the token is not used up");
+    assert!(!signs_in(&world, ADA, "thieves' password"));
+}
+
+#[test]
+fn a_login_under_way_with_a_password_that_is_removed_begins_no_session() {
+    let world = Arc::new(World::new());
+    world.register(ADA, "correct horse").unwrap();
+    let (token, meanwhile) = (world.mailed(), world.clone());
+    let store = Meanwhile::of(&world, move || assert!(meanwhile.verify(&token).unwrap().password_removed));
+    let mut verb = world.verb();
+    verb.store = store;
+    assert_eq!(verb.run(&login(ADA, "correct horse"), || true).unwrap_err().code(), ErrorCode::InvalidCredentials);
+}
+
+#[test]
+fn a_link_of_the_offer_is_good_though_the_stranger_changed_the_password() {
+    let world = World::new();
+    let (_, stranger) = world.ada();
+    world.deliver();
+    world.change_password(&stranger, "correct horse", "strangers' password").unwrap();
+    world.resend(ADA).unwrap();
+    let verified = world.verify(&world.mailed()).unwrap();
+    assert!(verified.password_removed && !is_in(&world, &stranger));
+    assert!(!signs_in(&world, ADA, "strangers' password") && !signs_in(&world, ADA, "correct horse"));
+    assert!(world.reset(&verified.reset.unwrap(), "battery staple").is_ok());
+}
+
+#[test]
+fn an_address_that_was_never_verified_is_neither_told_nor_reserved() {
+    let world = World::new();
+    let (_, stranger) = world.ada();
+    world.deliver();
+    world.confirm(&on_the_way(&world, &stranger, "stranger@example.org")).unwrap();
+    assert!(world.deliver().is_empty(), "its owner is told nothing");
+    assert_eq!(world.store.grants(), [], "nothing can be undone");
+    assert!(world.register(ADA, "battery staple").is_ok(), "its owner may have it");
+    assert!(signs_in(&world, ADA, "battery staple") && !signs_in(&world, ADA, "correct horse"));
+}

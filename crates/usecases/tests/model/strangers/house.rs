@@ -1,0 +1,245 @@
+//! One house with its service, and what each person has: the use cases are the real ones, over the
+//! store in memory. Nothing random is drawn twice: each step has a seed of its own.
+
+use super::doubles::{Bell, ContextBlocklist, PlainAuthenticator, PlainTokens};
+use super::steps::{Person, State};
+use chrono::{DateTime, TimeDelta};
+use portcullis_domain::mail::{Language, Mail, Message};
+use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
+use portcullis_domain::sessions::{Origin, SessionPolicy};
+use portcullis_domain::tokens::TokenLifetimes;
+use portcullis_domain::verification::{OneTimeToken, Purpose};
+use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
+use portcullis_testkit::{FixedClock, PlainHasher, SeededEntropy};
+use portcullis_usecases::limits::{Devices, Limits};
+use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin, Reauthentication};
+use portcullis_usecases::mail::{DeliverMail, Delivery, Links, Notices, Post};
+use portcullis_usecases::recovery::{
+    ChangePassword, PasswordChange, PasswordReset, RequestReset, ResetPassword, ResetRequest,
+};
+use portcullis_usecases::registration::{Register, Registration, Screening};
+use portcullis_usecases::tokens::{Authenticate, Authenticated, Issuance};
+use portcullis_usecases::verification::{
+    Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, OneTimeTokens, RequestEmailChange,
+    ResendVerification, VerificationRequest, VerifyEmail,
+};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+/// What a person knows or has to prove that a password is theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    Nothing,
+    Session,
+    Device,
+    Password(&'static str),
+}
+
+/// The service, for one step.
+pub(super) struct House {
+    store: Arc<dyn Store>,
+    hasher: Arc<PlainHasher>,
+    tokens: Arc<PlainTokens>,
+    entropy: Arc<SeededEntropy>,
+    one_time: Arc<OneTimeTokens>,
+    devices: Arc<Devices>,
+    post: Arc<Post>,
+    limits: Arc<Limits>,
+    clock: Arc<FixedClock>,
+}
+
+/// Keeps what is to be said.
+#[derive(Default)]
+struct Pigeonhole(Mutex<Vec<Message>>);
+
+impl MailRenderer for Pigeonhole {
+    fn render(&self, message: &Message) -> Result<Mail, RenderError> {
+        self.0.lock().unwrap().push(message.clone());
+        let (id, to, language, date) = (message.id.clone(), message.to.clone(), message.language, message.at);
+        let (subject, text, html) = (String::new(), String::new(), String::new());
+        Ok(Mail { id, to, language, date, subject, text, html })
+    }
+}
+
+impl Mailer for Pigeonhole {
+    fn send(&self, _: &Mail) -> Result<(), MailerError> {
+        Ok(())
+    }
+}
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+fn new_password(text: &str) -> NewPassword {
+    PasswordPolicy::default().admit(Password::new(text)).unwrap()
+}
+
+impl House {
+    /// The service at the step of that number, on a store that may be interfered with.
+    pub(super) fn at(step: u64, store: Arc<dyn Store>) -> Self {
+        let (authenticator, entropy) = (Arc::new(PlainAuthenticator), Arc::new(SeededEntropy::new(step)));
+        let seconds = i64::try_from(step).unwrap();
+        let clock =
+            Arc::new(FixedClock::at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)));
+        let one_time = OneTimeTokens { authenticator: authenticator.clone(), entropy: entropy.clone() };
+        let one_time = Arc::new(one_time);
+        let post = Post { tokens: one_time.clone(), notices: Notices::default(), observer: Arc::new(Bell::default()) };
+        let hasher = PlainHasher::default();
+        // Every hash has a salt.
+        hasher.work.store(usize::try_from(step).unwrap() * 1_000, Ordering::SeqCst);
+        Self {
+            store,
+            hasher: Arc::new(hasher),
+            tokens: Arc::default(),
+            devices: Arc::new(Devices { authenticator, entropy: entropy.clone(), clock: clock.clone() }),
+            entropy,
+            one_time,
+            post: Arc::new(post),
+            limits: Arc::new(Limits::off()),
+            clock,
+        }
+    }
+
+    fn screening() -> Arc<Screening> {
+        Arc::new(Screening { blocklist: Some(Arc::new(ContextBlocklist)), product: "Portcullis".to_owned() })
+    }
+
+    fn owners(&self) -> Arc<Reauthentication> {
+        let (store, hasher, limits) = (self.store.clone(), self.hasher.clone(), self.limits.clone());
+        Arc::new(Reauthentication { store, hasher, limits })
+    }
+
+    pub(super) fn register(&self, email: &str, password: &str) {
+        let verb = Register {
+            store: self.store.clone(),
+            hasher: self.hasher.clone(),
+            screening: Self::screening(),
+            post: self.post.clone(),
+            limits: self.limits.clone(),
+            clock: self.clock.clone(),
+        };
+        let (email, password) = (address(email), new_password(password));
+        let (origin, language) = (Origin::default(), Language::default());
+        drop(verb.run(&Registration { email, password, origin, language }, || true));
+    }
+
+    pub(super) fn log_in(&self, email: &str, password: &str, device: Option<String>) -> Option<LoggedIn> {
+        let issuance = Issuance {
+            issuer: self.tokens.clone(),
+            entropy: self.entropy.clone(),
+            lifetimes: TokenLifetimes::default(),
+        };
+        let verb = LogIn {
+            store: self.store.clone(),
+            hasher: self.hasher.clone(),
+            issuance: Arc::new(issuance),
+            sessions: SessionPolicy::default(),
+            limits: self.limits.clone(),
+            devices: self.devices.clone(),
+            post: self.post.clone(),
+            require_verified_email: false,
+            clock: self.clock.clone(),
+        };
+        let (email, password) = (address(email), Password::new(password));
+        let (origin, language) = (Origin::default(), Language::default());
+        verb.run(&PasswordLogin { email, password, origin, device, language }, || true).ok()
+    }
+
+    pub(super) fn authenticate(&self, access: &str) -> Option<Authenticated> {
+        let (store, verifier, clock) = (self.store.clone(), self.tokens.clone(), self.clock.clone());
+        Authenticate { store, verifier, sessions: SessionPolicy::default(), clock }.run(access).ok()
+    }
+
+    pub(super) fn resend(&self, email: &str) {
+        let (store, post) = (self.store.clone(), self.post.clone());
+        let (limits, clock) = (self.limits.clone(), self.clock.clone());
+        let (email, origin, language) = (address(email), Origin::default(), Language::default());
+        let input = VerificationRequest { email, origin, language };
+        drop(ResendVerification { store, post, limits, clock }.run(&input));
+    }
+
+    pub(super) fn forgot(&self, email: &str) {
+        let (store, post) = (self.store.clone(), self.post.clone());
+        let (limits, clock) = (self.limits.clone(), self.clock.clone());
+        let (email, origin, language) = (address(email), Origin::default(), Language::default());
+        drop(RequestReset { store, post, limits, clock }.run(&ResetRequest { email, origin, language }));
+    }
+
+    pub(super) fn change_email(&self, owner: Authenticated, password: &str, new_email: &str) {
+        let (tokens, post, clock) = (self.one_time.clone(), self.post.clone(), self.clock.clone());
+        let (password, new_email) = (Password::new(password), address(new_email));
+        let (origin, language) = (Origin::default(), Language::default());
+        let input = EmailChangeRequest { owner, password, new_email, origin, language };
+        drop(RequestEmailChange { owners: self.owners(), tokens, post, clock }.run(&input, || true));
+    }
+
+    pub(super) fn change_password(&self, owner: Authenticated, current: &str, new: &str) {
+        let (owners, screening) = (self.owners(), Self::screening());
+        let (post, clock) = (self.post.clone(), self.clock.clone());
+        let (current, new) = (Password::new(current), new_password(new));
+        let (origin, language) = (Origin::default(), Language::default());
+        let input = PasswordChange { owner, current, new, origin, language };
+        drop(ChangePassword { owners, screening, post, clock }.run(&input, || true));
+    }
+
+    pub(super) fn reset(&self, token: OneTimeToken, new: &str) {
+        let verb = ResetPassword {
+            store: self.store.clone(),
+            hasher: self.hasher.clone(),
+            screening: Self::screening(),
+            tokens: self.one_time.clone(),
+            post: self.post.clone(),
+            clock: self.clock.clone(),
+        };
+        let (new, origin, language) = (new_password(new), Origin::default(), Language::default());
+        drop(verb.run(&PasswordReset { token, new, origin, language }, || true));
+    }
+
+    pub(super) fn verify(&self, token: OneTimeToken, proof: Proof, person: &Person) -> Option<EmailVerified> {
+        let verb = VerifyEmail {
+            owners: self.owners(),
+            tokens: self.one_time.clone(),
+            devices: self.devices.clone(),
+            post: self.post.clone(),
+            clock: self.clock.clone(),
+        };
+        let bearer = person.session.as_ref().filter(|_| proof == Proof::Session);
+        let bearer = bearer.and_then(|access| self.authenticate(access));
+        let device = person.cookie.clone().filter(|_| proof == Proof::Device);
+        let password = if let Proof::Password(text) = proof { Some(Password::new(text)) } else { None };
+        let (browser, origin, language) = (Browser { bearer, device }, Origin::default(), Language::default());
+        verb.run(&EmailVerification { token, browser, password, origin, language }, || true).ok()
+    }
+
+    pub(super) fn inspect(&self, token: &OneTimeToken) -> Option<Purpose> {
+        let (store, tokens) = (self.store.clone(), self.one_time.clone());
+        let verb = InspectToken { store, tokens, devices: self.devices.clone(), clock: self.clock.clone() };
+        verb.run(token, None).unwrap().map(|inspected| inspected.purpose)
+    }
+
+    /// Whether a device cookie is recognised at an address.
+    pub(super) fn recognises(&self, cookie: &str, email: &str) -> bool {
+        self.devices.recognise(cookie, &address(email)).is_some()
+    }
+
+    /// Puts every mail that waits into the mailbox of its address.
+    pub(super) fn deliver(&self, state: &mut State) {
+        let mailbox = Arc::new(Pigeonhole::default());
+        let verb = DeliverMail {
+            store: self.store.clone(),
+            post: self.post.clone(),
+            links: Links { verify: "{token}".to_owned(), reset: "{token}".to_owned() },
+            renderer: mailbox.clone(),
+            mailer: mailbox.clone(),
+            limits: self.limits.clone(),
+            clock: self.clock.clone(),
+        };
+        while verb.next().unwrap() != Delivery::Idle {}
+        for message in mailbox.0.lock().unwrap().iter() {
+            if let Some((link, _)) = &message.link {
+                state.person_at(message.to.spelled()).mailbox.push(OneTimeToken::parse(link).unwrap());
+            }
+        }
+    }
+}

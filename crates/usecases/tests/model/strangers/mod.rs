@@ -1,0 +1,172 @@
+//! A model check of accounts that a stranger set up with somebody else's address: every order of
+//! registering, signing in, asking for mails, verifying, changing the address or the password,
+//! undoing and resetting, by the stranger and by the owner of the address, up to a number of steps.
+//! A step of one may come in the middle of a step of the other. The use cases are the real ones.
+//!
+//! What must hold: once the owner has verified the address, the stranger does not get in; and the
+//! owner who proves that the password is theirs keeps it.
+
+#[path = "../../it/doubles.rs"]
+mod doubles;
+mod house;
+mod steps;
+
+use house::Proof;
+use portcullis_domain::registration::User;
+use portcullis_domain::verification::Purpose;
+use portcullis_testkit::MemoryStore;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use steps::{OWN, OWNED, Outcome, Person, Rules, State, THEIRS, password_of};
+
+const USUAL: Rules = Rules { prompt: true, leaked: false, planted: false };
+
+/// What a search went through.
+struct Seen {
+    states: usize,
+    /// The owner's verifications: for what, with which proof, and whether the password stayed.
+    outcomes: BTreeSet<String>,
+}
+
+fn beginning() -> State {
+    let (owner, stranger) = (Person::default(), Person::default());
+    State { store: Arc::new(MemoryStore::new()), owner, stranger, trail: Vec::new(), outcome: None }
+}
+
+/// What tells a state from others, as far as it matters for what comes next.
+fn key(state: &State) -> String {
+    let house = state.house();
+    let account =
+        |email: &str| state.account(email).map(|user| (password_of(&user), user.email_verified_at.is_some(), user.id));
+    let person = |person: &Person| {
+        let session = state.signed_in(person).map(|user| user.id);
+        let device = |cookie: &String| [OWNED, THEIRS].map(|email| house.recognises(cookie, email));
+        let mut mailbox: Vec<_> = person.mailbox.iter().filter_map(|token| house.inspect(token)).collect();
+        mailbox.sort_unstable();
+        (session, person.cookie.as_ref().map(device), mailbox)
+    };
+    let mails = state.store.mails();
+    let mut waiting: Vec<_> = mails.iter().map(|mail| format!("{:?}", (mail.order.occasion, &mail.order.to))).collect();
+    waiting.sort_unstable();
+    let grants = state.store.grants();
+    let mut grants: Vec<_> = grants.iter().map(|grant| (grant.purpose, grant.user_id)).collect();
+    grants.sort_unstable();
+    format!("{:?}", (account(OWNED), account(THEIRS), person(&state.owner), person(&state.stranger), waiting, grants))
+}
+
+/// The account at the owner's address, if that is verified.
+fn claimed(state: &State) -> Option<User> {
+    state.account(OWNED).filter(|user| user.email_verified_at.is_some())
+}
+
+/// What must hold in every state.
+fn check(before: &State, state: &State, rules: Rules) -> Result<(), String> {
+    let Some(user) = claimed(state) else { return Ok(()) };
+    // A password that leaked after the owner came is good until the owner claims the account again.
+    if rules.leaked && claimed(before).is_some() {
+        return Ok(());
+    }
+    let password = password_of(&user);
+    let Outcome { purpose, proof, removed } = match state.outcome {
+        Some(outcome) => outcome,
+        // The owner set the password again.
+        None if rules.leaked => return Ok(()),
+        None => Outcome { purpose: Purpose::VerifyEmail, proof: Proof::Nothing, removed: true },
+    };
+    // A password that the owner entered or proved is the owner's, leaked or not.
+    let kept = rules.leaked && !removed && proof != Proof::Nothing;
+    if !kept && rules.known().contains(&password) {
+        return Err(format!("the stranger signs in with \"{password}\" after {purpose:?}"));
+    }
+    let inside = state.signed_in(&state.stranger).is_some_and(|inside| inside.id == user.id);
+    if inside && !kept {
+        return Err(format!("the stranger is still signed in after {purpose:?}"));
+    }
+    if !rules.leaked && proof == Proof::Password(OWN) && password != OWN {
+        return Err(format!("the owner's password is gone after {purpose:?}"));
+    }
+    Ok(())
+}
+
+/// Tries everything, up to so many steps from a beginning: the way to what is wrong, if anything is.
+fn explore(from: State, rules: Rules, depth: usize) -> Result<Seen, String> {
+    let mut seen = Seen { states: 1, outcomes: BTreeSet::new() };
+    let (mut known, mut frontier) = (HashSet::from([key(&from)]), vec![from]);
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for state in &frontier {
+            for step in state.steps(rules) {
+                let after = state.after(step, rules);
+                check(state, &after, rules).map_err(|wrong| format!("{wrong}: {:#?}", after.trail))?;
+                if let Some(Outcome { purpose, proof, removed }) = after.outcome {
+                    let fate = if removed { "removed" } else { "kept" };
+                    seen.outcomes.insert(format!("{purpose:?} by {proof:?}: {fate}"));
+                }
+                if known.insert(key(&after)) {
+                    seen.states += 1;
+                    next.push(after);
+                }
+            }
+        }
+        frontier = next;
+    }
+    Ok(seen)
+}
+
+/// Explores, and holds that it went through so many states and led to these outcomes.
+fn holds(name: &str, (from, rules, depth): (State, Rules, usize), least: usize, outcomes: &[&str]) {
+    let seen = explore(from, rules, depth).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
+    println!("{name}: {} states; {:?}", seen.states, seen.outcomes);
+    assert!(seen.states >= least, "{name}: {} states, of at least {least}", seen.states);
+    for outcome in outcomes {
+        assert!(seen.outcomes.contains(*outcome), "{name}: never {outcome}");
+    }
+}
+
+/// Leads to a state in which a scenario begins.
+fn lead(rules: Rules, acts: &[steps::Act]) -> State {
+    acts.iter().fold(beginning(), |state, act| state.after(steps::Step { act: *act, meanwhile: None }, rules))
+}
+
+/// The owner has registered and verified, and the stranger knows the password.
+fn robbed(rules: Rules) -> State {
+    use steps::{Act, Who};
+    lead(
+        rules,
+        &[
+            Act::Register(Who::Owner, OWNED),
+            Act::Open(Who::Owner, 0, Proof::Password(OWN)),
+            Act::LogIn(Who::Owner, OWNED, OWN),
+            Act::LogIn(Who::Stranger, OWNED, OWN),
+        ],
+    )
+}
+
+#[test]
+fn a_stranger_who_registers_the_address_is_out_once_its_owner_verifies() {
+    let outcomes = [
+        "VerifyEmail by Nothing: removed",
+        "VerifyEmail by Device: kept",
+        "VerifyEmail by Session: kept",
+        "VerifyEmail by Password(\"the owner's own\"): kept",
+        "ChangeEmail by Nothing: removed",
+    ];
+    holds("a stranger", (beginning(), USUAL, 7), 1_000, &outcomes);
+    let late = Rules { prompt: false, ..USUAL };
+    holds("a stranger, slow mail", (beginning(), late, 6), 500, &outcomes[..1]);
+}
+
+#[test]
+fn a_thief_who_knows_the_password_is_out_once_the_owner_undoes_the_change() {
+    let rules = Rules { leaked: true, ..USUAL };
+    let outcomes = ["UndoEmailChange by Nothing: removed", "UndoEmailChange by Password(\"the owner's own\"): kept"];
+    holds("a thief", (robbed(rules), rules, 6), 500, &outcomes);
+}
+
+#[test]
+fn a_device_cookie_of_the_stranger_in_the_owners_browser_is_found() {
+    let planted = Rules { planted: true, ..USUAL };
+    let wrong = explore(beginning(), planted, 4).map(|seen| seen.states).unwrap_err();
+    println!("{wrong}");
+    assert!(wrong.contains("the stranger signs in with"), "{wrong}");
+}

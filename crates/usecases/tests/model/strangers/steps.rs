@@ -1,0 +1,285 @@
+//! What the owner of an address and a stranger may do next, and what comes of it.
+
+use super::house::{House, Proof};
+use portcullis_domain::registration::{EmailAddress, User};
+use portcullis_domain::verification::{OneTimeToken, Purpose};
+use portcullis_ports::{Mode, Store, StoreError, Work};
+use portcullis_testkit::MemoryStore;
+use std::sync::{Arc, Mutex};
+
+/// The owner's address, and the stranger's.
+pub(super) const OWNED: &str = "owner@example.org";
+pub(super) const THEIRS: &str = "stranger@example.net";
+/// The owner's password.
+pub(super) const OWN: &str = "the owner's own";
+/// The stranger's passwords: the first, and the one that it is changed to.
+pub(super) const STRANGERS: [&str; 2] = ["the stranger's first", "the stranger's second"];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    Owner,
+    Stranger,
+}
+
+/// What one person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    Register(Who, &'static str),
+    LogIn(Who, &'static str, &'static str),
+    Resend,
+    Forgot(&'static str),
+    /// The stranger asks for another address.
+    ChangeEmail(&'static str, &'static str),
+    /// The stranger changes the password.
+    ChangePassword(&'static str, &'static str),
+    /// A person uses a token of their mailbox.
+    Open(Who, usize, Proof),
+    Deliver,
+}
+
+/// An act, and what happens while it is under way: before its first write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) act: Act,
+    pub(super) meanwhile: Option<Act>,
+}
+
+/// What a person has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Person {
+    /// An access token.
+    pub(super) session: Option<String>,
+    pub(super) cookie: Option<String>,
+    pub(super) mailbox: Vec<OneTimeToken>,
+}
+
+/// What a verification by the owner led to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome {
+    pub(super) purpose: Purpose,
+    pub(super) proof: Proof,
+    pub(super) removed: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) owner: Person,
+    pub(super) stranger: Person,
+    pub(super) trail: Vec<Step>,
+    /// Of the last step.
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// How the world is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rules {
+    /// Mails come at once.
+    pub(super) prompt: bool,
+    /// The stranger knows the owner's password.
+    pub(super) leaked: bool,
+    /// The flaw: the owner's browser shows the stranger's device cookie.
+    pub(super) planted: bool,
+}
+
+impl Rules {
+    /// The passwords that the stranger knows.
+    pub(super) fn known(self) -> Vec<&'static str> {
+        let own = self.leaked.then_some(OWN);
+        STRANGERS.into_iter().chain(own).collect()
+    }
+}
+
+/// A store in which something happens before the first write.
+struct Meanwhile<F> {
+    inner: Arc<MemoryStore>,
+    happens: Mutex<Option<F>>,
+}
+
+impl<F: FnOnce() + Send> Store for Meanwhile<F> {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        let happens = if mode == Mode::Write { self.happens.lock().unwrap().take() } else { None };
+        if let Some(happens) = happens {
+            happens();
+        }
+        self.inner.transact(mode, work)
+    }
+}
+
+/// The password of an account, as far as anybody knows it.
+pub(super) fn password_of(user: &User) -> &'static str {
+    let text = user.password.expose().split_once(':').map_or("", |(_, text)| text);
+    STRANGERS.into_iter().chain([OWN]).find(|known| *known == text).unwrap_or("nobody's")
+}
+
+impl State {
+    pub(super) fn account(&self, email: &str) -> Option<User> {
+        self.store.accounts(&EmailAddress::parse(email).unwrap()).unwrap().pop()
+    }
+
+    pub(super) fn person(&mut self, who: Who) -> &mut Person {
+        match who {
+            Who::Owner => &mut self.owner,
+            Who::Stranger => &mut self.stranger,
+        }
+    }
+
+    pub(super) fn person_at(&mut self, email: &str) -> &mut Person {
+        self.person(if email == OWNED { Who::Owner } else { Who::Stranger })
+    }
+
+    fn seed(&self) -> u64 {
+        u64::try_from(self.trail.len()).unwrap() * 4
+    }
+
+    /// The house as it is now, to look around in.
+    pub(super) fn house(&self) -> House {
+        House::at(self.seed() + 1, self.store.clone())
+    }
+
+    /// The account that a person is signed in to.
+    pub(super) fn signed_in(&self, person: &Person) -> Option<User> {
+        person.session.as_ref().and_then(|access| self.house().authenticate(access)).map(|owner| owner.user)
+    }
+
+    fn strangers_acts(&self, rules: Rules) -> Vec<Act> {
+        let mut acts = Vec::new();
+        for email in [OWNED, THEIRS] {
+            match self.account(email) {
+                None => acts.push(Act::Register(Who::Stranger, email)),
+                Some(user) => {
+                    let knows = rules.known().into_iter().find(|known| *known == password_of(&user));
+                    acts.extend(knows.map(|password| Act::LogIn(Who::Stranger, email, password)));
+                }
+            }
+        }
+        if let Some(user) = self.signed_in(&self.stranger)
+            && let Some(password) = rules.known().into_iter().find(|known| *known == password_of(&user))
+        {
+            let to = if user.email.canonical() == OWNED { THEIRS } else { OWNED };
+            let other = if password == STRANGERS[0] { STRANGERS[1] } else { STRANGERS[0] };
+            acts.extend([Act::ChangeEmail(password, to), Act::ChangePassword(password, other)]);
+        }
+        for number in 0..self.stranger.mailbox.len() {
+            acts.push(Act::Open(Who::Stranger, number, Proof::Nothing));
+            if self.stranger.session.is_some() {
+                acts.push(Act::Open(Who::Stranger, number, Proof::Session));
+            }
+        }
+        acts
+    }
+
+    fn owners_openings(&self, rules: Rules) -> Vec<Act> {
+        let mut proofs = vec![Proof::Nothing, Proof::Password(OWN)];
+        proofs.extend(self.owner.session.as_ref().map(|_| Proof::Session));
+        let cookie = if rules.planted { &self.stranger.cookie } else { &self.owner.cookie };
+        proofs.extend(cookie.as_ref().map(|_| Proof::Device));
+        let numbers = 0..self.owner.mailbox.len();
+        numbers.flat_map(|number| proofs.iter().map(move |proof| Act::Open(Who::Owner, number, *proof))).collect()
+    }
+
+    /// All that may happen next.
+    pub(super) fn steps(&self, rules: Rules) -> Vec<Step> {
+        let (theirs, openings) = (self.strangers_acts(rules), self.owners_openings(rules));
+        let mut acts = [theirs.clone(), openings.clone()].concat();
+        acts.extend([Act::Forgot(OWNED), Act::Forgot(THEIRS)]);
+        match self.account(OWNED) {
+            None => acts.push(Act::Register(Who::Owner, OWNED)),
+            Some(user) => {
+                let own = password_of(&user) == OWN;
+                acts.extend(own.then_some(Act::LogIn(Who::Owner, OWNED, OWN)));
+                acts.extend(user.email_verified_at.is_none().then_some(Act::Resend));
+            }
+        }
+        if !rules.prompt && !self.store.mails().is_empty() {
+            acts.push(Act::Deliver);
+        }
+        let mut steps: Vec<_> = acts.into_iter().map(|act| Step { act, meanwhile: None }).collect();
+        for other in theirs {
+            for opening in &openings {
+                steps.push(Step { act: other, meanwhile: Some(*opening) });
+                steps.push(Step { act: *opening, meanwhile: Some(other) });
+            }
+        }
+        steps
+    }
+
+    /// What comes of a step.
+    pub(super) fn after(&self, step: Step, rules: Rules) -> Self {
+        let store = Arc::new(self.store.fork());
+        let mut next = Self { store: store.clone(), outcome: None, ..self.clone() };
+        next.trail.push(step);
+        let seed = next.seed();
+        let state = Arc::new(Mutex::new(next));
+        match step.meanwhile {
+            None => perform(&state, store, (step.act, seed), rules),
+            Some(other) => {
+                let (inner, shared) = (store.clone(), state.clone());
+                let happens = move || perform(&shared, inner, (other, seed + 2), rules);
+                let around = Meanwhile { inner: store, happens: Mutex::new(Some(happens)) };
+                perform(&state, Arc::new(around), (step.act, seed), rules);
+            }
+        }
+        let mut next = state.lock().unwrap().clone();
+        let house = House::at(seed + 3, next.store.clone());
+        if rules.prompt {
+            house.deliver(&mut next);
+        }
+        for who in [Who::Owner, Who::Stranger] {
+            // What is worth nothing never will be again.
+            next.person(who).mailbox.retain(|token| house.inspect(token).is_some());
+        }
+        next
+    }
+}
+
+/// Does one act, on a store of its own.
+fn perform(state: &Mutex<State>, store: Arc<dyn Store>, (act, seed): (Act, u64), rules: Rules) {
+    let house = House::at(seed, store);
+    let mut before = state.lock().unwrap().clone();
+    match act {
+        Act::Register(who, email) => house.register(email, if who == Who::Owner { OWN } else { STRANGERS[0] }),
+        Act::LogIn(who, email, password) => {
+            let cookie = before.person(who).cookie.clone();
+            if let Some(entered) = house.log_in(email, password, cookie) {
+                let mut now = state.lock().unwrap();
+                let person = now.person(who);
+                (person.session, person.cookie) = (Some(entered.pair.access_token), Some(entered.cookie));
+            }
+        }
+        Act::Resend => house.resend(OWNED),
+        Act::Forgot(email) => house.forgot(email),
+        Act::ChangeEmail(password, to) => {
+            if let Some(owner) = before.stranger.session.as_ref().and_then(|access| house.authenticate(access)) {
+                house.change_email(owner, password, to);
+            }
+        }
+        Act::ChangePassword(current, new) => {
+            if let Some(owner) = before.stranger.session.as_ref().and_then(|access| house.authenticate(access)) {
+                house.change_password(owner, current, new);
+            }
+        }
+        Act::Open(who, number, proof) => {
+            let mut person = before.person(who).clone();
+            let token = person.mailbox[number].clone();
+            if rules.planted && who == Who::Owner {
+                person.cookie.clone_from(&before.stranger.cookie);
+            }
+            match house.inspect(&token) {
+                Some(Purpose::ResetPassword) => {
+                    house.reset(token, if who == Who::Owner { OWN } else { STRANGERS[0] });
+                }
+                Some(purpose) => {
+                    let Some(verified) = house.verify(token, proof, &person) else { return };
+                    let mut now = state.lock().unwrap();
+                    now.person(who).mailbox.extend(verified.reset);
+                    if who == Who::Owner {
+                        now.outcome = Some(Outcome { purpose, proof, removed: verified.password_removed });
+                    }
+                }
+                None => {}
+            }
+        }
+        Act::Deliver => house.deliver(&mut state.lock().unwrap()),
+    }
+}
