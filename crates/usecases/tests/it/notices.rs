@@ -158,7 +158,7 @@ fn an_unverified_address_hears_nothing_of_clients() {
     assert!(all.iter().all(|occasion| occasions.contains(occasion)), "{occasions:?}");
     assert!(world.mailbox.worded.lock().unwrap().iter().all(|message| message.client.is_none()));
     world.resend("ada@example.org").unwrap();
-    world.verify(&world.mailed()).unwrap();
+    world.confirm(&world.mailed()).unwrap();
     world.forgot_from("192.0.2.1", "ada@example.org").unwrap();
     world.deliver();
     let told = world.mailbox.worded.lock().unwrap().pop().unwrap().client.unwrap();
@@ -187,7 +187,7 @@ fn a_login_after_five_failures_is_told_to_a_verified_owner() {
     guess(&world, 5, None);
     world.log_in("ada@example.org", "correct horse").unwrap();
     assert!(world.deliver().is_empty(), "nobody knows whose the address is");
-    world.verify(&token).unwrap();
+    world.confirm(&token).unwrap();
     world.pass(TimeDelta::minutes(15));
     guess(&world, 4, None);
     world.log_in("ada@example.org", "correct horse").unwrap();
@@ -209,7 +209,7 @@ fn a_login_after_five_failures_is_told_to_a_verified_owner() {
 fn guesses_elsewhere_send_an_owner_on_a_known_device_no_notice() {
     let world = guarded();
     world.register("ada@example.org", "correct horse").unwrap();
-    world.verify(&world.mailed()).unwrap();
+    world.confirm(&world.mailed()).unwrap();
     let cookie = world.log_in("ada@example.org", "correct horse").unwrap().cookie;
     let enter = |device: Option<&str>| {
         let device = device.map(str::to_owned);
@@ -232,7 +232,7 @@ fn guesses_elsewhere_send_an_owner_on_a_known_device_no_notice() {
 fn good_logins_at_once_are_no_failures() {
     let world = guarded();
     world.register("ada@example.org", "correct horse").unwrap();
-    world.verify(&world.mailed()).unwrap();
+    world.confirm(&world.mailed()).unwrap();
     let input = login("ada@example.org", "correct horse");
     let admitted: Vec<_> = (0..10).map(|_| world.verb().admit(&input).unwrap()).collect();
     for admission in admitted {

@@ -65,6 +65,10 @@ impl Mailer for Pigeonhole {
     fn send(&self, _: &Mail) -> Result<(), MailerError> {
         Ok(())
     }
+
+    fn check(&self) -> Result<(), MailerError> {
+        Ok(())
+    }
 }
 
 fn address(text: &str) -> EmailAddress {

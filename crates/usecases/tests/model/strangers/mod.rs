@@ -151,16 +151,16 @@ fn a_stranger_who_registers_the_address_is_out_once_its_owner_verifies() {
         "VerifyEmail by Password(\"the owner's own\"): kept",
         "ChangeEmail by Nothing: removed",
     ];
-    holds("a stranger", (beginning(), USUAL, 7), 1_000, &outcomes);
+    holds("a stranger", (beginning(), USUAL, 7), 1_400, &outcomes);
     let late = Rules { prompt: false, ..USUAL };
-    holds("a stranger, slow mail", (beginning(), late, 6), 500, &outcomes[..1]);
+    holds("a stranger, slow mail", (beginning(), late, 6), 3_500, &outcomes[..1]);
 }
 
 #[test]
 fn a_thief_who_knows_the_password_is_out_once_the_owner_undoes_the_change() {
     let rules = Rules { leaked: true, ..USUAL };
     let outcomes = ["UndoEmailChange by Nothing: removed", "UndoEmailChange by Password(\"the owner's own\"): kept"];
-    holds("a thief", (robbed(rules), rules, 6), 500, &outcomes);
+    holds("a thief", (robbed(rules), rules, 6), 700, &outcomes);
 }
 
 #[test]
