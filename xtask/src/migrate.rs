@@ -3,7 +3,7 @@
 //! their author.
 
 use crate::repository::{output, portcullis, root};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -34,10 +34,34 @@ impl Migrate {
                 new(&root().join("migrations"), stamp.trim(), &slug)
             }
             Self::Up => portcullis_migrate(&[]),
+            Self::Redo if is_fresh(&root()) => {
+                bail!("there is no database {DEFAULT_FILE} yet: run `cargo xtask migrate up` or `cargo xtask serve`")
+            }
             Self::Redo => portcullis_migrate(&["--redo"]),
+            Self::Status if is_fresh(&root()) => list_as_pending(&root().join("migrations/sqlite")),
             Self::Status => portcullis_migrate(&["--status"]),
         }
     }
+}
+
+/// The database of a checkout that names no other.
+const DEFAULT_FILE: &str = "app.db";
+
+/// Returns whether a checkout has the default database, and that does not exist yet. What can be
+/// known of it needs no build of the service.
+fn is_fresh(root: &Path) -> bool {
+    let named = |text: String| text.to_ascii_uppercase().contains("DATABASE_URL");
+    let files = [".env", "portcullis.toml"].map(|name| fs::read_to_string(root.join(name)).unwrap_or_default());
+    let environment = std::env::vars_os().any(|(name, _)| named(name.to_string_lossy().into_owned()));
+    !environment && !files.into_iter().any(named) && !root.join(DEFAULT_FILE).exists()
+}
+
+fn list_as_pending(folder: &Path) -> Result<()> {
+    for name in names(folder)? {
+        println!("pending  {name}");
+    }
+    println!("There is no database {DEFAULT_FILE} yet: `cargo xtask migrate up` or `cargo xtask serve` creates it.");
+    Ok(())
 }
 
 fn portcullis_migrate(arguments: &[&str]) -> Result<()> {
@@ -68,14 +92,41 @@ fn new(migrations: &Path, stamp: &str, slug: &str) -> Result<()> {
 
 /// The name that comes last; nothing where there is none.
 fn last(folder: &Path) -> Result<String> {
+    Ok(names(folder)?.pop().unwrap_or_default())
+}
+
+/// The names of the migrations in a folder, oldest first.
+fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder).with_context(|| format!("{}: cannot be read", folder.display()))?;
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    Ok(names.collect::<io::Result<Vec<_>>>()?.into_iter().max().unwrap_or_default())
+    let mut names = names.collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checkout_is_fresh_until_it_has_or_names_a_database() {
+        let folder = std::env::temp_dir().join(format!("xtask-fresh-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        // Where the tests themselves run with one, no checkout is fresh.
+        let named = std::env::var_os("DATABASE_URL").is_some();
+        assert_eq!(is_fresh(&folder), !named);
+        fs::write(folder.join(".env"), "SECRET_KEY=x\n").unwrap();
+        assert_eq!(is_fresh(&folder), !named);
+        for (file, text) in [(".env", "DATABASE_URL=postgres://db/app\n"), ("portcullis.toml", "database_url = 'x'\n")]
+        {
+            fs::write(folder.join(file), text).unwrap();
+            assert!(!is_fresh(&folder), "{file}");
+            fs::remove_file(folder.join(file)).unwrap();
+        }
+        fs::write(folder.join(DEFAULT_FILE), "").unwrap();
+        assert!(!is_fresh(&folder));
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn a_migration_is_made_for_both_databases_and_after_all_others() {

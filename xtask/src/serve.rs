@@ -22,10 +22,11 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self) -> Result<()> {
-        let binary = portcullis(self.release)?;
+        // Before the build, which takes minutes: a folder that cannot be written to is known at once.
         if write_env(&root().join(".env"))? {
             println!("wrote .env with a fresh SECRET_KEY");
         }
+        let binary = portcullis(self.release)?;
         // The service takes this process over, so that signals reach it and its exit code counts.
         let error = Command::new(&binary).arg("serve").args(self.arguments).current_dir(root()).exec();
         Err(error).with_context(|| format!("{}: cannot be started", binary.display()))

@@ -1,9 +1,13 @@
-//! Rules for pages: links inside the repository lead somewhere, and every decision is listed.
+//! Rules for pages: links inside the repository and paths in backticks lead somewhere, and every
+//! decision is listed.
 
 use super::File;
 use std::path::Path;
 
 const DECISIONS: &str = "docs/adr/";
+
+/// Endings of the files whose paths are checked.
+const FILES: [&str; 8] = [".rs", ".md", ".toml", ".sql", ".json", ".js", ".css", ".html"];
 
 pub(super) fn faults(root: &Path, file: &File) -> Vec<String> {
     if !file.path.ends_with(".md") {
@@ -21,8 +25,30 @@ pub(super) fn faults(root: &Path, file: &File) -> Vec<String> {
         let targets = targets(line).filter(|target| !is_elsewhere(target));
         let broken = targets.filter(|target| !folder.join(target.split('#').next().unwrap_or(target)).exists());
         faults.extend(broken.map(|target| file.fault(number, &format!("the link {target} leads nowhere"))));
+        let gone =
+            paths(line).filter(|path| ![root, &root.join("crates"), folder].iter().any(|at| at.join(path).exists()));
+        faults.extend(gone.map(|path| file.fault(number, &format!("there is no file `{path}`"))));
     }
     faults
+}
+
+/// Returns the paths of files that stand between backticks: with a folder and the ending of a file
+/// that is written here. What begins with a slash is a path of the service.
+fn paths(line: &str) -> impl Iterator<Item = String> {
+    let quoted = line.split('`').skip(1).step_by(2);
+    let plain =
+        |text: &&str| text.contains('/') && !text.starts_with(['/', '<']) && !text.contains([' ', '*', '…', ':']);
+    let written = |text: &&str| FILES.iter().any(|ending| text.ends_with(ending));
+    quoted.filter(plain).filter(written).flat_map(alternatives)
+}
+
+/// Returns what `a/{b,c}.rs` stands for.
+fn alternatives(path: &str) -> Vec<String> {
+    let parts = path.split_once('{').and_then(|(start, rest)| Some((start, rest.split_once('}')?)));
+    match parts {
+        Some((start, (names, end))) => names.split(',').map(|name| format!("{start}{name}{end}")).collect(),
+        None => vec![path.to_owned()],
+    }
 }
 
 /// Decisions that the list of decisions does not link to.
@@ -60,6 +86,17 @@ mod tests {
         assert_eq!(count("[a](src/main.rs) [b](../Cargo.toml#deps) [c](#here) [d](https://example.com/x)\n"), 0);
         assert_eq!(count("[a](src/gone.rs) and [b](../gone.md \"title\")\n"), 2);
         assert_eq!(count("`[a](gone)`\n```\n[a](gone)\n```\n[a](gone)\n"), 1);
+    }
+
+    #[test]
+    fn a_path_in_backticks_is_that_of_a_file() {
+        assert_eq!(count("`xtask/src/main.rs`, `src/main.rs`, `app/src/main.rs` and `../Cargo.toml`\n"), 0);
+        assert_eq!(count("`http/src/gone.rs` and `src/tidy/{links,gone,also_gone}.rs`\n"), 3);
+        assert_eq!(
+            count("`main.rs`, `/openapi.json`, `a/*.rs`, `<stamp>/up.sql`, `a.md b/c.md` and gone/src/main.rs\n"),
+            0
+        );
+        assert_eq!(count("```\n`src/gone.rs`\n```\n"), 0);
     }
 
     #[test]

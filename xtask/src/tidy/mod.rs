@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 
 /// Folders that hold nothing written here: what is built, installed, or kept as it was found.
-const FOREIGN: [&str; 6] = ["target", ".git", ".venv", "node_modules", "outbox", "fixtures"];
+const FOREIGN: [&str; 7] = ["target", ".git", ".venv", "node_modules", "outbox", "fixtures", "third-party"];
 
 /// Endings of the files that are read.
 const WRITTEN: [&str; 15] = [
