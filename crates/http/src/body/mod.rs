@@ -7,7 +7,7 @@ mod json;
 mod read;
 
 pub(crate) use fields::Fields;
-pub(crate) use read::announced;
+pub(crate) use read::{announced, too_large};
 
 use crate::api::Api;
 use crate::errors::ApiError;
@@ -102,7 +102,8 @@ impl Format {
     }
 }
 
-fn unsupported(form: bool) -> ApiError {
+/// The error of a body in a format that is not read.
+pub(crate) fn unsupported(form: bool) -> ApiError {
     let message = if form { "The body must be JSON or a form" } else { "The body must be JSON" };
     ApiError { close: true, ..ApiError::new(ErrorCode::UnsupportedMediaType, message) }
 }

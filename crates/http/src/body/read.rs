@@ -63,7 +63,8 @@ async fn collect(mut payload: Payload, announced: Option<u64>) -> Result<Bytes, 
     Ok(body.freeze())
 }
 
-fn too_large() -> ApiError {
+/// The error of a body over the limit.
+pub(crate) fn too_large() -> ApiError {
     ApiError { close: true, ..ApiError::new(ErrorCode::PayloadTooLarge, "The body is larger than 64 KiB") }
 }
 

@@ -91,7 +91,8 @@ impl Problem {
         response
     }
 
-    fn envelope(&self, request_id: &str) -> ErrorResponse {
+    /// The body that most callers get.
+    pub(crate) fn envelope(&self, request_id: &str) -> ErrorResponse {
         let (code, message) = (self.0.code.as_str(), self.0.message.to_string());
         let error = ErrorBody { code, message, details: ErrorDetails { errors: self.errors() } };
         ErrorResponse { error, request_id: request_id.to_owned() }

@@ -1,6 +1,7 @@
 //! The API document: what paperclip makes from the handlers, and one pass over it for what
 //! paperclip cannot say.
 
+mod examples;
 mod hoist;
 mod overlay;
 mod statuses;

@@ -1,5 +1,6 @@
 //! Which errors an operation answers with, and how they look: one table.
 
+use super::examples;
 use crate::errors::status_of;
 use portcullis_domain::ErrorCode;
 use serde_json::{Map, Value, json};
@@ -76,6 +77,10 @@ pub(super) fn describe(operation: &mut Value) {
     responses.retain(|status, _| status.starts_with('2'));
     for response in responses.values_mut().filter_map(Value::as_object_mut) {
         response.insert("headers".to_owned(), json!({ "X-Request-ID": header("RequestId") }));
+        let body = response.get_mut("content").and_then(|content| content.get_mut("application/json"));
+        if let (Some(Value::Object(body)), Some(example)) = (body, examples::message(&id)) {
+            body.insert("example".to_owned(), example);
+        }
     }
     let shared: &[ErrorCode] = if with_body { &WITH_BODY } else { &[ErrorCode::Internal] };
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
@@ -86,11 +91,11 @@ pub(super) fn describe(operation: &mut Value) {
         }
     }
     for (status, codes) in by_status {
-        responses.insert(status.to_string(), response(&codes, bearer));
+        responses.insert(status.to_string(), response(&id, &codes, bearer));
     }
 }
 
-fn response(codes: &[ErrorCode], bearer: bool) -> Value {
+fn response(operation: &str, codes: &[ErrorCode], bearer: bool) -> Value {
     let description = codes.iter().map(|code| meaning(*code)).collect::<Vec<_>>().join(" Or: ");
     let mut headers = Map::new();
     headers.insert("X-Request-ID".to_owned(), header("RequestId"));
@@ -108,7 +113,8 @@ fn response(codes: &[ErrorCode], bearer: bool) -> Value {
     if bearer && codes.contains(&ErrorCode::TokenInvalid) {
         headers.insert("WWW-Authenticate".to_owned(), header("WwwAuthenticate"));
     }
-    let examples: Map<_, _> = codes.iter().map(|code| (code.as_str().to_owned(), example(*code))).collect();
+    let examples: Map<_, _> =
+        codes.iter().map(|code| (code.as_str().to_owned(), examples::error(operation, *code))).collect();
     json!({
         "description": description,
         "headers": headers,
@@ -125,17 +131,6 @@ fn header(name: &str) -> Value {
 
 fn schema(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
-}
-
-fn example(code: ErrorCode) -> Value {
-    let details = match code {
-        ErrorCode::Validation => json!({ "errors": [
-            { "field": "email", "code": "missing", "message": "Field required" },
-        ] }),
-        _ => json!({}),
-    };
-    let error = json!({ "code": code, "message": meaning(code), "details": details });
-    json!({ "summary": code, "value": { "error": error, "request_id": "9f2c4e6a8b0d4f1e8a7c5b3d1f0e2a4c" } })
 }
 
 /// A code in a sentence.

@@ -5,6 +5,7 @@ mod adoption;
 mod api_document;
 mod bodies;
 mod envelope;
+mod examples;
 mod framing;
 mod hashes;
 mod headers;

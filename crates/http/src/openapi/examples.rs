@@ -1,0 +1,67 @@
+//! Examples of bodies in the document: the texts that the service sends, taken from where it takes
+//! them. `tests/service/contract/examples.rs` of the binary holds them against real replies.
+
+use crate::body;
+use crate::errors::{ApiError, FieldError, Problem};
+use crate::lanes::LaneError;
+use portcullis_domain::ErrorCode;
+use portcullis_usecases::login::LogInError;
+use portcullis_usecases::registration::RegisterError;
+use portcullis_usecases::sessions::SessionError;
+use portcullis_usecases::tokens::TokenError;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const REQUEST_ID: &str = "9f2c4e6a8b0d4f1e8a7c5b3d1f0e2a4c";
+
+/// Returns an error of an operation, as its callers see it.
+pub(super) fn error(operation: &str, code: ErrorCode) -> Value {
+    let envelope = Problem::from(sent(operation, code)).envelope(REQUEST_ID);
+    json!({ "summary": code, "value": serde_json::to_value(envelope).unwrap_or_default() })
+}
+
+fn sent(operation: &str, code: ErrorCode) -> ApiError {
+    match code {
+        ErrorCode::InvalidCredentials => LogInError::InvalidCredentials.into(),
+        ErrorCode::EmailUnverified => LogInError::EmailUnverified.into(),
+        ErrorCode::TokenInvalid => TokenError::Invalid.into(),
+        ErrorCode::TokenExpired => TokenError::Expired.into(),
+        ErrorCode::TokenRevoked => TokenError::Revoked.into(),
+        ErrorCode::NotFound => SessionError::NotFound.into(),
+        ErrorCode::Conflict => RegisterError::EmailTaken.into(),
+        ErrorCode::PayloadTooLarge => body::too_large(),
+        ErrorCode::UnsupportedMediaType => body::unsupported(operation == "login"),
+        ErrorCode::Validation => ApiError::validation(vec![field_error(operation)]),
+        ErrorCode::Unavailable => LaneError::Full { retry_after: Duration::from_secs(1) }.into(),
+        ErrorCode::Internal => ApiError::internal(""),
+        ErrorCode::RateLimited => ApiError::new(code, "Too many attempts, try again later"),
+        ErrorCode::MethodNotAllowed => ApiError::new(code, "Method not allowed"),
+        ErrorCode::Forbidden => ApiError::new(code, "The request cannot be served"),
+    }
+}
+
+/// What is wrong with `{}`, or with a member of a body that may be missing.
+fn field_error(operation: &str) -> FieldError {
+    let (field, code, message) = match operation {
+        "logout_all" => ("keep_current", "bool_type", "Input should be a valid boolean"),
+        "refresh" | "logout" => ("refresh_token", "missing", "Field required"),
+        "verify_email" | "reset_password" => ("token", "missing", "Field required"),
+        "change_password" => ("current_password", "missing", "Field required"),
+        "change_email" | "delete_account" => ("password", "missing", "Field required"),
+        _ => ("email", "missing", "Field required"),
+    };
+    FieldError { field, code, message: message.to_owned() }
+}
+
+/// Returns the body of an operation that only reports that something is done.
+pub(super) fn message(operation: &str) -> Option<Value> {
+    let message = match operation {
+        "logout" => "Logged out successfully",
+        "change_password" | "reset_password" => "Password changed",
+        "forgot_password" => "If there is an account with this address, a mail is on its way",
+        "resend_verification" => "If this address is to be verified, a mail is on its way",
+        "change_email" => "A mail is on its way to the new address",
+        _ => return None,
+    };
+    Some(json!({ "message": message }))
+}
