@@ -79,7 +79,8 @@ fn start() -> Service {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let settings = ServerSettings { workers: 1, max_connections: 1000, shutdown_timeout: Duration::ZERO };
-            let (server, running) = portcullis_http::start(api, ("127.0.0.1", 0), settings).expect("a port");
+            let listener = portcullis_http::bind(("127.0.0.1", 0)).expect("a port");
+            let (server, running) = portcullis_http::start(api, listener, settings).expect("threads");
             tell.send(running.address).expect("somebody waits");
             server.await.expect("it serves");
         });
@@ -165,6 +166,7 @@ fn own_sessions(store: &Arc<dyn Store>, clock: &Arc<FixedClock>) -> OwnSessions 
 
 fn identity() -> Identity {
     Identity {
+        account_pages: portcullis_http::AccountPages { verify: true, reset: true },
         app_name: "Portcullis".to_owned(),
         public_origin: "https://id.example.org".to_owned(),
         cors_origins: vec!["https://app.example.org".to_owned()],

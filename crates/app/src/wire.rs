@@ -4,7 +4,7 @@ use crate::mail::MailRoom;
 use crate::metrics::Metrics;
 use crate::owners::Owners;
 use crate::replicas::{self, Replicas};
-use crate::settings::Settings;
+use crate::settings::{Settings, WithoutKeys};
 use crate::system::{self, OsEntropy, SystemClock};
 use crate::traces::Traces;
 use anyhow::Context;
@@ -12,7 +12,7 @@ use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, Poo
 use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacAuthenticator;
-use portcullis_http::{Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, OwnSessions};
+use portcullis_http::{AccountPages, Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, OwnSessions};
 use portcullis_ports::{
     CircuitMonitor, Clock, Entropy, PasswordBlocklist, PasswordHasher, Store, TokenIssuer, TokenVerifier,
 };
@@ -70,7 +70,7 @@ pub(crate) struct Parts {
 }
 
 /// Opens what the settings name. A PostgreSQL server is not spoken to yet.
-pub(crate) fn open(settings: &Settings) -> anyhow::Result<Parts> {
+pub(crate) fn open(settings: &WithoutKeys) -> anyhow::Result<Parts> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let database = database(settings, &clock)?;
     let metrics = Metrics::new(settings.telemetry.metrics, &clock)?;
@@ -81,7 +81,7 @@ pub(crate) fn open(settings: &Settings) -> anyhow::Result<Parts> {
 }
 
 /// Opens the database alone.
-pub(crate) fn database(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Database> {
+pub(crate) fn database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow::Result<Database> {
     let url = &settings.database.url;
     let connections = if matches!(url, DatabaseUrl::Sqlite(_)) { READERS } else { CONNECTIONS };
     let options = StoreOptions { connections, wait: STORE_WAIT, log_statements: settings.server.debug };
@@ -99,7 +99,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts) -> anyhow::Result<(Api
     let store = traces.store(metrics.store(guarded.clone())?);
     let (hasher, hashes) = hasher(settings, &entropy, parts)?;
     let (issuer, verifier) = signatures(settings, traces);
-    let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.tokens.sessions);
+    let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.sessions);
     let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
     let limits = Arc::new(replicas::limits(settings, replicas, parts)?);
     let devices = Arc::new(devices(settings.tokens.secret.expose_secret().as_bytes(), entropy.clone(), &clock));
@@ -230,7 +230,11 @@ fn devices(secret: &[u8], entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> 
 }
 
 fn identity(settings: &Settings) -> Identity {
+    let (links, public_url) = (&settings.mail.links, &settings.mail.public_url);
+    let is_own = |link: &str, page: &str| link.starts_with(&format!("{public_url}{page}?"));
+    let (verify, reset) = (is_own(&links.verify, "/account/verify"), is_own(&links.reset, "/account/reset"));
     Identity {
+        account_pages: AccountPages { verify, reset },
         app_name: settings.server.app_name.clone(),
         public_origin: settings.mail.public_origin.clone(),
         cors_origins: settings.server.cors_origins.clone(),
@@ -255,17 +259,17 @@ fn own_sessions(store: &Arc<dyn Store>, sessions: SessionPolicy, clock: &Arc<dyn
 }
 
 /// What refuses common passwords, if the settings want it.
-fn blocklist(settings: &Settings) -> Option<Arc<dyn PasswordBlocklist>> {
+fn blocklist(settings: &WithoutKeys) -> Option<Arc<dyn PasswordBlocklist>> {
     settings.passwords.blocklist.then(|| -> Arc<dyn PasswordBlocklist> { Arc::new(CommonPasswords) })
 }
 
 /// What a hash costs.
-pub(crate) fn cost(settings: &Settings) -> anyhow::Result<Cost> {
+pub(crate) fn cost(settings: &WithoutKeys) -> anyhow::Result<Cost> {
     Cost::new(settings.passwords.bcrypt_cost).context("BCRYPT_COST is out of range")
 }
 
 /// What new passwords are held against.
-pub(crate) fn screening(settings: &Settings) -> Arc<Screening> {
+pub(crate) fn screening(settings: &WithoutKeys) -> Arc<Screening> {
     Arc::new(Screening { blocklist: blocklist(settings), product: settings.server.app_name.clone() })
 }
 

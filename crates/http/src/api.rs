@@ -114,6 +114,8 @@ pub struct Identity {
     pub app_name: String,
     /// The origin of `PUBLIC_URL`, as browsers spell it: pages of the service are found there.
     pub public_origin: String,
+    /// The pages for owners of accounts that are this service's own.
+    pub account_pages: AccountPages,
     /// The origins that browsers may call from (the Fetch standard's CORS protocol).
     pub cors_origins: Vec<String>,
     /// The proxies that are believed when they say whom a call comes from.
@@ -124,6 +126,16 @@ pub struct Identity {
     pub hsts_seconds: u32,
     /// Sixteen unpredictable bytes for a request's identifier.
     pub random: fn() -> [u8; 16],
+}
+
+/// Which pages for owners of accounts are this service's own. An operator may have others in their
+/// place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountPages {
+    /// The page that verifies addresses.
+    pub verify: bool,
+    /// The page that sets passwords.
+    pub reset: bool,
 }
 
 /// Runs a use case that needs the store, on its lane.

@@ -29,10 +29,10 @@ mod traffic;
 mod turn;
 mod verification;
 
-pub use api::{Api, Identity, Lanes, OwnSessions, Recovery, Verification};
+pub use api::{AccountPages, Api, Identity, Lanes, OwnSessions, Recovery, Verification};
 pub use exposition::expose;
 pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSettings};
 pub use limits::{ForwardedHeader, Network, NotANetwork, TrustedProxies};
 pub use openapi::document;
-pub use server::{Running, ServerSettings, start};
+pub use server::{Running, ServerSettings, bind, start};
 pub use traffic::{Answered, METHODS, ROUTES, RequestObserver};

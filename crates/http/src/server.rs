@@ -75,18 +75,26 @@ impl Running {
     }
 }
 
-/// Starts the server on a host and a port, within a runtime; port 0 is any free one. The future runs
-/// until the server is stopped.
+/// Opens a listener on a host and a port; port 0 is any free one. Connections wait until the server
+/// starts.
 ///
 /// # Errors
-/// The operating system's, when the address cannot be listened on or there is no thread for it.
-pub fn start(api: Api, address: (&str, u16), settings: ServerSettings) -> std::io::Result<(Server, Running)> {
+/// The operating system's, when the address cannot be listened on.
+pub fn bind(address: (&str, u16)) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listen(&listener, BACKLOG)?;
+    Ok(listener)
+}
+
+/// Starts the server on a listener, within a runtime. The future runs until the server is stopped.
+///
+/// # Errors
+/// The operating system's, when there is no thread for it.
+pub fn start(api: Api, listener: TcpListener, settings: ServerSettings) -> std::io::Result<(Server, Running)> {
     let document = openapi::document(&api.identity.app_name, &api.passwords);
     let (pages, api) = (Data::new(pages::Pages::of(&document)), Data::new(api));
     let draining = Data::new(Draining::default());
     let memory = Arc::new(RequestMemory::default());
-    let listener = TcpListener::bind(address)?;
-    listen(&listener, BACKLOG)?;
     let address = listener.local_addr()?;
     let builder = Server::build()
         .workers(settings.workers)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The patterns of all routes, and `unmatched` for every other path.
-pub const ROUTES: [&str; 27] = [
+pub const ROUTES: [&str; 28] = [
     "/auth/login",
     "/auth/refresh",
     "/auth/me",
@@ -30,6 +30,7 @@ pub const ROUTES: [&str; 27] = [
     "/health/live",
     "/health/ready",
     "/.well-known/jwks.json",
+    "/",
     "/docs",
     "/docs/assets/{name}",
     "/redoc",

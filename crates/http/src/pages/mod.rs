@@ -3,6 +3,7 @@
 
 pub(crate) mod account;
 mod assets;
+mod home;
 
 use crate::middleware::Slashed;
 use crate::{recovery, verification};
@@ -53,6 +54,7 @@ impl Pages {
 /// The routes that the document does not name.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
+        .service(resource("/").route(get().to(home::home)))
         .service(resource("/openapi.json").route(get().to(openapi)))
         .service(resource("/docs").route(get().to(docs)))
         .service(resource("/redoc").route(get().to(redoc)))

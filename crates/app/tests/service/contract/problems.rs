@@ -98,7 +98,7 @@ fn every_status_has_its_problem(service: &Service) {
         (call("POST", "/auth/refresh").json(&json!({"refresh_token": "x"})), 401, "AUTH_TOKEN_INVALID"),
         (call("GET", "/auth/me").bearer(&expired), 401, "AUTH_TOKEN_EXPIRED"),
         (call("POST", "/auth/refresh").json(&spent), 401, "AUTH_TOKEN_REVOKED"),
-        (call("GET", "/"), 404, "NOT_FOUND"),
+        (call("GET", "/nowhere"), 404, "NOT_FOUND"),
         (call("DELETE", "/auth/sessions/x").bearer(&pair.access), 404, "NOT_FOUND"),
         (call("DELETE", "/auth/login"), 405, "METHOD_NOT_ALLOWED"),
         (call("POST", "/auth/register").json(&credentials("long enough")), 409, "CONFLICT"),

@@ -50,6 +50,15 @@ impl Html {
         ))
     }
 
+    /// A list of links under a title: where each leads, relative to the page, and its name.
+    pub(crate) fn links(id: &'static str, title: &str, links: &[(&'static str, &'static str)]) -> Self {
+        let link = |(to, name): &(&str, &str)| format!("<li><a href=\"{to}\">{}</a></li>\n", escaped(name));
+        let (title, links) = (escaped(title), links.iter().map(link).collect::<String>());
+        Self(format!(
+            "<nav aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>\n<ul class=\"links\">\n{links}</ul>\n</nav>\n"
+        ))
+    }
+
     /// What is wrong, with a way to the field where it is.
     pub(super) fn problem(fault: &Fault) -> Self {
         let text = escaped(&fault.text);
@@ -141,6 +150,7 @@ mod tests {
             Html::address(HOSTILE),
             Html::done(HOSTILE),
             Html::section(HOSTILE, Vec::new()),
+            Html::links("x", HOSTILE, &[("docs", HOSTILE)]),
             Html::problem(&fault),
             Html::form("x", vec![Html::hidden("x", HOSTILE), Html::username(HOSTILE)], HOSTILE),
             Html::field(&field, None),

@@ -1,5 +1,5 @@
-//! The pages that links in mails open: what they have in common. What stands on a page is left to
-//! its feature. They need no script, are kept by no cache, named in no `Referer`, and framed by
+//! The pages that links in mails open, and the first page: what they have in common. What stands on a
+//! page is left to its feature. They need no script, are kept by no cache, named in no `Referer`, and framed by
 //! nobody.
 
 mod fault;
@@ -25,7 +25,10 @@ use portcullis_domain::mail::Language;
 use serde::Deserialize;
 
 /// The style of all pages. Its name bears its version: what it names never changes.
-pub(super) const STYLE: &str = "style-1.css";
+pub(super) const STYLE: &str = "style-2.css";
+
+/// Where the style is, from the pages below `/account/`.
+const ASSETS: &str = "assets/";
 
 /// Nothing but the style, and forms to this service.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -65,6 +68,11 @@ impl Screen {
         self.response(StatusCode::OK, None, reader)
     }
 
+    /// The page as the answer at `/`, where its style is a folder further down.
+    pub(crate) fn shown_at_root(&self, reader: &Reader<'_>) -> HttpResponse {
+        respond(StatusCode::OK, self.html("account/assets/", None, reader), reader)
+    }
+
     /// The page of a link that is worth nothing: 410, for it was worth something, as far as the
     /// service tells anybody.
     pub(crate) fn gone(&self, error: ApiError, reader: &Reader<'_>) -> HttpResponse {
@@ -82,19 +90,10 @@ impl Screen {
     }
 
     fn response(&self, status: StatusCode, fault: Option<&Fault>, reader: &Reader<'_>) -> HttpResponse {
-        let mut response = HttpResponse::build(status)
-            .content_type("text/html; charset=utf-8")
-            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .insert_header((header::REFERRER_POLICY, "no-referrer"))
-            .insert_header((header::CONTENT_LANGUAGE, reader.language.tag()))
-            .insert_header((header::VARY, "accept-language"))
-            .body(self.html(fault, reader));
-        response.extensions_mut().insert(Shaped);
-        response
+        respond(status, self.html(ASSETS, fault, reader), reader)
     }
 
-    fn html(&self, fault: Option<&Fault>, reader: &Reader<'_>) -> String {
+    fn html(&self, assets: &str, fault: Option<&Fault>, reader: &Reader<'_>) -> String {
         let (language, product, title) = (reader.language.tag(), escaped(reader.product), escaped(self.title));
         let mark = fault.map(|_| format!("{}: ", reader.words.fault)).unwrap_or_default();
         let problem = fault.map(Html::problem).unwrap_or_default();
@@ -103,10 +102,23 @@ impl Screen {
             "<!doctype html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"robots\" content=\"noindex\">\n<title>{mark}{title} – {product}</title>\n\
-             <link rel=\"stylesheet\" href=\"assets/{STYLE}\">\n</head>\n\
+             <link rel=\"stylesheet\" href=\"{assets}{STYLE}\">\n</head>\n\
              <body>\n<header><p>{product}</p></header>\n<main>\n<h1>{title}</h1>\n{parts}</main>\n</body>\n</html>\n"
         )
     }
+}
+
+fn respond(status: StatusCode, html: String, reader: &Reader<'_>) -> HttpResponse {
+    let mut response = HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .insert_header((header::CONTENT_LANGUAGE, reader.language.tag()))
+        .insert_header((header::VARY, "accept-language"))
+        .body(html);
+    response.extensions_mut().insert(Shaped);
+    response
 }
 
 /// Whether an error says that a token is worth nothing.

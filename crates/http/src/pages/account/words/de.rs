@@ -1,9 +1,20 @@
 //! The pages in German.
 
-use super::{Faults, OwnPassword, Step, Told, Words};
+use super::{Faults, Home, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Fehler",
+    home: Home {
+        title: "Konten und Anmeldung",
+        text: "Apps und Websites melden Menschen über diesen Dienst an. Zum Anmelden gehen Sie dorthin zurück, woher Sie kommen.",
+        account: "Ihr Konto",
+        reset: "Vergessenes Passwort zurücksetzen",
+        verify: "E-Mail-Adresse bestätigen lassen",
+        developers: "Für Entwickler",
+        docs: "API ausprobieren (Swagger UI)",
+        redoc: "API-Referenz lesen (ReDoc)",
+        document: "OpenAPI-Dokument herunterladen",
+    },
     verify: Step {
         title: "E-Mail-Adresse bestätigen",
         text: "Bestätigen Sie mit der Schaltfläche, dass diese Adresse Ihnen gehört.",

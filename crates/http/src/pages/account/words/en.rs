@@ -1,9 +1,20 @@
 //! The pages in English.
 
-use super::{Faults, OwnPassword, Step, Told, Words};
+use super::{Faults, Home, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Error",
+    home: Home {
+        title: "Accounts and sign-in",
+        text: "Apps and websites sign people in through this service. To sign in, go back to the one you came from.",
+        account: "Your account",
+        reset: "Reset a forgotten password",
+        verify: "Confirm your email address",
+        developers: "For developers",
+        docs: "Try the API (Swagger UI)",
+        redoc: "Read the API reference (ReDoc)",
+        document: "Download the OpenAPI document",
+    },
     verify: Step {
         title: "Confirm your email address",
         text: "Press the button to confirm that this address is yours.",

@@ -1,9 +1,20 @@
 //! The pages in Spanish.
 
-use super::{Faults, OwnPassword, Step, Told, Words};
+use super::{Faults, Home, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Error",
+    home: Home {
+        title: "Cuentas e inicio de sesión",
+        text: "Aplicaciones y sitios web inician sesiones con este servicio. Para iniciar sesión, vuelve a la aplicación de la que vienes.",
+        account: "Tu cuenta",
+        reset: "Restablecer una contraseña olvidada",
+        verify: "Confirmar tu dirección de correo",
+        developers: "Para desarrolladores",
+        docs: "Probar la API (Swagger UI)",
+        redoc: "Leer la referencia de la API (ReDoc)",
+        document: "Descargar el documento OpenAPI",
+    },
     verify: Step {
         title: "Confirma tu dirección de correo",
         text: "Pulsa el botón para confirmar que esta dirección es tuya.",

@@ -1,9 +1,20 @@
 //! The pages in French.
 
-use super::{Faults, OwnPassword, Step, Told, Words};
+use super::{Faults, Home, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Erreur",
+    home: Home {
+        title: "Comptes et connexion",
+        text: "Des applications et des sites web connectent leurs utilisateurs par ce service. Pour vous connecter, retournez là d’où vous venez.",
+        account: "Votre compte",
+        reset: "Réinitialiser un mot de passe oublié",
+        verify: "Confirmer votre adresse e-mail",
+        developers: "Pour les développeurs",
+        docs: "Essayer l’API (Swagger UI)",
+        redoc: "Lire la référence de l’API (ReDoc)",
+        document: "Télécharger le document OpenAPI",
+    },
     verify: Step {
         title: "Confirmez votre adresse e-mail",
         text: "Appuyez sur le bouton pour confirmer que cette adresse est la vôtre.",

@@ -14,6 +14,8 @@ use portcullis_domain::mail::Language;
 pub(crate) struct Words {
     /// Before the title of a page that tells of a fault.
     pub(crate) fault: &'static str,
+    /// The page at `/`.
+    pub(crate) home: Home,
     /// The pages that a link opens.
     pub(crate) verify: Step,
     pub(crate) change: Step,
@@ -44,6 +46,19 @@ pub(crate) struct Words {
     pub(crate) password_hint: &'static str,
     pub(crate) repetition: &'static str,
     pub(crate) faults: Faults,
+}
+
+/// The first page of the service, and the names of its links.
+pub(crate) struct Home {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) account: &'static str,
+    pub(crate) reset: &'static str,
+    pub(crate) verify: &'static str,
+    pub(crate) developers: &'static str,
+    pub(crate) docs: &'static str,
+    pub(crate) redoc: &'static str,
+    pub(crate) document: &'static str,
 }
 
 /// A page with a button.
@@ -131,6 +146,9 @@ mod tests {
         let faults = &words.faults;
         let mut texts: Vec<_> = steps.iter().flat_map(|step| [step.title, step.text, step.button]).collect();
         texts.extend(told.iter().flat_map(|told| [told.title, told.text]));
+        let home = &words.home;
+        texts.extend([home.title, home.text, home.account, home.reset, home.verify, home.developers]);
+        texts.extend([home.docs, home.redoc, home.document]);
         texts.extend([words.fault, words.others_signed_out, words.email, words.password, words.password_hint]);
         texts.extend([words.repetition, faults.email, faults.too_short, faults.too_long, faults.common]);
         texts.extend([faults.differs, faults.limited, faults.unavailable, faults.foreign, faults.unreadable]);

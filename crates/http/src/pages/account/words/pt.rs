@@ -1,9 +1,20 @@
 //! The pages in Portuguese.
 
-use super::{Faults, OwnPassword, Step, Told, Words};
+use super::{Faults, Home, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "Erro",
+    home: Home {
+        title: "Contas e acesso",
+        text: "Aplicativos e sites autenticam pessoas por este serviço. Para entrar, volte ao aplicativo ou site de onde você veio.",
+        account: "Sua conta",
+        reset: "Redefinir uma senha esquecida",
+        verify: "Confirmar seu endereço de e-mail",
+        developers: "Para desenvolvedores",
+        docs: "Experimentar a API (Swagger UI)",
+        redoc: "Ler a referência da API (ReDoc)",
+        document: "Baixar o documento OpenAPI",
+    },
     verify: Step {
         title: "Confirme o seu endereço de e-mail",
         text: "Carregue no botão para confirmar que este endereço é seu.",

@@ -1,9 +1,20 @@
 //! The pages in Chinese, in simplified characters.
 
-use super::{Faults, OwnPassword, Step, Told, Words};
+use super::{Faults, Home, OwnPassword, Step, Told, Words};
 
 pub(super) const WORDS: Words = Words {
     fault: "错误",
+    home: Home {
+        title: "账户与登录",
+        text: "应用和网站通过本服务为用户提供登录。如需登录，请返回您刚才使用的应用或网站。",
+        account: "您的账户",
+        reset: "重置忘记的密码",
+        verify: "验证您的电子邮箱",
+        developers: "开发者",
+        docs: "试用 API（Swagger UI）",
+        redoc: "阅读 API 参考（ReDoc）",
+        document: "下载 OpenAPI 文档",
+    },
     verify: Step {
         title: "确认您的电子邮箱", text: "请点击按钮，确认此邮箱属于您本人。", button: "确认邮箱"
     },
