@@ -1,6 +1,6 @@
 //! The operating system: its clock and its random source, asked here and nowhere else, its core
-//! dumps, switched off, its descriptors, as many as there are, its heaps, few of them, and how it
-//! shares out the processor.
+//! dumps, switched off, its descriptors, as many as there are, its heaps, few of them, how it
+//! shares out the processor, and whether its terminal shows colours.
 
 use chrono::{DateTime, Utc};
 use portcullis_ports::{Clock, Entropy};
@@ -69,6 +69,14 @@ pub(crate) fn with_few_arenas(cores: NonZeroUsize) {
     if let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) {
         let _ = Command::new(program).arg0(name).args(arguments).env(ARENAS, cores.to_string()).exec();
     }
+}
+
+/// Returns whether a terminal may be sent colours: not where `NO_COLOR` is set (no-color.org), and
+/// not where it knows none.
+#[expect(clippy::disallowed_methods, reason = "no settings of the service, but of every program at a terminal")]
+pub(crate) fn wants_colours() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
 /// A core dump would hold passwords and the signing key.

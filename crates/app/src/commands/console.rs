@@ -1,7 +1,7 @@
 //! What commands show: lists as columns for people and as JSON Lines for programs, and text that a
 //! stranger chose, so that it does nothing to a terminal. What is listed is left to the commands.
 
-use crate::logging::json;
+use crate::logging::{json, text};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::io::{self, Write};
 
@@ -53,15 +53,13 @@ fn rfc3339(time: DateTime<Utc>) -> String {
 
 /// A text in one line of which no character moves a cursor, colours anything or turns the reading
 /// direction: those are written as Rust writes them.
-pub(crate) fn shown(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
-                out.extend(c.escape_unicode());
-            }
-            c if c.is_control() => out.extend(c.escape_default()),
-            c => out.push(c),
+pub(crate) fn shown(chosen: &str) -> String {
+    let mut out = String::with_capacity(chosen.len());
+    for c in chosen.chars() {
+        if text::is_unseen(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
         }
     }
     out

@@ -1,6 +1,7 @@
 //! Visitors for the fields of events and spans: the message, the request's id, and the rest.
 
 use super::json;
+use super::text::{self, Colours};
 use std::error::Error;
 use std::fmt::{self, Debug};
 use tracing::field::{Field, Visit};
@@ -111,6 +112,56 @@ impl Visit for MembersVisitor<'_> {
     /// An error is told with its causes.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         self.member(field, |line| json::printed(line, format_args!("{}", Chain(value))));
+    }
+}
+
+/// Appends the message as text for people.
+pub(super) struct TextMessage<'a>(pub(super) &'a mut Vec<u8>);
+
+impl Visit for TextMessage<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == MESSAGE {
+            text::message(self.0, &format!("{value:?}"));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == MESSAGE {
+            text::message(self.0, value);
+        }
+    }
+}
+
+/// Appends every field but the message and the reserved ones as ` name=value`.
+pub(super) struct TextFields<'a> {
+    pub(super) line: &'a mut Vec<u8>,
+    pub(super) colours: Colours,
+    pub(super) reserved: &'a [&'a str],
+}
+
+impl TextFields<'_> {
+    fn field(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        let name = field.name();
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        if name != MESSAGE && !self.reserved.contains(&name) {
+            self.colours.dim(self.line, &format!(" {name}="));
+            text::printed(self.line, value);
+        }
+    }
+}
+
+impl Visit for TextFields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.field(field, format_args!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.field(field, format_args!("{value}"));
+    }
+
+    /// An error is told with its causes.
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.field(field, format_args!("{}", Chain(value)));
     }
 }
 

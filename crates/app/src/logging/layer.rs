@@ -1,10 +1,12 @@
-//! One event, one line: a flat JSON object, formatted into a buffer of the thread and handed to
-//! the queue. Of spans nothing is told but the id of the request they stand for, and of its trace.
+//! One event, one line: a flat JSON object or text for people, formatted into a buffer of the thread
+//! and handed to the queue. Of spans nothing is told but the id of the request they stand for, and
+//! of its trace.
 
-use super::fields::{MembersVisitor, MessageVisitor, OneField};
+use super::fields::{MembersVisitor, MessageVisitor, OneField, TextFields, TextMessage};
 use super::json;
 use super::level::Watched;
 use super::queue::Queue;
+use super::text::{self, Colours};
 use crate::settings::Level;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use portcullis_ports::Clock;
@@ -32,9 +34,19 @@ thread_local! {
     static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// A flat JSON object.
+    Json,
+    /// Text for people.
+    Text(Colours),
+}
+
 /// Formats events and queues them.
-pub(super) struct FlatJson {
+pub(super) struct Lines {
     pub(super) watched: Watched,
+    pub(super) style: Style,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) queue: Arc<Queue>,
 }
@@ -42,7 +54,7 @@ pub(super) struct FlatJson {
 /// The id of the request that a span stands for, as JSON.
 struct RequestId(Vec<u8>);
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for FlatJson {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if self.watched.takes(metadata) { Interest::always() } else { Interest::never() }
     }
@@ -67,14 +79,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for FlatJson {
         // Taken, not borrowed: what an event prints may itself log.
         let mut line = LINE.try_with(Cell::take).unwrap_or_default();
         line.clear();
-        head(&mut line, self.clock.now(), (*event.metadata().level()).into(), event.metadata().target());
-        message(&mut line, event);
-        let inside = request_id(&mut line, event, &context);
-        event.record(&mut MembersVisitor {
-            line: &mut line,
-            reserved: if inside { &RESERVED_INSIDE } else { &RESERVED },
-        });
-        line.extend_from_slice(b"}\n");
+        match self.style {
+            Style::Json => json_line(&mut line, self.clock.now(), event, &context),
+            Style::Text(colours) => text_line(&mut line, colours, self.clock.now(), event, &context),
+        }
         self.queue.push(&line);
         if line.capacity() <= MAX_KEPT {
             LINE.try_with(|kept| kept.set(line)).ok();
@@ -90,8 +98,69 @@ fn keep<S: Subscriber + for<'a> LookupSpan<'a>>(request_id: Vec<u8>, id: &Id, co
     }
 }
 
+fn json_line<S: Subscriber + for<'a> LookupSpan<'a>>(
+    line: &mut Vec<u8>,
+    now: DateTime<Utc>,
+    event: &Event<'_>,
+    context: &Context<'_, S>,
+) {
+    json_head(line, now, (*event.metadata().level()).into(), event.metadata().target());
+    message(line, event);
+    let inside = with_request(event, context, |request_id, trace| {
+        line.extend_from_slice(br#","request_id":"#);
+        line.extend_from_slice(request_id);
+        if let Some(trace) = trace {
+            json::literal(line, format_args!(r#","trace_id":"{}""#, trace.trace_id()));
+        }
+    });
+    event.record(&mut MembersVisitor { line, reserved: if inside { &RESERVED_INSIDE } else { &RESERVED } });
+    line.extend_from_slice(b"}\n");
+}
+
+fn text_line<S: Subscriber + for<'a> LookupSpan<'a>>(
+    line: &mut Vec<u8>,
+    colours: Colours,
+    now: DateTime<Utc>,
+    event: &Event<'_>,
+    context: &Context<'_, S>,
+) {
+    text_head(line, colours, now, (*event.metadata().level()).into(), event.metadata().target());
+    event.record(&mut TextMessage(line));
+    let mut ids = String::new();
+    let inside = with_request(event, context, |request_id, trace| {
+        // As JSON it is ASCII without a control character.
+        ids = format!(" {REQUEST_ID}={}", String::from_utf8_lossy(request_id).trim_matches('"'));
+        ids.extend(trace.map(|trace| format!(" trace_id={}", trace.trace_id())));
+    });
+    event.record(&mut TextFields { line, colours, reserved: if inside { &[REQUEST_ID, "trace_id"] } else { &[] } });
+    colours.dim(line, &ids);
+    line.push(b'\n');
+}
+
+/// Appends the line that reports dropped lines.
+pub(super) fn dropped_line(line: &mut Vec<u8>, style: Style, now: DateTime<Utc>, dropped: u64) {
+    match style {
+        Style::Json => {
+            json_head(line, now, Level::Warning, "app");
+            let end = format_args!(r#","message":"{dropped} log lines were dropped","dropped":{dropped}}}"#);
+            json::literal(line, end);
+        }
+        Style::Text(colours) => {
+            text_head(line, colours, now, Level::Warning, "app");
+            text::message(line, &format!("{dropped} log lines were dropped"));
+        }
+    }
+    line.push(b'\n');
+}
+
+fn text_head(line: &mut Vec<u8>, colours: Colours, now: DateTime<Utc>, level: Level, name: &str) {
+    colours.dim(line, &format!("{} ", now.format("%Y-%m-%dT%H:%M:%S%.3fZ")));
+    colours.level(line, level);
+    colours.dim(line, &format!(" {name}: "));
+}
+
 /// Appends the members up to the name.
-pub(super) fn head(line: &mut Vec<u8>, now: DateTime<Utc>, level: Level, name: &str) {
+fn json_head(line: &mut Vec<u8>, now: DateTime<Utc>, level: Level, name: &str) {
     let (year, month, day) = (now.year(), now.month(), now.day());
     let (hour, minute, second) = (now.hour(), now.minute(), now.second());
     // A leap second counts on past 999,999,999 ns.
@@ -115,20 +184,17 @@ fn message(line: &mut Vec<u8>, event: &Event<'_>) {
     }
 }
 
-/// Appends the id of the innermost span that has one, and that of its trace; whether there is one.
-fn request_id<S: Subscriber + for<'a> LookupSpan<'a>>(
-    line: &mut Vec<u8>,
+/// Passes on the request id, as JSON, of the innermost span that has one, and its trace. Returns
+/// whether there is one.
+fn with_request<S: Subscriber + for<'a> LookupSpan<'a>>(
     event: &Event<'_>,
     context: &Context<'_, S>,
+    write: impl FnOnce(&[u8], Option<&TraceContext>),
 ) -> bool {
     for span in context.event_scope(event).into_iter().flatten() {
         let extensions = span.extensions();
         if let Some(RequestId(id)) = extensions.get() {
-            line.extend_from_slice(br#","request_id":"#);
-            line.extend_from_slice(id);
-            if let Some(trace) = extensions.get::<TraceContext>() {
-                json::literal(line, format_args!(r#","trace_id":"{}""#, trace.trace_id()));
-            }
+            write(id, extensions.get::<TraceContext>());
             return true;
         }
     }

@@ -1,5 +1,6 @@
-//! Logging: one flat JSON object a line on stdout. Whoever logs formats a line and leaves it to a
-//! queue; it never waits for the reader, and a reader that has gone harms nobody.
+//! Logging: one event a line on stdout, as a flat JSON object or, on a terminal, as text for people.
+//! Whoever logs formats a line and leaves it to a queue; it never waits for the reader, and a reader
+//! that has gone harms nobody.
 //! What is logged, and that it holds no secret, is left to those who log.
 
 mod fields;
@@ -7,19 +8,22 @@ pub(crate) mod json;
 mod layer;
 mod level;
 mod queue;
+pub(crate) mod text;
 mod writer;
 
-use crate::settings::Level;
-use layer::FlatJson;
+use crate::settings::{Format, Logging};
+use crate::system;
+use layer::{Lines, Style};
 use level::Watched;
 use portcullis_ports::Clock;
 use portcullis_telemetry::TraceLayer;
 use queue::{CAPACITY, Queue, REST};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
+use text::Colours;
 use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -69,11 +73,12 @@ impl Drop for Guard {
 ///
 /// # Errors
 /// When stdout or a thread cannot be had, or when something else logs already.
-pub(crate) fn init(level: Level, clock: Arc<dyn Clock>, traces: Option<TraceLayer>) -> io::Result<Guard> {
+pub(crate) fn init(logging: &Logging, clock: Arc<dyn Clock>, traces: Option<TraceLayer>) -> io::Result<Guard> {
     // Not through the standard handle: its lock would be held over a write that blocks.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let watched = Watched { level, traced: traces.is_some() };
-    let (subscriber, guard) = start(stdout, watched, clock, CAPACITY)?;
+    let style = style(logging.format, stdout.is_terminal(), system::wants_colours());
+    let watched = Watched { level: logging.level, traced: traces.is_some() };
+    let (subscriber, guard) = start(stdout, (watched, style), clock, CAPACITY)?;
     match traces {
         Some(traces) => tracing::subscriber::set_global_default(subscriber.with(traces)),
         None => tracing::subscriber::set_global_default(subscriber),
@@ -82,16 +87,24 @@ pub(crate) fn init(level: Level, clock: Arc<dyn Clock>, traces: Option<TraceLaye
     Ok(guard)
 }
 
+/// Returns how lines are written, on a terminal or elsewhere. A file never gets colours.
+fn style(format: Format, terminal: bool, colours: bool) -> Style {
+    match (format, terminal) {
+        (Format::Json, _) | (Format::Auto, false) => Style::Json,
+        (Format::Text, _) | (Format::Auto, true) => Style::Text(Colours(terminal && colours)),
+    }
+}
+
 fn start(
     out: impl Write + Send + 'static,
-    watched: Watched,
+    (watched, style): (Watched, Style),
     clock: Arc<dyn Clock>,
     capacity: usize,
 ) -> io::Result<(impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync, Guard)> {
     let queue = Arc::new(Queue::new(capacity, REST));
-    let writer = Writer::new(out, Arc::clone(&clock), Arc::clone(&queue));
+    let writer = Writer::new(out, style, Arc::clone(&clock), Arc::clone(&queue));
     std::thread::Builder::new().name("log-writer".to_owned()).spawn(|| writer.run())?;
-    let layer = FlatJson { watched, clock, queue: Arc::clone(&queue) };
+    let layer = Lines { watched, style, clock, queue: Arc::clone(&queue) };
     Ok((tracing_subscriber::registry().with(layer), Guard { queue }))
 }
 

@@ -2,6 +2,7 @@
 //! slow, stuck or gone.
 
 use super::*;
+use crate::settings::Level;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::sync::Mutex;
@@ -41,9 +42,9 @@ impl Shared {
     }
 }
 
-/// Without traces.
-fn watched(level: Level) -> Watched {
-    Watched { level, traced: false }
+/// JSON, without traces.
+fn watched(level: Level) -> (Watched, Style) {
+    (Watched { level, traced: false }, Style::Json)
 }
 
 /// What is written when that is logged.
@@ -137,6 +138,68 @@ fn a_span_for_traces_is_made_for_nobody_but_traces() {
     });
     assert_eq!(lines[0]["request_id"], "r2");
     assert_eq!(lines[0].get("trace_id"), None);
+}
+
+/// What is written as text when that is logged.
+fn text_of(colours: bool, log: impl FnOnce()) -> String {
+    let out = Shared::default();
+    let style = Style::Text(Colours(colours));
+    let (subscriber, guard) =
+        start(out.clone(), (watched(Level::Info).0, style), Arc::new(FixedClock), CAPACITY).unwrap();
+    with_default(subscriber, log);
+    drop(guard);
+    String::from_utf8(out.0.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+fn text_is_a_line_that_people_read() {
+    let log = || {
+        let _request = tracing::info_span!("request", request_id = "r1").entered();
+        tracing::warn!(target: "app.access", request_id = "forged", status_code = 404_u16, path = %"/a b", ok = false, "Request {}", "finished");
+    };
+    assert_eq!(
+        text_of(false, log),
+        "2026-02-18T10:30:00.000Z WARNING app.access: Request finished status_code=404 path=\"/a b\" ok=false request_id=r1\n"
+    );
+    let coloured = text_of(true, || tracing::info!(target: "app", "m"));
+    assert_eq!(
+        coloured,
+        "\u{1b}[2m2026-02-18T10:30:00.000Z \u{1b}[0m\u{1b}[32mINFO   \u{1b}[0m\u{1b}[2m app: \u{1b}[0mm\n"
+    );
+}
+
+#[test]
+fn no_value_in_text_ends_its_line_or_drives_the_terminal() {
+    let nasty = "a\r\nERROR app: forged\u{1b}[2J\u{9b}2J\u{202e}\u{2028}\u{0}\u{7f}";
+    let text = text_of(false, || {
+        let _request = tracing::info_span!("request", request_id = nasty).entered();
+        let error: &(dyn std::error::Error + 'static) = &io::Error::other(nasty);
+        tracing::info!(target: "app", plain = nasty, display = %nasty, debug = ?nasty, error, "{nasty}");
+    });
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(!text.trim_end_matches('\n').chars().any(text::is_unseen), "{text:?}");
+}
+
+#[test]
+fn auto_is_text_on_a_terminal_alone_and_a_file_gets_no_colours() {
+    let (text, coloured) = (Style::Text(Colours(false)), Style::Text(Colours(true)));
+    for (format, terminal, colours, expected) in [
+        (Format::Auto, false, true, Style::Json),
+        (Format::Auto, true, true, coloured),
+        (Format::Auto, true, false, text),
+        (Format::Json, true, true, Style::Json),
+        (Format::Text, false, true, text),
+        (Format::Text, true, true, coloured),
+    ] {
+        assert_eq!(style(format, terminal, colours), expected, "{format:?} {terminal} {colours}");
+    }
+}
+
+#[test]
+fn missing_lines_are_told_in_the_form_of_the_others() {
+    let mut line = Vec::new();
+    layer::dropped_line(&mut line, Style::Text(Colours(false)), FixedClock.now(), 7);
+    assert_eq!(line, b"2026-02-18T10:30:00.000Z WARNING app: 7 log lines were dropped\n");
 }
 
 #[test]

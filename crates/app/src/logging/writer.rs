@@ -1,10 +1,8 @@
 //! The thread that writes queued lines, many with one call. What cannot be written is counted,
 //! and told as soon as writing works again; a reader that has gone costs one failed call a block.
 
-use super::json;
-use super::layer;
+use super::layer::{self, Style};
 use super::queue::{Batch, Queue};
-use crate::settings::Level;
 use portcullis_ports::Clock;
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
@@ -16,6 +14,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Writes what the queue holds.
 pub(super) struct Writer<W> {
     out: W,
+    style: Style,
     clock: Arc<dyn Clock>,
     queue: Arc<Queue>,
     /// Lines that were dropped or lost and not told of.
@@ -25,8 +24,8 @@ pub(super) struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    pub(super) fn new(out: W, clock: Arc<dyn Clock>, queue: Arc<Queue>) -> Self {
-        Self { out, clock, queue, untold: 0, torn: false }
+    pub(super) fn new(out: W, style: Style, clock: Arc<dyn Clock>, queue: Arc<Queue>) -> Self {
+        Self { out, style, clock, queue, untold: 0, torn: false }
     }
 
     /// Writes until the queue is closed.
@@ -53,13 +52,7 @@ impl<W: Write> Writer<W> {
     /// Tells how many lines are missing; if that fails too, the next batch tells.
     fn tell(&mut self) {
         let mut line = Vec::new();
-        layer::head(&mut line, self.clock.now(), Level::Warning, "app");
-        let dropped = self.untold;
-        json::literal(
-            &mut line,
-            format_args!(r#","message":"{dropped} log lines were dropped","dropped":{dropped}}}"#),
-        );
-        line.push(b'\n');
+        layer::dropped_line(&mut line, self.style, self.clock.now(), self.untold);
         if self.write(&line).is_ok() {
             self.untold = 0;
         }

@@ -1,4 +1,4 @@
-//! The section on logging: how much is told.
+//! The section on logging: how much is told, and in which form.
 
 use super::setting::{Fault, Setting, SettingsError};
 use super::sources::Sources;
@@ -10,7 +10,14 @@ const LOG_LEVEL: Setting = Setting {
     shown: str::to_owned,
 };
 
-pub(super) const SETTINGS: [Setting; 1] = [LOG_LEVEL];
+const LOG_FORMAT: Setting = Setting {
+    name: "LOG_FORMAT",
+    default: Some("auto"),
+    accepted: "auto (text on a terminal, else json), json, text",
+    shown: str::to_owned,
+};
+
+pub(super) const SETTINGS: [Setting; 2] = [LOG_LEVEL, LOG_FORMAT];
 
 /// The least severe events that are told, by Python's names for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,20 +46,42 @@ impl Level {
     }
 }
 
-/// What is logged.
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Text if standard output is a terminal, else JSON.
+    Auto,
+    /// A flat JSON object.
+    Json,
+    /// Text for people.
+    Text,
+}
+
+/// What is logged, and how.
 #[derive(Debug)]
 pub(crate) struct Logging {
     pub(crate) level: Level,
+    pub(crate) format: Format,
 }
 
 impl Logging {
     /// With `DEBUG=true` everything is told, unless the level is set.
     pub(super) fn read(sources: &Sources, debug: bool) -> Result<Self, SettingsError> {
         let level = sources.required(&LOG_LEVEL, read_level)?;
-        Ok(Self { level: if debug && sources.is_default(&LOG_LEVEL) { Level::Debug } else { level } })
+        let format = sources.required(&LOG_FORMAT, read_format)?;
+        Ok(Self { level: if debug && sources.is_default(&LOG_LEVEL) { Level::Debug } else { level }, format })
     }
 }
 
 fn read_level(text: &str) -> Result<Level, Fault> {
     Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(text)).ok_or(Fault("is not a level"))
+}
+
+fn read_format(text: &str) -> Result<Format, Fault> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(Format::Auto),
+        "json" => Ok(Format::Json),
+        "text" => Ok(Format::Text),
+        _ => Err(Fault("is not a format of log lines")),
+    }
 }
