@@ -5,7 +5,7 @@ use super::deleting::Progress;
 use super::password::PasswordSource;
 use super::{Usage, until_nobody_reads};
 use crate::mail;
-use crate::settings::Settings;
+use crate::settings::{Settings, WithoutKeys};
 use crate::system::OsEntropy;
 use crate::wire::{self, Parts};
 use anyhow::{Context, bail};
@@ -17,7 +17,7 @@ use portcullis_ports::PasswordHasher;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::registration::{
     AccountDeletion, AccountFound, AccountName, AccountSuspension, DeleteAccount, DisableAccount, EnableAccount,
-    FindAccount, ListAccounts, PasswordSetting, Register, Registered, Registration, SetPassword,
+    FindAccount, ListAccounts, PasswordSetting, Register, Registered, Registration, SetPassword, VouchForEmail,
 };
 use portcullis_worker::Bell;
 use std::io::{self, IsTerminal, Write};
@@ -27,35 +27,40 @@ use std::sync::Arc;
 /// What to do with accounts.
 #[derive(Subcommand)]
 pub(crate) enum UserAction {
-    /// List all accounts, by their numbers
+    /// List all accounts by id
     List {
-        /// An object a line
+        /// Print JSON Lines
         #[arg(long)]
         json: bool,
     },
-    /// Make an account
+    /// Create an account and email its owner a verification link
     Create {
-        /// Its email
+        /// Email address of the account; the verification link goes there
         email: String,
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// Switch an account off, and end its sessions
+    /// Disable an account and end its sessions
     Disable(Named),
-    /// Switch an account on
+    /// Enable a disabled account
     Enable(Named),
-    /// Give an account another password, and end its sessions
+    /// Mark an account's email address as verified, without an email
+    ///
+    /// You vouch that whoever set the password owns the address: password and sessions stay. A link in an email gives
+    /// the owner the account instead, and takes it from anyone who registered with their address.
+    VerifyEmail(Named),
+    /// Set another password and end all sessions
     SetPassword {
         #[command(flatten)]
         user: Named,
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// Delete an account with all that belongs to it
+    /// Permanently delete an account and all its data
     Delete {
         #[command(flatten)]
         user: Named,
-        /// Ask nobody
+        /// Skip the confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -64,18 +69,24 @@ pub(crate) enum UserAction {
 /// The account in question.
 #[derive(Args)]
 pub(crate) struct Named {
-    /// Its number, or its email
+    /// Id or email address of the account
     user: String,
 }
 
 /// Does it.
 pub(crate) fn user(action: &UserAction) -> anyhow::Result<ExitCode> {
-    let settings = super::settings()?;
+    // A link is made of what signs it: no other action needs a key.
+    if let UserAction::Create { email, password } = action {
+        create(&super::settings()?, email, password)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let settings = super::without_keys()?;
     match action {
+        UserAction::Create { .. } => {}
         UserAction::List { json } => list(&super::ready(&settings)?, *json)?,
-        UserAction::Create { email, password } => create(&settings, email, password)?,
         UserAction::Disable(named) => disable(&super::ready(&settings)?, named)?,
         UserAction::Enable(named) => enable(&super::ready(&settings)?, named)?,
+        UserAction::VerifyEmail(named) => verify_email(&super::ready(&settings)?, named)?,
         UserAction::SetPassword { user, password } => set_password(&settings, user, password)?,
         UserAction::Delete { user, yes } => delete(&super::ready(&settings)?, user, *yes)?,
     }
@@ -135,7 +146,8 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
     let input = Registration { email, password: obtained.password, origin, language };
     let Registered(user) = verb.run(&input, || true)?;
     let mut out = io::stdout();
-    writeln!(out, "Account {} made: {}", user.id, shown(user.email.spelled()))?;
+    let (id, email) = (user.id, shown(user.email.spelled()));
+    writeln!(out, "Account {id} made: {email}; a running service emails a verification link to that address")?;
     tell_password(&mut out, obtained.generated.as_deref())
 }
 
@@ -156,7 +168,24 @@ fn enable(parts: &Parts, named: &Named) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn set_password(settings: &Settings, named: &Named, password: &PasswordSource) -> anyhow::Result<()> {
+fn verify_email(parts: &Parts, named: &Named) -> anyhow::Result<()> {
+    let user = named.find(parts)?;
+    let verb = VouchForEmail { store: parts.database.store.clone(), clock: parts.clock.clone() };
+    let done = verb.run(user.id, &user.email)?;
+    let (id, email) = (user.id, shown(user.email.spelled()));
+    let line = if done.changed {
+        format!(
+            "Verified the email address of account {id}: {email}; its password and sessions stay. If anyone but the \
+             owner may know the password, run `portcullis user set-password {id}`"
+        )
+    } else {
+        format!("The email address of account {id} was verified already: {email}")
+    };
+    writeln!(io::stdout(), "{line}")?;
+    Ok(())
+}
+
+fn set_password(settings: &WithoutKeys, named: &Named, password: &PasswordSource) -> anyhow::Result<()> {
     let parts = super::ready(settings)?;
     let user = named.find(&parts)?;
     let obtained = password.obtain(&settings.passwords.policy)?;
@@ -221,7 +250,7 @@ fn tell_password(out: &mut impl Write, generated: Option<&str>) -> anyhow::Resul
 }
 
 /// One hash needs no threads.
-fn hasher(settings: &Settings) -> anyhow::Result<Arc<dyn PasswordHasher>> {
+fn hasher(settings: &WithoutKeys) -> anyhow::Result<Arc<dyn PasswordHasher>> {
     let cost = wire::cost(settings)?;
     Ok(Arc::new(portcullis_bcrypt::BcryptHasher::new(cost, Arc::new(OsEntropy))))
 }

@@ -9,6 +9,7 @@ mod list;
 mod register;
 mod screening;
 mod set_password;
+mod vouch;
 
 pub use activation::{AccountDisabled, AccountEnabled, AccountSuspension, DisableAccount, EnableAccount};
 pub use delete::{AccountDeleted, AccountDeletion, DeleteAccount, DeleteError};
@@ -18,3 +19,4 @@ pub use list::{AccountFound, AccountName, AccountsListed, FindAccount, ListAccou
 pub use register::{Register, RegisterError, Registered, Registration};
 pub use screening::Screening;
 pub use set_password::{PasswordSet, PasswordSetting, SetPassword, SetPasswordError};
+pub use vouch::{EmailVouched, VouchForEmail};

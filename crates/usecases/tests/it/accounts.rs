@@ -5,14 +5,14 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User, UserId};
 use portcullis_domain::sessions::{EventKind, Origin};
-use portcullis_ports::{Mode, Store, StoreError, StoreExt, Work};
+use portcullis_ports::{Clock, Mode, Store, StoreError, StoreExt, Work};
 use portcullis_testkit::MemoryStore;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::registration::{
     AccountDeletion, AccountDisabled, AccountError, AccountFound, AccountName, AccountSuspension, AccountsListed,
-    DeleteAccount, DisableAccount, EnableAccount, FindAccount, ListAccounts, PasswordSetting, SetPassword,
-    SetPasswordError,
+    DeleteAccount, DisableAccount, EmailVouched, EnableAccount, FindAccount, ListAccounts, PasswordSetting,
+    SetPassword, SetPasswordError, VouchForEmail,
 };
 use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionError};
 use std::sync::{Arc, Mutex};
@@ -231,4 +231,21 @@ fn an_operator_lists_and_revokes_whosever_sessions() {
     assert!(matches!(verb.at_will(unknown, &origin), Err(SessionError::NotFound)));
     assert_eq!((verb.all_of(ada.id, &origin).unwrap(), verb.all_of(ada.id, &origin).unwrap()), (1, 0));
     assert_eq!(world.refresh(&other.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
+}
+
+#[test]
+fn an_operator_vouches_for_an_address_and_nothing_else_changes() {
+    let world = World::new();
+    let (ada, _) = world.ada();
+    let verb = VouchForEmail { store: world.store.clone(), clock: world.clock.clone() };
+    let other = EmailAddress::parse("eve@example.org").unwrap();
+    assert!(matches!(verb.run(ada.id, &other), Err(AccountError::NotFound)), "it has another address by now");
+    let find = || world.store.read(|tx| tx.users().find(ada.id)).unwrap().unwrap();
+    assert_eq!(find().email_verified_at, None);
+    assert_eq!(verb.run(ada.id, &ada.email).unwrap(), EmailVouched { changed: true });
+    let verified = find();
+    assert_eq!(verified.email_verified_at, Some(world.clock.now()));
+    assert_eq!(verified.password.expose(), ada.password.expose());
+    assert_eq!(verb.run(ada.id, &ada.email).unwrap(), EmailVouched { changed: false });
+    assert!(matches!(verb.run(UserId::new(99), &ada.email), Err(AccountError::NotFound)));
 }
