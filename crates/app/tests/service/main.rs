@@ -1,5 +1,5 @@
 //! The real binary, over real sockets, on both databases: `contract` holds what callers are
-//! promised against it, `process` its start, `keys` how tokens are signed. What settings mean is
+//! promised against it, `process` its start, `keys` how tokens are signed, `readme` the commands of the README. What settings mean is
 //! left to `tests/settings`, what breaks to `tests/faults`.
 
 #![expect(
@@ -20,3 +20,4 @@ mod keys;
 mod limits;
 mod mail;
 mod process;
+mod readme;
