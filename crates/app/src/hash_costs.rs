@@ -25,8 +25,8 @@ pub(crate) struct CostSampling {
 impl CostSampling {
     /// Starts a thread for it. `is_ready` says whether the database has been reached: then the
     /// first sample is taken before this returns.
-    pub(crate) fn start(parts: &Parts, is_ready: bool) -> io::Result<Self> {
-        let (store, costs) = (parts.database.store.clone(), parts.stored_costs.clone());
+    pub(crate) fn start(parts: &Parts, costs: &Arc<StoredCosts>, is_ready: bool) -> io::Result<Self> {
+        let (store, costs) = (parts.database.store.clone(), Arc::clone(costs));
         let mut is_known = is_ready && log(sample(&*store, &costs));
         let (stop, stopped) = channel::<()>();
         std::thread::Builder::new().name("hash-costs".to_owned()).spawn(move || {

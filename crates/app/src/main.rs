@@ -18,9 +18,26 @@ use std::io::Write;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
-/// An authentication service: accounts, access tokens and rotating refresh tokens.
+const ABOUT: &str = "Authentication service: accounts, access tokens and rotating refresh tokens over a JSON API";
+
+/// What `--help` opens with.
+const LONG_ABOUT: &str = "\
+Portcullis is an authentication service: it keeps accounts and passwords, issues JWT access tokens and rotating
+refresh tokens, and sends verification and password-reset emails, all behind a JSON API.
+
+To start, give it a secret to sign tokens with and run it:
+
+    export SECRET_KEY=$(openssl rand -hex 32)
+    portcullis
+
+It creates the SQLite database app.db in the current folder and listens on http://127.0.0.1:8000, with the API
+documentation at /docs. Keep the secret: a new one signs everyone out.
+
+Settings are environment variables, a .env file or portcullis.toml in the current folder. `portcullis config print`
+lists them, `portcullis doctor` checks them and everything that they name.";
+
 #[derive(Parser)]
-#[command(name = "portcullis", version, about)]
+#[command(name = "portcullis", version, about = ABOUT, long_about = LONG_ABOUT)]
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
@@ -28,37 +45,37 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve; what is done without a subcommand
+    /// Run the server (default)
     Serve,
-    /// Bring the database's schema up to date
+    /// Create the database's tables or bring them up to date
     Migrate(commands::MigrateArgs),
-    /// Delete the rows of refresh tokens that can no longer be shown
+    /// Delete expired refresh tokens and old sessions
     Purge,
-    /// Look after mails that wait, or were given up
+    /// List and retry emails that wait or failed
     Mail {
         #[command(subcommand)]
         action: commands::MailAction,
     },
-    /// Look after accounts
+    /// Manage accounts
     User {
         #[command(subcommand)]
         action: commands::UserAction,
     },
-    /// Look after sessions
+    /// Manage sessions
     Session {
         #[command(subcommand)]
         action: commands::SessionAction,
     },
-    /// Look at all that the service stands on, and say what to do
+    /// Check settings, database, keys and machine, and say what to do
     Doctor(commands::DoctorArgs),
-    /// Print the API document
+    /// Print the OpenAPI document
     Openapi,
-    /// Make keys
+    /// Generate signing keys
     Keys {
         #[command(subcommand)]
         action: commands::KeysAction,
     },
-    /// Look at the configuration
+    /// Check or print the configuration
     Config {
         #[command(subcommand)]
         action: commands::ConfigAction,

@@ -63,8 +63,6 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) database: Database,
     pub(crate) metrics: Metrics,
-    /// What stored password hashes cost.
-    pub(crate) stored_costs: Arc<StoredCosts>,
     /// None until there is somebody who sends them.
     pub(crate) traces: Traces,
 }
@@ -75,9 +73,13 @@ pub(crate) fn open(settings: &WithoutKeys) -> anyhow::Result<Parts> {
     let database = database(settings, &clock)?;
     let metrics = Metrics::new(settings.telemetry.metrics, &clock)?;
     metrics.database(&database)?;
+    Ok(Parts { clock, database, metrics, traces: Traces::default() })
+}
+
+/// What stored password hashes cost: nothing is known yet.
+pub(crate) fn stored_costs(settings: &Settings) -> Arc<StoredCosts> {
     let secret = settings.tokens.secret.expose_secret().as_bytes();
-    let stored_costs = StoredCosts::new(Arc::new(HmacAuthenticator::derive(secret, "portcullis stand-ins")));
-    Ok(Parts { clock, database, metrics, stored_costs: Arc::new(stored_costs), traces: Traces::default() })
+    Arc::new(StoredCosts::new(Arc::new(HmacAuthenticator::derive(secret, "portcullis stand-ins"))))
 }
 
 /// Opens the database alone.
@@ -89,7 +91,7 @@ pub(crate) fn database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow
 }
 
 /// Puts the service together: what answers requests, and what sends mails beside them.
-pub(crate) fn service(settings: &Settings, parts: &Parts) -> anyhow::Result<(Api, Worker)> {
+pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCosts>) -> anyhow::Result<(Api, Worker)> {
     let (clock, metrics, traces) = (parts.clock.clone(), &parts.metrics, &parts.traces);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let replicas = Replicas::connect(settings, &clock).context("no thread for Redis")?;
@@ -97,7 +99,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts) -> anyhow::Result<(Api
     let circuit = replicas::database_circuit(circuit(), replicas, clock.clone())?;
     let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit));
     let store = traces.store(metrics.store(guarded.clone())?);
-    let (hasher, hashes) = hasher(settings, &entropy, parts)?;
+    let (hasher, hashes) = hasher(settings, &entropy, parts, costs)?;
     let (issuer, verifier) = signatures(settings, traces);
     let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.sessions);
     let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
@@ -126,8 +128,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts) -> anyhow::Result<(Api
     });
     let authenticate =
         Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
-    let shared = replicas.map(Replicas::monitor);
-    let mail = Some(mail_room.circuit.clone());
+    let (shared, mail) = (replicas.map(Replicas::monitor), Some(mail_room.circuit.clone()));
     let circuits = circuits(guarded, [shared.clone(), mail.clone()], metrics)?;
     let lanes = Wiring { metrics, batches: batches(&settings.database.url), hashes, limits: replicas.is_some() };
     let lanes = lanes.lanes(&refresh, &authenticate)?;
@@ -289,11 +290,12 @@ fn hasher(
     settings: &Settings,
     entropy: &Arc<dyn Entropy>,
     parts: &Parts,
+    costs: &Arc<StoredCosts>,
 ) -> anyhow::Result<(Arc<dyn PasswordHasher>, HashPlaces)> {
     let cost = cost(settings)?;
     let lanes = settings.passwords.hash_lanes.and_then(HashLanes::new);
     let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::step_back };
-    let bcrypt = BcryptHasher::new(cost, entropy.clone()).with_stored_costs(parts.stored_costs.clone());
+    let bcrypt = BcryptHasher::new(cost, entropy.clone()).with_stored_costs(costs.clone());
     let threads = HashThreads::start(bcrypt, pool, parts.clock.clone()).context("no thread for hashes")?;
     let (places, waiting, hashes) = (threads.places(), threads.waiting(), HashPlaces::of(&threads));
     tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");

@@ -31,6 +31,8 @@ fn a_bad_setting_stops_every_command_with_one_line_that_names_it() {
     for arguments in [&[][..], &["serve"], &["migrate"], &["config", "check"]] {
         let told = refusal(folder.path(), arguments, &[("SECRET_KEY", SECRET), ("PORT", "marker")]);
         assert!(told.contains("PORT: is not a whole number; accepted: "), "{told}");
+    }
+    for arguments in [&[][..], &["serve"], &["config", "check"], &["user", "create", "ada@example.com"]] {
         let told = refusal(folder.path(), arguments, &[]);
         assert!(told.contains("SECRET_KEY: is missing; accepted: "), "{told}");
     }

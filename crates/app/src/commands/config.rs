@@ -10,11 +10,11 @@ use std::process::ExitCode;
 /// What to do with the configuration.
 #[derive(Subcommand)]
 pub(crate) enum ConfigAction {
-    /// Tell whether the service would start with it
+    /// Check that the service would start with these settings
     Check,
-    /// Print every setting and where it comes from; secrets stay hidden
+    /// Print every setting and its origin; secrets are masked
     Print {
-        /// An object a line
+        /// Print JSON Lines
         #[arg(long)]
         json: bool,
     },
@@ -27,7 +27,7 @@ pub(crate) fn config(action: &ConfigAction) -> anyhow::Result<ExitCode> {
         ConfigAction::Check => {
             let settings = settings()?;
             settings.mail.renderer(&settings.server.app_name)?;
-            for warning in settings.warnings {
+            for warning in &settings.warnings {
                 writeln!(out, "warning: {warning}")?;
             }
             writeln!(out, "The configuration is good.")?;

@@ -12,16 +12,16 @@ use std::process::ExitCode;
 /// What to do with keys.
 #[derive(Subcommand)]
 pub(crate) enum KeysAction {
-    /// Make a private key that signs tokens
+    /// Generate a private key that signs tokens
     Generate(Generate),
 }
 
 #[derive(Args)]
 pub(crate) struct Generate {
-    /// What it signs with: RS256, ES256 or EdDSA
+    /// Signing algorithm: RS256, ES256 or EdDSA
     #[arg(long, default_value = "ES256")]
     algorithm: Algorithm,
-    /// The file to write, which must not be there yet; without it, standard output
+    /// File to create; without it the key goes to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -17,18 +17,18 @@ const PAGE: u32 = 500;
 /// What to do with mails.
 #[derive(Subcommand)]
 pub(crate) enum MailAction {
-    /// List the mails that are to be sent, and those that were given up
+    /// List emails that wait and emails that failed for good
     List {
-        /// Those that were given up alone
+        /// Only those that failed for good
         #[arg(long)]
         dead: bool,
-        /// An object a line
+        /// Print JSON Lines
         #[arg(long)]
         json: bool,
     },
-    /// Have mails tried again now, as if they had never been
+    /// Send emails again now, with a fresh count of attempts
     Retry {
-        /// Their numbers
+        /// Ids of the emails
         #[arg(required = true, value_name = "ID")]
         ids: Vec<i64>,
     },
@@ -36,7 +36,7 @@ pub(crate) enum MailAction {
 
 /// Does it.
 pub(crate) fn mail(action: &MailAction) -> anyhow::Result<ExitCode> {
-    let settings = super::settings()?;
+    let settings = super::without_keys()?;
     let parts = super::ready(&settings)?;
     match action {
         MailAction::List { dead, json } => list(&parts, *dead, *json)?,

@@ -1,8 +1,8 @@
 //! `portcullis migrate`, and what `serve` does about the schema before it serves.
 
 use super::console::{Cell, Listing};
-use super::settings;
-use crate::settings::Settings;
+use super::without_keys;
+use crate::settings::WithoutKeys;
 use crate::wire::{self, Parts};
 use anyhow::Context;
 use clap::Args;
@@ -17,20 +17,20 @@ use tokio::time::timeout;
 /// How the schema is changed.
 #[derive(Args)]
 pub(crate) struct MigrateArgs {
-    /// List the migrations and whether the database has them; change nothing
+    /// List the migrations and whether they are applied; change nothing
     #[arg(long)]
     status: bool,
-    /// With --status: an object a line
+    /// With --status: print JSON Lines
     #[arg(long, requires = "status")]
     json: bool,
-    /// Revert the last migration and apply it again; what it added is lost
+    /// Revert the last migration and apply it again; data that it added is lost
     #[arg(long, conflicts_with = "status")]
     redo: bool,
 }
 
 /// Migrates, and prints what was applied.
 pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
-    let settings = settings()?;
+    let settings = without_keys()?;
     if args.status {
         super::there(&settings)?;
     }
@@ -100,7 +100,7 @@ const TOLD_EVERY: u32 = 30;
 /// Brings the schema up to date, or refuses an old one (`AUTO_MIGRATE=false`). A PostgreSQL server
 /// that cannot be reached does not stop the start: the tries go on beside the service, which is
 /// unavailable until one succeeds. Gives what will tell how they end.
-pub(super) async fn prepare(settings: &Settings, parts: &Parts) -> anyhow::Result<Option<Outcome>> {
+pub(super) async fn prepare(settings: &WithoutKeys, parts: &Parts) -> anyhow::Result<Option<Outcome>> {
     let (auto_migrate, migrations) = (settings.database.auto_migrate, parts.database.migrations.clone());
     if matches!(settings.database.url, DatabaseUrl::Sqlite(_)) {
         ready(&*migrations, auto_migrate)?;

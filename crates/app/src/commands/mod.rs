@@ -25,7 +25,7 @@ pub(crate) use serve::serve;
 pub(crate) use session::{SessionAction, session};
 pub(crate) use user::{UserAction, user};
 
-use crate::settings::{Settings, Sources};
+use crate::settings::{Settings, Sources, WithoutKeys};
 use crate::wire::{self, Parts};
 use anyhow::bail;
 use portcullis_diesel::DatabaseUrl;
@@ -55,8 +55,13 @@ fn settings() -> anyhow::Result<Settings> {
     Ok(Settings::read(&sources()?)?)
 }
 
+/// The settings but for those that sign tokens, all of them right.
+fn without_keys() -> anyhow::Result<WithoutKeys> {
+    Ok(WithoutKeys::read(&sources()?)?)
+}
+
 /// What the settings name, with a database that is there and has this program's schema.
-fn ready(settings: &Settings) -> anyhow::Result<Parts> {
+fn ready(settings: &WithoutKeys) -> anyhow::Result<Parts> {
     there(settings)?;
     let parts = wire::open(settings)?;
     if let Some(pending) = parts.database.migrations.pending()?.first() {
@@ -66,7 +71,7 @@ fn ready(settings: &Settings) -> anyhow::Result<Parts> {
 }
 
 /// Opening an SQLite file would make one.
-fn there(settings: &Settings) -> anyhow::Result<()> {
+fn there(settings: &WithoutKeys) -> anyhow::Result<()> {
     match &settings.database.url {
         DatabaseUrl::Sqlite(path) if !path.exists() => {
             bail!("there is no database file {} yet: run `portcullis migrate`", path.display())

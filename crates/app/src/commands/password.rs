@@ -14,10 +14,10 @@ use std::io::{self, BufRead, IsTerminal, Write};
 #[derive(Args)]
 #[group(multiple = false)]
 pub(crate) struct PasswordSource {
-    /// Take the password from the first line of standard input
+    /// Read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
-    /// Make a password, and print it
+    /// Generate a password and print it
     #[arg(long)]
     generate: bool,
 }

@@ -3,8 +3,8 @@
 //! time.
 
 use super::deleting::{Progress, rest};
-use super::settings;
-use crate::settings::Settings;
+use super::without_keys;
+use crate::settings::WithoutKeys;
 use crate::system::OsEntropy;
 use crate::wire::Parts;
 use portcullis_domain::maintenance::Retention;
@@ -21,7 +21,7 @@ const JITTER: u32 = 10;
 
 /// Deletes all dead rows, and tells how many there were.
 pub(crate) fn purge() -> anyhow::Result<ExitCode> {
-    let settings = settings()?;
+    let settings = without_keys()?;
     let parts = super::ready(&settings)?;
     let mut progress = Progress::new();
     let start = parts.clock.monotonic();
@@ -32,11 +32,11 @@ pub(crate) fn purge() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn verb(settings: &Settings, parts: &Parts) -> Purge {
+fn verb(settings: &WithoutKeys, parts: &Parts) -> Purge {
     Purge {
         store: parts.database.store.clone(),
         retention: Retention::default(),
-        sessions: settings.tokens.sessions,
+        sessions: settings.sessions,
         clock: parts.clock.clone(),
     }
 }
@@ -48,7 +48,7 @@ pub(super) struct Purging {
 
 impl Purging {
     /// Starts a thread for it, if the settings want it.
-    pub(super) fn start(settings: &Settings, parts: &Parts) -> io::Result<Self> {
+    pub(super) fn start(settings: &WithoutKeys, parts: &Parts) -> io::Result<Self> {
         let Some(interval) = settings.database.purge_interval else { return Ok(Self { _stop: None }) };
         let (stop, stopped) = channel();
         let (verb, random) = (verb(settings, parts), u32::from_le_bytes(OsEntropy.array()));

@@ -1,10 +1,10 @@
 //! `portcullis serve`: from the settings to a server that listens, and from a signal to its end.
 
 use super::purge::Purging;
-use super::{migrate, settings};
+use super::{migrate, sources};
 use crate::hash_costs::CostSampling;
 use crate::logging;
-use crate::settings::Settings;
+use crate::settings::{Settings, Sources};
 use crate::system;
 use crate::traces::Traces;
 use crate::wire::{self, Parts};
@@ -13,6 +13,7 @@ use portcullis_diesel::MigrateError;
 use portcullis_http::{Running, ServerSettings};
 use portcullis_worker::Worker;
 use std::io;
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,11 +30,12 @@ const MAIL_LOOK: Duration = Duration::from_millis(10);
 /// Serves until a signal says to stop.
 pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     system::with_few_arenas(wire::cores());
-    let settings = settings()?;
+    let sources = sources()?;
+    let settings = Settings::read(&sources)?;
     system::take_all_descriptors()?;
     let mut parts = wire::open(&settings)?;
     let (traces, layer) = Traces::start(&settings.traces, &parts.clock).context("no thread for traces")?;
-    let log = logging::init(settings.logging.level, parts.clock.clone(), layer).context("the log cannot be started")?;
+    let log = logging::init(&settings.logging, parts.clock.clone(), layer).context("the log cannot be started")?;
     log.tell_panics();
     parts.metrics.log(log.dropped_lines())?;
     traces.count(&parts.metrics)?;
@@ -42,31 +44,33 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
         tracing::warn!(target: LOG, advice = %warning.advice, "{}", warning.what);
     }
     // The server's workers bring runtimes of their own: this one waits for signals.
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&settings, &parts))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&sources, settings, &parts))
 }
 
-async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
+async fn run(sources: &Sources, mut settings: Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let migrated = migrate::prepare(settings, parts).await?;
-    let sampling = CostSampling::start(parts, migrated.is_none()).context("no thread for hash costs")?;
-    let (api, mail) = wire::service(settings, parts)?;
+    let migrated = migrate::prepare(&settings, parts).await?;
+    let costs = wire::stored_costs(&settings);
+    let sampling = CostSampling::start(parts, &costs, migrated.is_none()).context("no thread for hash costs")?;
+    let listener = listen(sources, &mut settings)?;
+    let settings = &settings;
+    let (api, mail) = wire::service(settings, parts, &costs)?;
     if let Some(address) = parts.metrics.serve(settings.telemetry.metrics)? {
         tracing::info!(target: LOG, %address, path = "/metrics", "Metrics are served");
     }
     if let Some(endpoint) = &settings.traces.endpoint {
         tracing::info!(target: LOG, %endpoint, "Traces are sent");
     }
-    let address = (settings.server.host.as_str(), settings.server.port);
     let server_settings = ServerSettings {
         workers: wire::cores().get(),
         max_connections: settings.server.max_connections,
         shutdown_timeout: settings.server.shutdown_timeout,
     };
-    let (server, running) = portcullis_http::start(api, address, server_settings)
-        .with_context(|| format!("cannot listen on {} port {}", address.0, address.1))?;
+    let (server, running) =
+        portcullis_http::start(api, listener, server_settings).context("the server cannot start")?;
     let mut server = tokio::spawn(server);
     let purging = Purging::start(settings, parts).context("no thread for purging")?;
-    tracing::info!(target: LOG, address = %running.address, "Listening");
+    tell_places(settings, &running);
     tokio::select! {
         () = signals.stop() => {}
         error = fatal(migrated) => return Err(error.into()),
@@ -97,6 +101,28 @@ async fn run(settings: &Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
     parts.traces.close();
     tracing::info!(target: LOG, "Stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the listener. From here on the settings have the port that was bound: links in mails lead there.
+fn listen(sources: &Sources, settings: &mut Settings) -> anyhow::Result<TcpListener> {
+    let address = (settings.server.host.as_str(), settings.server.port);
+    let listener =
+        portcullis_http::bind(address).with_context(|| format!("cannot listen on {} port {}", address.0, address.1))?;
+    settings.listen_on(listener.local_addr()?.port(), sources)?;
+    Ok(listener)
+}
+
+/// Logs where the service is found, its documentation, and the mails that it sends.
+fn tell_places(settings: &Settings, running: &Running) {
+    let url = &settings.mail.public_url;
+    let mails = match &settings.mail.server {
+        Some(server) => server.place(),
+        None => {
+            let folder = &settings.mail.folder;
+            std::path::absolute(folder).unwrap_or_else(|_| folder.clone()).display().to_string()
+        }
+    };
+    tracing::info!(target: LOG, address = %running.address, %url, docs = %format_args!("{url}/docs"), mails, "Listening");
 }
 
 /// An error of the database that no try can mend; never, where there is none.

@@ -3,7 +3,7 @@
 use super::console::{Cell, Listing};
 use super::user::Named;
 use super::{Usage, until_nobody_reads};
-use crate::settings::Settings;
+use crate::settings::WithoutKeys;
 use crate::wire::Parts;
 use clap::{Args, Subcommand};
 use portcullis_domain::sessions::{Origin, SessionId};
@@ -18,27 +18,27 @@ pub(crate) enum SessionAction {
     List {
         #[command(flatten)]
         user: Named,
-        /// An object a line
+        /// Print JSON Lines
         #[arg(long)]
         json: bool,
     },
-    /// End a session, or all of an account
+    /// End a session, or all sessions of an account
     Revoke(Which),
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Which {
-    /// The identifier of the session
+    /// Id of the session
     id: Option<String>,
-    /// All sessions of the account with this number, or this email
+    /// End all sessions of this account (id or email address)
     #[arg(long, value_name = "USER")]
     all: Option<String>,
 }
 
 /// Does it.
 pub(crate) fn session(action: &SessionAction) -> anyhow::Result<ExitCode> {
-    let settings = super::settings()?;
+    let settings = super::without_keys()?;
     let parts = super::ready(&settings)?;
     match action {
         SessionAction::List { user, json } => list(&settings, &parts, user, *json)?,
@@ -47,14 +47,11 @@ pub(crate) fn session(action: &SessionAction) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(settings: &Settings, parts: &Parts, named: &Named, json: bool) -> anyhow::Result<()> {
+fn list(settings: &WithoutKeys, parts: &Parts, named: &Named, json: bool) -> anyhow::Result<()> {
     const COLUMNS: [&str; 6] = ["id", "created_at", "last_used_at", "expires_at", "ip_address", "user_agent"];
     let user = named.find(parts)?;
-    let verb = ListSessions {
-        store: parts.database.store.clone(),
-        sessions: settings.tokens.sessions,
-        clock: parts.clock.clone(),
-    };
+    let verb =
+        ListSessions { store: parts.database.store.clone(), sessions: settings.sessions, clock: parts.clock.clone() };
     let SessionsListed(sessions) = verb.of(user.id)?;
     let mut listing = Listing::new(io::stdout().lock(), json, &COLUMNS);
     let mut rows = sessions.iter().map(|own| {

@@ -82,6 +82,8 @@ pub(crate) struct Mail {
     pub(crate) templates: Option<PathBuf>,
     pub(crate) notices: Notices,
     pub(crate) links: Links,
+    /// Where people find the service, without a slash at the end.
+    pub(crate) public_url: String,
     /// The origin of `PUBLIC_URL`, as browsers spell it.
     pub(crate) public_origin: String,
     /// Whether an account whose address is not verified may not sign in.
@@ -96,8 +98,8 @@ impl Mail {
         if smtp.as_ref().is_some_and(SmtpUrl::is_exposed) {
             warnings.push(exposed());
         }
-        let (links, public_origin) = read_links(sources, server, warnings)?;
-        if server.hsts_seconds > 0 && !public_origin.starts_with("https://") {
+        let (links, public_url) = read_links(sources, server, warnings)?;
+        if server.hsts_seconds > 0 && !public_url.starts_with("https://") {
             warnings.push(hsts_not_sent());
         }
         Ok(Self {
@@ -107,7 +109,8 @@ impl Mail {
             templates: sources.optional(&MAIL_TEMPLATES, value::path)?,
             notices: sources.required(&MAIL_NOTICES, read_notices)?,
             links,
-            public_origin,
+            public_origin: cors::origin_of(&public_url),
+            public_url,
             require_verified: sources.required(&REQUIRE_VERIFIED, value::switch)?,
         })
     }
@@ -140,7 +143,7 @@ fn read_notices(text: &str) -> Result<Notices, Fault> {
     notices.map(|notices| Notices::only(&notices)).ok_or(Fault("has an entry that is no notice"))
 }
 
-/// Reads the links, and the origin of the service's own pages.
+/// Reads the links, and where people find the service.
 fn read_links(
     sources: &Sources,
     server: &Server,
@@ -155,7 +158,7 @@ fn read_links(
     let public = public.unwrap_or_else(|| own_url(server));
     let page = |own: Option<String>, path| own.unwrap_or_else(|| format!("{public}{path}?token={}", Links::PLACE));
     let links = Links { verify: page(verify, "/account/verify"), reset: page(reset, "/account/reset") };
-    Ok((links, cors::origin_of(&public)))
+    Ok((links, public))
 }
 
 /// Where a browser on this machine finds the service.
@@ -234,7 +237,9 @@ fn shown_url(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Settings;
     use super::*;
+    use std::io::ErrorKind;
 
     #[test]
     fn a_public_url_is_encrypted_or_on_this_machine() {
@@ -294,5 +299,27 @@ mod tests {
         for text in ["", "all", "verify_email", "new_device,", "new_device;session_theft"] {
             assert!(read_notices(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn links_have_the_port_that_was_bound() {
+        let bound = |environment: &[(&str, &str)]| {
+            let secret = ("SECRET_KEY", "b2d8f1c06e0f4a7c9d3e5a1b7c9d0e2f4a6b8c0d1e2f");
+            let environment = environment.iter().chain([&secret]).map(|(name, value)| (name.into(), value.into()));
+            let sources = Sources::gather(environment, "", "", |_| Err(ErrorKind::NotFound)).ok().unwrap();
+            let mut settings = Settings::read(&sources).ok().unwrap();
+            settings.listen_on(4321, &sources).ok().unwrap();
+            (settings.mail.public_url.clone(), settings.mail.links.reset.clone())
+        };
+        let (url, reset) = bound(&[("PORT", "0")]);
+        assert_eq!(
+            (url.as_str(), reset.as_str()),
+            ("http://127.0.0.1:4321", "http://127.0.0.1:4321/account/reset?token={token}")
+        );
+        let (url, reset) = bound(&[("PORT", "0"), ("PUBLIC_URL", "https://a.example/b")]);
+        assert_eq!(
+            (url.as_str(), reset.as_str()),
+            ("https://a.example/b", "https://a.example/b/account/reset?token={token}")
+        );
     }
 }

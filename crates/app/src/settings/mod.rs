@@ -11,6 +11,7 @@ mod keys;
 mod limits;
 mod logging;
 mod mail;
+mod misspelt;
 mod passwords;
 mod print;
 mod secret;
@@ -27,7 +28,7 @@ mod warning;
 pub(crate) use database::Database;
 pub(crate) use keys::Keys;
 pub(crate) use limits::Limits;
-pub(crate) use logging::{Level, Logging};
+pub(crate) use logging::{Format, Level, Logging};
 pub(crate) use mail::Mail;
 pub(crate) use passwords::Passwords;
 pub(crate) use print::{render, shown};
@@ -39,7 +40,9 @@ pub(crate) use tokens::Tokens;
 pub(crate) use traces::Traces;
 pub(crate) use warning::Warning;
 
+use portcullis_domain::sessions::SessionPolicy;
 use setting::Setting;
+use std::ops::Deref;
 
 /// Every setting, in the order in which `config print` shows them.
 const SETTINGS: [&[Setting]; 10] = [
@@ -58,9 +61,17 @@ const SETTINGS: [&[Setting]; 10] = [
 /// The whole configuration, valid. Its `Debug` shows no secret.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) database: Database,
     pub(crate) tokens: Tokens,
     pub(crate) keys: Keys,
+    others: WithoutKeys,
+}
+
+/// The configuration but for the secrets and keys that sign tokens: enough for a command that works
+/// on the database alone, which therefore asks for none of them.
+#[derive(Debug)]
+pub(crate) struct WithoutKeys {
+    pub(crate) database: Database,
+    pub(crate) sessions: SessionPolicy,
     pub(crate) passwords: Passwords,
     pub(crate) limits: Limits,
     pub(crate) mail: Mail,
@@ -72,19 +83,26 @@ pub(crate) struct Settings {
     pub(crate) warnings: Vec<Warning>,
 }
 
-impl Settings {
-    /// Reads and checks every section.
+impl Deref for Settings {
+    type Target = WithoutKeys;
+
+    fn deref(&self) -> &WithoutKeys {
+        &self.others
+    }
+}
+
+impl WithoutKeys {
+    /// Reads and checks every section but those on tokens and keys.
     ///
     /// # Errors
     /// [`SettingsError`] for the first setting that is missing or bad.
     pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let mut warnings = sources.exposed_secrets();
+        warnings.extend(sources.misspelt());
         let server = Server::read(sources)?;
-        let tokens = Tokens::read(sources, server.debug, &mut warnings)?;
         Ok(Self {
             database: Database::read(sources)?,
-            keys: Keys::read(sources, &tokens, server.debug, &mut warnings)?,
-            tokens,
+            sessions: tokens::read_sessions(sources)?,
             passwords: Passwords::read(sources, server.debug, &mut warnings)?,
             limits: Limits::read(sources, &mut warnings)?,
             mail: Mail::read(sources, &server, &mut warnings)?,
@@ -94,6 +112,33 @@ impl Settings {
             server,
             warnings,
         })
+    }
+}
+
+impl Settings {
+    /// Reads and checks every section.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first setting that is missing or bad.
+    pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        let mut others = WithoutKeys::read(sources)?;
+        let (debug, warnings) = (others.server.debug, &mut others.warnings);
+        let tokens = Tokens::read(sources, debug, warnings)?;
+        let keys = Keys::read(sources, &tokens, debug, warnings)?;
+        Ok(Self { tokens, keys, others })
+    }
+
+    /// Takes the port that was bound in place of 0: links in mails lead there.
+    ///
+    /// # Errors
+    /// [`SettingsError`], when the section on mail cannot be read again.
+    pub(crate) fn listen_on(&mut self, port: u16, sources: &Sources) -> Result<(), SettingsError> {
+        let others = &mut self.others;
+        if others.server.port != port {
+            others.server.port = port;
+            others.mail = Mail::read(sources, &others.server, &mut Vec::new())?;
+        }
+        Ok(())
     }
 }
 

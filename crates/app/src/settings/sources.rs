@@ -6,6 +6,7 @@
 use super::SETTINGS;
 use super::dotenv::{self, BrokenLine};
 use super::files::{self, Contents, ReadFile};
+use super::misspelt;
 use super::setting::{Fault, Setting, SettingsError};
 use super::toml;
 use super::warning::Warning;
@@ -24,6 +25,14 @@ pub(crate) struct Sources {
     files: ReadFile,
     /// Those of `.env` and `portcullis.toml` that every user of the machine can read.
     open: Vec<&'static str>,
+    near_misses: Vec<NearMiss>,
+}
+
+/// A name that is almost a setting's.
+struct NearMiss {
+    name: String,
+    origin: &'static str,
+    meant: String,
 }
 
 impl Sources {
@@ -60,6 +69,9 @@ impl Sources {
         let lookup = |name: &str| environment.get(&OsString::from(name))?.to_str().map(str::to_owned);
         let toml = Layer::new(TOML, toml::parse(toml)?, |_, value| Ok(value))?;
         let dotenv = dotenv::parse(dotenv, &lookup).map_err(|BrokenLine(line)| SettingsError::Line { line })?;
+        let names = environment.keys().filter_map(|name| name.to_str()).map(|name| (name, "environment"));
+        let names = names.chain(dotenv.keys().map(|name| (name.as_str(), DOTENV)));
+        let near_misses = near_misses(names);
         let dotenv = dotenv.into_iter().filter_map(|(name, value)| Some((name, value?)));
         let dotenv = Layer::new(DOTENV, dotenv, |_, value| Ok(value))?;
         let variables = environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
@@ -67,7 +79,7 @@ impl Sources {
             value.to_str().map(str::to_owned).ok_or_else(|| setting.bad(Fault("is not UTF-8")))
         })?;
         let merged = Figment::new().merge(defaults()).merge(toml).merge(dotenv).merge(environment);
-        Self { merged, files, open: Vec::new() }.with_secrets_of_files()
+        Self { merged, files, open: Vec::new(), near_misses }.with_secrets_of_files()
     }
 
     /// Reads the secrets that stand in files of their own.
@@ -113,6 +125,18 @@ impl Sources {
         self.open.iter().filter(holds_secret).map(warn).collect()
     }
 
+    /// Warns of names that are almost those of settings, unless the setting itself is set: then the
+    /// other name is somebody else's.
+    pub(super) fn misspelt(&self) -> Vec<Warning> {
+        let is_unset = |meant: &str| self.find_named(meant).is_none_or(|(_, origin)| origin == DEFAULT);
+        let near_misses = self.near_misses.iter().filter(|near_miss| is_unset(&near_miss.meant));
+        let warn = |NearMiss { name, origin, meant }: &NearMiss| {
+            let what = format!("{name} ({origin}) is not a setting and has no effect");
+            Warning::new(what, format!("did you mean {meant}? rename it, or ignore this if another program uses it"))
+        };
+        near_misses.map(warn).collect()
+    }
+
     /// The settings that name files of secrets which everybody on the machine may read.
     pub(crate) fn exposed_files(&self) -> Vec<String> {
         let names = SETTINGS.into_iter().flatten().filter_map(Setting::file_name);
@@ -131,7 +155,7 @@ impl Sources {
         let values = values.filter_map(|name| Some(((*name).to_owned(), Value::from(self.find_named(name)?.0))));
         let values = std::iter::once(("SECRET_KEY".to_owned(), Value::from(secret))).chain(values).collect();
         let merged = Figment::new().merge(defaults()).merge(Layer { origin: DEFAULT.into(), values });
-        Self { merged, files: self.files, open: Vec::new() }
+        Self { merged, files: self.files, open: Vec::new(), near_misses: Vec::new() }
     }
 
     /// The value of a setting and its origin.
@@ -257,6 +281,15 @@ fn known(name: &str) -> Option<(String, &'static Setting)> {
     let setting =
         settings.find(|setting| setting.name == upper || stem == Some(setting.name) && setting.is_secret())?;
     Some((upper, setting))
+}
+
+fn near_misses<'a>(names: impl Iterator<Item = (&'a str, &'static str)>) -> Vec<NearMiss> {
+    let all = known_names();
+    let near_miss = |(name, origin): (&str, &'static str)| {
+        let meant = misspelt::meant(name, &all)?.clone();
+        Some(NearMiss { name: toml::shown(name), origin, meant })
+    };
+    names.filter_map(near_miss).collect()
 }
 
 /// The text of a file; nothing where there is none.

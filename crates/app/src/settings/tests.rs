@@ -45,7 +45,7 @@ fn the_defaults_are_the_contracts() {
     assert_eq!(settings.tokens.algorithm, portcullis_jwt::Algorithm::Hs256);
     assert_eq!(settings.tokens.lifetimes, portcullis_domain::tokens::TokenLifetimes::default());
     assert_eq!(settings.tokens.refresh, portcullis_domain::tokens::RefreshPolicy::STRICT);
-    assert_eq!(settings.tokens.sessions, portcullis_domain::sessions::SessionPolicy::default());
+    assert_eq!(settings.sessions, portcullis_domain::sessions::SessionPolicy::default());
     assert_eq!(settings.tokens.secret.expose_secret(), SECRET);
     assert_eq!((settings.passwords.bcrypt_cost, settings.passwords.hash_lanes), (12, None));
     assert_eq!(settings.passwords.policy, portcullis_domain::registration::PasswordPolicy::default());
@@ -69,7 +69,7 @@ fn the_defaults_are_the_contracts() {
     assert!(!settings.server.debug);
     assert!(settings.server.cors_origins.is_empty());
     assert_eq!(settings.server.shutdown_timeout.as_secs(), 30);
-    assert_eq!(settings.logging.level, Level::Info);
+    assert_eq!((settings.logging.level, settings.logging.format), (Level::Info, Format::Auto));
     assert!(settings.warnings.is_empty());
 }
 
@@ -294,7 +294,7 @@ fn mail_needs_a_sender_where_it_is_sent_and_a_public_url_where_others_read_it() 
     assert!(redis.starts_with("REDIS_URL sends a password in the clear") && !redis.contains("marker"), "{redis}");
     let pages = [("VERIFY_URL", "https://a.example/v#{token}"), ("RESET_URL", "https://a.example/r#{token}")];
     assert_eq!(told(&[("HOST", "0.0.0.0"), pages[0], pages[1]]), "");
-    let links = |environment: &[(&str, &str)]| read(environment).unwrap().mail.links;
+    let links = |environment: &[(&str, &str)]| read(environment).unwrap().mail.links.clone();
     assert_eq!(links(&pages).verify, "https://a.example/v#{token}");
     assert_eq!(links(&[("HOST", "0.0.0.0"), ("PORT", "80")]).reset, "http://localhost:80/account/reset?token={token}");
     assert_eq!(links(&[("HOST", "::1")]).reset, "http://[::1]:8000/account/reset?token={token}");

@@ -62,14 +62,13 @@ const MAX_SESSIONS: Setting = Setting {
 pub(super) const SETTINGS: [Setting; 8] =
     [SECRET_KEY, ALGORITHM, ACCESS, REFRESH, GRACE, OVERLAP, MAX_AGE, MAX_SESSIONS];
 
-/// How tokens are signed, for how long, and what their sessions may.
+/// How tokens are signed, and for how long they are good.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) secret: SecretString,
     pub(crate) algorithm: Algorithm,
     pub(crate) lifetimes: TokenLifetimes,
     pub(crate) refresh: RefreshPolicy,
-    pub(crate) sessions: SessionPolicy,
 }
 
 impl Tokens {
@@ -90,7 +89,7 @@ impl Tokens {
         let days = sources.required(&REFRESH, value::whole_number(1_u32..=36_500))?;
         let lifetimes =
             TokenLifetimes { access: TimeDelta::minutes(minutes.into()), refresh: TimeDelta::days(days.into()) };
-        Ok(Self { secret, algorithm, lifetimes, refresh: read_refresh(sources)?, sessions: read_sessions(sources)? })
+        Ok(Self { secret, algorithm, lifetimes, refresh: read_refresh(sources)? })
     }
 }
 
@@ -100,7 +99,8 @@ fn read_refresh(sources: &Sources) -> Result<RefreshPolicy, SettingsError> {
     Ok(RefreshPolicy { overlap: TimeDelta::seconds(overlap.into()), grace: TimeDelta::seconds(grace.into()) })
 }
 
-fn read_sessions(sources: &Sources) -> Result<SessionPolicy, SettingsError> {
+/// What sessions may: no key is needed for that.
+pub(super) fn read_sessions(sources: &Sources) -> Result<SessionPolicy, SettingsError> {
     let days = sources.required(&MAX_AGE, value::whole_number(1_u32..=36_500))?;
     let max_per_user = sources.required(&MAX_SESSIONS, value::whole_number(1_usize..=1000))?;
     Ok(SessionPolicy { max_age: TimeDelta::days(days.into()), max_per_user })

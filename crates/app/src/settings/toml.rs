@@ -38,7 +38,7 @@ fn unknown(name: &str, known: &[String]) -> SettingsError {
 }
 
 /// A name on one line, and not too long for it.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     name.chars().take(64).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 

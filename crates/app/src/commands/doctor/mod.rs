@@ -21,7 +21,7 @@ use std::time::Duration;
 /// How findings are shown.
 #[derive(Args)]
 pub(crate) struct DoctorArgs {
-    /// An object a line
+    /// Print JSON Lines
     #[arg(long)]
     json: bool,
 }

@@ -6,6 +6,7 @@ mod configuration;
 mod deletions;
 mod doctor;
 mod metrics;
+mod newcomer;
 mod operators;
 mod purging;
 mod refusals;

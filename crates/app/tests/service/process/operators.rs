@@ -70,6 +70,23 @@ impl Terminal {
         Self { process, seen: follow(side.try_clone().unwrap()), side, shown: Vec::new() }
     }
 
+    /// Waits until that is shown on a line that has ended.
+    pub(super) fn wait_for(&mut self, text: &str) {
+        let told = |shown: &[u8]| {
+            let shown = String::from_utf8_lossy(shown).into_owned();
+            shown.split_once(text).is_some_and(|(_, rest)| rest.contains('\n'))
+        };
+        while !told(&self.shown) {
+            assert!(self.read(), "{:?} and not {text:?}", String::from_utf8_lossy(&self.shown));
+        }
+    }
+
+    /// Kills the command; all that was shown.
+    pub(super) fn kill(mut self) -> String {
+        self.process.child().kill().unwrap();
+        self.end().1
+    }
+
     /// Waits until that is shown, and answers.
     pub(super) fn answer(&mut self, prompt: &str, text: &str) {
         while !String::from_utf8_lossy(&self.shown).ends_with(prompt) {

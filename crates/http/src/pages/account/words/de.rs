@@ -13,7 +13,7 @@ pub(super) const WORDS: Words = Words {
         developers: "Für Entwickler",
         docs: "API ausprobieren (Swagger UI)",
         redoc: "API-Referenz lesen (ReDoc)",
-        document: "OpenAPI-Dokument herunterladen",
+        document: "OpenAPI-Dokument öffnen",
     },
     verify: Step {
         title: "E-Mail-Adresse bestätigen",

@@ -13,7 +13,7 @@ pub(super) const WORDS: Words = Words {
         developers: "For developers",
         docs: "Try the API (Swagger UI)",
         redoc: "Read the API reference (ReDoc)",
-        document: "Download the OpenAPI document",
+        document: "Open the OpenAPI document",
     },
     verify: Step {
         title: "Confirm your email address",

@@ -13,7 +13,7 @@ pub(super) const WORDS: Words = Words {
         developers: "Para desarrolladores",
         docs: "Probar la API (Swagger UI)",
         redoc: "Leer la referencia de la API (ReDoc)",
-        document: "Descargar el documento OpenAPI",
+        document: "Abrir el documento OpenAPI",
     },
     verify: Step {
         title: "Confirma tu dirección de correo",

@@ -13,7 +13,7 @@ pub(super) const WORDS: Words = Words {
         developers: "Pour les développeurs",
         docs: "Essayer l’API (Swagger UI)",
         redoc: "Lire la référence de l’API (ReDoc)",
-        document: "Télécharger le document OpenAPI",
+        document: "Ouvrir le document OpenAPI",
     },
     verify: Step {
         title: "Confirmez votre adresse e-mail",

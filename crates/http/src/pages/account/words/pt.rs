@@ -13,7 +13,7 @@ pub(super) const WORDS: Words = Words {
         developers: "Para desenvolvedores",
         docs: "Experimentar a API (Swagger UI)",
         redoc: "Ler a referência da API (ReDoc)",
-        document: "Baixar o documento OpenAPI",
+        document: "Abrir o documento OpenAPI",
     },
     verify: Step {
         title: "Confirme o seu endereço de e-mail",

@@ -13,7 +13,7 @@ pub(super) const WORDS: Words = Words {
         developers: "开发者",
         docs: "试用 API（Swagger UI）",
         redoc: "阅读 API 参考（ReDoc）",
-        document: "下载 OpenAPI 文档",
+        document: "打开 OpenAPI 文档",
     },
     verify: Step {
         title: "确认您的电子邮箱", text: "请点击按钮，确认此邮箱属于您本人。", button: "确认邮箱"
