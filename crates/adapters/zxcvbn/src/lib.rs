@@ -20,19 +20,30 @@ pub struct CommonPasswords;
 
 /// No list has longer passwords.
 const MAX_CHARS: usize = 100;
-/// The search for patterns takes up to the square of the length, times the combinations of
-/// characters that may stand for letters (`4@8({[<369&#!1/|0$5+7%2`): seconds for 100 characters.
+/// The search for patterns takes the square of the length, times the combinations of characters that
+/// may stand for letters (`4@8({[<369&#!1/|0$5+7%2` has 576): seconds for 100 such characters.
 const MAX_SCORED_CHARS: usize = 32;
+const MAX_COMBINATIONS: usize = 16;
+/// The characters that zxcvbn takes for one letter, where there are several.
+const SUBSTITUTES: [&str; 7] = ["4@", "({[<", "69", "1!|", "1|7", "$5", "+7"];
 
 impl PasswordBlocklist for CommonPasswords {
     /// Whether a guesser who knows the lists and the context finds the password within a million
-    /// tries. Of a long password its first 32 characters are scored.
+    /// tries. Of a long password its first 32 characters are scored; one that reads in more than
+    /// 16 ways is no common one.
     fn contains(&self, password: &Password, context: &[&str]) -> bool {
         let password = password.expose();
         let end = password.char_indices().nth(MAX_SCORED_CHARS).map_or(password.len(), |(end, _)| end);
         let scored = password.get(..end).unwrap_or(password);
-        password.chars().count() <= MAX_CHARS && zxcvbn(scored, context).score() < Score::Two
+        let is_bounded = password.chars().count() <= MAX_CHARS && combinations(scored) <= MAX_COMBINATIONS;
+        is_bounded && zxcvbn(scored, context).score() < Score::Two
     }
+}
+
+/// How many readings a password has once its substitutes are read as letters.
+fn combinations(password: &str) -> usize {
+    let used = SUBSTITUTES.map(|all| all.chars().filter(|substitute| password.contains(*substitute)).count());
+    used.into_iter().map(|count| count.max(1)).product()
 }
 
 #[cfg(test)]
@@ -55,6 +66,8 @@ mod tests {
             "aaaaaaaa",
             "portcullis",
             "Portcullis1",
+            "1234567890",
+            "P@$$w0rd!1",
         ] {
             assert!(common(password), "{password}");
         }
