@@ -19,7 +19,11 @@ pub(crate) fn shown(sources: &Sources) -> impl Iterator<Item = Shown> {
         Some((value, origin)) => {
             let shown = (setting.shown)(&value);
             // Nothing is shown of a value that is refused: a password may be anywhere in it.
-            let shown = if shown == value && is_refused(sources, setting) { REFUSED.to_owned() } else { shown };
+            let shown = if shown == value && !sources.is_default(setting) && is_refused(sources, setting) {
+                REFUSED.to_owned()
+            } else {
+                shown
+            };
             let value = shown.trim().replace(char::is_control, "?");
             Shown { name: setting.name, value: Some(value), origin: origin.to_owned() }
         }
@@ -65,8 +69,8 @@ mod tests {
     fn nothing_of_a_refused_value_is_shown() {
         let values = [
             "marker\u{1b}",
-            " marker\n",
-            "https://user:marker@collector.example/v1?key=marker \u{e9}\r",
+            "x\nmarker",
+            "https://user:marker@collector.example/v1?key=marker\r\u{e9}",
             "-----BEGIN PRIVATE KEY-----\nmarker",
         ];
         for setting in SETTINGS.into_iter().flatten().filter(|setting| !setting.is_secret()) {

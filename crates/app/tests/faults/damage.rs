@@ -45,7 +45,7 @@ const ON_SQLITE: [(Readers, &str, &str); 56] = [
     (Readers::Login, "users", "hashed_password = '$2b$04$ä' || substr(hashed_password, 9)"),
     (Readers::Login, "users", "hashed_password = '$bcrypt-sha256$v=2,t=2b,r=99$x$y'"),
     (Readers::Login, "users", "hashed_password = 'plain' || char(0)"),
-    (Readers::Person, "users", "hashed_password = x'fffe'"),
+    (Readers::Login, "users", "hashed_password = x'fffe'"),
     (Readers::Login, "users", "hashed_password = 7"),
     (Readers::Account, "users", "is_active = 'maybe'"),
     (Readers::Account, "users", "is_active = 7"),

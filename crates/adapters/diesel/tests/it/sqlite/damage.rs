@@ -99,19 +99,11 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
 
 #[test]
 fn a_hash_that_is_not_text_is_one_that_is_read_compared_and_replaced() {
-    for (value, other) in
-        [("x'00'", "x'01'"), ("cast(x'24ff' AS text)", "x'24'"), ("x''", "x'00'"), ("12", "x'12'"), ("NULL", "x'00'")]
-    {
+    for (value, other) in [("x'00'", "x'01'"), ("cast(x'24ff' AS text)", "x'24'"), ("x''", "x'00'"), ("12", "x'12'")] {
         let sandbox = Sandbox::new();
         let store = sandbox.store();
         let ada = account_with_token(&store, "ada@example.com", jti()).id;
-        let set = |value: &str| {
-            sandbox.execute(&format!(
-                "PRAGMA writable_schema = ON; \
-                 UPDATE sqlite_schema SET sql = replace(sql, 'hashed_password VARCHAR NOT NULL', 'hashed_password VARCHAR');\
-                 PRAGMA writable_schema = RESET; UPDATE users SET hashed_password = {value}"
-            ));
-        };
+        let set = |value: &str| sandbox.execute(&format!("UPDATE users SET hashed_password = {value}"));
         let found = || store.read(|tx| tx.users().find(ada)).unwrap().unwrap().password;
         set(other);
         let before = found();
