@@ -6,7 +6,7 @@ use super::sources::Sources;
 const LOG_LEVEL: Setting = Setting {
     name: "LOG_LEVEL",
     default: Some("INFO"),
-    accepted: "DEBUG, INFO, WARNING, ERROR, CRITICAL, in any case",
+    accepted: "DEBUG, INFO, WARNING, ERROR, CRITICAL, or their aliases NOTSET, WARN, FATAL, in any case",
     shown: str::to_owned,
 };
 
@@ -73,8 +73,15 @@ impl Logging {
     }
 }
 
+/// Reads a level by any name that Python's logging has for it.
 fn read_level(text: &str) -> Result<Level, Fault> {
-    Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(text)).ok_or(Fault("is not a level"))
+    let name = match text.to_ascii_uppercase().as_str() {
+        "NOTSET" => "DEBUG",
+        "WARN" => "WARNING",
+        "FATAL" => "CRITICAL",
+        _ => text,
+    };
+    Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name)).ok_or(Fault("is not a level"))
 }
 
 fn read_format(text: &str) -> Result<Format, Fault> {

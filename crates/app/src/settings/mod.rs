@@ -108,7 +108,7 @@ impl WithoutKeys {
             mail: Mail::read(sources, &server, &mut warnings)?,
             logging: Logging::read(sources, server.debug)?,
             telemetry: Telemetry::read(sources)?,
-            traces: Traces::read(sources)?,
+            traces: Traces::read(sources, &mut warnings)?,
             server,
             warnings,
         })

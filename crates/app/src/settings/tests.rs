@@ -103,7 +103,7 @@ fn a_bad_value_is_one_line_with_name_fault_and_what_is_accepted() {
         (
             "LOG_LEVEL",
             "TRACE",
-            "LOG_LEVEL: is not a level; accepted: DEBUG, INFO, WARNING, ERROR, CRITICAL, in any case",
+            "LOG_LEVEL: is not a level; accepted: DEBUG, INFO, WARNING, ERROR, CRITICAL, or their aliases NOTSET, WARN, FATAL, in any case",
         ),
         (
             "BCRYPT_COST",
@@ -140,7 +140,7 @@ fn bounds_are_kept() {
         ("PORT", vec!["0", "65535", " 8000 "], vec!["65536", "-1"]),
         ("SHUTDOWN_TIMEOUT_SECONDS", vec!["0", "3600"], vec!["3601"]),
         ("ALGORITHM", vec!["HS384", "HS512"], vec!["hs256", "RS256", "ES256", "EdDSA"]),
-        ("LOG_LEVEL", vec!["debug", "Warning", "CRITICAL"], vec!["WARN", "20"]),
+        ("LOG_LEVEL", vec!["debug", "Warning", "CRITICAL", "warn", "FATAL", "NotSet"], vec!["TRACE", "20"]),
         ("DATABASE_URL", vec!["postgres://u:p@h/d", "postgresql+psycopg2://h/d"], vec!["sqlite://", "h/d"]),
         ("APP_NAME", vec!["Zugang"], vec!["a\u{1b}b"]),
         ("AUTO_MIGRATE", vec!["no"], vec!["never"]),
@@ -199,7 +199,7 @@ fn bounds_of_traces_are_kept() {
                 "http://a/ HTTP/1.1",
             ],
         ),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", vec!["http/protobuf"], vec!["grpc", "http/json"]),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", vec!["http/protobuf", "HTTP/Protobuf"], vec!["grpc", "http/json"]),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             vec!["a=b", "Authorization=Bearer%20x, x-y = a%2Cb"],
@@ -208,16 +208,18 @@ fn bounds_of_traces_are_kept() {
         ("OTEL_SERVICE_NAME", vec!["auth eu-1"], vec!["a\nb"]),
         (
             "OTEL_TRACES_SAMPLER",
-            vec!["always_off", "parentbased_traceidratio"],
-            vec!["on", "parentbased_", "Always_On"],
+            vec!["always_off", "parentbased_traceidratio", "Always_On"],
+            vec!["on", "parentbased_"],
         ),
         ("OTEL_TRACES_SAMPLER_ARG", vec!["0", "0.25", "1.0", "1e-3"], vec!["-0.1", "1.1", "NaN", "half"]),
     ] {
+        let sent = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost");
         for value in good {
-            assert!(read(&[(name, value)]).is_ok(), "{name}={value}");
+            assert!(read(&[sent, (name, value)]).is_ok(), "{name}={value}");
         }
         for value in bad {
-            refused(name, value);
+            let refusal = read(&[sent, (name, value)]).unwrap_err().to_string();
+            assert!(refusal.starts_with(&format!("{name}: ")), "{name}={value}: {refusal}");
         }
     }
 }

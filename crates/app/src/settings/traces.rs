@@ -1,9 +1,10 @@
-//! The section on traces: where they go, in the words of OpenTelemetry. Without an address none of
-//! it has any effect, and is checked all the same.
+//! The section on traces: where they go, in the words of OpenTelemetry. These variables are often set
+//! for every service of a machine: where no traces are sent, the others are not judged.
 
 use super::setting::{self, Fault, Setting, SettingsError};
 use super::sources::Sources;
 use super::value;
+use super::warning::Warning;
 use portcullis_telemetry::{Endpoint, Header, Sampler};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -25,6 +26,18 @@ const HEADERS: Setting = Setting {
     accepted: "name=value,name=value, values percent-encoded where they hold a comma",
     shown: setting::secret,
 };
+const DISABLED: Setting = Setting {
+    name: "OTEL_SDK_DISABLED",
+    default: Some("false"),
+    accepted: "true, in any case, to send no traces; anything else counts as false",
+    shown: str::to_owned,
+};
+const EXPORTER: Setting = Setting {
+    name: "OTEL_TRACES_EXPORTER",
+    default: Some("otlp"),
+    accepted: "otlp, or none to send no traces; a list with commas between may name others too",
+    shown: str::to_owned,
+};
 const SERVICE_NAME: Setting = Setting {
     name: "OTEL_SERVICE_NAME",
     default: Some("portcullis"),
@@ -44,7 +57,8 @@ const SAMPLER_ARG: Setting = Setting {
     shown: str::to_owned,
 };
 
-pub(super) const SETTINGS: [Setting; 6] = [ENDPOINT, PROTOCOL, HEADERS, SERVICE_NAME, SAMPLER, SAMPLER_ARG];
+pub(super) const SETTINGS: [Setting; 8] =
+    [ENDPOINT, PROTOCOL, HEADERS, DISABLED, EXPORTER, SERVICE_NAME, SAMPLER, SAMPLER_ARG];
 
 /// Where traces go, and which.
 #[derive(Debug)]
@@ -57,7 +71,14 @@ pub(crate) struct Traces {
 }
 
 impl Traces {
-    pub(super) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+    pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
+        for setting in &SETTINGS {
+            // Of a variable that has no effect the emptiness alone is judged.
+            sources.optional(setting, |_| Ok(()))?;
+        }
+        if sources.is_default(&ENDPOINT) || !is_wanted(sources, warnings)? {
+            return Ok(Self::none());
+        }
         // The values of errors hold nothing of the text.
         let endpoint = sources.optional(&ENDPOINT, |text| Ok(Endpoint::parse(text)))?.transpose();
         sources.required(&PROTOCOL, read_protocol)?;
@@ -70,6 +91,11 @@ impl Traces {
         })
     }
 
+    /// No traces.
+    fn none() -> Self {
+        Self { endpoint: None, headers: None, service: String::new(), sampler: Sampler::new(0.0) }
+    }
+
     /// What goes with every request to the collector.
     pub(crate) fn headers(&self) -> Vec<Header> {
         let headers = self.headers.as_ref().map(|headers| Header::parse_list(headers.expose_secret()));
@@ -77,8 +103,26 @@ impl Traces {
     }
 }
 
+/// Reads whether the operator wants traces at all. Both settings are read as the OpenTelemetry
+/// specification has it: a value that is not known counts as unset, with a warning.
+fn is_wanted(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<bool, SettingsError> {
+    let disabled = sources.required(&DISABLED, |text| Ok(text.to_ascii_lowercase()))?;
+    let exporters = sources.required(&EXPORTER, |text| Ok(text.to_ascii_lowercase()))?;
+    if !matches!(disabled.as_str(), "true" | "false") {
+        let what = "OTEL_SDK_DISABLED is neither true nor false, and counts as false";
+        warnings.push(Warning::new(what, "set it to true to send no traces, or unset it"));
+    }
+    let named = |name: &str| exporters.split(',').any(|exporter| exporter.trim() == name);
+    let none = named("none") && !named("otlp");
+    if !none && !named("otlp") {
+        let what = "OTEL_TRACES_EXPORTER names no exporter that is built in, and counts as otlp";
+        warnings.push(Warning::new(what, "set it to otlp, or to none to send no traces"));
+    }
+    Ok(disabled != "true" && !none)
+}
+
 fn read_protocol(text: &str) -> Result<(), Fault> {
-    if text == "http/protobuf" { Ok(()) } else { Err(Fault("is not spoken")) }
+    if text.eq_ignore_ascii_case("http/protobuf") { Ok(()) } else { Err(Fault("is not spoken")) }
 }
 
 fn read_headers(text: &str) -> Result<SecretString, Fault> {
@@ -92,7 +136,8 @@ fn read_ratio(text: &str) -> Result<f64, Fault> {
 }
 
 fn read_sampler(text: &str, ratio: f64) -> Result<Sampler, Fault> {
-    let (followed, rule) = text.strip_prefix("parentbased_").map_or((false, text), |rule| (true, rule));
+    let text = text.to_ascii_lowercase();
+    let (followed, rule) = text.strip_prefix("parentbased_").map_or((false, text.as_str()), |rule| (true, rule));
     let sampler = match rule {
         "always_on" => Sampler::new(1.0),
         "always_off" => Sampler::new(0.0),
@@ -100,4 +145,56 @@ fn read_sampler(text: &str, ratio: f64) -> Result<Sampler, Fault> {
         _ => return Err(Fault("is not a sampler")),
     };
     Ok(if followed { sampler } else { sampler.regardless_of_callers() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+
+    const SENT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
+    /// Right for others, and not for this service.
+    const OF_OTHERS: [(&str, &str); 4] = [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_TRACES_SAMPLER", "xray"),
+        ("OTEL_TRACES_SAMPLER_ARG", "endpoint=http://localhost:14250"),
+        ("OTEL_SERVICE_NAME", "a\nb"),
+    ];
+
+    /// Reads the section; with whether traces are sent, and the warnings.
+    fn read(variables: &[(&str, &str)]) -> (Result<bool, SettingsError>, String) {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        let sources = Sources::gather(variables, "", "", |_| Err(ErrorKind::NotFound)).unwrap();
+        let mut warnings = Vec::new();
+        let traces = Traces::read(&sources, &mut warnings).map(|traces| traces.endpoint.is_some());
+        (traces, warnings.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn settings_of_other_programs_stop_nothing_while_no_traces_are_sent() {
+        assert_eq!(read(&OF_OTHERS), (Ok(false), String::new()));
+        for off in [("OTEL_SDK_DISABLED", "True"), ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_TRACES_EXPORTER", " NONE ")]
+        {
+            let all = [OF_OTHERS.as_slice(), &[SENT, off]].concat();
+            assert_eq!(read(&all), (Ok(false), String::new()), "{off:?}");
+        }
+        for bad in OF_OTHERS {
+            let (refused, _) = read(&[SENT, bad]);
+            assert!(refused.unwrap_err().to_string().starts_with(bad.0), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_values_count_as_unset_and_are_warned_of() {
+        for (on, warned) in [
+            (("OTEL_SDK_DISABLED", "FALSE"), ""),
+            (("OTEL_TRACES_EXPORTER", "console, otlp"), ""),
+            (("OTEL_SDK_DISABLED", "1"), "OTEL_SDK_DISABLED is neither true nor false"),
+            (("OTEL_TRACES_EXPORTER", "zipkin"), "OTEL_TRACES_EXPORTER names no exporter"),
+        ] {
+            let (read, warnings) = read(&[SENT, on]);
+            assert_eq!(read, Ok(true), "{on:?}");
+            assert!(warnings.starts_with(warned) && warnings.is_empty() == warned.is_empty(), "{warnings}");
+        }
+    }
 }
