@@ -1,12 +1,12 @@
 //! Mail, put together: who orders it, who words it, who hands it over, and the threads that see to
 //! it beside the requests.
 
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::wire::Parts;
 use anyhow::Context;
 use portcullis_domain::health::CircuitState;
 use portcullis_hmac::HmacAuthenticator;
-use portcullis_lettre::{Authorities, FolderMailer, SmtpMailer, TimeLimits};
+use portcullis_lettre::{Authorities, FolderMailer, SmtpMailer, SmtpUrl, TimeLimits};
 use portcullis_ports::{CircuitMonitor, Clock, Entropy, MailRenderer, Mailer, OutboxLoad, Store};
 use portcullis_resilience::{Breaker, CircuitBreaker};
 use portcullis_usecases::limits::Limits;
@@ -34,7 +34,7 @@ const DELAY: Duration = Duration::from_millis(30);
 /// A mail server that was gone is looked for this often: each look is a try of a mail.
 const RECOVERY: Duration = Duration::from_secs(15);
 /// A delivery takes less, by its own limits.
-const PROBE: Duration = Duration::from_secs(75);
+const PROBE: Duration = Duration::from_secs(85);
 
 /// What mail needs of the process, and gives to it.
 pub(crate) struct MailRoom {
@@ -100,8 +100,12 @@ fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
     let Some(url) = mail.server.clone() else {
         return Arc::new(FolderMailer::new(mail.folder.clone(), mail.from.clone()));
     };
-    let limits = TimeLimits::default();
-    Arc::new(SmtpMailer::new(url, mail.from.clone(), Authorities::System, limits, clock.clone()))
+    Arc::new(smtp(mail, url, TimeLimits::default(), clock))
+}
+
+/// Who hands mails to a mail server, within those limits.
+pub(crate) fn smtp(mail: &settings::Mail, url: SmtpUrl, limits: TimeLimits, clock: &Arc<dyn Clock>) -> SmtpMailer {
+    SmtpMailer::new(url, mail.from.clone(), Authorities::System, limits, clock.clone())
 }
 
 fn circuit(clock: &Arc<dyn Clock>) -> CircuitBreaker {

@@ -53,9 +53,9 @@ impl Dialogue {
         }
     }
 
-    /// Reads a reply that must be positive.
-    pub(crate) fn hear(&mut self, step: Step) -> Result<Reply, Trouble> {
-        self.socket().deadline.step(self.limit);
+    /// Reads a reply that must be positive, and comes within that long.
+    pub(crate) fn hear(&mut self, step: Step, limit: Duration) -> Result<Reply, Trouble> {
+        self.socket().deadline.step(limit);
         self.reply(step)
     }
 

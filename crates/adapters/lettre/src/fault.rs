@@ -77,6 +77,11 @@ impl Trouble {
             }
     }
 
+    /// Whether the server is there, and keeps its clients waiting.
+    pub(crate) fn is_slow_greeting(&self) -> bool {
+        self.step == Step::Greeting && self.cause == Cause::Connection(ErrorKind::TimedOut)
+    }
+
     /// Whether the connection can go on with another mail.
     pub(crate) fn leaves_connection(&self) -> bool {
         match &self.cause {

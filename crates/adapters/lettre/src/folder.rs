@@ -40,7 +40,7 @@ impl FolderMailer {
 }
 
 fn unwritable(error: &io::Error) -> MailerError {
-    MailerError::Unavailable(format!("the folder of mails cannot be written: {}", error.kind()))
+    MailerError::Unavailable(format!("the folder of mails (MAIL_DIR) cannot be written: {}", error.kind()))
 }
 
 impl Mailer for FolderMailer {

@@ -14,7 +14,7 @@ mod url;
 
 pub use address::{BadSender, Sender};
 pub use folder::FolderMailer;
-pub use smtp::{Authorities, SmtpMailer, TimeLimits};
+pub use smtp::{Authorities, Greeting, SmtpMailer, TimeLimits};
 pub use url::{BadSmtpUrl, SmtpUrl};
 
 // Named to have its bundled C library.

@@ -38,7 +38,7 @@ impl Session {
         if url.encryption == Encryption::Immediate {
             dialogue = dialogue.encrypted(server.connector()?, &url.host)?;
         }
-        dialogue.hear(Step::Greeting)?;
+        dialogue.hear(Step::Greeting, server.limits.greeting)?;
         let mut session = Self { abilities: hello(&mut dialogue)?, dialogue };
         if matches!(url.encryption, Encryption::Required | Encryption::Offered) {
             session = session.encrypted(server)?;
@@ -133,14 +133,20 @@ fn connect(server: &Server, deadline: &Deadline) -> io::Result<TcpStream> {
 }
 
 /// Says EHLO with the own address, for a machine's name is seldom one that others know
-/// (RFC 5321 §4.1.4).
+/// (RFC 5321 §4.1.4). A server that does not know EHLO is said HELO (§3.2), and has no abilities.
 fn hello(dialogue: &mut Dialogue) -> Result<Abilities, Trouble> {
     let address = dialogue.socket().socket.local_addr().map_err(|error| Step::Greeting.failed(&error))?;
     let name = match address.ip() {
         IpAddr::V4(ip) => format!("[{ip}]"),
         IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or_else(|| format!("[IPv6:{ip}]"), |ip| format!("[{ip}]")),
     };
-    Ok(abilities(&dialogue.say_for(Step::Greeting, &format!("EHLO {name}"), 250)?))
+    match dialogue.say_for(Step::Greeting, &format!("EHLO {name}"), 250) {
+        Err(Trouble { cause: Cause::Reply(reply), .. }) if (500..600).contains(&reply.code) => {
+            dialogue.say_for(Step::Greeting, &format!("HELO {name}"), 250)?;
+            Ok(Abilities::default())
+        }
+        reply => Ok(abilities(&reply?)),
+    }
 }
 
 fn abilities(reply: &Reply) -> Abilities {

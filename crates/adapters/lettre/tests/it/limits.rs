@@ -1,10 +1,10 @@
 //! No server holds anybody longer than it may: not by silence, nor by saying little at a time.
 
 use super::{LIMITS, clock, mail, mailer, trusting, unavailable};
-use portcullis_lettre::{Authorities, TimeLimits};
+use portcullis_lettre::{Authorities, Greeting, TimeLimits};
 use portcullis_ports::Mailer;
 use portcullis_testkit::smtp::{Fault, Mode, Server, Step};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const WHOLE: Duration = Duration::from_millis(900);
 /// What a busy machine may take beside.
 const SLACK: Duration = Duration::from_secs(8);
 
-const SHORT: TimeLimits = TimeLimits { command: COMMAND, whole: WHOLE, ..LIMITS };
+const SHORT: TimeLimits = TimeLimits { greeting: COMMAND, command: COMMAND, whole: WHOLE, ..LIMITS };
 
 /// A server that does that with whoever connects.
 fn server(serve: impl Fn(TcpStream) + Send + 'static) -> u16 {
@@ -57,6 +57,61 @@ fn a_server_that_drips_is_left_when_the_step_is_over() {
         assert!(reason.ends_with(" while greeting"), "{reason}");
         assert!(took < COMMAND + SLACK, "{took:?}");
     }
+}
+
+/// Takes mails by HELO alone, and greets after some drops.
+fn old_server(drops: u32) -> u16 {
+    server(move |mut socket| {
+        thread::spawn(move || {
+            (0..drops).for_each(|_| drip());
+            socket.write_all(b"220 old\r\n").unwrap();
+            let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+            while let Some(Ok(line)) = lines.next() {
+                let reply = match line.get(..4) {
+                    Some("EHLO") => "502 5.5.1 what is that",
+                    Some("DATA") => "354 go on",
+                    Some("QUIT") => break,
+                    _ => "250 ok",
+                };
+                socket.write_all(format!("{reply}\r\n").as_bytes()).unwrap();
+                if reply.starts_with("354") {
+                    lines.by_ref().find(|line| line.as_ref().is_ok_and(|line| line == "."));
+                    socket.write_all(b"250 ok\r\n").unwrap();
+                }
+            }
+        });
+    })
+}
+
+#[test]
+fn a_greeting_may_take_longer_than_a_command() {
+    let port = old_server(20);
+    let limits = TimeLimits { greeting: LIMITS.greeting, whole: LIMITS.whole, ..SHORT };
+    let patient = mailer(&format!("smtp://localhost:{port}"), &Authorities::System, limits);
+    assert_eq!(patient.greet(), Ok(Greeting::Ready { encrypted: false }));
+    patient.send(&mail(1)).unwrap();
+    let hasty = mailer(&format!("smtp://localhost:{port}"), &Authorities::System, SHORT);
+    assert_eq!(hasty.greet(), Ok(Greeting::Slow));
+    assert_eq!(unavailable(hasty.send(&mail(2))), "timed out while greeting");
+}
+
+#[test]
+fn the_greeting_has_a_minute_and_a_delivery_ends_within_the_lease() {
+    let limits = TimeLimits::default();
+    assert_eq!(limits.greeting, Duration::from_secs(60));
+    // A mail is its sender's alone for 90 s, the search for the host's addresses included.
+    assert!(limits.greeting < limits.whole && limits.whole <= Duration::from_secs(80));
+}
+
+#[test]
+fn a_server_that_knows_helo_alone_takes_mails_and_no_password() {
+    let at = |url: String| mailer(&url, &Authorities::System, LIMITS).send(&mail(1));
+    let port = old_server(0);
+    at(format!("smtp://localhost:{port}")).unwrap();
+    let reason = unavailable(at(format!("smtp://localhost:{port}?tls=required")));
+    assert!(reason.contains("offers no STARTTLS"), "{reason}");
+    let reason = unavailable(at(format!("smtp://u:p@localhost:{port}")));
+    assert!(reason.contains("neither PLAIN nor LOGIN"), "{reason}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "a drop falls now and then")]

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 /// Short ones: nothing here waits for them but what hangs on purpose.
 const LIMITS: TimeLimits = TimeLimits {
     connect: Duration::from_secs(5),
+    greeting: Duration::from_secs(20),
     command: Duration::from_secs(20),
     whole: Duration::from_secs(60),
     idle: Duration::from_secs(30),
