@@ -87,7 +87,7 @@ pub(crate) fn database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow
     let url = &settings.database.url;
     let connections = if matches!(url, DatabaseUrl::Sqlite(_)) { READERS } else { CONNECTIONS };
     let options = StoreOptions { connections, wait: STORE_WAIT, log_statements: settings.server.debug };
-    Ok(Database::open(url, &options, clock.clone())?)
+    Database::open(url, &options, clock.clone()).context("DATABASE_URL")
 }
 
 /// Puts the service together: what answers requests, and what sends mails beside them.

@@ -11,6 +11,7 @@ mod keys;
 mod lanes;
 mod language;
 mod limits;
+mod listeners;
 mod login;
 mod memory;
 mod middleware;

@@ -5,7 +5,7 @@ use crate::api::Api;
 use crate::connection::Connection;
 use crate::memory::RequestMemory;
 use crate::middleware::{RequestSpan, envelope, identify};
-use crate::{openapi, pages, routes};
+use crate::{listeners, openapi, pages, routes};
 use actix_cors::Cors;
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
@@ -58,8 +58,10 @@ impl Draining {
 
 /// A server that runs.
 pub struct Running {
-    /// Where it listens.
+    /// The first address that it listens on.
     pub address: SocketAddr,
+    /// All of them, with one port.
+    pub addresses: Vec<SocketAddr>,
     handle: ServerHandle,
     draining: Data<Draining>,
     shutdown_timeout: Duration,
@@ -75,71 +77,80 @@ impl Running {
     }
 }
 
-/// Opens a listener on a host and a port; port 0 is any free one. Connections wait until the server
-/// starts.
+/// Opens a listener on every address of a host and a port; port 0 is any free one. Connections wait
+/// until the server starts.
 ///
 /// # Errors
-/// The operating system's, when the address cannot be listened on.
-pub fn bind(address: (&str, u16)) -> std::io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listen(&listener, BACKLOG)?;
-    Ok(listener)
+/// The operating system's, when no address can be listened on, or one is taken.
+pub fn bind(address: (&str, u16)) -> std::io::Result<Vec<TcpListener>> {
+    let listeners = listeners::bind(address)?;
+    listeners.iter().try_for_each(|listener| listen(listener, BACKLOG))?;
+    Ok(listeners)
 }
 
-/// Starts the server on a listener, within a runtime. The future runs until the server is stopped.
+/// Starts the server on its listeners, within a runtime. The future runs until the server is stopped.
 ///
 /// # Errors
 /// The operating system's, when there is no thread for it.
-pub fn start(api: Api, listener: TcpListener, settings: ServerSettings) -> std::io::Result<(Server, Running)> {
+pub fn start(api: Api, listeners: Vec<TcpListener>, settings: ServerSettings) -> std::io::Result<(Server, Running)> {
     let document = openapi::document(&api.identity.app_name, &api.passwords);
     let (pages, api) = (Data::new(pages::Pages::of(&document)), Data::new(api));
     let draining = Data::new(Draining::default());
     let memory = Arc::new(RequestMemory::default());
-    let address = listener.local_addr()?;
-    let builder = Server::build()
+    let mut builder = Server::build()
         .workers(settings.workers)
         .max_concurrent_connections((settings.max_connections / settings.workers.max(1)).max(1))
         .disable_signals()
         .shutdown_timeout(settings.shutdown_timeout.as_secs().saturating_add(1));
-    let (signal, shared) = (builder.graceful_shutdown_signal(), draining.clone());
-    let server = builder.listen("http", listener, move || {
-        let app = App::new()
-            .app_data(api.clone())
-            .app_data(shared.clone())
-            .app_data(pages.clone())
-            .wrap(cors(&api.identity.cors_origins))
-            .wrap(from_fn(envelope))
-            .wrap(TracingLogger::<RequestSpan>::new())
-            .wrap(from_fn(identify))
-            .wrap_api()
-            .configure(routes::api)
-            .build()
-            .configure(pages::routes)
-            .default_service(actix_web::web::to(HttpResponse::NotFound));
-        let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
-        let signal = signal.clone();
-        let http = HttpService::build()
-            .client_request_timeout(HEADERS_TIMEOUT)
-            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-            .keep_alive(KEEP_ALIVE)
-            .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.turn())))
-            .graceful_shutdown_signal(move || {
-                let signal = signal.clone();
-                async move { signal.notified().await }
-            })
-            .local_addr(address)
-            .h1(map_config(app, |()| AppConfig::default()));
+    let stop = builder.graceful_shutdown_signal();
+    let mut addresses = Vec::new();
+    for listener in listeners {
+        let local = listener.local_addr()?;
+        addresses.push(local);
+        let (api, draining, pages, stop) = (api.clone(), draining.clone(), pages.clone(), stop.clone());
         let memory = memory.clone();
-        fn_service(move |stream: TcpStream| {
-            let peer = stream.peer_addr().ok();
-            ready(Ok::<_, DispatchError>((Connection::new(stream, memory.clone()), peer)))
-        })
-        .and_then(http)
-    })?;
-    let mut server = server.run();
-    let running = Running { address, handle: server.handle(), draining, shutdown_timeout: settings.shutdown_timeout };
+        builder = builder.listen("http", listener, move || {
+            let app = App::new()
+                .app_data(api.clone())
+                .app_data(draining.clone())
+                .app_data(pages.clone())
+                .wrap(cors(&api.identity.cors_origins))
+                .wrap(from_fn(envelope))
+                .wrap(TracingLogger::<RequestSpan>::new())
+                .wrap(from_fn(identify))
+                .wrap_api()
+                .configure(routes::api)
+                .build()
+                .configure(pages::routes)
+                .default_service(actix_web::web::to(HttpResponse::NotFound));
+            let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+            let stop = stop.clone();
+            let http = HttpService::build()
+                .client_request_timeout(HEADERS_TIMEOUT)
+                .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+                .keep_alive(KEEP_ALIVE)
+                .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.turn())))
+                .graceful_shutdown_signal(move || {
+                    let stop = stop.clone();
+                    async move { stop.notified().await }
+                })
+                .local_addr(local)
+                .h1(map_config(app, |()| AppConfig::default()));
+            let memory = memory.clone();
+            fn_service(move |stream| ready(accepted(stream, &memory))).and_then(http)
+        })?;
+    }
+    let mut server = builder.run();
+    let handle = server.handle();
     start_threads(&mut server)?;
-    Ok((server, running))
+    let address = addresses.first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+    Ok((server, Running { address, addresses, handle, draining, shutdown_timeout: settings.shutdown_timeout }))
+}
+
+/// A stream that was accepted, and who is at its other end.
+fn accepted(stream: TcpStream, memory: &Arc<RequestMemory>) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
+    let peer = stream.peer_addr().ok();
+    Ok((Connection::new(stream, memory.clone()), peer))
 }
 
 /// The first poll of a server starts all its threads, or fails; where a worker has none, it panics.

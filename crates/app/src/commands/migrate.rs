@@ -88,6 +88,9 @@ fn tell(adoption: &Adoption, out: &mut impl Write) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The setting that a database which cannot be used is about.
+pub(super) const VARIABLE: &str = "DATABASE_URL";
+
 /// What tells how the tries end.
 pub(super) type Outcome = oneshot::Receiver<Result<(), MigrateError>>;
 
@@ -103,7 +106,7 @@ const TOLD_EVERY: u32 = 30;
 pub(super) async fn prepare(settings: &WithoutKeys, parts: &Parts) -> anyhow::Result<Option<Outcome>> {
     let (auto_migrate, migrations) = (settings.database.auto_migrate, parts.database.migrations.clone());
     if matches!(settings.database.url, DatabaseUrl::Sqlite(_)) {
-        ready(&*migrations, auto_migrate)?;
+        ready(&*migrations, auto_migrate).context(VARIABLE)?;
         return Ok(None);
     }
     let (teller, mut outcome) = oneshot::channel();
@@ -111,7 +114,7 @@ pub(super) async fn prepare(settings: &WithoutKeys, parts: &Parts) -> anyhow::Re
     let tell = move || teller.send(until_ready(&migrations, auto_migrate)).unwrap_or_default();
     std::thread::Builder::new().name("migrations".to_owned()).spawn(tell).context("no thread for migrations")?;
     match timeout(PATIENCE, &mut outcome).await {
-        Ok(outcome) => outcome.context("the thread that migrates ended")?.map(|()| None).map_err(Into::into),
+        Ok(outcome) => outcome.context("the thread that migrates ended")?.map(|()| None).context(VARIABLE),
         Err(_) => Ok(Some(outcome)),
     }
 }

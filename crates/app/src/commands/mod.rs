@@ -74,7 +74,7 @@ fn ready(settings: &WithoutKeys) -> anyhow::Result<Parts> {
 fn there(settings: &WithoutKeys) -> anyhow::Result<()> {
     match &settings.database.url {
         DatabaseUrl::Sqlite(path) if !path.exists() => {
-            bail!("there is no database file {} yet: run `portcullis migrate`", path.display())
+            bail!("DATABASE_URL: there is no database file {} yet: run `portcullis migrate`", path.display())
         }
         _ => Ok(()),
     }

@@ -52,7 +52,7 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &Parts) -> anyhow
     let migrated = migrate::prepare(&settings, parts).await?;
     let costs = wire::stored_costs(&settings);
     let sampling = CostSampling::start(parts, &costs, migrated.is_none()).context("no thread for hash costs")?;
-    let listener = listen(sources, &mut settings)?;
+    let listeners = listen(sources, &mut settings)?;
     let settings = &settings;
     let (api, mail) = wire::service(settings, parts, &costs)?;
     if let Some(address) = parts.metrics.serve(settings.telemetry.metrics)? {
@@ -67,13 +67,13 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &Parts) -> anyhow
         shutdown_timeout: settings.server.shutdown_timeout,
     };
     let (server, running) =
-        portcullis_http::start(api, listener, server_settings).context("the server cannot start")?;
+        portcullis_http::start(api, listeners, server_settings).context("the server cannot start")?;
     let mut server = tokio::spawn(server);
     let purging = Purging::start(settings, parts).context("no thread for purging")?;
     tell_places(settings, &running);
     tokio::select! {
         () = signals.stop() => {}
-        error = fatal(migrated) => return Err(error.into()),
+        error = fatal(migrated) => return Err(error).context(migrate::VARIABLE),
         outcome = &mut server => {
             ended(outcome)?;
             bail!("the server ended of itself");
@@ -103,13 +103,14 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &Parts) -> anyhow
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the listener. From here on the settings have the port that was bound: links in mails lead there.
-fn listen(sources: &Sources, settings: &mut Settings) -> anyhow::Result<TcpListener> {
-    let address = (settings.server.host.as_str(), settings.server.port);
-    let listener =
-        portcullis_http::bind(address).with_context(|| format!("cannot listen on {} port {}", address.0, address.1))?;
-    settings.listen_on(listener.local_addr()?.port(), sources)?;
-    Ok(listener)
+/// Opens the listeners. From here on the settings have the port that was bound: links in mails lead there.
+fn listen(sources: &Sources, settings: &mut Settings) -> anyhow::Result<Vec<TcpListener>> {
+    let (host, port) = (settings.server.host.as_str(), settings.server.port);
+    let cannot = || format!("cannot listen on HOST {host}, PORT {port}");
+    let listeners = portcullis_http::bind((host, port)).with_context(cannot)?;
+    let bound = listeners.first().map(TcpListener::local_addr).transpose()?;
+    settings.listen_on(bound.map_or(port, |address| address.port()), sources)?;
+    Ok(listeners)
 }
 
 /// Logs where the service is found, its documentation, and the mails that it sends.
@@ -123,6 +124,9 @@ fn tell_places(settings: &Settings, running: &Running) {
         }
     };
     tracing::info!(target: LOG, address = %running.address, %url, docs = %format_args!("{url}/docs"), mails, "Listening");
+    for address in running.addresses.iter().skip(1) {
+        tracing::info!(target: LOG, %address, "Listening");
+    }
 }
 
 /// An error of the database that no try can mend; never, where there is none.

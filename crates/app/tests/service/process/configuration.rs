@@ -5,6 +5,8 @@ use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
 use crate::harness::services::{SECRET, Setup};
 use crate::harness::waiting::{Mortal, eventually};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::{fs, thread};
 
 on_both_databases!(
@@ -19,6 +21,7 @@ on_both_databases!(
     the_sample_of_the_documents_is_refused_and_right_but_for_its_secret,
     no_core_dump_holds_the_secret,
     there_are_few_arenas_unless_the_operator_wants_more,
+    localhost_is_both_loopback_addresses,
 );
 
 fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
@@ -112,6 +115,24 @@ fn there_are_few_arenas_unless_the_operator_wants_more(backend: Backend) {
     };
     assert_eq!(arenas(backend.service()), cores);
     assert_eq!(arenas(backend.service().set("MALLOC_ARENA_MAX", &(cores + 2).to_string())), cores + 2);
+}
+
+/// A client may take either: browsers and Node try `::1` first.
+fn localhost_is_both_loopback_addresses(backend: Backend) {
+    let service = backend.service().set("HOST", "localhost").start();
+    let has_v6 = TcpListener::bind("[::1]:0").is_ok();
+    let listening = service.log.wait_for(1 + usize::from(has_v6), |event| event["message"] == "Listening");
+    let addresses: Vec<SocketAddr> =
+        listening.iter().map(|event| event["address"].as_str().unwrap().parse().unwrap()).collect();
+    assert_eq!(addresses[0].ip().to_string(), "127.0.0.1");
+    assert!(!has_v6 || addresses[1] == SocketAddr::new("::1".parse().unwrap(), addresses[0].port()), "{addresses:?}");
+    for address in addresses {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200"), "{address}: {reply}");
+    }
 }
 
 fn debug_never_changes_a_response(backend: Backend) {

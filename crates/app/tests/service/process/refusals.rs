@@ -4,6 +4,8 @@
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
 use crate::harness::services::{Setup, random_secret};
+use crate::harness::waiting::fresh_folder;
+use std::fs;
 use std::net::TcpListener;
 
 on_both_databases!(
@@ -20,7 +22,44 @@ fn a_taken_port_is_refused(backend: Backend) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let ended = backend.service().set("PORT", &port).run();
-    assert!(ended.refusal().contains(&port), "{ended:?}");
+    assert!(ended.refusal().contains(&format!("PORT {port}")), "{ended:?}");
+}
+
+/// The variable, and what is wrong with what it names.
+#[test]
+fn what_a_setting_names_and_cannot_be_used_is_refused_with_its_name() {
+    let folder = fresh_folder();
+    let path = |name: &str| folder.join(name).display().to_string();
+    fs::create_dir(folder.join("folder")).unwrap();
+    fs::write(
+        folder.join("text"),
+        "not a database, and longer than the header of one: 0123456789 0123456789 0123456789",
+    )
+    .unwrap();
+    let sqlite = |name: &str| format!("sqlite:///{}", path(name));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (variable, value, what) in [
+        ("DATABASE_URL", sqlite("missing/app.db"), "does not exist"),
+        ("DATABASE_URL", sqlite("folder"), "no regular file"),
+        ("DATABASE_URL", sqlite("text"), "no SQLite database"),
+        ("HOST", "192.0.2.1".to_owned(), "cannot listen"),
+        ("METRICS_ADDR", taken, "cannot listen"),
+        ("MAIL_TEMPLATES", path("missing"), "templates"),
+        ("SECRET_KEY_PREVIOUS_FILE", path("missing"), "cannot be read"),
+        ("PREVIOUS_KEY_FILES", path("text"), "key"),
+    ] {
+        let ended = Backend::Sqlite.service().set(variable, &value).run();
+        let line = ended.refusal();
+        assert!(line.contains(variable) && line.contains(what), "{variable}={value}: {line}");
+    }
+    for command in ["migrate", "purge", "user list", "doctor"] {
+        let words = command.split(' ').fold(Backend::Sqlite.service(), Setup::argument);
+        let ended = words.set("DATABASE_URL", &sqlite("missing/app.db")).run();
+        assert!(!ended.status.success(), "{command}");
+        let told = [ended.errors.as_str(), &ended.output].concat();
+        assert!(told.contains("DATABASE_URL"), "{command}: {told}");
+    }
 }
 
 fn a_missing_or_short_or_sample_secret_is_refused(backend: Backend) {
