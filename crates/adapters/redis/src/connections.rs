@@ -110,14 +110,29 @@ impl Redis {
     }
 }
 
-/// The kind of an error: its text may hold what was sent.
+/// The kind of an error: its text may hold what was sent. Of a refused permission (NOPERM) the name of
+/// the command as well, which nobody but this program chose.
 pub(crate) fn told(error: &redis::RedisError) -> Fault {
+    if let Some(refused) = error.detail().and_then(refused) {
+        return format!("the user of REDIS_URL may not {refused} (NOPERM)");
+    }
     match error.code() {
         Some(code) => format!("{}: {code}", error.category()),
         None if error.is_timeout() => "timed out".to_owned(),
         None if error.is_connection_refusal() => "connection refused".to_owned(),
         None => error.category().to_owned(),
     }
+}
+
+/// What an ACL refuses, in a script or outside of one.
+fn refused(detail: &str) -> Option<String> {
+    if let Some((_, rest)) = detail.split_once("permissions to run the '") {
+        let command = rest.split('\'').next().filter(|name| name.len() <= 32)?;
+        let plain = command.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'|' | b'-' | b'_' | b'.'));
+        return plain.then(|| format!("run {command}"));
+    }
+    let of_keys = detail.contains("permissions to access") && detail.contains("key");
+    of_keys.then(|| "access keys that begin with portcullis:".to_owned())
 }
 
 impl Shared {

@@ -2,6 +2,7 @@
 
 use crate::RedisUrl;
 use crate::connections::{open, told};
+use crate::script::Script;
 use chrono::{DateTime, Utc};
 use redis::{Client, InfoDict, RedisResult};
 
@@ -14,6 +15,8 @@ pub struct Examination {
     pub max_memory: Option<u64>,
     /// What it does when that is full, if it tells.
     pub eviction: Option<String>,
+    /// Why it refuses what the service does there, if it does.
+    pub refusal: Option<String>,
     /// Its clock, in UTC, if it tells one that there can be.
     pub now: Option<DateTime<Utc>>,
 }
@@ -33,11 +36,14 @@ fn ask(url: &RedisUrl) -> RedisResult<Examination> {
     let (seconds, micros) = redis::cmd("TIME").query::<(i64, u32)>(&mut connection)?;
     // A user who may not ask for it can still be one that the service gets on with.
     let info = redis::cmd("INFO").query::<InfoDict>(&mut connection).ok();
+    // Every command of the scripts, on a key that nobody has: nothing is changed.
+    let tried = Script::new(include_str!("trial.lua")).run(&mut connection, &["portcullis:trial".to_owned()], &[]);
     let text = |name: &str| info.as_ref().and_then(|info| info.get::<String>(name));
     Ok(Examination {
         version: text("valkey_version").or_else(|| text("redis_version")),
         max_memory: info.as_ref().and_then(|info| info.get::<u64>("maxmemory")).filter(|bytes| *bytes > 0),
         eviction: text("maxmemory_policy"),
+        refusal: tried.err().map(|error| told(&error)),
         now: DateTime::from_timestamp(seconds, micros.saturating_mul(1000)),
     })
 }

@@ -10,7 +10,7 @@
 use chrono::{DateTime, Utc};
 use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule, Window};
 use portcullis_ports::{Charge, CircuitBoard, Clock, RateLimiter, Reserved};
-use portcullis_redis::{Redis, RedisCircuits, RedisLimiter, RedisUrl};
+use portcullis_redis::{Examination, Redis, RedisCircuits, RedisLimiter, RedisUrl};
 use portcullis_testkit::conformance::limits::Limiter;
 use portcullis_testkit::redis::Server;
 use std::num::NonZeroU32;
@@ -192,4 +192,44 @@ fn of_many_replicas_one_gets_the_probe_until_it_tells() {
     let short = Duration::from_millis(50);
     assert_eq!(boards[0].claim_probe("short", short), Ok(None));
     eventually("a claim ends by itself", || boards[1].claim_probe("short", short) == Ok(None));
+}
+
+/// The rights that operators are told to grant.
+const RIGHTS: &str = "resetchannels ~portcullis:* -@all +ping +select +time +get +set +del +pttl +eval +evalsha +info";
+
+#[test]
+fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
+    let server = Server::start();
+    let grant = |rights: &str| assert_eq!(server.command(&format!("ACL SETUSER gate reset on >pw {rights}")), "+OK");
+    let url = RedisUrl::parse(&server.url().replace("redis://", "redis://gate:pw@")).unwrap();
+    let connected =
+        || Redis::connect(&url, Arc::new(RealClock(Instant::now()))).unwrap().within(Duration::from_secs(10));
+    grant(RIGHTS);
+    let redis = connected();
+    assert_eq!(passes(&RedisLimiter::new(redis.clone()), 1), Some(true));
+    let board = RedisCircuits::new(redis.clone(), [7; 16]);
+    let minute = Duration::from_mins(1);
+    board.tell_opened("database", minute).unwrap();
+    board.claim_probe("database", minute).unwrap();
+    board.news("database").unwrap();
+    board.tell_closed("database").unwrap();
+    assert_eq!(redis.last_fault(), None);
+    assert_eq!(Examination::of(&url).unwrap().refusal, None);
+    for command in ["evalsha", "eval", "set", "get", "time"] {
+        server.command("SCRIPT FLUSH");
+        grant(&format!("{RIGHTS} -{command}"));
+        let told = if command == "time" {
+            Examination::of(&url).unwrap_err()
+        } else {
+            let refusal = Examination::of(&url).unwrap().refusal.unwrap();
+            let redis = connected();
+            assert_eq!(passes(&RedisLimiter::new(redis.clone()), 2), None, "{command}");
+            assert!(redis.last_fault().unwrap().contains("may not run"), "{command}");
+            refusal
+        };
+        assert_eq!(told, format!("the user of REDIS_URL may not run {command} (NOPERM)"));
+    }
+    grant(&RIGHTS.replace("~portcullis:*", "~other:*"));
+    let told = Examination::of(&url).unwrap().refusal.unwrap();
+    assert_eq!(told, "the user of REDIS_URL may not access keys that begin with portcullis: (NOPERM)");
 }

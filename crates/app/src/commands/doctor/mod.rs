@@ -5,6 +5,7 @@
 mod configuration;
 mod database;
 mod machine;
+mod mail;
 mod redis;
 
 use super::console::{Cell, Listing, shown};
@@ -26,7 +27,7 @@ pub(crate) struct DoctorArgs {
     json: bool,
 }
 
-/// No look takes longer.
+/// No look takes longer, but that at the mail server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How bad something is.
@@ -91,6 +92,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         if settings.limits.redis.is_some() {
             report.look("redis", settings.clone(), clock.clone(), redis::examine)?;
         }
+        report.look(mail::CHECK, settings.clone(), clock.clone(), mail::examine)?;
         report.tell(configuration::keys(&settings))?;
     }
     report.tell(machine::examine(&*clock))?;
@@ -117,9 +119,10 @@ impl Report {
             // Nobody listens any more where it took too long.
             teller.send(examine(&settings, &clock)).ok();
         })?;
-        let findings = told.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let patience = if check == mail::CHECK { mail::PATIENCE } else { PATIENCE };
+        let findings = told.recv_timeout(patience).unwrap_or_else(|_| {
             let advice = "look whether the network drops packets, or the server is overloaded";
-            vec![Finding::error(check, format!("no answer within {} s", PATIENCE.as_secs()), advice)]
+            vec![Finding::error(check, format!("no answer within {} s", patience.as_secs()), advice)]
         });
         self.tell(findings)
     }

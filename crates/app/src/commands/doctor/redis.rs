@@ -30,6 +30,10 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
     } else {
         Finding::ok(CHECK, what)
     }];
+    findings.extend(examination.refusal.as_ref().map(|refusal| {
+        let advice = "grant it what docs/operations.md lists; until then each replica counts limits alone";
+        Finding::error(CHECK, refusal.clone(), advice)
+    }));
     findings.extend(memory(&examination));
     findings.extend(examination.now.map(|now| clocks("the clock of Redis", clock.now(), now)));
     findings

@@ -5,6 +5,7 @@ use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
 use crate::harness::services::{Ended, SECRET, Setup};
 use crate::harness::waiting::{fresh_folder, timed};
+use portcullis_testkit::smtp::{Mode, Server};
 use portcullis_testkit::{postgres, redis};
 use serde_json::Value;
 use std::fs::{self, Permissions};
@@ -116,6 +117,54 @@ fn a_redis_that_is_gone_is_found() {
     is_ill(&gone);
     let (what, advice) = found(&gone, "redis", "error");
     assert!(what.contains("does not answer") && advice.contains("REDIS_URL"), "{what}: {advice}");
+}
+
+#[test]
+fn a_mail_server_is_greeted_and_a_folder_must_be_writable() {
+    let server = Server::start(Mode::StartTls);
+    let database = Backend::Sqlite.database();
+    done(&database, "migrate");
+    let at = |url: &str| {
+        let setup = doctor(&database).set("SMTP_URL", url).set("MAIL_FROM", "no-reply@example.org");
+        setup.set("SSL_CERT_FILE", server.authority().to_str().unwrap()).run()
+    };
+    let good = at(&server.url());
+    assert!(good.status.success(), "{good:?}");
+    assert!(found(&good, "mail", "ok").0.ends_with("takes mails over TLS"), "{good:?}");
+    assert!(server.mails().is_empty());
+    let wrong = at(&server.url().replace("portcullis%40", "hunter2marker%40"));
+    is_ill(&wrong);
+    let (what, advice) = found(&wrong, "mail", "error");
+    assert!(what.contains("535") && what.contains("logging in") && advice.contains("SMTP_URL"), "{what}: {advice}");
+    assert!(!wrong.output.contains("hunter2marker"), "{wrong:?}");
+    server.close();
+    let gone = at(&server.url());
+    is_ill(&gone);
+    assert!(found(&gone, "mail", "error").0.contains("connection refused"), "{gone:?}");
+    let folder = fresh_folder();
+    fs::write(folder.join("file"), "").unwrap();
+    for (place, fit) in [("file", false), ("file/below", false), ("new/below", true), (".", true)] {
+        let ended = doctor(&database).set("MAIL_DIR", folder.join(place).to_str().unwrap()).run();
+        let told = found(&ended, "mail", if fit { "ok" } else { "error" }).0;
+        assert!(fit || told.starts_with("MAIL_DIR cannot be written"), "{place}: {told}");
+        assert_eq!(ended.status.success(), fit, "{place}: {ended:?}");
+    }
+    assert!(!folder.join("new").exists(), "nothing was made");
+}
+
+#[test]
+fn a_redis_user_without_the_rights_is_found() {
+    let server = redis::Server::start();
+    let database = Backend::Sqlite.database();
+    done(&database, "migrate");
+    let rights = "resetchannels ~portcullis:* -@all +ping +time +get +set +del +pttl +info";
+    assert_eq!(server.command(&format!("ACL SETUSER gate on >hunter2marker {rights}")), "+OK");
+    let url = server.url().replace("redis://", "redis://gate:hunter2marker@");
+    let ended = doctor(&database).set("REDIS_URL", &url).run();
+    is_ill(&ended);
+    let (what, advice) = found(&ended, "redis", "error");
+    assert!(what.contains("may not run evalsha") && advice.contains("grant"), "{what}: {advice}");
+    assert!(!ended.output.contains("hunter2marker"), "{ended:?}");
 }
 
 #[test]
