@@ -84,6 +84,30 @@ fn every_operation_is_told_whole() {
     assert_eq!(operations, 20);
 }
 
+/// openapi-python-client writes `Unset` into an operation with two body types, and imports it for an
+/// optional parameter alone: without one the module of the operation cannot be imported.
+#[test]
+fn an_operation_with_two_body_types_has_an_optional_parameter() {
+    let document = document("Portcullis", &PasswordPolicy::default());
+    let mut found = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            let types = operation["requestBody"]["content"].as_object().map_or(0, serde_json::Map::len);
+            if types > 1 {
+                found += 1;
+                let parameters = operation["parameters"].as_array().unwrap_or_else(|| panic!("{path}"));
+                let optional = |parameter: &Value| {
+                    let target =
+                        parameter["$ref"].as_str().map_or(parameter, |target| document.pointer(&target[1..]).unwrap());
+                    target["required"] == false
+                };
+                assert!(parameters.iter().any(optional), "{path}");
+            }
+        }
+    }
+    assert_eq!(found, 1, "login alone");
+}
+
 #[test]
 fn a_patch_follows_the_examples_of_rfc_7396() {
     for (target, patch, merged) in [
