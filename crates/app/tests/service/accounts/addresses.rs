@@ -47,7 +47,7 @@ fn the_old_address_is_told_and_can_undo_the_change(service: &Service) {
     let (account, own) = verified_session(service);
     let new_email = move_away(service, &account, &own.access);
     let told = service.wait_for_mails(&account.email, 2);
-    let told = told.iter().find(|mail| mail.field("Subject").contains("was changed")).expect("a notice");
+    let told = told.iter().find(|mail| mail.field("Subject").contains("Your email address")).expect("a notice");
     assert!(!told.whole.contains(&new_email), "whoever changed the address chose that text");
     let moved = Pair::of(&service.login(&new_email, &account.password));
     let body = service.verify(&told.token()).expect(200);

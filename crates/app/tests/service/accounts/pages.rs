@@ -76,8 +76,10 @@ fn move_and_undo(service: &Service, account: &Account) {
     scan(service, &account.email);
     service.login(&new_email, &account.password).expect(200);
     let mails = service.mails_to(&account.email);
-    let told =
-        mails.iter().find(|mail| mail.field("Subject").contains("was changed")).expect("a mail to the old address");
+    let told = mails
+        .iter()
+        .find(|mail| mail.field("Subject").contains("Your email address"))
+        .expect("a mail to the old address");
     let undone = press(service, &told.target(), "verify", "");
     assert!(undone.text().contains("name=\"new_password\""), "a new password is offered");
     service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
