@@ -2,6 +2,7 @@
 //! address.
 
 use super::{Budget, DeviceId, Source};
+use crate::mail::Occasion;
 use crate::registration::EmailAddress;
 use std::fmt;
 
@@ -12,6 +13,9 @@ pub enum Subject<'a> {
     Account(&'a EmailAddress),
     /// A device that is known to an account.
     Device(&'a EmailAddress, DeviceId),
+    /// Emails of one purpose to an address. An email that a stranger requested for one purpose never
+    /// stands in the way of an email for another.
+    Mail(Occasion, &'a EmailAddress),
     /// A source.
     Source(Source),
     /// Whatever bytes a caller knows something by, such as a token's identifier.
@@ -35,6 +39,10 @@ impl Subject<'_> {
             Self::Account(email) => bytes.extend(email.canonical().as_bytes()),
             Self::Device(email, device) => {
                 bytes.extend(device.as_bytes());
+                bytes.extend(email.canonical().as_bytes());
+            }
+            Self::Mail(purpose, email) => {
+                bytes.extend(format!("{}/", purpose.as_str()).as_bytes());
                 bytes.extend(email.canonical().as_bytes());
             }
             Self::Source(source) => bytes.extend(source.to_string().as_bytes()),

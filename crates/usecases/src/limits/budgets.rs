@@ -2,6 +2,7 @@
 
 use super::{Admission, LimitError, Limited};
 use portcullis_domain::limits::{Budget, LimitKey, Rule, Source, Subject};
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::sessions::Origin;
 use portcullis_ports::{Charge, MessageAuthenticator, RateLimiter, Reservation, Reserved};
@@ -18,7 +19,7 @@ pub struct Rules {
     pub device: Rule,
     /// Calls of one source.
     pub source: Rule,
-    /// Mails to one address.
+    /// Mails to one address, for each purpose.
     pub mail: Rule,
     /// Refreshes of one session, at one replica.
     pub refresh: Rule,
@@ -106,13 +107,14 @@ impl Limits {
         }
     }
 
-    /// Counts a call that sends a mail to an address, known or not.
+    /// Counts a call that sends an email to an address, known or not. Each purpose has its own
+    /// budget: requests for one purpose never use up another.
     ///
     /// # Errors
     /// [`LimitError`].
-    pub fn admit_mail(&self, to: &EmailAddress, from: &Origin) -> Result<Admission, LimitError> {
+    pub fn admit_mail(&self, purpose: Occasion, to: &EmailAddress, from: &Origin) -> Result<Admission, LimitError> {
         let source = from.ip_address.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
-        let draws: Vec<_> = std::iter::once((Budget::Mail, Subject::Account(to))).chain(source).collect();
+        let draws: Vec<_> = std::iter::once((Budget::Mail, Subject::Mail(purpose, to))).chain(source).collect();
         self.admit(&draws)
     }
 

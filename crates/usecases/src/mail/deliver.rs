@@ -106,8 +106,11 @@ impl DeliverMail {
             return true;
         }
         // Apart from what is asked for: an answer to whoever asks must not tell that there were others.
-        let unasked = [b"unasked/".as_slice(), message.to.canonical().as_bytes()].concat();
-        match self.limits.admit(&[(Budget::Mail, Subject::Bytes(&unasked))]) {
+        // A verified address has a budget for each kind of notice: one kind never hides another. An
+        // address that was never verified may be a stranger's and gets few emails of all kinds.
+        let kind = if user.email_verified_at.is_some() { mail.order.occasion.as_str() } else { "" };
+        let unasked = format!("unasked/{kind}/{}", message.to.canonical());
+        match self.limits.admit(&[(Budget::Mail, Subject::Bytes(unasked.as_bytes()))]) {
             Ok(admission) => admission.spend(),
             Err(LimitError::Limited(_)) => return false,
             Err(LimitError::Failed(error)) => tracing::warn!(target: MAIL_LOG, %error, "A mail was not counted"),

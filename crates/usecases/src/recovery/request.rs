@@ -85,7 +85,7 @@ impl RequestReset {
     /// # Errors
     /// [`RequestResetError`].
     pub fn admit(&self, input: &ResetRequest) -> Result<Admission, RequestResetError> {
-        Ok(self.limits.admit_mail(&input.email, &input.origin)?)
+        Ok(self.limits.admit_mail(Occasion::ResetPassword, &input.email, &input.origin)?)
     }
 
     /// Stores the order. Whether there is anybody to write to is looked up when the mail is made:

@@ -72,7 +72,7 @@ impl RequestEmailChange {
     /// [`ReauthenticationError`].
     pub fn admit(&self, input: &EmailChangeRequest) -> Result<EmailChangeAdmission, ReauthenticationError> {
         let guess = self.owners.admit(&input.owner)?;
-        let mail = self.owners.limits.admit_mail(&input.new_email, &input.origin)?;
+        let mail = self.owners.limits.admit_mail(Occasion::ConfirmEmail, &input.new_email, &input.origin)?;
         Ok(EmailChangeAdmission { guess, mail })
     }
 

@@ -85,7 +85,7 @@ impl ResendVerification {
     /// # Errors
     /// [`ResendVerificationError`].
     pub fn admit(&self, input: &VerificationRequest) -> Result<Admission, ResendVerificationError> {
-        Ok(self.limits.admit_mail(&input.email, &input.origin)?)
+        Ok(self.limits.admit_mail(Occasion::VerifyEmail, &input.email, &input.origin)?)
     }
 
     /// Stores the order. Whether there is anybody to write to is looked up when the mail is made:

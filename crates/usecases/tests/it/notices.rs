@@ -23,21 +23,40 @@ fn rules() -> Rules {
 }
 
 #[test]
-fn an_address_gets_three_mails_an_hour_known_or_unknown() {
+fn an_address_gets_three_mails_an_hour_for_each_purpose_known_or_unknown() {
     let world = World::limited(rules());
     world.adopt("ada@example.org", "new:x");
     for email in ["ada@example.org", "nobody@example.org"] {
-        world.forgot(email).unwrap();
-        world.resend(&email.to_uppercase()).unwrap();
-        world.forgot(email).unwrap();
-        assert_eq!(world.forgot(email).unwrap_err().code(), ErrorCode::RateLimited);
+        for _ in 0..3 {
+            world.resend(&email.to_uppercase()).unwrap();
+        }
         assert_eq!(world.resend(email).unwrap_err().code(), ErrorCode::RateLimited);
+        for _ in 0..3 {
+            world.forgot(email).unwrap();
+        }
+        assert_eq!(world.forgot(&email.to_uppercase()).unwrap_err().code(), ErrorCode::RateLimited);
     }
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     for _ in 0..4 {
         let lost = world.forgot("bob@example.org").unwrap_err();
         assert_eq!(lost.code(), ErrorCode::Unavailable, "what was not ordered is not counted");
     }
+}
+
+#[test]
+fn requests_of_strangers_never_use_up_the_owners_reset_links() {
+    let world = World::limited(rules());
+    let stranger = world.verified_ada();
+    world.register("bob@example.org", "battery staple").unwrap();
+    world.deliver();
+    for _ in 0..4 {
+        // Refused or not.
+        drop(world.resend("bob@example.org"));
+        drop(world.change_email(&stranger, "correct horse", "bob@example.org"));
+    }
+    world.deliver();
+    world.forgot("bob@example.org").unwrap();
+    assert_eq!(world.deliver(), [told("reset_password", "bob@example.org")]);
 }
 
 #[test]
