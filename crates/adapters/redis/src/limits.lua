@@ -38,14 +38,16 @@ end
 
 local function lifetime(rule, waited) return wait(rule, waited) + rule.period end
 
--- What still counts.
+-- What still counts. Once the free tries of a window that relents are spent, they stay spent until
+-- all is forgiven.
 local function settled(rule, tries)
   local last = math.min(tries.last, now)
   if now - last >= lifetime(rule, tries.waited) then return { waited = 0, last = last, free = {} } end
+  local spent = rule.first > 0 and (tries.waited > 0 or #tries.free >= rule.tries)
   local free = {}
   for _, at in ipairs(tries.free) do
     at = math.min(at, now)
-    if now - at < rule.period then free[#free + 1] = at end
+    if spent or now - at < rule.period then free[#free + 1] = at end
   end
   return { waited = tries.waited, last = last, free = free }
 end

@@ -104,7 +104,7 @@ impl Window {
     pub fn take(&self, tries: &Tries, now: Duration) -> Result<(Tries, TryReceipt), Refusal> {
         let Tries { mut free, waited, last } = self.settled(tries, now);
         let before = last;
-        if waited == 0 && free.len() < self.tries.get().try_into().unwrap_or(usize::MAX) {
+        if waited == 0 && free.len() < self.most_free() {
             free.push(now);
             return Ok((Tries { free, waited, last: now }, TryReceipt { at: now, before, waited: false }));
         }
@@ -154,15 +154,21 @@ impl Window {
         Policy { quota: self.tries.get(), window: self.period }
     }
 
-    /// What still counts.
+    /// What still counts. Once the free tries of a window that relents are spent, they stay spent
+    /// until all is forgiven: else a period that is no longer than the first wait would end that wait.
     fn settled(&self, tries: &Tries, now: Duration) -> Tries {
         let last = tries.last.min(now);
         if now.saturating_sub(last) >= self.lifetime(tries) {
             return Tries { last, ..Tries::default() };
         }
+        let spent = self.first_wait.is_some() && (tries.waited > 0 || tries.free.len() >= self.most_free());
         let past = tries.free.iter().map(|at| (*at).min(now));
-        let free = past.filter(|at| now.saturating_sub(*at) < self.period).collect();
+        let free = past.filter(|at| spent || now.saturating_sub(*at) < self.period).collect();
         Tries { free, waited: tries.waited, last }
+    }
+
+    fn most_free(&self) -> usize {
+        self.tries.get().try_into().unwrap_or(usize::MAX)
     }
 }
 
@@ -191,6 +197,19 @@ mod tests {
             assert!(window.take(&tries, now + refusal.retry_after - Duration::from_micros(1)).is_err());
             now += refusal.retry_after;
             tries = window.take(&tries, now).unwrap().0;
+        }
+    }
+
+    #[test]
+    fn a_period_of_seconds_has_waits_of_that_length() {
+        let window = Window::new(NonZeroU32::new(5).unwrap(), Duration::from_secs(6)).relenting(MINUTE);
+        let mut now = Duration::from_secs(7);
+        let mut tries = spent(&window, now);
+        for _ in 0..10 {
+            assert!(window.take(&tries, now + Duration::from_secs(6) - Duration::from_micros(1)).is_err());
+            now += Duration::from_secs(6);
+            tries = window.take(&tries, now).unwrap().0;
+            assert!(window.take(&tries, now).is_err(), "one try a wait");
         }
     }
 
@@ -269,6 +288,31 @@ mod tests {
                 // Waits of 1, 2, 4 and 8 minutes end within the period.
                 let waits = if relents { 4 } else { 0 };
                 prop_assert!(within.filter(|t| t.waited).count() <= waits);
+            }
+        }
+
+        #[test]
+        fn past_the_free_tries_one_passes_a_wait_however_short_the_period(
+            free in 1_u32..12, period in 1_u64..200, pauses in prop::collection::vec(0_u64..20, 1..120),
+        ) {
+            let period = Duration::from_secs(period);
+            let window = Window::new(NonZeroU32::new(free).unwrap(), period).relenting(MINUTE);
+            let (mut now, mut tries) = (Duration::from_secs(1), Tries::default());
+            // A guesser who never rests; each pause is shorter than what is forgiven after.
+            let mut passed: Vec<Duration> = Vec::new();
+            for pause in pauses {
+                now += Duration::from_secs(pause).min(period / 2);
+                if let Ok((next, _)) = window.take(&tries, now) {
+                    tries = next;
+                    passed.push(now);
+                }
+            }
+            let spent_at = passed.get(usize::try_from(free).unwrap() - 1);
+            let within = |at: Duration| passed[..usize::try_from(free).unwrap()].iter().all(|t| at - *t < period);
+            if spent_at.is_some_and(|at| within(*at)) {
+                for (waited, pair) in (0..).zip(passed[usize::try_from(free).unwrap() - 1..].windows(2)) {
+                    prop_assert!(pair[1] - pair[0] >= window.wait(waited).unwrap());
+                }
             }
         }
 

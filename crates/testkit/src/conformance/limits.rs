@@ -31,6 +31,7 @@ macro_rules! limiter_conformance {
             keys_are_apart, a_refund_restores, charges_are_counted_together_or_not_at_all,
             of_64_callers_as_many_pass_as_the_budget_has, asking_what_remains_counts_nothing,
             a_flow_that_is_spent_lets_one_through_after_its_interval, a_window_that_relents_doubles_its_waits,
+            a_short_period_ends_no_wait,
             a_success_after_a_wait_leaves_all_as_it_was, a_refund_that_nobody_remembers_changes_nothing
         }
     };
@@ -206,6 +207,17 @@ mod promises {
         let refused = on.refuses(&charge)?;
         assert!(refused.retry_after > 2 * SECOND && refused.retry_after <= 4 * SECOND, "{refused:?}");
         Ok(())
+    }
+
+    pub fn a_short_period_ends_no_wait(on: &Limiter<'_>) -> Outcome {
+        let charge = fresh(Rule::Window(Window::new(some(2), SECOND).relenting(60 * SECOND)));
+        let _spent = (on.passes(&charge)?, on.passes(&charge)?);
+        for _ in 0..2 {
+            let refused = on.refuses(&charge)?;
+            (on.wait)(refused.retry_after);
+            assert_eq!(left(&on.passes(&charge)?), [0], "one try a wait");
+        }
+        on.refuses(&charge).map(drop)
     }
 
     pub fn a_success_after_a_wait_leaves_all_as_it_was(on: &Limiter<'_>) -> Outcome {
