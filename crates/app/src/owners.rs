@@ -4,7 +4,7 @@
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_http::{Recovery, Verification};
 use portcullis_ports::{Clock, PasswordHasher, Store};
-use portcullis_usecases::limits::{Devices, Limits};
+use portcullis_usecases::limits::{Devices, Guesses, Limits};
 use portcullis_usecases::login::{LogIn, Reauthentication};
 use portcullis_usecases::mail::Post;
 use portcullis_usecases::recovery::{ChangePassword, RequestReset, ResetPassword};
@@ -32,8 +32,13 @@ impl Owners {
     }
 
     pub(crate) fn log_in(&self, issuance: Arc<Issuance>, sessions: SessionPolicy, verified: bool) -> LogIn {
-        let Self { store, hasher, limits, devices, post, clock, .. } = self.clone();
-        LogIn { store, hasher, issuance, sessions, limits, devices, post, require_verified_email: verified, clock }
+        let (guesses, Self { store, hasher, devices, post, clock, .. }) = (self.guesses(), self.clone());
+        LogIn { store, hasher, issuance, sessions, guesses, devices, post, require_verified_email: verified, clock }
+    }
+
+    pub(crate) fn guesses(&self) -> Arc<Guesses> {
+        let Self { store, limits, devices, .. } = self.clone();
+        Arc::new(Guesses { limits, devices, store })
     }
 
     pub(crate) fn recovery(&self) -> Recovery {
@@ -55,6 +60,7 @@ impl Owners {
                 store: store.clone(),
                 hasher: hasher.clone(),
                 screening: screening.clone(),
+                guesses: self.guesses(),
                 tokens: post.tokens.clone(),
                 post: post.clone(),
                 clock: clock.clone(),
@@ -100,7 +106,7 @@ impl Owners {
     }
 
     fn reauthentication(&self) -> Arc<Reauthentication> {
-        let Self { store, hasher, limits, .. } = self;
-        Arc::new(Reauthentication { store: store.clone(), hasher: hasher.clone(), limits: limits.clone() })
+        let Self { store, hasher, devices, .. } = self.clone();
+        Arc::new(Reauthentication { store, hasher, guesses: self.guesses(), devices })
     }
 }

@@ -1,6 +1,6 @@
 //! Counting what is tried, and codes that only the service can make.
 
-use portcullis_domain::limits::{Budget, LimitKey, Receipt, Rule};
+use portcullis_domain::limits::{Budget, LimitKey, Receipt, Rule, Waiter};
 use std::time::Duration;
 
 /// One budget that a call draws on.
@@ -12,6 +12,16 @@ pub struct Charge {
     pub key: LimitKey,
     /// How it is counted.
     pub rule: Rule,
+    /// Who waits, where the rule has waits.
+    pub waiter: Waiter,
+}
+
+impl Charge {
+    /// Creates a charge that refuses where its budget is spent, and where all wait together.
+    #[must_use]
+    pub fn new(budget: Budget, key: LimitKey, rule: Rule) -> Self {
+        Self { budget, key, rule, waiter: Waiter::default() }
+    }
 }
 
 /// A charge that was let through.
@@ -80,6 +90,12 @@ pub trait RateLimiter: Send + Sync {
     /// [`LimiterError`]. Whether the charges were taken back is unknown then.
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError>;
 
+    /// Forgets all that was counted under the keys of the charges.
+    ///
+    /// # Errors
+    /// [`LimiterError`]. Whether it was forgotten is unknown then.
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError>;
+
     /// How many calls could follow at once under a charge. Counts nothing.
     ///
     /// # Errors
@@ -94,6 +110,10 @@ impl<L: RateLimiter + ?Sized> RateLimiter for std::sync::Arc<L> {
 
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
         (**self).refund(reservation)
+    }
+
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
+        (**self).clear(charges)
     }
 
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {

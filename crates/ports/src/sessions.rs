@@ -3,7 +3,7 @@
 use crate::store::{RowNumber, StoreError, Stretch};
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId, Spared};
+use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId, SourceMark, Spared};
 
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,13 @@ pub trait SessionRepository {
     /// # Errors
     /// [`StoreError`].
     fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Origin>, StoreError>;
+
+    /// Returns whether any session that is kept, ended or not, began from that source. Takes the same
+    /// work either way.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn knows_source(&mut self, source: &SourceMark) -> Result<bool, StoreError>;
 
     /// Ends a session that was not ended, revokes its live token and puts the end on its
     /// timeline; whether it did. Of any number of callers exactly one is told so.

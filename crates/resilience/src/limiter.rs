@@ -15,6 +15,10 @@ impl<L: RateLimiter> RateLimiter for Breaker<L> {
         self.every_failure(|limiter| limiter.refund(reservation), is_open)
     }
 
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
+        self.every_failure(|limiter| limiter.clear(charges), is_open)
+    }
+
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         self.every_failure(|limiter| limiter.remaining(charge), is_open)
     }
@@ -77,6 +81,14 @@ impl<S: RateLimiter, L: RateLimiter> RateLimiter for SharedLimiter<S, L> {
             // What cannot be given back is forgotten with its budget.
             drop(self.shared.refund(&shared));
         }
+        Ok(())
+    }
+
+    /// Other replicas keep what they counted in their own memory.
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
+        self.local.clear(charges)?;
+        // A server that is lost forgets by itself.
+        drop(self.shared.clear(charges));
         Ok(())
     }
 

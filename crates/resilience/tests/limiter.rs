@@ -37,6 +37,10 @@ impl RateLimiter for Remote {
         self.call(|limiter| limiter.refund(reservation))
     }
 
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
+        self.call(|limiter| limiter.clear(charges))
+    }
+
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         self.call(|limiter| limiter.remaining(charge))
     }
@@ -85,7 +89,7 @@ mod alone {
 
 fn charge(tries: u32) -> Charge {
     let rule = Rule::Window(Window::new(NonZeroU32::new(tries).unwrap(), Duration::from_mins(15)));
-    Charge { budget: Budget::Account, key: LimitKey::of_digest(&[7; 32]), rule }
+    Charge::new(Budget::Account, LimitKey::of_digest(&[7; 32]), rule)
 }
 
 fn passes(replica: &Replica, charge: Charge) -> bool {

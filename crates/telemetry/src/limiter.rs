@@ -90,6 +90,10 @@ impl<L: RateLimiter + ?Sized> RateLimiter for Metered<L, LimiterMetrics> {
         Ok(())
     }
 
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
+        self.metrics.count(self.inner.clear(charges))
+    }
+
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         self.metrics.count(self.inner.remaining(charge))
     }

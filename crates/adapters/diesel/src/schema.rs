@@ -56,6 +56,7 @@ diesel::table! {
         ip_address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         device -> Nullable<Binary>,
+        source -> Nullable<Binary>,
     }
 }
 

@@ -216,6 +216,7 @@ macro_rules! refresh_token_repository {
                                 sessions::created_at,
                                 sessions::ended_at,
                                 sessions::device,
+                                sessions::source,
                             ))
                             .nullable(),
                     ));

@@ -67,7 +67,7 @@ impl RateLimiter for MemoryLimiter {
         let mut passed = Vec::with_capacity(charges.len());
         let mut refused: Option<Exceeded> = None;
         for charge in charges {
-            match charge.rule.take(shards.tally(charge), now) {
+            match charge.rule.take_for(charge.waiter, shards.tally(charge), now) {
                 Ok(taken) => passed.push((*charge, taken)),
                 Err(refusal) => {
                     let longer = refused.is_none_or(|worst| worst.retry_after < refusal.retry_after);
@@ -90,6 +90,12 @@ impl RateLimiter for MemoryLimiter {
             // What was shed or succeeded takes no room: it would push out what was guessed at.
             if charge.rule.is_blank(&tally, now) { shards.forget(charge) } else { shards.set(charge, tally) }
         }
+        Ok(())
+    }
+
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
+        let mut shards = self.shards_of(charges.iter());
+        charges.iter().for_each(|charge| shards.forget(charge));
         Ok(())
     }
 
@@ -139,9 +145,8 @@ fn exceeded(charge: &Charge, retry_after: Duration) -> Exceeded {
 /// Returns how many of all keys a budget may keep.
 fn share(budget: Budget, keys: usize) -> usize {
     match budget {
-        Budget::Account => keys / 2,
-        Budget::Source => keys / 4,
-        _ => keys / 4 / Budget::ALL.len().saturating_sub(2).max(1),
+        Budget::Account | Budget::AccountDay | Budget::Source => keys / 4,
+        _ => keys / 4 / Budget::ALL.len().saturating_sub(3).max(1),
     }
 }
 

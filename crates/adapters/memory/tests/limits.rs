@@ -23,7 +23,7 @@ fn charge(budget: Budget, number: u32) -> Charge {
     digest[..4].copy_from_slice(&number.wrapping_mul(0x9e37_79b1).to_be_bytes());
     digest[4..8].copy_from_slice(&number.to_be_bytes());
     let once = Flow::new(NonZeroU32::MIN, Duration::from_hours(1), NonZeroU32::MIN);
-    Charge { budget, key: LimitKey::of_digest(&digest), rule: Rule::Flow(once) }
+    Charge::new(budget, LimitKey::of_digest(&digest), Rule::Flow(once))
 }
 
 fn passes(limiter: &MemoryLimiter, budget: Budget, number: u32) -> bool {

@@ -24,10 +24,9 @@ impl RedisLimiter {
     }
 
     fn run(&self, action: &str, calls: &[Call]) -> Result<Vec<i64>, LimiterError> {
-        let key = |charge: &Charge| format!("{PREFIX}{}:{}", charge.budget.as_str(), charge.key);
         let keys: Vec<_> = calls.iter().map(|(charge, _)| key(charge)).collect();
         let mut arguments = vec![action.to_owned()];
-        arguments.extend(calls.iter().flat_map(|(charge, more)| words(charge.rule, *more)));
+        arguments.extend(calls.iter().flat_map(|(charge, more)| words(charge, *more)));
         self.redis.call(|connection| self.script.run(connection, &keys, &arguments)).map_err(LimiterError)
     }
 }
@@ -35,12 +34,21 @@ impl RedisLimiter {
 /// A charge, and three numbers more that the script takes with it.
 type Call = (Charge, [u64; 3]);
 
-fn words(rule: Rule, more: [u64; 3]) -> impl Iterator<Item = String> {
-    let (kind, one, two) = match rule {
+/// What is kept of a window has a format of its own: releases that wrote another never read it.
+fn key(charge: &Charge) -> String {
+    let format = if matches!(charge.rule, Rule::Window(_)) { "2:" } else { "" };
+    format!("{PREFIX}{}:{format}{}", charge.budget.as_str(), charge.key)
+}
+
+fn words(charge: &Charge, more: [u64; 3]) -> impl Iterator<Item = String> {
+    let (kind, one, two) = match charge.rule {
         Rule::Flow(flow) => ("f", micros(flow.interval()), micros(flow.tolerance())),
         Rule::Window(window) => ("w", window.tries().into(), micros(window.period())),
     };
-    std::iter::once(kind.to_owned()).chain([one, two].into_iter().chain(more).map(|number| number.to_string()))
+    // No number for the script: it is beyond those that Lua keeps exactly.
+    let waiter = format!("{:x}", charge.waiter.get());
+    let numbers = [one, two].into_iter().chain(more).map(|number| number.to_string());
+    std::iter::once(kind.to_owned()).chain(numbers).chain([waiter])
 }
 
 impl RateLimiter for RedisLimiter {
@@ -67,6 +75,11 @@ impl RateLimiter for RedisLimiter {
         self.run("refund", &calls).map(drop)
     }
 
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
+        let calls: Vec<_> = charges.iter().map(|charge| (*charge, [0; 3])).collect();
+        self.run("clear", &calls).map(drop)
+    }
+
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         match self.run("remaining", &[(*charge, [first_wait(charge), 0, 0])])?.as_slice() {
             [0, left] => u32::try_from(*left).map_err(|_| strange()),
@@ -90,7 +103,10 @@ fn held(charge: Charge, numbers: &[i64]) -> Held {
     let [at, before, waited, left] = numbers.first_chunk().copied().unwrap_or_default();
     let receipt = match charge.rule {
         Rule::Flow(_) => Receipt::Flow,
-        Rule::Window(_) => Receipt::Window(TryReceipt { at: time(at), before: time(before), waited: waited == 1 }),
+        Rule::Window(_) => {
+            let waited = (waited == 1).then(|| (charge.waiter, time(before)));
+            Receipt::Window(TryReceipt { at: time(at), waited })
+        }
     };
     Held { charge, receipt, remaining: u32::try_from(left).unwrap_or_default() }
 }
@@ -98,7 +114,10 @@ fn held(charge: Charge, numbers: &[i64]) -> Held {
 fn receipt(held: &Held) -> [u64; 3] {
     match held.receipt {
         Receipt::Flow => [0; 3],
-        Receipt::Window(one) => [micros(one.at), micros(one.before), one.waited.into()],
+        Receipt::Window(one) => {
+            let before = one.waited.map_or(0, |(_, before)| micros(before));
+            [micros(one.at), before, one.waited.is_some().into()]
+        }
     }
 }
 

@@ -1,15 +1,16 @@
 -- One step of the budgets of some keys, as the rules of `domain/src/limits` have them. Times are
 -- whole microseconds by the server's clock: below 2^53, so exact as Lua's numbers.
 --
--- KEYS: the keys. ARGV: what to do, then six arguments a key:
---   "f", interval, tolerance, 0, 0, 0                          a flow
---   "w", tries, period, first wait (0: none), 0, 0              a window
--- For a refund the last three are when the try passed, when the one before it did, and 1 if it
--- passed after a wait: "f", interval, tolerance, 0, 0, 0 / "w", tries, period, at, before, waited.
+-- KEYS: the keys. ARGV: what to do, then seven arguments a key:
+--   "f", interval, tolerance, 0, 0, 0, waiter                    a flow
+--   "w", tries, period, first wait (0: none), 0, 0, waiter       a window
+-- For a refund the three in the middle are when the try passed, when the waiter's one before it
+-- did, and 1 if it passed after a wait. A waiter is a text.
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local action = ARGV[1]
+local MOST_WAITERS = 100
 
 local function whole(number) return string.format('%.0f', number) end
 
@@ -17,18 +18,26 @@ local function keep(key, value, micros)
   redis.call('SET', key, value, 'PX', whole(math.ceil(micros / 1000) + 1))
 end
 
--- "waited last free free …"
+-- Free tries by their times, and waits as "waiter:count:last", with spaces between.
 local function read(stored)
-  local numbers = {}
-  for number in string.gmatch(stored or '', '%S+') do numbers[#numbers + 1] = tonumber(number) end
-  local tries = { waited = numbers[1] or 0, last = numbers[2] or 0, free = {} }
-  for place = 3, #numbers do tries.free[#tries.free + 1] = numbers[place] end
+  local tries = { free = {}, waits = {} }
+  for part in string.gmatch(stored or '', '%S+') do
+    local waiter, count, last = string.match(part, '^(%x+):(%d+):(%d+)$')
+    if waiter then
+      tries.waits[#tries.waits + 1] = { waiter = waiter, count = tonumber(count), last = tonumber(last) }
+    else
+      tries.free[#tries.free + 1] = tonumber(part)
+    end
+  end
   return tries
 end
 
 local function write(tries)
-  local parts = { whole(tries.waited), whole(tries.last) }
+  local parts = {}
   for _, at in ipairs(tries.free) do parts[#parts + 1] = whole(at) end
+  for _, one in ipairs(tries.waits) do
+    parts[#parts + 1] = one.waiter .. ':' .. whole(one.count) .. ':' .. whole(one.last)
+  end
   return table.concat(parts, ' ')
 end
 
@@ -38,22 +47,31 @@ end
 
 local function lifetime(rule, waited) return wait(rule, waited) + rule.period end
 
+local function newest(times)
+  local last = 0
+  for _, at in ipairs(times) do last = math.max(last, at) end
+  return last
+end
+
 -- What still counts. Once the free tries of a window that relents are spent, they stay spent until
 -- all is forgiven.
 local function settled(rule, tries)
-  local last = math.min(tries.last, now)
-  if now - last >= lifetime(rule, tries.waited) then return { waited = 0, last = last, free = {} } end
-  local spent = rule.first > 0 and (tries.waited > 0 or #tries.free >= rule.tries)
-  local free = {}
-  for _, at in ipairs(tries.free) do
-    at = math.min(at, now)
-    if spent or now - at < rule.period then free[#free + 1] = at end
+  local waits, times, free = {}, {}, {}
+  for _, one in ipairs(tries.waits) do
+    one.last = math.min(one.last, now)
+    if now - one.last < lifetime(rule, one.count) then waits[#waits + 1] = one end
   end
-  return { waited = tries.waited, last = last, free = free }
+  for _, at in ipairs(tries.free) do times[#times + 1] = math.min(at, now) end
+  local spent = rule.first > 0 and (#waits > 0 or #times >= rule.tries)
+  local all = spent and (#waits > 0 or now - newest(times) < lifetime(rule, 0))
+  for _, at in ipairs(times) do
+    if all or (not spent and now - at < rule.period) then free[#free + 1] = at end
+  end
+  return { free = free, waits = waits }
 end
 
 local function left(rule, tries)
-  if tries.waited > 0 then return 0 end
+  if #tries.waits > 0 then return 0 end
   return math.max(rule.tries - #tries.free, 0)
 end
 
@@ -65,20 +83,40 @@ local function take_flow(rule, stored)
   return { value = whole(arrival), micros = arrival - now, at = 0, before = 0, waited = 0, left = free }
 end
 
+-- The waits of a waiter, and their place among all.
+local function waits_of(tries, waiter)
+  for place, one in ipairs(tries.waits) do
+    if one.waiter == waiter then return one, place end
+  end
+  return { waiter = waiter, count = 0, last = newest(tries.free) }, nil
+end
+
+local function forget_oldest(waits)
+  local oldest = 1
+  for place, one in ipairs(waits) do
+    if one.last < waits[oldest].last then oldest = place end
+  end
+  table.remove(waits, oldest)
+end
+
 local function take_window(rule, stored)
   local tries = settled(rule, read(stored))
-  local taken = { at = now, before = tries.last, waited = 0 }
-  if tries.waited == 0 and #tries.free < rule.tries then
+  local taken = { at = now, before = 0, waited = 0 }
+  if #tries.waits == 0 and #tries.free < rule.tries then
     tries.free[#tries.free + 1] = now
   else
+    local own, place = waits_of(tries, rule.waiter)
     local due = (tries.free[1] or now) + rule.period
-    if rule.first > 0 then due = tries.last + wait(rule, tries.waited) end
+    if rule.first > 0 then due = own.last + wait(rule, own.count) end
     if now < due or rule.first == 0 then return nil, math.max(due - now, 1) end
-    taken.waited = 1
-    tries.waited = tries.waited + 1
+    if place then table.remove(tries.waits, place) end
+    if #tries.waits >= MOST_WAITERS then forget_oldest(tries.waits) end
+    tries.waits[#tries.waits + 1] = { waiter = own.waiter, count = own.count + 1, last = now }
+    taken.waited, taken.before = 1, own.last
   end
-  tries.last = now
-  taken.value, taken.micros, taken.left = write(tries), lifetime(rule, tries.waited), left(rule, tries)
+  local longest = 0
+  for _, one in ipairs(tries.waits) do longest = math.max(longest, one.count) end
+  taken.value, taken.micros, taken.left = write(tries), lifetime(rule, longest), left(rule, tries)
   return taken
 end
 
@@ -91,14 +129,18 @@ local function refund(key, rule, stored, at, before, waited)
   end
   local tries = read(stored)
   if waited == 1 then
-    tries.waited = math.max(tries.waited - 1, 0)
+    local own, place = waits_of(tries, rule.waiter)
+    if place then
+      own.count = own.count - 1
+      if own.last == at then own.last = before end
+      if own.count <= 0 then table.remove(tries.waits, place) end
+    end
   else
     for place = #tries.free, 1, -1 do
       if tries.free[place] == at then table.remove(tries.free, place) break end
     end
   end
-  if tries.last == at then tries.last = before end
-  if tries.waited == 0 and #tries.free == 0 then
+  if #tries.waits == 0 and #tries.free == 0 then
     redis.call('DEL', key)
   else
     redis.call('SET', key, write(tries), 'KEEPTTL')
@@ -108,15 +150,18 @@ end
 local taken, worst, place_of_worst = {}, nil, nil
 local answer = { 0 }
 for place, key in ipairs(KEYS) do
-  local from = (place - 1) * 6 + 2
+  local from = (place - 1) * 7 + 2
   local rule
   if ARGV[from] == 'f' then
     rule = { flow = true, interval = tonumber(ARGV[from + 1]), tolerance = tonumber(ARGV[from + 2]) }
   else
     rule = { tries = tonumber(ARGV[from + 1]), period = tonumber(ARGV[from + 2]), first = tonumber(ARGV[from + 3]) }
   end
+  rule.waiter = ARGV[from + 6]
   local stored = redis.call('GET', key)
-  if action == 'refund' then
+  if action == 'clear' then
+    redis.call('DEL', key)
+  elseif action == 'refund' then
     if stored then
       refund(key, rule, stored, tonumber(ARGV[from + 3]), tonumber(ARGV[from + 4]), tonumber(ARGV[from + 5]))
     end

@@ -45,7 +45,7 @@ portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
 
 fn charge(number: u8) -> Charge {
     let tries = Window::new(NonZeroU32::MIN, Duration::from_hours(1)).relenting(Duration::from_mins(1));
-    Charge { budget: Budget::Account, key: LimitKey::of_digest(&[number; 32]), rule: Rule::Window(tries) }
+    Charge::new(Budget::Account, LimitKey::of_digest(&[number; 32]), Rule::Window(tries))
 }
 
 fn passes(limiter: &RedisLimiter, number: u8) -> Option<bool> {

@@ -57,6 +57,9 @@ const fn flow(name: &'static str, default: &'static str) -> Setting {
 /// The first wait of whoever has used up the free tries at one password.
 const FIRST_WAIT: Duration = Duration::from_mins(1);
 
+/// Wrong passwords of one account in a day, from all devices.
+const A_DAY_ALL_DEVICES: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+
 /// How often what may be tried.
 #[derive(Debug)]
 pub(crate) struct Limits {
@@ -74,6 +77,7 @@ impl Limits {
     pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let rules = Rules {
             account: Rule::Window(sources.required(&ACCOUNT, read_window)?.relenting(FIRST_WAIT)),
+            account_day: Rule::Window(Window::new(A_DAY_ALL_DEVICES, Duration::from_hours(24)).relenting(FIRST_WAIT)),
             device: Rule::Window(sources.required(&DEVICE, read_window)?.relenting(FIRST_WAIT)),
             source: Rule::Flow(sources.required(&SOURCE, read_flow)?),
             mail: Rule::Window(sources.required(&MAIL, read_window)?),

@@ -14,7 +14,7 @@ use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{Clock, Entropy, OutboxObserver, PasswordHasher, Store};
 use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit, Settings};
 use portcullis_usecases::health::CheckReadiness;
-use portcullis_usecases::limits::{Devices, Limits};
+use portcullis_usecases::limits::{Devices, Guesses, Limits};
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::mail::{Notices, Post};
 use portcullis_usecases::registration::{Register, Screening};
@@ -56,6 +56,7 @@ impl Node {
         let limits = Arc::new(Limits::off());
         let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "devices"));
         let devices = Arc::new(Devices { authenticator, entropy: entropy.clone(), clock: clock.clone() });
+        let guesses = Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() };
         let post = post(entropy);
         Arc::new(Self {
             register: Register {
@@ -71,7 +72,7 @@ impl Node {
                 hasher,
                 issuance: issuance.clone(),
                 sessions,
-                limits: limits.clone(),
+                guesses: Arc::new(guesses),
                 devices,
                 post: post.clone(),
                 require_verified_email: false,

@@ -3,6 +3,7 @@
 
 use crate::hex::{bytes, hex};
 use crate::registration::EmailAddress;
+use crate::verification::PasswordVersion;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The number of a device: random, and of no meaning elsewhere.
@@ -23,20 +24,30 @@ impl DeviceId {
     }
 }
 
-/// What the cookie of a device says: which device, and since when. Which account it is good for
-/// stands in its signature alone.
+/// Which password a device proved to know: the first half of a [`PasswordVersion`]. It tells one
+/// password from the next and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordTag([u8; 16]);
+
+impl From<PasswordVersion> for PasswordTag {
+    fn from(version: PasswordVersion) -> Self {
+        Self(version.as_bytes().first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// Contents of a device's cookie: the device, the time of issue and the password that it proved to
+/// know. A new password makes the device unknown. The account is part of the signature alone.
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
-/// use portcullis_domain::{limits::{DeviceCookie, DeviceId}, registration::EmailAddress};
-/// let ada = EmailAddress::parse("ada@example.org")?;
-/// let cookie = DeviceCookie { device: DeviceId::from_random([7; 16]), issued: DateTime::UNIX_EPOCH };
+/// use portcullis_domain::{limits::{DeviceCookie, DeviceId}, verification::PasswordVersion};
+/// let (device, password) = (DeviceId::from_random([7; 16]), PasswordVersion::new([8; 32]).into());
+/// let cookie = DeviceCookie { device, issued: DateTime::UNIX_EPOCH, password };
 /// let text = cookie.write(&[9; 32]);
 /// assert!(!text.contains("ada"));
 /// assert_eq!(DeviceCookie::read(&text), Some((cookie, [9; 32])));
 /// assert!(cookie.is_good_at(DateTime::UNIX_EPOCH + TimeDelta::days(399)));
 /// assert!(!cookie.is_good_at(DateTime::UNIX_EPOCH + TimeDelta::days(400)));
-/// # Ok::<(), portcullis_domain::registration::EmailError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceCookie {
@@ -44,29 +55,37 @@ pub struct DeviceCookie {
     pub device: DeviceId,
     /// When it was last issued, in UTC, to the second.
     pub issued: DateTime<Utc>,
+    /// Which password.
+    pub password: PasswordTag,
 }
 
 impl DeviceCookie {
     /// How long it is good for: 400 days, past which browsers keep none (RFC 6265bis §5.5).
     pub const LIFETIME: TimeDelta = TimeDelta::days(400);
 
-    /// Its value with a signature: `1.<device>.<issued>.<signature>`, in hexadecimal.
+    /// Its value with a signature: `2.<device>.<issued>.<password>.<signature>`, in hexadecimal.
+    /// Values that begin with `1.` named no password: they are unknown.
     #[must_use]
     pub fn write(&self, signature: &[u8; 32]) -> String {
-        format!("1.{}.{:x}.{}", hex(&self.device.0), self.issued.timestamp(), hex(signature))
+        format!("2.{}.{}", self.fields("."), hex(signature))
+    }
+
+    fn fields(&self, separator: &str) -> String {
+        let (device, password) = (hex(&self.device.0), hex(&self.password.0));
+        format!("{device}{separator}{:x}{separator}{password}", self.issued.timestamp())
     }
 
     /// Reads a value. Nothing of it may be believed before the signature is verified.
     #[must_use]
     pub fn read(value: &str) -> Option<(Self, [u8; 32])> {
         let mut parts = value.split('.');
-        let (Some("1"), Some(device), Some(issued), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some("2"), Some(device), Some(issued), Some(password), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return None;
         };
         let issued = DateTime::from_timestamp(i64::from_str_radix(issued, 16).ok()?, 0)?;
-        let cookie = Self { device: DeviceId(bytes(device)?), issued };
+        let cookie = Self { device: DeviceId(bytes(device)?), issued, password: PasswordTag(bytes(password)?) };
         // One cookie has one spelling.
         let signature = bytes(signature)?;
         (cookie.write(&signature) == value).then_some((cookie, signature))
@@ -75,7 +94,7 @@ impl DeviceCookie {
     /// What is signed for an account.
     #[must_use]
     pub fn signed(&self, account: &EmailAddress) -> Vec<u8> {
-        format!("device/{}/{}/{}", hex(&self.device.0), self.issued.timestamp(), account.canonical()).into_bytes()
+        format!("device/2/{}/{}", self.fields("/"), account.canonical()).into_bytes()
     }
 
     /// Whether it still counts.
@@ -92,17 +111,19 @@ mod tests {
 
     #[test]
     fn what_is_no_cookie_is_refused() {
-        let good = DeviceCookie { device: DeviceId([1; 16]), issued: DateTime::UNIX_EPOCH }.write(&[2; 32]);
+        let (device, password) = (DeviceId([1; 16]), PasswordTag([3; 16]));
+        let good = DeviceCookie { device, issued: DateTime::UNIX_EPOCH, password }.write(&[2; 32]);
         assert!(DeviceCookie::read(&good).is_some());
         let (cut, longer, upper) = (&good[..good.len() - 1], format!("{good}0"), good.replace("02", "0A"));
-        for bad in ["", "1", "1...", cut, &longer, &upper, &good.replace("1.", "2."), &good.replace(".0.", ".+0.")] {
+        for bad in ["", "1", "1...", cut, &longer, &upper, &good.replacen("2.", "1.", 1), &good.replace(".0.", ".+0.")]
+        {
             assert!(DeviceCookie::read(bad).is_none(), "{bad}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "[0-9a-f.+é]{0,120}") {
+        fn any_text_is_read_or_refused(text in "[0-9a-f.+é]{0,140}") {
             if let Some((cookie, signature)) = DeviceCookie::read(&text) {
                 prop_assert_eq!(cookie.write(&signature), text);
             }

@@ -13,6 +13,8 @@ pub enum Subject<'a> {
     Account(&'a EmailAddress),
     /// A device that is known to an account.
     Device(&'a EmailAddress, DeviceId),
+    /// A source, as far as one account is concerned.
+    AccountSource(&'a EmailAddress, Source),
     /// Emails of one purpose to an address. An email that a stranger requested for one purpose never
     /// stands in the way of an email for another.
     Mail(Occasion, &'a EmailAddress),
@@ -39,6 +41,10 @@ impl Subject<'_> {
             Self::Account(email) => bytes.extend(email.canonical().as_bytes()),
             Self::Device(email, device) => {
                 bytes.extend(device.as_bytes());
+                bytes.extend(email.canonical().as_bytes());
+            }
+            Self::AccountSource(email, source) => {
+                bytes.extend(format!("{source}/").as_bytes());
                 bytes.extend(email.canonical().as_bytes());
             }
             Self::Mail(purpose, email) => {

@@ -8,9 +8,9 @@ mod rule;
 mod source;
 mod window;
 
-pub use device::{DeviceCookie, DeviceId};
+pub use device::{DeviceCookie, DeviceId, PasswordTag};
 pub use flow::Flow;
 pub use key::{LimitKey, Subject};
 pub use rule::{Budget, Policy, Receipt, Refusal, Rule, Taken, Tally};
 pub use source::Source;
-pub use window::{Tries, TryReceipt, Window};
+pub use window::{Tries, TryReceipt, Waiter, Waits, Window};

@@ -1,7 +1,7 @@
 //! The two kinds of budget as one, and their names.
 
 use super::window::TryReceipt;
-use super::{Flow, Tries, Window};
+use super::{Flow, Tries, Waiter, Window};
 use std::time::Duration;
 
 /// What a budget is counted by.
@@ -69,18 +69,26 @@ pub struct Policy {
 }
 
 impl Rule {
-    /// Lets one call through, where `tally` is what was kept of the last.
+    /// Lets one call through, where `tally` is what was kept of the last and all wait together.
     ///
     /// # Errors
     /// [`Refusal`], which changes nothing.
     pub fn take(&self, tally: Option<&Tally>, now: Duration) -> Result<Taken, Refusal> {
+        self.take_for(Waiter::default(), tally, now)
+    }
+
+    /// Lets one call of a waiter through. Only a [`Window`] that relents tells waiters apart.
+    ///
+    /// # Errors
+    /// [`Refusal`], which changes nothing.
+    pub fn take_for(&self, waiter: Waiter, tally: Option<&Tally>, now: Duration) -> Result<Taken, Refusal> {
         match (self, tally) {
             (Self::Flow(flow), tally) => {
                 let arrival = tally.and_then(Tally::arrival);
                 flow.take(arrival, now).map(|next| Taken { tally: Tally::Flow(next), receipt: Receipt::Flow })
             }
-            (Self::Window(window), Some(Tally::Window(tries))) => Ok(taken(window.take(tries, now)?)),
-            (Self::Window(window), _) => Ok(taken(window.take(&Tries::default(), now)?)),
+            (Self::Window(window), Some(Tally::Window(tries))) => Ok(taken(window.take_for(waiter, tries, now)?)),
+            (Self::Window(window), _) => Ok(taken(window.take_for(waiter, &Tries::default(), now)?)),
         }
     }
 
@@ -148,9 +156,14 @@ fn taken((tries, receipt): (Tries, TryReceipt)) -> Taken {
 /// The budgets by their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Budget {
-    /// Failed logins of one account from unknown devices.
+    /// Wrong passwords of one account from unknown devices.
     Account,
-    /// Failed logins of one account from one known device.
+    /// Wrong passwords of one account from one source. Limits only sources that signed in to the
+    /// account before.
+    AccountSource,
+    /// Wrong passwords of one account in a day, from all devices.
+    AccountDay,
+    /// Wrong passwords of one account from one known device.
     Device,
     /// Calls of one source that cost work.
     Source,
@@ -164,8 +177,16 @@ pub enum Budget {
 
 impl Budget {
     /// Every budget.
-    pub const ALL: [Self; 6] =
-        [Self::Account, Self::Device, Self::Source, Self::Mail, Self::Refresh, Self::DeadRefresh];
+    pub const ALL: [Self; 8] = [
+        Self::Account,
+        Self::AccountSource,
+        Self::AccountDay,
+        Self::Device,
+        Self::Source,
+        Self::Mail,
+        Self::Refresh,
+        Self::DeadRefresh,
+    ];
 
     /// The name, as callers and logs have it.
     ///
@@ -176,6 +197,8 @@ impl Budget {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::AccountSource => "account_source",
+            Self::AccountDay => "account_day",
             Self::Device => "device",
             Self::Source => "source",
             Self::Mail => "mail",

@@ -8,8 +8,8 @@ use std::time::Duration;
 /// So many tries in a period, exactly: no stretch of that length ever holds more free ones.
 ///
 /// Past them, where the window is one that relents, one try passes after each wait, and the wait
-/// doubles with every such try, up to the period. All is forgiven when nobody has tried for a
-/// whole period after the wait was over.
+/// doubles with every such try, up to the period. Each [`Waiter`] has its own waits. All is forgiven
+/// when nobody has tried for a whole period after the wait was over.
 ///
 /// ```
 /// use portcullis_domain::limits::{Tries, Window};
@@ -29,14 +29,48 @@ pub struct Window {
     first_wait: Option<Duration>,
 }
 
+/// Who waits once the free tries are spent. Each waiter has waits of its own, so that no caller takes
+/// the try that another one waited for. By default all callers wait together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Waiter(u64);
+
+impl Waiter {
+    /// A waiter with a fixed number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// A waiter told apart by a digest that only the service can make.
+    #[must_use]
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        Self(digest.first_chunk().map(|first| u64::from_be_bytes(*first)).unwrap_or_default())
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// What was tried lately. Times are durations since one fixed moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tries {
-    /// When each free try of the last period was made, at most as many as are free.
+    /// When each free try was made, at most as many as are free.
     pub free: Vec<Duration>,
-    /// How many tries passed after a wait.
-    pub waited: u32,
-    /// When the last try passed.
+    /// What passed after a wait, by waiter.
+    pub waits: Vec<Waits>,
+}
+
+/// The tries of one waiter that passed after a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// Whose.
+    pub waiter: Waiter,
+    /// How many there were.
+    pub count: u32,
+    /// When the last one passed.
     pub last: Duration,
 }
 
@@ -45,10 +79,8 @@ pub struct Tries {
 pub struct TryReceipt {
     /// When it passed.
     pub at: Duration,
-    /// When the one before it did.
-    pub before: Duration,
-    /// Whether it passed after a wait.
-    pub waited: bool,
+    /// Who waited for it and when their try before it passed; `None` for a free try.
+    pub waited: Option<(Waiter, Duration)>,
 }
 
 impl Window {
@@ -60,6 +92,9 @@ impl Window {
     pub fn new(tries: NonZeroU32, period: Duration) -> Self {
         Self { tries: tries.clamp(NonZeroU32::MIN, Self::MOST), period, first_wait: None }
     }
+
+    /// How many waiters are told apart; past them the one whose last try is longest ago is forgotten.
+    pub const MOST_WAITERS: usize = 100;
 
     const MOST: NonZeroU32 = NonZeroU32::MIN.saturating_add(Self::MAX_TRIES - 1);
 
@@ -95,42 +130,61 @@ impl Window {
         self.first_wait.map(|first| first.saturating_mul(factor).min(self.period))
     }
 
-    /// Lets one try through.
+    /// Lets one try through, where all wait together.
+    ///
+    /// # Errors
+    /// [`Refusal`], which changes nothing.
+    pub fn take(&self, tries: &Tries, now: Duration) -> Result<(Tries, TryReceipt), Refusal> {
+        self.take_for(Waiter::default(), tries, now)
+    }
+
+    /// Lets one try of a waiter through. The first wait begins when the free tries were spent; the
+    /// others begin with the waiter's own last try.
     ///
     /// Times ahead of `now` are those of a clock that was set back: they count as now.
     ///
     /// # Errors
     /// [`Refusal`], which changes nothing.
-    pub fn take(&self, tries: &Tries, now: Duration) -> Result<(Tries, TryReceipt), Refusal> {
-        let Tries { mut free, waited, last } = self.settled(tries, now);
-        let before = last;
-        if waited == 0 && free.len() < self.most_free() {
-            free.push(now);
-            return Ok((Tries { free, waited, last: now }, TryReceipt { at: now, before, waited: false }));
+    pub fn take_for(&self, waiter: Waiter, tries: &Tries, now: Duration) -> Result<(Tries, TryReceipt), Refusal> {
+        let mut tries = self.settled(tries, now);
+        if tries.waits.is_empty() && tries.free.len() < self.most_free() {
+            tries.free.push(now);
+            return Ok((tries, TryReceipt { at: now, waited: None }));
         }
-        let due = match self.wait(waited) {
-            Some(wait) => last.saturating_add(wait),
-            None => free.first().copied().unwrap_or(now).saturating_add(self.period),
+        let own = tries.waits.iter().find(|waits| waits.waiter == waiter).copied();
+        let own = own.unwrap_or_else(|| Waits { waiter, count: 0, last: newest(&tries.free).unwrap_or_default() });
+        let due = match self.wait(own.count) {
+            Some(wait) => own.last.saturating_add(wait),
+            None => tries.free.first().copied().unwrap_or(now).saturating_add(self.period),
         };
         if now < due || self.first_wait.is_none() {
             return Err(Refusal { retry_after: due.saturating_sub(now).max(Duration::from_micros(1)) });
         }
-        let tries = Tries { free, waited: waited.saturating_add(1), last: now };
-        Ok((tries, TryReceipt { at: now, before, waited: true }))
+        tries.waits.retain(|waits| waits.waiter != waiter);
+        if tries.waits.len() >= Self::MOST_WAITERS
+            && let Some((oldest, _)) = tries.waits.iter().enumerate().min_by_key(|(_, waits)| waits.last)
+        {
+            tries.waits.remove(oldest);
+        }
+        tries.waits.push(Waits { waiter, count: own.count.saturating_add(1), last: now });
+        Ok((tries, TryReceipt { at: now, waited: Some((waiter, own.last)) }))
     }
 
     /// Takes one try back.
     #[must_use]
     pub fn refund(&self, tries: &Tries, receipt: &TryReceipt) -> Tries {
         let mut tries = tries.clone();
-        if receipt.waited {
-            tries.waited = tries.waited.saturating_sub(1);
-        } else if let Some(place) = tries.free.iter().rposition(|at| *at == receipt.at) {
-            tries.free.remove(place);
+        let Some((waiter, before)) = receipt.waited else {
+            if let Some(place) = tries.free.iter().rposition(|at| *at == receipt.at) {
+                tries.free.remove(place);
+            }
+            return tries;
+        };
+        for waits in tries.waits.iter_mut().filter(|waits| waits.waiter == waiter) {
+            waits.count = waits.count.saturating_sub(1);
+            waits.last = if waits.last == receipt.at { before } else { waits.last };
         }
-        if tries.last == receipt.at {
-            tries.last = receipt.before;
-        }
+        tries.waits.retain(|waits| waits.count > 0);
         tries
     }
 
@@ -139,13 +193,7 @@ impl Window {
     pub fn remaining(&self, tries: &Tries, now: Duration) -> u32 {
         let tries = self.settled(tries, now);
         let used = u32::try_from(tries.free.len()).unwrap_or(u32::MAX);
-        if tries.waited > 0 { 0 } else { self.tries.get().saturating_sub(used) }
-    }
-
-    /// After how long without a try nothing of it matters any more.
-    #[must_use]
-    pub fn lifetime(&self, tries: &Tries) -> Duration {
-        self.wait(tries.waited).unwrap_or_default().saturating_add(self.period)
+        if tries.waits.is_empty() { self.tries.get().saturating_sub(used) } else { 0 }
     }
 
     /// What callers are told of it.
@@ -157,19 +205,31 @@ impl Window {
     /// What still counts. Once the free tries of a window that relents are spent, they stay spent
     /// until all is forgiven: else a period that is no longer than the first wait would end that wait.
     fn settled(&self, tries: &Tries, now: Duration) -> Tries {
-        let last = tries.last.min(now);
-        if now.saturating_sub(last) >= self.lifetime(tries) {
-            return Tries { last, ..Tries::default() };
+        let waits = tries.waits.iter().map(|waits| Waits { last: waits.last.min(now), ..*waits });
+        let waits: Vec<_> = waits.filter(|waits| now.saturating_sub(waits.last) < self.lifetime(waits.count)).collect();
+        let mut free: Vec<_> = tries.free.iter().map(|at| (*at).min(now)).collect();
+        let spent = self.first_wait.is_some() && (!waits.is_empty() || free.len() >= self.most_free());
+        let kept = if spent { self.lifetime(0) } else { self.period };
+        match newest(&free) {
+            // All at once, or none.
+            Some(newest) if spent => free.retain(|_| !waits.is_empty() || now.saturating_sub(newest) < kept),
+            _ => free.retain(|at| now.saturating_sub(*at) < kept),
         }
-        let spent = self.first_wait.is_some() && (tries.waited > 0 || tries.free.len() >= self.most_free());
-        let past = tries.free.iter().map(|at| (*at).min(now));
-        let free = past.filter(|at| spent || now.saturating_sub(*at) < self.period).collect();
-        Tries { free, waited: tries.waited, last }
+        Tries { free, waits }
+    }
+
+    /// How long a try counts after so many waits, if the waiter tries no more.
+    fn lifetime(&self, waited: u32) -> Duration {
+        self.wait(waited).unwrap_or_default().saturating_add(self.period)
     }
 
     fn most_free(&self) -> usize {
         self.tries.get().try_into().unwrap_or(usize::MAX)
     }
+}
+
+fn newest(times: &[Duration]) -> Option<Duration> {
+    times.iter().max().copied()
 }
 
 #[cfg(test)]
@@ -224,6 +284,33 @@ mod tests {
     }
 
     #[test]
+    fn each_waiter_waits_for_itself() {
+        let (window, start) = (account(), Duration::from_secs(7));
+        let (greedy, owner) = (Waiter::new(1), Waiter::new(2));
+        let mut tries = spent(&window, start);
+        assert_eq!(window.take_for(owner, &tries, start).unwrap_err().retry_after, MINUTE, "no waiter gets a free one");
+        let mut now = start;
+        for minutes in [1, 2, 4, 8] {
+            now += minutes * MINUTE;
+            tries = window.take_for(greedy, &tries, now).unwrap().0;
+            assert!(window.take_for(greedy, &tries, now).is_err());
+        }
+        let (after, receipt) = window.take_for(owner, &tries, now).unwrap();
+        assert_eq!(window.take_for(owner, &after, now).unwrap_err().retry_after, 2 * MINUTE);
+        assert_eq!(window.refund(&after, &receipt), tries, "a success leaves all as it was");
+    }
+
+    #[test]
+    fn so_many_waiters_are_told_apart_and_no_more() {
+        let (window, now) = (account(), Duration::from_secs(7));
+        let mut tries = spent(&window, now);
+        for number in 0..250 {
+            tries = window.take_for(Waiter::new(number), &tries, now + MINUTE).unwrap().0;
+        }
+        assert_eq!(tries.waits.len(), Window::MOST_WAITERS);
+    }
+
+    #[test]
     fn a_success_after_a_wait_leaves_all_as_it_was() {
         let (window, now) = (account(), Duration::from_secs(7));
         let tries = spent(&window, now);
@@ -254,8 +341,9 @@ mod tests {
     fn no_extreme_overflows() {
         let widest = Window::new(NonZeroU32::MAX, Duration::MAX).relenting(Duration::MAX);
         assert_eq!(widest.tries(), Window::MAX_TRIES);
-        let tries = Tries { free: vec![Duration::MAX; 100], waited: u32::MAX, last: Duration::MAX };
-        let _ = (widest.take(&tries, Duration::MAX), widest.lifetime(&tries), widest.remaining(&tries, Duration::ZERO));
+        let waits = Waits { waiter: Waiter::default(), count: u32::MAX, last: Duration::MAX };
+        let tries = Tries { free: vec![Duration::MAX; 100], waits: vec![waits; 200] };
+        let _ = (widest.take(&tries, Duration::MAX), widest.remaining(&tries, Duration::ZERO));
     }
 
     proptest! {
@@ -284,10 +372,10 @@ mod tests {
             let most = usize::try_from(free).unwrap();
             for (place, start) in passed.iter().enumerate() {
                 let within = passed[place..].iter().filter(|t| t.at - start.at < period);
-                prop_assert!(within.clone().filter(|t| !t.waited).count() <= most);
+                prop_assert!(within.clone().filter(|t| t.waited.is_none()).count() <= most);
                 // Waits of 1, 2, 4 and 8 minutes end within the period.
                 let waits = if relents { 4 } else { 0 };
-                prop_assert!(within.filter(|t| t.waited).count() <= waits);
+                prop_assert!(within.filter(|t| t.waited.is_some()).count() <= waits);
             }
         }
 

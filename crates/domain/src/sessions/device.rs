@@ -2,8 +2,9 @@
 //! out which device a request comes from is left to the feature `limits`.
 
 use super::SessionId;
-use crate::limits::DeviceId;
+use crate::limits::{DeviceId, Source};
 use crate::registration::UserId;
+use crate::verification::PasswordVersion;
 
 /// From which device a session began, told by a code of its number: a stored one shows neither the
 /// device nor that two accounts share it.
@@ -36,6 +37,40 @@ impl DeviceMark {
     #[must_use]
     pub fn message(user_id: UserId, device: DeviceId) -> Vec<u8> {
         [b"session-device/".as_slice(), &user_id.get().to_be_bytes(), device.as_bytes()].concat()
+    }
+}
+
+/// Keyed hash of the source that a session began from, for one account and one password. It reveals
+/// no address, and a new password makes every source of the account unknown.
+///
+/// ```
+/// use portcullis_domain::{limits::Source, registration::UserId, sessions::SourceMark, verification::PasswordVersion};
+/// let (ada, source) = (UserId::new(1), Source::of("192.0.2.1".parse()?));
+/// let message = |version| SourceMark::message(ada, &PasswordVersion::new(version), source);
+/// assert_ne!(message([1; 32]), message([2; 32]));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceMark([u8; 32]);
+
+impl SourceMark {
+    /// Takes a code of [`SourceMark::message`].
+    #[must_use]
+    pub const fn new(code: [u8; 32]) -> Self {
+        Self(code)
+    }
+
+    /// The bytes, for a store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// What is authenticated of a source, for the sessions of one account and password.
+    #[must_use]
+    pub fn message(user_id: UserId, password: &PasswordVersion, source: Source) -> Vec<u8> {
+        let source = source.to_string();
+        [b"session-source/".as_slice(), &user_id.get().to_be_bytes(), password.as_bytes(), source.as_bytes()].concat()
     }
 }
 

@@ -7,7 +7,7 @@ mod id;
 mod origin;
 mod session;
 
-pub use device::{DeviceMark, Spared};
+pub use device::{DeviceMark, SourceMark, Spared};
 pub use ending::{EndReason, Ending};
 pub use event::{EventKind, SessionEvent};
 pub use id::SessionId;

@@ -1,6 +1,6 @@
 //! A session, as states whose transitions can refuse.
 
-use super::{DeviceMark, SessionId};
+use super::{DeviceMark, SessionId, SourceMark};
 use crate::registration::UserId;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -38,19 +38,27 @@ pub struct Session {
     pub ended_at: Option<DateTime<Utc>>,
     /// From which device the login came, if it has a number.
     pub device: Option<DeviceMark>,
+    /// The source that the login came from, if it is to be known from now on.
+    pub source: Option<SourceMark>,
 }
 
 impl Session {
     /// A session that begins.
     #[must_use]
     pub fn begin(id: SessionId, user_id: UserId, now: DateTime<Utc>) -> Self {
-        Self { id, user_id, started_at: now, ended_at: None, device: None }
+        Self { id, user_id, started_at: now, ended_at: None, device: None, source: None }
     }
 
     /// The session, begun from that device.
     #[must_use]
     pub fn on_device(self, device: Option<DeviceMark>) -> Self {
         Self { device, ..self }
+    }
+
+    /// The session, begun from that source.
+    #[must_use]
+    pub fn from_source(self, source: Option<SourceMark>) -> Self {
+        Self { source, ..self }
     }
 
     /// Ends the session; the first end counts.

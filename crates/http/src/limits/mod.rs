@@ -13,16 +13,16 @@ pub(crate) use fields::{rate_limit_fields, whole_seconds};
 pub use forwarded::ForwardedHeader;
 pub use proxies::{Network, NotANetwork, TrustedProxies};
 
-use crate::api::Api;
+use crate::api::{Api, with_store};
 use crate::errors::ApiError;
 use actix_web::web::Data;
-use portcullis_domain::limits::{Budget, Subject};
-use portcullis_usecases::limits::{LimitError, Limited};
-use portcullis_usecases::login::{LogInError, ReauthenticationError};
-use portcullis_usecases::recovery::{ChangePasswordError, RequestResetError};
+use portcullis_domain::limits::{Budget, Source, Subject};
+use portcullis_usecases::limits::{Admission, Guess, Guesses, LimitError, Limited};
+use portcullis_usecases::recovery::RequestResetError;
 use portcullis_usecases::registration::RegisterError;
 use portcullis_usecases::tokens::Shown;
-use portcullis_usecases::verification::{ResendVerificationError, VerifyEmailError};
+use portcullis_usecases::verification::ResendVerificationError;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
@@ -34,9 +34,7 @@ const REFUSAL_DELAY: Duration = Duration::from_millis(25);
 /// are served at all.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks for an admission. A budget may be spent by calls that are still at work, and one that
-/// succeeds gives its place back: twenty good logins at once must all get in. So a refusal is the
-/// last word only when nobody is at work any more.
+/// Asks for an admission. A refusal is logged, and charged to the source.
 pub(crate) async fn admit<A, E>(
     api: &Data<Api>,
     client: &Client,
@@ -47,23 +45,74 @@ where
     E: MayBeLimited + Send + 'static,
     ApiError: From<E>,
 {
+    let error = match settle(api, ask).await? {
+        Ok(pass) => return Ok(pass),
+        Err(error) => error,
+    };
+    if let Some(limited) = error.limited() {
+        refuse(api, client, limited).await?;
+    }
+    Err(error.into())
+}
+
+/// Counts a guess at a password. Where that is refused, the store says whether the source signed in to
+/// the account before: it has a budget of its own.
+pub(crate) async fn admit_guess(api: &Data<Api>, client: &Client, guess: Guess) -> Result<Pass<Admission>, ApiError> {
+    let guess = Arc::new(guess);
+    let asked = Arc::clone(&guess);
+    let limited = match settle(api, move |api| api.log_in.guesses.admit(&asked)).await? {
+        Ok(pass) => return Ok(pass),
+        Err(LimitError::Limited(limited)) => limited,
+        Err(error) => return Err(error.into()),
+    };
+    let asked = Arc::clone(&guess);
+    // A store that is shed or lost knows no source: the refusal stands.
+    if Guesses::may_be_known(&guess, &limited)
+        && with_store(api.clone(), move |api| api.log_in.guesses.knows_source(&asked)).await.unwrap_or(false)
+    {
+        match settle(api, move |api| api.log_in.guesses.admit_known(&guess)).await? {
+            Err(LimitError::Limited(_)) => {}
+            outcome => return Ok(outcome?),
+        }
+    }
+    refuse(api, client, limited).await?;
+    Err(LimitError::from(limited).into())
+}
+
+/// Asks until the answer is the last word. A budget may be spent by calls that are still at work, and
+/// one that succeeds gives its place back: twenty good logins at once must all get in. So a refusal is
+/// the last word only when nobody is at work any more.
+async fn settle<A, E>(
+    api: &Data<Api>,
+    ask: impl Fn(&Api) -> Result<A, E> + Clone + Send + 'static,
+) -> Result<Result<Pass<A>, E>, ApiError>
+where
+    A: Default + Send + 'static,
+    E: MayBeLimited + Send + 'static,
+{
     let asked = Instant::now();
     let mut seen = false;
     loop {
         let error = match on_lane(api, ask.clone()).await? {
-            Ok(admission) => return Ok(Pass { admission: Some(admission), remote: api.lanes.limits.is_some() }),
+            Ok(admission) => return Ok(Ok(Pass { admission: Some(admission), remote: api.lanes.limits.is_some() })),
             Err(error) => error,
         };
-        let Some(limited) = error.limited() else { return Err(error.into()) };
+        let Some(limited) = error.limited() else { return Ok(Err(error)) };
         let contended = api.limits.is_contended(&limited) && asked.elapsed() < PATIENCE;
         if seen && !contended {
-            limited.log(client.address);
-            return Err(error.into());
+            return Ok(Err(error));
         }
         // Once more in any case: the last of those at work may have ended between the two looks.
         seen = true;
         sleep(REFUSAL_DELAY).await;
     }
+}
+
+/// Logs a refusal, and charges it to the source once.
+async fn refuse(api: &Data<Api>, client: &Client, limited: Limited) -> Result<(), ApiError> {
+    limited.log(client.address);
+    let source = client.address.map(Source::of);
+    on_lane(api, move |api| api.limits.charge_refusal(&limited, source)).await
 }
 
 /// An admission on its way to the thread that does the work. One that does not get there, for the
@@ -107,15 +156,7 @@ macro_rules! may_be_limited {
     )+};
 }
 
-may_be_limited!(
-    LogInError,
-    ReauthenticationError,
-    RegisterError,
-    ChangePasswordError,
-    RequestResetError,
-    ResendVerificationError,
-    VerifyEmailError,
-);
+may_be_limited!(LimitError, RegisterError, RequestResetError, ResendVerificationError,);
 
 /// Refuses a refresh token where refreshes of its session, or with it, were tried too often though
 /// none can ever succeed again.

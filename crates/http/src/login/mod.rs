@@ -14,7 +14,8 @@ use actix_web::HttpRequest;
 use actix_web::web::Data;
 use dto::LoginRequest;
 use paperclip::actix::api_v2_operation;
-use portcullis_usecases::login::PasswordLogin;
+use portcullis_usecases::limits::Guess;
+use portcullis_usecases::login::{LogIn, PasswordLogin};
 use std::sync::Arc;
 
 /// Sign in
@@ -33,11 +34,18 @@ pub(crate) async fn login(
     let (origin, device) = (origin(&request, &client), device_cookie(request.headers()));
     let input = PasswordLogin { origin, device, language: language(&request), ..body.0 };
     let input = Arc::new(input);
-    let asked = Arc::clone(&input);
-    let pass = limits::admit(&api, &client, move |api| api.log_in.admit(&asked)).await?;
-    let tried = Arc::clone(&input);
-    let work = move |api: &Api, client: Presence| api.log_in.check(&tried, pass.begin(), move || client.lasts());
-    let logged_in = with_crypto(api.clone(), &request, work).await?;
-    let cookie = limits::set_device_cookie(&request, &api, &client, &logged_in.cookie);
-    Ok(Reply::secret(logged_in.pair.into()).with_cookie(cookie))
+    let (mut device, mut is_call) = (api.log_in.device(&input), true);
+    loop {
+        let guess = Guess { is_call, ..LogIn::guess(&input, device.as_ref()) };
+        let pass = limits::admit_guess(&api, &client, guess).await?;
+        let (tried, known) = (Arc::clone(&input), device.take());
+        let work =
+            move |api: &Api, client: Presence| api.log_in.check(&tried, known, pass.begin(), move || client.lasts());
+        // None: the device knew an older password. It is a stranger, and is counted as one.
+        if let Some(logged_in) = with_crypto(api.clone(), &request, work).await? {
+            let cookie = limits::set_device_cookie(&request, &api, &client, &logged_in.cookie);
+            return Ok(Reply::secret(logged_in.pair.into()).with_cookie(cookie));
+        }
+        is_call = false;
+    }
 }

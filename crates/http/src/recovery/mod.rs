@@ -11,11 +11,12 @@ use crate::api::{Api, Presence, with_crypto, with_store};
 use crate::body::Body;
 use crate::errors::ApiError;
 use crate::language::language;
-use crate::limits::{self, Client};
+use crate::limits::{self, Client, device_cookie};
 use crate::origin::origin;
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
 use dto::{ChangePasswordRequest, ForgotPasswordRequest, ResetPasswordRequest};
 use paperclip::actix::api_v2_operation;
@@ -27,7 +28,9 @@ use std::sync::Arc;
 
 /// Change the password
 ///
-/// Asks for the password so far, and ends every other session of the account.
+/// Asks for the password so far, and ends every other session of the account. Wrong passwords are
+/// counted with those of logins. Other devices that were known to the account are known no more; this
+/// one gets a fresh cookie.
 #[api_v2_operation(operation_id = "change_password", tags(accounts))]
 pub(crate) async fn change(
     api: Data<Api>,
@@ -38,14 +41,14 @@ pub(crate) async fn change(
     let client = Client::of(&request, &api);
     let owner = bearer.authenticate(&api).await?;
     let (current, new) = body.0;
-    let input = PasswordChange { owner, current, new, origin: origin(&request, &client), language: language(&request) };
-    let input = Arc::new(input);
-    let asked = Arc::clone(&input);
-    let pass = limits::admit(&api, &client, move |api| api.recovery.change.admit(&asked)).await?;
+    let (origin, device, language) = (origin(&request, &client), device_cookie(request.headers()), language(&request));
+    let input = Arc::new(PasswordChange { owner, current, new, origin, device, language });
+    let pass = limits::admit_guess(&api, &client, api.recovery.change.guess(&input)).await?;
     let work =
         move |api: &Api, client: Presence| api.recovery.change.carry_out(&input, pass.begin(), move || client.lasts());
-    with_crypto(api, &request, work).await?;
-    Ok(Reply::ok(MessageResponse { message: "Password changed" }))
+    let changed = with_crypto(api.clone(), &request, work).await?;
+    let cookie = limits::set_device_cookie(&request, &api, &client, &changed.cookie);
+    Ok(Reply::ok(MessageResponse { message: "Password changed" }).with_cookie(cookie))
 }
 
 /// Ask for a mail to set a new password
@@ -66,7 +69,8 @@ pub(crate) async fn forgot(
 /// Set a new password
 ///
 /// With the token of a mail, which is good for half an hour and for one use. Ends every session of
-/// the account, and begins none.
+/// the account, and begins none. The device is known to the account from now on, by a cookie, and the
+/// wait after wrong passwords is over.
 #[api_v2_operation(operation_id = "reset_password", tags(accounts))]
 pub(crate) async fn reset(
     api: Data<Api>,
@@ -74,8 +78,8 @@ pub(crate) async fn reset(
     body: Body<ResetPasswordRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
     let (token, new) = body.0;
-    set(&api, &request, &token, new).await?;
-    Ok(Reply::ok(MessageResponse { message: "Password changed" }))
+    let cookie = set(&api, &request, &token, new).await?;
+    Ok(Reply::ok(MessageResponse { message: "Password changed" }).with_cookie(cookie))
 }
 
 /// Orders a mail.
@@ -89,17 +93,23 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
     Ok(())
 }
 
-/// Sets a password by a token. A bad token costs no place among those who wait for a hash.
-async fn set(api: &Data<Api>, request: &HttpRequest, token: &str, new: NewPassword) -> Result<(), ApiError> {
+/// Sets a password by a token, and returns the cookie for the device. A bad token costs no place among
+/// those who wait for a hash.
+async fn set(
+    api: &Data<Api>,
+    request: &HttpRequest,
+    token: &str,
+    new: NewPassword,
+) -> Result<Option<HeaderValue>, ApiError> {
     let client = Client::of(request, api);
     let token = one_time_token(token)?;
-    let input = PasswordReset { token, new, origin: origin(request, &client), language: language(request) };
-    let input = Arc::new(input);
+    let (origin, device, language) = (origin(request, &client), device_cookie(request.headers()), language(request));
+    let input = Arc::new(PasswordReset { token, new, origin, device, language });
     let shown = Arc::clone(&input);
     with_store(api.clone(), move |api| api.recovery.reset.look(&shown)).await??;
     let work = move |api: &Api, client: Presence| api.recovery.reset.carry_out(&input, move || client.lasts());
-    with_crypto(api.clone(), request, work).await?;
-    Ok(())
+    let recovered = with_crypto(api.clone(), request, work).await?;
+    Ok(limits::set_device_cookie(request, api, &client, &recovered.cookie))
 }
 
 /// What is spelled like no token is none.

@@ -7,6 +7,7 @@ use crate::body::Fields;
 use crate::errors::{ApiError, FieldError};
 use crate::pages::account::{self, Fault, Reader};
 use crate::verification::inspect;
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
@@ -40,9 +41,16 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
         Err(error) => Err(error),
     };
     match saved {
-        Ok(()) => screens::changed(&reader).shown(&reader),
+        Ok(cookie) => with_cookie(screens::changed(&reader).shown(&reader), cookie),
         Err(error) => refused(&api, &reader, &token, error),
     }
+}
+
+fn with_cookie(mut response: HttpResponse, cookie: Option<HeaderValue>) -> HttpResponse {
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
 }
 
 async fn send(api: &Data<Api>, request: &HttpRequest, reader: &Reader<'_>, fields: &mut Fields) -> HttpResponse {

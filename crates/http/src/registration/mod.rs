@@ -6,7 +6,7 @@ use crate::api::{Api, Presence, with_crypto};
 use crate::body::Body;
 use crate::errors::ApiError;
 use crate::language::language;
-use crate::limits::{self, Client};
+use crate::limits::{self, Client, device_cookie};
 use crate::origin::origin;
 use crate::reply::{Created, NoContent};
 use crate::tokens::Bearer;
@@ -52,9 +52,9 @@ pub(crate) async fn leave(
 ) -> Result<NoContent, ApiError> {
     let client = Client::of(&request, &api);
     let owner = bearer.authenticate(&api).await?;
-    let input = Arc::new(AccountLeave { owner, password: body.0, origin: origin(&request, &client) });
-    let asked = Arc::clone(&input);
-    let pass = limits::admit(&api, &client, move |api| api.leave.admit(&asked)).await?;
+    let (origin, device) = (origin(&request, &client), device_cookie(request.headers()));
+    let input = Arc::new(AccountLeave { owner, password: body.0, origin, device });
+    let pass = limits::admit_guess(&api, &client, api.leave.guess(&input)).await?;
     let work = move |api: &Api, client: Presence| api.leave.carry_out(&input, pass.begin(), move || client.lasts());
     with_crypto(api, &request, work).await?;
     Ok(NoContent)

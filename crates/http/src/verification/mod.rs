@@ -24,7 +24,7 @@ use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_domain::verification::Purpose;
 use portcullis_usecases::limits::Admission;
 use portcullis_usecases::verification::{
-    Browser, EmailChangeRequest, EmailVerification, EmailVerified, Inspected, VerificationRequest,
+    Browser, EmailChangeAdmission, EmailChangeRequest, EmailVerification, EmailVerified, Inspected, VerificationRequest,
 };
 use std::sync::Arc;
 
@@ -96,12 +96,14 @@ pub(crate) async fn change(
     let client = Client::of(&request, &api);
     let owner = bearer.authenticate(&api).await?;
     let (password, new_email) = body.0;
-    let (origin, language) = (origin(&request, &client), language(&request));
-    let input = Arc::new(EmailChangeRequest { owner, password, new_email, origin, language });
+    let (origin, device, language) = (origin(&request, &client), device_cookie(request.headers()), language(&request));
+    let input = Arc::new(EmailChangeRequest { owner, password, new_email, origin, device, language });
+    let guess = limits::admit_guess(&api, &client, api.verification.change.guess(&input)).await?;
     let asked = Arc::clone(&input);
-    let pass = limits::admit(&api, &client, move |api| api.verification.change.admit(&asked)).await?;
+    let mail = limits::admit(&api, &client, move |api| api.verification.change.admit_mail(&asked)).await?;
     let work = move |api: &Api, client: Presence| {
-        api.verification.change.carry_out(&input, pass.begin(), move || client.lasts())
+        let admission = EmailChangeAdmission { guess: guess.begin(), mail: mail.begin() };
+        api.verification.change.carry_out(&input, admission, move || client.lasts())
     };
     with_crypto(api, &request, work).await?;
     let message = "A mail is on its way to the new address";
@@ -131,10 +133,13 @@ async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_
         let work = move |api: &Api| api.verification.verify.carry_out(&input, claim, Admission::default(), || true);
         return Ok(with_store(api.clone(), work).await??);
     }
-    let (asked, of) = (Arc::clone(&input), claim.clone());
-    let pass = limits::admit(api, &client, move |api| api.verification.verify.admit(&asked, &of)).await?;
+    let pass = match api.verification.verify.guess(&input, &claim) {
+        Some(guess) => Some(limits::admit_guess(api, &client, guess).await?),
+        None => None,
+    };
     let work = move |api: &Api, client: Presence| {
-        api.verification.verify.carry_out(&input, claim, pass.begin(), move || client.lasts())
+        let admission = pass.map(limits::Pass::begin).unwrap_or_default();
+        api.verification.verify.carry_out(&input, claim, admission, move || client.lasts())
     };
     with_crypto(api.clone(), request, work).await
 }

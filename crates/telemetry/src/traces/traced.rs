@@ -132,6 +132,10 @@ impl<L: RateLimiter + ?Sized> RateLimiter for Traced<L> {
         within(&span!("limiter refund"), || self.0.refund(reservation), of_limiter)
     }
 
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
+        within(&span!("limiter clear"), || self.0.clear(charges), of_limiter)
+    }
+
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         within(&span!("limiter remaining"), || self.0.remaining(charge), of_limiter)
     }

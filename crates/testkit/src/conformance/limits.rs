@@ -1,7 +1,7 @@
 //! What every [`RateLimiter`] does: one function a promise. A limiter whose clock cannot be set
 //! is waited for, so the times that pass are short and all others long.
 
-use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule, Window};
+use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule, Waiter, Window};
 use portcullis_ports::{Charge, Exceeded, LimiterError, RateLimiter, Reservation, Reserved};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,7 +31,7 @@ macro_rules! limiter_conformance {
             keys_are_apart, a_refund_restores, charges_are_counted_together_or_not_at_all,
             of_64_callers_as_many_pass_as_the_budget_has, asking_what_remains_counts_nothing,
             a_flow_that_is_spent_lets_one_through_after_its_interval, a_window_that_relents_doubles_its_waits,
-            a_short_period_ends_no_wait,
+            a_short_period_ends_no_wait, each_waiter_waits_for_itself, what_is_cleared_is_forgotten,
             a_success_after_a_wait_leaves_all_as_it_was, a_refund_that_nobody_remembers_changes_nothing
         }
     };
@@ -74,7 +74,7 @@ fn fresh(rule: Rule) -> Charge {
     for (place, byte) in digest.iter_mut().zip(number.into_iter().chain(process)) {
         *place = byte;
     }
-    Charge { budget: Budget::Source, key: LimitKey::of_digest(&digest), rule }
+    Charge::new(Budget::Source, LimitKey::of_digest(&digest), rule)
 }
 
 fn left(reservation: &Reservation) -> Vec<u32> {
@@ -218,6 +218,36 @@ mod promises {
             assert_eq!(left(&on.passes(&charge)?), [0], "one try a wait");
         }
         on.refuses(&charge).map(drop)
+    }
+
+    pub fn each_waiter_waits_for_itself(on: &Limiter<'_>) -> Outcome {
+        let charge = relenting(2);
+        let [one, two] = [1, u64::MAX].map(|number| Charge { waiter: Waiter::new(number), ..charge });
+        let _spent = (on.passes(&one)?, on.passes(&one)?);
+        on.refuses(&two)?;
+        (on.wait)(on.refuses(&one)?.retry_after);
+        let first = on.passes(&one)?;
+        on.refuses(&one)?;
+        let _other = on.passes(&two)?;
+        assert!(on.refuses(&two)?.retry_after > SECOND, "its second wait");
+        on.limiter.refund(&first)?;
+        on.refuses(&two)?;
+        on.passes(&one).map(drop)
+    }
+
+    pub fn what_is_cleared_is_forgotten(on: &Limiter<'_>) -> Outcome {
+        for charge in [flow(1, HOUR, 1), window(1), relenting(1)] {
+            let (other, before) = (fresh(charge.rule), on.passes(&charge)?);
+            let _spent = on.passes(&other)?;
+            on.limiter.clear(&[charge])?;
+            let _again = on.passes(&charge)?;
+            on.refuses(&other)?;
+            on.refuses(&charge)?;
+            on.limiter.clear(&[charge])?;
+            on.limiter.refund(&before)?;
+            assert_eq!(on.limiter.remaining(&charge)?, 1, "there is nothing to give back");
+        }
+        Ok(())
     }
 
     pub fn a_success_after_a_wait_leaves_all_as_it_was(on: &Limiter<'_>) -> Outcome {

@@ -96,6 +96,7 @@ macro_rules! store_promises {
                 a_token_without_a_session_belongs_to_the_one_that_bears_its_identifier,
                 a_rotation_is_refused_where_the_session_is_another_ended_or_too_old,
                 an_end_counts_once_and_revokes_the_live_token, all_sessions_end_but_the_one_that_is_spared,
+                a_source_is_known_by_any_session_that_began_there,
                 all_sessions_end_but_those_of_the_device_that_is_spared,
                 sessions_are_listed_newest_first_with_their_last_use,
                 the_session_unused_for_longest_comes_first_whatever_the_clock, a_timeline_is_told_newest_first,

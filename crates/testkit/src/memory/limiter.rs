@@ -28,7 +28,7 @@ impl RateLimiter for MapLimiter {
         let (now, mut tallies) = (self.clock.monotonic(), self.tallies());
         let mut taken = Vec::new();
         for charge in charges {
-            match charge.rule.take(tallies.get(&charge.key), now) {
+            match charge.rule.take_for(charge.waiter, tallies.get(&charge.key), now) {
                 Ok(one) => taken.push((*charge, one)),
                 Err(refusal) => {
                     return Ok(Reserved::Refused(Exceeded { charge: *charge, retry_after: refusal.retry_after }));
@@ -50,6 +50,12 @@ impl RateLimiter for MapLimiter {
                 *tally = held.charge.rule.refund(tally, &held.receipt);
             }
         }
+        Ok(())
+    }
+
+    fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
+        let mut tallies = self.tallies();
+        charges.iter().for_each(|charge| drop(tallies.remove(&charge.key)));
         Ok(())
     }
 

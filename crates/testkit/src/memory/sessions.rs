@@ -3,7 +3,7 @@
 use super::{State, Transaction};
 use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId, Spared};
+use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId, SourceMark, Spared};
 use portcullis_domain::tokens::{RefreshState, RefreshToken};
 use portcullis_ports::{
     BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
@@ -160,6 +160,10 @@ impl SessionRepository for Transaction {
         kept.sort_unstable_by_key(|kept| std::cmp::Reverse((kept.session.started_at, kept.row)));
         kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(kept.into_iter().map(|kept| kept.origin.clone()).collect())
+    }
+
+    fn knows_source(&mut self, source: &SourceMark) -> Result<bool, StoreError> {
+        Ok(self.state.sessions.values().any(|kept| kept.session.source == Some(*source)))
     }
 
     fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::budgets::InFlight;
 use portcullis_domain::limits::{Budget, Receipt, Rule};
-use portcullis_ports::{Held, LimiterError, RateLimiter, Reservation};
+use portcullis_ports::{Charge, Held, LimiterError, RateLimiter, Reservation};
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ pub struct Admission {
 struct Counted {
     limiter: Arc<dyn RateLimiter>,
     reservation: Reservation,
+    when_spent: Option<Charge>,
     in_flight: Arc<InFlight>,
 }
 
@@ -31,7 +32,15 @@ impl Admission {
             return Self::default();
         }
         in_flight.begin(&reservation);
-        Self { counted: Some(Counted { limiter, reservation, in_flight }) }
+        Self { counted: Some(Counted { limiter, reservation, when_spent: None, in_flight }) }
+    }
+
+    /// The same, with a charge that is counted only once the call is spent, and never refuses it.
+    pub(super) fn counting_when_spent(mut self, charge: Option<Charge>) -> Self {
+        if let Some(counted) = &mut self.counted {
+            counted.when_spent = charge;
+        }
+        self
     }
 
     /// Returns the tries that failed lately under the account or device that this call draws on, and
@@ -40,17 +49,17 @@ impl Admission {
     /// # Errors
     /// [`LimiterError`].
     pub fn failures(&self) -> Result<(u32, bool), LimiterError> {
-        let Some(Counted { limiter, reservation, in_flight }) = &self.counted else { return Ok((0, false)) };
+        let Some(Counted { limiter, reservation, in_flight, .. }) = &self.counted else { return Ok((0, false)) };
         let (mut most, mut waited) = (0, false);
         for held in &reservation.held {
-            let (Budget::Account | Budget::Device, Rule::Window(window)) = (held.charge.budget, held.charge.rule)
-            else {
+            let Rule::Window(window) = held.charge.rule else { continue };
+            if !matches!(held.charge.budget, Budget::Account | Budget::AccountSource | Budget::Device) {
                 continue;
-            };
+            }
             let spent = window.tries().saturating_sub(limiter.remaining(&held.charge)?);
             // Calls at work, this one among them, may yet succeed.
             most = most.max(spent.saturating_sub(in_flight.count(held.charge.key)));
-            waited |= matches!(held.receipt, Receipt::Window(receipt) if receipt.waited);
+            waited |= matches!(held.receipt, Receipt::Window(receipt) if receipt.waited.is_some());
         }
         Ok((most, waited))
     }
@@ -58,6 +67,11 @@ impl Admission {
     /// It counts: the guess was wrong, or the work was done.
     pub fn spend(mut self) {
         if let Some(counted) = self.counted.take() {
+            if let Some(charge) = counted.when_spent
+                && let Err(error) = counted.limiter.reserve(&[charge])
+            {
+                tracing::warn!(target: "app", %error, "A try was not counted");
+            }
             counted.in_flight.end(&counted.reservation);
         }
     }

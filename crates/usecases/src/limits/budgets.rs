@@ -1,7 +1,7 @@
 //! The budgets of the service.
 
 use super::{Admission, LimitError, Limited};
-use portcullis_domain::limits::{Budget, LimitKey, Rule, Source, Subject};
+use portcullis_domain::limits::{Budget, LimitKey, Rule, Source, Subject, Waiter};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::sessions::Origin;
@@ -13,9 +13,11 @@ use std::time::Duration;
 /// How each budget is counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
-    /// Failed logins of one account from unknown devices.
+    /// Wrong passwords of one account from unknown devices.
     pub account: Rule,
-    /// Failed logins of one account from one known device.
+    /// Wrong passwords of one account in a day, from all devices.
+    pub account_day: Rule,
+    /// Wrong passwords of one account from one known device, or from one known source.
     pub device: Rule,
     /// Calls of one source.
     pub source: Rule,
@@ -31,12 +33,27 @@ impl Rules {
     fn of(&self, budget: Budget) -> Rule {
         match budget {
             Budget::Account => self.account,
-            Budget::Device => self.device,
+            Budget::AccountDay => self.account_day,
+            Budget::Device | Budget::AccountSource => self.device,
             Budget::Source => self.source,
             Budget::Mail => self.mail,
             Budget::Refresh => self.refresh,
             Budget::DeadRefresh => self.dead_refresh,
         }
+    }
+}
+
+/// A budget that a call draws on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draw<'a> {
+    pub(super) budget: Budget,
+    pub(super) subject: Subject<'a>,
+    pub(super) waiter: Waiter,
+}
+
+impl<'a> Draw<'a> {
+    pub(super) fn of(budget: Budget, subject: Subject<'a>) -> Self {
+        Self { budget, subject, waiter: Waiter::default() }
     }
 }
 
@@ -83,11 +100,25 @@ impl Limits {
     /// # Errors
     /// [`LimitError`].
     pub fn admit(&self, draws: &[(Budget, Subject<'_>)]) -> Result<Admission, LimitError> {
+        let draws: Vec<_> = draws.iter().map(|(budget, subject)| Draw::of(*budget, *subject)).collect();
+        self.admit_draws(&draws, None)
+    }
+
+    /// The same by draws, with one that is counted once the call is [spent](Admission::spend), if
+    /// there is room.
+    pub(super) fn admit_draws(
+        &self,
+        draws: &[Draw<'_>],
+        when_spent: Option<Draw<'_>>,
+    ) -> Result<Admission, LimitError> {
         let Some(counting) = &self.counting else { return Ok(Admission::default()) };
-        let charges: Vec<_> = draws.iter().map(|(budget, subject)| counting.charge(*budget, subject)).collect();
+        let charge = |draw: &Draw<'_>| Charge { waiter: draw.waiter, ..counting.charge(draw.budget, &draw.subject) };
+        let charges: Vec<_> = draws.iter().map(charge).collect();
+        let when_spent = when_spent.as_ref().map(charge);
         match counting.limiter.reserve(&charges)? {
             Reserved::Passed(reservation) => {
-                Ok(Admission::of(counting.limiter.clone(), reservation, self.in_flight.clone()))
+                let limiter = counting.limiter.clone();
+                Ok(Admission::of(limiter, reservation, self.in_flight.clone()).counting_when_spent(when_spent))
             }
             Reserved::Refused(exceeded) => Err(Limited::from(exceeded).into()),
         }
@@ -116,6 +147,32 @@ impl Limits {
         let source = from.ip_address.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
         let draws: Vec<_> = std::iter::once((Budget::Mail, Subject::Mail(purpose, to))).chain(source).collect();
         self.admit(&draws)
+    }
+
+    /// Charges a call that another budget refused to its source, once it is refused for good: else
+    /// whoever polls a budget that is spent pays nothing.
+    pub fn charge_refusal(&self, limited: &Limited, source: Option<Source>) {
+        if let Some(source) = source
+            && limited.budget != Budget::Source
+        {
+            self.spend(Budget::Source, &Subject::Source(source));
+        }
+    }
+
+    /// Forgets what was counted.
+    pub fn clear(&self, of: &[(Budget, Subject<'_>)]) {
+        let Some(counting) = &self.counting else { return };
+        let charges: Vec<_> = of.iter().map(|(budget, subject)| counting.charge(*budget, subject)).collect();
+        if let Err(error) = counting.limiter.clear(&charges) {
+            tracing::warn!(target: "app", %error, "Rate limit not cleared");
+        }
+    }
+
+    /// Tells a source from others, where each waits for itself.
+    pub(super) fn waiter(&self, source: Source) -> Waiter {
+        let message = format!("waiter/{source}");
+        let digest = self.counting.as_ref().map(|counting| counting.authenticator.code(message.as_bytes()));
+        digest.map(|digest| Waiter::of_digest(&digest)).unwrap_or_default()
     }
 
     /// Refuses where a budget has nothing left. Counts nothing.
@@ -154,6 +211,10 @@ impl Limits {
             // That it was seen is what matters, not how often.
             drop(local.reserve(&[counting.local_charge(budget, subject)]));
         }
+        self.spend(budget, subject);
+    }
+
+    fn spend(&self, budget: Budget, subject: &Subject<'_>) {
         match self.admit(&[(budget, *subject)]) {
             Ok(admission) => admission.spend(),
             Err(LimitError::Limited(_)) => {}
@@ -184,12 +245,12 @@ impl Counting {
     fn local_charge(&self, budget: Budget, subject: &Subject<'_>) -> Charge {
         let message = [b"local/".as_slice(), &subject.canonical(budget)].concat();
         let key = LimitKey::of_digest(&self.authenticator.code(&message));
-        Charge { budget, key, rule: self.rules.of(budget) }
+        Charge::new(budget, key, self.rules.of(budget))
     }
 
     fn charge(&self, budget: Budget, subject: &Subject<'_>) -> Charge {
         let key = LimitKey::of_digest(&self.authenticator.code(&subject.canonical(budget)));
-        Charge { budget, key, rule: self.rules.of(budget) }
+        Charge::new(budget, key, self.rules.of(budget))
     }
 }
 

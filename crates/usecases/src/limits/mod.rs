@@ -4,8 +4,10 @@ mod admission;
 mod budgets;
 mod devices;
 mod error;
+mod guesses;
 
 pub use admission::Admission;
 pub use budgets::{Limits, Rules};
 pub use devices::Devices;
 pub use error::{LimitError, Limited};
+pub use guesses::{Guess, Guesses};

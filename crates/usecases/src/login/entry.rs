@@ -5,6 +5,7 @@ use super::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use crate::limits::Admission;
 use crate::mail::Cause;
 use crate::{LOG, SECURITY_LOG};
+use portcullis_domain::limits::{DeviceId, Source};
 use portcullis_domain::login;
 use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::User;
@@ -46,17 +47,19 @@ impl From<StoreError> for Missed {
 
 impl LogIn {
     /// Begins a session, if the account is still as it was read; none if it is not.
+    /// `known` is the device that it comes from, if the account knows it.
     pub(super) fn enter(
         &self,
         user: &User,
         input: &PasswordLogin,
+        known: Option<DeviceId>,
         admission: &Admission,
     ) -> Result<Option<LoggedIn>, LogInError> {
         let now = self.clock.now();
-        let known = input.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, &input.email));
         let device = known.unwrap_or_else(|| self.devices.fresh());
         let (session, token, pair) = self.issuance.begin(user.id, now)?;
-        let session = session.on_device(Some(self.devices.mark(user.id, device)));
+        let source = input.origin.ip_address.map(|client| self.devices.source_mark(Some(user), Source::of(client)));
+        let session = session.on_device(Some(self.devices.mark(user.id, device))).from_source(source);
         let cause = Cause { language: input.language, origin: &input.origin, at: now };
         let failures = suspicious_failures(admission);
         let new_device = if known.is_some() { None } else { self.notice(user, &cause)? };
@@ -77,7 +80,7 @@ impl LogIn {
             let client = input.origin.ip_address.map(tracing::field::display);
             tracing::warn!(target: SECURITY_LOG, user_id = user.id.get(), client, failures, "Login after failed tries");
         }
-        Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, &input.email) }))
+        Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, &input.email, &user.password) }))
     }
 
     /// Begins a session with its first token, and before it ends those least recently used where

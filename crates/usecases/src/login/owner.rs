@@ -3,11 +3,11 @@
 
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, LimitError, Limited, Limits};
+use crate::limits::{Admission, Devices, Guess, Guesses, LimitError, Limited};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::limits::{Budget, Subject};
 use portcullis_domain::registration::{Password, User, UserId};
+use portcullis_domain::sessions::Origin;
 use portcullis_ports::{HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Verification};
 use std::sync::Arc;
 
@@ -68,7 +68,9 @@ pub struct Reauthentication {
     /// What verifies passwords.
     pub hasher: Arc<dyn PasswordHasher>,
     /// How often it may be tried.
-    pub limits: Arc<Limits>,
+    pub guesses: Arc<Guesses>,
+    /// What knows devices.
+    pub devices: Arc<Devices>,
 }
 
 /// Compares a password with an account's hash. One that cannot be read is the operator's to repair.
@@ -91,14 +93,20 @@ pub(crate) fn contended() -> StoreError {
 }
 
 impl Reauthentication {
-    /// Counts a guess, against a budget of the account's own: guesses at logins do not keep the
-    /// owner from it, nor the other way round.
+    /// Returns the guess to count before the work: a login's and this one draw on the same budgets, so
+    /// that a stolen token gives its thief no further guesses. A known device keeps its own budget.
+    #[must_use]
+    pub fn guess(&self, owner: &Authenticated, device: Option<&str>, from: &Origin) -> Guess {
+        let device = device.and_then(|cookie| self.devices.recognise(cookie, &owner.user));
+        Guess::at_own(&owner.user, device, from)
+    }
+
+    /// Counts a guess.
     ///
     /// # Errors
     /// [`LimitError`].
-    pub fn admit(&self, owner: &Authenticated) -> Result<Admission, LimitError> {
-        let subject = format!("password-change/{}", owner.user.id);
-        self.limits.admit(&[(Budget::Account, Subject::Bytes(subject.as_bytes()))])
+    pub fn admit(&self, guess: &Guess) -> Result<Admission, LimitError> {
+        self.guesses.count(guess)
     }
 
     /// Acts for an account whose password was verified. The act tells by `None` that another hash

@@ -3,11 +3,11 @@
 use super::owner::{LOOKS, contended, verify};
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, Devices, LimitError, Limited, Limits};
+use crate::limits::{Admission, Devices, Guess, Guesses, LimitError, Limited};
 use crate::mail::Post;
 use crate::tokens::{Issuance, TokenPair};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::limits::{Budget, Source, Subject};
+use portcullis_domain::limits::{DeviceCookie, Source};
 use portcullis_domain::login::{self, Refusal};
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
@@ -100,7 +100,7 @@ pub struct LogIn {
     /// How many sessions an account may have.
     pub sessions: SessionPolicy,
     /// How often it may be tried.
-    pub limits: Arc<Limits>,
+    pub guesses: Arc<Guesses>,
     /// What knows devices.
     pub devices: Arc<Devices>,
     /// Who tells the owner of a new device.
@@ -112,7 +112,8 @@ pub struct LogIn {
 }
 
 impl LogIn {
-    /// Signs in: [`admit`](Self::admit), then [`check`](Self::check).
+    /// Signs in: counts the [`guess`](Self::guess), then [`check`](Self::check), and once more as a
+    /// stranger where the device turns out to be unknown by now.
     ///
     /// # Errors
     /// [`LogInError`].
@@ -121,40 +122,52 @@ impl LogIn {
         input: &PasswordLogin,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<LoggedIn, LogInError> {
-        let admission = self.admit(input)?;
-        self.check(input, admission, still_wanted)
+        let still_wanted = Arc::new(still_wanted);
+        for (device, is_call) in [(self.device(input), true), (None, false)] {
+            let admission = self.guesses.count(&Guess { is_call, ..Self::guess(input, device.as_ref()) })?;
+            let still_wanted = Arc::clone(&still_wanted);
+            if let Some(logged_in) = self.check(input, device, admission, move || still_wanted())? {
+                return Ok(logged_in);
+            }
+        }
+        Err(contended().into())
     }
 
-    /// Counts the try, before the work: parallel guesses do not outrun the count. A device that
-    /// the account knows has a budget of its own, so that guesses from elsewhere do not stand in
-    /// the owner's way.
-    ///
-    /// # Errors
-    /// [`LogInError`].
-    pub fn admit(&self, input: &PasswordLogin) -> Result<Admission, LogInError> {
-        let device = input.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, &input.email));
-        let guess = match device {
-            Some(device) => (Budget::Device, Subject::Device(&input.email, device)),
-            None => (Budget::Account, Subject::Account(&input.email)),
-        };
-        let source = input.origin.ip_address.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
-        let draws: Vec<_> = std::iter::once(guess).chain(source).collect();
-        Ok(self.limits.admit(&draws)?)
+    /// Returns the device that the input's cookie names, if it was issued for that account. Its
+    /// password may be an old one.
+    #[must_use]
+    pub fn device(&self, input: &PasswordLogin) -> Option<DeviceCookie> {
+        input.device.as_deref().and_then(|cookie| self.devices.read(cookie, &input.email))
+    }
+
+    /// Returns the guess to count before the work: parallel guesses do not outrun the count.
+    #[must_use]
+    pub fn guess(input: &PasswordLogin, device: Option<&DeviceCookie>) -> Guess {
+        Guess {
+            email: input.email.clone(),
+            device: device.map(|cookie| cookie.device),
+            source: input.origin.ip_address.map(Source::of),
+            is_call: true,
+        }
     }
 
     /// Does what was admitted. Takes one hash's time, whoever asks. Once nobody wants the answer
     /// any more, a hash that has not begun is not made. A wrong guess is spent; whatever else
     /// happens gives the try back.
     ///
+    /// `None` if the guess was counted for a device whose password is not the account's any more:
+    /// nothing was hashed, and it has to be counted as a stranger's.
+    ///
     /// # Errors
     /// [`LogInError`].
     pub fn check(
         &self,
         input: &PasswordLogin,
+        device: Option<DeviceCookie>,
         admission: Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<LoggedIn, LogInError> {
-        let outcome = self.sign_in(input, &admission, still_wanted);
+    ) -> Result<Option<LoggedIn>, LogInError> {
+        let outcome = self.sign_in(input, device, &admission, still_wanted);
         if matches!(outcome, Err(LogInError::InvalidCredentials)) {
             admission.spend();
         }
@@ -164,13 +177,18 @@ impl LogIn {
     fn sign_in(
         &self,
         input: &PasswordLogin,
+        device: Option<DeviceCookie>,
         admission: &Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<LoggedIn, LogInError> {
+    ) -> Result<Option<LoggedIn>, LogInError> {
         let patience = Patience::lasting_while(still_wanted);
         let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
         let mut user = login::choose(candidates, &input.email);
         for _ in 0..LOOKS {
+            let current = |cookie| user.as_ref().is_some_and(|user| self.devices.is_current(cookie, &user.password));
+            if !device.as_ref().is_none_or(current) {
+                return Ok(None);
+            }
             let verification = self.verify(user.as_ref(), input, &patience)?;
             let matched = matches!(verification, Verification::Match { .. });
             let known = login::decide(user, matched).map_err(|refusal| refused(refusal, input.origin.ip_address))?;
@@ -183,8 +201,8 @@ impl LogIn {
             } else {
                 known
             };
-            if let Some(logged_in) = self.enter(&known, input, admission)? {
-                return Ok(logged_in);
+            if let Some(logged_in) = self.enter(&known, input, device.map(|cookie| cookie.device), admission)? {
+                return Ok(Some(logged_in));
             }
             // Another hash took the place of the one that the password was held against.
             user = self.store.read(|tx| tx.users().find(known.id))?;

@@ -2,7 +2,7 @@
 
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, LimitError, Limited};
+use crate::limits::{Admission, Guess, LimitError, Limited};
 use crate::login::{Reauthentication, WrongPassword};
 use crate::mail::{Cause, Post};
 use crate::registration::Screening;
@@ -25,15 +25,19 @@ pub struct PasswordChange {
     pub new: NewPassword,
     /// From where.
     pub origin: Origin,
+    /// The cookie of the device, if it sent one.
+    pub device: Option<String>,
     /// In which language its owner is written to.
     pub language: Language,
 }
 
 /// The password is the new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordChanged {
     /// How many other sessions were ended.
     pub sessions_ended: u64,
+    /// The cookie for the device: the one that it had is good for the old password.
+    pub cookie: String,
 }
 
 /// Why the password is what it was.
@@ -96,7 +100,7 @@ pub struct ChangePassword {
 }
 
 impl ChangePassword {
-    /// Changes it: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
+    /// Changes it: counts the [`guess`](Self::guess), then [`carry_out`](Self::carry_out).
     ///
     /// # Errors
     /// [`ChangePasswordError`].
@@ -105,16 +109,14 @@ impl ChangePassword {
         input: &PasswordChange,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<PasswordChanged, ChangePasswordError> {
-        let admission = self.admit(input)?;
+        let admission = self.owners.admit(&self.guess(input))?;
         self.carry_out(input, admission, still_wanted)
     }
 
-    /// Counts the guess, before the work.
-    ///
-    /// # Errors
-    /// [`ChangePasswordError`].
-    pub fn admit(&self, input: &PasswordChange) -> Result<Admission, ChangePasswordError> {
-        Ok(self.owners.admit(&input.owner)?)
+    /// Returns the guess to count before the work.
+    #[must_use]
+    pub fn guess(&self, input: &PasswordChange) -> Guess {
+        self.owners.guess(&input.owner, input.device.as_deref(), &input.origin)
     }
 
     /// Verifies the password that there is, and replaces it. Every other session ends, and every
@@ -178,6 +180,7 @@ impl ChangePassword {
         if let Some(notice) = self.post.notice(Occasion::PasswordChanged, user, &cause) {
             tx.outbox().enqueue(&notice)?;
         }
-        Ok(Some(PasswordChanged { sessions_ended }))
+        let cookie = self.owners.devices.issue(input.device.as_deref(), user, new);
+        Ok(Some(PasswordChanged { sessions_ended, cookie }))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
+use crate::limits::Guesses;
 use crate::mail::{Cause, Post};
 use crate::registration::Screening;
 use crate::verification::{OneTimeTokens, Worthless, refuses_tokens};
@@ -22,15 +23,20 @@ pub struct PasswordReset {
     pub new: NewPassword,
     /// From where.
     pub origin: Origin,
+    /// The cookie of the device, if it sent one.
+    pub device: Option<String>,
     /// In which language its owner is written to.
     pub language: Language,
 }
 
 /// The password is the new one, and nobody is signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
     /// How many sessions were ended.
     pub sessions_ended: u64,
+    /// The cookie for the device, which is known to the account from now on: whoever reads the
+    /// account's mail signs in from there, however many guess at the password elsewhere.
+    pub cookie: String,
 }
 
 /// Why the password is what it was.
@@ -75,6 +81,8 @@ pub struct ResetPassword {
     pub hasher: Arc<dyn PasswordHasher>,
     /// What new passwords are held against.
     pub screening: Arc<Screening>,
+    /// What counts guesses, and forgets them.
+    pub guesses: Arc<Guesses>,
     /// What knows tokens.
     pub tokens: Arc<OneTimeTokens>,
     /// Who tells the owner.
@@ -130,6 +138,7 @@ impl ResetPassword {
         let new = self.hasher.hash(input.new.password(), &Patience::lasting_while(still_wanted))?;
         let (user, recovered) = self.store.write(|tx| self.set(input, &new, tx))?;
         self.post.ring();
+        self.guesses.clear(&user.email, &input.origin);
         let sessions = recovered.sessions_ended;
         tracing::info!(target: LOG, user_id = user.id.get(), sessions, "Password reset");
         Ok(recovered)
@@ -154,7 +163,8 @@ impl ResetPassword {
         if let Some(notice) = self.post.notice(Occasion::PasswordChanged, &user, &cause) {
             tx.outbox().enqueue(&notice)?;
         }
-        Ok((user, Recovered { sessions_ended }))
+        let cookie = self.guesses.devices.issue(input.device.as_deref(), &user, new);
+        Ok((user, Recovered { sessions_ended, cookie }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{AccountDeletion, DeleteAccount, DeleteError};
 use crate::LOG;
-use crate::limits::Admission;
+use crate::limits::{Admission, Guess};
 use crate::login::{Reauthentication, ReauthenticationError};
 use crate::tokens::Authenticated;
 use portcullis_domain::registration::Password;
@@ -23,6 +23,8 @@ pub struct AccountLeave {
     pub password: Password,
     /// From where.
     pub origin: Origin,
+    /// The cookie of the device, if it sent one.
+    pub device: Option<String>,
 }
 
 /// The account is gone for everybody, and its address is free.
@@ -38,7 +40,7 @@ pub struct Leave {
 }
 
 impl Leave {
-    /// Leaves: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
+    /// Leaves: counts the [`guess`](Self::guess), then [`carry_out`](Self::carry_out).
     ///
     /// # Errors
     /// [`ReauthenticationError`].
@@ -47,16 +49,14 @@ impl Leave {
         input: &AccountLeave,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<Left, ReauthenticationError> {
-        let admission = self.admit(input)?;
+        let admission = self.owners.admit(&self.guess(input))?;
         self.carry_out(input, admission, still_wanted)
     }
 
-    /// Counts the guess, before the work.
-    ///
-    /// # Errors
-    /// [`ReauthenticationError`].
-    pub fn admit(&self, input: &AccountLeave) -> Result<Admission, ReauthenticationError> {
-        Ok(self.owners.admit(&input.owner)?)
+    /// Returns the guess to count before the work.
+    #[must_use]
+    pub fn guess(&self, input: &AccountLeave) -> Guess {
+        self.owners.guess(&input.owner, input.device.as_deref(), &input.origin)
     }
 
     /// Verifies the password and deletes the account. A wrong guess is spent; whatever else

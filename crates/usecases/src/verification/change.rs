@@ -2,7 +2,7 @@
 
 use super::OneTimeTokens;
 use crate::LOG;
-use crate::limits::Admission;
+use crate::limits::{Admission, Guess, LimitError};
 use crate::login::{Reauthentication, ReauthenticationError};
 use crate::mail::{Cause, Post};
 use crate::tokens::Authenticated;
@@ -24,6 +24,8 @@ pub struct EmailChangeRequest {
     pub new_email: EmailAddress,
     /// From where.
     pub origin: Origin,
+    /// The cookie of the device, if it sent one.
+    pub device: Option<String>,
     /// In which language.
     pub language: Language,
 }
@@ -36,8 +38,10 @@ pub struct EmailChangeRequested;
 #[derive(Debug, Default)]
 #[must_use = "an admission that is dropped is given back"]
 pub struct EmailChangeAdmission {
-    guess: Admission,
-    mail: Admission,
+    /// As a guess.
+    pub guess: Admission,
+    /// As a mail.
+    pub mail: Admission,
 }
 
 /// The verb.
@@ -53,7 +57,7 @@ pub struct RequestEmailChange {
 }
 
 impl RequestEmailChange {
-    /// Asks for the change: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
+    /// Asks for the change: counts the [`guess`](Self::guess) and the [mail](Self::admit_mail), then [`carry_out`](Self::carry_out).
     ///
     /// # Errors
     /// [`ReauthenticationError`].
@@ -62,18 +66,23 @@ impl RequestEmailChange {
         input: &EmailChangeRequest,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<EmailChangeRequested, ReauthenticationError> {
-        let admission = self.admit(input)?;
-        self.carry_out(input, admission, still_wanted)
+        let guess = self.owners.admit(&self.guess(input))?;
+        let mail = self.admit_mail(input)?;
+        self.carry_out(input, EmailChangeAdmission { guess, mail }, still_wanted)
     }
 
-    /// Counts the call.
+    /// Returns the guess to count before the work.
+    #[must_use]
+    pub fn guess(&self, input: &EmailChangeRequest) -> Guess {
+        self.owners.guess(&input.owner, input.device.as_deref(), &input.origin)
+    }
+
+    /// Counts the mail.
     ///
     /// # Errors
-    /// [`ReauthenticationError`].
-    pub fn admit(&self, input: &EmailChangeRequest) -> Result<EmailChangeAdmission, ReauthenticationError> {
-        let guess = self.owners.admit(&input.owner)?;
-        let mail = self.owners.limits.admit_mail(Occasion::ConfirmEmail, &input.new_email, &input.origin)?;
-        Ok(EmailChangeAdmission { guess, mail })
+    /// [`LimitError`].
+    pub fn admit_mail(&self, input: &EmailChangeRequest) -> Result<Admission, LimitError> {
+        self.owners.guesses.limits.admit_mail(Occasion::ConfirmEmail, &input.new_email, &input.origin)
     }
 
     /// Verifies the password and stores the order. Whether somebody else has the address is looked

@@ -4,7 +4,7 @@
 //! the address would keep a way in (account pre-hijacking, USENIX Security 2022).
 
 use super::{EmailVerification, VerifyEmail, VerifyEmailError, Worthless};
-use crate::limits::{Admission, Devices};
+use crate::limits::{Devices, Guess};
 use crate::tokens::Authenticated;
 use chrono::DateTime;
 use portcullis_domain::registration::{Password, PasswordHash, User};
@@ -93,16 +93,12 @@ impl VerifyEmail {
         })
     }
 
-    /// Counts the guess, if a password was entered.
-    ///
-    /// # Errors
-    /// [`VerifyEmailError`].
-    pub fn admit(&self, input: &EmailVerification, claim: &Claim) -> Result<Admission, VerifyEmailError> {
-        if input.password.is_none() {
-            return Ok(Admission::default());
-        }
+    /// Returns the guess to count before the work, if a password was entered.
+    #[must_use]
+    pub fn guess(&self, input: &EmailVerification, claim: &Claim) -> Option<Guess> {
         let owner = Authenticated { user: claim.user.clone(), session_id: None };
-        Ok(self.owners.admit(&owner)?)
+        let guess = || self.owners.guess(&owner, input.browser.device.as_deref(), &input.origin);
+        input.password.is_some().then(guess)
     }
 
     /// Verifies the password that was entered, or makes a hash to replace an unproven one. Outside
@@ -177,7 +173,7 @@ impl VerifyEmail {
 
     fn spared(&self, browser: &Browser, user: &User) -> Spared {
         let own = browser.bearer.as_ref().filter(|bearer| bearer.user.id == user.id);
-        let device = browser.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, &user.email));
+        let device = browser.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, user));
         Spared {
             session: own.and_then(|bearer| bearer.session_id),
             device: device.map(|device| self.devices.mark(user.id, device)),
@@ -189,7 +185,7 @@ impl VerifyEmail {
 /// alone names an address: it may be from an account that had the address before, or from before
 /// the password was changed, which ends the sessions of other devices.
 pub(super) fn is_signed_in(devices: &Devices, cookie: &str, user: &User, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-    let Some(device) = devices.recognise(cookie, &user.email) else { return Ok(false) };
+    let Some(device) = devices.recognise(cookie, user) else { return Ok(false) };
     let mark = devices.mark(user.id, device);
     let open = tx.sessions().list(user.id, DateTime::UNIX_EPOCH, MOST_SESSIONS)?;
     Ok(open.iter().any(|listed| listed.session.device == Some(mark)))

@@ -126,7 +126,7 @@ struct Redemption<'a> {
 }
 
 impl VerifyEmail {
-    /// Uses the token up and does what it is for: [`look`](Self::look), [`admit`](Self::admit), then
+    /// Uses the token up and does what it is for: [`look`](Self::look), counts the [`guess`](Self::guess), then
     /// [`carry_out`](Self::carry_out).
     ///
     /// # Errors
@@ -137,7 +137,8 @@ impl VerifyEmail {
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<EmailVerified, VerifyEmailError> {
         let claim = self.look(input)?;
-        let admission = self.admit(input, &claim)?;
+        let guess = self.guess(input, &claim).map(|guess| self.owners.admit(&guess)).transpose()?;
+        let admission = guess.unwrap_or_default();
         self.carry_out(input, claim, admission, still_wanted)
     }
 

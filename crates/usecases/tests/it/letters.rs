@@ -154,8 +154,8 @@ impl World {
     }
 
     pub(crate) fn owners_on(&self, store: Arc<dyn Store>) -> Arc<Reauthentication> {
-        let (hasher, limits) = (self.hasher.clone(), self.limits.clone());
-        Arc::new(Reauthentication { store, hasher, limits })
+        let (hasher, guesses, devices) = (self.hasher.clone(), self.guesses(), self.devices.clone());
+        Arc::new(Reauthentication { store, hasher, guesses, devices })
     }
 
     pub(crate) fn change_password(
@@ -176,7 +176,7 @@ impl World {
     ) -> impl FnOnce(&Self) -> Result<PasswordChanged, ChangePasswordError> + Send + use<> {
         let (screening, post, clock) = (self.screening.clone(), self.post.clone(), self.clock.clone());
         let (current, new, origin) = (Password::new(current), new_password(new), Origin::default());
-        let input = PasswordChange { owner, current, new, origin, language: Language::German };
+        let input = PasswordChange { owner, current, new, origin, device: None, language: Language::German };
         move |world| ChangePassword { owners: world.owners(), screening, post, clock }.run(&input, || true)
     }
 
@@ -203,6 +203,7 @@ impl World {
             store: self.store.clone(),
             hasher: self.hasher.clone(),
             screening: self.screening.clone(),
+            guesses: self.guesses(),
             tokens: self.one_time.clone(),
             post: self.post.clone(),
             clock: self.clock.clone(),
@@ -282,7 +283,7 @@ impl World {
         let (tokens, post, clock) = (self.one_time.clone(), self.post.clone(), self.clock.clone());
         let (password, new_email) = (Password::new(password), address(new_email));
         let (origin, language) = (Origin::default(), Language::Chinese);
-        let input = EmailChangeRequest { owner, password, new_email, origin, language };
+        let input = EmailChangeRequest { owner, password, new_email, origin, device: None, language };
         RequestEmailChange { owners: self.owners_on(store), tokens, post, clock }.run(&input, || true).map(drop)
     }
 
@@ -311,12 +312,12 @@ pub(crate) fn shown(token: &OneTimeToken) -> EmailVerification {
 }
 
 pub(crate) fn leave_of(owner: Authenticated, password: &str) -> AccountLeave {
-    AccountLeave { owner, password: Password::new(password), origin: Origin::default() }
+    AccountLeave { owner, password: Password::new(password), origin: Origin::default(), device: None }
 }
 
 pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {
     let (token, origin, language) = (token.clone(), Origin::default(), Language::French);
-    PasswordReset { token, new: new_password(new), origin, language }
+    PasswordReset { token, new: new_password(new), origin, device: None, language }
 }
 
 /// A store that something happens to before its first write.

@@ -3,12 +3,12 @@
 use crate::world::{World, login};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Flow, Rule, Subject, Window};
-use portcullis_domain::registration::{EmailAddress, Password};
+use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
 use portcullis_domain::sessions::Origin;
 use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, Reserved, StoreError};
 use portcullis_testkit::MapLimiter;
 use portcullis_usecases::limits::{LimitError, Limits, Rules};
-use portcullis_usecases::login::{LogInError, PasswordLogin};
+use portcullis_usecases::login::{LogIn, LogInError, PasswordLogin};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,6 +20,7 @@ pub(crate) fn rules() -> Rules {
     let calls = |n| Rule::Flow(Flow::new(some(1), Duration::from_mins(5), some(n)));
     Rules {
         account: Rule::Window(guesses),
+        account_day: Rule::Window(Window::new(some(100), Duration::from_hours(24)).relenting(Duration::from_mins(1))),
         device: Rule::Window(guesses),
         source: calls(6),
         mail: Rule::Window(Window::new(some(3), Duration::from_hours(1))),
@@ -64,8 +65,7 @@ fn a_success_is_given_back_and_a_dependency_that_fails_too() {
         world.log_in("ada@example.org", "correct horse").unwrap();
     }
     for _ in 0..20 {
-        let verb = world.verb();
-        drop(verb.admit(&login("ada@example.org", "wrong")).unwrap());
+        drop(world.guesses().count(&LogIn::guess(&login("ada@example.org", "wrong"), None)).unwrap());
     }
     assert!(matches!(world.log_in("ada@example.org", "wrong"), Err(LogInError::InvalidCredentials)));
 }
@@ -73,9 +73,8 @@ fn a_success_is_given_back_and_a_dependency_that_fails_too() {
 #[test]
 fn a_known_device_has_a_budget_of_its_own() {
     let world = World::limited(rules());
-    world.ada();
-    let ada = EmailAddress::parse("ada@example.org").unwrap();
-    let cookie = world.devices.issue(None, &ada);
+    let (ada, _) = world.ada();
+    let cookie = world.devices.issue(None, &ada, &ada.password);
     while !is_limited(world.log_in("ada@example.org", "wrong"), Budget::Account) {}
     let with = |cookie: &str, password: &str| {
         let device = Some(cookie.to_owned());
@@ -86,26 +85,32 @@ fn a_known_device_has_a_budget_of_its_own() {
         assert!(matches!(with(&cookie, "wrong"), Err(LogInError::InvalidCredentials)));
     }
     assert!(is_limited(with(&cookie, "correct horse"), Budget::Device));
-    assert!(with(&world.devices.issue(None, &ada), "correct horse").is_ok(), "another device of hers");
+    assert!(with(&world.devices.issue(None, &ada, &ada.password), "correct horse").is_ok(), "another device of hers");
 }
 
 #[test]
 fn a_cookie_that_is_forged_old_or_anothers_is_no_device() {
     let world = World::limited(rules());
     let email = |text: &str| EmailAddress::parse(text).unwrap();
-    let (ada, bob) = (email("ada@example.org"), email("bob@example.org"));
-    let cookie = world.devices.issue(None, &ada);
+    let (ada, bob) = (world.adopt("ada@example.org", "new:one"), world.adopt("bob@example.org", "new:one"));
+    let cookie = world.devices.issue(None, &ada, &ada.password);
     let device = world.devices.recognise(&cookie, &ada);
     assert!(device.is_some());
-    assert_eq!(world.devices.recognise(&cookie, &email("ADA@example.org")), device);
+    let upper = User { email: email("ADA@example.org"), ..ada.clone() };
+    assert_eq!(world.devices.recognise(&cookie, &upper), device);
     assert_eq!(world.devices.recognise(&cookie, &bob), None);
+    let changed = User { password: PasswordHash::new("new:two".to_owned()), ..ada.clone() };
+    assert_eq!(world.devices.recognise(&cookie, &changed), None, "a new password makes it unknown");
     for place in 0..cookie.len() {
         let mut forged = cookie.clone().into_bytes();
         forged[place] = if forged[place] == b'0' { b'1' } else { b'0' };
         assert_eq!(world.devices.recognise(std::str::from_utf8(&forged).unwrap(), &ada), None);
     }
-    assert_eq!(world.devices.recognise(&world.devices.issue(Some(&cookie), &ada), &ada), device, "it stays the same");
-    assert_ne!(world.devices.recognise(&world.devices.issue(Some(&cookie), &bob), &bob), device);
+    let again = world.devices.issue(Some(&cookie), &ada, &changed.password);
+    assert_eq!(world.devices.recognise(&again, &changed), device, "it stays the same");
+    assert_eq!(world.devices.recognise(&again, &ada), None);
+    let bobs = world.devices.issue(Some(&cookie), &bob, &bob.password);
+    assert_ne!(world.devices.recognise(&bobs, &bob), device);
     world.pass(chrono::TimeDelta::days(400));
     assert_eq!(world.devices.recognise(&cookie, &ada), None);
 }
@@ -135,7 +140,7 @@ fn a_source_pays_for_every_call_whatever_becomes_of_it() {
     for _ in 0..3 {
         run("ada@example.org", "correct horse").unwrap();
     }
-    drop(world.verb().admit(&from("192.0.2.1", "shed@example.org")).unwrap());
+    drop(world.guesses().admit(&LogIn::guess(&from("192.0.2.1", "shed@example.org"), None)).unwrap());
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     assert_eq!(run("ada@example.org", "correct horse").unwrap_err().code(), ErrorCode::Unavailable);
     assert_eq!(world.forgot_from("192.0.2.1", "ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
@@ -177,22 +182,27 @@ impl RateLimiter for Unreachable {
         Err(LimiterError("gone".to_owned()))
     }
 
+    fn clear(&self, _: &[Charge]) -> Result<(), LimiterError> {
+        Err(LimiterError("gone".to_owned()))
+    }
+
     fn remaining(&self, _: &Charge) -> Result<u32, LimiterError> {
         Err(LimiterError("gone".to_owned()))
     }
 }
 
 #[test]
-fn what_the_account_refuses_costs_the_source_nothing() {
+fn what_the_account_refuses_is_charged_to_the_source() {
     let world = World::limited(rules());
-    let run = |email| world.verb().run(&from("192.0.2.1", email), || true);
+    let run = |address, email| world.verb().run(&from(address, email), || true);
     for _ in 0..3 {
-        assert!(matches!(run("ada@example.org"), Err(LogInError::InvalidCredentials)));
+        assert!(matches!(run("192.0.2.1", "ada@example.org"), Err(LogInError::InvalidCredentials)));
     }
-    for _ in 0..50 {
-        assert!(is_limited(run("ada@example.org"), Budget::Account));
+    for _ in 0..3 {
+        assert!(is_limited(run("192.0.2.1", "ada@example.org"), Budget::Account));
     }
-    assert!(matches!(run("bob@example.org"), Err(LogInError::InvalidCredentials)));
+    assert!(is_limited(run("192.0.2.1", "bob@example.org"), Budget::Source), "whoever polls pays for it");
+    assert!(matches!(run("192.0.2.2", "bob@example.org"), Err(LogInError::InvalidCredentials)));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod health;
 mod leave;
 mod letters;
 mod limits;
+mod lockout;
 mod login;
 mod mail;
 mod maintenance;

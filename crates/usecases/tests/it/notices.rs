@@ -9,7 +9,7 @@ use portcullis_domain::mail::{DeviceLabel, Occasion};
 use portcullis_domain::sessions::{Origin, UserAgent};
 use portcullis_ports::{MailerError, StoreError};
 use portcullis_usecases::limits::Rules;
-use portcullis_usecases::login::{LoggedIn, PasswordLogin};
+use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin};
 use portcullis_usecases::mail::Delivery;
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,15 @@ fn rules() -> Rules {
     let some = |n| NonZeroU32::new(n).unwrap();
     let plenty = Rule::Window(Window::new(some(1000), Duration::from_mins(15)));
     let mail = Rule::Window(Window::new(some(3), Duration::from_hours(1)));
-    Rules { account: plenty, device: plenty, source: plenty, mail, refresh: plenty, dead_refresh: plenty }
+    Rules {
+        account: plenty,
+        account_day: plenty,
+        device: plenty,
+        source: plenty,
+        mail,
+        refresh: plenty,
+        dead_refresh: plenty,
+    }
 }
 
 #[test]
@@ -115,7 +123,8 @@ fn a_guess_at_the_password_of_a_change_of_address_costs_no_mail() {
     let refused = world.change_password(&pair, "correct horse", "battery staple").unwrap_err();
     assert_eq!(refused.code(), ErrorCode::RateLimited, "nor elsewhere");
     assert!(world.leave(&pair, "correct horse").is_err());
-    assert!(world.log_in("ada@example.org", "correct horse").is_ok(), "logins have a budget of their own");
+    let refused = world.log_in("ada@example.org", "correct horse").unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::RateLimited, "all places have one count");
     world.pass(TimeDelta::hours(1));
     let pair = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     for _ in 0..3 {
@@ -177,7 +186,7 @@ fn an_unverified_address_hears_nothing_of_clients() {
     assert!(all.iter().all(|occasion| occasions.contains(occasion)), "{occasions:?}");
     assert!(world.mailbox.worded.lock().unwrap().iter().all(|message| message.client.is_none()));
     world.resend("ada@example.org").unwrap();
-    world.confirm(&world.mailed()).unwrap();
+    world.verify_with(&world.mailed(), "battery staple").unwrap();
     world.forgot_from("192.0.2.1", "ada@example.org").unwrap();
     world.deliver();
     let told = world.mailbox.worded.lock().unwrap().pop().unwrap().client.unwrap();
@@ -253,9 +262,9 @@ fn good_logins_at_once_are_no_failures() {
     world.register("ada@example.org", "correct horse").unwrap();
     world.confirm(&world.mailed()).unwrap();
     let input = login("ada@example.org", "correct horse");
-    let admitted: Vec<_> = (0..10).map(|_| world.verb().admit(&input).unwrap()).collect();
+    let admitted: Vec<_> = (0..10).map(|_| world.guesses().admit(&LogIn::guess(&input, None)).unwrap()).collect();
     for admission in admitted {
-        world.verb().check(&input, admission, || true).unwrap();
+        world.verb().check(&input, None, admission, || true).unwrap();
     }
     assert!(world.deliver().is_empty());
 }

@@ -75,7 +75,7 @@ fn a_hash_that_a_login_makes_anew_meanwhile_is_no_other_password() {
     let (current, new) = (Password::new("correct horse"), new_password("battery staple"));
     let (origin, language) = (Origin::default(), Language::default());
     let before = world.hasher.work.load(Ordering::SeqCst);
-    verb.run(&PasswordChange { owner, current, new, origin, language }, || true).unwrap();
+    verb.run(&PasswordChange { owner, current, new, origin, device: None, language }, || true).unwrap();
     assert_eq!(world.hasher.work.load(Ordering::SeqCst) - before, 3, "two verifications, and one hash");
     assert!(signs_in(&world, "battery staple"));
 }

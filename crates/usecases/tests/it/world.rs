@@ -9,7 +9,7 @@ use portcullis_domain::sessions::{Origin, SessionPolicy};
 use portcullis_domain::tokens::{KeyDigest, RefreshPolicy, TokenLifetimes};
 use portcullis_ports::{PasswordBlocklist, Store};
 use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
-use portcullis_usecases::limits::{Devices, Limits, Rules};
+use portcullis_usecases::limits::{Devices, Guesses, Limits, Rules};
 use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::mail::{Notices, Post};
 use portcullis_usecases::registration::{Register, RegisterError, Registered, Registration, Screening};
@@ -125,12 +125,17 @@ impl World {
             hasher: self.hasher.clone(),
             issuance: self.issuance.clone(),
             sessions: self.sessions,
-            limits: self.limits.clone(),
+            guesses: self.guesses(),
             devices: self.devices.clone(),
             post: self.post.clone(),
             require_verified_email: self.require_verified_email,
             clock: self.clock.clone(),
         }
+    }
+
+    pub(crate) fn guesses(&self) -> Arc<Guesses> {
+        let (limits, devices, store) = (self.limits.clone(), self.devices.clone(), self.store.clone());
+        Arc::new(Guesses { limits, devices, store })
     }
 
     pub(crate) fn refresh(&self, token: &str) -> Result<Refreshed, TokenError> {

@@ -10,11 +10,11 @@ use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordH
 use portcullis_domain::sessions::Origin;
 use portcullis_domain::verification::{Grant, OneTimeToken, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{
-    EmailChange, Entropy, MailId, MessageAuthenticator, OneTimeTokenRepository, OutboxLoad, OutboxObserver,
+    Clock, EmailChange, Entropy, MailId, MessageAuthenticator, OneTimeTokenRepository, OutboxLoad, OutboxObserver,
     OutboxRepository, QueuedMail, StoreError, UserDeletion, UserRepository,
 };
 use portcullis_testkit::PlainHasher;
-use portcullis_usecases::limits::Limits;
+use portcullis_usecases::limits::{Devices, Guesses, Limits};
 use portcullis_usecases::login::Reauthentication;
 use portcullis_usecases::mail::{Notices, Post};
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset, ResetPassword};
@@ -72,15 +72,26 @@ fn screening() -> Arc<Screening> {
     Arc::new(Screening { blocklist: None, product: "Portcullis".to_owned() })
 }
 
+fn devices(clock: Arc<dyn Clock>) -> Arc<Devices> {
+    Arc::new(Devices { authenticator: Arc::new(OneCode), entropy: Arc::new(Zeros), clock })
+}
+
 impl Run {
+    /// There is no limit in the model.
+    fn guesses(&self, store: &Arc<TapeStore>) -> Arc<Guesses> {
+        let (limits, store) = (Arc::new(Limits::off()), store.clone());
+        Arc::new(Guesses { limits, devices: devices(self.clock()), store })
+    }
+
     /// Whether the owner changed the password.
     pub(crate) fn change_password(&self, store: &Arc<TapeStore>, owner: Authenticated) -> bool {
-        let (hasher, limits) = (Arc::new(PlainHasher::default()), Arc::new(Limits::off()));
-        let owners = Arc::new(Reauthentication { store: store.clone(), hasher, limits });
+        let (hasher, guesses) = (Arc::new(PlainHasher::default()), self.guesses(store));
+        let devices = devices(self.clock());
+        let owners = Arc::new(Reauthentication { store: store.clone(), hasher, guesses, devices });
         let verb = ChangePassword { owners, screening: screening(), post: post(), clock: self.clock() };
         let new = PasswordPolicy::default().admit(Password::new("new password")).unwrap();
         let (current, origin, language) = (Password::new("old password"), Origin::default(), Language::default());
-        verb.run(&PasswordChange { owner, current, new, origin, language }, || true).is_ok()
+        verb.run(&PasswordChange { owner, current, new, origin, device: None, language }, || true).is_ok()
     }
 
     /// Whether the owner set another password, with a link from a mail.
@@ -89,13 +100,14 @@ impl Run {
             store: store.clone(),
             hasher: Arc::new(PlainHasher::default()),
             screening: screening(),
+            guesses: self.guesses(store),
             tokens: one_time_tokens(),
             post: post(),
             clock: self.clock(),
         };
         let new = PasswordPolicy::default().admit(Password::new("new password")).unwrap();
         let (token, origin, language) = (OneTimeToken::new([7; 32]), Origin::default(), Language::default());
-        verb.run(&PasswordReset { token, new, origin, language }, || true).is_ok()
+        verb.run(&PasswordReset { token, new, origin, device: None, language }, || true).is_ok()
     }
 }
 

@@ -11,7 +11,9 @@ use crate::tokens::{ClearTokens, access_token, read, refresh_token};
 use chrono::{DateTime, Utc};
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId, SessionPolicy, Spared};
+use portcullis_domain::sessions::{
+    Ending, Origin, Session, SessionEvent, SessionId, SessionPolicy, SourceMark, Spared,
+};
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, Spending, TokenLifetimes};
 use portcullis_ports::{
     BearerKey, Conclusion, DeadSessions, Entropy, FoundBearer, FoundToken, ListedSession, Mode, OneTimeTokenRepository,
@@ -220,6 +222,10 @@ impl SessionRepository for TapeTx<'_> {
 
     fn origins(&mut self, _: UserId, _: u32) -> Result<Vec<Origin>, StoreError> {
         panic!("nobody signs in in the model")
+    }
+
+    fn knows_source(&mut self, _: &SourceMark) -> Result<bool, StoreError> {
+        panic!("nothing is limited in the model")
     }
 
     fn end(&mut self, id: SessionId, _: &Ending) -> Result<bool, StoreError> {

@@ -18,7 +18,7 @@ use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId, Spared};
+use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId, SourceMark, Spared};
 use portcullis_ports::{
     BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
 };
@@ -132,6 +132,12 @@ macro_rules! session_repository {
                 let rows = query.load::<(i64, OriginRow)>(self.connection);
                 let rows = self.check(rows)?.into_iter();
                 rows.map(|(id, origin)| origin.read(Row { table: "sessions", id })).collect()
+            }
+
+            fn knows_source(&mut self, source: &SourceMark) -> Result<bool, StoreError> {
+                let query = sessions::table.filter(sessions::source.eq(source.as_bytes().as_slice()));
+                let found = query.select(sessions::id).first::<i64>(self.connection).optional();
+                Ok(self.check(found)?.is_some())
             }
 
             fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError> {

@@ -6,7 +6,9 @@ use crate::time::Moment;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{DeviceMark, EventKind, Origin, Session, SessionEvent, SessionId, UserAgent};
+use portcullis_domain::sessions::{
+    DeviceMark, EventKind, Origin, Session, SessionEvent, SessionId, SourceMark, UserAgent,
+};
 use portcullis_ports::{ListedSession, StoreError};
 
 /// What tells a session's state.
@@ -19,6 +21,7 @@ pub(crate) struct SessionRow {
     created_at: Stored<DateTime<Utc>>,
     ended_at: Option<Stored<DateTime<Utc>>>,
     device: Option<Stored<Vec<u8>>>,
+    source: Option<Stored<Vec<u8>>>,
 }
 
 pub(super) fn read_sid(at: Row, sid: Stored<String>) -> Result<SessionId, StoreError> {
@@ -36,6 +39,7 @@ impl TryFrom<SessionRow> for Session {
             started_at: at.read("created_at", row.created_at)?,
             ended_at: row.ended_at.map(|time| at.read("ended_at", time)).transpose()?,
             device: row.device.map(|code| at.code("device", code)).transpose()?.map(DeviceMark::new),
+            source: row.source.map(|code| at.code("source", code)).transpose()?.map(SourceMark::new),
         })
     }
 }
@@ -80,6 +84,7 @@ pub(super) struct NewSessionRow {
     ip_address: Option<String>,
     user_agent: Option<String>,
     device: Option<Vec<u8>>,
+    source: Option<Vec<u8>>,
 }
 
 impl NewSessionRow {
@@ -92,6 +97,7 @@ impl NewSessionRow {
             ip_address,
             user_agent,
             device: session.device.map(|mark| mark.as_bytes().to_vec()),
+            source: session.source.map(|mark| mark.as_bytes().to_vec()),
         }
     }
 }

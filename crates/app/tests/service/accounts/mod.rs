@@ -68,7 +68,7 @@ impl Service {
 
     /// A token to set a password, of a mail that is the account's so many-eth.
     #[track_caller]
-    fn reset_token(&self, account: &Account, mails: usize) -> String {
+    pub(crate) fn reset_token(&self, account: &Account, mails: usize) -> String {
         self.forgot(&account.email).expect(202);
         let mails = self.wait_for_mails(&account.email, mails);
         let mail = mails.iter().rfind(|mail| mail.target().starts_with("/account/reset"));

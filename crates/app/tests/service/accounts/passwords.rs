@@ -92,7 +92,8 @@ fn a_reset_ends_every_session_and_signs_nobody_in(service: &Service) {
     let reply = service.reset(&token, NEW);
     let body = reply.expect(200);
     assert!(body["message"].is_string() && body.get("access_token").is_none(), "{body}");
-    assert_eq!(reply.header("Set-Cookie"), None);
+    let cookie = reply.header("Set-Cookie").expect("the device is known from now on");
+    assert!(cookie.starts_with("portcullis_device=") && cookie.contains("HttpOnly"), "{cookie}");
     sessions.iter().for_each(|pair| service.expect_ended(pair));
     service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
     service.login(&account.email, NEW).expect(200);

@@ -93,19 +93,22 @@ fn a_forged_cookie_gains_nothing(backend: Backend) {
     spend(&service, &account.email);
     // Each of its parts another, and all of them well-formed.
     let parts: Vec<_> = cookie.split('.').collect();
-    let [version, device, issued, signature] = parts[..] else { panic!("{cookie}") };
+    let [version, device, issued, password, signature] = parts[..] else { panic!("{cookie}") };
     let other = |part: &str| {
         let (rest, last) = part.split_at(part.len() - 1);
         format!("{rest}{}", if last == "0" { "1" } else { "0" })
     };
     let changed = [
-        format!("{version}.{}.{issued}.{signature}", other(device)),
-        format!("{version}.{device}.{}.{signature}", other(issued)),
-        format!("{version}.{device}.{issued}.{}", other(signature)),
+        format!("{version}.{}.{issued}.{password}.{signature}", other(device)),
+        format!("{version}.{device}.{}.{password}.{signature}", other(issued)),
+        format!("{version}.{device}.{issued}.{}.{signature}", other(password)),
+        format!("{version}.{device}.{issued}.{password}.{}", other(signature)),
+        // The format of releases before, which named no password.
+        format!("1.{device}.{issued}.{signature}"),
     ];
     let cut = &cookie[..cookie.len() - 2];
     let twice = format!("{cookie}; portcullis_device={cookie}");
-    let misspelled = ["", "1", cut, &cookie.replacen("1.", "2.", 1), &cookie.to_uppercase(), &twice];
+    let misspelled = ["", "1", cut, &cookie.replacen("2.", "1.", 1), &cookie.to_uppercase(), &twice];
     for forged in misspelled.into_iter().chain(changed.iter().map(String::as_str)) {
         expect_limited(&try_with(&service, &account, &account.password, forged), "account", "q=10;w=900");
     }

@@ -3,6 +3,7 @@
 mod budgets;
 mod dead_refreshes;
 mod devices;
+mod owners;
 mod replicas;
 mod sources;
 

@@ -5,13 +5,13 @@ use super::doubles::{Bell, ContextBlocklist, PlainAuthenticator, PlainTokens};
 use super::steps::{Person, State};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::mail::{Language, Mail, Message};
-use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
+use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User};
 use portcullis_domain::sessions::{Origin, SessionPolicy};
 use portcullis_domain::tokens::TokenLifetimes;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
 use portcullis_testkit::{FixedClock, PlainHasher, SeededEntropy};
-use portcullis_usecases::limits::{Devices, Limits};
+use portcullis_usecases::limits::{Devices, Guesses, Limits};
 use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin, Reauthentication};
 use portcullis_usecases::mail::{DeliverMail, Delivery, Links, Notices, Post};
 use portcullis_usecases::recovery::{
@@ -110,8 +110,13 @@ impl House {
     }
 
     fn owners(&self) -> Arc<Reauthentication> {
-        let (store, hasher, limits) = (self.store.clone(), self.hasher.clone(), self.limits.clone());
-        Arc::new(Reauthentication { store, hasher, limits })
+        let (store, hasher, devices) = (self.store.clone(), self.hasher.clone(), self.devices.clone());
+        Arc::new(Reauthentication { store, hasher, guesses: self.guesses(), devices })
+    }
+
+    fn guesses(&self) -> Arc<Guesses> {
+        let (limits, devices, store) = (self.limits.clone(), self.devices.clone(), self.store.clone());
+        Arc::new(Guesses { limits, devices, store })
     }
 
     pub(super) fn register(&self, email: &str, password: &str) {
@@ -139,7 +144,7 @@ impl House {
             hasher: self.hasher.clone(),
             issuance: Arc::new(issuance),
             sessions: SessionPolicy::default(),
-            limits: self.limits.clone(),
+            guesses: self.guesses(),
             devices: self.devices.clone(),
             post: self.post.clone(),
             require_verified_email: false,
@@ -174,30 +179,40 @@ impl House {
         let (tokens, post, clock) = (self.one_time.clone(), self.post.clone(), self.clock.clone());
         let (password, new_email) = (Password::new(password), address(new_email));
         let (origin, language) = (Origin::default(), Language::default());
-        let input = EmailChangeRequest { owner, password, new_email, origin, language };
+        let input = EmailChangeRequest { owner, password, new_email, origin, device: None, language };
         drop(RequestEmailChange { owners: self.owners(), tokens, post, clock }.run(&input, || true));
     }
 
-    pub(super) fn change_password(&self, owner: Authenticated, current: &str, new: &str) {
+    /// Returns the fresh cookie of the device, if the password was changed.
+    pub(super) fn change_password(
+        &self,
+        owner: Authenticated,
+        (current, new): (&str, &str),
+        device: Option<String>,
+    ) -> Option<String> {
         let (owners, screening) = (self.owners(), Self::screening());
         let (post, clock) = (self.post.clone(), self.clock.clone());
         let (current, new) = (Password::new(current), new_password(new));
         let (origin, language) = (Origin::default(), Language::default());
-        let input = PasswordChange { owner, current, new, origin, language };
-        drop(ChangePassword { owners, screening, post, clock }.run(&input, || true));
+        let input = PasswordChange { owner, current, new, origin, device, language };
+        let changed = ChangePassword { owners, screening, post, clock }.run(&input, || true);
+        changed.ok().map(|changed| changed.cookie)
     }
 
-    pub(super) fn reset(&self, token: OneTimeToken, new: &str) {
+    /// Returns the cookie of the device, if the password was set.
+    pub(super) fn reset(&self, token: OneTimeToken, new: &str, device: Option<String>) -> Option<String> {
         let verb = ResetPassword {
             store: self.store.clone(),
             hasher: self.hasher.clone(),
             screening: Self::screening(),
+            guesses: self.guesses(),
             tokens: self.one_time.clone(),
             post: self.post.clone(),
             clock: self.clock.clone(),
         };
         let (new, origin, language) = (new_password(new), Origin::default(), Language::default());
-        drop(verb.run(&PasswordReset { token, new, origin, language }, || true));
+        let recovered = verb.run(&PasswordReset { token, new, origin, device, language }, || true);
+        recovered.ok().map(|recovered| recovered.cookie)
     }
 
     pub(super) fn verify(&self, token: OneTimeToken, proof: Proof, person: &Person) -> Option<EmailVerified> {
@@ -222,9 +237,9 @@ impl House {
         verb.run(token, None).unwrap().map(|inspected| inspected.purpose)
     }
 
-    /// Whether a device cookie is recognised at an address.
-    pub(super) fn recognises(&self, cookie: &str, email: &str) -> bool {
-        self.devices.recognise(cookie, &address(email)).is_some()
+    /// Returns whether an account recognises a device cookie.
+    pub(super) fn recognises(&self, cookie: &str, user: &User) -> bool {
+        self.devices.recognise(cookie, user).is_some()
     }
 
     /// Puts every mail that waits into the mailbox of its address.

@@ -40,7 +40,8 @@ fn key(state: &State) -> String {
         |email: &str| state.account(email).map(|user| (password_of(&user), user.email_verified_at.is_some(), user.id));
     let person = |person: &Person| {
         let session = state.signed_in(person).map(|user| user.id);
-        let device = |cookie: &String| [OWNED, THEIRS].map(|email| house.recognises(cookie, email));
+        let knows = |cookie: &String, email| state.account(email).is_some_and(|user| house.recognises(cookie, &user));
+        let device = |cookie: &String| [OWNED, THEIRS].map(|email| knows(cookie, email));
         let mut mailbox: Vec<_> = person.mailbox.iter().filter_map(|token| house.inspect(token)).collect();
         mailbox.sort_unstable();
         (session, person.cookie.as_ref().map(device), mailbox)

@@ -256,7 +256,9 @@ fn perform(state: &Mutex<State>, store: Arc<dyn Store>, (act, seed): (Act, u64),
         }
         Act::ChangePassword(current, new) => {
             if let Some(owner) = before.stranger.session.as_ref().and_then(|access| house.authenticate(access)) {
-                house.change_password(owner, current, new);
+                let cookie = house.change_password(owner, (current, new), before.stranger.cookie.clone());
+                let stranger = &mut state.lock().unwrap().stranger;
+                stranger.cookie = cookie.or(stranger.cookie.take());
             }
         }
         Act::Open(who, number, proof) => {
@@ -267,7 +269,11 @@ fn perform(state: &Mutex<State>, store: Arc<dyn Store>, (act, seed): (Act, u64),
             }
             match house.inspect(&token) {
                 Some(Purpose::ResetPassword) => {
-                    house.reset(token, if who == Who::Owner { OWN } else { STRANGERS[0] });
+                    let new = if who == Who::Owner { OWN } else { STRANGERS[0] };
+                    let cookie = house.reset(token, new, person.cookie.clone());
+                    let mut now = state.lock().unwrap();
+                    let person = now.person(who);
+                    person.cookie = cookie.or(person.cookie.take());
                 }
                 Some(purpose) => {
                     let Some(verified) = house.verify(token, proof, &person) else { return };

@@ -1,0 +1,369 @@
+//! Attackers against the limits of one account, in any order: with many sources, cookies of an old
+//! password, a stolen cookie, a stolen access token, and mails that they ask for. The owner gets in
+//! within a few tries by each of the ways that are promised, and the attackers' wrong passwords that
+//! are checked stay below a bound a day.
+
+use crate::letters::{leave_of, new_password, reset_of, token_in};
+use crate::world::{World, login};
+use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::limits::{Budget, Flow, Rule, Window};
+use portcullis_domain::mail::Language;
+use portcullis_domain::registration::{EmailAddress, Password};
+use portcullis_domain::sessions::Origin;
+use portcullis_ports::Clock;
+use portcullis_usecases::limits::{Limited, Rules};
+use portcullis_usecases::login::{LogInError, LoggedIn, PasswordLogin, ReauthenticationError};
+use portcullis_usecases::mail::Delivery;
+use portcullis_usecases::recovery::{ChangePassword, ChangePasswordError, PasswordChange, RequestResetError};
+use portcullis_usecases::tokens::Authenticated;
+use portcullis_usecases::verification::{EmailChangeRequest, RequestEmailChange};
+use proptest::prelude::*;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+const ADA: &str = "ada@example.org";
+/// What Ada's password was when the attackers knew it, and what it is now.
+const OLD: &str = "old battery";
+const NOW: &str = "correct horse";
+/// Where Ada signed in, and where she did not.
+const HOME: &str = "192.0.2.1";
+const HOTEL: &str = "198.51.100.1";
+/// How many sources and old cookies attackers have.
+const SOURCES: u8 = 6;
+/// Wrong passwords in a day from all devices, and the waits after them: 1, 2, 4 … minutes, for strangers
+/// and for known devices.
+const CEILING: usize = 100 + 2 * 11;
+
+fn rules() -> Rules {
+    let some = |n| NonZeroU32::new(n).unwrap();
+    let relenting = |n, hours_or_less| Window::new(some(n), hours_or_less).relenting(Duration::from_mins(1));
+    Rules {
+        account: Rule::Window(relenting(10, Duration::from_mins(15))),
+        account_day: Rule::Window(relenting(100, Duration::from_hours(24))),
+        device: Rule::Window(relenting(10, Duration::from_mins(15))),
+        source: Rule::Flow(Flow::new(some(300), Duration::from_mins(5), some(101))),
+        mail: Rule::Window(Window::new(some(3), Duration::from_hours(1))),
+        refresh: Rule::Flow(Flow::new(some(120), Duration::from_mins(5), some(61))),
+        dead_refresh: Rule::Flow(Flow::new(some(1), Duration::from_secs(30), some(5))),
+    }
+}
+
+/// What an attacker shows beside a wrong password.
+#[derive(Debug, Clone, Copy)]
+enum Cookie {
+    None,
+    Forged,
+    /// One of a login before the password was changed.
+    Old(u8),
+    /// A copy of the cookie of another device of Ada's.
+    Stolen,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    LogIn,
+    ChangePassword,
+    ChangeEmail,
+    Leave,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Move {
+    Guess { source: u8, cookie: Cookie, place: Place, times: u8 },
+    AskForMail { source: u8, times: u8 },
+    Pass { minutes: u16 },
+}
+
+fn moves(steals: bool) -> impl Strategy<Value = Vec<Move>> {
+    let stolen = if steals { Cookie::Stolen } else { Cookie::Forged };
+    let cookie = prop_oneof![
+        3 => Just(Cookie::None), 1 => Just(Cookie::Forged), 2 => (0..SOURCES).prop_map(Cookie::Old), 1 => Just(stolen)
+    ];
+    let place = prop_oneof![
+        6 => Just(Place::LogIn),
+        2 => Just(Place::ChangePassword), 1 => Just(Place::ChangeEmail), 1 => Just(Place::Leave)
+    ];
+    let guess = (0..SOURCES, cookie, place, 1_u8..15);
+    let guess = guess.prop_map(|(source, cookie, place, times)| Move::Guess { source, cookie, place, times });
+    let one = prop_oneof![
+        8 => guess,
+        1 => (0..SOURCES, 1_u8..5).prop_map(|(source, times)| Move::AskForMail { source, times }),
+        3 => (0_u16..90).prop_map(|minutes| Move::Pass { minutes }),
+    ];
+    prop::collection::vec(one, 1..60)
+}
+
+fn at(address: &str) -> Origin {
+    Origin { ip_address: Some(address.parse().unwrap()), user_agent: None }
+}
+
+struct Siege {
+    world: World,
+    /// The cookie of Ada's own device.
+    own: String,
+    old: Vec<String>,
+    stolen: String,
+    /// What a stolen access token says.
+    thief: Authenticated,
+    /// When wrong passwords were checked.
+    checked: Vec<DateTime<Utc>>,
+}
+
+impl Siege {
+    fn begin() -> Self {
+        let world = World::limited(rules());
+        world.register(ADA, OLD).unwrap();
+        let old = (0..SOURCES).map(|source| enter(&world, OLD, &attacker(source), None).unwrap().cookie).collect();
+        let pair = enter(&world, OLD, HOME, None).unwrap().pair;
+        let ada = world.authenticate(&pair.access_token).unwrap();
+        change(&world, ada, (OLD, NOW), HOME, None).unwrap();
+        let own = enter(&world, NOW, HOME, None).unwrap().cookie;
+        let LoggedIn { pair, cookie: stolen } = enter(&world, NOW, "192.0.2.2", None).unwrap();
+        let thief = world.authenticate(&pair.access_token).unwrap();
+        world.deliver();
+        Self { world, own, old, stolen, thief, checked: Vec::new() }
+    }
+
+    fn play(&mut self, step: Move) {
+        match step {
+            Move::Guess { source, cookie, place, times } => {
+                (0..times).for_each(|_| self.guess(&attacker(source), cookie, place));
+            }
+            Move::AskForMail { source, times } => (0..times).for_each(|_| self.ask_for_mail(&attacker(source))),
+            Move::Pass { minutes } => self.world.pass(TimeDelta::minutes(minutes.into())),
+        }
+    }
+
+    fn guess(&mut self, source: &str, cookie: Cookie, place: Place) {
+        let cookie = match cookie {
+            Cookie::None => None,
+            Cookie::Forged => Some(self.own.replace('a', "b")),
+            Cookie::Old(number) => self.old.get(usize::from(number)).cloned(),
+            Cookie::Stolen => Some(self.stolen.clone()),
+        };
+        let (world, thief) = (&self.world, self.thief.clone());
+        let wrong = match place {
+            Place::LogIn => matches!(enter(world, "wrong", source, cookie), Err(LogInError::InvalidCredentials)),
+            Place::ChangePassword => {
+                let outcome = change(world, thief, ("wrong", "thief's own"), source, cookie);
+                matches!(outcome, Err(ChangePasswordError::InvalidCredentials))
+            }
+            Place::ChangeEmail => {
+                let outcome = change_email(world, thief, ("wrong", "thief@example.net"), source, cookie);
+                matches!(outcome, Err(ReauthenticationError::InvalidCredentials))
+            }
+            Place::Leave => {
+                let input = leave_of(thief, "wrong");
+                let input =
+                    portcullis_usecases::registration::AccountLeave { origin: at(source), device: cookie, ..input };
+                let outcome = world.leaving().run(&input, || true);
+                matches!(outcome, Err(ReauthenticationError::InvalidCredentials))
+            }
+        };
+        if wrong {
+            self.checked.push(self.world.clock.now());
+        }
+    }
+
+    fn ask_for_mail(&self, source: &str) {
+        drop(self.world.resend(ADA));
+        drop(self.world.forgot(ADA));
+        drop(change_email(&self.world, self.thief.clone(), ("wrong", ADA), source, None));
+    }
+
+    /// All of them try whatever they can.
+    fn poll(&mut self) {
+        for source in 0..SOURCES {
+            self.guess(&attacker(source), Cookie::None, Place::LogIn);
+            self.guess(&attacker(source), Cookie::Old(source), Place::ChangePassword);
+        }
+    }
+
+    /// Waits as she is told, while the attackers go on.
+    fn wait(&mut self, limited: &Limited) {
+        self.poll();
+        self.world.pass(TimeDelta::from_std(limited.retry_after).unwrap());
+        self.poll();
+    }
+
+    /// Ada gets in on her own device, within one wait.
+    fn owner_by_device(&mut self, address: &str) -> Result<(), LogInError> {
+        match enter(&self.world, NOW, address, Some(self.own.clone())) {
+            Err(LogInError::Limited(limited)) => {
+                assert!(limited.retry_after <= Duration::from_mins(1), "{limited:?}");
+                self.wait(&limited);
+                enter(&self.world, NOW, address, Some(self.own.clone())).map(drop)
+            }
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// Ada gets a link, sets a password from a hotel, and gets in with and without its cookie.
+    fn owner_by_mail(&mut self) {
+        let mut links = self.links();
+        while links.is_empty() {
+            match self.world.forgot(ADA) {
+                Err(RequestResetError::Limited(limited)) => self.wait(&limited),
+                outcome => outcome.unwrap(),
+            }
+            links = self.links();
+        }
+        let token = token_in(&links.pop().unwrap());
+        let input =
+            portcullis_usecases::recovery::PasswordReset { origin: at(HOTEL), ..reset_of(&token, "new staple") };
+        let cookie = self.world.resetting().run(&input, || true).unwrap().cookie;
+        enter(&self.world, "new staple", HOTEL, None).unwrap();
+        self.poll();
+        enter(&self.world, "new staple", "203.0.113.9", Some(cookie)).unwrap();
+    }
+
+    /// The links to set a password that are good, oldest first.
+    fn links(&self) -> Vec<String> {
+        let delivery = self.world.delivery();
+        while delivery.next().unwrap() != Delivery::Idle {}
+        let sent = std::mem::take(&mut *self.world.mailbox.sent.lock().unwrap());
+        let links = sent.into_iter().map(|mail| mail.text);
+        links.filter(|text| text.contains("/r?") && self.world.inspect(&token_in(text)).is_some()).collect()
+    }
+
+    fn most_checked_in_a_day(&self) -> usize {
+        let day = TimeDelta::hours(24);
+        let within = |start: &DateTime<Utc>| {
+            self.checked.iter().filter(|time| **time >= *start && **time - *start < day).count()
+        };
+        self.checked.iter().map(within).max().unwrap_or_default()
+    }
+}
+
+fn attacker(source: u8) -> String {
+    format!("203.0.113.{}", 100 + u16::from(source))
+}
+
+fn enter(world: &World, password: &str, address: &str, device: Option<String>) -> Result<LoggedIn, LogInError> {
+    world.verb().run(&PasswordLogin { origin: at(address), device, ..login(ADA, password) }, || true)
+}
+
+fn change(
+    world: &World,
+    owner: Authenticated,
+    (current, new): (&str, &str),
+    address: &str,
+    device: Option<String>,
+) -> Result<String, ChangePasswordError> {
+    let (screening, post, clock) = (world.screening.clone(), world.post.clone(), world.clock.clone());
+    let (current, new, origin) = (Password::new(current), new_password(new), at(address));
+    let input = PasswordChange { owner, current, new, origin, device, language: Language::default() };
+    let verb = ChangePassword { owners: world.owners(), screening, post, clock };
+    verb.run(&input, || true).map(|changed| changed.cookie)
+}
+
+fn change_email(
+    world: &World,
+    owner: Authenticated,
+    (password, new_email): (&str, &str),
+    address: &str,
+    device: Option<String>,
+) -> Result<(), ReauthenticationError> {
+    let (tokens, post, clock) = (world.one_time.clone(), world.post.clone(), world.clock.clone());
+    let (password, new_email) = (Password::new(password), EmailAddress::parse(new_email).unwrap());
+    let (origin, language) = (at(address), Language::default());
+    let input = EmailChangeRequest { owner, password, new_email, origin, device, language };
+    RequestEmailChange { owners: world.owners(), tokens, post, clock }.run(&input, || true).map(drop)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_owner_gets_in_whatever_strangers_do(moves in moves(false)) {
+        let mut siege = Siege::begin();
+        moves.into_iter().for_each(|step| siege.play(step));
+        // From where she signed in before, at once: without a cookie, and with one.
+        prop_assert!(enter(&siege.world, NOW, HOME, None).is_ok());
+        prop_assert!(enter(&siege.world, NOW, HOME, Some(siege.own.clone())).is_ok());
+        prop_assert!(change_email(&siege.world, siege.thief.clone(), (NOW, "ada@example.com"), HOME, None).is_ok());
+        // On her own device anywhere.
+        prop_assert!(siege.owner_by_device(HOTEL).is_ok());
+        prop_assert!(siege.most_checked_in_a_day() <= CEILING, "{}", siege.most_checked_in_a_day());
+        siege.owner_by_mail();
+    }
+
+    #[test]
+    fn an_owner_gets_in_whatever_thieves_of_a_device_do(moves in moves(true)) {
+        let mut siege = Siege::begin();
+        moves.into_iter().for_each(|step| siege.play(step));
+        prop_assert!(enter(&siege.world, NOW, HOME, None).is_ok());
+        prop_assert!(enter(&siege.world, NOW, HOME, Some(siege.own.clone())).is_ok());
+        prop_assert!(siege.most_checked_in_a_day() <= CEILING, "{}", siege.most_checked_in_a_day());
+        siege.owner_by_mail();
+    }
+
+    /// Nobody knows her there. Each wait's try is her own, until a ceiling is reached.
+    #[test]
+    fn an_owner_somewhere_new_gets_in_within_a_wait(moves in moves(false)) {
+        let mut siege = Siege::begin();
+        moves.into_iter().for_each(|step| siege.play(step));
+        siege.poll();
+        let mut tries = 0;
+        loop {
+            match enter(&siege.world, NOW, HOTEL, None) {
+                Ok(_) => break,
+                Err(LogInError::Limited(limited)) if limited.budget == Budget::AccountDay => break siege.owner_by_mail(),
+                Err(LogInError::Limited(limited)) => siege.wait(&limited),
+                Err(error) => prop_assert!(false, "{error}"),
+            }
+            tries += 1;
+            prop_assert!(tries <= 2);
+        }
+    }
+}
+
+/// A password is what each of these is good for.
+#[test]
+fn cookies_and_sources_of_an_old_password_are_strangers() {
+    let mut siege = Siege::begin();
+    let work = || siege.world.hasher.work.load(std::sync::atomic::Ordering::SeqCst);
+    let (cookies, before) = (siege.old.clone(), work());
+    for cookie in &cookies {
+        for _ in 0..10 {
+            drop(enter(&siege.world, "wrong", &attacker(0), Some(cookie.clone())));
+        }
+    }
+    assert_eq!(work() - before, 10, "the budget of strangers, and no hash past it");
+    let limited = |address: &str| match enter(&siege.world, NOW, address, None) {
+        Err(LogInError::Limited(limited)) => Some(limited.budget),
+        _ => None,
+    };
+    assert_eq!(limited(&attacker(0)), Some(Budget::Account));
+    assert_eq!(limited(&attacker(3)), Some(Budget::Account), "it signed in with the old password alone");
+    assert_eq!(limited(HOME), None);
+    siege.poll();
+    assert!(enter(&siege.world, NOW, HOTEL, Some(siege.own.clone())).is_ok());
+}
+
+#[test]
+fn all_devices_together_have_a_hundred_guesses_a_day() {
+    let siege = Siege::begin();
+    let cookies: Vec<_> = (0..40).map(|_| enter(&siege.world, NOW, HOTEL, None).unwrap().cookie).collect();
+    let wrong = |cookie: &String, source| enter(&siege.world, "wrong", &attacker(source), Some(cookie.clone()));
+    let outcomes = cookies.iter().flat_map(|cookie| (0..10).map(move |number| wrong(cookie, number % SOURCES)));
+    let checked = outcomes.filter(|outcome| matches!(outcome, Err(LogInError::InvalidCredentials))).count();
+    assert_eq!(checked, 100);
+    let refused = enter(&siege.world, NOW, "203.0.113.9", Some(siege.own.clone()));
+    assert!(matches!(refused, Err(LogInError::Limited(limited)) if limited.budget == Budget::AccountDay));
+    assert!(enter(&siege.world, NOW, HOME, Some(siege.own.clone())).is_ok(), "a known source passes");
+}
+
+#[test]
+fn a_new_password_leaves_the_device_that_set_it_known() {
+    let siege = Siege::begin();
+    let spend = || (0..11).for_each(|_| drop(enter(&siege.world, "wrong", &attacker(0), None)));
+    spend();
+    // The device has its own budget there too.
+    let cookie =
+        change(&siege.world, siege.thief.clone(), (NOW, "new staple"), HOTEL, Some(siege.own.clone())).unwrap();
+    spend();
+    assert!(enter(&siege.world, "new staple", HOTEL, Some(cookie)).is_ok());
+    let old = enter(&siege.world, "new staple", "203.0.113.9", Some(siege.own.clone()));
+    assert!(matches!(old, Err(LogInError::Limited(limited)) if limited.budget == Budget::Account));
+}
