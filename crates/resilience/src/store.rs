@@ -6,8 +6,9 @@ use portcullis_domain::health::CircuitState;
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Mode, Rotation, Store, StoreError, Work};
 use std::time::Duration;
 
-/// A port behind a circuit breaker. Of a store, outages open it; conflicts, corrupt rows and failed
-/// statements do not, for there the store did answer.
+/// A port behind a circuit breaker. Of a store, outages open it; conflicts and corrupt rows do not,
+/// for there the store did answer. A failed statement counts as neither: what caused it may be an
+/// outage that cannot be told apart.
 ///
 /// ```
 /// use portcullis_ports::{CircuitMonitor, Mode, Store, StoreError, Work};
@@ -98,9 +99,12 @@ impl<P: Store> Store for Breaker<P> {
 fn settle<T>(permit: Permit, result: &Result<T, StoreError>) {
     match result {
         Err(error) if error.is_outage() => permit.failure(),
-        // The call did not reach the database, or told of its writes alone: it must neither close
-        // the circuit nor, between two outages, set the count back.
-        Err(StoreError::Busy(_) | StoreError::Unwritable(_) | StoreError::CircuitOpen { .. }) => permit.neutral(),
+        // The call did not reach the database, reports on its writes alone, or failed for a reason that
+        // cannot be read: it must neither close the circuit nor, between two outages, reset the count.
+        // A bad value that a client sends must not open it either.
+        Err(
+            StoreError::Busy(_) | StoreError::Unwritable(_) | StoreError::Failed(_) | StoreError::CircuitOpen { .. },
+        ) => permit.neutral(),
         Ok(_) | Err(_) => permit.success(),
     }
 }

@@ -195,17 +195,19 @@ fn circuit_of_two() -> CircuitBreaker {
 }
 
 #[test]
-fn a_full_pool_is_no_answer() {
-    let fixture = Fixture::new();
-    fixture.call(Err(outage())).unwrap_err();
-    fixture.call(Err(StoreError::Busy("pool".into()))).unwrap_err();
-    fixture.call(Err(outage())).unwrap_err();
-    assert_eq!(fixture.state(), CircuitState::Open);
-    fixture.seconds.store(30, Ordering::SeqCst);
-    fixture.call(Err(StoreError::Busy("pool".into()))).unwrap_err();
-    assert_eq!(fixture.state(), CircuitState::HalfOpen);
-    fixture.call(Ok(Conclusion::Commit)).unwrap();
-    assert_eq!(fixture.state(), CircuitState::Closed);
+fn a_full_pool_and_a_failed_statement_are_no_answers() {
+    for neither in [StoreError::Busy("pool".into()), StoreError::Failed("kein Speicherplatz".into())] {
+        let fixture = Fixture::new();
+        fixture.call(Err(outage())).unwrap_err();
+        fixture.call(Err(neither.clone())).unwrap_err();
+        fixture.call(Err(outage())).unwrap_err();
+        assert_eq!(fixture.state(), CircuitState::Open);
+        fixture.seconds.store(30, Ordering::SeqCst);
+        fixture.call(Err(neither)).unwrap_err();
+        assert_eq!(fixture.state(), CircuitState::HalfOpen);
+        fixture.call(Ok(Conclusion::Commit)).unwrap();
+        assert_eq!(fixture.state(), CircuitState::Closed);
+    }
 }
 
 #[test]
