@@ -3,7 +3,13 @@
 
 use crate::repository::{find, run};
 use anyhow::Result;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
+
+/// While this file is there and says no, Debian's packages start no server of their own.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Whether packages can be installed here.
 pub(crate) fn available() -> bool {
@@ -19,6 +25,28 @@ pub(crate) fn install(package: &str) -> Result<()> {
     }
     apt_get(&["update"])?;
     apt_get(&["install", "--yes", "--no-install-recommends", package])
+}
+
+/// Installs the package of a server, which is not started.
+pub(crate) fn install_without_start(package: &str) -> Result<()> {
+    let policy = Path::new(POLICY);
+    if policy.exists() {
+        return install(package);
+    }
+    fs::write(policy, "#!/bin/sh\nexit 101\n")?;
+    let executable = fs::Permissions::from_mode(0o755);
+    let installed = fs::set_permissions(policy, executable).map_err(Into::into).and_then(|()| install(package));
+    fs::remove_file(policy)?;
+    installed
+}
+
+/// Installs a package again, with files that this machine otherwise leaves out, as images for
+/// containers do with translations.
+pub(crate) fn install_again_with(package: &str, files: &str) -> Result<()> {
+    println!("installing {package} again, with {files}");
+    let include = format!("--option=Dpkg::Options::=--path-include={files}");
+    apt_get(&["update"])?;
+    apt_get(&["install", "--reinstall", "--yes", "--no-install-recommends", &include, package])
 }
 
 fn apt_get(arguments: &[&str]) -> Result<()> {

@@ -7,6 +7,7 @@
 mod apt;
 mod bench;
 mod check;
+mod database_extras;
 mod database_server;
 mod deny;
 mod full;

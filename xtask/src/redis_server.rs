@@ -3,14 +3,11 @@
 
 use crate::{apt, repository};
 use anyhow::{Result, bail};
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::env;
+use std::path::PathBuf;
 
 /// The variable that tells the tests where the program is.
 pub(crate) const VARIABLE: &str = "PORTCULLIS_TEST_REDIS";
-
-/// While this file is there and says no, Debian's packages start no server of their own.
-const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// The program.
 pub(crate) fn program() -> Result<PathBuf> {
@@ -22,7 +19,7 @@ pub(crate) fn program() -> Result<PathBuf> {
         return Ok(program);
     }
     if apt::available() {
-        install()?;
+        apt::install_without_start("redis-server")?;
     }
     match search() {
         Some(program) => Ok(program),
@@ -37,17 +34,4 @@ fn search() -> Option<PathBuf> {
     let places = repository::path();
     let mut programs = places.iter().flat_map(|place| names.map(|name| place.join(name)));
     programs.find(|program| program.is_file())
-}
-
-fn install() -> Result<()> {
-    let policy = Path::new(POLICY);
-    if policy.exists() {
-        return apt::install("redis-server");
-    }
-    fs::write(policy, "#!/bin/sh\nexit 101\n")?;
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    let installed =
-        fs::set_permissions(policy, executable).map_err(Into::into).and_then(|()| apt::install("redis-server"));
-    fs::remove_file(policy)?;
-    installed
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask test`: the tests of the whole workspace, with PostgreSQL, Redis, Python and Node at
-//! hand, counted by database. Starting servers is left to the tests that need one.
+//! `cargo xtask test`: the tests of the whole workspace, with PostgreSQL, PgBouncer, Redis, Python and
+//! Node at hand, counted by database. Starting servers is left to the tests that need one.
 
-use crate::{database_server, languages, redis_server, repository::cargo, tally::Tally};
+use crate::{database_extras, database_server, languages, redis_server, repository::cargo, tally::Tally};
 use anyhow::Result;
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::process::ExitCode;
@@ -18,6 +18,7 @@ impl Test {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let started = Instant::now();
         let programs = database_server::programs()?;
+        database_extras::prepare(&programs)?;
         let redis = redis_server::program()?;
         languages::prepare()?;
         println!("PostgreSQL: {}, Redis: {}", programs.display(), redis.display());

@@ -3,6 +3,10 @@
 
 #![expect(clippy::panic, clippy::disallowed_methods, reason = "a failed step fails the test, in tests only")]
 
+mod german;
+mod pooler;
+mod tls;
+
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::{fs::chown, process::CommandExt};
 use std::path::{Path, PathBuf};
@@ -23,12 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const JANITOR: &str = r#"
 trap '' HUP INT TERM
 while read -r _; do :; done
-for file in "$1"/*/data/postmaster.pid; do
+for file in "$1"/*/data/postmaster.pid "$1"/*/pooler.pid; do
   read -r pid < "$file" && kill -CONT "$pid" && kill -QUIT "$pid" &&
     while [ -e "$file" ] && kill -0 "$pid"; do sleep 0.05; done
 done
 rm -rf "$1"
 "#;
+
+pub use pooler::Pooler;
 
 type Outcome<T = ()> = Result<T, String>;
 
@@ -36,6 +42,7 @@ type Outcome<T = ()> = Result<T, String>;
 pub struct Server {
     folder: PathBuf,
     port: u16,
+    german: bool,
 }
 
 /// An empty database of its own, on a [`Server`].
@@ -49,7 +56,21 @@ impl Server {
     /// Starts a server of its own, for a test that stops, kills or freezes it.
     #[must_use]
     pub fn start() -> Self {
-        must(Self::try_start())
+        must(Self::try_start(false))
+    }
+
+    /// Starts a server of its own whose messages are in German. Its databases belong to a role that
+    /// may not change that.
+    ///
+    /// # Panics
+    /// If the machine has no German messages of PostgreSQL, or cannot compile a German locale.
+    #[must_use]
+    pub fn in_german() -> Self {
+        let server = must(Self::try_start(true));
+        server.psql("postgres", &format!("CREATE ROLE {} LOGIN", german::ROLE));
+        let message = server.try_psql("postgres", "SELECT 1/0").err().unwrap_or_default();
+        assert!(message.contains("Division durch Null"), "{}", german::NO_MESSAGES);
+        server
     }
 
     /// The server that the tests of this process share.
@@ -58,10 +79,20 @@ impl Server {
         SHARED.get_or_init(Self::start)
     }
 
+    /// The server with German messages that the tests of this process share.
+    pub fn shared_in_german() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(Self::in_german)
+    }
+
     /// The URL of a database on this server, whether it exists or not.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+        self.url_as(if self.german { german::ROLE } else { "postgres" }, database)
+    }
+
+    fn url_as(&self, role: &str, database: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// A port of 127.0.0.1 on which the server listens.
@@ -75,11 +106,12 @@ impl Server {
     pub fn create_database(&self) -> Database {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        self.psql("postgres", &format!("CREATE DATABASE {name}"));
+        let owner = if self.german { german::ROLE } else { "postgres" };
+        self.psql("postgres", &format!("CREATE DATABASE {name} OWNER {owner}"));
         Database { url: self.url(&name) }
     }
 
-    /// Runs SQL, statements or a whole dump, and gives what it printed: a line for each row,
+    /// Runs SQL as the superuser, statements or a whole dump, and gives what it printed: a line for each row,
     /// columns divided by `|`.
     pub fn psql(&self, database: &str, sql: &str) -> String {
         must(self.try_psql(database, sql))
@@ -120,15 +152,16 @@ impl Server {
         self.signal(Signal::CONT);
     }
 
-    fn try_start() -> Outcome<Self> {
+    fn try_start(german: bool) -> Outcome<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let installation = installation();
         let folder = installation.folder.join(NUMBER.fetch_add(1, Ordering::Relaxed).to_string());
         run(installation.command("cp").arg("-R").arg(&installation.template).arg(&folder))?;
         let mut failure = String::new();
         for port in free_ports().take(10) {
-            let server = Self { folder: folder.clone(), port };
-            let socket = format!("port = {port}\nunix_socket_directories = '{}'\n", folder.display());
+            let server = Self { folder: folder.clone(), port, german };
+            let language = if german { format!("lc_messages = '{}'\n", german::LOCALE) } else { String::new() };
+            let socket = format!("port = {port}\nunix_socket_directories = '{}'\n{language}", folder.display());
             let config = folder.join("data/postgresql.conf");
             fs::write(config, format!("{SETTINGS}{socket}")).map_err(|e| format!("postgresql.conf: {e}"))?;
             match server.pg_ctl(&["start", "-l", "log"]) {
@@ -144,6 +177,9 @@ impl Server {
         let timeout = PATIENCE.as_secs().to_string();
         let mut command = installation().command("pg_ctl");
         command.current_dir(&self.folder).args(arguments).args(["-D", "data", "-w", "-t", &timeout]);
+        if self.german {
+            command.env("LOCPATH", german::folder()?).env("LANGUAGE", "de").env_remove("LC_ALL");
+        }
         let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         run(&mut command).map(drop).map_err(|error| error + &log())
     }
@@ -152,7 +188,10 @@ impl Server {
         let script = self.folder.join(format!("{:?}.sql", thread::current().id()));
         fs::write(&script, sql).map_err(|e| format!("{}: {e}", script.display()))?;
         let mut command = Command::new(installation().program("psql"));
-        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&script).arg(self.url(database));
+        command
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f"])
+            .arg(&script)
+            .arg(self.url_as("postgres", database));
         run(&mut command)
     }
 
