@@ -4,7 +4,7 @@ use crate::mail::MailRoom;
 use crate::metrics::Metrics;
 use crate::owners::Owners;
 use crate::replicas::{self, Replicas};
-use crate::settings::{Settings, WithoutKeys};
+use crate::settings::{self, Settings, WithoutKeys};
 use crate::system::{self, OsEntropy, SystemClock};
 use crate::traces::Traces;
 use anyhow::Context;
@@ -29,10 +29,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Connections to a PostgreSQL server, and so the width of the lane to it.
-pub(crate) const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
 /// Connections that read an SQLite file: each takes memory, and a read takes microseconds.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+/// On PostgreSQL its width is the number of connections.
 const STORE_LANE: LaneSettings =
     LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: SOON };
 /// To a limiter beyond a network: as many as it has connections. A call there takes moments.
@@ -85,7 +84,7 @@ pub(crate) fn stored_costs(settings: &Settings) -> Arc<StoredCosts> {
 /// Opens the database alone.
 pub(crate) fn database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow::Result<Database> {
     let url = &settings.database.url;
-    let connections = if matches!(url, DatabaseUrl::Sqlite(_)) { READERS } else { CONNECTIONS };
+    let connections = if matches!(url, DatabaseUrl::Sqlite(_)) { READERS } else { settings.database.connections };
     let options = StoreOptions { connections, wait: STORE_WAIT, log_statements: settings.server.debug };
     Database::open(url, &options, clock.clone()).context("DATABASE_URL")
 }
@@ -130,7 +129,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCost
         Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
     let (shared, mail) = (replicas.map(Replicas::monitor), Some(mail_room.circuit.clone()));
     let circuits = circuits(guarded, [shared.clone(), mail.clone()], metrics)?;
-    let lanes = Wiring { metrics, batches: batches(&settings.database.url), hashes, limits: replicas.is_some() };
+    let lanes = Wiring { metrics, database: &settings.database, hashes, limits: replicas.is_some() };
     let lanes = lanes.lanes(&refresh, &authenticate)?;
     let mails = mail_room.start(settings, parts, store.clone(), limits.clone())?;
     let api = Api {
@@ -185,7 +184,7 @@ impl HashPlaces {
 /// What the lanes are made by.
 struct Wiring<'a> {
     metrics: &'a Metrics,
-    batches: BatchSettings,
+    database: &'a settings::Database,
     hashes: HashPlaces,
     /// Whether limits are counted beyond a network.
     limits: bool,
@@ -194,17 +193,18 @@ struct Wiring<'a> {
 impl Wiring<'_> {
     fn lanes(&self, refresh: &Arc<Refresh>, authenticate: &Arc<Authenticate>) -> anyhow::Result<Lanes> {
         let observers = self.metrics.lanes()?;
+        let batches = batches(&self.database.url);
         let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
-        let exchanges = BatchLane::start("exchanges", self.batches, move |exchanges| refresh.exchange(exchanges))
+        let exchanges = BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))
             .context("no thread for exchanges")?;
         // Reads gained nothing from it.
-        let reads = BatchSettings { linger: Duration::ZERO, ..self.batches };
+        let reads = BatchSettings { linger: Duration::ZERO, ..batches };
         let accounts = BatchLane::start("accounts", reads, move |inquiries| authenticate.look_up(&inquiries))
             .context("no thread for accounts")?;
         let HashPlaces { width, queue } = self.hashes;
         let crypto = LaneSettings { width, queue, max_wait: HASH_WAIT, retry_after: HASH_WAIT, ..STORE_LANE };
         let lanes = Lanes {
-            store: Lane::new(STORE_LANE).named("store").observed_by(observers.store),
+            store: Lane::new(store_lane(self.database)).named("store").observed_by(observers.store),
             crypto: Lane::new(crypto).named("crypto").observed_by(observers.crypto),
             limits: self.limits.then(|| Lane::new(LIMITS_LANE).named("limits").observed_by(observers.limits)),
             exchanges: exchanges.observed_by(observers.exchanges),
@@ -301,6 +301,17 @@ fn hasher(
     tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");
     let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(places, 0), HASH_WAIT);
     Ok((parts.traces.hasher(parts.metrics.hasher(Arc::new(bounded), waiting)?), hashes))
+}
+
+/// As many at once as there are connections. SQLite's calls share a writer and a few readers.
+fn store_lane(database: &settings::Database) -> LaneSettings {
+    match database.url {
+        DatabaseUrl::Sqlite(_) => STORE_LANE,
+        _ => {
+            let width = usize::try_from(database.connections.get()).unwrap_or(STORE_LANE.width);
+            LaneSettings { width, ..STORE_LANE }
+        }
+    }
 }
 
 /// How much goes together to the store. SQLite has one writer, which takes all that wait. A thread

@@ -1,7 +1,7 @@
 //! Which database, and the store on it: the URL that settings hold, read once, and the one place
 //! that knows of both kinds.
 
-use crate::error::OpenError;
+use crate::error::{MigrateError, OpenError};
 use crate::examination::{Examination, Examined};
 use crate::migrations::Migrations;
 use crate::pool::PoolLoad;
@@ -92,8 +92,8 @@ impl Database {
     /// What it tells of itself, on a connection of its own.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub fn examine(&self) -> Result<Examination, StoreError> {
+    /// [`MigrateError`].
+    pub fn examine(&self) -> Result<Examination, MigrateError> {
         self.examined.examine()
     }
 

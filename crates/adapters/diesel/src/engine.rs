@@ -9,6 +9,12 @@ pub(crate) trait Engine: Connection<TransactionManager = AnsiTransactionManager>
     /// What a failed statement means for whoever asked for it. Says nothing of values.
     fn classify(error: &diesel::result::Error, mode: Mode) -> StoreError;
 
+    /// Whether the last statement that failed on this thread had waited for a lock too long, if that
+    /// shows by its time alone.
+    fn has_waited_for_lock() -> bool {
+        false
+    }
+
     /// Tells the database that what this transaction has it write is to reach the disk early.
     fn write_in_background(&mut self) -> QueryResult<()> {
         Ok(())

@@ -40,6 +40,9 @@ pub enum MigrateError {
     /// A newer program made the schema.
     #[error("the database has migration {0}, which this version does not know: run the newer version")]
     Future(String),
+    /// What `DATABASE_URL` says can never work. Holds no secret of it.
+    #[error("DATABASE_URL: {0}")]
+    Url(String),
     /// A migration failed, and nothing of it was kept.
     #[error("migrating the database failed: {0}")]
     Failed(String),

@@ -1,9 +1,9 @@
 //! What a database tells of itself, for whoever looks after it. What of it is bad is left to them.
 
+use crate::error::MigrateError;
 use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
 use chrono::{DateTime, Utc};
-use portcullis_ports::StoreError;
 
 /// What a database says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub enum Examination {
         connections: i64,
         /// Those that there may be.
         max_connections: i64,
+        /// Whether its messages are in another language than English, and stay so: the store's role
+        /// may not set `lc_messages`.
+        foreign: bool,
         /// Its clock, in UTC.
         now: DateTime<Utc>,
     },
@@ -45,9 +48,9 @@ pub(crate) enum Examined {
 }
 
 impl Examined {
-    pub(crate) fn examine(&self) -> Result<Examination, StoreError> {
+    pub(crate) fn examine(&self) -> Result<Examination, MigrateError> {
         match self {
-            Self::Sqlite(store) => store.examine(),
+            Self::Sqlite(store) => Ok(store.examine()?),
             Self::Postgres(store) => store.examine(),
         }
     }

@@ -1,6 +1,7 @@
 //! The migrations that are built in, and what both databases share of applying them. Keeping two
 //! processes apart is left to each database.
 
+use crate::engine::Engine;
 use crate::error::MigrateError;
 use diesel::backend::Backend;
 use diesel::connection::Connection;
@@ -140,7 +141,7 @@ pub(crate) fn apply<C, B>(
 ) -> Result<Applied, MigrateError>
 where
     B: Backend,
-    C: Connection<Backend = B> + MigrationHarness<B>,
+    C: Engine<Backend = B> + MigrationHarness<B>,
     for<'q> SqlLiteral<BigInt>: LoadQuery<'q, C, i64>,
 {
     let applied = applied(connection)?;
@@ -150,37 +151,37 @@ where
     for migration in sorted(known)? {
         let name = migration.name().to_string();
         if !applied.iter().any(|version| version == stamp(&name)) {
-            connection.run_migration(&*migration).map_err(failed)?;
+            connection.run_migration(&*migration).map_err(failed::<C>)?;
             names.push(name);
         }
     }
     let adoption = (adopting && applied.is_empty()).then(|| survey(connection)).transpose();
-    Ok(Applied { names, adoption: adoption.map_err(|error| failed(error.into()))? })
+    Ok(Applied { names, adoption: adoption.map_err(|error| failed::<C>(error.into()))? })
 }
 
 /// Reverts the last migration and applies it again.
 pub(crate) fn redo<C, B>(connection: &mut C, known: &impl MigrationSource<B>) -> Result<Applied, MigrateError>
 where
     B: Backend,
-    C: MigrationHarness<B>,
+    C: Engine<Backend = B> + MigrationHarness<B>,
 {
     let applied = applied(connection)?;
     status(known, &applied)?;
     let last =
         sorted(known)?.into_iter().rfind(|m| applied.iter().any(|version| version == stamp(&m.name().to_string())));
     let last = last.ok_or_else(|| MigrateError::Failed("no migration was applied yet".to_owned()))?;
-    connection.revert_migration(&*last).map_err(failed)?;
-    connection.run_migration(&*last).map_err(failed)?;
+    connection.revert_migration(&*last).map_err(failed::<C>)?;
+    connection.run_migration(&*last).map_err(failed::<C>)?;
     Ok(Applied { names: vec![last.name().to_string()], adoption: None })
 }
 
-fn applied<C: MigrationHarness<B>, B: Backend>(connection: &mut C) -> Result<Vec<String>, MigrateError> {
-    let versions = connection.applied_migrations().map_err(failed)?;
+fn applied<C: Engine + MigrationHarness<B>, B: Backend>(connection: &mut C) -> Result<Vec<String>, MigrateError> {
+    let versions = connection.applied_migrations().map_err(failed::<C>)?;
     Ok(versions.iter().map(ToString::to_string).collect())
 }
 
 fn sorted<B: Backend>(known: &impl MigrationSource<B>) -> Result<Vec<Box<dyn Migration<B>>>, MigrateError> {
-    let mut migrations = known.migrations().map_err(failed)?;
+    let mut migrations = known.migrations().map_err(|error| MigrateError::Failed(error.to_string()))?;
     migrations.sort_unstable_by_key(|migration| migration.name().to_string());
     Ok(migrations)
 }
@@ -198,8 +199,12 @@ where
     })
 }
 
-fn failed(error: Box<dyn Error + Send + Sync>) -> MigrateError {
+fn failed<C: Engine>(error: Box<dyn Error + Send + Sync>) -> MigrateError {
     let reason = error.to_string().replace('\n', " ");
-    // Somebody else uses the tables, and may soon be done.
-    if reason.contains("due to lock timeout") { MigrateError::Busy(reason) } else { MigrateError::Failed(reason) }
+    // Another process uses the tables, and may soon be done.
+    if reason.contains("due to lock timeout") || C::has_waited_for_lock() {
+        MigrateError::Busy(reason)
+    } else {
+        MigrateError::Failed(reason)
+    }
 }

@@ -1,6 +1,7 @@
 //! A bounded number of connections, on r2d2. The pool hands out slots; whoever holds one opens
 //! the connection in it. So a caller learns at once why a connection cannot be had, nothing
-//! retries in the background, and a slot whose holder panics comes back empty.
+//! retries in the background, and a slot whose holder panics comes back empty. If the server admits
+//! fewer connections than there are slots, callers share the ones that are open.
 //!
 //! A holder may be stuck in a driver that waits for an answer without end. After a time it is
 //! written off: somebody else gets a slot in its stead, and no connection from before is used
@@ -51,9 +52,18 @@ impl<C: Send + 'static> ManageConnection for Places<C> {
         Ok(())
     }
 
-    fn has_broken(&self, _: &mut Place<C>) -> bool {
-        false
+    /// An empty place is not kept, so that whoever gets an idle one gets a connection.
+    fn has_broken(&self, place: &mut Place<C>) -> bool {
+        place.connection.is_none()
     }
+}
+
+/// Why a connection could not be opened.
+pub(crate) enum OpenFailure {
+    /// The server is there, and admits no further connection. Open connections may still work.
+    Refused(StoreError),
+    /// Anything else.
+    Failed(StoreError),
 }
 
 /// The right to one connection, until dropped.
@@ -112,8 +122,43 @@ impl<C: Send + 'static> Pool<C> {
 
     /// A free slot.
     pub(crate) fn slot(&self) -> Result<Slot<C>, StoreError> {
+        self.slot_within(self.wait)
+    }
+
+    /// Takes a connection out of a free slot: one that `is_open`, or a new one. If the server admits
+    /// no further connection, waits for one that is open in another slot, as long as there are any.
+    pub(crate) fn connection(
+        &self,
+        is_open: impl Fn(&mut C) -> bool,
+        open: impl Fn() -> Result<C, OpenFailure>,
+    ) -> Result<(Slot<C>, C), StoreError> {
+        let mut left = self.wait;
+        let until = self.gate.now().saturating_add(self.wait);
+        loop {
+            let mut slot = self.slot_within(left)?;
+            if let Some(mut idle) = slot.take()
+                && is_open(&mut idle)
+            {
+                return Ok((slot, idle));
+            }
+            match open() {
+                Ok(opened) => return Ok((slot, opened)),
+                Err(OpenFailure::Failed(error)) => return Err(error),
+                Err(OpenFailure::Refused(error)) => {
+                    drop(slot);
+                    let idle = usize::try_from(self.places.state().idle_connections).unwrap_or(usize::MAX);
+                    if !self.gate.lower(idle) {
+                        return Err(error);
+                    }
+                }
+            }
+            left = until.saturating_sub(self.gate.now());
+        }
+    }
+
+    fn slot_within(&self, wait: Duration) -> Result<Slot<C>, StoreError> {
         let busy = || StoreError::Busy(format!("no connection came free within {:?}", self.wait));
-        let turn = self.gate.enter(self.wait).ok_or_else(busy)?;
+        let turn = self.gate.enter(wait).ok_or_else(busy)?;
         let mut place = self.places.get().map_err(|_| busy())?;
         if place.age != turn.write_offs() {
             place.connection = None;

@@ -12,6 +12,8 @@ use std::time::Duration;
 const STUCK: Duration = Duration::from_secs(8);
 /// How often those who wait look for others that are stuck.
 const LOOK: Duration = Duration::from_millis(250);
+/// A lowered number of holders grows by one this often.
+const GROWTH: Duration = Duration::from_secs(2);
 
 /// Lets so many in.
 pub(crate) struct Gate {
@@ -28,6 +30,8 @@ struct Holders {
     next: u64,
     /// How many were ever found stuck.
     write_offs: u64,
+    /// A lower number of holders than the size, and since when.
+    lowered: Option<(usize, Duration)>,
 }
 
 /// The right to be in, until dropped.
@@ -45,6 +49,23 @@ impl Gate {
     /// How many are in, and how many may be.
     pub(crate) fn load(&self) -> (usize, usize) {
         (lock(&self.holders).since.len(), self.size)
+    }
+
+    /// The time by the gate's clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// Admits no more than there are now, with `idle` besides, and one more every 2 s from then on.
+    /// Returns whether there are any; if not, nothing changes.
+    pub(crate) fn lower(&self, idle: usize) -> bool {
+        let now = self.clock.monotonic();
+        let mut holders = lock(&self.holders);
+        let others = holders.since.len().saturating_add(idle);
+        if others > 0 {
+            holders.lowered = Some((others, now));
+        }
+        others > 0
     }
 
     /// Waits for a turn; `None` where none came in time.
@@ -84,7 +105,19 @@ impl Holders {
             }
         }
         let stuck = self.since.values().filter(|since| since.is_none()).count();
-        self.since.len().saturating_sub(stuck.min(size)) < size
+        self.since.len().saturating_sub(stuck.min(size)) < self.bound(size, now)
+    }
+
+    /// How many there may be at once.
+    fn bound(&mut self, size: usize, now: Duration) -> usize {
+        let bound = self.lowered.map_or(size, |(lowered, since)| {
+            let grown = now.saturating_sub(since).as_secs() / GROWTH.as_secs();
+            lowered.saturating_add(usize::try_from(grown).unwrap_or(usize::MAX))
+        });
+        if bound >= size {
+            self.lowered = None;
+        }
+        bound.min(size)
     }
 }
 
@@ -125,6 +158,25 @@ mod tests {
         assert!(gate.enter(Duration::from_millis(1)).is_none());
         drop(first);
         assert!(gate.enter(Duration::ZERO).is_some());
+    }
+
+    #[test]
+    fn a_lowered_gate_admits_as_many_as_hold_a_turn_and_grows_again() {
+        let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
+        let gate = Arc::new(Gate::new(NonZeroU32::MIN.saturating_add(3), clock.clone()));
+        assert!(!gate.lower(0), "nobody has a turn to wait for");
+        let first = gate.enter(Duration::ZERO).unwrap();
+        assert!(gate.lower(0));
+        assert!(gate.enter(Duration::ZERO).is_none());
+        clock.advance(Duration::from_secs(2));
+        let second = gate.enter(Duration::ZERO).unwrap();
+        assert!(gate.enter(Duration::ZERO).is_none());
+        drop(first);
+        assert!(gate.enter(Duration::ZERO).is_some());
+        clock.advance(Duration::from_secs(4));
+        let all: Vec<_> = std::iter::from_fn(|| gate.enter(Duration::ZERO)).collect();
+        assert_eq!(all.len(), 3);
+        drop(second);
     }
 
     #[test]

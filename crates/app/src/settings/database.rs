@@ -1,10 +1,12 @@
-//! The section on the database: where it is, whether `serve` migrates it, and how often it purges. What a URL means is
-//! left to the adapter that opens it.
+//! The section on the database: where it is, how many connections it gets, whether `serve` migrates
+//! it, and how often it purges. What a URL means is left to the adapter that opens it.
 
 use super::setting::{Setting, SettingsError};
 use super::sources::Sources;
 use super::value::{self, SWITCH};
+use super::warning::Warning;
 use portcullis_diesel::DatabaseUrl;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 const DATABASE_URL: Setting = Setting {
@@ -23,12 +25,25 @@ const PURGE_INTERVAL: Setting = Setting {
     shown: str::to_owned,
 };
 
-pub(super) const SETTINGS: [Setting; 3] = [DATABASE_URL, AUTO_MIGRATE, PURGE_INTERVAL];
+const CONNECTIONS: Setting = Setting {
+    name: "DATABASE_CONNECTIONS",
+    default: Some("16"),
+    accepted: "a whole number from 1 to 1000",
+    shown: str::to_owned,
+};
+
+const IN_THE_CLEAR: &str = "DATABASE_URL names another host and no sslmode: passwords and hashes go there in the \
+    clear if the server offers no TLS";
+const CHOOSE_TLS: &str = "add sslmode=verify-full with sslrootcert, or another sslmode to choose what is right there";
+
+pub(super) const SETTINGS: [Setting; 4] = [DATABASE_URL, CONNECTIONS, AUTO_MIGRATE, PURGE_INTERVAL];
 
 /// Where the accounts and tokens are kept.
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) url: DatabaseUrl,
+    /// How many connections to a PostgreSQL server there are at most.
+    pub(crate) connections: NonZeroU32,
     /// Whether `serve` migrates at its start; it refuses an old schema otherwise.
     pub(crate) auto_migrate: bool,
     /// How often `serve` deletes the rows of dead tokens, if ever.
@@ -36,11 +51,17 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    pub(super) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+    pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let url = sources.required(&DATABASE_URL, |text| Ok(DatabaseUrl::parse(text)))?;
+        // The adapter's error holds none of the text.
+        let url = url.map_err(|error| DATABASE_URL.bad_because(error.to_string()))?;
+        if matches!(&url, DatabaseUrl::Postgres(url) if url.may_be_in_the_clear()) {
+            warnings.push(Warning::new(IN_THE_CLEAR, CHOOSE_TLS));
+        }
+        let connections = sources.required(&CONNECTIONS, value::whole_number(1..=1000))?;
         Ok(Self {
-            // The adapter's error holds none of the text.
-            url: url.map_err(|error| DATABASE_URL.bad_because(error.to_string()))?,
+            url,
+            connections: NonZeroU32::new(connections).unwrap_or(NonZeroU32::MIN),
             auto_migrate: sources.required(&AUTO_MIGRATE, value::switch)?,
             purge_interval: sources
                 .required(&PURGE_INTERVAL, value::whole_number(0..=10_080))
@@ -91,6 +112,24 @@ fn without_value(parameter: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn a_database_elsewhere_without_sslmode_is_warned_of() {
+        let warned = |url: &str| {
+            let environment = [("DATABASE_URL".into(), url.into())];
+            let sources = Sources::gather(environment, "", "", |_| Err(ErrorKind::NotFound)).unwrap();
+            let mut warnings = Vec::new();
+            Database::read(&sources, &mut warnings).unwrap();
+            warnings.iter().map(ToString::to_string).collect::<String>()
+        };
+        let warning = warned("postgres://u:marker@db/app");
+        assert!(warning.starts_with("DATABASE_URL names another host and no sslmode"), "{warning}");
+        assert!(warning.contains("add sslmode=verify-full") && !warning.contains("marker"), "{warning}");
+        for url in ["postgres://db/app?sslmode=disable", "postgres://localhost/app", "sqlite:///app.db"] {
+            assert_eq!(warned(url), "", "{url}");
+        }
+    }
 
     #[test]
     fn passwords_are_masked_wherever_they_stand() {

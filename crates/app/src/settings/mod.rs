@@ -101,7 +101,7 @@ impl WithoutKeys {
         warnings.extend(sources.misspelt());
         let server = Server::read(sources)?;
         Ok(Self {
-            database: Database::read(sources)?,
+            database: Database::read(sources, &mut warnings)?,
             sessions: tokens::read_sessions(sources)?,
             passwords: Passwords::read(sources, server.debug, &mut warnings)?,
             limits: Limits::read(sources, &mut warnings)?,

@@ -143,6 +143,7 @@ fn bounds_are_kept() {
         ("LOG_LEVEL", vec!["debug", "Warning", "CRITICAL", "warn", "FATAL", "NotSet"], vec!["TRACE", "20"]),
         ("DATABASE_URL", vec!["postgres://u:p@h/d", "postgresql+psycopg2://h/d"], vec!["sqlite://", "h/d"]),
         ("APP_NAME", vec!["Zugang"], vec!["a\u{1b}b"]),
+        ("DATABASE_CONNECTIONS", vec!["1", "1000"], vec!["0", "1001", "many"]),
         ("AUTO_MIGRATE", vec!["no"], vec!["never"]),
         ("PURGE_INTERVAL_MINUTES", vec!["0", "1", "10080"], vec!["-1", "10081", "1.5", "hourly"]),
         ("PASSWORD_BLOCKLIST", vec!["on"], vec!["list"]),

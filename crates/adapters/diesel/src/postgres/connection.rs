@@ -1,12 +1,16 @@
 //! Opening connections, each told its time limits (no query without a statement timeout) and how
 //! statements are planned.
 
+use super::language::{Language, stopwatch};
+use super::refusal::Refusal;
 use super::url::PostgresUrl;
 use crate::database::StoreOptions;
 use crate::engine::{Engine, statement_log};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use portcullis_ports::{Mode, StoreError};
+use diesel::result::{ConnectionError, Error};
+use portcullis_ports::{Clock, Mode};
+use std::sync::Arc;
 
 /// What the server is told on every connection, unless the URL's `options` say otherwise.
 const LIMITS: [(&str, &str); 3] =
@@ -34,53 +38,74 @@ const MIGRATION_LIMITS: [(&str, &str); 3] =
 
 /// Opens connections.
 pub(super) struct Opener {
-    url: String,
+    url: PostgresUrl,
     settings: String,
     migration_limits: String,
+    language: Language,
     log_statements: bool,
+    clock: Arc<dyn Clock>,
 }
 
 impl Opener {
-    pub(super) fn new(url: &PostgresUrl, options: &StoreOptions) -> Self {
+    pub(super) fn new(url: &PostgresUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Self {
         let unset = |settings: &[(&str, &str)]| -> String {
             let unset = settings.iter().filter(|(name, _)| !url.sets_option(name));
             unset.map(|(name, value)| format!("SET {name} = '{value}';")).collect()
         };
         Self {
-            url: url.for_libpq(),
+            url: url.clone(),
             settings: unset(&LIMITS) + &unset(&PLANNING) + RAW_BYTES,
             migration_limits: unset(&MIGRATION_LIMITS),
+            language: Language::default(),
             log_statements: options.log_statements,
+            clock,
         }
     }
 
     /// A new connection.
-    pub(super) fn open(&self) -> Result<PgConnection, StoreError> {
-        self.open_with(&self.settings)
+    pub(super) fn open(&self) -> Result<PgConnection, Refusal> {
+        self.set_up(self.connect()?)
     }
 
-    /// A new connection that may take its time.
-    pub(super) fn open_for_migration(&self) -> Result<PgConnection, StoreError> {
-        self.open_with(&self.migration_limits)
+    /// Sets limits and plans on a new connection.
+    pub(super) fn set_up(&self, connection: PgConnection) -> Result<PgConnection, Refusal> {
+        self.set_up_with(connection, &self.settings)
     }
 
-    fn open_with(&self, settings: &str) -> Result<PgConnection, StoreError> {
-        let opened = PgConnection::establish(&self.url);
-        let mut connection = opened.map_err(|error| StoreError::Unavailable(without_quotes(&error.to_string())))?;
-        if self.log_statements {
-            connection.set_instrumentation(statement_log());
-        }
+    /// Sets limits on a new connection that may take its time.
+    pub(super) fn set_up_for_migration(&self, connection: PgConnection) -> Result<PgConnection, Refusal> {
+        self.set_up_with(connection, &self.migration_limits)
+    }
+
+    /// A new connection on which nothing is set.
+    pub(super) fn connect(&self) -> Result<PgConnection, Refusal> {
+        PgConnection::establish(&self.url.for_libpq()).map_err(|error| match error {
+            ConnectionError::CouldntSetupConfiguration(error) => {
+                Refusal::Failed(PgConnection::classify(&error, Mode::Write))
+            }
+            error => Refusal::of(&error.to_string(), &self.url),
+        })
+    }
+
+    /// Whether the server's messages are known to be in another language than English.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.language.is_foreign()
+    }
+
+    fn set_up_with(&self, mut connection: PgConnection, settings: &str) -> Result<PgConnection, Refusal> {
+        let classify = |error: Error| Refusal::Failed(PgConnection::classify(&error, Mode::Write));
         if !settings.is_empty() {
-            connection.batch_execute(settings).map_err(|error| PgConnection::classify(&error, Mode::Write))?;
+            connection.batch_execute(settings).map_err(classify)?;
+        }
+        let limits = self.language.settle(&mut connection).map_err(Refusal::Failed)?;
+        let log = self.log_statements.then(statement_log);
+        match (limits, log) {
+            (Some(limits), log) => connection.set_instrumentation(stopwatch(limits, self.clock.clone(), log)),
+            (None, Some(log)) => connection.set_instrumentation(log),
+            (None, None) => {}
         }
         Ok(connection)
     }
-}
-
-/// A message of the client library in one line, without what it quotes: parts of the URL.
-fn without_quotes(message: &str) -> String {
-    let parts: Vec<_> = message.split('"').step_by(2).collect();
-    parts.join("…").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -88,6 +113,7 @@ mod tests {
     use super::*;
     use diesel::dsl::sql;
     use diesel::sql_types::Text;
+    use portcullis_testkit::FixedClock;
     use portcullis_testkit::postgres::Server;
 
     #[test]
@@ -95,7 +121,8 @@ mod tests {
         let parse = |url: &str| PostgresUrl::parse(url.strip_prefix("postgres://").unwrap()).unwrap();
         let url = Server::shared().create_database().url;
         let settings = |parameters: &str| {
-            let opener = Opener::new(&parse(&format!("{url}{parameters}")), &StoreOptions::default());
+            let clock = Arc::new(FixedClock::at(chrono::DateTime::UNIX_EPOCH));
+            let opener = Opener::new(&parse(&format!("{url}{parameters}")), &StoreOptions::default(), clock);
             let mut connection = opener.open().unwrap();
             let mut show =
                 |name: &str| sql::<Text>(&format!("SHOW {name}")).get_result::<String>(&mut connection).unwrap();
@@ -113,14 +140,5 @@ mod tests {
         // The time limit on unacknowledged data is the client's own: the server's stays unset.
         assert_eq!(settings(""), "5s 3s 10s 0 portcullis UTC");
         assert_eq!(settings("?options=-c%20lock_timeout%3D7s&application_name=x"), "5s 7s 10s 0 x UTC");
-    }
-
-    #[test]
-    fn what_is_quoted_is_left_out() {
-        let message =
-            "connection to server at \"db.example\" (10.0.0.1), port 5432 failed: Connection refused\n\tIs it up?";
-        let told = "connection to server at … (10.0.0.1), port 5432 failed: Connection refused Is it up?";
-        assert_eq!(without_quotes(message), told);
-        assert_eq!(without_quotes("invalid port number: \"se\"cret"), "invalid port number: …cret");
     }
 }

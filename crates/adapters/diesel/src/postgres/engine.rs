@@ -1,7 +1,9 @@
 //! What PostgreSQL's errors mean. The client library tells a lost connection whatever language
 //! the server speaks; the rest of what is no fault of the statement is known by its English
-//! message, since diesel does not pass SQLSTATE on. And how a purge has its pages written.
+//! message, since diesel does not pass SQLSTATE on, or else by the time it took. And how a purge
+//! has its pages written.
 
+use super::language::{self, Limit};
 use crate::engine::Engine;
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
@@ -30,6 +32,7 @@ const FLUSH: &str = "SELECT set_config('backend_flush_after', '256kB', true) \
 
 impl Engine for PgConnection {
     fn classify(error: &Error, mode: Mode) -> StoreError {
+        let met = language::met();
         let Error::DatabaseError(kind, information) = error else {
             return match error {
                 Error::BrokenTransactionManager => unavailable("the connection broke"),
@@ -46,8 +49,16 @@ impl Engine for PgConnection {
             // A primary that was demoted, or a standby.
             DatabaseErrorKind::ReadOnlyTransaction => unavailable("the server is read-only"),
             DatabaseErrorKind::SerializationFailure => StoreError::Busy("a transaction in the way".to_owned()),
-            _ => by_message(information.message()),
+            DatabaseErrorKind::Unknown if !language::names_something(&**information) => {
+                by_message(information.message(), met)
+            }
+            // The statement is at fault.
+            _ => StoreError::Failed(first_line(information.message())),
         }
+    }
+
+    fn has_waited_for_lock() -> bool {
+        language::met() == Some(Limit::Lock)
     }
 
     fn write_in_background(&mut self) -> QueryResult<()> {
@@ -55,17 +66,25 @@ impl Engine for PgConnection {
     }
 }
 
-/// The first line alone: what follows may quote values.
-fn by_message(message: &str) -> StoreError {
-    let line = message.lines().next().unwrap_or_default().to_owned();
+fn by_message(message: &str, met: Option<Limit>) -> StoreError {
+    let line = first_line(message);
     let is_any = |known: &[&str]| known.iter().any(|known| line.contains(known));
     if is_any(&BUSY) {
         StoreError::Busy(line)
     } else if is_any(&UNAVAILABLE) {
         StoreError::Unavailable(line)
     } else {
-        StoreError::Failed(line)
+        match met {
+            Some(Limit::Lock) => StoreError::Busy(line),
+            Some(Limit::Statement) => StoreError::Unavailable(line),
+            None => StoreError::Failed(line),
+        }
     }
+}
+
+/// The first line alone: what follows may quote values.
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
 }
 
 fn unavailable(reason: &str) -> StoreError {
@@ -78,10 +97,21 @@ mod tests {
 
     #[test]
     fn only_the_servers_own_troubles_are_outages() {
+        let by_message = |message| super::by_message(message, None);
         assert!(by_message("the database system is starting up").is_outage());
         assert!(by_message("could not extend file \"base/5/1\": No space left on device").is_outage());
         assert!(matches!(by_message("canceling statement due to lock timeout"), StoreError::Busy(_)));
         let failed = by_message("value too long\nDETAIL: Key (email)=(a@b.org)");
         assert_eq!(failed, StoreError::Failed("value too long".to_owned()));
+    }
+
+    #[test]
+    fn a_foreign_message_is_judged_by_the_time() {
+        let german = "storniere Anfrage wegen Zeitüberschreitung";
+        assert!(matches!(by_message(german, Some(Limit::Lock)), StoreError::Busy(_)));
+        assert!(by_message(german, Some(Limit::Statement)).is_outage());
+        assert!(matches!(by_message(german, None), StoreError::Failed(_)));
+        let deadlock = by_message("deadlock detected", Some(Limit::Statement));
+        assert!(matches!(deadlock, StoreError::Busy(_)), "an English message says more than the time");
     }
 }

@@ -2,12 +2,13 @@
 
 use super::PostgresStore;
 use crate::engine::Engine;
+use crate::error::MigrateError;
 use crate::examination::Examination;
 use crate::time::UtcTime;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
-use portcullis_ports::{Mode, StoreError};
+use portcullis_ports::Mode;
 
 #[derive(QueryableByName)]
 struct Told {
@@ -36,8 +37,8 @@ const QUESTION: &str = "SELECT current_setting('server_version') AS version, \
 
 impl PostgresStore {
     /// Asks on a connection of its own, whatever the schema.
-    pub(crate) fn examine(&self) -> Result<Examination, StoreError> {
-        let mut connection = self.opener.open()?;
+    pub(crate) fn examine(&self) -> Result<Examination, MigrateError> {
+        let mut connection = self.opener.set_up(self.connect()?)?;
         let told = diesel::sql_query(QUESTION).get_result::<Told>(&mut connection);
         let told = told.map_err(|error| PgConnection::classify(&error, Mode::Read))?;
         Ok(Examination::Postgres {
@@ -47,6 +48,7 @@ impl PostgresStore {
             writable: told.writable,
             connections: told.connections,
             max_connections: told.max_connections,
+            foreign: self.opener.is_foreign(),
             now: told.now,
         })
     }

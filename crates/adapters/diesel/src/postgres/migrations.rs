@@ -15,12 +15,16 @@ use portcullis_ports::{Mode, StoreError};
 use std::sync::atomic::Ordering;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
-/// "portcull" in ASCII: the key of the lock, by which migrating processes know each other.
-const LOCK: &str = "SELECT pg_advisory_lock(8101820098873224300)";
+/// "portcull" in ASCII: the key of the lock, by which migrating processes know each other. It ends
+/// with the transaction.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(8101820098873224300)";
+/// A snapshot of its own for every statement: one that was taken before the lock was had would not
+/// show what the process before did.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 impl Migrations for PostgresStore {
     fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError> {
-        let mut connection = self.opener.open()?;
+        let mut connection = self.opener.set_up(self.connect()?)?;
         let status = migrations::status::<Pg>(&MIGRATIONS, &applied(&mut connection)?)?;
         if status.iter().all(|migration| migration.applied) {
             self.ready.store(true, Ordering::Release);
@@ -47,15 +51,15 @@ impl Migrations for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Runs a change under the lock, which ends with the connection, in one transaction.
+    /// Runs a change in one transaction, under the lock.
     fn alone(
         &self,
         change: impl FnOnce(&mut PgConnection) -> Result<Applied, MigrateError>,
     ) -> Result<Applied, MigrateError> {
-        let mut connection = self.opener.open_for_migration()?;
+        let mut connection = self.opener.set_up_for_migration(self.connect()?)?;
         let classify = |error: diesel::result::Error| PgConnection::classify(&error, Mode::Write);
+        AnsiTransactionManager::begin_transaction_sql(&mut connection, BEGIN).map_err(classify)?;
         connection.batch_execute(LOCK).map_err(classify)?;
-        AnsiTransactionManager::begin_transaction(&mut connection).map_err(classify)?;
         match change(&mut connection) {
             Ok(applied) => {
                 AnsiTransactionManager::commit_transaction(&mut connection).map_err(classify)?;

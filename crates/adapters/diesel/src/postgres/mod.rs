@@ -4,12 +4,16 @@
 mod connection;
 mod engine;
 mod examination;
+mod language;
 mod migrations;
+mod pooler;
+mod refusal;
 mod rotation;
 mod url;
 
 use crate::database::StoreOptions;
 use crate::engine::Engine;
+use crate::error::MigrateError;
 use crate::pool::{Pool, PoolLoad};
 use crate::transaction;
 use connection::Opener;
@@ -26,6 +30,8 @@ pub struct PostgresStore {
     pool: Pool<PgConnection>,
     /// Whether the schema is known to be this program's.
     ready: AtomicBool,
+    /// Whether connections are known to be the server's own.
+    direct: AtomicBool,
 }
 
 impl PostgresStore {
@@ -34,15 +40,27 @@ impl PostgresStore {
     #[must_use]
     pub fn new(url: &PostgresUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Self {
         Self {
-            opener: Opener::new(url, options),
+            opener: Opener::new(url, options, clock.clone()),
             pool: Pool::new(options.connections, options.wait, clock),
             ready: AtomicBool::new(false),
+            direct: AtomicBool::new(false),
         }
     }
 
     /// How its connections are used.
     pub(crate) fn load(&self) -> PoolLoad {
         self.pool.load()
+    }
+
+    /// A new connection outside the pool, on which nothing is set. The first one refuses a pooler that
+    /// gives each transaction another connection.
+    fn connect(&self) -> Result<PgConnection, MigrateError> {
+        if self.direct.load(Ordering::Acquire) {
+            return Ok(self.opener.connect()?);
+        }
+        let connection = pooler::connect(&self.opener)?;
+        self.direct.store(true, Ordering::Release);
+        Ok(connection)
     }
 
     /// Calls with a connection.
@@ -53,9 +71,7 @@ impl PostgresStore {
         if !self.ready.load(Ordering::Acquire) {
             return Err(StoreError::Unavailable("the schema is not there yet".to_owned()));
         }
-        let mut slot = self.pool.slot()?;
-        let idle = slot.take().and_then(|mut idle| is_open(&mut idle).then_some(idle));
-        let mut connection = idle.map_or_else(|| self.opener.open(), Ok)?;
+        let (mut slot, mut connection) = self.pool.connection(is_open, || Ok(self.opener.open()?))?;
         let outcome = call(&mut connection);
         if transaction::is_healthy(&mut connection, &outcome) {
             *slot = Some(connection);

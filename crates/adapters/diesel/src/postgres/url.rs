@@ -3,6 +3,7 @@
 
 use crate::database::DatabaseUrlError;
 use std::fmt;
+use std::net::IpAddr;
 
 /// Added unless the URL has them: bounds on reaching a server, and on noticing that it is gone.
 const DEFAULTS: [(&str, &str); 7] = [
@@ -20,8 +21,22 @@ const PARAMETERS: &str = " host hostaddr port dbname user password passfile requ
     keepalives_interval keepalives_count tcp_user_timeout gssencmode sslmode sslnegotiation sslcompression sslcert \
     sslkey sslpassword sslcertmode sslrootcert sslcrl sslcrldir sslsni requirepeer ssl_min_protocol_version \
     ssl_max_protocol_version min_protocol_version max_protocol_version krbsrvname gsslib gssdelegation service \
-    target_session_attrs load_balance_hosts ssl ";
+    target_session_attrs load_balance_hosts ";
 const SSL_MODES: &str = " disable allow prefer require verify-ca verify-full ";
+/// Those whose value is a whole number.
+const NUMBERS: &str =
+    " connect_timeout keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout ";
+/// Those by which the URL names a client certificate, maybe in a file of services.
+const CERTIFICATES: [&str; 4] = ["sslcert", "sslkey", "sslcertmode", "service"];
+/// Those whose value may be a name that a message quotes.
+const NAMES: &str = " host hostaddr port dbname user password service ";
+/// Parameters of other drivers, and what to write instead.
+const FOREIGN: [(&str, &str); 4] = [
+    ("schema", "schema is another driver's option: write options=-c%20search_path%3D… instead"),
+    ("currentSchema", "currentSchema is another driver's option: write options=-c%20search_path%3D… instead"),
+    ("search_path", "search_path is another driver's option: write options=-c%20search_path%3D… instead"),
+    ("pgbouncer", "pgbouncer is another driver's option: take it out, and have PgBouncer use pool_mode=session"),
+];
 
 /// The URL of a PostgreSQL server. Its `Debug` shows none of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,6 +67,11 @@ impl PostgresUrl {
         let mut parameters: Vec<_> = self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let unset = DEFAULTS.into_iter().filter(|(name, _)| self.parameter(name).is_none());
         parameters.extend(unset.map(|(name, value)| format!("{name}={value}")));
+        // The client library looks for a certificate in the home folder, and where it may not look
+        // there, it does without TLS.
+        if CERTIFICATES.iter().all(|name| self.parameter(name).is_none()) {
+            parameters.push("sslcertmode=disable".to_owned());
+        }
         // Of several servers the one that takes writes is meant: failover.
         if self.place.contains(',') && self.parameter("target_session_attrs").is_none() {
             parameters.push("target_session_attrs=read-write".to_owned());
@@ -64,8 +84,48 @@ impl PostgresUrl {
         self.parameter("options").is_some_and(|options| options.contains(name))
     }
 
+    /// Returns whether the connection may be in the clear although nobody chose that: without
+    /// `sslmode` TLS is used if the server offers it, and some host is not this machine.
+    #[must_use]
+    pub fn may_be_in_the_clear(&self) -> bool {
+        self.parameter("sslmode").is_none() && !self.hosts().iter().all(|host| is_local(host))
+    }
+
+    /// Returns whether a text is the name of a parameter that the URL sets, or of a setting of the
+    /// server that it sets, and so is no secret.
+    pub(super) fn is_parameter(&self, text: &str) -> bool {
+        let is_name = |names: &str| names.contains(&format!(" {text} "));
+        let is_set = is_name(PARAMETERS) && !is_name(NAMES) && self.parameter(text).is_some();
+        !text.is_empty() && is_set || self.is_server_setting(text)
+    }
+
+    /// Returns whether a text is the name of a setting of the server that the URL sets.
+    pub(super) fn is_server_setting(&self, text: &str) -> bool {
+        let options = decoded(self.parameter("options").unwrap_or_default());
+        let mut settings = options.split_whitespace().filter_map(|word| {
+            let word = word.strip_prefix("--").or_else(|| word.strip_prefix("-c")).unwrap_or(word);
+            Some(word.split_once('=')?.0.replace('-', "_"))
+        });
+        let has_own = ["client_encoding", "application_name"].contains(&text) && self.parameter(text).is_some();
+        !text.is_empty() && (has_own || settings.any(|name| name == text))
+    }
+
+    /// Where it leads, as the client library has it: an address wins over a name, and either over
+    /// the part before the database.
+    fn hosts(&self) -> Vec<String> {
+        let named = ["hostaddr", "host"].iter().find_map(|name| self.parameter(name));
+        let hosts = named.unwrap_or_else(|| self.place.split('/').next().unwrap_or_default());
+        let without_port = |host: &str| match host.split_once(']') {
+            Some((address, _)) => address.trim_start_matches('[').to_owned(),
+            None if named.is_some() => host.to_owned(),
+            None => host.split(':').next().unwrap_or_default().to_owned(),
+        };
+        hosts.split(',').map(|host| without_port(&decoded(host))).collect()
+    }
+
+    /// The last of that name, as the client library has it.
     fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.parameters.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -92,13 +152,45 @@ fn encode(byte: u8) -> String {
     if plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }
 
+/// Whether a host is this machine: by its loopback, or by a socket in the file system.
+fn is_local(host: &str) -> bool {
+    let is_name = host.is_empty() || host == "localhost" || host.ends_with(".localhost");
+    is_name || host.starts_with(['/', '@']) || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A text without its percent-encoding.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut parts = text.split('%');
+    bytes.extend(parts.next().unwrap_or_default().bytes());
+    for part in parts {
+        let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.extend(byte);
+        bytes.extend(part.bytes().skip(2));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn pair(pair: &str) -> Result<(String, String), DatabaseUrlError> {
     let (name, value) = pair.split_once('=').ok_or(DatabaseUrlError("an option has no value"))?;
+    if let Some((_, advice)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
+        return Err(DatabaseUrlError(advice));
+    }
+    // Of asyncpg, and with true and false of others.
+    let (name, value) = match (name, value) {
+        ("ssl", "true" | "1" | "on" | "yes") => ("sslmode", "require"),
+        ("ssl", "false" | "0" | "off" | "no") => ("sslmode", "disable"),
+        ("ssl", mode) => ("sslmode", mode),
+        other => other,
+    };
     if !PARAMETERS.contains(&format!(" {name} ")) {
         return Err(DatabaseUrlError("it has an option that PostgreSQL's client library does not know"));
     }
     if name == "sslmode" && !SSL_MODES.contains(&format!(" {value} ")) {
         return Err(DatabaseUrlError("sslmode is disable, allow, prefer, require, verify-ca or verify-full"));
+    }
+    if NUMBERS.contains(&format!(" {name} ")) && value.parse::<i32>().is_err() {
+        return Err(DatabaseUrlError("connect_timeout, keepalives and tcp_user_timeout are whole numbers"));
     }
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -149,6 +241,73 @@ mod tests {
         assert!(libpq("postgres://a,b/app").unwrap().ends_with("&target_session_attrs=read-write"));
         for url in ["postgres://", "postgres:///app?host=/run/pg", "postgres://[::1]:5432/app", "postgres://u@h"] {
             assert!(libpq(url).is_some(), "{url}");
+        }
+    }
+
+    #[test]
+    fn no_certificate_is_looked_for_that_the_url_does_not_name() {
+        let url = "postgres://h/db?sslmode=verify-full&sslrootcert=/ca.pem";
+        assert!(libpq(url).unwrap().ends_with("&sslcertmode=disable"));
+        for own in ["sslcert=/c.pem&sslkey=/k.pem", "sslcertmode=require", "service=app"] {
+            let url = libpq(&format!("postgres://h/db?{own}")).unwrap();
+            assert!(!url.contains("sslcertmode=disable"), "{url}");
+        }
+    }
+
+    #[test]
+    fn other_drivers_spellings_of_tls_are_read() {
+        for (ssl, mode) in
+            [("require", "require"), ("verify-full", "verify-full"), ("true", "require"), ("false", "disable")]
+        {
+            let url = libpq(&format!("postgresql+asyncpg://h/db?ssl={ssl}")).unwrap();
+            assert!(url.starts_with(&format!("postgresql://h/db?sslmode={mode}&")), "{url}");
+        }
+        for never in ["ssl=maybe", "connect_timeout=x", "keepalives_idle=1.5", "schema=public", "pgbouncer=true"] {
+            assert_eq!(libpq(&format!("postgres://h/db?{never}")), None, "{never}");
+        }
+    }
+
+    #[test]
+    fn a_host_beyond_this_machine_without_sslmode_may_be_in_the_clear() {
+        let parse = |rest: &str| PostgresUrl::parse(rest).unwrap();
+        for exposed in [
+            "db/app",
+            "u:p@10.0.0.1:5432/app",
+            "[2001:db8::1]:5432/app",
+            "localhost,db/app",
+            "localhost/app?host=db",
+            "localhost/app?hostaddr=10.0.0.1",
+            "db/app?sslrootcert=/ca.pem",
+        ] {
+            assert!(parse(exposed).may_be_in_the_clear(), "{exposed}");
+        }
+        for local in [
+            "localhost/app",
+            "127.0.0.1:5432/app",
+            "[::1]:5432/app",
+            "/app",
+            "",
+            "%2Frun%2Fpostgresql/app",
+            "/app?host=/run/postgresql",
+            "/app?host=::1",
+            "db/app?sslmode=prefer",
+            "db/app?ssl=disable",
+        ] {
+            assert!(!parse(local).may_be_in_the_clear(), "{local}");
+        }
+    }
+
+    #[test]
+    fn names_of_parameters_are_no_secrets() {
+        let url = PostgresUrl::parse(
+            "u:p@db/app?connect_timeout=1&user=service&options=-c%20a.b%3D1%20--work-mem%3D1%20-cx%3D2",
+        );
+        let url = url.unwrap();
+        for name in ["connect_timeout", "options", "a.b", "work_mem", "x"] {
+            assert!(url.is_parameter(name), "{name}");
+        }
+        for other in ["", "user", "service", "keepalives", "p", "app", "1"] {
+            assert!(!url.is_parameter(other), "{other}");
         }
     }
 

@@ -20,6 +20,22 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(FixedClock::at(now()))
 }
 
+/// A clock for stores that time statements.
+#[expect(clippy::disallowed_methods, reason = "the server's time limits are real")]
+pub(crate) fn clock_that_goes() -> Arc<dyn Clock> {
+    struct Real(std::time::Instant);
+    impl Clock for Real {
+        fn now(&self) -> DateTime<Utc> {
+            now()
+        }
+
+        fn monotonic(&self) -> Duration {
+            self.0.elapsed()
+        }
+    }
+    Arc::new(Real(std::time::Instant::now()))
+}
+
 /// Patient enough for a busy machine.
 pub(crate) fn patient() -> StoreOptions {
     StoreOptions { wait: Duration::from_secs(60), ..StoreOptions::default() }

@@ -3,7 +3,7 @@
 use super::super::there;
 use super::{Finding, clocks};
 use crate::settings::Settings;
-use crate::wire::{self, CONNECTIONS};
+use crate::wire;
 use portcullis_diesel::{Database, DatabaseUrl, Examination, MigrateError};
 use portcullis_ports::Clock;
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const CHECK: &str = "database";
+const ENGLISH: &str = "as a superuser run ALTER ROLE … SET lc_messages = 'C', or from PostgreSQL 15 on \
+    GRANT SET ON PARAMETER lc_messages TO …, with the role of DATABASE_URL";
 /// Below these the disk of an SQLite file is nearly full, or full.
 const LITTLE_ROOM: u64 = 1 << 30;
 const NO_ROOM: u64 = 16 << 20;
@@ -30,6 +32,9 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
     let start = clock.monotonic();
     let examination = match database.examine() {
         Ok(examination) => examination,
+        Err(error @ MigrateError::Url(_)) => {
+            return vec![Finding::error(CHECK, error.to_string(), "change DATABASE_URL: waiting does not help")];
+        }
         Err(error) => {
             let advice = "start the database, and look whether DATABASE_URL names its host, port, user and password";
             return vec![Finding::error(CHECK, error.to_string(), advice)];
@@ -38,7 +43,7 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
     let took = clock.monotonic().saturating_sub(start);
     let mut findings = match examination {
         Examination::Postgres { now, .. } => {
-            let mut findings = server(&examination, took);
+            let mut findings = server(settings, &examination, took);
             findings.push(clocks("the database's clock", clock.now(), now));
             findings
         }
@@ -48,9 +53,17 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
     findings
 }
 
-fn server(examination: &Examination, took: Duration) -> Vec<Finding> {
-    let Examination::Postgres { version, synchronous_commit, fsync, writable, connections, max_connections, .. } =
-        examination
+fn server(settings: &Settings, examination: &Examination, took: Duration) -> Vec<Finding> {
+    let Examination::Postgres {
+        version,
+        synchronous_commit,
+        fsync,
+        writable,
+        connections,
+        max_connections,
+        foreign,
+        ..
+    } = examination
     else {
         return Vec::new();
     };
@@ -69,12 +82,16 @@ fn server(examination: &Examination, took: Duration) -> Vec<Finding> {
         let advice = "set synchronous_commit = on: a crash can bring spent and revoked tokens back";
         findings.push(Finding::warning(CHECK, "synchronous_commit is off", advice));
     }
+    if *foreign {
+        let what = "its messages are not in English: a full disk answers 500 instead of 503";
+        findings.push(Finding::warning(CHECK, what, ENGLISH));
+    }
     // As many again, in place of those that are stuck.
-    let wanted = i64::from(CONNECTIONS.get()).saturating_mul(2);
+    let wanted = i64::from(settings.database.connections.get()).saturating_mul(2);
     if max_connections.saturating_sub(*connections) < wanted {
         let what =
             format!("{connections} of {max_connections} connections are taken, and each replica opens up to {wanted}");
-        findings.push(Finding::warning(CHECK, what, "raise max_connections, or put a pooler in front"));
+        findings.push(Finding::warning(CHECK, what, "raise max_connections, or lower DATABASE_CONNECTIONS"));
     }
     findings
 }

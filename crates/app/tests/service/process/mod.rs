@@ -8,6 +8,7 @@ mod doctor;
 mod metrics;
 mod newcomer;
 mod operators;
+mod postgres;
 mod purging;
 mod refusals;
 mod traces;

@@ -104,6 +104,7 @@ fn a_bad_value_is_refused_with_its_name(backend: Backend) {
         ("SHUTDOWN_TIMEOUT_SECONDS", "soon"),
         ("DATABASE_URL", "mysql://localhost/app"),
         ("DATABASE_URL", "nonsense"),
+        ("DATABASE_CONNECTIONS", "0"),
     ];
     for (variable, value) in bad {
         let ended = backend.service().set(variable, value).run();

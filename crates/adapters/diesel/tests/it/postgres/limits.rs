@@ -12,8 +12,7 @@ use portcullis_testkit::postgres::Server;
 use std::num::NonZeroU32;
 
 /// What registering says while somebody else holds the table.
-fn while_locked(parameters: &str) -> StoreError {
-    let sandbox = Sandbox::new();
+fn while_locked(sandbox: &Sandbox, parameters: &str) -> StoreError {
     sandbox.store();
     let store = sandbox.open_with(parameters, &patient());
     assert_eq!(store.pending(), Ok(Vec::new()));
@@ -27,14 +26,54 @@ fn while_locked(parameters: &str) -> StoreError {
 
 #[test]
 fn a_lock_held_too_long_is_busy() {
-    let error = while_locked("?options=-c%20lock_timeout%3D50ms");
+    let [english, german] = Sandbox::in_both_languages();
+    let error = while_locked(&english, "?options=-c%20lock_timeout%3D50ms");
     assert_eq!(error, StoreError::Busy("canceling statement due to lock timeout".to_owned()));
+    let error = while_locked(&german, "?options=-c%20lock_timeout%3D200ms");
+    assert!(matches!(&error, StoreError::Busy(reason) if reason.contains("Zeitüberschreitung")), "{error}");
 }
 
 #[test]
 fn a_statement_that_takes_too_long_is_an_outage() {
-    let error = while_locked("?options=-c%20statement_timeout%3D50ms");
+    let [english, german] = Sandbox::in_both_languages();
+    let error = while_locked(&english, "?options=-c%20statement_timeout%3D50ms");
     assert_eq!(error, StoreError::Unavailable("canceling statement due to statement timeout".to_owned()));
+    let error = while_locked(&german, "?options=-c%20statement_timeout%3D300ms");
+    assert!(matches!(&error, StoreError::Unavailable(reason) if reason.contains("Zeitüberschreitung")), "{error}");
+}
+
+/// Each holds a row that the other wants.
+#[test]
+fn a_deadlock_is_busy() {
+    for sandbox in Sandbox::in_both_languages() {
+        let store = sandbox.store();
+        let users = ["ada@example.com", "bob@example.com"].map(|email| register(&store, email).unwrap().unwrap().id);
+        let barrier = std::sync::Barrier::new(2);
+        let lock = |first: usize| {
+            store.write(|tx| {
+                tx.sessions().hold(users[first])?;
+                barrier.wait();
+                tx.sessions().hold(users[1 - first])
+            })
+        };
+        let outcomes = std::thread::scope(|scope| {
+            let other = scope.spawn(|| lock(1));
+            [lock(0).map(drop), other.join().unwrap().map(drop)]
+        });
+        let failed: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+        assert!(matches!(failed.as_slice(), [StoreError::Busy(_)]), "{failed:?}");
+    }
+}
+
+#[test]
+fn a_statement_that_is_wrong_is_no_outage() {
+    for sandbox in Sandbox::in_both_languages() {
+        let store = sandbox.store();
+        sandbox.execute("ALTER TABLE users ADD COLUMN name TEXT NOT NULL");
+        assert!(matches!(register(&store, "ada@example.com"), Err(StoreError::Failed(_))));
+        sandbox.execute("ALTER TABLE users RENAME TO others");
+        assert!(matches!(accounts(&store, "ada@example.com"), Err(StoreError::Failed(_))));
+    }
 }
 
 #[test]

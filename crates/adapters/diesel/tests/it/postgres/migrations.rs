@@ -1,6 +1,6 @@
 //! The schema forwards and backwards, and one from the future.
 
-use super::Sandbox;
+use super::{APPLICATION, Sandbox};
 use crate::adoption::{assert_accounts_are_kept, assert_differing_accounts_are_kept};
 use crate::samples::{all_migrations, patient, register};
 use diesel::connection::SimpleConnection;
@@ -10,6 +10,7 @@ use diesel::{Connection, PgConnection};
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use portcullis_diesel::{MigrateError, Migrations};
 use portcullis_ports::StoreError;
+use portcullis_testkit::postgres::Server;
 use std::path::Path;
 
 #[test]
@@ -99,12 +100,28 @@ fn a_store_is_unavailable_until_its_schema_is_known_to_be_there() {
 
 #[test]
 fn a_table_in_use_is_worth_another_try() {
-    let sandbox = Sandbox::of_the_application();
-    let store = sandbox.open_with("?options=-c%20lock_timeout%3D50ms", &patient());
-    let mut other = PgConnection::establish(&sandbox.0.url).unwrap();
-    other.batch_execute("BEGIN; LOCK TABLE users IN ACCESS SHARE MODE").unwrap();
-    let error = store.migrate().unwrap_err();
-    assert!(matches!(error, MigrateError::Busy(_)), "{error}");
-    other.batch_execute("ROLLBACK").unwrap();
-    assert_eq!(store.migrate().map(|applied| applied.len()), Ok(all_migrations().len()));
+    let german = Sandbox::on(Server::shared_in_german());
+    german.execute(&format!("SET ROLE app; {APPLICATION}"));
+    for sandbox in [Sandbox::of_the_application(), german] {
+        let store = sandbox.open_with("?options=-c%20lock_timeout%3D200ms", &patient());
+        let mut other = PgConnection::establish(&sandbox.0.url).unwrap();
+        other.batch_execute("BEGIN; LOCK TABLE users IN ACCESS SHARE MODE").unwrap();
+        let error = store.migrate().unwrap_err();
+        assert!(matches!(error, MigrateError::Busy(_)), "{error}");
+        other.batch_execute("ROLLBACK").unwrap();
+        assert_eq!(store.migrate().map(|applied| applied.len()), Ok(all_migrations().len()));
+    }
+}
+
+/// A transaction that took its snapshot before it had the lock would not see what others applied.
+#[test]
+fn one_waits_for_another_that_migrates_whatever_the_isolation() {
+    let sandbox = Sandbox::new();
+    sandbox.execute(&format!("ALTER DATABASE {} SET default_transaction_isolation = 'serializable'", sandbox.name()));
+    let applied: Vec<_> = std::thread::scope(|scope| {
+        let migrate = || sandbox.open_with("", &patient()).migrate().unwrap();
+        let running: Vec<_> = (0..4).map(|_| scope.spawn(migrate)).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(applied, all_migrations(), "one applied it, the others found it");
 }

@@ -1,32 +1,47 @@
 //! PostgreSQL.
 
 mod adoption;
+mod connections;
 mod limits;
 mod mail;
 mod migrations;
 mod outages;
+mod parameters;
 mod plans;
+mod poolers;
 mod purge;
 
-use crate::samples::{clock, patient};
+use crate::samples::{clock_that_goes, patient};
 use portcullis_diesel::{DatabaseUrl, Migrations, PostgresStore, StoreOptions};
 use portcullis_ports::Store;
 use portcullis_testkit::postgres::{Database, Server};
 
 portcullis_testkit::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&Sandbox::new().store()));
 
-/// A database of its own on the shared server.
-struct Sandbox(Database);
+/// What the FastAPI application left behind.
+const APPLICATION: &str = include_str!("../../../../../testkit/fixtures/fastapi-app-postgres.sql");
+
+/// A database of its own on a shared server.
+struct Sandbox(Database, &'static Server);
 
 impl Sandbox {
     fn new() -> Self {
-        Self(Server::shared().create_database())
+        Self::on(Server::shared())
+    }
+
+    fn on(server: &'static Server) -> Self {
+        Self(server.create_database(), server)
+    }
+
+    /// One on a server with English messages, and one on a server with German ones.
+    fn in_both_languages() -> [Self; 2] {
+        [Self::new(), Self::on(Server::shared_in_german())]
     }
 
     /// One with the tables that the FastAPI application left behind.
     fn of_the_application() -> Self {
         let sandbox = Self::new();
-        sandbox.execute(include_str!("../../../../../testkit/fixtures/fastapi-app-postgres.sql"));
+        sandbox.execute(APPLICATION);
         sandbox
     }
 
@@ -43,14 +58,17 @@ impl Sandbox {
 
     /// Runs SQL past the store; what it printed.
     fn execute(&self, sql: &str) -> String {
-        let name = self.0.url.rsplit('/').next().unwrap();
-        Server::shared().psql(name, sql)
+        self.1.psql(self.name(), sql)
+    }
+
+    fn name(&self) -> &str {
+        self.0.url.rsplit('/').next().unwrap()
     }
 }
 
 fn open(url: &str, options: &StoreOptions) -> PostgresStore {
     match DatabaseUrl::parse(url).unwrap() {
-        DatabaseUrl::Postgres(url) => PostgresStore::new(&url, options, clock()),
+        DatabaseUrl::Postgres(url) => PostgresStore::new(&url, options, clock_that_goes()),
         other => panic!("{other:?}"),
     }
 }

@@ -8,6 +8,9 @@ use portcullis_domain::tokens::{Jti, RefreshState};
 use portcullis_ports::{Conclusion, Mode, Store, StoreError, StoreExt};
 use portcullis_testkit::postgres::Server;
 
+/// Servers with English messages, and with German ones.
+const LANGUAGES: [fn() -> Server; 2] = [Server::start, Server::in_german];
+
 fn store_on(server: &Server) -> PostgresStore {
     let store = open(&server.create_database().url, &patient());
     store.migrate().unwrap();
@@ -27,163 +30,175 @@ fn fill_pool(store: &PostgresStore, connections: u32) {
 
 #[test]
 fn a_server_that_is_down_at_the_start_is_found_when_it_comes() {
-    let server = Server::start();
-    let url = server.create_database().url;
-    server.stop();
-    let store = open(&url, &patient());
-    assert!(matches!(register(&store, "ada@example.com"), Err(StoreError::Unavailable(_))));
-    let error = store.migrate().unwrap_err();
-    assert!(matches!(error, MigrateError::Unavailable(_)) && error.is_temporary(), "{error}");
-    server.start_again();
-    assert_eq!(store.migrate(), Ok(all_migrations()));
-    assert!(register(&store, "ada@example.com").unwrap().is_some());
+    for start in LANGUAGES {
+        let server = start();
+        let url = server.create_database().url;
+        server.stop();
+        let store = open(&url, &patient());
+        assert!(matches!(register(&store, "ada@example.com"), Err(StoreError::Unavailable(_))));
+        let error = store.migrate().unwrap_err();
+        assert!(matches!(error, MigrateError::Unavailable(_)) && error.is_temporary(), "{error}");
+        server.start_again();
+        assert_eq!(store.migrate(), Ok(all_migrations()));
+        assert!(register(&store, "ada@example.com").unwrap().is_some());
+    }
 }
 
 #[test]
 fn a_restart_costs_no_call_once_the_server_is_back() {
-    let server = Server::start();
-    let store = store_on(&server);
-    fill_pool(&store, 5);
-    server.stop();
-    let error = accounts(&store, "ada@example.com").unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-    server.start_again();
-    for number in 0..8 {
-        assert!(register(&store, &format!("{number}@example.com")).unwrap().is_some());
+    for start in LANGUAGES {
+        let server = start();
+        let store = store_on(&server);
+        fill_pool(&store, 5);
+        server.stop();
+        let error = accounts(&store, "ada@example.com").unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        server.start_again();
+        for number in 0..8 {
+            assert!(register(&store, &format!("{number}@example.com")).unwrap().is_some());
+        }
     }
 }
 
 #[test]
 fn a_crash_in_a_transaction_is_an_outage_and_keeps_what_was_acknowledged() {
-    let server = Server::start();
-    let store = store_on(&server);
-    let user = register(&store, "ada@example.com").unwrap().unwrap();
-    let outcome = store.transact(Mode::Write, &mut |tx| {
-        tx.users().insert(&newcomer("bob@example.com"))?;
-        server.crash();
-        // A work that keeps the error to itself does not hide the outage.
-        assert!(tx.users().insert(&newcomer("eve@example.com")).is_err());
-        Ok(Conclusion::Rollback)
-    });
-    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
-    let outcome = store.write(|tx| tx.users().insert(&newcomer("bob@example.com")));
-    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
-    server.start_again();
-    assert_eq!(accounts(&store, "ada@example.com"), Ok(vec![user]));
-    assert_eq!(accounts(&store, "bob@example.com"), Ok(Vec::new()));
+    for start in LANGUAGES {
+        let server = start();
+        let store = store_on(&server);
+        let user = register(&store, "ada@example.com").unwrap().unwrap();
+        let outcome = store.transact(Mode::Write, &mut |tx| {
+            tx.users().insert(&newcomer("bob@example.com"))?;
+            server.crash();
+            // A work that keeps the error to itself does not hide the outage.
+            assert!(tx.users().insert(&newcomer("eve@example.com")).is_err());
+            Ok(Conclusion::Rollback)
+        });
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+        let outcome = store.write(|tx| tx.users().insert(&newcomer("bob@example.com")));
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+        server.start_again();
+        assert_eq!(accounts(&store, "ada@example.com"), Ok(vec![user]));
+        assert_eq!(accounts(&store, "bob@example.com"), Ok(Vec::new()));
+    }
 }
 
 #[test]
 fn a_crash_at_the_commit_is_no_success() {
-    let server = Server::start();
-    let store = store_on(&server);
-    let outcome = store.write(|tx| {
-        let user = tx.users().insert(&newcomer("ada@example.com"));
-        server.crash();
-        user
-    });
-    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    for start in LANGUAGES {
+        let server = start();
+        let store = store_on(&server);
+        let outcome = store.write(|tx| {
+            let user = tx.users().insert(&newcomer("ada@example.com"));
+            server.crash();
+            user
+        });
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    }
 }
 
 #[test]
 fn connections_that_the_server_cut_are_never_handed_out_twice() {
-    let sandbox = Sandbox::new();
-    let store = sandbox.store();
-    fill_pool(&store, 5);
-    let cut = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity \
-        WHERE datname = current_database() AND application_name = 'portcullis'";
-    assert_eq!(sandbox.execute(cut), "5\n");
-    for number in 0..8 {
-        assert!(register(&store, &format!("{number}@example.com")).unwrap().is_some());
+    for sandbox in Sandbox::in_both_languages() {
+        let store = sandbox.store();
+        fill_pool(&store, 5);
+        let cut = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity \
+            WHERE datname = current_database() AND application_name = 'portcullis'";
+        assert_eq!(sandbox.execute(cut), "5\n");
+        for number in 0..8 {
+            assert!(register(&store, &format!("{number}@example.com")).unwrap().is_some());
+        }
     }
 }
 
 #[test]
 fn reads_and_rotations_find_out_that_their_idle_connection_was_cut() {
-    let server = Server::start();
-    let store = store_on(&server);
-    let first = Jti::from_random([1; 16]);
-    let ada = account_with_token(&store, "ada@example.com", first);
-    for crashed in [false, true] {
-        fill_pool(&store, 5);
-        if crashed {
-            server.crash()
-        } else {
-            server.stop()
+    for start in LANGUAGES {
+        let server = start();
+        let store = store_on(&server);
+        let first = Jti::from_random([1; 16]);
+        let ada = account_with_token(&store, "ada@example.com", first);
+        for crashed in [false, true] {
+            fill_pool(&store, 5);
+            if crashed {
+                server.crash()
+            } else {
+                server.stop()
+            }
+            server.start_again();
+            let (spent, next) = if crashed { (2, 3) } else { (1, 2) };
+            let (spent, next) = (Jti::from_random([spent; 16]), Jti::from_random([next; 16]));
+            let mut rotation = rotation(ada.id, spent, next);
+            rotation.successor.session_id = Some(SessionId::adopted(first));
+            assert_eq!(store.rotate(&[rotation]), Ok(vec![true]), "crashed: {crashed}");
+            assert_eq!(accounts(&store, "ada@example.com").map(|found| found.len()), Ok(1), "crashed: {crashed}");
         }
-        server.start_again();
-        let (spent, next) = if crashed { (2, 3) } else { (1, 2) };
-        let (spent, next) = (Jti::from_random([spent; 16]), Jti::from_random([next; 16]));
-        let mut rotation = rotation(ada.id, spent, next);
-        rotation.successor.session_id = Some(SessionId::adopted(first));
-        assert_eq!(store.rotate(&[rotation]), Ok(vec![true]), "crashed: {crashed}");
-        assert_eq!(accounts(&store, "ada@example.com").map(|found| found.len()), Ok(1), "crashed: {crashed}");
     }
 }
 
 #[test]
 fn a_rotation_whose_server_crashes_is_an_outage_and_is_never_sent_twice() {
-    let server = Server::start();
-    let database = server.create_database();
-    let name = database.url.rsplit('/').next().unwrap();
-    let store = open(&database.url, &patient());
-    store.migrate().unwrap();
-    let first = Jti::from_random([1; 16]);
-    let ada = account_with_token(&store, "ada@example.com", first);
-    // Somebody holds the table, so that the statement is under way when the server dies.
-    let outcome = std::thread::scope(|scope| {
-        let blocker = scope.spawn(|| {
-            server.psql(name, "BEGIN; LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)")
+    for start in LANGUAGES {
+        let server = start();
+        let database = server.create_database();
+        let name = database.url.rsplit('/').next().unwrap();
+        let store = open(&database.url, &patient());
+        store.migrate().unwrap();
+        let first = Jti::from_random([1; 16]);
+        let ada = account_with_token(&store, "ada@example.com", first);
+        // Somebody holds the table, so that the statement is under way when the server dies.
+        let outcome = std::thread::scope(|scope| {
+            let blocker = scope.spawn(|| {
+                server.psql(name, "BEGIN; LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)")
+            });
+            let held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
+                AND relation = 'refresh_tokens'::regclass";
+            while server.psql(name, held) != "1\n" {
+                std::thread::yield_now();
+            }
+            let rotating = scope.spawn(|| store.rotate(&[rotation(ada.id, first, Jti::from_random([2; 16]))]));
+            let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'refresh_tokens'::regclass";
+            while server.psql(name, waiting) != "1\n" {
+                std::thread::yield_now();
+            }
+            server.crash();
+            let _ = blocker.join();
+            rotating.join().unwrap()
         });
-        let held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
-            AND relation = 'refresh_tokens'::regclass";
-        while server.psql(name, held) != "1\n" {
-            std::thread::yield_now();
-        }
-        let rotating = scope.spawn(|| store.rotate(&[rotation(ada.id, first, Jti::from_random([2; 16]))]));
-        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'refresh_tokens'::regclass";
-        while server.psql(name, waiting) != "1\n" {
-            std::thread::yield_now();
-        }
-        server.crash();
-        let _ = blocker.join();
-        rotating.join().unwrap()
-    });
-    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
-    server.start_again();
-    let found = store.read(|tx| tx.refresh_tokens().find(first)).unwrap();
-    assert!(found.is_some_and(|found| found.token.state == RefreshState::Live));
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+        server.start_again();
+        let found = store.read(|tx| tx.refresh_tokens().find(first)).unwrap();
+        assert!(found.is_some_and(|found| found.token.state == RefreshState::Live));
+    }
 }
 
 #[test]
 fn a_demoted_primary_counts_as_down() {
-    let sandbox = Sandbox::new();
-    sandbox.store();
-    let demote = |on: &str| {
-        let name = sandbox.0.url.rsplit('/').next().unwrap();
-        let change = format!("ALTER DATABASE {name} SET default_transaction_read_only = {on}");
-        sandbox.execute(&format!("BEGIN READ WRITE; {change}; COMMIT"));
-    };
-    demote("on");
-    let store = sandbox.open_with("", &patient());
-    assert_eq!(store.pending(), Ok(Vec::new()));
-    let outage = StoreError::Unavailable("the server is read-only".to_owned());
-    assert_eq!(register(&store, "ada@example.com"), Err(outage));
-    assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
-    demote("off");
-    // One idle connection still knows the old rule, and goes when it meets it.
-    let _ = register(&store, "ada@example.com");
-    assert_eq!(register(&store, "bob@example.com").map(|user| user.is_some()), Ok(true));
+    for sandbox in Sandbox::in_both_languages() {
+        sandbox.store();
+        let demote = |on: &str| {
+            let change = format!("ALTER DATABASE {} SET default_transaction_read_only = {on}", sandbox.name());
+            sandbox.execute(&format!("BEGIN READ WRITE; {change}; COMMIT"));
+        };
+        demote("on");
+        let store = sandbox.open_with("", &patient());
+        assert_eq!(store.pending(), Ok(Vec::new()));
+        let outage = StoreError::Unavailable("the server is read-only".to_owned());
+        assert_eq!(register(&store, "ada@example.com"), Err(outage));
+        assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
+        demote("off");
+        // One idle connection still knows the old rule, and goes when it meets it.
+        let _ = register(&store, "ada@example.com");
+        assert_eq!(register(&store, "bob@example.com").map(|user| user.is_some()), Ok(true));
+    }
 }
 
 #[test]
 fn errors_show_nothing_of_the_url() {
-    let sandbox = Sandbox::new();
-    for url in [
-        sandbox.0.url.replace("/test_", "/secret_"),
+    let missing = Sandbox::in_both_languages().map(|sandbox| sandbox.0.url.replace("/test_", "/secret_"));
+    for url in missing.into_iter().chain([
         "postgres://secret:secret@127.0.0.1:1/secret".to_owned(),
         "postgres://secret:secret@secret.invalid/secret".to_owned(),
-    ] {
+    ]) {
         let error = open(&url, &patient()).migrate().unwrap_err();
         assert!(error.is_temporary(), "{error}");
         assert!(!error.to_string().contains("secret") && !error.to_string().contains('\n'), "{error}");

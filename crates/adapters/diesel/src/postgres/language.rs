@@ -1,0 +1,159 @@
+//! Servers whose messages are not in English. diesel passes on neither SQLSTATE nor the severity,
+//! so on such a server what an error means goes by the time that its statement took: it is cut off
+//! at a limit that the server enforces.
+
+use crate::engine::Engine;
+use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
+use diesel::sql_types::BigInt;
+use portcullis_ports::{Clock, Mode, StoreError};
+use std::cell::Cell;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// A statement may seem to take a little less than the server let it.
+const SLACK: Duration = Duration::from_millis(50);
+const LIMITS: &str = "SELECT coalesce(max(setting::bigint) FILTER (WHERE name = 'statement_timeout'), 0) AS statement, \
+    coalesce(max(setting::bigint) FILTER (WHERE name = 'lock_timeout'), 0) AS lock, \
+    coalesce(max(setting::bigint) FILTER (WHERE name = 'deadlock_timeout'), 0) AS deadlock FROM pg_settings";
+
+/// The language of a server's messages.
+#[derive(Default)]
+pub(super) struct Language {
+    /// Set once the role turned out not to be allowed to choose: whether they are foreign.
+    foreign: OnceLock<bool>,
+}
+
+impl Language {
+    /// Whether messages are in another language than English, as far as is known yet.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.foreign.get().copied().unwrap_or_default()
+    }
+
+    /// Asks the server to write in English. Returns its time limits if it does not.
+    pub(super) fn settle(&self, connection: &mut PgConnection) -> Result<Option<Limits>, StoreError> {
+        let foreign = match self.foreign.get() {
+            Some(foreign) => *foreign,
+            None => match connection.batch_execute("SET lc_messages = 'C'") {
+                Err(Error::DatabaseError(DatabaseErrorKind::Unknown, refusal)) => self.refused(refusal.message()),
+                outcome => return outcome.map(|()| None).map_err(|error| PgConnection::classify(&error, Mode::Write)),
+            },
+        };
+        foreign.then(|| Limits::of(connection)).transpose()
+    }
+
+    fn refused(&self, message: &str) -> bool {
+        let foreign = !["permission denied", "unrecognized"].iter().any(|english| message.starts_with(english));
+        if self.foreign.set(foreign).is_ok() && foreign {
+            tracing::warn!(
+                target: "app",
+                "PostgreSQL's messages are not in English, and this role may not change that: a full disk there \
+                 answers 500 instead of 503. Run ALTER ROLE … SET lc_messages = 'C' for the role of DATABASE_URL"
+            );
+        }
+        foreign
+    }
+}
+
+/// The time limits of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    statement: Option<Duration>,
+    lock: Option<Duration>,
+}
+
+#[derive(QueryableByName)]
+struct Told {
+    #[diesel(sql_type = BigInt)]
+    statement: i64,
+    #[diesel(sql_type = BigInt)]
+    lock: i64,
+    #[diesel(sql_type = BigInt)]
+    deadlock: i64,
+}
+
+impl Limits {
+    fn of(connection: &mut PgConnection) -> Result<Self, StoreError> {
+        let told = diesel::sql_query(LIMITS).get_result::<Told>(connection);
+        told.map(Self::new).map_err(|error| PgConnection::classify(&error, Mode::Read))
+    }
+
+    /// Of milliseconds, where 0 is no limit.
+    fn new(Told { statement, lock, deadlock }: Told) -> Self {
+        let limit = |millis| u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis);
+        let lock = limit(lock).into_iter().chain(limit(deadlock)).min();
+        Self { statement: limit(statement), lock }
+    }
+
+    /// What a failed statement that took so long ran into.
+    fn met(&self, took: Duration) -> Option<Limit> {
+        let met =
+            |limit: Option<Duration>| limit.is_some_and(|limit| took >= limit.saturating_sub(SLACK.min(limit / 4)));
+        if met(self.statement) { Some(Limit::Statement) } else { met(self.lock).then_some(Limit::Lock) }
+    }
+}
+
+/// A time limit that the server enforces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    Statement,
+    Lock,
+}
+
+thread_local! {
+    /// What the last statement that failed on this thread ran into. A connection has no room for
+    /// data of ours, and its error is classified on the thread that sent the statement.
+    static MET: Cell<Option<Limit>> = const { Cell::new(None) };
+}
+
+/// What the last statement that failed on this thread ran into. Forgotten once it is asked.
+pub(super) fn met() -> Option<Limit> {
+    MET.take()
+}
+
+/// Times the statements of a connection.
+pub(super) fn stopwatch(
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    mut log: Option<impl Instrumentation>,
+) -> impl Instrumentation {
+    let mut started = clock.monotonic();
+    move |event: InstrumentationEvent<'_>| {
+        match &event {
+            InstrumentationEvent::StartQuery { .. } => started = clock.monotonic(),
+            InstrumentationEvent::FinishQuery { error: Some(Error::DatabaseError(kind, error)), .. } => {
+                let unclear = matches!(kind, DatabaseErrorKind::Unknown) && !names_something(&**error);
+                let took = clock.monotonic().saturating_sub(started);
+                MET.set(unclear.then(|| limits.met(took)).flatten());
+            }
+            _ => {}
+        }
+        if let Some(log) = &mut log {
+            log.on_connection_event(event);
+        }
+    }
+}
+
+/// Whether an error names what the statement did wrong.
+pub(super) fn names_something(error: &(dyn DatabaseErrorInformation + Send + Sync)) -> bool {
+    error.table_name().is_some() || error.column_name().is_some() || error.constraint_name().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_statement_is_judged_by_the_limits_of_its_connection() {
+        let limits = |statement, lock, deadlock| Limits::new(Told { statement, lock, deadlock });
+        let millis = Duration::from_millis;
+        let usual = limits(5000, 3000, 1000);
+        assert_eq!([949, 950, 4949].map(|took| usual.met(millis(took))), [None, Some(Limit::Lock), Some(Limit::Lock)]);
+        assert_eq!(usual.met(millis(4950)), Some(Limit::Statement));
+        // A limit that is short leaves less room, so that an error at once is not taken for it.
+        let short = limits(40, 0, 1000);
+        assert_eq!([0, 29, 30].map(|took| short.met(millis(took))), [None, None, Some(Limit::Statement)]);
+        assert_eq!(limits(0, 0, 0).met(Duration::from_secs(3600)), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! PgBouncer between a store and its server.
+
+use super::{Sandbox, open};
+use crate::samples::{accounts, patient, register};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection};
+use portcullis_diesel::{MigrateError, Migrations};
+use portcullis_testkit::postgres::{Pooler, Server};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn assert_refused(error: &MigrateError) {
+    assert!(matches!(error, MigrateError::Url(_)) && !error.is_temporary(), "{error}");
+    assert!(error.to_string().contains("pool_mode=session"), "{error}");
+}
+
+#[test]
+fn a_pooler_in_transaction_mode_is_refused_before_anything_is_changed() {
+    for settings in ["default_pool_size = 1", "default_pool_size = 4", "default_pool_size = 4\nserver_round_robin = 1"]
+    {
+        let sandbox = Sandbox::new();
+        let pooler = Pooler::start(Server::shared(), "transaction", settings);
+        let store = open(&pooler.url(sandbox.name()), &patient());
+        assert_refused(&store.status().unwrap_err());
+        assert_refused(&store.migrate().unwrap_err());
+        assert_refused(&store.redo().unwrap_err());
+        assert_eq!(sandbox.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"), "");
+        // What the next client gets was not changed.
+        let mut next = PgConnection::establish(&pooler.url(sandbox.name())).unwrap();
+        next.batch_execute("DO $$ BEGIN ASSERT current_setting('enable_seqscan') = 'on'; END $$").unwrap();
+    }
+}
+
+#[test]
+fn a_pooler_in_statement_mode_is_refused() {
+    let sandbox = Sandbox::new();
+    let pooler = Pooler::start(Server::shared(), "statement", "");
+    assert_refused(&open(&pooler.url(sandbox.name()), &patient()).migrate().unwrap_err());
+}
+
+#[test]
+fn a_pooler_in_transaction_mode_is_refused_while_others_use_it() {
+    let sandbox = Sandbox::new();
+    let pooler = Pooler::start(Server::shared(), "transaction", "default_pool_size = 3");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            let mut other = PgConnection::establish(&pooler.url(sandbox.name())).unwrap();
+            let done = &done;
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    other.batch_execute("BEGIN; SELECT pg_sleep(0.001); COMMIT").unwrap();
+                }
+            });
+        }
+        for _ in 0..10 {
+            assert_refused(&open(&pooler.url(sandbox.name()), &patient()).status().unwrap_err());
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_pooler_in_session_mode_serves() {
+    let sandbox = Sandbox::new();
+    let pooler = Pooler::start(Server::shared(), "session", "");
+    let store = open(&pooler.url(sandbox.name()), &patient());
+    store.migrate().unwrap();
+    assert!(register(&store, "ada@example.com").unwrap().is_some());
+    assert_eq!(accounts(&store, "ada@example.com").unwrap().len(), 1);
+}
