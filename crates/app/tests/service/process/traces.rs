@@ -254,7 +254,8 @@ fn an_address_that_is_none_stops_the_start() {
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "is not spoken"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "Zk7 marker", "is not a list of headers"),
     ] {
-        let ended = Backend::Sqlite.service().set(name, value).run();
+        let setup = Backend::Sqlite.service().set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+        let ended = setup.set(name, value).run();
         assert!(ended.refusal().contains(&format!("{name}: {fault}")), "{}", ended.refusal());
         assert!(!ended.refusal().contains("marker"), "{}", ended.refusal());
     }
