@@ -23,7 +23,9 @@ on_both_databases!(
 /// Two replicas on one database, with limits on a server of the test's own.
 fn replicas(backend: Backend, redis: &Server) -> [Service; 2] {
     let database = backend.database();
-    [(); 2].map(|()| limited(Setup::over(&database)).set("REDIS_URL", &redis.url()).start())
+    // All calls come from one source, which pays for those that are refused too.
+    let start = || limited(Setup::over(&database)).set("RATE_LIMIT_SOURCE", "100000/5m");
+    [(); 2].map(|()| start().set("REDIS_URL", &redis.url()).start())
 }
 
 /// What another replica counted holds here, but for calls that came while this machine stalled.
