@@ -131,7 +131,12 @@ fn refused(detail: &str) -> Option<String> {
         let plain = command.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'|' | b'-' | b'_' | b'.'));
         return plain.then(|| format!("run {command}"));
     }
-    let of_keys = detail.contains("permissions to access") && detail.contains("key");
+    // Redis 7.0 does not name what a script may not run.
+    if detail.contains("can't run this command") {
+        return Some("run a command of the scripts".to_owned());
+    }
+    let of_keys =
+        detail.contains("key") && (detail.contains("permissions to access") || detail.contains("can't access"));
     of_keys.then(|| "access keys that begin with portcullis:".to_owned())
 }
 

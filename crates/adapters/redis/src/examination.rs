@@ -4,7 +4,7 @@ use crate::RedisUrl;
 use crate::connections::{open, told};
 use crate::script::Script;
 use chrono::{DateTime, Utc};
-use redis::{Client, InfoDict, RedisResult};
+use redis::{Client, Connection, InfoDict, RedisResult};
 
 /// What a server says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +31,23 @@ impl Examination {
     }
 }
 
+/// Runs every command of the scripts, outside of one, where a refusal names it, and within one. The key is
+/// one that does not exist, so nothing is changed.
+fn try_rights(connection: &mut Connection) -> RedisResult<()> {
+    const KEY: &str = "portcullis:trial";
+    for name in ["GET", "PTTL", "DEL"] {
+        redis::cmd(name).arg(KEY).exec(connection)?;
+    }
+    redis::cmd("SET").arg(KEY).arg("").arg("PX").arg(1).arg("XX").exec(connection)?;
+    Script::new(include_str!("trial.lua")).run(connection, &[KEY.to_owned()], &[]).map(drop)
+}
+
 fn ask(url: &RedisUrl) -> RedisResult<Examination> {
     let mut connection = open(&Client::open(url.0.clone())?)?;
     let (seconds, micros) = redis::cmd("TIME").query::<(i64, u32)>(&mut connection)?;
     // A user who may not ask for it can still be one that the service gets on with.
     let info = redis::cmd("INFO").query::<InfoDict>(&mut connection).ok();
-    // Every command of the scripts, on a key that nobody has: nothing is changed.
-    let tried = Script::new(include_str!("trial.lua")).run(&mut connection, &["portcullis:trial".to_owned()], &[]);
+    let tried = try_rights(&mut connection);
     let text = |name: &str| info.as_ref().and_then(|info| info.get::<String>(name));
     Ok(Examination {
         version: text("valkey_version").or_else(|| text("redis_version")),
