@@ -17,14 +17,16 @@ CREATE TABLE IF NOT EXISTS sessions (
 );
 INSERT INTO sessions (sid, user_id, created_at)
 SELECT jti, user_id, now() FROM refresh_tokens AS token
-WHERE NOT revoked AND expires_at > now() AND session_id IS NULL
-    AND NOT EXISTS (SELECT 1 FROM sessions WHERE sid = token.jti);
+WHERE NOT revoked AND expires_at > now() AND session_id IS NULL AND jti ~ '^[0-9a-f]{32}$'
+    AND user_id IN (SELECT id FROM users) AND NOT EXISTS (SELECT 1 FROM sessions WHERE sid = token.jti);
 -- Once they are there: many rows are indexed and checked faster together.
 CREATE UNIQUE INDEX IF NOT EXISTS sessions_sid_key ON sessions (sid);
 CREATE INDEX IF NOT EXISTS idx_sessions_user_id ON sessions (user_id, ended_at);
 DO $$
 BEGIN
-    IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = 'sessions_user_id_fkey') THEN
+    IF NOT EXISTS (
+        SELECT 1 FROM pg_constraint WHERE conrelid = 'sessions'::regclass AND conname = 'sessions_user_id_fkey'
+    ) THEN
         ALTER TABLE sessions
             ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE;
     END IF;

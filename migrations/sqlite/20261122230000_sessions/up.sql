@@ -14,7 +14,8 @@ CREATE TABLE sessions (
 );
 INSERT INTO sessions (sid, user_id, created_at)
 SELECT jti, user_id, strftime('%Y-%m-%d %H:%M:%f000', 'now') FROM refresh_tokens
-WHERE NOT revoked AND expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now') AND user_id IN (SELECT id FROM users);
+WHERE NOT revoked AND expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now') AND user_id IN (SELECT id FROM users)
+    AND length(jti) = 32 AND jti NOT GLOB '*[^0-9a-f]*';
 CREATE UNIQUE INDEX sessions_sid_key ON sessions (sid);
 CREATE INDEX idx_sessions_user_id ON sessions (user_id, ended_at);
 

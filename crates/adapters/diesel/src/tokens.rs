@@ -11,7 +11,7 @@ use crate::transaction::Transaction;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::Session;
+use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
 use portcullis_ports::{FoundToken, RefreshTokenRepository, RowNumber, StoreError, Stretch};
 use std::time::Duration;
@@ -183,7 +183,7 @@ macro_rules! refresh_token_repository {
             fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
                 let successor = successors.field(refresh_tokens::jti).nullable().eq(refresh_tokens::successor_jti);
                 let own = sessions::id.nullable().eq(refresh_tokens::session_id);
-                let bearing = adopted.field(sessions::sid).eq(refresh_tokens::jti);
+                let bearing = adopted.field(sessions::sid).eq(SessionId::adopted(jti).to_string());
                 let query = refresh_tokens::table
                     .inner_join(users::table)
                     .left_join(successors.on(successor))

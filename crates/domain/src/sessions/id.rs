@@ -4,6 +4,9 @@ use crate::tokens::Jti;
 use std::fmt;
 use uuid::Uuid;
 
+/// Namespace of the sessions of adopted tokens.
+const ADOPTED: Uuid = Uuid::from_bytes(*b"portcullis:token");
+
 /// A session's identifier, the claim `sid` of its tokens: a version 4 UUID, written as 32
 /// lower-case hex digits (OpenID Connect Front-Channel Logout §3 has the claim; 122 random bits).
 ///
@@ -14,6 +17,8 @@ use uuid::Uuid;
 /// assert_eq!(SessionId::parse(&id.to_string()), Some(id));
 /// assert_eq!(SessionId::parse("ABABABABABAB4BABABABABABABABABAB"), None);
 /// assert_eq!(SessionId::adopted(Jti::from_random([0xab; 16])), id);
+/// let hyphenated = Jti::parse("abababab-abab-4bab-abab-abababababab").unwrap();
+/// assert_ne!(SessionId::adopted(hyphenated), id);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Uuid);
@@ -25,17 +30,20 @@ impl SessionId {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 
-    /// The session of a token that was stored by a program which knows no sessions: it bears the
-    /// token's identifier, so that nothing has to be looked up to name it.
+    /// Returns the session of a token that was stored by a program without sessions. It is derived
+    /// from the token's identifier, so that no lookup is needed: the identifier itself if it is
+    /// spelled like a session's, otherwise the name-based UUID of its text (RFC 9562 §5.5).
     #[must_use]
     pub fn adopted(jti: Jti) -> Self {
-        Self(jti.uuid())
+        let named = || Self(Uuid::new_v5(&ADOPTED, jti.as_str().as_bytes()));
+        Self::parse(jti.as_str()).unwrap_or_else(named)
     }
 
     /// Reads the 32 lower-case hex digits, and no other spelling.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Jti::parse(text).map(Self::adopted)
+        let canonical = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if canonical { Uuid::try_parse(text).ok().map(Self) } else { None }
     }
 }
 

@@ -1,42 +1,99 @@
 //! The identifier of a token.
 
 use std::fmt;
+use std::str;
 use uuid::Uuid;
 
-/// A token's identifier: a version 4 UUID, written as 32 lower-case hex digits
-/// (RFC 7519 §4.1.7; 122 random bits).
+/// A token's identifier (RFC 7519 §4.1.7). A new one is a version 4 UUID, written as 32 lower-case
+/// hex digits (122 random bits); one of an adopted token is opaque text, in the application's own
+/// spelling.
 ///
 /// ```
 /// use portcullis_domain::tokens::Jti;
 /// let jti = Jti::from_random([0xab; 16]);
-/// assert_eq!(jti.to_string(), "abababababab4bababababababababab");
-/// assert_eq!(Jti::parse(&jti.to_string()), Some(jti));
-/// assert_eq!(Jti::parse("ABABABABABAB4BABABABABABABABABAB"), None);
+/// assert_eq!(jti.as_str(), "abababababab4bababababababababab");
+/// assert_eq!(Jti::parse(jti.as_str()), Some(jti));
+/// assert!(Jti::parse("ABABABAB-ABAB-4BAB-ABAB-ABABABABABAB").is_some());
+/// assert_eq!(Jti::parse("two\nlines"), None);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Jti(Uuid);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Jti {
+    /// Padded with zeros, which sort before any character of a text.
+    text: [u8; Jti::MAX_BYTES],
+    length: u8,
+}
 
 impl Jti {
-    /// Makes an identifier from 16 random bytes.
+    /// Maximum length in bytes, such as of a SHA-512 in hex. The identifier is repeated in the next
+    /// access token and in keys of limits.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Creates an identifier from 16 random bytes.
     #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
-        Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+        let uuid = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        Self::copied(uuid.simple().encode_lower(&mut Uuid::encode_buffer()).as_bytes())
     }
 
-    /// Reads the 32 lower-case hex digits, and no other spelling.
+    /// Returns the text as an identifier, or `None` if it is empty, longer than
+    /// [`MAX_BYTES`](Self::MAX_BYTES) or has a control character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let canonical = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if canonical { Uuid::try_parse(text).ok().map(Self) } else { None }
+        let valid = (1..=Self::MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+        valid.then(|| Self::copied(text.as_bytes()))
     }
 
-    pub(crate) fn uuid(self) -> Uuid {
-        self.0
+    /// Returns the text as it is spelled.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let text = self.text.get(..usize::from(self.length)).unwrap_or_default();
+        str::from_utf8(text).unwrap_or_default()
+    }
+
+    fn copied(bytes: &[u8]) -> Self {
+        let (mut text, mut length) = ([0; Self::MAX_BYTES], 0);
+        for (place, byte) in text.iter_mut().zip(bytes) {
+            *place = *byte;
+            length += 1;
+        }
+        Self { text, length }
     }
 }
 
 impl fmt::Display for Jti {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.simple().fmt(f)
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Jti {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Jti({:?})", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_of_a_column_is_an_identifier() {
+        let longest = "x".repeat(128);
+        for text in ["7", "01234567-89ab-cdef-0123-456789abcdef", "ABC", " a b ", "käse/🔑", "../..?a=b#c", &longest]
+        {
+            assert_eq!(Jti::parse(text).unwrap().to_string(), text);
+        }
+        for text in ["", "a\0", "a\nb", "\u{1b}[2J", "\u{85}", &"x".repeat(129), &"ä".repeat(65)] {
+            assert_eq!(Jti::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn identifiers_sort_by_their_bytes() {
+        let mut texts = ["b", "a", "ab", "a b", "ä", "B"];
+        let mut identifiers = texts.map(|text| Jti::parse(text).unwrap());
+        identifiers.sort_unstable();
+        texts.sort_unstable();
+        assert_eq!(identifiers.each_ref().map(Jti::as_str), texts);
     }
 }

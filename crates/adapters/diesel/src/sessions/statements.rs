@@ -14,12 +14,14 @@ use portcullis_domain::sessions::{EventKind, SessionEvent, SessionId, Spared};
 
 /// What only one of the databases says.
 pub(crate) trait Dialect: Backend {
-    /// Has a subquery lock the rows that it finds, one after another.
-    const LOCKED: &'static str;
+    /// Has a subquery lock the tokens that it finds, in the order in which rotations lock theirs.
+    const ORDER_AND_LOCK: &'static str;
     /// Has whoever would delete the rows that are found wait until the end of the transaction.
     const KEPT: &'static str;
     /// Deletes tokens of an account, a number at most.
     const DELETE_TOKENS: &'static str;
+    /// Has foreign keys that are checked at the commit by default checked by each statement.
+    const CHECK_REFERENCES_AT_ONCE: &'static str;
     /// Names an event within a list of events.
     const EVENT: &'static str;
     /// The same, in the list.
@@ -28,21 +30,24 @@ pub(crate) trait Dialect: Backend {
 
 /// There is one writer.
 impl Dialect for Sqlite {
-    const LOCKED: &'static str = "";
+    const ORDER_AND_LOCK: &'static str = " ORDER BY jti";
     const KEPT: &'static str = "";
     const DELETE_TOKENS: &'static str =
         "DELETE FROM refresh_tokens WHERE id IN (SELECT id FROM refresh_tokens WHERE user_id = ? LIMIT ?)";
+    const CHECK_REFERENCES_AT_ONCE: &'static str = "";
     const EVENT: &'static str = "id";
     const EVENT_OF_LIST: &'static str = "event.id";
 }
 
 impl Dialect for Pg {
-    const LOCKED: &'static str = " FOR UPDATE";
+    /// By their bytes: an adopted identifier may be any text.
+    const ORDER_AND_LOCK: &'static str = " ORDER BY jti COLLATE \"C\" FOR UPDATE";
     const KEPT: &'static str = " FOR KEY SHARE";
     /// In the order in which rotations lock theirs.
     const DELETE_TOKENS: &'static str = "DELETE FROM refresh_tokens WHERE id IN (SELECT token.id \
         FROM (SELECT id FROM refresh_tokens WHERE user_id = $1 LIMIT $2) AS chosen \
-        JOIN refresh_tokens AS token ON token.id = chosen.id ORDER BY token.jti FOR UPDATE OF token)";
+        JOIN refresh_tokens AS token ON token.id = chosen.id ORDER BY token.jti COLLATE \"C\" FOR UPDATE OF token)";
+    const CHECK_REFERENCES_AT_ONCE: &'static str = "SET CONSTRAINTS ALL IMMEDIATE";
     const EVENT: &'static str = "(session_id, id)";
     const EVENT_OF_LIST: &'static str = "event.session_id, event.id";
 }
@@ -132,8 +137,7 @@ where
                 out.push_sql("))");
             }
         }
-        out.push_sql(" ORDER BY jti");
-        out.push_sql(DB::LOCKED);
+        out.push_sql(DB::ORDER_AND_LOCK);
         out.push_sql(") RETURNING session_id IS NULL AND expires_at > ");
         out.push_bind_param::<UtcTime, _>(&self.at)?;
         out.push_sql(" AND NOT EXISTS (SELECT 1 FROM sessions WHERE sid = jti)");
