@@ -29,10 +29,26 @@ pub trait UserDeletion {
     /// [`StoreError`].
     fn strip(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError>;
 
-    /// Deletes the row of an account that is being deleted, if nothing else is left of it; whether
-    /// it is gone. Of whoever has begun to write for that account, this waits for the end.
+    /// Deletes the row of an account that is being deleted, if nothing else is left of it; returns
+    /// what is left. Waits until every transaction that has begun to write for that account has
+    /// ended. An account that another program's table refers to comes last from then on in
+    /// [`being_deleted`](Self::being_deleted).
     ///
     /// # Errors
     /// [`StoreError`].
-    fn finish_deletion(&mut self, id: UserId) -> Result<bool, StoreError>;
+    fn finish_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError>;
+}
+
+/// What is left of an account that is being deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remains {
+    /// Nothing; or it was not being deleted.
+    Nothing,
+    /// Rows that belong to it.
+    Rows,
+    /// Its own row, without email and password: a table of another program refers to it.
+    Referenced {
+        /// That table, as far as the database tells.
+        by: String,
+    },
 }

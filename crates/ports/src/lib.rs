@@ -24,7 +24,7 @@ mod verification;
 
 pub use circuits::{BoardError, CircuitBoard, CircuitNews};
 pub use clock::Clock;
-pub use deletion::UserDeletion;
+pub use deletion::{Remains, UserDeletion};
 pub use entropy::{Entropy, EntropyExt};
 pub use health::{CircuitMonitor, CircuitStatus};
 pub use limits::{Charge, Exceeded, Held, LimiterError, MessageAuthenticator, RateLimiter, Reservation, Reserved};

@@ -26,11 +26,12 @@ pub trait UserRepository: UserDeletion {
     /// [`StoreError`].
     fn find_by_email(&mut self, email: &EmailAddress) -> Result<Vec<User>, StoreError>;
 
-    /// Up to `limit` accounts with numbers beyond `after`, in the order of their numbers.
+    /// Lists up to `limit` accounts with ids beyond `after`, in the order of their ids. A row that
+    /// cannot be read is a [`StoreError::Corrupt`] in its place, and costs no other.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
+    fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<Result<User, StoreError>>, StoreError>;
 
     /// Switches an account on or off; whether that changed anything. Its sessions are left to the
     /// caller, who holds the account ([`hold`](crate::SessionRepository::hold)).

@@ -7,14 +7,17 @@
 
 use crate::schema::{one_time_tokens, outbox, refresh_tokens, sessions, users};
 use crate::sessions::Dialect;
+use crate::sqlite::references;
 use crate::time::Moment;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, not};
+use diesel::connection::SimpleConnection;
+use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sql_types::{BigInt, Bool};
 use portcullis_domain::registration::UserId;
-use portcullis_ports::{StoreError, UserDeletion};
+use portcullis_ports::{Remains, StoreError, UserDeletion};
 
 /// What an account is called that has no address any more: no address, for it has no @-sign, and
 /// no other account's.
@@ -81,9 +84,12 @@ macro_rules! user_deletion {
                 Ok(stripped)
             }
 
-            fn finish_deletion(&mut self, id: UserId) -> Result<bool, StoreError> {
+            fn finish_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError> {
                 if !self.lock_deleted(id)? {
-                    return Ok(true);
+                    return Ok(Remains::Nothing);
+                }
+                if let Some(by) = self.referenced_by(id)? {
+                    return self.keep_row(id, now, by);
                 }
                 let tokens = refresh_tokens::table.filter(refresh_tokens::user_id.eq(id.get()));
                 let bare = users::table
@@ -92,8 +98,16 @@ macro_rules! user_deletion {
                     .filter(not(exists(sessions::table.filter(sessions::user_id.eq(id.get())))))
                     .filter(not(exists(one_time_tokens::table.filter(one_time_tokens::user_id.eq(id.get())))))
                     .filter(not(exists(outbox::table.filter(outbox::user_id.eq(id.get())))));
-                let deleted = diesel::delete(bare).execute(self.connection);
-                Ok(self.check(deleted)? == 1)
+                // A nested transaction, so that only it is rolled back if another table refers to the row.
+                let deleted = self.connection.transaction(|part| {
+                    part.batch_execute(<$database>::CHECK_REFERENCES_AT_ONCE)?;
+                    diesel::delete(bare).execute(part)
+                });
+                if let Err(Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, information)) = &deleted {
+                    let by = information.table_name().unwrap_or("another table").to_owned();
+                    return self.keep_row(id, now, by);
+                }
+                Ok(if self.check(deleted)? == 1 { Remains::Nothing } else { Remains::Rows })
             }
         }
 
@@ -120,6 +134,14 @@ macro_rules! user_deletion {
                 let bare = sessions::table.filter(sessions::id.eq_any(ids.iter().take(room)));
                 let deleted = diesel::delete(bare).execute(self.connection);
                 Ok(u64::try_from(self.check(deleted)?).unwrap_or(u64::MAX).saturating_add(u64::from(events)))
+            }
+
+            /// Leaves the row for a later purge, behind the accounts that can be deleted.
+            fn keep_row(&mut self, id: UserId, now: DateTime<Utc>, by: String) -> Result<Remains, StoreError> {
+                let update = diesel::update(users::table.find(id.get())).set(users::deleted_at.eq(Moment::new(now)));
+                let updated = update.execute(self.connection);
+                self.check(updated)?;
+                Ok(Remains::Referenced { by })
             }
 
             fn strip_one_time_tokens(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
@@ -155,6 +177,25 @@ impl Transaction<'_, SqliteConnection> {
         let ids = first_sessions!(id, limit).load(self.connection);
         self.check(ids)
     }
+
+    /// Asked beforehand: a violated foreign key names no table, and one that is deferred would fail
+    /// the commit that others share.
+    fn referenced_by(&mut self, id: UserId) -> Result<Option<String>, StoreError> {
+        let references = references(self.connection);
+        for reference in self.check(references)?.into_iter().filter(|reference| !reference.passes) {
+            let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+            let (table, column) = (quoted(&reference.table_name), quoted(&reference.from_column));
+            // One to another column of the account, such as its email, was checked when it changed.
+            if reference.to_column == "id" {
+                let found = format!("EXISTS (SELECT 1 FROM {table} WHERE {column} = {id})");
+                let found = diesel::select(sql::<Bool>(&found)).get_result::<bool>(self.connection);
+                if self.check(found)? {
+                    return Ok(Some(reference.table_name));
+                }
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl Transaction<'_, PgConnection> {
@@ -167,5 +208,10 @@ impl Transaction<'_, PgConnection> {
     fn lock_sessions(&mut self, id: UserId, limit: u32) -> Result<Vec<i64>, StoreError> {
         let ids = first_sessions!(id, limit).for_update().load(self.connection);
         self.check(ids)
+    }
+
+    /// The deletion itself tells.
+    fn referenced_by(&mut self, _: UserId) -> Result<Option<String>, StoreError> {
+        Ok(None)
     }
 }

@@ -7,9 +7,10 @@ use crate::stored::{Row, Stored};
 use crate::time::Moment;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, max, min};
+use diesel::dsl::{exists, max, min, sql};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sql_types::BigInt;
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_ports::{EmailChange, StoreError, UserRepository};
 
@@ -41,28 +42,48 @@ impl TryFrom<UserRow> for User {
     }
 }
 
+/// Returns the accounts whose rows can be read: an account beside another whose address differs by case
+/// alone does not depend on that one's row.
+///
+/// # Errors
+/// That of the first row, if none can be read.
+fn readable(rows: Vec<UserRow>) -> Result<Vec<User>, StoreError> {
+    let (mut users, mut damage) = (Vec::new(), None);
+    for row in rows {
+        match User::try_from(row) {
+            Ok(user) => users.push(user),
+            Err(error) => {
+                tracing::error!(target: "app", %error, "An account cannot be read");
+                damage.get_or_insert(error);
+            }
+        }
+    }
+    match damage {
+        Some(error) if users.is_empty() => Err(error),
+        _ => Ok(users),
+    }
+}
+
+/// Only an address that is taken is a conflict of the caller's.
+const TAKEN_ID: &str = "the id of a new account is taken: the sequence of users.id is behind, see `portcullis doctor`";
+
 macro_rules! user_repository {
     ($connection:ty) => {
         impl UserRepository for Transaction<'_, $connection> {
-            /// The unique index settles races; the query before it sees the adopted accounts
-            /// that the index leaves out, and of those there are never more.
+            /// The unique index decides races. The query before it sees the adopted accounts that
+            /// the index leaves out, and there are never more of those. The query after it tells a
+            /// taken address from a taken id.
             fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError> {
                 self.writing()?;
-                let email = new.email.canonical();
-                let same = users::table.filter(CanonicalEmail.eq(email));
-                let taken = diesel::select(exists(same)).get_result(self.connection);
-                if self.check(taken)? {
+                if self.is_taken(&new.email)? {
                     return Ok(None);
                 }
-                let values = (
-                    users::email.eq(email),
-                    users::hashed_password.eq(new.password.expose()),
-                    users::is_active.eq(true),
-                    users::created_at.eq(Moment::new(new.created_at)),
-                );
-                let insert = diesel::insert_into(users::table).values(values).on_conflict_do_nothing();
-                let row = insert.returning(UserRow::as_returning()).get_result(self.connection).optional();
-                self.check(row)?.map(User::try_from).transpose()
+                let row = self.insert_row(new);
+                match self.check(row)? {
+                    Some(row) => User::try_from(row).map(Some),
+                    None if self.is_taken(&new.email)? => Ok(None),
+                    None => Err(self.fail(StoreError::Failed(TAKEN_ID.to_owned()))),
+                }
             }
 
             fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -75,14 +96,14 @@ macro_rules! user_repository {
                 let same = users::table.filter(CanonicalEmail.eq(email.canonical()));
                 let query = same.filter(users::deleted_at.is_null()).order(users::id);
                 let rows = query.select(UserRow::as_select()).load(self.connection);
-                self.check(rows)?.into_iter().map(User::try_from).collect()
+                readable(self.check(rows)?)
             }
 
-            fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+            fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<Result<User, StoreError>>, StoreError> {
                 let beyond = users::table.filter(users::id.gt(after.map_or(i64::MIN, UserId::get)));
                 let query = beyond.filter(users::deleted_at.is_null()).order(users::id).limit(i64::from(limit));
                 let rows = query.select(UserRow::as_select()).load(self.connection);
-                self.check(rows)?.into_iter().map(User::try_from).collect()
+                Ok(self.check(rows)?.into_iter().map(User::try_from).collect())
             }
 
             fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError> {
@@ -183,11 +204,37 @@ macro_rules! user_repository {
                 Ok(if changed { EmailChange::Changed } else { EmailChange::Outdated })
             }
         }
+
+        impl Transaction<'_, $connection> {
+            /// Returns whether an account has the address, by any spelling.
+            fn is_taken(&mut self, email: &EmailAddress) -> Result<bool, StoreError> {
+                let same = users::table.filter(CanonicalEmail.eq(email.canonical()));
+                let taken = diesel::select(exists(same)).get_result(self.connection);
+                self.check(taken)
+            }
+        }
     };
 }
 
 user_repository!(SqliteConnection);
 user_repository!(PgConnection);
+
+/// The columns of a new account, without its id.
+macro_rules! new_account {
+    ($new:expr) => {
+        (
+            users::email.eq($new.email.canonical()),
+            users::hashed_password.eq($new.password.expose()),
+            users::is_active.eq(true),
+            users::created_at.eq(Moment::new($new.created_at)),
+        )
+    };
+}
+
+/// The next id on SQLite. Never one that a deleted account had, not even in a table that was adopted
+/// without AUTOINCREMENT.
+const NEXT_ID: &str =
+    "(SELECT max(coalesce((SELECT max(id) FROM users), 0), largest) + 1 FROM user_ids WHERE user_ids.id = 1)";
 
 /// The account, as long as it lets in whoever knows the password with that hash.
 macro_rules! admitting {
@@ -211,6 +258,12 @@ fn split(first: i64, last: i64, ranges: u32) -> impl Iterator<Item = (i64, i64)>
 }
 
 impl Transaction<'_, SqliteConnection> {
+    fn insert_row(&mut self, new: &NewUser) -> QueryResult<Option<UserRow>> {
+        let values = (users::id.eq(sql::<BigInt>(NEXT_ID)), new_account!(new));
+        let insert = diesel::insert_into(users::table).values(values).on_conflict_do_nothing();
+        insert.returning(UserRow::as_returning()).get_result(self.connection).optional()
+    }
+
     /// There is one writer.
     fn stored_password(&mut self, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
         let query = users::table.find(id.get()).select(users::hashed_password);
@@ -231,6 +284,11 @@ impl Transaction<'_, PgConnection> {
         let query = users::table.find(id.get()).select(users::hashed_password).for_no_key_update();
         let stored = query.first::<StoredPassword>(self.writing()?).optional();
         self.check(stored)
+    }
+
+    fn insert_row(&mut self, new: &NewUser) -> QueryResult<Option<UserRow>> {
+        let insert = diesel::insert_into(users::table).values(new_account!(new)).on_conflict_do_nothing();
+        insert.returning(UserRow::as_returning()).get_result(self.connection).optional()
     }
 
     /// Those who only ask do not wait for each other.

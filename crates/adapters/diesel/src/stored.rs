@@ -53,6 +53,11 @@ where
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(T::from_sql(value).map_err(|_| "out of range")))
     }
+
+    /// Adopted columns may allow it.
+    fn from_nullable_sql(value: Option<PgValue<'_>>) -> deserialize::Result<Self> {
+        value.map_or(Ok(Self(Err("null"))), Self::from_sql)
+    }
 }
 
 impl FromSql<Text, Sqlite> for Stored<String> {
@@ -93,6 +98,10 @@ impl FromSql<Bool, Sqlite> for Stored<bool> {
 impl FromSql<BigInt, Sqlite> for Stored<i64> {
     fn from_sql(mut value: SqliteValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(integer(&mut value)))
+    }
+
+    fn from_nullable_sql(value: Option<SqliteValue<'_>>) -> deserialize::Result<Self> {
+        value.map_or(Ok(Self(Err("null"))), FromSql::<BigInt, Sqlite>::from_sql)
     }
 }
 

@@ -2,6 +2,7 @@
 //! that can no longer be shown, and of sessions that are no longer kept, are deleted, a few at a
 //! time.
 
+use super::console::shown;
 use super::deleting::{Progress, rest};
 use super::without_keys;
 use crate::settings::WithoutKeys;
@@ -9,8 +10,8 @@ use crate::system::OsEntropy;
 use crate::wire::Parts;
 use portcullis_domain::maintenance::Retention;
 use portcullis_ports::EntropyExt;
-use portcullis_usecases::maintenance::Purge;
-use std::io;
+use portcullis_usecases::maintenance::{Purge, Tombstone};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -18,6 +19,8 @@ use std::time::Duration;
 /// The first purge comes within this part of the interval, so that replicas that start together
 /// do not purge together.
 const JITTER: u32 = 10;
+/// Accounts that one line names at most.
+const NAMED: usize = 100;
 
 /// Deletes all dead rows, and tells how many there were.
 pub(crate) fn purge() -> anyhow::Result<ExitCode> {
@@ -29,6 +32,11 @@ pub(crate) fn purge() -> anyhow::Result<ExitCode> {
     let seconds = parts.clock.monotonic().saturating_sub(start).as_secs_f64();
     let rows = purged.rows;
     progress.end(format_args!("{rows} rows of dead refresh tokens and sessions deleted in {seconds:.1} s"))?;
+    if !purged.tombstones.is_empty() {
+        let (count, named) = (purged.tombstones.len(), named(&purged.tombstones));
+        let stay = "deleted accounts stay as empty rows, because other tables refer to them";
+        writeln!(io::stdout(), "{count} {stay}: {}", shown(&named))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,6 +76,13 @@ fn once(verb: &Purge, stopped: &Receiver<()>) {
     let start = verb.clock.monotonic();
     let outcome = verb.run(&mut |step| goes_on(stopped, rest(step)));
     let seconds = verb.clock.monotonic().saturating_sub(start).as_secs();
+    if let Ok(purged) = &outcome
+        && !purged.tombstones.is_empty()
+    {
+        let (accounts, user_ids) = (purged.tombstones.len(), named(&purged.tombstones));
+        let message = "Deleted accounts stay as empty rows: other tables refer to them";
+        tracing::warn!(target: "app", accounts, user_ids, "{message}");
+    }
     match outcome {
         Ok(purged) if purged.rows > 0 => {
             tracing::info!(target: "app", rows = purged.rows, seconds, "Dead refresh tokens and sessions purged");
@@ -75,6 +90,13 @@ fn once(verb: &Purge, stopped: &Receiver<()>) {
         Ok(_) => tracing::debug!(target: "app", seconds, "No dead refresh tokens and no dead sessions"),
         Err(error) => tracing::warn!(target: "app", %error, "Purging stopped, and will be tried again"),
     }
+}
+
+/// Names the accounts, each with the table that refers to it; not more than a line holds.
+fn named(tombstones: &[Tombstone]) -> String {
+    let named: Vec<_> = tombstones.iter().take(NAMED).map(Tombstone::to_string).collect();
+    let more = if tombstones.len() > NAMED { ", …" } else { "" };
+    named.join(", ") + more
 }
 
 /// Waits; whether nobody said stop meanwhile.

@@ -16,7 +16,7 @@ use portcullis_domain::sessions::Origin;
 use portcullis_ports::PasswordHasher;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::registration::{
-    AccountDeletion, AccountFound, AccountName, AccountSuspension, DeleteAccount, DisableAccount, EnableAccount,
+    AccountDeletion, AccountFound, AccountName, AccountSuspension, DeleteAccount, DeleteError, DisableAccount, EnableAccount,
     FindAccount, ListAccounts, PasswordSetting, Register, Registered, Registration, SetPassword, VouchForEmail,
 };
 use portcullis_worker::Bell;
@@ -116,14 +116,17 @@ fn list(parts: &Parts, json: bool) -> anyhow::Result<()> {
     const COLUMNS: [&str; 5] = ["id", "email", "is_active", "created_at", "email_verified_at"];
     let mut listing = Listing::new(io::BufWriter::new(io::stdout().lock()), json, &COLUMNS);
     let mut written = Ok(());
-    ListAccounts { store: parts.database.store.clone() }.run(&mut |user| {
-        written = listing.row(&[
-            Cell::Number(user.id.get()),
-            Cell::Text(user.email.spelled().to_owned()),
-            Cell::Flag(user.is_active),
-            Cell::Time(user.created_at),
-            user.email_verified_at.map_or(Cell::Nothing, Cell::Time),
-        ]);
+    ListAccounts { store: parts.database.store.clone() }.run(&mut |row| {
+        written = match row {
+            Ok(user) => listing.row(&[
+                Cell::Number(user.id.get()),
+                Cell::Text(user.email.spelled().to_owned()),
+                Cell::Flag(user.is_active),
+                Cell::Time(user.created_at),
+                user.email_verified_at.map_or(Cell::Nothing, Cell::Time),
+            ]),
+            Err(damage) => writeln!(io::stderr(), "portcullis: {damage}"),
+        };
         written.is_ok()
     })?;
     until_nobody_reads(written.and_then(|()| listing.end()))
@@ -204,16 +207,31 @@ fn set_password(settings: &WithoutKeys, named: &Named, password: &PasswordSource
 }
 
 fn delete(parts: &Parts, named: &Named, yes: bool) -> anyhow::Result<()> {
-    let user = named.find(parts)?;
-    if !yes {
-        confirm(&user)?;
-    }
-    let mut progress = Progress::new();
     let verb = DeleteAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
-    let deletion = AccountDeletion { user_id: user.id, origin: Origin::default() };
-    let rows = verb.run(&deletion, &mut |step| progress.after(step))?.rows;
-    let email = shown(user.email.spelled());
-    progress.end(format_args!("Account {} deleted: {email}; {rows} rows that belonged to it", user.id))?;
+    // An account whose deletion has begun is found by its id alone, and has no email any more.
+    let begun = UserId::parse(&named.user).map(|id| Ok((id, verb.has_begun(id)?))).transpose();
+    let begun = begun.map_err(|error: DeleteError| error)?.filter(|(_, begun)| *begun);
+    let (user_id, email) = match begun {
+        Some((id, _)) => (id, "its email was deleted before".to_owned()),
+        None => {
+            let user = named.find(parts)?;
+            if !yes {
+                confirm(&user)?;
+            }
+            (user.id, shown(user.email.spelled()).to_string())
+        }
+    };
+    let mut progress = Progress::new();
+    let deletion = AccountDeletion { user_id, origin: Origin::default() };
+    let done = verb.run(&deletion, &mut |step| progress.after(step))?;
+    let rows = done.rows;
+    let kept = done.referenced_by.map(|table| {
+        format!(
+            "; the empty row {user_id} stays in users, since {table} refers to it: a purge deletes it once no table does"
+        )
+    });
+    let kept = kept.as_deref().map(shown).unwrap_or_default();
+    progress.end(format_args!("Account {user_id} deleted: {email}; {rows} rows that belonged to it{kept}"))?;
     Ok(())
 }
 

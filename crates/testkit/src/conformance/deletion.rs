@@ -7,7 +7,7 @@ use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{EventKind, Session, SessionEvent, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{Grant, PasswordVersion, Purpose, TokenDigest};
-use portcullis_ports::{BearerKey, DeadSessions, Rotation, RowNumber, Store, StoreError, StoreExt};
+use portcullis_ports::{BearerKey, DeadSessions, Remains, Rotation, RowNumber, Store, StoreError, StoreExt};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
@@ -20,7 +20,7 @@ pub fn an_account_that_is_being_deleted_is_found_by_nobody(store: &dyn Store) ->
     assert_eq!(store.read(|tx| tx.users().being_deleted(10))?, [ada.id]);
     assert_eq!(store.read(|tx| tx.users().find(ada.id))?, None);
     assert_eq!(store.read(|tx| tx.users().find_by_email(&ada.email))?, []);
-    assert_eq!(store.read(|tx| tx.users().list(None, 10))?, [bob]);
+    assert_eq!(store.read(|tx| tx.users().list(None, 10))?, [Ok(bob)]);
     assert!(!store.write(|tx| tx.users().set_active(ada.id, true))?);
     assert!(!store.write(|tx| tx.users().admits(ada.id, &ada.password))?);
     assert!(!store.write(|tx| tx.users().replace_password(ada.id, &ada.password, &hash("$2b$12$second")))?);
@@ -170,7 +170,7 @@ fn strip(store: &dyn Store, id: UserId, limit: u32) -> Result<u64, StoreError> {
 }
 
 fn finish(store: &dyn Store, id: UserId) -> Result<bool, StoreError> {
-    store.write(|tx| tx.users().finish_deletion(id))
+    Ok(store.write(|tx| tx.users().finish_deletion(id, at(4)))? == Remains::Nothing)
 }
 
 /// How many tokens and sessions there are, of whomever.

@@ -4,7 +4,7 @@ use super::Transaction;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
-use portcullis_ports::{RowNumber, StoreError, UserDeletion};
+use portcullis_ports::{Remains, RowNumber, StoreError, UserDeletion};
 
 impl UserDeletion for Transaction {
     fn begin_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
@@ -54,15 +54,23 @@ impl UserDeletion for Transaction {
         Ok(u64::try_from(most - left).unwrap_or(u64::MAX))
     }
 
-    fn finish_deletion(&mut self, id: UserId) -> Result<bool, StoreError> {
+    fn finish_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError> {
         let state = self.writable()?;
         let bare = state.sessions_of(id).next().is_none()
             && state.tokens.values().all(|token| token.user_id != id)
             && state.grants.values().all(|grant| grant.user_id != id)
             && state.mails.values().all(|mail| mail.order.user_id != Some(id));
-        if bare {
-            state.deleted.remove(&id);
-        }
-        Ok(bare || !state.deleted.contains_key(&id))
+        let begun = state.deleted.contains_key(&id);
+        Ok(match state.referenced.get(&id).filter(|_| begun) {
+            Some(by) => {
+                state.deleted.insert(id, now);
+                Remains::Referenced { by: by.clone() }
+            }
+            None if begun && !bare => Remains::Rows,
+            None => {
+                state.deleted.remove(&id);
+                Remains::Nothing
+            }
+        })
     }
 }

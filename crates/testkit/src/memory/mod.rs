@@ -40,6 +40,8 @@ struct State {
     users: BTreeMap<UserId, User>,
     /// Those that are being deleted.
     deleted: BTreeMap<UserId, DateTime<Utc>>,
+    /// Those that a table of another program refers to, with its name.
+    referenced: BTreeMap<UserId, String>,
     tokens: BTreeMap<Jti, RefreshToken>,
     /// The tokens in the order in which they were added.
     rows: BTreeMap<RowNumber, Jti>,
@@ -90,6 +92,11 @@ impl MemoryStore {
     /// by case alone.
     pub fn adopt(&self, user: NewUser) -> User {
         self.change(|state| state.add_user(&user, user.email.clone()))
+    }
+
+    /// From now on a table of another program refers to the account.
+    pub fn refer_to(&self, id: UserId, table: &str) {
+        self.change(|state| drop(state.referenced.insert(id, table.to_owned())));
     }
 
     /// Every token of an account, in no meaningful order.

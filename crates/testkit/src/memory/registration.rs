@@ -41,10 +41,10 @@ impl UserRepository for Transaction {
         Ok(self.state.users.values().filter(same).cloned().collect())
     }
 
-    fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+    fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<Result<User, StoreError>>, StoreError> {
         let beyond = (after.map_or(Unbounded, Excluded), Unbounded);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(self.state.users.range(beyond).map(|(_, user)| user.clone()).take(limit).collect())
+        Ok(self.state.users.range(beyond).map(|(_, user)| Ok(user.clone())).take(limit).collect())
     }
 
     fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError> {

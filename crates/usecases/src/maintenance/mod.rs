@@ -4,4 +4,4 @@ mod pace;
 mod purge;
 
 pub(crate) use pace::{Pace, Times};
-pub use purge::{Purge, PurgeError, Purged, Step};
+pub use purge::{Purge, PurgeError, Purged, Step, Tombstone};

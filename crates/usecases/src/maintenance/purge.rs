@@ -3,12 +3,15 @@
 //! notices.
 
 use super::pace::{Pace, Times};
+use crate::LOG;
 use crate::failure::{Failure, fails_with};
-use crate::registration::DeleteAccount;
+use crate::registration::{DeleteAccount, Finished};
 use chrono::{DateTime, Utc};
 use portcullis_domain::maintenance::Retention;
+use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_ports::{Clock, DeadSessions, RowNumber, Store, StoreError, StoreExt, Stretch, Tx};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +21,30 @@ const LOOK: u32 = 1000;
 const ACCOUNTS: u32 = 1000;
 
 /// What was done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Purged {
     /// Rows that were deleted.
     pub rows: u64,
     /// Whether every row was looked at, and nobody stopped it before.
     pub complete: bool,
+    /// Deleted accounts whose row stays.
+    pub tombstones: Vec<Tombstone>,
+}
+
+/// The row of a deleted account, without email and password, that a table of another program refers
+/// to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The account.
+    pub user_id: UserId,
+    /// That table.
+    pub referenced_by: String,
+}
+
+impl fmt::Display for Tombstone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.user_id, self.referenced_by)
+    }
 }
 
 /// Where a purge stands after a step.
@@ -90,7 +111,7 @@ impl Purge {
         before: u64,
         rest: &mut dyn FnMut(Step) -> bool,
     ) -> Result<Purged, PurgeError> {
-        let (mut pace, mut purged) = (Pace::default(), Purged { rows: before, complete: false });
+        let (mut pace, mut purged) = (Pace::default(), Purged { rows: before, ..Purged::default() });
         loop {
             let most = pace.rows();
             let (rows, times) = self.timed(|tx| heap.purge(tx, dead_by, most))?;
@@ -107,14 +128,28 @@ impl Purge {
 
     /// Accounts that are being deleted: by somebody just now, with whom this shares the work, or
     /// by nobody any more.
+    /// One that cannot be finished holds up no other.
     fn finish_deletions(&self, mut purged: Purged, rest: &mut dyn FnMut(Step) -> bool) -> Result<Purged, PurgeError> {
         let verb = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
-        for id in self.store.read(|tx| tx.users().being_deleted(ACCOUNTS))? {
-            if purged.complete {
-                (purged.rows, purged.complete) = verb.finish(id, purged.rows, rest)?;
+        let mut failure = None;
+        for user_id in self.store.read(|tx| tx.users().being_deleted(ACCOUNTS))? {
+            if !purged.complete {
+                break;
+            }
+            match verb.finish(user_id, purged.rows, rest) {
+                Ok(Finished { rows, complete, referenced_by }) => {
+                    (purged.rows, purged.complete) = (rows, complete);
+                    let tombstone = |referenced_by| Tombstone { user_id, referenced_by };
+                    purged.tombstones.extend(referenced_by.map(tombstone));
+                }
+                Err(outage) if outage.is_outage() => return Err(outage.into()),
+                Err(error) => {
+                    tracing::error!(target: LOG, user_id = user_id.get(), %error, "Rows of a deleted account are left");
+                    failure = Some(error);
+                }
             }
         }
-        Ok(purged)
+        failure.map_or(Ok(purged), |error| Err(error.into()))
     }
 
     fn go_through(
@@ -124,7 +159,7 @@ impl Purge {
         rest: &mut dyn FnMut(Step) -> bool,
     ) -> Result<Purged, PurgeError> {
         let (mut after, mut pace) = (RowNumber::FIRST, Pace::default());
-        let mut purged = Purged { rows: before, complete: false };
+        let mut purged = Purged { rows: before, ..Purged::default() };
         loop {
             let start = self.clock.monotonic();
             let stretch = self.store.read(|tx| kind.survey(tx, after))?;

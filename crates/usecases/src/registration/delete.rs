@@ -7,7 +7,7 @@ use crate::maintenance::{Pace, Step, Times};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::Origin;
-use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
+use portcullis_ports::{Clock, Remains, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Which account is to go.
@@ -20,14 +20,24 @@ pub struct AccountDeletion {
 }
 
 /// The account is gone for everybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountDeleted {
     /// Whether it was there until now. Where not, it may never have been.
     pub began: bool,
     /// Rows that were deleted besides its own.
     pub rows: u64,
-    /// Whether nothing is left of it. Where not, nobody sees what is, and a purge finishes.
+    /// Whether nothing that belongs to it is left. If not, nobody sees what is, and a purge finishes.
     pub complete: bool,
+    /// The table of another program that refers to the account's own row, if one does. That row
+    /// stays, without email and password, until a purge finds that no table refers to it.
+    pub referenced_by: Option<String>,
+}
+
+/// What was done for an account that is being deleted.
+pub(crate) struct Finished {
+    pub(crate) rows: u64,
+    pub(crate) complete: bool,
+    pub(crate) referenced_by: Option<String>,
 }
 
 /// Why an account is still there, or something is left of it. The next try goes on.
@@ -69,8 +79,16 @@ impl DeleteAccount {
         rest: &mut dyn FnMut(Step) -> bool,
     ) -> Result<AccountDeleted, DeleteError> {
         let began = self.begin(input)?;
-        let (rows, complete) = self.finish(input.user_id, 0, rest)?;
-        Ok(AccountDeleted { began, rows, complete })
+        let Finished { rows, complete, referenced_by } = self.finish(input.user_id, 0, rest)?;
+        Ok(AccountDeleted { began, rows, complete, referenced_by })
+    }
+
+    /// Returns whether the account is being deleted, and [`run`](Self::run) would go on with it.
+    ///
+    /// # Errors
+    /// [`DeleteError`].
+    pub fn has_begun(&self, id: UserId) -> Result<bool, DeleteError> {
+        Ok(self.store.read(|tx| tx.users().being_deleted(u32::MAX))?.contains(&id))
     }
 
     /// The account is gone for everybody: inactive, so that none of its sessions is worth anything,
@@ -109,22 +127,28 @@ impl DeleteAccount {
         Ok(began)
     }
 
-    /// Deletes what is left of an account that is being deleted. How many rows, besides those
-    /// before, and whether nothing is left.
+    /// Deletes what is left of an account that is being deleted. Counts the rows on from `before`.
     pub(crate) fn finish(
         &self,
         id: UserId,
         before: u64,
         rest: &mut dyn FnMut(Step) -> bool,
-    ) -> Result<(u64, bool), StoreError> {
+    ) -> Result<Finished, StoreError> {
         let (mut pace, mut rows, mut idle) = (Pace::default(), before, false);
         loop {
             let most = pace.rows();
             let (stripped, times) = self.strip(id, most)?;
             rows = rows.saturating_add(stripped);
             pace.learn(stripped, times);
-            if stripped < u64::from(most) && self.store.write(|tx| tx.users().finish_deletion(id))? {
-                return Ok((rows, true));
+            if stripped < u64::from(most) {
+                let now = self.clock.now();
+                match self.store.write(|tx| tx.users().finish_deletion(id, now))? {
+                    Remains::Nothing => return Ok(Finished { rows, complete: true, referenced_by: None }),
+                    Remains::Referenced { by } => {
+                        return Ok(Finished { rows, complete: true, referenced_by: Some(by) });
+                    }
+                    Remains::Rows => {}
+                }
             }
             // Whoever was writing for it has ended by now, so that the next step finds their rows.
             if stripped == 0 && idle {
@@ -132,7 +156,7 @@ impl DeleteAccount {
             }
             idle = stripped == 0;
             if !rest(Step { rows, took: times.whole() }) {
-                return Ok((rows, false));
+                return Ok(Finished { rows, complete: false, referenced_by: None });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Deletes the account of somebody who is signed in and wants to go.
 
-use super::{AccountDeletion, DeleteAccount, DeleteError};
+use super::{AccountDeletion, DeleteAccount, DeleteError, Finished};
 use crate::LOG;
 use crate::limits::{Admission, Guess};
 use crate::login::{Reauthentication, ReauthenticationError};
@@ -91,8 +91,15 @@ impl Leave {
             steps += 1;
             steps < STEPS
         });
-        if let Err(error) = finished {
-            tracing::warn!(target: LOG, user_id = user_id.get(), %error, "Rows of a deleted account are left");
+        match finished {
+            Ok(Finished { referenced_by: Some(table), .. }) => {
+                let user_id = user_id.get();
+                tracing::warn!(target: LOG, user_id, table, "The row of a deleted account stays: a table refers to it");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(target: LOG, user_id = user_id.get(), %error, "Rows of a deleted account are left");
+            }
         }
         Ok(Left)
     }

@@ -3,7 +3,7 @@
 use super::AccountError;
 use portcullis_domain::login;
 use portcullis_domain::registration::{EmailAddress, User, UserId};
-use portcullis_ports::{Store, StoreExt};
+use portcullis_ports::{Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// Accounts that are read at one time.
@@ -61,24 +61,33 @@ pub struct ListAccounts {
 }
 
 impl ListAccounts {
-    /// Tells of every account, in the order of their numbers, until `visit` says to stop. Holds a
-    /// page of them at a time, however many there are; one that is made or deleted meanwhile may
-    /// be among them or not.
+    /// Visits every account, in the order of their ids, until `visit` says to stop; an account whose
+    /// row cannot be read as its error. Holds a page of them at a time, however many there are; one
+    /// that is created or deleted meanwhile may be among them or not.
     ///
     /// # Errors
     /// [`AccountError::Failed`].
-    pub fn run(&self, visit: &mut dyn FnMut(&User) -> bool) -> Result<AccountsListed, AccountError> {
+    pub fn run(
+        &self,
+        visit: &mut dyn FnMut(Result<&User, &StoreError>) -> bool,
+    ) -> Result<AccountsListed, AccountError> {
         let (mut after, mut told) = (None, 0_u64);
         loop {
             let page = self.store.read(|tx| tx.users().list(after, PAGE))?;
-            for user in &page {
+            if page.is_empty() {
+                return Ok(AccountsListed(told));
+            }
+            for row in page {
+                after = Some(match &row {
+                    Ok(user) => user.id,
+                    Err(StoreError::Corrupt { id, .. }) => UserId::new(*id),
+                    Err(error) => return Err(error.clone().into()),
+                });
                 told = told.saturating_add(1);
-                if !visit(user) {
+                if !visit(row.as_ref()) {
                     return Ok(AccountsListed(told));
                 }
             }
-            let Some(last) = page.last() else { return Ok(AccountsListed(told)) };
-            after = Some(last.id);
         }
     }
 }

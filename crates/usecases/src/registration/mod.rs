@@ -12,6 +12,7 @@ mod set_password;
 mod vouch;
 
 pub use activation::{AccountDisabled, AccountEnabled, AccountSuspension, DisableAccount, EnableAccount};
+pub(crate) use delete::Finished;
 pub use delete::{AccountDeleted, AccountDeletion, DeleteAccount, DeleteError};
 pub use error::AccountError;
 pub use leave::{AccountLeave, Leave, Left};

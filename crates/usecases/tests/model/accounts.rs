@@ -11,7 +11,7 @@ use portcullis_domain::sessions::Origin;
 use portcullis_domain::verification::{Grant, OneTimeToken, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{
     Clock, EmailChange, Entropy, MailId, MessageAuthenticator, OneTimeTokenRepository, OutboxLoad, OutboxObserver,
-    OutboxRepository, QueuedMail, StoreError, UserDeletion, UserRepository,
+    OutboxRepository, QueuedMail, Remains, StoreError, UserDeletion, UserRepository,
 };
 use portcullis_testkit::PlainHasher;
 use portcullis_usecases::limits::{Devices, Guesses, Limits};
@@ -124,7 +124,7 @@ impl UserDeletion for TapeTx<'_> {
         panic!("no account is deleted in the model")
     }
 
-    fn finish_deletion(&mut self, _: UserId) -> Result<bool, StoreError> {
+    fn finish_deletion(&mut self, _: UserId, _: DateTime<Utc>) -> Result<Remains, StoreError> {
         panic!("no account is deleted in the model")
     }
 }
@@ -142,7 +142,7 @@ impl UserRepository for TapeTx<'_> {
         panic!("nobody signs in in the model")
     }
 
-    fn list(&mut self, _: Option<UserId>, _: u32) -> Result<Vec<User>, StoreError> {
+    fn list(&mut self, _: Option<UserId>, _: u32) -> Result<Vec<Result<User, StoreError>>, StoreError> {
         panic!("nobody lists accounts in the model")
     }
 
