@@ -6,6 +6,7 @@ mod hash_costs;
 mod logging;
 mod mail;
 mod metrics;
+mod mounts;
 mod owners;
 mod replicas;
 mod settings;

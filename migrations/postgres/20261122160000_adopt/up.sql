@@ -20,16 +20,22 @@ CREATE TABLE IF NOT EXISTS refresh_tokens (
 );
 CREATE INDEX IF NOT EXISTS idx_refresh_tokens_jti ON refresh_tokens (jti);
 
--- A busy service uses up 2^31 refresh tokens.
-ALTER TABLE users ALTER COLUMN id TYPE BIGINT;
-ALTER TABLE refresh_tokens ALTER COLUMN id TYPE BIGINT, ALTER COLUMN user_id TYPE BIGINT;
+-- A busy service uses up 2^31 refresh tokens. What is wide enough is left alone: a view on a column
+-- keeps its type from being set, even to the same.
 DO $$
 DECLARE
-    name TEXT;
+    wanted RECORD;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['users', 'refresh_tokens'] LOOP
-        IF pg_get_serial_sequence(name, 'id') IS NOT NULL THEN
-            EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence(name, 'id') || ' AS BIGINT';
+    FOR wanted IN
+        SELECT name, attname FROM (VALUES ('users', 'id'), ('refresh_tokens', 'id'), ('refresh_tokens', 'user_id'))
+            AS wanted (name, attname)
+        JOIN pg_attribute USING (attname) WHERE attrelid = name::regclass AND atttypid <> 'bigint'::regtype
+    LOOP
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE BIGINT', wanted.name, wanted.attname);
+    END LOOP;
+    FOR wanted IN SELECT name FROM unnest(ARRAY['users', 'refresh_tokens']) AS name LOOP
+        IF pg_get_serial_sequence(wanted.name, 'id') IS NOT NULL THEN
+            EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence(wanted.name, 'id') || ' AS BIGINT';
         END IF;
     END LOOP;
 END $$;

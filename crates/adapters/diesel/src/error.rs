@@ -43,6 +43,9 @@ pub enum MigrateError {
     /// What `DATABASE_URL` says can never work. Holds no secret of it.
     #[error("DATABASE_URL: {0}")]
     Url(String),
+    /// The tables cannot be adopted, and were not changed.
+    #[error("the database cannot be adopted, and nothing was changed: {0}")]
+    Unfit(String),
     /// A migration failed, and nothing of it was kept.
     #[error("migrating the database failed: {0}")]
     Failed(String),

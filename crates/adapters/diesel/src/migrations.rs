@@ -3,6 +3,7 @@
 
 use crate::engine::Engine;
 use crate::error::MigrateError;
+use crate::inspection::{self, Finding};
 use diesel::backend::Backend;
 use diesel::connection::Connection;
 use diesel::dsl::sql;
@@ -28,8 +29,14 @@ pub trait Migrations: Send + Sync {
     /// [`MigrateError::Future`] where the database knows more; else the database's own.
     fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError>;
 
-    /// Applies what is pending, logs what it adopted, and gives both. Safe to be called by several
-    /// processes at once.
+    /// Checks the tables and returns what an operator should know of them. Changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`status`](Self::status).
+    fn inspect(&self) -> Result<Vec<Finding>, MigrateError>;
+
+    /// Applies what is pending, logs what it found and adopted, and returns both. Safe to be called
+    /// by several processes at once.
     ///
     /// # Errors
     /// [`MigrateError`]; nothing was applied by this call then.
@@ -76,6 +83,8 @@ pub struct Applied {
     pub names: Vec<String>,
     /// What was taken over, where the tables of the FastAPI application were there before.
     pub adoption: Option<Adoption>,
+    /// What was found in the tables before anything was changed.
+    pub findings: Vec<Finding>,
 }
 
 /// What the first migration found in the tables of the FastAPI application.
@@ -92,6 +101,9 @@ pub struct Adoption {
 impl Applied {
     /// Logs what was found.
     pub(crate) fn reported(self) -> Self {
+        for Finding { what, advice, .. } in &self.findings {
+            tracing::warn!(target: "app", advice, "Found in the database: {what}");
+        }
         if let Some(adoption) = &self.adoption {
             adoption.log();
         }
@@ -132,12 +144,13 @@ fn stamp(name: &str) -> &str {
     name.split('_').next().unwrap_or(name)
 }
 
-/// Applies what is pending. `adopting` where the FastAPI application's tables may have been
-/// there before.
+/// Applies what is pending, after `findings` were made. `adopting` if the FastAPI application's
+/// tables may have existed before.
 pub(crate) fn apply<C, B>(
     connection: &mut C,
     known: &impl MigrationSource<B>,
     adopting: bool,
+    findings: Vec<Finding>,
 ) -> Result<Applied, MigrateError>
 where
     B: Backend,
@@ -147,6 +160,10 @@ where
     let applied = applied(connection)?;
     // Somebody else may have been first since this was asked.
     status(known, &applied)?;
+    // A schema that works already is not refused for what is new to this check.
+    if let (true, Some(refusal)) = (applied.is_empty(), inspection::refusal(&findings)) {
+        return Err(MigrateError::Unfit(refusal));
+    }
     let mut names = Vec::new();
     for migration in sorted(known)? {
         let name = migration.name().to_string();
@@ -156,7 +173,7 @@ where
         }
     }
     let adoption = (adopting && applied.is_empty()).then(|| survey(connection)).transpose();
-    Ok(Applied { names, adoption: adoption.map_err(|error| failed::<C>(error.into()))? })
+    Ok(Applied { names, adoption: adoption.map_err(|error| failed::<C>(error.into()))?, findings })
 }
 
 /// Reverts the last migration and applies it again.
@@ -172,7 +189,7 @@ where
     let last = last.ok_or_else(|| MigrateError::Failed("no migration was applied yet".to_owned()))?;
     connection.revert_migration(&*last).map_err(failed::<C>)?;
     connection.run_migration(&*last).map_err(failed::<C>)?;
-    Ok(Applied { names: vec![last.name().to_string()], adoption: None })
+    Ok(Applied { names: vec![last.name().to_string()], ..Applied::default() })
 }
 
 fn applied<C: Engine + MigrationHarness<B>, B: Backend>(connection: &mut C) -> Result<Vec<String>, MigrateError> {

@@ -1,6 +1,6 @@
 //! `portcullis migrate`, and what `serve` does about the schema before it serves.
 
-use super::console::{Cell, Listing};
+use super::console::{Cell, Listing, shown};
 use super::without_keys;
 use crate::settings::WithoutKeys;
 use crate::wire::{self, Parts};
@@ -41,10 +41,13 @@ pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let done = if args.redo {
-        Applied { names: database.migrations.redo()?, adoption: None }
+        Applied { names: database.migrations.redo()?, ..Applied::default() }
     } else {
         database.migrations.apply()?
     };
+    for finding in &done.findings {
+        writeln!(out, "warning  {}", shown(&finding.to_string()))?;
+    }
     for name in &done.names {
         writeln!(out, "applied  {name}")?;
     }

@@ -4,12 +4,13 @@ use super::purge::Purging;
 use super::{migrate, sources};
 use crate::hash_costs::CostSampling;
 use crate::logging;
+use crate::mounts;
 use crate::settings::{Settings, Sources};
 use crate::system;
 use crate::traces::Traces;
 use crate::wire::{self, Parts};
 use anyhow::{Context, bail};
-use portcullis_diesel::MigrateError;
+use portcullis_diesel::{DatabaseUrl, MigrateError};
 use portcullis_http::{Running, ServerSettings};
 use portcullis_worker::Worker;
 use std::io;
@@ -42,6 +43,12 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     parts.traces = traces;
     for warning in &settings.warnings {
         tracing::warn!(target: LOG, advice = %warning.advice, "{}", warning.what);
+    }
+    if let DatabaseUrl::Sqlite(path) = &settings.database.url
+        && mounts::is_mounted_alone(path)
+    {
+        let (path, advice) = (path.display(), mounts::MOUNT_THE_FOLDER);
+        tracing::warn!(target: LOG, advice, "The database file {path} {}", mounts::LOST_LOG);
     }
     // The server's workers bring runtimes of their own: this one waits for signals.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&sources, settings, &parts))

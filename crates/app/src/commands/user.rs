@@ -16,8 +16,9 @@ use portcullis_domain::sessions::Origin;
 use portcullis_ports::PasswordHasher;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::registration::{
-    AccountDeletion, AccountFound, AccountName, AccountSuspension, DeleteAccount, DeleteError, DisableAccount, EnableAccount,
-    FindAccount, ListAccounts, PasswordSetting, Register, Registered, Registration, SetPassword, VouchForEmail,
+    AccountDeletion, AccountFound, AccountName, AccountSuspension, DeleteAccount, DeleteError, DisableAccount,
+    EnableAccount, FindAccount, ListAccounts, PasswordSetting, Register, Registered, Registration, SetPassword,
+    VouchForEmail,
 };
 use portcullis_worker::Bell;
 use std::io::{self, IsTerminal, Write};

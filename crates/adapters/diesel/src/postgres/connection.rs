@@ -6,11 +6,11 @@ use super::refusal::Refusal;
 use super::url::PostgresUrl;
 use crate::database::StoreOptions;
 use crate::engine::{Engine, statement_log};
-use diesel::connection::SimpleConnection;
+use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
-use diesel::result::{ConnectionError, Error};
+use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
 use portcullis_ports::{Clock, Mode};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the server is told on every connection, unless the URL's `options` say otherwise.
 const LIMITS: [(&str, &str); 3] =
@@ -77,6 +77,21 @@ impl Opener {
         self.set_up_with(connection, &self.migration_limits)
     }
 
+    /// Keeps the detail of the first statement that fails, and logs statements if they are logged.
+    pub(super) fn instrumentation(&self, detail: Arc<Mutex<Option<String>>>) -> impl Instrumentation + use<> {
+        let mut log = self.log_statements.then(statement_log);
+        move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::FinishQuery { error: Some(error), .. } = &event
+                && let Some(told) = detail_of(error)
+            {
+                detail.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(told);
+            }
+            if let Some(log) = &mut log {
+                log.on_connection_event(event);
+            }
+        }
+    }
+
     /// A new connection on which nothing is set.
     pub(super) fn connect(&self) -> Result<PgConnection, Refusal> {
         PgConnection::establish(&self.url.for_libpq()).map_err(|error| match error {
@@ -105,6 +120,16 @@ impl Opener {
             (None, None) => {}
         }
         Ok(connection)
+    }
+}
+
+/// Returns what the server adds to its message. Not for constraints on a single row: there it quotes
+/// the whole row, hash included.
+fn detail_of(error: &Error) -> Option<String> {
+    match error {
+        Error::DatabaseError(DatabaseErrorKind::NotNullViolation | DatabaseErrorKind::CheckViolation, _) => None,
+        Error::DatabaseError(_, information) => information.details().map(str::to_owned),
+        _ => None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Migrating a PostgreSQL database: under an advisory lock, so that of two processes that start
 //! at once one waits, and in one transaction.
 
-use super::PostgresStore;
+use super::{PostgresStore, inspection};
 use crate::engine::Engine;
 use crate::error::MigrateError;
+use crate::inspection::Finding;
 use crate::migrations::{self, Applied, MigrationStatus, Migrations};
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection, TransactionManager};
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -13,6 +14,7 @@ use diesel::sql_types::{Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use portcullis_ports::{Mode, StoreError};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 /// "portcull" in ASCII: the key of the lock, by which migrating processes know each other. It ends
@@ -32,13 +34,21 @@ impl Migrations for PostgresStore {
         Ok(status)
     }
 
+    fn inspect(&self) -> Result<Vec<Finding>, MigrateError> {
+        let pending = !self.pending()?.is_empty();
+        let findings = inspection::inspect(&mut self.opener.set_up(self.connect()?)?, pending);
+        Ok(findings.map_err(|error| PgConnection::classify(&error, Mode::Read))?)
+    }
+
     fn apply(&self) -> Result<Applied, MigrateError> {
         if self.pending()?.is_empty() {
             return Ok(Applied::default());
         }
         let done = self.alone(|connection| {
             let adopting = has_table(connection, "users")?;
-            migrations::apply(connection, &MIGRATIONS, adopting)
+            let findings =
+                inspection::inspect(connection, true).map_err(|error| PgConnection::classify(&error, Mode::Read))?;
+            migrations::apply(connection, &MIGRATIONS, adopting, findings)
         })?;
         self.ready.store(true, Ordering::Release);
         Ok(done.reported())
@@ -57,6 +67,11 @@ impl PostgresStore {
         change: impl FnOnce(&mut PgConnection) -> Result<Applied, MigrateError>,
     ) -> Result<Applied, MigrateError> {
         let mut connection = self.opener.set_up_for_migration(self.connect()?)?;
+        let detail = Arc::new(Mutex::new(None));
+        // Where the server speaks another language, time limits are told by a stopwatch in its place.
+        if !self.opener.is_foreign() {
+            connection.set_instrumentation(self.opener.instrumentation(detail.clone()));
+        }
         let classify = |error: diesel::result::Error| PgConnection::classify(&error, Mode::Write);
         AnsiTransactionManager::begin_transaction_sql(&mut connection, BEGIN).map_err(classify)?;
         connection.batch_execute(LOCK).map_err(classify)?;
@@ -68,9 +83,20 @@ impl PostgresStore {
             // A connection that was lost on the way is worth another try, a failed statement not.
             Err(error) => match AnsiTransactionManager::rollback_transaction(&mut connection).map_err(classify) {
                 Err(lost @ StoreError::Unavailable(_)) => Err(lost.into()),
-                _ => Err(error),
+                _ => Err(with_detail(error, &detail)),
             },
         }
+    }
+}
+
+/// What diesel's migrations leave out of their error.
+fn with_detail(error: MigrateError, detail: &Mutex<Option<String>>) -> MigrateError {
+    let detail = detail.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (error, detail) {
+        (MigrateError::Failed(reason), Some(detail)) => {
+            MigrateError::Failed(format!("{reason}: {}", detail.replace('\n', " ")))
+        }
+        (error, _) => error,
     }
 }
 

@@ -4,6 +4,7 @@
 mod connection;
 mod engine;
 mod examination;
+mod inspection;
 mod language;
 mod migrations;
 mod pooler;

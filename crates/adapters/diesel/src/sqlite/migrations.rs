@@ -2,9 +2,10 @@
 //! schema before it or after it, and of two processes that start at once one waits.
 
 use super::connection::Role;
-use super::{SqliteStore, begin};
+use super::{SqliteStore, begin, inspection};
 use crate::engine::Engine;
 use crate::error::MigrateError;
+use crate::inspection::Finding;
 use crate::migrations::{self, Applied, MigrationStatus, Migrations};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::dsl::sql;
@@ -29,13 +30,22 @@ impl Migrations for SqliteStore {
         migrations::status::<Sqlite>(&MIGRATIONS, &applied)
     }
 
+    fn inspect(&self) -> Result<Vec<Finding>, MigrateError> {
+        self.file.check()?;
+        let mut connection = self.opener.open(Role::Reader)?;
+        let findings = inspection::inspect(&mut connection);
+        Ok(findings.map_err(|error| SqliteConnection::classify(&error, Mode::Read))?)
+    }
+
     fn apply(&self) -> Result<Applied, MigrateError> {
         if self.pending()?.is_empty() {
             return Ok(Applied::default());
         }
         let done = self.alone(|connection| {
             let adopting = has_table(connection, "users")?;
-            migrations::apply(connection, &MIGRATIONS, adopting)
+            let findings =
+                inspection::inspect(connection).map_err(|error| SqliteConnection::classify(&error, Mode::Read))?;
+            migrations::apply(connection, &MIGRATIONS, adopting, findings)
         })?;
         Ok(done.reported())
     }

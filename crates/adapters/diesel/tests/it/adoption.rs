@@ -1,9 +1,9 @@
 //! What holds for a database that the FastAPI application left behind, whichever kind it is.
 
-use crate::samples::{accounts, now, register};
+use crate::samples::{accounts, now, register, rotation};
 use portcullis_domain::login;
 use portcullis_domain::registration::EmailAddress;
-use portcullis_domain::sessions::SessionId;
+use portcullis_domain::sessions::{Origin, Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, Spending};
 use portcullis_ports::{Store, StoreError, StoreExt};
 
@@ -72,4 +72,44 @@ pub(crate) fn assert_told(lines: &[String]) {
     assert_eq!(lines[0], format!("INFO {message}"));
     assert!(lines[1].starts_with("WARN message=Accounts whose emails differ by case alone"), "{lines:?}");
     assert!(lines[1].ends_with("accounts=2 user_ids=\"5,6\""), "{lines:?}");
+}
+
+/// Tokens whose identifiers are spelled otherwise than ours.
+pub(crate) const SPELLINGS: [&str; 4] =
+    ["0B61CDEC-9989-4CFA-A1B2-34EA8E50C83C", "0b61cdec-9989-4cfa-a1b2-34ea8e50c83c", "7", "any text: Käse/🔑"];
+
+/// Adds them to the application's table, live.
+pub(crate) fn add_spellings() -> String {
+    let values = SPELLINGS.map(|jti| format!("('{jti}', 1, '2126-10-29 14:04:44.905380', false)")).join(", ");
+    format!("INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked) VALUES {values};")
+}
+
+/// Each is found by its own spelling alone, is in a session that is listed, and rotates.
+pub(crate) fn assert_spellings_are_kept(store: &dyn Store) {
+    let find = |jti| store.read(|tx| tx.refresh_tokens().find(jti)).unwrap();
+    for (number, text) in SPELLINGS.into_iter().enumerate() {
+        let jti = Jti::parse(text).unwrap();
+        let found = find(jti).unwrap();
+        let session = found.session.unwrap();
+        assert_eq!((found.token.state, found.token.jti), (RefreshState::Live, jti));
+        let long_ago = chrono::DateTime::UNIX_EPOCH;
+        let listed = store.read(|tx| tx.sessions().list(session.user_id, long_ago, 99)).unwrap();
+        assert!(listed.iter().any(|listed| listed.session.id == session.id), "{text}");
+        let mut rotation = rotation(session.user_id, jti, Jti::from_random([u8::try_from(number).unwrap(); 16]));
+        rotation.successor.session_id = Some(session.id);
+        rotation.too_old_by = long_ago;
+        assert_eq!(store.rotate(&[rotation.clone()]), Ok(vec![true]), "{text}");
+        assert_eq!(find(jti).unwrap().live_successor.unwrap().jti, rotation.successor.jti);
+    }
+    assert_eq!(find(Jti::parse(&SPELLINGS[3].to_uppercase()).unwrap()), None);
+}
+
+/// One that the application adds later has no session until its first exchange, which names it.
+pub(crate) fn assert_a_later_spelling_begins_a_session(store: &dyn Store, jti: &str) {
+    let jti = Jti::parse(jti).unwrap();
+    let find = || store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();
+    assert_eq!(find().session, None);
+    let session = Session::begin(SessionId::adopted(jti), find().token.user_id, now());
+    store.write(|tx| tx.sessions().begin(&session, &Origin::default())).unwrap();
+    assert_eq!(find().session.map(|session| session.id), Some(session.id));
 }

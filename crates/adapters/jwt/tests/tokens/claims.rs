@@ -34,7 +34,8 @@ fn every_claim_is_there() {
 fn every_claim_has_its_type() {
     const NEVER: [&str; 9] = ["null", "true", "false", "[]", "{}", "1.5", "\"\"", "\"never\"", "1e400"];
     for name in ["sub", "jti", "type", "exp", "iat", "nbf"] {
-        for value in NEVER {
+        // An identifier is any text.
+        for value in NEVER.into_iter().filter(|value| (name, *value) != ("jti", "\"never\"")) {
             assert!(!accepted(&with(name, value), IAT), "{name}: {value}");
         }
     }

@@ -2,9 +2,10 @@
 
 use super::super::there;
 use super::{Finding, clocks};
+use crate::mounts;
 use crate::settings::Settings;
 use crate::wire;
-use portcullis_diesel::{Database, DatabaseUrl, Examination, MigrateError};
+use portcullis_diesel::{Database, DatabaseUrl, Examination, MigrateError, Severity};
 use portcullis_ports::Clock;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -50,7 +51,18 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
         _ => file(settings, &examination, took),
     };
     findings.push(schema(settings, &database));
+    findings.extend(tables(&database));
     findings
+}
+
+/// What the tables themselves give away. What keeps them from being looked at, the schema has told.
+fn tables(database: &Database) -> Vec<Finding> {
+    let found = database.migrations.inspect().unwrap_or_default();
+    let finding = |found: portcullis_diesel::Finding| match found.severity {
+        Severity::Blocks => Finding::error("tables", found.what, found.advice),
+        Severity::Limits => Finding::warning("tables", found.what, found.advice),
+    };
+    found.into_iter().map(finding).collect()
 }
 
 fn server(settings: &Settings, examination: &Examination, took: Duration) -> Vec<Finding> {
@@ -110,9 +122,15 @@ fn file(settings: &Settings, examination: &Examination, took: Duration) -> Vec<F
         let advice = "put the file on a local disk: readers wait for writers without the write-ahead log";
         findings.push(Finding::warning(CHECK, "the file system does not support the write-ahead log", advice));
     }
+    findings.extend(mounted(path));
     findings.extend(exposed(path));
     findings.extend(room(path));
     findings
+}
+
+fn mounted(path: &Path) -> Option<Finding> {
+    let what = format!("the database file {} {}", path.display(), mounts::LOST_LOG);
+    mounts::is_mounted_alone(path).then(|| Finding::warning(CHECK, what, mounts::MOUNT_THE_FOLDER))
 }
 
 fn exposed(path: &Path) -> Option<Finding> {

@@ -1,14 +1,16 @@
 //! Started on what the FastAPI application left behind, Portcullis adopts it and nothing is lost. Its accounts are in `adopted_accounts`.
 
+use crate::harness::accounts::Pair;
 use crate::harness::databases::{Backend, Database};
-use crate::harness::on_both_databases;
 use crate::harness::services::{Service, Setup};
-use serde_json::Value;
+use crate::harness::{jose, on_both_databases};
+use serde_json::{Value, json};
 
 on_both_databases!(
     nothing_is_lost,
     its_unexpired_refresh_tokens_refresh,
     its_spent_and_logged_out_tokens_stay_revoked,
+    tokens_refresh_and_end_whatever_their_identifiers_look_like,
     adoption_works_when_run_again,
     a_killed_adoption_is_finished_by_the_next_start,
     the_log_warns_of_emails_that_differ_by_case_alone,
@@ -68,7 +70,7 @@ fn its_unexpired_refresh_tokens_refresh(backend: Backend) {
         for kind in ["live", "successor"] {
             let Some(token) = token(user, kind) else { continue };
             if user["is_active"] == true {
-                let next = crate::harness::accounts::Pair::of(&service.refresh(token));
+                let next = Pair::of(&service.refresh(token));
                 service.refresh(&next.refresh).expect(200);
                 refreshed += 1;
             }
@@ -88,6 +90,42 @@ fn its_spent_and_logged_out_tokens_stay_revoked(backend: Backend) {
         if let (true, Some(successor)) = (user["is_active"] == true, token(user, "successor")) {
             service.refresh(successor).expect(200);
         }
+    }
+}
+
+fn tokens_refresh_and_end_whatever_their_identifiers_look_like(backend: Backend) {
+    let (database, facts) = backend.adopted();
+    let secret = facts["secret_key"].as_str().unwrap().as_bytes();
+    let spellings = ["0B61CDEC-9989-4CFA-A1B2-34EA8E50C83C", "0b61cdec-9989-4cfa-a1b2-34ea8e50c83c", "7", "Käse/🔑 ?"];
+    let (now, user) = (crate::harness::waiting::unix_now(), users(&facts)[0]["id"].as_i64().unwrap());
+    let token = |jti: &str, kind: &str| {
+        let claims = json!({"sub": user.to_string(), "jti": jti, "type": kind, "exp": now + 3600, "iat": now});
+        jose::signed_with(secret, &jose::unsigned(jose::HEADER, &claims.to_string()))
+    };
+    let add = |spellings: &[String]| {
+        let rows: Vec<_> =
+            spellings.iter().map(|jti| format!("('{jti}', {user}, '2126-10-29 14:04:44', false)")).collect();
+        let columns = "refresh_tokens (jti, user_id, expires_at, revoked)";
+        database.execute(&format!("INSERT INTO {columns} VALUES {}", rows.join(", ")));
+    };
+    add(&spellings.map(str::to_owned));
+    let service = over(&database, &facts).start();
+    // The application may go on beside it.
+    let later = ["later 7", "later Käse"].map(str::to_owned);
+    add(&later);
+    for jti in spellings.iter().copied().chain(later.iter().map(String::as_str)) {
+        service.me(&token(jti, "access")).expect(200);
+        let first = Pair::of(&service.refresh(&token(jti, "refresh")));
+        assert_eq!(jose::claims(&first.access)["jti"], jti);
+        service.me(&first.access).expect(200);
+        let next = Pair::of(&service.refresh(&first.refresh));
+        assert_eq!(jose::claims(&next.refresh)["sid"], jose::claims(&first.refresh)["sid"]);
+        service.refresh(&token(jti, "refresh")).expect_error(401, "AUTH_TOKEN_REVOKED");
+        service.logout(&token(jti, "refresh")).expect(200);
+        service.refresh(&next.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    }
+    for unknown in ["0B61CDEC99894CFAA1B234EA8E50C83C", "8", "KÄSE/🔑 ?"] {
+        service.refresh(&token(unknown, "refresh")).expect_error(401, "AUTH_TOKEN_INVALID");
     }
 }
 

@@ -15,6 +15,7 @@ on_both_databases!(
     an_empty_variable_is_a_bad_value,
     no_refusal_shows_a_secret,
     a_schema_from_the_future_is_refused,
+    another_programs_tables_are_refused_and_left_alone,
     a_database_that_is_not_migrated_is_refused_without_auto_migrate,
 );
 
@@ -185,4 +186,17 @@ fn a_file_that_may_only_be_read_is_refused_or_served_for_reading() {
     let ended = service.again().set("DATABASE_URL", &url).run();
     ended.refusal();
     service.again().start().sign_in(&account);
+}
+
+fn another_programs_tables_are_refused_and_left_alone(backend: Backend) {
+    let database = backend.database();
+    database.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, name TEXT)");
+    for command in ["serve", "migrate"] {
+        let ended = Setup::over(&database).argument(command).run();
+        let wanted = "users is not the FastAPI application's: it has no hashed_password, is_active, created_at";
+        assert!(ended.refusal().contains(wanted), "{ended:?}");
+        database.execute("INSERT INTO users VALUES (1, 'x', 'y'); DELETE FROM users");
+    }
+    let ended = Setup::over(&database).argument("doctor").run();
+    assert!(ended.output.contains("error    tables: the table users is not"), "{ended:?}");
 }

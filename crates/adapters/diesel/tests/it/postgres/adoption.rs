@@ -2,7 +2,8 @@
 
 use super::Sandbox;
 use crate::adoption::{
-    assert_accounts_are_kept, assert_differing_accounts_are_kept, assert_tokens_are_kept, assert_told,
+    add_spellings, assert_a_later_spelling_begins_a_session, assert_accounts_are_kept,
+    assert_differing_accounts_are_kept, assert_spellings_are_kept, assert_tokens_are_kept, assert_told,
 };
 use crate::logs::logged_by;
 use crate::samples::{account_with_token, accounts, all_migrations, patient, register};
@@ -80,4 +81,80 @@ fn the_log_tells_what_was_adopted_once() {
     let sandbox = Sandbox::of_the_application();
     assert_told(&logged_by("app", Level::INFO, || drop(sandbox.store())));
     assert_eq!(logged_by("app", Level::INFO, || drop(sandbox.store())), [""; 0]);
+}
+
+#[test]
+fn tokens_keep_the_spelling_of_their_identifiers() {
+    let sandbox = Sandbox::of_the_application();
+    sandbox.execute(&add_spellings());
+    let store = sandbox.store();
+    assert_spellings_are_kept(&store);
+    sandbox.execute(
+        "INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked)
+         VALUES ('later 7', 1, '2126-10-29 14:04:44.905380', false)",
+    );
+    assert_a_later_spelling_begins_a_session(&store, "later 7");
+}
+
+#[test]
+fn sessions_of_the_release_before_keep_their_tokens() {
+    let sandbox = Sandbox::of_the_application();
+    let store = sandbox.store();
+    sandbox.execute(&add_spellings());
+    sandbox.execute(
+        "INSERT INTO sessions (sid, user_id, created_at)
+         SELECT jti, user_id, '2026-11-23 02:13:20.000000' FROM refresh_tokens WHERE jti LIKE '%-%' OR jti = '7';
+         DELETE FROM __diesel_schema_migrations WHERE version = '20261130055500';",
+    );
+    store.migrate().unwrap();
+    assert_spellings_are_kept(&store);
+}
+
+/// As after a restore by hand, or a failover by logical replication.
+#[test]
+fn sequences_behind_the_largest_id_are_set_at_adoption() {
+    let sandbox = Sandbox::of_the_application();
+    sandbox.execute("SELECT setval('users_id_seq', 1), setval('refresh_tokens_id_seq', 1)");
+    let store = sandbox.store();
+    assert_eq!(account_with_token(&store, "judy@example.com", Jti::from_random([1; 16])).id.get(), 10);
+    assert_eq!(sandbox.execute("SELECT max(id) FROM refresh_tokens"), "33\n");
+}
+
+#[test]
+fn a_taken_id_is_no_taken_address() {
+    let sandbox = Sandbox::of_the_application();
+    let store = sandbox.store();
+    sandbox.execute("SELECT setval('users_id_seq', 1)");
+    let error = register(&store, "judy@example.com").unwrap_err();
+    assert!(error.to_string().contains("the sequence of users.id is behind"), "{error}");
+    let what: Vec<_> = store.inspect().unwrap().into_iter().map(|finding| finding.to_string()).collect();
+    let advice = "SELECT setval('users_id_seq', (SELECT max(id) FROM users))";
+    assert_eq!(what, [format!("the sequence of users.id gives 3 next, and 9 is taken ({advice})")]);
+    sandbox.execute(advice);
+    assert_eq!(register(&store, "judy@example.com").unwrap().unwrap().id.get(), 10);
+    assert_eq!(store.inspect(), Ok(Vec::new()));
+}
+
+/// Two services in schemas of one database.
+#[test]
+fn constraints_of_another_schema_are_not_mistaken() {
+    let sandbox = Sandbox::new();
+    sandbox.execute("CREATE SCHEMA one; CREATE SCHEMA two");
+    let open = |schema: &str| sandbox.open_with(&format!("?options=-c%20search_path%3D{schema}"), &patient());
+    let keys = "SELECT conrelid::regclass FROM pg_constraint WHERE conname = 'sessions_user_id_fkey' ORDER BY 1";
+    let stores = ["one", "two"].map(|schema| {
+        let store = open(schema);
+        store.migrate().unwrap();
+        store
+    });
+    assert_eq!(sandbox.execute(keys), "one.sessions\ntwo.sessions\n");
+    // A release before did not see that it was missing.
+    sandbox.execute(
+        "ALTER TABLE two.sessions DROP CONSTRAINT sessions_user_id_fkey;
+         INSERT INTO two.sessions (sid, user_id, created_at) VALUES ('x', 99, now());
+         DELETE FROM two.__diesel_schema_migrations WHERE version = '20261130055600'",
+    );
+    stores[1].migrate().unwrap();
+    assert_eq!(sandbox.execute(keys), "one.sessions\ntwo.sessions\n");
+    assert_eq!(sandbox.execute("SELECT count(*) FROM two.sessions"), "0\n");
 }

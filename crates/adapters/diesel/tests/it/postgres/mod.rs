@@ -2,6 +2,7 @@
 
 mod adoption;
 mod connections;
+mod inspection;
 mod limits;
 mod mail;
 mod migrations;

@@ -2,11 +2,14 @@
 
 use super::Sandbox;
 use crate::adoption::{
-    assert_accounts_are_kept, assert_differing_accounts_are_kept, assert_tokens_are_kept, assert_told,
+    add_spellings, assert_a_later_spelling_begins_a_session, assert_accounts_are_kept,
+    assert_differing_accounts_are_kept, assert_spellings_are_kept, assert_tokens_are_kept, assert_told,
 };
 use crate::logs::logged_by;
-use crate::samples::{accounts, all_migrations, patient, register};
+use crate::samples::{accounts, all_migrations, now, patient, register};
 use portcullis_diesel::{Migrations, StoreOptions};
+use portcullis_domain::registration::UserId;
+use portcullis_ports::{Remains, Store, StoreExt};
 use tracing::Level;
 
 const SEED_USERS: &str =
@@ -87,3 +90,79 @@ fn statements_are_logged_without_their_values() {
     assert!(lines.iter().any(|line| line.contains("INSERT INTO `users`")), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("secret") || line.contains("$2b$")), "{lines:?}");
 }
+
+#[test]
+fn tokens_keep_the_spelling_of_their_identifiers() {
+    let sandbox = Sandbox::of_the_application();
+    sandbox.execute(&add_spellings());
+    let store = sandbox.store();
+    assert_spellings_are_kept(&store);
+    sandbox.execute(
+        "INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked)
+         VALUES ('later 7', 1, '2126-10-29 14:04:44.905380', false)",
+    );
+    assert_a_later_spelling_begins_a_session(&store, "later 7");
+}
+
+#[test]
+fn sessions_of_the_release_before_keep_their_tokens() {
+    let sandbox = Sandbox::of_the_application();
+    let store = sandbox.store();
+    sandbox.execute(&add_spellings());
+    sandbox.execute(
+        "INSERT INTO sessions (sid, user_id, created_at)
+         SELECT jti, user_id, '2026-11-23 02:13:20.000000' FROM refresh_tokens WHERE jti LIKE '%-%' OR jti = '7';
+         DELETE FROM __diesel_schema_migrations WHERE version = '20261130055500';",
+    );
+    store.migrate().unwrap();
+    assert_spellings_are_kept(&store);
+}
+
+/// The id of the last account that was deleted is free to SQLite without AUTOINCREMENT.
+#[test]
+fn an_id_is_never_given_twice() {
+    for (seed, first) in
+        [("", 1), ("INSERT INTO users (email, hashed_password) VALUES ('a@b.org', 'x'), ('c@d.org', 'x');", 3)]
+    {
+        let sandbox = Sandbox::new();
+        sandbox.execute(&format!("{}{seed}", WITHOUT_AUTOINCREMENT));
+        let store = sandbox.store();
+        let mut given = Vec::new();
+        for number in 0..3 {
+            let user = register(&store, &format!("n{number}@example.com")).unwrap().unwrap();
+            delete(&store, user.id);
+            given.push(user.id.get());
+        }
+        assert_eq!(given, [first, first + 1, first + 2]);
+        // One that the application added, and an operator deleted by hand.
+        sandbox
+            .execute("INSERT INTO users (id, email, hashed_password) VALUES (50, 'e@f.org', 'x'); DELETE FROM users");
+        assert_eq!(register(&store, "g@h.org").unwrap().unwrap().id.get(), 51);
+    }
+}
+
+#[test]
+fn an_account_that_was_deleted_before_adoption_leaves_its_tokens_to_nobody() {
+    let sandbox = Sandbox::new();
+    sandbox.execute(WITHOUT_AUTOINCREMENT);
+    sandbox
+        .execute("INSERT INTO refresh_tokens (jti, user_id, expires_at) VALUES ('x', 7, '2126-10-29 14:04:44.905380')");
+    assert_eq!(register(&sandbox.store(), "ada@example.com").unwrap().unwrap().id.get(), 8);
+}
+
+fn delete(store: &dyn Store, id: UserId) {
+    let deleted = store.write(|tx| {
+        tx.users().begin_deletion(id, now())?;
+        tx.users().finish_deletion(id, now())
+    });
+    assert_eq!(deleted, Ok(Remains::Nothing));
+}
+
+/// The application's tables, as SQLAlchemy creates them by default.
+const WITHOUT_AUTOINCREMENT: &str =
+    "CREATE TABLE users (id INTEGER NOT NULL, email VARCHAR(255) NOT NULL, hashed_password VARCHAR(255) NOT NULL,
+        is_active BOOLEAN DEFAULT 1 NOT NULL, created_at DATETIME DEFAULT CURRENT_TIMESTAMP NOT NULL,
+        PRIMARY KEY (id), UNIQUE (email));
+    CREATE TABLE refresh_tokens (id INTEGER NOT NULL, jti VARCHAR(36) NOT NULL, user_id INTEGER NOT NULL,
+        expires_at DATETIME NOT NULL, revoked BOOLEAN DEFAULT 0 NOT NULL,
+        created_at DATETIME DEFAULT CURRENT_TIMESTAMP NOT NULL, PRIMARY KEY (id), UNIQUE (jti));";

@@ -55,7 +55,7 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
         ("refresh_tokens", "revoked", "'no'", "not an integer"),
         ("refresh_tokens", "spent_key", "x'00', revoked = 1", "not 32 bytes"),
         ("refresh_tokens", "spent_key", "'text'", "not binary"),
-        ("refresh_tokens", "successor_jti", "'x', spent_at = created_at, revoked = 1", "not a token identifier"),
+        ("refresh_tokens", "successor_jti", "'', spent_at = created_at, revoked = 1", "not a token identifier"),
         ("refresh_tokens", "spent_at", "0, successor_jti = jti, revoked = 1", "not text"),
         ("refresh_tokens", "session_id", "'x'", "not an integer"),
         ("sessions", "sid", "'x'", "not a session identifier"),

@@ -61,9 +61,9 @@ fn status_changes_nothing() {
 #[test]
 fn a_migration_that_fails_leaves_the_file_as_it_was() {
     let sandbox = Sandbox::new();
-    sandbox.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, something_else TEXT)");
+    sandbox.execute("CREATE TABLE user_ids (id INTEGER PRIMARY KEY, something_else TEXT)");
     let store = sandbox.open_with(&patient());
     let error = store.migrate().unwrap_err();
     assert!(matches!(error, MigrateError::Failed(_)) && !error.to_string().contains('\n'), "{error}");
-    assert_eq!(sandbox.query("SELECT name FROM sqlite_master"), ["users"]);
+    assert_eq!(sandbox.query("SELECT name FROM sqlite_master"), ["user_ids"]);
 }

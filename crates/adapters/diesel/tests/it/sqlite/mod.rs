@@ -3,6 +3,7 @@
 mod adoption;
 mod damage;
 mod file;
+mod inspection;
 mod locks;
 mod mail;
 mod migrations;

@@ -1,0 +1,232 @@
+//! Checks of the tables before a migration changes anything: what cannot work, and what is adopted
+//! with a limitation. How each database describes its tables is in `sqlite` and `postgres`.
+
+use std::fmt;
+
+/// Whether the service can work with what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// It cannot: nothing is adopted, and nothing is changed.
+    Blocks,
+    /// It can, with a limitation.
+    Limits,
+}
+
+/// Something in the tables that an operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What was found. Names tables, columns and ids, never values.
+    pub what: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl Finding {
+    pub(crate) fn blocks(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { severity: Severity::Blocks, what: what.into(), advice: advice.into() }
+    }
+
+    pub(crate) fn limits(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { severity: Severity::Limits, what: what.into(), advice: advice.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.what, self.advice)
+    }
+}
+
+/// What columns of the FastAPI application hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Id,
+    Reference,
+    /// Text, of at least so many characters.
+    Text(i64),
+    Flag,
+    Time,
+}
+
+/// The tables of the FastAPI application.
+pub(crate) const ADOPTED: [(&str, &[(&str, Kind)]); 2] = [
+    (
+        "users",
+        &[
+            ("id", Kind::Id),
+            ("email", Kind::Text(255)),
+            ("hashed_password", Kind::Text(255)),
+            ("is_active", Kind::Flag),
+            ("created_at", Kind::Time),
+        ],
+    ),
+    (
+        "refresh_tokens",
+        &[
+            ("id", Kind::Id),
+            ("jti", Kind::Text(36)),
+            ("user_id", Kind::Reference),
+            ("expires_at", Kind::Time),
+            ("revoked", Kind::Flag),
+            ("created_at", Kind::Time),
+        ],
+    ),
+];
+
+/// Our tables, with columns that tell them from another program's tables of these names.
+pub(crate) const OWN: [(&str, &[&str]); 4] = [
+    ("sessions", &["id", "sid", "user_id", "created_at", "ended_at", "end_reason"]),
+    ("session_events", &["id", "session_id", "at", "kind"]),
+    ("one_time_tokens", &["id", "digest", "purpose", "user_id", "slot", "password_version"]),
+    ("outbox", &["id", "occasion", "user_id", "language", "seed", "due_at", "armed"]),
+];
+
+/// Ids that a line names at most.
+pub(crate) const NAMED: usize = 10;
+
+/// A column of one of these tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) table: String,
+    pub(crate) name: String,
+    /// In lower case, without a width.
+    pub(crate) kind: String,
+    pub(crate) width: Option<i64>,
+    pub(crate) nullable: bool,
+    /// Whether a row that does not name it gets a value.
+    pub(crate) filled: bool,
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.table, self.name)
+    }
+}
+
+/// A foreign key of another program's table on `users`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reference {
+    /// Table and column.
+    pub(crate) from: String,
+    /// The column of `users`.
+    pub(crate) to: String,
+    /// Whether a deletion of the account passes it.
+    pub(crate) passes: bool,
+}
+
+/// What a database tells of its tables.
+pub(crate) struct Tables<'a> {
+    pub(crate) columns: Vec<Column>,
+    pub(crate) references: Vec<Reference>,
+    /// Whether values of that column's type can be read and written.
+    pub(crate) fits: &'a dyn Fn(&Column, Kind) -> bool,
+    /// How a column gets a default.
+    pub(crate) set_default: &'a dyn Fn(&Column) -> String,
+}
+
+impl Tables<'_> {
+    /// Returns what the columns and foreign keys give away.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (table, wanted) in ADOPTED {
+            let names: Vec<_> = wanted.iter().map(|(name, _)| *name).collect();
+            match self.foreign(table, &names, "the FastAPI application's") {
+                Some(finding) => findings.push(finding),
+                None => findings.extend(self.columns_of(table).filter_map(|column| self.misfit(column, wanted))),
+            }
+        }
+        findings.extend(OWN.iter().filter_map(|(table, names)| self.foreign(table, names, "Portcullis's")));
+        findings.extend(self.references.iter().filter_map(reference));
+        findings
+    }
+
+    /// Returns the columns in which a NULL is a row that cannot be read.
+    pub(crate) fn nullable(&self) -> Vec<&Column> {
+        let wanted = |column: &&Column| {
+            let of = |(table, wanted): &(&str, &[(&str, Kind)])| {
+                column.table == *table && wanted.iter().any(|(name, _)| column.name == *name)
+            };
+            column.nullable && ADOPTED.iter().any(of)
+        };
+        self.columns.iter().filter(wanted).collect()
+    }
+
+    fn columns_of(&self, table: &str) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(move |column| column.table == table)
+    }
+
+    /// A table of that name that is another program's.
+    fn foreign(&self, table: &str, wanted: &[&str], whose: &str) -> Option<Finding> {
+        self.columns_of(table).next()?;
+        let is_missing = |name: &&&str| self.columns_of(table).all(|column| column.name != **name);
+        let missing: Vec<_> = wanted.iter().filter(is_missing).copied().collect();
+        (!missing.is_empty()).then(|| {
+            let what = format!("the table {table} is not {whose}: it has no {}", missing.join(", "));
+            Finding::blocks(what, "name another database or schema in DATABASE_URL, or rename that table")
+        })
+    }
+
+    fn misfit(&self, column: &Column, wanted: &[(&str, Kind)]) -> Option<Finding> {
+        let kind = wanted.iter().find(|(name, _)| column.name == *name).map(|(_, kind)| *kind);
+        match kind {
+            Some(kind) if !(self.fits)(column, kind) => {
+                let expected = match kind {
+                    Kind::Id => "an integer that the database numbers",
+                    Kind::Reference => "an integer",
+                    Kind::Text(_) => "text",
+                    Kind::Flag => "a boolean",
+                    Kind::Time => "a timestamp",
+                };
+                let what = format!("{column} is of type {}: expected {expected}", column.kind);
+                Some(Finding::blocks(what, "change the column's type first"))
+            }
+            // We name every one of its columns but the id.
+            Some(kind) if kind != Kind::Id => None,
+            _ if column.nullable || column.filled => None,
+            _ => {
+                let rows = if column.table == "users" { "registrations" } else { "logins and refreshes" };
+                let what = format!("{column} is NOT NULL and has no default: {rows} would fail");
+                Some(Finding::blocks(what, (self.set_default)(column)))
+            }
+        }
+    }
+}
+
+fn reference(Reference { from, to, passes }: &Reference) -> Option<Finding> {
+    match to.as_str() {
+        "id" if *passes => None,
+        "id" => Some(Finding::limits(
+            format!("{from} refers to users without ON DELETE CASCADE or SET NULL"),
+            "a deleted account that it refers to stays as an empty row; change the foreign key if it shall go",
+        )),
+        _ => Some(Finding::limits(
+            format!("{from} refers to users.{to}"),
+            "changing or deleting an account that it refers to fails; let it refer to users.id",
+        )),
+    }
+}
+
+/// Rows whose column is NULL: each costs itself alone.
+pub(crate) fn nulls(column: &Column, mut ids: Vec<i64>) -> Option<Finding> {
+    let more = if ids.len() > NAMED { ", …" } else { "" };
+    ids.truncate(NAMED);
+    let named: Vec<_> = ids.iter().map(i64::to_string).collect();
+    (!ids.is_empty()).then(|| {
+        let what = format!("{column} is NULL in the rows with the ids {}{more}: they cannot be read", named.join(", "));
+        Finding::limits(what, format!("UPDATE {} SET {} = … WHERE {} IS NULL", column.table, column.name, column.name))
+    })
+}
+
+/// Tables that are looked at.
+pub(crate) fn names() -> Vec<&'static str> {
+    ADOPTED.iter().map(|(name, _)| *name).chain(OWN.iter().map(|(name, _)| *name)).collect()
+}
+
+/// The findings that keep an adoption from being tried, in one line; `None` without any.
+pub(crate) fn refusal(findings: &[Finding]) -> Option<String> {
+    let blocks: Vec<_> =
+        findings.iter().filter(|finding| finding.severity == Severity::Blocks).map(Finding::to_string).collect();
+    (!blocks.is_empty()).then(|| blocks.join("; "))
+}

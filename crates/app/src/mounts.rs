@@ -1,0 +1,58 @@
+//! Mount points. SQLite keeps acknowledged writes in a `-wal` file beside the database: where the
+//! database file is mounted alone into a container, that file is in the container's own layer.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What is wrong with a database file that is mounted alone.
+pub(crate) const LOST_LOG: &str = "is a mount point: its -wal file, which holds confirmed writes, is not on that mount";
+/// What to do about it.
+pub(crate) const MOUNT_THE_FOLDER: &str = "mount the folder of the file instead";
+
+/// Returns whether the file itself is a mount point, and not its folder or one above.
+pub(crate) fn is_mounted_alone(file: &Path) -> bool {
+    // SQLite puts the log beside the file that a link leads to.
+    let Ok(file) = file.canonicalize() else { return false };
+    match std::fs::read("/proc/self/mountinfo") {
+        Ok(table) => is_listed(&table, &file),
+        Err(_) => {
+            let device = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev()).ok();
+            device(&file) != file.parent().and_then(device)
+        }
+    }
+}
+
+/// Whether the table of mounts (proc(5)) has the path as a mount point, its fifth field.
+fn is_listed(table: &[u8], path: &Path) -> bool {
+    let escaped: Vec<u8> = path.as_os_str().as_bytes().iter().flat_map(|byte| escaped(*byte)).collect();
+    table.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(&escaped))
+}
+
+fn escaped(byte: u8) -> Vec<u8> {
+    if b" \t\n\\".contains(&byte) { format!("\\{byte:03o}").into_bytes() } else { vec![byte] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mounted_file_is_told_from_a_mounted_folder() {
+        let table = b"22 1 0:20 / / rw - ext4 /dev/a rw\n\
+            41 22 0:33 /app.db /data/app.db rw,relatime shared:1 - ext4 /dev/b rw\n\
+            42 22 0:34 /x /srv/my\\040data/app\\134.db rw - ext4 /dev/b rw\n";
+        for (path, listed) in [
+            ("/data/app.db", true),
+            ("/srv/my data/app\\.db", true),
+            ("/data/app.db-wal", false),
+            ("/data", false),
+            ("/app.db", false),
+        ] {
+            assert_eq!(is_listed(table, Path::new(path)), listed, "{path}");
+        }
+        assert!(!is_mounted_alone(Path::new("Cargo.toml")) && !is_mounted_alone(Path::new("nowhere")));
+        // The kernel's own table, if it has a file that is mounted alone.
+        assert!(is_listed(&std::fs::read("/proc/self/mountinfo").unwrap(), Path::new("/")));
+    }
+}

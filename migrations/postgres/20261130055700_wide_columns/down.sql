@@ -1,0 +1,2 @@
+-- Nothing to undo: what was written since may need the room.
+SELECT 1;

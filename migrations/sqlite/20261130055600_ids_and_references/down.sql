@@ -1,0 +1,2 @@
+DROP TRIGGER users_largest_id;
+DROP TABLE user_ids;

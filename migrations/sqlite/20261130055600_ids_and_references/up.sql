@@ -1,0 +1,14 @@
+-- The largest id that any account ever had. Without AUTOINCREMENT, which a table cannot be given
+-- later, SQLite gives the id of the last account again once that is deleted, and its tokens would
+-- speak for the next one. The previous release still runs, without that protection.
+
+CREATE TABLE user_ids (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), largest INTEGER NOT NULL);
+-- An account that is deleted already may have left refresh tokens.
+INSERT INTO user_ids (id, largest) SELECT 1, max(
+    coalesce((SELECT max(id) FROM users), 0),
+    coalesce((SELECT max(user_id) FROM refresh_tokens WHERE typeof(user_id) = 'integer'), 0),
+    coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'users'), 0)
+);
+CREATE TRIGGER users_largest_id AFTER DELETE ON users BEGIN
+    UPDATE user_ids SET largest = max(largest, old.id) WHERE id = 1;
+END;
