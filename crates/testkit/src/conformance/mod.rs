@@ -15,6 +15,7 @@ pub mod registration;
 pub mod rotations;
 mod samples;
 pub mod sessions;
+pub mod sources;
 pub mod tokens;
 pub mod transactions;
 pub mod verification;
@@ -96,7 +97,6 @@ macro_rules! store_promises {
                 a_token_without_a_session_belongs_to_the_one_that_bears_its_identifier,
                 a_rotation_is_refused_where_the_session_is_another_ended_or_too_old,
                 an_end_counts_once_and_revokes_the_live_token, all_sessions_end_but_the_one_that_is_spared,
-                a_source_is_known_by_any_session_that_began_there,
                 all_sessions_end_but_those_of_the_device_that_is_spared,
                 sessions_are_listed_newest_first_with_their_last_use,
                 the_session_unused_for_longest_comes_first_whatever_the_clock, a_timeline_is_told_newest_first,
@@ -104,6 +104,7 @@ macro_rules! store_promises {
                 dead_sessions_are_deleted_with_their_timelines, of_many_who_end_a_session_one_does,
                 an_ended_session_never_refreshes_whatever_the_order,
                 a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards;
+            sources: a_source_is_known_by_any_session_that_began_there;
             transactions: a_commit_is_seen_by_whoever_comes_next, an_error_undoes_all_of_it, a_rollback_undoes_all_of_it,
                 a_panic_undoes_all_of_it_and_the_store_goes_on, a_reader_sees_no_half_of_a_write,
                 a_reading_transaction_does_not_write, what_failed_is_not_committed, the_works_own_error_comes_back;

@@ -8,7 +8,7 @@ use super::samples::{
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{
-    DeviceMark, EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionId, SourceMark, Spared,
+    DeviceMark, EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionId, Spared,
 };
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
 use portcullis_ports::{
@@ -120,21 +120,6 @@ pub fn all_sessions_end_but_the_one_that_is_spared(store: &dyn Store) -> Outcome
     assert_eq!(live?, [false, true, false, true, false]);
     assert_eq!(kinds(store, SessionId::adopted(jti(1)))?, [EventKind::Revoked]);
     assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &Spared::default(), &ending(9)))?, 1);
-    Ok(())
-}
-
-pub fn a_source_is_known_by_any_session_that_began_there(store: &dyn Store) -> Outcome {
-    let ada = register(store, "ada@example.com")?;
-    let [one, two] = [1, 2].map(|number| SourceMark::new([number; 32]));
-    let knows = |source| store.read(|tx| tx.sessions().knows_source(source));
-    for (number, source) in [(1, None), (2, Some(one)), (3, Some(one))] {
-        assert_eq!((knows(&one)?, knows(&two)?), (number > 2, false));
-        let session = session_of(&ada, jti(number)).from_source(source);
-        store.write(|tx| tx.sessions().begin(&session, &origin()))?;
-        assert_eq!(find(store, session.id)?, Some(session));
-    }
-    store.write(|tx| tx.sessions().end_all(ada.id, &Spared::default(), &ending(9)))?;
-    assert_eq!((knows(&one)?, knows(&two)?), (true, false), "ended or not");
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! The search: every state that can be reached, each once, the nearest first, so that what it finds
 //! wrong it tells in as few steps as there can be.
 
+use crate::answers::Answer;
 use crate::clients::{Role, Scenario};
 use crate::properties::violated;
-use crate::replay::{Answer, Request};
+use crate::replay::Request;
 use crate::world::{Action, Phase, Stage, World};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

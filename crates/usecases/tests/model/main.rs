@@ -13,6 +13,7 @@
 )]
 
 mod accounts;
+mod answers;
 mod clients;
 mod database;
 mod explorer;

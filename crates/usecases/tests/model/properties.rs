@@ -1,6 +1,7 @@
 //! What must hold in every state that can be reached.
 
-use crate::replay::{Answer, Request};
+use crate::answers::Answer;
+use crate::replay::Request;
 use crate::rows::{FIRST, MODELLED, Row, State};
 use crate::world::{Flight, Phase, Stage, World, owners_key};
 

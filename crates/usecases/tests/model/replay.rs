@@ -3,6 +3,7 @@
 //! beginning at every step, so that a state of theirs can be kept, compared and gone back to.
 
 use crate::accounts::{account, post};
+use crate::answers::{Answer, refused};
 use crate::rows::{
     Call, Exchange, MODELLED, Reply, Row, Seconds, Sid, Spent, State, Token, key, moment, seconds, session, session_of,
     sid, token_of,
@@ -22,7 +23,7 @@ use portcullis_ports::{
 };
 use portcullis_testkit::FixedClock;
 use portcullis_usecases::sessions::{LogOut, LogOutAll, Logout, LogoutAll, RevokeSession, SessionRevocation};
-use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh, RefreshExchange, TokenError};
+use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh, RefreshExchange};
 use std::sync::{Arc, Mutex};
 
 /// What a client asks of the service.
@@ -49,22 +50,6 @@ pub(crate) enum Request {
     Revoke {
         bearer: Sid,
     },
-}
-
-/// What the service answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Answer {
-    /// A pair, whose refresh token says when it was issued.
-    Pair {
-        token: Token,
-        issued_at: Seconds,
-        verdict: &'static str,
-    },
-    Raced,
-    Refused,
-    Ended,
-    /// 503, or 500.
-    Failed,
 }
 
 /// Where a request stands.
@@ -388,16 +373,6 @@ impl Run {
                 }
             }
             Err(error) => refused(&error),
-        }
-    }
-}
-
-fn refused(error: &TokenError) -> Answer {
-    match error {
-        TokenError::Raced => Answer::Raced,
-        TokenError::Failed(_) => Answer::Failed,
-        TokenError::Invalid | TokenError::Expired | TokenError::Revoked | TokenError::EmailUnverified => {
-            Answer::Refused
         }
     }
 }

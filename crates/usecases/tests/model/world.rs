@@ -1,9 +1,10 @@
 //! The clients of one session, the database, and all that may happen next. What must hold is left
 //! to `properties.rs`, the search to `explorer.rs`.
 
+use crate::answers::Answer;
 use crate::clients::{End, Role, Scenario, WAITS};
 use crate::database::{Database, Flaw, Isolation, Lock, Pending, Progress, Step};
-use crate::replay::{Answer, Next, Request, Rules, Run};
+use crate::replay::{Next, Request, Rules, Run};
 use crate::rows::{Call, FIRST, Found, Key, MODELLED, Reply, Row, Seconds, Spent, State, Token};
 use portcullis_domain::tokens::RefreshPolicy;
 use std::cell::RefCell;
