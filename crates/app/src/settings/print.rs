@@ -73,7 +73,10 @@ mod tests {
             "https://user:marker@collector.example/v1?key=marker\r\u{e9}",
             "-----BEGIN PRIVATE KEY-----\nmarker",
         ];
-        for setting in SETTINGS.into_iter().flatten().filter(|setting| !setting.is_secret()) {
+        // Of these two, what is not known counts as unset.
+        let ignored = ["OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER"];
+        let shown = |setting: &&Setting| !setting.is_secret() && !ignored.contains(&setting.name);
+        for setting in SETTINGS.into_iter().flatten().filter(shown) {
             for value in values {
                 let printed = printed(&[(setting.name, value)]);
                 assert!(!printed.contains("marker"), "{printed}");

@@ -147,14 +147,17 @@ impl Sources {
         names.filter(open).collect()
     }
 
-    /// The defaults, a secret, and of these settings what is set.
+    /// The defaults, a secret, an endpoint, without which traces are not read, and of these settings
+    /// what is set.
     pub(super) fn only(&self, name: &str, context: &[&str]) -> Self {
         // Random enough to be taken, and for nothing but to be taken.
         let secret: String = (1_u64..5).map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
         let values = std::iter::once(&name).chain(context);
         let values = values.filter_map(|name| Some(((*name).to_owned(), Value::from(self.find_named(name)?.0))));
-        let values = std::iter::once(("SECRET_KEY".to_owned(), Value::from(secret))).chain(values).collect();
-        let merged = Figment::new().merge(defaults()).merge(Layer { origin: DEFAULT.into(), values });
+        let needed = [("SECRET_KEY", secret), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318".to_owned())];
+        let needed = needed.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        let values = needed.into_iter().chain(values).collect();
+        let merged = Figment::new().merge(defaults()).merge(Layer { origin: "set".into(), values });
         Self { merged, files: self.files, open: Vec::new(), near_misses: Vec::new() }
     }
 
