@@ -118,6 +118,7 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         sessions,
         post,
         observer: Arc::new(()),
+        require_verified_email: false,
         clock: clock.clone(),
     });
     let authenticate =

@@ -111,7 +111,10 @@ fn a_hash_that_is_not_text_is_one_that_is_read_compared_and_replaced() {
         let read = found();
         assert_ne!(before.expose(), read.expose(), "{value}");
         assert_eq!(read.expose(), found().expose(), "{value}");
-        assert_eq!(store.read(|tx| tx.users().list(None, 9)).unwrap()[0].password.expose(), read.expose());
+        assert_eq!(
+            store.read(|tx| tx.users().list(None, 9)).unwrap()[0].as_ref().unwrap().password.expose(),
+            read.expose()
+        );
         let new = portcullis_domain::registration::PasswordHash::new("$2b$new".to_owned());
         let replace = |read| store.write(|tx| tx.users().replace_password(ada, read, &new)).unwrap();
         assert!(!replace(&before), "another took its place");
