@@ -8,8 +8,8 @@
 //! use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 //! use portcullis_ports::{TokenIssuer, TokenVerifier};
 //! let (algorithm, secret) = ("HS256".parse::<Algorithm>()?, [7; 32]);
-//! let issuer = JwtIssuer::with_secret(algorithm, secret)?;
-//! let verifier = JwtVerifier::with_secret(algorithm, secret)?;
+//! let issuer = JwtIssuer::with_secret(algorithm, &secret)?;
+//! let verifier = JwtVerifier::with_secret(algorithm, &secret)?;
 //! let now = DateTime::UNIX_EPOCH;
 //! let claims = TokenLifetimes::default().access(UserId::new(1), Jti::from_random([1; 16]), now);
 //! assert_eq!(verifier.verify(&issuer.access(&claims)?, now)?, Claims::Access(claims));

@@ -74,7 +74,7 @@ fn keys_vanish_when_they_are_of_no_more_use() {
     let server = Server::start();
     let limiter = RedisLimiter::new(connect(&server));
     assert_eq!(passes(&limiter, 1), Some(true));
-    let key = format!("portcullis:{{limits}}:account:{}", charge(1).key);
+    let key = format!("portcullis:{{limits}}:account:2:{}", charge(1).key);
     let ttl: i64 = server.command(&format!("PTTL {key}")).trim_start_matches(':').parse().unwrap();
     // The first wait and the period.
     assert!((3_600_000..=3_661_000).contains(&ttl), "{ttl}");

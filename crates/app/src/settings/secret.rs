@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn few_distinct_bytes_are_refused() {
-        for text in ["a".repeat(32), "0".repeat(64), "ab".repeat(16), "012345678".repeat(4), "ü".repeat(16)] {
+        for text in ["a".repeat(32), "0".repeat(64), "ab".repeat(16), "x7#Kq2!z".repeat(4), "ü".repeat(16)] {
             assert_eq!(fault(&text), Some("has fewer than 10 distinct bytes"), "{text}");
         }
     }
@@ -195,7 +195,6 @@ mod tests {
             "qwertyuiopasdfghjklzxcvbnm1234567890".to_owned(),
             "1qaz2wsx3edc4rfv1qaz2wsx3edc4rfv".to_owned(),
             "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6".to_owned(),
-            "x7#Kq2!z".repeat(4),
             "k3J9x!qzR0-vB".repeat(3),
             "Passw0rd".repeat(3) + "12345678",
             "secret-key-0123456789 ".to_owned() + &" ".repeat(20),
@@ -227,9 +226,12 @@ mod tests {
             let mut bytes = [0; 32];
             getrandom::fill(&mut bytes).unwrap();
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            for key in [&hex, &hex[..32], &STANDARD_NO_PAD.encode(bytes)] {
+            for key in [&hex, &STANDARD_NO_PAD.encode(bytes)] {
                 assert_eq!(fault(key), None, "{key}");
             }
+            // One in thousands of 32 digits has fewer than ten different ones.
+            let short = fault(&hex[..32]);
+            assert!(short.is_none_or(|fault| fault.starts_with("has fewer than 10")), "{hex}: {short:?}");
         }
     }
 }

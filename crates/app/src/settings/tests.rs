@@ -234,7 +234,7 @@ fn the_secret_is_long_or_debugged_with_a_warning() {
     let debugged = read(&[("SECRET_KEY", &short), ("DEBUG", "True")]).unwrap();
     assert_eq!(debugged.warnings.len(), 1);
     assert!(debugged.warnings[0].what.contains("SECRET_KEY"));
-    assert!(read(&[("SECRET_KEY", "Käse—λόγος—ჭადრაკი!")]).is_ok(), "bytes count, not characters");
+    assert!(read(&[("SECRET_KEY", &["Käse—λόγος", "—ჭადრაკი!"].concat())]).is_ok(), "bytes count, not characters");
     assert_eq!(read(&[("ALGORITHM", "HS512")]).unwrap().warnings.len(), 1);
     let spaced = read(&[("SECRET_KEY", &format!(" {SECRET} "))]).unwrap();
     assert_eq!(spaced.tokens.secret.expose_secret(), format!(" {SECRET} "));

@@ -160,7 +160,8 @@ impl Watched {
 fn outcome<T>(result: &std::thread::Result<Result<T, StoreError>>) -> Outcome {
     match result {
         Err(_) | Ok(Err(StoreError::Unavailable(_))) => Outcome::Down,
-        Ok(Err(StoreError::Busy(_) | StoreError::CircuitOpen { .. })) => Outcome::Nothing,
+        // Why a statement failed cannot always be read: it may be an outage.
+        Ok(Err(StoreError::Busy(_) | StoreError::Failed(_) | StoreError::CircuitOpen { .. })) => Outcome::Nothing,
         Ok(Ok(_) | Err(_)) => Outcome::Up,
     }
 }

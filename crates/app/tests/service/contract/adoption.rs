@@ -124,7 +124,7 @@ fn tokens_refresh_and_end_whatever_their_identifiers_look_like(backend: Backend)
         service.logout(&token(jti, "refresh")).expect(200);
         service.refresh(&next.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     }
-    for unknown in ["0B61CDEC99894CFAA1B234EA8E50C83C", "8", "KÄSE/🔑 ?"] {
+    for unknown in [&spellings[0].replace('-', ""), "8", "KÄSE/🔑 ?"] {
         service.refresh(&token(unknown, "refresh")).expect_error(401, "AUTH_TOKEN_INVALID");
     }
 }

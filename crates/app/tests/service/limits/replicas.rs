@@ -24,7 +24,7 @@ on_both_databases!(
 fn replicas(backend: Backend, redis: &Server) -> [Service; 2] {
     let database = backend.database();
     // All calls come from one source, which pays for those that are refused too.
-    let start = || limited(Setup::over(&database)).set("RATE_LIMIT_SOURCE", "100000/5m");
+    let start = || limited(Setup::over(&database)).set("RATE_LIMIT_SOURCE", "100000/24h");
     [(); 2].map(|()| start().set("REDIS_URL", &redis.url()).start())
 }
 

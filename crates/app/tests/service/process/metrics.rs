@@ -102,6 +102,10 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
     let charges = expected(&[
         ("{budget=\"account\",outcome=\"passed\"}", 3),
         ("{budget=\"account\",outcome=\"refunded\"}", 1),
+        ("{budget=\"account_day\",outcome=\"passed\"}", 3),
+        ("{budget=\"account_day\",outcome=\"refunded\"}", 1),
+        // What failed also counts against the waits of its source.
+        ("{budget=\"account_source\",outcome=\"passed\"}", 2),
         // For the mail that asks to verify the address.
         ("{budget=\"mail\",outcome=\"passed\"}", 1),
         ("{budget=\"refresh\",outcome=\"passed\"}", 2),

@@ -3,6 +3,8 @@
 use super::{Sandbox, open};
 use crate::samples::patient;
 use portcullis_diesel::{MigrateError, Migrations};
+use portcullis_domain::registration::UserId;
+use portcullis_ports::StoreExt;
 use portcullis_testkit::postgres::Server;
 use portcullis_testkit::smtp::Authority;
 
@@ -72,7 +74,8 @@ fn a_server_is_asked_for_english_messages_where_the_role_may() {
     let sandbox = Sandbox::on(german);
     let url = sandbox.0.url.replace("//app@", "//postgres@");
     let store = open(&url, &patient());
-    sandbox.execute("CREATE TABLE users (id SERIAL PRIMARY KEY)");
-    let error = store.migrate().unwrap_err();
+    store.migrate().unwrap();
+    sandbox.execute("ALTER TABLE users RENAME TO elsewhere");
+    let error = store.read(|tx| tx.users().find(UserId::new(1))).unwrap_err();
     assert!(error.to_string().contains("does not exist"), "{error}");
 }
