@@ -45,26 +45,46 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     // What the page asked, which decides how it comes back.
     let asks_password = fields.optional(ASKED).is_some();
     let purpose = fields.optional(PURPOSE).as_deref().and_then(Purpose::parse).unwrap_or(Purpose::VerifyEmail);
-    match press(&api, &request, &token, fields).await {
+    let answer = Answer::of(&mut fields);
+    // Only an answer removes a password: a form without one asks again, and uses nothing up.
+    if matches!(answer, Answer::Missing)
+        && let Ok(Inspected { purpose, asks_password: true }) = inspect(&api, &request, &token).await
+    {
+        return screens::confirm(&reader, &Link { token: &token, purpose, asks_password: true }, None).shown(&reader);
+    }
+    match press(&api, &request, &token, answer).await {
         Ok(verified) => shown(&api, &reader, verified),
         Err(error) => refused(&api, &reader, &Link { token: &token, purpose, asks_password }, error),
     }
 }
 
+/// What the form says of the password.
+enum Answer {
+    Missing,
+    Entered(String),
+    /// The reader did not choose it.
+    Disowned,
+}
+
+impl Answer {
+    fn of(fields: &mut Fields) -> Self {
+        match (fields.optional(DISOWNED), fields.optional(PASSWORD)) {
+            (Some(_), _) => Self::Disowned,
+            (None, Some(typed)) => Self::Entered(typed),
+            (None, None) => Self::Missing,
+        }
+    }
+}
+
 /// Confirms by the form: with the password that was entered, or with what the browser proves. A
 /// person who says that the password is not theirs proves nothing, on any device.
-async fn press(
-    api: &Data<Api>,
-    request: &HttpRequest,
-    token: &str,
-    mut fields: Fields,
-) -> Result<EmailVerified, ApiError> {
-    let disowned = fields.optional(DISOWNED).is_some();
-    let browser =
-        if disowned { Browser::default() } else { Browser { bearer: None, device: device_cookie(request.headers()) } };
-    let password = match fields.optional(PASSWORD).filter(|_| !disowned) {
-        Some(typed) if typed.is_empty() => return Err(at_the_password("missing", "Field required")),
-        typed => typed.map(Password::new),
+async fn press(api: &Data<Api>, request: &HttpRequest, token: &str, answer: Answer) -> Result<EmailVerified, ApiError> {
+    let known = || Browser { bearer: None, device: device_cookie(request.headers()) };
+    let (browser, password) = match answer {
+        Answer::Disowned => (Browser::default(), None),
+        Answer::Missing => (known(), None),
+        Answer::Entered(typed) if typed.is_empty() => return Err(at_the_password("missing", "Field required")),
+        Answer::Entered(typed) => (known(), Some(Password::new(typed))),
     };
     confirm(api, request, Presented { token, browser, password }).await.map_err(|error| match error.code {
         // A 401 asks for credentials (RFC 9110, section 15.5.2): a page has a field for them.

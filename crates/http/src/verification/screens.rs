@@ -54,9 +54,9 @@ pub(super) fn confirm(reader: &Reader<'_>, link: &Link<'_>, fault: Option<&Fault
     let mut parts = link.hidden();
     parts.extend([Html::hidden(ASKED, "password"), Html::field(&field, fault)]);
     let mut disowning = link.hidden();
-    disowning.extend([Html::hidden(ASKED, "password"), Html::hidden(DISOWNED, "yes")]);
+    disowning.push(Html::hidden(ASKED, "password"));
     let none = &asked.none;
-    let other = vec![Html::paragraph(none.text), Html::form(PAGE, disowning, none.button)];
+    let other = vec![Html::paragraph(none.text), Html::answer_form(PAGE, disowning, (DISOWNED, none.button))];
     let parts = vec![text, Html::form(PAGE, parts, step.button), Html::section(none.title, other)];
     Screen { title: step.title, parts }
 }

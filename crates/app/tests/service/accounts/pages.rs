@@ -80,7 +80,7 @@ fn move_and_undo(service: &Service, account: &Account) {
         .iter()
         .find(|mail| mail.field("Subject").contains("Your email address"))
         .expect("a mail to the old address");
-    let undone = press(service, &told.target(), "verify", "");
+    let undone = press(service, &told.target(), "verify", "&disowned=");
     assert!(undone.text().contains("name=\"new_password\""), "a new password is offered");
     service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
 }

@@ -34,7 +34,7 @@ fn what_a_stranger_set_up_is_worth_nothing_once_the_owner_comes(service: &Servic
     // The owner, who never heard of it, opens the mail and presses the button.
     let target = service.wait_for_mails(&account.email, 1)[0].target();
     let token = target.split_once("token=").unwrap().1;
-    let page = service.call("POST", "/account/verify").form(&format!("token={token}")).send();
+    let page = service.call("POST", "/account/verify").form(&format!("token={token}&disowned=")).send();
     assert_eq!(page.status, 200, "{}", page.text());
     for pair in [&sessions[0], &refreshed] {
         service.expect_ended(pair);
@@ -192,6 +192,9 @@ fn the_page_asks_for_the_password(service: &Service) {
         let form = format!("token={token}&purpose=verify_email&asked=password&password={}", password.replace(' ', "+"));
         service.call("POST", "/account/verify").form(&form).send()
     };
+    let unanswered = service.call("POST", "/account/verify").form(&format!("token={token}")).send();
+    assert_eq!(unanswered.status, 200, "{}", unanswered.text());
+    assert!(unanswered.text().contains("Enter the password you chose"), "{}", unanswered.text());
     for wrong in ["", "not the password"] {
         let reply = post(wrong);
         assert_eq!(reply.status, 422, "{}", reply.text());
@@ -208,7 +211,7 @@ fn a_reader_who_did_not_choose_the_password_sets_a_new_one(service: &Service) {
     let account = service.account();
     // Not even a cookie in the reader's browser keeps it: another site may have signed it in.
     let planted = cookie(&service.login(&account.email, &account.password));
-    let form = format!("token={}&asked=password&disowned=yes", verification(service, &account));
+    let form = format!("token={}&asked=password&disowned=", verification(service, &account));
     let page = service.call("POST", "/account/verify").header("Cookie", &planted).form(&form).send();
     assert_eq!(page.status, 200, "{}", page.text());
     service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");

@@ -82,6 +82,11 @@ impl Html {
         Self(Self::form(page, parts, button).0.replacen("<form ", "<form novalidate ", 1))
     }
 
+    /// A form whose button is an answer: it is sent only if that button is pressed.
+    pub(crate) fn answer_form(page: &'static str, parts: Vec<Self>, (name, button): (&'static str, &str)) -> Self {
+        Self(Self::form(page, parts, button).0.replacen("<button>", &format!("<button name=\"{name}\">"), 1))
+    }
+
     /// A value that goes along with a form.
     pub(crate) fn hidden(name: &'static str, value: &str) -> Self {
         Self(format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escaped(value)))
