@@ -12,7 +12,7 @@ pub(crate) const MOUNT_THE_FOLDER: &str = "mount the folder of the file instead"
 
 /// Returns whether the file itself is a mount point, and not its folder or one above.
 pub(crate) fn is_mounted_alone(file: &Path) -> bool {
-    // SQLite puts the log beside the file that a link leads to.
+    // SQLite creates the write-ahead log next to the target of a symbolic link.
     let Ok(file) = file.canonicalize() else { return false };
     match std::fs::read("/proc/self/mountinfo") {
         Ok(table) => is_listed(&table, &file),

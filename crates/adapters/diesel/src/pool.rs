@@ -52,7 +52,7 @@ impl<C: Send + 'static> ManageConnection for Places<C> {
         Ok(())
     }
 
-    /// An empty place is not kept, so that whoever gets an idle one gets a connection.
+    /// Drops empty places, so that an idle place always has a connection.
     fn has_broken(&self, place: &mut Place<C>) -> bool {
         place.connection.is_none()
     }

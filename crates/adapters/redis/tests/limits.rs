@@ -194,7 +194,7 @@ fn of_many_replicas_one_gets_the_probe_until_it_tells() {
     eventually("a claim ends by itself", || boards[1].claim_probe("short", short) == Ok(None));
 }
 
-/// The rights that operators are told to grant.
+/// The rights that limits.md asks operators to grant.
 const RIGHTS: &str = "resetchannels ~portcullis:* -@all +ping +select +time +get +set +del +pttl +eval +evalsha +info";
 
 #[test]

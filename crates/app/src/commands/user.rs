@@ -47,8 +47,8 @@ pub(crate) enum UserAction {
     Enable(Named),
     /// Mark an account's email address as verified, without an email
     ///
-    /// You vouch that whoever set the password owns the address: password and sessions stay. A link in an email gives
-    /// the owner the account instead, and takes it from anyone who registered with their address.
+    /// Use it only if the owner of the address set the password: the password and the sessions stay. A link in
+    /// an email gives the owner the account instead, and takes it from anyone who registered with their address.
     VerifyEmail(Named),
     /// Set another password and end all sessions
     SetPassword {

@@ -109,7 +109,7 @@ impl Visit for MembersVisitor<'_> {
         }
     }
 
-    /// An error is told with its causes.
+    /// Writes an error with its causes.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         self.member(field, |line| json::printed(line, format_args!("{}", Chain(value))));
     }
@@ -159,7 +159,7 @@ impl Visit for TextFields<'_> {
         self.field(field, format_args!("{value}"));
     }
 
-    /// An error is told with its causes.
+    /// Writes an error with its causes.
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         self.field(field, format_args!("{}", Chain(value)));
     }

@@ -1,4 +1,4 @@
-//! The section on logging: how much is told, and in which form.
+//! Settings of the log: its level and its format.
 
 use super::setting::{Fault, Setting, SettingsError};
 use super::sources::Sources;

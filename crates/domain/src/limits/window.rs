@@ -93,7 +93,7 @@ impl Window {
         Self { tries: tries.clamp(NonZeroU32::MIN, Self::MOST), period, first_wait: None }
     }
 
-    /// How many waiters are told apart; past them the one whose last try is longest ago is forgotten.
+    /// Maximum number of waiters; past it, the one with the oldest last try is forgotten.
     pub const MOST_WAITERS: usize = 100;
 
     const MOST: NonZeroU32 = NonZeroU32::MIN.saturating_add(Self::MAX_TRIES - 1);

@@ -68,7 +68,7 @@ impl PostgresStore {
     ) -> Result<Applied, MigrateError> {
         let mut connection = self.opener.set_up_for_migration(self.connect()?)?;
         let detail = Arc::new(Mutex::new(None));
-        // Where the server speaks another language, time limits are told by a stopwatch in its place.
+        // Messages may be in another language: a timeout is then recognized by how long the statement took.
         if !self.opener.is_foreign() {
             connection.set_instrumentation(self.opener.instrumentation(detail.clone()));
         }

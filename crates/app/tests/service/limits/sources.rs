@@ -78,7 +78,7 @@ fn trusted_proxies_are_read_from_the_right(backend: Backend) {
     }
     let spent = [
         [("X-Forwarded-For", "192.0.2.1"), ("X-Other", "")],
-        // A header of the caller's own beside the proxy's changes nothing.
+        // A header that the client adds to the proxy's changes nothing.
         [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.77")],
         // Nor does anything hide what the proxy adds behind it.
         [("X-Forwarded-For", "\"x, 192.0.2.1"), ("X-Other", "")],
