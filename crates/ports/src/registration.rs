@@ -20,7 +20,7 @@ pub trait UserRepository: UserDeletion {
     fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
 
     /// All accounts whose address has that canonical form: one, or several where adopted
-    /// addresses differ by case alone.
+    /// addresses differ by case alone. A row that cannot be read is logged and left out.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -42,26 +42,11 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-/// Returns the accounts whose rows can be read: an account beside another whose address differs by case
-/// alone does not depend on that one's row.
-///
-/// # Errors
-/// That of the first row, if none can be read.
-fn readable(rows: Vec<UserRow>) -> Result<Vec<User>, StoreError> {
-    let (mut users, mut damage) = (Vec::new(), None);
-    for row in rows {
-        match User::try_from(row) {
-            Ok(user) => users.push(user),
-            Err(error) => {
-                tracing::error!(target: "app", %error, "An account cannot be read");
-                damage.get_or_insert(error);
-            }
-        }
-    }
-    match damage {
-        Some(error) if users.is_empty() => Err(error),
-        _ => Ok(users),
-    }
+/// Returns the accounts whose rows can be read and logs the others. An error for them would tell a
+/// client that the account exists.
+fn readable(rows: Vec<UserRow>) -> Vec<User> {
+    let log = |error: &StoreError| tracing::error!(target: "app", %error, "An account cannot be read");
+    rows.into_iter().filter_map(|row| User::try_from(row).inspect_err(log).ok()).collect()
 }
 
 /// Only an address that is taken is a conflict of the caller's.
@@ -96,7 +81,7 @@ macro_rules! user_repository {
                 let same = users::table.filter(CanonicalEmail.eq(email.canonical()));
                 let query = same.filter(users::deleted_at.is_null()).order(users::id);
                 let rows = query.select(UserRow::as_select()).load(self.connection);
-                readable(self.check(rows)?)
+                Ok(readable(self.check(rows)?))
             }
 
             fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<Result<User, StoreError>>, StoreError> {

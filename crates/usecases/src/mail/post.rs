@@ -97,12 +97,7 @@ pub(crate) fn ask_by_mail(
     email: &EmailAddress,
     cause: &Cause<'_>,
 ) -> Result<(), StoreError> {
-    let account = match store.read(|tx| tx.users().find_by_email(email)) {
-        Ok(found) => login::choose(found, email),
-        // A damaged row gets no mail, and its address the same response as every other.
-        Err(StoreError::Corrupt { .. }) => None,
-        Err(error) => return Err(error),
-    };
+    let account = login::choose(store.read(|tx| tx.users().find_by_email(email))?, email);
     let nobodys = PasswordHash::new(String::new());
     let password = post.tokens.version(account.as_ref().map_or(&nobodys, |user| &user.password));
     let order = NewMail { password: Some(password), ..post.order(occasion, None, email, cause) };

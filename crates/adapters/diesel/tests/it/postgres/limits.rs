@@ -5,6 +5,7 @@ use crate::samples::{account_with_token, accounts, impatient, patient, register}
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use portcullis_diesel::{Migrations, StoreOptions};
+use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::Jti;
 use portcullis_ports::{StoreError, StoreExt};
 use portcullis_testkit::conformance::registration::only_ascii_letters_are_folded;
@@ -100,7 +101,7 @@ fn a_time_beyond_the_calendar_is_reported_by_table_column_and_number() {
     sandbox.execute("UPDATE users SET created_at = 'infinity'; UPDATE refresh_tokens SET expires_at = '-infinity'");
     let reason = "out of range".to_owned();
     assert_eq!(
-        accounts(&store, "ada@example.com"),
+        store.read(|tx| tx.users().find(UserId::new(1))),
         Err(StoreError::Corrupt { table: "users", column: "created_at", id: 1, reason: reason.clone() })
     );
     assert_eq!(
