@@ -107,7 +107,14 @@ fn the_header_that_is_chosen_is_the_one_that_is_believed(backend: Backend) {
         let refused = guess(&service, &[("Forwarded", element), ("X-Forwarded-For", "203.0.113.9")]);
         expect_limited(&refused, "source", POLICY);
     }
-    guess(&service, &[("X-Forwarded-For", "203.0.113.9")]).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    // Another client of the proxy, whose own header disagrees, is not the proxy.
+    let other = [("Forwarded", "for=192.0.2.2"), ("X-Forwarded-For", "203.0.113.9")];
+    guess(&service, &other).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    for number in 0..5 {
+        let ignored = format!("203.0.113.{number}");
+        guess(&service, &[("X-Forwarded-For", &ignored)]).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    }
+    expect_limited(&guess(&service, &[("X-Forwarded-For", "203.0.113.9")]), "source", POLICY);
     let warned = |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.contains("FORWARDED_HEADER"));
     assert_eq!(service.settled_log().events().into_iter().filter(warned).count(), 1, "an operator hears of it, once");
 }
