@@ -29,7 +29,7 @@ pub struct Guess {
     pub device: Option<DeviceId>,
     /// The source that it comes from.
     pub source: Option<Source>,
-    /// Whether it is a call of the source too, as a login is that was not counted yet.
+    /// Whether to charge the call to its source too. `false` if it was charged before.
     pub is_call: bool,
 }
 
@@ -38,7 +38,7 @@ impl Guess {
     #[must_use]
     pub fn at_own(user: &User, device: Option<DeviceId>, from: &Origin) -> Self {
         let source = from.ip_address.map(Source::of);
-        Self { email: user.email.clone(), device, source, is_call: false }
+        Self { email: user.email.clone(), device, source, is_call: true }
     }
 
     fn account(&self) -> Subject<'_> {

@@ -71,10 +71,11 @@ impl RequestEmailChange {
         self.carry_out(input, EmailChangeAdmission { guess, mail }, still_wanted)
     }
 
-    /// Returns the guess to count before the work.
+    /// Returns the guess to count before the work. The mail charges the source.
     #[must_use]
     pub fn guess(&self, input: &EmailChangeRequest) -> Guess {
-        self.owners.guess(&input.owner, input.device.as_deref(), &input.origin)
+        let guess = self.owners.guess(&input.owner, input.device.as_deref(), &input.origin);
+        Guess { is_call: false, ..guess }
     }
 
     /// Counts the mail.

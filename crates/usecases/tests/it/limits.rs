@@ -150,6 +150,18 @@ fn a_source_pays_for_every_call_whatever_becomes_of_it() {
 }
 
 #[test]
+fn a_source_pays_for_reauthentications_that_succeed() {
+    let world = World::limited(rules());
+    let owner = world.authenticate(&world.verified_ada().access_token).unwrap();
+    let origin = from("192.0.2.1", "ada@example.org").origin;
+    let admit = || world.owners().admit(&world.owners().guess(&owner, None, &origin));
+    for _ in 0..6 {
+        drop(admit().unwrap());
+    }
+    assert!(matches!(admit(), Err(LimitError::Limited(limited)) if limited.budget == Budget::Source));
+}
+
+#[test]
 fn refreshes_of_a_session_are_counted_by_each_replica_alone() {
     let world = World::limited(rules());
     let (one, other) = (Subject::Bytes(b"one"), Subject::Bytes(b"other"));
