@@ -150,7 +150,7 @@ async function verify(reader) {
   await press(page, 422);
   await look("wrong-password");
   // Nobody chose it: a new one is set.
-  const [answer] = await Promise.all([page.waitForNavigation(), page.locator("section form button").click()]);
+  const [answer] = await Promise.all([page.waitForNavigation(), page.locator("button[name=disowned]").click()]);
   assert.equal(answer.status(), 200, page.url());
   await page.getByText(email).waitFor();
   await look("verified");

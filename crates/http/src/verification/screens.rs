@@ -53,12 +53,10 @@ pub(super) fn confirm(reader: &Reader<'_>, link: &Link<'_>, fault: Option<&Fault
     };
     let mut parts = link.hidden();
     parts.extend([Html::hidden(ASKED, "password"), Html::field(&field, fault)]);
-    let mut disowning = link.hidden();
-    disowning.push(Html::hidden(ASKED, "password"));
     let none = &asked.none;
-    let other = vec![Html::paragraph(none.text), Html::answer_form(PAGE, disowning, (DISOWNED, none.button))];
-    let parts = vec![text, Html::form(PAGE, parts, step.button), Html::section(none.title, other)];
-    Screen { title: step.title, parts }
+    let other = vec![Html::paragraph(none.text), Html::named_button(DISOWNED, none.button)];
+    let form = Html::form_with_alternative(PAGE, parts, step.button, Html::section(none.title, other));
+    Screen { title: step.title, parts: vec![text, form] }
 }
 
 fn step(words: &Words, purpose: Purpose) -> &Step {
@@ -146,6 +144,7 @@ mod tests {
                     assert!(asked.contains(purpose.as_str()), "{asked}");
                     let field = asked.contains(reader.words.own_password.label);
                     assert_eq!((field, asked.contains(DISOWNED)), (asks_password, asks_password), "{asked}");
+                    assert_eq!(asked.matches("<form").count(), 1, "both answers belong to one question: {asked}");
                 }
                 before.insert(step(reader.words, purpose).title);
                 let reset = Some(OneTimeToken::new([7; 32]));

@@ -82,9 +82,15 @@ impl Html {
         Self(Self::form(page, parts, button).0.replacen("<form ", "<form novalidate ", 1))
     }
 
-    /// A form whose button is an answer: it is sent only if that button is pressed.
-    pub(crate) fn answer_form(page: &'static str, parts: Vec<Self>, (name, button): (&'static str, &str)) -> Self {
-        Self(Self::form(page, parts, button).0.replacen("<button>", &format!("<button name=\"{name}\">"), 1))
+    /// A form with a second way to send it, below its own button.
+    pub(crate) fn form_with_alternative(page: &'static str, parts: Vec<Self>, button: &str, other: Self) -> Self {
+        let form = Self::form(page, parts, button).0;
+        Self(form.replacen("</form>", &format!("{}</form>", other.0), 1))
+    }
+
+    /// A button that is sent by its name, if it is the one that is pressed. The fields stay unchecked.
+    pub(crate) fn named_button(name: &'static str, button: &str) -> Self {
+        Self(format!("<button name=\"{name}\" formnovalidate>{}</button>\n", escaped(button)))
     }
 
     /// A value that goes along with a form.
