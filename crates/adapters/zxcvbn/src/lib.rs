@@ -82,8 +82,8 @@ mod tests {
         assert!(!common(&"x".repeat(256)), "too long for any list");
     }
 
-    /// The work of one check, measured by what it does to a password without patterns. Without a
-    /// bound on the scored length the worst takes 100 times as long.
+    /// The work of one check, measured by what it does to a password without patterns. That one is
+    /// as long as what is scored, so that a longer part would show.
     #[test]
     fn no_password_takes_much_longer_than_another() {
         let shortest = |text: &str| {
@@ -96,7 +96,7 @@ mod tests {
             };
             (0..3).map(time).min().unwrap()
         };
-        let plain = shortest(&"kqvwzjxf".repeat(12));
+        let plain = shortest(&"kqvwzjxf".repeat(4));
         for pattern in [
             "4@dr4g0n5{[<m0nk3y1|!pr1nc355+7%2$&#96/(8",
             "4@8({[<369&#!1/|0$5+7%2",
@@ -108,7 +108,7 @@ mod tests {
             "password",
         ] {
             let worst = shortest(&pattern.repeat(100).chars().take(100).collect::<String>());
-            assert!(worst < plain * 60 + std::time::Duration::from_millis(5), "{pattern}: {worst:?}, {plain:?}");
+            assert!(worst < plain * 15 + std::time::Duration::from_millis(5), "{pattern}: {worst:?}, {plain:?}");
         }
     }
 

@@ -163,7 +163,9 @@ fn a_common_password_uses_no_token_up() {
     let world = World::new();
     world.verified_ada();
     let token = forgotten(&world);
-    assert_eq!(world.reset(&token, "ada@example.org").unwrap_err().code(), ErrorCode::Validation);
+    let (common, reset) = (reset_of(&token, "ada@example.org"), world.resetting());
+    assert!(reset.look(&common).is_ok(), "the blocklist is work for the lane of hashes");
+    assert_eq!(reset.carry_out(&common, || true).unwrap_err().code(), ErrorCode::Validation);
     assert!(world.reset(&token, "battery staple").is_ok());
 }
 
