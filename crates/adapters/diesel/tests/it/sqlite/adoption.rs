@@ -148,6 +148,10 @@ fn an_account_that_was_deleted_before_adoption_leaves_its_tokens_to_nobody() {
     sandbox
         .execute("INSERT INTO refresh_tokens (jti, user_id, expires_at) VALUES ('x', 7, '2126-10-29 14:04:44.905380')");
     assert_eq!(register(&sandbox.store(), "ada@example.com").unwrap().unwrap().id.get(), 8);
+    // The application's own table has AUTOINCREMENT, which remembers the id.
+    let sandbox = Sandbox::of_the_application();
+    sandbox.execute("UPDATE sqlite_sequence SET seq = 70 WHERE name = 'users'");
+    assert_eq!(register(&sandbox.store(), "judy@example.com").unwrap().unwrap().id.get(), 71);
 }
 
 fn delete(store: &dyn Store, id: UserId) {
