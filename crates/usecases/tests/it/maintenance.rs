@@ -9,7 +9,7 @@ use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{Clock, MailerError, Mode, Store, StoreError, StoreExt, Work};
 use portcullis_testkit::{FixedClock, MemoryStore};
 use portcullis_usecases::maintenance::{Purge, PurgeError, Purged, Step};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn purge(world: &World) -> Purge {
@@ -142,6 +142,39 @@ fn a_store_that_is_gone_ends_it() {
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     let PurgeError::Failed(failure) = purge(&world).run(&mut |_| true).unwrap_err();
     assert_eq!(failure.code(), ErrorCode::Unavailable);
+}
+
+/// A store that fails one write, after that many others.
+struct Failing {
+    inner: Arc<MemoryStore>,
+    before: Mutex<Option<usize>>,
+}
+
+impl Store for Failing {
+    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+        if mode == Mode::Write {
+            let mut before = self.before.lock().unwrap();
+            let left = before.take();
+            *before = left.and_then(|count| count.checked_sub(1));
+            if left == Some(0) {
+                return Err(StoreError::Failed("a trigger".to_owned()));
+            }
+        }
+        self.inner.transact(mode, work)
+    }
+}
+
+#[test]
+fn an_account_that_cannot_be_deleted_holds_up_no_other() {
+    let world = World::new();
+    let ids = ["ada@example.org", "bob@example.org"].map(|email| world.adopt(email, "new:x").id);
+    for id in ids {
+        assert!(world.store.write(|tx| tx.users().begin_deletion(id, world.clock.now())).unwrap());
+    }
+    // Past the writes that purge one-time tokens and mails.
+    let store = Arc::new(Failing { inner: world.store.clone(), before: Mutex::new(Some(2)) });
+    assert!(Purge { store, ..purge(&world) }.run(&mut |_| true).is_err());
+    assert_eq!(world.store.read(|tx| tx.users().being_deleted(9)).unwrap(), ids[..1]);
 }
 
 #[test]

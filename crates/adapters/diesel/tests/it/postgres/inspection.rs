@@ -2,10 +2,10 @@
 
 use super::Sandbox;
 use crate::logs::logged_by;
-use crate::samples::{accounts, patient, register};
+use crate::samples::{accounts, now, patient, register};
 use portcullis_diesel::{MigrateError, Migrations, Severity};
 use portcullis_domain::registration::UserId;
-use portcullis_ports::{StoreError, StoreExt};
+use portcullis_ports::{Remains, StoreError, StoreExt};
 use portcullis_testkit::postgres::Server;
 use tracing::Level;
 
@@ -185,4 +185,29 @@ fn the_line_of_a_failed_migration_has_the_detail() {
     sandbox.execute("ALTER TABLE users ADD CONSTRAINT x CHECK (id < 0) NOT VALID");
     let error = sandbox.open_with("", &patient()).migrate().unwrap_err().to_string();
     assert!(error.contains("check constraint") && !error.contains("$2b$"), "{error}");
+}
+
+/// A deferred foreign key would fail the commit, and with it the other deletions of a transaction.
+#[test]
+fn an_account_that_another_table_refers_to_keeps_its_row() {
+    for clause in ["", "DEFERRABLE INITIALLY DEFERRED", "ON DELETE RESTRICT"] {
+        let sandbox = Sandbox::new();
+        let store = sandbox.store();
+        let [ada, bob] = ["ada@b.org", "bob@b.org"].map(|email| register(&store, email).unwrap().unwrap().id);
+        sandbox.execute(&format!(
+            "CREATE TABLE orders (owner_id BIGINT REFERENCES users (id) {clause}); INSERT INTO orders VALUES ({ada})"
+        ));
+        let finished = store.write(|tx| {
+            [ada, bob]
+                .map(|id| {
+                    tx.users().begin_deletion(id, now())?;
+                    tx.users().finish_deletion(id, now())
+                })
+                .into_iter()
+                .collect::<Result<Vec<_>, StoreError>>()
+        });
+        let kept = Remains::Referenced { by: "orders".to_owned() };
+        assert_eq!(finished, Ok(vec![kept, Remains::Nothing]), "{clause}");
+        assert_eq!(sandbox.execute("SELECT email FROM users"), format!("deleted:{ada}\n"), "{clause}");
+    }
 }

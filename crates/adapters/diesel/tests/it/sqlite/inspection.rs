@@ -3,6 +3,7 @@
 use super::Sandbox;
 use crate::logs::logged_by;
 use crate::samples::{accounts, now, patient, register};
+use chrono::TimeDelta;
 use portcullis_diesel::{MigrateError, Migrations, Severity};
 use portcullis_domain::registration::UserId;
 use portcullis_ports::{Remains, StoreError, StoreExt};
@@ -114,10 +115,13 @@ fn an_account_that_another_table_refers_to_keeps_its_row() {
         let finish = |id: UserId| {
             store.write(|tx| {
                 tx.users().begin_deletion(id, now())?;
-                tx.users().finish_deletion(id, now())
+                tx.users().finish_deletion(id, now() + TimeDelta::hours(1))
             })
         };
         assert_eq!(finish(ada.id), Ok(Remains::Referenced { by: "my orders".to_owned() }), "{clause}");
+        let later = now() + TimeDelta::minutes(1);
+        store.write(|tx| tx.users().begin_deletion(bob.id, later)).unwrap();
+        assert_eq!(store.read(|tx| tx.users().being_deleted(9)), Ok(vec![bob.id, ada.id]), "the kept row goes last");
         assert_eq!(finish(bob.id), Ok(Remains::Nothing));
         assert_eq!(sandbox.query("SELECT email || hashed_password FROM users"), ["deleted:1!"]);
         sandbox.execute("DELETE FROM \"my orders\"");
