@@ -1,13 +1,15 @@
 //! Weak settings are warned of at the start, by `config check` and by `doctor`, in the same words.
 
 use super::operators::{command, done};
-use crate::harness::databases::Backend;
+use crate::harness::databases::{Backend, Database};
 use crate::harness::services::{SECRET, Setup};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 const PROXIES: &str = "TRUSTED_PROXIES trusts addresses of the whole Internet";
 const READABLE: &str = ".env holds secrets, and everybody on this machine may read it";
+const HSTS: &str = "HSTS_SECONDS is set, and PUBLIC_URL is not https";
 
 /// The settings of a service for people, with its secret in a file of that mode.
 fn with_dotenv(setup: Setup, mode: u32, text: &str) -> Setup {
@@ -23,20 +25,20 @@ fn weak_settings_are_warned_of_in_one_wording_everywhere() {
     let database = Backend::Sqlite.database();
     done(&database, "migrate");
     let weak = |setup: Setup| {
-        let setup = setup.unset("SECRET_KEY").set("TRUSTED_PROXIES", "0.0.0.0/0");
+        let setup = setup.unset("SECRET_KEY").set("TRUSTED_PROXIES", "0.0.0.0/0").set("HSTS_SECONDS", "31536000");
         with_dotenv(setup, 0o644, &format!("SECRET_KEY={}\n", *SECRET))
     };
     for words in ["config check", "doctor"] {
         let ended = weak(command(&database, words)).run();
         assert!(ended.status.success(), "{ended:?}");
-        for what in [PROXIES, READABLE] {
+        for what in [PROXIES, READABLE, HSTS] {
             let told = ended.output.lines().any(|line| line.starts_with("warning") && line.contains(what));
             assert!(told, "{words}: {what}: {ended:?}");
         }
     }
     let service = weak(Setup::over(&database)).start();
     let log = service.settled_log().events();
-    for (what, advice) in [(PROXIES, "list the addresses"), (READABLE, "chmod 600")] {
+    for (what, advice) in [(PROXIES, "list the addresses"), (READABLE, "chmod 600"), (HSTS, "set PUBLIC_URL")] {
         let warning = log.iter().find(|event| event["message"].as_str().is_some_and(|text| text.starts_with(what)));
         let warning = warning.unwrap_or_else(|| panic!("{what}: {log:?}"));
         assert_eq!((&warning["level"], &warning["name"]), (&"WARNING".into(), &"app".into()));
@@ -61,4 +63,25 @@ fn a_file_without_secrets_may_be_readable() {
     assert!(!output(0o640, "REDIS_URL=redis://:hunter2marker@127.0.0.1\n", ".env").contains("may read"));
     let told = output(0o644, "redis_url = 'redis://:hunter2marker@127.0.0.1'\n", "portcullis.toml");
     assert!(told.contains("portcullis.toml holds secrets") && !told.contains("hunter2marker"), "{told}");
+}
+
+/// As a container that mounts the database file and not its folder.
+#[test]
+fn a_database_file_that_is_mounted_alone_is_warned_of() {
+    if !Command::new("unshare").args(["-Urm", "true"]).status().is_ok_and(|status| status.success()) {
+        return; // The system does not allow mount namespaces.
+    }
+    let database = Backend::Sqlite.database();
+    done(&database, "migrate");
+    let Database::Sqlite(path) = &database else { unreachable!() };
+    let mount = format!("mount --bind {0} {0} && exec \"$0\" \"$@\"", path.display());
+    let mounted = |setup: Setup| setup.after(&format!("exec unshare -Urm /bin/sh -c '{mount}' \"$0\" \"$@\""));
+    let what = format!("he database file {} is a mount point", path.display());
+    let is_told = |output: &str| output.contains(&what) && output.contains("mount the folder of the file instead");
+    let ended = mounted(command(&database, "doctor")).run();
+    assert!(is_told(&ended.output), "{ended:?}");
+    let service = mounted(Setup::over(&database)).start();
+    assert!(is_told(&service.settled_log().text()), "{}", service.log.text());
+    let ended = command(&database, "doctor").run();
+    assert!(!is_told(&ended.output), "{ended:?}");
 }
