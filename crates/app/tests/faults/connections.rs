@@ -67,7 +67,7 @@ fn unfinished_requests_take_a_bounded_memory_and_keep_no_small_one_out() {
     allow_descriptors(count as u64 + 2_000);
     let service = Backend::Sqlite.service().start();
     let (account, pair) = service.session();
-    let before = service.resident();
+    let (before, idle) = (service.resident(), service.descriptors());
     let head = format!(
         "POST /auth/login HTTP/1.1\r\nHost: a\r\nX-Large: {}\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{}",
         "x".repeat(60_000),
@@ -85,6 +85,10 @@ fn unfinished_requests_take_a_bounded_memory_and_keep_no_small_one_out() {
     assert!(grown < count * 48 + 160 * 1024, "{grown} KiB for {count} connections");
     service.login(&account.email, &account.password).expect(200);
     service.refresh(&pair.refresh).expect(200);
+    // Heads of 60 KB share 64 MiB. Without a bound all stay, until they are overdue after 30 s.
+    let open = || (service.descriptors() < idle + 1_400).then_some(());
+    let (took, ()) = timed(|| eventually("the connections past the bound are ended", open));
+    assert!(took < Duration::from_secs(10), "{took:?}");
     drop(unfinished);
     let body =
         format!("{{\"email\":\"{}\",\"password\":\"{}\"}}{}", account.email, account.password, " ".repeat(60_000));
