@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Instant;
 
 /// The lines of one stream so far.
 #[derive(Default)]
@@ -58,8 +59,10 @@ impl Log {
     }
 
     /// The same, or what there was when the stream ended or time was up.
+    #[expect(clippy::disallowed_methods, reason = "what another process writes comes when it comes")]
     pub(crate) fn wait_or_end(&self, count: usize, wanted: impl Fn(&Value) -> bool) -> Result<Vec<Value>, Vec<Value>> {
         let (mut found, mut read) = (Vec::new(), 0);
+        let deadline = Instant::now() + PATIENCE;
         let mut state = self.state.lock().unwrap();
         loop {
             let parsed = state.lines[read..].iter().filter_map(|line| serde_json::from_str(line).ok());
@@ -71,7 +74,9 @@ impl Log {
             if state.ended {
                 return Err(found);
             }
-            let (next, timeout) = self.changed.wait_timeout(state, PATIENCE).unwrap();
+            // Lines that are not wanted do not prolong it.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let (next, timeout) = self.changed.wait_timeout(state, left).unwrap();
             state = next;
             if timeout.timed_out() {
                 return Err(found);
