@@ -1,6 +1,6 @@
 //! Registering.
 
-use crate::world::World;
+use crate::world::{World, registration_of};
 use portcullis_domain::ErrorCode;
 use portcullis_ports::StoreError;
 use portcullis_usecases::registration::{RegisterError, Registered};
@@ -32,6 +32,10 @@ fn a_password_that_its_context_suggests_is_refused() {
         let error = world.register("Ada.Lovelace@example.org", password).unwrap_err();
         assert_eq!(error.code(), ErrorCode::Validation, "{password}");
     }
+    // The blocklist is work for the lane of hashes, and admission runs before it.
+    let (register, common) = (world.registering(world.store.clone()), registration_of("ada@example.org", "portcullis"));
+    let admission = register.admit(&common).unwrap();
+    assert_eq!(register.carry_out(&common, admission, || true).unwrap_err().code(), ErrorCode::Validation);
 }
 
 #[test]

@@ -89,12 +89,13 @@ impl World {
         email: &str,
         password: &str,
     ) -> Result<Registered, RegisterError> {
+        self.registering(store).run(&registration_of(email, password), || true)
+    }
+
+    pub(crate) fn registering(&self, store: Arc<dyn Store>) -> Register {
         let (hasher, clock) = (self.hasher.clone(), self.clock.clone());
-        let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
-        let (email, language) = (EmailAddress::parse(email).unwrap(), Language::default());
-        let input = Registration { email, password, origin: Origin::default(), language };
         let (screening, post, limits) = (self.screening.clone(), self.post.clone(), self.limits.clone());
-        Register { store, hasher, screening, post, limits, clock }.run(&input, || true)
+        Register { store, hasher, screening, post, limits, clock }
     }
 
     /// An account whose row is given: adopted, or damaged.
@@ -197,4 +198,10 @@ pub(crate) fn login(email: &str, password: &str) -> PasswordLogin {
 pub(crate) fn shown(token: &str, key: Option<u8>) -> RefreshExchange {
     let key = key.map(|byte| KeyDigest([byte; 32]));
     RefreshExchange { refresh_token: token.to_owned(), key, origin: Origin::default(), language: Language::default() }
+}
+
+pub(crate) fn registration_of(email: &str, password: &str) -> Registration {
+    let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
+    let (email, language) = (EmailAddress::parse(email).unwrap(), Language::default());
+    Registration { email, password, origin: Origin::default(), language }
 }
