@@ -16,6 +16,8 @@ const SLACK: Duration = Duration::from_secs(8);
 
 const SHORT: TimeLimits = TimeLimits { greeting: COMMAND, command: COMMAND, whole: WHOLE, ..LIMITS };
 
+const UNKNOWN: &str = "502 5.5.1 what is that";
+
 /// A server that does that with whoever connects.
 fn server(serve: impl Fn(TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -59,22 +61,29 @@ fn a_server_that_drips_is_left_when_the_step_is_over() {
     }
 }
 
-/// Takes mails by HELO alone, and greets after some drops.
-fn old_server(drops: u32) -> u16 {
+/// Replies to EHLO with `to_ehlo`, takes mails by HELO alone, and greets after some drops. The second
+/// mail of a connection waits twice as long, and then the connection ends.
+fn old_server(drops: u32, to_ehlo: &'static str) -> u16 {
     server(move |mut socket| {
         thread::spawn(move || {
             (0..drops).for_each(|_| drip());
             socket.write_all(b"220 old\r\n").unwrap();
             let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+            let mut mails = 0;
             while let Some(Ok(line)) = lines.next() {
                 let reply = match line.get(..4) {
-                    Some("EHLO") => "502 5.5.1 what is that",
+                    Some("EHLO") => to_ehlo,
+                    Some("MAIL") if mails == 1 => {
+                        (0..drops * 2).for_each(|_| drip());
+                        break;
+                    }
                     Some("DATA") => "354 go on",
                     Some("QUIT") => break,
                     _ => "250 ok",
                 };
                 socket.write_all(format!("{reply}\r\n").as_bytes()).unwrap();
                 if reply.starts_with("354") {
+                    mails += 1;
                     lines.by_ref().find(|line| line.as_ref().is_ok_and(|line| line == "."));
                     socket.write_all(b"250 ok\r\n").unwrap();
                 }
@@ -85,7 +94,7 @@ fn old_server(drops: u32) -> u16 {
 
 #[test]
 fn a_greeting_may_take_longer_than_a_command() {
-    let port = old_server(20);
+    let port = old_server(20, UNKNOWN);
     let limits = TimeLimits { greeting: LIMITS.greeting, whole: LIMITS.whole, ..SHORT };
     let patient = mailer(&format!("smtp://localhost:{port}"), &Authorities::System, limits);
     assert_eq!(patient.greet(), Ok(Greeting::Ready { encrypted: false }));
@@ -106,12 +115,29 @@ fn the_greeting_has_a_minute_and_a_delivery_ends_within_the_lease() {
 #[test]
 fn a_server_that_knows_helo_alone_takes_mails_and_no_password() {
     let at = |url: String| mailer(&url, &Authorities::System, LIMITS).send(&mail(1));
-    let port = old_server(0);
+    let port = old_server(0, UNKNOWN);
     at(format!("smtp://localhost:{port}")).unwrap();
     let reason = unavailable(at(format!("smtp://localhost:{port}?tls=required")));
     assert!(reason.contains("offers no STARTTLS"), "{reason}");
     let reason = unavailable(at(format!("smtp://u:p@localhost:{port}")));
     assert!(reason.contains("neither PLAIN nor LOGIN"), "{reason}");
+}
+
+#[test]
+fn a_server_that_refuses_ehlo_for_now_is_not_told_helo() {
+    let port = old_server(0, "451 4.3.2 later");
+    let reason = unavailable(mailer(&format!("smtp://localhost:{port}"), &Authorities::System, LIMITS).send(&mail(1)));
+    assert_eq!(reason, "451 4.3.2 while greeting");
+}
+
+#[test]
+fn the_limit_of_a_delivery_holds_over_all_its_connections() {
+    // A greeting takes 0.75 s; the connection that is kept takes 1.5 s to end.
+    let port = old_server(25, UNKNOWN);
+    let limits = TimeLimits { whole: Duration::from_millis(2100), ..LIMITS };
+    let mailer = mailer(&format!("smtp://localhost:{port}"), &Authorities::System, limits);
+    mailer.send(&mail(1)).unwrap();
+    assert_eq!(unavailable(mailer.send(&mail(2))), "timed out while greeting");
 }
 
 #[expect(clippy::disallowed_methods, reason = "a drop falls now and then")]
