@@ -265,6 +265,15 @@ mod tests {
         for never in ["ssl=maybe", "connect_timeout=x", "keepalives_idle=1.5", "schema=public", "pgbouncer=true"] {
             assert_eq!(libpq(&format!("postgres://h/db?{never}")), None, "{never}");
         }
+        for (foreign, advice) in [
+            ("schema=public", "search_path"),
+            ("currentSchema=public", "search_path"),
+            ("search_path=public", "options=-c"),
+            ("pgbouncer=true", "pool_mode=session"),
+        ] {
+            let told = PostgresUrl::parse(&format!("h/db?{foreign}")).unwrap_err().to_string();
+            assert!(told.contains("another driver's option") && told.contains(advice), "{told}");
+        }
     }
 
     #[test]

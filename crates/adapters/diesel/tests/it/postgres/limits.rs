@@ -77,6 +77,23 @@ fn a_statement_that_is_wrong_is_no_outage() {
     }
 }
 
+/// The statement ran longer than the limits, but they did not stop it.
+#[test]
+fn a_slow_statement_whose_error_names_a_table_is_no_outage() {
+    for sandbox in Sandbox::in_both_languages() {
+        sandbox.store();
+        sandbox.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             PERFORM pg_sleep(0.3); RAISE EXCEPTION 'deadlock detected' USING TABLE = 'users'; END $$; \
+             CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION refuse()",
+        );
+        let store = sandbox.open_with("?options=-c%20lock_timeout%3D200ms", &patient());
+        assert_eq!(store.pending(), Ok(Vec::new()));
+        let refused = register(&store, "ada@example.com");
+        assert_eq!(refused, Err(StoreError::Failed("deadlock detected".to_owned())));
+    }
+}
+
 #[test]
 fn callers_beyond_the_pool_are_busy() {
     let sandbox = Sandbox::new();
