@@ -325,3 +325,18 @@ fn batches(url: &DatabaseUrl) -> BatchSettings {
     let (queue, max_wait) = (STORE_QUEUE, STORE_WAIT);
     BatchSettings { width, batch, slow_after, queue, max_wait, stuck_after, linger, retry_after: SOON }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_lane_is_as_wide_as_the_connections_to_postgresql() {
+        let width = |url: &str, connections: u32| {
+            let (url, connections) = (DatabaseUrl::parse(url).unwrap(), NonZeroU32::new(connections).unwrap());
+            store_lane(&settings::Database { url, connections, auto_migrate: true, purge_interval: None }).width
+        };
+        assert_eq!((width("postgres://h/db", 1), width("postgres://h/db", 40)), (1, 40));
+        assert_eq!(width("sqlite:///app.db", 40), 16);
+    }
+}

@@ -133,6 +133,14 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
     assert_eq!(page.value(&version), Some(1.0));
 }
 
+#[test]
+fn database_connections_is_the_size_of_the_pool() {
+    let setup = Backend::Postgres.service().set("DATABASE_CONNECTIONS", "3").set("METRICS_ADDR", "127.0.0.1:0");
+    let service = setup.start();
+    service.session();
+    assert_eq!(page(&service.metrics_url()).value("portcullis_store_connections_max"), Some(3.0));
+}
+
 fn a_flood_of_names_makes_no_series(backend: Backend) {
     let (service, url) = service(backend);
     service.get("/marker");

@@ -61,6 +61,20 @@ fn a_parameter_that_can_never_work_stops_the_start() {
     assert!(line.contains("DATABASE_URL") && line.contains("connect_timeout"), "{line}");
 }
 
+/// The server comes back after the start.
+#[test]
+fn what_is_refused_later_names_its_setting_too() {
+    let server = Server::start();
+    let url = server.create_database().url;
+    server.psql(url.rsplit('/').next().unwrap(), "CREATE TABLE users (id INTEGER)");
+    server.stop();
+    let service = at(&url).start();
+    server.start_again();
+    assert!(!service.wait().success());
+    let line = service.errors.text();
+    assert!(line.contains("DATABASE_URL: ") && line.contains("users is not"), "{line}");
+}
+
 #[test]
 fn foreign_messages_are_warned_of_with_what_to_run() {
     let url = Server::shared_in_german().create_database().url;
