@@ -8,8 +8,10 @@ use std::process::Command;
 
 const README: &str = include_str!("../../../../README.md");
 const XTASK: &str = include_str!("../../../../xtask/src/main.rs");
-/// Where the README has the service.
-const ADDRESSES: [&str; 2] = ["localhost:8000", "127.0.0.1:8000"];
+/// How the README calls the service. Elsewhere `localhost` is text, such as a pattern for a link.
+const CALL: &str = "curl -s localhost:8000";
+/// What the service calls itself there, in the links of its mails.
+const ADDRESS: &str = "127.0.0.1:8000";
 /// What a shell prints between two blocks.
 const BETWEEN: &str = "=== next block ===";
 
@@ -77,12 +79,11 @@ fn run(blocks: &[&Block], service: &Service) -> Vec<String> {
     for block in blocks {
         script += &format!("{}\necho; echo '{BETWEEN}'\n", block.commands.join("\n"));
     }
-    for address in ADDRESSES {
-        script = script.replace(address, &service.address.to_string());
-    }
+    let address = service.address.to_string();
+    script = script.replace(CALL, &format!("curl -s {address}")).replace(ADDRESS, &address);
     let output = Command::new("bash").arg("-c").arg(&script).current_dir(&service.folder).output().expect("bash");
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    let printed = String::from_utf8(output.stdout).unwrap().replace(&service.address.to_string(), ADDRESSES[1]);
+    let printed = String::from_utf8(output.stdout).unwrap().replace(&address, ADDRESS);
     printed.split(BETWEEN).map(|printed| printed.trim().to_owned()).collect()
 }
 
