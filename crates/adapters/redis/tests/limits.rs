@@ -199,6 +199,8 @@ const RIGHTS: &str = "resetchannels ~portcullis:* -@all +ping +select +time +get
 
 #[test]
 fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
+    let page = include_str!("../../../../docs/features/limits.md");
+    assert!(page.contains(&format!("ACL SETUSER portcullis on >password {RIGHTS}\n")), "other rights are documented");
     let server = Server::start();
     let grant = |rights: &str| assert_eq!(server.command(&format!("ACL SETUSER gate reset on >pw {rights}")), "+OK");
     let url = RedisUrl::parse(&server.url().replace("redis://", "redis://gate:pw@")).unwrap();
