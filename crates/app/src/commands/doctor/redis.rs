@@ -31,7 +31,7 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
         Finding::ok(CHECK, what)
     }];
     findings.extend(examination.refusal.as_ref().map(|refusal| {
-        let advice = "grant it what docs/operations.md lists; until then each replica counts limits alone";
+        let advice = "grant it what docs/features/limits.md lists; until then each replica counts limits alone";
         Finding::error(CHECK, refusal.clone(), advice)
     }));
     findings.extend(memory(&examination));
