@@ -73,7 +73,7 @@ fn start() -> Service {
     let (lifetimes, jti) = (TokenLifetimes::default(), Jti::from_random([7; 16]));
     let access_token = issuer.access(&lifetimes.access(ADA, jti, now())).expect("a token");
     let refresh_token = issuer.refresh(&lifetimes.refresh(ADA, jti, now())).expect("a token");
-    let api = api(Arc::new(issuer), &RefreshToken::live(jti, ADA, now(), lifetimes.refresh));
+    let api = api(Arc::new(issuer), &RefreshToken::new(jti, ADA, now(), lifetimes.refresh));
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -199,7 +199,7 @@ struct Forgetful(MemoryStore);
 impl Forgetful {
     fn with(token: &RefreshToken) -> Self {
         let store = MemoryStore::new();
-        let email = EmailAddress::stored(EMAIL.to_owned());
+        let email = EmailAddress::from_stored(EMAIL.to_owned());
         store.adopt(NewUser { email, password: PasswordHash::new(PASSWORD.to_owned()), created_at: now() });
         store.write(|tx| tx.refresh_tokens().insert(token)).expect("a token of an account");
         Self(store)

@@ -80,7 +80,7 @@ fn value(name: &str, text: &str) {
     if !settings.server.cors_origins.is_empty() {
         let origins = settings.server.cors_origins.join(",");
         let sources = gather(&[("SECRET_KEY", &secret), ("CORS_ORIGINS", &origins)], "").expect("origins");
-        let again = Settings::read(&sources).expect("an origin as browsers spell it is one");
+        let again = Settings::read(&sources).expect("an client as browsers spell it is one");
         assert_eq!(again.server.cors_origins, settings.server.cors_origins);
     }
 }

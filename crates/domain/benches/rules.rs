@@ -6,15 +6,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{Criterion, criterion_group, criterion_main};
 use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_domain::sessions::SessionState;
-use portcullis_domain::tokens::{Jti, Presentation, RefreshPolicy, RefreshToken, Spending};
+use portcullis_domain::tokens::{Jti, RefreshContext, RefreshPolicy, RefreshToken, SpendRecord};
 use std::hint::black_box;
 
 fn verdicts(criterion: &mut Criterion) {
     let now = DateTime::<Utc>::UNIX_EPOCH;
     let [first, second] = [[1; 16], [2; 16]].map(Jti::from_random);
-    let live = RefreshToken::live(first, UserId::new(1), now, TimeDelta::days(7));
-    let spent = live.clone().spend(Spending { at: now, key: None, successor: second }).unwrap();
-    let shown = Presentation {
+    let live = RefreshToken::new(first, UserId::new(1), now, TimeDelta::days(7));
+    let spent = live.clone().spend(SpendRecord { at: now, key: None, successor: second }).unwrap();
+    let shown = RefreshContext {
         now: now + TimeDelta::hours(1),
         key: None,
         session: SessionState::Active,

@@ -4,17 +4,17 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionState;
-use portcullis_domain::tokens::{Jti, Presentation, RefreshPolicy, RefreshToken, Spending};
+use portcullis_domain::tokens::{Jti, RefreshContext, RefreshPolicy, RefreshToken, SpendRecord};
 use std::io::{self, Write};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let login = DateTime::<Utc>::UNIX_EPOCH;
     let [first, second] = [[1; 16], [2; 16]].map(Jti::from_random);
-    let token = RefreshToken::live(first, UserId::new(1), login, TimeDelta::days(7));
+    let token = RefreshToken::new(first, UserId::new(1), login, TimeDelta::days(7));
     show("fresh from the login", &token, login)?;
 
     let refreshed = login + TimeDelta::minutes(14);
-    let token = token.spend(Spending { at: refreshed, key: None, successor: second })?;
+    let token = token.spend(SpendRecord { at: refreshed, key: None, successor: second })?;
     show("by a second tab, at once", &token, refreshed + TimeDelta::seconds(1))?;
     show("by a thief, an hour later", &token, refreshed + TimeDelta::hours(1))?;
     Ok(())
@@ -22,6 +22,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn show(by: &str, token: &RefreshToken, now: DateTime<Utc>) -> io::Result<()> {
     let (session, successor_unspent) = (SessionState::Active, true);
-    let shown = Presentation { now, key: None, session, successor_unspent, spent_age: None };
+    let shown = RefreshContext { now, key: None, session, successor_unspent, spent_age: None };
     writeln!(io::stdout(), "shown {by}: {}", RefreshPolicy::STRICT.judge(token, &shown).as_str())
 }

@@ -6,20 +6,20 @@
 //! ```
 //! use chrono::{TimeDelta, Utc};
 //! use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy};
-//! use portcullis_domain::tokens::{Presentation, RefreshPolicy, RefreshToken, Jti, Verdict};
+//! use portcullis_domain::tokens::{RefreshContext, RefreshPolicy, RefreshToken, Jti, Verdict};
 //! use portcullis_domain::registration::UserId;
 //! use portcullis_domain::sessions::SessionState;
 //!
 //! // What a person typed becomes a value that is right, or an error that says what was wrong.
 //! let email = EmailAddress::parse(" Ada@Example.COM ")?;
 //! assert_eq!(email.canonical(), "ada@example.com");
-//! PasswordPolicy::default().admit(Password::new("correct horse"))?;
+//! PasswordPolicy::default().validate(Password::new("correct horse"))?;
 //!
 //! // A refresh token is live until it is spent; what it is worth is decided from values alone.
 //! # let now = chrono::DateTime::<Utc>::UNIX_EPOCH;
-//! let token = RefreshToken::live(Jti::from_random([7; 16]), UserId::new(1), now, TimeDelta::days(7));
+//! let token = RefreshToken::new(Jti::from_random([7; 16]), UserId::new(1), now, TimeDelta::days(7));
 //! let (session, successor_unspent) = (SessionState::Active, true);
-//! let shown = Presentation { now, key: None, session, successor_unspent, spent_age: None };
+//! let shown = RefreshContext { now, key: None, session, successor_unspent, spent_age: None };
 //! assert_eq!(RefreshPolicy::STRICT.judge(&token, &shown), Verdict::Rotated);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -3,6 +3,7 @@
 
 mod api;
 mod body;
+mod client_info;
 mod connection;
 mod errors;
 mod exposition;
@@ -16,7 +17,6 @@ mod login;
 mod memory;
 mod middleware;
 mod openapi;
-mod origin;
 mod pages;
 mod recovery;
 mod registration;

@@ -30,7 +30,7 @@ pub trait UserDeletion {
     fn strip(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError>;
 
     /// Deletes the row of an account that is being deleted, if nothing else is left of it; returns
-    /// what is left. Waits until every transaction that has begun to write for that account has
+    /// what is left. Backoff until every transaction that has begun to write for that account has
     /// ended. An account that another program's table refers to comes last from then on in
     /// [`being_deleted`](Self::being_deleted).
     ///

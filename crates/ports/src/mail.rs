@@ -2,7 +2,7 @@
 
 use crate::store::StoreError;
 use chrono::{DateTime, Utc};
-use portcullis_domain::mail::{Mail, Message, NewMail};
+use portcullis_domain::mail::{MailContent, NewMail, RenderedMail};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::verification::PasswordVersion;
 use std::time::Duration;
@@ -127,9 +127,9 @@ pub trait OutboxRepository {
 /// Words mails.
 ///
 /// ```
-/// use portcullis_domain::mail::Message;
+/// use portcullis_domain::mail::MailContent;
 /// use portcullis_ports::{Mailer, MailRenderer};
-/// fn send(message: &Message, renderer: &dyn MailRenderer, mailer: &dyn Mailer) -> Result<(), String> {
+/// fn send(message: &MailContent, renderer: &dyn MailRenderer, mailer: &dyn Mailer) -> Result<(), String> {
 ///     let mail = renderer.render(message).map_err(|error| error.to_string())?;
 ///     mailer.send(&mail).map_err(|error| error.to_string())
 /// }
@@ -139,7 +139,7 @@ pub trait MailRenderer: Send + Sync {
     ///
     /// # Errors
     /// [`RenderError`], for a template that is broken.
-    fn render(&self, message: &Message) -> Result<Mail, RenderError>;
+    fn render(&self, message: &MailContent) -> Result<RenderedMail, RenderError>;
 }
 
 /// A template is broken. Holds nothing of the message.
@@ -154,8 +154,8 @@ pub trait Mailer: Send + Sync {
     ///
     /// # Errors
     /// [`MailerError`]. Whether the mail was taken over is unknown where it is
-    /// [`Unavailable`](MailerError::Unavailable); a mail that comes twice has one `Message-ID`.
-    fn send(&self, mail: &Mail) -> Result<(), MailerError>;
+    /// [`Unavailable`](MailerError::Unavailable); a mail that comes twice has one `MailContent-ID`.
+    fn send(&self, mail: &RenderedMail) -> Result<(), MailerError>;
 
     /// Checks whether emails would be taken now. Sends none.
     ///
@@ -165,7 +165,7 @@ pub trait Mailer: Send + Sync {
 }
 
 impl<M: Mailer + ?Sized> Mailer for std::sync::Arc<M> {
-    fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+    fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
         (**self).send(mail)
     }
 

@@ -3,7 +3,7 @@
 use crate::store::{RowNumber, StoreError, Stretch};
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{Ending, Origin, Session, SessionEvent, SessionId, SourceMark, Spared};
+use portcullis_domain::sessions::{ClientInfo, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash};
 
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct ListedSession {
     /// The session.
     pub session: Session,
     /// From where it began, as far as is known.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// When it was last used and not refused, in UTC: at its login, or a refresh.
     pub last_used_at: DateTime<Utc>,
 }
@@ -46,7 +46,7 @@ pub struct DeadSessions {
 /// The sessions, each with its timeline.
 ///
 /// A token that was stored without a session belongs to the one that bears its identifier
-/// ([`SessionId::adopted`]), if there is one.
+/// ([`SessionId::for_legacy_token`]), if there is one.
 pub trait SessionRepository {
     /// Has whoever else holds the same account wait until the end of this transaction. Whoever
     /// ends sessions holds their account first, and whoever begins one for a token that is there
@@ -60,7 +60,7 @@ pub trait SessionRepository {
     ///
     /// # Errors
     /// [`StoreError`], also where there is one with that identifier.
-    fn begin(&mut self, session: &Session, origin: &Origin) -> Result<(), StoreError>;
+    fn begin(&mut self, session: &Session, client: &ClientInfo) -> Result<(), StoreError>;
 
     /// The session with that identifier, ended or not.
     ///
@@ -104,32 +104,32 @@ pub trait SessionRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Origin>, StoreError>;
+    fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError>;
 
     /// Returns whether any session that is kept, ended or not, began from that source. Takes the same
     /// work either way.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn knows_source(&mut self, source: &SourceMark) -> Result<bool, StoreError>;
+    fn knows_source(&mut self, source: &SourceHash) -> Result<bool, StoreError>;
 
     /// Ends a session that was not ended, revokes its live token and puts the end on its
     /// timeline; whether it did. Of any number of callers exactly one is told so.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError>;
+    fn end(&mut self, id: SessionId, session_end: &SessionEnd) -> Result<bool, StoreError>;
 
     /// Ends every session of an account but those that are spared; how many there were. Live tokens
     /// of no session yet are revoked, and count.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn end_all(&mut self, user_id: UserId, spared: &Spared, ending: &Ending) -> Result<u64, StoreError>;
+    fn end_all(&mut self, user_id: UserId, keep: &KeepSessions, session_end: &SessionEnd) -> Result<u64, StoreError>;
 
     /// Puts an event on a session's timeline, if there is such a session. Of a kind that can come
     /// again and again it keeps the first
-    /// [`MAX_REPEATS`](portcullis_domain::sessions::EventKind::MAX_REPEATS).
+    /// [`MAX_EVENTS_PER_KIND`](portcullis_domain::sessions::EventKind::MAX_EVENTS_PER_KIND).
     ///
     /// # Errors
     /// [`StoreError`].

@@ -7,8 +7,8 @@ use crate::registration::UserRepository;
 use crate::sessions::SessionRepository;
 use crate::verification::OneTimeTokenRepository;
 use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::sessions::{EventKind, Origin, Session, SessionEvent};
-use portcullis_domain::tokens::{Jti, KeyDigest, RefreshToken, Spending};
+use portcullis_domain::sessions::{ClientInfo, EventKind, Session, SessionEvent};
+use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshToken, SpendRecord};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,13 +90,13 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
-/// use portcullis_domain::sessions::{Origin, SessionId, SessionPolicy};
+/// use portcullis_domain::sessions::{ClientInfo, SessionId, SessionPolicy};
 /// use portcullis_domain::{registration::UserId, tokens::{Jti, RefreshToken}};
 /// use portcullis_ports::Rotation;
 /// let (at, next) = (DateTime::UNIX_EPOCH, Jti::from_random([2; 16]));
-/// let successor = RefreshToken::live(next, UserId::new(1), at, TimeDelta::days(7));
-/// let successor = successor.of_session(SessionId::from_random([3; 16]));
-/// let (too_old_by, origin) = (SessionPolicy::default().too_old_by(at), Origin::default());
+/// let successor = RefreshToken::new(next, UserId::new(1), at, TimeDelta::days(7));
+/// let successor = successor.with_session(SessionId::from_random([3; 16]));
+/// let (too_old_by, origin) = (SessionPolicy::default().max_age_cutoff(at), ClientInfo::default());
 /// let spent = Jti::from_random([1; 16]);
 /// let rotation = Rotation { spent, at, key: None, too_old_by, verified_only: false, origin, successor };
 /// assert_eq!(rotation.spending().successor, next);
@@ -108,13 +108,13 @@ pub struct Rotation {
     /// When it is spent, in UTC.
     pub at: DateTime<Utc>,
     /// With which `Idempotency-Key`, if any.
-    pub key: Option<KeyDigest>,
+    pub key: Option<IdempotencyKeyDigest>,
     /// A session that started at this moment or before is too old, in UTC.
     pub too_old_by: DateTime<Utc>,
     /// Whether the account's address must be verified.
     pub verified_only: bool,
     /// From where it was shown.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// The live token it is exchanged for. Its account and its session are those that the spent
     /// token must have; without a session it succeeds no token.
     pub successor: RefreshToken,
@@ -123,14 +123,14 @@ pub struct Rotation {
 impl Rotation {
     /// How the token is spent.
     #[must_use]
-    pub fn spending(&self) -> Spending {
-        Spending { at: self.at, key: self.key, successor: self.successor.jti }
+    pub fn spending(&self) -> SpendRecord {
+        SpendRecord { at: self.at, key: self.key, successor: self.successor.jti }
     }
 
     /// The rotation, as its session's timeline has it.
     #[must_use]
     pub fn event(&self) -> SessionEvent {
-        SessionEvent { at: self.at, kind: EventKind::Rotated, origin: self.origin.clone() }
+        SessionEvent { at: self.at, kind: EventKind::Rotated, client: self.client.clone() }
     }
 
     fn carry_out(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
@@ -250,7 +250,7 @@ pub trait RefreshTokenRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError>;
+    fn spend(&mut self, jti: Jti, spending: &SpendRecord) -> Result<bool, StoreError>;
 
     /// Revokes a token if it is live; whether it was. An exchange of it that is under way is
     /// over, one way or the other, when this returns.

@@ -3,7 +3,7 @@
 use crate::store::StoreError;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, UserId};
-use portcullis_domain::verification::{Grant, PasswordVersion, TokenDigest};
+use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, TokenDigest};
 
 /// The one-time tokens that were made and not consumed.
 pub trait OneTimeTokenRepository {
@@ -12,7 +12,7 @@ pub trait OneTimeTokenRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn replace(&mut self, grant: &Grant) -> Result<(), StoreError>;
+    fn replace(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError>;
 
     /// Has a token be good until another moment; whether it is still there.
     ///
@@ -24,7 +24,7 @@ pub trait OneTimeTokenRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn find(&mut self, digest: TokenDigest) -> Result<Option<Grant>, StoreError>;
+    fn find(&mut self, digest: TokenDigest) -> Result<Option<OneTimeTokenRecord>, StoreError>;
 
     /// Removes a token; whether it was there. Of any number of callers exactly one is told so.
     ///
@@ -33,7 +33,7 @@ pub trait OneTimeTokenRepository {
     fn consume(&mut self, digest: TokenDigest) -> Result<bool, StoreError>;
 
     /// Removes the tokens of an account that do not
-    /// [outlive changes](portcullis_domain::verification::Purpose::outlives_changes) of its
+    /// [outlive changes](portcullis_domain::verification::Purpose::survives_credential_change) of its
     /// password or its address.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ pub trait OneTimeTokenRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn supersede(&mut self, undo: &Grant) -> Result<(), StoreError>;
+    fn supersede(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError>;
 
     /// Removes every token of an account.
     ///

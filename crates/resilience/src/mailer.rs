@@ -2,13 +2,13 @@
 //! each waiting for a time-out. Which errors mean that it is gone is left to [`MailerError`].
 
 use crate::{Breaker, Permit};
-use portcullis_domain::mail::Mail;
+use portcullis_domain::mail::RenderedMail;
 use portcullis_ports::{Mailer, MailerError};
 
 /// Of a mailer, outages open the circuit; a mail that is put off or refused does not, for there the
 /// server did answer.
 impl<M: Mailer> Mailer for Breaker<M> {
-    fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+    fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
         self.judged(|mailer| mailer.send(mail), |retry_after| MailerError::CircuitOpen { retry_after }, settle)
     }
 

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use chrono::DateTime;
-use portcullis_domain::limits::{Budget, LimitKey, Rule, Window};
+use portcullis_domain::limits::{Budget, LimitKey, Rule, SlidingWindow};
 use portcullis_ports::{Charge, Clock, LimiterError, RateLimiter, Reservation, Reserved};
 use portcullis_resilience::{Breaker, CircuitBreaker, Settings, SharedLimiter, State};
 use portcullis_testkit::conformance::limits::Limiter;
@@ -88,8 +88,8 @@ mod alone {
 }
 
 fn charge(tries: u32) -> Charge {
-    let rule = Rule::Window(Window::new(NonZeroU32::new(tries).unwrap(), Duration::from_mins(15)));
-    Charge::new(Budget::Account, LimitKey::of_digest(&[7; 32]), rule)
+    let rule = Rule::SlidingWindow(SlidingWindow::new(NonZeroU32::new(tries).unwrap(), Duration::from_mins(15)));
+    Charge::new(Budget::Account, LimitKey::from_digest(&[7; 32]), rule)
 }
 
 fn passes(replica: &Replica, charge: Charge) -> bool {

@@ -5,7 +5,7 @@
 
 use chrono::DateTime;
 use portcullis_domain::health::CircuitState;
-use portcullis_domain::mail::{Language, Mail};
+use portcullis_domain::mail::{Language, RenderedMail};
 use portcullis_domain::registration::EmailAddress;
 use portcullis_ports::{CircuitMonitor, Clock, Mailer, MailerError};
 use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
@@ -23,7 +23,7 @@ struct Told {
 }
 
 impl Mailer for Told {
-    fn send(&self, _: &Mail) -> Result<(), MailerError> {
+    fn send(&self, _: &RenderedMail) -> Result<(), MailerError> {
         *self.calls.lock().unwrap() += 1;
         self.answers.lock().unwrap().pop().unwrap_or(Ok(()))
     }
@@ -55,7 +55,7 @@ impl World {
         let text = |text: &str| text.to_owned();
         let to = EmailAddress::parse("ada@example.org").unwrap();
         let (language, date) = (Language::English, DateTime::UNIX_EPOCH);
-        self.mailer.send(&Mail {
+        self.mailer.send(&RenderedMail {
             id: text("1"),
             to,
             language,

@@ -142,15 +142,15 @@ fn an_answer_of_any_kind_sets_the_count_back_and_closes() {
 #[test]
 fn an_outage_counts_for_every_rotation_of_a_call() {
     let now = chrono::DateTime::UNIX_EPOCH;
-    let successor = RefreshToken::live(Jti::from_random([2; 16]), UserId::new(1), now, chrono::TimeDelta::days(7));
-    let (too_old_by, origin) = (now, portcullis_domain::sessions::Origin::default());
+    let successor = RefreshToken::new(Jti::from_random([2; 16]), UserId::new(1), now, chrono::TimeDelta::days(7));
+    let (too_old_by, client) = (now, portcullis_domain::sessions::ClientInfo::default());
     let rotation = Rotation {
         spent: Jti::from_random([1; 16]),
         at: now,
         key: None,
         too_old_by,
         verified_only: false,
-        origin,
+        client,
         successor,
     };
     let store = Breaker::new("database", Rotating(outage()), circuit_of_two());

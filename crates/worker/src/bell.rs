@@ -44,12 +44,12 @@ impl Bell {
         self.0.changed.notify_all();
     }
 
-    /// Waits for a ring, or that long; whether there is more to do than to end.
+    /// Backoff for a ring, or that long; whether there is more to do than to end.
     pub(crate) fn wait(&self, longest: Duration) -> bool {
         self.rest(longest, true)
     }
 
-    /// Waits that long, whoever rings.
+    /// Backoff that long, whoever rings.
     pub(crate) fn pause(&self, length: Duration) -> bool {
         self.rest(length, false)
     }
@@ -80,7 +80,7 @@ impl Bell {
         Presence(self.clone())
     }
 
-    /// Waits that long for all threads to end; whether they did.
+    /// Backoff that long for all threads to end; whether they did.
     pub(crate) fn ended(&self, within: Duration) -> bool {
         let waited = self.0.changed.wait_timeout_while(self.lock(), within, |state| state.running > 0);
         waited.unwrap_or_else(PoisonError::into_inner).0.running == 0

@@ -17,7 +17,7 @@
 use chrono::{DateTime, TimeDelta};
 use portcullis_diesel::{Migrations, SqliteStore, StoreOptions};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, UserId};
-use portcullis_domain::sessions::{Origin, Session, SessionId};
+use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{Clock, Rotation, Store, StoreExt, Tx};
 use std::path::Path;
@@ -75,7 +75,7 @@ fn prepare(path: &Path) -> (SqliteStore, UserId) {
     }
     let store = SqliteStore::open(path, &StoreOptions::default(), Arc::new(SinceStart(Instant::now()))).unwrap();
     store.migrate().unwrap();
-    let (email, password) = (EmailAddress::stored("ada@example.com".to_owned()), PasswordHash::new(String::new()));
+    let (email, password) = (EmailAddress::from_stored("ada@example.com".to_owned()), PasswordHash::new(String::new()));
     let new = NewUser { email, password, created_at: DateTime::UNIX_EPOCH };
     let user = store.write(|tx| tx.users().insert(&new)).unwrap().unwrap();
     (store, user.id)
@@ -107,23 +107,23 @@ fn add(store: &SqliteStore, user: UserId, random: &mut Random) -> Duration {
 fn rotate(store: &SqliteStore, user: UserId, end: Instant) -> Vec<Duration> {
     let mut random = Random(0);
     let session = Session::begin(SessionId::from_random([1; 16]), user, DateTime::UNIX_EPOCH);
-    let mut token = live(user, &mut random).of_session(session.id);
+    let mut token = live(user, &mut random).with_session(session.id);
     let begin = |tx: &mut dyn Tx| {
-        tx.sessions().begin(&session, &Origin::default())?;
+        tx.sessions().begin(&session, &ClientInfo::default())?;
         tx.refresh_tokens().insert(&token)
     };
     store.write(begin).unwrap();
     let (mut took, mut due) = (Vec::new(), Instant::now());
     while due < end {
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        let successor = live(user, &mut random).of_session(session.id);
+        let successor = live(user, &mut random).with_session(session.id);
         let rotation = Rotation {
             spent: token.jti,
             at: DateTime::UNIX_EPOCH,
             key: None,
             too_old_by: DateTime::UNIX_EPOCH - TimeDelta::days(30),
             verified_only: false,
-            origin: Origin::default(),
+            client: ClientInfo::default(),
             successor: successor.clone(),
         };
         assert_eq!(store.rotate(&[rotation]), Ok(vec![true]));
@@ -134,7 +134,7 @@ fn rotate(store: &SqliteStore, user: UserId, end: Instant) -> Vec<Duration> {
 }
 
 fn live(user: UserId, random: &mut Random) -> RefreshToken {
-    RefreshToken::live(random.jti(), user, DateTime::UNIX_EPOCH, TimeDelta::days(7))
+    RefreshToken::new(random.jti(), user, DateTime::UNIX_EPOCH, TimeDelta::days(7))
 }
 
 fn summary(mut took: Vec<Duration>) -> String {

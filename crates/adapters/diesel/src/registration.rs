@@ -33,7 +33,7 @@ impl TryFrom<UserRow> for User {
         let verified = row.email_verified_at.map(|time| at.read("email_verified_at", time));
         Ok(Self {
             id: UserId::new(row.id),
-            email: EmailAddress::stored(at.read("email", row.email)?),
+            email: EmailAddress::from_stored(at.read("email", row.email)?),
             password: row.hashed_password.into(),
             is_active: at.read("is_active", row.is_active)?,
             created_at: at.read("created_at", row.created_at)?,
@@ -151,7 +151,7 @@ macro_rules! user_repository {
             ) -> Result<bool, StoreError> {
                 let unverified = users::table
                     .find(id.get())
-                    .filter(users::email.eq(email.spelled()))
+                    .filter(users::email.eq(email.original()))
                     .filter(users::email_verified_at.is_null());
                 let update = diesel::update(unverified).set(users::email_verified_at.eq(Moment::new(at)));
                 let verified = update.execute(self.writing()?);
@@ -167,7 +167,7 @@ macro_rules! user_repository {
                 new: &EmailAddress,
                 at: DateTime<Utc>,
             ) -> Result<EmailChange, StoreError> {
-                let own = users::table.find(id.get()).filter(users::email.eq(read.spelled()));
+                let own = users::table.find(id.get()).filter(users::email.eq(read.original()));
                 let current = diesel::select(exists(own)).get_result(self.writing()?);
                 if !self.check(current)? {
                     return Ok(EmailChange::Outdated);

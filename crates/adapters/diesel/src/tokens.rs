@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{Session, SessionId};
-use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
+use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::{FoundToken, RefreshTokenRepository, RowNumber, StoreError, Stretch};
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ impl TokenRow {
             _ if session_id.is_some() && session.is_none() => RefreshState::Revoked,
             (false, None, None) if key.is_none() => RefreshState::Live,
             (false, _, _) => return Err(at.corrupt("revoked", LIVE_AND_SPENT)),
-            (true, Some(spent_at), Some(successor)) => RefreshState::Spent(Spending {
+            (true, Some(spent_at), Some(successor)) => RefreshState::Spent(SpendRecord {
                 at: at.read("spent_at", spent_at)?,
                 key,
                 successor: read_successor(at, successor)?,
@@ -112,8 +112,8 @@ impl TokenRow {
     }
 }
 
-fn read_key(at: Row, key: Stored<Vec<u8>>) -> Result<KeyDigest, StoreError> {
-    at.code("spent_key", key).map(KeyDigest)
+fn read_key(at: Row, key: Stored<Vec<u8>>) -> Result<IdempotencyKeyDigest, StoreError> {
+    at.code("spent_key", key).map(IdempotencyKeyDigest)
 }
 
 fn read_successor(at: Row, successor: Stored<String>) -> Result<Jti, StoreError> {
@@ -183,7 +183,7 @@ macro_rules! refresh_token_repository {
             fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
                 let successor = successors.field(refresh_tokens::jti).nullable().eq(refresh_tokens::successor_jti);
                 let own = sessions::id.nullable().eq(refresh_tokens::session_id);
-                let bearing = adopted.field(sessions::sid).eq(SessionId::adopted(jti).to_string());
+                let bearing = adopted.field(sessions::sid).eq(SessionId::for_legacy_token(jti).to_string());
                 let query = refresh_tokens::table
                     .inner_join(users::table)
                     .left_join(successors.on(successor))
@@ -224,7 +224,7 @@ macro_rules! refresh_token_repository {
                 self.check(row)?.map(|row| found(jti, row)).transpose()
             }
 
-            fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError> {
+            fn spend(&mut self, jti: Jti, spending: &SpendRecord) -> Result<bool, StoreError> {
                 let at = Moment::new(spending.at);
                 let live = refresh_tokens::table
                     .filter(refresh_tokens::jti.eq(jti.to_string()))

@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel::upsert::excluded;
 use portcullis_domain::registration::{EmailAddress, UserId};
-use portcullis_domain::verification::{Grant, PasswordVersion, Purpose, TokenDigest};
+use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{OneTimeTokenRepository, StoreError};
 
 #[derive(Queryable, Selectable)]
@@ -28,7 +28,7 @@ struct GrantRow {
     expires_at: Stored<DateTime<Utc>>,
 }
 
-impl TryFrom<GrantRow> for Grant {
+impl TryFrom<GrantRow> for OneTimeTokenRecord {
     type Error = StoreError;
 
     fn try_from(row: GrantRow) -> Result<Self, StoreError> {
@@ -38,7 +38,7 @@ impl TryFrom<GrantRow> for Grant {
             digest: TokenDigest::new(at.code("digest", row.digest)?),
             purpose: purpose.ok_or_else(|| at.corrupt("purpose", "not a purpose"))?,
             user_id: UserId::new(at.read("user_id", row.user_id)?),
-            email: EmailAddress::stored(at.read("email", row.email)?),
+            email: EmailAddress::from_stored(at.read("email", row.email)?),
             password: PasswordVersion::new(at.code("password_version", row.password_version)?),
             expires_at: at.read("expires_at", row.expires_at)?,
         })
@@ -58,30 +58,30 @@ struct NewGrantRow<'a> {
 }
 
 impl<'a> NewGrantRow<'a> {
-    fn of(grant: &'a Grant) -> Self {
-        let by_address = grant.purpose == Purpose::UndoEmailChange;
+    fn of(record: &'a OneTimeTokenRecord) -> Self {
+        let by_address = record.purpose == Purpose::UndoEmailChange;
         Self {
-            digest: grant.digest.as_bytes(),
-            purpose: grant.purpose.as_str(),
-            user_id: grant.user_id.get(),
-            slot: if by_address { grant.email.canonical() } else { "" },
-            email: grant.email.spelled(),
-            password_version: grant.password.as_bytes(),
-            expires_at: Moment::new(grant.expires_at),
+            digest: record.digest.as_bytes(),
+            purpose: record.purpose.as_str(),
+            user_id: record.user_id.get(),
+            slot: if by_address { record.email.canonical() } else { "" },
+            email: record.email.original(),
+            password_version: record.password.as_bytes(),
+            expires_at: Moment::new(record.expires_at),
         }
     }
 }
 
 /// The purposes of tokens that die with a password or an address.
 fn short_lived() -> Vec<&'static str> {
-    Purpose::ALL.into_iter().filter(|purpose| !purpose.outlives_changes()).map(Purpose::as_str).collect()
+    Purpose::ALL.into_iter().filter(|purpose| !purpose.survives_credential_change()).map(Purpose::as_str).collect()
 }
 
 macro_rules! one_time_token_repository {
     ($connection:ty) => {
         impl OneTimeTokenRepository for Transaction<'_, $connection> {
-            fn replace(&mut self, grant: &Grant) -> Result<(), StoreError> {
-                let insert = diesel::insert_into(one_time_tokens::table).values(NewGrantRow::of(grant));
+            fn replace(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError> {
+                let insert = diesel::insert_into(one_time_tokens::table).values(NewGrantRow::of(record));
                 let upsert = insert
                     .on_conflict((one_time_tokens::user_id, one_time_tokens::purpose, one_time_tokens::slot))
                     .do_update()
@@ -102,10 +102,10 @@ macro_rules! one_time_token_repository {
                 Ok(self.check(extended)? == 1)
             }
 
-            fn find(&mut self, digest: TokenDigest) -> Result<Option<Grant>, StoreError> {
+            fn find(&mut self, digest: TokenDigest) -> Result<Option<OneTimeTokenRecord>, StoreError> {
                 let token = one_time_tokens::table.filter(one_time_tokens::digest.eq(digest.as_bytes().as_slice()));
                 let row = token.select(GrantRow::as_select()).first(self.connection).optional();
-                self.check(row)?.map(Grant::try_from).transpose()
+                self.check(row)?.map(OneTimeTokenRecord::try_from).transpose()
             }
 
             fn consume(&mut self, digest: TokenDigest) -> Result<bool, StoreError> {
@@ -135,7 +135,7 @@ macro_rules! one_time_token_repository {
                 self.check(rebound).map(drop)
             }
 
-            fn supersede(&mut self, undo: &Grant) -> Result<(), StoreError> {
+            fn supersede(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError> {
                 let other = one_time_tokens::purpose.ne(Purpose::UndoEmailChange.as_str());
                 let later = one_time_tokens::expires_at.ge(Moment::new(undo.expires_at));
                 let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(undo.user_id.get()));

@@ -68,7 +68,7 @@ impl Gate {
         others > 0
     }
 
-    /// Waits for a turn; `None` where none came in time.
+    /// Backoff for a turn; `None` where none came in time.
     pub(crate) fn enter(self: &Arc<Self>, wait: Duration) -> Option<Turn> {
         let (mut holders, mut left) = (lock(&self.holders), wait);
         loop {

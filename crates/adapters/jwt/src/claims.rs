@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::{
     registration::UserId,
     sessions::SessionId,
-    tokens::{AccessClaims, Claims, Jti, MAX_IAT_AHEAD, RefreshClaims},
+    tokens::{AccessClaims, Claims, Jti, MAX_IAT_SKEW, RefreshClaims},
 };
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
     // Absent in a token of the FastAPI application; present and unreadable is no absence.
     let session_id = if payload.has("sid") { Some(SessionId::parse(payload.text("sid")?)?) } else { None };
     let (expires_at, issued_at) = (time(payload, "exp")?, time(payload, "iat")?);
-    if issued_at.signed_duration_since(now) > MAX_IAT_AHEAD {
+    if issued_at.signed_duration_since(now) > MAX_IAT_SKEW {
         return None;
     }
     if payload.has("nbf") && time(payload, "nbf")? > now {

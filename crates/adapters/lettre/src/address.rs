@@ -76,7 +76,7 @@ impl Sender {
 /// The address that a mail goes to, if mail can be sent to it: stores hold what other programs
 /// took for addresses.
 pub(crate) fn recipient(email: &EmailAddress) -> Option<Address> {
-    let (local, domain) = email.spelled().rsplit_once('@')?;
+    let (local, domain) = email.original().rsplit_once('@')?;
     spoken(local, domain)
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn stored(text: &str) -> Option<String> {
-        recipient(&EmailAddress::stored(text.to_owned())).map(|address| address.to_string())
+        recipient(&EmailAddress::from_stored(text.to_owned())).map(|address| address.to_string())
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Commands and replies over a connection, in the clear or over TLS. What is said when is left to
-//! [`session`](crate::session).
+//! [`session_id_or_legacy`](crate::session_id_or_legacy).
 
 use crate::deadline::TimedSocket;
 use crate::fault::{Cause, Step, Trouble};

@@ -3,7 +3,7 @@
 
 use crate::address::Sender;
 use crate::letter::Letter;
-use portcullis_domain::mail::Mail;
+use portcullis_domain::mail::RenderedMail;
 use portcullis_ports::{Mailer, MailerError};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -44,7 +44,7 @@ fn unwritable(error: &io::Error) -> MailerError {
 }
 
 impl Mailer for FolderMailer {
-    fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+    fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
         let letter = Letter::of(mail, &self.from)?;
         let id: String = mail.id.chars().filter(char::is_ascii_alphanumeric).collect();
         let name = format!("{}-{id}.eml", mail.date.format("%Y%m%dT%H%M%S%.6fZ"));
@@ -79,11 +79,11 @@ mod tests {
     use portcullis_domain::registration::EmailAddress;
     use std::os::unix::fs::PermissionsExt;
 
-    fn mail(id: &str) -> Mail {
+    fn mail(id: &str) -> RenderedMail {
         let to = EmailAddress::parse("ada@example.org").unwrap();
         let text = |text: &str| text.to_owned();
         let date = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
-        Mail {
+        RenderedMail {
             id: text(id),
             to,
             language: Language::English,

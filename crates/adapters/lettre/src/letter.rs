@@ -5,7 +5,7 @@ use crate::address::{Sender, recipient};
 use lettre::Address;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Message, MultiPart, MultiPartKind, SinglePart};
-use portcullis_domain::mail::Mail;
+use portcullis_domain::mail::RenderedMail;
 use portcullis_ports::MailerError;
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ impl Letter {
     ///
     /// # Errors
     /// [`MailerError::Refused`], where it cannot be put into that form, ever.
-    pub(crate) fn of(mail: &Mail, from: &Sender) -> Result<Self, MailerError> {
+    pub(crate) fn of(mail: &RenderedMail, from: &Sender) -> Result<Self, MailerError> {
         let to = recipient(&mail.to).ok_or_else(|| refused("the address is none that mail can be sent to"))?;
         let id: String = mail.id.chars().filter(char::is_ascii_alphanumeric).collect();
         let message = Message::builder()
@@ -60,7 +60,7 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
 }
 
-fn parts(mail: &Mail, id: &str) -> MultiPart {
+fn parts(mail: &RenderedMail, id: &str) -> MultiPart {
     MultiPart::builder()
         .kind(MultiPartKind::Alternative)
         // An equals sign and a line like it cannot come up in quoted-printable or base64 (RFC 2045 §6.7).
@@ -88,10 +88,10 @@ mod tests {
     use portcullis_domain::registration::EmailAddress;
     use proptest::prelude::*;
 
-    fn mail(to: &str, subject: &str, text: &str) -> Mail {
-        Mail {
+    fn mail(to: &str, subject: &str, text: &str) -> RenderedMail {
+        RenderedMail {
             id: "0123456789abcdef0123456789abcdef".to_owned(),
-            to: EmailAddress::stored(to.to_owned()),
+            to: EmailAddress::from_stored(to.to_owned()),
             language: Language::German,
             date: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
             subject: subject.to_owned(),
@@ -104,7 +104,7 @@ mod tests {
         Sender::parse("Zugänge <no-reply@example.org>").unwrap()
     }
 
-    fn written(mail: &Mail) -> String {
+    fn written(mail: &RenderedMail) -> String {
         String::from_utf8(Letter::of(mail, &sender()).unwrap().bytes).unwrap()
     }
 

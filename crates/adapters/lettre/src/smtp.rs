@@ -7,7 +7,7 @@ use crate::letter::Letter;
 use crate::session::Session;
 use crate::url::SmtpUrl;
 use native_tls::{Certificate, Protocol, TlsConnector};
-use portcullis_domain::mail::Mail;
+use portcullis_domain::mail::RenderedMail;
 use portcullis_ports::{Clock, Mailer, MailerError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -192,7 +192,7 @@ impl SmtpMailer {
 }
 
 impl Mailer for SmtpMailer {
-    fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+    fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
         let letter = Letter::of(mail, &self.from)?;
         Ok(self.deliver(&letter)?)
     }

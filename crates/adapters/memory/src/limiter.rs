@@ -2,7 +2,7 @@
 //! held for the look-ups of one call.
 
 use lru::LruCache;
-use portcullis_domain::limits::{Budget, LimitKey, Taken, Tally};
+use portcullis_domain::limits::{Acquired, Budget, LimitKey, Tally};
 use portcullis_ports::{Charge, Clock, Exceeded, Held, LimiterError, RateLimiter, Reservation, Reserved};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,7 +67,7 @@ impl RateLimiter for MemoryLimiter {
         let mut passed = Vec::with_capacity(charges.len());
         let mut refused: Option<Exceeded> = None;
         for charge in charges {
-            match charge.rule.take_for(charge.waiter, shards.tally(charge), now) {
+            match charge.rule.try_acquire_for(charge.waiter, shards.tally(charge), now) {
                 Ok(taken) => passed.push((*charge, taken)),
                 Err(refusal) => {
                     let longer = refused.is_none_or(|worst| worst.retry_after < refusal.retry_after);
@@ -88,7 +88,7 @@ impl RateLimiter for MemoryLimiter {
         for Held { charge, receipt, .. } in &reservation.held {
             let Some(tally) = shards.tally(charge).map(|tally| charge.rule.refund(tally, receipt)) else { continue };
             // What was shed or succeeded takes no room: it would push out what was guessed at.
-            if charge.rule.is_blank(&tally, now) { shards.forget(charge) } else { shards.set(charge, tally) }
+            if charge.rule.is_stale(&tally, now) { shards.forget(charge) } else { shards.set(charge, tally) }
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ impl Locked<'_> {
         }
     }
 
-    fn keep(&mut self, charge: Charge, taken: Taken, now: Duration) -> Held {
+    fn keep(&mut self, charge: Charge, taken: Acquired, now: Duration) -> Held {
         let remaining = charge.rule.remaining(Some(&taken.tally), now);
         self.set(&charge, taken.tally);
         Held { charge, receipt: taken.receipt, remaining }

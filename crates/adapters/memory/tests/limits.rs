@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use chrono::DateTime;
-use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule, Window};
+use portcullis_domain::limits::{Budget, Gcra, LimitKey, Rule, SlidingWindow};
 use portcullis_memory::MemoryLimiter;
 use portcullis_ports::{Charge, RateLimiter, Reserved};
 use portcullis_testkit::{FixedClock, conformance::limits::Limiter};
@@ -22,8 +22,8 @@ fn charge(budget: Budget, number: u32) -> Charge {
     let mut digest = [0; 32];
     digest[..4].copy_from_slice(&number.wrapping_mul(0x9e37_79b1).to_be_bytes());
     digest[4..8].copy_from_slice(&number.to_be_bytes());
-    let once = Flow::new(NonZeroU32::MIN, Duration::from_hours(1), NonZeroU32::MIN);
-    Charge::new(budget, LimitKey::of_digest(&digest), Rule::Flow(once))
+    let once = Gcra::new(NonZeroU32::MIN, Duration::from_hours(1), NonZeroU32::MIN);
+    Charge::new(budget, LimitKey::from_digest(&digest), Rule::Gcra(once))
 }
 
 fn passes(limiter: &MemoryLimiter, budget: Budget, number: u32) -> bool {
@@ -72,9 +72,9 @@ fn a_flood_of_one_budget_evicts_no_key_of_another() {
 fn what_is_given_back_takes_no_room() {
     let limiter = small();
     assert!(passes(&limiter, Budget::Account, 0));
-    let guess = Window::new(NonZeroU32::MIN, Duration::from_hours(1)).relenting(Duration::from_mins(1));
+    let guess = SlidingWindow::new(NonZeroU32::MIN, Duration::from_hours(1)).with_backoff(Duration::from_mins(1));
     for number in 1..100_000 {
-        let account = Charge { rule: Rule::Window(guess), ..charge(Budget::Account, number) };
+        let account = Charge { rule: Rule::SlidingWindow(guess), ..charge(Budget::Account, number) };
         let Reserved::Passed(call) = limiter.reserve(&[account, charge(Budget::Source, number)]).unwrap() else {
             panic!("refused: {number}");
         };

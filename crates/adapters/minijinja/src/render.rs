@@ -4,7 +4,7 @@ use crate::layout::{Detail, Layouts, Link, Page};
 use crate::source::{BadTemplates, HTML, TEXT, read_folder, words_file};
 use crate::words::{COMMON, Words};
 use chrono::{DateTime, TimeDelta};
-use portcullis_domain::mail::{ClientLabel, DeviceLabel, Language, Mail, Message, Occasion};
+use portcullis_domain::mail::{ClientLabel, DeviceLabel, Language, MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::EmailAddress;
 use portcullis_ports::{MailRenderer, RenderError};
 use serde::Serialize;
@@ -51,24 +51,32 @@ impl MinijinjaRenderer {
         Ok(renderer)
     }
 
-    fn word(&self, message: &Message) -> Result<Mail, BadTemplates> {
+    fn word(&self, message: &MailContent) -> Result<RenderedMail, BadTemplates> {
         let language = message.language;
         let (_, words) = self
             .words
             .iter()
             .find(|(known, _)| *known == language)
             .ok_or_else(|| BadTemplates::of(&words_file(language), "there are no such words"))?;
-        let names = Names { app_name: &self.app_name, email: message.to.spelled() };
+        let names = Names { app_name: &self.app_name, email: message.to.original() };
         let writer = Writer { layouts: &self.layouts, words, language };
         let subject = one_line(&writer.say(message.occasion.as_str(), "subject", &names)?);
         let page = writer.page(message, &names, &subject)?;
         let (text, html) = (self.layouts.show(TEXT, &page)?, self.layouts.show(HTML, &page)?);
-        Ok(Mail { id: message.id.clone(), to: message.to.clone(), language, date: message.at, subject, text, html })
+        Ok(RenderedMail {
+            id: message.id.clone(),
+            to: message.to.clone(),
+            language,
+            date: message.at,
+            subject,
+            text,
+            html,
+        })
     }
 }
 
 impl MailRenderer for MinijinjaRenderer {
-    fn render(&self, message: &Message) -> Result<Mail, RenderError> {
+    fn render(&self, message: &MailContent) -> Result<RenderedMail, RenderError> {
         self.word(message).map_err(|error| RenderError(error.to_string()))
     }
 }
@@ -86,7 +94,12 @@ impl Writer<'_> {
         filled.map_err(|error| BadTemplates::of(&words_file(self.language), format!("{key} in [{section}]: {error}")))
     }
 
-    fn page<'p>(&self, message: &'p Message, names: &Names<'p>, subject: &'p str) -> Result<Page<'p>, BadTemplates> {
+    fn page<'p>(
+        &self,
+        message: &'p MailContent,
+        names: &Names<'p>,
+        subject: &'p str,
+    ) -> Result<Page<'p>, BadTemplates> {
         let say = |key| self.say(message.occasion.as_str(), key, names);
         Ok(Page {
             language: self.language.tag(),
@@ -104,7 +117,7 @@ impl Writer<'_> {
         })
     }
 
-    fn link<'p>(&self, message: &'p Message, names: &Names<'_>) -> Result<Option<Link<'p>>, BadTemplates> {
+    fn link<'p>(&self, message: &'p MailContent, names: &Names<'_>) -> Result<Option<Link<'p>>, BadTemplates> {
         let Some((url, lifetime)) = &message.link else { return Ok(None) };
         let (key, count) = duration(*lifetime);
         let count = count.to_string();
@@ -113,7 +126,7 @@ impl Writer<'_> {
         Ok(Some(Link { url, validity: self.say(COMMON, "validity", &with)? }))
     }
 
-    fn details(&self, message: &Message, names: &Names<'_>) -> Result<Vec<Detail>, BadTemplates> {
+    fn details(&self, message: &MailContent, names: &Names<'_>) -> Result<Vec<Detail>, BadTemplates> {
         let address = message.client.and_then(|client| client.address);
         let address = address.map(|address| address.to_canonical().to_string());
         let agent = message.client.map(|client| self.device(client.device, names)).transpose()?;
@@ -153,12 +166,12 @@ fn one_line(subject: &str) -> String {
 }
 
 /// A mail as there may be one.
-fn sample(occasion: Occasion, language: Language) -> Message {
+fn sample(occasion: Occasion, language: Language) -> MailContent {
     let link = occasion.purpose().map(|purpose| ("https://auth.example.org/account".to_owned(), purpose.lifetime()));
-    Message {
+    MailContent {
         id: "0".repeat(32),
         occasion,
-        to: EmailAddress::stored("ada@example.org".to_owned()),
+        to: EmailAddress::from_stored("ada@example.org".to_owned()),
         language,
         link,
         client: Some(ClientLabel {

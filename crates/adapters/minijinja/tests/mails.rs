@@ -4,9 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use chrono::{DateTime, TimeDelta};
-use portcullis_domain::mail::{ClientLabel, Language, Mail, Message, Occasion};
+use portcullis_domain::mail::{ClientLabel, Language, MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::EmailAddress;
-use portcullis_domain::sessions::{Origin, UserAgent};
+use portcullis_domain::sessions::{ClientInfo, UserAgent};
 use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_ports::MailRenderer;
 use std::fs;
@@ -17,11 +17,11 @@ const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x> http://evil.exam
 
 fn client(agent: &str) -> ClientLabel {
     let ip_address = Some("2001:db8::7".parse().unwrap());
-    ClientLabel::from(&Origin { ip_address, user_agent: UserAgent::new(agent) })
+    ClientLabel::from(&ClientInfo { ip_address, user_agent: UserAgent::new(agent) })
 }
 
-fn message(occasion: Occasion, language: Language) -> Message {
-    Message {
+fn message(occasion: Occasion, language: Language) -> MailContent {
+    MailContent {
         id: "0123456789abcdef0123456789abcdef".to_owned(),
         occasion,
         to: EmailAddress::parse("ada@example.org").unwrap(),
@@ -36,7 +36,7 @@ fn renderer() -> MinijinjaRenderer {
     MinijinjaRenderer::new("Zugang & Co", None).unwrap()
 }
 
-fn all() -> impl Iterator<Item = (Message, Mail)> {
+fn all() -> impl Iterator<Item = (MailContent, RenderedMail)> {
     let renderer = renderer();
     let pairs = Language::ALL.into_iter().flat_map(|l| Occasion::ALL.into_iter().map(move |o| (o, l)));
     pairs.map(move |(occasion, language)| {
@@ -104,7 +104,7 @@ fn no_mail_holds_text_that_a_client_chose() {
     for (occasion, language) in Occasion::ALL.into_iter().flat_map(|o| Language::ALL.map(|l| (o, l))) {
         let to = EmailAddress::parse("ada+http//evil.example/pay@example.org").unwrap();
         let client = Some(client(HOSTILE));
-        let mail = renderer.render(&Message { to, client, ..message(occasion, language) }).unwrap();
+        let mail = renderer.render(&MailContent { to, client, ..message(occasion, language) }).unwrap();
         for part in [&mail.subject, &mail.text, &mail.html] {
             for chosen in ["evil", "alert(1)", "<img", "ada+"] {
                 assert!(!part.contains(chosen), "{occasion:?} in {language:?}: {chosen} in\n{part}");
@@ -118,7 +118,7 @@ fn a_client_is_named_in_the_words_of_each_language() {
     let renderer = renderer();
     let value = |language, agent: &str| {
         let client = Some(client(agent));
-        let mail = renderer.render(&Message { client, ..message(Occasion::NewDevice, language) }).unwrap();
+        let mail = renderer.render(&MailContent { client, ..message(Occasion::NewDevice, language) }).unwrap();
         let line = mail.text.lines().find(|line| line.contains("Linux") || line.contains("curl")).unwrap();
         line.split_once([':', '：']).unwrap().1.trim().to_owned()
     };
@@ -141,15 +141,15 @@ fn words_of_an_operator_that_name_the_address_escape_it() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("fr.toml"), "[new_device]\nintro = \"{{ email }}\"").unwrap();
     let renderer = MinijinjaRenderer::new("Zugang", Some(folder.path())).unwrap();
-    let to = EmailAddress::stored("<b>&'@example.org".to_owned());
-    let mail = renderer.render(&Message { to, ..message(Occasion::NewDevice, Language::French) }).unwrap();
+    let to = EmailAddress::from_stored("<b>&'@example.org".to_owned());
+    let mail = renderer.render(&MailContent { to, ..message(Occasion::NewDevice, Language::French) }).unwrap();
     assert!(!mail.html.contains("<b>") && unescaped(&mail.html).contains("<b>&'@example.org"));
 }
 
 #[test]
 fn a_mail_without_a_client_or_a_long_life_is_whole() {
     let link = Some((LINK.to_owned(), TimeDelta::hours(1)));
-    let message = Message { link, client: None, ..message(Occasion::VerifyEmail, Language::English) };
+    let message = MailContent { link, client: None, ..message(Occasion::VerifyEmail, Language::English) };
     let mail = renderer().render(&message).unwrap();
     assert!(mail.text.contains("good for 1 hour and"), "{}", mail.text);
     assert!(!mail.text.contains("network address") && !mail.text.contains("Program"));

@@ -3,7 +3,7 @@
 
 use crate::Redis;
 use crate::script::Script;
-use portcullis_domain::limits::{Receipt, Rule, TryReceipt};
+use portcullis_domain::limits::{Receipt, Rule, WindowReceipt};
 use portcullis_ports::{Charge, Exceeded, Held, LimiterError, RateLimiter, Reservation, Reserved};
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ type Call = (Charge, [u64; 3]);
 
 /// What is kept of a window has a format of its own: releases that wrote another never read it.
 fn key(charge: &Charge) -> String {
-    let format = if matches!(charge.rule, Rule::Window(_)) { "2:" } else { "" };
+    let format = if matches!(charge.rule, Rule::SlidingWindow(_)) { "2:" } else { "" };
     format!("{PREFIX}{}:{format}{}", charge.budget.as_str(), charge.key)
 }
 
 fn words(charge: &Charge, more: [u64; 3]) -> impl Iterator<Item = String> {
     let (kind, one, two) = match charge.rule {
-        Rule::Flow(flow) => ("f", micros(flow.interval()), micros(flow.tolerance())),
-        Rule::Window(window) => ("w", window.tries().into(), micros(window.period())),
+        Rule::Gcra(flow) => ("f", micros(flow.interval()), micros(flow.tolerance())),
+        Rule::SlidingWindow(window) => ("w", window.limit().into(), micros(window.period())),
     };
     // No number for the script: it is beyond those that Lua keeps exactly.
     let waiter = format!("{:x}", charge.waiter.get());
@@ -94,18 +94,18 @@ fn strange() -> LimiterError {
 
 fn first_wait(charge: &Charge) -> u64 {
     match charge.rule {
-        Rule::Flow(_) => 0,
-        Rule::Window(window) => window.first_wait().map_or(0, micros),
+        Rule::Gcra(_) => 0,
+        Rule::SlidingWindow(window) => window.first_wait().map_or(0, micros),
     }
 }
 
 fn held(charge: Charge, numbers: &[i64]) -> Held {
     let [at, before, waited, left] = numbers.first_chunk().copied().unwrap_or_default();
     let receipt = match charge.rule {
-        Rule::Flow(_) => Receipt::Flow,
-        Rule::Window(_) => {
+        Rule::Gcra(_) => Receipt::Gcra,
+        Rule::SlidingWindow(_) => {
             let waited = (waited == 1).then(|| (charge.waiter, time(before)));
-            Receipt::Window(TryReceipt { at: time(at), waited })
+            Receipt::SlidingWindow(WindowReceipt { at: time(at), backed_off: waited })
         }
     };
     Held { charge, receipt, remaining: u32::try_from(left).unwrap_or_default() }
@@ -113,10 +113,10 @@ fn held(charge: Charge, numbers: &[i64]) -> Held {
 
 fn receipt(held: &Held) -> [u64; 3] {
     match held.receipt {
-        Receipt::Flow => [0; 3],
-        Receipt::Window(one) => {
-            let before = one.waited.map_or(0, |(_, before)| micros(before));
-            [micros(one.at), before, one.waited.is_some().into()]
+        Receipt::Gcra => [0; 3],
+        Receipt::SlidingWindow(one) => {
+            let before = one.backed_off.map_or(0, |(_, before)| micros(before));
+            [micros(one.at), before, one.backed_off.is_some().into()]
         }
     }
 }

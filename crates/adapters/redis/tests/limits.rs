@@ -8,7 +8,7 @@
 )]
 
 use chrono::{DateTime, Utc};
-use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule, Window};
+use portcullis_domain::limits::{Budget, Gcra, LimitKey, Rule, SlidingWindow};
 use portcullis_ports::{Charge, CircuitBoard, Clock, RateLimiter, Reserved};
 use portcullis_redis::{Examination, Redis, RedisCircuits, RedisLimiter, RedisUrl};
 use portcullis_testkit::conformance::limits::Limiter;
@@ -44,8 +44,8 @@ portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
 });
 
 fn charge(number: u8) -> Charge {
-    let tries = Window::new(NonZeroU32::MIN, Duration::from_hours(1)).relenting(Duration::from_mins(1));
-    Charge::new(Budget::Account, LimitKey::of_digest(&[number; 32]), Rule::Window(tries))
+    let tries = SlidingWindow::new(NonZeroU32::MIN, Duration::from_hours(1)).with_backoff(Duration::from_mins(1));
+    Charge::new(Budget::Account, LimitKey::from_digest(&[number; 32]), Rule::SlidingWindow(tries))
 }
 
 fn passes(limiter: &RedisLimiter, number: u8) -> Option<bool> {
@@ -86,7 +86,7 @@ fn what_is_given_back_takes_no_room() {
     let limiter = RedisLimiter::new(connect(&server).within(Duration::from_secs(10)));
     let hour = Duration::from_hours(1);
     let source =
-        Charge { budget: Budget::Source, rule: Rule::Flow(Flow::new(NonZeroU32::MIN, hour, TWO)), ..charge(1) };
+        Charge { budget: Budget::Source, rule: Rule::Gcra(Gcra::new(NonZeroU32::MIN, hour, TWO)), ..charge(1) };
     let call = || match limiter.reserve(&[charge(2), source]).unwrap() {
         Reserved::Passed(call) => call,
         refused @ Reserved::Refused(_) => panic!("{refused:?}"),
@@ -202,11 +202,11 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
     let page = include_str!("../../../../docs/features/limits.md");
     assert!(page.contains(&format!("ACL SETUSER portcullis on >password {RIGHTS}\n")), "other rights are documented");
     let server = Server::start();
-    let grant = |rights: &str| assert_eq!(server.command(&format!("ACL SETUSER gate reset on >pw {rights}")), "+OK");
+    let record = |rights: &str| assert_eq!(server.command(&format!("ACL SETUSER gate reset on >pw {rights}")), "+OK");
     let url = RedisUrl::parse(&server.url().replace("redis://", "redis://gate:pw@")).unwrap();
     let connected =
         || Redis::connect(&url, Arc::new(RealClock(Instant::now()))).unwrap().within(Duration::from_secs(10));
-    grant(RIGHTS);
+    record(RIGHTS);
     let redis = connected();
     assert_eq!(passes(&RedisLimiter::new(redis.clone()), 1), Some(true));
     let board = RedisCircuits::new(redis.clone(), [7; 16]);
@@ -219,7 +219,7 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
     assert_eq!(Examination::of(&url).unwrap().refusal, None);
     for command in ["evalsha", "eval", "set", "get", "time"] {
         server.command("SCRIPT FLUSH");
-        grant(&format!("{RIGHTS} -{command}"));
+        record(&format!("{RIGHTS} -{command}"));
         let told = if command == "time" {
             Examination::of(&url).unwrap_err()
         } else {
@@ -231,7 +231,7 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
         };
         assert_eq!(told, format!("the user of REDIS_URL may not run {command} (NOPERM)"));
     }
-    grant(&RIGHTS.replace("~portcullis:*", "~other:*"));
+    record(&RIGHTS.replace("~portcullis:*", "~other:*"));
     let told = Examination::of(&url).unwrap().refusal.unwrap();
     assert_eq!(told, "the user of REDIS_URL may not access keys that begin with portcullis: (NOPERM)");
 }

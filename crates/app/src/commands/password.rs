@@ -40,7 +40,7 @@ impl PasswordSource {
     pub(crate) fn obtain(&self, policy: &PasswordPolicy) -> anyhow::Result<Obtained> {
         if self.generate {
             let text = generate(policy.min_chars().max(GENERATED));
-            return Ok(Obtained { password: policy.admit(Password::new(text.clone()))?, generated: Some(text) });
+            return Ok(Obtained { password: policy.validate(Password::new(text.clone()))?, generated: Some(text) });
         }
         let stdin = io::stdin();
         let password = if self.password_stdin {
@@ -50,7 +50,7 @@ impl PasswordSource {
         } else {
             return Err(Usage("no terminal to ask for a password: give --password-stdin or --generate").into());
         };
-        Ok(Obtained { password: policy.admit(password)?, generated: None })
+        Ok(Obtained { password: policy.validate(password)?, generated: None })
     }
 }
 
@@ -75,7 +75,7 @@ fn read_line(input: impl BufRead) -> anyhow::Result<Password> {
 fn ask_twice(policy: &PasswordPolicy) -> anyhow::Result<Password> {
     let first = ask("New password: ")?;
     // Before it is typed again for nothing.
-    policy.admit(Password::new(first.expose()))?;
+    policy.validate(Password::new(first.expose()))?;
     let second = ask("The same again: ")?;
     if first.expose() != second.expose() {
         bail!("the two passwords differ");

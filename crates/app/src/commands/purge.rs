@@ -99,7 +99,7 @@ fn named(tombstones: &[Tombstone]) -> String {
     named.join(", ") + more
 }
 
-/// Waits; whether nobody said stop meanwhile.
+/// Backoff; whether nobody said stop meanwhile.
 fn goes_on(stopped: &Receiver<()>, wait: Duration) -> bool {
     matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout))
 }

@@ -159,7 +159,7 @@ async fn stopped(running: &Running, server: JoinHandle<io::Result<()>>) -> anyho
     Ok(())
 }
 
-/// Waits for the mails that are on their way. One that is cut off is sent again.
+/// Backoff for the mails that are on their way. One that is cut off is sent again.
 async fn finished(mail: Worker) {
     let ended = async {
         while !mail.stop(Duration::ZERO) {
@@ -189,7 +189,7 @@ impl Signals {
         })
     }
 
-    /// Waits for a signal to stop. A hang-up changes nothing: settings are read at the start.
+    /// Backoff for a signal to stop. A hang-up changes nothing: settings are read at the start.
     async fn stop(&mut self) {
         loop {
             tokio::select! {

@@ -6,7 +6,7 @@ use super::{Usage, until_nobody_reads};
 use crate::settings::WithoutKeys;
 use crate::wire::Parts;
 use clap::{Args, Subcommand};
-use portcullis_domain::sessions::{Origin, SessionId};
+use portcullis_domain::sessions::{ClientInfo, SessionId};
 use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionsListed};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -55,14 +55,14 @@ fn list(settings: &WithoutKeys, parts: &Parts, named: &Named, json: bool) -> any
     let SessionsListed(sessions) = verb.of(user.id)?;
     let mut listing = Listing::new(io::stdout().lock(), json, &COLUMNS);
     let mut rows = sessions.iter().map(|own| {
-        let (session, origin) = (&own.listed.session, &own.listed.origin);
+        let (session, client) = (&own.listed.session, &own.listed.client);
         listing.row(&[
             Cell::Text(session.id.to_string()),
             Cell::Time(session.started_at),
             Cell::Time(own.listed.last_used_at),
             Cell::Time(own.expires_at),
-            origin.ip_address.map(|address| address.to_string()).into(),
-            origin.user_agent.as_ref().map(|agent| agent.as_str().to_owned()).into(),
+            client.ip_address.map(|address| address.to_string()).into(),
+            client.user_agent.as_ref().map(|agent| agent.as_str().to_owned()).into(),
         ])
     });
     let written = rows.try_for_each(|row| row);
@@ -71,15 +71,15 @@ fn list(settings: &WithoutKeys, parts: &Parts, named: &Named, json: bool) -> any
 
 fn revoke(parts: &Parts, which: &Which) -> anyhow::Result<()> {
     let verb = RevokeSession { store: parts.database.store.clone(), clock: parts.clock.clone() };
-    let (mut out, origin) = (io::stdout(), Origin::default());
+    let (mut out, client) = (io::stdout(), ClientInfo::default());
     if let Some(name) = &which.all {
         let user = Named::called(name).find(parts)?;
-        writeln!(out, "Account {}: {}", user.id, super::user::ended(verb.all_of(user.id, &origin)?))?;
+        writeln!(out, "Account {}: {}", user.id, super::user::ended(verb.all_of(user.id, &client)?))?;
         return Ok(());
     }
     let id = which.id.as_deref().and_then(SessionId::parse);
     let id = id.ok_or(Usage("ID is no identifier of a session, 32 hex digits in lower case"))?;
-    let ended = verb.at_will(id, &origin)?;
+    let ended = verb.at_will(id, &client)?;
     writeln!(out, "Session {id} {}", if ended { "ended" } else { "had ended already" })?;
     Ok(())
 }

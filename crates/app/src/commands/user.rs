@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, User, UserId};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::PasswordHasher;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::registration::{
@@ -121,7 +121,7 @@ fn list(parts: &Parts, json: bool) -> anyhow::Result<()> {
         written = match row {
             Ok(user) => listing.row(&[
                 Cell::Number(user.id.get()),
-                Cell::Text(user.email.spelled().to_owned()),
+                Cell::Text(user.email.original().to_owned()),
                 Cell::Flag(user.is_active),
                 Cell::Time(user.created_at),
                 user.email_verified_at.map_or(Cell::Nothing, Cell::Time),
@@ -146,11 +146,11 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
         limits: Arc::new(Limits::off()),
         clock: parts.clock.clone(),
     };
-    let (origin, language) = (Origin::default(), Language::default());
-    let input = Registration { email, password: obtained.password, origin, language };
+    let (client, language) = (ClientInfo::default(), Language::default());
+    let input = Registration { email, password: obtained.password, client, language };
     let Registered(user) = verb.run(&input, || true)?;
     let mut out = io::stdout();
-    let (id, email) = (user.id, shown(user.email.spelled()));
+    let (id, email) = (user.id, shown(user.email.original()));
     writeln!(out, "Account {id} made: {email}; a running service emails a verification link to that address")?;
     tell_password(&mut out, obtained.generated.as_deref())
 }
@@ -158,9 +158,9 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
 fn disable(parts: &Parts, named: &Named) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let verb = DisableAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
-    let done = verb.run(&AccountSuspension { user_id: user.id, origin: Origin::default() })?;
+    let done = verb.run(&AccountSuspension { user_id: user.id, client: ClientInfo::default() })?;
     let word = if done.changed { "disabled" } else { "was disabled already" };
-    writeln!(io::stdout(), "Account {} {word}: {}; {}", user.id, shown(user.email.spelled()), ended(done.sessions))?;
+    writeln!(io::stdout(), "Account {} {word}: {}; {}", user.id, shown(user.email.original()), ended(done.sessions))?;
     Ok(())
 }
 
@@ -168,7 +168,7 @@ fn enable(parts: &Parts, named: &Named) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let done = EnableAccount { store: parts.database.store.clone() }.run(user.id)?;
     let word = if done.changed { "enabled" } else { "was enabled already" };
-    writeln!(io::stdout(), "Account {} {word}: {}", user.id, shown(user.email.spelled()))?;
+    writeln!(io::stdout(), "Account {} {word}: {}", user.id, shown(user.email.original()))?;
     Ok(())
 }
 
@@ -176,7 +176,7 @@ fn verify_email(parts: &Parts, named: &Named) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let verb = VouchForEmail { store: parts.database.store.clone(), clock: parts.clock.clone() };
     let done = verb.run(user.id, &user.email)?;
-    let (id, email) = (user.id, shown(user.email.spelled()));
+    let (id, email) = (user.id, shown(user.email.original()));
     let line = if done.changed {
         format!(
             "Verified the email address of account {id}: {email}; its password and sessions stay. If anyone but the \
@@ -199,10 +199,10 @@ fn set_password(settings: &WithoutKeys, named: &Named, password: &PasswordSource
         screening: wire::screening(settings),
         clock: parts.clock.clone(),
     };
-    let input = PasswordSetting { user_id: user.id, password: obtained.password, origin: Origin::default() };
+    let input = PasswordSetting { user_id: user.id, password: obtained.password, client: ClientInfo::default() };
     let done = verb.run(&input)?;
     let mut out = io::stdout();
-    let email = shown(user.email.spelled());
+    let email = shown(user.email.original());
     writeln!(out, "Account {} has another password: {email}; {}", user.id, ended(done.sessions))?;
     tell_password(&mut out, obtained.generated.as_deref())
 }
@@ -219,11 +219,11 @@ fn delete(parts: &Parts, named: &Named, yes: bool) -> anyhow::Result<()> {
             if !yes {
                 confirm(&user)?;
             }
-            (user.id, shown(user.email.spelled()).to_string())
+            (user.id, shown(user.email.original()).to_string())
         }
     };
     let mut progress = Progress::new();
-    let deletion = AccountDeletion { user_id, origin: Origin::default() };
+    let deletion = AccountDeletion { user_id, client: ClientInfo::default() };
     let done = verb.run(&deletion, &mut |step| progress.after(step))?;
     let rows = done.rows;
     let kept = done.referenced_by.map(|table| {
@@ -242,7 +242,7 @@ fn confirm(user: &User) -> anyhow::Result<()> {
     if !stdin.is_terminal() {
         return Err(Usage("no terminal to ask whether it is meant: give --yes").into());
     }
-    let email = user.email.spelled();
+    let email = user.email.original();
     let mut told = io::stderr();
     write!(told, "Account {} and all that belongs to it go for ever. Its email, to go on: ", user.id)?;
     told.flush()?;

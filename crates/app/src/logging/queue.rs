@@ -164,7 +164,7 @@ impl Queue {
         self.lock().dropped.ever
     }
 
-    /// Waits until the writer has written what is told so far, or for that long: whether it has.
+    /// Backoff until the writer has written what is told so far, or for that long: whether it has.
     pub(super) fn flush(&self, within: Duration) -> bool {
         let mut state = self.lock();
         state.flush = Flush::Asked;

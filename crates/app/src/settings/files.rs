@@ -8,7 +8,7 @@ use std::path::Path;
 /// No secret and no key is longer than this.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// How files are read: the real ones by [`Contents::read`].
+/// How files are read: the real ones by [`Contents::decode`].
 pub(crate) type ReadFile = fn(&Path) -> Result<Contents, ErrorKind>;
 
 /// What a file holds.

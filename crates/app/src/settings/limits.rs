@@ -5,7 +5,7 @@ use super::setting::{Fault, Setting, SettingsError};
 use super::sources::Sources;
 use super::value::{self, SWITCH};
 use super::warning::Warning;
-use portcullis_domain::limits::{Flow, Rule, Window};
+use portcullis_domain::limits::{Gcra, Rule, SlidingWindow};
 use portcullis_http::{ForwardedHeader, Network, TrustedProxies};
 use portcullis_redis::RedisUrl;
 use portcullis_usecases::limits::Rules;
@@ -76,13 +76,15 @@ pub(crate) struct Limits {
 impl Limits {
     pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let rules = Rules {
-            account: Rule::Window(sources.required(&ACCOUNT, read_window)?.relenting(FIRST_WAIT)),
-            account_day: Rule::Window(Window::new(A_DAY_ALL_DEVICES, Duration::from_hours(24)).relenting(FIRST_WAIT)),
-            device: Rule::Window(sources.required(&DEVICE, read_window)?.relenting(FIRST_WAIT)),
-            source: Rule::Flow(sources.required(&SOURCE, read_flow)?),
-            mail: Rule::Window(sources.required(&MAIL, read_window)?),
-            refresh: Rule::Flow(sources.required(&REFRESH, read_flow)?),
-            dead_refresh: Rule::Flow(sources.required(&DEAD_REFRESH, read_flow)?),
+            account: Rule::SlidingWindow(sources.required(&ACCOUNT, read_window)?.with_backoff(FIRST_WAIT)),
+            account_day: Rule::SlidingWindow(
+                SlidingWindow::new(A_DAY_ALL_DEVICES, Duration::from_hours(24)).with_backoff(FIRST_WAIT),
+            ),
+            device: Rule::SlidingWindow(sources.required(&DEVICE, read_window)?.with_backoff(FIRST_WAIT)),
+            source: Rule::Gcra(sources.required(&SOURCE, read_flow)?),
+            mail: Rule::SlidingWindow(sources.required(&MAIL, read_window)?),
+            refresh: Rule::Gcra(sources.required(&REFRESH, read_flow)?),
+            dead_refresh: Rule::Gcra(sources.required(&DEAD_REFRESH, read_flow)?),
         };
         let proxies = sources.optional(&PROXIES, read_proxies)?.unwrap_or_default();
         let redis = read_redis(sources)?;
@@ -93,12 +95,12 @@ impl Limits {
     }
 }
 
-fn read_window(text: &str) -> Result<Window, Fault> {
-    let (tries, period) = read_rate(text, Window::MAX_TRIES)?;
-    Ok(Window::new(tries, period))
+fn read_window(text: &str) -> Result<SlidingWindow, Fault> {
+    let (tries, period) = read_rate(text, SlidingWindow::MAX_LIMIT)?;
+    Ok(SlidingWindow::new(tries, period))
 }
 
-fn read_flow(text: &str) -> Result<Flow, Fault> {
+fn read_flow(text: &str) -> Result<Gcra, Fault> {
     let (rate, burst) = match text.split_once(',') {
         Some((rate, burst)) => (rate, Some(burst)),
         None => (text, None),
@@ -111,7 +113,7 @@ fn read_flow(text: &str) -> Result<Flow, Fault> {
         }
         None => calls,
     };
-    Ok(Flow::new(calls, period, at_once))
+    Ok(Gcra::new(calls, period, at_once))
 }
 
 /// Reads a count and a time, such as `10/15m`.
@@ -176,18 +178,18 @@ fn read_header(text: &str) -> Result<ForwardedHeader, Fault> {
 mod tests {
     use super::*;
 
-    fn flow_of(text: &str) -> Flow {
+    fn flow_of(text: &str) -> Gcra {
         read_flow(text).ok().unwrap_or_else(|| panic!("{text}"))
     }
 
     #[test]
     fn a_rate_is_a_count_a_time_and_a_burst() {
         let some = |n| NonZeroU32::new(n).unwrap();
-        let source = Flow::new(some(300), Duration::from_mins(5), some(101));
+        let source = Gcra::new(some(300), Duration::from_mins(5), some(101));
         assert_eq!(flow_of("300/5m,burst=100"), source);
         assert_eq!(flow_of("300/300s , burst=100"), source);
-        assert_eq!(flow_of("300/5m"), Flow::new(some(300), Duration::from_mins(5), some(300)));
-        let account = Window::new(some(10), Duration::from_mins(15));
+        assert_eq!(flow_of("300/5m"), Gcra::new(some(300), Duration::from_mins(5), some(300)));
+        let account = SlidingWindow::new(some(10), Duration::from_mins(15));
         assert_eq!(read_window("10/15m").ok(), Some(account));
         for bad in [
             "10",
@@ -208,7 +210,7 @@ mod tests {
         ] {
             assert!(read_window(bad).is_err(), "{bad}");
         }
-        assert_eq!(flow_of("1/30s,burst=0"), Flow::new(some(1), Duration::from_secs(30), some(1)));
+        assert_eq!(flow_of("1/30s,burst=0"), Gcra::new(some(1), Duration::from_secs(30), some(1)));
         for bad in ["300/5m,", "300/5m,burst", "300/5m,burst=", "300/5m,burst=-1", "300/5m,100", "1000001/5m"] {
             assert!(read_flow(bad).is_err(), "{bad}");
         }

@@ -54,7 +54,7 @@ impl Passwords {
             warnings.push("BCRYPT_COST is under 10, which starts with DEBUG=true only".into());
         }
         let hash_lanes = sources.optional(&HASH_LANES, value::whole_number(1..=6))?;
-        let lengths = PasswordPolicy::LEAST_MIN_CHARS..=PasswordPolicy::MAX_CHARS;
+        let lengths = PasswordPolicy::MIN_CHARS_FLOOR..=PasswordPolicy::MAX_CHARS;
         let min_chars = sources.required(&PASSWORD_MIN_LENGTH, value::whole_number(lengths))?;
         let blocklist = sources.required(&PASSWORD_BLOCKLIST, value::switch)?;
         Ok(Self { bcrypt_cost, hash_lanes, policy: PasswordPolicy::with_min_chars(min_chars), blocklist })

@@ -3,7 +3,7 @@
 use super::*;
 use chrono::{DateTime, Utc};
 use portcullis_diesel::DatabaseUrl;
-use portcullis_domain::limits::{Flow, Rule, Window};
+use portcullis_domain::limits::{Gcra, Rule, SlidingWindow};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::Jti;
 use portcullis_ports::{TokenIssuer, TokenVerifier};
@@ -52,11 +52,11 @@ fn the_defaults_are_the_contracts() {
     assert!(!settings.passwords.blocklist);
     let rules = settings.limits.rules.unwrap();
     let (minute, some) = (Duration::from_mins(1), |n| NonZeroU32::new(n).unwrap());
-    let guesses = Rule::Window(Window::new(some(10), 15 * minute).relenting(minute));
+    let guesses = Rule::SlidingWindow(SlidingWindow::new(some(10), 15 * minute).with_backoff(minute));
     assert_eq!((rules.account, rules.device), (guesses, guesses));
-    assert_eq!(rules.source, Rule::Flow(Flow::new(some(300), 5 * minute, some(101))));
-    assert_eq!(rules.mail, Rule::Window(Window::new(some(3), 60 * minute)));
-    assert_eq!(rules.dead_refresh, Rule::Flow(Flow::new(some(1), Duration::from_secs(30), some(5))));
+    assert_eq!(rules.source, Rule::Gcra(Gcra::new(some(300), 5 * minute, some(101))));
+    assert_eq!(rules.mail, Rule::SlidingWindow(SlidingWindow::new(some(3), 60 * minute)));
+    assert_eq!(rules.dead_refresh, Rule::Gcra(Gcra::new(some(1), Duration::from_secs(30), some(5))));
     assert!(settings.limits.proxies.0.is_empty() && settings.limits.redis.is_none());
     assert!(settings.mail.server.is_none() && settings.mail.templates.is_none() && !settings.mail.require_verified);
     assert_eq!(settings.mail.folder, std::path::Path::new("./outbox"));

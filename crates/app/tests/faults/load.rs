@@ -30,7 +30,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Waits until so much more was acknowledged.
+    /// Backoff until so much more was acknowledged.
     pub(super) fn acknowledge(&self, more: usize) {
         Self::grow(&self.acknowledged, more);
     }
@@ -43,7 +43,7 @@ impl Progress {
         eventually("the clients come so far, or to their end", || over().then_some(()));
     }
 
-    /// Waits until so many more were refused.
+    /// Backoff until so many more were refused.
     pub(super) fn refuse(&self, more: usize) {
         Self::grow(&self.refused, more);
     }

@@ -20,7 +20,7 @@ on_both_databases!(
 
 const PASSWORD: &str = "correct horse battery";
 
-/// How often each mail came, by its `Message-ID`, for each address.
+/// How often each mail came, by its `MailContent-ID`, for each address.
 fn copies(mails: &[Received]) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut copies = BTreeMap::<_, BTreeMap<_, _>>::new();
     for mail in mails {

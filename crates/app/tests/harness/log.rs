@@ -51,7 +51,7 @@ impl Log {
         self.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// Waits until enough events are as wanted, and gives those.
+    /// Backoff until enough events are as wanted, and gives those.
     pub(crate) fn wait_for(&self, count: usize, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         self.wait_or_end(count, wanted).unwrap_or_else(|found| {
             panic!("{} of {count} lines as wanted in the log:\n{}", found.len(), self.text());
@@ -90,7 +90,7 @@ impl Log {
         self.events().into_iter().filter(|event| event["request_id"] == id).collect()
     }
 
-    /// Waits until nobody holds the stream's other end any more.
+    /// Backoff until nobody holds the stream's other end any more.
     pub(crate) fn wait_for_end(&self) {
         let state = self.state.lock().unwrap();
         let (state, _) = self.changed.wait_timeout_while(state, PATIENCE, |state| !state.ended).unwrap();

@@ -36,7 +36,7 @@ impl Database {
         self.execute(&format!("UPDATE outbox SET due_at = '{at}' WHERE dead_at IS NULL"));
     }
 
-    /// Waits until there is nothing left to send.
+    /// Backoff until there is nothing left to send.
     pub(crate) fn wait_for_empty_outbox(&self) {
         eventually("an empty outbox", || (self.count("FROM outbox WHERE dead_at IS NULL") == 0).then_some(()));
     }

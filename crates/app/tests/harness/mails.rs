@@ -128,7 +128,7 @@ impl Service {
         mails
     }
 
-    /// Waits for so many mails to an address, and gives them.
+    /// Backoff for so many mails to an address, and gives them.
     #[track_caller]
     pub(crate) fn wait_for_mails(&self, email: &str, count: usize) -> Vec<Mail> {
         let mails = eventually(&format!("{count} mails"), || {
@@ -139,7 +139,7 @@ impl Service {
         mails
     }
 
-    /// Waits until nothing is left to be sent.
+    /// Backoff until nothing is left to be sent.
     pub(crate) fn wait_until_all_mail_is_sent(&self) {
         eventually("an empty outbox", || (self.database.count("FROM outbox WHERE dead_at IS NULL") == 0).then_some(()));
     }

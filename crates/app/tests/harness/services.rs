@@ -145,7 +145,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Waits for the end.
+    /// Backoff for the end.
     fn of(mut process: Mortal, log: &Log, errors: &Log) -> Self {
         errors.wait_for_end();
         log.wait_for_end();
@@ -195,7 +195,7 @@ impl Service {
         format!("http://{}", served[0]["address"].as_str().unwrap())
     }
 
-    /// Waits until it has ended of itself, and all that it wrote is read.
+    /// Backoff until it has ended of itself, and all that it wrote is read.
     pub(crate) fn wait(&self) -> ExitStatus {
         self.errors.wait_for_end();
         self.log.wait_for_end();

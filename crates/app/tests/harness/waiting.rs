@@ -57,7 +57,7 @@ pub(crate) fn unique() -> u32 {
     NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Waits on standard input, which ends when the test process is gone, by a return or a kill; then
+/// Backoff on standard input, which ends when the test process is gone, by a return or a kill; then
 /// kills every process that still has a file of its number, and removes everything.
 const JANITOR: &str = r#"
 trap '' HUP INT TERM

@@ -4,7 +4,7 @@ use crate::node::Node;
 use portcullis_domain::health::Readiness;
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy, UserId};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{HasherError, StoreError};
 use portcullis_usecases::Failure;
 use portcullis_usecases::login::{LogInError, PasswordLogin};
@@ -75,14 +75,14 @@ impl Request {
             Self::Register { email, password } => register(node, &email, password),
             Self::LogIn { email, password } => log_in(node, &email, password),
             Self::Refresh { token } => {
-                let (origin, language) = (Origin::default(), Language::default());
-                match node.refresh.run(RefreshExchange { refresh_token: token, key: None, origin, language }) {
+                let (client, language) = (ClientInfo::default(), Language::default());
+                match node.refresh.run(RefreshExchange { refresh_token: token, key: None, client, language }) {
                     Ok(refreshed) => pair(refreshed.pair),
                     Err(error) => token_error(error),
                 }
             }
             Self::LogOut { token } => {
-                match node.log_out.run(&Logout { refresh_token: token, origin: Origin::default() }) {
+                match node.log_out.run(&Logout { refresh_token: token, client: ClientInfo::default() }) {
                     Ok(_) => Answer::LoggedOut,
                     Err(error) => token_error(error),
                 }
@@ -97,9 +97,9 @@ impl Request {
 }
 
 fn register(node: &Node, email: &str, password: String) -> Answer {
-    let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
-    let (email, origin) = (EmailAddress::parse(email).unwrap(), Origin::default());
-    match node.register.run(&Registration { email, password, origin, language: Language::default() }, || true) {
+    let password = PasswordPolicy::default().validate(Password::new(password)).unwrap();
+    let (email, client) = (EmailAddress::parse(email).unwrap(), ClientInfo::default());
+    match node.register.run(&Registration { email, password, client, language: Language::default() }, || true) {
         Ok(registered) => Answer::Registered(registered.0.id),
         Err(RegisterError::EmailTaken) => Answer::EmailTaken,
         Err(RegisterError::CommonPassword) => panic!("there is no blocklist"),
@@ -110,8 +110,8 @@ fn register(node: &Node, email: &str, password: String) -> Answer {
 
 fn log_in(node: &Node, email: &str, password: String) -> Answer {
     let email = EmailAddress::parse(email).unwrap();
-    let (password, origin, language) = (Password::new(password), Origin::default(), Language::default());
-    match node.log_in.run(&PasswordLogin { email, password, origin, device: None, language }, || true) {
+    let (password, client, language) = (Password::new(password), ClientInfo::default(), Language::default());
+    match node.log_in.run(&PasswordLogin { email, password, client, device: None, language }, || true) {
         Ok(logged_in) => pair(logged_in.pair),
         Err(LogInError::EmailUnverified) => panic!("nobody has to verify anything"),
         Err(LogInError::InvalidCredentials) => Answer::InvalidCredentials,

@@ -40,7 +40,8 @@ pub(crate) enum Change {
 
 impl Rows {
     pub(crate) fn of(memory: &MemoryStore) -> Self {
-        let accounts = EMAILS.iter().map(|email| memory.accounts(&EmailAddress::stored((*email).to_owned())).unwrap());
+        let accounts =
+            EMAILS.iter().map(|email| memory.accounts(&EmailAddress::from_stored((*email).to_owned())).unwrap());
         let users: BTreeMap<_, _> = accounts.flatten().map(|user| (user.id, user)).collect();
         let sessions =
             users.keys().flat_map(|id| memory.sessions_of(*id)).map(|session| (session.id, session)).collect();
@@ -142,7 +143,7 @@ impl Rows {
         };
         let (old, spent, new_token) = (&self.tokens[jti], &after.tokens[jti], &after.tokens[new]);
         let in_time = matches!(&spent.state, RefreshState::Spent(spending) if spending.at < old.expires_at);
-        let session = self.sessions[&old.session()].clone();
+        let session = self.sessions[&old.session_id_or_legacy()].clone();
         let active = self.users[&old.user_id].is_active && session.ended_at.is_none();
         successor == new
             && in_time

@@ -81,7 +81,7 @@ impl<'a> Run<'a> {
         for (client, scheme) in [(0, "old"), (1, "new")] {
             if stage.dice.chance(70) {
                 let password = PasswordHash::new(format!("{scheme}:{}", clients::password(client)));
-                let email = EmailAddress::stored(clients::email(client).to_owned());
+                let email = EmailAddress::from_stored(clients::email(client).to_owned());
                 stage.memory.adopt(NewUser { email, password, created_at: DateTime::UNIX_EPOCH });
             }
         }

@@ -78,7 +78,7 @@ fn log_in(rows: &Rows, email: &str, password: &str) -> Answer {
 fn refresh(rows: &Rows, shown: &Signed, now: DateTime<Utc>) -> Answer {
     let Some(token) = rows.tokens.get(&shown.jti) else { return Answer::Invalid };
     let active = rows.users.get(&token.user_id).is_some_and(|user| user.is_active);
-    let session = rows.session_state(token.session(), now);
+    let session = rows.session_state(token.session_id_or_legacy(), now);
     match token.state {
         _ if !active || session == SessionState::Ended => Answer::Revoked,
         RefreshState::Revoked => Answer::Revoked,

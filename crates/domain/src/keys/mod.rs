@@ -4,9 +4,9 @@
 /// A public key (RFC 7517), by the name that tokens give for it.
 ///
 /// ```
-/// use portcullis_domain::keys::{PublicKey, PublicNumbers};
+/// use portcullis_domain::keys::{PublicKey, PublicKeyParams};
 /// // RFC 8037, appendix A.
-/// let numbers = PublicNumbers::Ed25519 { x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned() };
+/// let numbers = PublicKeyParams::Ed25519 { x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned() };
 /// let key = PublicKey { id: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".to_owned(), numbers };
 /// assert_eq!(key.numbers.algorithm(), "EdDSA");
 /// ```
@@ -15,12 +15,12 @@ pub struct PublicKey {
     /// The `kid` of the tokens it verifies: its thumbprint (RFC 7638) by SHA-256, in base64url.
     pub id: String,
     /// The key itself.
-    pub numbers: PublicNumbers,
+    pub params: PublicKeyParams,
 }
 
 /// What a public key is made of, as base64url without padding (RFC 7518 §6, RFC 8037 §2).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PublicNumbers {
+pub enum PublicKeyParams {
     /// An RSA key of 2048 bits or more.
     Rsa {
         /// The modulus.
@@ -42,7 +42,7 @@ pub enum PublicNumbers {
     },
 }
 
-impl PublicNumbers {
+impl PublicKeyParams {
     /// The one algorithm that a key of this kind is for here, by its registered name
     /// (RFC 7518 §3.1, RFC 8037 §3.1).
     #[must_use]

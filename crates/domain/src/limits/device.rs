@@ -43,11 +43,11 @@ impl From<PasswordVersion> for PasswordTag {
 /// use portcullis_domain::{limits::{DeviceCookie, DeviceId}, verification::PasswordVersion};
 /// let (device, password) = (DeviceId::from_random([7; 16]), PasswordVersion::new([8; 32]).into());
 /// let cookie = DeviceCookie { device, issued: DateTime::UNIX_EPOCH, password };
-/// let text = cookie.write(&[9; 32]);
+/// let text = cookie.encode(&[9; 32]);
 /// assert!(!text.contains("ada"));
-/// assert_eq!(DeviceCookie::read(&text), Some((cookie, [9; 32])));
-/// assert!(cookie.is_good_at(DateTime::UNIX_EPOCH + TimeDelta::days(399)));
-/// assert!(!cookie.is_good_at(DateTime::UNIX_EPOCH + TimeDelta::days(400)));
+/// assert_eq!(DeviceCookie::decode(&text), Some((cookie, [9; 32])));
+/// assert!(cookie.is_valid_at(DateTime::UNIX_EPOCH + TimeDelta::days(399)));
+/// assert!(!cookie.is_valid_at(DateTime::UNIX_EPOCH + TimeDelta::days(400)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceCookie {
@@ -66,7 +66,7 @@ impl DeviceCookie {
     /// Its value with a signature: `2.<device>.<issued>.<password>.<signature>`, in hexadecimal.
     /// Values that begin with `1.` named no password: they are unknown.
     #[must_use]
-    pub fn write(&self, signature: &[u8; 32]) -> String {
+    pub fn encode(&self, signature: &[u8; 32]) -> String {
         format!("2.{}.{}", self.fields("."), hex(signature))
     }
 
@@ -77,7 +77,7 @@ impl DeviceCookie {
 
     /// Reads a value. Nothing of it may be believed before the signature is verified.
     #[must_use]
-    pub fn read(value: &str) -> Option<(Self, [u8; 32])> {
+    pub fn decode(value: &str) -> Option<(Self, [u8; 32])> {
         let mut parts = value.split('.');
         let (Some("2"), Some(device), Some(issued), Some(password), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
@@ -88,18 +88,18 @@ impl DeviceCookie {
         let cookie = Self { device: DeviceId(bytes(device)?), issued, password: PasswordTag(bytes(password)?) };
         // One cookie has one spelling.
         let signature = bytes(signature)?;
-        (cookie.write(&signature) == value).then_some((cookie, signature))
+        (cookie.encode(&signature) == value).then_some((cookie, signature))
     }
 
     /// What is signed for an account.
     #[must_use]
-    pub fn signed(&self, account: &EmailAddress) -> Vec<u8> {
+    pub fn signing_input(&self, account: &EmailAddress) -> Vec<u8> {
         format!("device/2/{}/{}", self.fields("/"), account.canonical()).into_bytes()
     }
 
     /// Whether it still counts.
     #[must_use]
-    pub fn is_good_at(&self, now: DateTime<Utc>) -> bool {
+    pub fn is_valid_at(&self, now: DateTime<Utc>) -> bool {
         now - self.issued < Self::LIFETIME
     }
 }
@@ -112,20 +112,20 @@ mod tests {
     #[test]
     fn what_is_no_cookie_is_refused() {
         let (device, password) = (DeviceId([1; 16]), PasswordTag([3; 16]));
-        let good = DeviceCookie { device, issued: DateTime::UNIX_EPOCH, password }.write(&[2; 32]);
-        assert!(DeviceCookie::read(&good).is_some());
+        let good = DeviceCookie { device, issued: DateTime::UNIX_EPOCH, password }.encode(&[2; 32]);
+        assert!(DeviceCookie::decode(&good).is_some());
         let (cut, longer, upper) = (&good[..good.len() - 1], format!("{good}0"), good.replace("02", "0A"));
         for bad in ["", "1", "1...", cut, &longer, &upper, &good.replacen("2.", "1.", 1), &good.replace(".0.", ".+0.")]
         {
-            assert!(DeviceCookie::read(bad).is_none(), "{bad}");
+            assert!(DeviceCookie::decode(bad).is_none(), "{bad}");
         }
     }
 
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text in "[0-9a-f.+é]{0,140}") {
-            if let Some((cookie, signature)) = DeviceCookie::read(&text) {
-                prop_assert_eq!(cookie.write(&signature), text);
+            if let Some((cookie, signature)) = DeviceCookie::decode(&text) {
+                prop_assert_eq!(cookie.encode(&signature), text);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// Whom a budget belongs to.
 #[derive(Debug, Clone, Copy)]
-pub enum Subject<'a> {
+pub enum LimitSubject<'a> {
     /// An account by its canonical address, whether there is one or not.
     Account(&'a EmailAddress),
     /// A device that is known to an account.
@@ -24,18 +24,18 @@ pub enum Subject<'a> {
     Bytes(&'a [u8]),
 }
 
-impl Subject<'_> {
+impl LimitSubject<'_> {
     /// The bytes that tell it from every other subject of the same budget.
     ///
     /// ```
-    /// use portcullis_domain::{limits::{Budget, Subject}, registration::{EmailAddress, EmailError}};
+    /// use portcullis_domain::{limits::{Budget, LimitSubject}, registration::{EmailAddress, EmailError}};
     /// let canonical = |text: &str| -> Result<_, EmailError> {
-    ///     Ok(Subject::Account(&EmailAddress::parse(text)?).canonical(Budget::Account))
+    ///     Ok(LimitSubject::Account(&EmailAddress::parse(text)?).key_bytes(Budget::Account))
     /// };
     /// assert_eq!(canonical(" a@X.ORG "), canonical("A@x.org"));
     /// ```
     #[must_use]
-    pub fn canonical(&self, budget: Budget) -> Vec<u8> {
+    pub fn key_bytes(&self, budget: Budget) -> Vec<u8> {
         let mut bytes = format!("limit/{}/", budget.as_str()).into_bytes();
         match self {
             Self::Account(email) => bytes.extend(email.canonical().as_bytes()),
@@ -65,7 +65,7 @@ pub struct LimitKey([u8; 16]);
 impl LimitKey {
     /// Takes the first half of a digest: collisions are of no use to anybody who cannot choose it.
     #[must_use]
-    pub fn of_digest(digest: &[u8; 32]) -> Self {
+    pub fn from_digest(digest: &[u8; 32]) -> Self {
         Self(digest.first_chunk().copied().unwrap_or_default())
     }
 

@@ -2,15 +2,15 @@
 //! atomically and for all replicas, is left to whoever implements the port.
 
 mod device;
-mod flow;
+mod gcra;
 mod key;
 mod rule;
+mod sliding_window;
 mod source;
-mod window;
 
 pub use device::{DeviceCookie, DeviceId, PasswordTag};
-pub use flow::Flow;
-pub use key::{LimitKey, Subject};
-pub use rule::{Budget, Policy, Receipt, Refusal, Rule, Taken, Tally};
+pub use gcra::Gcra;
+pub use key::{LimitKey, LimitSubject};
+pub use rule::{Acquired, Budget, QuotaPolicy, Receipt, Rule, Tally, Throttled};
+pub use sliding_window::{Backoff, SlidingWindow, Waiter, WindowReceipt, WindowState};
 pub use source::Source;
-pub use window::{Tries, TryReceipt, Waiter, Waits, Window};

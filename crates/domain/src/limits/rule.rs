@@ -1,50 +1,50 @@
 //! The two kinds of budget as one, and their names.
 
-use super::window::TryReceipt;
-use super::{Flow, Tries, Waiter, Window};
+use super::sliding_window::WindowReceipt;
+use super::{Gcra, SlidingWindow, Waiter, WindowState};
 use std::time::Duration;
 
 /// What a budget is counted by.
 ///
 /// ```
-/// use portcullis_domain::limits::{Flow, Rule};
+/// use portcullis_domain::limits::{Gcra, Rule};
 /// use std::{num::NonZeroU32, time::Duration};
-/// let rule = Rule::Flow(Flow::new(NonZeroU32::MIN, Duration::from_secs(30), NonZeroU32::MIN));
-/// let taken = rule.take(None, Duration::ZERO)?;
-/// assert!(rule.take(Some(&taken.tally), Duration::ZERO).is_err());
+/// let rule = Rule::Gcra(Gcra::new(NonZeroU32::MIN, Duration::from_secs(30), NonZeroU32::MIN));
+/// let taken = rule.try_acquire(None, Duration::ZERO)?;
+/// assert!(rule.try_acquire(Some(&taken.tally), Duration::ZERO).is_err());
 /// let tally = rule.refund(&taken.tally, &taken.receipt);
-/// assert!(rule.take(Some(&tally), Duration::ZERO).is_ok());
-/// # Ok::<(), portcullis_domain::limits::Refusal>(())
+/// assert!(rule.try_acquire(Some(&tally), Duration::ZERO).is_ok());
+/// # Ok::<(), portcullis_domain::limits::Throttled>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// A steady rate with a burst.
-    Flow(Flow),
+    Gcra(Gcra),
     /// So many tries in a period.
-    Window(Window),
+    SlidingWindow(SlidingWindow),
 }
 
 /// What is kept of a key under a [`Rule`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tally {
-    /// The theoretical arrival time of a [`Flow`].
-    Flow(Duration),
-    /// The tries of a [`Window`].
-    Window(Tries),
+    /// The theoretical arrival time of a [`Gcra`].
+    Gcra(Duration),
+    /// The tries of a [`SlidingWindow`].
+    SlidingWindow(WindowState),
 }
 
 /// What a refund needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
-    /// Of a [`Flow`]: nothing.
-    Flow,
-    /// Of a [`Window`].
-    Window(TryReceipt),
+    /// Of a [`Gcra`]: nothing.
+    Gcra,
+    /// Of a [`SlidingWindow`].
+    SlidingWindow(WindowReceipt),
 }
 
 /// A call that was let through.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
+pub struct Acquired {
     /// The tally from now on.
     pub tally: Tally,
     /// For a refund.
@@ -54,14 +54,14 @@ pub struct Taken {
 /// A call that was not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the budget is spent")]
-pub struct Refusal {
+pub struct Throttled {
     /// How long until one call is let through; more than zero.
     pub retry_after: Duration,
 }
 
 /// What callers are told of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
+pub struct QuotaPolicy {
     /// How many calls.
     pub quota: u32,
     /// In how long.
@@ -72,23 +72,27 @@ impl Rule {
     /// Lets one call through, where `tally` is what was kept of the last and all wait together.
     ///
     /// # Errors
-    /// [`Refusal`], which changes nothing.
-    pub fn take(&self, tally: Option<&Tally>, now: Duration) -> Result<Taken, Refusal> {
-        self.take_for(Waiter::default(), tally, now)
+    /// [`Throttled`], which changes nothing.
+    pub fn try_acquire(&self, tally: Option<&Tally>, now: Duration) -> Result<Acquired, Throttled> {
+        self.try_acquire_for(Waiter::default(), tally, now)
     }
 
-    /// Lets one call of a waiter through. Only a [`Window`] that relents tells waiters apart.
+    /// Lets one call of a waiter through. Only a [`SlidingWindow`] that relents tells waiters apart.
     ///
     /// # Errors
-    /// [`Refusal`], which changes nothing.
-    pub fn take_for(&self, waiter: Waiter, tally: Option<&Tally>, now: Duration) -> Result<Taken, Refusal> {
+    /// [`Throttled`], which changes nothing.
+    pub fn try_acquire_for(&self, waiter: Waiter, tally: Option<&Tally>, now: Duration) -> Result<Acquired, Throttled> {
         match (self, tally) {
-            (Self::Flow(flow), tally) => {
+            (Self::Gcra(flow), tally) => {
                 let arrival = tally.and_then(Tally::arrival);
-                flow.take(arrival, now).map(|next| Taken { tally: Tally::Flow(next), receipt: Receipt::Flow })
+                flow.try_acquire(arrival, now).map(|next| Acquired { tally: Tally::Gcra(next), receipt: Receipt::Gcra })
             }
-            (Self::Window(window), Some(Tally::Window(tries))) => Ok(taken(window.take_for(waiter, tries, now)?)),
-            (Self::Window(window), _) => Ok(taken(window.take_for(waiter, &Tries::default(), now)?)),
+            (Self::SlidingWindow(window), Some(Tally::SlidingWindow(tries))) => {
+                Ok(acquired(window.try_acquire_for(waiter, tries, now)?))
+            }
+            (Self::SlidingWindow(window), _) => {
+                Ok(acquired(window.try_acquire_for(waiter, &WindowState::default(), now)?))
+            }
         }
     }
 
@@ -96,9 +100,9 @@ impl Rule {
     #[must_use]
     pub fn refund(&self, tally: &Tally, receipt: &Receipt) -> Tally {
         match (self, tally, receipt) {
-            (Self::Flow(flow), Tally::Flow(arrival), Receipt::Flow) => Tally::Flow(flow.refund(*arrival)),
-            (Self::Window(window), Tally::Window(tries), Receipt::Window(one)) => {
-                Tally::Window(window.refund(tries, one))
+            (Self::Gcra(flow), Tally::Gcra(arrival), Receipt::Gcra) => Tally::Gcra(flow.refund(*arrival)),
+            (Self::SlidingWindow(window), Tally::SlidingWindow(tries), Receipt::SlidingWindow(one)) => {
+                Tally::SlidingWindow(window.refund(tries, one))
             }
             _ => tally.clone(),
         }
@@ -108,34 +112,34 @@ impl Rule {
     #[must_use]
     pub fn remaining(&self, tally: Option<&Tally>, now: Duration) -> u32 {
         match (self, tally) {
-            (Self::Flow(flow), tally) => flow.remaining(tally.and_then(Tally::arrival).unwrap_or(now), now),
-            (Self::Window(window), Some(Tally::Window(tries))) => window.remaining(tries, now),
-            (Self::Window(window), _) => window.tries(),
+            (Self::Gcra(flow), tally) => flow.remaining(tally.and_then(Tally::arrival).unwrap_or(now), now),
+            (Self::SlidingWindow(window), Some(Tally::SlidingWindow(tries))) => window.remaining(tries, now),
+            (Self::SlidingWindow(window), _) => window.limit(),
         }
     }
 
     /// Whether a tally is worth no more than none at all: nothing of it counts any more.
     ///
     /// ```
-    /// use portcullis_domain::limits::{Rule, Window};
+    /// use portcullis_domain::limits::{Rule, SlidingWindow};
     /// use std::{num::NonZeroU32, time::Duration};
-    /// let rule = Rule::Window(Window::new(NonZeroU32::MIN, Duration::from_secs(60)));
-    /// let taken = rule.take(None, Duration::ZERO)?;
-    /// assert!(!rule.is_blank(&taken.tally, Duration::ZERO));
-    /// assert!(rule.is_blank(&rule.refund(&taken.tally, &taken.receipt), Duration::ZERO));
-    /// # Ok::<(), portcullis_domain::limits::Refusal>(())
+    /// let rule = Rule::SlidingWindow(SlidingWindow::new(NonZeroU32::MIN, Duration::from_secs(60)));
+    /// let taken = rule.try_acquire(None, Duration::ZERO)?;
+    /// assert!(!rule.is_stale(&taken.tally, Duration::ZERO));
+    /// assert!(rule.is_stale(&rule.refund(&taken.tally, &taken.receipt), Duration::ZERO));
+    /// # Ok::<(), portcullis_domain::limits::Throttled>(())
     /// ```
     #[must_use]
-    pub fn is_blank(&self, tally: &Tally, now: Duration) -> bool {
+    pub fn is_stale(&self, tally: &Tally, now: Duration) -> bool {
         self.remaining(Some(tally), now) == self.remaining(None, now)
     }
 
     /// What callers are told of it.
     #[must_use]
-    pub fn policy(&self) -> Policy {
+    pub fn policy(&self) -> QuotaPolicy {
         match self {
-            Self::Flow(flow) => flow.policy(),
-            Self::Window(window) => window.policy(),
+            Self::Gcra(flow) => flow.policy(),
+            Self::SlidingWindow(window) => window.policy(),
         }
     }
 }
@@ -143,14 +147,14 @@ impl Rule {
 impl Tally {
     fn arrival(&self) -> Option<Duration> {
         match self {
-            Self::Flow(arrival) => Some(*arrival),
-            Self::Window(_) => None,
+            Self::Gcra(arrival) => Some(*arrival),
+            Self::SlidingWindow(_) => None,
         }
     }
 }
 
-fn taken((tries, receipt): (Tries, TryReceipt)) -> Taken {
-    Taken { tally: Tally::Window(tries), receipt: Receipt::Window(receipt) }
+fn acquired((tries, receipt): (WindowState, WindowReceipt)) -> Acquired {
+    Acquired { tally: Tally::SlidingWindow(tries), receipt: Receipt::SlidingWindow(receipt) }
 }
 
 /// The budgets by their names.

@@ -27,7 +27,7 @@ impl Source {
     /// The source of an address. An IPv4 address within an IPv6 one is itself (RFC 4291
     /// §2.5.5.2).
     #[must_use]
-    pub fn of(address: IpAddr) -> Self {
+    pub fn from_ip(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) => Self::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),

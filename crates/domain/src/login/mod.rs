@@ -12,29 +12,29 @@ const MANY_FAILURES: u32 = 5;
 ///
 /// ```
 /// # use portcullis_domain::{login, registration::*};
-/// # let user = |id, email: &str| User { id: UserId::new(id), email: EmailAddress::stored(email.into()),
+/// # let user = |id, email: &str| User { id: UserId::new(id), email: EmailAddress::from_stored(email.into()),
 /// #     password: PasswordHash::new(String::new()), is_active: true, created_at: chrono::DateTime::UNIX_EPOCH, email_verified_at: None };
 /// let both = vec![user(5, "Erin@example.com"), user(6, "erin@example.com")];
 /// let typed = EmailAddress::parse("Erin@example.com")?;
-/// assert_eq!(login::choose(both.clone(), &typed).map(|u| u.id), Some(UserId::new(5)));
-/// assert_eq!(login::choose(both, &EmailAddress::parse("ERIN@example.com")?), None);
+/// assert_eq!(login::select_account(both.clone(), &typed).map(|u| u.id), Some(UserId::new(5)));
+/// assert_eq!(login::select_account(both, &EmailAddress::parse("ERIN@example.com")?), None);
 /// # Ok::<(), EmailError>(())
 /// ```
 #[must_use]
-pub fn choose(candidates: Vec<User>, email: &EmailAddress) -> Option<User> {
+pub fn select_account(candidates: Vec<User>, email: &EmailAddress) -> Option<User> {
     let alone = candidates.len() == 1;
-    candidates.into_iter().find(|user| alone || user.email.spelled() == email.spelled())
+    candidates.into_iter().find(|user| alone || user.email.original() == email.original())
 }
 
 /// Decides a login from the account found, if any, and whether the password was its own.
 ///
 /// # Errors
-/// [`Refusal`], for the log alone: a client is told the same for every reason.
-pub fn decide(user: Option<User>, password_matched: bool) -> Result<User, Refusal> {
+/// [`Throttled`], for the log alone: a client is told the same for every reason.
+pub fn decide(user: Option<User>, password_matched: bool) -> Result<User, LoginRejection> {
     match user {
-        None => Err(Refusal::UnknownEmail),
-        Some(user) if !password_matched => Err(Refusal::WrongPassword(user.id)),
-        Some(user) if !user.is_active => Err(Refusal::Inactive(user.id)),
+        None => Err(LoginRejection::UnknownEmail),
+        Some(user) if !password_matched => Err(LoginRejection::WrongPassword(user.id)),
+        Some(user) if !user.is_active => Err(LoginRejection::Inactive(user.id)),
         Some(user) => Ok(user),
     }
 }
@@ -54,7 +54,7 @@ pub const fn is_suspicious(failures: u32, waited: bool) -> bool {
 
 /// Why a login was refused. For the log: clients get one answer for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum LoginRejection {
     /// No account has that address.
     UnknownEmail,
     /// The account's password is another, or its stored hash is unreadable.
@@ -63,7 +63,7 @@ pub enum Refusal {
     Inactive(UserId),
 }
 
-impl Refusal {
+impl LoginRejection {
     /// The account in question, where there is one.
     #[must_use]
     pub fn user_id(self) -> Option<UserId> {
@@ -92,7 +92,7 @@ mod tests {
     fn user(id: i64, email: &str, is_active: bool) -> User {
         User {
             id: UserId::new(id),
-            email: EmailAddress::stored(email.to_owned()),
+            email: EmailAddress::from_stored(email.to_owned()),
             password: PasswordHash::new(String::new()),
             is_active,
             created_at: chrono::DateTime::UNIX_EPOCH,
@@ -102,7 +102,7 @@ mod tests {
 
     fn chosen(stored: &[&str], typed: &str) -> Option<i64> {
         let candidates = (1..).zip(stored).map(|(id, email)| user(id, email, true)).collect();
-        choose(candidates, &EmailAddress::parse(typed).unwrap()).map(|u| u.id.get())
+        select_account(candidates, &EmailAddress::parse(typed).unwrap()).map(|u| u.id.get())
     }
 
     #[test]
@@ -122,9 +122,9 @@ mod tests {
     #[test]
     fn the_password_is_judged_before_the_account() {
         let id = UserId::new(1);
-        assert_eq!(decide(None, true), Err(Refusal::UnknownEmail));
-        assert_eq!(decide(Some(user(1, "a@b.org", false)), false), Err(Refusal::WrongPassword(id)));
-        assert_eq!(decide(Some(user(1, "a@b.org", false)), true), Err(Refusal::Inactive(id)));
+        assert_eq!(decide(None, true), Err(LoginRejection::UnknownEmail));
+        assert_eq!(decide(Some(user(1, "a@b.org", false)), false), Err(LoginRejection::WrongPassword(id)));
+        assert_eq!(decide(Some(user(1, "a@b.org", false)), true), Err(LoginRejection::Inactive(id)));
         assert!(decide(Some(user(1, "a@b.org", true)), true).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! A client as an email names it: in words of a fixed list. What a client calls itself is text that
 //! an attacker chooses, and would carry it to the owner's mailbox under the service's name.
 
-use crate::sessions::{Origin, UserAgent};
+use crate::sessions::{ClientInfo, UserAgent};
 use std::net::IpAddr;
 
 /// Browsers by what their `User-Agent` holds. Several hold each other's names: the first counts.
@@ -39,9 +39,9 @@ const SYSTEMS: [(&str, &str); 8] = [
 /// ```
 /// use portcullis_domain::{mail::DeviceLabel, sessions::UserAgent};
 /// let agent = UserAgent::new("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
-/// let label = DeviceLabel::of(agent.as_ref());
+/// let label = DeviceLabel::from_user_agent(agent.as_ref());
 /// assert_eq!((label.app, label.system), (Some("Firefox"), Some("Linux")));
-/// assert_eq!(DeviceLabel::of(UserAgent::new("Sign in at https://evil.example").as_ref()), DeviceLabel::default());
+/// assert_eq!(DeviceLabel::from_user_agent(UserAgent::new("Sign in at https://evil.example").as_ref()), DeviceLabel::default());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeviceLabel {
@@ -54,7 +54,7 @@ pub struct DeviceLabel {
 impl DeviceLabel {
     /// Returns the label of a client that calls itself so.
     #[must_use]
-    pub fn of(agent: Option<&UserAgent>) -> Self {
+    pub fn from_user_agent(agent: Option<&UserAgent>) -> Self {
         let text = agent.map(UserAgent::as_str).unwrap_or_default();
         let first =
             |list: &[(&str, &'static str)]| list.iter().find(|(part, _)| text.contains(part)).map(|(_, name)| *name);
@@ -71,9 +71,9 @@ pub struct ClientLabel {
     pub device: DeviceLabel,
 }
 
-impl From<&Origin> for ClientLabel {
-    fn from(origin: &Origin) -> Self {
-        Self { address: origin.ip_address, device: DeviceLabel::of(origin.user_agent.as_ref()) }
+impl From<&ClientInfo> for ClientLabel {
+    fn from(client: &ClientInfo) -> Self {
+        Self { address: client.ip_address, device: DeviceLabel::from_user_agent(client.user_agent.as_ref()) }
     }
 }
 
@@ -113,17 +113,17 @@ mod tests {
             ),
             (format!("Mozilla/5.0 (X11; CrOS x86_64) {webkit} Chrome/142.0 Safari/537.36"), "Chrome", "ChromeOS"),
         ] {
-            let label = DeviceLabel::of(UserAgent::new(&agent).as_ref());
+            let label = DeviceLabel::from_user_agent(UserAgent::new(&agent).as_ref());
             assert_eq!((label.app, label.system), (Some(app), Some(system)), "{agent}");
         }
-        assert_eq!(DeviceLabel::of(None), DeviceLabel::default());
+        assert_eq!(DeviceLabel::from_user_agent(None), DeviceLabel::default());
     }
 
     proptest! {
         #[test]
         fn no_text_of_a_client_is_in_its_label(text in "\\PC{0,300}", app in 0..APPS.len(), system in 0..SYSTEMS.len()) {
             let agent = UserAgent::new(&format!("{} {text} {}", APPS[app].0, SYSTEMS[system].0));
-            let label = DeviceLabel::of(agent.as_ref());
+            let label = DeviceLabel::from_user_agent(agent.as_ref());
             prop_assert!(label.app.is_none_or(|name| APPS.iter().any(|(_, known)| *known == name)));
             prop_assert!(label.system.is_none_or(|name| SYSTEMS.iter().any(|(_, known)| *known == name)));
         }

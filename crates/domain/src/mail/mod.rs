@@ -2,13 +2,13 @@
 //! again. Wording it, keeping it and handing it to a mail server is left to others.
 
 mod client;
+mod content;
 mod language;
-mod message;
 mod occasion;
-mod retries;
+mod retry;
 
 pub use client::{ClientLabel, DeviceLabel};
+pub use content::{MailContent, RenderedMail};
 pub use language::Language;
-pub use message::{Mail, Message};
 pub use occasion::{NewMail, Occasion};
-pub use retries::{NextTry, RETRIES, Retries};
+pub use retry::{DEFAULT_RETRY_POLICY, RetryDecision, RetryPolicy};

@@ -3,8 +3,8 @@
 
 use super::Language;
 use crate::registration::{EmailAddress, UserId};
-use crate::sessions::Origin;
-use crate::verification::{PasswordVersion, Purpose, Seed};
+use crate::sessions::ClientInfo;
+use crate::verification::{PasswordVersion, Purpose, TokenSeed};
 use chrono::{DateTime, Utc};
 
 /// Why a mail is sent.
@@ -95,13 +95,13 @@ pub struct NewMail {
     /// In which language.
     pub language: Language,
     /// What its token and its identifier are made from.
-    pub seed: Seed,
+    pub seed: TokenSeed,
     /// The password that the account has when it is ordered, if its link dies with that: another
     /// password kills the link before its mail is made, too. An address without an account has a
     /// version that no password has.
     pub password: Option<PasswordVersion>,
     /// From where it was caused.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// When it was caused, in UTC.
     pub created_at: DateTime<Utc>,
 }

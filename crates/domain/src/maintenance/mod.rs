@@ -32,10 +32,10 @@ impl Retention {
     /// use chrono::{DateTime, TimeDelta};
     /// use portcullis_domain::maintenance::Retention;
     /// let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
-    /// assert_eq!(Retention::default().dead_by(now), now - TimeDelta::minutes(5));
+    /// assert_eq!(Retention::default().token_cutoff(now), now - TimeDelta::minutes(5));
     /// ```
     #[must_use]
-    pub fn dead_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub fn token_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now.checked_sub_signed(self.after_expiry).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
@@ -46,10 +46,10 @@ impl Retention {
     /// use chrono::{DateTime, TimeDelta};
     /// use portcullis_domain::maintenance::Retention;
     /// let now = DateTime::UNIX_EPOCH + TimeDelta::days(90);
-    /// assert_eq!(Retention::default().ended_by(now), now - TimeDelta::days(30));
+    /// assert_eq!(Retention::default().session_cutoff(now), now - TimeDelta::days(30));
     /// ```
     #[must_use]
-    pub fn ended_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub fn session_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now.checked_sub_signed(self.after_session).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 }

@@ -24,7 +24,7 @@ const ATOM_PUNCTUATION: &str = "!#$%&'*+-/=?^_`{|}~";
 /// use portcullis_domain::registration::EmailAddress;
 /// let email = EmailAddress::parse(" Ada.Lovelace@Example.COM ")?;
 /// assert_eq!(email.canonical(), "ada.lovelace@example.com");
-/// assert_eq!(email.spelled(), "Ada.Lovelace@example.com");
+/// assert_eq!(email.original(), "Ada.Lovelace@example.com");
 /// # Ok::<(), portcullis_domain::registration::EmailError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -92,13 +92,13 @@ impl EmailAddress {
         if spelled.chars().count() > MAX_CHARS {
             return Err(EmailError::TooLong);
         }
-        Ok(Self::stored(spelled))
+        Ok(Self::from_stored(spelled))
     }
 
     /// Takes an address from a store as it stands there, unchecked: accounts adopted from
     /// another program keep their spelling.
     #[must_use]
-    pub fn stored(spelled: String) -> Self {
+    pub fn from_stored(spelled: String) -> Self {
         Self { canonical: spelled.to_ascii_lowercase(), spelled }
     }
 
@@ -110,7 +110,7 @@ impl EmailAddress {
 
     /// The local part as it was typed or stored, with the canonical domain.
     #[must_use]
-    pub fn spelled(&self) -> &str {
+    pub fn original(&self) -> &str {
         &self.spelled
     }
 }
@@ -184,7 +184,7 @@ mod tests {
     fn ascii_case_and_outer_white_space_do_not_count() {
         let email = EmailAddress::parse("\t A.b+C@Example.ORG \n").unwrap();
         assert_eq!(email.canonical(), "a.b+c@example.org");
-        assert_eq!(email.spelled(), "A.b+C@example.org");
+        assert_eq!(email.original(), "A.b+C@example.org");
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
             if let Ok(email) = EmailAddress::parse(&input) {
                 let again = EmailAddress::parse(email.canonical()).unwrap();
                 prop_assert_eq!(again.canonical(), email.canonical());
-                prop_assert_eq!(EmailAddress::parse(email.spelled()).unwrap(), email);
+                prop_assert_eq!(EmailAddress::parse(email.original()).unwrap(), email);
             }
         }
 

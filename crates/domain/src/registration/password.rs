@@ -59,8 +59,8 @@ impl NewPassword {
 /// ```
 /// use portcullis_domain::registration::{Password, PasswordError, PasswordPolicy};
 /// let policy = PasswordPolicy::default();
-/// assert!(policy.admit(Password::new("🔑🔑🔑🔑🔑🔑🔑🔑")).is_ok());
-/// assert_eq!(policy.admit(Password::new("seven77")).unwrap_err(), PasswordError::TooShort { min: 8 });
+/// assert!(policy.validate(Password::new("🔑🔑🔑🔑🔑🔑🔑🔑")).is_ok());
+/// assert_eq!(policy.validate(Password::new("seven77")).unwrap_err(), PasswordError::TooShort { min: 8 });
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordPolicy {
@@ -71,12 +71,12 @@ impl PasswordPolicy {
     /// The longest new password, in Unicode scalar values.
     pub const MAX_CHARS: usize = 256;
     /// The least minimum that can be asked for, in Unicode scalar values, and the default.
-    pub const LEAST_MIN_CHARS: usize = 8;
+    pub const MIN_CHARS_FLOOR: usize = 8;
 
     /// A policy with a minimum length in Unicode scalar values, brought into 8 to 256.
     #[must_use]
     pub fn with_min_chars(min_chars: usize) -> Self {
-        Self { min_chars: min_chars.clamp(Self::LEAST_MIN_CHARS, Self::MAX_CHARS) }
+        Self { min_chars: min_chars.clamp(Self::MIN_CHARS_FLOOR, Self::MAX_CHARS) }
     }
 
     /// The minimum length, in Unicode scalar values.
@@ -89,7 +89,7 @@ impl PasswordPolicy {
     ///
     /// # Errors
     /// [`PasswordError`], which names the bound that was missed.
-    pub fn admit(&self, password: Password) -> Result<NewPassword, PasswordError> {
+    pub fn validate(&self, password: Password) -> Result<NewPassword, PasswordError> {
         match password.expose().chars().count() {
             n if n < self.min_chars => Err(PasswordError::TooShort { min: self.min_chars }),
             n if n > Self::MAX_CHARS => Err(PasswordError::TooLong { max: Self::MAX_CHARS }),
@@ -100,7 +100,7 @@ impl PasswordPolicy {
 
 impl Default for PasswordPolicy {
     fn default() -> Self {
-        Self::with_min_chars(Self::LEAST_MIN_CHARS)
+        Self::with_min_chars(Self::MIN_CHARS_FLOOR)
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn check(password: &str) -> Result<(), PasswordError> {
-        PasswordPolicy::default().admit(Password::new(password)).map(|_| ())
+        PasswordPolicy::default().validate(Password::new(password)).map(|_| ())
     }
 
     #[test]

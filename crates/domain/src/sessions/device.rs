@@ -10,18 +10,18 @@ use crate::verification::PasswordVersion;
 /// device nor that two accounts share it.
 ///
 /// ```
-/// use portcullis_domain::{limits::DeviceId, registration::UserId, sessions::DeviceMark};
+/// use portcullis_domain::{limits::DeviceId, registration::UserId, sessions::DeviceHash};
 /// let device = DeviceId::from_random([7; 16]);
-/// let message = DeviceMark::message(UserId::new(1), device);
-/// assert_ne!(message, DeviceMark::message(UserId::new(2), device));
+/// let input = DeviceHash::mac_input(UserId::new(1), device);
+/// assert_ne!(input, DeviceHash::mac_input(UserId::new(2), device));
 /// let code = [9; 32]; // of the message, under the service's key
-/// assert_eq!(DeviceMark::new(code).as_bytes(), &code);
+/// assert_eq!(DeviceHash::new(code).as_bytes(), &code);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeviceMark([u8; 32]);
+pub struct DeviceHash([u8; 32]);
 
-impl DeviceMark {
-    /// Takes a code of [`DeviceMark::message`].
+impl DeviceHash {
+    /// Takes a code of [`DeviceHash::mac_input`].
     #[must_use]
     pub const fn new(code: [u8; 32]) -> Self {
         Self(code)
@@ -35,7 +35,7 @@ impl DeviceMark {
 
     /// What is authenticated of a device, for the sessions of one account.
     #[must_use]
-    pub fn message(user_id: UserId, device: DeviceId) -> Vec<u8> {
+    pub fn mac_input(user_id: UserId, device: DeviceId) -> Vec<u8> {
         [b"session-device/".as_slice(), &user_id.get().to_be_bytes(), device.as_bytes()].concat()
     }
 }
@@ -44,17 +44,17 @@ impl DeviceMark {
 /// no address, and a new password makes every source of the account unknown.
 ///
 /// ```
-/// use portcullis_domain::{limits::Source, registration::UserId, sessions::SourceMark, verification::PasswordVersion};
-/// let (ada, source) = (UserId::new(1), Source::of("192.0.2.1".parse()?));
-/// let message = |version| SourceMark::message(ada, &PasswordVersion::new(version), source);
-/// assert_ne!(message([1; 32]), message([2; 32]));
+/// use portcullis_domain::{limits::Source, registration::UserId, sessions::SourceHash, verification::PasswordVersion};
+/// let (ada, source) = (UserId::new(1), Source::from_ip("192.0.2.1".parse()?));
+/// let input = |version| SourceHash::mac_input(ada, &PasswordVersion::new(version), source);
+/// assert_ne!(input([1; 32]), input([2; 32]));
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SourceMark([u8; 32]);
+pub struct SourceHash([u8; 32]);
 
-impl SourceMark {
-    /// Takes a code of [`SourceMark::message`].
+impl SourceHash {
+    /// Takes a code of [`SourceHash::mac_input`].
     #[must_use]
     pub const fn new(code: [u8; 32]) -> Self {
         Self(code)
@@ -68,7 +68,7 @@ impl SourceMark {
 
     /// What is authenticated of a source, for the sessions of one account and password.
     #[must_use]
-    pub fn message(user_id: UserId, password: &PasswordVersion, source: Source) -> Vec<u8> {
+    pub fn mac_input(user_id: UserId, password: &PasswordVersion, source: Source) -> Vec<u8> {
         let source = source.to_string();
         [b"session-source/".as_slice(), &user_id.get().to_be_bytes(), password.as_bytes(), source.as_bytes()].concat()
     }
@@ -77,20 +77,20 @@ impl SourceMark {
 /// Which sessions of an account go on when all others end. By default none.
 ///
 /// ```
-/// use portcullis_domain::sessions::{SessionId, Spared};
+/// use portcullis_domain::sessions::{SessionId, KeepSessions};
 /// let own = SessionId::from_random([1; 16]);
-/// assert_eq!(Spared::from(Some(own)), Spared { session: Some(own), device: None });
-/// assert_eq!(Spared::from(None), Spared::default());
+/// assert_eq!(KeepSessions::from(Some(own)), KeepSessions { session: Some(own), device: None });
+/// assert_eq!(KeepSessions::from(None), KeepSessions::default());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Spared {
+pub struct KeepSessions {
     /// The one with that identifier.
     pub session: Option<SessionId>,
     /// Those that began from that device.
-    pub device: Option<DeviceMark>,
+    pub device: Option<DeviceHash>,
 }
 
-impl From<Option<SessionId>> for Spared {
+impl From<Option<SessionId>> for KeepSessions {
     fn from(session: Option<SessionId>) -> Self {
         Self { session, device: None }
     }

@@ -1,6 +1,6 @@
 //! The timeline of a session: what happened to it, when and from where.
 
-use super::{EndReason, Origin};
+use super::{ClientInfo, EndReason};
 use crate::tokens::Verdict;
 use chrono::{DateTime, Utc};
 
@@ -42,7 +42,7 @@ pub enum EventKind {
 impl EventKind {
     /// How many events of one kind a session keeps, where anybody can cause any number: from then
     /// on the log alone tells of them, so that showing a dead token for ever fills no disk.
-    pub const MAX_REPEATS: usize = 100;
+    pub const MAX_EVENTS_PER_KIND: usize = 100;
 
     const ALL: [Self; 15] = [
         Self::LogIn,
@@ -105,7 +105,7 @@ impl EventKind {
 
     /// Whether somebody used the session by it, and was not refused.
     #[must_use]
-    pub const fn is_use(self) -> bool {
+    pub const fn counts_as_use(self) -> bool {
         matches!(self, Self::LogIn | Self::Rotated | Self::Retried | Self::Overlapped)
     }
 }
@@ -147,7 +147,7 @@ pub struct SessionEvent {
     /// What.
     pub kind: EventKind,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const ADOPTED: Uuid = Uuid::from_bytes(*b"portcullis:token");
 /// assert_eq!(id.to_string(), "abababababab4bababababababababab");
 /// assert_eq!(SessionId::parse(&id.to_string()), Some(id));
 /// assert_eq!(SessionId::parse("ABABABABABAB4BABABABABABABABABAB"), None);
-/// assert_eq!(SessionId::adopted(Jti::from_random([0xab; 16])), id);
+/// assert_eq!(SessionId::for_legacy_token(Jti::from_random([0xab; 16])), id);
 /// let hyphenated = Jti::parse("abababab-abab-4bab-abab-abababababab").map(SessionId::adopted);
 /// assert!(hyphenated.is_some() && hyphenated != Some(id));
 /// ```
@@ -34,7 +34,7 @@ impl SessionId {
     /// from the token's identifier, so that no lookup is needed: the identifier itself if it is
     /// spelled like a session's, otherwise the name-based UUID of its text (RFC 9562 §5.5).
     #[must_use]
-    pub fn adopted(jti: Jti) -> Self {
+    pub fn for_legacy_token(jti: Jti) -> Self {
         let named = || Self(Uuid::new_v5(&ADOPTED, jti.as_str().as_bytes()));
         Self::parse(jti.as_str()).unwrap_or_else(named)
     }

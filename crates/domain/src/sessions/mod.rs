@@ -1,15 +1,15 @@
 //! Sessions: what a login starts, what ends it, and what is remembered of it.
 
+mod client_info;
 mod device;
-mod ending;
+mod end;
 mod event;
 mod id;
-mod origin;
 mod session;
 
-pub use device::{DeviceMark, SourceMark, Spared};
-pub use ending::{EndReason, Ending};
+pub use client_info::{ClientInfo, UserAgent};
+pub use device::{DeviceHash, KeepSessions, SourceHash};
+pub use end::{EndReason, SessionEnd};
 pub use event::{EventKind, SessionEvent};
 pub use id::SessionId;
-pub use origin::{Origin, UserAgent};
 pub use session::{Session, SessionPolicy, SessionState};

@@ -1,6 +1,6 @@
 //! A session, as states whose transitions can refuse.
 
-use super::{DeviceMark, SessionId, SourceMark};
+use super::{DeviceHash, SessionId, SourceHash};
 use crate::registration::UserId;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -37,9 +37,9 @@ pub struct Session {
     /// When it was ended, if it was, in UTC.
     pub ended_at: Option<DateTime<Utc>>,
     /// From which device the login came, if it has a number.
-    pub device: Option<DeviceMark>,
+    pub device: Option<DeviceHash>,
     /// The source that the login came from, if it is to be known from now on.
-    pub source: Option<SourceMark>,
+    pub source: Option<SourceHash>,
 }
 
 impl Session {
@@ -51,13 +51,13 @@ impl Session {
 
     /// The session, begun from that device.
     #[must_use]
-    pub fn on_device(self, device: Option<DeviceMark>) -> Self {
+    pub fn with_device(self, device: Option<DeviceHash>) -> Self {
         Self { device, ..self }
     }
 
     /// The session, begun from that source.
     #[must_use]
-    pub fn from_source(self, source: Option<SourceMark>) -> Self {
+    pub fn with_source(self, source: Option<SourceHash>) -> Self {
         Self { source, ..self }
     }
 
@@ -92,16 +92,16 @@ impl SessionPolicy {
     /// use chrono::{DateTime, TimeDelta};
     /// use portcullis_domain::sessions::SessionPolicy;
     /// let now = DateTime::UNIX_EPOCH + TimeDelta::days(31);
-    /// assert_eq!(SessionPolicy::default().too_old_by(now), now - TimeDelta::days(30));
+    /// assert_eq!(SessionPolicy::default().max_age_cutoff(now), now - TimeDelta::days(30));
     /// ```
     #[must_use]
-    pub fn too_old_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub fn max_age_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now.checked_sub_signed(self.max_age).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
     /// When a session is too old.
     #[must_use]
-    pub fn end_of(&self, session: &Session) -> DateTime<Utc> {
+    pub fn expires_at(&self, session: &Session) -> DateTime<Utc> {
         session.started_at.checked_add_signed(self.max_age).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
@@ -110,7 +110,7 @@ impl SessionPolicy {
     pub fn state(&self, session: &Session, now: DateTime<Utc>) -> SessionState {
         match session.ended_at {
             Some(_) => SessionState::Ended,
-            None if session.started_at <= self.too_old_by(now) => SessionState::Expired,
+            None if session.started_at <= self.max_age_cutoff(now) => SessionState::Expired,
             None => SessionState::Active,
         }
     }
@@ -134,7 +134,7 @@ mod tests {
         let start = DateTime::UNIX_EPOCH + TimeDelta::nanoseconds(1);
         let session = Session::begin(SessionId::from_random([1; 16]), UserId::new(1), start);
         let policy = SessionPolicy { max_age: TimeDelta::days(1), ..SessionPolicy::default() };
-        let end = policy.end_of(&session);
+        let end = policy.expires_at(&session);
         assert_eq!(policy.state(&session, end), SessionState::Expired);
         assert_eq!(policy.state(&session, end - TimeDelta::nanoseconds(1)), SessionState::Active);
     }
@@ -144,6 +144,6 @@ mod tests {
         let eternal = SessionPolicy { max_age: TimeDelta::MAX, ..SessionPolicy::default() };
         let session = Session::begin(SessionId::from_random([1; 16]), UserId::new(1), DateTime::<Utc>::MAX_UTC);
         assert_eq!(eternal.state(&session, DateTime::<Utc>::MIN_UTC), SessionState::Active);
-        assert_eq!(eternal.end_of(&session), DateTime::<Utc>::MAX_UTC);
+        assert_eq!(eternal.expires_at(&session), DateTime::<Utc>::MAX_UTC);
     }
 }

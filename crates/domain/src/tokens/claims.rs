@@ -6,7 +6,7 @@ use crate::sessions::SessionId;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// How far ahead of the clock a token's `iat` may lie: replicas' clocks differ.
-pub const MAX_IAT_AHEAD: TimeDelta = TimeDelta::seconds(60);
+pub const MAX_IAT_SKEW: TimeDelta = TimeDelta::seconds(60);
 
 /// The claims of an access token. Times are whole seconds in UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +43,8 @@ impl RefreshClaims {
     /// The session it belongs to, as far as the token can say: the one that bears its own
     /// identifier where it names none.
     #[must_use]
-    pub fn session(&self) -> SessionId {
-        self.session_id.unwrap_or_else(|| SessionId::adopted(self.jti))
+    pub fn session_id_or_legacy(&self) -> SessionId {
+        self.session_id.unwrap_or_else(|| SessionId::for_legacy_token(self.jti))
     }
 }
 
@@ -85,14 +85,14 @@ impl Claims {
     /// # Errors
     /// [`TokenRejection`]; expiry is told before the kind.
     pub fn into_refresh(self, now: DateTime<Utc>) -> Result<RefreshClaims, TokenRejection> {
-        self.unexpired(now)?.into_refresh_of_any_age()
+        self.unexpired(now)?.into_refresh_ignoring_expiry()
     }
 
     /// The claims, if they are a refresh token's, expired or not: a logout is never too late.
     ///
     /// # Errors
     /// [`TokenRejection::WrongKind`].
-    pub fn into_refresh_of_any_age(self) -> Result<RefreshClaims, TokenRejection> {
+    pub fn into_refresh_ignoring_expiry(self) -> Result<RefreshClaims, TokenRejection> {
         match self {
             Self::Refresh(claims) => Ok(claims),
             Self::Access(_) => Err(TokenRejection::WrongKind),
@@ -169,7 +169,7 @@ mod tests {
     fn exp_has_no_leeway() {
         assert!(refresh_until(10).into_refresh(at(9)).is_ok());
         assert_eq!(refresh_until(10).into_refresh(at(10)), Err(TokenRejection::Expired));
-        assert!(refresh_until(10).into_refresh_of_any_age().is_ok());
+        assert!(refresh_until(10).into_refresh_ignoring_expiry().is_ok());
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod jti;
 mod refresh_token;
 mod verdict;
 
-pub use claims::{AccessClaims, Claims, MAX_IAT_AHEAD, RefreshClaims, TokenLifetimes, TokenRejection};
+pub use claims::{AccessClaims, Claims, MAX_IAT_SKEW, RefreshClaims, TokenLifetimes, TokenRejection};
 pub use jti::Jti;
-pub use refresh_token::{KeyDigest, RefreshState, RefreshToken, SpendError, Spending};
-pub use verdict::{Presentation, RefreshPolicy, Verdict};
+pub use refresh_token::{IdempotencyKeyDigest, RefreshState, RefreshToken, SpendError, SpendRecord};
+pub use verdict::{RefreshContext, RefreshPolicy, Verdict};

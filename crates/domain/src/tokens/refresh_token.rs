@@ -8,9 +8,9 @@ use std::fmt;
 
 /// The digest of an `Idempotency-Key`: what is stored in the key's stead, 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct KeyDigest(pub [u8; 32]);
+pub struct IdempotencyKeyDigest(pub [u8; 32]);
 
-impl fmt::Debug for KeyDigest {
+impl fmt::Debug for IdempotencyKeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyDigest(…)")
     }
@@ -18,11 +18,11 @@ impl fmt::Debug for KeyDigest {
 
 /// How a token was spent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spending {
+pub struct SpendRecord {
     /// When, in UTC.
     pub at: DateTime<Utc>,
     /// With which key, if any.
-    pub key: Option<KeyDigest>,
+    pub key: Option<IdempotencyKeyDigest>,
     /// The token it was exchanged for.
     pub successor: Jti,
 }
@@ -33,7 +33,7 @@ pub enum RefreshState {
     /// It can be exchanged, once.
     Live,
     /// It was exchanged.
-    Spent(Spending),
+    Spent(SpendRecord),
     /// It was revoked, or spent in a way that nobody recorded.
     Revoked,
 }
@@ -44,8 +44,8 @@ pub enum RefreshState {
 /// use chrono::{DateTime, TimeDelta};
 /// use portcullis_domain::{registration::UserId, tokens::*};
 /// let now = DateTime::UNIX_EPOCH;
-/// let first = RefreshToken::live(Jti::from_random([1; 16]), UserId::new(1), now, TimeDelta::days(7));
-/// let spending = Spending { at: now, key: None, successor: Jti::from_random([2; 16]) };
+/// let first = RefreshToken::new(Jti::from_random([1; 16]), UserId::new(1), now, TimeDelta::days(7));
+/// let spending = SpendRecord { at: now, key: None, successor: Jti::from_random([2; 16]) };
 /// let spent = first.spend(spending.clone())?;
 /// assert_eq!(spent.spend(spending), Err(SpendError::Spent));
 /// # Ok::<(), SpendError>(())
@@ -84,7 +84,7 @@ pub enum SpendError {
 impl RefreshToken {
     /// A new live token of no session that expires `lifetime` after `now`, in whole seconds.
     #[must_use]
-    pub fn live(jti: Jti, user_id: UserId, now: DateTime<Utc>, lifetime: TimeDelta) -> Self {
+    pub fn new(jti: Jti, user_id: UserId, now: DateTime<Utc>, lifetime: TimeDelta) -> Self {
         let expires_at = now.trunc_subsecs(0) + lifetime;
         Self { jti, user_id, session_id: None, created_at: now, expires_at, state: RefreshState::Live }
     }
@@ -92,13 +92,13 @@ impl RefreshToken {
     /// The session it belongs to, or will: the one that bears its own identifier where it was
     /// stored without.
     #[must_use]
-    pub fn session(&self) -> SessionId {
-        self.session_id.unwrap_or_else(|| SessionId::adopted(self.jti))
+    pub fn session_id_or_legacy(&self) -> SessionId {
+        self.session_id.unwrap_or_else(|| SessionId::for_legacy_token(self.jti))
     }
 
     /// The token in a session.
     #[must_use]
-    pub fn of_session(self, id: SessionId) -> Self {
+    pub fn with_session(self, id: SessionId) -> Self {
         Self { session_id: Some(id), ..self }
     }
 
@@ -106,7 +106,7 @@ impl RefreshToken {
     ///
     /// # Errors
     /// [`SpendError`], when it is not live or has expired at the time of the spending.
-    pub fn spend(&self, spending: Spending) -> Result<Self, SpendError> {
+    pub fn spend(&self, spending: SpendRecord) -> Result<Self, SpendError> {
         match self.state {
             RefreshState::Spent(_) => Err(SpendError::Spent),
             RefreshState::Revoked => Err(SpendError::Revoked),
@@ -130,12 +130,12 @@ mod tests {
     use super::*;
 
     fn token() -> RefreshToken {
-        RefreshToken::live(Jti::from_random([1; 16]), UserId::new(1), DateTime::UNIX_EPOCH, TimeDelta::seconds(10))
+        RefreshToken::new(Jti::from_random([1; 16]), UserId::new(1), DateTime::UNIX_EPOCH, TimeDelta::seconds(10))
     }
 
-    fn spending(seconds: i64) -> Spending {
+    fn spending(seconds: i64) -> SpendRecord {
         let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
-        Spending { at, key: None, successor: Jti::from_random([2; 16]) }
+        SpendRecord { at, key: None, successor: Jti::from_random([2; 16]) }
     }
 
     #[test]

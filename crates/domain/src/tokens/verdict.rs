@@ -1,17 +1,17 @@
 //! What a refresh token that is shown is worth: a pure function of values, so that every
 //! interleaving can be tried without a database. Carrying a verdict out is left to the store.
 
-use super::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
+use super::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
 use crate::sessions::SessionState;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The circumstances in which a token is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presentation {
+pub struct RefreshContext {
     /// When, in UTC.
     pub now: DateTime<Utc>,
     /// With which `Idempotency-Key`, if any.
-    pub key: Option<KeyDigest>,
+    pub key: Option<IdempotencyKeyDigest>,
     /// What the token's session is worth then.
     pub session: SessionState,
     /// Whether the token that this one was exchanged for is still live.
@@ -77,12 +77,12 @@ impl RefreshPolicy {
     /// use portcullis_domain::{registration::UserId, sessions::SessionState, tokens::*};
     /// let now = DateTime::UNIX_EPOCH;
     /// let (first, second) = (Jti::from_random([1; 16]), Jti::from_random([2; 16]));
-    /// let key = Some(KeyDigest([9; 32]));
-    /// let token = RefreshToken::live(first, UserId::new(1), now, TimeDelta::days(7))
-    ///     .spend(Spending { at: now, key, successor: second })?;
+    /// let key = Some(IdempotencyKeyDigest([9; 32]));
+    /// let token = RefreshToken::new(first, UserId::new(1), now, TimeDelta::days(7))
+    ///     .spend(SpendRecord { at: now, key, successor: second })?;
     /// let later = now + TimeDelta::hours(1);
     /// let (session, successor_unspent) = (SessionState::Active, true);
-    /// let mut shown = Presentation { now: later, key, session, successor_unspent, spent_age: None };
+    /// let mut shown = RefreshContext { now: later, key, session, successor_unspent, spent_age: None };
     /// // The answer was lost, and the client asks again with its key: the same pair.
     /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &shown), Verdict::Retried(second));
     /// // Somebody else shows it an hour later: theft.
@@ -91,7 +91,7 @@ impl RefreshPolicy {
     /// # Ok::<(), SpendError>(())
     /// ```
     #[must_use]
-    pub fn judge(&self, token: &RefreshToken, shown: &Presentation) -> Verdict {
+    pub fn judge(&self, token: &RefreshToken, shown: &RefreshContext) -> Verdict {
         match (&token.state, shown.session) {
             (RefreshState::Revoked, _) | (_, SessionState::Ended) => Verdict::Ended,
             (_, SessionState::Expired) => Verdict::Expired,
@@ -101,7 +101,7 @@ impl RefreshPolicy {
         }
     }
 
-    fn judge_spent(&self, spending: &Spending, shown: &Presentation) -> Verdict {
+    fn judge_spent(&self, spending: &SpendRecord, shown: &RefreshContext) -> Verdict {
         let own = || shown.now.signed_duration_since(spending.at);
         let age = shown.spent_age.unwrap_or_else(own).max(TimeDelta::zero());
         let same_key = spending.key.is_some() && spending.key == shown.key;
@@ -123,8 +123,8 @@ mod tests {
     use crate::registration::UserId;
     use proptest::prelude::*;
 
-    const KEY: Option<KeyDigest> = Some(KeyDigest([1; 32]));
-    const OTHER: Option<KeyDigest> = Some(KeyDigest([2; 32]));
+    const KEY: Option<IdempotencyKeyDigest> = Some(IdempotencyKeyDigest([1; 32]));
+    const OTHER: Option<IdempotencyKeyDigest> = Some(IdempotencyKeyDigest([2; 32]));
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
@@ -135,19 +135,19 @@ mod tests {
     }
 
     fn live() -> RefreshToken {
-        RefreshToken::live(Jti::from_random([1; 16]), UserId::new(1), at(0), TimeDelta::seconds(100))
+        RefreshToken::new(Jti::from_random([1; 16]), UserId::new(1), at(0), TimeDelta::seconds(100))
     }
 
-    fn spent(key: Option<KeyDigest>) -> RefreshToken {
-        live().spend(Spending { at: at(50), key, successor: successor() }).unwrap()
+    fn spent(key: Option<IdempotencyKeyDigest>) -> RefreshToken {
+        live().spend(SpendRecord { at: at(50), key, successor: successor() }).unwrap()
     }
 
-    fn shown(seconds: i64, key: Option<KeyDigest>) -> Presentation {
+    fn shown(seconds: i64, key: Option<IdempotencyKeyDigest>) -> RefreshContext {
         let (now, session) = (at(seconds), SessionState::Active);
-        Presentation { now, key, session, successor_unspent: true, spent_age: None }
+        RefreshContext { now, key, session, successor_unspent: true, spent_age: None }
     }
 
-    fn strict(token: &RefreshToken, shown: &Presentation) -> Verdict {
+    fn strict(token: &RefreshToken, shown: &RefreshContext) -> Verdict {
         RefreshPolicy::STRICT.judge(token, shown)
     }
 
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_all_share_outweighs_ones_own() {
-        let aged = |seconds, age| Presentation { spent_age: Some(TimeDelta::seconds(age)), ..shown(seconds, None) };
+        let aged = |seconds, age| RefreshContext { spent_age: Some(TimeDelta::seconds(age)), ..shown(seconds, None) };
         assert_eq!(strict(&spent(None), &aged(9999, 10)), Verdict::Raced);
         assert_eq!(strict(&spent(None), &aged(50, 11)), Verdict::Theft);
         assert_eq!(strict(&spent(None), &aged(50, -1)), Verdict::Raced);
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(strict(&spent(KEY), &shown(55, OTHER)), Verdict::Raced);
         assert_eq!(strict(&spent(KEY), &shown(61, OTHER)), Verdict::Theft);
         assert_eq!(strict(&spent(None), &shown(61, KEY)), Verdict::Theft, "no key is no key");
-        let used = Presentation { successor_unspent: false, ..shown(61, KEY) };
+        let used = RefreshContext { successor_unspent: false, ..shown(61, KEY) };
         assert_eq!(strict(&spent(KEY), &used), Verdict::Theft, "the successor was used");
     }
 
@@ -193,9 +193,9 @@ mod tests {
     #[test]
     fn an_ended_session_outweighs_all() {
         for token in [live(), spent(KEY), live().revoke()] {
-            let ended = Presentation { session: SessionState::Ended, ..shown(50, KEY) };
+            let ended = RefreshContext { session: SessionState::Ended, ..shown(50, KEY) };
             assert_eq!(strict(&token, &ended), Verdict::Ended);
-            let old = Presentation { session: SessionState::Expired, ..shown(50, KEY) };
+            let old = RefreshContext { session: SessionState::Expired, ..shown(50, KEY) };
             let expected = if token.state == RefreshState::Revoked { Verdict::Ended } else { Verdict::Expired };
             assert_eq!(strict(&token, &old), expected);
         }
@@ -210,12 +210,12 @@ mod tests {
         ) {
             let key_if = |yes: bool| if yes { KEY } else { None };
             let token = match spent_at {
-                Some(s) => live().spend(Spending { at: at(s), key: key_if(spent_key), successor: successor() }).unwrap(),
+                Some(s) => live().spend(SpendRecord { at: at(s), key: key_if(spent_key), successor: successor() }).unwrap(),
                 None => live(),
             };
             let session = if ended { SessionState::Ended } else { SessionState::Active };
             let (now_at, key) = (at(now), key_if(key));
-            let shown = Presentation { now: now_at, key, session, successor_unspent: unspent, spent_age: None };
+            let shown = RefreshContext { now: now_at, key, session, successor_unspent: unspent, spent_age: None };
             let policy = RefreshPolicy { overlap: TimeDelta::seconds(overlap), grace: TimeDelta::seconds(grace) };
             let verdict = policy.judge(&token, &shown);
             prop_assert_eq!(verdict == Verdict::Rotated, spent_at.is_none() && !ended && now < 100);

@@ -6,9 +6,9 @@ use std::fmt;
 /// The random bytes that one token is made from: 256 bits. They are stored beside the mail that
 /// will bear the token, and are of no use without the service's key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Seed([u8; 32]);
+pub struct TokenSeed([u8; 32]);
 
-impl Seed {
+impl TokenSeed {
     /// The seed made of random bytes.
     #[must_use]
     pub const fn from_random(bytes: [u8; 32]) -> Self {
@@ -23,12 +23,12 @@ impl Seed {
 
     /// What is authenticated to make the token: its code is the token's bytes.
     #[must_use]
-    pub fn message(&self) -> Vec<u8> {
+    pub fn mac_input(&self) -> Vec<u8> {
         [b"one-time/".as_slice(), &self.0].concat()
     }
 }
 
-impl fmt::Debug for Seed {
+impl fmt::Debug for TokenSeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seed(…)")
     }
@@ -67,7 +67,7 @@ impl OneTimeToken {
 
     /// What is authenticated to find the token: its code is the [`TokenDigest`].
     #[must_use]
-    pub fn message(&self) -> Vec<u8> {
+    pub fn mac_input(&self) -> Vec<u8> {
         [b"one-time-digest/".as_slice(), &self.0].concat()
     }
 }
@@ -83,7 +83,7 @@ impl fmt::Debug for OneTimeToken {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// Takes a code of [`OneTimeToken::message`].
+    /// Takes a code of [`OneTimeToken::mac_input`].
     #[must_use]
     pub const fn new(code: [u8; 32]) -> Self {
         Self(code)
@@ -104,12 +104,12 @@ mod tests {
     #[test]
     fn nothing_of_a_token_shows() {
         assert_eq!(format!("{:?}", OneTimeToken::new([7; 32])), "OneTimeToken(…)");
-        assert_eq!(format!("{:?}", Seed::from_random([7; 32])), "Seed(…)");
+        assert_eq!(format!("{:?}", TokenSeed::from_random([7; 32])), "Seed(…)");
     }
 
     #[test]
     fn a_seed_and_a_token_of_the_same_bytes_are_told_apart() {
-        assert_ne!(Seed::from_random([7; 32]).message(), OneTimeToken::new([7; 32]).message());
+        assert_ne!(TokenSeed::from_random([7; 32]).mac_input(), OneTimeToken::new([7; 32]).mac_input());
     }
 
     proptest! {

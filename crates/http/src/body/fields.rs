@@ -120,7 +120,7 @@ impl Fields {
 
     /// A member that must be a password that the policy lets through.
     pub(crate) fn new_password(&mut self, field: &'static str, policy: &PasswordPolicy) -> Option<NewPassword> {
-        match policy.admit(self.password(field)?) {
+        match policy.validate(self.password(field)?) {
             Ok(password) => Some(password),
             Err(error) => {
                 let code = match error {

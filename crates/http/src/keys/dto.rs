@@ -1,7 +1,7 @@
 //! The JSON of public keys: a JWK Set (RFC 7517 §5).
 
 use paperclip::actix::Apiv2Schema;
-use portcullis_domain::keys::{PublicKey, PublicNumbers};
+use portcullis_domain::keys::{PublicKey, PublicKeyParams};
 use serde::Serialize;
 
 /// The public keys that verify tokens.
@@ -48,11 +48,11 @@ impl JwkSetResponse {
 
 impl Jwk {
     fn of(key: &PublicKey) -> Self {
-        let common = Self { purpose: "sig", alg: key.numbers.algorithm(), kid: key.id.clone(), ..Self::default() };
-        match key.numbers.clone() {
-            PublicNumbers::Rsa { n, e } => Self { kty: "RSA", n: Some(n), e: Some(e), ..common },
-            PublicNumbers::P256 { x, y } => Self { kty: "EC", crv: Some("P-256"), x: Some(x), y: Some(y), ..common },
-            PublicNumbers::Ed25519 { x } => Self { kty: "OKP", crv: Some("Ed25519"), x: Some(x), ..common },
+        let common = Self { purpose: "sig", alg: key.params.algorithm(), kid: key.id.clone(), ..Self::default() };
+        match key.params.clone() {
+            PublicKeyParams::Rsa { n, e } => Self { kty: "RSA", n: Some(n), e: Some(e), ..common },
+            PublicKeyParams::P256 { x, y } => Self { kty: "EC", crv: Some("P-256"), x: Some(x), y: Some(y), ..common },
+            PublicKeyParams::Ed25519 { x } => Self { kty: "OKP", crv: Some("Ed25519"), x: Some(x), ..common },
         }
     }
 }

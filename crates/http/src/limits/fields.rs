@@ -26,14 +26,14 @@ pub(crate) fn whole_seconds(wait: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portcullis_domain::limits::{Budget, LimitKey, Policy};
+    use portcullis_domain::limits::{Budget, LimitKey, QuotaPolicy};
 
     #[test]
     fn a_refusal_is_told_in_structured_fields() {
         let limited = Limited {
             budget: Budget::Account,
-            policy: Policy { quota: 10, window: Duration::from_secs(900) },
-            key: LimitKey::of_digest(&[7; 32]),
+            policy: QuotaPolicy { quota: 10, window: Duration::from_secs(900) },
+            key: LimitKey::from_digest(&[7; 32]),
             retry_after: Duration::from_millis(59_001),
         };
         let fields: Vec<_> = rate_limit_fields(&limited)

@@ -16,7 +16,7 @@ pub use proxies::{Network, NotANetwork, TrustedProxies};
 use crate::api::{Api, with_store};
 use crate::errors::ApiError;
 use actix_web::web::Data;
-use portcullis_domain::limits::{Budget, Source, Subject};
+use portcullis_domain::limits::{Budget, LimitSubject, Source};
 use portcullis_usecases::limits::{Admission, Guess, Guesses, LimitError, Limited};
 use portcullis_usecases::recovery::RequestResetError;
 use portcullis_usecases::registration::RegisterError;
@@ -111,7 +111,7 @@ where
 /// Logs a refusal, and charges it to the source once.
 async fn refuse(api: &Data<Api>, client: &Client, limited: Limited) -> Result<(), ApiError> {
     limited.log(client.address);
-    let source = client.address.map(Source::of);
+    let source = client.address.map(Source::from_ip);
     on_lane(api, move |api| api.limits.charge_refusal(&limited, source)).await
 }
 
@@ -162,10 +162,10 @@ may_be_limited!(LimitError, RegisterError, RequestResetError, ResendVerification
 /// none can ever succeed again.
 pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, shown: Shown) -> Result<(), ApiError> {
     for name in shown.names() {
-        if !api.limits.is_recorded(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes())) {
+        if !api.limits.is_recorded(Budget::DeadRefresh, &LimitSubject::Bytes(name.as_bytes())) {
             continue;
         }
-        let check = move |api: &Api| api.limits.check(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes()));
+        let check = move |api: &Api| api.limits.check(Budget::DeadRefresh, &LimitSubject::Bytes(name.as_bytes()));
         let checked = on_lane(api, check).await?;
         if let Err(LimitError::Limited(limited)) = &checked {
             limited.log(client.address);
@@ -178,7 +178,7 @@ pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, shown: Shown) 
 /// Refuses a refresh whose session was refreshed too often at this replica.
 pub(crate) fn limit_refresh(api: &Data<Api>, client: &Client, shown: Shown) -> Result<(), ApiError> {
     let session = shown.session().to_string();
-    let counted = api.limits.spend_here(Budget::Refresh, &Subject::Bytes(session.as_bytes()));
+    let counted = api.limits.spend_here(Budget::Refresh, &LimitSubject::Bytes(session.as_bytes()));
     if let Err(LimitError::Limited(limited)) = &counted {
         limited.log(client.address);
     }

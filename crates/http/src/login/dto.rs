@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::body::{Fields, Input};
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::mail::Language;
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_usecases::login::PasswordLogin;
 
 /// Who wants to sign in.
@@ -27,7 +27,7 @@ impl Input for LoginRequest {
         Some(PasswordLogin {
             email: email?,
             password: password?,
-            origin: Origin::default(),
+            client: ClientInfo::default(),
             device: None,
             language: Language::default(),
         })

@@ -4,10 +4,10 @@ mod dto;
 
 use crate::api::{Api, Presence, with_crypto};
 use crate::body::Body;
+use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
 use crate::limits::{self, Client, device_cookie};
-use crate::origin::origin;
 use crate::reply::Reply;
 use crate::tokens::TokenResponse;
 use actix_web::HttpRequest;
@@ -31,8 +31,8 @@ pub(crate) async fn login(
     body: Body<LoginRequest>,
 ) -> Result<Reply<TokenResponse>, ApiError> {
     let client = Client::of(&request, &api);
-    let (origin, device) = (origin(&request, &client), device_cookie(request.headers()));
-    let input = PasswordLogin { origin, device, language: language(&request), ..body.0 };
+    let (info, device) = (client_info(&request, &client), device_cookie(request.headers()));
+    let input = PasswordLogin { client: info, device, language: language(&request), ..body.0 };
     let input = Arc::new(input);
     let (mut device, mut is_call) = (api.log_in.device(&input), true);
     loop {

@@ -9,10 +9,10 @@ pub(crate) use screens::{email_form, password_form};
 
 use crate::api::{Api, Presence, with_crypto, with_store};
 use crate::body::Body;
+use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
 use crate::limits::{self, Client, device_cookie};
-use crate::origin::origin;
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
@@ -41,8 +41,9 @@ pub(crate) async fn change(
     let client = Client::of(&request, &api);
     let owner = bearer.authenticate(&api).await?;
     let (current, new) = body.0;
-    let (origin, device, language) = (origin(&request, &client), device_cookie(request.headers()), language(&request));
-    let input = Arc::new(PasswordChange { owner, current, new, origin, device, language });
+    let (info, device, language) =
+        (client_info(&request, &client), device_cookie(request.headers()), language(&request));
+    let input = Arc::new(PasswordChange { owner, current, new, client: info, device, language });
     let pass = limits::admit_guess(&api, &client, api.recovery.change.guess(&input)).await?;
     let work =
         move |api: &Api, client: Presence| api.recovery.change.carry_out(&input, pass.begin(), move || client.lasts());
@@ -85,7 +86,7 @@ pub(crate) async fn reset(
 /// Orders a mail.
 async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
     let client = Client::of(request, api);
-    let input = ResetRequest { email, origin: origin(request, &client), language: language(request) };
+    let input = ResetRequest { email, client: client_info(request, &client), language: language(request) };
     let input = Arc::new(input);
     let asked = Arc::clone(&input);
     let pass = limits::admit(api, &client, move |api| api.recovery.request.admit(&asked)).await?;
@@ -103,8 +104,8 @@ async fn set(
 ) -> Result<Option<HeaderValue>, ApiError> {
     let client = Client::of(request, api);
     let token = one_time_token(token)?;
-    let (origin, device, language) = (origin(request, &client), device_cookie(request.headers()), language(request));
-    let input = Arc::new(PasswordReset { token, new, origin, device, language });
+    let (info, device, language) = (client_info(request, &client), device_cookie(request.headers()), language(request));
+    let input = Arc::new(PasswordReset { token, new, client: info, device, language });
     let shown = Arc::clone(&input);
     with_store(api.clone(), move |api| api.recovery.reset.look(&shown)).await??;
     let work = move |api: &Api, client: Presence| api.recovery.reset.carry_out(&input, move || client.lasts());

@@ -6,7 +6,7 @@ use crate::time::rfc3339;
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{Password, User};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_usecases::registration::Registration;
 use serde::Serialize;
 
@@ -26,8 +26,8 @@ impl Input for RegisterRequest {
     fn read(fields: &mut Fields, api: &Api) -> Option<Registration> {
         let email = fields.email("email");
         let password = fields.new_password("password", &api.passwords);
-        let (origin, language) = (Origin::default(), Language::default());
-        Some(Registration { email: email?, password: password?, origin, language })
+        let (client, language) = (ClientInfo::default(), Language::default());
+        Some(Registration { email: email?, password: password?, client, language })
     }
 }
 
@@ -64,7 +64,7 @@ impl From<User> for UserResponse {
     fn from(user: User) -> Self {
         Self {
             id: user.id.get(),
-            email: user.email.spelled().to_owned(),
+            email: user.email.original().to_owned(),
             is_active: user.is_active,
             created_at: rfc3339(user.created_at),
         }

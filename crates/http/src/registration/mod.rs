@@ -4,10 +4,10 @@ mod dto;
 
 use crate::api::{Api, Presence, with_crypto};
 use crate::body::Body;
+use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
 use crate::limits::{self, Client, device_cookie};
-use crate::origin::origin;
 use crate::reply::{Created, NoContent};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
@@ -30,8 +30,8 @@ pub(crate) async fn register(
     body: Body<RegisterRequest>,
 ) -> Result<Created<UserResponse>, ApiError> {
     let client = Client::of(&request, &api);
-    let (origin, language) = (origin(&request, &client), language(&request));
-    let input = Arc::new(Registration { origin, language, ..body.0 });
+    let (info, language) = (client_info(&request, &client), language(&request));
+    let input = Arc::new(Registration { client: info, language, ..body.0 });
     let asked = Arc::clone(&input);
     let pass = limits::admit(&api, &client, move |api| api.register.admit(&asked)).await?;
     let work = move |api: &Api, client: Presence| api.register.carry_out(&input, pass.begin(), move || client.lasts());
@@ -52,8 +52,8 @@ pub(crate) async fn leave(
 ) -> Result<NoContent, ApiError> {
     let client = Client::of(&request, &api);
     let owner = bearer.authenticate(&api).await?;
-    let (origin, device) = (origin(&request, &client), device_cookie(request.headers()));
-    let input = Arc::new(AccountLeave { owner, password: body.0, origin, device });
+    let (info, device) = (client_info(&request, &client), device_cookie(request.headers()));
+    let input = Arc::new(AccountLeave { owner, password: body.0, client: info, device });
     let pass = limits::admit_guess(&api, &client, api.leave.guess(&input)).await?;
     let work = move |api: &Api, client: Presence| api.leave.carry_out(&input, pass.begin(), move || client.lasts());
     with_crypto(api, &request, work).await?;

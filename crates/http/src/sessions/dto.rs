@@ -6,7 +6,7 @@ use crate::registration::UserResponse;
 use crate::time::rfc3339;
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::registration::User;
-use portcullis_domain::sessions::{Origin, SessionEvent};
+use portcullis_domain::sessions::{ClientInfo, SessionEvent};
 use portcullis_usecases::sessions::OwnSession;
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +112,7 @@ pub(crate) struct SessionResponse {
 
 impl From<OwnSession> for SessionResponse {
     fn from(own: OwnSession) -> Self {
-        let (ip_address, user_agent) = texts(own.listed.origin);
+        let (ip_address, user_agent) = texts(own.listed.client);
         Self {
             id: own.listed.session.id.to_string(),
             created_at: rfc3339(own.listed.session.started_at),
@@ -147,12 +147,12 @@ pub(crate) struct EventResponse {
 
 impl From<SessionEvent> for EventResponse {
     fn from(event: SessionEvent) -> Self {
-        let (ip_address, user_agent) = texts(event.origin);
+        let (ip_address, user_agent) = texts(event.client);
         Self { at: rfc3339(event.at), verdict: event.kind.as_str(), ip_address, user_agent }
     }
 }
 
-fn texts(origin: Origin) -> (Option<String>, Option<String>) {
-    let agent = origin.user_agent.map(|agent| agent.as_str().to_owned());
-    (origin.ip_address.map(|address| address.to_string()), agent)
+fn texts(client: ClientInfo) -> (Option<String>, Option<String>) {
+    let agent = client.user_agent.map(|agent| agent.as_str().to_owned());
+    (client.ip_address.map(|address| address.to_string()), agent)
 }

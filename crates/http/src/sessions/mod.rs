@@ -6,9 +6,9 @@ pub(crate) use dto::{EventResponse, SessionResponse};
 
 use crate::api::{Api, with_store, with_store_by};
 use crate::body::Body;
+use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::limits::Client;
-use crate::origin::origin;
 use crate::reply::{MessageResponse, NoContent, Reply};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
@@ -31,7 +31,7 @@ pub(crate) async fn logout(
     request: HttpRequest,
     body: Body<LogoutRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
-    let input = Logout { refresh_token: body.0, origin: origin(&request, &Client::of(&request, &api)) };
+    let input = Logout { refresh_token: body.0, client: client_info(&request, &Client::of(&request, &api)) };
     with_store(api, move |api| api.log_out.run(&input)).await??;
     Ok(Reply::ok(MessageResponse { message: "Logged out successfully" }))
 }
@@ -70,8 +70,11 @@ pub(crate) async fn revoke(
 ) -> Result<NoContent, ApiError> {
     let deadline = api.lanes.store.deadline();
     let owner = bearer.authenticate(&api).await?;
-    let input =
-        SessionRevocation { session_id: named(&path)?, owner, origin: origin(&request, &Client::of(&request, &api)) };
+    let input = SessionRevocation {
+        session_id: named(&path)?,
+        owner,
+        client: client_info(&request, &Client::of(&request, &api)),
+    };
     with_store_by(deadline, api, move |api| api.sessions.revoke.run(&input)).await??;
     Ok(NoContent)
 }
@@ -105,7 +108,7 @@ pub(crate) async fn logout_all(
 ) -> Result<Reply<LogoutAllResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
     let owner = bearer.authenticate(&api).await?;
-    let input = LogoutAll { owner, keep_current: body.0, origin: origin(&request, &Client::of(&request, &api)) };
+    let input = LogoutAll { owner, keep_current: body.0, client: client_info(&request, &Client::of(&request, &api)) };
     let ended = with_store_by(deadline, api, move |api| api.sessions.log_out_all.run(&input)).await??;
     Ok(Reply::ok(LogoutAllResponse { message: "Logged out everywhere", revoked: ended.0 }))
 }

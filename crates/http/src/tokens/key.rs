@@ -2,18 +2,18 @@
 
 use crate::errors::{ApiError, FieldError};
 use actix_web::HttpRequest;
-use portcullis_domain::tokens::KeyDigest;
+use portcullis_domain::tokens::IdempotencyKeyDigest;
 use sha2::{Digest, Sha256};
 
 const NAME: &str = "Idempotency-Key";
 const MAX_BYTES: usize = 255;
 
 /// The digest of the key, if there is one: nobody but the client needs the key itself.
-pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<KeyDigest>, ApiError> {
+pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKeyDigest>, ApiError> {
     let mut values = request.headers().get_all(NAME).map(|value| value.as_bytes());
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(key), None) if is_key(key) => Ok(Some(KeyDigest(Sha256::digest(key).into()))),
+        (Some(key), None) if is_key(key) => Ok(Some(IdempotencyKeyDigest(Sha256::digest(key).into()))),
         _ => Err(ApiError::validation(vec![FieldError {
             field: NAME,
             code: "value_error",

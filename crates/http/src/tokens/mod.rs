@@ -9,17 +9,17 @@ pub(crate) use dto::TokenResponse;
 
 use crate::api::{Api, with_store_by};
 use crate::body::Body;
+use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
 use crate::limits::{Client, limit_refresh, refuse_dead};
-use crate::origin::origin;
 use crate::reply::Reply;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use dto::RefreshRequest;
 use key::idempotency_key;
 use paperclip::actix::api_v2_operation;
-use portcullis_domain::limits::{Budget, Subject};
+use portcullis_domain::limits::{Budget, LimitSubject};
 use portcullis_usecases::tokens::{RefreshExchange, Settled};
 
 /// Exchange a refresh token
@@ -36,9 +36,9 @@ pub(crate) async fn refresh(
 ) -> Result<Reply<TokenResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
     let client = Client::of(&request, &api);
-    let (key, origin) = (idempotency_key(&request)?, origin(&request, &client));
+    let (key, info) = (idempotency_key(&request)?, client_info(&request, &client));
     let language = language(&request);
-    let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, origin, language })?;
+    let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, client: info, language })?;
     let shown = attempt.shown();
     refuse_dead(&api, &client, shown).await?;
     limit_refresh(&api, &client, shown)?;
@@ -49,7 +49,7 @@ pub(crate) async fn refresh(
             let judge = move |api: &Api| {
                 let outcome = api.refresh.judge(*attempt);
                 if let Some(name) = outcome.as_ref().err().and_then(|error| shown.dead_by(error)) {
-                    api.limits.record(Budget::DeadRefresh, &Subject::Bytes(name.as_bytes()));
+                    api.limits.record(Budget::DeadRefresh, &LimitSubject::Bytes(name.as_bytes()));
                 }
                 outcome
             };

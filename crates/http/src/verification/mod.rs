@@ -8,10 +8,10 @@ pub(crate) use page::{open, submit};
 
 use crate::api::{Api, Presence, with_crypto, with_store};
 use crate::body::Body;
+use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
 use crate::limits::{self, Client, device_cookie};
-use crate::origin::origin;
 use crate::recovery::one_time_token;
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::tokens::{Bearer, OptionalBearer};
@@ -54,7 +54,7 @@ pub(crate) async fn verify(
     Ok(Reply::secret(VerifiedResponse {
         message: message(verified.purpose),
         purpose: verified.purpose.as_str(),
-        email: verified.email.spelled().to_owned(),
+        email: verified.email.original().to_owned(),
         sessions_ended: verified.sessions_ended,
         reset_token: verified.reset.map(|token| token.expose()),
     }))
@@ -96,8 +96,9 @@ pub(crate) async fn change(
     let client = Client::of(&request, &api);
     let owner = bearer.authenticate(&api).await?;
     let (password, new_email) = body.0;
-    let (origin, device, language) = (origin(&request, &client), device_cookie(request.headers()), language(&request));
-    let input = Arc::new(EmailChangeRequest { owner, password, new_email, origin, device, language });
+    let (info, device, language) =
+        (client_info(&request, &client), device_cookie(request.headers()), language(&request));
+    let input = Arc::new(EmailChangeRequest { owner, password, new_email, client: info, device, language });
     let guess = limits::admit_guess(&api, &client, api.verification.change.guess(&input)).await?;
     let asked = Arc::clone(&input);
     let mail = limits::admit(&api, &client, move |api| api.verification.change.admit_mail(&asked)).await?;
@@ -117,14 +118,14 @@ struct Presented<'a> {
     password: Option<Password>,
 }
 
-/// Does what the token is for. Waits for a hash only if a password is checked or removed.
+/// Does what the token is for. Backoff for a hash only if a password is checked or removed.
 async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_>) -> Result<EmailVerified, ApiError> {
     let client = Client::of(request, api);
     let input = Arc::new(EmailVerification {
         token: one_time_token(presented.token)?,
         browser: presented.browser,
         password: presented.password,
-        origin: origin(request, &client),
+        client: client_info(request, &client),
         language: language(request),
     });
     let asked = Arc::clone(&input);
@@ -147,7 +148,7 @@ async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_
 /// Orders a mail.
 async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
     let client = Client::of(request, api);
-    let input = VerificationRequest { email, origin: origin(request, &client), language: language(request) };
+    let input = VerificationRequest { email, client: client_info(request, &client), language: language(request) };
     let input = Arc::new(input);
     let asked = Arc::clone(&input);
     let pass = limits::admit(api, &client, move |api| api.verification.resend.admit(&asked)).await?;

@@ -100,7 +100,7 @@ fn at_the_password(code: &'static str, message: &str) -> ApiError {
 fn shown(api: &Api, reader: &Reader<'_>, verified: EmailVerified) -> HttpResponse {
     let done = Done {
         purpose: verified.purpose,
-        email: verified.email.spelled(),
+        email: verified.email.original(),
         others_signed_out: verified.sessions_ended > 0,
         password_removed: verified.password_removed,
         reset: verified.reset,

@@ -71,7 +71,7 @@ impl Queue {
         (!batch.is_empty()).then_some(batch)
     }
 
-    /// Waits before another try; whether there should be one.
+    /// Backoff before another try; whether there should be one.
     pub(super) fn pause(&self, time: Duration) -> bool {
         let paused = self.work.wait_timeout_while(self.lock(), time, |state| !state.closed);
         !paused.unwrap_or_else(PoisonError::into_inner).0.closed

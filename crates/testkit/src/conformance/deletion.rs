@@ -1,12 +1,12 @@
 //! Promises about accounts that are deleted.
 
-use super::samples::{Outcome, add_adopted_token, add_token, at, email, hash, jti, order, origin, register};
+use super::samples::{Outcome, add_adopted_token, add_token, at, client, email, hash, jti, order, register};
 use chrono::TimeDelta;
 use portcullis_domain::mail::NewMail;
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{EventKind, Session, SessionEvent, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_domain::verification::{Grant, PasswordVersion, Purpose, TokenDigest};
+use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{BearerKey, DeadSessions, Remains, Rotation, RowNumber, Store, StoreError, StoreExt};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -36,11 +36,11 @@ pub fn an_account_that_is_being_deleted_is_found_by_nobody(store: &dyn Store) ->
 
 pub fn an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
-    let spared = add_token(store, &bob, jti(9))?;
-    record(store, spared.session(), 2)?;
+    let keep = add_token(store, &bob, jti(9))?;
+    record(store, keep.session_id_or_legacy(), 2)?;
     for number in 1..=3 {
         let token = add_token(store, &ada, jti(number))?;
-        record(store, token.session(), 2)?;
+        record(store, token.session_id_or_legacy(), 2)?;
     }
     add_adopted_token(store, &ada, jti(4))?;
     for (number, user) in [(1, &ada), (2, &ada), (3, &bob)] {
@@ -60,7 +60,7 @@ pub fn an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time(store: &dyn
     let links = [1, 2, 3].map(|number| store.read(|tx| tx.one_time_tokens().find(TokenDigest::new([number; 32]))));
     assert_eq!(links.map(|link| link.map(|link| link.is_some())), [Ok(false), Ok(false), Ok(true)]);
     assert_eq!(store.read(|tx| tx.outbox().load(9))?.waiting, 1);
-    assert_eq!(store.read(|tx| tx.sessions().events(spared.session(), 10))?.len(), 2);
+    assert_eq!(store.read(|tx| tx.sessions().events(keep.session_id_or_legacy(), 10))?.len(), 2);
     assert!(finish(store, bob.id)?, "it is not being deleted");
     assert_eq!(store.read(|tx| tx.users().find(bob.id))?, Some(bob));
     Ok(())
@@ -120,13 +120,13 @@ pub fn no_row_is_left_of_an_account_that_is_deleted_while_it_is_used(store: &dyn
 /// Signs in and refreshes; whether the account let it in.
 fn use_once(store: &dyn Store, user: &User, number: u8) -> Result<bool, StoreError> {
     let first = Jti::from_random([number; 16]);
-    let session = Session::begin(SessionId::adopted(first), user.id, at(0));
-    let token = RefreshToken::live(first, user.id, at(0), TimeDelta::seconds(60)).of_session(session.id);
+    let session = Session::begin(SessionId::for_legacy_token(first), user.id, at(0));
+    let token = RefreshToken::new(first, user.id, at(0), TimeDelta::seconds(60)).with_session(session.id);
     let admitted = store.write(|tx| {
         if !tx.users().admits(user.id, &user.password)? {
             return Ok(false);
         }
-        tx.sessions().begin(&session, &origin())?;
+        tx.sessions().begin(&session, &client())?;
         tx.refresh_tokens().insert(&token)?;
         Ok::<_, StoreError>(true)
     })?;
@@ -140,12 +140,12 @@ fn use_once(store: &dyn Store, user: &User, number: u8) -> Result<bool, StoreErr
 
 fn rotation(token: &RefreshToken, successor: Jti) -> Rotation {
     let successor = RefreshToken { jti: successor, ..token.clone() };
-    let too_old_by = SessionPolicy::default().too_old_by(at(1));
-    Rotation { spent: token.jti, at: at(1), key: None, too_old_by, verified_only: false, origin: origin(), successor }
+    let too_old_by = SessionPolicy::default().max_age_cutoff(at(1));
+    Rotation { spent: token.jti, at: at(1), key: None, too_old_by, verified_only: false, client: client(), successor }
 }
 
 fn record(store: &dyn Store, session: SessionId, times: usize) -> Outcome {
-    let event = SessionEvent { at: at(1), kind: EventKind::Raced, origin: origin() };
+    let event = SessionEvent { at: at(1), kind: EventKind::Raced, client: client() };
     store.write(|tx| (0..times).try_for_each(|_| tx.sessions().record(session, &event)))
 }
 
@@ -153,10 +153,17 @@ fn record(store: &dyn Store, session: SessionId, times: usize) -> Outcome {
 fn mail(store: &dyn Store, user: &User, number: u8) -> Outcome {
     let (digest, password) = (TokenDigest::new([number; 32]), PasswordVersion::new([1; 32]));
     let (purpose, user_id, expires_at) = (Purpose::UndoEmailChange, user.id, at(60));
-    let grant = Grant { digest, purpose, user_id, email: email(&format!("n{number}@x.org")), password, expires_at };
+    let record = OneTimeTokenRecord {
+        digest,
+        purpose,
+        user_id,
+        email: email(&format!("n{number}@x.org")),
+        password,
+        expires_at,
+    };
     let order = NewMail { user_id: Some(user.id), ..order("ada@example.com", 0) };
     store.write(|tx| {
-        tx.one_time_tokens().replace(&grant)?;
+        tx.one_time_tokens().replace(&record)?;
         tx.outbox().enqueue(&order)
     })
 }

@@ -1,7 +1,7 @@
 //! What every [`RateLimiter`] does: one function a promise. A limiter whose clock cannot be set
 //! is waited for, so the times that pass are short and all others long.
 
-use portcullis_domain::limits::{Budget, Flow, LimitKey, Rule, Waiter, Window};
+use portcullis_domain::limits::{Budget, Gcra, LimitKey, Rule, SlidingWindow, Waiter};
 use portcullis_ports::{Charge, Exceeded, LimiterError, RateLimiter, Reservation, Reserved};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,7 +74,7 @@ fn fresh(rule: Rule) -> Charge {
     for (place, byte) in digest.iter_mut().zip(number.into_iter().chain(process)) {
         *place = byte;
     }
-    Charge::new(Budget::Source, LimitKey::of_digest(&digest), rule)
+    Charge::new(Budget::Source, LimitKey::from_digest(&digest), rule)
 }
 
 fn left(reservation: &Reservation) -> Vec<u32> {
@@ -82,15 +82,15 @@ fn left(reservation: &Reservation) -> Vec<u32> {
 }
 
 fn flow(calls: u32, period: Duration, burst: u32) -> Charge {
-    fresh(Rule::Flow(Flow::new(some(calls), period, some(burst))))
+    fresh(Rule::Gcra(Gcra::new(some(calls), period, some(burst))))
 }
 
 fn window(tries: u32) -> Charge {
-    fresh(Rule::Window(Window::new(some(tries), HOUR)))
+    fresh(Rule::SlidingWindow(SlidingWindow::new(some(tries), HOUR)))
 }
 
 fn relenting(tries: u32) -> Charge {
-    fresh(Rule::Window(Window::new(some(tries), HOUR).relenting(SECOND)))
+    fresh(Rule::SlidingWindow(SlidingWindow::new(some(tries), HOUR).with_backoff(SECOND)))
 }
 
 fn is_about(found: Duration, wanted: Duration) {
@@ -210,7 +210,7 @@ mod promises {
     }
 
     pub fn a_short_period_ends_no_wait(on: &Limiter<'_>) -> Outcome {
-        let charge = fresh(Rule::Window(Window::new(some(2), SECOND).relenting(60 * SECOND)));
+        let charge = fresh(Rule::SlidingWindow(SlidingWindow::new(some(2), SECOND).with_backoff(60 * SECOND)));
         let _spent = (on.passes(&charge)?, on.passes(&charge)?);
         for _ in 0..2 {
             let refused = on.refuses(&charge)?;

@@ -6,8 +6,8 @@ use super::samples::{Outcome, at, email, order, register};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::Origin;
-use portcullis_domain::verification::{PasswordVersion, Seed};
+use portcullis_domain::sessions::ClientInfo;
+use portcullis_domain::verification::{PasswordVersion, TokenSeed};
 use portcullis_ports::{MailId, OutboxLoad, QueuedMail, Store, StoreError, StoreExt};
 use std::collections::BTreeSet;
 
@@ -45,19 +45,19 @@ pub fn every_kind_of_mail_survives_as_it_is(store: &dyn Store) -> Outcome {
     let mut orders = Vec::new();
     for (number, occasion) in (0..).zip(Occasion::ALL) {
         for language in Language::ALL {
-            let seed = Seed::from_random([number; 32]);
+            let seed = TokenSeed::from_random([number; 32]);
             orders.push(NewMail { occasion, language, seed, user_id: Some(user.id), ..order("ada@example.com", 0) });
         }
     }
     let password = Some(PasswordVersion::new([0x80; 32]));
     orders.push(NewMail { password, ..order("ada@example.com", 0) });
     for address in ["Ada.Lovelace@example.com", "heidi@müller.example", "o'hara%_\\\"--@example.com"] {
-        orders.push(NewMail { origin: Origin::default(), ..order(address, 0) });
+        orders.push(NewMail { client: ClientInfo::default(), ..order(address, 0) });
     }
     orders.iter().try_for_each(|order| enqueue(store, order))?;
     let listed: Vec<_> = list(store)?.into_iter().map(|mail| mail.order).collect();
     assert_eq!(listed, orders);
-    let spelled = |orders: &[NewMail]| orders.iter().map(|order| order.to.spelled().to_owned()).collect::<Vec<_>>();
+    let spelled = |orders: &[NewMail]| orders.iter().map(|order| order.to.original().to_owned()).collect::<Vec<_>>();
     assert_eq!(spelled(&listed), spelled(&orders));
     let nobodys = NewMail { user_id: Some(UserId::new(user.id.get() + 1)), ..order("ada@example.com", 0) };
     assert!(enqueue(store, &nobodys).is_err(), "there is no such account");
@@ -85,7 +85,7 @@ pub fn mails_are_taken_in_the_order_in_which_they_are_due(store: &dyn Store) -> 
     assert_eq!(store.write(|tx| tx.outbox().take(at(10) - TimeDelta::microseconds(1), at(99)))?, None);
     let mut taken = Vec::new();
     while let Some(mail) = take(store, 29)? {
-        taken.push(mail.order.to.spelled().to_owned());
+        taken.push(mail.order.to.original().to_owned());
     }
     assert_eq!(taken, ["b@x.org", "a@x.org", "c@x.org"]);
     assert_eq!(take(store, 30)?.map(|mail| mail.order.to), Some(email("d@x.org")));

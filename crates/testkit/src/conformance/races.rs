@@ -19,7 +19,7 @@ pub fn one_of_64_spenders_wins(store: &dyn Store) -> Outcome {
                 let new = successor(caller);
                 let won = tx.refresh_tokens().spend(jti(round), &spending(new))?;
                 if won {
-                    let token = RefreshToken::live(new, user.id, at(0), TimeDelta::seconds(60));
+                    let token = RefreshToken::new(new, user.id, at(0), TimeDelta::seconds(60));
                     tx.refresh_tokens().insert(&token)?;
                 }
                 Ok::<_, StoreError>(won.then_some(new))

@@ -1,11 +1,11 @@
 //! Promises about rotations: each stands or falls on its own, and all that stand hold at once.
 
 use super::races::all_at_once;
-use super::samples::{Outcome, add_token, at, jti, origin, register, spending};
+use super::samples::{Outcome, add_token, at, client, jti, register, spending};
 use chrono::TimeDelta;
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{SessionId, SessionPolicy};
-use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
+use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::{Rotation, Store, StoreExt};
 
 /// How often a race is run: a wrong store may win some by luck.
@@ -28,12 +28,12 @@ pub fn a_rotation_spends_a_token_and_adds_its_successor(store: &dyn Store) -> Ou
 pub fn rotations_without_a_key_and_with_one_keep_to_the_microsecond(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let late = at(9) + TimeDelta::nanoseconds(1);
-    for (spent, successor, key) in [(1, 2, None), (3, 4, Some(KeyDigest([9; 32])))] {
+    for (spent, successor, key) in [(1, 2, None), (3, 4, Some(IdempotencyKeyDigest([9; 32])))] {
         add_token(store, &user, jti(spent))?;
         let rotation = Rotation { at: late, key, ..rotation(&user, jti(spent), jti(successor)) };
         assert_eq!(store.rotate(&[rotation])?, [true]);
         let found = store.read(|tx| tx.refresh_tokens().find(jti(spent)))?;
-        let state = RefreshState::Spent(Spending { at: at(9), key, successor: jti(successor) });
+        let state = RefreshState::Spent(SpendRecord { at: at(9), key, successor: jti(successor) });
         assert_eq!(found.map(|found| found.token.state), Some(state));
     }
     Ok(())
@@ -187,9 +187,9 @@ const SUBSECOND: TimeDelta = TimeDelta::microseconds(905_381);
 
 /// An exchange at the moment of [`spending`], with its key, of a session's first token.
 pub(super) fn rotation(user: &User, spent: Jti, successor: Jti) -> Rotation {
-    let Spending { at, key, successor } = spending(successor);
-    let successor = RefreshToken::live(successor, user.id, at, TimeDelta::seconds(60));
-    let successor = successor.of_session(SessionId::adopted(spent));
-    let too_old_by = SessionPolicy::default().too_old_by(at);
-    Rotation { spent, at, key, too_old_by, verified_only: false, origin: origin(), successor }
+    let SpendRecord { at, key, successor } = spending(successor);
+    let successor = RefreshToken::new(successor, user.id, at, TimeDelta::seconds(60));
+    let successor = successor.with_session(SessionId::for_legacy_token(spent));
+    let too_old_by = SessionPolicy::default().max_age_cutoff(at);
+    Rotation { spent, at, key, too_old_by, verified_only: false, client: client(), successor }
 }

@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User};
-use portcullis_domain::sessions::{Origin, Session, SessionId, UserAgent};
-use portcullis_domain::tokens::{Jti, KeyDigest, RefreshToken, Spending};
-use portcullis_domain::verification::Seed;
+use portcullis_domain::sessions::{ClientInfo, Session, SessionId, UserAgent};
+use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshToken, SpendRecord};
+use portcullis_domain::verification::TokenSeed;
 use portcullis_ports::{Store, StoreError, StoreExt};
 
 /// What a promise gives: an error that was not expected, or nothing. Broken promises panic.
@@ -17,7 +17,7 @@ pub(super) fn at(seconds: i64) -> DateTime<Utc> {
 }
 
 pub(super) fn email(text: &str) -> EmailAddress {
-    EmailAddress::stored(text.to_owned())
+    EmailAddress::from_stored(text.to_owned())
 }
 
 pub(super) fn hash(text: &str) -> PasswordHash {
@@ -32,8 +32,8 @@ pub(super) fn jti(number: u8) -> Jti {
     Jti::from_random([number; 16])
 }
 
-pub(super) fn spending(successor: Jti) -> Spending {
-    Spending { at: at(5), key: Some(KeyDigest([7; 32])), successor }
+pub(super) fn spending(successor: Jti) -> SpendRecord {
+    SpendRecord { at: at(5), key: Some(IdempotencyKeyDigest([7; 32])), successor }
 }
 
 /// Registers an account that is not there yet.
@@ -43,8 +43,8 @@ pub(super) fn register(store: &dyn Store, address: &str) -> Result<User, StoreEr
 }
 
 /// From where everything comes that comes from somewhere.
-pub(super) fn origin() -> Origin {
-    Origin { ip_address: Some([192, 0, 2, 7].into()), user_agent: UserAgent::new("käse/1.0 'x'; --") }
+pub(super) fn client() -> ClientInfo {
+    ClientInfo { ip_address: Some([192, 0, 2, 7].into()), user_agent: UserAgent::new("käse/1.0 'x'; --") }
 }
 
 /// An order for somebody who was only named, caused so many seconds after the first moment.
@@ -54,29 +54,29 @@ pub(super) fn order(address: &str, seconds: i64) -> NewMail {
         user_id: None,
         to: email(address),
         language: Language::Portuguese,
-        seed: Seed::from_random([7; 32]),
+        seed: TokenSeed::from_random([7; 32]),
         password: None,
-        origin: origin(),
+        client: client(),
         created_at: at(seconds),
     }
 }
 
 /// A session that begins now, and bears the identifier of its first token.
 pub(super) fn session_of(user: &User, first: Jti) -> Session {
-    Session::begin(SessionId::adopted(first), user.id, at(0))
+    Session::begin(SessionId::for_legacy_token(first), user.id, at(0))
 }
 
 /// Begins a session.
 pub(super) fn begin(store: &dyn Store, user: &User, first: Jti) -> Result<SessionId, StoreError> {
     let session = session_of(user, first);
-    store.write(|tx| tx.sessions().begin(&session, &origin()))?;
+    store.write(|tx| tx.sessions().begin(&session, &client()))?;
     Ok(session.id)
 }
 
 /// Adds a live token that runs for 60 seconds, in a session of its own.
 pub(super) fn add_token(store: &dyn Store, user: &User, jti: Jti) -> Result<RefreshToken, StoreError> {
-    let token = RefreshToken::live(jti, user.id, at(0), TimeDelta::seconds(60));
-    let token = token.of_session(begin(store, user, jti)?);
+    let token = RefreshToken::new(jti, user.id, at(0), TimeDelta::seconds(60));
+    let token = token.with_session(begin(store, user, jti)?);
     store.write(|tx| tx.refresh_tokens().insert(&token))?;
     Ok(token)
 }
@@ -90,7 +90,7 @@ pub(super) fn add_to(store: &dyn Store, first: &RefreshToken, jti: Jti) -> Resul
 
 /// Adds a live token as a program does that knows no sessions.
 pub(super) fn add_adopted_token(store: &dyn Store, user: &User, jti: Jti) -> Result<RefreshToken, StoreError> {
-    let token = RefreshToken::live(jti, user.id, at(0), TimeDelta::seconds(60));
+    let token = RefreshToken::new(jti, user.id, at(0), TimeDelta::seconds(60));
     store.write(|tx| tx.refresh_tokens().insert(&token))?;
     Ok(token)
 }

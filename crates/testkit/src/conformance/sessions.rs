@@ -3,12 +3,12 @@
 use super::races::all_at_once;
 use super::rotations::rotation;
 use super::samples::{
-    Outcome, add_adopted_token, add_to, add_token, at, begin, jti, origin, register, session_of, spending,
+    Outcome, add_adopted_token, add_to, add_token, at, begin, client, jti, register, session_of, spending,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{
-    DeviceMark, EndReason, Ending, EventKind, Origin, Session, SessionEvent, SessionId, Spared,
+    ClientInfo, DeviceHash, EndReason, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId,
 };
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
 use portcullis_ports::{
@@ -19,12 +19,12 @@ pub fn a_session_is_kept_until_it_is_ended(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let id = begin(store, &user, jti(1))?;
     assert_eq!(find(store, id)?, Some(session_of(&user, jti(1))));
-    assert_eq!(find(store, SessionId::adopted(jti(2)))?, None);
+    assert_eq!(find(store, SessionId::for_legacy_token(jti(2)))?, None);
     assert!(begin(store, &user, jti(1)).is_err(), "an identifier is a session's own");
     let stranger = Session { user_id: UserId::new(user.id.get() + 1), ..session_of(&user, jti(3)) };
-    assert!(store.write(|tx| tx.sessions().begin(&stranger, &Origin::default())).is_err());
+    assert!(store.write(|tx| tx.sessions().begin(&stranger, &ClientInfo::default())).is_err());
     assert!(end(store, id, 5)?);
-    let late = ending(5).at - TimeDelta::nanoseconds(7);
+    let late = session_end(5).at - TimeDelta::nanoseconds(7);
     assert_eq!(find(store, id)?.and_then(|session| session.ended_at), Some(late));
     Ok(())
 }
@@ -33,7 +33,7 @@ pub fn a_token_belongs_to_its_session(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let token = add_token(store, &user, jti(1))?;
     assert_eq!(found(store, jti(1))?.session.map(|session| Some(session.id)), Some(token.session_id));
-    let nowhere = Some(SessionId::adopted(jti(9)));
+    let nowhere = Some(SessionId::for_legacy_token(jti(9)));
     let homeless = RefreshToken { jti: jti(2), session_id: nowhere, ..token };
     assert!(store.write(|tx| tx.refresh_tokens().insert(&homeless)).is_err());
     Ok(())
@@ -59,25 +59,25 @@ pub fn a_rotation_is_refused_where_the_session_is_another_ended_or_too_old(store
     for token in [1, 2, 3, 4] {
         tokens.push(add_token(store, &user, jti(token))?);
     }
-    assert!(end(store, SessionId::adopted(jti(2)), 1)?);
+    assert!(end(store, SessionId::for_legacy_token(jti(2)), 1)?);
     // As a rotation leaves it that the end did not see.
     for token in tokens.iter().filter(|token| token.jti == jti(2)) {
         add_to(store, token, jti(12))?;
     }
     let mut of_ended = rotation(&user, jti(12), jti(112));
-    of_ended.successor = of_ended.successor.of_session(SessionId::adopted(jti(2)));
+    of_ended.successor = of_ended.successor.with_session(SessionId::for_legacy_token(jti(2)));
     assert_eq!(store.rotate(&[of_ended])?, [false], "its session has ended");
     let bob = register(store, "bob@example.com")?;
     let bobs = begin(store, &bob, jti(50))?;
     let strangers = add_adopted_token(store, &bob, jti(51))?;
-    let stray = RefreshToken { jti: jti(52), user_id: user.id, ..strangers }.of_session(bobs);
+    let stray = RefreshToken { jti: jti(52), user_id: user.id, ..strangers }.with_session(bobs);
     store.write(|tx| tx.refresh_tokens().insert(&stray))?;
     let mut of_bobs = rotation(&user, jti(52), jti(152));
-    of_bobs.successor = of_bobs.successor.of_session(bobs);
+    of_bobs.successor = of_bobs.successor.with_session(bobs);
     assert_eq!(store.rotate(&[of_bobs])?, [false], "its session is somebody else's");
     let of = |token| rotation(&user, jti(token), jti(token + 100));
     let mut elsewhere = of(1);
-    elsewhere.successor = elsewhere.successor.of_session(SessionId::adopted(jti(3)));
+    elsewhere.successor = elsewhere.successor.with_session(SessionId::for_legacy_token(jti(3)));
     let mut nowhere = of(1);
     nowhere.successor.session_id = None;
     let too_old = Rotation { too_old_by: at(0), ..of(3) };
@@ -91,12 +91,12 @@ pub fn a_rotation_is_refused_where_the_session_is_another_ended_or_too_old(store
 
 pub fn an_end_counts_once_and_revokes_the_live_token(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
-    let id = add_token(store, &user, jti(1))?.session_id.unwrap_or_else(|| SessionId::adopted(jti(1)));
+    let id = add_token(store, &user, jti(1))?.session_id.unwrap_or_else(|| SessionId::for_legacy_token(jti(1)));
     add_token(store, &user, jti(3))?;
     assert_eq!(store.rotate(&[rotation(&user, jti(1), jti(2))])?, [true]);
     assert!(end(store, id, 7)?);
     assert!(!end(store, id, 8)?, "it already is");
-    assert!(!end(store, SessionId::adopted(jti(9)), 8)?, "there is none");
+    assert!(!end(store, SessionId::for_legacy_token(jti(9)), 8)?, "there is none");
     assert_eq!(found(store, jti(1))?.token.state, RefreshState::Spent(spending(jti(2))));
     assert_eq!(found(store, jti(2))?.token.state, RefreshState::Revoked);
     assert_eq!(found(store, jti(3))?.token.state, RefreshState::Live, "of another session");
@@ -111,28 +111,28 @@ pub fn all_sessions_end_but_the_one_that_is_spared(store: &dyn Store) -> Outcome
     }
     add_token(store, &bob, jti(4))?;
     add_adopted_token(store, &ada, jti(5))?;
-    let spared = Spared::from(Some(SessionId::adopted(jti(2))));
-    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &spared, &ending(9)))?, 3);
-    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &spared, &ending(9)))?, 0);
+    let keep = KeepSessions::from(Some(SessionId::for_legacy_token(jti(2))));
+    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &keep, &session_end(9)))?, 3);
+    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &keep, &session_end(9)))?, 0);
     let live = [1, 2, 3, 4, 5].map(|token| found(store, jti(token)).map(|found| found.token.state));
     let live: Result<Vec<_>, _> =
         live.into_iter().map(|state| state.map(|state| state == RefreshState::Live)).collect();
     assert_eq!(live?, [false, true, false, true, false]);
-    assert_eq!(kinds(store, SessionId::adopted(jti(1)))?, [EventKind::Revoked]);
-    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &Spared::default(), &ending(9)))?, 1);
+    assert_eq!(kinds(store, SessionId::for_legacy_token(jti(1)))?, [EventKind::Revoked]);
+    assert_eq!(store.write(|tx| tx.sessions().end_all(ada.id, &KeepSessions::default(), &session_end(9)))?, 1);
     Ok(())
 }
 
 pub fn all_sessions_end_but_those_of_the_device_that_is_spared(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
-    let (own, other) = (Some(DeviceMark::new([1; 32])), Some(DeviceMark::new([2; 32])));
+    let (own, other) = (Some(DeviceHash::new([1; 32])), Some(DeviceHash::new([2; 32])));
     for (user, number, device) in
         [(&ada, 1, own), (&ada, 2, other), (&ada, 3, None), (&ada, 4, own), (&ada, 5, None), (&bob, 6, other)]
     {
-        let session = session_of(user, jti(number)).on_device(device);
-        let token = RefreshToken::live(jti(number), user.id, at(0), TimeDelta::seconds(60)).of_session(session.id);
+        let session = session_of(user, jti(number)).with_device(device);
+        let token = RefreshToken::new(jti(number), user.id, at(0), TimeDelta::seconds(60)).with_session(session.id);
         store.write(|tx| {
-            tx.sessions().begin(&session, &origin())?;
+            tx.sessions().begin(&session, &client())?;
             tx.refresh_tokens().insert(&token)
         })?;
         assert_eq!(find(store, session.id)?, Some(session.clone()));
@@ -142,13 +142,14 @@ pub fn all_sessions_end_but_those_of_the_device_that_is_spared(store: &dyn Store
     let live = || -> Result<Vec<_>, StoreError> {
         let live = |number: &u8| found(store, jti(*number)).is_ok_and(|found| found.token.state == RefreshState::Live);
         let open = |number: &u8| {
-            find(store, SessionId::adopted(jti(*number))).is_ok_and(|found| found.is_some_and(|s| s.ended_at.is_none()))
+            find(store, SessionId::for_legacy_token(jti(*number)))
+                .is_ok_and(|found| found.is_some_and(|s| s.ended_at.is_none()))
         };
         Ok((1..=7).map(|number| (live(&number), open(&number))).collect())
     };
     let end_all = |session: Option<u8>, device| {
-        let spared = Spared { session: session.map(|number| SessionId::adopted(jti(number))), device };
-        store.write(|tx| tx.sessions().end_all(ada.id, &spared, &ending(9)))
+        let keep = KeepSessions { session: session.map(|number| SessionId::for_legacy_token(jti(number))), device };
+        store.write(|tx| tx.sessions().end_all(ada.id, &keep, &session_end(9)))
     };
     let (on, off) = ((true, true), (false, false));
     assert_eq!(end_all(Some(5), own)?, 3, "two sessions, and the token of none");
@@ -164,15 +165,15 @@ pub fn sessions_are_listed_newest_first_with_their_last_use(store: &dyn Store) -
     let user = register(store, "ada@example.com")?;
     for (number, seconds) in [(1, 20), (2, 10), (3, 30), (4, 40)] {
         let session = Session { started_at: at(seconds), ..session_of(&user, jti(number)) };
-        store.write(|tx| tx.sessions().begin(&session, &origin()))?;
+        store.write(|tx| tx.sessions().begin(&session, &client()))?;
     }
-    end(store, SessionId::adopted(jti(4)), 50)?;
-    let id = |number| SessionId::adopted(jti(number));
+    end(store, SessionId::for_legacy_token(jti(4)), 50)?;
+    let id = |number| SessionId::for_legacy_token(jti(number));
     record(store, id(2), EventKind::Rotated, 70)?;
     record(store, id(2), EventKind::Raced, 80)?;
     let list = |after: i64, limit: u32| -> Result<Vec<(SessionId, DateTime<Utc>)>, StoreError> {
         let listed = store.read(|tx| tx.sessions().list(user.id, at(after), limit))?;
-        assert!(listed.iter().all(|listed| listed.origin == origin()), "{listed:?}");
+        assert!(listed.iter().all(|listed| listed.client == client()), "{listed:?}");
         Ok(listed.into_iter().map(|ListedSession { session, last_used_at, .. }| (session.id, last_used_at)).collect())
     };
     assert_eq!(list(0, 9)?, [(id(3), at(30)), (id(1), at(20)), (id(2), at(70))], "a refusal is no use");
@@ -186,10 +187,10 @@ pub fn the_session_unused_for_longest_comes_first_whatever_the_clock(store: &dyn
     let user = register(store, "ada@example.com")?;
     for number in 1..=6 {
         let session = Session { started_at: at(if number == 6 { 0 } else { 10 }), ..session_of(&user, jti(number)) };
-        store.write(|tx| tx.sessions().begin(&session, &origin()))?;
+        store.write(|tx| tx.sessions().begin(&session, &client()))?;
     }
     begin(store, &register(store, "bob@example.com")?, jti(7))?;
-    let id = |number| SessionId::adopted(jti(number));
+    let id = |number| SessionId::for_legacy_token(jti(number));
     for (number, kind, seconds) in [
         (1, EventKind::LogIn, 90),
         (2, EventKind::LogIn, 80),
@@ -212,16 +213,16 @@ pub fn the_session_unused_for_longest_comes_first_whatever_the_clock(store: &dyn
 pub fn a_timeline_is_told_newest_first(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let id = begin(store, &user, jti(1))?;
-    let bare = SessionEvent { at: at(1), kind: EventKind::LogIn, origin: Origin::default() };
+    let bare = SessionEvent { at: at(1), kind: EventKind::LogIn, client: ClientInfo::default() };
     store.write(|tx| tx.sessions().record(id, &bare))?;
     record(store, id, EventKind::Rotated, 2)?;
     let other = begin(store, &user, jti(2))?;
     record(store, other, EventKind::LogIn, 3)?;
-    let rotated = SessionEvent { at: at(2), kind: EventKind::Rotated, origin: origin() };
+    let rotated = SessionEvent { at: at(2), kind: EventKind::Rotated, client: client() };
     let events = |limit| store.read(|tx| tx.sessions().events(id, limit));
     assert_eq!(events(9)?, [rotated.clone(), bare]);
     assert_eq!(events(1)?, [rotated]);
-    let nobody = SessionId::adopted(jti(9));
+    let nobody = SessionId::for_legacy_token(jti(9));
     record(store, nobody, EventKind::Raced, 3)?;
     assert_eq!(store.read(|tx| tx.sessions().events(nobody, 9))?, []);
     Ok(())
@@ -232,15 +233,15 @@ pub fn what_can_be_repeated_fills_no_timeline(store: &dyn Store) -> Outcome {
     let id = begin(store, &user, jti(1))?;
     for kind in [EventKind::Ended, EventKind::Rotated] {
         store.write(|tx| {
-            let event = SessionEvent { at: at(1), kind, origin: origin() };
-            (0..EventKind::MAX_REPEATS + 5).try_for_each(|_| tx.sessions().record(id, &event))
+            let event = SessionEvent { at: at(1), kind, client: client() };
+            (0..EventKind::MAX_EVENTS_PER_KIND + 5).try_for_each(|_| tx.sessions().record(id, &event))
         })?;
     }
     record(store, id, EventKind::Raced, 2)?;
     let kinds = kinds(store, id)?;
     let count = |kind| kinds.iter().filter(|known| **known == kind).count();
-    assert_eq!(count(EventKind::Ended), EventKind::MAX_REPEATS);
-    assert_eq!((count(EventKind::Rotated), count(EventKind::Raced)), (EventKind::MAX_REPEATS + 5, 1));
+    assert_eq!(count(EventKind::Ended), EventKind::MAX_EVENTS_PER_KIND);
+    assert_eq!((count(EventKind::Rotated), count(EventKind::Raced)), (EventKind::MAX_EVENTS_PER_KIND + 5, 1));
     Ok(())
 }
 
@@ -256,7 +257,7 @@ pub fn bearers_are_found_together(store: &dyn Store) -> Outcome {
         key(&nobody, Some(first)),
         key(&ada, None),
         key(&ada, Some(first)),
-        key(&ada, Some(SessionId::adopted(jti(9)))),
+        key(&ada, Some(SessionId::for_legacy_token(jti(9)))),
     ];
     let told = |keys: &[BearerKey]| -> Result<Vec<_>, StoreError> {
         let found = store.read(|tx| tx.sessions().bearers(keys))?;
@@ -285,13 +286,13 @@ pub fn dead_sessions_are_deleted_with_their_timelines(store: &dyn Store) -> Outc
     let user = register(store, "ada@example.com")?;
     for (number, seconds) in [(1, 0), (2, 100), (3, 100), (4, 100)] {
         let session = Session { started_at: at(seconds), ..session_of(&user, jti(number)) };
-        store.write(|tx| tx.sessions().begin(&session, &origin()))?;
+        store.write(|tx| tx.sessions().begin(&session, &client()))?;
         record(store, session.id, EventKind::LogIn, seconds)?;
     }
-    let id = |number| SessionId::adopted(jti(number));
+    let id = |number| SessionId::for_legacy_token(jti(number));
     end(store, id(3), 110)?;
     end(store, id(4), 120)?;
-    let dead = DeadSessions { ended_by: ending(110).at, started_by: at(0) };
+    let dead = DeadSessions { ended_by: session_end(110).at, started_by: at(0) };
     let survey = |after, limit| store.read(|tx| tx.sessions().survey(after, limit, &dead));
     let stretch = survey(RowNumber::FIRST, 9)?;
     assert_eq!(stretch.map(|stretch| stretch.dead), Some(2));
@@ -309,7 +310,7 @@ pub fn dead_sessions_are_deleted_with_their_timelines(store: &dyn Store) -> Outc
 
 pub fn of_many_who_end_a_session_one_does(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
-    let id = add_token(store, &user, jti(1))?.session_id.unwrap_or_else(|| SessionId::adopted(jti(1)));
+    let id = add_token(store, &user, jti(1))?.session_id.unwrap_or_else(|| SessionId::for_legacy_token(jti(1)));
     let ended = all_at_once(16, |_| end(store, id, 5))?;
     assert_eq!(ended.iter().filter(|ended| **ended).count(), 1);
     assert_eq!(kinds(store, id)?, [EventKind::Revoked]);
@@ -320,18 +321,18 @@ pub fn an_ended_session_never_refreshes_whatever_the_order(store: &dyn Store) ->
     let user = register(store, "ada@example.com")?;
     for round in 0..40 {
         let (first, second) = (jti(round), jti(round + 100));
-        let id = add_token(store, &user, first)?.session_id.unwrap_or_else(|| SessionId::adopted(first));
+        let id = add_token(store, &user, first)?.session_id.unwrap_or_else(|| SessionId::for_legacy_token(first));
         all_at_once(3, |caller| match caller {
             0 => store.rotate(&[rotation(&user, first, second)]).map(drop),
             1 => end(store, id, 5).map(drop),
             _ => store.write(|tx| {
                 tx.sessions().hold(user.id)?;
-                tx.sessions().end_all(user.id, &Spared::default(), &ending(5)).map(drop)
+                tx.sessions().end_all(user.id, &KeepSessions::default(), &session_end(5)).map(drop)
             }),
         })?;
         for token in [first, second] {
             let mut again = rotation(&user, token, jti(250));
-            again.successor = again.successor.of_session(id);
+            again.successor = again.successor.with_session(id);
             assert_eq!(store.rotate(&[again])?, [false], "round {round}");
         }
         let ends = kinds(store, id)?.into_iter().filter(|kind| *kind == EventKind::Revoked).count();
@@ -349,13 +350,16 @@ pub fn a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards(st
             store.write(|tx| {
                 tx.sessions().hold(user.id)?;
                 if caller == 0 {
-                    return tx.sessions().end_all(user.id, &Spared::default(), &ending(9)).map(|ended| ended > 0);
+                    return tx
+                        .sessions()
+                        .end_all(user.id, &KeepSessions::default(), &session_end(9))
+                        .map(|ended| ended > 0);
                 }
                 let exchanged = tx.refresh_tokens().spend(jti(round), &spending(jti(round + 100)))?;
                 if exchanged {
-                    tx.sessions().begin(&session, &origin())?;
+                    tx.sessions().begin(&session, &client())?;
                     let successor = RefreshToken { jti: jti(round + 100), ..token.clone() };
-                    tx.refresh_tokens().insert(&successor.of_session(session.id))?;
+                    tx.refresh_tokens().insert(&successor.with_session(session.id))?;
                 }
                 Ok::<_, StoreError>(exchanged)
             })
@@ -367,16 +371,16 @@ pub fn a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards(st
     Ok(())
 }
 
-fn ending(seconds: i64) -> Ending {
-    Ending { at: at(seconds) + TimeDelta::nanoseconds(7), reason: EndReason::Revoked, origin: origin() }
+fn session_end(seconds: i64) -> SessionEnd {
+    SessionEnd { at: at(seconds) + TimeDelta::nanoseconds(7), reason: EndReason::Revoked, client: client() }
 }
 
 fn end(store: &dyn Store, id: SessionId, seconds: i64) -> Result<bool, StoreError> {
-    store.write(|tx| tx.sessions().end(id, &ending(seconds)))
+    store.write(|tx| tx.sessions().end(id, &session_end(seconds)))
 }
 
 fn record(store: &dyn Store, id: SessionId, kind: EventKind, seconds: i64) -> Outcome {
-    store.write(|tx| tx.sessions().record(id, &SessionEvent { at: at(seconds), kind, origin: origin() }))
+    store.write(|tx| tx.sessions().record(id, &SessionEvent { at: at(seconds), kind, client: client() }))
 }
 
 fn kinds(store: &dyn Store, id: SessionId) -> Result<Vec<EventKind>, StoreError> {

@@ -3,7 +3,7 @@
 use super::samples::{Outcome, add_to, add_token, at, jti, register, session_of, spending};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::registration::UserId;
-use portcullis_domain::tokens::{RefreshState, RefreshToken, Spending};
+use portcullis_domain::tokens::{RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::{FoundToken, Store, StoreError, StoreExt};
 
 pub fn a_new_token_is_live(store: &dyn Store) -> Outcome {
@@ -38,7 +38,7 @@ pub fn an_expired_token_is_not_spent(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let token = add_token(store, &user, jti(1))?;
     let spend_at = |at| {
-        let spending = Spending { at, ..spending(jti(2)) };
+        let spending = SpendRecord { at, ..spending(jti(2)) };
         store.write(|tx| tx.refresh_tokens().spend(jti(1), &spending))
     };
     assert!(!spend_at(token.expires_at + TimeDelta::days(365))?);
@@ -103,12 +103,12 @@ pub fn times_of_a_token_hold_to_the_microsecond(store: &dyn Store) -> Outcome {
     let long = DateTime::UNIX_EPOCH + TimeDelta::days(365 * 8_000);
     let token = RefreshToken { expires_at: long + nanosecond, ..add_token(store, &user, jti(1))? };
     let token = RefreshToken { jti: jti(2), created_at: at(1) + nanosecond, ..token };
-    let late = Spending { at: at(9) + nanosecond, key: None, successor: jti(1) };
+    let late = SpendRecord { at: at(9) + nanosecond, key: None, successor: jti(1) };
     store.write(|tx| {
         tx.refresh_tokens().insert(&token)?;
         tx.refresh_tokens().spend(jti(2), &late)
     })?;
-    let state = RefreshState::Spent(Spending { at: at(9), ..late });
+    let state = RefreshState::Spent(SpendRecord { at: at(9), ..late });
     let kept = RefreshToken { created_at: at(1), expires_at: long, state, ..token };
     assert_eq!(found(store, 2)?.token, kept);
     Ok(())

@@ -51,7 +51,7 @@ pub fn a_panic_undoes_all_of_it_and_the_store_goes_on(store: &dyn Store) -> Outc
 pub fn what_failed_is_not_committed(store: &dyn Store) -> Outcome {
     let outcome = store.transact(Mode::Write, &mut |tx| {
         write_everywhere(tx)?;
-        let again = RefreshToken::live(jti(1), UserId::new(i64::MAX), at(0), TimeDelta::seconds(60));
+        let again = RefreshToken::new(jti(1), UserId::new(i64::MAX), at(0), TimeDelta::seconds(60));
         assert!(tx.refresh_tokens().insert(&again).is_err());
         Ok(Conclusion::Commit)
     });
@@ -88,7 +88,7 @@ fn write_everywhere(tx: &mut dyn Tx) -> Result<(), StoreError> {
     let user = tx.users().insert(&newcomer("ada@example.com"))?;
     let user = user.ok_or_else(|| StoreError::Failed("taken".to_owned()))?;
     let token =
-        portcullis_domain::tokens::RefreshToken::live(jti(1), user.id, user.created_at, chrono::TimeDelta::seconds(60));
+        portcullis_domain::tokens::RefreshToken::new(jti(1), user.id, user.created_at, chrono::TimeDelta::seconds(60));
     tx.refresh_tokens().insert(&token)?;
     tx.refresh_tokens().spend(jti(1), &spending(jti(2)))?;
     Ok(())

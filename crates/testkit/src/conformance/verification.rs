@@ -4,7 +4,7 @@ use super::races::all_at_once;
 use super::samples::{Outcome, at, email, register};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::verification::{Grant, PasswordVersion, Purpose, TokenDigest};
+use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{Store, StoreError, StoreExt};
 
 /// How often a race is run: a wrong store may win some by luck.
@@ -14,21 +14,23 @@ pub fn a_one_time_token_is_found_until_it_is_consumed(store: &dyn Store) -> Outc
     let user = register(store, "ada@example.com")?;
     for (number, purpose) in (1..).zip(Purpose::ALL) {
         let expires_at = at(60) + TimeDelta::nanoseconds(999);
-        let new = Grant { expires_at, email: email("Ada@Müller.example"), ..grant(&user, purpose, number) };
+        let new =
+            OneTimeTokenRecord { expires_at, email: email("Ada@Müller.example"), ..record(&user, purpose, number) };
         replace(store, &new)?;
-        let kept = Grant { expires_at: at(60), ..new };
+        let kept = OneTimeTokenRecord { expires_at: at(60), ..new };
         let found = find(store, number)?;
         assert_eq!(found.as_ref(), Some(&kept));
-        assert_eq!(found.map(|found| found.email.spelled().to_owned()).as_deref(), Some("Ada@Müller.example"));
+        assert_eq!(found.map(|found| found.email.original().to_owned()).as_deref(), Some("Ada@Müller.example"));
     }
     assert!(consume(store, 1)?);
     assert!(!consume(store, 1)? && !consume(store, 99)?);
     assert_eq!((find(store, 1)?, find(store, 99)?), (None, None));
     assert_eq!(numbers(store)?, [2, 3, 4]);
-    let nobodys = Grant { user_id: UserId::new(user.id.get() + 1), ..grant(&user, Purpose::VerifyEmail, 9) };
+    let nobodys =
+        OneTimeTokenRecord { user_id: UserId::new(user.id.get() + 1), ..record(&user, Purpose::VerifyEmail, 9) };
     assert!(replace(store, &nobodys).is_err(), "there is no such account");
     assert!(
-        replace(store, &grant(&register(store, "bob@example.com")?, Purpose::VerifyEmail, 2)).is_err(),
+        replace(store, &record(&register(store, "bob@example.com")?, Purpose::VerifyEmail, 2)).is_err(),
         "a digest is a token's own"
     );
     Ok(())
@@ -36,14 +38,14 @@ pub fn a_one_time_token_is_found_until_it_is_consumed(store: &dyn Store) -> Outc
 
 pub fn a_newer_one_time_token_takes_the_place_of_the_older(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
-    replace(store, &grant(&bob, Purpose::ResetPassword, 1))?;
-    replace(store, &grant(&ada, Purpose::VerifyEmail, 2))?;
-    replace(store, &grant(&ada, Purpose::ResetPassword, 3))?;
-    let newer = Grant {
+    replace(store, &record(&bob, Purpose::ResetPassword, 1))?;
+    replace(store, &record(&ada, Purpose::VerifyEmail, 2))?;
+    replace(store, &record(&ada, Purpose::ResetPassword, 3))?;
+    let newer = OneTimeTokenRecord {
         email: email("new@example.com"),
         password: PasswordVersion::new([8; 32]),
         expires_at: at(99),
-        ..grant(&ada, Purpose::ResetPassword, 4)
+        ..record(&ada, Purpose::ResetPassword, 4)
     };
     replace(store, &newer)?;
     assert_eq!(numbers(store)?, [1, 2, 4]);
@@ -55,24 +57,24 @@ pub fn a_newer_one_time_token_takes_the_place_of_the_older(store: &dyn Store) ->
 
 pub fn undos_are_told_apart_by_their_address_in_any_spelling(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
-    let undo = |user: &User, address: &str, number| Grant {
+    let undo = |user: &User, address: &str, number| OneTimeTokenRecord {
         email: email(address),
-        ..grant(user, Purpose::UndoEmailChange, number)
+        ..record(user, Purpose::UndoEmailChange, number)
     };
-    for grant in [undo(&ada, "one@x.org", 1), undo(&ada, "two@x.org", 2), undo(&bob, "one@x.org", 3)] {
-        replace(store, &grant)?;
+    for record in [undo(&ada, "one@x.org", 1), undo(&ada, "two@x.org", 2), undo(&bob, "one@x.org", 3)] {
+        replace(store, &record)?;
     }
     assert_eq!(numbers(store)?, [1, 2, 3]);
     replace(store, &undo(&ada, "ONE@x.org", 4))?;
     assert_eq!(numbers(store)?, [2, 3, 4]);
-    assert_eq!(find(store, 4)?.map(|found| found.email.spelled().to_owned()).as_deref(), Some("ONE@x.org"));
+    assert_eq!(find(store, 4)?.map(|found| found.email.original().to_owned()).as_deref(), Some("ONE@x.org"));
     Ok(())
 }
 
 pub fn a_one_time_token_is_extended_while_it_is_there(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let extend = |number, to: DateTime<Utc>| store.write(|tx| tx.one_time_tokens().extend(digest(number), to));
-    replace(store, &grant(&user, Purpose::VerifyEmail, 1))?;
+    replace(store, &record(&user, Purpose::VerifyEmail, 1))?;
     assert!(extend(1, at(500) + TimeDelta::nanoseconds(999))?);
     assert_eq!(find(store, 1)?.map(|found| found.expires_at), Some(at(500)));
     assert!(!extend(2, at(500))?);
@@ -85,8 +87,8 @@ pub fn a_one_time_token_is_extended_while_it_is_there(store: &dyn Store) -> Outc
 pub fn what_revokes_one_time_tokens_spares_an_undo(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
     for (number, purpose) in (1..).zip(Purpose::ALL) {
-        replace(store, &grant(&ada, purpose, number))?;
-        replace(store, &grant(&bob, purpose, number + 10))?;
+        replace(store, &record(&ada, purpose, number))?;
+        replace(store, &record(&bob, purpose, number + 10))?;
     }
     store.write(|tx| tx.one_time_tokens().revoke(ada.id))?;
     assert_eq!(numbers(store)?, [4, 11, 12, 13, 14]);
@@ -104,8 +106,8 @@ pub fn an_address_is_held_by_whoever_may_have_it_back(store: &dyn Store) -> Outc
     };
     assert_eq!(holder("old@example.com", 0)?, None);
     for (number, purpose) in (1..).zip(Purpose::ALL) {
-        replace(store, &Grant { email: email("Old@Example.com"), ..grant(&ada, purpose, number) })?;
-        replace(store, &grant(&bob, purpose, number + 10))?;
+        replace(store, &OneTimeTokenRecord { email: email("Old@Example.com"), ..record(&ada, purpose, number) })?;
+        replace(store, &record(&bob, purpose, number + 10))?;
     }
     for spelling in ["Old@Example.com", "old@example.com", "OLD@EXAMPLE.COM"] {
         assert_eq!(holder(spelling, 0)?, Some(ada.id), "{spelling}");
@@ -124,7 +126,10 @@ pub fn expired_one_time_tokens_are_deleted(store: &dyn Store) -> Outcome {
     for number in 1..=5 {
         let address = email(&format!("n{number}@x.org"));
         let expires_at = at(i64::from(number));
-        replace(store, &Grant { email: address, expires_at, ..grant(&user, Purpose::UndoEmailChange, number) })?;
+        replace(
+            store,
+            &OneTimeTokenRecord { email: address, expires_at, ..record(&user, Purpose::UndoEmailChange, number) },
+        )?;
     }
     let purge = |dead_by: DateTime<Utc>, limit| store.write(|tx| tx.one_time_tokens().purge(dead_by, limit));
     assert_eq!(purge(at(1) - TimeDelta::microseconds(1), 9)?, 0);
@@ -136,7 +141,7 @@ pub fn expired_one_time_tokens_are_deleted(store: &dyn Store) -> Outcome {
 pub fn one_of_64_who_consume_a_token_does(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for round in 1..=5 {
-        replace(store, &grant(&user, Purpose::ResetPassword, round))?;
+        replace(store, &record(&user, Purpose::ResetPassword, round))?;
         let consumed = all_at_once(64, |_| consume(store, round))?;
         assert_eq!(consumed.into_iter().filter(|consumed| *consumed).count(), 1, "round {round}");
     }
@@ -146,7 +151,7 @@ pub fn one_of_64_who_consume_a_token_does(store: &dyn Store) -> Outcome {
 pub fn of_tokens_that_are_made_at_once_one_is_left(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for _ in 0..5 {
-        all_at_once(32, |caller| replace(store, &grant(&user, Purpose::ResetPassword, caller + 1)))?;
+        all_at_once(32, |caller| replace(store, &record(&user, Purpose::ResetPassword, caller + 1)))?;
         assert_eq!(numbers(store)?.len(), 1);
     }
     Ok(())
@@ -156,14 +161,14 @@ pub fn consuming_a_token_and_making_a_newer_one_exclude_each_other(store: &dyn S
     let user = register(store, "ada@example.com")?;
     for round in 0..ROUNDS {
         let (old, new) = (2 * round + 1, 2 * round + 2);
-        replace(store, &grant(&user, Purpose::ResetPassword, old))?;
+        replace(store, &record(&user, Purpose::ResetPassword, old))?;
         all_at_once(3, |caller| match caller {
             0 => consume(store, old).map(drop),
-            1 => replace(store, &grant(&user, Purpose::ResetPassword, new)),
+            1 => replace(store, &record(&user, Purpose::ResetPassword, new)),
             _ => store.write(|tx| tx.one_time_tokens().extend(digest(old), at(900))).map(drop),
         })?;
         assert_eq!(numbers(store)?, [new], "round {round}");
-        assert_eq!(find(store, new)?, Some(grant(&user, Purpose::ResetPassword, new)), "round {round}");
+        assert_eq!(find(store, new)?, Some(record(&user, Purpose::ResetPassword, new)), "round {round}");
     }
     Ok(())
 }
@@ -172,10 +177,10 @@ pub fn a_token_that_is_made_while_its_forerunner_is_deleted_is_kept(store: &dyn 
     let user = register(store, "ada@example.com")?;
     for round in 0..ROUNDS {
         let (old, new) = (2 * round + 1, 2 * round + 2);
-        replace(store, &Grant { expires_at: at(1), ..grant(&user, Purpose::ResetPassword, old) })?;
+        replace(store, &OneTimeTokenRecord { expires_at: at(1), ..record(&user, Purpose::ResetPassword, old) })?;
         all_at_once(2, |caller| match caller {
             0 => store.write(|tx| tx.one_time_tokens().purge(at(1), 9)).map(drop),
-            _ => replace(store, &grant(&user, Purpose::ResetPassword, new)),
+            _ => replace(store, &record(&user, Purpose::ResetPassword, new)),
         })?;
         assert_eq!(numbers(store)?, [new], "round {round}");
     }
@@ -184,10 +189,10 @@ pub fn a_token_that_is_made_while_its_forerunner_is_deleted_is_kept(store: &dyn 
 
 pub fn what_is_undone_leaves_the_one_time_tokens_as_they_were(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
-    replace(store, &grant(&user, Purpose::ResetPassword, 1))?;
-    replace(store, &grant(&user, Purpose::VerifyEmail, 2))?;
+    replace(store, &record(&user, Purpose::ResetPassword, 1))?;
+    replace(store, &record(&user, Purpose::VerifyEmail, 2))?;
     let undone: Result<(), _> = store.write(|tx| {
-        tx.one_time_tokens().replace(&grant(&user, Purpose::ResetPassword, 3))?;
+        tx.one_time_tokens().replace(&record(&user, Purpose::ResetPassword, 3))?;
         assert!(tx.one_time_tokens().extend(digest(3), at(900))?);
         assert!(tx.one_time_tokens().consume(digest(2))?);
         tx.one_time_tokens().forget(user.id)?;
@@ -195,7 +200,7 @@ pub fn what_is_undone_leaves_the_one_time_tokens_as_they_were(store: &dyn Store)
     });
     assert!(undone.is_err());
     assert_eq!(numbers(store)?, [1, 2]);
-    assert_eq!(find(store, 1)?, Some(grant(&user, Purpose::ResetPassword, 1)));
+    assert_eq!(find(store, 1)?, Some(record(&user, Purpose::ResetPassword, 1)));
     Ok(())
 }
 
@@ -204,21 +209,21 @@ fn digest(number: u8) -> TokenDigest {
 }
 
 /// A token that runs for 60 seconds, for the account's address.
-fn grant(user: &User, purpose: Purpose, number: u8) -> Grant {
+fn record(user: &User, purpose: Purpose, number: u8) -> OneTimeTokenRecord {
     let password = PasswordVersion::new([7; 32]);
     let (user_id, email, expires_at) = (user.id, user.email.clone(), at(60));
-    Grant { digest: digest(number), purpose, user_id, email, password, expires_at }
+    OneTimeTokenRecord { digest: digest(number), purpose, user_id, email, password, expires_at }
 }
 
-fn replace(store: &dyn Store, grant: &Grant) -> Outcome {
-    store.write(|tx| tx.one_time_tokens().replace(grant))
+fn replace(store: &dyn Store, record: &OneTimeTokenRecord) -> Outcome {
+    store.write(|tx| tx.one_time_tokens().replace(record))
 }
 
 fn consume(store: &dyn Store, number: u8) -> Result<bool, StoreError> {
     store.write(|tx| tx.one_time_tokens().consume(digest(number)))
 }
 
-fn find(store: &dyn Store, number: u8) -> Result<Option<Grant>, StoreError> {
+fn find(store: &dyn Store, number: u8) -> Result<Option<OneTimeTokenRecord>, StoreError> {
     store.read(|tx| tx.one_time_tokens().find(digest(number)))
 }
 

@@ -41,7 +41,7 @@ impl UserDeletion for Transaction {
         for session in sessions {
             left -= state.forget(session, left);
         }
-        let digests: Vec<_> = state.grants.values().filter(|grant| grant.user_id == id).map(|g| g.digest).collect();
+        let digests: Vec<_> = state.grants.values().filter(|record| record.user_id == id).map(|g| g.digest).collect();
         for digest in digests.into_iter().take(left) {
             state.grants.remove(&digest);
             left -= 1;
@@ -58,7 +58,7 @@ impl UserDeletion for Transaction {
         let state = self.writable()?;
         let bare = state.sessions_of(id).next().is_none()
             && state.tokens.values().all(|token| token.user_id != id)
-            && state.grants.values().all(|grant| grant.user_id != id)
+            && state.grants.values().all(|record| record.user_id != id)
             && state.mails.values().all(|mail| mail.order.user_id != Some(id));
         let begun = state.deleted.contains_key(&id);
         Ok(match state.referenced.get(&id).filter(|_| begun) {

@@ -28,7 +28,7 @@ impl RateLimiter for MapLimiter {
         let (now, mut tallies) = (self.clock.monotonic(), self.tallies());
         let mut taken = Vec::new();
         for charge in charges {
-            match charge.rule.take_for(charge.waiter, tallies.get(&charge.key), now) {
+            match charge.rule.try_acquire_for(charge.waiter, tallies.get(&charge.key), now) {
                 Ok(one) => taken.push((*charge, one)),
                 Err(refusal) => {
                     return Ok(Reserved::Refused(Exceeded { charge: *charge, retry_after: refusal.retry_after }));

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_domain::verification::{Grant, TokenDigest};
+use portcullis_domain::verification::{OneTimeTokenRecord, TokenDigest};
 use portcullis_ports::{
     Conclusion, MailId, Mode, OneTimeTokenRepository, OutboxRepository, QueuedMail, RefreshTokenRepository, RowNumber,
     SessionRepository, Store, StoreError, StoreExt, Tx, UserRepository, Work,
@@ -48,7 +48,7 @@ struct State {
     last_session: i64,
     last_use: u64,
     sessions: BTreeMap<SessionId, sessions::Kept>,
-    grants: BTreeMap<TokenDigest, Grant>,
+    grants: BTreeMap<TokenDigest, OneTimeTokenRecord>,
     last_mail: i64,
     mails: BTreeMap<MailId, QueuedMail>,
 }
@@ -115,7 +115,7 @@ impl MemoryStore {
 
     /// Every one-time token that was made and not consumed, in no meaningful order.
     #[must_use]
-    pub fn grants(&self) -> Vec<Grant> {
+    pub fn grants(&self) -> Vec<OneTimeTokenRecord> {
         lock(&self.committed).grants.values().cloned().collect()
     }
 
@@ -210,7 +210,7 @@ mod tests {
     crate::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&MemoryStore::new()));
 
     fn erin(spelled: &str) -> NewUser {
-        let email = EmailAddress::stored(spelled.to_owned());
+        let email = EmailAddress::from_stored(spelled.to_owned());
         NewUser { email, password: PasswordHash::new("$2b$".to_owned()), created_at: DateTime::UNIX_EPOCH }
     }
 
@@ -218,7 +218,7 @@ mod tests {
     fn adopted_accounts_may_differ_by_case_alone() {
         let store = MemoryStore::new();
         for spelled in ["Erin@example.com", "erin@example.com"] {
-            assert_eq!(store.adopt(erin(spelled)).email.spelled(), spelled);
+            assert_eq!(store.adopt(erin(spelled)).email.original(), spelled);
         }
         let third = erin("ERIN@example.com");
         assert_eq!(store.accounts(&third.email).unwrap().len(), 2);
@@ -230,7 +230,7 @@ mod tests {
         let store = MemoryStore::new();
         let user = store.adopt(erin("erin@example.com"));
         let jti = Jti::from_random([1; 16]);
-        let token = RefreshToken::live(jti, user.id, DateTime::UNIX_EPOCH, TimeDelta::days(7));
+        let token = RefreshToken::new(jti, user.id, DateTime::UNIX_EPOCH, TimeDelta::days(7));
         store.write(|tx| tx.refresh_tokens().insert(&token)).unwrap();
         store.set_active(user.id, false);
         let found = store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();

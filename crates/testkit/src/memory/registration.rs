@@ -29,7 +29,7 @@ impl UserRepository for Transaction {
         if taken {
             return Ok(None);
         }
-        Ok(Some(state.add_user(new, EmailAddress::stored(new.email.canonical().to_owned()))))
+        Ok(Some(state.add_user(new, EmailAddress::from_stored(new.email.canonical().to_owned()))))
     }
 
     fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -68,7 +68,7 @@ impl UserRepository for Transaction {
     }
 
     fn verify_email(&mut self, id: UserId, email: &EmailAddress, at: DateTime<Utc>) -> Result<bool, StoreError> {
-        let due = |user: &&mut User| user.email.spelled() == email.spelled() && user.email_verified_at.is_none();
+        let due = |user: &&mut User| user.email.original() == email.original() && user.email_verified_at.is_none();
         let user = self.writable()?.users.get_mut(&id).filter(due);
         Ok(user.map(|user| user.email_verified_at = Some(at.trunc_subsecs(6))).is_some())
     }
@@ -82,13 +82,13 @@ impl UserRepository for Transaction {
     ) -> Result<EmailChange, StoreError> {
         let taken = self.find_by_email(new)?.iter().any(|other| other.id != id);
         let state = self.writable()?;
-        let Some(user) = state.users.get_mut(&id).filter(|user| user.email.spelled() == read.spelled()) else {
+        let Some(user) = state.users.get_mut(&id).filter(|user| user.email.original() == read.original()) else {
             return Ok(EmailChange::Outdated);
         };
         if taken {
             return Ok(EmailChange::Taken);
         }
-        user.email = EmailAddress::stored(new.canonical().to_owned());
+        user.email = EmailAddress::from_stored(new.canonical().to_owned());
         user.email_verified_at = Some(at.trunc_subsecs(6));
         Ok(EmailChange::Changed)
     }

@@ -3,7 +3,9 @@
 use super::{State, Transaction};
 use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId, SourceMark, Spared};
+use portcullis_domain::sessions::{
+    ClientInfo, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash,
+};
 use portcullis_domain::tokens::{RefreshState, RefreshToken};
 use portcullis_ports::{
     BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
@@ -14,7 +16,7 @@ use portcullis_ports::{
 pub(super) struct Kept {
     row: RowNumber,
     session: Session,
-    origin: Origin,
+    client: ClientInfo,
     events: Vec<SessionEvent>,
     /// Which of the uses of all sessions was its last; 0 before its first.
     last_use: u64,
@@ -23,7 +25,7 @@ pub(super) struct Kept {
 impl State {
     /// The session that a token belongs to; none before its first exchange.
     pub(super) fn session_of(&self, token: &RefreshToken) -> Option<Session> {
-        let id = token.session_id.unwrap_or_else(|| SessionId::adopted(token.jti));
+        let id = token.session_id.unwrap_or_else(|| SessionId::for_legacy_token(token.jti));
         self.sessions.get(&id).map(|kept| kept.session.clone())
     }
 
@@ -49,13 +51,17 @@ impl State {
         revoked.collect()
     }
 
-    fn end(&mut self, id: SessionId, ending: &Ending) -> bool {
+    fn end(&mut self, id: SessionId, session_end: &SessionEnd) -> bool {
         let Some(kept) = self.sessions.get_mut(&id).filter(|kept| kept.session.ended_at.is_none()) else {
             return false;
         };
-        kept.session.ended_at = Some(ending.at.trunc_subsecs(6));
-        kept.note(&SessionEvent { at: ending.at, kind: ending.reason.into(), origin: ending.origin.clone() });
-        self.revoke_where(|token| token.session_id.unwrap_or_else(|| SessionId::adopted(token.jti)) == id);
+        kept.session.ended_at = Some(session_end.at.trunc_subsecs(6));
+        kept.note(&SessionEvent {
+            at: session_end.at,
+            kind: session_end.reason.into(),
+            client: session_end.client.clone(),
+        });
+        self.revoke_where(|token| token.session_id.unwrap_or_else(|| SessionId::for_legacy_token(token.jti)) == id);
         true
     }
 
@@ -80,13 +86,13 @@ impl State {
 impl Kept {
     fn note(&mut self, event: &SessionEvent) {
         let same = self.events.iter().filter(|known| known.kind == event.kind).count();
-        if !event.kind.is_repeatable() || same < EventKind::MAX_REPEATS {
+        if !event.kind.is_repeatable() || same < EventKind::MAX_EVENTS_PER_KIND {
             self.events.push(SessionEvent { at: event.at.trunc_subsecs(6), ..event.clone() });
         }
     }
 
     fn last_used_at(&self) -> DateTime<Utc> {
-        let mut uses = self.events.iter().filter(|event| event.kind.is_use()).map(|event| event.at);
+        let mut uses = self.events.iter().filter(|event| event.kind.counts_as_use()).map(|event| event.at);
         uses.next_back().unwrap_or(self.session.started_at)
     }
 
@@ -100,7 +106,7 @@ impl SessionRepository for Transaction {
         self.writable().map(drop)
     }
 
-    fn begin(&mut self, session: &Session, origin: &Origin) -> Result<(), StoreError> {
+    fn begin(&mut self, session: &Session, client: &ClientInfo) -> Result<(), StoreError> {
         let state = self.writable()?;
         if state.sessions.contains_key(&session.id) {
             return Err(self.refuse("there is a session with that identifier"));
@@ -113,7 +119,7 @@ impl SessionRepository for Transaction {
         let session = Session { started_at: session.started_at.trunc_subsecs(6), ..session.clone() };
         state
             .sessions
-            .insert(session.id, Kept { row, session, origin: origin.clone(), events: Vec::new(), last_use: 0 });
+            .insert(session.id, Kept { row, session, client: client.clone(), events: Vec::new(), last_use: 0 });
         Ok(())
     }
 
@@ -132,7 +138,7 @@ impl SessionRepository for Transaction {
         kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let listed = kept.into_iter().map(|kept| ListedSession {
             session: kept.session.clone(),
-            origin: kept.origin.clone(),
+            client: kept.client.clone(),
             last_used_at: kept.last_used_at(),
         });
         Ok(listed.collect())
@@ -155,34 +161,34 @@ impl SessionRepository for Transaction {
         Ok(kept.into_iter().map(|kept| kept.session.id).collect())
     }
 
-    fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Origin>, StoreError> {
+    fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {
         let mut kept: Vec<_> = self.state.sessions.values().filter(|kept| kept.session.user_id == user_id).collect();
         kept.sort_unstable_by_key(|kept| std::cmp::Reverse((kept.session.started_at, kept.row)));
         kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(kept.into_iter().map(|kept| kept.origin.clone()).collect())
+        Ok(kept.into_iter().map(|kept| kept.client.clone()).collect())
     }
 
-    fn knows_source(&mut self, source: &SourceMark) -> Result<bool, StoreError> {
+    fn knows_source(&mut self, source: &SourceHash) -> Result<bool, StoreError> {
         Ok(self.state.sessions.values().any(|kept| kept.session.source == Some(*source)))
     }
 
-    fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError> {
-        Ok(self.writable()?.end(id, ending))
+    fn end(&mut self, id: SessionId, session_end: &SessionEnd) -> Result<bool, StoreError> {
+        Ok(self.writable()?.end(id, session_end))
     }
 
-    fn end_all(&mut self, user_id: UserId, spared: &Spared, ending: &Ending) -> Result<u64, StoreError> {
+    fn end_all(&mut self, user_id: UserId, keep: &KeepSessions, session_end: &SessionEnd) -> Result<u64, StoreError> {
         let state = self.writable()?;
         let is_spared = |session: &&Session| {
-            Some(session.id) == spared.session || session.device.is_some() && session.device == spared.device
+            Some(session.id) == keep.session || session.device.is_some() && session.device == keep.device
         };
         let chosen: Vec<_> = state.sessions_of(user_id).filter(|s| !is_spared(s)).map(|s| s.id).collect();
-        let ended = chosen.into_iter().filter(|id| state.end(*id, ending)).count();
+        let ended = chosen.into_iter().filter(|id| state.end(*id, session_end)).count();
         let known: Vec<_> = state.sessions.keys().copied().collect();
         let unbegun = state.revoke_where(|token| {
             token.user_id == user_id
                 && token.session_id.is_none()
-                && !known.contains(&SessionId::adopted(token.jti))
-                && token.expires_at > ending.at
+                && !known.contains(&SessionId::for_legacy_token(token.jti))
+                && token.expires_at > session_end.at
         });
         Ok(u64::try_from(ended + unbegun.len()).unwrap_or(u64::MAX))
     }
@@ -191,7 +197,7 @@ impl SessionRepository for Transaction {
         let state = self.writable()?;
         if let Some(kept) = state.sessions.get_mut(&id) {
             kept.note(event);
-            if event.kind.is_use() {
+            if event.kind.counts_as_use() {
                 state.last_use += 1;
                 kept.last_use = state.last_use;
             }

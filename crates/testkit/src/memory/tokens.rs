@@ -2,7 +2,7 @@
 
 use super::Transaction;
 use chrono::{DateTime, SubsecRound, Utc};
-use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, Spending};
+use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::{FoundToken, RefreshTokenRepository, RowNumber, StoreError, Stretch};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
@@ -50,8 +50,8 @@ impl RefreshTokenRepository for Transaction {
         }))
     }
 
-    fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError> {
-        let spending = Spending { at: spending.at.trunc_subsecs(6), ..spending.clone() };
+    fn spend(&mut self, jti: Jti, spending: &SpendRecord) -> Result<bool, StoreError> {
+        let spending = SpendRecord { at: spending.at.trunc_subsecs(6), ..spending.clone() };
         let token = self.writable()?.tokens.get_mut(&jti);
         let spent = token.and_then(|token| token.spend(spending).ok().map(|spent| *token = spent));
         Ok(spent.is_some())

@@ -192,14 +192,14 @@ impl Server {
         self.told.lock().mails.clone()
     }
 
-    /// Waits until it has taken so many mails, at least, and gives all.
+    /// Backoff until it has taken so many mails, at least, and gives all.
     #[must_use]
     pub fn wait_for(&self, count: usize) -> Vec<Received> {
         let enough = |state: &State| (state.mails.len() >= count).then(|| state.mails.clone());
         self.told.wait(&format!("there are no {count} mails"), enough)
     }
 
-    /// Waits for the mails to that address, so many at least.
+    /// Backoff for the mails to that address, so many at least.
     #[must_use]
     pub fn wait_for_mails_to(&self, address: &str, count: usize) -> Vec<Received> {
         self.told.wait(&format!("there are no {count} mails to {address}"), |state| {
@@ -208,7 +208,7 @@ impl Server {
         })
     }
 
-    /// Waits until something has gone wrong so many times.
+    /// Backoff until something has gone wrong so many times.
     pub fn wait_for_faults(&self, count: usize) {
         self.told.wait("nothing goes wrong", |state| (state.faults >= count).then_some(()));
     }

@@ -52,14 +52,14 @@ impl Admission {
         let Some(Counted { limiter, reservation, in_flight, .. }) = &self.counted else { return Ok((0, false)) };
         let (mut most, mut waited) = (0, false);
         for held in &reservation.held {
-            let Rule::Window(window) = held.charge.rule else { continue };
+            let Rule::SlidingWindow(window) = held.charge.rule else { continue };
             if !matches!(held.charge.budget, Budget::Account | Budget::AccountSource | Budget::Device) {
                 continue;
             }
-            let spent = window.tries().saturating_sub(limiter.remaining(&held.charge)?);
+            let spent = window.limit().saturating_sub(limiter.remaining(&held.charge)?);
             // Calls at work, this one among them, may yet succeed.
             most = most.max(spent.saturating_sub(in_flight.count(held.charge.key)));
-            waited |= matches!(held.receipt, Receipt::Window(receipt) if receipt.waited.is_some());
+            waited |= matches!(held.receipt, Receipt::SlidingWindow(receipt) if receipt.backed_off.is_some());
         }
         Ok((most, waited))
     }

@@ -1,10 +1,10 @@
 //! The budgets of the service.
 
 use super::{Admission, LimitError, Limited};
-use portcullis_domain::limits::{Budget, LimitKey, Rule, Source, Subject, Waiter};
+use portcullis_domain::limits::{Budget, LimitKey, LimitSubject, Rule, Source, Waiter};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::EmailAddress;
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Charge, MessageAuthenticator, RateLimiter, Reservation, Reserved};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,12 +47,12 @@ impl Rules {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draw<'a> {
     pub(super) budget: Budget,
-    pub(super) subject: Subject<'a>,
+    pub(super) subject: LimitSubject<'a>,
     pub(super) waiter: Waiter,
 }
 
 impl<'a> Draw<'a> {
-    pub(super) fn of(budget: Budget, subject: Subject<'a>) -> Self {
+    pub(super) fn of(budget: Budget, subject: LimitSubject<'a>) -> Self {
         Self { budget, subject, waiter: Waiter::default() }
     }
 }
@@ -99,7 +99,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`LimitError`].
-    pub fn admit(&self, draws: &[(Budget, Subject<'_>)]) -> Result<Admission, LimitError> {
+    pub fn admit(&self, draws: &[(Budget, LimitSubject<'_>)]) -> Result<Admission, LimitError> {
         let draws: Vec<_> = draws.iter().map(|(budget, subject)| Draw::of(*budget, *subject)).collect();
         self.admit_draws(&draws, None)
     }
@@ -129,7 +129,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`LimitError`].
-    pub fn spend_here(&self, budget: Budget, subject: &Subject<'_>) -> Result<(), LimitError> {
+    pub fn spend_here(&self, budget: Budget, subject: &LimitSubject<'_>) -> Result<(), LimitError> {
         let Some(counting) = &self.counting else { return Ok(()) };
         let local = counting.local.as_ref().unwrap_or(&counting.limiter);
         match local.reserve(&[counting.local_charge(budget, subject)])? {
@@ -143,9 +143,9 @@ impl Limits {
     ///
     /// # Errors
     /// [`LimitError`].
-    pub fn admit_mail(&self, purpose: Occasion, to: &EmailAddress, from: &Origin) -> Result<Admission, LimitError> {
-        let source = from.ip_address.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
-        let draws: Vec<_> = std::iter::once((Budget::Mail, Subject::Mail(purpose, to))).chain(source).collect();
+    pub fn admit_mail(&self, purpose: Occasion, to: &EmailAddress, from: &ClientInfo) -> Result<Admission, LimitError> {
+        let source = from.ip_address.map(|client| (Budget::Source, LimitSubject::Source(Source::from_ip(client))));
+        let draws: Vec<_> = std::iter::once((Budget::Mail, LimitSubject::Mail(purpose, to))).chain(source).collect();
         self.admit(&draws)
     }
 
@@ -155,12 +155,12 @@ impl Limits {
         if let Some(source) = source
             && limited.budget != Budget::Source
         {
-            self.spend(Budget::Source, &Subject::Source(source));
+            self.spend(Budget::Source, &LimitSubject::Source(source));
         }
     }
 
     /// Forgets what was counted.
-    pub fn clear(&self, of: &[(Budget, Subject<'_>)]) {
+    pub fn clear(&self, of: &[(Budget, LimitSubject<'_>)]) {
         let Some(counting) = &self.counting else { return };
         let charges: Vec<_> = of.iter().map(|(budget, subject)| counting.charge(*budget, subject)).collect();
         if let Err(error) = counting.limiter.clear(&charges) {
@@ -172,14 +172,14 @@ impl Limits {
     pub(super) fn waiter(&self, source: Source) -> Waiter {
         let message = format!("waiter/{source}");
         let digest = self.counting.as_ref().map(|counting| counting.authenticator.code(message.as_bytes()));
-        digest.map(|digest| Waiter::of_digest(&digest)).unwrap_or_default()
+        digest.map(|digest| Waiter::from_digest(&digest)).unwrap_or_default()
     }
 
     /// Refuses where a budget has nothing left. Counts nothing.
     ///
     /// # Errors
     /// [`LimitError`].
-    pub fn check(&self, budget: Budget, subject: &Subject<'_>) -> Result<(), LimitError> {
+    pub fn check(&self, budget: Budget, subject: &LimitSubject<'_>) -> Result<(), LimitError> {
         let Some(counting) = &self.counting else { return Ok(()) };
         let charge = counting.charge(budget, subject);
         if counting.limiter.remaining(&charge)? > 0 {
@@ -195,7 +195,7 @@ impl Limits {
     /// Whether something was [recorded](Self::record) in this process, so that
     /// [`check`](Self::check) may refuse. Never goes over a network.
     #[must_use]
-    pub fn is_recorded(&self, budget: Budget, subject: &Subject<'_>) -> bool {
+    pub fn is_recorded(&self, budget: Budget, subject: &LimitSubject<'_>) -> bool {
         let Some(counting) = &self.counting else { return false };
         let Some(local) = &counting.local else { return true };
         let charge = counting.local_charge(budget, subject);
@@ -204,7 +204,7 @@ impl Limits {
     }
 
     /// Counts what has happened, if there is anything left to count it against.
-    pub fn record(&self, budget: Budget, subject: &Subject<'_>) {
+    pub fn record(&self, budget: Budget, subject: &LimitSubject<'_>) {
         if let Some(counting) = &self.counting
             && let Some(local) = &counting.local
         {
@@ -214,7 +214,7 @@ impl Limits {
         self.spend(budget, subject);
     }
 
-    fn spend(&self, budget: Budget, subject: &Subject<'_>) {
+    fn spend(&self, budget: Budget, subject: &LimitSubject<'_>) {
         match self.admit(&[(budget, *subject)]) {
             Ok(admission) => admission.spend(),
             Err(LimitError::Limited(_)) => {}
@@ -226,7 +226,7 @@ impl Limits {
     /// without a call that needs it.
     pub fn touch(&self) {
         if let Some(counting) = &self.counting {
-            let charge = counting.charge(Budget::Source, &Subject::Bytes(b""));
+            let charge = counting.charge(Budget::Source, &LimitSubject::Bytes(b""));
             // Whether it answers is what its circuit is asked.
             drop(counting.limiter.remaining(&charge));
         }
@@ -242,14 +242,14 @@ impl Limits {
 
 impl Counting {
     /// The same under a key of its own: the shared limiter may count in the local one as well.
-    fn local_charge(&self, budget: Budget, subject: &Subject<'_>) -> Charge {
-        let message = [b"local/".as_slice(), &subject.canonical(budget)].concat();
-        let key = LimitKey::of_digest(&self.authenticator.code(&message));
+    fn local_charge(&self, budget: Budget, subject: &LimitSubject<'_>) -> Charge {
+        let message = [b"local/".as_slice(), &subject.key_bytes(budget)].concat();
+        let key = LimitKey::from_digest(&self.authenticator.code(&message));
         Charge::new(budget, key, self.rules.of(budget))
     }
 
-    fn charge(&self, budget: Budget, subject: &Subject<'_>) -> Charge {
-        let key = LimitKey::of_digest(&self.authenticator.code(&subject.canonical(budget)));
+    fn charge(&self, budget: Budget, subject: &LimitSubject<'_>) -> Charge {
+        let key = LimitKey::from_digest(&self.authenticator.code(&subject.key_bytes(budget)));
         Charge::new(budget, key, self.rules.of(budget))
     }
 }

@@ -4,7 +4,7 @@
 
 use portcullis_domain::limits::{DeviceCookie, DeviceId, PasswordTag, Source};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
-use portcullis_domain::sessions::{DeviceMark, SourceMark};
+use portcullis_domain::sessions::{DeviceHash, SourceHash};
 use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{Clock, Entropy, EntropyExt, MessageAuthenticator};
 use std::sync::Arc;
@@ -25,9 +25,9 @@ impl Devices {
     /// [`is_current`](Self::is_current) says, once the account was read.
     #[must_use]
     pub fn read(&self, cookie: &str, account: &EmailAddress) -> Option<DeviceCookie> {
-        let (cookie, signature) = DeviceCookie::read(cookie)?;
-        let genuine = self.authenticator.verify(&cookie.signed(account), &signature);
-        (genuine && cookie.is_good_at(self.clock.now())).then_some(cookie)
+        let (cookie, signature) = DeviceCookie::decode(cookie)?;
+        let genuine = self.authenticator.verify(&cookie.signing_input(account), &signature);
+        (genuine && cookie.is_valid_at(self.clock.now())).then_some(cookie)
     }
 
     /// Returns whether a cookie was issued for that password.
@@ -61,17 +61,17 @@ impl Devices {
 
     /// What a session keeps of the device that it begins from.
     #[must_use]
-    pub fn mark(&self, account: UserId, device: DeviceId) -> DeviceMark {
-        DeviceMark::new(self.authenticator.code(&DeviceMark::message(account, device)))
+    pub fn mark(&self, account: UserId, device: DeviceId) -> DeviceHash {
+        DeviceHash::new(self.authenticator.code(&DeviceHash::mac_input(account, device)))
     }
 
     /// Creates what a session keeps of the source that it begins from. That of no account is no
     /// session's.
     #[must_use]
-    pub fn source_mark(&self, user: Option<&User>, source: Source) -> SourceMark {
+    pub fn source_mark(&self, user: Option<&User>, source: Source) -> SourceHash {
         let nothing = PasswordHash::new(String::new());
         let (id, password) = user.map_or((UserId::new(0), &nothing), |user| (user.id, &user.password));
-        SourceMark::new(self.authenticator.code(&SourceMark::message(id, &self.version(password), source)))
+        SourceHash::new(self.authenticator.code(&SourceHash::mac_input(id, &self.version(password), source)))
     }
 
     /// The cookie of a device that has just signed in to an account.
@@ -79,10 +79,10 @@ impl Devices {
     pub fn cookie(&self, device: DeviceId, account: &EmailAddress, password: &PasswordHash) -> String {
         let password = PasswordTag::from(self.version(password));
         let cookie = DeviceCookie { device, issued: self.clock.now(), password };
-        cookie.write(&self.authenticator.code(&cookie.signed(account)))
+        cookie.encode(&self.authenticator.code(&cookie.signing_input(account)))
     }
 
     fn version(&self, password: &PasswordHash) -> PasswordVersion {
-        PasswordVersion::new(self.authenticator.code(&PasswordVersion::message(password)))
+        PasswordVersion::new(self.authenticator.code(&PasswordVersion::mac_input(password)))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::LOG;
 use crate::failure::{Failure, fails_with};
-use portcullis_domain::limits::{Budget, LimitKey, Policy};
+use portcullis_domain::limits::{Budget, LimitKey, QuotaPolicy};
 use portcullis_ports::{Exceeded, LimiterError};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub struct Limited {
     /// Which budget.
     pub budget: Budget,
     /// How much it has.
-    pub policy: Policy,
+    pub policy: QuotaPolicy,
     /// Whose it is.
     pub key: LimitKey,
     /// How long until a try may pass.

@@ -6,10 +6,10 @@
 
 use super::budgets::Draw;
 use super::{Admission, Devices, LimitError, Limited, Limits};
-use portcullis_domain::limits::{Budget, DeviceId, Source, Subject, Waiter};
+use portcullis_domain::limits::{Budget, DeviceId, LimitSubject, Source, Waiter};
 use portcullis_domain::login;
 use portcullis_domain::registration::{EmailAddress, User};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Store, StoreError, StoreExt};
 use std::sync::Arc;
 
@@ -36,26 +36,26 @@ pub struct Guess {
 impl Guess {
     /// A guess by somebody who is signed in.
     #[must_use]
-    pub fn at_own(user: &User, device: Option<DeviceId>, from: &Origin) -> Self {
-        let source = from.ip_address.map(Source::of);
+    pub fn at_own(user: &User, device: Option<DeviceId>, from: &ClientInfo) -> Self {
+        let source = from.ip_address.map(Source::from_ip);
         Self { email: user.email.clone(), device, source, is_call: true }
     }
 
-    fn account(&self) -> Subject<'_> {
-        Subject::Account(&self.email)
+    fn account(&self) -> LimitSubject<'_> {
+        LimitSubject::Account(&self.email)
     }
 
     fn own_device(&self) -> Option<Draw<'_>> {
-        self.device.map(|device| Draw::of(Budget::Device, Subject::Device(&self.email, device)))
+        self.device.map(|device| Draw::of(Budget::Device, LimitSubject::Device(&self.email, device)))
     }
 
     fn own_source(&self) -> Option<Draw<'_>> {
-        self.source.map(|source| Draw::of(Budget::AccountSource, Subject::AccountSource(&self.email, source)))
+        self.source.map(|source| Draw::of(Budget::AccountSource, LimitSubject::AccountSource(&self.email, source)))
     }
 
     fn call_of_source(&self) -> Option<Draw<'_>> {
         let source = self.source.filter(|_| self.is_call);
-        source.map(|source| Draw::of(Budget::Source, Subject::Source(source)))
+        source.map(|source| Draw::of(Budget::Source, LimitSubject::Source(source)))
     }
 }
 
@@ -70,7 +70,7 @@ pub struct Guesses {
 }
 
 impl Guesses {
-    /// Counts a guess, before the work: [`admit`](Self::admit), and where that refuses
+    /// Counts a guess, before the work: [`validate`](Self::validate), and where that refuses
     /// [`admit_known`](Self::admit_known), if the source is known. A refusal is charged to the source.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl Guesses {
     pub fn knows_source(&self, guess: &Guess) -> bool {
         let Some(source) = guess.source else { return false };
         let known = self.store.read(|tx| {
-            let user = login::choose(tx.users().find_by_email(&guess.email)?, &guess.email);
+            let user = login::select_account(tx.users().find_by_email(&guess.email)?, &guess.email);
             let known = tx.sessions().knows_source(&self.devices.source_mark(user.as_ref(), source))?;
             Ok::<_, StoreError>(known && user.is_some())
         });
@@ -144,10 +144,10 @@ impl Guesses {
 
     /// Forgets the guesses at the password of an account, and those of the source that set a new one.
     /// Devices keep what they have spent.
-    pub fn clear(&self, email: &EmailAddress, from: &Origin) {
-        let account = [Budget::Account, Budget::AccountDay].map(|budget| (budget, Subject::Account(email)));
-        let source = from.ip_address.map(Source::of);
-        let own = source.map(|source| (Budget::AccountSource, Subject::AccountSource(email, source)));
+    pub fn clear(&self, email: &EmailAddress, from: &ClientInfo) {
+        let account = [Budget::Account, Budget::AccountDay].map(|budget| (budget, LimitSubject::Account(email)));
+        let source = from.ip_address.map(Source::from_ip);
+        let own = source.map(|source| (Budget::AccountSource, LimitSubject::AccountSource(email, source)));
         self.limits.clear(&account.into_iter().chain(own).collect::<Vec<_>>());
     }
 }

@@ -9,7 +9,7 @@ use portcullis_domain::limits::{DeviceId, Source};
 use portcullis_domain::login;
 use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::User;
-use portcullis_domain::sessions::{EndReason, Ending, EventKind, Origin, Session, SessionEvent};
+use portcullis_domain::sessions::{ClientInfo, EndReason, EventKind, Session, SessionEnd, SessionEvent};
 use portcullis_domain::tokens::RefreshToken;
 use portcullis_ports::{StoreError, StoreExt, Tx};
 
@@ -28,7 +28,7 @@ struct Entry<'a> {
     user: &'a User,
     session: Session,
     token: RefreshToken,
-    origin: &'a Origin,
+    client: &'a ClientInfo,
     notices: Vec<NewMail>,
 }
 
@@ -58,14 +58,15 @@ impl LogIn {
         let now = self.clock.now();
         let device = known.unwrap_or_else(|| self.devices.fresh());
         let (session, token, pair) = self.issuance.begin(user.id, now)?;
-        let source = input.origin.ip_address.map(|client| self.devices.source_mark(Some(user), Source::of(client)));
-        let session = session.on_device(Some(self.devices.mark(user.id, device))).from_source(source);
-        let cause = Cause { language: input.language, origin: &input.origin, at: now };
+        let source =
+            input.client.ip_address.map(|client| self.devices.source_mark(Some(user), Source::from_ip(client)));
+        let session = session.with_device(Some(self.devices.mark(user.id, device))).with_source(source);
+        let cause = Cause { language: input.language, client: &input.client, at: now };
         let failures = suspicious_failures(admission);
         let new_device = if known.is_some() { None } else { self.notice(user, &cause)? };
         let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
         let tells = !notices.is_empty();
-        let entry = Entry { user, session, token, origin: &input.origin, notices };
+        let entry = Entry { user, session, token, client: &input.client, notices };
         match self.store.write(|tx| self.begin(&entry, tx)) {
             Ok(()) => {}
             Err(Missed::Outdated) => return Ok(None),
@@ -74,10 +75,10 @@ impl LogIn {
         if tells {
             self.post.ring();
         }
-        let client = input.origin.ip_address.map(tracing::field::display);
+        let client = input.client.ip_address.map(tracing::field::display);
         tracing::info!(target: LOG, user_id = user.id.get(), client, "User authenticated");
         if let Some(failures) = failures {
-            let client = input.origin.ip_address.map(tracing::field::display);
+            let client = input.client.ip_address.map(tracing::field::display);
             tracing::warn!(target: SECURITY_LOG, user_id = user.id.get(), client, failures, "Login after failed tries");
         }
         Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, &input.email, &user.password) }))
@@ -86,22 +87,22 @@ impl LogIn {
     /// Begins a session with its first token, and before it ends those least recently used where
     /// there would be too many.
     fn begin(&self, entry: &Entry<'_>, tx: &mut dyn Tx) -> Result<(), Missed> {
-        let Entry { user, session, token, origin, notices } = entry;
-        self.make_room(session, origin, tx)?;
+        let Entry { user, session, token, client, notices } = entry;
+        self.make_room(session, client, tx)?;
         if !tx.users().admits(user.id, &user.password)? {
             return Err(Missed::Outdated);
         }
-        let event = SessionEvent { at: session.started_at, kind: EventKind::LogIn, origin: (*origin).clone() };
-        tx.sessions().begin(session, origin)?;
+        let event = SessionEvent { at: session.started_at, kind: EventKind::LogIn, client: (*client).clone() };
+        tx.sessions().begin(session, client)?;
         tx.sessions().record(session.id, &event)?;
         tx.refresh_tokens().insert(token)?;
         notices.iter().try_for_each(|notice| Ok(tx.outbox().enqueue(notice)?))
     }
 
     /// Logins of one account wait for each other only where they could be too many together.
-    fn make_room(&self, newest: &Session, origin: &Origin, tx: &mut dyn Tx) -> Result<(), StoreError> {
+    fn make_room(&self, newest: &Session, client: &ClientInfo, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let (user_id, at) = (newest.user_id, newest.started_at);
-        let too_old_by = self.sessions.too_old_by(at);
+        let too_old_by = self.sessions.max_age_cutoff(at);
         let others = u32::try_from(self.sessions.max_per_user).unwrap_or(u32::MAX).saturating_sub(1);
         let few = others.saturating_sub(CROWD);
         if few > 0 && tx.sessions().count(user_id, too_old_by, few + 1)? <= few {
@@ -113,9 +114,9 @@ impl LogIn {
         if too_many == 0 {
             return Ok(());
         }
-        let ending = Ending { at, reason: EndReason::Evicted, origin: origin.clone() };
+        let session_end = SessionEnd { at, reason: EndReason::Evicted, client: client.clone() };
         for id in tx.sessions().least_recently_used(user_id, too_old_by, too_many)? {
-            tx.sessions().end(id, &ending)?;
+            tx.sessions().end(id, &session_end)?;
         }
         Ok(())
     }
@@ -127,7 +128,7 @@ impl LogIn {
             return Ok(None);
         }
         let origins = self.store.read(|tx| tx.sessions().origins(user.id, KNOWN))?;
-        let is_new = !origins.is_empty() && !origins.iter().any(|origin| origin.resembles(cause.origin));
+        let is_new = !origins.is_empty() && !origins.iter().any(|client| client.is_similar_to(cause.client));
         Ok(if is_new { self.post.notice(Occasion::NewDevice, user, cause) } else { None })
     }
 

@@ -7,7 +7,7 @@ use crate::limits::{Admission, Devices, Guess, Guesses, LimitError, Limited};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{Password, User, UserId};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Verification};
 use std::sync::Arc;
 
@@ -96,7 +96,7 @@ impl Reauthentication {
     /// Returns the guess to count before the work: a login's and this one draw on the same budgets, so
     /// that a stolen token gives its thief no further guesses. A known device keeps its own budget.
     #[must_use]
-    pub fn guess(&self, owner: &Authenticated, device: Option<&str>, from: &Origin) -> Guess {
+    pub fn guess(&self, owner: &Authenticated, device: Option<&str>, from: &ClientInfo) -> Guess {
         let device = device.and_then(|cookie| self.devices.recognise(cookie, &owner.user));
         Guess::at_own(&owner.user, device, from)
     }

@@ -8,10 +8,10 @@ use crate::mail::Post;
 use crate::tokens::{Issuance, TokenPair};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{DeviceCookie, Source};
-use portcullis_domain::login::{self, Refusal};
+use portcullis_domain::login::{self, LoginRejection};
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
-use portcullis_domain::sessions::{Origin, SessionPolicy};
+use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
 use portcullis_ports::{
     Clock, HasherError, PasswordHasher, Patience, SigningError, Store, StoreError, StoreExt, Tx, Verification,
 };
@@ -27,7 +27,7 @@ pub struct PasswordLogin {
     /// With which password; no policy applies to it.
     pub password: Password,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// The cookie of the device, if it showed one.
     pub device: Option<String>,
     /// In which language the owner is told, should the device be a new one.
@@ -146,7 +146,7 @@ impl LogIn {
         Guess {
             email: input.email.clone(),
             device: device.map(|cookie| cookie.device),
-            source: input.origin.ip_address.map(Source::of),
+            source: input.client.ip_address.map(Source::from_ip),
             is_call: true,
         }
     }
@@ -183,7 +183,7 @@ impl LogIn {
     ) -> Result<Option<LoggedIn>, LogInError> {
         let patience = Patience::lasting_while(still_wanted);
         let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
-        let mut user = login::choose(candidates, &input.email);
+        let mut user = login::select_account(candidates, &input.email);
         for _ in 0..LOOKS {
             let current = |cookie| user.as_ref().is_some_and(|user| self.devices.is_current(cookie, &user.password));
             if !device.as_ref().is_none_or(current) {
@@ -191,7 +191,7 @@ impl LogIn {
             }
             let verification = self.verify(user.as_ref(), input, &patience)?;
             let matched = matches!(verification, Verification::Match { .. });
-            let known = login::decide(user, matched).map_err(|refusal| refused(refusal, input.origin.ip_address))?;
+            let known = login::decide(user, matched).map_err(|refusal| refused(refusal, input.client.ip_address))?;
             if self.require_verified_email && known.email_verified_at.is_none() {
                 tracing::warn!(target: LOG, user_id = known.id.get(), "Login refused until the address is verified");
                 return Err(LogInError::EmailUnverified);
@@ -256,7 +256,7 @@ impl LogIn {
     }
 }
 
-fn refused(refusal: Refusal, client: Option<IpAddr>) -> LogInError {
+fn refused(refusal: LoginRejection, client: Option<IpAddr>) -> LogInError {
     let user_id = refusal.user_id().map(|id| id.get());
     let client = client.map(tracing::field::display);
     tracing::warn!(target: LOG, user_id, client, reason = refusal.as_str(), "Login refused");

@@ -4,14 +4,14 @@
 use super::DeliverMail;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::login;
-use portcullis_domain::mail::{ClientLabel, Message, NewMail, Occasion};
+use portcullis_domain::mail::{ClientLabel, MailContent, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, User};
-use portcullis_domain::verification::{Grant, Purpose};
+use portcullis_domain::verification::{OneTimeTokenRecord, Purpose};
 use portcullis_ports::{QueuedMail, StoreError, Tx};
 
 /// A mail that is to be sent, and what is known of whom it is for.
 pub(super) struct Letter {
-    pub(super) message: Message,
+    pub(super) message: MailContent,
     pub(super) user: User,
 }
 
@@ -35,8 +35,8 @@ impl DeliverMail {
             None => None,
             Some(purpose) => {
                 let token = self.post.tokens.token(&mail.order.seed);
-                let grant = self.post.tokens.grant(&token, purpose, (&user, &user.email), now);
-                if !enable(mail, &grant, tx)? {
+                let record = self.post.tokens.record(&token, purpose, (&user, &user.email), now);
+                if !enable(mail, &record, tx)? {
                     return Ok(None);
                 }
                 Some((self.links.to(purpose, &token), purpose.lifetime()))
@@ -45,14 +45,14 @@ impl DeliverMail {
         Ok(Some(Letter { message: self.message(&mail.order, &user, link), user }))
     }
 
-    fn message(&self, order: &NewMail, user: &User, link: Option<(String, TimeDelta)>) -> Message {
+    fn message(&self, order: &NewMail, user: &User, link: Option<(String, TimeDelta)>) -> MailContent {
         let to = match order.occasion {
             Occasion::VerifyEmail | Occasion::ResetPassword => &user.email,
             // Whose address it was when it happened is to be told, or whose it is to become.
             _ => &order.to,
         };
-        let client = is_of_the_owner(order.occasion, to, user).then(|| ClientLabel::from(&order.origin));
-        Message {
+        let client = is_of_the_owner(order.occasion, to, user).then(|| ClientLabel::from(&order.client));
+        MailContent {
             id: self.post.tokens.mail_id(&order.seed),
             occasion: order.occasion,
             to: to.clone(),
@@ -79,18 +79,18 @@ fn is_of_the_owner(occasion: Occasion, to: &EmailAddress, user: &User) -> bool {
 }
 
 /// Makes the token good, or good for longer; whether it is.
-fn enable(mail: &QueuedMail, grant: &Grant, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-    match grant.purpose {
+fn enable(mail: &QueuedMail, record: &OneTimeTokenRecord, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    match record.purpose {
         // Made with the change, and good for a time from then on, whenever its mail comes: the
         // order in which undos expire is the order of the changes.
-        Purpose::UndoEmailChange => Ok(tx.one_time_tokens().find(grant.digest)?.is_some()),
+        Purpose::UndoEmailChange => Ok(tx.one_time_tokens().find(record.digest)?.is_some()),
         Purpose::VerifyEmail | Purpose::ResetPassword if !mail.armed => {
-            tx.one_time_tokens().replace(grant)?;
+            tx.one_time_tokens().replace(record)?;
             tx.outbox().arm(mail.id)?;
             Ok(true)
         }
         // Made before. Consumed, replaced or revoked since, it must not come back.
-        _ => tx.one_time_tokens().extend(grant.digest, grant.expires_at),
+        _ => tx.one_time_tokens().extend(record.digest, record.expires_at),
     }
 }
 
@@ -99,7 +99,7 @@ fn enable(mail: &QueuedMail, grant: &Grant, tx: &mut dyn Tx) -> Result<bool, Sto
 fn addressee(order: &NewMail, tx: &mut dyn Tx) -> Result<Option<User>, StoreError> {
     let user = match order.user_id {
         Some(id) => tx.users().find(id)?,
-        None => login::choose(tx.users().find_by_email(&order.to)?, &order.to),
+        None => login::select_account(tx.users().find_by_email(&order.to)?, &order.to),
     };
     Ok(user.filter(|user| user.is_active || order.occasion == Occasion::EmailChanged))
 }

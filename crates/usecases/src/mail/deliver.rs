@@ -6,8 +6,8 @@ use super::{Links, Post};
 use crate::failure::Failure;
 use crate::limits::{LimitError, Limits};
 use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::limits::{Budget, Subject};
-use portcullis_domain::mail::{NextTry, Occasion, RETRIES};
+use portcullis_domain::limits::{Budget, LimitSubject};
+use portcullis_domain::mail::{DEFAULT_RETRY_POLICY, Occasion, RetryDecision};
 use portcullis_ports::{
     Clock, MailId, MailRenderer, Mailer, MailerError, QueuedMail, RenderError, Store, StoreError, StoreExt,
 };
@@ -110,7 +110,7 @@ impl DeliverMail {
         // address that was never verified may be a stranger's and gets few emails of all kinds.
         let kind = if user.email_verified_at.is_some() { mail.order.occasion.as_str() } else { "" };
         let unasked = format!("unasked/{kind}/{}", message.to.canonical());
-        match self.limits.admit(&[(Budget::Mail, Subject::Bytes(unasked.as_bytes()))]) {
+        match self.limits.admit(&[(Budget::Mail, LimitSubject::Bytes(unasked.as_bytes()))]) {
             Ok(admission) => admission.spend(),
             Err(LimitError::Limited(_)) => return false,
             Err(LimitError::Failed(error)) => tracing::warn!(target: MAIL_LOG, %error, "A mail was not counted"),
@@ -125,20 +125,22 @@ impl DeliverMail {
 
     fn settle(&self, mail: &QueuedMail, outcome: Result<(), Undelivered>) -> Result<Delivery, Failure> {
         let now = self.clock.now();
-        let next = RETRIES.after(mail.tries, mail.order.created_at, now);
+        let next = DEFAULT_RETRY_POLICY.next(mail.tries, mail.order.created_at, now);
         match (outcome, next) {
             (Ok(()), _) => self.sent(mail),
             (Err(Undelivered::Unwordable(error)), _) => self.bury(mail, now, &error.to_string()),
             (Err(Undelivered::Unsent(error @ MailerError::Refused(_))), _) => self.bury(mail, now, &error.to_string()),
-            (Err(Undelivered::Unsent(error)), NextTry::Never) => self.bury(mail, now, &error.to_string()),
+            (Err(Undelivered::Unsent(error)), RetryDecision::Never) => self.bury(mail, now, &error.to_string()),
             (Err(Undelivered::Unsent(error @ MailerError::CircuitOpen { retry_after })), _) => {
                 // Nobody was asked: it waits for the server alone, and not for its own turn as well.
                 let rest = retry_after.max(REST);
-                let wait = TimeDelta::from_std(rest).unwrap_or(RETRIES.longest_wait).min(RETRIES.longest_wait);
+                let wait = TimeDelta::from_std(rest)
+                    .unwrap_or(DEFAULT_RETRY_POLICY.longest_wait)
+                    .min(DEFAULT_RETRY_POLICY.longest_wait);
                 self.postpone(mail, now.checked_add_signed(wait).unwrap_or(now), &error)?;
                 Ok(Delivery::Resting(rest))
             }
-            (Err(Undelivered::Unsent(error)), NextTry::At(due_at)) => self.postpone(mail, due_at, &error),
+            (Err(Undelivered::Unsent(error)), RetryDecision::At(due_at)) => self.postpone(mail, due_at, &error),
         }
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::login;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{OutboxObserver, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ pub struct Cause<'a> {
     /// In which language whoever gets it is written to.
     pub language: Language,
     /// From where it was caused.
-    pub origin: &'a Origin,
+    pub client: &'a ClientInfo,
     /// When, in UTC.
     pub at: DateTime<Utc>,
 }
@@ -69,9 +69,9 @@ impl Post {
     /// An order, with a seed of its own.
     #[must_use]
     pub fn order(&self, occasion: Occasion, user_id: Option<UserId>, to: &EmailAddress, cause: &Cause<'_>) -> NewMail {
-        let (seed, origin) = (self.tokens.seed(), cause.origin.clone());
+        let (seed, client) = (self.tokens.seed(), cause.client.clone());
         let (to, language, created_at) = (to.clone(), cause.language, cause.at);
-        NewMail { occasion, user_id, to, language, seed, password: None, origin, created_at }
+        NewMail { occasion, user_id, to, language, seed, password: None, client, created_at }
     }
 
     /// An order to tell an account's owner, at the address that the account has; none where such
@@ -97,7 +97,7 @@ pub(crate) fn ask_by_mail(
     email: &EmailAddress,
     cause: &Cause<'_>,
 ) -> Result<(), StoreError> {
-    let account = login::choose(store.read(|tx| tx.users().find_by_email(email))?, email);
+    let account = login::select_account(store.read(|tx| tx.users().find_by_email(email))?, email);
     let nobodys = PasswordHash::new(String::new());
     let password = post.tokens.version(account.as_ref().map_or(&nobodys, |user| &user.password));
     let order = NewMail { password: Some(password), ..post.order(occasion, None, email, cause) };

@@ -86,9 +86,9 @@ impl Purge {
     /// [`PurgeError`].
     pub fn run(&self, rest: &mut dyn FnMut(Step) -> bool) -> Result<Purged, PurgeError> {
         let now = self.clock.now();
-        let ended_by = self.retention.ended_by(now);
-        let sessions = DeadSessions { ended_by, started_by: self.sessions.too_old_by(ended_by) };
-        let kinds: [&dyn Rows; 2] = [&DeadTokens(self.retention.dead_by(now)), &sessions];
+        let ended_by = self.retention.session_cutoff(now);
+        let sessions = DeadSessions { ended_by, started_by: self.sessions.max_age_cutoff(ended_by) };
+        let kinds: [&dyn Rows; 2] = [&DeadTokens(self.retention.token_cutoff(now)), &sessions];
         let mut purged = Purged { complete: true, ..Purged::default() };
         for rows in kinds {
             if purged.complete {

@@ -10,7 +10,7 @@ use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::{NewPassword, Password, PasswordHash, User};
-use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
+use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
 use portcullis_ports::{Clock, HasherError, Patience, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub struct PasswordChange {
     /// The one to come.
     pub new: NewPassword,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// The cookie of the device, if it sent one.
     pub device: Option<String>,
     /// In which language its owner is written to.
@@ -116,7 +116,7 @@ impl ChangePassword {
     /// Returns the guess to count before the work.
     #[must_use]
     pub fn guess(&self, input: &PasswordChange) -> Guess {
-        self.owners.guess(&input.owner, input.device.as_deref(), &input.origin)
+        self.owners.guess(&input.owner, input.device.as_deref(), &input.client)
     }
 
     /// Verifies the password that there is, and replaces it. Every other session ends, and every
@@ -173,10 +173,11 @@ impl ChangePassword {
         if !tx.users().replace_password(user.id, &user.password, new)? {
             return Ok(None);
         }
-        let ending = Ending { at, reason: EndReason::PasswordChanged, origin: input.origin.clone() };
-        let sessions_ended = tx.sessions().end_all(user.id, &Spared::from(input.owner.session_id), &ending)?;
+        let session_end = SessionEnd { at, reason: EndReason::PasswordChanged, client: input.client.clone() };
+        let sessions_ended =
+            tx.sessions().end_all(user.id, &KeepSessions::from(input.owner.session_id), &session_end)?;
         tx.one_time_tokens().revoke(user.id)?;
-        let cause = Cause { language: input.language, origin: &input.origin, at };
+        let cause = Cause { language: input.language, client: &input.client, at };
         if let Some(notice) = self.post.notice(Occasion::PasswordChanged, user, &cause) {
             tx.outbox().enqueue(&notice)?;
         }

@@ -9,7 +9,7 @@ use crate::verification::{OneTimeTokens, Worthless, refuses_tokens};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::{NewPassword, PasswordHash, User};
-use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
+use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct PasswordReset {
     /// The password to come.
     pub new: NewPassword,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// The cookie of the device, if it sent one.
     pub device: Option<String>,
     /// In which language its owner is written to.
@@ -138,7 +138,7 @@ impl ResetPassword {
         let new = self.hasher.hash(input.new.password(), &Patience::lasting_while(still_wanted))?;
         let (user, recovered) = self.store.write(|tx| self.set(input, &new, tx))?;
         self.post.ring();
-        self.guesses.clear(&user.email, &input.origin);
+        self.guesses.clear(&user.email, &input.client);
         let sessions = recovered.sessions_ended;
         tracing::info!(target: LOG, user_id = user.id.get(), sessions, "Password reset");
         Ok(recovered)
@@ -156,10 +156,10 @@ impl ResetPassword {
             return Err(ResetPasswordError::Invalid);
         }
         tx.users().verify_email(user.id, &user.email, at)?;
-        let ending = Ending { at, reason: EndReason::PasswordChanged, origin: input.origin.clone() };
-        let sessions_ended = tx.sessions().end_all(user.id, &Spared::default(), &ending)?;
+        let session_end = SessionEnd { at, reason: EndReason::PasswordChanged, client: input.client.clone() };
+        let sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::default(), &session_end)?;
         tx.one_time_tokens().revoke(user.id)?;
-        let cause = Cause { language: input.language, origin: &input.origin, at };
+        let cause = Cause { language: input.language, client: &input.client, at };
         if let Some(notice) = self.post.notice(Occasion::PasswordChanged, &user, &cause) {
             tx.outbox().enqueue(&notice)?;
         }

@@ -4,7 +4,7 @@
 use super::AccountError;
 use crate::LOG;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
+use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub struct AccountSuspension {
     /// The account.
     pub user_id: UserId,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
 }
 
 /// The account is off, and may have been before.
@@ -41,13 +41,13 @@ impl DisableAccount {
     /// # Errors
     /// [`AccountError`].
     pub fn run(&self, input: &AccountSuspension) -> Result<AccountDisabled, AccountError> {
-        let (user_id, origin) = (input.user_id, input.origin.clone());
-        let ending = Ending { at: self.clock.now(), reason: EndReason::Disabled, origin };
+        let (user_id, client) = (input.user_id, input.client.clone());
+        let session_end = SessionEnd { at: self.clock.now(), reason: EndReason::Disabled, client };
         let done = self.store.write(|tx| {
             tx.sessions().hold(user_id)?;
             tx.users().find(user_id)?.ok_or(AccountError::NotFound)?;
             let changed = tx.users().set_active(user_id, false)?;
-            let sessions = tx.sessions().end_all(user_id, &Spared::default(), &ending)?;
+            let sessions = tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)?;
             Ok::<_, AccountError>(AccountDisabled { changed, sessions })
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions = done.sessions, "Account disabled");

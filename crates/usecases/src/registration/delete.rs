@@ -6,7 +6,7 @@ use crate::failure::{Failure, fails_with};
 use crate::maintenance::{Pace, Step, Times};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Clock, Remains, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub struct AccountDeletion {
     /// The account.
     pub user_id: UserId,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
 }
 
 /// The account is gone for everybody.
@@ -121,7 +121,7 @@ impl DeleteAccount {
             tx.users().begin_deletion(user_id, now)
         })?;
         if began {
-            let client = input.origin.ip_address.map(tracing::field::display);
+            let client = input.client.ip_address.map(tracing::field::display);
             tracing::info!(target: LOG, user_id = user_id.get(), client, "Account deleted");
         }
         Ok(began)

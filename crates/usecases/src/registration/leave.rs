@@ -6,7 +6,7 @@ use crate::limits::{Admission, Guess};
 use crate::login::{Reauthentication, ReauthenticationError};
 use crate::tokens::Authenticated;
 use portcullis_domain::registration::Password;
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::Patience;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct AccountLeave {
     /// Its password.
     pub password: Password,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// The cookie of the device, if it sent one.
     pub device: Option<String>,
 }
@@ -56,7 +56,7 @@ impl Leave {
     /// Returns the guess to count before the work.
     #[must_use]
     pub fn guess(&self, input: &AccountLeave) -> Guess {
-        self.owners.guess(&input.owner, input.device.as_deref(), &input.origin)
+        self.owners.guess(&input.owner, input.device.as_deref(), &input.client)
     }
 
     /// Verifies the password and deletes the account. A wrong guess is spent; whatever else
@@ -79,7 +79,7 @@ impl Leave {
 
     fn leave(&self, input: &AccountLeave, patience: &Patience) -> Result<Left, ReauthenticationError> {
         let user_id = input.owner.user.id;
-        let deletion = AccountDeletion { user_id, origin: input.origin.clone() };
+        let deletion = AccountDeletion { user_id, client: input.client.clone() };
         self.owners.under(&input.owner.user, &input.password, patience, |user| {
             let begun = self.deletion.begin_while(&deletion, |tx| tx.users().admits(user.id, &user.password));
             let failed = |DeleteError::Failed(failure)| ReauthenticationError::Failed(failure);

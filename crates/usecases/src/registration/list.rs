@@ -39,7 +39,7 @@ impl FindAccount {
             AccountName::Email(email) => {
                 let candidates = self.store.read(|tx| tx.users().find_by_email(email))?;
                 let ids: Vec<_> = candidates.iter().map(|user| user.id).collect();
-                let chosen = login::choose(candidates, email);
+                let chosen = login::select_account(candidates, email);
                 if chosen.is_none() && !ids.is_empty() {
                     return Err(AccountError::Ambiguous(ids));
                 }

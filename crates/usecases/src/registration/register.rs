@@ -6,10 +6,10 @@ use crate::failure::{Failure, fails_with};
 use crate::limits::{Admission, LimitError, Limited, Limits};
 use crate::mail::{Cause, Post};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::limits::{Budget, Source, Subject};
+use portcullis_domain::limits::{Budget, LimitSubject, Source};
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Registration {
     /// With which password.
     pub password: NewPassword,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// In which language its owner is written to.
     pub language: Language,
 }
@@ -88,7 +88,7 @@ pub struct Register {
 }
 
 impl Register {
-    /// Registers: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
+    /// Registers: [`validate`](Self::validate), then [`carry_out`](Self::carry_out).
     ///
     /// # Errors
     /// [`RegisterError`].
@@ -106,7 +106,8 @@ impl Register {
     /// # Errors
     /// [`RegisterError`].
     pub fn admit(&self, input: &Registration) -> Result<Admission, RegisterError> {
-        let source = input.origin.ip_address.map(|client| (Budget::Source, Subject::Source(Source::of(client))));
+        let source =
+            input.client.ip_address.map(|client| (Budget::Source, LimitSubject::Source(Source::from_ip(client))));
         Ok(self.limits.admit(source.as_slice())?)
     }
 
@@ -161,7 +162,7 @@ impl Register {
         if tx.one_time_tokens().holder_of(&user.email, new.created_at)?.is_some() {
             return Err(RegisterError::EmailTaken);
         }
-        let cause = Cause { language: input.language, origin: &input.origin, at: new.created_at };
+        let cause = Cause { language: input.language, client: &input.client, at: new.created_at };
         let password = Some(self.post.tokens.version(&user.password));
         let order = self.post.order(Occasion::VerifyEmail, Some(user.id), &user.email, &cause);
         tx.outbox().enqueue(&NewMail { password, ..order })?;

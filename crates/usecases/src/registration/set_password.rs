@@ -5,7 +5,7 @@ use crate::LOG;
 use crate::failure::{Failure, fails_with};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{NewPassword, UserId};
-use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
+use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
 use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub struct PasswordSetting {
     /// The password.
     pub password: NewPassword,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
 }
 
 /// The account has the password, and how many of its sessions were ended.
@@ -80,7 +80,8 @@ impl SetPassword {
             return Err(SetPasswordError::CommonPassword);
         }
         let hash = self.hasher.hash(input.password.password(), &Patience::endless())?;
-        let ending = Ending { at: self.clock.now(), reason: EndReason::PasswordChanged, origin: input.origin.clone() };
+        let session_end =
+            SessionEnd { at: self.clock.now(), reason: EndReason::PasswordChanged, client: input.client.clone() };
         let sessions = self.store.write(|tx| {
             tx.sessions().hold(user_id)?;
             // Held, it changes no more: a login may have replaced the hash meanwhile.
@@ -89,7 +90,7 @@ impl SetPassword {
                 return Err(SetPasswordError::NotFound);
             }
             tx.one_time_tokens().revoke(user_id)?;
-            Ok(tx.sessions().end_all(user_id, &Spared::default(), &ending)?)
+            Ok(tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)?)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions, "Password set by an operator");
         Ok(PasswordSet { sessions })

@@ -54,10 +54,10 @@ impl ListSessions {
     }
 
     fn list(&self, user_id: UserId, current: Option<SessionId>) -> Result<SessionsListed, SessionError> {
-        let started_after = self.sessions.too_old_by(self.clock.now());
+        let started_after = self.sessions.max_age_cutoff(self.clock.now());
         let listed = self.store.read(|tx| tx.sessions().list(user_id, started_after, MOST))?;
         let own = listed.into_iter().map(|listed| OwnSession {
-            expires_at: self.sessions.end_of(&listed.session),
+            expires_at: self.sessions.expires_at(&listed.session),
             current: Some(listed.session.id) == current,
             listed,
         });

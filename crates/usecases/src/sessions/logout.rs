@@ -2,7 +2,7 @@
 
 use crate::LOG;
 use crate::tokens::TokenError;
-use portcullis_domain::sessions::{EndReason, Ending, Origin};
+use portcullis_domain::sessions::{ClientInfo, EndReason, SessionEnd};
 use portcullis_domain::tokens::RefreshClaims;
 use portcullis_ports::{Clock, Store, StoreError, StoreExt, TokenVerifier, Tx};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub struct Logout {
     /// The signed refresh token.
     pub refresh_token: String,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
 }
 
 /// The session is ended, and may have been before.
@@ -39,9 +39,9 @@ impl LogOut {
     /// [`TokenError::Invalid`] or [`TokenError::Failed`].
     pub fn run(&self, input: &Logout) -> Result<LoggedOut, TokenError> {
         let now = self.clock.now();
-        let shown = self.verifier.verify(&input.refresh_token, now)?.into_refresh_of_any_age()?;
-        let ending = Ending { at: now, reason: EndReason::LogOut, origin: input.origin.clone() };
-        if self.store.write(|tx| end(&shown, &ending, tx))? {
+        let shown = self.verifier.verify(&input.refresh_token, now)?.into_refresh_ignoring_expiry()?;
+        let session_end = SessionEnd { at: now, reason: EndReason::LogOut, client: input.client.clone() };
+        if self.store.write(|tx| end(&shown, &session_end, tx))? {
             tracing::info!(target: LOG, user_id = shown.user_id.get(), "User logged out");
         }
         Ok(LoggedOut)
@@ -49,13 +49,13 @@ impl LogOut {
 }
 
 /// Whether there was anything to end.
-fn end(shown: &RefreshClaims, ending: &Ending, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+fn end(shown: &RefreshClaims, session_end: &SessionEnd, tx: &mut dyn Tx) -> Result<bool, StoreError> {
     tx.sessions().hold(shown.user_id)?;
     // First the token, so that its first exchange is over: it may begin the session.
-    let revoked = tx.refresh_tokens().revoke(shown.jti, ending.at)?;
+    let revoked = tx.refresh_tokens().revoke(shown.jti, session_end.at)?;
     let found = tx.refresh_tokens().find(shown.jti)?.filter(|found| found.token.user_id == shown.user_id);
     match found.and_then(|found| found.session) {
-        Some(session) => tx.sessions().end(session.id, ending),
+        Some(session) => tx.sessions().end(session.id, session_end),
         None => Ok(revoked),
     }
 }

@@ -3,7 +3,7 @@
 use super::SessionError;
 use crate::LOG;
 use crate::tokens::Authenticated;
-use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
+use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub struct LogoutAll {
     /// Whether the one that asks is spared.
     pub keep_current: bool,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
 }
 
 /// How many sessions were ended.
@@ -37,11 +37,11 @@ impl LogOutAll {
     /// [`SessionError::Failed`].
     pub fn run(&self, input: &LogoutAll) -> Result<LoggedOutAll, SessionError> {
         let user_id = input.owner.user.id;
-        let spared = Spared::from(input.owner.session_id.filter(|_| input.keep_current));
-        let ending = Ending { at: self.clock.now(), reason: EndReason::LogOut, origin: input.origin.clone() };
+        let keep = KeepSessions::from(input.owner.session_id.filter(|_| input.keep_current));
+        let session_end = SessionEnd { at: self.clock.now(), reason: EndReason::LogOut, client: input.client.clone() };
         let ended = self.store.write(|tx| {
             tx.sessions().hold(user_id)?;
-            tx.sessions().end_all(user_id, &spared, &ending)
+            tx.sessions().end_all(user_id, &keep, &session_end)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions = ended, "User logged out everywhere");
         Ok(LoggedOutAll(ended))

@@ -4,7 +4,7 @@ use super::SessionError;
 use crate::LOG;
 use crate::tokens::Authenticated;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{EndReason, Ending, Origin, SessionId, Spared};
+use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd, SessionId};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub struct SessionRevocation {
     /// Who wants it to.
     pub owner: Authenticated,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
 }
 
 /// The session is ended, and may have been before.
@@ -38,38 +38,38 @@ impl RevokeSession {
     /// # Errors
     /// [`SessionError`].
     pub fn run(&self, input: &SessionRevocation) -> Result<SessionRevoked, SessionError> {
-        self.end(input.session_id, Some(input.owner.user.id), &input.origin).map(|_| SessionRevoked)
+        self.end(input.session_id, Some(input.owner.user.id), &input.client).map(|_| SessionRevoked)
     }
 
     /// Ends a session, whosever it is, at an operator's wish; whether it had not ended.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub fn at_will(&self, id: SessionId, origin: &Origin) -> Result<bool, SessionError> {
-        self.end(id, None, origin)
+    pub fn at_will(&self, id: SessionId, client: &ClientInfo) -> Result<bool, SessionError> {
+        self.end(id, None, client)
     }
 
     /// Ends every session of an account, at an operator's wish; how many there were.
     ///
     /// # Errors
     /// [`SessionError::Failed`].
-    pub fn all_of(&self, user_id: UserId, origin: &Origin) -> Result<u64, SessionError> {
-        let ending = self.ending(origin);
+    pub fn all_of(&self, user_id: UserId, client: &ClientInfo) -> Result<u64, SessionError> {
+        let session_end = self.session_end(client);
         let ended = self.store.write(|tx| {
             tx.sessions().hold(user_id)?;
-            tx.sessions().end_all(user_id, &Spared::default(), &ending)
+            tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions = ended, "Sessions revoked");
         Ok(ended)
     }
 
-    fn ending(&self, origin: &Origin) -> Ending {
-        Ending { at: self.clock.now(), reason: EndReason::Revoked, origin: origin.clone() }
+    fn session_end(&self, client: &ClientInfo) -> SessionEnd {
+        SessionEnd { at: self.clock.now(), reason: EndReason::Revoked, client: client.clone() }
     }
 
     /// Ends a session, of that owner if one is given. A session never changes its owner.
-    fn end(&self, id: SessionId, owner: Option<UserId>, origin: &Origin) -> Result<bool, SessionError> {
-        let ending = self.ending(origin);
+    fn end(&self, id: SessionId, owner: Option<UserId>, client: &ClientInfo) -> Result<bool, SessionError> {
+        let session_end = self.session_end(client);
         let (user_id, ended) = self.store.write(|tx| {
             let user_id = match owner {
                 Some(owner) => owner,
@@ -78,7 +78,7 @@ impl RevokeSession {
             tx.sessions().hold(user_id)?;
             let found = tx.sessions().find(id)?;
             found.filter(|session| session.user_id == user_id).ok_or(SessionError::NotFound)?;
-            Ok::<_, SessionError>((user_id, tx.sessions().end(id, &ending)?))
+            Ok::<_, SessionError>((user_id, tx.sessions().end(id, &session_end)?))
         })?;
         if ended {
             tracing::info!(target: LOG, user_id = user_id.get(), session_id = %id, "Session revoked");

@@ -48,7 +48,7 @@ pub struct Authenticate {
 impl Authenticate {
     /// Finds the account of an access token.
     ///
-    /// The same as [`read`](Self::read), [`look_up`](Self::look_up) and [`LookedUp::decide`].
+    /// The same as [`decode`](Self::decode), [`look_up`](Self::look_up) and [`LookedUp::decide`].
     ///
     /// # Errors
     /// [`TokenError`].

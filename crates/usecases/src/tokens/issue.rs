@@ -62,7 +62,7 @@ impl Issuance {
         session_id: SessionId,
         now: DateTime<Utc>,
     ) -> Result<(RefreshToken, TokenPair), SigningError> {
-        let token = RefreshToken::live(self.fresh_jti(), user_id, now, self.lifetimes.refresh).of_session(session_id);
+        let token = RefreshToken::new(self.fresh_jti(), user_id, now, self.lifetimes.refresh).with_session(session_id);
         let pair = self.pair(spent, &token, now)?;
         Ok((token, pair))
     }
@@ -72,7 +72,7 @@ impl Issuance {
     /// # Errors
     /// [`SigningError`].
     pub fn pair(&self, spent: Jti, successor: &RefreshToken, now: DateTime<Utc>) -> Result<TokenPair, SigningError> {
-        let (user_id, session_id) = (successor.user_id, Some(successor.session()));
+        let (user_id, session_id) = (successor.user_id, Some(successor.session_id_or_legacy()));
         let access = self.lifetimes.access(user_id, spent, successor.created_at);
         let access = AccessClaims { session_id, ..access };
         let (issued_at, expires_at) = (access.issued_at, successor.expires_at);

@@ -6,8 +6,8 @@ use crate::mail::Cause;
 use crate::{LOG, SECURITY_LOG};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{EndReason, Ending, Session, SessionEvent, SessionId, SessionState};
-use portcullis_domain::tokens::{Presentation, RefreshToken, Verdict};
+use portcullis_domain::sessions::{EndReason, Session, SessionEnd, SessionEvent, SessionId, SessionState};
+use portcullis_domain::tokens::{RefreshContext, RefreshToken, Verdict};
 use portcullis_ports::{FoundToken, Rotation, StoreError, StoreExt, Tx};
 
 /// How often a token is looked at that others exchange between a look and the exchange: after
@@ -55,7 +55,7 @@ impl Refresh {
             if found.token.user_id != rotation.successor.user_id {
                 return Err(TokenError::Invalid);
             }
-            let session = found.token.session();
+            let session = found.token.session_id_or_legacy();
             let verdict = self.policy.judge(&found.token, &self.presentation(&found, rotation));
             if is_unverified(verdict, &found, rotation) {
                 return Err(TokenError::EmailUnverified);
@@ -85,14 +85,14 @@ impl Refresh {
     /// The pair, where the one that was made beforehand is of another session: the row knows.
     fn pair_of(&self, rotation: &Rotation, session: SessionId) -> Result<Option<TokenPair>, TokenError> {
         let successor = &rotation.successor;
-        let made = successor.session() == session;
-        let anew = || self.issuance.pair(rotation.spent, &successor.clone().of_session(session), rotation.at);
+        let made = successor.session_id_or_legacy() == session;
+        let anew = || self.issuance.pair(rotation.spent, &successor.clone().with_session(session), rotation.at);
         Ok(if made { None } else { Some(anew()?) })
     }
 
     /// A session lives no longer than its account is active. A token that was stored without a
     /// session begins one.
-    fn presentation(&self, found: &FoundToken, rotation: &Rotation) -> Presentation {
+    fn presentation(&self, found: &FoundToken, rotation: &Rotation) -> RefreshContext {
         let session = match &found.session {
             _ if !found.account_active => SessionState::Ended,
             // A row that nobody wrote so.
@@ -102,7 +102,7 @@ impl Refresh {
         };
         let successor_unspent = found.live_successor.is_some();
         let (now, key, spent_age) = (rotation.at, rotation.key, found.spent_age);
-        Presentation { now, key, session, successor_unspent, spent_age }
+        RefreshContext { now, key, session, successor_unspent, spent_age }
     }
 
     /// Does what a verdict on a token that is not exchanged asks for; what it was in the end.
@@ -113,28 +113,28 @@ impl Refresh {
         found: &FoundToken,
         tx: &mut dyn Tx,
     ) -> Result<Verdict, StoreError> {
-        let (at, origin) = (attempt.rotation.at, attempt.rotation.origin.clone());
-        let ending = Ending { at, reason: EndReason::Theft, origin: origin.clone() };
+        let (at, client) = (attempt.rotation.at, attempt.rotation.client.clone());
+        let session_end = SessionEnd { at, reason: EndReason::Theft, client: client.clone() };
         let Some(session) = &found.session else {
             // The release before spent it, which knew no session: its successor is all there is.
             if let (Verdict::Theft, Some(successor)) = (verdict, &found.live_successor) {
                 tx.sessions().hold(successor.user_id)?;
                 tx.refresh_tokens().revoke(successor.jti, at)?;
-                tx.sessions().end(successor.session(), &ending)?;
+                tx.sessions().end(successor.session_id_or_legacy(), &session_end)?;
                 self.report(successor.user_id, attempt, tx)?;
             }
             return Ok(verdict);
         };
         if verdict == Verdict::Theft {
             tx.sessions().hold(session.user_id)?;
-            if tx.sessions().end(session.id, &ending)? {
+            if tx.sessions().end(session.id, &session_end)? {
                 self.report(session.user_id, attempt, tx)?;
                 return Ok(verdict);
             }
         }
         // Somebody else may have ended it since the look at it.
         let verdict = if verdict == Verdict::Theft { Verdict::Ended } else { verdict };
-        tx.sessions().record(session.id, &SessionEvent { at, kind: verdict.into(), origin })?;
+        tx.sessions().record(session.id, &SessionEvent { at, kind: verdict.into(), client })?;
         Ok(verdict)
     }
 
@@ -142,7 +142,7 @@ impl Refresh {
     fn report(&self, user_id: UserId, attempt: &Attempt, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let Attempt { rotation, language, .. } = attempt;
         let Some(user) = tx.users().find(user_id)? else { return Ok(()) };
-        let cause = Cause { language: *language, origin: &rotation.origin, at: rotation.at };
+        let cause = Cause { language: *language, client: &rotation.client, at: rotation.at };
         let notice = self.post.notice(Occasion::SessionTheft, &user, &cause);
         notice.map_or(Ok(()), |notice| tx.outbox().enqueue(&notice))
     }
@@ -162,7 +162,7 @@ fn is_unverified(verdict: Verdict, found: &FoundToken, rotation: &Rotation) -> b
 
 /// Exchanges the token; whether nobody else was faster.
 fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-    let (user_id, session) = (found.token.user_id, found.token.session());
+    let (user_id, session) = (found.token.user_id, found.token.session_id_or_legacy());
     let begins = found.session.is_none();
     if begins {
         tx.sessions().hold(user_id)?;
@@ -171,9 +171,9 @@ fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bo
         return Ok(false);
     }
     if begins {
-        tx.sessions().begin(&Session::begin(session, user_id, rotation.at), &rotation.origin)?;
+        tx.sessions().begin(&Session::begin(session, user_id, rotation.at), &rotation.client)?;
     }
-    tx.refresh_tokens().insert(&rotation.successor.clone().of_session(session))?;
+    tx.refresh_tokens().insert(&rotation.successor.clone().with_session(session))?;
     tx.sessions().record(session, &rotation.event())?;
     Ok(true)
 }
@@ -181,7 +181,7 @@ fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bo
 /// Tells the log.
 fn tell(verdict: Verdict, rotation: &Rotation, session: SessionId) {
     let (user_id, name) = (rotation.successor.user_id.get(), verdict.as_str());
-    let client = rotation.origin.ip_address.map(tracing::field::display);
+    let client = rotation.client.ip_address.map(tracing::field::display);
     match verdict {
         Verdict::Rotated => tracing::info!(target: LOG, user_id, "Token refreshed"),
         Verdict::Retried(_) | Verdict::Overlapped(_) => {

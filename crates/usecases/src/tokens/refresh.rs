@@ -4,8 +4,8 @@
 use super::{Issuance, TokenError, TokenPair};
 use crate::mail::Post;
 use portcullis_domain::mail::Language;
-use portcullis_domain::sessions::{Origin, SessionId, SessionPolicy};
-use portcullis_domain::tokens::{Jti, KeyDigest, RefreshPolicy, Verdict};
+use portcullis_domain::sessions::{ClientInfo, SessionId, SessionPolicy};
+use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshPolicy, Verdict};
 use portcullis_ports::{Clock, RefreshObserver, Rotation, Store, StoreError, TokenVerifier};
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ pub struct RefreshExchange {
     /// The signed refresh token.
     pub refresh_token: String,
     /// The digest of the `Idempotency-Key` that it is shown with, if any.
-    pub key: Option<KeyDigest>,
+    pub key: Option<IdempotencyKeyDigest>,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// In which language the owner is told, should it be a theft.
     pub language: Language,
 }
@@ -94,7 +94,7 @@ impl Attempt {
     /// The token that was shown.
     #[must_use]
     pub fn shown(&self) -> Shown {
-        Shown { token: self.rotation.spent, session: self.rotation.successor.session() }
+        Shown { token: self.rotation.spent, session: self.rotation.successor.session_id_or_legacy() }
     }
 }
 
@@ -152,10 +152,10 @@ impl Refresh {
         let now = self.clock.now();
         let shown = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
         // Signed before anything is spent: a signer that fails costs nobody a session.
-        let (successor, pair) = self.issuance.succeed(shown.jti, shown.user_id, shown.session(), now)?;
-        let (key, origin, too_old_by) = (input.key, input.origin, self.sessions.too_old_by(now));
+        let (successor, pair) = self.issuance.succeed(shown.jti, shown.user_id, shown.session_id_or_legacy(), now)?;
+        let (key, client, too_old_by) = (input.key, input.client, self.sessions.max_age_cutoff(now));
         let (spent, verified_only) = (shown.jti, self.require_verified_email);
-        let rotation = Rotation { spent, at: now, key, too_old_by, verified_only, origin, successor };
+        let rotation = Rotation { spent, at: now, key, too_old_by, verified_only, client, successor };
         Ok(Attempt { rotation, pair, language: input.language })
     }
 
@@ -178,7 +178,7 @@ impl Refresh {
     pub fn settle(&self, attempt: Attempt, exchanged: Exchanged) -> Settled {
         match exchanged.0 {
             Ok(true) => {
-                self.tell(Verdict::Rotated, &attempt.rotation, attempt.rotation.successor.session());
+                self.tell(Verdict::Rotated, &attempt.rotation, attempt.rotation.successor.session_id_or_legacy());
                 Settled::Done(Ok(Refreshed { pair: attempt.pair, verdict: Verdict::Rotated }))
             }
             // Another's damaged row may be the reason: each is looked at alone.

@@ -8,7 +8,7 @@ use crate::mail::{Cause, Post};
 use crate::tokens::Authenticated;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, Password, User};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::Purpose;
 use portcullis_ports::{Clock, Patience, StoreError, StoreExt, Tx};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct EmailChangeRequest {
     /// The address to come.
     pub new_email: EmailAddress,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// The cookie of the device, if it sent one.
     pub device: Option<String>,
     /// In which language.
@@ -74,7 +74,7 @@ impl RequestEmailChange {
     /// Returns the guess to count before the work. The mail charges the source.
     #[must_use]
     pub fn guess(&self, input: &EmailChangeRequest) -> Guess {
-        let guess = self.owners.guess(&input.owner, input.device.as_deref(), &input.origin);
+        let guess = self.owners.guess(&input.owner, input.device.as_deref(), &input.client);
         Guess { is_call: false, ..guess }
     }
 
@@ -83,7 +83,7 @@ impl RequestEmailChange {
     /// # Errors
     /// [`LimitError`].
     pub fn admit_mail(&self, input: &EmailChangeRequest) -> Result<Admission, LimitError> {
-        self.owners.guesses.limits.admit_mail(Occasion::ConfirmEmail, &input.new_email, &input.origin)
+        self.owners.guesses.limits.admit_mail(Occasion::ConfirmEmail, &input.new_email, &input.client)
     }
 
     /// Verifies the password and stores the order. Whether somebody else has the address is looked
@@ -112,9 +112,9 @@ impl RequestEmailChange {
         input: &EmailChangeRequest,
         patience: &Patience,
     ) -> Result<EmailChangeRequested, ReauthenticationError> {
-        let cause = Cause { language: input.language, origin: &input.origin, at: self.clock.now() };
+        let cause = Cause { language: input.language, client: &input.client, at: self.clock.now() };
         let user_id = input.owner.user.id;
-        let to = EmailAddress::stored(input.new_email.canonical().to_owned());
+        let to = EmailAddress::from_stored(input.new_email.canonical().to_owned());
         let order = self.post.order(Occasion::ConfirmEmail, Some(user_id), &to, &cause);
         self.owners.under(&input.owner.user, &input.password, patience, |user| {
             Ok::<_, ReauthenticationError>(self.owners.store.write(|tx| self.store(user, &order, tx))?)
@@ -131,8 +131,8 @@ impl RequestEmailChange {
             return Ok(None);
         }
         let token = self.tokens.token(&order.seed);
-        let grant = self.tokens.grant(&token, Purpose::ChangeEmail, (user, &order.to), order.created_at);
-        tx.one_time_tokens().replace(&grant)?;
+        let record = self.tokens.record(&token, Purpose::ChangeEmail, (user, &order.to), order.created_at);
+        tx.one_time_tokens().replace(&record)?;
         tx.outbox().enqueue(order).map(Some)
     }
 }

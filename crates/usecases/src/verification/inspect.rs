@@ -38,13 +38,13 @@ impl InspectToken {
     pub fn run(&self, token: &OneTimeToken, device: Option<&str>) -> Result<Option<Inspected>, Failure> {
         let now = self.clock.now();
         let inspected: Result<Inspected, Worthless> = self.store.read(|tx| {
-            let (grant, user) = self.tokens.look(token, now, tx)?;
-            let claims = grant.claims(&user);
+            let (record, user) = self.tokens.look(token, now, tx)?;
+            let claims = record.claims(&user);
             let known = match device {
                 Some(cookie) if claims => is_signed_in(&self.devices, cookie, &user, tx)?,
                 _ => false,
             };
-            Ok(Inspected { purpose: grant.purpose, asks_password: claims && !known })
+            Ok(Inspected { purpose: record.purpose, asks_password: claims && !known })
         });
         match inspected {
             Ok(inspected) => Ok(Some(inspected)),

@@ -8,8 +8,8 @@ use crate::limits::{Devices, Guess};
 use crate::tokens::Authenticated;
 use chrono::DateTime;
 use portcullis_domain::registration::{Password, PasswordHash, User};
-use portcullis_domain::sessions::Spared;
-use portcullis_domain::verification::Grant;
+use portcullis_domain::sessions::KeepSessions;
+use portcullis_domain::verification::OneTimeTokenRecord;
 use portcullis_ports::{EntropyExt, Patience, StoreError, StoreExt, Tx, Verification};
 
 /// How many sessions of an account are compared with a device.
@@ -87,8 +87,8 @@ impl VerifyEmail {
         let now = self.clock.now();
         self.owners.store.read(|tx| {
             let found = self.tokens.look(&input.token, now, tx)?;
-            let (grant, user) = Worthless::unless_for(found, super::verify::is_of_an_address)?;
-            let proven = !grant.claims(&user) || self.proves(&input.browser, &user, tx)?;
+            let (record, user) = Worthless::unless_for(found, super::verify::is_of_an_address)?;
+            let proven = !record.claims(&user) || self.proves(&input.browser, &user, tx)?;
             Ok(Claim { user, proven })
         })
     }
@@ -97,7 +97,7 @@ impl VerifyEmail {
     #[must_use]
     pub fn guess(&self, input: &EmailVerification, claim: &Claim) -> Option<Guess> {
         let owner = Authenticated { user: claim.user.clone(), session_id: None };
-        let guess = || self.owners.guess(&owner, input.browser.device.as_deref(), &input.origin);
+        let guess = || self.owners.guess(&owner, input.browser.device.as_deref(), &input.client);
         input.password.is_some().then(guess)
     }
 
@@ -130,11 +130,11 @@ impl VerifyEmail {
     /// sessions that go on, and whether the password was removed.
     pub(super) fn settle(
         &self,
-        (grant, user): (&Grant, User),
+        (record, user): (&OneTimeTokenRecord, User),
         browser: &Browser,
         fate: &Fate,
         tx: &mut dyn Tx,
-    ) -> Result<(User, Spared, bool), Missed> {
+    ) -> Result<(User, KeepSessions, bool), Missed> {
         if let Fate::Entered(verified) = fate
             && *verified != user.password
         {
@@ -142,15 +142,15 @@ impl VerifyEmail {
         }
         // Again, with the account held: the session may have ended since the look.
         let own = self.proves(browser, &user, tx)?;
-        let spared = if own { self.spared(browser, &user) } else { Spared::default() };
-        if own || !grant.claims(&user) || matches!(fate, Fate::Entered(_)) {
-            return Ok((user, spared, false));
+        let keep = if own { self.keep(browser, &user) } else { KeepSessions::default() };
+        if own || !record.claims(&user) || matches!(fate, Fate::Entered(_)) {
+            return Ok((user, keep, false));
         }
         let Fate::Removed(nobodys) = fate else { return Err(Missed::Outdated) };
         if !tx.users().replace_password(user.id, &user.password, nobodys)? {
             return Err(Missed::Outdated);
         }
-        Ok((User { password: nobodys.clone(), ..user }, spared, true))
+        Ok((User { password: nobodys.clone(), ..user }, keep, true))
     }
 
     /// Returns whether the browser is signed in to the account: by a bearer token of a session, or
@@ -171,10 +171,10 @@ impl VerifyEmail {
         }
     }
 
-    fn spared(&self, browser: &Browser, user: &User) -> Spared {
+    fn keep(&self, browser: &Browser, user: &User) -> KeepSessions {
         let own = browser.bearer.as_ref().filter(|bearer| bearer.user.id == user.id);
         let device = browser.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, user));
-        Spared {
+        KeepSessions {
             session: own.and_then(|bearer| bearer.session_id),
             device: device.map(|device| self.devices.mark(user.id, device)),
         }

@@ -3,7 +3,7 @@
 use super::OneTimeTokens;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::User;
-use portcullis_domain::verification::{Grant, OneTimeToken, Purpose};
+use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, Purpose};
 use portcullis_ports::{StoreError, Tx};
 
 /// Why a token is worth nothing.
@@ -47,9 +47,9 @@ impl OneTimeTokens {
         token: &OneTimeToken,
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
-    ) -> Result<(Grant, User), Worthless> {
-        let grant = tx.one_time_tokens().find(self.digest(token))?.ok_or(Worthless::Invalid)?;
-        self.weigh(grant, now, tx)
+    ) -> Result<(OneTimeTokenRecord, User), Worthless> {
+        let record = tx.one_time_tokens().find(self.digest(token))?.ok_or(Worthless::Invalid)?;
+        self.weigh(record, now, tx)
     }
 
     /// Uses a token up. Its account is held until the end of the transaction: nobody else changes
@@ -59,31 +59,36 @@ impl OneTimeTokens {
         token: &OneTimeToken,
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
-    ) -> Result<(Grant, User), Worthless> {
+    ) -> Result<(OneTimeTokenRecord, User), Worthless> {
         let digest = self.digest(token);
         let found = tx.one_time_tokens().find(digest)?.ok_or(Worthless::Invalid)?;
         tx.sessions().hold(found.user_id)?;
         // Again: whoever held the account before may have bound the token to another hash.
-        let grant = tx.one_time_tokens().find(digest)?.ok_or(Worthless::Invalid)?;
-        let worth = self.weigh(grant, now, tx)?;
+        let record = tx.one_time_tokens().find(digest)?.ok_or(Worthless::Invalid)?;
+        let worth = self.weigh(record, now, tx)?;
         if tx.one_time_tokens().consume(digest)? { Ok(worth) } else { Err(Worthless::Invalid) }
     }
 
-    fn weigh(&self, grant: Grant, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<(Grant, User), Worthless> {
-        let user = tx.users().find(grant.user_id)?.ok_or(Worthless::Invalid)?;
-        if grant.is_good_for(&user, &self.version(&user.password), now) {
-            return Ok((grant, user));
+    fn weigh(
+        &self,
+        record: OneTimeTokenRecord,
+        now: DateTime<Utc>,
+        tx: &mut dyn Tx,
+    ) -> Result<(OneTimeTokenRecord, User), Worthless> {
+        let user = tx.users().find(record.user_id)?.ok_or(Worthless::Invalid)?;
+        if record.is_valid_for(&user, &self.version(&user.password), now) {
+            return Ok((record, user));
         }
-        Err(if now < grant.expires_at { Worthless::Invalid } else { Worthless::Expired })
+        Err(if now < record.expires_at { Worthless::Invalid } else { Worthless::Expired })
     }
 }
 
 impl Worthless {
     /// Lets a token through that is for one of these purposes.
     pub(crate) fn unless_for(
-        (grant, user): (Grant, User),
+        (record, user): (OneTimeTokenRecord, User),
         wanted: impl FnOnce(Purpose) -> bool,
-    ) -> Result<(Grant, User), Self> {
-        if wanted(grant.purpose) { Ok((grant, user)) } else { Err(Self::Invalid) }
+    ) -> Result<(OneTimeTokenRecord, User), Self> {
+        if wanted(record.purpose) { Ok((record, user)) } else { Err(Self::Invalid) }
     }
 }

@@ -6,7 +6,7 @@ use crate::mail::{Cause, Post, ask_by_mail};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::EmailAddress;
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Clock, Store, StoreError};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub struct VerificationRequest {
     /// The address that was named.
     pub email: EmailAddress,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// In which language.
     pub language: Language,
 }
@@ -71,7 +71,7 @@ pub struct ResendVerification {
 }
 
 impl ResendVerification {
-    /// Asks for the link: [`admit`](Self::admit), then [`carry_out`](Self::carry_out).
+    /// Asks for the link: [`validate`](Self::validate), then [`carry_out`](Self::carry_out).
     ///
     /// # Errors
     /// [`ResendVerificationError`].
@@ -85,7 +85,7 @@ impl ResendVerification {
     /// # Errors
     /// [`ResendVerificationError`].
     pub fn admit(&self, input: &VerificationRequest) -> Result<Admission, ResendVerificationError> {
-        Ok(self.limits.admit_mail(Occasion::VerifyEmail, &input.email, &input.origin)?)
+        Ok(self.limits.admit_mail(Occasion::VerifyEmail, &input.email, &input.client)?)
     }
 
     /// Stores the order. Whether there is anybody to write to is looked up when the mail is made:
@@ -98,7 +98,7 @@ impl ResendVerification {
         input: &VerificationRequest,
         admission: Admission,
     ) -> Result<VerificationRequested, ResendVerificationError> {
-        let cause = Cause { language: input.language, origin: &input.origin, at: self.clock.now() };
+        let cause = Cause { language: input.language, client: &input.client, at: self.clock.now() };
         ask_by_mail(&*self.store, &self.post, Occasion::VerifyEmail, &input.email, &cause)?;
         admission.spend();
         Ok(VerificationRequested)

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User};
-use portcullis_domain::verification::{Grant, OneTimeToken, PasswordVersion, Purpose, Seed, TokenDigest};
+use portcullis_domain::verification::{
+    OneTimeToken, OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest, TokenSeed,
+};
 use portcullis_ports::{Entropy, EntropyExt, MessageAuthenticator};
 use std::sync::Arc;
 
@@ -17,45 +19,45 @@ pub struct OneTimeTokens {
 impl OneTimeTokens {
     /// A seed that nobody has seen.
     #[must_use]
-    pub fn seed(&self) -> Seed {
-        Seed::from_random(self.entropy.array())
+    pub fn seed(&self) -> TokenSeed {
+        TokenSeed::from_random(self.entropy.array())
     }
 
     /// The token of a seed: the same whenever it is asked for.
     #[must_use]
-    pub fn token(&self, seed: &Seed) -> OneTimeToken {
-        OneTimeToken::new(self.authenticator.code(&seed.message()))
+    pub fn token(&self, seed: &TokenSeed) -> OneTimeToken {
+        OneTimeToken::new(self.authenticator.code(&seed.mac_input()))
     }
 
     /// By what a token is found.
     #[must_use]
     pub fn digest(&self, token: &OneTimeToken) -> TokenDigest {
-        TokenDigest::new(self.authenticator.code(&token.message()))
+        TokenDigest::new(self.authenticator.code(&token.mac_input()))
     }
 
     /// Which password a hash is of.
     #[must_use]
     pub fn version(&self, hash: &PasswordHash) -> PasswordVersion {
-        PasswordVersion::new(self.authenticator.code(&PasswordVersion::message(hash)))
+        PasswordVersion::new(self.authenticator.code(&PasswordVersion::mac_input(hash)))
     }
 
     /// What is kept of a token that is made at `at` for an account as it is then.
     #[must_use]
-    pub fn grant(
+    pub fn record(
         &self,
         token: &OneTimeToken,
         purpose: Purpose,
         (user, email): (&User, &EmailAddress),
         at: DateTime<Utc>,
-    ) -> Grant {
+    ) -> OneTimeTokenRecord {
         let expires_at = at.checked_add_signed(purpose.lifetime()).unwrap_or(DateTime::<Utc>::MAX_UTC);
         let (digest, password) = (self.digest(token), self.version(&user.password));
-        Grant { digest, purpose, user_id: user.id, email: email.clone(), password, expires_at }
+        OneTimeTokenRecord { digest, purpose, user_id: user.id, email: email.clone(), password, expires_at }
     }
 
     /// What tells the mail of a seed from every other.
     #[must_use]
-    pub fn mail_id(&self, seed: &Seed) -> String {
+    pub fn mail_id(&self, seed: &TokenSeed) -> String {
         let code = self.authenticator.code(&[b"message-id/".as_slice(), seed.as_bytes()].concat());
         code.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }

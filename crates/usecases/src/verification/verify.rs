@@ -10,8 +10,8 @@ use crate::mail::{Cause, Post};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::{EmailAddress, Password, User};
-use portcullis_domain::sessions::{EndReason, Ending, Origin, Spared};
-use portcullis_domain::verification::{Grant, OneTimeToken, Purpose};
+use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
+use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, Purpose};
 use portcullis_ports::{Clock, EmailChange, HasherError, Patience, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub struct EmailVerification {
     /// The account's password, if it was entered: it stays then.
     pub password: Option<Password>,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
     /// In which language its owner is written to.
     pub language: Language,
 }
@@ -114,14 +114,14 @@ pub struct VerifyEmail {
 
 /// A transaction under way, for one token.
 struct Redemption<'a> {
-    grant: Grant,
+    record: OneTimeTokenRecord,
     /// The account as it was found.
     found: User,
     /// The same with the password that it has now.
     user: User,
-    spared: Spared,
+    keep: KeepSessions,
     password_removed: bool,
-    ending: Ending,
+    session_end: SessionEnd,
     cause: Cause<'a>,
 }
 
@@ -186,26 +186,26 @@ impl VerifyEmail {
     fn redeem(&self, input: &EmailVerification, fate: &Fate, tx: &mut dyn Tx) -> Result<EmailVerified, Missed> {
         let now = self.clock.now();
         let redeemed = self.tokens.redeem(&input.token, now, tx)?;
-        let (grant, found) = Worthless::unless_for(redeemed, is_of_an_address)?;
-        let (user, spared, password_removed) = self.settle((&grant, found.clone()), &input.browser, fate, tx)?;
-        let ending = Ending { at: now, reason: EndReason::EmailChanged, origin: input.origin.clone() };
-        let cause = Cause { language: input.language, origin: &input.origin, at: now };
-        let redemption = Redemption { grant, found, user, spared, password_removed, ending, cause };
+        let (record, found) = Worthless::unless_for(redeemed, is_of_an_address)?;
+        let (user, keep, password_removed) = self.settle((&record, found.clone()), &input.browser, fate, tx)?;
+        let session_end = SessionEnd { at: now, reason: EndReason::EmailChanged, client: input.client.clone() };
+        let cause = Cause { language: input.language, client: &input.client, at: now };
+        let redemption = Redemption { record, found, user, keep, password_removed, session_end, cause };
         Ok(self.act(&redemption, tx)?)
     }
 
     fn act(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { grant, user, password_removed, .. } = redemption;
-        let (user_id, purpose) = (user.id.get(), grant.purpose.as_str());
-        let mut verified = match grant.purpose {
+        let Redemption { record, user, password_removed, .. } = redemption;
+        let (user_id, purpose) = (user.id.get(), record.purpose.as_str());
+        let mut verified = match record.purpose {
             Purpose::VerifyEmail => self.verify(redemption, tx)?,
             Purpose::ChangeEmail => self.change(redemption, tx)?,
             Purpose::UndoEmailChange => self.undo(redemption, tx)?,
             Purpose::ResetPassword => return Err(VerifyEmailError::Invalid),
         };
         // The person who changed the address knew the password, or has set another.
-        if *password_removed || grant.purpose == Purpose::UndoEmailChange {
-            verified.reset = Some(self.offer_reset(user, &grant.email, &redemption.cause, tx)?);
+        if *password_removed || record.purpose == Purpose::UndoEmailChange {
+            verified.reset = Some(self.offer_reset(user, &record.email, &redemption.cause, tx)?);
         }
         let sessions = verified.sessions_ended;
         tracing::info!(target: LOG, user_id, purpose, sessions, password_removed, "Email verified");
@@ -215,29 +215,29 @@ impl VerifyEmail {
     /// A stranger may have set the account up, and have sessions and tokens of it: at the first
     /// verification those end.
     fn verify(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { user, spared, ending, .. } = redemption;
-        let first = tx.users().verify_email(user.id, &user.email, ending.at)?;
+        let Redemption { user, keep, session_end, .. } = redemption;
+        let first = tx.users().verify_email(user.id, &user.email, session_end.at)?;
         let mut verified = redemption.told(user.email.clone(), first);
         if first {
-            let ending = Ending { reason: EndReason::EmailVerified, ..ending.clone() };
-            verified.sessions_ended = tx.sessions().end_all(user.id, spared, &ending)?;
+            let session_end = SessionEnd { reason: EndReason::EmailVerified, ..session_end.clone() };
+            verified.sessions_ended = tx.sessions().end_all(user.id, keep, &session_end)?;
             tx.one_time_tokens().forget(user.id)?;
         }
         Ok(verified)
     }
 
     fn change(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { grant, found, spared, ending, .. } = redemption;
+        let Redemption { record, found, keep, session_end, .. } = redemption;
         self.give(redemption, tx)?;
         // After the change: an address that somebody left a moment ago is seen as reserved.
-        let holder = tx.one_time_tokens().holder_of(&grant.email, ending.at)?;
+        let holder = tx.one_time_tokens().holder_of(&record.email, session_end.at)?;
         if holder.is_some_and(|holder| holder != found.id) {
             return Err(VerifyEmailError::EmailTaken);
         }
-        let mut verified = redemption.told(grant.email.clone(), found.email_verified_at.is_none());
-        verified.sessions_ended = tx.sessions().end_all(found.id, spared, ending)?;
+        let mut verified = redemption.told(record.email.clone(), found.email_verified_at.is_none());
+        verified.sessions_ended = tx.sessions().end_all(found.id, keep, session_end)?;
         tx.one_time_tokens().revoke(found.id)?;
-        if found.email.canonical() != grant.email.canonical() {
+        if found.email.canonical() != record.email.canonical() {
             self.tell_the_old_address(redemption, tx)?;
         }
         Ok(verified)
@@ -246,18 +246,18 @@ impl VerifyEmail {
     /// Gives the account back. An undo of an earlier change stays: it may be that of the first
     /// owner, against the account that undoes this one.
     fn undo(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { grant, user, ending, .. } = redemption;
+        let Redemption { record, user, session_end, .. } = redemption;
         self.give(redemption, tx)?;
-        let mut verified = redemption.told(grant.email.clone(), false);
-        verified.sessions_ended = tx.sessions().end_all(user.id, &Spared::default(), ending)?;
-        tx.one_time_tokens().supersede(grant)?;
+        let mut verified = redemption.told(record.email.clone(), false);
+        verified.sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::default(), session_end)?;
+        tx.one_time_tokens().supersede(record)?;
         Ok(verified)
     }
 
     /// Makes the token's address the account's.
     fn give(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), VerifyEmailError> {
-        let Redemption { grant, user, ending, .. } = redemption;
-        match tx.users().change_email(user.id, &user.email, &grant.email, ending.at)? {
+        let Redemption { record, user, session_end, .. } = redemption;
+        match tx.users().change_email(user.id, &user.email, &record.email, session_end.at)? {
             EmailChange::Changed => Ok(()),
             EmailChange::Outdated => Err(VerifyEmailError::Invalid),
             EmailChange::Taken => Err(VerifyEmailError::EmailTaken),
@@ -274,7 +274,7 @@ impl VerifyEmail {
         }
         let Some(order) = self.post.notice(Occasion::EmailChanged, user, cause) else { return Ok(()) };
         let token = self.tokens.token(&order.seed);
-        let undo = self.tokens.grant(&token, Purpose::UndoEmailChange, (user, &user.email), cause.at);
+        let undo = self.tokens.record(&token, Purpose::UndoEmailChange, (user, &user.email), cause.at);
         tx.one_time_tokens().replace(&undo)?;
         tx.outbox().enqueue(&order)
     }
@@ -289,15 +289,15 @@ impl VerifyEmail {
         let token = self.tokens.token(&self.tokens.seed());
         // Bound to the address in the spelling that the account has it in.
         let kept = tx.users().find(user.id)?.map_or_else(|| email.clone(), |user| user.email);
-        let grant = self.tokens.grant(&token, Purpose::ResetPassword, (user, &kept), cause.at);
-        tx.one_time_tokens().replace(&grant)?;
+        let record = self.tokens.record(&token, Purpose::ResetPassword, (user, &kept), cause.at);
+        tx.one_time_tokens().replace(&record)?;
         Ok(token)
     }
 }
 
 impl Redemption<'_> {
     fn told(&self, email: EmailAddress, first: bool) -> EmailVerified {
-        let (purpose, password_removed) = (self.grant.purpose, self.password_removed);
+        let (purpose, password_removed) = (self.record.purpose, self.password_removed);
         EmailVerified { purpose, email, first, sessions_ended: 0, password_removed, reset: None }
     }
 }

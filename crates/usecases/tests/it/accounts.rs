@@ -4,7 +4,7 @@ use crate::world::{World, login};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User, UserId};
-use portcullis_domain::sessions::{EventKind, Origin};
+use portcullis_domain::sessions::{ClientInfo, EventKind};
 use portcullis_ports::{Clock, Mode, Store, StoreError, StoreExt, Work};
 use portcullis_testkit::MemoryStore;
 use portcullis_usecases::login::LogIn;
@@ -19,11 +19,11 @@ use std::sync::{Arc, Mutex};
 
 fn disable(world: &World, user_id: UserId) -> Result<AccountDisabled, AccountError> {
     let verb = DisableAccount { store: world.store.clone(), clock: world.clock.clone() };
-    verb.run(&AccountSuspension { user_id, origin: Origin::default() })
+    verb.run(&AccountSuspension { user_id, client: ClientInfo::default() })
 }
 
 fn new_password(text: &str) -> NewPassword {
-    PasswordPolicy::default().admit(Password::new(text)).unwrap()
+    PasswordPolicy::default().validate(Password::new(text)).unwrap()
 }
 
 pub(crate) fn set_password(world: &World, user_id: UserId, text: &str) -> Result<u64, SetPasswordError> {
@@ -33,7 +33,7 @@ pub(crate) fn set_password(world: &World, user_id: UserId, text: &str) -> Result
         screening: world.screening.clone(),
         clock: world.clock.clone(),
     };
-    let input = PasswordSetting { user_id, password: new_password(text), origin: Origin::default() };
+    let input = PasswordSetting { user_id, password: new_password(text), client: ClientInfo::default() };
     verb.run(&input).map(|set| set.sessions)
 }
 
@@ -42,7 +42,7 @@ fn deletion(world: &World) -> DeleteAccount {
 }
 
 fn of(user: &User) -> AccountDeletion {
-    AccountDeletion { user_id: user.id, origin: Origin::default() }
+    AccountDeletion { user_id: user.id, client: ClientInfo::default() }
 }
 
 fn kinds(world: &World, user: &User) -> Vec<EventKind> {
@@ -189,7 +189,7 @@ fn a_login_begins_no_session_of_an_account_that_changed_since_it_was_looked_at()
         |world, id| assert!(disable(world, id).unwrap().changed),
         |world, id| assert_eq!(set_password(world, id, "battery staple").unwrap(), 1),
         |world, id| {
-            let input = AccountDeletion { user_id: id, origin: Origin::default() };
+            let input = AccountDeletion { user_id: id, client: ClientInfo::default() };
             deletion(world).run(&input, &mut |_| true).unwrap();
         },
     ];
@@ -255,12 +255,12 @@ fn an_operator_lists_and_revokes_whosever_sessions() {
     assert!(listed.len() == 2 && listed.iter().all(|own| !own.current));
     let current = world.authenticate(&pair.access_token).unwrap().session_id.unwrap();
     let verb = RevokeSession { store: world.store.clone(), clock: world.clock.clone() };
-    let origin = Origin::default();
-    assert!(verb.at_will(current, &origin).unwrap() && !verb.at_will(current, &origin).unwrap());
+    let client = ClientInfo::default();
+    assert!(verb.at_will(current, &client).unwrap() && !verb.at_will(current, &client).unwrap());
     assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
     let unknown = portcullis_domain::sessions::SessionId::from_random([9; 16]);
-    assert!(matches!(verb.at_will(unknown, &origin), Err(SessionError::NotFound)));
-    assert_eq!((verb.all_of(ada.id, &origin).unwrap(), verb.all_of(ada.id, &origin).unwrap()), (1, 0));
+    assert!(matches!(verb.at_will(unknown, &client), Err(SessionError::NotFound)));
+    assert_eq!((verb.all_of(ada.id, &client).unwrap(), verb.all_of(ada.id, &client).unwrap()), (1, 0));
     assert_eq!(world.refresh(&other.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
 }
 

@@ -3,7 +3,7 @@
 use crate::letters::{Call, all_at_once};
 use crate::world::World;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::StoreError;
 use portcullis_usecases::registration::{AccountDeletion, DeleteAccount};
 
@@ -36,7 +36,7 @@ fn an_address_that_it_had_before_is_free_as_well() {
     // At once, though its rows go later.
     let user_id = world.authenticate(&pair.access_token).unwrap().user.id;
     let deletion = DeleteAccount { store: world.store.clone(), clock: world.clock.clone() };
-    assert!(deletion.begin(&AccountDeletion { user_id, origin: Origin::default() }).unwrap());
+    assert!(deletion.begin(&AccountDeletion { user_id, client: ClientInfo::default() }).unwrap());
     assert!(world.register("ada@example.org", "battery staple").is_ok());
     assert_eq!(world.deliver(), [("verify_email".to_owned(), "ada@example.org".to_owned())]);
 }

@@ -2,9 +2,9 @@
 //! fail, and the verbs in one word.
 
 use crate::world::World;
-use portcullis_domain::mail::{Language, Mail, Message, Occasion};
+use portcullis_domain::mail::{Language, MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, Mode, RenderError, Store, StoreError, Work};
 use portcullis_testkit::MemoryStore;
@@ -29,8 +29,8 @@ type Hook = Arc<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct Mailbox {
     /// What was worded, sent or not.
-    pub(crate) worded: Mutex<Vec<Message>>,
-    pub(crate) sent: Mutex<Vec<Mail>>,
+    pub(crate) worded: Mutex<Vec<MailContent>>,
+    pub(crate) sent: Mutex<Vec<RenderedMail>>,
     /// What becomes of the next mails.
     pub(crate) failures: Mutex<VecDeque<MailerError>>,
     pub(crate) broken: Mutex<bool>,
@@ -39,12 +39,12 @@ pub(crate) struct Mailbox {
 }
 
 impl MailRenderer for Mailbox {
-    fn render(&self, message: &Message) -> Result<Mail, RenderError> {
+    fn render(&self, message: &MailContent) -> Result<RenderedMail, RenderError> {
         if *self.broken.lock().unwrap() {
             return Err(RenderError("line 7".to_owned()));
         }
         self.worded.lock().unwrap().push(message.clone());
-        Ok(Mail {
+        Ok(RenderedMail {
             id: message.id.clone(),
             to: message.to.clone(),
             language: message.language,
@@ -57,7 +57,7 @@ impl MailRenderer for Mailbox {
 }
 
 impl Mailer for Mailbox {
-    fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+    fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
         let happens = self.meanwhile.lock().unwrap().clone();
         if let Some(happens) = happens {
             happens();
@@ -82,7 +82,7 @@ impl Mailbox {
     /// What was sent since this was last asked: on which occasion, to whom.
     pub(crate) fn empty(&self) -> Vec<(String, String)> {
         let sent = std::mem::take(&mut *self.sent.lock().unwrap());
-        sent.into_iter().map(|mail| (mail.subject, mail.to.spelled().to_owned())).collect()
+        sent.into_iter().map(|mail| (mail.subject, mail.to.original().to_owned())).collect()
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn token_in(link: &str) -> OneTimeToken {
 }
 
 pub(crate) fn new_password(text: &str) -> NewPassword {
-    PasswordPolicy::default().admit(Password::new(text)).unwrap()
+    PasswordPolicy::default().validate(Password::new(text)).unwrap()
 }
 
 fn address(text: &str) -> EmailAddress {
@@ -175,8 +175,8 @@ impl World {
         new: &str,
     ) -> impl FnOnce(&Self) -> Result<PasswordChanged, ChangePasswordError> + Send + use<> {
         let (screening, post, clock) = (self.screening.clone(), self.post.clone(), self.clock.clone());
-        let (current, new, origin) = (Password::new(current), new_password(new), Origin::default());
-        let input = PasswordChange { owner, current, new, origin, device: None, language: Language::German };
+        let (current, new, client) = (Password::new(current), new_password(new), ClientInfo::default());
+        let input = PasswordChange { owner, current, new, client, device: None, language: Language::German };
         move |world| ChangePassword { owners: world.owners(), screening, post, clock }.run(&input, || true)
     }
 
@@ -186,15 +186,15 @@ impl World {
 
     pub(crate) fn forgot_from(&self, client: &str, email: &str) -> Result<(), RequestResetError> {
         let (store, post) = (self.store.clone(), self.post.clone());
-        let origin = Origin { ip_address: Some(client.parse().unwrap()), user_agent: None };
-        let input = ResetRequest { email: address(email), origin, language: Language::French };
+        let client = ClientInfo { ip_address: Some(client.parse().unwrap()), user_agent: None };
+        let input = ResetRequest { email: address(email), client, language: Language::French };
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
         RequestReset { store, post, limits, clock }.run(&input).map(drop)
     }
 
     pub(crate) fn forgot_on(&self, store: Arc<dyn Store>, email: &str) -> Result<(), RequestResetError> {
         let (post, limits, clock) = (self.post.clone(), self.limits.clone(), self.clock.clone());
-        let input = ResetRequest { email: address(email), origin: Origin::default(), language: Language::French };
+        let input = ResetRequest { email: address(email), client: ClientInfo::default(), language: Language::French };
         RequestReset { store, post, limits, clock }.run(&input).map(drop)
     }
 
@@ -218,7 +218,7 @@ impl World {
         let (store, post) = (self.store.clone(), self.post.clone());
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
         let input =
-            VerificationRequest { email: address(email), origin: Origin::default(), language: Language::French };
+            VerificationRequest { email: address(email), client: ClientInfo::default(), language: Language::French };
         ResendVerification { store, post, limits, clock }.run(&input).map(drop)
     }
 
@@ -282,8 +282,8 @@ impl World {
     ) -> Result<(), ReauthenticationError> {
         let (tokens, post, clock) = (self.one_time.clone(), self.post.clone(), self.clock.clone());
         let (password, new_email) = (Password::new(password), address(new_email));
-        let (origin, language) = (Origin::default(), Language::Chinese);
-        let input = EmailChangeRequest { owner, password, new_email, origin, device: None, language };
+        let (client, language) = (ClientInfo::default(), Language::Chinese);
+        let input = EmailChangeRequest { owner, password, new_email, client, device: None, language };
         RequestEmailChange { owners: self.owners_on(store), tokens, post, clock }.run(&input, || true).map(drop)
     }
 
@@ -307,17 +307,17 @@ impl World {
 }
 
 pub(crate) fn shown(token: &OneTimeToken) -> EmailVerification {
-    let (token, origin, language) = (token.clone(), Origin::default(), Language::Spanish);
-    EmailVerification { token, browser: Browser::default(), password: None, origin, language }
+    let (token, client, language) = (token.clone(), ClientInfo::default(), Language::Spanish);
+    EmailVerification { token, browser: Browser::default(), password: None, client, language }
 }
 
 pub(crate) fn leave_of(owner: Authenticated, password: &str) -> AccountLeave {
-    AccountLeave { owner, password: Password::new(password), origin: Origin::default(), device: None }
+    AccountLeave { owner, password: Password::new(password), client: ClientInfo::default(), device: None }
 }
 
 pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {
-    let (token, origin, language) = (token.clone(), Origin::default(), Language::French);
-    PasswordReset { token, new: new_password(new), origin, device: None, language }
+    let (token, client, language) = (token.clone(), ClientInfo::default(), Language::French);
+    PasswordReset { token, new: new_password(new), client, device: None, language }
 }
 
 /// A store that something happens to before its first write.

@@ -2,9 +2,9 @@
 
 use crate::world::{World, login};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::limits::{Budget, Flow, Rule, Subject, Window};
+use portcullis_domain::limits::{Budget, Gcra, LimitSubject, Rule, SlidingWindow};
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, Reserved, StoreError};
 use portcullis_testkit::MapLimiter;
 use portcullis_usecases::limits::{LimitError, Limits, Rules};
@@ -16,14 +16,16 @@ use std::time::Duration;
 
 pub(crate) fn rules() -> Rules {
     let some = |n| NonZeroU32::new(n).unwrap();
-    let guesses = Window::new(some(3), Duration::from_mins(15)).relenting(Duration::from_mins(1));
-    let calls = |n| Rule::Flow(Flow::new(some(1), Duration::from_mins(5), some(n)));
+    let guesses = SlidingWindow::new(some(3), Duration::from_mins(15)).with_backoff(Duration::from_mins(1));
+    let calls = |n| Rule::Gcra(Gcra::new(some(1), Duration::from_mins(5), some(n)));
     Rules {
-        account: Rule::Window(guesses),
-        account_day: Rule::Window(Window::new(some(100), Duration::from_hours(24)).relenting(Duration::from_mins(1))),
-        device: Rule::Window(guesses),
+        account: Rule::SlidingWindow(guesses),
+        account_day: Rule::SlidingWindow(
+            SlidingWindow::new(some(100), Duration::from_hours(24)).with_backoff(Duration::from_mins(1)),
+        ),
+        device: Rule::SlidingWindow(guesses),
         source: calls(6),
-        mail: Rule::Window(Window::new(some(3), Duration::from_hours(1))),
+        mail: Rule::SlidingWindow(SlidingWindow::new(some(3), Duration::from_hours(1))),
         refresh: calls(4),
         dead_refresh: calls(5),
     }
@@ -37,8 +39,8 @@ fn is_limited(outcome: Result<impl Sized, LogInError>, budget: Budget) -> bool {
 }
 
 fn from(address: &str, email: &str) -> PasswordLogin {
-    let origin = Origin { ip_address: Some(address.parse().unwrap()), user_agent: None };
-    PasswordLogin { origin, ..login(email, "wrong") }
+    let client = ClientInfo { ip_address: Some(address.parse().unwrap()), user_agent: None };
+    PasswordLogin { client, ..login(email, "wrong") }
 }
 
 #[test]
@@ -153,8 +155,8 @@ fn a_source_pays_for_every_call_whatever_becomes_of_it() {
 fn a_source_pays_for_reauthentications_that_succeed() {
     let world = World::limited(rules());
     let owner = world.authenticate(&world.verified_ada().access_token).unwrap();
-    let origin = from("192.0.2.1", "ada@example.org").origin;
-    let admit = || world.owners().admit(&world.owners().guess(&owner, None, &origin));
+    let client = from("192.0.2.1", "ada@example.org").client;
+    let admit = || world.owners().admit(&world.owners().guess(&owner, None, &client));
     for _ in 0..6 {
         drop(admit().unwrap());
     }
@@ -164,7 +166,7 @@ fn a_source_pays_for_reauthentications_that_succeed() {
 #[test]
 fn refreshes_of_a_session_are_counted_by_each_replica_alone() {
     let world = World::limited(rules());
-    let (one, other) = (Subject::Bytes(b"one"), Subject::Bytes(b"other"));
+    let (one, other) = (LimitSubject::Bytes(b"one"), LimitSubject::Bytes(b"other"));
     let replica = || {
         let limiter = |clock| Arc::new(MapLimiter::new(clock));
         let shared: Arc<dyn RateLimiter> = Arc::new(Unreachable);
@@ -220,12 +222,12 @@ fn what_the_account_refuses_is_charged_to_the_source() {
 #[test]
 fn what_cannot_succeed_is_recorded_and_then_refused() {
     let world = World::limited(rules());
-    let token = Subject::Bytes(b"jti");
+    let token = LimitSubject::Bytes(b"jti");
     for _ in 0..5 {
         assert!(world.limits.check(Budget::DeadRefresh, &token).is_ok());
         world.limits.record(Budget::DeadRefresh, &token);
     }
     world.limits.record(Budget::DeadRefresh, &token);
     assert!(matches!(world.limits.check(Budget::DeadRefresh, &token), Err(LimitError::Limited(_))));
-    assert!(world.limits.check(Budget::DeadRefresh, &Subject::Bytes(b"other")).is_ok());
+    assert!(world.limits.check(Budget::DeadRefresh, &LimitSubject::Bytes(b"other")).is_ok());
 }

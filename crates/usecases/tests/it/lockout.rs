@@ -6,10 +6,10 @@
 use crate::letters::{leave_of, new_password, reset_of, token_in};
 use crate::world::{World, login};
 use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::limits::{Budget, Flow, Rule, Window};
+use portcullis_domain::limits::{Budget, Gcra, Rule, SlidingWindow};
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::Clock;
 use portcullis_usecases::limits::{Limited, Rules};
 use portcullis_usecases::login::{LogInError, LoggedIn, PasswordLogin, ReauthenticationError};
@@ -36,15 +36,15 @@ const CEILING: usize = 100 + 2 * 11;
 
 fn rules() -> Rules {
     let some = |n| NonZeroU32::new(n).unwrap();
-    let relenting = |n, hours_or_less| Window::new(some(n), hours_or_less).relenting(Duration::from_mins(1));
+    let relenting = |n, hours_or_less| SlidingWindow::new(some(n), hours_or_less).with_backoff(Duration::from_mins(1));
     Rules {
-        account: Rule::Window(relenting(10, Duration::from_mins(15))),
-        account_day: Rule::Window(relenting(100, Duration::from_hours(24))),
-        device: Rule::Window(relenting(10, Duration::from_mins(15))),
-        source: Rule::Flow(Flow::new(some(300), Duration::from_mins(5), some(101))),
-        mail: Rule::Window(Window::new(some(3), Duration::from_hours(1))),
-        refresh: Rule::Flow(Flow::new(some(120), Duration::from_mins(5), some(61))),
-        dead_refresh: Rule::Flow(Flow::new(some(1), Duration::from_secs(30), some(5))),
+        account: Rule::SlidingWindow(relenting(10, Duration::from_mins(15))),
+        account_day: Rule::SlidingWindow(relenting(100, Duration::from_hours(24))),
+        device: Rule::SlidingWindow(relenting(10, Duration::from_mins(15))),
+        source: Rule::Gcra(Gcra::new(some(300), Duration::from_mins(5), some(101))),
+        mail: Rule::SlidingWindow(SlidingWindow::new(some(3), Duration::from_hours(1))),
+        refresh: Rule::Gcra(Gcra::new(some(120), Duration::from_mins(5), some(61))),
+        dead_refresh: Rule::Gcra(Gcra::new(some(1), Duration::from_secs(30), some(5))),
     }
 }
 
@@ -93,8 +93,8 @@ fn moves(steals: bool) -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(one, 1..60)
 }
 
-fn at(address: &str) -> Origin {
-    Origin { ip_address: Some(address.parse().unwrap()), user_agent: None }
+fn at(address: &str) -> ClientInfo {
+    ClientInfo { ip_address: Some(address.parse().unwrap()), user_agent: None }
 }
 
 struct Siege {
@@ -155,7 +155,7 @@ impl Siege {
             Place::Leave => {
                 let input = leave_of(thief, "wrong");
                 let input =
-                    portcullis_usecases::registration::AccountLeave { origin: at(source), device: cookie, ..input };
+                    portcullis_usecases::registration::AccountLeave { client: at(source), device: cookie, ..input };
                 let outcome = world.leaving().run(&input, || true);
                 matches!(outcome, Err(ReauthenticationError::InvalidCredentials))
             }
@@ -179,7 +179,7 @@ impl Siege {
         }
     }
 
-    /// Waits as she is told, while the attackers go on.
+    /// Backoff as she is told, while the attackers go on.
     fn wait(&mut self, limited: &Limited) {
         self.poll();
         self.world.pass(TimeDelta::from_std(limited.retry_after).unwrap());
@@ -210,7 +210,7 @@ impl Siege {
         }
         let token = token_in(&links.pop().unwrap());
         let input =
-            portcullis_usecases::recovery::PasswordReset { origin: at(HOTEL), ..reset_of(&token, "new staple") };
+            portcullis_usecases::recovery::PasswordReset { client: at(HOTEL), ..reset_of(&token, "new staple") };
         let cookie = self.world.resetting().run(&input, || true).unwrap().cookie;
         enter(&self.world, "new staple", HOTEL, None).unwrap();
         self.poll();
@@ -240,7 +240,7 @@ fn attacker(source: u8) -> String {
 }
 
 fn enter(world: &World, password: &str, address: &str, device: Option<String>) -> Result<LoggedIn, LogInError> {
-    world.verb().run(&PasswordLogin { origin: at(address), device, ..login(ADA, password) }, || true)
+    world.verb().run(&PasswordLogin { client: at(address), device, ..login(ADA, password) }, || true)
 }
 
 fn change(
@@ -251,8 +251,8 @@ fn change(
     device: Option<String>,
 ) -> Result<String, ChangePasswordError> {
     let (screening, post, clock) = (world.screening.clone(), world.post.clone(), world.clock.clone());
-    let (current, new, origin) = (Password::new(current), new_password(new), at(address));
-    let input = PasswordChange { owner, current, new, origin, device, language: Language::default() };
+    let (current, new, client) = (Password::new(current), new_password(new), at(address));
+    let input = PasswordChange { owner, current, new, client, device, language: Language::default() };
     let verb = ChangePassword { owners: world.owners(), screening, post, clock };
     verb.run(&input, || true).map(|changed| changed.cookie)
 }
@@ -266,8 +266,8 @@ fn change_email(
 ) -> Result<(), ReauthenticationError> {
     let (tokens, post, clock) = (world.one_time.clone(), world.post.clone(), world.clock.clone());
     let (password, new_email) = (Password::new(password), EmailAddress::parse(new_email).unwrap());
-    let (origin, language) = (at(address), Language::default());
-    let input = EmailChangeRequest { owner, password, new_email, origin, device, language };
+    let (client, language) = (at(address), Language::default());
+    let input = EmailChangeRequest { owner, password, new_email, client, device, language };
     RequestEmailChange { owners: world.owners(), tokens, post, clock }.run(&input, || true).map(drop)
 }
 

@@ -40,7 +40,7 @@ fn an_outdated_hash_is_replaced_once() {
     let world = World::new();
     world.adopt("bob@example.org", "old:secret");
     let hash =
-        || world.store.accounts(&EmailAddress::stored("bob@example.org".to_owned())).unwrap()[0].password.clone();
+        || world.store.accounts(&EmailAddress::from_stored("bob@example.org".to_owned())).unwrap()[0].password.clone();
     assert!(refused(&world, "bob@example.org", "wrong"));
     assert_eq!(hash().expose(), "old:secret", "a refusal replaces nothing");
     world.log_in("bob@example.org", "secret").unwrap();
@@ -54,7 +54,7 @@ fn an_outdated_hash_is_replaced_once() {
 fn a_hash_that_is_not_replaced_costs_nobody_the_login() {
     let world = World::new();
     world.adopt("bob@example.org", "old:secret");
-    let email = EmailAddress::stored("bob@example.org".to_owned());
+    let email = EmailAddress::from_stored("bob@example.org".to_owned());
     let hash = || world.store.accounts(&email).unwrap()[0].password.expose().to_owned();
     let works = |message| {
         let LoggedIn { pair, .. } = world.log_in("bob@example.org", "secret").unwrap();

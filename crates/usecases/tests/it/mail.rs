@@ -74,7 +74,7 @@ fn a_mail_whose_link_was_used_replaced_or_revoked_is_not_sent_again() {
             world.mailbox.empty();
         },
         |world| {
-            let ada = EmailAddress::stored("ada@example.org".to_owned());
+            let ada = EmailAddress::from_stored("ada@example.org".to_owned());
             world.store.set_active(world.store.accounts(&ada).unwrap()[0].id, false);
         },
     ];

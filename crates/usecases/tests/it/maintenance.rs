@@ -31,7 +31,7 @@ fn jti(number: u32) -> Jti {
 fn add(world: &World, user: &User, numbers: std::ops::Range<u32>, expires_at: DateTime<Utc>) {
     let added = world.store.write(|tx| {
         numbers.clone().try_for_each(|number| {
-            let token = RefreshToken::live(jti(number), user.id, expires_at, TimeDelta::zero());
+            let token = RefreshToken::new(jti(number), user.id, expires_at, TimeDelta::zero());
             tx.refresh_tokens().insert(&token)
         })
     });

@@ -4,9 +4,9 @@ use crate::letters::told;
 use crate::world::{World, login};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::limits::{Rule, Window};
+use portcullis_domain::limits::{Rule, SlidingWindow};
 use portcullis_domain::mail::{DeviceLabel, Occasion};
-use portcullis_domain::sessions::{Origin, UserAgent};
+use portcullis_domain::sessions::{ClientInfo, UserAgent};
 use portcullis_ports::{MailerError, StoreError};
 use portcullis_usecases::limits::Rules;
 use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin};
@@ -17,8 +17,8 @@ use std::time::Duration;
 
 fn rules() -> Rules {
     let some = |n| NonZeroU32::new(n).unwrap();
-    let plenty = Rule::Window(Window::new(some(1000), Duration::from_mins(15)));
-    let mail = Rule::Window(Window::new(some(3), Duration::from_hours(1)));
+    let plenty = Rule::SlidingWindow(SlidingWindow::new(some(1000), Duration::from_mins(15)));
+    let mail = Rule::SlidingWindow(SlidingWindow::new(some(3), Duration::from_hours(1)));
     Rules {
         account: plenty,
         account_day: plenty,
@@ -135,8 +135,8 @@ fn a_guess_at_the_password_of_a_change_of_address_costs_no_mail() {
 }
 
 fn sign_in(world: &World, address: &str, agent: &str, device: Option<String>) -> LoggedIn {
-    let origin = Origin { ip_address: Some(address.parse().unwrap()), user_agent: UserAgent::new(agent) };
-    let input = PasswordLogin { origin, device, ..login("ada@example.org", "correct horse") };
+    let client = ClientInfo { ip_address: Some(address.parse().unwrap()), user_agent: UserAgent::new(agent) };
+    let input = PasswordLogin { client, device, ..login("ada@example.org", "correct horse") };
     world.verb().run(&input, || true).unwrap()
 }
 
@@ -202,8 +202,9 @@ fn guess(world: &World, times: u32, device: Option<&str>) {
 
 /// One budget of ten tries, as it is by default.
 fn guarded() -> World {
-    let guesses = Window::new(NonZeroU32::new(10).unwrap(), Duration::from_mins(15)).relenting(Duration::from_mins(1));
-    let guesses = Rule::Window(guesses);
+    let guesses =
+        SlidingWindow::new(NonZeroU32::new(10).unwrap(), Duration::from_mins(15)).with_backoff(Duration::from_mins(1));
+    let guesses = Rule::SlidingWindow(guesses);
     World::limited(Rules { account: guesses, device: guesses, ..rules() })
 }
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash};
-use portcullis_domain::sessions::Origin;
+use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{
     Mode, OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, Store, StoreError,
@@ -73,9 +73,9 @@ fn a_hash_that_a_login_makes_anew_meanwhile_is_no_other_password() {
     let verb = ChangePassword { owners, screening, post, clock };
     let owner = world.authenticate(&pair.access_token).unwrap();
     let (current, new) = (Password::new("correct horse"), new_password("battery staple"));
-    let (origin, language) = (Origin::default(), Language::default());
+    let (client, language) = (ClientInfo::default(), Language::default());
     let before = world.hasher.work.load(Ordering::SeqCst);
-    verb.run(&PasswordChange { owner, current, new, origin, device: None, language }, || true).unwrap();
+    verb.run(&PasswordChange { owner, current, new, client, device: None, language }, || true).unwrap();
     assert_eq!(world.hasher.work.load(Ordering::SeqCst) - before, 3, "two verifications, and one hash");
     assert!(signs_in(&world, "battery staple"));
 }
@@ -319,10 +319,10 @@ fn no_token_is_stored() {
     world.forgot("ada@example.org").unwrap();
     let order = world.store.mails().remove(0).order;
     let token = forgotten(&world);
-    let grant = world.store.grants().remove(0);
-    for stored in [*order.seed.as_bytes(), *grant.digest.as_bytes(), *grant.password.as_bytes()] {
+    let record = world.store.grants().remove(0);
+    for stored in [*order.seed.as_bytes(), *record.digest.as_bytes(), *record.password.as_bytes()] {
         assert!(world.reset(&OneTimeToken::new(stored), "battery staple").is_err());
         assert_ne!(OneTimeToken::new(stored), token);
     }
-    assert_eq!(grant.email, EmailAddress::stored("ada@example.org".to_owned()));
+    assert_eq!(record.email, EmailAddress::from_stored("ada@example.org".to_owned()));
 }

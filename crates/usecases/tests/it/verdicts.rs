@@ -3,8 +3,10 @@
 use crate::world::{World, shown};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::sessions::{Origin, Session, SessionId};
-use portcullis_domain::tokens::{Jti, KeyDigest, RefreshPolicy, RefreshState, RefreshToken, Spending, Verdict};
+use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
+use portcullis_domain::tokens::{
+    IdempotencyKeyDigest, Jti, RefreshPolicy, RefreshState, RefreshToken, SpendRecord, Verdict,
+};
 use portcullis_ports::{Clock, Mode, Rotation, Store, StoreError, StoreExt, Work};
 use portcullis_usecases::tokens::TokenPair;
 use std::sync::Arc;
@@ -85,7 +87,7 @@ fn a_session_grows_too_old_however_often_it_is_refreshed() {
 fn adopted(world: &World, pair: &TokenPair, jti: Jti) -> String {
     let times: Vec<_> = pair.refresh_token.split('.').skip(4).collect();
     let owner = world.authenticate(&pair.access_token).unwrap().user.id;
-    let token = RefreshToken::live(jti, owner, world.clock.now(), TimeDelta::days(7));
+    let token = RefreshToken::new(jti, owner, world.clock.now(), TimeDelta::days(7));
     world.store.write(|tx| tx.refresh_tokens().insert(&token)).unwrap();
     format!("refresh.{owner}.{jti}.-.{}", times.join("."))
 }
@@ -99,7 +101,7 @@ fn a_token_without_a_session_begins_one_at_its_first_exchange() {
     assert_eq!(world.store.sessions_of(ada.id).len(), 1);
     world.pass(TimeDelta::days(1));
     let next = world.refresh_with(&token, Some(1)).unwrap().pair;
-    let begun = Session::begin(SessionId::adopted(jti), ada.id, world.clock.now());
+    let begun = Session::begin(SessionId::for_legacy_token(jti), ada.id, world.clock.now());
     assert!(world.store.sessions_of(ada.id).contains(&begun), "counted from then");
     assert_eq!(world.authenticate(&next.access_token).unwrap().session_id, Some(begun.id));
     assert_eq!(texts(&world.refresh_with(&token, Some(1)).unwrap().pair), texts(&next));
@@ -112,7 +114,7 @@ fn a_theft_among_tokens_of_the_release_before_ends_what_there_is() {
     let (ada, pair) = world.ada();
     let (first, second) = (Jti::from_random([5; 16]), Jti::from_random([6; 16]));
     let (spent, live) = (adopted(&world, &pair, first), adopted(&world, &pair, second));
-    let spending = Spending { at: world.clock.now(), key: None, successor: second };
+    let spending = SpendRecord { at: world.clock.now(), key: None, successor: second };
     assert_eq!(world.store.write(|tx| tx.refresh_tokens().spend(first, &spending)), Ok(true));
     world.pass(TimeDelta::seconds(11));
     assert_eq!(world.refresh(&spent).unwrap_err().code(), ErrorCode::TokenRevoked);
@@ -129,7 +131,7 @@ fn the_row_knows_the_session_better_than_the_token() {
     let sid = pair.refresh_token.split('.').nth(3).unwrap();
     let mislabelled = adopted(&world, &pair, jti).replace(".-.", &format!(".{sid}."));
     let next = world.refresh(&mislabelled).unwrap().pair;
-    assert_eq!(world.authenticate(&next.access_token).unwrap().session_id, Some(SessionId::adopted(jti)));
+    assert_eq!(world.authenticate(&next.access_token).unwrap().session_id, Some(SessionId::for_legacy_token(jti)));
     world.log_out(&pair.refresh_token).unwrap();
     assert!(world.refresh(&next.refresh_token).is_ok());
 }
@@ -163,11 +165,18 @@ fn who_loses_a_race_with_its_own_key_gets_the_winners_pair() {
         let spent = Jti::parse(parts.next().unwrap()).unwrap();
         let session = SessionId::parse(parts.next().unwrap()).unwrap();
         let at = world.clock.now();
-        let successor = RefreshToken::live(Jti::from_random([9; 16]), ada.id, at, TimeDelta::days(7));
-        let (too_old_by, origin) = (world.sessions.too_old_by(at), Origin::default());
-        let successor = successor.of_session(session);
-        let by =
-            Rotation { spent, at, key: Some(KeyDigest([1; 32])), too_old_by, verified_only: false, origin, successor };
+        let successor = RefreshToken::new(Jti::from_random([9; 16]), ada.id, at, TimeDelta::days(7));
+        let (too_old_by, client) = (world.sessions.max_age_cutoff(at), ClientInfo::default());
+        let successor = successor.with_session(session);
+        let by = Rotation {
+            spent,
+            at,
+            key: Some(IdempotencyKeyDigest([1; 32])),
+            too_old_by,
+            verified_only: false,
+            client,
+            successor,
+        };
         let store = Arc::new(Faster { rest: world.store.clone(), by, transactions: AtomicUsize::new(0) });
         let outcome = world.refresh_on(store).run(shown(&pair.refresh_token, key));
         assert_eq!(outcome.is_ok(), won, "{outcome:?}");

@@ -40,7 +40,7 @@ fn the_first_verification_ends_what_a_stranger_set_up_and_offers_another_passwor
     world.forgot("ada@example.org").unwrap();
     let forgotten = world.mailed();
     let EmailVerified { purpose, email, first, sessions_ended, reset, .. } = world.verify(&token).unwrap();
-    assert_eq!((purpose, email.spelled(), first), (Purpose::VerifyEmail, "ada@example.org", true));
+    assert_eq!((purpose, email.original(), first), (Purpose::VerifyEmail, "ada@example.org", true));
     assert_eq!((sessions_ended, is_in(&world, &stranger)), (1, false));
     assert_eq!(last_event(&world, ada.id), [EventKind::EmailVerified]);
     assert_eq!(world.inspect(&forgotten), None, "one-time tokens from before");

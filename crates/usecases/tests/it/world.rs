@@ -5,8 +5,8 @@ use crate::letters::Mailbox;
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
-use portcullis_domain::sessions::{Origin, SessionPolicy};
-use portcullis_domain::tokens::{KeyDigest, RefreshPolicy, TokenLifetimes};
+use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
+use portcullis_domain::tokens::{IdempotencyKeyDigest, RefreshPolicy, TokenLifetimes};
 use portcullis_ports::{PasswordBlocklist, Store};
 use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
 use portcullis_usecases::limits::{Devices, Guesses, Limits, Rules};
@@ -101,7 +101,7 @@ impl World {
     /// An account whose row is given: adopted, or damaged.
     pub(crate) fn adopt(&self, email: &str, hash: &str) -> User {
         self.store.adopt(NewUser {
-            email: EmailAddress::stored(email.to_owned()),
+            email: EmailAddress::from_stored(email.to_owned()),
             password: PasswordHash::new(hash.to_owned()),
             created_at: DateTime::UNIX_EPOCH,
         })
@@ -164,7 +164,8 @@ impl World {
 
     pub(crate) fn log_out(&self, token: &str) -> Result<LoggedOut, TokenError> {
         let (store, verifier, clock) = (self.store.clone(), self.tokens.clone(), self.clock.clone());
-        LogOut { store, verifier, clock }.run(&Logout { refresh_token: token.to_owned(), origin: Origin::default() })
+        LogOut { store, verifier, clock }
+            .run(&Logout { refresh_token: token.to_owned(), client: ClientInfo::default() })
     }
 
     pub(crate) fn authenticate(&self, token: &str) -> Result<Authenticated, TokenError> {
@@ -192,16 +193,21 @@ impl World {
 pub(crate) fn login(email: &str, password: &str) -> PasswordLogin {
     let email = EmailAddress::parse(email).unwrap();
     let (password, language) = (Password::new(password), Language::default());
-    PasswordLogin { email, password, origin: Origin::default(), device: None, language }
+    PasswordLogin { email, password, client: ClientInfo::default(), device: None, language }
 }
 
 pub(crate) fn shown(token: &str, key: Option<u8>) -> RefreshExchange {
-    let key = key.map(|byte| KeyDigest([byte; 32]));
-    RefreshExchange { refresh_token: token.to_owned(), key, origin: Origin::default(), language: Language::default() }
+    let key = key.map(|byte| IdempotencyKeyDigest([byte; 32]));
+    RefreshExchange {
+        refresh_token: token.to_owned(),
+        key,
+        client: ClientInfo::default(),
+        language: Language::default(),
+    }
 }
 
 pub(crate) fn registration_of(email: &str, password: &str) -> Registration {
-    let password = PasswordPolicy::default().admit(Password::new(password)).unwrap();
+    let password = PasswordPolicy::default().validate(Password::new(password)).unwrap();
     let (email, language) = (EmailAddress::parse(email).unwrap(), Language::default());
-    Registration { email, password, origin: Origin::default(), language }
+    Registration { email, password, client: ClientInfo::default(), language }
 }

@@ -7,8 +7,8 @@ use crate::rows::{OWNER, moment};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::mail::{Language, NewMail};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User, UserId};
-use portcullis_domain::sessions::Origin;
-use portcullis_domain::verification::{Grant, OneTimeToken, PasswordVersion, Purpose, TokenDigest};
+use portcullis_domain::sessions::ClientInfo;
+use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{
     Clock, EmailChange, Entropy, MailId, MessageAuthenticator, OneTimeTokenRepository, OutboxLoad, OutboxObserver,
     OutboxRepository, QueuedMail, Remains, StoreError, UserDeletion, UserRepository,
@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub(crate) fn account() -> User {
     let new = NewUser {
-        email: EmailAddress::stored("ada@example.org".to_owned()),
+        email: EmailAddress::from_stored("ada@example.org".to_owned()),
         password: PasswordHash::new("new:old password".to_owned()),
         created_at: moment(0),
     };
@@ -89,9 +89,9 @@ impl Run {
         let devices = devices(self.clock());
         let owners = Arc::new(Reauthentication { store: store.clone(), hasher, guesses, devices });
         let verb = ChangePassword { owners, screening: screening(), post: post(), clock: self.clock() };
-        let new = PasswordPolicy::default().admit(Password::new("new password")).unwrap();
-        let (current, origin, language) = (Password::new("old password"), Origin::default(), Language::default());
-        verb.run(&PasswordChange { owner, current, new, origin, device: None, language }, || true).is_ok()
+        let new = PasswordPolicy::default().validate(Password::new("new password")).unwrap();
+        let (current, client, language) = (Password::new("old password"), ClientInfo::default(), Language::default());
+        verb.run(&PasswordChange { owner, current, new, client, device: None, language }, || true).is_ok()
     }
 
     /// Whether the owner set another password, with a link from a mail.
@@ -105,9 +105,9 @@ impl Run {
             post: post(),
             clock: self.clock(),
         };
-        let new = PasswordPolicy::default().admit(Password::new("new password")).unwrap();
-        let (token, origin, language) = (OneTimeToken::new([7; 32]), Origin::default(), Language::default());
-        verb.run(&PasswordReset { token, new, origin, device: None, language }, || true).is_ok()
+        let new = PasswordPolicy::default().validate(Password::new("new password")).unwrap();
+        let (token, client, language) = (OneTimeToken::new([7; 32]), ClientInfo::default(), Language::default());
+        verb.run(&PasswordReset { token, new, client, device: None, language }, || true).is_ok()
     }
 }
 
@@ -181,7 +181,7 @@ impl UserRepository for TapeTx<'_> {
 
 /// There is one token, which resets the password.
 impl OneTimeTokenRepository for TapeTx<'_> {
-    fn replace(&mut self, _: &Grant) -> Result<(), StoreError> {
+    fn replace(&mut self, _: &OneTimeTokenRecord) -> Result<(), StoreError> {
         panic!("no token is made in the model")
     }
 
@@ -189,10 +189,10 @@ impl OneTimeTokenRepository for TapeTx<'_> {
         panic!("no mail is sent in the model")
     }
 
-    fn find(&mut self, digest: TokenDigest) -> Result<Option<Grant>, StoreError> {
+    fn find(&mut self, digest: TokenDigest) -> Result<Option<OneTimeTokenRecord>, StoreError> {
         let (user_id, email, password) = (OWNER, account().email, PasswordVersion::new([7; 32]));
         let expires_at = moment(0) + TimeDelta::minutes(30);
-        Ok(Some(Grant { digest, purpose: Purpose::ResetPassword, user_id, email, password, expires_at }))
+        Ok(Some(OneTimeTokenRecord { digest, purpose: Purpose::ResetPassword, user_id, email, password, expires_at }))
     }
 
     fn consume(&mut self, _: TokenDigest) -> Result<bool, StoreError> {
@@ -208,7 +208,7 @@ impl OneTimeTokenRepository for TapeTx<'_> {
         panic!("no hash is made anew in the model")
     }
 
-    fn supersede(&mut self, _: &Grant) -> Result<(), StoreError> {
+    fn supersede(&mut self, _: &OneTimeTokenRecord) -> Result<(), StoreError> {
         panic!("no change of address is undone in the model")
     }
 

@@ -193,8 +193,8 @@ impl Step<'_> {
                 self.reply(Reply::Session { ended })
             }
             Call::End(session) => self.end(&[*session], Some(*session)),
-            Call::EndAll { spared } => {
-                let sessions: Vec<_> = [0, 1].into_iter().filter(|session| Some(*session) != *spared).collect();
+            Call::EndAll { keep } => {
+                let sessions: Vec<_> = [0, 1].into_iter().filter(|session| Some(*session) != *keep).collect();
                 self.end(&sessions, None)
             }
             Call::Rotate(exchange) => self.rotate(exchange),

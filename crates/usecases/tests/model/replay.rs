@@ -13,9 +13,9 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{
-    Ending, Origin, Session, SessionEvent, SessionId, SessionPolicy, SourceMark, Spared,
+    ClientInfo, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SessionPolicy, SourceHash,
 };
-use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, Spending, TokenLifetimes};
+use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, SpendRecord, TokenLifetimes};
 use portcullis_ports::{
     BearerKey, Conclusion, DeadSessions, Entropy, FoundBearer, FoundToken, ListedSession, Mode, OneTimeTokenRepository,
     OutboxRepository, RefreshTokenRepository, Rotation, RowNumber, SessionRepository, Store, StoreError, Stretch, Tx,
@@ -181,7 +181,7 @@ impl SessionRepository for TapeTx<'_> {
         self.store.ask(Call::Hold).map(drop)
     }
 
-    fn begin(&mut self, _: &Session, _: &Origin) -> Result<(), StoreError> {
+    fn begin(&mut self, _: &Session, _: &ClientInfo) -> Result<(), StoreError> {
         panic!("no session begins in the model")
     }
 
@@ -205,20 +205,20 @@ impl SessionRepository for TapeTx<'_> {
         panic!("nobody signs in in the model")
     }
 
-    fn origins(&mut self, _: UserId, _: u32) -> Result<Vec<Origin>, StoreError> {
+    fn origins(&mut self, _: UserId, _: u32) -> Result<Vec<ClientInfo>, StoreError> {
         panic!("nobody signs in in the model")
     }
 
-    fn knows_source(&mut self, _: &SourceMark) -> Result<bool, StoreError> {
+    fn knows_source(&mut self, _: &SourceHash) -> Result<bool, StoreError> {
         panic!("nothing is limited in the model")
     }
 
-    fn end(&mut self, id: SessionId, _: &Ending) -> Result<bool, StoreError> {
+    fn end(&mut self, id: SessionId, _: &SessionEnd) -> Result<bool, StoreError> {
         self.store.told(Call::End(session_of(id)))
     }
 
-    fn end_all(&mut self, _: UserId, spared: &Spared, _: &Ending) -> Result<u64, StoreError> {
-        match self.store.ask(Call::EndAll { spared: spared.session.map(session_of) })? {
+    fn end_all(&mut self, _: UserId, keep: &KeepSessions, _: &SessionEnd) -> Result<u64, StoreError> {
+        match self.store.ask(Call::EndAll { keep: keep.session.map(session_of) })? {
             Reply::Ended(ended) => Ok(ended),
             other => panic!("no answer to this: {other:?}"),
         }
@@ -268,7 +268,7 @@ impl RefreshTokenRepository for TapeTx<'_> {
         }
     }
 
-    fn spend(&mut self, jti: Jti, spending: &Spending) -> Result<bool, StoreError> {
+    fn spend(&mut self, jti: Jti, spending: &SpendRecord) -> Result<bool, StoreError> {
         self.store.told(Call::Spend(Exchange { token: token_of(jti), spent: Spent::of(spending) }))
     }
 
@@ -309,7 +309,7 @@ impl Run {
             Request::Refresh { token, key } => self.refresh(store, rules, token, key),
             Request::LogOut { token } => {
                 let verb = LogOut { store, verifier: Arc::new(ClearTokens), clock: self.clock() };
-                let ended = verb.run(&Logout { refresh_token: refresh_token(token, 0), origin: Origin::default() });
+                let ended = verb.run(&Logout { refresh_token: refresh_token(token, 0), client: ClientInfo::default() });
                 ended.map_or_else(|error| refused(&error), |_| Answer::Ended)
             }
             Request::ChangePassword { bearer } => {
@@ -318,11 +318,11 @@ impl Run {
             Request::ResetPassword if self.reset_password(&store) => Answer::Ended,
             Request::ResetPassword => Answer::Failed,
             Request::LogOutAll { bearer } => self.as_owner(&store, bearer, |owner| {
-                let input = LogoutAll { owner, keep_current: false, origin: Origin::default() };
+                let input = LogoutAll { owner, keep_current: false, client: ClientInfo::default() };
                 LogOutAll { store: store.clone(), clock: self.clock() }.run(&input).is_ok()
             }),
             Request::Revoke { bearer } => self.as_owner(&store, bearer, |owner| {
-                let input = SessionRevocation { session_id: sid(MODELLED), owner, origin: Origin::default() };
+                let input = SessionRevocation { session_id: sid(MODELLED), owner, client: ClientInfo::default() };
                 RevokeSession { store: store.clone(), clock: self.clock() }.run(&input).is_ok()
             }),
         }
@@ -346,8 +346,8 @@ impl Run {
             require_verified_email: false,
             clock: self.clock(),
         };
-        let (refresh_token, origin, language) = (refresh_token(token, 0), Origin::default(), Language::default());
-        match verb.run(RefreshExchange { refresh_token, key: number.map(key), origin, language }) {
+        let (refresh_token, client, language) = (refresh_token(token, 0), ClientInfo::default(), Language::default());
+        match verb.run(RefreshExchange { refresh_token, key: number.map(key), client, language }) {
             Ok(refreshed) => {
                 let (token, issued_at) = read(&refreshed.pair.refresh_token);
                 Answer::Pair { token, issued_at, verdict: refreshed.verdict.as_str() }

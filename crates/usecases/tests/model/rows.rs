@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{Session, SessionId};
-use portcullis_domain::tokens::{Jti, KeyDigest, RefreshState, RefreshToken, Spending};
+use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::FoundToken;
 
 /// The number of a token; the first of the session is [`FIRST`].
@@ -75,7 +75,7 @@ pub(crate) enum Call {
     Revoke(Token),
     FindSession(Sid),
     End(Sid),
-    EndAll { spared: Option<Sid> },
+    EndAll { keep: Option<Sid> },
     Record,
     Bearer(Sid),
     Rotate(Exchange),
@@ -116,8 +116,8 @@ pub(crate) fn session_of(id: SessionId) -> Sid {
     [MODELLED, ANOTHER].into_iter().find(|session| sid(*session) == id).unwrap()
 }
 
-pub(crate) fn key(number: Key) -> KeyDigest {
-    KeyDigest([number; 32])
+pub(crate) fn key(number: Key) -> IdempotencyKeyDigest {
+    IdempotencyKeyDigest([number; 32])
 }
 
 pub(crate) fn session(number: Sid, ended: bool) -> Session {
@@ -126,7 +126,7 @@ pub(crate) fn session(number: Sid, ended: bool) -> Session {
 }
 
 impl Spent {
-    pub(crate) fn of(spending: &Spending) -> Self {
+    pub(crate) fn of(spending: &SpendRecord) -> Self {
         let key = spending.key.map(|key| key.0[0]);
         Self { at: seconds(spending.at), key, successor: token_of(spending.successor) }
     }
@@ -136,13 +136,13 @@ impl Row {
     /// The row as the domain knows it.
     pub(crate) fn token(&self) -> RefreshToken {
         let lifetime = TimeDelta::days(7);
-        let live = RefreshToken::live(jti(self.token), OWNER, moment(self.created_at), lifetime);
-        let live = live.of_session(sid(MODELLED));
+        let live = RefreshToken::new(jti(self.token), OWNER, moment(self.created_at), lifetime);
+        let live = live.with_session(sid(MODELLED));
         let state = match self.state {
             State::Live => RefreshState::Live,
             State::Revoked => RefreshState::Revoked,
             State::Spent(Spent { at, key: number, successor }) => {
-                RefreshState::Spent(Spending { at: moment(at), key: number.map(key), successor: jti(successor) })
+                RefreshState::Spent(SpendRecord { at: moment(at), key: number.map(key), successor: jti(successor) })
             }
         };
         RefreshToken { state, ..live }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, UserId};
-use portcullis_domain::verification::{PasswordVersion, Seed};
+use portcullis_domain::verification::{PasswordVersion, TokenSeed};
 use portcullis_ports::{MailId, QueuedMail, StoreError};
 
 /// How much is kept of why a try failed, in characters.
@@ -52,15 +52,15 @@ impl TryFrom<MailRow> for QueuedMail {
         let order = NewMail {
             occasion: occasion.ok_or_else(|| at.corrupt("occasion", "not an occasion"))?,
             user_id: row.user_id.map(|id| at.read("user_id", id)).transpose()?.map(UserId::new),
-            to: EmailAddress::stored(at.read("email", row.email)?),
+            to: EmailAddress::from_stored(at.read("email", row.email)?),
             language: language.ok_or_else(|| at.corrupt("language", "not a language"))?,
-            seed: Seed::from_random(at.code("seed", row.seed)?),
+            seed: TokenSeed::from_random(at.code("seed", row.seed)?),
             password: row
                 .password_version
                 .map(|version| at.code("password_version", version))
                 .transpose()?
                 .map(PasswordVersion::new),
-            origin: OriginRow { ip_address: row.ip_address, user_agent: row.user_agent }.read(at)?,
+            client: OriginRow { ip_address: row.ip_address, user_agent: row.user_agent }.read(at)?,
             created_at: at.read("created_at", row.created_at)?,
         };
         let tries = at.read("tries", row.tries)?;
@@ -94,12 +94,12 @@ pub(super) struct NewMailRow<'a> {
 
 impl<'a> NewMailRow<'a> {
     pub(super) fn of(mail: &'a NewMail) -> Self {
-        let (ip_address, user_agent) = columns(&mail.origin);
+        let (ip_address, user_agent) = columns(&mail.client);
         let created_at = Moment::new(mail.created_at);
         Self {
             occasion: mail.occasion.as_str(),
             user_id: mail.user_id.map(UserId::get),
-            email: mail.to.spelled(),
+            email: mail.to.original(),
             language: mail.language.tag(),
             seed: mail.seed.as_bytes(),
             password_version: mail.password.as_ref().map(|version| version.as_bytes().as_slice()),

@@ -45,7 +45,7 @@ impl Rotate {
         self.sid.push(rotation.successor.session_id.map(|id| id.to_string()));
         self.too_old_by.push(Moment::new(rotation.too_old_by));
         self.verified_only.push(rotation.verified_only);
-        let (ip_address, user_agent) = columns(&rotation.origin);
+        let (ip_address, user_agent) = columns(&rotation.client);
         self.ip_address.push(ip_address);
         self.user_agent.push(user_agent);
         Ok(())

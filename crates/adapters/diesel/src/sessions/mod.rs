@@ -18,7 +18,9 @@ use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{Ending, EventKind, Origin, Session, SessionEvent, SessionId, SourceMark, Spared};
+use portcullis_domain::sessions::{
+    ClientInfo, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash,
+};
 use portcullis_ports::{
     BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
 };
@@ -55,8 +57,8 @@ extern "SQL" {
     fn coalesce(number: Nullable<BigInt>, otherwise: BigInt) -> BigInt;
 }
 
-fn event_of(ending: &Ending) -> SessionEvent {
-    SessionEvent { at: ending.at, kind: ending.reason.into(), origin: ending.origin.clone() }
+fn event_of(session_end: &SessionEnd) -> SessionEvent {
+    SessionEvent { at: session_end.at, kind: session_end.reason.into(), client: session_end.client.clone() }
 }
 
 fn bearer(user: UserRow, session: Option<SessionRow>) -> Result<FoundBearer, StoreError> {
@@ -74,8 +76,8 @@ macro_rules! session_repository {
                 self.find_bearers(keys)
             }
 
-            fn begin(&mut self, session: &Session, origin: &Origin) -> Result<(), StoreError> {
-                let row = NewSessionRow::of(session, origin);
+            fn begin(&mut self, session: &Session, client: &ClientInfo) -> Result<(), StoreError> {
+                let row = NewSessionRow::of(session, client);
                 let begun = diesel::insert_into(sessions::table).values(row).execute(self.writing()?);
                 self.check(begun).map(drop)
             }
@@ -123,7 +125,7 @@ macro_rules! session_repository {
                 self.check(rows)?.into_iter().map(|(id, sid)| read_sid(Row { table: "sessions", id }, sid)).collect()
             }
 
-            fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<Origin>, StoreError> {
+            fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {
                 let query = sessions::table
                     .filter(sessions::user_id.eq(user_id.get()))
                     .order((sessions::created_at.desc(), sessions::id.desc()))
@@ -131,21 +133,21 @@ macro_rules! session_repository {
                     .select((sessions::id, OriginRow::as_select()));
                 let rows = query.load::<(i64, OriginRow)>(self.connection);
                 let rows = self.check(rows)?.into_iter();
-                rows.map(|(id, origin)| origin.read(Row { table: "sessions", id })).collect()
+                rows.map(|(id, client)| client.read(Row { table: "sessions", id })).collect()
             }
 
-            fn knows_source(&mut self, source: &SourceMark) -> Result<bool, StoreError> {
+            fn knows_source(&mut self, source: &SourceHash) -> Result<bool, StoreError> {
                 let query = sessions::table.filter(sessions::source.eq(source.as_bytes().as_slice()));
                 let found = query.select(sessions::id).first::<i64>(self.connection).optional();
                 Ok(self.check(found)?.is_some())
             }
 
-            fn end(&mut self, id: SessionId, ending: &Ending) -> Result<bool, StoreError> {
-                let at = Moment::new(ending.at);
+            fn end(&mut self, id: SessionId, session_end: &SessionEnd) -> Result<bool, StoreError> {
+                let at = Moment::new(session_end.at);
                 let active =
                     sessions::table.filter(sessions::sid.eq(id.to_string())).filter(sessions::ended_at.is_null());
                 let ended = diesel::update(active)
-                    .set((sessions::ended_at.eq(at), sessions::end_reason.eq(ending.reason.as_str())))
+                    .set((sessions::ended_at.eq(at), sessions::end_reason.eq(session_end.reason.as_str())))
                     .returning((sessions::id, sessions::user_id))
                     .get_result::<(i64, i64)>(self.writing()?)
                     .optional();
@@ -153,28 +155,33 @@ macro_rules! session_repository {
                 let revoke = RevokeLive::new(user_id, Scope::Of(number, id.to_string()), at);
                 let revoked = revoke.load::<bool>(self.connection);
                 self.check(revoked)?;
-                let event = NewEventRow::of(number, &event_of(ending));
+                let event = NewEventRow::of(number, &event_of(session_end));
                 let told = diesel::insert_into(session_events::table).values(event).execute(self.connection);
                 self.check(told)?;
                 Ok(true)
             }
 
-            fn end_all(&mut self, user_id: UserId, spared: &Spared, ending: &Ending) -> Result<u64, StoreError> {
-                let (at, spared) = (Moment::new(ending.at), SparedRows::new(spared));
+            fn end_all(
+                &mut self,
+                user_id: UserId,
+                keep: &KeepSessions,
+                session_end: &SessionEnd,
+            ) -> Result<u64, StoreError> {
+                let (at, keep) = (Moment::new(session_end.at), SparedRows::new(keep));
                 let active = sessions::table
                     .filter(sessions::user_id.eq(user_id.get()))
                     .filter(sessions::ended_at.is_null())
-                    .filter(sessions::sid.ne(&spared.sid))
-                    .filter(sessions::device.is_null().or(sessions::device.ne(&spared.device)));
+                    .filter(sessions::sid.ne(&keep.sid))
+                    .filter(sessions::device.is_null().or(sessions::device.ne(&keep.device)));
                 let ended = diesel::update(active)
-                    .set((sessions::ended_at.eq(at), sessions::end_reason.eq(ending.reason.as_str())))
+                    .set((sessions::ended_at.eq(at), sessions::end_reason.eq(session_end.reason.as_str())))
                     .returning(sessions::id)
                     .get_results::<i64>(self.writing()?);
                 let ended = self.check(ended)?;
-                let revoke = RevokeLive::new(user_id.get(), Scope::AllBut(spared), at);
+                let revoke = RevokeLive::new(user_id.get(), Scope::AllBut(keep), at);
                 let revoked = revoke.load::<bool>(self.connection);
                 let unbegun = self.check(revoked)?.into_iter().filter(|unbegun| *unbegun).count();
-                let event = event_of(ending);
+                let event = event_of(session_end);
                 for number in &ended {
                     let event = NewEventRow::of(*number, &event);
                     let told = diesel::insert_into(session_events::table).values(event).execute(self.connection);

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{
-    DeviceMark, EventKind, Origin, Session, SessionEvent, SessionId, SourceMark, UserAgent,
+    ClientInfo, DeviceHash, EventKind, Session, SessionEvent, SessionId, SourceHash, UserAgent,
 };
 use portcullis_ports::{ListedSession, StoreError};
 
@@ -38,8 +38,8 @@ impl TryFrom<SessionRow> for Session {
             user_id: UserId::new(at.read("user_id", row.user_id)?),
             started_at: at.read("created_at", row.created_at)?,
             ended_at: row.ended_at.map(|time| at.read("ended_at", time)).transpose()?,
-            device: row.device.map(|code| at.code("device", code)).transpose()?.map(DeviceMark::new),
-            source: row.source.map(|code| at.code("source", code)).transpose()?.map(SourceMark::new),
+            device: row.device.map(|code| at.code("device", code)).transpose()?.map(DeviceHash::new),
+            source: row.source.map(|code| at.code("source", code)).transpose()?.map(SourceHash::new),
         })
     }
 }
@@ -53,11 +53,11 @@ pub(crate) struct OriginRow {
 }
 
 impl OriginRow {
-    pub(crate) fn read(self, at: Row) -> Result<Origin, StoreError> {
+    pub(crate) fn read(self, at: Row) -> Result<ClientInfo, StoreError> {
         let address = self.ip_address.map(|text| at.read("ip_address", text)).transpose()?;
         let parse = |text: String| text.parse().map_err(|_| at.corrupt("ip_address", "not an address"));
         let agent = self.user_agent.map(|text| at.read("user_agent", text)).transpose()?;
-        Ok(Origin {
+        Ok(ClientInfo {
             ip_address: address.map(parse).transpose()?,
             user_agent: agent.and_then(|text| UserAgent::new(&text)),
         })
@@ -67,11 +67,11 @@ impl OriginRow {
 /// A session, from where it began, and when it was last used, if its timeline says.
 pub(super) type ListedRow = (SessionRow, OriginRow, Option<Stored<DateTime<Utc>>>);
 
-pub(super) fn listed((row, origin, used): ListedRow) -> Result<ListedSession, StoreError> {
+pub(super) fn listed((row, client, used): ListedRow) -> Result<ListedSession, StoreError> {
     let at = Row { table: "sessions", id: row.id };
     let used = used.map(|time| at.read("last use", time)).transpose()?;
     let session = Session::try_from(row)?;
-    Ok(ListedSession { origin: origin.read(at)?, last_used_at: used.unwrap_or(session.started_at), session })
+    Ok(ListedSession { client: client.read(at)?, last_used_at: used.unwrap_or(session.started_at), session })
 }
 
 /// A session to be added.
@@ -88,8 +88,8 @@ pub(super) struct NewSessionRow {
 }
 
 impl NewSessionRow {
-    pub(super) fn of(session: &Session, origin: &Origin) -> Self {
-        let (ip_address, user_agent) = columns(origin);
+    pub(super) fn of(session: &Session, client: &ClientInfo) -> Self {
+        let (ip_address, user_agent) = columns(client);
         Self {
             sid: session.id.to_string(),
             user_id: session.user_id.get(),
@@ -103,9 +103,9 @@ impl NewSessionRow {
 }
 
 /// The two columns of an origin.
-pub(crate) fn columns(origin: &Origin) -> (Option<String>, Option<String>) {
-    let address = origin.ip_address.map(|address| address.to_string());
-    (address, origin.user_agent.as_ref().map(|agent| agent.as_str().to_owned()))
+pub(crate) fn columns(client: &ClientInfo) -> (Option<String>, Option<String>) {
+    let address = client.ip_address.map(|address| address.to_string());
+    (address, client.user_agent.as_ref().map(|agent| agent.as_str().to_owned()))
 }
 
 /// What happened, when and from where.
@@ -125,11 +125,11 @@ impl TryFrom<EventRow> for SessionEvent {
     fn try_from(row: EventRow) -> Result<Self, StoreError> {
         let at = Row { table: "session_events", id: row.id };
         let kind = at.read("kind", row.kind)?;
-        let origin = OriginRow { ip_address: row.ip_address, user_agent: row.user_agent };
+        let client = OriginRow { ip_address: row.ip_address, user_agent: row.user_agent };
         Ok(Self {
             at: at.read("at", row.at)?,
             kind: EventKind::parse(&kind).ok_or_else(|| at.corrupt("kind", "not a kind of event"))?,
-            origin: origin.read(at)?,
+            client: client.read(at)?,
         })
     }
 }
@@ -148,7 +148,7 @@ pub(crate) struct NewEventRow {
 impl NewEventRow {
     /// An event of the session with that number.
     pub(crate) fn of(number: i64, event: &SessionEvent) -> Self {
-        let (ip_address, user_agent) = columns(&event.origin);
+        let (ip_address, user_agent) = columns(&event.client);
         Self { session_id: number, at: Moment::new(event.at), kind: event.kind.as_str(), ip_address, user_agent }
     }
 }

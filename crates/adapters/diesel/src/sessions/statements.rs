@@ -10,7 +10,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, Text};
 use diesel::sqlite::Sqlite;
-use portcullis_domain::sessions::{EventKind, SessionEvent, SessionId, Spared};
+use portcullis_domain::sessions::{EventKind, KeepSessions, SessionEvent, SessionId};
 
 /// What only one of the databases says.
 pub(crate) trait Dialect: Backend {
@@ -61,9 +61,9 @@ pub(super) struct SparedRows {
 }
 
 impl SparedRows {
-    pub(super) fn new(spared: &Spared) -> Self {
-        let device = spared.device.map(|mark| mark.as_bytes().to_vec());
-        Self { sid: spared.session.map(|id| id.to_string()).unwrap_or_default(), device: device.unwrap_or_default() }
+    pub(super) fn new(keep: &KeepSessions) -> Self {
+        let device = keep.device.map(|mark| mark.as_bytes().to_vec());
+        Self { sid: keep.session.map(|id| id.to_string()).unwrap_or_default(), device: device.unwrap_or_default() }
     }
 }
 
@@ -123,17 +123,17 @@ where
                 out.push_bind_param::<Text, _>(sid)?;
                 out.push_sql("))");
             }
-            Scope::AllBut(spared) => {
+            Scope::AllBut(keep) => {
                 out.push_sql("coalesce(session_id, 0) NOT IN (SELECT id FROM sessions WHERE user_id = ");
                 out.push_bind_param::<BigInt, _>(&self.user_id)?;
                 out.push_sql(" AND (sid = ");
-                out.push_bind_param::<Text, _>(&spared.sid)?;
+                out.push_bind_param::<Text, _>(&keep.sid)?;
                 out.push_sql(" OR device = ");
-                out.push_bind_param::<Binary, _>(&spared.device)?;
+                out.push_bind_param::<Binary, _>(&keep.device)?;
                 out.push_sql(")) AND (session_id IS NOT NULL OR jti NOT IN (SELECT sid FROM sessions WHERE user_id = ");
                 out.push_bind_param::<BigInt, _>(&self.user_id)?;
                 out.push_sql(" AND sid = ");
-                out.push_bind_param::<Text, _>(&spared.sid)?;
+                out.push_bind_param::<Text, _>(&keep.sid)?;
                 out.push_sql("))");
             }
         }
@@ -158,8 +158,8 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn new(id: SessionId, event: &SessionEvent) -> Self {
-        let (ip_address, user_agent) = columns(&event.origin);
-        let most = i64::try_from(EventKind::MAX_REPEATS).unwrap_or(i64::MAX);
+        let (ip_address, user_agent) = columns(&event.client);
+        let most = i64::try_from(EventKind::MAX_EVENTS_PER_KIND).unwrap_or(i64::MAX);
         let (kind, name) = (event.kind, event.kind.as_str());
         Self { sid: id.to_string(), at: Moment::new(event.at), kind, name, ip_address, user_agent, most }
     }

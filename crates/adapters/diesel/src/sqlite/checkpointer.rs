@@ -100,7 +100,7 @@ impl Checkpointer {
 }
 
 impl Drop for Checkpointer {
-    /// Waits for the thread, which does what it was asked before.
+    /// Backoff for the thread, which does what it was asked before.
     fn drop(&mut self) {
         self.looks = None;
         if let Some(thread) = self.thread.take() {

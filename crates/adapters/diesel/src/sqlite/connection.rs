@@ -155,7 +155,7 @@ impl WriteConnection {
         Self { inner, patience }
     }
 
-    /// Waits so long from now on, or [`STEP`] longer: most callers wait for nobody before, and
+    /// Backoff so long from now on, or [`STEP`] longer: most callers wait for nobody before, and
     /// need nothing to be changed.
     pub(super) fn wait_at_most(&mut self, wait: Duration) -> Result<(), StoreError> {
         if self.patience < wait || self.patience > wait + STEP {

@@ -48,7 +48,7 @@ impl DatabaseFile {
         Ok(Self { path, identity, held })
     }
 
-    /// Waits until what was written to it is on the disk.
+    /// Backoff until what was written to it is on the disk.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         self.held.sync_data().map_err(|error| StoreError::Unavailable(format!("the database file: {error}")))
     }

@@ -67,7 +67,7 @@ impl Drop for Group {
 }
 
 impl Member {
-    /// Waits for the commit. Where it takes too long, whether it arrives is unknown.
+    /// Backoff for the commit. Where it takes too long, whether it arrives is unknown.
     pub(super) fn outcome(&self, wait: Duration) -> Result<(), StoreError> {
         let waited = self.told.wait_timeout_while(lock(&self.outcome), wait, |outcome| outcome.is_none());
         let outcome = waited.unwrap_or_else(PoisonError::into_inner).0.take();

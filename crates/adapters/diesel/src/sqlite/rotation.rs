@@ -98,7 +98,7 @@ pub(super) fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portcullis_domain::sessions::{EventKind, Origin, SessionEvent};
+    use portcullis_domain::sessions::{ClientInfo, EventKind, SessionEvent};
 
     /// Whether diesel finds it prepared without spelling it out.
     fn is_prepared_once<Q: QueryId>(_: &Q) -> bool {
@@ -112,7 +112,7 @@ mod tests {
         let token =
             NewTokenRow { jti, user_id: 1, expires_at: time, revoked: false, created_at: time, session_id: None };
         assert!(is_prepared_once(&diesel::insert_into(refresh_tokens::table).values(token)));
-        let event = NewEventRow::of(1, &SessionEvent { at, kind: EventKind::Rotated, origin: Origin::default() });
+        let event = NewEventRow::of(1, &SessionEvent { at, kind: EventKind::Rotated, client: ClientInfo::default() });
         assert!(is_prepared_once(&diesel::insert_into(session_events::table).values(event)));
     }
 }

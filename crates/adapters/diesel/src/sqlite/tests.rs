@@ -21,7 +21,7 @@ pub(super) fn store(folder: &TempDir) -> SqliteStore {
 }
 
 pub(super) fn register(store: &SqliteStore, number: u32) -> Result<Option<User>, StoreError> {
-    let email = EmailAddress::stored(format!("{number}-{:0>200}@example.com", ""));
+    let email = EmailAddress::from_stored(format!("{number}-{:0>200}@example.com", ""));
     let password = PasswordHash::new("$2b$12$hash".to_owned());
     let new = NewUser { email, password, created_at: DateTime::UNIX_EPOCH };
     store.write(|tx| tx.users().insert(&new))

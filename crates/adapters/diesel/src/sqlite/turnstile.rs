@@ -32,7 +32,7 @@ impl<T: Default> Turnstile<T> {
         Self(Mutex::new(State { idle: Some(thing), waiting: VecDeque::new() }))
     }
 
-    /// Waits for the turn; `None` where it did not come in time.
+    /// Backoff for the turn; `None` where it did not come in time.
     pub(super) fn acquire(&self, wait: Duration) -> Option<Turn<'_, T>> {
         let ticket = {
             let mut state = lock(&self.0);

@@ -3,8 +3,8 @@
 use crate::samples::{accounts, now, register, rotation};
 use portcullis_domain::login;
 use portcullis_domain::registration::EmailAddress;
-use portcullis_domain::sessions::{Origin, Session, SessionId};
-use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, Spending};
+use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
+use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::{Store, StoreError, StoreExt};
 
 /// Every account is there as it was, and is found by any spelling.
@@ -21,7 +21,7 @@ pub(crate) fn assert_accounts_are_kept(store: &dyn Store) {
     for (id, address) in stored {
         for spelling in [address.to_owned(), address.to_ascii_uppercase()] {
             let found = accounts(store, &spelling).unwrap();
-            let found: Vec<_> = found.iter().map(|user| (user.id.get(), user.email.spelled())).collect();
+            let found: Vec<_> = found.iter().map(|user| (user.id.get(), user.email.original())).collect();
             assert_eq!(found, [(id, address)]);
         }
         let user = accounts(store, address).unwrap().remove(0);
@@ -37,7 +37,7 @@ pub(crate) fn assert_differing_accounts_are_kept(store: &dyn Store) {
     let both = accounts(store, "eRIN@example.com").unwrap();
     assert_eq!(both.iter().map(|user| user.id.get()).collect::<Vec<_>>(), [5, 6]);
     for (id, spelling) in [(5, "Erin@example.com"), (6, "erin@example.com")] {
-        let chosen = login::choose(both.clone(), &EmailAddress::stored(spelling.to_owned()));
+        let chosen = login::select_account(both.clone(), &EmailAddress::from_stored(spelling.to_owned()));
         assert_eq!(chosen.map(|user| user.id.get()), Some(id));
     }
     for spelling in ["erin@example.com", "Erin@example.com", "ERIN@example.com"] {
@@ -51,7 +51,7 @@ pub(crate) fn assert_tokens_are_kept(store: &dyn Store, live: &str, spent: &str)
     let find = |jti| store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();
     assert_eq!((find(live).token.state, find(spent).token.state), (RefreshState::Live, RefreshState::Revoked));
     let successor = Jti::from_random([9; 16]);
-    let spending = Spending { at: now(), key: None, successor };
+    let spending = SpendRecord { at: now(), key: None, successor };
     assert_eq!(store.write(|tx| tx.refresh_tokens().spend(spent, &spending)), Ok(false));
     let rotated = store.write(|tx| {
         let won = tx.refresh_tokens().spend(live, &spending)?;
@@ -61,7 +61,7 @@ pub(crate) fn assert_tokens_are_kept(store: &dyn Store, live: &str, spent: &str)
     });
     assert_eq!(rotated, Ok(true));
     assert!(find(live).live_successor.is_some());
-    assert!(find(live).session.is_some_and(|session| session.id == SessionId::adopted(live)), "adopted");
+    assert!(find(live).session.is_some_and(|session| session.id == SessionId::for_legacy_token(live)), "adopted");
     assert_eq!(find(spent).session, None, "what is spent begins no session");
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn assert_a_later_spelling_begins_a_session(store: &dyn Store, jti: &
     let jti = Jti::parse(jti).unwrap();
     let find = || store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();
     assert_eq!(find().session, None);
-    let session = Session::begin(SessionId::adopted(jti), find().token.user_id, now());
-    store.write(|tx| tx.sessions().begin(&session, &Origin::default())).unwrap();
+    let session = Session::begin(SessionId::for_legacy_token(jti), find().token.user_id, now());
+    store.write(|tx| tx.sessions().begin(&session, &ClientInfo::default())).unwrap();
     assert_eq!(find().session.map(|session| session.id), Some(session.id));
 }

@@ -58,7 +58,7 @@ pub(crate) fn assert_two_processes_share_the_work(one: &dyn Store, two: &dyn Sto
 pub(crate) fn assert_the_unreadable_is_passed_over(store: &dyn Store, damage: impl Fn()) {
     enqueue(store, 1);
     damage();
-    let bob = EmailAddress::stored("bob@example.com".to_owned());
+    let bob = EmailAddress::from_stored("bob@example.com".to_owned());
     store.write(|tx| tx.outbox().enqueue(&NewMail { to: bob.clone(), ..order(None) })).unwrap();
     let logged = logged_by("app.mail", Level::DEBUG, || {
         let taken = take(store, TimeDelta::zero()).unwrap();

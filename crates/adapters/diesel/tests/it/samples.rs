@@ -4,9 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_diesel::StoreOptions;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
-use portcullis_domain::sessions::{Origin, Session, SessionId, SessionPolicy};
+use portcullis_domain::sessions::{ClientInfo, Session, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_domain::verification::{Grant, PasswordVersion, Purpose, Seed, TokenDigest};
+use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest, TokenSeed};
 use portcullis_ports::{Clock, Rotation, Store, StoreError, StoreExt};
 use portcullis_testkit::FixedClock;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(crate) fn impatient() -> StoreOptions {
 }
 
 pub(crate) fn newcomer(address: &str) -> NewUser {
-    let email = EmailAddress::stored(address.to_owned());
+    let email = EmailAddress::from_stored(address.to_owned());
     NewUser { email, password: PasswordHash::new("$2b$12$hash".to_owned()), created_at: now() }
 }
 
@@ -56,17 +56,17 @@ pub(crate) fn register(store: &dyn Store, address: &str) -> Result<Option<User>,
 }
 
 pub(crate) fn accounts(store: &dyn Store, address: &str) -> Result<Vec<User>, StoreError> {
-    let email = EmailAddress::stored(address.to_owned());
+    let email = EmailAddress::from_stored(address.to_owned());
     store.read(|tx| tx.users().find_by_email(&email))
 }
 
 /// Registers an account with one live token, in a session.
 pub(crate) fn account_with_token(store: &dyn Store, address: &str, jti: Jti) -> User {
     let user = register(store, address).unwrap().unwrap();
-    let session = Session::begin(SessionId::adopted(jti), user.id, now());
-    let token = RefreshToken::live(jti, user.id, now(), TimeDelta::days(7)).of_session(session.id);
+    let session = Session::begin(SessionId::for_legacy_token(jti), user.id, now());
+    let token = RefreshToken::new(jti, user.id, now(), TimeDelta::days(7)).with_session(session.id);
     let added = store.write(|tx| {
-        tx.sessions().begin(&session, &Origin::default())?;
+        tx.sessions().begin(&session, &ClientInfo::default())?;
         tx.refresh_tokens().insert(&token)
     });
     added.unwrap();
@@ -75,10 +75,10 @@ pub(crate) fn account_with_token(store: &dyn Store, address: &str, jti: Jti) -> 
 
 /// An exchange now, of a session's first token.
 pub(crate) fn rotation(user: UserId, spent: Jti, successor: Jti) -> Rotation {
-    let successor = RefreshToken::live(successor, user, now(), TimeDelta::days(7));
-    let successor = successor.of_session(SessionId::adopted(spent));
-    let (too_old_by, origin) = (SessionPolicy::default().too_old_by(now()), Origin::default());
-    Rotation { spent, at: now(), key: None, too_old_by, verified_only: false, origin, successor }
+    let successor = RefreshToken::new(successor, user, now(), TimeDelta::days(7));
+    let successor = successor.with_session(SessionId::for_legacy_token(spent));
+    let (too_old_by, client) = (SessionPolicy::default().max_age_cutoff(now()), ClientInfo::default());
+    Rotation { spent, at: now(), key: None, too_old_by, verified_only: false, client, successor }
 }
 
 /// An order of a mail, caused now, about an account or an address alone.
@@ -86,21 +86,21 @@ pub(crate) fn order(user_id: Option<UserId>) -> NewMail {
     NewMail {
         occasion: Occasion::VerifyEmail,
         user_id,
-        to: EmailAddress::stored("ada@example.com".to_owned()),
+        to: EmailAddress::from_stored("ada@example.com".to_owned()),
         language: Language::English,
-        seed: Seed::from_random([7; 32]),
+        seed: TokenSeed::from_random([7; 32]),
         password: None,
-        origin: Origin { ip_address: Some([192, 0, 2, 7].into()), user_agent: None },
+        client: ClientInfo { ip_address: Some([192, 0, 2, 7].into()), user_agent: None },
         created_at: now(),
     }
 }
 
 /// A one-time token, which expires an hour from now.
-pub(crate) fn grant(user_id: UserId) -> Grant {
+pub(crate) fn record(user_id: UserId) -> OneTimeTokenRecord {
     let (digest, password) = (TokenDigest::new([7; 32]), PasswordVersion::new([8; 32]));
-    let email = EmailAddress::stored("ada@example.com".to_owned());
+    let email = EmailAddress::from_stored("ada@example.com".to_owned());
     let expires_at = now() + TimeDelta::hours(1);
-    Grant { digest, purpose: Purpose::VerifyEmail, user_id, email, password, expires_at }
+    OneTimeTokenRecord { digest, purpose: Purpose::VerifyEmail, user_id, email, password, expires_at }
 }
 
 /// Returns the name of every migration in the repository, oldest first, as its folders name them.

@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RS
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, ThumbprintHash};
-use portcullis_domain::keys::{PublicKey, PublicNumbers};
+use portcullis_domain::keys::{PublicKey, PublicKeyParams};
 
 /// Reads a key of the kind that the algorithm needs: an RSA key as PKCS#1 has it, a point, or the
 /// 32 bytes of Ed25519.
@@ -23,7 +23,7 @@ pub(super) fn read(algorithm: Algorithm, bytes: &[u8]) -> Result<(ParsedPublicKe
     let jwk = Jwk::from_decoding_key(&key, None).map_err(|_| KeyError::Unusable)?;
     let public = published(jwk)?;
     // The library would leave this to each token.
-    if let PublicNumbers::Rsa { n, .. } = &public.numbers
+    if let PublicKeyParams::Rsa { n, .. } = &public.params
         && !(2048..=8192).contains(&bits(n))
     {
         return Err(KeyError::Size);
@@ -34,14 +34,14 @@ pub(super) fn read(algorithm: Algorithm, bytes: &[u8]) -> Result<(ParsedPublicKe
 fn published(jwk: Jwk) -> Result<PublicKey, KeyError> {
     let id = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| KeyError::Unusable)?;
     let numbers = match jwk.algorithm {
-        AlgorithmParameters::RSA(key) => PublicNumbers::Rsa { n: key.n, e: key.e },
+        AlgorithmParameters::RSA(key) => PublicKeyParams::Rsa { n: key.n, e: key.e },
         AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            PublicNumbers::P256 { x: key.x, y: key.y }
+            PublicKeyParams::P256 { x: key.x, y: key.y }
         }
-        AlgorithmParameters::OctetKeyPair(key) => PublicNumbers::Ed25519 { x: key.x },
+        AlgorithmParameters::OctetKeyPair(key) => PublicKeyParams::Ed25519 { x: key.x },
         _ => return Err(KeyError::Unusable),
     };
-    Ok(PublicKey { id, numbers })
+    Ok(PublicKey { id, params: numbers })
 }
 
 /// The length of an unsigned number in bits.

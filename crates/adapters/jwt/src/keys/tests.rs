@@ -76,7 +76,7 @@ fn a_private_key_and_its_public_half_are_one_key_in_every_form() {
     ] {
         let [first, second, third] = forms.map(|form| VerifyingKey::of_pem(form).unwrap());
         assert_eq!(first.algorithm(), algorithm);
-        assert_eq!(first.public().unwrap().numbers.algorithm(), algorithm.as_str());
+        assert_eq!(first.public().unwrap().params.algorithm(), algorithm.as_str());
         assert_eq!((first.public(), first.algorithm()), (second.public(), second.algorithm()));
         assert_eq!(first.public(), third.public());
         let signature = signed(&SigningKey::of_pem(algorithm, forms[0]).unwrap(), "message");
@@ -133,7 +133,7 @@ fn a_key_is_for_one_algorithm() {
             assert_eq!(SigningKey::of_pem(algorithm, pem).err(), expected, "{algorithm:?}: {own:?}");
         }
         assert_eq!(SigningKey::of_secret(own, b"secret").err(), Some(KeyError::WrongKind));
-        assert_eq!(generate(own).map(|made| made.public.numbers.algorithm()).ok(), Some(own.as_str()));
+        assert_eq!(generate(own).map(|made| made.public.params.algorithm()).ok(), Some(own.as_str()));
     }
     assert_eq!(generate(Algorithm::Hs256).err().map(|error| error.to_string()), Some(KeyError::WrongKind.to_string()));
 }

@@ -9,7 +9,7 @@ mod limits;
 mod tls;
 
 use chrono::{DateTime, Utc};
-use portcullis_domain::mail::{Language, Mail};
+use portcullis_domain::mail::{Language, RenderedMail};
 use portcullis_domain::registration::EmailAddress;
 use portcullis_lettre::{Authorities, Sender, SmtpMailer, SmtpUrl, TimeLimits};
 use portcullis_ports::{Clock, MailerError};
@@ -57,14 +57,14 @@ fn trusting(server: &Server) -> Authorities {
     Authorities::One(std::fs::read(server.authority()).unwrap())
 }
 
-fn mail(number: u32) -> Mail {
+fn mail(number: u32) -> RenderedMail {
     mail_to("Ada@example.org", number)
 }
 
-fn mail_to(address: &str, number: u32) -> Mail {
-    Mail {
+fn mail_to(address: &str, number: u32) -> RenderedMail {
+    RenderedMail {
         id: format!("{number:032x}"),
-        to: EmailAddress::stored(address.to_owned()),
+        to: EmailAddress::from_stored(address.to_owned()),
         language: Language::German,
         date: DateTime::from_timestamp(1_795_000_000, 0).unwrap(),
         subject: "Grüße".to_owned(),

@@ -153,7 +153,7 @@ fn no_password_of_it_is_told(backend: Backend) {
     assert_eq!(redis.command("KEYS *"), "*0", "the server knows no such user");
 }
 
-/// Waits until the replica shares what it counts.
+/// Backoff until the replica shares what it counts.
 fn expect_found(replica: &Service) {
     eventually("it is found again", || (replica.get("/health/ready").json()["status"] == "ok").then_some(()));
 }

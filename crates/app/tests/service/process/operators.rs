@@ -70,7 +70,7 @@ impl Terminal {
         Self { process, seen: follow(side.try_clone().unwrap()), side, shown: Vec::new() }
     }
 
-    /// Waits until that is shown on a line that has ended.
+    /// Backoff until that is shown on a line that has ended.
     pub(super) fn wait_for(&mut self, text: &str) {
         let told = |shown: &[u8]| {
             let shown = String::from_utf8_lossy(shown).into_owned();
@@ -87,7 +87,7 @@ impl Terminal {
         self.end().1
     }
 
-    /// Waits until that is shown, and answers.
+    /// Backoff until that is shown, and answers.
     pub(super) fn answer(&mut self, prompt: &str, text: &str) {
         while !String::from_utf8_lossy(&self.shown).ends_with(prompt) {
             assert!(self.read(), "{:?} instead of {prompt:?}", String::from_utf8_lossy(&self.shown));

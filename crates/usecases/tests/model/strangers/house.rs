@@ -4,9 +4,9 @@
 use super::doubles::{Bell, ContextBlocklist, PlainAuthenticator, PlainTokens};
 use super::steps::{Person, State};
 use chrono::{DateTime, TimeDelta};
-use portcullis_domain::mail::{Language, Mail, Message};
+use portcullis_domain::mail::{Language, MailContent, RenderedMail};
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User};
-use portcullis_domain::sessions::{Origin, SessionPolicy};
+use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
 use portcullis_domain::tokens::TokenLifetimes;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
@@ -50,19 +50,19 @@ pub(super) struct House {
 
 /// Keeps what is to be said.
 #[derive(Default)]
-struct Pigeonhole(Mutex<Vec<Message>>);
+struct Pigeonhole(Mutex<Vec<MailContent>>);
 
 impl MailRenderer for Pigeonhole {
-    fn render(&self, message: &Message) -> Result<Mail, RenderError> {
+    fn render(&self, message: &MailContent) -> Result<RenderedMail, RenderError> {
         self.0.lock().unwrap().push(message.clone());
         let (id, to, language, date) = (message.id.clone(), message.to.clone(), message.language, message.at);
         let (subject, text, html) = (String::new(), String::new(), String::new());
-        Ok(Mail { id, to, language, date, subject, text, html })
+        Ok(RenderedMail { id, to, language, date, subject, text, html })
     }
 }
 
 impl Mailer for Pigeonhole {
-    fn send(&self, _: &Mail) -> Result<(), MailerError> {
+    fn send(&self, _: &RenderedMail) -> Result<(), MailerError> {
         Ok(())
     }
 
@@ -76,7 +76,7 @@ fn address(text: &str) -> EmailAddress {
 }
 
 fn new_password(text: &str) -> NewPassword {
-    PasswordPolicy::default().admit(Password::new(text)).unwrap()
+    PasswordPolicy::default().validate(Password::new(text)).unwrap()
 }
 
 impl House {
@@ -129,8 +129,8 @@ impl House {
             clock: self.clock.clone(),
         };
         let (email, password) = (address(email), new_password(password));
-        let (origin, language) = (Origin::default(), Language::default());
-        drop(verb.run(&Registration { email, password, origin, language }, || true));
+        let (client, language) = (ClientInfo::default(), Language::default());
+        drop(verb.run(&Registration { email, password, client, language }, || true));
     }
 
     pub(super) fn log_in(&self, email: &str, password: &str, device: Option<String>) -> Option<LoggedIn> {
@@ -151,8 +151,8 @@ impl House {
             clock: self.clock.clone(),
         };
         let (email, password) = (address(email), Password::new(password));
-        let (origin, language) = (Origin::default(), Language::default());
-        verb.run(&PasswordLogin { email, password, origin, device, language }, || true).ok()
+        let (client, language) = (ClientInfo::default(), Language::default());
+        verb.run(&PasswordLogin { email, password, client, device, language }, || true).ok()
     }
 
     pub(super) fn authenticate(&self, access: &str) -> Option<Authenticated> {
@@ -163,23 +163,23 @@ impl House {
     pub(super) fn resend(&self, email: &str) {
         let (store, post) = (self.store.clone(), self.post.clone());
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
-        let (email, origin, language) = (address(email), Origin::default(), Language::default());
-        let input = VerificationRequest { email, origin, language };
+        let (email, client, language) = (address(email), ClientInfo::default(), Language::default());
+        let input = VerificationRequest { email, client, language };
         drop(ResendVerification { store, post, limits, clock }.run(&input));
     }
 
     pub(super) fn forgot(&self, email: &str) {
         let (store, post) = (self.store.clone(), self.post.clone());
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
-        let (email, origin, language) = (address(email), Origin::default(), Language::default());
-        drop(RequestReset { store, post, limits, clock }.run(&ResetRequest { email, origin, language }));
+        let (email, client, language) = (address(email), ClientInfo::default(), Language::default());
+        drop(RequestReset { store, post, limits, clock }.run(&ResetRequest { email, client, language }));
     }
 
     pub(super) fn change_email(&self, owner: Authenticated, password: &str, new_email: &str) {
         let (tokens, post, clock) = (self.one_time.clone(), self.post.clone(), self.clock.clone());
         let (password, new_email) = (Password::new(password), address(new_email));
-        let (origin, language) = (Origin::default(), Language::default());
-        let input = EmailChangeRequest { owner, password, new_email, origin, device: None, language };
+        let (client, language) = (ClientInfo::default(), Language::default());
+        let input = EmailChangeRequest { owner, password, new_email, client, device: None, language };
         drop(RequestEmailChange { owners: self.owners(), tokens, post, clock }.run(&input, || true));
     }
 
@@ -193,8 +193,8 @@ impl House {
         let (owners, screening) = (self.owners(), Self::screening());
         let (post, clock) = (self.post.clone(), self.clock.clone());
         let (current, new) = (Password::new(current), new_password(new));
-        let (origin, language) = (Origin::default(), Language::default());
-        let input = PasswordChange { owner, current, new, origin, device, language };
+        let (client, language) = (ClientInfo::default(), Language::default());
+        let input = PasswordChange { owner, current, new, client, device, language };
         let changed = ChangePassword { owners, screening, post, clock }.run(&input, || true);
         changed.ok().map(|changed| changed.cookie)
     }
@@ -210,8 +210,8 @@ impl House {
             post: self.post.clone(),
             clock: self.clock.clone(),
         };
-        let (new, origin, language) = (new_password(new), Origin::default(), Language::default());
-        let recovered = verb.run(&PasswordReset { token, new, origin, device, language }, || true);
+        let (new, client, language) = (new_password(new), ClientInfo::default(), Language::default());
+        let recovered = verb.run(&PasswordReset { token, new, client, device, language }, || true);
         recovered.ok().map(|recovered| recovered.cookie)
     }
 
@@ -227,8 +227,8 @@ impl House {
         let bearer = bearer.and_then(|access| self.authenticate(access));
         let device = person.cookie.clone().filter(|_| proof == Proof::Device);
         let password = if let Proof::Password(text) = proof { Some(Password::new(text)) } else { None };
-        let (browser, origin, language) = (Browser { bearer, device }, Origin::default(), Language::default());
-        verb.run(&EmailVerification { token, browser, password, origin, language }, || true).ok()
+        let (browser, client, language) = (Browser { bearer, device }, ClientInfo::default(), Language::default());
+        verb.run(&EmailVerification { token, browser, password, client, language }, || true).ok()
     }
 
     pub(super) fn inspect(&self, token: &OneTimeToken) -> Option<Purpose> {
@@ -257,7 +257,7 @@ impl House {
         while verb.next().unwrap() != Delivery::Idle {}
         for message in mailbox.0.lock().unwrap().iter() {
             if let Some((link, _)) = &message.link {
-                state.person_at(message.to.spelled()).mailbox.push(OneTimeToken::parse(link).unwrap());
+                state.person_at(message.to.original()).mailbox.push(OneTimeToken::parse(link).unwrap());
             }
         }
     }

@@ -50,7 +50,7 @@ fn key(state: &State) -> String {
     let mut waiting: Vec<_> = mails.iter().map(|mail| format!("{:?}", (mail.order.occasion, &mail.order.to))).collect();
     waiting.sort_unstable();
     let grants = state.store.grants();
-    let mut grants: Vec<_> = grants.iter().map(|grant| (grant.purpose, grant.user_id)).collect();
+    let mut grants: Vec<_> = grants.iter().map(|record| (record.purpose, record.user_id)).collect();
     grants.sort_unstable();
     format!("{:?}", (account(OWNED), account(THEIRS), person(&state.owner), person(&state.stranger), waiting, grants))
 }

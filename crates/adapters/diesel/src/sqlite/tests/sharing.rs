@@ -4,7 +4,7 @@ use super::*;
 use crate::sqlite::writer::Share;
 use chrono::TimeDelta;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{Origin, Session, SessionId};
+use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,9 +93,9 @@ fn those_who_wait_share_a_commit_and_a_lone_writer_has_one() {
     let session = Session::begin(SessionId::from_random([1; 16]), user.id, user.created_at);
     let token = |number| {
         let jti = Jti::from_random([number; 16]);
-        RefreshToken::live(jti, user.id, user.created_at, TimeDelta::days(7)).of_session(session.id)
+        RefreshToken::new(jti, user.id, user.created_at, TimeDelta::days(7)).with_session(session.id)
     };
-    store.write(|tx| tx.sessions().begin(&session, &Origin::default())).unwrap();
+    store.write(|tx| tx.sessions().begin(&session, &ClientInfo::default())).unwrap();
     for number in 0..8 {
         store.write(|tx| tx.refresh_tokens().insert(&token(number))).unwrap();
     }
@@ -104,8 +104,8 @@ fn those_who_wait_share_a_commit_and_a_lone_writer_has_one() {
     assert_eq!(commits(&folder), before + 1);
     let rotates = |number: u8| -> Call<'_> {
         let (spent, at, successor) = (token(number).jti, user.created_at, token(100 + number));
-        let (too_old_by, origin) = (at - TimeDelta::days(30), Origin::default());
-        let rotation = Rotation { spent, at, key: None, too_old_by, verified_only: false, origin, successor };
+        let (too_old_by, client) = (at - TimeDelta::days(30), ClientInfo::default());
+        let rotation = Rotation { spent, at, key: None, too_old_by, verified_only: false, client, successor };
         let store = &store;
         Box::new(move || store.rotate(std::slice::from_ref(&rotation)).map(|rotated| assert_eq!(rotated, [true])))
     };

@@ -161,7 +161,7 @@ fn narrow_columns_are_widened() {
     let varchar = |name: &str, width| format!("{name}|character varying|{width}\n");
     let wanted = [varchar("email", 255), varchar("hashed_password", 255), varchar("jti", 64)].concat();
     assert_eq!(sandbox.execute(widths), wanted);
-    assert_eq!(accounts(&sandbox.store(), "alice@example.com").unwrap()[0].email.spelled(), "alice@example.com");
+    assert_eq!(accounts(&sandbox.store(), "alice@example.com").unwrap()[0].email.original(), "alice@example.com");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn an_address_that_somebody_registers_meanwhile_is_taken() {
     let sandbox = Sandbox::new();
     let store = sandbox.store();
     let ada = register(&store, "ada@example.com").unwrap().unwrap();
-    let (new, registered) = (EmailAddress::stored("new@example.com".to_owned()), Barrier::new(2));
+    let (new, registered) = (EmailAddress::from_stored("new@example.com".to_owned()), Barrier::new(2));
     let waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'";
     let outcome = std::thread::scope(|scope| {
         let changing = scope.spawn(|| {
@@ -81,7 +81,7 @@ fn an_account_that_was_adopted_beside_another_comes_under_the_index() {
     let store = sandbox.store();
     let accounts = crate::samples::accounts(&store, "erin@example.com").unwrap();
     let (one, two) = (&accounts[0], &accounts[1]);
-    let new = EmailAddress::stored("New@example.com".to_owned());
+    let new = EmailAddress::from_stored("New@example.com".to_owned());
     let change = |user: &portcullis_domain::registration::User, new: &EmailAddress| {
         store.write(|tx| tx.users().change_email(user.id, &user.email, new, now())).unwrap()
     };

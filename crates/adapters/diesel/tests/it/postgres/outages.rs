@@ -128,7 +128,7 @@ fn reads_and_rotations_find_out_that_their_idle_connection_was_cut() {
             let (spent, next) = if crashed { (2, 3) } else { (1, 2) };
             let (spent, next) = (Jti::from_random([spent; 16]), Jti::from_random([next; 16]));
             let mut rotation = rotation(ada.id, spent, next);
-            rotation.successor.session_id = Some(SessionId::adopted(first));
+            rotation.successor.session_id = Some(SessionId::for_legacy_token(first));
             assert_eq!(store.rotate(&[rotation]), Ok(vec![true]), "crashed: {crashed}");
             assert_eq!(accounts(&store, "ada@example.com").map(|found| found.len()), Ok(1), "crashed: {crashed}");
         }

@@ -58,7 +58,7 @@ impl Purpose {
     /// Whether it outlives a new password or a new address. An undo must: whoever took an account
     /// over would change both.
     #[must_use]
-    pub const fn outlives_changes(self) -> bool {
+    pub const fn survives_credential_change(self) -> bool {
         matches!(self, Self::UndoEmailChange)
     }
 }
@@ -69,7 +69,7 @@ impl Purpose {
 pub struct PasswordVersion([u8; 32]);
 
 impl PasswordVersion {
-    /// Takes a code of [`PasswordVersion::message`].
+    /// Takes a code of [`PasswordVersion::mac_input`].
     #[must_use]
     pub const fn new(code: [u8; 32]) -> Self {
         Self(code)
@@ -83,7 +83,7 @@ impl PasswordVersion {
 
     /// What is authenticated of a hash.
     #[must_use]
-    pub fn message(hash: &PasswordHash) -> Vec<u8> {
+    pub fn mac_input(hash: &PasswordHash) -> Vec<u8> {
         [b"password-version/".as_slice(), hash.expose().as_bytes()].concat()
     }
 }
@@ -101,14 +101,14 @@ impl PasswordVersion {
 /// let version = PasswordVersion::new([1; 32]);
 /// let purpose = Purpose::ResetPassword;
 /// let digest = TokenDigest::new([7; 32]);
-/// let grant = Grant { digest, purpose, user_id: user.id, email, password: version, expires_at: now + purpose.lifetime() };
-/// assert!(grant.is_good_for(&user, &version, now));
-/// assert!(!grant.is_good_for(&user, &PasswordVersion::new([2; 32]), now), "another password");
-/// assert!(!grant.is_good_for(&user, &version, now + TimeDelta::minutes(30)), "too late");
+/// let grant = OneTimeTokenRecord { digest, purpose, user_id: user.id, email, password: version, expires_at: now + purpose.lifetime() };
+/// assert!(grant.is_valid_for(&user, &version, now));
+/// assert!(!grant.is_valid_for(&user, &PasswordVersion::new([2; 32]), now), "another password");
+/// assert!(!grant.is_valid_for(&user, &version, now + TimeDelta::minutes(30)), "too late");
 /// # Ok::<(), EmailError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
+pub struct OneTimeTokenRecord {
     /// By what the token is found.
     pub digest: TokenDigest,
     /// What it is for.
@@ -123,13 +123,13 @@ pub struct Grant {
     pub expires_at: DateTime<Utc>,
 }
 
-impl Grant {
+impl OneTimeTokenRecord {
     /// Whether the token is worth anything now, to the account as it is now.
     #[must_use]
-    pub fn is_good_for(&self, user: &User, password: &PasswordVersion, now: DateTime<Utc>) -> bool {
+    pub fn is_valid_for(&self, user: &User, password: &PasswordVersion, now: DateTime<Utc>) -> bool {
         let unchanged = match self.purpose {
             Purpose::VerifyEmail | Purpose::ResetPassword => {
-                self.email.spelled() == user.email.spelled() && self.password == *password
+                self.email.original() == user.email.original() && self.password == *password
             }
             // The address is the one to come.
             Purpose::ChangeEmail => self.password == *password,
@@ -162,7 +162,7 @@ mod tests {
     fn user(email: &str) -> User {
         User {
             id: UserId::new(1),
-            email: EmailAddress::stored(email.to_owned()),
+            email: EmailAddress::from_stored(email.to_owned()),
             password: PasswordHash::new("$2b$".to_owned()),
             is_active: true,
             created_at: DateTime::UNIX_EPOCH,
@@ -170,11 +170,11 @@ mod tests {
         }
     }
 
-    fn grant(purpose: Purpose, email: &str) -> Grant {
+    fn record(purpose: Purpose, email: &str) -> OneTimeTokenRecord {
         let (digest, password) = (TokenDigest::new([1; 32]), PasswordVersion::new([1; 32]));
         let expires_at = DateTime::UNIX_EPOCH + purpose.lifetime();
-        let (user_id, email) = (UserId::new(1), EmailAddress::stored(email.to_owned()));
-        Grant { digest, purpose, user_id, email, password, expires_at }
+        let (user_id, email) = (UserId::new(1), EmailAddress::from_stored(email.to_owned()));
+        OneTimeTokenRecord { digest, purpose, user_id, email, password, expires_at }
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
     fn the_first_proof_of_an_address_and_an_undo_claim_the_account() {
         let unverified = user("a@x.org");
         let verified = User { email_verified_at: Some(DateTime::UNIX_EPOCH), ..unverified.clone() };
-        let claims = |purpose, to| (grant(purpose, to).claims(&unverified), grant(purpose, to).claims(&verified));
+        let claims = |purpose, to| (record(purpose, to).claims(&unverified), record(purpose, to).claims(&verified));
         assert_eq!(claims(Purpose::VerifyEmail, "a@x.org"), (true, false));
         assert_eq!(claims(Purpose::ChangeEmail, "b@x.org"), (true, true), "nobody has proven the new address");
         assert_eq!(claims(Purpose::ChangeEmail, "A@x.org"), (true, false), "another spelling");
@@ -201,14 +201,14 @@ mod tests {
         let (same, other) = (PasswordVersion::new([1; 32]), PasswordVersion::new([2; 32]));
         let ada = user("a@x.org");
         for purpose in Purpose::ALL {
-            let grant = grant(purpose, "a@x.org");
+            let record = record(purpose, "a@x.org");
             let (start, end) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + purpose.lifetime());
-            assert!(grant.is_good_for(&ada, &same, start), "{purpose:?}");
-            assert!(!grant.is_good_for(&ada, &same, end), "{purpose:?}");
-            assert!(!grant.is_good_for(&User { is_active: false, ..ada.clone() }, &same, start));
-            assert!(!grant.is_good_for(&User { id: UserId::new(2), ..ada.clone() }, &same, start));
-            assert_eq!(grant.is_good_for(&ada, &other, start), purpose == Purpose::UndoEmailChange);
-            let moved = grant.is_good_for(&user("b@x.org"), &same, start);
+            assert!(record.is_valid_for(&ada, &same, start), "{purpose:?}");
+            assert!(!record.is_valid_for(&ada, &same, end), "{purpose:?}");
+            assert!(!record.is_valid_for(&User { is_active: false, ..ada.clone() }, &same, start));
+            assert!(!record.is_valid_for(&User { id: UserId::new(2), ..ada.clone() }, &same, start));
+            assert_eq!(record.is_valid_for(&ada, &other, start), purpose == Purpose::UndoEmailChange);
+            let moved = record.is_valid_for(&user("b@x.org"), &same, start);
             assert_eq!(moved, matches!(purpose, Purpose::ChangeEmail | Purpose::UndoEmailChange), "{purpose:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! How a session ends.
 
-use super::Origin;
+use super::ClientInfo;
 use chrono::{DateTime, Utc};
 
 /// What ended a session.
@@ -47,11 +47,11 @@ impl EndReason {
 
 /// The end of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub struct SessionEnd {
     /// When, in UTC.
     pub at: DateTime<Utc>,
     /// By what.
     pub reason: EndReason,
     /// From where.
-    pub origin: Origin,
+    pub client: ClientInfo,
 }

@@ -7,8 +7,8 @@ use std::fmt;
 
 /// What a mail has to say, for whoever words it. Redacted in `Debug`: a link opens something.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Message {
-    /// What tells the mail from every other, the same at every try: the part of its `Message-ID`
+pub struct MailContent {
+    /// What tells the mail from every other, the same at every try: the part of its `MailContent-ID`
     /// before the @-sign (RFC 5322 §3.6.4), lower-case hex digits.
     pub id: String,
     /// Why it is sent.
@@ -26,7 +26,7 @@ pub struct Message {
     pub at: DateTime<Utc>,
 }
 
-impl fmt::Debug for Message {
+impl fmt::Debug for MailContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message").field("id", &self.id).field("occasion", &self.occasion).finish_non_exhaustive()
     }
@@ -34,8 +34,8 @@ impl fmt::Debug for Message {
 
 /// A mail, worded: plain text and HTML that say the same. Redacted in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Mail {
-    /// As in [`Message::id`].
+pub struct RenderedMail {
+    /// As in [`MailContent::id`].
     pub id: String,
     /// To whom: this one recipient.
     pub to: EmailAddress,
@@ -51,7 +51,7 @@ pub struct Mail {
     pub html: String,
 }
 
-impl fmt::Debug for Mail {
+impl fmt::Debug for RenderedMail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mail").field("id", &self.id).finish_non_exhaustive()
     }

@@ -5,28 +5,29 @@ use std::net::IpAddr;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
+pub struct ClientInfo {
     /// The client's address, if it is known.
     pub ip_address: Option<IpAddr>,
     /// What the client calls itself, if it does.
     pub user_agent: Option<UserAgent>,
 }
 
-impl Origin {
+impl ClientInfo {
     /// Whether two requests look like one place: of one source, by clients that call themselves
     /// the same.
     ///
     /// ```
-    /// use portcullis_domain::sessions::Origin;
-    /// let from = |address: &str| address.parse().map(|ip| Origin { ip_address: Some(ip), user_agent: None });
-    /// assert!(from("2001:db8::1")?.resembles(&from("2001:db8::2")?));
-    /// assert!(!from("192.0.2.1")?.resembles(&from("192.0.2.2")?));
-    /// assert!(!from("192.0.2.1")?.resembles(&Origin::default()));
+    /// use portcullis_domain::sessions::ClientInfo;
+    /// let from = |address: &str| address.parse().map(|ip| ClientInfo { ip_address: Some(ip), user_agent: None });
+    /// assert!(from("2001:db8::1")?.is_similar_to(&from("2001:db8::2")?));
+    /// assert!(!from("192.0.2.1")?.is_similar_to(&from("192.0.2.2")?));
+    /// assert!(!from("192.0.2.1")?.is_similar_to(&ClientInfo::default()));
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
     #[must_use]
-    pub fn resembles(&self, other: &Self) -> bool {
-        self.ip_address.map(Source::of) == other.ip_address.map(Source::of) && self.user_agent == other.user_agent
+    pub fn is_similar_to(&self, other: &Self) -> bool {
+        self.ip_address.map(Source::from_ip) == other.ip_address.map(Source::from_ip)
+            && self.user_agent == other.user_agent
     }
 }
 
@@ -49,7 +50,7 @@ impl UserAgent {
     /// those that reorder or break lines go (a timeline is shown to people).
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        let kept: String = text.chars().filter(|c| !is_unseemly(*c)).take(Self::MAX_CHARS).collect();
+        let kept: String = text.chars().filter(|c| !is_disallowed(*c)).take(Self::MAX_CHARS).collect();
         let kept = kept.trim();
         (!kept.is_empty()).then(|| Self(kept.to_owned()))
     }
@@ -61,7 +62,7 @@ impl UserAgent {
     }
 }
 
-fn is_unseemly(character: char) -> bool {
+fn is_disallowed(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
@@ -76,7 +77,7 @@ mod tests {
         fn what_is_kept_is_bounded_and_kept_again_as_it_is(text: String) {
             if let Some(agent) = UserAgent::new(&text) {
                 prop_assert!(agent.as_str().chars().count() <= UserAgent::MAX_CHARS);
-                prop_assert!(!agent.as_str().chars().any(is_unseemly));
+                prop_assert!(!agent.as_str().chars().any(is_disallowed));
                 prop_assert_eq!(UserAgent::new(agent.as_str()), Some(agent));
             }
         }

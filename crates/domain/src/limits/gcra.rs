@@ -1,7 +1,7 @@
 //! A steady rate with a burst: the generic cell rate algorithm (ITU-T I.371, annex A), in its
 //! form with one theoretical arrival time. No counter drifts, and an idle key needs no upkeep.
 
-use super::{Policy, Refusal};
+use super::{QuotaPolicy, Throttled};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use std::time::Duration;
 /// `burst + w / (period / calls)` calls are let through, whatever their order.
 ///
 /// ```
-/// use portcullis_domain::limits::Flow;
+/// use portcullis_domain::limits::Gcra;
 /// use std::{num::NonZeroU32, time::Duration};
 /// let two = NonZeroU32::MIN.saturating_add(1);
-/// let flow = Flow::new(two, Duration::from_secs(60), two);
+/// let flow = Gcra::new(two, Duration::from_secs(60), two);
 /// let now = Duration::from_secs(1000);
-/// let first = flow.take(None, now)?;
-/// let second = flow.take(Some(first), now)?;
-/// let refusal = flow.take(Some(second), now).unwrap_err();
+/// let first = flow.try_acquire(None, now)?;
+/// let second = flow.try_acquire(Some(first), now)?;
+/// let refusal = flow.try_acquire(Some(second), now).unwrap_err();
 /// assert_eq!(refusal.retry_after, Duration::from_secs(30));
-/// # Ok::<(), portcullis_domain::limits::Refusal>(())
+/// # Ok::<(), portcullis_domain::limits::Throttled>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flow {
+pub struct Gcra {
     calls: NonZeroU32,
     period: Duration,
     burst: NonZeroU32,
 }
 
-impl Flow {
+impl Gcra {
     /// `calls` in a `period`, of which `burst` may come at once. A period under a microsecond a
     /// call counts as one: adapters keep time no finer.
     #[must_use]
@@ -58,11 +58,11 @@ impl Flow {
     /// back: it counts as a full budget, so that nobody is locked out for longer than that.
     ///
     /// # Errors
-    /// [`Refusal`], which changes nothing.
-    pub fn take(&self, arrival: Option<Duration>, now: Duration) -> Result<Duration, Refusal> {
+    /// [`Throttled`], which changes nothing.
+    pub fn try_acquire(&self, arrival: Option<Duration>, now: Duration) -> Result<Duration, Throttled> {
         let latest = now.saturating_add(self.tolerance());
         let next = arrival.unwrap_or(now).clamp(now, latest).saturating_add(self.interval());
-        if next > latest { Err(Refusal { retry_after: next.saturating_sub(latest) }) } else { Ok(next) }
+        if next > latest { Err(Throttled { retry_after: next.saturating_sub(latest) }) } else { Ok(next) }
     }
 
     /// Takes one call back.
@@ -81,8 +81,8 @@ impl Flow {
 
     /// What callers are told of it: the burst, and the time in which it is whole again.
     #[must_use]
-    pub fn policy(&self) -> Policy {
-        Policy { quota: self.calls.get(), window: self.period }
+    pub fn policy(&self) -> QuotaPolicy {
+        QuotaPolicy { quota: self.calls.get(), window: self.period }
     }
 }
 
@@ -91,9 +91,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn flow(calls: u32, seconds: u64, burst: u32) -> Flow {
+    fn flow(calls: u32, seconds: u64, burst: u32) -> Gcra {
         let some = |n| NonZeroU32::new(n).unwrap();
-        Flow::new(some(calls), Duration::from_secs(seconds), some(burst))
+        Gcra::new(some(calls), Duration::from_secs(seconds), some(burst))
     }
 
     #[test]
@@ -101,28 +101,28 @@ mod tests {
         let source = flow(300, 300, 100);
         let (mut arrival, now) = (None, Duration::from_secs(5));
         for left in (0..100).rev() {
-            arrival = source.take(arrival, now).ok();
+            arrival = source.try_acquire(arrival, now).ok();
             assert_eq!(source.remaining(arrival.unwrap(), now), left);
         }
-        let refusal = source.take(arrival, now).unwrap_err();
+        let refusal = source.try_acquire(arrival, now).unwrap_err();
         assert_eq!(refusal.retry_after, Duration::from_secs(1));
-        assert!(source.take(arrival, now + refusal.retry_after).is_ok());
+        assert!(source.try_acquire(arrival, now + refusal.retry_after).is_ok());
     }
 
     #[test]
     fn a_clock_that_is_set_back_locks_nobody_out() {
         let source = flow(3, 3600, 3);
-        let arrival = source.take(None, Duration::from_secs(1_000_000_000)).ok();
+        let arrival = source.try_acquire(None, Duration::from_secs(1_000_000_000)).ok();
         let back = Duration::from_secs(5);
-        assert_eq!(source.take(arrival, back).unwrap_err().retry_after, Duration::from_secs(1200));
+        assert_eq!(source.try_acquire(arrival, back).unwrap_err().retry_after, Duration::from_secs(1200));
     }
 
     #[test]
     fn no_extreme_overflows() {
-        let widest = Flow::new(NonZeroU32::MIN, Duration::MAX, NonZeroU32::MAX);
-        let arrival = widest.take(Some(Duration::MAX), Duration::MAX).unwrap_or(Duration::MAX);
+        let widest = Gcra::new(NonZeroU32::MIN, Duration::MAX, NonZeroU32::MAX);
+        let arrival = widest.try_acquire(Some(Duration::MAX), Duration::MAX).unwrap_or(Duration::MAX);
         let _ = (widest.refund(arrival), widest.remaining(arrival, Duration::ZERO), widest.policy());
-        let finest = Flow::new(NonZeroU32::MAX, Duration::ZERO, NonZeroU32::MIN);
+        let finest = Gcra::new(NonZeroU32::MAX, Duration::ZERO, NonZeroU32::MIN);
         assert_eq!(finest.interval(), Duration::from_micros(1));
     }
 
@@ -139,7 +139,7 @@ mod tests {
                 match (kind, arrival) {
                     // A refund of the last call that was let through.
                     (0, Some(last)) if passed.pop().is_some() => arrival = Some(budget.refund(last)),
-                    _ => if let Ok(next) = budget.take(arrival, now) {
+                    _ => if let Ok(next) = budget.try_acquire(arrival, now) {
                         arrival = Some(next);
                         passed.push(now);
                     },
@@ -157,9 +157,9 @@ mod tests {
         fn a_refund_restores(calls in 1_u32..50, burst in 1_u32..20, taken in 0_u32..20, later in 0_u64..100_000) {
             let budget = flow(calls, 60, burst);
             let start = Duration::from_secs(100);
-            let arrival = (0..taken).fold(None, |arrival, _| budget.take(arrival, start).ok().or(arrival));
+            let arrival = (0..taken).fold(None, |arrival, _| budget.try_acquire(arrival, start).ok().or(arrival));
             let now = start + Duration::from_millis(later);
-            if let Ok(next) = budget.take(arrival, now) {
+            if let Ok(next) = budget.try_acquire(arrival, now) {
                 let before = arrival.unwrap_or(now);
                 prop_assert_eq!(budget.remaining(budget.refund(next), now), budget.remaining(before, now));
             }

@@ -1,7 +1,7 @@
 //! So many tries in any stretch of time, and after that one try a wait that doubles: for guesses
 //! at one secret. A guesser is slowed down, and the owner is never shut out for long.
 
-use super::{Policy, Refusal};
+use super::{QuotaPolicy, Throttled};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use std::time::Duration;
 /// when nobody has tried for a whole period after the wait was over.
 ///
 /// ```
-/// use portcullis_domain::limits::{Tries, Window};
+/// use portcullis_domain::limits::{WindowState, SlidingWindow};
 /// use std::{num::NonZeroU32, time::Duration};
 /// let (minute, now) = (Duration::from_secs(60), Duration::from_secs(1000));
-/// let window = Window::new(NonZeroU32::MIN, 15 * minute).relenting(minute);
-/// let (tries, _) = window.take(&Tries::default(), now)?;
-/// assert_eq!(window.take(&tries, now).unwrap_err().retry_after, minute);
-/// let (tries, _) = window.take(&tries, now + minute)?;
-/// assert_eq!(window.take(&tries, now + minute).unwrap_err().retry_after, 2 * minute);
-/// # Ok::<(), portcullis_domain::limits::Refusal>(())
+/// let window = SlidingWindow::new(NonZeroU32::MIN, 15 * minute).with_backoff(minute);
+/// let (tries, _) = window.try_acquire(&WindowState::default(), now)?;
+/// assert_eq!(window.try_acquire(&tries, now).unwrap_err().retry_after, minute);
+/// let (tries, _) = window.try_acquire(&tries, now + minute)?;
+/// assert_eq!(window.try_acquire(&tries, now + minute).unwrap_err().retry_after, 2 * minute);
+/// # Ok::<(), portcullis_domain::limits::Throttled>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+pub struct SlidingWindow {
     tries: NonZeroU32,
     period: Duration,
     first_wait: Option<Duration>,
@@ -43,7 +43,7 @@ impl Waiter {
 
     /// A waiter told apart by a digest that only the service can make.
     #[must_use]
-    pub fn of_digest(digest: &[u8; 32]) -> Self {
+    pub fn from_digest(digest: &[u8; 32]) -> Self {
         Self(digest.first_chunk().map(|first| u64::from_be_bytes(*first)).unwrap_or_default())
     }
 
@@ -56,16 +56,16 @@ impl Waiter {
 
 /// What was tried lately. Times are durations since one fixed moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tries {
+pub struct WindowState {
     /// When each free try was made, at most as many as are free.
     pub free: Vec<Duration>,
     /// What passed after a wait, by waiter.
-    pub waits: Vec<Waits>,
+    pub waits: Vec<Backoff>,
 }
 
 /// The tries of one waiter that passed after a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waits {
+pub struct Backoff {
     /// Whose.
     pub waiter: Waiter,
     /// How many there were.
@@ -76,38 +76,38 @@ pub struct Waits {
 
 /// What a refund needs to know of a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TryReceipt {
+pub struct WindowReceipt {
     /// When it passed.
     pub at: Duration,
     /// Who waited for it and when their try before it passed; `None` for a free try.
-    pub waited: Option<(Waiter, Duration)>,
+    pub backed_off: Option<(Waiter, Duration)>,
 }
 
-impl Window {
+impl SlidingWindow {
     /// The most tries that may be free: each is remembered by its time.
-    pub const MAX_TRIES: u32 = 100;
+    pub const MAX_LIMIT: u32 = 100;
 
-    /// `tries` in a `period`, at most [`MAX_TRIES`](Self::MAX_TRIES), and none past them.
+    /// `tries` in a `period`, at most [`MAX_LIMIT`](Self::MAX_LIMIT), and none past them.
     #[must_use]
     pub fn new(tries: NonZeroU32, period: Duration) -> Self {
-        Self { tries: tries.clamp(NonZeroU32::MIN, Self::MOST), period, first_wait: None }
+        Self { tries: tries.clamp(NonZeroU32::MIN, Self::MAX), period, first_wait: None }
     }
 
     /// Maximum number of waiters; past it, the one with the oldest last try is forgotten.
-    pub const MOST_WAITERS: usize = 100;
+    pub const MAX_WAITERS: usize = 100;
 
-    const MOST: NonZeroU32 = NonZeroU32::MIN.saturating_add(Self::MAX_TRIES - 1);
+    const MAX: NonZeroU32 = NonZeroU32::MIN.saturating_add(Self::MAX_LIMIT - 1);
 
     /// The same, with one more try after each wait. The first wait is `first`, or the period
     /// where that is shorter.
     #[must_use]
-    pub fn relenting(self, first: Duration) -> Self {
+    pub fn with_backoff(self, first: Duration) -> Self {
         Self { first_wait: Some(first.min(self.period)), ..self }
     }
 
     /// How many tries are free.
     #[must_use]
-    pub fn tries(&self) -> u32 {
+    pub fn limit(&self) -> u32 {
         self.tries.get()
     }
 
@@ -133,9 +133,9 @@ impl Window {
     /// Lets one try through, where all wait together.
     ///
     /// # Errors
-    /// [`Refusal`], which changes nothing.
-    pub fn take(&self, tries: &Tries, now: Duration) -> Result<(Tries, TryReceipt), Refusal> {
-        self.take_for(Waiter::default(), tries, now)
+    /// [`Throttled`], which changes nothing.
+    pub fn try_acquire(&self, tries: &WindowState, now: Duration) -> Result<(WindowState, WindowReceipt), Throttled> {
+        self.try_acquire_for(Waiter::default(), tries, now)
     }
 
     /// Lets one try of a waiter through. The first wait begins when the free tries were spent; the
@@ -144,37 +144,42 @@ impl Window {
     /// Times ahead of `now` are those of a clock that was set back: they count as now.
     ///
     /// # Errors
-    /// [`Refusal`], which changes nothing.
-    pub fn take_for(&self, waiter: Waiter, tries: &Tries, now: Duration) -> Result<(Tries, TryReceipt), Refusal> {
+    /// [`Throttled`], which changes nothing.
+    pub fn try_acquire_for(
+        &self,
+        waiter: Waiter,
+        tries: &WindowState,
+        now: Duration,
+    ) -> Result<(WindowState, WindowReceipt), Throttled> {
         let mut tries = self.settled(tries, now);
-        if tries.waits.is_empty() && tries.free.len() < self.most_free() {
+        if tries.waits.is_empty() && tries.free.len() < self.max_free() {
             tries.free.push(now);
-            return Ok((tries, TryReceipt { at: now, waited: None }));
+            return Ok((tries, WindowReceipt { at: now, backed_off: None }));
         }
         let own = tries.waits.iter().find(|waits| waits.waiter == waiter).copied();
-        let own = own.unwrap_or_else(|| Waits { waiter, count: 0, last: newest(&tries.free).unwrap_or_default() });
+        let own = own.unwrap_or_else(|| Backoff { waiter, count: 0, last: newest(&tries.free).unwrap_or_default() });
         let due = match self.wait(own.count) {
             Some(wait) => own.last.saturating_add(wait),
             None => tries.free.first().copied().unwrap_or(now).saturating_add(self.period),
         };
         if now < due || self.first_wait.is_none() {
-            return Err(Refusal { retry_after: due.saturating_sub(now).max(Duration::from_micros(1)) });
+            return Err(Throttled { retry_after: due.saturating_sub(now).max(Duration::from_micros(1)) });
         }
         tries.waits.retain(|waits| waits.waiter != waiter);
-        if tries.waits.len() >= Self::MOST_WAITERS
+        if tries.waits.len() >= Self::MAX_WAITERS
             && let Some((oldest, _)) = tries.waits.iter().enumerate().min_by_key(|(_, waits)| waits.last)
         {
             tries.waits.remove(oldest);
         }
-        tries.waits.push(Waits { waiter, count: own.count.saturating_add(1), last: now });
-        Ok((tries, TryReceipt { at: now, waited: Some((waiter, own.last)) }))
+        tries.waits.push(Backoff { waiter, count: own.count.saturating_add(1), last: now });
+        Ok((tries, WindowReceipt { at: now, backed_off: Some((waiter, own.last)) }))
     }
 
     /// Takes one try back.
     #[must_use]
-    pub fn refund(&self, tries: &Tries, receipt: &TryReceipt) -> Tries {
+    pub fn refund(&self, tries: &WindowState, receipt: &WindowReceipt) -> WindowState {
         let mut tries = tries.clone();
-        let Some((waiter, before)) = receipt.waited else {
+        let Some((waiter, before)) = receipt.backed_off else {
             if let Some(place) = tries.free.iter().rposition(|at| *at == receipt.at) {
                 tries.free.remove(place);
             }
@@ -190,7 +195,7 @@ impl Window {
 
     /// How many free tries are left.
     #[must_use]
-    pub fn remaining(&self, tries: &Tries, now: Duration) -> u32 {
+    pub fn remaining(&self, tries: &WindowState, now: Duration) -> u32 {
         let tries = self.settled(tries, now);
         let used = u32::try_from(tries.free.len()).unwrap_or(u32::MAX);
         if tries.waits.is_empty() { self.tries.get().saturating_sub(used) } else { 0 }
@@ -198,24 +203,24 @@ impl Window {
 
     /// What callers are told of it.
     #[must_use]
-    pub fn policy(&self) -> Policy {
-        Policy { quota: self.tries.get(), window: self.period }
+    pub fn policy(&self) -> QuotaPolicy {
+        QuotaPolicy { quota: self.tries.get(), window: self.period }
     }
 
     /// What still counts. Once the free tries of a window that relents are spent, they stay spent
     /// until all is forgiven: else a period that is no longer than the first wait would end that wait.
-    fn settled(&self, tries: &Tries, now: Duration) -> Tries {
-        let waits = tries.waits.iter().map(|waits| Waits { last: waits.last.min(now), ..*waits });
+    fn settled(&self, tries: &WindowState, now: Duration) -> WindowState {
+        let waits = tries.waits.iter().map(|waits| Backoff { last: waits.last.min(now), ..*waits });
         let waits: Vec<_> = waits.filter(|waits| now.saturating_sub(waits.last) < self.lifetime(waits.count)).collect();
         let mut free: Vec<_> = tries.free.iter().map(|at| (*at).min(now)).collect();
-        let spent = self.first_wait.is_some() && (!waits.is_empty() || free.len() >= self.most_free());
+        let spent = self.first_wait.is_some() && (!waits.is_empty() || free.len() >= self.max_free());
         let kept = if spent { self.lifetime(0) } else { self.period };
         match newest(&free) {
             // All at once, or none.
             Some(newest) if spent => free.retain(|_| !waits.is_empty() || now.saturating_sub(newest) < kept),
             _ => free.retain(|at| now.saturating_sub(*at) < kept),
         }
-        Tries { free, waits }
+        WindowState { free, waits }
     }
 
     /// How long a try counts after so many waits, if the waiter tries no more.
@@ -223,7 +228,7 @@ impl Window {
         self.wait(waited).unwrap_or_default().saturating_add(self.period)
     }
 
-    fn most_free(&self) -> usize {
+    fn max_free(&self) -> usize {
         self.tries.get().try_into().unwrap_or(usize::MAX)
     }
 }
@@ -233,5 +238,5 @@ fn newest(times: &[Duration]) -> Option<Duration> {
 }
 
 #[cfg(test)]
-#[path = "window_tests.rs"]
+#[path = "sliding_window_tests.rs"]
 mod tests;
