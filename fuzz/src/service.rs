@@ -14,16 +14,16 @@ use portcullis_http::{
 };
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{
-    Conclusion, HasherError, Mode, OutboxObserver, PasswordHasher, Patience, Store, StoreError, StoreExt, TokenIssuer,
-    Verification, Work,
+    CancellationToken, HasherError, OutboxNotifier, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt,
+    TokenIssuer, TxMode, TxOutcome, TxWork,
 };
 use portcullis_testkit::{FixedClock, MemoryStore, SeededEntropy};
 use portcullis_usecases::health::CheckReadiness;
-use portcullis_usecases::limits::{Devices, Limits};
-use portcullis_usecases::mail::{Notices, Post};
-use portcullis_usecases::registration::Screening;
+use portcullis_usecases::limits::{DeviceCookies, Limits};
+use portcullis_usecases::mail::{Notices, Outbox};
+use portcullis_usecases::registration::PasswordScreening;
 use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
-use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
+use portcullis_usecases::tokens::{Authenticate, Refresh, TokenFactory};
 use portcullis_usecases::verification::OneTimeTokens;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, mpsc};
@@ -71,8 +71,8 @@ pub(crate) fn service() -> &'static Service {
 fn start() -> Service {
     let issuer = JwtIssuer::with_secret(ALGORITHM, SECRET).expect("a key");
     let (lifetimes, jti) = (TokenLifetimes::default(), Jti::from_random([7; 16]));
-    let access_token = issuer.access(&lifetimes.access(ADA, jti, now())).expect("a token");
-    let refresh_token = issuer.refresh(&lifetimes.refresh(ADA, jti, now())).expect("a token");
+    let access_token = issuer.sign_access(&lifetimes.access(ADA, jti, now())).expect("a token");
+    let refresh_token = issuer.sign_refresh(&lifetimes.refresh(ADA, jti, now())).expect("a token");
     let api = api(Arc::new(issuer), &RefreshToken::new(jti, ADA, now(), lifetimes.refresh));
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
@@ -93,20 +93,20 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
     let store: Arc<dyn Store> = Arc::new(Forgetful::with(token));
     let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).expect("a key"));
     let entropy = Arc::new(SeededEntropy::new(1));
-    let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes: TokenLifetimes::default() });
+    let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes: TokenLifetimes::default() });
     let (hasher, policy) = (Arc::new(Plain), RefreshPolicy::STRICT);
     let limits = Arc::new(Limits::off());
     let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "devices"));
-    let devices = Arc::new(Devices { authenticator, entropy: entropy.clone(), clock: clock.clone() });
-    let post = post(entropy);
-    let screening = Arc::new(Screening { blocklist: None, product: "Portcullis".to_owned() });
+    let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
+    let outbox = outbox(entropy);
+    let screening = Arc::new(PasswordScreening { blocklist: None, product: "Portcullis".to_owned() });
     let owners = Owners {
         store: store.clone(),
         hasher,
         screening,
         limits: limits.clone(),
         devices,
-        post: post.clone(),
+        outbox: outbox.clone(),
         clock: clock.clone(),
     };
     let sessions = SessionPolicy::default();
@@ -116,7 +116,7 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         issuance: issuance.clone(),
         policy,
         sessions,
-        post,
+        outbox,
         observer: Arc::new(()),
         require_verified_email: false,
         clock: clock.clone(),
@@ -150,10 +150,10 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
     }
 }
 
-fn post(entropy: Arc<SeededEntropy>) -> Arc<Post> {
+fn outbox(entropy: Arc<SeededEntropy>) -> Arc<Outbox> {
     let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "one-time tokens"));
     let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
-    Arc::new(Post { tokens, notices: Notices::default(), observer: Arc::new(Deaf) })
+    Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(Deaf) })
 }
 
 fn own_sessions(store: &Arc<dyn Store>, clock: &Arc<FixedClock>) -> OwnSessions {
@@ -207,36 +207,46 @@ impl Forgetful {
 }
 
 impl Store for Forgetful {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
-        self.0.transact(mode, &mut |tx| work(tx).map(|_| Conclusion::Rollback))
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+        self.0.transact(mode, &mut |tx| work(tx).map(|_| TxOutcome::Rollback))
     }
 }
 
 /// Sends nothing: what is stored here is undone.
 struct Deaf;
 
-impl OutboxObserver for Deaf {
-    fn stored(&self) {}
+impl OutboxNotifier for Deaf {
+    fn notify(&self) {}
 }
 
 /// A hasher that stores passwords as they are.
 struct Plain;
 
 impl PasswordHasher for Plain {
-    fn hash(&self, password: &Password, _: &Patience) -> Result<PasswordHash, HasherError> {
+    fn hash(&self, password: &Password, _: &CancellationToken) -> Result<PasswordHash, HasherError> {
         Ok(PasswordHash::new(password.expose().to_owned()))
     }
 
-    fn rehash(&self, password: &Password, _: &PasswordHash, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        self.hash(password, patience)
+    fn rehash(
+        &self,
+        password: &Password,
+        _: &PasswordHash,
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordHash, HasherError> {
+        self.hash(password, cancellation)
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        _: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
         let same = password.expose() == hash.expose();
-        Ok(if same { Verification::Match { outdated: false } } else { Verification::Mismatch })
+        Ok(if same { PasswordCheck::Match { needs_rehash: false } } else { PasswordCheck::Mismatch })
     }
 
-    fn verify_stand_in(&self, _: &Password, _: &str, _: &Patience) -> Result<(), HasherError> {
+    fn dummy_verify(&self, _: &Password, _: &str, _: &CancellationToken) -> Result<(), HasherError> {
         Ok(())
     }
 }

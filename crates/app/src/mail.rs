@@ -7,10 +7,10 @@ use anyhow::Context;
 use portcullis_domain::health::CircuitState;
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_lettre::{Authorities, FolderMailer, SmtpMailer, SmtpUrl, TimeLimits};
-use portcullis_ports::{CircuitMonitor, Clock, Entropy, MailRenderer, Mailer, OutboxLoad, Store};
+use portcullis_ports::{CircuitMonitor, Clock, Entropy, MailRenderer, Mailer, OutboxCounts, Store};
 use portcullis_resilience::{Breaker, CircuitBreaker};
 use portcullis_usecases::limits::Limits;
-use portcullis_usecases::mail::{CountMail, DeliverMail, Delivery, Post};
+use portcullis_usecases::mail::{CountMail, DeliverMail, DeliveryOutcome, Outbox};
 use portcullis_usecases::verification::OneTimeTokens;
 use portcullis_worker::{Bell, Job, Next, Pace, Worker};
 use secrecy::ExposeSecret;
@@ -39,7 +39,7 @@ const PROBE: Duration = Duration::from_secs(85);
 /// What mail needs of the process, and gives to it.
 pub(crate) struct MailRoom {
     /// Who orders mails.
-    pub(crate) post: Arc<Post>,
+    pub(crate) outbox: Arc<Outbox>,
     /// The circuit around whoever takes them.
     pub(crate) circuit: Arc<dyn CircuitMonitor>,
     bell: Bell,
@@ -51,10 +51,10 @@ impl MailRoom {
     /// Puts it together. Nothing is sent yet.
     pub(crate) fn open(settings: &Settings, entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let bell = Bell::default();
-        let post = post(settings, entropy, &bell);
+        let outbox = outbox(settings, entropy, &bell);
         let mailer = Arc::new(Breaker::new("mail", mailer(settings, clock), circuit(clock)));
         let renderer = Arc::new(settings.mail.renderer(&settings.server.app_name)?);
-        Ok(Self { post, circuit: mailer.clone(), bell, mailer, renderer })
+        Ok(Self { outbox, circuit: mailer.clone(), bell, mailer, renderer })
     }
 
     /// Starts to send what there is, and what will be.
@@ -67,7 +67,7 @@ impl MailRoom {
     ) -> anyhow::Result<Worker> {
         let verb = DeliverMail {
             store,
-            post: self.post,
+            outbox: self.outbox,
             links: settings.mail.links.clone(),
             renderer: self.renderer,
             mailer: self.mailer,
@@ -88,11 +88,11 @@ impl MailRoom {
 }
 
 /// Who orders mails, and rings for whoever sends them. Tokens are made under a key of their own.
-pub(crate) fn post(settings: &Settings, entropy: Arc<dyn Entropy>, bell: &Bell) -> Arc<Post> {
+pub(crate) fn outbox(settings: &Settings, entropy: Arc<dyn Entropy>, bell: &Bell) -> Arc<Outbox> {
     let secret = settings.tokens.secret.expose_secret().as_bytes();
     let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis one-time tokens"));
     let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
-    Arc::new(Post { tokens, notices: settings.mail.notices.clone(), observer: Arc::new(bell.clone()) })
+    Arc::new(Outbox { tokens, notices: settings.mail.notices.clone(), observer: Arc::new(bell.clone()) })
 }
 
 fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
@@ -134,7 +134,7 @@ struct Deliveries {
 /// Counts emails for the page of metrics, which waits for no database.
 struct Count {
     verb: CountMail,
-    load: Option<Arc<Mutex<OutboxLoad>>>,
+    load: Option<Arc<Mutex<OutboxCounts>>>,
     /// When they are counted again.
     due: Mutex<Duration>,
 }
@@ -174,15 +174,15 @@ impl Job for Deliveries {
         if circuit.state == CircuitState::Open && !circuit.retry_after.is_zero() {
             return Next::Rest(circuit.retry_after);
         }
-        let delivery = self.verb.next();
+        let delivery = self.verb.deliver_next();
         let failed = delivery.is_err();
         let before = self.failing.swap(failed, Ordering::Relaxed);
         match delivery {
-            Ok(Delivery::Idle) => {
+            Ok(DeliveryOutcome::Idle) => {
                 self.probe();
                 Next::Wait
             }
-            Ok(Delivery::Resting(wait)) => Next::Rest(wait),
+            Ok(DeliveryOutcome::CircuitOpen(wait)) => Next::Rest(wait),
             Ok(_) => Next::Again,
             Err(error) => {
                 if !before {

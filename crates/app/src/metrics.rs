@@ -5,7 +5,7 @@ use anyhow::Context;
 use portcullis_diesel::Database;
 use portcullis_domain::health::CircuitState;
 use portcullis_http::{Answered, LaneLoad, LaneObserver, METHODS, ROUTES, RequestObserver};
-use portcullis_ports::{CircuitMonitor, Clock, OutboxLoad, PasswordHasher, RateLimiter, RefreshObserver, Store};
+use portcullis_ports::{CircuitMonitor, Clock, OutboxCounts, PasswordHasher, RateLimiter, RefreshObserver, Store};
 use portcullis_telemetry::{
     HasherMetrics, LaneMetrics, LimiterMetrics, Metered, StoreMetrics, Telemetry, Traffic, VerdictMetrics,
 };
@@ -130,11 +130,11 @@ impl Metrics {
     }
 
     /// Shows how many emails are kept, as the worker last counted them; `None` without a page.
-    pub(crate) fn outbox(&self) -> anyhow::Result<Option<Arc<Mutex<OutboxLoad>>>> {
+    pub(crate) fn outbox(&self) -> anyhow::Result<Option<Arc<Mutex<OutboxCounts>>>> {
         let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(None) };
-        let load = Arc::new(Mutex::new(OutboxLoad::default()));
+        let load = Arc::new(Mutex::new(OutboxCounts::default()));
         let (one, other) = (load.clone(), load.clone());
-        let last = |load: &Mutex<OutboxLoad>| *load.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = |load: &Mutex<OutboxCounts>| *load.lock().unwrap_or_else(PoisonError::into_inner);
         let help = "Emails that are to be sent, counted up to 10000.";
         telemetry.sample("mails_waiting", help, &[], move || number(last(&one).waiting))?;
         let help = "Emails that were given up, counted up to 10000.";

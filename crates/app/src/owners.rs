@@ -4,12 +4,12 @@
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_http::{Recovery, Verification};
 use portcullis_ports::{Clock, PasswordHasher, Store};
-use portcullis_usecases::limits::{Devices, Guesses, Limits};
+use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{LogIn, Reauthentication};
-use portcullis_usecases::mail::Post;
+use portcullis_usecases::mail::Outbox;
 use portcullis_usecases::recovery::{ChangePassword, RequestReset, ResetPassword};
-use portcullis_usecases::registration::{DeleteAccount, Leave, Register, Screening};
-use portcullis_usecases::tokens::Issuance;
+use portcullis_usecases::registration::{DeleteAccount, DeleteOwnAccount, PasswordScreening, Register};
+use portcullis_usecases::tokens::TokenFactory;
 use portcullis_usecases::verification::{InspectToken, RequestEmailChange, ResendVerification, VerifyEmail};
 use std::sync::Arc;
 
@@ -18,22 +18,22 @@ use std::sync::Arc;
 pub(crate) struct Owners {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) hasher: Arc<dyn PasswordHasher>,
-    pub(crate) screening: Arc<Screening>,
+    pub(crate) screening: Arc<PasswordScreening>,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) devices: Arc<Devices>,
-    pub(crate) post: Arc<Post>,
+    pub(crate) devices: Arc<DeviceCookies>,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Owners {
     pub(crate) fn register(&self) -> Register {
-        let Self { store, hasher, screening, limits, post, clock, .. } = self.clone();
-        Register { store, hasher, screening, post, limits, clock }
+        let Self { store, hasher, screening, limits, outbox, clock, .. } = self.clone();
+        Register { store, hasher, screening, outbox, limits, clock }
     }
 
-    pub(crate) fn log_in(&self, issuance: Arc<Issuance>, sessions: SessionPolicy, verified: bool) -> LogIn {
-        let (guesses, Self { store, hasher, devices, post, clock, .. }) = (self.guesses(), self.clone());
-        LogIn { store, hasher, issuance, sessions, guesses, devices, post, require_verified_email: verified, clock }
+    pub(crate) fn log_in(&self, issuance: Arc<TokenFactory>, sessions: SessionPolicy, verified: bool) -> LogIn {
+        let (guesses, Self { store, hasher, devices, outbox, clock, .. }) = (self.guesses(), self.clone());
+        LogIn { store, hasher, issuance, sessions, guesses, devices, outbox, require_verified_email: verified, clock }
     }
 
     pub(crate) fn guesses(&self) -> Arc<Guesses> {
@@ -42,17 +42,17 @@ impl Owners {
     }
 
     pub(crate) fn recovery(&self) -> Recovery {
-        let Self { store, hasher, screening, limits, post, clock, .. } = self;
+        let Self { store, hasher, screening, limits, outbox, clock, .. } = self;
         Recovery {
             change: ChangePassword {
-                owners: self.reauthentication(),
+                reauthentication: self.reauthentication(),
                 screening: screening.clone(),
-                post: post.clone(),
+                outbox: outbox.clone(),
                 clock: clock.clone(),
             },
             request: RequestReset {
                 store: store.clone(),
-                post: post.clone(),
+                outbox: outbox.clone(),
                 limits: limits.clone(),
                 clock: clock.clone(),
             },
@@ -61,22 +61,22 @@ impl Owners {
                 hasher: hasher.clone(),
                 screening: screening.clone(),
                 guesses: self.guesses(),
-                tokens: post.tokens.clone(),
-                post: post.clone(),
+                tokens: outbox.tokens.clone(),
+                outbox: outbox.clone(),
                 clock: clock.clone(),
             },
         }
     }
 
     pub(crate) fn verification(&self) -> Verification {
-        let Self { store, devices, limits, post, clock, .. } = self;
-        let tokens = &post.tokens;
+        let Self { store, devices, limits, outbox, clock, .. } = self;
+        let tokens = &outbox.tokens;
         Verification {
             verify: VerifyEmail {
-                owners: self.reauthentication(),
+                reauthentication: self.reauthentication(),
                 tokens: tokens.clone(),
                 devices: devices.clone(),
-                post: post.clone(),
+                outbox: outbox.clone(),
                 clock: clock.clone(),
             },
             inspect: InspectToken {
@@ -87,22 +87,22 @@ impl Owners {
             },
             resend: ResendVerification {
                 store: store.clone(),
-                post: post.clone(),
+                outbox: outbox.clone(),
                 limits: limits.clone(),
                 clock: clock.clone(),
             },
             change: RequestEmailChange {
-                owners: self.reauthentication(),
+                reauthentication: self.reauthentication(),
                 tokens: tokens.clone(),
-                post: post.clone(),
+                outbox: outbox.clone(),
                 clock: clock.clone(),
             },
         }
     }
 
-    pub(crate) fn leave(&self) -> Leave {
+    pub(crate) fn leave(&self) -> DeleteOwnAccount {
         let deletion = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
-        Leave { owners: self.reauthentication(), deletion: Arc::new(deletion) }
+        DeleteOwnAccount { reauthentication: self.reauthentication(), deletion: Arc::new(deletion) }
     }
 
     fn reauthentication(&self) -> Arc<Reauthentication> {

@@ -18,10 +18,10 @@ use portcullis_ports::{
 };
 use portcullis_resilience::{Breaker, Bulkhead, ConcurrencyLimit};
 use portcullis_usecases::health::CheckReadiness;
-use portcullis_usecases::limits::Devices;
-use portcullis_usecases::registration::Screening;
+use portcullis_usecases::limits::DeviceCookies;
+use portcullis_usecases::registration::PasswordScreening;
 use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
-use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
+use portcullis_usecases::tokens::{Authenticate, Refresh, TokenFactory};
 use portcullis_worker::Worker;
 use portcullis_zxcvbn::CommonPasswords;
 use secrecy::ExposeSecret;
@@ -101,7 +101,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCost
     let (hasher, hashes) = hasher(settings, &entropy, parts, costs)?;
     let (issuer, verifier) = signatures(settings, traces);
     let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.sessions);
-    let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
+    let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes });
     let limits = Arc::new(replicas::limits(settings, replicas, parts)?);
     let devices = Arc::new(devices(settings.tokens.secret.expose_secret().as_bytes(), entropy.clone(), &clock));
     let mail_room = MailRoom::open(settings, entropy, &clock)?;
@@ -111,7 +111,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCost
         screening: screening(settings),
         limits: limits.clone(),
         devices,
-        post: mail_room.post.clone(),
+        outbox: mail_room.outbox.clone(),
         clock: clock.clone(),
     };
     let refresh = Arc::new(Refresh {
@@ -120,7 +120,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCost
         issuance: issuance.clone(),
         policy: settings.tokens.refresh,
         sessions,
-        post: mail_room.post.clone(),
+        outbox: mail_room.outbox.clone(),
         observer: metrics.verdicts()?,
         require_verified_email: settings.mail.require_verified,
         clock: clock.clone(),
@@ -225,9 +225,9 @@ fn signatures(settings: &Settings, traces: &Traces) -> (Arc<dyn TokenIssuer>, Ar
 }
 
 /// The devices that accounts know. Their cookies are signed under a key of their own.
-fn devices(secret: &[u8], entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> Devices {
+fn devices(secret: &[u8], entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> DeviceCookies {
     let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis devices"));
-    Devices { authenticator, entropy, clock: clock.clone() }
+    DeviceCookies { authenticator, entropy, clock: clock.clone() }
 }
 
 fn identity(settings: &Settings) -> Identity {
@@ -270,8 +270,8 @@ pub(crate) fn cost(settings: &WithoutKeys) -> anyhow::Result<Cost> {
 }
 
 /// What new passwords are held against.
-pub(crate) fn screening(settings: &WithoutKeys) -> Arc<Screening> {
-    Arc::new(Screening { blocklist: blocklist(settings), product: settings.server.app_name.clone() })
+pub(crate) fn screening(settings: &WithoutKeys) -> Arc<PasswordScreening> {
+    Arc::new(PasswordScreening { blocklist: blocklist(settings), product: settings.server.app_name.clone() })
 }
 
 /// When the circuit around the database opens, and how it is probed: nobody waits for a probe any

@@ -13,9 +13,11 @@ use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::recovery::{ChangePassword, RequestReset, ResetPassword};
-use portcullis_usecases::registration::{Leave, Register};
+use portcullis_usecases::registration::{DeleteOwnAccount, Register};
 use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
-use portcullis_usecases::tokens::{Authenticate, Exchange, Exchanged, Inquiry, LookedUp, Refresh};
+use portcullis_usecases::tokens::{
+    Authenticate, BearerLookup, BearerLookupResult, Refresh, RotationRequest, RotationResult,
+};
 use portcullis_usecases::verification::{InspectToken, RequestEmailChange, ResendVerification, VerifyEmail};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +34,7 @@ pub struct Api {
     /// Exchanges refresh tokens.
     pub refresh: Arc<Refresh>,
     /// Deletes accounts at their owners' wish.
-    pub leave: Leave,
+    pub leave: DeleteOwnAccount,
     /// Passwords that are changed, or forgotten.
     pub recovery: Recovery,
     /// Addresses that are verified, or changed.
@@ -98,10 +100,10 @@ pub struct Lanes {
     /// To the store: as many as it has connections.
     pub store: Lane,
     /// To the store, for exchanges of refresh tokens: those that wait go together.
-    pub exchanges: BatchLane<Exchange, Exchanged>,
+    pub exchanges: BatchLane<RotationRequest, RotationResult>,
     /// To the store, for accounts and sessions that bearers speak for: those that wait are looked up
     /// together.
-    pub accounts: BatchLane<Inquiry, LookedUp>,
+    pub accounts: BatchLane<BearerLookup, BearerLookupResult>,
     /// To the password hasher: as many as may wait for a hash.
     pub crypto: Lane,
     /// To the limiter, where it is beyond a network; none where it is in this process.

@@ -14,29 +14,29 @@ pub trait UserDeletion {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn begin_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError>;
+    fn mark_deleted(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Up to `limit` accounts that are being deleted, those first that have been for longest.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn being_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError>;
+    fn list_marked_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError>;
 
     /// Deletes up to `limit` rows that belong to an account that is being deleted: refresh tokens,
     /// then sessions with their timelines, and one-time tokens and mails. How many it deleted.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn strip(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError>;
+    fn delete_owned_rows(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError>;
 
     /// Deletes the row of an account that is being deleted, if nothing else is left of it; returns
     /// what is left. Backoff until every transaction that has begun to write for that account has
     /// ended. An account that another program's table refers to comes last from then on in
-    /// [`being_deleted`](Self::being_deleted).
+    /// [`list_marked_deleted`](Self::list_marked_deleted).
     ///
     /// # Errors
     /// [`StoreError`].
-    fn finish_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError>;
+    fn delete_row_if_empty(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError>;
 }
 
 /// What is left of an account that is being deleted.

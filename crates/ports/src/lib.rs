@@ -6,7 +6,7 @@
 
 #![warn(missing_docs)]
 
-mod circuits;
+mod cancellation;
 mod clock;
 mod deletion;
 mod entropy;
@@ -15,30 +15,30 @@ mod limits;
 mod mail;
 mod observers;
 mod password;
-mod patience;
 mod registration;
 mod sessions;
+mod shared_circuits;
 mod store;
 mod tokens;
 mod verification;
 
-pub use circuits::{BoardError, CircuitBoard, CircuitNews};
+pub use cancellation::CancellationToken;
 pub use clock::Clock;
 pub use deletion::{Remains, UserDeletion};
 pub use entropy::{Entropy, EntropyExt};
 pub use health::{CircuitMonitor, CircuitStatus};
-pub use limits::{Charge, Exceeded, Held, LimiterError, MessageAuthenticator, RateLimiter, Reservation, Reserved};
+pub use limits::{Charge, Exceeded, HeldCharge, LimiterError, MacSigner, RateLimiter, Reservation, ReserveOutcome};
 pub use mail::{
-    MailId, MailRenderer, Mailer, MailerError, OutboxLoad, OutboxObserver, OutboxRepository, QueuedMail, RenderError,
+    MailId, MailRenderer, Mailer, MailerError, OutboxCounts, OutboxNotifier, OutboxRepository, QueuedMail, RenderError,
 };
 pub use observers::RefreshObserver;
-pub use password::{HasherError, PasswordBlocklist, PasswordHasher, Verification};
-pub use patience::Patience;
+pub use password::{HasherError, PasswordBlocklist, PasswordCheck, PasswordHasher};
 pub use registration::{EmailChange, UserRepository};
-pub use sessions::{BearerKey, DeadSessions, FoundBearer, ListedSession, SessionRepository};
+pub use sessions::{BearerIdentity, ListedSession, ResolvedBearer, SessionCutoffs, SessionRepository};
+pub use shared_circuits::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 pub use store::{
-    Conclusion, FoundToken, Mode, RefreshTokenRepository, Rotation, RowNumber, Store, StoreError, StoreExt, Stretch,
-    Tx, Work,
+    FoundToken, RefreshTokenRepository, Rotation, RowCursor, RowRange, Store, StoreError, StoreExt, Tx, TxMode,
+    TxOutcome, TxWork,
 };
 pub use tokens::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};
 pub use verification::OneTimeTokenRepository;

@@ -26,7 +26,7 @@ impl Charge {
 
 /// A charge that was let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldCharge {
     /// The charge.
     pub charge: Charge,
     /// What its refund needs to know.
@@ -40,9 +40,9 @@ pub struct Held {
 #[must_use = "a reservation that is not refunded is spent"]
 pub struct Reservation {
     /// Each of them, in their order.
-    pub held: Vec<Held>,
+    pub held: Vec<HeldCharge>,
     /// The same charges as a second limiter counted them, where there is one.
-    pub also: Vec<Held>,
+    pub secondary: Vec<HeldCharge>,
 }
 
 /// A budget that is spent.
@@ -56,7 +56,7 @@ pub struct Exceeded {
 
 /// What became of charges.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reserved {
+pub enum ReserveOutcome {
     /// All were let through, and are counted.
     Passed(Reservation),
     /// One was refused, and none is counted.
@@ -66,10 +66,10 @@ pub enum Reserved {
 /// Counts what is tried.
 ///
 /// ```
-/// use portcullis_ports::{Charge, LimiterError, RateLimiter, Reserved};
+/// use portcullis_ports::{Charge, LimiterError, RateLimiter, ReserveOutcome};
 /// fn guess(limiter: &dyn RateLimiter, charge: Charge, right: bool) -> Result<bool, LimiterError> {
 ///     // Counted before the work, so that parallel guesses do not outrun the count.
-///     let Reserved::Passed(reservation) = limiter.reserve(&[charge])? else { return Ok(false) };
+///     let ReserveOutcome::Passed(reservation) = limiter.reserve(&[charge])? else { return Ok(false) };
 ///     if right {
 ///         limiter.refund(&reservation)?;
 ///     }
@@ -82,7 +82,7 @@ pub trait RateLimiter: Send + Sync {
     ///
     /// # Errors
     /// [`LimiterError`]. Whether the charges are counted is unknown then.
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError>;
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError>;
 
     /// Takes charges back. A budget that has forgotten them is left as it is.
     ///
@@ -104,7 +104,7 @@ pub trait RateLimiter: Send + Sync {
 }
 
 impl<L: RateLimiter + ?Sized> RateLimiter for std::sync::Arc<L> {
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         (**self).reserve(charges)
     }
 
@@ -130,14 +130,14 @@ pub struct LimiterError(pub String);
 /// (a message authentication code, RFC 2104).
 ///
 /// ```
-/// use portcullis_ports::MessageAuthenticator;
-/// fn is_ours(authenticator: &dyn MessageAuthenticator, message: &[u8], code: &[u8; 32]) -> bool {
+/// use portcullis_ports::MacSigner;
+/// fn is_ours(authenticator: &dyn MacSigner, message: &[u8], code: &[u8; 32]) -> bool {
 ///     authenticator.verify(message, code)
 /// }
 /// ```
-pub trait MessageAuthenticator: Send + Sync {
+pub trait MacSigner: Send + Sync {
     /// The code of a message.
-    fn code(&self, message: &[u8]) -> [u8; 32];
+    fn sign(&self, message: &[u8]) -> [u8; 32];
 
     /// Whether it is the code of a message. Takes the same time wherever they differ.
     fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool;

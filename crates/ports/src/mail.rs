@@ -17,12 +17,12 @@ pub struct QueuedMail {
     /// Its number.
     pub id: MailId,
     /// What was ordered.
-    pub order: NewMail,
+    pub mail: NewMail,
     /// How often it was taken, this time included.
     pub tries: u32,
     /// Whether its token was made. It is made once: a later try extends it, and where it was
     /// consumed or replaced meanwhile there is nothing left to send.
-    pub armed: bool,
+    pub token_issued: bool,
     /// When it may be taken next, in UTC.
     pub due_at: DateTime<Utc>,
     /// When it was given up, if it was, in UTC.
@@ -33,7 +33,7 @@ pub struct QueuedMail {
 
 /// How much there is in the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OutboxLoad {
+pub struct OutboxCounts {
     /// Mails that are to be sent.
     pub waiting: u64,
     /// Mails that were given up.
@@ -58,13 +58,13 @@ pub trait OutboxRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn take(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError>;
+    fn claim_next(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError>;
 
     /// Notes that the mail's token was made.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn arm(&mut self, id: MailId) -> Result<(), StoreError>;
+    fn mark_token_issued(&mut self, id: MailId) -> Result<(), StoreError>;
 
     /// Binds the mails that are bound to one password to another: the same password, hashed anew.
     ///
@@ -88,7 +88,7 @@ pub trait OutboxRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn bury(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError>;
+    fn mark_dead(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError>;
 
     /// Makes a mail due at `now`, as if it had been caused then and never tried, one that was
     /// given up as well; whether there is one with that number. Its token is to be made again: the
@@ -109,19 +109,19 @@ pub trait OutboxRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn load(&mut self, limit: u32) -> Result<OutboxLoad, StoreError>;
+    fn count(&mut self, limit: u32) -> Result<OutboxCounts, StoreError>;
 
     /// Removes every mail of an account.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn forget(&mut self, user_id: UserId) -> Result<(), StoreError>;
+    fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError>;
 
-    /// Deletes up to `limit` mails that were given up at `dead_by` or before; how many it deleted.
+    /// Deletes up to `limit` mails that were given up at `cutoff` or before; how many it deleted.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn purge(&mut self, dead_by: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
+    fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// Words mails.
@@ -212,7 +212,7 @@ impl MailerError {
 
 /// Is told that mails were stored, after their transaction: whoever sends them need not look
 /// for them all the time.
-pub trait OutboxObserver: Send + Sync {
+pub trait OutboxNotifier: Send + Sync {
     /// There may be something to send.
-    fn stored(&self);
+    fn notify(&self);
 }

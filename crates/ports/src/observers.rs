@@ -11,20 +11,20 @@ use portcullis_domain::tokens::Verdict;
 /// #[derive(Default)]
 /// struct Thefts(AtomicU64);
 /// impl RefreshObserver for Thefts {
-///     fn judged(&self, verdict: Verdict) {
+///     fn on_verdict(&self, verdict: Verdict) {
 ///         self.0.fetch_add((verdict == Verdict::Theft).into(), Ordering::Relaxed);
 ///     }
 /// }
 /// let thefts = Thefts::default();
-/// thefts.judged(Verdict::Theft);
+/// thefts.on_verdict(Verdict::Theft);
 /// assert_eq!(thefts.0.into_inner(), 1);
 /// ```
 pub trait RefreshObserver: Send + Sync {
     /// A genuine token was shown and judged, and what follows from it has been done.
-    fn judged(&self, verdict: Verdict);
+    fn on_verdict(&self, verdict: Verdict);
 }
 
 /// Nobody is told.
 impl RefreshObserver for () {
-    fn judged(&self, _: Verdict) {}
+    fn on_verdict(&self, _: Verdict) {}
 }

@@ -1,6 +1,6 @@
 //! Slow hashing, and passwords that everybody knows.
 
-use crate::Patience;
+use crate::CancellationToken;
 use portcullis_domain::registration::{Password, PasswordHash};
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use std::time::Duration;
 ///
 /// ```
 /// # use portcullis_domain::registration::{Password, PasswordHash};
-/// # use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
+/// # use portcullis_ports::{HasherError, PasswordHasher, CancellationToken, PasswordCheck};
 /// fn signs_in(hasher: &dyn PasswordHasher, typed: &Password, stored: &PasswordHash) -> Result<bool, HasherError> {
-///     Ok(matches!(hasher.verify(typed, stored, &Patience::endless())?, Verification::Match { .. }))
+///     Ok(matches!(hasher.verify(typed, stored, &CancellationToken::never())?, PasswordCheck::Match { .. }))
 /// }
 /// ```
 pub trait PasswordHasher: Send + Sync {
@@ -20,7 +20,7 @@ pub trait PasswordHasher: Send + Sync {
     ///
     /// # Errors
     /// [`HasherError`].
-    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError>;
+    fn hash(&self, password: &Password, cancellation: &CancellationToken) -> Result<PasswordHash, HasherError>;
 
     /// Hashes a password again, in place of its outdated hash. A hash never gets cheaper: the cost
     /// is the configured one, or that of the old hash if it is higher.
@@ -31,19 +31,19 @@ pub trait PasswordHasher: Send + Sync {
         &self,
         password: &Password,
         outdated: &PasswordHash,
-        patience: &Patience,
+        cancellation: &CancellationToken,
     ) -> Result<PasswordHash, HasherError>;
 
     /// Holds a password against a stored hash.
     ///
     /// # Errors
-    /// [`HasherError`]. A hash that cannot be read is no error but [`Verification::Unreadable`].
+    /// [`HasherError`]. A hash that cannot be read is no error but [`PasswordCheck::Unreadable`].
     fn verify(
         &self,
         password: &Password,
         hash: &PasswordHash,
-        patience: &Patience,
-    ) -> Result<Verification, HasherError>;
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError>;
 
     /// Takes the time of [`verify`](Self::verify) where there is no account to verify against,
     /// so that time does not tell who exists. The same account name always takes the same time, and
@@ -51,7 +51,12 @@ pub trait PasswordHasher: Send + Sync {
     ///
     /// # Errors
     /// [`HasherError`].
-    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError>;
+    fn dummy_verify(
+        &self,
+        password: &Password,
+        account: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<(), HasherError>;
 }
 
 /// Knows passwords that many people choose.
@@ -75,12 +80,12 @@ pub trait PasswordBlocklist: Send + Sync {
 
 /// What holding a password against a hash showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verification {
+pub enum PasswordCheck {
     /// It is the password.
     Match {
         /// Whether the hash should be replaced by a fresh one: its cost is lower than the
         /// configured one, or it covers a part of the password only.
-        outdated: bool,
+        needs_rehash: bool,
     },
     /// It is another.
     Mismatch,

@@ -34,7 +34,7 @@ pub trait UserRepository: UserDeletion {
     fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<Result<User, StoreError>>, StoreError>;
 
     /// Switches an account on or off; whether that changed anything. Its sessions are left to the
-    /// caller, who holds the account ([`hold`](crate::SessionRepository::hold)).
+    /// caller, who holds the account ([`lock_account`](crate::SessionRepository::lock_account)).
     ///
     /// # Errors
     /// [`StoreError`].
@@ -42,11 +42,11 @@ pub trait UserRepository: UserDeletion {
 
     /// Whether an account is active and has that hash. Whoever would change either, or delete it,
     /// waits until the end of this transaction, and finds what it did; others who ask do not wait.
-    /// Whoever [holds](crate::SessionRepository::hold) the account as well does that first.
+    /// Whoever [holds](crate::SessionRepository::lock_account) the account as well does that first.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn admits(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError>;
+    fn password_still_current(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError>;
 
     /// Returns hashes of up to `each` accounts from each of `ranges` ranges of ids, which cover all
     /// of them. Takes as long for a million accounts as for a few.
@@ -59,7 +59,8 @@ pub trait UserRepository: UserDeletion {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
+    fn replace_password(&mut self, id: UserId, expected: &PasswordHash, new: &PasswordHash)
+    -> Result<bool, StoreError>;
 
     /// Marks an account's address as verified at `at`, if it is still spelled so and was not
     /// verified before; whether it did.
@@ -76,7 +77,7 @@ pub trait UserRepository: UserDeletion {
     fn change_email(
         &mut self,
         id: UserId,
-        read: &EmailAddress,
+        expected: &EmailAddress,
         new: &EmailAddress,
         at: DateTime<Utc>,
     ) -> Result<EmailChange, StoreError>;

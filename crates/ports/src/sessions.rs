@@ -1,6 +1,6 @@
 //! What is kept of sessions.
 
-use crate::store::{RowNumber, StoreError, Stretch};
+use crate::store::{RowCursor, RowRange, StoreError};
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{ClientInfo, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash};
@@ -18,16 +18,16 @@ pub struct ListedSession {
 
 /// What the claims of a bearer's token name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BearerKey {
+pub struct BearerIdentity {
     /// The account.
     pub user_id: UserId,
     /// The session; none in a token of a program that knows no sessions.
     pub session_id: Option<SessionId>,
 }
 
-/// What a [`BearerKey`] stands for.
+/// What a [`BearerIdentity`] stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundBearer {
+pub struct ResolvedBearer {
     /// The account.
     pub user: User,
     /// The session with that identifier, if that account has it.
@@ -36,11 +36,11 @@ pub struct FoundBearer {
 
 /// Which sessions are no longer kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeadSessions {
+pub struct SessionCutoffs {
     /// Those that were ended at this moment or before, in UTC.
-    pub ended_by: DateTime<Utc>,
+    pub ended: DateTime<Utc>,
     /// Those that started at this moment or before, ended or not, in UTC.
-    pub started_by: DateTime<Utc>,
+    pub started: DateTime<Utc>,
 }
 
 /// The sessions, each with its timeline.
@@ -54,7 +54,7 @@ pub trait SessionRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn hold(&mut self, user_id: UserId) -> Result<(), StoreError>;
+    fn lock_account(&mut self, user_id: UserId) -> Result<(), StoreError>;
 
     /// Adds a session of an account.
     ///
@@ -104,7 +104,7 @@ pub trait SessionRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError>;
+    fn recent_clients(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError>;
 
     /// Returns whether any session that is kept, ended or not, began from that source. Takes the same
     /// work either way.
@@ -145,19 +145,19 @@ pub trait SessionRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError>;
+    fn resolve_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError>;
 
     /// Looks at up to `limit` sessions beyond `after`, in the store's own order, and counts those
     /// that are no longer kept; `None` where there are no more.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn survey(&mut self, after: RowNumber, limit: u32, dead: &DeadSessions) -> Result<Option<Stretch>, StoreError>;
+    fn scan(&mut self, after: RowCursor, limit: u32, dead: &SessionCutoffs) -> Result<Option<RowRange>, StoreError>;
 
     /// Deletes up to `limit` rows of a stretch's sessions that are no longer kept, the events of
     /// a session before the session; how many it deleted.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn purge(&mut self, stretch: &Stretch, dead: &DeadSessions, limit: u32) -> Result<u64, StoreError>;
+    fn purge(&mut self, range: &RowRange, dead: &SessionCutoffs, limit: u32) -> Result<u64, StoreError>;
 }

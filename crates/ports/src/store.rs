@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// What a transaction may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum TxMode {
     /// Read only. May run beside others. Every read sees what was committed before it; whether
     /// several reads see one moment is for the store to say.
     Read,
@@ -24,7 +24,7 @@ pub enum Mode {
 
 /// How the work in a transaction wants it to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conclusion {
+pub enum TxOutcome {
     /// Keep what was written.
     Commit,
     /// Undo it.
@@ -32,7 +32,7 @@ pub enum Conclusion {
 }
 
 /// The work in a transaction, run once at most; it must not hash, wait or call anything remote.
-pub type Work<'a> = dyn FnMut(&mut dyn Tx) -> Result<Conclusion, StoreError> + 'a;
+pub type TxWork<'a> = dyn FnMut(&mut dyn Tx) -> Result<TxOutcome, StoreError> + 'a;
 
 /// Keeps accounts, sessions and tokens.
 ///
@@ -49,7 +49,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`], the work's own or the store's. Nothing was kept then, or it is unknown
     /// whether a commit arrived.
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError>;
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError>;
 
     /// Exchanges refresh tokens, each on its own: whether each was exchanged, in their order.
     /// Those that were are confirmed together when this returns. Of any number of rotations of
@@ -67,9 +67,9 @@ pub trait Store: Send + Sync {
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         let mut rotated = Vec::new();
         if !rotations.is_empty() {
-            self.transact(Mode::Write, &mut |tx| {
-                rotated = rotations.iter().map(|rotation| rotation.carry_out(tx)).collect::<Result<_, _>>()?;
-                Ok(Conclusion::Commit)
+            self.transact(TxMode::Write, &mut |tx| {
+                rotated = rotations.iter().map(|rotation| rotation.execute(tx)).collect::<Result<_, _>>()?;
+                Ok(TxOutcome::Commit)
             })?;
         }
         Ok(rotated)
@@ -77,7 +77,7 @@ pub trait Store: Send + Sync {
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         (**self).transact(mode, work)
     }
 
@@ -96,10 +96,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 /// let (at, next) = (DateTime::UNIX_EPOCH, Jti::from_random([2; 16]));
 /// let successor = RefreshToken::new(next, UserId::new(1), at, TimeDelta::days(7));
 /// let successor = successor.with_session(SessionId::from_random([3; 16]));
-/// let (too_old_by, origin) = (SessionPolicy::default().max_age_cutoff(at), ClientInfo::default());
+/// let (session_cutoff, client) = (SessionPolicy::default().max_age_cutoff(at), ClientInfo::default());
 /// let spent = Jti::from_random([1; 16]);
-/// let rotation = Rotation { spent, at, key: None, too_old_by, verified_only: false, origin, successor };
-/// assert_eq!(rotation.spending().successor, next);
+/// let rotation = Rotation { spent, at, key: None, session_cutoff, verified_only: false, client, successor };
+/// assert_eq!(rotation.spend_record().successor, next);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
@@ -110,7 +110,7 @@ pub struct Rotation {
     /// With which `Idempotency-Key`, if any.
     pub key: Option<IdempotencyKeyDigest>,
     /// A session that started at this moment or before is too old, in UTC.
-    pub too_old_by: DateTime<Utc>,
+    pub session_cutoff: DateTime<Utc>,
     /// Whether the account's address must be verified.
     pub verified_only: bool,
     /// From where it was shown.
@@ -123,7 +123,7 @@ pub struct Rotation {
 impl Rotation {
     /// How the token is spent.
     #[must_use]
-    pub fn spending(&self) -> SpendRecord {
+    pub fn spend_record(&self) -> SpendRecord {
         SpendRecord { at: self.at, key: self.key, successor: self.successor.jti }
     }
 
@@ -133,10 +133,10 @@ impl Rotation {
         SessionEvent { at: self.at, kind: EventKind::Rotated, client: self.client.clone() }
     }
 
-    fn carry_out(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    fn execute(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let found = tx.refresh_tokens().find(self.spent)?;
         let spent = found.is_some_and(|found| self.is_due(&found))
-            && tx.refresh_tokens().spend(self.spent, &self.spending())?;
+            && tx.refresh_tokens().spend(self.spent, &self.spend_record())?;
         if let (true, Some(session)) = (spent, self.successor.session_id) {
             tx.refresh_tokens().insert(&self.successor)?;
             tx.sessions().record(session, &self.event())?;
@@ -147,7 +147,7 @@ impl Rotation {
     fn is_due(&self, found: &FoundToken) -> bool {
         let own = |session: &Session| session.user_id == self.successor.user_id;
         let open =
-            |session: &Session| own(session) && session.ended_at.is_none() && session.started_at > self.too_old_by;
+            |session: &Session| own(session) && session.ended_at.is_none() && session.started_at > self.session_cutoff;
         found.account_active
             && (found.account_verified || !self.verified_only)
             && found.token.user_id == self.successor.user_id
@@ -175,23 +175,23 @@ pub trait StoreExt {
 
 impl<S: Store + ?Sized> StoreExt for S {
     fn read<T, E: From<StoreError>>(&self, work: impl FnMut(&mut dyn Tx) -> Result<T, E>) -> Result<T, E> {
-        transact(self, Mode::Read, work)
+        transact(self, TxMode::Read, work)
     }
 
     fn write<T, E: From<StoreError>>(&self, work: impl FnMut(&mut dyn Tx) -> Result<T, E>) -> Result<T, E> {
-        transact(self, Mode::Write, work)
+        transact(self, TxMode::Write, work)
     }
 }
 
 fn transact<T, E: From<StoreError>>(
     store: &(impl Store + ?Sized),
-    mode: Mode,
+    mode: TxMode,
     mut work: impl FnMut(&mut dyn Tx) -> Result<T, E>,
 ) -> Result<T, E> {
     let mut outcome = None;
     store.transact(mode, &mut |tx| {
         let result = work(tx);
-        let conclusion = if result.is_ok() { Conclusion::Commit } else { Conclusion::Rollback };
+        let conclusion = if result.is_ok() { TxOutcome::Commit } else { TxOutcome::Rollback };
         outcome = Some(result);
         Ok(conclusion)
     })?;
@@ -250,7 +250,7 @@ pub trait RefreshTokenRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn spend(&mut self, jti: Jti, spending: &SpendRecord) -> Result<bool, StoreError>;
+    fn spend(&mut self, jti: Jti, spend_record: &SpendRecord) -> Result<bool, StoreError>;
 
     /// Revokes a token if it is live; whether it was. An exchange of it that is under way is
     /// over, one way or the other, when this returns.
@@ -260,40 +260,40 @@ pub trait RefreshTokenRepository {
     fn revoke(&mut self, jti: Jti, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Looks at up to `limit` rows beyond `after`, in the store's own order, and counts those
-    /// whose token expired at `dead_by` or before; `None` where there are no more rows.
+    /// whose token expired at `cutoff` or before; `None` where there are no more rows.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn survey(&mut self, after: RowNumber, limit: u32, dead_by: DateTime<Utc>) -> Result<Option<Stretch>, StoreError>;
+    fn scan(&mut self, after: RowCursor, limit: u32, cutoff: DateTime<Utc>) -> Result<Option<RowRange>, StoreError>;
 
     /// Deletes up to `limit` of the rows of a stretch that were counted, in whatever state; how
     /// many it deleted.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn purge(&mut self, stretch: &Stretch, limit: u32) -> Result<u64, StoreError>;
+    fn purge(&mut self, range: &RowRange, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// A place in the order in which a store has its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RowNumber(pub i64);
+pub struct RowCursor(pub i64);
 
-impl RowNumber {
+impl RowCursor {
     /// Before every row.
     pub const FIRST: Self = Self(i64::MIN);
 }
 
 /// Rows that follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stretch {
+pub struct RowRange {
     /// What they come after.
-    pub after: RowNumber,
+    pub after: RowCursor,
     /// The last of them.
-    pub last: RowNumber,
-    /// How many of them have a token that expired at `dead_by` or before.
+    pub last: RowCursor,
+    /// How many of them have a token that expired at `cutoff` or before.
     pub dead: u64,
     /// The moment that was asked about, in UTC.
-    pub dead_by: DateTime<Utc>,
+    pub cutoff: DateTime<Utc>,
 }
 
 /// Why a store did not do what it was asked.

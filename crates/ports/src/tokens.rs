@@ -9,7 +9,7 @@ use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
 /// # use portcullis_domain::tokens::AccessClaims;
 /// # use portcullis_ports::{SigningError, TokenIssuer};
 /// fn bearer(issuer: &dyn TokenIssuer, claims: &AccessClaims) -> Result<String, SigningError> {
-///     Ok(format!("Bearer {}", issuer.access(claims)?))
+///     Ok(format!("Bearer {}", issuer.sign_access(claims)?))
 /// }
 /// ```
 pub trait TokenIssuer: Send + Sync {
@@ -17,13 +17,13 @@ pub trait TokenIssuer: Send + Sync {
     ///
     /// # Errors
     /// [`SigningError`].
-    fn access(&self, claims: &AccessClaims) -> Result<String, SigningError>;
+    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError>;
 
     /// A refresh token.
     ///
     /// # Errors
     /// [`SigningError`].
-    fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError>;
+    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError>;
 }
 
 /// Reads tokens of any kind. Says nothing of expiry: that is for [`Claims`] to say.

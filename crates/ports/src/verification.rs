@@ -12,7 +12,7 @@ pub trait OneTimeTokenRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn replace(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError>;
+    fn upsert(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError>;
 
     /// Has a token be good until another moment; whether it is still there.
     ///
@@ -38,7 +38,7 @@ pub trait OneTimeTokenRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn revoke(&mut self, user_id: UserId) -> Result<(), StoreError>;
+    fn revoke_all(&mut self, user_id: UserId) -> Result<(), StoreError>;
 
     /// Binds the tokens of an account that are bound to one password to another: the same password,
     /// hashed anew.
@@ -53,24 +53,24 @@ pub trait OneTimeTokenRepository {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn supersede(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError>;
+    fn delete_superseded(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError>;
 
     /// Removes every token of an account.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn forget(&mut self, user_id: UserId) -> Result<(), StoreError>;
+    fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError>;
 
     /// Whose address it may become again: the account that holds a token, good at `now`, to undo
     /// its change from that address, by any spelling.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn holder_of(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<Option<UserId>, StoreError>;
+    fn find_reclaimer(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<Option<UserId>, StoreError>;
 
-    /// Deletes up to `limit` tokens that expired at `dead_by` or before; how many it deleted.
+    /// Deletes up to `limit` tokens that expired at `cutoff` or before; how many it deleted.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn purge(&mut self, dead_by: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
+    fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
 }

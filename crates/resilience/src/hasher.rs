@@ -3,7 +3,7 @@
 
 use crate::ConcurrencyLimit;
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use std::time::Duration;
 
 /// A hasher of which so many calls run, so many wait, and the rest are refused. The stand-in
@@ -42,29 +42,34 @@ impl<P> Bulkhead<P> {
 }
 
 impl<P: PasswordHasher> PasswordHasher for Bulkhead<P> {
-    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        self.run(|hasher| hasher.hash(password, patience))
+    fn hash(&self, password: &Password, cancellation: &CancellationToken) -> Result<PasswordHash, HasherError> {
+        self.run(|hasher| hasher.hash(password, cancellation))
     }
 
     fn rehash(
         &self,
         password: &Password,
         outdated: &PasswordHash,
-        patience: &Patience,
+        cancellation: &CancellationToken,
     ) -> Result<PasswordHash, HasherError> {
-        self.run(|hasher| hasher.rehash(password, outdated, patience))
+        self.run(|hasher| hasher.rehash(password, outdated, cancellation))
     }
 
     fn verify(
         &self,
         password: &Password,
         hash: &PasswordHash,
-        patience: &Patience,
-    ) -> Result<Verification, HasherError> {
-        self.run(|hasher| hasher.verify(password, hash, patience))
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
+        self.run(|hasher| hasher.verify(password, hash, cancellation))
     }
 
-    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
-        self.run(|hasher| hasher.verify_stand_in(password, account, patience))
+    fn dummy_verify(
+        &self,
+        password: &Password,
+        account: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<(), HasherError> {
+        self.run(|hasher| hasher.dummy_verify(password, account, cancellation))
     }
 }

@@ -2,12 +2,12 @@
 //! one is lost.
 
 use crate::Breaker;
-use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, Reserved};
+use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 
 /// Calls a limiter while it answers. A failure of any kind counts: budgets that are spent are
 /// answers.
 impl<L: RateLimiter> RateLimiter for Breaker<L> {
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         self.every_failure(|limiter| limiter.reserve(charges), is_open)
     }
 
@@ -59,25 +59,27 @@ impl<S, L> SharedLimiter<S, L> {
 
 impl<S: RateLimiter, L: RateLimiter> RateLimiter for SharedLimiter<S, L> {
     /// Fails with the local limiter alone. What that refuses needs no way over the network.
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         let local = match self.local.reserve(charges)? {
-            Reserved::Passed(local) => local,
-            refused @ Reserved::Refused(_) => return Ok(refused),
+            ReserveOutcome::Passed(local) => local,
+            refused @ ReserveOutcome::Refused(_) => return Ok(refused),
         };
         match self.shared.reserve(charges) {
-            Ok(Reserved::Passed(shared)) => Ok(Reserved::Passed(Reservation { held: local.held, also: shared.held })),
-            Ok(refused @ Reserved::Refused(_)) => {
+            Ok(ReserveOutcome::Passed(shared)) => {
+                Ok(ReserveOutcome::Passed(Reservation { held: local.held, secondary: shared.held }))
+            }
+            Ok(refused @ ReserveOutcome::Refused(_)) => {
                 self.local.refund(&local)?;
                 Ok(refused)
             }
-            Err(_) => Ok(Reserved::Passed(local)),
+            Err(_) => Ok(ReserveOutcome::Passed(local)),
         }
     }
 
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
         self.local.refund(reservation)?;
-        if !reservation.also.is_empty() {
-            let shared = Reservation { held: reservation.also.clone(), also: Vec::new() };
+        if !reservation.secondary.is_empty() {
+            let shared = Reservation { held: reservation.secondary.clone(), secondary: Vec::new() };
             // What cannot be given back is forgotten with its budget.
             drop(self.shared.refund(&shared));
         }

@@ -3,7 +3,7 @@
 
 use crate::breaker::Builder;
 use crate::{Breaker, CircuitBreaker, State, Transition};
-use portcullis_ports::{BoardError, CircuitBoard, CircuitNews};
+use portcullis_ports::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
@@ -22,7 +22,7 @@ pub struct Sharing {
     /// How long a probe may take: its probe time-out.
     pub probe: Duration,
     /// Where replicas tell of their circuits.
-    pub board: Arc<dyn CircuitBoard>,
+    pub board: Arc<dyn SharedCircuits>,
 }
 
 /// Builds a circuit that is shared. A thread of its own tells the others of its changes and it of
@@ -74,17 +74,17 @@ impl Exchange {
         }
     }
 
-    fn turn(&mut self, breaker: &CircuitBreaker) -> Result<(), BoardError> {
+    fn turn(&mut self, breaker: &CircuitBreaker) -> Result<(), SharedCircuitsError> {
         let Sharing { circuit, recovery, board, .. } = &self.sharing;
         match self.told {
-            Some(State::Open) => self.seen = Some(board.tell_opened(circuit, *recovery)?),
-            Some(_) => self.seen = Some(board.tell_closed(circuit)?),
+            Some(State::Open) => self.seen = Some(board.publish_open(circuit, *recovery)?),
+            Some(_) => self.seen = Some(board.publish_closed(circuit)?),
             None => {}
         }
         self.told = None;
-        match board.news(circuit)? {
-            Some(news) if self.seen != Some(news.number) => {
-                self.seen = Some(news.number);
+        match board.latest(circuit)? {
+            Some(news) if self.seen != Some(news.version) => {
+                self.seen = Some(news.version);
                 heed(breaker, news);
             }
             // What the board has forgotten says nothing.
@@ -94,7 +94,7 @@ impl Exchange {
     }
 }
 
-fn heed(breaker: &CircuitBreaker, news: CircuitNews) {
+fn heed(breaker: &CircuitBreaker, news: CircuitUpdate) {
     match news.open_for {
         // Read late, or left by a replica that is gone: a circuit that is closed here has reason to
         // be, and one that is open is so by itself.
@@ -105,24 +105,24 @@ fn heed(breaker: &CircuitBreaker, news: CircuitNews) {
 }
 
 /// Asks a board while it answers.
-impl<B: CircuitBoard> CircuitBoard for Breaker<B> {
-    fn tell_opened(&self, circuit: &str, open_for: Duration) -> Result<u64, BoardError> {
-        self.every_failure(|board| board.tell_opened(circuit, open_for), is_open)
+impl<B: SharedCircuits> SharedCircuits for Breaker<B> {
+    fn publish_open(&self, circuit: &str, open_for: Duration) -> Result<u64, SharedCircuitsError> {
+        self.every_failure(|board| board.publish_open(circuit, open_for), is_open)
     }
 
-    fn tell_closed(&self, circuit: &str) -> Result<u64, BoardError> {
-        self.every_failure(|board| board.tell_closed(circuit), is_open)
+    fn publish_closed(&self, circuit: &str) -> Result<u64, SharedCircuitsError> {
+        self.every_failure(|board| board.publish_closed(circuit), is_open)
     }
 
-    fn news(&self, circuit: &str) -> Result<Option<CircuitNews>, BoardError> {
-        self.every_failure(|board| board.news(circuit), is_open)
+    fn latest(&self, circuit: &str) -> Result<Option<CircuitUpdate>, SharedCircuitsError> {
+        self.every_failure(|board| board.latest(circuit), is_open)
     }
 
-    fn claim_probe(&self, circuit: &str, lease: Duration) -> Result<Option<Duration>, BoardError> {
+    fn claim_probe(&self, circuit: &str, lease: Duration) -> Result<Option<Duration>, SharedCircuitsError> {
         self.every_failure(|board| board.claim_probe(circuit, lease), is_open)
     }
 }
 
-fn is_open() -> BoardError {
-    BoardError("the board's own circuit is open".to_owned())
+fn is_open() -> SharedCircuitsError {
+    SharedCircuitsError("the board's own circuit is open".to_owned())
 }

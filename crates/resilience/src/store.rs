@@ -3,7 +3,7 @@
 
 use crate::{CircuitBreaker, Permit, State};
 use portcullis_domain::health::CircuitState;
-use portcullis_ports::{CircuitMonitor, CircuitStatus, Mode, Rotation, Store, StoreError, Work};
+use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreError, TxMode, TxWork};
 use std::time::Duration;
 
 /// A port behind a circuit breaker. Of a store, outages open it; conflicts and corrupt rows do not,
@@ -11,17 +11,17 @@ use std::time::Duration;
 /// outage that cannot be told apart.
 ///
 /// ```
-/// use portcullis_ports::{CircuitMonitor, Mode, Store, StoreError, Work};
+/// use portcullis_ports::{CircuitMonitor, TxMode, Store, StoreError, TxWork};
 /// use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
 /// struct Gone;
 /// impl Store for Gone {
-///     fn transact(&self, _: Mode, _: &mut Work<'_>) -> Result<(), StoreError> {
+///     fn transact(&self, _: TxMode, _: &mut TxWork<'_>) -> Result<(), StoreError> {
 ///         Err(StoreError::Unavailable("connection refused".into()))
 ///     }
 /// }
 /// let circuit = CircuitBreaker::new(Settings::default().with_failure_threshold(1));
 /// let store = Breaker::new("database", Gone, circuit);
-/// let call = || store.transact(Mode::Read, &mut |_| unreachable!());
+/// let call = || store.transact(TxMode::Read, &mut |_| unreachable!());
 /// assert!(matches!(call(), Err(StoreError::Unavailable(_))));
 /// assert!(matches!(call(), Err(StoreError::CircuitOpen { .. })));
 /// assert_eq!(store.status().state.as_str(), "open");
@@ -78,7 +78,7 @@ impl<P> Breaker<P> {
 }
 
 impl<P: Store> Store for Breaker<P> {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.guard(|store| store.transact(mode, work))
     }
 

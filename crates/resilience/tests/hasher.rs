@@ -4,7 +4,7 @@
 #![cfg(all(not(loom), feature = "ports"))]
 
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use portcullis_resilience::{Bulkhead, ConcurrencyLimit};
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -14,19 +14,29 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 struct InstantHasher;
 
 impl PasswordHasher for InstantHasher {
-    fn hash(&self, _: &Password, _: &Patience) -> Result<PasswordHash, HasherError> {
+    fn hash(&self, _: &Password, _: &CancellationToken) -> Result<PasswordHash, HasherError> {
         Ok(PasswordHash::new("$2b$04$".to_owned()))
     }
 
-    fn rehash(&self, password: &Password, _: &PasswordHash, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        self.hash(password, patience)
+    fn rehash(
+        &self,
+        password: &Password,
+        _: &PasswordHash,
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordHash, HasherError> {
+        self.hash(password, cancellation)
     }
 
-    fn verify(&self, _: &Password, _: &PasswordHash, patience: &Patience) -> Result<Verification, HasherError> {
-        Ok(Verification::Match { outdated: !patience.is_over() })
+    fn verify(
+        &self,
+        _: &Password,
+        _: &PasswordHash,
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
+        Ok(PasswordCheck::Match { needs_rehash: !cancellation.is_cancelled() })
     }
 
-    fn verify_stand_in(&self, _: &Password, _: &str, _: &Patience) -> Result<(), HasherError> {
+    fn dummy_verify(&self, _: &Password, _: &str, _: &CancellationToken) -> Result<(), HasherError> {
         Err(HasherError::Failed("no randomness".into()))
     }
 }
@@ -35,12 +45,19 @@ impl PasswordHasher for InstantHasher {
 fn within_the_bound_results_pass_unchanged() {
     let limit = ConcurrencyLimit::new(NonZeroUsize::MIN, 0);
     let (hasher, password) = (Bulkhead::new(InstantHasher, limit, RETRY_AFTER), Password::new("correct horse"));
-    let hash = hasher.hash(&password, &Patience::endless()).unwrap();
-    assert_eq!(hasher.verify(&password, &hash, &Patience::endless()), Ok(Verification::Match { outdated: true }));
-    let over = Patience::lasting_while(|| false);
-    assert_eq!(hasher.verify(&password, &hash, &over), Ok(Verification::Match { outdated: false }), "handed along");
+    let hash = hasher.hash(&password, &CancellationToken::never()).unwrap();
     assert_eq!(
-        hasher.verify_stand_in(&password, "ada@example.org", &Patience::endless()),
+        hasher.verify(&password, &hash, &CancellationToken::never()),
+        Ok(PasswordCheck::Match { needs_rehash: true })
+    );
+    let over = CancellationToken::cancelled_unless(|| false);
+    assert_eq!(
+        hasher.verify(&password, &hash, &over),
+        Ok(PasswordCheck::Match { needs_rehash: false }),
+        "handed along"
+    );
+    assert_eq!(
+        hasher.dummy_verify(&password, "ada@example.org", &CancellationToken::never()),
         Err(HasherError::Failed("no randomness".into()))
     );
 }
@@ -52,10 +69,10 @@ fn past_the_bound_every_call_is_refused_alike() {
     let (password, hash) = (Password::new("correct horse"), PasswordHash::new("$2b$04$".to_owned()));
     let slot = limit.acquire().unwrap();
     let busy = HasherError::Busy { retry_after: RETRY_AFTER };
-    assert_eq!(hasher.hash(&password, &Patience::endless()).err(), Some(busy.clone()));
-    assert_eq!(hasher.rehash(&password, &hash, &Patience::endless()).err(), Some(busy.clone()));
-    assert_eq!(hasher.verify(&password, &hash, &Patience::endless()), Err(busy.clone()));
-    assert_eq!(hasher.verify_stand_in(&password, "ada@example.org", &Patience::endless()), Err(busy));
+    assert_eq!(hasher.hash(&password, &CancellationToken::never()).err(), Some(busy.clone()));
+    assert_eq!(hasher.rehash(&password, &hash, &CancellationToken::never()).err(), Some(busy.clone()));
+    assert_eq!(hasher.verify(&password, &hash, &CancellationToken::never()), Err(busy.clone()));
+    assert_eq!(hasher.dummy_verify(&password, "ada@example.org", &CancellationToken::never()), Err(busy));
     drop(slot);
-    assert!(hasher.hash(&password, &Patience::endless()).is_ok());
+    assert!(hasher.hash(&password, &CancellationToken::never()).is_ok());
 }

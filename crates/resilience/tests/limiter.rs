@@ -5,7 +5,7 @@
 
 use chrono::DateTime;
 use portcullis_domain::limits::{Budget, LimitKey, Rule, SlidingWindow};
-use portcullis_ports::{Charge, Clock, LimiterError, RateLimiter, Reservation, Reserved};
+use portcullis_ports::{Charge, Clock, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use portcullis_resilience::{Breaker, CircuitBreaker, Settings, SharedLimiter, State};
 use portcullis_testkit::conformance::limits::Limiter;
 use portcullis_testkit::{FixedClock, MapLimiter};
@@ -29,7 +29,7 @@ impl Remote {
 }
 
 impl RateLimiter for Remote {
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         self.call(|limiter| limiter.reserve(charges))
     }
 
@@ -93,7 +93,7 @@ fn charge(tries: u32) -> Charge {
 }
 
 fn passes(replica: &Replica, charge: Charge) -> bool {
-    matches!(replica.reserve(&[charge]).unwrap(), Reserved::Passed(_))
+    matches!(replica.reserve(&[charge]).unwrap(), ReserveOutcome::Passed(_))
 }
 
 #[test]
@@ -141,5 +141,5 @@ fn an_emptied_limiter_opens_nothing_that_this_process_knows() {
     // The first replica is this process's own count here, beside a server that knows nothing.
     let replica = SharedLimiter::new(Breaker::new("redis", emptied.remote.clone(), emptied.circuit.clone()), first);
     assert_eq!(emptied.remote.remaining(&charge(1)), Ok(1));
-    assert!(matches!(replica.reserve(&[charge(1)]).unwrap(), Reserved::Refused(_)));
+    assert!(matches!(replica.reserve(&[charge(1)]).unwrap(), ReserveOutcome::Refused(_)));
 }

@@ -7,7 +7,7 @@
     reason = "a failed step fails the test; threads are waited for"
 )]
 
-use portcullis_ports::{BoardError, CircuitBoard, CircuitNews};
+use portcullis_ports::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 use portcullis_resilience::{CircuitBreaker, Permit, Settings, Sharing, State, share};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -46,11 +46,15 @@ struct Side {
 }
 
 impl Side {
-    fn reach(&self) -> Result<&Board, BoardError> {
-        if self.board.lost.load(Ordering::SeqCst) { Err(BoardError("lost".to_owned())) } else { Ok(&self.board) }
+    fn reach(&self) -> Result<&Board, SharedCircuitsError> {
+        if self.board.lost.load(Ordering::SeqCst) {
+            Err(SharedCircuitsError("lost".to_owned()))
+        } else {
+            Ok(&self.board)
+        }
     }
 
-    fn tell(&self, circuit: &str, until: Option<Duration>) -> Result<u64, BoardError> {
+    fn tell(&self, circuit: &str, until: Option<Duration>) -> Result<u64, SharedCircuitsError> {
         let board = self.reach()?;
         let number = board.number.fetch_add(1, Ordering::SeqCst);
         board.news.lock().unwrap().insert(circuit.to_owned(), (number, until));
@@ -59,22 +63,22 @@ impl Side {
     }
 }
 
-impl CircuitBoard for Side {
-    fn tell_opened(&self, circuit: &str, open_for: Duration) -> Result<u64, BoardError> {
+impl SharedCircuits for Side {
+    fn publish_open(&self, circuit: &str, open_for: Duration) -> Result<u64, SharedCircuitsError> {
         self.tell(circuit, Some(self.board.time.now() + open_for))
     }
 
-    fn tell_closed(&self, circuit: &str) -> Result<u64, BoardError> {
+    fn publish_closed(&self, circuit: &str) -> Result<u64, SharedCircuitsError> {
         self.tell(circuit, None)
     }
 
-    fn news(&self, circuit: &str) -> Result<Option<CircuitNews>, BoardError> {
+    fn latest(&self, circuit: &str) -> Result<Option<CircuitUpdate>, SharedCircuitsError> {
         let news = self.reach()?.news.lock().unwrap().get(circuit).copied();
         let left = |until: Duration| until.saturating_sub(self.board.time.now());
-        Ok(news.map(|(number, until)| CircuitNews { number, open_for: until.map(left) }))
+        Ok(news.map(|(number, until)| CircuitUpdate { version: number, open_for: until.map(left) }))
     }
 
-    fn claim_probe(&self, _: &str, lease: Duration) -> Result<Option<Duration>, BoardError> {
+    fn claim_probe(&self, _: &str, lease: Duration) -> Result<Option<Duration>, SharedCircuitsError> {
         let board = self.reach()?;
         let (mut probe, now) = (board.probe.lock().unwrap(), board.time.now());
         match *probe {
@@ -213,12 +217,12 @@ fn a_board_that_forgets_closes_nothing_and_opens_nothing() {
 fn a_trip_that_is_over_opens_nothing() {
     let board = Arc::new(Board::default());
     let gone = Side { board: board.clone(), replica: 9 };
-    gone.tell_opened("database", RECOVERY).unwrap();
+    gone.publish_open("database", RECOVERY).unwrap();
     board.time.pass(RECOVERY);
     let replicas = replicas(&board);
     a_while();
     assert!(all_are(&replicas, State::Closed), "they have started since, and met no failure");
-    gone.tell_opened("database", RECOVERY).unwrap();
+    gone.publish_open("database", RECOVERY).unwrap();
     eventually(|| all_are(&replicas, State::Open));
 }
 

@@ -5,7 +5,7 @@
 use portcullis_domain::health::CircuitState;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_ports::{CircuitMonitor, CircuitStatus, Conclusion, Mode, Rotation, Store, StoreError, Work};
+use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreError, TxMode, TxOutcome, TxWork};
 use portcullis_ports::{
     OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, Tx, UserRepository,
 };
@@ -44,7 +44,7 @@ impl Tx for NoTx {
 }
 
 impl Store for EchoStore {
-    fn transact(&self, _: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, _: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         work(&mut NoTx).map(drop)
     }
@@ -69,8 +69,8 @@ impl Fixture {
         Self { store: Breaker::new("database", inner, breaker), calls, seconds }
     }
 
-    fn call(&self, result: Result<Conclusion, StoreError>) -> Result<(), StoreError> {
-        self.store.transact(Mode::Write, &mut |_| result.clone())
+    fn call(&self, result: Result<TxOutcome, StoreError>) -> Result<(), StoreError> {
+        self.store.transact(TxMode::Write, &mut |_| result.clone())
     }
 
     fn opened() -> Self {
@@ -96,7 +96,7 @@ fn corrupt() -> StoreError {
 fn outages_open_the_circuit_and_then_nothing_reaches_the_store() {
     let fixture = Fixture::opened();
     let retry_after = Duration::from_secs(30);
-    assert_eq!(fixture.call(Ok(Conclusion::Commit)), Err(StoreError::CircuitOpen { retry_after }));
+    assert_eq!(fixture.call(Ok(TxOutcome::Commit)), Err(StoreError::CircuitOpen { retry_after }));
     assert_eq!(fixture.calls.load(Ordering::SeqCst), 2);
     let status = CircuitStatus { name: "database", state: CircuitState::Open, retry_after };
     assert_eq!(fixture.store.status(), status);
@@ -106,11 +106,11 @@ fn outages_open_the_circuit_and_then_nothing_reaches_the_store() {
 fn after_the_time_one_probe_closes_it() {
     let fixture = Fixture::opened();
     fixture.seconds.store(30, Ordering::SeqCst);
-    let during = fixture.store.transact(Mode::Read, &mut |_| {
+    let during = fixture.store.transact(TxMode::Read, &mut |_| {
         assert_eq!(fixture.state(), CircuitState::HalfOpen);
-        let second = fixture.call(Ok(Conclusion::Commit));
+        let second = fixture.call(Ok(TxOutcome::Commit));
         assert_eq!(second, Err(StoreError::CircuitOpen { retry_after: Duration::from_secs(1) }));
-        Ok(Conclusion::Commit)
+        Ok(TxOutcome::Commit)
     });
     assert_eq!((during, fixture.state()), (Ok(()), CircuitState::Closed));
 }
@@ -122,7 +122,7 @@ fn what_is_no_outage_never_opens_it_and_passes_unchanged() {
     for error in [StoreError::Failed("no such column".into()), corrupt(), StoreError::Busy("pool".into()), unwritable] {
         (0..9).for_each(|_| assert_eq!(fixture.call(Err(error.clone())), Err(error.clone())));
     }
-    assert_eq!((fixture.call(Ok(Conclusion::Rollback)), fixture.state()), (Ok(()), CircuitState::Closed));
+    assert_eq!((fixture.call(Ok(TxOutcome::Rollback)), fixture.state()), (Ok(()), CircuitState::Closed));
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn an_answer_of_any_kind_sets_the_count_back_and_closes() {
 fn an_outage_counts_for_every_rotation_of_a_call() {
     let now = chrono::DateTime::UNIX_EPOCH;
     let successor = RefreshToken::new(Jti::from_random([2; 16]), UserId::new(1), now, chrono::TimeDelta::days(7));
-    let (too_old_by, client) = (now, portcullis_domain::sessions::ClientInfo::default());
+    let (session_cutoff, client) = (now, portcullis_domain::sessions::ClientInfo::default());
     let rotation = Rotation {
         spent: Jti::from_random([1; 16]),
         at: now,
         key: None,
-        too_old_by,
+        session_cutoff: session_cutoff,
         verified_only: false,
         client,
         successor,
@@ -181,7 +181,7 @@ fn rotations_pass_through_the_same_circuit_one_call_each() {
 struct Rotating(StoreError);
 
 impl Store for Rotating {
-    fn transact(&self, _: Mode, _: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, _: TxMode, _: &mut TxWork<'_>) -> Result<(), StoreError> {
         unreachable!("a rotation is forwarded as one")
     }
 
@@ -205,7 +205,7 @@ fn a_full_pool_and_a_failed_statement_are_no_answers() {
         fixture.seconds.store(30, Ordering::SeqCst);
         fixture.call(Err(neither)).unwrap_err();
         assert_eq!(fixture.state(), CircuitState::HalfOpen);
-        fixture.call(Ok(Conclusion::Commit)).unwrap();
+        fixture.call(Ok(TxOutcome::Commit)).unwrap();
         assert_eq!(fixture.state(), CircuitState::Closed);
     }
 }
@@ -215,11 +215,11 @@ fn a_panicking_probe_is_not_lost() {
     let fixture = Fixture::opened();
     fixture.seconds.store(30, Ordering::SeqCst);
     let panics = || {
-        let mut work = |tx: &mut dyn Tx| tx.users().find(UserId::new(1)).map(|_| Conclusion::Commit);
-        fixture.store.transact(Mode::Read, &mut work)
+        let mut work = |tx: &mut dyn Tx| tx.users().find(UserId::new(1)).map(|_| TxOutcome::Commit);
+        fixture.store.transact(TxMode::Read, &mut work)
     };
     assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
     assert_eq!(fixture.state(), CircuitState::Open);
     fixture.seconds.store(60, Ordering::SeqCst);
-    fixture.call(Ok(Conclusion::Commit)).unwrap();
+    fixture.call(Ok(TxOutcome::Commit)).unwrap();
 }

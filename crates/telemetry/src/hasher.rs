@@ -3,7 +3,7 @@
 use crate::registry::{each, each_time};
 use crate::{Metered, Telemetry, TelemetryError};
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use prometheus::{Histogram, IntCounter};
 
 /// From a hash in a test to the longest that one waits for its turn and is made.
@@ -58,30 +58,35 @@ impl HasherMetrics {
 }
 
 impl<H: PasswordHasher + ?Sized> PasswordHasher for Metered<H, HasherMetrics> {
-    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        self.metrics.count(self.timed(&self.metrics.hash, |hasher| hasher.hash(password, patience)))
+    fn hash(&self, password: &Password, cancellation: &CancellationToken) -> Result<PasswordHash, HasherError> {
+        self.metrics.count(self.timed(&self.metrics.hash, |hasher| hasher.hash(password, cancellation)))
     }
 
     fn rehash(
         &self,
         password: &Password,
         outdated: &PasswordHash,
-        patience: &Patience,
+        cancellation: &CancellationToken,
     ) -> Result<PasswordHash, HasherError> {
-        self.metrics.count(self.timed(&self.metrics.hash, |hasher| hasher.rehash(password, outdated, patience)))
+        self.metrics.count(self.timed(&self.metrics.hash, |hasher| hasher.rehash(password, outdated, cancellation)))
     }
 
     fn verify(
         &self,
         password: &Password,
         hash: &PasswordHash,
-        patience: &Patience,
-    ) -> Result<Verification, HasherError> {
-        self.metrics.count(self.timed(&self.metrics.verify, |hasher| hasher.verify(password, hash, patience)))
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
+        self.metrics.count(self.timed(&self.metrics.verify, |hasher| hasher.verify(password, hash, cancellation)))
     }
 
-    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
-        let verify = |hasher: &H| hasher.verify_stand_in(password, account, patience);
+    fn dummy_verify(
+        &self,
+        password: &Password,
+        account: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<(), HasherError> {
+        let verify = |hasher: &H| hasher.dummy_verify(password, account, cancellation);
         self.metrics.count(self.timed(&self.metrics.stand_in, verify))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{Metered, Telemetry, TelemetryError};
 use portcullis_domain::limits::Budget;
-use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, Reserved};
+use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use prometheus::{IntCounter, IntCounterVec};
 
 /// What a [`Metered`] limiter counts.
@@ -67,14 +67,14 @@ impl Outcomes {
 }
 
 impl<L: RateLimiter + ?Sized> RateLimiter for Metered<L, LimiterMetrics> {
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         let outcome = self.metrics.count(self.inner.reserve(charges));
         match &outcome {
-            Ok(Reserved::Passed(_)) => {
+            Ok(ReserveOutcome::Passed(_)) => {
                 let passed = charges.iter().filter_map(|charge| self.metrics.of_budget(charge.budget));
                 passed.for_each(|outcomes| outcomes.passed.inc());
             }
-            Ok(Reserved::Refused(exceeded)) => {
+            Ok(ReserveOutcome::Refused(exceeded)) => {
                 let refused = self.metrics.of_budget(exceeded.charge.budget);
                 refused.into_iter().for_each(|outcomes| outcomes.refused.inc());
             }

@@ -2,7 +2,7 @@
 
 use crate::registry::{each, each_time};
 use crate::{Metered, Telemetry, TelemetryError};
-use portcullis_ports::{Mode, Rotation, Store, StoreError, Work};
+use portcullis_ports::{Rotation, Store, StoreError, TxMode, TxWork};
 use prometheus::{Histogram, IntCounter};
 
 /// From a read of SQLite to the time at which a call counts as stuck.
@@ -67,10 +67,10 @@ impl StoreMetrics {
 }
 
 impl<S: Store + ?Sized> Store for Metered<S, StoreMetrics> {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         let times = match mode {
-            Mode::Read => &self.metrics.read,
-            Mode::Write => &self.metrics.write,
+            TxMode::Read => &self.metrics.read,
+            TxMode::Write => &self.metrics.write,
         };
         self.metrics.count(self.timed(times, |store| store.transact(mode, work)))
     }

@@ -13,7 +13,7 @@ use prometheus::IntCounter;
 /// use portcullis_ports::RefreshObserver;
 /// use portcullis_telemetry::{Telemetry, VerdictMetrics};
 /// let telemetry = Telemetry::new("1.0.0")?;
-/// VerdictMetrics::of(&telemetry)?.judged(Verdict::Theft);
+/// VerdictMetrics::of(&telemetry)?.on_verdict(Verdict::Theft);
 /// assert!(telemetry.page().contains("portcullis_refresh_verdicts_total{verdict=\"theft\"} 1\n"));
 /// # Ok::<(), portcullis_telemetry::TelemetryError>(())
 /// ```
@@ -43,7 +43,7 @@ impl VerdictMetrics {
 }
 
 impl RefreshObserver for VerdictMetrics {
-    fn judged(&self, verdict: Verdict) {
+    fn on_verdict(&self, verdict: Verdict) {
         let counter = match verdict {
             Verdict::Rotated => &self.rotated,
             Verdict::Retried(_) => &self.retried,

@@ -6,7 +6,9 @@
 use chrono::DateTime;
 use portcullis_domain::registration::Password;
 use portcullis_domain::tokens::Verdict;
-use portcullis_ports::{Clock, Conclusion, Mode, PasswordHasher, Patience, RefreshObserver, Store, StoreError};
+use portcullis_ports::{
+    CancellationToken, Clock, PasswordHasher, RefreshObserver, Store, StoreError, TxMode, TxOutcome,
+};
 use portcullis_telemetry::{
     HasherMetrics, LaneMetrics, LimiterMetrics, Metered, StoreMetrics, Telemetry, Traffic, VerdictMetrics,
 };
@@ -66,13 +68,13 @@ fn a_store_is_timed_and_its_failures_are_told_apart() {
     let store = Metered::new(inner.clone(), StoreMetrics::of(&telemetry).unwrap(), clock.clone());
     let slow = &mut |_: &mut dyn portcullis_ports::Tx| {
         clock.advance(Duration::from_millis(40));
-        Ok(Conclusion::Commit)
+        Ok(TxOutcome::Commit)
     };
-    store.transact(Mode::Write, slow).unwrap();
-    store.transact(Mode::Read, &mut |_| Ok(Conclusion::Commit)).unwrap();
+    store.transact(TxMode::Write, slow).unwrap();
+    store.transact(TxMode::Read, &mut |_| Ok(TxOutcome::Commit)).unwrap();
     store.rotate(&[]).unwrap();
     inner.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    store.transact(Mode::Read, &mut |_| Ok(Conclusion::Commit)).unwrap_err();
+    store.transact(TxMode::Read, &mut |_| Ok(TxOutcome::Commit)).unwrap_err();
     shows(&telemetry, "store_duration_seconds_sum{operation=\"write\"}", 0.04);
     shows(&telemetry, "store_duration_seconds_count{operation=\"read\"}", 2.0);
     shows(&telemetry, "store_duration_seconds_count{operation=\"rotate\"}", 1.0);
@@ -84,12 +86,12 @@ fn a_store_is_timed_and_its_failures_are_told_apart() {
 fn hashes_are_timed_and_refusals_counted() {
     let (telemetry, inner) = (telemetry(), Arc::new(PlainHasher::default()));
     let hasher = Metered::new(inner.clone(), HasherMetrics::of(&telemetry).unwrap(), clock());
-    let (password, patience) = (Password::new("long enough"), Patience::endless());
-    let hash = hasher.hash(&password, &patience).unwrap();
-    hasher.verify(&password, &hash, &patience).unwrap();
-    hasher.verify_stand_in(&password, "ada@example.org", &patience).unwrap();
+    let (password, cancellation) = (Password::new("long enough"), CancellationToken::never());
+    let hash = hasher.hash(&password, &cancellation).unwrap();
+    hasher.verify(&password, &hash, &cancellation).unwrap();
+    hasher.dummy_verify(&password, "ada@example.org", &cancellation).unwrap();
     inner.busy.store(true, Ordering::SeqCst);
-    hasher.verify(&password, &hash, &patience).unwrap_err();
+    hasher.verify(&password, &hash, &cancellation).unwrap_err();
     shows(&telemetry, "password_hash_duration_seconds_count{operation=\"hash\"}", 1.0);
     shows(&telemetry, "password_hash_duration_seconds_count{operation=\"verify\"}", 2.0);
     shows(&telemetry, "password_hash_duration_seconds_count{operation=\"stand_in\"}", 1.0);
@@ -101,7 +103,7 @@ fn every_verdict_has_a_counter_of_its_own() {
     let telemetry = telemetry();
     let verdicts = VerdictMetrics::of(&telemetry).unwrap();
     for verdict in [Verdict::Rotated, Verdict::Rotated, Verdict::Theft, Verdict::Raced, Verdict::Expired] {
-        verdicts.judged(verdict);
+        verdicts.on_verdict(verdict);
     }
     let counts =
         [("rotated", 2.0), ("retried", 0.0), ("overlapped", 0.0), ("raced", 1.0), ("theft", 1.0), ("expired", 1.0)];

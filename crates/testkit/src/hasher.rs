@@ -1,7 +1,7 @@
 //! A hasher whose hashes can be read by eye. How slow a hash is, and who waits, is left to real ones.
 
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -25,45 +25,50 @@ impl PlainHasher {
     /// What a refused caller is told to wait.
     pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-    fn count(&self, refuses: &AtomicBool, patience: &Patience) -> Result<usize, HasherError> {
+    fn count(&self, refuses: &AtomicBool, cancellation: &CancellationToken) -> Result<usize, HasherError> {
         let count = self.work.fetch_add(1, Ordering::SeqCst);
-        let busy = self.busy.load(Ordering::SeqCst) || refuses.load(Ordering::SeqCst) || patience.is_over();
+        let busy = self.busy.load(Ordering::SeqCst) || refuses.load(Ordering::SeqCst) || cancellation.is_cancelled();
         if busy { Err(HasherError::Busy { retry_after: Self::RETRY_AFTER }) } else { Ok(count) }
     }
 }
 
 impl PasswordHasher for PlainHasher {
-    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        let count = self.count(&self.full, patience)?;
+    fn hash(&self, password: &Password, cancellation: &CancellationToken) -> Result<PasswordHash, HasherError> {
+        let count = self.count(&self.full, cancellation)?;
         Ok(PasswordHash::new(format!("new.{count}:{}", password.expose())))
     }
 
-    fn rehash(&self, password: &Password, _: &PasswordHash, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        self.hash(password, patience)
+    fn rehash(
+        &self,
+        password: &Password,
+        _: &PasswordHash,
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordHash, HasherError> {
+        self.hash(password, cancellation)
     }
 
     fn verify(
         &self,
         password: &Password,
         hash: &PasswordHash,
-        patience: &Patience,
-    ) -> Result<Verification, HasherError> {
-        self.count(&self.busy, patience)?;
-        let Some((scheme, stored)) = hash.expose().split_once(':') else { return Ok(Verification::Unreadable) };
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
+        self.count(&self.busy, cancellation)?;
+        let Some((scheme, stored)) = hash.expose().split_once(':') else { return Ok(PasswordCheck::Unreadable) };
         let outdated = match scheme.split('.').next() {
             Some("new") => false,
             Some("old") => true,
-            _ => return Ok(Verification::Unreadable),
+            _ => return Ok(PasswordCheck::Unreadable),
         };
         let same = stored == password.expose();
-        Ok(if same { Verification::Match { outdated } } else { Verification::Mismatch })
+        Ok(if same { PasswordCheck::Match { needs_rehash: outdated } } else { PasswordCheck::Mismatch })
     }
 
-    fn verify_stand_in(&self, _: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
+    fn dummy_verify(&self, _: &Password, account: &str, cancellation: &CancellationToken) -> Result<(), HasherError> {
         if let Ok(mut stand_ins) = self.stand_ins.lock() {
             stand_ins.push(account.to_owned());
         }
-        self.count(&self.busy, patience).map(drop)
+        self.count(&self.busy, cancellation).map(drop)
     }
 }
 

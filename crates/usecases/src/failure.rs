@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// A dependency did not do its part.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum DependencyError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -22,7 +22,7 @@ pub enum Failure {
     Limiter(#[from] LimiterError),
 }
 
-impl Failure {
+impl DependencyError {
     /// How long to wait before a try makes sense, where nothing better is known.
     const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -41,7 +41,7 @@ impl Failure {
     /// Whether nothing is wrong but that too many want a hash. Who comes back at once makes it
     /// worse.
     #[must_use]
-    pub fn is_crowded(&self) -> bool {
+    pub fn is_overloaded(&self) -> bool {
         matches!(self, Self::Hasher(HasherError::Busy { .. }))
     }
 
@@ -59,7 +59,7 @@ impl Failure {
 }
 
 /// Lets `?` turn any port's error into a verb's.
-macro_rules! fails_with {
+macro_rules! from_dependency_errors {
     ($error:ty: $($source:ty),+) => {$(
         impl From<$source> for $error {
             fn from(source: $source) -> Self {
@@ -68,7 +68,7 @@ macro_rules! fails_with {
         }
     )+};
 }
-pub(crate) use fails_with;
+pub(crate) use from_dependency_errors;
 
 #[cfg(test)]
 mod tests {
@@ -77,12 +77,12 @@ mod tests {
     #[test]
     fn what_may_pass_is_unavailable_and_says_when_to_come_back() {
         let open = StoreError::CircuitOpen { retry_after: Duration::from_secs(7) };
-        assert_eq!(Failure::from(open.clone()).code(), ErrorCode::Unavailable);
-        assert_eq!(Failure::from(open).retry_after(), Duration::from_secs(7));
-        let busy = Failure::from(StoreError::Busy(String::new()));
+        assert_eq!(DependencyError::from(open.clone()).code(), ErrorCode::Unavailable);
+        assert_eq!(DependencyError::from(open).retry_after(), Duration::from_secs(7));
+        let busy = DependencyError::from(StoreError::Busy(String::new()));
         assert_eq!((busy.code(), busy.retry_after()), (ErrorCode::Unavailable, Duration::from_secs(1)));
-        let crowded = Failure::from(HasherError::Busy { retry_after: Duration::ZERO });
-        assert!(crowded.is_crowded() && !busy.is_crowded());
-        assert_eq!(Failure::from(StoreError::Failed(String::new())).code(), ErrorCode::Internal);
+        let crowded = DependencyError::from(HasherError::Busy { retry_after: Duration::ZERO });
+        assert!(crowded.is_overloaded() && !busy.is_overloaded());
+        assert_eq!(DependencyError::from(StoreError::Failed(String::new())).code(), ErrorCode::Internal);
     }
 }

@@ -15,7 +15,7 @@ pub mod sessions;
 pub mod tokens;
 pub mod verification;
 
-pub use failure::Failure;
+pub use failure::DependencyError;
 
 /// The logger of what happened to accounts and tokens, by the name that log readers know.
 const LOG: &str = "app.auth.service";

@@ -1,6 +1,6 @@
 //! What wakes the threads of a worker, and what tells them to stop.
 
-use portcullis_ports::OutboxObserver;
+use portcullis_ports::OutboxNotifier;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ const REMEMBERED: usize = 64;
 /// waits, and a ring while nobody waits is not lost.
 ///
 /// ```
-/// use portcullis_ports::OutboxObserver;
+/// use portcullis_ports::OutboxNotifier;
 /// use portcullis_worker::Bell;
 /// let bell = Bell::default();
-/// let observer: std::sync::Arc<dyn OutboxObserver> = std::sync::Arc::new(bell.clone());
-/// observer.stored();
+/// let observer: std::sync::Arc<dyn OutboxNotifier> = std::sync::Arc::new(bell.clone());
+/// observer.notify();
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Bell(Arc<Shared>);
@@ -91,8 +91,8 @@ impl Bell {
     }
 }
 
-impl OutboxObserver for Bell {
-    fn stored(&self) {
+impl OutboxNotifier for Bell {
+    fn notify(&self) {
         self.ring();
     }
 }

@@ -40,7 +40,7 @@ pub struct Pace {
 /// Threads at work until stopped or dropped.
 ///
 /// ```
-/// use portcullis_worker::{Bell, Job, Next, Pace, Worker};
+/// use portcullis_worker::{Bell, Job, Next, BatchSize, Worker};
 /// use std::{num::NonZeroUsize, sync::{Arc, mpsc}, time::Duration};
 /// struct Tell(mpsc::Sender<()>);
 /// impl Job for Tell {
@@ -50,11 +50,11 @@ pub struct Pace {
 ///     }
 /// }
 /// let (sender, told) = mpsc::channel();
-/// let pace = Pace { threads: NonZeroUsize::MIN, poll: Duration::from_secs(3600), delay: Duration::ZERO };
+/// let pace = BatchSize { threads: NonZeroUsize::MIN, poll: Duration::from_secs(3600), delay: Duration::ZERO };
 /// let bell = Bell::default();
 /// let worker = Worker::start("example", &bell, pace, Arc::new(Tell(sender)))?;
 /// told.recv()?;
-/// bell.ring();
+/// bell.notify_worker();
 /// told.recv()?;
 /// assert!(worker.stop(Duration::from_secs(60)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -9,7 +9,7 @@ use crate::{
     stored::{Salt, Scheme, StoredHash},
 };
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{Entropy, EntropyExt, HasherError, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, Entropy, EntropyExt, HasherError, PasswordCheck, PasswordHasher};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
@@ -80,19 +80,19 @@ impl BcryptHasher {
         password: &Password,
         hash: &PasswordHash,
         run: impl FnOnce(Computation) -> Result<Digest, HasherError>,
-    ) -> Result<Verification, HasherError> {
+    ) -> Result<PasswordCheck, HasherError> {
         let Some(stored) = StoredHash::parse(hash.expose()).filter(|stored| self.can_read(stored)) else {
             self.stand_in_by(password, hash.expose(), run)?;
-            return Ok(Verification::Unreadable);
+            return Ok(PasswordCheck::Unreadable);
         };
         let key = key(stored.scheme, password, &stored.salt);
         let digest = run(self.computation(key, stored.salt, stored.cost))?;
         let same = bool::from(digest.ct_eq(stored.digest.as_slice()));
         // bcrypt repeats its key: "abc" and "abc\0abc" are one to it.
         if same && !(is_plain(stored.scheme) && has_nul(password)) {
-            Ok(Verification::Match { outdated: self.is_outdated(&stored, password) })
+            Ok(PasswordCheck::Match { needs_rehash: self.is_outdated(&stored, password) })
         } else {
-            Ok(Verification::Mismatch)
+            Ok(PasswordCheck::Mismatch)
         }
     }
 
@@ -131,19 +131,29 @@ impl BcryptHasher {
 }
 
 impl PasswordHasher for BcryptHasher {
-    fn hash(&self, password: &Password, _: &Patience) -> Result<PasswordHash, HasherError> {
+    fn hash(&self, password: &Password, _: &CancellationToken) -> Result<PasswordHash, HasherError> {
         self.hash_by(password, run_here)
     }
 
-    fn rehash(&self, password: &Password, outdated: &PasswordHash, _: &Patience) -> Result<PasswordHash, HasherError> {
+    fn rehash(
+        &self,
+        password: &Password,
+        outdated: &PasswordHash,
+        _: &CancellationToken,
+    ) -> Result<PasswordHash, HasherError> {
         self.rehash_by(password, outdated, run_here)
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        _: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
         self.verify_by(password, hash, run_here)
     }
 
-    fn verify_stand_in(&self, password: &Password, account: &str, _: &Patience) -> Result<(), HasherError> {
+    fn dummy_verify(&self, password: &Password, account: &str, _: &CancellationToken) -> Result<(), HasherError> {
         self.stand_in_by(password, account, run_here)
     }
 }
@@ -176,7 +186,7 @@ fn has_nul(password: &Password) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portcullis_ports::MessageAuthenticator;
+    use portcullis_ports::MacSigner;
     use std::cell::RefCell;
 
     struct Fixed;
@@ -191,7 +201,7 @@ mod tests {
     }
 
     /// Verifies without hashing, and tells the costs that were asked for: nominal and least.
-    fn costs(configured: u32, stored: &str) -> (Verification, Vec<(u32, u32)>) {
+    fn costs(configured: u32, stored: &str) -> (PasswordCheck, Vec<(u32, u32)>) {
         let asked = RefCell::new(Vec::new());
         let run = |computation: Computation| -> Result<Digest, HasherError> {
             asked.borrow_mut().push((computation.cost.get(), computation.no_faster_than.get()));
@@ -205,22 +215,22 @@ mod tests {
     #[test]
     fn every_answer_takes_one_hash_of_the_configured_cost() {
         let tail = format!("{}{}", ".".repeat(22), ".".repeat(31));
-        assert_eq!(costs(12, "nonsense"), (Verification::Unreadable, vec![(12, 12)]));
-        assert_eq!(costs(12, &format!("$2b$12${tail}")), (Verification::Mismatch, vec![(12, 12)]), "a NUL");
-        assert_eq!(costs(12, &format!("$2b$04${tail}")), (Verification::Mismatch, vec![(4, 12)]));
-        assert_eq!(costs(10, &format!("$2b$12${tail}")), (Verification::Mismatch, vec![(12, 10)]));
+        assert_eq!(costs(12, "nonsense"), (PasswordCheck::Unreadable, vec![(12, 12)]));
+        assert_eq!(costs(12, &format!("$2b$12${tail}")), (PasswordCheck::Mismatch, vec![(12, 12)]), "a NUL");
+        assert_eq!(costs(12, &format!("$2b$04${tail}")), (PasswordCheck::Mismatch, vec![(4, 12)]));
+        assert_eq!(costs(10, &format!("$2b$12${tail}")), (PasswordCheck::Mismatch, vec![(12, 10)]));
     }
 
     struct Plain;
-    impl MessageAuthenticator for Plain {
-        fn code(&self, message: &[u8]) -> [u8; 32] {
+    impl MacSigner for Plain {
+        fn sign(&self, message: &[u8]) -> [u8; 32] {
             let mut code = [0; 32];
             code[..8].copy_from_slice(&message[..8]);
             code
         }
 
         fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool {
-            self.code(message) == *code
+            self.sign(message) == *code
         }
     }
 
@@ -259,12 +269,12 @@ mod tests {
         let digest = |_: Computation| -> Result<Digest, HasherError> {
             Ok(StoredHash::parse(hash(4).expose()).unwrap().digest.into())
         };
-        for (configured, stored, outdated) in [(10, 12, false), (12, 12, false), (12, 10, true)] {
+        for (configured, stored, needs_rehash) in [(10, 12, false), (12, 12, false), (12, 10, true)] {
             let verification = hasher(configured).verify_by(&Password::new("a"), &hash(stored), digest).unwrap();
-            assert_eq!(verification, Verification::Match { outdated }, "{configured} {stored}");
+            assert_eq!(verification, PasswordCheck::Match { needs_rehash }, "{configured} {stored}");
         }
         let long = Password::new("a".repeat(80));
-        assert_eq!(hasher(10).verify_by(&long, &hash(12), digest), Ok(Verification::Match { outdated: true }));
+        assert_eq!(hasher(10).verify_by(&long, &hash(12), digest), Ok(PasswordCheck::Match { needs_rehash: true }));
         for (configured, stored, cost) in [(10, "12", 12), (12, "10", 12), (10, "31", 10), (10, "x", 10)] {
             let outdated = PasswordHash::new(format!("$2b${stored}${}", ".".repeat(53)));
             let new = hasher(configured).rehash_by(&long, &outdated, digest).unwrap();
@@ -276,8 +286,8 @@ mod tests {
     fn a_cost_that_would_take_hours_is_unreadable() {
         let hash = |cost: u32| format!("$2b${cost}${}", ".".repeat(53));
         assert_eq!(costs(12, &hash(16)).1, [(16, 12)]);
-        assert_eq!(costs(12, &hash(17)), (Verification::Unreadable, vec![(12, 12)]));
-        assert_eq!(costs(12, &hash(31)), (Verification::Unreadable, vec![(12, 12)]));
+        assert_eq!(costs(12, &hash(17)), (PasswordCheck::Unreadable, vec![(12, 12)]));
+        assert_eq!(costs(12, &hash(31)), (PasswordCheck::Unreadable, vec![(12, 12)]));
         assert_eq!(costs(18, &hash(18)).1, [(18, 18)], "the configured one is no damage");
     }
 }

@@ -16,7 +16,7 @@ use std::{
 ///
 /// ```
 /// use portcullis_bcrypt::Lanes;
-/// assert_eq!(Lanes::new(6), Some(Lanes::MAX));
+/// assert_eq!(Lanes::new(6), Some(Lanes::MAX_ROWS));
 /// assert_eq!((Lanes::new(0), Lanes::new(7)), (None, None));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

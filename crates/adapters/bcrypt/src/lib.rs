@@ -8,7 +8,7 @@
 //! ```
 //! use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSettings};
 //! use portcullis_domain::registration::Password;
-//! use portcullis_ports::{Clock, Entropy, PasswordHasher, Patience, Verification};
+//! use portcullis_ports::{Clock, Entropy, PasswordHasher, CancellationToken, PasswordCheck};
 //! use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 //! # struct Fixed;
 //! # impl Entropy for Fixed {
@@ -23,9 +23,9 @@
 //! let settings =
 //!     PoolSettings { threads: NonZeroUsize::MIN, lanes: None, wait: Duration::from_secs(2), on_start: || () };
 //! let hasher = HashThreads::start(BcryptHasher::new(cost, entropy), settings, clock)?;
-//! let hash = hasher.hash(&Password::new("correct horse"), &Patience::endless())?;
-//! let same = hasher.verify(&Password::new("correct horse"), &hash, &Patience::endless())?;
-//! assert_eq!(same, Verification::Match { outdated: false });
+//! let hash = hasher.hash(&Password::new("correct horse"), &CancellationToken::never())?;
+//! let same = hasher.verify(&Password::new("correct horse"), &hash, &CancellationToken::never())?;
+//! assert_eq!(same, PasswordCheck::Match { needs_rehash: false });
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

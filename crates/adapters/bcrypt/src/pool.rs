@@ -6,7 +6,7 @@ use crate::{
     lanes::{Lanes, Pace},
     queue::Queue,
 };
-use portcullis_ports::{Clock, HasherError, Patience};
+use portcullis_ports::{CancellationToken, Clock, HasherError};
 use std::{
     io,
     num::NonZeroUsize,
@@ -45,7 +45,7 @@ type Kernel = dyn Fn(&[&Computation]) -> Vec<Digest> + Send + Sync;
 
 struct Job {
     computation: Computation,
-    patience: Patience,
+    cancellation: CancellationToken,
     /// When it began to wait.
     since: Duration,
     /// The caller's. It is let go before the caller goes on: fields are dropped in their order.
@@ -92,10 +92,14 @@ impl Pool {
     }
 
     /// Has a thread make the digest, and waits for it.
-    pub(crate) fn run(&self, computation: Computation, patience: &Patience) -> Result<Digest, HasherError> {
+    pub(crate) fn run(
+        &self,
+        computation: Computation,
+        cancellation: &CancellationToken,
+    ) -> Result<Digest, HasherError> {
         let (reply, answer) = sync_channel(1);
-        let (patience, since) = (patience.clone(), self.shared.clock.monotonic());
-        let job = Job { computation, patience, since, span: Span::current(), reply };
+        let (cancellation, since) = (cancellation.clone(), self.shared.clock.monotonic());
+        let job = Job { computation, cancellation, since, span: Span::current(), reply };
         // A job that finds no room is dropped, and so is its end of the channel.
         self.shared.queue.push(job, self.shared.room());
         answer.recv().unwrap_or(Err(HasherError::Busy { retry_after: self.shared.settings.wait }))
@@ -132,7 +136,7 @@ impl Shared {
         let longest = self.settings.wait + self.settings.wait / 2;
         let is_over = |job: &Job, now: Duration| {
             let waited = now.saturating_sub(job.since);
-            waited > longest || waited > PROMPT && job.patience.is_over()
+            waited > longest || waited > PROMPT && job.cancellation.is_cancelled()
         };
         let alike = |one: &Job, other: &Job| one.computation.is_like(&other.computation);
         loop {

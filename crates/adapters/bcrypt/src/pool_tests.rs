@@ -74,7 +74,7 @@ fn wait_until(condition: impl Fn() -> bool) {
 fn a_full_queue_refuses_at_once_and_the_rest_is_done_in_order() {
     let (held, kernel) = held();
     let pool = pool(1, 2, kernel);
-    let stays = Patience::endless();
+    let stays = CancellationToken::never();
     wait_until(|| pool.shared.queue.idle() == 1);
     thread::scope(|scope| {
         let mut calls = Vec::new();
@@ -105,19 +105,19 @@ fn a_full_queue_refuses_at_once_and_the_rest_is_done_in_order() {
 fn behind_the_first(
     lanes: Lanes,
     clock: Arc<dyn Clock>,
-    others: Vec<(u8, Patience)>,
+    others: Vec<(u8, CancellationToken)>,
     meanwhile: impl FnOnce(&Pool),
 ) -> (Option<Vec<u8>>, Vec<Result<Digest, HasherError>>) {
     let (held, kernel) = held();
     let pool = start(1, Pace { lanes, batch: Duration::from_millis(1) }, clock, kernel);
     let outcomes = thread::scope(|scope| {
-        let first = scope.spawn(|| pool.run(job(1), &Patience::endless()));
+        let first = scope.spawn(|| pool.run(job(1), &CancellationToken::never()));
         assert_eq!(held.begun.recv().unwrap(), [1]);
         let calls: Vec<_> = others
             .iter()
             .enumerate()
-            .map(|(before, (number, patience))| {
-                let call = scope.spawn(|| pool.run(job(*number), patience));
+            .map(|(before, (number, cancellation))| {
+                let call = scope.spawn(|| pool.run(job(*number), cancellation));
                 wait_until(|| pool.shared.queue.len() == before + 1);
                 call
             })
@@ -134,7 +134,7 @@ fn behind_the_first(
 
 #[test]
 fn those_that_wait_are_done_together_and_each_gets_its_own() {
-    let others = (2..=5).map(|number| (number, Patience::endless())).collect();
+    let others = (2..=5).map(|number| (number, CancellationToken::never())).collect();
     let (begun, outcomes) = behind_the_first(Lanes::new(4).unwrap(), clock(), others, |_| ());
     assert_eq!(begun, Some(vec![2, 3, 4, 5]));
     assert_eq!(outcomes, [2, 3, 4, 5].map(|number| Ok(digest(number))));
@@ -144,8 +144,8 @@ fn those_that_wait_are_done_together_and_each_gets_its_own() {
 fn a_job_whose_caller_is_gone_is_not_computed() {
     let there = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&there);
-    let leaving = Patience::lasting_while(move || asked.load(Ordering::SeqCst));
-    let others = vec![(2, Patience::endless()), (3, leaving), (4, Patience::endless())];
+    let leaving = CancellationToken::cancelled_unless(move || asked.load(Ordering::SeqCst));
+    let others = vec![(2, CancellationToken::never()), (3, leaving), (4, CancellationToken::never())];
     let clock = clock();
     let leaves_after = |time| {
         let (there, clock) = (&there, Arc::clone(&clock));
@@ -166,7 +166,7 @@ fn a_job_whose_caller_is_gone_is_not_computed() {
 #[test]
 fn a_job_that_waited_too_long_is_not_computed() {
     let clock = clock();
-    let others = vec![(2, Patience::endless()), (3, Patience::endless())];
+    let others = vec![(2, CancellationToken::never()), (3, CancellationToken::never())];
     let passes = |time| {
         let clock = Arc::clone(&clock);
         move |_: &Pool| clock.advance(time)
@@ -190,7 +190,7 @@ fn all_threads_work_at_once() {
     wait_until(|| pool.shared.queue.idle() == 3);
     thread::scope(|scope| {
         let calls: Vec<_> =
-            (0..3).map(|number| scope.spawn(move || pool.run(job(number), &Patience::endless()))).collect();
+            (0..3).map(|number| scope.spawn(move || pool.run(job(number), &CancellationToken::never()))).collect();
         assert!(calls.into_iter().all(|call| call.join().unwrap().is_ok()));
     });
 }
@@ -204,7 +204,7 @@ fn a_job_that_panics_fails_and_the_thread_goes_on() {
     let pool = pool(1, 1, Arc::new(kernel));
     let run = |number| {
         wait_until(|| pool.shared.queue.idle() == 1);
-        pool.run(job(number), &Patience::endless())
+        pool.run(job(number), &CancellationToken::never())
     };
     for _ in 0..3 {
         assert_eq!(run(0), Err(HasherError::Failed("the hash thread panicked".to_owned())));
@@ -231,7 +231,7 @@ fn a_panic_costs_none_of_those_made_with_it() {
     let pace = Pace { lanes: Lanes::MOST, batch: Duration::from_millis(1) };
     let pool = &start(1, pace, clock(), Arc::new(kernel));
     thread::scope(|scope| {
-        let run = |number| scope.spawn(move || pool.run(job(number), &Patience::endless()));
+        let run = |number| scope.spawn(move || pool.run(job(number), &CancellationToken::never()));
         let mut calls = vec![run(1)];
         begun.recv().unwrap();
         for number in 2..=4 {
@@ -258,7 +258,7 @@ fn threads_have_names_and_begin_as_told() {
     let settings = PoolSettings { threads: NonZeroUsize::MIN, lanes: None, wait: SECONDS, on_start };
     let pace = Pace { lanes: Lanes::ONE, batch: Duration::from_millis(1) };
     let pool = Pool::start(settings, pace, clock(), Arc::new(kernel)).unwrap();
-    assert!(pool.run(job(1), &Patience::endless()).is_ok());
+    assert!(pool.run(job(1), &CancellationToken::never()).is_ok());
 }
 
 #[test]
@@ -292,8 +292,8 @@ fn only_full_batches_of_the_usual_cost_tell_the_pace() {
     };
     let pool = start(1, Pace { lanes: Lanes::ONE, batch: Duration::from_millis(100) }, clock, Arc::new(kernel));
     let dear = Computation { cost: Cost::DEFAULT, ..job(1) };
-    pool.run(dear, &Patience::endless()).unwrap();
+    pool.run(dear, &CancellationToken::never()).unwrap();
     assert_eq!(pool.shared.room(), 20);
-    pool.run(job(1), &Patience::endless()).unwrap();
+    pool.run(job(1), &CancellationToken::never()).unwrap();
     assert_eq!(pool.shared.room(), 6, "2 s of one in 325 ms");
 }

@@ -2,7 +2,7 @@
 
 use crate::{cost::Cost, stored::StoredHash};
 use portcullis_domain::registration::PasswordHash;
-use portcullis_ports::MessageAuthenticator;
+use portcullis_ports::MacSigner;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The costs of stored hashes, as a sample of them shows. Each account name draws one of them by a
@@ -12,14 +12,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// ```
 /// use portcullis_bcrypt::StoredCosts;
 /// # use portcullis_domain::registration::PasswordHash;
-/// # use portcullis_ports::MessageAuthenticator;
-/// # fn costs(authenticator: std::sync::Arc<dyn MessageAuthenticator>, sample: &[PasswordHash]) {
+/// # use portcullis_ports::MacSigner;
+/// # fn costs(authenticator: std::sync::Arc<dyn MacSigner>, sample: &[PasswordHash]) {
 /// let costs = StoredCosts::new(authenticator);
-/// costs.learn(sample);
+/// costs.record(sample);
 /// # }
 /// ```
 pub struct StoredCosts {
-    authenticator: Arc<dyn MessageAuthenticator>,
+    authenticator: Arc<dyn MacSigner>,
     /// The costs, from low to high, and how many hashes of the sample have each.
     tally: RwLock<Vec<(Cost, u64)>>,
 }
@@ -27,7 +27,7 @@ pub struct StoredCosts {
 impl StoredCosts {
     /// Knows no costs yet.
     #[must_use]
-    pub fn new(authenticator: Arc<dyn MessageAuthenticator>) -> Self {
+    pub fn new(authenticator: Arc<dyn MacSigner>) -> Self {
         Self { authenticator, tally: RwLock::default() }
     }
 
@@ -47,7 +47,7 @@ impl StoredCosts {
     /// The cost that an account name draws; `None` while none is known.
     pub(crate) fn draw(&self, account: &str) -> Option<Cost> {
         let tally = self.tally.read().unwrap_or_else(PoisonError::into_inner);
-        let code = self.authenticator.code(account.as_bytes());
+        let code = self.authenticator.sign(account.as_bytes());
         let fraction = u64::from_be_bytes(code.first_chunk().copied().unwrap_or_default());
         let total = u128::from(tally.iter().map(|(_, count)| count).sum::<u64>());
         let mut place = (u128::from(fraction) * total) >> 64;

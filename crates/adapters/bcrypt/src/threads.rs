@@ -7,7 +7,7 @@ use crate::{
     pool::{Pool, PoolSettings},
 };
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordCheck, PasswordHasher};
 use std::{io, num::NonZeroUsize, sync::Arc, thread::Builder};
 
 /// Hashes with bcrypt on threads of its own, first come, first served. Where several hashes wait,
@@ -55,29 +55,34 @@ impl HashThreads {
 }
 
 impl PasswordHasher for HashThreads {
-    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        self.hasher.hash_by(password, |computation| self.pool.run(computation, patience))
+    fn hash(&self, password: &Password, cancellation: &CancellationToken) -> Result<PasswordHash, HasherError> {
+        self.hasher.hash_by(password, |computation| self.pool.run(computation, cancellation))
     }
 
     fn rehash(
         &self,
         password: &Password,
         outdated: &PasswordHash,
-        patience: &Patience,
+        cancellation: &CancellationToken,
     ) -> Result<PasswordHash, HasherError> {
-        self.hasher.rehash_by(password, outdated, |computation| self.pool.run(computation, patience))
+        self.hasher.rehash_by(password, outdated, |computation| self.pool.run(computation, cancellation))
     }
 
     fn verify(
         &self,
         password: &Password,
         hash: &PasswordHash,
-        patience: &Patience,
-    ) -> Result<Verification, HasherError> {
-        self.hasher.verify_by(password, hash, |computation| self.pool.run(computation, patience))
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
+        self.hasher.verify_by(password, hash, |computation| self.pool.run(computation, cancellation))
     }
 
-    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
-        self.hasher.stand_in_by(password, account, |computation| self.pool.run(computation, patience))
+    fn dummy_verify(
+        &self,
+        password: &Password,
+        account: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<(), HasherError> {
+        self.hasher.stand_in_by(password, account, |computation| self.pool.run(computation, cancellation))
     }
 }

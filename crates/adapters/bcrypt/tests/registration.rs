@@ -4,7 +4,7 @@
 
 use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes, PoolSettings};
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{Entropy, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, Entropy, PasswordCheck, PasswordHasher};
 use portcullis_testkit::FixedClock;
 use proptest::prelude::*;
 use std::{
@@ -34,15 +34,15 @@ fn hasher(cost: u32) -> BcryptHasher {
 }
 
 fn hash(password: &str) -> PasswordHash {
-    hasher(4).hash(&Password::new(password), &Patience::endless()).unwrap()
+    hasher(4).hash(&Password::new(password), &CancellationToken::never()).unwrap()
 }
 
-fn verify(password: &str, hash: &PasswordHash) -> Verification {
-    hasher(4).verify(&Password::new(password), hash, &Patience::endless()).unwrap()
+fn verify(password: &str, hash: &PasswordHash) -> PasswordCheck {
+    hasher(4).verify(&Password::new(password), hash, &CancellationToken::never()).unwrap()
 }
 
-const CURRENT: Verification = Verification::Match { outdated: false };
-const OUTDATED: Verification = Verification::Match { outdated: true };
+const CURRENT: PasswordCheck = PasswordCheck::Match { needs_rehash: false };
+const OUTDATED: PasswordCheck = PasswordCheck::Match { needs_rehash: true };
 
 #[test]
 fn the_length_in_bytes_and_a_nul_choose_the_format() {
@@ -66,8 +66,8 @@ fn each_hash_has_a_salt_of_its_own() {
     let hasher = hasher(4);
     let password = Password::new("same password");
     assert_ne!(
-        hasher.hash(&password, &Patience::endless()).unwrap().expose(),
-        hasher.hash(&password, &Patience::endless()).unwrap().expose()
+        hasher.hash(&password, &CancellationToken::never()).unwrap().expose(),
+        hasher.hash(&password, &CancellationToken::never()).unwrap().expose()
     );
 }
 
@@ -89,7 +89,7 @@ fn passwords_that_begin_alike_do_not_open_each_other() {
         for registered in &family {
             let hash = hash(registered);
             for typed in &family {
-                let expected = if typed == registered { CURRENT } else { Verification::Mismatch };
+                let expected = if typed == registered { CURRENT } else { PasswordCheck::Mismatch };
                 assert_eq!(verify(typed, &hash), expected, "{typed:?} against {registered:?}");
             }
         }
@@ -107,8 +107,8 @@ fn a_pre_hash_is_no_password() {
         "2SnN7qfmoPRrWUSNNqb9SR34ZHzykgQFCBYu5fZDWrg=",
         "d929cdeea7e6a0f46b59448d36a6fd491df8647cf292040508162ee5f6435ab8",
     ] {
-        assert_eq!(verify(known, &first), Verification::Mismatch, "{known}");
-        assert_eq!(verify(known, &hash(&"x".repeat(80))), Verification::Mismatch, "{known}");
+        assert_eq!(verify(known, &first), PasswordCheck::Mismatch, "{known}");
+        assert_eq!(verify(known, &hash(&"x".repeat(80))), PasswordCheck::Mismatch, "{known}");
     }
 }
 
@@ -117,14 +117,17 @@ fn a_hash_of_a_lower_cost_is_outdated() {
     let old = hash("some password");
     for (cost, expected) in [(4, CURRENT), (5, OUTDATED), (6, OUTDATED)] {
         assert_eq!(
-            hasher(cost).verify(&Password::new("some password"), &old, &Patience::endless()),
+            hasher(cost).verify(&Password::new("some password"), &old, &CancellationToken::never()),
             Ok(expected),
             "{cost}"
         );
     }
-    let dearer = hasher(5).hash(&Password::new("some password"), &Patience::endless()).unwrap();
+    let dearer = hasher(5).hash(&Password::new("some password"), &CancellationToken::never()).unwrap();
     assert_eq!(verify("some password", &dearer), CURRENT, "a hash never gets cheaper");
-    assert_eq!(hasher(6).verify(&Password::new("another"), &old, &Patience::endless()), Ok(Verification::Mismatch));
+    assert_eq!(
+        hasher(6).verify(&Password::new("another"), &old, &CancellationToken::never()),
+        Ok(PasswordCheck::Mismatch)
+    );
 }
 
 #[test]
@@ -165,7 +168,7 @@ fn no_damaged_hash_panics_or_matches() {
     for text in damaged {
         let hash = PasswordHash::new(text.clone());
         for password in ["some password", "", &text] {
-            assert_eq!(verify(password, &hash), Verification::Unreadable, "{text:.80?}");
+            assert_eq!(verify(password, &hash), PasswordCheck::Unreadable, "{text:.80?}");
         }
     }
 }
@@ -183,7 +186,7 @@ fn threads(lanes: Lanes) -> HashThreads {
 
 #[test]
 fn threads_answer_as_the_hasher_does_in_every_number_of_lanes() {
-    let stays = &Patience::endless();
+    let stays = &CancellationToken::never();
     for lanes in (1..=6).filter_map(Lanes::new) {
         let threads = &threads(lanes);
         assert_eq!(threads.lanes(), lanes);
@@ -194,9 +197,9 @@ fn threads_answer_as_the_hasher_does_in_every_number_of_lanes() {
                     let unreadable = PasswordHash::new("?".to_owned());
                     let hash = threads.hash(&mine, stays).unwrap();
                     assert_eq!(threads.verify(&mine, &hash, stays), Ok(CURRENT));
-                    assert_eq!(threads.verify(&other, &hash, stays), Ok(Verification::Mismatch));
-                    assert_eq!(threads.verify(&mine, &unreadable, stays), Ok(Verification::Unreadable));
-                    assert_eq!(threads.verify_stand_in(&mine, "ada@example.org", stays), Ok(()));
+                    assert_eq!(threads.verify(&other, &hash, stays), Ok(PasswordCheck::Mismatch));
+                    assert_eq!(threads.verify(&mine, &unreadable, stays), Ok(PasswordCheck::Unreadable));
+                    assert_eq!(threads.dummy_verify(&mine, "ada@example.org", stays), Ok(()));
                     assert_eq!(verify(mine.expose(), &hash), CURRENT);
                 });
             }
@@ -212,7 +215,7 @@ proptest! {
         let hash = hash(&password);
         prop_assert_eq!(verify(&password, &hash), CURRENT);
         if other != password {
-            prop_assert_eq!(verify(&other, &hash), Verification::Mismatch);
+            prop_assert_eq!(verify(&other, &hash), PasswordCheck::Mismatch);
         }
     }
 
@@ -225,7 +228,7 @@ proptest! {
         // Its cost may have become a dear one: those are tested elsewhere.
         if changed != good && !(4..6).contains(&at) && ![28, 59].contains(&at) && !["$2a$", "$2y$"].contains(&&changed[..4]) {
             let verification = verify("some password", &PasswordHash::new(changed.clone()));
-            prop_assert!(!matches!(verification, Verification::Match { .. }), "{}", changed);
+            prop_assert!(!matches!(verification, PasswordCheck::Match { .. }), "{}", changed);
         }
     }
 }

@@ -121,7 +121,7 @@ fn rotate(store: &SqliteStore, user: UserId, end: Instant) -> Vec<Duration> {
             spent: token.jti,
             at: DateTime::UNIX_EPOCH,
             key: None,
-            too_old_by: DateTime::UNIX_EPOCH - TimeDelta::days(30),
+            session_cutoff: DateTime::UNIX_EPOCH - TimeDelta::days(30),
             verified_only: false,
             client: ClientInfo::default(),
             successor: successor.clone(),

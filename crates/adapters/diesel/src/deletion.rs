@@ -45,7 +45,7 @@ macro_rules! strip_own {
 macro_rules! user_deletion {
     ($connection:ty, $database:ty) => {
         impl UserDeletion for Transaction<'_, $connection> {
-            fn begin_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+            fn mark_deleted(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
                 let kept = users::table.find(id.get()).filter(users::deleted_at.is_null());
                 let update = diesel::update(kept).set((
                     users::deleted_at.eq(Moment::new(now)),
@@ -58,13 +58,13 @@ macro_rules! user_deletion {
                 Ok(self.check(begun)? == 1)
             }
 
-            fn being_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError> {
+            fn list_marked_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError> {
                 let query = users::table.filter(users::deleted_at.is_not_null()).order(users::deleted_at);
                 let ids = query.limit(i64::from(limit)).select(users::id).load(self.connection);
                 Ok(self.check(ids)?.into_iter().map(UserId::new).collect())
             }
 
-            fn strip(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
+            fn delete_owned_rows(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
                 let known = users::table.find(id.get()).filter(users::deleted_at.is_not_null());
                 let known = diesel::select(exists(known)).get_result::<bool>(self.writing()?);
                 if !self.check(known)? {
@@ -84,7 +84,7 @@ macro_rules! user_deletion {
                 Ok(stripped)
             }
 
-            fn finish_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError> {
+            fn delete_row_if_empty(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError> {
                 if !self.lock_deleted(id)? {
                     return Ok(Remains::Nothing);
                 }

@@ -2,12 +2,12 @@
 
 use diesel::connection::{AnsiTransactionManager, Connection, Instrumentation, InstrumentationEvent};
 use diesel::result::QueryResult;
-use portcullis_ports::{Mode, StoreError};
+use portcullis_ports::{StoreError, TxMode};
 
 /// A connection to either database.
 pub(crate) trait Engine: Connection<TransactionManager = AnsiTransactionManager> + 'static {
     /// What a failed statement means for whoever asked for it. Says nothing of values.
-    fn classify(error: &diesel::result::Error, mode: Mode) -> StoreError;
+    fn classify(error: &diesel::result::Error, mode: TxMode) -> StoreError;
 
     /// Whether the last statement that failed on this thread had waited for a lock too long, if that
     /// shows by its time alone.

@@ -9,7 +9,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Nullable};
 use diesel::sqlite::Sqlite;
-use portcullis_ports::{RowNumber, Stretch};
+use portcullis_ports::{RowCursor, RowRange};
 
 /// What a dead row looks like. On SQLite a number would pass for a time long ago: what is no text
 /// is damaged, and left for whoever looks into it.
@@ -30,12 +30,12 @@ impl DeadRow for Pg {
 pub(crate) struct Survey {
     after: i64,
     limit: i64,
-    dead_by: Moment,
+    cutoff: Moment,
 }
 
 impl Survey {
-    pub(crate) fn new(after: RowNumber, limit: u32, dead_by: Moment) -> Self {
-        Self { after: after.0, limit: i64::from(limit), dead_by }
+    pub(crate) fn new(after: RowCursor, limit: u32, cutoff: Moment) -> Self {
+        Self { after: after.0, limit: i64::from(limit), cutoff }
     }
 }
 
@@ -56,7 +56,7 @@ where
         out.push_sql("SELECT max(id), count(CASE WHEN ");
         out.push_sql(DB::IS_TIME);
         out.push_sql("expires_at <= ");
-        out.push_bind_param::<UtcTime, _>(&self.dead_by)?;
+        out.push_bind_param::<UtcTime, _>(&self.cutoff)?;
         out.push_sql(" THEN 1 END) FROM (SELECT id, expires_at FROM refresh_tokens WHERE id > ");
         out.push_bind_param::<BigInt, _>(&self.after)?;
         out.push_sql(" ORDER BY id LIMIT ");
@@ -72,13 +72,13 @@ pub(crate) struct Delete {
     after: i64,
     last: i64,
     limit: i64,
-    dead_by: Moment,
+    cutoff: Moment,
 }
 
 impl Delete {
-    pub(crate) fn new(stretch: &Stretch, limit: u32) -> Self {
-        let dead_by = Moment::new(stretch.dead_by);
-        Self { after: stretch.after.0, last: stretch.last.0, limit: i64::from(limit), dead_by }
+    pub(crate) fn new(range: &RowRange, limit: u32) -> Self {
+        let cutoff = Moment::new(range.cutoff);
+        Self { after: range.after.0, last: range.last.0, limit: i64::from(limit), cutoff }
     }
 }
 
@@ -99,7 +99,7 @@ where
         out.push_sql(" AND ");
         out.push_sql(DB::IS_TIME);
         out.push_sql("expires_at <= ");
-        out.push_bind_param::<UtcTime, _>(&self.dead_by)?;
+        out.push_bind_param::<UtcTime, _>(&self.cutoff)?;
         out.push_sql(" ORDER BY id LIMIT ");
         out.push_bind_param::<BigInt, _>(&self.limit)?;
         out.push_sql(")");

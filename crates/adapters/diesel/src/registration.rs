@@ -99,7 +99,7 @@ macro_rules! user_repository {
                 Ok(self.check(changed)? == 1)
             }
 
-            fn admits(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
+            fn password_still_current(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
                 self.admits_with(id, password)
             }
 

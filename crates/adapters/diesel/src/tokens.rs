@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
-use portcullis_ports::{FoundToken, RefreshTokenRepository, RowNumber, StoreError, Stretch};
+use portcullis_ports::{FoundToken, RefreshTokenRepository, RowCursor, RowRange, StoreError};
 use std::time::Duration;
 
 diesel::alias!(refresh_tokens as successors: Successors, sessions as adopted: Adopted);
@@ -124,14 +124,14 @@ fn read_successor(at: Row, successor: Stored<String>) -> Result<Jti, StoreError>
 impl SuccessorRow {
     /// The token, if it is live.
     fn live(self, spent: &RefreshToken, session: Option<i64>) -> Result<Option<RefreshToken>, StoreError> {
-        let RefreshState::Spent(spending) = &spent.state else { return Ok(None) };
+        let RefreshState::Spent(spend_record) = &spent.state else { return Ok(None) };
         let at = Row { table: "refresh_tokens", id: self.id };
         let live = !at.read("revoked", self.revoked)?;
         if live && (self.spent_at.is_some() || self.spent_key.is_some() || self.successor_jti.is_some()) {
             return Err(at.corrupt("revoked", LIVE_AND_SPENT));
         }
         let token = RefreshToken {
-            jti: spending.successor,
+            jti: spend_record.successor,
             user_id: spent.user_id,
             session_id: spent.session_id.filter(|_| self.session_id == session),
             created_at: at.read("created_at", self.created_at)?,
@@ -224,8 +224,8 @@ macro_rules! refresh_token_repository {
                 self.check(row)?.map(|row| found(jti, row)).transpose()
             }
 
-            fn spend(&mut self, jti: Jti, spending: &SpendRecord) -> Result<bool, StoreError> {
-                let at = Moment::new(spending.at);
+            fn spend(&mut self, jti: Jti, spend_record: &SpendRecord) -> Result<bool, StoreError> {
+                let at = Moment::new(spend_record.at);
                 let live = refresh_tokens::table
                     .filter(refresh_tokens::jti.eq(jti.to_string()))
                     .filter(refresh_tokens::revoked.eq(false))
@@ -234,8 +234,8 @@ macro_rules! refresh_token_repository {
                     .set((
                         refresh_tokens::revoked.eq(true),
                         refresh_tokens::spent_at.eq(at),
-                        refresh_tokens::spent_key.eq(spending.key.as_ref().map(|key| key.0.as_slice())),
-                        refresh_tokens::successor_jti.eq(spending.successor.to_string()),
+                        refresh_tokens::spent_key.eq(spend_record.key.as_ref().map(|key| key.0.as_slice())),
+                        refresh_tokens::successor_jti.eq(spend_record.successor.to_string()),
                         refresh_tokens::server_spent_at.eq(ServerNow),
                     ))
                     .execute(self.writing()?);
@@ -250,22 +250,22 @@ macro_rules! refresh_token_repository {
                 Ok(self.check(revoked)? == 1)
             }
 
-            fn survey(
+            fn scan(
                 &mut self,
-                after: RowNumber,
+                after: RowCursor,
                 limit: u32,
-                dead_by: DateTime<Utc>,
-            ) -> Result<Option<Stretch>, StoreError> {
-                let survey = Survey::new(after, limit, Moment::new(dead_by));
+                cutoff: DateTime<Utc>,
+            ) -> Result<Option<RowRange>, StoreError> {
+                let survey = Survey::new(after, limit, Moment::new(cutoff));
                 let (last, dead) =
                     self.in_background(|connection| survey.get_result::<(Option<i64>, i64)>(connection))?;
                 let dead = u64::try_from(dead).unwrap_or_default();
-                Ok(last.map(|last| Stretch { after, last: RowNumber(last), dead, dead_by }))
+                Ok(last.map(|last| RowRange { after, last: RowCursor(last), dead, cutoff }))
             }
 
-            fn purge(&mut self, stretch: &Stretch, limit: u32) -> Result<u64, StoreError> {
+            fn purge(&mut self, range: &RowRange, limit: u32) -> Result<u64, StoreError> {
                 self.writing()?;
-                let deleted = self.in_background(|connection| Delete::new(stretch, limit).execute(connection))?;
+                let deleted = self.in_background(|connection| Delete::new(range, limit).execute(connection))?;
                 Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
             }
         }

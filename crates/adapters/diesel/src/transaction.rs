@@ -5,14 +5,14 @@ use crate::engine::Engine;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::QueryResult;
 use portcullis_ports::{
-    Conclusion, Mode, OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, StoreError,
-    Tx, UserRepository, Work,
+    OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, StoreError, Tx, TxMode,
+    TxOutcome, TxWork, UserRepository,
 };
 
 /// The repositories of one transaction.
 pub(crate) struct Transaction<'c, C> {
     pub(crate) connection: &'c mut C,
-    mode: Mode,
+    mode: TxMode,
     /// The first statement that failed. PostgreSQL would quietly turn a commit after it into a
     /// rollback.
     failure: Option<StoreError>,
@@ -27,8 +27,8 @@ impl<C: Engine> Transaction<'_, C> {
     /// The connection, for a statement that writes. The database may not know that it must not.
     pub(crate) fn writing(&mut self) -> Result<&mut C, StoreError> {
         match self.mode {
-            Mode::Write => Ok(self.connection),
-            Mode::Read => Err(self.fail(StoreError::Failed("a reading transaction does not write".to_owned()))),
+            TxMode::Write => Ok(self.connection),
+            TxMode::Read => Err(self.fail(StoreError::Failed("a reading transaction does not write".to_owned()))),
         }
     }
 
@@ -37,7 +37,7 @@ impl<C: Engine> Transaction<'_, C> {
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if self.mode == Mode::Write {
+        if self.mode == TxMode::Write {
             return read(self);
         }
         let begun = AnsiTransactionManager::begin_transaction(self.connection);
@@ -93,13 +93,13 @@ where
 }
 
 /// Runs the work in the transaction that the connection has begun, and ends it.
-pub(crate) fn run<C>(connection: &mut C, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError>
+pub(crate) fn run<C>(connection: &mut C, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError>
 where
     C: Engine,
     for<'c> Transaction<'c, C>: Tx,
 {
     match attempt(connection, mode, work) {
-        Ok(Conclusion::Commit) => commit(connection, mode),
+        Ok(TxOutcome::Commit) => commit(connection, mode),
         undone => {
             // Where this fails, the connection is not healthy and goes, and the transaction with it.
             let _ = undo(connection, mode);
@@ -109,41 +109,41 @@ where
 }
 
 /// Runs reading work outside a transaction: every statement sees what is committed by then.
-pub(crate) fn read<C>(connection: &mut C, work: &mut Work<'_>) -> Result<(), StoreError>
+pub(crate) fn read<C>(connection: &mut C, work: &mut TxWork<'_>) -> Result<(), StoreError>
 where
     C: Engine,
     for<'c> Transaction<'c, C>: Tx,
 {
-    attempt(connection, Mode::Read, work).map(drop)
+    attempt(connection, TxMode::Read, work).map(drop)
 }
 
 /// Runs the work; how its transaction has to end.
-pub(crate) fn attempt<C>(connection: &mut C, mode: Mode, work: &mut Work<'_>) -> Result<Conclusion, StoreError>
+pub(crate) fn attempt<C>(connection: &mut C, mode: TxMode, work: &mut TxWork<'_>) -> Result<TxOutcome, StoreError>
 where
     C: Engine,
     for<'c> Transaction<'c, C>: Tx,
 {
     let mut transaction = Transaction { connection, mode, failure: None };
     match (work(&mut transaction), transaction.failure) {
-        (Ok(Conclusion::Commit), Some(failure)) => Err(failure),
+        (Ok(TxOutcome::Commit), Some(failure)) => Err(failure),
         // Whatever the work made of it, whoever counts outages must hear of one.
-        (Ok(Conclusion::Rollback), Some(outage)) if is_lost(&outage) => Err(outage),
+        (Ok(TxOutcome::Rollback), Some(outage)) if is_lost(&outage) => Err(outage),
         (wanted, _) => wanted,
     }
 }
 
 /// Begins a part of a transaction, which [`commit`] adds to it and [`undo`] takes out of it.
 pub(crate) fn save<C: Engine>(connection: &mut C) -> Result<(), StoreError> {
-    AnsiTransactionManager::begin_transaction(connection).map_err(|error| C::classify(&error, Mode::Write))
+    AnsiTransactionManager::begin_transaction(connection).map_err(|error| C::classify(&error, TxMode::Write))
 }
 
 /// Ends a transaction, or a part of one, and keeps what it wrote.
-pub(crate) fn commit<C: Engine>(connection: &mut C, mode: Mode) -> Result<(), StoreError> {
+pub(crate) fn commit<C: Engine>(connection: &mut C, mode: TxMode) -> Result<(), StoreError> {
     AnsiTransactionManager::commit_transaction(connection).map_err(|error| C::classify(&error, mode))
 }
 
 /// Ends a transaction, or a part of one, and undoes what it wrote.
-pub(crate) fn undo<C: Engine>(connection: &mut C, mode: Mode) -> Result<(), StoreError> {
+pub(crate) fn undo<C: Engine>(connection: &mut C, mode: TxMode) -> Result<(), StoreError> {
     AnsiTransactionManager::rollback_transaction(connection).map_err(|error| C::classify(&error, mode))
 }
 

@@ -80,7 +80,7 @@ fn short_lived() -> Vec<&'static str> {
 macro_rules! one_time_token_repository {
     ($connection:ty) => {
         impl OneTimeTokenRepository for Transaction<'_, $connection> {
-            fn replace(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError> {
+            fn upsert(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError> {
                 let insert = diesel::insert_into(one_time_tokens::table).values(NewGrantRow::of(record));
                 let upsert = insert
                     .on_conflict((one_time_tokens::user_id, one_time_tokens::purpose, one_time_tokens::slot))
@@ -114,7 +114,7 @@ macro_rules! one_time_token_repository {
                 Ok(self.check(consumed)? == 1)
             }
 
-            fn revoke(&mut self, user_id: UserId) -> Result<(), StoreError> {
+            fn revoke_all(&mut self, user_id: UserId) -> Result<(), StoreError> {
                 let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(user_id.get()));
                 let mortal = own.filter(one_time_tokens::purpose.eq_any(short_lived()));
                 let revoked = diesel::delete(mortal).execute(self.writing()?);
@@ -135,7 +135,7 @@ macro_rules! one_time_token_repository {
                 self.check(rebound).map(drop)
             }
 
-            fn supersede(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError> {
+            fn delete_superseded(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError> {
                 let other = one_time_tokens::purpose.ne(Purpose::UndoEmailChange.as_str());
                 let later = one_time_tokens::expires_at.ge(Moment::new(undo.expires_at));
                 let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(undo.user_id.get()));
@@ -143,13 +143,17 @@ macro_rules! one_time_token_repository {
                 self.check(removed).map(drop)
             }
 
-            fn forget(&mut self, user_id: UserId) -> Result<(), StoreError> {
+            fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {
                 let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(user_id.get()));
                 let removed = diesel::delete(own).execute(self.writing()?);
                 self.check(removed).map(drop)
             }
 
-            fn holder_of(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<Option<UserId>, StoreError> {
+            fn find_reclaimer(
+                &mut self,
+                email: &EmailAddress,
+                now: DateTime<Utc>,
+            ) -> Result<Option<UserId>, StoreError> {
                 let undo = one_time_tokens::table
                     .filter(one_time_tokens::slot.eq(email.canonical()))
                     // In the very words of the index.
@@ -161,9 +165,9 @@ macro_rules! one_time_token_repository {
                 Ok(self.check(holder)?.map(UserId::new))
             }
 
-            fn purge(&mut self, dead_by: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+            fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
                 self.writing()?;
-                let delete = DeleteOldest::<OneTimeTokens>::new(dead_by, limit);
+                let delete = DeleteOldest::<OneTimeTokens>::new(cutoff, limit);
                 let deleted = self.in_background(|connection| delete.execute(connection))?;
                 Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
             }

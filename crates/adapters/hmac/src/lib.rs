@@ -3,7 +3,7 @@
 //! is left to the callers.
 
 use hmac::{Hmac, KeyInit, Mac};
-use portcullis_ports::MessageAuthenticator;
+use portcullis_ports::MacSigner;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -17,9 +17,9 @@ impl HmacAuthenticator {
     ///
     /// ```
     /// use portcullis_hmac::HmacAuthenticator;
-    /// use portcullis_ports::MessageAuthenticator;
+    /// use portcullis_ports::MacSigner;
     /// let limits = HmacAuthenticator::derive(&[7; 32], "limits");
-    /// let code = limits.code(b"message");
+    /// let code = limits.sign(b"message");
     /// assert!(limits.verify(b"message", &code) && !limits.verify(b"massage", &code));
     /// ```
     #[must_use]
@@ -28,13 +28,13 @@ impl HmacAuthenticator {
     }
 }
 
-impl MessageAuthenticator for HmacAuthenticator {
-    fn code(&self, message: &[u8]) -> [u8; 32] {
+impl MacSigner for HmacAuthenticator {
+    fn sign(&self, message: &[u8]) -> [u8; 32] {
         code(self.0.clone(), message)
     }
 
     fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool {
-        self.code(message).ct_eq(code).into()
+        self.sign(message).ct_eq(code).into()
     }
 }
 
@@ -74,12 +74,12 @@ mod tests {
         let hex: String = prk.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
         let derived = HmacAuthenticator::derive(&[0x0b; 22], &salt);
-        assert_eq!(derived.code(b"x"), code(keyed(&prk), b"x"));
+        assert_eq!(derived.sign(b"x"), code(keyed(&prk), b"x"));
     }
 
     #[test]
     fn purposes_and_secrets_have_keys_of_their_own() {
-        let code = |secret: &[u8], purpose| HmacAuthenticator::derive(secret, purpose).code(b"message");
+        let code = |secret: &[u8], purpose| HmacAuthenticator::derive(secret, purpose).sign(b"message");
         assert_ne!(code(b"secret", "one"), code(b"secret", "two"));
         assert_ne!(code(b"secret", "one"), code(b"Secret", "one"));
     }

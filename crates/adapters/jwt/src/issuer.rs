@@ -36,11 +36,11 @@ impl JwtIssuer {
 }
 
 impl TokenIssuer for JwtIssuer {
-    fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
+    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
         self.sign(&Claims::Access(claims.clone()))
     }
 
-    fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
+    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
         self.sign(&Claims::Refresh(claims.clone()))
     }
 }

@@ -3,7 +3,7 @@
 
 use lru::LruCache;
 use portcullis_domain::limits::{Acquired, Budget, LimitKey, Tally};
-use portcullis_ports::{Charge, Clock, Exceeded, Held, LimiterError, RateLimiter, Reservation, Reserved};
+use portcullis_ports::{Charge, Clock, Exceeded, HeldCharge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl MemoryLimiter {
 }
 
 impl RateLimiter for MemoryLimiter {
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         let now = self.clock.monotonic();
         let mut shards = self.shards_of(charges.iter());
         let mut passed = Vec::with_capacity(charges.len());
@@ -76,16 +76,16 @@ impl RateLimiter for MemoryLimiter {
             }
         }
         if let Some(exceeded) = refused {
-            return Ok(Reserved::Refused(exceeded));
+            return Ok(ReserveOutcome::Refused(exceeded));
         }
         let held = passed.into_iter().map(|(charge, taken)| shards.keep(charge, taken, now)).collect();
-        Ok(Reserved::Passed(Reservation { held, also: Vec::new() }))
+        Ok(ReserveOutcome::Passed(Reservation { held, secondary: Vec::new() }))
     }
 
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
         let now = self.clock.monotonic();
         let mut shards = self.shards_of(reservation.held.iter().map(|held| &held.charge));
-        for Held { charge, receipt, .. } in &reservation.held {
+        for HeldCharge { charge, receipt, .. } in &reservation.held {
             let Some(tally) = shards.tally(charge).map(|tally| charge.rule.refund(tally, receipt)) else { continue };
             // What was shed or succeeded takes no room: it would push out what was guessed at.
             if charge.rule.is_stale(&tally, now) { shards.forget(charge) } else { shards.set(charge, tally) }
@@ -131,10 +131,10 @@ impl Locked<'_> {
         }
     }
 
-    fn keep(&mut self, charge: Charge, taken: Acquired, now: Duration) -> Held {
+    fn keep(&mut self, charge: Charge, taken: Acquired, now: Duration) -> HeldCharge {
         let remaining = charge.rule.remaining(Some(&taken.tally), now);
         self.set(&charge, taken.tally);
-        Held { charge, receipt: taken.receipt, remaining }
+        HeldCharge { charge, receipt: taken.receipt, remaining }
     }
 }
 

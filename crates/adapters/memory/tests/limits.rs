@@ -5,7 +5,7 @@
 use chrono::DateTime;
 use portcullis_domain::limits::{Budget, Gcra, LimitKey, Rule, SlidingWindow};
 use portcullis_memory::MemoryLimiter;
-use portcullis_ports::{Charge, RateLimiter, Reserved};
+use portcullis_ports::{Charge, RateLimiter, ReserveOutcome};
 use portcullis_testkit::{FixedClock, conformance::limits::Limiter};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn charge(budget: Budget, number: u32) -> Charge {
 }
 
 fn passes(limiter: &MemoryLimiter, budget: Budget, number: u32) -> bool {
-    matches!(limiter.reserve(&[charge(budget, number)]).unwrap(), Reserved::Passed(_))
+    matches!(limiter.reserve(&[charge(budget, number)]).unwrap(), ReserveOutcome::Passed(_))
 }
 
 fn small() -> MemoryLimiter {
@@ -75,7 +75,7 @@ fn what_is_given_back_takes_no_room() {
     let guess = SlidingWindow::new(NonZeroU32::MIN, Duration::from_hours(1)).with_backoff(Duration::from_mins(1));
     for number in 1..100_000 {
         let account = Charge { rule: Rule::SlidingWindow(guess), ..charge(Budget::Account, number) };
-        let Reserved::Passed(call) = limiter.reserve(&[account, charge(Budget::Source, number)]).unwrap() else {
+        let ReserveOutcome::Passed(call) = limiter.reserve(&[account, charge(Budget::Source, number)]).unwrap() else {
             panic!("refused: {number}");
         };
         limiter.refund(&call).unwrap();

@@ -4,7 +4,7 @@
 use crate::Redis;
 use crate::script::Script;
 use portcullis_domain::limits::{Receipt, Rule, WindowReceipt};
-use portcullis_ports::{Charge, Exceeded, Held, LimiterError, RateLimiter, Reservation, Reserved};
+use portcullis_ports::{Charge, Exceeded, HeldCharge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use std::time::Duration;
 
 /// A limiter that all replicas share. Needs Redis 6.0 or Valkey.
@@ -52,19 +52,19 @@ fn words(charge: &Charge, more: [u64; 3]) -> impl Iterator<Item = String> {
 }
 
 impl RateLimiter for RedisLimiter {
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         let calls: Vec<_> = charges.iter().map(|charge| (*charge, [first_wait(charge), 0, 0])).collect();
         let answer = self.run("reserve", &calls)?;
         match answer.as_slice() {
             [0, taken @ ..] if taken.len() == 4 * charges.len() => {
                 let held = charges.iter().zip(taken.chunks_exact(4)).map(|(charge, numbers)| held(*charge, numbers));
-                Ok(Reserved::Passed(Reservation { held: held.collect(), also: Vec::new() }))
+                Ok(ReserveOutcome::Passed(Reservation { held: held.collect(), secondary: Vec::new() }))
             }
             [1, place, wait] => {
                 let place = usize::try_from(*place).ok().and_then(|place| place.checked_sub(1));
                 let charge = place.and_then(|place| charges.get(place)).ok_or_else(strange)?;
                 let retry_after = time(*wait).max(Duration::from_micros(1));
-                Ok(Reserved::Refused(Exceeded { charge: *charge, retry_after }))
+                Ok(ReserveOutcome::Refused(Exceeded { charge: *charge, retry_after }))
             }
             _ => Err(strange()),
         }
@@ -99,7 +99,7 @@ fn first_wait(charge: &Charge) -> u64 {
     }
 }
 
-fn held(charge: Charge, numbers: &[i64]) -> Held {
+fn held(charge: Charge, numbers: &[i64]) -> HeldCharge {
     let [at, before, waited, left] = numbers.first_chunk().copied().unwrap_or_default();
     let receipt = match charge.rule {
         Rule::Gcra(_) => Receipt::Gcra,
@@ -108,10 +108,10 @@ fn held(charge: Charge, numbers: &[i64]) -> Held {
             Receipt::SlidingWindow(WindowReceipt { at: time(at), backed_off: waited })
         }
     };
-    Held { charge, receipt, remaining: u32::try_from(left).unwrap_or_default() }
+    HeldCharge { charge, receipt, remaining: u32::try_from(left).unwrap_or_default() }
 }
 
-fn receipt(held: &Held) -> [u64; 3] {
+fn receipt(held: &HeldCharge) -> [u64; 3] {
     match held.receipt {
         Receipt::Gcra => [0; 3],
         Receipt::SlidingWindow(one) => {

@@ -9,7 +9,7 @@
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::limits::{Budget, Gcra, LimitKey, Rule, SlidingWindow};
-use portcullis_ports::{Charge, CircuitBoard, Clock, RateLimiter, Reserved};
+use portcullis_ports::{Charge, Clock, RateLimiter, ReserveOutcome, SharedCircuits};
 use portcullis_redis::{Examination, Redis, RedisCircuits, RedisLimiter, RedisUrl};
 use portcullis_testkit::conformance::limits::Limiter;
 use portcullis_testkit::redis::Server;
@@ -50,7 +50,7 @@ fn charge(number: u8) -> Charge {
 
 fn passes(limiter: &RedisLimiter, number: u8) -> Option<bool> {
     let reserved = limiter.reserve(&[charge(number)]).ok()?;
-    Some(matches!(reserved, Reserved::Passed(_)))
+    Some(matches!(reserved, ReserveOutcome::Passed(_)))
 }
 
 fn eventually(what: &str, condition: impl Fn() -> bool) -> Duration {
@@ -88,8 +88,8 @@ fn what_is_given_back_takes_no_room() {
     let source =
         Charge { budget: Budget::Source, rule: Rule::Gcra(Gcra::new(NonZeroU32::MIN, hour, TWO)), ..charge(1) };
     let call = || match limiter.reserve(&[charge(2), source]).unwrap() {
-        Reserved::Passed(call) => call,
-        refused @ Reserved::Refused(_) => panic!("{refused:?}"),
+        ReserveOutcome::Passed(call) => call,
+        refused @ ReserveOutcome::Refused(_) => panic!("{refused:?}"),
     };
     limiter.refund(&call()).unwrap();
     assert_eq!(server.command("DBSIZE"), ":0");
@@ -159,17 +159,17 @@ fn a_full_server_is_an_error_and_its_connections_stay() {
 fn replicas_tell_each_other_of_their_circuits() {
     let board = |number| RedisCircuits::new(connect(Server::shared()), [number; 16]);
     let (one, two, name) = (board(1), board(2), "told");
-    assert_eq!(two.news(name).unwrap(), None);
-    let number = one.tell_opened(name, Duration::from_secs(30)).unwrap();
-    let news = two.news(name).unwrap().unwrap();
-    assert_eq!(news.number, number);
+    assert_eq!(two.latest(name).unwrap(), None);
+    let number = one.publish_open(name, Duration::from_secs(30)).unwrap();
+    let news = two.latest(name).unwrap().unwrap();
+    assert_eq!(news.version, number);
     let open_for = news.open_for.unwrap();
     assert!(open_for <= Duration::from_secs(30) && open_for > Duration::from_secs(20), "{open_for:?}");
-    let closed = two.tell_closed(name).unwrap();
-    let news = one.news(name).unwrap().unwrap();
-    assert_eq!((news.number, news.open_for), (closed, None));
+    let closed = two.publish_closed(name).unwrap();
+    let news = one.latest(name).unwrap().unwrap();
+    assert_eq!((news.version, news.open_for), (closed, None));
     assert_ne!(number, closed);
-    assert_eq!(one.news("another").unwrap(), None);
+    assert_eq!(one.latest("another").unwrap(), None);
 }
 
 #[test]
@@ -185,9 +185,9 @@ fn of_many_replicas_one_gets_the_probe_until_it_tells() {
     let (holder, other) = (&boards[got[0]], &boards[(got[0] + 1) % 5]);
     assert_eq!(holder.claim_probe("probed", lease), Ok(None), "it has it still");
     assert!(other.claim_probe("probed", lease).unwrap().is_some_and(|wait| wait <= lease));
-    other.tell_opened("probed", lease).unwrap();
+    other.publish_open("probed", lease).unwrap();
     assert!(other.claim_probe("probed", lease).unwrap().is_some(), "what others tell frees nothing");
-    holder.tell_closed("probed").unwrap();
+    holder.publish_closed("probed").unwrap();
     assert_eq!(other.claim_probe("probed", lease), Ok(None));
     let short = Duration::from_millis(50);
     assert_eq!(boards[0].claim_probe("short", short), Ok(None));
@@ -211,10 +211,10 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
     assert_eq!(passes(&RedisLimiter::new(redis.clone()), 1), Some(true));
     let board = RedisCircuits::new(redis.clone(), [7; 16]);
     let minute = Duration::from_mins(1);
-    board.tell_opened("database", minute).unwrap();
+    board.publish_open("database", minute).unwrap();
     board.claim_probe("database", minute).unwrap();
-    board.news("database").unwrap();
-    board.tell_closed("database").unwrap();
+    board.latest("database").unwrap();
+    board.publish_closed("database").unwrap();
     assert_eq!(redis.last_fault(), None);
     assert_eq!(Examination::of(&url).unwrap().refusal, None);
     for command in ["evalsha", "eval", "set", "get", "time"] {

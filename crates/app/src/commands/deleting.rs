@@ -1,7 +1,7 @@
 //! What commands that delete many rows have in common: each step is followed by a rest, and a
 //! terminal is told how far they are.
 
-use portcullis_usecases::maintenance::Step;
+use portcullis_usecases::maintenance::PurgeStep;
 use std::fmt::Arguments;
 use std::io::{self, IsTerminal, Stdout, Write};
 use std::time::Duration;
@@ -12,7 +12,7 @@ const REST: u32 = 4;
 const TOLD_EVERY: u32 = 32;
 
 /// How long to rest after a step.
-pub(super) fn rest(step: Step) -> Duration {
+pub(super) fn rest(step: PurgeStep) -> Duration {
     step.took.saturating_mul(REST)
 }
 
@@ -28,7 +28,7 @@ impl Progress {
     }
 
     /// Tells of a step, rests, and has the next one come.
-    pub(super) fn after(&mut self, step: Step) -> bool {
+    pub(super) fn after(&mut self, step: PurgeStep) -> bool {
         self.steps = self.steps.wrapping_add(1);
         if self.steps.is_multiple_of(TOLD_EVERY) && self.out.is_terminal() {
             write!(self.out, "\r{} rows deleted", step.rows).and_then(|()| self.out.flush()).ok();

@@ -66,9 +66,9 @@ fn list(parts: &Parts, dead: bool, json: bool) -> anyhow::Result<()> {
 fn row(mail: &QueuedMail) -> [Cell; 8] {
     [
         Cell::Number(mail.id.0),
-        Cell::Text(mail.order.occasion.as_str().to_owned()),
-        mail.order.user_id.map_or(Cell::Nothing, |id| Cell::Number(id.get())),
-        Cell::Time(mail.order.created_at),
+        Cell::Text(mail.mail.occasion.as_str().to_owned()),
+        mail.mail.user_id.map_or(Cell::Nothing, |id| Cell::Number(id.get())),
+        Cell::Time(mail.mail.created_at),
         Cell::Number(mail.tries.into()),
         if mail.dead_at.is_some() { Cell::Nothing } else { Cell::Time(mail.due_at) },
         mail.dead_at.map_or(Cell::Nothing, Cell::Time),

@@ -52,7 +52,7 @@ fn list(settings: &WithoutKeys, parts: &Parts, named: &Named, json: bool) -> any
     let user = named.find(parts)?;
     let verb =
         ListSessions { store: parts.database.store.clone(), sessions: settings.sessions, clock: parts.clock.clone() };
-    let SessionsListed(sessions) = verb.of(user.id)?;
+    let SessionsListed(sessions) = verb.for_user(user.id)?;
     let mut listing = Listing::new(io::stdout().lock(), json, &COLUMNS);
     let mut rows = sessions.iter().map(|own| {
         let (session, client) = (&own.listed.session, &own.listed.client);
@@ -74,12 +74,12 @@ fn revoke(parts: &Parts, which: &Which) -> anyhow::Result<()> {
     let (mut out, client) = (io::stdout(), ClientInfo::default());
     if let Some(name) = &which.all {
         let user = Named::called(name).find(parts)?;
-        writeln!(out, "Account {}: {}", user.id, super::user::ended(verb.all_of(user.id, &client)?))?;
+        writeln!(out, "Account {}: {}", user.id, super::user::ended(verb.all_for_user(user.id, &client)?))?;
         return Ok(());
     }
     let id = which.id.as_deref().and_then(SessionId::parse);
     let id = id.ok_or(Usage("ID is no identifier of a session, 32 hex digits in lower case"))?;
-    let ended = verb.at_will(id, &client)?;
+    let ended = verb.by_operator(id, &client)?;
     writeln!(out, "Session {id} {}", if ended { "ended" } else { "had ended already" })?;
     Ok(())
 }

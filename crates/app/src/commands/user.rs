@@ -16,8 +16,8 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::PasswordHasher;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::registration::{
-    AccountDeletion, AccountFound, AccountName, AccountSuspension, DeleteAccount, DeleteError, DisableAccount,
-    EnableAccount, FindAccount, ListAccounts, PasswordSetting, Register, Registered, Registration, SetPassword,
+    AccountDeletion, AccountFound, AccountRef, AccountSuspension, DeleteAccount, DeleteError, DisableAccount,
+    EnableAccount, FindAccount, ListAccounts, PasswordOverride, Register, Registered, Registration, SetPassword,
     VouchForEmail,
 };
 use portcullis_worker::Bell;
@@ -102,8 +102,8 @@ impl Named {
     /// The account.
     pub(crate) fn find(&self, parts: &Parts) -> anyhow::Result<User> {
         let name = match UserId::parse(&self.user) {
-            Some(id) => AccountName::Id(id),
-            None => AccountName::Email(
+            Some(id) => AccountRef::Id(id),
+            None => AccountRef::Email(
                 EmailAddress::parse_known(&self.user)
                     .map_err(|_| Usage("USER is neither the number of an account nor an email"))?,
             ),
@@ -142,7 +142,7 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
         hasher: hasher(settings)?,
         screening: wire::screening(settings),
         // A service that runs finds the mail by itself.
-        post: mail::post(settings, Arc::new(OsEntropy), &Bell::default()),
+        outbox: mail::outbox(settings, Arc::new(OsEntropy), &Bell::default()),
         limits: Arc::new(Limits::off()),
         clock: parts.clock.clone(),
     };
@@ -199,7 +199,7 @@ fn set_password(settings: &WithoutKeys, named: &Named, password: &PasswordSource
         screening: wire::screening(settings),
         clock: parts.clock.clone(),
     };
-    let input = PasswordSetting { user_id: user.id, password: obtained.password, client: ClientInfo::default() };
+    let input = PasswordOverride { user_id: user.id, password: obtained.password, client: ClientInfo::default() };
     let done = verb.run(&input)?;
     let mut out = io::stdout();
     let email = shown(user.email.original());

@@ -156,7 +156,8 @@ fn read_links(
         warnings.push(no_public_url());
     }
     let public = public.unwrap_or_else(|| own_url(server));
-    let page = |own: Option<String>, path| own.unwrap_or_else(|| format!("{public}{path}?token={}", Links::PLACE));
+    let page =
+        |own: Option<String>, path| own.unwrap_or_else(|| format!("{public}{path}?token={}", Links::TOKEN_PLACEHOLDER));
     let links = Links { verify: page(verify, "/account/verify"), reset: page(reset, "/account/reset") };
     Ok((links, public))
 }
@@ -181,10 +182,10 @@ fn read_public(text: &str) -> Result<String, Fault> {
 }
 
 fn read_page(text: &str) -> Result<String, Fault> {
-    if text.matches(Links::PLACE).count() != 1 {
+    if text.matches(Links::TOKEN_PLACEHOLDER).count() != 1 {
         return Err(Fault("does not have {token} once"));
     }
-    let filled = text.replace(Links::PLACE, "0");
+    let filled = text.replace(Links::TOKEN_PLACEHOLDER, "0");
     if filled.contains(['{', '}']) {
         return Err(Fault("has other braces than those of {token}"));
     }

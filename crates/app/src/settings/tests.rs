@@ -250,7 +250,7 @@ fn previous_secrets_stand_on_lines_and_verify_one_size_of_hmac() {
         let settings = read(&[("SECRET_KEY", secret), ("ALGORITHM", algorithm)]).unwrap();
         let now = DateTime::<Utc>::UNIX_EPOCH;
         let claims = settings.tokens.lifetimes.access(UserId::new(1), Jti::from_random([1; 16]), now);
-        settings.keys.issuer.access(&claims).unwrap()
+        settings.keys.issuer.sign_access(&claims).unwrap()
     };
     let verifies = |environment: &[(&str, &str)], token: &str| {
         let settings = read(environment).unwrap();

@@ -3,7 +3,7 @@
 
 use crate::stage::Stage;
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -47,24 +47,36 @@ impl Hasher {
 }
 
 impl PasswordHasher for Hasher {
-    fn hash(&self, password: &Password, _: &Patience) -> Result<PasswordHash, HasherError> {
+    fn hash(&self, password: &Password, _: &CancellationToken) -> Result<PasswordHash, HasherError> {
         self.work()?;
         Ok(PasswordHash::new(format!("new:{}", password.expose())))
     }
 
-    fn rehash(&self, password: &Password, _: &PasswordHash, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        self.hash(password, patience)
+    fn rehash(
+        &self,
+        password: &Password,
+        _: &PasswordHash,
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordHash, HasherError> {
+        self.hash(password, cancellation)
     }
 
-    fn verify(&self, password: &Password, hash: &PasswordHash, _: &Patience) -> Result<Verification, HasherError> {
+    fn verify(
+        &self,
+        password: &Password,
+        hash: &PasswordHash,
+        _: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
         self.work()?;
         Ok(match hash.expose().split_once(':') {
-            Some((scheme, stored)) if stored == password.expose() => Verification::Match { outdated: scheme == "old" },
-            _ => Verification::Mismatch,
+            Some((scheme, stored)) if stored == password.expose() => {
+                PasswordCheck::Match { needs_rehash: scheme == "old" }
+            }
+            _ => PasswordCheck::Mismatch,
         })
     }
 
-    fn verify_stand_in(&self, _: &Password, _: &str, _: &Patience) -> Result<(), HasherError> {
+    fn dummy_verify(&self, _: &Password, _: &str, _: &CancellationToken) -> Result<(), HasherError> {
         self.work()
     }
 }
@@ -96,29 +108,34 @@ impl<P> Watched<P> {
 }
 
 impl<P: PasswordHasher> PasswordHasher for Watched<P> {
-    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        self.watch(|inner| inner.hash(password, patience))
+    fn hash(&self, password: &Password, cancellation: &CancellationToken) -> Result<PasswordHash, HasherError> {
+        self.watch(|inner| inner.hash(password, cancellation))
     }
 
     fn rehash(
         &self,
         password: &Password,
         outdated: &PasswordHash,
-        patience: &Patience,
+        cancellation: &CancellationToken,
     ) -> Result<PasswordHash, HasherError> {
-        self.watch(|inner| inner.rehash(password, outdated, patience))
+        self.watch(|inner| inner.rehash(password, outdated, cancellation))
     }
 
     fn verify(
         &self,
         password: &Password,
         hash: &PasswordHash,
-        patience: &Patience,
-    ) -> Result<Verification, HasherError> {
-        self.watch(|inner| inner.verify(password, hash, patience))
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
+        self.watch(|inner| inner.verify(password, hash, cancellation))
     }
 
-    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
-        self.watch(|inner| inner.verify_stand_in(password, account, patience))
+    fn dummy_verify(
+        &self,
+        password: &Password,
+        account: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<(), HasherError> {
+        self.watch(|inner| inner.dummy_verify(password, account, cancellation))
     }
 }

@@ -11,15 +11,15 @@ use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
 use portcullis_hmac::HmacAuthenticator;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
-use portcullis_ports::{Clock, Entropy, OutboxObserver, PasswordHasher, Store};
+use portcullis_ports::{Clock, Entropy, OutboxNotifier, PasswordHasher, Store};
 use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit, Settings};
 use portcullis_usecases::health::CheckReadiness;
-use portcullis_usecases::limits::{Devices, Guesses, Limits};
+use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::LogIn;
-use portcullis_usecases::mail::{Notices, Post};
-use portcullis_usecases::registration::{Register, Screening};
+use portcullis_usecases::mail::{Notices, Outbox};
+use portcullis_usecases::registration::{PasswordScreening, Register};
 use portcullis_usecases::sessions::LogOut;
-use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh};
+use portcullis_usecases::tokens::{Authenticate, Refresh, TokenFactory};
 use portcullis_usecases::verification::OneTimeTokens;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicUsize;
@@ -49,21 +49,21 @@ impl Node {
         let inner = JwtIssuer::with_secret(ALGORITHM, SECRET).unwrap();
         let lifetimes = TokenLifetimes { access: ACCESS_LIFE, refresh: REFRESH_LIFE };
         let issuer = Arc::new(Signer { stage: stage.clone(), inner });
-        let issuance = Arc::new(Issuance { issuer, entropy: entropy.clone(), lifetimes });
+        let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes });
         let sessions = SessionPolicy::default();
         let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).unwrap());
         // Budgets have tests of their own.
         let limits = Arc::new(Limits::off());
         let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "devices"));
-        let devices = Arc::new(Devices { authenticator, entropy: entropy.clone(), clock: clock.clone() });
+        let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() };
-        let post = post(entropy);
+        let outbox = outbox(entropy);
         Arc::new(Self {
             register: Register {
                 store: store.clone(),
                 hasher: hasher.clone(),
-                screening: Arc::new(Screening { blocklist: None, product: "Portcullis".to_owned() }),
-                post: post.clone(),
+                screening: Arc::new(PasswordScreening { blocklist: None, product: "Portcullis".to_owned() }),
+                outbox: outbox.clone(),
                 limits: limits.clone(),
                 clock: clock.clone(),
             },
@@ -74,7 +74,7 @@ impl Node {
                 sessions,
                 guesses: Arc::new(guesses),
                 devices,
-                post: post.clone(),
+                outbox: outbox.clone(),
                 require_verified_email: false,
                 clock: clock.clone(),
             },
@@ -84,7 +84,7 @@ impl Node {
                 issuance,
                 policy: RefreshPolicy::STRICT,
                 sessions,
-                post,
+                outbox,
                 observer: Arc::new(()),
                 require_verified_email: false,
                 clock: clock.clone(),
@@ -99,14 +99,14 @@ impl Node {
 /// Mails are ordered, and nobody carries the orders out.
 struct Deaf;
 
-impl OutboxObserver for Deaf {
-    fn stored(&self) {}
+impl OutboxNotifier for Deaf {
+    fn notify(&self) {}
 }
 
-fn post(entropy: &Arc<dyn Entropy>) -> Arc<Post> {
+fn outbox(entropy: &Arc<dyn Entropy>) -> Arc<Outbox> {
     let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "one-time tokens"));
     let tokens = Arc::new(OneTimeTokens { authenticator, entropy: entropy.clone() });
-    Arc::new(Post { tokens, notices: Notices::default(), observer: Arc::new(Deaf) })
+    Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(Deaf) })
 }
 
 fn circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {

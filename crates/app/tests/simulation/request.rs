@@ -6,7 +6,7 @@ use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy, UserId};
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{HasherError, StoreError};
-use portcullis_usecases::Failure;
+use portcullis_usecases::DependencyError;
 use portcullis_usecases::login::{LogInError, PasswordLogin};
 use portcullis_usecases::registration::{RegisterError, Registration};
 use portcullis_usecases::sessions::Logout;
@@ -134,11 +134,11 @@ fn token_error(error: TokenError) -> Answer {
     }
 }
 
-fn failed(failure: Failure) -> Answer {
+fn failed(failure: DependencyError) -> Answer {
     match failure {
-        Failure::Store(error) => Answer::Store(error),
-        Failure::Hasher(error) => Answer::Hasher(error),
-        Failure::Signing(_) => Answer::Signing,
-        Failure::Limiter(error) => panic!("nothing is limited: {error}"),
+        DependencyError::Store(error) => Answer::Store(error),
+        DependencyError::Hasher(error) => Answer::Hasher(error),
+        DependencyError::Signing(_) => Answer::Signing,
+        DependencyError::Limiter(error) => panic!("nothing is limited: {error}"),
     }
 }

@@ -43,15 +43,21 @@ impl Signer {
 }
 
 impl TokenIssuer for Signer {
-    fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
+    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
         let AccessClaims { user_id, jti, session_id, issued_at, expires_at } = claims.clone();
         let session_id = session_id.unwrap();
-        self.sign(Signed { access: true, user_id, jti, session_id, issued_at, expires_at }, self.inner.access(claims))
+        self.sign(
+            Signed { access: true, user_id, jti, session_id, issued_at, expires_at },
+            self.inner.sign_access(claims),
+        )
     }
 
-    fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
+    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
         let RefreshClaims { user_id, jti, session_id, issued_at, expires_at } = claims.clone();
         let session_id = session_id.unwrap();
-        self.sign(Signed { access: false, user_id, jti, session_id, issued_at, expires_at }, self.inner.refresh(claims))
+        self.sign(
+            Signed { access: false, user_id, jti, session_id, issued_at, expires_at },
+            self.inner.sign_refresh(claims),
+        )
     }
 }

@@ -7,7 +7,7 @@ use crate::spec;
 use crate::stage::{Stage, Staged};
 use crate::weather::Fate;
 use portcullis_domain::health::CircuitState;
-use portcullis_ports::{CircuitMonitor, Clock, Mode, Rotation, Store, StoreError, Work};
+use portcullis_ports::{CircuitMonitor, Clock, Rotation, Store, StoreError, TxMode, TxWork};
 use portcullis_resilience::Breaker;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ pub(crate) struct Remote {
 }
 
 impl Store for Remote {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         let stage = &self.stage;
         stage.record(|record| record.reached += 1);
         stage.pause();
@@ -32,7 +32,7 @@ impl Store for Remote {
 }
 
 impl Remote {
-    fn meet(&self, fate: Fate, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn meet(&self, fate: Fate, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         let stage = &self.stage;
         let unavailable = |why: &str| Err(StoreError::Unavailable(why.to_owned()));
         match fate {
@@ -80,7 +80,7 @@ impl Remote {
     }
 
     /// Runs the work, and holds what it changed against what its request may change.
-    fn transact_and_look(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact_and_look(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         let stage = &self.stage;
         let due = stage.with(|state| spec::due(state));
         stage.record(|record| record.due.push(due));
@@ -96,7 +96,7 @@ impl Remote {
         stage.expect(allowed, || format!("a transaction did what it must not: {changes:?}"));
         let done = matches!(result, Ok(Ok(())));
         stage.expect(done || changes.is_empty(), || format!("a transaction that failed left {changes:?}"));
-        stage.expect(mode == Mode::Write || changes.is_empty(), || format!("a reader wrote {changes:?}"));
+        stage.expect(mode == TxMode::Write || changes.is_empty(), || format!("a reader wrote {changes:?}"));
         stage.record(|record| record.effects.extend(changes));
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
@@ -110,7 +110,7 @@ pub(crate) struct Watched {
 }
 
 impl Store for Watched {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.watch(|inner| inner.transact(mode, work))
     }
 

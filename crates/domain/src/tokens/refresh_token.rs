@@ -46,8 +46,8 @@ pub enum RefreshState {
 /// let now = DateTime::UNIX_EPOCH;
 /// let first = RefreshToken::new(Jti::from_random([1; 16]), UserId::new(1), now, TimeDelta::days(7));
 /// let spending = SpendRecord { at: now, key: None, successor: Jti::from_random([2; 16]) };
-/// let spent = first.spend(spending.clone())?;
-/// assert_eq!(spent.spend(spending), Err(SpendError::Spent));
+/// let spent = first.commit(spending.clone())?;
+/// assert_eq!(spent.commit(spending), Err(SpendError::Spent));
 /// # Ok::<(), SpendError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,12 +106,12 @@ impl RefreshToken {
     ///
     /// # Errors
     /// [`SpendError`], when it is not live or has expired at the time of the spending.
-    pub fn spend(&self, spending: SpendRecord) -> Result<Self, SpendError> {
+    pub fn spend(&self, spend_record: SpendRecord) -> Result<Self, SpendError> {
         match self.state {
             RefreshState::Spent(_) => Err(SpendError::Spent),
             RefreshState::Revoked => Err(SpendError::Revoked),
-            RefreshState::Live if self.expires_at <= spending.at => Err(SpendError::Expired),
-            RefreshState::Live => Ok(Self { state: RefreshState::Spent(spending), ..self.clone() }),
+            RefreshState::Live if self.expires_at <= spend_record.at => Err(SpendError::Expired),
+            RefreshState::Live => Ok(Self { state: RefreshState::Spent(spend_record), ..self.clone() }),
         }
     }
 
@@ -133,22 +133,22 @@ mod tests {
         RefreshToken::new(Jti::from_random([1; 16]), UserId::new(1), DateTime::UNIX_EPOCH, TimeDelta::seconds(10))
     }
 
-    fn spending(seconds: i64) -> SpendRecord {
+    fn spend_record(seconds: i64) -> SpendRecord {
         let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
         SpendRecord { at, key: None, successor: Jti::from_random([2; 16]) }
     }
 
     #[test]
     fn a_token_is_spent_once_and_in_its_time() {
-        let spent = token().spend(spending(9)).unwrap();
-        assert_eq!(spent.spend(spending(9)), Err(SpendError::Spent));
-        assert_eq!(token().spend(spending(10)), Err(SpendError::Expired));
-        assert_eq!(token().revoke().spend(spending(1)), Err(SpendError::Revoked));
+        let spent = token().spend(spend_record(9)).unwrap();
+        assert_eq!(spent.spend(spend_record(9)), Err(SpendError::Spent));
+        assert_eq!(token().spend(spend_record(10)), Err(SpendError::Expired));
+        assert_eq!(token().revoke().spend(spend_record(1)), Err(SpendError::Revoked));
     }
 
     #[test]
     fn revoking_forgets_no_spending() {
-        let spent = token().spend(spending(9)).unwrap();
+        let spent = token().spend(spend_record(9)).unwrap();
         assert_eq!(spent.revoke(), spent);
     }
 }

@@ -79,7 +79,7 @@ impl RefreshPolicy {
     /// let (first, second) = (Jti::from_random([1; 16]), Jti::from_random([2; 16]));
     /// let key = Some(IdempotencyKeyDigest([9; 32]));
     /// let token = RefreshToken::new(first, UserId::new(1), now, TimeDelta::days(7))
-    ///     .spend(SpendRecord { at: now, key, successor: second })?;
+    ///     .commit(SpendRecord { at: now, key, successor: second })?;
     /// let later = now + TimeDelta::hours(1);
     /// let (session, successor_unspent) = (SessionState::Active, true);
     /// let mut shown = RefreshContext { now: later, key, session, successor_unspent, spent_age: None };
@@ -91,24 +91,24 @@ impl RefreshPolicy {
     /// # Ok::<(), SpendError>(())
     /// ```
     #[must_use]
-    pub fn judge(&self, token: &RefreshToken, shown: &RefreshContext) -> Verdict {
-        match (&token.state, shown.session) {
+    pub fn judge(&self, token: &RefreshToken, presented: &RefreshContext) -> Verdict {
+        match (&token.state, presented.session) {
             (RefreshState::Revoked, _) | (_, SessionState::Ended) => Verdict::Ended,
             (_, SessionState::Expired) => Verdict::Expired,
-            (RefreshState::Live, SessionState::Active) if token.expires_at <= shown.now => Verdict::Expired,
+            (RefreshState::Live, SessionState::Active) if token.expires_at <= presented.now => Verdict::Expired,
             (RefreshState::Live, SessionState::Active) => Verdict::Rotated,
-            (RefreshState::Spent(spending), SessionState::Active) => self.judge_spent(spending, shown),
+            (RefreshState::Spent(spend_record), SessionState::Active) => self.judge_spent(spend_record, presented),
         }
     }
 
-    fn judge_spent(&self, spending: &SpendRecord, shown: &RefreshContext) -> Verdict {
-        let own = || shown.now.signed_duration_since(spending.at);
-        let age = shown.spent_age.unwrap_or_else(own).max(TimeDelta::zero());
-        let same_key = spending.key.is_some() && spending.key == shown.key;
-        if same_key && shown.successor_unspent {
-            Verdict::Retried(spending.successor)
-        } else if age < self.overlap && shown.successor_unspent {
-            Verdict::Overlapped(spending.successor)
+    fn judge_spent(&self, spend_record: &SpendRecord, presented: &RefreshContext) -> Verdict {
+        let own = || presented.now.signed_duration_since(spend_record.at);
+        let age = presented.spent_age.unwrap_or_else(own).max(TimeDelta::zero());
+        let same_key = spend_record.key.is_some() && spend_record.key == presented.key;
+        if same_key && presented.successor_unspent {
+            Verdict::Retried(spend_record.successor)
+        } else if age < self.overlap && presented.successor_unspent {
+            Verdict::Overlapped(spend_record.successor)
         } else if age <= self.grace {
             Verdict::Raced
         } else {
@@ -142,32 +142,33 @@ mod tests {
         live().spend(SpendRecord { at: at(50), key, successor: successor() }).unwrap()
     }
 
-    fn shown(seconds: i64, key: Option<IdempotencyKeyDigest>) -> RefreshContext {
+    fn presented(seconds: i64, key: Option<IdempotencyKeyDigest>) -> RefreshContext {
         let (now, session) = (at(seconds), SessionState::Active);
         RefreshContext { now, key, session, successor_unspent: true, spent_age: None }
     }
 
-    fn strict(token: &RefreshToken, shown: &RefreshContext) -> Verdict {
-        RefreshPolicy::STRICT.judge(token, shown)
+    fn strict(token: &RefreshToken, presented: &RefreshContext) -> Verdict {
+        RefreshPolicy::STRICT.judge(token, presented)
     }
 
     #[test]
     fn a_live_token_rotates_until_it_expires() {
-        assert_eq!(strict(&live(), &shown(99, None)), Verdict::Rotated);
-        assert_eq!(strict(&live(), &shown(100, None)), Verdict::Expired);
+        assert_eq!(strict(&live(), &presented(99, None)), Verdict::Rotated);
+        assert_eq!(strict(&live(), &presented(100, None)), Verdict::Expired);
     }
 
     #[test]
     fn a_spent_token_is_a_race_within_the_grace_and_a_theft_after_it() {
-        assert_eq!(strict(&spent(None), &shown(50, None)), Verdict::Raced);
-        assert_eq!(strict(&spent(None), &shown(60, None)), Verdict::Raced);
-        assert_eq!(strict(&spent(None), &shown(61, None)), Verdict::Theft);
-        assert_eq!(strict(&spent(None), &shown(40, None)), Verdict::Raced, "a clock that went back");
+        assert_eq!(strict(&spent(None), &presented(50, None)), Verdict::Raced);
+        assert_eq!(strict(&spent(None), &presented(60, None)), Verdict::Raced);
+        assert_eq!(strict(&spent(None), &presented(61, None)), Verdict::Theft);
+        assert_eq!(strict(&spent(None), &presented(40, None)), Verdict::Raced, "a clock that went back");
     }
 
     #[test]
     fn a_clock_that_all_share_outweighs_ones_own() {
-        let aged = |seconds, age| RefreshContext { spent_age: Some(TimeDelta::seconds(age)), ..shown(seconds, None) };
+        let aged =
+            |seconds, age| RefreshContext { spent_age: Some(TimeDelta::seconds(age)), ..presented(seconds, None) };
         assert_eq!(strict(&spent(None), &aged(9999, 10)), Verdict::Raced);
         assert_eq!(strict(&spent(None), &aged(50, 11)), Verdict::Theft);
         assert_eq!(strict(&spent(None), &aged(50, -1)), Verdict::Raced);
@@ -175,31 +176,31 @@ mod tests {
 
     #[test]
     fn its_own_key_gets_the_same_pair_however_late() {
-        assert_eq!(strict(&spent(KEY), &shown(9999, KEY)), Verdict::Retried(successor()));
-        assert_eq!(strict(&spent(KEY), &shown(55, OTHER)), Verdict::Raced);
-        assert_eq!(strict(&spent(KEY), &shown(61, OTHER)), Verdict::Theft);
-        assert_eq!(strict(&spent(None), &shown(61, KEY)), Verdict::Theft, "no key is no key");
-        let used = RefreshContext { successor_unspent: false, ..shown(61, KEY) };
+        assert_eq!(strict(&spent(KEY), &presented(9999, KEY)), Verdict::Retried(successor()));
+        assert_eq!(strict(&spent(KEY), &presented(55, OTHER)), Verdict::Raced);
+        assert_eq!(strict(&spent(KEY), &presented(61, OTHER)), Verdict::Theft);
+        assert_eq!(strict(&spent(None), &presented(61, KEY)), Verdict::Theft, "no key is no key");
+        let used = RefreshContext { successor_unspent: false, ..presented(61, KEY) };
         assert_eq!(strict(&spent(KEY), &used), Verdict::Theft, "the successor was used");
     }
 
     #[test]
     fn an_overlap_hands_out_the_same_pair_to_anybody() {
         let policy = RefreshPolicy { overlap: TimeDelta::seconds(5), ..RefreshPolicy::STRICT };
-        assert_eq!(policy.judge(&spent(None), &shown(54, None)), Verdict::Overlapped(successor()));
-        assert_eq!(policy.judge(&spent(None), &shown(55, None)), Verdict::Raced);
+        assert_eq!(policy.judge(&spent(None), &presented(54, None)), Verdict::Overlapped(successor()));
+        assert_eq!(policy.judge(&spent(None), &presented(55, None)), Verdict::Raced);
     }
 
     #[test]
     fn an_ended_session_outweighs_all() {
         for token in [live(), spent(KEY), live().revoke()] {
-            let ended = RefreshContext { session: SessionState::Ended, ..shown(50, KEY) };
+            let ended = RefreshContext { session: SessionState::Ended, ..presented(50, KEY) };
             assert_eq!(strict(&token, &ended), Verdict::Ended);
-            let old = RefreshContext { session: SessionState::Expired, ..shown(50, KEY) };
+            let old = RefreshContext { session: SessionState::Expired, ..presented(50, KEY) };
             let expected = if token.state == RefreshState::Revoked { Verdict::Ended } else { Verdict::Expired };
             assert_eq!(strict(&token, &old), expected);
         }
-        assert_eq!(strict(&live().revoke(), &shown(50, None)), Verdict::Ended);
+        assert_eq!(strict(&live().revoke(), &presented(50, None)), Verdict::Ended);
     }
 
     proptest! {
@@ -215,9 +216,9 @@ mod tests {
             };
             let session = if ended { SessionState::Ended } else { SessionState::Active };
             let (now_at, key) = (at(now), key_if(key));
-            let shown = RefreshContext { now: now_at, key, session, successor_unspent: unspent, spent_age: None };
+            let presented = RefreshContext { now: now_at, key, session, successor_unspent: unspent, spent_age: None };
             let policy = RefreshPolicy { overlap: TimeDelta::seconds(overlap), grace: TimeDelta::seconds(grace) };
-            let verdict = policy.judge(&token, &shown);
+            let verdict = policy.judge(&token, &presented);
             prop_assert_eq!(verdict == Verdict::Rotated, spent_at.is_none() && !ended && now < 100);
             if matches!(verdict, Verdict::Retried(_) | Verdict::Overlapped(_)) {
                 prop_assert!(unspent && !ended && spent_at.is_some());

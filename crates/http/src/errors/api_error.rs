@@ -8,8 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use paperclip::actix::{Apiv2Schema, api_v2_errors};
 use portcullis_domain::ErrorCode;
-use portcullis_usecases::Failure;
-use portcullis_usecases::limits::Limited;
+use portcullis_usecases::DependencyError;
+use portcullis_usecases::limits::RateLimited;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
@@ -44,7 +44,7 @@ pub(crate) struct ApiError {
     pub(crate) fields: Vec<FieldError>,
     pub(crate) retry_after: Option<Duration>,
     /// The budget that is spent.
-    pub(crate) limited: Option<Box<Limited>>,
+    pub(crate) limited: Option<Box<RateLimited>>,
     pub(crate) challenge: Option<Challenge>,
     /// For the log alone.
     pub(crate) cause: Option<String>,
@@ -106,7 +106,7 @@ impl ApiError {
     }
 
     /// A call whose budget is spent.
-    pub(super) fn limited(limited: Limited) -> Self {
+    pub(super) fn limited(limited: RateLimited) -> Self {
         let (message, retry_after) = (limited.to_string(), Some(limited.retry_after));
         Self { limited: Some(Box::new(limited)), retry_after, ..Self::new(ErrorCode::RateLimited, message) }
     }
@@ -136,11 +136,11 @@ impl ResponseError for ApiError {
     }
 }
 
-impl From<&Failure> for ApiError {
-    fn from(failure: &Failure) -> Self {
+impl From<&DependencyError> for ApiError {
+    fn from(failure: &DependencyError) -> Self {
         match failure.code() {
             ErrorCode::Unavailable => {
-                let crowded = failure.is_crowded();
+                let crowded = failure.is_overloaded();
                 Self { crowded, ..Self::unavailable(failure.to_string(), failure.retry_after()) }
             }
             _ => Self::internal(failure.to_string()),

@@ -35,7 +35,7 @@ pub(crate) async fn live() -> Reply<HealthResponse> {
 pub(crate) async fn ready(api: Data<Api>) -> Reply<ReadyResponse> {
     let (asked, shared) = (Instant::now(), api.clone());
     let report = api.lanes.store.run(move || shared.readiness.run()).await;
-    let report = report.unwrap_or_else(|_| api.readiness.unanswered(asked.elapsed()));
+    let report = report.unwrap_or_else(|_| api.readiness.timeout_report(asked.elapsed()));
     let status = match report.status {
         Readiness::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Readiness::Ok | Readiness::Degraded => StatusCode::OK,

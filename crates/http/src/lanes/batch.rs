@@ -147,8 +147,8 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
             sleep(REFUSAL_DELAY).await;
             return Err(self.full());
         };
-        let patience = deadline.min(Instant::now() + self.0.settings.max_wait);
-        if let Ok(outcome) = timeout_at(patience, &mut outcome).await {
+        let cancellation = deadline.min(Instant::now() + self.0.settings.max_wait);
+        if let Ok(outcome) = timeout_at(cancellation, &mut outcome).await {
             return outcome.map_err(|_| LaneError::Panicked);
         }
         let outcome = if self.0.withdraw(number) { Err(self.full()) } else { Self::finish_by(deadline, outcome).await };

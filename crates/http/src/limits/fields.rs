@@ -2,7 +2,7 @@
 //! (draft-ietf-httpapi-ratelimit-headers-11), which are structured fields (RFC 9651).
 
 use actix_web::http::header::{HeaderName, HeaderValue};
-use portcullis_usecases::limits::Limited;
+use portcullis_usecases::limits::RateLimited;
 use std::time::Duration;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -10,7 +10,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 
 /// The fields of a refusal: a budget of `q` calls in `w` seconds, of which `r` are left, and the
 /// next is there in `t` seconds.
-pub(crate) fn rate_limit_fields(limited: &Limited) -> Vec<(HeaderName, HeaderValue)> {
+pub(crate) fn rate_limit_fields(limited: &RateLimited) -> Vec<(HeaderName, HeaderValue)> {
     let name = limited.budget.as_str();
     let policy = format!("\"{name}\";q={};w={}", limited.policy.quota, whole_seconds(limited.policy.window));
     let state = format!("\"{name}\";r=0;t={}", whole_seconds(limited.retry_after));
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_structured_fields() {
-        let limited = Limited {
+        let limited = RateLimited {
             budget: Budget::Account,
             policy: QuotaPolicy { quota: 10, window: Duration::from_secs(900) },
             key: LimitKey::from_digest(&[7; 32]),

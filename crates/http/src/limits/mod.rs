@@ -17,10 +17,10 @@ use crate::api::{Api, with_store};
 use crate::errors::ApiError;
 use actix_web::web::Data;
 use portcullis_domain::limits::{Budget, LimitSubject, Source};
-use portcullis_usecases::limits::{Admission, Guess, Guesses, LimitError, Limited};
+use portcullis_usecases::limits::{Admission, Guess, Guesses, LimitError, RateLimited};
 use portcullis_usecases::recovery::RequestResetError;
 use portcullis_usecases::registration::RegisterError;
-use portcullis_usecases::tokens::Shown;
+use portcullis_usecases::tokens::PresentedToken;
 use portcullis_usecases::verification::ResendVerificationError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,7 @@ where
             Err(error) => error,
         };
         let Some(limited) = error.limited() else { return Ok(Err(error)) };
-        let contended = api.limits.is_contended(&limited) && asked.elapsed() < PATIENCE;
+        let contended = api.limits.has_in_flight(&limited) && asked.elapsed() < PATIENCE;
         if seen && !contended {
             return Ok(Err(error));
         }
@@ -109,7 +109,7 @@ where
 }
 
 /// Logs a refusal, and charges it to the source once.
-async fn refuse(api: &Data<Api>, client: &Client, limited: Limited) -> Result<(), ApiError> {
+async fn refuse(api: &Data<Api>, client: &Client, limited: RateLimited) -> Result<(), ApiError> {
     limited.log(client.address);
     let source = client.address.map(Source::from_ip);
     on_lane(api, move |api| api.limits.charge_refusal(&limited, source)).await
@@ -143,13 +143,13 @@ impl<A: Send + 'static> Drop for Pass<A> {
 
 /// An error that may be a refusal.
 pub(crate) trait MayBeLimited {
-    fn limited(&self) -> Option<Limited>;
+    fn limited(&self) -> Option<RateLimited>;
 }
 
 macro_rules! may_be_limited {
     ($($error:ty),+ $(,)?) => {$(
         impl MayBeLimited for $error {
-            fn limited(&self) -> Option<Limited> {
+            fn limited(&self) -> Option<RateLimited> {
                 if let Self::Limited(limited) = self { Some(*limited) } else { None }
             }
         }
@@ -160,8 +160,8 @@ may_be_limited!(LimitError, RegisterError, RequestResetError, ResendVerification
 
 /// Refuses a refresh token where refreshes of its session, or with it, were tried too often though
 /// none can ever succeed again.
-pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, shown: Shown) -> Result<(), ApiError> {
-    for name in shown.names() {
+pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, shown: PresentedToken) -> Result<(), ApiError> {
+    for name in shown.limit_keys() {
         if !api.limits.is_recorded(Budget::DeadRefresh, &LimitSubject::Bytes(name.as_bytes())) {
             continue;
         }
@@ -176,7 +176,7 @@ pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, shown: Shown) 
 }
 
 /// Refuses a refresh whose session was refreshed too often at this replica.
-pub(crate) fn limit_refresh(api: &Data<Api>, client: &Client, shown: Shown) -> Result<(), ApiError> {
+pub(crate) fn limit_refresh(api: &Data<Api>, client: &Client, shown: PresentedToken) -> Result<(), ApiError> {
     let session = shown.session().to_string();
     let counted = api.limits.spend_here(Budget::Refresh, &LimitSubject::Bytes(session.as_bytes()));
     if let Err(LimitError::Limited(limited)) = &counted {

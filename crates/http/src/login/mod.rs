@@ -40,7 +40,7 @@ pub(crate) async fn login(
         let pass = limits::admit_guess(&api, &client, guess).await?;
         let (tried, known) = (Arc::clone(&input), device.take());
         let work =
-            move |api: &Api, client: Presence| api.log_in.check(&tried, known, pass.begin(), move || client.lasts());
+            move |api: &Api, client: Presence| api.log_in.execute(&tried, known, pass.begin(), move || client.lasts());
         // None: the device knew an older password. It is a stranger, and is counted as one.
         if let Some(logged_in) = with_crypto(api.clone(), &request, work).await? {
             let cookie = limits::set_device_cookie(&request, &api, &client, &logged_in.cookie);

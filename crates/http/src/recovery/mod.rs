@@ -46,7 +46,7 @@ pub(crate) async fn change(
     let input = Arc::new(PasswordChange { owner, current, new, client: info, device, language });
     let pass = limits::admit_guess(&api, &client, api.recovery.change.guess(&input)).await?;
     let work =
-        move |api: &Api, client: Presence| api.recovery.change.carry_out(&input, pass.begin(), move || client.lasts());
+        move |api: &Api, client: Presence| api.recovery.change.execute(&input, pass.begin(), move || client.lasts());
     let changed = with_crypto(api.clone(), &request, work).await?;
     let cookie = limits::set_device_cookie(&request, &api, &client, &changed.cookie);
     Ok(Reply::ok(MessageResponse { message: "Password changed" }).with_cookie(cookie))
@@ -90,7 +90,7 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
     let input = Arc::new(input);
     let asked = Arc::clone(&input);
     let pass = limits::admit(api, &client, move |api| api.recovery.request.admit(&asked)).await?;
-    with_store(api.clone(), move |api| api.recovery.request.carry_out(&input, pass.begin())).await??;
+    with_store(api.clone(), move |api| api.recovery.request.execute(&input, pass.begin())).await??;
     Ok(())
 }
 
@@ -107,8 +107,8 @@ async fn set(
     let (info, device, language) = (client_info(request, &client), device_cookie(request.headers()), language(request));
     let input = Arc::new(PasswordReset { token, new, client: info, device, language });
     let shown = Arc::clone(&input);
-    with_store(api.clone(), move |api| api.recovery.reset.look(&shown)).await??;
-    let work = move |api: &Api, client: Presence| api.recovery.reset.carry_out(&input, move || client.lasts());
+    with_store(api.clone(), move |api| api.recovery.reset.precheck(&shown)).await??;
+    let work = move |api: &Api, client: Presence| api.recovery.reset.execute(&input, move || client.lasts());
     let recovered = with_crypto(api.clone(), request, work).await?;
     Ok(limits::set_device_cookie(request, api, &client, &recovered.cookie))
 }

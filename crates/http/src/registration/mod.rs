@@ -14,7 +14,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Data;
 use dto::{LeaveRequest, RegisterRequest};
 use paperclip::actix::api_v2_operation;
-use portcullis_usecases::registration::{AccountLeave, Registration};
+use portcullis_usecases::registration::{OwnAccountDeletion, Registration};
 use std::sync::Arc;
 
 pub(crate) use dto::UserResponse;
@@ -34,7 +34,7 @@ pub(crate) async fn register(
     let input = Arc::new(Registration { client: info, language, ..body.0 });
     let asked = Arc::clone(&input);
     let pass = limits::admit(&api, &client, move |api| api.register.admit(&asked)).await?;
-    let work = move |api: &Api, client: Presence| api.register.carry_out(&input, pass.begin(), move || client.lasts());
+    let work = move |api: &Api, client: Presence| api.register.execute(&input, pass.begin(), move || client.lasts());
     let registered = with_crypto(api, &request, work).await?;
     Ok(Created(registered.0.into()))
 }
@@ -53,9 +53,9 @@ pub(crate) async fn leave(
     let client = Client::of(&request, &api);
     let owner = bearer.authenticate(&api).await?;
     let (info, device) = (client_info(&request, &client), device_cookie(request.headers()));
-    let input = Arc::new(AccountLeave { owner, password: body.0, client: info, device });
+    let input = Arc::new(OwnAccountDeletion { owner, password: body.0, client: info, device });
     let pass = limits::admit_guess(&api, &client, api.leave.guess(&input)).await?;
-    let work = move |api: &Api, client: Presence| api.leave.carry_out(&input, pass.begin(), move || client.lasts());
+    let work = move |api: &Api, client: Presence| api.leave.execute(&input, pass.begin(), move || client.lasts());
     with_crypto(api, &request, work).await?;
     Ok(NoContent)
 }

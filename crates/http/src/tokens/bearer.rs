@@ -61,7 +61,7 @@ impl Bearer {
         let challenged = |error: TokenError| ApiError::from(error).challenged();
         let inquiry = api.authenticate.read(&self.0).map_err(challenged)?;
         let looked_up = api.lanes.accounts.run_by(deadline, inquiry).await?;
-        looked_up.decide().map_err(challenged)
+        looked_up.into_result().map_err(challenged)
     }
 }
 

@@ -20,7 +20,7 @@ use dto::RefreshRequest;
 use key::idempotency_key;
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::limits::{Budget, LimitSubject};
-use portcullis_usecases::tokens::{RefreshExchange, Settled};
+use portcullis_usecases::tokens::{RefreshExchange, SettleOutcome};
 
 /// Exchange a refresh token
 ///
@@ -39,16 +39,16 @@ pub(crate) async fn refresh(
     let (key, info) = (idempotency_key(&request)?, client_info(&request, &client));
     let language = language(&request);
     let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, client: info, language })?;
-    let shown = attempt.shown();
+    let shown = attempt.presented();
     refuse_dead(&api, &client, shown).await?;
     limit_refresh(&api, &client, shown)?;
     let exchanged = api.lanes.exchanges.run_by(deadline, attempt.exchange()).await?;
     let refreshed = match api.refresh.settle(attempt, exchanged) {
-        Settled::Done(outcome) => outcome?,
-        Settled::Doubtful(attempt) => {
+        SettleOutcome::Done(outcome) => outcome?,
+        SettleOutcome::NeedsJudgement(attempt) => {
             let judge = move |api: &Api| {
                 let outcome = api.refresh.judge(*attempt);
-                if let Some(name) = outcome.as_ref().err().and_then(|error| shown.dead_by(error)) {
+                if let Some(name) = outcome.as_ref().err().and_then(|error| shown.failure_key(error)) {
                     api.limits.record(Budget::DeadRefresh, &LimitSubject::Bytes(name.as_bytes()));
                 }
                 outcome

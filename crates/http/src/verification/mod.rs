@@ -104,7 +104,7 @@ pub(crate) async fn change(
     let mail = limits::admit(&api, &client, move |api| api.verification.change.admit_mail(&asked)).await?;
     let work = move |api: &Api, client: Presence| {
         let admission = EmailChangeAdmission { guess: guess.begin(), mail: mail.begin() };
-        api.verification.change.carry_out(&input, admission, move || client.lasts())
+        api.verification.change.execute(&input, admission, move || client.lasts())
     };
     with_crypto(api, &request, work).await?;
     let message = "A mail is on its way to the new address";
@@ -129,9 +129,9 @@ async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_
         language: language(request),
     });
     let asked = Arc::clone(&input);
-    let claim = with_store(api.clone(), move |api| api.verification.verify.look(&asked)).await??;
+    let claim = with_store(api.clone(), move |api| api.verification.verify.precheck(&asked)).await??;
     if !claim.hashes(&input) {
-        let work = move |api: &Api| api.verification.verify.carry_out(&input, claim, Admission::default(), || true);
+        let work = move |api: &Api| api.verification.verify.execute(&input, claim, Admission::default(), || true);
         return Ok(with_store(api.clone(), work).await??);
     }
     let pass = match api.verification.verify.guess(&input, &claim) {
@@ -140,7 +140,7 @@ async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_
     };
     let work = move |api: &Api, client: Presence| {
         let admission = pass.map(limits::Pass::begin).unwrap_or_default();
-        api.verification.verify.carry_out(&input, claim, admission, move || client.lasts())
+        api.verification.verify.execute(&input, claim, admission, move || client.lasts())
     };
     with_crypto(api.clone(), request, work).await
 }
@@ -152,7 +152,7 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
     let input = Arc::new(input);
     let asked = Arc::clone(&input);
     let pass = limits::admit(api, &client, move |api| api.verification.resend.admit(&asked)).await?;
-    with_store(api.clone(), move |api| api.verification.resend.carry_out(&input, pass.begin())).await??;
+    with_store(api.clone(), move |api| api.verification.resend.execute(&input, pass.begin())).await??;
     Ok(())
 }
 

@@ -57,7 +57,7 @@ pub struct Ticket {
 ///
 /// let mut machine = Machine::new(Settings::default().with_failure_threshold(1));
 /// let ticket = machine.admit(at(0))?;
-/// machine.settle(ticket, Outcome::Failure, at(1));
+/// machine.settle(ticket, Outcome::DependencyError, at(1));
 /// assert_eq!(machine.state(), State::Open);
 /// assert_eq!(machine.admit(at(11)).map_err(|open| open.retry_after).err(), Some(at(20)));
 ///

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// The right to make one call. Say how it went by [`success`](Self::success) or
 /// [`failure`](Self::failure); dropped without either, as by a panic or a cancelled future, it
-/// counts as a failure. Only [`std::mem::forget`] can lose it, and a call that never ends.
+/// counts as a failure. Only [`std::mem::delete_for_user`] can lose it, and a call that never ends.
 ///
 /// ```
 /// use portcullis_resilience::{CircuitBreaker, CircuitOpen, Settings, State};

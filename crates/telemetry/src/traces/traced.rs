@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
 use portcullis_ports::{
-    Charge, HasherError, InvalidToken, LimiterError, Mode, PasswordHasher, Patience, RateLimiter, Reservation,
-    Reserved, Rotation, SigningError, Store, StoreError, TokenIssuer, TokenVerifier, Verification, Work,
+    CancellationToken, Charge, HasherError, InvalidToken, LimiterError, PasswordCheck, PasswordHasher, RateLimiter,
+    Reservation, ReserveOutcome, Rotation, SigningError, Store, StoreError, TokenIssuer, TokenVerifier, TxMode, TxWork,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -71,10 +71,10 @@ fn of_store(error: &StoreError) -> &'static str {
 }
 
 impl<S: Store + ?Sized> Store for Traced<S> {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         let span = match mode {
-            Mode::Read => span!("store read"),
-            Mode::Write => span!("store write"),
+            TxMode::Read => span!("store read"),
+            TxMode::Write => span!("store write"),
         };
         within(&span, || self.0.transact(mode, work), of_store)
     }
@@ -92,30 +92,35 @@ fn of_hasher(error: &HasherError) -> &'static str {
 }
 
 impl<H: PasswordHasher + ?Sized> PasswordHasher for Traced<H> {
-    fn hash(&self, password: &Password, patience: &Patience) -> Result<PasswordHash, HasherError> {
-        within(&span!("password hash"), || self.0.hash(password, patience), of_hasher)
+    fn hash(&self, password: &Password, cancellation: &CancellationToken) -> Result<PasswordHash, HasherError> {
+        within(&span!("password hash"), || self.0.hash(password, cancellation), of_hasher)
     }
 
     fn rehash(
         &self,
         password: &Password,
         outdated: &PasswordHash,
-        patience: &Patience,
+        cancellation: &CancellationToken,
     ) -> Result<PasswordHash, HasherError> {
-        within(&span!("password hash"), || self.0.rehash(password, outdated, patience), of_hasher)
+        within(&span!("password hash"), || self.0.rehash(password, outdated, cancellation), of_hasher)
     }
 
     fn verify(
         &self,
         password: &Password,
         hash: &PasswordHash,
-        patience: &Patience,
-    ) -> Result<Verification, HasherError> {
-        within(&span!("password verify"), || self.0.verify(password, hash, patience), of_hasher)
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
+        within(&span!("password verify"), || self.0.verify(password, hash, cancellation), of_hasher)
     }
 
-    fn verify_stand_in(&self, password: &Password, account: &str, patience: &Patience) -> Result<(), HasherError> {
-        within(&span!("password stand-in"), || self.0.verify_stand_in(password, account, patience), of_hasher)
+    fn dummy_verify(
+        &self,
+        password: &Password,
+        account: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<(), HasherError> {
+        within(&span!("password stand-in"), || self.0.dummy_verify(password, account, cancellation), of_hasher)
     }
 }
 
@@ -124,7 +129,7 @@ fn of_limiter(_: &LimiterError) -> &'static str {
 }
 
 impl<L: RateLimiter + ?Sized> RateLimiter for Traced<L> {
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         within(&span!("limiter reserve"), || self.0.reserve(charges), of_limiter)
     }
 
@@ -146,12 +151,12 @@ fn of_issuer(_: &SigningError) -> &'static str {
 }
 
 impl<I: TokenIssuer + ?Sized> TokenIssuer for Traced<I> {
-    fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
-        within(&span!("token sign"), || self.0.access(claims), of_issuer)
+    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
+        within(&span!("token sign"), || self.0.sign_access(claims), of_issuer)
     }
 
-    fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
-        within(&span!("token sign"), || self.0.refresh(claims), of_issuer)
+    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
+        within(&span!("token sign"), || self.0.sign_refresh(claims), of_issuer)
     }
 }
 

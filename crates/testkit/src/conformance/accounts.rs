@@ -47,13 +47,13 @@ pub fn an_account_is_switched_off_and_on_once(store: &dyn Store) -> Outcome {
 
 pub fn an_account_admits_whoever_knows_its_password_while_it_is_active(store: &dyn Store) -> Outcome {
     let ada = register(store, "ada@example.com")?;
-    let admits = |text: &str| store.write(|tx| tx.users().admits(ada.id, &hash(text)));
+    let admits = |text: &str| store.write(|tx| tx.users().password_still_current(ada.id, &hash(text)));
     assert!(admits("$2b$12$first")? && !admits("$2b$12$second")?);
     store.write(|tx| tx.users().replace_password(ada.id, &ada.password, &hash("$2b$12$second")))?;
     assert!(!admits("$2b$12$first")? && admits("$2b$12$second")?);
     store.write(|tx| tx.users().set_active(ada.id, false))?;
     assert!(!admits("$2b$12$second")?);
-    assert!(!store.write(|tx| tx.users().admits(UserId::new(i64::MAX), &ada.password))?);
+    assert!(!store.write(|tx| tx.users().password_still_current(UserId::new(i64::MAX), &ada.password))?);
     Ok(())
 }
 

@@ -24,7 +24,7 @@ pub fn what_is_done_under_a_password_comes_before_its_change_or_not_at_all(store
         all_at_once(2, |caller| match caller {
             0 => begin_under(store, &user, &old, round),
             _ => store.write(|tx| {
-                tx.sessions().hold(user.id)?;
+                tx.sessions().lock_account(user.id)?;
                 let changed = tx.users().replace_password(user.id, &old, &new)?;
                 assert!(changed, "nobody else changes it");
                 tx.sessions().end_all(user.id, &keep, &session_end).map(|_| true)
@@ -38,7 +38,7 @@ pub fn what_is_done_under_a_password_comes_before_its_change_or_not_at_all(store
 
 pub fn the_origins_of_sessions_are_told_newest_first(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
-    let origins = |limit| store.read(|tx| tx.sessions().origins(user.id, limit));
+    let origins = |limit| store.read(|tx| tx.sessions().recent_clients(user.id, limit));
     assert_eq!(origins(9)?, []);
     for (number, from) in [(1, client()), (2, ClientInfo::default())] {
         let session = Session { started_at: at(i64::from(number)), ..session_of(&user, jti(number)) };
@@ -79,7 +79,7 @@ pub fn an_undo_takes_every_token_with_it_but_those_of_earlier_changes(store: &dy
     let [first, second, _, _, last] = grants;
     store.write(|tx| {
         assert!(tx.one_time_tokens().consume(second.digest)?);
-        tx.one_time_tokens().supersede(&second)
+        tx.one_time_tokens().delete_superseded(&second)
     })?;
     assert_eq!(left(store)?, [first, last]);
     Ok(())
@@ -87,7 +87,7 @@ pub fn an_undo_takes_every_token_with_it_but_those_of_earlier_changes(store: &dy
 
 fn begin_under(store: &dyn Store, user: &User, read: &PasswordHash, number: u8) -> Result<bool, StoreError> {
     store.write(|tx| {
-        let admitted = tx.users().admits(user.id, read)?;
+        let admitted = tx.users().password_still_current(user.id, read)?;
         if admitted {
             tx.sessions().begin(&session_of(user, jti(number)), &client())?;
         }
@@ -107,7 +107,7 @@ fn record(user: &User, number: u8, purpose: Purpose, days: i64) -> OneTimeTokenR
 }
 
 fn add(store: &dyn Store, grants: &[OneTimeTokenRecord]) -> Outcome {
-    store.write(|tx| grants.iter().try_for_each(|record| tx.one_time_tokens().replace(record)))
+    store.write(|tx| grants.iter().try_for_each(|record| tx.one_time_tokens().upsert(record)))
 }
 
 /// Those of the tokens 1 to 9 that there are.

@@ -7,7 +7,7 @@ use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{EventKind, Session, SessionEvent, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
-use portcullis_ports::{BearerKey, DeadSessions, Remains, Rotation, RowNumber, Store, StoreError, StoreExt};
+use portcullis_ports::{BearerIdentity, Remains, Rotation, RowCursor, SessionCutoffs, Store, StoreError, StoreExt};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
@@ -17,17 +17,17 @@ pub fn an_account_that_is_being_deleted_is_found_by_nobody(store: &dyn Store) ->
     assert!(begin(store, ada.id)?);
     assert!(!begin(store, ada.id)?, "once");
     assert!(!begin(store, UserId::new(i64::MAX))?);
-    assert_eq!(store.read(|tx| tx.users().being_deleted(10))?, [ada.id]);
+    assert_eq!(store.read(|tx| tx.users().list_marked_deleted(10))?, [ada.id]);
     assert_eq!(store.read(|tx| tx.users().find(ada.id))?, None);
     assert_eq!(store.read(|tx| tx.users().find_by_email(&ada.email))?, []);
     assert_eq!(store.read(|tx| tx.users().list(None, 10))?, [Ok(bob)]);
     assert!(!store.write(|tx| tx.users().set_active(ada.id, true))?);
-    assert!(!store.write(|tx| tx.users().admits(ada.id, &ada.password))?);
+    assert!(!store.write(|tx| tx.users().password_still_current(ada.id, &ada.password))?);
     assert!(!store.write(|tx| tx.users().replace_password(ada.id, &ada.password, &hash("$2b$12$second")))?);
     let rotated = store.rotate(&[rotation(&token, jti(2))])?;
     assert_eq!(rotated, [false]);
-    let key = BearerKey { user_id: ada.id, session_id: token.session_id };
-    let bearer = store.read(|tx| tx.sessions().bearers(&[key]))?.into_iter().flatten().next();
+    let key = BearerIdentity { user_id: ada.id, session_id: token.session_id };
+    let bearer = store.read(|tx| tx.sessions().resolve_bearers(&[key]))?.into_iter().flatten().next();
     assert!(bearer.is_none_or(|found| !found.user.is_active));
     let again = register(store, "Ada@example.com")?;
     assert!(again.id > ada.id, "its address is free, and its number stays its own");
@@ -55,11 +55,11 @@ pub fn an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time(store: &dyn
     assert!(steps.iter().all(|rows| *rows <= 4), "{steps:?}");
     assert_eq!(steps.iter().sum::<u64>(), 4 + 3 + 6 + 2 + 2, "tokens, sessions, events, links and mails");
     assert!(finish(store, ada.id)? && finish(store, ada.id)?, "gone is gone");
-    assert_eq!(store.read(|tx| tx.users().being_deleted(10))?, []);
+    assert_eq!(store.read(|tx| tx.users().list_marked_deleted(10))?, []);
     assert_eq!(rows(store)?, (1, 1), "another's are left alone");
     let links = [1, 2, 3].map(|number| store.read(|tx| tx.one_time_tokens().find(TokenDigest::new([number; 32]))));
     assert_eq!(links.map(|link| link.map(|link| link.is_some())), [Ok(false), Ok(false), Ok(true)]);
-    assert_eq!(store.read(|tx| tx.outbox().load(9))?.waiting, 1);
+    assert_eq!(store.read(|tx| tx.outbox().count(9))?.waiting, 1);
     assert_eq!(store.read(|tx| tx.sessions().events(keep.session_id_or_legacy(), 10))?.len(), 2);
     assert!(finish(store, bob.id)?, "it is not being deleted");
     assert_eq!(store.read(|tx| tx.users().find(bob.id))?, Some(bob));
@@ -70,12 +70,15 @@ pub fn those_deleted_for_longest_come_first(store: &dyn Store) -> Outcome {
     let mut made = Vec::new();
     for (number, seconds) in [20, 10, 30].into_iter().enumerate() {
         let id = register(store, &format!("n{number}@example.com"))?.id;
-        store.write(|tx| tx.users().begin_deletion(id, at(seconds)))?;
+        store.write(|tx| tx.users().mark_deleted(id, at(seconds)))?;
         made.push(id);
     }
     let order: Vec<_> = [made.get(1), made.first(), made.get(2)].into_iter().flatten().copied().collect();
     for (limit, most) in [(0, 0), (2, 2), (9, 3)] {
-        assert_eq!(store.read(|tx| tx.users().being_deleted(limit))?.as_slice(), order.get(..most).unwrap_or_default());
+        assert_eq!(
+            store.read(|tx| tx.users().list_marked_deleted(limit))?.as_slice(),
+            order.get(..most).unwrap_or_default()
+        );
     }
     Ok(())
 }
@@ -113,7 +116,7 @@ pub fn no_row_is_left_of_an_account_that_is_deleted_while_it_is_used(store: &dyn
     });
     outcome?;
     assert_eq!(rows(store)?, (0, 0));
-    assert_eq!(store.read(|tx| tx.users().being_deleted(1))?, []);
+    assert_eq!(store.read(|tx| tx.users().list_marked_deleted(1))?, []);
     Ok(())
 }
 
@@ -123,7 +126,7 @@ fn use_once(store: &dyn Store, user: &User, number: u8) -> Result<bool, StoreErr
     let session = Session::begin(SessionId::for_legacy_token(first), user.id, at(0));
     let token = RefreshToken::new(first, user.id, at(0), TimeDelta::seconds(60)).with_session(session.id);
     let admitted = store.write(|tx| {
-        if !tx.users().admits(user.id, &user.password)? {
+        if !tx.users().password_still_current(user.id, &user.password)? {
             return Ok(false);
         }
         tx.sessions().begin(&session, &client())?;
@@ -140,8 +143,16 @@ fn use_once(store: &dyn Store, user: &User, number: u8) -> Result<bool, StoreErr
 
 fn rotation(token: &RefreshToken, successor: Jti) -> Rotation {
     let successor = RefreshToken { jti: successor, ..token.clone() };
-    let too_old_by = SessionPolicy::default().max_age_cutoff(at(1));
-    Rotation { spent: token.jti, at: at(1), key: None, too_old_by, verified_only: false, client: client(), successor }
+    let session_cutoff = SessionPolicy::default().max_age_cutoff(at(1));
+    Rotation {
+        spent: token.jti,
+        at: at(1),
+        key: None,
+        session_cutoff: session_cutoff,
+        verified_only: false,
+        client: client(),
+        successor,
+    }
 }
 
 fn record(store: &dyn Store, session: SessionId, times: usize) -> Outcome {
@@ -163,28 +174,28 @@ fn mail(store: &dyn Store, user: &User, number: u8) -> Outcome {
     };
     let order = NewMail { user_id: Some(user.id), ..order("ada@example.com", 0) };
     store.write(|tx| {
-        tx.one_time_tokens().replace(&record)?;
+        tx.one_time_tokens().upsert(&record)?;
         tx.outbox().enqueue(&order)
     })
 }
 
 fn begin(store: &dyn Store, id: UserId) -> Result<bool, StoreError> {
-    store.write(|tx| tx.users().begin_deletion(id, at(3)))
+    store.write(|tx| tx.users().mark_deleted(id, at(3)))
 }
 
 fn strip(store: &dyn Store, id: UserId, limit: u32) -> Result<u64, StoreError> {
-    store.write(|tx| tx.users().strip(id, limit))
+    store.write(|tx| tx.users().delete_owned_rows(id, limit))
 }
 
 fn finish(store: &dyn Store, id: UserId) -> Result<bool, StoreError> {
-    Ok(store.write(|tx| tx.users().finish_deletion(id, at(4)))? == Remains::Nothing)
+    Ok(store.write(|tx| tx.users().delete_row_if_empty(id, at(4)))? == Remains::Nothing)
 }
 
 /// How many tokens and sessions there are, of whomever.
 fn rows(store: &dyn Store) -> Result<(u64, u64), StoreError> {
     let far = at(1_000_000);
-    let tokens = store.read(|tx| tx.refresh_tokens().survey(RowNumber::FIRST, 1000, far))?;
-    let all = DeadSessions { ended_by: far, started_by: far };
-    let sessions = store.read(|tx| tx.sessions().survey(RowNumber::FIRST, 1000, &all))?;
-    Ok((tokens.map_or(0, |stretch| stretch.dead), sessions.map_or(0, |stretch| stretch.dead)))
+    let tokens = store.read(|tx| tx.refresh_tokens().scan(RowCursor::FIRST, 1000, far))?;
+    let all = SessionCutoffs { ended: far, started: far };
+    let sessions = store.read(|tx| tx.sessions().scan(RowCursor::FIRST, 1000, &all))?;
+    Ok((tokens.map_or(0, |range| range.dead), sessions.map_or(0, |range| range.dead)))
 }

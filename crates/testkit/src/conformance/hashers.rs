@@ -2,13 +2,13 @@
 //! run on a fresh hasher. What only one kind shows (formats, times, queues) is left to its tests.
 
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{HasherError, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use std::thread;
 
 /// What a promise gives: an error that was not expected, or nothing. Broken promises panic.
 type Outcome = Result<(), HasherError>;
 
-const CURRENT: Verification = Verification::Match { outdated: false };
+const CURRENT: PasswordCheck = PasswordCheck::Match { needs_rehash: false };
 
 /// Makes a test of every promise. Takes a closure that gets a `&dyn Fn(&dyn PasswordHasher)` and
 /// calls it with a hasher.
@@ -41,11 +41,11 @@ macro_rules! hasher_conformance {
 }
 
 fn hash(hasher: &dyn PasswordHasher, password: &str) -> Result<PasswordHash, HasherError> {
-    hasher.hash(&Password::new(password), &Patience::endless())
+    hasher.hash(&Password::new(password), &CancellationToken::never())
 }
 
-fn verify(hasher: &dyn PasswordHasher, password: &str, hash: &PasswordHash) -> Result<Verification, HasherError> {
-    hasher.verify(&Password::new(password), hash, &Patience::endless())
+fn verify(hasher: &dyn PasswordHasher, password: &str, hash: &PasswordHash) -> Result<PasswordCheck, HasherError> {
+    hasher.verify(&Password::new(password), hash, &CancellationToken::never())
 }
 
 /// A fresh hash is current, and opens to nothing but its password.
@@ -56,7 +56,7 @@ pub fn a_hash_answers_to_its_password_alone(hasher: &dyn PasswordHasher) -> Outc
     let stored = hash(hasher, "correct horse")?;
     assert_eq!(verify(hasher, "correct horse", &stored)?, CURRENT);
     for other in ["", "correct hors", "correct horse ", "Correct horse"] {
-        assert_eq!(verify(hasher, other, &stored)?, Verification::Mismatch, "{other:?}");
+        assert_eq!(verify(hasher, other, &stored)?, PasswordCheck::Mismatch, "{other:?}");
     }
     Ok(())
 }
@@ -77,7 +77,7 @@ pub fn every_byte_of_a_password_counts(hasher: &dyn PasswordHasher) -> Outcome {
         for (one, other) in [(one, other), (other, one)] {
             let stored = hash(hasher, one)?;
             assert_eq!(verify(hasher, one, &stored)?, CURRENT, "{one:?}");
-            assert_eq!(verify(hasher, other, &stored)?, Verification::Mismatch, "{other:?} opens {one:?}");
+            assert_eq!(verify(hasher, other, &stored)?, PasswordCheck::Mismatch, "{other:?} opens {one:?}");
         }
     }
     Ok(())
@@ -105,7 +105,7 @@ pub fn what_is_no_hash_is_unreadable_and_no_error(hasher: &dyn PasswordHasher) -
     {
         let stored = PasswordHash::new(text.to_owned());
         for password in ["", text, "correct horse"] {
-            assert_eq!(verify(hasher, password, &stored)?, Verification::Unreadable, "{text:?}");
+            assert_eq!(verify(hasher, password, &stored)?, PasswordCheck::Unreadable, "{text:?}");
         }
     }
     Ok(())
@@ -117,7 +117,7 @@ pub fn what_is_no_hash_is_unreadable_and_no_error(hasher: &dyn PasswordHasher) -
 /// The hasher's, where it did not work.
 pub fn a_stand_in_takes_any_password(hasher: &dyn PasswordHasher) -> Outcome {
     for password in ["", "correct horse", "\0", &"é".repeat(500)] {
-        hasher.verify_stand_in(&Password::new(password), "ada@example.org", &Patience::endless())?;
+        hasher.dummy_verify(&Password::new(password), "ada@example.org", &CancellationToken::never())?;
     }
     Ok(())
 }
@@ -127,12 +127,12 @@ pub fn a_stand_in_takes_any_password(hasher: &dyn PasswordHasher) -> Outcome {
 /// # Errors
 /// The hasher's, where it did not work.
 pub fn who_lost_patience_is_answered_or_refused(hasher: &dyn PasswordHasher) -> Outcome {
-    let (gone, password) = (Patience::lasting_while(|| false), Password::new("correct horse"));
-    let stored = hasher.hash(&password, &Patience::endless())?;
+    let (gone, password) = (CancellationToken::cancelled_unless(|| false), Password::new("correct horse"));
+    let stored = hasher.hash(&password, &CancellationToken::never())?;
     let outcomes = [
         hasher.verify(&password, &stored, &gone).map(|verification| verification == CURRENT),
         hasher.hash(&password, &gone).and_then(|fresh| Ok(verify(hasher, "correct horse", &fresh)? == CURRENT)),
-        hasher.verify_stand_in(&password, "ada@example.org", &gone).map(|()| true),
+        hasher.dummy_verify(&password, "ada@example.org", &gone).map(|()| true),
     ];
     for outcome in outcomes {
         assert!(matches!(outcome, Ok(true) | Err(HasherError::Busy { .. })), "{outcome:?}");
@@ -155,6 +155,6 @@ pub fn calls_at_once_do_not_mix_up_their_passwords(hasher: &dyn PasswordHasher) 
         let callers: Vec<_> = (0..16).map(|number| scope.spawn(move || ask(number))).collect();
         callers.into_iter().filter_map(|caller| caller.join().ok()).collect()
     });
-    assert_eq!(answers, vec![Ok([CURRENT, Verification::Mismatch]); 16]);
+    assert_eq!(answers, vec![Ok([CURRENT, PasswordCheck::Mismatch]); 16]);
     Ok(())
 }

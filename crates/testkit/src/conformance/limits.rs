@@ -2,7 +2,7 @@
 //! is waited for, so the times that pass are short and all others long.
 
 use portcullis_domain::limits::{Budget, Gcra, LimitKey, Rule, SlidingWindow, Waiter};
-use portcullis_ports::{Charge, Exceeded, LimiterError, RateLimiter, Reservation, Reserved};
+use portcullis_ports::{Charge, Exceeded, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -49,15 +49,15 @@ macro_rules! limiter_conformance {
 impl Limiter<'_> {
     fn passes(&self, charge: &Charge) -> Result<Reservation, LimiterError> {
         match self.limiter.reserve(std::slice::from_ref(charge))? {
-            Reserved::Passed(reservation) => Ok(reservation),
-            Reserved::Refused(exceeded) => Err(LimiterError(format!("refused: {exceeded:?}"))),
+            ReserveOutcome::Passed(reservation) => Ok(reservation),
+            ReserveOutcome::Refused(exceeded) => Err(LimiterError(format!("refused: {exceeded:?}"))),
         }
     }
 
     fn refuses(&self, charge: &Charge) -> Result<Exceeded, LimiterError> {
         match self.limiter.reserve(std::slice::from_ref(charge))? {
-            Reserved::Passed(_) => Err(LimiterError("passed".to_owned())),
-            Reserved::Refused(exceeded) => Ok(exceeded),
+            ReserveOutcome::Passed(_) => Err(LimiterError("passed".to_owned())),
+            ReserveOutcome::Refused(exceeded) => Ok(exceeded),
         }
     }
 }
@@ -145,12 +145,12 @@ mod promises {
 
     pub fn charges_are_counted_together_or_not_at_all(on: &Limiter<'_>) -> Outcome {
         let (wide, narrow) = (flow(1, HOUR, 9), window(1));
-        let Reserved::Passed(both) = on.limiter.reserve(&[wide, narrow])? else {
+        let ReserveOutcome::Passed(both) = on.limiter.reserve(&[wide, narrow])? else {
             return Err(LimiterError("refused".to_owned()));
         };
         assert_eq!(left(&both), [8, 0]);
         for order in [[wide, narrow], [narrow, wide]] {
-            let Reserved::Refused(exceeded) = on.limiter.reserve(&order)? else {
+            let ReserveOutcome::Refused(exceeded) = on.limiter.reserve(&order)? else {
                 return Err(LimiterError("passed".to_owned()));
             };
             assert_eq!(exceeded.charge, narrow);
@@ -169,7 +169,7 @@ mod promises {
                 let callers: Vec<_> = (0..64).map(|_| scope.spawn(|| limiter.reserve(&together))).collect();
                 callers.into_iter().map(|c| c.join().map_err(|_| LimiterError("panicked".to_owned()))?).collect()
             });
-            let passed = passed?.into_iter().filter(|reserved| matches!(reserved, Reserved::Passed(_))).count();
+            let passed = passed?.into_iter().filter(|reserved| matches!(reserved, ReserveOutcome::Passed(_))).count();
             assert_eq!(passed, 10);
         }
         Ok(())

@@ -8,7 +8,7 @@ use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{PasswordVersion, TokenSeed};
-use portcullis_ports::{MailId, OutboxLoad, QueuedMail, Store, StoreError, StoreExt};
+use portcullis_ports::{MailId, OutboxCounts, QueuedMail, Store, StoreError, StoreExt};
 use std::collections::BTreeSet;
 
 /// How many mails are taken at once, in the race for them.
@@ -21,9 +21,9 @@ pub fn a_mail_is_kept_until_it_is_settled(store: &dyn Store) -> Outcome {
     let id = id_of(&listed);
     let kept = QueuedMail {
         id,
-        order: NewMail { created_at: at(0), ..order },
+        mail: NewMail { created_at: at(0), ..order },
         tries: 0,
-        armed: false,
+        token_issued: false,
         due_at: at(0),
         dead_at: None,
         last_error: None,
@@ -32,8 +32,8 @@ pub fn a_mail_is_kept_until_it_is_settled(store: &dyn Store) -> Outcome {
     let taken = QueuedMail { tries: 1, due_at: at(90), ..kept };
     assert_eq!(take(store, 0)?, Some(taken.clone()));
     assert_eq!(list(store)?, [taken]);
-    store.write(|tx| tx.outbox().arm(id))?;
-    assert_eq!(list(store)?.first().map(|mail| mail.armed), Some(true));
+    store.write(|tx| tx.outbox().mark_token_issued(id))?;
+    assert_eq!(list(store)?.first().map(|mail| mail.token_issued), Some(true));
     assert!(remove(store, id, 1)?);
     assert!(!remove(store, id, 1)?);
     assert_eq!((list(store)?, take(store, 900)?), (Vec::new(), None));
@@ -55,7 +55,7 @@ pub fn every_kind_of_mail_survives_as_it_is(store: &dyn Store) -> Outcome {
         orders.push(NewMail { client: ClientInfo::default(), ..order(address, 0) });
     }
     orders.iter().try_for_each(|order| enqueue(store, order))?;
-    let listed: Vec<_> = list(store)?.into_iter().map(|mail| mail.order).collect();
+    let listed: Vec<_> = list(store)?.into_iter().map(|mail| mail.mail).collect();
     assert_eq!(listed, orders);
     let spelled = |orders: &[NewMail]| orders.iter().map(|order| order.to.original().to_owned()).collect::<Vec<_>>();
     assert_eq!(spelled(&listed), spelled(&orders));
@@ -71,9 +71,9 @@ pub fn mails_follow_a_password_that_is_hashed_anew(store: &dyn Store) -> Outcome
         enqueue(store, &NewMail { password, ..order("ada@example.com", 0) })?;
     }
     store.write(|tx| tx.outbox().rebind(&version(1), &version(3)))?;
-    let rebound: Vec<_> = list(store)?.into_iter().map(|mail| mail.order.password).collect();
+    let rebound: Vec<_> = list(store)?.into_iter().map(|mail| mail.mail.password).collect();
     assert_eq!(rebound, [Some(version(3)), Some(version(2)), None, Some(version(3))]);
-    let taken = take(store, 0)?.map(|mail| mail.order.password);
+    let taken = take(store, 0)?.map(|mail| mail.mail.password);
     assert_eq!(taken, Some(Some(version(3))), "whoever takes it sees it");
     Ok(())
 }
@@ -82,13 +82,13 @@ pub fn mails_are_taken_in_the_order_in_which_they_are_due(store: &dyn Store) -> 
     for (address, seconds) in [("a@x.org", 20), ("b@x.org", 10), ("c@x.org", 20), ("d@x.org", 30)] {
         enqueue(store, &order(address, seconds))?;
     }
-    assert_eq!(store.write(|tx| tx.outbox().take(at(10) - TimeDelta::microseconds(1), at(99)))?, None);
+    assert_eq!(store.write(|tx| tx.outbox().claim_next(at(10) - TimeDelta::microseconds(1), at(99)))?, None);
     let mut taken = Vec::new();
     while let Some(mail) = take(store, 29)? {
-        taken.push(mail.order.to.original().to_owned());
+        taken.push(mail.mail.to.original().to_owned());
     }
     assert_eq!(taken, ["b@x.org", "a@x.org", "c@x.org"]);
-    assert_eq!(take(store, 30)?.map(|mail| mail.order.to), Some(email("d@x.org")));
+    assert_eq!(take(store, 30)?.map(|mail| mail.mail.to), Some(email("d@x.org")));
     Ok(())
 }
 
@@ -96,7 +96,7 @@ pub fn a_mail_is_somebodys_alone_until_its_lease_is_over(store: &dyn Store) -> O
     enqueue(store, &order("ada@example.com", 0))?;
     assert_eq!(take(store, 0)?.map(|mail| mail.tries), Some(1));
     let before = at(90) - TimeDelta::microseconds(1);
-    assert_eq!(store.write(|tx| tx.outbox().take(before, at(999)))?, None);
+    assert_eq!(store.write(|tx| tx.outbox().claim_next(before, at(999)))?, None);
     assert_eq!(take(store, 90)?.map(|mail| (mail.tries, mail.due_at)), Some((2, at(180))));
     Ok(())
 }
@@ -118,17 +118,17 @@ pub fn whoever_lost_a_mail_settles_it_no_more(store: &dyn Store) -> Outcome {
     assert_eq!(take(store, 300)?.map(|mail| mail.tries), Some(3));
     let nobody = MailId(i64::MAX);
     assert!(!remove(store, nobody, 3)? && !postpone(store, nobody, 3, 5)? && !bury(store, nobody, 3, 5)?);
-    store.write(|tx| tx.outbox().arm(nobody))
+    store.write(|tx| tx.outbox().mark_token_issued(nobody))
 }
 
 pub fn a_mail_that_was_given_up_is_kept_and_can_be_tried_anew(store: &dyn Store) -> Outcome {
     enqueue(store, &order("ada@example.com", 0))?;
     take(store, 0)?;
     let id = id_of(&list(store)?);
-    store.write(|tx| tx.outbox().arm(id))?;
+    store.write(|tx| tx.outbox().mark_token_issued(id))?;
     assert!(bury(store, id, 1, 50)?);
     assert!(!remove(store, id, 1)? && !postpone(store, id, 1, 60)? && !bury(store, id, 1, 60)?, "it is settled");
-    let told = list(store)?.pop().map(|mail| (mail.dead_at, mail.last_error, mail.armed));
+    let told = list(store)?.pop().map(|mail| (mail.dead_at, mail.last_error, mail.token_issued));
     assert_eq!(told, Some((Some(at(50)), Some("it's the server's \"fault\"".to_owned()), true)));
     assert_eq!(take(store, 9_999)?, None);
     let retry = |id| store.write(|tx| tx.outbox().retry(id, at(500)));
@@ -136,7 +136,7 @@ pub fn a_mail_that_was_given_up_is_kept_and_can_be_tried_anew(store: &dyn Store)
     assert!(!retry(MailId(id.0 + 1))?, "there is none");
     let order = NewMail { created_at: at(500), ..order("ada@example.com", 0) };
     let (tries, due_at) = (0, at(500));
-    let anew = QueuedMail { id, order, tries, armed: false, due_at, dead_at: None, last_error: None };
+    let anew = QueuedMail { id, mail: order, tries, token_issued: false, due_at, dead_at: None, last_error: None };
     assert_eq!(list(store)?, [anew], "as if it had been caused now: its token is made again as well");
     assert_eq!(take(store, 499)?, None);
     assert_eq!(take(store, 500)?.map(|mail| mail.tries), Some(1));
@@ -145,7 +145,7 @@ pub fn a_mail_that_was_given_up_is_kept_and_can_be_tried_anew(store: &dyn Store)
 }
 
 pub fn mails_are_listed_by_number_and_counted_up_to_a_bound(store: &dyn Store) -> Outcome {
-    assert_eq!(load(store, 9)?, OutboxLoad::default());
+    assert_eq!(load(store, 9)?, OutboxCounts::default());
     for number in 0..5 {
         enqueue(store, &order(&format!("n{number}@x.org"), -number))?;
     }
@@ -160,9 +160,9 @@ pub fn mails_are_listed_by_number_and_counted_up_to_a_bound(store: &dyn Store) -
         let dead = take(store, 5)?.map(|mail| bury(store, mail.id, 1, 6));
         assert_eq!(dead, Some(Ok(true)));
     }
-    assert_eq!(load(store, 9)?, OutboxLoad { waiting: 3, dead: 2 });
-    assert_eq!(load(store, 2)?, OutboxLoad { waiting: 2, dead: 2 });
-    assert_eq!(load(store, 1)?, OutboxLoad { waiting: 1, dead: 1 });
+    assert_eq!(load(store, 9)?, OutboxCounts { waiting: 3, dead: 2 });
+    assert_eq!(load(store, 2)?, OutboxCounts { waiting: 2, dead: 2 });
+    assert_eq!(load(store, 1)?, OutboxCounts { waiting: 1, dead: 1 });
     assert_eq!(list(store)?.len(), 5, "given up or not");
     Ok(())
 }
@@ -173,8 +173,8 @@ pub fn the_mails_of_an_account_are_forgotten_with_it(store: &dyn Store) -> Outco
     for order in [of(&ada), of(&bob), of(&ada), order("ada@example.com", 0)] {
         enqueue(store, &order)?;
     }
-    store.write(|tx| tx.outbox().forget(ada.id))?;
-    let left: Vec<_> = list(store)?.into_iter().map(|mail| mail.order.user_id).collect();
+    store.write(|tx| tx.outbox().delete_for_user(ada.id))?;
+    let left: Vec<_> = list(store)?.into_iter().map(|mail| mail.mail.user_id).collect();
     assert_eq!(left, [Some(bob.id), None]);
     Ok(())
 }
@@ -187,7 +187,7 @@ pub fn mails_that_were_given_up_long_ago_are_deleted(store: &dyn Store) -> Outco
         let dead = take(store, 5)?.map(|mail| bury(store, mail.id, 1, seconds));
         assert_eq!(dead, Some(Ok(true)));
     }
-    let purge = |dead_by: DateTime<Utc>, limit| store.write(|tx| tx.outbox().purge(dead_by, limit));
+    let purge = |cutoff: DateTime<Utc>, limit| store.write(|tx| tx.outbox().purge(cutoff, limit));
     assert_eq!(purge(at(10) - TimeDelta::microseconds(1), 9)?, 0);
     assert_eq!((purge(at(30), 2)?, purge(at(30), 2)?, purge(at(30), 2)?), (2, 1, 0));
     let left: Vec<_> = list(store)?.into_iter().map(|mail| mail.dead_at).collect();
@@ -200,9 +200,9 @@ pub fn what_is_undone_was_neither_ordered_nor_taken(store: &dyn Store) -> Outcom
     let before = list(store)?;
     let undone: Result<(), _> = store.write(|tx| {
         tx.outbox().enqueue(&order("bob@example.com", 0))?;
-        let taken = tx.outbox().take(at(0), at(90))?;
+        let taken = tx.outbox().claim_next(at(0), at(90))?;
         let id = taken.map_or(MailId(0), |mail| mail.id);
-        tx.outbox().arm(id)?;
+        tx.outbox().mark_token_issued(id)?;
         assert!(tx.outbox().remove(id, 1)?);
         Err(StoreError::Busy("on purpose".to_owned()))
     });
@@ -248,7 +248,7 @@ fn enqueue(store: &dyn Store, order: &NewMail) -> Outcome {
 
 /// Takes what is due then, for 90 seconds.
 fn take(store: &dyn Store, seconds: i64) -> Result<Option<QueuedMail>, StoreError> {
-    store.write(|tx| tx.outbox().take(at(seconds), at(seconds + 90)))
+    store.write(|tx| tx.outbox().claim_next(at(seconds), at(seconds + 90)))
 }
 
 fn remove(store: &dyn Store, id: MailId, tries: u32) -> Result<bool, StoreError> {
@@ -260,15 +260,15 @@ fn postpone(store: &dyn Store, id: MailId, tries: u32, seconds: i64) -> Result<b
 }
 
 fn bury(store: &dyn Store, id: MailId, tries: u32, seconds: i64) -> Result<bool, StoreError> {
-    store.write(|tx| tx.outbox().bury(id, tries, at(seconds), "it's the server's \"fault\""))
+    store.write(|tx| tx.outbox().mark_dead(id, tries, at(seconds), "it's the server's \"fault\""))
 }
 
 fn list(store: &dyn Store) -> Result<Vec<QueuedMail>, StoreError> {
     store.read(|tx| tx.outbox().list(None, 2 * MANY))
 }
 
-fn load(store: &dyn Store, limit: u32) -> Result<OutboxLoad, StoreError> {
-    store.read(|tx| tx.outbox().load(limit))
+fn load(store: &dyn Store, limit: u32) -> Result<OutboxCounts, StoreError> {
+    store.read(|tx| tx.outbox().count(limit))
 }
 
 /// The number of the first.

@@ -1,8 +1,8 @@
 //! Promises about deleting the rows of dead tokens.
 
-use super::samples::{Outcome, add_adopted_token, add_token, at, jti, register, spending};
+use super::samples::{Outcome, add_adopted_token, add_token, at, jti, register, spend_record};
 use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_ports::{RowNumber, Store, StoreError, StoreExt, Stretch};
+use portcullis_ports::{RowCursor, RowRange, Store, StoreError, StoreExt};
 
 pub fn dead_rows_are_counted_and_deleted_and_no_others(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
@@ -11,20 +11,20 @@ pub fn dead_rows_are_counted_and_deleted_and_no_others(store: &dyn Store) -> Out
         tokens.push(add_token(store, &user, jti(number))?);
     }
     store.write(|tx| tx.refresh_tokens().revoke(jti(1), at(1)))?;
-    store.write(|tx| tx.refresh_tokens().spend(jti(2), &spending(jti(3))))?;
+    store.write(|tx| tx.refresh_tokens().spend(jti(2), &spend_record(jti(3))))?;
     let expiry = tokens.first().map(|token| token.expires_at).unwrap_or_default();
-    let early = survey(store, RowNumber::FIRST, 100, expiry - TimeDelta::microseconds(1))?;
-    assert_eq!(early.map(|stretch| stretch.dead), Some(0), "spent and revoked ones are kept");
-    assert_eq!(early.map(|stretch| purge(store, &stretch, 100)), Some(Ok(0)));
-    let stretch = survey(store, RowNumber::FIRST, 100, expiry)?;
-    assert_eq!(stretch.map(|stretch| stretch.dead), Some(6));
-    let Some(stretch) = stretch else { return Ok(()) };
-    assert_eq!(survey(store, stretch.last, 100, expiry)?, None, "there are no rows beyond the last");
-    assert_eq!((purge(store, &stretch, 4)?, purge(store, &stretch, 4)?, purge(store, &stretch, 4)?), (4, 2, 0));
+    let early = survey(store, RowCursor::FIRST, 100, expiry - TimeDelta::microseconds(1))?;
+    assert_eq!(early.map(|range| range.dead), Some(0), "spent and revoked ones are kept");
+    assert_eq!(early.map(|range| purge(store, &range, 100)), Some(Ok(0)));
+    let range = survey(store, RowCursor::FIRST, 100, expiry)?;
+    assert_eq!(range.map(|range| range.dead), Some(6));
+    let Some(range) = range else { return Ok(()) };
+    assert_eq!(survey(store, range.last, 100, expiry)?, None, "there are no rows beyond the last");
+    assert_eq!((purge(store, &range, 4)?, purge(store, &range, 4)?, purge(store, &range, 4)?), (4, 2, 0));
     for number in 1..=6 {
         assert_eq!(store.read(|tx| tx.refresh_tokens().find(jti(number)))?, None);
     }
-    assert_eq!(survey(store, RowNumber::FIRST, 100, expiry)?, None);
+    assert_eq!(survey(store, RowCursor::FIRST, 100, expiry)?, None);
     add_adopted_token(store, &user, jti(1))?;
     Ok(())
 }
@@ -35,13 +35,13 @@ pub fn a_survey_goes_row_by_row_and_a_purge_stays_in_its_stretch(store: &dyn Sto
     for number in 1..=5 {
         expiry = add_token(store, &user, jti(number))?.expires_at;
     }
-    let (mut after, mut seen, mut last) = (RowNumber::FIRST, 0, None);
-    while let Some(stretch) = survey(store, after, 2, expiry)? {
-        assert!(stretch.after == after && stretch.last > after && stretch.dead <= 2, "{stretch:?}");
-        (after, seen, last) = (stretch.last, seen + stretch.dead, Some(stretch));
+    let (mut after, mut seen, mut last) = (RowCursor::FIRST, 0, None);
+    while let Some(range) = survey(store, after, 2, expiry)? {
+        assert!(range.after == after && range.last > after && range.dead <= 2, "{range:?}");
+        (after, seen, last) = (range.last, seen + range.dead, Some(range));
     }
-    assert_eq!((seen, last.map(|stretch| stretch.dead)), (5, Some(1)));
-    assert_eq!(last.map(|stretch| purge(store, &stretch, 100)), Some(Ok(1)), "the youngest alone");
+    assert_eq!((seen, last.map(|range| range.dead)), (5, Some(1)));
+    assert_eq!(last.map(|range| purge(store, &range, 100)), Some(Ok(1)), "the youngest alone");
     assert_eq!(store.read(|tx| tx.refresh_tokens().find(jti(5)))?, None);
     assert!(store.read(|tx| tx.refresh_tokens().find(jti(1)))?.is_some());
     Ok(())
@@ -49,13 +49,13 @@ pub fn a_survey_goes_row_by_row_and_a_purge_stays_in_its_stretch(store: &dyn Sto
 
 fn survey(
     store: &dyn Store,
-    after: RowNumber,
+    after: RowCursor,
     limit: u32,
-    dead_by: DateTime<Utc>,
-) -> Result<Option<Stretch>, StoreError> {
-    store.read(|tx| tx.refresh_tokens().survey(after, limit, dead_by))
+    cutoff: DateTime<Utc>,
+) -> Result<Option<RowRange>, StoreError> {
+    store.read(|tx| tx.refresh_tokens().scan(after, limit, cutoff))
 }
 
-fn purge(store: &dyn Store, stretch: &Stretch, limit: u32) -> Result<u64, StoreError> {
-    store.write(|tx| tx.refresh_tokens().purge(stretch, limit))
+fn purge(store: &dyn Store, range: &RowRange, limit: u32) -> Result<u64, StoreError> {
+    store.write(|tx| tx.refresh_tokens().purge(range, limit))
 }

@@ -1,6 +1,6 @@
 //! Promises about callers that come at one moment: the store decides, and exactly once.
 
-use super::samples::{Outcome, add_token, at, email, hash, jti, newcomer, register, spending};
+use super::samples::{Outcome, add_token, at, email, hash, jti, newcomer, register, spend_record};
 use chrono::TimeDelta;
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
 use portcullis_ports::{Store, StoreError, StoreExt};
@@ -17,7 +17,7 @@ pub fn one_of_64_spenders_wins(store: &dyn Store) -> Outcome {
         let outcomes = all_at_once(64, |caller| {
             store.write(|tx| {
                 let new = successor(caller);
-                let won = tx.refresh_tokens().spend(jti(round), &spending(new))?;
+                let won = tx.refresh_tokens().spend(jti(round), &spend_record(new))?;
                 if won {
                     let token = RefreshToken::new(new, user.id, at(0), TimeDelta::seconds(60));
                     tx.refresh_tokens().insert(&token)?;
@@ -29,7 +29,7 @@ pub fn one_of_64_spenders_wins(store: &dyn Store) -> Outcome {
         assert_eq!(winners.len(), 1, "round {round}");
         let found = store.read(|tx| tx.refresh_tokens().find(jti(round)))?;
         let state = found.as_ref().map(|found| found.token.state.clone());
-        assert_eq!(state, winners.first().map(|winner| RefreshState::Spent(spending(*winner))));
+        assert_eq!(state, winners.first().map(|winner| RefreshState::Spent(spend_record(*winner))));
         assert!(found.is_some_and(|found| found.live_successor.is_some()));
     }
     Ok(())
@@ -54,13 +54,13 @@ pub fn spending_and_revoking_exclude_each_other(store: &dyn Store) -> Outcome {
         add_token(store, &user, jti(round))?;
         let won = all_at_once(2, |caller| {
             store.write(|tx| match caller {
-                0 => tx.refresh_tokens().spend(jti(round), &spending(jti(0))),
+                0 => tx.refresh_tokens().spend(jti(round), &spend_record(jti(0))),
                 _ => tx.refresh_tokens().revoke(jti(round), at(5)),
             })
         })?;
         let found = store.read(|tx| tx.refresh_tokens().find(jti(round)))?;
         let expected =
-            if won.first() == Some(&true) { RefreshState::Spent(spending(jti(0))) } else { RefreshState::Revoked };
+            if won.first() == Some(&true) { RefreshState::Spent(spend_record(jti(0))) } else { RefreshState::Revoked };
         assert_eq!(won.iter().filter(|won| **won).count(), 1, "round {round}");
         assert_eq!(found.map(|found| found.token.state), Some(expected));
     }

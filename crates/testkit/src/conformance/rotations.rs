@@ -1,7 +1,7 @@
 //! Promises about rotations: each stands or falls on its own, and all that stand hold at once.
 
 use super::races::all_at_once;
-use super::samples::{Outcome, add_token, at, client, jti, register, spending};
+use super::samples::{Outcome, add_token, at, client, jti, register, spend_record};
 use chrono::TimeDelta;
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{SessionId, SessionPolicy};
@@ -18,7 +18,7 @@ pub fn a_rotation_spends_a_token_and_adds_its_successor(store: &dyn Store) -> Ou
     assert_eq!(store.rotate(std::slice::from_ref(&rotation))?, [true]);
     assert_eq!(store.rotate(std::slice::from_ref(&rotation))?, [false], "it is spent");
     let spent = store.read(|tx| tx.refresh_tokens().find(jti(1)))?;
-    assert_eq!(spent.as_ref().map(|found| &found.token.state), Some(&RefreshState::Spent(spending(jti(2)))));
+    assert_eq!(spent.as_ref().map(|found| &found.token.state), Some(&RefreshState::Spent(spend_record(jti(2)))));
     assert_eq!(spent.and_then(|found| found.live_successor), Some(rotation.successor.clone()));
     let successor = store.read(|tx| tx.refresh_tokens().find(jti(2)))?;
     assert_eq!(successor.map(|found| found.token), Some(rotation.successor));
@@ -68,7 +68,7 @@ pub fn rotations_in_one_call_stand_and_fall_alone(store: &dyn Store) -> Outcome 
     }
     add_token(store, &bob, jti(7))?;
     store.write(|tx| tx.refresh_tokens().revoke(jti(2), at(1)))?;
-    store.write(|tx| tx.refresh_tokens().spend(jti(3), &spending(jti(1))))?;
+    store.write(|tx| tx.refresh_tokens().spend(jti(3), &spend_record(jti(1))))?;
     let nobody = User { id: UserId::new(bob.id.get() + 1), ..bob.clone() };
     let of = |user: &User, token| rotation(user, jti(token), jti(token + 100));
     let rotations = [
@@ -106,7 +106,10 @@ pub fn one_of_many_rotations_of_a_token_in_one_call_succeeds(store: &dyn Store) 
         let winners: Vec<_> = won.map(|(rotation, _)| rotation.successor.jti).collect();
         assert_eq!(winners.len(), 1);
         let found = store.read(|tx| tx.refresh_tokens().find(token))?;
-        assert_eq!(found.map(|found| found.token.state), winners.first().map(|w| RefreshState::Spent(spending(*w))));
+        assert_eq!(
+            found.map(|found| found.token.state),
+            winners.first().map(|w| RefreshState::Spent(spend_record(*w)))
+        );
     }
     Ok(())
 }
@@ -137,7 +140,7 @@ pub fn one_of_64_rotations_at_once_wins(store: &dyn Store) -> Outcome {
         let winners: Vec<_> = callers.map(|(caller, _)| successor(caller)).collect();
         assert_eq!(winners.len(), 1, "round {round}");
         let found = store.read(|tx| tx.refresh_tokens().find(jti(round)))?;
-        assert_eq!(found.map(|f| f.token.state), winners.first().map(|w| RefreshState::Spent(spending(*w))));
+        assert_eq!(found.map(|f| f.token.state), winners.first().map(|w| RefreshState::Spent(spend_record(*w))));
     }
     Ok(())
 }
@@ -185,11 +188,11 @@ pub fn rotating_and_revoking_exclude_each_other(store: &dyn Store) -> Outcome {
 
 const SUBSECOND: TimeDelta = TimeDelta::microseconds(905_381);
 
-/// An exchange at the moment of [`spending`], with its key, of a session's first token.
+/// An exchange at the moment of [`spend_record`], with its key, of a session's first token.
 pub(super) fn rotation(user: &User, spent: Jti, successor: Jti) -> Rotation {
-    let SpendRecord { at, key, successor } = spending(successor);
+    let SpendRecord { at, key, successor } = spend_record(successor);
     let successor = RefreshToken::new(successor, user.id, at, TimeDelta::seconds(60));
     let successor = successor.with_session(SessionId::for_legacy_token(spent));
-    let too_old_by = SessionPolicy::default().max_age_cutoff(at);
-    Rotation { spent, at, key, too_old_by, verified_only: false, client: client(), successor }
+    let session_cutoff = SessionPolicy::default().max_age_cutoff(at);
+    Rotation { spent, at, key, session_cutoff: session_cutoff, verified_only: false, client: client(), successor }
 }

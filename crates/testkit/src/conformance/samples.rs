@@ -32,7 +32,7 @@ pub(super) fn jti(number: u8) -> Jti {
     Jti::from_random([number; 16])
 }
 
-pub(super) fn spending(successor: Jti) -> SpendRecord {
+pub(super) fn spend_record(successor: Jti) -> SpendRecord {
     SpendRecord { at: at(5), key: Some(IdempotencyKeyDigest([7; 32])), successor }
 }
 

@@ -3,7 +3,7 @@
 use super::races::all_at_once;
 use super::rotations::rotation;
 use super::samples::{
-    Outcome, add_adopted_token, add_to, add_token, at, begin, client, jti, register, session_of, spending,
+    Outcome, add_adopted_token, add_to, add_token, at, begin, client, jti, register, session_of, spend_record,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{User, UserId};
@@ -12,7 +12,7 @@ use portcullis_domain::sessions::{
 };
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
 use portcullis_ports::{
-    BearerKey, DeadSessions, FoundToken, ListedSession, Rotation, RowNumber, Store, StoreError, StoreExt,
+    BearerIdentity, FoundToken, ListedSession, Rotation, RowCursor, SessionCutoffs, Store, StoreError, StoreExt,
 };
 
 pub fn a_session_is_kept_until_it_is_ended(store: &dyn Store) -> Outcome {
@@ -80,8 +80,8 @@ pub fn a_rotation_is_refused_where_the_session_is_another_ended_or_too_old(store
     elsewhere.successor = elsewhere.successor.with_session(SessionId::for_legacy_token(jti(3)));
     let mut nowhere = of(1);
     nowhere.successor.session_id = None;
-    let too_old = Rotation { too_old_by: at(0), ..of(3) };
-    let just_not = Rotation { too_old_by: at(0) - TimeDelta::microseconds(1), ..of(4) };
+    let too_old = Rotation { session_cutoff: at(0), ..of(3) };
+    let just_not = Rotation { session_cutoff: at(0) - TimeDelta::microseconds(1), ..of(4) };
     assert_eq!(store.rotate(&[elsewhere, nowhere, of(2), too_old, just_not])?, [false, false, false, false, true]);
     for untouched in [1, 3] {
         assert_eq!(found(store, jti(untouched))?.token.state, RefreshState::Live);
@@ -97,7 +97,7 @@ pub fn an_end_counts_once_and_revokes_the_live_token(store: &dyn Store) -> Outco
     assert!(end(store, id, 7)?);
     assert!(!end(store, id, 8)?, "it already is");
     assert!(!end(store, SessionId::for_legacy_token(jti(9)), 8)?, "there is none");
-    assert_eq!(found(store, jti(1))?.token.state, RefreshState::Spent(spending(jti(2))));
+    assert_eq!(found(store, jti(1))?.token.state, RefreshState::Spent(spend_record(jti(2))));
     assert_eq!(found(store, jti(2))?.token.state, RefreshState::Revoked);
     assert_eq!(found(store, jti(3))?.token.state, RefreshState::Live, "of another session");
     assert_eq!(kinds(store, id)?, [EventKind::Revoked, EventKind::Rotated]);
@@ -249,7 +249,7 @@ pub fn bearers_are_found_together(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
     let (first, second) = (begin(store, &ada, jti(1))?, begin(store, &ada, jti(2))?);
     end(store, second, 5)?;
-    let key = |user: &User, session_id| BearerKey { user_id: user.id, session_id };
+    let key = |user: &User, session_id| BearerIdentity { user_id: user.id, session_id };
     let nobody = User { id: UserId::new(bob.id.get() + 1), ..bob.clone() };
     let keys = [
         key(&ada, Some(second)),
@@ -259,8 +259,8 @@ pub fn bearers_are_found_together(store: &dyn Store) -> Outcome {
         key(&ada, Some(first)),
         key(&ada, Some(SessionId::for_legacy_token(jti(9)))),
     ];
-    let told = |keys: &[BearerKey]| -> Result<Vec<_>, StoreError> {
-        let found = store.read(|tx| tx.sessions().bearers(keys))?;
+    let told = |keys: &[BearerIdentity]| -> Result<Vec<_>, StoreError> {
+        let found = store.read(|tx| tx.sessions().resolve_bearers(keys))?;
         let known = [&ada, &bob];
         assert!(found.iter().flatten().all(|found| known.contains(&&found.user)), "{found:?}");
         let told = found.into_iter().map(|found| found.map(|found| (found.user.id, found.session.map(|s| s.id))));
@@ -292,13 +292,13 @@ pub fn dead_sessions_are_deleted_with_their_timelines(store: &dyn Store) -> Outc
     let id = |number| SessionId::for_legacy_token(jti(number));
     end(store, id(3), 110)?;
     end(store, id(4), 120)?;
-    let dead = DeadSessions { ended_by: session_end(110).at, started_by: at(0) };
-    let survey = |after, limit| store.read(|tx| tx.sessions().survey(after, limit, &dead));
-    let stretch = survey(RowNumber::FIRST, 9)?;
-    assert_eq!(stretch.map(|stretch| stretch.dead), Some(2));
-    let Some(stretch) = stretch else { return Ok(()) };
-    assert_eq!(survey(stretch.last, 9)?, None);
-    let purge = |limit| store.write(|tx| tx.sessions().purge(&stretch, &dead, limit));
+    let dead = SessionCutoffs { ended: session_end(110).at, started: at(0) };
+    let survey = |after, limit| store.read(|tx| tx.sessions().scan(after, limit, &dead));
+    let range = survey(RowCursor::FIRST, 9)?;
+    assert_eq!(range.map(|range| range.dead), Some(2));
+    let Some(range) = range else { return Ok(()) };
+    assert_eq!(survey(range.last, 9)?, None);
+    let purge = |limit| store.write(|tx| tx.sessions().purge(&range, &dead, limit));
     // Three events and two sessions, in steps of two.
     assert_eq!((purge(2)?, purge(2)?, purge(2)?, purge(2)?), (2, 2, 1, 0));
     let left = [1, 2, 3, 4].map(|number| find(store, id(number)).map(|session| session.is_some()));
@@ -326,7 +326,7 @@ pub fn an_ended_session_never_refreshes_whatever_the_order(store: &dyn Store) ->
             0 => store.rotate(&[rotation(&user, first, second)]).map(drop),
             1 => end(store, id, 5).map(drop),
             _ => store.write(|tx| {
-                tx.sessions().hold(user.id)?;
+                tx.sessions().lock_account(user.id)?;
                 tx.sessions().end_all(user.id, &KeepSessions::default(), &session_end(5)).map(drop)
             }),
         })?;
@@ -348,14 +348,14 @@ pub fn a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards(st
         let session = session_of(&user, jti(round));
         let outcomes = all_at_once(2, |caller| {
             store.write(|tx| {
-                tx.sessions().hold(user.id)?;
+                tx.sessions().lock_account(user.id)?;
                 if caller == 0 {
                     return tx
                         .sessions()
                         .end_all(user.id, &KeepSessions::default(), &session_end(9))
                         .map(|ended| ended > 0);
                 }
-                let exchanged = tx.refresh_tokens().spend(jti(round), &spending(jti(round + 100)))?;
+                let exchanged = tx.refresh_tokens().spend(jti(round), &spend_record(jti(round + 100)))?;
                 if exchanged {
                     tx.sessions().begin(&session, &client())?;
                     let successor = RefreshToken { jti: jti(round + 100), ..token.clone() };

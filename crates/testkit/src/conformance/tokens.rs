@@ -1,6 +1,6 @@
 //! Promises about refresh tokens.
 
-use super::samples::{Outcome, add_to, add_token, at, jti, register, session_of, spending};
+use super::samples::{Outcome, add_to, add_token, at, jti, register, session_of, spend_record};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::{RefreshState, RefreshToken, SpendRecord};
@@ -23,7 +23,7 @@ pub fn a_token_is_spent_once(store: &dyn Store) -> Outcome {
     assert!(!spend(store, 1, 3)?);
     assert_eq!(found(store, 1)?.live_successor, None, "the successor is not there yet");
     let live_successor = Some(add_to(store, &first, jti(2))?);
-    let token = RefreshToken { state: RefreshState::Spent(spending(jti(2))), ..first };
+    let token = RefreshToken { state: RefreshState::Spent(spend_record(jti(2))), ..first };
     let session = Some(session_of(&user, jti(1)));
     let (account_active, account_verified, spent_age) = (true, false, found(store, 1)?.spent_age);
     assert!(spent_age.is_none_or(|age| age.abs() < TimeDelta::minutes(1)), "by a clock of its own: {spent_age:?}");
@@ -38,8 +38,8 @@ pub fn an_expired_token_is_not_spent(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let token = add_token(store, &user, jti(1))?;
     let spend_at = |at| {
-        let spending = SpendRecord { at, ..spending(jti(2)) };
-        store.write(|tx| tx.refresh_tokens().spend(jti(1), &spending))
+        let spend_record = SpendRecord { at, ..spend_record(jti(2)) };
+        store.write(|tx| tx.refresh_tokens().spend(jti(1), &spend_record))
     };
     assert!(!spend_at(token.expires_at + TimeDelta::days(365))?);
     assert!(!spend_at(token.expires_at)?);
@@ -69,7 +69,7 @@ pub fn revoking_forgets_no_spending(store: &dyn Store) -> Outcome {
     add_token(store, &user, jti(1))?;
     assert!(spend(store, 1, 2)?);
     assert!(!revoke(store, 1)?);
-    assert_eq!(found(store, 1)?.token.state, RefreshState::Spent(spending(jti(2))));
+    assert_eq!(found(store, 1)?.token.state, RefreshState::Spent(spend_record(jti(2))));
     add_token(store, &user, jti(2))?;
     assert!(revoke(store, 2)?);
     assert_eq!(found(store, 1)?.live_successor, None, "the successor was revoked");
@@ -115,7 +115,7 @@ pub fn times_of_a_token_hold_to_the_microsecond(store: &dyn Store) -> Outcome {
 }
 
 fn spend(store: &dyn Store, token: u8, successor: u8) -> Result<bool, StoreError> {
-    store.write(|tx| tx.refresh_tokens().spend(jti(token), &spending(jti(successor))))
+    store.write(|tx| tx.refresh_tokens().spend(jti(token), &spend_record(jti(successor))))
 }
 
 fn revoke(store: &dyn Store, token: u8) -> Result<bool, StoreError> {

@@ -1,10 +1,10 @@
 //! Promises about transactions.
 
-use super::samples::{Outcome, add_token, at, email, jti, newcomer, register, spending};
+use super::samples::{Outcome, add_token, at, email, jti, newcomer, register, spend_record};
 use chrono::TimeDelta;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::RefreshToken;
-use portcullis_ports::{Conclusion, Mode, Store, StoreError, StoreExt, Tx};
+use portcullis_ports::{Store, StoreError, StoreExt, Tx, TxMode, TxOutcome};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 pub fn a_commit_is_seen_by_whoever_comes_next(store: &dyn Store) -> Outcome {
@@ -25,19 +25,19 @@ pub fn an_error_undoes_all_of_it(store: &dyn Store) -> Outcome {
 }
 
 pub fn a_rollback_undoes_all_of_it(store: &dyn Store) -> Outcome {
-    let outcome = store.transact(Mode::Write, &mut |tx| {
+    let outcome = store.transact(TxMode::Write, &mut |tx| {
         write_everywhere(tx)?;
-        Ok(Conclusion::Rollback)
+        Ok(TxOutcome::Rollback)
     });
     assert_eq!(outcome, Ok(()));
     assert_untouched(store)
 }
 
 pub fn a_panic_undoes_all_of_it_and_the_store_goes_on(store: &dyn Store) -> Outcome {
-    for mode in [Mode::Write, Mode::Read] {
+    for mode in [TxMode::Write, TxMode::Read] {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             store.transact(mode, &mut |tx| {
-                if mode == Mode::Write {
+                if mode == TxMode::Write {
                     write_everywhere(tx)?;
                 }
                 resume_unwind(Box::new("on purpose"))
@@ -49,11 +49,11 @@ pub fn a_panic_undoes_all_of_it_and_the_store_goes_on(store: &dyn Store) -> Outc
 }
 
 pub fn what_failed_is_not_committed(store: &dyn Store) -> Outcome {
-    let outcome = store.transact(Mode::Write, &mut |tx| {
+    let outcome = store.transact(TxMode::Write, &mut |tx| {
         write_everywhere(tx)?;
         let again = RefreshToken::new(jti(1), UserId::new(i64::MAX), at(0), TimeDelta::seconds(60));
         assert!(tx.refresh_tokens().insert(&again).is_err());
-        Ok(Conclusion::Commit)
+        Ok(TxOutcome::Commit)
     });
     assert!(matches!(outcome, Err(StoreError::Failed(_))), "{outcome:?}");
     assert_untouched(store)
@@ -77,7 +77,7 @@ pub fn a_reading_transaction_does_not_write(store: &dyn Store) -> Outcome {
 }
 
 pub fn the_works_own_error_comes_back(store: &dyn Store) -> Outcome {
-    for mode in [Mode::Read, Mode::Write] {
+    for mode in [TxMode::Read, TxMode::Write] {
         let own = StoreError::Busy("the work's own".to_owned());
         assert_eq!(store.transact(mode, &mut |_| Err(own.clone())), Err(own.clone()));
     }
@@ -90,7 +90,7 @@ fn write_everywhere(tx: &mut dyn Tx) -> Result<(), StoreError> {
     let token =
         portcullis_domain::tokens::RefreshToken::new(jti(1), user.id, user.created_at, chrono::TimeDelta::seconds(60));
     tx.refresh_tokens().insert(&token)?;
-    tx.refresh_tokens().spend(jti(1), &spending(jti(2)))?;
+    tx.refresh_tokens().spend(jti(1), &spend_record(jti(2)))?;
     Ok(())
 }
 

@@ -90,10 +90,10 @@ pub fn what_revokes_one_time_tokens_spares_an_undo(store: &dyn Store) -> Outcome
         replace(store, &record(&ada, purpose, number))?;
         replace(store, &record(&bob, purpose, number + 10))?;
     }
-    store.write(|tx| tx.one_time_tokens().revoke(ada.id))?;
+    store.write(|tx| tx.one_time_tokens().revoke_all(ada.id))?;
     assert_eq!(numbers(store)?, [4, 11, 12, 13, 14]);
     assert_eq!(find(store, 4)?.map(|found| found.purpose), Some(Purpose::UndoEmailChange));
-    store.write(|tx| tx.one_time_tokens().forget(bob.id))?;
+    store.write(|tx| tx.one_time_tokens().delete_for_user(bob.id))?;
     assert_eq!(numbers(store)?, [4]);
     Ok(())
 }
@@ -102,7 +102,7 @@ pub fn an_address_is_held_by_whoever_may_have_it_back(store: &dyn Store) -> Outc
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
     let holder = |address: &str, seconds| {
         let address = email(address);
-        store.read(|tx| tx.one_time_tokens().holder_of(&address, at(seconds)))
+        store.read(|tx| tx.one_time_tokens().find_reclaimer(&address, at(seconds)))
     };
     assert_eq!(holder("old@example.com", 0)?, None);
     for (number, purpose) in (1..).zip(Purpose::ALL) {
@@ -114,7 +114,7 @@ pub fn an_address_is_held_by_whoever_may_have_it_back(store: &dyn Store) -> Outc
     }
     assert_eq!((holder("other@example.com", 0)?, holder("", 0)?), (None, None));
     let last = at(60) - TimeDelta::microseconds(1);
-    assert_eq!(store.read(|tx| tx.one_time_tokens().holder_of(&email("old@example.com"), last))?, Some(ada.id));
+    assert_eq!(store.read(|tx| tx.one_time_tokens().find_reclaimer(&email("old@example.com"), last))?, Some(ada.id));
     assert_eq!(holder("old@example.com", 60)?, None, "once it has expired");
     assert!(consume(store, 4)?);
     assert_eq!(holder("old@example.com", 0)?, None, "the other purposes hold nothing");
@@ -131,7 +131,7 @@ pub fn expired_one_time_tokens_are_deleted(store: &dyn Store) -> Outcome {
             &OneTimeTokenRecord { email: address, expires_at, ..record(&user, Purpose::UndoEmailChange, number) },
         )?;
     }
-    let purge = |dead_by: DateTime<Utc>, limit| store.write(|tx| tx.one_time_tokens().purge(dead_by, limit));
+    let purge = |cutoff: DateTime<Utc>, limit| store.write(|tx| tx.one_time_tokens().purge(cutoff, limit));
     assert_eq!(purge(at(1) - TimeDelta::microseconds(1), 9)?, 0);
     assert_eq!((purge(at(4), 3)?, purge(at(4), 3)?, purge(at(4), 3)?), (3, 1, 0));
     assert_eq!(numbers(store)?, [5]);
@@ -192,10 +192,10 @@ pub fn what_is_undone_leaves_the_one_time_tokens_as_they_were(store: &dyn Store)
     replace(store, &record(&user, Purpose::ResetPassword, 1))?;
     replace(store, &record(&user, Purpose::VerifyEmail, 2))?;
     let undone: Result<(), _> = store.write(|tx| {
-        tx.one_time_tokens().replace(&record(&user, Purpose::ResetPassword, 3))?;
+        tx.one_time_tokens().upsert(&record(&user, Purpose::ResetPassword, 3))?;
         assert!(tx.one_time_tokens().extend(digest(3), at(900))?);
         assert!(tx.one_time_tokens().consume(digest(2))?);
-        tx.one_time_tokens().forget(user.id)?;
+        tx.one_time_tokens().delete_for_user(user.id)?;
         Err(StoreError::Busy("on purpose".to_owned()))
     });
     assert!(undone.is_err());
@@ -216,7 +216,7 @@ fn record(user: &User, purpose: Purpose, number: u8) -> OneTimeTokenRecord {
 }
 
 fn replace(store: &dyn Store, record: &OneTimeTokenRecord) -> Outcome {
-    store.write(|tx| tx.one_time_tokens().replace(record))
+    store.write(|tx| tx.one_time_tokens().upsert(record))
 }
 
 fn consume(store: &dyn Store, number: u8) -> Result<bool, StoreError> {

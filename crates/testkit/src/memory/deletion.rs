@@ -4,10 +4,10 @@ use super::Transaction;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
-use portcullis_ports::{Remains, RowNumber, StoreError, UserDeletion};
+use portcullis_ports::{Remains, RowCursor, StoreError, UserDeletion};
 
 impl UserDeletion for Transaction {
-    fn begin_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    fn mark_deleted(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let state = self.writable()?;
         let begun = state.users.remove(&id).is_some();
         if begun {
@@ -16,21 +16,21 @@ impl UserDeletion for Transaction {
         Ok(begun)
     }
 
-    fn being_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError> {
+    fn list_marked_deleted(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError> {
         let mut ids: Vec<_> = self.state.deleted.iter().map(|(id, since)| (*since, *id)).collect();
         ids.sort_unstable();
         ids.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(ids.into_iter().map(|(_, id)| id).collect())
     }
 
-    fn strip(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
+    fn delete_owned_rows(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
         let state = self.writable()?;
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         if !state.deleted.contains_key(&id) {
             return Ok(0);
         }
         let own = |jti| state.tokens.get(jti).is_some_and(|token| token.user_id == id);
-        let rows: Vec<(RowNumber, _)> = state.rows.iter().filter(|(_, jti)| own(jti)).map(|(r, j)| (*r, *j)).collect();
+        let rows: Vec<(RowCursor, _)> = state.rows.iter().filter(|(_, jti)| own(jti)).map(|(r, j)| (*r, *j)).collect();
         let mut left = most;
         for (row, jti) in rows.into_iter().take(most) {
             state.rows.remove(&row);
@@ -46,7 +46,7 @@ impl UserDeletion for Transaction {
             state.grants.remove(&digest);
             left -= 1;
         }
-        let mails: Vec<_> = state.mails.values().filter(|mail| mail.order.user_id == Some(id)).map(|m| m.id).collect();
+        let mails: Vec<_> = state.mails.values().filter(|mail| mail.mail.user_id == Some(id)).map(|m| m.id).collect();
         for mail in mails.into_iter().take(left) {
             state.mails.remove(&mail);
             left -= 1;
@@ -54,12 +54,12 @@ impl UserDeletion for Transaction {
         Ok(u64::try_from(most - left).unwrap_or(u64::MAX))
     }
 
-    fn finish_deletion(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError> {
+    fn delete_row_if_empty(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError> {
         let state = self.writable()?;
         let bare = state.sessions_of(id).next().is_none()
             && state.tokens.values().all(|token| token.user_id != id)
             && state.grants.values().all(|record| record.user_id != id)
-            && state.mails.values().all(|mail| mail.order.user_id != Some(id));
+            && state.mails.values().all(|mail| mail.mail.user_id != Some(id));
         let begun = state.deleted.contains_key(&id);
         Ok(match state.referenced.get(&id).filter(|_| begun) {
             Some(by) => {

@@ -1,7 +1,7 @@
 //! A limiter under one lock: the plainest that keeps the promises.
 
 use portcullis_domain::limits::{LimitKey, Tally};
-use portcullis_ports::{Charge, Clock, Exceeded, Held, LimiterError, RateLimiter, Reservation, Reserved};
+use portcullis_ports::{Charge, Clock, Exceeded, HeldCharge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,23 +24,23 @@ impl MapLimiter {
 }
 
 impl RateLimiter for MapLimiter {
-    fn reserve(&self, charges: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         let (now, mut tallies) = (self.clock.monotonic(), self.tallies());
         let mut taken = Vec::new();
         for charge in charges {
             match charge.rule.try_acquire_for(charge.waiter, tallies.get(&charge.key), now) {
                 Ok(one) => taken.push((*charge, one)),
                 Err(refusal) => {
-                    return Ok(Reserved::Refused(Exceeded { charge: *charge, retry_after: refusal.retry_after }));
+                    return Ok(ReserveOutcome::Refused(Exceeded { charge: *charge, retry_after: refusal.retry_after }));
                 }
             }
         }
         let held = taken.into_iter().map(|(charge, one)| {
             let remaining = charge.rule.remaining(Some(&one.tally), now);
             tallies.insert(charge.key, one.tally);
-            Held { charge, receipt: one.receipt, remaining }
+            HeldCharge { charge, receipt: one.receipt, remaining }
         });
-        Ok(Reserved::Passed(Reservation { held: held.collect(), also: Vec::new() }))
+        Ok(ReserveOutcome::Passed(Reservation { held: held.collect(), secondary: Vec::new() }))
     }
 
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {

@@ -5,7 +5,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::mail::NewMail;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::verification::PasswordVersion;
-use portcullis_ports::{MailId, OutboxLoad, OutboxRepository, QueuedMail, StoreError};
+use portcullis_ports::{MailId, OutboxCounts, OutboxRepository, QueuedMail, StoreError};
 use std::ops::Bound::{Excluded, Unbounded};
 
 impl Transaction {
@@ -25,12 +25,13 @@ impl OutboxRepository for Transaction {
         state.last_mail += 1;
         let (id, due_at) = (MailId(state.last_mail), mail.created_at.trunc_subsecs(6));
         let order = NewMail { created_at: due_at, ..mail.clone() };
-        let queued = QueuedMail { id, order, tries: 0, armed: false, due_at, dead_at: None, last_error: None };
+        let queued =
+            QueuedMail { id, mail: order, tries: 0, token_issued: false, due_at, dead_at: None, last_error: None };
         state.mails.insert(id, queued);
         Ok(())
     }
 
-    fn take(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
+    fn claim_next(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
         let due = |mail: &&mut QueuedMail| mail.dead_at.is_none() && mail.due_at <= now;
         let mail = self.writable()?.mails.values_mut().filter(due).min_by_key(|mail| (mail.due_at, mail.id));
         Ok(mail.map(|mail| {
@@ -40,16 +41,16 @@ impl OutboxRepository for Transaction {
         }))
     }
 
-    fn arm(&mut self, id: MailId) -> Result<(), StoreError> {
+    fn mark_token_issued(&mut self, id: MailId) -> Result<(), StoreError> {
         if let Some(mail) = self.writable()?.mails.get_mut(&id) {
-            mail.armed = true;
+            mail.token_issued = true;
         }
         Ok(())
     }
 
     fn rebind(&mut self, old: &PasswordVersion, new: &PasswordVersion) -> Result<(), StoreError> {
         let mails = self.writable()?.mails.values_mut();
-        mails.filter(|mail| mail.order.password == Some(*old)).for_each(|mail| mail.order.password = Some(*new));
+        mails.filter(|mail| mail.mail.password == Some(*old)).for_each(|mail| mail.mail.password = Some(*new));
         Ok(())
     }
 
@@ -68,7 +69,7 @@ impl OutboxRepository for Transaction {
             .is_some())
     }
 
-    fn bury(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError> {
+    fn mark_dead(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError> {
         let mail = self.at_try(id, tries)?;
         Ok(mail
             .map(|mail| (mail.dead_at, mail.last_error) = (Some(at.trunc_subsecs(6)), Some(error.to_owned())))
@@ -80,7 +81,7 @@ impl OutboxRepository for Transaction {
         let mail = self.writable()?.mails.get_mut(&id);
         Ok(mail
             .map(|mail| {
-                (mail.due_at, mail.order.created_at, mail.tries, mail.armed) = (now, now, 0, false);
+                (mail.due_at, mail.mail.created_at, mail.tries, mail.token_issued) = (now, now, 0, false);
                 (mail.dead_at, mail.last_error) = (None, None);
             })
             .is_some())
@@ -92,20 +93,20 @@ impl OutboxRepository for Transaction {
         Ok(self.state.mails.range(beyond).map(|(_, mail)| mail.clone()).take(limit).collect())
     }
 
-    fn load(&mut self, limit: u32) -> Result<OutboxLoad, StoreError> {
+    fn count(&mut self, limit: u32) -> Result<OutboxCounts, StoreError> {
         let dead = self.state.mails.values().filter(|mail| mail.dead_at.is_some()).count();
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX).min(u64::from(limit));
-        Ok(OutboxLoad { waiting: count(self.state.mails.len() - dead), dead: count(dead) })
+        Ok(OutboxCounts { waiting: count(self.state.mails.len() - dead), dead: count(dead) })
     }
 
-    fn forget(&mut self, user_id: UserId) -> Result<(), StoreError> {
-        self.writable()?.mails.retain(|_, mail| mail.order.user_id != Some(user_id));
+    fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {
+        self.writable()?.mails.retain(|_, mail| mail.mail.user_id != Some(user_id));
         Ok(())
     }
 
-    fn purge(&mut self, dead_by: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+    fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         let mails = &mut self.writable()?.mails;
-        let dead = mails.values().filter(|mail| mail.dead_at.is_some_and(|at| at <= dead_by)).map(|mail| mail.id);
+        let dead = mails.values().filter(|mail| mail.dead_at.is_some_and(|at| at <= cutoff)).map(|mail| mail.id);
         let dead: Vec<_> = dead.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
         dead.iter().for_each(|id| drop(mails.remove(id)));
         Ok(u64::try_from(dead.len()).unwrap_or(u64::MAX))

@@ -17,8 +17,8 @@ use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, TokenDigest};
 use portcullis_ports::{
-    Conclusion, MailId, Mode, OneTimeTokenRepository, OutboxRepository, QueuedMail, RefreshTokenRepository, RowNumber,
-    SessionRepository, Store, StoreError, StoreExt, Tx, UserRepository, Work,
+    MailId, OneTimeTokenRepository, OutboxRepository, QueuedMail, RefreshTokenRepository, RowCursor, SessionRepository,
+    Store, StoreError, StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,7 +44,7 @@ struct State {
     referenced: BTreeMap<UserId, String>,
     tokens: BTreeMap<Jti, RefreshToken>,
     /// The tokens in the order in which they were added.
-    rows: BTreeMap<RowNumber, Jti>,
+    rows: BTreeMap<RowCursor, Jti>,
     last_session: i64,
     last_use: u64,
     sessions: BTreeMap<SessionId, sessions::Kept>,
@@ -56,7 +56,7 @@ struct State {
 /// A transaction on a state of its own, which replaces the committed one in the end, or does not.
 struct Transaction {
     state: State,
-    mode: Mode,
+    mode: TxMode,
     /// The first thing that was refused: nothing is committed after it.
     failure: Option<StoreError>,
 }
@@ -140,18 +140,18 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         if let Some(outage) = lock(&self.outage).clone() {
             return Err(outage);
         }
-        let _writer = (mode == Mode::Write).then(|| lock(&self.writer));
+        let _writer = (mode == TxMode::Write).then(|| lock(&self.writer));
         let state = State::clone(&lock(&self.committed));
         let mut transaction = Transaction { state, mode, failure: None };
         match (work(&mut transaction)?, transaction.failure) {
-            (Conclusion::Rollback, _) => Ok(()),
-            (Conclusion::Commit, Some(failure)) => Err(failure),
-            (Conclusion::Commit, None) => {
-                if mode == Mode::Write {
+            (TxOutcome::Rollback, _) => Ok(()),
+            (TxOutcome::Commit, Some(failure)) => Err(failure),
+            (TxOutcome::Commit, None) => {
+                if mode == TxMode::Write {
                     *lock(&self.committed) = Arc::new(transaction.state);
                 }
                 Ok(())
@@ -185,8 +185,8 @@ impl Tx for Transaction {
 impl Transaction {
     fn writable(&mut self) -> Result<&mut State, StoreError> {
         match self.mode {
-            Mode::Write => Ok(&mut self.state),
-            Mode::Read => Err(self.refuse("a reading transaction does not write")),
+            TxMode::Write => Ok(&mut self.state),
+            TxMode::Read => Err(self.refuse("a reading transaction does not write")),
         }
     }
 

@@ -52,7 +52,7 @@ impl UserRepository for Transaction {
         Ok(user.map(|user| user.is_active = is_active).is_some())
     }
 
-    fn admits(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
+    fn password_still_current(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
         let user = self.writable()?.users.get(&id);
         Ok(user.is_some_and(|user| user.is_active && user.password == *password))
     }

@@ -8,13 +8,13 @@ use portcullis_domain::sessions::{
 };
 use portcullis_domain::tokens::{RefreshState, RefreshToken};
 use portcullis_ports::{
-    BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
+    BearerIdentity, ListedSession, ResolvedBearer, RowCursor, RowRange, SessionCutoffs, SessionRepository, StoreError,
 };
 
 /// A session with all that is kept of it.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
-    row: RowNumber,
+    row: RowCursor,
     session: Session,
     client: ClientInfo,
     events: Vec<SessionEvent>,
@@ -77,8 +77,8 @@ impl State {
         rows + 1
     }
 
-    fn dead(&self, stretch: &Stretch, dead: &DeadSessions) -> Vec<SessionId> {
-        let within = |kept: &&Kept| kept.row > stretch.after && kept.row <= stretch.last && kept.is_dead(dead);
+    fn dead(&self, range: &RowRange, dead: &SessionCutoffs) -> Vec<SessionId> {
+        let within = |kept: &&Kept| kept.row > range.after && kept.row <= range.last && kept.is_dead(dead);
         self.sessions.values().filter(within).map(|kept| kept.session.id).collect()
     }
 }
@@ -96,13 +96,13 @@ impl Kept {
         uses.next_back().unwrap_or(self.session.started_at)
     }
 
-    fn is_dead(&self, dead: &DeadSessions) -> bool {
-        self.session.started_at <= dead.started_by || self.session.ended_at.is_some_and(|end| end <= dead.ended_by)
+    fn is_dead(&self, dead: &SessionCutoffs) -> bool {
+        self.session.started_at <= dead.started || self.session.ended_at.is_some_and(|end| end <= dead.ended)
     }
 }
 
 impl SessionRepository for Transaction {
-    fn hold(&mut self, _: UserId) -> Result<(), StoreError> {
+    fn lock_account(&mut self, _: UserId) -> Result<(), StoreError> {
         self.writable().map(drop)
     }
 
@@ -115,7 +115,7 @@ impl SessionRepository for Transaction {
             return Err(self.refuse("there is no such account"));
         }
         state.last_session += 1;
-        let row = RowNumber(state.last_session);
+        let row = RowCursor(state.last_session);
         let session = Session { started_at: session.started_at.trunc_subsecs(6), ..session.clone() };
         state
             .sessions
@@ -161,7 +161,7 @@ impl SessionRepository for Transaction {
         Ok(kept.into_iter().map(|kept| kept.session.id).collect())
     }
 
-    fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {
+    fn recent_clients(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {
         let mut kept: Vec<_> = self.state.sessions.values().filter(|kept| kept.session.user_id == user_id).collect();
         kept.sort_unstable_by_key(|kept| std::cmp::Reverse((kept.session.started_at, kept.row)));
         kept.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -211,32 +211,32 @@ impl SessionRepository for Transaction {
         Ok(events.unwrap_or_default())
     }
 
-    fn bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
+    fn resolve_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
         let state = &self.state;
-        let session = |key: &BearerKey| {
+        let session = |key: &BearerIdentity| {
             let kept = state.sessions.get(&key.session_id?)?;
             (kept.session.user_id == key.user_id).then(|| kept.session.clone())
         };
-        let find = |key: &BearerKey| {
+        let find = |key: &BearerIdentity| {
             let user = state.users.get(&key.user_id)?.clone();
-            Some(FoundBearer { user, session: session(key) })
+            Some(ResolvedBearer { user, session: session(key) })
         };
         Ok(keys.iter().map(find).collect())
     }
 
-    fn survey(&mut self, after: RowNumber, limit: u32, dead: &DeadSessions) -> Result<Option<Stretch>, StoreError> {
+    fn scan(&mut self, after: RowCursor, limit: u32, dead: &SessionCutoffs) -> Result<Option<RowRange>, StoreError> {
         let mut rows: Vec<_> = self.state.sessions.values().filter(|kept| kept.row > after).collect();
         rows.sort_unstable_by_key(|kept| kept.row);
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let count = rows.iter().filter(|kept| kept.is_dead(dead)).count();
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        Ok(rows.last().map(|kept| Stretch { after, last: kept.row, dead: count, dead_by: dead.ended_by }))
+        Ok(rows.last().map(|kept| RowRange { after, last: kept.row, dead: count, cutoff: dead.ended }))
     }
 
-    fn purge(&mut self, stretch: &Stretch, dead: &DeadSessions, limit: u32) -> Result<u64, StoreError> {
+    fn purge(&mut self, range: &RowRange, dead: &SessionCutoffs, limit: u32) -> Result<u64, StoreError> {
         let state = self.writable()?;
         let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
-        let (chosen, most) = (state.dead(stretch, dead), left);
+        let (chosen, most) = (state.dead(range, dead), left);
         for id in &chosen {
             if let Some(kept) = state.sessions.get_mut(id) {
                 let rows = kept.events.len().min(left);

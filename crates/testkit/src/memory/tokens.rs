@@ -3,7 +3,7 @@
 use super::Transaction;
 use chrono::{DateTime, SubsecRound, Utc};
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, SpendRecord};
-use portcullis_ports::{FoundToken, RefreshTokenRepository, RowNumber, StoreError, Stretch};
+use portcullis_ports::{FoundToken, RefreshTokenRepository, RowCursor, RowRange, StoreError};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
 impl RefreshTokenRepository for Transaction {
@@ -23,7 +23,7 @@ impl RefreshTokenRepository for Transaction {
         let created_at = token.created_at.trunc_subsecs(6);
         let expires_at = token.expires_at.trunc_subsecs(6);
         let next = self.state.rows.last_key_value().map_or(1, |(last, _)| last.0 + 1);
-        self.state.rows.insert(RowNumber(next), token.jti);
+        self.state.rows.insert(RowCursor(next), token.jti);
         self.state.tokens.insert(token.jti, RefreshToken { created_at, expires_at, ..token.clone() });
         Ok(())
     }
@@ -41,7 +41,7 @@ impl RefreshTokenRepository for Transaction {
             account_active: kept.users.get(&token.user_id).is_some_and(|user| user.is_active),
             account_verified: kept.users.get(&token.user_id).is_some_and(|user| user.email_verified_at.is_some()),
             live_successor: match &token.state {
-                RefreshState::Spent(spending) => live(&spending.successor),
+                RefreshState::Spent(spend_record) => live(&spend_record.successor),
                 RefreshState::Live | RefreshState::Revoked => None,
             },
             spent_age: None,
@@ -50,10 +50,10 @@ impl RefreshTokenRepository for Transaction {
         }))
     }
 
-    fn spend(&mut self, jti: Jti, spending: &SpendRecord) -> Result<bool, StoreError> {
-        let spending = SpendRecord { at: spending.at.trunc_subsecs(6), ..spending.clone() };
+    fn spend(&mut self, jti: Jti, spend_record: &SpendRecord) -> Result<bool, StoreError> {
+        let spend_record = SpendRecord { at: spend_record.at.trunc_subsecs(6), ..spend_record.clone() };
         let token = self.writable()?.tokens.get_mut(&jti);
-        let spent = token.and_then(|token| token.spend(spending).ok().map(|spent| *token = spent));
+        let spent = token.and_then(|token| token.spend(spend_record).ok().map(|spent| *token = spent));
         Ok(spent.is_some())
     }
 
@@ -62,21 +62,20 @@ impl RefreshTokenRepository for Transaction {
         Ok(token.map(|token| *token = token.revoke()).is_some())
     }
 
-    fn survey(&mut self, after: RowNumber, limit: u32, dead_by: DateTime<Utc>) -> Result<Option<Stretch>, StoreError> {
+    fn scan(&mut self, after: RowCursor, limit: u32, cutoff: DateTime<Utc>) -> Result<Option<RowRange>, StoreError> {
         let state = &self.state;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let rows: Vec<_> = state.rows.range((Excluded(after), Unbounded)).take(limit).collect();
-        let dead =
-            rows.iter().filter(|(_, jti)| state.tokens.get(jti).is_some_and(|t| t.expires_at <= dead_by)).count();
+        let dead = rows.iter().filter(|(_, jti)| state.tokens.get(jti).is_some_and(|t| t.expires_at <= cutoff)).count();
         let dead = u64::try_from(dead).unwrap_or(u64::MAX);
-        Ok(rows.last().map(|(last, _)| Stretch { after, last: **last, dead, dead_by }))
+        Ok(rows.last().map(|(last, _)| RowRange { after, last: **last, dead, cutoff: cutoff }))
     }
 
-    fn purge(&mut self, stretch: &Stretch, limit: u32) -> Result<u64, StoreError> {
+    fn purge(&mut self, range: &RowRange, limit: u32) -> Result<u64, StoreError> {
         let state = self.writable()?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let rows = state.rows.range((Excluded(stretch.after), Included(stretch.last)));
-        let dead = |jti: &Jti| state.tokens.get(jti).is_some_and(|token| token.expires_at <= stretch.dead_by);
+        let rows = state.rows.range((Excluded(range.after), Included(range.last)));
+        let dead = |jti: &Jti| state.tokens.get(jti).is_some_and(|token| token.expires_at <= range.cutoff);
         let dead: Vec<_> = rows.filter(|(_, jti)| dead(jti)).take(limit).map(|(row, jti)| (*row, *jti)).collect();
         for (row, jti) in &dead {
             state.rows.remove(row);

@@ -13,7 +13,7 @@ fn is_in_place_of(old: &OneTimeTokenRecord, new: &OneTimeTokenRecord) -> bool {
 }
 
 impl OneTimeTokenRepository for Transaction {
-    fn replace(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError> {
+    fn upsert(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError> {
         let state = self.writable()?;
         if !state.users.contains_key(&record.user_id) {
             return Err(self.refuse("there is no such account"));
@@ -40,7 +40,7 @@ impl OneTimeTokenRepository for Transaction {
         Ok(self.writable()?.grants.remove(&digest).is_some())
     }
 
-    fn revoke(&mut self, user_id: UserId) -> Result<(), StoreError> {
+    fn revoke_all(&mut self, user_id: UserId) -> Result<(), StoreError> {
         self.writable()?
             .grants
             .retain(|_, record| record.user_id != user_id || record.purpose.survives_credential_change());
@@ -53,7 +53,7 @@ impl OneTimeTokenRepository for Transaction {
         Ok(())
     }
 
-    fn supersede(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError> {
+    fn delete_superseded(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError> {
         let earlier = |record: &OneTimeTokenRecord| {
             record.purpose == Purpose::UndoEmailChange && record.expires_at < undo.expires_at
         };
@@ -61,12 +61,12 @@ impl OneTimeTokenRepository for Transaction {
         Ok(())
     }
 
-    fn forget(&mut self, user_id: UserId) -> Result<(), StoreError> {
+    fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {
         self.writable()?.grants.retain(|_, record| record.user_id != user_id);
         Ok(())
     }
 
-    fn holder_of(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<Option<UserId>, StoreError> {
+    fn find_reclaimer(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<Option<UserId>, StoreError> {
         let held = |record: &&OneTimeTokenRecord| {
             let undo = record.purpose == Purpose::UndoEmailChange && now < record.expires_at;
             undo && record.email.canonical() == email.canonical()
@@ -74,9 +74,9 @@ impl OneTimeTokenRepository for Transaction {
         Ok(self.state.grants.values().find(held).map(|record| record.user_id))
     }
 
-    fn purge(&mut self, dead_by: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+    fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         let grants = &mut self.writable()?.grants;
-        let dead = grants.values().filter(|record| record.expires_at <= dead_by).map(|record| record.digest);
+        let dead = grants.values().filter(|record| record.expires_at <= cutoff).map(|record| record.digest);
         let dead: Vec<_> = dead.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
         dead.iter().for_each(|digest| drop(grants.remove(digest)));
         Ok(u64::try_from(dead.len()).unwrap_or(u64::MAX))

@@ -60,20 +60,20 @@ impl CheckReadiness {
             tracing::warn!(target: "app", %error, "Database check failed");
         }
         let status = if answer.is_ok() { Readiness::Ok } else { Readiness::Unavailable };
-        self.report(DependencyCheck { status, latency }, self.check_shared())
+        self.report(DependencyCheck { status, latency }, self.check_redis())
     }
 
     /// The report where nobody could ask in time.
     #[must_use]
-    pub fn unanswered(&self, latency: Duration) -> ReadinessReport {
+    pub fn timeout_report(&self, latency: Duration) -> ReadinessReport {
         self.report(DependencyCheck { status: Readiness::Unavailable, latency }, None)
     }
 
     /// Asks what is shared, which also finds out that it is back. Nobody else waits for it.
-    fn check_shared(&self) -> Option<DependencyCheck> {
+    fn check_redis(&self) -> Option<DependencyCheck> {
         let shared = self.shared.as_ref()?;
         let asked = self.clock.monotonic();
-        self.limits.touch();
+        self.limits.probe();
         let latency = self.clock.monotonic().saturating_sub(asked);
         let closed = shared.status().state == CircuitState::Closed;
         Some(DependencyCheck { status: if closed { Readiness::Ok } else { Readiness::Degraded }, latency })

@@ -2,11 +2,11 @@
 
 use super::budgets::InFlight;
 use portcullis_domain::limits::{Budget, Receipt, Rule};
-use portcullis_ports::{Charge, Held, LimiterError, RateLimiter, Reservation};
+use portcullis_ports::{Charge, HeldCharge, LimiterError, RateLimiter, Reservation};
 use std::fmt;
 use std::sync::Arc;
 
-/// A call that was counted and may begin. It is given back unless it is [`spend`](Self::spend)
+/// A call that was counted and may begin. It is given back unless it is [`commit`](Self::commit)
 /// that ends it: a call that was shed, or whose dependency failed, has guessed at nothing. What its
 /// source paid is never given back. By default nothing was counted.
 #[must_use = "an admission that is dropped is given back"]
@@ -18,27 +18,27 @@ pub struct Admission {
 struct Counted {
     limiter: Arc<dyn RateLimiter>,
     reservation: Reservation,
-    when_spent: Option<Charge>,
+    on_commit: Option<Charge>,
     in_flight: Arc<InFlight>,
 }
 
 impl Admission {
     pub(super) fn of(limiter: Arc<dyn RateLimiter>, reservation: Reservation, in_flight: Arc<InFlight>) -> Self {
-        let refundable = |held: &Held| held.charge.budget.is_refunded();
+        let refundable = |held: &HeldCharge| held.charge.budget.is_refunded();
         let mut reservation = reservation;
         reservation.held.retain(refundable);
-        reservation.also.retain(refundable);
+        reservation.secondary.retain(refundable);
         if reservation.held.is_empty() {
             return Self::default();
         }
         in_flight.begin(&reservation);
-        Self { counted: Some(Counted { limiter, reservation, when_spent: None, in_flight }) }
+        Self { counted: Some(Counted { limiter, reservation, on_commit: None, in_flight }) }
     }
 
     /// The same, with a charge that is counted only once the call is spent, and never refuses it.
-    pub(super) fn counting_when_spent(mut self, charge: Option<Charge>) -> Self {
+    pub(super) fn with_charge_on_commit(mut self, charge: Option<Charge>) -> Self {
         if let Some(counted) = &mut self.counted {
-            counted.when_spent = charge;
+            counted.on_commit = charge;
         }
         self
     }
@@ -65,9 +65,9 @@ impl Admission {
     }
 
     /// It counts: the guess was wrong, or the work was done.
-    pub fn spend(mut self) {
+    pub fn commit(mut self) {
         if let Some(counted) = self.counted.take() {
-            if let Some(charge) = counted.when_spent
+            if let Some(charge) = counted.on_commit
                 && let Err(error) = counted.limiter.reserve(&[charge])
             {
                 tracing::warn!(target: "app", %error, "A try was not counted");

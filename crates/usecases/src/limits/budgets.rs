@@ -1,11 +1,11 @@
 //! The budgets of the service.
 
-use super::{Admission, LimitError, Limited};
+use super::{Admission, LimitError, RateLimited};
 use portcullis_domain::limits::{Budget, LimitKey, LimitSubject, Rule, Source, Waiter};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::{Charge, MessageAuthenticator, RateLimiter, Reservation, Reserved};
+use portcullis_ports::{Charge, MacSigner, RateLimiter, Reservation, ReserveOutcome};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    fn of(&self, budget: Budget) -> Rule {
+    fn for_budget(&self, budget: Budget) -> Rule {
         match budget {
             Budget::Account => self.account,
             Budget::AccountDay => self.account_day,
@@ -52,7 +52,7 @@ pub(super) struct Draw<'a> {
 }
 
 impl<'a> Draw<'a> {
-    pub(super) fn of(budget: Budget, subject: LimitSubject<'a>) -> Self {
+    pub(super) fn new(budget: Budget, subject: LimitSubject<'a>) -> Self {
         Self { budget, subject, waiter: Waiter::default() }
     }
 }
@@ -67,7 +67,7 @@ struct Counting {
     limiter: Arc<dyn RateLimiter>,
     /// Of this process alone, where the limiter is beyond a network.
     local: Option<Arc<dyn RateLimiter>>,
-    authenticator: Arc<dyn MessageAuthenticator>,
+    authenticator: Arc<dyn MacSigner>,
     rules: Rules,
 }
 
@@ -75,7 +75,7 @@ impl Limits {
     /// Budgets that a limiter counts. Their keys are codes of the authenticator: whoever reads the
     /// limiter's memory learns no address.
     #[must_use]
-    pub fn new(limiter: Arc<dyn RateLimiter>, authenticator: Arc<dyn MessageAuthenticator>, rules: Rules) -> Self {
+    pub fn new(limiter: Arc<dyn RateLimiter>, authenticator: Arc<dyn MacSigner>, rules: Rules) -> Self {
         Self { counting: Some(Counting { limiter, local: None, authenticator, rules }), in_flight: Arc::default() }
     }
 
@@ -100,11 +100,11 @@ impl Limits {
     /// # Errors
     /// [`LimitError`].
     pub fn admit(&self, draws: &[(Budget, LimitSubject<'_>)]) -> Result<Admission, LimitError> {
-        let draws: Vec<_> = draws.iter().map(|(budget, subject)| Draw::of(*budget, *subject)).collect();
+        let draws: Vec<_> = draws.iter().map(|(budget, subject)| Draw::new(*budget, *subject)).collect();
         self.admit_draws(&draws, None)
     }
 
-    /// The same by draws, with one that is counted once the call is [spent](Admission::spend), if
+    /// The same by draws, with one that is counted once the call is [spent](Admission::commit), if
     /// there is room.
     pub(super) fn admit_draws(
         &self,
@@ -116,11 +116,11 @@ impl Limits {
         let charges: Vec<_> = draws.iter().map(charge).collect();
         let when_spent = when_spent.as_ref().map(charge);
         match counting.limiter.reserve(&charges)? {
-            Reserved::Passed(reservation) => {
+            ReserveOutcome::Passed(reservation) => {
                 let limiter = counting.limiter.clone();
-                Ok(Admission::of(limiter, reservation, self.in_flight.clone()).counting_when_spent(when_spent))
+                Ok(Admission::of(limiter, reservation, self.in_flight.clone()).with_charge_on_commit(when_spent))
             }
-            Reserved::Refused(exceeded) => Err(Limited::from(exceeded).into()),
+            ReserveOutcome::Refused(exceeded) => Err(RateLimited::from(exceeded).into()),
         }
     }
 
@@ -133,8 +133,8 @@ impl Limits {
         let Some(counting) = &self.counting else { return Ok(()) };
         let local = counting.local.as_ref().unwrap_or(&counting.limiter);
         match local.reserve(&[counting.local_charge(budget, subject)])? {
-            Reserved::Passed(_) => Ok(()),
-            Reserved::Refused(exceeded) => Err(Limited::from(exceeded).into()),
+            ReserveOutcome::Passed(_) => Ok(()),
+            ReserveOutcome::Refused(exceeded) => Err(RateLimited::from(exceeded).into()),
         }
     }
 
@@ -151,7 +151,7 @@ impl Limits {
 
     /// Charges a call that another budget refused to its source, once it is refused for good: else
     /// whoever polls a budget that is spent pays nothing.
-    pub fn charge_refusal(&self, limited: &Limited, source: Option<Source>) {
+    pub fn charge_refusal(&self, limited: &RateLimited, source: Option<Source>) {
         if let Some(source) = source
             && limited.budget != Budget::Source
         {
@@ -171,7 +171,7 @@ impl Limits {
     /// Tells a source from others, where each waits for itself.
     pub(super) fn waiter(&self, source: Source) -> Waiter {
         let message = format!("waiter/{source}");
-        let digest = self.counting.as_ref().map(|counting| counting.authenticator.code(message.as_bytes()));
+        let digest = self.counting.as_ref().map(|counting| counting.authenticator.sign(message.as_bytes()));
         digest.map(|digest| Waiter::from_digest(&digest)).unwrap_or_default()
     }
 
@@ -187,13 +187,13 @@ impl Limits {
         }
         // Only the limiter knows for how long; what passes after all is given back.
         match counting.limiter.reserve(&[charge])? {
-            Reserved::Passed(reservation) => Ok(counting.limiter.refund(&reservation)?),
-            Reserved::Refused(exceeded) => Err(Limited::from(exceeded).into()),
+            ReserveOutcome::Passed(reservation) => Ok(counting.limiter.refund(&reservation)?),
+            ReserveOutcome::Refused(exceeded) => Err(RateLimited::from(exceeded).into()),
         }
     }
 
     /// Whether something was [recorded](Self::record) in this process, so that
-    /// [`check`](Self::check) may refuse. Never goes over a network.
+    /// [`execute`](Self::execute) may refuse. Never goes over a network.
     #[must_use]
     pub fn is_recorded(&self, budget: Budget, subject: &LimitSubject<'_>) -> bool {
         let Some(counting) = &self.counting else { return false };
@@ -216,7 +216,7 @@ impl Limits {
 
     fn spend(&self, budget: Budget, subject: &LimitSubject<'_>) {
         match self.admit(&[(budget, *subject)]) {
-            Ok(admission) => admission.spend(),
+            Ok(admission) => admission.commit(),
             Err(LimitError::Limited(_)) => {}
             Err(LimitError::Failed(error)) => tracing::warn!(target: "app", %error, "A try was not counted"),
         }
@@ -224,7 +224,7 @@ impl Limits {
 
     /// Asks the limiter something of no consequence, so that one that was lost is found again
     /// without a call that needs it.
-    pub fn touch(&self) {
+    pub fn probe(&self) {
         if let Some(counting) = &self.counting {
             let charge = counting.charge(Budget::Source, &LimitSubject::Bytes(b""));
             // Whether it answers is what its circuit is asked.
@@ -235,7 +235,7 @@ impl Limits {
     /// Whether calls that were admitted under the key are still at work in this process: one that
     /// succeeds gives its place back, so a refusal may not be the last word.
     #[must_use]
-    pub fn is_contended(&self, limited: &Limited) -> bool {
+    pub fn has_in_flight(&self, limited: &RateLimited) -> bool {
         lock(&self.in_flight.0).contains_key(&limited.key)
     }
 }
@@ -244,13 +244,13 @@ impl Counting {
     /// The same under a key of its own: the shared limiter may count in the local one as well.
     fn local_charge(&self, budget: Budget, subject: &LimitSubject<'_>) -> Charge {
         let message = [b"local/".as_slice(), &subject.key_bytes(budget)].concat();
-        let key = LimitKey::from_digest(&self.authenticator.code(&message));
-        Charge::new(budget, key, self.rules.of(budget))
+        let key = LimitKey::from_digest(&self.authenticator.sign(&message));
+        Charge::new(budget, key, self.rules.for_budget(budget))
     }
 
     fn charge(&self, budget: Budget, subject: &LimitSubject<'_>) -> Charge {
-        let key = LimitKey::from_digest(&self.authenticator.code(&subject.key_bytes(budget)));
-        Charge::new(budget, key, self.rules.of(budget))
+        let key = LimitKey::from_digest(&self.authenticator.sign(&subject.key_bytes(budget)));
+        Charge::new(budget, key, self.rules.for_budget(budget))
     }
 }
 

@@ -6,20 +6,20 @@ use portcullis_domain::limits::{DeviceCookie, DeviceId, PasswordTag, Source};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
 use portcullis_domain::sessions::{DeviceHash, SourceHash};
 use portcullis_domain::verification::PasswordVersion;
-use portcullis_ports::{Clock, Entropy, EntropyExt, MessageAuthenticator};
+use portcullis_ports::{Clock, Entropy, EntropyExt, MacSigner};
 use std::sync::Arc;
 
 /// Issues and recognises cookies.
-pub struct Devices {
+pub struct DeviceCookies {
     /// What signs them.
-    pub authenticator: Arc<dyn MessageAuthenticator>,
+    pub authenticator: Arc<dyn MacSigner>,
     /// Where the numbers of devices come from.
     pub entropy: Arc<dyn Entropy>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
-impl Devices {
+impl DeviceCookies {
     /// Returns what a cookie says, if the service issued it for that account. `None` if it is forged,
     /// too old or another account's. Whether its password is the current one, only
     /// [`is_current`](Self::is_current) says, once the account was read.
@@ -50,28 +50,28 @@ impl Devices {
     #[must_use]
     pub fn issue(&self, presented: Option<&str>, user: &User, new: &PasswordHash) -> String {
         let known = presented.and_then(|cookie| self.recognise(cookie, user));
-        self.cookie(known.unwrap_or_else(|| self.fresh()), &user.email, new)
+        self.cookie(known.unwrap_or_else(|| self.new_device()), &user.email, new)
     }
 
     /// The number of a device that none is known of.
     #[must_use]
-    pub fn fresh(&self) -> DeviceId {
+    pub fn new_device(&self) -> DeviceId {
         DeviceId::from_random(self.entropy.array())
     }
 
     /// What a session keeps of the device that it begins from.
     #[must_use]
-    pub fn mark(&self, account: UserId, device: DeviceId) -> DeviceHash {
-        DeviceHash::new(self.authenticator.code(&DeviceHash::mac_input(account, device)))
+    pub fn hash(&self, account: UserId, device: DeviceId) -> DeviceHash {
+        DeviceHash::new(self.authenticator.sign(&DeviceHash::mac_input(account, device)))
     }
 
     /// Creates what a session keeps of the source that it begins from. That of no account is no
     /// session's.
     #[must_use]
-    pub fn source_mark(&self, user: Option<&User>, source: Source) -> SourceHash {
+    pub fn source_hash(&self, user: Option<&User>, source: Source) -> SourceHash {
         let nothing = PasswordHash::new(String::new());
         let (id, password) = user.map_or((UserId::new(0), &nothing), |user| (user.id, &user.password));
-        SourceHash::new(self.authenticator.code(&SourceHash::mac_input(id, &self.version(password), source)))
+        SourceHash::new(self.authenticator.sign(&SourceHash::mac_input(id, &self.version(password), source)))
     }
 
     /// The cookie of a device that has just signed in to an account.
@@ -79,10 +79,10 @@ impl Devices {
     pub fn cookie(&self, device: DeviceId, account: &EmailAddress, password: &PasswordHash) -> String {
         let password = PasswordTag::from(self.version(password));
         let cookie = DeviceCookie { device, issued: self.clock.now(), password };
-        cookie.encode(&self.authenticator.code(&cookie.signing_input(account)))
+        cookie.encode(&self.authenticator.sign(&cookie.signing_input(account)))
     }
 
     fn version(&self, password: &PasswordHash) -> PasswordVersion {
-        PasswordVersion::new(self.authenticator.code(&PasswordVersion::mac_input(password)))
+        PasswordVersion::new(self.authenticator.sign(&PasswordVersion::mac_input(password)))
     }
 }

@@ -1,7 +1,7 @@
 //! What a caller is told whose budget is spent.
 
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
+use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::limits::{Budget, LimitKey, QuotaPolicy};
 use portcullis_ports::{Exceeded, LimiterError};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A budget is spent. Says nothing of whether there is an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Too many attempts, try again later")]
-pub struct Limited {
+pub struct RateLimited {
     /// Which budget.
     pub budget: Budget,
     /// How much it has.
@@ -21,13 +21,13 @@ pub struct Limited {
     pub retry_after: Duration,
 }
 
-impl From<Exceeded> for Limited {
+impl From<Exceeded> for RateLimited {
     fn from(Exceeded { charge, retry_after }: Exceeded) -> Self {
         Self { budget: charge.budget, policy: charge.rule.policy(), key: charge.key, retry_after }
     }
 }
 
-impl Limited {
+impl RateLimited {
     /// Tells the log, once a call is refused for good.
     pub fn log(&self, client: Option<IpAddr>) {
         let (budget, client) = (self.budget.as_str(), client.map(tracing::field::display));
@@ -41,10 +41,10 @@ impl Limited {
 pub enum LimitError {
     /// A budget is spent.
     #[error(transparent)]
-    Limited(#[from] Limited),
+    Limited(#[from] RateLimited),
     /// The limiter failed: what cannot be counted is not done.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(LimitError: LimiterError);
+from_dependency_errors!(LimitError: LimiterError);

@@ -5,7 +5,7 @@
 //! Over all of them there is a ceiling a day.
 
 use super::budgets::Draw;
-use super::{Admission, Devices, LimitError, Limited, Limits};
+use super::{Admission, DeviceCookies, LimitError, Limits, RateLimited};
 use portcullis_domain::limits::{Budget, DeviceId, LimitSubject, Source, Waiter};
 use portcullis_domain::login;
 use portcullis_domain::registration::{EmailAddress, User};
@@ -46,16 +46,16 @@ impl Guess {
     }
 
     fn own_device(&self) -> Option<Draw<'_>> {
-        self.device.map(|device| Draw::of(Budget::Device, LimitSubject::Device(&self.email, device)))
+        self.device.map(|device| Draw::new(Budget::Device, LimitSubject::Device(&self.email, device)))
     }
 
     fn own_source(&self) -> Option<Draw<'_>> {
-        self.source.map(|source| Draw::of(Budget::AccountSource, LimitSubject::AccountSource(&self.email, source)))
+        self.source.map(|source| Draw::new(Budget::AccountSource, LimitSubject::AccountSource(&self.email, source)))
     }
 
     fn call_of_source(&self) -> Option<Draw<'_>> {
         let source = self.source.filter(|_| self.is_call);
-        source.map(|source| Draw::of(Budget::Source, LimitSubject::Source(source)))
+        source.map(|source| Draw::new(Budget::Source, LimitSubject::Source(source)))
     }
 }
 
@@ -64,7 +64,7 @@ pub struct Guesses {
     /// What counts.
     pub limits: Arc<Limits>,
     /// What knows devices and sources.
-    pub devices: Arc<Devices>,
+    pub devices: Arc<DeviceCookies>,
     /// Where sessions are kept, which tell the sources that signed in before.
     pub store: Arc<dyn Store>,
 }
@@ -97,10 +97,10 @@ impl Guesses {
     pub fn admit(&self, guess: &Guess) -> Result<Admission, LimitError> {
         let stranger = || {
             let waiter = guess.source.map(|source| self.limits.waiter(source)).unwrap_or_default();
-            Draw { waiter, ..Draw::of(Budget::Account, guess.account()) }
+            Draw { waiter, ..Draw::new(Budget::Account, guess.account()) }
         };
         let waiter = if guess.device.is_some() { KNOWN_DEVICES } else { STRANGERS };
-        let ceiling = Draw { waiter, ..Draw::of(Budget::AccountDay, guess.account()) };
+        let ceiling = Draw { waiter, ..Draw::new(Budget::AccountDay, guess.account()) };
         let draws = [Some(guess.own_device().unwrap_or_else(stranger)), Some(ceiling), guess.call_of_source()];
         // A wrong one is spent from the budget of the source too: once it is found to be known, it has
         // no further tries on top.
@@ -115,13 +115,13 @@ impl Guesses {
     pub fn admit_known(&self, guess: &Guess) -> Result<Admission, LimitError> {
         let draws = [guess.own_device(), guess.own_source(), guess.call_of_source()];
         // The ceiling counts it, and does not refuse it.
-        let ceiling = Draw { waiter: KNOWN_SOURCES, ..Draw::of(Budget::AccountDay, guess.account()) };
+        let ceiling = Draw { waiter: KNOWN_SOURCES, ..Draw::new(Budget::AccountDay, guess.account()) };
         self.limits.admit_draws(&draws.into_iter().flatten().collect::<Vec<_>>(), Some(ceiling))
     }
 
     /// Whether a guess that was refused may pass from a source that signed in to the account before.
     #[must_use]
-    pub fn may_be_known(guess: &Guess, limited: &Limited) -> bool {
+    pub fn may_be_known(guess: &Guess, limited: &RateLimited) -> bool {
         guess.source.is_some() && matches!(limited.budget, Budget::Account | Budget::AccountDay)
     }
 
@@ -133,7 +133,7 @@ impl Guesses {
         let Some(source) = guess.source else { return false };
         let known = self.store.read(|tx| {
             let user = login::select_account(tx.users().find_by_email(&guess.email)?, &guess.email);
-            let known = tx.sessions().knows_source(&self.devices.source_mark(user.as_ref(), source))?;
+            let known = tx.sessions().knows_source(&self.devices.source_hash(user.as_ref(), source))?;
             Ok::<_, StoreError>(known && user.is_some())
         });
         known.unwrap_or_else(|error| {

@@ -8,6 +8,6 @@ mod guesses;
 
 pub use admission::Admission;
 pub use budgets::{Limits, Rules};
-pub use devices::Devices;
-pub use error::{LimitError, Limited};
+pub use devices::DeviceCookies;
+pub use error::{LimitError, RateLimited};
 pub use guesses::{Guess, Guesses};

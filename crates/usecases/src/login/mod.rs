@@ -1,9 +1,9 @@
 //! Signing in.
 
-mod entry;
-mod owner;
+mod begin_session;
 mod password;
+mod reauthentication;
 
-pub(crate) use owner::{LOOKS, WrongPassword, contended};
-pub use owner::{Reauthentication, ReauthenticationError};
 pub use password::{LogIn, LogInError, LoggedIn, PasswordLogin};
+pub(crate) use reauthentication::{MAX_ATTEMPTS, WrongPassword, hash_contention};
+pub use reauthentication::{Reauthentication, ReauthenticationError};

@@ -1,11 +1,11 @@
 //! Signs in with an email address and a password.
 
-use super::owner::{LOOKS, contended, verify};
+use super::reauthentication::{MAX_ATTEMPTS, hash_contention, verify};
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, Devices, Guess, Guesses, LimitError, Limited};
-use crate::mail::Post;
-use crate::tokens::{Issuance, TokenPair};
+use crate::failure::{DependencyError, from_dependency_errors};
+use crate::limits::{Admission, DeviceCookies, Guess, Guesses, LimitError, RateLimited};
+use crate::mail::Outbox;
+use crate::tokens::{TokenFactory, TokenPair};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{DeviceCookie, Source};
 use portcullis_domain::login::{self, LoginRejection};
@@ -13,7 +13,7 @@ use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
 use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
 use portcullis_ports::{
-    Clock, HasherError, PasswordHasher, Patience, SigningError, Store, StoreError, StoreExt, Tx, Verification,
+    CancellationToken, Clock, HasherError, PasswordCheck, PasswordHasher, SigningError, Store, StoreError, StoreExt, Tx,
 };
 use std::fmt;
 use std::net::IpAddr;
@@ -59,13 +59,13 @@ pub enum LogInError {
     EmailUnverified,
     /// A budget is spent. Told before anything is looked up.
     #[error(transparent)]
-    Limited(Limited),
+    Limited(RateLimited),
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(LogInError: StoreError, HasherError, SigningError);
+from_dependency_errors!(LogInError: StoreError, HasherError, SigningError);
 
 impl LogInError {
     /// The stable code of the error.
@@ -96,15 +96,15 @@ pub struct LogIn {
     /// What verifies the password.
     pub hasher: Arc<dyn PasswordHasher>,
     /// What makes tokens.
-    pub issuance: Arc<Issuance>,
+    pub issuance: Arc<TokenFactory>,
     /// How many sessions an account may have.
     pub sessions: SessionPolicy,
     /// How often it may be tried.
     pub guesses: Arc<Guesses>,
     /// What knows devices.
-    pub devices: Arc<Devices>,
+    pub devices: Arc<DeviceCookies>,
     /// Who tells the owner of a new device.
-    pub post: Arc<Post>,
+    pub outbox: Arc<Outbox>,
     /// Whether only those sign in whose address is verified.
     pub require_verified_email: bool,
     /// The time.
@@ -112,7 +112,7 @@ pub struct LogIn {
 }
 
 impl LogIn {
-    /// Signs in: counts the [`guess`](Self::guess), then [`check`](Self::check), and once more as a
+    /// Signs in: counts the [`guess`](Self::guess), then [`execute`](Self::execute), and once more as a
     /// stranger where the device turns out to be unknown by now.
     ///
     /// # Errors
@@ -126,11 +126,11 @@ impl LogIn {
         for (device, is_call) in [(self.device(input), true), (None, false)] {
             let admission = self.guesses.count(&Guess { is_call, ..Self::guess(input, device.as_ref()) })?;
             let still_wanted = Arc::clone(&still_wanted);
-            if let Some(logged_in) = self.check(input, device, admission, move || still_wanted())? {
+            if let Some(logged_in) = self.execute(input, device, admission, move || still_wanted())? {
                 return Ok(logged_in);
             }
         }
-        Err(contended().into())
+        Err(hash_contention().into())
     }
 
     /// Returns the device that the input's cookie names, if it was issued for that account. Its
@@ -160,7 +160,7 @@ impl LogIn {
     ///
     /// # Errors
     /// [`LogInError`].
-    pub fn check(
+    pub fn execute(
         &self,
         input: &PasswordLogin,
         device: Option<DeviceCookie>,
@@ -169,7 +169,7 @@ impl LogIn {
     ) -> Result<Option<LoggedIn>, LogInError> {
         let outcome = self.sign_in(input, device, &admission, still_wanted);
         if matches!(outcome, Err(LogInError::InvalidCredentials)) {
-            admission.spend();
+            admission.commit();
         }
         outcome
     }
@@ -181,58 +181,59 @@ impl LogIn {
         admission: &Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<Option<LoggedIn>, LogInError> {
-        let patience = Patience::lasting_while(still_wanted);
+        let cancellation = CancellationToken::cancelled_unless(still_wanted);
         let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
         let mut user = login::select_account(candidates, &input.email);
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_ATTEMPTS {
             let current = |cookie| user.as_ref().is_some_and(|user| self.devices.is_current(cookie, &user.password));
             if !device.as_ref().is_none_or(current) {
                 return Ok(None);
             }
-            let verification = self.verify(user.as_ref(), input, &patience)?;
-            let matched = matches!(verification, Verification::Match { .. });
+            let verification = self.verify(user.as_ref(), input, &cancellation)?;
+            let matched = matches!(verification, PasswordCheck::Match { .. });
             let known = login::decide(user, matched).map_err(|refusal| refused(refusal, input.client.ip_address))?;
             if self.require_verified_email && known.email_verified_at.is_none() {
                 tracing::warn!(target: LOG, user_id = known.id.get(), "Login refused until the address is verified");
                 return Err(LogInError::EmailUnverified);
             }
-            let known = if verification == (Verification::Match { outdated: true }) {
-                self.rehash(known, &input.password, &patience)
+            let known = if verification == (PasswordCheck::Match { needs_rehash: true }) {
+                self.rehash(known, &input.password, &cancellation)
             } else {
                 known
             };
-            if let Some(logged_in) = self.enter(&known, input, device.map(|cookie| cookie.device), admission)? {
+            if let Some(logged_in) = self.begin_session(&known, input, device.map(|cookie| cookie.device), admission)? {
                 return Ok(Some(logged_in));
             }
             // Another hash took the place of the one that the password was held against.
             user = self.store.read(|tx| tx.users().find(known.id))?;
         }
-        Err(contended().into())
+        Err(hash_contention().into())
     }
 
     fn verify(
         &self,
         user: Option<&User>,
         input: &PasswordLogin,
-        patience: &Patience,
-    ) -> Result<Verification, HasherError> {
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordCheck, HasherError> {
         let Some(user) = user else {
             let account = input.email.canonical();
-            let stand_in = self.hasher.verify_stand_in(&input.password, account, patience);
-            return stand_in.map(|()| Verification::Mismatch);
+            let stand_in = self.hasher.dummy_verify(&input.password, account, cancellation);
+            return stand_in.map(|()| PasswordCheck::Mismatch);
         };
-        verify(&*self.hasher, &input.password, user, patience)
+        verify(&*self.hasher, &input.password, user, cancellation)
     }
 
     /// Replaces an outdated hash; the account with the hash that it has then, as far as is known.
     /// Somebody who changed the password meanwhile wins. What goes wrong costs nobody the login:
     /// the next one tries again.
-    fn rehash(&self, user: User, password: &Password, patience: &Patience) -> User {
+    fn rehash(&self, user: User, password: &Password, cancellation: &CancellationToken) -> User {
         let user_id = user.id.get();
-        let replaced = self.hasher.rehash(password, &user.password, patience).map_err(Failure::from).and_then(|new| {
-            let replaced = self.store.write(|tx| self.replace(&user, &new, tx))?;
-            Ok(replaced.then_some(new))
-        });
+        let replaced =
+            self.hasher.rehash(password, &user.password, cancellation).map_err(DependencyError::from).and_then(|new| {
+                let replaced = self.store.write(|tx| self.replace(&user, &new, tx))?;
+                Ok(replaced.then_some(new))
+            });
         match replaced {
             Ok(Some(password)) => {
                 tracing::info!(target: LOG, user_id, "Password hash replaced");
@@ -248,7 +249,7 @@ impl LogIn {
     fn replace(&self, user: &User, new: &PasswordHash, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let replaced = tx.users().replace_password(user.id, &user.password, new)?;
         if replaced {
-            let [old, new] = [&user.password, new].map(|hash| self.post.tokens.version(hash));
+            let [old, new] = [&user.password, new].map(|hash| self.outbox.tokens.version(hash));
             tx.one_time_tokens().rebind(user.id, &old, &new)?;
             tx.outbox().rebind(&old, &new)?;
         }

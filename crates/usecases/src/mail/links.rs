@@ -3,7 +3,7 @@
 
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 
-/// The pages that links open. Each has [`Links::PLACE`] where the token goes.
+/// The pages that links open. Each has [`Links::TOKEN_PLACEHOLDER`] where the token goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
     /// Where an address is verified, changed, or given back.
@@ -14,15 +14,15 @@ pub struct Links {
 
 impl Links {
     /// What stands for the token.
-    pub const PLACE: &'static str = "{token}";
+    pub const TOKEN_PLACEHOLDER: &'static str = "{token}";
 
     /// The link for a token.
     #[must_use]
-    pub fn to(&self, purpose: Purpose, token: &OneTimeToken) -> String {
+    pub fn url_for(&self, purpose: Purpose, token: &OneTimeToken) -> String {
         let page = match purpose {
             Purpose::ResetPassword => &self.reset,
             Purpose::VerifyEmail | Purpose::ChangeEmail | Purpose::UndoEmailChange => &self.verify,
         };
-        page.replace(Self::PLACE, &token.expose())
+        page.replace(Self::TOKEN_PLACEHOLDER, &token.expose())
     }
 }

@@ -1,13 +1,13 @@
 //! Mail to the owners of accounts: ordering it, and sending it.
 
-mod arm;
 mod deliver;
 mod links;
-mod post;
+mod outbox;
+mod prepare;
 mod queue;
 
-pub use deliver::{DeliverMail, Delivery};
+pub use deliver::{DeliverMail, DeliveryOutcome};
 pub use links::Links;
-pub(crate) use post::ask_by_mail;
-pub use post::{Cause, Notices, Post};
+pub(crate) use outbox::enqueue_link_mail;
+pub use outbox::{MailCause, Notices, Outbox};
 pub use queue::{CountMail, ListMail, MailListed, MailRetried, RetryMail, RetryMailError};

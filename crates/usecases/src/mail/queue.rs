@@ -1,8 +1,8 @@
 //! What an operator does with the outbox: looks into it, and has a mail tried again.
 
-use crate::failure::{Failure, fails_with};
+use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::ErrorCode;
-use portcullis_ports::{Clock, MailId, OutboxLoad, QueuedMail, Store, StoreError, StoreExt};
+use portcullis_ports::{Clock, MailId, OutboxCounts, QueuedMail, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// A page of the outbox.
@@ -21,10 +21,10 @@ pub enum RetryMailError {
     NotFound,
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(RetryMailError: StoreError);
+from_dependency_errors!(RetryMailError: StoreError);
 
 impl RetryMailError {
     /// The stable code of the error.
@@ -47,8 +47,8 @@ impl ListMail {
     /// Up to `limit` mails with greater numbers than `after`, given up or not.
     ///
     /// # Errors
-    /// [`Failure`].
-    pub fn run(&self, after: Option<MailId>, limit: u32) -> Result<MailListed, Failure> {
+    /// [`DependencyError`].
+    pub fn run(&self, after: Option<MailId>, limit: u32) -> Result<MailListed, DependencyError> {
         Ok(MailListed(self.store.read(|tx| tx.outbox().list(after, limit))?))
     }
 }
@@ -66,9 +66,9 @@ impl CountMail {
     /// Returns how many wait and how many were given up, at most [`LIMIT`](Self::LIMIT) of each.
     ///
     /// # Errors
-    /// [`Failure`].
-    pub fn run(&self) -> Result<OutboxLoad, Failure> {
-        Ok(self.store.read(|tx| tx.outbox().load(Self::LIMIT))?)
+    /// [`DependencyError`].
+    pub fn run(&self) -> Result<OutboxCounts, DependencyError> {
+        Ok(self.store.read(|tx| tx.outbox().count(Self::LIMIT))?)
     }
 }
 

@@ -2,21 +2,21 @@
 //! and what a deletion left of an account, a few at a time: a service that runs beside it hardly
 //! notices.
 
-use super::pace::{Pace, Times};
+use super::batch_size::{BatchSize, StepTiming};
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
+use crate::failure::{DependencyError, from_dependency_errors};
 use crate::registration::{DeleteAccount, Finished};
 use chrono::{DateTime, Utc};
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionPolicy;
-use portcullis_ports::{Clock, DeadSessions, RowNumber, Store, StoreError, StoreExt, Stretch, Tx};
+use portcullis_ports::{Clock, RowCursor, RowRange, SessionCutoffs, Store, StoreError, StoreExt, Tx};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Rows that one reading step looks at.
-const LOOK: u32 = 1000;
+const SCAN_ROWS: u32 = 1000;
 /// Accounts that one purge finishes to delete. There are none, but where a deletion broke off.
 const ACCOUNTS: u32 = 1000;
 
@@ -49,7 +49,7 @@ impl fmt::Display for Tombstone {
 
 /// Where a purge stands after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct PurgeStep {
     /// Rows that were deleted so far.
     pub rows: u64,
     /// How long the step took; of one that wrote, without its wait for whoever wrote before it.
@@ -61,10 +61,10 @@ pub struct Step {
 pub enum PurgeError {
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(PurgeError: StoreError);
+from_dependency_errors!(PurgeError: StoreError);
 
 /// The verb.
 pub struct Purge {
@@ -84,34 +84,34 @@ impl Purge {
     ///
     /// # Errors
     /// [`PurgeError`].
-    pub fn run(&self, rest: &mut dyn FnMut(Step) -> bool) -> Result<Purged, PurgeError> {
+    pub fn run(&self, rest: &mut dyn FnMut(PurgeStep) -> bool) -> Result<Purged, PurgeError> {
         let now = self.clock.now();
         let ended_by = self.retention.session_cutoff(now);
-        let sessions = DeadSessions { ended_by, started_by: self.sessions.max_age_cutoff(ended_by) };
-        let kinds: [&dyn Rows; 2] = [&DeadTokens(self.retention.token_cutoff(now)), &sessions];
+        let sessions = SessionCutoffs { ended: ended_by, started: self.sessions.max_age_cutoff(ended_by) };
+        let kinds: [&dyn ScannedTable; 2] = [&DeadTokens(self.retention.token_cutoff(now)), &sessions];
         let mut purged = Purged { complete: true, ..Purged::default() };
         for rows in kinds {
             if purged.complete {
-                purged = self.go_through(rows, purged.rows, rest)?;
+                purged = self.purge_scanned(rows, purged.rows, rest)?;
             }
         }
-        for heap in [Heap::Grants, Heap::Mails] {
+        for heap in [IndexedTable::Grants, IndexedTable::Mails] {
             if purged.complete {
-                purged = self.clear(heap, ended_by, purged.rows, rest)?;
+                purged = self.purge_indexed(heap, ended_by, purged.rows, rest)?;
             }
         }
         if purged.complete { self.finish_deletions(purged, rest) } else { Ok(purged) }
     }
 
     /// What an index finds in the order in which it died: nothing has to be looked for.
-    fn clear(
+    fn purge_indexed(
         &self,
-        heap: Heap,
+        heap: IndexedTable,
         dead_by: DateTime<Utc>,
         before: u64,
-        rest: &mut dyn FnMut(Step) -> bool,
+        rest: &mut dyn FnMut(PurgeStep) -> bool,
     ) -> Result<Purged, PurgeError> {
-        let (mut pace, mut purged) = (Pace::default(), Purged { rows: before, ..Purged::default() });
+        let (mut pace, mut purged) = (BatchSize::default(), Purged { rows: before, ..Purged::default() });
         loop {
             let most = pace.rows();
             let (rows, times) = self.timed(|tx| heap.purge(tx, dead_by, most))?;
@@ -119,8 +119,8 @@ impl Purge {
             if rows < u64::from(most) {
                 return Ok(Purged { complete: true, ..purged });
             }
-            pace.learn(rows, times);
-            if !rest(Step { rows: purged.rows, took: times.whole() }) {
+            pace.record(rows, times);
+            if !rest(PurgeStep { rows: purged.rows, took: times.whole() }) {
                 return Ok(purged);
             }
         }
@@ -129,10 +129,14 @@ impl Purge {
     /// Accounts that are being deleted: by somebody just now, with whom this shares the work, or
     /// by nobody any more.
     /// One that cannot be finished holds up no other.
-    fn finish_deletions(&self, mut purged: Purged, rest: &mut dyn FnMut(Step) -> bool) -> Result<Purged, PurgeError> {
+    fn finish_deletions(
+        &self,
+        mut purged: Purged,
+        rest: &mut dyn FnMut(PurgeStep) -> bool,
+    ) -> Result<Purged, PurgeError> {
         let verb = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
         let mut failure = None;
-        for user_id in self.store.read(|tx| tx.users().being_deleted(ACCOUNTS))? {
+        for user_id in self.store.read(|tx| tx.users().list_marked_deleted(ACCOUNTS))? {
             if !purged.complete {
                 break;
             }
@@ -152,61 +156,62 @@ impl Purge {
         failure.map_or(Ok(purged), |error| Err(error.into()))
     }
 
-    fn go_through(
+    fn purge_scanned(
         &self,
-        kind: &dyn Rows,
+        kind: &dyn ScannedTable,
         before: u64,
-        rest: &mut dyn FnMut(Step) -> bool,
+        rest: &mut dyn FnMut(PurgeStep) -> bool,
     ) -> Result<Purged, PurgeError> {
-        let (mut after, mut pace) = (RowNumber::FIRST, Pace::default());
+        let (mut after, mut pace) = (RowCursor::FIRST, BatchSize::default());
         let mut purged = Purged { rows: before, ..Purged::default() };
         loop {
             let start = self.clock.monotonic();
-            let stretch = self.store.read(|tx| kind.survey(tx, after))?;
+            let range = self.store.read(|tx| kind.survey(tx, after))?;
             let mut took = self.clock.monotonic().saturating_sub(start);
-            let Some(stretch) = stretch else { return Ok(Purged { complete: true, ..purged }) };
-            let mut more = stretch.dead > 0;
+            let Some(range) = range else { return Ok(Purged { complete: true, ..purged }) };
+            let mut more = range.dead > 0;
             loop {
-                if !rest(Step { rows: purged.rows, took }) {
+                if !rest(PurgeStep { rows: purged.rows, took }) {
                     return Ok(purged);
                 }
                 if !more {
                     break;
                 }
                 let most = pace.rows();
-                let (rows, times) = self.timed(|tx| kind.purge(tx, &stretch, most))?;
+                let (rows, times) = self.timed(|tx| kind.purge(tx, &range, most))?;
                 purged.rows = purged.rows.saturating_add(rows);
                 more = rows >= u64::from(most);
-                pace.learn(rows, times);
+                pace.record(rows, times);
                 took = times.whole();
             }
-            after = stretch.last;
+            after = range.last;
         }
     }
 
     /// Others wait from where the transaction has begun, and so it is timed from there.
-    fn timed(&self, work: impl Fn(&mut dyn Tx) -> Result<u64, StoreError>) -> Result<(u64, Times), StoreError> {
+    fn timed(&self, work: impl Fn(&mut dyn Tx) -> Result<u64, StoreError>) -> Result<(u64, StepTiming), StoreError> {
         let (rows, begun, deleted) = self.store.write(|tx| {
             let begun = self.clock.monotonic();
             let rows = work(tx)?;
             Ok::<_, StoreError>((rows, begun, self.clock.monotonic()))
         })?;
         let committed = self.clock.monotonic();
-        let times = Times { deleting: deleted.saturating_sub(begun), committing: committed.saturating_sub(deleted) };
+        let times =
+            StepTiming { deleting: deleted.saturating_sub(begun), committing: committed.saturating_sub(deleted) };
         Ok((rows, times))
     }
 }
 
 /// Rows that are not gone through.
 #[derive(Clone, Copy)]
-enum Heap {
+enum IndexedTable {
     /// One-time tokens past their time.
     Grants,
     /// Mails that were given up.
     Mails,
 }
 
-impl Heap {
+impl IndexedTable {
     fn purge(self, tx: &mut dyn Tx, dead_by: DateTime<Utc>, most: u32) -> Result<u64, StoreError> {
         match self {
             Self::Grants => tx.one_time_tokens().purge(dead_by, most),
@@ -216,30 +221,30 @@ impl Heap {
 }
 
 /// A kind of rows, and which of them are dead.
-trait Rows {
-    fn survey(&self, tx: &mut dyn Tx, after: RowNumber) -> Result<Option<Stretch>, StoreError>;
-    fn purge(&self, tx: &mut dyn Tx, stretch: &Stretch, most: u32) -> Result<u64, StoreError>;
+trait ScannedTable {
+    fn survey(&self, tx: &mut dyn Tx, after: RowCursor) -> Result<Option<RowRange>, StoreError>;
+    fn purge(&self, tx: &mut dyn Tx, range: &RowRange, most: u32) -> Result<u64, StoreError>;
 }
 
 /// Tokens that expired at a moment or before.
 struct DeadTokens(DateTime<Utc>);
 
-impl Rows for DeadTokens {
-    fn survey(&self, tx: &mut dyn Tx, after: RowNumber) -> Result<Option<Stretch>, StoreError> {
-        tx.refresh_tokens().survey(after, LOOK, self.0)
+impl ScannedTable for DeadTokens {
+    fn survey(&self, tx: &mut dyn Tx, after: RowCursor) -> Result<Option<RowRange>, StoreError> {
+        tx.refresh_tokens().scan(after, SCAN_ROWS, self.0)
     }
 
-    fn purge(&self, tx: &mut dyn Tx, stretch: &Stretch, most: u32) -> Result<u64, StoreError> {
-        tx.refresh_tokens().purge(stretch, most)
+    fn purge(&self, tx: &mut dyn Tx, range: &RowRange, most: u32) -> Result<u64, StoreError> {
+        tx.refresh_tokens().purge(range, most)
     }
 }
 
-impl Rows for DeadSessions {
-    fn survey(&self, tx: &mut dyn Tx, after: RowNumber) -> Result<Option<Stretch>, StoreError> {
-        tx.sessions().survey(after, LOOK, self)
+impl ScannedTable for SessionCutoffs {
+    fn survey(&self, tx: &mut dyn Tx, after: RowCursor) -> Result<Option<RowRange>, StoreError> {
+        tx.sessions().scan(after, SCAN_ROWS, self)
     }
 
-    fn purge(&self, tx: &mut dyn Tx, stretch: &Stretch, most: u32) -> Result<u64, StoreError> {
-        tx.sessions().purge(stretch, self, most)
+    fn purge(&self, tx: &mut dyn Tx, range: &RowRange, most: u32) -> Result<u64, StoreError> {
+        tx.sessions().purge(range, self, most)
     }
 }

@@ -1,17 +1,17 @@
 //! Changes the password of somebody who is signed in.
 
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, Guess, LimitError, Limited};
+use crate::failure::{DependencyError, from_dependency_errors};
+use crate::limits::{Admission, Guess, LimitError, RateLimited};
 use crate::login::{Reauthentication, WrongPassword};
-use crate::mail::{Cause, Post};
-use crate::registration::Screening;
+use crate::mail::{MailCause, Outbox};
+use crate::registration::PasswordScreening;
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::{NewPassword, Password, PasswordHash, User};
 use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
-use portcullis_ports::{Clock, HasherError, Patience, StoreError, StoreExt, Tx};
+use portcullis_ports::{CancellationToken, Clock, HasherError, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Who wants which password.
@@ -51,13 +51,13 @@ pub enum ChangePasswordError {
     CommonPassword,
     /// A budget is spent.
     #[error(transparent)]
-    Limited(Limited),
+    Limited(RateLimited),
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(ChangePasswordError: StoreError, HasherError);
+from_dependency_errors!(ChangePasswordError: StoreError, HasherError);
 
 impl From<WrongPassword> for ChangePasswordError {
     fn from(WrongPassword: WrongPassword) -> Self {
@@ -90,17 +90,17 @@ impl ChangePasswordError {
 /// The verb.
 pub struct ChangePassword {
     /// What asks for the password again.
-    pub owners: Arc<Reauthentication>,
+    pub reauthentication: Arc<Reauthentication>,
     /// What new passwords are held against.
-    pub screening: Arc<Screening>,
+    pub screening: Arc<PasswordScreening>,
     /// Who tells the owner.
-    pub post: Arc<Post>,
+    pub outbox: Arc<Outbox>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl ChangePassword {
-    /// Changes it: counts the [`guess`](Self::guess), then [`carry_out`](Self::carry_out).
+    /// Changes it: counts the [`guess`](Self::guess), then [`execute`](Self::execute).
     ///
     /// # Errors
     /// [`ChangePasswordError`].
@@ -109,14 +109,14 @@ impl ChangePassword {
         input: &PasswordChange,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<PasswordChanged, ChangePasswordError> {
-        let admission = self.owners.admit(&self.guess(input))?;
-        self.carry_out(input, admission, still_wanted)
+        let admission = self.reauthentication.admit(&self.guess(input))?;
+        self.execute(input, admission, still_wanted)
     }
 
     /// Returns the guess to count before the work.
     #[must_use]
     pub fn guess(&self, input: &PasswordChange) -> Guess {
-        self.owners.guess(&input.owner, input.device.as_deref(), &input.client)
+        self.reauthentication.guess(&input.owner, input.device.as_deref(), &input.client)
     }
 
     /// Verifies the password that there is, and replaces it. Every other session ends, and every
@@ -125,34 +125,38 @@ impl ChangePassword {
     ///
     /// # Errors
     /// [`ChangePasswordError`].
-    pub fn carry_out(
+    pub fn execute(
         &self,
         input: &PasswordChange,
         admission: Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<PasswordChanged, ChangePasswordError> {
-        let outcome = self.change(input, &Patience::lasting_while(still_wanted));
+        let outcome = self.change(input, &CancellationToken::cancelled_unless(still_wanted));
         if matches!(outcome, Err(ChangePasswordError::InvalidCredentials)) {
-            admission.spend();
+            admission.commit();
         }
         outcome
     }
 
-    fn change(&self, input: &PasswordChange, patience: &Patience) -> Result<PasswordChanged, ChangePasswordError> {
+    fn change(
+        &self,
+        input: &PasswordChange,
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordChanged, ChangePasswordError> {
         let owner = &input.owner.user;
         if self.screening.is_common(&input.new, &owner.email) {
             return Err(ChangePasswordError::CommonPassword);
         }
         let mut hash = None;
-        let changed = self.owners.under(owner, &input.current, patience, |user| {
+        let changed = self.reauthentication.with_verified_password(owner, &input.current, cancellation, |user| {
             let new = match hash.take() {
                 Some(new) => new,
-                None => self.owners.hasher.hash(input.new.password(), patience)?,
+                None => self.reauthentication.hasher.hash(input.new.password(), cancellation)?,
             };
             let new = hash.insert(new);
-            Ok::<_, ChangePasswordError>(self.owners.store.write(|tx| self.replace(input, user, new, tx))?)
+            Ok::<_, ChangePasswordError>(self.reauthentication.store.write(|tx| self.replace(input, user, new, tx))?)
         })?;
-        self.post.ring();
+        self.outbox.notify_worker();
         let sessions = changed.sessions_ended;
         tracing::info!(target: LOG, user_id = owner.id.get(), sessions, "Password changed");
         Ok(changed)
@@ -169,19 +173,19 @@ impl ChangePassword {
         tx: &mut dyn Tx,
     ) -> Result<Option<PasswordChanged>, StoreError> {
         let at = self.clock.now();
-        tx.sessions().hold(user.id)?;
+        tx.sessions().lock_account(user.id)?;
         if !tx.users().replace_password(user.id, &user.password, new)? {
             return Ok(None);
         }
         let session_end = SessionEnd { at, reason: EndReason::PasswordChanged, client: input.client.clone() };
         let sessions_ended =
             tx.sessions().end_all(user.id, &KeepSessions::from(input.owner.session_id), &session_end)?;
-        tx.one_time_tokens().revoke(user.id)?;
-        let cause = Cause { language: input.language, client: &input.client, at };
-        if let Some(notice) = self.post.notice(Occasion::PasswordChanged, user, &cause) {
+        tx.one_time_tokens().revoke_all(user.id)?;
+        let cause = MailCause { language: input.language, client: &input.client, at };
+        if let Some(notice) = self.outbox.new_notice(Occasion::PasswordChanged, user, &cause) {
             tx.outbox().enqueue(&notice)?;
         }
-        let cookie = self.owners.devices.issue(input.device.as_deref(), user, new);
+        let cookie = self.reauthentication.devices.issue(input.device.as_deref(), user, new);
         Ok(Some(PasswordChanged { sessions_ended, cookie }))
     }
 }

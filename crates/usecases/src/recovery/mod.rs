@@ -6,4 +6,4 @@ mod reset;
 
 pub use change::{ChangePassword, ChangePasswordError, PasswordChange, PasswordChanged};
 pub use request::{RequestReset, RequestResetError, ResetRequest, ResetRequested};
-pub use reset::{PasswordReset, Recovered, ResetPassword, ResetPasswordError};
+pub use reset::{PasswordReset, PasswordWasReset, ResetPassword, ResetPasswordError};

@@ -1,17 +1,17 @@
 //! Sets a new password, for whoever shows a token that was mailed to the account's address.
 
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
+use crate::failure::{DependencyError, from_dependency_errors};
 use crate::limits::Guesses;
-use crate::mail::{Cause, Post};
-use crate::registration::Screening;
-use crate::verification::{OneTimeTokens, Worthless, refuses_tokens};
+use crate::mail::{MailCause, Outbox};
+use crate::registration::PasswordScreening;
+use crate::verification::{OneTimeTokens, RedeemError, from_redeem_error};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::{NewPassword, PasswordHash, User};
 use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
 use portcullis_domain::verification::{OneTimeToken, Purpose};
-use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Tx};
+use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordHasher, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// The token, and the password that it is to set.
@@ -31,7 +31,7 @@ pub struct PasswordReset {
 
 /// The password is the new one, and nobody is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovered {
+pub struct PasswordWasReset {
     /// How many sessions were ended.
     pub sessions_ended: u64,
     /// The cookie for the device, which is known to the account from now on: whoever reads the
@@ -54,11 +54,11 @@ pub enum ResetPasswordError {
     CommonPassword,
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(ResetPasswordError: StoreError, HasherError);
-refuses_tokens!(ResetPasswordError);
+from_dependency_errors!(ResetPasswordError: StoreError, HasherError);
+from_redeem_error!(ResetPasswordError);
 
 impl ResetPasswordError {
     /// The stable code of the error.
@@ -80,19 +80,19 @@ pub struct ResetPassword {
     /// What hashes the password.
     pub hasher: Arc<dyn PasswordHasher>,
     /// What new passwords are held against.
-    pub screening: Arc<Screening>,
+    pub screening: Arc<PasswordScreening>,
     /// What counts guesses, and forgets them.
     pub guesses: Arc<Guesses>,
     /// What knows tokens.
     pub tokens: Arc<OneTimeTokens>,
     /// Who tells the owner.
-    pub post: Arc<Post>,
+    pub outbox: Arc<Outbox>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl ResetPassword {
-    /// Sets the password: [`look`](Self::look), then [`carry_out`](Self::carry_out).
+    /// Sets the password: [`look`](Self::look), then [`execute`](Self::execute).
     ///
     /// # Errors
     /// [`ResetPasswordError`].
@@ -100,23 +100,24 @@ impl ResetPassword {
         &self,
         input: &PasswordReset,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Recovered, ResetPasswordError> {
-        self.look(input)?;
-        self.carry_out(input, still_wanted)
+    ) -> Result<PasswordWasReset, ResetPasswordError> {
+        self.precheck(input)?;
+        self.execute(input, still_wanted)
     }
 
     /// Checks the token: who guesses at tokens gets no hash for it. Uses nothing up.
     ///
     /// # Errors
     /// [`ResetPasswordError`].
-    pub fn look(&self, input: &PasswordReset) -> Result<(), ResetPasswordError> {
+    pub fn precheck(&self, input: &PasswordReset) -> Result<(), ResetPasswordError> {
         self.owner(input).map(drop)
     }
 
     fn owner(&self, input: &PasswordReset) -> Result<User, ResetPasswordError> {
         let now = self.clock.now();
-        let (_, user) =
-            self.store.read(|tx| Worthless::unless_for(self.tokens.look(&input.token, now, tx)?, is_reset))?;
+        let (_, user) = self
+            .store
+            .read(|tx| RedeemError::require_purpose(self.tokens.find_valid(&input.token, now, tx)?, is_reset))?;
         Ok(user)
     }
 
@@ -127,17 +128,17 @@ impl ResetPassword {
     ///
     /// # Errors
     /// [`ResetPasswordError`].
-    pub fn carry_out(
+    pub fn execute(
         &self,
         input: &PasswordReset,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Recovered, ResetPasswordError> {
+    ) -> Result<PasswordWasReset, ResetPasswordError> {
         if self.screening.is_common(&input.new, &self.owner(input)?.email) {
             return Err(ResetPasswordError::CommonPassword);
         }
-        let new = self.hasher.hash(input.new.password(), &Patience::lasting_while(still_wanted))?;
+        let new = self.hasher.hash(input.new.password(), &CancellationToken::cancelled_unless(still_wanted))?;
         let (user, recovered) = self.store.write(|tx| self.set(input, &new, tx))?;
-        self.post.ring();
+        self.outbox.notify_worker();
         self.guesses.clear(&user.email, &input.client);
         let sessions = recovered.sessions_ended;
         tracing::info!(target: LOG, user_id = user.id.get(), sessions, "Password reset");
@@ -149,22 +150,22 @@ impl ResetPassword {
         input: &PasswordReset,
         new: &PasswordHash,
         tx: &mut dyn Tx,
-    ) -> Result<(User, Recovered), ResetPasswordError> {
+    ) -> Result<(User, PasswordWasReset), ResetPasswordError> {
         let at = self.clock.now();
-        let (_, user) = Worthless::unless_for(self.tokens.redeem(&input.token, at, tx)?, is_reset)?;
+        let (_, user) = RedeemError::require_purpose(self.tokens.redeem(&input.token, at, tx)?, is_reset)?;
         if !tx.users().replace_password(user.id, &user.password, new)? {
             return Err(ResetPasswordError::Invalid);
         }
         tx.users().verify_email(user.id, &user.email, at)?;
         let session_end = SessionEnd { at, reason: EndReason::PasswordChanged, client: input.client.clone() };
         let sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::default(), &session_end)?;
-        tx.one_time_tokens().revoke(user.id)?;
-        let cause = Cause { language: input.language, client: &input.client, at };
-        if let Some(notice) = self.post.notice(Occasion::PasswordChanged, &user, &cause) {
+        tx.one_time_tokens().revoke_all(user.id)?;
+        let cause = MailCause { language: input.language, client: &input.client, at };
+        if let Some(notice) = self.outbox.new_notice(Occasion::PasswordChanged, &user, &cause) {
             tx.outbox().enqueue(&notice)?;
         }
         let cookie = self.guesses.devices.issue(input.device.as_deref(), &user, new);
-        Ok((user, Recovered { sessions_ended, cookie }))
+        Ok((user, PasswordWasReset { sessions_ended, cookie }))
     }
 }
 

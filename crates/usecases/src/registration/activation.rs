@@ -44,7 +44,7 @@ impl DisableAccount {
         let (user_id, client) = (input.user_id, input.client.clone());
         let session_end = SessionEnd { at: self.clock.now(), reason: EndReason::Disabled, client };
         let done = self.store.write(|tx| {
-            tx.sessions().hold(user_id)?;
+            tx.sessions().lock_account(user_id)?;
             tx.users().find(user_id)?.ok_or(AccountError::NotFound)?;
             let changed = tx.users().set_active(user_id, false)?;
             let sessions = tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)?;

@@ -2,8 +2,8 @@
 //! a few rows at a time, for there may be hundreds of thousands.
 
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
-use crate::maintenance::{Pace, Step, Times};
+use crate::failure::{DependencyError, from_dependency_errors};
+use crate::maintenance::{BatchSize, PurgeStep, StepTiming};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::ClientInfo;
@@ -45,10 +45,10 @@ pub(crate) struct Finished {
 pub enum DeleteError {
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(DeleteError: StoreError);
+from_dependency_errors!(DeleteError: StoreError);
 
 impl DeleteError {
     /// The stable code of the error.
@@ -68,7 +68,7 @@ pub struct DeleteAccount {
 }
 
 impl DeleteAccount {
-    /// Deletes the account: [`begin`](Self::begin), then all rows. Between two steps `rest` is
+    /// Deletes the account: [`issue_first`](Self::issue_first), then all rows. Between two steps `rest` is
     /// told what the last one did, as by a purge; once it says no, the rest is left to a purge.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl DeleteAccount {
     pub fn run(
         &self,
         input: &AccountDeletion,
-        rest: &mut dyn FnMut(Step) -> bool,
+        rest: &mut dyn FnMut(PurgeStep) -> bool,
     ) -> Result<AccountDeleted, DeleteError> {
         let began = self.begin(input)?;
         let Finished { rows, complete, referenced_by } = self.finish(input.user_id, 0, rest)?;
@@ -88,7 +88,7 @@ impl DeleteAccount {
     /// # Errors
     /// [`DeleteError`].
     pub fn has_begun(&self, id: UserId) -> Result<bool, DeleteError> {
-        Ok(self.store.read(|tx| tx.users().being_deleted(u32::MAX))?.contains(&id))
+        Ok(self.store.read(|tx| tx.users().list_marked_deleted(u32::MAX))?.contains(&id))
     }
 
     /// The account is gone for everybody: inactive, so that none of its sessions is worth anything,
@@ -100,25 +100,25 @@ impl DeleteAccount {
     /// # Errors
     /// [`DeleteError`].
     pub fn begin(&self, input: &AccountDeletion) -> Result<bool, DeleteError> {
-        self.begin_while(input, |_| Ok(true))
+        self.begin_if(input, |_| Ok(true))
     }
 
     /// The same, if that still holds in the transaction that does it.
-    pub(crate) fn begin_while(
+    pub(crate) fn begin_if(
         &self,
         input: &AccountDeletion,
         mut holds: impl FnMut(&mut dyn Tx) -> Result<bool, StoreError>,
     ) -> Result<bool, DeleteError> {
         let (user_id, now) = (input.user_id, self.clock.now());
         let began = self.store.write(|tx| {
-            tx.sessions().hold(user_id)?;
+            tx.sessions().lock_account(user_id)?;
             if !holds(tx)? {
                 return Ok::<_, StoreError>(false);
             }
             // Of these there are few. An address that the account had before is free as well.
-            tx.outbox().forget(user_id)?;
-            tx.one_time_tokens().forget(user_id)?;
-            tx.users().begin_deletion(user_id, now)
+            tx.outbox().delete_for_user(user_id)?;
+            tx.one_time_tokens().delete_for_user(user_id)?;
+            tx.users().mark_deleted(user_id, now)
         })?;
         if began {
             let client = input.client.ip_address.map(tracing::field::display);
@@ -132,17 +132,17 @@ impl DeleteAccount {
         &self,
         id: UserId,
         before: u64,
-        rest: &mut dyn FnMut(Step) -> bool,
+        rest: &mut dyn FnMut(PurgeStep) -> bool,
     ) -> Result<Finished, StoreError> {
-        let (mut pace, mut rows, mut idle) = (Pace::default(), before, false);
+        let (mut pace, mut rows, mut idle) = (BatchSize::default(), before, false);
         loop {
             let most = pace.rows();
-            let (stripped, times) = self.strip(id, most)?;
+            let (stripped, times) = self.delete_owned_rows(id, most)?;
             rows = rows.saturating_add(stripped);
-            pace.learn(stripped, times);
+            pace.record(stripped, times);
             if stripped < u64::from(most) {
                 let now = self.clock.now();
-                match self.store.write(|tx| tx.users().finish_deletion(id, now))? {
+                match self.store.write(|tx| tx.users().delete_row_if_empty(id, now))? {
                     Remains::Nothing => return Ok(Finished { rows, complete: true, referenced_by: None }),
                     Remains::Referenced { by } => {
                         return Ok(Finished { rows, complete: true, referenced_by: Some(by) });
@@ -155,20 +155,23 @@ impl DeleteAccount {
                 return Err(StoreError::Busy("rows of an account that is being deleted stay".to_owned()));
             }
             idle = stripped == 0;
-            if !rest(Step { rows, took: times.whole() }) {
+            if !rest(PurgeStep { rows, took: times.whole() }) {
                 return Ok(Finished { rows, complete: false, referenced_by: None });
             }
         }
     }
 
     /// Others wait from where the transaction has begun, and so it is timed from there.
-    fn strip(&self, id: UserId, most: u32) -> Result<(u64, Times), StoreError> {
+    fn delete_owned_rows(&self, id: UserId, most: u32) -> Result<(u64, StepTiming), StoreError> {
         let (rows, begun, deleted) = self.store.write(|tx| {
             let begun = self.clock.monotonic();
-            let rows = tx.users().strip(id, most)?;
+            let rows = tx.users().delete_owned_rows(id, most)?;
             Ok::<_, StoreError>((rows, begun, self.clock.monotonic()))
         })?;
         let committed = self.clock.monotonic();
-        Ok((rows, Times { deleting: deleted.saturating_sub(begun), committing: committed.saturating_sub(deleted) }))
+        Ok((
+            rows,
+            StepTiming { deleting: deleted.saturating_sub(begun), committing: committed.saturating_sub(deleted) },
+        ))
     }
 }

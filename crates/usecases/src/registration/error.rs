@@ -1,6 +1,6 @@
 //! What goes wrong with an account that an operator names.
 
-use crate::failure::{Failure, fails_with};
+use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::UserId;
 use portcullis_ports::StoreError;
@@ -16,10 +16,10 @@ pub enum AccountError {
     Ambiguous(Vec<UserId>),
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(AccountError: StoreError);
+from_dependency_errors!(AccountError: StoreError);
 
 fn listed(ids: &[UserId]) -> String {
     ids.iter().map(UserId::to_string).collect::<Vec<_>>().join(", ")

@@ -11,7 +11,7 @@ const PAGE: u32 = 500;
 
 /// What an operator calls an account.
 #[derive(Debug)]
-pub enum AccountName {
+pub enum AccountRef {
     /// Its number.
     Id(UserId),
     /// Its address, in the spelling that a login would take.
@@ -33,10 +33,10 @@ impl FindAccount {
     ///
     /// # Errors
     /// [`AccountError`].
-    pub fn run(&self, name: &AccountName) -> Result<AccountFound, AccountError> {
+    pub fn run(&self, name: &AccountRef) -> Result<AccountFound, AccountError> {
         let found = match name {
-            AccountName::Id(id) => self.store.read(|tx| tx.users().find(*id))?,
-            AccountName::Email(email) => {
+            AccountRef::Id(id) => self.store.read(|tx| tx.users().find(*id))?,
+            AccountRef::Email(email) => {
                 let candidates = self.store.read(|tx| tx.users().find_by_email(email))?;
                 let ids: Vec<_> = candidates.iter().map(|user| user.id).collect();
                 let chosen = login::select_account(candidates, email);

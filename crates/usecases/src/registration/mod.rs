@@ -3,8 +3,8 @@
 
 mod activation;
 mod delete;
+mod delete_own;
 mod error;
-mod leave;
 mod list;
 mod register;
 mod screening;
@@ -14,10 +14,10 @@ mod vouch;
 pub use activation::{AccountDisabled, AccountEnabled, AccountSuspension, DisableAccount, EnableAccount};
 pub(crate) use delete::Finished;
 pub use delete::{AccountDeleted, AccountDeletion, DeleteAccount, DeleteError};
+pub use delete_own::{DeleteOwnAccount, OwnAccountDeleted, OwnAccountDeletion};
 pub use error::AccountError;
-pub use leave::{AccountLeave, Leave, Left};
-pub use list::{AccountFound, AccountName, AccountsListed, FindAccount, ListAccounts};
+pub use list::{AccountFound, AccountRef, AccountsListed, FindAccount, ListAccounts};
 pub use register::{Register, RegisterError, Registered, Registration};
-pub use screening::Screening;
-pub use set_password::{PasswordSet, PasswordSetting, SetPassword, SetPasswordError};
+pub use screening::PasswordScreening;
+pub use set_password::{PasswordOverride, PasswordSet, SetPassword, SetPasswordError};
 pub use vouch::{EmailVouched, VouchForEmail};

@@ -1,16 +1,16 @@
 //! Registers an account.
 
-use super::Screening;
+use super::PasswordScreening;
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, LimitError, Limited, Limits};
-use crate::mail::{Cause, Post};
+use crate::failure::{DependencyError, from_dependency_errors};
+use crate::limits::{Admission, LimitError, Limits, RateLimited};
+use crate::mail::{MailCause, Outbox};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, LimitSubject, Source};
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Tx};
+use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordHasher, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Who wants an account.
@@ -41,13 +41,13 @@ pub enum RegisterError {
     CommonPassword,
     /// A budget is spent. Told before anything is looked up.
     #[error(transparent)]
-    Limited(Limited),
+    Limited(RateLimited),
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(RegisterError: StoreError, HasherError);
+from_dependency_errors!(RegisterError: StoreError, HasherError);
 
 impl RegisterError {
     /// The stable code of the error.
@@ -78,9 +78,9 @@ pub struct Register {
     /// What hashes the password.
     pub hasher: Arc<dyn PasswordHasher>,
     /// What passwords are held against.
-    pub screening: Arc<Screening>,
+    pub screening: Arc<PasswordScreening>,
     /// Who asks the owner to verify the address.
-    pub post: Arc<Post>,
+    pub outbox: Arc<Outbox>,
     /// How often it may be tried.
     pub limits: Arc<Limits>,
     /// The time.
@@ -88,7 +88,7 @@ pub struct Register {
 }
 
 impl Register {
-    /// Registers: [`validate`](Self::validate), then [`carry_out`](Self::carry_out).
+    /// Registers: [`validate`](Self::validate), then [`execute`](Self::execute).
     ///
     /// # Errors
     /// [`RegisterError`].
@@ -98,7 +98,7 @@ impl Register {
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<Registered, RegisterError> {
         let admission = self.admit(input)?;
-        self.carry_out(input, admission, still_wanted)
+        self.execute(input, admission, still_wanted)
     }
 
     /// Counts the call, before the work.
@@ -117,20 +117,20 @@ impl Register {
     ///
     /// # Errors
     /// [`RegisterError`].
-    pub fn carry_out(
+    pub fn execute(
         &self,
         input: &Registration,
         admission: Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<Registered, RegisterError> {
-        let outcome = self.make(input, still_wanted);
+        let outcome = self.create(input, still_wanted);
         if !matches!(outcome, Err(RegisterError::Failed(_))) {
-            admission.spend();
+            admission.commit();
         }
         outcome
     }
 
-    fn make(
+    fn create(
         &self,
         input: &Registration,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
@@ -142,15 +142,16 @@ impl Register {
         let now = self.clock.now();
         let taken = self.store.read(|tx| {
             let known = !tx.users().find_by_email(&input.email)?.is_empty();
-            Ok::<_, StoreError>(known || tx.one_time_tokens().holder_of(&input.email, now)?.is_some())
+            Ok::<_, StoreError>(known || tx.one_time_tokens().find_reclaimer(&input.email, now)?.is_some())
         })?;
         if taken {
             return Err(RegisterError::EmailTaken);
         }
-        let password = self.hasher.hash(input.password.password(), &Patience::lasting_while(still_wanted))?;
+        let password =
+            self.hasher.hash(input.password.password(), &CancellationToken::cancelled_unless(still_wanted))?;
         let new = NewUser { email: input.email.clone(), password, created_at: self.clock.now() };
         let user = self.store.write(|tx| self.add(&new, input, tx))?;
-        self.post.ring();
+        self.outbox.notify_worker();
         tracing::info!(target: LOG, user_id = user.id.get(), "User created");
         Ok(Registered(user))
     }
@@ -159,12 +160,12 @@ impl Register {
         let user = tx.users().insert(new)?.ok_or(RegisterError::EmailTaken)?;
         // After the insert, which waits for whoever is giving the address up: who did so a moment
         // ago may take it back.
-        if tx.one_time_tokens().holder_of(&user.email, new.created_at)?.is_some() {
+        if tx.one_time_tokens().find_reclaimer(&user.email, new.created_at)?.is_some() {
             return Err(RegisterError::EmailTaken);
         }
-        let cause = Cause { language: input.language, client: &input.client, at: new.created_at };
-        let password = Some(self.post.tokens.version(&user.password));
-        let order = self.post.order(Occasion::VerifyEmail, Some(user.id), &user.email, &cause);
+        let cause = MailCause { language: input.language, client: &input.client, at: new.created_at };
+        let password = Some(self.outbox.tokens.version(&user.password));
+        let order = self.outbox.new_mail(Occasion::VerifyEmail, Some(user.id), &user.email, &cause);
         tx.outbox().enqueue(&NewMail { password, ..order })?;
         Ok(user)
     }

@@ -5,14 +5,14 @@ use portcullis_ports::PasswordBlocklist;
 use std::sync::Arc;
 
 /// What refuses passwords that many people have, or that their context suggests.
-pub struct Screening {
+pub struct PasswordScreening {
     /// What knows them, if anything does.
     pub blocklist: Option<Arc<dyn PasswordBlocklist>>,
     /// What the service is called: a word that a guesser tries.
     pub product: String,
 }
 
-impl Screening {
+impl PasswordScreening {
     /// Whether the password is one that many people choose, or that anybody who knows the account
     /// with that address would try.
     #[must_use]

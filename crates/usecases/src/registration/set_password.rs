@@ -1,17 +1,17 @@
 //! Gives an account another password, at an operator's word. Nobody is asked for the old one.
 
-use super::Screening;
+use super::PasswordScreening;
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
+use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{NewPassword, UserId};
 use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
-use portcullis_ports::{Clock, HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt};
+use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordHasher, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// Which password an account is to have.
 #[derive(Debug)]
-pub struct PasswordSetting {
+pub struct PasswordOverride {
     /// The account.
     pub user_id: UserId,
     /// The password.
@@ -38,10 +38,10 @@ pub enum SetPasswordError {
     CommonPassword,
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(SetPasswordError: StoreError, HasherError);
+from_dependency_errors!(SetPasswordError: StoreError, HasherError);
 
 impl SetPasswordError {
     /// The stable code of the error.
@@ -62,7 +62,7 @@ pub struct SetPassword {
     /// What hashes the password.
     pub hasher: Arc<dyn PasswordHasher>,
     /// What new passwords are held against.
-    pub screening: Arc<Screening>,
+    pub screening: Arc<PasswordScreening>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -73,23 +73,23 @@ impl SetPassword {
     ///
     /// # Errors
     /// [`SetPasswordError`].
-    pub fn run(&self, input: &PasswordSetting) -> Result<PasswordSet, SetPasswordError> {
+    pub fn run(&self, input: &PasswordOverride) -> Result<PasswordSet, SetPasswordError> {
         let user_id = input.user_id;
         let user = self.store.read(|tx| tx.users().find(user_id))?.ok_or(SetPasswordError::NotFound)?;
         if self.screening.is_common(&input.password, &user.email) {
             return Err(SetPasswordError::CommonPassword);
         }
-        let hash = self.hasher.hash(input.password.password(), &Patience::endless())?;
+        let hash = self.hasher.hash(input.password.password(), &CancellationToken::never())?;
         let session_end =
             SessionEnd { at: self.clock.now(), reason: EndReason::PasswordChanged, client: input.client.clone() };
         let sessions = self.store.write(|tx| {
-            tx.sessions().hold(user_id)?;
+            tx.sessions().lock_account(user_id)?;
             // Held, it changes no more: a login may have replaced the hash meanwhile.
             let user = tx.users().find(user_id)?.ok_or(SetPasswordError::NotFound)?;
             if !tx.users().replace_password(user_id, &user.password, &hash)? {
                 return Err(SetPasswordError::NotFound);
             }
-            tx.one_time_tokens().revoke(user_id)?;
+            tx.one_time_tokens().revoke_all(user_id)?;
             Ok(tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)?)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions, "Password set by an operator");

@@ -30,7 +30,7 @@ impl VouchForEmail {
     /// [`AccountError`]; `NotFound` if the account has another address by now.
     pub fn run(&self, user_id: UserId, email: &EmailAddress) -> Result<EmailVouched, AccountError> {
         let changed = self.store.write(|tx| {
-            tx.sessions().hold(user_id)?;
+            tx.sessions().lock_account(user_id)?;
             let user = tx.users().find(user_id)?.filter(|user| user.email.canonical() == email.canonical());
             let user = user.ok_or(AccountError::NotFound)?;
             Ok::<_, AccountError>(tx.users().verify_email(user_id, &user.email, self.clock.now())?)

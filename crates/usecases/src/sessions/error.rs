@@ -1,6 +1,6 @@
 //! What goes wrong with a session that its owner asks for.
 
-use crate::failure::{Failure, fails_with};
+use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::ErrorCode;
 use portcullis_ports::StoreError;
 
@@ -12,10 +12,10 @@ pub enum SessionError {
     NotFound,
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(SessionError: StoreError);
+from_dependency_errors!(SessionError: StoreError);
 
 impl SessionError {
     /// The stable code of the error.

@@ -9,7 +9,7 @@ use portcullis_ports::{Clock, ListedSession, Store, StoreExt};
 use std::sync::Arc;
 
 /// How many are told at most: more than an account may have.
-const MOST: u32 = 1000;
+const MAX_LISTED: u32 = 1000;
 
 /// The active sessions of an account, newest first.
 #[derive(Debug)]
@@ -49,13 +49,13 @@ impl ListSessions {
     ///
     /// # Errors
     /// [`SessionError::Failed`].
-    pub fn of(&self, user_id: UserId) -> Result<SessionsListed, SessionError> {
+    pub fn for_user(&self, user_id: UserId) -> Result<SessionsListed, SessionError> {
         self.list(user_id, None)
     }
 
     fn list(&self, user_id: UserId, current: Option<SessionId>) -> Result<SessionsListed, SessionError> {
         let started_after = self.sessions.max_age_cutoff(self.clock.now());
-        let listed = self.store.read(|tx| tx.sessions().list(user_id, started_after, MOST))?;
+        let listed = self.store.read(|tx| tx.sessions().list(user_id, started_after, MAX_LISTED))?;
         let own = listed.into_iter().map(|listed| OwnSession {
             expires_at: self.sessions.expires_at(&listed.session),
             current: Some(listed.session.id) == current,

@@ -39,21 +39,21 @@ impl LogOut {
     /// [`TokenError::Invalid`] or [`TokenError::Failed`].
     pub fn run(&self, input: &Logout) -> Result<LoggedOut, TokenError> {
         let now = self.clock.now();
-        let shown = self.verifier.verify(&input.refresh_token, now)?.into_refresh_ignoring_expiry()?;
+        let presented = self.verifier.verify(&input.refresh_token, now)?.into_refresh_ignoring_expiry()?;
         let session_end = SessionEnd { at: now, reason: EndReason::LogOut, client: input.client.clone() };
-        if self.store.write(|tx| end(&shown, &session_end, tx))? {
-            tracing::info!(target: LOG, user_id = shown.user_id.get(), "User logged out");
+        if self.store.write(|tx| end(&presented, &session_end, tx))? {
+            tracing::info!(target: LOG, user_id = presented.user_id.get(), "User logged out");
         }
         Ok(LoggedOut)
     }
 }
 
 /// Whether there was anything to end.
-fn end(shown: &RefreshClaims, session_end: &SessionEnd, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-    tx.sessions().hold(shown.user_id)?;
+fn end(presented: &RefreshClaims, session_end: &SessionEnd, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    tx.sessions().lock_account(presented.user_id)?;
     // First the token, so that its first exchange is over: it may begin the session.
-    let revoked = tx.refresh_tokens().revoke(shown.jti, session_end.at)?;
-    let found = tx.refresh_tokens().find(shown.jti)?.filter(|found| found.token.user_id == shown.user_id);
+    let revoked = tx.refresh_tokens().revoke(presented.jti, session_end.at)?;
+    let found = tx.refresh_tokens().find(presented.jti)?.filter(|found| found.token.user_id == presented.user_id);
     match found.and_then(|found| found.session) {
         Some(session) => tx.sessions().end(session.id, session_end),
         None => Ok(revoked),

@@ -40,7 +40,7 @@ impl LogOutAll {
         let keep = KeepSessions::from(input.owner.session_id.filter(|_| input.keep_current));
         let session_end = SessionEnd { at: self.clock.now(), reason: EndReason::LogOut, client: input.client.clone() };
         let ended = self.store.write(|tx| {
-            tx.sessions().hold(user_id)?;
+            tx.sessions().lock_account(user_id)?;
             tx.sessions().end_all(user_id, &keep, &session_end)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions = ended, "User logged out everywhere");

@@ -45,7 +45,7 @@ impl RevokeSession {
     ///
     /// # Errors
     /// [`SessionError`].
-    pub fn at_will(&self, id: SessionId, client: &ClientInfo) -> Result<bool, SessionError> {
+    pub fn by_operator(&self, id: SessionId, client: &ClientInfo) -> Result<bool, SessionError> {
         self.end(id, None, client)
     }
 
@@ -53,10 +53,10 @@ impl RevokeSession {
     ///
     /// # Errors
     /// [`SessionError::Failed`].
-    pub fn all_of(&self, user_id: UserId, client: &ClientInfo) -> Result<u64, SessionError> {
+    pub fn all_for_user(&self, user_id: UserId, client: &ClientInfo) -> Result<u64, SessionError> {
         let session_end = self.session_end(client);
         let ended = self.store.write(|tx| {
-            tx.sessions().hold(user_id)?;
+            tx.sessions().lock_account(user_id)?;
             tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions = ended, "Sessions revoked");
@@ -75,7 +75,7 @@ impl RevokeSession {
                 Some(owner) => owner,
                 None => tx.sessions().find(id)?.ok_or(SessionError::NotFound)?.user_id,
             };
-            tx.sessions().hold(user_id)?;
+            tx.sessions().lock_account(user_id)?;
             let found = tx.sessions().find(id)?;
             found.filter(|session| session.user_id == user_id).ok_or(SessionError::NotFound)?;
             Ok::<_, SessionError>((user_id, tx.sessions().end(id, &session_end)?))

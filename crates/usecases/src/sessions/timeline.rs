@@ -7,7 +7,7 @@ use portcullis_ports::{Store, StoreExt};
 use std::sync::Arc;
 
 /// How many events are told at most.
-const MOST: u32 = 500;
+const MAX_EVENTS: u32 = 500;
 
 /// The events of a session, newest first.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl ReadTimeline {
         self.store.read(|tx| {
             let found = tx.sessions().find(session_id)?;
             found.filter(|session| session.user_id == owner.user.id).ok_or(SessionError::NotFound)?;
-            Ok(TimelineRead(tx.sessions().events(session_id, MOST)?))
+            Ok(TimelineRead(tx.sessions().events(session_id, MAX_EVENTS)?))
         })
     }
 }

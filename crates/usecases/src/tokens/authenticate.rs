@@ -5,7 +5,7 @@
 use super::TokenError;
 use portcullis_domain::registration::User;
 use portcullis_domain::sessions::{SessionId, SessionPolicy, SessionState};
-use portcullis_ports::{BearerKey, Clock, FoundBearer, Store, StoreError, StoreExt, TokenVerifier};
+use portcullis_ports::{BearerIdentity, Clock, ResolvedBearer, Store, StoreError, StoreExt, TokenVerifier};
 use std::sync::Arc;
 
 /// Whom the token speaks for.
@@ -19,15 +19,15 @@ pub struct Authenticated {
 
 /// A token that is genuine: whose account and session are to be looked up.
 #[derive(Debug, Clone, Copy)]
-pub struct Inquiry(BearerKey);
+pub struct BearerLookup(BearerIdentity);
 
-/// What the store knows of an [`Inquiry`]'s account and session.
+/// What the store knows of an [`BearerLookup`]'s account and session.
 #[derive(Debug)]
-pub struct LookedUp(Result<Result<Authenticated, Refusal>, StoreError>);
+pub struct BearerLookupResult(Result<Result<Authenticated, BearerRejection>, StoreError>);
 
 /// Why whoever is named may not act.
 #[derive(Debug)]
-enum Refusal {
+enum BearerRejection {
     Unknown,
     Revoked,
     Expired,
@@ -48,34 +48,34 @@ pub struct Authenticate {
 impl Authenticate {
     /// Finds the account of an access token.
     ///
-    /// The same as [`decode`](Self::decode), [`look_up`](Self::look_up) and [`LookedUp::decide`].
+    /// The same as [`decode`](Self::decode), [`look_up`](Self::look_up) and [`BearerLookupResult::into_result`].
     ///
     /// # Errors
     /// [`TokenError`].
     pub fn run(&self, access_token: &str) -> Result<Authenticated, TokenError> {
-        self.find(self.read(access_token)?).decide()
+        self.find(self.read(access_token)?).into_result()
     }
 
     /// Reads the token. Asks no store and never waits.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn read(&self, access_token: &str) -> Result<Inquiry, TokenError> {
+    pub fn read(&self, access_token: &str) -> Result<BearerLookup, TokenError> {
         let now = self.clock.now();
         let claims = self.verifier.verify(access_token, now)?.into_access(now)?;
-        Ok(Inquiry(BearerKey { user_id: claims.user_id, session_id: claims.session_id }))
+        Ok(BearerLookup(BearerIdentity { user_id: claims.user_id, session_id: claims.session_id }))
     }
 
     /// Looks up accounts and sessions, all at once; each in the order of the inquiries.
     #[must_use]
-    pub fn look_up(&self, inquiries: &[Inquiry]) -> Vec<LookedUp> {
+    pub fn look_up(&self, inquiries: &[BearerLookup]) -> Vec<BearerLookupResult> {
         if let [alone] = inquiries {
             return vec![self.find(*alone)];
         }
         let mut keys: Vec<_> = inquiries.iter().map(|inquiry| inquiry.0).collect();
         keys.sort_unstable();
         keys.dedup();
-        match self.store.read(|tx| tx.sessions().bearers(&keys)) {
+        match self.store.read(|tx| tx.sessions().resolve_bearers(&keys)) {
             Ok(found) => {
                 let found = |key| keys.binary_search(&key).ok().and_then(|at| found.get(at)?.clone());
                 inquiries.iter().map(|inquiry| self.judged(inquiry.0, found(inquiry.0))).collect()
@@ -84,38 +84,40 @@ impl Authenticate {
             Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => {
                 inquiries.iter().map(|inquiry| self.find(*inquiry)).collect()
             }
-            Err(gone) => inquiries.iter().map(|_| LookedUp(Err(gone.clone()))).collect(),
+            Err(gone) => inquiries.iter().map(|_| BearerLookupResult(Err(gone.clone()))).collect(),
         }
     }
 
-    fn find(&self, inquiry: Inquiry) -> LookedUp {
-        match self.store.read(|tx| tx.sessions().bearers(&[inquiry.0])) {
+    fn find(&self, inquiry: BearerLookup) -> BearerLookupResult {
+        match self.store.read(|tx| tx.sessions().resolve_bearers(&[inquiry.0])) {
             Ok(mut found) => self.judged(inquiry.0, found.pop().flatten()),
-            Err(error) => LookedUp(Err(error)),
+            Err(error) => BearerLookupResult(Err(error)),
         }
     }
 
-    fn judged(&self, key: BearerKey, found: Option<FoundBearer>) -> LookedUp {
-        let Some(FoundBearer { user, session }) = found else { return LookedUp(Ok(Err(Refusal::Unknown))) };
+    fn judged(&self, key: BearerIdentity, found: Option<ResolvedBearer>) -> BearerLookupResult {
+        let Some(ResolvedBearer { user, session }) = found else {
+            return BearerLookupResult(Ok(Err(BearerRejection::Unknown)));
+        };
         let state = session.map_or(SessionState::Ended, |session| self.sessions.state(&session, self.clock.now()));
-        LookedUp(Ok(match (user.is_active, key.session_id, state) {
-            (false, _, _) | (true, Some(_), SessionState::Ended) => Err(Refusal::Revoked),
-            (true, Some(_), SessionState::Expired) => Err(Refusal::Expired),
+        BearerLookupResult(Ok(match (user.is_active, key.session_id, state) {
+            (false, _, _) | (true, Some(_), SessionState::Ended) => Err(BearerRejection::Revoked),
+            (true, Some(_), SessionState::Expired) => Err(BearerRejection::Expired),
             (true, session_id, _) => Ok(Authenticated { user, session_id }),
         }))
     }
 }
 
-impl LookedUp {
+impl BearerLookupResult {
     /// Whether the account may act.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn decide(self) -> Result<Authenticated, TokenError> {
+    pub fn into_result(self) -> Result<Authenticated, TokenError> {
         self.0?.map_err(|refusal| match refusal {
-            Refusal::Unknown => TokenError::Invalid,
-            Refusal::Revoked => TokenError::Revoked,
-            Refusal::Expired => TokenError::Expired,
+            BearerRejection::Unknown => TokenError::Invalid,
+            BearerRejection::Revoked => TokenError::Revoked,
+            BearerRejection::Expired => TokenError::Expired,
         })
     }
 }

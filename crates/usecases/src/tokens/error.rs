@@ -1,6 +1,6 @@
 //! What is wrong with a token that was shown: one type for every verb that takes one.
 
-use crate::failure::{Failure, fails_with};
+use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::TokenRejection;
 use portcullis_ports::{InvalidToken, SigningError, StoreError};
@@ -26,10 +26,10 @@ pub enum TokenError {
     EmailUnverified,
     /// A dependency failed: nothing is known of the token.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(TokenError: StoreError, SigningError);
+from_dependency_errors!(TokenError: StoreError, SigningError);
 
 impl From<InvalidToken> for TokenError {
     fn from(InvalidToken: InvalidToken) -> Self {

@@ -27,7 +27,7 @@ impl fmt::Debug for TokenPair {
 }
 
 /// What makes tokens.
-pub struct Issuance {
+pub struct TokenFactory {
     /// What signs them.
     pub issuer: Arc<dyn TokenIssuer>,
     /// Where their identifiers come from.
@@ -36,18 +36,18 @@ pub struct Issuance {
     pub lifetimes: TokenLifetimes,
 }
 
-impl Issuance {
+impl TokenFactory {
     /// A session that begins, and the first pair of its line: all identifiers are fresh.
     ///
     /// # Errors
     /// [`SigningError`].
-    pub fn begin(
+    pub fn issue_first(
         &self,
         user_id: UserId,
         now: DateTime<Utc>,
     ) -> Result<(Session, RefreshToken, TokenPair), SigningError> {
         let session = Session::begin(SessionId::from_random(self.entropy.array()), user_id, now);
-        let (token, pair) = self.succeed(self.fresh_jti(), user_id, session.id, now)?;
+        let (token, pair) = self.issue_next(self.new_jti(), user_id, session.id, now)?;
         Ok((session, token, pair))
     }
 
@@ -55,15 +55,15 @@ impl Issuance {
     ///
     /// # Errors
     /// [`SigningError`].
-    pub fn succeed(
+    pub fn issue_next(
         &self,
         spent: Jti,
         user_id: UserId,
         session_id: SessionId,
         now: DateTime<Utc>,
     ) -> Result<(RefreshToken, TokenPair), SigningError> {
-        let token = RefreshToken::new(self.fresh_jti(), user_id, now, self.lifetimes.refresh).with_session(session_id);
-        let pair = self.pair(spent, &token, now)?;
+        let token = RefreshToken::new(self.new_jti(), user_id, now, self.lifetimes.refresh).with_session(session_id);
+        let pair = self.reissue(spent, &token, now)?;
         Ok((token, pair))
     }
 
@@ -71,7 +71,7 @@ impl Issuance {
     ///
     /// # Errors
     /// [`SigningError`].
-    pub fn pair(&self, spent: Jti, successor: &RefreshToken, now: DateTime<Utc>) -> Result<TokenPair, SigningError> {
+    pub fn reissue(&self, spent: Jti, successor: &RefreshToken, now: DateTime<Utc>) -> Result<TokenPair, SigningError> {
         let (user_id, session_id) = (successor.user_id, Some(successor.session_id_or_legacy()));
         let access = self.lifetimes.access(user_id, spent, successor.created_at);
         let access = AccessClaims { session_id, ..access };
@@ -79,13 +79,13 @@ impl Issuance {
         let refresh = RefreshClaims { user_id, jti: successor.jti, session_id, issued_at, expires_at };
         let expired = access.expires_at <= now;
         Ok(TokenPair {
-            access_token: self.issuer.access(&access)?,
-            refresh_token: self.issuer.refresh(&refresh)?,
+            access_token: self.issuer.sign_access(&access)?,
+            refresh_token: self.issuer.sign_refresh(&refresh)?,
             expires_in: if expired { 0 } else { self.lifetimes.access.num_seconds() },
         })
     }
 
-    fn fresh_jti(&self) -> Jti {
+    fn new_jti(&self) -> Jti {
         Jti::from_random(self.entropy.array())
     }
 }

@@ -1,8 +1,8 @@
 //! What a refresh token that was not exchanged at once is worth, and what follows from it. The
 //! verdict is the domain's; here it is carried out, in one transaction with what it rests on.
 
-use super::{Attempt, Refresh, Refreshed, TokenError, TokenPair};
-use crate::mail::Cause;
+use super::{Refresh, RefreshAttempt, Refreshed, TokenError, TokenPair};
+use crate::mail::MailCause;
 use crate::{LOG, SECURITY_LOG};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::UserId;
@@ -12,7 +12,7 @@ use portcullis_ports::{FoundToken, Rotation, StoreError, StoreExt, Tx};
 
 /// How often a token is looked at that others exchange between a look and the exchange: after
 /// the first of them it is spent.
-const LOOKS: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 
 /// A verdict that was carried out.
 struct Judged {
@@ -29,18 +29,18 @@ impl Refresh {
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn judge(&self, attempt: Attempt) -> Result<Refreshed, TokenError> {
-        let judged = self.store.write(|tx| self.weigh(&attempt, tx))?;
-        let Attempt { rotation, pair, .. } = attempt;
+    pub fn judge(&self, attempt: RefreshAttempt) -> Result<Refreshed, TokenError> {
+        let judged = self.store.write(|tx| self.judge_in_tx(&attempt, tx))?;
+        let RefreshAttempt { rotation, pair, .. } = attempt;
         let verdict = judged.verdict;
-        self.tell(verdict, &rotation, judged.session);
+        self.record_verdict(verdict, &rotation, judged.session);
         if verdict == Verdict::Theft {
-            self.post.ring();
+            self.outbox.notify_worker();
         }
         match (verdict, judged.successor) {
             (Verdict::Rotated, _) => Ok(Refreshed { pair: judged.pair.unwrap_or(pair), verdict }),
             (Verdict::Retried(_) | Verdict::Overlapped(_), Some(successor)) => {
-                Ok(Refreshed { pair: self.issuance.pair(rotation.spent, &successor, rotation.at)?, verdict })
+                Ok(Refreshed { pair: self.issuance.reissue(rotation.spent, &successor, rotation.at)?, verdict })
             }
             (Verdict::Expired, _) => Err(TokenError::Expired),
             (Verdict::Raced, _) => Err(TokenError::Raced),
@@ -48,15 +48,15 @@ impl Refresh {
         }
     }
 
-    fn weigh(&self, attempt: &Attempt, tx: &mut dyn Tx) -> Result<Judged, TokenError> {
+    fn judge_in_tx(&self, attempt: &RefreshAttempt, tx: &mut dyn Tx) -> Result<Judged, TokenError> {
         let rotation = &attempt.rotation;
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_ATTEMPTS {
             let found = tx.refresh_tokens().find(rotation.spent)?.ok_or(TokenError::Invalid)?;
             if found.token.user_id != rotation.successor.user_id {
                 return Err(TokenError::Invalid);
             }
             let session = found.token.session_id_or_legacy();
-            let verdict = self.policy.judge(&found.token, &self.presentation(&found, rotation));
+            let verdict = self.policy.judge(&found.token, &self.context(&found, rotation));
             if is_unverified(verdict, &found, rotation) {
                 return Err(TokenError::EmailUnverified);
             }
@@ -68,7 +68,7 @@ impl Refresh {
                     }
                 }
                 verdict => {
-                    let verdict = self.carry_out(verdict, attempt, &found, tx)?;
+                    let verdict = self.execute(verdict, attempt, &found, tx)?;
                     return Ok(Judged { verdict, session, pair: None, successor: found.live_successor });
                 }
             }
@@ -77,22 +77,22 @@ impl Refresh {
     }
 
     /// Tells of a verdict that holds. Every verdict passes here, once.
-    pub(super) fn tell(&self, verdict: Verdict, rotation: &Rotation, session: SessionId) {
-        self.observer.judged(verdict);
-        tell(verdict, rotation, session);
+    pub(super) fn record_verdict(&self, verdict: Verdict, rotation: &Rotation, session: SessionId) {
+        self.observer.on_verdict(verdict);
+        log_verdict(verdict, rotation, session);
     }
 
     /// The pair, where the one that was made beforehand is of another session: the row knows.
     fn pair_of(&self, rotation: &Rotation, session: SessionId) -> Result<Option<TokenPair>, TokenError> {
         let successor = &rotation.successor;
         let made = successor.session_id_or_legacy() == session;
-        let anew = || self.issuance.pair(rotation.spent, &successor.clone().with_session(session), rotation.at);
+        let anew = || self.issuance.reissue(rotation.spent, &successor.clone().with_session(session), rotation.at);
         Ok(if made { None } else { Some(anew()?) })
     }
 
     /// A session lives no longer than its account is active. A token that was stored without a
     /// session begins one.
-    fn presentation(&self, found: &FoundToken, rotation: &Rotation) -> RefreshContext {
+    fn context(&self, found: &FoundToken, rotation: &Rotation) -> RefreshContext {
         let session = match &found.session {
             _ if !found.account_active => SessionState::Ended,
             // A row that nobody wrote so.
@@ -106,10 +106,10 @@ impl Refresh {
     }
 
     /// Does what a verdict on a token that is not exchanged asks for; what it was in the end.
-    fn carry_out(
+    fn execute(
         &self,
         verdict: Verdict,
-        attempt: &Attempt,
+        attempt: &RefreshAttempt,
         found: &FoundToken,
         tx: &mut dyn Tx,
     ) -> Result<Verdict, StoreError> {
@@ -118,17 +118,17 @@ impl Refresh {
         let Some(session) = &found.session else {
             // The release before spent it, which knew no session: its successor is all there is.
             if let (Verdict::Theft, Some(successor)) = (verdict, &found.live_successor) {
-                tx.sessions().hold(successor.user_id)?;
+                tx.sessions().lock_account(successor.user_id)?;
                 tx.refresh_tokens().revoke(successor.jti, at)?;
                 tx.sessions().end(successor.session_id_or_legacy(), &session_end)?;
-                self.report(successor.user_id, attempt, tx)?;
+                self.notify_owner(successor.user_id, attempt, tx)?;
             }
             return Ok(verdict);
         };
         if verdict == Verdict::Theft {
-            tx.sessions().hold(session.user_id)?;
+            tx.sessions().lock_account(session.user_id)?;
             if tx.sessions().end(session.id, &session_end)? {
-                self.report(session.user_id, attempt, tx)?;
+                self.notify_owner(session.user_id, attempt, tx)?;
                 return Ok(verdict);
             }
         }
@@ -139,11 +139,11 @@ impl Refresh {
     }
 
     /// Has the owner told of a theft, in the transaction that ends the session.
-    fn report(&self, user_id: UserId, attempt: &Attempt, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        let Attempt { rotation, language, .. } = attempt;
+    fn notify_owner(&self, user_id: UserId, attempt: &RefreshAttempt, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        let RefreshAttempt { rotation, language, .. } = attempt;
         let Some(user) = tx.users().find(user_id)? else { return Ok(()) };
-        let cause = Cause { language: *language, client: &rotation.client, at: rotation.at };
-        let notice = self.post.notice(Occasion::SessionTheft, &user, &cause);
+        let cause = MailCause { language: *language, client: &rotation.client, at: rotation.at };
+        let notice = self.outbox.new_notice(Occasion::SessionTheft, &user, &cause);
         notice.map_or(Ok(()), |notice| tx.outbox().enqueue(&notice))
     }
 }
@@ -165,9 +165,9 @@ fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bo
     let (user_id, session) = (found.token.user_id, found.token.session_id_or_legacy());
     let begins = found.session.is_none();
     if begins {
-        tx.sessions().hold(user_id)?;
+        tx.sessions().lock_account(user_id)?;
     }
-    if !tx.refresh_tokens().spend(rotation.spent, &rotation.spending())? {
+    if !tx.refresh_tokens().spend(rotation.spent, &rotation.spend_record())? {
         return Ok(false);
     }
     if begins {
@@ -179,7 +179,7 @@ fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bo
 }
 
 /// Tells the log.
-fn tell(verdict: Verdict, rotation: &Rotation, session: SessionId) {
+fn log_verdict(verdict: Verdict, rotation: &Rotation, session: SessionId) {
     let (user_id, name) = (rotation.successor.user_id.get(), verdict.as_str());
     let client = rotation.client.ip_address.map(tracing::field::display);
     match verdict {
@@ -189,7 +189,7 @@ fn tell(verdict: Verdict, rotation: &Rotation, session: SessionId) {
         }
         Verdict::Theft => tracing::warn!(
             target: SECURITY_LOG, user_id, session_id = %session, client, verdict = name,
-            "A spent refresh token was shown again: its session is ended"
+            "A spent refresh token was presented again: its session is ended"
         ),
         Verdict::Raced | Verdict::Ended | Verdict::Expired => {
             tracing::warn!(target: LOG, user_id, verdict = name, "Refresh refused");

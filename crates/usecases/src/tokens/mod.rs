@@ -6,7 +6,9 @@ mod issue;
 mod judgement;
 mod refresh;
 
-pub use authenticate::{Authenticate, Authenticated, Inquiry, LookedUp};
+pub use authenticate::{Authenticate, Authenticated, BearerLookup, BearerLookupResult};
 pub use error::TokenError;
-pub use issue::{Issuance, TokenPair};
-pub use refresh::{Attempt, Exchange, Exchanged, Refresh, RefreshExchange, Refreshed, Settled, Shown};
+pub use issue::{TokenFactory, TokenPair};
+pub use refresh::{
+    PresentedToken, Refresh, RefreshAttempt, RefreshExchange, Refreshed, RotationRequest, RotationResult, SettleOutcome,
+};

@@ -1,8 +1,8 @@
 //! Exchanges a refresh token for a new pair, once. What needs the store is one step of its own,
 //! so that exchanges that come at one time can be carried out together.
 
-use super::{Issuance, TokenError, TokenPair};
-use crate::mail::Post;
+use super::{TokenError, TokenFactory, TokenPair};
+use crate::mail::Outbox;
 use portcullis_domain::mail::Language;
 use portcullis_domain::sessions::{ClientInfo, SessionId, SessionPolicy};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshPolicy, Verdict};
@@ -32,7 +32,7 @@ pub struct Refreshed {
 
 /// A token that is genuine, and the pair that it may be exchanged for. Nothing is spent yet.
 #[derive(Debug)]
-pub struct Attempt {
+pub struct RefreshAttempt {
     pub(super) rotation: Rotation,
     pub(super) pair: TokenPair,
     pub(super) language: Language,
@@ -40,26 +40,26 @@ pub struct Attempt {
 
 /// A genuine token, and the session that it is of.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown {
+pub struct PresentedToken {
     token: Jti,
     session: SessionId,
 }
 
-/// What the store is asked to do for an [`Attempt`].
+/// What the store is asked to do for an [`RefreshAttempt`].
 #[derive(Debug, Clone)]
-pub struct Exchange(Rotation);
+pub struct RotationRequest(Rotation);
 
-/// What became of an [`Exchange`].
+/// What became of an [`RotationRequest`].
 #[derive(Debug)]
-pub struct Exchanged(Result<bool, StoreError>);
+pub struct RotationResult(Result<bool, StoreError>);
 
 /// Where an attempt stands after the store was asked.
 #[derive(Debug)]
-pub enum Settled {
+pub enum SettleOutcome {
     /// At its end.
     Done(Result<Refreshed, TokenError>),
     /// It was not exchanged, and why is still to be found out: for [`Refresh::judge`].
-    Doubtful(Box<Attempt>),
+    NeedsJudgement(Box<RefreshAttempt>),
 }
 
 /// The verb.
@@ -69,13 +69,13 @@ pub struct Refresh {
     /// What reads the token.
     pub verifier: Arc<dyn TokenVerifier>,
     /// What makes the new pair.
-    pub issuance: Arc<Issuance>,
+    pub issuance: Arc<TokenFactory>,
     /// How much doubt a spent token gets.
     pub policy: RefreshPolicy,
     /// How long sessions last.
     pub sessions: SessionPolicy,
     /// Who tells the owner of a theft.
-    pub post: Arc<Post>,
+    pub outbox: Arc<Outbox>,
     /// Who is told of verdicts, beside the log.
     pub observer: Arc<dyn RefreshObserver>,
     /// Whether the account's address must be verified, as for a login.
@@ -84,21 +84,21 @@ pub struct Refresh {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Attempt {
+impl RefreshAttempt {
     /// What the store is to be asked.
     #[must_use]
-    pub fn exchange(&self) -> Exchange {
-        Exchange(self.rotation.clone())
+    pub fn exchange(&self) -> RotationRequest {
+        RotationRequest(self.rotation.clone())
     }
 
     /// The token that was shown.
     #[must_use]
-    pub fn shown(&self) -> Shown {
-        Shown { token: self.rotation.spent, session: self.rotation.successor.session_id_or_legacy() }
+    pub fn presented(&self) -> PresentedToken {
+        PresentedToken { token: self.rotation.spent, session: self.rotation.successor.session_id_or_legacy() }
     }
 }
 
-impl Shown {
+impl PresentedToken {
     /// Returns the session of the token.
     #[must_use]
     pub fn session(&self) -> SessionId {
@@ -107,7 +107,7 @@ impl Shown {
 
     /// The names under which refreshes with it may have been counted that could not succeed.
     #[must_use]
-    pub fn names(&self) -> [String; 2] {
+    pub fn limit_keys(&self) -> [String; 2] {
         [self.session.to_string(), self.token.to_string()]
     }
 
@@ -115,7 +115,7 @@ impl Shown {
     /// a session that is over no token is of use. One that nobody knows says nothing of its
     /// session, which may have a live one.
     #[must_use]
-    pub fn dead_by(&self, error: &TokenError) -> Option<String> {
+    pub fn failure_key(&self, error: &TokenError) -> Option<String> {
         match error {
             TokenError::Revoked | TokenError::Expired => Some(self.session.to_string()),
             TokenError::Invalid => Some(self.token.to_string()),
@@ -137,10 +137,10 @@ impl Refresh {
     pub fn run(&self, input: RefreshExchange) -> Result<Refreshed, TokenError> {
         let attempt = self.prepare(input)?;
         let rotated = self.store.rotate(std::slice::from_ref(&attempt.rotation));
-        let exchanged = Exchanged(rotated.map(|rotated| rotated.first() == Some(&true)));
+        let exchanged = RotationResult(rotated.map(|rotated| rotated.first() == Some(&true)));
         match self.settle(attempt, exchanged) {
-            Settled::Done(outcome) => outcome,
-            Settled::Doubtful(attempt) => self.judge(*attempt),
+            SettleOutcome::Done(outcome) => outcome,
+            SettleOutcome::NeedsJudgement(attempt) => self.judge(*attempt),
         }
     }
 
@@ -148,42 +148,50 @@ impl Refresh {
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn prepare(&self, input: RefreshExchange) -> Result<Attempt, TokenError> {
+    pub fn prepare(&self, input: RefreshExchange) -> Result<RefreshAttempt, TokenError> {
         let now = self.clock.now();
-        let shown = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
+        let presented = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
         // Signed before anything is spent: a signer that fails costs nobody a session.
-        let (successor, pair) = self.issuance.succeed(shown.jti, shown.user_id, shown.session_id_or_legacy(), now)?;
-        let (key, client, too_old_by) = (input.key, input.client, self.sessions.max_age_cutoff(now));
-        let (spent, verified_only) = (shown.jti, self.require_verified_email);
-        let rotation = Rotation { spent, at: now, key, too_old_by, verified_only, client, successor };
-        Ok(Attempt { rotation, pair, language: input.language })
+        let (successor, pair) =
+            self.issuance.issue_next(presented.jti, presented.user_id, presented.session_id_or_legacy(), now)?;
+        let (key, client, session_cutoff) = (input.key, input.client, self.sessions.max_age_cutoff(now));
+        let (spent, verified_only) = (presented.jti, self.require_verified_email);
+        let rotation =
+            Rotation { spent, at: now, key, session_cutoff: session_cutoff, verified_only, client, successor };
+        Ok(RefreshAttempt { rotation, pair, language: input.language })
     }
 
     /// Asks the store, once for all; what became of each, in their order.
     #[must_use]
-    pub fn exchange(&self, exchanges: Vec<Exchange>) -> Vec<Exchanged> {
+    pub fn exchange(&self, exchanges: Vec<RotationRequest>) -> Vec<RotationResult> {
         let rotations: Vec<_> = exchanges.into_iter().map(|exchange| exchange.0).collect();
         let rotated = self.store.rotate(&rotations).and_then(|rotated| {
             let all = rotated.len() == rotations.len();
             all.then_some(rotated).ok_or_else(|| StoreError::Failed("the store answered for others".to_owned()))
         });
         match rotated {
-            Ok(rotated) => rotated.into_iter().map(|rotated| Exchanged(Ok(rotated))).collect(),
-            Err(error) => rotations.iter().map(|_| Exchanged(Err(error.clone()))).collect(),
+            Ok(rotated) => rotated.into_iter().map(|rotated| RotationResult(Ok(rotated))).collect(),
+            Err(error) => rotations.iter().map(|_| RotationResult(Err(error.clone()))).collect(),
         }
     }
 
     /// Ends an attempt that was exchanged, or whose store is not there. Asks no store.
     #[must_use]
-    pub fn settle(&self, attempt: Attempt, exchanged: Exchanged) -> Settled {
+    pub fn settle(&self, attempt: RefreshAttempt, exchanged: RotationResult) -> SettleOutcome {
         match exchanged.0 {
             Ok(true) => {
-                self.tell(Verdict::Rotated, &attempt.rotation, attempt.rotation.successor.session_id_or_legacy());
-                Settled::Done(Ok(Refreshed { pair: attempt.pair, verdict: Verdict::Rotated }))
+                self.record_verdict(
+                    Verdict::Rotated,
+                    &attempt.rotation,
+                    attempt.rotation.successor.session_id_or_legacy(),
+                );
+                SettleOutcome::Done(Ok(Refreshed { pair: attempt.pair, verdict: Verdict::Rotated }))
             }
             // Another's damaged row may be the reason: each is looked at alone.
-            Ok(false) | Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => Settled::Doubtful(Box::new(attempt)),
-            Err(gone) => Settled::Done(Err(gone.into())),
+            Ok(false) | Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => {
+                SettleOutcome::NeedsJudgement(Box::new(attempt))
+            }
+            Err(gone) => SettleOutcome::Done(Err(gone.into())),
         }
     }
 }

@@ -4,13 +4,13 @@ use super::OneTimeTokens;
 use crate::LOG;
 use crate::limits::{Admission, Guess, LimitError};
 use crate::login::{Reauthentication, ReauthenticationError};
-use crate::mail::{Cause, Post};
+use crate::mail::{MailCause, Outbox};
 use crate::tokens::Authenticated;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, Password, User};
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::Purpose;
-use portcullis_ports::{Clock, Patience, StoreError, StoreExt, Tx};
+use portcullis_ports::{CancellationToken, Clock, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Who wants which address.
@@ -47,17 +47,17 @@ pub struct EmailChangeAdmission {
 /// The verb.
 pub struct RequestEmailChange {
     /// What asks for the password again.
-    pub owners: Arc<Reauthentication>,
+    pub reauthentication: Arc<Reauthentication>,
     /// What makes tokens.
     pub tokens: Arc<OneTimeTokens>,
     /// Who sends mails.
-    pub post: Arc<Post>,
+    pub outbox: Arc<Outbox>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl RequestEmailChange {
-    /// Asks for the change: counts the [`guess`](Self::guess) and the [mail](Self::admit_mail), then [`carry_out`](Self::carry_out).
+    /// Asks for the change: counts the [`guess`](Self::guess) and the [mail](Self::admit_mail), then [`execute`](Self::execute).
     ///
     /// # Errors
     /// [`ReauthenticationError`].
@@ -66,15 +66,15 @@ impl RequestEmailChange {
         input: &EmailChangeRequest,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<EmailChangeRequested, ReauthenticationError> {
-        let guess = self.owners.admit(&self.guess(input))?;
+        let guess = self.reauthentication.admit(&self.guess(input))?;
         let mail = self.admit_mail(input)?;
-        self.carry_out(input, EmailChangeAdmission { guess, mail }, still_wanted)
+        self.execute(input, EmailChangeAdmission { guess, mail }, still_wanted)
     }
 
     /// Returns the guess to count before the work. The mail charges the source.
     #[must_use]
     pub fn guess(&self, input: &EmailChangeRequest) -> Guess {
-        let guess = self.owners.guess(&input.owner, input.device.as_deref(), &input.client);
+        let guess = self.reauthentication.guess(&input.owner, input.device.as_deref(), &input.client);
         Guess { is_call: false, ..guess }
     }
 
@@ -83,7 +83,7 @@ impl RequestEmailChange {
     /// # Errors
     /// [`LimitError`].
     pub fn admit_mail(&self, input: &EmailChangeRequest) -> Result<Admission, LimitError> {
-        self.owners.guesses.limits.admit_mail(Occasion::ConfirmEmail, &input.new_email, &input.client)
+        self.reauthentication.guesses.limits.admit_mail(Occasion::ConfirmEmail, &input.new_email, &input.client)
     }
 
     /// Verifies the password and stores the order. Whether somebody else has the address is looked
@@ -92,16 +92,16 @@ impl RequestEmailChange {
     ///
     /// # Errors
     /// [`ReauthenticationError`].
-    pub fn carry_out(
+    pub fn execute(
         &self,
         input: &EmailChangeRequest,
         admission: EmailChangeAdmission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<EmailChangeRequested, ReauthenticationError> {
-        let outcome = self.ask(input, &Patience::lasting_while(still_wanted));
+        let outcome = self.ask(input, &CancellationToken::cancelled_unless(still_wanted));
         match &outcome {
-            Ok(EmailChangeRequested) => admission.mail.spend(),
-            Err(ReauthenticationError::InvalidCredentials) => admission.guess.spend(),
+            Ok(EmailChangeRequested) => admission.mail.commit(),
+            Err(ReauthenticationError::InvalidCredentials) => admission.guess.commit(),
             Err(_) => {}
         }
         outcome
@@ -110,16 +110,16 @@ impl RequestEmailChange {
     fn ask(
         &self,
         input: &EmailChangeRequest,
-        patience: &Patience,
+        cancellation: &CancellationToken,
     ) -> Result<EmailChangeRequested, ReauthenticationError> {
-        let cause = Cause { language: input.language, client: &input.client, at: self.clock.now() };
+        let cause = MailCause { language: input.language, client: &input.client, at: self.clock.now() };
         let user_id = input.owner.user.id;
         let to = EmailAddress::from_stored(input.new_email.canonical().to_owned());
-        let order = self.post.order(Occasion::ConfirmEmail, Some(user_id), &to, &cause);
-        self.owners.under(&input.owner.user, &input.password, patience, |user| {
-            Ok::<_, ReauthenticationError>(self.owners.store.write(|tx| self.store(user, &order, tx))?)
+        let order = self.outbox.new_mail(Occasion::ConfirmEmail, Some(user_id), &to, &cause);
+        self.reauthentication.with_verified_password(&input.owner.user, &input.password, cancellation, |user| {
+            Ok::<_, ReauthenticationError>(self.reauthentication.store.write(|tx| self.store(user, &order, tx))?)
         })?;
-        self.post.ring();
+        self.outbox.notify_worker();
         tracing::info!(target: LOG, user_id = user_id.get(), "Email change requested");
         Ok(EmailChangeRequested)
     }
@@ -127,12 +127,12 @@ impl RequestEmailChange {
     /// The token is there with the order, bound to the password that asked for it: a password that
     /// is changed before the mail is made takes it away.
     fn store(&self, user: &User, order: &NewMail, tx: &mut dyn Tx) -> Result<Option<()>, StoreError> {
-        if !tx.users().admits(user.id, &user.password)? {
+        if !tx.users().password_still_current(user.id, &user.password)? {
             return Ok(None);
         }
         let token = self.tokens.token(&order.seed);
         let record = self.tokens.record(&token, Purpose::ChangeEmail, (user, &order.to), order.created_at);
-        tx.one_time_tokens().replace(&record)?;
+        tx.one_time_tokens().upsert(&record)?;
         tx.outbox().enqueue(order).map(Some)
     }
 }

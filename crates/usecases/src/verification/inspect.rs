@@ -1,9 +1,9 @@
 //! Tells what a one-time token is good for. Consumes nothing: mail scanners open every link.
 
 use super::proof::is_signed_in;
-use super::{OneTimeTokens, Worthless};
-use crate::failure::Failure;
-use crate::limits::Devices;
+use super::{OneTimeTokens, RedeemError};
+use crate::failure::DependencyError;
+use crate::limits::DeviceCookies;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct InspectToken {
     /// What knows them.
     pub tokens: Arc<OneTimeTokens>,
     /// What knows devices.
-    pub devices: Arc<Devices>,
+    pub devices: Arc<DeviceCookies>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -34,11 +34,11 @@ impl InspectToken {
     /// the browser that opened the link. Reads only.
     ///
     /// # Errors
-    /// [`Failure`].
-    pub fn run(&self, token: &OneTimeToken, device: Option<&str>) -> Result<Option<Inspected>, Failure> {
+    /// [`DependencyError`].
+    pub fn run(&self, token: &OneTimeToken, device: Option<&str>) -> Result<Option<Inspected>, DependencyError> {
         let now = self.clock.now();
-        let inspected: Result<Inspected, Worthless> = self.store.read(|tx| {
-            let (record, user) = self.tokens.look(token, now, tx)?;
+        let inspected: Result<Inspected, RedeemError> = self.store.read(|tx| {
+            let (record, user) = self.tokens.find_valid(token, now, tx)?;
             let claims = record.claims(&user);
             let known = match device {
                 Some(cookie) if claims => is_signed_in(&self.devices, cookie, &user, tx)?,
@@ -48,8 +48,8 @@ impl InspectToken {
         });
         match inspected {
             Ok(inspected) => Ok(Some(inspected)),
-            Err(Worthless::Failed(error)) => Err(error.into()),
-            Err(Worthless::Invalid | Worthless::Expired) => Ok(None),
+            Err(RedeemError::Failed(error)) => Err(error.into()),
+            Err(RedeemError::Invalid | RedeemError::Expired) => Ok(None),
         }
     }
 }

@@ -3,17 +3,17 @@
 //! session of the account, or a device that is signed in to it. Otherwise a stranger who registered
 //! the address would keep a way in (account pre-hijacking, USENIX Security 2022).
 
-use super::{EmailVerification, VerifyEmail, VerifyEmailError, Worthless};
-use crate::limits::{Devices, Guess};
+use super::{EmailVerification, RedeemError, VerifyEmail, VerifyEmailError};
+use crate::limits::{DeviceCookies, Guess};
 use crate::tokens::Authenticated;
 use chrono::DateTime;
 use portcullis_domain::registration::{Password, PasswordHash, User};
 use portcullis_domain::sessions::KeepSessions;
 use portcullis_domain::verification::OneTimeTokenRecord;
-use portcullis_ports::{EntropyExt, Patience, StoreError, StoreExt, Tx, Verification};
+use portcullis_ports::{CancellationToken, EntropyExt, PasswordCheck, StoreError, StoreExt, Tx};
 
 /// How many sessions of an account are compared with a device.
-const MOST_SESSIONS: u32 = 1_000;
+const MAX_SESSIONS: u32 = 1_000;
 
 /// The browser that presents a token. Its sessions are spared where others end, if they belong to
 /// the same account.
@@ -35,7 +35,7 @@ pub struct Claim {
 
 /// What becomes of the account's password.
 #[derive(Debug)]
-pub(super) enum Fate {
+pub(super) enum PasswordFate {
     /// It was entered, and verified against this hash.
     Entered(PasswordHash),
     /// It stays if the browser proves it.
@@ -45,27 +45,27 @@ pub(super) enum Fate {
 }
 
 /// Why a token was not used.
-pub(super) enum Missed {
+pub(super) enum VerifyAttemptError {
     /// The account is not what it was: look again.
     Outdated,
     Failed(VerifyEmailError),
 }
 
-impl From<VerifyEmailError> for Missed {
+impl From<VerifyEmailError> for VerifyAttemptError {
     fn from(error: VerifyEmailError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<StoreError> for Missed {
+impl From<StoreError> for VerifyAttemptError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<Worthless> for Missed {
-    fn from(worthless: Worthless) -> Self {
-        Self::Failed(worthless.into())
+impl From<RedeemError> for VerifyAttemptError {
+    fn from(error: RedeemError) -> Self {
+        Self::Failed(error.into())
     }
 }
 
@@ -83,11 +83,11 @@ impl VerifyEmail {
     ///
     /// # Errors
     /// [`VerifyEmailError`].
-    pub fn look(&self, input: &EmailVerification) -> Result<Claim, VerifyEmailError> {
+    pub fn precheck(&self, input: &EmailVerification) -> Result<Claim, VerifyEmailError> {
         let now = self.clock.now();
-        self.owners.store.read(|tx| {
-            let found = self.tokens.look(&input.token, now, tx)?;
-            let (record, user) = Worthless::unless_for(found, super::verify::is_of_an_address)?;
+        self.reauthentication.store.read(|tx| {
+            let found = self.tokens.find_valid(&input.token, now, tx)?;
+            let (record, user) = RedeemError::require_purpose(found, super::verify::is_of_an_address)?;
             let proven = !record.claims(&user) || self.proves(&input.browser, &user, tx)?;
             Ok(Claim { user, proven })
         })
@@ -97,7 +97,7 @@ impl VerifyEmail {
     #[must_use]
     pub fn guess(&self, input: &EmailVerification, claim: &Claim) -> Option<Guess> {
         let owner = Authenticated { user: claim.user.clone(), session_id: None };
-        let guess = || self.owners.guess(&owner, input.browser.device.as_deref(), &input.client);
+        let guess = || self.reauthentication.guess(&owner, input.browser.device.as_deref(), &input.client);
         input.password.is_some().then(guess)
     }
 
@@ -107,23 +107,23 @@ impl VerifyEmail {
         &self,
         entered: Option<&Password>,
         claim: &Claim,
-        patience: &Patience,
-    ) -> Result<Fate, VerifyEmailError> {
-        let hasher = &self.owners.hasher;
+        cancellation: &CancellationToken,
+    ) -> Result<PasswordFate, VerifyEmailError> {
+        let hasher = &self.reauthentication.hasher;
         if let Some(password) = entered {
             let stored = &claim.user.password;
-            return match hasher.verify(password, stored, patience)? {
-                Verification::Match { .. } => Ok(Fate::Entered(stored.clone())),
-                Verification::Mismatch | Verification::Unreadable => Err(VerifyEmailError::InvalidCredentials),
+            return match hasher.verify(password, stored, cancellation)? {
+                PasswordCheck::Match { .. } => Ok(PasswordFate::Entered(stored.clone())),
+                PasswordCheck::Mismatch | PasswordCheck::Unreadable => Err(VerifyEmailError::InvalidCredentials),
             };
         }
         if claim.proven {
-            return Ok(Fate::Unentered);
+            return Ok(PasswordFate::Unentered);
         }
         // A hash like any other: readers need no rule for it, and a login takes the same time.
         let random = self.tokens.entropy.array::<32>();
         let nobodys: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Fate::Removed(hasher.hash(&Password::new(nobodys), patience)?))
+        Ok(PasswordFate::Removed(hasher.hash(&Password::new(nobodys), cancellation)?))
     }
 
     /// Carries the password's fate out on an account that is held: the account as it is then, the
@@ -132,23 +132,23 @@ impl VerifyEmail {
         &self,
         (record, user): (&OneTimeTokenRecord, User),
         browser: &Browser,
-        fate: &Fate,
+        fate: &PasswordFate,
         tx: &mut dyn Tx,
-    ) -> Result<(User, KeepSessions, bool), Missed> {
-        if let Fate::Entered(verified) = fate
+    ) -> Result<(User, KeepSessions, bool), VerifyAttemptError> {
+        if let PasswordFate::Entered(verified) = fate
             && *verified != user.password
         {
-            return Err(Missed::Outdated);
+            return Err(VerifyAttemptError::Outdated);
         }
         // Again, with the account held: the session may have ended since the look.
         let own = self.proves(browser, &user, tx)?;
-        let keep = if own { self.keep(browser, &user) } else { KeepSessions::default() };
-        if own || !record.claims(&user) || matches!(fate, Fate::Entered(_)) {
+        let keep = if own { self.kept_sessions(browser, &user) } else { KeepSessions::default() };
+        if own || !record.claims(&user) || matches!(fate, PasswordFate::Entered(_)) {
             return Ok((user, keep, false));
         }
-        let Fate::Removed(nobodys) = fate else { return Err(Missed::Outdated) };
+        let PasswordFate::Removed(nobodys) = fate else { return Err(VerifyAttemptError::Outdated) };
         if !tx.users().replace_password(user.id, &user.password, nobodys)? {
-            return Err(Missed::Outdated);
+            return Err(VerifyAttemptError::Outdated);
         }
         Ok((User { password: nobodys.clone(), ..user }, keep, true))
     }
@@ -171,12 +171,12 @@ impl VerifyEmail {
         }
     }
 
-    fn keep(&self, browser: &Browser, user: &User) -> KeepSessions {
+    fn kept_sessions(&self, browser: &Browser, user: &User) -> KeepSessions {
         let own = browser.bearer.as_ref().filter(|bearer| bearer.user.id == user.id);
         let device = browser.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, user));
         KeepSessions {
             session: own.and_then(|bearer| bearer.session_id),
-            device: device.map(|device| self.devices.mark(user.id, device)),
+            device: device.map(|device| self.devices.hash(user.id, device)),
         }
     }
 }
@@ -184,9 +184,14 @@ impl VerifyEmail {
 /// Returns whether a session of the account that began on the cookie's device goes on. The cookie
 /// alone names an address: it may be from an account that had the address before, or from before
 /// the password was changed, which ends the sessions of other devices.
-pub(super) fn is_signed_in(devices: &Devices, cookie: &str, user: &User, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+pub(super) fn is_signed_in(
+    devices: &DeviceCookies,
+    cookie: &str,
+    user: &User,
+    tx: &mut dyn Tx,
+) -> Result<bool, StoreError> {
     let Some(device) = devices.recognise(cookie, user) else { return Ok(false) };
-    let mark = devices.mark(user.id, device);
-    let open = tx.sessions().list(user.id, DateTime::UNIX_EPOCH, MOST_SESSIONS)?;
+    let mark = devices.hash(user.id, device);
+    let open = tx.sessions().list(user.id, DateTime::UNIX_EPOCH, MAX_SESSIONS)?;
     Ok(open.iter().any(|listed| listed.session.device == Some(mark)))
 }

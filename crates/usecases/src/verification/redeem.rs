@@ -8,7 +8,7 @@ use portcullis_ports::{StoreError, Tx};
 
 /// Why a token is worth nothing.
 #[derive(Debug)]
-pub(crate) enum Worthless {
+pub(crate) enum RedeemError {
     /// Unknown, used, replaced or revoked; or made for another purpose, or for an account that is
     /// another by now.
     Invalid,
@@ -18,38 +18,38 @@ pub(crate) enum Worthless {
     Failed(StoreError),
 }
 
-impl From<StoreError> for Worthless {
+impl From<StoreError> for RedeemError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error)
     }
 }
 
 /// Lets `?` turn a token's worthlessness into a verb's error.
-macro_rules! refuses_tokens {
+macro_rules! from_redeem_error {
     ($error:ty) => {
-        impl From<crate::verification::Worthless> for $error {
-            fn from(worthless: crate::verification::Worthless) -> Self {
-                match worthless {
-                    crate::verification::Worthless::Invalid => Self::Invalid,
-                    crate::verification::Worthless::Expired => Self::Expired,
-                    crate::verification::Worthless::Failed(error) => error.into(),
+        impl From<crate::verification::RedeemError> for $error {
+            fn from(error: crate::verification::RedeemError) -> Self {
+                match error {
+                    crate::verification::RedeemError::Invalid => Self::Invalid,
+                    crate::verification::RedeemError::Expired => Self::Expired,
+                    crate::verification::RedeemError::Failed(error) => error.into(),
                 }
             }
         }
     };
 }
-pub(crate) use refuses_tokens;
+pub(crate) use from_redeem_error;
 
 impl OneTimeTokens {
     /// What a token is good for, and whose it is. Changes nothing.
-    pub(crate) fn look(
+    pub(crate) fn find_valid(
         &self,
         token: &OneTimeToken,
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
-    ) -> Result<(OneTimeTokenRecord, User), Worthless> {
-        let record = tx.one_time_tokens().find(self.digest(token))?.ok_or(Worthless::Invalid)?;
-        self.weigh(record, now, tx)
+    ) -> Result<(OneTimeTokenRecord, User), RedeemError> {
+        let record = tx.one_time_tokens().find(self.digest(token))?.ok_or(RedeemError::Invalid)?;
+        self.validate(record, now, tx)
     }
 
     /// Uses a token up. Its account is held until the end of the transaction: nobody else changes
@@ -59,33 +59,33 @@ impl OneTimeTokens {
         token: &OneTimeToken,
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
-    ) -> Result<(OneTimeTokenRecord, User), Worthless> {
+    ) -> Result<(OneTimeTokenRecord, User), RedeemError> {
         let digest = self.digest(token);
-        let found = tx.one_time_tokens().find(digest)?.ok_or(Worthless::Invalid)?;
-        tx.sessions().hold(found.user_id)?;
+        let found = tx.one_time_tokens().find(digest)?.ok_or(RedeemError::Invalid)?;
+        tx.sessions().lock_account(found.user_id)?;
         // Again: whoever held the account before may have bound the token to another hash.
-        let record = tx.one_time_tokens().find(digest)?.ok_or(Worthless::Invalid)?;
-        let worth = self.weigh(record, now, tx)?;
-        if tx.one_time_tokens().consume(digest)? { Ok(worth) } else { Err(Worthless::Invalid) }
+        let record = tx.one_time_tokens().find(digest)?.ok_or(RedeemError::Invalid)?;
+        let worth = self.validate(record, now, tx)?;
+        if tx.one_time_tokens().consume(digest)? { Ok(worth) } else { Err(RedeemError::Invalid) }
     }
 
-    fn weigh(
+    fn validate(
         &self,
         record: OneTimeTokenRecord,
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
-    ) -> Result<(OneTimeTokenRecord, User), Worthless> {
-        let user = tx.users().find(record.user_id)?.ok_or(Worthless::Invalid)?;
+    ) -> Result<(OneTimeTokenRecord, User), RedeemError> {
+        let user = tx.users().find(record.user_id)?.ok_or(RedeemError::Invalid)?;
         if record.is_valid_for(&user, &self.version(&user.password), now) {
             return Ok((record, user));
         }
-        Err(if now < record.expires_at { Worthless::Invalid } else { Worthless::Expired })
+        Err(if now < record.expires_at { RedeemError::Invalid } else { RedeemError::Expired })
     }
 }
 
-impl Worthless {
+impl RedeemError {
     /// Lets a token through that is for one of these purposes.
-    pub(crate) fn unless_for(
+    pub(crate) fn require_purpose(
         (record, user): (OneTimeTokenRecord, User),
         wanted: impl FnOnce(Purpose) -> bool,
     ) -> Result<(OneTimeTokenRecord, User), Self> {

@@ -1,8 +1,8 @@
 //! Sends the link that verifies an address again.
 
-use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, LimitError, Limited, Limits};
-use crate::mail::{Cause, Post, ask_by_mail};
+use crate::failure::{DependencyError, from_dependency_errors};
+use crate::limits::{Admission, LimitError, Limits, RateLimited};
+use crate::mail::{MailCause, Outbox, enqueue_link_mail};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::EmailAddress;
@@ -30,13 +30,13 @@ pub struct VerificationRequested;
 pub enum ResendVerificationError {
     /// A budget is spent.
     #[error(transparent)]
-    Limited(Limited),
+    Limited(RateLimited),
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(ResendVerificationError: StoreError);
+from_dependency_errors!(ResendVerificationError: StoreError);
 
 impl From<LimitError> for ResendVerificationError {
     fn from(error: LimitError) -> Self {
@@ -63,7 +63,7 @@ pub struct ResendVerification {
     /// Where mails are kept.
     pub store: Arc<dyn Store>,
     /// Who sends them.
-    pub post: Arc<Post>,
+    pub outbox: Arc<Outbox>,
     /// How often it may be asked for.
     pub limits: Arc<Limits>,
     /// The time.
@@ -71,13 +71,13 @@ pub struct ResendVerification {
 }
 
 impl ResendVerification {
-    /// Asks for the link: [`validate`](Self::validate), then [`carry_out`](Self::carry_out).
+    /// Asks for the link: [`validate`](Self::validate), then [`execute`](Self::execute).
     ///
     /// # Errors
     /// [`ResendVerificationError`].
     pub fn run(&self, input: &VerificationRequest) -> Result<VerificationRequested, ResendVerificationError> {
         let admission = self.admit(input)?;
-        self.carry_out(input, admission)
+        self.execute(input, admission)
     }
 
     /// Counts the call.
@@ -93,14 +93,14 @@ impl ResendVerification {
     ///
     /// # Errors
     /// [`ResendVerificationError`].
-    pub fn carry_out(
+    pub fn execute(
         &self,
         input: &VerificationRequest,
         admission: Admission,
     ) -> Result<VerificationRequested, ResendVerificationError> {
-        let cause = Cause { language: input.language, client: &input.client, at: self.clock.now() };
-        ask_by_mail(&*self.store, &self.post, Occasion::VerifyEmail, &input.email, &cause)?;
-        admission.spend();
+        let cause = MailCause { language: input.language, client: &input.client, at: self.clock.now() };
+        enqueue_link_mail(&*self.store, &self.outbox, Occasion::VerifyEmail, &input.email, &cause)?;
+        admission.commit();
         Ok(VerificationRequested)
     }
 }

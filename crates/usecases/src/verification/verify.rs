@@ -1,18 +1,18 @@
 //! Verifies an address: the account's own, the one it is to have, or the one it had.
 
-use super::proof::{Browser, Claim, Fate, Missed};
-use super::{OneTimeTokens, Worthless, refuses_tokens};
+use super::proof::{Browser, Claim, PasswordFate, VerifyAttemptError};
+use super::{OneTimeTokens, RedeemError, from_redeem_error};
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, Devices, LimitError, Limited};
-use crate::login::{LOOKS, Reauthentication, contended};
-use crate::mail::{Cause, Post};
+use crate::failure::{DependencyError, from_dependency_errors};
+use crate::limits::{Admission, DeviceCookies, LimitError, RateLimited};
+use crate::login::{MAX_ATTEMPTS, Reauthentication, hash_contention};
+use crate::mail::{MailCause, Outbox};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::{EmailAddress, Password, User};
 use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
 use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, Purpose};
-use portcullis_ports::{Clock, EmailChange, HasherError, Patience, StoreError, StoreExt, Tx};
+use portcullis_ports::{CancellationToken, Clock, EmailChange, HasherError, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// The token that a mail brought to its address.
@@ -65,14 +65,14 @@ pub enum VerifyEmailError {
     InvalidCredentials,
     /// Too many guesses at the password.
     #[error(transparent)]
-    Limited(Limited),
+    Limited(RateLimited),
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(VerifyEmailError: StoreError, HasherError);
-refuses_tokens!(VerifyEmailError);
+from_dependency_errors!(VerifyEmailError: StoreError, HasherError);
+from_redeem_error!(VerifyEmailError);
 
 impl From<LimitError> for VerifyEmailError {
     fn from(error: LimitError) -> Self {
@@ -101,13 +101,13 @@ impl VerifyEmailError {
 /// Verifies an address with the token of a mail.
 pub struct VerifyEmail {
     /// What checks passwords.
-    pub owners: Arc<Reauthentication>,
+    pub reauthentication: Arc<Reauthentication>,
     /// What knows tokens.
     pub tokens: Arc<OneTimeTokens>,
     /// What knows devices.
-    pub devices: Arc<Devices>,
+    pub devices: Arc<DeviceCookies>,
     /// Who tells the owner.
-    pub post: Arc<Post>,
+    pub outbox: Arc<Outbox>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -122,12 +122,12 @@ struct Redemption<'a> {
     keep: KeepSessions,
     password_removed: bool,
     session_end: SessionEnd,
-    cause: Cause<'a>,
+    cause: MailCause<'a>,
 }
 
 impl VerifyEmail {
     /// Uses the token up and does what it is for: [`look`](Self::look), counts the [`guess`](Self::guess), then
-    /// [`carry_out`](Self::carry_out).
+    /// [`execute`](Self::execute).
     ///
     /// # Errors
     /// [`VerifyEmailError`].
@@ -136,10 +136,10 @@ impl VerifyEmail {
         input: &EmailVerification,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<EmailVerified, VerifyEmailError> {
-        let claim = self.look(input)?;
-        let guess = self.guess(input, &claim).map(|guess| self.owners.admit(&guess)).transpose()?;
+        let claim = self.precheck(input)?;
+        let guess = self.guess(input, &claim).map(|guess| self.reauthentication.admit(&guess)).transpose()?;
         let admission = guess.unwrap_or_default();
-        self.carry_out(input, claim, admission, still_wanted)
+        self.execute(input, claim, admission, still_wanted)
     }
 
     /// Does what the token is for. Exactly one concurrent caller with one token succeeds. A wrong
@@ -147,16 +147,16 @@ impl VerifyEmail {
     ///
     /// # Errors
     /// [`VerifyEmailError`].
-    pub fn carry_out(
+    pub fn execute(
         &self,
         input: &EmailVerification,
         claim: Claim,
         admission: Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<EmailVerified, VerifyEmailError> {
-        let outcome = self.claim(input, claim, &Patience::lasting_while(still_wanted));
+        let outcome = self.claim(input, claim, &CancellationToken::cancelled_unless(still_wanted));
         if matches!(outcome, Err(VerifyEmailError::InvalidCredentials)) {
-            admission.spend();
+            admission.commit();
         }
         outcome
     }
@@ -165,31 +165,36 @@ impl VerifyEmail {
         &self,
         input: &EmailVerification,
         mut claim: Claim,
-        patience: &Patience,
+        cancellation: &CancellationToken,
     ) -> Result<EmailVerified, VerifyEmailError> {
-        for _ in 0..LOOKS {
-            let fate = self.fate(input.password.as_ref(), &claim, patience)?;
-            match self.owners.store.write(|tx| self.redeem(input, &fate, tx)) {
+        for _ in 0..MAX_ATTEMPTS {
+            let fate = self.fate(input.password.as_ref(), &claim, cancellation)?;
+            match self.reauthentication.store.write(|tx| self.redeem(input, &fate, tx)) {
                 Ok(verified) => {
                     if verified.purpose == Purpose::ChangeEmail {
-                        self.post.ring();
+                        self.outbox.notify_worker();
                     }
                     return Ok(verified);
                 }
-                Err(Missed::Outdated) => claim = self.look(input)?,
-                Err(Missed::Failed(error)) => return Err(error),
+                Err(VerifyAttemptError::Outdated) => claim = self.precheck(input)?,
+                Err(VerifyAttemptError::Failed(error)) => return Err(error),
             }
         }
-        Err(contended().into())
+        Err(hash_contention().into())
     }
 
-    fn redeem(&self, input: &EmailVerification, fate: &Fate, tx: &mut dyn Tx) -> Result<EmailVerified, Missed> {
+    fn redeem(
+        &self,
+        input: &EmailVerification,
+        fate: &PasswordFate,
+        tx: &mut dyn Tx,
+    ) -> Result<EmailVerified, VerifyAttemptError> {
         let now = self.clock.now();
         let redeemed = self.tokens.redeem(&input.token, now, tx)?;
-        let (record, found) = Worthless::unless_for(redeemed, is_of_an_address)?;
+        let (record, found) = RedeemError::require_purpose(redeemed, is_of_an_address)?;
         let (user, keep, password_removed) = self.settle((&record, found.clone()), &input.browser, fate, tx)?;
         let session_end = SessionEnd { at: now, reason: EndReason::EmailChanged, client: input.client.clone() };
-        let cause = Cause { language: input.language, client: &input.client, at: now };
+        let cause = MailCause { language: input.language, client: &input.client, at: now };
         let redemption = Redemption { record, found, user, keep, password_removed, session_end, cause };
         Ok(self.act(&redemption, tx)?)
     }
@@ -217,28 +222,28 @@ impl VerifyEmail {
     fn verify(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { user, keep, session_end, .. } = redemption;
         let first = tx.users().verify_email(user.id, &user.email, session_end.at)?;
-        let mut verified = redemption.told(user.email.clone(), first);
+        let mut verified = redemption.outcome(user.email.clone(), first);
         if first {
             let session_end = SessionEnd { reason: EndReason::EmailVerified, ..session_end.clone() };
             verified.sessions_ended = tx.sessions().end_all(user.id, keep, &session_end)?;
-            tx.one_time_tokens().forget(user.id)?;
+            tx.one_time_tokens().delete_for_user(user.id)?;
         }
         Ok(verified)
     }
 
     fn change(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { record, found, keep, session_end, .. } = redemption;
-        self.give(redemption, tx)?;
+        self.set_address(redemption, tx)?;
         // After the change: an address that somebody left a moment ago is seen as reserved.
-        let holder = tx.one_time_tokens().holder_of(&record.email, session_end.at)?;
+        let holder = tx.one_time_tokens().find_reclaimer(&record.email, session_end.at)?;
         if holder.is_some_and(|holder| holder != found.id) {
             return Err(VerifyEmailError::EmailTaken);
         }
-        let mut verified = redemption.told(record.email.clone(), found.email_verified_at.is_none());
+        let mut verified = redemption.outcome(record.email.clone(), found.email_verified_at.is_none());
         verified.sessions_ended = tx.sessions().end_all(found.id, keep, session_end)?;
-        tx.one_time_tokens().revoke(found.id)?;
+        tx.one_time_tokens().revoke_all(found.id)?;
         if found.email.canonical() != record.email.canonical() {
-            self.tell_the_old_address(redemption, tx)?;
+            self.notify_old_address(redemption, tx)?;
         }
         Ok(verified)
     }
@@ -247,15 +252,15 @@ impl VerifyEmail {
     /// owner, against the account that undoes this one.
     fn undo(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { record, user, session_end, .. } = redemption;
-        self.give(redemption, tx)?;
-        let mut verified = redemption.told(record.email.clone(), false);
+        self.set_address(redemption, tx)?;
+        let mut verified = redemption.outcome(record.email.clone(), false);
         verified.sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::default(), session_end)?;
-        tx.one_time_tokens().supersede(record)?;
+        tx.one_time_tokens().delete_superseded(record)?;
         Ok(verified)
     }
 
     /// Makes the token's address the account's.
-    fn give(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), VerifyEmailError> {
+    fn set_address(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), VerifyEmailError> {
         let Redemption { record, user, session_end, .. } = redemption;
         match tx.users().change_email(user.id, &user.email, &record.email, session_end.at)? {
             EmailChange::Changed => Ok(()),
@@ -267,15 +272,15 @@ impl VerifyEmail {
     /// The way back is there from the moment of the change: until its mail comes, nobody else
     /// gets the address. An address that was never verified was never the account's: its owner may
     /// register it, and a stranger must not reserve it.
-    fn tell_the_old_address(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
+    fn notify_old_address(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let Redemption { found, user, cause, .. } = redemption;
         if found.email_verified_at.is_none() {
             return Ok(());
         }
-        let Some(order) = self.post.notice(Occasion::EmailChanged, user, cause) else { return Ok(()) };
+        let Some(order) = self.outbox.new_notice(Occasion::EmailChanged, user, cause) else { return Ok(()) };
         let token = self.tokens.token(&order.seed);
         let undo = self.tokens.record(&token, Purpose::UndoEmailChange, (user, &user.email), cause.at);
-        tx.one_time_tokens().replace(&undo)?;
+        tx.one_time_tokens().upsert(&undo)?;
         tx.outbox().enqueue(&order)
     }
 
@@ -283,20 +288,20 @@ impl VerifyEmail {
         &self,
         user: &User,
         email: &EmailAddress,
-        cause: &Cause<'_>,
+        cause: &MailCause<'_>,
         tx: &mut dyn Tx,
     ) -> Result<OneTimeToken, StoreError> {
         let token = self.tokens.token(&self.tokens.seed());
         // Bound to the address in the spelling that the account has it in.
         let kept = tx.users().find(user.id)?.map_or_else(|| email.clone(), |user| user.email);
         let record = self.tokens.record(&token, Purpose::ResetPassword, (user, &kept), cause.at);
-        tx.one_time_tokens().replace(&record)?;
+        tx.one_time_tokens().upsert(&record)?;
         Ok(token)
     }
 }
 
 impl Redemption<'_> {
-    fn told(&self, email: EmailAddress, first: bool) -> EmailVerified {
+    fn outcome(&self, email: EmailAddress, first: bool) -> EmailVerified {
         let (purpose, password_removed) = (self.record.purpose, self.password_removed);
         EmailVerified { purpose, email, first, sessions_ended: 0, password_removed, reset: None }
     }

@@ -5,13 +5,13 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User, UserId};
 use portcullis_domain::sessions::{ClientInfo, EventKind};
-use portcullis_ports::{Clock, Mode, Store, StoreError, StoreExt, Work};
+use portcullis_ports::{Clock, Store, StoreError, StoreExt, TxMode, TxWork};
 use portcullis_testkit::MemoryStore;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::registration::{
-    AccountDeletion, AccountDisabled, AccountError, AccountFound, AccountName, AccountSuspension, AccountsListed,
-    DeleteAccount, DisableAccount, EmailVouched, EnableAccount, FindAccount, ListAccounts, PasswordSetting,
+    AccountDeletion, AccountDisabled, AccountError, AccountFound, AccountRef, AccountSuspension, AccountsListed,
+    DeleteAccount, DisableAccount, EmailVouched, EnableAccount, FindAccount, ListAccounts, PasswordOverride,
     SetPassword, SetPasswordError, VouchForEmail,
 };
 use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionError};
@@ -33,7 +33,7 @@ pub(crate) fn set_password(world: &World, user_id: UserId, text: &str) -> Result
         screening: world.screening.clone(),
         clock: world.clock.clone(),
     };
-    let input = PasswordSetting { user_id, password: new_password(text), client: ClientInfo::default() };
+    let input = PasswordOverride { user_id, password: new_password(text), client: ClientInfo::default() };
     verb.run(&input).map(|set| set.sessions)
 }
 
@@ -121,7 +121,7 @@ fn a_deletion_that_broke_off_is_finished_by_a_purge_or_by_the_next() {
         };
         assert!(rows > u64::try_from(left).unwrap());
         assert!(world.store.tokens_of(ada.id).is_empty() && world.store.sessions_of(ada.id).is_empty());
-        assert_eq!(world.store.read(|tx| tx.users().being_deleted(9)).unwrap(), []);
+        assert_eq!(world.store.read(|tx| tx.users().list_marked_deleted(9)).unwrap(), []);
     }
 }
 
@@ -148,7 +148,7 @@ fn a_deletion_that_cannot_be_finished_holds_up_no_other() {
         assert_eq!(named, [format!("{} (orders)", ids[0]), format!("{} (orders)", ids[1])]);
         assert!(purged.complete);
     }
-    let left = world.store.read(|tx| tx.users().being_deleted(9)).unwrap();
+    let left = world.store.read(|tx| tx.users().list_marked_deleted(9)).unwrap();
     assert!(left.len() == 2 && !left.contains(&ids[2]), "{left:?}");
     let begun = |id| deletion(&world).has_begun(id).unwrap();
     assert_eq!([begun(ids[0]), begun(ids[2]), begun(ids[3])], [true, false, false]);
@@ -163,8 +163,8 @@ struct Meanwhile {
 }
 
 impl Store for Meanwhile {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
-        if mode == Mode::Write
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+        if mode == TxMode::Write
             && let Some(happens) = self.happens.lock().unwrap().take()
         {
             happens();
@@ -218,14 +218,14 @@ fn accounts_are_named_by_number_or_by_the_spelling_that_a_login_takes() {
     let (ada, _) = world.ada();
     let erins = ["Erin@example.org", "erin@example.org"].map(|email| world.adopt(email, "new:x").id);
     let find = |name| FindAccount { store: world.store.clone() }.run(&name).map(|AccountFound(user)| user.id);
-    let email = |text: &str| AccountName::Email(EmailAddress::parse(text).unwrap());
-    assert_eq!(find(AccountName::Id(ada.id)).unwrap(), ada.id);
+    let email = |text: &str| AccountRef::Email(EmailAddress::parse(text).unwrap());
+    assert_eq!(find(AccountRef::Id(ada.id)).unwrap(), ada.id);
     assert_eq!(find(email("ADA@example.org")).unwrap(), ada.id);
     assert_eq!(find(email("Erin@example.org")).unwrap(), erins[0]);
     let error = find(email("ERIN@example.org")).unwrap_err();
     assert_eq!(error.to_string(), "several accounts have that email in other spellings: 2, 3");
     assert!(matches!(find(email("bob@example.org")), Err(AccountError::NotFound)));
-    assert!(matches!(find(AccountName::Id(UserId::new(9))), Err(AccountError::NotFound)));
+    assert!(matches!(find(AccountRef::Id(UserId::new(9))), Err(AccountError::NotFound)));
 }
 
 #[test]
@@ -251,16 +251,16 @@ fn an_operator_lists_and_revokes_whosever_sessions() {
     let (ada, pair) = world.ada();
     let other = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     let list = ListSessions { store: world.store.clone(), sessions: world.sessions, clock: world.clock.clone() };
-    let listed = list.of(ada.id).unwrap().0;
+    let listed = list.for_user(ada.id).unwrap().0;
     assert!(listed.len() == 2 && listed.iter().all(|own| !own.current));
     let current = world.authenticate(&pair.access_token).unwrap().session_id.unwrap();
     let verb = RevokeSession { store: world.store.clone(), clock: world.clock.clone() };
     let client = ClientInfo::default();
-    assert!(verb.at_will(current, &client).unwrap() && !verb.at_will(current, &client).unwrap());
+    assert!(verb.by_operator(current, &client).unwrap() && !verb.by_operator(current, &client).unwrap());
     assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
     let unknown = portcullis_domain::sessions::SessionId::from_random([9; 16]);
-    assert!(matches!(verb.at_will(unknown, &client), Err(SessionError::NotFound)));
-    assert_eq!((verb.all_of(ada.id, &client).unwrap(), verb.all_of(ada.id, &client).unwrap()), (1, 0));
+    assert!(matches!(verb.by_operator(unknown, &client), Err(SessionError::NotFound)));
+    assert_eq!((verb.all_for_user(ada.id, &client).unwrap(), verb.all_for_user(ada.id, &client).unwrap()), (1, 0));
     assert_eq!(world.refresh(&other.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
 }
 

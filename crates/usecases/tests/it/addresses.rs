@@ -151,7 +151,7 @@ fn a_change_that_was_mailed_before_the_address_was_reserved_does_not_take_it() {
     let bob = world.log_in("bob@example.org", "correct horse").unwrap().pair;
     // Bob asks for an address while Ada has it, and is to get it after she has left it.
     world.change_email(&bob, "correct horse", "new@example.org").unwrap();
-    let seed = world.store.mails().remove(0).order.seed;
+    let seed = world.store.mails().remove(0).mail.seed;
     let ada = world.log_in("new@example.org", "correct horse").unwrap().pair;
     let away = world.one_time.token(&seed);
     world.change_email(&ada, "correct horse", "fourth@example.org").unwrap();
@@ -182,7 +182,7 @@ fn the_first_owner_is_rid_of_every_later_undo_also_of_those_whose_mail_waits() {
     let thief = world.log_in("new@example.org", "correct horse").unwrap().pair;
     let third = on_the_way(&world, &thief, "third@example.org");
     world.confirm(&third).unwrap();
-    let seed = world.store.mails().remove(0).order.seed;
+    let seed = world.store.mails().remove(0).mail.seed;
     world.verify(&first).unwrap();
     assert!(world.deliver().is_empty(), "an order whose token is gone says nothing");
     assert_eq!(world.verify(&world.one_time.token(&seed)).unwrap_err().code(), ErrorCode::TokenInvalid);

@@ -5,7 +5,7 @@ use portcullis_domain::registration::{Password, UserId};
 use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims};
 use portcullis_ports::{
-    InvalidToken, MessageAuthenticator, OutboxObserver, PasswordBlocklist, SigningError, TokenIssuer, TokenVerifier,
+    InvalidToken, MacSigner, OutboxNotifier, PasswordBlocklist, SigningError, TokenIssuer, TokenVerifier,
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,11 +33,11 @@ impl PlainTokens {
 }
 
 impl TokenIssuer for PlainTokens {
-    fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
+    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
         self.sign("access", (claims.user_id, claims.jti, claims.session_id), [claims.issued_at, claims.expires_at])
     }
 
-    fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
+    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
         self.sign("refresh", (claims.user_id, claims.jti, claims.session_id), [claims.issued_at, claims.expires_at])
     }
 }
@@ -78,8 +78,8 @@ impl PasswordBlocklist for ContextBlocklist {
 /// Codes that anybody could make, and that still differ with their message.
 pub(crate) struct PlainAuthenticator;
 
-impl MessageAuthenticator for PlainAuthenticator {
-    fn code(&self, message: &[u8]) -> [u8; 32] {
+impl MacSigner for PlainAuthenticator {
+    fn sign(&self, message: &[u8]) -> [u8; 32] {
         let mut code = [0; 32];
         for (number, eight) in (0_u8..).zip(code.chunks_mut(8)) {
             let mut hasher = DefaultHasher::new();
@@ -90,7 +90,7 @@ impl MessageAuthenticator for PlainAuthenticator {
     }
 
     fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool {
-        self.code(message) == *code
+        self.sign(message) == *code
     }
 }
 
@@ -98,8 +98,8 @@ impl MessageAuthenticator for PlainAuthenticator {
 #[derive(Default)]
 pub(crate) struct Bell(pub(crate) AtomicUsize);
 
-impl OutboxObserver for Bell {
-    fn stored(&self) {
+impl OutboxNotifier for Bell {
+    fn notify(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }

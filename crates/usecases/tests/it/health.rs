@@ -57,8 +57,8 @@ fn single_mails_change_nothing_and_a_mail_server_that_is_away_degrades() {
     assert_eq!(run(CircuitState::Closed), idle, "one waits");
     let now = world.clock.now();
     let bury = |tx: &mut dyn Tx| {
-        let taken = tx.outbox().take(now, now)?.unwrap();
-        tx.outbox().bury(taken.id, taken.tries, now, "550")
+        let taken = tx.outbox().claim_next(now, now)?.unwrap();
+        tx.outbox().mark_dead(taken.id, taken.tries, now, "550")
     };
     assert!(world.store.write(bury).unwrap());
     assert_eq!(run(CircuitState::Closed), idle, "one was given up");

@@ -6,15 +6,15 @@ use portcullis_domain::mail::{Language, MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
-use portcullis_ports::{MailRenderer, Mailer, MailerError, Mode, RenderError, Store, StoreError, Work};
+use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store, StoreError, TxMode, TxWork};
 use portcullis_testkit::MemoryStore;
 use portcullis_usecases::login::{Reauthentication, ReauthenticationError};
-use portcullis_usecases::mail::{DeliverMail, Delivery, Links, ListMail, Notices, Post, RetryMail};
+use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, ListMail, Notices, Outbox, RetryMail};
 use portcullis_usecases::recovery::{
-    ChangePassword, ChangePasswordError, PasswordChange, PasswordChanged, PasswordReset, Recovered, RequestReset,
-    RequestResetError, ResetPassword, ResetPasswordError, ResetRequest,
+    ChangePassword, ChangePasswordError, PasswordChange, PasswordChanged, PasswordReset, PasswordWasReset,
+    RequestReset, RequestResetError, ResetPassword, ResetPasswordError, ResetRequest,
 };
-use portcullis_usecases::registration::{AccountLeave, DeleteAccount, Leave};
+use portcullis_usecases::registration::{DeleteAccount, DeleteOwnAccount, OwnAccountDeletion};
 use portcullis_usecases::tokens::{Authenticated, TokenPair};
 use portcullis_usecases::verification::{
     Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, Inspected, RequestEmailChange,
@@ -108,7 +108,7 @@ impl World {
     /// The same, with those notices alone.
     pub(crate) fn noticing(self, notices: &[Occasion]) -> Self {
         let (tokens, observer) = (self.one_time.clone(), self.bell.clone());
-        Self { post: Arc::new(Post { tokens, notices: Notices::only(notices), observer }), ..self }
+        Self { outbox: Arc::new(Outbox { tokens, notices: Notices::only(notices), observer }), ..self }
     }
 
     pub(crate) fn delivery(&self) -> DeliverMail {
@@ -118,7 +118,7 @@ impl World {
     pub(crate) fn delivery_on(&self, store: Arc<dyn Store>) -> DeliverMail {
         DeliverMail {
             store,
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             links: Links { verify: "https://x.org/v?t={token}".into(), reset: "https://x.org/r?t={token}".into() },
             renderer: self.mailbox.clone(),
             mailer: self.mailbox.clone(),
@@ -130,14 +130,14 @@ impl World {
     /// Sends all that is due, and tells what was sent.
     pub(crate) fn deliver(&self) -> Vec<(String, String)> {
         let verb = self.delivery();
-        while verb.next().unwrap() != Delivery::Idle {}
+        while verb.deliver_next().unwrap() != DeliveryOutcome::Idle {}
         self.mailbox.empty()
     }
 
     /// Sends all that is due; the token of the last mail.
     pub(crate) fn mailed(&self) -> OneTimeToken {
         let verb = self.delivery();
-        while verb.next().unwrap() != Delivery::Idle {}
+        while verb.deliver_next().unwrap() != DeliveryOutcome::Idle {}
         token_in(&self.mailbox.sent.lock().unwrap().pop().unwrap().text)
     }
 
@@ -174,10 +174,10 @@ impl World {
         current: &str,
         new: &str,
     ) -> impl FnOnce(&Self) -> Result<PasswordChanged, ChangePasswordError> + Send + use<> {
-        let (screening, post, clock) = (self.screening.clone(), self.post.clone(), self.clock.clone());
+        let (screening, outbox, clock) = (self.screening.clone(), self.outbox.clone(), self.clock.clone());
         let (current, new, client) = (Password::new(current), new_password(new), ClientInfo::default());
         let input = PasswordChange { owner, current, new, client, device: None, language: Language::German };
-        move |world| ChangePassword { owners: world.owners(), screening, post, clock }.run(&input, || true)
+        move |world| ChangePassword { reauthentication: world.owners(), screening, outbox, clock }.run(&input, || true)
     }
 
     pub(crate) fn forgot(&self, email: &str) -> Result<(), RequestResetError> {
@@ -185,17 +185,17 @@ impl World {
     }
 
     pub(crate) fn forgot_from(&self, client: &str, email: &str) -> Result<(), RequestResetError> {
-        let (store, post) = (self.store.clone(), self.post.clone());
+        let (store, outbox) = (self.store.clone(), self.outbox.clone());
         let client = ClientInfo { ip_address: Some(client.parse().unwrap()), user_agent: None };
         let input = ResetRequest { email: address(email), client, language: Language::French };
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
-        RequestReset { store, post, limits, clock }.run(&input).map(drop)
+        RequestReset { store, outbox, limits, clock }.run(&input).map(drop)
     }
 
     pub(crate) fn forgot_on(&self, store: Arc<dyn Store>, email: &str) -> Result<(), RequestResetError> {
-        let (post, limits, clock) = (self.post.clone(), self.limits.clone(), self.clock.clone());
+        let (outbox, limits, clock) = (self.outbox.clone(), self.limits.clone(), self.clock.clone());
         let input = ResetRequest { email: address(email), client: ClientInfo::default(), language: Language::French };
-        RequestReset { store, post, limits, clock }.run(&input).map(drop)
+        RequestReset { store, outbox, limits, clock }.run(&input).map(drop)
     }
 
     pub(crate) fn resetting(&self) -> ResetPassword {
@@ -205,21 +205,21 @@ impl World {
             screening: self.screening.clone(),
             guesses: self.guesses(),
             tokens: self.one_time.clone(),
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             clock: self.clock.clone(),
         }
     }
 
-    pub(crate) fn reset(&self, token: &OneTimeToken, new: &str) -> Result<Recovered, ResetPasswordError> {
+    pub(crate) fn reset(&self, token: &OneTimeToken, new: &str) -> Result<PasswordWasReset, ResetPasswordError> {
         self.resetting().run(&reset_of(token, new), || true)
     }
 
     pub(crate) fn resend(&self, email: &str) -> Result<(), ResendVerificationError> {
-        let (store, post) = (self.store.clone(), self.post.clone());
+        let (store, outbox) = (self.store.clone(), self.outbox.clone());
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
         let input =
             VerificationRequest { email: address(email), client: ClientInfo::default(), language: Language::French };
-        ResendVerification { store, post, limits, clock }.run(&input).map(drop)
+        ResendVerification { store, outbox, limits, clock }.run(&input).map(drop)
     }
 
     /// Verifies without proof that the password is one's own.
@@ -247,10 +247,10 @@ impl World {
 
     pub(crate) fn verifying(&self, store: Arc<dyn Store>) -> VerifyEmail {
         VerifyEmail {
-            owners: self.owners_on(store),
+            reauthentication: self.owners_on(store),
             tokens: self.one_time.clone(),
             devices: self.devices.clone(),
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -280,16 +280,18 @@ impl World {
         password: &str,
         new_email: &str,
     ) -> Result<(), ReauthenticationError> {
-        let (tokens, post, clock) = (self.one_time.clone(), self.post.clone(), self.clock.clone());
+        let (tokens, outbox, clock) = (self.one_time.clone(), self.outbox.clone(), self.clock.clone());
         let (password, new_email) = (Password::new(password), address(new_email));
         let (client, language) = (ClientInfo::default(), Language::Chinese);
         let input = EmailChangeRequest { owner, password, new_email, client, device: None, language };
-        RequestEmailChange { owners: self.owners_on(store), tokens, post, clock }.run(&input, || true).map(drop)
+        RequestEmailChange { reauthentication: self.owners_on(store), tokens, outbox, clock }
+            .run(&input, || true)
+            .map(drop)
     }
 
-    pub(crate) fn leaving(&self) -> Leave {
+    pub(crate) fn leaving(&self) -> DeleteOwnAccount {
         let deletion = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
-        Leave { owners: self.owners(), deletion: Arc::new(deletion) }
+        DeleteOwnAccount { reauthentication: self.owners(), deletion: Arc::new(deletion) }
     }
 
     pub(crate) fn leave(&self, pair: &TokenPair, password: &str) -> Result<(), ReauthenticationError> {
@@ -311,8 +313,8 @@ pub(crate) fn shown(token: &OneTimeToken) -> EmailVerification {
     EmailVerification { token, browser: Browser::default(), password: None, client, language }
 }
 
-pub(crate) fn leave_of(owner: Authenticated, password: &str) -> AccountLeave {
-    AccountLeave { owner, password: Password::new(password), client: ClientInfo::default(), device: None }
+pub(crate) fn leave_of(owner: Authenticated, password: &str) -> OwnAccountDeletion {
+    OwnAccountDeletion { owner, password: Password::new(password), client: ClientInfo::default(), device: None }
 }
 
 pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {
@@ -333,8 +335,8 @@ impl Meanwhile {
 }
 
 impl Store for Meanwhile {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
-        let happens = if mode == Mode::Write { self.happens.lock().unwrap().take() } else { None };
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+        let happens = if mode == TxMode::Write { self.happens.lock().unwrap().take() } else { None };
         if let Some(happens) = happens {
             happens();
         }

@@ -5,7 +5,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Gcra, LimitSubject, Rule, SlidingWindow};
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, Reserved, StoreError};
+use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome, StoreError};
 use portcullis_testkit::MapLimiter;
 use portcullis_usecases::limits::{LimitError, Limits, Rules};
 use portcullis_usecases::login::{LogIn, LogInError, PasswordLogin};
@@ -188,7 +188,7 @@ fn refreshes_of_a_session_are_counted_by_each_replica_alone() {
 struct Unreachable;
 
 impl RateLimiter for Unreachable {
-    fn reserve(&self, _: &[Charge]) -> Result<Reserved, LimiterError> {
+    fn reserve(&self, _: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         Err(LimiterError("gone".to_owned()))
     }
 

@@ -11,9 +11,9 @@ use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::Clock;
-use portcullis_usecases::limits::{Limited, Rules};
+use portcullis_usecases::limits::{RateLimited, Rules};
 use portcullis_usecases::login::{LogInError, LoggedIn, PasswordLogin, ReauthenticationError};
-use portcullis_usecases::mail::Delivery;
+use portcullis_usecases::mail::DeliveryOutcome;
 use portcullis_usecases::recovery::{ChangePassword, ChangePasswordError, PasswordChange, RequestResetError};
 use portcullis_usecases::tokens::Authenticated;
 use portcullis_usecases::verification::{EmailChangeRequest, RequestEmailChange};
@@ -154,8 +154,11 @@ impl Siege {
             }
             Place::Leave => {
                 let input = leave_of(thief, "wrong");
-                let input =
-                    portcullis_usecases::registration::AccountLeave { client: at(source), device: cookie, ..input };
+                let input = portcullis_usecases::registration::OwnAccountDeletion {
+                    client: at(source),
+                    device: cookie,
+                    ..input
+                };
                 let outcome = world.leaving().run(&input, || true);
                 matches!(outcome, Err(ReauthenticationError::InvalidCredentials))
             }
@@ -180,7 +183,7 @@ impl Siege {
     }
 
     /// Backoff as she is told, while the attackers go on.
-    fn wait(&mut self, limited: &Limited) {
+    fn wait(&mut self, limited: &RateLimited) {
         self.poll();
         self.world.pass(TimeDelta::from_std(limited.retry_after).unwrap());
         self.poll();
@@ -220,7 +223,7 @@ impl Siege {
     /// The links to set a password that are good, oldest first.
     fn links(&self) -> Vec<String> {
         let delivery = self.world.delivery();
-        while delivery.next().unwrap() != Delivery::Idle {}
+        while delivery.deliver_next().unwrap() != DeliveryOutcome::Idle {}
         let sent = std::mem::take(&mut *self.world.mailbox.sent.lock().unwrap());
         let links = sent.into_iter().map(|mail| mail.text);
         links.filter(|text| text.contains("/r?") && self.world.inspect(&token_in(text)).is_some()).collect()
@@ -250,10 +253,10 @@ fn change(
     address: &str,
     device: Option<String>,
 ) -> Result<String, ChangePasswordError> {
-    let (screening, post, clock) = (world.screening.clone(), world.post.clone(), world.clock.clone());
+    let (screening, outbox, clock) = (world.screening.clone(), world.outbox.clone(), world.clock.clone());
     let (current, new, client) = (Password::new(current), new_password(new), at(address));
     let input = PasswordChange { owner, current, new, client, device, language: Language::default() };
-    let verb = ChangePassword { owners: world.owners(), screening, post, clock };
+    let verb = ChangePassword { reauthentication: world.owners(), screening, outbox, clock };
     verb.run(&input, || true).map(|changed| changed.cookie)
 }
 
@@ -264,11 +267,11 @@ fn change_email(
     address: &str,
     device: Option<String>,
 ) -> Result<(), ReauthenticationError> {
-    let (tokens, post, clock) = (world.one_time.clone(), world.post.clone(), world.clock.clone());
+    let (tokens, outbox, clock) = (world.one_time.clone(), world.outbox.clone(), world.clock.clone());
     let (password, new_email) = (Password::new(password), EmailAddress::parse(new_email).unwrap());
     let (client, language) = (at(address), Language::default());
     let input = EmailChangeRequest { owner, password, new_email, client, device, language };
-    RequestEmailChange { owners: world.owners(), tokens, post, clock }.run(&input, || true).map(drop)
+    RequestEmailChange { reauthentication: world.owners(), tokens, outbox, clock }.run(&input, || true).map(drop)
 }
 
 proptest! {

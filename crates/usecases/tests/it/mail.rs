@@ -8,7 +8,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_domain::verification::Purpose;
 use portcullis_ports::{Clock, MailId, MailerError, StoreError, StoreExt};
-use portcullis_usecases::mail::Delivery;
+use portcullis_usecases::mail::DeliveryOutcome;
 use portcullis_usecases::tokens::TokenPair;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +37,7 @@ fn tried_once() -> (World, MailId) {
     world.mailbox.fail([away()]);
     let id = world.store.mails().remove(0).id;
     let due = world.clock.now() + TimeDelta::minutes(1);
-    assert_eq!(world.delivery().next().unwrap(), Delivery::Postponed(id, due));
+    assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Postponed(id, due));
     (world, id)
 }
 
@@ -45,9 +45,9 @@ fn tried_once() -> (World, MailId) {
 fn a_mail_that_is_tried_again_has_the_same_link_which_is_good_for_longer() {
     let (world, id) = tried_once();
     let first = only_grant_expires_at(&world);
-    assert_eq!(world.delivery().next().unwrap(), Delivery::Idle, "not due yet");
+    assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Idle, "not due yet");
     world.pass(TimeDelta::minutes(1));
-    assert_eq!(world.delivery().next().unwrap(), Delivery::Sent(id));
+    assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Sent(id));
     assert_eq!(only_grant_expires_at(&world), first + TimeDelta::minutes(1));
     let worded = worded(&world);
     assert_eq!(worded[0], worded[1]);
@@ -64,13 +64,13 @@ fn a_mail_whose_link_was_used_replaced_or_revoked_is_not_sent_again() {
         },
         |world| {
             world.resend("ada@example.org").unwrap();
-            world.delivery().next().unwrap();
+            world.delivery().deliver_next().unwrap();
             world.mailbox.empty();
         },
         |world| {
             let pair = world.log_in("ada@example.org", "correct horse").unwrap().pair;
             world.change_password(&pair, "correct horse", "battery staple").unwrap();
-            world.delivery().next().unwrap();
+            world.delivery().deliver_next().unwrap();
             world.mailbox.empty();
         },
         |world| {
@@ -82,7 +82,7 @@ fn a_mail_whose_link_was_used_replaced_or_revoked_is_not_sent_again() {
         let (world, id) = tried_once();
         happens(&world);
         world.pass(TimeDelta::minutes(1));
-        assert_eq!(world.delivery().next().unwrap(), Delivery::Dropped(id));
+        assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Dropped(id));
         assert!(world.mailbox.empty().is_empty() && world.store.mails().is_empty());
     }
 }
@@ -93,7 +93,7 @@ fn a_hash_that_is_made_anew_takes_no_link_away() {
     world.adopt("ada@example.org", "old:correct horse");
     world.forgot("ada@example.org").unwrap();
     world.mailbox.fail([away()]);
-    world.delivery().next().unwrap();
+    world.delivery().deliver_next().unwrap();
     world.log_in("ada@example.org", "correct horse").unwrap();
     world.pass(TimeDelta::minutes(1));
     assert_eq!(world.inspect(&world.mailed()), Some(Purpose::ResetPassword));
@@ -103,25 +103,25 @@ fn a_hash_that_is_made_anew_takes_no_link_away() {
 fn waits_double_for_a_day_and_then_somebody_is_told() {
     let (world, id) = tried_once();
     world.mailbox.fail(std::iter::repeat_with(away).take(99));
-    let (mut waits, mut last) = (vec![1], Delivery::Idle);
-    while !matches!(last, Delivery::Buried(_)) {
+    let (mut waits, mut last) = (vec![1], DeliveryOutcome::Idle);
+    while !matches!(last, DeliveryOutcome::GaveUp(_)) {
         world.pass(TimeDelta::minutes(*waits.last().unwrap()));
-        last = world.delivery().next().unwrap();
-        if let Delivery::Postponed(_, due) = last {
+        last = world.delivery().deliver_next().unwrap();
+        if let DeliveryOutcome::Postponed(_, due) = last {
             waits.push((due - world.clock.now()).num_minutes());
         }
     }
-    assert_eq!(last, Delivery::Buried(id));
+    assert_eq!(last, DeliveryOutcome::GaveUp(id));
     assert_eq!(waits[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
     let passed: i64 = waits.iter().sum();
     assert!((24 * 60..25 * 60).contains(&passed), "{passed} minutes");
     let listed = world.listing().run(None, 9).unwrap().0;
     assert!(listed.len() == 1 && listed[0].dead_at.is_some());
     assert_eq!(listed[0].last_error.as_deref(), Some("the mail server is unavailable: connection refused"));
-    assert_eq!(world.delivery().next().unwrap(), Delivery::Idle, "it stays where it is");
+    assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Idle, "it stays where it is");
     world.mailbox.failures.lock().unwrap().clear();
     world.retrying().run(id).unwrap();
-    assert_eq!(world.delivery().next().unwrap(), Delivery::Sent(id));
+    assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Sent(id));
     assert_eq!(world.retrying().run(id).unwrap_err().code(), ErrorCode::NotFound);
     let links = worded(&world);
     assert!(world.verify(&token_in(links.last().unwrap().1.as_ref().unwrap())).is_ok());
@@ -134,7 +134,7 @@ fn what_will_never_be_taken_or_cannot_be_worded_is_given_up_at_once() {
         world.register("ada@example.org", "correct horse").unwrap();
         *world.mailbox.broken.lock().unwrap() = !wordable;
         world.mailbox.fail([MailerError::Refused("550 no such user".to_owned())]);
-        let Delivery::Buried(id) = world.delivery().next().unwrap() else { panic!("given up") };
+        let DeliveryOutcome::GaveUp(id) = world.delivery().deliver_next().unwrap() else { panic!("given up") };
         let dead = world.store.mails().remove(0);
         assert_eq!((dead.id, dead.dead_at), (id, Some(world.clock.now())));
         assert!(!dead.last_error.unwrap().contains("ada"));
@@ -146,7 +146,7 @@ fn a_mail_that_was_put_off_waits_for_its_turn() {
     let world = World::new();
     world.register("ada@example.org", "correct horse").unwrap();
     world.mailbox.fail([MailerError::Deferred("451 later".to_owned())]);
-    assert!(matches!(world.delivery().next().unwrap(), Delivery::Postponed(..)));
+    assert!(matches!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Postponed(..)));
 }
 
 #[test]
@@ -157,8 +157,8 @@ fn an_open_circuit_is_waited_for_and_costs_a_mail_no_more() {
     for wait in [retry_after, Duration::ZERO] {
         world.mailbox.fail([MailerError::CircuitOpen { retry_after: wait }]);
         let rest = wait.max(Duration::from_secs(1));
-        assert_eq!(world.delivery().next().unwrap(), Delivery::Resting(rest));
-        assert_eq!(world.delivery().next().unwrap(), Delivery::Idle);
+        assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::CircuitOpen(rest));
+        assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Idle);
         world.clock.advance(rest);
     }
     assert_eq!(world.deliver(), [told("verify_email", "ada@example.org")]);
@@ -171,13 +171,13 @@ fn a_mail_is_its_takers_alone_and_comes_again_where_the_taker_died() {
     let store = world.store.clone();
     let gone = move || store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     *world.mailbox.meanwhile.lock().unwrap() = Some(Arc::new(gone));
-    assert_eq!(world.delivery().next().unwrap_err().code(), ErrorCode::Unavailable, "sent, and not settled");
+    assert_eq!(world.delivery().deliver_next().unwrap_err().code(), ErrorCode::Unavailable, "sent, and not settled");
     world.store.set_outage(None);
     *world.mailbox.meanwhile.lock().unwrap() = None;
     world.pass(TimeDelta::seconds(89));
-    assert_eq!(world.delivery().next().unwrap(), Delivery::Idle, "somebody may still be sending it");
+    assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Idle, "somebody may still be sending it");
     world.pass(TimeDelta::seconds(1));
-    assert!(matches!(world.delivery().next().unwrap(), Delivery::Sent(_)));
+    assert!(matches!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Sent(_)));
     let sent = world.mailbox.sent.lock().unwrap();
     assert!(sent.len() == 2 && sent[0] == sent[1], "at least once, and the same");
 }
@@ -193,12 +193,12 @@ fn who_comes_back_late_settles_nothing_that_another_has_by_now() {
     let happens = move || {
         if !once.swap(true, Ordering::SeqCst) {
             clock.advance(Duration::from_secs(90));
-            assert!(matches!(other.next().unwrap(), Delivery::Postponed(..)));
+            assert!(matches!(other.deliver_next().unwrap(), DeliveryOutcome::Postponed(..)));
         }
     };
     *world.mailbox.meanwhile.lock().unwrap() = Some(Arc::new(happens));
     world.mailbox.fail([away()]);
-    assert!(matches!(late.next().unwrap(), Delivery::Sent(_)));
+    assert!(matches!(late.deliver_next().unwrap(), DeliveryOutcome::Sent(_)));
     assert_eq!(world.store.mails().len(), 1, "the other's try is the one that counts");
     *world.mailbox.meanwhile.lock().unwrap() = None;
 }
@@ -209,7 +209,7 @@ fn a_clock_that_goes_back_delays_mails_and_loses_none() {
     world.register("ada@example.org", "correct horse").unwrap();
     let now = world.clock.now();
     world.clock.set(now - TimeDelta::days(400));
-    assert_eq!(world.delivery().next().unwrap(), Delivery::Idle);
+    assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Idle);
     world.clock.set(now + TimeDelta::days(400));
     assert_eq!(world.deliver(), [told("verify_email", "ada@example.org")]);
 }
@@ -221,7 +221,9 @@ fn many_who_send_at_once_send_each_mail_once() {
         world.register(&format!("n{number}@example.org"), "correct horse").unwrap();
     }
     let world = &world;
-    let call = |_| -> Call<'_, ()> { Box::new(move || while world.delivery().next().unwrap() != Delivery::Idle {}) };
+    let call = |_| -> Call<'_, ()> {
+        Box::new(move || while world.delivery().deliver_next().unwrap() != DeliveryOutcome::Idle {})
+    };
     all_at_once((0..4).map(call).collect());
     let mut sent = world.mailbox.empty();
     sent.sort();
@@ -252,7 +254,7 @@ fn a_mail_goes_to_the_address_as_it_is_stored_if_it_is_an_active_accounts() {
 fn an_order_of_an_account_that_is_gone_is_nobodys() {
     let world = World::new();
     world.register("ada@example.org", "correct horse").unwrap();
-    let mut order = world.store.mails().remove(0).order;
+    let mut order = world.store.mails().remove(0).mail;
     order.user_id = Some(UserId::new(99));
     assert!(world.store.write(|tx| tx.outbox().enqueue(&order)).is_err(), "nor can it be stored");
 }
@@ -297,8 +299,8 @@ fn an_order_is_no_other_work_for_an_address_without_an_account() {
         world.forgot(email).unwrap();
     }
     let orders = world.store.mails();
-    assert!(orders.iter().all(|mail| mail.order.password.is_some()));
-    assert_ne!(orders[0].order.password, orders[1].order.password);
+    assert!(orders.iter().all(|mail| mail.mail.password.is_some()));
+    assert_ne!(orders[0].mail.password, orders[1].mail.password);
     // Who comes later gets no link that was ordered before.
     world.register("nobody@example.org", "battery staple").unwrap();
     let sent = world.deliver();

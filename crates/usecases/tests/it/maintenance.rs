@@ -6,9 +6,9 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::User;
 use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_ports::{Clock, MailerError, Mode, Store, StoreError, StoreExt, Work};
+use portcullis_ports::{Clock, MailerError, Store, StoreError, StoreExt, TxMode, TxWork};
 use portcullis_testkit::{FixedClock, MemoryStore};
-use portcullis_usecases::maintenance::{Purge, PurgeError, Purged, Step};
+use portcullis_usecases::maintenance::{Purge, PurgeError, PurgeStep, Purged};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -94,12 +94,12 @@ struct Slow {
 }
 
 impl Store for Slow {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
-        if mode == Mode::Write {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+        if mode == TxMode::Write {
             self.clock.advance(self.wait);
         }
         self.inner.transact(mode, work)?;
-        if mode == Mode::Write {
+        if mode == TxMode::Write {
             self.clock.advance(self.commit);
         }
         Ok(())
@@ -114,7 +114,7 @@ fn steps(wait: Duration, commit: Duration) -> Vec<(u64, Duration)> {
     let store = Arc::new(Slow { inner: world.store.clone(), clock: world.clock.clone(), wait, commit });
     let verb = Purge { store, retention: Retention::default(), sessions: world.sessions, clock: world.clock.clone() };
     let (mut before, mut steps) = (0, Vec::new());
-    let mut watch = |step: Step| {
+    let mut watch = |step: PurgeStep| {
         if step.rows > before {
             steps.push((step.rows - before, step.took));
         }
@@ -151,8 +151,8 @@ struct Failing {
 }
 
 impl Store for Failing {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
-        if mode == Mode::Write {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+        if mode == TxMode::Write {
             let mut before = self.before.lock().unwrap();
             let left = before.take();
             *before = left.and_then(|count| count.checked_sub(1));
@@ -169,12 +169,12 @@ fn an_account_that_cannot_be_deleted_holds_up_no_other() {
     let world = World::new();
     let ids = ["ada@example.org", "bob@example.org"].map(|email| world.adopt(email, "new:x").id);
     for id in ids {
-        assert!(world.store.write(|tx| tx.users().begin_deletion(id, world.clock.now())).unwrap());
+        assert!(world.store.write(|tx| tx.users().mark_deleted(id, world.clock.now())).unwrap());
     }
     // Past the writes that purge one-time tokens and mails.
     let store = Arc::new(Failing { inner: world.store.clone(), before: Mutex::new(Some(2)) });
     assert!(Purge { store, ..purge(&world) }.run(&mut |_| true).is_err());
-    assert_eq!(world.store.read(|tx| tx.users().being_deleted(9)).unwrap(), ids[..1]);
+    assert_eq!(world.store.read(|tx| tx.users().list_marked_deleted(9)).unwrap(), ids[..1]);
 }
 
 #[test]

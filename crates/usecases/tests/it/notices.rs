@@ -10,7 +10,7 @@ use portcullis_domain::sessions::{ClientInfo, UserAgent};
 use portcullis_ports::{MailerError, StoreError};
 use portcullis_usecases::limits::Rules;
 use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin};
-use portcullis_usecases::mail::Delivery;
+use portcullis_usecases::mail::DeliveryOutcome;
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -78,7 +78,7 @@ fn an_address_that_is_registered_over_and_over_is_not_flooded() {
             world.change_password(&pair, old, new).unwrap();
         }
         let delivery = world.delivery();
-        while delivery.next().unwrap() != Delivery::Idle {}
+        while delivery.deliver_next().unwrap() != DeliveryOutcome::Idle {}
         world.leave(&pair, "correct horse").unwrap();
     }
     assert_eq!(world.mailbox.empty().len(), 3);
@@ -90,7 +90,7 @@ fn a_mail_that_is_tried_again_is_counted_once() {
     world.register("ada@example.org", "correct horse").unwrap();
     world.mailbox.fail(std::iter::repeat_n(MailerError::Unavailable("gone".to_owned()), 5));
     for _ in 0..5 {
-        assert!(matches!(world.delivery().next().unwrap(), Delivery::Postponed(..)));
+        assert!(matches!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Postponed(..)));
         world.pass(TimeDelta::minutes(16));
     }
     assert_eq!(world.deliver(), [told("verify_email", "ada@example.org")]);
@@ -265,7 +265,7 @@ fn good_logins_at_once_are_no_failures() {
     let input = login("ada@example.org", "correct horse");
     let admitted: Vec<_> = (0..10).map(|_| world.guesses().admit(&LogIn::guess(&input, None)).unwrap()).collect();
     for admission in admitted {
-        world.verb().check(&input, None, admission, || true).unwrap();
+        world.verb().execute(&input, None, admission, || true).unwrap();
     }
     assert!(world.deliver().is_empty());
 }

@@ -9,8 +9,8 @@ use portcullis_domain::registration::{EmailAddress, Password, PasswordHash};
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{
-    Mode, OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, Store, StoreError,
-    StoreExt, Tx, UserRepository, Work,
+    OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, Store, StoreError, StoreExt,
+    Tx, TxMode, TxWork, UserRepository,
 };
 use portcullis_testkit::MemoryStore;
 use portcullis_usecases::login::LogIn;
@@ -69,8 +69,8 @@ fn a_hash_that_a_login_makes_anew_meanwhile_is_no_other_password() {
         assert!(meanwhile.store.write(|tx| tx.users().replace_password(first.id, &first.password, &anew)).unwrap());
     };
     let owners = world.owners_on(Meanwhile::of(&world, replaces));
-    let (screening, post, clock) = (world.screening.clone(), world.post.clone(), world.clock.clone());
-    let verb = ChangePassword { owners, screening, post, clock };
+    let (screening, outbox, clock) = (world.screening.clone(), world.outbox.clone(), world.clock.clone());
+    let verb = ChangePassword { reauthentication: owners, screening, outbox, clock };
     let owner = world.authenticate(&pair.access_token).unwrap();
     let (current, new) = (Password::new("correct horse"), new_password("battery staple"));
     let (client, language) = (ClientInfo::default(), Language::default());
@@ -164,8 +164,8 @@ fn a_common_password_uses_no_token_up() {
     world.verified_ada();
     let token = forgotten(&world);
     let (common, reset) = (reset_of(&token, "ada@example.org"), world.resetting());
-    assert!(reset.look(&common).is_ok(), "the blocklist is work for the lane of hashes");
-    assert_eq!(reset.carry_out(&common, || true).unwrap_err().code(), ErrorCode::Validation);
+    assert!(reset.precheck(&common).is_ok(), "the blocklist is work for the lane of hashes");
+    assert_eq!(reset.execute(&common, || true).unwrap_err().code(), ErrorCode::Validation);
     assert!(world.reset(&token, "battery staple").is_ok());
 }
 
@@ -230,9 +230,9 @@ fn a_store_that_goes_away_between_the_steps_leaves_nothing_half_done() {
     let pair = world.verified_ada();
     let token = forgotten(&world);
     let verb = world.resetting();
-    verb.look(&reset_of(&token, "battery staple")).unwrap();
+    verb.precheck(&reset_of(&token, "battery staple")).unwrap();
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    let lost = verb.carry_out(&reset_of(&token, "battery staple"), || true).unwrap_err();
+    let lost = verb.execute(&reset_of(&token, "battery staple"), || true).unwrap_err();
     assert_eq!(lost.code(), ErrorCode::Unavailable);
     assert_eq!(world.forgot("ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
     world.store.set_outage(None);
@@ -242,12 +242,12 @@ fn a_store_that_goes_away_between_the_steps_leaves_nothing_half_done() {
 }
 
 /// A store that counts what is asked of it: accounts that are looked up, and mails that are ordered.
-struct Counted(Arc<MemoryStore>, Mutex<Vec<(Mode, [usize; 2])>>);
+struct Counted(Arc<MemoryStore>, Mutex<Vec<(TxMode, [usize; 2])>>);
 
 struct CountedTx<'a>(&'a mut dyn Tx, [usize; 2]);
 
 impl Store for Counted {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         let mut calls = [0; 2];
         self.0.transact(mode, &mut |tx| {
             let mut counted = CountedTx(tx, [0; 2]);
@@ -292,13 +292,13 @@ fn who_forgot_is_answered_with_the_same_work_known_or_unknown() {
     for email in ["ada@example.org", "nobody@example.org"] {
         let store = Arc::new(Counted(world.store.clone(), Mutex::default()));
         world.forgot_on(store.clone(), email).unwrap();
-        let work = [(Mode::Read, [1, 0]), (Mode::Write, [0, 1])];
+        let work = [(TxMode::Read, [1, 0]), (TxMode::Write, [0, 1])];
         assert_eq!(*store.1.lock().unwrap(), work, "one lookup and one row: {email}");
     }
     assert_eq!(world.hasher.work.load(Ordering::SeqCst), hashes);
     assert_eq!(world.bell.0.load(Ordering::SeqCst), rings + 2);
     let orders = world.store.mails();
-    assert!(orders.len() == 2 && orders.iter().all(|mail| mail.order.user_id.is_none()));
+    assert!(orders.len() == 2 && orders.iter().all(|mail| mail.mail.user_id.is_none()));
     assert_eq!(world.deliver(), [("reset_password".to_owned(), "ada@example.org".to_owned())]);
 }
 
@@ -317,7 +317,7 @@ fn no_token_is_stored() {
     let world = World::new();
     world.verified_ada();
     world.forgot("ada@example.org").unwrap();
-    let order = world.store.mails().remove(0).order;
+    let order = world.store.mails().remove(0).mail;
     let token = forgotten(&world);
     let record = world.store.grants().remove(0);
     for stored in [*order.seed.as_bytes(), *record.digest.as_bytes(), *record.password.as_bytes()] {

@@ -35,7 +35,7 @@ fn a_password_that_its_context_suggests_is_refused() {
     // The blocklist is work for the lane of hashes, and admission runs before it.
     let (register, common) = (world.registering(world.store.clone()), registration_of("ada@example.org", "portcullis"));
     let admission = register.admit(&common).unwrap();
-    assert_eq!(register.carry_out(&common, admission, || true).unwrap_err().code(), ErrorCode::Validation);
+    assert_eq!(register.execute(&common, admission, || true).unwrap_err().code(), ErrorCode::Validation);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use crate::world::{World, shown};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::RefreshState;
-use portcullis_ports::{Mode, Rotation, Store, StoreError, Work};
-use portcullis_usecases::tokens::Settled;
+use portcullis_ports::{Rotation, Store, StoreError, TxMode, TxWork};
+use portcullis_usecases::tokens::SettleOutcome;
 use portcullis_usecases::verification::Browser;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -118,7 +118,7 @@ struct NoBatches {
 }
 
 impl Store for NoBatches {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.rest.transact(mode, work)
     }
 
@@ -141,8 +141,8 @@ fn exchanges_that_go_together_end_each_on_its_own() {
     let attempts = [&live, &second, &second].map(|pair| verb.prepare(shown(&pair.refresh_token, None)).unwrap());
     let exchanged = verb.exchange(attempts.iter().map(|attempt| attempt.exchange()).collect());
     let ends = attempts.into_iter().zip(exchanged).map(|(attempt, exchanged)| match verb.settle(attempt, exchanged) {
-        Settled::Done(outcome) => outcome.map(|_| true),
-        Settled::Doubtful(attempt) => verb.judge(*attempt).map(|_| false),
+        SettleOutcome::Done(outcome) => outcome.map(|_| true),
+        SettleOutcome::NeedsJudgement(attempt) => verb.judge(*attempt).map(|_| false),
     });
     let ends: Vec<_> = ends.map(|end| end.map_err(|error| error.code())).collect();
     assert_eq!(ends, [Err(ErrorCode::TokenRevoked), Ok(true), Err(ErrorCode::TokenRevoked)]);
@@ -184,10 +184,10 @@ fn accounts_that_are_looked_up_together_are_each_told_its_own() {
     world.store.set_active(ada.id, false);
     let inquiries: Vec<_> = ids.iter().map(|id| verb.read(&token(*id)).unwrap()).collect();
     let looked_up = verb.look_up(&inquiries).into_iter();
-    let decided: Vec<_> = looked_up.map(|found| found.decide().map(|a| a.user.id).map_err(|e| e.code())).collect();
+    let decided: Vec<_> = looked_up.map(|found| found.into_result().map(|a| a.user.id).map_err(|e| e.code())).collect();
     assert_eq!(decided, [Ok(bob.id), Err(ErrorCode::TokenRevoked), Err(ErrorCode::TokenInvalid), Ok(bob.id)]);
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    let gone = verb.look_up(&inquiries).into_iter().map(|found| found.decide().unwrap_err().code());
+    let gone = verb.look_up(&inquiries).into_iter().map(|found| found.into_result().unwrap_err().code());
     assert!(gone.eq([ErrorCode::Unavailable; 4]));
 }
 
@@ -195,7 +195,7 @@ fn accounts_that_are_looked_up_together_are_each_told_its_own() {
 struct OneDamaged(Arc<dyn Store>, std::sync::atomic::AtomicBool);
 
 impl Store for OneDamaged {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         if self.1.swap(false, Ordering::SeqCst) { Err(corrupt()) } else { self.0.transact(mode, work) }
     }
 }
@@ -206,6 +206,6 @@ fn a_damaged_account_is_one_callers_trouble() {
     let (ada, pair) = world.ada();
     let verb = world.authenticate_on(Arc::new(OneDamaged(world.store.clone(), true.into())));
     let inquiries = vec![verb.read(&pair.access_token).unwrap(); 2];
-    let found = verb.look_up(&inquiries).into_iter().map(|found| found.decide().unwrap().user.id);
+    let found = verb.look_up(&inquiries).into_iter().map(|found| found.into_result().unwrap().user.id);
     assert!(found.eq([ada.id; 2]));
 }

@@ -7,7 +7,7 @@ use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
 use portcullis_domain::tokens::{
     IdempotencyKeyDigest, Jti, RefreshPolicy, RefreshState, RefreshToken, SpendRecord, Verdict,
 };
-use portcullis_ports::{Clock, Mode, Rotation, Store, StoreError, StoreExt, Work};
+use portcullis_ports::{Clock, Rotation, Store, StoreError, StoreExt, TxMode, TxWork};
 use portcullis_usecases::tokens::TokenPair;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -114,8 +114,8 @@ fn a_theft_among_tokens_of_the_release_before_ends_what_there_is() {
     let (ada, pair) = world.ada();
     let (first, second) = (Jti::from_random([5; 16]), Jti::from_random([6; 16]));
     let (spent, live) = (adopted(&world, &pair, first), adopted(&world, &pair, second));
-    let spending = SpendRecord { at: world.clock.now(), key: None, successor: second };
-    assert_eq!(world.store.write(|tx| tx.refresh_tokens().spend(first, &spending)), Ok(true));
+    let spend_record = SpendRecord { at: world.clock.now(), key: None, successor: second };
+    assert_eq!(world.store.write(|tx| tx.refresh_tokens().spend(first, &spend_record)), Ok(true));
     world.pass(TimeDelta::seconds(11));
     assert_eq!(world.refresh(&spent).unwrap_err().code(), ErrorCode::TokenRevoked);
     assert_eq!(world.refresh(&live).unwrap_err().code(), ErrorCode::TokenRevoked);
@@ -144,7 +144,7 @@ struct Faster {
 }
 
 impl Store for Faster {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         if self.transactions.fetch_add(1, Ordering::SeqCst) == 0 {
             assert_eq!(self.rest.rotate(std::slice::from_ref(&self.by)), Ok(vec![true]));
         }
@@ -166,13 +166,13 @@ fn who_loses_a_race_with_its_own_key_gets_the_winners_pair() {
         let session = SessionId::parse(parts.next().unwrap()).unwrap();
         let at = world.clock.now();
         let successor = RefreshToken::new(Jti::from_random([9; 16]), ada.id, at, TimeDelta::days(7));
-        let (too_old_by, client) = (world.sessions.max_age_cutoff(at), ClientInfo::default());
+        let (session_cutoff, client) = (world.sessions.max_age_cutoff(at), ClientInfo::default());
         let successor = successor.with_session(session);
         let by = Rotation {
             spent,
             at,
             key: Some(IdempotencyKeyDigest([1; 32])),
-            too_old_by,
+            session_cutoff: session_cutoff,
             verified_only: false,
             client,
             successor,

@@ -9,13 +9,13 @@ use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, RefreshPolicy, TokenLifetimes};
 use portcullis_ports::{PasswordBlocklist, Store};
 use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
-use portcullis_usecases::limits::{Devices, Guesses, Limits, Rules};
+use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits, Rules};
 use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
-use portcullis_usecases::mail::{Notices, Post};
-use portcullis_usecases::registration::{Register, RegisterError, Registered, Registration, Screening};
+use portcullis_usecases::mail::{Notices, Outbox};
+use portcullis_usecases::registration::{PasswordScreening, Register, RegisterError, Registered, Registration};
 use portcullis_usecases::sessions::{LogOut, LoggedOut, Logout};
 use portcullis_usecases::tokens::{
-    Authenticate, Authenticated, Issuance, Refresh, RefreshExchange, Refreshed, TokenError, TokenPair,
+    Authenticate, Authenticated, Refresh, RefreshExchange, Refreshed, TokenError, TokenFactory, TokenPair,
 };
 use portcullis_usecases::verification::OneTimeTokens;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ pub(crate) struct World {
     pub(crate) tokens: Arc<PlainTokens>,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) devices: Arc<Devices>,
+    pub(crate) devices: Arc<DeviceCookies>,
     pub(crate) policy: RefreshPolicy,
     pub(crate) sessions: SessionPolicy,
-    pub(crate) screening: Arc<Screening>,
-    pub(crate) issuance: Arc<Issuance>,
+    pub(crate) screening: Arc<PasswordScreening>,
+    pub(crate) issuance: Arc<TokenFactory>,
     pub(crate) one_time: Arc<OneTimeTokens>,
-    pub(crate) post: Arc<Post>,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) bell: Arc<Bell>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) require_verified_email: bool,
@@ -44,17 +44,17 @@ impl World {
         let tokens = Arc::new(PlainTokens::default());
         let entropy = Arc::new(SeededEntropy::new(7));
         let issuance =
-            Issuance { issuer: tokens.clone(), entropy: entropy.clone(), lifetimes: TokenLifetimes::default() };
+            TokenFactory { issuer: tokens.clone(), entropy: entropy.clone(), lifetimes: TokenLifetimes::default() };
         let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)));
         let authenticator = Arc::new(PlainAuthenticator);
         let blocklist: Arc<dyn PasswordBlocklist> = Arc::new(ContextBlocklist);
-        let screening = Screening { blocklist: Some(blocklist), product: "Gatehouse".to_owned() };
+        let screening = PasswordScreening { blocklist: Some(blocklist), product: "Gatehouse".to_owned() };
         let one_time = OneTimeTokens { authenticator: authenticator.clone(), entropy: entropy.clone() };
         let (one_time, bell) = (Arc::new(one_time), Arc::new(Bell::default()));
-        let post = Post { tokens: one_time.clone(), notices: Notices::default(), observer: bell.clone() };
+        let outbox = Outbox { tokens: one_time.clone(), notices: Notices::default(), observer: bell.clone() };
         Self {
             limits: Arc::new(Limits::off()),
-            devices: Arc::new(Devices { authenticator, entropy, clock: clock.clone() }),
+            devices: Arc::new(DeviceCookies { authenticator, entropy, clock: clock.clone() }),
             store: Arc::new(MemoryStore::new()),
             hasher: Arc::new(PlainHasher::default()),
             tokens,
@@ -64,7 +64,7 @@ impl World {
             screening: Arc::new(screening),
             issuance: Arc::new(issuance),
             one_time,
-            post: Arc::new(post),
+            outbox: Arc::new(outbox),
             bell,
             mailbox: Arc::default(),
             require_verified_email: false,
@@ -94,8 +94,8 @@ impl World {
 
     pub(crate) fn registering(&self, store: Arc<dyn Store>) -> Register {
         let (hasher, clock) = (self.hasher.clone(), self.clock.clone());
-        let (screening, post, limits) = (self.screening.clone(), self.post.clone(), self.limits.clone());
-        Register { store, hasher, screening, post, limits, clock }
+        let (screening, outbox, limits) = (self.screening.clone(), self.outbox.clone(), self.limits.clone());
+        Register { store, hasher, screening, outbox, limits, clock }
     }
 
     /// An account whose row is given: adopted, or damaged.
@@ -128,7 +128,7 @@ impl World {
             sessions: self.sessions,
             guesses: self.guesses(),
             devices: self.devices.clone(),
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             require_verified_email: self.require_verified_email,
             clock: self.clock.clone(),
         }
@@ -155,7 +155,7 @@ impl World {
             issuance: self.issuance.clone(),
             policy: self.policy,
             sessions: self.sessions,
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             observer: Arc::new(()),
             require_verified_email: self.require_verified_email,
             clock: self.clock.clone(),

@@ -10,15 +10,15 @@ use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordH
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{
-    Clock, EmailChange, Entropy, MailId, MessageAuthenticator, OneTimeTokenRepository, OutboxLoad, OutboxObserver,
+    Clock, EmailChange, Entropy, MacSigner, MailId, OneTimeTokenRepository, OutboxCounts, OutboxNotifier,
     OutboxRepository, QueuedMail, Remains, StoreError, UserDeletion, UserRepository,
 };
 use portcullis_testkit::PlainHasher;
-use portcullis_usecases::limits::{Devices, Guesses, Limits};
+use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::Reauthentication;
-use portcullis_usecases::mail::{Notices, Post};
+use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset, ResetPassword};
-use portcullis_usecases::registration::Screening;
+use portcullis_usecases::registration::PasswordScreening;
 use portcullis_usecases::tokens::Authenticated;
 use portcullis_usecases::verification::OneTimeTokens;
 use std::sync::Arc;
@@ -36,8 +36,8 @@ pub(crate) fn account() -> User {
 /// The one code, of everything.
 struct OneCode;
 
-impl MessageAuthenticator for OneCode {
-    fn code(&self, _: &[u8]) -> [u8; 32] {
+impl MacSigner for OneCode {
+    fn sign(&self, _: &[u8]) -> [u8; 32] {
         [7; 32]
     }
 
@@ -56,24 +56,24 @@ impl Entropy for Zeros {
 
 struct Deaf;
 
-impl OutboxObserver for Deaf {
-    fn stored(&self) {}
+impl OutboxNotifier for Deaf {
+    fn notify(&self) {}
 }
 
 fn one_time_tokens() -> Arc<OneTimeTokens> {
     Arc::new(OneTimeTokens { authenticator: Arc::new(OneCode), entropy: Arc::new(Zeros) })
 }
 
-pub(crate) fn post() -> Arc<Post> {
-    Arc::new(Post { tokens: one_time_tokens(), notices: Notices::default(), observer: Arc::new(Deaf) })
+pub(crate) fn outbox() -> Arc<Outbox> {
+    Arc::new(Outbox { tokens: one_time_tokens(), notices: Notices::default(), observer: Arc::new(Deaf) })
 }
 
-fn screening() -> Arc<Screening> {
-    Arc::new(Screening { blocklist: None, product: "Portcullis".to_owned() })
+fn screening() -> Arc<PasswordScreening> {
+    Arc::new(PasswordScreening { blocklist: None, product: "Portcullis".to_owned() })
 }
 
-fn devices(clock: Arc<dyn Clock>) -> Arc<Devices> {
-    Arc::new(Devices { authenticator: Arc::new(OneCode), entropy: Arc::new(Zeros), clock })
+fn devices(clock: Arc<dyn Clock>) -> Arc<DeviceCookies> {
+    Arc::new(DeviceCookies { authenticator: Arc::new(OneCode), entropy: Arc::new(Zeros), clock })
 }
 
 impl Run {
@@ -88,7 +88,8 @@ impl Run {
         let (hasher, guesses) = (Arc::new(PlainHasher::default()), self.guesses(store));
         let devices = devices(self.clock());
         let owners = Arc::new(Reauthentication { store: store.clone(), hasher, guesses, devices });
-        let verb = ChangePassword { owners, screening: screening(), post: post(), clock: self.clock() };
+        let verb =
+            ChangePassword { reauthentication: owners, screening: screening(), outbox: outbox(), clock: self.clock() };
         let new = PasswordPolicy::default().validate(Password::new("new password")).unwrap();
         let (current, client, language) = (Password::new("old password"), ClientInfo::default(), Language::default());
         verb.run(&PasswordChange { owner, current, new, client, device: None, language }, || true).is_ok()
@@ -102,7 +103,7 @@ impl Run {
             screening: screening(),
             guesses: self.guesses(store),
             tokens: one_time_tokens(),
-            post: post(),
+            outbox: outbox(),
             clock: self.clock(),
         };
         let new = PasswordPolicy::default().validate(Password::new("new password")).unwrap();
@@ -112,19 +113,19 @@ impl Run {
 }
 
 impl UserDeletion for TapeTx<'_> {
-    fn begin_deletion(&mut self, _: UserId, _: DateTime<Utc>) -> Result<bool, StoreError> {
+    fn mark_deleted(&mut self, _: UserId, _: DateTime<Utc>) -> Result<bool, StoreError> {
         panic!("no account is deleted in the model")
     }
 
-    fn being_deleted(&mut self, _: u32) -> Result<Vec<UserId>, StoreError> {
+    fn list_marked_deleted(&mut self, _: u32) -> Result<Vec<UserId>, StoreError> {
         panic!("no account is deleted in the model")
     }
 
-    fn strip(&mut self, _: UserId, _: u32) -> Result<u64, StoreError> {
+    fn delete_owned_rows(&mut self, _: UserId, _: u32) -> Result<u64, StoreError> {
         panic!("no account is deleted in the model")
     }
 
-    fn finish_deletion(&mut self, _: UserId, _: DateTime<Utc>) -> Result<Remains, StoreError> {
+    fn delete_row_if_empty(&mut self, _: UserId, _: DateTime<Utc>) -> Result<Remains, StoreError> {
         panic!("no account is deleted in the model")
     }
 }
@@ -160,7 +161,7 @@ impl UserRepository for TapeTx<'_> {
         Ok(true)
     }
 
-    fn admits(&mut self, _: UserId, _: &PasswordHash) -> Result<bool, StoreError> {
+    fn password_still_current(&mut self, _: UserId, _: &PasswordHash) -> Result<bool, StoreError> {
         panic!("nobody signs in in the model")
     }
 
@@ -181,7 +182,7 @@ impl UserRepository for TapeTx<'_> {
 
 /// There is one token, which resets the password.
 impl OneTimeTokenRepository for TapeTx<'_> {
-    fn replace(&mut self, _: &OneTimeTokenRecord) -> Result<(), StoreError> {
+    fn upsert(&mut self, _: &OneTimeTokenRecord) -> Result<(), StoreError> {
         panic!("no token is made in the model")
     }
 
@@ -200,7 +201,7 @@ impl OneTimeTokenRepository for TapeTx<'_> {
         Ok(true)
     }
 
-    fn revoke(&mut self, _: UserId) -> Result<(), StoreError> {
+    fn revoke_all(&mut self, _: UserId) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -208,15 +209,15 @@ impl OneTimeTokenRepository for TapeTx<'_> {
         panic!("no hash is made anew in the model")
     }
 
-    fn supersede(&mut self, _: &OneTimeTokenRecord) -> Result<(), StoreError> {
+    fn delete_superseded(&mut self, _: &OneTimeTokenRecord) -> Result<(), StoreError> {
         panic!("no change of address is undone in the model")
     }
 
-    fn forget(&mut self, _: UserId) -> Result<(), StoreError> {
+    fn delete_for_user(&mut self, _: UserId) -> Result<(), StoreError> {
         panic!("no account is deleted in the model")
     }
 
-    fn holder_of(&mut self, _: &EmailAddress, _: DateTime<Utc>) -> Result<Option<UserId>, StoreError> {
+    fn find_reclaimer(&mut self, _: &EmailAddress, _: DateTime<Utc>) -> Result<Option<UserId>, StoreError> {
         panic!("no address changes in the model")
     }
 
@@ -231,11 +232,11 @@ impl OutboxRepository for TapeTx<'_> {
         Ok(())
     }
 
-    fn take(&mut self, _: DateTime<Utc>, _: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
+    fn claim_next(&mut self, _: DateTime<Utc>, _: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
         panic!("no mail is sent in the model")
     }
 
-    fn arm(&mut self, _: MailId) -> Result<(), StoreError> {
+    fn mark_token_issued(&mut self, _: MailId) -> Result<(), StoreError> {
         panic!("no mail is sent in the model")
     }
 
@@ -251,7 +252,7 @@ impl OutboxRepository for TapeTx<'_> {
         panic!("no mail is sent in the model")
     }
 
-    fn bury(&mut self, _: MailId, _: u32, _: DateTime<Utc>, _: &str) -> Result<bool, StoreError> {
+    fn mark_dead(&mut self, _: MailId, _: u32, _: DateTime<Utc>, _: &str) -> Result<bool, StoreError> {
         panic!("no mail is sent in the model")
     }
 
@@ -263,11 +264,11 @@ impl OutboxRepository for TapeTx<'_> {
         panic!("nobody lists mails in the model")
     }
 
-    fn load(&mut self, _: u32) -> Result<OutboxLoad, StoreError> {
+    fn count(&mut self, _: u32) -> Result<OutboxCounts, StoreError> {
         panic!("nobody counts mails in the model")
     }
 
-    fn forget(&mut self, _: UserId) -> Result<(), StoreError> {
+    fn delete_for_user(&mut self, _: UserId) -> Result<(), StoreError> {
         panic!("no account is deleted in the model")
     }
 

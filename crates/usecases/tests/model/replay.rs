@@ -2,7 +2,7 @@
 //! next call of the store, or to their end. They are the service's own, and run again from their
 //! beginning at every step, so that a state of theirs can be kept, compared and gone back to.
 
-use crate::accounts::{account, post};
+use crate::accounts::{account, outbox};
 use crate::answers::{Answer, refused};
 use crate::rows::{
     Call, Exchange, MODELLED, Reply, Row, Seconds, Sid, Spent, State, Token, key, moment, seconds, session, session_of,
@@ -17,13 +17,13 @@ use portcullis_domain::sessions::{
 };
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, SpendRecord, TokenLifetimes};
 use portcullis_ports::{
-    BearerKey, Conclusion, DeadSessions, Entropy, FoundBearer, FoundToken, ListedSession, Mode, OneTimeTokenRepository,
-    OutboxRepository, RefreshTokenRepository, Rotation, RowNumber, SessionRepository, Store, StoreError, Stretch, Tx,
-    UserRepository, Work,
+    BearerIdentity, Entropy, FoundToken, ListedSession, OneTimeTokenRepository, OutboxRepository,
+    RefreshTokenRepository, ResolvedBearer, Rotation, RowCursor, RowRange, SessionCutoffs, SessionRepository, Store,
+    StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository,
 };
 use portcullis_testkit::FixedClock;
 use portcullis_usecases::sessions::{LogOut, LogOutAll, Logout, LogoutAll, RevokeSession, SessionRevocation};
-use portcullis_usecases::tokens::{Authenticate, Issuance, Refresh, RefreshExchange};
+use portcullis_usecases::tokens::{Authenticate, Refresh, RefreshExchange, TokenFactory};
 use std::sync::{Arc, Mutex};
 
 /// What a client asks of the service.
@@ -120,10 +120,10 @@ impl TapeStore {
 }
 
 impl Store for TapeStore {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
-        self.ask(Call::Begin { writes: mode == Mode::Write })?;
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+        self.ask(Call::Begin { writes: mode == TxMode::Write })?;
         let concluded = work(&mut TapeTx { store: self, held: false });
-        let end = if concluded == Ok(Conclusion::Commit) { Call::Commit } else { Call::Rollback };
+        let end = if concluded == Ok(TxOutcome::Commit) { Call::Commit } else { Call::Rollback };
         self.ask(end)?;
         concluded.map(drop)
     }
@@ -132,8 +132,10 @@ impl Store for TapeStore {
         if !self.one_statement {
             return ByStatements(self).rotate(rotations);
         }
-        let exchange =
-            |rotation: &Rotation| Exchange { token: token_of(rotation.spent), spent: Spent::of(&rotation.spending()) };
+        let exchange = |rotation: &Rotation| Exchange {
+            token: token_of(rotation.spent),
+            spent: Spent::of(&rotation.spend_record()),
+        };
         rotations.iter().map(|rotation| self.told(Call::Rotate(exchange(rotation)))).collect()
     }
 }
@@ -142,7 +144,7 @@ impl Store for TapeStore {
 struct ByStatements<'a>(&'a TapeStore);
 
 impl Store for ByStatements<'_> {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.0.transact(mode, work)
     }
 }
@@ -176,7 +178,7 @@ impl Tx for TapeTx<'_> {
 }
 
 impl SessionRepository for TapeTx<'_> {
-    fn hold(&mut self, _: UserId) -> Result<(), StoreError> {
+    fn lock_account(&mut self, _: UserId) -> Result<(), StoreError> {
         self.held = true;
         self.store.ask(Call::Hold).map(drop)
     }
@@ -205,7 +207,7 @@ impl SessionRepository for TapeTx<'_> {
         panic!("nobody signs in in the model")
     }
 
-    fn origins(&mut self, _: UserId, _: u32) -> Result<Vec<ClientInfo>, StoreError> {
+    fn recent_clients(&mut self, _: UserId, _: u32) -> Result<Vec<ClientInfo>, StoreError> {
         panic!("nobody signs in in the model")
     }
 
@@ -232,12 +234,12 @@ impl SessionRepository for TapeTx<'_> {
         panic!("nobody reads timelines in the model")
     }
 
-    fn bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
-        let find = |bearer: &BearerKey| {
+    fn resolve_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
+        let find = |bearer: &BearerIdentity| {
             let number = session_of(bearer.session_id.unwrap());
             match self.store.ask(Call::Bearer(number))? {
                 Reply::Session { ended } => {
-                    Ok(Some(FoundBearer { user: account(), session: Some(session(number, ended)) }))
+                    Ok(Some(ResolvedBearer { user: account(), session: Some(session(number, ended)) }))
                 }
                 other => panic!("no answer to this: {other:?}"),
             }
@@ -245,11 +247,11 @@ impl SessionRepository for TapeTx<'_> {
         keys.iter().map(find).collect()
     }
 
-    fn survey(&mut self, _: RowNumber, _: u32, _: &DeadSessions) -> Result<Option<Stretch>, StoreError> {
+    fn scan(&mut self, _: RowCursor, _: u32, _: &SessionCutoffs) -> Result<Option<RowRange>, StoreError> {
         panic!("nobody purges in the model")
     }
 
-    fn purge(&mut self, _: &Stretch, _: &DeadSessions, _: u32) -> Result<u64, StoreError> {
+    fn purge(&mut self, _: &RowRange, _: &SessionCutoffs, _: u32) -> Result<u64, StoreError> {
         panic!("nobody purges in the model")
     }
 }
@@ -268,19 +270,19 @@ impl RefreshTokenRepository for TapeTx<'_> {
         }
     }
 
-    fn spend(&mut self, jti: Jti, spending: &SpendRecord) -> Result<bool, StoreError> {
-        self.store.told(Call::Spend(Exchange { token: token_of(jti), spent: Spent::of(spending) }))
+    fn spend(&mut self, jti: Jti, spend_record: &SpendRecord) -> Result<bool, StoreError> {
+        self.store.told(Call::Spend(Exchange { token: token_of(jti), spent: Spent::of(spend_record) }))
     }
 
     fn revoke(&mut self, jti: Jti, _: DateTime<Utc>) -> Result<bool, StoreError> {
         self.store.told(Call::Revoke(token_of(jti)))
     }
 
-    fn survey(&mut self, _: RowNumber, _: u32, _: DateTime<Utc>) -> Result<Option<Stretch>, StoreError> {
+    fn scan(&mut self, _: RowCursor, _: u32, _: DateTime<Utc>) -> Result<Option<RowRange>, StoreError> {
         panic!("nobody purges in the model")
     }
 
-    fn purge(&mut self, _: &Stretch, _: u32) -> Result<u64, StoreError> {
+    fn purge(&mut self, _: &RowRange, _: u32) -> Result<u64, StoreError> {
         panic!("nobody purges in the model")
     }
 }
@@ -338,10 +340,10 @@ impl Run {
         let verb = Refresh {
             store,
             verifier: tokens.clone(),
-            issuance: Arc::new(Issuance { issuer: tokens, entropy, lifetimes }),
+            issuance: Arc::new(TokenFactory { issuer: tokens, entropy, lifetimes }),
             policy: rules.policy,
             sessions: SessionPolicy::default(),
-            post: post(),
+            outbox: outbox(),
             observer: Arc::new(()),
             require_verified_email: false,
             clock: self.clock(),

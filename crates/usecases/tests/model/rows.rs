@@ -126,9 +126,9 @@ pub(crate) fn session(number: Sid, ended: bool) -> Session {
 }
 
 impl Spent {
-    pub(crate) fn of(spending: &SpendRecord) -> Self {
-        let key = spending.key.map(|key| key.0[0]);
-        Self { at: seconds(spending.at), key, successor: token_of(spending.successor) }
+    pub(crate) fn of(spend_record: &SpendRecord) -> Self {
+        let key = spend_record.key.map(|key| key.0[0]);
+        Self { at: seconds(spend_record.at), key, successor: token_of(spend_record.successor) }
     }
 }
 

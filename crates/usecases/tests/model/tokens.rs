@@ -10,11 +10,11 @@ use portcullis_ports::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};
 pub(crate) struct ClearTokens;
 
 impl TokenIssuer for ClearTokens {
-    fn access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
+    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
         Ok(access_token(session_of(claims.session_id.unwrap()), seconds(claims.issued_at)))
     }
 
-    fn refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
+    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
         assert_eq!((claims.user_id, claims.session_id), (OWNER, Some(sid(MODELLED))), "a token of the session");
         Ok(refresh_token(token_of(claims.jti), seconds(claims.issued_at)))
     }

@@ -6,12 +6,12 @@ mod vectors;
 
 use portcullis_bcrypt::{BcryptHasher, Cost};
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{Entropy, PasswordHasher, Patience, Verification};
+use portcullis_ports::{CancellationToken, Entropy, PasswordCheck, PasswordHasher};
 use std::sync::Arc;
 use vectors::{PLAIN, PREHASHED};
 
-const CURRENT: Verification = Verification::Match { outdated: false };
-const OUTDATED: Verification = Verification::Match { outdated: true };
+const CURRENT: PasswordCheck = PasswordCheck::Match { needs_rehash: false };
+const OUTDATED: PasswordCheck = PasswordCheck::Match { needs_rehash: true };
 
 /// Nothing here is hashed anew.
 struct NoEntropy;
@@ -22,9 +22,9 @@ impl Entropy for NoEntropy {
     }
 }
 
-fn verify(cost: u32, password: &str, hash: &str) -> Verification {
+fn verify(cost: u32, password: &str, hash: &str) -> PasswordCheck {
     let hasher = BcryptHasher::new(Cost::new(cost).unwrap(), Arc::new(NoEntropy));
-    hasher.verify(&Password::new(password), &PasswordHash::new(hash.to_owned()), &Patience::endless()).unwrap()
+    hasher.verify(&Password::new(password), &PasswordHash::new(hash.to_owned()), &CancellationToken::never()).unwrap()
 }
 
 #[test]
@@ -33,12 +33,12 @@ fn every_hash_of_passlib_answers_to_its_password_and_to_no_other() {
         let password = text.repeat(*times);
         let long = hash.starts_with("$2") && password.len() > 71;
         let current = hash.starts_with("$2b$") && !long || hash.contains("v=2");
-        let expected = Verification::Match { outdated: !current };
+        let expected = PasswordCheck::Match { needs_rehash: !current };
         assert_eq!(verify(4, &password, hash), expected, "{text:?} * {times}: {hash}");
         for other in [format!("{password} "), format!(" {password}"), password.to_uppercase() + "?"] {
             // What comes after 72 bytes is nothing to a plain hash.
             if !(long && other.starts_with(&password)) {
-                assert_eq!(verify(4, &other, hash), Verification::Mismatch, "{other:?}: {hash}");
+                assert_eq!(verify(4, &other, hash), PasswordCheck::Mismatch, "{other:?}: {hash}");
             }
         }
     }
@@ -50,7 +50,7 @@ fn a_plain_hash_answers_to_the_first_72_bytes_and_is_outdated_then() {
         PLAIN.iter().find(|(text, times, hash)| (*text, *times) == ("x", 80) && hash.starts_with("$2b$")).unwrap();
     assert_eq!(verify(4, &"x".repeat(72), hash), OUTDATED);
     assert_eq!(verify(4, &("x".repeat(72) + "anything"), hash), OUTDATED);
-    assert_eq!(verify(4, &"x".repeat(71), hash), Verification::Mismatch);
+    assert_eq!(verify(4, &"x".repeat(71), hash), PasswordCheck::Mismatch);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn set_padding_bits_are_read_as_passlib_reads_them() {
         "$bcrypt-sha256$v=2,t=2b,r=4$POM3YY5fqN4WxGYx..JQH.$ami1zL.A6CyYUqNRZ/A4BCIJZTrS4fX",
     ] {
         assert_eq!(verify(4, "padded", hash), CURRENT, "{hash}");
-        assert_eq!(verify(4, "Padded", hash), Verification::Mismatch, "{hash}");
+        assert_eq!(verify(4, "Padded", hash), PasswordCheck::Mismatch, "{hash}");
     }
 }
 
@@ -74,7 +74,7 @@ fn the_accounts_of_the_fastapi_application_sign_in() {
         ("éü 🔑 käse pässwörd", "$2b$12$4mO8DYvGfwrID1govTxoyOlsk905S3tlSaalFM9wVah0YST9GM0uO", CURRENT),
         (&"x".repeat(80), "$2b$12$CCaBzC7dCdzKT054uAWlm.o674o9nMNb5grC04DkaWOh4IheohYHW", OUTDATED),
         ("pa ss wo rd ", "$2b$12$2itGssSesJ9lRefoOqDWYeCpSjcym6L9TnD3kjOdnPSTKLZjXWWmu", CURRENT),
-        ("pa ss wo rd", "$2b$12$2itGssSesJ9lRefoOqDWYeCpSjcym6L9TnD3kjOdnPSTKLZjXWWmu", Verification::Mismatch),
+        ("pa ss wo rd", "$2b$12$2itGssSesJ9lRefoOqDWYeCpSjcym6L9TnD3kjOdnPSTKLZjXWWmu", PasswordCheck::Mismatch),
     ] {
         assert_eq!(verify(12, password, hash), expected, "{password:?}");
     }
@@ -117,7 +117,7 @@ fn hashes_of_faulty_libraries_do_not_match() {
             "$2b$04$R1lJ2gkNaoPGdafE.H.16.nVyh2niHsGJhayOHLMiXlI45o8/DU.6",
         ),
     ] {
-        assert!(matches!(verify(5, password, right), Verification::Match { .. }), "{password:?}");
-        assert_eq!(verify(5, password, faulty), Verification::Mismatch, "{password:?}");
+        assert!(matches!(verify(5, password, right), PasswordCheck::Match { .. }), "{password:?}");
+        assert_eq!(verify(5, password, faulty), PasswordCheck::Mismatch, "{password:?}");
     }
 }

@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use portcullis_domain::mail::NewMail;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::verification::PasswordVersion;
-use portcullis_ports::{MailId, OutboxLoad, OutboxRepository, QueuedMail, StoreError};
+use portcullis_ports::{MailId, OutboxCounts, OutboxRepository, QueuedMail, StoreError};
 use rows::{MailRow, NewMailRow, one_line};
 use statements::{Load, Take};
 
@@ -36,7 +36,7 @@ macro_rules! outbox_repository {
                 self.check(added).map(drop)
             }
 
-            fn take(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
+            fn claim_next(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
                 for _ in 0..MOST_SKIPPED {
                     let taken = Take::new(now, until).get_result::<MailRow>(self.writing()?).optional();
                     let Some(row) = self.check(taken)? else { break };
@@ -49,7 +49,7 @@ macro_rules! outbox_repository {
                 Ok(None)
             }
 
-            fn arm(&mut self, id: MailId) -> Result<(), StoreError> {
+            fn mark_token_issued(&mut self, id: MailId) -> Result<(), StoreError> {
                 let update = diesel::update(outbox::table.find(id.0)).set(outbox::armed.eq(true));
                 let armed = update.execute(self.writing()?);
                 self.check(armed).map(drop)
@@ -80,7 +80,7 @@ macro_rules! outbox_repository {
                 Ok(self.check(postponed)? == 1)
             }
 
-            fn bury(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError> {
+            fn mark_dead(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError> {
                 let values = (outbox::dead_at.eq(Moment::new(at)), outbox::last_error.eq(one_line(error)));
                 let buried = diesel::update(at_try!(id, tries)).set(values).execute(self.writing()?);
                 Ok(self.check(buried)? == 1)
@@ -107,21 +107,21 @@ macro_rules! outbox_repository {
                 self.check(rows)?.into_iter().map(QueuedMail::try_from).collect()
             }
 
-            fn load(&mut self, limit: u32) -> Result<OutboxLoad, StoreError> {
+            fn count(&mut self, limit: u32) -> Result<OutboxCounts, StoreError> {
                 let counted = Load::new(limit).get_result::<(i64, i64)>(self.connection);
                 let (waiting, dead) = self.check(counted)?;
-                Ok(OutboxLoad { waiting: count(waiting), dead: count(dead) })
+                Ok(OutboxCounts { waiting: count(waiting), dead: count(dead) })
             }
 
-            fn forget(&mut self, user_id: UserId) -> Result<(), StoreError> {
+            fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {
                 let own = outbox::table.filter(outbox::user_id.eq(user_id.get()));
                 let removed = diesel::delete(own).execute(self.writing()?);
                 self.check(removed).map(drop)
             }
 
-            fn purge(&mut self, dead_by: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+            fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
                 self.writing()?;
-                let delete = DeleteOldest::<DeadMails>::new(dead_by, limit);
+                let delete = DeleteOldest::<DeadMails>::new(cutoff, limit);
                 let deleted = self.in_background(|connection| delete.execute(connection))?;
                 Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
             }

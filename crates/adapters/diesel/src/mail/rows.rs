@@ -66,9 +66,9 @@ impl TryFrom<MailRow> for QueuedMail {
         let tries = at.read("tries", row.tries)?;
         Ok(Self {
             id: MailId(row.id),
-            order,
+            mail: order,
             tries: tries.try_into().map_err(|_| at.corrupt("tries", "out of range"))?,
-            armed: at.read("armed", row.armed)?,
+            token_issued: at.read("armed", row.armed)?,
             due_at: at.read("due_at", row.due_at)?,
             dead_at: row.dead_at.map(|time| at.read("dead_at", time)).transpose()?,
             last_error: row.last_error.map(|text| at.read("last_error", text)).transpose()?,

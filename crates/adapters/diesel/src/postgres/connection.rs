@@ -9,7 +9,7 @@ use crate::engine::{Engine, statement_log};
 use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
-use portcullis_ports::{Clock, Mode};
+use portcullis_ports::{Clock, TxMode};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the server is told on every connection, unless the URL's `options` say otherwise.
@@ -96,7 +96,7 @@ impl Opener {
     pub(super) fn connect(&self) -> Result<PgConnection, Refusal> {
         PgConnection::establish(&self.url.for_libpq()).map_err(|error| match error {
             ConnectionError::CouldntSetupConfiguration(error) => {
-                Refusal::Failed(PgConnection::classify(&error, Mode::Write))
+                Refusal::Failed(PgConnection::classify(&error, TxMode::Write))
             }
             error => Refusal::of(&error.to_string(), &self.url),
         })
@@ -108,7 +108,7 @@ impl Opener {
     }
 
     fn set_up_with(&self, mut connection: PgConnection, settings: &str) -> Result<PgConnection, Refusal> {
-        let classify = |error: Error| Refusal::Failed(PgConnection::classify(&error, Mode::Write));
+        let classify = |error: Error| Refusal::Failed(PgConnection::classify(&error, TxMode::Write));
         if !settings.is_empty() {
             connection.batch_execute(settings).map_err(classify)?;
         }

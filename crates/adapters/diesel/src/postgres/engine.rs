@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
-use portcullis_ports::{Mode, StoreError};
+use portcullis_ports::{StoreError, TxMode};
 
 const BUSY: [&str; 2] = ["canceling statement due to lock timeout", "deadlock detected"];
 const UNAVAILABLE: [&str; 11] = [
@@ -31,7 +31,7 @@ const FLUSH: &str = "SELECT set_config('backend_flush_after', '256kB', true) \
                      WHERE current_setting('backend_flush_after') = '0'";
 
 impl Engine for PgConnection {
-    fn classify(error: &Error, mode: Mode) -> StoreError {
+    fn classify(error: &Error, mode: TxMode) -> StoreError {
         let met = language::met();
         let Error::DatabaseError(kind, information) = error else {
             return match error {
@@ -43,7 +43,7 @@ impl Engine for PgConnection {
             DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
                 unavailable("the connection was lost")
             }
-            DatabaseErrorKind::ReadOnlyTransaction if mode == Mode::Read => {
+            DatabaseErrorKind::ReadOnlyTransaction if mode == TxMode::Read => {
                 StoreError::Failed("a reading transaction does not write".to_owned())
             }
             // A primary that was demoted, or a standby.

@@ -8,7 +8,7 @@ use crate::time::UtcTime;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
-use portcullis_ports::Mode;
+use portcullis_ports::TxMode;
 
 #[derive(QueryableByName)]
 struct Told {
@@ -40,7 +40,7 @@ impl PostgresStore {
     pub(crate) fn examine(&self) -> Result<Examination, MigrateError> {
         let mut connection = self.opener.set_up(self.connect()?)?;
         let told = diesel::sql_query(QUESTION).get_result::<Told>(&mut connection);
-        let told = told.map_err(|error| PgConnection::classify(&error, Mode::Read))?;
+        let told = told.map_err(|error| PgConnection::classify(&error, TxMode::Read))?;
         Ok(Examination::Postgres {
             version: told.version,
             synchronous_commit: told.synchronous_commit,

@@ -7,7 +7,7 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 use diesel::sql_types::BigInt;
-use portcullis_ports::{Clock, Mode, StoreError};
+use portcullis_ports::{Clock, StoreError, TxMode};
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -37,7 +37,9 @@ impl Language {
             Some(foreign) => *foreign,
             None => match connection.batch_execute("SET lc_messages = 'C'") {
                 Err(Error::DatabaseError(DatabaseErrorKind::Unknown, refusal)) => self.refused(refusal.message()),
-                outcome => return outcome.map(|()| None).map_err(|error| PgConnection::classify(&error, Mode::Write)),
+                outcome => {
+                    return outcome.map(|()| None).map_err(|error| PgConnection::classify(&error, TxMode::Write));
+                }
             },
         };
         foreign.then(|| Limits::of(connection)).transpose()
@@ -76,7 +78,7 @@ struct Told {
 impl Limits {
     fn of(connection: &mut PgConnection) -> Result<Self, StoreError> {
         let told = diesel::sql_query(LIMITS).get_result::<Told>(connection);
-        told.map(Self::new).map_err(|error| PgConnection::classify(&error, Mode::Read))
+        told.map(Self::new).map_err(|error| PgConnection::classify(&error, TxMode::Read))
     }
 
     /// Of milliseconds, where 0 is no limit.

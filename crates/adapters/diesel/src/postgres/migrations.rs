@@ -12,7 +12,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use portcullis_ports::{Mode, StoreError};
+use portcullis_ports::{StoreError, TxMode};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,7 +37,7 @@ impl Migrations for PostgresStore {
     fn inspect(&self) -> Result<Vec<Finding>, MigrateError> {
         let pending = !self.pending()?.is_empty();
         let findings = inspection::inspect(&mut self.opener.set_up(self.connect()?)?, pending);
-        Ok(findings.map_err(|error| PgConnection::classify(&error, Mode::Read))?)
+        Ok(findings.map_err(|error| PgConnection::classify(&error, TxMode::Read))?)
     }
 
     fn apply(&self) -> Result<Applied, MigrateError> {
@@ -47,7 +47,7 @@ impl Migrations for PostgresStore {
         let done = self.alone(|connection| {
             let adopting = has_table(connection, "users")?;
             let findings =
-                inspection::inspect(connection, true).map_err(|error| PgConnection::classify(&error, Mode::Read))?;
+                inspection::inspect(connection, true).map_err(|error| PgConnection::classify(&error, TxMode::Read))?;
             migrations::apply(connection, &MIGRATIONS, adopting, findings)
         })?;
         self.ready.store(true, Ordering::Release);
@@ -72,7 +72,7 @@ impl PostgresStore {
         if !self.opener.is_foreign() {
             connection.set_instrumentation(self.opener.instrumentation(detail.clone()));
         }
-        let classify = |error: diesel::result::Error| PgConnection::classify(&error, Mode::Write);
+        let classify = |error: diesel::result::Error| PgConnection::classify(&error, TxMode::Write);
         AnsiTransactionManager::begin_transaction_sql(&mut connection, BEGIN).map_err(classify)?;
         connection.batch_execute(LOCK).map_err(classify)?;
         match change(&mut connection) {
@@ -105,10 +105,10 @@ fn applied(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
         return Ok(Vec::new());
     }
     let versions = sql::<Text>(migrations::APPLIED).load(connection);
-    versions.map_err(|error| PgConnection::classify(&error, Mode::Write))
+    versions.map_err(|error| PgConnection::classify(&error, TxMode::Write))
 }
 
 fn has_table(connection: &mut PgConnection, name: &str) -> Result<bool, StoreError> {
     let query = sql::<Bool>("SELECT to_regclass(").bind::<Text, _>(name).sql(") IS NOT NULL");
-    query.get_result(connection).map_err(|error| PgConnection::classify(&error, Mode::Write))
+    query.get_result(connection).map_err(|error| PgConnection::classify(&error, TxMode::Write))
 }

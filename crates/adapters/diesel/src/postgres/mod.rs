@@ -20,7 +20,7 @@ use crate::transaction;
 use connection::Opener;
 use diesel::connection::AnsiTransactionManager;
 use diesel::prelude::*;
-use portcullis_ports::{Clock, Mode, Rotation, Store, StoreError, Work};
+use portcullis_ports::{Clock, Rotation, Store, StoreError, TxMode, TxWork};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 pub use url::PostgresUrl;
@@ -94,10 +94,10 @@ impl PostgresStore {
 impl Store for PostgresStore {
     /// Reads run in no transaction: under READ COMMITTED every statement has a snapshot of its
     /// own anyway, and the two round trips around it would buy nothing.
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.with_connection(|connection| match mode {
-            Mode::Read => transaction::read(connection, work),
-            Mode::Write => {
+            TxMode::Read => transaction::read(connection, work),
+            TxMode::Write => {
                 self.begin(connection)?;
                 transaction::run(connection, mode, work)
             }
@@ -123,5 +123,5 @@ fn is_open(connection: &mut PgConnection) -> bool {
 
 fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
     let begun = AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN ISOLATION LEVEL READ COMMITTED");
-    begun.map_err(|error| PgConnection::classify(&error, Mode::Write))
+    begun.map_err(|error| PgConnection::classify(&error, TxMode::Write))
 }

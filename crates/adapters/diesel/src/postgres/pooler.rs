@@ -9,7 +9,7 @@ use crate::error::MigrateError;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Integer};
-use portcullis_ports::Mode;
+use portcullis_ports::TxMode;
 
 const BACKEND: &str = "SELECT pg_backend_pid() AS pid, \
     (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started";
@@ -63,7 +63,7 @@ fn ask(opener: &Opener) -> Result<Option<PgConnection>, MigrateError> {
             Ok(backend) => answers.push((number, backend)),
             Err(Error::DatabaseError(_, error)) if is_given_away(error.message()) => return Err(refused()),
             Err(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _)) if answers.is_empty() => return Ok(None),
-            Err(error) => return Err(PgConnection::classify(&error, Mode::Read).into()),
+            Err(error) => return Err(PgConnection::classify(&error, TxMode::Read).into()),
         }
     }
     if is_pooled(&answers) { Err(refused()) } else { Ok(connections.into_iter().next()) }

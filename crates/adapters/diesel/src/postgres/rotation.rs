@@ -13,7 +13,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
-use portcullis_ports::{Mode, Rotation, StoreError};
+use portcullis_ports::{Rotation, StoreError, TxMode};
 
 /// Column by column, since arrays are what a prepared statement takes any number of.
 #[derive(QueryId, Default)]
@@ -26,7 +26,7 @@ struct Rotate {
     created_at: Vec<Moment>,
     expires_at: Vec<Moment>,
     sid: Vec<Option<String>>,
-    too_old_by: Vec<Moment>,
+    session_cutoff: Vec<Moment>,
     verified_only: Vec<bool>,
     ip_address: Vec<Option<String>>,
     user_agent: Vec<Option<String>>,
@@ -43,7 +43,7 @@ impl Rotate {
         self.created_at.push(successor.created_at);
         self.expires_at.push(successor.expires_at);
         self.sid.push(rotation.successor.session_id.map(|id| id.to_string()));
-        self.too_old_by.push(Moment::new(rotation.too_old_by));
+        self.session_cutoff.push(Moment::new(rotation.session_cutoff));
         self.verified_only.push(rotation.verified_only);
         let (ip_address, user_agent) = columns(&rotation.client);
         self.ip_address.push(ip_address);
@@ -84,7 +84,7 @@ impl QueryFragment<Pg> for Rotate {
         out.push_sql("::timestamptz[], ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.sid)?;
         out.push_sql("::text[], ");
-        out.push_bind_param::<Array<UtcTime>, _>(&self.too_old_by)?;
+        out.push_bind_param::<Array<UtcTime>, _>(&self.session_cutoff)?;
         out.push_sql("::timestamptz[], ");
         out.push_bind_param::<Array<Bool>, _>(&self.verified_only)?;
         out.push_sql("::boolean[], ");
@@ -98,7 +98,7 @@ impl QueryFragment<Pg> for Rotate {
 
 /// What is done with what is wanted.
 const STATEMENT: &str = "::text[]) WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, \
-    expires_at, sid, too_old_by, verified_only, ip_address, user_agent, position)), \
+    expires_at, sid, session_cutoff, verified_only, ip_address, user_agent, position)), \
     live AS (\
         SELECT wanted.*, session.id AS session_id FROM wanted \
         JOIN refresh_tokens AS token ON token.jti = wanted.jti \
@@ -108,7 +108,7 @@ const STATEMENT: &str = "::text[]) WITH ORDINALITY AS wanted (jti, user_id, at, 
                 FROM users WHERE users.id = wanted.user_id) \
             AND session.user_id IS NOT DISTINCT FROM wanted.user_id \
             AND session.sid IS NOT DISTINCT FROM wanted.sid \
-            AND session.ended_at IS NULL AND session.created_at > wanted.too_old_by \
+            AND session.ended_at IS NULL AND session.created_at > wanted.session_cutoff \
             AND isfinite(session.created_at) AND NOT token.revoked AND token.expires_at > wanted.at \
             AND isfinite(token.expires_at) AND isfinite(token.created_at) \
             AND token.spent_at IS NULL AND token.spent_key IS NULL AND token.successor_jti IS NULL \
@@ -139,7 +139,7 @@ pub(super) fn rotate(connection: &mut PgConnection, rotations: &[Rotation]) -> R
     order.sort_unstable_by_key(|(_, rotation)| rotation.spent);
     let mut statement = Rotate::default();
     order.iter().try_for_each(|(_, rotation)| statement.push(rotation))?;
-    let positions = statement.load::<i64>(connection).map_err(|error| PgConnection::classify(&error, Mode::Write))?;
+    let positions = statement.load::<i64>(connection).map_err(|error| PgConnection::classify(&error, TxMode::Write))?;
     let mut rotated = vec![false; rotations.len()];
     for position in positions {
         let index = usize::try_from(position - 1).ok().and_then(|at| order.get(at)).map(|(index, _)| *index);

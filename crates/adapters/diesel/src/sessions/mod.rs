@@ -22,7 +22,7 @@ use portcullis_domain::sessions::{
     ClientInfo, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash,
 };
 use portcullis_ports::{
-    BearerKey, DeadSessions, FoundBearer, ListedSession, RowNumber, SessionRepository, StoreError, Stretch,
+    BearerIdentity, ListedSession, ResolvedBearer, RowCursor, RowRange, SessionCutoffs, SessionRepository, StoreError,
 };
 use purge::{DeleteDead, SurveySessions};
 use rows::{EventRow, ListedRow, NewSessionRow, listed, read_sid};
@@ -61,18 +61,18 @@ fn event_of(session_end: &SessionEnd) -> SessionEvent {
     SessionEvent { at: session_end.at, kind: session_end.reason.into(), client: session_end.client.clone() }
 }
 
-fn bearer(user: UserRow, session: Option<SessionRow>) -> Result<FoundBearer, StoreError> {
-    Ok(FoundBearer { user: user.try_into()?, session: session.map(Session::try_from).transpose()? })
+fn bearer(user: UserRow, session: Option<SessionRow>) -> Result<ResolvedBearer, StoreError> {
+    Ok(ResolvedBearer { user: user.try_into()?, session: session.map(Session::try_from).transpose()? })
 }
 
 macro_rules! session_repository {
     ($connection:ty) => {
         impl SessionRepository for Transaction<'_, $connection> {
-            fn hold(&mut self, user_id: UserId) -> Result<(), StoreError> {
+            fn lock_account(&mut self, user_id: UserId) -> Result<(), StoreError> {
                 self.hold_account(user_id)
             }
 
-            fn bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
+            fn resolve_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
                 self.find_bearers(keys)
             }
 
@@ -125,7 +125,7 @@ macro_rules! session_repository {
                 self.check(rows)?.into_iter().map(|(id, sid)| read_sid(Row { table: "sessions", id }, sid)).collect()
             }
 
-            fn origins(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {
+            fn recent_clients(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {
                 let query = sessions::table
                     .filter(sessions::user_id.eq(user_id.get()))
                     .order((sessions::created_at.desc(), sessions::id.desc()))
@@ -208,28 +208,28 @@ macro_rules! session_repository {
                 self.check(rows)?.into_iter().map(SessionEvent::try_from).collect()
             }
 
-            fn survey(
+            fn scan(
                 &mut self,
-                after: RowNumber,
+                after: RowCursor,
                 limit: u32,
-                dead: &DeadSessions,
-            ) -> Result<Option<Stretch>, StoreError> {
+                dead: &SessionCutoffs,
+            ) -> Result<Option<RowRange>, StoreError> {
                 let survey = SurveySessions::new(after, limit, dead);
                 let (last, count) =
                     self.in_background(|connection| survey.get_result::<(Option<i64>, i64)>(connection))?;
                 let count = u64::try_from(count).unwrap_or_default();
-                Ok(last.map(|last| Stretch { after, last: RowNumber(last), dead: count, dead_by: dead.ended_by }))
+                Ok(last.map(|last| RowRange { after, last: RowCursor(last), dead: count, cutoff: dead.ended }))
             }
 
-            fn purge(&mut self, stretch: &Stretch, dead: &DeadSessions, limit: u32) -> Result<u64, StoreError> {
+            fn purge(&mut self, range: &RowRange, dead: &SessionCutoffs, limit: u32) -> Result<u64, StoreError> {
                 self.writing()?;
-                let events = DeleteDead::<true>::new(stretch, dead, limit);
+                let events = DeleteDead::<true>::new(range, dead, limit);
                 let events = self.in_background(|connection| events.execute(connection))?;
                 let events = u32::try_from(events).unwrap_or(limit);
                 if events >= limit {
                     return Ok(u64::from(events));
                 }
-                let rows = DeleteDead::<false>::new(stretch, dead, limit - events).execute(self.connection);
+                let rows = DeleteDead::<false>::new(range, dead, limit - events).execute(self.connection);
                 Ok(u64::try_from(self.check(rows)?).unwrap_or(u64::MAX).saturating_add(u64::from(events)))
             }
         }
@@ -246,12 +246,12 @@ impl Transaction<'_, SqliteConnection> {
     }
 
     /// A prepared statement for every one costs less there than a statement of changing length.
-    fn find_bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
+    fn find_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
         let find = |tx: &mut Self| keys.iter().map(|key| tx.find_bearer(key)).collect();
         if keys.len() > 1 { self.at_once(find) } else { find(self) }
     }
 
-    fn find_bearer(&mut self, key: &BearerKey) -> Result<Option<FoundBearer>, StoreError> {
+    fn find_bearer(&mut self, key: &BearerIdentity) -> Result<Option<ResolvedBearer>, StoreError> {
         let sid = key.session_id.map(|id| id.to_string()).unwrap_or_default();
         let own = sessions::user_id.eq(users::id).and(sessions::sid.eq(sid));
         let query = users::table.left_join(sessions::table.on(own)).filter(users::id.eq(key.user_id.get()));
@@ -270,7 +270,7 @@ impl Transaction<'_, PgConnection> {
     }
 
     /// One round trip for all: each account with those of its sessions that anybody asked for.
-    fn find_bearers(&mut self, keys: &[BearerKey]) -> Result<Vec<Option<FoundBearer>>, StoreError> {
+    fn find_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
         let ids = keys.iter().map(|key| key.user_id.get());
         let sids = keys.iter().filter_map(|key| key.session_id).map(|id| id.to_string());
         let asked_for = sessions::user_id.eq(users::id).and(sessions::sid.eq_any(sids));
@@ -284,9 +284,9 @@ impl Transaction<'_, PgConnection> {
 }
 
 /// What was found for a key.
-fn chosen(found: &[FoundBearer], key: &BearerKey) -> Option<FoundBearer> {
+fn chosen(found: &[ResolvedBearer], key: &BearerIdentity) -> Option<ResolvedBearer> {
     let mut own = found.iter().filter(|found| found.user.id == key.user_id);
     let user: &User = &own.clone().next()?.user;
     let session = own.find_map(|found| found.session.as_ref().filter(|session| Some(session.id) == key.session_id));
-    Some(FoundBearer { user: user.clone(), session: session.cloned() })
+    Some(ResolvedBearer { user: user.clone(), session: session.cloned() })
 }

@@ -10,7 +10,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Nullable};
 use diesel::sqlite::Sqlite;
-use portcullis_ports::{DeadSessions, RowNumber, Stretch};
+use portcullis_ports::{RowCursor, RowRange, SessionCutoffs};
 
 /// What keeps a damaged time from passing for one long ago.
 pub(super) trait Times: Backend {
@@ -36,8 +36,8 @@ struct Dead {
 }
 
 impl Dead {
-    fn new(dead: &DeadSessions) -> Self {
-        Self { ended_by: Moment::new(dead.ended_by), started_by: Moment::new(dead.started_by) }
+    fn new(dead: &SessionCutoffs) -> Self {
+        Self { ended_by: Moment::new(dead.ended), started_by: Moment::new(dead.started) }
     }
 
     fn push<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
@@ -70,7 +70,7 @@ impl QueryId for Dead {
 }
 
 impl SurveySessions {
-    pub(super) fn new(after: RowNumber, limit: u32, dead: &DeadSessions) -> Self {
+    pub(super) fn new(after: RowCursor, limit: u32, dead: &SessionCutoffs) -> Self {
         Self { after: after.0, limit: i64::from(limit), dead: Dead::new(dead) }
     }
 }
@@ -110,8 +110,8 @@ pub(super) struct DeleteDead<const EVENTS: bool> {
 }
 
 impl<const EVENTS: bool> DeleteDead<EVENTS> {
-    pub(super) fn new(stretch: &Stretch, dead: &DeadSessions, limit: u32) -> Self {
-        Self { after: stretch.after.0, last: stretch.last.0, limit: i64::from(limit), dead: Dead::new(dead) }
+    pub(super) fn new(range: &RowRange, dead: &SessionCutoffs, limit: u32) -> Self {
+        Self { after: range.after.0, last: range.last.0, limit: i64::from(limit), dead: Dead::new(dead) }
     }
 }
 

@@ -9,7 +9,7 @@ use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use portcullis_ports::{Mode, StoreError};
+use portcullis_ports::{StoreError, TxMode};
 use std::time::Duration;
 
 /// Up to this size a file is read through once at start, before anything writes to it. A larger
@@ -103,7 +103,7 @@ fn write_ahead_log(connection: &mut SqliteConnection) -> Result<String, StoreErr
     let mut attempts = 0;
     loop {
         let journal = sql::<Text>("PRAGMA journal_mode = WAL").get_result::<String>(connection);
-        match journal.map_err(|error| SqliteConnection::classify(&error, Mode::Write)) {
+        match journal.map_err(|error| SqliteConnection::classify(&error, TxMode::Write)) {
             Err(StoreError::Busy(_)) if attempts < ATTEMPTS => run(connection, "BEGIN IMMEDIATE; ROLLBACK")?,
             outcome => return outcome,
         }
@@ -138,7 +138,7 @@ impl Log {
 pub(super) fn log(connection: &mut SqliteConnection) -> Result<Log, StoreError> {
     let state =
         sql::<(BigInt, BigInt, BigInt)>("PRAGMA wal_checkpoint(NOOP)").get_result::<(i64, i64, i64)>(connection);
-    let (_, pages, copied) = state.map_err(|error| SqliteConnection::classify(&error, Mode::Read))?;
+    let (_, pages, copied) = state.map_err(|error| SqliteConnection::classify(&error, TxMode::Read))?;
     Ok(Log { pages, copied })
 }
 
@@ -146,21 +146,21 @@ pub(super) fn log(connection: &mut SqliteConnection) -> Result<Log, StoreError> 
 pub(super) struct WriteConnection {
     pub(super) inner: SqliteConnection,
     /// How long it waits for locks of other processes.
-    patience: Duration,
+    cancellation: Duration,
 }
 
 impl WriteConnection {
     /// One that waits as long as it was opened to wait.
-    pub(super) fn new(inner: SqliteConnection, patience: Duration) -> Self {
-        Self { inner, patience }
+    pub(super) fn new(inner: SqliteConnection, cancellation: Duration) -> Self {
+        Self { inner, cancellation }
     }
 
     /// Backoff so long from now on, or [`STEP`] longer: most callers wait for nobody before, and
     /// need nothing to be changed.
     pub(super) fn wait_at_most(&mut self, wait: Duration) -> Result<(), StoreError> {
-        if self.patience < wait || self.patience > wait + STEP {
+        if self.cancellation < wait || self.cancellation > wait + STEP {
             set_busy_timeout(&mut self.inner, wait)?;
-            self.patience = wait;
+            self.cancellation = wait;
         }
         Ok(())
     }
@@ -172,5 +172,5 @@ fn set_busy_timeout(connection: &mut SqliteConnection, wait: Duration) -> Result
 }
 
 fn run(connection: &mut SqliteConnection, statements: &str) -> Result<(), StoreError> {
-    connection.batch_execute(statements).map_err(|error| SqliteConnection::classify(&error, Mode::Write))
+    connection.batch_execute(statements).map_err(|error| SqliteConnection::classify(&error, TxMode::Write))
 }

@@ -4,7 +4,7 @@
 use crate::engine::Engine;
 use diesel::SqliteConnection;
 use diesel::result::{DatabaseErrorKind, Error};
-use portcullis_ports::{Mode, StoreError};
+use portcullis_ports::{StoreError, TxMode};
 
 const BUSY: [&str; 3] = ["database is locked", "database table is locked", "database schema is locked"];
 const UNAVAILABLE: [&str; 6] = [
@@ -21,7 +21,7 @@ const READ_ONLY: &str = "attempt to write a readonly database";
 pub(super) const DAMAGED: [&str; 2] = ["database disk image is malformed", "file is not a database"];
 
 impl Engine for SqliteConnection {
-    fn classify(error: &Error, mode: Mode) -> StoreError {
+    fn classify(error: &Error, mode: TxMode) -> StoreError {
         match error {
             Error::DatabaseError(DatabaseErrorKind::Unknown, information) => classify(information.message(), mode),
             other => StoreError::Failed(other.to_string()),
@@ -30,14 +30,14 @@ impl Engine for SqliteConnection {
 }
 
 /// A message that no rule of the schema caused.
-pub(super) fn classify(message: &str, mode: Mode) -> StoreError {
+pub(super) fn classify(message: &str, mode: TxMode) -> StoreError {
     let is_any = |known: &[&str]| known.iter().any(|known| message.starts_with(known));
     let message_owned = message.to_owned();
     if is_any(&BUSY) {
         StoreError::Busy(message_owned)
-    } else if mode == Mode::Read && message == READ_ONLY {
+    } else if mode == TxMode::Read && message == READ_ONLY {
         StoreError::Failed("a reading transaction does not write".to_owned())
-    } else if mode == Mode::Write && is_any(&UNWRITABLE) {
+    } else if mode == TxMode::Write && is_any(&UNWRITABLE) {
         StoreError::Unwritable(message_owned)
     } else if is_any(&UNAVAILABLE) || is_any(&DAMAGED) {
         StoreError::Unavailable(message_owned)

@@ -7,14 +7,14 @@ use crate::examination::Examination;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use portcullis_ports::{Mode, StoreError};
+use portcullis_ports::{StoreError, TxMode};
 
 impl SqliteStore {
     /// Asks on a connection as readers have it.
     pub(crate) fn examine(&self) -> Result<Examination, StoreError> {
         self.file.check()?;
         let mut connection = self.opener.open(Role::Reader)?;
-        let classify = |error| SqliteConnection::classify(&error, Mode::Read);
+        let classify = |error| SqliteConnection::classify(&error, TxMode::Read);
         let mut text = |query: &str| sql::<Text>(query).get_result::<String>(&mut connection).map_err(classify);
         let (version, journal_mode) = (text("SELECT sqlite_version()")?, text("PRAGMA journal_mode")?);
         let level = sql::<BigInt>("PRAGMA synchronous").get_result::<i64>(&mut connection).map_err(classify)?;

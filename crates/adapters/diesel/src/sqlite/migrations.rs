@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use portcullis_ports::{Mode, StoreError};
+use portcullis_ports::{StoreError, TxMode};
 use std::time::Duration;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sqlite");
@@ -34,7 +34,7 @@ impl Migrations for SqliteStore {
         self.file.check()?;
         let mut connection = self.opener.open(Role::Reader)?;
         let findings = inspection::inspect(&mut connection);
-        Ok(findings.map_err(|error| SqliteConnection::classify(&error, Mode::Read))?)
+        Ok(findings.map_err(|error| SqliteConnection::classify(&error, TxMode::Read))?)
     }
 
     fn apply(&self) -> Result<Applied, MigrateError> {
@@ -44,7 +44,7 @@ impl Migrations for SqliteStore {
         let done = self.alone(|connection| {
             let adopting = has_table(connection, "users")?;
             let findings =
-                inspection::inspect(connection).map_err(|error| SqliteConnection::classify(&error, Mode::Read))?;
+                inspection::inspect(connection).map_err(|error| SqliteConnection::classify(&error, TxMode::Read))?;
             migrations::apply(connection, &MIGRATIONS, adopting, findings)
         })?;
         Ok(done.reported())
@@ -72,7 +72,7 @@ impl SqliteStore {
             } else {
                 AnsiTransactionManager::rollback_transaction(connection)
             }
-            .map_err(|error| SqliteConnection::classify(&error, Mode::Write))
+            .map_err(|error| SqliteConnection::classify(&error, TxMode::Write))
         })?;
         outcome
     }
@@ -83,12 +83,12 @@ fn applied(connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError>
         return Ok(Vec::new());
     }
     let versions = sql::<Text>(migrations::APPLIED).load(connection);
-    versions.map_err(|error| SqliteConnection::classify(&error, Mode::Write))
+    versions.map_err(|error| SqliteConnection::classify(&error, TxMode::Write))
 }
 
 fn has_table(connection: &mut SqliteConnection, name: &str) -> Result<bool, StoreError> {
     let query = sql::<Bool>("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ")
         .bind::<Text, _>(name)
         .sql(")");
-    query.get_result(connection).map_err(|error| SqliteConnection::classify(&error, Mode::Write))
+    query.get_result(connection).map_err(|error| SqliteConnection::classify(&error, TxMode::Write))
 }

@@ -24,7 +24,7 @@ use diesel::connection::AnsiTransactionManager;
 use diesel::prelude::*;
 use file::DatabaseFile;
 pub(crate) use inspection::references;
-use portcullis_ports::{Clock, Conclusion, Mode, Rotation, Store, StoreError, Work};
+use portcullis_ports::{Clock, Rotation, Store, StoreError, TxMode, TxOutcome, TxWork};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl SqliteStore {
         })
     }
 
-    fn transact_reading(&self, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact_reading(&self, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.file.check()?;
         let mut slot = self.readers.slot()?;
         let mut connection = self.opener.reuse(slot.take(), Role::Reader)?;
@@ -93,10 +93,10 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     /// Reads run in no transaction, as on PostgreSQL: nearly all are one statement, which is one.
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         match mode {
-            Mode::Read => self.transact_reading(work),
-            Mode::Write => self.write_together(&mut |connection| {
+            TxMode::Read => self.transact_reading(work),
+            TxMode::Write => self.write_together(&mut |connection| {
                 let start = self.clock.monotonic();
                 let outcome = transaction::attempt(connection, mode, work);
                 self.checkpointer.worked(self.clock.monotonic().saturating_sub(start));
@@ -114,7 +114,7 @@ impl Store for SqliteStore {
         self.write_together(&mut |connection| {
             let each = rotations.iter().map(|rotation| rotation::rotate(connection, rotation));
             rotated = each.collect::<Result<_, _>>()?;
-            Ok(Conclusion::Commit)
+            Ok(TxOutcome::Commit)
         })?;
         Ok(rotated)
     }
@@ -123,7 +123,7 @@ impl Store for SqliteStore {
 /// Takes SQLite's lock at once: a transaction that read first could not wait for it.
 fn begin(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let begun = AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE");
-    begun.map_err(|error| SqliteConnection::classify(&error, Mode::Write))
+    begun.map_err(|error| SqliteConnection::classify(&error, TxMode::Write))
 }
 
 #[cfg(test)]

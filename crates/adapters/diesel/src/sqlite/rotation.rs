@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::sqlite::Sqlite;
-use portcullis_ports::{Mode, Rotation, StoreError};
+use portcullis_ports::{Rotation, StoreError, TxMode};
 
 /// Spends a token and gives the columns in which damage could pass for a live token. Prepared
 /// once for a connection: diesel's own updates are spelled out every time.
@@ -24,7 +24,7 @@ struct Spend {
     key: Option<Vec<u8>>,
     successor_jti: String,
     sid: String,
-    too_old_by: Moment,
+    session_cutoff: Moment,
     verified_only: bool,
 }
 
@@ -55,7 +55,7 @@ impl QueryFragment<Sqlite> for Spend {
         out.push_sql(" AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session_id AND sessions.user_id = refresh_tokens.user_id AND sid = ");
         out.push_bind_param::<Text, _>(&self.sid)?;
         out.push_sql(" AND ended_at IS NULL AND sessions.created_at > ");
-        out.push_bind_param::<UtcTime, _>(&self.too_old_by)?;
+        out.push_bind_param::<UtcTime, _>(&self.session_cutoff)?;
         out.push_sql(") RETURNING id, expires_at, created_at, session_id, ");
         out.push_sql("(SELECT sessions.created_at FROM sessions WHERE sessions.id = session_id)");
         Ok(())
@@ -69,12 +69,12 @@ type SpentRow = (i64, Stored<DateTime<Utc>>, Stored<DateTime<Utc>>, i64, Stored<
 /// # Errors
 /// Of the database, or of a row that is damaged: the transaction must not be committed then.
 pub(super) fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<bool, StoreError> {
-    let classify = |error| SqliteConnection::classify(&error, Mode::Write);
+    let classify = |error| SqliteConnection::classify(&error, TxMode::Write);
     let Some(session) = rotation.successor.session_id else { return Ok(false) };
     let successor = NewTokenRow::of(&rotation.successor)?;
     let spend = Spend {
         sid: session.to_string(),
-        too_old_by: Moment::new(rotation.too_old_by),
+        session_cutoff: Moment::new(rotation.session_cutoff),
         verified_only: rotation.verified_only,
         jti: rotation.spent.to_string(),
         user_id: successor.user_id,

@@ -11,13 +11,13 @@ use super::turnstile::Turn;
 use super::{SqliteStore, begin, connection};
 use crate::transaction;
 use diesel::SqliteConnection;
-use portcullis_ports::{Conclusion, Mode, StoreError};
+use portcullis_ports::{StoreError, TxMode, TxOutcome};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 /// Work in a transaction that holds others' work too.
-pub(super) type Share<'a> = dyn FnMut(&mut SqliteConnection) -> Result<Conclusion, StoreError> + 'a;
+pub(super) type Share<'a> = dyn FnMut(&mut SqliteConnection) -> Result<TxOutcome, StoreError> + 'a;
 
 /// What is handed from caller to caller.
 #[derive(Default)]
@@ -209,7 +209,7 @@ impl SqliteStore {
     /// Commits; those who have to be told, and what.
     fn commit(&self, turn: &mut Turn<'_, Writer>, shared: Shared) -> (Group, Result<(), StoreError>) {
         let Shared { mut connection, group } = shared;
-        let committed = transaction::commit(&mut connection.inner, Mode::Write);
+        let committed = transaction::commit(&mut connection.inner, TxMode::Write);
         self.checkpointer.committed(self.clock.monotonic().saturating_sub(group.begun()));
         if !self.keep(turn, connection, &committed) && committed.is_ok() {
             return (group, Err(StoreError::Unavailable("the transaction did not end".to_owned())));
@@ -228,12 +228,12 @@ impl Shared {
             return Part::Lost(error);
         }
         match share(connection) {
-            Ok(Conclusion::Commit) if first => Part::Joined,
-            Ok(Conclusion::Commit) => {
-                transaction::commit(connection, Mode::Write).map_or_else(Part::Lost, |()| Part::Joined)
+            Ok(TxOutcome::Commit) if first => Part::Joined,
+            Ok(TxOutcome::Commit) => {
+                transaction::commit(connection, TxMode::Write).map_or_else(Part::Lost, |()| Part::Joined)
             }
             Err(error) if transaction::is_lost(&error) => Part::Lost(error),
-            undone => match transaction::undo(connection, Mode::Write) {
+            undone => match transaction::undo(connection, TxMode::Write) {
                 // There is no savepoint any more where SQLite undid the transaction by itself.
                 Err(error) if !first => Part::Lost(undone.err().unwrap_or(error)),
                 Ok(()) if !first && undone.is_ok() => Part::Joined,

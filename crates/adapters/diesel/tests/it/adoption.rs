@@ -51,10 +51,10 @@ pub(crate) fn assert_tokens_are_kept(store: &dyn Store, live: &str, spent: &str)
     let find = |jti| store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();
     assert_eq!((find(live).token.state, find(spent).token.state), (RefreshState::Live, RefreshState::Revoked));
     let successor = Jti::from_random([9; 16]);
-    let spending = SpendRecord { at: now(), key: None, successor };
-    assert_eq!(store.write(|tx| tx.refresh_tokens().spend(spent, &spending)), Ok(false));
+    let spend_record = SpendRecord { at: now(), key: None, successor };
+    assert_eq!(store.write(|tx| tx.refresh_tokens().spend(spent, &spend_record)), Ok(false));
     let rotated = store.write(|tx| {
-        let won = tx.refresh_tokens().spend(live, &spending)?;
+        let won = tx.refresh_tokens().spend(live, &spend_record)?;
         let token = RefreshToken { jti: successor, state: RefreshState::Live, ..find(live).token };
         tx.refresh_tokens().insert(&token)?;
         Ok::<_, StoreError>(won)
@@ -97,7 +97,7 @@ pub(crate) fn assert_spellings_are_kept(store: &dyn Store) {
         assert!(listed.iter().any(|listed| listed.session.id == session.id), "{text}");
         let mut rotation = rotation(session.user_id, jti, Jti::from_random([u8::try_from(number).unwrap(); 16]));
         rotation.successor.session_id = Some(session.id);
-        rotation.too_old_by = long_ago;
+        rotation.session_cutoff = long_ago;
         assert_eq!(store.rotate(&[rotation.clone()]), Ok(vec![true]), "{text}");
         assert_eq!(find(jti).unwrap().live_successor.unwrap().jti, rotation.successor.jti);
     }

@@ -5,14 +5,14 @@ use crate::samples::{now, order};
 use chrono::TimeDelta;
 use portcullis_domain::mail::NewMail;
 use portcullis_domain::registration::EmailAddress;
-use portcullis_ports::{MailId, OutboxLoad, QueuedMail, Store, StoreError, StoreExt};
+use portcullis_ports::{MailId, OutboxCounts, QueuedMail, Store, StoreError, StoreExt};
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 use tracing::Level;
 
 /// Takes what is due that long from now, for 90 seconds.
 pub(crate) fn take(store: &dyn Store, later: TimeDelta) -> Result<Option<QueuedMail>, StoreError> {
-    store.write(|tx| tx.outbox().take(now() + later, now() + later + TimeDelta::seconds(90)))
+    store.write(|tx| tx.outbox().claim_next(now() + later, now() + later + TimeDelta::seconds(90)))
 }
 
 /// Adds mails with the numbers 1 to `count`.
@@ -62,14 +62,14 @@ pub(crate) fn assert_the_unreadable_is_passed_over(store: &dyn Store, damage: im
     store.write(|tx| tx.outbox().enqueue(&NewMail { to: bob.clone(), ..order(None) })).unwrap();
     let logged = logged_by("app.mail", Level::DEBUG, || {
         let taken = take(store, TimeDelta::zero()).unwrap();
-        assert_eq!(taken.map(|mail| (mail.id, mail.order.to)), Some((MailId(2), bob)));
+        assert_eq!(taken.map(|mail| (mail.id, mail.mail.to)), Some((MailId(2), bob)));
     });
     let why = "outbox.occasion of row 1 is unreadable: not an occasion";
     let put_off = format!("WARN message=Mail is unreadable and was put off mail=1 damage={why}");
     assert_eq!(logged, std::slice::from_ref(&put_off));
     assert!(store.write(|tx| tx.outbox().remove(MailId(2), 1)).unwrap());
-    let load = || store.read(|tx| tx.outbox().load(9)).unwrap();
-    assert_eq!(load(), OutboxLoad { waiting: 1, dead: 0 });
+    let load = || store.read(|tx| tx.outbox().count(9)).unwrap();
+    assert_eq!(load(), OutboxCounts { waiting: 1, dead: 0 });
     let mut logged = Vec::new();
     for hour in 1..60 {
         logged.extend(logged_by("app.mail", Level::DEBUG, || {
@@ -79,10 +79,10 @@ pub(crate) fn assert_the_unreadable_is_passed_over(store: &dyn Store, damage: im
     assert_eq!((logged.len(), logged.first()), (39, Some(&put_off)));
     let given_up = format!("ERROR message=Mail is unreadable and was given up mail=1 damage={why}");
     assert_eq!(logged.last(), Some(&given_up));
-    assert_eq!(load(), OutboxLoad { waiting: 0, dead: 1 });
+    assert_eq!(load(), OutboxCounts { waiting: 0, dead: 1 });
     assert!(store.read(|tx| tx.outbox().list(None, 9)).is_err(), "whoever lists it is told");
     assert_eq!(store.write(|tx| tx.outbox().retry(MailId(1), now())), Ok(true));
-    assert_eq!(load(), OutboxLoad { waiting: 1, dead: 0 });
+    assert_eq!(load(), OutboxCounts { waiting: 1, dead: 0 });
 }
 
 /// What a mail server says is kept in one line of a bounded length.

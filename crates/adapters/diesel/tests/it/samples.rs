@@ -77,8 +77,8 @@ pub(crate) fn account_with_token(store: &dyn Store, address: &str, jti: Jti) -> 
 pub(crate) fn rotation(user: UserId, spent: Jti, successor: Jti) -> Rotation {
     let successor = RefreshToken::new(successor, user, now(), TimeDelta::days(7));
     let successor = successor.with_session(SessionId::for_legacy_token(spent));
-    let (too_old_by, client) = (SessionPolicy::default().max_age_cutoff(now()), ClientInfo::default());
-    Rotation { spent, at: now(), key: None, too_old_by, verified_only: false, client, successor }
+    let (session_cutoff, client) = (SessionPolicy::default().max_age_cutoff(now()), ClientInfo::default());
+    Rotation { spent, at: now(), key: None, session_cutoff: session_cutoff, verified_only: false, client, successor }
 }
 
 /// An order of a mail, caused now, about an account or an address alone.

@@ -19,7 +19,7 @@ fn claims() -> AccessClaims {
 }
 
 fn token_of(key: SigningKey) -> String {
-    JwtIssuer::new(key).access(&claims()).unwrap()
+    JwtIssuer::new(key).sign_access(&claims()).unwrap()
 }
 
 fn expect(verifier: &JwtVerifier, token: &str, good: bool) {

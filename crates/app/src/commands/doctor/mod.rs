@@ -119,10 +119,10 @@ impl Report {
             // Nobody listens any more where it took too long.
             teller.send(examine(&settings, &clock)).ok();
         })?;
-        let patience = if check == mail::CHECK { mail::PATIENCE } else { PATIENCE };
-        let findings = told.recv_timeout(patience).unwrap_or_else(|_| {
+        let cancellation = if check == mail::CHECK { mail::PATIENCE } else { PATIENCE };
+        let findings = told.recv_timeout(cancellation).unwrap_or_else(|_| {
             let advice = "look whether the network drops packets, or the server is overloaded";
-            vec![Finding::error(check, format!("no answer within {} s", patience.as_secs()), advice)]
+            vec![Finding::error(check, format!("no answer within {} s", cancellation.as_secs()), advice)]
         });
         self.tell(findings)
     }

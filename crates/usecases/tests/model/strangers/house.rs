@@ -11,14 +11,14 @@ use portcullis_domain::tokens::TokenLifetimes;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
 use portcullis_testkit::{FixedClock, PlainHasher, SeededEntropy};
-use portcullis_usecases::limits::{Devices, Guesses, Limits};
+use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin, Reauthentication};
-use portcullis_usecases::mail::{DeliverMail, Delivery, Links, Notices, Post};
+use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, Notices, Outbox};
 use portcullis_usecases::recovery::{
     ChangePassword, PasswordChange, PasswordReset, RequestReset, ResetPassword, ResetRequest,
 };
-use portcullis_usecases::registration::{Register, Registration, Screening};
-use portcullis_usecases::tokens::{Authenticate, Authenticated, Issuance};
+use portcullis_usecases::registration::{PasswordScreening, Register, Registration};
+use portcullis_usecases::tokens::{Authenticate, Authenticated, TokenFactory};
 use portcullis_usecases::verification::{
     Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, OneTimeTokens, RequestEmailChange,
     ResendVerification, VerificationRequest, VerifyEmail,
@@ -42,8 +42,8 @@ pub(super) struct House {
     tokens: Arc<PlainTokens>,
     entropy: Arc<SeededEntropy>,
     one_time: Arc<OneTimeTokens>,
-    devices: Arc<Devices>,
-    post: Arc<Post>,
+    devices: Arc<DeviceCookies>,
+    outbox: Arc<Outbox>,
     limits: Arc<Limits>,
     clock: Arc<FixedClock>,
 }
@@ -88,7 +88,8 @@ impl House {
             Arc::new(FixedClock::at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)));
         let one_time = OneTimeTokens { authenticator: authenticator.clone(), entropy: entropy.clone() };
         let one_time = Arc::new(one_time);
-        let post = Post { tokens: one_time.clone(), notices: Notices::default(), observer: Arc::new(Bell::default()) };
+        let outbox =
+            Outbox { tokens: one_time.clone(), notices: Notices::default(), observer: Arc::new(Bell::default()) };
         let hasher = PlainHasher::default();
         // Every hash has a salt.
         hasher.work.store(usize::try_from(step).unwrap() * 1_000, Ordering::SeqCst);
@@ -96,17 +97,17 @@ impl House {
             store,
             hasher: Arc::new(hasher),
             tokens: Arc::default(),
-            devices: Arc::new(Devices { authenticator, entropy: entropy.clone(), clock: clock.clone() }),
+            devices: Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() }),
             entropy,
             one_time,
-            post: Arc::new(post),
+            outbox: Arc::new(outbox),
             limits: Arc::new(Limits::off()),
             clock,
         }
     }
 
-    fn screening() -> Arc<Screening> {
-        Arc::new(Screening { blocklist: Some(Arc::new(ContextBlocklist)), product: "Portcullis".to_owned() })
+    fn screening() -> Arc<PasswordScreening> {
+        Arc::new(PasswordScreening { blocklist: Some(Arc::new(ContextBlocklist)), product: "Portcullis".to_owned() })
     }
 
     fn owners(&self) -> Arc<Reauthentication> {
@@ -124,7 +125,7 @@ impl House {
             store: self.store.clone(),
             hasher: self.hasher.clone(),
             screening: Self::screening(),
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             limits: self.limits.clone(),
             clock: self.clock.clone(),
         };
@@ -134,7 +135,7 @@ impl House {
     }
 
     pub(super) fn log_in(&self, email: &str, password: &str, device: Option<String>) -> Option<LoggedIn> {
-        let issuance = Issuance {
+        let issuance = TokenFactory {
             issuer: self.tokens.clone(),
             entropy: self.entropy.clone(),
             lifetimes: TokenLifetimes::default(),
@@ -146,7 +147,7 @@ impl House {
             sessions: SessionPolicy::default(),
             guesses: self.guesses(),
             devices: self.devices.clone(),
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             require_verified_email: false,
             clock: self.clock.clone(),
         };
@@ -161,26 +162,26 @@ impl House {
     }
 
     pub(super) fn resend(&self, email: &str) {
-        let (store, post) = (self.store.clone(), self.post.clone());
+        let (store, outbox) = (self.store.clone(), self.outbox.clone());
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
         let (email, client, language) = (address(email), ClientInfo::default(), Language::default());
         let input = VerificationRequest { email, client, language };
-        drop(ResendVerification { store, post, limits, clock }.run(&input));
+        drop(ResendVerification { store, outbox, limits, clock }.run(&input));
     }
 
     pub(super) fn forgot(&self, email: &str) {
-        let (store, post) = (self.store.clone(), self.post.clone());
+        let (store, outbox) = (self.store.clone(), self.outbox.clone());
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
         let (email, client, language) = (address(email), ClientInfo::default(), Language::default());
-        drop(RequestReset { store, post, limits, clock }.run(&ResetRequest { email, client, language }));
+        drop(RequestReset { store, outbox, limits, clock }.run(&ResetRequest { email, client, language }));
     }
 
     pub(super) fn change_email(&self, owner: Authenticated, password: &str, new_email: &str) {
-        let (tokens, post, clock) = (self.one_time.clone(), self.post.clone(), self.clock.clone());
+        let (tokens, outbox, clock) = (self.one_time.clone(), self.outbox.clone(), self.clock.clone());
         let (password, new_email) = (Password::new(password), address(new_email));
         let (client, language) = (ClientInfo::default(), Language::default());
         let input = EmailChangeRequest { owner, password, new_email, client, device: None, language };
-        drop(RequestEmailChange { owners: self.owners(), tokens, post, clock }.run(&input, || true));
+        drop(RequestEmailChange { reauthentication: self.owners(), tokens, outbox, clock }.run(&input, || true));
     }
 
     /// Returns the fresh cookie of the device, if the password was changed.
@@ -191,11 +192,11 @@ impl House {
         device: Option<String>,
     ) -> Option<String> {
         let (owners, screening) = (self.owners(), Self::screening());
-        let (post, clock) = (self.post.clone(), self.clock.clone());
+        let (outbox, clock) = (self.outbox.clone(), self.clock.clone());
         let (current, new) = (Password::new(current), new_password(new));
         let (client, language) = (ClientInfo::default(), Language::default());
         let input = PasswordChange { owner, current, new, client, device, language };
-        let changed = ChangePassword { owners, screening, post, clock }.run(&input, || true);
+        let changed = ChangePassword { reauthentication: owners, screening, outbox, clock }.run(&input, || true);
         changed.ok().map(|changed| changed.cookie)
     }
 
@@ -207,7 +208,7 @@ impl House {
             screening: Self::screening(),
             guesses: self.guesses(),
             tokens: self.one_time.clone(),
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             clock: self.clock.clone(),
         };
         let (new, client, language) = (new_password(new), ClientInfo::default(), Language::default());
@@ -217,10 +218,10 @@ impl House {
 
     pub(super) fn verify(&self, token: OneTimeToken, proof: Proof, person: &Person) -> Option<EmailVerified> {
         let verb = VerifyEmail {
-            owners: self.owners(),
+            reauthentication: self.owners(),
             tokens: self.one_time.clone(),
             devices: self.devices.clone(),
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             clock: self.clock.clone(),
         };
         let bearer = person.session.as_ref().filter(|_| proof == Proof::Session);
@@ -247,14 +248,14 @@ impl House {
         let mailbox = Arc::new(Pigeonhole::default());
         let verb = DeliverMail {
             store: self.store.clone(),
-            post: self.post.clone(),
+            outbox: self.outbox.clone(),
             links: Links { verify: "{token}".to_owned(), reset: "{token}".to_owned() },
             renderer: mailbox.clone(),
             mailer: mailbox.clone(),
             limits: self.limits.clone(),
             clock: self.clock.clone(),
         };
-        while verb.next().unwrap() != Delivery::Idle {}
+        while verb.deliver_next().unwrap() != DeliveryOutcome::Idle {}
         for message in mailbox.0.lock().unwrap().iter() {
             if let Some((link, _)) = &message.link {
                 state.person_at(message.to.original()).mailbox.push(OneTimeToken::parse(link).unwrap());

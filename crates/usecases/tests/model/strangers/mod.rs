@@ -47,7 +47,7 @@ fn key(state: &State) -> String {
         (session, person.cookie.as_ref().map(device), mailbox)
     };
     let mails = state.store.mails();
-    let mut waiting: Vec<_> = mails.iter().map(|mail| format!("{:?}", (mail.order.occasion, &mail.order.to))).collect();
+    let mut waiting: Vec<_> = mails.iter().map(|mail| format!("{:?}", (mail.mail.occasion, &mail.mail.to))).collect();
     waiting.sort_unstable();
     let grants = state.store.grants();
     let mut grants: Vec<_> = grants.iter().map(|record| (record.purpose, record.user_id)).collect();

@@ -3,7 +3,7 @@
 use super::house::{House, Proof};
 use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::verification::{OneTimeToken, Purpose};
-use portcullis_ports::{Mode, Store, StoreError, Work};
+use portcullis_ports::{Store, StoreError, TxMode, TxWork};
 use portcullis_testkit::MemoryStore;
 use std::sync::{Arc, Mutex};
 
@@ -97,8 +97,8 @@ struct Meanwhile<F> {
 }
 
 impl<F: FnOnce() + Send> Store for Meanwhile<F> {
-    fn transact(&self, mode: Mode, work: &mut Work<'_>) -> Result<(), StoreError> {
-        let happens = if mode == Mode::Write { self.happens.lock().unwrap().take() } else { None };
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+        let happens = if mode == TxMode::Write { self.happens.lock().unwrap().take() } else { None };
         if let Some(happens) = happens {
             happens();
         }

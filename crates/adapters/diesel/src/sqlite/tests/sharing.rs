@@ -48,7 +48,7 @@ fn registers(store: &SqliteStore, number: u32) -> Call<'_> {
 /// Writes, and then does something worse.
 fn shares<'a>(
     store: &'a SqliteStore,
-    then: impl Fn(&mut SqliteConnection) -> Result<Conclusion, StoreError> + Send + Sync + 'a,
+    then: impl Fn(&mut SqliteConnection) -> Result<TxOutcome, StoreError> + Send + Sync + 'a,
 ) -> Call<'a> {
     Box::new(move || {
         let share: &mut Share<'_> = &mut |connection| {
@@ -104,8 +104,9 @@ fn those_who_wait_share_a_commit_and_a_lone_writer_has_one() {
     assert_eq!(commits(&folder), before + 1);
     let rotates = |number: u8| -> Call<'_> {
         let (spent, at, successor) = (token(number).jti, user.created_at, token(100 + number));
-        let (too_old_by, client) = (at - TimeDelta::days(30), ClientInfo::default());
-        let rotation = Rotation { spent, at, key: None, too_old_by, verified_only: false, client, successor };
+        let (session_cutoff, client) = (at - TimeDelta::days(30), ClientInfo::default());
+        let rotation =
+            Rotation { spent, at, key: None, session_cutoff: session_cutoff, verified_only: false, client, successor };
         let store = &store;
         Box::new(move || store.rotate(std::slice::from_ref(&rotation)).map(|rotated| assert_eq!(rotated, [true])))
     };
@@ -136,7 +137,7 @@ fn a_member_that_fails_or_panics_harms_nobody() {
         let (worse, expected) = match kind {
             0 => (shares(&store, |_| Err(failure())), Some(Err(failure()))),
             1 => (shares(&store, |_| resume_unwind(Box::new("on purpose"))), None),
-            _ => (shares(&store, |_| Ok(Conclusion::Rollback)), Some(Ok(()))),
+            _ => (shares(&store, |_| Ok(TxOutcome::Rollback)), Some(Ok(()))),
         };
         calls.insert(place, worse);
         let mut wanted = vec![Some(Ok(())); 3];
@@ -158,11 +159,11 @@ fn where_the_commit_fails_nobody_is_told_otherwise() {
             place,
             shares(&store, |connection| {
                 run(connection, dangling);
-                Ok(Conclusion::Commit)
+                Ok(TxOutcome::Commit)
             }),
         );
         // The one that is undone has seen what the others wrote, which is no more.
-        calls.push(shares(&store, |_| Ok(Conclusion::Rollback)));
+        calls.push(shares(&store, |_| Ok(TxOutcome::Rollback)));
         let failed = Some(Err(StoreError::Failed("FOREIGN KEY constraint failed".to_owned())));
         assert_eq!(together(&store, &calls), vec![failed; 4]);
         assert_eq!(accounts(&store), 0);
@@ -176,7 +177,7 @@ fn a_file_that_goes_before_the_commit_acknowledges_nobody() {
     let store = store(&folder);
     let goes = shares(&store, |_| {
         std::fs::remove_file(folder.path().join("app.db")).unwrap();
-        Ok(Conclusion::Commit)
+        Ok(TxOutcome::Commit)
     });
     let outage = StoreError::Unavailable("the database file was deleted".to_owned());
     assert_eq!(together(&store, &[registers(&store, 1), goes, registers(&store, 2)]), vec![Some(Err(outage)); 3]);
@@ -191,7 +192,7 @@ fn a_disk_that_fills_up_acknowledges_nobody_in_the_transaction() {
         let filled = connection.batch_execute(
             "INSERT INTO users (email, hashed_password, created_at) VALUES (hex(zeroblob(100000)), '', '')",
         );
-        Err(SqliteConnection::classify(&filled.unwrap_err(), Mode::Write))
+        Err(SqliteConnection::classify(&filled.unwrap_err(), TxMode::Write))
     });
     let outcomes = together(&store, &[registers(&store, 1), fills, registers(&store, 2)]);
     let full = Some(Err(StoreError::Unwritable("database or disk is full".to_owned())));
@@ -216,7 +217,7 @@ fn an_outage_of_one_acknowledges_nobody_in_the_transaction() {
 fn a_transaction_that_the_database_undid_by_itself_acknowledges_nobody() {
     let folder = TempDir::new().unwrap();
     let store = store(&folder);
-    for (outcome, number) in [(Ok(Conclusion::Commit), 1), (Ok(Conclusion::Rollback), 2), (Err(failure()), 3)] {
+    for (outcome, number) in [(Ok(TxOutcome::Commit), 1), (Ok(TxOutcome::Rollback), 2), (Err(failure()), 3)] {
         let undoes = shares(&store, |connection| {
             run(connection, "ROLLBACK");
             outcome.clone()
@@ -246,7 +247,7 @@ fn nobody_is_answered_before_the_commit() {
         }
         assert!(!answered.load(Ordering::SeqCst));
         assert_eq!(accounts(&store), 0);
-        Ok(Conclusion::Commit)
+        Ok(TxOutcome::Commit)
     });
     assert_eq!(together(&store, &[first, second]), vec![Some(Ok(())); 2]);
     assert!(store.read(|tx| tx.users().find(UserId::new(1))).unwrap().is_some());

@@ -200,8 +200,8 @@ fn an_account_that_another_table_refers_to_keeps_its_row() {
         let finished = store.write(|tx| {
             [ada, bob]
                 .map(|id| {
-                    tx.users().begin_deletion(id, now())?;
-                    tx.users().finish_deletion(id, now())
+                    tx.users().mark_deleted(id, now())?;
+                    tx.users().delete_row_if_empty(id, now())
                 })
                 .into_iter()
                 .collect::<Result<Vec<_>, StoreError>>()

@@ -52,9 +52,9 @@ fn a_deadlock_is_busy() {
         let barrier = std::sync::Barrier::new(2);
         let lock = |first: usize| {
             store.write(|tx| {
-                tx.sessions().hold(users[first])?;
+                tx.sessions().lock_account(users[first])?;
                 barrier.wait();
-                tx.sessions().hold(users[1 - first])
+                tx.sessions().lock_account(users[1 - first])
             })
         };
         let outcomes = std::thread::scope(|scope| {

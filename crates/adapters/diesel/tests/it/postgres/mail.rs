@@ -25,7 +25,7 @@ fn whoever_takes_a_mail_waits_for_nobody() {
     portcullis_diesel::Migrations::pending(&two).unwrap();
     enqueue(&one, 2);
     let taken = one.write(|tx| {
-        let first = tx.outbox().take(now(), now() + TimeDelta::seconds(90))?;
+        let first = tx.outbox().claim_next(now(), now() + TimeDelta::seconds(90))?;
         let second = take(&two, TimeDelta::zero())?;
         assert_eq!(take(&two, TimeDelta::zero())?, None, "the first is another's, though nothing is committed");
         Ok::<_, StoreError>([first, second].map(|mail| mail.map(|mail| mail.id)))

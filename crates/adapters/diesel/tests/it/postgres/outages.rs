@@ -5,7 +5,7 @@ use crate::samples::{account_with_token, accounts, all_migrations, newcomer, pat
 use portcullis_diesel::{MigrateError, Migrations, PostgresStore};
 use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{Jti, RefreshState};
-use portcullis_ports::{Conclusion, Mode, Store, StoreError, StoreExt};
+use portcullis_ports::{Store, StoreError, StoreExt, TxMode, TxOutcome};
 use portcullis_testkit::postgres::Server;
 
 /// Servers with English messages, and with German ones.
@@ -66,12 +66,12 @@ fn a_crash_in_a_transaction_is_an_outage_and_keeps_what_was_acknowledged() {
         let server = start();
         let store = store_on(&server);
         let user = register(&store, "ada@example.com").unwrap().unwrap();
-        let outcome = store.transact(Mode::Write, &mut |tx| {
+        let outcome = store.transact(TxMode::Write, &mut |tx| {
             tx.users().insert(&newcomer("bob@example.com"))?;
             server.crash();
             // A work that keeps the error to itself does not hide the outage.
             assert!(tx.users().insert(&newcomer("eve@example.com")).is_err());
-            Ok(Conclusion::Rollback)
+            Ok(TxOutcome::Rollback)
         });
         assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
         let outcome = store.write(|tx| tx.users().insert(&newcomer("bob@example.com")));

@@ -6,11 +6,11 @@ use chrono::DateTime;
 use portcullis_diesel::Migrations;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::Jti;
-use portcullis_ports::{DeadSessions, RowNumber, Store, StoreExt, Stretch};
+use portcullis_ports::{RowCursor, RowRange, SessionCutoffs, Store, StoreExt};
 
-const STRETCH: Stretch =
-    Stretch { after: RowNumber::FIRST, last: RowNumber(9), dead: 1, dead_by: DateTime::UNIX_EPOCH };
-const DEAD: DeadSessions = DeadSessions { ended_by: DateTime::UNIX_EPOCH, started_by: DateTime::UNIX_EPOCH };
+const STRETCH: RowRange =
+    RowRange { after: RowCursor::FIRST, last: RowCursor(9), dead: 1, cutoff: DateTime::UNIX_EPOCH };
+const DEAD: SessionCutoffs = SessionCutoffs { ended: DateTime::UNIX_EPOCH, started: DateTime::UNIX_EPOCH };
 
 /// Notes how each statement that deletes was set to write.
 const WATCH_DELETES: &str = "CREATE TABLE noted (number SERIAL, told TEXT);
@@ -39,7 +39,7 @@ fn purge_all(store: &dyn Store) {
     store.write(|tx| tx.sessions().purge(&STRETCH, &DEAD, 9)).unwrap();
     store.write(|tx| tx.one_time_tokens().purge(now(), 9)).unwrap();
     store.write(|tx| tx.outbox().purge(now(), 9)).unwrap();
-    store.write(|tx| tx.outbox().forget(UserId::new(1))).unwrap();
+    store.write(|tx| tx.outbox().delete_for_user(UserId::new(1))).unwrap();
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn a_survey_has_the_pages_written_early_that_it_pushes_out() {
             "SELECT bytes_of_tokens.last_value, bytes_of_sessions.last_value FROM bytes_of_tokens, bytes_of_sessions",
         )
     };
-    assert!(store.read(|tx| tx.refresh_tokens().survey(RowNumber::FIRST, 9, now())).unwrap().is_some());
-    assert!(store.read(|tx| tx.sessions().survey(RowNumber::FIRST, 9, &DEAD)).unwrap().is_some());
+    assert!(store.read(|tx| tx.refresh_tokens().scan(RowCursor::FIRST, 9, now())).unwrap().is_some());
+    assert!(store.read(|tx| tx.sessions().scan(RowCursor::FIRST, 9, &DEAD)).unwrap().is_some());
     assert_eq!(noted().trim(), "262145|262145");
     assert!(store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().is_some());
     assert_eq!(noted().trim(), "1|1");

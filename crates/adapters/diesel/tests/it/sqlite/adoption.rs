@@ -156,8 +156,8 @@ fn an_account_that_was_deleted_before_adoption_leaves_its_tokens_to_nobody() {
 
 fn delete(store: &dyn Store, id: UserId) {
     let deleted = store.write(|tx| {
-        tx.users().begin_deletion(id, now())?;
-        tx.users().finish_deletion(id, now())
+        tx.users().mark_deleted(id, now())?;
+        tx.users().delete_row_if_empty(id, now())
     });
     assert_eq!(deleted, Ok(Remains::Nothing));
 }

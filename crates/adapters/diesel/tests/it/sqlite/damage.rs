@@ -19,7 +19,7 @@ fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError
     let store = sandbox.store();
     let user = account_with_token(&store, "ada@example.com", jti());
     let mailed = store.write(|tx| {
-        tx.one_time_tokens().replace(&record(user.id))?;
+        tx.one_time_tokens().upsert(&record(user.id))?;
         tx.outbox().enqueue(&order(Some(user.id)))
     });
     mailed.unwrap();
@@ -183,7 +183,7 @@ fn what_is_damaged_is_left_for_whoever_looks_into_it() {
     let store = sandbox.store();
     let user = account_with_token(&store, "ada@example.com", jti());
     let mailed = store.write(|tx| {
-        tx.one_time_tokens().replace(&record(user.id))?;
+        tx.one_time_tokens().upsert(&record(user.id))?;
         tx.outbox().enqueue(&order(Some(user.id)))
     });
     mailed.unwrap();

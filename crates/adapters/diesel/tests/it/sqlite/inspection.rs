@@ -114,14 +114,18 @@ fn an_account_that_another_table_refers_to_keeps_its_row() {
         ));
         let finish = |id: UserId| {
             store.write(|tx| {
-                tx.users().begin_deletion(id, now())?;
-                tx.users().finish_deletion(id, now() + TimeDelta::hours(1))
+                tx.users().mark_deleted(id, now())?;
+                tx.users().delete_row_if_empty(id, now() + TimeDelta::hours(1))
             })
         };
         assert_eq!(finish(ada.id), Ok(Remains::Referenced { by: "my orders".to_owned() }), "{clause}");
         let later = now() + TimeDelta::minutes(1);
-        store.write(|tx| tx.users().begin_deletion(bob.id, later)).unwrap();
-        assert_eq!(store.read(|tx| tx.users().being_deleted(9)), Ok(vec![bob.id, ada.id]), "the kept row goes last");
+        store.write(|tx| tx.users().mark_deleted(bob.id, later)).unwrap();
+        assert_eq!(
+            store.read(|tx| tx.users().list_marked_deleted(9)),
+            Ok(vec![bob.id, ada.id]),
+            "the kept row goes last"
+        );
         assert_eq!(finish(bob.id), Ok(Remains::Nothing));
         assert_eq!(sandbox.query("SELECT email || hashed_password FROM users"), ["deleted:1!"]);
         sandbox.execute("DELETE FROM \"my orders\"");

@@ -7,7 +7,7 @@ use portcullis_domain::login;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::{OutboxObserver, Store, StoreError, StoreExt};
+use portcullis_ports::{OutboxNotifier, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// Which notices are sent. What is no notice always is.
@@ -46,7 +46,7 @@ impl Default for Notices {
 
 /// What causes a mail.
 #[derive(Debug, Clone, Copy)]
-pub struct Cause<'a> {
+pub struct MailCause<'a> {
     /// In which language whoever gets it is written to.
     pub language: Language,
     /// From where it was caused.
@@ -56,19 +56,25 @@ pub struct Cause<'a> {
 }
 
 /// Who makes orders.
-pub struct Post {
+pub struct Outbox {
     /// What seeds come from.
     pub tokens: Arc<OneTimeTokens>,
     /// Which notices are sent.
     pub notices: Notices,
     /// Who is told that there is something to send.
-    pub observer: Arc<dyn OutboxObserver>,
+    pub observer: Arc<dyn OutboxNotifier>,
 }
 
-impl Post {
+impl Outbox {
     /// An order, with a seed of its own.
     #[must_use]
-    pub fn order(&self, occasion: Occasion, user_id: Option<UserId>, to: &EmailAddress, cause: &Cause<'_>) -> NewMail {
+    pub fn new_mail(
+        &self,
+        occasion: Occasion,
+        user_id: Option<UserId>,
+        to: &EmailAddress,
+        cause: &MailCause<'_>,
+    ) -> NewMail {
         let (seed, client) = (self.tokens.seed(), cause.client.clone());
         let (to, language, created_at) = (to.clone(), cause.language, cause.at);
         NewMail { occasion, user_id, to, language, seed, password: None, client, created_at }
@@ -77,31 +83,31 @@ impl Post {
     /// An order to tell an account's owner, at the address that the account has; none where such
     /// notices are turned off.
     #[must_use]
-    pub fn notice(&self, occasion: Occasion, user: &User, cause: &Cause<'_>) -> Option<NewMail> {
-        self.notices.include(occasion).then(|| self.order(occasion, Some(user.id), &user.email, cause))
+    pub fn new_notice(&self, occasion: Occasion, user: &User, cause: &MailCause<'_>) -> Option<NewMail> {
+        self.notices.include(occasion).then(|| self.new_mail(occasion, Some(user.id), &user.email, cause))
     }
 
     /// Tells whoever sends mails that some were stored. For after the commit.
-    pub fn ring(&self) {
-        self.observer.stored();
+    pub fn notify_worker(&self) {
+        self.observer.notify();
     }
 }
 
 /// Stores the order of a mail to an address that anybody may have named. It is bound to the
 /// password that the address's account has now. The work is the same for every address, known or
 /// not, and the mail is made later, so that the response tells nothing.
-pub(crate) fn ask_by_mail(
+pub(crate) fn enqueue_link_mail(
     store: &dyn Store,
-    post: &Post,
+    outbox: &Outbox,
     occasion: Occasion,
     email: &EmailAddress,
-    cause: &Cause<'_>,
+    cause: &MailCause<'_>,
 ) -> Result<(), StoreError> {
     let account = login::select_account(store.read(|tx| tx.users().find_by_email(email))?, email);
     let nobodys = PasswordHash::new(String::new());
-    let password = post.tokens.version(account.as_ref().map_or(&nobodys, |user| &user.password));
-    let order = NewMail { password: Some(password), ..post.order(occasion, None, email, cause) };
+    let password = outbox.tokens.version(account.as_ref().map_or(&nobodys, |user| &user.password));
+    let order = NewMail { password: Some(password), ..outbox.new_mail(occasion, None, email, cause) };
     store.write(|tx| tx.outbox().enqueue(&order))?;
-    post.ring();
+    outbox.notify_worker();
     Ok(())
 }

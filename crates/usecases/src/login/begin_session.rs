@@ -3,7 +3,7 @@
 
 use super::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use crate::limits::Admission;
-use crate::mail::Cause;
+use crate::mail::MailCause;
 use crate::{LOG, SECURITY_LOG};
 use portcullis_domain::limits::{DeviceId, Source};
 use portcullis_domain::login;
@@ -15,16 +15,16 @@ use portcullis_ports::{StoreError, StoreExt, Tx};
 
 /// How many sessions the writer is held up for in one login: an account may have been adopted with
 /// more than that too many, and the next ends more.
-const MOST_EVICTED: u32 = 100;
+const MAX_EVICTED: u32 = 100;
 
 /// As many logins of one account as may come at one time.
-const CROWD: u32 = 64;
+const MAX_CONCURRENT_LOGINS: u32 = 64;
 
 /// How many of an account's sessions are looked at to tell whether a device is new.
-const KNOWN: u32 = 1_000;
+const MAX_KNOWN_SESSIONS: u32 = 1_000;
 
 /// A session that is to begin.
-struct Entry<'a> {
+struct NewSession<'a> {
     user: &'a User,
     session: Session,
     token: RefreshToken,
@@ -33,13 +33,13 @@ struct Entry<'a> {
 }
 
 /// Why no session began, and nothing was written.
-enum Missed {
+enum BeginSessionError {
     /// The account has another hash than was read, or is gone or switched off.
     Outdated,
     Failed(StoreError),
 }
 
-impl From<StoreError> for Missed {
+impl From<StoreError> for BeginSessionError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error)
     }
@@ -48,7 +48,7 @@ impl From<StoreError> for Missed {
 impl LogIn {
     /// Begins a session, if the account is still as it was read; none if it is not.
     /// `known` is the device that it comes from, if the account knows it.
-    pub(super) fn enter(
+    pub(super) fn begin_session(
         &self,
         user: &User,
         input: &PasswordLogin,
@@ -56,24 +56,24 @@ impl LogIn {
         admission: &Admission,
     ) -> Result<Option<LoggedIn>, LogInError> {
         let now = self.clock.now();
-        let device = known.unwrap_or_else(|| self.devices.fresh());
-        let (session, token, pair) = self.issuance.begin(user.id, now)?;
+        let device = known.unwrap_or_else(|| self.devices.new_device());
+        let (session, token, pair) = self.issuance.issue_first(user.id, now)?;
         let source =
-            input.client.ip_address.map(|client| self.devices.source_mark(Some(user), Source::from_ip(client)));
-        let session = session.with_device(Some(self.devices.mark(user.id, device))).with_source(source);
-        let cause = Cause { language: input.language, client: &input.client, at: now };
+            input.client.ip_address.map(|client| self.devices.source_hash(Some(user), Source::from_ip(client)));
+        let session = session.with_device(Some(self.devices.hash(user.id, device))).with_source(source);
+        let cause = MailCause { language: input.language, client: &input.client, at: now };
         let failures = suspicious_failures(admission);
         let new_device = if known.is_some() { None } else { self.notice(user, &cause)? };
         let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
         let tells = !notices.is_empty();
-        let entry = Entry { user, session, token, client: &input.client, notices };
+        let entry = NewSession { user, session, token, client: &input.client, notices };
         match self.store.write(|tx| self.begin(&entry, tx)) {
             Ok(()) => {}
-            Err(Missed::Outdated) => return Ok(None),
-            Err(Missed::Failed(error)) => return Err(error.into()),
+            Err(BeginSessionError::Outdated) => return Ok(None),
+            Err(BeginSessionError::Failed(error)) => return Err(error.into()),
         }
         if tells {
-            self.post.ring();
+            self.outbox.notify_worker();
         }
         let client = input.client.ip_address.map(tracing::field::display);
         tracing::info!(target: LOG, user_id = user.id.get(), client, "User authenticated");
@@ -86,11 +86,11 @@ impl LogIn {
 
     /// Begins a session with its first token, and before it ends those least recently used where
     /// there would be too many.
-    fn begin(&self, entry: &Entry<'_>, tx: &mut dyn Tx) -> Result<(), Missed> {
-        let Entry { user, session, token, client, notices } = entry;
+    fn begin(&self, entry: &NewSession<'_>, tx: &mut dyn Tx) -> Result<(), BeginSessionError> {
+        let NewSession { user, session, token, client, notices } = entry;
         self.make_room(session, client, tx)?;
-        if !tx.users().admits(user.id, &user.password)? {
-            return Err(Missed::Outdated);
+        if !tx.users().password_still_current(user.id, &user.password)? {
+            return Err(BeginSessionError::Outdated);
         }
         let event = SessionEvent { at: session.started_at, kind: EventKind::LogIn, client: (*client).clone() };
         tx.sessions().begin(session, client)?;
@@ -102,20 +102,20 @@ impl LogIn {
     /// Logins of one account wait for each other only where they could be too many together.
     fn make_room(&self, newest: &Session, client: &ClientInfo, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let (user_id, at) = (newest.user_id, newest.started_at);
-        let too_old_by = self.sessions.max_age_cutoff(at);
+        let session_cutoff = self.sessions.max_age_cutoff(at);
         let others = u32::try_from(self.sessions.max_per_user).unwrap_or(u32::MAX).saturating_sub(1);
-        let few = others.saturating_sub(CROWD);
-        if few > 0 && tx.sessions().count(user_id, too_old_by, few + 1)? <= few {
+        let few = others.saturating_sub(MAX_CONCURRENT_LOGINS);
+        if few > 0 && tx.sessions().count(user_id, session_cutoff, few + 1)? <= few {
             return Ok(());
         }
-        tx.sessions().hold(user_id)?;
+        tx.sessions().lock_account(user_id)?;
         let too_many =
-            tx.sessions().count(user_id, too_old_by, others.saturating_add(MOST_EVICTED))?.saturating_sub(others);
+            tx.sessions().count(user_id, session_cutoff, others.saturating_add(MAX_EVICTED))?.saturating_sub(others);
         if too_many == 0 {
             return Ok(());
         }
         let session_end = SessionEnd { at, reason: EndReason::Evicted, client: client.clone() };
-        for id in tx.sessions().least_recently_used(user_id, too_old_by, too_many)? {
+        for id in tx.sessions().least_recently_used(user_id, session_cutoff, too_many)? {
             tx.sessions().end(id, &session_end)?;
         }
         Ok(())
@@ -123,21 +123,21 @@ impl LogIn {
 
     /// A notice of a device that the account does not know, if its owner is known and has been
     /// here before, from elsewhere.
-    fn notice(&self, user: &User, cause: &Cause<'_>) -> Result<Option<NewMail>, StoreError> {
-        if user.email_verified_at.is_none() || !self.post.notices.include(Occasion::NewDevice) {
+    fn notice(&self, user: &User, cause: &MailCause<'_>) -> Result<Option<NewMail>, StoreError> {
+        if user.email_verified_at.is_none() || !self.outbox.notices.include(Occasion::NewDevice) {
             return Ok(None);
         }
-        let origins = self.store.read(|tx| tx.sessions().origins(user.id, KNOWN))?;
+        let origins = self.store.read(|tx| tx.sessions().recent_clients(user.id, MAX_KNOWN_SESSIONS))?;
         let is_new = !origins.is_empty() && !origins.iter().any(|client| client.is_similar_to(cause.client));
-        Ok(if is_new { self.post.notice(Occasion::NewDevice, user, cause) } else { None })
+        Ok(if is_new { self.outbox.new_notice(Occasion::NewDevice, user, cause) } else { None })
     }
 
     /// A notice of a login after many failures, if the owner of the address is known. It counts what
     /// failed under the budget that the login drew on: guesses from elsewhere never send a notice to
     /// an owner who signs in from a known device.
-    fn warning(&self, user: &User, cause: &Cause<'_>) -> Option<NewMail> {
+    fn warning(&self, user: &User, cause: &MailCause<'_>) -> Option<NewMail> {
         user.email_verified_at?;
-        self.post.notice(Occasion::LoginAfterFailures, user, cause)
+        self.outbox.new_notice(Occasion::LoginAfterFailures, user, cause)
     }
 }
 

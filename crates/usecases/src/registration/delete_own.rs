@@ -7,16 +7,16 @@ use crate::login::{Reauthentication, ReauthenticationError};
 use crate::tokens::Authenticated;
 use portcullis_domain::registration::Password;
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::Patience;
+use portcullis_ports::CancellationToken;
 use std::sync::Arc;
 
 /// How many steps of the deletion the owner waits for at most: what an account has that was not
 /// adopted is gone by then. A purge does the rest.
-const STEPS: u32 = 20;
+const MAX_INLINE_STEPS: u32 = 20;
 
 /// Who wants to go.
 #[derive(Debug)]
-pub struct AccountLeave {
+pub struct OwnAccountDeletion {
     /// Whose account it is.
     pub owner: Authenticated,
     /// Its password.
@@ -29,34 +29,34 @@ pub struct AccountLeave {
 
 /// The account is gone for everybody, and its address is free.
 #[derive(Debug)]
-pub struct Left;
+pub struct OwnAccountDeleted;
 
 /// The verb.
-pub struct Leave {
+pub struct DeleteOwnAccount {
     /// What asks for the password again.
-    pub owners: Arc<Reauthentication>,
+    pub reauthentication: Arc<Reauthentication>,
     /// What deletes accounts.
     pub deletion: Arc<DeleteAccount>,
 }
 
-impl Leave {
-    /// Leaves: counts the [`guess`](Self::guess), then [`carry_out`](Self::carry_out).
+impl DeleteOwnAccount {
+    /// Leaves: counts the [`guess`](Self::guess), then [`execute`](Self::execute).
     ///
     /// # Errors
     /// [`ReauthenticationError`].
     pub fn run(
         &self,
-        input: &AccountLeave,
+        input: &OwnAccountDeletion,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Left, ReauthenticationError> {
-        let admission = self.owners.admit(&self.guess(input))?;
-        self.carry_out(input, admission, still_wanted)
+    ) -> Result<OwnAccountDeleted, ReauthenticationError> {
+        let admission = self.reauthentication.admit(&self.guess(input))?;
+        self.execute(input, admission, still_wanted)
     }
 
     /// Returns the guess to count before the work.
     #[must_use]
-    pub fn guess(&self, input: &AccountLeave) -> Guess {
-        self.owners.guess(&input.owner, input.device.as_deref(), &input.client)
+    pub fn guess(&self, input: &OwnAccountDeletion) -> Guess {
+        self.reauthentication.guess(&input.owner, input.device.as_deref(), &input.client)
     }
 
     /// Verifies the password and deletes the account. A wrong guess is spent; whatever else
@@ -64,24 +64,29 @@ impl Leave {
     ///
     /// # Errors
     /// [`ReauthenticationError`].
-    pub fn carry_out(
+    pub fn execute(
         &self,
-        input: &AccountLeave,
+        input: &OwnAccountDeletion,
         admission: Admission,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Left, ReauthenticationError> {
-        let outcome = self.leave(input, &Patience::lasting_while(still_wanted));
+    ) -> Result<OwnAccountDeleted, ReauthenticationError> {
+        let outcome = self.leave(input, &CancellationToken::cancelled_unless(still_wanted));
         if matches!(outcome, Err(ReauthenticationError::InvalidCredentials)) {
-            admission.spend();
+            admission.commit();
         }
         outcome
     }
 
-    fn leave(&self, input: &AccountLeave, patience: &Patience) -> Result<Left, ReauthenticationError> {
+    fn leave(
+        &self,
+        input: &OwnAccountDeletion,
+        cancellation: &CancellationToken,
+    ) -> Result<OwnAccountDeleted, ReauthenticationError> {
         let user_id = input.owner.user.id;
         let deletion = AccountDeletion { user_id, client: input.client.clone() };
-        self.owners.under(&input.owner.user, &input.password, patience, |user| {
-            let begun = self.deletion.begin_while(&deletion, |tx| tx.users().admits(user.id, &user.password));
+        self.reauthentication.with_verified_password(&input.owner.user, &input.password, cancellation, |user| {
+            let begun =
+                self.deletion.begin_if(&deletion, |tx| tx.users().password_still_current(user.id, &user.password));
             let failed = |DeleteError::Failed(failure)| ReauthenticationError::Failed(failure);
             begun.map(|begun| begun.then_some(())).map_err(failed)
         })?;
@@ -89,7 +94,7 @@ impl Leave {
         let mut steps = 0;
         let finished = self.deletion.finish(user_id, 0, &mut |_| {
             steps += 1;
-            steps < STEPS
+            steps < MAX_INLINE_STEPS
         });
         match finished {
             Ok(Finished { referenced_by: Some(table), .. }) => {
@@ -101,6 +106,6 @@ impl Leave {
                 tracing::warn!(target: LOG, user_id = user_id.get(), %error, "Rows of a deleted account are left");
             }
         }
-        Ok(Left)
+        Ok(OwnAccountDeleted)
     }
 }

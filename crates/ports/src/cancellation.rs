@@ -7,44 +7,44 @@ use std::{fmt, sync::Arc};
 /// and not after: what has begun is finished, whoever is gone.
 ///
 /// ```
-/// use portcullis_ports::Patience;
+/// use portcullis_ports::CancellationToken;
 /// use std::sync::Arc;
 /// let caller = Arc::new("somebody at the other end of a connection");
 /// let connected = Arc::downgrade(&caller);
-/// let patience = Patience::lasting_while(move || connected.strong_count() > 0);
-/// assert!(!patience.is_over());
+/// let token = CancellationToken::cancelled_unless(move || connected.strong_count() > 0);
+/// assert!(!token.is_cancelled());
 /// drop(caller);
-/// assert!(patience.is_over());
-/// assert!(!Patience::endless().is_over());
+/// assert!(token.is_cancelled());
+/// assert!(!CancellationToken::never().is_cancelled());
 /// ```
 #[derive(Clone)]
-pub struct Patience {
+pub struct CancellationToken {
     lasts: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }
 
-impl Patience {
+impl CancellationToken {
     /// That of a caller who stays: a chore, a test.
     #[must_use]
-    pub fn endless() -> Self {
+    pub fn never() -> Self {
         Self { lasts: None }
     }
 
     /// One that lasts while the answer is true. It is asked from other threads, under locks:
     /// `still_wanted` must not wait.
     #[must_use]
-    pub fn lasting_while(still_wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+    pub fn cancelled_unless(still_wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self { lasts: Some(Arc::new(still_wanted)) }
     }
 
     /// Whether nobody waits any more.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn is_cancelled(&self) -> bool {
         self.lasts.as_ref().is_some_and(|lasts| !lasts())
     }
 }
 
-impl fmt::Debug for Patience {
+impl fmt::Debug for CancellationToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Patience").field("is_over", &self.is_over()).finish()
+        f.debug_struct("Patience").field("is_over", &self.is_cancelled()).finish()
     }
 }

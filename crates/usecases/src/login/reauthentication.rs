@@ -2,17 +2,17 @@
 //! for what would keep its owner out.
 
 use crate::LOG;
-use crate::failure::{Failure, fails_with};
-use crate::limits::{Admission, Devices, Guess, Guesses, LimitError, Limited};
+use crate::failure::{DependencyError, from_dependency_errors};
+use crate::limits::{Admission, DeviceCookies, Guess, Guesses, LimitError, RateLimited};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{Password, User, UserId};
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::{HasherError, PasswordHasher, Patience, Store, StoreError, StoreExt, Verification};
+use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
 /// How often a password is verified while others replace the hash that it was verified against.
-pub(crate) const LOOKS: usize = 3;
+pub(crate) const MAX_ATTEMPTS: usize = 3;
 
 /// The password is another, or the account is gone.
 #[derive(Debug)]
@@ -26,13 +26,13 @@ pub enum ReauthenticationError {
     InvalidCredentials,
     /// A budget is spent.
     #[error(transparent)]
-    Limited(Limited),
+    Limited(RateLimited),
     /// A dependency failed.
     #[error(transparent)]
-    Failed(Failure),
+    Failed(DependencyError),
 }
 
-fails_with!(ReauthenticationError: StoreError, HasherError);
+from_dependency_errors!(ReauthenticationError: StoreError, HasherError);
 
 impl From<WrongPassword> for ReauthenticationError {
     fn from(WrongPassword: WrongPassword) -> Self {
@@ -70,7 +70,7 @@ pub struct Reauthentication {
     /// How often it may be tried.
     pub guesses: Arc<Guesses>,
     /// What knows devices.
-    pub devices: Arc<Devices>,
+    pub devices: Arc<DeviceCookies>,
 }
 
 /// Compares a password with an account's hash. One that cannot be read is the operator's to repair.
@@ -78,17 +78,17 @@ pub(super) fn verify(
     hasher: &dyn PasswordHasher,
     password: &Password,
     user: &User,
-    patience: &Patience,
-) -> Result<Verification, HasherError> {
-    let verification = hasher.verify(password, &user.password, patience)?;
-    if verification == Verification::Unreadable {
+    cancellation: &CancellationToken,
+) -> Result<PasswordCheck, HasherError> {
+    let verification = hasher.verify(password, &user.password, cancellation)?;
+    if verification == PasswordCheck::Unreadable {
         tracing::error!(target: LOG, user_id = user.id.get(), "Stored password hash is unreadable");
     }
     Ok(verification)
 }
 
 /// Nobody's fault: the account's hash changed whenever it was looked at.
-pub(crate) fn contended() -> StoreError {
+pub(crate) fn hash_contention() -> StoreError {
     StoreError::Busy("the password hash changed whenever it was looked at".to_owned())
 }
 
@@ -111,30 +111,30 @@ impl Reauthentication {
 
     /// Acts for an account whose password was verified. The act tells by `None` that another hash
     /// has taken the place of the one that it was verified against, and that it did nothing.
-    pub(crate) fn under<T, E>(
+    pub(crate) fn with_verified_password<T, E>(
         &self,
         owner: &User,
         password: &Password,
-        patience: &Patience,
+        cancellation: &CancellationToken,
         mut act: impl FnMut(&User) -> Result<Option<T>, E>,
     ) -> Result<T, E>
     where
         E: From<StoreError> + From<HasherError> + From<WrongPassword>,
     {
         let mut user = owner.clone();
-        for _ in 0..LOOKS {
-            if !matches!(verify(&*self.hasher, password, &user, patience)?, Verification::Match { .. }) {
+        for _ in 0..MAX_ATTEMPTS {
+            if !matches!(verify(&*self.hasher, password, &user, cancellation)?, PasswordCheck::Match { .. }) {
                 return Err(WrongPassword.into());
             }
             if let Some(done) = act(&user)? {
                 return Ok(done);
             }
-            user = self.again(user.id)?.ok_or(WrongPassword)?;
+            user = self.reload(user.id)?.ok_or(WrongPassword)?;
         }
-        Err(contended().into())
+        Err(hash_contention().into())
     }
 
-    fn again(&self, id: UserId) -> Result<Option<User>, StoreError> {
+    fn reload(&self, id: UserId) -> Result<Option<User>, StoreError> {
         Ok(self.store.read(|tx| tx.users().find(id))?.filter(|user| user.is_active))
     }
 }
