@@ -7,8 +7,8 @@
 mod bodies;
 mod email;
 // The binary has no library: how it puts these verbs together is built in here.
-#[path = "../../crates/app/src/owners.rs"]
-mod owners;
+#[path = "../../crates/app/src/account_wiring.rs"]
+mod account_wiring;
 mod passwords;
 mod requests;
 mod service;

@@ -2,15 +2,15 @@
 //! hashes and the database. Nothing that it is asked for is kept, so that an input means the same
 //! whatever came before it.
 
-use crate::owners::Owners;
+use crate::account_wiring::AccountWiring;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, UserId};
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, TokenLifetimes};
-use portcullis_hmac::HmacAuthenticator;
+use portcullis_hmac::HmacSigner;
 use portcullis_http::{
-    Api, BatchLane, BatchSettings, ForwardedHeader, Identity, Lane, LaneSettings, Lanes, OwnSessions, ServerSettings,
-    TrustedProxies,
+    Api, BatchLane, BatchSettings, ForwardedHeader, HttpConfig, Lane, LaneSettings, Lanes, ServerSettings,
+    SessionUseCases, TrustedProxies,
 };
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{
@@ -50,7 +50,7 @@ const BATCHES: BatchSettings = BatchSettings {
     queue: 64,
     max_wait: LANE.max_wait,
     stuck_after: LANE.deadline,
-    linger: Duration::ZERO,
+    spin: Duration::ZERO,
     retry_after: LANE.retry_after,
 };
 
@@ -96,11 +96,11 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
     let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes: TokenLifetimes::default() });
     let (hasher, policy) = (Arc::new(Plain), RefreshPolicy::STRICT);
     let limits = Arc::new(Limits::off());
-    let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "devices"));
+    let authenticator = Arc::new(HmacSigner::derive(SECRET, "devices"));
     let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
     let outbox = outbox(entropy);
     let screening = Arc::new(PasswordScreening { blocklist: None, product: "Portcullis".to_owned() });
-    let owners = Owners {
+    let owners = AccountWiring {
         store: store.clone(),
         hasher,
         screening,
@@ -126,7 +126,7 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
     Api {
         register: owners.register(),
         log_in: owners.log_in(issuance, sessions, false),
-        leave: owners.leave(),
+        delete_own_account: owners.delete_own_account(),
         recovery: owners.recovery(),
         verification: owners.verification(),
         lanes: lanes(&refresh, &authenticate),
@@ -146,18 +146,18 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         public_keys: Vec::new(),
         passwords: PasswordPolicy::default(),
         observer: None,
-        identity: identity(),
+        config: identity(),
     }
 }
 
 fn outbox(entropy: Arc<SeededEntropy>) -> Arc<Outbox> {
-    let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "one-time tokens"));
+    let authenticator = Arc::new(HmacSigner::derive(SECRET, "one-time tokens"));
     let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
     Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(Deaf) })
 }
 
-fn own_sessions(store: &Arc<dyn Store>, clock: &Arc<FixedClock>) -> OwnSessions {
-    OwnSessions {
+fn own_sessions(store: &Arc<dyn Store>, clock: &Arc<FixedClock>) -> SessionUseCases {
+    SessionUseCases {
         list: ListSessions { store: store.clone(), sessions: SessionPolicy::default(), clock: clock.clone() },
         revoke: RevokeSession { store: store.clone(), clock: clock.clone() },
         log_out_all: LogOutAll { store: store.clone(), clock: clock.clone() },
@@ -165,8 +165,8 @@ fn own_sessions(store: &Arc<dyn Store>, clock: &Arc<FixedClock>) -> OwnSessions 
     }
 }
 
-fn identity() -> Identity {
-    Identity {
+fn identity() -> HttpConfig {
+    HttpConfig {
         account_pages: portcullis_http::AccountPages { verify: true, reset: true },
         app_name: "Portcullis".to_owned(),
         public_origin: "https://id.example.org".to_owned(),

@@ -106,7 +106,7 @@ fn refused(error: &SettingsError) {
 
 fn gather(environment: &[(&str, &str)], file: &str) -> Result<Sources, SettingsError> {
     let pairs = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Sources::gather(pairs, "", file, |_| Err(std::io::ErrorKind::NotFound))
+    Sources::merge(pairs, "", file, |_| Err(std::io::ErrorKind::NotFound))
 }
 
 fn secret() -> String {

@@ -69,7 +69,7 @@ fn pass((name, gate): &Gate) -> (&'static str, bool, Duration) {
 }
 
 /// Cargo that shows its progress to a person, and to a log only what is wrong.
-fn calm() -> Command {
+fn quiet_cargo() -> Command {
     let mut cargo = cargo();
     if !std::io::stderr().is_terminal() {
         cargo.env("CARGO_TERM_QUIET", "true");
@@ -78,21 +78,21 @@ fn calm() -> Command {
 }
 
 fn format() -> Result<()> {
-    run("cargo fmt", calm().args(["fmt", "--all", "--", "--check"]))
+    run("cargo fmt", quiet_cargo().args(["fmt", "--all", "--", "--check"]))
 }
 
 fn clippy() -> Result<()> {
-    run("cargo clippy", calm().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    run("cargo clippy", quiet_cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
 fn doc() -> Result<()> {
-    run("cargo doc", calm().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    run("cargo doc", quiet_cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// The models of the circuit breaker. `--cfg loom` changes every crate, so it has a folder of
 /// its own to build in.
 fn loom() -> Result<()> {
-    let mut models = calm();
+    let mut models = quiet_cargo();
     models.args(["test", "--package", "portcullis-resilience", "--test", "loom", "--release"]);
     models.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", tools()?.with_file_name("loom"));
     run("the models of the circuit breaker", &mut models)

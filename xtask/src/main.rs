@@ -20,8 +20,8 @@ mod redis_server;
 mod repository;
 mod sbom;
 mod serve;
-mod tally;
 mod test;
+mod test_summary;
 mod tidy;
 
 use clap::Parser;

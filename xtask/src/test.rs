@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the tests of the whole workspace, with PostgreSQL, PgBouncer, Redis, Python and
 //! Node at hand, counted by database. Starting servers is left to the tests that need one.
 
-use crate::{database_extras, database_server, languages, redis_server, repository::cargo, tally::Tally};
+use crate::{database_extras, database_server, languages, redis_server, repository::cargo, test_summary::TestSummary};
 use anyhow::Result;
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ impl Test {
         Ok(self.conclude(&tally, status.success(), started.elapsed()))
     }
 
-    fn conclude(&self, tally: &Tally, success: bool, elapsed: Duration) -> ExitCode {
+    fn conclude(&self, tally: &TestSummary, success: bool, elapsed: Duration) -> ExitCode {
         let mut count = tally.all;
         let none = success && count.passed == 0;
         if none {
@@ -55,7 +55,7 @@ impl Test {
 }
 
 /// Prints the lines as they come and counts them; the channel closes after the last one.
-fn follow(reader: PipeReader, tally: Arc<Mutex<Tally>>) -> mpsc::Receiver<()> {
+fn follow(reader: PipeReader, tally: Arc<Mutex<TestSummary>>) -> mpsc::Receiver<()> {
     let (alive, end) = mpsc::channel();
     std::thread::spawn(move || {
         let _alive: mpsc::Sender<()> = alive;
@@ -81,11 +81,11 @@ fn is_progress(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::Count;
+    use crate::test_summary::Count;
 
     fn code(filter: &[&str], count: Count, success: bool) -> ExitCode {
         let test = Test { filter: filter.iter().map(ToString::to_string).collect() };
-        let mut tally = Tally::default();
+        let mut tally = TestSummary::default();
         tally.read(&format!("test result: all. {} passed; {} failed;", count.passed, count.failed));
         test.conclude(&tally, success, Duration::ZERO)
     }

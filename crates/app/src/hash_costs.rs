@@ -1,7 +1,7 @@
 //! Looks from time to time at what stored password hashes cost, so that a login for an address
 //! without an account takes as long as others do.
 
-use crate::wire::Parts;
+use crate::wire::AppContext;
 use portcullis_bcrypt::StoredCosts;
 use portcullis_ports::{Store, StoreError, StoreExt};
 use std::io;
@@ -25,7 +25,7 @@ pub(crate) struct CostSampling {
 impl CostSampling {
     /// Starts a thread for it. `is_ready` says whether the database has been reached: then the
     /// first sample is taken before this returns.
-    pub(crate) fn start(parts: &Parts, costs: &Arc<StoredCosts>, is_ready: bool) -> io::Result<Self> {
+    pub(crate) fn start(parts: &AppContext, costs: &Arc<StoredCosts>, is_ready: bool) -> io::Result<Self> {
         let (store, costs) = (parts.database.store.clone(), Arc::clone(costs));
         let mut is_known = is_ready && log(sample(&*store, &costs));
         let (stop, stopped) = channel::<()>();

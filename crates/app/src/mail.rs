@@ -2,17 +2,17 @@
 //! it beside the requests.
 
 use crate::settings::{self, Settings};
-use crate::wire::Parts;
+use crate::wire::AppContext;
 use anyhow::Context;
 use portcullis_domain::health::CircuitState;
-use portcullis_hmac::HmacAuthenticator;
-use portcullis_lettre::{Authorities, FolderMailer, SmtpMailer, SmtpUrl, TimeLimits};
+use portcullis_hmac::HmacSigner;
+use portcullis_lettre::{FolderMailer, SmtpMailer, SmtpUrl, TimeLimits, TrustRoots};
 use portcullis_ports::{CircuitMonitor, Clock, Entropy, MailRenderer, Mailer, OutboxCounts, Store};
 use portcullis_resilience::{Breaker, CircuitBreaker};
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::mail::{CountMail, DeliverMail, DeliveryOutcome, Outbox};
 use portcullis_usecases::verification::OneTimeTokens;
-use portcullis_worker::{Bell, Job, Next, Pace, Worker};
+use portcullis_worker::{Job, NextStep, Notifier, Worker, WorkerSettings};
 use secrecy::ExposeSecret;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,41 +27,41 @@ const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 /// A folder keeps nobody waiting.
 const FOLDER_THREADS: NonZeroUsize = NonZeroUsize::MIN;
 /// How often they look for what became due, or was stored by another replica.
-const POLL: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// A mail is not begun before whoever caused it has an answer: how long that takes must not tell
 /// whether there was a mail to make.
-const DELAY: Duration = Duration::from_millis(30);
+const SEND_DELAY: Duration = Duration::from_millis(30);
 /// A mail server that was gone is looked for this often: each look is a try of a mail.
 const RECOVERY: Duration = Duration::from_secs(15);
 /// A delivery takes less, by its own limits.
 const PROBE: Duration = Duration::from_secs(85);
 
 /// What mail needs of the process, and gives to it.
-pub(crate) struct MailRoom {
+pub(crate) struct MailService {
     /// Who orders mails.
     pub(crate) outbox: Arc<Outbox>,
     /// The circuit around whoever takes them.
     pub(crate) circuit: Arc<dyn CircuitMonitor>,
-    bell: Bell,
+    notifier: Notifier,
     mailer: Arc<dyn Mailer>,
     renderer: Arc<dyn MailRenderer>,
 }
 
-impl MailRoom {
+impl MailService {
     /// Puts it together. Nothing is sent yet.
     pub(crate) fn open(settings: &Settings, entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let bell = Bell::default();
-        let outbox = outbox(settings, entropy, &bell);
+        let notifier = Notifier::default();
+        let outbox = outbox(settings, entropy, &notifier);
         let mailer = Arc::new(Breaker::new("mail", mailer(settings, clock), circuit(clock)));
         let renderer = Arc::new(settings.mail.renderer(&settings.server.app_name)?);
-        Ok(Self { outbox, circuit: mailer.clone(), bell, mailer, renderer })
+        Ok(Self { outbox, circuit: mailer.clone(), notifier, mailer, renderer })
     }
 
     /// Starts to send what there is, and what will be.
     pub(crate) fn start(
         self,
         settings: &Settings,
-        parts: &Parts,
+        parts: &AppContext,
         store: Arc<dyn Store>,
         limits: Arc<Limits>,
     ) -> anyhow::Result<Worker> {
@@ -80,19 +80,19 @@ impl MailRoom {
             due: Mutex::default(),
         };
         let (clock, failing) = (parts.clock.clone(), AtomicBool::new(false));
-        let job = Deliveries { verb, circuit: self.circuit, count, clock, failing };
+        let job = DeliveryJob { verb, circuit: self.circuit, count, clock, failing };
         let threads = if settings.mail.server.is_some() { THREADS } else { FOLDER_THREADS };
-        let pace = Pace { threads, poll: POLL, delay: DELAY };
-        Worker::start("mail", &self.bell, pace, Arc::new(job)).context("no thread for mail")
+        let pace = WorkerSettings { threads, poll: POLL_INTERVAL, delay: SEND_DELAY };
+        Worker::start("mail", &self.notifier, pace, Arc::new(job)).context("no thread for mail")
     }
 }
 
 /// Who orders mails, and rings for whoever sends them. Tokens are made under a key of their own.
-pub(crate) fn outbox(settings: &Settings, entropy: Arc<dyn Entropy>, bell: &Bell) -> Arc<Outbox> {
+pub(crate) fn outbox(settings: &Settings, entropy: Arc<dyn Entropy>, notifier: &Notifier) -> Arc<Outbox> {
     let secret = settings.tokens.secret.expose_secret().as_bytes();
-    let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis one-time tokens"));
+    let authenticator = Arc::new(HmacSigner::derive(secret, "portcullis one-time tokens"));
     let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
-    Arc::new(Outbox { tokens, notices: settings.mail.notices.clone(), observer: Arc::new(bell.clone()) })
+    Arc::new(Outbox { tokens, notices: settings.mail.notices.clone(), observer: Arc::new(notifier.clone()) })
 }
 
 fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
@@ -105,11 +105,11 @@ fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
 
 /// Who hands mails to a mail server, within those limits.
 pub(crate) fn smtp(mail: &settings::Mail, url: SmtpUrl, limits: TimeLimits, clock: &Arc<dyn Clock>) -> SmtpMailer {
-    SmtpMailer::new(url, mail.from.clone(), Authorities::System, limits, clock.clone())
+    SmtpMailer::new(url, mail.from.clone(), TrustRoots::System, limits, clock.clone())
 }
 
 fn circuit(clock: &Arc<dyn Clock>) -> CircuitBreaker {
-    let settings = portcullis_resilience::Settings::default();
+    let settings = portcullis_resilience::BreakerSettings::default();
     let settings = settings.with_recovery_timeout(RECOVERY).with_probe_timeout(PROBE);
     let clock = clock.clone();
     let circuit = CircuitBreaker::builder(settings).clock(move || clock.monotonic());
@@ -121,7 +121,7 @@ fn circuit(clock: &Arc<dyn Clock>) -> CircuitBreaker {
 }
 
 /// Sends one mail after another.
-struct Deliveries {
+struct DeliveryJob {
     verb: DeliverMail,
     circuit: Arc<dyn CircuitMonitor>,
     count: Count,
@@ -147,7 +147,7 @@ impl Count {
             if now < *due {
                 return;
             }
-            *due = now.saturating_add(POLL);
+            *due = now.saturating_add(POLL_INTERVAL);
         }
         // A store that fails is reported by the delivery.
         if let Ok(counted) = self.verb.run() {
@@ -156,7 +156,7 @@ impl Count {
     }
 }
 
-impl Deliveries {
+impl DeliveryJob {
     /// With no email to try, nothing would find out that the mail server is back.
     fn probe(&self) {
         if self.circuit.status().state != CircuitState::Closed {
@@ -166,13 +166,13 @@ impl Deliveries {
     }
 }
 
-impl Job for Deliveries {
-    fn run(&self) -> Next {
+impl Job for DeliveryJob {
+    fn run(&self) -> NextStep {
         self.count.refresh(self.clock.monotonic());
         // A mail that is not taken loses no try.
         let circuit = self.circuit.status();
         if circuit.state == CircuitState::Open && !circuit.retry_after.is_zero() {
-            return Next::Rest(circuit.retry_after);
+            return NextStep::Sleep(circuit.retry_after);
         }
         let delivery = self.verb.deliver_next();
         let failed = delivery.is_err();
@@ -180,15 +180,15 @@ impl Job for Deliveries {
         match delivery {
             Ok(DeliveryOutcome::Idle) => {
                 self.probe();
-                Next::Wait
+                NextStep::Wait
             }
-            Ok(DeliveryOutcome::CircuitOpen(wait)) => Next::Rest(wait),
-            Ok(_) => Next::Again,
+            Ok(DeliveryOutcome::CircuitOpen(wait)) => NextStep::Sleep(wait),
+            Ok(_) => NextStep::Continue,
             Err(error) => {
                 if !before {
                     tracing::warn!(target: LOG, %error, "Mails wait for the database");
                 }
-                Next::Rest(POLL)
+                NextStep::Sleep(POLL_INTERVAL)
             }
         }
     }

@@ -1,13 +1,13 @@
 //! The binary `portcullis`: reads the command line and the configuration, and runs a subcommand.
 //! What cannot start says so in one line on standard error and exits with a code that is not 0.
 
+mod account_wiring;
 mod commands;
 mod hash_costs;
 mod logging;
 mod mail;
 mod metrics;
 mod mounts;
-mod owners;
 mod replicas;
 mod settings;
 mod system;
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => {
             complain(&format!("{error:#}"));
-            if error.is::<commands::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            if error.is::<commands::UsageError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
         Err(_) => ExitCode::FAILURE,
     }
@@ -108,7 +108,7 @@ fn command_line() -> Result<CommandLine, clap::Error> {
 
 fn run() -> anyhow::Result<ExitCode> {
     // All of them read the configuration, and some a password.
-    system::keep_memory_off_the_disk();
+    system::disable_core_dumps();
     match command_line().unwrap_or_else(|error| error.exit()).command.unwrap_or(Command::Serve) {
         Command::Serve => commands::serve(),
         Command::Migrate(args) => commands::migrate(&args),

@@ -4,10 +4,10 @@
 use anyhow::Context;
 use portcullis_diesel::Database;
 use portcullis_domain::health::CircuitState;
-use portcullis_http::{Answered, LaneLoad, LaneObserver, METHODS, ROUTES, RequestObserver};
+use portcullis_http::{LaneLoad, LaneObserver, METHODS, ROUTES, RequestObserver, RequestRecord};
 use portcullis_ports::{CircuitMonitor, Clock, OutboxCounts, PasswordHasher, RateLimiter, RefreshObserver, Store};
 use portcullis_telemetry::{
-    HasherMetrics, LaneMetrics, LimiterMetrics, Metered, StoreMetrics, Telemetry, Traffic, VerdictMetrics,
+    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, StoreMetrics, VerdictMetrics,
 };
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +15,11 @@ use std::time::Duration;
 
 /// The metrics of the process, or none.
 #[derive(Clone)]
-pub(crate) struct Metrics(Option<Kept>);
+pub(crate) struct Metrics(Option<Inner>);
 
 #[derive(Clone)]
-struct Kept {
-    telemetry: Arc<Telemetry>,
+struct Inner {
+    telemetry: Arc<MetricsRegistry>,
     clock: Arc<dyn Clock>,
 }
 
@@ -38,15 +38,15 @@ impl Metrics {
         if address.is_none() {
             return Ok(Self(None));
         }
-        let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"))?);
-        Ok(Self(Some(Kept { telemetry, clock: clock.clone() })))
+        let telemetry = Arc::new(MetricsRegistry::new(env!("CARGO_PKG_VERSION"))?);
+        Ok(Self(Some(Inner { telemetry, clock: clock.clone() })))
     }
 
     /// Serves the page; where, if anywhere. It ends with the process.
     pub(crate) fn serve(&self, address: Option<SocketAddr>) -> anyhow::Result<Option<SocketAddr>> {
         let (Some(kept), Some(address)) = (&self.0, address) else { return Ok(None) };
         let telemetry = kept.telemetry.clone();
-        let (server, bound) = portcullis_http::expose(address, move || telemetry.page())
+        let (server, bound) = portcullis_http::serve_metrics(address, move || telemetry.render())
             .with_context(|| format!("cannot listen on METRICS_ADDR {address}"))?;
         tokio::spawn(server);
         Ok(Some(bound))
@@ -54,7 +54,7 @@ impl Metrics {
 
     pub(crate) fn store(&self, store: Arc<dyn Store>) -> anyhow::Result<Arc<dyn Store>> {
         let Some(kept) = &self.0 else { return Ok(store) };
-        Ok(Arc::new(Metered::new(store, StoreMetrics::of(&kept.telemetry)?, kept.clock.clone())))
+        Ok(Arc::new(Metered::new(store, StoreMetrics::register(&kept.telemetry)?, kept.clock.clone())))
     }
 
     pub(crate) fn hasher(
@@ -64,64 +64,67 @@ impl Metrics {
     ) -> anyhow::Result<Arc<dyn PasswordHasher>> {
         let Some(kept) = &self.0 else { return Ok(hasher) };
         let help = "Hashes that wait for a thread.";
-        kept.telemetry.sample("password_hash_queue", help, &[], move || number(waiting()))?;
-        Ok(Arc::new(Metered::new(hasher, HasherMetrics::of(&kept.telemetry)?, kept.clock.clone())))
+        kept.telemetry.gauge_fn("password_hash_queue", help, &[], move || number(waiting()))?;
+        Ok(Arc::new(Metered::new(hasher, HasherMetrics::register(&kept.telemetry)?, kept.clock.clone())))
     }
 
     pub(crate) fn limiter(&self, limiter: Arc<dyn RateLimiter>) -> anyhow::Result<Arc<dyn RateLimiter>> {
         let Some(kept) = &self.0 else { return Ok(limiter) };
-        Ok(Arc::new(Metered::new(limiter, LimiterMetrics::of(&kept.telemetry)?, kept.clock.clone())))
+        Ok(Arc::new(Metered::new(limiter, LimiterMetrics::register(&kept.telemetry)?, kept.clock.clone())))
     }
 
     pub(crate) fn verdicts(&self) -> anyhow::Result<Arc<dyn RefreshObserver>> {
         let Some(kept) = &self.0 else { return Ok(Arc::new(())) };
-        Ok(Arc::new(VerdictMetrics::of(&kept.telemetry)?))
+        Ok(Arc::new(VerdictMetrics::register(&kept.telemetry)?))
     }
 
     pub(crate) fn requests(&self) -> anyhow::Result<Option<Arc<dyn RequestObserver>>> {
         let Some(kept) = &self.0 else { return Ok(None) };
-        let requests: Arc<dyn RequestObserver> = Arc::new(Requests(Traffic::new(&kept.telemetry, &ROUTES, &METHODS)?));
+        let requests: Arc<dyn RequestObserver> =
+            Arc::new(RequestMetrics(HttpMetrics::new(&kept.telemetry, &ROUTES, &METHODS)?));
         Ok(Some(requests))
     }
 
     pub(crate) fn lanes(&self) -> anyhow::Result<LaneObservers> {
         let names = ["store", "crypto", "limits", "exchanges", "accounts"];
-        let made = self.0.as_ref().map(|kept| LaneMetrics::of(&kept.telemetry, names)).transpose()?;
-        let [store, crypto, limits, exchanges, accounts] = made.map_or([const { None }; 5], |made| made.map(watcher));
+        let made = self.0.as_ref().map(|kept| LaneMetrics::register(&kept.telemetry, names)).transpose()?;
+        let [store, crypto, limits, exchanges, accounts] =
+            made.map_or([const { None }; 5], |made| made.map(lane_observer));
         Ok(LaneObservers { store, crypto, limits, exchanges, accounts })
     }
 
     /// Shows how a lane is used.
     pub(crate) fn lane(&self, name: &str, load: impl Fn() -> LaneLoad + Send + Sync + 'static) -> anyhow::Result<()> {
-        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
+        let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
         let (labels, load) = ([("lane", name)], Arc::new(load));
         let again = load.clone();
         let help = "Jobs that run; of lanes that take several together, their calls.";
-        telemetry.sample("lane_running", help, &labels, move || number(load().running))?;
-        telemetry.sample("lane_waiting", "Jobs that wait for their turn.", &labels, move || number(again().waiting))?;
+        telemetry.gauge_fn("lane_running", help, &labels, move || number(load().running))?;
+        telemetry
+            .gauge_fn("lane_waiting", "Jobs that wait for their turn.", &labels, move || number(again().waiting))?;
         Ok(())
     }
 
     /// Shows how the connections to the database are used.
     pub(crate) fn database(&self, database: &Database) -> anyhow::Result<()> {
-        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
+        let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
         let (one, other) = (database.clone(), database.clone());
         let help = "Connections to the database that are taken; on SQLite those of readers.";
-        telemetry.sample("store_connections_in_use", help, &[], move || number(one.load().in_use))?;
+        telemetry.gauge_fn("store_connections_in_use", help, &[], move || number(one.load().in_use))?;
         let help = "Connections to the database that there may be.";
-        telemetry.sample("store_connections_max", help, &[], move || number(other.load().size))?;
+        telemetry.gauge_fn("store_connections_max", help, &[], move || number(other.load().size))?;
         Ok(())
     }
 
     /// Shows the states of circuits.
     pub(crate) fn circuits(&self, circuits: &[Arc<dyn CircuitMonitor>]) -> anyhow::Result<()> {
-        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
+        let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
         let help = "1 for the state that a circuit breaker is in, 0 for the others.";
         for circuit in circuits {
             for state in [CircuitState::Closed, CircuitState::Open, CircuitState::HalfOpen] {
                 let (name, circuit) = (circuit.status().name, circuit.clone());
                 let labels = [("circuit", name), ("state", state.as_str())];
-                telemetry.sample("circuit_state", help, &labels, move || {
+                telemetry.gauge_fn("circuit_state", help, &labels, move || {
                     if circuit.status().state == state { 1.0 } else { 0.0 }
                 })?;
             }
@@ -131,14 +134,14 @@ impl Metrics {
 
     /// Shows how many emails are kept, as the worker last counted them; `None` without a page.
     pub(crate) fn outbox(&self) -> anyhow::Result<Option<Arc<Mutex<OutboxCounts>>>> {
-        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(None) };
+        let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(None) };
         let load = Arc::new(Mutex::new(OutboxCounts::default()));
         let (one, other) = (load.clone(), load.clone());
         let last = |load: &Mutex<OutboxCounts>| *load.lock().unwrap_or_else(PoisonError::into_inner);
         let help = "Emails that are to be sent, counted up to 10000.";
-        telemetry.sample("mails_waiting", help, &[], move || number(last(&one).waiting))?;
+        telemetry.gauge_fn("mails_waiting", help, &[], move || number(last(&one).waiting))?;
         let help = "Emails that were given up, counted up to 10000.";
-        telemetry.sample("mails_dead", help, &[], move || number(last(&other).dead))?;
+        telemetry.gauge_fn("mails_dead", help, &[], move || number(last(&other).dead))?;
         Ok(Some(load))
     }
 
@@ -148,22 +151,22 @@ impl Metrics {
         sent: impl Fn() -> u64 + Send + Sync + 'static,
         dropped: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> anyhow::Result<()> {
-        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
-        telemetry.sample_counter("trace_spans_sent_total", "Spans that the collector took.", sent)?;
+        let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
+        telemetry.counter_fn("trace_spans_sent_total", "Spans that the collector took.", sent)?;
         let help = "Spans that found no place in the queue, or that the collector did not take.";
-        Ok(telemetry.sample_counter("trace_spans_dropped_total", help, dropped)?)
+        Ok(telemetry.counter_fn("trace_spans_dropped_total", help, dropped)?)
     }
 
     /// Shows how many log lines were dropped.
     pub(crate) fn log(&self, dropped: impl Fn() -> u64 + Send + Sync + 'static) -> anyhow::Result<()> {
-        let Some(Kept { telemetry, .. }) = &self.0 else { return Ok(()) };
+        let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
         let help = "Log lines that the reader was too slow for, or that could not be written.";
-        Ok(telemetry.sample_counter("log_lines_dropped_total", help, dropped)?)
+        Ok(telemetry.counter_fn("log_lines_dropped_total", help, dropped)?)
     }
 }
 
-fn watcher(metrics: LaneMetrics) -> Option<Arc<dyn LaneObserver>> {
-    Some(Arc::new(LaneWatcher(metrics)))
+fn lane_observer(metrics: LaneMetrics) -> Option<Arc<dyn LaneObserver>> {
+    Some(Arc::new(LaneObserverImpl(metrics)))
 }
 
 fn number(count: impl TryInto<u32>) -> f64 {
@@ -171,23 +174,23 @@ fn number(count: impl TryInto<u32>) -> f64 {
 }
 
 /// Requests, as `http` tells of them.
-struct Requests(Traffic);
+struct RequestMetrics(HttpMetrics);
 
-impl RequestObserver for Requests {
-    fn answered(&self, request: Answered) {
-        self.0.answered(request.route, request.method, request.status, request.took);
+impl RequestObserver for RequestMetrics {
+    fn on_response(&self, request: RequestRecord) {
+        self.0.record(request.route, request.method, request.status, request.took);
     }
 }
 
 /// What passes a lane, as `http` tells of it.
-struct LaneWatcher(LaneMetrics);
+struct LaneObserverImpl(LaneMetrics);
 
-impl LaneObserver for LaneWatcher {
-    fn began(&self, waited: Duration) {
-        self.0.began(waited);
+impl LaneObserver for LaneObserverImpl {
+    fn on_start(&self, waited: Duration) {
+        self.0.on_start(waited);
     }
 
-    fn refused(&self) {
-        self.0.refused();
+    fn on_rejected(&self) {
+        self.0.on_rejected();
     }
 }

@@ -3,14 +3,14 @@
 
 use crate::settings::Settings;
 use crate::system::OsEntropy;
-use crate::wire::Parts;
+use crate::wire::AppContext;
 use portcullis_domain::health::CircuitState;
-use portcullis_hmac::HmacAuthenticator;
+use portcullis_hmac::HmacSigner;
 use portcullis_memory::MemoryLimiter;
 use portcullis_ports::{CircuitMonitor, Clock, EntropyExt, RateLimiter};
-use portcullis_redis::{Redis, RedisCircuits, RedisLimiter};
+use portcullis_redis::{RedisCircuits, RedisLimiter, RedisPool};
 use portcullis_resilience::{
-    Breaker, CircuitBreaker, Settings as CircuitSettings, SharedLimiter, Sharing, State, share,
+    Breaker, BreakerSettings as CircuitSettings, CircuitBreaker, SharedLimiter, SharingSettings, State, share,
 };
 use portcullis_usecases::limits::Limits;
 use secrecy::ExposeSecret;
@@ -23,16 +23,16 @@ const LOG: &str = "app";
 const REDIS_RECOVERY: Duration = Duration::from_secs(1);
 
 /// The server that replicas share.
-pub(crate) struct Replicas {
-    redis: Redis,
+pub(crate) struct SharedRedis {
+    redis: RedisPool,
     circuit: CircuitBreaker,
 }
 
-impl Replicas {
+impl SharedRedis {
     /// Connects, where the settings name a server. One that is not there does not stop the start.
     pub(crate) fn connect(settings: &Settings, clock: &Arc<dyn Clock>) -> std::io::Result<Option<Self>> {
         let Some(url) = &settings.limits.redis else { return Ok(None) };
-        let redis = Redis::connect(url, clock.clone())?;
+        let redis = RedisPool::connect(url, clock.clone())?;
         let circuit = redis_circuit(clock.clone(), redis.clone());
         Ok(Some(Self { redis, circuit }))
     }
@@ -57,7 +57,7 @@ impl Replicas {
         let board = RedisCircuits::new(self.redis.clone(), OsEntropy.array());
         let board = Arc::new(Breaker::new("redis", board, self.circuit.clone()));
         let (recovery, probe) = (circuit.recovery_timeout(), circuit.probe_timeout());
-        share(builder, Sharing { circuit: "database", recovery, probe, board })
+        share(builder, SharingSettings { circuit: "database", recovery, probe, board })
     }
 }
 
@@ -65,7 +65,7 @@ impl Replicas {
 const REDIS_FAILURES: u32 = 3;
 
 /// The circuit around the server. There is something to go on with, so few failures open it.
-fn redis_circuit(clock: Arc<dyn Clock>, redis: Redis) -> CircuitBreaker {
+fn redis_circuit(clock: Arc<dyn Clock>, redis: RedisPool) -> CircuitBreaker {
     let settings =
         CircuitSettings::default().with_failure_threshold(REDIS_FAILURES).with_recovery_timeout(REDIS_RECOVERY);
     CircuitBreaker::builder(settings.with_probe_timeout(REDIS_RECOVERY))
@@ -86,11 +86,15 @@ fn redis_circuit(clock: Arc<dyn Clock>, redis: Redis) -> CircuitBreaker {
 }
 
 /// The budgets. Their keys are hashed under a key of their own.
-pub(crate) fn limits(settings: &Settings, replicas: Option<&Replicas>, parts: &Parts) -> anyhow::Result<Limits> {
+pub(crate) fn limits(
+    settings: &Settings,
+    replicas: Option<&SharedRedis>,
+    parts: &AppContext,
+) -> anyhow::Result<Limits> {
     let Some(rules) = settings.limits.rules else { return Ok(Limits::off()) };
     let secret = settings.tokens.secret.expose_secret().as_bytes();
-    let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis limits"));
-    let local = Arc::new(MemoryLimiter::new(MemoryLimiter::KEYS, parts.clock.clone()));
+    let authenticator = Arc::new(HmacSigner::derive(secret, "portcullis limits"));
+    let local = Arc::new(MemoryLimiter::new(MemoryLimiter::DEFAULT_CAPACITY, parts.clock.clone()));
     let watched = |limiter| anyhow::Ok(parts.traces.limiter(parts.metrics.limiter(limiter)?));
     Ok(match replicas {
         Some(replicas) => {
@@ -104,7 +108,7 @@ pub(crate) fn limits(settings: &Settings, replicas: Option<&Replicas>, parts: &P
 /// The circuit around the database. Its changes are told in the log.
 pub(crate) fn database_circuit(
     settings: CircuitSettings,
-    replicas: Option<&Replicas>,
+    replicas: Option<&SharedRedis>,
     clock: Arc<dyn Clock>,
 ) -> std::io::Result<CircuitBreaker> {
     let builder = CircuitBreaker::builder(settings).clock(move || clock.monotonic()).on_transition(|transition| {

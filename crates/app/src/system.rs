@@ -36,7 +36,7 @@ impl Clock for SystemClock {
 /// A number for a request: hard to guess, but no secret. Drawn within the process from a generator
 /// that the system's random source feeds, for it costs a call of the system a request otherwise.
 #[expect(clippy::disallowed_methods, reason = "this is where request numbers come from")]
-pub(crate) fn request_number() -> [u8; 16] {
+pub(crate) fn random_request_id() -> [u8; 16] {
     uuid::Uuid::new_v4().into_bytes()
 }
 
@@ -59,7 +59,7 @@ const ARENAS: &str = "MALLOC_ARENA_MAX";
 /// where glibc would have eight times as many: each keeps what the largest job took that a thread
 /// of it ever did. glibc reads the number when a program begins. Comes back where an operator has
 /// set it; or where it cannot be done, and then SIGPIPE has its default action.
-pub(crate) fn with_few_arenas(cores: NonZeroUsize) {
+pub(crate) fn limit_malloc_arenas(cores: NonZeroUsize) {
     #[expect(clippy::disallowed_methods, reason = "no setting of the service, but one of its C library")]
     let set = std::env::var_os(ARENAS).is_some();
     if set || !cfg!(all(target_os = "linux", target_env = "gnu")) {
@@ -80,7 +80,7 @@ pub(crate) fn wants_colours() -> bool {
 }
 
 /// A core dump would hold passwords and the signing key.
-pub(crate) fn keep_memory_off_the_disk() {
+pub(crate) fn disable_core_dumps() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     // A system that does not allow it dumps none either, or has other worries.
     setrlimit(Resource::Core, none).ok();
@@ -88,27 +88,27 @@ pub(crate) fn keep_memory_off_the_disk() {
 
 /// With fewer descriptors the runtime panics, or the database cannot be opened, later and in
 /// words that tell nobody why.
-pub(crate) const DESCRIPTORS: u64 = 64;
+pub(crate) const MIN_FDS: u64 = 64;
 
 /// Takes as many descriptors as the operator allows, which is the hard limit: the soft one is the
 /// system's caution about `select`, which nothing here calls.
 ///
 /// # Errors
 /// What to change, where they are too few to serve at all.
-pub(crate) fn take_all_descriptors() -> anyhow::Result<()> {
+pub(crate) fn raise_fd_limit() -> anyhow::Result<()> {
     let limits = getrlimit(Resource::Nofile);
     // Where this fails, connections wait for a free one as they would at any limit.
     setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits }).ok();
     let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     anyhow::ensure!(
-        allowed >= DESCRIPTORS,
-        "the process may open {allowed} file descriptors and needs at least {DESCRIPTORS}: raise its limit (ulimit -n)"
+        allowed >= MIN_FDS,
+        "the process may open {allowed} file descriptors and needs at least {MIN_FDS}: raise its limit (ulimit -n)"
     );
     Ok(())
 }
 
 /// How many descriptors the operator allows.
-pub(crate) fn descriptors() -> u64 {
+pub(crate) fn fd_limit() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn descriptors() -> u64 {
 const NICENESS: i32 = 5;
 
 /// Lowers the calling thread's priority under the service's other threads.
-pub(crate) fn step_back() {
+pub(crate) fn lower_thread_priority() {
     // On Linux a thread has a priority of its own; elsewhere this would slow the whole process.
     #[cfg(target_os = "linux")]
     rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS).ok();

@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 use crate::settings;
 use crate::system::OsEntropy;
 use portcullis_ports::{Clock, EntropyExt, PasswordHasher, RateLimiter, Store, TokenIssuer, TokenVerifier};
-use portcullis_telemetry::{Collector, Exporter, Resource, TraceLayer, Traced};
+use portcullis_telemetry::{Exporter, OtlpClient, Resource, TraceLayer, Traced};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl Traces {
         clock: &Arc<dyn Clock>,
     ) -> std::io::Result<(Self, Option<TraceLayer>)> {
         let Some(endpoint) = settings.endpoint.clone() else { return Ok((Self(None), None)) };
-        let collector = Collector::new(endpoint, settings.headers(), clock.clone());
+        let collector = OtlpClient::new(endpoint, settings.headers(), clock.clone());
         let instance = uuid::Builder::from_random_bytes(OsEntropy.array()).into_uuid().to_string();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let exporter = Exporter::start(collector, Resource { service: settings.service.clone(), version, instance })?;

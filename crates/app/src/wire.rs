@@ -1,9 +1,9 @@
 //! The composition root: every trait meets its implementation here, and generics end here.
 
-use crate::mail::MailRoom;
+use crate::account_wiring::AccountWiring;
+use crate::mail::MailService;
 use crate::metrics::Metrics;
-use crate::owners::Owners;
-use crate::replicas::{self, Replicas};
+use crate::replicas::{self, SharedRedis};
 use crate::settings::{self, Settings, WithoutKeys};
 use crate::system::{self, OsEntropy, SystemClock};
 use crate::traces::Traces;
@@ -11,8 +11,10 @@ use anyhow::Context;
 use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, PoolSettings, StoredCosts};
 use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
 use portcullis_domain::sessions::SessionPolicy;
-use portcullis_hmac::HmacAuthenticator;
-use portcullis_http::{AccountPages, Api, BatchLane, BatchSettings, Identity, Lane, LaneSettings, Lanes, OwnSessions};
+use portcullis_hmac::HmacSigner;
+use portcullis_http::{
+    AccountPages, Api, BatchLane, BatchSettings, HttpConfig, Lane, LaneSettings, Lanes, SessionUseCases,
+};
 use portcullis_ports::{
     CircuitMonitor, Clock, Entropy, PasswordBlocklist, PasswordHasher, Store, TokenIssuer, TokenVerifier,
 };
@@ -33,7 +35,7 @@ use std::time::Duration;
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 /// On PostgreSQL its width is the number of connections.
 const STORE_LANE: LaneSettings =
-    LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: SOON };
+    LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: RETRY_SOON };
 /// To a limiter beyond a network: as many as it has connections. A call there takes moments.
 const LIMITS_LANE: LaneSettings = LaneSettings { width: 8, ..STORE_LANE };
 /// Requests that may wait for a connection.
@@ -50,15 +52,15 @@ const STORE_STUCK: Duration = Duration::from_secs(8);
 const HASH_WAIT: Duration = Duration::from_secs(2);
 /// How long SQLite's writer looks for the next exchange before it sleeps. A client on the same
 /// network needs about that long to send what follows its answer.
-const LINGER: Duration = Duration::from_micros(100);
+const SPIN: Duration = Duration::from_micros(100);
 /// What callers are told to wait where the work of a moment is in the way.
-const SOON: Duration = Duration::from_secs(1);
+const RETRY_SOON: Duration = Duration::from_secs(1);
 /// A database that was gone is looked for this often: its users should not wait much longer than
 /// it was away.
 const STORE_RECOVERY: Duration = Duration::from_secs(2);
 
 /// What the process as a whole shares.
-pub(crate) struct Parts {
+pub(crate) struct AppContext {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) database: Database,
     pub(crate) metrics: Metrics,
@@ -67,18 +69,18 @@ pub(crate) struct Parts {
 }
 
 /// Opens what the settings name. A PostgreSQL server is not spoken to yet.
-pub(crate) fn open(settings: &WithoutKeys) -> anyhow::Result<Parts> {
+pub(crate) fn open(settings: &WithoutKeys) -> anyhow::Result<AppContext> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let database = database(settings, &clock)?;
-    let metrics = Metrics::new(settings.telemetry.metrics, &clock)?;
+    let metrics = Metrics::new(settings.metrics.metrics, &clock)?;
     metrics.database(&database)?;
-    Ok(Parts { clock, database, metrics, traces: Traces::default() })
+    Ok(AppContext { clock, database, metrics, traces: Traces::default() })
 }
 
 /// What stored password hashes cost: nothing is known yet.
 pub(crate) fn stored_costs(settings: &Settings) -> Arc<StoredCosts> {
     let secret = settings.tokens.secret.expose_secret().as_bytes();
-    Arc::new(StoredCosts::new(Arc::new(HmacAuthenticator::derive(secret, "portcullis stand-ins"))))
+    Arc::new(StoredCosts::new(Arc::new(HmacSigner::derive(secret, "portcullis stand-ins"))))
 }
 
 /// Opens the database alone.
@@ -90,10 +92,14 @@ pub(crate) fn database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow
 }
 
 /// Puts the service together: what answers requests, and what sends mails beside them.
-pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCosts>) -> anyhow::Result<(Api, Worker)> {
+pub(crate) fn service(
+    settings: &Settings,
+    parts: &AppContext,
+    costs: &Arc<StoredCosts>,
+) -> anyhow::Result<(Api, Worker)> {
     let (clock, metrics, traces) = (parts.clock.clone(), &parts.metrics, &parts.traces);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    let replicas = Replicas::connect(settings, &clock).context("no thread for Redis")?;
+    let replicas = SharedRedis::connect(settings, &clock).context("no thread for Redis")?;
     let replicas = replicas.as_ref();
     let circuit = replicas::database_circuit(circuit(), replicas, clock.clone())?;
     let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit));
@@ -104,8 +110,8 @@ pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCost
     let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes });
     let limits = Arc::new(replicas::limits(settings, replicas, parts)?);
     let devices = Arc::new(devices(settings.tokens.secret.expose_secret().as_bytes(), entropy.clone(), &clock));
-    let mail_room = MailRoom::open(settings, entropy, &clock)?;
-    let owners = Owners {
+    let mail_room = MailService::open(settings, entropy, &clock)?;
+    let owners = AccountWiring {
         store: store.clone(),
         hasher,
         screening: screening(settings),
@@ -127,7 +133,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCost
     });
     let authenticate =
         Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
-    let (shared, mail) = (replicas.map(Replicas::monitor), Some(mail_room.circuit.clone()));
+    let (shared, mail) = (replicas.map(SharedRedis::monitor), Some(mail_room.circuit.clone()));
     let circuits = circuits(guarded, [shared.clone(), mail.clone()], metrics)?;
     let lanes = Wiring { metrics, database: &settings.database, hashes, limits: replicas.is_some() };
     let lanes = lanes.lanes(&refresh, &authenticate)?;
@@ -135,7 +141,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCost
     let api = Api {
         register: owners.register(),
         log_in: owners.log_in(issuance, sessions, settings.mail.require_verified),
-        leave: owners.leave(),
+        delete_own_account: owners.delete_own_account(),
         recovery: owners.recovery(),
         verification: owners.verification(),
         log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
@@ -148,7 +154,7 @@ pub(crate) fn service(settings: &Settings, parts: &Parts, costs: &Arc<StoredCost
         observer: metrics.requests()?,
         refresh,
         authenticate,
-        identity: identity(settings),
+        config: identity(settings),
     };
     Ok((api, mails))
 }
@@ -168,16 +174,16 @@ fn circuits(
 /// its own, and with it memory: there are as many as are hashed together, and as many again, so
 /// that every hash thread finds the next ones waiting.
 #[derive(Clone, Copy)]
-struct HashPlaces {
+struct HasherCapacity {
     width: usize,
     queue: usize,
 }
 
-impl HashPlaces {
+impl HasherCapacity {
     fn of(threads: &HashThreads) -> Self {
         let together = cores().get().saturating_mul(threads.lanes().get().get());
-        let width = threads.places().get().min(together.saturating_mul(2));
-        Self { width, queue: threads.places().get().saturating_sub(width) }
+        let width = threads.capacity().get().min(together.saturating_mul(2));
+        Self { width, queue: threads.capacity().get().saturating_sub(width) }
     }
 }
 
@@ -185,7 +191,7 @@ impl HashPlaces {
 struct Wiring<'a> {
     metrics: &'a Metrics,
     database: &'a settings::Database,
-    hashes: HashPlaces,
+    hashes: HasherCapacity,
     /// Whether limits are counted beyond a network.
     limits: bool,
 }
@@ -198,17 +204,17 @@ impl Wiring<'_> {
         let exchanges = BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))
             .context("no thread for exchanges")?;
         // Reads gained nothing from it.
-        let reads = BatchSettings { linger: Duration::ZERO, ..batches };
+        let reads = BatchSettings { spin: Duration::ZERO, ..batches };
         let accounts = BatchLane::start("accounts", reads, move |inquiries| authenticate.look_up(&inquiries))
             .context("no thread for accounts")?;
-        let HashPlaces { width, queue } = self.hashes;
+        let HasherCapacity { width, queue } = self.hashes;
         let crypto = LaneSettings { width, queue, max_wait: HASH_WAIT, retry_after: HASH_WAIT, ..STORE_LANE };
         let lanes = Lanes {
-            store: Lane::new(store_lane(self.database)).named("store").observed_by(observers.store),
-            crypto: Lane::new(crypto).named("crypto").observed_by(observers.crypto),
-            limits: self.limits.then(|| Lane::new(LIMITS_LANE).named("limits").observed_by(observers.limits)),
-            exchanges: exchanges.observed_by(observers.exchanges),
-            accounts: accounts.observed_by(observers.accounts),
+            store: Lane::new(store_lane(self.database)).with_name("store").with_observer(observers.store),
+            crypto: Lane::new(crypto).with_name("crypto").with_observer(observers.crypto),
+            limits: self.limits.then(|| Lane::new(LIMITS_LANE).with_name("limits").with_observer(observers.limits)),
+            exchanges: exchanges.with_observer(observers.exchanges),
+            accounts: accounts.with_observer(observers.accounts),
         };
         self.metrics.lane("store", lanes.store.load())?;
         self.metrics.lane("crypto", lanes.crypto.load())?;
@@ -226,15 +232,15 @@ fn signatures(settings: &Settings, traces: &Traces) -> (Arc<dyn TokenIssuer>, Ar
 
 /// The devices that accounts know. Their cookies are signed under a key of their own.
 fn devices(secret: &[u8], entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> DeviceCookies {
-    let authenticator = Arc::new(HmacAuthenticator::derive(secret, "portcullis devices"));
+    let authenticator = Arc::new(HmacSigner::derive(secret, "portcullis devices"));
     DeviceCookies { authenticator, entropy, clock: clock.clone() }
 }
 
-fn identity(settings: &Settings) -> Identity {
+fn identity(settings: &Settings) -> HttpConfig {
     let (links, public_url) = (&settings.mail.links, &settings.mail.public_url);
     let is_own = |link: &str, page: &str| link.starts_with(&format!("{public_url}{page}?"));
     let (verify, reset) = (is_own(&links.verify, "/account/verify"), is_own(&links.reset, "/account/reset"));
-    Identity {
+    HttpConfig {
         account_pages: AccountPages { verify, reset },
         app_name: settings.server.app_name.clone(),
         public_origin: settings.mail.public_origin.clone(),
@@ -246,12 +252,12 @@ fn identity(settings: &Settings) -> Identity {
         } else {
             0
         },
-        random: system::request_number,
+        random: system::random_request_id,
     }
 }
 
-fn own_sessions(store: &Arc<dyn Store>, sessions: SessionPolicy, clock: &Arc<dyn Clock>) -> OwnSessions {
-    OwnSessions {
+fn own_sessions(store: &Arc<dyn Store>, sessions: SessionPolicy, clock: &Arc<dyn Clock>) -> SessionUseCases {
+    SessionUseCases {
         list: ListSessions { store: store.clone(), sessions, clock: clock.clone() },
         revoke: RevokeSession { store: store.clone(), clock: clock.clone() },
         log_out_all: LogOutAll { store: store.clone(), clock: clock.clone() },
@@ -276,8 +282,8 @@ pub(crate) fn screening(settings: &WithoutKeys) -> Arc<PasswordScreening> {
 
 /// When the circuit around the database opens, and how it is probed: nobody waits for a probe any
 /// longer than for any other call.
-fn circuit() -> portcullis_resilience::Settings {
-    portcullis_resilience::Settings::default().with_recovery_timeout(STORE_RECOVERY).with_probe_timeout(DEADLINE)
+fn circuit() -> portcullis_resilience::BreakerSettings {
+    portcullis_resilience::BreakerSettings::default().with_recovery_timeout(STORE_RECOVERY).with_probe_timeout(DEADLINE)
 }
 
 /// The cores that this process may use.
@@ -289,15 +295,15 @@ pub(crate) fn cores() -> NonZeroUsize {
 fn hasher(
     settings: &Settings,
     entropy: &Arc<dyn Entropy>,
-    parts: &Parts,
+    parts: &AppContext,
     costs: &Arc<StoredCosts>,
-) -> anyhow::Result<(Arc<dyn PasswordHasher>, HashPlaces)> {
+) -> anyhow::Result<(Arc<dyn PasswordHasher>, HasherCapacity)> {
     let cost = cost(settings)?;
     let lanes = settings.passwords.hash_lanes.and_then(HashLanes::new);
-    let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::step_back };
+    let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::lower_thread_priority };
     let bcrypt = BcryptHasher::new(cost, entropy.clone()).with_stored_costs(costs.clone());
     let threads = HashThreads::start(bcrypt, pool, parts.clock.clone()).context("no thread for hashes")?;
-    let (places, waiting, hashes) = (threads.places(), threads.waiting(), HashPlaces::of(&threads));
+    let (places, waiting, hashes) = (threads.capacity(), threads.waiting(), HasherCapacity::of(&threads));
     tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");
     let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(places, 0), HASH_WAIT);
     Ok((parts.traces.hasher(parts.metrics.hasher(Arc::new(bounded), waiting)?), hashes))
@@ -318,12 +324,12 @@ fn store_lane(database: &settings::Database) -> LaneSettings {
 /// that lingers is in PostgreSQL's way.
 fn batches(url: &DatabaseUrl) -> BatchSettings {
     let (width, batch, linger) = match url {
-        DatabaseUrl::Sqlite(_) => (1, 256, LINGER),
+        DatabaseUrl::Sqlite(_) => (1, 256, SPIN),
         _ => (2, 64, Duration::ZERO),
     };
     let (slow_after, stuck_after) = (STORE_SLOW, STORE_STUCK);
     let (queue, max_wait) = (STORE_QUEUE, STORE_WAIT);
-    BatchSettings { width, batch, slow_after, queue, max_wait, stuck_after, linger, retry_after: SOON }
+    BatchSettings { width, batch, slow_after, queue, max_wait, stuck_after, spin: linger, retry_after: RETRY_SOON }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane};
 use crate::limits::{ForwardedHeader, TrustedProxies};
-use crate::traffic::RequestObserver;
-use crate::turn::Turn;
+use crate::request_gate::RequestGate;
+use crate::request_metrics::RequestObserver;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use portcullis_domain::keys::PublicKey;
@@ -34,15 +34,15 @@ pub struct Api {
     /// Exchanges refresh tokens.
     pub refresh: Arc<Refresh>,
     /// Deletes accounts at their owners' wish.
-    pub leave: DeleteOwnAccount,
+    pub delete_own_account: DeleteOwnAccount,
     /// Passwords that are changed, or forgotten.
-    pub recovery: Recovery,
+    pub recovery: RecoveryUseCases,
     /// Addresses that are verified, or changed.
-    pub verification: Verification,
+    pub verification: VerificationUseCases,
     /// Ends a session by one of its tokens.
     pub log_out: LogOut,
     /// What owners do with their sessions.
-    pub sessions: OwnSessions,
+    pub sessions: SessionUseCases,
     /// Reads access tokens.
     pub authenticate: Arc<Authenticate>,
     /// Tells whether the service can work.
@@ -58,11 +58,11 @@ pub struct Api {
     /// Who is told of requests that were answered, if anybody.
     pub observer: Option<Arc<dyn RequestObserver>>,
     /// What the service is called and calls others.
-    pub identity: Identity,
+    pub config: HttpConfig,
 }
 
 /// What becomes of passwords.
-pub struct Recovery {
+pub struct RecoveryUseCases {
     /// Changes one, for who knows the old one.
     pub change: ChangePassword,
     /// Orders a mail, for who forgot it.
@@ -72,7 +72,7 @@ pub struct Recovery {
 }
 
 /// What becomes of addresses.
-pub struct Verification {
+pub struct VerificationUseCases {
     /// Does what the token of a mail is for.
     pub verify: VerifyEmail,
     /// Tells what it is for.
@@ -84,7 +84,7 @@ pub struct Verification {
 }
 
 /// What the owner of an account does with its sessions.
-pub struct OwnSessions {
+pub struct SessionUseCases {
     /// Lists them.
     pub list: ListSessions,
     /// Ends one.
@@ -111,7 +111,7 @@ pub struct Lanes {
 }
 
 /// Names.
-pub struct Identity {
+pub struct HttpConfig {
     /// The title of the API document.
     pub app_name: String,
     /// The origin of `PUBLIC_URL`, as browsers spell it: pages of the service are found there.
@@ -160,20 +160,20 @@ pub(crate) async fn with_store_by<T: Send + 'static>(
 }
 
 /// Tells whether somebody waits for the answer.
-pub(crate) struct Presence {
+pub(crate) struct RequestGuard {
     answering: Weak<()>,
     departed: Arc<AtomicBool>,
 }
 
-impl Presence {
-    pub(crate) fn lasts(&self) -> bool {
+impl RequestGuard {
+    pub(crate) fn is_connected(&self) -> bool {
         self.answering.strong_count() > 0 && !self.departed.load(Ordering::Relaxed)
     }
 }
 
 /// A use case that waited no longer for its turn is run for whoever asked, also for a caller who has
 /// only said that it will ask nothing more.
-const PROMPT: Duration = Duration::from_millis(20);
+const CANCEL_GRACE: Duration = Duration::from_millis(20);
 
 /// Runs a use case that hashes, on its lane, unless the caller left while it waited for its turn.
 /// The presence ends when the client closes its side of
@@ -181,16 +181,16 @@ const PROMPT: Duration = Duration::from_millis(20);
 pub(crate) async fn with_crypto<T: Send + 'static, E: Into<ApiError> + Send + 'static>(
     api: Data<Api>,
     request: &HttpRequest,
-    work: impl FnOnce(&Api, Presence) -> Result<T, E> + Send + 'static,
+    work: impl FnOnce(&Api, RequestGuard) -> Result<T, E> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let departed = request.conn_data::<Rc<Turn>>().map(|turn| turn.departure()).unwrap_or_default();
+    let departed = request.conn_data::<Rc<RequestGate>>().map(|turn| turn.half_closed_flag()).unwrap_or_default();
     let (shared, answering) = (api.clone(), Arc::new(()));
-    let presence = Presence { answering: Arc::downgrade(&answering), departed };
+    let presence = RequestGuard { answering: Arc::downgrade(&answering), departed };
     let since = Instant::now();
-    let job = move || (since.elapsed() <= PROMPT || presence.lasts()).then(|| work(&shared, presence));
+    let job = move || (since.elapsed() <= CANCEL_GRACE || presence.is_connected()).then(|| work(&shared, presence));
     let outcome = match api.lanes.crypto.run(job).await? {
         Some(outcome) => outcome.map_err(Into::into),
-        None => Err(api.lanes.crypto.full().into()),
+        None => Err(api.lanes.crypto.rejection().into()),
     };
     drop(answering);
     if outcome.as_ref().is_err_and(|error| error.crowded) {

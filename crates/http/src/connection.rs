@@ -2,7 +2,7 @@
 //! connection's first request only, and no body; and it decodes requests ahead of their answers.
 
 use crate::memory::{Received, RequestMemory};
-use crate::turn::{Line, Turn, Wanted};
+use crate::request_gate::{BlankLineScanner, ReadPermission, RequestGate};
 use actix_web::rt::net::TcpStream;
 use std::io;
 use std::mem::{MaybeUninit, take};
@@ -41,28 +41,28 @@ impl Phase {
 }
 
 /// As much as is read ahead of what is wanted, in one go.
-const AHEAD: usize = 1024;
+const READ_AHEAD: usize = 1024;
 /// As much as is read and thrown away at the end.
-const REST: usize = 1024 * 1024;
+const MAX_DRAIN: usize = 1024 * 1024;
 
 /// A TCP connection whose reading fails once it is overdue, and which hands on one request at a
 /// time.
 pub(crate) struct Connection {
     stream: TcpStream,
-    turn: Rc<Turn>,
-    line: Line,
+    gate: Rc<RequestGate>,
+    line: BlankLineScanner,
     /// Whether something ended with what was handed on last. The library must look at it first:
     /// it reads on as long as there is something to read.
     ended: bool,
     /// What has come and is not wanted yet.
-    held: Vec<u8>,
+    read_ahead: Vec<u8>,
     phase: Phase,
     deadline: Instant,
     /// Never later than the deadline. It is not moved with every phase, which would cost more than
     /// the rest of the watching: when it goes off too early, it is set to what then holds.
-    alarm: Pin<Box<Sleep>>,
+    timer: Pin<Box<Sleep>>,
     /// How much may still be thrown away.
-    rest: usize,
+    drain_left: usize,
     /// What has come of the request, and is in memory.
     received: Received,
 }
@@ -70,72 +70,84 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(stream: TcpStream, memory: Arc<RequestMemory>) -> Self {
         let (phase, alarm) = (Phase::Head, Box::pin(sleep(Phase::Head.limit())));
-        let (turn, line, held, received) = (Rc::default(), Line::default(), Vec::new(), Received::new(memory));
-        Self { stream, turn, line, ended: false, held, phase, deadline: alarm.deadline(), alarm, rest: REST, received }
+        let (turn, line, held, received) =
+            (Rc::default(), BlankLineScanner::default(), Vec::new(), Received::new(memory));
+        Self {
+            stream,
+            gate: turn,
+            line,
+            ended: false,
+            read_ahead: held,
+            phase,
+            deadline: alarm.deadline(),
+            timer: alarm,
+            drain_left: MAX_DRAIN,
+            received,
+        }
     }
 
     /// What this connection and the request that it serves share.
-    pub(crate) fn turn(&self) -> Rc<Turn> {
-        Rc::clone(&self.turn)
+    pub(crate) fn request_gate(&self) -> Rc<RequestGate> {
+        Rc::clone(&self.gate)
     }
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.deadline = Instant::now() + phase.limit();
-        if self.deadline < self.alarm.deadline() {
-            self.alarm.as_mut().reset(self.deadline);
+        if self.deadline < self.timer.deadline() {
+            self.timer.as_mut().reset(self.deadline);
         }
     }
 
     /// Whether the deadline is over; the task is woken when it will be.
     fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.alarm.as_mut().poll(cx).is_ready() {
+        while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if now >= self.deadline {
                 return true;
             }
             // Few phases are shorter than headers: few set the alarm themselves.
             let alarm = self.deadline.min(now + Phase::Head.limit());
-            self.alarm.as_mut().reset(alarm);
+            self.timer.as_mut().reset(alarm);
         }
         false
     }
 
     /// Hands on what is wanted, of what was held back or else of what comes.
     fn poll_wanted(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.turn.wanted() == Wanted::End {
+        if self.gate.wanted() == ReadPermission::End {
             return Poll::Ready(Ok(()));
         }
-        if take(&mut self.ended) || self.turn.wanted() == Wanted::Nothing {
+        if take(&mut self.ended) || self.gate.wanted() == ReadPermission::Nothing {
             return self.poll_ahead(cx);
         }
         let before = buf.filled().len();
-        let count = if self.held.is_empty() {
+        let count = if self.read_ahead.is_empty() {
             ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
             let come = buf.filled().get(before..).unwrap_or_default();
             if !self.received.add(come.len()) {
                 return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
             }
             let count = self.cut(come);
-            self.held.extend_from_slice(come.get(count..).unwrap_or_default());
+            self.read_ahead.extend_from_slice(come.get(count..).unwrap_or_default());
             buf.set_filled(before + count);
             count
         } else {
-            let mut held = take(&mut self.held);
+            let mut held = take(&mut self.read_ahead);
             let room = held.len().min(buf.remaining());
             let count = self.cut(held.get(..room).unwrap_or_default());
             buf.put_slice(held.get(..count).unwrap_or_default());
             held.drain(..count);
-            self.held = if held.is_empty() { Vec::new() } else { held };
+            self.read_ahead = if held.is_empty() { Vec::new() } else { held };
             count
         };
-        self.turn.handed(count);
+        self.gate.handed(count);
         Poll::Ready(Ok(()))
     }
 
     /// How many of these bytes are wanted.
     fn cut(&mut self, bytes: &[u8]) -> usize {
-        if let Wanted::Bytes(rest) = self.turn.wanted() {
+        if let ReadPermission::Bytes(rest) = self.gate.wanted() {
             return usize::try_from(rest).map_or(bytes.len(), |rest| rest.min(bytes.len()));
         }
         let end = self.line.up_to_blank(bytes);
@@ -146,18 +158,18 @@ impl Connection {
     /// Hands on nothing. A client that goes away is noticed, unless it has sent more before. The
     /// library is told of the end, and serves on: it takes it for the end of the requests alone.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.held.is_empty() {
-            let mut space = [MaybeUninit::uninit(); AHEAD];
+        if self.read_ahead.is_empty() {
+            let mut space = [MaybeUninit::uninit(); READ_AHEAD];
             let mut space = ReadBuf::uninit(&mut space);
             if Pin::new(&mut self.stream).poll_read(cx, &mut space)?.is_ready() {
                 if space.filled().is_empty() {
-                    self.turn.depart();
+                    self.gate.mark_half_closed();
                     return Poll::Ready(Ok(()));
                 }
-                self.held.extend_from_slice(space.filled());
+                self.read_ahead.extend_from_slice(space.filled());
             }
         }
-        if !self.held.is_empty() && self.turn.wanted() != Wanted::Nothing {
+        if !self.read_ahead.is_empty() && self.gate.wanted() != ReadPermission::Nothing {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -165,13 +177,13 @@ impl Connection {
 
     /// Throws away what has come; tells whether that was the end, or enough.
     fn throw_away(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut space = [MaybeUninit::uninit(); AHEAD];
-        while self.rest > 0 {
+        let mut space = [MaybeUninit::uninit(); READ_AHEAD];
+        while self.drain_left > 0 {
             let mut space = ReadBuf::uninit(&mut space);
             match Pin::new(&mut self.stream).poll_read(cx, &mut space) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) if !space.filled().is_empty() => {
-                    self.rest = self.rest.saturating_sub(space.filled().len());
+                    self.drain_left = self.drain_left.saturating_sub(space.filled().len());
                 }
                 Poll::Ready(_) => return true,
             }
@@ -183,7 +195,7 @@ impl Connection {
         if matches!(outcome, Poll::Ready(Ok(1..))) {
             self.enter(Phase::Idle);
             self.received.clear();
-            self.received.add(self.held.len());
+            self.received.add(self.read_ahead.len());
         }
         outcome
     }
@@ -195,11 +207,11 @@ impl AsyncRead for Connection {
         let outcome = self.poll_wanted(cx, buf);
         if self.phase == Phase::Idle && buf.filled().len() > before {
             self.enter(Phase::Head);
-        } else if self.phase == Phase::Head && self.turn.wanted() != Wanted::Head {
+        } else if self.phase == Phase::Head && self.gate.wanted() != ReadPermission::Head {
             self.enter(Phase::Exchange);
         }
         if outcome.is_pending() {
-            self.turn.wait(cx, !self.held.is_empty());
+            self.gate.wait(cx, !self.read_ahead.is_empty());
             if self.is_overdue(cx) {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
@@ -239,7 +251,7 @@ impl AsyncWrite for Connection {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
             self.enter(Phase::Closing);
         }
-        if self.throw_away(cx) || self.turn.wanted() != Wanted::End {
+        if self.throw_away(cx) || self.gate.wanted() != ReadPermission::End {
             return Poll::Ready(Ok(()));
         }
         if self.is_overdue(cx) { Poll::Ready(Ok(())) } else { Poll::Pending }
@@ -298,11 +310,11 @@ mod tests {
     #[actix_web::test]
     async fn a_close_behind_a_request_is_told_to_its_work() {
         let (mut connection, mut client) = pair().await;
-        let departed = connection.turn().departure();
+        let departed = connection.request_gate().half_closed_flag();
         client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         let mut space = [0; 64];
         assert_eq!(connection.read(&mut space).await.unwrap(), 18);
-        connection.turn().want(Wanted::Nothing);
+        connection.request_gate().want(ReadPermission::Nothing);
         assert!(!departed.load(Ordering::Relaxed));
         drop(client);
         assert_eq!(connection.read(&mut space).await.unwrap(), 0);

@@ -1,6 +1,6 @@
 //! Responses with a JSON body, documented by the type of the body.
 
-use crate::errors::{ApiError, JSON, Shaped};
+use crate::errors::{ApiError, JSON, SkipEnvelope};
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -54,7 +54,7 @@ impl<T: Serialize> Responder for Reply<T> {
             Ok(text) => HttpResponse::build(self.status).content_type(JSON).body(text),
             Err(error) => return HttpResponse::from_error(ApiError::internal(error.to_string())),
         };
-        response.extensions_mut().insert(Shaped);
+        response.extensions_mut().insert(SkipEnvelope);
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -98,7 +98,7 @@ impl Responder for NoContent {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::NoContent().finish();
-        response.extensions_mut().insert(Shaped);
+        response.extensions_mut().insert(SkipEnvelope);
         response
     }
 }

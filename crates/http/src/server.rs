@@ -4,7 +4,7 @@
 use crate::api::Api;
 use crate::connection::Connection;
 use crate::memory::RequestMemory;
-use crate::middleware::{RequestSpan, envelope, identify};
+use crate::middleware::{RequestSpan, envelope, request_id};
 use crate::{listeners, openapi, pages, routes};
 use actix_cors::Cors;
 use actix_http::HttpService;
@@ -57,7 +57,7 @@ impl Draining {
 }
 
 /// A server that runs.
-pub struct Running {
+pub struct RunningServer {
     /// The first address that it listens on.
     pub address: SocketAddr,
     /// All of them, with one port.
@@ -67,7 +67,7 @@ pub struct Running {
     shutdown_timeout: Duration,
 }
 
-impl Running {
+impl RunningServer {
     /// Stops: no new connection is taken, every request that was received is answered, idle
     /// connections are closed. Returns whether nothing was cut off.
     pub async fn stop(&self) -> bool {
@@ -92,8 +92,12 @@ pub fn bind(address: (&str, u16)) -> std::io::Result<Vec<TcpListener>> {
 ///
 /// # Errors
 /// The operating system's, when there is no thread for it.
-pub fn start(api: Api, listeners: Vec<TcpListener>, settings: ServerSettings) -> std::io::Result<(Server, Running)> {
-    let document = openapi::document(&api.identity.app_name, &api.passwords);
+pub fn start(
+    api: Api,
+    listeners: Vec<TcpListener>,
+    settings: ServerSettings,
+) -> std::io::Result<(Server, RunningServer)> {
+    let document = openapi::document(&api.config.app_name, &api.passwords);
     let (pages, api) = (Data::new(pages::Pages::of(&document)), Data::new(api));
     let draining = Data::new(Draining::default());
     let memory = Arc::new(RequestMemory::default());
@@ -114,10 +118,10 @@ pub fn start(api: Api, listeners: Vec<TcpListener>, settings: ServerSettings) ->
                 .app_data(api.clone())
                 .app_data(draining.clone())
                 .app_data(pages.clone())
-                .wrap(cors(&api.identity.cors_origins))
+                .wrap(cors(&api.config.cors_origins))
                 .wrap(from_fn(envelope))
                 .wrap(TracingLogger::<RequestSpan>::new())
-                .wrap(from_fn(identify))
+                .wrap(from_fn(request_id))
                 .wrap_api()
                 .configure(routes::api)
                 .build()
@@ -129,7 +133,7 @@ pub fn start(api: Api, listeners: Vec<TcpListener>, settings: ServerSettings) ->
                 .client_request_timeout(HEADERS_TIMEOUT)
                 .client_disconnect_timeout(DISCONNECT_TIMEOUT)
                 .keep_alive(KEEP_ALIVE)
-                .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.turn())))
+                .on_connect_ext(|connection: &Connection, data| drop(data.insert(connection.request_gate())))
                 .graceful_shutdown_signal(move || {
                     let stop = stop.clone();
                     async move { stop.notified().await }
@@ -144,7 +148,7 @@ pub fn start(api: Api, listeners: Vec<TcpListener>, settings: ServerSettings) ->
     let handle = server.handle();
     start_threads(&mut server)?;
     let address = addresses.first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
-    Ok((server, Running { address, addresses, handle, draining, shutdown_timeout: settings.shutdown_timeout }))
+    Ok((server, RunningServer { address, addresses, handle, draining, shutdown_timeout: settings.shutdown_timeout }))
 }
 
 /// A stream that was accepted, and who is at its other end.

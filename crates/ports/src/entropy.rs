@@ -15,7 +15,7 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The comfortable form of [`Entropy::fill`].
+/// The comfortable form of [`Entropy::interpolate`].
 pub trait EntropyExt {
     /// `N` unpredictable bytes.
     fn array<const N: usize>(&self) -> [u8; N];

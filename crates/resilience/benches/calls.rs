@@ -1,16 +1,16 @@
 //! What a circuit breaker adds to a call: `cargo bench -p portcullis-resilience`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use portcullis_resilience::{CircuitBreaker, Settings};
+use portcullis_resilience::{BreakerSettings, CircuitBreaker};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 fn calls(criterion: &mut Criterion) {
-    let closed = CircuitBreaker::new(Settings::default());
+    let closed = CircuitBreaker::new(BreakerSettings::default());
     let call = |breaker: &CircuitBreaker| breaker.call(|| Ok::<u64, u64>(black_box(7))).is_ok();
     criterion.bench_function("call, closed", |b| b.iter(|| call(&closed)));
-    let open = CircuitBreaker::new(Settings::default().with_failure_threshold(1));
+    let open = CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(1));
     let _failed = open.call(|| Err::<u64, u64>(7));
     criterion.bench_function("call, open", |b| b.iter(|| call(&open)));
     let done = AtomicBool::new(false);

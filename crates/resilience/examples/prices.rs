@@ -1,7 +1,7 @@
 //! A breaker alone, with nothing of Portcullis around it: a price service that goes away and
 //! comes back. `cargo run -p portcullis-resilience --no-default-features --example prices`.
 
-use portcullis_resilience::{CallError, CircuitBreaker, Settings};
+use portcullis_resilience::{BreakerSettings, CallError, CircuitBreaker};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     // A program would leave the clock out; the example turns its hands itself.
     let seconds = Arc::new(AtomicU64::new(0));
     let clock = Arc::clone(&seconds);
-    let settings = Settings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_secs(10));
+    let settings = BreakerSettings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_secs(10));
     let breaker = CircuitBreaker::builder(settings)
         .clock(move || Duration::from_secs(clock.load(Ordering::Relaxed)))
         .on_transition(|change| {

@@ -50,13 +50,13 @@ pub struct BulkheadFull;
 /// How many calls run and wait.
 ///
 /// ```
-/// use portcullis_resilience::{ConcurrencyLimit, Load};
+/// use portcullis_resilience::{ConcurrencyLimit, BulkheadLoad};
 /// # use std::num::NonZeroUsize;
 /// let limit = ConcurrencyLimit::new(NonZeroUsize::MIN, 8);
-/// assert_eq!(limit.load(), Load { running: 0, waiting: 0 });
+/// assert_eq!(limit.load(), BulkheadLoad { running: 0, waiting: 0 });
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Load {
+pub struct BulkheadLoad {
     /// Calls that run.
     pub running: usize,
     /// Calls that wait.
@@ -76,7 +76,7 @@ pub struct Load {
 /// # Ok::<(), BulkheadFull>(())
 /// ```
 #[must_use = "a slot that is dropped is free for the next call"]
-pub struct Slot {
+pub struct BulkheadPermit {
     shared: Arc<Shared>,
 }
 
@@ -92,7 +92,7 @@ impl ConcurrencyLimit {
     ///
     /// # Errors
     /// [`BulkheadFull`], at once, when there is none.
-    pub fn acquire(&self) -> Result<Slot, BulkheadFull> {
+    pub fn acquire(&self) -> Result<BulkheadPermit, BulkheadFull> {
         let shared = &*self.shared;
         let mut places = lock(&shared.places);
         if places.running >= shared.max_running || !places.queue.is_empty() {
@@ -110,7 +110,7 @@ impl ConcurrencyLimit {
             shared.changed.notify_all();
         }
         places.running += 1;
-        Ok(Slot { shared: Arc::clone(&self.shared) })
+        Ok(BulkheadPermit { shared: Arc::clone(&self.shared) })
     }
 
     /// Runs a call in a place.
@@ -131,13 +131,13 @@ impl ConcurrencyLimit {
 
     /// How many calls run and wait now.
     #[must_use]
-    pub fn load(&self) -> Load {
+    pub fn load(&self) -> BulkheadLoad {
         let places = lock(&self.shared.places);
-        Load { running: places.running, waiting: places.queue.len() }
+        BulkheadLoad { running: places.running, waiting: places.queue.len() }
     }
 }
 
-impl Drop for Slot {
+impl Drop for BulkheadPermit {
     fn drop(&mut self) {
         lock(&self.shared.places).running -= 1;
         self.shared.changed.notify_all();
@@ -150,7 +150,7 @@ impl fmt::Debug for ConcurrencyLimit {
     }
 }
 
-impl fmt::Debug for Slot {
+impl fmt::Debug for BulkheadPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot").finish_non_exhaustive()
     }

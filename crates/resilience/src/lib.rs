@@ -7,10 +7,10 @@
 //! bounds how many calls run and how many wait, so that one slow part cannot take every thread.
 //!
 //! ```
-//! use portcullis_resilience::{CallError, CircuitBreaker, Settings, State};
+//! use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings, State};
 //! use std::time::Duration;
 //!
-//! let settings = Settings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_secs(30));
+//! let settings = BreakerSettings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_secs(30));
 //! # let time = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
 //! # let seconds = std::sync::Arc::clone(&time);
 //! # let clock = move || Duration::from_secs(seconds.load(std::sync::atomic::Ordering::Relaxed));
@@ -67,15 +67,15 @@ mod store;
 mod sync;
 
 pub use breaker::{
-    Builder, CallError, CircuitBreaker, CircuitOpen, Classify, EveryError, Permit, Settings, Snapshot, State, Totals,
-    Transition,
+    BreakerSettings, Builder, CallError, CircuitBreaker, CircuitOpen, Classify, EveryError, Permit, Snapshot, State,
+    Totals, Transition,
 };
-pub use bulkhead::{BulkheadFull, ConcurrencyLimit, Load, Slot};
+pub use bulkhead::{BulkheadFull, BulkheadLoad, BulkheadPermit, ConcurrencyLimit};
 #[cfg(feature = "ports")]
 pub use hasher::Bulkhead;
 #[cfg(feature = "ports")]
 pub use limiter::SharedLimiter;
 #[cfg(feature = "ports")]
-pub use sharing::{Sharing, share};
+pub use sharing::{SharingSettings, share};
 #[cfg(feature = "ports")]
 pub use store::Breaker;

@@ -8,19 +8,19 @@ use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOu
 /// answers.
 impl<L: RateLimiter> RateLimiter for Breaker<L> {
     fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
-        self.every_failure(|limiter| limiter.reserve(charges), is_open)
+        self.call_counting_all(|limiter| limiter.reserve(charges), is_open)
     }
 
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
-        self.every_failure(|limiter| limiter.refund(reservation), is_open)
+        self.call_counting_all(|limiter| limiter.refund(reservation), is_open)
     }
 
     fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
-        self.every_failure(|limiter| limiter.clear(charges), is_open)
+        self.call_counting_all(|limiter| limiter.clear(charges), is_open)
     }
 
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
-        self.every_failure(|limiter| limiter.remaining(charge), is_open)
+        self.call_counting_all(|limiter| limiter.remaining(charge), is_open)
     }
 }
 
@@ -36,10 +36,10 @@ fn is_open() -> LimiterError {
 ///
 /// ```
 /// use portcullis_ports::RateLimiter;
-/// use portcullis_resilience::{Breaker, CircuitBreaker, Settings, SharedLimiter};
+/// use portcullis_resilience::{Breaker, CircuitBreaker, BreakerSettings, SharedLimiter};
 /// fn limiter(remote: impl RateLimiter, local: impl RateLimiter) -> impl RateLimiter {
 ///     // A few failures are enough, for there is something to fall back to.
-///     let circuit = CircuitBreaker::new(Settings::default().with_failure_threshold(3));
+///     let circuit = CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(3));
 ///     SharedLimiter::new(Breaker::new("redis", remote, circuit), local)
 /// }
 /// ```

@@ -9,11 +9,11 @@ use portcullis_ports::{Mailer, MailerError};
 /// server did answer.
 impl<M: Mailer> Mailer for Breaker<M> {
     fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
-        self.judged(|mailer| mailer.send(mail), |retry_after| MailerError::CircuitOpen { retry_after }, settle)
+        self.call_with(|mailer| mailer.send(mail), |retry_after| MailerError::CircuitOpen { retry_after }, settle)
     }
 
     fn check(&self) -> Result<(), MailerError> {
-        self.judged(Mailer::check, |retry_after| MailerError::CircuitOpen { retry_after }, settle)
+        self.call_with(Mailer::check, |retry_after| MailerError::CircuitOpen { retry_after }, settle)
     }
 }
 

@@ -12,14 +12,14 @@ use std::time::Duration;
 ///
 /// ```
 /// use portcullis_ports::{CircuitMonitor, TxMode, Store, StoreError, TxWork};
-/// use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
+/// use portcullis_resilience::{Breaker, CircuitBreaker, BreakerSettings};
 /// struct Gone;
 /// impl Store for Gone {
 ///     fn transact(&self, _: TxMode, _: &mut TxWork<'_>) -> Result<(), StoreError> {
 ///         Err(StoreError::Unavailable("connection refused".into()))
 ///     }
 /// }
-/// let circuit = CircuitBreaker::new(Settings::default().with_failure_threshold(1));
+/// let circuit = CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(1));
 /// let store = Breaker::new("database", Gone, circuit);
 /// let call = || store.transact(TxMode::Read, &mut |_| unreachable!());
 /// assert!(matches!(call(), Err(StoreError::Unavailable(_))));
@@ -43,11 +43,11 @@ impl<P> Breaker<P> {
 
 impl<P> Breaker<P> {
     fn guard<T>(&self, call: impl FnOnce(&P) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.judged(call, |retry_after| StoreError::CircuitOpen { retry_after }, settle)
+        self.call_with(call, |retry_after| StoreError::CircuitOpen { retry_after }, settle)
     }
 
     /// A call of which `settle` says how it counts.
-    pub(crate) fn judged<T, E>(
+    pub(crate) fn call_with<T, E>(
         &self,
         call: impl FnOnce(&P) -> Result<T, E>,
         is_open: impl FnOnce(Duration) -> E,
@@ -62,7 +62,7 @@ impl<P> Breaker<P> {
 
 impl<P> Breaker<P> {
     /// A call of which every failure counts.
-    pub(crate) fn every_failure<T, E>(
+    pub(crate) fn call_counting_all<T, E>(
         &self,
         call: impl FnOnce(&P) -> Result<T, E>,
         is_open: impl FnOnce() -> E,

@@ -2,7 +2,7 @@
 
 #![cfg(not(loom))]
 
-use portcullis_resilience::{CallError, CircuitBreaker, Settings, State, Transition};
+use portcullis_resilience::{BreakerSettings, CallError, CircuitBreaker, State, Transition};
 use std::cell::Cell;
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,7 +30,7 @@ impl Time {
 
 fn breaker(threshold: u32) -> (CircuitBreaker, Time) {
     let time = Time::default();
-    let settings = Settings::default().with_failure_threshold(threshold);
+    let settings = BreakerSettings::default().with_failure_threshold(threshold);
     (CircuitBreaker::builder(settings).clock(time.clock()).build(), time)
 }
 
@@ -77,7 +77,7 @@ fn a_failed_probe_opens_it_for_the_whole_time_again() {
 #[test]
 fn all_the_probes_it_admits_must_succeed() {
     let time = Time::default();
-    let settings = Settings::default().with_failure_threshold(1).with_half_open_max_calls(2);
+    let settings = BreakerSettings::default().with_failure_threshold(1).with_half_open_max_calls(2);
     let breaker = CircuitBreaker::builder(settings).clock(time.clock()).build();
     fail(&breaker);
     time.pass(TIMEOUT);
@@ -173,7 +173,7 @@ fn listeners_hear_every_change_in_order_and_may_use_the_breaker() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let handle: Arc<OnceLock<CircuitBreaker>> = Arc::default();
     let (inside, log) = (Arc::clone(&handle), Arc::clone(&heard));
-    let breaker = CircuitBreaker::builder(Settings::default().with_failure_threshold(1))
+    let breaker = CircuitBreaker::builder(BreakerSettings::default().with_failure_threshold(1))
         .clock(time.clock())
         .on_transition(|_| panic!("a listener's own fault"))
         .on_transition(move |change| {
@@ -201,7 +201,7 @@ fn a_change_that_a_listener_causes_is_told_after_the_one_it_hears() {
     let time = Time::default();
     let (inside, advance) = (Arc::clone(&handle), time.clone());
     let (first, second) = (Arc::clone(&heard), Arc::clone(&heard));
-    let breaker = CircuitBreaker::builder(Settings::default().with_failure_threshold(1))
+    let breaker = CircuitBreaker::builder(BreakerSettings::default().with_failure_threshold(1))
         .clock(time.clock())
         .on_transition(move |change| {
             first.lock().unwrap().push(*change);
@@ -221,7 +221,7 @@ fn a_change_that_a_listener_causes_is_told_after_the_one_it_hears() {
 
 #[test]
 fn it_tells_the_time_by_itself() {
-    let settings = Settings::default().with_failure_threshold(1).with_recovery_timeout(Duration::from_millis(1));
+    let settings = BreakerSettings::default().with_failure_threshold(1).with_recovery_timeout(Duration::from_millis(1));
     let breaker = CircuitBreaker::new(settings);
     fail(&breaker);
     while breaker.call(|| Ok::<_, ()>(1)).is_err() {

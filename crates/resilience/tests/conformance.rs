@@ -4,12 +4,12 @@
 #![cfg(all(not(loom), feature = "ports"))]
 
 use portcullis_ports::{PasswordHasher, Store};
-use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit, Settings};
+use portcullis_resilience::{Breaker, BreakerSettings, Bulkhead, CircuitBreaker, ConcurrencyLimit};
 use portcullis_testkit::{MemoryStore, PlainHasher};
 use std::num::NonZeroUsize;
 
 portcullis_testkit::store_conformance!(|run: &dyn Fn(&dyn Store)| {
-    run(&Breaker::new("database", MemoryStore::new(), CircuitBreaker::new(Settings::default())));
+    run(&Breaker::new("database", MemoryStore::new(), CircuitBreaker::new(BreakerSettings::default())));
 });
 
 portcullis_testkit::hasher_conformance!(|run: &dyn Fn(&dyn PasswordHasher)| {

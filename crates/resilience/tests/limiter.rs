@@ -6,7 +6,7 @@
 use chrono::DateTime;
 use portcullis_domain::limits::{Budget, LimitKey, Rule, SlidingWindow};
 use portcullis_ports::{Charge, Clock, LimiterError, RateLimiter, Reservation, ReserveOutcome};
-use portcullis_resilience::{Breaker, CircuitBreaker, Settings, SharedLimiter, State};
+use portcullis_resilience::{Breaker, BreakerSettings, CircuitBreaker, SharedLimiter, State};
 use portcullis_testkit::conformance::limits::Limiter;
 use portcullis_testkit::{FixedClock, MapLimiter};
 use std::num::NonZeroU32;
@@ -59,7 +59,7 @@ impl World {
         let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
         let limiter = MapLimiter::new(clock.clone());
         let remote = Arc::new(Remote { limiter, lost: AtomicBool::new(false), calls: AtomicUsize::new(0) });
-        let (time, settings) = (clock.clone(), Settings::default().with_failure_threshold(1));
+        let (time, settings) = (clock.clone(), BreakerSettings::default().with_failure_threshold(1));
         let settings = settings.with_recovery_timeout(Duration::from_secs(1));
         let circuit = CircuitBreaker::builder(settings).clock(move || time.monotonic()).build();
         Self { clock, remote, circuit }

@@ -11,7 +11,7 @@
 )]
 
 use loom::thread;
-use portcullis_resilience::{CircuitBreaker, ConcurrencyLimit, Load, Settings, State, Transition};
+use portcullis_resilience::{BreakerSettings, BulkheadLoad, CircuitBreaker, ConcurrencyLimit, State, Transition};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

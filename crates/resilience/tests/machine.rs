@@ -5,7 +5,7 @@
 #![expect(clippy::as_conversions, reason = "a count of a test fits")]
 
 use portcullis_resilience::breaker::{Machine, Outcome, Ticket};
-use portcullis_resilience::{Settings, State};
+use portcullis_resilience::{BreakerSettings, State};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ enum Step {
 
 /// What happened since the last change of state, and the state it happened in.
 struct Model {
-    settings: Settings,
+    settings: BreakerSettings,
     state: State,
     since: Duration,
     admitted: usize,
@@ -28,7 +28,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(settings: Settings) -> Self {
+    fn new(settings: BreakerSettings) -> Self {
         Self { settings, state: State::Closed, since: Duration::ZERO, admitted: 0, settled: Vec::new(), era: 0 }
     }
 
@@ -87,9 +87,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
+fn settings() -> impl Strategy<Value = BreakerSettings> {
     (1_u32..5, 1_u64..40, 1_u32..4).prop_map(|(failures, timeout, probes)| {
-        Settings::default()
+        BreakerSettings::default()
             .with_failure_threshold(failures)
             .with_recovery_timeout(Duration::from_millis(timeout))
             .with_half_open_max_calls(probes)
@@ -97,7 +97,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 /// Runs the steps on both, comparing after each; returns the machine, what is unsettled, and the time.
-fn run(settings: Settings, steps: &[Step]) -> Result<(Machine, Vec<Ticket>, Duration), TestCaseError> {
+fn run(settings: BreakerSettings, steps: &[Step]) -> Result<(Machine, Vec<Ticket>, Duration), TestCaseError> {
     let (mut machine, mut model) = (Machine::new(settings), Model::new(settings));
     let mut tickets: Vec<(Ticket, usize)> = Vec::new();
     let mut now = Duration::ZERO;
@@ -156,7 +156,7 @@ proptest! {
 
 #[test]
 fn a_late_result_changes_nothing() {
-    let mut machine = Machine::new(Settings::default().with_failure_threshold(1));
+    let mut machine = Machine::new(BreakerSettings::default().with_failure_threshold(1));
     let [failing, late_failure, late_success] = [(); 3].map(|()| machine.admit(Duration::ZERO).unwrap());
     machine.settle(failing, Outcome::Failure, Duration::ZERO);
     machine.settle(late_success, Outcome::Success, Duration::from_secs(1));
@@ -173,7 +173,7 @@ fn a_late_result_changes_nothing() {
 
 #[test]
 fn a_neutral_probe_gives_its_place_back() {
-    let mut machine = Machine::new(Settings::default().with_failure_threshold(1));
+    let mut machine = Machine::new(BreakerSettings::default().with_failure_threshold(1));
     let failing = machine.admit(Duration::ZERO).unwrap();
     machine.settle(failing, Outcome::Failure, Duration::ZERO);
     let later = Duration::from_secs(30);
@@ -188,7 +188,7 @@ fn a_neutral_probe_gives_its_place_back() {
 #[test]
 fn a_probe_that_is_stuck_makes_way_for_another() {
     let at = Duration::from_secs;
-    let settings = Settings::default().with_failure_threshold(1).with_probe_timeout(at(10));
+    let settings = BreakerSettings::default().with_failure_threshold(1).with_probe_timeout(at(10));
     let mut machine = Machine::new(settings);
     let ticket = machine.admit(at(0)).unwrap();
     machine.settle(ticket, Outcome::Failure, at(0));
@@ -204,7 +204,7 @@ fn a_probe_that_is_stuck_makes_way_for_another() {
 #[test]
 fn a_trip_opens_for_what_is_left_and_never_for_less_than_before() {
     let at = Duration::from_secs;
-    let mut machine = Machine::new(Settings::default());
+    let mut machine = Machine::new(BreakerSettings::default());
     let before = machine.admit(at(0)).unwrap();
     machine.trip(at(7), at(1));
     assert_eq!(machine.admit(at(2)).unwrap_err().retry_after, at(6));
@@ -220,7 +220,7 @@ fn a_trip_opens_for_what_is_left_and_never_for_less_than_before() {
 #[test]
 fn a_reset_closes_and_what_probes_tell_after_it_bears_on_nothing() {
     let at = Duration::from_secs;
-    let mut machine = Machine::new(Settings::default().with_failure_threshold(1));
+    let mut machine = Machine::new(BreakerSettings::default().with_failure_threshold(1));
     machine.trip(Duration::ZERO, at(0));
     let probe = machine.admit(at(0)).unwrap();
     machine.reset();

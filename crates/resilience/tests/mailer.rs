@@ -8,7 +8,7 @@ use portcullis_domain::health::CircuitState;
 use portcullis_domain::mail::{Language, RenderedMail};
 use portcullis_domain::registration::EmailAddress;
 use portcullis_ports::{CircuitMonitor, Clock, Mailer, MailerError};
-use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
+use portcullis_resilience::{Breaker, BreakerSettings, CircuitBreaker};
 use portcullis_testkit::FixedClock;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl World {
     fn new(answers: Vec<Result<(), MailerError>>) -> Self {
         let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
         let time = clock.clone();
-        let settings = Settings::default().with_failure_threshold(2).with_recovery_timeout(RECOVERY);
+        let settings = BreakerSettings::default().with_failure_threshold(2).with_recovery_timeout(RECOVERY);
         let circuit = CircuitBreaker::builder(settings).clock(move || time.monotonic()).build();
         let told = Arc::new(Told { answers: Mutex::new(answers), calls: Mutex::default() });
         Self { clock, mailer: Breaker::new("mail", told.clone(), circuit), told }

@@ -8,7 +8,7 @@
 )]
 
 use portcullis_ports::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
-use portcullis_resilience::{CircuitBreaker, Permit, Settings, Sharing, State, share};
+use portcullis_resilience::{BreakerSettings, CircuitBreaker, Permit, SharingSettings, State, share};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -96,10 +96,10 @@ const PROBE: Duration = Duration::from_secs(9);
 
 fn replicas(board: &Arc<Board>) -> [CircuitBreaker; 3] {
     [1, 2, 3].map(|replica| {
-        let settings = Settings::default().with_recovery_timeout(RECOVERY).with_probe_timeout(PROBE);
+        let settings = BreakerSettings::default().with_recovery_timeout(RECOVERY).with_probe_timeout(PROBE);
         let time = board.time.clone();
         let side = Arc::new(Side { board: board.clone(), replica });
-        let sharing = Sharing { circuit: "database", recovery: RECOVERY, probe: PROBE, board: side };
+        let sharing = SharingSettings { circuit: "database", recovery: RECOVERY, probe: PROBE, board: side };
         share(CircuitBreaker::builder(settings).clock(move || time.now()), sharing).unwrap()
     })
 }
@@ -231,7 +231,7 @@ fn a_crowd_asks_the_board_once() {
     let asked = Arc::new(AtomicU64::new(0));
     let (count, time) = (asked.clone(), Arc::new(Time::default()));
     let clock = time.clone();
-    let settings = Settings::default().with_failure_threshold(1).with_recovery_timeout(RECOVERY);
+    let settings = BreakerSettings::default().with_failure_threshold(1).with_recovery_timeout(RECOVERY);
     let slow = move || {
         count.fetch_add(1, Ordering::SeqCst);
         thread::sleep(Duration::from_millis(200));

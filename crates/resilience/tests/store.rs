@@ -9,7 +9,7 @@ use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreErro
 use portcullis_ports::{
     OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, Tx, UserRepository,
 };
-use portcullis_resilience::{Breaker, CircuitBreaker, Settings};
+use portcullis_resilience::{Breaker, BreakerSettings, CircuitBreaker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -61,7 +61,7 @@ impl Fixture {
     fn new() -> Self {
         let seconds = Arc::new(AtomicU64::new(0));
         let clock = Arc::clone(&seconds);
-        let breaker = CircuitBreaker::builder(Settings::default().with_failure_threshold(2))
+        let breaker = CircuitBreaker::builder(BreakerSettings::default().with_failure_threshold(2))
             .clock(move || Duration::from_secs(clock.load(Ordering::SeqCst)))
             .build();
         let inner = EchoStore::default();
@@ -191,7 +191,7 @@ impl Store for Rotating {
 }
 
 fn circuit_of_two() -> CircuitBreaker {
-    CircuitBreaker::new(Settings::default().with_failure_threshold(2))
+    CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(2))
 }
 
 #[test]

@@ -4,7 +4,9 @@
 #![cfg(not(loom))]
 #![expect(clippy::as_conversions, reason = "a count of a test fits")]
 
-use portcullis_resilience::{BulkheadFull, CircuitBreaker, ConcurrencyLimit, Load, Settings, State, Transition};
+use portcullis_resilience::{
+    BreakerSettings, BulkheadFull, BulkheadLoad, CircuitBreaker, ConcurrencyLimit, State, Transition,
+};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -17,7 +19,7 @@ const THREADS: usize = 16;
 fn of_a_crowd_exactly_the_probes_pass() {
     for probes in [1, 3] {
         for _ in 0..50 {
-            let settings = Settings::default().with_failure_threshold(1).with_half_open_max_calls(probes);
+            let settings = BreakerSettings::default().with_failure_threshold(1).with_half_open_max_calls(probes);
             let time = Arc::new(AtomicU64::new(0));
             let seconds = Arc::clone(&time);
             let breaker = CircuitBreaker::builder(settings)
@@ -46,7 +48,7 @@ fn under_a_storm_of_failures_every_change_is_told_once_and_in_order() {
     let told: Arc<Mutex<Vec<Transition>>> = Arc::default();
     let log = Arc::clone(&told);
     let ticks = AtomicU64::new(0);
-    let settings = Settings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_millis(3));
+    let settings = BreakerSettings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_millis(3));
     let breaker = CircuitBreaker::builder(settings)
         .clock(move || Duration::from_millis(ticks.fetch_add(1, Ordering::Relaxed)))
         .on_transition(move |change| log.lock().unwrap().push(*change))
@@ -89,7 +91,7 @@ fn a_bulkhead_never_runs_more_than_it_may() {
         }
     });
     assert!((1..=3).contains(&most.load(Ordering::SeqCst)));
-    assert_eq!(limit.load(), Load { running: 0, waiting: 0 });
+    assert_eq!(limit.load(), BulkheadLoad { running: 0, waiting: 0 });
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn a_bulkhead_serves_in_order_and_refuses_past_its_queue() {
             }
         }
         assert_eq!(limit.acquire().unwrap_err(), BulkheadFull);
-        assert_eq!(limit.load(), Load { running: 1, waiting: 3 });
+        assert_eq!(limit.load(), BulkheadLoad { running: 1, waiting: 3 });
         drop(slot);
     });
     assert_eq!(*served.lock().unwrap(), [0, 1, 2]);

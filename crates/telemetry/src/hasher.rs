@@ -1,7 +1,7 @@
 //! Password hashes: how long callers wait for them, and how many get none.
 
 use crate::registry::{each, each_time};
-use crate::{Metered, Telemetry, TelemetryError};
+use crate::{Metered, MetricsError, MetricsRegistry};
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use prometheus::{Histogram, IntCounter};
@@ -13,14 +13,14 @@ const BOUNDS: [f64; 10] = [0.005, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0];
 ///
 /// ```
 /// use portcullis_ports::{Clock, PasswordHasher};
-/// use portcullis_telemetry::{HasherMetrics, Metered, Telemetry, TelemetryError};
+/// use portcullis_telemetry::{HasherMetrics, Metered, MetricsRegistry, MetricsError};
 /// use std::sync::Arc;
 /// fn metered(
-///     telemetry: &Telemetry,
+///     telemetry: &MetricsRegistry,
 ///     hasher: Arc<dyn PasswordHasher>,
 ///     clock: Arc<dyn Clock>,
-/// ) -> Result<Arc<dyn PasswordHasher>, TelemetryError> {
-///     Ok(Arc::new(Metered::new(hasher, HasherMetrics::of(telemetry)?, clock)))
+/// ) -> Result<Arc<dyn PasswordHasher>, MetricsError> {
+///     Ok(Arc::new(Metered::new(hasher, HasherMetrics::register(telemetry)?, clock)))
 /// }
 /// ```
 #[derive(Debug, Clone)]
@@ -36,8 +36,8 @@ impl HasherMetrics {
     /// In that registry, once.
     ///
     /// # Errors
-    /// [`TelemetryError`].
-    pub fn of(telemetry: &Telemetry) -> Result<Self, TelemetryError> {
+    /// [`MetricsError`].
+    pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "How long callers waited for a hash, its time in the queue included.";
         let times = telemetry.times("password_hash_duration_seconds", help, "operation", &BOUNDS)?;
         let [hash, verify, stand_in] = each_time(&times, ["hash", "verify", "stand_in"])?;

@@ -1,6 +1,6 @@
 //! The limits: what was let through, refused and given back, by budget.
 
-use crate::{Metered, Telemetry, TelemetryError};
+use crate::{Metered, MetricsError, MetricsRegistry};
 use portcullis_domain::limits::Budget;
 use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use prometheus::{IntCounter, IntCounterVec};
@@ -9,14 +9,14 @@ use prometheus::{IntCounter, IntCounterVec};
 ///
 /// ```
 /// use portcullis_ports::{Clock, RateLimiter};
-/// use portcullis_telemetry::{LimiterMetrics, Metered, Telemetry, TelemetryError};
+/// use portcullis_telemetry::{LimiterMetrics, Metered, MetricsRegistry, MetricsError};
 /// use std::sync::Arc;
 /// fn metered(
-///     telemetry: &Telemetry,
+///     telemetry: &MetricsRegistry,
 ///     limiter: Arc<dyn RateLimiter>,
 ///     clock: Arc<dyn Clock>,
-/// ) -> Result<Arc<dyn RateLimiter>, TelemetryError> {
-///     Ok(Arc::new(Metered::new(limiter, LimiterMetrics::of(telemetry)?, clock)))
+/// ) -> Result<Arc<dyn RateLimiter>, MetricsError> {
+///     Ok(Arc::new(Metered::new(limiter, LimiterMetrics::register(telemetry)?, clock)))
 /// }
 /// ```
 #[derive(Debug, Clone)]
@@ -37,13 +37,13 @@ impl LimiterMetrics {
     /// In that registry, once.
     ///
     /// # Errors
-    /// [`TelemetryError`].
-    pub fn of(telemetry: &Telemetry) -> Result<Self, TelemetryError> {
+    /// [`MetricsError`].
+    pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "What limits made of tries: a refund is of one that had passed.";
         let charges = telemetry.counters("limiter_charges_total", help, &["budget", "outcome"])?;
         let errors = telemetry.counter("limiter_errors_total", "Calls of the limiter that failed.")?;
         let budgets: Result<Vec<_>, _> = Budget::ALL.iter().map(|budget| Outcomes::of(*budget, &charges)).collect();
-        let budgets = budgets?.try_into().map_err(|_| TelemetryError("a budget is missing".to_owned()))?;
+        let budgets = budgets?.try_into().map_err(|_| MetricsError("a budget is missing".to_owned()))?;
         Ok(Self { budgets, errors })
     }
 
@@ -60,7 +60,7 @@ impl LimiterMetrics {
 }
 
 impl Outcomes {
-    fn of(budget: Budget, charges: &IntCounterVec) -> Result<Self, TelemetryError> {
+    fn of(budget: Budget, charges: &IntCounterVec) -> Result<Self, MetricsError> {
         let counter = |outcome| charges.get_metric_with_label_values(&[budget.as_str(), outcome]);
         Ok(Self { budget, passed: counter("passed")?, refused: counter("refused")?, refunded: counter("refunded")? })
     }

@@ -12,9 +12,9 @@ const NAMESPACE: &str = "portcullis";
 /// Metrics cannot be had: a name is taken, or is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("metrics cannot be kept: {0}")]
-pub struct TelemetryError(pub(crate) String);
+pub struct MetricsError(pub(crate) String);
 
-impl From<prometheus::Error> for TelemetryError {
+impl From<prometheus::Error> for MetricsError {
     fn from(error: prometheus::Error) -> Self {
         Self(error.to_string())
     }
@@ -25,28 +25,28 @@ type Sample = Box<dyn Fn() + Send + Sync>;
 /// All metrics of a process.
 ///
 /// ```
-/// use portcullis_telemetry::Telemetry;
-/// let telemetry = Telemetry::new("1.2.3")?;
-/// telemetry.sample("queue_length", "Jobs that wait.", &[("queue", "mail")], || 3.0)?;
-/// let page = telemetry.page();
+/// use portcullis_telemetry::MetricsRegistry;
+/// let telemetry = MetricsRegistry::new("1.2.3")?;
+/// telemetry.gauge_fn("queue_length", "Jobs that wait.", &[("queue", "mail")], || 3.0)?;
+/// let page = telemetry.render();
 /// assert!(page.contains("portcullis_build_info{version=\"1.2.3\"} 1\n"));
 /// assert!(page.contains("portcullis_queue_length{queue=\"mail\"} 3\n"));
-/// # Ok::<(), portcullis_telemetry::TelemetryError>(())
+/// # Ok::<(), portcullis_telemetry::MetricsError>(())
 /// ```
 #[derive(Default)]
-pub struct Telemetry {
+pub struct MetricsRegistry {
     registry: Registry,
     gauges: Mutex<Vec<(String, GaugeVec)>>,
     /// What is looked up when the page is asked for, and not counted.
     samples: Mutex<Vec<Sample>>,
 }
 
-impl Telemetry {
+impl MetricsRegistry {
     /// Nothing but which version this is.
     ///
     /// # Errors
-    /// [`TelemetryError`].
-    pub fn new(version: &str) -> Result<Self, TelemetryError> {
+    /// [`MetricsError`].
+    pub fn new(version: &str) -> Result<Self, MetricsError> {
         let telemetry = Self::default();
         let build = telemetry.gauge("build_info", "Which version runs; always 1.", &["version"])?;
         build.get_metric_with_label_values(&[version])?.set(1.0);
@@ -57,14 +57,14 @@ impl Telemetry {
     /// values of their labels.
     ///
     /// # Errors
-    /// [`TelemetryError`].
-    pub fn sample(
+    /// [`MetricsError`].
+    pub fn gauge_fn(
         &self,
         name: &str,
         help: &str,
         labels: &[(&str, &str)],
         read: impl Fn() -> f64 + Send + Sync + 'static,
-    ) -> Result<(), TelemetryError> {
+    ) -> Result<(), MetricsError> {
         let (names, values): (Vec<_>, Vec<_>) = labels.iter().copied().unzip();
         let gauge: Gauge = self.gauge(name, help, &names)?.get_metric_with_label_values(&values)?;
         self.add_sample(Box::new(move || gauge.set(read())));
@@ -74,13 +74,13 @@ impl Telemetry {
     /// A counter that somebody else keeps, read whenever the page is asked for. It never goes back.
     ///
     /// # Errors
-    /// [`TelemetryError`].
-    pub fn sample_counter(
+    /// [`MetricsError`].
+    pub fn counter_fn(
         &self,
         name: &str,
         help: &str,
         read: impl Fn() -> u64 + Send + Sync + 'static,
-    ) -> Result<(), TelemetryError> {
+    ) -> Result<(), MetricsError> {
         let counter = self.register(IntCounter::with_opts(options(name, help))?)?;
         // Samples are taken one page after the other.
         self.add_sample(Box::new(move || counter.inc_by(read().saturating_sub(counter.get()))));
@@ -89,7 +89,7 @@ impl Telemetry {
 
     /// The page, in Prometheus's text format, version 0.0.4.
     #[must_use]
-    pub fn page(&self) -> String {
+    pub fn render(&self) -> String {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         samples.iter().for_each(|sample| sample());
         let families = self.registry.gather();
@@ -98,11 +98,11 @@ impl Telemetry {
         TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
 
-    pub(crate) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, TelemetryError> {
+    pub(crate) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, MetricsError> {
         self.register(IntCounterVec::new(options(name, help), labels)?)
     }
 
-    pub(crate) fn counter(&self, name: &str, help: &str) -> Result<IntCounter, TelemetryError> {
+    pub(crate) fn counter(&self, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
         self.register(IntCounter::with_opts(options(name, help))?)
     }
 
@@ -113,13 +113,13 @@ impl Telemetry {
         help: &str,
         label: &str,
         bounds: &[f64],
-    ) -> Result<HistogramVec, TelemetryError> {
+    ) -> Result<HistogramVec, MetricsError> {
         let options = HistogramOpts::from(options(name, help)).buckets(bounds.to_vec());
         self.register(HistogramVec::new(options, &[label])?)
     }
 
     /// The gauge of that name, made when it is asked for first.
-    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, TelemetryError> {
+    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, MetricsError> {
         let mut gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, gauge)) = gauges.iter().find(|(known, _)| known == name) {
             return Ok(gauge.clone());
@@ -133,7 +133,7 @@ impl Telemetry {
         self.samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
     }
 
-    fn register<C: Collector + Clone + 'static>(&self, metric: C) -> Result<C, TelemetryError> {
+    fn register<C: Collector + Clone + 'static>(&self, metric: C) -> Result<C, MetricsError> {
         self.registry.register(Box::new(metric.clone()))?;
         Ok(metric)
     }
@@ -148,22 +148,22 @@ fn options(name: &str, help: &str) -> Opts {
 pub(crate) fn each<const N: usize>(
     counters: &IntCounterVec,
     values: [&str; N],
-) -> Result<[IntCounter; N], TelemetryError> {
+) -> Result<[IntCounter; N], MetricsError> {
     let made: Result<Vec<_>, _> = values.iter().map(|value| counters.get_metric_with_label_values(&[value])).collect();
-    made?.try_into().map_err(|_| TelemetryError("a label has too few values".to_owned()))
+    made?.try_into().map_err(|_| MetricsError("a label has too few values".to_owned()))
 }
 
 /// One histogram for each value of a label.
 pub(crate) fn each_time<const N: usize>(
     histograms: &HistogramVec,
     values: [&str; N],
-) -> Result<[Histogram; N], TelemetryError> {
+) -> Result<[Histogram; N], MetricsError> {
     let made: Result<Vec<_>, _> =
         values.iter().map(|value| histograms.get_metric_with_label_values(&[value])).collect();
-    made?.try_into().map_err(|_| TelemetryError("a label has too few values".to_owned()))
+    made?.try_into().map_err(|_| MetricsError("a label has too few values".to_owned()))
 }
 
-impl fmt::Debug for Telemetry {
+impl fmt::Debug for MetricsRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Telemetry").finish_non_exhaustive()
     }

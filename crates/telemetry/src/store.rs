@@ -1,7 +1,7 @@
 //! The store: how long its calls take, and why some fail.
 
 use crate::registry::{each, each_time};
-use crate::{Metered, Telemetry, TelemetryError};
+use crate::{Metered, MetricsError, MetricsRegistry};
 use portcullis_ports::{Rotation, Store, StoreError, TxMode, TxWork};
 use prometheus::{Histogram, IntCounter};
 
@@ -12,14 +12,14 @@ const BOUNDS: [f64; 11] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1
 ///
 /// ```
 /// use portcullis_ports::{Clock, Store};
-/// use portcullis_telemetry::{Metered, StoreMetrics, Telemetry, TelemetryError};
+/// use portcullis_telemetry::{Metered, StoreMetrics, MetricsRegistry, MetricsError};
 /// use std::sync::Arc;
 /// fn metered(
-///     telemetry: &Telemetry,
+///     telemetry: &MetricsRegistry,
 ///     store: Arc<dyn Store>,
 ///     clock: Arc<dyn Clock>,
-/// ) -> Result<Arc<dyn Store>, TelemetryError> {
-///     Ok(Arc::new(Metered::new(store, StoreMetrics::of(telemetry)?, clock)))
+/// ) -> Result<Arc<dyn Store>, MetricsError> {
+///     Ok(Arc::new(Metered::new(store, StoreMetrics::register(telemetry)?, clock)))
 /// }
 /// ```
 #[derive(Debug, Clone)]
@@ -39,8 +39,8 @@ impl StoreMetrics {
     /// In that registry, once.
     ///
     /// # Errors
-    /// [`TelemetryError`].
-    pub fn of(telemetry: &Telemetry) -> Result<Self, TelemetryError> {
+    /// [`MetricsError`].
+    pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "How long calls of the store took, their wait for a connection included.";
         let times = telemetry.times("store_duration_seconds", help, "operation", &BOUNDS)?;
         let [read, write, rotate] = each_time(&times, ["read", "write", "rotate"])?;

@@ -1,7 +1,7 @@
 //! What refresh tokens were worth that were shown.
 
 use crate::registry::each;
-use crate::{Telemetry, TelemetryError};
+use crate::{MetricsError, MetricsRegistry};
 use portcullis_domain::tokens::Verdict;
 use portcullis_ports::RefreshObserver;
 use prometheus::IntCounter;
@@ -11,11 +11,11 @@ use prometheus::IntCounter;
 /// ```
 /// use portcullis_domain::tokens::Verdict;
 /// use portcullis_ports::RefreshObserver;
-/// use portcullis_telemetry::{Telemetry, VerdictMetrics};
-/// let telemetry = Telemetry::new("1.0.0")?;
-/// VerdictMetrics::of(&telemetry)?.on_verdict(Verdict::Theft);
-/// assert!(telemetry.page().contains("portcullis_refresh_verdicts_total{verdict=\"theft\"} 1\n"));
-/// # Ok::<(), portcullis_telemetry::TelemetryError>(())
+/// use portcullis_telemetry::{MetricsRegistry, VerdictMetrics};
+/// let telemetry = MetricsRegistry::new("1.0.0")?;
+/// VerdictMetrics::register(&telemetry)?.on_verdict(Verdict::Theft);
+/// assert!(telemetry.render().contains("portcullis_refresh_verdicts_total{verdict=\"theft\"} 1\n"));
+/// # Ok::<(), portcullis_telemetry::MetricsError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct VerdictMetrics {
@@ -32,8 +32,8 @@ impl VerdictMetrics {
     /// In that registry, once.
     ///
     /// # Errors
-    /// [`TelemetryError`].
-    pub fn of(telemetry: &Telemetry) -> Result<Self, TelemetryError> {
+    /// [`MetricsError`].
+    pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "What genuine refresh tokens were worth that were shown.";
         let counters = telemetry.counters("refresh_verdicts_total", help, &["verdict"])?;
         let names = ["rotated", "retried", "overlapped", "raced", "theft", "ended", "expired"];

@@ -10,16 +10,16 @@ use portcullis_ports::{
     CancellationToken, Clock, PasswordHasher, RefreshObserver, Store, StoreError, TxMode, TxOutcome,
 };
 use portcullis_telemetry::{
-    HasherMetrics, LaneMetrics, LimiterMetrics, Metered, StoreMetrics, Telemetry, Traffic, VerdictMetrics,
+    HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, StoreMetrics, VerdictMetrics,
 };
-use portcullis_testkit::exposition::Page;
+use portcullis_testkit::prometheus::Page;
 use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-fn telemetry() -> Telemetry {
-    Telemetry::new("1.0.0").unwrap()
+fn telemetry() -> MetricsRegistry {
+    MetricsRegistry::new("1.0.0").unwrap()
 }
 
 fn clock() -> Arc<FixedClock> {
@@ -27,30 +27,30 @@ fn clock() -> Arc<FixedClock> {
 }
 
 #[track_caller]
-fn shows(telemetry: &Telemetry, series: &str, value: f64) {
-    let page = Page::read(&telemetry.page()).unwrap();
+fn shows(telemetry: &MetricsRegistry, series: &str, value: f64) {
+    let page = Page::read(&telemetry.render()).unwrap();
     assert_eq!(page.value(&format!("portcullis_{series}")), Some(value), "{series}");
 }
 
 #[test]
 fn all_metrics_together_are_a_page_without_a_fault() {
     let telemetry = telemetry();
-    let _traffic = Traffic::new(&telemetry, &["/a/{id}", "unmatched"], &["GET", "other"]).unwrap();
-    let _lanes = LaneMetrics::of(&telemetry, ["store"]).unwrap();
-    let _hasher = HasherMetrics::of(&telemetry).unwrap();
-    let _store = StoreMetrics::of(&telemetry).unwrap();
-    let _limiter = LimiterMetrics::of(&telemetry).unwrap();
-    let _verdicts = VerdictMetrics::of(&telemetry).unwrap();
-    Page::read(&telemetry.page()).unwrap();
-    assert!(StoreMetrics::of(&telemetry).is_err(), "a name is taken once");
+    let _traffic = HttpMetrics::new(&telemetry, &["/a/{id}", "unmatched"], &["GET", "other"]).unwrap();
+    let _lanes = LaneMetrics::register(&telemetry, ["store"]).unwrap();
+    let _hasher = HasherMetrics::register(&telemetry).unwrap();
+    let _store = StoreMetrics::register(&telemetry).unwrap();
+    let _limiter = LimiterMetrics::register(&telemetry).unwrap();
+    let _verdicts = VerdictMetrics::register(&telemetry).unwrap();
+    Page::read(&telemetry.render()).unwrap();
+    assert!(StoreMetrics::register(&telemetry).is_err(), "a name is taken once");
 }
 
 #[test]
 fn requests_are_counted_by_route_method_and_status() {
     let telemetry = telemetry();
-    let traffic = Traffic::new(&telemetry, &["/a", "/b", "unmatched"], &["GET", "other"]).unwrap();
+    let traffic = HttpMetrics::new(&telemetry, &["/a", "/b", "unmatched"], &["GET", "other"]).unwrap();
     for (route, method, status) in [(0, 0, 200), (0, 0, 200), (0, 1, 405), (2, 0, 405), (2, 1, 777), (9, 9, 200)] {
-        traffic.answered(route, method, status, Duration::from_millis(3));
+        traffic.record(route, method, status, Duration::from_millis(3));
     }
     shows(&telemetry, "http_requests_total{method=\"GET\",route=\"/a\",status=\"200\"}", 2.0);
     shows(&telemetry, "http_requests_total{method=\"other\",route=\"/a\",status=\"405\"}", 1.0);
@@ -59,13 +59,13 @@ fn requests_are_counted_by_route_method_and_status() {
     shows(&telemetry, "http_request_duration_seconds_count{route=\"/a\"}", 3.0);
     shows(&telemetry, "http_request_duration_seconds_bucket{route=\"/a\",le=\"0.0025\"}", 0.0);
     shows(&telemetry, "http_request_duration_seconds_bucket{route=\"/a\",le=\"0.005\"}", 3.0);
-    assert_eq!(Page::read(&telemetry.page()).unwrap().sum("portcullis_http_requests_total"), 5.0);
+    assert_eq!(Page::read(&telemetry.render()).unwrap().sum("portcullis_http_requests_total"), 5.0);
 }
 
 #[test]
 fn a_store_is_timed_and_its_failures_are_told_apart() {
     let (telemetry, clock, inner) = (telemetry(), clock(), Arc::new(MemoryStore::new()));
-    let store = Metered::new(inner.clone(), StoreMetrics::of(&telemetry).unwrap(), clock.clone());
+    let store = Metered::new(inner.clone(), StoreMetrics::register(&telemetry).unwrap(), clock.clone());
     let slow = &mut |_: &mut dyn portcullis_ports::Tx| {
         clock.advance(Duration::from_millis(40));
         Ok(TxOutcome::Commit)
@@ -85,7 +85,7 @@ fn a_store_is_timed_and_its_failures_are_told_apart() {
 #[test]
 fn hashes_are_timed_and_refusals_counted() {
     let (telemetry, inner) = (telemetry(), Arc::new(PlainHasher::default()));
-    let hasher = Metered::new(inner.clone(), HasherMetrics::of(&telemetry).unwrap(), clock());
+    let hasher = Metered::new(inner.clone(), HasherMetrics::register(&telemetry).unwrap(), clock());
     let (password, cancellation) = (Password::new("long enough"), CancellationToken::never());
     let hash = hasher.hash(&password, &cancellation).unwrap();
     hasher.verify(&password, &hash, &cancellation).unwrap();
@@ -101,7 +101,7 @@ fn hashes_are_timed_and_refusals_counted() {
 #[test]
 fn every_verdict_has_a_counter_of_its_own() {
     let telemetry = telemetry();
-    let verdicts = VerdictMetrics::of(&telemetry).unwrap();
+    let verdicts = VerdictMetrics::register(&telemetry).unwrap();
     for verdict in [Verdict::Rotated, Verdict::Rotated, Verdict::Theft, Verdict::Raced, Verdict::Expired] {
         verdicts.on_verdict(verdict);
     }
@@ -116,11 +116,11 @@ fn every_verdict_has_a_counter_of_its_own() {
 fn what_others_keep_is_read_when_the_page_is_asked_for() {
     let (telemetry, kept) = (telemetry(), Arc::new(AtomicU64::new(3)));
     let (one, other) = (kept.clone(), kept.clone());
-    telemetry.sample_counter("things_total", "Things.", move || one.load(Ordering::SeqCst)).unwrap();
+    telemetry.counter_fn("things_total", "Things.", move || one.load(Ordering::SeqCst)).unwrap();
     telemetry
-        .sample("size", "How many.", &[("of", "a")], move || if other.load(Ordering::SeqCst) > 3 { 1.0 } else { 0.0 })
+        .gauge_fn("size", "How many.", &[("of", "a")], move || if other.load(Ordering::SeqCst) > 3 { 1.0 } else { 0.0 })
         .unwrap();
-    telemetry.sample("size", "How many.", &[("of", "b")], || 7.0).unwrap();
+    telemetry.gauge_fn("size", "How many.", &[("of", "b")], || 7.0).unwrap();
     shows(&telemetry, "things_total", 3.0);
     shows(&telemetry, "things_total", 3.0);
     shows(&telemetry, "size{of=\"a\"}", 0.0);

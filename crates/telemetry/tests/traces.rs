@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use portcullis_telemetry::{Collector, Endpoint, Exporter, Header, Resource, Sampler, TRACES};
+use portcullis_telemetry::{Endpoint, Exporter, Header, OtlpClient, Resource, Sampler, TRACES};
 use portcullis_testkit::{FixedClock, SeededEntropy};
 use prost::Message;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -67,7 +67,7 @@ impl World {
     fn start(answers: &[&'static str]) -> Self {
         let (endpoint, told) = collector(answers);
         let clock = Arc::new(FixedClock::at(DateTime::from_timestamp(START, 5).unwrap()));
-        let collector = Collector::new(endpoint, Header::parse_list("x-key=a%20b").unwrap(), clock.clone());
+        let collector = OtlpClient::new(endpoint, Header::parse_list("x-key=a%20b").unwrap(), clock.clone());
         let [service, version, instance] = ["auth", "1.2.3", "one"].map(str::to_owned);
         let exporter = Exporter::start(collector, Resource { service, version, instance }).unwrap();
         Self { clock, exporter, told }

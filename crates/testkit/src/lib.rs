@@ -6,10 +6,10 @@
 mod clock;
 pub mod conformance;
 mod entropy;
-pub mod exposition;
 mod hasher;
 mod memory;
 pub mod postgres;
+pub mod prometheus;
 pub mod redis;
 pub mod smtp;
 

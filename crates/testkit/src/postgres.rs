@@ -21,7 +21,7 @@ use std::{env, fs, io, thread};
 const SETTINGS: &str = "listen_addresses = '127.0.0.1'\nmax_connections = 200\nshared_buffers = 16MB\n\
                         fsync = on\nsynchronous_commit = on\nlog_min_messages = warning\n";
 /// How long anything may take on a busy machine before it counts as failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Stops whatever still runs and removes the folder once standard input ends, which is when the
 /// test process is gone: by a return, a panic or a kill.
 const JANITOR: &str = r#"
@@ -45,7 +45,7 @@ pub struct Server {
     german: bool,
 }
 
-/// An empty database of its own, on a [`Server`].
+/// An empty database of its own, on a [`SmtpServer`].
 #[derive(Debug, Clone)]
 pub struct Database {
     /// Where to connect: `postgres://postgres@127.0.0.1:<port>/<name>`.
@@ -56,7 +56,7 @@ impl Server {
     /// Starts a server of its own, for a test that stops, kills or freezes it.
     #[must_use]
     pub fn start() -> Self {
-        must(Self::try_start(false))
+        expect_ok(Self::try_start(false))
     }
 
     /// Starts a server of its own whose messages are in German. Its databases belong to a role that
@@ -66,7 +66,7 @@ impl Server {
     /// If the machine has no German messages of PostgreSQL, or cannot compile a German locale.
     #[must_use]
     pub fn in_german() -> Self {
-        let server = must(Self::try_start(true));
+        let server = expect_ok(Self::try_start(true));
         server.psql("postgres", &format!("CREATE ROLE {} LOGIN", german::ROLE));
         let message = server.try_psql("postgres", "SELECT 1/0").err().unwrap_or_default();
         assert!(message.contains("Division durch Null"), "{}", german::NO_MESSAGES);
@@ -114,22 +114,22 @@ impl Server {
     /// Runs SQL as the superuser, statements or a whole dump, and gives what it printed: a line for each row,
     /// columns divided by `|`.
     pub fn psql(&self, database: &str, sql: &str) -> String {
-        must(self.try_psql(database, sql))
+        expect_ok(self.try_psql(database, sql))
     }
 
     /// A database as `pg_dump` writes it: SQL that makes it again.
     pub fn dump(&self, database: &str) -> String {
-        must(run(installation().command("pg_dump").arg("--no-owner").arg(self.url(database))))
+        expect_ok(run(installation().command("pg_dump").arg("--no-owner").arg(self.url(database))))
     }
 
     /// Stops the server in an orderly way; its connections are cut.
     pub fn stop(&self) {
-        must(self.pg_ctl(&["stop", "-m", "fast"]));
+        expect_ok(self.pg_ctl(&["stop", "-m", "fast"]));
     }
 
     /// Starts a stopped or crashed server again, on the same port and data.
-    pub fn start_again(&self) {
-        must(self.pg_ctl(&["start", "-l", "log"]));
+    pub fn restart(&self) {
+        expect_ok(self.pg_ctl(&["start", "-l", "log"]));
     }
 
     /// Kills every process of the server at once, as a crash of its machine would.
@@ -174,7 +174,7 @@ impl Server {
     }
 
     fn pg_ctl(&self, arguments: &[&str]) -> Outcome {
-        let timeout = PATIENCE.as_secs().to_string();
+        let timeout = TIMEOUT.as_secs().to_string();
         let mut command = installation().command("pg_ctl");
         command.current_dir(&self.folder).args(arguments).args(["-D", "data", "-w", "-t", &timeout]);
         if self.german {
@@ -197,7 +197,7 @@ impl Server {
 
     /// Sends a signal to the postmaster and its children, which lead process groups of their own.
     fn signal(&self, signal: Signal) -> Vec<Pid> {
-        let processes = must(self.processes());
+        let processes = expect_ok(self.processes());
         for pid in &processes {
             // A child may have ended meanwhile.
             let _ = kill_process(*pid, signal);
@@ -244,7 +244,7 @@ struct Installation {
 
 fn installation() -> &'static Installation {
     static INSTALLATION: OnceLock<Installation> = OnceLock::new();
-    INSTALLATION.get_or_init(|| must(Installation::prepare()))
+    INSTALLATION.get_or_init(|| expect_ok(Installation::prepare()))
 }
 
 impl Installation {
@@ -347,7 +347,7 @@ fn run(command: &mut Command) -> Outcome<String> {
 
 fn eventually(condition: impl Fn() -> bool) -> bool {
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < TIMEOUT {
         if condition() {
             return true;
         }
@@ -356,7 +356,7 @@ fn eventually(condition: impl Fn() -> bool) -> bool {
     false
 }
 
-fn must<T>(outcome: Outcome<T>) -> T {
+fn expect_ok<T>(outcome: Outcome<T>) -> T {
     outcome.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -372,11 +372,11 @@ mod tests {
         server.psql("postgres", "CREATE TABLE kept AS SELECT 7 AS n");
         server.crash();
         assert!(server.try_psql("postgres", "SELECT 1").is_err());
-        server.start_again();
+        server.restart();
         assert_eq!(server.psql("postgres", "SELECT n, 'x' FROM kept"), "7|x\n");
         server.stop();
         assert!(server.try_psql("postgres", "SELECT 1").is_err());
-        server.start_again();
+        server.restart();
         assert_eq!(server.psql("postgres", "SELECT n FROM kept"), "7\n");
     }
 

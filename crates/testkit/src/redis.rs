@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 /// How long anything may take on a busy machine before it counts as failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// Kills the server once standard input ends, which is when the test process is gone.
 const JANITOR: &str = r#"
 trap '' HUP INT TERM
@@ -42,7 +42,7 @@ impl Server {
     #[must_use]
     pub fn start() -> Self {
         let server = Self { port: free_port(), process: Mutex::default() };
-        server.start_again();
+        server.restart();
         server
     }
 
@@ -68,12 +68,12 @@ impl Server {
     }
 
     /// Starts a killed server again, empty, on the same port.
-    pub fn start_again(&self) {
+    pub fn restart(&self) {
         let process = spawn(self.port);
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
         let start = Instant::now();
         while self.try_command("PING").is_none() {
-            assert!(start.elapsed() < PATIENCE, "the server on port {} does not answer", self.port);
+            assert!(start.elapsed() < TIMEOUT, "the server on port {} does not answer", self.port);
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -95,7 +95,7 @@ impl Server {
 
     fn try_command(&self, words: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_read_timeout(Some(TIMEOUT)).ok()?;
         stream.write_all(format!("{words}\r\n").as_bytes()).ok()?;
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).ok()?;
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(server.command("SET key value"), "+OK");
         server.kill();
         assert_eq!(server.try_command("PING"), None);
-        server.start_again();
+        server.restart();
         assert_eq!(server.command("EXISTS key"), ":0");
     }
 }

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-use portcullis_worker::{Bell, Job, Next, Pace, Worker};
+use portcullis_worker::{Job, NextStep, Notifier, Worker, WorkerSettings};
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -20,17 +20,17 @@ struct Script {
 }
 
 enum Step {
-    Then(Next),
+    Then(NextStep),
     Panic,
     Block(Receiver<()>),
 }
 
 impl Job for Script {
-    fn run(&self) -> Next {
+    fn run(&self) -> NextStep {
         let step = self.steps.lock().unwrap().pop();
         let Some((name, step)) = step else {
             self.told.send("idle").ok();
-            return Next::Wait;
+            return NextStep::Wait;
         };
         self.told.send(name).ok();
         match step {
@@ -38,7 +38,7 @@ impl Job for Script {
             Step::Panic => std::panic::resume_unwind(Box::new("on purpose")),
             Step::Block(until) => {
                 until.recv().ok();
-                Next::Again
+                NextStep::Continue
             }
         }
     }
@@ -48,13 +48,13 @@ fn start(
     threads: usize,
     poll: Duration,
     mut steps: Vec<(&'static str, Step)>,
-) -> (Worker, Bell, Receiver<&'static str>) {
+) -> (Worker, Notifier, Receiver<&'static str>) {
     steps.reverse();
     let (sender, receiver) = channel();
-    let bell = Bell::default();
-    let pace = Pace { threads: NonZeroUsize::new(threads).unwrap(), poll, delay: Duration::ZERO };
+    let notifier = Notifier::default();
+    let pace = WorkerSettings { threads: NonZeroUsize::new(threads).unwrap(), poll, delay: Duration::ZERO };
     let job = Arc::new(Script { told: sender, steps: Mutex::new(steps) });
-    (Worker::start("test", &bell, pace, job).unwrap(), bell, receiver)
+    (Worker::start("test", &notifier, pace, job).unwrap(), notifier, receiver)
 }
 
 fn heard(told: &Receiver<&'static str>) -> &'static str {
@@ -63,10 +63,11 @@ fn heard(told: &Receiver<&'static str>) -> &'static str {
 
 #[test]
 fn pieces_are_done_one_after_another_until_there_are_none() {
-    let (worker, bell, told) = start(1, LONG, vec![("a", Step::Then(Next::Again)), ("b", Step::Then(Next::Again))]);
+    let (worker, notifier, told) =
+        start(1, LONG, vec![("a", Step::Then(NextStep::Continue)), ("b", Step::Then(NextStep::Continue))]);
     assert_eq!([heard(&told), heard(&told), heard(&told)], ["a", "b", "idle"]);
     assert_eq!(told.recv_timeout(SHORT), Err(RecvTimeoutError::Timeout), "nothing to do, nothing done");
-    bell.ring();
+    notifier.notify_one();
     assert_eq!(heard(&told), "idle");
     assert!(worker.stop(SOON));
 }
@@ -74,9 +75,9 @@ fn pieces_are_done_one_after_another_until_there_are_none() {
 #[test]
 fn a_ring_while_all_are_at_work_is_heard_later() {
     let (release, until) = channel();
-    let (_worker, bell, told) = start(1, LONG, vec![("a", Step::Block(until))]);
+    let (_worker, notifier, told) = start(1, LONG, vec![("a", Step::Block(until))]);
     assert_eq!(heard(&told), "a");
-    bell.ring();
+    notifier.notify_one();
     release.send(()).unwrap();
     assert_eq!([heard(&told), heard(&told)], ["idle", "idle"], "once for the piece, once for the ring");
 }
@@ -92,11 +93,12 @@ fn work_that_nobody_rang_for_is_found() {
 #[test]
 fn a_ring_is_answered_after_the_delay() {
     let (sender, told) = channel();
-    let (bell, pace) = (Bell::default(), Pace { threads: NonZeroUsize::MIN, poll: LONG, delay: 50 * SHORT });
+    let (notifier, pace) =
+        (Notifier::default(), WorkerSettings { threads: NonZeroUsize::MIN, poll: LONG, delay: 50 * SHORT });
     let job = Arc::new(Script { told: sender, steps: Mutex::new(Vec::new()) });
-    let worker = Worker::start("test", &bell, pace, job).unwrap();
+    let worker = Worker::start("test", &notifier, pace, job).unwrap();
     assert_eq!(heard(&told), "idle", "at the start at once");
-    bell.ring();
+    notifier.notify_one();
     assert_eq!(told.recv_timeout(SHORT), Err(RecvTimeoutError::Timeout));
     assert_eq!(heard(&told), "idle");
     assert!(worker.stop(SOON));
@@ -111,9 +113,9 @@ fn a_panic_ends_the_piece_and_not_the_thread() {
 
 #[test]
 fn rest_is_not_disturbed_but_by_the_end() {
-    let (worker, bell, told) = start(1, SHORT, vec![("a", Step::Then(Next::Rest(LONG)))]);
+    let (worker, notifier, told) = start(1, SHORT, vec![("a", Step::Then(NextStep::Sleep(LONG)))]);
     assert_eq!(heard(&told), "a");
-    bell.ring();
+    notifier.notify_one();
     assert_eq!(told.recv_timeout(5 * SHORT), Err(RecvTimeoutError::Timeout));
     assert!(worker.stop(SOON));
 }
@@ -133,7 +135,7 @@ fn threads_work_at_once() {
 #[test]
 fn the_end_waits_for_the_piece_at_hand_and_no_longer_than_it_may() {
     let (release, until) = channel();
-    let (worker, _bell, told) = start(1, LONG, vec![("a", Step::Block(until)), ("b", Step::Then(Next::Again))]);
+    let (worker, _bell, told) = start(1, LONG, vec![("a", Step::Block(until)), ("b", Step::Then(NextStep::Continue))]);
     assert_eq!(heard(&told), "a");
     assert!(!worker.stop(SHORT), "the piece is not done");
     release.send(()).unwrap();

@@ -5,7 +5,7 @@
 use super::postgres::Postgres;
 use super::programs::sqlite3;
 use super::run::Run;
-use super::site::{Place, Storage};
+use super::target::{Storage, Target};
 use crate::repository::{output, root, run};
 use anyhow::{Context, Result};
 use std::collections::hash_map::DefaultHasher;
@@ -23,7 +23,7 @@ const LIVE: &str = "2126-01-01 00:00:00.000000";
 
 /// A copy of the large database, and Portcullis on it.
 pub(super) struct Large {
-    pub(super) place: Place,
+    pub(super) place: Target,
     postgres: Option<Arc<Postgres>>,
 }
 
@@ -88,7 +88,7 @@ impl Kept<'_> {
             }
         };
         let shared = postgres.clone().map(|postgres| (postgres, DATABASE));
-        Ok(Large { place: Place::existing(self.bench.ours(), folder.to_owned(), shared), postgres })
+        Ok(Large { place: Target::existing(self.bench.ours(), folder.to_owned(), shared), postgres })
     }
 
     fn build(&self, folder: &Path) -> Result<()> {

@@ -13,7 +13,7 @@ mod programs;
 mod report;
 mod run;
 mod server;
-mod site;
+mod target;
 mod workloads;
 
 use anyhow::{Result, ensure};

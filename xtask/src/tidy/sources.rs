@@ -5,7 +5,7 @@
 use super::File;
 
 /// Words that no source may hold. They are put together here, so that this file does not.
-const NOWHERE: [(&str, &str); 6] = [
+const BANNED: [(&str, &str); 6] = [
     (concat!("todo", "!("), "unfinished"),
     (concat!("unimplemented", "!("), "unfinished"),
     (concat!("FIX", "ME"), "unfinished"),
@@ -15,14 +15,14 @@ const NOWHERE: [(&str, &str); 6] = [
 ];
 
 /// Words that no source of the service may hold outside its tests.
-const NOT_IN_SERVICE: [(&str, &str); 4] = [
+const BANNED_IN_SERVICE: [(&str, &str); 4] = [
     (".unwrap()", "a panic: return an error"),
     (".expect(", "a panic: return an error"),
     ("eprintln!(", "print nothing: log, or write to the stream that was passed"),
     ("println!(", "print nothing: log, or write to the stream that was passed"),
 ];
 
-const NAMELESS: [&str; 3] = ["utils", "common", "helpers"];
+const VAGUE_FILE_NAMES: [&str; 3] = ["utils", "common", "helpers"];
 
 pub(super) fn faults(file: &File) -> Vec<String> {
     if file.path.ends_with("/Cargo.toml") && !file.text.contains("[lints]\nworkspace = true\n") {
@@ -36,12 +36,12 @@ pub(super) fn faults(file: &File) -> Vec<String> {
         faults.push(file.fault(1, "does not open with //!, what it is for and what it leaves to others"));
     }
     let mut names = file.path.split('/').map(|part| part.trim_end_matches(".rs"));
-    if let Some(name) = names.find(|name| NAMELESS.contains(name)) {
+    if let Some(name) = names.find(|name| VAGUE_FILE_NAMES.contains(name)) {
         faults.push(file.fault(1, &format!("`{name}` says nothing: name it by what it does")));
     }
-    faults.extend(words(file, file.lines(), &NOWHERE));
+    faults.extend(words(file, file.lines(), &BANNED));
     if is_service(file) {
-        faults.extend(words(file, outside_tests(file), &NOT_IN_SERVICE));
+        faults.extend(words(file, outside_tests(file), &BANNED_IN_SERVICE));
         faults.extend(outside_tests(file).filter_map(|(number, line)| re_export(file, number, line)));
     }
     faults
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn words_of_what_is_unfinished_are_told_everywhere() {
-        for (word, _) in NOWHERE {
+        for (word, _) in BANNED {
             assert_eq!(count("crates/a/tests/a.rs", &format!("//! Adds.\n// {word}\n")), 1, "{word}");
         }
     }

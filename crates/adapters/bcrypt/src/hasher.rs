@@ -4,8 +4,8 @@
 use crate::{
     computation::{Computation, Digest},
     cost::Cost,
+    dummy::StoredCosts,
     key::Key,
-    stand_in::StoredCosts,
     stored::{Salt, Scheme, StoredHash},
 };
 use portcullis_domain::registration::{Password, PasswordHash};

@@ -16,7 +16,7 @@ use std::{
 ///
 /// ```
 /// use portcullis_bcrypt::Lanes;
-/// assert_eq!(Lanes::new(6), Some(Lanes::MAX_ROWS));
+/// assert_eq!(Lanes::new(6), Some(Lanes::MAX));
 /// assert_eq!((Lanes::new(0), Lanes::new(7)), (None, None));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +29,13 @@ impl Lanes {
     const FOUR: Self = Self(NonZeroU8::MIN.saturating_add(3));
 
     /// As many as the kernel takes.
-    pub const MOST: Self = Self(NonZeroU8::MIN.saturating_add(5));
+    pub const MAX: Self = Self(NonZeroU8::MIN.saturating_add(5));
 
     /// One to six.
     #[must_use]
     pub const fn new(lanes: u8) -> Option<Self> {
         match NonZeroU8::new(lanes) {
-            Some(lanes) if lanes.get() <= Self::MOST.0.get() => Some(Self(lanes)),
+            Some(lanes) if lanes.get() <= Self::MAX.0.get() => Some(Self(lanes)),
             _ => None,
         }
     }
@@ -58,46 +58,47 @@ impl Lanes {
 
 /// What was found to suit this processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub(crate) struct LaneTiming {
     pub(crate) lanes: Lanes,
     /// How long a full batch takes.
     pub(crate) batch: Duration,
 }
 
 /// The cost that is measured at: a millisecond for a batch.
-const TRIAL: Cost = Cost::CHEAPEST;
+const TRIAL_COST: Cost = Cost::CHEAPEST;
 /// The least of so many trials counts: the rest were disturbed.
 const TRIALS: usize = 2;
 
 /// Measures what is to be chosen from: `chosen` alone, or one lane, four and six. Takes some
 /// milliseconds of the calling thread.
-pub(crate) fn measure(chosen: Option<Lanes>, cost: Cost, clock: &dyn Clock) -> Pace {
+pub(crate) fn measure(chosen: Option<Lanes>, cost: Cost, clock: &dyn Clock) -> LaneTiming {
     let best = if let Some(chosen) = chosen {
         pace(chosen, clock)
     } else {
-        let [one, four, most] = [Lanes::ONE, Lanes::FOUR, Lanes::MOST].map(|lanes| pace(lanes, clock));
+        let [one, four, most] = [Lanes::ONE, Lanes::FOUR, Lanes::MAX].map(|lanes| pace(lanes, clock));
         faster(faster(one, four), most)
     };
     // Each step of the cost doubles the time.
-    let doubled = 2_u32.saturating_pow(cost.get().saturating_sub(TRIAL.get()));
-    Pace { batch: best.batch.saturating_mul(doubled), ..best }
+    let doubled = 2_u32.saturating_pow(cost.get().saturating_sub(TRIAL_COST.get()));
+    LaneTiming { batch: best.batch.saturating_mul(doubled), ..best }
 }
 
 /// The one of less time for each hash.
-fn faster(one: Pace, other: Pace) -> Pace {
+fn faster(one: LaneTiming, other: LaneTiming) -> LaneTiming {
     let [one_each, other_each] = [one, other].map(|pace| pace.batch.as_nanos() * 60 / u128::from(pace.lanes.0.get()));
     if other_each < one_each { other } else { one }
 }
 
-fn pace(lanes: Lanes, clock: &dyn Clock) -> Pace {
-    let trial = Computation { key: Key::plain("trial"), salt: Salt([0; 16]), cost: TRIAL, no_faster_than: TRIAL };
+fn pace(lanes: Lanes, clock: &dyn Clock) -> LaneTiming {
+    let trial =
+        Computation { key: Key::plain("trial"), salt: Salt([0; 16]), cost: TRIAL_COST, no_faster_than: TRIAL_COST };
     let computations = vec![&trial; lanes.get().get()];
     let times = (0..TRIALS).map(|_| {
         let start = clock.monotonic();
         lanes.compute(&computations);
         clock.monotonic().saturating_sub(start)
     });
-    Pace { lanes, batch: times.min().unwrap_or_default() }
+    LaneTiming { lanes, batch: times.min().unwrap_or_default() }
 }
 
 #[cfg(test)]
@@ -120,7 +121,7 @@ mod tests {
         }
     }
 
-    fn measured(chosen: Option<Lanes>, cost: Cost, trials: &[u64]) -> Pace {
+    fn measured(chosen: Option<Lanes>, cost: Cost, trials: &[u64]) -> LaneTiming {
         // Between a trial and the next no time passes.
         let ticks = trials.iter().flat_map(|time| [*time, 0]).collect();
         measure(chosen, cost, &Ticking(ticks, AtomicU64::new(0)))
@@ -128,11 +129,11 @@ mod tests {
 
     #[test]
     fn the_least_time_for_each_hash_wins() {
-        let pace = |lanes, batch| Pace { lanes, batch: Duration::from_millis(batch) };
+        let pace = |lanes, batch| LaneTiming { lanes, batch: Duration::from_millis(batch) };
         // Two trials of one lane, of four and of six.
-        assert_eq!(measured(None, TRIAL, &[3, 2, 90, 8, 9, 6]), pace(Lanes::MOST, 6));
-        assert_eq!(measured(None, TRIAL, &[3, 2, 4, 90, 9, 9]), pace(Lanes::FOUR, 4));
-        assert_eq!(measured(None, TRIAL, &[3, 1, 5, 5, 9, 9]), pace(Lanes::ONE, 1));
+        assert_eq!(measured(None, TRIAL_COST, &[3, 2, 90, 8, 9, 6]), pace(Lanes::MAX, 6));
+        assert_eq!(measured(None, TRIAL_COST, &[3, 2, 4, 90, 9, 9]), pace(Lanes::FOUR, 4));
+        assert_eq!(measured(None, TRIAL_COST, &[3, 1, 5, 5, 9, 9]), pace(Lanes::ONE, 1));
     }
 
     #[test]
@@ -144,6 +145,6 @@ mod tests {
 
     #[test]
     fn the_kernel_takes_the_most() {
-        assert_eq!(Lanes::MOST.get().get(), MOST_LANES);
+        assert_eq!(Lanes::MAX.get().get(), MOST_LANES);
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     computation::{Computation, Digest},
-    lanes::{Lanes, Pace},
+    lanes::{LaneTiming, Lanes},
     queue::Queue,
 };
 use portcullis_ports::{CancellationToken, Clock, HasherError};
@@ -38,7 +38,7 @@ pub struct PoolSettings {
 
 /// A job that has waited no longer finds its thread free: it is made for whoever asked, also for a
 /// caller who has only said that it will ask nothing more.
-const PROMPT: Duration = Duration::from_millis(20);
+const CANCEL_GRACE: Duration = Duration::from_millis(20);
 
 /// What makes digests, of computations that are alike.
 type Kernel = dyn Fn(&[&Computation]) -> Vec<Digest> + Send + Sync;
@@ -72,7 +72,7 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn start(
         settings: PoolSettings,
-        pace: Pace,
+        pace: LaneTiming,
         clock: Arc<dyn Clock>,
         kernel: Arc<Kernel>,
     ) -> io::Result<Self> {
@@ -136,7 +136,7 @@ impl Shared {
         let longest = self.settings.wait + self.settings.wait / 2;
         let is_over = |job: &Job, now: Duration| {
             let waited = now.saturating_sub(job.since);
-            waited > longest || waited > PROMPT && job.cancellation.is_cancelled()
+            waited > longest || waited > CANCEL_GRACE && job.cancellation.is_cancelled()
         };
         let alike = |one: &Job, other: &Job| one.computation.is_like(&other.computation);
         loop {

@@ -23,10 +23,10 @@ fn clock() -> Arc<FixedClock> {
 
 /// A pool of which so many jobs may wait.
 fn pool(threads: usize, waiting: u32, kernel: Arc<Kernel>) -> Pool {
-    start(threads, Pace { lanes: Lanes::ONE, batch: SECONDS / waiting }, clock(), kernel)
+    start(threads, LaneTiming { lanes: Lanes::ONE, batch: SECONDS / waiting }, clock(), kernel)
 }
 
-fn start(threads: usize, pace: Pace, clock: Arc<dyn Clock>, kernel: Arc<Kernel>) -> Pool {
+fn start(threads: usize, pace: LaneTiming, clock: Arc<dyn Clock>, kernel: Arc<Kernel>) -> Pool {
     let threads = NonZeroUsize::new(threads).unwrap();
     let settings = PoolSettings { threads, lanes: None, wait: SECONDS, on_start: || () };
     Pool::start(settings, pace, clock, kernel).unwrap()
@@ -109,7 +109,7 @@ fn behind_the_first(
     meanwhile: impl FnOnce(&Pool),
 ) -> (Option<Vec<u8>>, Vec<Result<Digest, HasherError>>) {
     let (held, kernel) = held();
-    let pool = start(1, Pace { lanes, batch: Duration::from_millis(1) }, clock, kernel);
+    let pool = start(1, LaneTiming { lanes, batch: Duration::from_millis(1) }, clock, kernel);
     let outcomes = thread::scope(|scope| {
         let first = scope.spawn(|| pool.run(job(1), &CancellationToken::never()));
         assert_eq!(held.begun.recv().unwrap(), [1]);
@@ -156,10 +156,10 @@ fn a_job_whose_caller_is_gone_is_not_computed() {
         }
     };
     let (begun, outcomes) =
-        behind_the_first(Lanes::MOST, clock.clone(), others.clone(), leaves_after(PROMPT + PROMPT / 2));
+        behind_the_first(Lanes::MAX, clock.clone(), others.clone(), leaves_after(CANCEL_GRACE + CANCEL_GRACE / 2));
     assert_eq!(begun, Some(vec![2, 4]));
     assert_eq!(outcomes, [Ok(digest(2)), Err(BUSY), Ok(digest(4))]);
-    let (begun, _) = behind_the_first(Lanes::MOST, clock.clone(), others, leaves_after(PROMPT / 2));
+    let (begun, _) = behind_the_first(Lanes::MAX, clock.clone(), others, leaves_after(CANCEL_GRACE / 2));
     assert_eq!(begun, Some(vec![2, 3, 4]), "its turn came at once");
 }
 
@@ -171,9 +171,9 @@ fn a_job_that_waited_too_long_is_not_computed() {
         let clock = Arc::clone(&clock);
         move |_: &Pool| clock.advance(time)
     };
-    let in_time = behind_the_first(Lanes::MOST, clock.clone(), others.clone(), passes(SECONDS * 3 / 2));
+    let in_time = behind_the_first(Lanes::MAX, clock.clone(), others.clone(), passes(SECONDS * 3 / 2));
     assert_eq!(in_time.1, [Ok(digest(2)), Ok(digest(3))]);
-    let late = behind_the_first(Lanes::MOST, clock.clone(), others, passes(SECONDS * 2));
+    let late = behind_the_first(Lanes::MAX, clock.clone(), others, passes(SECONDS * 2));
     assert_eq!(late, (None, vec![Err(BUSY), Err(BUSY)]));
 }
 
@@ -185,7 +185,7 @@ fn all_threads_work_at_once() {
         numbers(jobs).into_iter().map(digest).collect()
     };
     // Six lanes, and yet no thread takes what another is free for.
-    let pace = Pace { lanes: Lanes::MOST, batch: Duration::from_millis(1) };
+    let pace = LaneTiming { lanes: Lanes::MAX, batch: Duration::from_millis(1) };
     let pool = &start(3, pace, clock(), Arc::new(kernel));
     wait_until(|| pool.shared.queue.idle() == 3);
     thread::scope(|scope| {
@@ -228,7 +228,7 @@ fn a_panic_costs_none_of_those_made_with_it() {
         assert!(!numbers.contains(&3), "job 3 panics");
         numbers.into_iter().map(digest).collect()
     };
-    let pace = Pace { lanes: Lanes::MOST, batch: Duration::from_millis(1) };
+    let pace = LaneTiming { lanes: Lanes::MAX, batch: Duration::from_millis(1) };
     let pool = &start(1, pace, clock(), Arc::new(kernel));
     thread::scope(|scope| {
         let run = |number| scope.spawn(move || pool.run(job(number), &CancellationToken::never()));
@@ -256,7 +256,7 @@ fn threads_have_names_and_begin_as_told() {
     };
     let on_start = || STARTED.store(true, Ordering::SeqCst);
     let settings = PoolSettings { threads: NonZeroUsize::MIN, lanes: None, wait: SECONDS, on_start };
-    let pace = Pace { lanes: Lanes::ONE, batch: Duration::from_millis(1) };
+    let pace = LaneTiming { lanes: Lanes::ONE, batch: Duration::from_millis(1) };
     let pool = Pool::start(settings, pace, clock(), Arc::new(kernel)).unwrap();
     assert!(pool.run(job(1), &CancellationToken::never()).is_ok());
 }
@@ -269,7 +269,7 @@ fn the_room_is_reckoned_in_time_and_follows_it() {
         slow.advance(Duration::from_millis(1400));
         numbers(jobs).into_iter().map(digest).collect()
     };
-    let pace = Pace { lanes: Lanes::MOST, batch: Duration::from_millis(280) };
+    let pace = LaneTiming { lanes: Lanes::MAX, batch: Duration::from_millis(280) };
     let pool = start(2, pace, clock, Arc::new(kernel));
     assert_eq!((pool.shared.room(), pool.places().get()), (85, 97), "2 s of 12 in 280 ms, and those 12");
     pool.shared.learn(Duration::from_millis(1400));
@@ -290,7 +290,7 @@ fn only_full_batches_of_the_usual_cost_tell_the_pace() {
         slow.advance(Duration::from_secs(1));
         numbers(jobs).into_iter().map(digest).collect()
     };
-    let pool = start(1, Pace { lanes: Lanes::ONE, batch: Duration::from_millis(100) }, clock, Arc::new(kernel));
+    let pool = start(1, LaneTiming { lanes: Lanes::ONE, batch: Duration::from_millis(100) }, clock, Arc::new(kernel));
     let dear = Computation { cost: Cost::DEFAULT, ..job(1) };
     pool.run(dear, &CancellationToken::never()).unwrap();
     assert_eq!(pool.shared.room(), 20);

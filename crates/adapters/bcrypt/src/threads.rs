@@ -49,7 +49,7 @@ impl HashThreads {
 
     /// How many callers find a place: those whose hashes are made, and those who wait.
     #[must_use]
-    pub fn places(&self) -> NonZeroUsize {
+    pub fn capacity(&self) -> NonZeroUsize {
         self.pool.places()
     }
 }

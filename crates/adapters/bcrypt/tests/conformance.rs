@@ -36,5 +36,5 @@ mod on_threads_one_by_one {
 mod on_threads_together {
     use super::*;
 
-    portcullis_testkit::hasher_conformance!(|run: &dyn Fn(&dyn PasswordHasher)| run(&on_threads(Lanes::MOST)));
+    portcullis_testkit::hasher_conformance!(|run: &dyn Fn(&dyn PasswordHasher)| run(&on_threads(Lanes::MAX)));
 }

@@ -2,7 +2,7 @@
 //! that knows of both kinds.
 
 use crate::error::{MigrateError, OpenError};
-use crate::examination::{Examination, Examined};
+use crate::info::{DatabaseInfo, InfoSource};
 use crate::migrations::Migrations;
 use crate::pool::PoolLoad;
 use crate::postgres::{PostgresStore, PostgresUrl};
@@ -53,7 +53,7 @@ pub struct Database {
     /// The schema it is kept in.
     pub migrations: Arc<dyn Migrations>,
     sqlite: Option<Arc<SqliteStore>>,
-    examined: Examined,
+    examined: InfoSource,
     load: Arc<dyn Fn() -> PoolLoad + Send + Sync>,
 }
 
@@ -70,14 +70,14 @@ impl Database {
                 let store = Arc::new(SqliteStore::open(path, options, clock)?);
                 let pool = store.clone();
                 let load = Arc::new(move || pool.load());
-                let examined = Examined::Sqlite(store.clone());
+                let examined = InfoSource::Sqlite(store.clone());
                 Self { store: store.clone(), migrations: store.clone(), sqlite: Some(store), examined, load }
             }
             DatabaseUrl::Postgres(url) => {
                 let store = Arc::new(PostgresStore::new(url, options, clock));
                 let pool = store.clone();
                 let load = Arc::new(move || pool.load());
-                let examined = Examined::Postgres(store.clone());
+                let examined = InfoSource::Postgres(store.clone());
                 Self { store: store.clone(), migrations: store, sqlite: None, examined, load }
             }
         })
@@ -93,8 +93,8 @@ impl Database {
     ///
     /// # Errors
     /// [`MigrateError`].
-    pub fn examine(&self) -> Result<Examination, MigrateError> {
-        self.examined.examine()
+    pub fn examine(&self) -> Result<DatabaseInfo, MigrateError> {
+        self.examined.read_info()
     }
 
     /// Leaves the database in order at the end: an SQLite file is whole without its write-ahead
@@ -102,7 +102,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError`]; nothing is lost then, and the log is still needed.
-    pub fn settle(&self) -> Result<(), StoreError> {
+    pub fn checkpoint_on_shutdown(&self) -> Result<(), StoreError> {
         self.sqlite.as_ref().map_or(Ok(()), |store| store.checkpoint())
     }
 }

@@ -8,7 +8,7 @@
 use crate::schema::{one_time_tokens, outbox, refresh_tokens, sessions, users};
 use crate::sessions::Dialect;
 use crate::sqlite::references;
-use crate::time::Moment;
+use crate::time::DbTimestamp;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
@@ -21,15 +21,15 @@ use portcullis_ports::{Remains, StoreError, UserDeletion};
 
 /// What an account is called that has no address any more: no address, for it has no @-sign, and
 /// no other account's.
-fn tombstone(id: UserId) -> String {
+fn tombstone_email(id: UserId) -> String {
     format!("deleted:{id}")
 }
 
 /// What no password has for its hash.
-const NO_HASH: &str = "!";
+const DISABLED_HASH: &str = "!";
 
 /// Deletes up to so many rows of an account from a table that nothing refers to.
-macro_rules! strip_own {
+macro_rules! delete_own {
     ($tx:expr, $table:ident, $id:expr, $limit:expr) => {{
         let own = $table::table.filter($table::user_id.eq($id.get())).limit(i64::from($limit));
         let own = own.select($table::id).load::<i64>($tx.connection);
@@ -48,13 +48,13 @@ macro_rules! user_deletion {
             fn mark_deleted(&mut self, id: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
                 let kept = users::table.find(id.get()).filter(users::deleted_at.is_null());
                 let update = diesel::update(kept).set((
-                    users::deleted_at.eq(Moment::new(now)),
+                    users::deleted_at.eq(DbTimestamp::new(now)),
                     users::is_active.eq(false),
-                    users::email.eq(tombstone(id)),
-                    users::hashed_password.eq(NO_HASH),
-                    users::email_verified_at.eq(None::<Moment>),
+                    users::email.eq(tombstone_email(id)),
+                    users::hashed_password.eq(DISABLED_HASH),
+                    users::email_verified_at.eq(None::<DbTimestamp>),
                 ));
-                let begun = update.execute(self.writing()?);
+                let begun = update.execute(self.write_connection()?);
                 Ok(self.check(begun)? == 1)
             }
 
@@ -66,7 +66,7 @@ macro_rules! user_deletion {
 
             fn delete_owned_rows(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
                 let known = users::table.find(id.get()).filter(users::deleted_at.is_not_null());
-                let known = diesel::select(exists(known)).get_result::<bool>(self.writing()?);
+                let known = diesel::select(exists(known)).get_result::<bool>(self.write_connection()?);
                 if !self.check(known)? {
                     return Ok(0);
                 }
@@ -138,18 +138,18 @@ macro_rules! user_deletion {
 
             /// Leaves the row for a later purge, behind the accounts that can be deleted.
             fn keep_row(&mut self, id: UserId, now: DateTime<Utc>, by: String) -> Result<Remains, StoreError> {
-                let update = diesel::update(users::table.find(id.get())).set(users::deleted_at.eq(Moment::new(now)));
+                let update = diesel::update(users::table.find(id.get())).set(users::deleted_at.eq(DbTimestamp::new(now)));
                 let updated = update.execute(self.connection);
                 self.check(updated)?;
                 Ok(Remains::Referenced { by })
             }
 
             fn strip_one_time_tokens(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
-                strip_own!(self, one_time_tokens, id, limit)
+                delete_own!(self, one_time_tokens, id, limit)
             }
 
             fn strip_mails(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
-                strip_own!(self, outbox, id, limit)
+                delete_own!(self, outbox, id, limit)
             }
         }
     };
@@ -169,7 +169,7 @@ macro_rules! first_sessions {
 impl Transaction<'_, SqliteConnection> {
     fn lock_deleted(&mut self, id: UserId) -> Result<bool, StoreError> {
         let query = users::table.find(id.get()).filter(users::deleted_at.is_not_null()).select(users::id);
-        let found = query.first::<i64>(self.writing()?).optional();
+        let found = query.first::<i64>(self.write_connection()?).optional();
         Ok(self.check(found)?.is_some())
     }
 
@@ -201,7 +201,7 @@ impl Transaction<'_, SqliteConnection> {
 impl Transaction<'_, PgConnection> {
     fn lock_deleted(&mut self, id: UserId) -> Result<bool, StoreError> {
         let query = users::table.find(id.get()).filter(users::deleted_at.is_not_null()).select(users::id);
-        let found = query.for_update().first::<i64>(self.writing()?).optional();
+        let found = query.for_update().first::<i64>(self.write_connection()?).optional();
         Ok(self.check(found)?.is_some())
     }
 

@@ -39,7 +39,7 @@ pub enum MigrateError {
     Busy(String),
     /// A newer program made the schema.
     #[error("the database has migration {0}, which this version does not know: run the newer version")]
-    Future(String),
+    SchemaTooNew(String),
     /// What `DATABASE_URL` says can never work. Holds no secret of it.
     #[error("DATABASE_URL: {0}")]
     Url(String),

@@ -1,6 +1,6 @@
 //! Rows whose time is over, deleted oldest first. Which time is over is left to the callers.
 
-use crate::time::{Moment, UtcTime};
+use crate::time::{DbTimestamp, UtcTime};
 use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
 use diesel::pg::Pg;
@@ -12,7 +12,7 @@ use diesel::sqlite::Sqlite;
 use std::marker::PhantomData;
 
 /// A table whose rows have a number and a time.
-pub(crate) trait Expiring {
+pub(crate) trait ExpiringTable {
     const TABLE: &'static str;
     const TIME: &'static str;
 }
@@ -21,7 +21,7 @@ pub(crate) trait Expiring {
 #[derive(QueryId)]
 pub(crate) struct DeadMails;
 
-impl Expiring for DeadMails {
+impl ExpiringTable for DeadMails {
     const TABLE: &'static str = "outbox";
     const TIME: &'static str = "dead_at";
 }
@@ -30,46 +30,46 @@ impl Expiring for DeadMails {
 #[derive(QueryId)]
 pub(crate) struct OneTimeTokens;
 
-impl Expiring for OneTimeTokens {
+impl ExpiringTable for OneTimeTokens {
     const TABLE: &'static str = "one_time_tokens";
     const TIME: &'static str = "expires_at";
 }
 
 /// Whether a time may be no time: on SQLite a number would pass for one long ago.
-pub(crate) trait Times: Backend {
-    const UNSURE: bool;
+pub(crate) trait TimeColumn: Backend {
+    const NEEDS_TYPE_CHECK: bool;
 }
 
-impl Times for Sqlite {
-    const UNSURE: bool = true;
+impl TimeColumn for Sqlite {
+    const NEEDS_TYPE_CHECK: bool = true;
 }
 
-impl Times for Pg {
-    const UNSURE: bool = false;
+impl TimeColumn for Pg {
+    const NEEDS_TYPE_CHECK: bool = false;
 }
 
 /// Deletes the oldest rows with a time up to a moment. It asks for the time again once it has the
 /// row: somebody may have given it another one meanwhile.
 #[derive(QueryId)]
 pub(crate) struct DeleteOldest<T> {
-    by: Moment,
+    by: DbTimestamp,
     limit: i64,
     table: PhantomData<T>,
 }
 
-impl<T: Expiring> DeleteOldest<T> {
+impl<T: ExpiringTable> DeleteOldest<T> {
     pub(crate) fn new(by: DateTime<Utc>, limit: u32) -> Self {
-        Self { by: Moment::new(by), limit: i64::from(limit), table: PhantomData }
+        Self { by: DbTimestamp::new(by), limit: i64::from(limit), table: PhantomData }
     }
 
     fn push_condition<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
-        DB: Times + HasSqlType<UtcTime>,
-        Moment: ToSql<UtcTime, DB>,
+        DB: TimeColumn + HasSqlType<UtcTime>,
+        DbTimestamp: ToSql<UtcTime, DB>,
     {
         out.push_sql(T::TABLE);
         out.push_sql(" WHERE ");
-        if DB::UNSURE {
+        if DB::NEEDS_TYPE_CHECK {
             out.push_sql("typeof(");
             out.push_sql(T::TIME);
             out.push_sql(") = 'text' AND ");
@@ -85,9 +85,9 @@ impl<T> RunQueryDsl<PgConnection> for DeleteOldest<T> {}
 
 impl<T, DB> QueryFragment<DB> for DeleteOldest<T>
 where
-    T: Expiring,
-    DB: Times + HasSqlType<UtcTime> + HasSqlType<BigInt>,
-    Moment: ToSql<UtcTime, DB>,
+    T: ExpiringTable,
+    DB: TimeColumn + HasSqlType<UtcTime> + HasSqlType<BigInt>,
+    DbTimestamp: ToSql<UtcTime, DB>,
     i64: ToSql<BigInt, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

@@ -1,7 +1,7 @@
 //! Rows of dead tokens: found and deleted by ranges of their numbers, so that no step looks at
 //! more than it was told to.
 
-use crate::time::{Moment, UtcTime};
+use crate::time::{DbTimestamp, UtcTime};
 use diesel::backend::Backend;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -13,43 +13,43 @@ use portcullis_ports::{RowCursor, RowRange};
 
 /// What a dead row looks like. On SQLite a number would pass for a time long ago: what is no text
 /// is damaged, and left for whoever looks into it.
-pub(crate) trait DeadRow: Backend {
+pub(crate) trait ExpiredRow: Backend {
     const IS_TIME: &'static str;
 }
 
-impl DeadRow for Sqlite {
+impl ExpiredRow for Sqlite {
     const IS_TIME: &'static str = "typeof(expires_at) = 'text' AND ";
 }
 
-impl DeadRow for Pg {
+impl ExpiredRow for Pg {
     const IS_TIME: &'static str = "";
 }
 
 /// The last number and the count of the dead among the first rows beyond one.
 #[derive(QueryId)]
-pub(crate) struct Survey {
+pub(crate) struct ScanExpired {
     after: i64,
     limit: i64,
-    cutoff: Moment,
+    cutoff: DbTimestamp,
 }
 
-impl Survey {
-    pub(crate) fn new(after: RowCursor, limit: u32, cutoff: Moment) -> Self {
+impl ScanExpired {
+    pub(crate) fn new(after: RowCursor, limit: u32, cutoff: DbTimestamp) -> Self {
         Self { after: after.0, limit: i64::from(limit), cutoff }
     }
 }
 
-impl Query for Survey {
+impl Query for ScanExpired {
     type SqlType = (Nullable<BigInt>, BigInt);
 }
 
-impl RunQueryDsl<SqliteConnection> for Survey {}
-impl RunQueryDsl<PgConnection> for Survey {}
+impl RunQueryDsl<SqliteConnection> for ScanExpired {}
+impl RunQueryDsl<PgConnection> for ScanExpired {}
 
-impl<DB> QueryFragment<DB> for Survey
+impl<DB> QueryFragment<DB> for ScanExpired
 where
-    DB: DeadRow + HasSqlType<UtcTime> + HasSqlType<BigInt>,
-    Moment: ToSql<UtcTime, DB>,
+    DB: ExpiredRow + HasSqlType<UtcTime> + HasSqlType<BigInt>,
+    DbTimestamp: ToSql<UtcTime, DB>,
     i64: ToSql<BigInt, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -68,27 +68,27 @@ where
 
 /// Deletes the first dead rows of a stretch.
 #[derive(QueryId)]
-pub(crate) struct Delete {
+pub(crate) struct DeleteExpired {
     after: i64,
     last: i64,
     limit: i64,
-    cutoff: Moment,
+    cutoff: DbTimestamp,
 }
 
-impl Delete {
+impl DeleteExpired {
     pub(crate) fn new(range: &RowRange, limit: u32) -> Self {
-        let cutoff = Moment::new(range.cutoff);
+        let cutoff = DbTimestamp::new(range.cutoff);
         Self { after: range.after.0, last: range.last.0, limit: i64::from(limit), cutoff }
     }
 }
 
-impl RunQueryDsl<SqliteConnection> for Delete {}
-impl RunQueryDsl<PgConnection> for Delete {}
+impl RunQueryDsl<SqliteConnection> for DeleteExpired {}
+impl RunQueryDsl<PgConnection> for DeleteExpired {}
 
-impl<DB> QueryFragment<DB> for Delete
+impl<DB> QueryFragment<DB> for DeleteExpired
 where
-    DB: DeadRow + HasSqlType<UtcTime> + HasSqlType<BigInt>,
-    Moment: ToSql<UtcTime, DB>,
+    DB: ExpiredRow + HasSqlType<UtcTime> + HasSqlType<BigInt>,
+    DbTimestamp: ToSql<UtcTime, DB>,
     i64: ToSql<BigInt, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

@@ -16,7 +16,7 @@ use diesel_migrations::MigrationHarness;
 use std::error::Error;
 
 /// Where diesel keeps which migrations were applied.
-pub(crate) const BOOKKEEPING: &str = "__diesel_schema_migrations";
+pub(crate) const MIGRATIONS_TABLE: &str = "__diesel_schema_migrations";
 pub(crate) const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
 /// How many of the accounts that differ by case alone the log names.
 const NAMED: usize = 100;
@@ -26,7 +26,7 @@ pub trait Migrations: Send + Sync {
     /// Every migration this program knows, oldest first. Changes nothing.
     ///
     /// # Errors
-    /// [`MigrateError::Future`] where the database knows more; else the database's own.
+    /// [`MigrateError::SchemaTooNew`] where the database knows more; else the database's own.
     fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError>;
 
     /// Checks the tables and returns what an operator should know of them. Changes nothing.
@@ -40,7 +40,7 @@ pub trait Migrations: Send + Sync {
     ///
     /// # Errors
     /// [`MigrateError`]; nothing was applied by this call then.
-    fn apply(&self) -> Result<Applied, MigrateError>;
+    fn apply(&self) -> Result<MigrationReport, MigrateError>;
 
     /// Reverts the last migration and applies it again, and names what it applied. For those who
     /// write one: reverting drops what the migration added.
@@ -78,7 +78,7 @@ pub struct MigrationStatus {
 
 /// What a change of the schema did, to be told once it is committed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Applied {
+pub struct MigrationReport {
     /// The names of the migrations that were applied, oldest first.
     pub names: Vec<String>,
     /// What was taken over, where the tables of the FastAPI application were there before.
@@ -95,10 +95,10 @@ pub struct Adoption {
     /// How many refresh tokens, whatever their state.
     pub refresh_tokens: i64,
     /// The numbers of the accounts whose emails differ by case alone.
-    pub differing: Vec<i64>,
+    pub case_conflicts: Vec<i64>,
 }
 
-impl Applied {
+impl MigrationReport {
     /// Logs what was found.
     pub(crate) fn reported(self) -> Self {
         for Finding { what, advice, .. } in &self.findings {
@@ -115,11 +115,11 @@ impl Adoption {
     fn log(&self) {
         let (users, refresh_tokens) = (self.users, self.refresh_tokens);
         tracing::info!(target: "app", users, refresh_tokens, "Adopted the tables of the FastAPI application");
-        if !self.differing.is_empty() {
-            let named: Vec<_> = self.differing.iter().take(NAMED).map(i64::to_string).collect();
+        if !self.case_conflicts.is_empty() {
+            let named: Vec<_> = self.case_conflicts.iter().take(NAMED).map(i64::to_string).collect();
             tracing::warn!(
                 target: "app",
-                accounts = self.differing.len(),
+                accounts = self.case_conflicts.len(),
                 user_ids = named.join(","),
                 "Accounts whose emails differ by case alone: each logs in with its own exact spelling"
             );
@@ -135,7 +135,7 @@ pub(crate) fn status<B: Backend>(
     let known: Vec<_> = sorted(known)?.iter().map(|migration| migration.name().to_string()).collect();
     let has = |name: &String| applied.iter().any(|version| version == stamp(name));
     match applied.iter().rev().find(|version| !known.iter().any(|name| stamp(name) == *version)) {
-        Some(future) => Err(MigrateError::Future(future.clone())),
+        Some(future) => Err(MigrateError::SchemaTooNew(future.clone())),
         None => Ok(known.into_iter().map(|name| MigrationStatus { applied: has(&name), name }).collect()),
     }
 }
@@ -151,7 +151,7 @@ pub(crate) fn apply<C, B>(
     known: &impl MigrationSource<B>,
     adopting: bool,
     findings: Vec<Finding>,
-) -> Result<Applied, MigrateError>
+) -> Result<MigrationReport, MigrateError>
 where
     B: Backend,
     C: Engine<Backend = B> + MigrationHarness<B>,
@@ -173,11 +173,11 @@ where
         }
     }
     let adoption = (adopting && applied.is_empty()).then(|| survey(connection)).transpose();
-    Ok(Applied { names, adoption: adoption.map_err(|error| failed::<C>(error.into()))?, findings })
+    Ok(MigrationReport { names, adoption: adoption.map_err(|error| failed::<C>(error.into()))?, findings })
 }
 
 /// Reverts the last migration and applies it again.
-pub(crate) fn redo<C, B>(connection: &mut C, known: &impl MigrationSource<B>) -> Result<Applied, MigrateError>
+pub(crate) fn redo<C, B>(connection: &mut C, known: &impl MigrationSource<B>) -> Result<MigrationReport, MigrateError>
 where
     B: Backend,
     C: Engine<Backend = B> + MigrationHarness<B>,
@@ -189,7 +189,7 @@ where
     let last = last.ok_or_else(|| MigrateError::Failed("no migration was applied yet".to_owned()))?;
     connection.revert_migration(&*last).map_err(failed::<C>)?;
     connection.run_migration(&*last).map_err(failed::<C>)?;
-    Ok(Applied { names: vec![last.name().to_string()], ..Applied::default() })
+    Ok(MigrationReport { names: vec![last.name().to_string()], ..MigrationReport::default() })
 }
 
 fn applied<C: Engine + MigrationHarness<B>, B: Backend>(connection: &mut C) -> Result<Vec<String>, MigrateError> {
@@ -212,7 +212,7 @@ where
     Ok(Adoption {
         users: numbers("SELECT count(*) FROM users")?.first().copied().unwrap_or_default(),
         refresh_tokens: numbers("SELECT count(*) FROM refresh_tokens")?.first().copied().unwrap_or_default(),
-        differing: numbers("SELECT id FROM users WHERE email_case_sensitive ORDER BY id")?,
+        case_conflicts: numbers("SELECT id FROM users WHERE email_case_sensitive ORDER BY id")?,
     })
 }
 

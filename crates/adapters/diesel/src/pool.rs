@@ -7,7 +7,7 @@
 //! written off: somebody else gets a slot in its stead, and no connection from before is used
 //! again, for whatever holds up one may hold up all.
 
-use crate::writeoff::{Gate, Turn};
+use crate::gate::{EvictingPermit, EvictingSemaphore};
 use portcullis_ports::{Clock, StoreError};
 use r2d2::{ManageConnection, NopErrorHandler, PooledConnection};
 use std::convert::Infallible;
@@ -69,7 +69,7 @@ pub(crate) enum OpenFailure {
 /// The right to one connection, until dropped.
 pub(crate) struct Slot<C: Send + 'static> {
     place: PooledConnection<Places<C>>,
-    turn: Turn,
+    turn: EvictingPermit,
 }
 
 impl<C: Send + 'static> Deref for Slot<C> {
@@ -88,14 +88,14 @@ impl<C: Send + 'static> DerefMut for Slot<C> {
 
 impl<C: Send + 'static> Drop for Slot<C> {
     fn drop(&mut self) {
-        self.place.age = self.turn.write_offs();
+        self.place.age = self.turn.evicted();
     }
 }
 
 /// A pool of slots.
 pub(crate) struct Pool<C: Send + 'static> {
     places: r2d2::Pool<Places<C>>,
-    gate: Arc<Gate>,
+    gate: Arc<EvictingSemaphore>,
     wait: Duration,
 }
 
@@ -111,7 +111,7 @@ impl<C: Send + 'static> Pool<C> {
             .max_lifetime(Some(LIFETIME))
             .error_handler(Box::new(NopErrorHandler))
             .build_unchecked(Places(PhantomData));
-        Self { places, gate: Arc::new(Gate::new(size, clock)), wait }
+        Self { places, gate: Arc::new(EvictingSemaphore::new(size, clock)), wait }
     }
 
     /// How many slots are taken, and how many there are.
@@ -160,7 +160,7 @@ impl<C: Send + 'static> Pool<C> {
         let busy = || StoreError::Busy(format!("no connection came free within {:?}", self.wait));
         let turn = self.gate.enter(wait).ok_or_else(busy)?;
         let mut place = self.places.get().map_err(|_| busy())?;
-        if place.age != turn.write_offs() {
+        if place.age != turn.evicted() {
             place.connection = None;
         }
         Ok(Slot { place, turn })

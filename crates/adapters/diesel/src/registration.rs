@@ -3,8 +3,8 @@
 use crate::canonical::CanonicalEmail;
 use crate::password::StoredPassword;
 use crate::schema::users;
-use crate::stored::{Row, Stored};
-use crate::time::Moment;
+use crate::stored::{RowRef, Stored};
+use crate::time::DbTimestamp;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, max, min, sql};
@@ -29,7 +29,7 @@ impl TryFrom<UserRow> for User {
     type Error = StoreError;
 
     fn try_from(row: UserRow) -> Result<Self, StoreError> {
-        let at = Row { table: "users", id: row.id };
+        let at = RowRef { table: "users", id: row.id };
         let verified = row.email_verified_at.map(|time| at.read("email_verified_at", time));
         Ok(Self {
             id: UserId::new(row.id),
@@ -59,7 +59,7 @@ macro_rules! user_repository {
             /// the index leaves out, and there are never more of those. The query after it tells a
             /// taken address from a taken id.
             fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError> {
-                self.writing()?;
+                self.write_connection()?;
                 if self.is_taken(&new.email)? {
                     return Ok(None);
                 }
@@ -95,7 +95,7 @@ macro_rules! user_repository {
                 let kept = users::table.find(id.get()).filter(users::deleted_at.is_null());
                 let update =
                     diesel::update(kept.filter(users::is_active.ne(is_active))).set(users::is_active.eq(is_active));
-                let changed = update.execute(self.writing()?);
+                let changed = update.execute(self.write_connection()?);
                 Ok(self.check(changed)? == 1)
             }
 
@@ -139,7 +139,7 @@ macro_rules! user_repository {
                 let unchanged = users::table.find(id.get()).filter(users::hashed_password.eq(read.expose()));
                 let update = diesel::update(unchanged.filter(users::deleted_at.is_null()));
                 let update = update.set(users::hashed_password.eq(new.expose()));
-                let replaced = update.execute(self.writing()?);
+                let replaced = update.execute(self.write_connection()?);
                 Ok(self.check(replaced)? == 1)
             }
 
@@ -153,8 +153,8 @@ macro_rules! user_repository {
                     .find(id.get())
                     .filter(users::email.eq(email.original()))
                     .filter(users::email_verified_at.is_null());
-                let update = diesel::update(unverified).set(users::email_verified_at.eq(Moment::new(at)));
-                let verified = update.execute(self.writing()?);
+                let update = diesel::update(unverified).set(users::email_verified_at.eq(DbTimestamp::new(at)));
+                let verified = update.execute(self.write_connection()?);
                 Ok(self.check(verified)? == 1)
             }
 
@@ -168,7 +168,7 @@ macro_rules! user_repository {
                 at: DateTime<Utc>,
             ) -> Result<EmailChange, StoreError> {
                 let own = users::table.find(id.get()).filter(users::email.eq(read.original()));
-                let current = diesel::select(exists(own)).get_result(self.writing()?);
+                let current = diesel::select(exists(own)).get_result(self.write_connection()?);
                 if !self.check(current)? {
                     return Ok(EmailChange::Outdated);
                 }
@@ -179,7 +179,7 @@ macro_rules! user_repository {
                 }
                 let values = (
                     users::email.eq(new.canonical()),
-                    users::email_verified_at.eq(Moment::new(at)),
+                    users::email_verified_at.eq(DbTimestamp::new(at)),
                     users::email_case_sensitive.eq(false),
                 );
                 // A part of the transaction of its own, which alone is undone where it is refused.
@@ -213,7 +213,7 @@ macro_rules! new_account {
             users::email.eq($new.email.canonical()),
             users::hashed_password.eq($new.password.expose()),
             users::is_active.eq(true),
-            users::created_at.eq(Moment::new($new.created_at)),
+            users::created_at.eq(DbTimestamp::new($new.created_at)),
         )
     };
 }
@@ -254,13 +254,13 @@ impl Transaction<'_, SqliteConnection> {
     /// There is one writer.
     fn stored_password(&mut self, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
         let query = users::table.find(id.get()).select(users::hashed_password);
-        let stored = query.first::<StoredPassword>(self.writing()?).optional();
+        let stored = query.first::<StoredPassword>(self.write_connection()?).optional();
         self.check(stored)
     }
 
     /// There is one writer.
     fn admits_with(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
-        let admitting = admitting!(id, password).first::<i64>(self.writing()?).optional();
+        let admitting = admitting!(id, password).first::<i64>(self.write_connection()?).optional();
         Ok(self.check(admitting)?.is_some())
     }
 }
@@ -269,7 +269,7 @@ impl Transaction<'_, PgConnection> {
     /// Locks the account's row.
     fn stored_password(&mut self, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
         let query = users::table.find(id.get()).select(users::hashed_password).for_no_key_update();
-        let stored = query.first::<StoredPassword>(self.writing()?).optional();
+        let stored = query.first::<StoredPassword>(self.write_connection()?).optional();
         self.check(stored)
     }
 
@@ -280,7 +280,7 @@ impl Transaction<'_, PgConnection> {
 
     /// Those who only ask do not wait for each other.
     fn admits_with(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
-        let admitting = admitting!(id, password).for_share().first::<i64>(self.writing()?).optional();
+        let admitting = admitting!(id, password).for_share().first::<i64>(self.write_connection()?).optional();
         Ok(self.check(admitting)?.is_some())
     }
 }

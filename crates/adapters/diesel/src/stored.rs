@@ -25,12 +25,12 @@ impl<T> Stored<T> {
 
 /// The row that a value stands in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row {
+pub(crate) struct RowRef {
     pub(crate) table: &'static str,
     pub(crate) id: i64,
 }
 
-impl Row {
+impl RowRef {
     pub(crate) fn corrupt(self, column: &'static str, reason: &str) -> StoreError {
         StoreError::Corrupt { table: self.table, column, id: self.id, reason: reason.to_owned() }
     }

@@ -17,9 +17,9 @@ pub struct UtcTime;
 /// A time on its way into the database.
 #[derive(Debug, Clone, Copy, AsExpression)]
 #[diesel(sql_type = UtcTime)]
-pub(crate) struct Moment(DateTime<Utc>);
+pub(crate) struct DbTimestamp(DateTime<Utc>);
 
-impl Moment {
+impl DbTimestamp {
     pub(crate) fn new(time: DateTime<Utc>) -> Self {
         Self(time.trunc_subsecs(6))
     }
@@ -27,7 +27,7 @@ impl Moment {
 
 /// Always with six digits of the second, so that comparing the text compares the time. Digit by
 /// digit, for every write spells several: `format!` takes six times as long.
-fn spell(time: DateTime<Utc>) -> String {
+fn format(time: DateTime<Utc>) -> String {
     let mut text = String::with_capacity(26);
     let mut write = |number: u32, digits: u32, end: &str| {
         let digit = |place: u32| char::from_digit(number / 10_u32.pow(place) % 10, 10);
@@ -44,17 +44,17 @@ fn spell(time: DateTime<Utc>) -> String {
     text
 }
 
-impl ToSql<UtcTime, Sqlite> for Moment {
+impl ToSql<UtcTime, Sqlite> for DbTimestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         if !(0..=9999).contains(&self.0.year()) {
             return Err("a year outside 0 to 9999".into());
         }
-        out.set_value(spell(self.0));
+        out.set_value(format(self.0));
         Ok(IsNull::No)
     }
 }
 
-impl ToSql<UtcTime, Pg> for Moment {
+impl ToSql<UtcTime, Pg> for DbTimestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         ToSql::<Timestamptz, Pg>::to_sql(&self.0, out)
     }
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn the_order_of_the_text_is_the_order_of_the_times() {
         let times = [0, 1, 999_999, 1_000_000, 1_795_356_283_905_380, 4_948_956_284_000_000];
-        let spell = |micros| spell(DateTime::UNIX_EPOCH + TimeDelta::microseconds(micros));
+        let spell = |micros| format(DateTime::UNIX_EPOCH + TimeDelta::microseconds(micros));
         let spelled: Vec<_> = times.map(spell).into();
         assert!(spelled.is_sorted(), "{spelled:?}");
         assert!(spelled.iter().zip(times).all(|(text, micros)| parse(text).unwrap().timestamp_micros() == micros));
@@ -146,8 +146,8 @@ mod tests {
         #[test]
         fn chrono_reads_and_writes_the_same(micros in -62_167_219_200_000_000_i64..253_402_300_800_000_000) {
             let time = DateTime::UNIX_EPOCH + TimeDelta::microseconds(micros);
-            prop_assert_eq!(spell(time), time.format("%Y-%m-%d %H:%M:%S%.6f").to_string());
-            prop_assert_eq!(parse(&spell(time)), Some(time));
+            prop_assert_eq!(format(time), time.format("%Y-%m-%d %H:%M:%S%.6f").to_string());
+            prop_assert_eq!(parse(&format(time)), Some(time));
         }
 
         #[test]

@@ -1,12 +1,12 @@
 //! The refresh tokens, as rows of `refresh_tokens`. Their states change by compare-and-set, with
 //! the affected rows counted, so that both databases agree on one winner.
 
-use crate::maintenance::{Delete, Survey};
+use crate::maintenance::{DeleteExpired, ScanExpired};
 use crate::schema::{refresh_tokens, sessions, users};
 use crate::server_clock::{ServerNow, SpentAge};
 use crate::sessions::SessionRow;
-use crate::stored::{Row, Stored};
-use crate::time::Moment;
+use crate::stored::{RowRef, Stored};
+use crate::time::DbTimestamp;
 use crate::transaction::Transaction;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -55,9 +55,9 @@ struct SuccessorRow {
 pub(crate) struct NewTokenRow {
     pub(crate) jti: String,
     pub(crate) user_id: i64,
-    pub(crate) expires_at: Moment,
+    pub(crate) expires_at: DbTimestamp,
     pub(crate) revoked: bool,
-    pub(crate) created_at: Moment,
+    pub(crate) created_at: DbTimestamp,
     pub(crate) session_id: Option<i64>,
 }
 
@@ -70,9 +70,9 @@ impl NewTokenRow {
         Ok(Self {
             jti: token.jti.to_string(),
             user_id: token.user_id.get(),
-            expires_at: Moment::new(token.expires_at),
+            expires_at: DbTimestamp::new(token.expires_at),
             revoked: false,
-            created_at: Moment::new(token.created_at),
+            created_at: DbTimestamp::new(token.created_at),
             session_id: None,
         })
     }
@@ -85,7 +85,7 @@ type FoundRow =
 
 impl TokenRow {
     fn token(self, jti: Jti, session: Option<&Session>) -> Result<RefreshToken, StoreError> {
-        let at = Row { table: "refresh_tokens", id: self.id };
+        let at = RowRef { table: "refresh_tokens", id: self.id };
         let revoked = at.read("revoked", self.revoked)?;
         let key = self.spent_key.map(|key| read_key(at, key)).transpose()?;
         let session_id = self.session_id.map(|id| at.read("session_id", id)).transpose()?;
@@ -112,11 +112,11 @@ impl TokenRow {
     }
 }
 
-fn read_key(at: Row, key: Stored<Vec<u8>>) -> Result<IdempotencyKeyDigest, StoreError> {
+fn read_key(at: RowRef, key: Stored<Vec<u8>>) -> Result<IdempotencyKeyDigest, StoreError> {
     at.code("spent_key", key).map(IdempotencyKeyDigest)
 }
 
-fn read_successor(at: Row, successor: Stored<String>) -> Result<Jti, StoreError> {
+fn read_successor(at: RowRef, successor: Stored<String>) -> Result<Jti, StoreError> {
     let text = at.read("successor_jti", successor)?;
     Jti::parse(&text).ok_or_else(|| at.corrupt("successor_jti", "not a token identifier"))
 }
@@ -125,7 +125,7 @@ impl SuccessorRow {
     /// The token, if it is live.
     fn live(self, spent: &RefreshToken, session: Option<i64>) -> Result<Option<RefreshToken>, StoreError> {
         let RefreshState::Spent(spend_record) = &spent.state else { return Ok(None) };
-        let at = Row { table: "refresh_tokens", id: self.id };
+        let at = RowRef { table: "refresh_tokens", id: self.id };
         let live = !at.read("revoked", self.revoked)?;
         if live && (self.spent_at.is_some() || self.spent_key.is_some() || self.successor_jti.is_some()) {
             return Err(at.corrupt("revoked", LIVE_AND_SPENT));
@@ -154,10 +154,10 @@ fn found(jti: Jti, row: FoundRow) -> Result<FoundToken, StoreError> {
     let number = session.as_ref().map(|session| session.id);
     let session = session.map(Session::try_from).transpose()?;
     if spent_age.is_some_and(f64::is_nan) {
-        return Err(Row { table: "refresh_tokens", id: row.id }.corrupt("server_spent_at", "out of range"));
+        return Err(RowRef { table: "refresh_tokens", id: row.id }.corrupt("server_spent_at", "out of range"));
     }
     let token = row.token(jti, session.as_ref())?;
-    let account = Row { table: "users", id: token.user_id.get() };
+    let account = RowRef { table: "users", id: token.user_id.get() };
     let account_active = account.read("is_active", is_active)?;
     let live_successor = successor.map(|row| row.live(&token, number)).transpose()?.flatten();
     let spent_age = spent_age.filter(|_| matches!(token.state, RefreshState::Spent(_))).and_then(seconds);
@@ -176,7 +176,7 @@ macro_rules! refresh_token_repository {
                     let missing = || StoreError::Failed("there is no such session".to_owned());
                     row.session_id = Some(number.ok_or_else(|| self.fail(missing()))?);
                 }
-                let inserted = diesel::insert_into(refresh_tokens::table).values(row).execute(self.writing()?);
+                let inserted = diesel::insert_into(refresh_tokens::table).values(row).execute(self.write_connection()?);
                 self.check(inserted).map(drop)
             }
 
@@ -225,7 +225,7 @@ macro_rules! refresh_token_repository {
             }
 
             fn spend(&mut self, jti: Jti, spend_record: &SpendRecord) -> Result<bool, StoreError> {
-                let at = Moment::new(spend_record.at);
+                let at = DbTimestamp::new(spend_record.at);
                 let live = refresh_tokens::table
                     .filter(refresh_tokens::jti.eq(jti.to_string()))
                     .filter(refresh_tokens::revoked.eq(false))
@@ -238,7 +238,7 @@ macro_rules! refresh_token_repository {
                         refresh_tokens::successor_jti.eq(spend_record.successor.to_string()),
                         refresh_tokens::server_spent_at.eq(ServerNow),
                     ))
-                    .execute(self.writing()?);
+                    .execute(self.write_connection()?);
                 Ok(self.check(spent)? == 1)
             }
 
@@ -246,7 +246,8 @@ macro_rules! refresh_token_repository {
                 let live = refresh_tokens::table
                     .filter(refresh_tokens::jti.eq(jti.to_string()))
                     .filter(refresh_tokens::revoked.eq(false));
-                let revoked = diesel::update(live).set(refresh_tokens::revoked.eq(true)).execute(self.writing()?);
+                let revoked =
+                    diesel::update(live).set(refresh_tokens::revoked.eq(true)).execute(self.write_connection()?);
                 Ok(self.check(revoked)? == 1)
             }
 
@@ -256,7 +257,7 @@ macro_rules! refresh_token_repository {
                 limit: u32,
                 cutoff: DateTime<Utc>,
             ) -> Result<Option<RowRange>, StoreError> {
-                let survey = Survey::new(after, limit, Moment::new(cutoff));
+                let survey = ScanExpired::new(after, limit, DbTimestamp::new(cutoff));
                 let (last, dead) =
                     self.in_background(|connection| survey.get_result::<(Option<i64>, i64)>(connection))?;
                 let dead = u64::try_from(dead).unwrap_or_default();
@@ -264,8 +265,8 @@ macro_rules! refresh_token_repository {
             }
 
             fn purge(&mut self, range: &RowRange, limit: u32) -> Result<u64, StoreError> {
-                self.writing()?;
-                let deleted = self.in_background(|connection| Delete::new(range, limit).execute(connection))?;
+                self.write_connection()?;
+                let deleted = self.in_background(|connection| DeleteExpired::new(range, limit).execute(connection))?;
                 Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
             }
         }

@@ -25,7 +25,7 @@ impl<C: Engine> Transaction<'_, C> {
     }
 
     /// The connection, for a statement that writes. The database may not know that it must not.
-    pub(crate) fn writing(&mut self) -> Result<&mut C, StoreError> {
+    pub(crate) fn write_connection(&mut self) -> Result<&mut C, StoreError> {
         match self.mode {
             TxMode::Write => Ok(self.connection),
             TxMode::Read => Err(self.fail(StoreError::Failed("a reading transaction does not write".to_owned()))),
@@ -33,7 +33,7 @@ impl<C: Engine> Transaction<'_, C> {
     }
 
     /// Reads several rows. Outside a transaction each statement takes and leaves SQLite's lock.
-    pub(crate) fn at_once<T>(
+    pub(crate) fn batched_read<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -53,7 +53,7 @@ impl<C: Engine> Transaction<'_, C> {
         &mut self,
         statement: impl FnOnce(&mut C) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
-        self.at_once(|tx| {
+        self.batched_read(|tx| {
             let told = tx.connection.write_in_background();
             tx.check(told)?;
             let outcome = statement(tx.connection);
@@ -98,11 +98,11 @@ where
     C: Engine,
     for<'c> Transaction<'c, C>: Tx,
 {
-    match attempt(connection, mode, work) {
+    match run_work(connection, mode, work) {
         Ok(TxOutcome::Commit) => commit(connection, mode),
         undone => {
             // Where this fails, the connection is not healthy and goes, and the transaction with it.
-            let _ = undo(connection, mode);
+            let _ = rollback(connection, mode);
             undone.map(drop)
         }
     }
@@ -114,11 +114,11 @@ where
     C: Engine,
     for<'c> Transaction<'c, C>: Tx,
 {
-    attempt(connection, TxMode::Read, work).map(drop)
+    run_work(connection, TxMode::Read, work).map(drop)
 }
 
 /// Runs the work; how its transaction has to end.
-pub(crate) fn attempt<C>(connection: &mut C, mode: TxMode, work: &mut TxWork<'_>) -> Result<TxOutcome, StoreError>
+pub(crate) fn run_work<C>(connection: &mut C, mode: TxMode, work: &mut TxWork<'_>) -> Result<TxOutcome, StoreError>
 where
     C: Engine,
     for<'c> Transaction<'c, C>: Tx,
@@ -127,13 +127,13 @@ where
     match (work(&mut transaction), transaction.failure) {
         (Ok(TxOutcome::Commit), Some(failure)) => Err(failure),
         // Whatever the work made of it, whoever counts outages must hear of one.
-        (Ok(TxOutcome::Rollback), Some(outage)) if is_lost(&outage) => Err(outage),
+        (Ok(TxOutcome::Rollback), Some(outage)) if is_connection_lost(&outage) => Err(outage),
         (wanted, _) => wanted,
     }
 }
 
-/// Begins a part of a transaction, which [`commit`] adds to it and [`undo`] takes out of it.
-pub(crate) fn save<C: Engine>(connection: &mut C) -> Result<(), StoreError> {
+/// Begins a part of a transaction, which [`commit`] adds to it and [`rollback`] takes out of it.
+pub(crate) fn begin_savepoint<C: Engine>(connection: &mut C) -> Result<(), StoreError> {
     AnsiTransactionManager::begin_transaction(connection).map_err(|error| C::classify(&error, TxMode::Write))
 }
 
@@ -143,17 +143,18 @@ pub(crate) fn commit<C: Engine>(connection: &mut C, mode: TxMode) -> Result<(), 
 }
 
 /// Ends a transaction, or a part of one, and undoes what it wrote.
-pub(crate) fn undo<C: Engine>(connection: &mut C, mode: TxMode) -> Result<(), StoreError> {
+pub(crate) fn rollback<C: Engine>(connection: &mut C, mode: TxMode) -> Result<(), StoreError> {
     AnsiTransactionManager::rollback_transaction(connection).map_err(|error| C::classify(&error, mode))
 }
 
 /// Whether an error is the database's own, so that a connection that met it is not to be trusted.
-pub(crate) fn is_lost(error: &StoreError) -> bool {
+pub(crate) fn is_connection_lost(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable(_) | StoreError::Unwritable(_))
 }
 
 /// Whether a connection may serve again: it is in no transaction, and the last one ended well or
 /// failed for a reason of its own.
 pub(crate) fn is_healthy<C: Engine, T>(connection: &mut C, outcome: &Result<T, StoreError>) -> bool {
-    !outcome.as_ref().is_err_and(is_lost) && !AnsiTransactionManager::is_broken_transaction_manager(connection)
+    !outcome.as_ref().is_err_and(is_connection_lost)
+        && !AnsiTransactionManager::is_broken_transaction_manager(connection)
 }

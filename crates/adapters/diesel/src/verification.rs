@@ -4,8 +4,8 @@
 
 use crate::expiry::{DeleteOldest, OneTimeTokens};
 use crate::schema::one_time_tokens;
-use crate::stored::{Row, Stored};
-use crate::time::Moment;
+use crate::stored::{RowRef, Stored};
+use crate::time::DbTimestamp;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
@@ -32,7 +32,7 @@ impl TryFrom<GrantRow> for OneTimeTokenRecord {
     type Error = StoreError;
 
     fn try_from(row: GrantRow) -> Result<Self, StoreError> {
-        let at = Row { table: "one_time_tokens", id: row.id };
+        let at = RowRef { table: "one_time_tokens", id: row.id };
         let purpose = Purpose::parse(&at.read("purpose", row.purpose)?);
         Ok(Self {
             digest: TokenDigest::new(at.code("digest", row.digest)?),
@@ -54,7 +54,7 @@ struct NewGrantRow<'a> {
     slot: &'a str,
     email: &'a str,
     password_version: &'a [u8],
-    expires_at: Moment,
+    expires_at: DbTimestamp,
 }
 
 impl<'a> NewGrantRow<'a> {
@@ -67,7 +67,7 @@ impl<'a> NewGrantRow<'a> {
             slot: if by_address { record.email.canonical() } else { "" },
             email: record.email.original(),
             password_version: record.password.as_bytes(),
-            expires_at: Moment::new(record.expires_at),
+            expires_at: DbTimestamp::new(record.expires_at),
         }
     }
 }
@@ -91,14 +91,14 @@ macro_rules! one_time_token_repository {
                         one_time_tokens::password_version.eq(excluded(one_time_tokens::password_version)),
                         one_time_tokens::expires_at.eq(excluded(one_time_tokens::expires_at)),
                     ));
-                let replaced = upsert.execute(self.writing()?);
+                let replaced = upsert.execute(self.write_connection()?);
                 self.check(replaced).map(drop)
             }
 
             fn extend(&mut self, digest: TokenDigest, expires_at: DateTime<Utc>) -> Result<bool, StoreError> {
                 let token = one_time_tokens::table.filter(one_time_tokens::digest.eq(digest.as_bytes().as_slice()));
-                let update = diesel::update(token).set(one_time_tokens::expires_at.eq(Moment::new(expires_at)));
-                let extended = update.execute(self.writing()?);
+                let update = diesel::update(token).set(one_time_tokens::expires_at.eq(DbTimestamp::new(expires_at)));
+                let extended = update.execute(self.write_connection()?);
                 Ok(self.check(extended)? == 1)
             }
 
@@ -110,14 +110,14 @@ macro_rules! one_time_token_repository {
 
             fn consume(&mut self, digest: TokenDigest) -> Result<bool, StoreError> {
                 let token = one_time_tokens::table.filter(one_time_tokens::digest.eq(digest.as_bytes().as_slice()));
-                let consumed = diesel::delete(token).execute(self.writing()?);
+                let consumed = diesel::delete(token).execute(self.write_connection()?);
                 Ok(self.check(consumed)? == 1)
             }
 
             fn revoke_all(&mut self, user_id: UserId) -> Result<(), StoreError> {
                 let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(user_id.get()));
                 let mortal = own.filter(one_time_tokens::purpose.eq_any(short_lived()));
-                let revoked = diesel::delete(mortal).execute(self.writing()?);
+                let revoked = diesel::delete(mortal).execute(self.write_connection()?);
                 self.check(revoked).map(drop)
             }
 
@@ -131,21 +131,21 @@ macro_rules! one_time_token_repository {
                     .filter(one_time_tokens::user_id.eq(user_id.get()))
                     .filter(one_time_tokens::password_version.eq(old.as_bytes().as_slice()));
                 let update = diesel::update(bound).set(one_time_tokens::password_version.eq(new.as_bytes().as_slice()));
-                let rebound = update.execute(self.writing()?);
+                let rebound = update.execute(self.write_connection()?);
                 self.check(rebound).map(drop)
             }
 
             fn delete_superseded(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError> {
                 let other = one_time_tokens::purpose.ne(Purpose::UndoEmailChange.as_str());
-                let later = one_time_tokens::expires_at.ge(Moment::new(undo.expires_at));
+                let later = one_time_tokens::expires_at.ge(DbTimestamp::new(undo.expires_at));
                 let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(undo.user_id.get()));
-                let removed = diesel::delete(own.filter(other.or(later))).execute(self.writing()?);
+                let removed = diesel::delete(own.filter(other.or(later))).execute(self.write_connection()?);
                 self.check(removed).map(drop)
             }
 
             fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {
                 let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(user_id.get()));
-                let removed = diesel::delete(own).execute(self.writing()?);
+                let removed = diesel::delete(own).execute(self.write_connection()?);
                 self.check(removed).map(drop)
             }
 
@@ -159,14 +159,14 @@ macro_rules! one_time_token_repository {
                     // In the very words of the index.
                     .filter(sql::<Bool>("slot <> ''"))
                     .filter(one_time_tokens::purpose.eq(Purpose::UndoEmailChange.as_str()))
-                    .filter(one_time_tokens::expires_at.gt(Moment::new(now)))
+                    .filter(one_time_tokens::expires_at.gt(DbTimestamp::new(now)))
                     .order(one_time_tokens::id);
                 let holder = undo.select(one_time_tokens::user_id).first::<i64>(self.connection).optional();
                 Ok(self.check(holder)?.map(UserId::new))
             }
 
             fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
-                self.writing()?;
+                self.write_connection()?;
                 let delete = DeleteOldest::<OneTimeTokens>::new(cutoff, limit);
                 let deleted = self.in_background(|connection| delete.execute(connection))?;
                 Ok(u64::try_from(deleted).unwrap_or(u64::MAX))

@@ -9,16 +9,16 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 
 /// Makes and verifies codes under a derived key.
-pub struct HmacAuthenticator(Hmac<Sha256>);
+pub struct HmacSigner(Hmac<Sha256>);
 
-impl HmacAuthenticator {
+impl HmacSigner {
     /// Derives the key for a purpose from a secret of any length: HMAC as the extractor, with the
     /// purpose as its salt (RFC 5869 §2.2). Other purposes give unrelated keys.
     ///
     /// ```
-    /// use portcullis_hmac::HmacAuthenticator;
+    /// use portcullis_hmac::HmacSigner;
     /// use portcullis_ports::MacSigner;
-    /// let limits = HmacAuthenticator::derive(&[7; 32], "limits");
+    /// let limits = HmacSigner::derive(&[7; 32], "limits");
     /// let code = limits.sign(b"message");
     /// assert!(limits.verify(b"message", &code) && !limits.verify(b"massage", &code));
     /// ```
@@ -28,7 +28,7 @@ impl HmacAuthenticator {
     }
 }
 
-impl MacSigner for HmacAuthenticator {
+impl MacSigner for HmacSigner {
     fn sign(&self, message: &[u8]) -> [u8; 32] {
         code(self.0.clone(), message)
     }
@@ -39,7 +39,7 @@ impl MacSigner for HmacAuthenticator {
 }
 
 /// Shows no key.
-impl fmt::Debug for HmacAuthenticator {
+impl fmt::Debug for HmacSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HmacAuthenticator")
     }
@@ -73,13 +73,13 @@ mod tests {
         let prk = code(keyed(salt.as_bytes()), &[0x0b; 22]);
         let hex: String = prk.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
-        let derived = HmacAuthenticator::derive(&[0x0b; 22], &salt);
+        let derived = HmacSigner::derive(&[0x0b; 22], &salt);
         assert_eq!(derived.sign(b"x"), code(keyed(&prk), b"x"));
     }
 
     #[test]
     fn purposes_and_secrets_have_keys_of_their_own() {
-        let code = |secret: &[u8], purpose| HmacAuthenticator::derive(secret, purpose).sign(b"message");
+        let code = |secret: &[u8], purpose| HmacSigner::derive(secret, purpose).sign(b"message");
         assert_ne!(code(b"secret", "one"), code(b"secret", "two"));
         assert_ne!(code(b"secret", "one"), code(b"Secret", "one"));
     }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_key() {
-        let shown = format!("{:?}", HmacAuthenticator::derive(b"marker", "marker"));
+        let shown = format!("{:?}", HmacSigner::derive(b"marker", "marker"));
         assert_eq!(shown, "HmacAuthenticator");
     }
 }

@@ -42,7 +42,7 @@ fn tokens(criterion: &mut Criterion) {
 }
 
 fn key(algorithm: Algorithm, secret: &[u8]) -> SigningKey {
-    if algorithm.shares_a_secret() {
+    if algorithm.is_symmetric() {
         return SigningKey::of_secret(algorithm, secret).unwrap();
     }
     SigningKey::of_pem(algorithm, &generate(algorithm).unwrap().pem).unwrap()

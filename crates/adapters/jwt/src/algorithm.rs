@@ -47,7 +47,7 @@ impl Algorithm {
     /// Whether whoever verifies needs the secret that signs; it signs with a private key
     /// otherwise.
     #[must_use]
-    pub const fn shares_a_secret(self) -> bool {
+    pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 }

@@ -1,6 +1,6 @@
 //! The claims as JSON, written and read. Whether they have expired is left to the domain.
 
-use crate::object::Object;
+use crate::object::StrictObject;
 use chrono::{DateTime, Utc};
 use portcullis_domain::{
     registration::UserId,
@@ -15,7 +15,7 @@ const REFRESH: &str = "refresh";
 /// The claims in the order in which the FastAPI application wrote them, and behind them the session's,
 /// which it did not know.
 #[derive(Serialize)]
-struct Written {
+struct ClaimsJson {
     sub: String,
     jti: String,
     r#type: &'static str,
@@ -32,12 +32,12 @@ pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
         Claims::Refresh(c) => (REFRESH, c.user_id, c.jti, c.session_id, c.expires_at, c.issued_at),
     };
     let (exp, iat, sid) = (expires_at.timestamp(), issued_at.timestamp(), session_id.map(|id| id.to_string()));
-    serde_json::to_vec(&Written { sub: user_id.to_string(), jti: jti.to_string(), r#type, exp, iat, sid })
+    serde_json::to_vec(&ClaimsJson { sub: user_id.to_string(), jti: jti.to_string(), r#type, exp, iat, sid })
 }
 
 /// The claims of a payload; `None` where one is missing, has a wrong type or an impossible value,
 /// and for a token that is not to be used yet or not here.
-pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
+pub(crate) fn read(payload: &StrictObject<'_>, now: DateTime<Utc>) -> Option<Claims> {
     let user_id = UserId::parse(payload.text("sub")?)?;
     let jti = Jti::parse(payload.text("jti")?)?;
     // Absent in a token of the FastAPI application; present and unreadable is no absence.
@@ -61,6 +61,6 @@ pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
 }
 
 /// A time in whole seconds, in the years that there are.
-fn time(payload: &Object<'_>, name: &str) -> Option<DateTime<Utc>> {
+fn time(payload: &StrictObject<'_>, name: &str) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(payload.integer(name)?, 0)
 }

@@ -31,7 +31,7 @@ impl JwtIssuer {
 
     fn sign(&self, claims: &Claims) -> Result<String, SigningError> {
         let payload = claims::write(claims).map_err(|error| SigningError(error.to_string()))?;
-        jws::seal(&payload, &self.key).ok_or_else(|| SigningError("the key refused".to_owned()))
+        jws::sign(&payload, &self.key).ok_or_else(|| SigningError("the key refused".to_owned()))
     }
 }
 

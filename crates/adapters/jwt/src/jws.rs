@@ -3,7 +3,7 @@
 
 use crate::{
     keys::{SigningKey, VerifyingKey},
-    object::Object,
+    object::StrictObject,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ const MAX_SIGNATURE_BYTES: usize = 1024;
 
 /// Members by which a header would bring its own key or rules (RFC 8725 §3.10, RFC 7515
 /// §4.1.11). None of them is ever needed here, so none is tolerated, whoever signed it.
-const FOREIGN_RULES: [&str; 5] = ["jwk", "jku", "x5u", "x5c", "crit"];
+const FORBIDDEN_HEADERS: [&str; 5] = ["jwk", "jku", "x5u", "x5c", "crit"];
 
 /// Signs a payload; `None` where the key fails.
-pub(crate) fn seal(payload: &[u8], key: &SigningKey) -> Option<String> {
+pub(crate) fn sign(payload: &[u8], key: &SigningKey) -> Option<String> {
     let mut token = String::with_capacity(key.header().len() + 2 * payload.len() + 128);
     token.push_str(key.header());
     token.push('.');
@@ -32,7 +32,7 @@ pub(crate) fn seal(payload: &[u8], key: &SigningKey) -> Option<String> {
 
 /// The payload, decoded, of a token that was signed by one of these keys, with that key's algorithm, and
 /// says so. The payload of a stranger's token is never decoded.
-pub(crate) fn open(token: &str, keys: &[Arc<VerifyingKey>]) -> Option<Vec<u8>> {
+pub(crate) fn verify(token: &str, keys: &[Arc<VerifyingKey>]) -> Option<Vec<u8>> {
     if token.len() > MAX_BYTES {
         return None;
     }
@@ -40,18 +40,18 @@ pub(crate) fn open(token: &str, keys: &[Arc<VerifyingKey>]) -> Option<Vec<u8>> {
     let (header, payload) = signed.split_once('.')?;
     let mut buffer = [0; MAX_SIGNATURE_BYTES];
     let length = URL_SAFE_NO_PAD.decode_slice(signature, &mut buffer).ok()?;
-    let seal = Seal { header, signed: signed.as_bytes(), signature: buffer.get(..length)? };
+    let seal = UnverifiedJws { header, signed: signed.as_bytes(), signature: buffer.get(..length)? };
     if seal.is_good(keys) { part(payload) } else { None }
 }
 
 /// What of a token shows who made it.
-struct Seal<'a> {
+struct UnverifiedJws<'a> {
     header: &'a str,
     signed: &'a [u8],
     signature: &'a [u8],
 }
 
-impl Seal<'_> {
+impl UnverifiedJws<'_> {
     fn is_good(&self, keys: &[Arc<VerifyingKey>]) -> bool {
         // Our own tokens have this header to the letter, so nothing of it needs to be read.
         let mut makers = keys.iter().filter(|key| key.makes(self.header)).peekable();
@@ -71,7 +71,7 @@ impl Seal<'_> {
         let mut secrets = keys.iter().filter(|key| key.public().is_none());
         let Some(key) = secrets.find(|key| self.is_by(key)) else { return false };
         let Some(header) = part(self.header) else { return false };
-        Object::parse(&header).is_some_and(|header| is_acceptable(&header, key))
+        StrictObject::parse(&header).is_some_and(|header| is_acceptable(&header, key))
     }
 
     /// A token whose header names one of the configured keys, and that key's algorithm. Without
@@ -81,15 +81,15 @@ impl Seal<'_> {
             return false;
         }
         let Some(header) = part(self.header) else { return false };
-        let Some(header) = Object::parse(&header) else { return false };
+        let Some(header) = StrictObject::parse(&header) else { return false };
         let Some(name) = header.text("kid") else { return false };
         let key = keys.iter().find(|key| key.public().is_some_and(|public| public.id == name));
         key.is_some_and(|key| is_acceptable(&header, key) && self.is_by(key))
     }
 }
 
-fn is_acceptable(header: &Object<'_>, key: &VerifyingKey) -> bool {
-    header.text("alg") == Some(key.algorithm().as_str()) && FOREIGN_RULES.iter().all(|name| !header.has(name))
+fn is_acceptable(header: &StrictObject<'_>, key: &VerifyingKey) -> bool {
+    header.text("alg") == Some(key.algorithm().as_str()) && FORBIDDEN_HEADERS.iter().all(|name| !header.has(name))
 }
 
 /// A part between dots. The engine takes one spelling of each value: no padding, no white space,
@@ -118,17 +118,17 @@ mod tests {
     fn the_example_of_rfc_7515() {
         let bytes = URL_SAFE_NO_PAD.decode(KEY).unwrap();
         let key = secret(Algorithm::Hs256, &bytes);
-        let payload = open(TOKEN, &key).unwrap();
-        let payload = Object::parse(&payload).unwrap();
+        let payload = verify(TOKEN, &key).unwrap();
+        let payload = StrictObject::parse(&payload).unwrap();
         assert_eq!(payload.text("iss"), Some("joe"));
         assert_eq!(payload.integer("exp"), Some(1_300_819_380));
         for (at, byte) in TOKEN.bytes().enumerate() {
             let other = if byte == b'A' { "B" } else { "A" };
             let forged = format!("{}{other}{}", &TOKEN[..at], &TOKEN[at + 1..]);
-            assert!(open(&forged, &key).is_none(), "{at}");
+            assert!(verify(&forged, &key).is_none(), "{at}");
         }
-        assert!(open(TOKEN, &secret(Algorithm::Hs384, &bytes)).is_none());
-        assert!(open(TOKEN, &secret(Algorithm::Hs256, KEY.as_bytes())).is_none());
+        assert!(verify(TOKEN, &secret(Algorithm::Hs384, &bytes)).is_none());
+        assert!(verify(TOKEN, &secret(Algorithm::Hs256, KEY.as_bytes())).is_none());
     }
 
     #[test]
@@ -137,13 +137,13 @@ mod tests {
         let verifying = [signing.verifying_key()];
         let token = |fill: usize| {
             let payload = format!(r#"{{"fill":"{}"}}"#, "x".repeat(fill));
-            seal(payload.as_bytes(), &signing).unwrap()
+            sign(payload.as_bytes(), &signing).unwrap()
         };
         // Base64 grows in steps of three bytes.
         let longest = (6000..6200).rev().map(token).find(|token| token.len() <= MAX_BYTES).unwrap();
         assert!(longest.len() >= MAX_BYTES - 1, "{}", longest.len());
-        assert!(open(&longest, &verifying).is_some());
+        assert!(verify(&longest, &verifying).is_some());
         let longer = (6000..6200).map(token).find(|token| token.len() > MAX_BYTES).unwrap();
-        assert!(open(&longer, &verifying).is_none());
+        assert!(verify(&longer, &verifying).is_none());
     }
 }

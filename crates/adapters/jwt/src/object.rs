@@ -8,7 +8,7 @@ use serde::{
 use std::{borrow::Cow, fmt};
 
 /// The members of an object: few, so they are looked for one by one. They borrow from the text.
-pub(crate) struct Object<'a>(Vec<(Name<'a>, Member<'a>)>);
+pub(crate) struct StrictObject<'a>(Vec<(Name<'a>, Member<'a>)>);
 
 /// The name of a member.
 #[derive(Deserialize, PartialEq, Eq)]
@@ -24,7 +24,7 @@ enum Member<'a> {
     Other,
 }
 
-impl<'a> Object<'a> {
+impl<'a> StrictObject<'a> {
     pub(crate) fn parse(json: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(json).ok()
     }
@@ -52,7 +52,7 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Object<'de> {
+impl<'de> Deserialize<'de> for StrictObject<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ObjectVisitor)
     }
@@ -67,13 +67,13 @@ impl<'de> Deserialize<'de> for Member<'de> {
 struct ObjectVisitor;
 
 impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object<'de>;
+    type Value = StrictObject<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StrictObject<'de>, A::Error> {
         // As many as a token has.
         let mut members = Vec::with_capacity(8);
         while let Some((name, value)) = map.next_entry::<Name<'de>, Member<'de>>()? {
@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
             }
             members.push((name, value));
         }
-        Ok(Object(members))
+        Ok(StrictObject(members))
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     fn integer(value: &str) -> Option<i64> {
-        Object::parse(format!(r#"{{"n":{value}}}"#).as_bytes())?.integer("n")
+        StrictObject::parse(format!(r#"{{"n":{value}}}"#).as_bytes())?.integer("n")
     }
 
     #[test]
@@ -160,9 +160,9 @@ mod tests {
             r#"{"a":{"b":1,"b":2}}"#,
             r#"{"a":[{"b":[{"c":1,"c":1}]}]}"#,
         ] {
-            assert!(Object::parse(bad.as_bytes()).is_none(), "{bad}");
+            assert!(StrictObject::parse(bad.as_bytes()).is_none(), "{bad}");
         }
-        assert!(Object::parse(br#"{"a":{"a":1},"b":[{"a":1},{"a":1}]}"#).is_some());
+        assert!(StrictObject::parse(br#"{"a":{"a":1},"b":[{"a":1},{"a":1}]}"#).is_some());
     }
 
     #[test]
@@ -170,12 +170,12 @@ mod tests {
         for bad in
             ["", "null", "1", "[]", r#"["a",1]"#, "\"a\"", "{}{}", "{},", "{", r#"{"a":1,}"#, "\u{feff}{}", r#"{a:1}"#]
         {
-            assert!(Object::parse(bad.as_bytes()).is_none(), "{bad}");
+            assert!(StrictObject::parse(bad.as_bytes()).is_none(), "{bad}");
         }
-        assert!(Object::parse(b"{\"a\":\"\xff\"}").is_none(), "no UTF-8");
-        assert!(Object::parse(br#"{"a":"\ud800"}"#).is_none(), "a lone surrogate");
+        assert!(StrictObject::parse(b"{\"a\":\"\xff\"}").is_none(), "no UTF-8");
+        assert!(StrictObject::parse(br#"{"a":"\ud800"}"#).is_none(), "a lone surrogate");
         assert!(
-            Object::parse(format!("{{\"a\":{}1{}}}", "[".repeat(4000), "]".repeat(4000)).as_bytes()).is_none(),
+            StrictObject::parse(format!("{{\"a\":{}1{}}}", "[".repeat(4000), "]".repeat(4000)).as_bytes()).is_none(),
             "too deep"
         );
     }

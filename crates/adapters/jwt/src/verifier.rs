@@ -4,7 +4,7 @@ use crate::{
     algorithm::Algorithm,
     claims, jws,
     keys::{KeyError, VerifyingKey},
-    object::Object,
+    object::StrictObject,
 };
 use chrono::{DateTime, Utc};
 use portcullis_domain::keys::PublicKey;
@@ -49,8 +49,8 @@ impl JwtVerifier {
 
 impl TokenVerifier for JwtVerifier {
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
-        let payload = jws::open(token, &self.keys).ok_or(InvalidToken)?;
-        let payload = Object::parse(&payload).ok_or(InvalidToken)?;
+        let payload = jws::verify(token, &self.keys).ok_or(InvalidToken)?;
+        let payload = StrictObject::parse(&payload).ok_or(InvalidToken)?;
         claims::read(&payload, now).ok_or(InvalidToken)
     }
 }

@@ -12,11 +12,11 @@ pub struct Sender(Mailbox);
 
 /// Why a text names no sender. Holds none of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadSender;
+pub struct SenderError;
 
-impl std::error::Error for BadSender {}
+impl std::error::Error for SenderError {}
 
-impl fmt::Display for BadSender {
+impl fmt::Display for SenderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("is neither an address nor a name and an address")
     }
@@ -33,11 +33,11 @@ impl Sender {
     /// ```
     ///
     /// # Errors
-    /// [`BadSender`], when it is none.
-    pub fn parse(text: &str) -> Result<Self, BadSender> {
+    /// [`SenderError`], when it is none.
+    pub fn parse(text: &str) -> Result<Self, SenderError> {
         match text.trim().strip_suffix('>') {
             Some(text) => {
-                let (name, address) = text.rsplit_once('<').ok_or(BadSender)?;
+                let (name, address) = text.rsplit_once('<').ok_or(SenderError)?;
                 Self::new(name, address)
             }
             None => Self::new("", text.trim()),
@@ -47,16 +47,16 @@ impl Sender {
     /// The sender with that name, which may be empty, and that address.
     ///
     /// # Errors
-    /// [`BadSender`], when one of them cannot stand in a header.
-    pub fn new(name: &str, address: &str) -> Result<Self, BadSender> {
+    /// [`SenderError`], when one of them cannot stand in a header.
+    pub fn new(name: &str, address: &str) -> Result<Self, SenderError> {
         let name = name.trim();
         let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
         let name = quoted.unwrap_or(name);
-        let (local, domain) = address.rsplit_once('@').ok_or(BadSender)?;
+        let (local, domain) = address.rsplit_once('@').ok_or(SenderError)?;
         if name.chars().any(char::is_control) || !local.is_ascii() {
-            return Err(BadSender);
+            return Err(SenderError);
         }
-        let address = spoken(local, domain).ok_or(BadSender)?;
+        let address = spoken(local, domain).ok_or(SenderError)?;
         Ok(Self(Mailbox::new((!name.is_empty()).then(|| name.to_owned()), address)))
     }
 
@@ -124,7 +124,7 @@ mod tests {
             "é@example.org",
             "a b@example.org",
         ] {
-            assert_eq!(Sender::parse(text), Err(BadSender), "{text:?}");
+            assert_eq!(Sender::parse(text), Err(SenderError), "{text:?}");
         }
     }
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 /// Until when, by the monotonic clock.
 pub(crate) struct Deadline {
     clock: Arc<dyn Clock>,
-    moments: Mutex<Moments>,
+    moments: Mutex<Deadlines>,
 }
 
 #[derive(Clone, Copy)]
-struct Moments {
+struct Deadlines {
     whole: Duration,
     step: Duration,
 }
@@ -23,13 +23,13 @@ impl Deadline {
     /// Everything is over that long from now.
     pub(crate) fn new(clock: Arc<dyn Clock>, whole: Duration) -> Self {
         let end = clock.monotonic().saturating_add(whole);
-        Self { clock, moments: Mutex::new(Moments { whole: end, step: end }) }
+        Self { clock, moments: Mutex::new(Deadlines { whole: end, step: end }) }
     }
 
     /// The same, for what begins now.
-    pub(crate) fn renew(&self, whole: Duration) {
+    pub(crate) fn restart(&self, whole: Duration) {
         let end = self.clock.monotonic().saturating_add(whole);
-        *self.lock() = Moments { whole: end, step: end };
+        *self.lock() = Deadlines { whole: end, step: end };
     }
 
     /// The next step is over that long from now, and with the whole at the latest.
@@ -45,25 +45,25 @@ impl Deadline {
         if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Moments> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Deadlines> {
         self.moments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A connection that keeps to a deadline.
-pub(crate) struct TimedSocket {
+pub(crate) struct DeadlineSocket {
     pub(crate) socket: TcpStream,
     pub(crate) deadline: Arc<Deadline>,
 }
 
-impl Read for TimedSocket {
+impl Read for DeadlineSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.set_read_timeout(Some(self.deadline.left()?))?;
         in_time(self.socket.read(buffer))
     }
 }
 
-impl Write for TimedSocket {
+impl Write for DeadlineSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.set_write_timeout(Some(self.deadline.left()?))?;
         in_time(self.socket.write(bytes))

@@ -1,44 +1,44 @@
 //! Commands and replies over a connection, in the clear or over TLS. What is said when is left to
 //! [`session_id_or_legacy`](crate::session_id_or_legacy).
 
-use crate::deadline::TimedSocket;
-use crate::fault::{Cause, Step, Trouble};
+use crate::deadline::DeadlineSocket;
+use crate::error::{SmtpError, SmtpErrorKind, SmtpStep};
 use crate::reply::Reply;
 use native_tls::{HandshakeError, TlsConnector, TlsStream};
 use std::io::{self, BufReader, Read, Write};
 use std::time::Duration;
 
 /// A conversation with a mail server.
-pub(crate) struct Dialogue {
+pub(crate) struct SmtpConnection {
     stream: BufReader<Stream>,
     limit: Duration,
 }
 
 enum Stream {
-    Clear(TimedSocket),
-    Encrypted(Box<TlsStream<TimedSocket>>),
+    Clear(DeadlineSocket),
+    Encrypted(Box<TlsStream<DeadlineSocket>>),
 }
 
-impl Dialogue {
+impl SmtpConnection {
     /// In the clear. Each command has that long.
-    pub(crate) fn clear(socket: TimedSocket, limit: Duration) -> Self {
+    pub(crate) fn clear(socket: DeadlineSocket, limit: Duration) -> Self {
         Self { stream: BufReader::new(Stream::Clear(socket)), limit }
     }
 
     /// Over TLS from now on; the server is the one with that name or address, or none. What it
     /// said before and nobody has read is forgotten: somebody on the way may have added it
     /// (CVE-2021-38371).
-    pub(crate) fn encrypted(self, connector: &TlsConnector, host: &str) -> Result<Self, Trouble> {
+    pub(crate) fn encrypted(self, connector: &TlsConnector, host: &str) -> Result<Self, SmtpError> {
         let Stream::Clear(socket) = self.stream.into_inner() else {
-            return Err(Step::Encryption.unfit("encrypted twice"));
+            return Err(SmtpStep::Encryption.unsupported("encrypted twice"));
         };
         let deadline = socket.deadline.clone();
         deadline.step(self.limit);
         match connector.connect(host, socket) {
             Ok(stream) => Ok(Self { stream: BufReader::new(Stream::Encrypted(Box::new(stream))), limit: self.limit }),
-            Err(_) if deadline.left().is_err() => Err(Step::Encryption.failed(&io::ErrorKind::TimedOut.into())),
-            Err(HandshakeError::Failure(error)) => Err(Step::Encryption.unfit(tls_fault(&error.to_string()))),
-            Err(HandshakeError::WouldBlock(_)) => Err(Step::Encryption.unfit(HANDSHAKE)),
+            Err(_) if deadline.left().is_err() => Err(SmtpStep::Encryption.failed(&io::ErrorKind::TimedOut.into())),
+            Err(HandshakeError::Failure(error)) => Err(SmtpStep::Encryption.unsupported(tls_fault(&error.to_string()))),
+            Err(HandshakeError::WouldBlock(_)) => Err(SmtpStep::Encryption.unsupported(HANDSHAKE)),
         }
     }
 
@@ -46,7 +46,7 @@ impl Dialogue {
         matches!(self.stream.get_ref(), Stream::Encrypted(_))
     }
 
-    pub(crate) fn socket(&self) -> &TimedSocket {
+    pub(crate) fn socket(&self) -> &DeadlineSocket {
         match self.stream.get_ref() {
             Stream::Clear(socket) => socket,
             Stream::Encrypted(stream) => stream.get_ref(),
@@ -54,44 +54,44 @@ impl Dialogue {
     }
 
     /// Reads a reply that must be positive, and comes within that long.
-    pub(crate) fn hear(&mut self, step: Step, limit: Duration) -> Result<Reply, Trouble> {
+    pub(crate) fn read_reply(&mut self, step: SmtpStep, limit: Duration) -> Result<Reply, SmtpError> {
         self.socket().deadline.step(limit);
         self.reply(step)
     }
 
     /// Says a line, and reads a reply that must be positive.
-    pub(crate) fn say(&mut self, step: Step, line: &str) -> Result<Reply, Trouble> {
+    pub(crate) fn command(&mut self, step: SmtpStep, line: &str) -> Result<Reply, SmtpError> {
         self.write(step, format!("{line}\r\n").as_bytes())?;
         self.reply(step)
     }
 
     /// The same, where one code alone will do: a reply to something else is taken for none.
-    pub(crate) fn say_for(&mut self, step: Step, line: &str, code: u16) -> Result<Reply, Trouble> {
-        let reply = self.say(step, line)?;
-        if reply.code == code { Ok(reply) } else { Err(Trouble { step, cause: Cause::Reply(reply) }) }
+    pub(crate) fn command_expecting(&mut self, step: SmtpStep, line: &str, code: u16) -> Result<Reply, SmtpError> {
+        let reply = self.command(step, line)?;
+        if reply.code == code { Ok(reply) } else { Err(SmtpError { step, cause: SmtpErrorKind::Reply(reply) }) }
     }
 
     /// Sends the content of a mail and its end (RFC 5321 §4.5.2).
-    pub(crate) fn content(&mut self, bytes: &[u8]) -> Result<Reply, Trouble> {
-        self.write(Step::Content, &transparent(bytes))?;
-        self.reply(Step::Content)
+    pub(crate) fn send_data(&mut self, bytes: &[u8]) -> Result<Reply, SmtpError> {
+        self.write(SmtpStep::Content, &transparent(bytes))?;
+        self.reply(SmtpStep::Content)
     }
 
     /// Takes leave, and waits for nothing.
-    pub(crate) fn leave(mut self) {
-        self.socket().deadline.renew(self.limit);
-        self.write(Step::Sender, b"QUIT\r\n").ok();
+    pub(crate) fn quit(mut self) {
+        self.socket().deadline.restart(self.limit);
+        self.write(SmtpStep::Sender, b"QUIT\r\n").ok();
     }
 
-    fn write(&mut self, step: Step, bytes: &[u8]) -> Result<(), Trouble> {
+    fn write(&mut self, step: SmtpStep, bytes: &[u8]) -> Result<(), SmtpError> {
         self.socket().deadline.step(self.limit);
         let stream = self.stream.get_mut();
         stream.write_all(bytes).and_then(|()| stream.flush()).map_err(|error| step.failed(&error))
     }
 
-    fn reply(&mut self, step: Step) -> Result<Reply, Trouble> {
+    fn reply(&mut self, step: SmtpStep) -> Result<Reply, SmtpError> {
         let reply = Reply::read(&mut self.stream).map_err(|error| step.failed(&error))?;
-        if reply.is_positive() { Ok(reply) } else { Err(Trouble { step, cause: Cause::Reply(reply) }) }
+        if reply.is_positive() { Ok(reply) } else { Err(SmtpError { step, cause: SmtpErrorKind::Reply(reply) }) }
     }
 }
 

@@ -2,7 +2,7 @@
 //! sent by hand.
 
 use crate::address::Sender;
-use crate::letter::Letter;
+use crate::encoded::EncodedMail;
 use portcullis_domain::mail::RenderedMail;
 use portcullis_ports::{Mailer, MailerError};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -45,7 +45,7 @@ fn unwritable(error: &io::Error) -> MailerError {
 
 impl Mailer for FolderMailer {
     fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
-        let letter = Letter::of(mail, &self.from)?;
+        let letter = EncodedMail::of(mail, &self.from)?;
         let id: String = mail.id.chars().filter(char::is_ascii_alphanumeric).collect();
         let name = format!("{}-{id}.eml", mail.date.format("%Y%m%dT%H%M%S%.6fZ"));
         match self.write(&name, &letter.bytes) {

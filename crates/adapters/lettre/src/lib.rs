@@ -4,18 +4,18 @@
 mod address;
 mod deadline;
 mod dialogue;
-mod fault;
+mod encoded;
+mod error;
 mod folder;
-mod letter;
 mod reply;
 mod session;
 mod smtp;
 mod url;
 
-pub use address::{BadSender, Sender};
+pub use address::{Sender, SenderError};
 pub use folder::FolderMailer;
-pub use smtp::{Authorities, Greeting, SmtpMailer, TimeLimits};
-pub use url::{BadSmtpUrl, SmtpUrl};
+pub use smtp::{Greeting, SmtpMailer, TimeLimits, TrustRoots};
+pub use url::{SmtpUrl, SmtpUrlError};
 
 // Named to have its bundled C library.
 use openssl_sys as _;

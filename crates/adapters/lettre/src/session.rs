@@ -1,11 +1,11 @@
 //! What is said to a mail server: who is there, that it be encrypted, and one mail after another.
 
-use crate::deadline::{Deadline, TimedSocket};
-use crate::dialogue::Dialogue;
-use crate::fault::{Cause, Step, Trouble};
-use crate::letter::Letter;
+use crate::deadline::{Deadline, DeadlineSocket};
+use crate::dialogue::SmtpConnection;
+use crate::encoded::EncodedMail;
+use crate::error::{SmtpError, SmtpErrorKind, SmtpStep};
 use crate::reply::Reply;
-use crate::smtp::Server;
+use crate::smtp::SmtpServer;
 use crate::url::{Credentials, Encryption};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,31 +15,31 @@ use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 
 /// A connection that takes mails.
-pub(crate) struct Session {
-    dialogue: Dialogue,
-    abilities: Abilities,
+pub(crate) struct SmtpSession {
+    dialogue: SmtpConnection,
+    abilities: Extensions,
 }
 
 /// What a server can do (RFC 5321 §4.1.1.1).
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Abilities {
+struct Extensions {
     start_tls: bool,
     international: bool,
     plain: bool,
     login: bool,
 }
 
-impl Session {
+impl SmtpSession {
     /// Connects, encrypts and logs in.
-    pub(crate) fn open(server: &Server, deadline: Arc<Deadline>) -> Result<Self, Trouble> {
+    pub(crate) fn open(server: &SmtpServer, deadline: Arc<Deadline>) -> Result<Self, SmtpError> {
         let url = &server.url;
-        let socket = connect(server, &deadline).map_err(|error| Step::Connecting.failed(&error))?;
-        let mut dialogue = Dialogue::clear(TimedSocket { socket, deadline }, server.limits.command);
+        let socket = connect(server, &deadline).map_err(|error| SmtpStep::Connecting.failed(&error))?;
+        let mut dialogue = SmtpConnection::clear(DeadlineSocket { socket, deadline }, server.limits.command);
         if url.encryption == Encryption::Immediate {
             dialogue = dialogue.encrypted(server.connector()?, &url.host)?;
         }
-        dialogue.hear(Step::Greeting, server.limits.greeting)?;
-        let mut session = Self { abilities: hello(&mut dialogue)?, dialogue };
+        dialogue.read_reply(SmtpStep::Greeting, server.limits.greeting)?;
+        let mut session = Self { abilities: ehlo(&mut dialogue)?, dialogue };
         if matches!(url.encryption, Encryption::Required | Encryption::Offered) {
             session = session.encrypted(server)?;
         }
@@ -50,22 +50,24 @@ impl Session {
     }
 
     /// Says STARTTLS (RFC 3207). What the server could do before is forgotten with it.
-    fn encrypted(mut self, server: &Server) -> Result<Self, Trouble> {
+    fn encrypted(mut self, server: &SmtpServer) -> Result<Self, SmtpError> {
         if !self.abilities.start_tls {
             return match server.url.encryption {
                 Encryption::Offered => Ok(self),
-                _ => Err(Step::Encryption.unfit("the server offers no STARTTLS")),
+                _ => Err(SmtpStep::Encryption.unsupported("the server offers no STARTTLS")),
             };
         }
-        self.dialogue.say_for(Step::Encryption, "STARTTLS", 220)?;
+        self.dialogue.command_expecting(SmtpStep::Encryption, "STARTTLS", 220)?;
         let mut dialogue = self.dialogue.encrypted(server.connector()?, &server.url.host)?;
-        Ok(Self { abilities: hello(&mut dialogue)?, dialogue })
+        Ok(Self { abilities: ehlo(&mut dialogue)?, dialogue })
     }
 
     /// Says who the service is (RFC 4954): by PLAIN, or by what came before it.
-    fn log_in(&mut self, credentials: &Credentials) -> Result<(), Trouble> {
+    fn log_in(&mut self, credentials: &Credentials) -> Result<(), SmtpError> {
         let (user, password) = (credentials.user.as_str(), credentials.password.expose_secret());
-        let say = |dialogue: &mut Dialogue, line: &str, code| dialogue.say_for(Step::LoggingIn, line, code);
+        let say = |dialogue: &mut SmtpConnection, line: &str, code| {
+            dialogue.command_expecting(SmtpStep::LoggingIn, line, code)
+        };
         if self.abilities.plain {
             let response = STANDARD.encode(format!("\0{user}\0{password}"));
             say(&mut self.dialogue, &format!("AUTH PLAIN {response}"), 235)?;
@@ -74,7 +76,7 @@ impl Session {
             say(&mut self.dialogue, &STANDARD.encode(user), 334)?;
             say(&mut self.dialogue, &STANDARD.encode(password), 235)?;
         } else {
-            return Err(Step::LoggingIn.unfit("the server offers neither PLAIN nor LOGIN"));
+            return Err(SmtpStep::LoggingIn.unsupported("the server offers neither PLAIN nor LOGIN"));
         }
         Ok(())
     }
@@ -90,36 +92,40 @@ impl Session {
     }
 
     /// Hands over a mail. After an error the connection may be good for another:
-    /// [`Trouble::leaves_connection`].
-    pub(crate) fn send(&mut self, from: &str, letter: &Letter) -> Result<(), Trouble> {
+    /// [`SmtpError::is_reusable`].
+    pub(crate) fn send(&mut self, from: &str, letter: &EncodedMail) -> Result<(), SmtpError> {
         let parameter = match (letter.is_international(), self.abilities.international) {
             (false, _) => "",
             (true, true) => " SMTPUTF8 BODY=8BITMIME",
             (true, false) => {
-                let cause = Cause::Incapable("the mail server takes no addresses beyond ASCII (SMTPUTF8)");
-                return Err(Trouble { step: Step::Recipient, cause });
+                let cause = SmtpErrorKind::Incapable("the mail server takes no addresses beyond ASCII (SMTPUTF8)");
+                return Err(SmtpError { step: SmtpStep::Recipient, cause });
             }
         };
-        self.dialogue.say_for(Step::Sender, &format!("MAIL FROM:<{from}>{parameter}"), 250)?;
-        self.dialogue.say(Step::Recipient, &format!("RCPT TO:<{}>", letter.to))?;
-        self.dialogue.say_for(Step::Data, "DATA", 354)?;
-        let reply = self.dialogue.content(&letter.bytes)?;
+        self.dialogue.command_expecting(SmtpStep::Sender, &format!("MAIL FROM:<{from}>{parameter}"), 250)?;
+        self.dialogue.command(SmtpStep::Recipient, &format!("RCPT TO:<{}>", letter.to))?;
+        self.dialogue.command_expecting(SmtpStep::Data, "DATA", 354)?;
+        let reply = self.dialogue.send_data(&letter.bytes)?;
         // Nothing else says that the mail was taken over: 354, say, answers something else.
-        if reply.code == 250 { Ok(()) } else { Err(Trouble { step: Step::Content, cause: Cause::Reply(reply) }) }
+        if reply.code == 250 {
+            Ok(())
+        } else {
+            Err(SmtpError { step: SmtpStep::Content, cause: SmtpErrorKind::Reply(reply) })
+        }
     }
 
     /// Makes ready for another mail after one that was refused; whether it is.
     pub(crate) fn reset(&mut self) -> bool {
-        self.dialogue.say_for(Step::Sender, "RSET", 250).is_ok()
+        self.dialogue.command_expecting(SmtpStep::Sender, "RSET", 250).is_ok()
     }
 
     /// Takes leave.
     pub(crate) fn leave(self) {
-        self.dialogue.leave();
+        self.dialogue.quit();
     }
 }
 
-fn connect(server: &Server, deadline: &Deadline) -> io::Result<TcpStream> {
+fn connect(server: &SmtpServer, deadline: &Deadline) -> io::Result<TcpStream> {
     let addresses = (server.url.host.as_str(), server.url.port).to_socket_addrs()?;
     let mut failure = io::Error::from(ErrorKind::NotFound);
     for address in addresses {
@@ -134,23 +140,23 @@ fn connect(server: &Server, deadline: &Deadline) -> io::Result<TcpStream> {
 
 /// Says EHLO with the own address, for a machine's name is seldom one that others know
 /// (RFC 5321 §4.1.4). A server that does not know EHLO is said HELO (§3.2), and has no abilities.
-fn hello(dialogue: &mut Dialogue) -> Result<Abilities, Trouble> {
-    let address = dialogue.socket().socket.local_addr().map_err(|error| Step::Greeting.failed(&error))?;
+fn ehlo(dialogue: &mut SmtpConnection) -> Result<Extensions, SmtpError> {
+    let address = dialogue.socket().socket.local_addr().map_err(|error| SmtpStep::Greeting.failed(&error))?;
     let name = match address.ip() {
         IpAddr::V4(ip) => format!("[{ip}]"),
         IpAddr::V6(ip) => ip.to_ipv4_mapped().map_or_else(|| format!("[IPv6:{ip}]"), |ip| format!("[{ip}]")),
     };
-    match dialogue.say_for(Step::Greeting, &format!("EHLO {name}"), 250) {
-        Err(Trouble { cause: Cause::Reply(reply), .. }) if (500..600).contains(&reply.code) => {
-            dialogue.say_for(Step::Greeting, &format!("HELO {name}"), 250)?;
-            Ok(Abilities::default())
+    match dialogue.command_expecting(SmtpStep::Greeting, &format!("EHLO {name}"), 250) {
+        Err(SmtpError { cause: SmtpErrorKind::Reply(reply), .. }) if (500..600).contains(&reply.code) => {
+            dialogue.command_expecting(SmtpStep::Greeting, &format!("HELO {name}"), 250)?;
+            Ok(Extensions::default())
         }
         reply => Ok(abilities(&reply?)),
     }
 }
 
-fn abilities(reply: &Reply) -> Abilities {
-    let mut abilities = Abilities::default();
+fn abilities(reply: &Reply) -> Extensions {
+    let mut abilities = Extensions::default();
     for line in reply.lines.iter().skip(1) {
         let line = line.to_ascii_uppercase();
         // Some servers still write AUTH=LOGIN.
@@ -176,9 +182,9 @@ mod tests {
     #[test]
     fn abilities_are_read_in_any_case_and_from_no_greeting() {
         let reply = |lines: &[&str]| Reply { code: 250, lines: lines.iter().map(|line| (*line).to_owned()).collect() };
-        let all = Abilities { start_tls: true, international: true, plain: true, login: true };
+        let all = Extensions { start_tls: true, international: true, plain: true, login: true };
         assert_eq!(abilities(&reply(&["mail", "starttls", "SMTPUTF8", "AUTH PLAIN login", "SIZE 1"])), all);
-        assert_eq!(abilities(&reply(&["STARTTLS hello"])), Abilities::default());
+        assert_eq!(abilities(&reply(&["STARTTLS hello"])), Extensions::default());
         assert!(abilities(&reply(&["mail", "AUTH=LOGIN"])).login);
     }
 }

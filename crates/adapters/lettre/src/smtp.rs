@@ -2,9 +2,9 @@
 
 use crate::address::Sender;
 use crate::deadline::Deadline;
-use crate::fault::{Step, Trouble};
-use crate::letter::Letter;
-use crate::session::Session;
+use crate::encoded::EncodedMail;
+use crate::error::{SmtpError, SmtpStep};
+use crate::session::SmtpSession;
 use crate::url::SmtpUrl;
 use native_tls::{Certificate, Protocol, TlsConnector};
 use portcullis_domain::mail::RenderedMail;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The most connections that are kept; more are made where more are needed at once.
-const KEPT: usize = 8;
+const MAX_IDLE: usize = 8;
 
 /// How long what may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct TimeLimits {
     pub command: Duration,
     /// A delivery from its beginning to its end, the finding of the host's addresses apart, for
     /// which the system has limits of its own.
-    pub whole: Duration,
+    pub total: Duration,
     /// A connection that waits for another mail.
     pub idle: Duration,
 }
@@ -35,13 +35,13 @@ pub struct TimeLimits {
 impl Default for TimeLimits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connect: seconds(5), greeting: seconds(60), command: seconds(20), whole: seconds(75), idle: seconds(30) }
+        Self { connect: seconds(5), greeting: seconds(60), command: seconds(20), total: seconds(75), idle: seconds(30) }
     }
 }
 
 /// Who may vouch for the mail server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Authorities {
+pub enum TrustRoots {
     /// Those that the machine trusts: the file that `SSL_CERT_FILE` names and the folder that
     /// `SSL_CERT_DIR` names, or where the system keeps them.
     System,
@@ -50,23 +50,23 @@ pub enum Authorities {
 }
 
 /// A mail server, and what is needed to speak to it.
-pub(crate) struct Server {
+pub(crate) struct SmtpServer {
     pub(crate) url: SmtpUrl,
     pub(crate) limits: TimeLimits,
-    authorities: Authorities,
+    authorities: TrustRoots,
     tls: OnceLock<TlsConnector>,
 }
 
-impl Server {
+impl SmtpServer {
     /// What speaks TLS to it. Made when it is needed: the machine's authorities take some 4 MB.
-    pub(crate) fn connector(&self) -> Result<&TlsConnector, Trouble> {
+    pub(crate) fn connector(&self) -> Result<&TlsConnector, SmtpError> {
         if let Some(connector) = self.tls.get() {
             return Ok(connector);
         }
-        let unusable = |_| Step::Encryption.unfit("TLS cannot be set up");
+        let unusable = |_| SmtpStep::Encryption.unsupported("TLS cannot be set up");
         let mut builder = TlsConnector::builder();
         builder.min_protocol_version(Some(Protocol::Tlsv12));
-        if let Authorities::One(pem) = &self.authorities {
+        if let TrustRoots::One(pem) = &self.authorities {
             let authority = Certificate::from_pem(pem).map_err(unusable)?;
             builder.disable_built_in_roots(true).add_root_certificate(authority);
         }
@@ -77,10 +77,10 @@ impl Server {
 
 /// Sends mails to one mail server.
 pub struct SmtpMailer {
-    server: Server,
+    server: SmtpServer,
     from: Sender,
     clock: Arc<dyn Clock>,
-    kept: Mutex<Vec<Kept>>,
+    kept: Mutex<Vec<IdleConnection>>,
 }
 
 /// What a mail server says before any mail.
@@ -96,22 +96,16 @@ pub enum Greeting {
 }
 
 /// A connection that waits for another mail.
-struct Kept {
-    session: Session,
+struct IdleConnection {
+    session: SmtpSession,
     since: Duration,
 }
 
 impl SmtpMailer {
     /// A mailer to that server; nothing is said to it yet.
     #[must_use]
-    pub fn new(
-        url: SmtpUrl,
-        from: Sender,
-        authorities: Authorities,
-        limits: TimeLimits,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let server = Server { url, limits, authorities, tls: OnceLock::new() };
+    pub fn new(url: SmtpUrl, from: Sender, authorities: TrustRoots, limits: TimeLimits, clock: Arc<dyn Clock>) -> Self {
+        let server = SmtpServer { url, limits, authorities, tls: OnceLock::new() };
         Self { server, from, clock, kept: Mutex::default() }
     }
 
@@ -120,7 +114,7 @@ impl SmtpMailer {
     /// # Errors
     /// What went wrong, in words that hold nothing of the address or the credentials.
     pub fn greet(&self) -> Result<Greeting, MailerError> {
-        match self.connect(self.server.limits.whole) {
+        match self.connect(self.server.limits.total) {
             Ok(session) => {
                 let encrypted = session.is_encrypted();
                 session.leave();
@@ -131,11 +125,11 @@ impl SmtpMailer {
         }
     }
 
-    fn connect(&self, whole: Duration) -> Result<Session, Trouble> {
-        Session::open(&self.server, Arc::new(Deadline::new(self.clock.clone(), whole)))
+    fn connect(&self, whole: Duration) -> Result<SmtpSession, SmtpError> {
+        SmtpSession::open(&self.server, Arc::new(Deadline::new(self.clock.clone(), whole)))
     }
 
-    fn deliver(&self, letter: &Letter) -> Result<(), Trouble> {
+    fn deliver(&self, letter: &EncodedMail) -> Result<(), SmtpError> {
         let start = self.clock.monotonic();
         if let Some(session) = self.reuse() {
             match self.send(session, letter) {
@@ -145,16 +139,16 @@ impl SmtpMailer {
         }
         // What the other connection took counts: the mail is this sender's alone for a limited time.
         let spent = self.clock.monotonic().saturating_sub(start);
-        let session = self.connect(self.server.limits.whole.saturating_sub(spent))?;
+        let session = self.connect(self.server.limits.total.saturating_sub(spent))?;
         tracing::debug!(target: "app.mail", encrypted = session.is_encrypted(), "Connected to the mail server");
         self.send(session, letter)
     }
 
-    fn send(&self, mut session: Session, letter: &Letter) -> Result<(), Trouble> {
+    fn send(&self, mut session: SmtpSession, letter: &EncodedMail) -> Result<(), SmtpError> {
         let outcome = session.send(self.from.address(), letter);
         let usable = match &outcome {
             Ok(()) => true,
-            Err(trouble) => trouble.leaves_connection() && session.reset(),
+            Err(trouble) => trouble.is_reusable() && session.reset(),
         };
         if usable {
             self.keep(session);
@@ -165,7 +159,7 @@ impl SmtpMailer {
     }
 
     /// The connection that was used last, if it is not too old.
-    fn reuse(&self) -> Option<Session> {
+    fn reuse(&self) -> Option<SmtpSession> {
         let now = self.clock.monotonic();
         let (session, old) = {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,15 +169,15 @@ impl SmtpMailer {
         };
         old.into_iter().for_each(|kept| kept.session.leave());
         let session = session?.session;
-        session.deadline().renew(self.server.limits.whole);
+        session.deadline().restart(self.server.limits.total);
         Some(session)
     }
 
-    fn keep(&self, session: Session) {
+    fn keep(&self, session: SmtpSession) {
         let since = self.clock.monotonic();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < KEPT {
-            kept.push(Kept { session, since });
+        if kept.len() < MAX_IDLE {
+            kept.push(IdleConnection { session, since });
         } else {
             drop(kept);
             session.leave();
@@ -193,13 +187,13 @@ impl SmtpMailer {
 
 impl Mailer for SmtpMailer {
     fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
-        let letter = Letter::of(mail, &self.from)?;
+        let letter = EncodedMail::of(mail, &self.from)?;
         Ok(self.deliver(&letter)?)
     }
 
     fn check(&self) -> Result<(), MailerError> {
-        let deadline = Deadline::new(self.clock.clone(), self.server.limits.whole);
-        self.keep(Session::open(&self.server, Arc::new(deadline))?);
+        let deadline = Deadline::new(self.clock.clone(), self.server.limits.total);
+        self.keep(SmtpSession::open(&self.server, Arc::new(deadline))?);
         Ok(())
     }
 }

@@ -46,7 +46,7 @@ pub(crate) enum Encryption {
 
 /// Why a text is no URL of a mail server. Holds none of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BadSmtpUrl {
+pub enum SmtpUrlError {
     /// It begins with neither.
     Scheme,
     /// The host is neither a host name nor an IP address, with IPv6 in brackets.
@@ -60,9 +60,9 @@ pub enum BadSmtpUrl {
     Parameter,
 }
 
-impl std::error::Error for BadSmtpUrl {}
+impl std::error::Error for SmtpUrlError {}
 
-impl fmt::Display for BadSmtpUrl {
+impl fmt::Display for SmtpUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Scheme => "begins with neither smtp:// nor smtps://",
@@ -82,17 +82,17 @@ impl SmtpUrl {
     /// let url = SmtpUrl::parse("smtp://ada%40example.org:s%2Fcret@mail.example.org")?;
     /// assert_eq!(url.place(), "mail.example.org:587");
     /// assert!(!format!("{url:?}").contains("cret"));
-    /// # Ok::<(), portcullis_lettre::BadSmtpUrl>(())
+    /// # Ok::<(), portcullis_lettre::SmtpUrlError>(())
     /// ```
     ///
     /// # Errors
-    /// [`BadSmtpUrl`], when it is none.
-    pub fn parse(text: &str) -> Result<Self, BadSmtpUrl> {
-        let (scheme, rest) = text.split_once("://").ok_or(BadSmtpUrl::Scheme)?;
+    /// [`SmtpUrlError`], when it is none.
+    pub fn parse(text: &str) -> Result<Self, SmtpUrlError> {
+        let (scheme, rest) = text.split_once("://").ok_or(SmtpUrlError::Scheme)?;
         let immediate = match scheme.to_ascii_lowercase().as_str() {
             "smtp" => false,
             "smtps" => true,
-            _ => return Err(BadSmtpUrl::Scheme),
+            _ => return Err(SmtpUrlError::Scheme),
         };
         // A password may hold an @-sign that nobody encoded.
         let (credentials, rest) = match rest.rsplit_once('@') {
@@ -109,7 +109,7 @@ impl SmtpUrl {
             (false, None) if is_loopback(&host) => Encryption::Offered,
             (false, None | Some("tls=required")) => Encryption::Required,
             (false, Some("tls=none")) => Encryption::None,
-            _ => return Err(BadSmtpUrl::Parameter),
+            _ => return Err(SmtpUrlError::Parameter),
         };
         let port = port.unwrap_or(if immediate { SUBMISSIONS } else { SUBMISSION });
         Ok(Self { host, port, encryption, credentials })
@@ -138,26 +138,26 @@ impl fmt::Debug for SmtpUrl {
     }
 }
 
-fn read_credentials(userinfo: &str) -> Result<Credentials, BadSmtpUrl> {
-    let (user, password) = userinfo.split_once(':').ok_or(BadSmtpUrl::Credentials)?;
+fn read_credentials(userinfo: &str) -> Result<Credentials, SmtpUrlError> {
+    let (user, password) = userinfo.split_once(':').ok_or(SmtpUrlError::Credentials)?;
     let decoded = |text: &str| {
-        let text = percent_decode_str(text).decode_utf8().map_err(|_| BadSmtpUrl::Credentials)?;
+        let text = percent_decode_str(text).decode_utf8().map_err(|_| SmtpUrlError::Credentials)?;
         // PLAIN parts its members by NUL (RFC 4616 §2).
         let good = !text.is_empty() && !text.chars().any(char::is_control);
-        if good { Ok(text.into_owned()) } else { Err(BadSmtpUrl::Credentials) }
+        if good { Ok(text.into_owned()) } else { Err(SmtpUrlError::Credentials) }
     };
     Ok(Credentials { user: decoded(user)?, password: decoded(password)?.into() })
 }
 
-fn read_place(place: &str) -> Result<(String, Option<u16>), BadSmtpUrl> {
+fn read_place(place: &str) -> Result<(String, Option<u16>), SmtpUrlError> {
     let (host, port) = match place.strip_prefix('[') {
         Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or(BadSmtpUrl::Host)?;
-            host.parse::<Ipv6Addr>().map_err(|_| BadSmtpUrl::Host)?;
+            let (host, port) = rest.split_once(']').ok_or(SmtpUrlError::Host)?;
+            host.parse::<Ipv6Addr>().map_err(|_| SmtpUrlError::Host)?;
             match port.strip_prefix(':') {
                 Some(port) => (host, Some(port)),
                 None if port.is_empty() => (host, None),
-                None => return Err(BadSmtpUrl::Host),
+                None => return Err(SmtpUrlError::Host),
             }
         }
         None => match place.split_once(':') {
@@ -168,16 +168,16 @@ fn read_place(place: &str) -> Result<(String, Option<u16>), BadSmtpUrl> {
     Ok((host.to_owned(), port.map(read_port).transpose()?))
 }
 
-fn named(host: &str) -> Result<&str, BadSmtpUrl> {
+fn named(host: &str) -> Result<&str, SmtpUrlError> {
     let label = |label: &str| {
         (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
-    if host.len() <= 253 && host.split('.').all(label) { Ok(host) } else { Err(BadSmtpUrl::Host) }
+    if host.len() <= 253 && host.split('.').all(label) { Ok(host) } else { Err(SmtpUrlError::Host) }
 }
 
-fn read_port(text: &str) -> Result<u16, BadSmtpUrl> {
+fn read_port(text: &str) -> Result<u16, SmtpUrlError> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|port| digits && *port > 0).ok_or(BadSmtpUrl::Port)
+    text.parse().ok().filter(|port| digits && *port > 0).ok_or(SmtpUrlError::Port)
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -227,26 +227,26 @@ mod tests {
     #[test]
     fn what_is_no_url_is_refused_by_what_is_wrong() {
         for (text, error) in [
-            ("mail.example.org:587", BadSmtpUrl::Scheme),
-            ("http://mail.example.org", BadSmtpUrl::Scheme),
-            ("smtp://", BadSmtpUrl::Host),
-            ("smtp://a b", BadSmtpUrl::Host),
-            ("smtp://[::1", BadSmtpUrl::Host),
-            ("smtp://[::1]25", BadSmtpUrl::Host),
-            ("smtp://mail..org", BadSmtpUrl::Host),
-            ("smtp://mail/path", BadSmtpUrl::Host),
-            ("smtp://mail:0", BadSmtpUrl::Port),
-            ("smtp://mail:65536", BadSmtpUrl::Port),
-            ("smtp://mail:+25", BadSmtpUrl::Port),
-            ("smtp://mail:", BadSmtpUrl::Port),
-            ("smtp://user@mail", BadSmtpUrl::Credentials),
-            ("smtp://:password@mail", BadSmtpUrl::Credentials),
-            ("smtp://user:@mail", BadSmtpUrl::Credentials),
-            ("smtp://us%00er:p@mail", BadSmtpUrl::Credentials),
-            ("smtp://user:%ff@mail", BadSmtpUrl::Credentials),
-            ("smtp://mail?tls=off", BadSmtpUrl::Parameter),
-            ("smtps://mail?tls=none", BadSmtpUrl::Parameter),
-            ("smtp://mail?", BadSmtpUrl::Parameter),
+            ("mail.example.org:587", SmtpUrlError::Scheme),
+            ("http://mail.example.org", SmtpUrlError::Scheme),
+            ("smtp://", SmtpUrlError::Host),
+            ("smtp://a b", SmtpUrlError::Host),
+            ("smtp://[::1", SmtpUrlError::Host),
+            ("smtp://[::1]25", SmtpUrlError::Host),
+            ("smtp://mail..org", SmtpUrlError::Host),
+            ("smtp://mail/path", SmtpUrlError::Host),
+            ("smtp://mail:0", SmtpUrlError::Port),
+            ("smtp://mail:65536", SmtpUrlError::Port),
+            ("smtp://mail:+25", SmtpUrlError::Port),
+            ("smtp://mail:", SmtpUrlError::Port),
+            ("smtp://user@mail", SmtpUrlError::Credentials),
+            ("smtp://:password@mail", SmtpUrlError::Credentials),
+            ("smtp://user:@mail", SmtpUrlError::Credentials),
+            ("smtp://us%00er:p@mail", SmtpUrlError::Credentials),
+            ("smtp://user:%ff@mail", SmtpUrlError::Credentials),
+            ("smtp://mail?tls=off", SmtpUrlError::Parameter),
+            ("smtps://mail?tls=none", SmtpUrlError::Parameter),
+            ("smtp://mail?", SmtpUrlError::Parameter),
         ] {
             assert_eq!(SmtpUrl::parse(text).err(), Some(error), "{text}");
         }

@@ -23,7 +23,7 @@ pub struct MemoryLimiter {
 
 impl MemoryLimiter {
     /// How many keys a service keeps: some 20 MB where an attack fills them all.
-    pub const KEYS: usize = 100_000;
+    pub const DEFAULT_CAPACITY: usize = 100_000;
 
     /// Keeps at most `keys` keys: half of them of accounts, a quarter of sources.
     #[must_use]
@@ -52,7 +52,7 @@ impl MemoryLimiter {
 
     /// The shards of some charges, each once, locked in the one order that all callers keep.
     fn shards_of<'c>(&self, charges: impl Iterator<Item = &'c Charge>) -> Locked<'_> {
-        let mut places: Vec<_> = charges.map(place).collect();
+        let mut places: Vec<_> = charges.map(shard_index).collect();
         places.sort_unstable();
         places.dedup();
         let lock = |place: usize| self.shards.get(place).map(|shard| (place, lock(shard)));
@@ -111,7 +111,7 @@ struct Locked<'a>(Vec<(usize, MutexGuard<'a, Shard>)>);
 
 impl Locked<'_> {
     fn shard(&mut self, charge: &Charge) -> Option<&mut Shard> {
-        self.0.iter_mut().find(|(at, _)| *at == place(charge)).map(|(_, shard)| &mut **shard)
+        self.0.iter_mut().find(|(at, _)| *at == shard_index(charge)).map(|(_, shard)| &mut **shard)
     }
 
     /// The tally of a key, which counts as touched: one that is refused must not be forgotten.
@@ -150,7 +150,7 @@ fn share(budget: Budget, keys: usize) -> usize {
     }
 }
 
-fn place(charge: &Charge) -> usize {
+fn shard_index(charge: &Charge) -> usize {
     let [first, ..] = charge.key.as_bytes();
     let part = Budget::ALL.iter().position(|budget| *budget == charge.budget).unwrap_or_default();
     part.saturating_mul(usize::from(SHARDS)).saturating_add(usize::from(first % SHARDS))

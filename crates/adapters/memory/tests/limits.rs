@@ -13,7 +13,7 @@ use std::time::Duration;
 
 portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
     let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
-    let limiter = MemoryLimiter::new(MemoryLimiter::KEYS, clock.clone());
+    let limiter = MemoryLimiter::new(MemoryLimiter::DEFAULT_CAPACITY, clock.clone());
     run(Limiter { limiter: &limiter, wait: &|time| clock.advance(time) });
 });
 

@@ -1,6 +1,6 @@
 //! The template engine as mails need it: what is not known is an error, and HTML is escaped.
 
-use crate::source::{BadTemplates, HTML, TEXT, built_in_layout};
+use crate::source::{HTML, TEXT, TemplatesError, built_in_layout};
 use crate::wrap::wrap;
 use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter};
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub(crate) struct Detail {
 
 impl Layouts {
     /// Compiles the layouts, those of an operator's where there are such.
-    pub(crate) fn compile(own: &BTreeMap<String, String>) -> Result<Self, BadTemplates> {
+    pub(crate) fn compile(own: &BTreeMap<String, String>) -> Result<Self, TemplatesError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_trim_blocks(true);
@@ -51,20 +51,20 @@ impl Layouts {
         environment.add_filter("wrap", |text: String| wrap(&text));
         for file in [TEXT, HTML] {
             let text = own.get(file).cloned().unwrap_or_else(|| built_in_layout(file).to_owned());
-            environment.add_template_owned(file, text).map_err(|error| BadTemplates::of(file, told(&error)))?;
+            environment.add_template_owned(file, text).map_err(|error| TemplatesError::of(file, describe(&error)))?;
         }
         Ok(Self(environment))
     }
 
     /// A layout, filled in.
-    pub(crate) fn show(&self, file: &str, page: &Page<'_>) -> Result<String, BadTemplates> {
+    pub(crate) fn render(&self, file: &str, page: &Page<'_>) -> Result<String, TemplatesError> {
         let shown = self.0.get_template(file).and_then(|template| template.render(page));
-        shown.map_err(|error| BadTemplates::of(file, told(&error)))
+        shown.map_err(|error| TemplatesError::of(file, describe(&error)))
     }
 
     /// Words, filled in; plain text.
-    pub(crate) fn fill(&self, words: &str, with: &impl Serialize) -> Result<String, String> {
-        self.0.render_str(words, with).map_err(|error| told(&error))
+    pub(crate) fn interpolate(&self, words: &str, with: &impl Serialize) -> Result<String, String> {
+        self.0.render_str(words, with).map_err(|error| describe(&error))
     }
 }
 
@@ -93,7 +93,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The line, the kind, and the name that is unknown: nothing of what was to be filled in.
-fn told(error: &Error) -> String {
+fn describe(error: &Error) -> String {
     let line = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
     let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
     format!("{line}{}{detail}", error.kind())

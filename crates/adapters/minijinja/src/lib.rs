@@ -5,8 +5,8 @@
 mod layout;
 mod render;
 mod source;
-mod words;
+mod translations;
 mod wrap;
 
 pub use render::MinijinjaRenderer;
-pub use source::BadTemplates;
+pub use source::TemplatesError;

@@ -1,8 +1,8 @@
 //! From what a mail has to say to the mail.
 
 use crate::layout::{Detail, Layouts, Link, Page};
-use crate::source::{BadTemplates, HTML, TEXT, read_folder, words_file};
-use crate::words::{COMMON, Words};
+use crate::source::{HTML, TEXT, TemplatesError, read_folder, words_file};
+use crate::translations::{COMMON, Translations};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::mail::{ClientLabel, DeviceLabel, Language, MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::EmailAddress;
@@ -19,7 +19,7 @@ const MAX_SUBJECT: usize = 200;
 pub struct MinijinjaRenderer {
     app_name: String,
     layouts: Layouts,
-    words: Vec<(Language, Words)>,
+    words: Vec<(Language, Translations)>,
 }
 
 /// What words may name.
@@ -35,34 +35,34 @@ impl MinijinjaRenderer {
     /// worded once, so that a template that is broken shows at the start.
     ///
     /// # Errors
-    /// [`BadTemplates`], one line on the first template that cannot be used.
-    pub fn new(app_name: &str, folder: Option<&Path>) -> Result<Self, BadTemplates> {
+    /// [`TemplatesError`], one line on the first template that cannot be used.
+    pub fn new(app_name: &str, folder: Option<&Path>) -> Result<Self, TemplatesError> {
         let own = folder.map(read_folder).transpose()?.unwrap_or_default();
         let layouts = Layouts::compile(&own)?;
         let words =
-            Language::ALL.map(|language| Ok((language, Words::read(language, own.get(&words_file(language)))?)));
-        let words = words.into_iter().collect::<Result<_, BadTemplates>>()?;
+            Language::ALL.map(|language| Ok((language, Translations::read(language, own.get(&words_file(language)))?)));
+        let words = words.into_iter().collect::<Result<_, TemplatesError>>()?;
         let renderer = Self { app_name: app_name.to_owned(), layouts, words };
         for language in Language::ALL {
             for occasion in Occasion::ALL {
-                renderer.word(&sample(occasion, language))?;
+                renderer.render_mail(&sample(occasion, language))?;
             }
         }
         Ok(renderer)
     }
 
-    fn word(&self, message: &MailContent) -> Result<RenderedMail, BadTemplates> {
+    fn render_mail(&self, message: &MailContent) -> Result<RenderedMail, TemplatesError> {
         let language = message.language;
         let (_, words) = self
             .words
             .iter()
             .find(|(known, _)| *known == language)
-            .ok_or_else(|| BadTemplates::of(&words_file(language), "there are no such words"))?;
+            .ok_or_else(|| TemplatesError::of(&words_file(language), "there are no such words"))?;
         let names = Names { app_name: &self.app_name, email: message.to.original() };
-        let writer = Writer { layouts: &self.layouts, words, language };
-        let subject = one_line(&writer.say(message.occasion.as_str(), "subject", &names)?);
+        let writer = TextFiller { layouts: &self.layouts, words, language };
+        let subject = one_line(&writer.text(message.occasion.as_str(), "subject", &names)?);
         let page = writer.page(message, &names, &subject)?;
-        let (text, html) = (self.layouts.show(TEXT, &page)?, self.layouts.show(HTML, &page)?);
+        let (text, html) = (self.layouts.render(TEXT, &page)?, self.layouts.render(HTML, &page)?);
         Ok(RenderedMail {
             id: message.id.clone(),
             to: message.to.clone(),
@@ -77,21 +77,21 @@ impl MinijinjaRenderer {
 
 impl MailRenderer for MinijinjaRenderer {
     fn render(&self, message: &MailContent) -> Result<RenderedMail, RenderError> {
-        self.word(message).map_err(|error| RenderError(error.to_string()))
+        self.render_mail(message).map_err(|error| RenderError(error.to_string()))
     }
 }
 
 /// Fills in the words of one language.
-struct Writer<'a> {
+struct TextFiller<'a> {
     layouts: &'a Layouts,
-    words: &'a Words,
+    words: &'a Translations,
     language: Language,
 }
 
-impl Writer<'_> {
-    fn say(&self, section: &'static str, key: &'static str, with: &impl Serialize) -> Result<String, BadTemplates> {
-        let filled = self.layouts.fill(self.words.get(section, key), with);
-        filled.map_err(|error| BadTemplates::of(&words_file(self.language), format!("{key} in [{section}]: {error}")))
+impl TextFiller<'_> {
+    fn text(&self, section: &'static str, key: &'static str, with: &impl Serialize) -> Result<String, TemplatesError> {
+        let filled = self.layouts.interpolate(self.words.get(section, key), with);
+        filled.map_err(|error| TemplatesError::of(&words_file(self.language), format!("{key} in [{section}]: {error}")))
     }
 
     fn page<'p>(
@@ -99,8 +99,8 @@ impl Writer<'_> {
         message: &'p MailContent,
         names: &Names<'p>,
         subject: &'p str,
-    ) -> Result<Page<'p>, BadTemplates> {
-        let say = |key| self.say(message.occasion.as_str(), key, names);
+    ) -> Result<Page<'p>, TemplatesError> {
+        let say = |key| self.text(message.occasion.as_str(), key, names);
         Ok(Page {
             language: self.language.tag(),
             app_name: names.app_name,
@@ -109,24 +109,24 @@ impl Writer<'_> {
             intro: say("intro")?,
             action: say("action")?,
             button: say("button")?,
-            copy: self.say(COMMON, "copy", names)?,
+            copy: self.text(COMMON, "copy", names)?,
             link: self.link(message, names)?,
             details: self.details(message, names)?,
             warning: say("warning")?,
-            sender: self.say(COMMON, "sender", names)?,
+            sender: self.text(COMMON, "sender", names)?,
         })
     }
 
-    fn link<'p>(&self, message: &'p MailContent, names: &Names<'_>) -> Result<Option<Link<'p>>, BadTemplates> {
+    fn link<'p>(&self, message: &'p MailContent, names: &Names<'_>) -> Result<Option<Link<'p>>, TemplatesError> {
         let Some((url, lifetime)) = &message.link else { return Ok(None) };
         let (key, count) = duration(*lifetime);
         let count = count.to_string();
-        let duration = self.say(COMMON, key, &BTreeMap::from([("count", count.as_str())]))?;
+        let duration = self.text(COMMON, key, &BTreeMap::from([("count", count.as_str())]))?;
         let with = BTreeMap::from([("duration", duration.as_str()), ("app_name", names.app_name)]);
-        Ok(Some(Link { url, validity: self.say(COMMON, "validity", &with)? }))
+        Ok(Some(Link { url, validity: self.text(COMMON, "validity", &with)? }))
     }
 
-    fn details(&self, message: &MailContent, names: &Names<'_>) -> Result<Vec<Detail>, BadTemplates> {
+    fn details(&self, message: &MailContent, names: &Names<'_>) -> Result<Vec<Detail>, TemplatesError> {
         let address = message.client.and_then(|client| client.address);
         let address = address.map(|address| address.to_canonical().to_string());
         let agent = message.client.map(|client| self.device(client.device, names)).transpose()?;
@@ -135,18 +135,18 @@ impl Writer<'_> {
             .into_iter()
             .filter_map(|(key, value)| value.map(|value| (key, value)))
             .map(|(key, value)| {
-                let label = self.say(COMMON, key, names)?;
+                let label = self.text(COMMON, key, names)?;
                 let with = BTreeMap::from([("label", label.as_str()), ("value", value.as_str())]);
-                let line = self.say(COMMON, "detail", &with)?;
+                let line = self.text(COMMON, "detail", &with)?;
                 Ok(Detail { label, value, line })
             })
             .collect()
     }
 
-    fn device(&self, label: DeviceLabel, names: &Names<'_>) -> Result<String, BadTemplates> {
-        let app = label.app.map_or_else(|| self.say(COMMON, "unknown_app", names), |app| Ok(app.to_owned()))?;
+    fn device(&self, label: DeviceLabel, names: &Names<'_>) -> Result<String, TemplatesError> {
+        let app = label.app.map_or_else(|| self.text(COMMON, "unknown_app", names), |app| Ok(app.to_owned()))?;
         let Some(system) = label.system else { return Ok(app) };
-        self.say(COMMON, "app_on", &BTreeMap::from([("app", app.as_str()), ("system", system)]))
+        self.text(COMMON, "app_on", &BTreeMap::from([("app", app.as_str()), ("system", system)]))
     }
 }
 

@@ -11,17 +11,17 @@ pub(crate) const HTML: &str = "mail.html";
 
 /// A template cannot be used: which, and why, in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadTemplates(pub(crate) String);
+pub struct TemplatesError(pub(crate) String);
 
-impl std::error::Error for BadTemplates {}
+impl std::error::Error for TemplatesError {}
 
-impl fmt::Display for BadTemplates {
+impl fmt::Display for TemplatesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.replace(char::is_control, " "))
     }
 }
 
-impl BadTemplates {
+impl TemplatesError {
     pub(crate) fn of(file: &str, error: impl fmt::Display) -> Self {
         Self(format!("{file}: {error}"))
     }
@@ -51,18 +51,18 @@ pub(crate) fn words_file(language: Language) -> String {
 
 /// The files of an operator's folder, by their names. Whatever is called like a template and is
 /// none was meant to be one.
-pub(crate) fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, BadTemplates> {
+pub(crate) fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, TemplatesError> {
     let known: Vec<_> = [TEXT.to_owned(), HTML.to_owned()].into_iter().chain(Language::ALL.map(words_file)).collect();
-    let unreadable = |error: std::io::Error| BadTemplates(format!("cannot be read ({})", error.kind()));
+    let unreadable = |error: std::io::Error| TemplatesError(format!("cannot be read ({})", error.kind()));
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if known.contains(&name) {
-            let text = fs::read_to_string(&path).map_err(|error| BadTemplates::of(&name, error.kind()))?;
+            let text = fs::read_to_string(&path).map_err(|error| TemplatesError::of(&name, error.kind()))?;
             files.insert(name, text);
         } else if !name.starts_with('.') && [".txt", ".html", ".toml"].iter().any(|end| name.ends_with(end)) {
-            return Err(BadTemplates::of(&name, format!("is no template; there are {}", known.join(", "))));
+            return Err(TemplatesError::of(&name, format!("is no template; there are {}", known.join(", "))));
         }
     }
     Ok(files)

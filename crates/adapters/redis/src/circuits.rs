@@ -1,13 +1,13 @@
 //! The board on which replicas tell of their circuits.
 
-use crate::Redis;
+use crate::RedisPool;
 use crate::script::Script;
 use portcullis_ports::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 use std::time::Duration;
 
 /// A board that all replicas share.
 pub struct RedisCircuits {
-    redis: Redis,
+    redis: RedisPool,
     script: Script,
     replica: String,
 }
@@ -15,7 +15,7 @@ pub struct RedisCircuits {
 impl RedisCircuits {
     /// A board on a server. The bytes tell this replica from the others: random ones.
     #[must_use]
-    pub fn new(redis: Redis, replica: [u8; 16]) -> Self {
+    pub fn new(redis: RedisPool, replica: [u8; 16]) -> Self {
         let replica = replica.iter().map(|byte| format!("{byte:02x}")).collect();
         Self { redis, script: Script::new(include_str!("circuits.lua")), replica }
     }

@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// A server. Clones share its connections; with the last of them the thread ends.
 #[derive(Clone)]
-pub struct Redis {
+pub struct RedisPool {
     handle: Arc<Handle>,
     call: Duration,
 }
@@ -43,14 +43,14 @@ struct State {
     /// Grows when the server turns out to be gone: connections of before are of no more use.
     generation: u64,
     /// Why the last call or connection that failed did.
-    fault: Option<Fault>,
+    fault: Option<CallError>,
     over: bool,
 }
 
 /// A call that failed, for the log.
-pub(crate) type Fault = String;
+pub(crate) type CallError = String;
 
-impl Redis {
+impl RedisPool {
     /// Begins to connect, and tries it once before it returns: a server that is there is used from
     /// the first call on. One that is not is looked for in the background.
     ///
@@ -61,7 +61,7 @@ impl Redis {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), clock });
         match open(&client) {
             Ok(connection) => shared.add(connection, 0),
-            Err(error) => shared.remember(&told(&error)),
+            Err(error) => shared.remember(&describe(&error)),
         }
         let keeper = Arc::clone(&shared);
         thread::Builder::new().name("redis".to_owned()).spawn(move || keep(&keeper, &client))?;
@@ -70,7 +70,7 @@ impl Redis {
 
     /// Gives each call another time than 40 ms.
     #[must_use]
-    pub fn within(self, call: Duration) -> Self {
+    pub fn with_call_timeout(self, call: Duration) -> Self {
         Self { call, ..self }
     }
 
@@ -81,7 +81,7 @@ impl Redis {
     }
 
     /// Makes one call on a connection, within the time that a call has.
-    pub(crate) fn call<T>(&self, call: impl Fn(&mut Connection) -> RedisResult<T>) -> Result<T, Fault> {
+    pub(crate) fn call<T>(&self, call: impl Fn(&mut Connection) -> RedisResult<T>) -> Result<T, CallError> {
         let shared = &*self.handle.0;
         let end = shared.clock.monotonic().saturating_add(self.call);
         let (mut connection, generation) = shared.take(end).ok_or("no connection")?;
@@ -93,16 +93,16 @@ impl Redis {
                 Ok(value)
             }
             Err(error) => {
-                let fault = told(&error);
+                let fault = describe(&error);
                 shared.remember(&fault);
                 if error.code().is_some() && !error.is_io_error() {
                     // The server answered: the connection is as good as before.
                     shared.give_back(connection, generation);
                 } else if error.is_timeout() {
                     // Its answer may still come: not on a connection that others use.
-                    shared.give_up(generation);
+                    shared.discard(generation);
                 } else {
-                    shared.lose(generation);
+                    shared.reset_generation(generation);
                 }
                 Err(fault)
             }
@@ -112,7 +112,7 @@ impl Redis {
 
 /// The kind of an error: its text may hold what was sent. Of a refused permission (NOPERM) the name of
 /// the command as well, which nobody but this program chose.
-pub(crate) fn told(error: &redis::RedisError) -> Fault {
+pub(crate) fn describe(error: &redis::RedisError) -> CallError {
     if let Some(refused) = error.detail().and_then(refused) {
         return format!("the user of REDIS_URL may not {refused} (NOPERM)");
     }
@@ -145,7 +145,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, fault: &Fault) {
+    fn remember(&self, fault: &CallError) {
         self.lock().fault = Some(fault.clone());
     }
 
@@ -187,7 +187,7 @@ impl Shared {
     }
 
     /// One connection is of no more use.
-    fn give_up(&self, generation: u64) {
+    fn discard(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
             state.live = state.live.saturating_sub(1);
@@ -197,7 +197,7 @@ impl Shared {
     }
 
     /// A connection broke: the others stood at the same server.
-    fn lose(&self, generation: u64) {
+    fn reset_generation(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
             state.generation += 1;
@@ -233,7 +233,7 @@ fn keep(shared: &Shared, client: &Client) {
         match open(client) {
             Ok(connection) => shared.add(connection, generation),
             Err(error) => {
-                shared.remember(&told(&error));
+                shared.remember(&describe(&error));
                 drop(shared.changed.wait_timeout(shared.lock(), RETRY));
             }
         }

@@ -4,13 +4,13 @@
 
 mod circuits;
 mod connections;
-mod examination;
+mod info;
 mod limiter;
 mod script;
 mod url;
 
 pub use circuits::RedisCircuits;
-pub use connections::Redis;
-pub use examination::Examination;
+pub use connections::RedisPool;
+pub use info::RedisInfo;
 pub use limiter::RedisLimiter;
-pub use url::{BadUrl, RedisUrl};
+pub use url::{RedisUrl, RedisUrlError};

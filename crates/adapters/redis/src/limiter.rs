@@ -1,7 +1,7 @@
 //! Budgets by a script: one atomic step and one round trip, by the server's own clock, so that
 //! replicas need not agree on theirs. Keys vanish by themselves when they are of no more use.
 
-use crate::Redis;
+use crate::RedisPool;
 use crate::script::Script;
 use portcullis_domain::limits::{Receipt, Rule, WindowReceipt};
 use portcullis_ports::{Charge, Exceeded, HeldCharge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A limiter that all replicas share. Needs Redis 6.0 or Valkey.
 pub struct RedisLimiter {
-    redis: Redis,
+    redis: RedisPool,
     script: Script,
 }
 
@@ -19,7 +19,7 @@ const PREFIX: &str = "portcullis:{limits}:";
 impl RedisLimiter {
     /// A limiter on a server.
     #[must_use]
-    pub fn new(redis: Redis) -> Self {
+    pub fn new(redis: RedisPool) -> Self {
         Self { redis, script: Script::new(include_str!("limits.lua")) }
     }
 
@@ -62,11 +62,11 @@ impl RateLimiter for RedisLimiter {
             }
             [1, place, wait] => {
                 let place = usize::try_from(*place).ok().and_then(|place| place.checked_sub(1));
-                let charge = place.and_then(|place| charges.get(place)).ok_or_else(strange)?;
+                let charge = place.and_then(|place| charges.get(place)).ok_or_else(unexpected_reply)?;
                 let retry_after = time(*wait).max(Duration::from_micros(1));
                 Ok(ReserveOutcome::Refused(Exceeded { charge: *charge, retry_after }))
             }
-            _ => Err(strange()),
+            _ => Err(unexpected_reply()),
         }
     }
 
@@ -82,13 +82,13 @@ impl RateLimiter for RedisLimiter {
 
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
         match self.run("remaining", &[(*charge, [first_wait(charge), 0, 0])])?.as_slice() {
-            [0, left] => u32::try_from(*left).map_err(|_| strange()),
-            _ => Err(strange()),
+            [0, left] => u32::try_from(*left).map_err(|_| unexpected_reply()),
+            _ => Err(unexpected_reply()),
         }
     }
 }
 
-fn strange() -> LimiterError {
+fn unexpected_reply() -> LimiterError {
     LimiterError("an answer that is none".to_owned())
 }
 

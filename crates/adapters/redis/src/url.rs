@@ -11,27 +11,27 @@ use std::net::IpAddr;
 /// let url = RedisUrl::parse("redis://:secret@cache.example.org/3")?;
 /// assert_eq!(format!("{url:?}"), "RedisUrl(cache.example.org:6379)");
 /// assert!(RedisUrl::parse("cache.example.org").is_err());
-/// # Ok::<(), portcullis_redis::BadUrl>(())
+/// # Ok::<(), portcullis_redis::RedisUrlError>(())
 /// ```
 #[derive(Clone)]
 pub struct RedisUrl(pub(crate) ConnectionInfo);
 
 /// Why a text is no such address. Never holds the text: a password may stand anywhere in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadUrl(&'static str);
+pub struct RedisUrlError(&'static str);
 
 impl RedisUrl {
     /// Reads an address.
     ///
     /// # Errors
-    /// [`BadUrl`].
-    pub fn parse(text: &str) -> Result<Self, BadUrl> {
+    /// [`RedisUrlError`].
+    pub fn parse(text: &str) -> Result<Self, RedisUrlError> {
         match text.split_once("://") {
             Some(("redis" | "valkey", rest)) if !rest.is_empty() => {}
-            Some(("rediss" | "valkeys", _)) => return Err(BadUrl("asks for TLS, which is not built in")),
-            _ => return Err(BadUrl("does not begin with redis://")),
+            Some(("rediss" | "valkeys", _)) => return Err(RedisUrlError("asks for TLS, which is not built in")),
+            _ => return Err(RedisUrlError("does not begin with redis://")),
         }
-        let info = text.into_connection_info().map_err(|_| BadUrl("is not a valid URL"))?;
+        let info = text.into_connection_info().map_err(|_| RedisUrlError("is not a valid URL"))?;
         Ok(Self(info))
     }
 }
@@ -39,7 +39,7 @@ impl RedisUrl {
 impl RedisUrl {
     /// Host and port, for people.
     #[must_use]
-    pub fn place(&self) -> String {
+    pub fn host_and_port(&self) -> String {
         self.0.addr().to_string()
     }
 
@@ -54,18 +54,18 @@ impl RedisUrl {
     }
 }
 
-impl fmt::Display for BadUrl {
+impl fmt::Display for RedisUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-impl std::error::Error for BadUrl {}
+impl std::error::Error for RedisUrlError {}
 
 /// Shows no password.
 impl fmt::Debug for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RedisUrl({})", self.place())
+        write!(f, "RedisUrl({})", self.host_and_port())
     }
 }
 

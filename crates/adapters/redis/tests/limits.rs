@@ -10,7 +10,7 @@
 use chrono::{DateTime, Utc};
 use portcullis_domain::limits::{Budget, Gcra, LimitKey, Rule, SlidingWindow};
 use portcullis_ports::{Charge, Clock, RateLimiter, ReserveOutcome, SharedCircuits};
-use portcullis_redis::{Examination, Redis, RedisCircuits, RedisLimiter, RedisUrl};
+use portcullis_redis::{RedisCircuits, RedisInfo, RedisLimiter, RedisPool, RedisUrl};
 use portcullis_testkit::conformance::limits::Limiter;
 use portcullis_testkit::redis::Server;
 use std::num::NonZeroU32;
@@ -33,13 +33,13 @@ impl Clock for RealClock {
 
 const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
-fn connect(server: &Server) -> Redis {
-    Redis::connect(&RedisUrl::parse(&server.url()).unwrap(), Arc::new(RealClock(Instant::now()))).unwrap()
+fn connect(server: &Server) -> RedisPool {
+    RedisPool::connect(&RedisUrl::parse(&server.url()).unwrap(), Arc::new(RealClock(Instant::now()))).unwrap()
 }
 
 portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
     // What is promised here is what is counted, not how soon: a busy machine may take its time.
-    let limiter = RedisLimiter::new(connect(Server::shared()).within(Duration::from_secs(10)));
+    let limiter = RedisLimiter::new(connect(Server::shared()).with_call_timeout(Duration::from_secs(10)));
     run(Limiter { limiter: &limiter, wait: &thread::sleep });
 });
 
@@ -83,7 +83,7 @@ fn keys_vanish_when_they_are_of_no_more_use() {
 #[test]
 fn what_is_given_back_takes_no_room() {
     let server = Server::start();
-    let limiter = RedisLimiter::new(connect(&server).within(Duration::from_secs(10)));
+    let limiter = RedisLimiter::new(connect(&server).with_call_timeout(Duration::from_secs(10)));
     let hour = Duration::from_hours(1);
     let source =
         Charge { budget: Budget::Source, rule: Rule::Gcra(Gcra::new(NonZeroU32::MIN, hour, TWO)), ..charge(1) };
@@ -130,7 +130,7 @@ fn a_killed_server_is_missed_at_once_and_found_again() {
     let limiter = RedisLimiter::new(connect(&server));
     server.kill();
     assert_eq!(passes(&limiter, 1), None);
-    server.start_again();
+    server.restart();
     eventually("it is found again", || passes(&limiter, 1).is_some());
 }
 
@@ -140,7 +140,7 @@ fn a_server_that_is_not_there_at_the_start_is_found_later() {
     server.kill();
     let limiter = RedisLimiter::new(connect(&server));
     assert_eq!(passes(&limiter, 1), None);
-    server.start_again();
+    server.restart();
     eventually("it is found", || passes(&limiter, 1).is_some());
 }
 
@@ -204,8 +204,11 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
     let server = Server::start();
     let record = |rights: &str| assert_eq!(server.command(&format!("ACL SETUSER gate reset on >pw {rights}")), "+OK");
     let url = RedisUrl::parse(&server.url().replace("redis://", "redis://gate:pw@")).unwrap();
-    let connected =
-        || Redis::connect(&url, Arc::new(RealClock(Instant::now()))).unwrap().within(Duration::from_secs(10));
+    let connected = || {
+        RedisPool::connect(&url, Arc::new(RealClock(Instant::now())))
+            .unwrap()
+            .with_call_timeout(Duration::from_secs(10))
+    };
     record(RIGHTS);
     let redis = connected();
     assert_eq!(passes(&RedisLimiter::new(redis.clone()), 1), Some(true));
@@ -216,14 +219,14 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
     board.latest("database").unwrap();
     board.publish_closed("database").unwrap();
     assert_eq!(redis.last_fault(), None);
-    assert_eq!(Examination::of(&url).unwrap().refusal, None);
+    assert_eq!(RedisInfo::of(&url).unwrap().refusal, None);
     for command in ["evalsha", "eval", "set", "get", "time"] {
         server.command("SCRIPT FLUSH");
         record(&format!("{RIGHTS} -{command}"));
         let told = if command == "time" {
-            Examination::of(&url).unwrap_err()
+            RedisInfo::of(&url).unwrap_err()
         } else {
-            let refusal = Examination::of(&url).unwrap().refusal.unwrap();
+            let refusal = RedisInfo::of(&url).unwrap().refusal.unwrap();
             let redis = connected();
             assert_eq!(passes(&RedisLimiter::new(redis.clone()), 2), None, "{command}");
             assert!(redis.last_fault().unwrap().contains("(NOPERM)"), "{command}");
@@ -232,6 +235,6 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
         assert_eq!(told, format!("the user of REDIS_URL may not run {command} (NOPERM)"));
     }
     record(&RIGHTS.replace("~portcullis:*", "~other:*"));
-    let told = Examination::of(&url).unwrap().refusal.unwrap();
+    let told = RedisInfo::of(&url).unwrap().refusal.unwrap();
     assert_eq!(told, "the user of REDIS_URL may not access keys that begin with portcullis: (NOPERM)");
 }

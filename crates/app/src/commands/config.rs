@@ -1,8 +1,8 @@
 //! `portcullis config check` and `config print`.
 
-use super::console::{Cell, Listing};
+use super::console::{Cell, Table};
 use super::{settings, sources};
-use crate::settings::{render, shown};
+use crate::settings::{printed, render};
 use clap::Subcommand;
 use std::io::Write;
 use std::process::ExitCode;
@@ -34,8 +34,8 @@ pub(crate) fn config(action: &ConfigAction) -> anyhow::Result<ExitCode> {
         }
         ConfigAction::Print { json: false } => write!(out, "{}", render(&sources()?))?,
         ConfigAction::Print { json: true } => {
-            let mut listing = Listing::new(out, true, &["name", "value", "origin"]);
-            for shown in shown(&sources()?) {
+            let mut listing = Table::new(out, true, &["name", "value", "origin"]);
+            for shown in printed(&sources()?) {
                 listing.row(&[Cell::Text(shown.name.to_owned()), shown.value.into(), Cell::Text(shown.origin)])?;
             }
             listing.end()?;

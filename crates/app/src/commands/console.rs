@@ -24,9 +24,9 @@ impl From<Option<String>> for Cell {
 }
 
 impl Cell {
-    fn for_people(&self) -> String {
+    fn display(&self) -> String {
         match self {
-            Self::Text(text) => shown(text),
+            Self::Text(text) => escape_for_terminal(text),
             Self::Number(number) => number.to_string(),
             Self::Flag(true) => "yes".to_owned(),
             Self::Flag(false) => "no".to_owned(),
@@ -53,7 +53,7 @@ fn rfc3339(time: DateTime<Utc>) -> String {
 
 /// A text in one line of which no character moves a cursor, colours anything or turns the reading
 /// direction: those are written as Rust writes them.
-pub(crate) fn shown(chosen: &str) -> String {
+pub(crate) fn escape_for_terminal(chosen: &str) -> String {
     let mut out = String::with_capacity(chosen.len());
     for c in chosen.chars() {
         if text::is_unseen(c) {
@@ -66,7 +66,7 @@ pub(crate) fn shown(chosen: &str) -> String {
 }
 
 /// A list: a header and columns, or an object a line.
-pub(crate) struct Listing<W> {
+pub(crate) struct Table<W> {
     out: W,
     json: bool,
     columns: &'static [&'static str],
@@ -76,7 +76,7 @@ pub(crate) struct Listing<W> {
     begun: bool,
 }
 
-impl<W: Write> Listing<W> {
+impl<W: Write> Table<W> {
     pub(crate) fn new(out: W, json: bool, columns: &'static [&'static str]) -> Self {
         let widths = columns.iter().map(|name| name.len()).collect();
         Self { out, json, columns, waiting: Vec::new(), widths, begun: false }
@@ -87,7 +87,7 @@ impl<W: Write> Listing<W> {
         if self.json {
             return self.object(cells);
         }
-        self.waiting.push(cells.iter().map(Cell::for_people).collect());
+        self.waiting.push(cells.iter().map(Cell::display).collect());
         if self.waiting.len() < PAGE { Ok(()) } else { self.page() }
     }
 
@@ -139,7 +139,7 @@ mod tests {
 
     fn list(json: bool, rows: &[[Cell; 2]]) -> String {
         let mut out = Vec::new();
-        let mut listing = Listing::new(&mut out, json, &["id", "agent"]);
+        let mut listing = Table::new(&mut out, json, &["id", "agent"]);
         for row in rows {
             listing.row(row).unwrap();
         }
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_long_list_is_shown_page_by_page() {
-        let mut listing = Listing::new(Vec::new(), false, &["id"]);
+        let mut listing = Table::new(Vec::new(), false, &["id"]);
         for number in 0..501 {
             listing.row(&[Cell::Number(number)]).unwrap();
         }

@@ -29,19 +29,19 @@ pub(crate) struct Generate {
 /// Makes a key, and tells how it is used.
 pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<ExitCode> {
     let KeysAction::Generate(Generate { algorithm, out }) = action;
-    if algorithm.shares_a_secret() {
+    if algorithm.is_symmetric() {
         anyhow::bail!("{} signs with SECRET_KEY, such as `openssl rand -hex 32` prints", algorithm.as_str());
     }
     let made = generate(*algorithm)?;
     match out {
         Some(path) => {
             write_new(path, &made.pem).with_context(|| format!("{} cannot be written", path.display()))?;
-            tell(std::io::stdout(), *algorithm, &made, &path.display().to_string())?;
+            print(std::io::stdout(), *algorithm, &made, &path.display().to_string())?;
         }
         // The key alone, so that it can be piped.
         None => {
             std::io::stdout().write_all(made.pem.as_bytes())?;
-            tell(std::io::stderr(), *algorithm, &made, "the file with this key")?;
+            print(std::io::stderr(), *algorithm, &made, "the file with this key")?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -54,7 +54,7 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn tell(mut to: impl Write, algorithm: Algorithm, made: &GeneratedKey, file: &str) -> std::io::Result<()> {
+fn print(mut to: impl Write, algorithm: Algorithm, made: &GeneratedKey, file: &str) -> std::io::Result<()> {
     writeln!(to, "The key {} is made. To sign with it, set:", made.public.id)?;
     writeln!(to, "ALGORITHM={}", algorithm.as_str())?;
     writeln!(to, "PRIVATE_KEY_FILE={file}")

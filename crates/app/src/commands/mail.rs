@@ -1,9 +1,9 @@
 //! `portcullis mail`: mails that wait or were given up, for an operator. Whom they are to is not
 //! shown: the account's number leads there.
 
-use super::console::{Cell, Listing};
-use super::until_nobody_reads;
-use crate::wire::Parts;
+use super::console::{Cell, Table};
+use super::ignore_broken_pipe;
+use crate::wire::AppContext;
 use anyhow::{Context, anyhow};
 use clap::Subcommand;
 use portcullis_ports::{MailId, QueuedMail};
@@ -37,7 +37,7 @@ pub(crate) enum MailAction {
 /// Does it.
 pub(crate) fn mail(action: &MailAction) -> anyhow::Result<ExitCode> {
     let settings = super::without_keys()?;
-    let parts = super::ready(&settings)?;
+    let parts = super::open_ready(&settings)?;
     match action {
         MailAction::List { dead, json } => list(&parts, *dead, *json)?,
         MailAction::Retry { ids } => ids.iter().try_for_each(|id| retry(&parts, MailId(*id)))?,
@@ -45,22 +45,22 @@ pub(crate) fn mail(action: &MailAction) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(parts: &Parts, dead: bool, json: bool) -> anyhow::Result<()> {
+fn list(parts: &AppContext, dead: bool, json: bool) -> anyhow::Result<()> {
     const COLUMNS: [&str; 8] = ["id", "occasion", "user_id", "created_at", "tries", "due_at", "dead_at", "last_error"];
     let verb = ListMail { store: parts.database.store.clone() };
-    let mut listing = Listing::new(io::stdout().lock(), json, &COLUMNS);
+    let mut listing = Table::new(io::stdout().lock(), json, &COLUMNS);
     let mut after = None;
     loop {
         let MailListed(mails) = verb.run(after, PAGE)?;
         let mut shown = mails.iter().filter(|mail| !dead || mail.dead_at.is_some());
         let written = shown.try_for_each(|mail| listing.row(&row(mail)));
         if written.is_err() {
-            return until_nobody_reads(written);
+            return ignore_broken_pipe(written);
         }
         let Some(last) = mails.last() else { break };
         after = Some(last.id);
     }
-    until_nobody_reads(listing.end())
+    ignore_broken_pipe(listing.end())
 }
 
 fn row(mail: &QueuedMail) -> [Cell; 8] {
@@ -76,7 +76,7 @@ fn row(mail: &QueuedMail) -> [Cell; 8] {
     ]
 }
 
-fn retry(parts: &Parts, id: MailId) -> anyhow::Result<()> {
+fn retry(parts: &AppContext, id: MailId) -> anyhow::Result<()> {
     let verb = RetryMail { store: parts.database.store.clone(), clock: parts.clock.clone() };
     verb.run(id).map_err(|error| match error {
         RetryMailError::NotFound => anyhow!("there is no mail {}: it was sent, or had nothing to say any more", id.0),

@@ -1,12 +1,12 @@
 //! `portcullis migrate`, and what `serve` does about the schema before it serves.
 
-use super::console::{Cell, Listing, shown};
+use super::console::{Cell, Table, escape_for_terminal};
 use super::without_keys;
 use crate::settings::WithoutKeys;
-use crate::wire::{self, Parts};
+use crate::wire::{self, AppContext};
 use anyhow::Context;
 use clap::Args;
-use portcullis_diesel::{Adoption, Applied, DatabaseUrl, MigrateError, Migrations};
+use portcullis_diesel::{Adoption, DatabaseUrl, MigrateError, MigrationReport, Migrations};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,21 +32,21 @@ pub(crate) struct MigrateArgs {
 pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     let settings = without_keys()?;
     if args.status {
-        super::there(&settings)?;
+        super::require_database_file(&settings)?;
     }
-    let Parts { database, .. } = wire::open(&settings)?;
+    let AppContext { database, .. } = wire::open(&settings)?;
     let mut out = std::io::stdout();
     if args.status {
         list(&*database.migrations, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     let done = if args.redo {
-        Applied { names: database.migrations.redo()?, ..Applied::default() }
+        MigrationReport { names: database.migrations.redo()?, ..MigrationReport::default() }
     } else {
         database.migrations.apply()?
     };
     for finding in &done.findings {
-        writeln!(out, "warning  {}", shown(&finding.to_string()))?;
+        writeln!(out, "warning  {}", escape_for_terminal(&finding.to_string()))?;
     }
     for name in &done.names {
         writeln!(out, "applied  {name}")?;
@@ -55,14 +55,14 @@ pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
         writeln!(out, "The schema is up to date.")?;
     }
     if let Some(adoption) = &done.adoption {
-        tell(adoption, &mut out)?;
+        print(adoption, &mut out)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(migrations: &dyn Migrations, json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    let mut listing = Listing::new(&mut out, json, &["name", "applied"]);
+    let mut listing = Table::new(&mut out, json, &["name", "applied"]);
     for migration in migrations.status()? {
         if json {
             listing.row(&[Cell::Text(migration.name), Cell::Flag(migration.applied)])?;
@@ -76,8 +76,8 @@ fn list(migrations: &dyn Migrations, json: bool) -> anyhow::Result<()> {
 }
 
 /// What the log of a start says, all of the accounts named. By number: addresses are personal data.
-fn tell(adoption: &Adoption, out: &mut impl Write) -> std::io::Result<()> {
-    let Adoption { users, refresh_tokens, differing } = adoption;
+fn print(adoption: &Adoption, out: &mut impl Write) -> std::io::Result<()> {
+    let Adoption { users, refresh_tokens, case_conflicts: differing } = adoption;
     writeln!(out, "Adopted the tables of the FastAPI application: {users} users, {refresh_tokens} refresh tokens.")?;
     if !differing.is_empty() {
         let numbers: Vec<_> = differing.iter().map(i64::to_string).collect();
@@ -98,15 +98,15 @@ pub(super) const VARIABLE: &str = "DATABASE_URL";
 pub(super) type Outcome = oneshot::Receiver<Result<(), MigrateError>>;
 
 /// How long a start waits for a PostgreSQL server before it serves without.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STARTUP_WAIT: Duration = Duration::from_secs(2);
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 /// A wait for the database is told once in so many tries.
-const TOLD_EVERY: u32 = 30;
+const LOG_EVERY: u32 = 30;
 
 /// Brings the schema up to date, or refuses an old one (`AUTO_MIGRATE=false`). A PostgreSQL server
 /// that cannot be reached does not stop the start: the tries go on beside the service, which is
 /// unavailable until one succeeds. Gives what will tell how they end.
-pub(super) async fn prepare(settings: &WithoutKeys, parts: &Parts) -> anyhow::Result<Option<Outcome>> {
+pub(super) async fn prepare(settings: &WithoutKeys, parts: &AppContext) -> anyhow::Result<Option<Outcome>> {
     let (auto_migrate, migrations) = (settings.database.auto_migrate, parts.database.migrations.clone());
     if matches!(settings.database.url, DatabaseUrl::Sqlite(_)) {
         ready(&*migrations, auto_migrate).context(VARIABLE)?;
@@ -114,9 +114,9 @@ pub(super) async fn prepare(settings: &WithoutKeys, parts: &Parts) -> anyhow::Re
     }
     let (teller, mut outcome) = oneshot::channel();
     // Nobody listens any more where the process is about to end.
-    let tell = move || teller.send(until_ready(&migrations, auto_migrate)).unwrap_or_default();
+    let tell = move || teller.send(migrate_with_retry(&migrations, auto_migrate)).unwrap_or_default();
     std::thread::Builder::new().name("migrations".to_owned()).spawn(tell).context("no thread for migrations")?;
-    match timeout(PATIENCE, &mut outcome).await {
+    match timeout(STARTUP_WAIT, &mut outcome).await {
         Ok(outcome) => outcome.context("the thread that migrates ended")?.map(|()| None).context(VARIABLE),
         Err(_) => Ok(Some(outcome)),
     }
@@ -140,12 +140,12 @@ fn ready(migrations: &dyn Migrations, auto_migrate: bool) -> Result<(), MigrateE
 
 /// Tries until the schema is right, or is wrong in a way that no try can mend.
 #[expect(clippy::disallowed_methods, reason = "the thread has nothing to wait for but time")]
-fn until_ready(migrations: &Arc<dyn Migrations>, auto_migrate: bool) -> Result<(), MigrateError> {
+fn migrate_with_retry(migrations: &Arc<dyn Migrations>, auto_migrate: bool) -> Result<(), MigrateError> {
     let mut tries = 0_u32;
     loop {
         match ready(&**migrations, auto_migrate) {
             Err(error) if error.is_temporary() => {
-                if tries.is_multiple_of(TOLD_EVERY) {
+                if tries.is_multiple_of(LOG_EVERY) {
                     tracing::warn!(target: "app", %error, "Waiting for the database");
                 }
             }

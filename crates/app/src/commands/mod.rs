@@ -2,13 +2,13 @@
 
 mod config;
 mod console;
-mod deleting;
 mod doctor;
 mod keys;
 mod mail;
 mod migrate;
 mod openapi;
 mod password;
+mod progress;
 mod purge;
 mod serve;
 mod session;
@@ -26,7 +26,7 @@ pub(crate) use session::{SessionAction, session};
 pub(crate) use user::{UserAction, user};
 
 use crate::settings::{Settings, Sources, WithoutKeys};
-use crate::wire::{self, Parts};
+use crate::wire::{self, AppContext};
 use anyhow::bail;
 use portcullis_diesel::DatabaseUrl;
 use std::io;
@@ -35,11 +35,11 @@ use std::time::Duration;
 
 /// A command line that cannot be followed. The process ends with 2, as for an unknown option.
 #[derive(Debug)]
-pub(crate) struct Usage(&'static str);
+pub(crate) struct UsageError(&'static str);
 
-impl std::error::Error for Usage {}
+impl std::error::Error for UsageError {}
 
-impl std::fmt::Display for Usage {
+impl std::fmt::Display for UsageError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.0)
     }
@@ -61,8 +61,8 @@ fn without_keys() -> anyhow::Result<WithoutKeys> {
 }
 
 /// What the settings name, with a database that is there and has this program's schema.
-fn ready(settings: &WithoutKeys) -> anyhow::Result<Parts> {
-    there(settings)?;
+fn open_ready(settings: &WithoutKeys) -> anyhow::Result<AppContext> {
+    require_database_file(settings)?;
     let parts = wire::open(settings)?;
     if let Some(pending) = parts.database.migrations.pending()?.first() {
         bail!("migration {pending} is pending: run `portcullis migrate`");
@@ -71,7 +71,7 @@ fn ready(settings: &WithoutKeys) -> anyhow::Result<Parts> {
 }
 
 /// Opening an SQLite file would make one.
-fn there(settings: &WithoutKeys) -> anyhow::Result<()> {
+fn require_database_file(settings: &WithoutKeys) -> anyhow::Result<()> {
     match &settings.database.url {
         DatabaseUrl::Sqlite(path) if !path.exists() => {
             bail!("DATABASE_URL: there is no database file {} yet: run `portcullis migrate`", path.display())
@@ -81,7 +81,7 @@ fn there(settings: &WithoutKeys) -> anyhow::Result<()> {
 }
 
 /// Whoever read the list may have seen enough of it.
-fn until_nobody_reads(written: io::Result<()>) -> anyhow::Result<()> {
+fn ignore_broken_pipe(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),

@@ -1,7 +1,7 @@
 //! Where a command gets a new password from: a terminal that does not show it, standard input, or
 //! the random source. Never an argument, which every process on the machine can read.
 
-use super::Usage;
+use super::UsageError;
 use crate::system::OsEntropy;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -23,13 +23,13 @@ pub(crate) struct PasswordSource {
 }
 
 /// A password, and its text where nobody knows it yet.
-pub(crate) struct Obtained {
+pub(crate) struct ObtainedPassword {
     pub(crate) password: NewPassword,
     pub(crate) generated: Option<String>,
 }
 
 /// More than any password takes.
-const MOST_BYTES: u64 = 8 * 1024;
+const MAX_BYTES: u64 = 8 * 1024;
 /// 32 characters that nobody takes for each other: five bits each.
 const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
 /// A hundred bits.
@@ -37,10 +37,13 @@ const GENERATED: usize = 20;
 
 impl PasswordSource {
     /// The password, one that the policy lets through.
-    pub(crate) fn obtain(&self, policy: &PasswordPolicy) -> anyhow::Result<Obtained> {
+    pub(crate) fn obtain(&self, policy: &PasswordPolicy) -> anyhow::Result<ObtainedPassword> {
         if self.generate {
             let text = generate(policy.min_chars().max(GENERATED));
-            return Ok(Obtained { password: policy.validate(Password::new(text.clone()))?, generated: Some(text) });
+            return Ok(ObtainedPassword {
+                password: policy.validate(Password::new(text.clone()))?,
+                generated: Some(text),
+            });
         }
         let stdin = io::stdin();
         let password = if self.password_stdin {
@@ -48,9 +51,9 @@ impl PasswordSource {
         } else if stdin.is_terminal() {
             ask_twice(policy)?
         } else {
-            return Err(Usage("no terminal to ask for a password: give --password-stdin or --generate").into());
+            return Err(UsageError("no terminal to ask for a password: give --password-stdin or --generate").into());
         };
-        Ok(Obtained { password: policy.validate(password)?, generated: None })
+        Ok(ObtainedPassword { password: policy.validate(password)?, generated: None })
     }
 }
 
@@ -63,7 +66,7 @@ fn generate(length: usize) -> String {
 /// A line without its end. Nothing else is cut.
 fn read_line(input: impl BufRead) -> anyhow::Result<Password> {
     let mut line = String::new();
-    input.take(MOST_BYTES).read_line(&mut line).context("the password cannot be read")?;
+    input.take(MAX_BYTES).read_line(&mut line).context("the password cannot be read")?;
     let text = line.strip_suffix('\n').unwrap_or(&line);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {
@@ -86,7 +89,7 @@ fn ask_twice(policy: &PasswordPolicy) -> anyhow::Result<Password> {
 fn ask(prompt: &str) -> anyhow::Result<Password> {
     let mut told = io::stderr();
     // First, so that nothing of an answer to the prompt is shown or thrown away.
-    let hidden = Hidden::begin()?;
+    let hidden = EchoOff::begin()?;
     write!(told, "{prompt}")?;
     let read = read_line(io::stdin().lock());
     drop(hidden);
@@ -95,9 +98,9 @@ fn ask(prompt: &str) -> anyhow::Result<Password> {
 }
 
 /// A terminal that does not show what is typed, until this is dropped.
-struct Hidden(Termios);
+struct EchoOff(Termios);
 
-impl Hidden {
+impl EchoOff {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut silent = before.clone();
@@ -108,7 +111,7 @@ impl Hidden {
     }
 }
 
-impl Drop for Hidden {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         tcsetattr(io::stdin(), OptionalActions::Now, &self.0).ok();
     }

@@ -2,12 +2,12 @@
 //! that can no longer be shown, and of sessions that are no longer kept, are deleted, a few at a
 //! time.
 
-use super::console::shown;
-use super::deleting::{Progress, rest};
+use super::console::escape_for_terminal;
+use super::progress::{Progress, pause_after};
 use super::without_keys;
 use crate::settings::WithoutKeys;
 use crate::system::OsEntropy;
-use crate::wire::Parts;
+use crate::wire::AppContext;
 use portcullis_domain::maintenance::Retention;
 use portcullis_ports::EntropyExt;
 use portcullis_usecases::maintenance::{Purge, Tombstone};
@@ -20,27 +20,27 @@ use std::time::Duration;
 /// do not purge together.
 const JITTER: u32 = 10;
 /// Accounts that one line names at most.
-const NAMED: usize = 100;
+const MAX_NAMED: usize = 100;
 
 /// Deletes all dead rows, and tells how many there were.
 pub(crate) fn purge() -> anyhow::Result<ExitCode> {
     let settings = without_keys()?;
-    let parts = super::ready(&settings)?;
+    let parts = super::open_ready(&settings)?;
     let mut progress = Progress::new();
     let start = parts.clock.monotonic();
-    let purged = verb(&settings, &parts).run(&mut |step| progress.after(step))?;
+    let purged = use_case(&settings, &parts).run(&mut |step| progress.after(step))?;
     let seconds = parts.clock.monotonic().saturating_sub(start).as_secs_f64();
     let rows = purged.rows;
     progress.end(format_args!("{rows} rows of dead refresh tokens and sessions deleted in {seconds:.1} s"))?;
     if !purged.tombstones.is_empty() {
         let (count, named) = (purged.tombstones.len(), named(&purged.tombstones));
         let stay = "deleted accounts stay as empty rows, because other tables refer to them";
-        writeln!(io::stdout(), "{count} {stay}: {}", shown(&named))?;
+        writeln!(io::stdout(), "{count} {stay}: {}", escape_for_terminal(&named))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn verb(settings: &WithoutKeys, parts: &Parts) -> Purge {
+fn use_case(settings: &WithoutKeys, parts: &AppContext) -> Purge {
     Purge {
         store: parts.database.store.clone(),
         retention: Retention::default(),
@@ -50,20 +50,20 @@ fn verb(settings: &WithoutKeys, parts: &Parts) -> Purge {
 }
 
 /// Purges once in an interval until dropped; a step that is under way is finished then.
-pub(super) struct Purging {
+pub(super) struct PurgeThread {
     _stop: Option<Sender<()>>,
 }
 
-impl Purging {
+impl PurgeThread {
     /// Starts a thread for it, if the settings want it.
-    pub(super) fn start(settings: &WithoutKeys, parts: &Parts) -> io::Result<Self> {
+    pub(super) fn start(settings: &WithoutKeys, parts: &AppContext) -> io::Result<Self> {
         let Some(interval) = settings.database.purge_interval else { return Ok(Self { _stop: None }) };
         let (stop, stopped) = channel();
-        let (verb, random) = (verb(settings, parts), u32::from_le_bytes(OsEntropy.array()));
+        let (verb, random) = (use_case(settings, parts), u32::from_le_bytes(OsEntropy.array()));
         let first = (interval / JITTER).mul_f64(f64::from(random) / f64::from(u32::MAX));
         std::thread::Builder::new().name("purge".to_owned()).spawn(move || {
             let mut wait = first;
-            while goes_on(&stopped, wait) {
+            while wait_or_stop(&stopped, wait) {
                 once(&verb, &stopped);
                 wait = interval;
             }
@@ -74,7 +74,7 @@ impl Purging {
 
 fn once(verb: &Purge, stopped: &Receiver<()>) {
     let start = verb.clock.monotonic();
-    let outcome = verb.run(&mut |step| goes_on(stopped, rest(step)));
+    let outcome = verb.run(&mut |step| wait_or_stop(stopped, pause_after(step)));
     let seconds = verb.clock.monotonic().saturating_sub(start).as_secs();
     if let Ok(purged) = &outcome
         && !purged.tombstones.is_empty()
@@ -94,12 +94,12 @@ fn once(verb: &Purge, stopped: &Receiver<()>) {
 
 /// Names the accounts, each with the table that refers to it; not more than a line holds.
 fn named(tombstones: &[Tombstone]) -> String {
-    let named: Vec<_> = tombstones.iter().take(NAMED).map(Tombstone::to_string).collect();
-    let more = if tombstones.len() > NAMED { ", …" } else { "" };
+    let named: Vec<_> = tombstones.iter().take(MAX_NAMED).map(Tombstone::to_string).collect();
+    let more = if tombstones.len() > MAX_NAMED { ", …" } else { "" };
     named.join(", ") + more
 }
 
 /// Backoff; whether nobody said stop meanwhile.
-fn goes_on(stopped: &Receiver<()>, wait: Duration) -> bool {
+fn wait_or_stop(stopped: &Receiver<()>, wait: Duration) -> bool {
     matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout))
 }

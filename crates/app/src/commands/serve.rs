@@ -1,6 +1,6 @@
 //! `portcullis serve`: from the settings to a server that listens, and from a signal to its end.
 
-use super::purge::Purging;
+use super::purge::PurgeThread;
 use super::{migrate, sources};
 use crate::hash_costs::CostSampling;
 use crate::logging;
@@ -8,10 +8,10 @@ use crate::mounts;
 use crate::settings::{Settings, Sources};
 use crate::system;
 use crate::traces::Traces;
-use crate::wire::{self, Parts};
+use crate::wire::{self, AppContext};
 use anyhow::{Context, bail};
 use portcullis_diesel::{DatabaseUrl, MigrateError};
-use portcullis_http::{Running, ServerSettings};
+use portcullis_http::{RunningServer, ServerSettings};
 use portcullis_worker::Worker;
 use std::io;
 use std::net::TcpListener;
@@ -26,18 +26,18 @@ const LOG: &str = "app";
 /// How long a mail that is on its way may hold up the end.
 const MAIL_WAIT: Duration = Duration::from_secs(5);
 /// How often the end looks whether it is there yet. To wait for it would take a thread.
-const MAIL_LOOK: Duration = Duration::from_millis(10);
+const MAIL_POLL: Duration = Duration::from_millis(10);
 
 /// Serves until a signal says to stop.
 pub(crate) fn serve() -> anyhow::Result<ExitCode> {
-    system::with_few_arenas(wire::cores());
+    system::limit_malloc_arenas(wire::cores());
     let sources = sources()?;
     let settings = Settings::read(&sources)?;
-    system::take_all_descriptors()?;
+    system::raise_fd_limit()?;
     let mut parts = wire::open(&settings)?;
     let (traces, layer) = Traces::start(&settings.traces, &parts.clock).context("no thread for traces")?;
     let log = logging::init(&settings.logging, parts.clock.clone(), layer).context("the log cannot be started")?;
-    log.tell_panics();
+    log.install_panic_hook();
     parts.metrics.log(log.dropped_lines())?;
     traces.count(&parts.metrics)?;
     parts.traces = traces;
@@ -54,7 +54,7 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&sources, settings, &parts))
 }
 
-async fn run(sources: &Sources, mut settings: Settings, parts: &Parts) -> anyhow::Result<ExitCode> {
+async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let migrated = migrate::prepare(&settings, parts).await?;
     let costs = wire::stored_costs(&settings);
@@ -62,7 +62,7 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &Parts) -> anyhow
     let listeners = listen(sources, &mut settings)?;
     let settings = &settings;
     let (api, mail) = wire::service(settings, parts, &costs)?;
-    if let Some(address) = parts.metrics.serve(settings.telemetry.metrics)? {
+    if let Some(address) = parts.metrics.serve(settings.metrics.metrics)? {
         tracing::info!(target: LOG, %address, path = "/metrics", "Metrics are served");
     }
     if let Some(endpoint) = &settings.traces.endpoint {
@@ -76,13 +76,13 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &Parts) -> anyhow
     let (server, running) =
         portcullis_http::start(api, listeners, server_settings).context("the server cannot start")?;
     let mut server = tokio::spawn(server);
-    let purging = Purging::start(settings, parts).context("no thread for purging")?;
-    tell_places(settings, &running);
+    let purging = PurgeThread::start(settings, parts).context("no thread for purging")?;
+    log_addresses(settings, &running);
     tokio::select! {
         () = signals.stop() => {}
-        error = fatal(migrated) => return Err(error).context(migrate::VARIABLE),
+        error = wait_for_fatal_migration(migrated) => return Err(error).context(migrate::VARIABLE),
         outcome = &mut server => {
-            ended(outcome)?;
+            into_server_error(outcome)?;
             bail!("the server ended of itself");
         }
     }
@@ -96,13 +96,13 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &Parts) -> anyhow
         }
     }
     tokio::select! {
-        () = finished(mail) => {}
+        () = drain_mail(mail) => {}
         () = signals.stop() => {
             tracing::warn!(target: LOG, "Stopped by a second signal");
             return Ok(ExitCode::FAILURE);
         }
     }
-    if let Err(error) = parts.database.settle() {
+    if let Err(error) = parts.database.checkpoint_on_shutdown() {
         tracing::warn!(target: LOG, %error, "The database file still needs its write-ahead log");
     }
     parts.traces.close();
@@ -121,7 +121,7 @@ fn listen(sources: &Sources, settings: &mut Settings) -> anyhow::Result<Vec<TcpL
 }
 
 /// Logs where the service is found, its documentation, and the mails that it sends.
-fn tell_places(settings: &Settings, running: &Running) {
+fn log_addresses(settings: &Settings, running: &RunningServer) {
     let url = &settings.mail.public_url;
     let mails = match &settings.mail.server {
         Some(server) => server.place(),
@@ -137,7 +137,7 @@ fn tell_places(settings: &Settings, running: &Running) {
 }
 
 /// An error of the database that no try can mend; never, where there is none.
-async fn fatal(migrated: Option<migrate::Outcome>) -> MigrateError {
+async fn wait_for_fatal_migration(migrated: Option<migrate::Outcome>) -> MigrateError {
     if let Some(migrated) = migrated
         && let Ok(Err(error)) = migrated.await
     {
@@ -146,13 +146,13 @@ async fn fatal(migrated: Option<migrate::Outcome>) -> MigrateError {
     std::future::pending().await
 }
 
-fn ended(server: Result<io::Result<()>, JoinError>) -> anyhow::Result<()> {
+fn into_server_error(server: Result<io::Result<()>, JoinError>) -> anyhow::Result<()> {
     server.context("the server's task panicked")?.context("the server failed")
 }
 
-async fn stopped(running: &Running, server: JoinHandle<io::Result<()>>) -> anyhow::Result<()> {
+async fn stopped(running: &RunningServer, server: JoinHandle<io::Result<()>>) -> anyhow::Result<()> {
     if running.stop().await {
-        ended(server.await)?;
+        into_server_error(server.await)?;
     } else {
         tracing::warn!(target: LOG, "Requests were still in flight when the time was up");
     }
@@ -160,10 +160,10 @@ async fn stopped(running: &Running, server: JoinHandle<io::Result<()>>) -> anyho
 }
 
 /// Backoff for the mails that are on their way. One that is cut off is sent again.
-async fn finished(mail: Worker) {
+async fn drain_mail(mail: Worker) {
     let ended = async {
         while !mail.stop(Duration::ZERO) {
-            sleep(MAIL_LOOK).await;
+            sleep(MAIL_POLL).await;
         }
     };
     if timeout(MAIL_WAIT, ended).await.is_err() {

@@ -1,10 +1,10 @@
 //! `portcullis session`: who is signed in, for an operator.
 
-use super::console::{Cell, Listing};
-use super::user::Named;
-use super::{Usage, until_nobody_reads};
+use super::console::{Cell, Table};
+use super::user::UserArg;
+use super::{UsageError, ignore_broken_pipe};
 use crate::settings::WithoutKeys;
-use crate::wire::Parts;
+use crate::wire::AppContext;
 use clap::{Args, Subcommand};
 use portcullis_domain::sessions::{ClientInfo, SessionId};
 use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionsListed};
@@ -17,18 +17,18 @@ pub(crate) enum SessionAction {
     /// List the active sessions of an account, newest first
     List {
         #[command(flatten)]
-        user: Named,
+        user: UserArg,
         /// Print JSON Lines
         #[arg(long)]
         json: bool,
     },
     /// End a session, or all sessions of an account
-    Revoke(Which),
+    Revoke(RevokeTarget),
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Which {
+pub(crate) struct RevokeTarget {
     /// Id of the session
     id: Option<String>,
     /// End all sessions of this account (id or email address)
@@ -39,7 +39,7 @@ pub(crate) struct Which {
 /// Does it.
 pub(crate) fn session(action: &SessionAction) -> anyhow::Result<ExitCode> {
     let settings = super::without_keys()?;
-    let parts = super::ready(&settings)?;
+    let parts = super::open_ready(&settings)?;
     match action {
         SessionAction::List { user, json } => list(&settings, &parts, user, *json)?,
         SessionAction::Revoke(which) => revoke(&parts, which)?,
@@ -47,13 +47,13 @@ pub(crate) fn session(action: &SessionAction) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(settings: &WithoutKeys, parts: &Parts, named: &Named, json: bool) -> anyhow::Result<()> {
+fn list(settings: &WithoutKeys, parts: &AppContext, named: &UserArg, json: bool) -> anyhow::Result<()> {
     const COLUMNS: [&str; 6] = ["id", "created_at", "last_used_at", "expires_at", "ip_address", "user_agent"];
     let user = named.find(parts)?;
     let verb =
         ListSessions { store: parts.database.store.clone(), sessions: settings.sessions, clock: parts.clock.clone() };
     let SessionsListed(sessions) = verb.for_user(user.id)?;
-    let mut listing = Listing::new(io::stdout().lock(), json, &COLUMNS);
+    let mut listing = Table::new(io::stdout().lock(), json, &COLUMNS);
     let mut rows = sessions.iter().map(|own| {
         let (session, client) = (&own.listed.session, &own.listed.client);
         listing.row(&[
@@ -66,19 +66,19 @@ fn list(settings: &WithoutKeys, parts: &Parts, named: &Named, json: bool) -> any
         ])
     });
     let written = rows.try_for_each(|row| row);
-    until_nobody_reads(written.and_then(|()| listing.end()))
+    ignore_broken_pipe(written.and_then(|()| listing.end()))
 }
 
-fn revoke(parts: &Parts, which: &Which) -> anyhow::Result<()> {
+fn revoke(parts: &AppContext, which: &RevokeTarget) -> anyhow::Result<()> {
     let verb = RevokeSession { store: parts.database.store.clone(), clock: parts.clock.clone() };
     let (mut out, client) = (io::stdout(), ClientInfo::default());
     if let Some(name) = &which.all {
-        let user = Named::called(name).find(parts)?;
+        let user = UserArg::from_arg(name).find(parts)?;
         writeln!(out, "Account {}: {}", user.id, super::user::ended(verb.all_for_user(user.id, &client)?))?;
         return Ok(());
     }
     let id = which.id.as_deref().and_then(SessionId::parse);
-    let id = id.ok_or(Usage("ID is no identifier of a session, 32 hex digits in lower case"))?;
+    let id = id.ok_or(UsageError("ID is no identifier of a session, 32 hex digits in lower case"))?;
     let ended = verb.by_operator(id, &client)?;
     writeln!(out, "Session {id} {}", if ended { "ended" } else { "had ended already" })?;
     Ok(())

@@ -1,13 +1,13 @@
 //! `portcullis user`: accounts, for an operator.
 
-use super::console::{Cell, Listing, shown};
-use super::deleting::Progress;
+use super::console::{Cell, Table, escape_for_terminal};
 use super::password::PasswordSource;
-use super::{Usage, until_nobody_reads};
+use super::progress::Progress;
+use super::{UsageError, ignore_broken_pipe};
 use crate::mail;
 use crate::settings::{Settings, WithoutKeys};
 use crate::system::OsEntropy;
-use crate::wire::{self, Parts};
+use crate::wire::{self, AppContext};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use portcullis_domain::mail::Language;
@@ -20,7 +20,7 @@ use portcullis_usecases::registration::{
     EnableAccount, FindAccount, ListAccounts, PasswordOverride, Register, Registered, Registration, SetPassword,
     VouchForEmail,
 };
-use portcullis_worker::Bell;
+use portcullis_worker::Notifier;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -42,25 +42,25 @@ pub(crate) enum UserAction {
         password: PasswordSource,
     },
     /// Disable an account and end its sessions
-    Disable(Named),
+    Disable(UserArg),
     /// Enable a disabled account
-    Enable(Named),
+    Enable(UserArg),
     /// Mark an account's email address as verified, without an email
     ///
     /// Use it only if the owner of the address set the password: the password and the sessions stay. A link in
     /// an email gives the owner the account instead, and takes it from anyone who registered with their address.
-    VerifyEmail(Named),
+    VerifyEmail(UserArg),
     /// Set another password and end all sessions
     SetPassword {
         #[command(flatten)]
-        user: Named,
+        user: UserArg,
         #[command(flatten)]
         password: PasswordSource,
     },
     /// Permanently delete an account and all its data
     Delete {
         #[command(flatten)]
-        user: Named,
+        user: UserArg,
         /// Skip the confirmation
         #[arg(long)]
         yes: bool,
@@ -69,7 +69,7 @@ pub(crate) enum UserAction {
 
 /// The account in question.
 #[derive(Args)]
-pub(crate) struct Named {
+pub(crate) struct UserArg {
     /// Id or email address of the account
     user: String,
 }
@@ -84,28 +84,28 @@ pub(crate) fn user(action: &UserAction) -> anyhow::Result<ExitCode> {
     let settings = super::without_keys()?;
     match action {
         UserAction::Create { .. } => {}
-        UserAction::List { json } => list(&super::ready(&settings)?, *json)?,
-        UserAction::Disable(named) => disable(&super::ready(&settings)?, named)?,
-        UserAction::Enable(named) => enable(&super::ready(&settings)?, named)?,
-        UserAction::VerifyEmail(named) => verify_email(&super::ready(&settings)?, named)?,
+        UserAction::List { json } => list(&super::open_ready(&settings)?, *json)?,
+        UserAction::Disable(named) => disable(&super::open_ready(&settings)?, named)?,
+        UserAction::Enable(named) => enable(&super::open_ready(&settings)?, named)?,
+        UserAction::VerifyEmail(named) => verify_email(&super::open_ready(&settings)?, named)?,
         UserAction::SetPassword { user, password } => set_password(&settings, user, password)?,
-        UserAction::Delete { user, yes } => delete(&super::ready(&settings)?, user, *yes)?,
+        UserAction::Delete { user, yes } => delete(&super::open_ready(&settings)?, user, *yes)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-impl Named {
-    pub(crate) fn called(name: &str) -> Self {
+impl UserArg {
+    pub(crate) fn from_arg(name: &str) -> Self {
         Self { user: name.to_owned() }
     }
 
     /// The account.
-    pub(crate) fn find(&self, parts: &Parts) -> anyhow::Result<User> {
+    pub(crate) fn find(&self, parts: &AppContext) -> anyhow::Result<User> {
         let name = match UserId::parse(&self.user) {
             Some(id) => AccountRef::Id(id),
             None => AccountRef::Email(
                 EmailAddress::parse_known(&self.user)
-                    .map_err(|_| Usage("USER is neither the number of an account nor an email"))?,
+                    .map_err(|_| UsageError("USER is neither the number of an account nor an email"))?,
             ),
         };
         let AccountFound(user) = FindAccount { store: parts.database.store.clone() }.run(&name)?;
@@ -113,9 +113,9 @@ impl Named {
     }
 }
 
-fn list(parts: &Parts, json: bool) -> anyhow::Result<()> {
+fn list(parts: &AppContext, json: bool) -> anyhow::Result<()> {
     const COLUMNS: [&str; 5] = ["id", "email", "is_active", "created_at", "email_verified_at"];
-    let mut listing = Listing::new(io::BufWriter::new(io::stdout().lock()), json, &COLUMNS);
+    let mut listing = Table::new(io::BufWriter::new(io::stdout().lock()), json, &COLUMNS);
     let mut written = Ok(());
     ListAccounts { store: parts.database.store.clone() }.run(&mut |row| {
         written = match row {
@@ -130,19 +130,19 @@ fn list(parts: &Parts, json: bool) -> anyhow::Result<()> {
         };
         written.is_ok()
     })?;
-    until_nobody_reads(written.and_then(|()| listing.end()))
+    ignore_broken_pipe(written.and_then(|()| listing.end()))
 }
 
 fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow::Result<()> {
-    let email = EmailAddress::parse(email).map_err(|_| Usage("EMAIL is no email that can be registered"))?;
-    let parts = super::ready(settings)?;
+    let email = EmailAddress::parse(email).map_err(|_| UsageError("EMAIL is no email that can be registered"))?;
+    let parts = super::open_ready(settings)?;
     let obtained = password.obtain(&settings.passwords.policy)?;
     let verb = Register {
         store: parts.database.store.clone(),
         hasher: hasher(settings)?,
         screening: wire::screening(settings),
         // A service that runs finds the mail by itself.
-        outbox: mail::outbox(settings, Arc::new(OsEntropy), &Bell::default()),
+        outbox: mail::outbox(settings, Arc::new(OsEntropy), &Notifier::default()),
         limits: Arc::new(Limits::off()),
         clock: parts.clock.clone(),
     };
@@ -150,33 +150,39 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
     let input = Registration { email, password: obtained.password, client, language };
     let Registered(user) = verb.run(&input, || true)?;
     let mut out = io::stdout();
-    let (id, email) = (user.id, shown(user.email.original()));
+    let (id, email) = (user.id, escape_for_terminal(user.email.original()));
     writeln!(out, "Account {id} made: {email}; a running service emails a verification link to that address")?;
-    tell_password(&mut out, obtained.generated.as_deref())
+    print_password(&mut out, obtained.generated.as_deref())
 }
 
-fn disable(parts: &Parts, named: &Named) -> anyhow::Result<()> {
+fn disable(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let verb = DisableAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
     let done = verb.run(&AccountSuspension { user_id: user.id, client: ClientInfo::default() })?;
     let word = if done.changed { "disabled" } else { "was disabled already" };
-    writeln!(io::stdout(), "Account {} {word}: {}; {}", user.id, shown(user.email.original()), ended(done.sessions))?;
+    writeln!(
+        io::stdout(),
+        "Account {} {word}: {}; {}",
+        user.id,
+        escape_for_terminal(user.email.original()),
+        ended(done.sessions)
+    )?;
     Ok(())
 }
 
-fn enable(parts: &Parts, named: &Named) -> anyhow::Result<()> {
+fn enable(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let done = EnableAccount { store: parts.database.store.clone() }.run(user.id)?;
     let word = if done.changed { "enabled" } else { "was enabled already" };
-    writeln!(io::stdout(), "Account {} {word}: {}", user.id, shown(user.email.original()))?;
+    writeln!(io::stdout(), "Account {} {word}: {}", user.id, escape_for_terminal(user.email.original()))?;
     Ok(())
 }
 
-fn verify_email(parts: &Parts, named: &Named) -> anyhow::Result<()> {
+fn verify_email(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let verb = VouchForEmail { store: parts.database.store.clone(), clock: parts.clock.clone() };
     let done = verb.run(user.id, &user.email)?;
-    let (id, email) = (user.id, shown(user.email.original()));
+    let (id, email) = (user.id, escape_for_terminal(user.email.original()));
     let line = if done.changed {
         format!(
             "Verified the email address of account {id}: {email}; its password and sessions stay. If anyone but the \
@@ -189,8 +195,8 @@ fn verify_email(parts: &Parts, named: &Named) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn set_password(settings: &WithoutKeys, named: &Named, password: &PasswordSource) -> anyhow::Result<()> {
-    let parts = super::ready(settings)?;
+fn set_password(settings: &WithoutKeys, named: &UserArg, password: &PasswordSource) -> anyhow::Result<()> {
+    let parts = super::open_ready(settings)?;
     let user = named.find(&parts)?;
     let obtained = password.obtain(&settings.passwords.policy)?;
     let verb = SetPassword {
@@ -202,12 +208,12 @@ fn set_password(settings: &WithoutKeys, named: &Named, password: &PasswordSource
     let input = PasswordOverride { user_id: user.id, password: obtained.password, client: ClientInfo::default() };
     let done = verb.run(&input)?;
     let mut out = io::stdout();
-    let email = shown(user.email.original());
+    let email = escape_for_terminal(user.email.original());
     writeln!(out, "Account {} has another password: {email}; {}", user.id, ended(done.sessions))?;
-    tell_password(&mut out, obtained.generated.as_deref())
+    print_password(&mut out, obtained.generated.as_deref())
 }
 
-fn delete(parts: &Parts, named: &Named, yes: bool) -> anyhow::Result<()> {
+fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> {
     let verb = DeleteAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
     // An account whose deletion has begun is found by its id alone, and has no email any more.
     let begun = UserId::parse(&named.user).map(|id| Ok((id, verb.has_begun(id)?))).transpose();
@@ -217,9 +223,9 @@ fn delete(parts: &Parts, named: &Named, yes: bool) -> anyhow::Result<()> {
         None => {
             let user = named.find(parts)?;
             if !yes {
-                confirm(&user)?;
+                confirm_deletion(&user)?;
             }
-            (user.id, shown(user.email.original()).to_string())
+            (user.id, escape_for_terminal(user.email.original()).to_string())
         }
     };
     let mut progress = Progress::new();
@@ -231,16 +237,16 @@ fn delete(parts: &Parts, named: &Named, yes: bool) -> anyhow::Result<()> {
             "; the empty row {user_id} stays in users, since {table} refers to it: a purge deletes it once no table does"
         )
     });
-    let kept = kept.as_deref().map(shown).unwrap_or_default();
+    let kept = kept.as_deref().map(escape_for_terminal).unwrap_or_default();
     progress.end(format_args!("Account {user_id} deleted: {email}; {rows} rows that belonged to it{kept}"))?;
     Ok(())
 }
 
 /// Has whoever sits at a terminal type the email.
-fn confirm(user: &User) -> anyhow::Result<()> {
+fn confirm_deletion(user: &User) -> anyhow::Result<()> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
-        return Err(Usage("no terminal to ask whether it is meant: give --yes").into());
+        return Err(UsageError("no terminal to ask whether it is meant: give --yes").into());
     }
     let email = user.email.original();
     let mut told = io::stderr();
@@ -261,7 +267,7 @@ pub(crate) fn ended(sessions: u64) -> String {
     }
 }
 
-fn tell_password(out: &mut impl Write, generated: Option<&str>) -> anyhow::Result<()> {
+fn print_password(out: &mut impl Write, generated: Option<&str>) -> anyhow::Result<()> {
     if let Some(password) = generated {
         writeln!(out, "Password: {password}")?;
     }

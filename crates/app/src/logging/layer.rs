@@ -4,8 +4,8 @@
 
 use super::fields::{MembersVisitor, MessageVisitor, OneField, TextFields, TextMessage};
 use super::json;
-use super::level::Watched;
-use super::queue::Queue;
+use super::level::LogFilter;
+use super::queue::LogQueue;
 use super::text::{self, Colours};
 use crate::settings::Level;
 use chrono::{DateTime, Datelike, Timelike, Utc};
@@ -45,10 +45,10 @@ pub(crate) enum Style {
 
 /// Formats events and queues them.
 pub(super) struct Lines {
-    pub(super) watched: Watched,
+    pub(super) watched: LogFilter,
     pub(super) style: Style,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) queue: Arc<Queue>,
+    pub(super) queue: Arc<LogQueue>,
 }
 
 /// The id of the request that a span stands for, as JSON.
@@ -56,11 +56,11 @@ struct RequestId(Vec<u8>);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.watched.takes(metadata) { Interest::always() } else { Interest::never() }
+        if self.watched.is_enabled(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.watched.takes(metadata)
+        self.watched.is_enabled(metadata)
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {

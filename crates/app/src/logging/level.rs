@@ -6,16 +6,16 @@ use tracing::Metadata;
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Watched {
+pub(super) struct LogFilter {
     /// The least severe events that are told.
     pub(super) level: Level,
     /// Whether somebody makes traces of spans.
     pub(super) traced: bool,
 }
 
-impl Watched {
+impl LogFilter {
     /// Whether the event or span is of use to anybody: what is not is never made.
-    pub(super) fn takes(self, metadata: &Metadata<'_>) -> bool {
+    pub(super) fn is_enabled(self, metadata: &Metadata<'_>) -> bool {
         if metadata.target() == TRACES { self.traced } else { self.level.takes(metadata) }
     }
 }

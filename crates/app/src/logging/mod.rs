@@ -14,10 +14,10 @@ mod writer;
 use crate::settings::{Format, Logging};
 use crate::system;
 use layer::{Lines, Style};
-use level::Watched;
+use level::LogFilter;
 use portcullis_ports::Clock;
 use portcullis_telemetry::TraceLayer;
-use queue::{CAPACITY, Queue, REST};
+use queue::{BATCH_INTERVAL, CAPACITY, LogQueue};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -33,16 +33,16 @@ use writer::Writer;
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// How long a panic waits for its line to be written.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const PANIC_FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Keeps the log going. When dropped it has the rest written, for one second at most.
 #[derive(Debug)]
 #[must_use = "the log ends when the guard is dropped"]
-pub(crate) struct Guard {
-    queue: Arc<Queue>,
+pub(crate) struct LogGuard {
+    queue: Arc<LogQueue>,
 }
 
-impl Guard {
+impl LogGuard {
     /// What tells how many lines were dropped since the start: those that the reader was too slow
     /// for, and those that could not be written.
     pub(crate) fn dropped_lines(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
@@ -52,18 +52,18 @@ impl Guard {
 
     /// Has every panic told in the log, with the request that it happened in, and nowhere else. It
     /// is written before anything else happens: what cannot be unwound ends the process.
-    pub(crate) fn tell_panics(&self) {
+    pub(crate) fn install_panic_hook(&self) {
         let queue = Arc::clone(&self.queue);
         std::panic::set_hook(Box::new(move |panic| {
             let place = panic.location().map(ToString::to_string);
             let cause = panic.payload_as_str().unwrap_or("a panic without words");
             tracing::error!(target: "app.errors", cause, place, "A panic");
-            let _ = queue.flush(LAST_WORDS);
+            let _ = queue.flush(PANIC_FLUSH_TIMEOUT);
         }));
     }
 }
 
-impl Drop for Guard {
+impl Drop for LogGuard {
     fn drop(&mut self) {
         self.queue.close(FLUSH);
     }
@@ -73,11 +73,11 @@ impl Drop for Guard {
 ///
 /// # Errors
 /// When stdout or a thread cannot be had, or when something else logs already.
-pub(crate) fn init(logging: &Logging, clock: Arc<dyn Clock>, traces: Option<TraceLayer>) -> io::Result<Guard> {
+pub(crate) fn init(logging: &Logging, clock: Arc<dyn Clock>, traces: Option<TraceLayer>) -> io::Result<LogGuard> {
     // Not through the standard handle: its lock would be held over a write that blocks.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let style = style(logging.format, stdout.is_terminal(), system::wants_colours());
-    let watched = Watched { level: logging.level, traced: traces.is_some() };
+    let watched = LogFilter { level: logging.level, traced: traces.is_some() };
     let (subscriber, guard) = start(stdout, (watched, style), clock, CAPACITY)?;
     match traces {
         Some(traces) => tracing::subscriber::set_global_default(subscriber.with(traces)),
@@ -97,15 +97,15 @@ fn style(format: Format, terminal: bool, colours: bool) -> Style {
 
 fn start(
     out: impl Write + Send + 'static,
-    (watched, style): (Watched, Style),
+    (watched, style): (LogFilter, Style),
     clock: Arc<dyn Clock>,
     capacity: usize,
-) -> io::Result<(impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync, Guard)> {
-    let queue = Arc::new(Queue::new(capacity, REST));
+) -> io::Result<(impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync, LogGuard)> {
+    let queue = Arc::new(LogQueue::new(capacity, BATCH_INTERVAL));
     let writer = Writer::new(out, style, Arc::clone(&clock), Arc::clone(&queue));
     std::thread::Builder::new().name("log-writer".to_owned()).spawn(|| writer.run())?;
     let layer = Lines { watched, style, clock, queue: Arc::clone(&queue) };
-    Ok((tracing_subscriber::registry().with(layer), Guard { queue }))
+    Ok((tracing_subscriber::registry().with(layer), LogGuard { queue }))
 }
 
 #[cfg(test)]

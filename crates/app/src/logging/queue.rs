@@ -14,15 +14,15 @@ const BLOCK: usize = 64 * 1024;
 
 /// The writer rests so long after it has written, or until a block is full: a thread that wakes up
 /// for each line costs those who log more than the line does.
-pub(super) const REST: Duration = Duration::from_millis(5);
+pub(super) const BATCH_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How many blocks there are at least, from the start on. A burst that takes one more takes it out of
 /// the holes of the heap, and what those were for enlarges the heap then.
-const KEPT: usize = 8;
+const MIN_BLOCKS: usize = 8;
 
 /// Lines that wait for the writer.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct LogQueue {
     state: Mutex<State>,
     /// Told when there is something to write, or an end.
     work: Condvar,
@@ -64,7 +64,7 @@ enum Flush {
 struct Dropped {
     ever: u64,
     /// Of those, how many the writer has not been told of.
-    untold: u64,
+    unreported: u64,
 }
 
 /// What the writer is to do next.
@@ -91,7 +91,7 @@ impl State {
     /// Keeps some of the blocks for later lines. One that a long line made larger goes.
     fn reuse(&mut self, blocks: &mut Vec<Vec<u8>>) {
         for mut block in blocks.drain(..) {
-            if self.spare.len() < KEPT && block.capacity() == BLOCK {
+            if self.spare.len() < MIN_BLOCKS && block.capacity() == BLOCK {
                 block.clear();
                 self.spare.push(block);
             }
@@ -99,7 +99,7 @@ impl State {
     }
 }
 
-impl Queue {
+impl LogQueue {
     pub(super) fn new(capacity: usize, rest: Duration) -> Self {
         // Only memory that was written to is there.
         let block = || {
@@ -107,7 +107,7 @@ impl Queue {
             block.clear();
             block
         };
-        let state = State { spare: std::iter::repeat_with(block).take(KEPT).collect(), ..State::default() };
+        let state = State { spare: std::iter::repeat_with(block).take(MIN_BLOCKS).collect(), ..State::default() };
         Self { state: Mutex::new(state), work: Condvar::new(), end: Condvar::new(), capacity, rest }
     }
 
@@ -119,7 +119,7 @@ impl Queue {
             state.append(line);
         } else {
             state.dropped.ever += 1;
-            state.dropped.untold += 1;
+            state.dropped.unreported += 1;
         }
         // A writer that has lines before it does not wait.
         let due = if state.resting { before < BLOCK && state.waiting >= BLOCK } else { before == 0 };
@@ -133,7 +133,7 @@ impl Queue {
     /// writer.
     pub(super) fn take(&self, blocks: &mut Vec<Vec<u8>>) -> Batch {
         let calm = |state: &State| state.flush != Flush::Asked && !state.closed;
-        let idle = |state: &mut State| state.waiting == 0 && state.dropped.untold == 0 && calm(state);
+        let idle = |state: &mut State| state.waiting == 0 && state.dropped.unreported == 0 && calm(state);
         let mut state = self.lock();
         state.reuse(blocks);
         if state.flush == Flush::Taken {
@@ -150,7 +150,7 @@ impl Queue {
         if state.flush == Flush::Asked {
             state.flush = Flush::Taken;
         }
-        let dropped = std::mem::take(&mut state.dropped.untold);
+        let dropped = std::mem::take(&mut state.dropped.unreported);
         Batch { dropped, last: state.closed }
     }
 
@@ -205,7 +205,7 @@ mod tests {
 
     /// A writer that rests, and what it takes, as soon as it does: the lines, and whether they are
     /// the last.
-    fn resting(queue: &Arc<Queue>) -> Receiver<(Vec<u8>, bool)> {
+    fn resting(queue: &Arc<LogQueue>) -> Receiver<(Vec<u8>, bool)> {
         let (taken, takes) = channel();
         let writer = Arc::clone(queue);
         thread::spawn(move || {
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_full_block_and_the_end_wake_a_writer_that_rests() {
-        let queue = Arc::new(Queue::new(CAPACITY, 2 * LONG));
+        let queue = Arc::new(LogQueue::new(CAPACITY, 2 * LONG));
         let takes = resting(&queue);
         let line = [b'x'; 1000];
         (0..=BLOCK / line.len()).for_each(|_| queue.push(&line));
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_flush_ends_a_rest_and_waits_for_what_was_told_before_it() {
-        let (queue, written) = (Arc::new(Queue::new(CAPACITY, 2 * LONG)), Arc::new(Mutex::new(Vec::new())));
+        let (queue, written) = (Arc::new(LogQueue::new(CAPACITY, 2 * LONG)), Arc::new(Mutex::new(Vec::new())));
         let writer = thread::spawn({
             let (queue, written) = (Arc::clone(&queue), Arc::clone(&written));
             move || {
@@ -259,12 +259,12 @@ mod tests {
 
     #[test]
     fn a_flush_waits_no_longer_than_it_may() {
-        assert!(!Queue::new(CAPACITY, LONG).flush(Duration::from_millis(1)));
+        assert!(!LogQueue::new(CAPACITY, LONG).flush(Duration::from_millis(1)));
     }
 
     #[test]
     fn lines_that_come_during_a_rest_are_taken_together_at_its_end() {
-        let queue = Arc::new(Queue::new(CAPACITY, Duration::from_millis(200)));
+        let queue = Arc::new(LogQueue::new(CAPACITY, Duration::from_millis(200)));
         let takes = resting(&queue);
         queue.push(b"one\n");
         queue.push(b"two\n");
@@ -273,8 +273,8 @@ mod tests {
 
     #[test]
     fn lines_keep_their_order_across_blocks_and_a_burst_leaves_as_many_as_there_were() {
-        let (queue, mut blocks) = (Queue::new(CAPACITY, Duration::ZERO), Vec::new());
-        assert_eq!(queue.lock().spare.len(), KEPT);
+        let (queue, mut blocks) = (LogQueue::new(CAPACITY, Duration::ZERO), Vec::new());
+        assert_eq!(queue.lock().spare.len(), MIN_BLOCKS);
         // The blocks of a take come back at the next one, and are used in the round after it.
         for _ in 0..3 {
             let lines: Vec<_> = (0..10 * BLOCK / 100).map(|number| format!("{number:0>99}\n")).collect();
@@ -282,11 +282,11 @@ mod tests {
             queue.push(&[b'x'; 2 * BLOCK]);
             queue.take(&mut blocks);
             let all = [lines.concat().into_bytes(), vec![b'x'; 2 * BLOCK]].concat();
-            assert!(blocks.concat() == all && blocks.len() > KEPT);
+            assert!(blocks.concat() == all && blocks.len() > MIN_BLOCKS);
         }
         queue.close(Duration::ZERO);
         assert!(queue.take(&mut blocks).last);
         let state = queue.lock();
-        assert!(state.spare.len() == KEPT && state.spare.iter().all(|block| block.capacity() == BLOCK));
+        assert!(state.spare.len() == MIN_BLOCKS && state.spare.iter().all(|block| block.capacity() == BLOCK));
     }
 }

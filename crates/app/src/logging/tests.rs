@@ -43,8 +43,8 @@ impl Shared {
 }
 
 /// JSON, without traces.
-fn watched(level: Level) -> (Watched, Style) {
-    (Watched { level, traced: false }, Style::Json)
+fn watched(level: Level) -> (LogFilter, Style) {
+    (LogFilter { level, traced: false }, Style::Json)
 }
 
 /// What is written when that is logged.
@@ -268,7 +268,7 @@ impl Write for Stuck {
     }
 }
 
-fn stuck(capacity: usize) -> (Shared, Receiver<()>, Sender<()>, Dispatch, Guard) {
+fn stuck(capacity: usize) -> (Shared, Receiver<()>, Sender<()>, Dispatch, LogGuard) {
     let out = Shared::default();
     let ((given, is_given), (go, may_go)) = (channel(), channel());
     let reader = Stuck { given, go: may_go, out: out.clone() };

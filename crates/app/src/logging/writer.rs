@@ -2,7 +2,7 @@
 //! and told as soon as writing works again; a reader that has gone costs one failed call a block.
 
 use super::layer::{self, Style};
-use super::queue::{Batch, Queue};
+use super::queue::{Batch, LogQueue};
 use portcullis_ports::Clock;
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) struct Writer<W> {
     out: W,
     style: Style,
     clock: Arc<dyn Clock>,
-    queue: Arc<Queue>,
+    queue: Arc<LogQueue>,
     /// Lines that were dropped or lost and not told of.
     untold: u64,
     /// Whether the last line ended in the middle.
@@ -24,7 +24,7 @@ pub(super) struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    pub(super) fn new(out: W, style: Style, clock: Arc<dyn Clock>, queue: Arc<Queue>) -> Self {
+    pub(super) fn new(out: W, style: Style, clock: Arc<dyn Clock>, queue: Arc<LogQueue>) -> Self {
         Self { out, style, clock, queue, untold: 0, torn: false }
     }
 

@@ -2,7 +2,7 @@
 //! comes back. Answering them is left to `http`.
 
 use super::server::is_host_name;
-use super::setting::Fault;
+use super::setting::InvalidValue;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) const ACCEPTED: &str =
@@ -10,7 +10,7 @@ pub(super) const ACCEPTED: &str =
 
 /// Reads the list; each origin comes out as browsers spell it (RFC 6454 §6.2), once. Mobile shells and
 /// browser extensions have schemes of their own, whose hosts keep their case (URL standard, §3.5).
-pub(super) fn read_origins(text: &str) -> Result<Vec<String>, Fault> {
+pub(super) fn read_origins(text: &str) -> Result<Vec<String>, InvalidValue> {
     let mut origins = Vec::new();
     for item in text.split(',') {
         let origin = read_origin(item.trim())?;
@@ -28,28 +28,28 @@ pub(super) fn origin_of(url: &str) -> String {
     read_origin(origin).unwrap_or_else(|_| origin.to_owned())
 }
 
-fn read_origin(text: &str) -> Result<String, Fault> {
+fn read_origin(text: &str) -> Result<String, InvalidValue> {
     if text.contains('*') {
-        return Err(Fault("has a wildcard"));
+        return Err(InvalidValue("has a wildcard"));
     }
-    let (scheme, authority) = text.split_once("://").ok_or(Fault("has an origin without a scheme"))?;
+    let (scheme, authority) = text.split_once("://").ok_or(InvalidValue("has an origin without a scheme"))?;
     if !is_scheme(scheme) {
-        return Err(Fault("has an origin whose scheme is not valid"));
+        return Err(InvalidValue("has an origin whose scheme is not valid"));
     }
     let scheme = scheme.to_ascii_lowercase();
     let (default_port, authority) = match scheme.as_str() {
         "http" => (Some(80), authority.to_ascii_lowercase()),
         "https" => (Some(443), authority.to_ascii_lowercase()),
         // Their pages have the origin `null`.
-        "file" | "data" | "blob" => return Err(Fault("has an origin whose scheme has no host")),
+        "file" | "data" | "blob" => return Err(InvalidValue("has an origin whose scheme has no host")),
         _ => (None, authority.to_owned()),
     };
     if authority.contains(['/', '?', '#', '@']) {
-        return Err(Fault("has an origin with more than scheme, host and port"));
+        return Err(InvalidValue("has an origin with more than scheme, host and port"));
     }
     let (host, port) = split_port(&authority)?;
     if !is_host(host) {
-        return Err(Fault("has an origin whose host is neither a name in ASCII nor an IP address"));
+        return Err(InvalidValue("has an origin whose host is neither a name in ASCII nor an IP address"));
     }
     Ok(match port {
         Some(port) if Some(port) != default_port => format!("{scheme}://{host}:{port}"),
@@ -65,13 +65,13 @@ fn is_scheme(text: &str) -> bool {
         && rest.into_iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
 }
 
-fn split_port(authority: &str) -> Result<(&str, Option<u16>), Fault> {
+fn split_port(authority: &str) -> Result<(&str, Option<u16>), InvalidValue> {
     match authority.rsplit_once(':') {
         // The colon is one of an IPv6 address in brackets.
         Some((_, after)) if after.ends_with(']') => Ok((authority, None)),
         Some((host, port)) => match port.parse() {
             Ok(port) if port > 0 => Ok((host, Some(port))),
-            _ => Err(Fault("has an origin whose port is not a number from 1 to 65535")),
+            _ => Err(InvalidValue("has an origin whose port is not a number from 1 to 65535")),
         },
         None => Ok((authority, None)),
     }

@@ -3,7 +3,7 @@
 
 use super::setting::{Setting, SettingsError};
 use super::sources::Sources;
-use super::value::{self, SWITCH};
+use super::value::{self, BOOL_VALUES};
 use super::warning::Warning;
 use portcullis_diesel::DatabaseUrl;
 use std::num::NonZeroU32;
@@ -13,23 +13,23 @@ const DATABASE_URL: Setting = Setting {
     name: "DATABASE_URL",
     default: Some("sqlite:///./app.db"),
     accepted: "sqlite:///relative/path, sqlite:////absolute/path, postgresql://user:password@host:port/name",
-    shown: masked,
+    display: masked,
 };
 const AUTO_MIGRATE: Setting =
-    Setting { name: "AUTO_MIGRATE", default: Some("true"), accepted: SWITCH, shown: str::to_owned };
+    Setting { name: "AUTO_MIGRATE", default: Some("true"), accepted: BOOL_VALUES, display: str::to_owned };
 
 const PURGE_INTERVAL: Setting = Setting {
     name: "PURGE_INTERVAL_MINUTES",
     default: Some("60"),
     accepted: "a whole number of minutes from 1 to 10080, or 0 for never",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 const CONNECTIONS: Setting = Setting {
     name: "DATABASE_CONNECTIONS",
     default: Some("16"),
     accepted: "a whole number from 1 to 1000",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 const IN_THE_CLEAR: &str = "DATABASE_URL names another host and no sslmode: passwords and hashes go there in the \
@@ -54,7 +54,7 @@ impl Database {
     pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let url = sources.required(&DATABASE_URL, |text| Ok(DatabaseUrl::parse(text)))?;
         // The adapter's error holds none of the text.
-        let url = url.map_err(|error| DATABASE_URL.bad_because(error.to_string()))?;
+        let url = url.map_err(|error| DATABASE_URL.invalid_because(error.to_string()))?;
         if matches!(&url, DatabaseUrl::Postgres(url) if url.may_be_in_the_clear()) {
             warnings.push(Warning::new(IN_THE_CLEAR, CHOOSE_TLS));
         }
@@ -62,7 +62,7 @@ impl Database {
         Ok(Self {
             url,
             connections: NonZeroU32::new(connections).unwrap_or(NonZeroU32::MIN),
-            auto_migrate: sources.required(&AUTO_MIGRATE, value::switch)?,
+            auto_migrate: sources.required(&AUTO_MIGRATE, value::parse_bool)?,
             purge_interval: sources
                 .required(&PURGE_INTERVAL, value::whole_number(0..=10_080))
                 .map(|minutes: u64| (minutes > 0).then(|| Duration::from_secs(60 * minutes)))?,
@@ -118,7 +118,7 @@ mod tests {
     fn a_database_elsewhere_without_sslmode_is_warned_of() {
         let warned = |url: &str| {
             let environment = [("DATABASE_URL".into(), url.into())];
-            let sources = Sources::gather(environment, "", "", |_| Err(ErrorKind::NotFound)).unwrap();
+            let sources = Sources::merge(environment, "", "", |_| Err(ErrorKind::NotFound)).unwrap();
             let mut warnings = Vec::new();
             Database::read(&sources, &mut warnings).unwrap();
             warnings.iter().map(ToString::to_string).collect::<String>()

@@ -15,7 +15,7 @@ pub(crate) type ReadFile = fn(&Path) -> Result<Contents, ErrorKind>;
 pub(crate) struct Contents {
     pub(crate) text: String,
     /// Whether everybody on the machine may read it.
-    pub(crate) open: bool,
+    pub(crate) world_readable: bool,
 }
 
 /// Whether there is a file that everybody on the machine may read.
@@ -41,6 +41,6 @@ impl Contents {
         if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {
             return Err(ErrorKind::FileTooLarge.into());
         }
-        Ok(Self { text, open })
+        Ok(Self { text, world_readable: open })
     }
 }

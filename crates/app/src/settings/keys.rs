@@ -2,7 +2,7 @@
 //! verifying. What a key must be is left to the adapter that uses it.
 
 use super::secret;
-use super::setting::{self, Fault, Setting, SettingsError};
+use super::setting::{self, InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 use super::tokens::{self, Tokens};
 use super::value;
@@ -17,26 +17,26 @@ const PRIVATE_KEY: Setting = Setting {
     default: None,
     accepted: "the path of a PEM file with an unencrypted private key: RSA of 2048 to 8192 bits for RS256, \
                P-256 for ES256, Ed25519 for EdDSA",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const PREVIOUS_SECRETS: Setting = Setting {
     name: "SECRET_KEY_PREVIOUS",
     default: None,
     accepted: "former values of SECRET_KEY, each of at least 32 bytes, each on a line of its own",
-    shown: setting::secret,
+    display: setting::secret,
 };
 const PREVIOUS_ALGORITHM: Setting = Setting {
     name: "SECRET_KEY_PREVIOUS_ALGORITHM",
     default: None,
     accepted: "HS256, HS384, HS512; without it ALGORITHM, or HS256 where that one needs a private key",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const PREVIOUS_KEYS: Setting = Setting {
     name: "PREVIOUS_KEY_FILES",
     default: None,
     accepted: "paths of PEM files with commas between, each with a public or private key: RSA of 2048 to 8192 bits, \
                P-256 or Ed25519",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 pub(super) const SETTINGS: [Setting; 4] = [PRIVATE_KEY, PREVIOUS_KEYS, PREVIOUS_SECRETS, PREVIOUS_ALGORITHM];
@@ -56,7 +56,7 @@ impl Keys {
         warnings: &mut Vec<Warning>,
     ) -> Result<Self, SettingsError> {
         let private = sources.optional(&PRIVATE_KEY, value::path)?;
-        let signing = match (tokens.algorithm.shares_a_secret(), private) {
+        let signing = match (tokens.algorithm.is_symmetric(), private) {
             (true, private) => {
                 if private.is_some() {
                     warnings.push("PRIVATE_KEY_FILE is set, and ALGORITHM does not use it".into());
@@ -65,7 +65,7 @@ impl Keys {
                 SigningKey::of_secret(tokens.algorithm, secret).map_err(|error| bad_key(&PRIVATE_KEY, "", error))?
             }
             (false, Some(path)) => read_private(sources, tokens.algorithm, &path, warnings)?,
-            (false, None) => return Err(PRIVATE_KEY.bad(Fault("is missing, and ALGORITHM signs with it"))),
+            (false, None) => return Err(PRIVATE_KEY.invalid(InvalidValue("is missing, and ALGORITHM signs with it"))),
         };
         let mut previous = read_previous_keys(sources)?;
         previous.extend(read_previous_secrets(sources, tokens.algorithm, debug, warnings)?);
@@ -81,7 +81,7 @@ fn read_private(
     warnings: &mut Vec<Warning>,
 ) -> Result<SigningKey, SettingsError> {
     let file = sources.file(path).map_err(|error| unreadable(&PRIVATE_KEY, "", error))?;
-    if file.open {
+    if file.world_readable {
         let what = "PRIVATE_KEY_FILE names a file that everybody on this machine may read";
         warnings.push(Warning::new(what, Warning::CHMOD));
     }
@@ -108,7 +108,7 @@ fn read_previous_secrets(
     debug: bool,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Arc<VerifyingKey>>, SettingsError> {
-    let default = if current.shares_a_secret() { current } else { Algorithm::Hs256 };
+    let default = if current.is_symmetric() { current } else { Algorithm::Hs256 };
     let algorithm = sources.optional(&PREVIOUS_ALGORITHM, read_shared)?.unwrap_or(default);
     let secrets = sources.optional_raw(&PREVIOUS_SECRETS, |text| {
         text.lines().filter(|line| !line.is_empty()).map(secret::read).collect::<Result<Vec<_>, _>>()
@@ -121,7 +121,7 @@ fn read_previous_secrets(
             _ if debug => {
                 warnings.push("SECRET_KEY_PREVIOUS has a secret shorter than 32 bytes: DEBUG=true only".into())
             }
-            _ => return Err(PREVIOUS_SECRETS.bad(Fault("has a secret that is shorter than 32 bytes"))),
+            _ => return Err(PREVIOUS_SECRETS.invalid(InvalidValue("has a secret that is shorter than 32 bytes"))),
         }
         let key = VerifyingKey::of_secret(algorithm, bytes);
         keys.push(Arc::new(key.map_err(|error| bad_key(&PREVIOUS_SECRETS, "", error))?));
@@ -129,18 +129,18 @@ fn read_previous_secrets(
     Ok(keys)
 }
 
-fn read_shared(text: &str) -> Result<Algorithm, Fault> {
+fn read_shared(text: &str) -> Result<Algorithm, InvalidValue> {
     tokens::read_algorithm(text)
         .ok()
-        .filter(|algorithm| algorithm.shares_a_secret())
-        .ok_or(Fault("is no algorithm that signs with a secret"))
+        .filter(|algorithm| algorithm.is_symmetric())
+        .ok_or(InvalidValue("is no algorithm that signs with a secret"))
 }
 
 fn unreadable(setting: &Setting, which: &str, error: std::io::ErrorKind) -> SettingsError {
-    setting.bad_because(format!("{which}names a file that cannot be read ({error})"))
+    setting.invalid_because(format!("{which}names a file that cannot be read ({error})"))
 }
 
 /// The adapter's error holds nothing of the key.
 fn bad_key(setting: &Setting, which: &str, error: portcullis_jwt::KeyError) -> SettingsError {
-    setting.bad_because(format!("{which}names a key that cannot be used: {error}"))
+    setting.invalid_because(format!("{which}names a key that cannot be used: {error}"))
 }

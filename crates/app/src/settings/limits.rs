@@ -1,19 +1,19 @@
 //! The section on limits: how often what may be tried, and which proxies are believed. Counting
 //! is left to others.
 
-use super::setting::{Fault, Setting, SettingsError};
+use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
-use super::value::{self, SWITCH};
+use super::value::{self, BOOL_VALUES};
 use super::warning::Warning;
 use portcullis_domain::limits::{Gcra, Rule, SlidingWindow};
-use portcullis_http::{ForwardedHeader, Network, TrustedProxies};
+use portcullis_http::{ForwardedHeader, IpNetwork, TrustedProxies};
 use portcullis_redis::RedisUrl;
 use portcullis_usecases::limits::Rules;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 const ENABLED: Setting =
-    Setting { name: "RATE_LIMIT_ENABLED", default: Some("true"), accepted: SWITCH, shown: str::to_owned };
+    Setting { name: "RATE_LIMIT_ENABLED", default: Some("true"), accepted: BOOL_VALUES, display: str::to_owned };
 const ACCOUNT: Setting = window("RATE_LIMIT_ACCOUNT", "10/15m");
 const DEVICE: Setting = window("RATE_LIMIT_DEVICE", "10/15m");
 const MAIL: Setting = window("RATE_LIMIT_MAIL", "3/1h");
@@ -24,20 +24,20 @@ const PROXIES: Setting = Setting {
     name: "TRUSTED_PROXIES",
     default: None,
     accepted: "IP addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.7,2001:db8::/32",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const FORWARDED_HEADER: Setting = Setting {
     name: "FORWARDED_HEADER",
     default: Some("x-forwarded-for"),
     accepted: "x-forwarded-for or forwarded",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 const REDIS_URL: Setting = Setting {
     name: "REDIS_URL",
     default: None,
     accepted: "redis://host:port, or redis://user:password@host:port/number",
-    shown: shown_url,
+    display: shown_url,
 };
 
 pub(super) const SETTINGS: [Setting; 10] =
@@ -45,13 +45,13 @@ pub(super) const SETTINGS: [Setting; 10] =
 
 const fn window(name: &'static str, default: &'static str) -> Setting {
     let accepted = "tries and a time such as 10/15m: 1 to 100 tries, in 1s to 24h";
-    Setting { name, default: Some(default), accepted, shown: str::to_owned }
+    Setting { name, default: Some(default), accepted, display: str::to_owned }
 }
 
 const fn flow(name: &'static str, default: &'static str) -> Setting {
     let accepted = "calls, a time, and how many may come at once beside the one that is due, such as \
                     300/5m,burst=100: 1 to 1000000 calls, in 1s to 24h; without a burst all may";
-    Setting { name, default: Some(default), accepted, shown: str::to_owned }
+    Setting { name, default: Some(default), accepted, display: str::to_owned }
 }
 
 /// The first wait of whoever has used up the free tries at one password.
@@ -88,19 +88,19 @@ impl Limits {
         };
         let proxies = sources.optional(&PROXIES, read_proxies)?.unwrap_or_default();
         let redis = read_redis(sources)?;
-        warnings.extend(proxies.0.iter().any(Network::is_public).then(everybody_trusted));
+        warnings.extend(proxies.0.iter().any(IpNetwork::is_public).then(everybody_trusted));
         warnings.extend(redis.as_ref().is_some_and(RedisUrl::is_exposed).then(exposed));
-        let rules = sources.required(&ENABLED, value::switch)?.then_some(rules);
+        let rules = sources.required(&ENABLED, value::parse_bool)?.then_some(rules);
         Ok(Self { rules, proxies, forwarded: sources.required(&FORWARDED_HEADER, read_header)?, redis })
     }
 }
 
-fn read_window(text: &str) -> Result<SlidingWindow, Fault> {
+fn read_window(text: &str) -> Result<SlidingWindow, InvalidValue> {
     let (tries, period) = read_rate(text, SlidingWindow::MAX_LIMIT)?;
     Ok(SlidingWindow::new(tries, period))
 }
 
-fn read_flow(text: &str) -> Result<Gcra, Fault> {
+fn read_flow(text: &str) -> Result<Gcra, InvalidValue> {
     let (rate, burst) = match text.split_once(',') {
         Some((rate, burst)) => (rate, Some(burst)),
         None => (text, None),
@@ -108,7 +108,7 @@ fn read_flow(text: &str) -> Result<Gcra, Fault> {
     let (calls, period) = read_rate(rate.trim_end(), 1_000_000)?;
     let at_once = match burst {
         Some(burst) => {
-            let count = burst.trim().strip_prefix("burst=").ok_or(Fault("has more than a rate and a burst"))?;
+            let count = burst.trim().strip_prefix("burst=").ok_or(InvalidValue("has more than a rate and a burst"))?;
             NonZeroU32::MIN.saturating_add(value::whole_number(0..=1_000_000)(count)?)
         }
         None => calls,
@@ -117,31 +117,31 @@ fn read_flow(text: &str) -> Result<Gcra, Fault> {
 }
 
 /// Reads a count and a time, such as `10/15m`.
-fn read_rate(text: &str, most: u32) -> Result<(NonZeroU32, Duration), Fault> {
-    let (count, period) = text.split_once('/').ok_or(Fault("is not a count and a time"))?;
+fn read_rate(text: &str, most: u32) -> Result<(NonZeroU32, Duration), InvalidValue> {
+    let (count, period) = text.split_once('/').ok_or(InvalidValue("is not a count and a time"))?;
     let (number, unit) = match period.char_indices().next_back() {
         Some((place, 's')) => (period.get(..place), 1),
         Some((place, 'm')) => (period.get(..place), 60),
         Some((place, 'h')) => (period.get(..place), 3600),
-        _ => return Err(Fault("has a time that does not end in s, m or h")),
+        _ => return Err(InvalidValue("has a time that does not end in s, m or h")),
     };
     let number: u64 = value::whole_number(1..=86_400)(number.unwrap_or_default())?;
     let seconds = number.saturating_mul(unit);
     if seconds > 86_400 {
-        return Err(Fault("has a time of more than 24h"));
+        return Err(InvalidValue("has a time of more than 24h"));
     }
     Ok((read_count(count, most)?, Duration::from_secs(seconds)))
 }
 
-fn read_count(text: &str, most: u32) -> Result<NonZeroU32, Fault> {
+fn read_count(text: &str, most: u32) -> Result<NonZeroU32, InvalidValue> {
     let count = value::whole_number(1..=most)(text)?;
-    NonZeroU32::new(count).ok_or(Fault("is out of range"))
+    NonZeroU32::new(count).ok_or(InvalidValue("is out of range"))
 }
 
 fn read_redis(sources: &Sources) -> Result<Option<RedisUrl>, SettingsError> {
     let url = sources.optional(&REDIS_URL, |text| Ok(RedisUrl::parse(text)))?.transpose();
     // The adapter's error holds none of the text.
-    url.map_err(|error| REDIS_URL.bad_because(error.to_string()))
+    url.map_err(|error| REDIS_URL.invalid_because(error.to_string()))
 }
 
 fn everybody_trusted() -> Warning {
@@ -157,20 +157,21 @@ fn exposed() -> Warning {
 
 /// The host and the port alone.
 fn shown_url(text: &str) -> String {
-    RedisUrl::parse(text.trim()).map_or_else(|_| "(unreadable)".to_owned(), |url| format!("redis://{}", url.place()))
+    RedisUrl::parse(text.trim())
+        .map_or_else(|_| "(unreadable)".to_owned(), |url| format!("redis://{}", url.host_and_port()))
 }
 
-fn read_proxies(text: &str) -> Result<TrustedProxies, Fault> {
-    let networks = text.split(',').map(|network| network.trim().parse::<Network>());
+fn read_proxies(text: &str) -> Result<TrustedProxies, InvalidValue> {
+    let networks = text.split(',').map(|network| network.trim().parse::<IpNetwork>());
     let networks: Result<_, _> = networks.collect();
-    networks.map(TrustedProxies).map_err(|_| Fault("has an entry that is neither an IP address nor a network"))
+    networks.map(TrustedProxies).map_err(|_| InvalidValue("has an entry that is neither an IP address nor a network"))
 }
 
-fn read_header(text: &str) -> Result<ForwardedHeader, Fault> {
+fn read_header(text: &str) -> Result<ForwardedHeader, InvalidValue> {
     match text.to_ascii_lowercase().as_str() {
         "x-forwarded-for" => Ok(ForwardedHeader::XForwardedFor),
         "forwarded" => Ok(ForwardedHeader::Forwarded),
-        _ => Err(Fault("is another header")),
+        _ => Err(InvalidValue("is another header")),
     }
 }
 

@@ -1,20 +1,20 @@
 //! Settings of the log: its level and its format.
 
-use super::setting::{Fault, Setting, SettingsError};
+use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 
 const LOG_LEVEL: Setting = Setting {
     name: "LOG_LEVEL",
     default: Some("INFO"),
     accepted: "DEBUG, INFO, WARNING, ERROR, CRITICAL, or their aliases NOTSET, WARN, FATAL, in any case",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 const LOG_FORMAT: Setting = Setting {
     name: "LOG_FORMAT",
     default: Some("auto"),
     accepted: "auto (text on a terminal, else json), json, text",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 pub(super) const SETTINGS: [Setting; 2] = [LOG_LEVEL, LOG_FORMAT];
@@ -74,21 +74,21 @@ impl Logging {
 }
 
 /// Reads a level by any name that Python's logging has for it.
-fn read_level(text: &str) -> Result<Level, Fault> {
+fn read_level(text: &str) -> Result<Level, InvalidValue> {
     let name = match text.to_ascii_uppercase().as_str() {
         "NOTSET" => "DEBUG",
         "WARN" => "WARNING",
         "FATAL" => "CRITICAL",
         _ => text,
     };
-    Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name)).ok_or(Fault("is not a level"))
+    Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name)).ok_or(InvalidValue("is not a level"))
 }
 
-fn read_format(text: &str) -> Result<Format, Fault> {
+fn read_format(text: &str) -> Result<Format, InvalidValue> {
     match text.to_ascii_lowercase().as_str() {
         "auto" => Ok(Format::Auto),
         "json" => Ok(Format::Json),
         "text" => Ok(Format::Text),
-        _ => Err(Fault("is not a format of log lines")),
+        _ => Err(InvalidValue("is not a format of log lines")),
     }
 }

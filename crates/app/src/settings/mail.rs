@@ -3,9 +3,9 @@
 
 use super::cors;
 use super::server::{Server, is_host_name};
-use super::setting::{Fault, Setting, SettingsError};
+use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
-use super::value::{self, SWITCH};
+use super::value::{self, BOOL_VALUES};
 use super::warning::Warning;
 use portcullis_lettre::{Sender, SmtpUrl};
 use portcullis_minijinja::MinijinjaRenderer;
@@ -17,7 +17,7 @@ const PUBLIC_URL: Setting = Setting {
     name: "PUBLIC_URL",
     default: None,
     accepted: "https://host, with a port and a path if there are such; http:// on a loopback address alone",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const VERIFY_URL: Setting = page("VERIFY_URL");
 const RESET_URL: Setting = page("RESET_URL");
@@ -25,34 +25,34 @@ const SMTP_URL: Setting = Setting {
     name: "SMTP_URL",
     default: None,
     accepted: "smtp://user:password@host:587, or smtps://user:password@host:465, user and password percent-encoded",
-    shown: shown_url,
+    display: shown_url,
 };
 const MAIL_FROM: Setting = Setting {
     name: "MAIL_FROM",
     default: None,
     accepted: "an address such as no-reply@example.org, or Name <no-reply@example.org>",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const MAIL_DIR: Setting =
-    Setting { name: "MAIL_DIR", default: Some("./outbox"), accepted: "the path of a folder", shown: str::to_owned };
+    Setting { name: "MAIL_DIR", default: Some("./outbox"), accepted: "the path of a folder", display: str::to_owned };
 const MAIL_TEMPLATES: Setting =
-    Setting { name: "MAIL_TEMPLATES", default: None, accepted: "the path of a folder", shown: str::to_owned };
+    Setting { name: "MAIL_TEMPLATES", default: None, accepted: "the path of a folder", display: str::to_owned };
 const MAIL_NOTICES: Setting = Setting {
     name: "MAIL_NOTICES",
     default: Some("password_changed,email_changed,new_device,login_after_failures,session_theft"),
     accepted: "password_changed, email_changed, new_device, login_after_failures and session_theft with commas \
                between, or none",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const REQUIRE_VERIFIED: Setting =
-    Setting { name: "REQUIRE_VERIFIED_EMAIL", default: Some("false"), accepted: SWITCH, shown: str::to_owned };
+    Setting { name: "REQUIRE_VERIFIED_EMAIL", default: Some("false"), accepted: BOOL_VALUES, display: str::to_owned };
 
 pub(super) const SETTINGS: [Setting; 9] =
     [PUBLIC_URL, VERIFY_URL, RESET_URL, SMTP_URL, MAIL_FROM, MAIL_DIR, MAIL_TEMPLATES, MAIL_NOTICES, REQUIRE_VERIFIED];
 
 const fn page(name: &'static str) -> Setting {
     let accepted = "https://host/path with {token} where the token goes; http:// on a loopback address alone";
-    Setting { name, default: None, accepted, shown: str::to_owned }
+    Setting { name, default: None, accepted, display: str::to_owned }
 }
 
 /// Told where mails could not be opened by whom they are for.
@@ -94,7 +94,7 @@ impl Mail {
     pub(super) fn read(sources: &Sources, server: &Server, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let smtp = sources.optional(&SMTP_URL, |text| Ok(SmtpUrl::parse(text)))?.transpose();
         // The adapter's error holds none of the text.
-        let smtp = smtp.map_err(|error| SMTP_URL.bad_because(error.to_string()))?;
+        let smtp = smtp.map_err(|error| SMTP_URL.invalid_because(error.to_string()))?;
         if smtp.as_ref().is_some_and(SmtpUrl::is_exposed) {
             warnings.push(exposed());
         }
@@ -111,7 +111,7 @@ impl Mail {
             links,
             public_origin: cors::origin_of(&public_url),
             public_url,
-            require_verified: sources.required(&REQUIRE_VERIFIED, value::switch)?,
+            require_verified: sources.required(&REQUIRE_VERIFIED, value::parse_bool)?,
         })
     }
 
@@ -121,26 +121,27 @@ impl Mail {
     /// [`SettingsError`], when one of the operator's cannot be used.
     pub(crate) fn renderer(&self, app_name: &str) -> Result<MinijinjaRenderer, SettingsError> {
         let renderer = MinijinjaRenderer::new(app_name, self.templates.as_deref());
-        renderer.map_err(|error| MAIL_TEMPLATES.bad_because(format!("names templates that cannot be used: {error}")))
+        renderer
+            .map_err(|error| MAIL_TEMPLATES.invalid_because(format!("names templates that cannot be used: {error}")))
     }
 }
 
 fn read_sender(sources: &Sources, server: &Server, sends: bool) -> Result<Sender, SettingsError> {
-    let bad = |_| MAIL_FROM.bad(Fault("names no sender"));
+    let bad = |_| MAIL_FROM.invalid(InvalidValue("names no sender"));
     match sources.optional(&MAIL_FROM, |text| Ok(Sender::parse(text)))? {
         Some(sender) => sender.map_err(bad),
-        None if sends => Err(MAIL_FROM.bad(Fault("is missing, and SMTP_URL is set"))),
+        None if sends => Err(MAIL_FROM.invalid(InvalidValue("is missing, and SMTP_URL is set"))),
         None => Sender::new(&server.app_name, "no-reply@localhost").map_err(bad),
     }
 }
 
-fn read_notices(text: &str) -> Result<Notices, Fault> {
+fn read_notices(text: &str) -> Result<Notices, InvalidValue> {
     if text == "none" {
         return Ok(Notices::only(&[]));
     }
     let notice = |name: &str| Notices::ALL.into_iter().find(|notice| notice.as_str() == name.trim());
     let notices: Option<Vec<_>> = text.split(',').map(notice).collect();
-    notices.map(|notices| Notices::only(&notices)).ok_or(Fault("has an entry that is no notice"))
+    notices.map(|notices| Notices::only(&notices)).ok_or(InvalidValue("has an entry that is no notice"))
 }
 
 /// Reads the links, and where people find the service.
@@ -173,37 +174,37 @@ fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
-fn read_public(text: &str) -> Result<String, Fault> {
+fn read_public(text: &str) -> Result<String, InvalidValue> {
     if text.contains(['?', '#', '{', '}']) {
-        return Err(Fault("has more than a host, a port and a path"));
+        return Err(InvalidValue("has more than a host, a port and a path"));
     }
     check_url(text)?;
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-fn read_page(text: &str) -> Result<String, Fault> {
+fn read_page(text: &str) -> Result<String, InvalidValue> {
     if text.matches(Links::TOKEN_PLACEHOLDER).count() != 1 {
-        return Err(Fault("does not have {token} once"));
+        return Err(InvalidValue("does not have {token} once"));
     }
     let filled = text.replace(Links::TOKEN_PLACEHOLDER, "0");
     if filled.contains(['{', '}']) {
-        return Err(Fault("has other braces than those of {token}"));
+        return Err(InvalidValue("has other braces than those of {token}"));
     }
     check_url(&filled)?;
     // A host with the token in its name would be told it before anybody clicks.
     let host = text.split('/').nth(2).unwrap_or_default();
-    if host.contains('{') { Err(Fault("has {token} in its host")) } else { Ok(text.to_owned()) }
+    if host.contains('{') { Err(InvalidValue("has {token} in its host")) } else { Ok(text.to_owned()) }
 }
 
 /// Whether a browser reaches a place by it over TLS, or on this machine.
-fn check_url(text: &str) -> Result<(), Fault> {
+fn check_url(text: &str) -> Result<(), InvalidValue> {
     let (encrypted, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (true, rest),
         (_, Some(rest)) => (false, rest),
-        _ => return Err(Fault("begins with neither https:// nor http://")),
+        _ => return Err(InvalidValue("begins with neither https:// nor http://")),
     };
     if !text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'|')) {
-        return Err(Fault("has a character that no URL has"));
+        return Err(InvalidValue("has a character that no URL has"));
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
@@ -211,7 +212,7 @@ fn check_url(text: &str) -> Result<(), Fault> {
         _ => (authority, None),
     };
     if port.is_some_and(|port| value::whole_number(1..=u16::MAX)(port).is_err()) {
-        return Err(Fault("has a port that is none"));
+        return Err(InvalidValue("has a port that is none"));
     }
     let in_brackets = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let good = match in_brackets {
@@ -219,8 +220,8 @@ fn check_url(text: &str) -> Result<(), Fault> {
         None => host.parse::<IpAddr>().is_ok() || is_host_name(host),
     };
     match (good, encrypted || is_loopback(host)) {
-        (false, _) => Err(Fault("has a host that is none")),
-        (true, false) => Err(Fault("is not encrypted, and not on this machine")),
+        (false, _) => Err(InvalidValue("has a host that is none")),
+        (true, false) => Err(InvalidValue("is not encrypted, and not on this machine")),
         (true, true) => Ok(()),
     }
 }
@@ -307,7 +308,7 @@ mod tests {
         let bound = |environment: &[(&str, &str)]| {
             let secret = ("SECRET_KEY", concat!("b2d8f1c06e0f4a7c9d3e5a", "1b7c9d0e2f4a6b8c0d1e2f"));
             let environment = environment.iter().chain([&secret]).map(|(name, value)| (name.into(), value.into()));
-            let sources = Sources::gather(environment, "", "", |_| Err(ErrorKind::NotFound)).ok().unwrap();
+            let sources = Sources::merge(environment, "", "", |_| Err(ErrorKind::NotFound)).ok().unwrap();
             let mut settings = Settings::read(&sources).ok().unwrap();
             settings.listen_on(4321, &sources).ok().unwrap();
             (settings.mail.public_url.clone(), settings.mail.links.reset.clone())

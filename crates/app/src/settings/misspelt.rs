@@ -95,7 +95,7 @@ mod tests {
     fn a_misspelt_setting_is_warned_of_without_its_value() {
         let warnings = |environment: &[(&str, &str)], dotenv: &str| -> Vec<String> {
             let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
-            let sources = Sources::gather(environment, "", dotenv, |_| Err(ErrorKind::NotFound)).ok().unwrap();
+            let sources = Sources::merge(environment, "", dotenv, |_| Err(ErrorKind::NotFound)).ok().unwrap();
             WithoutKeys::read(&sources).ok().unwrap().warnings.iter().map(ToString::to_string).collect()
         };
         let told =

@@ -11,6 +11,7 @@ mod keys;
 mod limits;
 mod logging;
 mod mail;
+mod metrics;
 mod misspelt;
 mod passwords;
 mod print;
@@ -18,7 +19,6 @@ mod secret;
 mod server;
 mod setting;
 mod sources;
-mod telemetry;
 mod tokens;
 mod toml;
 mod traces;
@@ -30,12 +30,12 @@ pub(crate) use keys::Keys;
 pub(crate) use limits::Limits;
 pub(crate) use logging::{Format, Level, Logging};
 pub(crate) use mail::Mail;
+pub(crate) use metrics::Metrics;
 pub(crate) use passwords::Passwords;
-pub(crate) use print::{render, shown};
+pub(crate) use print::{printed, render};
 pub(crate) use server::Server;
 pub(crate) use setting::SettingsError;
 pub(crate) use sources::Sources;
-pub(crate) use telemetry::Telemetry;
 pub(crate) use tokens::Tokens;
 pub(crate) use traces::Traces;
 pub(crate) use warning::Warning;
@@ -54,7 +54,7 @@ const SETTINGS: [&[Setting]; 10] = [
     &mail::SETTINGS,
     &server::SETTINGS,
     &logging::SETTINGS,
-    &telemetry::SETTINGS,
+    &metrics::SETTINGS,
     &traces::SETTINGS,
 ];
 
@@ -77,7 +77,7 @@ pub(crate) struct WithoutKeys {
     pub(crate) mail: Mail,
     pub(crate) server: Server,
     pub(crate) logging: Logging,
-    pub(crate) telemetry: Telemetry,
+    pub(crate) metrics: Metrics,
     pub(crate) traces: Traces,
     /// Weak settings, for the log of the start and for `doctor`.
     pub(crate) warnings: Vec<Warning>,
@@ -107,7 +107,7 @@ impl WithoutKeys {
             limits: Limits::read(sources, &mut warnings)?,
             mail: Mail::read(sources, &server, &mut warnings)?,
             logging: Logging::read(sources, server.debug)?,
-            telemetry: Telemetry::read(sources)?,
+            metrics: Metrics::read(sources)?,
             traces: Traces::read(sources, &mut warnings)?,
             server,
             warnings,

@@ -6,7 +6,7 @@ use super::{SETTINGS, Settings};
 use std::fmt::Write as _;
 
 /// A setting as people may see it.
-pub(crate) struct Shown {
+pub(crate) struct PrintedSetting {
     pub(crate) name: &'static str,
     /// Secrets show their length, URLs no password.
     pub(crate) value: Option<String>,
@@ -14,10 +14,10 @@ pub(crate) struct Shown {
 }
 
 /// Every setting.
-pub(crate) fn shown(sources: &Sources) -> impl Iterator<Item = Shown> {
+pub(crate) fn printed(sources: &Sources) -> impl Iterator<Item = PrintedSetting> {
     SETTINGS.into_iter().flatten().map(|setting| match sources.find(setting) {
         Some((value, origin)) => {
-            let shown = (setting.shown)(&value);
+            let shown = (setting.display)(&value);
             // Nothing is shown of a value that is refused: a password may be anywhere in it.
             let shown = if shown == value && !sources.is_default(setting) && is_refused(sources, setting) {
                 REFUSED.to_owned()
@@ -25,9 +25,9 @@ pub(crate) fn shown(sources: &Sources) -> impl Iterator<Item = Shown> {
                 shown
             };
             let value = shown.trim().replace(char::is_control, "?");
-            Shown { name: setting.name, value: Some(value), origin: origin.to_owned() }
+            PrintedSetting { name: setting.name, value: Some(value), origin: origin.to_owned() }
         }
-        None => Shown { name: setting.name, value: None, origin: "default".to_owned() },
+        None => PrintedSetting { name: setting.name, value: None, origin: "default".to_owned() },
     })
 }
 
@@ -49,7 +49,7 @@ fn is_refused(sources: &Sources, setting: &Setting) -> bool {
 /// One line a setting, `NAME=value  # origin`.
 pub(crate) fn render(sources: &Sources) -> String {
     let mut out = String::new();
-    for Shown { name, value, origin } in shown(sources) {
+    for PrintedSetting { name, value, origin } in printed(sources) {
         writeln!(out, "{name}={}  # {origin}", value.as_deref().unwrap_or("(not set)")).ok();
     }
     out
@@ -62,7 +62,7 @@ mod tests {
 
     fn printed(environment: &[(&str, &str)]) -> String {
         let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
-        render(&Sources::gather(variables, "", "", |_| Err(ErrorKind::NotFound)).ok().unwrap())
+        render(&Sources::merge(variables, "", "", |_| Err(ErrorKind::NotFound)).ok().unwrap())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Rules for a signing secret: long enough, not published anywhere, and not easy to guess.
 
-use super::setting::Fault;
+use super::setting::InvalidValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use secrecy::SecretString;
@@ -51,13 +51,13 @@ const SEQUENCES: [&str; 7] =
     ["01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop"];
 
 /// Reads a secret; spaces are part of it. The caller checks its length.
-pub(super) fn read(text: &str) -> Result<SecretString, Fault> {
+pub(super) fn read(text: &str) -> Result<SecretString, InvalidValue> {
     // python-jose takes a key from here. As a secret, its public half would let everybody sign.
     if text.contains("-----BEGIN ") {
-        return Err(Fault("is a key in PEM, which PRIVATE_KEY_FILE would name"));
+        return Err(InvalidValue("is a key in PEM, which PRIVATE_KEY_FILE would name"));
     }
     if std::iter::once(text.to_owned()).chain(decoded(text)).any(|spelling| is_sample(&spelling)) {
-        return Err(Fault("is a sample out of a document, which everybody knows"));
+        return Err(InvalidValue("is a sample out of a document, which everybody knows"));
     }
     // A shorter one starts only with DEBUG=true, and warns.
     if text.len() >= MIN_BYTES {
@@ -91,12 +91,12 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
 }
 
-fn check_strength(bytes: &[u8]) -> Result<(), Fault> {
+fn check_strength(bytes: &[u8]) -> Result<(), InvalidValue> {
     if bytes.iter().collect::<std::collections::BTreeSet<_>>().len() < MIN_DISTINCT {
-        return Err(Fault("has fewer than 10 distinct bytes"));
+        return Err(InvalidValue("has fewer than 10 distinct bytes"));
     }
     if is_one_block_repeated(bytes) || unpredictable(&bytes.to_ascii_lowercase()) < MIN_UNPREDICTABLE {
-        return Err(Fault("is an obvious sequence or repetition"));
+        return Err(InvalidValue("is an obvious sequence or repetition"));
     }
     Ok(())
 }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn fault(text: &str) -> Option<&'static str> {
-        read(text).err().map(|Fault(fault)| fault)
+        read(text).err().map(|InvalidValue(fault)| fault)
     }
 
     fn is_refused_as_sample(text: &str) -> bool {

@@ -2,9 +2,9 @@
 //! browser, and how it ends.
 
 use super::cors;
-use super::setting::{Fault, Setting, SettingsError};
+use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
-use super::value::{self, SWITCH};
+use super::value::{self, BOOL_VALUES};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -12,40 +12,40 @@ const APP_NAME: Setting = Setting {
     name: "APP_NAME",
     default: Some("Portcullis"),
     accepted: "a line of at most 100 characters",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
-const DEBUG: Setting = Setting { name: "DEBUG", default: Some("false"), accepted: SWITCH, shown: str::to_owned };
+const DEBUG: Setting = Setting { name: "DEBUG", default: Some("false"), accepted: BOOL_VALUES, display: str::to_owned };
 const HOST: Setting = Setting {
     name: "HOST",
     default: Some("127.0.0.1"),
     accepted: "an IP address or a host name, without a port",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const PORT: Setting = Setting {
     name: "PORT",
     default: Some("8000"),
     accepted: "a whole number from 1 to 65535, or 0 for any free port",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const CORS_ORIGINS: Setting =
-    Setting { name: "CORS_ORIGINS", default: None, accepted: cors::ACCEPTED, shown: str::to_owned };
+    Setting { name: "CORS_ORIGINS", default: None, accepted: cors::ACCEPTED, display: str::to_owned };
 const SHUTDOWN: Setting = Setting {
     name: "SHUTDOWN_TIMEOUT_SECONDS",
     default: Some("30"),
     accepted: "a whole number of seconds from 0 to 3600",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const MAX_CONNECTIONS: Setting = Setting {
     name: "MAX_CONNECTIONS",
     default: Some("10000"),
     accepted: "a whole number from 16 to 1000000",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const HSTS: Setting = Setting {
     name: "HSTS_SECONDS",
     default: Some("0"),
     accepted: "a whole number of seconds up to 315360000, or 0 for no header",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 pub(super) const SETTINGS: [Setting; 8] = [HOST, PORT, APP_NAME, DEBUG, CORS_ORIGINS, HSTS, MAX_CONNECTIONS, SHUTDOWN];
@@ -77,7 +77,7 @@ impl Server {
             host: sources.required(&HOST, read_host)?,
             port: sources.required(&PORT, value::whole_number(0..=u16::MAX))?,
             app_name: sources.required(&APP_NAME, value::title)?,
-            debug: sources.required(&DEBUG, value::switch)?,
+            debug: sources.required(&DEBUG, value::parse_bool)?,
             cors_origins: sources.optional(&CORS_ORIGINS, cors::read_origins)?.unwrap_or_default(),
             hsts_seconds: sources.required(&HSTS, value::whole_number(0..=315_360_000))?,
             max_connections: sources.required(&MAX_CONNECTIONS, value::whole_number(16..=1_000_000))?,
@@ -86,14 +86,17 @@ impl Server {
     }
 }
 
-fn read_host(text: &str) -> Result<String, Fault> {
+fn read_host(text: &str) -> Result<String, InvalidValue> {
     if let Some(v6) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        return v6.parse::<Ipv6Addr>().map(|_| v6.to_owned()).map_err(|_| Fault("is not an IPv6 address in brackets"));
+        return v6
+            .parse::<Ipv6Addr>()
+            .map(|_| v6.to_owned())
+            .map_err(|_| InvalidValue("is not an IPv6 address in brackets"));
     }
     if text.parse::<IpAddr>().is_ok() || is_host_name(text) {
         return Ok(text.to_owned());
     }
-    Err(Fault("is neither an IP address nor a host name"))
+    Err(InvalidValue("is neither an IP address nor a host name"))
 }
 
 /// Whether the text is a host name (RFC 1123 §2.1, and the underscores of container networks).

@@ -11,11 +11,11 @@ pub(super) struct Setting {
     /// What may be written, for whoever wrote something else.
     pub(super) accepted: &'static str,
     /// How a value is shown to people.
-    pub(super) shown: fn(&str) -> String,
+    pub(super) display: fn(&str) -> String,
 }
 
 /// What is wrong with a value. Never holds the value: it may be a secret in the wrong place.
-pub(super) struct Fault(pub(super) &'static str);
+pub(super) struct InvalidValue(pub(super) &'static str);
 
 /// Why the configuration cannot be used, in one line.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Setting {
     /// Whether its value is a secret: what is not shown as it stands.
     pub(super) fn is_secret(&self) -> bool {
         const PROBE: &str = "probe";
-        (self.shown)(PROBE) != PROBE
+        (self.display)(PROBE) != PROBE
     }
 
     /// The name under which a file can be named that holds the value, for a secret.
@@ -74,12 +74,12 @@ impl Setting {
     }
 
     /// The error that says so of this setting.
-    pub(super) fn bad(&self, Fault(fault): Fault) -> SettingsError {
-        self.bad_because(fault.to_owned())
+    pub(super) fn invalid(&self, InvalidValue(fault): InvalidValue) -> SettingsError {
+        self.invalid_because(fault.to_owned())
     }
 
     /// The same, with words that hold nothing of the value.
-    pub(super) fn bad_because(&self, fault: String) -> SettingsError {
+    pub(super) fn invalid_because(&self, fault: String) -> SettingsError {
         SettingsError::Bad { name: self.name, fault, accepted: self.accepted }
     }
 }

@@ -7,7 +7,7 @@ use super::SETTINGS;
 use super::dotenv::{self, BrokenLine};
 use super::files::{self, Contents, ReadFile};
 use super::misspelt;
-use super::setting::{Fault, Setting, SettingsError};
+use super::setting::{InvalidValue, Setting, SettingsError};
 use super::toml;
 use super::warning::Warning;
 use figment::value::{Dict, Map, Value};
@@ -52,14 +52,14 @@ impl Sources {
         let dotenv = if dotenv.is_dir() { String::new() } else { text_of(&dotenv, DOTENV)? };
         let toml = text_of(&folder.join(TOML), TOML)?;
         let open = [DOTENV, TOML].into_iter().filter(|name| files::is_open(&folder.join(name))).collect();
-        Ok(Self { open, ..Self::gather(environment, &toml, &dotenv, Contents::read)? })
+        Ok(Self { open, ..Self::merge(environment, &toml, &dotenv, Contents::read)? })
     }
 
     /// The same, with the texts of the two files, and others read as told.
     ///
     /// # Errors
     /// [`SettingsError`], as above.
-    pub(crate) fn gather(
+    pub(crate) fn merge(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         toml: &str,
         dotenv: &str,
@@ -76,7 +76,7 @@ impl Sources {
         let dotenv = Layer::new(DOTENV, dotenv, |_, value| Ok(value))?;
         let variables = environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
         let environment = Layer::new("environment", variables, |setting, value| {
-            value.to_str().map(str::to_owned).ok_or_else(|| setting.bad(Fault("is not UTF-8")))
+            value.to_str().map(str::to_owned).ok_or_else(|| setting.invalid(InvalidValue("is not UTF-8")))
         })?;
         let merged = Figment::new().merge(defaults()).merge(toml).merge(dotenv).merge(environment);
         Self { merged, files, open: Vec::new(), near_misses }.with_secrets_of_files()
@@ -88,9 +88,10 @@ impl Sources {
             let Some(name) = setting.file_name() else { continue };
             let Some((path, origin)) = self.find_named(&name) else { continue };
             if !self.is_default(setting) {
-                return Err(setting.bad_because(format!("is set, and {name} too")));
+                return Err(setting.invalid_because(format!("is set, and {name} too")));
             }
-            let unreadable = |kind| setting.bad_because(format!("{name} names a file that cannot be read ({kind})"));
+            let unreadable =
+                |kind| setting.invalid_because(format!("{name} names a file that cannot be read ({kind})"));
             let contents = (self.files)(Path::new(path.trim())).map_err(unreadable)?;
             // Editors and `echo` end a file with one.
             let text = contents.text.trim_end_matches(['\n', '\r']);
@@ -114,7 +115,7 @@ impl Sources {
                 let found = self.find(setting).filter(|(_, origin)| *origin == **file);
                 found.is_some_and(|(value, _)| {
                     let names_nobody = value.contains("://") && !value.contains(['@', '?']);
-                    (setting.shown)(&value) != value.trim() && !names_nobody
+                    (setting.display)(&value) != value.trim() && !names_nobody
                 })
             })
         };
@@ -138,11 +139,11 @@ impl Sources {
     }
 
     /// The settings that name files of secrets which everybody on the machine may read.
-    pub(crate) fn exposed_files(&self) -> Vec<String> {
+    pub(crate) fn world_readable_files(&self) -> Vec<String> {
         let names = SETTINGS.into_iter().flatten().filter_map(Setting::file_name);
         let open = |name: &String| {
             let path = self.find_named(name).map(|(path, _)| path);
-            path.is_some_and(|path| (self.files)(Path::new(path.trim())).is_ok_and(|contents| contents.open))
+            path.is_some_and(|path| (self.files)(Path::new(path.trim())).is_ok_and(|contents| contents.world_readable))
         };
         names.filter(open).collect()
     }
@@ -181,7 +182,7 @@ impl Sources {
     pub(super) fn optional<T>(
         &self,
         setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, Fault>,
+        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Result<Option<T>, SettingsError> {
         self.raw(setting, |value| read(value.trim()))
     }
@@ -190,16 +191,16 @@ impl Sources {
     pub(super) fn required<T>(
         &self,
         setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, Fault>,
+        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Result<T, SettingsError> {
-        self.optional(setting, read)?.ok_or_else(|| setting.bad(Fault("is missing")))
+        self.optional(setting, read)?.ok_or_else(|| setting.invalid(InvalidValue("is missing")))
     }
 
     /// Reads a setting that may be absent, to the last blank.
     pub(super) fn optional_raw<T>(
         &self,
         setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, Fault>,
+        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Result<Option<T>, SettingsError> {
         self.raw(setting, read)
     }
@@ -208,21 +209,21 @@ impl Sources {
     pub(super) fn required_raw<T>(
         &self,
         setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, Fault>,
+        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Result<T, SettingsError> {
-        self.raw(setting, read)?.ok_or_else(|| setting.bad(Fault("is missing")))
+        self.raw(setting, read)?.ok_or_else(|| setting.invalid(InvalidValue("is missing")))
     }
 
     fn raw<T>(
         &self,
         setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, Fault>,
+        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Result<Option<T>, SettingsError> {
         let Some((value, _)) = self.find(setting) else { return Ok(None) };
         if value.trim().is_empty() {
-            return Err(setting.bad(Fault("is empty")));
+            return Err(setting.invalid(InvalidValue("is empty")));
         }
-        read(&value).map(Some).map_err(|fault| setting.bad(fault))
+        read(&value).map(Some).map_err(|fault| setting.invalid(fault))
     }
 }
 

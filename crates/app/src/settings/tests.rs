@@ -20,7 +20,7 @@ const EXAMPLE: &str = include_str!("../../../../.env.example");
 
 /// Without any file.
 fn gather(environment: impl IntoIterator<Item = (OsString, OsString)>, dotenv: &str) -> Result<Sources, SettingsError> {
-    Sources::gather(environment, "", dotenv, |_| Err(ErrorKind::NotFound))
+    Sources::merge(environment, "", dotenv, |_| Err(ErrorKind::NotFound))
 }
 
 fn sources(environment: &[(&str, &str)], dotenv: &str) -> Result<Sources, SettingsError> {

@@ -2,7 +2,7 @@
 //! spent token gets.
 
 use super::secret::{self, MIN_BYTES};
-use super::setting::{self, Fault, Setting, SettingsError};
+use super::setting::{self, InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 use super::value;
 use super::warning::Warning;
@@ -16,47 +16,47 @@ const SECRET_KEY: Setting = Setting {
     name: "SECRET_KEY",
     default: None,
     accepted: "a random text of at least 32 bytes that nobody else knows, such as `openssl rand -hex 32` prints",
-    shown: setting::secret,
+    display: setting::secret,
 };
 const ALGORITHM: Setting =
-    Setting { name: "ALGORITHM", default: Some("HS256"), accepted: ALGORITHMS, shown: str::to_owned };
+    Setting { name: "ALGORITHM", default: Some("HS256"), accepted: ALGORITHMS, display: str::to_owned };
 const ALGORITHMS: &str = "HS256, HS384, HS512; with PRIVATE_KEY_FILE: RS256, ES256, EdDSA";
 const ACCESS: Setting = Setting {
     name: "ACCESS_TOKEN_EXPIRE_MINUTES",
     default: Some("15"),
     accepted: "a whole number of minutes from 1 to 43200",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const REFRESH: Setting = Setting {
     name: "REFRESH_TOKEN_EXPIRE_DAYS",
     default: Some("7"),
     accepted: "a whole number of days from 1 to 36500",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 const GRACE: Setting = Setting {
     name: "REFRESH_GRACE_SECONDS",
     default: Some("10"),
     accepted: "a whole number of seconds from 0 to 3600",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const OVERLAP: Setting = Setting {
     name: "REFRESH_OVERLAP_SECONDS",
     default: Some("0"),
     accepted: "a whole number of seconds from 0 to 3600",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const MAX_AGE: Setting = Setting {
     name: "SESSION_MAX_AGE_DAYS",
     default: Some("30"),
     accepted: "a whole number of days from 1 to 36500",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const MAX_SESSIONS: Setting = Setting {
     name: "MAX_SESSIONS_PER_USER",
     default: Some("100"),
     accepted: "a whole number from 1 to 1000",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 pub(super) const SETTINGS: [Setting; 8] =
@@ -80,7 +80,7 @@ impl Tokens {
             _ if debug => {
                 warnings.push("SECRET_KEY is shorter than 32 bytes, which starts with DEBUG=true only".into())
             }
-            _ => return Err(SECRET_KEY.bad(Fault("is shorter than 32 bytes"))),
+            _ => return Err(SECRET_KEY.invalid(InvalidValue("is shorter than 32 bytes"))),
         }
         if (MIN_BYTES..hash_bytes(algorithm)).contains(&secret.expose_secret().len()) {
             warnings.push("SECRET_KEY is shorter than the hash of ALGORITHM (RFC 7518, section 3.2)".into());
@@ -115,6 +115,6 @@ fn hash_bytes(algorithm: Algorithm) -> usize {
     }
 }
 
-pub(super) fn read_algorithm(text: &str) -> Result<Algorithm, Fault> {
-    text.parse().map_err(|_| Fault("is not a known algorithm"))
+pub(super) fn read_algorithm(text: &str) -> Result<Algorithm, InvalidValue> {
+    text.parse().map_err(|_| InvalidValue("is not a known algorithm"))
 }

@@ -1,7 +1,7 @@
 //! The section on traces: where they go, in the words of OpenTelemetry. These variables are often set
 //! for every service of a machine: where no traces are sent, the others are not judged.
 
-use super::setting::{self, Fault, Setting, SettingsError};
+use super::setting::{self, InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 use super::value;
 use super::warning::Warning;
@@ -12,49 +12,49 @@ const ENDPOINT: Setting = Setting {
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",
     default: None,
     accepted: "http://host:port of a collector that takes OTLP over HTTP, such as http://localhost:4318",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const PROTOCOL: Setting = Setting {
     name: "OTEL_EXPORTER_OTLP_PROTOCOL",
     default: Some("http/protobuf"),
     accepted: "http/protobuf",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const HEADERS: Setting = Setting {
     name: "OTEL_EXPORTER_OTLP_HEADERS",
     default: None,
     accepted: "name=value,name=value, values percent-encoded where they hold a comma",
-    shown: setting::secret,
+    display: setting::secret,
 };
 const DISABLED: Setting = Setting {
     name: "OTEL_SDK_DISABLED",
     default: Some("false"),
     accepted: "true, in any case, to send no traces; anything else counts as false",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const EXPORTER: Setting = Setting {
     name: "OTEL_TRACES_EXPORTER",
     default: Some("otlp"),
     accepted: "otlp, or none to send no traces; a list with commas between may name others too",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const SERVICE_NAME: Setting = Setting {
     name: "OTEL_SERVICE_NAME",
     default: Some("portcullis"),
     accepted: "a line of at most 100 characters",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const SAMPLER: Setting = Setting {
     name: "OTEL_TRACES_SAMPLER",
     default: Some("parentbased_always_on"),
     accepted: "parentbased_always_on, parentbased_always_off, parentbased_traceidratio, always_on, always_off, traceidratio",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 const SAMPLER_ARG: Setting = Setting {
     name: "OTEL_TRACES_SAMPLER_ARG",
     default: Some("1.0"),
     accepted: "the part of traces that the samplers with traceidratio keep: a number from 0 to 1",
-    shown: str::to_owned,
+    display: str::to_owned,
 };
 
 pub(super) const SETTINGS: [Setting; 8] =
@@ -84,7 +84,7 @@ impl Traces {
         sources.required(&PROTOCOL, read_protocol)?;
         let ratio = sources.required(&SAMPLER_ARG, read_ratio)?;
         Ok(Self {
-            endpoint: endpoint.map_err(|error| ENDPOINT.bad_because(error.to_string()))?,
+            endpoint: endpoint.map_err(|error| ENDPOINT.invalid_because(error.to_string()))?,
             headers: sources.optional(&HEADERS, read_headers)?,
             service: sources.required(&SERVICE_NAME, value::title)?,
             sampler: sources.required(&SAMPLER, |text| read_sampler(text, ratio))?,
@@ -121,28 +121,29 @@ fn is_wanted(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<bool, Set
     Ok(disabled != "true" && !none)
 }
 
-fn read_protocol(text: &str) -> Result<(), Fault> {
-    if text.eq_ignore_ascii_case("http/protobuf") { Ok(()) } else { Err(Fault("is not spoken")) }
+fn read_protocol(text: &str) -> Result<(), InvalidValue> {
+    if text.eq_ignore_ascii_case("http/protobuf") { Ok(()) } else { Err(InvalidValue("is not spoken")) }
 }
 
-fn read_headers(text: &str) -> Result<SecretString, Fault> {
-    Header::parse_list(text).map_err(|_| Fault("is not a list of headers, or has one that is not yours to set"))?;
+fn read_headers(text: &str) -> Result<SecretString, InvalidValue> {
+    Header::parse_list(text)
+        .map_err(|_| InvalidValue("is not a list of headers, or has one that is not yours to set"))?;
     Ok(text.into())
 }
 
-fn read_ratio(text: &str) -> Result<f64, Fault> {
-    let ratio = text.parse().map_err(|_| Fault("is not a number"))?;
-    if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err(Fault("is out of range")) }
+fn read_ratio(text: &str) -> Result<f64, InvalidValue> {
+    let ratio = text.parse().map_err(|_| InvalidValue("is not a number"))?;
+    if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err(InvalidValue("is out of range")) }
 }
 
-fn read_sampler(text: &str, ratio: f64) -> Result<Sampler, Fault> {
+fn read_sampler(text: &str, ratio: f64) -> Result<Sampler, InvalidValue> {
     let text = text.to_ascii_lowercase();
     let (followed, rule) = text.strip_prefix("parentbased_").map_or((false, text.as_str()), |rule| (true, rule));
     let sampler = match rule {
         "always_on" => Sampler::new(1.0),
         "always_off" => Sampler::new(0.0),
         "traceidratio" => Sampler::new(ratio),
-        _ => return Err(Fault("is not a sampler")),
+        _ => return Err(InvalidValue("is not a sampler")),
     };
     Ok(if followed { sampler } else { sampler.regardless_of_callers() })
 }
@@ -164,7 +165,7 @@ mod tests {
     /// Reads the section; with whether traces are sent, and the warnings.
     fn read(variables: &[(&str, &str)]) -> (Result<bool, SettingsError>, String) {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        let sources = Sources::gather(variables, "", "", |_| Err(ErrorKind::NotFound)).unwrap();
+        let sources = Sources::merge(variables, "", "", |_| Err(ErrorKind::NotFound)).unwrap();
         let mut warnings = Vec::new();
         let traces = Traces::read(&sources, &mut warnings).map(|traces| traces.endpoint.is_some());
         (traces, warnings.iter().map(ToString::to_string).collect())

@@ -1,46 +1,52 @@
 //! Reading the plain kinds of values: whole numbers, switches, texts.
 
-use super::setting::Fault;
+use super::setting::InvalidValue;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Reads a whole number in a range.
-pub(super) fn whole_number<T: FromStr + PartialOrd>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, Fault> {
+pub(super) fn whole_number<T: FromStr + PartialOrd>(
+    range: RangeInclusive<T>,
+) -> impl Fn(&str) -> Result<T, InvalidValue> {
     move |text| {
         if !text.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Fault("is not a whole number"));
+            return Err(InvalidValue("is not a whole number"));
         }
-        text.parse().ok().filter(|n| range.contains(n)).ok_or(Fault("is out of range"))
+        text.parse().ok().filter(|n| range.contains(n)).ok_or(InvalidValue("is out of range"))
     }
 }
 
 /// What [`switch`] takes.
-pub(super) const SWITCH: &str = "true, false, yes, no, on, off, 1, 0";
+pub(super) const BOOL_VALUES: &str = "true, false, yes, no, on, off, 1, 0";
 
 /// Reads a switch, with pydantic's spellings in any case.
-pub(super) fn switch(text: &str) -> Result<bool, Fault> {
+pub(super) fn parse_bool(text: &str) -> Result<bool, InvalidValue> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" | "t" | "y" => Ok(true),
         "false" | "no" | "off" | "0" | "f" | "n" => Ok(false),
-        _ => Err(Fault("is neither true nor false")),
+        _ => Err(InvalidValue("is neither true nor false")),
     }
 }
 
 /// Reads a line of text for people.
-pub(super) fn title(text: &str) -> Result<String, Fault> {
+pub(super) fn title(text: &str) -> Result<String, InvalidValue> {
     if text.chars().any(char::is_control) {
-        return Err(Fault("holds a control character"));
+        return Err(InvalidValue("holds a control character"));
     }
-    if text.chars().count() > 100 { Err(Fault("is too long")) } else { Ok(text.to_owned()) }
+    if text.chars().count() > 100 { Err(InvalidValue("is too long")) } else { Ok(text.to_owned()) }
 }
 
 /// Reads the path of a file.
-pub(super) fn path(text: &str) -> Result<PathBuf, Fault> {
+pub(super) fn path(text: &str) -> Result<PathBuf, InvalidValue> {
     if text.is_empty() {
-        return Err(Fault("has an empty path"));
+        return Err(InvalidValue("has an empty path"));
     }
-    if text.chars().any(char::is_control) { Err(Fault("holds a control character")) } else { Ok(PathBuf::from(text)) }
+    if text.chars().any(char::is_control) {
+        Err(InvalidValue("holds a control character"))
+    } else {
+        Ok(PathBuf::from(text))
+    }
 }
 
 #[cfg(test)]
@@ -62,20 +68,20 @@ mod tests {
             ("1e1", "is not a whole number"),
             ("١", "is not a whole number"),
         ] {
-            assert!(matches!(read(text), Err(Fault(f)) if f == fault), "{text}");
+            assert!(matches!(read(text), Err(InvalidValue(f)) if f == fault), "{text}");
         }
     }
 
     #[test]
     fn a_switch_has_many_spellings() {
         for on in ["True", "true", "TRUE", "1", "yes", "On", "t", "y"] {
-            assert!(matches!(switch(on), Ok(true)), "{on}");
+            assert!(matches!(parse_bool(on), Ok(true)), "{on}");
         }
         for off in ["False", "false", "0", "NO", "off", "f", "n"] {
-            assert!(matches!(switch(off), Ok(false)), "{off}");
+            assert!(matches!(parse_bool(off), Ok(false)), "{off}");
         }
         for neither in ["2", "maybe", "truee", "''"] {
-            assert!(switch(neither).is_err(), "{neither}");
+            assert!(parse_bool(neither).is_err(), "{neither}");
         }
     }
 

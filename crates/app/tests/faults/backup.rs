@@ -5,8 +5,8 @@ use super::oracle::check;
 use crate::harness::accounts::Pair;
 use crate::harness::databases::{Backend, Database, sqlite};
 use crate::harness::on_both_databases;
-use crate::harness::services::{Setup, random_secret};
-use crate::harness::waiting::fresh_folder;
+use crate::harness::services::{ServiceBuilder, random_secret};
+use crate::harness::timing::fresh_folder;
 use diesel::connection::SimpleConnection;
 
 on_both_databases!(a_backup_under_load_is_consistent);
@@ -47,14 +47,14 @@ fn a_backup_under_load_is_consistent(backend: Backend) {
     }
     // What was acknowledged before it began is in it.
     let copy = copies.swap_remove(0);
-    let restored = Setup::over(&copy).start();
+    let restored = ServiceBuilder::over(&copy).start();
     check(&before, &restored);
     // It knows nothing of what ended since: a session that was logged out lives again.
     let revived = Pair::of(&restored.refresh(&revived.refresh));
     restored.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     restored.stop();
     // Another key ends them all, and no account is lost.
-    let restored = Setup::over(&copy).set("SECRET_KEY", &random_secret()).start();
+    let restored = ServiceBuilder::over(&copy).set("SECRET_KEY", &random_secret()).start();
     restored.refresh(&revived.refresh).expect_error(401, "AUTH_TOKEN_INVALID");
     restored.me(&revived.access).expect_error(401, "AUTH_TOKEN_INVALID");
     restored.sign_in(&account);

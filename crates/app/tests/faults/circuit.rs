@@ -3,8 +3,8 @@
 
 use crate::harness::accounts::{Pair, fresh_email};
 use crate::harness::databases::Database;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::{eventually, long_form, timed};
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::{eventually, long_form, timed};
 use portcullis_testkit::postgres::Server;
 use std::thread;
 use std::time::Duration;
@@ -32,13 +32,13 @@ fn crowd(service: &Service, pair: &Pair) -> Vec<Duration> {
 /// How often the circuit has gone into that state.
 fn changes(service: &Service, to: &str) -> usize {
     let of = |event: &&serde_json::Value| event["message"] == "Circuit changed" && event["to"] == to;
-    service.settled_log().events().iter().filter(of).count()
+    service.flushed_log().events().iter().filter(of).count()
 }
 
 #[test]
 fn of_a_crowd_at_a_half_open_circuit_one_call_asks_and_the_others_are_refused_at_once() {
     let server: &'static Server = Box::leak(Box::new(Server::start()));
-    let service = Setup::over(&Database::on(server)).start();
+    let service = ServiceBuilder::over(&Database::on(server)).start();
     let (_, pair) = service.session();
     // Frozen, not gone: who asks it, waits.
     server.pause();

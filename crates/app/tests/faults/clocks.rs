@@ -8,9 +8,9 @@ use crate::harness::databases::{Backend, Database};
 use crate::harness::jose::claims;
 use crate::harness::log::of_login;
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
+use crate::harness::services::{Service, ServiceBuilder};
 use crate::harness::sockets::Connection;
-use crate::harness::waiting::{PATIENCE, eventually, long_form, timed, unix_now};
+use crate::harness::timing::{TIMEOUT, eventually, long_form, timed, unix_now};
 use portcullis_testkit::postgres::Server;
 use serde_json::json;
 use std::time::Duration;
@@ -47,7 +47,7 @@ fn the_wall_clock_of_a_service_can_be_shifted(backend: Backend) {
     }
     shim.stop_at(2_000_000_000, 5);
     assert_eq!(claim(&service.sign_in(&account).access, "iat"), 2_000_000_000);
-    assert!(service.settled_log().lines().last().unwrap().contains("2033-05-18T03:33:20.000000+00:00"));
+    assert!(service.flushed_log().lines().last().unwrap().contains("2033-05-18T03:33:20.000000+00:00"));
 }
 
 fn expiry_follows_the_wall_clock_exactly(backend: Backend) {
@@ -81,7 +81,7 @@ fn expiry_follows_the_wall_clock_exactly(backend: Backend) {
 fn jump_in_the_middle(shim: &Shim, service: &Service, shift: i64) {
     let mut connection = Connection::open(service);
     let begun = of_login("Request started");
-    let before = service.settled_log().events().iter().filter(|event| begun(event)).count();
+    let before = service.flushed_log().events().iter().filter(|event| begun(event)).count();
     let body = json!({"email": "a@example.com", "password": "does not matter"}).to_string();
     connection.post("/auth/login", &body).unwrap();
     service.log.wait_for(before + 1, begun);
@@ -105,9 +105,9 @@ fn a_jump_of_the_clock_stops_nothing(backend: Backend) {
             service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
             service.logout(&next.refresh).expect(200);
         });
-        assert!(time < PATIENCE / 2, "{shift}: {time:?}");
+        assert!(time < TIMEOUT / 2, "{shift}: {time:?}");
     }
-    let events = service.settled_log().events();
+    let events = service.flushed_log().events();
     assert!(!events.iter().any(|event| event["message"] == "A panic" || event["level"] == "ERROR"));
     let durations = events.iter().filter_map(|event| event["duration_ms"].as_f64());
     assert!(durations.into_iter().all(|millis| (0.0..30_000.0).contains(&millis)));
@@ -120,7 +120,7 @@ fn a_jump_of_the_clock_stops_nothing(backend: Backend) {
 fn the_circuit_opens_and_closes_while_the_clock_goes_back() {
     let server: &'static Server = Box::leak(Box::new(Server::start()));
     let shim = Shim::new();
-    let service = shim.under(Setup::over(&Database::on(server))).start();
+    let service = shim.under(ServiceBuilder::over(&Database::on(server))).start();
     let (_, pair) = service.session();
     let state = || service.get("/health/ready").json()["circuits"]["database"]["state"].clone();
     server.stop();
@@ -131,7 +131,7 @@ fn the_circuit_opens_and_closes_while_the_clock_goes_back() {
         service.register(&fresh_email(), "long enough").expect_unavailable();
         (state() == "open").then_some(())
     });
-    server.start_again();
+    server.restart();
     let (time, ()) = timed(|| {
         eventually("the circuit closes", || {
             shift -= HOUR;

@@ -2,11 +2,11 @@
 //! spans and nothing else; how many is told, in the log and on the page of metrics.
 
 use crate::harness::calls::agent;
-use crate::harness::collector::{Collector, Manner};
+use crate::harness::collector::{Collector, CollectorMode};
 use crate::harness::databases::Backend;
 use crate::harness::services::Service;
 use crate::harness::sockets::Connection;
-use crate::harness::waiting::{eventually, timed};
+use crate::harness::timing::{eventually, timed};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -65,14 +65,14 @@ const LOST: &str = "Traces cannot be delivered";
 const BACK: &str = "Traces are delivered again; spans were dropped";
 
 /// A collector that is lost and comes back.
-fn is_lost_and_comes_back(manner: Manner) {
+fn is_lost_and_comes_back(manner: CollectorMode) {
     let collector = Collector::start(manner);
     let traced = Traced::start(&collector.url());
     traced.works();
     traced.floods();
     traced.works();
     assert!(traced.count("dropped") > 0);
-    collector.becomes(Manner::Kind);
+    collector.becomes(CollectorMode::Kind);
     traced.service.log.wait_for(1, |event| event["message"] == BACK);
     eventually("the queue is empty", || {
         traced.service.get("/health").expect(200);
@@ -89,12 +89,12 @@ fn is_lost_and_comes_back(manner: Manner) {
 
 #[test]
 fn a_silent_collector_costs_spans_and_nothing_else() {
-    is_lost_and_comes_back(Manner::Silent);
+    is_lost_and_comes_back(CollectorMode::Silent);
 }
 
 #[test]
 fn an_overloaded_collector_costs_spans_and_nothing_else() {
-    is_lost_and_comes_back(Manner::Busy);
+    is_lost_and_comes_back(CollectorMode::Busy);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_collector_that_is_gone_stops_neither_start_nor_end() {
 
 #[test]
 fn the_end_waits_two_seconds_for_a_silent_collector_and_says_what_is_lost() {
-    let collector = Collector::start(Manner::Silent);
+    let collector = Collector::start(CollectorMode::Silent);
     let traced = Traced::start(&collector.url());
     traced.works();
     let (time, ()) = timed(|| traced.service.stop());

@@ -4,7 +4,7 @@
 use crate::harness::databases::Backend;
 use crate::harness::services::Service;
 use crate::harness::sockets::Connection;
-use crate::harness::waiting::{eventually, long_form, timed};
+use crate::harness::timing::{eventually, long_form, timed};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::time::Duration;
 
@@ -114,7 +114,7 @@ fn past_the_most_connections_new_ones_wait_until_others_end() {
 
 #[test]
 fn at_the_limit_of_descriptors_it_pauses_and_goes_on_when_some_return() {
-    let service = Backend::Sqlite.service().after("ulimit -n 128").start();
+    let service = Backend::Sqlite.service().run_before("ulimit -n 128").start();
     let (_, pair) = service.session();
     let mut crowd: Vec<_> = (0..300).map(|_| Connection::open(&service)).collect();
     eventually("the limit is reached", || (service.descriptors() >= 127).then_some(()));
@@ -140,7 +140,7 @@ fn at_the_limit_of_descriptors_it_pauses_and_goes_on_when_some_return() {
 #[test]
 fn it_takes_as_many_descriptors_as_it_may() {
     allow_descriptors(2_000);
-    let service = Backend::Sqlite.service().after("ulimit -S -n 64").start();
+    let service = Backend::Sqlite.service().run_before("ulimit -S -n 64").start();
     let mut connections = idle(&service, 500);
     service.session();
     connections[499].send(HEALTH).unwrap();

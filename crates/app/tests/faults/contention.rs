@@ -3,11 +3,11 @@
 use super::load::work;
 use super::oracle::check;
 use crate::harness::accounts::fresh_email;
-use crate::harness::bounds::bounded;
+use crate::harness::bounds::within_deadline;
 use crate::harness::databases::{Backend, Database, sqlite};
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::{eventually, pause, timed};
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::{eventually, pause, timed};
 use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, PgConnection};
@@ -65,7 +65,7 @@ fn races_over_two_services_have_one_winner(backend: Backend) {
 fn two_starters_migrate_once(backend: Backend) {
     for _ in 0..3 {
         let database = backend.database();
-        let starters = [(); 3].map(|()| Setup::over(&database));
+        let starters = [(); 3].map(|()| ServiceBuilder::over(&database));
         let services: Vec<_> = thread::scope(|scope| {
             let starting: Vec<_> = starters.into_iter().map(|setup| scope.spawn(|| setup.start())).collect();
             starting.into_iter().map(|start| start.join().unwrap()).collect()
@@ -119,7 +119,7 @@ fn a_long_lock_of_another_process_is_503() {
     let (service, mut other) = locked();
     let email = fresh_email();
     service.watched(|| {
-        let (time, reply) = timed(|| bounded(|| service.register(&email, "long enough")));
+        let (time, reply) = timed(|| within_deadline(|| service.register(&email, "long enough")));
         reply.expect_unavailable();
         assert!((LEAST..MOST).contains(&time), "it waited {time:?}");
         other.batch_execute("COMMIT").unwrap();
@@ -135,7 +135,7 @@ fn locked_tables_and_a_full_pool_are_503() {
     let mut other = PgConnection::establish(&service.database.url()).unwrap();
     other.batch_execute("BEGIN; LOCK TABLE refresh_tokens, users IN ACCESS EXCLUSIVE MODE").unwrap();
     service.watched(|| {
-        let (time, reply) = timed(|| bounded(|| service.me(&pair.access)));
+        let (time, reply) = timed(|| within_deadline(|| service.me(&pair.access)));
         reply.expect_unavailable();
         assert!(time < STATEMENT, "not the lock's own limit: {time:?}");
         // Several times as many as there are connections: the first wait for the lock, those after
@@ -145,7 +145,7 @@ fn locked_tables_and_a_full_pool_are_503() {
                 let (service, account, pair) = (&service, &account, &pair);
                 scope.spawn(move || {
                     let (time, reply) = timed(|| {
-                        bounded(|| match number % 4 {
+                        within_deadline(|| match number % 4 {
                             0 => service.login(&account.email, &account.password),
                             1 => service.refresh(&pair.refresh),
                             2 => service.logout(&pair.refresh),

@@ -156,7 +156,7 @@ fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
         service.register(&fresh_email(), "long enough").expect(201);
     }
     assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
-    assert!(!service.settled_log().text().contains("panicked") && service.errors.text().is_empty());
+    assert!(!service.flushed_log().text().contains("panicked") && service.errors.text().is_empty());
 }
 
 /// Exchanges a token; its identifier and that of its successor. Whoever asks again gets the same

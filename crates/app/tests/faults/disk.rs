@@ -4,10 +4,10 @@
 use super::load::work;
 use super::oracle::check;
 use crate::harness::accounts::Pair;
-use crate::harness::bounds::bounded;
+use crate::harness::bounds::within_deadline;
 use crate::harness::databases::{Backend, Database};
 use crate::harness::disk::{Disk, DiskFault};
-use crate::harness::services::{Service, Setup};
+use crate::harness::services::{Service, ServiceBuilder};
 use std::fs;
 
 /// Where an SQLite file says who may write it: 2 for those who know the write-ahead log.
@@ -41,15 +41,15 @@ fn refuses_writes_and_serves_reads(fault: DiskFault) {
             disk.fail(fault);
             progress.refuse(20);
             for _ in 0..10 {
-                bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
+                within_deadline(|| service.refresh(&pair.refresh)).expect_unavailable();
             }
             for _ in 0..10 {
-                bounded(|| service.me(&pair.access)).expect(200);
-                bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
-                bounded(|| service.login(&account.email, &account.password)).expect_unavailable();
-                bounded(|| service.logout(&pair.refresh)).expect_unavailable();
+                within_deadline(|| service.me(&pair.access)).expect(200);
+                within_deadline(|| service.refresh(&pair.refresh)).expect_unavailable();
+                within_deadline(|| service.login(&account.email, &account.password)).expect_unavailable();
+                within_deadline(|| service.logout(&pair.refresh)).expect_unavailable();
                 // What needs no write is told.
-                bounded(|| service.register(&account.email, "long enough"));
+                within_deadline(|| service.register(&account.email, "long enough"));
             }
             disk.mend();
             service.expect_healed();
@@ -103,13 +103,13 @@ fn a_file_that_may_only_be_read_serves_reads() {
         fs::write(path, bytes).unwrap();
     };
     mark(9);
-    let service = Setup::over(&service.database).start();
+    let service = ServiceBuilder::over(&service.database).start();
     service.watched(|| {
         for _ in 0..10 {
-            bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
+            within_deadline(|| service.refresh(&pair.refresh)).expect_unavailable();
         }
         for _ in 0..10 {
-            bounded(|| service.me(&pair.access)).expect(200);
+            within_deadline(|| service.me(&pair.access)).expect(200);
         }
     });
     service.kill();

@@ -3,10 +3,10 @@
 use super::load::work;
 use super::oracle::check;
 use crate::harness::accounts::{Account, Pair, fresh_email};
-use crate::harness::bounds::bounded;
+use crate::harness::bounds::within_deadline;
 use crate::harness::databases::{Backend, Database};
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::fresh_folder;
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::fresh_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -44,11 +44,11 @@ fn a_deleted_file_acknowledges_nothing() {
 /// Every call gets 503, those that were under way when the file went as well.
 fn expect_refused(service: &Service, account: &Account, pair: &Pair) {
     for _ in 0..5 {
-        bounded(|| service.register(&fresh_email(), "long enough")).expect_unavailable();
-        bounded(|| service.login(&account.email, &account.password)).expect_unavailable();
-        bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
-        bounded(|| service.logout(&pair.refresh)).expect_unavailable();
-        bounded(|| service.me(&pair.access)).expect_unavailable();
+        within_deadline(|| service.register(&fresh_email(), "long enough")).expect_unavailable();
+        within_deadline(|| service.login(&account.email, &account.password)).expect_unavailable();
+        within_deadline(|| service.refresh(&pair.refresh)).expect_unavailable();
+        within_deadline(|| service.logout(&pair.refresh)).expect_unavailable();
+        within_deadline(|| service.me(&pair.access)).expect_unavailable();
     }
 }
 
@@ -109,7 +109,7 @@ fn a_corrupt_file_is_refused_and_left_as_it_is() {
 
 /// One line, which names the file.
 fn expect_start_refused(path: &Path, name: &str) {
-    let ended = Setup::over(&Database::Sqlite(path.to_path_buf())).run();
+    let ended = ServiceBuilder::over(&Database::Sqlite(path.to_path_buf())).run();
     let line = ended.refusal();
     assert!(line.contains(path.to_str().unwrap()) && !line.contains("panicked"), "{name}: {ended:?}");
 }
@@ -118,7 +118,7 @@ fn expect_start_refused(path: &Path, name: &str) {
 fn what_is_no_file_is_refused() {
     let folder = fresh_folder();
     for path in [folder.join("missing/app.db"), folder] {
-        let ended = Setup::over(&Database::Sqlite(path)).run();
+        let ended = ServiceBuilder::over(&Database::Sqlite(path)).run();
         assert!(!ended.refusal().contains("panicked"), "{ended:?}");
     }
 }
@@ -135,9 +135,9 @@ fn a_file_that_is_overwritten_while_open_is_an_outage() {
     fs::write(&path, [&whole[..4096], &noise].concat()).unwrap();
     service.watched(|| {
         for _ in 0..10 {
-            bounded(|| service.login(&account.email, &account.password)).expect_unavailable();
-            bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
-            bounded(|| service.me(&pair.access)).expect_unavailable();
+            within_deadline(|| service.login(&account.email, &account.password)).expect_unavailable();
+            within_deadline(|| service.refresh(&pair.refresh)).expect_unavailable();
+            within_deadline(|| service.me(&pair.access)).expect_unavailable();
         }
     });
     service.kill();

@@ -5,8 +5,8 @@ use super::load::{long, work};
 use super::oracle::{Cut, check};
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::{Mortal, eventually, pause, timed};
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::{KillOnDrop, eventually, pause, timed};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use portcullis_testkit::postgres::Server;
@@ -48,7 +48,7 @@ const LISTENING: Duration = Duration::from_secs(5);
 fn kill_starts(database: &Database, step: Duration) -> Vec<Duration> {
     let (mut delays, mut delay) = (Vec::new(), step);
     while delay < LISTENING {
-        let mut starting = Mortal::spawn(&mut Setup::over(database).command());
+        let mut starting = KillOnDrop::spawn(&mut ServiceBuilder::over(database).command());
         let output = starting.child().stdout.take().unwrap();
         let log = crate::harness::log::Log::follow(output);
         pause(delay);
@@ -71,15 +71,15 @@ fn a_kill_during_the_first_start_is_mended_by_the_next(backend: Backend) {
     let database = backend.database();
     let delays = kill_starts(&database, step);
     assert!(delays.len() > 3, "the kills came too late: {delays:?}");
-    let service = Setup::over(&database).start();
+    let service = ServiceBuilder::over(&database).start();
     service.session();
     for delay in delays.iter().step_by(if long() { 1 } else { delays.len() / 6 + 1 }) {
         let database = backend.database();
-        let mut starting = Mortal::spawn(&mut Setup::over(&database).command());
+        let mut starting = KillOnDrop::spawn(&mut ServiceBuilder::over(&database).command());
         pause(*delay);
         starting.child().kill().unwrap();
         drop(starting);
-        Setup::over(&database).start().session();
+        ServiceBuilder::over(&database).start().session();
     }
 }
 
@@ -90,10 +90,10 @@ const MIGRATING: &str = "FROM pg_stat_activity WHERE datname = current_database(
 #[test]
 fn a_kill_in_the_middle_of_a_migration_is_mended_by_the_next() {
     let (database, facts) = Backend::Postgres.adopted();
-    let setup = || Setup::over(&database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap());
+    let setup = || ServiceBuilder::over(&database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap());
     let mut other = PgConnection::establish(&database.url()).unwrap();
     other.batch_execute("BEGIN; LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE").unwrap();
-    let mut starting = Mortal::spawn(&mut setup().command());
+    let mut starting = KillOnDrop::spawn(&mut setup().command());
     let held_up = format!("{MIGRATING} AND wait_event_type = 'Lock'");
     eventually("the migration meets the lock", || (database.count(&held_up) > 0).then_some(()));
     starting.child().kill().unwrap();
@@ -127,14 +127,14 @@ fn a_crash_of_the_database_too_loses_nothing_acknowledged() {
     let server: &'static Server = Box::leak(Box::new(Server::start()));
     let database = Database::on(server);
     for _ in 0..kills() / 4 {
-        let service: Service = Setup::over(&database).start();
+        let service: Service = ServiceBuilder::over(&database).start();
         let histories = work(&[&service], |progress| {
             progress.acknowledge(30);
             server.crash();
             service.kill();
         });
-        server.start_again();
-        let service = Setup::over(&database).start();
+        server.restart();
+        let service = ServiceBuilder::over(&database).start();
         check(&histories, &service);
         service.kill();
     }

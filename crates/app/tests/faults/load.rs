@@ -1,9 +1,9 @@
 //! Clients at work while something breaks. What they must find afterwards is left to the oracle.
 
 use super::oracle::{Client, Cut, History};
-use crate::harness::bounds::Raised;
+use crate::harness::bounds::SetOnDrop;
 use crate::harness::services::Service;
-use crate::harness::waiting::{eventually, pause};
+use crate::harness::timing::{eventually, pause};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -82,7 +82,7 @@ pub(super) fn work(services: &[&Service], meanwhile: impl FnOnce(&Progress)) -> 
                 }
             });
         }
-        let _over = Raised(&over);
+        let _over = SetOnDrop(&over);
         meanwhile(&progress);
     });
     histories.into_inner().unwrap()

@@ -5,9 +5,9 @@ use super::load::long;
 use crate::harness::accounts::fresh_email;
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::{eventually, timed};
-use portcullis_testkit::smtp::{Fault, Mode, Received, Server, Step};
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::{eventually, timed};
+use portcullis_testkit::smtp::{Fault, Received, Server, Step, TlsMode};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,7 +62,7 @@ fn register_while(service: &Service, until: impl FnOnce()) {
 }
 
 fn kills_while_mails_are_sent_lose_none_and_send_none_more_than_twice(backend: Backend) {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     // A mail is taken over for a while before the service hears so: there the kills are to fall.
     server.fail(Step::Answer, Fault::Slow(20));
     let mut service = backend.service().mailing(&server).start();
@@ -90,9 +90,12 @@ fn kills_while_mails_are_sent_lose_none_and_send_none_more_than_twice(backend: B
 #[test]
 fn two_replicas_send_each_of_a_thousand_mails_once() {
     const MAILS: usize = 1_000;
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let database = Backend::Postgres.database();
-    let replicas = [Setup::over(&database).mailing(&server).start(), Setup::over(&database).mailing(&server).start()];
+    let replicas = [
+        ServiceBuilder::over(&database).mailing(&server).start(),
+        ServiceBuilder::over(&database).mailing(&server).start(),
+    ];
     std::thread::scope(|scope| {
         for client in 0..8 {
             let service = &replicas[client % 2];
@@ -104,13 +107,13 @@ fn two_replicas_send_each_of_a_thousand_mails_once() {
     assert_eq!(server.mails().len(), MAILS);
     expect_complete(&database, &received, 1);
     for replica in &replicas {
-        let sent = replica.settled_log().events().iter().filter(|event| event["message"] == "Mail sent").count();
+        let sent = replica.flushed_log().events().iter().filter(|event| event["message"] == "Mail sent").count();
         assert!(sent > MAILS / 10, "a replica sent {sent} alone");
     }
 }
 
 fn a_mail_server_that_is_away_delays_mails_and_no_request(backend: Backend) {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let service = backend.service().mailing(&server).start();
     let register = || {
         let (time, reply) = timed(|| service.register(&fresh_email(), PASSWORD));
@@ -133,9 +136,9 @@ fn a_mail_server_that_is_away_delays_mails_and_no_request(backend: Backend) {
     let (status, check, _) = service.mail_state();
     assert_eq!((status, check), (200, json!({"status": "degraded"})));
     assert_eq!(service.database.count("FROM outbox WHERE dead_at IS NULL"), 60, "every mail is kept");
-    let tried = service.settled_log().events().iter().filter(|event| event["message"] == "Mail not sent yet").count();
+    let tried = service.flushed_log().events().iter().filter(|event| event["message"] == "Mail not sent yet").count();
     assert!(tried < 30, "{tried} tries of a server that is away");
-    server.mend();
+    server.clear_faults();
     server.open();
     // Nobody wants to wait for the minute that the first tries cost those few.
     service.database.make_mails_due(true);

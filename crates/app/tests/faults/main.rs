@@ -11,21 +11,20 @@
     reason = "a failed step fails the test"
 )]
 
-mod backlog;
 mod backup;
 mod circuit;
+mod client_disconnects;
 mod clocks;
 mod collector;
 mod connections;
 mod contention;
 mod damage;
-mod departures;
 mod disk;
+mod expired_rows;
 mod file;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the tests of the contract use the rest of it")]
 mod harness;
-mod hostile;
 mod kills;
 mod load;
 mod mail;
@@ -37,8 +36,9 @@ mod overload;
 mod panics;
 mod pipelines;
 mod power;
-mod pressure;
 mod redis;
+mod resource_limits;
 mod shim;
 mod signals;
+mod slow_clients;
 mod upgrade;

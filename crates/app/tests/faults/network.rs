@@ -1,11 +1,11 @@
 //! F12 and F13: a network between the service and PostgreSQL that is silent, forgetful or slow.
 
 use crate::harness::accounts::Pair;
-use crate::harness::bounds::bounded;
+use crate::harness::bounds::within_deadline;
 use crate::harness::calls::Reply;
 use crate::harness::databases::{Backend, Database};
 use crate::harness::proxy::Proxy;
-use crate::harness::services::{Service, Setup};
+use crate::harness::services::{Service, ServiceBuilder};
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const CALLERS: usize = 40;
 fn start() -> (Proxy, Service) {
     let database: Database = Backend::Postgres.database();
     let proxy = Proxy::before(&database);
-    let service = Setup::over(&database).set("DATABASE_URL", &proxy.url(&database)).start();
+    let service = ServiceBuilder::over(&database).set("DATABASE_URL", &proxy.url(&database)).start();
     (proxy, service)
 }
 
@@ -23,7 +23,7 @@ fn start() -> (Proxy, Service) {
 pub(super) fn at_once(calls: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec<Reply> {
     thread::scope(|scope| {
         let call = &call;
-        let calls: Vec<_> = (0..calls).map(|number| scope.spawn(move || bounded(|| call(number)))).collect();
+        let calls: Vec<_> = (0..calls).map(|number| scope.spawn(move || within_deadline(|| call(number)))).collect();
         calls.into_iter().map(|call| call.join().unwrap()).collect()
     })
 }
@@ -38,7 +38,7 @@ fn warmed(service: &Service) -> Vec<Pair> {
 
 #[test]
 fn a_silent_network_is_503_in_time_and_heals() {
-    heals_from(Proxy::silence);
+    heals_from(Proxy::stall);
 }
 
 #[test]
@@ -54,8 +54,8 @@ fn heals_from(silence: fn(&Proxy)) {
         for reply in at_once(CALLERS, |number| service.refresh_with(&sessions[number].refresh, "mine")) {
             reply.expect_unavailable();
         }
-        bounded(|| service.me(&sessions[0].access)).expect_unavailable();
-        proxy.speak();
+        within_deadline(|| service.me(&sessions[0].access)).expect_unavailable();
+        proxy.resume();
         service.expect_healed();
     });
     // Each was spent wholly or not at all, and whoever shows its key gets the pair, however late.
@@ -72,15 +72,15 @@ fn connections_that_never_answer_again_are_replaced() {
     let (proxy, service) = start();
     let sessions = warmed(&service);
     service.watched(|| {
-        proxy.forget();
+        proxy.blackhole_existing();
         at_once(CALLERS, |number| service.refresh(&sessions[number].refresh));
         service.expect_healed();
         // And so for a lone caller, who would have to try one old connection after another.
         at_once(CALLERS, |_| service.me(&sessions[0].access));
-        proxy.forget();
-        bounded(|| service.me(&sessions[0].access)).expect_unavailable();
+        proxy.blackhole_existing();
+        within_deadline(|| service.me(&sessions[0].access)).expect_unavailable();
         for _ in 0..CALLERS {
-            bounded(|| service.me(&sessions[0].access)).expect(200);
+            within_deadline(|| service.me(&sessions[0].access)).expect(200);
         }
         service.expect_healed();
     });
@@ -103,14 +103,14 @@ fn a_slow_network_causes_no_error() {
     let mut counted = Vec::new();
     for _ in 0..5 {
         let before = proxy.messages();
-        pair = Pair::of(&bounded(|| service.refresh(&pair.refresh)));
+        pair = Pair::of(&within_deadline(|| service.refresh(&pair.refresh)));
         counted.push(proxy.messages() - before);
     }
     // The least is a refresh beside which nobody looked for mails.
     assert!(counted.iter().min() <= Some(&ROUND_TRIPS), "{counted:?} round trips");
     service.watched(|| {
-        bounded(|| service.me(&pair.access)).expect(200);
-        bounded(|| service.logout(&pair.refresh)).expect(200);
+        within_deadline(|| service.me(&pair.access)).expect(200);
+        within_deadline(|| service.logout(&pair.refresh)).expect(200);
         let logins = at_once(8, |_| service.login(&account.email, &account.password));
         let pairs: Vec<_> = logins.iter().map(Pair::of).collect();
         for reply in at_once(8, |number| service.refresh(&pairs[number].refresh)) {

@@ -2,7 +2,7 @@
 //! answer or 503 has happened wholly or not at all.
 
 use crate::harness::accounts::{Pair, fresh_email};
-use crate::harness::bounds::bounded;
+use crate::harness::bounds::within_deadline;
 use crate::harness::calls::{Call, Reply, agent};
 use crate::harness::services::Service;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ impl<'a> Client<'a> {
         let service = self.services[self.turn.get() % self.services.len()];
         let call = Call::with(self.agent.clone(), service, "POST", path).json(body);
         let mut gone = false;
-        let reply = bounded(|| {
+        let reply = within_deadline(|| {
             call.attempt().unwrap_or_else(|_| {
                 gone = true;
                 Reply { status: 200, headers: ureq::http::HeaderMap::default(), body: Vec::new() }

@@ -4,11 +4,11 @@ use super::load::{long, work};
 use super::network::at_once;
 use super::oracle::check;
 use crate::harness::accounts::{Pair, fresh_email};
-use crate::harness::bounds::bounded;
+use crate::harness::bounds::within_deadline;
 use crate::harness::calls::{Reply, members};
 use crate::harness::databases::{Backend, Database};
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::{eventually, timed};
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::{eventually, timed};
 use portcullis_testkit::postgres::Server;
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn open_the_circuit(service: &Service, call: impl Fn() -> Reply) {
 #[test]
 fn while_postgresql_is_gone_requests_get_503_within_a_few_ms_and_it_heals() {
     let server = server();
-    let service = Setup::over(&Database::on(server)).start();
+    let service = ServiceBuilder::over(&Database::on(server)).start();
     let (account, pair) = service.session();
     server.stop();
     open_the_circuit(&service, || service.refresh(&pair.refresh));
@@ -76,7 +76,7 @@ fn while_postgresql_is_gone_requests_get_503_within_a_few_ms_and_it_heals() {
     // What needs no store needs no circuit.
     service.refresh("x").expect_error(401, "AUTH_TOKEN_INVALID");
     service.register("x", "x").expect_error(422, "VALIDATION_ERROR");
-    server.start_again();
+    server.restart();
     service.expect_healed();
     service.refresh(&pair.refresh).expect(200);
 }
@@ -84,12 +84,12 @@ fn while_postgresql_is_gone_requests_get_503_within_a_few_ms_and_it_heals() {
 #[test]
 fn a_crashed_postgresql_loses_no_acknowledged_write() {
     let server = server();
-    let service = Setup::over(&Database::on(server)).start();
+    let service = ServiceBuilder::over(&Database::on(server)).start();
     let (account, spent) = service.session();
     let live = Pair::of(&service.refresh(&spent.refresh));
     server.crash();
     service.refresh(&live.refresh).expect_unavailable();
-    server.start_again();
+    server.restart();
     service.expect_healed();
     service.sign_in(&account);
     service.refresh(&live.refresh).expect(200);
@@ -99,14 +99,14 @@ fn a_crashed_postgresql_loses_no_acknowledged_write() {
 #[test]
 fn a_restart_of_postgresql_costs_no_more_than_its_own_time() {
     let server = server();
-    let service = Setup::over(&Database::on(server)).start();
+    let service = ServiceBuilder::over(&Database::on(server)).start();
     let (account, mut pair) = service.session();
     for end in [Server::stop, Server::crash] {
         // Idle meanwhile, many connections break, and nobody meets one of them afterwards.
         let logins = || at_once(20, |_| service.login(&account.email, &account.password));
         logins();
         end(server);
-        server.start_again();
+        server.restart();
         pair = Pair::of(&service.refresh(&pair.refresh));
         service.me(&pair.access).expect(200);
         logins().iter().for_each(|reply| drop(reply.expect(200)));
@@ -117,12 +117,12 @@ fn a_restart_of_postgresql_costs_no_more_than_its_own_time() {
 #[test]
 fn a_frozen_postgresql_is_503_in_time_and_heals() {
     let server = server();
-    let service = Setup::over(&Database::on(server)).start();
+    let service = ServiceBuilder::over(&Database::on(server)).start();
     let (_, pair) = service.session();
     service.watched(|| {
         server.pause();
         for _ in 0..2 {
-            bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
+            within_deadline(|| service.refresh(&pair.refresh)).expect_unavailable();
             expect_alive(&service);
         }
         server.resume();
@@ -135,7 +135,7 @@ fn a_postgresql_that_is_down_at_start_does_not_stop_the_start() {
     let server = server();
     let database = Database::on(server);
     server.stop();
-    let service = Setup::over(&database).start();
+    let service = ServiceBuilder::over(&database).start();
     for _ in 0..3 {
         let (time, reply) = timed(|| service.register(&fresh_email(), "long enough"));
         reply.expect_unavailable();
@@ -143,7 +143,7 @@ fn a_postgresql_that_is_down_at_start_does_not_stop_the_start() {
     }
     assert_eq!(state(&service).0, 503);
     expect_alive(&service);
-    server.start_again();
+    server.restart();
     service.expect_healed();
     service.stop();
 }
@@ -151,7 +151,7 @@ fn a_postgresql_that_is_down_at_start_does_not_stop_the_start() {
 #[test]
 fn connections_cut_in_a_loop_lose_nothing() {
     let database = Backend::Postgres.database();
-    let service = Setup::over(&database).start();
+    let service = ServiceBuilder::over(&database).start();
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
         WHERE datname = current_database() AND application_name = 'portcullis'";
     let histories = service.watched(|| {
@@ -172,7 +172,7 @@ fn connections_cut_in_a_loop_lose_nothing() {
 fn a_demoted_primary_is_503_for_writes_until_it_is_promoted() {
     let server = server();
     let database = Database::on(server);
-    let service = Setup::over(&database).start();
+    let service = ServiceBuilder::over(&database).start();
     let (account, pair) = service.session();
     let demoted = |change: &str| {
         server.psql("postgres", &format!("ALTER SYSTEM {change}"));
@@ -184,10 +184,10 @@ fn a_demoted_primary_is_503_for_writes_until_it_is_promoted() {
             demoted("SET default_transaction_read_only = on");
             progress.refuse(10);
             for _ in 0..5 {
-                bounded(|| service.refresh(&pair.refresh)).expect_unavailable();
-                bounded(|| service.logout(&pair.refresh)).expect_unavailable();
-                bounded(|| service.login(&account.email, &account.password)).expect_unavailable();
-                bounded(|| service.register(&fresh_email(), "long enough")).expect_unavailable();
+                within_deadline(|| service.refresh(&pair.refresh)).expect_unavailable();
+                within_deadline(|| service.logout(&pair.refresh)).expect_unavailable();
+                within_deadline(|| service.login(&account.email, &account.password)).expect_unavailable();
+                within_deadline(|| service.register(&fresh_email(), "long enough")).expect_unavailable();
             }
             demoted("RESET default_transaction_read_only");
             service.expect_healed();
@@ -201,14 +201,14 @@ fn a_demoted_primary_is_503_for_writes_until_it_is_promoted() {
 #[test]
 fn a_restart_under_load_loses_nothing() {
     let server = server();
-    let service = Setup::over(&Database::on(server)).start();
+    let service = ServiceBuilder::over(&Database::on(server)).start();
     let histories = service.watched(|| {
         work(&[&service], |progress| {
             for _ in 0..if long() { 10 } else { 2 } {
                 progress.acknowledge(50);
                 server.stop();
                 progress.refuse(4);
-                server.start_again();
+                server.restart();
                 service.expect_healed();
             }
         })
@@ -218,7 +218,7 @@ fn a_restart_under_load_loses_nothing() {
 
 #[test]
 fn wrong_passwords_conflicts_and_unknown_tokens_never_open_the_circuit() {
-    let service = Setup::over(&Database::on(Server::shared())).start();
+    let service = ServiceBuilder::over(&Database::on(Server::shared())).start();
     let account = service.account();
     let unknown = crate::harness::jose::changed(&service.sign_in(&account).refresh, "jti", "a".repeat(32));
     for _ in 0..10 {

@@ -5,9 +5,9 @@ use super::shim::Shim;
 use crate::harness::databases::Backend;
 use crate::harness::log::Log;
 use crate::harness::on_both_databases;
-use crate::harness::services::Setup;
+use crate::harness::services::ServiceBuilder;
 use crate::harness::sockets::Connection;
-use crate::harness::waiting::{Mortal, eventually};
+use crate::harness::timing::{KillOnDrop, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -20,14 +20,14 @@ on_both_databases!(answers_go_on_while_nobody_reads_the_log, answers_go_on_when_
 const REQUESTS: usize = 8_000;
 
 struct Unread {
-    process: Mortal,
+    process: KillOnDrop,
     address: SocketAddr,
     output: BufReader<ChildStdout>,
 }
 
 /// Starts a service and reads its log up to the line that tells the address.
-fn start(setup: &Setup) -> Unread {
-    let mut process = Mortal::spawn(&mut setup.command());
+fn start(setup: &ServiceBuilder) -> Unread {
+    let mut process = KillOnDrop::spawn(&mut setup.command());
     let mut output = BufReader::new(process.child().stdout.take().unwrap());
     let errors = Log::follow(process.child().stderr.take().unwrap());
     loop {
@@ -53,7 +53,7 @@ fn request_many(address: SocketAddr, count: usize) {
     }
 }
 
-fn terminate(process: &mut Mortal) {
+fn terminate(process: &mut KillOnDrop) {
     kill_process(Pid::from_raw(process.child().id() as i32).unwrap(), Signal::TERM).unwrap();
     let status = eventually("the service ends", || process.child().try_wait().unwrap());
     assert_eq!(status.code(), Some(0));

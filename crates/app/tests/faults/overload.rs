@@ -4,7 +4,7 @@
 use crate::harness::databases::Backend;
 use crate::harness::log::of_login;
 use crate::harness::on_both_databases;
-use crate::harness::waiting::{eventually, long_form};
+use crate::harness::timing::{eventually, long_form};
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -32,7 +32,7 @@ fn logins_past_the_queues_bound_get_503_and_the_rest_goes_on(backend: Backend) {
     for reply in shed {
         reply.expect_unavailable();
     }
-    expect_refusals_first(&service.settled_log().events());
+    expect_refusals_first(&service.flushed_log().events());
     assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
     eventually("logins again", || (service.login(&account.email, &account.password).status == 200).then_some(()));
 }

@@ -4,8 +4,8 @@ use super::load::{long, work};
 use super::oracle::check;
 use crate::harness::databases::Database;
 use crate::harness::disk::Disk;
-use crate::harness::services::Setup;
-use crate::harness::waiting::fresh_folder;
+use crate::harness::services::ServiceBuilder;
+use crate::harness::timing::fresh_folder;
 
 #[test]
 fn a_power_cut_loses_nothing_acknowledged() {
@@ -20,7 +20,7 @@ fn a_power_cut_loses_nothing_acknowledged() {
             service.kill();
         });
         files = disk.left().to_path_buf();
-        let service = Setup::over(&Database::Sqlite(files.join("app.db"))).start();
+        let service = ServiceBuilder::over(&Database::Sqlite(files.join("app.db"))).start();
         check(&histories, &service);
         service.kill();
     }

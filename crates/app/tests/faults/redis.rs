@@ -3,8 +3,8 @@
 
 use crate::harness::accounts::{Account, fresh_email};
 use crate::harness::databases::Backend;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::{long_form, pause, timed};
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::{long_form, pause, timed};
 use portcullis_testkit::redis::Server;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -37,7 +37,7 @@ impl World {
     fn start() -> Self {
         let (redis, database) = (Server::start(), Backend::Sqlite.database());
         let replicas = [(); 2].map(|()| {
-            let setup = Setup::over(&database).unset("RATE_LIMIT_ENABLED").set("REDIS_URL", &redis.url());
+            let setup = ServiceBuilder::over(&database).unset("RATE_LIMIT_ENABLED").set("REDIS_URL", &redis.url());
             // The load comes from one source.
             setup.set("RATE_LIMIT_SOURCE", "1000000/1s").set("LOG_LEVEL", "WARNING").start_silent()
         });
@@ -125,7 +125,7 @@ impl World {
             let told =
                 |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost"));
             replica.log.wait_for(1, told);
-            let events = replica.settled_log().events();
+            let events = replica.flushed_log().events();
             let texts = events.iter().filter_map(|event| event["message"].as_str());
             let texts: Vec<_> = texts.filter(|text| text.starts_with("Redis is ")).collect();
             assert!(texts.windows(2).all(|two| two[0] != two[1]), "{texts:?}");
@@ -140,7 +140,7 @@ fn a_killed_redis_fails_and_delays_no_request() {
     world.expect_quick(|| world.redis.kill());
     world.expect_limits();
     world.expect_told_once();
-    world.redis.start_again();
+    world.redis.restart();
     world.expect_shared_soon();
 }
 

@@ -1,8 +1,8 @@
 //! The wall clock, the threads and the panics of a running service, in the hand of a test: `shim.c`, built by
 //! the C compiler that links the service, and the file of numbers that it goes by.
 
-use crate::harness::services::Setup;
-use crate::harness::waiting::fresh_folder;
+use crate::harness::services::ServiceBuilder;
+use crate::harness::timing::fresh_folder;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ impl Shim {
     }
 
     /// Has a service started through it.
-    pub(super) fn under(&self, setup: Setup) -> Setup {
+    pub(super) fn under(&self, setup: ServiceBuilder) -> ServiceBuilder {
         let setup = setup.set("LD_PRELOAD", library().to_str().unwrap());
         setup.set("SHIM_CONTROL", self.path.to_str().unwrap())
     }

@@ -6,7 +6,7 @@ use crate::harness::log::of_login;
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
 use crate::harness::sockets::Connection;
-use crate::harness::waiting::timed;
+use crate::harness::timing::timed;
 use rustix::process::Signal;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -4,7 +4,7 @@ use crate::harness::accounts::Pair;
 use crate::harness::databases::{Backend, Database};
 use crate::harness::jose::changed;
 use crate::harness::on_both_databases;
-use crate::harness::services::Setup;
+use crate::harness::services::ServiceBuilder;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -55,7 +55,7 @@ fn every_schema_so_far_is_brought_up_to_date(backend: Backend) {
     let all = migrations(backend);
     for known in 0..=all.len() {
         let (database, facts) = left_by(backend, &all[..known]);
-        let service = Setup::over(&database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap()).start();
+        let service = ServiceBuilder::over(&database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap()).start();
         let events = service.log.events();
         let applied: Vec<_> = events.iter().filter(|event| event["message"] == "Migration applied").collect();
         assert!(applied.iter().all(|event| event["migration"].is_string()), "each is named: {applied:?}");

@@ -3,7 +3,7 @@
 use super::calls::Reply;
 use super::jose::claims;
 use super::services::Service;
-use super::waiting::unique;
+use super::timing::unique;
 use serde_json::{Value, json};
 
 /// An account and its password.

@@ -4,7 +4,7 @@
 use super::accounts::fresh_email;
 use super::calls::Reply;
 use super::services::Service;
-use super::waiting::{pause, timed};
+use super::timing::{pause, timed};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const BETWEEN_PROBES: Duration = Duration::from_millis(100);
 
 /// Makes a call that must be answered in time, and by an error only with the 503 of the contract.
 #[track_caller]
-pub(crate) fn bounded(call: impl FnOnce() -> Reply) -> Reply {
+pub(crate) fn within_deadline(call: impl FnOnce() -> Reply) -> Reply {
     let (time, reply) = timed(call);
     assert!(time < ANSWER, "answered {} after {time:?}", reply.status);
     match reply.status {
@@ -30,9 +30,9 @@ pub(crate) fn bounded(call: impl FnOnce() -> Reply) -> Reply {
 }
 
 /// Sets a flag when it goes, by a return or a panic.
-pub(crate) struct Raised<'a>(pub(crate) &'a AtomicBool);
+pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
 
-impl Drop for Raised<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
@@ -51,7 +51,7 @@ impl Service {
                     pause(BETWEEN_PROBES);
                 }
             });
-            let _over = Raised(&over);
+            let _over = SetOnDrop(&over);
             something()
         })
     }
@@ -62,7 +62,7 @@ impl Service {
         let (mut since, mut healed) = (Duration::ZERO, false);
         while !healed {
             let (time, reply) = timed(|| {
-                let reply = bounded(|| self.register(&fresh_email(), "long enough"));
+                let reply = within_deadline(|| self.register(&fresh_email(), "long enough"));
                 if reply.status == 503 {
                     pause(BETWEEN_PROBES);
                 }

@@ -1,6 +1,6 @@
 //! A collector of traces: takes OTLP over HTTP, and reads it by OpenTelemetry's own definitions.
 
-use super::waiting::eventually;
+use super::timing::eventually;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -12,7 +12,7 @@ use std::thread;
 
 /// What a collector does with requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum CollectorMode {
     /// Takes and reads them.
     Kind,
     /// Takes connections, and answers nothing ever.
@@ -32,11 +32,11 @@ struct Received {
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
     received: Arc<Mutex<Received>>,
-    manner: Arc<Mutex<Manner>>,
+    manner: Arc<Mutex<CollectorMode>>,
 }
 
 impl Collector {
-    pub(crate) fn start(manner: Manner) -> Self {
+    pub(crate) fn start(manner: CollectorMode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let collector =
             Self { address: listener.local_addr().unwrap(), received: Arc::default(), manner: Arc::new(manner.into()) };
@@ -47,9 +47,9 @@ impl Collector {
             for stream in listener.incoming() {
                 let (stream, manner) = (stream.unwrap(), *manner.lock().unwrap());
                 match manner {
-                    Manner::Silent => silent.push(stream),
+                    CollectorMode::Silent => silent.push(stream),
                     // Who goes away in the middle is no fault of this process.
-                    Manner::Kind | Manner::Busy => drop(serve(stream, manner, &received)),
+                    CollectorMode::Kind | CollectorMode::Busy => drop(serve(stream, manner, &received)),
                 }
             }
         });
@@ -60,7 +60,7 @@ impl Collector {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn becomes(&self, manner: Manner) {
+    pub(crate) fn becomes(&self, manner: CollectorMode) {
         *self.manner.lock().unwrap() = manner;
     }
 
@@ -94,7 +94,7 @@ impl Collector {
 /// The kind of a request's span.
 const SERVER: i32 = 2;
 
-fn serve(stream: TcpStream, manner: Manner, received: &Mutex<Received>) -> std::io::Result<()> {
+fn serve(stream: TcpStream, manner: CollectorMode, received: &Mutex<Received>) -> std::io::Result<()> {
     let (mut reader, mut head) = (BufReader::new(stream), String::new());
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head)? == 0 {
@@ -104,7 +104,7 @@ fn serve(stream: TcpStream, manner: Manner, received: &Mutex<Received>) -> std::
     let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
     let mut body = vec![0; length.parse().unwrap()];
     reader.read_exact(&mut body)?;
-    if manner == Manner::Busy {
+    if manner == CollectorMode::Busy {
         return reader.into_inner().write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
     }
     let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("OTLP");

@@ -1,8 +1,8 @@
 //! The two databases: fresh ones, copies of what the FastAPI application left behind, and a way
 //! to look into them past the service.
 
-use super::services::Setup;
-use super::waiting::fresh_folder;
+use super::services::ServiceBuilder;
+use super::timing::fresh_folder;
 use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, RunQueryDsl, sql_query, sql_types};
@@ -21,8 +21,8 @@ pub(crate) enum Backend {
 
 impl Backend {
     /// A service on a fresh database, still to be started.
-    pub(crate) fn service(self) -> Setup {
-        Setup::over(&self.database())
+    pub(crate) fn service(self) -> ServiceBuilder {
+        ServiceBuilder::over(&self.database())
     }
 
     /// A fresh, empty database.

@@ -2,8 +2,8 @@
 //! folder of its database.
 
 use super::databases::Database;
-use super::services::Setup;
-use super::waiting::fresh_folder;
+use super::services::ServiceBuilder;
+use super::timing::fresh_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,9 +65,9 @@ impl Disk {
     }
 
     /// A service on it, still to be started.
-    pub(crate) fn service(&self) -> Setup {
+    pub(crate) fn service(&self) -> ServiceBuilder {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
-        let setup = Setup::over(&self.database());
+        let setup = ServiceBuilder::over(&self.database());
         let setup = setup.set("LD_PRELOAD", &text(shim())).set("DISK_FOLDER", &text(&self.folder));
         let setup = setup.set("DISK_FAULT", &text(&self.switch));
         match &self.copy {

@@ -2,7 +2,7 @@
 //! it must not.
 
 use super::services::SECRET;
-use super::waiting::unix_now;
+use super::timing::unix_now;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,6 +1,6 @@
 //! What the service writes to standard output, line by line, as it comes.
 
-use super::waiting::PATIENCE;
+use super::timing::TIMEOUT;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex};
@@ -62,7 +62,7 @@ impl Log {
     #[expect(clippy::disallowed_methods, reason = "what another process writes comes when it comes")]
     pub(crate) fn wait_or_end(&self, count: usize, wanted: impl Fn(&Value) -> bool) -> Result<Vec<Value>, Vec<Value>> {
         let (mut found, mut read) = (Vec::new(), 0);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut state = self.state.lock().unwrap();
         loop {
             let parsed = state.lines[read..].iter().filter_map(|line| serde_json::from_str(line).ok());
@@ -93,10 +93,10 @@ impl Log {
     /// Backoff until nobody holds the stream's other end any more.
     pub(crate) fn wait_for_end(&self) {
         let state = self.state.lock().unwrap();
-        let (state, _) = self.changed.wait_timeout_while(state, PATIENCE, |state| !state.ended).unwrap();
+        let (state, _) = self.changed.wait_timeout_while(state, TIMEOUT, |state| !state.ended).unwrap();
         let ended = state.ended;
         drop(state);
-        assert!(ended, "the process still runs after {PATIENCE:?}");
+        assert!(ended, "the process still runs after {TIMEOUT:?}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! A service that hands its mails to a mail server of the test's own.
 
 use super::databases::Database;
-use super::services::{Service, Setup};
-use super::waiting::eventually;
+use super::services::{Service, ServiceBuilder};
+use super::timing::eventually;
 use portcullis_testkit::smtp::Server;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ pub(crate) const FROM: &str = "Zugang <no-reply@auth.example.org>";
 /// Where people find the service.
 pub(crate) const PUBLIC_URL: &str = "https://auth.example.org/id";
 
-impl Setup {
+impl ServiceBuilder {
     /// Has mails handed to that server, which the service trusts.
     pub(crate) fn mailing(self, server: &Server) -> Self {
         let setup = self.set("SMTP_URL", &server.url()).set("MAIL_FROM", FROM).set("PUBLIC_URL", PUBLIC_URL);

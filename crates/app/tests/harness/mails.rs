@@ -2,7 +2,7 @@
 //! have it.
 
 use super::services::Service;
-use super::waiting::eventually;
+use super::timing::eventually;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fs;

@@ -15,7 +15,7 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod services;
 pub(crate) mod sockets;
-pub(crate) mod waiting;
+pub(crate) mod timing;
 
 use databases::Backend;
 use services::Service;

@@ -17,7 +17,7 @@ enum Direction {
 
 /// What the network does at the moment.
 #[derive(Default)]
-struct Weather {
+struct NetworkFaults {
     /// How long each message is on its way.
     delay: Duration,
     silent_requests: bool,
@@ -29,7 +29,7 @@ struct Weather {
 }
 
 struct State {
-    weather: Mutex<Weather>,
+    weather: Mutex<NetworkFaults>,
     changed: Condvar,
     connections: AtomicUsize,
     server: SocketAddr,
@@ -74,7 +74,7 @@ impl Proxy {
     }
 
     /// Nothing gets through any more, in either direction.
-    pub(crate) fn silence(&self) {
+    pub(crate) fn stall(&self) {
         self.change(|weather| (weather.silent_requests, weather.silent_answers) = (true, true));
     }
 
@@ -84,13 +84,13 @@ impl Proxy {
     }
 
     /// Everything that was held up gets through.
-    pub(crate) fn speak(&self) {
+    pub(crate) fn resume(&self) {
         self.change(|weather| (weather.silent_requests, weather.silent_answers) = (false, false));
     }
 
     /// The connections that there are stay open and carry nothing any more, for ever; new ones
     /// work.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn blackhole_existing(&self) {
         let connections = self.state.connections.load(Ordering::SeqCst);
         self.change(|weather| weather.forgotten = connections);
     }
@@ -105,7 +105,7 @@ impl Proxy {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Weather)) {
+    fn change(&self, change: impl FnOnce(&mut NetworkFaults)) {
         change(&mut self.state.weather.lock().unwrap());
         self.state.changed.notify_all();
     }
@@ -144,7 +144,7 @@ impl State {
         }
         let delay = weather.delay;
         weather = self.changed.wait_timeout_while(weather, delay, |_| true).unwrap().0;
-        let silent = |weather: &mut Weather| {
+        let silent = |weather: &mut NetworkFaults| {
             let silent = match direction {
                 Direction::Requests => weather.silent_requests,
                 Direction::Answers => weather.silent_answers,

@@ -3,7 +3,7 @@
 
 use super::databases::Database;
 use super::log::Log;
-use super::waiting::{Mortal, eventually, fresh_folder};
+use super::timing::{KillOnDrop, eventually, fresh_folder};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -29,7 +29,7 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// A service to be started.
-pub(crate) struct Setup {
+pub(crate) struct ServiceBuilder {
     database: Database,
     variables: BTreeMap<String, String>,
     folder: PathBuf,
@@ -38,7 +38,7 @@ pub(crate) struct Setup {
     starter: Vec<String>,
 }
 
-impl Setup {
+impl ServiceBuilder {
     /// On that database. Hashing is as cheap as it gets, and nothing is limited: the tests of one
     /// process are one source, and more of it than any person.
     pub(crate) fn over(database: &Database) -> Self {
@@ -72,11 +72,11 @@ impl Setup {
 
     /// Under limits, as `ulimit` takes them.
     pub(crate) fn limited(self, limits: &str) -> Self {
-        self.after(&format!("ulimit {limits} || exit"))
+        self.run_before(&format!("ulimit {limits} || exit"))
     }
 
     /// Has it started by shell commands, after which the shell becomes the service.
-    pub(crate) fn after(mut self, commands: &str) -> Self {
+    pub(crate) fn run_before(mut self, commands: &str) -> Self {
         let script = format!("{commands}; exec \"$0\" \"$@\"");
         self.starter = vec!["/bin/sh".to_owned(), "-c".to_owned(), script];
         self
@@ -96,8 +96,8 @@ impl Setup {
         command
     }
 
-    fn spawn(&self) -> (Mortal, Arc<Log>, Arc<Log>) {
-        let mut process = Mortal::spawn(&mut self.command());
+    fn spawn(&self) -> (KillOnDrop, Arc<Log>, Arc<Log>) {
+        let mut process = KillOnDrop::spawn(&mut self.command());
         let log = Log::follow(process.child().stdout.take().unwrap());
         let errors = Log::follow(process.child().stderr.take().unwrap());
         (process, log, errors)
@@ -109,10 +109,10 @@ impl Setup {
     }
 
     /// The same, where it may end instead.
-    pub(crate) fn try_start(self) -> Result<Service, Ended> {
+    pub(crate) fn try_start(self) -> Result<Service, ExitedService> {
         let (process, log, errors) = self.spawn();
         let Ok(listening) = log.wait_or_end(1, |event| event["message"] == "Listening") else {
-            return Err(Ended::of(process, &log, &errors));
+            return Err(ExitedService::of(process, &log, &errors));
         };
         assert_eq!(listening[0]["name"], "app");
         let address = listening[0]["address"].as_str().unwrap().parse().unwrap();
@@ -130,23 +130,23 @@ impl Setup {
     }
 
     /// Runs it to its end.
-    pub(crate) fn run(self) -> Ended {
+    pub(crate) fn run(self) -> ExitedService {
         let (process, log, errors) = self.spawn();
-        Ended::of(process, &log, &errors)
+        ExitedService::of(process, &log, &errors)
     }
 }
 
 /// How a run ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ExitedService {
     pub(crate) status: ExitStatus,
     pub(crate) output: String,
     pub(crate) errors: String,
 }
 
-impl Ended {
+impl ExitedService {
     /// Backoff for the end.
-    fn of(mut process: Mortal, log: &Log, errors: &Log) -> Self {
+    fn of(mut process: KillOnDrop, log: &Log, errors: &Log) -> Self {
         errors.wait_for_end();
         log.wait_for_end();
         Self { status: process.child().wait().unwrap(), output: log.text(), errors: errors.text() }
@@ -164,7 +164,7 @@ impl Ended {
 
 /// A running service.
 pub(crate) struct Service {
-    process: Mutex<Mortal>,
+    process: Mutex<KillOnDrop>,
     pub(crate) address: SocketAddr,
     pub(crate) log: Arc<Log>,
     pub(crate) errors: Arc<Log>,
@@ -183,7 +183,7 @@ impl Service {
     }
 
     /// The log, with all that was told before now: it waits for the warning of a request of its own.
-    pub(crate) fn settled_log(&self) -> &Log {
+    pub(crate) fn flushed_log(&self) -> &Log {
         let last = self.get("/nowhere");
         self.log.wait_for(1, |event| event["request_id"] == last.request_id());
         &self.log
@@ -216,7 +216,7 @@ impl Service {
     }
 
     /// A service of the same kind on the same database, still to be started.
-    pub(crate) fn again(&self) -> Setup {
-        Setup::over(&self.database)
+    pub(crate) fn again(&self) -> ServiceBuilder {
+        ServiceBuilder::over(&self.database)
     }
 }

@@ -1,7 +1,7 @@
 //! Raw connections, for what no proper client would send, and for reading answers byte by byte.
 
 use super::services::Service;
-use super::waiting::PATIENCE;
+use super::timing::TIMEOUT;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Connection {
 
     pub(crate) fn to(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::new() })
     }
@@ -114,7 +114,7 @@ impl Connection {
     pub(crate) fn has_received_within(&mut self, time: Duration) -> bool {
         let _ = self.stream.set_read_timeout(Some(time));
         let outcome = self.fill();
-        let _ = self.stream.set_read_timeout(Some(PATIENCE));
+        let _ = self.stream.set_read_timeout(Some(TIMEOUT));
         let waits = |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
         !outcome.is_err_and(|error| waits(&error))
     }

@@ -4,8 +4,8 @@
 use crate::harness::accounts::Pair;
 use crate::harness::calls::members;
 use crate::harness::databases::Backend;
-use crate::harness::services::{Service, Setup, random_secret};
-use crate::harness::waiting::fresh_folder;
+use crate::harness::services::{Service, ServiceBuilder, random_secret};
+use crate::harness::timing::fresh_folder;
 use crate::harness::{jose, on_both_databases};
 use serde_json::{Value, json};
 use std::fs;
@@ -28,8 +28,9 @@ const SET: &str = "/.well-known/jwks.json";
 /// Makes a key with the command; gives its path and its identifier.
 fn generated(algorithm: &str) -> (String, String) {
     let path = fresh_folder().join("key.pem");
-    let setup = Setup::over(&Backend::Sqlite.database()).unset("SECRET_KEY");
-    let setup = ["keys", "generate", "--algorithm", algorithm, "--out"].into_iter().fold(setup, Setup::argument);
+    let setup = ServiceBuilder::over(&Backend::Sqlite.database()).unset("SECRET_KEY");
+    let setup =
+        ["keys", "generate", "--algorithm", algorithm, "--out"].into_iter().fold(setup, ServiceBuilder::argument);
     let ended = setup.argument(path.to_str().unwrap()).run();
     assert!(ended.status.success(), "{ended:?}");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -38,7 +39,7 @@ fn generated(algorithm: &str) -> (String, String) {
     (path.to_str().unwrap().to_owned(), id)
 }
 
-fn signing(setup: Setup, algorithm: &str, path: &str) -> Setup {
+fn signing(setup: ServiceBuilder, algorithm: &str, path: &str) -> ServiceBuilder {
     setup.set("ALGORITHM", algorithm).set("PRIVATE_KEY_FILE", path)
 }
 
@@ -219,7 +220,7 @@ fn a_key_that_cannot_sign_stops_the_start_with_one_line() {
     fs::set_permissions(&p256, fs::Permissions::from_mode(0o644)).unwrap();
     let service = signing(Backend::Sqlite.service(), "ES256", &p256).start();
     let warned = |event: &Value| event["level"] == "WARNING" && event.to_string().contains("PRIVATE_KEY_FILE");
-    assert!(service.settled_log().events().iter().any(warned));
+    assert!(service.flushed_log().events().iter().any(warned));
 }
 
 #[test]
@@ -227,7 +228,10 @@ fn keys_generate_never_overwrites_and_prints_the_key_alone_without_a_file() {
     let (path, _) = generated("EdDSA");
     let before = fs::read_to_string(&path).unwrap();
     let run = |arguments: &[&str]| {
-        arguments.iter().fold(Setup::over(&Backend::Sqlite.database()), |setup, word| setup.argument(word)).run()
+        arguments
+            .iter()
+            .fold(ServiceBuilder::over(&Backend::Sqlite.database()), |setup, word| setup.argument(word))
+            .run()
     };
     let ended = run(&["keys", "generate", "--out", &path]);
     assert!(ended.refusal().contains("cannot be written"), "{ended:?}");

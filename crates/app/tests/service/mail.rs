@@ -6,10 +6,10 @@ use crate::harness::calls::agent;
 use crate::harness::databases::Backend;
 use crate::harness::mail_server::PUBLIC_URL;
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::{eventually, timed};
-use portcullis_testkit::exposition::Page;
-use portcullis_testkit::smtp::{Authority, Fault, Mode, Server, Step, USER};
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::{eventually, timed};
+use portcullis_testkit::prometheus::Page;
+use portcullis_testkit::smtp::{Authority, Fault, Server, Step, TlsMode, USER};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -31,14 +31,14 @@ fn registered(service: &Service) -> String {
 
 /// Holds that neither an address nor anything that opens an account stands in the log.
 fn expect_discreet(service: &Service, email: &str) {
-    let log = service.settled_log().text();
+    let log = service.flushed_log().text();
     for secret in [email, "token=", "p@ss", "no such user"] {
         assert!(!log.contains(secret), "{secret} in\n{log}");
     }
 }
 
 fn a_mail_arrives_over_tls_with_a_link_to_the_public_url(backend: Backend) {
-    for mode in [Mode::StartTls, Mode::Tls] {
+    for mode in [TlsMode::StartTls, TlsMode::Tls] {
         let server = Server::start(mode);
         let service = backend.service().mailing(&server).start();
         let email = fresh_email();
@@ -85,14 +85,14 @@ fn without_a_mail_server_mails_are_files_that_the_log_names(backend: Backend) {
 }
 
 fn operate(service: &Service, arguments: &[&str]) -> String {
-    let setup = arguments.iter().fold(Setup::over(&service.database), |setup, word| setup.argument(word));
+    let setup = arguments.iter().fold(ServiceBuilder::over(&service.database), |setup, word| setup.argument(word));
     let ended = setup.run();
     assert!(ended.status.success(), "{ended:?}");
     ended.output
 }
 
 fn a_mail_that_is_refused_is_kept_told_and_tried_again_at_will(backend: Backend) {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let service = backend.service().mailing(&server).set("METRICS_ADDR", "127.0.0.1:0").start();
     let email = fresh_email();
     server.fail(Step::Recipient, Fault::Reply(&format!("550 5.1.1 <{email}> no such user")));
@@ -114,20 +114,21 @@ fn a_mail_that_is_refused_is_kept_told_and_tried_again_at_will(backend: Backend)
     let listed: Value = serde_json::from_str(operate(&service, &["mail", "list", "--json"]).trim()).unwrap();
     assert_eq!((&listed["occasion"], &listed["tries"]), (&json!("verify_email"), &json!(1)));
     assert!(listed["dead_at"].is_string() && !listed.to_string().contains(&email), "{listed}");
-    server.mend();
+    server.clear_faults();
     let told = operate(&service, &["mail", "retry", &listed["id"].to_string()]);
     assert!(told.contains("is due"), "{told}");
     assert_eq!(server.wait_for_mails_to(&email, 1).len(), 1);
     service.database.wait_for_empty_outbox();
     assert_eq!(operate(&service, &["mail", "list", "--json"]), "");
-    let unknown = ["mail", "retry", "12345"].iter().fold(Setup::over(&service.database), |s, word| s.argument(word));
+    let unknown =
+        ["mail", "retry", "12345"].iter().fold(ServiceBuilder::over(&service.database), |s, word| s.argument(word));
     assert!(unknown.run().refusal().contains("no mail"));
 }
 
 #[test]
 fn a_mail_server_that_is_not_the_one_named_gets_no_mail() {
     let certificate = Authority::new().issue(&["mail.example.org"]);
-    let server = Server::with(Mode::StartTls, &certificate, true);
+    let server = Server::with(TlsMode::StartTls, &certificate, true);
     let service = Backend::Sqlite.service().mailing(&server).start();
     let email = registered(&service);
     let told = service.log.wait_for(1, |event| event["message"] == "Mail not sent yet");
@@ -140,7 +141,7 @@ fn a_mail_server_that_is_not_the_one_named_gets_no_mail() {
 
 #[test]
 fn templates_of_an_operators_own_are_used_and_a_broken_one_stops_the_start() {
-    let server = Server::start(Mode::Tls);
+    let server = Server::start(TlsMode::Tls);
     let setup = Backend::Sqlite.service().mailing(&server).set("MAIL_TEMPLATES", "templates");
     let folder = setup.folder().join("templates");
     std::fs::create_dir(&folder).unwrap();
@@ -161,7 +162,7 @@ fn templates_of_an_operators_own_are_used_and_a_broken_one_stops_the_start() {
 
 #[test]
 fn a_mail_server_that_hangs_holds_up_neither_a_request_nor_the_end() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     server.fail(Step::Content, Fault::Hang);
     let service = Backend::Sqlite.service().mailing(&server).start();
     for _ in 0..6 {

@@ -1,7 +1,7 @@
 //! The README: its commands are run as they stand there, and print what it says.
 
 use crate::harness::databases::Backend;
-use crate::harness::services::{Service, Setup, binary};
+use crate::harness::services::{Service, ServiceBuilder, binary};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -109,7 +109,7 @@ fn the_start_on_the_database_of_a_fastapi_application_works() {
     let [command] = block.commands[..] else { panic!("{block:?}") };
     let (settings, program) = command.rsplit_once(' ').unwrap();
     assert_eq!(program, "portcullis");
-    let setup = Setup::over(&database).unset("DATABASE_URL").unset("SECRET_KEY");
+    let setup = ServiceBuilder::over(&database).unset("DATABASE_URL").unset("SECRET_KEY");
     let service = settings.split(' ').fold(setup, |setup, setting| {
         let (name, value) = setting.split_once('=').unwrap();
         match (name, value) {

@@ -1,8 +1,8 @@
 //! What clients know and what they ask next: owners of accounts, who also try again, ask twice and
 //! show old tokens, and thieves who show the tokens of others.
 
-use crate::dice::Dice;
 use crate::request::{Answer, Request};
+use crate::rng::SeededRng;
 use crate::rows::EMAILS;
 
 /// How many there are. Some share an address, and one wins it.
@@ -10,7 +10,7 @@ pub(crate) const CLIENTS: usize = 5;
 
 /// What all clients were told so far, in order.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct ClientHistory {
     pub(crate) pairs: Vec<Pair>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn password(client: usize) -> String {
 }
 
 /// What a client asks next. One that was left in doubt often asks the same again.
-pub(crate) fn next(client: usize, last: Option<&(Request, Answer)>, told: &Told, dice: &Dice) -> Request {
+pub(crate) fn next(client: usize, last: Option<&(Request, Answer)>, told: &ClientHistory, dice: &SeededRng) -> Request {
     match last {
         Some((request, answer)) if answer.is_open() && dice.chance(50) => return request.clone(),
         Some((request, _)) if dice.chance(5) => return request.clone(),
@@ -50,7 +50,7 @@ pub(crate) fn next(client: usize, last: Option<&(Request, Answer)>, told: &Told,
     }
 }
 
-fn log_in(client: usize, own: String, password: String, dice: &Dice) -> Request {
+fn log_in(client: usize, own: String, password: String, dice: &SeededRng) -> Request {
     match dice.below(10) {
         0 => Request::LogIn { email: own, password: "password-wrong".to_owned() },
         1 => Request::LogIn { email: email(client + 1).to_owned(), password },
@@ -61,7 +61,7 @@ fn log_in(client: usize, own: String, password: String, dice: &Dice) -> Request 
 }
 
 /// A pair: mostly the newest of one's own, else an older one, else anybody's.
-fn pair<'a>(client: usize, told: &'a Told, dice: &Dice) -> Option<&'a Pair> {
+fn pair<'a>(client: usize, told: &'a ClientHistory, dice: &SeededRng) -> Option<&'a Pair> {
     let own: Vec<&Pair> = told.pairs.iter().filter(|pair| pair.client == client).collect();
     let any: Vec<&Pair> = told.pairs.iter().collect();
     let some = |pairs: &[&'a Pair]| (!pairs.is_empty()).then(|| dice.pick(pairs));
@@ -74,7 +74,7 @@ fn pair<'a>(client: usize, told: &'a Told, dice: &Dice) -> Option<&'a Pair> {
     chosen.or_else(|| some(&any))
 }
 
-fn refresh_token(client: usize, told: &Told, dice: &Dice) -> String {
+fn refresh_token(client: usize, told: &ClientHistory, dice: &SeededRng) -> String {
     match pair(client, told, dice) {
         Some(pair) if dice.chance(3) => pair.access.clone(),
         Some(pair) if dice.chance(3) => forged(&pair.refresh),
@@ -83,7 +83,7 @@ fn refresh_token(client: usize, told: &Told, dice: &Dice) -> String {
     }
 }
 
-fn access_token(client: usize, told: &Told, dice: &Dice) -> String {
+fn access_token(client: usize, told: &ClientHistory, dice: &SeededRng) -> String {
     match pair(client, told, dice) {
         Some(pair) if dice.chance(5) => pair.refresh.clone(),
         Some(pair) if dice.chance(5) => forged(&pair.access),

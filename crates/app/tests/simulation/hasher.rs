@@ -1,7 +1,7 @@
 //! The hasher of the simulation: passwords as they are, refusals at the seed's choice, and a count
 //! of how many hashes are made at once.
 
-use crate::stage::Stage;
+use crate::world::SimWorld;
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) const RETRY: Duration = Duration::from_secs(2);
 /// A hasher that takes its time: others run meanwhile. Stores `new:password`; `old:password` is
 /// outdated.
 pub(crate) struct Hasher {
-    pub(crate) stage: Arc<Stage>,
+    pub(crate) stage: Arc<SimWorld>,
     pub(crate) running: Arc<AtomicUsize>,
 }
 
@@ -37,7 +37,7 @@ impl Hasher {
         stage.expect(before < WIDTH, || format!("{} hashes at once", before + 1));
         stage.record(|record| record.reached += 1);
         stage.pause();
-        let perfect = stage.with(|state| state.weather == crate::weather::Weather::Perfect);
+        let perfect = stage.with(|state| state.weather == crate::fault_plan::FaultProfile::Perfect);
         match stage.dice.below(100) {
             0 | 1 if !perfect => Err(HasherError::Busy { retry_after: RETRY }),
             2 if !perfect => Err(HasherError::Failed("staged".to_owned())),
@@ -84,7 +84,7 @@ impl PasswordHasher for Hasher {
 /// What stands before the bulkhead: holds it against its promise, that a call runs if there is a
 /// place and is refused at once if not.
 pub(crate) struct Watched<P> {
-    pub(crate) stage: Arc<Stage>,
+    pub(crate) stage: Arc<SimWorld>,
     pub(crate) inner: P,
     pub(crate) running: Arc<AtomicUsize>,
 }

@@ -13,21 +13,21 @@
     reason = "a failed step fails the test"
 )]
 
+mod answer_checker;
 mod circuit;
 mod clients;
 mod coverage;
-mod dice;
+mod fault_plan;
 mod hasher;
-mod ledger;
 mod node;
 mod request;
+mod rng;
 mod rows;
 mod run;
 mod signer;
 mod spec;
-mod stage;
 mod store;
-mod weather;
+mod world;
 
 use coverage::Coverage;
 use run::simulate;

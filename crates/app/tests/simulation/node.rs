@@ -5,14 +5,14 @@ use crate::circuit::{Circuit, RECOVERY, THRESHOLD};
 use crate::hasher::{self, Hasher, RETRY, WIDTH};
 use crate::signer::Signer;
 use crate::spec::{ACCESS_LIFE, REFRESH_LIFE};
-use crate::stage::Stage;
-use crate::store::{Remote, Watched};
+use crate::store::{CheckedBreaker, FaultyStore};
+use crate::world::SimWorld;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
-use portcullis_hmac::HmacAuthenticator;
+use portcullis_hmac::HmacSigner;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{Clock, Entropy, OutboxNotifier, PasswordHasher, Store};
-use portcullis_resilience::{Breaker, Bulkhead, CircuitBreaker, ConcurrencyLimit, Settings};
+use portcullis_resilience::{Breaker, BreakerSettings, Bulkhead, CircuitBreaker, ConcurrencyLimit};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::LogIn;
@@ -29,7 +29,7 @@ const SECRET: &[u8] = &[7; 32];
 const ALGORITHM: Algorithm = Algorithm::Hs256;
 
 /// A process.
-pub(crate) struct Node {
+pub(crate) struct Process {
     pub(crate) register: Register,
     pub(crate) log_in: LogIn,
     pub(crate) refresh: Refresh,
@@ -38,13 +38,13 @@ pub(crate) struct Node {
     pub(crate) readiness: CheckReadiness,
 }
 
-impl Node {
+impl Process {
     /// A process that starts: its circuit is closed, its bulkhead empty. The random source goes on.
-    pub(crate) fn start(stage: &Arc<Stage>, entropy: &Arc<dyn Entropy>) -> Arc<Self> {
+    pub(crate) fn start(stage: &Arc<SimWorld>, entropy: &Arc<dyn Entropy>) -> Arc<Self> {
         let clock: Arc<dyn Clock> = stage.clock.clone();
-        let guarded = Arc::new(Breaker::new("database", Remote { stage: stage.clone() }, circuit(clock.clone())));
+        let guarded = Arc::new(Breaker::new("database", FaultyStore { stage: stage.clone() }, circuit(clock.clone())));
         let promise = Mutex::new(Circuit::new());
-        let store: Arc<dyn Store> = Arc::new(Watched { stage: stage.clone(), inner: guarded.clone(), promise });
+        let store: Arc<dyn Store> = Arc::new(CheckedBreaker { stage: stage.clone(), inner: guarded.clone(), promise });
         let hasher = hasher(stage);
         let inner = JwtIssuer::with_secret(ALGORITHM, SECRET).unwrap();
         let lifetimes = TokenLifetimes { access: ACCESS_LIFE, refresh: REFRESH_LIFE };
@@ -54,7 +54,7 @@ impl Node {
         let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).unwrap());
         // Budgets have tests of their own.
         let limits = Arc::new(Limits::off());
-        let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "devices"));
+        let authenticator = Arc::new(HmacSigner::derive(SECRET, "devices"));
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() };
         let outbox = outbox(entropy);
@@ -97,24 +97,24 @@ impl Node {
 }
 
 /// Mails are ordered, and nobody carries the orders out.
-struct Deaf;
+struct NoopNotifier;
 
-impl OutboxNotifier for Deaf {
+impl OutboxNotifier for NoopNotifier {
     fn notify(&self) {}
 }
 
 fn outbox(entropy: &Arc<dyn Entropy>) -> Arc<Outbox> {
-    let authenticator = Arc::new(HmacAuthenticator::derive(SECRET, "one-time tokens"));
+    let authenticator = Arc::new(HmacSigner::derive(SECRET, "one-time tokens"));
     let tokens = Arc::new(OneTimeTokens { authenticator, entropy: entropy.clone() });
-    Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(Deaf) })
+    Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(NoopNotifier) })
 }
 
 fn circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {
-    let settings = Settings::default().with_failure_threshold(THRESHOLD).with_recovery_timeout(RECOVERY);
+    let settings = BreakerSettings::default().with_failure_threshold(THRESHOLD).with_recovery_timeout(RECOVERY);
     CircuitBreaker::builder(settings).clock(move || clock.monotonic()).build()
 }
 
-fn hasher(stage: &Arc<Stage>) -> Arc<dyn PasswordHasher> {
+fn hasher(stage: &Arc<SimWorld>) -> Arc<dyn PasswordHasher> {
     let running = Arc::new(AtomicUsize::new(0));
     let limit = ConcurrencyLimit::new(NonZeroUsize::new(WIDTH).unwrap(), 0);
     let inner = Bulkhead::new(Hasher { stage: stage.clone(), running: running.clone() }, limit, RETRY);

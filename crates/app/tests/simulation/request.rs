@@ -1,6 +1,6 @@
 //! What clients ask and what they are told, in the words of the use cases.
 
-use crate::node::Node;
+use crate::node::Process;
 use portcullis_domain::health::Readiness;
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy, UserId};
@@ -70,7 +70,7 @@ impl Request {
     }
 
     /// Asks the use case.
-    pub(crate) fn run(&self, node: &Node) -> Answer {
+    pub(crate) fn run(&self, node: &Process) -> Answer {
         match self.clone() {
             Self::Register { email, password } => register(node, &email, password),
             Self::LogIn { email, password } => log_in(node, &email, password),
@@ -96,7 +96,7 @@ impl Request {
     }
 }
 
-fn register(node: &Node, email: &str, password: String) -> Answer {
+fn register(node: &Process, email: &str, password: String) -> Answer {
     let password = PasswordPolicy::default().validate(Password::new(password)).unwrap();
     let (email, client) = (EmailAddress::parse(email).unwrap(), ClientInfo::default());
     match node.register.run(&Registration { email, password, client, language: Language::default() }, || true) {
@@ -108,7 +108,7 @@ fn register(node: &Node, email: &str, password: String) -> Answer {
     }
 }
 
-fn log_in(node: &Node, email: &str, password: String) -> Answer {
+fn log_in(node: &Process, email: &str, password: String) -> Answer {
     let email = EmailAddress::parse(email).unwrap();
     let (password, client, language) = (Password::new(password), ClientInfo::default(), Language::default());
     match node.log_in.run(&PasswordLogin { email, password, client, device: None, language }, || true) {

@@ -1,15 +1,15 @@
 //! One run: clients whose requests are cut wherever they call out, in an order that the seed
 //! chooses, among faults, deaths of the process and jumps of the clock; and a look at what is left.
 
-use crate::clients::{self, CLIENTS, Pair, Told};
+use crate::answer_checker::AnswerChecker;
+use crate::clients::{self, CLIENTS, ClientHistory, Pair};
 use crate::coverage::Coverage;
-use crate::ledger::Ledger;
-use crate::node::Node;
+use crate::fault_plan::FaultProfile;
+use crate::node::Process;
 use crate::request::{Answer, Request};
 use crate::rows::EMAILS;
 use crate::signer::Signed;
-use crate::stage::{Death, Record, Stage, Staged, cut};
-use crate::weather::Weather;
+use crate::world::{InjectedPanic, ProcessKilled, Record, SimWorld, yield_point};
 use chrono::{DateTime, TimeDelta};
 use generator::{Generator, Gn};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, UserId};
@@ -25,14 +25,14 @@ const STEPS: usize = 300;
 const STACK: usize = 32 * 1024;
 
 /// What went wrong in a run, and all that led to it.
-pub(crate) struct Wrong {
+pub(crate) struct Violation {
     pub(crate) what: String,
     pub(crate) trace: Vec<String>,
 }
 
 /// Runs what a seed stands for.
-pub(crate) fn simulate(seed: u64, traced: bool) -> Result<Coverage, Wrong> {
-    let stage = Stage::new(seed, traced);
+pub(crate) fn simulate(seed: u64, traced: bool) -> Result<Coverage, Violation> {
+    let stage = SimWorld::new(seed, traced);
     let mut run = Run::new(&stage, seed);
     for _ in 0..STEPS {
         if stage.is_wrong() {
@@ -45,19 +45,19 @@ pub(crate) fn simulate(seed: u64, traced: bool) -> Result<Coverage, Wrong> {
     } else {
         run.conclude();
     }
-    stage.verdict().map_err(|(what, trace)| Wrong { what, trace })
+    stage.verdict().map_err(|(what, trace)| Violation { what, trace })
 }
 
 /// Where a client and its requests meet.
-enum Desk {
+enum ClientSlot {
     Empty,
-    Asked(Arc<Node>, Request),
+    Asked(Arc<Process>, Request),
     Answered(Answer),
     Closed,
 }
 
 struct Client {
-    desk: Arc<Mutex<Desk>>,
+    desk: Arc<Mutex<ClientSlot>>,
     requests: Generator<'static, (), ()>,
     /// Whether it waits for an answer.
     busy: bool,
@@ -67,16 +67,16 @@ struct Client {
 }
 
 struct Run<'a> {
-    stage: &'a Arc<Stage>,
+    stage: &'a Arc<SimWorld>,
     entropy: Arc<dyn Entropy>,
-    node: Arc<Node>,
+    node: Arc<Process>,
     clients: Vec<Client>,
-    told: Told,
-    ledger: Ledger,
+    told: ClientHistory,
+    ledger: AnswerChecker,
 }
 
 impl<'a> Run<'a> {
-    fn new(stage: &'a Arc<Stage>, seed: u64) -> Self {
+    fn new(stage: &'a Arc<SimWorld>, seed: u64) -> Self {
         // Accounts of another program, one of them with a hash that is to be replaced.
         for (client, scheme) in [(0, "old"), (1, "new")] {
             if stage.dice.chance(70) {
@@ -87,9 +87,9 @@ impl<'a> Run<'a> {
         }
         stage.read_rows();
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(!seed));
-        let node = Node::start(stage, &entropy);
+        let node = Process::start(stage, &entropy);
         let clients = (0..CLIENTS).map(|_| Client::new()).collect();
-        Self { stage, entropy, node, clients, told: Told::default(), ledger: Ledger::default() }
+        Self { stage, entropy, node, clients, told: ClientHistory::default(), ledger: AnswerChecker::default() }
     }
 
     /// Something happens, or a client goes on.
@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
         stage.clock.advance(Duration::from_millis(moment));
         match dice.below(1000) {
             0..30 => {
-                let weather = dice.pick(&Weather::CHANGING);
+                let weather = dice.pick(&FaultProfile::CHANGING);
                 stage.tell(|| format!("weather: {weather:?}"));
                 stage.with(|state| state.weather = weather);
             }
@@ -152,7 +152,7 @@ impl<'a> Run<'a> {
             }
         }
         self.stage.set_dying(false);
-        self.node = Node::start(self.stage, &self.entropy);
+        self.node = Process::start(self.stage, &self.entropy);
     }
 
     fn go_on(&mut self, client: usize) {
@@ -173,7 +173,7 @@ impl<'a> Run<'a> {
         self.stage.tell(|| format!("asks {request:?}"));
         self.clients[client].ended = self.ledger.has_ended(self.stage, &request);
         self.clients[client].busy = true;
-        self.clients[client].put(Desk::Asked(self.node.clone(), request));
+        self.clients[client].put(ClientSlot::Asked(self.node.clone(), request));
     }
 
     /// Lets a client's request run to the next cut, or to its answer.
@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
         self.stage.with(|state| state.client = number);
         let client = &mut self.clients[number];
         client.requests.resume();
-        let Desk::Answered(answer) = client.put(Desk::Empty) else { return };
+        let ClientSlot::Answered(answer) = client.put(ClientSlot::Empty) else { return };
         client.busy = false;
         self.stage.tell(|| format!("is told {answer:?}"));
         let record = self.stage.with(|state| state.records.remove(&number)).unwrap();
@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
     fn conclude(&mut self) {
         let stage = self.stage;
         stage.tell(|| "the faults end".to_owned());
-        stage.with(|state| state.weather = Weather::Perfect);
+        stage.with(|state| state.weather = FaultProfile::Perfect);
         while let Some(client) = self.clients.iter().position(|client| client.busy) {
             self.resume(client);
         }
@@ -217,7 +217,7 @@ impl<'a> Run<'a> {
             stage.expect(live == usize::from(!revoked), || format!("{live} live tokens in the line of {jti}"));
         }
         let pairs = self.told.pairs.clone();
-        let lost = |state: &mut crate::stage::State| {
+        let lost = |state: &mut crate::world::State| {
             let kept = |pair: &&Pair| state.rows.tokens.contains_key(&state.signed[&pair.refresh].jti);
             pairs.iter().filter(|pair| !kept(pair)).count()
         };
@@ -236,45 +236,45 @@ impl<'a> Run<'a> {
 
 impl Client {
     fn new() -> Self {
-        let desk = Arc::new(Mutex::new(Desk::Empty));
+        let desk = Arc::new(Mutex::new(ClientSlot::Empty));
         let shared = desk.clone();
         let requests = Gn::new_opt(STACK, move || {
             while let Some((node, request)) = take(&shared) {
                 let answer = catch_unwind(AssertUnwindSafe(|| request.run(&node)));
                 drop(node);
-                *shared.lock().unwrap() = Desk::Answered(answer.unwrap_or_else(unwound));
-                cut();
+                *shared.lock().unwrap() = ClientSlot::Answered(answer.unwrap_or_else(unwound));
+                yield_point();
             }
         });
         Self { desk, requests, busy: false, ended: false, last: None }
     }
 
-    fn put(&self, on_desk: Desk) -> Desk {
+    fn put(&self, on_desk: ClientSlot) -> ClientSlot {
         std::mem::replace(&mut self.desk.lock().unwrap(), on_desk)
     }
 }
 
 /// The next request on the desk; none once it is closed.
-fn take(desk: &Mutex<Desk>) -> Option<(Arc<Node>, Request)> {
-    match std::mem::replace(&mut *desk.lock().unwrap(), Desk::Empty) {
-        Desk::Asked(node, request) => Some((node, request)),
-        Desk::Empty | Desk::Answered(_) | Desk::Closed => None,
+fn take(desk: &Mutex<ClientSlot>) -> Option<(Arc<Process>, Request)> {
+    match std::mem::replace(&mut *desk.lock().unwrap(), ClientSlot::Empty) {
+        ClientSlot::Asked(node, request) => Some((node, request)),
+        ClientSlot::Empty | ClientSlot::Answered(_) | ClientSlot::Closed => None,
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.put(Desk::Closed);
+            self.put(ClientSlot::Closed);
             self.requests.resume();
         }
     }
 }
 
 fn unwound(panic: Box<dyn std::any::Any + Send>) -> Answer {
-    if panic.is::<Death>() {
+    if panic.is::<ProcessKilled>() {
         Answer::Lost
-    } else if panic.is::<Staged>() {
+    } else if panic.is::<InjectedPanic>() {
         Answer::Panicked
     } else {
         resume_unwind(panic)

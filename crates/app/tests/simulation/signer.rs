@@ -1,7 +1,7 @@
 //! The signer of the simulation: the real one, which fails at the seed's choice, and a list of all
 //! that was ever signed.
 
-use crate::stage::Stage;
+use crate::world::SimWorld;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
@@ -23,14 +23,14 @@ pub(crate) struct Signed {
 
 /// A signer that remembers.
 pub(crate) struct Signer {
-    pub(crate) stage: Arc<Stage>,
+    pub(crate) stage: Arc<SimWorld>,
     pub(crate) inner: JwtIssuer,
 }
 
 impl Signer {
     fn sign(&self, signed: Signed, token: Result<String, SigningError>) -> Result<String, SigningError> {
         let stage = &self.stage;
-        let perfect = stage.with(|state| state.weather == crate::weather::Weather::Perfect);
+        let perfect = stage.with(|state| state.weather == crate::fault_plan::FaultProfile::Perfect);
         if stage.dice.chance(1) && !perfect {
             stage.cover("never signed");
             stage.record(|record| record.unsigned = true);

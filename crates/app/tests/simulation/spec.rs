@@ -4,7 +4,7 @@
 use crate::request::{Answer, Request};
 use crate::rows::Rows;
 use crate::signer::Signed;
-use crate::stage::{Record, State};
+use crate::world::{Record, State};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionState;

@@ -3,9 +3,9 @@
 //! against its promise.
 
 use crate::circuit::{Circuit, Outcome};
+use crate::fault_plan::FaultDecision;
 use crate::spec;
-use crate::stage::{Stage, Staged};
-use crate::weather::Fate;
+use crate::world::{InjectedPanic, SimWorld};
 use portcullis_domain::health::CircuitState;
 use portcullis_ports::{CircuitMonitor, Clock, Rotation, Store, StoreError, TxMode, TxWork};
 use portcullis_resilience::Breaker;
@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The store in memory, as a database over a bad network.
-pub(crate) struct Remote {
-    pub(crate) stage: Arc<Stage>,
+pub(crate) struct FaultyStore {
+    pub(crate) stage: Arc<SimWorld>,
 }
 
-impl Store for Remote {
+impl Store for FaultyStore {
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         let stage = &self.stage;
         stage.record(|record| record.reached += 1);
@@ -31,46 +31,46 @@ impl Store for Remote {
     }
 }
 
-impl Remote {
-    fn meet(&self, fate: Fate, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+impl FaultyStore {
+    fn meet(&self, fate: FaultDecision, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         let stage = &self.stage;
         let unavailable = |why: &str| Err(StoreError::Unavailable(why.to_owned()));
         match fate {
-            Fate::Done => self.transact_and_look(mode, work),
-            Fate::Unavailable => {
+            FaultDecision::Done => self.transact_and_look(mode, work),
+            FaultDecision::Unavailable => {
                 stage.cover("store unavailable");
                 unavailable("staged: it cannot be reached")
             }
-            Fate::Busy => {
+            FaultDecision::Busy => {
                 stage.cover("store busy");
                 Err(StoreError::Busy("staged".to_owned()))
             }
-            Fate::Failed => {
+            FaultDecision::Failed => {
                 stage.cover("store failed");
                 Err(StoreError::Failed("staged".to_owned()))
             }
-            Fate::Dropped => {
+            FaultDecision::Dropped => {
                 stage.cover("call dropped before the commit");
                 self.transact_and_look(mode, &mut |tx| {
                     work(tx)?;
                     Err(StoreError::Unavailable("staged: it broke off".to_owned()))
                 })
             }
-            Fate::Lost => {
+            FaultDecision::Lost => {
                 self.transact_and_look(mode, work)?;
                 stage.cover("answer lost after the commit");
                 stage.record(|record| record.lost = true);
                 unavailable("staged: its answer is lost")
             }
-            Fate::Panic => {
+            FaultDecision::Panic => {
                 stage.cover("panic");
                 stage.record(|record| record.staged = true);
                 self.transact_and_look(mode, &mut |tx| {
                     work(tx)?;
-                    resume_unwind(Box::new(Staged))
+                    resume_unwind(Box::new(InjectedPanic))
                 })
             }
-            Fate::Slow(time) => {
+            FaultDecision::Slow(time) => {
                 stage.cover("slow call");
                 stage.clock.advance(time);
                 stage.pause();
@@ -103,13 +103,13 @@ impl Remote {
 }
 
 /// The breaker, and the promise that it is held against.
-pub(crate) struct Watched {
-    pub(crate) stage: Arc<Stage>,
-    pub(crate) inner: Arc<Breaker<Remote>>,
+pub(crate) struct CheckedBreaker {
+    pub(crate) stage: Arc<SimWorld>,
+    pub(crate) inner: Arc<Breaker<FaultyStore>>,
     pub(crate) promise: Mutex<Circuit>,
 }
 
-impl Store for Watched {
+impl Store for CheckedBreaker {
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.watch(|inner| inner.transact(mode, work))
     }
@@ -119,8 +119,8 @@ impl Store for Watched {
     }
 }
 
-impl Watched {
-    fn watch<T>(&self, call: impl FnOnce(&Breaker<Remote>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+impl CheckedBreaker {
+    fn watch<T>(&self, call: impl FnOnce(&Breaker<FaultyStore>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let (stage, now) = (&self.stage, || self.stage.clock.monotonic());
         let reached = stage.record(|record| record.reached);
         let admitted = self.promise(|promise| promise.admit(now()));

@@ -37,9 +37,9 @@ impl RetryPolicy {
     /// use chrono::{DateTime, TimeDelta};
     /// use portcullis_domain::mail::{RetryDecision, DEFAULT_RETRY_POLICY};
     /// let caused = DateTime::UNIX_EPOCH;
-    /// assert_eq!(DEFAULT_RETRY_POLICY.deliver_next(3, caused, caused), RetryDecision::At(caused + TimeDelta::minutes(4)));
-    /// assert_eq!(DEFAULT_RETRY_POLICY.deliver_next(99, caused, caused), RetryDecision::At(caused + TimeDelta::minutes(60)));
-    /// assert_eq!(DEFAULT_RETRY_POLICY.deliver_next(3, caused, caused + TimeDelta::hours(24)), RetryDecision::Never);
+    /// assert_eq!(DEFAULT_RETRY_POLICY.next(3, caused, caused), RetryDecision::At(caused + TimeDelta::minutes(4)));
+    /// assert_eq!(DEFAULT_RETRY_POLICY.next(99, caused, caused), RetryDecision::At(caused + TimeDelta::minutes(60)));
+    /// assert_eq!(DEFAULT_RETRY_POLICY.next(3, caused, caused + TimeDelta::hours(24)), RetryDecision::Never);
     /// ```
     #[must_use]
     pub fn next(&self, tries: u32, caused: DateTime<Utc>, now: DateTime<Utc>) -> RetryDecision {

@@ -19,7 +19,7 @@ pub enum EventKind {
     Raced,
     /// [`Verdict::Theft`], which ended it.
     Theft,
-    /// [`Verdict::Ended`]: a token of it was shown after its end.
+    /// [`Verdict::ExitedService`]: a token of it was shown after its end.
     Ended,
     /// [`Verdict::Expired`]: a token of it was shown after its time.
     Expired,

@@ -21,7 +21,7 @@ pub enum SessionState {
 /// use chrono::{DateTime, TimeDelta};
 /// use portcullis_domain::{registration::UserId, sessions::{Session, SessionId, SessionPolicy, SessionState}};
 /// let login = DateTime::UNIX_EPOCH;
-/// let session = Session::issue_first(SessionId::from_random([1; 16]), UserId::new(1), login);
+/// let session = Session::begin(SessionId::from_random([1; 16]), UserId::new(1), login);
 /// let policy = SessionPolicy::default();
 /// assert_eq!(policy.state(&session, login + TimeDelta::days(29)), SessionState::Active);
 /// assert_eq!(policy.state(&session, login + TimeDelta::days(30)), SessionState::Expired);

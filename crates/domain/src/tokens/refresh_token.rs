@@ -46,8 +46,8 @@ pub enum RefreshState {
 /// let now = DateTime::UNIX_EPOCH;
 /// let first = RefreshToken::new(Jti::from_random([1; 16]), UserId::new(1), now, TimeDelta::days(7));
 /// let spending = SpendRecord { at: now, key: None, successor: Jti::from_random([2; 16]) };
-/// let spent = first.commit(spending.clone())?;
-/// assert_eq!(spent.commit(spending), Err(SpendError::Spent));
+/// let spent = first.spend(spending.clone())?;
+/// assert_eq!(spent.spend(spending), Err(SpendError::Spent));
 /// # Ok::<(), SpendError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -79,7 +79,7 @@ impl RefreshPolicy {
     /// let (first, second) = (Jti::from_random([1; 16]), Jti::from_random([2; 16]));
     /// let key = Some(IdempotencyKeyDigest([9; 32]));
     /// let token = RefreshToken::new(first, UserId::new(1), now, TimeDelta::days(7))
-    ///     .commit(SpendRecord { at: now, key, successor: second })?;
+    ///     .spend(SpendRecord { at: now, key, successor: second })?;
     /// let later = now + TimeDelta::hours(1);
     /// let (session, successor_unspent) = (SessionState::Active, true);
     /// let mut shown = RefreshContext { now: later, key, session, successor_unspent, spent_age: None };

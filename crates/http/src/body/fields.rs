@@ -58,9 +58,9 @@ impl Fields {
         match self.members.remove(field) {
             Some(Value::String(text)) => Some(text),
             Some(Value::Bool(_) | Value::Null | Value::Other) => {
-                self.fault(field, "string_type", "Input should be a valid string")
+                self.push_error(field, "string_type", "Input should be a valid string")
             }
-            None => self.fault(field, "missing", "Field required"),
+            None => self.push_error(field, "missing", "Field required"),
         }
     }
 
@@ -81,12 +81,12 @@ impl Fields {
     }
 
     /// A member that must be a truth value, and means no where it is missing.
-    pub(crate) fn switch(&mut self, field: &'static str) -> Option<bool> {
+    pub(crate) fn bool(&mut self, field: &'static str) -> Option<bool> {
         match self.members.remove(field) {
             None => Some(false),
             Some(Value::Bool(value)) => Some(value),
             Some(Value::String(_) | Value::Null | Value::Other) => {
-                self.fault(field, "bool_type", "Input should be a valid boolean")
+                self.push_error(field, "bool_type", "Input should be a valid boolean")
             }
         }
     }
@@ -109,7 +109,7 @@ impl Fields {
         let text = self.string(field)?;
         match parse(&text) {
             Ok(email) => Some(email),
-            Err(error) => self.fault(field, "value_error", format!("value is not a valid email address: {error}")),
+            Err(error) => self.push_error(field, "value_error", format!("value is not a valid email address: {error}")),
         }
     }
 
@@ -128,13 +128,13 @@ impl Fields {
                     PasswordError::TooLong { .. } => "string_too_long",
                     _ => "value_error",
                 };
-                self.fault(field, code, error.to_string())
+                self.push_error(field, code, error.to_string())
             }
         }
     }
 
     /// Whether all that was read was right.
-    pub(super) fn faultless(&self) -> bool {
+    pub(super) fn is_valid(&self) -> bool {
         self.faults.is_empty()
     }
 
@@ -143,7 +143,7 @@ impl Fields {
         ApiError::validation(self.faults)
     }
 
-    fn fault<T>(&mut self, field: &'static str, code: &'static str, message: impl Into<String>) -> Option<T> {
+    fn push_error<T>(&mut self, field: &'static str, code: &'static str, message: impl Into<String>) -> Option<T> {
         self.faults.push(FieldError { field, code, message: message.into() });
         None
     }

@@ -138,9 +138,9 @@ mod tests {
     fn strings_are_read_whole_and_other_values_are_known_as_such() {
         let mut read = fields(br#"{"a":"\u0000 \ud83d\udd11","b":1,"c":{"d":[null,true]}}"#).unwrap();
         assert_eq!(read.string("a").as_deref(), Some("\0 🔑"));
-        assert!(read.faultless());
+        assert!(read.is_valid());
         assert_eq!((read.string("b"), read.string("c"), read.string("d")), (None, None, None));
-        assert!(!read.faultless());
+        assert!(!read.is_valid());
     }
 
     proptest! {

@@ -63,7 +63,7 @@ impl<T: Input + 'static> FromRequest for Body<T> {
                 _ => Fields::missing(),
             }?;
             let command = T::read(&mut fields, &api);
-            command.filter(|_| fields.faultless()).map(Self).ok_or_else(|| fields.into_error())
+            command.filter(|_| fields.is_valid()).map(Self).ok_or_else(|| fields.into_error())
         })
     }
 }

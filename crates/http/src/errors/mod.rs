@@ -2,7 +2,7 @@
 
 mod api_error;
 mod dto;
-mod of_verbs;
+mod from_use_cases;
 mod preference;
 mod problem;
 mod status;
@@ -10,6 +10,6 @@ mod status;
 pub(crate) use api_error::{ApiError, Challenge, FieldError};
 pub(crate) use dto::{ErrorBody, ErrorDetails, ErrorResponse, ProblemDocument};
 pub(crate) use preference::Preference;
-pub(crate) use problem::{JSON, Problem, Shaped};
+pub(crate) use problem::{JSON, Problem, SkipEnvelope};
 use status::code_of;
 pub(crate) use status::status_of;

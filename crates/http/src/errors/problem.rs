@@ -3,7 +3,7 @@
 
 use super::dto::{ErrorBody, ErrorDetails, ErrorResponse, ProblemDocument};
 use super::{ApiError, Challenge, FieldError, Preference, code_of};
-use crate::limits::{rate_limit_fields, whole_seconds};
+use crate::limits::{rate_limit_headers, whole_seconds};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
@@ -20,7 +20,7 @@ const PROBLEM_JSON: &str = "application/problem+json";
 pub(crate) struct Problem(ApiError);
 
 /// Marks a response that has its own body, whatever its status.
-pub(crate) struct Shaped;
+pub(crate) struct SkipEnvelope;
 
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
@@ -35,7 +35,8 @@ impl Problem {
         if let Some(told) = extensions.get::<Self>() {
             return Some(told.clone());
         }
-        let foreign = extensions.get::<Shaped>().is_none() && (status.is_client_error() || status.is_server_error());
+        let foreign =
+            extensions.get::<SkipEnvelope>().is_none() && (status.is_client_error() || status.is_server_error());
         foreign.then(|| Self::of_status(status))
     }
 
@@ -129,7 +130,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        for (name, value) in self.0.limited.iter().flat_map(|limited| rate_limit_fields(limited)) {
+        for (name, value) in self.0.limited.iter().flat_map(|limited| rate_limit_headers(limited)) {
             headers.insert(name, value);
         }
         // Of all 415 this alone has the field (RFC 7694 §3).

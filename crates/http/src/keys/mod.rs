@@ -3,7 +3,7 @@
 mod dto;
 
 use crate::api::Api;
-use crate::errors::{JSON, Shaped};
+use crate::errors::{JSON, SkipEnvelope};
 use crate::reply::Reply;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -21,12 +21,12 @@ const CACHING: &str = "public, max-age=300";
 
 /// The set as it is served; made once, for it changes with a restart alone.
 #[derive(Clone)]
-pub(crate) struct Published {
+pub(crate) struct JwksResponse {
     body: String,
     tag: EntityTag,
 }
 
-impl Published {
+impl JwksResponse {
     fn of(keys: &[PublicKey]) -> Self {
         let body = serde_json::to_string(&JwkSetResponse::of(keys)).unwrap_or_default();
         // A thumbprint is its key's; the version stands for how keys are written. Some split lists of
@@ -42,11 +42,11 @@ impl Published {
 /// For services that verify access tokens by themselves: the public keys as a JWK Set (RFC 7517),
 /// by the `kid` that tokens name. Empty where a secret signs, for that has no public half.
 #[api_v2_operation(operation_id = "jwks", tags(keys))]
-pub(crate) async fn jwks(api: Data<Api>) -> Published {
-    Published::of(&api.public_keys)
+pub(crate) async fn jwks(api: Data<Api>) -> JwksResponse {
+    JwksResponse::of(&api.public_keys)
 }
 
-impl Responder for Published {
+impl Responder for JwksResponse {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
@@ -60,12 +60,12 @@ impl Responder for Published {
         let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
         response.insert_header((header::CACHE_CONTROL, CACHING)).insert_header((header::ETAG, self.tag.to_string()));
         let mut response = if known { response.finish() } else { response.content_type(JSON).body(self.body) };
-        response.extensions_mut().insert(Shaped);
+        response.extensions_mut().insert(SkipEnvelope);
         response
     }
 }
 
-impl Apiv2Schema for Published {
+impl Apiv2Schema for JwksResponse {
     fn name() -> Option<String> {
         JwkSetResponse::name()
     }
@@ -75,7 +75,7 @@ impl Apiv2Schema for Published {
     }
 }
 
-impl OperationModifier for Published {
+impl OperationModifier for JwksResponse {
     fn update_response(operation: &mut DefaultOperationRaw) {
         <Reply<JwkSetResponse> as OperationModifier>::update_response(operation);
     }

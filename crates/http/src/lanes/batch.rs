@@ -31,7 +31,7 @@ pub struct BatchSettings {
     pub stuck_after: Duration,
     /// How long a thread with nothing to do looks for the next job before it sleeps, ready to give
     /// its core to any other. To be woken costs more than a short call.
-    pub linger: Duration,
+    pub spin: Duration,
     /// What a caller who finds no place is told to wait.
     pub retry_after: Duration,
 }
@@ -52,11 +52,11 @@ struct Queue<J, O> {
 }
 
 struct State<J, O> {
-    waiting: VecDeque<Waiting<J, O>>,
+    waiting: VecDeque<QueuedJob<J, O>>,
     /// Of the last that came.
     number: u64,
     /// The calls under way, by their threads.
-    calls: BTreeMap<u64, Running>,
+    calls: BTreeMap<u64, RunningJob>,
     /// How many threads were ever started.
     threads: u64,
     /// How many of them wait to be told of a job.
@@ -66,13 +66,13 @@ struct State<J, O> {
     closed: bool,
 }
 
-struct Running {
+struct RunningJob {
     began: Instant,
     /// Whether another thread has taken the place of its own.
     replaced: bool,
 }
 
-struct Waiting<J, O> {
+struct QueuedJob<J, O> {
     number: u64,
     job: J,
     caller: Caller<O>,
@@ -110,7 +110,7 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
 
     /// The same, with somebody who is told of what passes.
     #[must_use]
-    pub fn observed_by(self, observer: Option<Arc<dyn LaneObserver>>) -> Self {
+    pub fn with_observer(self, observer: Option<Arc<dyn LaneObserver>>) -> Self {
         if let Some(observer) = observer {
             // Whoever came first stays.
             let _ = self.0.observer.set(observer);
@@ -145,13 +145,14 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
         let Some(number) = self.0.push(job, caller) else {
             Queue::replace_stuck(&self.0);
             sleep(REFUSAL_DELAY).await;
-            return Err(self.full());
+            return Err(self.rejection());
         };
         let cancellation = deadline.min(Instant::now() + self.0.settings.max_wait);
         if let Ok(outcome) = timeout_at(cancellation, &mut outcome).await {
             return outcome.map_err(|_| LaneError::Panicked);
         }
-        let outcome = if self.0.withdraw(number) { Err(self.full()) } else { Self::finish_by(deadline, outcome).await };
+        let outcome =
+            if self.0.withdraw(number) { Err(self.rejection()) } else { Self::finish_by(deadline, outcome).await };
         if matches!(outcome, Err(LaneError::Full { .. } | LaneError::Overdue)) {
             Queue::replace_stuck(&self.0);
         }
@@ -166,9 +167,9 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
     }
 
     /// Told to whoever found no place, or waited in vain.
-    fn full(&self) -> LaneError {
+    fn rejection(&self) -> LaneError {
         if let Some(observer) = self.0.observer.get() {
-            observer.refused();
+            observer.on_rejected();
         }
         LaneError::Full { retry_after: self.0.settings.retry_after }
     }
@@ -197,7 +198,7 @@ impl<J: Send + 'static, O: Send + 'static> Queue<J, O> {
     /// Starts threads in the place of those whose call is stuck. A driver may wait for an answer
     /// without end; for whoever finds out, nothing else would ever change.
     fn replace_stuck(queue: &Arc<Self>) {
-        let stuck = queue.lock().write_off(&queue.settings);
+        let stuck = queue.lock().abandon(&queue.settings);
         for _ in 0..stuck {
             // Where there is no thread to be had, the stuck one comes back, or nobody does.
             let _ = Self::start_thread(queue);
@@ -215,12 +216,12 @@ impl<J, O> State<J, O> {
 
     /// How long it is until every call under way is slow.
     fn until_slow(&self, settings: &BatchSettings) -> Duration {
-        let left = |call: &Running| settings.slow_after.saturating_sub(call.began.elapsed());
+        let left = |call: &RunningJob| settings.slow_after.saturating_sub(call.began.elapsed());
         self.calls.values().filter(|call| !call.replaced).map(left).max().unwrap_or_default()
     }
 
     /// How many calls are newly found stuck, of as many as may be.
-    fn write_off(&mut self, settings: &BatchSettings) -> usize {
+    fn abandon(&mut self, settings: &BatchSettings) -> usize {
         let known = self.calls.values().filter(|call| call.replaced).count();
         let stuck =
             self.calls.values_mut().filter(|call| !call.replaced && call.began.elapsed() >= settings.stuck_after);
@@ -238,7 +239,7 @@ impl<J, O> Queue<J, O> {
         }
         state.number = state.number.wrapping_add(1);
         let number = state.number;
-        state.waiting.push_back(Waiting { number, job, caller });
+        state.waiting.push_back(QueuedJob { number, job, caller });
         let wanted = state.asleep > 0 && (state.watching == 0 || state.ready(&self.settings) > 0);
         drop(state);
         if wanted {
@@ -257,7 +258,7 @@ impl<J, O> Queue<J, O> {
     /// Does what comes, until the end, or until another thread has taken this one's place.
     fn serve(&self, thread: u64) {
         while let Some((jobs, callers)) = self.take(thread) {
-            self.tell_waits(&callers);
+            self.report_waits(&callers);
             let span = span::of_call(&self.name, callers.iter().map(|caller| &caller.span));
             // After a panic the callers are dropped without an outcome, which tells them.
             let outcomes = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| (self.call)(jobs))).unwrap_or_default());
@@ -273,12 +274,12 @@ impl<J, O> Queue<J, O> {
         }
     }
 
-    fn tell_waits(&self, callers: &[Caller<O>]) {
+    fn report_waits(&self, callers: &[Caller<O>]) {
         for Caller { span, since, .. } in callers {
             let Some(waited) = since.map(|since| since.elapsed()) else { continue };
             span.record("portcullis.lane.wait_seconds", waited.as_secs_f64());
             if let Some(observer) = self.observer.get() {
-                observer.began(waited);
+                observer.on_start(waited);
             }
         }
     }
@@ -292,22 +293,22 @@ impl<J, O> Queue<J, O> {
             let taken = state.waiting.drain(..count).filter(|waiting| !waiting.caller.answer.is_closed());
             let (jobs, callers): (Vec<_>, Vec<_>) = taken.map(|waiting| (waiting.job, waiting.caller)).unzip();
             if !jobs.is_empty() {
-                state.calls.insert(thread, Running { began: Instant::now(), replaced: false });
+                state.calls.insert(thread, RunningJob { began: Instant::now(), replaced: false });
                 return Some((jobs, callers));
             }
             if count == 0 {
                 if state.closed && state.waiting.is_empty() {
                     return None;
                 }
-                state = if lingered { self.sleep(state) } else { self.linger(state) };
+                state = if lingered { self.sleep(state) } else { self.spin(state) };
                 lingered = !lingered;
             }
         }
     }
 
-    fn linger<'q>(&'q self, mut state: MutexGuard<'q, State<J, O>>) -> MutexGuard<'q, State<J, O>> {
+    fn spin<'q>(&'q self, mut state: MutexGuard<'q, State<J, O>>) -> MutexGuard<'q, State<J, O>> {
         let since = Instant::now();
-        while state.ready(&self.settings) == 0 && !state.closed && since.elapsed() < self.settings.linger {
+        while state.ready(&self.settings) == 0 && !state.closed && since.elapsed() < self.settings.spin {
             drop(state);
             thread::yield_now();
             state = self.lock();

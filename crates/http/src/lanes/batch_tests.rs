@@ -14,7 +14,7 @@ const BOUNDS: BatchSettings = BatchSettings {
     queue: 8,
     max_wait: MOMENT,
     stuck_after: Duration::from_secs(60),
-    linger: Duration::ZERO,
+    spin: Duration::ZERO,
     retry_after: MOMENT,
 };
 
@@ -118,7 +118,7 @@ async fn a_thread_that_lingers_needs_no_waking_and_sees_the_end() {
         let _ = &alive;
         jobs
     };
-    let lane = BatchLane::start("test", BatchSettings { linger: Duration::from_secs(60), ..patient(1) }, call).unwrap();
+    let lane = BatchLane::start("test", BatchSettings { spin: Duration::from_secs(60), ..patient(1) }, call).unwrap();
     for job in 0..100 {
         assert_eq!(lane.run_by(in_time(), job).await, Ok(job));
         assert_eq!(lane.0.lock().asleep, 0);
@@ -129,7 +129,7 @@ async fn a_thread_that_lingers_needs_no_waking_and_sees_the_end() {
 
 #[actix_web::test]
 async fn a_thread_that_has_lingered_sleeps_and_is_woken() {
-    let settings = BatchSettings { linger: Duration::from_millis(1), ..patient(1) };
+    let settings = BatchSettings { spin: Duration::from_millis(1), ..patient(1) };
     let lane = BatchLane::start("test", settings, |jobs: Vec<u32>| jobs).unwrap();
     for job in 0..3 {
         while lane.0.lock().asleep == 0 {
@@ -145,8 +145,8 @@ async fn a_full_lane_refuses_and_a_stuck_call_is_overdue() {
     assert_eq!(lane.run_by(soon(), 1).await, Err(LaneError::Overdue));
     assert_eq!(told.recv(), Ok(vec![1]));
     let (second, third) = tokio::join!(lane.run_by(soon(), 2), lane.run_by(soon(), 3));
-    assert_eq!(third, Err(lane.full()), "there was no place");
-    assert_eq!(second, Err(lane.full()), "it waited in vain, and took its job along");
+    assert_eq!(third, Err(lane.rejection()), "there was no place");
+    assert_eq!(second, Err(lane.rejection()), "it waited in vain, and took its job along");
     drop(release);
     assert_eq!(lane.run_by(in_time(), 4).await, Ok(8), "the lane goes on");
     assert_eq!(told.recv(), Ok(vec![4]));
@@ -160,7 +160,7 @@ async fn another_takes_the_place_of_a_stuck_call_as_often_as_the_lane_is_wide() 
         let taken = told.recv_timeout(Duration::from_secs(10));
         assert_eq!(taken, Ok(vec![job]), "another thread took it");
     }
-    assert_eq!(lane.run_by(soon(), 3).await, Err(lane.full()), "what is stuck is bounded");
+    assert_eq!(lane.run_by(soon(), 3).await, Err(lane.rejection()), "what is stuck is bounded");
     drop(release);
     assert_eq!(lane.run_by(in_time(), 4).await, Ok(8), "the lane goes on");
 }

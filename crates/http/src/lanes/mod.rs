@@ -46,9 +46,9 @@ pub struct LaneLoad {
 /// Is told of what passes a lane. Never waits.
 pub trait LaneObserver: Send + Sync {
     /// A job began that had waited so long.
-    fn began(&self, waited: Duration);
+    fn on_start(&self, waited: Duration);
     /// A job found no place, or waited in vain.
-    fn refused(&self);
+    fn on_rejected(&self);
 }
 
 /// A bounded way to blocking threads.
@@ -59,23 +59,23 @@ pub struct Lane {
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
     /// The places of jobs that are written off.
-    lost: Arc<Semaphore>,
+    abandoned: Arc<Semaphore>,
 }
 
 /// What a job holds while it runs: a turn and a place, or a place among the lost; nothing once
 /// it is done.
-struct Hold {
+struct JobPermits {
     held: Mutex<Option<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)>>,
     lost: Arc<Semaphore>,
 }
 
 /// The job's side of it.
-struct Running(Arc<Hold>);
+struct JobGuard(Arc<JobPermits>);
 
 /// The caller's side. Whether it got an answer or went away: at the deadline the job's place is
 /// given to others.
-struct Waiting {
-    hold: Arc<Hold>,
+struct CallerGuard {
+    hold: Arc<JobPermits>,
     deadline: Instant,
 }
 
@@ -114,19 +114,19 @@ impl Lane {
             observer: None,
             running: Arc::new(Semaphore::new(width)),
             places: Arc::new(Semaphore::new(width.saturating_add(settings.queue))),
-            lost: Arc::new(Semaphore::new(width)),
+            abandoned: Arc::new(Semaphore::new(width)),
         }
     }
 
     /// The same, with a name that traces tell.
     #[must_use]
-    pub fn named(self, name: &'static str) -> Self {
+    pub fn with_name(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
 
     /// The same, with somebody who is told of what passes.
     #[must_use]
-    pub fn observed_by(self, observer: Option<Arc<dyn LaneObserver>>) -> Self {
+    pub fn with_observer(self, observer: Option<Arc<dyn LaneObserver>>) -> Self {
         Self { observer, ..self }
     }
 
@@ -177,12 +177,12 @@ impl Lane {
     ) -> Result<T, LaneError> {
         let hold = Arc::new(self.admit(waiting).await?);
         let span = if waiting.is_disabled() { Span::current() } else { waiting.clone() };
-        let held = Running(Arc::clone(&hold));
+        let held = JobGuard(Arc::clone(&hold));
         let running = tokio::task::spawn_blocking(move || {
             let _held = held;
             span.in_scope(job)
         });
-        let _waiting = Waiting { hold, deadline };
+        let _waiting = CallerGuard { hold, deadline };
         match timeout_at(deadline, running).await {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(_)) => Err(LaneError::Panicked),
@@ -198,12 +198,12 @@ impl Lane {
     }
 
     /// What a caller is told who was given no turn.
-    pub(crate) fn full(&self) -> LaneError {
+    pub(crate) fn rejection(&self) -> LaneError {
         LaneError::Full { retry_after: self.settings.retry_after }
     }
 
     /// Where there is a place, and in time, tells how long it took; else that there was none.
-    async fn admit(&self, span: &Span) -> Result<Hold, LaneError> {
+    async fn admit(&self, span: &Span) -> Result<JobPermits, LaneError> {
         if self.observer.is_none() && span.is_disabled() {
             return self.enter().await;
         }
@@ -212,26 +212,28 @@ impl Lane {
         let waited = since.elapsed();
         span.record("portcullis.lane.wait_seconds", waited.as_secs_f64());
         if let Some(observer) = &self.observer {
-            if entered.is_ok() { observer.began(waited) } else { observer.refused() }
+            if entered.is_ok() { observer.on_start(waited) } else { observer.on_rejected() }
         }
         entered
     }
 
-    async fn enter(&self) -> Result<Hold, LaneError> {
+    async fn enter(&self) -> Result<JobPermits, LaneError> {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             sleep(REFUSAL_DELAY).await;
-            return Err(self.full());
+            return Err(self.rejection());
         };
         match timeout(self.settings.max_wait, self.running.clone().acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(Hold { held: Mutex::new(Some((turn, Some(place)))), lost: self.lost.clone() }),
-            Ok(Err(_)) | Err(_) => Err(self.full()),
+            Ok(Ok(turn)) => {
+                Ok(JobPermits { held: Mutex::new(Some((turn, Some(place)))), lost: self.abandoned.clone() })
+            }
+            Ok(Err(_)) | Err(_) => Err(self.rejection()),
         }
     }
 }
 
-impl Hold {
+impl JobPermits {
     /// Gives the place of a job that is not done to others, where there is room among the lost.
-    fn write_off(&self) {
+    fn abandon(&self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_some()
             && let Ok(lost) = self.lost.clone().try_acquire_owned()
@@ -245,24 +247,24 @@ impl Hold {
     }
 }
 
-impl Drop for Running {
+impl Drop for JobGuard {
     fn drop(&mut self) {
         *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-impl Drop for Waiting {
+impl Drop for CallerGuard {
     fn drop(&mut self) {
         if self.hold.is_done() {
             return;
         }
         let (hold, deadline) = (Arc::clone(&self.hold), self.deadline);
         if Instant::now() >= deadline {
-            hold.write_off();
+            hold.abandon();
         } else if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 sleep_until(deadline).await;
-                hold.write_off();
+                hold.abandon();
             });
         }
     }
@@ -289,11 +291,11 @@ mod tests {
         assert_eq!(lane.run(job).await, Err(LaneError::Overdue));
         assert_eq!(lane.run(|| 1).await, Ok(1), "in its stead");
         assert_eq!(lane.run(other).await, Err(LaneError::Overdue));
-        assert_eq!(lane.run(|| 2).await, Err(lane.full()), "what is stuck is bounded");
+        assert_eq!(lane.run(|| 2).await, Err(lane.rejection()), "what is stuck is bounded");
         drop(first);
         drop(second);
         let _freed = lane.running.acquire().await.unwrap();
-        let _found = lane.lost.acquire().await.unwrap();
+        let _found = lane.abandoned.acquire().await.unwrap();
     }
 
     #[actix_web::test]
@@ -309,10 +311,10 @@ mod tests {
     #[actix_web::test]
     async fn one_may_wait_for_its_turn_but_not_for_ever() {
         let lane = lane(1, 1);
-        let _lost = lane.lost.clone().try_acquire_owned().unwrap();
+        let _lost = lane.abandoned.clone().try_acquire_owned().unwrap();
         let (release, held) = mpsc::channel::<()>();
         assert_eq!(lane.run(move || held.recv().is_ok()).await, Err(LaneError::Overdue));
-        assert_eq!(lane.run(|| 1).await, Err(lane.full()), "waited in vain");
+        assert_eq!(lane.run(|| 1).await, Err(lane.rejection()), "waited in vain");
         release.send(()).unwrap();
         assert_eq!(lane.run(|| 2).await, Ok(2), "waited and got its turn");
     }
@@ -322,7 +324,7 @@ mod tests {
         let lane = lane(1, 0);
         let began = Instant::now();
         let (_, refused) = tokio::join!(lane.delay(), lane.run(|| 1));
-        assert_eq!(refused, Err(lane.full()));
+        assert_eq!(refused, Err(lane.rejection()));
         assert!(began.elapsed() >= REFUSAL_DELAY);
         assert_eq!(lane.run(|| 2).await, Ok(2));
     }

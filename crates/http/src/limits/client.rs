@@ -10,18 +10,18 @@ use std::sync::Once;
 
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Client {
+pub(crate) struct ClientAddress {
     /// The address; none only where the socket is gone already.
     pub(crate) address: Option<IpAddr>,
     /// Whether a trusted proxy says that the call came to it by TLS.
     pub(crate) tls: bool,
 }
 
-impl Client {
+impl ClientAddress {
     /// The client of a request.
-    pub(crate) fn of(request: &HttpRequest, api: &Api) -> Self {
+    pub(crate) fn from_request(request: &HttpRequest, api: &Api) -> Self {
         let Some(peer) = request.peer_addr() else { return Self { address: None, tls: false } };
-        let identity = &api.identity;
+        let identity = &api.config;
         Self::behind(peer.ip().to_canonical(), request.headers(), &identity.proxies, identity.forwarded)
     }
 
@@ -32,18 +32,18 @@ impl Client {
             }
             return Self { address: Some(peer), tls: false };
         }
-        if believed.is_the_wrong_one(headers) {
-            warn_of_the_setting();
+        if believed.is_wrong_header(headers) {
+            warn_about_header_setting();
         }
-        let address = nearest_stranger(peer, &believed.hops(headers), proxies);
-        Self { address: Some(address), tls: believed.came_by_tls(headers) }
+        let address = rightmost_untrusted(peer, &believed.hops(headers), proxies);
+        Self { address: Some(address), tls: believed.is_tls(headers) }
     }
 }
 
 /// From the right: the first that is no trusted proxy was seen by one. What stands left of it
 /// anybody may have written. A hop that is no address hides its own: the proxy that told of it is
 /// as near as one gets.
-fn nearest_stranger(peer: IpAddr, hops: &Hops, proxies: &TrustedProxies) -> IpAddr {
+fn rightmost_untrusted(peer: IpAddr, hops: &Hops, proxies: &TrustedProxies) -> IpAddr {
     let mut nearest = peer;
     for hop in hops.iter().rev() {
         let Some(address) = hop else { break };
@@ -68,7 +68,7 @@ fn warn_once(proxies: &TrustedProxies) {
 }
 
 /// All clients of such a proxy are one source.
-fn warn_of_the_setting() {
+fn warn_about_header_setting() {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
         tracing::warn!(
@@ -90,7 +90,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        Client::behind(peer.parse().unwrap(), &headers, &proxies, believed).address.unwrap().to_string()
+        ClientAddress::behind(peer.parse().unwrap(), &headers, &proxies, believed).address.unwrap().to_string()
     }
 
     #[test]

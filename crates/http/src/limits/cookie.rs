@@ -1,8 +1,8 @@
 //! The cookie by which a device is known (RFC 6265bis). What it says is left to the use case.
 
-use super::Client;
+use super::ClientAddress;
 use crate::api::Api;
-use crate::pages::account::is_own;
+use crate::pages::account::is_same_origin;
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, ORIGIN};
 use portcullis_domain::limits::DeviceCookie;
@@ -24,8 +24,13 @@ pub(crate) fn device_cookie(headers: &HeaderMap) -> Option<String> {
 /// of scripts, sent by no other site's page, and over TLS only where the caller came by TLS. `None`
 /// if another site's page sent the request: it would replace the owner's cookie by one of an account
 /// of its choice (login CSRF).
-pub(crate) fn set_device_cookie(request: &HttpRequest, api: &Api, client: &Client, value: &str) -> Option<HeaderValue> {
-    let identity = &api.identity;
+pub(crate) fn set_device_cookie(
+    request: &HttpRequest,
+    api: &Api,
+    client: &ClientAddress,
+    value: &str,
+) -> Option<HeaderValue> {
+    let identity = &api.config;
     if is_foreign(request.headers(), &identity.cors_origins, &identity.public_origin) {
         return None;
     }
@@ -49,7 +54,7 @@ fn is_foreign(headers: &HeaderMap, listed: &[String], public_origin: &str) -> bo
         None => false,
         // A sandboxed frame's.
         Some("null") => true,
-        Some(origin) => !listed.iter().any(|one| one == origin) && !is_own(headers, public_origin),
+        Some(origin) => !listed.iter().any(|one| one == origin) && !is_same_origin(headers, public_origin),
     }
 }
 

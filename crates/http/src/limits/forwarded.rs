@@ -33,7 +33,7 @@ impl ForwardedHeader {
     }
 
     /// Returns whether the nearest proxy says that its caller came by TLS.
-    pub(super) fn came_by_tls(self, headers: &HeaderMap) -> bool {
+    pub(super) fn is_tls(self, headers: &HeaderMap) -> bool {
         let proto = match self {
             Self::XForwardedFor => list(headers, &X_FORWARDED_PROTO).pop(),
             Self::Forwarded => elements(headers, &FORWARDED).last().and_then(|hop| parameter(hop, "proto")),
@@ -42,7 +42,7 @@ impl ForwardedHeader {
     }
 
     /// Returns whether the request has the other header alone: the setting may be wrong.
-    pub(super) fn is_the_wrong_one(self, headers: &HeaderMap) -> bool {
+    pub(super) fn is_wrong_header(self, headers: &HeaderMap) -> bool {
         let (own, other) = match self {
             Self::XForwardedFor => (X_FORWARDED_FOR, FORWARDED),
             Self::Forwarded => (FORWARDED, X_FORWARDED_FOR),
@@ -67,14 +67,14 @@ pub(super) fn is_present(headers: &HeaderMap) -> bool {
 
 /// The elements of a list, over all lines of the header.
 fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
-    lines(headers, name).flat_map(|line| cut_plainly(&line)).collect()
+    lines(headers, name).flat_map(|line| split_plain(&line)).collect()
 }
 
 /// The same, cut at commas outside quotes. A quote that is never closed is no quote: a caller who
 /// begins one must not have it swallow what a proxy adds behind it.
 fn elements(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     let closed = |line: &str| line.matches('"').count().is_multiple_of(2);
-    lines(headers, name).flat_map(|line| if closed(&line) { cut(&line, ',') } else { cut_plainly(&line) }).collect()
+    lines(headers, name).flat_map(|line| if closed(&line) { split(&line, ',') } else { split_plain(&line) }).collect()
 }
 
 /// What is no text says nothing, and hides nothing that stands behind it.
@@ -82,11 +82,11 @@ fn lines<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
     headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
 }
 
-fn cut_plainly(text: &str) -> Vec<String> {
+fn split_plain(text: &str) -> Vec<String> {
     text.split(',').map(|part| part.trim().to_owned()).collect()
 }
 
-fn cut(text: &str, separator: char) -> Vec<String> {
+fn split(text: &str, separator: char) -> Vec<String> {
     let (mut parts, mut quoted) = (vec![String::new()], false);
     for character in text.chars() {
         quoted ^= character == '"';
@@ -101,7 +101,7 @@ fn cut(text: &str, separator: char) -> Vec<String> {
 
 /// A parameter of an element: a token or a quoted string.
 fn parameter(element: &str, name: &str) -> Option<String> {
-    cut(element, ';').iter().find_map(|pair| {
+    split(element, ';').iter().find_map(|pair| {
         let (found, value) = pair.split_once('=')?;
         let value = value.trim();
         let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
@@ -152,7 +152,7 @@ mod tests {
                     proto=http, for=\"a,b;for=1.2.3.4\"";
         let headers = headers(&[(FORWARDED, line)]);
         assert_eq!(shown(forwarded(&headers)), ["2001:db8:cafe::17", "192.0.2.43", "-", "-", "-"]);
-        assert!(!ForwardedHeader::Forwarded.came_by_tls(&headers), "the nearest counts");
+        assert!(!ForwardedHeader::Forwarded.is_tls(&headers), "the nearest counts");
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
             (Forwarded, FORWARDED, "for=_x;proto=http, for=_y;proto=HTTPS", true),
             (Forwarded, X_FORWARDED_PROTO, "https", false),
         ] {
-            assert_eq!(believed.came_by_tls(&headers(&[(name, value)])), tls, "{value}");
+            assert_eq!(believed.is_tls(&headers(&[(name, value)])), tls, "{value}");
         }
     }
 
@@ -188,7 +188,7 @@ mod tests {
         fn any_text_is_read(text in "[ -~]{0,60}") {
             let headers = headers(&[(FORWARDED, &text), (X_FORWARDED_FOR, &text)]);
             for believed in [ForwardedHeader::XForwardedFor, ForwardedHeader::Forwarded] {
-                let _ = (believed.hops(&headers), believed.came_by_tls(&headers));
+                let _ = (believed.hops(&headers), believed.is_tls(&headers));
             }
         }
     }

@@ -3,15 +3,15 @@
 
 mod client;
 mod cookie;
-mod fields;
 mod forwarded;
+mod headers;
 mod proxies;
 
-pub(crate) use client::Client;
+pub(crate) use client::ClientAddress;
 pub(crate) use cookie::{device_cookie, set_device_cookie};
-pub(crate) use fields::{rate_limit_fields, whole_seconds};
 pub use forwarded::ForwardedHeader;
-pub use proxies::{Network, NotANetwork, TrustedProxies};
+pub(crate) use headers::{rate_limit_headers, whole_seconds};
+pub use proxies::{IpNetwork, ParseNetworkError, TrustedProxies};
 
 use crate::api::{Api, with_store};
 use crate::errors::ApiError;
@@ -32,17 +32,17 @@ use tokio::time::{Instant, sleep};
 const REFUSAL_DELAY: Duration = Duration::from_millis(25);
 /// The longest that a refused call waits for those before it: a hash takes no longer where logins
 /// are served at all.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_REFUSAL_WAIT: Duration = Duration::from_secs(5);
 
 /// Asks for an admission. A refusal is logged, and charged to the source.
 pub(crate) async fn admit<A, E>(
     api: &Data<Api>,
-    client: &Client,
+    client: &ClientAddress,
     ask: impl Fn(&Api) -> Result<A, E> + Clone + Send + 'static,
-) -> Result<Pass<A>, ApiError>
+) -> Result<AdmissionGuard<A>, ApiError>
 where
     A: Default + Send + 'static,
-    E: MayBeLimited + Send + 'static,
+    E: AsRateLimited + Send + 'static,
     ApiError: From<E>,
 {
     let error = match settle(api, ask).await? {
@@ -57,7 +57,11 @@ where
 
 /// Counts a guess at a password. Where that is refused, the store says whether the source signed in to
 /// the account before: it has a budget of its own.
-pub(crate) async fn admit_guess(api: &Data<Api>, client: &Client, guess: Guess) -> Result<Pass<Admission>, ApiError> {
+pub(crate) async fn admit_guess(
+    api: &Data<Api>,
+    client: &ClientAddress,
+    guess: Guess,
+) -> Result<AdmissionGuard<Admission>, ApiError> {
     let guess = Arc::new(guess);
     let asked = Arc::clone(&guess);
     let limited = match settle(api, move |api| api.log_in.guesses.admit(&asked)).await? {
@@ -85,20 +89,22 @@ pub(crate) async fn admit_guess(api: &Data<Api>, client: &Client, guess: Guess) 
 async fn settle<A, E>(
     api: &Data<Api>,
     ask: impl Fn(&Api) -> Result<A, E> + Clone + Send + 'static,
-) -> Result<Result<Pass<A>, E>, ApiError>
+) -> Result<Result<AdmissionGuard<A>, E>, ApiError>
 where
     A: Default + Send + 'static,
-    E: MayBeLimited + Send + 'static,
+    E: AsRateLimited + Send + 'static,
 {
     let asked = Instant::now();
     let mut seen = false;
     loop {
         let error = match on_lane(api, ask.clone()).await? {
-            Ok(admission) => return Ok(Ok(Pass { admission: Some(admission), remote: api.lanes.limits.is_some() })),
+            Ok(admission) => {
+                return Ok(Ok(AdmissionGuard { admission: Some(admission), remote: api.lanes.limits.is_some() }));
+            }
             Err(error) => error,
         };
         let Some(limited) = error.limited() else { return Ok(Err(error)) };
-        let contended = api.limits.has_in_flight(&limited) && asked.elapsed() < PATIENCE;
+        let contended = api.limits.has_in_flight(&limited) && asked.elapsed() < MAX_REFUSAL_WAIT;
         if seen && !contended {
             return Ok(Err(error));
         }
@@ -109,7 +115,7 @@ where
 }
 
 /// Logs a refusal, and charges it to the source once.
-async fn refuse(api: &Data<Api>, client: &Client, limited: RateLimited) -> Result<(), ApiError> {
+async fn refuse(api: &Data<Api>, client: &ClientAddress, limited: RateLimited) -> Result<(), ApiError> {
     limited.log(client.address);
     let source = client.address.map(Source::from_ip);
     on_lane(api, move |api| api.limits.charge_refusal(&limited, source)).await
@@ -118,19 +124,19 @@ async fn refuse(api: &Data<Api>, client: &Client, limited: RateLimited) -> Resul
 /// An admission on its way to the thread that does the work. One that does not get there, for the
 /// lane is full or the caller gone, is given back, and not by a thread that speaks HTTP where that
 /// goes over a network.
-pub(crate) struct Pass<A: Send + 'static> {
+pub(crate) struct AdmissionGuard<A: Send + 'static> {
     admission: Option<A>,
     remote: bool,
 }
 
-impl<A: Default + Send + 'static> Pass<A> {
+impl<A: Default + Send + 'static> AdmissionGuard<A> {
     /// The admission, for the work that begins.
     pub(crate) fn begin(mut self) -> A {
         self.admission.take().unwrap_or_default()
     }
 }
 
-impl<A: Send + 'static> Drop for Pass<A> {
+impl<A: Send + 'static> Drop for AdmissionGuard<A> {
     fn drop(&mut self) {
         if let Some(admission) = self.admission.take()
             && self.remote
@@ -142,13 +148,13 @@ impl<A: Send + 'static> Drop for Pass<A> {
 }
 
 /// An error that may be a refusal.
-pub(crate) trait MayBeLimited {
+pub(crate) trait AsRateLimited {
     fn limited(&self) -> Option<RateLimited>;
 }
 
 macro_rules! may_be_limited {
     ($($error:ty),+ $(,)?) => {$(
-        impl MayBeLimited for $error {
+        impl AsRateLimited for $error {
             fn limited(&self) -> Option<RateLimited> {
                 if let Self::Limited(limited) = self { Some(*limited) } else { None }
             }
@@ -160,7 +166,11 @@ may_be_limited!(LimitError, RegisterError, RequestResetError, ResendVerification
 
 /// Refuses a refresh token where refreshes of its session, or with it, were tried too often though
 /// none can ever succeed again.
-pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, shown: PresentedToken) -> Result<(), ApiError> {
+pub(crate) async fn check_dead_refresh(
+    api: &Data<Api>,
+    client: &ClientAddress,
+    shown: PresentedToken,
+) -> Result<(), ApiError> {
     for name in shown.limit_keys() {
         if !api.limits.is_recorded(Budget::DeadRefresh, &LimitSubject::Bytes(name.as_bytes())) {
             continue;
@@ -176,7 +186,7 @@ pub(crate) async fn refuse_dead(api: &Data<Api>, client: &Client, shown: Present
 }
 
 /// Refuses a refresh whose session was refreshed too often at this replica.
-pub(crate) fn limit_refresh(api: &Data<Api>, client: &Client, shown: PresentedToken) -> Result<(), ApiError> {
+pub(crate) fn limit_refresh(api: &Data<Api>, client: &ClientAddress, shown: PresentedToken) -> Result<(), ApiError> {
     let session = shown.session().to_string();
     let counted = api.limits.spend_here(Budget::Refresh, &LimitSubject::Bytes(session.as_bytes()));
     if let Err(LimitError::Limited(limited)) = &counted {

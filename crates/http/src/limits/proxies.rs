@@ -16,41 +16,41 @@ use std::str::FromStr;
 /// # Ok::<(), portcullis_http::NotANetwork>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
+pub struct IpNetwork {
     first: IpAddr,
     prefix: u32,
 }
 
 /// A text that is no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotANetwork;
+pub struct ParseNetworkError;
 
-impl fmt::Display for NotANetwork {
+impl fmt::Display for ParseNetworkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("is not an IP address or a network such as 10.0.0.0/8")
     }
 }
 
-impl std::error::Error for NotANetwork {}
+impl std::error::Error for ParseNetworkError {}
 
-impl FromStr for Network {
-    type Err = NotANetwork;
+impl FromStr for IpNetwork {
+    type Err = ParseNetworkError;
 
     /// Reads an address, or an address and a prefix length past which all bits are zero.
-    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+    fn from_str(text: &str) -> Result<Self, ParseNetworkError> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let first: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let first: IpAddr = address.parse().map_err(|_| ParseNetworkError)?;
         let width = if first.is_ipv4() { 32 } else { 128 };
         let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
         let prefix = match prefix {
-            Some(text) => Some(text).filter(digits).and_then(|text| text.parse().ok()).ok_or(NotANetwork)?,
+            Some(text) => Some(text).filter(digits).and_then(|text| text.parse().ok()).ok_or(ParseNetworkError)?,
             None => width,
         };
         let network = Self { first, prefix };
-        if prefix <= width && masked(first, prefix) == first { Ok(network) } else { Err(NotANetwork) }
+        if prefix <= width && masked(first, prefix) == first { Ok(network) } else { Err(ParseNetworkError) }
     }
 }
 
@@ -58,7 +58,7 @@ impl FromStr for Network {
 const WIDEST_V4: u32 = 8;
 const WIDEST_V6: u32 = 7;
 
-impl Network {
+impl IpNetwork {
     /// Returns whether it is wider than any private network, so that it holds addresses of strangers.
     #[must_use]
     pub const fn is_public(&self) -> bool {
@@ -88,7 +88,7 @@ fn masked(address: IpAddr, prefix: u32) -> IpAddr {
 
 /// The proxies; none, and what is forwarded is believed of nobody.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TrustedProxies(pub Vec<Network>);
+pub struct TrustedProxies(pub Vec<IpNetwork>);
 
 impl TrustedProxies {
     /// Whether the address is a proxy's.
@@ -105,10 +105,10 @@ mod tests {
     #[test]
     fn a_network_wider_than_any_private_one_is_public() {
         for text in ["0.0.0.0/0", "128.0.0.0/1", "8.0.0.0/7", "::/0", "2000::/3"] {
-            assert!(text.parse::<Network>().unwrap().is_public(), "{text}");
+            assert!(text.parse::<IpNetwork>().unwrap().is_public(), "{text}");
         }
         for text in ["10.0.0.0/8", "127.0.0.1", "fc00::/7", "::1"] {
-            assert!(!text.parse::<Network>().unwrap().is_public(), "{text}");
+            assert!(!text.parse::<IpNetwork>().unwrap().is_public(), "{text}");
         }
     }
 
@@ -122,7 +122,7 @@ mod tests {
             ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
             ("::/0", "2001:db8::1", "127.0.0.1"),
         ] {
-            let network: Network = text.parse().unwrap();
+            let network: IpNetwork = text.parse().unwrap();
             assert!(network.contains(inside.parse().unwrap()), "{text}");
             assert!(!network.contains(outside.parse().unwrap()), "{text}");
         }
@@ -138,7 +138,7 @@ mod tests {
             "localhost",
             "10.0.0.0/8/8",
         ] {
-            assert!(text.parse::<Network>().is_err(), "{text}");
+            assert!(text.parse::<IpNetwork>().is_err(), "{text}");
         }
     }
 }

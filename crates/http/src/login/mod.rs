@@ -2,12 +2,12 @@
 
 mod dto;
 
-use crate::api::{Api, Presence, with_crypto};
+use crate::api::{Api, RequestGuard, with_crypto};
 use crate::body::Body;
 use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
-use crate::limits::{self, Client, device_cookie};
+use crate::limits::{self, ClientAddress, device_cookie};
 use crate::reply::Reply;
 use crate::tokens::TokenResponse;
 use actix_web::HttpRequest;
@@ -30,7 +30,7 @@ pub(crate) async fn login(
     request: HttpRequest,
     body: Body<LoginRequest>,
 ) -> Result<Reply<TokenResponse>, ApiError> {
-    let client = Client::of(&request, &api);
+    let client = ClientAddress::from_request(&request, &api);
     let (info, device) = (client_info(&request, &client), device_cookie(request.headers()));
     let input = PasswordLogin { client: info, device, language: language(&request), ..body.0 };
     let input = Arc::new(input);
@@ -39,8 +39,9 @@ pub(crate) async fn login(
         let guess = Guess { is_call, ..LogIn::guess(&input, device.as_ref()) };
         let pass = limits::admit_guess(&api, &client, guess).await?;
         let (tried, known) = (Arc::clone(&input), device.take());
-        let work =
-            move |api: &Api, client: Presence| api.log_in.execute(&tried, known, pass.begin(), move || client.lasts());
+        let work = move |api: &Api, client: RequestGuard| {
+            api.log_in.execute(&tried, known, pass.begin(), move || client.is_connected())
+        };
         // None: the device knew an older password. It is a stranger, and is counted as one.
         if let Some(logged_in) = with_crypto(api.clone(), &request, work).await? {
             let cookie = limits::set_device_cookie(&request, &api, &client, &logged_in.cookie);

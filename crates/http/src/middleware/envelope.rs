@@ -23,7 +23,7 @@ pub(crate) async fn envelope(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let seen = Seen::of(&request);
+    let seen = RequestSummary::of(&request);
     let draining = request.app_data::<Data<Draining>>().cloned();
     tracing::info!(target: "app.access", method = seen.method.as_str(), path = seen.path(), "Request started");
     if seen.method == Method::HEAD {
@@ -46,7 +46,7 @@ pub(crate) async fn envelope(
 
 /// What is remembered of a request while it is under way: holding the request itself would make
 /// the router panic.
-struct Seen {
+struct RequestSummary {
     method: Method,
     path: String,
     id: String,
@@ -54,7 +54,7 @@ struct Seen {
     started: Instant,
 }
 
-impl Seen {
+impl RequestSummary {
     fn of(request: &ServiceRequest) -> Self {
         Self {
             method: request.method().clone(),

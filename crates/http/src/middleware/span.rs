@@ -3,8 +3,8 @@
 
 use super::RequestId;
 use crate::api::Api;
-use crate::limits::Client;
-use crate::traffic;
+use crate::limits::ClientAddress;
+use crate::request_metrics;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderMap;
@@ -29,9 +29,10 @@ impl RequestSpan {
     /// The same as the beginning of a trace, by OpenTelemetry's conventions for HTTP servers. A
     /// path may hold identifiers, and whatever a caller writes: a trace tells the pattern.
     fn traced(request: &ServiceRequest, request_id: &str) -> Span {
-        let (route, known) = (traffic::route(request), traffic::method(request));
+        let (route, known) = (request_metrics::route(request), request_metrics::method(request));
         let (method, verb) = known.map_or(("_OTHER", "HTTP"), |method| (method, method));
-        let tls = request.app_data::<Data<Api>>().is_some_and(|api| Client::of(request.request(), api).tls);
+        let tls =
+            request.app_data::<Data<Api>>().is_some_and(|api| ClientAddress::from_request(request.request(), api).tls);
         let name = route.map_or_else(|| verb.to_owned(), |route| format!("{verb} {route}"));
         tracing::error_span!(
             target: TRACES,

@@ -1,7 +1,7 @@
 //! What a handler that panics costs, and what is left in memory of a request, which no request of
 //! the real service can show.
 
-use super::{RequestSpan, envelope, identify};
+use super::{RequestSpan, envelope, request_id};
 use actix_web::body::to_bytes;
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::HeaderValue;
@@ -17,7 +17,7 @@ async fn service() -> impl Service<actix_http::Request, Response = ServiceRespon
     let app = App::new()
         .wrap(from_fn(envelope))
         .wrap(TracingLogger::<RequestSpan>::new())
-        .wrap(from_fn(identify))
+        .wrap(from_fn(request_id))
         .route("/fine", web::get().to(HttpResponse::NoContent))
         .route("/panics", web::get().to(panics));
     init_service(app).await

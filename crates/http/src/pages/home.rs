@@ -1,19 +1,19 @@
 //! `GET /`: a page for people who come upon the service, with links to what it shows them. Links are
 //! relative, for the service may be reached below a path.
 
-use super::account::{Html, Reader, Screen};
+use super::account::{Html, PageContext, PageView};
 use crate::api::Api;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 /// The page.
 pub(super) async fn home(api: Data<Api>, request: HttpRequest) -> HttpResponse {
-    let reader = Reader::of(&request, &api);
+    let reader = PageContext::of(&request, &api);
     screen(&reader, &api).shown_at_root(&reader)
 }
 
-fn screen(reader: &Reader<'_>, api: &Api) -> Screen {
-    let (words, own) = (&reader.words.home, &api.identity.account_pages);
+fn screen(reader: &PageContext<'_>, api: &Api) -> PageView {
+    let (words, own) = (&reader.words.home, &api.config.account_pages);
     let account = [(own.reset, "account/reset", words.reset), (own.verify, "account/verify", words.verify)];
     let account: Vec<_> = account.into_iter().filter(|(is_own, ..)| *is_own).map(|(_, to, name)| (to, name)).collect();
     let developers = [("docs", words.docs), ("redoc", words.redoc), ("openapi.json", words.document)];
@@ -22,5 +22,5 @@ fn screen(reader: &Reader<'_>, api: &Api) -> Screen {
         parts.push(Html::links("account", words.account, &account));
     }
     parts.push(Html::links("developers", words.developers, &developers));
-    Screen { title: words.title, parts }
+    PageView { title: words.title, parts }
 }

@@ -2,17 +2,17 @@
 
 mod dto;
 mod page;
-mod screens;
+mod views;
 
 pub(crate) use page::{address, open, submit};
-pub(crate) use screens::{email_form, password_form};
+pub(crate) use views::{email_form, password_form};
 
-use crate::api::{Api, Presence, with_crypto, with_store};
+use crate::api::{Api, RequestGuard, with_crypto, with_store};
 use crate::body::Body;
 use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
-use crate::limits::{self, Client, device_cookie};
+use crate::limits::{self, ClientAddress, device_cookie};
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
@@ -38,15 +38,16 @@ pub(crate) async fn change(
     bearer: Bearer,
     body: Body<ChangePasswordRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
-    let client = Client::of(&request, &api);
+    let client = ClientAddress::from_request(&request, &api);
     let owner = bearer.authenticate(&api).await?;
     let (current, new) = body.0;
     let (info, device, language) =
         (client_info(&request, &client), device_cookie(request.headers()), language(&request));
     let input = Arc::new(PasswordChange { owner, current, new, client: info, device, language });
     let pass = limits::admit_guess(&api, &client, api.recovery.change.guess(&input)).await?;
-    let work =
-        move |api: &Api, client: Presence| api.recovery.change.execute(&input, pass.begin(), move || client.lasts());
+    let work = move |api: &Api, client: RequestGuard| {
+        api.recovery.change.execute(&input, pass.begin(), move || client.is_connected())
+    };
     let changed = with_crypto(api.clone(), &request, work).await?;
     let cookie = limits::set_device_cookie(&request, &api, &client, &changed.cookie);
     Ok(Reply::ok(MessageResponse { message: "Password changed" }).with_cookie(cookie))
@@ -85,7 +86,7 @@ pub(crate) async fn reset(
 
 /// Orders a mail.
 async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
-    let client = Client::of(request, api);
+    let client = ClientAddress::from_request(request, api);
     let input = ResetRequest { email, client: client_info(request, &client), language: language(request) };
     let input = Arc::new(input);
     let asked = Arc::clone(&input);
@@ -102,13 +103,13 @@ async fn set(
     token: &str,
     new: NewPassword,
 ) -> Result<Option<HeaderValue>, ApiError> {
-    let client = Client::of(request, api);
+    let client = ClientAddress::from_request(request, api);
     let token = one_time_token(token)?;
     let (info, device, language) = (client_info(request, &client), device_cookie(request.headers()), language(request));
     let input = Arc::new(PasswordReset { token, new, client: info, device, language });
     let shown = Arc::clone(&input);
     with_store(api.clone(), move |api| api.recovery.reset.precheck(&shown)).await??;
-    let work = move |api: &Api, client: Presence| api.recovery.reset.execute(&input, move || client.lasts());
+    let work = move |api: &Api, client: RequestGuard| api.recovery.reset.execute(&input, move || client.is_connected());
     let recovered = with_crypto(api.clone(), request, work).await?;
     Ok(limits::set_device_cookie(request, api, &client, &recovered.cookie))
 }

@@ -1,11 +1,11 @@
 //! `/account/reset`: the page of a link in a mail, and of whoever forgot a password.
 
-use super::screens::{self, EMAIL, PASSWORD, REPETITION, TOKEN};
+use super::views::{self, EMAIL, PASSWORD, PASSWORD_AGAIN, TOKEN};
 use super::{ask, set};
 use crate::api::Api;
 use crate::body::Fields;
 use crate::errors::{ApiError, FieldError};
-use crate::pages::account::{self, Fault, Reader};
+use crate::pages::account::{self, FormError, PageContext};
 use crate::verification::inspect;
 use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::web::{Data, Payload};
@@ -16,13 +16,13 @@ use portcullis_domain::verification::Purpose;
 
 /// `GET`: looks at the token, and changes nothing.
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
-    let reader = Reader::of(&request, &api);
-    let Some(token) = account::token_of(&request) else { return screens::ask(&reader, None, None).shown(&reader) };
+    let reader = PageContext::of(&request, &api);
+    let Some(token) = account::token_of(&request) else { return views::ask(&reader, None, None).ok(&reader) };
     match inspect(&api, &request, &token).await.map(|inspected| inspected.purpose) {
-        Ok(Purpose::ResetPassword) => screens::new_password(&reader, &token, &api.passwords, None).shown(&reader),
+        Ok(Purpose::ResetPassword) => views::new_password(&reader, &token, &api.passwords, None).ok(&reader),
         Ok(_) => {
             let foreign = ApiError::new(ErrorCode::TokenInvalid, "The token is for something else");
-            screens::dead(&reader).gone(foreign, &reader)
+            views::expired_link(&reader).gone(foreign, &reader)
         }
         Err(error) => refused(&api, &reader, &token, error),
     }
@@ -30,7 +30,7 @@ pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
 
 /// `POST`: sets the password, or orders a mail where the form has no token.
 pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let reader = Reader::of(&request, &api);
+    let reader = PageContext::of(&request, &api);
     let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,
         Err(error) => return unasked(&api, &reader, None, error),
@@ -41,7 +41,7 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
         Err(error) => Err(error),
     };
     match saved {
-        Ok(cookie) => with_cookie(screens::changed(&reader).shown(&reader), cookie),
+        Ok(cookie) => with_cookie(views::changed(&reader).ok(&reader), cookie),
         Err(error) => refused(&api, &reader, &token, error),
     }
 }
@@ -53,14 +53,14 @@ fn with_cookie(mut response: HttpResponse, cookie: Option<HeaderValue>) -> HttpR
     response
 }
 
-async fn send(api: &Data<Api>, request: &HttpRequest, reader: &Reader<'_>, fields: &mut Fields) -> HttpResponse {
+async fn send(api: &Data<Api>, request: &HttpRequest, reader: &PageContext<'_>, fields: &mut Fields) -> HttpResponse {
     let typed = fields.optional(EMAIL).unwrap_or_default();
     let asked = match address(&typed) {
         Ok(email) => ask(api, request, email).await,
         Err(error) => Err(error),
     };
     match asked {
-        Ok(()) => screens::sent(reader).shown(reader),
+        Ok(()) => views::sent(reader).ok(reader),
         Err(error) => unasked(api, reader, Some(typed), error),
     }
 }
@@ -74,25 +74,29 @@ pub(crate) fn address(typed: &str) -> Result<EmailAddress, ApiError> {
 
 /// The password that was typed twice.
 fn chosen(mut fields: Fields, api: &Api) -> Result<NewPassword, ApiError> {
-    let repeated = fields.optional(REPETITION).unwrap_or_default();
+    let repeated = fields.optional(PASSWORD_AGAIN).unwrap_or_default();
     let Some(new) = fields.new_password(PASSWORD, &api.passwords) else { return Err(fields.into_error()) };
     if new.password().expose() != repeated {
         let message = "The two passwords are not the same".to_owned();
-        return Err(ApiError::validation(vec![FieldError { field: REPETITION, code: "password_differs", message }]));
+        return Err(ApiError::validation(vec![FieldError {
+            field: PASSWORD_AGAIN,
+            code: "password_differs",
+            message,
+        }]));
     }
     Ok(new)
 }
 
 /// The page again, with what is wrong, or the end of a link.
-fn refused(api: &Api, reader: &Reader<'_>, token: &str, error: ApiError) -> HttpResponse {
+fn refused(api: &Api, reader: &PageContext<'_>, token: &str, error: ApiError) -> HttpResponse {
     if account::is_dead(&error) {
-        return screens::dead(reader).gone(error, reader);
+        return views::expired_link(reader).gone(error, reader);
     }
-    let fault = Fault::of(&error, reader.words, &api.passwords);
-    screens::new_password(reader, token, &api.passwords, Some(&fault)).refused(error, &fault, reader)
+    let fault = FormError::of(&error, reader.words, &api.passwords);
+    views::new_password(reader, token, &api.passwords, Some(&fault)).with_error(error, &fault, reader)
 }
 
-fn unasked(api: &Api, reader: &Reader<'_>, typed: Option<String>, error: ApiError) -> HttpResponse {
-    let fault = Fault::of(&error, reader.words, &api.passwords);
-    screens::ask(reader, typed, Some(&fault)).refused(error, &fault, reader)
+fn unasked(api: &Api, reader: &PageContext<'_>, typed: Option<String>, error: ApiError) -> HttpResponse {
+    let fault = FormError::of(&error, reader.words, &api.passwords);
+    views::ask(reader, typed, Some(&fault)).with_error(error, &fault, reader)
 }

@@ -2,12 +2,12 @@
 
 mod dto;
 
-use crate::api::{Api, Presence, with_crypto};
+use crate::api::{Api, RequestGuard, with_crypto};
 use crate::body::Body;
 use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
-use crate::limits::{self, Client, device_cookie};
+use crate::limits::{self, ClientAddress, device_cookie};
 use crate::reply::{Created, NoContent};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
@@ -29,12 +29,14 @@ pub(crate) async fn register(
     request: HttpRequest,
     body: Body<RegisterRequest>,
 ) -> Result<Created<UserResponse>, ApiError> {
-    let client = Client::of(&request, &api);
+    let client = ClientAddress::from_request(&request, &api);
     let (info, language) = (client_info(&request, &client), language(&request));
     let input = Arc::new(Registration { client: info, language, ..body.0 });
     let asked = Arc::clone(&input);
     let pass = limits::admit(&api, &client, move |api| api.register.admit(&asked)).await?;
-    let work = move |api: &Api, client: Presence| api.register.execute(&input, pass.begin(), move || client.lasts());
+    let work = move |api: &Api, client: RequestGuard| {
+        api.register.execute(&input, pass.begin(), move || client.is_connected())
+    };
     let registered = with_crypto(api, &request, work).await?;
     Ok(Created(registered.0.into()))
 }
@@ -50,12 +52,14 @@ pub(crate) async fn leave(
     bearer: Bearer,
     body: Body<LeaveRequest>,
 ) -> Result<NoContent, ApiError> {
-    let client = Client::of(&request, &api);
+    let client = ClientAddress::from_request(&request, &api);
     let owner = bearer.authenticate(&api).await?;
     let (info, device) = (client_info(&request, &client), device_cookie(request.headers()));
     let input = Arc::new(OwnAccountDeletion { owner, password: body.0, client: info, device });
-    let pass = limits::admit_guess(&api, &client, api.leave.guess(&input)).await?;
-    let work = move |api: &Api, client: Presence| api.leave.execute(&input, pass.begin(), move || client.lasts());
+    let pass = limits::admit_guess(&api, &client, api.delete_own_account.guess(&input)).await?;
+    let work = move |api: &Api, client: RequestGuard| {
+        api.delete_own_account.execute(&input, pass.begin(), move || client.is_connected())
+    };
     with_crypto(api, &request, work).await?;
     Ok(NoContent)
 }

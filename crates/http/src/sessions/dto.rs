@@ -41,7 +41,7 @@ impl Input for LogoutAllRequest {
     const OPTIONAL: bool = true;
 
     fn read(fields: &mut Fields, _: &Api) -> Option<bool> {
-        fields.switch("keep_current")
+        fields.bool("keep_current")
     }
 }
 

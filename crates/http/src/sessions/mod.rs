@@ -8,7 +8,7 @@ use crate::api::{Api, with_store, with_store_by};
 use crate::body::Body;
 use crate::client_info::client_info;
 use crate::errors::ApiError;
-use crate::limits::Client;
+use crate::limits::ClientAddress;
 use crate::reply::{MessageResponse, NoContent, Reply};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
@@ -31,7 +31,8 @@ pub(crate) async fn logout(
     request: HttpRequest,
     body: Body<LogoutRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
-    let input = Logout { refresh_token: body.0, client: client_info(&request, &Client::of(&request, &api)) };
+    let input =
+        Logout { refresh_token: body.0, client: client_info(&request, &ClientAddress::from_request(&request, &api)) };
     with_store(api, move |api| api.log_out.run(&input)).await??;
     Ok(Reply::ok(MessageResponse { message: "Logged out successfully" }))
 }
@@ -73,7 +74,7 @@ pub(crate) async fn revoke(
     let input = SessionRevocation {
         session_id: named(&path)?,
         owner,
-        client: client_info(&request, &Client::of(&request, &api)),
+        client: client_info(&request, &ClientAddress::from_request(&request, &api)),
     };
     with_store_by(deadline, api, move |api| api.sessions.revoke.run(&input)).await??;
     Ok(NoContent)
@@ -108,7 +109,11 @@ pub(crate) async fn logout_all(
 ) -> Result<Reply<LogoutAllResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
     let owner = bearer.authenticate(&api).await?;
-    let input = LogoutAll { owner, keep_current: body.0, client: client_info(&request, &Client::of(&request, &api)) };
+    let input = LogoutAll {
+        owner,
+        keep_current: body.0,
+        client: client_info(&request, &ClientAddress::from_request(&request, &api)),
+    };
     let ended = with_store_by(deadline, api, move |api| api.sessions.log_out_all.run(&input)).await??;
     Ok(Reply::ok(LogoutAllResponse { message: "Logged out everywhere", revoked: ended.0 }))
 }

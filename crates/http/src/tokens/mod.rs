@@ -2,7 +2,7 @@
 
 mod bearer;
 mod dto;
-mod key;
+mod idempotency_key;
 
 pub(crate) use bearer::{Bearer, OptionalBearer};
 pub(crate) use dto::TokenResponse;
@@ -12,12 +12,12 @@ use crate::body::Body;
 use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
-use crate::limits::{Client, limit_refresh, refuse_dead};
+use crate::limits::{ClientAddress, check_dead_refresh, limit_refresh};
 use crate::reply::Reply;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use dto::RefreshRequest;
-use key::idempotency_key;
+use idempotency_key::idempotency_key;
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::limits::{Budget, LimitSubject};
 use portcullis_usecases::tokens::{RefreshExchange, SettleOutcome};
@@ -35,12 +35,12 @@ pub(crate) async fn refresh(
     body: Body<RefreshRequest>,
 ) -> Result<Reply<TokenResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
-    let client = Client::of(&request, &api);
+    let client = ClientAddress::from_request(&request, &api);
     let (key, info) = (idempotency_key(&request)?, client_info(&request, &client));
     let language = language(&request);
     let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, client: info, language })?;
     let shown = attempt.presented();
-    refuse_dead(&api, &client, shown).await?;
+    check_dead_refresh(&api, &client, shown).await?;
     limit_refresh(&api, &client, shown)?;
     let exchanged = api.lanes.exchanges.run_by(deadline, attempt.exchange()).await?;
     let refreshed = match api.refresh.settle(attempt, exchanged) {

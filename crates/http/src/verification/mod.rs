@@ -2,16 +2,16 @@
 
 mod dto;
 mod page;
-mod screens;
+mod views;
 
 pub(crate) use page::{open, submit};
 
-use crate::api::{Api, Presence, with_crypto, with_store};
+use crate::api::{Api, RequestGuard, with_crypto, with_store};
 use crate::body::Body;
 use crate::client_info::client_info;
 use crate::errors::ApiError;
 use crate::language::language;
-use crate::limits::{self, Client, device_cookie};
+use crate::limits::{self, ClientAddress, device_cookie};
 use crate::recovery::one_time_token;
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::tokens::{Bearer, OptionalBearer};
@@ -93,7 +93,7 @@ pub(crate) async fn change(
     bearer: Bearer,
     body: Body<ChangeEmailRequest>,
 ) -> Result<Accepted<MessageResponse>, ApiError> {
-    let client = Client::of(&request, &api);
+    let client = ClientAddress::from_request(&request, &api);
     let owner = bearer.authenticate(&api).await?;
     let (password, new_email) = body.0;
     let (info, device, language) =
@@ -102,9 +102,9 @@ pub(crate) async fn change(
     let guess = limits::admit_guess(&api, &client, api.verification.change.guess(&input)).await?;
     let asked = Arc::clone(&input);
     let mail = limits::admit(&api, &client, move |api| api.verification.change.admit_mail(&asked)).await?;
-    let work = move |api: &Api, client: Presence| {
+    let work = move |api: &Api, client: RequestGuard| {
         let admission = EmailChangeAdmission { guess: guess.begin(), mail: mail.begin() };
-        api.verification.change.execute(&input, admission, move || client.lasts())
+        api.verification.change.execute(&input, admission, move || client.is_connected())
     };
     with_crypto(api, &request, work).await?;
     let message = "A mail is on its way to the new address";
@@ -120,7 +120,7 @@ struct Presented<'a> {
 
 /// Does what the token is for. Backoff for a hash only if a password is checked or removed.
 async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_>) -> Result<EmailVerified, ApiError> {
-    let client = Client::of(request, api);
+    let client = ClientAddress::from_request(request, api);
     let input = Arc::new(EmailVerification {
         token: one_time_token(presented.token)?,
         browser: presented.browser,
@@ -138,16 +138,16 @@ async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_
         Some(guess) => Some(limits::admit_guess(api, &client, guess).await?),
         None => None,
     };
-    let work = move |api: &Api, client: Presence| {
-        let admission = pass.map(limits::Pass::begin).unwrap_or_default();
-        api.verification.verify.execute(&input, claim, admission, move || client.lasts())
+    let work = move |api: &Api, client: RequestGuard| {
+        let admission = pass.map(limits::AdmissionGuard::begin).unwrap_or_default();
+        api.verification.verify.execute(&input, claim, admission, move || client.is_connected())
     };
     with_crypto(api.clone(), request, work).await
 }
 
 /// Orders a mail.
 async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
-    let client = Client::of(request, api);
+    let client = ClientAddress::from_request(request, api);
     let input = VerificationRequest { email, client: client_info(request, &client), language: language(request) };
     let input = Arc::new(input);
     let asked = Arc::clone(&input);

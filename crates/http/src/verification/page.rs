@@ -1,12 +1,12 @@
 //! `/account/verify`: the page of a link in a mail, and of whoever waits for one.
 
-use super::screens::{self, ASKED, DISOWNED, Done, EMAIL, Link, PASSWORD, PURPOSE, TOKEN};
+use super::views::{self, ASKED, DISOWNED, Done, EMAIL, Link, PASSWORD, PURPOSE, TOKEN};
 use super::{Presented, ask, confirm, inspect};
 use crate::api::Api;
 use crate::body::Fields;
 use crate::errors::{ApiError, FieldError};
 use crate::limits::device_cookie;
-use crate::pages::account::{self, Fault, Reader};
+use crate::pages::account::{self, FormError, PageContext};
 use crate::recovery::address;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -17,16 +17,16 @@ use portcullis_usecases::verification::{Browser, EmailVerified, Inspected};
 
 /// `GET`: looks at the token, and changes nothing.
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
-    let reader = Reader::of(&request, &api);
-    let Some(token) = account::token_of(&request) else { return screens::ask(&reader, None, None).shown(&reader) };
+    let reader = PageContext::of(&request, &api);
+    let Some(token) = account::token_of(&request) else { return views::ask(&reader, None, None).ok(&reader) };
     match inspect(&api, &request, &token).await {
         Ok(Inspected { purpose: Purpose::ResetPassword, .. }) => {
             let foreign = ApiError::new(ErrorCode::TokenInvalid, "The token is for something else");
-            screens::dead(&reader).gone(foreign, &reader)
+            views::expired_link(&reader).gone(foreign, &reader)
         }
         Ok(Inspected { purpose, asks_password }) => {
             let link = Link { token: &token, purpose, asks_password };
-            screens::confirm(&reader, &link, None).shown(&reader)
+            views::confirm(&reader, &link, None).ok(&reader)
         }
         Err(error) => {
             refused(&api, &reader, &Link { token: &token, purpose: Purpose::VerifyEmail, asks_password: true }, error)
@@ -36,7 +36,7 @@ pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
 
 /// `POST`: does what the token is for, or orders a mail where the form has none.
 pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let reader = Reader::of(&request, &api);
+    let reader = PageContext::of(&request, &api);
     let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,
         Err(error) => return unasked(&api, &reader, None, error),
@@ -50,7 +50,7 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     if matches!(answer, Answer::Missing)
         && let Ok(Inspected { purpose, asks_password: true }) = inspect(&api, &request, &token).await
     {
-        return screens::confirm(&reader, &Link { token: &token, purpose, asks_password: true }, None).shown(&reader);
+        return views::confirm(&reader, &Link { token: &token, purpose, asks_password: true }, None).ok(&reader);
     }
     match press(&api, &request, &token, answer).await {
         Ok(verified) => shown(&api, &reader, verified),
@@ -97,7 +97,7 @@ fn at_the_password(code: &'static str, message: &str) -> ApiError {
     ApiError::validation(vec![FieldError { field: PASSWORD, code, message: message.to_owned() }])
 }
 
-fn shown(api: &Api, reader: &Reader<'_>, verified: EmailVerified) -> HttpResponse {
+fn shown(api: &Api, reader: &PageContext<'_>, verified: EmailVerified) -> HttpResponse {
     let done = Done {
         purpose: verified.purpose,
         email: verified.email.original(),
@@ -105,31 +105,31 @@ fn shown(api: &Api, reader: &Reader<'_>, verified: EmailVerified) -> HttpRespons
         password_removed: verified.password_removed,
         reset: verified.reset,
     };
-    screens::done(reader, &done, &api.passwords).shown(reader)
+    views::done(reader, &done, &api.passwords).ok(reader)
 }
 
-async fn send(api: &Data<Api>, request: &HttpRequest, reader: &Reader<'_>, fields: &mut Fields) -> HttpResponse {
+async fn send(api: &Data<Api>, request: &HttpRequest, reader: &PageContext<'_>, fields: &mut Fields) -> HttpResponse {
     let typed = fields.optional(EMAIL).unwrap_or_default();
     let asked = match address(&typed) {
         Ok(email) => ask(api, request, email).await,
         Err(error) => Err(error),
     };
     match asked {
-        Ok(()) => screens::sent(reader).shown(reader),
+        Ok(()) => views::sent(reader).ok(reader),
         Err(error) => unasked(api, reader, Some(typed), error),
     }
 }
 
 /// The page again, with what is wrong, or the end of a link.
-fn refused(api: &Api, reader: &Reader<'_>, link: &Link<'_>, error: ApiError) -> HttpResponse {
+fn refused(api: &Api, reader: &PageContext<'_>, link: &Link<'_>, error: ApiError) -> HttpResponse {
     if account::is_dead(&error) {
-        return screens::dead(reader).gone(error, reader);
+        return views::expired_link(reader).gone(error, reader);
     }
-    let fault = Fault::of(&error, reader.words, &api.passwords);
-    screens::confirm(reader, link, Some(&fault)).refused(error, &fault, reader)
+    let fault = FormError::of(&error, reader.words, &api.passwords);
+    views::confirm(reader, link, Some(&fault)).with_error(error, &fault, reader)
 }
 
-fn unasked(api: &Api, reader: &Reader<'_>, typed: Option<String>, error: ApiError) -> HttpResponse {
-    let fault = Fault::of(&error, reader.words, &api.passwords);
-    screens::ask(reader, typed, Some(&fault)).refused(error, &fault, reader)
+fn unasked(api: &Api, reader: &PageContext<'_>, typed: Option<String>, error: ApiError) -> HttpResponse {
+    let fault = FormError::of(&error, reader.words, &api.passwords);
+    views::ask(reader, typed, Some(&fault)).with_error(error, &fault, reader)
 }

@@ -1,17 +1,17 @@
 //! What a breaker is made of besides its settings: a clock and listeners.
 
 use super::circuit::{Circuit, Clock, Gate, Listener};
-use super::{CircuitBreaker, Machine, Settings, Transition};
+use super::{BreakerSettings, CircuitBreaker, Machine, Transition};
 use crate::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Makes a [`CircuitBreaker`].
 ///
 /// ```
-/// use portcullis_resilience::{CircuitBreaker, Settings};
+/// use portcullis_resilience::{CircuitBreaker, BreakerSettings};
 /// use std::sync::atomic::{AtomicU32, Ordering};
 /// static OPENED: AtomicU32 = AtomicU32::new(0);
-/// let breaker = CircuitBreaker::builder(Settings::default().with_failure_threshold(1))
+/// let breaker = CircuitBreaker::builder(BreakerSettings::default().with_failure_threshold(1))
 ///     .on_transition(|_| { OPENED.fetch_add(1, Ordering::Relaxed); })
 ///     .build();
 /// let _ = breaker.call(|| Err::<(), _>("refused"));
@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 /// ```
 #[must_use = "a builder does nothing until it builds"]
 pub struct Builder {
-    settings: Settings,
+    settings: BreakerSettings,
     clock: Option<Clock>,
     listeners: Vec<Listener>,
     gate: Option<Gate>,
 }
 
 impl Builder {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: BreakerSettings) -> Self {
         Self { settings, clock: None, listeners: Vec::new(), gate: None }
     }
 
@@ -34,9 +34,9 @@ impl Builder {
     /// [`Instant`]; a test passes its own. It must not panic.
     ///
     /// ```
-    /// # use portcullis_resilience::{CircuitBreaker, Settings};
+    /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
     /// # use std::time::Duration;
-    /// let breaker = CircuitBreaker::builder(Settings::default()).clock(|| Duration::from_secs(7)).build();
+    /// let breaker = CircuitBreaker::builder(BreakerSettings::default()).clock(|| Duration::from_secs(7)).build();
     /// # drop(breaker);
     /// ```
     pub fn clock(self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
@@ -48,9 +48,9 @@ impl Builder {
     /// waits for it. A listener that panics is told the next change all the same.
     ///
     /// ```
-    /// # use portcullis_resilience::{CircuitBreaker, Settings};
+    /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
     /// let (tell, told) = std::sync::mpsc::channel();
-    /// let builder = CircuitBreaker::builder(Settings::default())
+    /// let builder = CircuitBreaker::builder(BreakerSettings::default())
     ///     .on_transition(move |change| tell.send(change.to).unwrap_or_default());
     /// # drop(builder);
     /// ```
@@ -65,9 +65,9 @@ impl Builder {
     /// meanwhile are refused. A gate that panics lets pass.
     ///
     /// ```
-    /// use portcullis_resilience::{CircuitBreaker, Settings};
+    /// use portcullis_resilience::{CircuitBreaker, BreakerSettings};
     /// use std::time::Duration;
-    /// let settings = Settings::default().with_failure_threshold(1).with_recovery_timeout(Duration::from_millis(1));
+    /// let settings = BreakerSettings::default().with_failure_threshold(1).with_recovery_timeout(Duration::from_millis(1));
     /// let breaker = CircuitBreaker::builder(settings).probe_gate(|| Some(Duration::from_millis(1))).build();
     /// let _ = breaker.call(|| Err::<(), _>("refused"));
     /// assert!(breaker.acquire().is_err(), "now and later: the gate never lets one pass");

@@ -2,7 +2,7 @@
 //! and how long a call may take to the caller.
 
 use super::circuit::Circuit;
-use super::{Builder, CallError, CircuitOpen, Classify, EveryError, Permit, Settings, Snapshot};
+use super::{BreakerSettings, Builder, CallError, CircuitOpen, Classify, EveryError, Permit, Snapshot};
 use crate::sync::Arc;
 use std::fmt;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use std::time::Duration;
 /// needs a time limit of its own: the breaker ends none, and waits for the end of a probe.
 ///
 /// ```
-/// use portcullis_resilience::{CallError, CircuitBreaker, Settings};
-/// let breaker = CircuitBreaker::new(Settings::default());
+/// use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};
+/// let breaker = CircuitBreaker::new(BreakerSettings::default());
 /// assert_eq!(breaker.call(|| "42".parse::<u8>()), Ok(42));
 /// assert!(matches!(breaker.call(|| "x".parse::<u8>()), Err(CallError::Failed(_))));
 /// ```
@@ -27,12 +27,12 @@ pub struct CircuitBreaker<C = EveryError> {
 impl CircuitBreaker {
     /// A closed circuit that tells the time by itself and for which every error counts.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: BreakerSettings) -> Self {
         Self::builder(settings).build()
     }
 
     /// A closed circuit with a clock of your own, or with listeners.
-    pub fn builder(settings: Settings) -> Builder {
+    pub fn builder(settings: BreakerSettings) -> Builder {
         Builder::new(settings)
     }
 
@@ -46,8 +46,8 @@ impl<C> CircuitBreaker<C> {
     /// are successes: the dependency answered.
     ///
     /// ```
-    /// use portcullis_resilience::{CircuitBreaker, Settings};
-    /// let breaker = CircuitBreaker::new(Settings::default()).counting(|status: &u16| *status >= 500);
+    /// use portcullis_resilience::{CircuitBreaker, BreakerSettings};
+    /// let breaker = CircuitBreaker::new(BreakerSettings::default()).counting(|status: &u16| *status >= 500);
     /// let _ = breaker.call(|| Err::<(), _>(404));
     /// assert_eq!(breaker.snapshot().consecutive_failures, 0);
     /// let _ = breaker.call(|| Err::<(), _>(503));
@@ -65,8 +65,8 @@ impl<C> CircuitBreaker<C> {
     /// [`CircuitOpen`], when the call must not be made.
     ///
     /// ```
-    /// # use portcullis_resilience::{CircuitBreaker, CircuitOpen, Settings};
-    /// let breaker = CircuitBreaker::new(Settings::default());
+    /// # use portcullis_resilience::{CircuitBreaker, CircuitOpen, BreakerSettings};
+    /// let breaker = CircuitBreaker::new(BreakerSettings::default());
     /// let permit = breaker.acquire()?;
     /// match "42".parse::<u8>() {
     ///     Ok(_) => permit.success(),
@@ -82,9 +82,9 @@ impl<C> CircuitBreaker<C> {
     /// One that is open already stays so for the longer of the two.
     ///
     /// ```
-    /// # use portcullis_resilience::{CircuitBreaker, Settings, State};
+    /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings, State};
     /// # use std::time::Duration;
-    /// let breaker = CircuitBreaker::new(Settings::default());
+    /// let breaker = CircuitBreaker::new(BreakerSettings::default());
     /// breaker.trip(Duration::from_secs(7));
     /// assert_eq!(breaker.snapshot().state, State::Open);
     /// breaker.reset();
@@ -103,8 +103,8 @@ impl<C> CircuitBreaker<C> {
     /// The state and the counts now.
     ///
     /// ```
-    /// # use portcullis_resilience::{CircuitBreaker, Settings};
-    /// let snapshot = CircuitBreaker::new(Settings::default()).snapshot();
+    /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
+    /// let snapshot = CircuitBreaker::new(BreakerSettings::default()).snapshot();
     /// assert_eq!((snapshot.state.as_str(), snapshot.totals.refused), ("closed", 0));
     /// ```
     #[must_use]
@@ -118,8 +118,8 @@ impl<C> CircuitBreaker<C> {
     /// [`CallError::Open`] where the call was not made, [`CallError::Failed`] with its own error.
     ///
     /// ```
-    /// # use portcullis_resilience::{CircuitBreaker, Settings};
-    /// let breaker = CircuitBreaker::new(Settings::default());
+    /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
+    /// let breaker = CircuitBreaker::new(BreakerSettings::default());
     /// assert_eq!(breaker.call(|| Ok::<_, ()>(42)), Ok(42));
     /// ```
     pub fn call<T, E>(&self, call: impl FnOnce() -> Result<T, E>) -> Result<T, CallError<E>>
@@ -137,8 +137,8 @@ impl<C> CircuitBreaker<C> {
     /// The call's own.
     ///
     /// ```
-    /// # use portcullis_resilience::{CircuitBreaker, Settings};
-    /// let breaker = CircuitBreaker::new(Settings::default().with_failure_threshold(1));
+    /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
+    /// let breaker = CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(1));
     /// assert_eq!(breaker.call_or(|| Err("refused"), 40), Err("refused"));
     /// assert_eq!(breaker.call_or(|| Err("refused"), 40), Ok(40));
     /// ```
@@ -156,8 +156,8 @@ impl<C> CircuitBreaker<C> {
     /// The call's own, or the fallback's.
     ///
     /// ```
-    /// # use portcullis_resilience::{CircuitBreaker, Settings};
-    /// let breaker = CircuitBreaker::new(Settings::default().with_failure_threshold(1));
+    /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
+    /// let breaker = CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(1));
     /// let price = || breaker.call_or_else(
     ///     || Err::<u32, _>("connection refused".to_owned()),
     ///     |open| Err(format!("down for {} s more", open.retry_after.as_secs_f64().ceil())),
@@ -182,8 +182,8 @@ impl<C> CircuitBreaker<C> {
     /// A closure that makes its calls through this circuit.
     ///
     /// ```
-    /// # use portcullis_resilience::{CallError, CircuitBreaker, Settings};
-    /// let breaker = CircuitBreaker::new(Settings::default());
+    /// # use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};
+    /// let breaker = CircuitBreaker::new(BreakerSettings::default());
     /// let parse = breaker.wrap(|digits: &'static str| digits.parse::<u8>());
     /// assert_eq!(parse("42"), Ok(42));
     /// assert!(matches!(parse("x"), Err(CallError::Failed(_))));
@@ -204,12 +204,12 @@ impl<C> CircuitBreaker<C> {
     /// As of [`call`](Self::call).
     ///
     /// ```
-    /// # use portcullis_resilience::{CallError, CircuitBreaker, Settings};
+    /// # use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};
     /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
     /// async fn fetch(breaker: &CircuitBreaker) -> Result<u8, CallError<&'static str>> {
     ///     breaker.call_future(async { Ok(42) }).await
     /// }
-    /// # let breaker = CircuitBreaker::new(Settings::default());
+    /// # let breaker = CircuitBreaker::new(BreakerSettings::default());
     /// # let polled = pin!(fetch(&breaker)).poll(&mut Context::from_waker(Waker::noop()));
     /// # assert_eq!(polled, Poll::Ready(Ok(42)));
     /// ```

@@ -12,7 +12,7 @@ pub(super) type Listener = Box<dyn Fn(&Transition) + Send + Sync>;
 pub(super) type Gate = Box<dyn Fn() -> Option<Duration> + Send + Sync>;
 
 /// What those are told to wait who are refused while another asks at the gate.
-const ASKING_RETRY: Duration = Duration::from_secs(1);
+const GATE_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What all handles of one breaker share.
 pub(super) struct Circuit {
@@ -25,17 +25,17 @@ pub(super) struct Circuit {
 struct Guarded {
     machine: Machine,
     /// Changes that the listeners have not been told yet, in order.
-    untold: VecDeque<Transition>,
+    pending_transitions: VecDeque<Transition>,
     /// Whether a thread is telling them. It tells those too that come meanwhile, so that
     /// listeners hear of changes one by one and in order without a lock around them.
-    telling: bool,
+    notifying: bool,
     /// Whether a thread is at the gate.
-    asking: bool,
+    asking_gate: bool,
 }
 
 impl Circuit {
     pub(super) fn new(machine: Machine, clock: Clock, listeners: Vec<Listener>, gate: Option<Gate>) -> Self {
-        let guarded = Guarded { machine, untold: VecDeque::new(), telling: false, asking: false };
+        let guarded = Guarded { machine, pending_transitions: VecDeque::new(), notifying: false, asking_gate: false };
         Self { clock, listeners, gate, guarded: Mutex::new(guarded) }
     }
 
@@ -65,15 +65,15 @@ impl Circuit {
         if !guarded.machine.is_due(now) {
             return Ok(());
         }
-        if std::mem::replace(&mut guarded.asking, true) {
-            return Err(guarded.machine.refuse(ASKING_RETRY));
+        if std::mem::replace(&mut guarded.asking_gate, true) {
+            return Err(guarded.machine.refuse(GATE_RETRY_AFTER));
         }
         drop(guarded);
         // A gate that panics lets pass: it must not keep the circuit open for ever.
         let wait = catch_unwind(AssertUnwindSafe(gate)).unwrap_or_default();
         let now = (self.clock)();
         let mut guarded = lock(&self.guarded);
-        guarded.asking = false;
+        guarded.asking_gate = false;
         let Some(wait) = wait else { return Ok(()) };
         guarded.machine.trip(wait, now);
         Err(guarded.machine.refuse(wait))
@@ -91,18 +91,18 @@ impl Circuit {
         let result = step(&mut guarded.machine, at);
         let to = guarded.machine.state();
         if from != to && !self.listeners.is_empty() {
-            guarded.untold.push_back(Transition { from, to, at, commanded });
-            let told_by_another = std::mem::replace(&mut guarded.telling, true);
+            guarded.pending_transitions.push_back(Transition { from, to, at, commanded });
+            let told_by_another = std::mem::replace(&mut guarded.notifying, true);
             drop(guarded);
             if !told_by_another {
-                self.tell();
+                self.notify_listeners();
             }
         }
         result
     }
 
-    fn tell(&self) {
-        while let Some(transition) = self.next_untold() {
+    fn notify_listeners(&self) {
+        while let Some(transition) = self.next_pending() {
             for listener in &self.listeners {
                 // A listener that panics must not take the call with it, nor end the telling.
                 let _ = catch_unwind(AssertUnwindSafe(|| listener(&transition)));
@@ -110,10 +110,10 @@ impl Circuit {
         }
     }
 
-    fn next_untold(&self) -> Option<Transition> {
+    fn next_pending(&self) -> Option<Transition> {
         let mut guarded = lock(&self.guarded);
-        let next = guarded.untold.pop_front();
-        guarded.telling = next.is_some();
+        let next = guarded.pending_transitions.pop_front();
+        guarded.notifying = next.is_some();
         next
     }
 }

@@ -21,8 +21,8 @@ pub struct CircuitOpen {
 /// What a call through a breaker ended in, other than success.
 ///
 /// ```
-/// use portcullis_resilience::{CallError, CircuitBreaker, Settings};
-/// let breaker = CircuitBreaker::new(Settings::default());
+/// use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};
+/// let breaker = CircuitBreaker::new(BreakerSettings::default());
 /// assert_eq!(breaker.call(|| Err::<(), _>("refused")), Err(CallError::Failed("refused")));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! The rules of the circuit breaker: a pure state machine. Time comes in as a value; locks, and
 //! tickets that report when dropped, are left to `circuit` and `permit`.
 
-use super::{CircuitOpen, Settings, Snapshot, State, Totals};
+use super::{BreakerSettings, CircuitOpen, Snapshot, State, Totals};
 use std::time::Duration;
 
 /// What is told to those who are refused while probes run, whose end nobody knows.
@@ -11,9 +11,9 @@ const PROBING_RETRY: Duration = Duration::from_secs(1);
 ///
 /// ```
 /// use portcullis_resilience::breaker::{Machine, Outcome};
-/// # use portcullis_resilience::{CircuitOpen, Settings};
+/// # use portcullis_resilience::{CircuitOpen, BreakerSettings};
 /// # use std::time::Duration;
-/// let mut machine = Machine::new(Settings::default());
+/// let mut machine = Machine::new(BreakerSettings::default());
 /// let ticket = machine.admit(Duration::ZERO)?;
 /// machine.settle(ticket, Outcome::Neutral, Duration::ZERO);
 /// # Ok::<(), CircuitOpen>(())
@@ -28,15 +28,15 @@ pub enum Outcome {
     Neutral,
 }
 
-/// The right to make one call, to be settled once by [`Machine::settle`] at the machine that
+/// The right to make one call, to be settled once by [`Machine::checkpoint_on_shutdown`] at the machine that
 /// gave it. A ticket that is thrown away keeps its place for ever;
 /// [`Permit`](super::Permit) takes care of that.
 ///
 /// ```
 /// use portcullis_resilience::breaker::{Machine, Ticket};
-/// # use portcullis_resilience::{CircuitOpen, Settings};
+/// # use portcullis_resilience::{CircuitOpen, BreakerSettings};
 /// # use std::time::Duration;
-/// let ticket: Ticket = Machine::new(Settings::default()).admit(Duration::ZERO)?;
+/// let ticket: Ticket = Machine::new(BreakerSettings::default()).admit(Duration::ZERO)?;
 /// # drop(ticket);
 /// # Ok::<(), CircuitOpen>(())
 /// ```
@@ -51,13 +51,13 @@ pub struct Ticket {
 ///
 /// ```
 /// use portcullis_resilience::breaker::{Machine, Outcome};
-/// use portcullis_resilience::{Settings, State};
+/// use portcullis_resilience::{BreakerSettings, State};
 /// use std::time::Duration;
 /// let at = Duration::from_secs;
 ///
-/// let mut machine = Machine::new(Settings::default().with_failure_threshold(1));
+/// let mut machine = Machine::new(BreakerSettings::default().with_failure_threshold(1));
 /// let ticket = machine.admit(at(0))?;
-/// machine.settle(ticket, Outcome::DependencyError, at(1));
+/// machine.settle(ticket, Outcome::Failure, at(1));
 /// assert_eq!(machine.state(), State::Open);
 /// assert_eq!(machine.admit(at(11)).map_err(|open| open.retry_after).err(), Some(at(20)));
 ///
@@ -69,7 +69,7 @@ pub struct Ticket {
 /// ```
 #[derive(Debug)]
 pub struct Machine {
-    settings: Settings,
+    settings: BreakerSettings,
     phase: Phase,
     /// Grows with every change of state. A ticket of another generation bears on nothing: a
     /// failure from before the outage must not fail the probe after it.
@@ -96,7 +96,7 @@ enum Phase {
 impl Machine {
     /// A closed circuit.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: BreakerSettings) -> Self {
         Self { settings, phase: Phase::Closed { failures: 0 }, generation: 0, totals: Totals::default() }
     }
 

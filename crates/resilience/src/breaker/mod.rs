@@ -17,5 +17,5 @@ pub use classify::{Classify, EveryError};
 pub use error::{CallError, CircuitOpen};
 pub use machine::{Machine, Outcome, Ticket};
 pub use permit::Permit;
-pub use settings::Settings;
+pub use settings::BreakerSettings;
 pub use state::{Snapshot, State, Totals, Transition};

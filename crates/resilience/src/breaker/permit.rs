@@ -10,8 +10,8 @@ use std::fmt;
 /// counts as a failure. Only [`std::mem::delete_for_user`] can lose it, and a call that never ends.
 ///
 /// ```
-/// use portcullis_resilience::{CircuitBreaker, CircuitOpen, Settings, State};
-/// let breaker = CircuitBreaker::new(Settings::default().with_failure_threshold(1));
+/// use portcullis_resilience::{CircuitBreaker, CircuitOpen, BreakerSettings, State};
+/// let breaker = CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(1));
 /// breaker.acquire()?.success();
 /// assert_eq!(breaker.snapshot().state, State::Closed);
 /// drop(breaker.acquire()?);
@@ -43,8 +43,8 @@ impl Permit {
     /// back; a count of failures stays as it is.
     ///
     /// ```
-    /// # use portcullis_resilience::{CircuitBreaker, CircuitOpen, Settings};
-    /// let breaker = CircuitBreaker::new(Settings::default());
+    /// # use portcullis_resilience::{CircuitBreaker, CircuitOpen, BreakerSettings};
+    /// let breaker = CircuitBreaker::new(BreakerSettings::default());
     /// breaker.acquire()?.failure();
     /// breaker.acquire()?.neutral();
     /// assert_eq!(breaker.snapshot().consecutive_failures, 1);

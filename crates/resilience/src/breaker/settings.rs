@@ -6,23 +6,23 @@ use std::time::Duration;
 /// the nearest one within, so that no setting makes a breaker that never opens or never closes.
 ///
 /// ```
-/// use portcullis_resilience::Settings;
+/// use portcullis_resilience::BreakerSettings;
 /// use std::time::Duration;
-/// let settings = Settings::default();
+/// let settings = BreakerSettings::default();
 /// assert_eq!(settings.failure_threshold(), 5);
 /// assert_eq!(settings.recovery_timeout(), Duration::from_secs(30));
 /// assert_eq!(settings.half_open_max_calls(), 1);
 /// assert_eq!(settings.with_failure_threshold(0).failure_threshold(), 1);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
+pub struct BreakerSettings {
     failure_threshold: u32,
     recovery_timeout: Duration,
     half_open_max_calls: u32,
     probe_timeout: Duration,
 }
 
-impl Settings {
+impl BreakerSettings {
     /// The shortest time that an open circuit stays open.
     pub const MIN_RECOVERY_TIMEOUT: Duration = Duration::from_millis(1);
     /// The longest time that an open circuit stays open without a probe: a day.
@@ -37,10 +37,10 @@ impl Settings {
     /// How long an open circuit refuses every call: 1 ms to 24 h, 30 s by default.
     ///
     /// ```
-    /// use portcullis_resilience::Settings;
+    /// use portcullis_resilience::BreakerSettings;
     /// use std::time::Duration;
-    /// let settings = Settings::default().with_recovery_timeout(Duration::MAX);
-    /// assert_eq!(settings.recovery_timeout(), Settings::MAX_RECOVERY_TIMEOUT);
+    /// let settings = BreakerSettings::default().with_recovery_timeout(Duration::MAX);
+    /// assert_eq!(settings.recovery_timeout(), BreakerSettings::MAX_RECOVERY_TIMEOUT);
     /// ```
     #[must_use]
     pub fn with_recovery_timeout(self, timeout: Duration) -> Self {
@@ -52,8 +52,8 @@ impl Settings {
     /// close it, which is all: 1 or more, 1 by default.
     ///
     /// ```
-    /// use portcullis_resilience::Settings;
-    /// assert_eq!(Settings::default().with_half_open_max_calls(3).half_open_max_calls(), 3);
+    /// use portcullis_resilience::BreakerSettings;
+    /// assert_eq!(BreakerSettings::default().with_half_open_max_calls(3).half_open_max_calls(), 3);
     /// ```
     #[must_use]
     pub fn with_half_open_max_calls(self, calls: u32) -> Self {
@@ -65,9 +65,9 @@ impl Settings {
     /// a probe tells after that bears on nothing.
     ///
     /// ```
-    /// use portcullis_resilience::Settings;
+    /// use portcullis_resilience::BreakerSettings;
     /// use std::time::Duration;
-    /// let settings = Settings::default().with_probe_timeout(Duration::from_secs(10));
+    /// let settings = BreakerSettings::default().with_probe_timeout(Duration::from_secs(10));
     /// assert_eq!(settings.probe_timeout(), Duration::from_secs(10));
     /// ```
     #[must_use]
@@ -100,7 +100,7 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
+impl Default for BreakerSettings {
     /// 5 failures, 30 s, 1 probe, which may take its time.
     fn default() -> Self {
         Self {

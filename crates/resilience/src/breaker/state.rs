@@ -52,8 +52,8 @@ pub struct Transition {
 /// A breaker's state and counts at one moment.
 ///
 /// ```
-/// use portcullis_resilience::{CircuitBreaker, Settings, State};
-/// let breaker = CircuitBreaker::new(Settings::default());
+/// use portcullis_resilience::{CircuitBreaker, BreakerSettings, State};
+/// let breaker = CircuitBreaker::new(BreakerSettings::default());
 /// let _ = breaker.call(|| Err::<(), _>("refused"));
 /// let snapshot = breaker.snapshot();
 /// assert_eq!((snapshot.state, snapshot.consecutive_failures), (State::Closed, 1));

@@ -181,7 +181,7 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 /// What takes spans.
-pub struct Collector {
+pub struct OtlpClient {
     endpoint: Endpoint,
     headers: Vec<Header>,
     clock: Arc<dyn Clock>,
@@ -189,19 +189,19 @@ pub struct Collector {
 
 /// Why a request was in vain.
 #[derive(Debug)]
-pub(super) struct Undelivered {
+pub(super) struct SendError {
     pub(super) reason: String,
     /// Whether another try may help, and how long to wait before it at least.
     pub(super) again: Option<Duration>,
 }
 
-impl Undelivered {
+impl SendError {
     fn of(error: &io::Error) -> Self {
         Self { reason: error.to_string(), again: Some(Duration::ZERO) }
     }
 }
 
-impl Collector {
+impl OtlpClient {
     /// At that address. Times go by the clock.
     #[must_use]
     pub fn new(endpoint: Endpoint, headers: Vec<Header>, clock: Arc<dyn Clock>) -> Self {
@@ -209,17 +209,13 @@ impl Collector {
     }
 
     /// Sends a request of spans, in protocol buffers.
-    pub(super) fn send(&self, body: &[u8]) -> Result<(), Undelivered> {
-        let head = self.exchange(body).map_err(|error| Undelivered::of(&error))?;
+    pub(super) fn send(&self, body: &[u8]) -> Result<(), SendError> {
+        let head = self.exchange(body).map_err(|error| SendError::of(&error))?;
         let Some(status) = status(&head) else {
-            return Err(Undelivered { reason: "the answer is no HTTP".to_owned(), again: None });
+            return Err(SendError { reason: "the answer is no HTTP".to_owned(), again: None });
         };
         let again = matches!(status, 429 | 502 | 503 | 504).then(|| retry_after(&head));
-        if (200..300).contains(&status) {
-            Ok(())
-        } else {
-            Err(Undelivered { reason: format!("status {status}"), again })
-        }
+        if (200..300).contains(&status) { Ok(()) } else { Err(SendError { reason: format!("status {status}"), again }) }
     }
 
     /// One request and the head of its answer.
@@ -281,7 +277,7 @@ impl Collector {
     }
 }
 
-impl fmt::Debug for Collector {
+impl fmt::Debug for OtlpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Collector").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
 //! The thread that sends spans: many with one request, again where the collector asks for that, and
 //! not for ever. What it cannot send it counts, and tells once when it begins and once when it ends.
 
-use super::collector::{Collector, Undelivered};
+use super::collector::{OtlpClient, SendError};
 use super::layer::TraceLayer;
 use super::otlp;
 use super::queue::{CAPACITY, Counts, Queue};
@@ -56,19 +56,19 @@ impl Exporter {
     ///
     /// ```
     /// use portcullis_ports::Clock;
-    /// use portcullis_telemetry::{Collector, Endpoint, Exporter, Resource};
+    /// use portcullis_telemetry::{OtlpClient, Endpoint, Exporter, Resource};
     /// use std::sync::Arc;
     /// fn start(clock: Arc<dyn Clock>) -> std::io::Result<Exporter> {
     ///     let endpoint = Endpoint::parse("http://localhost:4318").map_err(std::io::Error::other)?;
     ///     let [service, version, instance] = ["auth", "1.0.0", "one"].map(str::to_owned);
-    ///     let collector = Collector::new(endpoint, Vec::new(), clock);
+    ///     let collector = OtlpClient::new(endpoint, Vec::new(), clock);
     ///     Exporter::start(collector, Resource { service, version, instance })
     /// }
     /// ```
     ///
     /// # Errors
     /// The operating system's, when there is no thread to be had.
-    pub fn start(collector: Collector, resource: Resource) -> io::Result<Self> {
+    pub fn start(collector: OtlpClient, resource: Resource) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(CAPACITY, DELAY));
         let sender = Sender { collector, resource, queue: Arc::clone(&queue), failing: false, told: 0 };
         std::thread::Builder::new().name("trace-exporter".to_owned()).spawn(|| sender.run())?;
@@ -102,7 +102,7 @@ impl Exporter {
 }
 
 struct Sender {
-    collector: Collector,
+    collector: OtlpClient,
     resource: Resource,
     queue: Arc<Queue>,
     /// Whether the last request was in vain.
@@ -126,11 +126,11 @@ impl Sender {
     }
 
     /// Sends a request, and again where that may help (OTLP 1, §OTLP/HTTP Response).
-    fn deliver(&self, body: &[u8]) -> Result<(), Undelivered> {
+    fn deliver(&self, body: &[u8]) -> Result<(), SendError> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES {
             match self.collector.send(body) {
-                Err(Undelivered { again: Some(asked), .. }) if asked <= LONGEST_PAUSE => {
+                Err(SendError { again: Some(asked), .. }) if asked <= LONGEST_PAUSE => {
                     if !self.queue.pause(pause.max(asked)) {
                         break;
                     }
@@ -142,9 +142,9 @@ impl Sender {
         self.collector.send(body)
     }
 
-    fn tell(&mut self, delivered: Result<(), Undelivered>) {
+    fn tell(&mut self, delivered: Result<(), SendError>) {
         match delivered {
-            Err(Undelivered { reason, .. }) => {
+            Err(SendError { reason, .. }) => {
                 if !self.failing {
                     tracing::warn!(target: LOG, reason, "Traces cannot be delivered");
                 }

@@ -16,7 +16,7 @@ mod record;
 mod sampler;
 mod traced;
 
-pub use collector::{Collector, Endpoint, EndpointError, Header, HeadersError};
+pub use collector::{Endpoint, EndpointError, Header, HeadersError, OtlpClient};
 pub use context::{TraceContext, TraceId};
 pub use exporter::{Exporter, Resource};
 pub use layer::TraceLayer;

@@ -1,6 +1,6 @@
 //! Promises about accounts as an operator sees them: listing them, and switching them off.
 
-use super::samples::{Outcome, add_token, hash, jti, register};
+use super::fixtures::{Outcome, add_token, hash, jti, register};
 use portcullis_domain::registration::UserId;
 use portcullis_ports::{Store, StoreError, StoreExt};
 

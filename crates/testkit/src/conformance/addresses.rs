@@ -1,8 +1,8 @@
 //! Promises about the address of an account: verified once, changed if it is still the one that
 //! was read, and never two accounts' at once.
 
-use super::races::all_at_once;
-use super::samples::{Outcome, at, email, newcomer, order, register};
+use super::fixtures::{Outcome, at, email, newcomer, order, register};
+use super::races::run_concurrently;
 use chrono::TimeDelta;
 use portcullis_domain::registration::{User, UserId};
 use portcullis_ports::{EmailChange, Store, StoreError, StoreExt, Tx};
@@ -58,7 +58,7 @@ pub fn one_of_those_who_want_an_address_at_once_gets_it(store: &dyn Store) -> Ou
             0 => format!("round{round}@example.com"),
             _ => format!("Round{round}@EXAMPLE.com"),
         };
-        let got = all_at_once(8, |caller| {
+        let got = run_concurrently(8, |caller| {
             let mover = movers.get(usize::from(caller)).map(|user| user.id);
             store.write(|tx| {
                 let got = match mover {
@@ -78,7 +78,8 @@ pub fn one_of_those_who_want_an_address_at_once_gets_it(store: &dyn Store) -> Ou
 
 pub fn one_of_many_changes_of_an_address_succeeds(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
-    let changes = all_at_once(16, |caller| change(store, user.id, "ada@example.com", &format!("n{caller}@x.org")))?;
+    let changes =
+        run_concurrently(16, |caller| change(store, user.id, "ada@example.com", &format!("n{caller}@x.org")))?;
     let won = changes.iter().filter(|change| **change == EmailChange::Changed).count();
     let lost = changes.iter().filter(|change| **change == EmailChange::Outdated).count();
     assert_eq!((won, lost), (1, 15), "{changes:?}");

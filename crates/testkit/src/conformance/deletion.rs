@@ -1,6 +1,6 @@
 //! Promises about accounts that are deleted.
 
-use super::samples::{Outcome, add_adopted_token, add_token, at, client, email, hash, jti, order, register};
+use super::fixtures::{Outcome, add_adopted_token, add_token, at, client, email, hash, jti, order, register};
 use chrono::TimeDelta;
 use portcullis_domain::mail::NewMail;
 use portcullis_domain::registration::{User, UserId};

@@ -1,8 +1,8 @@
 //! Promises about the outbox: a mail is kept until it is sent or given up, and is one caller's at
 //! a time.
 
-use super::races::all_at_once;
-use super::samples::{Outcome, at, email, order, register};
+use super::fixtures::{Outcome, at, email, order, register};
+use super::races::run_concurrently;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{User, UserId};
@@ -214,7 +214,7 @@ pub fn what_is_undone_was_neither_ordered_nor_taken(store: &dyn Store) -> Outcom
 
 pub fn each_of_1000_mails_is_taken_once_by_64_at_once(store: &dyn Store) -> Outcome {
     store.write(|tx| (0..MANY).try_for_each(|_| tx.outbox().enqueue(&order("ada@example.com", 0))))?;
-    let taken = all_at_once(64, |_| {
+    let taken = run_concurrently(64, |_| {
         let mut taken = Vec::new();
         while let Some(mail) = take(store, 0)? {
             assert_eq!(mail.tries, 1);
@@ -233,7 +233,7 @@ pub fn a_mail_is_settled_once_however_many_settle_it(store: &dyn Store) -> Outco
     for _ in 0..5 {
         enqueue(store, &order("ada@example.com", 0))?;
         let Some(mail) = take(store, 0)? else { return Err(StoreError::Failed("nothing was due".to_owned())) };
-        let settled = all_at_once(64, |caller| match caller % 2 {
+        let settled = run_concurrently(64, |caller| match caller % 2 {
             0 => remove(store, mail.id, 1),
             _ => bury(store, mail.id, 1, 5),
         })?;

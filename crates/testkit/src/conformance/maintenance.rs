@@ -1,6 +1,6 @@
 //! Promises about deleting the rows of dead tokens.
 
-use super::samples::{Outcome, add_adopted_token, add_token, at, jti, register, spend_record};
+use super::fixtures::{Outcome, add_adopted_token, add_token, at, jti, register, spend_record};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_ports::{RowCursor, RowRange, Store, StoreError, StoreExt};
 

@@ -4,8 +4,9 @@
 
 pub mod accounts;
 pub mod addresses;
-pub mod confirmations;
+pub mod concurrent_changes;
 pub mod deletion;
+mod fixtures;
 pub mod hashers;
 pub mod limits;
 pub mod mail;
@@ -13,7 +14,6 @@ pub mod maintenance;
 pub mod races;
 pub mod registration;
 pub mod rotations;
-mod samples;
 pub mod sessions;
 pub mod sources;
 pub mod tokens;
@@ -67,7 +67,7 @@ macro_rules! store_promises {
             deletion: an_account_that_is_being_deleted_is_found_by_nobody,
                 an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time, those_deleted_for_longest_come_first,
                 no_row_is_left_of_an_account_that_is_deleted_while_it_is_used;
-            confirmations: many_ask_for_one_account_at_once,
+            concurrent_changes: many_ask_for_one_account_at_once,
                 what_is_done_under_a_password_comes_before_its_change_or_not_at_all,
                 the_origins_of_sessions_are_told_newest_first, tokens_follow_a_password_that_is_hashed_anew,
                 an_undo_takes_every_token_with_it_but_those_of_earlier_changes;

@@ -1,6 +1,6 @@
 //! Promises about callers that come at one moment: the store decides, and exactly once.
 
-use super::samples::{Outcome, add_token, at, email, hash, jti, newcomer, register, spend_record};
+use super::fixtures::{Outcome, add_token, at, email, hash, jti, newcomer, register, spend_record};
 use chrono::TimeDelta;
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
 use portcullis_ports::{Store, StoreError, StoreExt};
@@ -14,7 +14,7 @@ pub fn one_of_64_spenders_wins(store: &dyn Store) -> Outcome {
     for round in 0..ROUNDS {
         add_token(store, &user, jti(round))?;
         let successor = |caller: u8| Jti::from_random([255, round, caller, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        let outcomes = all_at_once(64, |caller| {
+        let outcomes = run_concurrently(64, |caller| {
             store.write(|tx| {
                 let new = successor(caller);
                 let won = tx.refresh_tokens().spend(jti(round), &spend_record(new))?;
@@ -40,7 +40,8 @@ pub fn one_of_50_registrations_wins(store: &dyn Store) -> Outcome {
         let spelling = |caller: u8| {
             if caller.is_multiple_of(2) { format!("Ada{round}@EXAMPLE.com") } else { format!("ada{round}@example.com") }
         };
-        let outcomes = all_at_once(50, |caller| store.write(|tx| tx.users().insert(&newcomer(&spelling(caller)))))?;
+        let outcomes =
+            run_concurrently(50, |caller| store.write(|tx| tx.users().insert(&newcomer(&spelling(caller)))))?;
         let winners: Vec<_> = outcomes.into_iter().flatten().collect();
         assert_eq!(winners.len(), 1, "round {round}");
         assert_eq!(store.read(|tx| tx.users().find_by_email(&email(&spelling(0))))?, winners);
@@ -52,7 +53,7 @@ pub fn spending_and_revoking_exclude_each_other(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for round in 0..ROUNDS * 4 {
         add_token(store, &user, jti(round))?;
-        let won = all_at_once(2, |caller| {
+        let won = run_concurrently(2, |caller| {
             store.write(|tx| match caller {
                 0 => tx.refresh_tokens().spend(jti(round), &spend_record(jti(0))),
                 _ => tx.refresh_tokens().revoke(jti(round), at(5)),
@@ -69,7 +70,7 @@ pub fn spending_and_revoking_exclude_each_other(store: &dyn Store) -> Outcome {
 
 pub fn one_of_many_new_hashes_wins(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
-    let won = all_at_once(16, |caller| {
+    let won = run_concurrently(16, |caller| {
         let new = hash(&format!("new {caller}"));
         store.write(|tx| tx.users().replace_password(user.id, &user.password, &new))
     })?;
@@ -78,7 +79,7 @@ pub fn one_of_many_new_hashes_wins(store: &dyn Store) -> Outcome {
 }
 
 /// Runs a call on as many threads, all let go at one moment; what each gave, in order.
-pub(super) fn all_at_once<T: Send>(
+pub(super) fn run_concurrently<T: Send>(
     threads: u8,
     call: impl Fn(u8) -> Result<T, StoreError> + Sync,
 ) -> Result<Vec<T>, StoreError> {

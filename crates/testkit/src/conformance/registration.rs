@@ -1,6 +1,6 @@
 //! Promises about accounts.
 
-use super::samples::{Outcome, at, email, hash, newcomer, register};
+use super::fixtures::{Outcome, at, email, hash, newcomer, register};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use portcullis_domain::registration::{NewUser, UserId};
 use portcullis_ports::{Store, StoreExt};

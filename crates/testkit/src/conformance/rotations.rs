@@ -1,7 +1,7 @@
 //! Promises about rotations: each stands or falls on its own, and all that stand hold at once.
 
-use super::races::all_at_once;
-use super::samples::{Outcome, add_token, at, client, jti, register, spend_record};
+use super::fixtures::{Outcome, add_token, at, client, jti, register, spend_record};
+use super::races::run_concurrently;
 use chrono::TimeDelta;
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{SessionId, SessionPolicy};
@@ -135,7 +135,7 @@ pub fn one_of_64_rotations_at_once_wins(store: &dyn Store) -> Outcome {
     for round in 0..ROUNDS {
         add_token(store, &user, jti(round))?;
         let successor = |caller: u8| Jti::from_random([255, round, caller, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        let rotated = all_at_once(64, |caller| store.rotate(&[rotation(&user, jti(round), successor(caller))]))?;
+        let rotated = run_concurrently(64, |caller| store.rotate(&[rotation(&user, jti(round), successor(caller))]))?;
         let callers = (0..64).zip(rotated).filter(|(_, rotated)| *rotated == [true]);
         let winners: Vec<_> = callers.map(|(caller, _)| successor(caller)).collect();
         assert_eq!(winners.len(), 1, "round {round}");
@@ -153,7 +153,7 @@ pub fn calls_that_rotate_the_same_tokens_crosswise_neither_lose_nor_double_one(s
         for token in &tokens {
             add_token(store, &user, *token)?;
         }
-        let calls = all_at_once(16, |caller| {
+        let calls = run_concurrently(16, |caller| {
             let rotate = |(n, token): (u8, &Jti)| {
                 rotation(&user, *token, Jti::from_random([255, round, caller, n, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]))
             };
@@ -177,7 +177,7 @@ pub fn rotating_and_revoking_exclude_each_other(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for round in 0..ROUNDS * 4 {
         add_token(store, &user, jti(round))?;
-        let won = all_at_once(2, |caller| match caller {
+        let won = run_concurrently(2, |caller| match caller {
             0 => Ok(store.rotate(&[rotation(&user, jti(round), jti(round + 100))])? == [true]),
             _ => store.write(|tx| tx.refresh_tokens().revoke(jti(round), at(5))),
         })?;

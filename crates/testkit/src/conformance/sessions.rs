@@ -1,10 +1,10 @@
 //! Promises about sessions: what they are kept for, how they end, and what is remembered of them.
 
-use super::races::all_at_once;
-use super::rotations::rotation;
-use super::samples::{
+use super::fixtures::{
     Outcome, add_adopted_token, add_to, add_token, at, begin, client, jti, register, session_of, spend_record,
 };
+use super::races::run_concurrently;
+use super::rotations::rotation;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::sessions::{
@@ -311,7 +311,7 @@ pub fn dead_sessions_are_deleted_with_their_timelines(store: &dyn Store) -> Outc
 pub fn of_many_who_end_a_session_one_does(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let id = add_token(store, &user, jti(1))?.session_id.unwrap_or_else(|| SessionId::for_legacy_token(jti(1)));
-    let ended = all_at_once(16, |_| end(store, id, 5))?;
+    let ended = run_concurrently(16, |_| end(store, id, 5))?;
     assert_eq!(ended.iter().filter(|ended| **ended).count(), 1);
     assert_eq!(kinds(store, id)?, [EventKind::Revoked]);
     Ok(())
@@ -322,7 +322,7 @@ pub fn an_ended_session_never_refreshes_whatever_the_order(store: &dyn Store) ->
     for round in 0..40 {
         let (first, second) = (jti(round), jti(round + 100));
         let id = add_token(store, &user, first)?.session_id.unwrap_or_else(|| SessionId::for_legacy_token(first));
-        all_at_once(3, |caller| match caller {
+        run_concurrently(3, |caller| match caller {
             0 => store.rotate(&[rotation(&user, first, second)]).map(drop),
             1 => end(store, id, 5).map(drop),
             _ => store.write(|tx| {
@@ -346,7 +346,7 @@ pub fn a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards(st
     for round in 0..40 {
         let token = add_adopted_token(store, &user, jti(round))?;
         let session = session_of(&user, jti(round));
-        let outcomes = all_at_once(2, |caller| {
+        let outcomes = run_concurrently(2, |caller| {
             store.write(|tx| {
                 tx.sessions().lock_account(user.id)?;
                 if caller == 0 {

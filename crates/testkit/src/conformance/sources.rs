@@ -1,6 +1,6 @@
 //! Promises about the sources that sessions begin from.
 
-use super::samples::{Outcome, at, client, jti, register, session_of};
+use super::fixtures::{Outcome, at, client, jti, register, session_of};
 use portcullis_domain::sessions::{EndReason, KeepSessions, SessionEnd, SourceHash};
 use portcullis_ports::{Store, StoreExt};
 

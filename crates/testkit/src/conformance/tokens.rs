@@ -1,6 +1,6 @@
 //! Promises about refresh tokens.
 
-use super::samples::{Outcome, add_to, add_token, at, jti, register, session_of, spend_record};
+use super::fixtures::{Outcome, add_to, add_token, at, jti, register, session_of, spend_record};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::{RefreshState, RefreshToken, SpendRecord};

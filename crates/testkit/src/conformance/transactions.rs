@@ -1,6 +1,6 @@
 //! Promises about transactions.
 
-use super::samples::{Outcome, add_token, at, email, jti, newcomer, register, spend_record};
+use super::fixtures::{Outcome, add_token, at, email, jti, newcomer, register, spend_record};
 use chrono::TimeDelta;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::RefreshToken;

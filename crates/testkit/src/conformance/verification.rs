@@ -1,7 +1,7 @@
 //! Promises about one-time tokens: found by their digest, one for each purpose, consumed once.
 
-use super::races::all_at_once;
-use super::samples::{Outcome, at, email, register};
+use super::fixtures::{Outcome, at, email, register};
+use super::races::run_concurrently;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
@@ -142,7 +142,7 @@ pub fn one_of_64_who_consume_a_token_does(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for round in 1..=5 {
         replace(store, &record(&user, Purpose::ResetPassword, round))?;
-        let consumed = all_at_once(64, |_| consume(store, round))?;
+        let consumed = run_concurrently(64, |_| consume(store, round))?;
         assert_eq!(consumed.into_iter().filter(|consumed| *consumed).count(), 1, "round {round}");
     }
     Ok(())
@@ -151,7 +151,7 @@ pub fn one_of_64_who_consume_a_token_does(store: &dyn Store) -> Outcome {
 pub fn of_tokens_that_are_made_at_once_one_is_left(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for _ in 0..5 {
-        all_at_once(32, |caller| replace(store, &record(&user, Purpose::ResetPassword, caller + 1)))?;
+        run_concurrently(32, |caller| replace(store, &record(&user, Purpose::ResetPassword, caller + 1)))?;
         assert_eq!(numbers(store)?.len(), 1);
     }
     Ok(())
@@ -162,7 +162,7 @@ pub fn consuming_a_token_and_making_a_newer_one_exclude_each_other(store: &dyn S
     for round in 0..ROUNDS {
         let (old, new) = (2 * round + 1, 2 * round + 2);
         replace(store, &record(&user, Purpose::ResetPassword, old))?;
-        all_at_once(3, |caller| match caller {
+        run_concurrently(3, |caller| match caller {
             0 => consume(store, old).map(drop),
             1 => replace(store, &record(&user, Purpose::ResetPassword, new)),
             _ => store.write(|tx| tx.one_time_tokens().extend(digest(old), at(900))).map(drop),
@@ -178,7 +178,7 @@ pub fn a_token_that_is_made_while_its_forerunner_is_deleted_is_kept(store: &dyn 
     for round in 0..ROUNDS {
         let (old, new) = (2 * round + 1, 2 * round + 2);
         replace(store, &OneTimeTokenRecord { expires_at: at(1), ..record(&user, Purpose::ResetPassword, old) })?;
-        all_at_once(2, |caller| match caller {
+        run_concurrently(2, |caller| match caller {
             0 => store.write(|tx| tx.one_time_tokens().purge(at(1), 9)).map(drop),
             _ => replace(store, &record(&user, Purpose::ResetPassword, new)),
         })?;

@@ -1,6 +1,6 @@
 //! PgBouncer in front of a server.
 
-use super::{Outcome, Server, eventually, free_ports, installation, must};
+use super::{Outcome, Server, eventually, expect_ok, free_ports, installation};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,7 +19,7 @@ impl Pooler {
     /// If PgBouncer is not installed, or does not start.
     #[must_use]
     pub fn start(server: &Server, mode: &str, settings: &str) -> Self {
-        must(Self::try_start(server, &format!("pool_mode = {mode}\n{settings}\n")))
+        expect_ok(Self::try_start(server, &format!("pool_mode = {mode}\n{settings}\n")))
     }
 
     /// The URL of a database of the server, by way of the pooler.

@@ -1,6 +1,6 @@
 //! A server that offers TLS.
 
-use super::{Outcome, Server, installation, must};
+use super::{Outcome, Server, expect_ok, installation};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 
@@ -8,7 +8,7 @@ impl Server {
     /// Has the server offer TLS to new connections, with a certificate and its key in PEM. It still
     /// takes connections in the clear.
     pub fn offer_tls(&self, certificate: &str, key: &str) {
-        must(self.write("server.crt", certificate).and_then(|()| self.write("server.key", key)));
+        expect_ok(self.write("server.crt", certificate).and_then(|()| self.write("server.key", key)));
         self.psql("postgres", "ALTER SYSTEM SET ssl = on");
         self.psql("postgres", "SELECT pg_reload_conf()");
         assert!(super::eventually(|| self.psql("postgres", "SHOW ssl") == "on\n"), "the server offers no TLS");

@@ -28,7 +28,7 @@ pub const USERINFO: &str = "portcullis%40mail.test:p%40ss%3A%2Fw%25rd";
 
 /// How a server is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum TlsMode {
     /// In the clear until STARTTLS, without which nothing is taken.
     StartTls,
     /// Over TLS.
@@ -99,8 +99,8 @@ impl Received {
 /// A server on a free port of 127.0.0.1.
 pub struct Server {
     port: u16,
-    mode: Mode,
-    told: Arc<Told>,
+    mode: TlsMode,
+    told: Arc<ServerLog>,
     commands: Mutex<ChildStdin>,
     process: Mutex<Child>,
     folder: tempfile::TempDir,
@@ -108,7 +108,7 @@ pub struct Server {
 
 /// What the server said.
 #[derive(Default)]
-struct Told {
+struct ServerLog {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -125,13 +125,13 @@ struct State {
 impl Server {
     /// A server with a certificate for `localhost` and 127.0.0.1.
     #[must_use]
-    pub fn start(mode: Mode) -> Self {
+    pub fn start(mode: TlsMode) -> Self {
         Self::with(mode, &Authority::new().issue(&["localhost", "127.0.0.1"]), true)
     }
 
     /// A server with that certificate, which takes addresses beyond ASCII or does not.
     #[must_use]
-    pub fn with(mode: Mode, certificate: &Issued, international: bool) -> Self {
+    pub fn with(mode: TlsMode, certificate: &Issued, international: bool) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -142,9 +142,9 @@ impl Server {
         file("authority.pem", &certificate.authority);
         let port = free_port();
         let mode_name = match mode {
-            Mode::StartTls => "starttls",
-            Mode::Tls => "tls",
-            Mode::Clear => "clear",
+            TlsMode::StartTls => "starttls",
+            TlsMode::Tls => "tls",
+            TlsMode::Clear => "clear",
         };
         let port_text = port.to_string();
         let mut settings = vec![("port", port_text.as_str()), ("mode", mode_name), ("cert", &cert), ("key", &key)];
@@ -153,7 +153,7 @@ impl Server {
         let mut command = Command::new(python::with_aiosmtpd());
         command.args(["-W", "ignore", "-c", include_str!("server.py"), &form(&settings)]).stdin(Stdio::piped());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("python: {error}"));
-        let told = Arc::new(Told::default());
+        let told = Arc::new(ServerLog::default());
         let (Some(commands), Some(output)) = (process.stdin.take(), process.stdout.take()) else { unreachable!() };
         let follower = told.clone();
         thread::spawn(move || follower.follow(output));
@@ -167,9 +167,9 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         let (scheme, parameter) = match self.mode {
-            Mode::StartTls => ("smtp", "?tls=required"),
-            Mode::Tls => ("smtps", ""),
-            Mode::Clear => ("smtp", ""),
+            TlsMode::StartTls => ("smtp", "?tls=required"),
+            TlsMode::Tls => ("smtps", ""),
+            TlsMode::Clear => ("smtp", ""),
         };
         format!("{scheme}://{USERINFO}@localhost:{}{parameter}", self.port)
     }
@@ -219,7 +219,7 @@ impl Server {
         self.told.lock().connections
     }
 
-    /// Lets something go wrong until [`mend`](Self::mend).
+    /// Lets something go wrong until [`clear_faults`](Self::clear_faults).
     pub fn fail(&self, step: Step, fault: Fault<'_>) {
         self.fail_as(step, fault, None);
     }
@@ -249,7 +249,7 @@ impl Server {
     }
 
     /// Lets nothing go wrong any more.
-    pub fn mend(&self) {
+    pub fn clear_faults(&self) {
         self.command(&[("do", "mend")]);
     }
 
@@ -279,7 +279,7 @@ impl Drop for Server {
     }
 }
 
-impl Told {
+impl ServerLog {
     fn follow(&self, output: ChildStdout) {
         for line in BufReader::new(output).lines() {
             let Ok(line) = line else { break };

@@ -92,7 +92,7 @@ pub struct ResetPassword {
 }
 
 impl ResetPassword {
-    /// Sets the password: [`look`](Self::look), then [`execute`](Self::execute).
+    /// Sets the password: [`check`](Self::check), then [`execute`](Self::execute).
     ///
     /// # Errors
     /// [`ResetPasswordError`].

@@ -130,7 +130,7 @@ impl Refresh {
     /// it succeeded with.
     ///
     /// The same as [`prepare`](Self::prepare), [`exchange`](Self::exchange),
-    /// [`settle`](Self::settle) and, where there is doubt, [`judge`](Self::judge).
+    /// [`checkpoint_on_shutdown`](Self::checkpoint_on_shutdown) and, where there is doubt, [`judge`](Self::judge).
     ///
     /// # Errors
     /// [`TokenError`].

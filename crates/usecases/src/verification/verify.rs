@@ -126,7 +126,7 @@ struct Redemption<'a> {
 }
 
 impl VerifyEmail {
-    /// Uses the token up and does what it is for: [`look`](Self::look), counts the [`guess`](Self::guess), then
+    /// Uses the token up and does what it is for: [`check`](Self::check), counts the [`guess`](Self::guess), then
     /// [`execute`](Self::execute).
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Addresses that are changed, and given back.
 
 use crate::accounts::set_password;
-use crate::letters::{Meanwhile, all_at_once};
+use crate::mail_fixtures::{Meanwhile, all_at_once};
 use crate::verification::{is_in, user};
 use crate::world::World;
 use chrono::TimeDelta;

@@ -96,9 +96,9 @@ impl MacSigner for PlainAuthenticator {
 
 /// Counts how often it was told that there is something to send.
 #[derive(Default)]
-pub(crate) struct Bell(pub(crate) AtomicUsize);
+pub(crate) struct CountingNotifier(pub(crate) AtomicUsize);
 
-impl OutboxNotifier for Bell {
+impl OutboxNotifier for CountingNotifier {
     fn notify(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }

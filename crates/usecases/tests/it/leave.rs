@@ -1,6 +1,6 @@
 //! Owners who delete their accounts.
 
-use crate::letters::{Call, all_at_once};
+use crate::mail_fixtures::{Call, all_at_once};
 use crate::world::World;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::sessions::ClientInfo;
@@ -49,7 +49,7 @@ fn the_wrong_password_deletes_nothing_and_neither_does_a_store_that_is_gone() {
     let owner = world.authenticate(&pair.access_token).unwrap();
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     let verb = world.leaving();
-    let input = crate::letters::leave_of(owner, "correct horse");
+    let input = crate::mail_fixtures::leave_of(owner, "correct horse");
     assert_eq!(verb.run(&input, || true).unwrap_err().code(), ErrorCode::Unavailable);
     world.store.set_outage(None);
     assert!(world.authenticate(&pair.access_token).is_ok());
@@ -61,7 +61,7 @@ fn a_password_that_is_changed_meanwhile_keeps_the_account() {
         let world = World::new();
         let pair = world.verified_ada();
         let owner = || world.authenticate(&pair.access_token).unwrap();
-        let (one, two) = (crate::letters::leave_of(owner(), "correct horse"), &world);
+        let (one, two) = (crate::mail_fixtures::leave_of(owner(), "correct horse"), &world);
         let verb = world.leaving();
         let change = world.changing(owner(), "correct horse", "battery staple");
         let calls: Vec<Call<'_, bool>> =

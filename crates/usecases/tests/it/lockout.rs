@@ -3,7 +3,7 @@
 //! within a few tries by each of the ways that are promised, and the attackers' wrong passwords that
 //! are checked stay below a bound a day.
 
-use crate::letters::{leave_of, new_password, reset_of, token_in};
+use crate::mail_fixtures::{leave_of, new_password, reset_of, token_in};
 use crate::world::{World, login};
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::limits::{Budget, Gcra, Rule, SlidingWindow};

@@ -1,7 +1,7 @@
 //! Sending mails: once, to whom they are for, and no longer than they have something to say.
 
 use crate::accounts::set_password;
-use crate::letters::{Call, all_at_once, token_in, told};
+use crate::mail_fixtures::{Call, all_at_once, token_in, told};
 use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::ErrorCode;

@@ -1,6 +1,6 @@
 //! What owners are told, and how many mails an address gets.
 
-use crate::letters::told;
+use crate::mail_fixtures::told;
 use crate::world::{World, login};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
@@ -285,13 +285,13 @@ fn a_theft_is_told_in_the_transaction_that_ends_the_session() {
     let pair = world.verified_ada();
     world.refresh(&pair.refresh_token).unwrap();
     world.pass(TimeDelta::seconds(11));
-    let rings = world.bell.0.load(Ordering::SeqCst);
+    let rings = world.notifier.0.load(Ordering::SeqCst);
     for _ in 0..3 {
         assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
     }
     let id = world.authenticate(&pair.access_token);
     assert!(id.is_err() && world.store.mails().len() == 1, "once, and with the end");
-    assert_eq!(world.bell.0.load(Ordering::SeqCst), rings + 1);
+    assert_eq!(world.notifier.0.load(Ordering::SeqCst), rings + 1);
     assert_eq!(world.deliver(), [told("session_theft", "ada@example.org")]);
 }
 

@@ -2,8 +2,8 @@
 //! USENIX Security 2022): whether the password stays when the owner verifies.
 
 use crate::addresses::on_the_way;
-use crate::letters::{Meanwhile, shown};
 use crate::limits::rules;
+use crate::mail_fixtures::{Meanwhile, shown};
 use crate::verification::{is_in, user};
 use crate::world::{World, login};
 use portcullis_domain::ErrorCode;

@@ -1,6 +1,6 @@
 //! Passwords that are changed and forgotten.
 
-use crate::letters::{Call, Meanwhile, all_at_once, new_password, reset_of};
+use crate::mail_fixtures::{Call, Meanwhile, all_at_once, new_password, reset_of};
 use crate::world::{World, login};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
@@ -288,7 +288,7 @@ impl Tx for CountedTx<'_> {
 fn who_forgot_is_answered_with_the_same_work_known_or_unknown() {
     let world = World::new();
     world.verified_ada();
-    let (hashes, rings) = (world.hasher.work.load(Ordering::SeqCst), world.bell.0.load(Ordering::SeqCst));
+    let (hashes, rings) = (world.hasher.work.load(Ordering::SeqCst), world.notifier.0.load(Ordering::SeqCst));
     for email in ["ada@example.org", "nobody@example.org"] {
         let store = Arc::new(Counted(world.store.clone(), Mutex::default()));
         world.forgot_on(store.clone(), email).unwrap();
@@ -296,7 +296,7 @@ fn who_forgot_is_answered_with_the_same_work_known_or_unknown() {
         assert_eq!(*store.1.lock().unwrap(), work, "one lookup and one row: {email}");
     }
     assert_eq!(world.hasher.work.load(Ordering::SeqCst), hashes);
-    assert_eq!(world.bell.0.load(Ordering::SeqCst), rings + 2);
+    assert_eq!(world.notifier.0.load(Ordering::SeqCst), rings + 2);
     let orders = world.store.mails();
     assert!(orders.len() == 2 && orders.iter().all(|mail| mail.mail.user_id.is_none()));
     assert_eq!(world.deliver(), [("reset_password".to_owned(), "ada@example.org".to_owned())]);

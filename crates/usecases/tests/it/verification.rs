@@ -1,7 +1,7 @@
 //! Verifying addresses.
 
 use crate::addresses::on_the_way;
-use crate::letters::{Call, all_at_once, token_in};
+use crate::mail_fixtures::{Call, all_at_once, token_in};
 use crate::world::{World, login};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;

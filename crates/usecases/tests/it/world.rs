@@ -1,7 +1,7 @@
 //! The use cases, wired to doubles.
 
-use crate::doubles::{Bell, ContextBlocklist, PlainAuthenticator, PlainTokens};
-use crate::letters::Mailbox;
+use crate::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, PlainTokens};
+use crate::mail_fixtures::Mailbox;
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
@@ -34,7 +34,7 @@ pub(crate) struct World {
     pub(crate) issuance: Arc<TokenFactory>,
     pub(crate) one_time: Arc<OneTimeTokens>,
     pub(crate) outbox: Arc<Outbox>,
-    pub(crate) bell: Arc<Bell>,
+    pub(crate) notifier: Arc<CountingNotifier>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) require_verified_email: bool,
 }
@@ -50,8 +50,8 @@ impl World {
         let blocklist: Arc<dyn PasswordBlocklist> = Arc::new(ContextBlocklist);
         let screening = PasswordScreening { blocklist: Some(blocklist), product: "Gatehouse".to_owned() };
         let one_time = OneTimeTokens { authenticator: authenticator.clone(), entropy: entropy.clone() };
-        let (one_time, bell) = (Arc::new(one_time), Arc::new(Bell::default()));
-        let outbox = Outbox { tokens: one_time.clone(), notices: Notices::default(), observer: bell.clone() };
+        let (one_time, notifier) = (Arc::new(one_time), Arc::new(CountingNotifier::default()));
+        let outbox = Outbox { tokens: one_time.clone(), notices: Notices::default(), observer: notifier.clone() };
         Self {
             limits: Arc::new(Limits::off()),
             devices: Arc::new(DeviceCookies { authenticator, entropy, clock: clock.clone() }),
@@ -65,7 +65,7 @@ impl World {
             issuance: Arc::new(issuance),
             one_time,
             outbox: Arc::new(outbox),
-            bell,
+            notifier,
             mailbox: Arc::default(),
             require_verified_email: false,
         }

@@ -17,7 +17,7 @@ mod answers;
 mod clients;
 mod database;
 mod explorer;
-mod flaws;
+mod mutants;
 mod properties;
 mod replay;
 mod rows;

@@ -4,7 +4,7 @@
 use super::purge::{A_SECOND, SESSIONS, tell};
 use crate::bench::client::probes::{NEVER, Pace, probe};
 use crate::bench::run::Run;
-use crate::bench::site::{Place, Storage, chains};
+use crate::bench::target::{Storage, Target, chains};
 use anyhow::{Context, Result, anyhow, ensure};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) fn measure(run: &mut Run) -> Result<()> {
     for storage in Storage::BOTH {
         let rows = if run.options.smoke { ROWS / 1000 } else { ROWS };
-        let place = Place::empty(run, run.ours(), storage, &format!("backlog_{}", storage.name().to_lowercase()))?;
+        let place = Target::empty(run, run.ours(), storage, &format!("backlog_{}", storage.name().to_lowercase()))?;
         let place = place.with("PURGE_INTERVAL_MINUTES", 0);
         let mut clients = chains(&place.sessions(run, SESSIONS)?);
         eprintln!("       {}: {rows} dead tokens", storage.name());
@@ -53,7 +53,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
 }
 
 /// Waits for the dead token with that number, in the order in which they are purged.
-fn wait_until_gone(place: &Place, number: u32) -> Result<()> {
+fn wait_until_gone(place: &Target, number: u32) -> Result<()> {
     let start = Instant::now();
     while count(place, &format!("jti = '{number:032x}'"))? > 0 {
         ensure!(start.elapsed() < PATIENCE, "the purge has not reached number {number} in {PATIENCE:?}");
@@ -62,7 +62,7 @@ fn wait_until_gone(place: &Place, number: u32) -> Result<()> {
     Ok(())
 }
 
-fn count(place: &Place, which: &str) -> Result<u64> {
+fn count(place: &Target, which: &str) -> Result<u64> {
     let sql = format!("SELECT count(*) FROM refresh_tokens WHERE {which}");
     place.sql(&sql, &sql)?.trim().parse().context("a count")
 }

@@ -1,14 +1,14 @@
 //! What hashes a password: login storms, one login after another, registrations. The limit is
 //! raw bcrypt at the same cost.
 
-use super::limits::RawBcrypt;
+use super::baselines::RawBcrypt;
 use crate::bench::client::accounts::email;
 use crate::bench::client::flows::{Login, Register};
 use crate::bench::client::load::Client;
 use crate::bench::measure::{Contender, Figures};
 use crate::bench::report::Bound::{AtLeast, AtMost};
 use crate::bench::run::{Compared, Run};
-use crate::bench::site::{Place, Site, Storage};
+use crate::bench::target::{RunningTarget, Storage, Target};
 use anyhow::Result;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -56,14 +56,14 @@ pub(super) fn register(run: &mut Run) -> Result<()> {
 }
 
 /// Services that run, by their names.
-type Sites = Vec<(&'static str, Site)>;
+type Sites = Vec<(&'static str, RunningTarget)>;
 
 /// Each service on SQLite, with accounts.
 fn sites(run: &mut Run, label: &str, accounts: usize) -> Result<Sites> {
     let mut sites = Vec::new();
     for program in run.services() {
         let name = program.name();
-        let place = Place::empty(run, program, Storage::Sqlite, label)?;
+        let place = Target::empty(run, program, Storage::Sqlite, label)?;
         sites.push((name, place.start_with_accounts(run, accounts)?));
     }
     Ok(sites)

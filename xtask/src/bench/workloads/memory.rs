@@ -6,7 +6,7 @@ use crate::bench::client::accounts::sessions;
 use crate::bench::measure::number;
 use crate::bench::report::Bound::AtMost;
 use crate::bench::run::Run;
-use crate::bench::site::{Place, Site, Storage};
+use crate::bench::target::{RunningTarget, Storage, Target};
 use anyhow::Result;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -20,7 +20,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
     let megabytes = number(usize::try_from(size)?) / 1e6;
     run.report.check(("G10", "the binary"), "size", (Some(megabytes), "MB"), AtMost(20.0));
     let program = run.ours();
-    let place = Place::empty(run, program, Storage::Sqlite, "memory")?;
+    let place = Target::empty(run, program, Storage::Sqlite, "memory")?;
     let site = place.start(run)?;
     thread::sleep(run.options.window().min(Duration::from_secs(2)));
     told(run, "idle", site.resident()?, 20.0);
@@ -30,7 +30,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
     sessions(busy.server.address, count)?;
     told(run, &format!("after {count} sessions"), busy.resident()?, 30.0);
     drop(busy);
-    let stormed = Place::empty(run, run.ours(), Storage::Sqlite, "memory_storm")?.start_with_accounts(run, 16)?;
+    let stormed = Target::empty(run, run.ours(), Storage::Sqlite, "memory_storm")?.start_with_accounts(run, 16)?;
     let most = highest_during(&stormed, || stormed.drive(&mut logins(STORM), run.long_window()).map(drop))?;
     told(run, &format!("in a storm of {STORM} logins"), most, 30.0);
     Ok(())
@@ -42,7 +42,7 @@ fn told(run: &mut Run, when: &str, bytes: u64, most: f64) {
 }
 
 /// The most memory that was resident while the work went on.
-fn highest_during(site: &Site, work: impl FnOnce() -> Result<()>) -> Result<u64> {
+fn highest_during(site: &RunningTarget, work: impl FnOnce() -> Result<()>) -> Result<u64> {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let server = &site.server;

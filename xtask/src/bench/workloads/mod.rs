@@ -2,17 +2,17 @@
 //! measured stands in their files.
 
 mod backlog;
-mod growth;
+mod baselines;
 mod hashing;
-mod limits;
+mod isolation;
+mod large_database;
 mod memory;
-mod neighbours;
 mod purge;
 mod reads;
 mod refresh;
+mod refresh_race;
 mod soak;
 mod start;
-mod winners;
 
 use super::Bench;
 use super::run::Run;
@@ -46,14 +46,14 @@ static ALL: [Workload; 15] = [
     workload("G4", "refresh-sqlite", refresh::sqlite),
     workload("G5", "refresh-alone", refresh::alone),
     workload("G6", "refresh-postgres", refresh::postgres),
-    workload("G7", "neighbours", neighbours::measure),
+    workload("G7", "neighbours", isolation::measure),
     workload("G8", "reads", reads::measure),
     workload("G9", "start", start::measure),
-    large("G9", "start-large", growth::start),
+    large("G9", "start-large", large_database::start),
     workload("G10", "memory", memory::measure),
-    large("G11", "growth", growth::cpu),
+    large("G11", "growth", large_database::cpu),
     large("G12", "purge", purge::measure),
-    workload("G13", "winners", winners::measure),
+    workload("G13", "winners", refresh_race::measure),
     large("G14", "backlog", backlog::measure),
 ];
 

@@ -7,7 +7,7 @@ use crate::bench::measure::{Figures, milliseconds};
 use crate::bench::report::Bound::AtMost;
 use crate::bench::report::Row;
 use crate::bench::run::Run;
-use crate::bench::site::{Storage, chains};
+use crate::bench::target::{Storage, chains};
 use anyhow::{Result, anyhow, ensure};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -6,7 +6,7 @@ use crate::bench::client::load::Client;
 use crate::bench::measure::{Contender, Figures};
 use crate::bench::report::Bound::AtMost;
 use crate::bench::run::Run;
-use crate::bench::site::{Place, Storage};
+use crate::bench::target::{Storage, Target};
 use anyhow::Result;
 
 const CLIENTS: usize = 64;
@@ -16,11 +16,11 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
     let mut served = Vec::new();
     for program in run.services() {
         let name = program.name();
-        let place = Place::empty(run, program, Storage::Sqlite, "reads")?;
+        let place = Target::empty(run, program, Storage::Sqlite, "reads")?;
         let access = place.sessions(run, 1)?.pop().map(|session| session.access).unwrap_or_default();
         served.push((name, place, access));
     }
-    let bare = run.programs.limit("bare").and_then(|binary| Place::bare(run, binary).start(run));
+    let bare = run.programs.limit("bare").and_then(|binary| Target::bare(run, binary).start(run));
     for (level, most) in [("INFO", 3.0), ("WARNING", 1.5)] {
         let mut sites = Vec::new();
         for (name, place, access) in &served {

@@ -1,13 +1,13 @@
 //! Chains of refreshes, on both databases, by so many sessions at once. The limits are the
 //! database's own commits of the same rows.
 
-use super::limits::{Pgbench, sqlite_commits};
+use super::baselines::{Pgbench, sqlite_commits};
 use crate::bench::client::load::Client;
 use crate::bench::measure::{Contender, Figures};
 use crate::bench::report::Bound::{AtLeast, AtMost};
 use crate::bench::run::Run;
 use crate::bench::server::Program;
-use crate::bench::site::{Place, Site, Storage, chains};
+use crate::bench::target::{RunningTarget, Storage, Target, chains};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub(super) fn postgres(run: &mut Run) -> Result<()> {
 /// A service that runs, and the chains of its sessions.
 struct Served {
     name: &'static str,
-    site: Site,
+    site: RunningTarget,
     clients: Vec<Client>,
 }
 
@@ -53,7 +53,7 @@ fn measure(run: &mut Run, goal: &'static str, storage: Storage, steps: &[Step], 
     let mut served = Vec::new();
     for program in run.services() {
         let name = program.name();
-        let place = Place::empty(run, program, storage, &format!("refresh_{}_{most}", storage.name().to_lowercase()))?;
+        let place = Target::empty(run, program, storage, &format!("refresh_{}_{most}", storage.name().to_lowercase()))?;
         // A peer hashes at its own cost, which a moment's run does not wait for.
         let few = run.options.smoke && matches!(place.program, Program::Peer(_));
         let clients = chains(&place.sessions(run, if few { 16 } else { most })?);

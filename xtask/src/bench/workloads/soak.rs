@@ -8,7 +8,7 @@ use crate::bench::client::load::{Client, Window};
 use crate::bench::measure::number;
 use crate::bench::report::Bound::AtMost;
 use crate::bench::run::Run;
-use crate::bench::site::{Place, Site, Storage};
+use crate::bench::target::{RunningTarget, Storage, Target};
 use anyhow::{Context, Result, anyhow};
 use std::thread;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
     let mut sites = Vec::new();
     for storage in Storage::BOTH {
         let label = format!("soak_{}", storage.name().to_lowercase());
-        let place = Place::empty(run, run.ours(), storage, &label)?.with_cost(COST);
+        let place = Target::empty(run, run.ours(), storage, &label)?.with_cost(COST);
         let site = place.with("ACCESS_TOKEN_EXPIRE_MINUTES", LIFETIME).start(run)?;
         register(site.server.address, SESSIONS)?;
         sites.push((storage, site));
@@ -53,7 +53,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
 }
 
 /// Resident memory in MiB at the end of each minute.
-fn soak(name: &str, site: &Site, minutes: u32, minute: Duration) -> Result<Vec<f64>> {
+fn soak(name: &str, site: &RunningTarget, minutes: u32, minute: Duration) -> Result<Vec<f64>> {
     let mut clients = mixed(site)?;
     let mut resident = Vec::new();
     for at in 1..=minutes {
@@ -66,7 +66,7 @@ fn soak(name: &str, site: &Site, minutes: u32, minute: Duration) -> Result<Vec<f
     Ok(resident)
 }
 
-fn mixed(site: &Site) -> Result<Vec<Client>> {
+fn mixed(site: &RunningTarget) -> Result<Vec<Client>> {
     let mut connection = Connection::open(site.server.address)?;
     let sessions: Vec<Session> =
         (0..SESSIONS).map(|number| log_in(&mut connection, &email(number))).collect::<Result<_>>()?;

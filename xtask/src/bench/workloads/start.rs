@@ -4,7 +4,7 @@ use crate::bench::measure::{Contender, Figures};
 use crate::bench::report::Bound::AtMost;
 use crate::bench::run::Run;
 use crate::bench::server::{Program, Server};
-use crate::bench::site::{Place, Storage};
+use crate::bench::target::{Storage, Target};
 use anyhow::Result;
 
 /// A start takes milliseconds, so a measurement takes the median of several.
@@ -14,13 +14,13 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
     for storage in Storage::BOTH {
         let mut places = Vec::new();
         for program in run.services() {
-            let place = Place::empty(run, program, storage, &format!("start_{}", storage.name().to_lowercase()))?;
+            let place = Target::empty(run, program, storage, &format!("start_{}", storage.name().to_lowercase()))?;
             // The first start makes the tables.
             drop(place.start(run)?);
             places.push(place);
         }
         if let Ok(bare) = run.programs.limit("bare") {
-            places.insert(1, Place::bare(run, bare));
+            places.insert(1, Target::bare(run, bare));
         }
         compare(run, &format!("start, {}", storage.name()), &places, 50.0);
     }
@@ -28,7 +28,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
 }
 
 /// Starts each in turns; ours within so many milliseconds.
-pub(super) fn compare(run: &mut Run, name: &str, places: &[Place], most: f64) {
+pub(super) fn compare(run: &mut Run, name: &str, places: &[Target], most: f64) {
     let janitor = run.janitor.clone();
     let mut contenders: Vec<_> = places
         .iter()

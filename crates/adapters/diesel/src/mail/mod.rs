@@ -6,7 +6,7 @@ mod statements;
 
 use crate::expiry::{DeadMails, DeleteOldest};
 use crate::schema::outbox;
-use crate::time::Moment;
+use crate::time::DbTimestamp;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -15,7 +15,7 @@ use portcullis_domain::registration::UserId;
 use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{MailId, OutboxCounts, OutboxRepository, QueuedMail, StoreError};
 use rows::{MailRow, NewMailRow, one_line};
-use statements::{Load, Take};
+use statements::{ClaimNext, CountOutbox};
 
 /// At which try an unreadable mail is given up. Until then it is put off: a newer release that
 /// runs beside this one may have ordered it, and can read it.
@@ -32,13 +32,13 @@ macro_rules! outbox_repository {
         impl OutboxRepository for Transaction<'_, $connection> {
             fn enqueue(&mut self, mail: &NewMail) -> Result<(), StoreError> {
                 let row = NewMailRow::of(mail);
-                let added = diesel::insert_into(outbox::table).values(row).execute(self.writing()?);
+                let added = diesel::insert_into(outbox::table).values(row).execute(self.write_connection()?);
                 self.check(added).map(drop)
             }
 
             fn claim_next(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
                 for _ in 0..MOST_SKIPPED {
-                    let taken = Take::new(now, until).get_result::<MailRow>(self.writing()?).optional();
+                    let taken = ClaimNext::new(now, until).get_result::<MailRow>(self.write_connection()?).optional();
                     let Some(row) = self.check(taken)? else { break };
                     let (id, tries) = (row.id, row.number_of_tries());
                     match QueuedMail::try_from(row) {
@@ -51,7 +51,7 @@ macro_rules! outbox_repository {
 
             fn mark_token_issued(&mut self, id: MailId) -> Result<(), StoreError> {
                 let update = diesel::update(outbox::table.find(id.0)).set(outbox::armed.eq(true));
-                let armed = update.execute(self.writing()?);
+                let armed = update.execute(self.write_connection()?);
                 self.check(armed).map(drop)
             }
 
@@ -59,12 +59,12 @@ macro_rules! outbox_repository {
                 let version = |version: &PasswordVersion| Some(version.as_bytes().to_vec());
                 let bound = outbox::table.filter(outbox::password_version.eq(version(old)));
                 let update = diesel::update(bound).set(outbox::password_version.eq(version(new)));
-                let rebound = update.execute(self.writing()?);
+                let rebound = update.execute(self.write_connection()?);
                 self.check(rebound).map(drop)
             }
 
             fn remove(&mut self, id: MailId, tries: u32) -> Result<bool, StoreError> {
-                let removed = diesel::delete(at_try!(id, tries)).execute(self.writing()?);
+                let removed = diesel::delete(at_try!(id, tries)).execute(self.write_connection()?);
                 Ok(self.check(removed)? == 1)
             }
 
@@ -75,19 +75,19 @@ macro_rules! outbox_repository {
                 due_at: DateTime<Utc>,
                 error: &str,
             ) -> Result<bool, StoreError> {
-                let values = (outbox::due_at.eq(Moment::new(due_at)), outbox::last_error.eq(one_line(error)));
-                let postponed = diesel::update(at_try!(id, tries)).set(values).execute(self.writing()?);
+                let values = (outbox::due_at.eq(DbTimestamp::new(due_at)), outbox::last_error.eq(one_line(error)));
+                let postponed = diesel::update(at_try!(id, tries)).set(values).execute(self.write_connection()?);
                 Ok(self.check(postponed)? == 1)
             }
 
             fn mark_dead(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError> {
-                let values = (outbox::dead_at.eq(Moment::new(at)), outbox::last_error.eq(one_line(error)));
-                let buried = diesel::update(at_try!(id, tries)).set(values).execute(self.writing()?);
+                let values = (outbox::dead_at.eq(DbTimestamp::new(at)), outbox::last_error.eq(one_line(error)));
+                let buried = diesel::update(at_try!(id, tries)).set(values).execute(self.write_connection()?);
                 Ok(self.check(buried)? == 1)
             }
 
             fn retry(&mut self, id: MailId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-                let (now, never) = (Moment::new(now), None::<Moment>);
+                let (now, never) = (DbTimestamp::new(now), None::<DbTimestamp>);
                 let values = (
                     outbox::created_at.eq(now),
                     outbox::due_at.eq(now),
@@ -96,7 +96,7 @@ macro_rules! outbox_repository {
                     outbox::dead_at.eq(never),
                     outbox::last_error.eq(None::<String>),
                 );
-                let revived = diesel::update(outbox::table.find(id.0)).set(values).execute(self.writing()?);
+                let revived = diesel::update(outbox::table.find(id.0)).set(values).execute(self.write_connection()?);
                 Ok(self.check(revived)? == 1)
             }
 
@@ -108,19 +108,19 @@ macro_rules! outbox_repository {
             }
 
             fn count(&mut self, limit: u32) -> Result<OutboxCounts, StoreError> {
-                let counted = Load::new(limit).get_result::<(i64, i64)>(self.connection);
+                let counted = CountOutbox::new(limit).get_result::<(i64, i64)>(self.connection);
                 let (waiting, dead) = self.check(counted)?;
                 Ok(OutboxCounts { waiting: count(waiting), dead: count(dead) })
             }
 
             fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {
                 let own = outbox::table.filter(outbox::user_id.eq(user_id.get()));
-                let removed = diesel::delete(own).execute(self.writing()?);
+                let removed = diesel::delete(own).execute(self.write_connection()?);
                 self.check(removed).map(drop)
             }
 
             fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
-                self.writing()?;
+                self.write_connection()?;
                 let delete = DeleteOldest::<DeadMails>::new(cutoff, limit);
                 let deleted = self.in_background(|connection| delete.execute(connection))?;
                 Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
@@ -142,8 +142,8 @@ macro_rules! outbox_repository {
                 }
                 tracing::error!(target: "app.mail", mail = id, %damage, "Mail is unreadable and was given up");
                 let values =
-                    (outbox::dead_at.eq(Moment::new(now)), outbox::last_error.eq(one_line(&damage.to_string())));
-                let buried = diesel::update(outbox::table.find(id)).set(values).execute(self.writing()?);
+                    (outbox::dead_at.eq(DbTimestamp::new(now)), outbox::last_error.eq(one_line(&damage.to_string())));
+                let buried = diesel::update(outbox::table.find(id)).set(values).execute(self.write_connection()?);
                 self.check(buried).map(drop)
             }
         }

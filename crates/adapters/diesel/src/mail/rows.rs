@@ -2,8 +2,8 @@
 
 use crate::schema::outbox;
 use crate::sessions::{OriginRow, columns};
-use crate::stored::{Row, Stored};
-use crate::time::Moment;
+use crate::stored::{RowRef, Stored};
+use crate::time::DbTimestamp;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
@@ -46,7 +46,7 @@ impl TryFrom<MailRow> for QueuedMail {
     type Error = StoreError;
 
     fn try_from(row: MailRow) -> Result<Self, StoreError> {
-        let at = Row { table: "outbox", id: row.id };
+        let at = RowRef { table: "outbox", id: row.id };
         let occasion = Occasion::parse(&at.read("occasion", row.occasion)?);
         let language = Language::parse(&at.read("language", row.language)?);
         let order = NewMail {
@@ -88,14 +88,14 @@ pub(super) struct NewMailRow<'a> {
     password_version: Option<&'a [u8]>,
     ip_address: Option<String>,
     user_agent: Option<String>,
-    created_at: Moment,
-    due_at: Moment,
+    created_at: DbTimestamp,
+    due_at: DbTimestamp,
 }
 
 impl<'a> NewMailRow<'a> {
     pub(super) fn of(mail: &'a NewMail) -> Self {
         let (ip_address, user_agent) = columns(&mail.client);
-        let created_at = Moment::new(mail.created_at);
+        let created_at = DbTimestamp::new(mail.created_at);
         Self {
             occasion: mail.occasion.as_str(),
             user_id: mail.user_id.map(UserId::get),

@@ -2,7 +2,7 @@
 //! bound.
 
 use crate::schema::outbox;
-use crate::time::{Moment, UtcTime};
+use crate::time::{DbTimestamp, UtcTime};
 use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
 use diesel::pg::Pg;
@@ -15,42 +15,42 @@ use diesel::sqlite::Sqlite;
 /// What only one of the databases says.
 pub(super) trait Dialect: Backend {
     /// Has a subquery lock the row that it finds, and pass over those that others have locked.
-    const UNTAKEN: &'static str;
+    const SKIP_LOCKED: &'static str;
 }
 
 /// There is one writer.
 impl Dialect for Sqlite {
-    const UNTAKEN: &'static str = "";
+    const SKIP_LOCKED: &'static str = "";
 }
 
 impl Dialect for Pg {
-    const UNTAKEN: &'static str = " FOR UPDATE SKIP LOCKED";
+    const SKIP_LOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
 }
 
 /// Takes the mail that has been due longest.
 #[derive(QueryId)]
-pub(super) struct Take {
-    now: Moment,
-    until: Moment,
+pub(super) struct ClaimNext {
+    now: DbTimestamp,
+    until: DbTimestamp,
 }
 
-impl Take {
+impl ClaimNext {
     pub(super) fn new(now: DateTime<Utc>, until: DateTime<Utc>) -> Self {
-        Self { now: Moment::new(now), until: Moment::new(until) }
+        Self { now: DbTimestamp::new(now), until: DbTimestamp::new(until) }
     }
 }
 
-impl Query for Take {
+impl Query for ClaimNext {
     type SqlType = outbox::SqlType;
 }
 
-impl RunQueryDsl<SqliteConnection> for Take {}
-impl RunQueryDsl<PgConnection> for Take {}
+impl RunQueryDsl<SqliteConnection> for ClaimNext {}
+impl RunQueryDsl<PgConnection> for ClaimNext {}
 
-impl<DB> QueryFragment<DB> for Take
+impl<DB> QueryFragment<DB> for ClaimNext
 where
     DB: Dialect + HasSqlType<UtcTime>,
-    Moment: ToSql<UtcTime, DB>,
+    DbTimestamp: ToSql<UtcTime, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE outbox SET tries = tries + 1, due_at = ");
@@ -58,7 +58,7 @@ where
         out.push_sql(" WHERE id = (SELECT id FROM outbox WHERE dead_at IS NULL AND due_at <= ");
         out.push_bind_param::<UtcTime, _>(&self.now)?;
         out.push_sql(" ORDER BY due_at, id LIMIT 1");
-        out.push_sql(DB::UNTAKEN);
+        out.push_sql(DB::SKIP_LOCKED);
         out.push_sql(") RETURNING id, occasion, user_id, email, language, seed, ip_address, user_agent, created_at, ");
         out.push_sql("due_at, tries, armed, dead_at, last_error, password_version");
         Ok(())
@@ -67,24 +67,24 @@ where
 
 /// How many mails there are, waiting and given up.
 #[derive(QueryId)]
-pub(super) struct Load {
+pub(super) struct CountOutbox {
     limit: i64,
 }
 
-impl Load {
+impl CountOutbox {
     pub(super) fn new(limit: u32) -> Self {
         Self { limit: i64::from(limit) }
     }
 }
 
-impl Query for Load {
+impl Query for CountOutbox {
     type SqlType = (BigInt, BigInt);
 }
 
-impl RunQueryDsl<SqliteConnection> for Load {}
-impl RunQueryDsl<PgConnection> for Load {}
+impl RunQueryDsl<SqliteConnection> for CountOutbox {}
+impl RunQueryDsl<PgConnection> for CountOutbox {}
 
-impl<DB> QueryFragment<DB> for Load
+impl<DB> QueryFragment<DB> for CountOutbox
 where
     DB: Backend + HasSqlType<BigInt>,
     i64: ToSql<BigInt, DB>,

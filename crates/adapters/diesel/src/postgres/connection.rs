@@ -13,12 +13,12 @@ use portcullis_ports::{Clock, TxMode};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the server is told on every connection, unless the URL's `options` say otherwise.
-const LIMITS: [(&str, &str); 3] =
+const SESSION_TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "5s"), ("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "10s")];
 /// How the server is to plan: every statement finds its rows by an index, one by one, whatever the
 /// tables' sizes. Left to itself it plans a statement anew each time, which costs more than to
 /// carry it out; or it keeps a plan that reads a whole table, made when the table was small.
-const PLANNING: [(&str, &str); 6] = [
+const PLANNER_SETTINGS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -37,7 +37,7 @@ const MIGRATION_LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "10min"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "10min")];
 
 /// Opens connections.
-pub(super) struct Opener {
+pub(super) struct Connector {
     url: PostgresUrl,
     settings: String,
     migration_limits: String,
@@ -46,7 +46,7 @@ pub(super) struct Opener {
     clock: Arc<dyn Clock>,
 }
 
-impl Opener {
+impl Connector {
     pub(super) fn new(url: &PostgresUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Self {
         let unset = |settings: &[(&str, &str)]| -> String {
             let unset = settings.iter().filter(|(name, _)| !url.sets_option(name));
@@ -54,7 +54,7 @@ impl Opener {
         };
         Self {
             url: url.clone(),
-            settings: unset(&LIMITS) + &unset(&PLANNING) + RAW_BYTES,
+            settings: unset(&SESSION_TIMEOUTS) + &unset(&PLANNER_SETTINGS) + RAW_BYTES,
             migration_limits: unset(&MIGRATION_LIMITS),
             language: Language::default(),
             log_statements: options.log_statements,
@@ -147,7 +147,7 @@ mod tests {
         let url = Server::shared().create_database().url;
         let settings = |parameters: &str| {
             let clock = Arc::new(FixedClock::at(chrono::DateTime::UNIX_EPOCH));
-            let opener = Opener::new(&parse(&format!("{url}{parameters}")), &StoreOptions::default(), clock);
+            let opener = Connector::new(&parse(&format!("{url}{parameters}")), &StoreOptions::default(), clock);
             let mut connection = opener.open().unwrap();
             let mut show =
                 |name: &str| sql::<Text>(&format!("SHOW {name}")).get_result::<String>(&mut connection).unwrap();

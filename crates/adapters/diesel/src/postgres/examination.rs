@@ -3,7 +3,7 @@
 use super::PostgresStore;
 use crate::engine::Engine;
 use crate::error::MigrateError;
-use crate::examination::Examination;
+use crate::info::DatabaseInfo;
 use crate::time::UtcTime;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -37,11 +37,11 @@ const QUESTION: &str = "SELECT current_setting('server_version') AS version, \
 
 impl PostgresStore {
     /// Asks on a connection of its own, whatever the schema.
-    pub(crate) fn examine(&self) -> Result<Examination, MigrateError> {
+    pub(crate) fn examine(&self) -> Result<DatabaseInfo, MigrateError> {
         let mut connection = self.opener.set_up(self.connect()?)?;
         let told = diesel::sql_query(QUESTION).get_result::<Told>(&mut connection);
         let told = told.map_err(|error| PgConnection::classify(&error, TxMode::Read))?;
-        Ok(Examination::Postgres {
+        Ok(DatabaseInfo::Postgres {
             version: told.version,
             synchronous_commit: told.synchronous_commit,
             fsync: told.fsync,

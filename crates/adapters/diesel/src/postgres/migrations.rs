@@ -5,7 +5,7 @@ use super::{PostgresStore, inspection};
 use crate::engine::Engine;
 use crate::error::MigrateError;
 use crate::inspection::Finding;
-use crate::migrations::{self, Applied, MigrationStatus, Migrations};
+use crate::migrations::{self, MigrationReport, MigrationStatus, Migrations};
 use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection, TransactionManager};
 use diesel::dsl::sql;
 use diesel::pg::Pg;
@@ -40,11 +40,11 @@ impl Migrations for PostgresStore {
         Ok(findings.map_err(|error| PgConnection::classify(&error, TxMode::Read))?)
     }
 
-    fn apply(&self) -> Result<Applied, MigrateError> {
+    fn apply(&self) -> Result<MigrationReport, MigrateError> {
         if self.pending()?.is_empty() {
-            return Ok(Applied::default());
+            return Ok(MigrationReport::default());
         }
-        let done = self.alone(|connection| {
+        let done = self.with_migration_lock(|connection| {
             let adopting = has_table(connection, "users")?;
             let findings =
                 inspection::inspect(connection, true).map_err(|error| PgConnection::classify(&error, TxMode::Read))?;
@@ -55,17 +55,17 @@ impl Migrations for PostgresStore {
     }
 
     fn redo(&self) -> Result<Vec<String>, MigrateError> {
-        let done = self.alone(|connection| migrations::redo(connection, &MIGRATIONS))?;
+        let done = self.with_migration_lock(|connection| migrations::redo(connection, &MIGRATIONS))?;
         Ok(done.reported().names)
     }
 }
 
 impl PostgresStore {
     /// Runs a change in one transaction, under the lock.
-    fn alone(
+    fn with_migration_lock(
         &self,
-        change: impl FnOnce(&mut PgConnection) -> Result<Applied, MigrateError>,
-    ) -> Result<Applied, MigrateError> {
+        change: impl FnOnce(&mut PgConnection) -> Result<MigrationReport, MigrateError>,
+    ) -> Result<MigrationReport, MigrateError> {
         let mut connection = self.opener.set_up_for_migration(self.connect()?)?;
         let detail = Arc::new(Mutex::new(None));
         // Messages may be in another language: a timeout is then recognized by how long the statement took.
@@ -101,7 +101,7 @@ fn with_detail(error: MigrateError, detail: &Mutex<Option<String>>) -> MigrateEr
 }
 
 fn applied(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
-    if !has_table(connection, migrations::BOOKKEEPING)? {
+    if !has_table(connection, migrations::MIGRATIONS_TABLE)? {
         return Ok(Vec::new());
     }
     let versions = sql::<Text>(migrations::APPLIED).load(connection);

@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::error::MigrateError;
 use crate::pool::{Pool, PoolLoad};
 use crate::transaction;
-use connection::Opener;
+use connection::Connector;
 use diesel::connection::AnsiTransactionManager;
 use diesel::prelude::*;
 use portcullis_ports::{Clock, Rotation, Store, StoreError, TxMode, TxWork};
@@ -27,7 +27,7 @@ pub use url::PostgresUrl;
 
 /// A [`Store`] on a PostgreSQL server.
 pub struct PostgresStore {
-    opener: Opener,
+    opener: Connector,
     pool: Pool<PgConnection>,
     /// Whether the schema is known to be this program's.
     ready: AtomicBool,
@@ -41,7 +41,7 @@ impl PostgresStore {
     #[must_use]
     pub fn new(url: &PostgresUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Self {
         Self {
-            opener: Opener::new(url, options, clock.clone()),
+            opener: Connector::new(url, options, clock.clone()),
             pool: Pool::new(options.connections, options.wait, clock),
             ready: AtomicBool::new(false),
             direct: AtomicBool::new(false),

@@ -2,7 +2,7 @@
 //! `pool_mode=transaction`. Time limits, plans and prepared statements of a connection would reach
 //! other clients there, and a statement could run in place of another.
 
-use super::connection::Opener;
+use super::connection::Connector;
 use super::refusal::Refusal;
 use crate::engine::Engine;
 use crate::error::MigrateError;
@@ -33,7 +33,7 @@ struct Backend {
 
 /// Refuses a pooler, else gives a connection on which nothing is set. Leaves nothing on those that it
 /// opens: another client may get them next.
-pub(super) fn connect(opener: &Opener) -> Result<PgConnection, MigrateError> {
+pub(super) fn connect(opener: &Connector) -> Result<PgConnection, MigrateError> {
     for _ in 0..2 {
         if let Some(connection) = ask(opener)? {
             return Ok(connection);
@@ -44,7 +44,7 @@ pub(super) fn connect(opener: &Opener) -> Result<PgConnection, MigrateError> {
 
 /// Returns `None` if the first transaction is cut off, which a pooler with `pool_mode=statement` does
 /// every time.
-fn ask(opener: &Opener) -> Result<Option<PgConnection>, MigrateError> {
+fn ask(opener: &Connector) -> Result<Option<PgConnection>, MigrateError> {
     let mut connections = match opener.connect() {
         Ok(first) => vec![first],
         Err(Refusal::Failed(error)) if is_given_away(&error.to_string()) => return Err(refused()),

@@ -7,7 +7,7 @@
 
 use crate::engine::Engine;
 use crate::sessions::columns;
-use crate::time::{Moment, UtcTime};
+use crate::time::{DbTimestamp, UtcTime};
 use crate::tokens::NewTokenRow;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -20,13 +20,13 @@ use portcullis_ports::{Rotation, StoreError, TxMode};
 struct Rotate {
     jti: Vec<String>,
     user_id: Vec<i64>,
-    at: Vec<Moment>,
+    at: Vec<DbTimestamp>,
     key: Vec<Option<Vec<u8>>>,
     successor_jti: Vec<String>,
-    created_at: Vec<Moment>,
-    expires_at: Vec<Moment>,
+    created_at: Vec<DbTimestamp>,
+    expires_at: Vec<DbTimestamp>,
     sid: Vec<Option<String>>,
-    session_cutoff: Vec<Moment>,
+    session_cutoff: Vec<DbTimestamp>,
     verified_only: Vec<bool>,
     ip_address: Vec<Option<String>>,
     user_agent: Vec<Option<String>>,
@@ -37,13 +37,13 @@ impl Rotate {
         let successor = NewTokenRow::of(&rotation.successor)?;
         self.jti.push(rotation.spent.to_string());
         self.user_id.push(successor.user_id);
-        self.at.push(Moment::new(rotation.at));
+        self.at.push(DbTimestamp::new(rotation.at));
         self.key.push(rotation.key.map(|key| key.0.to_vec()));
         self.successor_jti.push(successor.jti);
         self.created_at.push(successor.created_at);
         self.expires_at.push(successor.expires_at);
         self.sid.push(rotation.successor.session_id.map(|id| id.to_string()));
-        self.session_cutoff.push(Moment::new(rotation.session_cutoff));
+        self.session_cutoff.push(DbTimestamp::new(rotation.session_cutoff));
         self.verified_only.push(rotation.verified_only);
         let (ip_address, user_agent) = columns(&rotation.client);
         self.ip_address.push(ip_address);

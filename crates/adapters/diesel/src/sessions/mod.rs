@@ -10,8 +10,8 @@ pub(crate) use statements::Dialect;
 
 use crate::registration::UserRow;
 use crate::schema::{session_events, sessions, users};
-use crate::stored::{Row, Stored};
-use crate::time::Moment;
+use crate::stored::{RowRef, Stored};
+use crate::time::DbTimestamp;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
 use diesel::dsl::auto_type;
@@ -26,7 +26,7 @@ use portcullis_ports::{
 };
 use purge::{DeleteDead, SurveySessions};
 use rows::{EventRow, ListedRow, NewSessionRow, listed, read_sid};
-use statements::{Record, RevokeLive, Scope, SparedRows};
+use statements::{KeepFilter, Record, RevokeLive, TokenScope};
 
 /// The kinds of events by which a session was used.
 fn uses() -> Vec<&'static str> {
@@ -35,7 +35,7 @@ fn uses() -> Vec<&'static str> {
 
 /// The sessions of an account that were not ended and started after that.
 #[auto_type]
-fn open(user_id: i64, started_after: Moment) -> _ {
+fn open(user_id: i64, started_after: DbTimestamp) -> _ {
     sessions::table
         .filter(sessions::user_id.eq(user_id))
         .filter(sessions::ended_at.is_null())
@@ -78,7 +78,7 @@ macro_rules! session_repository {
 
             fn begin(&mut self, session: &Session, client: &ClientInfo) -> Result<(), StoreError> {
                 let row = NewSessionRow::of(session, client);
-                let begun = diesel::insert_into(sessions::table).values(row).execute(self.writing()?);
+                let begun = diesel::insert_into(sessions::table).values(row).execute(self.write_connection()?);
                 self.check(begun).map(drop)
             }
 
@@ -95,7 +95,7 @@ macro_rules! session_repository {
                 limit: u32,
             ) -> Result<Vec<ListedSession>, StoreError> {
                 let last_use = last_use().select(session_events::at).single_value();
-                let query = open(user_id.get(), Moment::new(started_after))
+                let query = open(user_id.get(), DbTimestamp::new(started_after))
                     .order((sessions::created_at.desc(), sessions::id.desc()))
                     .limit(i64::from(limit))
                     .select((SessionRow::as_select(), OriginRow::as_select(), last_use));
@@ -105,7 +105,7 @@ macro_rules! session_repository {
 
             fn count(&mut self, user_id: UserId, started_after: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
                 let query =
-                    open(user_id.get(), Moment::new(started_after)).limit(i64::from(limit)).select(sessions::id);
+                    open(user_id.get(), DbTimestamp::new(started_after)).limit(i64::from(limit)).select(sessions::id);
                 let rows = query.load::<i64>(self.connection);
                 Ok(u32::try_from(self.check(rows)?.len()).unwrap_or(u32::MAX))
             }
@@ -117,12 +117,12 @@ macro_rules! session_repository {
                 limit: u32,
             ) -> Result<Vec<SessionId>, StoreError> {
                 let last_use = last_use().select(session_events::id).single_value();
-                let query = open(user_id.get(), Moment::new(started_after))
+                let query = open(user_id.get(), DbTimestamp::new(started_after))
                     .order((coalesce(last_use, 0), sessions::id))
                     .limit(i64::from(limit))
                     .select((sessions::id, sessions::sid));
                 let rows = query.load::<(i64, Stored<String>)>(self.connection);
-                self.check(rows)?.into_iter().map(|(id, sid)| read_sid(Row { table: "sessions", id }, sid)).collect()
+                self.check(rows)?.into_iter().map(|(id, sid)| read_sid(RowRef { table: "sessions", id }, sid)).collect()
             }
 
             fn recent_clients(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {
@@ -133,7 +133,7 @@ macro_rules! session_repository {
                     .select((sessions::id, OriginRow::as_select()));
                 let rows = query.load::<(i64, OriginRow)>(self.connection);
                 let rows = self.check(rows)?.into_iter();
-                rows.map(|(id, client)| client.read(Row { table: "sessions", id })).collect()
+                rows.map(|(id, client)| client.read(RowRef { table: "sessions", id })).collect()
             }
 
             fn knows_source(&mut self, source: &SourceHash) -> Result<bool, StoreError> {
@@ -143,16 +143,16 @@ macro_rules! session_repository {
             }
 
             fn end(&mut self, id: SessionId, session_end: &SessionEnd) -> Result<bool, StoreError> {
-                let at = Moment::new(session_end.at);
+                let at = DbTimestamp::new(session_end.at);
                 let active =
                     sessions::table.filter(sessions::sid.eq(id.to_string())).filter(sessions::ended_at.is_null());
                 let ended = diesel::update(active)
                     .set((sessions::ended_at.eq(at), sessions::end_reason.eq(session_end.reason.as_str())))
                     .returning((sessions::id, sessions::user_id))
-                    .get_result::<(i64, i64)>(self.writing()?)
+                    .get_result::<(i64, i64)>(self.write_connection()?)
                     .optional();
                 let Some((number, user_id)) = self.check(ended)? else { return Ok(false) };
-                let revoke = RevokeLive::new(user_id, Scope::Of(number, id.to_string()), at);
+                let revoke = RevokeLive::new(user_id, TokenScope::Of(number, id.to_string()), at);
                 let revoked = revoke.load::<bool>(self.connection);
                 self.check(revoked)?;
                 let event = NewEventRow::of(number, &event_of(session_end));
@@ -167,7 +167,7 @@ macro_rules! session_repository {
                 keep: &KeepSessions,
                 session_end: &SessionEnd,
             ) -> Result<u64, StoreError> {
-                let (at, keep) = (Moment::new(session_end.at), SparedRows::new(keep));
+                let (at, keep) = (DbTimestamp::new(session_end.at), KeepFilter::new(keep));
                 let active = sessions::table
                     .filter(sessions::user_id.eq(user_id.get()))
                     .filter(sessions::ended_at.is_null())
@@ -176,9 +176,9 @@ macro_rules! session_repository {
                 let ended = diesel::update(active)
                     .set((sessions::ended_at.eq(at), sessions::end_reason.eq(session_end.reason.as_str())))
                     .returning(sessions::id)
-                    .get_results::<i64>(self.writing()?);
+                    .get_results::<i64>(self.write_connection()?);
                 let ended = self.check(ended)?;
-                let revoke = RevokeLive::new(user_id.get(), Scope::AllBut(keep), at);
+                let revoke = RevokeLive::new(user_id.get(), TokenScope::AllBut(keep), at);
                 let revoked = revoke.load::<bool>(self.connection);
                 let unbegun = self.check(revoked)?.into_iter().filter(|unbegun| *unbegun).count();
                 let event = event_of(session_end);
@@ -191,7 +191,7 @@ macro_rules! session_repository {
             }
 
             fn record(&mut self, id: SessionId, event: &SessionEvent) -> Result<(), StoreError> {
-                let recorded = Record::new(id, event).execute(self.writing()?);
+                let recorded = Record::new(id, event).execute(self.write_connection()?);
                 self.check(recorded).map(drop)
             }
 
@@ -222,7 +222,7 @@ macro_rules! session_repository {
             }
 
             fn purge(&mut self, range: &RowRange, dead: &SessionCutoffs, limit: u32) -> Result<u64, StoreError> {
-                self.writing()?;
+                self.write_connection()?;
                 let events = DeleteDead::<true>::new(range, dead, limit);
                 let events = self.in_background(|connection| events.execute(connection))?;
                 let events = u32::try_from(events).unwrap_or(limit);
@@ -242,13 +242,13 @@ session_repository!(PgConnection);
 impl Transaction<'_, SqliteConnection> {
     /// There is one writer.
     fn hold_account(&mut self, _: UserId) -> Result<(), StoreError> {
-        self.writing().map(drop)
+        self.write_connection().map(drop)
     }
 
     /// A prepared statement for every one costs less there than a statement of changing length.
     fn find_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
         let find = |tx: &mut Self| keys.iter().map(|key| tx.find_bearer(key)).collect();
-        if keys.len() > 1 { self.at_once(find) } else { find(self) }
+        if keys.len() > 1 { self.batched_read(find) } else { find(self) }
     }
 
     fn find_bearer(&mut self, key: &BearerIdentity) -> Result<Option<ResolvedBearer>, StoreError> {
@@ -265,7 +265,7 @@ impl Transaction<'_, PgConnection> {
     /// Tokens are added beside it: they need no more than that the account is not deleted.
     fn hold_account(&mut self, user_id: UserId) -> Result<(), StoreError> {
         let query = users::table.find(user_id.get()).select(users::id).for_no_key_update();
-        let held = query.first::<i64>(self.writing()?).optional();
+        let held = query.first::<i64>(self.write_connection()?).optional();
         self.check(held).map(drop)
     }
 

@@ -2,7 +2,7 @@
 //! before them.
 
 use super::statements::Dialect;
-use crate::time::{Moment, UtcTime};
+use crate::time::{DbTimestamp, UtcTime};
 use diesel::backend::Backend;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -31,19 +31,19 @@ impl Times for Pg {
 
 /// The moments by which a session is dead.
 struct Dead {
-    ended_by: Moment,
-    started_by: Moment,
+    ended_by: DbTimestamp,
+    started_by: DbTimestamp,
 }
 
 impl Dead {
     fn new(dead: &SessionCutoffs) -> Self {
-        Self { ended_by: Moment::new(dead.ended), started_by: Moment::new(dead.started) }
+        Self { ended_by: DbTimestamp::new(dead.ended), started_by: DbTimestamp::new(dead.started) }
     }
 
     fn push<'b, DB>(&'b self, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
         DB: Times + HasSqlType<UtcTime>,
-        Moment: ToSql<UtcTime, DB>,
+        DbTimestamp: ToSql<UtcTime, DB>,
     {
         out.push_sql("(");
         out.push_sql(DB::ENDED_AT);
@@ -85,7 +85,7 @@ impl RunQueryDsl<PgConnection> for SurveySessions {}
 impl<DB> QueryFragment<DB> for SurveySessions
 where
     DB: Times + HasSqlType<UtcTime> + HasSqlType<BigInt>,
-    Moment: ToSql<UtcTime, DB>,
+    DbTimestamp: ToSql<UtcTime, DB>,
     i64: ToSql<BigInt, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -121,7 +121,7 @@ impl<const EVENTS: bool> RunQueryDsl<PgConnection> for DeleteDead<EVENTS> {}
 impl<const EVENTS: bool, DB> QueryFragment<DB> for DeleteDead<EVENTS>
 where
     DB: Dialect + Times + HasSqlType<UtcTime> + HasSqlType<BigInt>,
-    Moment: ToSql<UtcTime, DB>,
+    DbTimestamp: ToSql<UtcTime, DB>,
     i64: ToSql<BigInt, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {

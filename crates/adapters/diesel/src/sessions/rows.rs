@@ -1,8 +1,8 @@
 //! Sessions and their events, as rows.
 
 use crate::schema::{session_events, sessions};
-use crate::stored::{Row, Stored};
-use crate::time::Moment;
+use crate::stored::{RowRef, Stored};
+use crate::time::DbTimestamp;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use portcullis_domain::registration::UserId;
@@ -24,7 +24,7 @@ pub(crate) struct SessionRow {
     source: Option<Stored<Vec<u8>>>,
 }
 
-pub(super) fn read_sid(at: Row, sid: Stored<String>) -> Result<SessionId, StoreError> {
+pub(super) fn read_sid(at: RowRef, sid: Stored<String>) -> Result<SessionId, StoreError> {
     SessionId::parse(&at.read("sid", sid)?).ok_or_else(|| at.corrupt("sid", "not a session identifier"))
 }
 
@@ -32,7 +32,7 @@ impl TryFrom<SessionRow> for Session {
     type Error = StoreError;
 
     fn try_from(row: SessionRow) -> Result<Self, StoreError> {
-        let at = Row { table: "sessions", id: row.id };
+        let at = RowRef { table: "sessions", id: row.id };
         Ok(Self {
             id: read_sid(at, row.sid)?,
             user_id: UserId::new(at.read("user_id", row.user_id)?),
@@ -53,7 +53,7 @@ pub(crate) struct OriginRow {
 }
 
 impl OriginRow {
-    pub(crate) fn read(self, at: Row) -> Result<ClientInfo, StoreError> {
+    pub(crate) fn read(self, at: RowRef) -> Result<ClientInfo, StoreError> {
         let address = self.ip_address.map(|text| at.read("ip_address", text)).transpose()?;
         let parse = |text: String| text.parse().map_err(|_| at.corrupt("ip_address", "not an address"));
         let agent = self.user_agent.map(|text| at.read("user_agent", text)).transpose()?;
@@ -68,7 +68,7 @@ impl OriginRow {
 pub(super) type ListedRow = (SessionRow, OriginRow, Option<Stored<DateTime<Utc>>>);
 
 pub(super) fn listed((row, client, used): ListedRow) -> Result<ListedSession, StoreError> {
-    let at = Row { table: "sessions", id: row.id };
+    let at = RowRef { table: "sessions", id: row.id };
     let used = used.map(|time| at.read("last use", time)).transpose()?;
     let session = Session::try_from(row)?;
     Ok(ListedSession { client: client.read(at)?, last_used_at: used.unwrap_or(session.started_at), session })
@@ -80,7 +80,7 @@ pub(super) fn listed((row, client, used): ListedRow) -> Result<ListedSession, St
 pub(super) struct NewSessionRow {
     sid: String,
     user_id: i64,
-    created_at: Moment,
+    created_at: DbTimestamp,
     ip_address: Option<String>,
     user_agent: Option<String>,
     device: Option<Vec<u8>>,
@@ -93,7 +93,7 @@ impl NewSessionRow {
         Self {
             sid: session.id.to_string(),
             user_id: session.user_id.get(),
-            created_at: Moment::new(session.started_at),
+            created_at: DbTimestamp::new(session.started_at),
             ip_address,
             user_agent,
             device: session.device.map(|mark| mark.as_bytes().to_vec()),
@@ -123,7 +123,7 @@ impl TryFrom<EventRow> for SessionEvent {
     type Error = StoreError;
 
     fn try_from(row: EventRow) -> Result<Self, StoreError> {
-        let at = Row { table: "session_events", id: row.id };
+        let at = RowRef { table: "session_events", id: row.id };
         let kind = at.read("kind", row.kind)?;
         let client = OriginRow { ip_address: row.ip_address, user_agent: row.user_agent };
         Ok(Self {
@@ -139,7 +139,7 @@ impl TryFrom<EventRow> for SessionEvent {
 #[diesel(table_name = session_events, treat_none_as_default_value = false)]
 pub(crate) struct NewEventRow {
     session_id: i64,
-    at: Moment,
+    at: DbTimestamp,
     kind: &'static str,
     ip_address: Option<String>,
     user_agent: Option<String>,
@@ -149,6 +149,6 @@ impl NewEventRow {
     /// An event of the session with that number.
     pub(crate) fn of(number: i64, event: &SessionEvent) -> Self {
         let (ip_address, user_agent) = columns(&event.client);
-        Self { session_id: number, at: Moment::new(event.at), kind: event.kind.as_str(), ip_address, user_agent }
+        Self { session_id: number, at: DbTimestamp::new(event.at), kind: event.kind.as_str(), ip_address, user_agent }
     }
 }

@@ -2,7 +2,7 @@
 //! lock theirs, and events of which only so many are kept.
 
 use super::rows::columns;
-use crate::time::{Moment, UtcTime};
+use crate::time::{DbTimestamp, UtcTime};
 use diesel::backend::Backend;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -17,7 +17,7 @@ pub(crate) trait Dialect: Backend {
     /// Has a subquery lock the tokens that it finds, in the order in which rotations lock theirs.
     const ORDER_AND_LOCK: &'static str;
     /// Has whoever would delete the rows that are found wait until the end of the transaction.
-    const KEPT: &'static str;
+    const FOR_KEY_SHARE: &'static str;
     /// Deletes tokens of an account, a number at most.
     const DELETE_TOKENS: &'static str;
     /// Has foreign keys that are checked at the commit by default checked by each statement.
@@ -31,7 +31,7 @@ pub(crate) trait Dialect: Backend {
 /// There is one writer.
 impl Dialect for Sqlite {
     const ORDER_AND_LOCK: &'static str = " ORDER BY jti";
-    const KEPT: &'static str = "";
+    const FOR_KEY_SHARE: &'static str = "";
     const DELETE_TOKENS: &'static str =
         "DELETE FROM refresh_tokens WHERE id IN (SELECT id FROM refresh_tokens WHERE user_id = ? LIMIT ?)";
     const CHECK_REFERENCES_AT_ONCE: &'static str = "";
@@ -42,7 +42,7 @@ impl Dialect for Sqlite {
 impl Dialect for Pg {
     /// By their bytes: an adopted identifier may be any text.
     const ORDER_AND_LOCK: &'static str = " ORDER BY jti COLLATE \"C\" FOR UPDATE";
-    const KEPT: &'static str = " FOR KEY SHARE";
+    const FOR_KEY_SHARE: &'static str = " FOR KEY SHARE";
     /// In the order in which rotations lock theirs.
     const DELETE_TOKENS: &'static str = "DELETE FROM refresh_tokens WHERE id IN (SELECT token.id \
         FROM (SELECT id FROM refresh_tokens WHERE user_id = $1 LIMIT $2) AS chosen \
@@ -53,14 +53,14 @@ impl Dialect for Pg {
 }
 
 /// What tells the sessions that are spared.
-pub(super) struct SparedRows {
+pub(super) struct KeepFilter {
     /// Empty, which no session's is, where there is none.
     pub(super) sid: String,
     /// Empty, which no session's is, where there is none.
     pub(super) device: Vec<u8>,
 }
 
-impl SparedRows {
+impl KeepFilter {
     pub(super) fn new(keep: &KeepSessions) -> Self {
         let device = keep.device.map(|mark| mark.as_bytes().to_vec());
         Self { sid: keep.session.map(|id| id.to_string()).unwrap_or_default(), device: device.unwrap_or_default() }
@@ -68,23 +68,23 @@ impl SparedRows {
 }
 
 /// Which of an account's live tokens.
-pub(super) enum Scope {
+pub(super) enum TokenScope {
     /// Those of the session with that number and identifier.
     Of(i64, String),
     /// All but those of sessions that are spared.
-    AllBut(SparedRows),
+    AllBut(KeepFilter),
 }
 
 /// Revokes live tokens, and tells of each whether it was one of no session yet that had not
 /// expired. Never prepared: it has several shapes, and is rare.
 pub(super) struct RevokeLive {
     user_id: i64,
-    scope: Scope,
-    at: Moment,
+    scope: TokenScope,
+    at: DbTimestamp,
 }
 
 impl RevokeLive {
-    pub(super) fn new(user_id: i64, scope: Scope, at: Moment) -> Self {
+    pub(super) fn new(user_id: i64, scope: TokenScope, at: DbTimestamp) -> Self {
         Self { user_id, scope, at }
     }
 }
@@ -104,7 +104,7 @@ impl RunQueryDsl<PgConnection> for RevokeLive {}
 impl<DB> QueryFragment<DB> for RevokeLive
 where
     DB: Dialect + HasSqlType<UtcTime> + HasSqlType<BigInt> + HasSqlType<Text> + HasSqlType<Binary>,
-    Moment: ToSql<UtcTime, DB>,
+    DbTimestamp: ToSql<UtcTime, DB>,
     i64: ToSql<BigInt, DB>,
     String: ToSql<Text, DB>,
     Vec<u8>: ToSql<Binary, DB>,
@@ -116,14 +116,14 @@ where
         out.push_bind_param::<BigInt, _>(&self.user_id)?;
         out.push_sql(" AND NOT revoked AND ");
         match &self.scope {
-            Scope::Of(number, sid) => {
+            TokenScope::Of(number, sid) => {
                 out.push_sql("(session_id = ");
                 out.push_bind_param::<BigInt, _>(number)?;
                 out.push_sql(" OR (session_id IS NULL AND jti = ");
                 out.push_bind_param::<Text, _>(sid)?;
                 out.push_sql("))");
             }
-            Scope::AllBut(keep) => {
+            TokenScope::AllBut(keep) => {
                 out.push_sql("coalesce(session_id, 0) NOT IN (SELECT id FROM sessions WHERE user_id = ");
                 out.push_bind_param::<BigInt, _>(&self.user_id)?;
                 out.push_sql(" AND (sid = ");
@@ -148,7 +148,7 @@ where
 /// Adds an event to the session with an identifier, if there is one.
 pub(super) struct Record {
     sid: String,
-    at: Moment,
+    at: DbTimestamp,
     kind: EventKind,
     name: &'static str,
     ip_address: Option<String>,
@@ -161,7 +161,7 @@ impl Record {
         let (ip_address, user_agent) = columns(&event.client);
         let most = i64::try_from(EventKind::MAX_EVENTS_PER_KIND).unwrap_or(i64::MAX);
         let (kind, name) = (event.kind, event.kind.as_str());
-        Self { sid: id.to_string(), at: Moment::new(event.at), kind, name, ip_address, user_agent, most }
+        Self { sid: id.to_string(), at: DbTimestamp::new(event.at), kind, name, ip_address, user_agent, most }
     }
 }
 
@@ -176,7 +176,7 @@ impl RunQueryDsl<PgConnection> for Record {}
 impl<DB> QueryFragment<DB> for Record
 where
     DB: Dialect + HasSqlType<UtcTime> + HasSqlType<BigInt> + HasSqlType<Text>,
-    Moment: ToSql<UtcTime, DB>,
+    DbTimestamp: ToSql<UtcTime, DB>,
     i64: ToSql<BigInt, DB>,
     String: ToSql<Text, DB>,
     &'static str: ToSql<Text, DB>,
@@ -200,7 +200,7 @@ where
             out.push_sql(") < ");
             out.push_bind_param::<BigInt, _>(&self.most)?;
         }
-        out.push_sql(DB::KEPT);
+        out.push_sql(DB::FOR_KEY_SHARE);
         Ok(())
     }
 }

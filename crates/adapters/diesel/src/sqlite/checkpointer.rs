@@ -5,7 +5,7 @@
 //! readers and the writer go on. SQLite begins the log anew only once all of it is copied, which
 //! a busy writer is always ahead of: it copies the little that is left itself, when it is told.
 
-use super::connection::{self, Opener, Role};
+use super::connection::{self, Connector, Role};
 use super::file::DatabaseFile;
 use diesel::SqliteConnection;
 use portcullis_ports::StoreError;
@@ -17,17 +17,17 @@ use std::time::Duration;
 
 /// Pages of the log that are worth copying. The disk is busy with them for a millisecond or two,
 /// and a commit waits for the disk.
-const WORTH: i64 = 64;
+const MIN_PAGES: i64 = 64;
 /// Pages of the log at which it should begin anew.
-const LONGEST: i64 = 4 * 1024;
+const RESTART_PAGES: i64 = 4 * 1024;
 /// Pages of the log at which whoever commits copies them, as SQLite has it from the start.
-pub(super) const TOO_LONG: u32 = 16 * 1024;
+pub(super) const AUTOCHECKPOINT_PAGES: u32 = 16 * 1024;
 /// Commits between two looks at the log: most write a few pages.
-const COMMITS: u32 = 32;
+const COMMITS_PER_CHECK: u32 = 32;
 /// A transaction that took as long may have written many.
-const LONG: Duration = Duration::from_millis(2);
+const LONG_TRANSACTION: Duration = Duration::from_millis(2);
 /// One caller's work that took as long has, most likely: a purge's.
-const LONG_WORK: Duration = Duration::from_micros(250);
+const LONG_JOB: Duration = Duration::from_micros(250);
 
 /// The thread, until dropped.
 pub(super) struct Checkpointer {
@@ -37,16 +37,16 @@ pub(super) struct Checkpointer {
     /// Whether the transaction under way holds work that took long.
     holds_long_work: AtomicBool,
     thread: Option<JoinHandle<()>>,
-    copier: Arc<Copier>,
+    copier: Arc<CheckpointWorker>,
 }
 
 /// What the thread does.
-struct Copier {
+struct CheckpointWorker {
     /// SQLite lets one connection copy at a time, and refuses others at once.
     connection: Mutex<Option<SqliteConnection>>,
     /// Whether the writer is to copy what is left.
     rest_is_due: AtomicBool,
-    opener: Opener,
+    opener: Connector,
     /// Last: closed after the connection.
     file: DatabaseFile,
 }
@@ -54,14 +54,14 @@ struct Copier {
 impl Checkpointer {
     /// Starts it, with its connection: what the process holds open does not depend on the load.
     /// Where there can be no thread, the writer does all of it.
-    pub(super) fn start(opener: Opener, file: DatabaseFile) -> Self {
+    pub(super) fn start(opener: Connector, file: DatabaseFile) -> Self {
         let (connection, rest_is_due) = (Mutex::new(opener.open(Role::Reader).ok()), AtomicBool::new(false));
-        let copier = Arc::new(Copier { connection, rest_is_due, opener, file });
+        let copier = Arc::new(CheckpointWorker { connection, rest_is_due, opener, file });
         let (looks, asked) = mpsc::sync_channel(1);
         let copying = Arc::clone(&copier);
         let thread = thread::Builder::new().name("checkpoint".to_owned()).spawn(move || {
             while asked.recv().is_ok() {
-                copying.look();
+                copying.check();
             }
         });
         let (commits, holds_long_work) = (AtomicU32::new(0), AtomicBool::new(false));
@@ -70,16 +70,16 @@ impl Checkpointer {
 
     /// Says how long one caller's work in the transaction under way took.
     pub(super) fn worked(&self, took: Duration) {
-        if took >= LONG_WORK {
+        if took >= LONG_JOB {
             self.holds_long_work.store(true, Ordering::Relaxed);
         }
     }
 
     /// Says that there was a commit, and how long its transaction took.
     pub(super) fn committed(&self, took: Duration) {
-        let many = (self.commits.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(COMMITS);
+        let many = (self.commits.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(COMMITS_PER_CHECK);
         let long_work = self.holds_long_work.swap(false, Ordering::Relaxed);
-        if (many || long_work || took >= LONG)
+        if (many || long_work || took >= LONG_TRANSACTION)
             && let Some(looks) = &self.looks
         {
             // Where that fails, a look is due already.
@@ -88,7 +88,7 @@ impl Checkpointer {
     }
 
     /// Whether the writer is to copy what is left, now.
-    pub(super) fn leaves_the_rest(&self) -> bool {
+    pub(super) fn should_restart(&self) -> bool {
         let due = &self.copier.rest_is_due;
         due.load(Ordering::Relaxed) && due.swap(false, Ordering::Relaxed)
     }
@@ -110,10 +110,10 @@ impl Drop for Checkpointer {
     }
 }
 
-impl Copier {
+impl CheckpointWorker {
     /// What fails here fails again where the writer does it, which loses nothing: all that was
     /// acknowledged is in the log.
-    fn look(&self) {
+    fn check(&self) {
         let mut idle = lock(&self.connection);
         match self.copy_if_worth(idle.take()) {
             Ok(connection) => *idle = Some(connection),
@@ -125,13 +125,13 @@ impl Copier {
     fn copy_if_worth(&self, idle: Option<SqliteConnection>) -> Result<SqliteConnection, StoreError> {
         self.file.check()?;
         let mut connection = self.opener.reuse(idle, Role::Reader)?;
-        let log = connection::log(&mut connection)?;
-        let is_long = log.pages >= LONGEST;
-        if log.left() >= WORTH || is_long && log.left() > 0 {
-            connection::copy_log(&mut connection)?;
+        let log = connection::wal_status(&mut connection)?;
+        let is_long = log.pages >= RESTART_PAGES;
+        if log.left() >= MIN_PAGES || is_long && log.left() > 0 {
+            connection::checkpoint_passive(&mut connection)?;
             // SQLite syncs only once all of the log is copied: that would be left to the writer.
             self.file.sync()?;
-            if is_long && connection::log(&mut connection)?.left() > 0 {
+            if is_long && connection::wal_status(&mut connection)?.left() > 0 {
                 self.rest_is_due.store(true, Ordering::Relaxed);
             }
         }
@@ -171,19 +171,19 @@ mod tests {
         StoreError::Failed(error.to_string())
     }
 
-    fn log(store: &SqliteStore) -> connection::Log {
-        connection::log(&mut store.opener.open(Role::Reader).unwrap()).unwrap()
+    fn log(store: &SqliteStore) -> connection::WalStatus {
+        connection::wal_status(&mut store.opener.open(Role::Reader).unwrap()).unwrap()
     }
 
     #[test]
     fn what_is_committed_is_copied_beside_an_open_transaction() {
         let folder = TempDir::new().unwrap();
         let store = store(&folder);
-        fill(&store, WORTH);
+        fill(&store, MIN_PAGES);
         let mut writer = store.opener.open(Role::Writer).unwrap();
         writer.batch_execute("BEGIN IMMEDIATE; INSERT INTO filler VALUES (1)").unwrap();
-        assert!(log(&store).left() >= WORTH);
-        store.checkpointer.copier.look();
+        assert!(log(&store).left() >= MIN_PAGES);
+        store.checkpointer.copier.check();
         assert_eq!(log(&store).left(), 0);
     }
 
@@ -191,32 +191,32 @@ mod tests {
     fn a_long_log_begins_anew_once_the_writer_has_copied_what_was_left() {
         let folder = TempDir::new().unwrap();
         let store = store(&folder);
-        fill(&store, LONGEST);
+        fill(&store, RESTART_PAGES);
         let mut reader = store.opener.open(Role::Reader).unwrap();
         reader.batch_execute("BEGIN; SELECT count(*) FROM users").unwrap();
         register(&store, 1).unwrap();
-        store.checkpointer.copier.look();
+        store.checkpointer.copier.check();
         // What was committed after the reader began cannot be copied yet.
-        assert!((1..WORTH).contains(&log(&store).left()));
+        assert!((1..MIN_PAGES).contains(&log(&store).left()));
         reader.batch_execute("COMMIT").unwrap();
-        assert!(log(&store).pages >= LONGEST);
+        assert!(log(&store).pages >= RESTART_PAGES);
         register(&store, 2).unwrap();
-        assert!(log(&store).pages < WORTH, "{}", log(&store).pages);
+        assert!(log(&store).pages < MIN_PAGES, "{}", log(&store).pages);
     }
 
     #[test]
     fn it_looks_after_some_commits_or_a_long_one_and_no_sooner() {
         let folder = TempDir::new().unwrap();
         let store = store(&folder);
-        fill(&store, WORTH);
+        fill(&store, MIN_PAGES);
         let (short, shorter) = (Duration::ZERO, Duration::from_nanos(1));
         for (commits, work, took, copied) in [
-            (COMMITS - 1, LONG_WORK - shorter, LONG - shorter, false),
-            (COMMITS, short, short, true),
-            (1, short, LONG, true),
-            (1, LONG_WORK, LONG_WORK, true),
+            (COMMITS_PER_CHECK - 1, LONG_JOB - shorter, LONG_TRANSACTION - shorter, false),
+            (COMMITS_PER_CHECK, short, short, true),
+            (1, short, LONG_TRANSACTION, true),
+            (1, LONG_JOB, LONG_JOB, true),
         ] {
-            fill(&store, WORTH);
+            fill(&store, MIN_PAGES);
             let checkpointer = Checkpointer::start(store.opener.clone(), store.file.clone());
             for _ in 0..commits {
                 checkpointer.worked(work);
@@ -235,8 +235,8 @@ mod tests {
         let mut store =
             SqliteStore::open(&folder.path().join("app.db"), &StoreOptions::default(), clock.clone()).unwrap();
         store.migrate().unwrap();
-        for (work, copied) in [(Duration::ZERO, false), (LONG_WORK, true), (Duration::ZERO, false)] {
-            fill(&store, WORTH);
+        for (work, copied) in [(Duration::ZERO, false), (LONG_JOB, true), (Duration::ZERO, false)] {
+            fill(&store, MIN_PAGES);
             store
                 .write(|_| {
                     clock.advance(work);
@@ -252,13 +252,13 @@ mod tests {
     fn it_copies_nothing_into_a_file_that_was_replaced() {
         let folder = TempDir::new().unwrap();
         let store = store(&folder);
-        fill(&store, WORTH);
-        store.checkpointer.copier.look();
+        fill(&store, MIN_PAGES);
+        store.checkpointer.copier.check();
         assert!(store.checkpointer.pause().is_some());
         let path = folder.path().join("app.db");
         std::fs::rename(&path, folder.path().join("moved.db")).unwrap();
         std::fs::write(&path, "another").unwrap();
-        store.checkpointer.copier.look();
+        store.checkpointer.copier.check();
         assert!(store.checkpointer.pause().is_none(), "the connection is closed");
         assert_eq!(std::fs::read(&path).unwrap(), b"another");
     }

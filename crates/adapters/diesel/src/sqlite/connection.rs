@@ -14,13 +14,13 @@ use std::time::Duration;
 
 /// Up to this size a file is read through once at start, before anything writes to it. A larger
 /// one would hold up the start; what is damaged in it shows when it is used.
-const EXAMINED: u64 = 64 << 20;
+const MAX_QUICK_CHECK_BYTES: u64 = 64 << 20;
 
 /// How often the write-ahead log is asked for where others ask at the same time.
 const ATTEMPTS: u32 = 100;
 
 /// A wait for a lock may be so much longer than it was meant to be.
-const STEP: Duration = Duration::from_millis(100);
+const TIMEOUT_GRANULARITY: Duration = Duration::from_millis(100);
 
 /// Pages that a reader keeps, in KiB: an eighth of what SQLite would, and the system has the rest.
 /// As much as `.cargo/config.toml` has each cache take when it is opened.
@@ -35,20 +35,20 @@ pub(super) enum Role {
 
 /// Opens connections.
 #[derive(Clone)]
-pub(super) struct Opener {
+pub(super) struct Connector {
     pub(super) uri: String,
     wait: Duration,
     log_statements: bool,
 }
 
-impl Opener {
+impl Connector {
     pub(super) fn new(file: &DatabaseFile, options: &StoreOptions) -> Self {
         Self { uri: file.uri("rw"), wait: options.wait, log_statements: options.log_statements }
     }
 
     /// Looks for damage, through a connection that cannot write.
-    pub(super) fn examine(&self, file: &DatabaseFile) -> Result<(), OpenError> {
-        if !(1..=EXAMINED).contains(&file.size()) {
+    pub(super) fn quick_check(&self, file: &DatabaseFile) -> Result<(), OpenError> {
+        if !(1..=MAX_QUICK_CHECK_BYTES).contains(&file.size()) {
             return Ok(());
         }
         let findings = SqliteConnection::establish(&file.uri("ro")).map_err(|error| error.to_string()).and_then(
@@ -90,7 +90,7 @@ impl Opener {
         run(&mut connection, "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY")?;
         let of_the_role = match role {
             Role::Reader => format!("PRAGMA query_only = ON; PRAGMA cache_size = -{READER_CACHE_KIB}"),
-            Role::Writer => format!("PRAGMA wal_autocheckpoint = {}", checkpointer::TOO_LONG),
+            Role::Writer => format!("PRAGMA wal_autocheckpoint = {}", checkpointer::AUTOCHECKPOINT_PAGES),
         };
         run(&mut connection, &of_the_role)?;
         Ok(connection)
@@ -112,22 +112,22 @@ fn write_ahead_log(connection: &mut SqliteConnection) -> Result<String, StoreErr
 }
 
 /// Empties the write-ahead log into the file, as far as readers let it.
-pub(super) fn empty_log(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+pub(super) fn checkpoint_truncate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     run(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 /// Copies of the write-ahead log what can be copied without waiting, and beside a writer.
-pub(super) fn copy_log(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+pub(super) fn checkpoint_passive(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     run(connection, "PRAGMA wal_checkpoint(PASSIVE)")
 }
 
 /// Pages of the write-ahead log; none where there is no log.
-pub(super) struct Log {
+pub(super) struct WalStatus {
     pub(super) pages: i64,
     copied: i64,
 }
 
-impl Log {
+impl WalStatus {
     /// Those that are not in the file yet.
     pub(super) fn left(&self) -> i64 {
         self.pages - self.copied
@@ -135,11 +135,11 @@ impl Log {
 }
 
 /// How long the write-ahead log is.
-pub(super) fn log(connection: &mut SqliteConnection) -> Result<Log, StoreError> {
+pub(super) fn wal_status(connection: &mut SqliteConnection) -> Result<WalStatus, StoreError> {
     let state =
         sql::<(BigInt, BigInt, BigInt)>("PRAGMA wal_checkpoint(NOOP)").get_result::<(i64, i64, i64)>(connection);
     let (_, pages, copied) = state.map_err(|error| SqliteConnection::classify(&error, TxMode::Read))?;
-    Ok(Log { pages, copied })
+    Ok(WalStatus { pages, copied })
 }
 
 /// The writing connection.
@@ -155,10 +155,10 @@ impl WriteConnection {
         Self { inner, cancellation }
     }
 
-    /// Backoff so long from now on, or [`STEP`] longer: most callers wait for nobody before, and
+    /// Backoff so long from now on, or [`TIMEOUT_GRANULARITY`] longer: most callers wait for nobody before, and
     /// need nothing to be changed.
     pub(super) fn wait_at_most(&mut self, wait: Duration) -> Result<(), StoreError> {
-        if self.cancellation < wait || self.cancellation > wait + STEP {
+        if self.cancellation < wait || self.cancellation > wait + TIMEOUT_GRANULARITY {
             set_busy_timeout(&mut self.inner, wait)?;
             self.cancellation = wait;
         }

@@ -3,7 +3,7 @@
 use super::SqliteStore;
 use super::connection::Role;
 use crate::engine::Engine;
-use crate::examination::Examination;
+use crate::info::DatabaseInfo;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -11,7 +11,7 @@ use portcullis_ports::{StoreError, TxMode};
 
 impl SqliteStore {
     /// Asks on a connection as readers have it.
-    pub(crate) fn examine(&self) -> Result<Examination, StoreError> {
+    pub(crate) fn examine(&self) -> Result<DatabaseInfo, StoreError> {
         self.file.check()?;
         let mut connection = self.opener.open(Role::Reader)?;
         let classify = |error| SqliteConnection::classify(&error, TxMode::Read);
@@ -24,6 +24,6 @@ impl SqliteStore {
             2 => "full",
             _ => "extra",
         };
-        Ok(Examination::Sqlite { version, journal_mode, synchronous: synchronous.to_owned() })
+        Ok(DatabaseInfo::Sqlite { version, journal_mode, synchronous: synchronous.to_owned() })
     }
 }

@@ -13,16 +13,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The files that this process holds open. Whoever closes any descriptor of a file gives up all
 /// locks of the process on it, SQLite's among them: so all stores on a file share one.
-static HELD: Mutex<BTreeMap<Identity, Weak<File>>> = Mutex::new(BTreeMap::new());
+static OPEN_FILES: Mutex<BTreeMap<FileId, Weak<File>>> = Mutex::new(BTreeMap::new());
 
 /// Device and inode.
-type Identity = (u64, u64);
+type FileId = (u64, u64);
 
 /// A file, and which one it was when it was opened.
 #[derive(Clone)]
 pub(super) struct DatabaseFile {
     path: PathBuf,
-    identity: Identity,
+    identity: FileId,
     held: Arc<File>,
 }
 
@@ -44,7 +44,7 @@ impl DatabaseFile {
         if !metadata.is_file() {
             return Err(unusable(&path, "it is no regular file"));
         }
-        let (identity, held) = hold(&path, &metadata).map_err(|error| unusable(&path, &error.to_string()))?;
+        let (identity, held) = open_shared(&path, &metadata).map_err(|error| unusable(&path, &error.to_string()))?;
         Ok(Self { path, identity, held })
     }
 
@@ -94,13 +94,13 @@ impl DatabaseFile {
     }
 }
 
-fn identity(metadata: &Metadata) -> Identity {
+fn identity(metadata: &Metadata) -> FileId {
     (metadata.dev(), metadata.ino())
 }
 
 /// The file at the path, by the descriptor that all share.
-fn hold(path: &Path, metadata: &Metadata) -> io::Result<(Identity, Arc<File>)> {
-    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+fn open_shared(path: &Path, metadata: &Metadata) -> io::Result<(FileId, Arc<File>)> {
+    let mut held = OPEN_FILES.lock().unwrap_or_else(PoisonError::into_inner);
     held.retain(|_, file| file.strong_count() > 0);
     let in_use = |held: &BTreeMap<_, Weak<_>>, found| held.get(&found).and_then(Weak::upgrade);
     let found = identity(metadata);

@@ -6,7 +6,7 @@ use super::{SqliteStore, begin, inspection};
 use crate::engine::Engine;
 use crate::error::MigrateError;
 use crate::inspection::Finding;
-use crate::migrations::{self, Applied, MigrationStatus, Migrations};
+use crate::migrations::{self, MigrationReport, MigrationStatus, Migrations};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -37,11 +37,11 @@ impl Migrations for SqliteStore {
         Ok(findings.map_err(|error| SqliteConnection::classify(&error, TxMode::Read))?)
     }
 
-    fn apply(&self) -> Result<Applied, MigrateError> {
+    fn apply(&self) -> Result<MigrationReport, MigrateError> {
         if self.pending()?.is_empty() {
-            return Ok(Applied::default());
+            return Ok(MigrationReport::default());
         }
-        let done = self.alone(|connection| {
+        let done = self.with_migration_lock(|connection| {
             let adopting = has_table(connection, "users")?;
             let findings =
                 inspection::inspect(connection).map_err(|error| SqliteConnection::classify(&error, TxMode::Read))?;
@@ -52,18 +52,18 @@ impl Migrations for SqliteStore {
 
     fn redo(&self) -> Result<Vec<String>, MigrateError> {
         self.status()?;
-        let done = self.alone(|connection| migrations::redo(connection, &MIGRATIONS))?;
+        let done = self.with_migration_lock(|connection| migrations::redo(connection, &MIGRATIONS))?;
         Ok(done.reported().names)
     }
 }
 
 impl SqliteStore {
     /// Runs a change in one transaction that nobody writes beside.
-    fn alone(
+    fn with_migration_lock(
         &self,
-        mut change: impl FnMut(&mut SqliteConnection) -> Result<Applied, MigrateError>,
-    ) -> Result<Applied, MigrateError> {
-        let mut outcome = Ok(Applied::default());
+        mut change: impl FnMut(&mut SqliteConnection) -> Result<MigrationReport, MigrateError>,
+    ) -> Result<MigrationReport, MigrateError> {
+        let mut outcome = Ok(MigrationReport::default());
         self.with_writer(PATIENCE, |connection| {
             begin(connection)?;
             outcome = change(connection);
@@ -79,7 +79,7 @@ impl SqliteStore {
 }
 
 fn applied(connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
-    if !has_table(connection, migrations::BOOKKEEPING)? {
+    if !has_table(connection, migrations::MIGRATIONS_TABLE)? {
         return Ok(Vec::new());
     }
     let versions = sql::<Text>(migrations::APPLIED).load(connection);

@@ -5,12 +5,12 @@ mod checkpointer;
 mod connection;
 mod engine;
 mod examination;
+mod fair_mutex;
 mod file;
-mod group;
+mod group_commit;
 mod inspection;
 mod migrations;
 mod rotation;
-mod turnstile;
 mod writer;
 
 use crate::database::StoreOptions;
@@ -19,25 +19,25 @@ use crate::error::OpenError;
 use crate::pool::{Pool, PoolLoad};
 use crate::transaction;
 use checkpointer::Checkpointer;
-use connection::{Opener, Role, WriteConnection};
+use connection::{Connector, Role, WriteConnection};
 use diesel::connection::AnsiTransactionManager;
 use diesel::prelude::*;
+use fair_mutex::FairMutex;
 use file::DatabaseFile;
 pub(crate) use inspection::references;
 use portcullis_ports::{Clock, Rotation, Store, StoreError, TxMode, TxOutcome, TxWork};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use turnstile::Turnstile;
 use writer::Writer;
 
 /// A [`Store`] in an SQLite file.
 pub struct SqliteStore {
-    opener: Opener,
+    opener: Connector,
     readers: Pool<SqliteConnection>,
     /// Under `synchronous=FULL`, several writers in a pool starve each other in SQLite's sleeping
     /// busy handler. One connection, and a queue before it, are fair and faster.
-    writer: Turnstile<Writer>,
+    writer: FairMutex<Writer>,
     checkpointer: Checkpointer,
     clock: Arc<dyn Clock>,
     wait: Duration,
@@ -54,12 +54,12 @@ impl SqliteStore {
     /// [`OpenError`]; a damaged file is left untouched.
     pub fn open(path: &Path, options: &StoreOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let file = DatabaseFile::open(path)?;
-        let opener = Opener::new(&file, options);
-        opener.examine(&file)?;
+        let opener = Connector::new(&file, options);
+        opener.quick_check(&file)?;
         let writer = opener.open(Role::Writer).map_err(|error| file.unusable(&error))?;
         Ok(Self {
             readers: Pool::new(options.connections, options.wait, clock.clone()),
-            writer: Turnstile::new(Writer::Idle(WriteConnection::new(writer, options.wait))),
+            writer: FairMutex::new(Writer::Idle(WriteConnection::new(writer, options.wait))),
             checkpointer: Checkpointer::start(opener.clone(), file.clone()),
             wait: options.wait,
             file,
@@ -87,7 +87,7 @@ impl SqliteStore {
     /// Writes what is in the write-ahead log into the file, and empties the log.
     pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
         let _paused = self.checkpointer.pause();
-        self.with_writer(self.wait, connection::empty_log)
+        self.with_writer(self.wait, connection::checkpoint_truncate)
     }
 }
 
@@ -96,9 +96,9 @@ impl Store for SqliteStore {
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         match mode {
             TxMode::Read => self.transact_reading(work),
-            TxMode::Write => self.write_together(&mut |connection| {
+            TxMode::Write => self.write_grouped(&mut |connection| {
                 let start = self.clock.monotonic();
-                let outcome = transaction::attempt(connection, mode, work);
+                let outcome = transaction::run_work(connection, mode, work);
                 self.checkpointer.worked(self.clock.monotonic().saturating_sub(start));
                 outcome
             }),
@@ -111,7 +111,7 @@ impl Store for SqliteStore {
             return Ok(Vec::new());
         }
         let mut rotated = Vec::new();
-        self.write_together(&mut |connection| {
+        self.write_grouped(&mut |connection| {
             let each = rotations.iter().map(|rotation| rotation::rotate(connection, rotation));
             rotated = each.collect::<Result<_, _>>()?;
             Ok(TxOutcome::Commit)

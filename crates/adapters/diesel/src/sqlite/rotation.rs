@@ -4,8 +4,8 @@
 use crate::engine::Engine;
 use crate::schema::{refresh_tokens, session_events};
 use crate::sessions::NewEventRow;
-use crate::stored::{Row, Stored};
-use crate::time::{Moment, UtcTime};
+use crate::stored::{RowRef, Stored};
+use crate::time::{DbTimestamp, UtcTime};
 use crate::tokens::NewTokenRow;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -20,11 +20,11 @@ use portcullis_ports::{Rotation, StoreError, TxMode};
 struct Spend {
     jti: String,
     user_id: i64,
-    at: Moment,
+    at: DbTimestamp,
     key: Option<Vec<u8>>,
     successor_jti: String,
     sid: String,
-    session_cutoff: Moment,
+    session_cutoff: DbTimestamp,
     verified_only: bool,
 }
 
@@ -74,20 +74,20 @@ pub(super) fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> 
     let successor = NewTokenRow::of(&rotation.successor)?;
     let spend = Spend {
         sid: session.to_string(),
-        session_cutoff: Moment::new(rotation.session_cutoff),
+        session_cutoff: DbTimestamp::new(rotation.session_cutoff),
         verified_only: rotation.verified_only,
         jti: rotation.spent.to_string(),
         user_id: successor.user_id,
-        at: Moment::new(rotation.at),
+        at: DbTimestamp::new(rotation.at),
         key: rotation.key.map(|key| key.0.to_vec()),
         successor_jti: successor.jti.clone(),
     };
     let spent = spend.get_result::<SpentRow>(connection).optional().map_err(classify)?;
     let Some((id, expires_at, created_at, session, started_at)) = spent else { return Ok(false) };
-    let at = Row { table: "refresh_tokens", id };
+    let at = RowRef { table: "refresh_tokens", id };
     at.read("expires_at", expires_at)?;
     at.read("created_at", created_at)?;
-    Row { table: "sessions", id: session }.read("created_at", started_at)?;
+    RowRef { table: "sessions", id: session }.read("created_at", started_at)?;
     let successor = NewTokenRow { session_id: Some(session), ..successor };
     diesel::insert_into(refresh_tokens::table).values(successor).execute(connection).map_err(classify)?;
     let event = NewEventRow::of(session, &rotation.event());
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_a_rotation_adds_is_prepared_once() {
         let at = DateTime::UNIX_EPOCH;
-        let (jti, time) = (String::new(), Moment::new(at));
+        let (jti, time) = (String::new(), DbTimestamp::new(at));
         let token =
             NewTokenRow { jti, user_id: 1, expires_at: time, revoked: false, created_at: time, session_id: None };
         assert!(is_prepared_once(&diesel::insert_into(refresh_tokens::table).values(token)));

@@ -100,7 +100,7 @@ fn a_read_only_file_refuses_writes_alone() {
     let mut store = store(&folder);
     let user = register(&store, 1).unwrap().unwrap();
     store.opener.uri = store.file.uri("ro");
-    store.writer = Turnstile::new(Writer::Closed);
+    store.writer = FairMutex::new(Writer::Closed);
     assert_eq!(register(&store, 2), Err(StoreError::Unwritable("attempt to write a readonly database".to_owned())));
     assert_eq!(store.read(|tx| tx.users().find(user.id)), Ok(Some(user)));
     assert_eq!(store.migrate(), Ok(Vec::new()), "nothing is pending, so nothing is written");

@@ -6,8 +6,8 @@
 //! all whose work it held are told the error.
 
 use super::connection::{Role, WriteConnection};
-use super::group::Group;
-use super::turnstile::Turn;
+use super::fair_mutex::FairMutexGuard;
+use super::group_commit::CommitGroup;
 use super::{SqliteStore, begin, connection};
 use crate::transaction;
 use diesel::SqliteConnection;
@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 /// Work in a transaction that holds others' work too.
-pub(super) type Share<'a> = dyn FnMut(&mut SqliteConnection) -> Result<TxOutcome, StoreError> + 'a;
+pub(super) type WriteJob<'a> = dyn FnMut(&mut SqliteConnection) -> Result<TxOutcome, StoreError> + 'a;
 
 /// What is handed from caller to caller.
 #[derive(Default)]
@@ -28,18 +28,18 @@ pub(super) enum Writer {
     /// A connection in no transaction.
     Idle(WriteConnection),
     /// A transaction that holds somebody's work.
-    Open(Shared),
+    Open(OpenTransaction),
 }
 
 /// A transaction under way, and whose work it holds.
-pub(super) struct Shared {
+pub(super) struct OpenTransaction {
     /// Closed, and so undone, before those whose work it held are told: the order matters.
     connection: WriteConnection,
-    group: Group,
+    group: CommitGroup,
 }
 
 /// What became of a share.
-enum Part {
+enum JoinOutcome {
     /// It is in the transaction; or it is undone, but has seen what is not committed yet.
     Joined,
     /// It is undone, and what it was told holds whatever becomes of the others.
@@ -50,10 +50,10 @@ enum Part {
 
 impl SqliteStore {
     /// Does the work in a transaction that others may share. `Ok` once that is committed.
-    pub(super) fn write_together(&self, share: &mut Share<'_>) -> Result<(), StoreError> {
+    pub(super) fn write_grouped(&self, share: &mut WriteJob<'_>) -> Result<(), StoreError> {
         let mut panic = None;
         // A panic costs whoever caused it, as a failure would, and not those whose work is done.
-        let outcome = self.take_part(&mut |connection| {
+        let outcome = self.join_transaction(&mut |connection| {
             catch_unwind(AssertUnwindSafe(|| share(connection))).unwrap_or_else(|payload| {
                 panic = Some(payload);
                 Err(StoreError::Failed("the work panicked".to_owned()))
@@ -62,22 +62,22 @@ impl SqliteStore {
         panic.map_or(outcome, |payload| resume_unwind(payload))
     }
 
-    fn take_part(&self, share: &mut Share<'_>) -> Result<(), StoreError> {
+    fn join_transaction(&self, share: &mut WriteJob<'_>) -> Result<(), StoreError> {
         let start = self.clock.monotonic();
         let mut turn = self.turn(self.wait)?;
-        let mut shared = self.under_way(&mut turn, start)?;
+        let mut shared = self.current_or_begin(&mut turn, start)?;
         match shared.add(share) {
-            Part::Joined => self.join(turn, shared),
-            Part::Undone(outcome) => {
+            JoinOutcome::Joined => self.join(turn, shared),
+            JoinOutcome::Undone(outcome) => {
                 self.leave(turn, shared);
                 outcome
             }
-            Part::Lost(error) => {
+            JoinOutcome::Lost(error) => {
                 // Closed before the next begins: it may hold SQLite's lock.
                 drop(shared.connection);
                 drop(turn);
-                if transaction::is_lost(&error) {
-                    shared.group.tell(&Err(error.clone()));
+                if transaction::is_connection_lost(&error) {
+                    shared.group.complete(&Err(error.clone()));
                 }
                 Err(error)
             }
@@ -96,7 +96,7 @@ impl SqliteStore {
         match mem::take(&mut *turn) {
             Writer::Open(shared) => {
                 let (group, outcome) = self.commit(&mut turn, shared);
-                group.tell(&outcome);
+                group.complete(&outcome);
             }
             other => *turn = other,
         }
@@ -107,7 +107,7 @@ impl SqliteStore {
         outcome.and_then(|value| self.file.check().map(|()| value))
     }
 
-    fn turn(&self, wait: Duration) -> Result<Turn<'_, Writer>, StoreError> {
+    fn turn(&self, wait: Duration) -> Result<FairMutexGuard<'_, Writer>, StoreError> {
         let busy = || StoreError::Busy(format!("the writer was not free within {wait:?}"));
         self.writer.acquire(wait).ok_or_else(busy)
     }
@@ -115,7 +115,7 @@ impl SqliteStore {
     /// The connection, opened where there is none, to the file that is still in its place.
     fn connection(
         &self,
-        turn: &mut Turn<'_, Writer>,
+        turn: &mut FairMutexGuard<'_, Writer>,
         wait: Duration,
         start: Duration,
     ) -> Result<WriteConnection, StoreError> {
@@ -134,7 +134,7 @@ impl SqliteStore {
     /// Keeps the connection for the next, if it is in order; whether it is. Else it is closed.
     fn keep<T>(
         &self,
-        turn: &mut Turn<'_, Writer>,
+        turn: &mut FairMutexGuard<'_, Writer>,
         mut connection: WriteConnection,
         outcome: &Result<T, StoreError>,
     ) -> bool {
@@ -146,14 +146,18 @@ impl SqliteStore {
     }
 
     /// The transaction that is under way, or a new one.
-    fn under_way(&self, turn: &mut Turn<'_, Writer>, start: Duration) -> Result<Shared, StoreError> {
+    fn current_or_begin(
+        &self,
+        turn: &mut FairMutexGuard<'_, Writer>,
+        start: Duration,
+    ) -> Result<OpenTransaction, StoreError> {
         match mem::take(&mut **turn) {
             Writer::Open(shared) => return Ok(shared),
             other => **turn = other,
         }
         let mut connection = self.connection(turn, self.wait, start)?;
-        if self.checkpointer.leaves_the_rest()
-            && let Err(error) = connection::copy_log(&mut connection.inner)
+        if self.checkpointer.should_restart()
+            && let Err(error) = connection::checkpoint_passive(&mut connection.inner)
         {
             tracing::debug!(target: "app", %error, "The rest of the write-ahead log was not copied");
         }
@@ -162,30 +166,34 @@ impl SqliteStore {
             self.keep(turn, connection, &Err::<(), _>(error.clone()));
             return Err(error);
         }
-        Ok(Shared { connection, group: Group::new(self.clock.monotonic()) })
+        Ok(OpenTransaction { connection, group: CommitGroup::new(self.clock.monotonic()) })
     }
 
     /// Hands the transaction on to whoever waits, or commits it; its outcome.
-    fn join(&self, turn: Turn<'_, Writer>, mut shared: Shared) -> Result<(), StoreError> {
+    fn join(&self, turn: FairMutexGuard<'_, Writer>, mut shared: OpenTransaction) -> Result<(), StoreError> {
         let member = shared.group.join();
-        match self.hand_on(turn, shared) {
+        match self.hand_over(turn, shared) {
             None => member.outcome(self.wait),
             Some((turn, shared)) => self.finish(turn, shared),
         }
     }
 
     /// Leaves a transaction that holds nothing of the caller's, in good hands.
-    fn leave(&self, mut turn: Turn<'_, Writer>, shared: Shared) {
+    fn leave(&self, mut turn: FairMutexGuard<'_, Writer>, shared: OpenTransaction) {
         if shared.group.is_empty() {
             self.keep(&mut turn, shared.connection, &Ok(()));
-        } else if let Some((turn, shared)) = self.hand_on(turn, shared) {
+        } else if let Some((turn, shared)) = self.hand_over(turn, shared) {
             // What becomes of it is for those to hear whose work it holds.
             let _ = self.finish(turn, shared);
         }
     }
 
     /// Hands the transaction on, if anybody waits for it and it should hold more.
-    fn hand_on<'t>(&self, mut turn: Turn<'t, Writer>, shared: Shared) -> Option<(Turn<'t, Writer>, Shared)> {
+    fn hand_over<'t>(
+        &self,
+        mut turn: FairMutexGuard<'t, Writer>,
+        shared: OpenTransaction,
+    ) -> Option<(FairMutexGuard<'t, Writer>, OpenTransaction)> {
         if shared.group.is_full(self.clock.monotonic()) {
             return Some((turn, shared));
         }
@@ -199,16 +207,20 @@ impl SqliteStore {
     }
 
     /// Commits, lets the next have its turn, and tells all whose work it was.
-    fn finish(&self, mut turn: Turn<'_, Writer>, shared: Shared) -> Result<(), StoreError> {
+    fn finish(&self, mut turn: FairMutexGuard<'_, Writer>, shared: OpenTransaction) -> Result<(), StoreError> {
         let (group, outcome) = self.commit(&mut turn, shared);
         drop(turn);
-        group.tell(&outcome);
+        group.complete(&outcome);
         outcome
     }
 
     /// Commits; those who have to be told, and what.
-    fn commit(&self, turn: &mut Turn<'_, Writer>, shared: Shared) -> (Group, Result<(), StoreError>) {
-        let Shared { mut connection, group } = shared;
+    fn commit(
+        &self,
+        turn: &mut FairMutexGuard<'_, Writer>,
+        shared: OpenTransaction,
+    ) -> (CommitGroup, Result<(), StoreError>) {
+        let OpenTransaction { mut connection, group } = shared;
         let committed = transaction::commit(&mut connection.inner, TxMode::Write);
         self.checkpointer.committed(self.clock.monotonic().saturating_sub(group.begun()));
         if !self.keep(turn, connection, &committed) && committed.is_ok() {
@@ -219,25 +231,25 @@ impl SqliteStore {
     }
 }
 
-impl Shared {
+impl OpenTransaction {
     /// Adds a share, in a savepoint of its own where the transaction holds others'.
-    fn add(&mut self, share: &mut Share<'_>) -> Part {
+    fn add(&mut self, share: &mut WriteJob<'_>) -> JoinOutcome {
         let connection = &mut self.connection.inner;
         let first = self.group.is_empty();
-        if !first && let Err(error) = transaction::save(connection) {
-            return Part::Lost(error);
+        if !first && let Err(error) = transaction::begin_savepoint(connection) {
+            return JoinOutcome::Lost(error);
         }
         match share(connection) {
-            Ok(TxOutcome::Commit) if first => Part::Joined,
+            Ok(TxOutcome::Commit) if first => JoinOutcome::Joined,
             Ok(TxOutcome::Commit) => {
-                transaction::commit(connection, TxMode::Write).map_or_else(Part::Lost, |()| Part::Joined)
+                transaction::commit(connection, TxMode::Write).map_or_else(JoinOutcome::Lost, |()| JoinOutcome::Joined)
             }
-            Err(error) if transaction::is_lost(&error) => Part::Lost(error),
-            undone => match transaction::undo(connection, TxMode::Write) {
+            Err(error) if transaction::is_connection_lost(&error) => JoinOutcome::Lost(error),
+            undone => match transaction::rollback(connection, TxMode::Write) {
                 // There is no savepoint any more where SQLite undid the transaction by itself.
-                Err(error) if !first => Part::Lost(undone.err().unwrap_or(error)),
-                Ok(()) if !first && undone.is_ok() => Part::Joined,
-                _ => Part::Undone(undone.map(drop)),
+                Err(error) if !first => JoinOutcome::Lost(undone.err().unwrap_or(error)),
+                Ok(()) if !first && undone.is_ok() => JoinOutcome::Joined,
+                _ => JoinOutcome::Undone(undone.map(drop)),
             },
         }
     }

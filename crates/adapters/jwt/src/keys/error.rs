@@ -18,7 +18,7 @@ pub enum KeyError {
     Public,
     /// A certificate, a request for one, or parameters.
     #[error("the PEM holds something else than a key")]
-    NoKey,
+    NotAKey,
     /// A key for another algorithm.
     #[error("the key is of another kind than the algorithm needs")]
     WrongKind,
@@ -30,5 +30,5 @@ pub enum KeyError {
     Unusable,
     /// The library could make no key.
     #[error("no key could be made")]
-    NotMade,
+    GenerationFailed,
 }

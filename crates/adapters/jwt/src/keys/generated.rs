@@ -29,11 +29,11 @@ pub struct GeneratedKey {
 /// # Errors
 /// [`KeyError::WrongKind`] for an algorithm that signs with a secret.
 pub fn generate(algorithm: Algorithm) -> Result<GeneratedKey, KeyError> {
-    let der = private_key(algorithm).map_err(|_| KeyError::NotMade)?.ok_or(KeyError::WrongKind)?;
+    let der = private_key(algorithm).map_err(|_| KeyError::GenerationFailed)?.ok_or(KeyError::WrongKind)?;
     let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
     let pem = pem::encode_config(&Pem::new("PRIVATE KEY", der), config);
     let key = SigningKey::of_pem(algorithm, &pem)?.verifying_key();
-    let public = key.public().cloned().ok_or(KeyError::NotMade)?;
+    let public = key.public().cloned().ok_or(KeyError::GenerationFailed)?;
     Ok(GeneratedKey { pem, public })
 }
 

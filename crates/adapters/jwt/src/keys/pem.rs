@@ -24,7 +24,7 @@ pub(super) fn private_key(text: &str) -> Result<Signer, KeyError> {
         "RSA PRIVATE KEY" => RsaKeyPair::from_der(block.contents()).map(Signer::Rsa).map_err(|error| of_rsa(&error)),
         "EC PRIVATE KEY" => p256(block.contents()),
         "PUBLIC KEY" | "RSA PUBLIC KEY" => Err(KeyError::Public),
-        _ => Err(KeyError::NoKey),
+        _ => Err(KeyError::NotAKey),
     }
 }
 

@@ -96,7 +96,7 @@ fn what_is_no_usable_key_is_refused_with_its_reason() {
         (&damaged, KeyError::Unusable),
         (fixture!("encrypted.pem"), KeyError::Encrypted),
         (fixture!("encrypted-sec1.pem"), KeyError::Encrypted),
-        (fixture!("certificate.pem"), KeyError::NoKey),
+        (fixture!("certificate.pem"), KeyError::NotAKey),
         (fixture!("short.pem"), KeyError::Size),
         (fixture!("pss.pem"), KeyError::Unusable),
         (fixture!("p384.pem"), KeyError::Unusable),

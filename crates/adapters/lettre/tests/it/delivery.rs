@@ -1,22 +1,22 @@
 //! Mails that arrive, and the connections that they take.
 
 use super::{LIMITS, mail, mail_to, mailer, to, trusting};
-use portcullis_lettre::{Authorities, Sender, SmtpMailer, SmtpUrl};
+use portcullis_lettre::{Sender, SmtpMailer, SmtpUrl, TrustRoots};
 use portcullis_ports::{Mailer, MailerError};
 use portcullis_testkit::FixedClock;
-use portcullis_testkit::smtp::{Authority, Fault, Mode, Server, Step, USER};
+use portcullis_testkit::smtp::{Authority, Fault, Server, Step, TlsMode, USER};
 use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
 fn a_mail_arrives_as_it_was_over_each_way_there_is() {
-    for mode in [Mode::StartTls, Mode::Tls, Mode::Clear] {
+    for mode in [TlsMode::StartTls, TlsMode::Tls, TlsMode::Clear] {
         let server = Server::start(mode);
         to(&server).send(&mail(1)).unwrap();
         let [received] = &server.wait_for(1)[..] else { panic!("{mode:?}") };
         assert_eq!(received.to, ["Ada@example.org"]);
         assert_eq!(received.sender, "no-reply@example.org");
-        assert_eq!(received.encrypted, mode != Mode::Clear, "{mode:?}");
+        assert_eq!(received.encrypted, mode != TlsMode::Clear, "{mode:?}");
         assert_eq!(received.user.as_deref(), Some(USER), "{mode:?}");
         assert_eq!(received.subject, "Grüße");
         assert_eq!(received.text, mail(1).text, "dots at the beginning of lines are kept");
@@ -30,7 +30,7 @@ fn a_mail_arrives_as_it_was_over_each_way_there_is() {
 
 #[test]
 fn one_connection_carries_one_mail_after_another() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let mailer = to(&server);
     for number in 0..20 {
         mailer.send(&mail(number)).unwrap();
@@ -40,7 +40,7 @@ fn one_connection_carries_one_mail_after_another() {
 
 #[test]
 fn a_check_signs_in_and_keeps_the_connection_for_the_next_mail() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let mailer = to(&server);
     mailer.check().unwrap();
     mailer.send(&mail(1)).unwrap();
@@ -51,7 +51,7 @@ fn a_check_signs_in_and_keeps_the_connection_for_the_next_mail() {
 
 #[test]
 fn a_mail_that_is_refused_leaves_the_connection_to_others() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let mailer = to(&server);
     server.fail_times(Step::Recipient, Fault::Reply("550 5.1.1 <Ada@example.org> is unknown"), 1);
     assert!(matches!(mailer.send(&mail(1)), Err(MailerError::Refused(_))));
@@ -61,7 +61,7 @@ fn a_mail_that_is_refused_leaves_the_connection_to_others() {
 
 #[test]
 fn a_connection_that_ended_meanwhile_costs_no_mail() {
-    let server = Server::start(Mode::Tls);
+    let server = Server::start(TlsMode::Tls);
     let mailer = to(&server);
     mailer.send(&mail(1)).unwrap();
     for fault in [Fault::Drop, Fault::Reply("421 4.3.2 closing")] {
@@ -73,10 +73,10 @@ fn a_connection_that_ended_meanwhile_costs_no_mail() {
 
 #[test]
 fn a_connection_is_not_kept_for_long() {
-    let server = Server::start(Mode::Clear);
+    let server = Server::start(TlsMode::Clear);
     let clock = Arc::new(FixedClock::at(chrono::DateTime::UNIX_EPOCH));
     let (url, from) = (SmtpUrl::parse(&server.url()).unwrap(), Sender::parse("a@example.org").unwrap());
-    let mailer = SmtpMailer::new(url, from, Authorities::System, LIMITS, clock.clone());
+    let mailer = SmtpMailer::new(url, from, TrustRoots::System, LIMITS, clock.clone());
     for (wait, connections) in [(0, 1), (30, 1), (31, 2), (1, 2)] {
         clock.advance(Duration::from_secs(wait));
         mailer.send(&mail(1)).unwrap();
@@ -86,7 +86,7 @@ fn a_connection_is_not_kept_for_long() {
 
 #[test]
 fn many_at_once_have_a_connection_each_and_share_them_after() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let mailer = to(&server);
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -104,7 +104,7 @@ fn many_at_once_have_a_connection_each_and_share_them_after() {
 fn an_address_beyond_ascii_needs_a_server_that_takes_it_and_a_domain_beyond_ascii_does_not() {
     let certificate = Authority::new().issue(&["localhost"]);
     for international in [true, false] {
-        let server = Server::with(Mode::StartTls, &certificate, international);
+        let server = Server::with(TlsMode::StartTls, &certificate, international);
         let mailer = mailer(&server.url(), &trusting(&server), LIMITS);
         mailer.send(&mail_to("ada@bücher.example", 1)).unwrap();
         assert_eq!(server.wait_for(1)[0].to, ["ada@xn--bcher-kva.example"]);

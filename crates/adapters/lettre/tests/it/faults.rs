@@ -2,11 +2,11 @@
 
 use super::{LIMITS, mail, mailer, to, trusting, unavailable};
 use portcullis_ports::{Mailer, MailerError};
-use portcullis_testkit::smtp::{Fault, Mode, Server, Step, USERINFO};
+use portcullis_testkit::smtp::{Fault, Server, Step, TlsMode, USERINFO};
 
 #[test]
 fn each_refusal_is_told_as_what_it_is_and_by_its_numbers_alone() {
-    let server = Server::start(Mode::Clear);
+    let server = Server::start(TlsMode::Clear);
     let mailer = to(&server);
     let text = "<Ada@example.org> marker";
     let deferred = |told: &str| Err(MailerError::Deferred(told.to_owned()));
@@ -31,7 +31,7 @@ fn each_refusal_is_told_as_what_it_is_and_by_its_numbers_alone() {
 
 #[test]
 fn a_wrong_password_is_an_outage_and_not_said() {
-    for mode in [Mode::StartTls, Mode::Tls, Mode::Clear] {
+    for mode in [TlsMode::StartTls, TlsMode::Tls, TlsMode::Clear] {
         let server = Server::start(mode);
         let url = server.url().replace(USERINFO, "portcullis:marker");
         let reason = unavailable(mailer(&url, &trusting(&server), LIMITS).send(&mail(1)));
@@ -42,7 +42,7 @@ fn a_wrong_password_is_an_outage_and_not_said() {
 
 #[test]
 fn a_server_that_is_not_there_is_an_outage_until_it_is() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let mailer = to(&server);
     server.close();
     assert_eq!(unavailable(mailer.send(&mail(1))), "connection refused while connecting");
@@ -53,13 +53,13 @@ fn a_server_that_is_not_there_is_an_outage_until_it_is() {
 
 #[test]
 fn a_connection_that_breaks_within_a_mail_is_an_outage() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let mailer = to(&server);
     for step in [Step::Recipient, Step::Content, Step::Answer] {
         server.fail_times(step, Fault::Drop, 1);
         let reason = unavailable(mailer.send(&mail(1)));
         assert!(reason.contains(" while "), "{reason}");
-        server.mend();
+        server.clear_faults();
     }
     assert_eq!(server.wait_for(1).len(), 1, "whose answer was lost, and nobody knows");
     mailer.send(&mail(2)).unwrap();
@@ -67,7 +67,7 @@ fn a_connection_that_breaks_within_a_mail_is_an_outage() {
 
 #[test]
 fn a_host_that_is_none_is_an_outage_and_not_told() {
-    let mailer = mailer("smtp://u:p@marker.invalid:25", &portcullis_lettre::Authorities::System, LIMITS);
+    let mailer = mailer("smtp://u:p@marker.invalid:25", &portcullis_lettre::TrustRoots::System, LIMITS);
     let reason = unavailable(mailer.send(&mail(1)));
     assert!(reason.ends_with(" while connecting") && !reason.contains("marker"), "{reason}");
 }

@@ -1,9 +1,9 @@
 //! No server holds anybody longer than it may: not by silence, nor by saying little at a time.
 
 use super::{LIMITS, clock, mail, mailer, trusting, unavailable};
-use portcullis_lettre::{Authorities, Greeting, TimeLimits};
+use portcullis_lettre::{Greeting, TimeLimits, TrustRoots};
 use portcullis_ports::Mailer;
-use portcullis_testkit::smtp::{Fault, Mode, Server, Step};
+use portcullis_testkit::smtp::{Fault, Server, Step, TlsMode};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -14,7 +14,7 @@ const WHOLE: Duration = Duration::from_millis(900);
 /// What a busy machine may take beside.
 const SLACK: Duration = Duration::from_secs(8);
 
-const SHORT: TimeLimits = TimeLimits { greeting: COMMAND, command: COMMAND, whole: WHOLE, ..LIMITS };
+const SHORT: TimeLimits = TimeLimits { greeting: COMMAND, command: COMMAND, total: WHOLE, ..LIMITS };
 
 const UNKNOWN: &str = "502 5.5.1 what is that";
 
@@ -26,7 +26,7 @@ fn server(serve: impl Fn(TcpStream) + Send + 'static) -> u16 {
     port
 }
 
-fn timed(url: &str, authorities: &Authorities) -> (String, Duration) {
+fn timed(url: &str, authorities: &TrustRoots) -> (String, Duration) {
     let clock = clock();
     let reason = unavailable(mailer(url, authorities, SHORT).send(&mail(1)));
     (reason, clock.monotonic())
@@ -39,7 +39,7 @@ fn silence_ends_with_the_step() {
         thread::spawn(move || std::io::copy(&mut &socket, &mut std::io::sink()));
     });
     for (scheme, step) in [("smtp", "greeting"), ("smtps", "encryption")] {
-        let (reason, took) = timed(&format!("{scheme}://u:p@localhost:{port}"), &Authorities::System);
+        let (reason, took) = timed(&format!("{scheme}://u:p@localhost:{port}"), &TrustRoots::System);
         assert_eq!(reason, format!("timed out while {step}"));
         assert!((COMMAND..COMMAND + SLACK).contains(&took), "{took:?}");
     }
@@ -55,7 +55,7 @@ fn a_server_that_drips_is_left_when_the_step_is_over() {
                 }
             });
         });
-        let (reason, took) = timed(&format!("smtp://u:p@localhost:{port}"), &Authorities::System);
+        let (reason, took) = timed(&format!("smtp://u:p@localhost:{port}"), &TrustRoots::System);
         assert!(reason.ends_with(" while greeting"), "{reason}");
         assert!(took < COMMAND + SLACK, "{took:?}");
     }
@@ -95,11 +95,11 @@ fn old_server(drops: u32, to_ehlo: &'static str) -> u16 {
 #[test]
 fn a_greeting_may_take_longer_than_a_command() {
     let port = old_server(20, UNKNOWN);
-    let limits = TimeLimits { greeting: LIMITS.greeting, whole: LIMITS.whole, ..SHORT };
-    let patient = mailer(&format!("smtp://localhost:{port}"), &Authorities::System, limits);
+    let limits = TimeLimits { greeting: LIMITS.greeting, total: LIMITS.total, ..SHORT };
+    let patient = mailer(&format!("smtp://localhost:{port}"), &TrustRoots::System, limits);
     assert_eq!(patient.greet(), Ok(Greeting::Ready { encrypted: false }));
     patient.send(&mail(1)).unwrap();
-    let hasty = mailer(&format!("smtp://localhost:{port}"), &Authorities::System, SHORT);
+    let hasty = mailer(&format!("smtp://localhost:{port}"), &TrustRoots::System, SHORT);
     assert_eq!(hasty.greet(), Ok(Greeting::Slow));
     assert_eq!(unavailable(hasty.send(&mail(2))), "timed out while greeting");
 }
@@ -109,12 +109,12 @@ fn the_greeting_has_a_minute_and_a_delivery_ends_within_the_lease() {
     let limits = TimeLimits::default();
     assert_eq!(limits.greeting, Duration::from_secs(60));
     // A mail is its sender's alone for 90 s, the search for the host's addresses included.
-    assert!(limits.greeting < limits.whole && limits.whole <= Duration::from_secs(80));
+    assert!(limits.greeting < limits.total && limits.total <= Duration::from_secs(80));
 }
 
 #[test]
 fn a_server_that_knows_helo_alone_takes_mails_and_no_password() {
-    let at = |url: String| mailer(&url, &Authorities::System, LIMITS).send(&mail(1));
+    let at = |url: String| mailer(&url, &TrustRoots::System, LIMITS).send(&mail(1));
     let port = old_server(0, UNKNOWN);
     at(format!("smtp://localhost:{port}")).unwrap();
     let reason = unavailable(at(format!("smtp://localhost:{port}?tls=required")));
@@ -126,7 +126,7 @@ fn a_server_that_knows_helo_alone_takes_mails_and_no_password() {
 #[test]
 fn a_server_that_refuses_ehlo_for_now_is_not_told_helo() {
     let port = old_server(0, "451 4.3.2 later");
-    let reason = unavailable(mailer(&format!("smtp://localhost:{port}"), &Authorities::System, LIMITS).send(&mail(1)));
+    let reason = unavailable(mailer(&format!("smtp://localhost:{port}"), &TrustRoots::System, LIMITS).send(&mail(1)));
     assert_eq!(reason, "451 4.3.2 while greeting");
 }
 
@@ -134,8 +134,8 @@ fn a_server_that_refuses_ehlo_for_now_is_not_told_helo() {
 fn the_limit_of_a_delivery_holds_over_all_its_connections() {
     // A greeting takes 0.75 s; the connection that is kept takes 1.5 s to end.
     let port = old_server(25, UNKNOWN);
-    let limits = TimeLimits { whole: Duration::from_millis(2100), ..LIMITS };
-    let mailer = mailer(&format!("smtp://localhost:{port}"), &Authorities::System, limits);
+    let limits = TimeLimits { total: Duration::from_millis(2100), ..LIMITS };
+    let mailer = mailer(&format!("smtp://localhost:{port}"), &TrustRoots::System, limits);
     mailer.send(&mail(1)).unwrap();
     assert_eq!(unavailable(mailer.send(&mail(2))), "timed out while greeting");
 }
@@ -147,7 +147,7 @@ fn drip() {
 
 #[test]
 fn a_mail_server_that_stops_answering_holds_no_mail_longer_than_a_step() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     for step in [Step::Sender, Step::Recipient, Step::Content] {
         server.fail_times(step, Fault::Hang, 1);
         let limits = TimeLimits { command: Duration::from_secs(2), ..LIMITS };
@@ -160,12 +160,12 @@ fn a_mail_server_that_stops_answering_holds_no_mail_longer_than_a_step() {
 
 #[test]
 fn the_whole_ends_though_no_step_does() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     server.fail(Step::Recipient, Fault::Slow(1500));
     server.fail(Step::Content, Fault::Slow(1500));
-    let limits = TimeLimits { command: Duration::from_secs(20), whole: Duration::from_secs(2), ..LIMITS };
+    let limits = TimeLimits { command: Duration::from_secs(20), total: Duration::from_secs(2), ..LIMITS };
     let reason = unavailable(mailer(&server.url(), &trusting(&server), limits).send(&mail(1)));
     assert!(reason.starts_with("timed out while "), "{reason}");
-    let patient = TimeLimits { whole: Duration::from_secs(60), ..limits };
+    let patient = TimeLimits { total: Duration::from_secs(60), ..limits };
     mailer(&server.url(), &trusting(&server), patient).send(&mail(2)).unwrap();
 }

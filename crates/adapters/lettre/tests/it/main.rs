@@ -11,7 +11,7 @@ mod tls;
 use chrono::{DateTime, Utc};
 use portcullis_domain::mail::{Language, RenderedMail};
 use portcullis_domain::registration::EmailAddress;
-use portcullis_lettre::{Authorities, Sender, SmtpMailer, SmtpUrl, TimeLimits};
+use portcullis_lettre::{Sender, SmtpMailer, SmtpUrl, TimeLimits, TrustRoots};
 use portcullis_ports::{Clock, MailerError};
 use portcullis_testkit::smtp::Server;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const LIMITS: TimeLimits = TimeLimits {
     connect: Duration::from_secs(5),
     greeting: Duration::from_secs(20),
     command: Duration::from_secs(20),
-    whole: Duration::from_secs(60),
+    total: Duration::from_secs(60),
     idle: Duration::from_secs(30),
 };
 
@@ -43,7 +43,7 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(Monotonic(Instant::now()))
 }
 
-fn mailer(url: &str, authorities: &Authorities, limits: TimeLimits) -> SmtpMailer {
+fn mailer(url: &str, authorities: &TrustRoots, limits: TimeLimits) -> SmtpMailer {
     let from = Sender::parse("Zugänge <no-reply@example.org>").unwrap();
     SmtpMailer::new(SmtpUrl::parse(url).unwrap(), from, authorities.clone(), limits, clock())
 }
@@ -53,8 +53,8 @@ fn to(server: &Server) -> SmtpMailer {
     mailer(&server.url(), &trusting(server), LIMITS)
 }
 
-fn trusting(server: &Server) -> Authorities {
-    Authorities::One(std::fs::read(server.authority()).unwrap())
+fn trusting(server: &Server) -> TrustRoots {
+    TrustRoots::One(std::fs::read(server.authority()).unwrap())
 }
 
 fn mail(number: u32) -> RenderedMail {

@@ -2,9 +2,9 @@
 
 use super::{LIMITS, mail, mailer, to, trusting, unavailable};
 use native_tls::{Identity, TlsAcceptor};
-use portcullis_lettre::Authorities;
+use portcullis_lettre::TrustRoots;
 use portcullis_ports::Mailer;
-use portcullis_testkit::smtp::{Authority, Issued, Mode, Server};
+use portcullis_testkit::smtp::{Authority, Issued, Server, TlsMode};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::thread;
@@ -12,7 +12,7 @@ use std::thread;
 #[test]
 fn a_server_whose_certificate_is_not_good_for_it_gets_nothing() {
     let authority = Authority::new();
-    for mode in [Mode::StartTls, Mode::Tls] {
+    for mode in [TlsMode::StartTls, TlsMode::Tls] {
         for (certificate, told) in [
             (authority.issue(&["mail.example.org"]), "the server's certificate is for another name"),
             (authority.issue_expired(&["localhost"]), "the server's certificate has expired"),
@@ -22,8 +22,8 @@ fn a_server_whose_certificate_is_not_good_for_it_gets_nothing() {
             assert!(server.mails().is_empty());
         }
         let server = Server::with(mode, &authority.issue(&["localhost"]), true);
-        let stranger = Authorities::One(Authority::new().certificate().into_bytes());
-        for authorities in [stranger, Authorities::System] {
+        let stranger = TrustRoots::One(Authority::new().certificate().into_bytes());
+        for authorities in [stranger, TrustRoots::System] {
             let result = mailer(&server.url(), &authorities, LIMITS).send(&mail(1));
             assert!(unavailable(result).starts_with("nobody that this machine trusts vouches"), "{mode:?}");
         }
@@ -33,11 +33,11 @@ fn a_server_whose_certificate_is_not_good_for_it_gets_nothing() {
 
 #[test]
 fn an_address_is_held_against_the_certificate_as_well() {
-    let named = Server::with(Mode::Tls, &Authority::new().issue(&["localhost"]), true);
+    let named = Server::with(TlsMode::Tls, &Authority::new().issue(&["localhost"]), true);
     let url = named.url().replace("localhost", "127.0.0.1");
     let result = mailer(&url, &trusting(&named), LIMITS).send(&mail(1));
     assert_eq!(unavailable(result), "the server's certificate is for another address while encryption");
-    let numbered = Server::with(Mode::Tls, &Authority::new().issue(&["127.0.0.1"]), true);
+    let numbered = Server::with(TlsMode::Tls, &Authority::new().issue(&["127.0.0.1"]), true);
     mailer(&numbered.url().replace("localhost", "127.0.0.1"), &trusting(&numbered), LIMITS).send(&mail(1)).unwrap();
 }
 
@@ -64,7 +64,7 @@ fn scripted(replies: &'static [&'static str]) -> (u16, thread::JoinHandle<Vec<St
 fn without_starttls_neither_password_nor_mail_is_said() {
     let (port, server) = scripted(&["220 hi\r\n", "250-hi\r\n250 AUTH PLAIN\r\n"]);
     let url = format!("smtp://user:marker@127.0.0.1:{port}?tls=required");
-    let reason = unavailable(mailer(&url, &Authorities::System, LIMITS).send(&mail(1)));
+    let reason = unavailable(mailer(&url, &TrustRoots::System, LIMITS).send(&mail(1)));
     assert_eq!(reason, "the server offers no STARTTLS while encryption");
     let heard = server.join().unwrap();
     assert_eq!(heard, ["EHLO [127.0.0.1]"]);
@@ -73,7 +73,7 @@ fn without_starttls_neither_password_nor_mail_is_said() {
 #[test]
 fn a_reply_to_something_else_is_not_taken_for_an_invitation() {
     let (port, server) = scripted(&["220 hi\r\n", "250 hi\r\n", "250 ok\r\n", "250 ok\r\n", "250 ok\r\n"]);
-    let reason = unavailable(mailer(&format!("smtp://127.0.0.1:{port}"), &Authorities::System, LIMITS).send(&mail(1)));
+    let reason = unavailable(mailer(&format!("smtp://127.0.0.1:{port}"), &TrustRoots::System, LIMITS).send(&mail(1)));
     assert_eq!(reason, "250 while offering the mail");
     assert_eq!(server.join().unwrap().last().map(String::as_str), Some("QUIT"), "no mail was said");
 }
@@ -112,7 +112,7 @@ fn injecting(certificate: &Issued) -> (u16, thread::JoinHandle<Vec<String>>) {
 fn what_is_said_in_the_clear_behind_starttls_is_not_heard() {
     let authority = Authority::new();
     let (port, server) = injecting(&authority.issue(&["localhost"]));
-    let trusted = Authorities::One(authority.certificate().into_bytes());
+    let trusted = TrustRoots::One(authority.certificate().into_bytes());
     mailer(&format!("smtp://localhost:{port}"), &trusted, LIMITS).send(&mail(1)).unwrap();
     assert_eq!(server.join().unwrap(), ["EHLO", "MAIL", "RCPT", "DATA", "."]);
 }

@@ -14,7 +14,7 @@ pub(super) fn examine() -> Result<(Settings, Vec<Finding>), Finding> {
     let settings = Settings::read(&sources).map_err(|error| bad(error.to_string()))?;
     let warnings = settings.warnings.iter().cloned();
     let mut findings: Vec<_> = warnings.map(|Warning { what, advice }| Finding::warning(CHECK, what, advice)).collect();
-    findings.extend(sources.exposed_files().into_iter().map(|name| {
+    findings.extend(sources.world_readable_files().into_iter().map(|name| {
         let what = format!("{name} names a file that everybody on this machine may read");
         Finding::warning("keys", what, Warning::CHMOD)
     }));
@@ -50,7 +50,7 @@ fn weak(settings: &Settings) -> Vec<Finding> {
 pub(super) fn keys(settings: &Settings) -> Vec<Finding> {
     let algorithm = settings.tokens.algorithm;
     let public = settings.keys.verifier.public_keys();
-    if algorithm.shares_a_secret() {
+    if algorithm.is_symmetric() {
         let what = format!("{} signs with SECRET_KEY; public keys that verify: {}", algorithm.as_str(), public.len());
         return vec![Finding::ok("keys", what)];
     }

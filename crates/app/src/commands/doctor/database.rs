@@ -1,11 +1,11 @@
 //! Looks at the database: whether it answers, keeps what it confirms, has room, and has the schema.
 
-use super::super::there;
+use super::super::require_database_file;
 use super::{Finding, clocks};
 use crate::mounts;
 use crate::settings::Settings;
 use crate::wire;
-use portcullis_diesel::{Database, DatabaseUrl, Examination, MigrateError, Severity};
+use portcullis_diesel::{Database, DatabaseInfo, DatabaseUrl, MigrateError, Severity};
 use portcullis_ports::Clock;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -16,12 +16,12 @@ const CHECK: &str = "database";
 const ENGLISH: &str = "as a superuser run ALTER ROLE … SET lc_messages = 'C', or from PostgreSQL 15 on \
     GRANT SET ON PARAMETER lc_messages TO …, with the role of DATABASE_URL";
 /// Below these the disk of an SQLite file is nearly full, or full.
-const LITTLE_ROOM: u64 = 1 << 30;
-const NO_ROOM: u64 = 16 << 20;
+const LOW_DISK_BYTES: u64 = 1 << 30;
+const MIN_DISK_BYTES: u64 = 16 << 20;
 
 /// Everything about it.
 pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
-    if let Err(error) = there(settings) {
+    if let Err(error) = require_database_file(settings) {
         return vec![Finding::error(CHECK, format!("{error:#}"), "`serve` makes it too, with AUTO_MIGRATE")];
     }
     let database = match wire::database(settings, clock) {
@@ -43,7 +43,7 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
     };
     let took = clock.monotonic().saturating_sub(start);
     let mut findings = match examination {
-        Examination::Postgres { now, .. } => {
+        DatabaseInfo::Postgres { now, .. } => {
             let mut findings = server(settings, &examination, took);
             findings.push(clocks("the database's clock", clock.now(), now));
             findings
@@ -65,8 +65,8 @@ fn tables(database: &Database) -> Vec<Finding> {
     found.into_iter().map(finding).collect()
 }
 
-fn server(settings: &Settings, examination: &Examination, took: Duration) -> Vec<Finding> {
-    let Examination::Postgres {
+fn server(settings: &Settings, examination: &DatabaseInfo, took: Duration) -> Vec<Finding> {
+    let DatabaseInfo::Postgres {
         version,
         synchronous_commit,
         fsync,
@@ -108,8 +108,8 @@ fn server(settings: &Settings, examination: &Examination, took: Duration) -> Vec
     findings
 }
 
-fn file(settings: &Settings, examination: &Examination, took: Duration) -> Vec<Finding> {
-    let (Examination::Sqlite { version, journal_mode, synchronous }, DatabaseUrl::Sqlite(path)) =
+fn file(settings: &Settings, examination: &DatabaseInfo, took: Duration) -> Vec<Finding> {
+    let (DatabaseInfo::Sqlite { version, journal_mode, synchronous }, DatabaseUrl::Sqlite(path)) =
         (examination, &settings.database.url)
     else {
         return Vec::new();
@@ -123,8 +123,8 @@ fn file(settings: &Settings, examination: &Examination, took: Duration) -> Vec<F
         findings.push(Finding::warning(CHECK, "the file system does not support the write-ahead log", advice));
     }
     findings.extend(mounted(path));
-    findings.extend(exposed(path));
-    findings.extend(room(path));
+    findings.extend(permissions(path));
+    findings.extend(disk_space(path));
     findings
 }
 
@@ -133,19 +133,19 @@ fn mounted(path: &Path) -> Option<Finding> {
     mounts::is_mounted_alone(path).then(|| Finding::warning(CHECK, what, mounts::MOUNT_THE_FOLDER))
 }
 
-fn exposed(path: &Path) -> Option<Finding> {
+fn permissions(path: &Path) -> Option<Finding> {
     let mode = std::fs::metadata(path).ok()?.permissions().mode();
     let what = format!("everybody on this machine may read or write {}", path.display());
     (mode & 0o006 != 0).then(|| Finding::warning(CHECK, what, "chmod 600 that file: it holds password hashes"))
 }
 
-fn room(path: &Path) -> Option<Finding> {
+fn disk_space(path: &Path) -> Option<Finding> {
     let told = rustix::fs::statvfs(path).ok()?;
     let free = told.f_bavail.saturating_mul(told.f_frsize);
     let what = format!("{} MiB are free on the disk of {}", free >> 20, path.display());
     match free {
-        ..NO_ROOM => Some(Finding::error(CHECK, what, "make room: writes are about to be refused")),
-        NO_ROOM..LITTLE_ROOM => Some(Finding::warning(CHECK, what, "make room before writes are refused")),
+        ..MIN_DISK_BYTES => Some(Finding::error(CHECK, what, "make room: writes are about to be refused")),
+        MIN_DISK_BYTES..LOW_DISK_BYTES => Some(Finding::warning(CHECK, what, "make room before writes are refused")),
         _ => None,
     }
 }
@@ -164,7 +164,7 @@ fn schema(settings: &Settings, database: &Database) -> Finding {
                 }
             }
         },
-        Err(error @ MigrateError::Future(_)) => {
+        Err(error @ MigrateError::SchemaTooNew(_)) => {
             Finding::error(CHECK, error.to_string(), "install the version that made it, or a later one")
         }
         Err(error) => Finding::error(CHECK, error.to_string(), "look at the database first"),

@@ -7,17 +7,17 @@ use chrono::Datelike;
 use portcullis_ports::Clock;
 
 /// Before this there was no such program, and so far ahead there will be none.
-const YEARS: std::ops::RangeInclusive<i32> = 2026..=2100;
+const PLAUSIBLE_YEARS: std::ops::RangeInclusive<i32> = 2026..=2100;
 /// Descriptors below which connections are soon refused.
-const FEW: u64 = 10_000;
+const MIN_FDS: u64 = 10_000;
 
 /// Everything about it.
 pub(super) fn examine(clock: &dyn Clock) -> Vec<Finding> {
-    vec![year(clock.now().year()), descriptors(system::descriptors()), cores(wire::cores().get()), tls()]
+    vec![year(clock.now().year()), descriptors(system::fd_limit()), cores(wire::cores().get()), tls()]
 }
 
 fn year(year: i32) -> Finding {
-    if YEARS.contains(&year) {
+    if PLAUSIBLE_YEARS.contains(&year) {
         return Finding::ok("clock", format!("the year is {year}"));
     }
     let advice = "set the clock: tokens and sessions end by it";
@@ -32,8 +32,8 @@ fn descriptors(allowed: u64) -> Finding {
     };
     let advice = "raise the hard limit of open files (ulimit -Hn, LimitNOFILE): each connection takes one";
     match allowed {
-        ..system::DESCRIPTORS => Finding::error(CHECK, what, advice),
-        system::DESCRIPTORS..FEW => Finding::warning(CHECK, what, advice),
+        ..system::MIN_FDS => Finding::error(CHECK, what, advice),
+        system::MIN_FDS..MIN_FDS => Finding::warning(CHECK, what, advice),
         _ => Finding::ok(CHECK, what),
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub(super) const CHECK: &str = "mail";
 /// How long this look may take: longer than others, for mail servers greet late on purpose.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const CHECK_TIMEOUT: Duration = Duration::from_secs(15);
 const GREETING: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(14);
 
@@ -26,7 +26,7 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
 }
 
 fn server(settings: &Settings, url: &SmtpUrl, clock: &Arc<dyn Clock>) -> Finding {
-    let limits = TimeLimits { greeting: GREETING, command: GREETING, whole: WHOLE, ..TimeLimits::default() };
+    let limits = TimeLimits { greeting: GREETING, command: GREETING, total: WHOLE, ..TimeLimits::default() };
     let place = url.place();
     match smtp(&settings.mail, url.clone(), limits, clock).greet() {
         Ok(Greeting::Ready { encrypted }) => {

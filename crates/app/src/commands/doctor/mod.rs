@@ -8,7 +8,7 @@ mod machine;
 mod mail;
 mod redis;
 
-use super::console::{Cell, Listing, shown};
+use super::console::{Cell, Table, escape_for_terminal};
 use crate::settings::Settings;
 use crate::system::SystemClock;
 use clap::Args;
@@ -28,7 +28,7 @@ pub(crate) struct DoctorArgs {
 }
 
 /// No look takes longer, but that at the mail server.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How bad something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,25 +77,25 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let mut report = Report { json: args.json, failed: false };
     let settings = match configuration::examine() {
         Ok((settings, findings)) => {
-            report.tell(findings)?;
+            report.print(findings)?;
             Some(settings)
         }
         Err(finding) => {
-            report.tell(vec![finding])?;
+            report.print(vec![finding])?;
             None
         }
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     if let Some(settings) = settings {
         let settings = Arc::new(settings);
-        report.look("database", settings.clone(), clock.clone(), database::examine)?;
+        report.run_check("database", settings.clone(), clock.clone(), database::examine)?;
         if settings.limits.redis.is_some() {
-            report.look("redis", settings.clone(), clock.clone(), redis::examine)?;
+            report.run_check("redis", settings.clone(), clock.clone(), redis::examine)?;
         }
-        report.look(mail::CHECK, settings.clone(), clock.clone(), mail::examine)?;
-        report.tell(configuration::keys(&settings))?;
+        report.run_check(mail::CHECK, settings.clone(), clock.clone(), mail::examine)?;
+        report.print(configuration::keys(&settings))?;
     }
-    report.tell(machine::examine(&*clock))?;
+    report.print(machine::examine(&*clock))?;
     Ok(if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -107,7 +107,7 @@ struct Report {
 
 impl Report {
     /// Has something looked at on a thread of its own, for as long as anybody waits.
-    fn look(
+    fn run_check(
         &mut self,
         check: &'static str,
         settings: Arc<Settings>,
@@ -119,19 +119,19 @@ impl Report {
             // Nobody listens any more where it took too long.
             teller.send(examine(&settings, &clock)).ok();
         })?;
-        let cancellation = if check == mail::CHECK { mail::PATIENCE } else { PATIENCE };
+        let cancellation = if check == mail::CHECK { mail::CHECK_TIMEOUT } else { CHECK_TIMEOUT };
         let findings = told.recv_timeout(cancellation).unwrap_or_else(|_| {
             let advice = "look whether the network drops packets, or the server is overloaded";
             vec![Finding::error(check, format!("no answer within {} s", cancellation.as_secs()), advice)]
         });
-        self.tell(findings)
+        self.print(findings)
     }
 
-    fn tell(&mut self, findings: Vec<Finding>) -> io::Result<()> {
+    fn print(&mut self, findings: Vec<Finding>) -> io::Result<()> {
         let mut out = io::stdout().lock();
         self.failed |= findings.iter().any(|finding| finding.level == Level::Error);
         if self.json {
-            let mut listing = Listing::new(&mut out, true, &["check", "status", "what", "advice"]);
+            let mut listing = Table::new(&mut out, true, &["check", "status", "what", "advice"]);
             for Finding { check, level, what, advice } in findings {
                 let text = |text: &str| Cell::Text(text.to_owned());
                 listing.row(&[text(check), text(level.as_str()), Cell::Text(what), advice.into()])?;
@@ -139,8 +139,8 @@ impl Report {
             return listing.end();
         }
         for Finding { check, level, what, advice } in findings {
-            let advice = advice.map(|advice| format!(" — {}", shown(&advice))).unwrap_or_default();
-            writeln!(out, "{:7}  {check}: {}{advice}", level.as_str(), shown(&what))?;
+            let advice = advice.map(|advice| format!(" — {}", escape_for_terminal(&advice))).unwrap_or_default();
+            writeln!(out, "{:7}  {check}: {}{advice}", level.as_str(), escape_for_terminal(&what))?;
         }
         Ok(())
     }

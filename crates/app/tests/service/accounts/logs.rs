@@ -35,7 +35,7 @@ fn no_token_link_address_or_password_is_logged(backend: Backend) {
     }
     service.call("POST", "/account/reset").form(&format!("email={}", percent_encoded(&unknown))).send();
     service.wait_until_all_mail_is_sent();
-    let log = service.settled_log().text();
+    let log = service.flushed_log().text();
     assert!(log.contains("/account/verify"), "it is the log");
     let secrets = tokens.iter().chain([&account.email, &new_email, &unknown, &account.password]);
     for secret in secrets.map(String::as_str).chain(passwords).chain(["token="]) {

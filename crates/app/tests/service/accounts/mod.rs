@@ -1,14 +1,14 @@
 //! What the owner of an account does with it, and the mails that go with that: what callers are
 //! promised, sentence by sentence, on both databases.
 
+mod account_deletion;
+mod account_prehijacking;
 mod addresses;
-mod departures;
 mod links;
 mod logs;
 mod pages;
 mod passwords;
-mod strangers;
-mod uniformity;
+mod user_enumeration;
 mod verification;
 
 use crate::harness::accounts::{Account, Pair};

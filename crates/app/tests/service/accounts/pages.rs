@@ -1,8 +1,8 @@
 //! `/account/verify` and `/account/reset`: the pages that links in mails open. How they look, and
 //! whether everybody can use them, is left to `cargo xtask check browser`.
 
+use super::account_prehijacking::hidden;
 use super::links::percent_encoded;
-use super::strangers::hidden;
 use crate::harness::accounts::{Account, Pair, fresh_email};
 use crate::harness::calls::Reply;
 use crate::harness::databases::Backend;

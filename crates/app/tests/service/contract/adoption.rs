@@ -2,7 +2,7 @@
 
 use crate::harness::accounts::Pair;
 use crate::harness::databases::{Backend, Database};
-use crate::harness::services::{Service, Setup};
+use crate::harness::services::{Service, ServiceBuilder};
 use crate::harness::{jose, on_both_databases};
 use serde_json::{Value, json};
 
@@ -17,8 +17,8 @@ on_both_databases!(
     migrate_adopts_without_serving,
 );
 
-pub(super) fn over(database: &Database, facts: &Value) -> Setup {
-    Setup::over(database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap())
+pub(super) fn over(database: &Database, facts: &Value) -> ServiceBuilder {
+    ServiceBuilder::over(database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap())
 }
 
 /// A service on an adopted database, and what is known of it.
@@ -97,7 +97,7 @@ fn tokens_refresh_and_end_whatever_their_identifiers_look_like(backend: Backend)
     let (database, facts) = backend.adopted();
     let secret = facts["secret_key"].as_str().unwrap().as_bytes();
     let spellings = ["0B61CDEC-9989-4CFA-A1B2-34EA8E50C83C", "0b61cdec-9989-4cfa-a1b2-34ea8e50c83c", "7", "Käse/🔑 ?"];
-    let (now, user) = (crate::harness::waiting::unix_now(), users(&facts)[0]["id"].as_i64().unwrap());
+    let (now, user) = (crate::harness::timing::unix_now(), users(&facts)[0]["id"].as_i64().unwrap());
     let token = |jti: &str, kind: &str| {
         let claims = json!({"sub": user.to_string(), "jti": jti, "type": kind, "exp": now + 3600, "iat": now});
         jose::signed_with(secret, &jose::unsigned(jose::HEADER, &claims.to_string()))
@@ -143,11 +143,11 @@ fn adoption_works_when_run_again(backend: Backend) {
 }
 
 fn a_killed_adoption_is_finished_by_the_next_start(backend: Backend) {
-    use crate::harness::waiting::Mortal;
+    use crate::harness::timing::KillOnDrop;
     for delay in 0..6_u32 {
         let (database, facts) = backend.adopted();
         let before = rows(&database);
-        let mut starting = Mortal::spawn(&mut over(&database, &facts).command());
+        let mut starting = KillOnDrop::spawn(&mut over(&database, &facts).command());
         // No two of them are killed at the same point; which point does not matter.
         let _ = (0..delay * 4).map(|_| database.count("FROM users")).sum::<i64>();
         starting.child().kill().unwrap();
@@ -161,11 +161,11 @@ fn a_killed_adoption_is_finished_by_the_next_start(backend: Backend) {
 fn the_log_warns_of_emails_that_differ_by_case_alone(backend: Backend) {
     let (service, _) = adopted(backend);
     let warnings =
-        service.settled_log().events().into_iter().filter(|event| event["level"] == "WARNING").collect::<Vec<_>>();
+        service.flushed_log().events().into_iter().filter(|event| event["level"] == "WARNING").collect::<Vec<_>>();
     let text = format!("{warnings:?}").to_lowercase();
     assert!(text.contains("case"), "{text}");
     let none = backend.service().start();
-    let warned = none.settled_log().events().iter().any(|e| e["level"] == "WARNING" && e.to_string().contains("case"));
+    let warned = none.flushed_log().events().iter().any(|e| e["level"] == "WARNING" && e.to_string().contains("case"));
     assert!(!warned, "a fresh database has nothing to warn of");
 }
 

@@ -133,7 +133,7 @@ fn a_validation_error_never_shows_the_rejected_value(service: &Service) {
     }
     let reply = service.call("POST", "/auth/login").body("application/json", r#"{"email": marker}"#).send();
     assert!(!reply.text().contains("marker"), "{}", reply.text());
-    assert!(!service.settled_log().text().contains("marker-1"));
+    assert!(!service.flushed_log().text().contains("marker-1"));
 }
 
 fn bodies_are_json_in_utf8(service: &Service) {
@@ -151,7 +151,7 @@ fn times_are_rfc_3339_in_utc_with_a_z(service: &Service) {
     let created_at = service.me(&pair.access).expect(200)["created_at"].as_str().unwrap().to_owned();
     assert!(created_at.ends_with('Z'), "{created_at}");
     let time = chrono::DateTime::parse_from_rfc3339(&created_at).unwrap();
-    assert!((time.timestamp() - crate::harness::waiting::unix_now()).abs() < 120, "{created_at}");
+    assert!((time.timestamp() - crate::harness::timing::unix_now()).abs() < 120, "{created_at}");
 }
 
 fn ids_are_integers_and_sub_is_the_id_as_a_string(service: &Service) {

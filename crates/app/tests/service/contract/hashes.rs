@@ -3,8 +3,8 @@
 use crate::harness::accounts::fresh_email;
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::timed;
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::timed;
 
 on_both_databases!(
     hashes_made_by_passlib_are_verified,
@@ -70,7 +70,7 @@ fn a_stored_hash_that_is_not_utf_8_is_a_wrong_password(backend: Backend) {
         }
         sqlite => (sqlite, ["x'ff243262'", "x'00'", "cast(x'24ff' AS text)", "7"].as_slice()),
     };
-    let service = Setup::over(&database).start();
+    let service = ServiceBuilder::over(&database).start();
     let (other, _) = service.session();
     for value in damage {
         let (account, pair) = service.session();

@@ -5,7 +5,7 @@
 use super::sessions::sid;
 use crate::harness::accounts::Pair;
 use crate::harness::databases::Backend;
-use crate::harness::services::{Service, Setup};
+use crate::harness::services::{Service, ServiceBuilder};
 use crate::harness::{jose, on_both_databases};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -23,7 +23,7 @@ fn histories_of_a_session_hold_what_the_model_holds(service: &Service) {
 #[test]
 fn histories_of_a_session_on_two_replicas_hold_what_the_model_holds() {
     let database = Backend::Postgres.database();
-    let replicas = [(); 2].map(|()| Setup::over(&database).start());
+    let replicas = [(); 2].map(|()| ServiceBuilder::over(&database).start());
     (0..HISTORIES).for_each(|seed| History::new(seed, replicas.iter().collect()).play());
 }
 

@@ -1,6 +1,6 @@
 //! `POST /auth/logout`.
 
-use crate::harness::{jose, on_both_databases, services::Service, waiting::unix_now};
+use crate::harness::{jose, on_both_databases, services::Service, timing::unix_now};
 use serde_json::json;
 
 on_both_databases!(

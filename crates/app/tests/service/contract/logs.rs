@@ -34,7 +34,7 @@ fn every_line_is_one_json_object_whatever_the_caller_sends(backend: Backend) {
     service.login(hostile, hostile);
     service.register(hostile, hostile);
     service.refresh(hostile);
-    for line in service.settled_log().lines() {
+    for line in service.flushed_log().lines() {
         let event: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         assert!(event.is_object());
         assert!(!line.chars().any(|c| c.is_control() || c == '\u{2028}'), "{line:?}");
@@ -46,7 +46,7 @@ fn every_line_is_one_json_object_whatever_the_caller_sends(backend: Backend) {
 fn every_line_has_time_level_name_and_message(service: &Service) {
     service.session();
     service.refresh("x");
-    for event in service.settled_log().events() {
+    for event in service.flushed_log().events() {
         let timestamp = event["timestamp"].as_str().unwrap();
         let shape: String = timestamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
         assert_eq!(shape, "0000-00-00T00:00:00.000000+00:00", "{event}");
@@ -167,7 +167,7 @@ fn no_query_string_is_logged(service: &Service) {
         let events = service.log.of_request(reply.request_id());
         assert!(!format!("{events:?}").contains("marked"), "{events:?}");
     }
-    assert!(!service.settled_log().text().contains("marked"));
+    assert!(!service.flushed_log().text().contains("marked"));
 }
 
 fn log_level_takes_pythons_names(backend: Backend) {

@@ -2,7 +2,7 @@
 
 use crate::harness::accounts::Pair;
 use crate::harness::databases::Backend;
-use crate::harness::{jose, on_both_databases, services::Service, waiting::unix_now};
+use crate::harness::{jose, on_both_databases, services::Service, timing::unix_now};
 use serde_json::json;
 use std::thread;
 

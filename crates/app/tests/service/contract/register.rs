@@ -2,7 +2,7 @@
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::calls::members;
-use crate::harness::{on_both_databases, services::Service, waiting::unique};
+use crate::harness::{on_both_databases, services::Service, timing::unique};
 use serde_json::json;
 use std::thread;
 

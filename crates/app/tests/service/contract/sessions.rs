@@ -4,7 +4,7 @@ use crate::harness::accounts::{Account, Pair};
 use crate::harness::calls::{Reply, members};
 use crate::harness::databases::Backend;
 use crate::harness::services::Service;
-use crate::harness::{jose, on_both_databases, waiting::unix_now};
+use crate::harness::{jose, on_both_databases, timing::unix_now};
 use serde_json::{Value, json};
 use std::thread;
 

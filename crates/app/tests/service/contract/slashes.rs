@@ -39,7 +39,7 @@ fn the_document_and_the_log_know_one_path(service: &Service) {
     let document = service.get("/openapi.json/").expect(200);
     assert!(document["paths"].as_object().unwrap().keys().all(|path| !path.ends_with('/')));
     let reply = service.post("/auth/login/", &json!({}));
-    let log = service.settled_log().events();
+    let log = service.flushed_log().events();
     let mut lines =
         log.iter().filter(|event| event["request_id"] == reply.request_id() && event["name"] == "app.access");
     assert!(lines.all(|event| event["path"] == "/auth/login"), "{log:?}");

@@ -4,7 +4,7 @@ use crate::harness::calls::members;
 use crate::harness::databases::Backend;
 use crate::harness::jose::{self, HEADER};
 use crate::harness::services::{SECRET, Service, random_secret};
-use crate::harness::{on_both_databases, waiting::unix_now};
+use crate::harness::{on_both_databases, timing::unix_now};
 use serde_json::Value;
 
 on_both_databases!(

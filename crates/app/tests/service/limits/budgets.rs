@@ -4,7 +4,7 @@ use super::{at_once, count, expect_limited, limited, spend};
 use crate::harness::accounts::{Pair, credentials, fresh_email};
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
-use crate::harness::waiting::eventually;
+use crate::harness::timing::eventually;
 
 on_both_databases!(
     they_are_on_by_default_and_ten_failures_are_free,
@@ -33,7 +33,7 @@ fn they_are_on_by_default_and_ten_failures_are_free(backend: Backend) {
     let events = service.log.of_request(refused.request_id());
     let line = events.iter().find(|event| event["message"] == "Call limited").expect("a line of the refusal");
     assert_eq!((&line["budget"], &line["client"]), (&"account".into(), &"127.0.0.1".into()), "{line}");
-    assert!(!service.settled_log().text().contains(&account.email));
+    assert!(!service.flushed_log().text().contains(&account.email));
 }
 
 fn two_hundred_wrong_passwords_at_once_are_ten_tries(backend: Backend) {

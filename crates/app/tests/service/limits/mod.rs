@@ -8,11 +8,11 @@ mod replicas;
 mod sources;
 
 use crate::harness::calls::Reply;
-use crate::harness::services::{Service, Setup};
+use crate::harness::services::{Service, ServiceBuilder};
 use std::thread;
 
 /// With limits, which other tests switch off.
-fn limited(setup: Setup) -> Setup {
+fn limited(setup: ServiceBuilder) -> ServiceBuilder {
     setup.unset("RATE_LIMIT_ENABLED")
 }
 

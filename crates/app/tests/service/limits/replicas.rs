@@ -5,8 +5,8 @@ use super::{at_once, count, expect_limited, limited, spend};
 use crate::harness::accounts::{Account, fresh_email};
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::eventually;
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::eventually;
 use portcullis_testkit::postgres;
 use portcullis_testkit::redis::Server;
 use serde_json::json;
@@ -24,7 +24,7 @@ on_both_databases!(
 fn replicas(backend: Backend, redis: &Server) -> [Service; 2] {
     let database = backend.database();
     // All calls come from one source, which pays for those that are refused too.
-    let start = || limited(Setup::over(&database)).set("RATE_LIMIT_SOURCE", "100000/24h");
+    let start = || limited(ServiceBuilder::over(&database)).set("RATE_LIMIT_SOURCE", "100000/24h");
     [(); 2].map(|()| start().set("REDIS_URL", &redis.url()).start())
 }
 
@@ -122,7 +122,7 @@ fn when_it_is_lost_each_goes_on_with_its_own_and_says_so(backend: Backend) {
         assert!(told[0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{told:?}");
         assert_told_once(replica);
     }
-    redis.start_again();
+    redis.restart();
     replicas.iter().for_each(expect_found);
     let email = fresh_email();
     spend(&replicas[0], &email);
@@ -149,7 +149,7 @@ fn no_password_of_it_is_told(backend: Backend) {
     let told =
         service.log.wait_for(1, |event| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost")));
     assert!(told[0]["reason"].as_str().is_some_and(|reason| reason.contains("authentication")), "{told:?}");
-    assert!(!service.settled_log().text().contains("marker") && !service.errors.text().contains("marker"));
+    assert!(!service.flushed_log().text().contains("marker") && !service.errors.text().contains("marker"));
     assert_eq!(redis.command("KEYS *"), "*0", "the server knows no such user");
 }
 
@@ -160,7 +160,7 @@ fn expect_found(replica: &Service) {
 
 /// However long it is lost, that is told once.
 fn assert_told_once(replica: &Service) {
-    let events = replica.settled_log().events();
+    let events = replica.flushed_log().events();
     let told = events.iter().filter_map(|event| event["message"].as_str().filter(|text| text.starts_with("Redis is ")));
     let told: Vec<_> = told.collect();
     assert!(told.windows(2).all(|two| two[0] != two[1]), "{told:?}");
@@ -172,7 +172,7 @@ fn circuit_states_are_shared() {
     let (server, redis): (&'static postgres::Server, _) =
         (Box::leak(Box::new(postgres::Server::start())), Server::start());
     let database = Database::on(server);
-    let start = || limited(Setup::over(&database)).set("REDIS_URL", &redis.url()).start();
+    let start = || limited(ServiceBuilder::over(&database)).set("REDIS_URL", &redis.url()).start();
     let (one, two) = (start(), start());
     let (_, pair) = one.session();
     server.stop();
@@ -186,7 +186,7 @@ fn circuit_states_are_shared() {
         one.log.events().iter().any(changed("open", false)).then_some(())
     });
     two.log.wait_for(1, changed("open", true));
-    server.start_again();
+    server.restart();
     // The second is asked nothing: it is told.
     eventually("the circuit closes", || (one.logout(&pair.refresh).status == 200).then_some(()));
     two.log.wait_for(1, changed("closed", true));

@@ -6,7 +6,7 @@ use crate::harness::calls::Reply;
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
-use crate::harness::waiting::timed;
+use crate::harness::timing::timed;
 use serde_json::json;
 
 on_both_databases!(
@@ -65,7 +65,7 @@ fn a_rotating_header_changes_nothing(backend: Backend) {
         expect_limited(&refused, "source", POLICY);
     }
     let warned = |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.contains("TRUSTED_PROXIES"));
-    assert_eq!(service.settled_log().events().into_iter().filter(warned).count(), 1, "an operator is told, once");
+    assert_eq!(service.flushed_log().events().into_iter().filter(warned).count(), 1, "an operator is told, once");
 }
 
 fn trusted_proxies_are_read_from_the_right(backend: Backend) {
@@ -116,7 +116,7 @@ fn the_header_that_is_chosen_is_the_one_that_is_believed(backend: Backend) {
     }
     expect_limited(&guess(&service, &[("X-Forwarded-For", "203.0.113.9")]), "source", POLICY);
     let warned = |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.contains("FORWARDED_HEADER"));
-    assert_eq!(service.settled_log().events().into_iter().filter(warned).count(), 1, "an operator hears of it, once");
+    assert_eq!(service.flushed_log().events().into_iter().filter(warned).count(), 1, "an operator hears of it, once");
 }
 
 fn a_network_of_ipv6_is_one_source(backend: Backend) {

@@ -1,13 +1,13 @@
 //! What operators do to accounts and sessions by commands, beside a service that serves them.
 
-use super::operators::{Terminal, command, done, fed, objects, refused};
+use super::cli_harness::{Terminal, command, done, fed, objects, refused};
 use crate::harness::accounts::{Account, fresh_email};
 use crate::harness::calls::members;
 use crate::harness::databases::{Backend, Database};
 use crate::harness::jose::claims;
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::Mortal;
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::KillOnDrop;
 use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -157,7 +157,7 @@ fn what_cannot_be_done_says_so_in_a_line(backend: Backend) {
 
 /// The most memory that a list of so many accounts took, when it had told nearly all.
 fn memory_of_a_list(database: &Database, told: usize) -> usize {
-    let mut list = Mortal::spawn(command(database, "user list").command().stdout(Stdio::piped()));
+    let mut list = KillOnDrop::spawn(command(database, "user list").command().stdout(Stdio::piped()));
     let mut lines = BufReader::new(list.child().stdout.take().unwrap()).lines();
     for _ in 0..told {
         lines.next().unwrap().unwrap();
@@ -224,7 +224,7 @@ fn lists_of_migrations_and_settings_are_objects_too() {
     assert_eq!(find("BCRYPT_COST"), &json!({"name": "BCRYPT_COST", "value": "4", "origin": "environment"}));
     assert_eq!(find("SECRET_KEY")["value"], "(set, 48 bytes)");
     assert_eq!(find("REDIS_URL")["value"], json!(null));
-    let wrong = Setup::over(&database).argument("migrate").argument("--json").run();
+    let wrong = ServiceBuilder::over(&database).argument("migrate").argument("--json").run();
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }
 

@@ -3,8 +3,8 @@
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
-use crate::harness::services::{SECRET, Setup};
-use crate::harness::waiting::{Mortal, eventually};
+use crate::harness::services::{SECRET, ServiceBuilder};
+use crate::harness::timing::{KillOnDrop, eventually};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::{fs, thread};
@@ -46,7 +46,9 @@ fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
 fn portcullis_toml_and_files_of_secrets_are_enough_to_start(backend: Backend) {
     let secret = SECRET.as_str();
     let database = backend.database();
-    let setup = ["SECRET_KEY", "DATABASE_URL", "HOST", "PORT"].into_iter().fold(Setup::over(&database), Setup::unset);
+    let setup = ["SECRET_KEY", "DATABASE_URL", "HOST", "PORT"]
+        .into_iter()
+        .fold(ServiceBuilder::over(&database), ServiceBuilder::unset);
     let file = |name: &str, text: &str| fs::write(setup.folder().join(name), text).unwrap();
     file("key", &format!("{secret}\n"));
     file("url", &format!("{}\n", database.url()));
@@ -86,8 +88,8 @@ fn no_core_dump_holds_the_secret(backend: Backend) {
     let service = backend.service().start();
     // A command that waits for a password has the key, and soon the password.
     let create = ["user", "create", "a@example.org", "--password-stdin"];
-    let setup = create.into_iter().fold(service.again(), Setup::argument);
-    let mut command = Mortal::spawn(setup.command().stdin(std::process::Stdio::piped()));
+    let setup = create.into_iter().fold(service.again(), ServiceBuilder::argument);
+    let mut command = KillOnDrop::spawn(setup.command().stdin(std::process::Stdio::piped()));
     let limits_of = |id: u32| fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
     let dumps_nothing = |limits: &str| {
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
@@ -102,7 +104,7 @@ fn no_core_dump_holds_the_secret(backend: Backend) {
 /// What a thread takes for a moment its arena keeps: there are as many as there are cores.
 fn there_are_few_arenas_unless_the_operator_wants_more(backend: Backend) {
     let cores = thread::available_parallelism().unwrap().get();
-    let arenas = |setup: Setup| {
+    let arenas = |setup: ServiceBuilder| {
         let service = setup.start();
         let (account, _) = service.session();
         thread::scope(|scope| {

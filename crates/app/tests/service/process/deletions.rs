@@ -1,11 +1,11 @@
 //! Deleting an account: beside a service that is used, with many rows, and cut off in the middle.
 
-use super::operators::{command, done};
+use super::cli_harness::{command, done};
 use crate::harness::accounts::{Account, Pair};
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;
-use crate::harness::waiting::{Mortal, eventually, timed};
+use crate::harness::timing::{KillOnDrop, eventually, timed};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -74,7 +74,7 @@ fn a_deletion_under_load_leaves_no_row_behind(backend: Backend) {
         done(&service.database, &format!("user delete {} --yes", account.email));
     }
     service.refresh(&pair.refresh).expect(200);
-    let errors = service.settled_log().events().into_iter().filter(|event| event["level"] == "ERROR");
+    let errors = service.flushed_log().events().into_iter().filter(|event| event["level"] == "ERROR");
     assert_eq!(errors.collect::<Vec<_>>(), Vec::<serde_json::Value>::new());
 }
 
@@ -97,7 +97,7 @@ fn a_deletion_that_is_killed_is_finished_by_a_purge(backend: Backend) {
     give_tokens(database, &account, 40_000);
     let left = || database.count(&format!("FROM refresh_tokens WHERE user_id = {}", account.id));
     let words = format!("user delete {} --yes", account.id);
-    let mut deleting = Mortal::spawn(&mut command(database, &words).command());
+    let mut deleting = KillOnDrop::spawn(&mut command(database, &words).command());
     eventually("some are deleted", || (left() < 39_000).then_some(()));
     deleting.child().kill().unwrap();
     deleting.child().wait().unwrap();

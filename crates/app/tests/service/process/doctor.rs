@@ -1,11 +1,11 @@
 //! `portcullis doctor`: what it finds, and what it says to do.
 
-use super::operators::{command, done};
+use super::cli_harness::{command, done};
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
-use crate::harness::services::{Ended, SECRET, Setup};
-use crate::harness::waiting::{fresh_folder, timed};
-use portcullis_testkit::smtp::{Mode, Server};
+use crate::harness::services::{ExitedService, SECRET, ServiceBuilder};
+use crate::harness::timing::{fresh_folder, timed};
+use portcullis_testkit::smtp::{Server, TlsMode};
 use portcullis_testkit::{postgres, redis};
 use serde_json::Value;
 use std::fs::{self, Permissions};
@@ -15,14 +15,14 @@ use std::time::Duration;
 on_both_databases!(a_service_that_can_work_is_well, a_pending_migration_is_found);
 
 /// With settings as a service for real people has them.
-fn doctor(database: &Database) -> Setup {
+fn doctor(database: &Database) -> ServiceBuilder {
     let setup = command(database, "doctor --json").unset("DEBUG").unset("BCRYPT_COST").unset("RATE_LIMIT_ENABLED");
     setup.unset("HOST")
 }
 
 /// What was found, if it was as bad as that.
 #[track_caller]
-fn found(ended: &Ended, check: &str, status: &str) -> (String, String) {
+fn found(ended: &ExitedService, check: &str, status: &str) -> (String, String) {
     let findings = ended.output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mut fitting = findings.filter(|finding| finding["check"] == check && finding["status"] == status);
     let finding = fitting.next().unwrap_or_else(|| panic!("no {status} of {check}: {ended:?}"));
@@ -31,7 +31,7 @@ fn found(ended: &Ended, check: &str, status: &str) -> (String, String) {
 }
 
 #[track_caller]
-fn is_ill(ended: &Ended) {
+fn is_ill(ended: &ExitedService) {
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     assert!(!ended.output.contains(&*SECRET) && ended.errors.is_empty(), "{ended:?}");
 }
@@ -121,7 +121,7 @@ fn a_redis_that_is_gone_is_found() {
 
 #[test]
 fn a_mail_server_is_greeted_and_a_folder_must_be_writable() {
-    let server = Server::start(Mode::StartTls);
+    let server = Server::start(TlsMode::StartTls);
     let database = Backend::Sqlite.database();
     done(&database, "migrate");
     let at = |url: &str| {

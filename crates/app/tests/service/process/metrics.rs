@@ -5,7 +5,7 @@ use crate::harness::calls::{Reply, agent};
 use crate::harness::databases::Backend;
 use crate::harness::services::Service;
 use crate::harness::{jose, on_both_databases};
-use portcullis_testkit::exposition::Page;
+use portcullis_testkit::prometheus::Page;
 use serde_json::json;
 use std::net::TcpListener;
 

@@ -2,14 +2,14 @@
 //! while something breaks is left to the tests of faults.
 
 mod accounts;
+mod cli_harness;
 mod configuration;
 mod deletions;
 mod doctor;
 mod metrics;
 mod newcomer;
-mod operators;
 mod postgres;
 mod purging;
-mod refusals;
+mod startup_errors;
 mod traces;
 mod warnings;

@@ -1,12 +1,12 @@
 //! What somebody meets who starts the service for the first time: the help, the line that says where
 //! things are, the log on a terminal, and the first page.
 
-use super::operators::{Terminal, command, done};
+use super::cli_harness::{Terminal, command, done};
 use crate::harness::accounts::fresh_email;
 use crate::harness::calls::Reply;
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
+use crate::harness::services::{Service, ServiceBuilder};
 use std::path::Path;
 
 on_both_databases!(
@@ -62,7 +62,7 @@ fn a_misspelt_setting_is_told_at_the_start_and_by_doctor() {
 }
 
 /// What a terminal shows of a service that starts there.
-fn shown_at_a_terminal(setup: &Setup) -> String {
+fn shown_at_a_terminal(setup: &ServiceBuilder) -> String {
     let mut terminal = Terminal::run(setup);
     terminal.wait_for("Listening");
     terminal.kill()

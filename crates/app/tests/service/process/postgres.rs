@@ -1,27 +1,27 @@
 //! Starts on a PostgreSQL that is not as it should be: what stops, what is warned of, and what
 //! `doctor` says.
 
-use super::operators::command;
+use super::cli_harness::command;
 use crate::harness::databases::Backend;
-use crate::harness::services::{Ended, Setup};
-use crate::harness::waiting::fresh_folder;
+use crate::harness::services::{ExitedService, ServiceBuilder};
+use crate::harness::timing::fresh_folder;
 use portcullis_testkit::postgres::{Pooler, Server};
 use portcullis_testkit::smtp::Authority;
 use serde_json::Value;
 use std::os::unix::fs::symlink;
 
-fn at(url: &str) -> Setup {
+fn at(url: &str) -> ServiceBuilder {
     Backend::Sqlite.service().set("DATABASE_URL", url)
 }
 
-fn doctor(url: &str) -> Ended {
+fn doctor(url: &str) -> ExitedService {
     let database = Backend::Sqlite.database();
     command(&database, "doctor --json").set("DATABASE_URL", url).run()
 }
 
 /// What `doctor` found of the database, and what it says to do.
 #[track_caller]
-fn found(ended: &Ended, status: &str) -> String {
+fn found(ended: &ExitedService, status: &str) -> String {
     let findings = ended.output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mut fitting = findings.filter(|found| found["check"] == "database" && found["status"] == status);
     fitting.next().unwrap_or_else(|| panic!("no {status}: {ended:?}")).to_string()
@@ -69,7 +69,7 @@ fn what_is_refused_later_names_its_setting_too() {
     server.psql(url.rsplit('/').next().unwrap(), "CREATE TABLE users (id INTEGER)");
     server.stop();
     let service = at(&url).start();
-    server.start_again();
+    server.restart();
     assert!(!service.wait().success());
     let line = service.errors.text();
     assert!(line.contains("DATABASE_URL: ") && line.contains("users is not"), "{line}");
@@ -81,7 +81,7 @@ fn foreign_messages_are_warned_of_with_what_to_run() {
     let service = at(&url).start();
     service.session();
     let warned = |event: &Value| event["level"] == "WARNING" && event.to_string().contains("lc_messages");
-    assert_eq!(service.settled_log().events().iter().filter(|event| warned(event)).count(), 1);
+    assert_eq!(service.flushed_log().events().iter().filter(|event| warned(event)).count(), 1);
     let finding = found(&doctor(&url), "warning");
     assert!(finding.contains("GRANT SET ON PARAMETER lc_messages"), "{finding}");
     let english = doctor(&Server::shared().create_database().url);

@@ -2,7 +2,7 @@
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
-use crate::harness::services::Setup;
+use crate::harness::services::ServiceBuilder;
 
 on_both_databases!(
     the_command_deletes_what_is_dead_beside_a_service,
@@ -25,13 +25,13 @@ fn the_command_deletes_what_is_dead_beside_a_service(backend: Backend) {
     let (_, pair) = service.session();
     bury(&service.database, 3000);
     let next = service.refresh(&pair.refresh).expect(200);
-    let ended = Setup::over(&service.database).argument("purge").run();
+    let ended = ServiceBuilder::over(&service.database).argument("purge").run();
     assert!(ended.status.success(), "{ended:?}");
     assert!(ended.output.starts_with("3000 rows of dead refresh tokens and sessions deleted in "), "{ended:?}");
     assert_eq!(service.database.count("FROM refresh_tokens"), 2);
     service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     service.refresh(next["refresh_token"].as_str().unwrap()).expect(200);
-    let again = Setup::over(&service.database).argument("purge").run();
+    let again = ServiceBuilder::over(&service.database).argument("purge").run();
     assert!(again.output.starts_with("0 rows"), "{again:?}");
 }
 
@@ -64,7 +64,7 @@ fn a_session_is_kept_with_its_timeline_for_30_days_after_its_end(backend: Backen
         let end = ago(hours);
         service.database.execute(&format!("UPDATE sessions SET ended_at = {end} WHERE sid = '{sid}'"));
     }
-    let ended = Setup::over(&service.database).argument("purge").run();
+    let ended = ServiceBuilder::over(&service.database).argument("purge").run();
     assert!(ended.output.starts_with("3 rows"), "a session and its two events: {ended:?}");
     assert_eq!((service.database.count("FROM sessions"), service.database.count("FROM session_events")), (1, 2));
     let current = service.sign_in(&account);
@@ -77,6 +77,6 @@ fn a_session_is_kept_with_its_timeline_for_30_days_after_its_end(backend: Backen
 #[test]
 fn a_purge_of_an_old_schema_is_refused() {
     let database = Backend::Sqlite.database();
-    let ended = Setup::over(&database).argument("purge").run();
+    let ended = ServiceBuilder::over(&database).argument("purge").run();
     assert!(ended.refusal().contains("portcullis migrate"), "{ended:?}");
 }

@@ -3,11 +3,11 @@
 
 use crate::harness::accounts::{Pair, fresh_email};
 use crate::harness::calls::Reply;
-use crate::harness::collector::{Collector, Manner, attribute, hex};
+use crate::harness::collector::{Collector, CollectorMode, attribute, hex};
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
-use crate::harness::services::{Service, Setup};
-use crate::harness::waiting::unique;
+use crate::harness::services::{Service, ServiceBuilder};
+use crate::harness::timing::unique;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::thread;
@@ -17,8 +17,8 @@ on_both_databases!(a_trace_is_seen_whole, refreshes_that_go_together_are_each_wh
 const PASSWORD: &str = "Zk7 correct horse battery staple";
 const CALLER: &str = "b7ad6b7169203331";
 
-fn traced(backend: Backend) -> (Setup, Collector) {
-    let collector = Collector::start(Manner::Kind);
+fn traced(backend: Backend) -> (ServiceBuilder, Collector) {
+    let collector = Collector::start(CollectorMode::Kind);
     let setup = backend.service().unset("RATE_LIMIT_ENABLED").set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url());
     (setup, collector)
 }

@@ -1,8 +1,8 @@
 //! Weak settings are warned of at the start, by `config check` and by `doctor`, in the same words.
 
-use super::operators::{command, done};
+use super::cli_harness::{command, done};
 use crate::harness::databases::{Backend, Database};
-use crate::harness::services::{SECRET, Setup};
+use crate::harness::services::{SECRET, ServiceBuilder};
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ const READABLE: &str = ".env holds secrets, and everybody on this machine may re
 const HSTS: &str = "HSTS_SECONDS is set, and PUBLIC_URL is not https";
 
 /// The settings of a service for people, with its secret in a file of that mode.
-fn with_dotenv(setup: Setup, mode: u32, text: &str) -> Setup {
+fn with_dotenv(setup: ServiceBuilder, mode: u32, text: &str) -> ServiceBuilder {
     let setup = setup.unset("DEBUG").unset("BCRYPT_COST").unset("RATE_LIMIT_ENABLED");
     let file = setup.folder().join(".env");
     fs::write(&file, text).unwrap();
@@ -25,7 +25,7 @@ fn with_dotenv(setup: Setup, mode: u32, text: &str) -> Setup {
 fn weak_settings_are_warned_of_in_one_wording_everywhere() {
     let database = Backend::Sqlite.database();
     done(&database, "migrate");
-    let weak = |setup: Setup| {
+    let weak = |setup: ServiceBuilder| {
         let setup = setup.unset("SECRET_KEY").set("TRUSTED_PROXIES", "0.0.0.0/0").set("HSTS_SECONDS", "31536000");
         with_dotenv(setup, 0o644, &format!("SECRET_KEY={}\n", *SECRET))
     };
@@ -37,8 +37,8 @@ fn weak_settings_are_warned_of_in_one_wording_everywhere() {
             assert!(told, "{words}: {what}: {ended:?}");
         }
     }
-    let service = weak(Setup::over(&database)).start();
-    let log = service.settled_log().events();
+    let service = weak(ServiceBuilder::over(&database)).start();
+    let log = service.flushed_log().events();
     for (what, advice) in [(PROXIES, "list the addresses"), (READABLE, "chmod 600"), (HSTS, "set PUBLIC_URL")] {
         let warning = log.iter().find(|event| event["message"].as_str().is_some_and(|text| text.starts_with(what)));
         let warning = warning.unwrap_or_else(|| panic!("{what}: {log:?}"));
@@ -78,13 +78,14 @@ fn a_database_file_that_is_mounted_alone_is_warned_of() {
     done(&database, "migrate");
     let Database::Sqlite(path) = &database else { unreachable!() };
     let mount = format!("mount --bind {0} {0} && exec \"$0\" \"$@\"", path.display());
-    let mounted = |setup: Setup| setup.after(&format!("exec unshare -Urm /bin/sh -c '{mount}' \"$0\" \"$@\""));
+    let mounted =
+        |setup: ServiceBuilder| setup.run_before(&format!("exec unshare -Urm /bin/sh -c '{mount}' \"$0\" \"$@\""));
     let what = format!("he database file {} is a mount point", path.display());
     let is_told = |output: &str| output.contains(&what) && output.contains("mount the folder of the file instead");
     let ended = mounted(command(&database, "doctor")).run();
     assert!(is_told(&ended.output), "{ended:?}");
-    let service = mounted(Setup::over(&database)).start();
-    assert!(is_told(&service.settled_log().text()), "{}", service.log.text());
+    let service = mounted(ServiceBuilder::over(&database)).start();
+    assert!(is_told(&service.flushed_log().text()), "{}", service.log.text());
     let ended = command(&database, "doctor").run();
     assert!(!is_told(&ended.output), "{ended:?}");
 }

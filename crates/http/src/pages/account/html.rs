@@ -1,7 +1,7 @@
 //! Markup that is put together from texts: a text is escaped on its way in, so that nothing which
 //! somebody chose becomes markup.
 
-use super::Fault;
+use super::FormError;
 use std::fmt::Write;
 
 /// A piece of markup.
@@ -60,7 +60,7 @@ impl Html {
     }
 
     /// What is wrong, with a way to the field where it is.
-    pub(super) fn problem(fault: &Fault) -> Self {
+    pub(super) fn problem(fault: &FormError) -> Self {
         let text = escaped(&fault.text);
         let text = match fault.field {
             Some(field) => format!("<a href=\"#{field}\">{text}</a>"),
@@ -104,7 +104,7 @@ impl Html {
     }
 
     /// A field with its label, and with what is wrong where it is at fault.
-    pub(crate) fn field(field: &Field, fault: Option<&Fault>) -> Self {
+    pub(crate) fn field(field: &Field, fault: Option<&FormError>) -> Self {
         let Field { name, label, hint, attributes, value, min_chars } = field;
         let at_fault = fault.is_some_and(|fault| fault.field == Some(*name));
         let mut html = format!("<label for=\"{name}\">{}</label>\n", escaped(label));
@@ -155,7 +155,7 @@ mod tests {
         let text = Some(HOSTILE.to_owned());
         let field =
             Field { name: "x", label: HOSTILE, hint: text.clone(), attributes: "", value: text, min_chars: None };
-        let fault = Fault { text: HOSTILE.to_owned(), field: None };
+        let fault = FormError { text: HOSTILE.to_owned(), field: None };
         for html in [
             Html::paragraph(HOSTILE),
             Html::address(HOSTILE),
@@ -177,7 +177,7 @@ mod tests {
             let hint = Some("h".to_owned());
             Field { name, label: "L", hint, attributes: "", value: None, min_chars: Some(8) }
         };
-        let fault = Fault { text: "wrong".to_owned(), field: Some("one") };
+        let fault = FormError { text: "wrong".to_owned(), field: Some("one") };
         let one = Html::field(&field("one"), Some(&fault));
         assert!(one.as_str().contains("minlength=\"8\" aria-describedby=\"problem one-hint\" aria-invalid=\"true\""));
         let other = Html::field(&field("other"), Some(&fault));

@@ -2,19 +2,19 @@
 //! page is left to its feature. They need no script, are kept by no cache, named in no `Referer`, and framed by
 //! nobody.
 
-mod fault;
+mod csrf;
+mod form_error;
 mod html;
-mod sender;
-mod words;
+mod translations;
 
-pub(crate) use fault::Fault;
+pub(crate) use csrf::is_same_origin;
+pub(crate) use form_error::FormError;
 pub(crate) use html::{Field, Html, escaped};
-pub(crate) use sender::is_own;
-pub(crate) use words::{Step, Told, Words, with_number};
+pub(crate) use translations::{FormPage, Notice, Translations, with_number};
 
 use crate::api::Api;
 use crate::body::{self, Fields};
-use crate::errors::{ApiError, Problem, Shaped};
+use crate::errors::{ApiError, Problem, SkipEnvelope};
 use crate::language::language;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -36,52 +36,52 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// Who reads a page.
-pub(crate) struct Reader<'a> {
+pub(crate) struct PageContext<'a> {
     product: &'a str,
     language: Language,
     /// The texts in the reader's language.
-    pub(crate) words: &'static Words,
+    pub(crate) words: &'static Translations,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PageContext<'a> {
     /// Whoever sent the request.
     pub(crate) fn of(request: &HttpRequest, api: &'a Api) -> Self {
-        Self::named(&api.identity.app_name, language(request))
+        Self::named(&api.config.app_name, language(request))
     }
 
     /// Whoever reads that language, of a service of that name.
     pub(crate) fn named(product: &'a str, language: Language) -> Self {
-        Self { product, language, words: Words::of(language) }
+        Self { product, language, words: Translations::of(language) }
     }
 }
 
 /// A page, as its feature has it.
 #[derive(Default)]
-pub(crate) struct Screen {
+pub(crate) struct PageView {
     pub(crate) title: &'static str,
     pub(crate) parts: Vec<Html>,
 }
 
-impl Screen {
+impl PageView {
     /// The page as the answer to a request that went well.
-    pub(crate) fn shown(&self, reader: &Reader<'_>) -> HttpResponse {
+    pub(crate) fn ok(&self, reader: &PageContext<'_>) -> HttpResponse {
         self.response(StatusCode::OK, None, reader)
     }
 
     /// The page as the answer at `/`, where its style is a folder further down.
-    pub(crate) fn shown_at_root(&self, reader: &Reader<'_>) -> HttpResponse {
+    pub(crate) fn shown_at_root(&self, reader: &PageContext<'_>) -> HttpResponse {
         respond(StatusCode::OK, self.html("account/assets/", None, reader), reader)
     }
 
     /// The page of a link that is worth nothing: 410, for it was worth something, as far as the
     /// service tells anybody.
-    pub(crate) fn gone(&self, error: ApiError, reader: &Reader<'_>) -> HttpResponse {
+    pub(crate) fn gone(&self, error: ApiError, reader: &PageContext<'_>) -> HttpResponse {
         Problem::from(error).log_as(StatusCode::GONE);
         self.response(StatusCode::GONE, None, reader)
     }
 
     /// The page with what is wrong, and the status and the header fields that say the same.
-    pub(crate) fn refused(&self, error: ApiError, fault: &Fault, reader: &Reader<'_>) -> HttpResponse {
+    pub(crate) fn with_error(&self, error: ApiError, fault: &FormError, reader: &PageContext<'_>) -> HttpResponse {
         let problem = Problem::from(error);
         problem.log();
         let mut response = self.response(problem.status(), Some(fault), reader);
@@ -89,11 +89,11 @@ impl Screen {
         response
     }
 
-    fn response(&self, status: StatusCode, fault: Option<&Fault>, reader: &Reader<'_>) -> HttpResponse {
+    fn response(&self, status: StatusCode, fault: Option<&FormError>, reader: &PageContext<'_>) -> HttpResponse {
         respond(status, self.html(ASSETS, fault, reader), reader)
     }
 
-    fn html(&self, assets: &str, fault: Option<&Fault>, reader: &Reader<'_>) -> String {
+    fn html(&self, assets: &str, fault: Option<&FormError>, reader: &PageContext<'_>) -> String {
         let (language, product, title) = (reader.language.tag(), escaped(reader.product), escaped(self.title));
         let mark = fault.map(|_| format!("{}: ", reader.words.fault)).unwrap_or_default();
         let problem = fault.map(Html::problem).unwrap_or_default();
@@ -108,7 +108,7 @@ impl Screen {
     }
 }
 
-fn respond(status: StatusCode, html: String, reader: &Reader<'_>) -> HttpResponse {
+fn respond(status: StatusCode, html: String, reader: &PageContext<'_>) -> HttpResponse {
     let mut response = HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
@@ -117,7 +117,7 @@ fn respond(status: StatusCode, html: String, reader: &Reader<'_>) -> HttpRespons
         .insert_header((header::CONTENT_LANGUAGE, reader.language.tag()))
         .insert_header((header::VARY, "accept-language"))
         .body(html);
-    response.extensions_mut().insert(Shaped);
+    response.extensions_mut().insert(SkipEnvelope);
     response
 }
 
@@ -139,7 +139,7 @@ pub(crate) fn token_of(request: &HttpRequest) -> Option<String> {
 
 /// The form that a page sent, one of this service's own.
 pub(crate) async fn form(request: &HttpRequest, api: &Api, payload: Payload) -> Result<Fields, ApiError> {
-    if !sender::is_own(request.headers(), &api.identity.public_origin) {
+    if !csrf::is_same_origin(request.headers(), &api.config.public_origin) {
         let refusal = ApiError::new(ErrorCode::Forbidden, "The form was sent from another site");
         return Err(ApiError { close: true, ..refusal });
     }
@@ -152,8 +152,8 @@ mod tests {
     use actix_web::body::to_bytes;
     use actix_web::test::TestRequest;
 
-    fn reader(language: Language) -> Reader<'static> {
-        Reader::named("<Gate> & \"house\"", language)
+    fn reader(language: Language) -> PageContext<'static> {
+        PageContext::named("<Gate> & \"house\"", language)
     }
 
     async fn text(response: HttpResponse) -> String {
@@ -162,8 +162,8 @@ mod tests {
 
     #[actix_web::test]
     async fn a_page_is_kept_by_no_cache_framed_by_nobody_and_tells_its_language() {
-        let screen = Screen { title: "Title", parts: vec![Html::paragraph("text")] };
-        let response = screen.shown(&reader(Language::German));
+        let screen = PageView { title: "Title", parts: vec![Html::paragraph("text")] };
+        let response = screen.ok(&reader(Language::German));
         for (name, value) in [
             ("cache-control", "no-store"),
             ("referrer-policy", "no-referrer"),
@@ -185,9 +185,10 @@ mod tests {
 
     #[actix_web::test]
     async fn what_is_wrong_stands_in_the_title_and_before_everything_else() {
-        let screen = Screen { title: "Title", parts: vec![Html::paragraph("text")] };
-        let fault = Fault { text: "busy".to_owned(), field: None };
-        let response = screen.refused(ApiError::new(ErrorCode::Unavailable, "x"), &fault, &reader(Language::English));
+        let screen = PageView { title: "Title", parts: vec![Html::paragraph("text")] };
+        let fault = FormError { text: "busy".to_owned(), field: None };
+        let response =
+            screen.with_error(ApiError::new(ErrorCode::Unavailable, "x"), &fault, &reader(Language::English));
         assert_eq!(
             (response.status(), response.headers().get("retry-after").unwrap()),
             (StatusCode::SERVICE_UNAVAILABLE, &HeaderValue::from_static("1"))

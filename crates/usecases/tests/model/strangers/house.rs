@@ -1,7 +1,7 @@
 //! One house with its service, and what each person has: the use cases are the real ones, over the
 //! store in memory. Nothing random is drawn twice: each step has a seed of its own.
 
-use super::doubles::{Bell, ContextBlocklist, PlainAuthenticator, PlainTokens};
+use super::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, PlainTokens};
 use super::steps::{Person, State};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::mail::{Language, MailContent, RenderedMail};
@@ -88,8 +88,11 @@ impl House {
             Arc::new(FixedClock::at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)));
         let one_time = OneTimeTokens { authenticator: authenticator.clone(), entropy: entropy.clone() };
         let one_time = Arc::new(one_time);
-        let outbox =
-            Outbox { tokens: one_time.clone(), notices: Notices::default(), observer: Arc::new(Bell::default()) };
+        let outbox = Outbox {
+            tokens: one_time.clone(),
+            notices: Notices::default(),
+            observer: Arc::new(CountingNotifier::default()),
+        };
         let hasher = PlainHasher::default();
         // Every hash has a salt.
         hasher.work.store(usize::try_from(step).unwrap() * 1_000, Ordering::SeqCst);

@@ -1,7 +1,7 @@
 //! Commits that several writers share, and what one of them may do to the others.
 
 use super::*;
-use crate::sqlite::writer::Share;
+use crate::sqlite::writer::WriteJob;
 use chrono::TimeDelta;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
@@ -51,14 +51,14 @@ fn shares<'a>(
     then: impl Fn(&mut SqliteConnection) -> Result<TxOutcome, StoreError> + Send + Sync + 'a,
 ) -> Call<'a> {
     Box::new(move || {
-        let share: &mut Share<'_> = &mut |connection| {
+        let share: &mut WriteJob<'_> = &mut |connection| {
             run(
                 connection,
                 "INSERT INTO users (email, hashed_password, created_at) VALUES (hex(randomblob(8)), '', '')",
             );
             then(connection)
         };
-        store.write_together(share)
+        store.write_grouped(share)
     })
 }
 

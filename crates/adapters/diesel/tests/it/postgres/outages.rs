@@ -38,7 +38,7 @@ fn a_server_that_is_down_at_the_start_is_found_when_it_comes() {
         assert!(matches!(register(&store, "ada@example.com"), Err(StoreError::Unavailable(_))));
         let error = store.migrate().unwrap_err();
         assert!(matches!(error, MigrateError::Unavailable(_)) && error.is_temporary(), "{error}");
-        server.start_again();
+        server.restart();
         assert_eq!(store.migrate(), Ok(all_migrations()));
         assert!(register(&store, "ada@example.com").unwrap().is_some());
     }
@@ -53,7 +53,7 @@ fn a_restart_costs_no_call_once_the_server_is_back() {
         server.stop();
         let error = accounts(&store, "ada@example.com").unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-        server.start_again();
+        server.restart();
         for number in 0..8 {
             assert!(register(&store, &format!("{number}@example.com")).unwrap().is_some());
         }
@@ -76,7 +76,7 @@ fn a_crash_in_a_transaction_is_an_outage_and_keeps_what_was_acknowledged() {
         assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
         let outcome = store.write(|tx| tx.users().insert(&newcomer("bob@example.com")));
         assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
-        server.start_again();
+        server.restart();
         assert_eq!(accounts(&store, "ada@example.com"), Ok(vec![user]));
         assert_eq!(accounts(&store, "bob@example.com"), Ok(Vec::new()));
     }
@@ -124,7 +124,7 @@ fn reads_and_rotations_find_out_that_their_idle_connection_was_cut() {
             } else {
                 server.stop()
             }
-            server.start_again();
+            server.restart();
             let (spent, next) = if crashed { (2, 3) } else { (1, 2) };
             let (spent, next) = (Jti::from_random([spent; 16]), Jti::from_random([next; 16]));
             let mut rotation = rotation(ada.id, spent, next);
@@ -165,7 +165,7 @@ fn a_rotation_whose_server_crashes_is_an_outage_and_is_never_sent_twice() {
             rotating.join().unwrap()
         });
         assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
-        server.start_again();
+        server.restart();
         let found = store.read(|tx| tx.refresh_tokens().find(first)).unwrap();
         assert!(found.is_some_and(|found| found.token.state == RefreshState::Live));
     }

@@ -62,7 +62,7 @@ fn a_settled_file_can_be_copied_alone() {
     database.migrations.migrate().unwrap();
     register(&*database.store, "ada@example.com").unwrap();
     assert!(accounts(&*database.store, "ada@example.com").is_ok(), "a reader is at it too");
-    database.settle().unwrap();
+    database.checkpoint_on_shutdown().unwrap();
     let copy = Sandbox::new();
     fs::copy(sandbox.path(), copy.path()).unwrap();
     assert_eq!(copy.query("SELECT email FROM users"), ["ada@example.com"]);

@@ -45,7 +45,7 @@ fn a_schema_from_the_future_is_told_apart() {
     let sandbox = Sandbox::new();
     let store = sandbox.store();
     sandbox.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231235959')");
-    let future = MigrateError::Future("29991231235959".to_owned());
+    let future = MigrateError::SchemaTooNew("29991231235959".to_owned());
     assert_eq!(store.status(), Err(future.clone()));
     assert_eq!((store.migrate(), store.redo()), (Err(future.clone()), Err(future)));
 }

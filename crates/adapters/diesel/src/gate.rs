@@ -1,0 +1,197 @@
+//! So many at a time, where those who never come back are given up after a while. What they hold
+//! is left to the pool.
+
+use portcullis_ports::Clock;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A holder that takes longer is stuck: every statement has a time limit, and whoever asked is
+/// answered without it soon after.
+const STUCK_AFTER: Duration = Duration::from_secs(8);
+/// How often those who wait look for others that are stuck.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// A lowered number of holders grows by one this often.
+const GROWTH: Duration = Duration::from_secs(2);
+
+/// Lets so many in.
+pub(crate) struct EvictingSemaphore {
+    size: usize,
+    clock: Arc<dyn Clock>,
+    holders: Mutex<Holders>,
+    left: Condvar,
+}
+
+#[derive(Default)]
+struct Holders {
+    /// Since when each holds its turn; none for those that are stuck.
+    since: BTreeMap<u64, Option<Duration>>,
+    next: u64,
+    /// How many were ever found stuck.
+    write_offs: u64,
+    /// A lower number of holders than the size, and since when.
+    lowered: Option<(usize, Duration)>,
+}
+
+/// The right to be in, until dropped.
+pub(crate) struct EvictingPermit {
+    gate: Arc<EvictingSemaphore>,
+    number: u64,
+}
+
+impl EvictingSemaphore {
+    pub(crate) fn new(size: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
+        let size = usize::try_from(size.get()).unwrap_or(usize::MAX);
+        Self { size, clock, holders: Mutex::default(), left: Condvar::new() }
+    }
+
+    /// How many are in, and how many may be.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (lock(&self.holders).since.len(), self.size)
+    }
+
+    /// The time by the gate's clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// Admits no more than there are now, with `idle` besides, and one more every 2 s from then on.
+    /// Returns whether there are any; if not, nothing changes.
+    pub(crate) fn lower(&self, idle: usize) -> bool {
+        let now = self.clock.monotonic();
+        let mut holders = lock(&self.holders);
+        let others = holders.since.len().saturating_add(idle);
+        if others > 0 {
+            holders.lowered = Some((others, now));
+        }
+        others > 0
+    }
+
+    /// Backoff for a turn; `None` where none came in time.
+    pub(crate) fn enter(self: &Arc<Self>, wait: Duration) -> Option<EvictingPermit> {
+        let (mut holders, mut left) = (lock(&self.holders), wait);
+        loop {
+            let now = self.clock.monotonic();
+            if holders.admits(self.size, now) {
+                let number = holders.next;
+                holders.next += 1;
+                holders.since.insert(number, Some(now));
+                return Some(EvictingPermit { gate: Arc::clone(self), number });
+            }
+            if left.is_zero() {
+                return None;
+            }
+            let slice = left.min(POLL_INTERVAL);
+            let full = |holders: &mut Holders| !holders.admits(self.size, now);
+            let waited = self.left.wait_timeout_while(holders, slice, full);
+            let (again, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            holders = again;
+            if timeout.timed_out() {
+                left = left.saturating_sub(slice);
+            }
+        }
+    }
+}
+
+impl Holders {
+    /// Whether another may come in. Those that are stuck are written off, as many as may come in
+    /// at once.
+    fn admits(&mut self, size: usize, now: Duration) -> bool {
+        for since in self.since.values_mut() {
+            if since.is_some_and(|since| now.saturating_sub(since) >= STUCK_AFTER) {
+                *since = None;
+                self.write_offs += 1;
+            }
+        }
+        let stuck = self.since.values().filter(|since| since.is_none()).count();
+        self.since.len().saturating_sub(stuck.min(size)) < self.bound(size, now)
+    }
+
+    /// How many there may be at once.
+    fn bound(&mut self, size: usize, now: Duration) -> usize {
+        let bound = self.lowered.map_or(size, |(lowered, since)| {
+            let grown = now.saturating_sub(since).as_secs() / GROWTH.as_secs();
+            lowered.saturating_add(usize::try_from(grown).unwrap_or(usize::MAX))
+        });
+        if bound >= size {
+            self.lowered = None;
+        }
+        bound.min(size)
+    }
+}
+
+impl EvictingPermit {
+    /// How many holders were found stuck by now.
+    pub(crate) fn evicted(&self) -> u64 {
+        lock(&self.gate.holders).write_offs
+    }
+}
+
+impl Drop for EvictingPermit {
+    fn drop(&mut self) {
+        lock(&self.gate.holders).since.remove(&self.number);
+        self.gate.left.notify_one();
+    }
+}
+
+/// Nothing panics while it is held, so that poison means nothing here.
+fn lock(mutex: &Mutex<Holders>) -> MutexGuard<'_, Holders> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+    use portcullis_testkit::FixedClock;
+
+    fn gate() -> (Arc<EvictingSemaphore>, Arc<FixedClock>) {
+        let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
+        (Arc::new(EvictingSemaphore::new(NonZeroU32::MIN, clock.clone())), clock)
+    }
+
+    #[test]
+    fn one_comes_in_when_another_leaves() {
+        let (gate, _) = gate();
+        let first = gate.enter(Duration::ZERO).unwrap();
+        assert!(gate.enter(Duration::from_millis(1)).is_none());
+        drop(first);
+        assert!(gate.enter(Duration::ZERO).is_some());
+    }
+
+    #[test]
+    fn a_lowered_gate_admits_as_many_as_hold_a_turn_and_grows_again() {
+        let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
+        let gate = Arc::new(EvictingSemaphore::new(NonZeroU32::MIN.saturating_add(3), clock.clone()));
+        assert!(!gate.lower(0), "nobody has a turn to wait for");
+        let first = gate.enter(Duration::ZERO).unwrap();
+        assert!(gate.lower(0));
+        assert!(gate.enter(Duration::ZERO).is_none());
+        clock.advance(Duration::from_secs(2));
+        let second = gate.enter(Duration::ZERO).unwrap();
+        assert!(gate.enter(Duration::ZERO).is_none());
+        drop(first);
+        assert!(gate.enter(Duration::ZERO).is_some());
+        clock.advance(Duration::from_secs(4));
+        let all: Vec<_> = std::iter::from_fn(|| gate.enter(Duration::ZERO)).collect();
+        assert_eq!(all.len(), 3);
+        drop(second);
+    }
+
+    #[test]
+    fn who_is_stuck_is_written_off_as_often_as_there_are_places() {
+        let (gate, clock) = gate();
+        let stuck = gate.enter(Duration::ZERO).unwrap();
+        clock.advance(Duration::from_secs(7));
+        assert!(gate.enter(Duration::ZERO).is_none(), "it may still come back");
+        clock.advance(Duration::from_secs(1));
+        let second = gate.enter(Duration::ZERO).unwrap();
+        assert_eq!(second.evicted(), 1);
+        clock.advance(Duration::from_secs(8));
+        assert!(gate.enter(Duration::ZERO).is_none(), "what is stuck is bounded");
+        assert_eq!(second.evicted(), 2);
+        drop(stuck);
+        assert!(gate.enter(Duration::ZERO).is_some(), "the one came back, the other is written off");
+    }
+}

@@ -1,0 +1,207 @@
+//! A thing that one at a time may hold, handed on in the order of asking.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Hands a `T` from holder to holder. A holder that panics hands on `T::default()` where it had
+/// taken the thing out.
+pub(super) struct FairMutex<T>(Mutex<State<T>>);
+
+struct State<T> {
+    idle: Option<T>,
+    waiting: VecDeque<Arc<Waiter<T>>>,
+}
+
+struct Waiter<T> {
+    handed: Mutex<Option<T>>,
+    turn: Condvar,
+}
+
+/// The right to the thing, until dropped.
+pub(super) struct FairMutexGuard<'t, T: Default> {
+    turnstile: &'t FairMutex<T>,
+    thing: T,
+    over: bool,
+}
+
+impl<T: Default> FairMutex<T> {
+    pub(super) fn new(thing: T) -> Self {
+        Self(Mutex::new(State { idle: Some(thing), waiting: VecDeque::new() }))
+    }
+
+    /// Backoff for the turn; `None` where it did not come in time.
+    pub(super) fn acquire(&self, wait: Duration) -> Option<FairMutexGuard<'_, T>> {
+        let ticket = {
+            let mut state = lock(&self.0);
+            if let Some(thing) = state.idle.take() {
+                return Some(FairMutexGuard { turnstile: self, thing, over: false });
+            }
+            let ticket = Arc::new(Waiter { handed: Mutex::new(None), turn: Condvar::new() });
+            state.waiting.push_back(Arc::clone(&ticket));
+            ticket
+        };
+        let waited = ticket.turn.wait_timeout_while(lock(&ticket.handed), wait, |handed| handed.is_none());
+        let in_time = waited.unwrap_or_else(PoisonError::into_inner).0.take();
+        let thing = in_time.or_else(|| self.leave(&ticket))?;
+        Some(FairMutexGuard { turnstile: self, thing, over: false })
+    }
+
+    /// Leaves the queue, with the thing where it was handed over at the last moment.
+    fn leave(&self, ticket: &Arc<Waiter<T>>) -> Option<T> {
+        let mut state = lock(&self.0);
+        state.waiting.retain(|other| !Arc::ptr_eq(other, ticket));
+        lock(&ticket.handed).take()
+    }
+
+    /// How many wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.0).waiting.len()
+    }
+
+    fn pass_on(&self, thing: T) {
+        let mut state = lock(&self.0);
+        if let Some(thing) = state.hand_to_next(thing) {
+            state.idle = Some(thing);
+        }
+    }
+}
+
+impl<T> State<T> {
+    /// Gives the thing to whoever has waited longest, or back.
+    fn hand_to_next(&mut self, thing: T) -> Option<T> {
+        let Some(next) = self.waiting.pop_front() else { return Some(thing) };
+        *lock(&next.handed) = Some(thing);
+        next.turn.notify_one();
+        None
+    }
+}
+
+impl<T: Default> FairMutexGuard<'_, T> {
+    /// Hands the thing to whoever has waited longest. Where nobody waits, the turn goes on.
+    pub(super) fn hand_on(mut self) -> Option<Self> {
+        let thing = mem::take(&mut self.thing);
+        let kept = lock(&self.turnstile.0).hand_to_next(thing);
+        self.over = kept.is_none();
+        self.thing = kept?;
+        Some(self)
+    }
+}
+
+impl<T: Default> Drop for FairMutexGuard<'_, T> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.turnstile.pass_on(mem::take(&mut self.thing));
+        }
+    }
+}
+
+impl<T: Default> Deref for FairMutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.thing
+    }
+}
+
+impl<T: Default> DerefMut for FairMutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.thing
+    }
+}
+
+/// No lock is held while foreign code runs, so that poison means nothing here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn turns_come_in_the_order_of_asking() {
+        let turnstile = FairMutex::new(0);
+        let order = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            let first = turnstile.acquire(LONG).unwrap();
+            for number in 0..8 {
+                let (turnstile, order) = (&turnstile, &order);
+                scope.spawn(move || {
+                    let _turn = turnstile.acquire(LONG).unwrap();
+                    lock(order).push(number);
+                });
+                while turnstile.waiting() <= number {
+                    std::thread::yield_now();
+                }
+            }
+            drop(first);
+        });
+        assert_eq!(*lock(&order), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn whoever_waits_too_long_leaves_the_queue() {
+        let turnstile = FairMutex::new(7);
+        let first = turnstile.acquire(LONG).unwrap();
+        assert!(turnstile.acquire(Duration::from_millis(1)).is_none());
+        assert_eq!(turnstile.waiting(), 0);
+        drop(first);
+        assert_eq!(turnstile.acquire(Duration::ZERO).as_deref(), Some(&7));
+    }
+
+    #[test]
+    fn the_turn_goes_on_where_nobody_waits() {
+        let turnstile = FairMutex::new(7);
+        let turn = turnstile.acquire(LONG).unwrap().hand_on().unwrap();
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| turnstile.acquire(LONG).map(|turn| *turn));
+            while turnstile.waiting() == 0 {
+                std::thread::yield_now();
+            }
+            assert!(turn.hand_on().is_none(), "the next has it");
+            assert_eq!(next.join().unwrap(), Some(7));
+        });
+        assert_eq!(turnstile.acquire(LONG).as_deref(), Some(&7));
+    }
+
+    #[test]
+    fn a_thing_taken_by_whoever_panics_is_made_anew() {
+        let turnstile = FairMutex::new(7);
+        let outcome = std::panic::catch_unwind(|| {
+            let mut turn = turnstile.acquire(LONG).unwrap();
+            assert_eq!(mem::take(&mut *turn), 7);
+            std::panic::resume_unwind(Box::new("on purpose"))
+        });
+        assert!(outcome.is_err());
+        assert_eq!(turnstile.acquire(LONG).as_deref(), Some(&0));
+    }
+
+    #[test]
+    fn nobody_holds_it_beside_another() {
+        let turnstile = FairMutex::new(0_u32);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let turnstile = &turnstile;
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        // Odd ones give up early now and then.
+                        let wait = if thread % 2 == 0 { LONG } else { Duration::from_micros(50) };
+                        if let Some(mut turn) = turnstile.acquire(wait) {
+                            let seen = mem::replace(&mut *turn, u32::MAX);
+                            assert_ne!(seen, u32::MAX);
+                            std::thread::yield_now();
+                            *turn = seen + 1;
+                        }
+                    }
+                });
+            }
+        });
+        assert!(turnstile.acquire(Duration::ZERO).is_some_and(|turn| *turn >= 800));
+    }
+}

@@ -1,0 +1,119 @@
+//! Those whose work is in one transaction, and what they are told of its commit.
+
+use portcullis_ports::StoreError;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Who comes first waits for the others' work: as many, and so long, at most.
+const MAX_MEMBERS: usize = 64;
+const MAX_AGE: Duration = Duration::from_millis(10);
+
+/// Those whose work a transaction holds. Dropped without a word, it tells them that the
+/// transaction is lost: nobody waits for an answer that cannot come.
+pub(super) struct CommitGroup {
+    members: Vec<Arc<CommitWaiter>>,
+    /// When the transaction began, by the store's clock.
+    begun: Duration,
+}
+
+/// A place in a group.
+pub(super) struct CommitWaiter {
+    outcome: Mutex<Option<Result<(), StoreError>>>,
+    told: Condvar,
+}
+
+impl CommitGroup {
+    pub(super) fn new(begun: Duration) -> Self {
+        Self { members: Vec::new(), begun }
+    }
+
+    pub(super) fn begun(&self) -> Duration {
+        self.begun
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether it is time to commit, though others wait to join.
+    pub(super) fn is_full(&self, now: Duration) -> bool {
+        self.members.len() >= MAX_MEMBERS || now.saturating_sub(self.begun) >= MAX_AGE
+    }
+
+    /// Adds a member, whose work is done.
+    pub(super) fn join(&mut self) -> Arc<CommitWaiter> {
+        let member = Arc::new(CommitWaiter { outcome: Mutex::new(None), told: Condvar::new() });
+        self.members.push(Arc::clone(&member));
+        member
+    }
+
+    /// Tells all of them what became of the transaction.
+    pub(super) fn complete(mut self, outcome: &Result<(), StoreError>) {
+        self.tell_all(outcome);
+    }
+
+    fn tell_all(&mut self, outcome: &Result<(), StoreError>) {
+        for member in self.members.drain(..) {
+            *lock(&member.outcome) = Some(outcome.clone());
+            member.told.notify_one();
+        }
+    }
+}
+
+impl Drop for CommitGroup {
+    fn drop(&mut self) {
+        self.tell_all(&Err(StoreError::Unavailable("the transaction was lost".to_owned())));
+    }
+}
+
+impl CommitWaiter {
+    /// Backoff for the commit. Where it takes too long, whether it arrives is unknown.
+    pub(super) fn outcome(&self, wait: Duration) -> Result<(), StoreError> {
+        let waited = self.told.wait_timeout_while(lock(&self.outcome), wait, |outcome| outcome.is_none());
+        let outcome = waited.unwrap_or_else(PoisonError::into_inner).0.take();
+        outcome.unwrap_or_else(|| Err(StoreError::Unavailable(format!("no commit was confirmed within {wait:?}"))))
+    }
+}
+
+/// Nothing panics while it is held, so that poison means nothing here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_group_is_bounded_in_number_and_time() {
+        let mut group = CommitGroup::new(LONG);
+        assert!(group.is_empty());
+        for _ in 1..MAX_MEMBERS {
+            group.join();
+        }
+        assert!(!group.is_full(LONG + MAX_AGE / 2));
+        assert!(group.is_full(LONG + MAX_AGE));
+        group.join();
+        assert!(group.is_full(LONG));
+    }
+
+    #[test]
+    fn every_member_is_told_the_same() {
+        let mut group = CommitGroup::new(Duration::ZERO);
+        let members = [group.join(), group.join()];
+        let outcome = Err(StoreError::Unwritable("database or disk is full".to_owned()));
+        group.complete(&outcome);
+        assert_eq!(members.map(|member| member.outcome(LONG)), [outcome.clone(), outcome]);
+    }
+
+    #[test]
+    fn a_group_that_is_lost_tells_so_and_one_that_is_stuck_is_not_waited_for() {
+        let mut group = CommitGroup::new(Duration::ZERO);
+        let (one, other) = (group.join(), group.join());
+        assert!(one.outcome(Duration::from_millis(1)).is_err_and(|error| error.is_outage()));
+        drop(group);
+        assert_eq!(other.outcome(LONG), Err(StoreError::Unavailable("the transaction was lost".to_owned())));
+    }
+}

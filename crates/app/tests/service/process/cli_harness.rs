@@ -1,0 +1,128 @@
+//! How the tests of an operator's commands run them: with words, with standard input from a text,
+//! and at a terminal.
+
+use crate::harness::databases::Database;
+use crate::harness::services::{ExitedService, ServiceBuilder};
+use crate::harness::timing::{KillOnDrop, TIMEOUT};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::Value;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+
+/// A command on that database, still to be run.
+pub(super) fn command(database: &Database, words: &str) -> ServiceBuilder {
+    words.split(' ').fold(ServiceBuilder::over(database), ServiceBuilder::argument)
+}
+
+/// Runs it, with that on standard input.
+pub(super) fn fed(setup: ServiceBuilder, input: &str) -> ExitedService {
+    fs::write(setup.folder().join("input"), input).unwrap();
+    setup.run_before("exec <input").run()
+}
+
+/// Runs a command that succeeds; what it printed.
+#[track_caller]
+pub(super) fn done(database: &Database, words: &str) -> String {
+    let ended = command(database, words).run();
+    assert!(ended.status.success() && ended.errors.is_empty(), "{words}: {ended:?}");
+    ended.output
+}
+
+/// Runs a command that fails with that code; its one line.
+#[track_caller]
+pub(super) fn refused(database: &Database, words: &str, code: i32) -> String {
+    let ended = command(database, words).run();
+    assert_eq!(ended.status.code(), Some(code), "{words}: {ended:?}");
+    ended.refusal().to_owned()
+}
+
+/// The objects of a list.
+#[track_caller]
+pub(super) fn objects(database: &Database, words: &str) -> Vec<Value> {
+    done(database, &format!("{words} --json")).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A command at a terminal of its own.
+pub(super) struct Terminal {
+    process: KillOnDrop,
+    /// The end at which a person sits.
+    side: File,
+    /// What comes out of it.
+    seen: Receiver<Vec<u8>>,
+    shown: Vec<u8>,
+}
+
+impl Terminal {
+    pub(super) fn run(setup: &ServiceBuilder) -> Self {
+        let side = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&side).unwrap();
+        unlockpt(&side).unwrap();
+        let name = std::ffi::OsString::from_vec(ptsname(&side, Vec::new()).unwrap().into_bytes());
+        let other = || Stdio::from(OpenOptions::new().read(true).write(true).open(&name).unwrap());
+        let mut command = setup.command();
+        command.stdin(other()).stdout(other()).stderr(other());
+        let process = KillOnDrop::spawn(&mut command);
+        let side = File::from(side);
+        Self { process, seen: follow(side.try_clone().unwrap()), side, shown: Vec::new() }
+    }
+
+    /// Backoff until that is shown on a line that has ended.
+    pub(super) fn wait_for(&mut self, text: &str) {
+        let told = |shown: &[u8]| {
+            let shown = String::from_utf8_lossy(shown).into_owned();
+            shown.split_once(text).is_some_and(|(_, rest)| rest.contains('\n'))
+        };
+        while !told(&self.shown) {
+            assert!(self.read(), "{:?} and not {text:?}", String::from_utf8_lossy(&self.shown));
+        }
+    }
+
+    /// Kills the command; all that was shown.
+    pub(super) fn kill(mut self) -> String {
+        self.process.child().kill().unwrap();
+        self.end().1
+    }
+
+    /// Backoff until that is shown, and answers.
+    pub(super) fn answer(&mut self, prompt: &str, text: &str) {
+        while !String::from_utf8_lossy(&self.shown).ends_with(prompt) {
+            assert!(self.read(), "{:?} instead of {prompt:?}", String::from_utf8_lossy(&self.shown));
+        }
+        self.side.write_all(format!("{text}\n").as_bytes()).unwrap();
+    }
+
+    fn read(&mut self) -> bool {
+        match self.seen.recv_timeout(TIMEOUT) {
+            Ok(more) => {
+                self.shown.extend(more);
+                true
+            }
+            Err(RecvTimeoutError::Disconnected) => false,
+            Err(RecvTimeoutError::Timeout) => panic!("nothing more: {:?}", String::from_utf8_lossy(&self.shown)),
+        }
+    }
+
+    /// How it ended, and all that was shown.
+    pub(super) fn end(mut self) -> (ExitStatus, String) {
+        while self.read() {}
+        (self.process.child().wait().unwrap(), String::from_utf8(self.shown).unwrap())
+    }
+}
+
+/// Reads to the end: a terminal whose other end is closed fails.
+fn follow(mut side: File) -> Receiver<Vec<u8>> {
+    let (teller, seen) = channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 256];
+        while let Ok(read @ 1..) = side.read(&mut buffer) {
+            if teller.send(buffer[..read].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    seen
+}

@@ -1,0 +1,158 @@
+//! What clients were told, held against what they are told later and what the store holds: the
+//! rules that a client could check without looking inside.
+
+use crate::request::{Answer, Request};
+use crate::rows::{Change, Rows};
+use crate::signer::Signed;
+use crate::spec::{self, ACCESS_LIFE, REFRESH_LIFE};
+use crate::world::{Record, SimWorld, State};
+use portcullis_domain::sessions::SessionId;
+use portcullis_domain::tokens::{RefreshState, RefreshToken};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was told of tokens.
+#[derive(Default)]
+pub(crate) struct AnswerChecker {
+    /// How many refreshes of a token were told to be done.
+    refreshed: BTreeMap<String, usize>,
+    /// Sessions that were told to be logged out.
+    ended: BTreeSet<SessionId>,
+}
+
+impl AnswerChecker {
+    /// Whether a token's session was logged out, to a client that was told so.
+    pub(crate) fn has_ended(&self, stage: &SimWorld, request: &Request) -> bool {
+        let session = |token| stage.with(|state| state.signed.get(token).map(|signed| signed.session_id));
+        request.token().and_then(session).is_some_and(|session| self.ended.contains(&session))
+    }
+
+    /// Takes an answer in. `ended` says whether its token had been logged out before it was asked.
+    pub(crate) fn take(&mut self, stage: &SimWorld, record: &Record, answer: &Answer, ended: bool) {
+        check(stage, record, answer);
+        match (&record.request, answer) {
+            (Request::Refresh { token }, Answer::Pair { .. }) => {
+                let times = self.refreshed.entry(token.clone()).or_default();
+                *times += 1;
+                stage.expect(*times == 1, || format!("{token} was exchanged {times} times"));
+                stage.expect(!ended, || format!("{token} was logged out and lived on"));
+            }
+            (Request::LogOut { token }, Answer::LoggedOut) => {
+                let session = stage.with(|state| state.signed.get(token).map(|signed| signed.session_id));
+                self.ended.extend(session);
+            }
+            (Request::Authenticate { token }, Answer::Account(_)) => {
+                stage.expect(!ended, || format!("the session of {token} was logged out and lived on"));
+            }
+            _ => {}
+        }
+        cover(stage, record, answer);
+    }
+}
+
+/// Whether an answer is one that the request is due, and true.
+fn check(stage: &SimWorld, record: &Record, answer: &Answer) {
+    let effects: Vec<&Change> = record.effects.iter().filter(|change| !matches!(change, Change::Rehashed(_))).collect();
+    let nothing_done = effects.is_empty();
+    // A theft is refused, and ends the session.
+    let ended_alone = matches!(effects.first(), None | Some(Change::EndedSession(_)));
+    let right = match answer {
+        Answer::Store(error) => record.store_error.as_ref() == Some(error) && (nothing_done || record.lost),
+        Answer::Hasher(error) => record.hasher_error.as_ref() == Some(error) && nothing_done,
+        Answer::Signing => record.unsigned && nothing_done,
+        Answer::Panicked => record.staged && nothing_done,
+        Answer::Lost => true,
+        Answer::Ready(ready) => *ready == record.store_error.is_none() && nothing_done,
+        success if success.is_success() => stage.with(|state| is_true(state, record, success, &effects)),
+        Answer::Revoked if matches!(record.request, Request::Refresh { .. }) => ended_alone,
+        _ => nothing_done,
+    };
+    stage.expect(right, || format!("{:?} was told {answer:?}, and did {effects:?}", record.request));
+    if answer.is_open() || matches!(answer, Answer::Ready(_)) {
+        return;
+    }
+    stage.expect(record.store_error.is_none(), || format!("told {answer:?} after {:?}", record.store_error));
+    let due = stage.with(|state| is_due(state, record, answer));
+    stage.expect(due, || format!("{:?} was told {answer:?}, and due was {:?}", record.request, record.due));
+}
+
+fn is_due(state: &State, record: &Record, answer: &Answer) -> bool {
+    if record.due.is_empty() {
+        // The store was not asked, and had nothing to say.
+        let shown = record.request.token().map(|token| spec::read(state, token, record.began, &record.request));
+        return matches!(shown, Some(Err(refusal)) if refusal == *answer);
+    }
+    record.due.iter().any(|due| match (due, answer) {
+        (Answer::Pair { .. }, Answer::Pair { .. }) | (Answer::Registered(_), Answer::Registered(_)) => true,
+        (due, answer) => due == answer,
+    })
+}
+
+/// Whether what was told to be done is in the store, and what was handed out is good.
+fn is_true(state: &State, record: &Record, answer: &Answer, effects: &[&Change]) -> bool {
+    let shown = record.request.token().and_then(|token| state.signed.get(token));
+    match (&record.request, answer) {
+        (Request::Register { .. }, Answer::Registered(id)) => effects == [&Change::NewUser(*id)],
+        (Request::LogIn { email, .. }, Answer::Pair { access, refresh }) => {
+            let Some((access, refresh)) = pair(state, access, refresh) else { return false };
+            let owner = state.rows.account(email).map(|user| user.id);
+            let begun = Change::NewSession(access.session_id);
+            effects == [&begun, &Change::NewToken(refresh.jti)] && owner == Some(access.user_id)
+        }
+        (Request::Refresh { .. }, Answer::Pair { access, refresh }) => {
+            let (Some((access, refresh)), Some(shown)) = (pair(state, access, refresh), shown) else { return false };
+            let spent = Change::Spent { jti: shown.jti, successor: refresh.jti };
+            let both = effects.len() == 2 && effects.contains(&&spent);
+            both && access.jti == shown.jti && access.user_id == shown.user_id
+        }
+        (Request::LogOut { .. }, Answer::LoggedOut) => shown.is_some_and(|shown| has_ended(&state.rows, shown)),
+        (Request::Authenticate { .. }, Answer::Account(id)) => shown.is_some_and(|shown| shown.user_id == *id),
+        _ => false,
+    }
+}
+
+/// What the two tokens say, if they are what they should be.
+fn pair<'a>(state: &'a State, access: &str, refresh: &str) -> Option<(&'a Signed, &'a Signed)> {
+    let (access, refresh) = (state.signed.get(access)?, state.signed.get(refresh)?);
+    let life = |signed: &Signed| signed.expires_at - signed.issued_at;
+    let alike = access.user_id == refresh.user_id && access.session_id == refresh.session_id;
+    let good = access.access && !refresh.access && alike;
+    (good && life(access) == ACCESS_LIFE && life(refresh) == REFRESH_LIFE).then_some((access, refresh))
+}
+
+/// Whether a token's session has ended, and with it its live token.
+fn has_ended(rows: &Rows, shown: &Signed) -> bool {
+    let of_session = |token: &&RefreshToken| token.session_id == Some(shown.session_id);
+    let live = rows.tokens.values().filter(of_session).any(|token| token.state == RefreshState::Live);
+    !live && rows.sessions.get(&shown.session_id).is_some_and(|session| session.ended_at.is_some())
+}
+
+fn cover(stage: &SimWorld, record: &Record, answer: &Answer) {
+    if record.effects.iter().any(|change| matches!(change, Change::Rehashed(_))) {
+        stage.cover("hash replaced");
+    }
+    if *answer == Answer::Revoked && record.effects.iter().any(|change| matches!(change, Change::EndedSession(_))) {
+        stage.cover("theft");
+    }
+    let signed = stage.with(|state| record.request.token().and_then(|token| state.signed.get(token).cloned()));
+    let what = match (answer, &record.request) {
+        (Answer::Registered(_), _) => "registered",
+        (Answer::EmailTaken, _) => "email taken",
+        (Answer::InvalidCredentials, _) => "login refused",
+        (Answer::Pair { .. }, Request::LogIn { .. }) => "logged in",
+        (Answer::Pair { .. }, _) => "refreshed",
+        (Answer::Account(_), _) => "authenticated",
+        (Answer::LoggedOut, _) => "logged out",
+        (Answer::Revoked, Request::Authenticate { .. }) => "inactive account refused",
+        (Answer::Revoked, _) => "spent or revoked token refused",
+        (Answer::Expired, Request::Authenticate { .. }) => "access token expired",
+        (Answer::Expired, _) => "refresh token expired",
+        (Answer::Invalid, _) if signed.is_none() => "garbage refused",
+        (Answer::Invalid, _) if signed.is_some_and(|signed| signed.issued_at > record.began) => {
+            "token from the future refused"
+        }
+        (Answer::Invalid, _) => "token of the other kind refused",
+        (Answer::Lost, _) => "process died",
+        _ => return,
+    };
+    stage.cover(what);
+}

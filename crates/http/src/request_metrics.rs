@@ -1,0 +1,143 @@
+//! What is told of every request that was answered. Labels are numbers in fixed lists: nothing
+//! that a caller can choose becomes one.
+
+use crate::api::Api;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The patterns of all routes, and `unmatched` for every other path.
+pub const ROUTES: [&str; 28] = [
+    "/auth/login",
+    "/auth/refresh",
+    "/auth/me",
+    "/health",
+    "/auth/register",
+    "/auth/logout",
+    "/auth/logout-all",
+    "/auth/password/change",
+    "/auth/password/forgot",
+    "/auth/password/reset",
+    "/auth/email/verify",
+    "/auth/email/resend",
+    "/auth/email/change",
+    "/auth/sessions",
+    "/auth/sessions/{id}",
+    "/auth/sessions/{id}/events",
+    "/health/live",
+    "/health/ready",
+    "/.well-known/jwks.json",
+    "/",
+    "/docs",
+    "/docs/assets/{name}",
+    "/redoc",
+    "/openapi.json",
+    "/account/verify",
+    "/account/reset",
+    "/account/assets/{name}",
+    "unmatched",
+];
+const UNMATCHED: usize = ROUTES.len() - 1;
+
+/// The methods that have a number of their own, and `other`.
+pub const METHODS: [&str; 8] = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
+const OTHER: usize = METHODS.len() - 1;
+
+/// A request that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// The number of its route in [`ROUTES`].
+    pub route: usize,
+    /// The number of its method in [`METHODS`].
+    pub method: usize,
+    /// The status of the answer.
+    pub status: u16,
+    /// From its headers to the answer's.
+    pub took: Duration,
+}
+
+/// Is told of every request that was answered. Never waits: it is called on the threads that
+/// speak HTTP.
+pub trait RequestObserver: Send + Sync {
+    /// A request was answered.
+    fn on_response(&self, request: RequestRecord);
+}
+
+/// A request that will be told of.
+pub(crate) struct RequestTimer {
+    observer: Arc<dyn RequestObserver>,
+    route: usize,
+    method: usize,
+    since: Instant,
+}
+
+impl RequestTimer {
+    /// None where nobody is to be told.
+    pub(crate) fn begin(request: &ServiceRequest) -> Option<Self> {
+        let observer = request.app_data::<Data<Api>>()?.observer.clone()?;
+        let route = route_of(request.match_info().as_str());
+        let method = METHODS.iter().position(|method| *method == request.method().as_str()).unwrap_or(OTHER);
+        Some(Self { observer, route, method, since: Instant::now() })
+    }
+
+    pub(crate) fn end(self, status: StatusCode) {
+        let Self { observer, route, method, since } = self;
+        observer.on_response(RequestRecord { route, method, status: status.as_u16(), took: since.elapsed() });
+    }
+}
+
+/// The pattern of the route that serves a request, if one does.
+pub(crate) fn route(request: &ServiceRequest) -> Option<&'static str> {
+    let number = route_of(request.match_info().as_str());
+    ROUTES.get(number).copied().filter(|_| number != UNMATCHED)
+}
+
+/// The method of a request, if it is one of those with a number of their own.
+pub(crate) fn method(request: &ServiceRequest) -> Option<&'static str> {
+    METHODS.iter().take(OTHER).find(|method| **method == request.method().as_str()).copied()
+}
+
+/// The number of the route that serves a path, whatever it answers.
+fn route_of(path: &str) -> usize {
+    let exact = ROUTES.iter().take(UNMATCHED).position(|route| *route == path);
+    exact.or_else(|| ROUTES.iter().position(|route| route.contains('{') && matches(route, path))).unwrap_or(UNMATCHED)
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut expected, mut segments) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (expected.next(), segments.next()) {
+            (None, None) => return true,
+            (Some(name), Some(segment)) if name.starts_with('{') && !segment.is_empty() => {}
+            (Some(name), Some(segment)) if name == segment => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portcullis_domain::registration::PasswordPolicy;
+
+    #[test]
+    fn every_route_of_the_document_and_every_page_has_a_number() {
+        let document = crate::document("Portcullis", &PasswordPolicy::default());
+        for path in document["paths"].as_object().unwrap().keys() {
+            assert!(ROUTES.contains(&path.as_str()), "{path}");
+        }
+        for route in &ROUTES[..UNMATCHED] {
+            assert_eq!(ROUTES[route_of(&route.replace("{id}", "7f").replace("{name}", "a.css"))], *route);
+        }
+    }
+
+    #[test]
+    fn every_other_path_is_one() {
+        for path in ["", "unmatched", "/auth", "/auth/login/", "/auth/sessions/", "/auth/sessions/a/b", "/auth//x"] {
+            assert_eq!(route_of(path), UNMATCHED, "{path}");
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! What accounts and their mail need of a world: a mailbox that can be read, a mail server that can
+//! fail, and the verbs in one word.
+
+use crate::world::World;
+use portcullis_domain::mail::{Language, MailContent, Occasion, RenderedMail};
+use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
+use portcullis_domain::sessions::ClientInfo;
+use portcullis_domain::verification::{OneTimeToken, Purpose};
+use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store, StoreError, TxMode, TxWork};
+use portcullis_testkit::MemoryStore;
+use portcullis_usecases::login::{Reauthentication, ReauthenticationError};
+use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, ListMail, Notices, Outbox, RetryMail};
+use portcullis_usecases::recovery::{
+    ChangePassword, ChangePasswordError, PasswordChange, PasswordChanged, PasswordReset, PasswordWasReset,
+    RequestReset, RequestResetError, ResetPassword, ResetPasswordError, ResetRequest,
+};
+use portcullis_usecases::registration::{DeleteAccount, DeleteOwnAccount, OwnAccountDeletion};
+use portcullis_usecases::tokens::{Authenticated, TokenPair};
+use portcullis_usecases::verification::{
+    Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, Inspected, RequestEmailChange,
+    ResendVerification, ResendVerificationError, VerificationRequest, VerifyEmail, VerifyEmailError,
+};
+use std::collections::VecDeque;
+use std::sync::{Arc, Barrier, Mutex};
+
+type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// Words mails as they are, and keeps those that are handed over.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    /// What was worded, sent or not.
+    pub(crate) worded: Mutex<Vec<MailContent>>,
+    pub(crate) sent: Mutex<Vec<RenderedMail>>,
+    /// What becomes of the next mails.
+    pub(crate) failures: Mutex<VecDeque<MailerError>>,
+    pub(crate) broken: Mutex<bool>,
+    /// Happens while a mail is handed over.
+    pub(crate) meanwhile: Mutex<Option<Hook>>,
+}
+
+impl MailRenderer for Mailbox {
+    fn render(&self, message: &MailContent) -> Result<RenderedMail, RenderError> {
+        if *self.broken.lock().unwrap() {
+            return Err(RenderError("line 7".to_owned()));
+        }
+        self.worded.lock().unwrap().push(message.clone());
+        Ok(RenderedMail {
+            id: message.id.clone(),
+            to: message.to.clone(),
+            language: message.language,
+            date: message.at,
+            subject: message.occasion.as_str().to_owned(),
+            text: message.link.as_ref().map_or_else(String::new, |(link, _)| link.clone()),
+            html: String::new(),
+        })
+    }
+}
+
+impl Mailer for Mailbox {
+    fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
+        let happens = self.meanwhile.lock().unwrap().clone();
+        if let Some(happens) = happens {
+            happens();
+        }
+        if let Some(failure) = self.failures.lock().unwrap().pop_front() {
+            return Err(failure);
+        }
+        self.sent.lock().unwrap().push(mail.clone());
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), MailerError> {
+        self.failures.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
+}
+
+impl Mailbox {
+    pub(crate) fn fail(&self, failures: impl IntoIterator<Item = MailerError>) {
+        self.failures.lock().unwrap().extend(failures);
+    }
+
+    /// What was sent since this was last asked: on which occasion, to whom.
+    pub(crate) fn empty(&self) -> Vec<(String, String)> {
+        let sent = std::mem::take(&mut *self.sent.lock().unwrap());
+        sent.into_iter().map(|mail| (mail.subject, mail.to.original().to_owned())).collect()
+    }
+}
+
+/// What [`World::deliver`] tells of one mail.
+pub(crate) fn told(occasion: &str, to: &str) -> (String, String) {
+    (occasion.to_owned(), to.to_owned())
+}
+
+/// The token of a link.
+pub(crate) fn token_in(link: &str) -> OneTimeToken {
+    OneTimeToken::parse(link.rsplit('=').next().unwrap()).unwrap()
+}
+
+pub(crate) fn new_password(text: &str) -> NewPassword {
+    PasswordPolicy::default().validate(Password::new(text)).unwrap()
+}
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+impl World {
+    /// The same, with those notices alone.
+    pub(crate) fn noticing(self, notices: &[Occasion]) -> Self {
+        let (tokens, observer) = (self.one_time.clone(), self.notifier.clone());
+        Self { outbox: Arc::new(Outbox { tokens, notices: Notices::only(notices), observer }), ..self }
+    }
+
+    pub(crate) fn delivery(&self) -> DeliverMail {
+        self.delivery_on(self.store.clone())
+    }
+
+    pub(crate) fn delivery_on(&self, store: Arc<dyn Store>) -> DeliverMail {
+        DeliverMail {
+            store,
+            outbox: self.outbox.clone(),
+            links: Links { verify: "https://x.org/v?t={token}".into(), reset: "https://x.org/r?t={token}".into() },
+            renderer: self.mailbox.clone(),
+            mailer: self.mailbox.clone(),
+            limits: self.limits.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Sends all that is due, and tells what was sent.
+    pub(crate) fn deliver(&self) -> Vec<(String, String)> {
+        let verb = self.delivery();
+        while verb.deliver_next().unwrap() != DeliveryOutcome::Idle {}
+        self.mailbox.empty()
+    }
+
+    /// Sends all that is due; the token of the last mail.
+    pub(crate) fn mailed(&self) -> OneTimeToken {
+        let verb = self.delivery();
+        while verb.deliver_next().unwrap() != DeliveryOutcome::Idle {}
+        token_in(&self.mailbox.sent.lock().unwrap().pop().unwrap().text)
+    }
+
+    /// Registers Ada, who verifies her address and signs in.
+    pub(crate) fn verified_ada(&self) -> TokenPair {
+        self.register("ada@example.org", "correct horse").unwrap();
+        self.confirm(&self.mailed()).unwrap();
+        self.mailbox.empty();
+        self.log_in("ada@example.org", "correct horse").unwrap().pair
+    }
+
+    pub(crate) fn owners(&self) -> Arc<Reauthentication> {
+        self.owners_on(self.store.clone())
+    }
+
+    pub(crate) fn owners_on(&self, store: Arc<dyn Store>) -> Arc<Reauthentication> {
+        let (hasher, guesses, devices) = (self.hasher.clone(), self.guesses(), self.devices.clone());
+        Arc::new(Reauthentication { store, hasher, guesses, devices })
+    }
+
+    pub(crate) fn change_password(
+        &self,
+        pair: &TokenPair,
+        current: &str,
+        new: &str,
+    ) -> Result<PasswordChanged, ChangePasswordError> {
+        self.changing(self.authenticate(&pair.access_token).unwrap(), current, new)(self)
+    }
+
+    /// A change of the password, yet to be run.
+    pub(crate) fn changing(
+        &self,
+        owner: Authenticated,
+        current: &str,
+        new: &str,
+    ) -> impl FnOnce(&Self) -> Result<PasswordChanged, ChangePasswordError> + Send + use<> {
+        let (screening, outbox, clock) = (self.screening.clone(), self.outbox.clone(), self.clock.clone());
+        let (current, new, client) = (Password::new(current), new_password(new), ClientInfo::default());
+        let input = PasswordChange { owner, current, new, client, device: None, language: Language::German };
+        move |world| ChangePassword { reauthentication: world.owners(), screening, outbox, clock }.run(&input, || true)
+    }
+
+    pub(crate) fn forgot(&self, email: &str) -> Result<(), RequestResetError> {
+        self.forgot_on(self.store.clone(), email)
+    }
+
+    pub(crate) fn forgot_from(&self, client: &str, email: &str) -> Result<(), RequestResetError> {
+        let (store, outbox) = (self.store.clone(), self.outbox.clone());
+        let client = ClientInfo { ip_address: Some(client.parse().unwrap()), user_agent: None };
+        let input = ResetRequest { email: address(email), client, language: Language::French };
+        let (limits, clock) = (self.limits.clone(), self.clock.clone());
+        RequestReset { store, outbox, limits, clock }.run(&input).map(drop)
+    }
+
+    pub(crate) fn forgot_on(&self, store: Arc<dyn Store>, email: &str) -> Result<(), RequestResetError> {
+        let (outbox, limits, clock) = (self.outbox.clone(), self.limits.clone(), self.clock.clone());
+        let input = ResetRequest { email: address(email), client: ClientInfo::default(), language: Language::French };
+        RequestReset { store, outbox, limits, clock }.run(&input).map(drop)
+    }
+
+    pub(crate) fn resetting(&self) -> ResetPassword {
+        ResetPassword {
+            store: self.store.clone(),
+            hasher: self.hasher.clone(),
+            screening: self.screening.clone(),
+            guesses: self.guesses(),
+            tokens: self.one_time.clone(),
+            outbox: self.outbox.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    pub(crate) fn reset(&self, token: &OneTimeToken, new: &str) -> Result<PasswordWasReset, ResetPasswordError> {
+        self.resetting().run(&reset_of(token, new), || true)
+    }
+
+    pub(crate) fn resend(&self, email: &str) -> Result<(), ResendVerificationError> {
+        let (store, outbox) = (self.store.clone(), self.outbox.clone());
+        let (limits, clock) = (self.limits.clone(), self.clock.clone());
+        let input =
+            VerificationRequest { email: address(email), client: ClientInfo::default(), language: Language::French };
+        ResendVerification { store, outbox, limits, clock }.run(&input).map(drop)
+    }
+
+    /// Verifies without proof that the password is one's own.
+    pub(crate) fn verify(&self, token: &OneTimeToken) -> Result<EmailVerified, VerifyEmailError> {
+        self.verify_from(token, Browser::default())
+    }
+
+    /// Verifies as the owner, who enters the password.
+    pub(crate) fn confirm(&self, token: &OneTimeToken) -> Result<EmailVerified, VerifyEmailError> {
+        self.verify_with(token, "correct horse")
+    }
+
+    pub(crate) fn verify_with(&self, token: &OneTimeToken, password: &str) -> Result<EmailVerified, VerifyEmailError> {
+        let input = EmailVerification { password: Some(Password::new(password)), ..shown(token) };
+        self.verifying(self.store.clone()).run(&input, || true)
+    }
+
+    pub(crate) fn verify_from(
+        &self,
+        token: &OneTimeToken,
+        browser: Browser,
+    ) -> Result<EmailVerified, VerifyEmailError> {
+        self.verifying(self.store.clone()).run(&EmailVerification { browser, ..shown(token) }, || true)
+    }
+
+    pub(crate) fn verifying(&self, store: Arc<dyn Store>) -> VerifyEmail {
+        VerifyEmail {
+            reauthentication: self.owners_on(store),
+            tokens: self.one_time.clone(),
+            devices: self.devices.clone(),
+            outbox: self.outbox.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    pub(crate) fn inspect(&self, token: &OneTimeToken) -> Option<Purpose> {
+        self.inspect_from(token, None).map(|inspected| inspected.purpose)
+    }
+
+    pub(crate) fn inspect_from(&self, token: &OneTimeToken, device: Option<&str>) -> Option<Inspected> {
+        let (store, tokens, clock) = (self.store.clone(), self.one_time.clone(), self.clock.clone());
+        InspectToken { store, tokens, devices: self.devices.clone(), clock }.run(token, device).unwrap()
+    }
+
+    pub(crate) fn change_email(
+        &self,
+        pair: &TokenPair,
+        password: &str,
+        new_email: &str,
+    ) -> Result<(), ReauthenticationError> {
+        self.change_email_on(self.store.clone(), self.authenticate(&pair.access_token).unwrap(), password, new_email)
+    }
+
+    pub(crate) fn change_email_on(
+        &self,
+        store: Arc<dyn Store>,
+        owner: Authenticated,
+        password: &str,
+        new_email: &str,
+    ) -> Result<(), ReauthenticationError> {
+        let (tokens, outbox, clock) = (self.one_time.clone(), self.outbox.clone(), self.clock.clone());
+        let (password, new_email) = (Password::new(password), address(new_email));
+        let (client, language) = (ClientInfo::default(), Language::Chinese);
+        let input = EmailChangeRequest { owner, password, new_email, client, device: None, language };
+        RequestEmailChange { reauthentication: self.owners_on(store), tokens, outbox, clock }
+            .run(&input, || true)
+            .map(drop)
+    }
+
+    pub(crate) fn leaving(&self) -> DeleteOwnAccount {
+        let deletion = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
+        DeleteOwnAccount { reauthentication: self.owners(), deletion: Arc::new(deletion) }
+    }
+
+    pub(crate) fn leave(&self, pair: &TokenPair, password: &str) -> Result<(), ReauthenticationError> {
+        let owner = self.authenticate(&pair.access_token).unwrap();
+        self.leaving().run(&leave_of(owner, password), || true).map(drop)
+    }
+
+    pub(crate) fn listing(&self) -> ListMail {
+        ListMail { store: self.store.clone() }
+    }
+
+    pub(crate) fn retrying(&self) -> RetryMail {
+        RetryMail { store: self.store.clone(), clock: self.clock.clone() }
+    }
+}
+
+pub(crate) fn shown(token: &OneTimeToken) -> EmailVerification {
+    let (token, client, language) = (token.clone(), ClientInfo::default(), Language::Spanish);
+    EmailVerification { token, browser: Browser::default(), password: None, client, language }
+}
+
+pub(crate) fn leave_of(owner: Authenticated, password: &str) -> OwnAccountDeletion {
+    OwnAccountDeletion { owner, password: Password::new(password), client: ClientInfo::default(), device: None }
+}
+
+pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {
+    let (token, client, language) = (token.clone(), ClientInfo::default(), Language::French);
+    PasswordReset { token, new: new_password(new), client, device: None, language }
+}
+
+/// A store that something happens to before its first write.
+pub(crate) struct Meanwhile {
+    inner: Arc<MemoryStore>,
+    happens: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Meanwhile {
+    pub(crate) fn of(world: &World, happens: impl FnOnce() + Send + 'static) -> Arc<Self> {
+        Arc::new(Self { inner: world.store.clone(), happens: Mutex::new(Some(Box::new(happens))) })
+    }
+}
+
+impl Store for Meanwhile {
+    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+        let happens = if mode == TxMode::Write { self.happens.lock().unwrap().take() } else { None };
+        if let Some(happens) = happens {
+            happens();
+        }
+        self.inner.transact(mode, work)
+    }
+}
+
+/// What one thread of a race does.
+pub(crate) type Call<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
+
+/// Runs calls on threads of their own, all let go at one moment; what each gave, in order.
+pub(crate) fn all_at_once<'a, T: Send + 'a>(calls: Vec<Call<'a, T>>) -> Vec<T> {
+    let barrier = Barrier::new(calls.len());
+    std::thread::scope(|scope| {
+        let mut running = Vec::new();
+        for call in calls {
+            let barrier = &barrier;
+            running.push(scope.spawn(move || {
+                barrier.wait();
+                call()
+            }));
+        }
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}

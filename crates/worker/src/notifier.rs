@@ -1,0 +1,110 @@
+//! What wakes the threads of a worker, and what tells them to stop.
+
+use portcullis_ports::OutboxNotifier;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Rings that are remembered while everybody is at work: more would wake threads for nothing.
+const REMEMBERED: usize = 64;
+
+/// Wakes a thread of the worker that it is given to. Copies are the same notifier. Ringing never
+/// waits, and a ring while nobody waits is not lost.
+///
+/// ```
+/// use portcullis_ports::OutboxNotifier;
+/// use portcullis_worker::Notifier;
+/// let notifier = Notifier::default();
+/// let observer: std::sync::Arc<dyn OutboxNotifier> = std::sync::Arc::new(notifier.clone());
+/// observer.notify();
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Notifier(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rings: usize,
+    stopping: bool,
+    /// Threads that have not ended.
+    running: usize,
+}
+
+impl Notifier {
+    /// Wakes one thread.
+    pub fn notify_one(&self) {
+        let mut state = self.lock();
+        state.rings = state.rings.saturating_add(1).min(REMEMBERED);
+        drop(state);
+        // Those that wait for the end are woken too, and go on waiting.
+        self.0.changed.notify_all();
+    }
+
+    /// Backoff for a ring, or that long; whether there is more to do than to end.
+    pub(crate) fn wait(&self, longest: Duration) -> bool {
+        self.sleep(longest, true)
+    }
+
+    /// Backoff that long, whoever rings.
+    pub(crate) fn pause(&self, length: Duration) -> bool {
+        self.sleep(length, false)
+    }
+
+    fn sleep(&self, length: Duration, by_ring: bool) -> bool {
+        let waits = |state: &mut State| !(state.stopping || by_ring && state.rings > 0);
+        let waited = self.0.changed.wait_timeout_while(self.lock(), length, waits);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if by_ring {
+            state.rings = state.rings.saturating_sub(1);
+        }
+        !state.stopping
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.lock().stopping
+    }
+
+    pub(crate) fn stop(&self) {
+        self.lock().stopping = true;
+        self.0.changed.notify_all();
+    }
+
+    /// Notes that a thread began; it ends when what this returns is dropped.
+    pub(crate) fn register(&self) -> RunningGuard {
+        let mut state = self.lock();
+        state.running = state.running.saturating_add(1);
+        RunningGuard(self.clone())
+    }
+
+    /// Backoff that long for all threads to end; whether they did.
+    pub(crate) fn ended(&self, within: Duration) -> bool {
+        let waited = self.0.changed.wait_timeout_while(self.lock(), within, |state| state.running > 0);
+        waited.unwrap_or_else(PoisonError::into_inner).0.running == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OutboxNotifier for Notifier {
+    fn notify(&self) {
+        self.notify_one();
+    }
+}
+
+/// A thread that has not ended.
+pub(crate) struct RunningGuard(Notifier);
+
+impl Drop for RunningGuard {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.running = state.running.saturating_sub(1);
+        drop(state);
+        self.0.0.changed.notify_all();
+    }
+}

@@ -1,0 +1,160 @@
+//! A service on a database of its own, with accounts and sessions in it, ready to be measured.
+//! Accounts are made at the least cost of a hash where hashing is not what is measured.
+
+use super::client::accounts::{register, sessions};
+use super::client::connection::Connection;
+use super::client::flows::{Get, Refresh, Session};
+use super::client::load::{Client, Sample, Window, drive};
+use super::postgres::Postgres;
+use super::programs::sqlite3;
+use super::run::Run;
+use super::server::{Program, Server, Setting};
+use crate::repository::output;
+use anyhow::Result;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a service keeps its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Storage {
+    Sqlite,
+    Postgres,
+}
+
+impl Storage {
+    pub(super) const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// A program and the database that it is to run on.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) program: Program,
+    pub(super) folder: PathBuf,
+    pub(super) settings: Vec<Setting>,
+    postgres: Option<(Arc<Postgres>, String)>,
+}
+
+impl Target {
+    /// An empty database for a program, under a label that is used once in a run.
+    pub(super) fn empty(run: &mut Run, program: Program, storage: Storage, label: &str) -> Result<Self> {
+        let label = format!("{label}_{}", program.name().to_lowercase());
+        let folder = run.folder.join(&label);
+        fs::create_dir_all(&folder)?;
+        let postgres = if storage == Storage::Postgres { Some(run.postgres()?) } else { None };
+        if let Some(postgres) = &postgres {
+            postgres.create(&label)?;
+        }
+        Ok(Self::existing(program, folder, postgres.map(|postgres| (postgres, label.as_str()))))
+    }
+
+    /// A database that is there: the file `app.db` of the folder, or one of the server's.
+    pub(super) fn existing(program: Program, folder: PathBuf, postgres: Option<(Arc<Postgres>, &str)>) -> Self {
+        let url = match &postgres {
+            Some((postgres, database)) => postgres.url(database),
+            None => format!("sqlite:///{}", folder.join("app.db").display()),
+        };
+        Self {
+            program,
+            folder,
+            settings: vec![("DATABASE_URL", url)],
+            postgres: postgres.map(|(postgres, database)| (postgres, database.to_owned())),
+        }
+    }
+
+    /// A program that has no database.
+    pub(super) fn bare(run: &Run, binary: PathBuf) -> Self {
+        Self { program: Program::Bare(binary), folder: run.folder.clone(), settings: Vec::new(), postgres: None }
+    }
+
+    /// The same with another setting.
+    pub(super) fn with(&self, name: &'static str, value: impl ToString) -> Self {
+        let mut place = self.clone();
+        place.settings.push((name, value.to_string()));
+        place
+    }
+
+    /// With hashes that cost this much; less than what an operator may choose needs `DEBUG`.
+    pub(super) fn with_cost(&self, cost: u32) -> Self {
+        let place = self.with("BCRYPT_COST", cost);
+        if cost < 10 { place.with("DEBUG", true).with("LOG_LEVEL", "ERROR") } else { place }
+    }
+
+    /// Runs another command of the program on this database.
+    pub(super) fn command(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = self.program.run(arguments, &self.settings);
+        command.current_dir(&self.folder).stdout(Stdio::null());
+        crate::repository::run(&arguments.join(" "), &mut command)
+    }
+
+    /// What SQL prints that is run past the service, as either database spells it.
+    pub(super) fn sql(&self, sqlite: &str, postgres: &str) -> Result<String> {
+        match &self.postgres {
+            Some((server, database)) => server.psql(database, postgres),
+            None => output("sqlite3", sqlite3()?.arg(self.folder.join("app.db")).arg(sqlite)),
+        }
+    }
+
+    /// Starts the service.
+    pub(super) fn start(&self, run: &Run) -> Result<RunningTarget> {
+        let server = Server::start(&self.program, &self.folder, &self.settings, &run.janitor)?;
+        Ok(RunningTarget { server, postgres: self.postgres.as_ref().map(|(postgres, _)| Arc::clone(postgres)) })
+    }
+
+    /// Makes sessions, at the least cost, with a service that is ended afterwards.
+    pub(super) fn sessions(&self, run: &Run, count: usize) -> Result<Vec<Session>> {
+        let site = self.with_cost(4).start(run)?;
+        sessions(site.server.address, count)
+    }
+
+    /// Makes accounts whose hashes cost what is measured, and starts the service.
+    pub(super) fn start_with_accounts(&self, run: &Run, count: usize) -> Result<RunningTarget> {
+        let site = self.with_cost(run.cost()).start(run)?;
+        register(site.server.address, count)?;
+        Ok(site)
+    }
+}
+
+/// A service that runs.
+pub(super) struct RunningTarget {
+    pub(super) server: Server,
+    postgres: Option<Arc<Postgres>>,
+}
+
+impl RunningTarget {
+    /// CPU time of the service and of its database until now.
+    pub(super) fn cpu(&self) -> Result<Duration> {
+        let database = self.postgres.as_ref().map_or(Ok(Duration::ZERO), |postgres| postgres.cpu())?;
+        Ok(self.server.cpu()? + database)
+    }
+
+    /// Resident memory of the service, in bytes.
+    pub(super) fn resident(&self) -> Result<u64> {
+        self.server.resident()
+    }
+
+    /// Whether there is such a page: a peer may lack what Portcullis added.
+    pub(super) fn has(&self, path: &str) -> Result<bool> {
+        let answer = Connection::open(self.server.address)?.call(&mut Get::new(path, ""))?;
+        Ok(answer.status != 404)
+    }
+
+    /// Drives clients through a window.
+    pub(super) fn drive(&self, clients: &mut [Client], window: Window) -> Result<Sample> {
+        drive(self.server.address, clients, window, &|| self.cpu())
+    }
+}
+
+/// A chain of refreshes for each session.
+pub(super) fn chains(sessions: &[Session]) -> Vec<Client> {
+    sessions.iter().map(|session| -> Client { Box::new(Refresh::new(session)) }).collect()
+}
