@@ -1,4 +1,4 @@
-//! What the rules of a refresh and of an address cost: `cargo bench -p portcullis-domain`.
+//! Benchmarks of refresh verdicts, token ids and email parsing: `cargo bench -p portcullis-domain`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step ends the measurement")]
 
@@ -14,7 +14,7 @@ fn verdicts(criterion: &mut Criterion) {
     let [first, second] = [[1; 16], [2; 16]].map(Jti::from_random);
     let live = RefreshToken::new(first, UserId::new(1), now, TimeDelta::days(7));
     let spent = live.clone().spend(SpendRecord { at: now, key: None, successor: second }).unwrap();
-    let shown = RefreshContext {
+    let presented = RefreshContext {
         now: now + TimeDelta::hours(1),
         key: None,
         session: SessionState::Active,
@@ -23,7 +23,7 @@ fn verdicts(criterion: &mut Criterion) {
     };
     for (name, token) in [("a live token", live), ("a spent token", spent)] {
         criterion.bench_function(&format!("judge {name}"), |b| {
-            b.iter(|| RefreshPolicy::STRICT.judge(black_box(&token), black_box(&shown)));
+            b.iter(|| RefreshPolicy::STRICT.judge(black_box(&token), black_box(&presented)));
         });
     }
     let text = first.to_string();

@@ -1,4 +1,4 @@
-//! A refresh line in memory, with the rules of this crate and nothing else:
+//! Refresh-token rotation in memory, with this crate only:
 //! `cargo run -p portcullis-domain --example refresh`.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,6 +22,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn show(by: &str, token: &RefreshToken, now: DateTime<Utc>) -> io::Result<()> {
     let (session, successor_unspent) = (SessionState::Active, true);
-    let shown = RefreshContext { now, key: None, session, successor_unspent, spent_age: None };
-    writeln!(io::stdout(), "shown {by}: {}", RefreshPolicy::STRICT.judge(token, &shown).as_str())
+    let presented = RefreshContext { now, key: None, session, successor_unspent, spent_age: None };
+    writeln!(io::stdout(), "shown {by}: {}", RefreshPolicy::STRICT.judge(token, &presented).as_str())
 }

@@ -1,7 +1,6 @@
-//! The stable code of every error that a client can meet. Which HTTP status belongs to a code is
-//! the business of whoever speaks HTTP.
+//! Stable error codes of the API. The HTTP layer maps each code to a status.
 
-/// A stable, machine-readable error code. New codes may come, none is renamed or reused.
+/// Stable, machine-readable error code. Codes may be added, but are never renamed or reused.
 ///
 /// ```
 /// use portcullis_domain::ErrorCode;
@@ -11,55 +10,55 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ErrorCode {
-    /// Wrong email, wrong password, or an inactive account: told apart nowhere but in the log.
+    /// Wrong email, wrong password or inactive account. Only the log distinguishes them.
     #[cfg_attr(feature = "serde", serde(rename = "AUTH_INVALID_CREDENTIALS"))]
     InvalidCredentials,
-    /// A token that is missing, malformed, forged, of the wrong kind, or unknown.
+    /// The token is missing, malformed, forged, of the wrong type, or unknown.
     #[cfg_attr(feature = "serde", serde(rename = "AUTH_TOKEN_INVALID"))]
     TokenInvalid,
-    /// A genuine token past its time.
+    /// The token is genuine but expired.
     #[cfg_attr(feature = "serde", serde(rename = "AUTH_TOKEN_EXPIRED"))]
     TokenExpired,
-    /// A genuine token that was spent or revoked, or whose account is inactive.
+    /// The token is genuine, but spent or revoked, or its account is inactive.
     #[cfg_attr(feature = "serde", serde(rename = "AUTH_TOKEN_REVOKED"))]
     TokenRevoked,
-    /// The password was right, and the account's address is not verified where it must be.
+    /// The password is correct, but the account's email address must be verified first.
     #[cfg_attr(feature = "serde", serde(rename = "AUTH_EMAIL_UNVERIFIED"))]
     EmailUnverified,
-    /// Known, but not allowed.
+    /// The client is authenticated but not allowed to do this.
     #[cfg_attr(feature = "serde", serde(rename = "FORBIDDEN"))]
     Forbidden,
-    /// No such thing.
+    /// The resource does not exist.
     #[cfg_attr(feature = "serde", serde(rename = "NOT_FOUND"))]
     NotFound,
-    /// The thing exists, and does not do that.
+    /// The resource exists, but does not support this method.
     #[cfg_attr(feature = "serde", serde(rename = "METHOD_NOT_ALLOWED"))]
     MethodNotAllowed,
-    /// Somebody was there first: the email is registered.
+    /// The email address is already registered.
     #[cfg_attr(feature = "serde", serde(rename = "CONFLICT"))]
     Conflict,
-    /// More bytes than the service reads.
+    /// The request body is larger than the service accepts.
     #[cfg_attr(feature = "serde", serde(rename = "PAYLOAD_TOO_LARGE"))]
     PayloadTooLarge,
-    /// A body in a format that the service does not read.
+    /// The request body has an unsupported media type.
     #[cfg_attr(feature = "serde", serde(rename = "UNSUPPORTED_MEDIA_TYPE"))]
     UnsupportedMediaType,
-    /// A body that cannot be read, or that breaks a rule field by field.
+    /// The request body cannot be parsed, or fields of it are invalid.
     #[cfg_attr(feature = "serde", serde(rename = "VALIDATION_ERROR"))]
     Validation,
-    /// Too many tries.
+    /// Too many attempts.
     #[cfg_attr(feature = "serde", serde(rename = "RATE_LIMITED"))]
     RateLimited,
-    /// Anything unforeseen.
+    /// Unexpected error.
     #[cfg_attr(feature = "serde", serde(rename = "INTERNAL_ERROR"))]
     Internal,
-    /// A dependency is gone or everything is busy: try again later.
+    /// A dependency is unavailable, or the service is overloaded. A later attempt may succeed.
     #[cfg_attr(feature = "serde", serde(rename = "SERVICE_UNAVAILABLE"))]
     Unavailable,
 }
 
 impl ErrorCode {
-    /// Every code, in the order of the contract's table.
+    /// All codes, in the order of the table in the API documentation.
     pub const ALL: [Self; 15] = [
         Self::InvalidCredentials,
         Self::TokenInvalid,
@@ -78,7 +77,7 @@ impl ErrorCode {
         Self::Unavailable,
     ];
 
-    /// The code as clients see it.
+    /// Returns the code as sent to clients.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

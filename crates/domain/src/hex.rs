@@ -1,11 +1,12 @@
-//! Bytes as hexadecimal digits, each value in one spelling.
+//! Hexadecimal encoding, with one spelling per value.
 
-/// Two lower-case digits for each byte.
+/// Returns two lower-case digits per byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The bytes that the digits stand for, where there are as many as wanted. Takes either case.
+/// Returns the decoded bytes, or `None` if the text is not exactly `2 * N` hex digits. Accepts either
+/// case.
 pub(crate) fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     if hex.len() != 2 * N || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {

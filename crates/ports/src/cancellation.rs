@@ -1,19 +1,18 @@
-//! Whether an answer is still wanted: what a caller hands along to work that may wait for its
-//! turn.
+//! Cancellation of work whose caller no longer waits.
 
 use std::{fmt, sync::Arc};
 
-/// How long a caller waits for slow work to begin. Whoever does the work asks before it begins,
-/// and not after: what has begun is finished, whoever is gone.
+/// Cancellation token for slow work that may have to queue. Check it before the work starts; work that
+/// has started runs to its end.
 ///
 /// ```
 /// use portcullis_ports::CancellationToken;
 /// use std::sync::Arc;
-/// let caller = Arc::new("somebody at the other end of a connection");
-/// let connected = Arc::downgrade(&caller);
+/// let connection = Arc::new("a client's connection");
+/// let connected = Arc::downgrade(&connection);
 /// let token = CancellationToken::cancelled_unless(move || connected.strong_count() > 0);
 /// assert!(!token.is_cancelled());
-/// drop(caller);
+/// drop(connection);
 /// assert!(token.is_cancelled());
 /// assert!(!CancellationToken::never().is_cancelled());
 /// ```
@@ -23,20 +22,20 @@ pub struct CancellationToken {
 }
 
 impl CancellationToken {
-    /// That of a caller who stays: a chore, a test.
+    /// Creates a token that is never cancelled, for background jobs and tests.
     #[must_use]
     pub fn never() -> Self {
         Self { lasts: None }
     }
 
-    /// One that lasts while the answer is true. It is asked from other threads, under locks:
-    /// `still_wanted` must not wait.
+    /// Creates a token that is cancelled once `still_wanted` returns false. Other threads call
+    /// `still_wanted` while holding locks, so it must not block.
     #[must_use]
     pub fn cancelled_unless(still_wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self { lasts: Some(Arc::new(still_wanted)) }
     }
 
-    /// Whether nobody waits any more.
+    /// Returns whether the caller no longer waits.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.lasts.as_ref().is_some_and(|lasts| !lasts())
@@ -45,6 +44,6 @@ impl CancellationToken {
 
 impl fmt::Debug for CancellationToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Patience").field("is_over", &self.is_cancelled()).finish()
+        f.debug_struct("CancellationToken").field("is_cancelled", &self.is_cancelled()).finish()
     }
 }

@@ -1,9 +1,9 @@
-//! The time.
+//! Wall clock and monotonic clock.
 
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-/// Tells the time, in two ways that are never mixed.
+/// Provides wall-clock time and monotonic time. Never mix the two.
 ///
 /// ```
 /// use portcullis_ports::Clock;
@@ -17,10 +17,9 @@ use std::time::Duration;
 /// assert!(clock.monotonic() <= clock.monotonic());
 /// ```
 pub trait Clock: Send + Sync {
-    /// The wall clock, in UTC: what tokens and rows are dated by. It may jump either way.
+    /// Returns the wall-clock time in UTC, for tokens and rows. It may jump in either direction.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Time since some fixed moment, that never goes back: what time limits and circuit
-    /// breakers count by.
+    /// Returns the time since a fixed moment, for timeouts and circuit breakers. It never goes back.
     fn monotonic(&self) -> Duration;
 }

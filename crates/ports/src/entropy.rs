@@ -1,6 +1,6 @@
-//! Randomness.
+//! Random bytes.
 
-/// Draws from the operating system's random source.
+/// Provides random bytes from the operating system's random source.
 ///
 /// ```
 /// use portcullis_ports::{Entropy, EntropyExt};
@@ -11,13 +11,13 @@
 /// assert_eq!(Fixed(7).array::<4>(), [7; 4]);
 /// ```
 pub trait Entropy: Send + Sync {
-    /// Fills the bytes with unpredictable ones.
+    /// Fills `bytes` with cryptographically secure random bytes.
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The comfortable form of [`Entropy::interpolate`].
+/// Array form of [`Entropy::fill`].
 pub trait EntropyExt {
-    /// `N` unpredictable bytes.
+    /// Returns `N` random bytes.
     fn array<const N: usize>(&self) -> [u8; N];
 }
 

@@ -1,20 +1,20 @@
-//! What circuit breakers tell of themselves.
+//! Status of circuit breakers.
 
 use portcullis_domain::health::CircuitState;
 use std::time::Duration;
 
-/// The state of one circuit.
+/// Status of a circuit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CircuitStatus {
-    /// Which dependency it guards: `database`, …
+    /// Name of the guarded dependency, such as `database`.
     pub name: &'static str,
-    /// What it does with calls now.
+    /// Current state.
     pub state: CircuitState,
-    /// How long until it lets a call through again; zero unless it is open.
+    /// Time until the next call may pass; zero unless open.
     pub retry_after: Duration,
 }
 
-/// Tells the state of a circuit. Never waits.
+/// Reports the status of a circuit. Must not block.
 ///
 /// ```
 /// use portcullis_domain::health::CircuitState;
@@ -28,6 +28,6 @@ pub struct CircuitStatus {
 /// assert_eq!(Always(CircuitState::Open).status().state.as_str(), "open");
 /// ```
 pub trait CircuitMonitor: Send + Sync {
-    /// The circuit's state now.
+    /// Returns the current status.
     fn status(&self) -> CircuitStatus;
 }

@@ -1,8 +1,8 @@
-//! The traits that the rules of authentication need from the world, and the errors those may
-//! return. Every trait is plain, object-safe and synchronous: whoever lives in an async world
-//! makes one hop to a blocking thread and calls from there.
+//! Ports: traits through which the rules of authentication use storage, clock, randomness and other
+//! services, with their errors.
 //!
-//! [`Store`] is the waist of everything that is kept; the rest are capabilities.
+//! Every trait is object-safe and synchronous. Async programs call it from a blocking thread. Start
+//! with [`Store`], which gives access to all stored data.
 
 #![warn(missing_docs)]
 

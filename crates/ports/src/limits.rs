@@ -1,74 +1,74 @@
-//! Counting what is tried, and codes that only the service can make.
+//! Rate limiter and MAC signer.
 
 use portcullis_domain::limits::{Budget, LimitKey, Receipt, Rule, Waiter};
 use std::time::Duration;
 
-/// One budget that a call draws on.
+/// Charge of one call to one budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
-    /// Which budget.
+    /// Budget.
     pub budget: Budget,
-    /// Whose.
+    /// Key of the budget's subject.
     pub key: LimitKey,
-    /// How it is counted.
+    /// Rule of the budget.
     pub rule: Rule,
-    /// Who waits, where the rule has waits.
+    /// Waiter, for rules with backoff.
     pub waiter: Waiter,
 }
 
 impl Charge {
-    /// Creates a charge that refuses where its budget is spent, and where all wait together.
+    /// Creates a charge with the default waiter.
     #[must_use]
     pub fn new(budget: Budget, key: LimitKey, rule: Rule) -> Self {
         Self { budget, key, rule, waiter: Waiter::default() }
     }
 }
 
-/// A charge that was let through.
+/// Accepted charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldCharge {
-    /// The charge.
+    /// Charge.
     pub charge: Charge,
-    /// What its refund needs to know.
+    /// Receipt for a refund.
     pub receipt: Receipt,
-    /// How many more could follow at once.
+    /// Number of calls that could still pass immediately.
     pub remaining: u32,
 }
 
-/// Charges that were let through together.
+/// Charges that were accepted together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use = "a reservation that is not refunded is spent"]
 pub struct Reservation {
-    /// Each of them, in their order.
+    /// Charges, in the order requested.
     pub held: Vec<HeldCharge>,
-    /// The same charges as a second limiter counted them, where there is one.
+    /// The same charges as counted by a second limiter; empty if there is none.
     pub secondary: Vec<HeldCharge>,
 }
 
-/// A budget that is spent.
+/// Exceeded budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeded {
-    /// The charge that was refused: of several, the one that has to wait longest.
+    /// Refused charge. If several were refused, the one with the longest wait.
     pub charge: Charge,
-    /// How long until it would pass; more than zero.
+    /// Time until the charge can pass; greater than zero.
     pub retry_after: Duration,
 }
 
-/// What became of charges.
+/// Outcome of a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReserveOutcome {
-    /// All were let through, and are counted.
+    /// All charges passed and are counted.
     Passed(Reservation),
-    /// One was refused, and none is counted.
+    /// One charge was refused, and none is counted.
     Refused(Exceeded),
 }
 
-/// Counts what is tried.
+/// Counts calls against budgets.
 ///
 /// ```
 /// use portcullis_ports::{Charge, LimiterError, RateLimiter, ReserveOutcome};
 /// fn guess(limiter: &dyn RateLimiter, charge: Charge, right: bool) -> Result<bool, LimiterError> {
-///     // Counted before the work, so that parallel guesses do not outrun the count.
+///     // Charge before the work, so that parallel guesses cannot outrun the count.
 ///     let ReserveOutcome::Passed(reservation) = limiter.reserve(&[charge])? else { return Ok(false) };
 ///     if right {
 ///         limiter.refund(&reservation)?;
@@ -77,29 +77,29 @@ pub enum ReserveOutcome {
 /// }
 /// ```
 pub trait RateLimiter: Send + Sync {
-    /// Counts all charges or none, in one atomic step: of any number of callers, no more get
-    /// through than the budgets have.
+    /// Counts all charges or none, in one atomic step. Concurrent callers never get more than the
+    /// budgets allow.
     ///
     /// # Errors
-    /// [`LimiterError`]. Whether the charges are counted is unknown then.
+    /// Returns [`LimiterError`] if the limiter is unavailable. The charges may or may not be counted.
     fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError>;
 
-    /// Takes charges back. A budget that has forgotten them is left as it is.
+    /// Refunds charges. Does nothing for a budget that has expired since.
     ///
     /// # Errors
-    /// [`LimiterError`]. Whether the charges were taken back is unknown then.
+    /// Returns [`LimiterError`] if the limiter is unavailable. The charges may or may not be refunded.
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError>;
 
-    /// Forgets all that was counted under the keys of the charges.
+    /// Clears everything counted under the keys of the charges.
     ///
     /// # Errors
-    /// [`LimiterError`]. Whether it was forgotten is unknown then.
+    /// Returns [`LimiterError`] if the limiter is unavailable. The counts may or may not be cleared.
     fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError>;
 
-    /// How many calls could follow at once under a charge. Counts nothing.
+    /// Returns the number of calls that could pass immediately under a charge. Counts nothing.
     ///
     /// # Errors
-    /// [`LimiterError`].
+    /// Returns [`LimiterError`] if the limiter is unavailable.
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError>;
 }
 
@@ -121,24 +121,23 @@ impl<L: RateLimiter + ?Sized> RateLimiter for std::sync::Arc<L> {
     }
 }
 
-/// The limiter cannot be reached, or did not answer in time.
+/// The limiter is unreachable or did not respond in time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the rate limiter is unavailable: {0}")]
 pub struct LimiterError(pub String);
 
-/// Makes codes that only the service can make, and that tell nothing of what they are made from
-/// (a message authentication code, RFC 2104).
+/// Signs messages with a secret key (message authentication code, RFC 2104).
 ///
 /// ```
 /// use portcullis_ports::MacSigner;
-/// fn is_ours(authenticator: &dyn MacSigner, message: &[u8], code: &[u8; 32]) -> bool {
-///     authenticator.verify(message, code)
+/// fn is_ours(signer: &dyn MacSigner, message: &[u8], mac: &[u8; 32]) -> bool {
+///     signer.verify(message, mac)
 /// }
 /// ```
 pub trait MacSigner: Send + Sync {
-    /// The code of a message.
+    /// Returns the MAC of a message.
     fn sign(&self, message: &[u8]) -> [u8; 32];
 
-    /// Whether it is the code of a message. Takes the same time wherever they differ.
+    /// Returns whether `code` is the MAC of the message. Takes constant time.
     fn verify(&self, message: &[u8], code: &[u8; 32]) -> bool;
 }

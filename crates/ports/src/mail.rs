@@ -1,4 +1,4 @@
-//! Mail: what is kept of it until it is sent, who words it, and who hands it over.
+//! Email: outbox, renderer, mailer and notifier.
 
 use crate::store::StoreError;
 use chrono::{DateTime, Utc};
@@ -7,124 +7,90 @@ use portcullis_domain::registration::UserId;
 use portcullis_domain::verification::PasswordVersion;
 use std::time::Duration;
 
-/// The number of a mail in the outbox, given by the store.
+/// Id of an email in the outbox, assigned by the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MailId(pub i64);
 
-/// A mail in the outbox.
+/// Email in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedMail {
-    /// Its number.
+    /// Id.
     pub id: MailId,
-    /// What was ordered.
+    /// Email as queued.
     pub mail: NewMail,
-    /// How often it was taken, this time included.
+    /// Number of attempts, including the current one.
     pub tries: u32,
-    /// Whether its token was made. It is made once: a later try extends it, and where it was
-    /// consumed or replaced meanwhile there is nothing left to send.
+    /// True if the token was issued. It is issued once, and later attempts extend it. If it was used or
+    /// replaced in the meantime, there is nothing left to send.
     pub token_issued: bool,
-    /// When it may be taken next, in UTC.
+    /// Time of the next attempt, in UTC.
     pub due_at: DateTime<Utc>,
-    /// When it was given up, if it was, in UTC.
+    /// Time when the email became dead, in UTC; `None` if it is not.
     pub dead_at: Option<DateTime<Utc>>,
-    /// Why the last try failed, in words that hold no secret and no address.
+    /// Reason why the last attempt failed. Contains no secrets and no email addresses.
     pub last_error: Option<String>,
 }
 
-/// How much there is in the outbox.
+/// Number of emails in the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutboxCounts {
-    /// Mails that are to be sent.
+    /// Emails to be sent.
     pub waiting: u64,
-    /// Mails that were given up.
+    /// Dead emails.
     pub dead: u64,
 }
 
-/// The mails that are to be sent, kept in the transaction that causes them.
+/// Stores emails until they are sent, in the transaction that causes them.
 ///
-/// Whoever takes a mail has it for a while alone: until the moment that it gives, nobody else is
-/// given it. Every step after that names the try, and does nothing where another has it by now.
+/// [`claim_next`](Self::claim_next) leases an email to one sender: no other sender gets it until the
+/// lease expires. Later steps name the attempt, and do nothing if another attempt has started since.
+/// Every method returns the store's own [`StoreError`].
 pub trait OutboxRepository {
-    /// Adds a mail, due at once.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Adds an email, due immediately.
     fn enqueue(&mut self, mail: &NewMail) -> Result<(), StoreError>;
 
-    /// Takes the mail that has been due longest at `now`, if there is one, and makes it due again
-    /// at `until`; counts the try. Of any number of callers, in one process or in many, one gets
-    /// it, and none waits for another. One that is unreadable is given up, and stands in nobody's
-    /// way.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Claims the email that has been due longest at `now`, and counts the attempt. The lease ends at
+    /// `until`, when the email is due again. Returns `None` if no email is due. Exactly one concurrent
+    /// caller, in any process, gets an email, and none waits for another. An unreadable email becomes
+    /// dead, so that it blocks no others.
     fn claim_next(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError>;
 
-    /// Notes that the mail's token was made.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Records that the token of the email was issued.
     fn mark_token_issued(&mut self, id: MailId) -> Result<(), StoreError>;
 
-    /// Binds the mails that are bound to one password to another: the same password, hashed anew.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Binds all emails bound to password version `old` to `new`: the same password was rehashed.
     fn rebind(&mut self, old: &PasswordVersion, new: &PasswordVersion) -> Result<(), StoreError>;
 
-    /// Removes a mail that was sent at that try, or has nothing to say any more; whether it did.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes an email that this attempt sent, or that has nothing left to send. Returns whether it
+    /// did.
     fn remove(&mut self, id: MailId, tries: u32) -> Result<bool, StoreError>;
 
-    /// Makes a mail due later, after that try failed; whether it did.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Schedules the next attempt at `due_at` after this attempt failed. Returns whether it did.
     fn postpone(&mut self, id: MailId, tries: u32, due_at: DateTime<Utc>, error: &str) -> Result<bool, StoreError>;
 
-    /// Gives a mail up, after that try failed; whether it did. It is kept.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Marks an email as dead after this attempt failed. Returns whether it did. The email is kept.
     fn mark_dead(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError>;
 
-    /// Makes a mail due at `now`, as if it had been caused then and never tried, one that was
-    /// given up as well; whether there is one with that number. Its token is to be made again: the
-    /// one that was made may have expired, and be gone.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Makes an email due at `now`, as if it were new. Works for dead emails, too. Returns whether the
+    /// email exists. Its token will be issued again, because the previous one may have expired and been
+    /// deleted.
     fn retry(&mut self, id: MailId, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
-    /// Up to `limit` mails with greater numbers than `after`, given up or not, in the order of
-    /// their numbers.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Lists up to `limit` emails with ids greater than `after`, dead or not, ordered by id.
     fn list(&mut self, after: Option<MailId>, limit: u32) -> Result<Vec<QueuedMail>, StoreError>;
 
-    /// How many there are; counted up to `limit` of each kind.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Counts waiting and dead emails, up to `limit` of each.
     fn count(&mut self, limit: u32) -> Result<OutboxCounts, StoreError>;
 
-    /// Removes every mail of an account.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes all emails of an account.
     fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError>;
 
-    /// Deletes up to `limit` mails that were given up at `cutoff` or before; how many it deleted.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes up to `limit` emails that became dead at or before `cutoff`. Returns the number of
+    /// deleted emails.
     fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// Words mails.
+/// Renders emails.
 ///
 /// ```
 /// use portcullis_domain::mail::MailContent;
@@ -135,32 +101,33 @@ pub trait OutboxRepository {
 /// }
 /// ```
 pub trait MailRenderer: Send + Sync {
-    /// The mail that says what the message has to say, in its language.
+    /// Renders an email in its language.
     ///
     /// # Errors
-    /// [`RenderError`], for a template that is broken.
+    /// Returns [`RenderError`] if a template is broken.
     fn render(&self, message: &MailContent) -> Result<RenderedMail, RenderError>;
 }
 
-/// A template is broken. Holds nothing of the message.
+/// A template is broken. Contains nothing of the email.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a mail template cannot be used: {0}")]
 pub struct RenderError(pub String);
 
-/// Hands mails over to whoever delivers them.
+/// Sends emails.
 pub trait Mailer: Send + Sync {
-    /// Sends a mail to its one recipient. `Ok` means that somebody else has taken it over, for
-    /// good: that it arrives is beyond anybody's knowledge.
+    /// Sends an email to its only recipient. `Ok` means that the mail server accepted it; the final
+    /// delivery is unknown.
     ///
     /// # Errors
-    /// [`MailerError`]. Whether the mail was taken over is unknown where it is
-    /// [`Unavailable`](MailerError::Unavailable); a mail that comes twice has one `MailContent-ID`.
+    /// Returns [`MailerError`] if the email was not accepted. After
+    /// [`Unavailable`](MailerError::Unavailable) it may have been accepted all the same; a duplicate
+    /// then has the same `Message-ID`.
     fn send(&self, mail: &RenderedMail) -> Result<(), MailerError>;
 
-    /// Checks whether emails would be taken now. Sends none.
+    /// Checks whether the mail server would accept emails now. Sends none.
     ///
     /// # Errors
-    /// [`MailerError`].
+    /// Returns [`MailerError`] if it would not.
     fn check(&self) -> Result<(), MailerError>;
 }
 
@@ -174,30 +141,30 @@ impl<M: Mailer + ?Sized> Mailer for std::sync::Arc<M> {
     }
 }
 
-/// Why a mail was not sent. Holds no address, no password and nothing of the mail.
+/// Reason why an email was not sent. Contains no email address, no password and nothing of the email.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MailerError {
-    /// The mail server cannot be reached, does not let the service in, did not answer in time, or
-    /// takes nothing for now.
+    /// The mail server is unreachable, refuses the login, did not respond in time, or accepts no emails
+    /// for now.
     #[error("the mail server is unavailable: {0}")]
     Unavailable(String),
-    /// The mail server put off this one mail (a reply of the kind 4xx, RFC 5321 §4.2.1). No
-    /// outage, for others may go through.
+    /// The mail server deferred this email (reply 4xx, RFC 5321 §4.2.1). Not an outage, because others
+    /// may pass.
     #[error("the mail was put off: {0}")]
     Deferred(String),
-    /// The mail server will never take this one mail (a reply of the kind 5xx).
+    /// The mail server refused this email permanently (reply 5xx).
     #[error("the mail was refused: {0}")]
     Refused(String),
-    /// A circuit breaker refused the call.
+    /// The circuit breaker refused the call.
     #[error("the circuit of the mail server is open")]
     CircuitOpen {
-        /// How long until it lets a call through again.
+        /// Time until it lets a call through.
         retry_after: Duration,
     },
 }
 
 impl MailerError {
-    /// Whether the mail server itself is at fault: what a circuit breaker counts.
+    /// Returns whether the mail server itself is at fault. Circuit breakers count only these errors.
     ///
     /// ```
     /// use portcullis_ports::MailerError;
@@ -210,9 +177,9 @@ impl MailerError {
     }
 }
 
-/// Is told that mails were stored, after their transaction: whoever sends them need not look
-/// for them all the time.
+/// Notifies the sender that emails were queued, after the transaction has committed, so that it need
+/// not poll all the time.
 pub trait OutboxNotifier: Send + Sync {
-    /// There may be something to send.
+    /// Signals that the outbox may have emails to send.
     fn notify(&self);
 }

@@ -1,8 +1,8 @@
-//! Who is told of what the rules decide, beside the log.
+//! Observers of decisions, in addition to the log.
 
 use portcullis_domain::tokens::Verdict;
 
-/// Is told what refresh tokens were worth. Never fails, and never waits.
+/// Observes the verdicts on refresh tokens. Must neither fail nor block.
 ///
 /// ```
 /// use portcullis_domain::tokens::Verdict;
@@ -20,11 +20,11 @@ use portcullis_domain::tokens::Verdict;
 /// assert_eq!(thefts.0.into_inner(), 1);
 /// ```
 pub trait RefreshObserver: Send + Sync {
-    /// A genuine token was shown and judged, and what follows from it has been done.
+    /// Reports the verdict on a genuine refresh token, after it was carried out.
     fn on_verdict(&self, verdict: Verdict);
 }
 
-/// Nobody is told.
+/// Ignores all verdicts.
 impl RefreshObserver for () {
     fn on_verdict(&self, _: Verdict) {}
 }

@@ -1,32 +1,36 @@
-//! Slow hashing, and passwords that everybody knows.
+//! Password hashing and the blocklist of common passwords.
 
 use crate::CancellationToken;
 use portcullis_domain::registration::{Password, PasswordHash};
 use std::time::Duration;
 
-/// Hashes and verifies passwords. Every call takes the time of one slow hash, whatever it finds.
-/// A call may have to wait for its turn; when the caller's patience is over by then, it is
-/// refused, and nothing was hashed. A call whose turn comes at once is served whatever the patience.
+/// Hashes and verifies passwords. Every call takes the time of one slow hash, regardless of its result.
+///
+/// A call may have to queue. If its caller has cancelled by the time its turn comes, it fails with
+/// [`HasherError::Busy`] without hashing. A call that can start immediately is served even if it was
+/// cancelled.
 ///
 /// ```
 /// # use portcullis_domain::registration::{Password, PasswordHash};
 /// # use portcullis_ports::{HasherError, PasswordHasher, CancellationToken, PasswordCheck};
-/// fn signs_in(hasher: &dyn PasswordHasher, typed: &Password, stored: &PasswordHash) -> Result<bool, HasherError> {
-///     Ok(matches!(hasher.verify(typed, stored, &CancellationToken::never())?, PasswordCheck::Match { .. }))
+/// fn matches(hasher: &dyn PasswordHasher, typed: &Password, hash: &PasswordHash)
+/// -> Result<bool, HasherError> {
+///     let check = hasher.verify(typed, hash, &CancellationToken::never())?;
+///     Ok(matches!(check, PasswordCheck::Match { .. }))
 /// }
 /// ```
 pub trait PasswordHasher: Send + Sync {
     /// Hashes a new password with a fresh salt.
     ///
     /// # Errors
-    /// [`HasherError`].
+    /// Returns [`HasherError`] if the hasher is overloaded or fails.
     fn hash(&self, password: &Password, cancellation: &CancellationToken) -> Result<PasswordHash, HasherError>;
 
-    /// Hashes a password again, in place of its outdated hash. A hash never gets cheaper: the cost
-    /// is the configured one, or that of the old hash if it is higher.
+    /// Rehashes a password whose hash is outdated. The new cost is the configured one, or that of the
+    /// old hash if it is higher.
     ///
     /// # Errors
-    /// [`HasherError`].
+    /// Returns [`HasherError`] if the hasher is overloaded or fails.
     fn rehash(
         &self,
         password: &Password,
@@ -34,10 +38,11 @@ pub trait PasswordHasher: Send + Sync {
         cancellation: &CancellationToken,
     ) -> Result<PasswordHash, HasherError>;
 
-    /// Holds a password against a stored hash.
+    /// Checks a password against a stored hash.
     ///
     /// # Errors
-    /// [`HasherError`]. A hash that cannot be read is no error but [`PasswordCheck::Unreadable`].
+    /// Returns [`HasherError`] if the hasher is overloaded or fails. An unreadable hash is not an error
+    /// but [`PasswordCheck::Unreadable`].
     fn verify(
         &self,
         password: &Password,
@@ -45,12 +50,12 @@ pub trait PasswordHasher: Send + Sync {
         cancellation: &CancellationToken,
     ) -> Result<PasswordCheck, HasherError>;
 
-    /// Takes the time of [`verify`](Self::verify) where there is no account to verify against,
-    /// so that time does not tell who exists. The same account name always takes the same time, and
-    /// all of them together take the times that stored hashes take.
+    /// Takes as long as [`verify`](Self::verify) when there is no account, so that timing does not
+    /// reveal which accounts exist. The time depends on the account name only, and is distributed like
+    /// that of the stored hashes.
     ///
     /// # Errors
-    /// [`HasherError`].
+    /// Returns [`HasherError`] if the hasher is overloaded or fails.
     fn dummy_verify(
         &self,
         password: &Password,
@@ -59,7 +64,7 @@ pub trait PasswordHasher: Send + Sync {
     ) -> Result<(), HasherError>;
 }
 
-/// Knows passwords that many people choose.
+/// Recognizes common passwords.
 ///
 /// ```
 /// use portcullis_domain::registration::Password;
@@ -73,37 +78,36 @@ pub trait PasswordHasher: Send + Sync {
 /// assert!(Context.contains(&Password::new("portcullis"), &["portcullis"]));
 /// ```
 pub trait PasswordBlocklist: Send + Sync {
-    /// Whether the password is a common one, or made of words that its context suggests: the
-    /// product's name, the account's address.
+    /// Returns whether the password is common, or built from words in `context`, such as the product
+    /// name and the email address.
     fn contains(&self, password: &Password, context: &[&str]) -> bool;
 }
 
-/// What holding a password against a hash showed.
+/// Result of checking a password against a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordCheck {
-    /// It is the password.
+    /// The password matches.
     Match {
-        /// Whether the hash should be replaced by a fresh one: its cost is lower than the
-        /// configured one, or it covers a part of the password only.
+        /// True if the hash should be replaced: its cost is lower than the configured one, or it covers
+        /// only a part of the password.
         needs_rehash: bool,
     },
-    /// It is another.
+    /// The password does not match.
     Mismatch,
-    /// The stored hash is damaged or of an unknown scheme: nobody can have its password.
+    /// The stored hash is damaged or of an unknown scheme. No password matches it.
     Unreadable,
 }
 
-/// Why a hasher did not answer.
+/// Reason why the hasher returned no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HasherError {
-    /// More hashes are waiting than can be made in time, or this one has waited too long. An
-    /// outage of nothing: try again.
+    /// Too many hashes are queued, or the call waited too long. Not an outage: try again later.
     #[error("too many hashes are waiting")]
     Busy {
-        /// After how long a place may be free.
+        /// Estimated time until a permit is free.
         retry_after: Duration,
     },
-    /// It failed for a reason that has nothing to do with the password.
+    /// Hashing failed for a reason unrelated to the password.
     #[error("hashing failed: {0}")]
     Failed(String),
 }

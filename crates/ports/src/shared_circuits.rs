@@ -1,56 +1,43 @@
-//! What replicas tell each other of their circuits.
+//! Circuit state shared between replicas.
 
 use std::time::Duration;
 
-/// What was last told of a circuit.
+/// Latest update of a circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CircuitUpdate {
-    /// Tells it from every other piece of news of the circuit.
+    /// Version, different for each update of the circuit.
     pub version: u64,
-    /// For how long the circuit stays open from now, zero if that time is over; none if it was
-    /// closed.
+    /// Time the circuit stays open from now, zero if it has passed; `None` if the circuit was closed.
     pub open_for: Option<Duration>,
 }
 
-/// Where replicas tell of their circuits. Nothing there may be relied on: it can be gone, and it
-/// can forget.
+/// Shares circuit state between replicas. Do not rely on it: it may be unavailable and may lose its
+/// data. Every method returns [`SharedCircuitsError`] if it is unreachable.
 ///
 /// ```
 /// use portcullis_ports::{SharedCircuitsError, SharedCircuits};
 /// use std::time::Duration;
-/// fn may_probe(board: &dyn SharedCircuits) -> bool {
-///     // Who cannot ask goes by what it knows itself.
-///     board.claim_probe("database", Duration::from_secs(9)).unwrap_or(None).is_none()
+/// fn may_probe(circuits: &dyn SharedCircuits) -> bool {
+///     // If the shared state is unavailable, decide locally.
+///     circuits.claim_probe("database", Duration::from_secs(9)).unwrap_or(None).is_none()
 /// }
 /// ```
 pub trait SharedCircuits: Send + Sync {
-    /// Tells that a circuit has opened for a time; the number of the news.
-    ///
-    /// # Errors
-    /// [`SharedCircuitsError`].
+    /// Publishes that a circuit has opened for `open_for`. Returns the version of the update.
     fn publish_open(&self, circuit: &str, open_for: Duration) -> Result<u64, SharedCircuitsError>;
 
-    /// Tells that a circuit has closed, and gives a claimed probe free; the number of the news.
-    ///
-    /// # Errors
-    /// [`SharedCircuitsError`].
+    /// Publishes that a circuit has closed, and releases its probe. Returns the version of the update.
     fn publish_closed(&self, circuit: &str) -> Result<u64, SharedCircuitsError>;
 
-    /// What was last told of a circuit, by whomever; none where it is not known.
-    ///
-    /// # Errors
-    /// [`SharedCircuitsError`].
+    /// Returns the latest update of a circuit by any replica, or `None` if there is none.
     fn latest(&self, circuit: &str) -> Result<Option<CircuitUpdate>, SharedCircuitsError>;
 
-    /// Claims the probe of a circuit for a time. Of any number of replicas one gets it, and gets
-    /// it again while it has it: `None`. The others are told how long it is taken.
-    ///
-    /// # Errors
-    /// [`SharedCircuitsError`].
+    /// Claims the probe of a circuit for `lease`. Returns `None` to the one replica that gets it, also
+    /// when it asks again during its lease. Returns the remaining lease to all others.
     fn claim_probe(&self, circuit: &str, lease: Duration) -> Result<Option<Duration>, SharedCircuitsError>;
 }
 
-/// The board cannot be reached, or did not answer in time.
+/// The shared circuit state is unreachable, or its server did not respond in time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the circuits of other replicas cannot be read: {0}")]
 pub struct SharedCircuitsError(pub String);

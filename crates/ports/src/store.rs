@@ -1,6 +1,6 @@
-//! Everything that is kept. [`Store::transact`] is the way in: a transaction that hands out
-//! repositories, so that a commit cannot be forgotten. Beside it stands what every session does
-//! all day, which a store may do faster in a way of its own: [`Store::rotate`].
+//! Storage. [`Store::transact`] runs work in a transaction that gives access to the repositories, so
+//! that a commit cannot be forgotten. [`Store::rotate`] is separate, so that a store can optimize the
+//! most frequent operation.
 
 use crate::mail::OutboxRepository;
 use crate::registration::UserRepository;
@@ -12,29 +12,29 @@ use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshToken, SpendRe
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a transaction may do.
+/// Access mode of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TxMode {
-    /// Read only. May run beside others. Every read sees what was committed before it; whether
-    /// several reads see one moment is for the store to say.
+    /// Read only. May run in parallel with others. Each read sees everything committed before it, but
+    /// several reads need not share one snapshot.
     Read,
-    /// Read and write. Its writes hold from the moment that [`Store::transact`] returns `Ok`.
+    /// Read and write. Writes are durable once [`Store::transact`] returns `Ok`.
     Write,
 }
 
-/// How the work in a transaction wants it to end.
+/// Requested end of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TxOutcome {
-    /// Keep what was written.
+    /// Keep the writes.
     Commit,
-    /// Undo it.
+    /// Discard the writes.
     Rollback,
 }
 
-/// The work in a transaction, run once at most; it must not hash, wait or call anything remote.
+/// Work in a transaction, run at most once. It must not hash passwords, wait, or call remote services.
 pub type TxWork<'a> = dyn FnMut(&mut dyn Tx) -> Result<TxOutcome, StoreError> + 'a;
 
-/// Keeps accounts, sessions and tokens.
+/// Stores accounts, sessions, tokens and emails.
 ///
 /// ```
 /// use portcullis_domain::registration::{User, UserId};
@@ -44,24 +44,26 @@ pub type TxWork<'a> = dyn FnMut(&mut dyn Tx) -> Result<TxOutcome, StoreError> + 
 /// }
 /// ```
 pub trait Store: Send + Sync {
-    /// Runs the work in one transaction. `Ok` means that the store has confirmed the conclusion.
+    /// Runs `work` in one transaction. `Ok` means that the store confirmed the commit or rollback.
     ///
     /// # Errors
-    /// [`StoreError`], the work's own or the store's. Nothing was kept then, or it is unknown
-    /// whether a commit arrived.
+    /// Returns the [`StoreError`] of the work or of the store. Nothing was written then, or it is
+    /// unknown whether the commit succeeded.
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError>;
 
-    /// Exchanges refresh tokens, each on its own: whether each was exchanged, in their order.
-    /// Those that were are confirmed together when this returns. Of any number of rotations of
-    /// one token, in one call or in many, exactly one succeeds.
+    /// Exchanges refresh tokens, independently of each other. Returns for each, in the order given,
+    /// whether it was exchanged. All exchanges are durable when this returns. Of several rotations of
+    /// one token, in one call or in concurrent ones, exactly one succeeds.
     ///
-    /// A token is spent if it is live and not expired at the time of the spending, belongs to the
-    /// successor's account and session, that account is active, with a verified address if
-    /// the rotation asks for one, and that session neither ended nor too old; then, in the same transaction, its successor is added, and the rotation put
-    /// on the session's timeline. Why another was not is for [`transact`] to find out.
+    /// A token is exchanged if it is live and not expired, belongs to the account and session of its
+    /// successor, the account is active (and its email address verified, if the rotation requires it),
+    /// and the session has neither ended nor expired. The same transaction adds the successor and
+    /// records the rotation in the session's timeline. Use [`transact`] to find out why a token was not
+    /// exchanged.
     ///
     /// # Errors
-    /// [`StoreError`]. None was exchanged then, or it is unknown whether the commit arrived.
+    /// Returns [`StoreError`] if no token was exchanged, or if it is unknown whether the commit
+    /// succeeded.
     ///
     /// [`transact`]: Self::transact
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
@@ -86,7 +88,7 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     }
 }
 
-/// The exchange of a refresh token for its successor.
+/// Exchange of a refresh token for its successor.
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
@@ -103,31 +105,31 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotation {
-    /// The token that was shown.
+    /// Presented token.
     pub spent: Jti,
-    /// When it is spent, in UTC.
+    /// Time of the exchange, in UTC.
     pub at: DateTime<Utc>,
-    /// With which `Idempotency-Key`, if any.
+    /// Digest of the `Idempotency-Key`, if the client sent one.
     pub key: Option<IdempotencyKeyDigest>,
-    /// A session that started at this moment or before is too old, in UTC.
+    /// Cutoff for session age, in UTC. Sessions that started at or before it have expired.
     pub session_cutoff: DateTime<Utc>,
-    /// Whether the account's address must be verified.
+    /// True if the account's email address must be verified.
     pub verified_only: bool,
-    /// From where it was shown.
+    /// Client that presented the token.
     pub client: ClientInfo,
-    /// The live token it is exchanged for. Its account and its session are those that the spent
-    /// token must have; without a session it succeeds no token.
+    /// Live successor. The presented token must belong to its account and session. Without a session,
+    /// the exchange always fails.
     pub successor: RefreshToken,
 }
 
 impl Rotation {
-    /// How the token is spent.
+    /// Returns the record to store with the spent token.
     #[must_use]
     pub fn spend_record(&self) -> SpendRecord {
         SpendRecord { at: self.at, key: self.key, successor: self.successor.jti }
     }
 
-    /// The rotation, as its session's timeline has it.
+    /// Returns the event for the session's timeline.
     #[must_use]
     pub fn event(&self) -> SessionEvent {
         SessionEvent { at: self.at, kind: EventKind::Rotated, client: self.client.clone() }
@@ -158,18 +160,19 @@ impl Rotation {
     }
 }
 
-/// The comfortable forms of [`Store::transact`].
+/// Typed forms of [`Store::transact`].
 pub trait StoreExt {
-    /// Reads.
+    /// Runs `work` in a read-only transaction and returns its result.
     ///
     /// # Errors
-    /// The work's own error or the store's.
+    /// Returns the error of the work or of the store.
     fn read<T, E: From<StoreError>>(&self, work: impl FnMut(&mut dyn Tx) -> Result<T, E>) -> Result<T, E>;
 
-    /// Reads and writes. An error of the work undoes what it wrote.
+    /// Runs `work` in a write transaction and returns its result. Commits on `Ok` and rolls back on
+    /// `Err`.
     ///
     /// # Errors
-    /// The work's own error or the store's.
+    /// Returns the error of the work or of the store.
     fn write<T, E: From<StoreError>>(&self, work: impl FnMut(&mut dyn Tx) -> Result<T, E>) -> Result<T, E>;
 }
 
@@ -198,142 +201,124 @@ fn transact<T, E: From<StoreError>>(
     outcome.unwrap_or_else(|| Err(StoreError::Failed("the store ran no work".to_owned()).into()))
 }
 
-/// A transaction under way: one repository for each noun.
+/// Open transaction, which gives access to the repositories.
 pub trait Tx {
-    /// The accounts.
+    /// Returns the accounts.
     fn users(&mut self) -> &mut dyn UserRepository;
-    /// The sessions.
+    /// Returns the sessions.
     fn sessions(&mut self) -> &mut dyn SessionRepository;
-    /// The refresh tokens.
+    /// Returns the refresh tokens.
     fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository;
-    /// The one-time tokens.
+    /// Returns the one-time tokens.
     fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository;
-    /// The mails to be sent.
+    /// Returns the outbox.
     fn outbox(&mut self) -> &mut dyn OutboxRepository;
 }
 
-/// A refresh token with what its use depends on.
+/// Refresh token with the data needed to judge it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundToken {
-    /// The token.
+    /// Token.
     pub token: RefreshToken,
-    /// Whether its account is active.
+    /// True if the account is active.
     pub account_active: bool,
-    /// Whether its account's address is verified.
+    /// True if the account's email address is verified.
     pub account_verified: bool,
-    /// The token it was exchanged for, if that one is still live.
+    /// Successor, if it is still live.
     pub live_successor: Option<RefreshToken>,
-    /// How long ago it was spent by the store's own clock, if it has one: the clocks of processes
-    /// that share a store may differ.
+    /// Time since the token was spent, by the store's clock, if it has one. Replicas' own clocks may
+    /// differ.
     pub spent_age: Option<TimeDelta>,
-    /// Its session; none before the first exchange of a token that was stored by a program which
-    /// knows no sessions. A token whose session is no longer kept is revoked.
+    /// Session; `None` for an adopted token until its first exchange. A token whose session was deleted
+    /// is revoked.
     pub session: Option<Session>,
 }
 
-/// The refresh tokens.
+/// Stores refresh tokens. Every method returns the store's own [`StoreError`].
 pub trait RefreshTokenRepository {
-    /// Adds a live token, of a session that is there or of none.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Adds a live token. Its session, if it has one, must exist.
     fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError>;
 
-    /// The token with that identifier.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns the token, or `None` if it does not exist.
     fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError>;
 
-    /// Spends a token if it is live and not expired at the time of the spending; whether it was.
-    /// Of any number of callers exactly one is told so.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Spends a token that is live and not expired at the time of the spend record. Returns whether it
+    /// did: exactly one concurrent caller succeeds.
     fn spend(&mut self, jti: Jti, spend_record: &SpendRecord) -> Result<bool, StoreError>;
 
-    /// Revokes a token if it is live; whether it was. An exchange of it that is under way is
-    /// over, one way or the other, when this returns.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Revokes a token if it is live. Returns whether it did. Waits for an exchange of the token in
+    /// progress.
     fn revoke(&mut self, jti: Jti, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
-    /// Looks at up to `limit` rows beyond `after`, in the store's own order, and counts those
-    /// whose token expired at `cutoff` or before; `None` where there are no more rows.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Scans up to `limit` rows after a cursor, in the store's own order, and counts tokens that
+    /// expired at or before `cutoff`. Returns `None` if there are no more rows.
     fn scan(&mut self, after: RowCursor, limit: u32, cutoff: DateTime<Utc>) -> Result<Option<RowRange>, StoreError>;
 
-    /// Deletes up to `limit` of the rows of a stretch that were counted, in whatever state; how
-    /// many it deleted.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes up to `limit` of the expired tokens in a range, in any state. Returns the number of
+    /// deleted tokens.
     fn purge(&mut self, range: &RowRange, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// A place in the order in which a store has its rows.
+/// Position in the store's row order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowCursor(pub i64);
 
 impl RowCursor {
-    /// Before every row.
+    /// Position before the first row.
     pub const FIRST: Self = Self(i64::MIN);
 }
 
-/// Rows that follow each other.
+/// Range of consecutive rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowRange {
-    /// What they come after.
+    /// Position before the range.
     pub after: RowCursor,
-    /// The last of them.
+    /// Position of the last row in the range.
     pub last: RowCursor,
-    /// How many of them have a token that expired at `cutoff` or before.
+    /// Number of rows in the range that are past the cutoff.
     pub dead: u64,
-    /// The moment that was asked about, in UTC.
+    /// Cutoff of the scan, in UTC.
     pub cutoff: DateTime<Utc>,
 }
 
-/// Why a store did not do what it was asked.
+/// Reason why a store operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, went away, or did not answer in time.
+    /// The store is unreachable, lost the connection, or did not respond in time.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// It can be read and not written: a disk that is full or read-only. No outage, for reads
-    /// must go on.
+    /// The store accepts reads but no writes: the disk is full or read-only. Not an outage, because
+    /// reads must continue.
     #[error("the store takes no writes: {0}")]
     Unwritable(String),
-    /// Every connection, or the one writer, is taken for longer than a caller waits.
+    /// No connection, or not the only writer, became free within the wait limit.
     #[error("the store is busy: {0}")]
     Busy(String),
-    /// A circuit breaker refused the call.
+    /// The circuit breaker refused the call.
     #[error("the circuit of the store is open")]
     CircuitOpen {
-        /// How long until it lets a call through again.
+        /// Time until it lets a call through.
         retry_after: Duration,
     },
     /// A row breaks an invariant.
     #[error("{table}.{column} of row {id} is unreadable: {reason}")]
     Corrupt {
-        /// The table.
+        /// Table.
         table: &'static str,
-        /// The column.
+        /// Column.
         column: &'static str,
-        /// The row's number.
+        /// Id of the row.
         id: i64,
-        /// What is wrong, without the value.
+        /// Broken invariant, without the value.
         reason: String,
     },
-    /// Anything else: a statement that failed.
+    /// Any other error: a statement failed.
     #[error("the store failed: {0}")]
     Failed(String),
 }
 
 impl StoreError {
-    /// Whether the store itself is at fault: what a circuit breaker counts.
+    /// Returns whether the store itself is at fault. Circuit breakers count only these errors.
     ///
     /// ```
     /// use portcullis_ports::StoreError;

@@ -1,9 +1,10 @@
-//! Signing tokens and reading signed ones.
+//! Signing and verification of tokens.
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
 
-/// Signs claims. Signing the same claims twice gives tokens that claim the same.
+/// Signs claims as tokens. Signing the same claims twice gives tokens with the same claims. Every
+/// method returns [`SigningError`] if the key cannot sign.
 ///
 /// ```
 /// # use portcullis_domain::tokens::AccessClaims;
@@ -13,20 +14,14 @@ use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
 /// }
 /// ```
 pub trait TokenIssuer: Send + Sync {
-    /// An access token.
-    ///
-    /// # Errors
-    /// [`SigningError`].
+    /// Signs an access token.
     fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError>;
 
-    /// A refresh token.
-    ///
-    /// # Errors
-    /// [`SigningError`].
+    /// Signs a refresh token.
     fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError>;
 }
 
-/// Reads tokens of any kind. Says nothing of expiry: that is for [`Claims`] to say.
+/// Verifies tokens of any kind. Does not check expiry; use the methods of [`Claims`].
 ///
 /// ```
 /// # use chrono::{DateTime, Utc};
@@ -36,20 +31,20 @@ pub trait TokenIssuer: Send + Sync {
 /// }
 /// ```
 pub trait TokenVerifier: Send + Sync {
-    /// The claims of a token whose signature is good and whose form is right. `now` bounds
-    /// `iat` and `nbf` (RFC 7519 §4.1.5, §4.1.6).
+    /// Returns the claims of a well-formed token with a valid signature. `now` bounds `iat` and `nbf`
+    /// (RFC 7519 §4.1.5, §4.1.6).
     ///
     /// # Errors
-    /// [`InvalidToken`], for every fault alike (RFC 8725 §3).
+    /// Returns [`InvalidToken`], the same for every fault (RFC 8725 §3).
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken>;
 }
 
-/// A token that is malformed, forged, or signed in another way than the configured one.
+/// The token is malformed, forged, or signed with another algorithm or key than configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the token is not valid")]
 pub struct InvalidToken;
 
-/// Signing failed, for a reason that has nothing to do with the claims.
+/// Signing failed for a reason unrelated to the claims.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("signing failed: {0}")]
 pub struct SigningError(pub String);

@@ -1,76 +1,47 @@
-//! What is kept of one-time tokens.
+//! Stored one-time tokens.
 
 use crate::store::StoreError;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, TokenDigest};
 
-/// The one-time tokens that were made and not consumed.
+/// Stores one-time tokens until they are used. Every method returns the store's own [`StoreError`].
 pub trait OneTimeTokenRepository {
-    /// Adds a token, in the place of the one that its account had for that purpose. Those to undo
-    /// a change of address are told apart by the address as well.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Adds a token and replaces the account's token for the same purpose. Tokens to undo a change of
+    /// the email address are replaced only by one for the same address.
     fn upsert(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError>;
 
-    /// Has a token be good until another moment; whether it is still there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Changes the expiry of a token. Returns whether the token still exists.
     fn extend(&mut self, digest: TokenDigest, expires_at: DateTime<Utc>) -> Result<bool, StoreError>;
 
-    /// The token with that digest, expired or not.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns the token, expired or not, or `None` if it does not exist.
     fn find(&mut self, digest: TokenDigest) -> Result<Option<OneTimeTokenRecord>, StoreError>;
 
-    /// Removes a token; whether it was there. Of any number of callers exactly one is told so.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes a token. Returns whether it existed: exactly one concurrent caller succeeds.
     fn consume(&mut self, digest: TokenDigest) -> Result<bool, StoreError>;
 
-    /// Removes the tokens of an account that do not
-    /// [outlive changes](portcullis_domain::verification::Purpose::survives_credential_change) of its
-    /// password or its address.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes the tokens of an account that do not [survive a
+    /// change](portcullis_domain::verification::Purpose::survives_credential_change) of the password or
+    /// email address.
     fn revoke_all(&mut self, user_id: UserId) -> Result<(), StoreError>;
 
-    /// Binds the tokens of an account that are bound to one password to another: the same password,
-    /// hashed anew.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Binds the account's tokens bound to password version `old` to `new`: the same password was
+    /// rehashed.
     fn rebind(&mut self, user_id: UserId, old: &PasswordVersion, new: &PasswordVersion) -> Result<(), StoreError>;
 
-    /// Removes every token of the account of an undo but those to undo an earlier change, which
-    /// expire before it does. Whoever took an account over and changes its address twice does not
-    /// get rid of its first owner by undoing the second change.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes all tokens of the account except undo tokens of earlier email changes, which expire
+    /// before `undo`. An attacker who changes the email address twice and undoes the second change must
+    /// not invalidate the owner's token.
     fn delete_superseded(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError>;
 
-    /// Removes every token of an account.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes all tokens of an account.
     fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError>;
 
-    /// Whose address it may become again: the account that holds a token, good at `now`, to undo
-    /// its change from that address, by any spelling.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Finds the account that can still reclaim this email address with an unexpired undo token.
+    /// Case-insensitive. Returns `None` if there is none.
     fn find_reclaimer(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<Option<UserId>, StoreError>;
 
-    /// Deletes up to `limit` tokens that expired at `cutoff` or before; how many it deleted.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes up to `limit` tokens that expired at or before `cutoff`. Returns the number of deleted
+    /// tokens.
     fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! What a circuit breaker adds to a call: `cargo bench -p portcullis-resilience`.
+//! Overhead of a circuit breaker per call: `cargo bench -p portcullis-resilience`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use portcullis_resilience::{BreakerSettings, CircuitBreaker};

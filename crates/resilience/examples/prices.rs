@@ -1,5 +1,5 @@
-//! A breaker alone, with nothing of Portcullis around it: a price service that goes away and
-//! comes back. `cargo run -p portcullis-resilience --no-default-features --example prices`.
+//! Circuit breaker without the rest of Portcullis: a price service that goes down and recovers.
+//! `cargo run -p portcullis-resilience --no-default-features --example prices`.
 
 use portcullis_resilience::{BreakerSettings, CallError, CircuitBreaker};
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ enum PriceError {
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout();
-    // A program would leave the clock out; the example turns its hands itself.
+    // Simulated clock. A program would use the default one.
     let seconds = Arc::new(AtomicU64::new(0));
     let clock = Arc::clone(&seconds);
     let settings = BreakerSettings::default().with_failure_threshold(2).with_recovery_timeout(Duration::from_secs(10));

@@ -1,21 +1,21 @@
-//! A bound on how many calls run at once and how many wait, so that one slow part cannot take
-//! every thread. How long a call may take is left to the call.
+//! Limit on running and waiting calls, so that one slow dependency cannot take every thread. Calls need
+//! their own timeouts.
 
 use crate::sync::{Arc, Condvar, Mutex, lock, wait};
 use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZeroUsize;
 
-/// Bounds how many calls run at once and how many wait for their turn; past both, a call is
-/// refused at once. Who waits is served in order of arrival. Clones share the bound.
+/// Limit on how many calls run and how many wait. Further calls are refused at once. Waiting calls run
+/// in FIFO order. Clones share the limit.
 ///
 /// ```
 /// use portcullis_resilience::ConcurrencyLimit;
 /// use std::num::NonZeroUsize;
 /// let limit = ConcurrencyLimit::new(NonZeroUsize::MIN, 0);
-/// let slot = limit.acquire()?;
+/// let permit = limit.acquire()?;
 /// assert!(limit.acquire().is_err(), "one runs, none may wait");
-/// drop(slot);
+/// drop(permit);
 /// assert!(limit.acquire().is_ok());
 /// # Ok::<(), portcullis_resilience::BulkheadFull>(())
 /// ```
@@ -38,7 +38,7 @@ struct Places {
     next_number: u64,
 }
 
-/// As many calls run and wait as may.
+/// Error: the maximum numbers of calls are running and waiting.
 ///
 /// ```
 /// assert_eq!(portcullis_resilience::BulkheadFull.to_string(), "too many calls are waiting");
@@ -47,7 +47,7 @@ struct Places {
 #[error("too many calls are waiting")]
 pub struct BulkheadFull;
 
-/// How many calls run and wait.
+/// Numbers of running and waiting calls.
 ///
 /// ```
 /// use portcullis_resilience::{ConcurrencyLimit, BulkheadLoad};
@@ -57,21 +57,21 @@ pub struct BulkheadFull;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BulkheadLoad {
-    /// Calls that run.
+    /// Running calls.
     pub running: usize,
-    /// Calls that wait.
+    /// Waiting calls.
     pub waiting: usize,
 }
 
-/// A place to run one call in. Dropped, also by a panic, it goes to the next who waits.
+/// Permit to run one call. Dropping it, also in a panic, passes it to the next waiting call.
 ///
 /// ```
 /// # use portcullis_resilience::{BulkheadFull, ConcurrencyLimit};
 /// # use std::num::NonZeroUsize;
 /// let limit = ConcurrencyLimit::new(NonZeroUsize::MIN, 8);
-/// let slot = limit.acquire()?;
+/// let permit = limit.acquire()?;
 /// assert_eq!(limit.load().running, 1);
-/// drop(slot);
+/// drop(permit);
 /// assert_eq!(limit.load().running, 0);
 /// # Ok::<(), BulkheadFull>(())
 /// ```
@@ -81,17 +81,18 @@ pub struct BulkheadPermit {
 }
 
 impl ConcurrencyLimit {
-    /// Lets `max_running` calls run at once and `max_waiting` more wait; 0 for none.
+    /// Creates a limit of `max_running` running and `max_waiting` waiting calls. With `max_waiting` 0,
+    /// no call waits.
     #[must_use]
     pub fn new(max_running: NonZeroUsize, max_waiting: usize) -> Self {
         let (places, changed) = (Mutex::new(Places::default()), Condvar::new());
         Self { shared: Arc::new(Shared { max_running: max_running.get(), max_waiting, places, changed }) }
     }
 
-    /// A place to run in, waited for if need be and if there is room to wait.
+    /// Acquires a permit. Waits for one if the queue has room.
     ///
     /// # Errors
-    /// [`BulkheadFull`], at once, when there is none.
+    /// Returns [`BulkheadFull`] at once if the queue is full.
     pub fn acquire(&self) -> Result<BulkheadPermit, BulkheadFull> {
         let shared = &*self.shared;
         let mut places = lock(&shared.places);
@@ -106,17 +107,17 @@ impl ConcurrencyLimit {
                 places = wait(&shared.changed, places);
             }
             places.queue.pop_front();
-            // A second place may have become free before the second in the queue was the first.
+            // Two permits may have become free before the next waiter reached the front of the queue.
             shared.changed.notify_all();
         }
         places.running += 1;
         Ok(BulkheadPermit { shared: Arc::clone(&self.shared) })
     }
 
-    /// Runs a call in a place.
+    /// Runs a call while holding a permit.
     ///
     /// # Errors
-    /// [`BulkheadFull`], when it did not run.
+    /// Returns [`BulkheadFull`] if the queue is full. The call did not run then.
     ///
     /// ```
     /// # use portcullis_resilience::{BulkheadFull, ConcurrencyLimit};
@@ -129,7 +130,7 @@ impl ConcurrencyLimit {
         Ok(call())
     }
 
-    /// How many calls run and wait now.
+    /// Returns the current numbers of running and waiting calls.
     #[must_use]
     pub fn load(&self) -> BulkheadLoad {
         let places = lock(&self.shared.places);
@@ -152,6 +153,6 @@ impl fmt::Debug for ConcurrencyLimit {
 
 impl fmt::Debug for BulkheadPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").finish_non_exhaustive()
+        f.debug_struct("BulkheadPermit").finish_non_exhaustive()
     }
 }

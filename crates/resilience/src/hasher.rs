@@ -1,13 +1,13 @@
-//! A bulkhead around the password hasher: a login storm takes so many threads and no more, and
-//! who would wait too long is told so at once.
+//! Bulkhead around a password hasher. During a login storm, hashing takes a limited number of threads,
+//! and calls that would wait too long are refused at once.
 
 use crate::ConcurrencyLimit;
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use std::time::Duration;
 
-/// A hasher of which so many calls run, so many wait, and the rest are refused. The stand-in
-/// takes a place like any other, so that being refused tells nothing of who exists.
+/// Password hasher with a concurrency limit. The dummy hash needs a permit like any other, so that
+/// refusals do not reveal which accounts exist.
 ///
 /// ```
 /// use portcullis_domain::registration::{Password, PasswordHash};
@@ -26,8 +26,8 @@ pub struct Bulkhead<P> {
 }
 
 impl<P> Bulkhead<P> {
-    /// Puts a bound around a hasher. `retry_after` is what a refused caller is told to wait:
-    /// about the time that a full queue takes.
+    /// Puts a limit around a hasher. `retry_after` is returned with refusals; use about the time that a
+    /// full queue takes.
     #[must_use]
     pub fn new(inner: P, limit: ConcurrencyLimit, retry_after: Duration) -> Self {
         Self { inner, limit, retry_after }

@@ -1,11 +1,9 @@
-//! A limiter that replicas share, with one of this process beside it: what goes on when the shared
-//! one is lost.
+//! Rate limiter shared by all replicas, backed by a local one in case the shared one is unavailable.
 
 use crate::Breaker;
 use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 
-/// Calls a limiter while it answers. A failure of any kind counts: budgets that are spent are
-/// answers.
+/// Every error counts as a failure. An exceeded budget is not an error.
 impl<L: RateLimiter> RateLimiter for Breaker<L> {
     fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         self.call_counting_all(|limiter| limiter.reserve(charges), is_open)
@@ -28,17 +26,17 @@ fn is_open() -> LimiterError {
     LimiterError("its circuit is open".to_owned())
 }
 
-/// Two limiters that count the same: one of this process, and one that all replicas share. A call
-/// needs both. While the shared one is lost, the other decides alone, and knows what passed here.
+/// Combines a local limiter and one shared by all replicas. Both count every call, and a call must pass
+/// both. While the shared limiter is unavailable, the local one decides alone: it knows what passed in
+/// this process.
 ///
-/// The other way round a shared limiter that was emptied opens no more than what it had forgotten
-/// of the other replicas.
+/// If the shared limiter loses its data, only the calls of other replicas are forgotten.
 ///
 /// ```
 /// use portcullis_ports::RateLimiter;
 /// use portcullis_resilience::{Breaker, CircuitBreaker, BreakerSettings, SharedLimiter};
 /// fn limiter(remote: impl RateLimiter, local: impl RateLimiter) -> impl RateLimiter {
-///     // A few failures are enough, for there is something to fall back to.
+///     // A low threshold is safe, because there is a fallback.
 ///     let circuit = CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(3));
 ///     SharedLimiter::new(Breaker::new("redis", remote, circuit), local)
 /// }
@@ -50,7 +48,7 @@ pub struct SharedLimiter<S, L> {
 }
 
 impl<S, L> SharedLimiter<S, L> {
-    /// Puts a limiter of this process beside one that is shared.
+    /// Creates a limiter from a shared and a local one.
     #[must_use]
     pub fn new(shared: S, local: L) -> Self {
         Self { shared, local }
@@ -58,7 +56,8 @@ impl<S, L> SharedLimiter<S, L> {
 }
 
 impl<S: RateLimiter, L: RateLimiter> RateLimiter for SharedLimiter<S, L> {
-    /// Fails with the local limiter alone. What that refuses needs no way over the network.
+    /// Fails only if the local limiter fails. The local one goes first, because its refusals need no
+    /// network call.
     fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         let local = match self.local.reserve(charges)? {
             ReserveOutcome::Passed(local) => local,
@@ -80,16 +79,16 @@ impl<S: RateLimiter, L: RateLimiter> RateLimiter for SharedLimiter<S, L> {
         self.local.refund(reservation)?;
         if !reservation.secondary.is_empty() {
             let shared = Reservation { held: reservation.secondary.clone(), secondary: Vec::new() };
-            // What cannot be given back is forgotten with its budget.
+            // Ignore errors: an unrefunded charge expires with its budget.
             drop(self.shared.refund(&shared));
         }
         Ok(())
     }
 
-    /// Other replicas keep what they counted in their own memory.
+    /// Other replicas keep their local counts.
     fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
         self.local.clear(charges)?;
-        // A server that is lost forgets by itself.
+        // Ignore errors: counts on an unavailable server expire.
         drop(self.shared.clear(charges));
         Ok(())
     }

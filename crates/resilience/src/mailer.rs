@@ -1,12 +1,11 @@
-//! A circuit breaker around a mailer: while the mail server is gone, mails wait for it instead of
-//! each waiting for a time-out. Which errors mean that it is gone is left to [`MailerError`].
+//! Circuit breaker around a mailer. While the mail server is unavailable, emails stay queued instead of
+//! each waiting for a timeout. [`MailerError`] defines which errors are outages.
 
 use crate::{Breaker, Permit};
 use portcullis_domain::mail::RenderedMail;
 use portcullis_ports::{Mailer, MailerError};
 
-/// Of a mailer, outages open the circuit; a mail that is put off or refused does not, for there the
-/// server did answer.
+/// Only outages open the circuit. For a deferred or refused email, the server did respond.
 impl<M: Mailer> Mailer for Breaker<M> {
     fn send(&self, mail: &RenderedMail) -> Result<(), MailerError> {
         self.call_with(|mailer| mailer.send(mail), |retry_after| MailerError::CircuitOpen { retry_after }, settle)

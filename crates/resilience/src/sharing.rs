@@ -1,5 +1,5 @@
-//! A circuit that replicas share: one replica's trip opens all, and one of them probes. What they
-//! tell each other goes by a board that may be lost; each goes by what it knows itself then.
+//! Circuits shared between replicas: if one opens, all open, and one replica probes for all. While the
+//! shared state is unavailable, each replica decides for itself.
 
 use crate::breaker::Builder;
 use crate::{Breaker, CircuitBreaker, State, Transition};
@@ -9,28 +9,28 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// How often the board is looked at: about as late as this a trip elsewhere opens the circuit here.
+/// Poll interval of the shared state: about the maximum delay until a circuit follows another replica's.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What a circuit is shared by.
+/// Settings of a shared circuit.
 #[derive(Clone)]
 pub struct SharingSettings {
-    /// The circuit's name, the same at all replicas.
+    /// Name of the circuit, the same in all replicas.
     pub circuit: &'static str,
-    /// How long the circuit stays open: its recovery time.
+    /// Recovery timeout of the circuit.
     pub recovery: Duration,
-    /// How long a probe may take: its probe time-out.
+    /// Probe timeout of the circuit.
     pub probe: Duration,
-    /// Where replicas tell of their circuits.
+    /// Shared circuit state.
     pub board: Arc<dyn SharedCircuits>,
 }
 
-/// Builds a circuit that is shared. A thread of its own tells the others of its changes and it of
-/// theirs, for as long as the process runs; only the question whether a call may be the probe is
-/// asked by the call itself.
+/// Builds a circuit that shares its state. A background thread publishes its transitions and applies
+/// those of other replicas until the process ends. Only the claim of the probe runs on the calling
+/// thread.
 ///
 /// # Errors
-/// Those of the operating system, where it has no thread to give.
+/// Returns the operating system's error if the thread cannot be started.
 pub fn share(builder: Builder, sharing: SharingSettings) -> std::io::Result<CircuitBreaker> {
     let (tell, told) = sync_channel(64);
     let asked = sharing.clone();
@@ -42,11 +42,12 @@ pub fn share(builder: Builder, sharing: SharingSettings) -> std::io::Result<Circ
     Ok(breaker)
 }
 
-/// Hands changes on, without waiting. What others commanded they know.
+/// Forwards transitions to the thread without blocking. Skips commanded ones, which other replicas
+/// already know.
 fn forward_transitions(tell: SyncSender<State>) -> impl Fn(&Transition) + Send + Sync + 'static {
     move |change| {
         if !change.commanded {
-            // A circuit that changes faster than it is told changes again soon.
+            // If the queue is full, the next transition follows soon.
             let _ = tell.try_send(change.to);
         }
     }
@@ -54,9 +55,9 @@ fn forward_transitions(tell: SyncSender<State>) -> impl Fn(&Transition) + Send +
 
 struct CircuitSync {
     sharing: SharingSettings,
-    /// What the others were not told yet.
+    /// State not yet published.
     told: Option<State>,
-    /// The number of the last news that was looked at.
+    /// Version of the latest update seen.
     seen: Option<u64>,
 }
 
@@ -69,7 +70,7 @@ impl CircuitSync {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            // A board that is lost is told when it is back, and decides nothing until then.
+            // If the shared state is unavailable, the next round publishes the state again.
             let _ = self.sync_once(breaker);
         }
     }
@@ -87,7 +88,7 @@ impl CircuitSync {
                 self.seen = Some(news.version);
                 apply(breaker, news);
             }
-            // What the board has forgotten says nothing.
+            // Lost data changes nothing.
             _ => {}
         }
         Ok(())
@@ -96,15 +97,15 @@ impl CircuitSync {
 
 fn apply(breaker: &CircuitBreaker, news: CircuitUpdate) {
     match news.open_for {
-        // Read late, or left by a replica that is gone: a circuit that is closed here has reason to
-        // be, and one that is open is so by itself.
+        // Read late, or left over from a stopped replica. A circuit that is closed or open here has its
+        // own reasons.
         Some(Duration::ZERO) => {}
         Some(open_for) => breaker.trip(open_for),
         None => breaker.reset(),
     }
 }
 
-/// Asks a board while it answers.
+/// Every error counts as a failure.
 impl<B: SharedCircuits> SharedCircuits for Breaker<B> {
     fn publish_open(&self, circuit: &str, open_for: Duration) -> Result<u64, SharedCircuitsError> {
         self.call_counting_all(|board| board.publish_open(circuit, open_for), is_open)

@@ -1,26 +1,26 @@
-//! A circuit breaker around the store: while it is gone, calls end at once instead of each
-//! waiting for a time-out. Which errors mean that it is gone is left to [`StoreError`].
+//! Circuit breaker around a store. While the database is unavailable, calls fail at once instead of
+//! each waiting for a timeout. [`StoreError`] defines which errors are outages.
 
 use crate::{CircuitBreaker, Permit, State};
 use portcullis_domain::health::CircuitState;
 use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreError, TxMode, TxWork};
 use std::time::Duration;
 
-/// A port behind a circuit breaker. Of a store, outages open it; conflicts and corrupt rows do not,
-/// for there the store did answer. A failed statement counts as neither: what caused it may be an
-/// outage that cannot be told apart.
+/// Port behind a circuit breaker. For a store, only outages open the circuit. Conflicts and corrupt
+/// rows count as success, because the store did respond. A failed statement counts as neither, because
+/// its cause may be an outage.
 ///
 /// ```
 /// use portcullis_ports::{CircuitMonitor, TxMode, Store, StoreError, TxWork};
 /// use portcullis_resilience::{Breaker, CircuitBreaker, BreakerSettings};
-/// struct Gone;
-/// impl Store for Gone {
+/// struct Down;
+/// impl Store for Down {
 ///     fn transact(&self, _: TxMode, _: &mut TxWork<'_>) -> Result<(), StoreError> {
 ///         Err(StoreError::Unavailable("connection refused".into()))
 ///     }
 /// }
 /// let circuit = CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(1));
-/// let store = Breaker::new("database", Gone, circuit);
+/// let store = Breaker::new("database", Down, circuit);
 /// let call = || store.transact(TxMode::Read, &mut |_| unreachable!());
 /// assert!(matches!(call(), Err(StoreError::Unavailable(_))));
 /// assert!(matches!(call(), Err(StoreError::CircuitOpen { .. })));
@@ -34,7 +34,7 @@ pub struct Breaker<P> {
 }
 
 impl<P> Breaker<P> {
-    /// Puts a breaker around a port. The name is the circuit's in health.
+    /// Puts a breaker around a port. `name` is the circuit's name in the health report.
     #[must_use]
     pub fn new(name: &'static str, inner: P, breaker: CircuitBreaker) -> Self {
         Self { name, inner, breaker }
@@ -46,7 +46,7 @@ impl<P> Breaker<P> {
         self.call_with(call, |retry_after| StoreError::CircuitOpen { retry_after }, settle)
     }
 
-    /// A call of which `settle` says how it counts.
+    /// Makes a call. `settle` decides how its result counts.
     pub(crate) fn call_with<T, E>(
         &self,
         call: impl FnOnce(&P) -> Result<T, E>,
@@ -61,7 +61,7 @@ impl<P> Breaker<P> {
 }
 
 impl<P> Breaker<P> {
-    /// A call of which every failure counts.
+    /// Makes a call. Every error counts as a failure.
     pub(crate) fn call_counting_all<T, E>(
         &self,
         call: impl FnOnce(&P) -> Result<T, E>,
@@ -82,8 +82,8 @@ impl<P: Store> Store for Breaker<P> {
         self.guard(|store| store.transact(mode, work))
     }
 
-    /// One call, which counts for each rotation where the store is gone: as many callers met the
-    /// outage, and one after another they would have opened the circuit.
+    /// Makes one call, but counts an outage once per rotation: each belongs to a different client, and
+    /// separate calls would have opened the circuit.
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         let result = self.guard(|store| store.rotate(rotations));
         if result.as_ref().is_err_and(StoreError::is_outage) {
@@ -99,9 +99,9 @@ impl<P: Store> Store for Breaker<P> {
 fn settle<T>(permit: Permit, result: &Result<T, StoreError>) {
     match result {
         Err(error) if error.is_outage() => permit.failure(),
-        // The call did not reach the database, reports on its writes alone, or failed for a reason that
-        // cannot be read: it must neither close the circuit nor, between two outages, reset the count.
-        // A bad value that a client sends must not open it either.
+        // Either the call did not reach the database, or only writes fail, or the cause is unknown.
+        // Such errors must neither close the circuit nor reset the count between two outages. They must
+        // not open it either, because a client may cause them with bad values.
         Err(
             StoreError::Busy(_) | StoreError::Unwritable(_) | StoreError::Failed(_) | StoreError::CircuitOpen { .. },
         ) => permit.neutral(),

@@ -1,4 +1,4 @@
-//! The breaker as its users see it: calls, fallbacks, wrappers, futures, listeners, panics.
+//! Public behavior of the breaker: calls, fallbacks, wrappers, futures, listeners and panics.
 
 #![cfg(not(loom))]
 

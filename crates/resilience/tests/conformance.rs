@@ -1,5 +1,4 @@
-//! A store behind a breaker does all that a store does, and a hasher behind a bulkhead all that a
-//! hasher does.
+//! Conformance suites for a store behind a breaker and for a hasher behind a bulkhead.
 
 #![cfg(all(not(loom), feature = "ports"))]
 

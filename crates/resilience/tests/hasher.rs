@@ -1,5 +1,5 @@
-//! The bulkhead around a hasher: every call takes a place, and past the bound the answer is
-//! "busy" at once.
+//! Bulkhead around a hasher: every call needs a permit, and calls beyond the limit fail with `Busy` at
+//! once.
 
 #![cfg(all(not(loom), feature = "ports"))]
 

@@ -1,4 +1,4 @@
-//! Two limiters side by side: they keep what every limiter promises, and go on with one.
+//! `SharedLimiter` passes the conformance suite, and works without the shared limiter.
 
 #![cfg(all(not(loom), feature = "ports"))]
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// A limiter beyond a network that can be lost.
+/// Limiter behind a network that can fail.
 struct Remote {
     limiter: MapLimiter,
     lost: AtomicBool,
@@ -76,7 +76,7 @@ portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
     run(Limiter { limiter: &world.replica(), wait: &|time| world.clock.advance(time) });
 });
 
-/// What every limiter promises, while the shared one is lost.
+/// Conformance suite while the shared limiter is unavailable.
 mod alone {
     use super::*;
 
@@ -138,7 +138,7 @@ fn an_emptied_limiter_opens_nothing_that_this_process_knows() {
     let first = world.replica();
     assert!(passes(&first, charge(1)));
     let emptied = World::new();
-    // The first replica is this process's own count here, beside a server that knows nothing.
+    // The first replica serves as the local limiter here, next to an empty shared one.
     let replica = SharedLimiter::new(Breaker::new("redis", emptied.remote.clone(), emptied.circuit.clone()), first);
     assert_eq!(emptied.remote.remaining(&charge(1)), Ok(1));
     assert!(matches!(replica.reserve(&[charge(1)]).unwrap(), ReserveOutcome::Refused(_)));

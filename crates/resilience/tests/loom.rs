@@ -1,5 +1,5 @@
-//! Breaker and bulkhead under every interleaving of small cases, in a model checker (two cases
-//! of the bulkhead up to a bound of preemptions):
+//! Breaker and bulkhead under every interleaving of small cases, in a model checker. Two cases of the
+//! bulkhead limit the preemptions. Run with
 //! `RUSTFLAGS="--cfg loom" cargo test -p portcullis-resilience --test loom --release`.
 
 #![cfg(loom)]
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The time, which the checker need not explore: it stands still while threads run.
+/// Simulated time, invisible to the checker: it does not change while threads run.
 #[derive(Clone, Default)]
 struct Time(Arc<AtomicU64>);
 
@@ -27,13 +27,13 @@ impl Time {
     }
 }
 
-fn breaker(settings: Settings) -> (CircuitBreaker, Time, Arc<Mutex<Vec<Transition>>>) {
+fn breaker(settings: BreakerSettings) -> (CircuitBreaker, Time, Arc<Mutex<Vec<Transition>>>) {
     let (time, told) = (Time::default(), Arc::new(Mutex::new(Vec::new())));
     let (seconds, log) = (time.clone(), Arc::clone(&told));
     let breaker = CircuitBreaker::builder(settings)
         .clock(move || Duration::from_secs(seconds.0.load(Ordering::SeqCst)))
         .on_transition(move |change| {
-            // A place where another thread may come between, as in a listener that locks.
+            // Lets another thread run here, as a listener that locks would.
             thread::yield_now();
             log.lock().unwrap().push(*change);
         })
@@ -41,16 +41,16 @@ fn breaker(settings: Settings) -> (CircuitBreaker, Time, Arc<Mutex<Vec<Transitio
     (breaker, time, told)
 }
 
-/// Opens after one failure; its time to recover is over.
+/// Returns a breaker that opened after one failure and is due for a probe.
 fn recovering(probes: u32) -> (CircuitBreaker, Time, Arc<Mutex<Vec<Transition>>>) {
-    let settings = Settings::default().with_failure_threshold(1).with_half_open_max_calls(probes);
+    let settings = BreakerSettings::default().with_failure_threshold(1).with_half_open_max_calls(probes);
     let (breaker, time, told) = breaker(settings);
     breaker.acquire().unwrap().failure();
     time.set(30);
     (breaker, time, told)
 }
 
-/// Every interleaving with at most four preemptions: for cases in which the rest takes minutes.
+/// Checks interleavings with at most four preemptions, for cases that would otherwise take minutes.
 fn bounded_model(case: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(4);
@@ -144,7 +144,7 @@ fn a_neutral_probe_leaks_no_place() {
 #[test]
 fn a_late_result_never_decides_for_the_probe() {
     loom::model(|| {
-        let (breaker, time, told) = breaker(Settings::default().with_failure_threshold(1));
+        let (breaker, time, told) = breaker(BreakerSettings::default().with_failure_threshold(1));
         let (late, failing) = (breaker.acquire().unwrap(), breaker.acquire().unwrap());
         failing.failure();
         time.set(30);
@@ -160,7 +160,7 @@ fn a_late_result_never_decides_for_the_probe() {
 #[test]
 fn changes_by_several_threads_are_told_in_order() {
     loom::model(|| {
-        let (breaker, time, told) = breaker(Settings::default().with_failure_threshold(1));
+        let (breaker, time, told) = breaker(BreakerSettings::default().with_failure_threshold(1));
         let failing = breaker.acquire().unwrap();
         time.set(30);
         let opens = thread::spawn(move || {
@@ -178,7 +178,7 @@ fn changes_by_several_threads_are_told_in_order() {
 #[test]
 fn failures_at_once_are_all_counted_and_open_it_once() {
     loom::model(|| {
-        let (breaker, _, told) = breaker(Settings::default().with_failure_threshold(3));
+        let (breaker, _, told) = breaker(BreakerSettings::default().with_failure_threshold(3));
         let permits = [(); 3].map(|()| breaker.acquire().unwrap());
         let threads = permits.map(|permit| thread::spawn(move || permit.failure()));
         threads.into_iter().for_each(|thread| thread.join().unwrap());

@@ -1,5 +1,4 @@
-//! The state machine against a model that keeps a log and counts in it, for any sequence of
-//! calls, outcomes and times.
+//! State machine compared with a model that keeps a log, for any sequence of calls, outcomes and times.
 
 #![cfg(not(loom))]
 #![expect(clippy::as_conversions, reason = "a count of a test fits")]
@@ -17,7 +16,7 @@ enum Step {
     Settle(prop::sample::Index, Outcome),
 }
 
-/// What happened since the last change of state, and the state it happened in.
+/// State, and the events since it was entered.
 struct Model {
     settings: BreakerSettings,
     state: State,
@@ -96,7 +95,8 @@ fn settings() -> impl Strategy<Value = BreakerSettings> {
     })
 }
 
-/// Runs the steps on both, comparing after each; returns the machine, what is unsettled, and the time.
+/// Runs the steps on both and compares them after each. Returns the machine, the unsettled tickets and
+/// the time.
 fn run(settings: BreakerSettings, steps: &[Step]) -> Result<(Machine, Vec<Ticket>, Duration), TestCaseError> {
     let (mut machine, mut model) = (Machine::new(settings), Model::new(settings));
     let mut tickets: Vec<(Ticket, usize)> = Vec::new();

@@ -1,4 +1,4 @@
-//! The breaker around a mailer: outages alone count, and while it is open no mail is tried.
+//! Breaker around a mailer: only outages count, and no email is attempted while the circuit is open.
 
 #![cfg(all(not(loom), feature = "ports"))]
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 const RECOVERY: Duration = Duration::from_secs(30);
 
-/// Answers as it is told, and counts how often it is asked.
+/// Mailer that returns prepared results and counts its calls.
 #[derive(Default)]
 struct Told {
     answers: Mutex<Vec<Result<(), MailerError>>>,
@@ -41,7 +41,7 @@ struct World {
 }
 
 impl World {
-    /// With those answers, the last one first.
+    /// Creates a world with these results, in reverse order.
     fn new(answers: Vec<Result<(), MailerError>>) -> Self {
         let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
         let time = clock.clone();
@@ -87,7 +87,7 @@ fn outages_in_a_row_open_it_and_a_probe_closes_it() {
     assert_eq!((world.mailer.status().state, world.calls()), (CircuitState::Closed, 3));
 }
 
-/// Without an email to try, a check finds out that the mail server is back.
+/// A check detects that the mail server is back even if there is no email to send.
 #[test]
 fn a_check_closes_the_circuit_as_a_mail_does() {
     let world = World::new(vec![gone(), gone()]);

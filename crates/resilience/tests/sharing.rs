@@ -1,4 +1,4 @@
-//! Circuits of several replicas that act as one, over a board that can be lost and can forget.
+//! Shared circuits of several replicas, over shared state that can be unavailable or lose its data.
 
 #![cfg(all(not(loom), feature = "ports"))]
 #![expect(
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The circuits' time, which the tests set.
+/// Simulated time of the circuits.
 #[derive(Default)]
 struct Time(AtomicU64);
 
@@ -29,7 +29,7 @@ impl Time {
     }
 }
 
-/// A board that all replicas share.
+/// State shared by all replicas.
 #[derive(Default)]
 struct Board {
     time: Arc<Time>,
@@ -39,7 +39,7 @@ struct Board {
     number: AtomicU64,
 }
 
-/// One replica's way to it.
+/// Connection of one replica to the shared state.
 struct Side {
     board: Arc<Board>,
     replica: u8,
@@ -127,7 +127,7 @@ fn eventually(condition: impl Fn() -> bool) {
     }
 }
 
-/// Longer than replicas take to look at the board.
+/// Sleeps longer than the poll interval of the replicas.
 fn a_while() {
     thread::sleep(Duration::from_millis(800));
 }
@@ -189,7 +189,7 @@ fn without_the_board_each_goes_by_what_it_knows() {
     replicas[0].acquire().unwrap().success();
     assert_eq!(replicas[0].snapshot().state, State::Closed);
     board.lost.store(false, Ordering::SeqCst);
-    // What the first tells late, that it has closed, may come after any one trip of the third.
+    // The first replica may publish its close late, after any single trip of the third.
     eventually(|| {
         replicas[2].acquire().into_iter().for_each(Permit::failure);
         all_are(&replicas, State::Open)

@@ -1,4 +1,5 @@
-//! The breaker around a store: what counts, what is told, and what never reaches the store.
+//! Breaker around a store: which errors count, the reported status, and the calls that never reach the
+//! store.
 
 #![cfg(all(not(loom), feature = "ports"))]
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Runs the work on nothing, returns what it returns, and counts how often.
+/// Store that runs the work without a transaction, returns its result and counts the calls.
 #[derive(Clone, Default)]
 struct EchoStore(Arc<AtomicUsize>);
 
@@ -57,7 +58,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// Opens after two outages, for 30 s.
+    /// Creates a breaker that opens after two outages, for 30 s.
     fn new() -> Self {
         let seconds = Arc::new(AtomicU64::new(0));
         let clock = Arc::clone(&seconds);
@@ -148,7 +149,7 @@ fn an_outage_counts_for_every_rotation_of_a_call() {
         spent: Jti::from_random([1; 16]),
         at: now,
         key: None,
-        session_cutoff: session_cutoff,
+        session_cutoff,
         verified_only: false,
         client,
         successor,
@@ -177,7 +178,7 @@ fn rotations_pass_through_the_same_circuit_one_call_each() {
     assert_eq!(store.status().state, CircuitState::Open);
 }
 
-/// Fails every rotation in the same way, and has no other way in.
+/// Store that fails every rotation with the same error and has no other operation.
 struct Rotating(StoreError);
 
 impl Store for Rotating {

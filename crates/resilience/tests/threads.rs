@@ -1,5 +1,5 @@
-//! Breaker and bulkhead under real threads. All interleavings of small cases are left to
-//! `loom.rs`; this shows the larger ones on the real locks.
+//! Breaker and bulkhead under real threads and locks. `loom.rs` checks all interleavings of small
+//! cases.
 
 #![cfg(not(loom))]
 #![expect(clippy::as_conversions, reason = "a count of a test fits")]

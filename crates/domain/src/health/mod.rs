@@ -1,6 +1,6 @@
-//! Whether the service can do its work: the states of its dependencies and what they add up to.
+//! Readiness of the service, from the state of its dependencies.
 
-/// The state of a circuit breaker.
+/// State of a circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum CircuitState {
@@ -8,12 +8,12 @@ pub enum CircuitState {
     Closed,
     /// Calls are refused at once.
     Open,
-    /// A few calls pass, to see whether the dependency is back.
+    /// A few calls pass as probes.
     HalfOpen,
 }
 
 impl CircuitState {
-    /// The state's name: `closed`, `open`, `half_open`.
+    /// Returns the name: `closed`, `open` or `half_open`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -24,20 +24,20 @@ impl CircuitState {
     }
 }
 
-/// What a dependency's checks add up to.
+/// Readiness of a dependency or of the whole service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Readiness {
-    /// All is well.
+    /// Fully operational.
     Ok,
-    /// Something is missing that the service can do without.
+    /// Operational, but an optional dependency is unavailable.
     Degraded,
-    /// Something is missing that the service cannot do without.
+    /// Not operational: a required dependency is unavailable.
     Unavailable,
 }
 
 impl Readiness {
-    /// The name: `ok`, `degraded`, `unavailable`.
+    /// Returns the name: `ok`, `degraded` or `unavailable`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Readiness {
         }
     }
 
-    /// The worst of several; [`Readiness::Ok`] for none.
+    /// Returns the worst of several values, or [`Readiness::Ok`] if there are none.
     ///
     /// ```
     /// use portcullis_domain::health::Readiness;

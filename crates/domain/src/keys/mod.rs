@@ -1,50 +1,49 @@
-//! The public halves of the keys that tokens are signed with, as whoever verifies tokens needs
-//! them. Making keys, signing and verifying are left to an adapter.
+//! Public keys, for clients that verify tokens.
 
-/// A public key (RFC 7517), by the name that tokens give for it.
+/// Public key (RFC 7517) with the key id used in tokens.
 ///
 /// ```
 /// use portcullis_domain::keys::{PublicKey, PublicKeyParams};
 /// // RFC 8037, appendix A.
-/// let numbers = PublicKeyParams::Ed25519 { x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned() };
-/// let key = PublicKey { id: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".to_owned(), numbers };
-/// assert_eq!(key.numbers.algorithm(), "EdDSA");
+/// let params = PublicKeyParams::Ed25519 { x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned() };
+/// let key = PublicKey { id: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k".to_owned(), params };
+/// assert_eq!(key.params.algorithm(), "EdDSA");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
-    /// The `kid` of the tokens it verifies: its thumbprint (RFC 7638) by SHA-256, in base64url.
+    /// Key id, the `kid` of its tokens: SHA-256 thumbprint (RFC 7638) in base64url.
     pub id: String,
-    /// The key itself.
+    /// Key parameters.
     pub params: PublicKeyParams,
 }
 
-/// What a public key is made of, as base64url without padding (RFC 7518 §6, RFC 8037 §2).
+/// Parameters of a public key, in base64url without padding (RFC 7518 §6, RFC 8037 §2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublicKeyParams {
-    /// An RSA key of 2048 bits or more.
+    /// RSA key of at least 2048 bits.
     Rsa {
-        /// The modulus.
+        /// Modulus.
         n: String,
-        /// The exponent.
+        /// Exponent.
         e: String,
     },
-    /// A point on the curve P-256.
+    /// Point on the curve P-256.
     P256 {
-        /// The first coordinate.
+        /// X coordinate.
         x: String,
-        /// The second coordinate.
+        /// Y coordinate.
         y: String,
     },
-    /// A key of Ed25519.
+    /// Ed25519 key.
     Ed25519 {
-        /// The key.
+        /// Public key.
         x: String,
     },
 }
 
 impl PublicKeyParams {
-    /// The one algorithm that a key of this kind is for here, by its registered name
-    /// (RFC 7518 §3.1, RFC 8037 §3.1).
+    /// Returns the only signature algorithm used with keys of this kind, by its registered name (RFC
+    /// 7518 §3.1, RFC 8037 §3.1).
     #[must_use]
     pub const fn algorithm(&self) -> &'static str {
         match self {

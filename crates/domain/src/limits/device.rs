@@ -1,31 +1,30 @@
-//! Devices that are known to an account by a cookie. Signing cookies is left to whoever has the
-//! key.
+//! Devices that an account knows by a cookie. The holder of the key signs and verifies the cookies.
 
 use crate::hex::{bytes, hex};
 use crate::registration::EmailAddress;
 use crate::verification::PasswordVersion;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The number of a device: random, and of no meaning elsewhere.
+/// Random device id, with no meaning elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeviceId([u8; 16]);
 
 impl DeviceId {
-    /// The number made of random bytes.
+    /// Creates an id from 16 random bytes.
     #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }
 
-/// Which password a device proved to know: the first half of a [`PasswordVersion`]. It tells one
-/// password from the next and nothing else.
+/// Tag of the password that a device signed in with: the first 16 bytes of a [`PasswordVersion`]. Tags
+/// can only be compared for equality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordTag([u8; 16]);
 
@@ -35,8 +34,8 @@ impl From<PasswordVersion> for PasswordTag {
     }
 }
 
-/// Contents of a device's cookie: the device, the time of issue and the password that it proved to
-/// know. A new password makes the device unknown. The account is part of the signature alone.
+/// Content of a device cookie: device id, time of issue and password tag. Changing the password makes
+/// the device unknown. The account is only part of the signature, so the cookie does not reveal it.
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
@@ -51,20 +50,20 @@ impl From<PasswordVersion> for PasswordTag {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceCookie {
-    /// Which device.
+    /// Device id.
     pub device: DeviceId,
-    /// When it was last issued, in UTC, to the second.
+    /// Time of the last issue, in UTC, in whole seconds.
     pub issued: DateTime<Utc>,
-    /// Which password.
+    /// Tag of the password that the device signed in with.
     pub password: PasswordTag,
 }
 
 impl DeviceCookie {
-    /// How long it is good for: 400 days, past which browsers keep none (RFC 6265bis §5.5).
+    /// Cookie lifetime of 400 days, the maximum that browsers keep (RFC 6265bis §5.5).
     pub const LIFETIME: TimeDelta = TimeDelta::days(400);
 
-    /// Its value with a signature: `2.<device>.<issued>.<password>.<signature>`, in hexadecimal.
-    /// Values that begin with `1.` named no password: they are unknown.
+    /// Returns the cookie value with a signature: `2.<device>.<issued>.<password>.<signature>`, in
+    /// hexadecimal. Version 1 values (`1.…`) have no password tag and are not accepted.
     #[must_use]
     pub fn encode(&self, signature: &[u8; 32]) -> String {
         format!("2.{}.{}", self.fields("."), hex(signature))
@@ -75,7 +74,8 @@ impl DeviceCookie {
         format!("{device}{separator}{:x}{separator}{password}", self.issued.timestamp())
     }
 
-    /// Reads a value. Nothing of it may be believed before the signature is verified.
+    /// Parses a cookie value into its content and signature. Returns `None` if it is malformed. Verify
+    /// the signature before you trust the content.
     #[must_use]
     pub fn decode(value: &str) -> Option<(Self, [u8; 32])> {
         let mut parts = value.split('.');
@@ -86,18 +86,18 @@ impl DeviceCookie {
         };
         let issued = DateTime::from_timestamp(i64::from_str_radix(issued, 16).ok()?, 0)?;
         let cookie = Self { device: DeviceId(bytes(device)?), issued, password: PasswordTag(bytes(password)?) };
-        // One cookie has one spelling.
+        // Accept one spelling per cookie.
         let signature = bytes(signature)?;
         (cookie.encode(&signature) == value).then_some((cookie, signature))
     }
 
-    /// What is signed for an account.
+    /// Returns the bytes to sign for an account.
     #[must_use]
     pub fn signing_input(&self, account: &EmailAddress) -> Vec<u8> {
         format!("device/2/{}/{}", self.fields("/"), account.canonical()).into_bytes()
     }
 
-    /// Whether it still counts.
+    /// Returns whether the cookie is younger than [`LIFETIME`](Self::LIFETIME).
     #[must_use]
     pub fn is_valid_at(&self, now: DateTime<Utc>) -> bool {
         now - self.issued < Self::LIFETIME

@@ -1,24 +1,24 @@
-//! A steady rate with a burst: the generic cell rate algorithm (ITU-T I.371, annex A), in its
-//! form with one theoretical arrival time. No counter drifts, and an idle key needs no upkeep.
+//! Generic cell rate algorithm (GCRA, ITU-T I.371 annex A), in its form with one theoretical arrival
+//! time. Counters cannot drift, and idle keys need no upkeep.
 
 use super::{QuotaPolicy, Throttled};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// So many calls in a period, spread evenly, of which some may come at once.
+/// Steady rate with a burst: `calls` per `period`, evenly spread, and up to `burst` at once.
 ///
-/// Times are durations since one fixed moment. In any stretch of time `w`, at most
-/// `burst + w / (period / calls)` calls are let through, whatever their order.
+/// Times are durations since a fixed moment. Within any window of length `w`, at most
+/// `burst + w / (period / calls)` calls pass.
 ///
 /// ```
 /// use portcullis_domain::limits::Gcra;
 /// use std::{num::NonZeroU32, time::Duration};
 /// let two = NonZeroU32::MIN.saturating_add(1);
-/// let flow = Gcra::new(two, Duration::from_secs(60), two);
+/// let limit = Gcra::new(two, Duration::from_secs(60), two);
 /// let now = Duration::from_secs(1000);
-/// let first = flow.try_acquire(None, now)?;
-/// let second = flow.try_acquire(Some(first), now)?;
-/// let refusal = flow.try_acquire(Some(second), now).unwrap_err();
+/// let first = limit.try_acquire(None, now)?;
+/// let second = limit.try_acquire(Some(first), now)?;
+/// let refusal = limit.try_acquire(Some(second), now).unwrap_err();
 /// assert_eq!(refusal.retry_after, Duration::from_secs(30));
 /// # Ok::<(), portcullis_domain::limits::Throttled>(())
 /// ```
@@ -30,48 +30,47 @@ pub struct Gcra {
 }
 
 impl Gcra {
-    /// `calls` in a `period`, of which `burst` may come at once. A period under a microsecond a
-    /// call counts as one: adapters keep time no finer.
+    /// Creates a limit of `calls` per `period` and up to `burst` at once. `period` is raised to at
+    /// least 1 µs per call, the resolution of the adapters.
     #[must_use]
     pub fn new(calls: NonZeroU32, period: Duration, burst: NonZeroU32) -> Self {
         Self { calls, period: period.max(Duration::from_micros(calls.get().into())), burst }
     }
 
-    /// The time after which one more call is let through, in whole microseconds and never less
-    /// than the exact time: a rate that is rounded is rounded down.
+    /// Returns the time between two calls in whole microseconds. Rounded up, so the rate is never
+    /// exceeded.
     #[must_use]
     pub fn interval(&self) -> Duration {
         let nanos = self.period.as_nanos().div_ceil(u128::from(self.calls.get()));
         Duration::from_micros(u64::try_from(nanos.div_ceil(1000)).unwrap_or(u64::MAX))
     }
 
-    /// How far the theoretical arrival time may lie ahead.
+    /// Returns how far the theoretical arrival time may be ahead of now.
     #[must_use]
     pub fn tolerance(&self) -> Duration {
         self.interval().saturating_mul(self.burst.get())
     }
 
-    /// Lets one call through and gives the new theoretical arrival time, where `arrival` is the
-    /// last one.
+    /// Accepts one call and returns the new theoretical arrival time. `arrival` is the previous one.
     ///
-    /// An arrival time further ahead than any call can leave one is that of a clock that was set
-    /// back: it counts as a full budget, so that nobody is locked out for longer than that.
+    /// An arrival time further ahead than [`tolerance`](Self::tolerance) means that the clock moved
+    /// back. It counts as a spent budget, so that it locks no one out for longer than that.
     ///
     /// # Errors
-    /// [`Throttled`], which changes nothing.
+    /// Returns [`Throttled`] if the budget is spent. The arrival time then stays as it was.
     pub fn try_acquire(&self, arrival: Option<Duration>, now: Duration) -> Result<Duration, Throttled> {
         let latest = now.saturating_add(self.tolerance());
         let next = arrival.unwrap_or(now).clamp(now, latest).saturating_add(self.interval());
         if next > latest { Err(Throttled { retry_after: next.saturating_sub(latest) }) } else { Ok(next) }
     }
 
-    /// Takes one call back.
+    /// Returns the arrival time after refunding one call.
     #[must_use]
     pub fn refund(&self, arrival: Duration) -> Duration {
         arrival.saturating_sub(self.interval())
     }
 
-    /// How many calls could follow at once.
+    /// Returns the number of calls that could pass immediately.
     #[must_use]
     pub fn remaining(&self, arrival: Duration, now: Duration) -> u32 {
         let free = self.tolerance().saturating_sub(arrival.saturating_sub(now));
@@ -79,7 +78,7 @@ impl Gcra {
         u32::try_from(calls).unwrap_or(u32::MAX)
     }
 
-    /// What callers are told of it: the burst, and the time in which it is whole again.
+    /// Returns the quota to announce to clients: `calls` per `period`.
     #[must_use]
     pub fn policy(&self) -> QuotaPolicy {
         QuotaPolicy { quota: self.calls.get(), window: self.period }
@@ -137,7 +136,7 @@ mod tests {
             for (millis, kind) in steps {
                 now += Duration::from_millis(millis);
                 match (kind, arrival) {
-                    // A refund of the last call that was let through.
+                    // Refund the last accepted call.
                     (0, Some(last)) if passed.pop().is_some() => arrival = Some(budget.refund(last)),
                     _ => if let Ok(next) = budget.try_acquire(arrival, now) {
                         arrival = Some(next);

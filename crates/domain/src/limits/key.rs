@@ -1,31 +1,30 @@
-//! Whom a budget belongs to. What is kept is a digest: whoever reads a limiter's memory learns no
-//! address.
+//! Keys of budgets. A key is a keyed digest, so a limiter's memory reveals no email or IP address.
 
 use super::{Budget, DeviceId, Source};
 use crate::mail::Occasion;
 use crate::registration::EmailAddress;
 use std::fmt;
 
-/// Whom a budget belongs to.
+/// Subject that a budget belongs to.
 #[derive(Debug, Clone, Copy)]
 pub enum LimitSubject<'a> {
-    /// An account by its canonical address, whether there is one or not.
+    /// Account by its canonical email address, even if no such account exists.
     Account(&'a EmailAddress),
-    /// A device that is known to an account.
+    /// Known device of an account.
     Device(&'a EmailAddress, DeviceId),
-    /// A source, as far as one account is concerned.
+    /// Source, limited for one account.
     AccountSource(&'a EmailAddress, Source),
-    /// Emails of one purpose to an address. An email that a stranger requested for one purpose never
-    /// stands in the way of an email for another.
+    /// Emails for one occasion to one address. Requests for one occasion never block emails for
+    /// another.
     Mail(Occasion, &'a EmailAddress),
-    /// A source.
+    /// Source of any calls.
     Source(Source),
-    /// Whatever bytes a caller knows something by, such as a token's identifier.
+    /// Other bytes that identify a subject, such as a token's id.
     Bytes(&'a [u8]),
 }
 
 impl LimitSubject<'_> {
-    /// The bytes that tell it from every other subject of the same budget.
+    /// Returns bytes that distinguish this subject from every other subject of the same budget.
     ///
     /// ```
     /// use portcullis_domain::{limits::{Budget, LimitSubject}, registration::{EmailAddress, EmailError}};
@@ -58,18 +57,19 @@ impl LimitSubject<'_> {
     }
 }
 
-/// The digest of a subject, under a key that only the service knows.
+/// Digest of a subject under the service's secret key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LimitKey([u8; 16]);
 
 impl LimitKey {
-    /// Takes the first half of a digest: collisions are of no use to anybody who cannot choose it.
+    /// Creates a key from the first half of a digest. Collisions are useless to an attacker, who cannot
+    /// choose the digest.
     #[must_use]
     pub fn from_digest(digest: &[u8; 32]) -> Self {
         Self(digest.first_chunk().copied().unwrap_or_default())
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0

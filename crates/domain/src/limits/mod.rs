@@ -1,5 +1,5 @@
-//! How much may be tried, and by whom: budgets as pure arithmetic on values. Keeping the tallies,
-//! atomically and for all replicas, is left to whoever implements the port.
+//! Rate limits as pure arithmetic on values. An implementation of the port stores the tallies,
+//! atomically and for all replicas.
 
 mod device;
 mod gcra;

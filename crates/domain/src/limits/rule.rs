@@ -1,86 +1,87 @@
-//! The two kinds of budget as one, and their names.
+//! The two kinds of limits behind one type, and the names of the budgets.
 
 use super::sliding_window::WindowReceipt;
 use super::{Gcra, SlidingWindow, Waiter, WindowState};
 use std::time::Duration;
 
-/// What a budget is counted by.
+/// Rule that limits a budget.
 ///
 /// ```
 /// use portcullis_domain::limits::{Gcra, Rule};
 /// use std::{num::NonZeroU32, time::Duration};
 /// let rule = Rule::Gcra(Gcra::new(NonZeroU32::MIN, Duration::from_secs(30), NonZeroU32::MIN));
-/// let taken = rule.try_acquire(None, Duration::ZERO)?;
-/// assert!(rule.try_acquire(Some(&taken.tally), Duration::ZERO).is_err());
-/// let tally = rule.refund(&taken.tally, &taken.receipt);
+/// let acquired = rule.try_acquire(None, Duration::ZERO)?;
+/// assert!(rule.try_acquire(Some(&acquired.tally), Duration::ZERO).is_err());
+/// let tally = rule.refund(&acquired.tally, &acquired.receipt);
 /// assert!(rule.try_acquire(Some(&tally), Duration::ZERO).is_ok());
 /// # Ok::<(), portcullis_domain::limits::Throttled>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// A steady rate with a burst.
+    /// Steady rate with a burst.
     Gcra(Gcra),
-    /// So many tries in a period.
+    /// Number of attempts per period.
     SlidingWindow(SlidingWindow),
 }
 
-/// What is kept of a key under a [`Rule`].
+/// State kept per key for a [`Rule`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tally {
-    /// The theoretical arrival time of a [`Gcra`].
+    /// Theoretical arrival time of a [`Gcra`].
     Gcra(Duration),
-    /// The tries of a [`SlidingWindow`].
+    /// Attempts of a [`SlidingWindow`].
     SlidingWindow(WindowState),
 }
 
-/// What a refund needs to know.
+/// Data needed to refund a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
-    /// Of a [`Gcra`]: nothing.
+    /// Receipt of a [`Gcra`], which needs no data.
     Gcra,
-    /// Of a [`SlidingWindow`].
+    /// Receipt of a [`SlidingWindow`].
     SlidingWindow(WindowReceipt),
 }
 
-/// A call that was let through.
+/// Accepted call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acquired {
-    /// The tally from now on.
+    /// Tally after the call.
     pub tally: Tally,
-    /// For a refund.
+    /// Receipt for a refund.
     pub receipt: Receipt,
 }
 
-/// A call that was not.
+/// Refused call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the budget is spent")]
 pub struct Throttled {
-    /// How long until one call is let through; more than zero.
+    /// Time until a call can pass; greater than zero.
     pub retry_after: Duration,
 }
 
-/// What callers are told of a rule.
+/// Quota of a rule, as announced to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaPolicy {
-    /// How many calls.
+    /// Number of calls.
     pub quota: u32,
-    /// In how long.
+    /// Period that the quota applies to.
     pub window: Duration,
 }
 
 impl Rule {
-    /// Lets one call through, where `tally` is what was kept of the last and all wait together.
+    /// Accepts one call with the default waiter. `tally` is the state after the previous call, or
+    /// `None` for the first.
     ///
     /// # Errors
-    /// [`Throttled`], which changes nothing.
+    /// Returns [`Throttled`] if the budget is spent. The tally then stays as it was.
     pub fn try_acquire(&self, tally: Option<&Tally>, now: Duration) -> Result<Acquired, Throttled> {
         self.try_acquire_for(Waiter::default(), tally, now)
     }
 
-    /// Lets one call of a waiter through. Only a [`SlidingWindow`] that relents tells waiters apart.
+    /// Accepts one call of a waiter. Only a [`SlidingWindow`] with backoff distinguishes waiters.
     ///
     /// # Errors
-    /// [`Throttled`], which changes nothing.
+    /// Returns [`Throttled`] if the budget is spent. The tally then stays as it was.
     pub fn try_acquire_for(&self, waiter: Waiter, tally: Option<&Tally>, now: Duration) -> Result<Acquired, Throttled> {
         match (self, tally) {
             (Self::Gcra(flow), tally) => {
@@ -96,7 +97,7 @@ impl Rule {
         }
     }
 
-    /// Takes one call back: its own, whatever was taken since.
+    /// Returns the tally after refunding the call of this receipt. Later calls stay counted.
     #[must_use]
     pub fn refund(&self, tally: &Tally, receipt: &Receipt) -> Tally {
         match (self, tally, receipt) {
@@ -108,7 +109,7 @@ impl Rule {
         }
     }
 
-    /// How many calls could follow at once.
+    /// Returns the number of calls that could pass immediately.
     #[must_use]
     pub fn remaining(&self, tally: Option<&Tally>, now: Duration) -> u32 {
         match (self, tally) {
@@ -118,15 +119,15 @@ impl Rule {
         }
     }
 
-    /// Whether a tally is worth no more than none at all: nothing of it counts any more.
+    /// Returns whether a tally no longer limits anything and can be dropped.
     ///
     /// ```
     /// use portcullis_domain::limits::{Rule, SlidingWindow};
     /// use std::{num::NonZeroU32, time::Duration};
     /// let rule = Rule::SlidingWindow(SlidingWindow::new(NonZeroU32::MIN, Duration::from_secs(60)));
-    /// let taken = rule.try_acquire(None, Duration::ZERO)?;
-    /// assert!(!rule.is_stale(&taken.tally, Duration::ZERO));
-    /// assert!(rule.is_stale(&rule.refund(&taken.tally, &taken.receipt), Duration::ZERO));
+    /// let acquired = rule.try_acquire(None, Duration::ZERO)?;
+    /// assert!(!rule.is_stale(&acquired.tally, Duration::ZERO));
+    /// assert!(rule.is_stale(&rule.refund(&acquired.tally, &acquired.receipt), Duration::ZERO));
     /// # Ok::<(), portcullis_domain::limits::Throttled>(())
     /// ```
     #[must_use]
@@ -134,7 +135,7 @@ impl Rule {
         self.remaining(Some(tally), now) == self.remaining(None, now)
     }
 
-    /// What callers are told of it.
+    /// Returns the quota to announce to clients.
     #[must_use]
     pub fn policy(&self) -> QuotaPolicy {
         match self {
@@ -157,7 +158,7 @@ fn acquired((tries, receipt): (WindowState, WindowReceipt)) -> Acquired {
     Acquired { tally: Tally::SlidingWindow(tries), receipt: Receipt::SlidingWindow(receipt) }
 }
 
-/// The budgets by their names.
+/// Budget, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Budget {
     /// Wrong passwords of one account from unknown devices.
@@ -165,13 +166,13 @@ pub enum Budget {
     /// Wrong passwords of one account from one source. Limits only sources that signed in to the
     /// account before.
     AccountSource,
-    /// Wrong passwords of one account in a day, from all devices.
+    /// Wrong passwords of one account per day, from all devices.
     AccountDay,
     /// Wrong passwords of one account from one known device.
     Device,
-    /// Calls of one source that cost work.
+    /// Expensive calls of one source.
     Source,
-    /// Mails to one address.
+    /// Emails to one address.
     Mail,
     /// Refreshes of one session.
     Refresh,
@@ -180,7 +181,7 @@ pub enum Budget {
 }
 
 impl Budget {
-    /// Every budget.
+    /// All budgets.
     pub const ALL: [Self; 8] = [
         Self::Account,
         Self::AccountSource,
@@ -192,7 +193,7 @@ impl Budget {
         Self::DeadRefresh,
     ];
 
-    /// The name, as callers and logs have it.
+    /// Returns the name used in headers and logs.
     ///
     /// ```
     /// assert_eq!(portcullis_domain::limits::Budget::DeadRefresh.as_str(), "dead_refresh");
@@ -211,8 +212,8 @@ impl Budget {
         }
     }
 
-    /// Returns whether a call that succeeds, or does not take place, gets its charge back. A
-    /// source pays for every call: one account that signs in all day must not fill the disk.
+    /// Returns whether a call that succeeds, or never runs, gets its charge back. A source pays for
+    /// every call, so that an account that signs in all day cannot fill the disk.
     ///
     /// ```
     /// use portcullis_domain::limits::Budget;

@@ -1,25 +1,25 @@
-//! So many tries in any stretch of time, and after that one try a wait that doubles: for guesses
-//! at one secret. A guesser is slowed down, and the owner is never shut out for long.
+//! Exact sliding window with optional backoff, for guesses at one secret. It slows down an attacker
+//! without locking out the owner for long.
 
 use super::{QuotaPolicy, Throttled};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// So many tries in a period, exactly: no stretch of that length ever holds more free ones.
+/// Sliding window: at most `tries` free attempts within any window of length `period`.
 ///
-/// Past them, where the window is one that relents, one try passes after each wait, and the wait
-/// doubles with every such try, up to the period. Each [`Waiter`] has its own waits. All is forgiven
-/// when nobody has tried for a whole period after the wait was over.
+/// With backoff, one more attempt passes after each wait. The wait doubles with every such attempt, up
+/// to the period. Each [`Waiter`] has its own waits. The window resets when no attempt has passed for a
+/// full period after the last wait ended.
 ///
 /// ```
 /// use portcullis_domain::limits::{WindowState, SlidingWindow};
 /// use std::{num::NonZeroU32, time::Duration};
 /// let (minute, now) = (Duration::from_secs(60), Duration::from_secs(1000));
 /// let window = SlidingWindow::new(NonZeroU32::MIN, 15 * minute).with_backoff(minute);
-/// let (tries, _) = window.try_acquire(&WindowState::default(), now)?;
-/// assert_eq!(window.try_acquire(&tries, now).unwrap_err().retry_after, minute);
-/// let (tries, _) = window.try_acquire(&tries, now + minute)?;
-/// assert_eq!(window.try_acquire(&tries, now + minute).unwrap_err().retry_after, 2 * minute);
+/// let (state, _) = window.try_acquire(&WindowState::default(), now)?;
+/// assert_eq!(window.try_acquire(&state, now).unwrap_err().retry_after, minute);
+/// let (state, _) = window.try_acquire(&state, now + minute)?;
+/// assert_eq!(window.try_acquire(&state, now + minute).unwrap_err().retry_after, 2 * minute);
 /// # Ok::<(), portcullis_domain::limits::Throttled>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,122 +29,123 @@ pub struct SlidingWindow {
     first_wait: Option<Duration>,
 }
 
-/// Who waits once the free tries are spent. Each waiter has waits of its own, so that no caller takes
-/// the try that another one waited for. By default all callers wait together.
+/// Client that waits once the free attempts are spent. Each waiter has its own waits, so that no client
+/// uses up the attempt another one waited for. The default waiter is shared by all callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Waiter(u64);
 
 impl Waiter {
-    /// A waiter with a fixed number.
+    /// Creates a waiter with a fixed id.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// A waiter told apart by a digest that only the service can make.
+    /// Creates a waiter from a keyed digest, which clients cannot choose.
     #[must_use]
     pub fn from_digest(digest: &[u8; 32]) -> Self {
         Self(digest.first_chunk().map(|first| u64::from_be_bytes(*first)).unwrap_or_default())
     }
 
-    /// The number.
+    /// Returns the id.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 }
 
-/// What was tried lately. Times are durations since one fixed moment.
+/// Recent attempts. Times are durations since a fixed moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WindowState {
-    /// When each free try was made, at most as many as are free.
+    /// Times of the free attempts, at most [`SlidingWindow::limit`] of them.
     pub free: Vec<Duration>,
-    /// What passed after a wait, by waiter.
+    /// Attempts that passed after a wait, by waiter.
     pub waits: Vec<Backoff>,
 }
 
-/// The tries of one waiter that passed after a wait.
+/// Attempts of one waiter that passed after a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
-    /// Whose.
+    /// Waiter of these attempts.
     pub waiter: Waiter,
-    /// How many there were.
+    /// Number of attempts.
     pub count: u32,
-    /// When the last one passed.
+    /// Time of the last attempt.
     pub last: Duration,
 }
 
-/// What a refund needs to know of a try.
+/// Data needed to refund an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowReceipt {
-    /// When it passed.
+    /// Time when the attempt passed.
     pub at: Duration,
-    /// Who waited for it and when their try before it passed; `None` for a free try.
+    /// Waiter, and time of its previous attempt; `None` for a free attempt.
     pub backed_off: Option<(Waiter, Duration)>,
 }
 
 impl SlidingWindow {
-    /// The most tries that may be free: each is remembered by its time.
+    /// Maximum number of free attempts. The time of each one is stored.
     pub const MAX_LIMIT: u32 = 100;
 
-    /// `tries` in a `period`, at most [`MAX_LIMIT`](Self::MAX_LIMIT), and none past them.
+    /// Creates a window with `tries` free attempts per `period`, capped at
+    /// [`MAX_LIMIT`](Self::MAX_LIMIT), and no backoff.
     #[must_use]
     pub fn new(tries: NonZeroU32, period: Duration) -> Self {
         Self { tries: tries.clamp(NonZeroU32::MIN, Self::MAX), period, first_wait: None }
     }
 
-    /// Maximum number of waiters; past it, the one with the oldest last try is forgotten.
+    /// Maximum number of waiters. Beyond it, the waiter with the oldest attempt is forgotten.
     pub const MAX_WAITERS: usize = 100;
 
     const MAX: NonZeroU32 = NonZeroU32::MIN.saturating_add(Self::MAX_LIMIT - 1);
 
-    /// The same, with one more try after each wait. The first wait is `first`, or the period
-    /// where that is shorter.
+    /// Adds backoff: one more attempt passes after each wait. The first wait is `first`, or the period
+    /// if that is shorter.
     #[must_use]
     pub fn with_backoff(self, first: Duration) -> Self {
         Self { first_wait: Some(first.min(self.period)), ..self }
     }
 
-    /// How many tries are free.
+    /// Returns the number of free attempts.
     #[must_use]
     pub fn limit(&self) -> u32 {
         self.tries.get()
     }
 
-    /// For how long a free try counts.
+    /// Returns the time a free attempt counts.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
 
-    /// The first wait, where the window relents.
+    /// Returns the first wait, or `None` without backoff.
     #[must_use]
     pub fn first_wait(&self) -> Option<Duration> {
         self.first_wait
     }
 
-    /// The wait after so many tries that passed after a wait.
+    /// Returns the wait after `waited` attempts that passed after a wait, or `None` without backoff.
     #[must_use]
     pub fn wait(&self, waited: u32) -> Option<Duration> {
         let factor = 1_u32.checked_shl(waited.min(31)).unwrap_or(u32::MAX);
         self.first_wait.map(|first| first.saturating_mul(factor).min(self.period))
     }
 
-    /// Lets one try through, where all wait together.
+    /// Accepts one attempt of the default waiter.
     ///
     /// # Errors
-    /// [`Throttled`], which changes nothing.
+    /// Returns [`Throttled`] if the attempt comes too early. The state then stays as it was.
     pub fn try_acquire(&self, tries: &WindowState, now: Duration) -> Result<(WindowState, WindowReceipt), Throttled> {
         self.try_acquire_for(Waiter::default(), tries, now)
     }
 
-    /// Lets one try of a waiter through. The first wait begins when the free tries were spent; the
-    /// others begin with the waiter's own last try.
+    /// Accepts one attempt of a waiter. The first wait starts when the free attempts were spent, later
+    /// ones at the waiter's own last attempt.
     ///
-    /// Times ahead of `now` are those of a clock that was set back: they count as now.
+    /// Times later than `now` count as `now`: the clock moved back.
     ///
     /// # Errors
-    /// [`Throttled`], which changes nothing.
+    /// Returns [`Throttled`] if the attempt comes too early. The state then stays as it was.
     pub fn try_acquire_for(
         &self,
         waiter: Waiter,
@@ -175,7 +176,7 @@ impl SlidingWindow {
         Ok((tries, WindowReceipt { at: now, backed_off: Some((waiter, own.last)) }))
     }
 
-    /// Takes one try back.
+    /// Returns the state after refunding one attempt.
     #[must_use]
     pub fn refund(&self, tries: &WindowState, receipt: &WindowReceipt) -> WindowState {
         let mut tries = tries.clone();
@@ -193,7 +194,7 @@ impl SlidingWindow {
         tries
     }
 
-    /// How many free tries are left.
+    /// Returns the number of free attempts left.
     #[must_use]
     pub fn remaining(&self, tries: &WindowState, now: Duration) -> u32 {
         let tries = self.settled(tries, now);
@@ -201,14 +202,14 @@ impl SlidingWindow {
         if tries.waits.is_empty() { self.tries.get().saturating_sub(used) } else { 0 }
     }
 
-    /// What callers are told of it.
+    /// Returns the quota to announce to clients.
     #[must_use]
     pub fn policy(&self) -> QuotaPolicy {
         QuotaPolicy { quota: self.tries.get(), window: self.period }
     }
 
-    /// What still counts. Once the free tries of a window that relents are spent, they stay spent
-    /// until all is forgiven: else a period that is no longer than the first wait would end that wait.
+    /// Drops attempts that no longer count. With backoff, spent free attempts stay spent until the
+    /// whole window resets: a period no longer than the first wait would otherwise cut that wait short.
     fn settled(&self, tries: &WindowState, now: Duration) -> WindowState {
         let waits = tries.waits.iter().map(|waits| Backoff { last: waits.last.min(now), ..*waits });
         let waits: Vec<_> = waits.filter(|waits| now.saturating_sub(waits.last) < self.lifetime(waits.count)).collect();
@@ -216,14 +217,14 @@ impl SlidingWindow {
         let spent = self.first_wait.is_some() && (!waits.is_empty() || free.len() >= self.max_free());
         let kept = if spent { self.lifetime(0) } else { self.period };
         match newest(&free) {
-            // All at once, or none.
+            // Free attempts expire together.
             Some(newest) if spent => free.retain(|_| !waits.is_empty() || now.saturating_sub(newest) < kept),
             _ => free.retain(|at| now.saturating_sub(*at) < kept),
         }
         WindowState { free, waits }
     }
 
-    /// How long a try counts after so many waits, if the waiter tries no more.
+    /// Returns how long an attempt after `waited` waits counts if the waiter makes no further one.
     fn lifetime(&self, waited: u32) -> Duration {
         self.wait(waited).unwrap_or_default().saturating_add(self.period)
     }

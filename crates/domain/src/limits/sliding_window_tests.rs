@@ -1,4 +1,4 @@
-//! Tests of windows.
+//! Tests of the sliding window.
 
 use super::*;
 use proptest::prelude::*;
@@ -143,7 +143,7 @@ proptest! {
         for (place, start) in passed.iter().enumerate() {
             let within = passed[place..].iter().filter(|t| t.at - start.at < period);
             prop_assert!(within.clone().filter(|t| t.backed_off.is_none()).count() <= most);
-            // Backoff of 1, 2, 4 and 8 minutes end within the period.
+            // Waits of 1, 2, 4 and 8 minutes end within the period.
             let waits = if relents { 4 } else { 0 };
             prop_assert!(within.filter(|t| t.backed_off.is_some()).count() <= waits);
         }
@@ -156,7 +156,8 @@ proptest! {
         let period = Duration::from_secs(period);
         let window = SlidingWindow::new(NonZeroU32::new(free).unwrap(), period).with_backoff(MINUTE);
         let (mut now, mut tries) = (Duration::from_secs(1), WindowState::default());
-        // A guesser who never rests; each pause is shorter than what is forgiven after.
+        // An attacker who never stops: each pause is shorter than the time after which the window
+        // resets.
         let mut passed: Vec<Duration> = Vec::new();
         for pause in pauses {
             now += Duration::from_secs(pause).min(period / 2);

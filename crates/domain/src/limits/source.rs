@@ -1,14 +1,14 @@
-//! Where a call comes from, as budgets see it.
+//! Source of a call, as rate limits see it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An IPv4 address, or the /64 network of an IPv6 address: the least that one subscriber has
-/// (RFC 6177), so that one subscriber has one budget.
+/// IPv4 address, or /64 network of an IPv6 address. A subscriber has at least a /64 (RFC 6177), so one
+/// subscriber has one budget.
 ///
 /// ```
 /// use portcullis_domain::limits::Source;
-/// let source = |text: &str| text.parse().map(Source::of);
+/// let source = |text: &str| text.parse().map(Source::from_ip);
 /// assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:1"));
 /// assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
 /// assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
@@ -17,14 +17,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// An IPv4 address.
+    /// IPv4 address.
     V4(Ipv4Addr),
-    /// The first 64 bits of an IPv6 address, the rest zero.
+    /// First 64 bits of an IPv6 address; the rest is zero.
     V6(Ipv6Addr),
 }
 
 impl Source {
-    /// The source of an address. An IPv4 address within an IPv6 one is itself (RFC 4291
+    /// Returns the source of an IP address. An IPv4-mapped IPv6 address counts as IPv4 (RFC 4291
     /// §2.5.5.2).
     #[must_use]
     pub fn from_ip(address: IpAddr) -> Self {

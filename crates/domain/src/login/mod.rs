@@ -1,19 +1,20 @@
-//! Who signs in: which account an address means, and whether it may.
+//! Login rules: account lookup by email address, and the decision.
 
 use crate::registration::{EmailAddress, User, UserId};
 
-/// Failed tries after which a success is suspicious.
+/// Number of failed attempts after which a successful login is suspicious.
 const MANY_FAILURES: u32 = 5;
 
-/// Picks the account that an address means from those with its canonical form.
+/// Selects the account for an email address from those with the same canonical form.
 ///
-/// One account answers to any spelling. Where several differ by case alone (adopted ones can),
-/// each answers to its own exact spelling, and no other spelling means any of them.
+/// A single account matches any spelling. If several differ by case only, as adopted ones can, each
+/// matches its exact spelling only. Returns `None` if none matches.
 ///
 /// ```
 /// # use portcullis_domain::{login, registration::*};
 /// # let user = |id, email: &str| User { id: UserId::new(id), email: EmailAddress::from_stored(email.into()),
-/// #     password: PasswordHash::new(String::new()), is_active: true, created_at: chrono::DateTime::UNIX_EPOCH, email_verified_at: None };
+/// #     password: PasswordHash::new(String::new()), is_active: true,
+/// #     created_at: chrono::DateTime::UNIX_EPOCH, email_verified_at: None };
 /// let both = vec![user(5, "Erin@example.com"), user(6, "erin@example.com")];
 /// let typed = EmailAddress::parse("Erin@example.com")?;
 /// assert_eq!(login::select_account(both.clone(), &typed).map(|u| u.id), Some(UserId::new(5)));
@@ -26,10 +27,10 @@ pub fn select_account(candidates: Vec<User>, email: &EmailAddress) -> Option<Use
     candidates.into_iter().find(|user| alone || user.email.original() == email.original())
 }
 
-/// Decides a login from the account found, if any, and whether the password was its own.
+/// Decides a login from the account found, if any, and whether its password matched.
 ///
 /// # Errors
-/// [`Throttled`], for the log alone: a client is told the same for every reason.
+/// Returns [`LoginRejection`], for the log only. Clients get the same response for every reason.
 pub fn decide(user: Option<User>, password_matched: bool) -> Result<User, LoginRejection> {
     match user {
         None => Err(LoginRejection::UnknownEmail),
@@ -39,8 +40,8 @@ pub fn decide(user: Option<User>, password_matched: bool) -> Result<User, LoginR
     }
 }
 
-/// Returns whether a login succeeded after so many failed tries that its owner should hear of it.
-/// `waited` is whether the free tries of the account or device were spent before.
+/// Returns whether a login succeeded after so many failed attempts that the owner should be notified.
+/// `waited` is whether the free attempts of the account or device were spent before.
 ///
 /// ```
 /// use portcullis_domain::login::is_suspicious;
@@ -52,19 +53,19 @@ pub const fn is_suspicious(failures: u32, waited: bool) -> bool {
     failures >= MANY_FAILURES || waited
 }
 
-/// Why a login was refused. For the log: clients get one answer for all.
+/// Reason for a refused login. Only for the log: clients get one response for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginRejection {
-    /// No account has that address.
+    /// No account has this email address.
     UnknownEmail,
-    /// The account's password is another, or its stored hash is unreadable.
+    /// The password does not match, or the stored hash is unreadable.
     WrongPassword(UserId),
-    /// The password was right, and the account is switched off.
+    /// The password matches, but the account is disabled.
     Inactive(UserId),
 }
 
 impl LoginRejection {
-    /// The account in question, where there is one.
+    /// Returns the account, or `None` if the email address is unknown.
     #[must_use]
     pub fn user_id(self) -> Option<UserId> {
         match self {
@@ -73,7 +74,7 @@ impl LoginRejection {
         }
     }
 
-    /// The reason's name in the log.
+    /// Returns the name used in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,10 +1,12 @@
-//! A client as an email names it: in words of a fixed list. What a client calls itself is text that
-//! an attacker chooses, and would carry it to the owner's mailbox under the service's name.
+//! Description of a client in an email, limited to names from a fixed list. A `User-Agent` is text
+//! chosen by the client: an attacker could use it to send a message to the owner under the service's
+//! name.
 
 use crate::sessions::{ClientInfo, UserAgent};
 use std::net::IpAddr;
 
-/// Browsers by what their `User-Agent` holds. Several hold each other's names: the first counts.
+/// Browsers by a part of their `User-Agent`. The first match wins, because several contain the names of
+/// others.
 const APPS: [(&str, &str); 14] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -22,7 +24,7 @@ const APPS: [(&str, &str); 14] = [
     ("python-requests/", "Python"),
 ];
 
-/// Systems likewise.
+/// Systems by a part of the `User-Agent`. The first match wins.
 const SYSTEMS: [(&str, &str); 8] = [
     ("Windows", "Windows"),
     ("iPhone", "iPhone"),
@@ -34,14 +36,15 @@ const SYSTEMS: [(&str, &str); 8] = [
     ("Linux", "Linux"),
 ];
 
-/// App and system of a client, each a name from a fixed list; `None` if it is not on the list.
+/// App and system of a client, each a name from a fixed list; `None` if no name matches.
 ///
 /// ```
 /// use portcullis_domain::{mail::DeviceLabel, sessions::UserAgent};
 /// let agent = UserAgent::new("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
 /// let label = DeviceLabel::from_user_agent(agent.as_ref());
 /// assert_eq!((label.app, label.system), (Some("Firefox"), Some("Linux")));
-/// assert_eq!(DeviceLabel::from_user_agent(UserAgent::new("Sign in at https://evil.example").as_ref()), DeviceLabel::default());
+/// let forged = UserAgent::new("Sign in at https://evil.example");
+/// assert_eq!(DeviceLabel::from_user_agent(forged.as_ref()), DeviceLabel::default());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeviceLabel {
@@ -52,7 +55,7 @@ pub struct DeviceLabel {
 }
 
 impl DeviceLabel {
-    /// Returns the label of a client that calls itself so.
+    /// Returns the label for a `User-Agent`.
     #[must_use]
     pub fn from_user_agent(agent: Option<&UserAgent>) -> Self {
         let text = agent.map(UserAgent::as_str).unwrap_or_default();
@@ -62,12 +65,12 @@ impl DeviceLabel {
     }
 }
 
-/// Client that caused an email, as far as the email may tell of it.
+/// Client that caused an email, as described in the email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientLabel {
-    /// Its network address, if known.
+    /// IP address, if known.
     pub address: Option<IpAddr>,
-    /// Its app and system.
+    /// App and system.
     pub device: DeviceLabel,
 }
 

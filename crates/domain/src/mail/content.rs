@@ -1,58 +1,58 @@
-//! What a mail says before it is worded, and the mail itself.
+//! Content of an email before and after rendering.
 
 use super::{ClientLabel, Language, Occasion};
 use crate::registration::EmailAddress;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fmt;
 
-/// What a mail has to say, for whoever words it. Redacted in `Debug`: a link opens something.
+/// Content of an email, to be rendered. Redacted in `Debug`, because the link contains a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailContent {
-    /// What tells the mail from every other, the same at every try: the part of its `MailContent-ID`
-    /// before the @-sign (RFC 5322 §3.6.4), lower-case hex digits.
+    /// Unique id, the same for every attempt: the part of the `Message-ID` before the @-sign (RFC 5322
+    /// §3.6.4), in lower-case hex digits.
     pub id: String,
-    /// Why it is sent.
+    /// Reason for the email.
     pub occasion: Occasion,
-    /// To whom.
+    /// Recipient.
     pub to: EmailAddress,
-    /// In which language.
+    /// Language to render in.
     pub language: Language,
-    /// What its link opens, and for how long the link is good; none where the mail has none.
+    /// Link and its remaining validity; `None` if the email has no link.
     pub link: Option<(String, TimeDelta)>,
-    /// Client that caused it; `None` if the recipient may be a stranger, to whom nothing of clients is
-    /// sent.
+    /// Client that caused the email; `None` if the recipient may not be the account owner and must not
+    /// see the client.
     pub client: Option<ClientLabel>,
-    /// When it was caused, in UTC.
+    /// Time when the email was caused, in UTC.
     pub at: DateTime<Utc>,
 }
 
 impl fmt::Debug for MailContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message").field("id", &self.id).field("occasion", &self.occasion).finish_non_exhaustive()
+        f.debug_struct("MailContent").field("id", &self.id).field("occasion", &self.occasion).finish_non_exhaustive()
     }
 }
 
-/// A mail, worded: plain text and HTML that say the same. Redacted in `Debug`.
+/// Rendered email: plain text and HTML with the same content. Redacted in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RenderedMail {
-    /// As in [`MailContent::id`].
+    /// Unique id, see [`MailContent::id`].
     pub id: String,
-    /// To whom: this one recipient.
+    /// The only recipient.
     pub to: EmailAddress,
-    /// In which language.
+    /// Language of the email.
     pub language: Language,
-    /// When it was caused, in UTC.
+    /// Time when the email was caused, in UTC.
     pub date: DateTime<Utc>,
-    /// A line without control characters.
+    /// Subject, one line without control characters.
     pub subject: String,
-    /// For a plain terminal.
+    /// Plain-text body.
     pub text: String,
-    /// For everybody else.
+    /// HTML body.
     pub html: String,
 }
 
 impl fmt::Debug for RenderedMail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mail").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("RenderedMail").field("id", &self.id).finish_non_exhaustive()
     }
 }

@@ -1,9 +1,9 @@
-//! The languages that people are written to in.
+//! Languages of emails and pages.
 
-/// A language that mails and pages come in.
+/// Language of emails and pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Language {
-    /// English, for whoever asks for none of these.
+    /// English, the default.
     #[default]
     English,
     /// German.
@@ -19,11 +19,11 @@ pub enum Language {
 }
 
 impl Language {
-    /// Every language.
+    /// All languages.
     pub const ALL: [Self; 6] =
         [Self::English, Self::German, Self::French, Self::Spanish, Self::Portuguese, Self::Chinese];
 
-    /// Its tag (RFC 5646), which is also the stored spelling.
+    /// Returns the language tag (RFC 5646), which is also the stored spelling.
     ///
     /// ```
     /// use portcullis_domain::mail::Language;
@@ -41,15 +41,15 @@ impl Language {
         }
     }
 
-    /// Reads a tag as it is stored.
+    /// Parses a stored tag. Returns `None` if it is unknown.
     #[must_use]
     pub fn parse(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.tag() == tag)
     }
 
-    /// The language that somebody prefers of these, by the field `Accept-Language` (RFC 9110
-    /// §12.5.4): the one with the greatest quality, of equals the first; English where none fits.
-    /// A region is no matter: who asks for `pt-BR` is written to in Portuguese.
+    /// Returns the preferred language of an `Accept-Language` field (RFC 9110 §12.5.4): the one with
+    /// the highest quality, or the first of several. Returns English if none matches. Regions are
+    /// ignored: `pt-BR` matches Portuguese.
     ///
     /// ```
     /// use portcullis_domain::mail::Language;
@@ -60,12 +60,13 @@ impl Language {
     #[must_use]
     pub fn preferred(accept_language: &str) -> Self {
         let ranges = accept_language.split(',').filter_map(Self::range);
-        // Of equals the last wins with `max_by_key`: they are looked at from the end.
+        // `max_by_key` returns the last of equal elements, so iterate from the end.
         let best = ranges.collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, quality)| *quality);
         best.map_or_else(Self::default, |(language, _)| language)
     }
 
-    /// A range and its quality in thousandths; none where it is refused, unknown or damaged.
+    /// Returns a range's language and its quality in thousandths, or `None` if it is excluded, unknown
+    /// or malformed.
     fn range(text: &str) -> Option<(Self, u16)> {
         let mut parts = text.split(';');
         let tag = parts.next()?.trim();
@@ -78,7 +79,7 @@ impl Language {
         (quality > 0).then_some((language, quality))
     }
 
-    /// A weight in thousandths (RFC 9110 §12.4.2).
+    /// Parses a weight into thousandths (RFC 9110 §12.4.2).
     fn quality(weight: &str) -> Option<u16> {
         let value = weight.trim().strip_prefix("q=").or_else(|| weight.trim().strip_prefix("Q="))?;
         let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));

@@ -1,5 +1,4 @@
-//! Mail to the owners of accounts: on which occasions, in which language, and when it is tried
-//! again. Wording it, keeping it and handing it to a mail server is left to others.
+//! Emails to account owners: occasions, languages and retries.
 
 mod client;
 mod content;

@@ -1,5 +1,5 @@
-//! Why a mail is sent, and the order to send one. An order holds nothing that opens anything: what
-//! a link needs is made when the mail is.
+//! Occasions of emails, and emails to be queued. A queued email contains no usable token: the token is
+//! issued when the email is sent.
 
 use super::Language;
 use crate::registration::{EmailAddress, UserId};
@@ -7,29 +7,29 @@ use crate::sessions::ClientInfo;
 use crate::verification::{PasswordVersion, Purpose, TokenSeed};
 use chrono::{DateTime, Utc};
 
-/// Why a mail is sent.
+/// Reason for an email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Occasion {
-    /// An address is to be verified.
+    /// The user must verify an email address.
     VerifyEmail,
-    /// Somebody forgot a password.
+    /// The user asked for a password reset.
     ResetPassword,
-    /// A new address is to be confirmed; sent to that one.
+    /// The user must confirm a new email address. Sent to the new address.
     ConfirmEmail,
-    /// The address was changed; sent to the old one, with a way back.
+    /// The email address was changed. Sent to the old address, with a link to undo the change.
     EmailChanged,
     /// The password was changed.
     PasswordChanged,
-    /// Somebody signed in from a device that the account does not know.
+    /// A login came from a device that the account does not know.
     NewDevice,
-    /// Somebody signed in after many tries with a wrong password.
+    /// A login succeeded after many wrong passwords.
     LoginAfterFailures,
-    /// A session was ended, for a spent token of it was shown again.
+    /// A session was ended because a spent refresh token was presented again.
     SessionTheft,
 }
 
 impl Occasion {
-    /// Every occasion.
+    /// All occasions.
     pub const ALL: [Self; 8] = [
         Self::VerifyEmail,
         Self::ResetPassword,
@@ -41,7 +41,7 @@ impl Occasion {
         Self::SessionTheft,
     ];
 
-    /// The stored spelling, which is also the name of its templates.
+    /// Returns the stored spelling, which is also the name of the templates.
     ///
     /// ```
     /// use portcullis_domain::mail::Occasion;
@@ -62,13 +62,13 @@ impl Occasion {
         }
     }
 
-    /// Reads the stored spelling.
+    /// Parses the stored spelling. Returns `None` if it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|occasion| occasion.as_str() == text)
     }
 
-    /// What the link in the mail is for, where it has one.
+    /// Returns the purpose of the link in the email, or `None` if it has no link.
     #[must_use]
     pub const fn purpose(self) -> Option<Purpose> {
         match self {
@@ -81,28 +81,28 @@ impl Occasion {
     }
 }
 
-/// An order to send a mail, which the store has yet to number.
+/// Email to be added to the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMail {
-    /// Why.
+    /// Reason for the email.
     pub occasion: Occasion,
-    /// The account. None where only an address was named: whether it has an account is looked up
-    /// when the mail is made, so that nobody learns it from the answer.
+    /// Account, or `None` if the request named only an email address. The account is then looked up
+    /// when the email is sent, so that the response does not reveal whether it exists.
     pub user_id: Option<UserId>,
-    /// The address to write to; where no account is given, the one that was named: the mail goes
-    /// to the address that its account has, if there is one.
+    /// Recipient. Without an account id, this is the address as requested; the email goes to the
+    /// address of the account found.
     pub to: EmailAddress,
-    /// In which language.
+    /// Language of the email.
     pub language: Language,
-    /// What its token and its identifier are made from.
+    /// Seed of its token and its id.
     pub seed: TokenSeed,
-    /// The password that the account has when it is ordered, if its link dies with that: another
-    /// password kills the link before its mail is made, too. An address without an account has a
-    /// version that no password has.
+    /// Password version of the account when the email was queued, if the link depends on it. A password
+    /// change then invalidates the link even before the email is sent. An address without an account
+    /// gets a version that matches no password.
     pub password: Option<PasswordVersion>,
-    /// From where it was caused.
+    /// Client that caused the email.
     pub client: ClientInfo,
-    /// When it was caused, in UTC.
+    /// Time when the email was caused, in UTC.
     pub created_at: DateTime<Utc>,
 }
 

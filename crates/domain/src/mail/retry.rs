@@ -1,45 +1,46 @@
-//! When a mail that could not be sent is tried again.
+//! Retries of emails that could not be sent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How often, and for how long.
+/// Retry policy with exponential backoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// The wait after the first try; each next one is twice as long. Greater than zero.
+    /// Wait after the first attempt, doubled after each further one. Greater than zero.
     pub first_wait: TimeDelta,
-    /// The longest wait.
+    /// Maximum wait.
     pub longest_wait: TimeDelta,
-    /// How long it is tried, from when it was caused.
+    /// Maximum age of an email, from the time it was caused. No attempt follows after that.
     pub give_up_after: TimeDelta,
 }
 
-/// Backoff of 1, 2, 4 … 60 minutes, for 24 hours (RFC 5321 §4.5.4.1 asks for retries, and leaves
-/// it to the sender to ask for less than days).
+/// Waits of 1, 2, 4 … 60 minutes, for 24 hours. RFC 5321 §4.5.4.1 requires retries and lets the sender
+/// choose a shorter period than days.
 pub const DEFAULT_RETRY_POLICY: RetryPolicy = RetryPolicy {
     first_wait: TimeDelta::minutes(1),
     longest_wait: TimeDelta::minutes(60),
     give_up_after: TimeDelta::hours(24),
 };
 
-/// What becomes of a mail that could not be sent.
+/// Decision about an email that could not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// It is tried again at that moment, in UTC.
+    /// Retry at this time, in UTC.
     At(DateTime<Utc>),
-    /// It is given up, and kept for whoever looks into it.
+    /// Stop: the email is dead and kept for inspection.
     Never,
 }
 
 impl RetryPolicy {
-    /// What becomes of a mail after so many tries, at least one, none of which succeeded.
+    /// Decides about an email after `tries` failed attempts (at least 1). `caused` is when the email
+    /// was caused.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};
     /// use portcullis_domain::mail::{RetryDecision, DEFAULT_RETRY_POLICY};
-    /// let caused = DateTime::UNIX_EPOCH;
-    /// assert_eq!(DEFAULT_RETRY_POLICY.next(3, caused, caused), RetryDecision::At(caused + TimeDelta::minutes(4)));
-    /// assert_eq!(DEFAULT_RETRY_POLICY.next(99, caused, caused), RetryDecision::At(caused + TimeDelta::minutes(60)));
-    /// assert_eq!(DEFAULT_RETRY_POLICY.next(3, caused, caused + TimeDelta::hours(24)), RetryDecision::Never);
+    /// let (policy, caused) = (DEFAULT_RETRY_POLICY, DateTime::UNIX_EPOCH);
+    /// assert_eq!(policy.next(3, caused, caused), RetryDecision::At(caused + TimeDelta::minutes(4)));
+    /// assert_eq!(policy.next(99, caused, caused), RetryDecision::At(caused + TimeDelta::minutes(60)));
+    /// assert_eq!(policy.next(3, caused, caused + TimeDelta::hours(24)), RetryDecision::Never);
     /// ```
     #[must_use]
     pub fn next(&self, tries: u32, caused: DateTime<Utc>, now: DateTime<Utc>) -> RetryDecision {

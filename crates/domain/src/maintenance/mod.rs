@@ -1,32 +1,30 @@
-//! What is kept for how long. Deleting what is not is left to the store.
+//! Retention of rows. The store deletes rows past the cutoffs.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How long rows are kept.
+/// Retention periods.
 ///
-///
-/// A spent or revoked token is kept as long as a live one: while it could still be shown, its row
-/// is what tells a theft from a token that nobody knows (RFC 9700 §4.14.2).
+/// Spent and revoked tokens are kept as long as live ones. Their rows distinguish a theft from an
+/// unknown token (RFC 9700 §4.14.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// How long beyond its expiry, at least zero: room for clocks that differ.
+    /// Retention of a token after its expiry, as a margin for clock skew. At least zero.
     pub after_expiry: TimeDelta,
-    /// How long a session, with its timeline, beyond its end or the age that none may have; a
-    /// one-time token beyond its expiry, so that it is told apart from one that nobody knows; and a
-    /// mail that was given up; at least zero.
+    /// Retention of a session and its timeline after its end or maximum age, of a one-time token after
+    /// its expiry (so that it is reported as expired, not unknown), and of a dead email. At least zero.
     pub after_session: TimeDelta,
 }
 
 impl Default for Retention {
-    /// Five minutes for tokens, 30 days for sessions.
+    /// Returns 5 minutes for tokens and 30 days for sessions.
     fn default() -> Self {
         Self { after_expiry: TimeDelta::minutes(5), after_session: TimeDelta::days(30) }
     }
 }
 
 impl Retention {
-    /// A token that expired at this moment or before it can no longer be shown, wherever the
-    /// clock of whoever is shown it stands: its row may go.
+    /// Returns the deletion cutoff for refresh tokens. Tokens that expired at or before it may be
+    /// deleted. Leaves a margin for clock skew between replicas.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};
@@ -39,8 +37,8 @@ impl Retention {
         now.checked_sub_signed(self.after_expiry).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
-    /// A session that ended at this moment or before is no longer kept, nor one that was too old
-    /// by then.
+    /// Returns the deletion cutoff for sessions. Sessions that had ended or expired at or before it may
+    /// be deleted.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};

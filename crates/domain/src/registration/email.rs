@@ -1,24 +1,24 @@
-//! Email addresses: read once, at the border, into one canonical form that uniqueness, lookup
-//! and limits share. Sending mail is left to others.
+//! Email addresses, parsed once into a canonical form that uniqueness, lookup and rate limits share.
 
 use std::fmt;
 
-/// The longest address, in characters (RFC 5321 §4.5.3.1.3: a path of 256 with its brackets).
+/// Maximum length of an address, in characters (RFC 5321 §4.5.3.1.3: a path of 256 octets with its
+/// brackets).
 const MAX_CHARS: usize = 254;
-/// The longest part before the @-sign, in octets (RFC 5321 §4.5.3.1.1).
+/// Maximum length of the local part, in octets (RFC 5321 §4.5.3.1.1).
 const MAX_LOCAL: usize = 64;
-/// The longest domain label, in octets (RFC 1035 §2.3.4).
+/// Maximum length of a domain label, in octets (RFC 1035 §2.3.4).
 const MAX_LABEL: usize = 63;
-/// Punctuation that an atom may hold besides letters and digits (RFC 5322 §3.2.3).
+/// Punctuation allowed in an atom in addition to letters and digits (RFC 5322 §3.2.3).
 const ATOM_PUNCTUATION: &str = "!#$%&'*+-/=?^_`{|}~";
 
-/// An email address, in its canonical form and as it was spelled.
+/// Email address, in its canonical form and as spelled.
 ///
-/// The canonical form has ASCII letters in lower case and an international domain in its Unicode
-/// form (UTS 46). Two addresses with one canonical form are one account. Nothing else is folded:
-/// no Unicode case mapping ever merges two addresses (CVE-2019-19844).
+/// The canonical form has ASCII letters in lower case, and an international domain in Unicode (UTS 46).
+/// Two addresses with the same canonical form belong to one account. There is no Unicode case folding,
+/// so that it cannot merge two addresses (CVE-2019-19844).
 ///
-/// Quoted local parts, comments, address literals and dotless domains are refused.
+/// Quoted local parts, comments, address literals and domains without a dot are not accepted.
 ///
 /// ```
 /// use portcullis_domain::registration::EmailAddress;
@@ -33,40 +33,41 @@ pub struct EmailAddress {
     canonical: String,
 }
 
-/// Why a text is not an email address. Never holds the text.
+/// Reason why a text is not an accepted email address. Never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmailError {
-    /// Longer than 254 characters.
+    /// More than 254 characters.
     #[error("an email address has at most 254 characters")]
     TooLong,
     /// Not exactly one @-sign.
     #[error("an email address has exactly one @-sign")]
     At,
-    /// The part before the @-sign is longer than mail servers must take.
+    /// Local part longer than 64 octets, the most that mail servers must accept.
     #[error("the part before the @-sign has at most 64 octets")]
     LocalTooLong,
-    /// The part before the @-sign is not a dot-atom (RFC 5322 §3.2.3).
+    /// Local part that is not a dot-atom (RFC 5322 §3.2.3).
     #[error("the part before the @-sign is not valid")]
     Local,
-    /// The part after the @-sign is not a domain name with at least one dot.
+    /// Domain that is not a domain name with at least one dot.
     #[error("the part after the @-sign is not a domain name")]
     Domain,
 }
 
 impl EmailAddress {
-    /// Reads an address as a person types it; white space around it is ignored.
+    /// Parses an address typed by a user. Ignores surrounding white space.
     ///
     /// # Errors
-    /// [`EmailError`], when the text is not an address that this crate takes.
+    /// Returns the broken rule as an [`EmailError`].
     pub fn parse(input: &str) -> Result<Self, EmailError> {
         let email = Self::parse_known(input)?;
         let local = email.spelled.split('@').next().unwrap_or_default();
         if local.len() > MAX_LOCAL { Err(EmailError::LocalTooLong) } else { Ok(email) }
     }
 
-    /// Reads the address of an account that there may be. Accounts that were adopted may have a
-    /// local part that no mail server takes: they still sign in.
+    /// Parses the address of an account that may exist. Unlike [`parse`](Self::parse), it allows long
+    /// local parts: adopted accounts may have one that no mail server accepts, and must still be able
+    /// to sign in.
     ///
     /// ```
     /// use portcullis_domain::registration::{EmailAddress, EmailError};
@@ -74,9 +75,6 @@ impl EmailAddress {
     /// assert_eq!(EmailAddress::parse(&long), Err(EmailError::LocalTooLong));
     /// assert!(EmailAddress::parse_known(&long).is_ok());
     /// ```
-    ///
-    /// # Errors
-    /// [`EmailError`].
     pub fn parse_known(input: &str) -> Result<Self, EmailError> {
         let input = input.trim();
         if input.chars().count() > MAX_CHARS {
@@ -95,20 +93,19 @@ impl EmailAddress {
         Ok(Self::from_stored(spelled))
     }
 
-    /// Takes an address from a store as it stands there, unchecked: accounts adopted from
-    /// another program keep their spelling.
+    /// Creates an address from its stored spelling, unchecked. Adopted accounts keep their spelling.
     #[must_use]
     pub fn from_stored(spelled: String) -> Self {
         Self { canonical: spelled.to_ascii_lowercase(), spelled }
     }
 
-    /// The form that uniqueness, lookup and limits go by.
+    /// Returns the form used for uniqueness, lookup and rate limits.
     #[must_use]
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 
-    /// The local part as it was typed or stored, with the canonical domain.
+    /// Returns the local part as typed or stored, with the canonical domain.
     #[must_use]
     pub fn original(&self) -> &str {
         &self.spelled
@@ -121,7 +118,7 @@ impl fmt::Display for EmailAddress {
     }
 }
 
-/// Personal data stays out of logs: only the domain shows.
+/// Shows only the domain: logs must not contain personal data.
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let domain = self.canonical.rsplit('@').next().unwrap_or_default();
@@ -136,7 +133,7 @@ fn check_local(local: &str) -> Result<String, EmailError> {
 }
 
 fn is_atom_char(c: char) -> bool {
-    // What stands beyond ASCII was looked at where it was normalised.
+    // Characters beyond ASCII were checked during normalization.
     !c.is_ascii() || c.is_ascii_alphanumeric() || ATOM_PUNCTUATION.contains(c)
 }
 
@@ -147,7 +144,8 @@ fn canonical_domain(domain: &str) -> Result<String, EmailError> {
     if is_host_name(&ascii) { Ok(canonical) } else { Err(EmailError::Domain) }
 }
 
-/// Whether the text is a host name with a dot whose last label is no number (RFC 1123 §2.1).
+/// Returns whether the text is a host name with a dot whose last label ends with a letter (RFC 1123
+/// §2.1).
 fn is_host_name(ascii: &str) -> bool {
     let label = |l: &str| {
         (1..=MAX_LABEL).contains(&l.len())

@@ -1,12 +1,12 @@
-//! Email addresses beyond ASCII: IDNA domains and NFC local parts. Present with the feature
-//! `international` only, for its tables are large.
+//! Email addresses beyond ASCII: IDNA domains and NFC local parts. Only with the feature
+//! `international`, because its tables are large.
 
 use super::EmailError;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// The ASCII and the Unicode form of a domain (UTS 46, non-transitional).
+/// Returns the ASCII and the Unicode form of a domain (UTS 46, non-transitional).
 pub(super) fn domain(domain: &str) -> Result<(String, String), EmailError> {
     let uts46 = Uts46::new();
     let ascii = uts46
@@ -19,9 +19,9 @@ pub(super) fn domain(domain: &str) -> Result<(String, String), EmailError> {
     Ok((ascii, unicode))
 }
 
-/// The NFC form of a local part (RFC 6532 §3.1). Refused where normalisation would turn a foreign
-/// character into an ASCII one (U+212A KELVIN SIGN into K), for such an address would become
-/// somebody else's, and where a character cannot be seen or begins with nothing to combine with.
+/// Returns the NFC form of a local part (RFC 6532 §3.1). Fails if normalization creates an ASCII
+/// character (U+212A KELVIN SIGN becomes K), because the address would become another user's. Also
+/// fails if a character is invisible, or if the first one is a combining mark.
 pub(super) fn local(local: &str) -> Result<String, EmailError> {
     let ascii = |text: &str| text.chars().filter(char::is_ascii).count();
     let nfc: String = local.nfc().collect();
@@ -30,8 +30,8 @@ pub(super) fn local(local: &str) -> Result<String, EmailError> {
     if merges || !visible { Err(EmailError::Local) } else { Ok(nfc) }
 }
 
-/// Whether a character beyond ASCII shows: it is no space, control, format, tag, private or
-/// unassignable character (UTS 39 §3.1). The joiners stay, since scripts of India need them.
+/// Returns whether a non-ASCII character is visible: not a space, control, format, tag, private-use or
+/// unassignable character (UTS 39 §3.1). Joiners are allowed, because Indic scripts need them.
 fn is_visible(c: char) -> bool {
     let hidden = matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}'

@@ -1,4 +1,4 @@
-//! Who an account is: its email address, its password, and the account itself.
+//! Accounts: email address, password, and the account itself.
 
 mod email;
 #[cfg(feature = "international")]

@@ -1,9 +1,8 @@
-//! The password as a value that shows itself to nobody, and the policy for new ones.
-//! Hashing is left to an adapter.
+//! Passwords in clear text, redacted and wiped, and the policy for new ones.
 
 use std::fmt;
 
-/// A password in clear: redacted in `Debug`, wiped when dropped, compared by nobody.
+/// Clear-text password. Redacted in `Debug`, wiped when dropped, and not comparable.
 ///
 /// ```
 /// use portcullis_domain::registration::Password;
@@ -14,12 +13,12 @@ use std::fmt;
 pub struct Password(String);
 
 impl Password {
-    /// Takes a password as it was typed: nothing is trimmed, folded or cut.
+    /// Creates a password exactly as typed: not trimmed, folded or truncated.
     pub fn new(password: impl Into<String>) -> Self {
         Self(password.into())
     }
 
-    /// The password itself, for whoever hashes it.
+    /// Returns the clear text, for hashing.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -36,25 +35,25 @@ impl Drop for Password {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.0).into_bytes();
         bytes.fill(0);
-        // The optimiser may not drop a write that somebody might look at.
+        // Keeps the optimizer from removing the write.
         std::hint::black_box(bytes.as_slice());
     }
 }
 
-/// A password that a policy let through: it may become an account's.
+/// Password accepted by a policy.
 #[derive(Debug)]
 pub struct NewPassword(Password);
 
 impl NewPassword {
-    /// The password, for whoever hashes it.
+    /// Returns the password, for hashing.
     #[must_use]
     pub fn password(&self) -> &Password {
         &self.0
     }
 }
 
-/// What a new password must be. No composition rule: length alone
-/// (NIST SP 800-63B-4 §3.1.1.2, OWASP ASVS 6.2).
+/// Policy for new passwords. It checks the length only, with no composition rules (NIST SP 800-63B-4
+/// §3.1.1.2, OWASP ASVS 6.2).
 ///
 /// ```
 /// use portcullis_domain::registration::{Password, PasswordError, PasswordPolicy};
@@ -68,27 +67,27 @@ pub struct PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// The longest new password, in Unicode scalar values.
+    /// Maximum length, in Unicode scalar values.
     pub const MAX_CHARS: usize = 256;
-    /// The least minimum that can be asked for, in Unicode scalar values, and the default.
+    /// Lowest minimum length that can be configured, in Unicode scalar values. Also the default.
     pub const MIN_CHARS_FLOOR: usize = 8;
 
-    /// A policy with a minimum length in Unicode scalar values, brought into 8 to 256.
+    /// Creates a policy with a minimum length in Unicode scalar values, clamped to 8–256.
     #[must_use]
     pub fn with_min_chars(min_chars: usize) -> Self {
         Self { min_chars: min_chars.clamp(Self::MIN_CHARS_FLOOR, Self::MAX_CHARS) }
     }
 
-    /// The minimum length, in Unicode scalar values.
+    /// Returns the minimum length, in Unicode scalar values.
     #[must_use]
     pub fn min_chars(&self) -> usize {
         self.min_chars
     }
 
-    /// Lets a password become an account's, or says why it may not.
+    /// Checks the length of a new password.
     ///
     /// # Errors
-    /// [`PasswordError`], which names the bound that was missed.
+    /// Returns [`PasswordError`] with the bound if the password is too short or too long.
     pub fn validate(&self, password: Password) -> Result<NewPassword, PasswordError> {
         match password.expose().chars().count() {
             n if n < self.min_chars => Err(PasswordError::TooShort { min: self.min_chars }),
@@ -104,20 +103,20 @@ impl Default for PasswordPolicy {
     }
 }
 
-/// Why a password may not become an account's.
+/// Reason why the policy refuses a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordError {
-    /// Fewer characters than the policy asks for.
+    /// Shorter than the minimum length.
     #[error("a password has at least {min} characters")]
     TooShort {
-        /// The least number of Unicode scalar values.
+        /// Minimum, in Unicode scalar values.
         min: usize,
     },
-    /// More characters than anybody types.
+    /// Longer than the maximum length.
     #[error("a password has at most {max} characters")]
     TooLong {
-        /// The greatest number of Unicode scalar values.
+        /// Maximum, in Unicode scalar values.
         max: usize,
     },
 }

@@ -1,10 +1,10 @@
-//! The account as the rules see it.
+//! Accounts as the rules see them.
 
 use super::EmailAddress;
 use chrono::{DateTime, Utc};
 use std::fmt;
 
-/// The number of an account, given by the store.
+/// Id of an account, assigned by the store.
 ///
 /// ```
 /// use portcullis_domain::registration::UserId;
@@ -16,20 +16,20 @@ use std::fmt;
 pub struct UserId(i64);
 
 impl UserId {
-    /// Takes a number from the store.
+    /// Creates an id from its stored value.
     #[must_use]
     pub const fn new(id: i64) -> Self {
         Self(id)
     }
 
-    /// The number.
+    /// Returns the value.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// Reads the text form, as a token's `sub` has it: decimal digits of a positive number,
-    /// with no sign and no leading zero.
+    /// Parses the text form used in a token's `sub`: decimal digits of a positive number, without sign
+    /// or leading zeros. Returns `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let canonical = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
@@ -43,18 +43,18 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A salted slow hash of a password, in the text form of its scheme. Redacted in `Debug`.
+/// Salted slow hash of a password, in the text form of its scheme. Redacted in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes the text of a hash, from a hasher or a store.
+    /// Creates a hash from its text.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text, for whoever verifies or stores it.
+    /// Returns the text, for verification or storage.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -67,31 +67,31 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// An account.
+/// Account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Its number.
+    /// Id.
     pub id: UserId,
-    /// Its address, as stored.
+    /// Email address, as stored.
     pub email: EmailAddress,
-    /// The hash of its password.
+    /// Password hash.
     pub password: PasswordHash,
-    /// Whether it may sign in and refresh.
+    /// True if the account may sign in and refresh.
     pub is_active: bool,
-    /// When it was made, in UTC.
+    /// Creation time, in UTC.
     pub created_at: DateTime<Utc>,
-    /// When its address was verified, if it was, in UTC.
+    /// Time when the email address was verified, in UTC; `None` if it is unverified.
     pub email_verified_at: Option<DateTime<Utc>>,
 }
 
-/// An account that the store has yet to number. It will be active.
+/// Account to be inserted. It will be active.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUser {
-    /// Its address; the canonical form is what is stored.
+    /// Email address. Its canonical form is stored.
     pub email: EmailAddress,
-    /// The hash of its password.
+    /// Password hash.
     pub password: PasswordHash,
-    /// When it is made, in UTC.
+    /// Creation time, in UTC.
     pub created_at: DateTime<Utc>,
 }
 

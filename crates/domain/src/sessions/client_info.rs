@@ -1,24 +1,23 @@
-//! Where a request comes from, as far as its session remembers it.
+//! Client information stored with sessions and events.
 
 use crate::limits::Source;
 use std::net::IpAddr;
 
-/// Where a request comes from.
+/// Client of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientInfo {
-    /// The client's address, if it is known.
+    /// IP address, if known.
     pub ip_address: Option<IpAddr>,
-    /// What the client calls itself, if it does.
+    /// `User-Agent`, if the client sent one.
     pub user_agent: Option<UserAgent>,
 }
 
 impl ClientInfo {
-    /// Whether two requests look like one place: of one source, by clients that call themselves
-    /// the same.
+    /// Returns whether two requests seem to come from one client: same source and same `User-Agent`.
     ///
     /// ```
     /// use portcullis_domain::sessions::ClientInfo;
-    /// let from = |address: &str| address.parse().map(|ip| ClientInfo { ip_address: Some(ip), user_agent: None });
+    /// let from = |ip: &str| ip.parse().map(|ip| ClientInfo { ip_address: Some(ip), user_agent: None });
     /// assert!(from("2001:db8::1")?.is_similar_to(&from("2001:db8::2")?));
     /// assert!(!from("192.0.2.1")?.is_similar_to(&from("192.0.2.2")?));
     /// assert!(!from("192.0.2.1")?.is_similar_to(&ClientInfo::default()));
@@ -31,23 +30,25 @@ impl ClientInfo {
     }
 }
 
-/// What a client calls itself: at most [`UserAgent::MAX_CHARS`] characters, none of which is a
-/// control character. Nobody checks whether it is true.
+/// `User-Agent` of a client: at most [`UserAgent::MAX_CHARS`] characters, no control characters. Chosen
+/// by the client, so do not trust it.
 ///
 /// ```
 /// use portcullis_domain::sessions::UserAgent;
-/// assert_eq!(UserAgent::new("curl/8.0\r\n").map(|agent| agent.as_str().to_owned()), Some("curl/8.0".to_owned()));
+/// let agent = UserAgent::new("curl/8.0\r\n");
+/// assert_eq!(agent.as_ref().map(UserAgent::as_str), Some("curl/8.0"));
 /// assert_eq!(UserAgent::new(" "), None);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 
 impl UserAgent {
-    /// The most characters (Unicode scalar values) that are kept.
+    /// Maximum length, in Unicode scalar values.
     pub const MAX_CHARS: usize = 255;
 
-    /// Takes what can be kept of a text; none where nothing can. Besides control characters,
-    /// those that reorder or break lines go (a timeline is shown to people).
+    /// Creates a user agent from the allowed characters of a text, truncated to the maximum length.
+    /// Returns `None` if nothing is left. Also removes characters that reorder or break lines, because
+    /// timelines are displayed.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let kept: String = text.chars().filter(|c| !is_disallowed(*c)).take(Self::MAX_CHARS).collect();
@@ -55,7 +56,7 @@ impl UserAgent {
         (!kept.is_empty()).then(|| Self(kept.to_owned()))
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,31 +1,31 @@
-//! How a session ends.
+//! End of a session and its reason.
 
 use super::ClientInfo;
 use chrono::{DateTime, Utc};
 
-/// What ended a session.
+/// Reason why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
-    /// A logout, of this session or of all.
+    /// Logout of this session or of all sessions.
     LogOut,
-    /// Its owner, from a list of sessions, or an operator.
+    /// Revoked by its owner from the list of sessions, or by an operator.
     Revoked,
-    /// A spent token that was shown again.
+    /// A spent refresh token was presented again.
     Theft,
-    /// A login of its account that had as many sessions as it may.
+    /// A new login exceeded the maximum number of sessions per account.
     Evicted,
-    /// Its account, which was switched off.
+    /// The account was disabled.
     Disabled,
-    /// A new password of its account.
+    /// The password was changed.
     PasswordChanged,
-    /// Another address of its account.
+    /// The email address was changed.
     EmailChanged,
-    /// The first verification of its account's address, which it came before.
+    /// The email address was verified for the first time, after this session had started.
     EmailVerified,
 }
 
 impl EndReason {
-    /// The stored spelling.
+    /// Returns the stored spelling.
     ///
     /// ```
     /// assert_eq!(portcullis_domain::sessions::EndReason::Theft.as_str(), "theft");
@@ -45,13 +45,13 @@ impl EndReason {
     }
 }
 
-/// The end of a session.
+/// End of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionEnd {
-    /// When, in UTC.
+    /// Time, in UTC.
     pub at: DateTime<Utc>,
-    /// By what.
+    /// Reason.
     pub reason: EndReason,
-    /// From where.
+    /// Client that caused it.
     pub client: ClientInfo,
 }

@@ -1,13 +1,13 @@
-//! The timeline of a session: what happened to it, when and from where.
+//! Timeline of a session: events with time and client.
 
 use super::{ClientInfo, EndReason};
 use crate::tokens::Verdict;
 use chrono::{DateTime, Utc};
 
-/// What happened to a session.
+/// Kind of a session event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
-    /// It began.
+    /// Start of the session.
     LogIn,
     /// [`Verdict::Rotated`].
     Rotated,
@@ -17,31 +17,32 @@ pub enum EventKind {
     Overlapped,
     /// [`Verdict::Raced`].
     Raced,
-    /// [`Verdict::Theft`], which ended it.
+    /// [`Verdict::Theft`], which ended the session.
     Theft,
-    /// [`Verdict::ExitedService`]: a token of it was shown after its end.
+    /// [`Verdict::Ended`]: a token was presented after the session had ended.
     Ended,
-    /// [`Verdict::Expired`]: a token of it was shown after its time.
+    /// [`Verdict::Expired`]: an expired token was presented.
     Expired,
-    /// It was ended by a logout.
+    /// Ended by a logout.
     LogOut,
-    /// It was ended by its owner, or by an operator.
+    /// Ended by its owner or an operator.
     Revoked,
-    /// It was ended to make room for another.
+    /// Ended to make room for another session.
     Evicted,
-    /// It was ended with its account, which was switched off.
+    /// Ended because the account was disabled.
     Disabled,
-    /// Its account got a new password, which ends every session but the one that asks for it.
+    /// Password changed, which ends every session except the one that requested it.
     PasswordChanged,
-    /// Its account got another address.
+    /// Email address changed.
     EmailChanged,
-    /// The address of its account was verified, for the first time, and it began before.
+    /// Ended because the email address was verified for the first time, after this session had started.
     EmailVerified,
 }
 
 impl EventKind {
-    /// How many events of one kind a session keeps, where anybody can cause any number: from then
-    /// on the log alone tells of them, so that showing a dead token for ever fills no disk.
+    /// Maximum number of stored events per session of each [repeatable](Self::is_repeatable) kind.
+    /// Further ones are only logged, so that presenting a dead token again and again cannot fill the
+    /// disk.
     pub const MAX_EVENTS_PER_KIND: usize = 100;
 
     const ALL: [Self; 15] = [
@@ -62,7 +63,7 @@ impl EventKind {
         Self::EmailVerified,
     ];
 
-    /// The stored spelling, which is also told to the session's owner.
+    /// Returns the stored spelling, which the session's owner also sees.
     ///
     /// ```
     /// use portcullis_domain::sessions::EventKind;
@@ -91,19 +92,19 @@ impl EventKind {
         }
     }
 
-    /// Reads the stored spelling.
+    /// Parses the stored spelling. Returns `None` if it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// Whether it can come again and again with nothing changed by it.
+    /// Returns whether the event can occur any number of times without changing the session.
     #[must_use]
     pub const fn is_repeatable(self) -> bool {
         matches!(self, Self::Retried | Self::Overlapped | Self::Raced | Self::Ended | Self::Expired)
     }
 
-    /// Whether somebody used the session by it, and was not refused.
+    /// Returns whether the event is a successful use of the session.
     #[must_use]
     pub const fn counts_as_use(self) -> bool {
         matches!(self, Self::LogIn | Self::Rotated | Self::Retried | Self::Overlapped)
@@ -139,14 +140,14 @@ impl From<EndReason> for EventKind {
     }
 }
 
-/// Something that happened to a session.
+/// Event in the timeline of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionEvent {
-    /// When, in UTC.
+    /// Time, in UTC.
     pub at: DateTime<Utc>,
-    /// What.
+    /// Kind.
     pub kind: EventKind,
-    /// From where.
+    /// Client that caused it.
     pub client: ClientInfo,
 }
 

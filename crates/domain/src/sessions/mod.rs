@@ -1,4 +1,4 @@
-//! Sessions: what a login starts, what ends it, and what is remembered of it.
+//! Sessions: start, end, timeline and client.
 
 mod client_info;
 mod device;

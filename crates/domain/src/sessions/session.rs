@@ -1,25 +1,26 @@
-//! A session, as states whose transitions can refuse.
+//! Session and session policy.
 
 use super::{DeviceHash, SessionId, SourceHash};
 use crate::registration::UserId;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What a session is worth at a moment.
+/// State of a session at a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionState {
-    /// Its live refresh token refreshes.
+    /// Its live refresh token can be exchanged.
     Active,
-    /// Older than a session may get, however often it was refreshed.
+    /// Older than the maximum session age, regardless of refreshes.
     Expired,
-    /// Ended by logout, by its owner, at theft, or with its account.
+    /// Ended by logout, revocation, theft, or a change of the account.
     Ended,
 }
 
-/// One line of refresh tokens, from a login to its end.
+/// Session: the token family from a login to its end.
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
-/// use portcullis_domain::{registration::UserId, sessions::{Session, SessionId, SessionPolicy, SessionState}};
+/// use portcullis_domain::registration::UserId;
+/// use portcullis_domain::sessions::{Session, SessionId, SessionPolicy, SessionState};
 /// let login = DateTime::UNIX_EPOCH;
 /// let session = Session::begin(SessionId::from_random([1; 16]), UserId::new(1), login);
 /// let policy = SessionPolicy::default();
@@ -28,65 +29,65 @@ pub enum SessionState {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Its identifier.
+    /// Id.
     pub id: SessionId,
-    /// Whose it is.
+    /// Account.
     pub user_id: UserId,
-    /// When the login, or the adoption, happened, in UTC.
+    /// Time of the login or adoption, in UTC.
     pub started_at: DateTime<Utc>,
-    /// When it was ended, if it was, in UTC.
+    /// Time when the session was ended, in UTC; `None` if it was not.
     pub ended_at: Option<DateTime<Utc>>,
-    /// From which device the login came, if it has a number.
+    /// Device of the login, if it has a device id.
     pub device: Option<DeviceHash>,
-    /// The source that the login came from, if it is to be known from now on.
+    /// Source of the login, if later logins may treat it as known.
     pub source: Option<SourceHash>,
 }
 
 impl Session {
-    /// A session that begins.
+    /// Creates an active session that starts at `now`.
     #[must_use]
     pub fn begin(id: SessionId, user_id: UserId, now: DateTime<Utc>) -> Self {
         Self { id, user_id, started_at: now, ended_at: None, device: None, source: None }
     }
 
-    /// The session, begun from that device.
+    /// Returns the session with the device of its login.
     #[must_use]
     pub fn with_device(self, device: Option<DeviceHash>) -> Self {
         Self { device, ..self }
     }
 
-    /// The session, begun from that source.
+    /// Returns the session with the source of its login.
     #[must_use]
     pub fn with_source(self, source: Option<SourceHash>) -> Self {
         Self { source, ..self }
     }
 
-    /// Ends the session; the first end counts.
+    /// Ends the session. Keeps the time of an earlier end.
     #[must_use]
     pub fn end(self, now: DateTime<Utc>) -> Self {
         Self { ended_at: self.ended_at.or(Some(now)), ..self }
     }
 }
 
-/// How long sessions last, and how many an account may have.
+/// Session limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionPolicy {
-    /// How long one lasts from its start, however often it was refreshed (OWASP ASVS 7.3.2);
-    /// greater than zero.
+    /// Maximum age from the start, regardless of refreshes (OWASP ASVS 7.3.2). Greater than zero.
     pub max_age: TimeDelta,
-    /// How many of one account are active at most (OWASP ASVS 7.1.2); at least one.
+    /// Maximum number of active sessions per account (OWASP ASVS 7.1.2). At least 1.
     pub max_per_user: usize,
 }
 
 impl Default for SessionPolicy {
-    /// 30 days, and 100 sessions.
+    /// Returns 30 days and 100 sessions.
     fn default() -> Self {
         Self { max_age: TimeDelta::days(30), max_per_user: 100 }
     }
 }
 
 impl SessionPolicy {
-    /// A session that started at this moment or before is too old at `now`.
+    /// Returns the cutoff for session age: at `now`, sessions that started at or before it have
+    /// expired.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};
@@ -99,13 +100,13 @@ impl SessionPolicy {
         now.checked_sub_signed(self.max_age).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
-    /// When a session is too old.
+    /// Returns the time when a session expires.
     #[must_use]
     pub fn expires_at(&self, session: &Session) -> DateTime<Utc> {
         session.started_at.checked_add_signed(self.max_age).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// The session's worth at `now`. An end outweighs age.
+    /// Returns the state of a session at `now`. An ended session is never reported as expired.
     #[must_use]
     pub fn state(&self, session: &Session, now: DateTime<Utc>) -> SessionState {
         match session.ended_at {

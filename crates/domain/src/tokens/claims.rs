@@ -1,78 +1,77 @@
-//! What a token says. Signing and reading the signed form are left to an adapter.
+//! Claims of tokens and their lifetimes.
 
 use super::Jti;
 use crate::registration::UserId;
 use crate::sessions::SessionId;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-/// How far ahead of the clock a token's `iat` may lie: replicas' clocks differ.
+/// Maximum time a token's `iat` may be in the future, to allow for clock skew between replicas.
 pub const MAX_IAT_SKEW: TimeDelta = TimeDelta::seconds(60);
 
-/// The claims of an access token. Times are whole seconds in UTC.
+/// Claims of an access token. Times are in UTC, in whole seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessClaims {
-    /// Whose token it is (`sub`).
+    /// Account (`sub`).
     pub user_id: UserId,
-    /// Its identifier.
+    /// Id (`jti`).
     pub jti: Jti,
-    /// The session it belongs to (`sid`); none in a token of a program that knows no sessions.
+    /// Session (`sid`); `None` for an adopted token, issued by an application without sessions.
     pub session_id: Option<SessionId>,
-    /// When it was made (`iat`).
+    /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,
-    /// From when on it is worth nothing (`exp`; RFC 7519 §4.1.4: `exp` = now is expired).
+    /// Expiry time (`exp`). The token is invalid from this moment on (RFC 7519 §4.1.4).
     pub expires_at: DateTime<Utc>,
 }
 
-/// The claims of a refresh token. A type of its own, so that neither passes for the other
+/// Claims of a refresh token. A separate type, so that one kind of token cannot be used as the other
 /// (RFC 8725 §3.12).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshClaims {
-    /// Whose token it is (`sub`).
+    /// Account (`sub`).
     pub user_id: UserId,
-    /// Its identifier, by which the store knows it.
+    /// Id (`jti`), which is also the key in the store.
     pub jti: Jti,
-    /// The session it belongs to (`sid`); none in a token of a program that knows no sessions.
+    /// Session (`sid`); `None` for an adopted token, issued by an application without sessions.
     pub session_id: Option<SessionId>,
-    /// When it was made (`iat`).
+    /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,
-    /// From when on it is worth nothing (`exp`).
+    /// Expiry time (`exp`). The token is invalid from this moment on.
     pub expires_at: DateTime<Utc>,
 }
 
 impl RefreshClaims {
-    /// The session it belongs to, as far as the token can say: the one that bears its own
-    /// identifier where it names none.
+    /// Returns the session id. For an adopted token it is derived from the token's id.
     #[must_use]
     pub fn session_id_or_legacy(&self) -> SessionId {
         self.session_id.unwrap_or_else(|| SessionId::for_legacy_token(self.jti))
     }
 }
 
-/// The claims of a token whose signature is good: of one kind or the other.
+/// Claims of a token with a valid signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claims {
-    /// `"type":"access"`.
+    /// Claims with `"type":"access"`.
     Access(AccessClaims),
-    /// `"type":"refresh"`.
+    /// Claims with `"type":"refresh"`.
     Refresh(RefreshClaims),
 }
 
-/// Why a token with a good signature is refused.
+/// Reason why a token with a valid signature is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRejection {
-    /// Past its `exp`.
+    /// The token has expired.
     #[error("the token has expired")]
     Expired,
-    /// Of the other kind.
+    /// The token is of the other kind.
     #[error("the token is of another kind")]
     WrongKind,
 }
 
 impl Claims {
-    /// The claims, if they are an access token's and not expired at `now`.
+    /// Returns the claims of an access token that has not expired at `now`.
     ///
     /// # Errors
-    /// [`TokenRejection`]; expiry is told before the kind.
+    /// Returns [`TokenRejection`] if the token has expired or is a refresh token. Checks expiry first.
     pub fn into_access(self, now: DateTime<Utc>) -> Result<AccessClaims, TokenRejection> {
         match self.unexpired(now)? {
             Self::Access(claims) => Ok(claims),
@@ -80,18 +79,18 @@ impl Claims {
         }
     }
 
-    /// The claims, if they are a refresh token's and not expired at `now`.
+    /// Returns the claims of a refresh token that has not expired at `now`.
     ///
     /// # Errors
-    /// [`TokenRejection`]; expiry is told before the kind.
+    /// Returns [`TokenRejection`] if the token has expired or is an access token. Checks expiry first.
     pub fn into_refresh(self, now: DateTime<Utc>) -> Result<RefreshClaims, TokenRejection> {
         self.unexpired(now)?.into_refresh_ignoring_expiry()
     }
 
-    /// The claims, if they are a refresh token's, expired or not: a logout is never too late.
+    /// Returns the claims of a refresh token, expired or not. Logout accepts expired tokens.
     ///
     /// # Errors
-    /// [`TokenRejection::WrongKind`].
+    /// Returns [`TokenRejection::WrongKind`] for an access token.
     pub fn into_refresh_ignoring_expiry(self) -> Result<RefreshClaims, TokenRejection> {
         match self {
             Self::Refresh(claims) => Ok(claims),
@@ -108,7 +107,7 @@ impl Claims {
     }
 }
 
-/// How long new tokens live.
+/// Lifetimes of new tokens.
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
@@ -119,9 +118,9 @@ impl Claims {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenLifetimes {
-    /// Of an access token; 15 minutes by default.
+    /// Lifetime of access tokens. Default: 15 minutes.
     pub access: TimeDelta,
-    /// Of a refresh token; 7 days by default.
+    /// Lifetime of refresh tokens. Default: 7 days.
     pub refresh: TimeDelta,
 }
 
@@ -132,14 +131,14 @@ impl Default for TokenLifetimes {
 }
 
 impl TokenLifetimes {
-    /// The claims of an access token made at `now`, of no session yet.
+    /// Creates the claims of an access token issued at `now`, without a session.
     #[must_use]
     pub fn access(&self, user_id: UserId, jti: Jti, now: DateTime<Utc>) -> AccessClaims {
         let issued_at = now.trunc_subsecs(0);
         AccessClaims { user_id, jti, session_id: None, issued_at, expires_at: issued_at + self.access }
     }
 
-    /// The claims of a refresh token made at `now`, of no session yet.
+    /// Creates the claims of a refresh token issued at `now`, without a session.
     #[must_use]
     pub fn refresh(&self, user_id: UserId, jti: Jti, now: DateTime<Utc>) -> RefreshClaims {
         let issued_at = now.trunc_subsecs(0);

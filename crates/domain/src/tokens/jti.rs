@@ -1,12 +1,11 @@
-//! The identifier of a token.
+//! Token ids.
 
 use std::fmt;
 use std::str;
 use uuid::Uuid;
 
-/// A token's identifier (RFC 7519 §4.1.7). A new one is a version 4 UUID, written as 32 lower-case
-/// hex digits (122 random bits); one of an adopted token is opaque text, in the application's own
-/// spelling.
+/// Id of a token (RFC 7519 §4.1.7). New ids are version 4 UUIDs with 122 random bits, written as 32
+/// lower-case hex digits. Ids of adopted tokens are opaque text in their original spelling.
 ///
 /// ```
 /// use portcullis_domain::tokens::Jti;
@@ -18,32 +17,32 @@ use uuid::Uuid;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Jti {
-    /// Padded with zeros, which sort before any character of a text.
+    /// Padded with zeros, which sort before every character of a text.
     text: [u8; Jti::MAX_BYTES],
     length: u8,
 }
 
 impl Jti {
-    /// Maximum length in bytes, such as of a SHA-512 in hex. The identifier is repeated in the next
-    /// access token and in keys of limits.
+    /// Maximum length in bytes; fits a SHA-512 digest in hex. Bounded because the id is repeated in
+    /// access tokens and in rate-limit keys.
     pub const MAX_BYTES: usize = 128;
 
-    /// Creates an identifier from 16 random bytes.
+    /// Creates an id from 16 random bytes.
     #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
         let uuid = uuid::Builder::from_random_bytes(bytes).into_uuid();
         Self::copied(uuid.simple().encode_lower(&mut Uuid::encode_buffer()).as_bytes())
     }
 
-    /// Returns the text as an identifier, or `None` if it is empty, longer than
-    /// [`MAX_BYTES`](Self::MAX_BYTES) or has a control character.
+    /// Parses an id. Returns `None` if it is empty, longer than [`MAX_BYTES`](Self::MAX_BYTES) bytes or
+    /// contains a control character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let valid = (1..=Self::MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
         valid.then(|| Self::copied(text.as_bytes()))
     }
 
-    /// Returns the text as it is spelled.
+    /// Returns the text in its original spelling.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let text = self.text.get(..usize::from(self.length)).unwrap_or_default();

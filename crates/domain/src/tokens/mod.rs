@@ -1,4 +1,4 @@
-//! Tokens: what they claim, what a refresh token is worth, and how it is spent.
+//! Access and refresh tokens: claims, ids, rotation and verdicts.
 
 mod claims;
 mod jti;

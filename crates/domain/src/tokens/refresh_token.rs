@@ -1,4 +1,4 @@
-//! A refresh token in the store, as states whose transitions can refuse.
+//! Stored refresh tokens and their state transitions.
 
 use super::Jti;
 use crate::registration::UserId;
@@ -6,39 +6,39 @@ use crate::sessions::SessionId;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use std::fmt;
 
-/// The digest of an `Idempotency-Key`: what is stored in the key's stead, 32 bytes.
+/// Digest of an `Idempotency-Key`, stored instead of the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdempotencyKeyDigest(pub [u8; 32]);
 
 impl fmt::Debug for IdempotencyKeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyDigest(…)")
+        f.write_str("IdempotencyKeyDigest(…)")
     }
 }
 
-/// How a token was spent.
+/// Record of a token's exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpendRecord {
-    /// When, in UTC.
+    /// Time, in UTC.
     pub at: DateTime<Utc>,
-    /// With which key, if any.
+    /// Digest of the `Idempotency-Key`, if the client sent one.
     pub key: Option<IdempotencyKeyDigest>,
-    /// The token it was exchanged for.
+    /// Token that it was exchanged for.
     pub successor: Jti,
 }
 
-/// What became of a token.
+/// State of a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefreshState {
-    /// It can be exchanged, once.
+    /// Can be exchanged once.
     Live,
-    /// It was exchanged.
+    /// Exchanged for its successor.
     Spent(SpendRecord),
-    /// It was revoked, or spent in a way that nobody recorded.
+    /// Revoked, or spent without a record.
     Revoked,
 }
 
-/// A refresh token as the store knows it.
+/// Refresh token as stored.
 ///
 /// ```
 /// use chrono::{DateTime, TimeDelta};
@@ -52,60 +52,61 @@ pub enum RefreshState {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// Its identifier.
+    /// Id.
     pub jti: Jti,
-    /// Whose it is.
+    /// Account.
     pub user_id: UserId,
-    /// The session it belongs to; none until a token that was stored by a program which knows no
-    /// sessions is exchanged.
+    /// Session; `None` for an adopted token, issued by an application without sessions, until its first
+    /// exchange.
     pub session_id: Option<SessionId>,
-    /// When it was made, in UTC.
+    /// Time of issue, in UTC.
     pub created_at: DateTime<Utc>,
-    /// From when on it is worth nothing, in UTC.
+    /// Expiry time in UTC. The token is invalid from this moment on.
     pub expires_at: DateTime<Utc>,
-    /// What became of it.
+    /// Current state.
     pub state: RefreshState,
 }
 
-/// Why a token could not be spent.
+/// Reason why a token cannot be spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SpendError {
-    /// It already was.
+    /// Already spent.
     #[error("the token was already spent")]
     Spent,
-    /// It was revoked.
+    /// Revoked.
     #[error("the token was revoked")]
     Revoked,
-    /// Its time had passed.
+    /// Expired.
     #[error("the token has expired")]
     Expired,
 }
 
 impl RefreshToken {
-    /// A new live token of no session that expires `lifetime` after `now`, in whole seconds.
+    /// Creates a live token without a session. It expires `lifetime` after `now`, which is rounded down
+    /// to whole seconds.
     #[must_use]
     pub fn new(jti: Jti, user_id: UserId, now: DateTime<Utc>, lifetime: TimeDelta) -> Self {
         let expires_at = now.trunc_subsecs(0) + lifetime;
         Self { jti, user_id, session_id: None, created_at: now, expires_at, state: RefreshState::Live }
     }
 
-    /// The session it belongs to, or will: the one that bears its own identifier where it was
-    /// stored without.
+    /// Returns the session id. For an adopted token without a session it is derived from the token's
+    /// id.
     #[must_use]
     pub fn session_id_or_legacy(&self) -> SessionId {
         self.session_id.unwrap_or_else(|| SessionId::for_legacy_token(self.jti))
     }
 
-    /// The token in a session.
+    /// Returns the token as part of a session.
     #[must_use]
     pub fn with_session(self, id: SessionId) -> Self {
         Self { session_id: Some(id), ..self }
     }
 
-    /// Exchanges the token for its successor.
+    /// Returns the token as spent.
     ///
     /// # Errors
-    /// [`SpendError`], when it is not live or has expired at the time of the spending.
+    /// Returns [`SpendError`] if the token is not live, or has expired at the time of the spend record.
     pub fn spend(&self, spend_record: SpendRecord) -> Result<Self, SpendError> {
         match self.state {
             RefreshState::Spent(_) => Err(SpendError::Spent),
@@ -115,7 +116,7 @@ impl RefreshToken {
         }
     }
 
-    /// Revokes the token if it is live; otherwise nothing changes.
+    /// Returns the token as revoked. A spent token stays spent.
     #[must_use]
     pub fn revoke(&self) -> Self {
         match self.state {

@@ -1,47 +1,47 @@
-//! What a refresh token that is shown is worth: a pure function of values, so that every
-//! interleaving can be tried without a database. Carrying a verdict out is left to the store.
+//! Verdict on a presented refresh token: a pure function, so that tests can try every interleaving
+//! without a database.
 
 use super::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
 use crate::sessions::SessionState;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The circumstances in which a token is shown.
+/// Circumstances in which a token is presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshContext {
-    /// When, in UTC.
+    /// Current time, in UTC.
     pub now: DateTime<Utc>,
-    /// With which `Idempotency-Key`, if any.
+    /// Digest of the `Idempotency-Key`, if the client sent one.
     pub key: Option<IdempotencyKeyDigest>,
-    /// What the token's session is worth then.
+    /// State of the token's session.
     pub session: SessionState,
-    /// Whether the token that this one was exchanged for is still live.
+    /// True if the successor of the token is still live.
     pub successor_unspent: bool,
-    /// How long ago it was spent by a clock that all share, if there is one: of two processes one
-    /// may have spent it by a clock that is behind.
+    /// Time since the token was spent, by a clock shared by all replicas, if there is one. Replicas'
+    /// own clocks may differ.
     pub spent_age: Option<TimeDelta>,
 }
 
-/// What a shown token is worth.
+/// Verdict on a presented refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Live: spend it and hand out its successor.
+    /// Live token: spend it and issue its successor.
     Rotated,
-    /// The same exchange asked again with its key: make the same pair again.
+    /// Retry of an exchange with the same `Idempotency-Key`: return the same pair again.
     Retried(Jti),
-    /// The same exchange asked again within the overlap: make the same pair again.
+    /// Repeated exchange within the overlap: return the same pair again.
     Overlapped(Jti),
-    /// Spent a moment ago by somebody else: refuse, harm nothing.
+    /// Spent within the grace period, probably by a concurrent request: refuse, change nothing.
     Raced,
-    /// Spent long ago: refuse, and end the session.
+    /// Spent longer ago than the grace period: refuse, and end the session.
     Theft,
-    /// Its session has ended, or it was revoked: refuse, change nothing.
+    /// Revoked, or the session has ended: refuse, change nothing.
     Ended,
-    /// Its time, or its session's, has passed: refuse, change nothing.
+    /// The token or its session has expired: refuse, change nothing.
     Expired,
 }
 
 impl Verdict {
-    /// The verdict's name, for the log and the session's timeline.
+    /// Returns the name used in the log and in session timelines.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -56,21 +56,21 @@ impl Verdict {
     }
 }
 
-/// How much doubt a spent token gets (RFC 9700 §4.14.2).
+/// Tolerance for spent tokens (RFC 9700 §4.14.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshPolicy {
-    /// How long after its rotation a spent token still gets the same pair, key or no key.
+    /// Time after a rotation during which the spent token still gets the same pair, even without a key.
     pub overlap: TimeDelta,
-    /// How long after its rotation a spent token passes for an honest race.
+    /// Time after a rotation during which the spent token counts as a race, not a theft.
     pub grace: TimeDelta,
 }
 
 impl RefreshPolicy {
-    /// No overlap, and a grace of 10 seconds.
+    /// No overlap and a grace period of 10 seconds.
     pub const STRICT: Self = Self { overlap: TimeDelta::zero(), grace: TimeDelta::seconds(10) };
 
-    /// Judges a token that is shown. A clock that went back since the rotation counts as no
-    /// time passed.
+    /// Returns the verdict on a presented token. If the clock moved back since the rotation, no time
+    /// has passed.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};
@@ -82,12 +82,12 @@ impl RefreshPolicy {
     ///     .spend(SpendRecord { at: now, key, successor: second })?;
     /// let later = now + TimeDelta::hours(1);
     /// let (session, successor_unspent) = (SessionState::Active, true);
-    /// let mut shown = RefreshContext { now: later, key, session, successor_unspent, spent_age: None };
-    /// // The answer was lost, and the client asks again with its key: the same pair.
-    /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &shown), Verdict::Retried(second));
-    /// // Somebody else shows it an hour later: theft.
-    /// shown.key = None;
-    /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &shown), Verdict::Theft);
+    /// let mut presented = RefreshContext { now: later, key, session, successor_unspent, spent_age: None };
+    /// // The response was lost, and the client retries with its key: it gets the same pair.
+    /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &presented), Verdict::Retried(second));
+    /// // Presented again an hour later, without the key: theft.
+    /// presented.key = None;
+    /// assert_eq!(RefreshPolicy::STRICT.judge(&token, &presented), Verdict::Theft);
     /// # Ok::<(), SpendError>(())
     /// ```
     #[must_use]

@@ -1,5 +1,4 @@
-//! One-time tokens: what proves that somebody reads the mail of an address. Making their random
-//! bytes, keeping them and mailing them is left to others.
+//! One-time tokens, which prove that the user reads the emails sent to an address.
 
 mod record;
 mod token;

@@ -1,27 +1,27 @@
-//! What a one-time token lets its bearer do, and until when.
+//! Permissions and validity of one-time tokens.
 
 use super::TokenDigest;
 use crate::registration::{EmailAddress, PasswordHash, User, UserId};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What a token is for.
+/// Purpose of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Purpose {
-    /// To show that an account's address is its owner's.
+    /// Verify the account's email address.
     VerifyEmail,
-    /// To set a new password.
+    /// Set a new password.
     ResetPassword,
-    /// To make the address that it was sent to the account's.
+    /// Change the account's email address to the one the token was sent to.
     ChangeEmail,
-    /// To give an account back the address that it had.
+    /// Restore the account's previous email address.
     UndoEmailChange,
 }
 
 impl Purpose {
-    /// Every purpose.
+    /// All purposes.
     pub const ALL: [Self; 4] = [Self::VerifyEmail, Self::ResetPassword, Self::ChangeEmail, Self::UndoEmailChange];
 
-    /// The stored spelling.
+    /// Returns the stored spelling.
     ///
     /// ```
     /// use portcullis_domain::verification::Purpose;
@@ -38,14 +38,15 @@ impl Purpose {
         }
     }
 
-    /// Reads the stored spelling.
+    /// Parses the stored spelling. Returns `None` if it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
     }
 
-    /// How long a token is good for, from its mail: half an hour for a password (OWASP ASVS 6.5.5
-    /// allows an hour), a day for an address (NIST SP 800-63B-4 §4.2.1.2), a week for an undo.
+    /// Returns how long a token is valid after its email is sent: 30 minutes for a password reset
+    /// (OWASP ASVS 6.5.5 allows an hour), 24 hours for an email address (NIST SP 800-63B-4 §4.2.1.2), 7
+    /// days for an undo.
     #[must_use]
     pub const fn lifetime(self) -> TimeDelta {
         match self {
@@ -55,40 +56,40 @@ impl Purpose {
         }
     }
 
-    /// Whether it outlives a new password or a new address. An undo must: whoever took an account
-    /// over would change both.
+    /// Returns whether the token stays valid when the password or email address changes. Only an undo
+    /// token does: an attacker who took over the account would change both.
     #[must_use]
     pub const fn survives_credential_change(self) -> bool {
         matches!(self, Self::UndoEmailChange)
     }
 }
 
-/// Which password an account has, told by a code of its hash: a token dies with the password that
-/// there was when it was made.
+/// Keyed hash of a stored password hash, which identifies the password. Most tokens become invalid when
+/// it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordVersion([u8; 32]);
 
 impl PasswordVersion {
-    /// Takes a code of [`PasswordVersion::mac_input`].
+    /// Creates a version from the MAC of [`PasswordVersion::mac_input`].
     #[must_use]
     pub const fn new(code: [u8; 32]) -> Self {
         Self(code)
     }
 
-    /// The bytes, for a store.
+    /// Returns the bytes, for storage.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// What is authenticated of a hash.
+    /// Returns the MAC input for a password hash.
     #[must_use]
     pub fn mac_input(hash: &PasswordHash) -> Vec<u8> {
         [b"password-version/".as_slice(), hash.expose().as_bytes()].concat()
     }
 }
 
-/// A token that was made and not consumed yet.
+/// One-time token that was issued and not used yet.
 ///
 /// ```
 /// # use chrono::{DateTime, TimeDelta};
@@ -101,46 +102,48 @@ impl PasswordVersion {
 /// let version = PasswordVersion::new([1; 32]);
 /// let purpose = Purpose::ResetPassword;
 /// let digest = TokenDigest::new([7; 32]);
-/// let grant = OneTimeTokenRecord { digest, purpose, user_id: user.id, email, password: version, expires_at: now + purpose.lifetime() };
-/// assert!(grant.is_valid_for(&user, &version, now));
-/// assert!(!grant.is_valid_for(&user, &PasswordVersion::new([2; 32]), now), "another password");
-/// assert!(!grant.is_valid_for(&user, &version, now + TimeDelta::minutes(30)), "too late");
+/// let expires_at = now + purpose.lifetime();
+/// let record =
+///     OneTimeTokenRecord { digest, purpose, user_id: user.id, email, password: version, expires_at };
+/// assert!(record.is_valid_for(&user, &version, now));
+/// assert!(!record.is_valid_for(&user, &PasswordVersion::new([2; 32]), now), "another password");
+/// assert!(!record.is_valid_for(&user, &version, now + TimeDelta::minutes(30)), "too late");
 /// # Ok::<(), EmailError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneTimeTokenRecord {
-    /// By what the token is found.
+    /// Digest that identifies the token.
     pub digest: TokenDigest,
-    /// What it is for.
+    /// Purpose of the token.
     pub purpose: Purpose,
-    /// Whose account it is about.
+    /// Account that the token is for.
     pub user_id: UserId,
-    /// The address that it was sent to.
+    /// Email address that the token was sent to.
     pub email: EmailAddress,
-    /// Which password the account had when it was made.
+    /// Password version of the account at the time of issue.
     pub password: PasswordVersion,
-    /// The moment from which it is worth nothing, in UTC.
+    /// Expiry time in UTC. The token is invalid from this moment on.
     pub expires_at: DateTime<Utc>,
 }
 
 impl OneTimeTokenRecord {
-    /// Whether the token is worth anything now, to the account as it is now.
+    /// Returns whether the token is valid at `now` for the account in its current state.
     #[must_use]
     pub fn is_valid_for(&self, user: &User, password: &PasswordVersion, now: DateTime<Utc>) -> bool {
         let unchanged = match self.purpose {
             Purpose::VerifyEmail | Purpose::ResetPassword => {
                 self.email.original() == user.email.original() && self.password == *password
             }
-            // The address is the one to come.
+            // The email is the new address, so it differs from the account's.
             Purpose::ChangeEmail => self.password == *password,
             Purpose::UndoEmailChange => true,
         };
         unchanged && self.user_id == user.id && user.is_active && now < self.expires_at
     }
 
-    /// Returns whether using the token is the first proof that its address belongs to the owner of
-    /// the account, or takes the account back. Everything set up before, the password included, may
-    /// be a stranger's then (account pre-hijacking, USENIX Security 2022).
+    /// Returns whether using the token proves ownership of the address for the first time, or takes the
+    /// account back. Everything set up before, including the password, may then be an attacker's
+    /// (account pre-hijacking, USENIX Security 2022).
     #[must_use]
     pub fn claims(&self, user: &User) -> bool {
         match self.purpose {
@@ -149,7 +152,7 @@ impl OneTimeTokenRecord {
                 user.email_verified_at.is_none() || self.email.canonical() != user.email.canonical()
             }
             Purpose::UndoEmailChange => true,
-            // Sets another password.
+            // A reset replaces the password itself.
             Purpose::ResetPassword => false,
         }
     }

@@ -1,27 +1,27 @@
-//! The token as the mail has it, what it is made from, and what is kept of it.
+//! The one-time token sent by email, its seed, and the digest that is stored.
 
 use crate::hex::{bytes, hex};
 use std::fmt;
 
-/// The random bytes that one token is made from: 256 bits. They are stored beside the mail that
-/// will bear the token, and are of no use without the service's key.
+/// Random 256 bits that a token is derived from. Stored with the queued email, and useless without the
+/// service's key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenSeed([u8; 32]);
 
 impl TokenSeed {
-    /// The seed made of random bytes.
+    /// Creates a seed from 32 random bytes.
     #[must_use]
     pub const fn from_random(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for a store.
+    /// Returns the bytes, for storage.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// What is authenticated to make the token: its code is the token's bytes.
+    /// Returns the MAC input that the token is derived from. The MAC is the token.
     #[must_use]
     pub fn mac_input(&self) -> Vec<u8> {
         [b"one-time/".as_slice(), &self.0].concat()
@@ -30,11 +30,11 @@ impl TokenSeed {
 
 impl fmt::Debug for TokenSeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Seed(…)")
+        f.write_str("TokenSeed(…)")
     }
 }
 
-/// A one-time token: 256 bits, as 64 lower-case hex digits. Redacted in `Debug`.
+/// One-time token: 256 bits, written as 64 lower-case hex digits. Redacted in `Debug`.
 ///
 /// ```
 /// use portcullis_domain::verification::OneTimeToken;
@@ -47,25 +47,25 @@ impl fmt::Debug for TokenSeed {
 pub struct OneTimeToken([u8; 32]);
 
 impl OneTimeToken {
-    /// The token that has these bytes.
+    /// Creates a token from its bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Reads the 64 lower-case hex digits, and no other spelling.
+    /// Parses 64 lower-case hex digits. Returns `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.bytes().any(|b| b.is_ascii_uppercase()) { None } else { bytes(text).map(Self) }
     }
 
-    /// The text, for whoever mails it.
+    /// Returns the text, to be sent by email.
     #[must_use]
     pub fn expose(&self) -> String {
         hex(&self.0)
     }
 
-    /// What is authenticated to find the token: its code is the [`TokenDigest`].
+    /// Returns the MAC input of the [`TokenDigest`].
     #[must_use]
     pub fn mac_input(&self) -> Vec<u8> {
         [b"one-time-digest/".as_slice(), &self.0].concat()
@@ -78,18 +78,18 @@ impl fmt::Debug for OneTimeToken {
     }
 }
 
-/// What is kept of a token: nobody gets from it to the token.
+/// Stored digest of a token. The token cannot be recovered from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// Takes a code of [`OneTimeToken::mac_input`].
+    /// Creates a digest from the MAC of [`OneTimeToken::mac_input`].
     #[must_use]
     pub const fn new(code: [u8; 32]) -> Self {
         Self(code)
     }
 
-    /// The bytes, for a store.
+    /// Returns the bytes, for storage.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn nothing_of_a_token_shows() {
         assert_eq!(format!("{:?}", OneTimeToken::new([7; 32])), "OneTimeToken(…)");
-        assert_eq!(format!("{:?}", TokenSeed::from_random([7; 32])), "Seed(…)");
+        assert_eq!(format!("{:?}", TokenSeed::from_random([7; 32])), "TokenSeed(…)");
     }
 
     #[test]

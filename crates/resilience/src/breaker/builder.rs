@@ -1,11 +1,11 @@
-//! What a breaker is made of besides its settings: a clock and listeners.
+//! Builder for circuit breakers.
 
 use super::circuit::{Circuit, Clock, Gate, Listener};
 use super::{BreakerSettings, CircuitBreaker, Machine, Transition};
 use crate::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Makes a [`CircuitBreaker`].
+/// Builder for a [`CircuitBreaker`] with a custom clock, listeners or a probe gate.
 ///
 /// ```
 /// use portcullis_resilience::{CircuitBreaker, BreakerSettings};
@@ -30,28 +30,29 @@ impl Builder {
         Self { settings, clock: None, listeners: Vec::new(), gate: None }
     }
 
-    /// Tells the time since some fixed moment, that never goes back. The default counts by
-    /// [`Instant`]; a test passes its own. It must not panic.
+    /// Sets the clock, which returns the time since a fixed moment and never goes back. Default:
+    /// [`Instant`]. It must not panic.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
     /// # use std::time::Duration;
-    /// let breaker = CircuitBreaker::builder(BreakerSettings::default()).clock(|| Duration::from_secs(7)).build();
+    /// let builder = CircuitBreaker::builder(BreakerSettings::default());
+    /// let breaker = builder.clock(|| Duration::from_secs(7)).build();
     /// # drop(breaker);
     /// ```
     pub fn clock(self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self { clock: Some(Box::new(clock)), ..self }
     }
 
-    /// Is told every change of state: one by one, in order, outside every lock, by one of the
-    /// threads whose calls caused them. It may use the breaker; it should be quick, as a call
-    /// waits for it. A listener that panics is told the next change all the same.
+    /// Adds a listener for changes of state. It runs outside all locks, on the thread whose call caused
+    /// the change, for one change at a time and in order. It may use the breaker. It should be fast,
+    /// because a call waits for it. After a panic it still gets the next change.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
-    /// let (tell, told) = std::sync::mpsc::channel();
+    /// let (sender, receiver) = std::sync::mpsc::channel();
     /// let builder = CircuitBreaker::builder(BreakerSettings::default())
-    ///     .on_transition(move |change| tell.send(change.to).unwrap_or_default());
+    ///     .on_transition(move |change| sender.send(change.to).unwrap_or_default());
     /// # drop(builder);
     /// ```
     pub fn on_transition(mut self, listener: impl Fn(&Transition) + Send + Sync + 'static) -> Self {
@@ -59,24 +60,25 @@ impl Builder {
         self
     }
 
-    /// Is asked before a call becomes a probe, by the thread whose call it would be: `None` lets
-    /// it pass, a time keeps the circuit open for as long. For circuits of several processes, of
-    /// which one should probe. Outside every lock, and one thread at a time; the calls that come
-    /// meanwhile are refused. A gate that panics lets pass.
+    /// Sets a gate that runs before a call becomes a probe, so that only one of several processes
+    /// probes. `None` lets the call pass; a duration keeps the circuit open for that time. The gate
+    /// runs on the calling thread, outside all locks, one thread at a time; concurrent calls are
+    /// refused. If it panics, the call passes.
     ///
     /// ```
     /// use portcullis_resilience::{CircuitBreaker, BreakerSettings};
     /// use std::time::Duration;
-    /// let settings = BreakerSettings::default().with_failure_threshold(1).with_recovery_timeout(Duration::from_millis(1));
-    /// let breaker = CircuitBreaker::builder(settings).probe_gate(|| Some(Duration::from_millis(1))).build();
+    /// let pause = Duration::from_millis(1);
+    /// let settings = BreakerSettings::default().with_failure_threshold(1).with_recovery_timeout(pause);
+    /// let breaker = CircuitBreaker::builder(settings).probe_gate(move || Some(pause)).build();
     /// let _ = breaker.call(|| Err::<(), _>("refused"));
-    /// assert!(breaker.acquire().is_err(), "now and later: the gate never lets one pass");
+    /// assert!(breaker.acquire().is_err(), "now and later: the gate lets no call pass");
     /// ```
     pub fn probe_gate(self, gate: impl Fn() -> Option<Duration> + Send + Sync + 'static) -> Self {
         Self { gate: Some(Box::new(gate)), ..self }
     }
 
-    /// The breaker, closed.
+    /// Builds the breaker with a closed circuit.
     #[must_use]
     pub fn build(self) -> CircuitBreaker {
         let clock = self.clock.unwrap_or_else(instant_clock);

@@ -1,5 +1,4 @@
-//! Calls through a breaker, in the forms that callers need. The rules are left to the machine,
-//! and how long a call may take to the caller.
+//! Public API of the circuit breaker.
 
 use super::circuit::Circuit;
 use super::{BreakerSettings, Builder, CallError, CircuitOpen, Classify, EveryError, Permit, Snapshot};
@@ -7,10 +6,10 @@ use crate::sync::Arc;
 use std::fmt;
 use std::time::Duration;
 
-/// A circuit breaker. Clones are handles of one circuit; no lock is held while a call runs.
+/// Circuit breaker. Clones share one circuit, and no lock is held while a call runs.
 ///
-/// A call that panics, or whose future is dropped before its end, counts as a failure. A call
-/// needs a time limit of its own: the breaker ends none, and waits for the end of a probe.
+/// A call that panics, or whose future is dropped before it completes, counts as a failure. Give every
+/// call its own timeout: the breaker cancels none, and waits for its probes.
 ///
 /// ```
 /// use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};
@@ -25,13 +24,13 @@ pub struct CircuitBreaker<C = EveryError> {
 }
 
 impl CircuitBreaker {
-    /// A closed circuit that tells the time by itself and for which every error counts.
+    /// Creates a breaker with the default clock that counts every error.
     #[must_use]
     pub fn new(settings: BreakerSettings) -> Self {
         Self::builder(settings).build()
     }
 
-    /// A closed circuit with a clock of your own, or with listeners.
+    /// Creates a builder for a breaker with a custom clock, listeners or a probe gate.
     pub fn builder(settings: BreakerSettings) -> Builder {
         Builder::new(settings)
     }
@@ -42,8 +41,8 @@ impl CircuitBreaker {
 }
 
 impl<C> CircuitBreaker<C> {
-    /// The same circuit, for which only those errors count that the closure says do. The others
-    /// are successes: the dependency answered.
+    /// Returns a handle of the same circuit that counts only errors for which the closure returns true.
+    /// Other errors count as success, because the dependency did respond.
     ///
     /// ```
     /// use portcullis_resilience::{CircuitBreaker, BreakerSettings};
@@ -58,11 +57,11 @@ impl<C> CircuitBreaker<C> {
         CircuitBreaker { circuit: Arc::clone(&self.circuit), classify: counts }
     }
 
-    /// Asks to make a call that is not one closure or future. The permit wants to be told how it
-    /// went.
+    /// Acquires a permit for a call that is neither one closure nor one future. Report the outcome on
+    /// the permit.
     ///
     /// # Errors
-    /// [`CircuitOpen`], when the call must not be made.
+    /// Returns [`CircuitOpen`] if the call must not be made.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, CircuitOpen, BreakerSettings};
@@ -78,8 +77,8 @@ impl<C> CircuitBreaker<C> {
         Circuit::acquire(&self.circuit)
     }
 
-    /// Opens the circuit because of what others saw, for `wait` from now, at most the recovery time.
-    /// One that is open already stays so for the longer of the two.
+    /// Opens the circuit on external evidence, for `wait` from now, capped at the recovery timeout. If
+    /// it is already open, the longer time applies.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings, State};
@@ -94,13 +93,13 @@ impl<C> CircuitBreaker<C> {
         self.circuit.trip(wait);
     }
 
-    /// Closes the circuit because others saw that the dependency is back. What calls tell that
-    /// were admitted before bears on nothing.
+    /// Closes the circuit on external evidence that the dependency is back. Outcomes of calls admitted
+    /// before no longer affect the state.
     pub fn reset(&self) {
         self.circuit.reset();
     }
 
-    /// The state and the counts now.
+    /// Returns the current state and counts.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
@@ -112,10 +111,11 @@ impl<C> CircuitBreaker<C> {
         self.circuit.snapshot()
     }
 
-    /// Makes a call, if the circuit lets it through.
+    /// Makes a call if the circuit admits it.
     ///
     /// # Errors
-    /// [`CallError::Open`] where the call was not made, [`CallError::Failed`] with its own error.
+    /// Returns [`CallError::Open`] if the call was not made, or [`CallError::Failed`] with the call's
+    /// error.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
@@ -130,11 +130,11 @@ impl<C> CircuitBreaker<C> {
         self.settle(permit, call()).map_err(CallError::Failed)
     }
 
-    /// Makes a call; the fallback stands in for one that was refused. For a fallback that stands
-    /// in for failed calls too, write `breaker.call(…).unwrap_or(fallback)`.
+    /// Makes a call, or returns the fallback if the call is refused. To use the fallback for failed
+    /// calls too, write `breaker.call(…).unwrap_or(fallback)`.
     ///
     /// # Errors
-    /// The call's own.
+    /// Returns the call's error.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
@@ -149,11 +149,11 @@ impl<C> CircuitBreaker<C> {
         self.call_or_else(call, |_| Ok(fallback))
     }
 
-    /// Makes a call; the second closure stands in for one that was refused, be it with a value or
-    /// with an error of the caller's own kind.
+    /// Makes a call, or runs the fallback if the call is refused. The fallback may return a value or an
+    /// error.
     ///
     /// # Errors
-    /// The call's own, or the fallback's.
+    /// Returns the call's or the fallback's error.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings};
@@ -179,7 +179,7 @@ impl<C> CircuitBreaker<C> {
         }
     }
 
-    /// A closure that makes its calls through this circuit.
+    /// Returns a closure that makes its calls through this circuit.
     ///
     /// ```
     /// # use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};
@@ -197,11 +197,12 @@ impl<C> CircuitBreaker<C> {
         move |argument| breaker.call(|| call(argument))
     }
 
-    /// Awaits a future, if the circuit lets it through: it is asked when first polled. Dropped
-    /// after that and before the end, the call counts as a failure. Any executor will do.
+    /// Awaits a future if the circuit admits it. The circuit is checked at the first poll. If the
+    /// future is dropped between then and its completion, the call counts as a failure. Works with any
+    /// executor.
     ///
     /// # Errors
-    /// As of [`call`](Self::call).
+    /// Same as [`call`](Self::call).
     ///
     /// ```
     /// # use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};

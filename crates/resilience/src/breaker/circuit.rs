@@ -1,5 +1,5 @@
-//! The state machine behind a short lock, with a clock and listeners. Neither the clock, nor a
-//! listener, nor a call ever runs under the lock.
+//! State machine behind a short lock, with clock and listeners. Clock, listeners and calls never run
+//! under the lock.
 
 use super::{CircuitOpen, Machine, Outcome, Permit, Snapshot, Ticket, Transition};
 use crate::sync::{Arc, Mutex, lock};
@@ -11,10 +11,10 @@ pub(super) type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
 pub(super) type Listener = Box<dyn Fn(&Transition) + Send + Sync>;
 pub(super) type Gate = Box<dyn Fn() -> Option<Duration> + Send + Sync>;
 
-/// What those are told to wait who are refused while another asks at the gate.
+/// Retry time for calls refused while another thread runs the gate.
 const GATE_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What all handles of one breaker share.
+/// State shared by all handles of a breaker.
 pub(super) struct Circuit {
     clock: Clock,
     listeners: Vec<Listener>,
@@ -24,12 +24,12 @@ pub(super) struct Circuit {
 
 struct Guarded {
     machine: Machine,
-    /// Changes that the listeners have not been told yet, in order.
+    /// Transitions not yet delivered to the listeners, in order.
     pending_transitions: VecDeque<Transition>,
-    /// Whether a thread is telling them. It tells those too that come meanwhile, so that
-    /// listeners hear of changes one by one and in order without a lock around them.
+    /// True while a thread notifies the listeners. It also delivers transitions that arrive in the
+    /// meantime, so that listeners run one at a time and in order without a lock.
     notifying: bool,
-    /// Whether a thread is at the gate.
+    /// True while a thread runs the gate.
     asking_gate: bool,
 }
 
@@ -56,8 +56,8 @@ impl Circuit {
         self.step(true, |machine, _| machine.reset());
     }
 
-    /// Asks the gate before a call becomes a probe, one thread at a time and outside the lock. The
-    /// others are refused meanwhile: a crowd must not wait for what one of it is told.
+    /// Runs the gate before a call becomes a probe, one thread at a time and outside the lock.
+    /// Concurrent calls are refused instead of waiting for its result.
     fn pass_gate(&self) -> Result<(), CircuitOpen> {
         let Some(gate) = &self.gate else { return Ok(()) };
         let now = (self.clock)();
@@ -69,7 +69,7 @@ impl Circuit {
             return Err(guarded.machine.refuse(GATE_RETRY_AFTER));
         }
         drop(guarded);
-        // A gate that panics lets pass: it must not keep the circuit open for ever.
+        // A gate that panics must not keep the circuit open forever, so the call passes.
         let wait = catch_unwind(AssertUnwindSafe(gate)).unwrap_or_default();
         let now = (self.clock)();
         let mut guarded = lock(&self.guarded);
@@ -104,7 +104,7 @@ impl Circuit {
     fn notify_listeners(&self) {
         while let Some(transition) = self.next_pending() {
             for listener in &self.listeners {
-                // A listener that panics must not take the call with it, nor end the telling.
+                // A panicking listener must not fail the call or stop further notifications.
                 let _ = catch_unwind(AssertUnwindSafe(|| listener(&transition)));
             }
         }

@@ -1,6 +1,6 @@
-//! Which errors count as failures of the thing that is guarded.
+//! Classification of errors: failures of the dependency, or not.
 
-/// Says which errors count. Any `Fn(&E) -> bool` does.
+/// Decides which errors count as failures. Implemented for every `Fn(&E) -> bool`.
 ///
 /// ```
 /// use portcullis_resilience::Classify;
@@ -8,8 +8,8 @@
 /// assert!(is_outage.counts(&503) && !is_outage.counts(&404));
 /// ```
 pub trait Classify<E> {
-    /// Whether this error is the guarded thing's failure. One that is not counts as a success:
-    /// the thing did answer.
+    /// Returns whether the error is a failure of the dependency. Other errors count as success, because
+    /// the dependency did respond.
     fn counts(&self, error: &E) -> bool;
 }
 
@@ -19,7 +19,7 @@ impl<E, F: Fn(&E) -> bool> Classify<E> for F {
     }
 }
 
-/// Every error counts: what a [`CircuitBreaker`](super::CircuitBreaker) does until told otherwise.
+/// Counts every error. Default of [`CircuitBreaker`](super::CircuitBreaker).
 ///
 /// ```
 /// use portcullis_resilience::{Classify, EveryError};

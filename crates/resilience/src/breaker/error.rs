@@ -1,8 +1,8 @@
-//! Why a call was not made, or what it ended in.
+//! Errors of calls through a breaker.
 
 use std::time::Duration;
 
-/// The circuit lets no call through now.
+/// The circuit admits no call now.
 ///
 /// ```
 /// use portcullis_resilience::CircuitOpen;
@@ -13,12 +13,12 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the circuit is open, next try in {retry_after:?}")]
 pub struct CircuitOpen {
-    /// How long until a call may pass, more than zero. While probes run nobody knows: then it is
-    /// a second, or the recovery time-out where that is shorter.
+    /// Time until a call may pass; greater than zero. While probes run, this is an estimate: 1 s, or
+    /// the recovery timeout if that is shorter.
     pub retry_after: Duration,
 }
 
-/// What a call through a breaker ended in, other than success.
+/// Error of a call through a breaker.
 ///
 /// ```
 /// use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};

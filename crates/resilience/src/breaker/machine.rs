@@ -1,13 +1,13 @@
-//! The rules of the circuit breaker: a pure state machine. Time comes in as a value; locks, and
-//! tickets that report when dropped, are left to `circuit` and `permit`.
+//! Rules of the circuit breaker: a pure state machine that gets the time as a value. `circuit` adds the
+//! lock, and `permit` the tickets that report when dropped.
 
 use super::{BreakerSettings, CircuitOpen, Snapshot, State, Totals};
 use std::time::Duration;
 
-/// What is told to those who are refused while probes run, whose end nobody knows.
+/// Retry time for calls refused while probes run, since their end is unknown.
 const PROBING_RETRY: Duration = Duration::from_secs(1);
 
-/// What a call told of the guarded thing.
+/// Outcome of a call.
 ///
 /// ```
 /// use portcullis_resilience::breaker::{Machine, Outcome};
@@ -20,17 +20,17 @@ const PROBING_RETRY: Duration = Duration::from_secs(1);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It works.
+    /// The dependency works.
     Success,
-    /// It does not.
+    /// The dependency failed.
     Failure,
-    /// Nothing: the call did not get as far. A probe's place is free again.
+    /// Unknown, because the call did not reach the dependency. A probe's permit becomes free again.
     Neutral,
 }
 
-/// The right to make one call, to be settled once by [`Machine::checkpoint_on_shutdown`] at the machine that
-/// gave it. A ticket that is thrown away keeps its place for ever;
-/// [`Permit`](super::Permit) takes care of that.
+/// Right to make one call, to be settled once with [`Machine::settle`] on the machine that issued it. A
+/// dropped ticket of a probe blocks its permit until the probe timeout, which is unlimited by default.
+/// [`Permit`](super::Permit) prevents that.
 ///
 /// ```
 /// use portcullis_resilience::breaker::{Machine, Ticket};
@@ -46,8 +46,8 @@ pub struct Ticket {
     generation: u64,
 }
 
-/// The circuit breaker's rules, without lock and clock. `now` is the time since some fixed
-/// moment; one that goes back counts as no time passed.
+/// Circuit breaker without lock and clock. `now` is the time since a fixed moment. If it goes back, no
+/// time has passed.
 ///
 /// ```
 /// use portcullis_resilience::breaker::{Machine, Outcome};
@@ -71,8 +71,8 @@ pub struct Ticket {
 pub struct Machine {
     settings: BreakerSettings,
     phase: Phase,
-    /// Grows with every change of state. A ticket of another generation bears on nothing: a
-    /// failure from before the outage must not fail the probe after it.
+    /// Incremented on every change of state. Outcomes of tickets from an earlier generation do not
+    /// affect the state: a failure from before the outage must not fail the probe after it.
     generation: u64,
     totals: Totals,
 }
@@ -85,7 +85,7 @@ enum Phase {
     Open {
         until: Duration,
     },
-    /// `admitted` counts the probes that run and those that succeeded.
+    /// `admitted` counts running and succeeded probes.
     HalfOpen {
         since: Duration,
         admitted: u32,
@@ -94,16 +94,16 @@ enum Phase {
 }
 
 impl Machine {
-    /// A closed circuit.
+    /// Creates a closed circuit.
     #[must_use]
     pub fn new(settings: BreakerSettings) -> Self {
         Self { settings, phase: Phase::Closed { failures: 0 }, generation: 0, totals: Totals::default() }
     }
 
-    /// Asks to make a call. An open circuit whose time is over becomes half-open.
+    /// Admits a call. An open circuit past its recovery timeout becomes half-open.
     ///
     /// # Errors
-    /// [`CircuitOpen`], when the call must not be made.
+    /// Returns [`CircuitOpen`] if the call must not be made.
     pub fn admit(&mut self, now: Duration) -> Result<Ticket, CircuitOpen> {
         if self.is_due(now) {
             self.enter(Phase::HalfOpen { since: now, admitted: 0, succeeded: 0 });
@@ -120,8 +120,8 @@ impl Machine {
         Err(self.refuse(retry_after))
     }
 
-    /// Whether the next call would be a probe: the time of an open circuit, or of its probes, is
-    /// over.
+    /// Returns whether the next call would be a probe: the circuit is open past its recovery timeout,
+    /// or half-open past its probe timeout.
     #[must_use]
     pub fn is_due(&self, now: Duration) -> bool {
         match self.phase {
@@ -131,14 +131,14 @@ impl Machine {
         }
     }
 
-    /// Refuses a call that was not asked about, as one whose probe is somebody else's.
+    /// Counts a refused call and returns its error.
     pub(super) fn refuse(&mut self, retry_after: Duration) -> CircuitOpen {
         self.totals.refused += 1;
         CircuitOpen { retry_after }
     }
 
-    /// Opens the circuit because of what others saw, for `wait` from now and at most the recovery
-    /// time. One that is open already stays so for the longer of the two.
+    /// Opens the circuit on external evidence, for `wait` from now, capped at the recovery timeout. If
+    /// it is already open, the longer time applies.
     pub fn trip(&mut self, wait: Duration, now: Duration) {
         let until = now.saturating_add(wait.min(self.settings.recovery_timeout()));
         match &mut self.phase {
@@ -147,7 +147,7 @@ impl Machine {
         }
     }
 
-    /// Closes the circuit because others saw that the dependency is back.
+    /// Closes the circuit on external evidence that the dependency is back.
     pub fn reset(&mut self) {
         if self.state() != State::Closed {
             self.enter(Phase::Closed { failures: 0 });
@@ -158,8 +158,8 @@ impl Machine {
         Phase::Open { until: now.saturating_add(self.settings.recovery_timeout()) }
     }
 
-    /// Says what an admitted call told. A ticket from before the last change of state is counted
-    /// and otherwise ignored.
+    /// Reports the outcome of an admitted call. A ticket from before the last change of state is
+    /// counted, but does not affect the state.
     pub fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Duration) {
         match outcome {
             Outcome::Success => self.totals.successes += 1,
@@ -192,7 +192,7 @@ impl Machine {
         }
     }
 
-    /// What the circuit does with calls.
+    /// Returns the state.
     #[must_use]
     pub fn state(&self) -> State {
         match self.phase {
@@ -202,7 +202,7 @@ impl Machine {
         }
     }
 
-    /// The state and the counts.
+    /// Returns the state and the counts.
     #[must_use]
     pub fn snapshot(&self, now: Duration) -> Snapshot {
         let (consecutive_failures, probes) = match self.phase {

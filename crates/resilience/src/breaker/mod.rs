@@ -1,5 +1,5 @@
-//! The circuit breaker: rules in `machine`, lock, clock and listeners in `circuit`, and the
-//! comfortable forms in `calls`. What it stands around is left to its caller.
+//! Circuit breaker: rules in `machine`; lock, clock and listeners in `circuit`; the public API in
+//! `calls`.
 
 mod builder;
 mod calls;

@@ -1,13 +1,13 @@
-//! The right to make one call, which cannot be lost: dropped unsaid, it reports a failure.
+//! Permit for one call, which reports a failure when dropped.
 
 use super::circuit::Circuit;
 use super::{Outcome, Ticket};
 use crate::sync::Arc;
 use std::fmt;
 
-/// The right to make one call. Say how it went by [`success`](Self::success) or
-/// [`failure`](Self::failure); dropped without either, as by a panic or a cancelled future, it
-/// counts as a failure. Only [`std::mem::delete_for_user`] can lose it, and a call that never ends.
+/// Permit for one call. Report the outcome with [`success`](Self::success), [`failure`](Self::failure)
+/// or [`neutral`](Self::neutral). A permit dropped without an outcome, as in a panic or a cancelled
+/// future, counts as a failure. Only [`std::mem::forget`] or a call that never ends can leak it.
 ///
 /// ```
 /// use portcullis_resilience::{CircuitBreaker, CircuitOpen, BreakerSettings, State};
@@ -29,18 +29,18 @@ impl Permit {
         Self { circuit, ticket: Some(ticket) }
     }
 
-    /// The guarded thing works.
+    /// Reports that the dependency works.
     pub fn success(mut self) {
         self.settle(Outcome::Success);
     }
 
-    /// The guarded thing failed.
+    /// Reports that the dependency failed.
     pub fn failure(mut self) {
         self.settle(Outcome::Failure);
     }
 
-    /// The call told nothing of the guarded thing, for it did not get as far. The place goes
-    /// back; a count of failures stays as it is.
+    /// Reports that the call did not reach the dependency. Releases the permit and keeps the failure
+    /// count.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, CircuitOpen, BreakerSettings};

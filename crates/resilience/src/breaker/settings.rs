@@ -1,9 +1,9 @@
-//! When a circuit opens, for how long, and how it is probed.
+//! Settings of the circuit breaker.
 
 use std::time::Duration;
 
-/// When a circuit opens, for how long, and how it is probed. Values out of range are moved to
-/// the nearest one within, so that no setting makes a breaker that never opens or never closes.
+/// Settings of a circuit breaker. Values out of range are clamped, so that no breaker can stay open or
+/// closed forever.
 ///
 /// ```
 /// use portcullis_resilience::BreakerSettings;
@@ -23,18 +23,18 @@ pub struct BreakerSettings {
 }
 
 impl BreakerSettings {
-    /// The shortest time that an open circuit stays open.
+    /// Minimum recovery timeout: 1 ms.
     pub const MIN_RECOVERY_TIMEOUT: Duration = Duration::from_millis(1);
-    /// The longest time that an open circuit stays open without a probe: a day.
+    /// Maximum recovery timeout: 24 h.
     pub const MAX_RECOVERY_TIMEOUT: Duration = Duration::from_hours(24);
 
-    /// How many failures in a row open the circuit: 1 or more, 5 by default.
+    /// Sets the number of consecutive failures that open the circuit. Minimum 1, default 5.
     #[must_use]
     pub fn with_failure_threshold(self, failures: u32) -> Self {
         Self { failure_threshold: failures.max(1), ..self }
     }
 
-    /// How long an open circuit refuses every call: 1 ms to 24 h, 30 s by default.
+    /// Sets how long an open circuit refuses all calls: 1 ms to 24 h, default 30 s.
     ///
     /// ```
     /// use portcullis_resilience::BreakerSettings;
@@ -48,8 +48,8 @@ impl BreakerSettings {
         Self { recovery_timeout, ..self }
     }
 
-    /// How many calls a half-open circuit lets through, and how many of them must succeed to
-    /// close it, which is all: 1 or more, 1 by default.
+    /// Sets the maximum number of probes in a half-open circuit. All of them must succeed to close it.
+    /// Minimum 1, default 1.
     ///
     /// ```
     /// use portcullis_resilience::BreakerSettings;
@@ -60,9 +60,9 @@ impl BreakerSettings {
         Self { half_open_max_calls: calls.max(1), ..self }
     }
 
-    /// How long a half-open circuit waits for its probes before it lets others through: a call
-    /// may be stuck for ever, and the circuit with it. 1 ms or more, without end by default. What
-    /// a probe tells after that bears on nothing.
+    /// Sets how long a half-open circuit waits for its probes before it admits others, in case a probe
+    /// hangs. Later outcomes of the old probes do not affect the state. Minimum 1 ms, default
+    /// unlimited.
     ///
     /// ```
     /// use portcullis_resilience::BreakerSettings;
@@ -75,25 +75,25 @@ impl BreakerSettings {
         Self { probe_timeout: timeout.max(Self::MIN_RECOVERY_TIMEOUT), ..self }
     }
 
-    /// How many failures in a row open the circuit.
+    /// Returns the number of consecutive failures that open the circuit.
     #[must_use]
     pub fn failure_threshold(&self) -> u32 {
         self.failure_threshold
     }
 
-    /// How long an open circuit refuses every call.
+    /// Returns how long an open circuit refuses all calls.
     #[must_use]
     pub fn recovery_timeout(&self) -> Duration {
         self.recovery_timeout
     }
 
-    /// How many calls a half-open circuit lets through.
+    /// Returns the maximum number of probes in a half-open circuit.
     #[must_use]
     pub fn half_open_max_calls(&self) -> u32 {
         self.half_open_max_calls
     }
 
-    /// How long a half-open circuit waits for its probes.
+    /// Returns how long a half-open circuit waits for its probes.
     #[must_use]
     pub fn probe_timeout(&self) -> Duration {
         self.probe_timeout
@@ -101,7 +101,7 @@ impl BreakerSettings {
 }
 
 impl Default for BreakerSettings {
-    /// 5 failures, 30 s, 1 probe, which may take its time.
+    /// Returns 5 failures, 30 s, 1 probe and no probe timeout.
     fn default() -> Self {
         Self {
             failure_threshold: 5,

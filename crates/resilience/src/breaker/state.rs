@@ -1,20 +1,20 @@
-//! What a breaker tells of itself: its state, a change of it, and its counts.
+//! State, transitions and counts of a breaker.
 
 use std::time::Duration;
 
-/// What a circuit does with calls.
+/// State of a circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// Calls pass.
     Closed,
     /// Calls are refused at once.
     Open,
-    /// A few calls pass, to see whether the dependency is back.
+    /// A few calls pass as probes.
     HalfOpen,
 }
 
 impl State {
-    /// The state's name: `closed`, `open`, `half_open`.
+    /// Returns the name: `closed`, `open` or `half_open`.
     ///
     /// ```
     /// assert_eq!(portcullis_resilience::State::HalfOpen.as_str(), "half_open");
@@ -29,27 +29,28 @@ impl State {
     }
 }
 
-/// A change of state, as listeners are told it.
+/// Change of state, as passed to listeners.
 ///
 /// ```
 /// use portcullis_resilience::{State, Transition};
 /// use std::time::Duration;
-/// let change = Transition { from: State::Closed, to: State::Open, at: Duration::from_secs(7), commanded: false };
+/// let at = Duration::from_secs(7);
+/// let change = Transition { from: State::Closed, to: State::Open, at, commanded: false };
 /// assert_eq!(change.to.as_str(), "open");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transition {
-    /// The state before.
+    /// State before.
     pub from: State,
-    /// The state after.
+    /// State after.
     pub to: State,
-    /// When, by the breaker's monotonic clock.
+    /// Time, by the breaker's monotonic clock.
     pub at: Duration,
-    /// Whether the change was commanded, by `trip` or `reset`, and not what calls told.
+    /// True if `trip` or `reset` caused the change, not the outcome of a call.
     pub commanded: bool,
 }
 
-/// A breaker's state and counts at one moment.
+/// State and counts of a breaker.
 ///
 /// ```
 /// use portcullis_resilience::{CircuitBreaker, BreakerSettings, State};
@@ -60,35 +61,35 @@ pub struct Transition {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
-    /// What the circuit does with calls. An open circuit becomes half-open by the first call
-    /// after its time, so until then it says open, with a `retry_after` of zero.
+    /// State. An open circuit becomes half-open with the first call after its recovery timeout. Until
+    /// then it is reported as open with a `retry_after` of zero.
     pub state: State,
     /// Failures since the last success; zero unless closed.
     pub consecutive_failures: u32,
-    /// Probes that run now; zero unless half-open.
+    /// Running probes; zero unless half-open.
     pub probes: u32,
-    /// How long until a probe may pass; zero unless open.
+    /// Time until a probe may pass; zero unless open.
     pub retry_after: Duration,
-    /// Counts since the breaker was made.
+    /// Counts since the breaker was created.
     pub totals: Totals,
 }
 
-/// Counts since a breaker was made. A call is counted when it ends, also where it began so long
-/// ago that its outcome no longer bears on the state.
+/// Counts since a breaker was created. A call is counted when it ends, even if its outcome no longer
+/// affects the state.
 ///
 /// ```
 /// assert_eq!(portcullis_resilience::Totals::default().opened, 0);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Calls that succeeded, or failed in a way that does not count.
+    /// Calls that succeeded, or failed with an error that does not count.
     pub successes: u64,
     /// Calls that failed, panicked or were dropped.
     pub failures: u64,
-    /// Calls that told nothing.
+    /// Calls that did not reach the dependency.
     pub neutral: u64,
-    /// Calls that were refused.
+    /// Refused calls.
     pub refused: u64,
-    /// How many times the circuit opened, after a failed probe included.
+    /// Number of times the circuit opened, including after failed probes.
     pub opened: u64,
 }
