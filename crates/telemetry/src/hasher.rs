@@ -1,4 +1,4 @@
-//! Password hashes: how long callers wait for them, and how many get none.
+//! Metrics of password hashing: response times and errors.
 
 use crate::registry::{each, each_time};
 use crate::{Metered, MetricsError, MetricsRegistry};
@@ -6,10 +6,10 @@ use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use prometheus::{Histogram, IntCounter};
 
-/// From a hash in a test to the longest that one waits for its turn and is made.
+/// Bucket bounds in seconds, from a hash in a test to the longest time in the queue plus a hash.
 const BOUNDS: [f64; 10] = [0.005, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0];
 
-/// What a [`Metered`] hasher counts.
+/// Metrics of a [`Metered`] hasher.
 ///
 /// ```
 /// use portcullis_ports::{Clock, PasswordHasher};
@@ -33,10 +33,7 @@ pub struct HasherMetrics {
 }
 
 impl HasherMetrics {
-    /// In that registry, once.
-    ///
-    /// # Errors
-    /// [`MetricsError`].
+    /// Registers the metrics. A registry takes them once.
     pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "How long callers waited for a hash, its time in the queue included.";
         let times = telemetry.times("password_hash_duration_seconds", help, "operation", &BOUNDS)?;

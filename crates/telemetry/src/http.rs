@@ -1,4 +1,4 @@
-//! Requests: how many of each kind, and how long they took.
+//! Metrics of HTTP requests: counts and response times.
 
 use crate::{MetricsError, MetricsRegistry};
 use prometheus::{Histogram, IntCounter, IntCounterVec};
@@ -6,11 +6,11 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// From half a millisecond, less than a commit takes, to the time at which callers are given up.
+/// Bucket bounds in seconds, from 0.5 ms, less than a commit takes, to 10 s, when requests are
+/// abandoned.
 const BOUNDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
-/// The statuses that the service answers with. Any other is one label, so that the number of
-/// series is known.
+/// Statuses that the service sends. All others share one label, which bounds the number of series.
 const STATUSES: [(u16, &str); 23] = [
     (200, "200"),
     (201, "201"),
@@ -53,8 +53,8 @@ const KINDS: usize = STATUSES.len() + 1;
 /// ```
 pub struct HttpMetrics {
     requests: IntCounterVec,
-    /// One for each route, method and status, made with the first request of its kind: there are
-    /// thousands, and most never come.
+    /// One counter per route, method and status, created by the first such request: there are
+    /// thousands, and most are never used.
     counters: Vec<OnceLock<IntCounter>>,
     times: Vec<Histogram>,
     routes: &'static [&'static str],
@@ -62,10 +62,8 @@ pub struct HttpMetrics {
 }
 
 impl HttpMetrics {
-    /// For these routes and methods, which are told by their numbers.
-    ///
-    /// # Errors
-    /// [`MetricsError`].
+    /// Registers the metrics for these routes and methods. [`record`](Self::record) refers to them by
+    /// index.
     pub fn new(
         telemetry: &MetricsRegistry,
         routes: &'static [&'static str],
@@ -81,7 +79,7 @@ impl HttpMetrics {
         Ok(Self { requests, counters, times, routes, methods })
     }
 
-    /// Counts a request by the numbers of its route and its method.
+    /// Counts a request by the indexes of its route and method.
     pub fn record(&self, route: usize, method: usize, status: u16, took: Duration) {
         let kind = STATUSES.iter().position(|(known, _)| *known == status);
         let place = (route * self.methods.len() + method) * KINDS + kind.unwrap_or(STATUSES.len());
@@ -99,6 +97,6 @@ impl HttpMetrics {
 
 impl fmt::Debug for HttpMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Traffic").finish_non_exhaustive()
+        f.debug_struct("HttpMetrics").finish_non_exhaustive()
     }
 }

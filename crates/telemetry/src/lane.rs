@@ -1,13 +1,13 @@
-//! The lanes to blocking threads: how long jobs wait there, and how many are turned away.
+//! Metrics of the lanes to blocking threads: queueing times and rejected jobs.
 
 use crate::{MetricsError, MetricsRegistry};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 use std::time::Duration;
 
-/// From a tenth of a millisecond to the longest that a job waits.
+/// Bucket bounds in seconds, from 0.1 ms to the longest time that a job waits.
 const BOUNDS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
 
-/// Counts what passes one lane.
+/// Metrics of one lane.
 ///
 /// ```
 /// use portcullis_telemetry::{LaneMetrics, MetricsRegistry};
@@ -25,10 +25,7 @@ pub struct LaneMetrics {
 }
 
 impl LaneMetrics {
-    /// For lanes of these names, each once.
-    ///
-    /// # Errors
-    /// [`MetricsError`].
+    /// Registers the metrics of the named lanes. A registry takes them once.
     pub fn register<const N: usize>(telemetry: &MetricsRegistry, names: [&str; N]) -> Result<[Self; N], MetricsError> {
         let help = "How long jobs waited for their turn.";
         let waits = telemetry.times("lane_wait_seconds", help, "lane", &BOUNDS)?;
@@ -43,12 +40,12 @@ impl LaneMetrics {
         Ok(Self { waits, refusals: refusals.get_metric_with_label_values(&[name])? })
     }
 
-    /// A job began that had waited so long.
+    /// Records that a job started after that wait.
     pub fn on_start(&self, waited: Duration) {
         self.waits.observe(waited.as_secs_f64());
     }
 
-    /// A job was turned away.
+    /// Counts a rejected job.
     pub fn on_rejected(&self) {
         self.refusals.inc();
     }

@@ -1,10 +1,12 @@
-//! Metrics: what passes a port is counted by a decorator, [`Metered`], and [`MetricsRegistry`] shows the
-//! counts as a page in Prometheus's text format. Traces: what passes a port gets a span by
-//! [`Traced`], and an [`Exporter`] sends the spans of requests to a collector. Where the page is
-//! served, and what is decorated, is left to others.
+//! Metrics and traces.
 //!
-//! Whoever counts only adds to atomic numbers that were made beforehand: no lock, no allocation.
-//! No label and no attribute holds anything that a caller can choose.
+//! [`Metered`] is a decorator that counts the calls of a port; [`MetricsRegistry`] renders the counts
+//! in Prometheus's text format. [`Traced`] is a decorator that adds spans to the calls of a port;
+//! [`Exporter`] sends the spans of requests to a collector. The app serves the page and chooses the
+//! decorated ports.
+//!
+//! Counting only increments atomics that were created beforehand: no lock, no allocation. No label and
+//! no attribute contains data that a caller can choose.
 
 #![warn(missing_docs)]
 

@@ -1,11 +1,11 @@
-//! The limits: what was let through, refused and given back, by budget.
+//! Metrics of rate limits: charges passed, refused and refunded, by budget.
 
 use crate::{Metered, MetricsError, MetricsRegistry};
 use portcullis_domain::limits::Budget;
 use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use prometheus::{IntCounter, IntCounterVec};
 
-/// What a [`Metered`] limiter counts.
+/// Metrics of a [`Metered`] limiter.
 ///
 /// ```
 /// use portcullis_ports::{Clock, RateLimiter};
@@ -34,10 +34,7 @@ struct Outcomes {
 }
 
 impl LimiterMetrics {
-    /// In that registry, once.
-    ///
-    /// # Errors
-    /// [`MetricsError`].
+    /// Registers the metrics. A registry takes them once.
     pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "What limits made of tries: a refund is of one that had passed.";
         let charges = telemetry.counters("limiter_charges_total", help, &["budget", "outcome"])?;

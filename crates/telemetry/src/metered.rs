@@ -1,11 +1,11 @@
-//! The decorator that counts what passes a port, and how long it took.
+//! Decorator that counts and times the calls of a port.
 
 use portcullis_ports::Clock;
 use prometheus::Histogram;
 use std::fmt;
 use std::sync::Arc;
 
-/// A port with metrics before it. What passes is not changed.
+/// A port with metrics. Calls pass unchanged.
 pub struct Metered<P: ?Sized, M> {
     pub(crate) metrics: M,
     clock: Arc<dyn Clock>,
@@ -13,13 +13,13 @@ pub struct Metered<P: ?Sized, M> {
 }
 
 impl<P: ?Sized, M> Metered<P, M> {
-    /// Puts metrics before a port. Times go by the clock.
+    /// Adds metrics to a port. `clock` measures the times.
     #[must_use]
     pub fn new(inner: Arc<P>, metrics: M, clock: Arc<dyn Clock>) -> Self {
         Self { metrics, clock, inner }
     }
 
-    /// Does the call, and adds its time.
+    /// Calls the port and records the duration.
     pub(crate) fn timed<T>(&self, histogram: &Histogram, call: impl FnOnce(&P) -> T) -> T {
         let start = self.clock.monotonic();
         let outcome = call(&self.inner);

@@ -1,4 +1,4 @@
-//! What there is to count, and the page that shows it.
+//! Registry of all metrics, and the page that displays them.
 
 use prometheus::TextEncoder;
 use prometheus::core::Collector;
@@ -6,10 +6,10 @@ use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCou
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-/// What every name begins with.
+/// Prefix of all metric names.
 const NAMESPACE: &str = "portcullis";
 
-/// Metrics cannot be had: a name is taken, or is none.
+/// A metric could not be registered: its name is taken or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("metrics cannot be kept: {0}")]
 pub struct MetricsError(pub(crate) String);
@@ -37,15 +37,12 @@ type Sample = Box<dyn Fn() + Send + Sync>;
 pub struct MetricsRegistry {
     registry: Registry,
     gauges: Mutex<Vec<(String, GaugeVec)>>,
-    /// What is looked up when the page is asked for, and not counted.
+    /// Read when the page is rendered.
     samples: Mutex<Vec<Sample>>,
 }
 
 impl MetricsRegistry {
-    /// Nothing but which version this is.
-    ///
-    /// # Errors
-    /// [`MetricsError`].
+    /// Creates a registry with only the `build_info` metric.
     pub fn new(version: &str) -> Result<Self, MetricsError> {
         let telemetry = Self::default();
         let build = telemetry.gauge("build_info", "Which version runs; always 1.", &["version"])?;
@@ -53,11 +50,8 @@ impl MetricsRegistry {
         Ok(telemetry)
     }
 
-    /// A gauge that is read whenever the page is asked for. Several of one name differ in the
-    /// values of their labels.
-    ///
-    /// # Errors
-    /// [`MetricsError`].
+    /// Registers a gauge that is read when the page is rendered. Gauges with the same name must differ
+    /// in label values.
     pub fn gauge_fn(
         &self,
         name: &str,
@@ -71,10 +65,8 @@ impl MetricsRegistry {
         Ok(())
     }
 
-    /// A counter that somebody else keeps, read whenever the page is asked for. It never goes back.
-    ///
-    /// # Errors
-    /// [`MetricsError`].
+    /// Registers a counter that is kept elsewhere and read when the page is rendered. It must never
+    /// decrease.
     pub fn counter_fn(
         &self,
         name: &str,
@@ -82,19 +74,19 @@ impl MetricsRegistry {
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Result<(), MetricsError> {
         let counter = self.register(IntCounter::with_opts(options(name, help))?)?;
-        // Samples are taken one page after the other.
+        // Pages are rendered one at a time.
         self.add_sample(Box::new(move || counter.inc_by(read().saturating_sub(counter.get()))));
         Ok(())
     }
 
-    /// The page, in Prometheus's text format, version 0.0.4.
+    /// Renders the page in Prometheus's text format, version 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
         let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         samples.iter().for_each(|sample| sample());
         let families = self.registry.gather();
         drop(samples);
-        // Writing to memory does not fail, and what was registered has a name and a value.
+        // Writing to memory cannot fail, and registered metrics have names and values.
         TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
 
@@ -106,7 +98,7 @@ impl MetricsRegistry {
         self.register(IntCounter::with_opts(options(name, help))?)
     }
 
-    /// Times in seconds, by one label.
+    /// Registers a histogram of durations in seconds, with one label.
     pub(crate) fn times(
         &self,
         name: &str,
@@ -118,7 +110,7 @@ impl MetricsRegistry {
         self.register(HistogramVec::new(options, &[label])?)
     }
 
-    /// The gauge of that name, made when it is asked for first.
+    /// Returns the gauge with that name. Creates it on first use.
     fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, MetricsError> {
         let mut gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, gauge)) = gauges.iter().find(|(known, _)| known == name) {
@@ -143,8 +135,8 @@ fn options(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace(NAMESPACE)
 }
 
-/// One counter for each value of a label, made beforehand, so that each is on the page from the
-/// start: a series that appears with its first event hides that event from `rate()`.
+/// Returns one counter per label value. Creating them early puts all on the page from the start: a
+/// series that appears with its first event hides that event from `rate()`.
 pub(crate) fn each<const N: usize>(
     counters: &IntCounterVec,
     values: [&str; N],
@@ -153,7 +145,7 @@ pub(crate) fn each<const N: usize>(
     made?.try_into().map_err(|_| MetricsError("a label has too few values".to_owned()))
 }
 
-/// One histogram for each value of a label.
+/// Returns one histogram per label value.
 pub(crate) fn each_time<const N: usize>(
     histograms: &HistogramVec,
     values: [&str; N],
@@ -165,6 +157,6 @@ pub(crate) fn each_time<const N: usize>(
 
 impl fmt::Debug for MetricsRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Telemetry").finish_non_exhaustive()
+        f.debug_struct("MetricsRegistry").finish_non_exhaustive()
     }
 }

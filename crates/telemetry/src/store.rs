@@ -1,14 +1,14 @@
-//! The store: how long its calls take, and why some fail.
+//! Metrics of the store: response times and errors.
 
 use crate::registry::{each, each_time};
 use crate::{Metered, MetricsError, MetricsRegistry};
 use portcullis_ports::{Rotation, Store, StoreError, TxMode, TxWork};
 use prometheus::{Histogram, IntCounter};
 
-/// From a read of SQLite to the time at which a call counts as stuck.
+/// Bucket bounds in seconds, from an SQLite read to the time after which a call counts as stuck.
 const BOUNDS: [f64; 11] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 2.0, 8.0];
 
-/// What a [`Metered`] store counts.
+/// Metrics of a [`Metered`] store.
 ///
 /// ```
 /// use portcullis_ports::{Clock, Store};
@@ -36,10 +36,7 @@ pub struct StoreMetrics {
 }
 
 impl StoreMetrics {
-    /// In that registry, once.
-    ///
-    /// # Errors
-    /// [`MetricsError`].
+    /// Registers the metrics. A registry takes them once.
     pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "How long calls of the store took, their wait for a connection included.";
         let times = telemetry.times("store_duration_seconds", help, "operation", &BOUNDS)?;

@@ -1,4 +1,4 @@
-//! What refresh tokens were worth that were shown.
+//! Metrics of the verdicts on refresh tokens.
 
 use crate::registry::each;
 use crate::{MetricsError, MetricsRegistry};
@@ -29,10 +29,7 @@ pub struct VerdictMetrics {
 }
 
 impl VerdictMetrics {
-    /// In that registry, once.
-    ///
-    /// # Errors
-    /// [`MetricsError`].
+    /// Registers the metrics. A registry takes them once.
     pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "What genuine refresh tokens were worth that were shown.";
         let counters = telemetry.counters("refresh_verdicts_total", help, &["verdict"])?;

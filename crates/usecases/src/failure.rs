@@ -1,33 +1,33 @@
-//! What keeps a verb from its work though the caller did nothing wrong: a dependency that is
-//! gone, busy or broken. One type for all verbs.
+//! Failures of dependencies that stop a use case although the caller did nothing wrong: unavailable,
+//! busy or broken. One type for all use cases.
 
 use portcullis_domain::ErrorCode;
 use portcullis_ports::{HasherError, LimiterError, SigningError, StoreError};
 use std::time::Duration;
 
-/// A dependency did not do its part.
+/// Failure of a dependency.
 #[derive(Debug, thiserror::Error)]
 pub enum DependencyError {
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The password hasher.
+    /// The password hasher failed or is overloaded.
     #[error(transparent)]
     Hasher(#[from] HasherError),
-    /// The signer of tokens.
+    /// The token signer failed.
     #[error(transparent)]
     Signing(#[from] SigningError),
-    /// The rate limiter: what cannot be counted is not done.
+    /// The rate limiter failed. Calls that cannot be counted are refused.
     #[error(transparent)]
     Limiter(#[from] LimiterError),
 }
 
 impl DependencyError {
-    /// How long to wait before a try makes sense, where nothing better is known.
+    /// Minimum delay, used if the dependency gives none.
     const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-    /// [`ErrorCode::Unavailable`] for what may pass, and for a damaged row, which an operator can
-    /// mend; [`ErrorCode::Internal`] for what will not.
+    /// Returns [`ErrorCode::Unavailable`] for failures that may pass, and for a corrupt row, which an
+    /// operator can repair; [`ErrorCode::Internal`] for the rest.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -38,14 +38,14 @@ impl DependencyError {
         }
     }
 
-    /// Whether nothing is wrong but that too many want a hash. Who comes back at once makes it
-    /// worse.
+    /// Returns whether the only problem is that too many calls wait for a hash. An immediate retry
+    /// makes it worse.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
         matches!(self, Self::Hasher(HasherError::Busy { .. }))
     }
 
-    /// How long a caller should wait before it tries again; at least a second.
+    /// Returns the delay before a retry, at least 1 s.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         let known = match self {
@@ -58,7 +58,7 @@ impl DependencyError {
     }
 }
 
-/// Lets `?` turn any port's error into a verb's.
+/// Lets `?` convert port errors to the error of a use case.
 macro_rules! from_dependency_errors {
     ($error:ty: $($source:ty),+) => {$(
         impl From<$source> for $error {

@@ -1,7 +1,7 @@
-//! What the service can do: a folder for each feature, a file for each verb, over the ports.
+//! Use cases of the service: one folder per feature, one file per use case, written against the ports.
 //!
-//! Every verb is a struct that holds its ports and has one method, `run`: input is a noun phrase,
-//! the outcome a past participle, the error an enum with a stable code. No SQL and no HTTP here.
+//! A use case is a struct that holds its ports and has one method, `run`. Inputs are noun phrases,
+//! outcomes past participles, errors enums with a stable code. Contains no SQL and no HTTP.
 
 mod failure;
 pub mod health;
@@ -17,8 +17,8 @@ pub mod verification;
 
 pub use failure::DependencyError;
 
-/// The logger of what happened to accounts and tokens, by the name that log readers know.
+/// Logger for events of accounts and tokens. Log readers rely on the name.
 const LOG: &str = "app.auth.service";
 
-/// The logger of what somebody should look into.
+/// Logger for events that need an operator's attention.
 const SECURITY_LOG: &str = "app.security";

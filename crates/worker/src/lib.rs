@@ -1,5 +1,5 @@
-//! Threads that do what there is to do in the background, and wait for more: woken by a bell, and
-//! looking for themselves now and then. What they do is left to the job.
+//! Threads that run a background job. They wake on notification and poll at an interval. The job
+//! decides what to do.
 
 mod notifier;
 mod worker;

@@ -1,14 +1,14 @@
-//! What wakes the threads of a worker, and what tells them to stop.
+//! Wakes the threads of a worker, and stops them.
 
 use portcullis_ports::OutboxNotifier;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Rings that are remembered while everybody is at work: more would wake threads for nothing.
+/// Maximum number of pending notifications. More would wake threads for nothing.
 const REMEMBERED: usize = 64;
 
-/// Wakes a thread of the worker that it is given to. Copies are the same notifier. Ringing never
-/// waits, and a ring while nobody waits is not lost.
+/// Wakes a thread of its worker. Clones share one state. Notifying never blocks, and a notification
+/// while all threads are busy is not lost.
 ///
 /// ```
 /// use portcullis_ports::OutboxNotifier;
@@ -30,7 +30,7 @@ struct Shared {
 struct State {
     rings: usize,
     stopping: bool,
-    /// Threads that have not ended.
+    /// Number of threads that have not ended.
     running: usize,
 }
 
@@ -40,16 +40,17 @@ impl Notifier {
         let mut state = self.lock();
         state.rings = state.rings.saturating_add(1).min(REMEMBERED);
         drop(state);
-        // Those that wait for the end are woken too, and go on waiting.
+        // `ended` waits on the same condition variable, so waking a single waiter could miss the
+        // threads.
         self.0.changed.notify_all();
     }
 
-    /// Backoff for a ring, or that long; whether there is more to do than to end.
+    /// Waits for a notification, at most for `longest`. Returns false if the worker is stopping.
     pub(crate) fn wait(&self, longest: Duration) -> bool {
         self.sleep(longest, true)
     }
 
-    /// Backoff that long, whoever rings.
+    /// Waits for `length`, regardless of notifications. Returns false if the worker is stopping.
     pub(crate) fn pause(&self, length: Duration) -> bool {
         self.sleep(length, false)
     }
@@ -73,14 +74,14 @@ impl Notifier {
         self.0.changed.notify_all();
     }
 
-    /// Notes that a thread began; it ends when what this returns is dropped.
+    /// Registers a running thread until the returned guard is dropped.
     pub(crate) fn register(&self) -> RunningGuard {
         let mut state = self.lock();
         state.running = state.running.saturating_add(1);
         RunningGuard(self.clone())
     }
 
-    /// Backoff that long for all threads to end; whether they did.
+    /// Waits up to `within` for all threads to end. Returns whether they did.
     pub(crate) fn ended(&self, within: Duration) -> bool {
         let waited = self.0.changed.wait_timeout_while(self.lock(), within, |state| state.running > 0);
         waited.unwrap_or_else(PoisonError::into_inner).0.running == 0
@@ -97,7 +98,7 @@ impl OutboxNotifier for Notifier {
     }
 }
 
-/// A thread that has not ended.
+/// Marks a thread as running until dropped.
 pub(crate) struct RunningGuard(Notifier);
 
 impl Drop for RunningGuard {

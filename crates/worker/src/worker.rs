@@ -1,4 +1,4 @@
-//! The threads, and how they come to an end.
+//! Worker threads and their shutdown.
 
 use crate::notifier::{Notifier, RunningGuard};
 use std::io;
@@ -7,55 +7,56 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Work in pieces, done by several threads at once.
+/// Work in units that several threads can do concurrently.
 pub trait Job: Send + Sync {
-    /// Does one piece, if there is one, and says what comes next. Bounded in time: a worker that
-    /// stops waits for it.
+    /// Does one unit of work, if there is any, and returns the next step. The time must be bounded,
+    /// because a stopping worker waits for it.
     fn run(&self) -> NextStep;
 }
 
-/// What a thread does after a piece.
+/// Next step of a thread after a unit of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
-    /// Another piece: there may be one.
+    /// Run again at once: there may be more work.
     Continue,
-    /// Wait for the notifier, and look again when the pace says so.
+    /// Wait for a notification, or for the polling interval.
     Wait,
-    /// Rest for so long, whoever rings: there is no use in trying before.
+    /// Sleep for that long, regardless of notifications: an earlier attempt would be useless.
     Sleep(Duration),
 }
 
-/// How many threads, and how often they look for work that nobody rang for.
+/// Number of threads and their timing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerSettings {
-    /// So many pieces at once.
+    /// Maximum number of concurrent units of work.
     pub threads: NonZeroUsize,
-    /// The longest wait.
+    /// Polling interval: the longest wait without a notification.
     pub poll: Duration,
-    /// How long a thread that waited lets the work lie: whoever rang has its answer by then, and
-    /// how long that took tells nothing of what there was to do.
+    /// Delay before a thread that waited starts work. The client has its response by then, so the
+    /// response time reveals nothing about the work.
     pub delay: Duration,
 }
 
-/// Threads at work until stopped or dropped.
+/// Threads that run a job until stopped or dropped.
 ///
 /// ```
 /// use portcullis_worker::{Notifier, Job, NextStep, WorkerSettings, Worker};
 /// use std::{num::NonZeroUsize, sync::{Arc, mpsc}, time::Duration};
-/// struct Tell(mpsc::Sender<()>);
-/// impl Job for Tell {
+/// struct Signal(mpsc::Sender<()>);
+/// impl Job for Signal {
 ///     fn run(&self) -> NextStep {
 ///         self.0.send(()).ok();
 ///         NextStep::Wait
 ///     }
 /// }
-/// let (sender, told) = mpsc::channel();
-/// let settings = WorkerSettings { threads: NonZeroUsize::MIN, poll: Duration::from_secs(3600), delay: Duration::ZERO };
+/// let (sender, receiver) = mpsc::channel();
+/// let (poll, delay) = (Duration::from_secs(3600), Duration::ZERO);
+/// let settings = WorkerSettings { threads: NonZeroUsize::MIN, poll, delay };
 /// let notifier = Notifier::default();
-/// let worker = Worker::start("example", &notifier, settings, Arc::new(Tell(sender)))?;
-/// told.recv()?;
+/// let worker = Worker::start("example", &notifier, settings, Arc::new(Signal(sender)))?;
+/// receiver.recv()?;
 /// notifier.notify_one();
-/// told.recv()?;
+/// receiver.recv()?;
 /// assert!(worker.stop(Duration::from_secs(60)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -65,11 +66,10 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the threads, which bear that name, look for work at once and then listen to the
-    /// notifier.
+    /// Starts threads with that name. They run the job at once, then wait for the notifier.
     ///
     /// # Errors
-    /// When the system gives no thread; those that began end again.
+    /// Returns the system's error if a thread cannot be created. Threads already started end again.
     pub fn start(name: &'static str, notifier: &Notifier, pace: WorkerSettings, job: Arc<dyn Job>) -> io::Result<Self> {
         let worker = Self { notifier: notifier.clone() };
         for _ in 0..pace.threads.get() {
@@ -81,8 +81,8 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Has the threads end when the piece they are at is done, and waits so long for it; whether
-    /// they did.
+    /// Stops the threads after their current unit of work and waits up to `within`. Returns whether
+    /// they ended.
     #[must_use]
     pub fn stop(&self, within: Duration) -> bool {
         self.notifier.stop();
@@ -99,7 +99,7 @@ impl Drop for Worker {
 fn work(name: &'static str, notifier: &Notifier, pace: WorkerSettings, job: &dyn Job, presence: RunningGuard) {
     while !notifier.is_stopping() {
         let next = catch_unwind(AssertUnwindSafe(|| job.run())).unwrap_or_else(|_| {
-            // What it was about lies in the log already. At once it would panic again.
+            // The panic is already logged. An immediate retry would probably panic again.
             tracing::error!(target: "app", worker = name, "A piece of work panicked: the thread goes on");
             NextStep::Sleep(pace.poll)
         });

@@ -1,5 +1,5 @@
-//! The way to a collector: OTLP over HTTP/1.1, a connection for each request, with time limits on
-//! every step. TLS is left to a collector nearby.
+//! OTLP client: HTTP/1.1, one connection per request, a time limit on every step. TLS is not supported;
+//! a local collector can add it.
 
 use portcullis_ports::Clock;
 use std::fmt;
@@ -8,49 +8,49 @@ use std::net::{Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a connection may take to come about.
+/// Maximum time to connect.
 const CONNECT: Duration = Duration::from_secs(2);
-/// How long a request may take in all: OpenTelemetry's default.
+/// Maximum time of a whole request: OpenTelemetry's default.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How much is read of an answer: its status and its headers.
+/// Maximum number of response bytes read, for the status and the headers.
 const MAX_HEAD: usize = 8 * 1024;
-/// The port where an address names none.
+/// Default port.
 const HTTP: u16 = 80;
 
-/// Where a collector takes spans.
+/// URL of a collector's traces endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// An IPv6 address has no brackets.
+    /// An IPv6 address is without brackets.
     host: String,
     port: u16,
     path: String,
 }
 
-/// Why a text is no [`Endpoint`]. Holds nothing of it.
+/// Reason why a text is not a valid [`Endpoint`]. Contains nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// Another scheme, or none.
+    /// The scheme is missing or unsupported.
     #[error("is not an http URL")]
     Scheme,
-    /// TLS is not spoken.
+    /// TLS is not supported.
     #[error("asks for TLS: give the address of a collector nearby, which speaks it for the service")]
     Tls,
-    /// A user or a password.
+    /// The URL contains a user or a password.
     #[error("holds a user or a password, which OTEL_EXPORTER_OTLP_HEADERS would hold")]
     User,
-    /// No host, or none that can be.
+    /// The host is missing or invalid.
     #[error("has no valid host")]
     Host,
-    /// No number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     #[error("has no valid port")]
     Port,
-    /// A query, a fragment, or what stands in no path.
+    /// The URL has a query, a fragment, or characters that are invalid in a path.
     #[error("has no plain path")]
     Path,
 }
 
 impl Endpoint {
-    /// Reads the base URL of a collector; `/v1/traces` is added, as OpenTelemetry has it.
+    /// Parses the base URL of a collector and appends `/v1/traces`, as OpenTelemetry does.
     ///
     /// ```
     /// use portcullis_telemetry::{Endpoint, EndpointError};
@@ -61,7 +61,7 @@ impl Endpoint {
     /// ```
     ///
     /// # Errors
-    /// [`EndpointError`].
+    /// Returns the [`EndpointError`] of the first invalid part.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let (scheme, rest) = text.split_once("://").ok_or(EndpointError::Scheme)?;
         match scheme.to_ascii_lowercase().as_str() {
@@ -112,23 +112,23 @@ fn read_port(text: &str) -> Result<u16, EndpointError> {
     text.parse().ok().filter(|port| digits && *port > 0).ok_or(EndpointError::Port)
 }
 
-/// A header of every request. Its value may be a secret, and is not shown.
+/// A header sent with every request. Its value may be a secret and is hidden in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     name: String,
     value: String,
 }
 
-/// A text is no list of headers. Holds nothing of it.
+/// A text is not a list of headers. Contains nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a list of headers")]
 pub struct HeadersError;
 
-/// Those that the exporter writes itself.
+/// Headers that the exporter sets itself.
 const OWN: [&str; 6] = ["host", "content-type", "content-length", "connection", "transfer-encoding", "user-agent"];
 
 impl Header {
-    /// Reads `name=value,name=value`. Values may be percent-encoded, and hold no line end.
+    /// Parses `name=value,name=value`. Values may be percent-encoded and must not contain line breaks.
     ///
     /// ```
     /// use portcullis_telemetry::Header;
@@ -137,7 +137,7 @@ impl Header {
     /// ```
     ///
     /// # Errors
-    /// [`HeadersError`]: the form is another, or a header is one that the exporter writes itself.
+    /// Returns [`HeadersError`] if the syntax is invalid, or if the exporter sets such a header itself.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, HeadersError> {
         text.split(',').map(|pair| Self::parse(pair).ok_or(HeadersError)).collect()
     }
@@ -158,7 +158,7 @@ impl fmt::Debug for Header {
     }
 }
 
-/// Resolves `%XX`; a percent sign that begins none stands for itself.
+/// Decodes `%XX`. Keeps any other percent sign. Returns `None` if the result is not UTF-8.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -180,18 +180,18 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What takes spans.
+/// Client that sends spans to a collector.
 pub struct OtlpClient {
     endpoint: Endpoint,
     headers: Vec<Header>,
     clock: Arc<dyn Clock>,
 }
 
-/// Why a request was in vain.
+/// Reason why a request failed.
 #[derive(Debug)]
 pub(super) struct SendError {
     pub(super) reason: String,
-    /// Whether another try may help, and how long to wait before it at least.
+    /// Minimum delay before a retry, or `None` if a retry cannot help.
     pub(super) again: Option<Duration>,
 }
 
@@ -202,13 +202,13 @@ impl SendError {
 }
 
 impl OtlpClient {
-    /// At that address. Times go by the clock.
+    /// Creates a client for that endpoint. `clock` measures the timeouts.
     #[must_use]
     pub fn new(endpoint: Endpoint, headers: Vec<Header>, clock: Arc<dyn Clock>) -> Self {
         Self { endpoint, headers, clock }
     }
 
-    /// Sends a request of spans, in protocol buffers.
+    /// Sends spans, encoded in protocol buffers.
     pub(super) fn send(&self, body: &[u8]) -> Result<(), SendError> {
         let head = self.exchange(body).map_err(|error| SendError::of(&error))?;
         let Some(status) = status(&head) else {
@@ -218,7 +218,7 @@ impl OtlpClient {
         if (200..300).contains(&status) { Ok(()) } else { Err(SendError { reason: format!("status {status}"), again }) }
     }
 
-    /// One request and the head of its answer.
+    /// Sends one request and returns the head of the response.
     fn exchange(&self, body: &[u8]) -> io::Result<String> {
         let deadline = self.clock.monotonic() + TIMEOUT;
         let mut stream = self.connect(deadline)?;
@@ -270,7 +270,8 @@ impl OtlpClient {
         head.into_bytes()
     }
 
-    /// The time that is left, which no time-out may be without.
+    /// Returns the time left until the deadline, or a `TimedOut` error. Sockets reject a timeout of
+    /// zero.
     fn left(&self, deadline: Duration) -> io::Result<Duration> {
         let left = deadline.saturating_sub(self.clock.monotonic());
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
@@ -279,18 +280,18 @@ impl OtlpClient {
 
 impl fmt::Debug for OtlpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Collector").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("OtlpClient").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
 
-/// The status of an answer (RFC 9112 §4).
+/// Returns the status of a response (RFC 9112 §4), or `None` if it is not HTTP.
 fn status(head: &str) -> Option<u16> {
     let (version, rest) = head.split_once(' ')?;
     let code = rest.get(..3)?;
     (version.starts_with("HTTP/1.") && code.bytes().all(|byte| byte.is_ascii_digit())).then(|| code.parse().ok())?
 }
 
-/// What the answer asks for in whole seconds; nothing, where it names a date.
+/// Returns the value of `Retry-After` in whole seconds, or zero if it is missing or a date.
 fn retry_after(head: &str) -> Duration {
     let fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
     let mut asked = fields.filter(|(name, _)| name.eq_ignore_ascii_case("retry-after"));

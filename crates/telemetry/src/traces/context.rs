@@ -1,8 +1,8 @@
-//! What a trace is known by, on both sides of a call (W3C Trace Context).
+//! Trace and span ids, and the `traceparent` header (W3C Trace Context).
 
 use std::fmt;
 
-/// The identifier of a trace: 16 bytes, not all zero, shown as 32 hex digits.
+/// Id of a trace: 16 bytes, not all zero, displayed as 32 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceId(pub(crate) [u8; 16]);
 
@@ -12,11 +12,11 @@ impl fmt::Display for TraceId {
     }
 }
 
-/// The identifier of a span: 8 bytes, not all zero.
+/// Id of a span: 8 bytes, not all zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SpanId(pub(crate) [u8; 8]);
 
-/// A place in a trace: what a caller says of its own, and what a span has.
+/// Position in a trace: that of a caller, or that of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
     pub(crate) trace: TraceId,
@@ -24,12 +24,12 @@ pub struct TraceContext {
     pub(crate) sampled: bool,
 }
 
-/// The length of a header of version 00, in bytes.
+/// Length of a version 00 header, in bytes.
 const LENGTH: usize = 55;
 
 impl TraceContext {
-    /// Reads a `traceparent` (W3C Trace Context §3.2). `None` for whatever is not one to the letter:
-    /// the trace then begins here. Of a version to come the parts of version 00 are read (§3.2.2).
+    /// Parses a `traceparent` header (W3C Trace Context §3.2). Returns `None` if it is not exactly
+    /// valid; a new trace begins then. Reads the version 00 parts of later versions (§3.2.2).
     ///
     /// ```
     /// use portcullis_telemetry::TraceContext;
@@ -54,20 +54,20 @@ impl TraceContext {
         known.then_some(Self { trace: TraceId(trace), span: SpanId(span), sampled: flags & 1 == 1 })
     }
 
-    /// The trace that it is a place of.
+    /// Returns the id of the trace.
     #[must_use]
     pub fn trace_id(&self) -> TraceId {
         self.trace
     }
 
-    /// Whether the trace is recorded.
+    /// Returns whether the trace is recorded.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.sampled
     }
 }
 
-/// Exactly so many bytes, in lower-case digits.
+/// Parses exactly `N` bytes in lower-case hex digits.
 fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
     let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();

@@ -1,5 +1,5 @@
-//! The thread that sends spans: many with one request, again where the collector asks for that, and
-//! not for ever. What it cannot send it counts, and tells once when it begins and once when it ends.
+//! Thread that sends spans: in batches, with a limited number of retries. Spans that cannot be sent are
+//! counted. Logs once when sending starts to fail and once when it works again.
 
 use super::collector::{OtlpClient, SendError};
 use super::layer::TraceLayer;
@@ -11,25 +11,25 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a span waits for company.
+/// Maximum time that a span waits for a full batch.
 const DELAY: Duration = Duration::from_secs(1);
-/// How often the same spans are sent at most.
+/// Maximum number of attempts for a batch.
 const TRIES: u32 = 3;
-/// Before the second try; twice as long before the third.
+/// Delay before the second attempt. Doubled before the third.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// A collector that asks for more gets no other try.
+/// Maximum delay. A collector that asks for more gets no retry.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// The logger of the service itself.
+/// Logger of the service itself.
 const LOG: &str = "app";
 
-/// What is said of the process with every request.
+/// Attributes of the process, sent with every request.
 #[derive(Debug, Clone)]
 pub struct Resource {
     /// `service.name`.
     pub service: String,
     /// `service.version`.
     pub version: String,
-    /// `service.instance.id`: tells replicas apart.
+    /// `service.instance.id`, which differs between replicas.
     pub instance: String,
 }
 
@@ -45,14 +45,14 @@ impl Resource {
     }
 }
 
-/// Sends spans to a collector, on a thread of its own.
+/// Sends spans to a collector from its own thread.
 #[derive(Debug, Clone)]
 pub struct Exporter {
     queue: Arc<Queue>,
 }
 
 impl Exporter {
-    /// Starts the thread. A collector that is not there does not stop the start.
+    /// Starts the thread. An unavailable collector is not an error.
     ///
     /// ```
     /// use portcullis_ports::Clock;
@@ -67,7 +67,7 @@ impl Exporter {
     /// ```
     ///
     /// # Errors
-    /// The operating system's, when there is no thread to be had.
+    /// Returns the operating system's error if the thread cannot be created.
     pub fn start(collector: OtlpClient, resource: Resource) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(CAPACITY, DELAY));
         let sender = Sender { collector, resource, queue: Arc::clone(&queue), failing: false, told: 0 };
@@ -75,25 +75,25 @@ impl Exporter {
         Ok(Self { queue })
     }
 
-    /// What makes traces of spans, and hands them to this exporter.
+    /// Creates a layer that records spans and passes them to this exporter.
     #[must_use]
     pub fn layer(&self, sampler: Sampler, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> TraceLayer {
         TraceLayer { clock, entropy, sampler, queue: Arc::clone(&self.queue) }
     }
 
-    /// What tells how many spans a collector has taken since the start.
+    /// Returns a function that reads the number of spans sent since the start.
     pub fn sent(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
         let queue = Arc::clone(&self.queue);
         move || queue.counts().sent
     }
 
-    /// What tells how many spans were dropped since the start.
+    /// Returns a function that reads the number of spans dropped since the start.
     pub fn dropped(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
         let queue = Arc::clone(&self.queue);
         move || queue.counts().dropped
     }
 
-    /// Takes no more spans, and has the rest sent, for that long at most.
+    /// Accepts no more spans and waits up to `within` for the rest to be sent.
     pub fn close(&self, within: Duration) {
         if !self.queue.close(within) {
             tracing::warn!(target: LOG, "The last spans were not delivered in time");
@@ -105,9 +105,9 @@ struct Sender {
     collector: OtlpClient,
     resource: Resource,
     queue: Arc<Queue>,
-    /// Whether the last request was in vain.
+    /// `true` if the last request failed.
     failing: bool,
-    /// How many dropped spans have been told of.
+    /// Number of dropped spans that were logged.
     told: u64,
 }
 
@@ -125,7 +125,7 @@ impl Sender {
         self.queue.ended();
     }
 
-    /// Sends a request, and again where that may help (OTLP 1, §OTLP/HTTP Response).
+    /// Sends a request, with retries if they may help (OTLP 1, §OTLP/HTTP Response).
     fn deliver(&self, body: &[u8]) -> Result<(), SendError> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES {

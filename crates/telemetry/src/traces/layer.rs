@@ -1,5 +1,5 @@
-//! Watches spans, and hands those that have ended to the exporter. Spans of other targets, and
-//! those outside of any request, are nobody's trace.
+//! Records spans and passes them to the exporter when they end. Ignores spans of other targets and
+//! those outside of any request.
 
 use super::context::{SpanId, TraceContext, TraceId};
 use super::queue::Queue;
@@ -15,13 +15,12 @@ use tracing::span;
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-/// Makes traces of spans. The span of a request carries its [`TraceContext`] in its extensions, for
+/// Builds traces from spans. The span of a request has its [`TraceContext`] in its extensions, for
 /// logs.
 ///
-/// By their fields, as `tracing-opentelemetry` has them too: `otel.kind = "server"` begins a trace
-/// here, or goes on with that of `traceparent`; `otel.name` is told in the place of the span's name.
-/// A span without a parent that follows from others becomes a child of the first that is recorded,
-/// and is linked to the rest.
+/// Uses the same special fields as `tracing-opentelemetry`: `otel.kind = "server"` begins a trace or
+/// continues that of `traceparent`; `otel.name` replaces the span's name. A span without a parent that
+/// follows from others becomes a child of the first sampled one and is linked to the rest.
 pub struct TraceLayer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
@@ -29,25 +28,25 @@ pub struct TraceLayer {
     pub(super) queue: Arc<Queue>,
 }
 
-/// The wall clock at a moment of the monotonic one. All spans of a request go by that of its first:
-/// a clock that is set meanwhile tears none apart.
+/// Wall-clock time at a monotonic time. All spans of a request use the first span's anchor, so a clock
+/// change cannot reorder them.
 #[derive(Debug, Clone, Copy)]
 struct Anchor {
     wall: u64,
     monotonic: Duration,
 }
 
-/// What a span of a trace keeps.
+/// State of a traced span.
 struct Kept {
     context: TraceContext,
     anchor: Anchor,
-    /// None where nothing is recorded.
+    /// `None` if the trace is not sampled.
     record: Option<Box<Record>>,
-    /// When it was answered.
+    /// Time of the response, in nanoseconds since 1970.
     end: Option<u64>,
 }
 
-/// What a span keeps that waits to be told whom it follows from.
+/// State of a span without a parent, until it follows from another span.
 struct Orphan(Box<Record>);
 
 impl TraceLayer {
@@ -61,7 +60,7 @@ impl TraceLayer {
             let (server, remote) = (true, parent.is_some());
             Box::new(Record { server, remote, ..begun(attributes, parent, wall) })
         });
-        // What is not recorded is told to nobody, and needs no name of its own.
+        // An unsampled span is never exported and needs no id.
         let span = if sampled { SpanId(self.random()) } else { SpanId([0; 8]) };
         Kept { context: TraceContext { trace, span, sampled }, anchor, record, end: None }
     }
@@ -72,7 +71,7 @@ impl TraceLayer {
         Kept { context: TraceContext { span, ..parent }, anchor, record, end: None }
     }
 
-    /// Not all zero, which no identifier is.
+    /// Returns random bytes that are not all zero, because an all-zero id is invalid.
     fn random<const N: usize>(&self) -> [u8; N] {
         loop {
             let bytes = self.entropy.array();
@@ -87,7 +86,7 @@ impl TraceLayer {
         anchor.wall.saturating_add(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// Gives an orphan the place that it waits for.
+    /// Makes an orphan a child of the span that it follows from.
     fn adopt(&self, mut record: Box<Record>, (parent, anchor): (TraceContext, Anchor)) -> Kept {
         record.parent = Some(parent.span);
         record.start = self.time(&anchor);
@@ -111,7 +110,7 @@ fn begun(attributes: &span::Attributes<'_>, parent: Option<SpanId>, start: u64) 
     record
 }
 
-/// The place of a span in its trace, if it has one.
+/// Returns the context and anchor of a span, or `None` if it is not traced.
 fn place<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>) -> Option<(TraceContext, Anchor)> {
     span.extensions().get::<Kept>().map(|kept| (kept.context, kept.anchor))
 }

@@ -1,9 +1,10 @@
-//! Traces: spans of one target become OTLP spans and go to a collector. [`TraceLayer`] watches the
-//! spans that `tracing` carries over every hop between threads, [`Traced`] makes some around ports,
-//! and an [`Exporter`] sends them from a thread of its own. Nobody ever waits for it: what does not
-//! fit its queue is dropped and counted.
+//! Traces: spans of one target are sent to a collector as OTLP.
 //!
-//! Only the attributes of a fixed list leave the process.
+//! [`TraceLayer`] records the spans that `tracing` carries across threads, [`Traced`] adds spans around
+//! ports, and an [`Exporter`] sends them from its own thread. Requests never wait for it: spans that do
+//! not fit its queue are dropped and counted.
+//!
+//! Only attributes on a fixed list leave the process.
 
 mod collector;
 mod context;
@@ -23,5 +24,5 @@ pub use layer::TraceLayer;
 pub use sampler::Sampler;
 pub use traced::Traced;
 
-/// The target of the spans that become a trace. Others are left to logs.
+/// Target of the spans that are traced. Other spans are for logs only.
 pub const TRACES: &str = "app.traces";

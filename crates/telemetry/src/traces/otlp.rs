@@ -1,4 +1,4 @@
-//! Spans as OTLP has them: `opentelemetry/proto/trace/v1/trace.proto`, version 1.
+//! Encodes spans as OTLP: `opentelemetry/proto/trace/v1/trace.proto`, version 1.
 
 use super::context::TraceContext;
 use super::exporter::Resource;
@@ -8,12 +8,12 @@ use super::record::{Record, Value};
 const INTERNAL: u64 = 1;
 const SERVER: u64 = 2;
 const STATUS_ERROR: u64 = 2;
-/// The bits of a span's flags: recorded; known where its parent is; the parent is elsewhere.
+/// Span flags: sampled; `IS_REMOTE` is known; the parent is in another process.
 const SAMPLED: u32 = 1;
 const HAS_IS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;
 
-/// A span that has ended.
+/// Encodes a span that has ended.
 pub(super) fn span(context: &TraceContext, record: &Record, end: u64) -> Vec<u8> {
     let mut span = Message::default();
     span.bytes(1, &context.trace.0);
@@ -43,7 +43,7 @@ pub(super) fn span(context: &TraceContext, record: &Record, end: u64) -> Vec<u8>
     span.0
 }
 
-/// A request of spans, for `/v1/traces`.
+/// Encodes a request with spans, for `/v1/traces`.
 pub(super) fn request(resource: &Resource, spans: &[Vec<u8>]) -> Vec<u8> {
     let mut request = Message::default();
     request.message(1, |of_resource| {

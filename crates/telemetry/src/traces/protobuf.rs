@@ -1,7 +1,6 @@
-//! Writing protocol buffers: the few kinds of fields that OTLP's spans have. Reading is left to
-//! collectors.
+//! Protocol buffers encoder, with only the field types that OTLP spans need.
 
-/// What is written to. Fields follow each other, in any order.
+/// Output buffer. Fields can be written in any order.
 #[derive(Debug, Default)]
 pub(super) struct Message(pub(super) Vec<u8>);
 
@@ -26,14 +25,14 @@ impl Message {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    /// Bytes, a text, or a message that is written already.
+    /// Writes bytes, a string, or an encoded message.
     pub(super) fn bytes(&mut self, field: u32, bytes: &[u8]) {
         self.tag(field, LENGTH);
         self.varint(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         self.0.extend_from_slice(bytes);
     }
 
-    /// A message within.
+    /// Writes a nested message.
     pub(super) fn message(&mut self, field: u32, write: impl FnOnce(&mut Self)) {
         let mut inner = Self::default();
         write(&mut inner);
@@ -44,7 +43,7 @@ impl Message {
         self.varint(u64::from(field << 3 | kind));
     }
 
-    /// Seven bits a byte, the lowest first; a set eighth says that more follow.
+    /// Writes seven bits per byte, lowest first. The eighth bit is set if more bytes follow.
     fn varint(&mut self, mut value: u64) {
         loop {
             let [low, ..] = value.to_le_bytes();

@@ -1,25 +1,25 @@
-//! The queue between those whose spans end and the thread that sends: bounded in number, never
-//! waited for. What does not fit is dropped and counted.
+//! Bounded queue between the requests and the sending thread. Pushing never blocks: spans that do not
+//! fit are dropped and counted.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How many spans may wait: some 5 MB of them.
+/// Maximum number of queued spans: about 5 MB.
 pub(super) const CAPACITY: usize = 16_384;
-/// How many go in one request: OpenTelemetry's default.
+/// Maximum number of spans per request: OpenTelemetry's default.
 pub(super) const BATCH: usize = 512;
 
-/// Spans that wait to be sent, each as OTLP has it.
+/// Spans to be sent, encoded as OTLP.
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Told when there is a first span, a whole batch, or an end.
+    /// Notified by the first span, a full batch, or the closing of the queue.
     work: Condvar,
-    /// Told when the sender has ended.
+    /// Notified when the sender has ended.
     end: Condvar,
     capacity: usize,
-    /// How long a span waits for company.
+    /// Maximum time that a span waits for a full batch.
     delay: Duration,
 }
 
@@ -31,7 +31,7 @@ struct State {
     ended: bool,
 }
 
-/// What became of spans since the start.
+/// Numbers of spans sent and dropped since the start.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) sent: u64,
@@ -43,7 +43,7 @@ impl Queue {
         Self { state: Mutex::default(), work: Condvar::new(), end: Condvar::new(), capacity, delay }
     }
 
-    /// Takes a span, or drops it.
+    /// Queues a span, or drops it if the queue is full or closed.
     pub(super) fn push(&self, span: Vec<u8>) {
         let mut state = self.lock();
         if state.closed || state.spans.len() >= self.capacity {
@@ -58,8 +58,8 @@ impl Queue {
         }
     }
 
-    /// The next spans to send; waits for the first, and a little for others. `None` once there will
-    /// be no more.
+    /// Returns the next batch. Waits for a first span, then up to `delay` for a full batch. Returns
+    /// `None` once the queue is closed and empty.
     pub(super) fn take(&self) -> Option<Vec<Vec<u8>>> {
         let idle = |state: &mut State| state.spans.is_empty() && !state.closed;
         let state = self.work.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
@@ -71,13 +71,13 @@ impl Queue {
         (!batch.is_empty()).then_some(batch)
     }
 
-    /// Backoff before another try; whether there should be one.
+    /// Waits before a retry. Returns false if the queue is closed and the retry should be skipped.
     pub(super) fn pause(&self, time: Duration) -> bool {
         let paused = self.work.wait_timeout_while(self.lock(), time, |state| !state.closed);
         !paused.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
-    /// Counts what became of spans that were taken.
+    /// Adds the outcome of a batch to the counts.
     pub(super) fn count(&self, counts: Counts) {
         let mut state = self.lock();
         state.counts.sent += counts.sent;
@@ -88,7 +88,7 @@ impl Queue {
         self.lock().counts
     }
 
-    /// Takes no more, and waits until the rest is sent or given up, or for that long; whether it was.
+    /// Accepts no more spans and waits up to `within` for the sender to end. Returns whether it did.
     pub(super) fn close(&self, within: Duration) -> bool {
         let mut state = self.lock();
         state.closed = true;
@@ -97,13 +97,13 @@ impl Queue {
         waited.unwrap_or_else(PoisonError::into_inner).0.ended
     }
 
-    /// The sender sends no more.
+    /// Records that the sender has ended.
     pub(super) fn ended(&self) {
         self.lock().ended = true;
         self.end.notify_all();
     }
 
-    /// Nothing that holds the lock can panic halfway, so a poisoned one is as good as new.
+    /// Ignores poisoning, because no code under the lock can panic halfway.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

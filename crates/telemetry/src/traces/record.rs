@@ -1,10 +1,10 @@
-//! A span that is under way and will be told of.
+//! A span in progress that will be exported.
 
 use super::context::{SpanId, TraceContext};
 use std::fmt::Debug;
 use tracing::field::{Field, Visit};
 
-/// What may be told of a span: nothing that a caller can choose, no secret, no address.
+/// Attributes that are exported. None of them contains caller-chosen data, secrets or addresses.
 const ATTRIBUTES: [&str; 8] = [
     "http.request.method",
     "http.route",
@@ -16,9 +16,9 @@ const ATTRIBUTES: [&str; 8] = [
     "portcullis.batch.size",
 ];
 const STATUS_CODE: &str = "http.response.status_code";
-/// Whose presence says that the span failed.
+/// Marks a span as failed by its presence.
 const ERROR_TYPE: &str = "error.type";
-/// As many links as OpenTelemetry's own libraries keep.
+/// Maximum number of links per span, as in OpenTelemetry's libraries.
 const MAX_LINKS: usize = 128;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -28,14 +28,14 @@ pub(super) enum Value {
     Real(f64),
 }
 
-/// Times are nanoseconds since 1970.
+/// Data of a span. Times are in nanoseconds since 1970.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) name: String,
     pub(super) parent: Option<SpanId>,
-    /// Whether the span answers a request; the others are within it.
+    /// `true` for the span of a request, `false` for a span within it.
     pub(super) server: bool,
-    /// Whether the parent is in another process.
+    /// `true` if the parent is in another process.
     pub(super) remote: bool,
     pub(super) start: u64,
     pub(super) attributes: Vec<(&'static str, Value)>,
@@ -56,7 +56,7 @@ impl Record {
         self.has(ERROR_TYPE)
     }
 
-    /// Whether the answer is there: what goes on after it is told by the spans within.
+    /// Returns whether the response was sent. Later work appears in child spans.
     pub(super) fn answered(&self) -> bool {
         self.server && self.has(STATUS_CODE)
     }
@@ -73,7 +73,7 @@ impl Record {
     }
 }
 
-/// The attributes, and a name that is better than that of the place in the source.
+/// Records the exported attributes, and `otel.name` as the span's name.
 impl Visit for Record {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "otel.name" {
@@ -98,11 +98,11 @@ impl Visit for Record {
     }
 }
 
-/// What a span says of where it comes from.
+/// Origin of a span.
 #[derive(Debug, Default)]
 pub(super) struct Origin {
     pub(super) server: bool,
-    /// What the caller says, if it says it well.
+    /// The caller's context, if its `traceparent` is valid.
     pub(super) caller: Option<TraceContext>,
 }
 

@@ -1,8 +1,8 @@
-//! Which traces are recorded (OpenTelemetry's built-in samplers).
+//! Selection of the traces that are recorded (OpenTelemetry's built-in samplers).
 
 use super::context::{TraceContext, TraceId};
 
-/// Decides whether a trace is recorded, when its first span here begins.
+/// Decides whether a trace is recorded when its first local span begins.
 ///
 /// ```
 /// use portcullis_telemetry::{Sampler, TraceContext};
@@ -20,21 +20,21 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A part of the traces that begin here, from 0 to 1; of those that began elsewhere, as their
-    /// caller has decided.
+    /// Creates a sampler for a ratio, from 0 to 1, of the traces that begin here. For traces that began
+    /// elsewhere it follows the caller's decision.
     #[must_use]
     pub fn new(ratio: f64) -> Self {
         Self { ratio, follows_callers: true }
     }
 
-    /// The same, also for traces that began elsewhere.
+    /// Applies the ratio to traces that began elsewhere too.
     #[must_use]
     pub fn regardless_of_callers(self) -> Self {
         Self { follows_callers: false, ..self }
     }
 
-    /// Whether the trace is recorded. Whoever keeps the same part of traces by the rule of
-    /// OpenTelemetry's consistent sampling keeps the same traces.
+    /// Returns whether the trace is recorded. Services with the same ratio that use OpenTelemetry's
+    /// consistent sampling keep the same traces.
     #[must_use]
     pub fn samples(&self, trace: TraceId, caller: Option<&TraceContext>) -> bool {
         if let Some(caller) = caller
@@ -47,7 +47,7 @@ impl Sampler {
     }
 }
 
-/// As many as the upper 32 of the 56 random bits of an identifier can have.
+/// Number of values of the upper 32 of an id's 56 random bits.
 const RANDOM_VALUES: f64 = 4_294_967_296.0;
 
 #[cfg(test)]

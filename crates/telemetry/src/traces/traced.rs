@@ -1,4 +1,4 @@
-//! The decorator that gives what passes a port a span of its own, in the caller's trace.
+//! Decorator that adds a span to each call of a port, in the caller's trace.
 
 use super::TRACES;
 use chrono::{DateTime, Utc};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tracing::Span;
 use tracing::field::Empty;
 
-/// A port with spans around its calls. What passes is not changed, and none of it is told.
+/// A port with a span around each call. Calls pass unchanged, and spans contain none of their data.
 ///
 /// ```
 /// use portcullis_ports::Store;
@@ -26,7 +26,7 @@ use tracing::field::Empty;
 pub struct Traced<P: ?Sized>(Arc<P>);
 
 impl<P: ?Sized> Traced<P> {
-    /// Puts spans around a port.
+    /// Adds spans to a port.
     #[must_use]
     pub fn new(inner: Arc<P>) -> Self {
         Self(inner)
@@ -39,14 +39,14 @@ impl<P: ?Sized> fmt::Debug for Traced<P> {
     }
 }
 
-/// A span of that name. Of the highest level, so that no log level takes it away.
+/// Creates a span with that name. Its level is the highest, so that no log level filters it out.
 macro_rules! span {
     ($name:literal) => {
         tracing::error_span!(target: TRACES, $name, "error.type" = Empty)
     };
 }
 
-/// Does the call within the span, and tells why it failed.
+/// Calls the port within the span and records the reason of a failure.
 fn within<T, E>(
     span: &Span,
     call: impl FnOnce() -> Result<T, E>,
@@ -160,7 +160,7 @@ impl<I: TokenIssuer + ?Sized> TokenIssuer for Traced<I> {
     }
 }
 
-/// A token that is not valid is an answer.
+/// An invalid token is a normal result, not a failure.
 impl<V: TokenVerifier + ?Sized> TokenVerifier for Traced<V> {
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
         span!("token verify").in_scope(|| self.0.verify(token, now))

@@ -1,4 +1,4 @@
-//! Telling whether the service can do its work.
+//! Readiness of the service and its dependencies.
 
 mod readiness;
 

@@ -1,4 +1,4 @@
-//! Checks what the service needs, and adds it up.
+//! Checks the dependencies of the service and reports the worst status.
 
 use crate::limits::Limits;
 use portcullis_domain::health::{CircuitState, Readiness};
@@ -7,53 +7,53 @@ use portcullis_ports::{CircuitMonitor, CircuitStatus, Clock, Store, StoreExt};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What was found.
+/// Result of a readiness check.
 #[derive(Debug)]
 pub struct ReadinessReport {
-    /// The worst of all checks.
+    /// Worst status of all checks.
     pub status: Readiness,
     /// The database.
     pub database: DependencyCheck,
-    /// What replicas share, where they share anything: the service can do without it.
+    /// Redis, if replicas share it. The service works without it.
     pub redis: Option<DependencyCheck>,
-    /// Sending emails, by the circuit of the mail server. Never by single emails: anyone may read
-    /// the report, and would learn from it whether the address just typed has an account.
+    /// Status of the mail server's circuit, if email is sent. Single emails must not affect it: the
+    /// report is public and would reveal whether the email address just entered has an account.
     pub mail: Option<Readiness>,
-    /// The circuit of every guarded dependency.
+    /// Circuits of all guarded dependencies.
     pub circuits: Vec<CircuitStatus>,
 }
 
-/// What a dependency answered.
+/// Check of one dependency.
 #[derive(Debug)]
 pub struct DependencyCheck {
-    /// Whether it did.
+    /// Status of the dependency.
     pub status: Readiness,
-    /// How long it took.
+    /// Response time.
     pub latency: Duration,
 }
 
-/// The verb.
+/// Checks whether the service is ready.
 pub struct CheckReadiness {
-    /// The store to ask.
+    /// Store to check.
     pub store: Arc<dyn Store>,
-    /// The circuits to report.
+    /// Circuits to report.
     pub circuits: Vec<Arc<dyn CircuitMonitor>>,
-    /// The circuit around what replicas share, where they share anything.
+    /// Circuit around Redis, if replicas share it.
     pub shared: Option<Arc<dyn CircuitMonitor>>,
-    /// The circuit around the mail server, where there is one.
+    /// Circuit around the mail server, if there is one.
     pub mail: Option<Arc<dyn CircuitMonitor>>,
-    /// What is shared.
+    /// Rate limits, used to probe Redis.
     pub limits: Arc<Limits>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl CheckReadiness {
-    /// Asks the store something small. Never fails: what is wrong is in the report.
+    /// Runs a cheap query and reports the result. Never fails: problems are in the report.
     #[must_use]
     pub fn run(&self) -> ReadinessReport {
         let asked = self.clock.monotonic();
-        // No account has the number 0: the answer costs one look into an index.
+        // No account has id 0, so this costs one index lookup.
         let answer = self.store.read(|tx| tx.users().find(UserId::new(0)));
         let latency = self.clock.monotonic().saturating_sub(asked);
         if let Err(error) = &answer {
@@ -63,13 +63,13 @@ impl CheckReadiness {
         self.report(DependencyCheck { status, latency }, self.check_redis())
     }
 
-    /// The report where nobody could ask in time.
+    /// Returns the report of a check that did not run in time.
     #[must_use]
     pub fn timeout_report(&self, latency: Duration) -> ReadinessReport {
         self.report(DependencyCheck { status: Readiness::Unavailable, latency }, None)
     }
 
-    /// Asks what is shared, which also finds out that it is back. Nobody else waits for it.
+    /// Probes Redis, which also closes its circuit again. No other call waits for this.
     fn check_redis(&self) -> Option<DependencyCheck> {
         let shared = self.shared.as_ref()?;
         let asked = self.clock.monotonic();
@@ -87,7 +87,7 @@ impl CheckReadiness {
         let mut circuits: Vec<_> = self.circuits.iter().map(|circuit| circuit.status()).collect();
         let own = self.mail.as_ref().map(|mail| mail.status().name);
         for circuit in &mut circuits {
-            // A probe of the mail server is one email on its way.
+            // A half-open circuit would reveal that an email is being sent as a probe.
             if Some(circuit.name) == own && circuit.state == CircuitState::HalfOpen {
                 circuit.state = CircuitState::Open;
             }

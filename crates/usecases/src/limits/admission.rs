@@ -1,4 +1,4 @@
-//! A place in the budgets that a call draws on.
+//! Charges of a call that was admitted.
 
 use super::budgets::InFlight;
 use portcullis_domain::limits::{Budget, Receipt, Rule};
@@ -6,9 +6,9 @@ use portcullis_ports::{Charge, HeldCharge, LimiterError, RateLimiter, Reservatio
 use std::fmt;
 use std::sync::Arc;
 
-/// A call that was counted and may begin. It is given back unless it is [`commit`](Self::commit)
-/// that ends it: a call that was shed, or whose dependency failed, has guessed at nothing. What its
-/// source paid is never given back. By default nothing was counted.
+/// A counted call that may begin. Dropping it refunds its charges, because a call that was shed or
+/// whose dependency failed has guessed nothing; [`commit`](Self::commit) keeps them. Charges to the
+/// source are never refunded. The default was not counted.
 #[must_use = "an admission that is dropped is given back"]
 #[derive(Default)]
 pub struct Admission {
@@ -35,7 +35,7 @@ impl Admission {
         Self { counted: Some(Counted { limiter, reservation, on_commit: None, in_flight }) }
     }
 
-    /// The same, with a charge that is counted only once the call is spent, and never refuses it.
+    /// Adds a charge that is counted on commit only and never refuses the call.
     pub(super) fn with_charge_on_commit(mut self, charge: Option<Charge>) -> Self {
         if let Some(counted) = &mut self.counted {
             counted.on_commit = charge;
@@ -43,11 +43,11 @@ impl Admission {
         self
     }
 
-    /// Returns the tries that failed lately under the account or device that this call draws on, and
-    /// whether they were so many that this one had to wait.
+    /// Returns the number of recent failed attempts of the account or device of this call, and whether
+    /// this call had to wait for a backoff to pass.
     ///
     /// # Errors
-    /// [`LimiterError`].
+    /// Returns [`LimiterError`] if the limiter cannot be queried.
     pub fn failures(&self) -> Result<(u32, bool), LimiterError> {
         let Some(Counted { limiter, reservation, in_flight, .. }) = &self.counted else { return Ok((0, false)) };
         let (mut most, mut waited) = (0, false);
@@ -57,14 +57,14 @@ impl Admission {
                 continue;
             }
             let spent = window.limit().saturating_sub(limiter.remaining(&held.charge)?);
-            // Calls at work, this one among them, may yet succeed.
+            // Calls in flight, including this one, may yet succeed.
             most = most.max(spent.saturating_sub(in_flight.count(held.charge.key)));
             waited |= matches!(held.receipt, Receipt::SlidingWindow(receipt) if receipt.backed_off.is_some());
         }
         Ok((most, waited))
     }
 
-    /// It counts: the guess was wrong, or the work was done.
+    /// Keeps the charges: the guess was wrong, or the work was done.
     pub fn commit(mut self) {
         if let Some(counted) = self.counted.take() {
             if let Some(charge) = counted.on_commit
@@ -83,7 +83,7 @@ impl Drop for Admission {
         if let Err(error) = counted.limiter.refund(&counted.reservation) {
             tracing::warn!(target: "app", %error, "Charges were not given back");
         }
-        // After the refund: whoever waits for this call finds the place free.
+        // After the refund, so that a caller that waits for this call finds the permit free.
         counted.in_flight.end(&counted.reservation);
     }
 }

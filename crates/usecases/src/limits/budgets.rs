@@ -1,4 +1,4 @@
-//! The budgets of the service.
+//! Rate-limit budgets of the service.
 
 use super::{Admission, LimitError, RateLimited};
 use portcullis_domain::limits::{Budget, LimitKey, LimitSubject, Rule, Source, Waiter};
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How each budget is counted.
+/// Rule of each budget.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// Wrong passwords of one account from unknown devices.
@@ -21,9 +21,9 @@ pub struct Rules {
     pub device: Rule,
     /// Calls of one source.
     pub source: Rule,
-    /// Mails to one address, for each purpose.
+    /// Emails to one address, for each purpose.
     pub mail: Rule,
-    /// Refreshes of one session, at one replica.
+    /// Refreshes of one session, on one replica.
     pub refresh: Rule,
     /// Refreshes of one session that cannot succeed.
     pub dead_refresh: Rule,
@@ -43,7 +43,7 @@ impl Rules {
     }
 }
 
-/// A budget that a call draws on.
+/// A budget that a call is charged to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draw<'a> {
     pub(super) budget: Budget,
@@ -57,7 +57,7 @@ impl<'a> Draw<'a> {
     }
 }
 
-/// The budgets of the service, or none.
+/// Rate-limit budgets of the service, or none if limits are off.
 pub struct Limits {
     counting: Option<Counting>,
     in_flight: Arc<InFlight>,
@@ -65,22 +65,22 @@ pub struct Limits {
 
 struct Counting {
     limiter: Arc<dyn RateLimiter>,
-    /// Of this process alone, where the limiter is beyond a network.
+    /// In-process limiter, if the main limiter is on the network.
     local: Option<Arc<dyn RateLimiter>>,
     authenticator: Arc<dyn MacSigner>,
     rules: Rules,
 }
 
 impl Limits {
-    /// Budgets that a limiter counts. Their keys are codes of the authenticator: whoever reads the
-    /// limiter's memory learns no address.
+    /// Creates budgets that `limiter` counts. Keys are MACs, so that the limiter's memory reveals no
+    /// email addresses.
     #[must_use]
     pub fn new(limiter: Arc<dyn RateLimiter>, authenticator: Arc<dyn MacSigner>, rules: Rules) -> Self {
         Self { counting: Some(Counting { limiter, local: None, authenticator, rules }), in_flight: Arc::default() }
     }
 
-    /// The same for a limiter beyond a network, with one of this process that remembers what need
-    /// not be asked there.
+    /// Adds an in-process limiter, for a main limiter on the network. It answers checks that need no
+    /// network call.
     #[must_use]
     pub fn with_local(mut self, local: Arc<dyn RateLimiter>) -> Self {
         if let Some(counting) = &mut self.counting {
@@ -89,23 +89,20 @@ impl Limits {
         self
     }
 
-    /// No limits at all.
+    /// Creates limits that never refuse.
     #[must_use]
     pub fn off() -> Self {
         Self { counting: None, in_flight: Arc::default() }
     }
 
-    /// Counts one call against every budget that it draws on, or against none.
-    ///
-    /// # Errors
-    /// [`LimitError`].
+    /// Charges one call to all given budgets, or to none if one refuses.
     pub fn admit(&self, draws: &[(Budget, LimitSubject<'_>)]) -> Result<Admission, LimitError> {
         let draws: Vec<_> = draws.iter().map(|(budget, subject)| Draw::new(*budget, *subject)).collect();
         self.admit_draws(&draws, None)
     }
 
-    /// The same by draws, with one that is counted once the call is [spent](Admission::commit), if
-    /// there is room.
+    /// Charges the draws at once, and `when_spent` on [commit](Admission::commit), if that budget has
+    /// room.
     pub(super) fn admit_draws(
         &self,
         draws: &[Draw<'_>],
@@ -124,11 +121,8 @@ impl Limits {
         }
     }
 
-    /// Counts one call in this process alone, for good. Never goes over a network: for paths that
-    /// must not wait for one.
-    ///
-    /// # Errors
-    /// [`LimitError`].
+    /// Charges one call in this process only and never refunds it. Uses no network: for paths that must
+    /// not wait for one.
     pub fn spend_here(&self, budget: Budget, subject: &LimitSubject<'_>) -> Result<(), LimitError> {
         let Some(counting) = &self.counting else { return Ok(()) };
         let local = counting.local.as_ref().unwrap_or(&counting.limiter);
@@ -138,19 +132,16 @@ impl Limits {
         }
     }
 
-    /// Counts a call that sends an email to an address, known or not. Each purpose has its own
-    /// budget: requests for one purpose never use up another.
-    ///
-    /// # Errors
-    /// [`LimitError`].
+    /// Charges a call that sends an email to an address, known or not. Each purpose has its own budget:
+    /// requests for one purpose never use up another.
     pub fn admit_mail(&self, purpose: Occasion, to: &EmailAddress, from: &ClientInfo) -> Result<Admission, LimitError> {
         let source = from.ip_address.map(|client| (Budget::Source, LimitSubject::Source(Source::from_ip(client))));
         let draws: Vec<_> = std::iter::once((Budget::Mail, LimitSubject::Mail(purpose, to))).chain(source).collect();
         self.admit(&draws)
     }
 
-    /// Charges a call that another budget refused to its source, once it is refused for good: else
-    /// whoever polls a budget that is spent pays nothing.
+    /// Charges a call that another budget refused to its source. Otherwise polling a spent budget would
+    /// cost nothing. Call it once the refusal is final.
     pub fn charge_refusal(&self, limited: &RateLimited, source: Option<Source>) {
         if let Some(source) = source
             && limited.budget != Budget::Source
@@ -159,7 +150,7 @@ impl Limits {
         }
     }
 
-    /// Forgets what was counted.
+    /// Resets budgets.
     pub fn clear(&self, of: &[(Budget, LimitSubject<'_>)]) {
         let Some(counting) = &self.counting else { return };
         let charges: Vec<_> = of.iter().map(|(budget, subject)| counting.charge(*budget, subject)).collect();
@@ -168,32 +159,29 @@ impl Limits {
         }
     }
 
-    /// Tells a source from others, where each waits for itself.
+    /// Returns the waiter of a source, so that sources back off separately.
     pub(super) fn waiter(&self, source: Source) -> Waiter {
         let message = format!("waiter/{source}");
         let digest = self.counting.as_ref().map(|counting| counting.authenticator.sign(message.as_bytes()));
         digest.map(|digest| Waiter::from_digest(&digest)).unwrap_or_default()
     }
 
-    /// Refuses where a budget has nothing left. Counts nothing.
-    ///
-    /// # Errors
-    /// [`LimitError`].
+    /// Refuses if the budget is spent. Charges nothing.
     pub fn check(&self, budget: Budget, subject: &LimitSubject<'_>) -> Result<(), LimitError> {
         let Some(counting) = &self.counting else { return Ok(()) };
         let charge = counting.charge(budget, subject);
         if counting.limiter.remaining(&charge)? > 0 {
             return Ok(());
         }
-        // Only the limiter knows for how long; what passes after all is given back.
+        // Only the limiter knows the delay. A charge that passes after all is refunded.
         match counting.limiter.reserve(&[charge])? {
             ReserveOutcome::Passed(reservation) => Ok(counting.limiter.refund(&reservation)?),
             ReserveOutcome::Refused(exceeded) => Err(RateLimited::from(exceeded).into()),
         }
     }
 
-    /// Whether something was [recorded](Self::record) in this process, so that
-    /// [`execute`](Self::execute) may refuse. Never goes over a network.
+    /// Returns whether this process [recorded](Self::record) the subject, so that
+    /// [`check`](Self::check) may refuse. Uses no network.
     #[must_use]
     pub fn is_recorded(&self, budget: Budget, subject: &LimitSubject<'_>) -> bool {
         let Some(counting) = &self.counting else { return false };
@@ -203,12 +191,12 @@ impl Limits {
         local.remaining(&charge).is_ok_and(|left| left < charge.rule.remaining(None, Duration::ZERO))
     }
 
-    /// Counts what has happened, if there is anything left to count it against.
+    /// Charges something that already happened, if the budget has room.
     pub fn record(&self, budget: Budget, subject: &LimitSubject<'_>) {
         if let Some(counting) = &self.counting
             && let Some(local) = &counting.local
         {
-            // That it was seen is what matters, not how often.
+            // Only the first record matters, so a refusal is ignored.
             drop(local.reserve(&[counting.local_charge(budget, subject)]));
         }
         self.spend(budget, subject);
@@ -222,18 +210,18 @@ impl Limits {
         }
     }
 
-    /// Asks the limiter something of no consequence, so that one that was lost is found again
-    /// without a call that needs it.
+    /// Queries the limiter without a charge, so that its circuit can close again without a call that
+    /// needs it.
     pub fn probe(&self) {
         if let Some(counting) = &self.counting {
             let charge = counting.charge(Budget::Source, &LimitSubject::Bytes(b""));
-            // Whether it answers is what its circuit is asked.
+            // The result is for the circuit only.
             drop(counting.limiter.remaining(&charge));
         }
     }
 
-    /// Whether calls that were admitted under the key are still at work in this process: one that
-    /// succeeds gives its place back, so a refusal may not be the last word.
+    /// Returns whether admitted calls under the key are in flight in this process. If one succeeds, its
+    /// charge is refunded, so the refusal may not be final.
     #[must_use]
     pub fn has_in_flight(&self, limited: &RateLimited) -> bool {
         lock(&self.in_flight.0).contains_key(&limited.key)
@@ -241,7 +229,7 @@ impl Limits {
 }
 
 impl Counting {
-    /// The same under a key of its own: the shared limiter may count in the local one as well.
+    /// Uses a separate key: the shared limiter may also count in the local one.
     fn local_charge(&self, budget: Budget, subject: &LimitSubject<'_>) -> Charge {
         let message = [b"local/".as_slice(), &subject.key_bytes(budget)].concat();
         let key = LimitKey::from_digest(&self.authenticator.sign(&message));
@@ -254,7 +242,7 @@ impl Counting {
     }
 }
 
-/// How many calls are at work under each key.
+/// Number of calls in flight for each key.
 #[derive(Default)]
 pub(super) struct InFlight(Mutex<HashMap<LimitKey, usize>>);
 
@@ -284,7 +272,7 @@ impl InFlight {
 
 type Calls = HashMap<LimitKey, usize>;
 
-/// Locks, poisoned or not: no step under the lock leaves a count half changed.
+/// Locks even if poisoned: no step under the lock leaves a count half changed.
 fn lock(calls: &Mutex<Calls>) -> MutexGuard<'_, Calls> {
     calls.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
-//! Devices and sources that are known to an account: by a cookie that a successful login leaves
-//! there, and by the sessions that are kept. Either is good for one password, and opens nothing; it
-//! lets a guesser elsewhere not stand in the owner's way.
+//! Devices and sources known to an account: by a cookie set at a successful login, and by stored
+//! sessions. Both are bound to the current password and authorize nothing. They keep a guesser
+//! elsewhere from locking the owner out.
 
 use portcullis_domain::limits::{DeviceCookie, DeviceId, PasswordTag, Source};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
@@ -9,20 +9,19 @@ use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{Clock, Entropy, EntropyExt, MacSigner};
 use std::sync::Arc;
 
-/// Issues and recognises cookies.
+/// Issues and recognizes device cookies.
 pub struct DeviceCookies {
-    /// What signs them.
+    /// Signer of the cookies.
     pub authenticator: Arc<dyn MacSigner>,
-    /// Where the numbers of devices come from.
+    /// Source of device ids.
     pub entropy: Arc<dyn Entropy>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl DeviceCookies {
-    /// Returns what a cookie says, if the service issued it for that account. `None` if it is forged,
-    /// too old or another account's. Whether its password is the current one, only
-    /// [`is_current`](Self::is_current) says, once the account was read.
+    /// Returns the decoded cookie, or `None` if it is forged, too old or for another account.
+    /// [`is_current`](Self::is_current) checks its password once the account has been read.
     #[must_use]
     pub fn read(&self, cookie: &str, account: &EmailAddress) -> Option<DeviceCookie> {
         let (cookie, signature) = DeviceCookie::decode(cookie)?;
@@ -30,14 +29,14 @@ impl DeviceCookies {
         (genuine && cookie.is_valid_at(self.clock.now())).then_some(cookie)
     }
 
-    /// Returns whether a cookie was issued for that password.
+    /// Returns whether the cookie was issued for that password.
     #[must_use]
     pub fn is_current(&self, cookie: &DeviceCookie, password: &PasswordHash) -> bool {
         cookie.password == PasswordTag::from(self.version(password))
     }
 
-    /// Returns the device that a cookie names, if it is known to that account with the password that
-    /// it has now.
+    /// Returns the device of a cookie, or `None` unless the cookie was issued for this account and its
+    /// current password.
     #[must_use]
     pub fn recognise(&self, cookie: &str, user: &User) -> Option<DeviceId> {
         let cookie = self.read(cookie, &user.email)?;
@@ -45,28 +44,28 @@ impl DeviceCookies {
     }
 
     /// Creates the cookie for a device that has just proved to know the password `new` of an account,
-    /// or set it: with the device id that it has already, or a fresh one. One that is kept keeps its
-    /// budget. `user` is the account as it was before.
+    /// or set it. Keeps the device id of a valid `presented` cookie, and with it the device's budget;
+    /// otherwise uses a new id. `user` is the account before the change.
     #[must_use]
     pub fn issue(&self, presented: Option<&str>, user: &User, new: &PasswordHash) -> String {
         let known = presented.and_then(|cookie| self.recognise(cookie, user));
         self.cookie(known.unwrap_or_else(|| self.new_device()), &user.email, new)
     }
 
-    /// The number of a device that none is known of.
+    /// Creates a random device id.
     #[must_use]
     pub fn new_device(&self) -> DeviceId {
         DeviceId::from_random(self.entropy.array())
     }
 
-    /// What a session keeps of the device that it begins from.
+    /// Returns the keyed hash of the device, for storage with a session.
     #[must_use]
     pub fn hash(&self, account: UserId, device: DeviceId) -> DeviceHash {
         DeviceHash::new(self.authenticator.sign(&DeviceHash::mac_input(account, device)))
     }
 
-    /// Creates what a session keeps of the source that it begins from. That of no account is no
-    /// session's.
+    /// Returns the keyed hash of the source, for storage with a session. Without an account, returns a
+    /// hash that no session has.
     #[must_use]
     pub fn source_hash(&self, user: Option<&User>, source: Source) -> SourceHash {
         let nothing = PasswordHash::new(String::new());
@@ -74,7 +73,7 @@ impl DeviceCookies {
         SourceHash::new(self.authenticator.sign(&SourceHash::mac_input(id, &self.version(password), source)))
     }
 
-    /// The cookie of a device that has just signed in to an account.
+    /// Creates the cookie for a device that has just logged in.
     #[must_use]
     pub fn cookie(&self, device: DeviceId, account: &EmailAddress, password: &PasswordHash) -> String {
         let password = PasswordTag::from(self.version(password));

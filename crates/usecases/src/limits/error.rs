@@ -1,4 +1,4 @@
-//! What a caller is told whose budget is spent.
+//! Errors for a spent budget.
 
 use crate::LOG;
 use crate::failure::{DependencyError, from_dependency_errors};
@@ -7,17 +7,17 @@ use portcullis_ports::{Exceeded, LimiterError};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A budget is spent. Says nothing of whether there is an account.
+/// The budget is spent. Does not reveal whether an account exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Too many attempts, try again later")]
 pub struct RateLimited {
-    /// Which budget.
+    /// The spent budget.
     pub budget: Budget,
-    /// How much it has.
+    /// Its quota policy.
     pub policy: QuotaPolicy,
-    /// Whose it is.
+    /// Key of the budget's subject, such as an account or a source.
     pub key: LimitKey,
-    /// How long until a try may pass.
+    /// Delay until an attempt may pass.
     pub retry_after: Duration,
 }
 
@@ -28,7 +28,7 @@ impl From<Exceeded> for RateLimited {
 }
 
 impl RateLimited {
-    /// Tells the log, once a call is refused for good.
+    /// Logs the refusal. Call it once the refusal is final.
     pub fn log(&self, client: Option<IpAddr>) {
         let (budget, client) = (self.budget.as_str(), client.map(tracing::field::display));
         let retry_after_s = self.retry_after.as_secs();
@@ -36,13 +36,13 @@ impl RateLimited {
     }
 }
 
-/// Why nothing was admitted.
+/// Reason why a call was not admitted.
 #[derive(Debug, thiserror::Error)]
 pub enum LimitError {
     /// A budget is spent.
     #[error(transparent)]
     Limited(#[from] RateLimited),
-    /// The limiter failed: what cannot be counted is not done.
+    /// The limiter failed. Calls that cannot be counted are refused.
     #[error(transparent)]
     Failed(DependencyError),
 }

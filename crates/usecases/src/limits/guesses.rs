@@ -1,8 +1,8 @@
-//! Guesses at the password of an account, wherever it is asked for: one count for all places.
+//! Counts guesses at an account's password: all places that ask for it share the budgets.
 //!
-//! Unknown devices share the budget of the account, and past it each source has its own waits. A
-//! known device has a budget of its own, and so has a source that signed in to the account before.
-//! Over all of them there is a ceiling a day.
+//! Unknown devices share the budget of the account; once it is spent, each source backs off separately.
+//! A known device has its own budget, and so has a source that logged in to the account before. A daily
+//! ceiling covers them all.
 
 use super::budgets::Draw;
 use super::{Admission, DeviceCookies, LimitError, Limits, RateLimited};
@@ -13,28 +13,28 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Store, StoreError, StoreExt};
 use std::sync::Arc;
 
-/// The waits of unknown devices, past the ceiling of a day.
+/// Shared backoff of unknown devices once the daily ceiling is reached.
 const STRANGERS: Waiter = Waiter::new(1);
-/// Those of known devices: strangers never use them up.
+/// Backoff of known devices, so that unknown ones cannot use it up.
 const KNOWN_DEVICES: Waiter = Waiter::new(2);
-/// Those of known sources, which are never refused by the ceiling.
+/// Backoff of known sources, which the ceiling never refuses.
 const KNOWN_SOURCES: Waiter = Waiter::new(3);
 
 /// A guess at the password of an account.
 #[derive(Debug, Clone)]
 pub struct Guess {
-    /// Whose password, known or not.
+    /// Email of the account, whether it exists or not.
     pub email: EmailAddress,
-    /// The known device that it comes from.
+    /// Known device that sent the guess.
     pub device: Option<DeviceId>,
-    /// The source that it comes from.
+    /// Source that sent the guess.
     pub source: Option<Source>,
-    /// Whether to charge the call to its source too. `false` if it was charged before.
+    /// `true` to charge the call to its source too, `false` if it was charged before.
     pub is_call: bool,
 }
 
 impl Guess {
-    /// A guess by somebody who is signed in.
+    /// Creates the guess of a user who is logged in.
     #[must_use]
     pub fn at_own(user: &User, device: Option<DeviceId>, from: &ClientInfo) -> Self {
         let source = from.ip_address.map(Source::from_ip);
@@ -61,20 +61,17 @@ impl Guess {
 
 /// Counts guesses at passwords.
 pub struct Guesses {
-    /// What counts.
+    /// Rate limits.
     pub limits: Arc<Limits>,
-    /// What knows devices and sources.
+    /// Known devices and sources.
     pub devices: Arc<DeviceCookies>,
-    /// Where sessions are kept, which tell the sources that signed in before.
+    /// Store of sessions, which show the sources that logged in before.
     pub store: Arc<dyn Store>,
 }
 
 impl Guesses {
-    /// Counts a guess, before the work: [`validate`](Self::validate), and where that refuses
-    /// [`admit_known`](Self::admit_known), if the source is known. A refusal is charged to the source.
-    ///
-    /// # Errors
-    /// [`LimitError`].
+    /// Counts a guess before the work: [`admit`](Self::admit), then [`admit_known`](Self::admit_known)
+    /// if that refuses and the source is known. Charges a final refusal to the source.
     pub fn count(&self, guess: &Guess) -> Result<Admission, LimitError> {
         let limited = match self.admit(guess) {
             Err(LimitError::Limited(limited)) => limited,
@@ -90,10 +87,7 @@ impl Guesses {
         Err(limited.into())
     }
 
-    /// Counts a guess of a device, or of a stranger. Looks nothing up.
-    ///
-    /// # Errors
-    /// [`LimitError`].
+    /// Counts a guess from a known or an unknown device. Does not query the store.
     pub fn admit(&self, guess: &Guess) -> Result<Admission, LimitError> {
         let stranger = || {
             let waiter = guess.source.map(|source| self.limits.waiter(source)).unwrap_or_default();
@@ -102,32 +96,29 @@ impl Guesses {
         let waiter = if guess.device.is_some() { KNOWN_DEVICES } else { STRANGERS };
         let ceiling = Draw { waiter, ..Draw::new(Budget::AccountDay, guess.account()) };
         let draws = [Some(guess.own_device().unwrap_or_else(stranger)), Some(ceiling), guess.call_of_source()];
-        // A wrong one is spent from the budget of the source too: once it is found to be known, it has
-        // no further tries on top.
+        // A wrong guess also counts against the source's budget. Otherwise a source that turns out to
+        // be known would have further attempts on top.
         self.limits.admit_draws(&draws.into_iter().flatten().collect::<Vec<_>>(), guess.own_source())
     }
 
-    /// Counts a guess from a source that signed in to the account before: against its own budget, and
-    /// that of its device.
-    ///
-    /// # Errors
-    /// [`LimitError`].
+    /// Counts a guess from a source that logged in to the account before: against its budget and that
+    /// of its device.
     pub fn admit_known(&self, guess: &Guess) -> Result<Admission, LimitError> {
         let draws = [guess.own_device(), guess.own_source(), guess.call_of_source()];
-        // The ceiling counts it, and does not refuse it.
+        // The ceiling counts the guess but never refuses it.
         let ceiling = Draw { waiter: KNOWN_SOURCES, ..Draw::new(Budget::AccountDay, guess.account()) };
         self.limits.admit_draws(&draws.into_iter().flatten().collect::<Vec<_>>(), Some(ceiling))
     }
 
-    /// Whether a guess that was refused may pass from a source that signed in to the account before.
+    /// Returns whether a refused guess may pass if its source logged in to the account before.
     #[must_use]
     pub fn may_be_known(guess: &Guess, limited: &RateLimited) -> bool {
         guess.source.is_some() && matches!(limited.budget, Budget::Account | Budget::AccountDay)
     }
 
-    /// Returns whether the source signed in to the account before, with the password that it has now.
-    /// Takes the same work for every address: one account and one session are looked for. A store that
-    /// fails knows none.
+    /// Returns whether the source logged in to the account before, with the current password. Does the
+    /// same work for every email: one account and one session lookup. Returns `false` if the store
+    /// fails.
     #[must_use]
     pub fn knows_source(&self, guess: &Guess) -> bool {
         let Some(source) = guess.source else { return false };
@@ -142,8 +133,8 @@ impl Guesses {
         })
     }
 
-    /// Forgets the guesses at the password of an account, and those of the source that set a new one.
-    /// Devices keep what they have spent.
+    /// Resets the guesses at the password of an account, and those of the source that set a new one.
+    /// Device budgets stay as they are.
     pub fn clear(&self, email: &EmailAddress, from: &ClientInfo) {
         let account = [Budget::Account, Budget::AccountDay].map(|budget| (budget, LimitSubject::Account(email)));
         let source = from.ip_address.map(Source::from_ip);

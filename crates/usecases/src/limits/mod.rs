@@ -1,4 +1,4 @@
-//! Counting what may be guessed at or flooded, before the work.
+//! Rate limits, counted before the work: passwords that can be guessed, calls that can flood.
 
 mod admission;
 mod budgets;

@@ -1,5 +1,5 @@
-//! Begins the session of somebody whose password was right, if it still is by then: a password that
-//! is changed while a login is under way ends that login too.
+//! Begins the session after a correct password. A password change during the login refuses the login
+//! too.
 
 use super::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use crate::limits::Admission;
@@ -13,17 +13,18 @@ use portcullis_domain::sessions::{ClientInfo, EndReason, EventKind, Session, Ses
 use portcullis_domain::tokens::RefreshToken;
 use portcullis_ports::{StoreError, StoreExt, Tx};
 
-/// How many sessions the writer is held up for in one login: an account may have been adopted with
-/// more than that too many, and the next ends more.
+/// Maximum number of sessions that one login evicts, so that it does not block the writer for long. An
+/// adopted account may have more excess sessions; the next login evicts further ones.
 const MAX_EVICTED: u32 = 100;
 
-/// As many logins of one account as may come at one time.
+/// Assumed maximum number of concurrent logins of one account. An account that is further below its
+/// session limit needs no lock.
 const MAX_CONCURRENT_LOGINS: u32 = 64;
 
-/// How many of an account's sessions are looked at to tell whether a device is new.
+/// Maximum number of earlier sessions compared to decide whether a device is new.
 const MAX_KNOWN_SESSIONS: u32 = 1_000;
 
-/// A session that is to begin.
+/// A session to be stored.
 struct NewSession<'a> {
     user: &'a User,
     session: Session,
@@ -32,9 +33,9 @@ struct NewSession<'a> {
     notices: Vec<NewMail>,
 }
 
-/// Why no session began, and nothing was written.
+/// Reason why no session began. Nothing was written.
 enum BeginSessionError {
-    /// The account has another hash than was read, or is gone or switched off.
+    /// The account has another hash than was read, is disabled or does not exist.
     Outdated,
     Failed(StoreError),
 }
@@ -46,8 +47,8 @@ impl From<StoreError> for BeginSessionError {
 }
 
 impl LogIn {
-    /// Begins a session, if the account is still as it was read; none if it is not.
-    /// `known` is the device that it comes from, if the account knows it.
+    /// Begins a session. Returns `None` if the account changed since it was read. `known` is the
+    /// client's device, if the account knows it.
     pub(super) fn begin_session(
         &self,
         user: &User,
@@ -84,7 +85,7 @@ impl LogIn {
         Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, &input.email, &user.password) }))
     }
 
-    /// Begins a session with its first token, and before it ends those least recently used where
+    /// Begins a session with its first token. Before that, ends the least recently used sessions if
     /// there would be too many.
     fn begin(&self, entry: &NewSession<'_>, tx: &mut dyn Tx) -> Result<(), BeginSessionError> {
         let NewSession { user, session, token, client, notices } = entry;
@@ -99,7 +100,7 @@ impl LogIn {
         notices.iter().try_for_each(|notice| Ok(tx.outbox().enqueue(notice)?))
     }
 
-    /// Logins of one account wait for each other only where they could be too many together.
+    /// Evicts sessions above the limit. Locks the account only if concurrent logins could exceed it.
     fn make_room(&self, newest: &Session, client: &ClientInfo, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let (user_id, at) = (newest.user_id, newest.started_at);
         let session_cutoff = self.sessions.max_age_cutoff(at);
@@ -121,8 +122,8 @@ impl LogIn {
         Ok(())
     }
 
-    /// A notice of a device that the account does not know, if its owner is known and has been
-    /// here before, from elsewhere.
+    /// Creates a notice of a new device, if the email is verified and the account has earlier sessions
+    /// from other clients only.
     fn notice(&self, user: &User, cause: &MailCause<'_>) -> Result<Option<NewMail>, StoreError> {
         if user.email_verified_at.is_none() || !self.outbox.notices.include(Occasion::NewDevice) {
             return Ok(None);
@@ -132,18 +133,18 @@ impl LogIn {
         Ok(if is_new { self.outbox.new_notice(Occasion::NewDevice, user, cause) } else { None })
     }
 
-    /// A notice of a login after many failures, if the owner of the address is known. It counts what
-    /// failed under the budget that the login drew on: guesses from elsewhere never send a notice to
-    /// an owner who signs in from a known device.
+    /// Creates a notice of a login after many failures, if the email is verified. Only failures of the
+    /// budget that the login was charged to count, so guesses from elsewhere cause no email to an owner
+    /// who logs in from a known device.
     fn warning(&self, user: &User, cause: &MailCause<'_>) -> Option<NewMail> {
         user.email_verified_at?;
         self.outbox.new_notice(Occasion::LoginAfterFailures, user, cause)
     }
 }
 
-/// Returns how many tries failed before, if they were many.
+/// Returns the number of earlier failed attempts if it is suspicious.
 fn suspicious_failures(admission: &Admission) -> Option<u32> {
-    // A limiter that fails costs nobody the login.
+    // A failed limiter must not fail the login.
     let (failures, waited) = admission.failures().unwrap_or_default();
     login::is_suspicious(failures, waited).then_some(failures)
 }

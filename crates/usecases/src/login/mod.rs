@@ -1,4 +1,4 @@
-//! Signing in.
+//! Login and reauthentication.
 
 mod begin_session;
 mod password;

@@ -1,4 +1,4 @@
-//! Signs in with an email address and a password.
+//! Login with email and password.
 
 use super::reauthentication::{MAX_ATTEMPTS, hash_contention, verify};
 use crate::LOG;
@@ -19,26 +19,26 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Who wants to sign in.
+/// Input of a login.
 #[derive(Debug)]
 pub struct PasswordLogin {
-    /// With which address.
+    /// Email address of the account.
     pub email: EmailAddress,
-    /// With which password; no policy applies to it.
+    /// Password. No policy applies to it.
     pub password: Password,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// The cookie of the device, if it showed one.
+    /// Device cookie, if the client sent one.
     pub device: Option<String>,
-    /// In which language the owner is told, should the device be a new one.
+    /// Language of the notice to the owner, if the device is new.
     pub language: Language,
 }
 
 /// A new session. Redacted in `Debug`.
 pub struct LoggedIn {
-    /// Its tokens.
+    /// Tokens of the session.
     pub pair: TokenPair,
-    /// The cookie for the device, by which it is known from now on.
+    /// Device cookie, which makes the device known.
     pub cookie: String,
 }
 
@@ -48,16 +48,16 @@ impl fmt::Debug for LoggedIn {
     }
 }
 
-/// Why nobody was signed in.
+/// Reason why the login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogInError {
-    /// Wrong address, wrong password or inactive account: the log knows which.
+    /// Unknown email, wrong password or inactive account. Only the log says which.
     #[error("Invalid email or password")]
     InvalidCredentials,
-    /// The password was right, and the address has to be verified before anybody signs in.
+    /// The password was correct, but the email must be verified before a login.
     #[error("Email address is not verified")]
     EmailUnverified,
-    /// A budget is spent. Told before anything is looked up.
+    /// A budget is spent. Returned before the account is looked up.
     #[error(transparent)]
     Limited(RateLimited),
     /// A dependency failed.
@@ -68,7 +68,7 @@ pub enum LogInError {
 from_dependency_errors!(LogInError: StoreError, HasherError, SigningError);
 
 impl LogInError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -89,34 +89,31 @@ impl From<LimitError> for LogInError {
     }
 }
 
-/// The verb.
+/// Logs a user in with email and password.
 pub struct LogIn {
-    /// Where accounts and tokens are kept.
+    /// Store of accounts and tokens.
     pub store: Arc<dyn Store>,
-    /// What verifies the password.
+    /// Password hasher.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// What makes tokens.
+    /// Token factory.
     pub issuance: Arc<TokenFactory>,
-    /// How many sessions an account may have.
+    /// Maximum age and number of sessions.
     pub sessions: SessionPolicy,
-    /// How often it may be tried.
+    /// Limit on guesses at passwords.
     pub guesses: Arc<Guesses>,
-    /// What knows devices.
+    /// Known devices.
     pub devices: Arc<DeviceCookies>,
-    /// Who tells the owner of a new device.
+    /// Outbox for notices to the owner.
     pub outbox: Arc<Outbox>,
-    /// Whether only those sign in whose address is verified.
+    /// `true` to refuse accounts with an unverified email.
     pub require_verified_email: bool,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl LogIn {
-    /// Signs in: counts the [`guess`](Self::guess), then [`execute`](Self::execute), and once more as a
-    /// stranger where the device turns out to be unknown by now.
-    ///
-    /// # Errors
-    /// [`LogInError`].
+    /// Logs in: counts the [`guess`](Self::guess), then calls [`execute`](Self::execute). Tries once
+    /// more as an unknown device if the cookie turns out to be for an old password.
     pub fn run(
         &self,
         input: &PasswordLogin,
@@ -133,14 +130,15 @@ impl LogIn {
         Err(hash_contention().into())
     }
 
-    /// Returns the device that the input's cookie names, if it was issued for that account. Its
+    /// Returns the device of the input's cookie, or `None` unless it was issued for that account. Its
     /// password may be an old one.
     #[must_use]
     pub fn device(&self, input: &PasswordLogin) -> Option<DeviceCookie> {
         input.device.as_deref().and_then(|cookie| self.devices.read(cookie, &input.email))
     }
 
-    /// Returns the guess to count before the work: parallel guesses do not outrun the count.
+    /// Returns the guess to count. Count it before the work, so that parallel guesses cannot outrun the
+    /// count.
     #[must_use]
     pub fn guess(input: &PasswordLogin, device: Option<&DeviceCookie>) -> Guess {
         Guess {
@@ -151,15 +149,12 @@ impl LogIn {
         }
     }
 
-    /// Does what was admitted. Takes one hash's time, whoever asks. Once nobody wants the answer
-    /// any more, a hash that has not begun is not made. A wrong guess is spent; whatever else
-    /// happens gives the try back.
+    /// Executes an admitted login. Takes the time of one hash, whether the account exists or not. Once
+    /// `still_wanted` returns false, a hash that has not started is skipped. A wrong guess is charged;
+    /// every other outcome refunds it.
     ///
-    /// `None` if the guess was counted for a device whose password is not the account's any more:
-    /// nothing was hashed, and it has to be counted as a stranger's.
-    ///
-    /// # Errors
-    /// [`LogInError`].
+    /// Returns `None` if the guess was counted for a device whose password is no longer the account's.
+    /// Nothing was hashed then, and the guess must be counted as an unknown device's.
     pub fn execute(
         &self,
         input: &PasswordLogin,
@@ -204,7 +199,7 @@ impl LogIn {
             if let Some(logged_in) = self.begin_session(&known, input, device.map(|cookie| cookie.device), admission)? {
                 return Ok(Some(logged_in));
             }
-            // Another hash took the place of the one that the password was held against.
+            // Another hash replaced the one that the password was checked against.
             user = self.store.read(|tx| tx.users().find(known.id))?;
         }
         Err(hash_contention().into())
@@ -224,9 +219,8 @@ impl LogIn {
         verify(&*self.hasher, &input.password, user, cancellation)
     }
 
-    /// Replaces an outdated hash; the account with the hash that it has then, as far as is known.
-    /// Somebody who changed the password meanwhile wins. What goes wrong costs nobody the login:
-    /// the next one tries again.
+    /// Replaces an outdated hash. Returns the account with its current hash, as far as known. A
+    /// concurrent password change wins. Failures do not fail the login: the next one tries again.
     fn rehash(&self, user: User, password: &Password, cancellation: &CancellationToken) -> User {
         let user_id = user.id.get();
         let replaced =
@@ -245,7 +239,7 @@ impl LogIn {
         user
     }
 
-    /// The password stays what it was, and so do the links that were mailed or ordered under it.
+    /// Rebinds links and queued emails to the new hash, because the password stays the same.
     fn replace(&self, user: &User, new: &PasswordHash, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         let replaced = tx.users().replace_password(user.id, &user.password, new)?;
         if replaced {

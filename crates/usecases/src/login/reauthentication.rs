@@ -1,5 +1,5 @@
-//! Asks somebody who is signed in for their password again: a token that was stolen is not enough
-//! for what would keep its owner out.
+//! Asks a logged-in user for the password again, so that a stolen token alone cannot lock the owner
+//! out.
 
 use crate::LOG;
 use crate::failure::{DependencyError, from_dependency_errors};
@@ -11,17 +11,17 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
-/// How often a password is verified while others replace the hash that it was verified against.
+/// Maximum number of password checks while other requests replace the hash.
 pub(crate) const MAX_ATTEMPTS: usize = 3;
 
-/// The password is another, or the account is gone.
+/// The password is wrong, or the account no longer exists.
 #[derive(Debug)]
 pub(crate) struct WrongPassword;
 
-/// Why nothing was done for whoever says that they are the owner.
+/// Reason why reauthentication failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReauthenticationError {
-    /// The password is another, or the account is gone.
+    /// The password is wrong, or the account no longer exists.
     #[error("Invalid email or password")]
     InvalidCredentials,
     /// A budget is spent.
@@ -50,7 +50,7 @@ impl From<LimitError> for ReauthenticationError {
 }
 
 impl ReauthenticationError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -61,19 +61,19 @@ impl ReauthenticationError {
     }
 }
 
-/// What asks for passwords again.
+/// Asks logged-in users for their password again.
 pub struct Reauthentication {
-    /// Where accounts are kept.
+    /// Store of accounts.
     pub store: Arc<dyn Store>,
-    /// What verifies passwords.
+    /// Password hasher.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// How often it may be tried.
+    /// Limit on guesses at passwords.
     pub guesses: Arc<Guesses>,
-    /// What knows devices.
+    /// Known devices.
     pub devices: Arc<DeviceCookies>,
 }
 
-/// Compares a password with an account's hash. One that cannot be read is the operator's to repair.
+/// Checks a password against an account's hash. Logs an unreadable hash, which an operator must repair.
 pub(super) fn verify(
     hasher: &dyn PasswordHasher,
     password: &Password,
@@ -87,14 +87,14 @@ pub(super) fn verify(
     Ok(verification)
 }
 
-/// Nobody's fault: the account's hash changed whenever it was looked at.
+/// Creates the error for an account whose hash changed in every attempt.
 pub(crate) fn hash_contention() -> StoreError {
     StoreError::Busy("the password hash changed whenever it was looked at".to_owned())
 }
 
 impl Reauthentication {
-    /// Returns the guess to count before the work: a login's and this one draw on the same budgets, so
-    /// that a stolen token gives its thief no further guesses. A known device keeps its own budget.
+    /// Returns the guess to count before the work. It draws on the same budgets as a login, so that a
+    /// stolen token gives no further guesses. A known device keeps its own budget.
     #[must_use]
     pub fn guess(&self, owner: &Authenticated, device: Option<&str>, from: &ClientInfo) -> Guess {
         let device = device.and_then(|cookie| self.devices.recognise(cookie, &owner.user));
@@ -102,15 +102,12 @@ impl Reauthentication {
     }
 
     /// Counts a guess.
-    ///
-    /// # Errors
-    /// [`LimitError`].
     pub fn admit(&self, guess: &Guess) -> Result<Admission, LimitError> {
         self.guesses.count(guess)
     }
 
-    /// Acts for an account whose password was verified. The act tells by `None` that another hash
-    /// has taken the place of the one that it was verified against, and that it did nothing.
+    /// Runs `act` for an account once the password is verified. `act` returns `None`, having done
+    /// nothing, if the hash changed since the check; the check is then repeated.
     pub(crate) fn with_verified_password<T, E>(
         &self,
         owner: &User,

@@ -1,5 +1,5 @@
-//! Sends one mail of the outbox: takes it, words it, hands it over, and remembers what came of it.
-//! When to look for one is left to the worker.
+//! Sends one email of the outbox: claims it, renders it, sends it and records the outcome. The worker
+//! decides when to poll.
 
 use super::prepare::PreparedMail;
 use super::{Links, Outbox};
@@ -14,61 +14,61 @@ use portcullis_ports::{
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The logger of what became of mails.
+/// Logger for the outcomes of emails.
 const MAIL_LOG: &str = "app.mail";
 
-/// How long a mail is its taker's alone: longer than a mail server may take to answer.
+/// Time for which a claimed email belongs to one sender: longer than a mail server may take to respond.
 const LEASE: TimeDelta = TimeDelta::seconds(90);
-/// The shortest rest while the circuit of the mail server is open.
+/// Minimum delay while the mail server's circuit is open.
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
 
-/// What became of a call.
+/// Outcome of one delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// Nothing is due.
+    /// No email is due.
     Idle,
-    /// A mail was handed over.
+    /// The mail server accepted an email.
     Sent(MailId),
-    /// A mail had nothing to say any more, or was one too many for its address.
+    /// An email was deleted unsent: it is no longer needed, or its address has spent its budget.
     Dropped(MailId),
-    /// A mail is tried again at that moment, in UTC.
+    /// An email is retried at that time, in UTC.
     Postponed(MailId, DateTime<Utc>),
-    /// A mail was given up, and is kept for whoever looks into it.
+    /// An email is dead, and kept for an operator.
     GaveUp(MailId),
-    /// The circuit of the mail server is open: before that time is over there is nothing to do.
+    /// The mail server's circuit is open for that long. There is nothing to do before.
     CircuitOpen(Duration),
 }
 
-/// The verb.
+/// Sends the email that has been due longest.
 pub struct DeliverMail {
-    /// Where mails are kept.
+    /// Store of the outbox.
     pub store: Arc<dyn Store>,
-    /// What makes their tokens.
+    /// Source of the emails' tokens.
     pub outbox: Arc<Outbox>,
-    /// The pages that their links open.
+    /// Page URLs for the links.
     pub links: Links,
-    /// What words them.
+    /// Renderer of the emails.
     pub renderer: Arc<dyn MailRenderer>,
-    /// What hands them over.
+    /// Transport that sends the emails.
     pub mailer: Arc<dyn Mailer>,
-    /// How many of them one address gets.
+    /// Limit on emails to one address.
     pub limits: Arc<Limits>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Why a mail was not handed over.
+/// Reason why an email was not sent.
 enum Undelivered {
     Unwordable(RenderError),
     Unsent(MailerError),
 }
 
 impl DeliverMail {
-    /// Sends the mail that has been due longest, if there is one. A crash at any moment loses none:
-    /// one that was not settled is due again, once nobody can still be sending it.
+    /// Sends the email that has been due longest, if any. A crash loses none: an email whose outcome
+    /// was not recorded is due again once its lease has expired.
     ///
     /// # Errors
-    /// [`DependencyError`] of the store. A mail that was handed over already may come twice then.
+    /// Returns the store's [`DependencyError`]. An email that was already sent may then be sent again.
     pub fn deliver_next(&self) -> Result<DeliveryOutcome, DependencyError> {
         let now = self.clock.now();
         let until = now.checked_add_signed(LEASE).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -91,23 +91,23 @@ impl DeliverMail {
         }
     }
 
-    /// Whether its address may get it. What a budget was asked for when it was ordered is not
-    /// asked for again, nor is a mail that is tried again; and no flood keeps an owner from
-    /// hearing that the password or the address was changed.
+    /// Returns whether the address's budget permits the email. Skips emails that were charged when they
+    /// were requested, and retries. Notices of a changed password or email are never limited for a
+    /// verified address.
     fn is_affordable(&self, mail: &QueuedMail, PreparedMail { message, user }: &PreparedMail) -> bool {
         let draws = match mail.mail.occasion {
             Occasion::VerifyEmail => mail.mail.user_id.is_some(),
             Occasion::NewDevice | Occasion::LoginAfterFailures | Occasion::SessionTheft => true,
-            // Anybody can name an address at registration, and change the password all day.
+            // Anyone can register this address and change the password all day.
             Occasion::PasswordChanged => user.email_verified_at.is_none(),
             Occasion::ResetPassword | Occasion::ConfirmEmail | Occasion::EmailChanged => false,
         };
         if !draws || mail.tries > 1 {
             return true;
         }
-        // Apart from what is asked for: an answer to whoever asks must not tell that there were others.
-        // A verified address has a budget for each kind of notice: one kind never hides another. An
-        // address that was never verified may be a stranger's and gets few emails of all kinds.
+        // Separate from the budget of requested emails: its responses must not reveal that notices were
+        // sent. A verified address has a budget per kind of notice, so that one kind never hides
+        // another. An unverified address may be another person's and gets few emails of all kinds.
         let kind = if user.email_verified_at.is_some() { mail.mail.occasion.as_str() } else { "" };
         let unasked = format!("unasked/{kind}/{}", message.to.canonical());
         match self.limits.admit(&[(Budget::Mail, LimitSubject::Bytes(unasked.as_bytes()))]) {
@@ -134,7 +134,8 @@ impl DeliverMail {
             }
             (Err(Undelivered::Unsent(error)), RetryDecision::Never) => self.give_up(mail, now, &error.to_string()),
             (Err(Undelivered::Unsent(error @ MailerError::CircuitOpen { retry_after })), _) => {
-                // Nobody was asked: it waits for the server alone, and not for its own turn as well.
+                // The server was not contacted, so the email waits for the circuit only, without its
+                // own backoff.
                 let rest = retry_after.max(MIN_BACKOFF);
                 let wait = TimeDelta::from_std(rest)
                     .unwrap_or(DEFAULT_RETRY_POLICY.longest_wait)

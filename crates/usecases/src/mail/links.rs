@@ -1,22 +1,21 @@
-//! The links that mails bear: made from what the operator set, and from nothing that a request
-//! says.
+//! Links in emails. They are built from the operator's settings only, never from a request.
 
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 
-/// The pages that links open. Each has [`Links::TOKEN_PLACEHOLDER`] where the token goes.
+/// URLs of the pages that links open. [`Links::TOKEN_PLACEHOLDER`] marks the place of the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
-    /// Where an address is verified, changed, or given back.
+    /// Page that verifies, changes or restores an email address.
     pub verify: String,
-    /// Where a new password is set.
+    /// Page that sets a new password.
     pub reset: String,
 }
 
 impl Links {
-    /// What stands for the token.
+    /// Placeholder for the token.
     pub const TOKEN_PLACEHOLDER: &'static str = "{token}";
 
-    /// The link for a token.
+    /// Returns the link for a token.
     #[must_use]
     pub fn url_for(&self, purpose: Purpose, token: &OneTimeToken) -> String {
         let page = match purpose {

@@ -1,4 +1,4 @@
-//! Mail to the owners of accounts: ordering it, and sending it.
+//! Emails to account owners: queueing and sending them.
 
 mod deliver;
 mod links;

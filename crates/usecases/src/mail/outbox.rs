@@ -1,5 +1,5 @@
-//! Makes orders to send mails. Whoever orders one stores it in the transaction that causes it; who
-//! sends it, and when, is left to the delivery.
+//! Creates emails for the outbox. The use case stores them in the transaction that causes them; the
+//! delivery sends them later.
 
 use crate::verification::OneTimeTokens;
 use chrono::{DateTime, Utc};
@@ -10,12 +10,12 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{OutboxNotifier, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
-/// Which notices are sent. What is no notice always is.
+/// Notices that are enabled. Other emails are always sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notices(Vec<Occasion>);
 
 impl Notices {
-    /// What can be turned off.
+    /// Notices that can be disabled.
     pub const ALL: [Occasion; 5] = [
         Occasion::PasswordChanged,
         Occasion::EmailChanged,
@@ -24,13 +24,13 @@ impl Notices {
         Occasion::SessionTheft,
     ];
 
-    /// These and no others.
+    /// Creates a set with only these notices.
     #[must_use]
     pub fn only(wanted: &[Occasion]) -> Self {
         Self(wanted.to_vec())
     }
 
-    /// Whether a mail on that occasion is sent.
+    /// Returns whether emails for the occasion are sent.
     #[must_use]
     pub fn include(&self, occasion: Occasion) -> bool {
         self.0.contains(&occasion) || !Self::ALL.contains(&occasion)
@@ -38,35 +38,35 @@ impl Notices {
 }
 
 impl Default for Notices {
-    /// All of them.
+    /// Enables all notices.
     fn default() -> Self {
         Self::only(&Self::ALL)
     }
 }
 
-/// What causes a mail.
+/// Cause of an email.
 #[derive(Debug, Clone, Copy)]
 pub struct MailCause<'a> {
-    /// In which language whoever gets it is written to.
+    /// Language of the email.
     pub language: Language,
-    /// From where it was caused.
+    /// Client that caused it.
     pub client: &'a ClientInfo,
-    /// When, in UTC.
+    /// Time of the cause, in UTC.
     pub at: DateTime<Utc>,
 }
 
-/// Who makes orders.
+/// Creates emails for the outbox.
 pub struct Outbox {
-    /// What seeds come from.
+    /// Source of token seeds.
     pub tokens: Arc<OneTimeTokens>,
-    /// Which notices are sent.
+    /// Enabled notices.
     pub notices: Notices,
-    /// Who is told that there is something to send.
+    /// Notified when emails were stored.
     pub observer: Arc<dyn OutboxNotifier>,
 }
 
 impl Outbox {
-    /// An order, with a seed of its own.
+    /// Creates an email with its own token seed.
     #[must_use]
     pub fn new_mail(
         &self,
@@ -80,22 +80,21 @@ impl Outbox {
         NewMail { occasion, user_id, to, language, seed, password: None, client, created_at }
     }
 
-    /// An order to tell an account's owner, at the address that the account has; none where such
-    /// notices are turned off.
+    /// Creates a notice to the account's current email, or returns `None` if such notices are disabled.
     #[must_use]
     pub fn new_notice(&self, occasion: Occasion, user: &User, cause: &MailCause<'_>) -> Option<NewMail> {
         self.notices.include(occasion).then(|| self.new_mail(occasion, Some(user.id), &user.email, cause))
     }
 
-    /// Tells whoever sends mails that some were stored. For after the commit.
+    /// Notifies the worker of stored emails. Call it after the commit.
     pub fn notify_worker(&self) {
         self.observer.notify();
     }
 }
 
-/// Stores the order of a mail to an address that anybody may have named. It is bound to the
-/// password that the address's account has now. The work is the same for every address, known or
-/// not, and the mail is made later, so that the response tells nothing.
+/// Queues an email to an address that anyone may have entered, bound to the current password of its
+/// account. The work is the same for every address and the delivery looks up the account, so the
+/// response reveals nothing.
 pub(crate) fn enqueue_link_mail(
     store: &dyn Store,
     outbox: &Outbox,

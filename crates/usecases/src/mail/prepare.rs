@@ -1,5 +1,5 @@
-//! Turns an order into what is to be said, in the transaction that takes it: to whom, and with
-//! which token. An order that has nothing to say any more turns into nothing.
+//! Prepares a queued email for sending, in the transaction that claims it: its recipient, token and
+//! content. An email that is no longer needed is not prepared.
 
 use super::DeliverMail;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,14 +9,14 @@ use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::verification::{OneTimeTokenRecord, Purpose};
 use portcullis_ports::{QueuedMail, StoreError, Tx};
 
-/// A mail that is to be sent, and what is known of whom it is for.
+/// An email to send and the account that it is for.
 pub(super) struct PreparedMail {
     pub(super) message: MailContent,
     pub(super) user: User,
 }
 
 impl DeliverMail {
-    /// What a mail that was taken has to say.
+    /// Prepares a claimed email. Returns `None` if it is no longer needed.
     pub(super) fn prepare(
         &self,
         mail: &QueuedMail,
@@ -24,7 +24,7 @@ impl DeliverMail {
         tx: &mut dyn Tx,
     ) -> Result<Option<PreparedMail>, StoreError> {
         let Some(user) = recipient(&mail.mail, tx)? else { return Ok(None) };
-        // Ordered under another password: the order died with it, like a token that was mailed.
+        // The password changed since the email was queued, which voids it like a token.
         if mail.mail.password.is_some_and(|bound| bound != self.outbox.tokens.version(&user.password)) {
             return Ok(None);
         }
@@ -48,7 +48,7 @@ impl DeliverMail {
     fn content(&self, order: &NewMail, user: &User, link: Option<(String, TimeDelta)>) -> MailContent {
         let to = match order.occasion {
             Occasion::VerifyEmail | Occasion::ResetPassword => &user.email,
-            // Whose address it was when it happened is to be told, or whose it is to become.
+            // The address at the time of the event, or the one that it is to become.
             _ => &order.to,
         };
         let client = is_owner_initiated(order.occasion, to, user).then(|| ClientLabel::from(&order.client));
@@ -64,11 +64,11 @@ impl DeliverMail {
     }
 }
 
-/// Returns whether the recipient has verified the address. Anyone can register a stranger's.
+/// Returns whether the recipient has verified the address. Anyone can register with another person's.
 fn is_owner_initiated(occasion: Occasion, to: &EmailAddress, user: &User) -> bool {
     match occasion {
         Occasion::VerifyEmail | Occasion::ConfirmEmail => false,
-        // Only an address that was verified is notified of a change.
+        // Only verified addresses get a notice of a change.
         Occasion::EmailChanged => true,
         Occasion::ResetPassword
         | Occasion::PasswordChanged
@@ -78,24 +78,23 @@ fn is_owner_initiated(occasion: Occasion, to: &EmailAddress, user: &User) -> boo
     }
 }
 
-/// Makes the token good, or good for longer; whether it is.
+/// Issues the token or extends its lifetime. Returns whether it is valid.
 fn issue_token(mail: &QueuedMail, record: &OneTimeTokenRecord, tx: &mut dyn Tx) -> Result<bool, StoreError> {
     match record.purpose {
-        // Made with the change, and good for a time from then on, whenever its mail comes: the
-        // order in which undos expire is the order of the changes.
+        // Issued with the change and never extended, however late the email: undo tokens must expire in
+        // the order of the changes.
         Purpose::UndoEmailChange => Ok(tx.one_time_tokens().find(record.digest)?.is_some()),
         Purpose::VerifyEmail | Purpose::ResetPassword if !mail.token_issued => {
             tx.one_time_tokens().upsert(record)?;
             tx.outbox().mark_token_issued(mail.id)?;
             Ok(true)
         }
-        // Made before. Consumed, replaced or revoked since, it must not come back.
+        // Issued before. It must not come back if it was used, replaced or revoked since.
         _ => tx.one_time_tokens().extend(record.digest, record.expires_at),
     }
 }
 
-/// The account that an order is about. One that is switched off is told of nothing but that its
-/// address was changed.
+/// Returns the account of an email. A disabled account gets only the notice of a changed email.
 fn recipient(order: &NewMail, tx: &mut dyn Tx) -> Result<Option<User>, StoreError> {
     let user = match order.user_id {
         Some(id) => tx.users().find(id)?,
@@ -104,11 +103,11 @@ fn recipient(order: &NewMail, tx: &mut dyn Tx) -> Result<Option<User>, StoreErro
     Ok(user.filter(|user| user.is_active || order.occasion == Occasion::EmailChanged))
 }
 
-/// Whether there still is a reason for it.
+/// Returns whether the email is still needed.
 fn is_wanted(order: &NewMail, user: &User, now: DateTime<Utc>, tx: &mut dyn Tx) -> Result<bool, StoreError> {
     match order.occasion {
         Occasion::VerifyEmail => Ok(user.email_verified_at.is_none()),
-        // Who asked was told nothing else than whoever asks for an address that is free.
+        // No email if the address is taken. The response was the same as for a free address.
         Occasion::ConfirmEmail => {
             let others = tx.users().find_by_email(&order.to)?.iter().any(|other| other.id != user.id);
             let holder = tx.one_time_tokens().find_reclaimer(&order.to, now)?;

@@ -1,4 +1,4 @@
-//! What an operator does with the outbox: looks into it, and has a mail tried again.
+//! Operations on the outbox for operators: listing, counting and retrying emails.
 
 use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::ErrorCode;
@@ -9,14 +9,14 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct MailListed(pub Vec<QueuedMail>);
 
-/// The mail is due now.
+/// The email is due now.
 #[derive(Debug)]
 pub struct MailRetried;
 
-/// Why a mail is not tried again.
+/// Reason why an email is not retried.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryMailError {
-    /// There is none with that number: it was sent, or had nothing to say any more.
+    /// No email has that id: it was sent or is no longer needed.
     #[error("No such mail")]
     NotFound,
     /// A dependency failed.
@@ -27,7 +27,7 @@ pub enum RetryMailError {
 from_dependency_errors!(RetryMailError: StoreError);
 
 impl RetryMailError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -37,55 +37,46 @@ impl RetryMailError {
     }
 }
 
-/// The verb that looks.
+/// Lists emails of the outbox.
 pub struct ListMail {
-    /// Where mails are kept.
+    /// Store of the outbox.
     pub store: Arc<dyn Store>,
 }
 
 impl ListMail {
-    /// Up to `limit` mails with greater numbers than `after`, given up or not.
-    ///
-    /// # Errors
-    /// [`DependencyError`].
+    /// Lists up to `limit` emails with ids greater than `after`, dead ones included.
     pub fn run(&self, after: Option<MailId>, limit: u32) -> Result<MailListed, DependencyError> {
         Ok(MailListed(self.store.read(|tx| tx.outbox().list(after, limit))?))
     }
 }
 
-/// Counts the emails that are kept.
+/// Counts emails of the outbox.
 pub struct CountMail {
-    /// Where they are kept.
+    /// Store of the outbox.
     pub store: Arc<dyn Store>,
 }
 
 impl CountMail {
-    /// Most emails of each kind that are counted.
+    /// Maximum number of emails counted of each kind.
     pub const LIMIT: u32 = 10_000;
 
-    /// Returns how many wait and how many were given up, at most [`LIMIT`](Self::LIMIT) of each.
-    ///
-    /// # Errors
-    /// [`DependencyError`].
+    /// Counts waiting and dead emails, up to [`LIMIT`](Self::LIMIT) of each.
     pub fn run(&self) -> Result<OutboxCounts, DependencyError> {
         Ok(self.store.read(|tx| tx.outbox().count(Self::LIMIT))?)
     }
 }
 
-/// The verb that has one tried again.
+/// Retries an email of the outbox.
 pub struct RetryMail {
-    /// Where mails are kept.
+    /// Store of the outbox.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl RetryMail {
-    /// Makes a mail due, as if it had been caused now. Its link is the one that it had; where that
-    /// was used or replaced, nothing is sent.
-    ///
-    /// # Errors
-    /// [`RetryMailError`].
+    /// Makes an email due, as if it had been caused now. It keeps its link; if the link was used or
+    /// replaced, nothing is sent.
     pub fn run(&self, id: MailId) -> Result<MailRetried, RetryMailError> {
         let now = self.clock.now();
         let found = self.store.write(|tx| tx.outbox().retry(id, now))?;

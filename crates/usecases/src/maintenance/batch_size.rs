@@ -1,19 +1,18 @@
-//! How many rows a writing step of a purge may delete. What is deleted, and when, is left to the
-//! purge.
+//! Adapts the number of rows that a writing step of a purge may delete.
 
 use std::time::Duration;
 
-/// Rows of a step: at first and at least, and at most. Where a database is a network away, the way
-/// there takes longer than a step should: a busy service makes thousands of rows a second.
+/// Minimum and initial, and maximum number of rows per step. A round trip to a remote database may
+/// exceed the target time, and a busy service adds thousands of rows per second.
 const MIN_ROWS: u32 = 50;
 const MAX_ROWS: u32 = 1000;
-/// How long a step should take: whoever writes beside it waits as long.
+/// Target time of a step. Concurrent writers wait as long.
 const TARGET_TIME: Duration = Duration::from_millis(1);
-/// Where a commit alone takes long, a step may take this many times as long as the shortest
-/// commit so far: with fewer rows everybody would wait for more commits, and hardly less for each.
+/// Multiple of the shortest commit so far that a step may take if commits are slow. Fewer rows per step
+/// would mean more commits and hardly shorter waits.
 const MAX_COMMITS_PER_STEP: u32 = 2;
 
-/// What a step spent its time on.
+/// Durations within a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StepTiming {
     pub(crate) deleting: Duration,
@@ -26,7 +25,7 @@ impl StepTiming {
     }
 }
 
-/// The number of rows that takes the time that is aimed at, found by doubling and halving.
+/// Number of rows that takes the target time, found by doubling and halving.
 #[derive(Debug)]
 pub(crate) struct BatchSize {
     rows: u32,
@@ -40,12 +39,12 @@ impl Default for BatchSize {
 }
 
 impl BatchSize {
-    /// Rows that the next step may delete.
+    /// Returns the number of rows that the next step may delete.
     pub(crate) fn rows(&self) -> u32 {
         self.rows
     }
 
-    /// Takes into account how long so many rows took.
+    /// Adapts the size to the time of a step.
     pub(crate) fn record(&mut self, deleted: u64, times: StepTiming) {
         self.shortest_commit = self.shortest_commit.min(times.committing);
         let aim = TARGET_TIME.max(self.shortest_commit.saturating_mul(MAX_COMMITS_PER_STEP));
@@ -54,7 +53,7 @@ impl BatchSize {
         if spent > budget {
             self.rows = (self.rows / 2).max(MIN_ROWS);
         } else if spent < budget / 2 && deleted >= u64::from(self.rows) {
-            // Of a step that found fewer rows nothing is known about more.
+            // A step that found fewer rows says nothing about larger ones.
             self.rows = self.rows.saturating_mul(2).min(MAX_ROWS);
         }
     }
@@ -64,7 +63,7 @@ impl BatchSize {
 mod tests {
     use super::*;
 
-    /// Of sixty steps on a disk that takes so long: the rows of the last, and the longest time.
+    /// Runs 60 steps and returns the rows of the last step and the longest time.
     fn settled(commit: Duration, row: Duration) -> (u32, Duration) {
         let (mut pace, mut longest) = (BatchSize::default(), Duration::ZERO);
         for _ in 0..60 {
@@ -81,9 +80,9 @@ mod tests {
         for (commit, row, rows, longest) in [
             (us(300), us(1), 400, us(700)),
             (us(300), us(10), 50, us(800)),
-            // Slow rows: as few as there may be.
+            // Slow rows: the minimum.
             (us(300), us(1000), 50, us(50_300)),
-            // Slow commits: fewer rows would make it no quicker.
+            // Slow commits: fewer rows would not be faster.
             (ms(1), us(10), 50, us(1500)),
             (ms(30), us(20), 800, ms(46)),
             (ms(200), us(100), 1000, ms(300)),

@@ -1,4 +1,4 @@
-//! What is done so that the service can go on for years. Its callers are clocks and operators.
+//! Periodic maintenance, run by a timer or an operator.
 
 mod batch_size;
 mod purge;

@@ -1,6 +1,5 @@
-//! Deletes the rows of refresh tokens that can no longer be shown, sessions that are no longer kept,
-//! and what a deletion left of an account, a few at a time: a service that runs beside it hardly
-//! notices.
+//! Deletes expired refresh tokens, old sessions, and the remaining rows of deleted accounts. Works in
+//! small batches, so that a running service hardly notices.
 
 use super::batch_size::{BatchSize, StepTiming};
 use crate::LOG;
@@ -15,29 +14,29 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Rows that one reading step looks at.
+/// Rows read per scan.
 const SCAN_ROWS: u32 = 1000;
-/// Accounts that one purge finishes to delete. There are none, but where a deletion broke off.
+/// Maximum number of deletions that one purge finishes. There are none unless a deletion was
+/// interrupted.
 const ACCOUNTS: u32 = 1000;
 
-/// What was done.
+/// Result of a purge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Rows that were deleted.
+    /// Number of deleted rows.
     pub rows: u64,
-    /// Whether every row was looked at, and nobody stopped it before.
+    /// `true` if the purge finished without being stopped.
     pub complete: bool,
     /// Deleted accounts whose row stays.
     pub tombstones: Vec<Tombstone>,
 }
 
-/// The row of a deleted account, without email and password, that a table of another program refers
-/// to.
+/// Row of a deleted account, without email and password, to which a table of another program refers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tombstone {
     /// The account.
     pub user_id: UserId,
-    /// That table.
+    /// Table that refers to the row.
     pub referenced_by: String,
 }
 
@@ -47,16 +46,16 @@ impl fmt::Display for Tombstone {
     }
 }
 
-/// Where a purge stands after a step.
+/// Progress of a purge after one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PurgeStep {
-    /// Rows that were deleted so far.
+    /// Number of rows deleted so far.
     pub rows: u64,
-    /// How long the step took; of one that wrote, without its wait for whoever wrote before it.
+    /// Duration of the step. For a writing step, excludes the wait for other writers.
     pub took: Duration,
 }
 
-/// Why a purge did not reach its end. What it deleted stays deleted.
+/// Reason why a purge did not finish. Deleted rows stay deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
     /// A dependency failed.
@@ -66,81 +65,77 @@ pub enum PurgeError {
 
 from_dependency_errors!(PurgeError: StoreError);
 
-/// The verb.
+/// Deletes expired rows.
 pub struct Purge {
-    /// Where tokens and sessions are kept.
+    /// Store of tokens and sessions.
     pub store: Arc<dyn Store>,
-    /// How long they are.
+    /// Retention periods.
     pub retention: Retention,
-    /// How old a session may get.
+    /// Maximum age of sessions.
     pub sessions: SessionPolicy,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Purge {
-    /// Goes through all rows once. Between two steps `rest` is told what the last one did; it may
-    /// take its time, and says whether to go on.
-    ///
-    /// # Errors
-    /// [`PurgeError`].
-    pub fn run(&self, rest: &mut dyn FnMut(PurgeStep) -> bool) -> Result<Purged, PurgeError> {
+    /// Scans all rows once. Calls `on_step` after each step with its progress. `on_step` may block, and
+    /// returns whether to continue.
+    pub fn run(&self, on_step: &mut dyn FnMut(PurgeStep) -> bool) -> Result<Purged, PurgeError> {
         let now = self.clock.now();
-        let ended_by = self.retention.session_cutoff(now);
-        let sessions = SessionCutoffs { ended: ended_by, started: self.sessions.max_age_cutoff(ended_by) };
+        let session_cutoff = self.retention.session_cutoff(now);
+        let sessions = SessionCutoffs { ended: session_cutoff, started: self.sessions.max_age_cutoff(session_cutoff) };
         let kinds: [&dyn ScannedTable; 2] = [&DeadTokens(self.retention.token_cutoff(now)), &sessions];
         let mut purged = Purged { complete: true, ..Purged::default() };
         for rows in kinds {
             if purged.complete {
-                purged = self.purge_scanned(rows, purged.rows, rest)?;
+                purged = self.purge_scanned(rows, purged.rows, on_step)?;
             }
         }
-        for heap in [IndexedTable::Grants, IndexedTable::Mails] {
+        for table in [IndexedTable::OneTimeTokens, IndexedTable::Mails] {
             if purged.complete {
-                purged = self.purge_indexed(heap, ended_by, purged.rows, rest)?;
+                purged = self.purge_indexed(table, session_cutoff, purged.rows, on_step)?;
             }
         }
-        if purged.complete { self.finish_deletions(purged, rest) } else { Ok(purged) }
+        if purged.complete { self.finish_deletions(purged, on_step) } else { Ok(purged) }
     }
 
-    /// What an index finds in the order in which it died: nothing has to be looked for.
+    /// Purges rows that an index returns in order of expiry, so that no scan is needed.
     fn purge_indexed(
         &self,
-        heap: IndexedTable,
-        dead_by: DateTime<Utc>,
+        table: IndexedTable,
+        cutoff: DateTime<Utc>,
         before: u64,
-        rest: &mut dyn FnMut(PurgeStep) -> bool,
+        on_step: &mut dyn FnMut(PurgeStep) -> bool,
     ) -> Result<Purged, PurgeError> {
-        let (mut pace, mut purged) = (BatchSize::default(), Purged { rows: before, ..Purged::default() });
+        let (mut batch, mut purged) = (BatchSize::default(), Purged { rows: before, ..Purged::default() });
         loop {
-            let most = pace.rows();
-            let (rows, times) = self.timed(|tx| heap.purge(tx, dead_by, most))?;
+            let max_rows = batch.rows();
+            let (rows, timing) = self.timed(|tx| table.purge(tx, cutoff, max_rows))?;
             purged.rows = purged.rows.saturating_add(rows);
-            if rows < u64::from(most) {
+            if rows < u64::from(max_rows) {
                 return Ok(Purged { complete: true, ..purged });
             }
-            pace.record(rows, times);
-            if !rest(PurgeStep { rows: purged.rows, took: times.whole() }) {
+            batch.record(rows, timing);
+            if !on_step(PurgeStep { rows: purged.rows, took: timing.whole() }) {
                 return Ok(purged);
             }
         }
     }
 
-    /// Accounts that are being deleted: by somebody just now, with whom this shares the work, or
-    /// by nobody any more.
-    /// One that cannot be finished holds up no other.
+    /// Finishes deletions that were interrupted, or shares the work of deletions under way. An account
+    /// that cannot be finished does not block others.
     fn finish_deletions(
         &self,
         mut purged: Purged,
-        rest: &mut dyn FnMut(PurgeStep) -> bool,
+        on_step: &mut dyn FnMut(PurgeStep) -> bool,
     ) -> Result<Purged, PurgeError> {
-        let verb = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
+        let deletion = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
         let mut failure = None;
         for user_id in self.store.read(|tx| tx.users().list_marked_deleted(ACCOUNTS))? {
             if !purged.complete {
                 break;
             }
-            match verb.finish(user_id, purged.rows, rest) {
+            match deletion.finish(user_id, purged.rows, on_step) {
                 Ok(Finished { rows, complete, referenced_by }) => {
                     (purged.rows, purged.complete) = (rows, complete);
                     let tombstone = |referenced_by| Tombstone { user_id, referenced_by };
@@ -160,35 +155,35 @@ impl Purge {
         &self,
         kind: &dyn ScannedTable,
         before: u64,
-        rest: &mut dyn FnMut(PurgeStep) -> bool,
+        on_step: &mut dyn FnMut(PurgeStep) -> bool,
     ) -> Result<Purged, PurgeError> {
-        let (mut after, mut pace) = (RowCursor::FIRST, BatchSize::default());
+        let (mut after, mut batch) = (RowCursor::FIRST, BatchSize::default());
         let mut purged = Purged { rows: before, ..Purged::default() };
         loop {
             let start = self.clock.monotonic();
-            let range = self.store.read(|tx| kind.survey(tx, after))?;
+            let range = self.store.read(|tx| kind.scan(tx, after))?;
             let mut took = self.clock.monotonic().saturating_sub(start);
             let Some(range) = range else { return Ok(Purged { complete: true, ..purged }) };
             let mut more = range.dead > 0;
             loop {
-                if !rest(PurgeStep { rows: purged.rows, took }) {
+                if !on_step(PurgeStep { rows: purged.rows, took }) {
                     return Ok(purged);
                 }
                 if !more {
                     break;
                 }
-                let most = pace.rows();
-                let (rows, times) = self.timed(|tx| kind.purge(tx, &range, most))?;
+                let max_rows = batch.rows();
+                let (rows, timing) = self.timed(|tx| kind.purge(tx, &range, max_rows))?;
                 purged.rows = purged.rows.saturating_add(rows);
-                more = rows >= u64::from(most);
-                pace.record(rows, times);
-                took = times.whole();
+                more = rows >= u64::from(max_rows);
+                batch.record(rows, timing);
+                took = timing.whole();
             }
             after = range.last;
         }
     }
 
-    /// Others wait from where the transaction has begun, and so it is timed from there.
+    /// Times the step from the begin of its transaction, from when others wait.
     fn timed(&self, work: impl Fn(&mut dyn Tx) -> Result<u64, StoreError>) -> Result<(u64, StepTiming), StoreError> {
         let (rows, begun, deleted) = self.store.write(|tx| {
             let begun = self.clock.monotonic();
@@ -196,55 +191,55 @@ impl Purge {
             Ok::<_, StoreError>((rows, begun, self.clock.monotonic()))
         })?;
         let committed = self.clock.monotonic();
-        let times =
+        let timing =
             StepTiming { deleting: deleted.saturating_sub(begun), committing: committed.saturating_sub(deleted) };
-        Ok((rows, times))
+        Ok((rows, timing))
     }
 }
 
-/// Rows that are not gone through.
+/// Tables with an index on the expiry.
 #[derive(Clone, Copy)]
 enum IndexedTable {
-    /// One-time tokens past their time.
-    Grants,
-    /// Mails that were given up.
+    /// Expired one-time tokens.
+    OneTimeTokens,
+    /// Dead emails.
     Mails,
 }
 
 impl IndexedTable {
-    fn purge(self, tx: &mut dyn Tx, dead_by: DateTime<Utc>, most: u32) -> Result<u64, StoreError> {
+    fn purge(self, tx: &mut dyn Tx, cutoff: DateTime<Utc>, max_rows: u32) -> Result<u64, StoreError> {
         match self {
-            Self::Grants => tx.one_time_tokens().purge(dead_by, most),
-            Self::Mails => tx.outbox().purge(dead_by, most),
+            Self::OneTimeTokens => tx.one_time_tokens().purge(cutoff, max_rows),
+            Self::Mails => tx.outbox().purge(cutoff, max_rows),
         }
     }
 }
 
-/// A kind of rows, and which of them are dead.
+/// A table that is scanned for expired rows.
 trait ScannedTable {
-    fn survey(&self, tx: &mut dyn Tx, after: RowCursor) -> Result<Option<RowRange>, StoreError>;
-    fn purge(&self, tx: &mut dyn Tx, range: &RowRange, most: u32) -> Result<u64, StoreError>;
+    fn scan(&self, tx: &mut dyn Tx, after: RowCursor) -> Result<Option<RowRange>, StoreError>;
+    fn purge(&self, tx: &mut dyn Tx, range: &RowRange, max_rows: u32) -> Result<u64, StoreError>;
 }
 
-/// Tokens that expired at a moment or before.
+/// Refresh tokens that expired at this time or before.
 struct DeadTokens(DateTime<Utc>);
 
 impl ScannedTable for DeadTokens {
-    fn survey(&self, tx: &mut dyn Tx, after: RowCursor) -> Result<Option<RowRange>, StoreError> {
+    fn scan(&self, tx: &mut dyn Tx, after: RowCursor) -> Result<Option<RowRange>, StoreError> {
         tx.refresh_tokens().scan(after, SCAN_ROWS, self.0)
     }
 
-    fn purge(&self, tx: &mut dyn Tx, range: &RowRange, most: u32) -> Result<u64, StoreError> {
-        tx.refresh_tokens().purge(range, most)
+    fn purge(&self, tx: &mut dyn Tx, range: &RowRange, max_rows: u32) -> Result<u64, StoreError> {
+        tx.refresh_tokens().purge(range, max_rows)
     }
 }
 
 impl ScannedTable for SessionCutoffs {
-    fn survey(&self, tx: &mut dyn Tx, after: RowCursor) -> Result<Option<RowRange>, StoreError> {
+    fn scan(&self, tx: &mut dyn Tx, after: RowCursor) -> Result<Option<RowRange>, StoreError> {
         tx.sessions().scan(after, SCAN_ROWS, self)
     }
 
-    fn purge(&self, tx: &mut dyn Tx, range: &RowRange, most: u32) -> Result<u64, StoreError> {
-        tx.sessions().purge(range, self, most)
+    fn purge(&self, tx: &mut dyn Tx, range: &RowRange, max_rows: u32) -> Result<u64, StoreError> {
+        tx.sessions().purge(range, self, max_rows)
     }
 }

@@ -1,4 +1,4 @@
-//! Changes the password of somebody who is signed in.
+//! Changes the password of the authenticated user.
 
 use crate::LOG;
 use crate::failure::{DependencyError, from_dependency_errors};
@@ -14,39 +14,39 @@ use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEn
 use portcullis_ports::{CancellationToken, Clock, HasherError, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
-/// Who wants which password.
+/// Input of a password change.
 #[derive(Debug)]
 pub struct PasswordChange {
-    /// Whose account it is.
+    /// Authenticated user whose password changes.
     pub owner: Authenticated,
-    /// The password that it has.
+    /// Current password.
     pub current: Password,
-    /// The one to come.
+    /// New password.
     pub new: NewPassword,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// The cookie of the device, if it sent one.
+    /// Device cookie, if the client sent one.
     pub device: Option<String>,
-    /// In which language its owner is written to.
+    /// Language of the notice to the owner.
     pub language: Language,
 }
 
-/// The password is the new one.
+/// The password has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordChanged {
-    /// How many other sessions were ended.
+    /// Number of other sessions that ended.
     pub sessions_ended: u64,
-    /// The cookie for the device: the one that it had is good for the old password.
+    /// New device cookie. The old one is bound to the old password.
     pub cookie: String,
 }
 
-/// Why the password is what it was.
+/// Reason why the password was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangePasswordError {
-    /// The current password is another.
+    /// The current password is wrong.
     #[error("Invalid email or password")]
     InvalidCredentials,
-    /// Too many people have the new one, or anybody who knows the account would guess it.
+    /// The new password is common, or easy to guess from the account.
     #[error("the password is too common")]
     CommonPassword,
     /// A budget is spent.
@@ -75,7 +75,7 @@ impl From<LimitError> for ChangePasswordError {
 }
 
 impl ChangePasswordError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -87,23 +87,20 @@ impl ChangePasswordError {
     }
 }
 
-/// The verb.
+/// Changes the authenticated user's password.
 pub struct ChangePassword {
-    /// What asks for the password again.
+    /// Asks for the password again.
     pub reauthentication: Arc<Reauthentication>,
-    /// What new passwords are held against.
+    /// Check for common passwords.
     pub screening: Arc<PasswordScreening>,
-    /// Who tells the owner.
+    /// Outbox for notices to the owner.
     pub outbox: Arc<Outbox>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl ChangePassword {
-    /// Changes it: counts the [`guess`](Self::guess), then [`execute`](Self::execute).
-    ///
-    /// # Errors
-    /// [`ChangePasswordError`].
+    /// Changes the password: counts the [`guess`](Self::guess), then calls [`execute`](Self::execute).
     pub fn run(
         &self,
         input: &PasswordChange,
@@ -119,12 +116,8 @@ impl ChangePassword {
         self.reauthentication.guess(&input.owner, input.device.as_deref(), &input.client)
     }
 
-    /// Verifies the password that there is, and replaces it. Every other session ends, and every
-    /// link that was mailed before is dead, in the transaction of the new hash. A wrong guess is
-    /// spent; whatever else happens gives the try back.
-    ///
-    /// # Errors
-    /// [`ChangePasswordError`].
+    /// Checks the current password and replaces it. The same transaction ends every other session and
+    /// revokes every link sent before. A wrong guess is charged; every other outcome refunds it.
     pub fn execute(
         &self,
         input: &PasswordChange,
@@ -162,9 +155,8 @@ impl ChangePassword {
         Ok(changed)
     }
 
-    /// Replaces the hash, if it is still the one that the password was verified against. The
-    /// account is held: a login under the old password is either among those that are ended, or
-    /// finds another hash.
+    /// Replaces the hash, if it is still the one that was checked. Locks the account, so that a
+    /// concurrent login with the old password is either ended or finds another hash.
     fn replace(
         &self,
         input: &PasswordChange,

@@ -1,4 +1,4 @@
-//! Getting back into an account: passwords that are changed or forgotten.
+//! Changing and resetting passwords.
 
 mod change;
 mod request;

@@ -1,4 +1,4 @@
-//! Sends a link to set a new password, to whoever forgot theirs.
+//! Sends a password-reset link by email.
 
 use crate::failure::{DependencyError, from_dependency_errors};
 use crate::limits::{Admission, LimitError, Limits, RateLimited};
@@ -10,22 +10,22 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Clock, Store, StoreError};
 use std::sync::Arc;
 
-/// Who wants the link.
+/// Input of the request.
 #[derive(Debug)]
 pub struct ResetRequest {
-    /// The address that was named.
+    /// Email address as entered.
     pub email: EmailAddress,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// In which language.
+    /// Language of the email.
     pub language: Language,
 }
 
-/// If the address has an account, a mail is on its way.
+/// An email is queued. It is sent only if the address has an account.
 #[derive(Debug)]
 pub struct ResetRequested;
 
-/// Why no mail is on its way.
+/// Reason why no email was queued.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestResetError {
     /// A budget is spent.
@@ -48,7 +48,7 @@ impl From<LimitError> for RequestResetError {
 }
 
 impl RequestResetError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -58,41 +58,31 @@ impl RequestResetError {
     }
 }
 
-/// The verb.
+/// Sends a password-reset link by email.
 pub struct RequestReset {
-    /// Where mails are kept.
+    /// Store of the outbox.
     pub store: Arc<dyn Store>,
-    /// Who sends them.
+    /// Outbox for the email.
     pub outbox: Arc<Outbox>,
-    /// How often it may be asked for.
+    /// Rate limits.
     pub limits: Arc<Limits>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl RequestReset {
-    /// Asks for the link: [`validate`](Self::validate), then [`execute`](Self::execute).
-    ///
-    /// # Errors
-    /// [`RequestResetError`].
+    /// Requests the email: calls [`admit`](Self::admit), then [`execute`](Self::execute).
     pub fn run(&self, input: &ResetRequest) -> Result<ResetRequested, RequestResetError> {
         let admission = self.admit(input)?;
         self.execute(input, admission)
     }
 
     /// Counts the call.
-    ///
-    /// # Errors
-    /// [`RequestResetError`].
     pub fn admit(&self, input: &ResetRequest) -> Result<Admission, RequestResetError> {
         Ok(self.limits.admit_mail(Occasion::ResetPassword, &input.email, &input.client)?)
     }
 
-    /// Stores the order. Whether there is anybody to write to is looked up when the mail is made:
-    /// the work is the same for every address.
-    ///
-    /// # Errors
-    /// [`RequestResetError`].
+    /// Queues the email. The delivery looks up the account, so the work is the same for every address.
     pub fn execute(&self, input: &ResetRequest, admission: Admission) -> Result<ResetRequested, RequestResetError> {
         let cause = MailCause { language: input.language, client: &input.client, at: self.clock.now() };
         enqueue_link_mail(&*self.store, &self.outbox, Occasion::ResetPassword, &input.email, &cause)?;

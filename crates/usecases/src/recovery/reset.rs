@@ -1,4 +1,4 @@
-//! Sets a new password, for whoever shows a token that was mailed to the account's address.
+//! Sets a new password with a token sent to the account's email.
 
 use crate::LOG;
 use crate::failure::{DependencyError, from_dependency_errors};
@@ -14,42 +14,41 @@ use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordHasher, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
-/// The token, and the password that it is to set.
+/// Input of a password reset, with a token from an email.
 #[derive(Debug)]
 pub struct PasswordReset {
     /// The token.
     pub token: OneTimeToken,
-    /// The password to come.
+    /// New password.
     pub new: NewPassword,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// The cookie of the device, if it sent one.
+    /// Device cookie, if the client sent one.
     pub device: Option<String>,
-    /// In which language its owner is written to.
+    /// Language of the notice to the owner.
     pub language: Language,
 }
 
-/// The password is the new one, and nobody is signed in.
+/// The password is reset and all sessions have ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordWasReset {
-    /// How many sessions were ended.
+    /// Number of ended sessions.
     pub sessions_ended: u64,
-    /// The cookie for the device, which is known to the account from now on: whoever reads the
-    /// account's mail signs in from there, however many guess at the password elsewhere.
+    /// Device cookie. The device is known from now on, so that guesses elsewhere cannot keep the owner
+    /// of the mailbox from logging in.
     pub cookie: String,
 }
 
-/// Why the password is what it was.
+/// Reason why the password was not reset.
 #[derive(Debug, thiserror::Error)]
 pub enum ResetPasswordError {
-    /// The token is unknown, used, replaced, revoked, or for something else.
+    /// The token is unknown, used, replaced, revoked or for another purpose.
     #[error("Invalid token")]
     Invalid,
-    /// The token is past its time.
+    /// The token has expired.
     #[error("Token has expired")]
     Expired,
-    /// Too many people have the password, or anybody who knows the account would guess it. The
-    /// token is not used up.
+    /// The password is common, or easy to guess from the account. The token is not used.
     #[error("the password is too common")]
     CommonPassword,
     /// A dependency failed.
@@ -61,7 +60,7 @@ from_dependency_errors!(ResetPasswordError: StoreError, HasherError);
 from_redeem_error!(ResetPasswordError);
 
 impl ResetPasswordError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -73,29 +72,26 @@ impl ResetPasswordError {
     }
 }
 
-/// The verb.
+/// Resets a password with a token from an email.
 pub struct ResetPassword {
-    /// Where accounts and tokens are kept.
+    /// Store of accounts and tokens.
     pub store: Arc<dyn Store>,
-    /// What hashes the password.
+    /// Password hasher.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// What new passwords are held against.
+    /// Check for common passwords.
     pub screening: Arc<PasswordScreening>,
-    /// What counts guesses, and forgets them.
+    /// Limit on guesses at passwords, reset for the account.
     pub guesses: Arc<Guesses>,
-    /// What knows tokens.
+    /// One-time tokens.
     pub tokens: Arc<OneTimeTokens>,
-    /// Who tells the owner.
+    /// Outbox for notices to the owner.
     pub outbox: Arc<Outbox>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl ResetPassword {
-    /// Sets the password: [`check`](Self::check), then [`execute`](Self::execute).
-    ///
-    /// # Errors
-    /// [`ResetPasswordError`].
+    /// Resets the password: calls [`precheck`](Self::precheck), then [`execute`](Self::execute).
     pub fn run(
         &self,
         input: &PasswordReset,
@@ -105,10 +101,7 @@ impl ResetPassword {
         self.execute(input, still_wanted)
     }
 
-    /// Checks the token: who guesses at tokens gets no hash for it. Uses nothing up.
-    ///
-    /// # Errors
-    /// [`ResetPasswordError`].
+    /// Checks the token without using it, so that an attacker who guesses tokens causes no hash.
     pub fn precheck(&self, input: &PasswordReset) -> Result<(), ResetPasswordError> {
         self.owner(input).map(drop)
     }
@@ -121,13 +114,10 @@ impl ResetPassword {
         Ok(user)
     }
 
-    /// Checks that the password is not a common one, which takes a part of a hash's time, and hashes
-    /// it. Then uses the token up and sets it. Every session ends, every other
-    /// link is dead, and the address is verified: the token was mailed there. Of any number of
-    /// callers with one token exactly one succeeds.
-    ///
-    /// # Errors
-    /// [`ResetPasswordError`].
+    /// Refuses a common password, which takes part of a hash's time, and hashes the new one. Then
+    /// redeems the token and sets the password. Ends every session, revokes every other link and marks
+    /// the email as verified, since the token was sent there. Exactly one concurrent caller with one
+    /// token succeeds.
     pub fn execute(
         &self,
         input: &PasswordReset,

@@ -1,5 +1,5 @@
-//! Switches accounts off and on. One that is off neither signs in nor refreshes, and whoever was
-//! signed in is out at once.
+//! Disables and enables accounts. A disabled account can neither log in nor refresh, and its sessions
+//! end at once.
 
 use super::AccountError;
 use crate::LOG;
@@ -8,38 +8,35 @@ use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEn
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
-/// Which account is to be switched off.
+/// Account to disable.
 #[derive(Debug)]
 pub struct AccountSuspension {
     /// The account.
     pub user_id: UserId,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
 }
 
-/// The account is off, and may have been before.
+/// The account is disabled, now or earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountDisabled {
-    /// Whether it was on.
+    /// `true` if the account was enabled before.
     pub changed: bool,
-    /// How many sessions were ended.
+    /// Number of ended sessions.
     pub sessions: u64,
 }
 
-/// The verb that switches off.
+/// Disables an account.
 pub struct DisableAccount {
-    /// Where accounts and sessions are kept.
+    /// Store of accounts and sessions.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl DisableAccount {
-    /// Switches the account off and ends its sessions, in one transaction. A login or a first
-    /// exchange that is under way is among what ends, or finds it off.
-    ///
-    /// # Errors
-    /// [`AccountError`].
+    /// Disables the account and ends its sessions, in one transaction. A concurrent login or first
+    /// refresh of an adopted token either ends with them or finds the account disabled.
     pub fn run(&self, input: &AccountSuspension) -> Result<AccountDisabled, AccountError> {
         let (user_id, client) = (input.user_id, input.client.clone());
         let session_end = SessionEnd { at: self.clock.now(), reason: EndReason::Disabled, client };
@@ -55,24 +52,21 @@ impl DisableAccount {
     }
 }
 
-/// The account is on.
+/// The account is enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountEnabled {
-    /// Whether it was off.
+    /// `true` if the account was disabled before.
     pub changed: bool,
 }
 
-/// The verb that switches on.
+/// Enables an account.
 pub struct EnableAccount {
-    /// Where accounts are kept.
+    /// Store of accounts.
     pub store: Arc<dyn Store>,
 }
 
 impl EnableAccount {
-    /// Switches the account on. What was signed in before stays out: its sessions have ended.
-    ///
-    /// # Errors
-    /// [`AccountError`].
+    /// Enables the account. Its former sessions stay ended.
     pub fn run(&self, user_id: UserId) -> Result<AccountEnabled, AccountError> {
         let changed = self.store.write(|tx| {
             tx.users().find(user_id)?.ok_or(AccountError::NotFound)?;

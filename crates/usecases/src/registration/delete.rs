@@ -1,5 +1,5 @@
-//! Deletes an account with all that belongs to it: at once for everybody who asks for it, and then
-//! a few rows at a time, for there may be hundreds of thousands.
+//! Deletes an account and its data. The account disappears at once; its rows follow in small batches,
+//! because there may be hundreds of thousands.
 
 use crate::LOG;
 use crate::failure::{DependencyError, from_dependency_errors};
@@ -10,37 +10,37 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Clock, Remains, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
-/// Which account is to go.
+/// Account to delete.
 #[derive(Debug)]
 pub struct AccountDeletion {
     /// The account.
     pub user_id: UserId,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
 }
 
-/// The account is gone for everybody.
+/// The account no longer exists for any caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountDeleted {
-    /// Whether it was there until now. Where not, it may never have been.
+    /// `true` if this call deleted the account. If not, it was deleted before or never existed.
     pub began: bool,
-    /// Rows that were deleted besides its own.
+    /// Number of deleted rows, not counting the account's own.
     pub rows: u64,
-    /// Whether nothing that belongs to it is left. If not, nobody sees what is, and a purge finishes.
+    /// `true` if all rows are deleted. If not, the rest is invisible and a purge deletes it.
     pub complete: bool,
-    /// The table of another program that refers to the account's own row, if one does. That row
-    /// stays, without email and password, until a purge finds that no table refers to it.
+    /// Table of another program that refers to the account's row, if any. The row stays, without email
+    /// and password, until a purge finds no more references.
     pub referenced_by: Option<String>,
 }
 
-/// What was done for an account that is being deleted.
+/// Progress of a deletion.
 pub(crate) struct Finished {
     pub(crate) rows: u64,
     pub(crate) complete: bool,
     pub(crate) referenced_by: Option<String>,
 }
 
-/// Why an account is still there, or something is left of it. The next try goes on.
+/// Reason why an account still exists or rows of it are left. The next attempt continues.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
     /// A dependency failed.
@@ -51,7 +51,7 @@ pub enum DeleteError {
 from_dependency_errors!(DeleteError: StoreError);
 
 impl DeleteError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         let Self::Failed(failure) = self;
@@ -59,19 +59,18 @@ impl DeleteError {
     }
 }
 
-/// The verb.
+/// Deletes an account and its data.
 pub struct DeleteAccount {
-    /// Where accounts, and what belongs to them, are kept.
+    /// Store of accounts and their data.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl DeleteAccount {
-    /// Deletes the account: [`issue_first`](Self::issue_first), then all rows. Between two steps `rest` is
-    /// told what the last one did, as by a purge; once it says no, the rest is left to a purge.
-    ///
-    /// # Errors
+    /// Deletes the account: calls [`begin`](Self::begin), then deletes all rows. Calls `rest` after
+    /// each step with its progress, like a purge. Once `rest` returns false, the remaining rows are for
+    /// a purge to delete.
     /// [`DeleteError`].
     pub fn run(
         &self,
@@ -83,27 +82,22 @@ impl DeleteAccount {
         Ok(AccountDeleted { began, rows, complete, referenced_by })
     }
 
-    /// Returns whether the account is being deleted, and [`run`](Self::run) would go on with it.
-    ///
-    /// # Errors
-    /// [`DeleteError`].
+    /// Returns whether the account is marked as deleted and still has rows, so that [`run`](Self::run)
+    /// would continue.
     pub fn has_begun(&self, id: UserId) -> Result<bool, DeleteError> {
         Ok(self.store.read(|tx| tx.users().list_marked_deleted(u32::MAX))?.contains(&id))
     }
 
-    /// The account is gone for everybody: inactive, so that none of its sessions is worth anything,
-    /// nameless, and found by nobody; its address may be registered anew. Whether it was there.
+    /// Marks the account as deleted: it becomes inactive, which voids its sessions, loses its email and
+    /// can no longer be found. Its email can be registered again. Returns whether the account existed.
     ///
-    /// Few rows are written, whatever the account has: sessions and refresh tokens are not ended one
-    /// by one.
-    ///
-    /// # Errors
-    /// [`DeleteError`].
+    /// Writes few rows, however large the account is: sessions and refresh tokens are not ended one by
+    /// one.
     pub fn begin(&self, input: &AccountDeletion) -> Result<bool, DeleteError> {
         self.begin_if(input, |_| Ok(true))
     }
 
-    /// The same, if that still holds in the transaction that does it.
+    /// Does the same as [`begin`](Self::begin), if `holds` returns true in the same transaction.
     pub(crate) fn begin_if(
         &self,
         input: &AccountDeletion,
@@ -115,7 +109,7 @@ impl DeleteAccount {
             if !holds(tx)? {
                 return Ok::<_, StoreError>(false);
             }
-            // Of these there are few. An address that the account had before is free as well.
+            // Few rows. Also frees an email address that the account had before.
             tx.outbox().delete_for_user(user_id)?;
             tx.one_time_tokens().delete_for_user(user_id)?;
             tx.users().mark_deleted(user_id, now)
@@ -127,7 +121,8 @@ impl DeleteAccount {
         Ok(began)
     }
 
-    /// Deletes what is left of an account that is being deleted. Counts the rows on from `before`.
+    /// Deletes the remaining rows of an account that is marked as deleted. Adds `before` to the
+    /// reported row count.
     pub(crate) fn finish(
         &self,
         id: UserId,
@@ -150,7 +145,8 @@ impl DeleteAccount {
                     Remains::Rows => {}
                 }
             }
-            // Whoever was writing for it has ended by now, so that the next step finds their rows.
+            // Transactions that were writing for the account have ended by now, so the next step finds
+            // their rows.
             if stripped == 0 && idle {
                 return Err(StoreError::Busy("rows of an account that is being deleted stay".to_owned()));
             }
@@ -161,7 +157,7 @@ impl DeleteAccount {
         }
     }
 
-    /// Others wait from where the transaction has begun, and so it is timed from there.
+    /// Times the deletion from the begin of its transaction, from when others wait.
     fn delete_owned_rows(&self, id: UserId, most: u32) -> Result<(u64, StepTiming), StoreError> {
         let (rows, begun, deleted) = self.store.write(|tx| {
             let begun = self.clock.monotonic();

@@ -1,4 +1,4 @@
-//! Deletes the account of somebody who is signed in and wants to go.
+//! Deletes the account of the authenticated user.
 
 use super::{AccountDeletion, DeleteAccount, DeleteError, Finished};
 use crate::LOG;
@@ -10,40 +10,37 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::CancellationToken;
 use std::sync::Arc;
 
-/// How many steps of the deletion the owner waits for at most: what an account has that was not
-/// adopted is gone by then. A purge does the rest.
+/// Maximum number of deletion steps that the owner waits for. Enough for any account that was not
+/// adopted; a purge does the rest.
 const MAX_INLINE_STEPS: u32 = 20;
 
-/// Who wants to go.
+/// Input of the deletion.
 #[derive(Debug)]
 pub struct OwnAccountDeletion {
-    /// Whose account it is.
+    /// Authenticated user whose account is deleted.
     pub owner: Authenticated,
-    /// Its password.
+    /// Password of the account.
     pub password: Password,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// The cookie of the device, if it sent one.
+    /// Device cookie, if the client sent one.
     pub device: Option<String>,
 }
 
-/// The account is gone for everybody, and its address is free.
+/// The account no longer exists for any caller, and its email is free.
 #[derive(Debug)]
 pub struct OwnAccountDeleted;
 
-/// The verb.
+/// Deletes the authenticated user's account.
 pub struct DeleteOwnAccount {
-    /// What asks for the password again.
+    /// Asks for the password again.
     pub reauthentication: Arc<Reauthentication>,
-    /// What deletes accounts.
+    /// Deletes accounts.
     pub deletion: Arc<DeleteAccount>,
 }
 
 impl DeleteOwnAccount {
-    /// Leaves: counts the [`guess`](Self::guess), then [`execute`](Self::execute).
-    ///
-    /// # Errors
-    /// [`ReauthenticationError`].
+    /// Deletes the account: counts the [`guess`](Self::guess), then calls [`execute`](Self::execute).
     pub fn run(
         &self,
         input: &OwnAccountDeletion,
@@ -59,11 +56,8 @@ impl DeleteOwnAccount {
         self.reauthentication.guess(&input.owner, input.device.as_deref(), &input.client)
     }
 
-    /// Verifies the password and deletes the account. A wrong guess is spent; whatever else
-    /// happens gives the try back.
-    ///
-    /// # Errors
-    /// [`ReauthenticationError`].
+    /// Checks the password and deletes the account. A wrong guess is charged; every other outcome
+    /// refunds it.
     pub fn execute(
         &self,
         input: &OwnAccountDeletion,
@@ -90,7 +84,7 @@ impl DeleteOwnAccount {
             let failed = |DeleteError::Failed(failure)| ReauthenticationError::Failed(failure);
             begun.map(|begun| begun.then_some(())).map_err(failed)
         })?;
-        // It is gone by now, whatever becomes of its rows.
+        // The account is deleted by now, even if the deletion of its rows fails.
         let mut steps = 0;
         let finished = self.deletion.finish(user_id, 0, &mut |_| {
             steps += 1;

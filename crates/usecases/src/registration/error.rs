@@ -1,17 +1,17 @@
-//! What goes wrong with an account that an operator names.
+//! Errors of use cases for operators that take an account.
 
 use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::UserId;
 use portcullis_ports::StoreError;
 
-/// Why nothing was done to an account.
+/// Reason why an operation on an account failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// There is none with that number or address.
+    /// No account has that id or email.
     #[error("no such account")]
     NotFound,
-    /// Several have that address in spellings that differ by case alone, and none the one given.
+    /// Several accounts have that email in spellings that differ only by case, and none has it exactly.
     #[error("several accounts have that email in other spellings: {}", listed(.0))]
     Ambiguous(Vec<UserId>),
     /// A dependency failed.
@@ -26,7 +26,7 @@ fn listed(ids: &[UserId]) -> String {
 }
 
 impl AccountError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {

@@ -1,4 +1,4 @@
-//! Finds accounts: the one that an operator names, or all.
+//! Finds one account, or lists all, for operators.
 
 use super::AccountError;
 use portcullis_domain::login;
@@ -6,33 +6,30 @@ use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_ports::{Store, StoreError, StoreExt};
 use std::sync::Arc;
 
-/// Accounts that are read at one time.
+/// Accounts read per query.
 const PAGE: u32 = 500;
 
-/// What an operator calls an account.
+/// Reference to an account, as an operator enters it.
 #[derive(Debug)]
 pub enum AccountRef {
-    /// Its number.
+    /// Id of the account.
     Id(UserId),
-    /// Its address, in the spelling that a login would take.
+    /// Email of the account, matched like at login.
     Email(EmailAddress),
 }
 
-/// The account that was named.
+/// The account that was found.
 #[derive(Debug)]
 pub struct AccountFound(pub User);
 
-/// The verb for one.
+/// Finds one account.
 pub struct FindAccount {
-    /// Where accounts are kept.
+    /// Store of accounts.
     pub store: Arc<dyn Store>,
 }
 
 impl FindAccount {
     /// Finds the account, active or not.
-    ///
-    /// # Errors
-    /// [`AccountError`].
     pub fn run(&self, name: &AccountRef) -> Result<AccountFound, AccountError> {
         let found = match name {
             AccountRef::Id(id) => self.store.read(|tx| tx.users().find(*id))?,
@@ -50,23 +47,23 @@ impl FindAccount {
     }
 }
 
-/// How many accounts were told.
+/// Number of accounts visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountsListed(pub u64);
 
-/// The verb for all.
+/// Lists all accounts.
 pub struct ListAccounts {
-    /// Where accounts are kept.
+    /// Store of accounts.
     pub store: Arc<dyn Store>,
 }
 
 impl ListAccounts {
-    /// Visits every account, in the order of their ids, until `visit` says to stop; an account whose
-    /// row cannot be read as its error. Holds a page of them at a time, however many there are; one
-    /// that is created or deleted meanwhile may be among them or not.
+    /// Calls `visit` for every account in order of id, until it returns false. An account whose row is
+    /// corrupt is passed as its error. Holds one page of accounts at a time. An account that is created
+    /// or deleted concurrently may be visited or not.
     ///
     /// # Errors
-    /// [`AccountError::Failed`].
+    /// Returns [`AccountError::Failed`] if the store fails.
     pub fn run(
         &self,
         visit: &mut dyn FnMut(Result<&User, &StoreError>) -> bool,

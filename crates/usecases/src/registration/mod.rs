@@ -1,5 +1,5 @@
-//! Accounts: making them, finding them, switching them off and on, giving them another password, and
-//! deleting them.
+//! Accounts: creating, finding, listing, disabling, enabling and deleting them, and setting their
+//! passwords.
 
 mod activation;
 mod delete;

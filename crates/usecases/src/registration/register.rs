@@ -1,4 +1,4 @@
-//! Registers an account.
+//! Registration of accounts.
 
 use super::PasswordScreening;
 use crate::LOG;
@@ -13,33 +13,34 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordHasher, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
-/// Who wants an account.
+/// Input of a registration.
 #[derive(Debug)]
 pub struct Registration {
-    /// Under which address.
+    /// Email address of the new account.
     pub email: EmailAddress,
-    /// With which password.
+    /// Password, already checked for length.
     pub password: NewPassword,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// In which language its owner is written to.
+    /// Language of emails to the owner.
     pub language: Language,
 }
 
-/// The account that was made.
+/// The new account.
 #[derive(Debug)]
 pub struct Registered(pub User);
 
-/// Why no account was made.
+/// Reason why no account was created.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
-    /// The address has an account, by this or another spelling, or its account may take it back.
+    /// An account has the email, compared case-insensitively, or can still reclaim it with an undo
+    /// token.
     #[error("Email already registered")]
     EmailTaken,
-    /// Too many people have the password, or anybody who knows the account would guess it.
+    /// The password is common, or easy to guess from the account.
     #[error("the password is too common")]
     CommonPassword,
-    /// A budget is spent. Told before anything is looked up.
+    /// A budget is spent. Returned before the account is looked up.
     #[error(transparent)]
     Limited(RateLimited),
     /// A dependency failed.
@@ -50,7 +51,7 @@ pub enum RegisterError {
 from_dependency_errors!(RegisterError: StoreError, HasherError);
 
 impl RegisterError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -71,27 +72,24 @@ impl From<LimitError> for RegisterError {
     }
 }
 
-/// The verb.
+/// Registers an account.
 pub struct Register {
-    /// Where accounts are kept.
+    /// Store of accounts.
     pub store: Arc<dyn Store>,
-    /// What hashes the password.
+    /// Password hasher.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// What passwords are held against.
+    /// Check for common passwords.
     pub screening: Arc<PasswordScreening>,
-    /// Who asks the owner to verify the address.
+    /// Outbox for the verification email.
     pub outbox: Arc<Outbox>,
-    /// How often it may be tried.
+    /// Rate limits.
     pub limits: Arc<Limits>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Register {
-    /// Registers: [`validate`](Self::validate), then [`execute`](Self::execute).
-    ///
-    /// # Errors
-    /// [`RegisterError`].
+    /// Registers the account: calls [`admit`](Self::admit), then [`execute`](Self::execute).
     pub fn run(
         &self,
         input: &Registration,
@@ -101,22 +99,16 @@ impl Register {
         self.execute(input, admission, still_wanted)
     }
 
-    /// Counts the call, before the work.
-    ///
-    /// # Errors
-    /// [`RegisterError`].
+    /// Counts the call before the work.
     pub fn admit(&self, input: &Registration) -> Result<Admission, RegisterError> {
         let source =
             input.client.ip_address.map(|client| (Budget::Source, LimitSubject::Source(Source::from_ip(client))));
         Ok(self.limits.admit(source.as_slice())?)
     }
 
-    /// Makes the account. Of any number of callers with one address, exactly one succeeds. Once
-    /// nobody wants the answer any more, a hash that has not begun is not made. Only where a
-    /// dependency failed is the call not counted.
-    ///
-    /// # Errors
-    /// [`RegisterError`].
+    /// Creates the account. Exactly one concurrent caller with the same email succeeds. Once
+    /// `still_wanted` returns false, a hash that has not started is skipped. The call is refunded only
+    /// if a dependency failed.
     pub fn execute(
         &self,
         input: &Registration,
@@ -138,7 +130,7 @@ impl Register {
         if self.screening.is_common(&input.password, &input.email) {
             return Err(RegisterError::CommonPassword);
         }
-        // A look first spares the hash where the answer is known; the insert decides.
+        // Saves the hash if the email is taken. The insert decides.
         let now = self.clock.now();
         let taken = self.store.read(|tx| {
             let known = !tx.users().find_by_email(&input.email)?.is_empty();
@@ -158,8 +150,8 @@ impl Register {
 
     fn add(&self, new: &NewUser, input: &Registration, tx: &mut dyn Tx) -> Result<User, RegisterError> {
         let user = tx.users().insert(new)?.ok_or(RegisterError::EmailTaken)?;
-        // After the insert, which waits for whoever is giving the address up: who did so a moment
-        // ago may take it back.
+        // After the insert, which waits for a transaction that is giving the email up: that account may
+        // still reclaim it.
         if tx.one_time_tokens().find_reclaimer(&user.email, new.created_at)?.is_some() {
             return Err(RegisterError::EmailTaken);
         }

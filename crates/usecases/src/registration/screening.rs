@@ -1,20 +1,19 @@
-//! What new passwords are held against, beyond their length.
+//! Check of new passwords, beyond their length.
 
 use portcullis_domain::registration::{EmailAddress, NewPassword};
 use portcullis_ports::PasswordBlocklist;
 use std::sync::Arc;
 
-/// What refuses passwords that many people have, or that their context suggests.
+/// Refuses passwords that are common or follow from their context.
 pub struct PasswordScreening {
-    /// What knows them, if anything does.
+    /// List of common passwords. `None` disables the check.
     pub blocklist: Option<Arc<dyn PasswordBlocklist>>,
-    /// What the service is called: a word that a guesser tries.
+    /// Name of the service, which guessers try.
     pub product: String,
 }
 
 impl PasswordScreening {
-    /// Whether the password is one that many people choose, or that anybody who knows the account
-    /// with that address would try.
+    /// Returns whether the password is common, or derived from the email or the name of the service.
     #[must_use]
     pub fn is_common(&self, password: &NewPassword, email: &EmailAddress) -> bool {
         let Some(list) = &self.blocklist else { return false };

@@ -1,4 +1,4 @@
-//! Gives an account another password, at an operator's word. Nobody is asked for the old one.
+//! Sets an account's password for an operator, without the old one.
 
 use super::PasswordScreening;
 use crate::LOG;
@@ -9,31 +9,31 @@ use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEn
 use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordHasher, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
-/// Which password an account is to have.
+/// Input of the operation.
 #[derive(Debug)]
 pub struct PasswordOverride {
-    /// The account.
+    /// Account to change.
     pub user_id: UserId,
-    /// The password.
+    /// New password.
     pub password: NewPassword,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
 }
 
-/// The account has the password, and how many of its sessions were ended.
+/// The password is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordSet {
-    /// How many.
+    /// Number of ended sessions.
     pub sessions: u64,
 }
 
-/// Why the account has the password that it had.
+/// Reason why the password was not set.
 #[derive(Debug, thiserror::Error)]
 pub enum SetPasswordError {
-    /// There is no such account.
+    /// No account has that id.
     #[error("no such account")]
     NotFound,
-    /// Too many people have the password, or anybody who knows the account would guess it.
+    /// The password is common, or easy to guess from the account.
     #[error("the password is too common")]
     CommonPassword,
     /// A dependency failed.
@@ -44,7 +44,7 @@ pub enum SetPasswordError {
 from_dependency_errors!(SetPasswordError: StoreError, HasherError);
 
 impl SetPasswordError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -55,24 +55,21 @@ impl SetPasswordError {
     }
 }
 
-/// The verb.
+/// Sets the password of an account, for an operator.
 pub struct SetPassword {
-    /// Where accounts and sessions are kept.
+    /// Store of accounts and sessions.
     pub store: Arc<dyn Store>,
-    /// What hashes the password.
+    /// Password hasher.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// What new passwords are held against.
+    /// Check for common passwords.
     pub screening: Arc<PasswordScreening>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl SetPassword {
-    /// Replaces the hash and ends every session, in one transaction: whoever knew the old password
-    /// is out. A login with it that is under way is among what ends, or is refused.
-    ///
-    /// # Errors
-    /// [`SetPasswordError`].
+    /// Replaces the hash and ends every session, in one transaction, so that the old password gives no
+    /// access. A concurrent login with it is ended too, or refused.
     pub fn run(&self, input: &PasswordOverride) -> Result<PasswordSet, SetPasswordError> {
         let user_id = input.user_id;
         let user = self.store.read(|tx| tx.users().find(user_id))?.ok_or(SetPasswordError::NotFound)?;
@@ -84,7 +81,7 @@ impl SetPassword {
             SessionEnd { at: self.clock.now(), reason: EndReason::PasswordChanged, client: input.client.clone() };
         let sessions = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
-            // Held, it changes no more: a login may have replaced the hash meanwhile.
+            // Read again under the lock: a login may have replaced the hash.
             let user = tx.users().find(user_id)?.ok_or(SetPasswordError::NotFound)?;
             if !tx.users().replace_password(user_id, &user.password, &hash)? {
                 return Err(SetPasswordError::NotFound);

@@ -1,4 +1,4 @@
-//! Marks an account's address as verified at an operator's word, without a mail.
+//! Marks an account's email as verified for an operator, without an email.
 
 use super::AccountError;
 use crate::LOG;
@@ -9,25 +9,25 @@ use std::sync::Arc;
 /// Result of [`VouchForEmail`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EmailVouched {
-    /// Whether the address was not verified before.
+    /// `true` if the address was not verified before.
     pub changed: bool,
 }
 
-/// Marks an account's address as verified. The password and the sessions stay: the operator answers
-/// for it that they are those of the address's owner, which a link in a mail cannot show of somebody
-/// who registered before (account pre-hijacking).
+/// Marks an account's email as verified. Keeps the password and the sessions: the operator vouches that
+/// they belong to the owner of the address. A link in an email cannot prove that (account
+/// pre-hijacking).
 pub struct VouchForEmail {
-    /// Where accounts are kept.
+    /// Store of accounts.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl VouchForEmail {
-    /// Marks the address, if it is still the account's.
+    /// Marks the email as verified.
     ///
     /// # Errors
-    /// [`AccountError`]; `NotFound` if the account has another address by now.
+    /// Returns [`AccountError::NotFound`] if the account has another email by now.
     pub fn run(&self, user_id: UserId, email: &EmailAddress) -> Result<EmailVouched, AccountError> {
         let changed = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;

@@ -1,13 +1,13 @@
-//! What goes wrong with a session that its owner asks for.
+//! Errors of use cases that take a session.
 
 use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::ErrorCode;
 use portcullis_ports::StoreError;
 
-/// Why a session was not found, or nothing is known of it.
+/// Reason why a session is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// There is none with that identifier, or it is somebody else's: nobody is told which.
+    /// No session has that id, or it belongs to another user. The response is the same.
     #[error("No such session")]
     NotFound,
     /// A dependency failed.
@@ -18,7 +18,7 @@ pub enum SessionError {
 from_dependency_errors!(SessionError: StoreError);
 
 impl SessionError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {

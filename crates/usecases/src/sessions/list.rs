@@ -8,47 +8,41 @@ use portcullis_domain::sessions::{SessionId, SessionPolicy};
 use portcullis_ports::{Clock, ListedSession, Store, StoreExt};
 use std::sync::Arc;
 
-/// How many are told at most: more than an account may have.
+/// Maximum number of listed sessions. More than an account may have.
 const MAX_LISTED: u32 = 1000;
 
 /// The active sessions of an account, newest first.
 #[derive(Debug)]
 pub struct SessionsListed(pub Vec<OwnSession>);
 
-/// A session, as its owner sees it.
+/// A session, as displayed to its owner.
 #[derive(Debug)]
 pub struct OwnSession {
-    /// What is kept of it.
+    /// The stored session.
     pub listed: ListedSession,
-    /// When it is too old, in UTC.
+    /// Time at which the session reaches its maximum age, in UTC.
     pub expires_at: DateTime<Utc>,
-    /// Whether it is the one that asks.
+    /// `true` if the request came from this session.
     pub current: bool,
 }
 
-/// The verb.
+/// Lists the active sessions of an account.
 pub struct ListSessions {
-    /// Where sessions are kept.
+    /// Store of sessions.
     pub store: Arc<dyn Store>,
-    /// How long they last.
+    /// Maximum age of sessions.
     pub sessions: SessionPolicy,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl ListSessions {
-    /// Lists them.
-    ///
-    /// # Errors
-    /// [`SessionError::Failed`].
+    /// Lists the sessions of the authenticated user.
     pub fn run(&self, owner: &Authenticated) -> Result<SessionsListed, SessionError> {
         self.list(owner.user.id, owner.session_id)
     }
 
-    /// Lists them to an operator, whose own none of them is.
-    ///
-    /// # Errors
-    /// [`SessionError::Failed`].
+    /// Lists the sessions of an account for an operator. None of them is marked as current.
     pub fn for_user(&self, user_id: UserId) -> Result<SessionsListed, SessionError> {
         self.list(user_id, None)
     }

@@ -1,4 +1,4 @@
-//! Logs out: ends the session of a refresh token, whichever of its tokens is shown.
+//! Logs out: ends the session of a refresh token. Any token of the session will do.
 
 use crate::LOG;
 use crate::tokens::TokenError;
@@ -7,36 +7,36 @@ use portcullis_domain::tokens::RefreshClaims;
 use portcullis_ports::{Clock, Store, StoreError, StoreExt, TokenVerifier, Tx};
 use std::sync::Arc;
 
-/// The token whose session is to end.
+/// Input of a logout.
 pub struct Logout {
     /// The signed refresh token.
     pub refresh_token: String,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
 }
 
-/// The session is ended, and may have been before.
+/// The session has ended, now or earlier.
 #[derive(Debug)]
 pub struct LoggedOut;
 
-/// The verb.
+/// Ends the session of a refresh token.
 pub struct LogOut {
-    /// Where tokens are kept.
+    /// Store of tokens and sessions.
     pub store: Arc<dyn Store>,
-    /// What reads the token.
+    /// Verifier of refresh tokens.
     pub verifier: Arc<dyn TokenVerifier>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl LogOut {
-    /// Ends the session. A genuine token that is revoked, unknown or expired is no error
-    /// (RFC 7009 §2.2); a session that the store could not end is (CVE-2020-15223). A refresh
-    /// that is under way does not undo it: either its new token is of the ended session, or it
-    /// comes too late.
+    /// Ends the session. A genuine token that is revoked, unknown or expired is no error (RFC 7009
+    /// §2.2). A store failure is an error (CVE-2020-15223). A concurrent refresh does not undo the
+    /// logout: its new token belongs to the ended session, or it comes too late.
     ///
     /// # Errors
-    /// [`TokenError::Invalid`] or [`TokenError::Failed`].
+    /// Returns [`TokenError::Invalid`] if the token is not genuine, and [`TokenError::Failed`] if a
+    /// dependency failed.
     pub fn run(&self, input: &Logout) -> Result<LoggedOut, TokenError> {
         let now = self.clock.now();
         let presented = self.verifier.verify(&input.refresh_token, now)?.into_refresh_ignoring_expiry()?;
@@ -48,10 +48,10 @@ impl LogOut {
     }
 }
 
-/// Whether there was anything to end.
+/// Ends the session. Returns whether it was active.
 fn end(presented: &RefreshClaims, session_end: &SessionEnd, tx: &mut dyn Tx) -> Result<bool, StoreError> {
     tx.sessions().lock_account(presented.user_id)?;
-    // First the token, so that its first exchange is over: it may begin the session.
+    // Revoke the token first: its first exchange, which may begin the session, has to finish.
     let revoked = tx.refresh_tokens().revoke(presented.jti, session_end.at)?;
     let found = tx.refresh_tokens().find(presented.jti)?.filter(|found| found.token.user_id == presented.user_id);
     match found.and_then(|found| found.session) {

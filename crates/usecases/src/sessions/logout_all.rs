@@ -1,4 +1,4 @@
-//! Ends every session of an account, or every other.
+//! Ends all sessions of an account, or all but the current one.
 
 use super::SessionError;
 use crate::LOG;
@@ -7,34 +7,31 @@ use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEn
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
-/// Which sessions are to end.
+/// Input of a logout from all sessions.
 #[derive(Debug)]
 pub struct LogoutAll {
-    /// Whose.
+    /// Authenticated user whose sessions end.
     pub owner: Authenticated,
-    /// Whether the one that asks is spared.
+    /// `true` to keep the session of the request.
     pub keep_current: bool,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
 }
 
-/// How many sessions were ended.
+/// Number of ended sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoggedOutAll(pub u64);
 
-/// The verb.
+/// Ends all sessions of a user, or all but the current one.
 pub struct LogOutAll {
-    /// Where sessions are kept.
+    /// Store of sessions.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl LogOutAll {
-    /// Ends them, those too that were adopted and not used since.
-    ///
-    /// # Errors
-    /// [`SessionError::Failed`].
+    /// Ends the sessions, including adopted ones that were not used since.
     pub fn run(&self, input: &LogoutAll) -> Result<LoggedOutAll, SessionError> {
         let user_id = input.owner.user.id;
         let keep = KeepSessions::from(input.owner.session_id.filter(|_| input.keep_current));

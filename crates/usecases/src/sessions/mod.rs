@@ -1,4 +1,4 @@
-//! Listing sessions, and ending them.
+//! Listing and ending sessions.
 
 mod error;
 mod list;

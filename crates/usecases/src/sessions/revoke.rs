@@ -1,4 +1,4 @@
-//! Ends sessions of an account, at its owner's wish or an operator's.
+//! Ends sessions of an account, for its owner or an operator.
 
 use super::SessionError;
 use crate::LOG;
@@ -8,51 +8,42 @@ use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEn
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
-/// Which session is to end.
+/// Input of a revocation.
 #[derive(Debug)]
 pub struct SessionRevocation {
-    /// The session.
+    /// Session to end.
     pub session_id: SessionId,
-    /// Who wants it to.
+    /// Authenticated user who owns the session.
     pub owner: Authenticated,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
 }
 
-/// The session is ended, and may have been before.
+/// The session has ended, now or earlier.
 #[derive(Debug)]
 pub struct SessionRevoked;
 
-/// The verb.
+/// Ends a session of an account.
 pub struct RevokeSession {
-    /// Where sessions are kept.
+    /// Store of sessions.
     pub store: Arc<dyn Store>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl RevokeSession {
-    /// Ends the session. One that has ended is no error: the answer to the call that ended it may
-    /// be lost.
-    ///
-    /// # Errors
-    /// [`SessionError`].
+    /// Ends the session. A session that has already ended is no error, because the response to the call
+    /// that ended it may have been lost.
     pub fn run(&self, input: &SessionRevocation) -> Result<SessionRevoked, SessionError> {
         self.end(input.session_id, Some(input.owner.user.id), &input.client).map(|_| SessionRevoked)
     }
 
-    /// Ends a session, whosever it is, at an operator's wish; whether it had not ended.
-    ///
-    /// # Errors
-    /// [`SessionError`].
+    /// Ends the session of any account, for an operator. Returns whether it was active.
     pub fn by_operator(&self, id: SessionId, client: &ClientInfo) -> Result<bool, SessionError> {
         self.end(id, None, client)
     }
 
-    /// Ends every session of an account, at an operator's wish; how many there were.
-    ///
-    /// # Errors
-    /// [`SessionError::Failed`].
+    /// Ends all sessions of an account, for an operator. Returns their number.
     pub fn all_for_user(&self, user_id: UserId, client: &ClientInfo) -> Result<u64, SessionError> {
         let session_end = self.session_end(client);
         let ended = self.store.write(|tx| {
@@ -67,7 +58,7 @@ impl RevokeSession {
         SessionEnd { at: self.clock.now(), reason: EndReason::Revoked, client: client.clone() }
     }
 
-    /// Ends a session, of that owner if one is given. A session never changes its owner.
+    /// Ends a session, of `owner` only if given. A session never changes its owner.
     fn end(&self, id: SessionId, owner: Option<UserId>, client: &ClientInfo) -> Result<bool, SessionError> {
         let session_end = self.session_end(client);
         let (user_id, ended) = self.store.write(|tx| {

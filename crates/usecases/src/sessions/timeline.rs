@@ -1,4 +1,4 @@
-//! Tells what happened to a session, to its owner.
+//! Reads the timeline of a session, for its owner.
 
 use super::SessionError;
 use crate::tokens::Authenticated;
@@ -6,24 +6,21 @@ use portcullis_domain::sessions::{SessionEvent, SessionId};
 use portcullis_ports::{Store, StoreExt};
 use std::sync::Arc;
 
-/// How many events are told at most.
+/// Maximum number of events returned.
 const MAX_EVENTS: u32 = 500;
 
 /// The events of a session, newest first.
 #[derive(Debug)]
 pub struct TimelineRead(pub Vec<SessionEvent>);
 
-/// The verb.
+/// Reads the timeline of a session.
 pub struct ReadTimeline {
-    /// Where sessions are kept.
+    /// Store of sessions.
     pub store: Arc<dyn Store>,
 }
 
 impl ReadTimeline {
-    /// Reads the newest events, also of a session that has ended, as long as it is kept.
-    ///
-    /// # Errors
-    /// [`SessionError`].
+    /// Returns the newest events. An ended session has a timeline as long as it is stored.
     pub fn run(&self, owner: &Authenticated, session_id: SessionId) -> Result<TimelineRead, SessionError> {
         self.store.read(|tx| {
             let found = tx.sessions().find(session_id)?;

@@ -1,6 +1,6 @@
-//! Tells whose an access token is. Asks the store, so that a session that ended and an account
-//! switched off are refused at once and not at the token's end. What needs the store is one step of its own, so that
-//! those who come at one time can be looked up together.
+//! Authenticates access tokens. Queries the store, so that an ended session and a disabled account are
+//! refused at once and not when the token expires. The query is a separate step, so that concurrent
+//! lookups can be batched.
 
 use super::TokenError;
 use portcullis_domain::registration::User;
@@ -8,24 +8,24 @@ use portcullis_domain::sessions::{SessionId, SessionPolicy, SessionState};
 use portcullis_ports::{BearerIdentity, Clock, ResolvedBearer, Store, StoreError, StoreExt, TokenVerifier};
 use std::sync::Arc;
 
-/// Whom the token speaks for.
+/// Account and session that an access token speaks for.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     /// The account.
     pub user: User,
-    /// The session; none with a token of a program that knows no sessions.
+    /// The session. `None` for a token issued by the FastAPI app.
     pub session_id: Option<SessionId>,
 }
 
-/// A token that is genuine: whose account and session are to be looked up.
+/// A genuine token whose account and session are still to be looked up.
 #[derive(Debug, Clone, Copy)]
 pub struct BearerLookup(BearerIdentity);
 
-/// What the store knows of an [`BearerLookup`]'s account and session.
+/// Result of looking up the account and session of a [`BearerLookup`].
 #[derive(Debug)]
 pub struct BearerLookupResult(Result<Result<Authenticated, BearerRejection>, StoreError>);
 
-/// Why whoever is named may not act.
+/// Reason why a genuine token is refused.
 #[derive(Debug)]
 enum BearerRejection {
     Unknown,
@@ -33,40 +33,35 @@ enum BearerRejection {
     Expired,
 }
 
-/// The verb.
+/// Authenticates an access token.
 pub struct Authenticate {
-    /// Where accounts and sessions are kept.
+    /// Store of accounts and sessions.
     pub store: Arc<dyn Store>,
-    /// What reads the token.
+    /// Verifier of access tokens.
     pub verifier: Arc<dyn TokenVerifier>,
-    /// How long sessions last.
+    /// Maximum age of sessions.
     pub sessions: SessionPolicy,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Authenticate {
-    /// Finds the account of an access token.
+    /// Authenticates an access token.
     ///
-    /// The same as [`decode`](Self::decode), [`look_up`](Self::look_up) and [`BearerLookupResult::into_result`].
-    ///
-    /// # Errors
-    /// [`TokenError`].
+    /// Combines [`read`](Self::read), [`look_up`](Self::look_up) and
+    /// [`BearerLookupResult::into_result`].
     pub fn run(&self, access_token: &str) -> Result<Authenticated, TokenError> {
         self.find(self.read(access_token)?).into_result()
     }
 
-    /// Reads the token. Asks no store and never waits.
-    ///
-    /// # Errors
-    /// [`TokenError`].
+    /// Verifies and decodes the token. Does not query the store and never blocks.
     pub fn read(&self, access_token: &str) -> Result<BearerLookup, TokenError> {
         let now = self.clock.now();
         let claims = self.verifier.verify(access_token, now)?.into_access(now)?;
         Ok(BearerLookup(BearerIdentity { user_id: claims.user_id, session_id: claims.session_id }))
     }
 
-    /// Looks up accounts and sessions, all at once; each in the order of the inquiries.
+    /// Looks up accounts and sessions in one query. Results are in the order of `inquiries`.
     #[must_use]
     pub fn look_up(&self, inquiries: &[BearerLookup]) -> Vec<BearerLookupResult> {
         if let [alone] = inquiries {
@@ -80,7 +75,7 @@ impl Authenticate {
                 let found = |key| keys.binary_search(&key).ok().and_then(|at| found.get(at)?.clone());
                 inquiries.iter().map(|inquiry| self.judged(inquiry.0, found(inquiry.0))).collect()
             }
-            // One damaged row is one caller's trouble.
+            // One corrupt row must fail only its own caller, so each is looked up alone.
             Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => {
                 inquiries.iter().map(|inquiry| self.find(*inquiry)).collect()
             }
@@ -109,10 +104,7 @@ impl Authenticate {
 }
 
 impl BearerLookupResult {
-    /// Whether the account may act.
-    ///
-    /// # Errors
-    /// [`TokenError`].
+    /// Returns the account and session, or the reason why the token is refused.
     pub fn into_result(self) -> Result<Authenticated, TokenError> {
         self.0?.map_err(|refusal| match refusal {
             BearerRejection::Unknown => TokenError::Invalid,

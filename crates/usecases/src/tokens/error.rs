@@ -1,30 +1,30 @@
-//! What is wrong with a token that was shown: one type for every verb that takes one.
+//! Error of all use cases that take a token.
 
 use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::TokenRejection;
 use portcullis_ports::{InvalidToken, SigningError, StoreError};
 
-/// Why a token was not taken.
+/// Reason why a token was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// Malformed, forged, of the wrong kind, or unknown to the store.
     #[error("Invalid token")]
     Invalid,
-    /// Past its time.
+    /// Expired.
     #[error("Token has expired")]
     Expired,
     /// Spent or revoked, or its account is inactive.
     #[error("Token has been revoked")]
     Revoked,
-    /// Spent a moment ago: likely by its owner, in a race. Told like [`Revoked`](Self::Revoked).
+    /// Spent a moment ago, probably by the owner in a race. Same response as
+    /// [`Revoked`](Self::Revoked).
     #[error("Token has been revoked")]
     Raced,
-    /// The token is good, and nobody gets new ones before the account's address is verified. It is
-    /// not spent.
+    /// The token is valid, but the account's email must be verified first. It is not spent.
     #[error("Email address is not verified")]
     EmailUnverified,
-    /// A dependency failed: nothing is known of the token.
+    /// A dependency failed, so the token was not judged.
     #[error(transparent)]
     Failed(DependencyError),
 }
@@ -47,7 +47,7 @@ impl From<TokenRejection> for TokenError {
 }
 
 impl TokenError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {

@@ -1,5 +1,5 @@
-//! Makes token pairs. Keeping the refresh token is left to the verb, in its own transaction.
-//! A pair is made from the refresh token's row alone, so that it can be made again from it.
+//! Issues token pairs. The use case stores the refresh token in its own transaction. A pair depends
+//! only on the row of its refresh token, so that it can be issued again.
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::UserId;
@@ -9,14 +9,14 @@ use portcullis_ports::{Entropy, EntropyExt, SigningError, TokenIssuer};
 use std::fmt;
 use std::sync::Arc;
 
-/// An access token and the refresh token that follows it. Redacted in `Debug`.
+/// An access token and the refresh token issued with it. Redacted in `Debug`.
 pub struct TokenPair {
     /// The signed access token.
     pub access_token: String,
     /// The signed refresh token.
     pub refresh_token: String,
-    /// How long the access token lives, in seconds; 0 where a pair that is made again is so late
-    /// that its access token has expired.
+    /// Lifetime of the access token in seconds. 0 if the pair is issued again so late that the access
+    /// token has expired.
     pub expires_in: i64,
 }
 
@@ -26,21 +26,18 @@ impl fmt::Debug for TokenPair {
     }
 }
 
-/// What makes tokens.
+/// Factory of token pairs.
 pub struct TokenFactory {
-    /// What signs them.
+    /// Signer of the tokens.
     pub issuer: Arc<dyn TokenIssuer>,
-    /// Where their identifiers come from.
+    /// Source of random token ids.
     pub entropy: Arc<dyn Entropy>,
-    /// How long they live.
+    /// Lifetimes of the tokens.
     pub lifetimes: TokenLifetimes,
 }
 
 impl TokenFactory {
-    /// A session that begins, and the first pair of its line: all identifiers are fresh.
-    ///
-    /// # Errors
-    /// [`SigningError`].
+    /// Creates a session and the first pair of its token family, all with new ids.
     pub fn issue_first(
         &self,
         user_id: UserId,
@@ -51,10 +48,8 @@ impl TokenFactory {
         Ok((session, token, pair))
     }
 
-    /// The pair that a refresh token is exchanged for: the access token bears its identifier.
-    ///
-    /// # Errors
-    /// [`SigningError`].
+    /// Creates the pair that replaces a refresh token. The access token carries the id of the spent
+    /// token.
     pub fn issue_next(
         &self,
         spent: Jti,
@@ -67,10 +62,7 @@ impl TokenFactory {
         Ok((token, pair))
     }
 
-    /// The pair that a token was exchanged for, made from its successor.
-    ///
-    /// # Errors
-    /// [`SigningError`].
+    /// Issues the pair of an earlier exchange again, from the row of its successor.
     pub fn reissue(&self, spent: Jti, successor: &RefreshToken, now: DateTime<Utc>) -> Result<TokenPair, SigningError> {
         let (user_id, session_id) = (successor.user_id, Some(successor.session_id_or_legacy()));
         let access = self.lifetimes.access(user_id, spent, successor.created_at);

@@ -1,5 +1,5 @@
-//! What a refresh token that was not exchanged at once is worth, and what follows from it. The
-//! verdict is the domain's; here it is carried out, in one transaction with what it rests on.
+//! Judges refresh tokens that were not exchanged at once. The domain decides the verdict; this module
+//! executes it in the transaction that read its facts.
 
 use super::{Refresh, RefreshAttempt, Refreshed, TokenError, TokenPair};
 use crate::mail::MailCause;
@@ -10,25 +10,22 @@ use portcullis_domain::sessions::{EndReason, Session, SessionEnd, SessionEvent, 
 use portcullis_domain::tokens::{RefreshContext, RefreshToken, Verdict};
 use portcullis_ports::{FoundToken, Rotation, StoreError, StoreExt, Tx};
 
-/// How often a token is looked at that others exchange between a look and the exchange: after
-/// the first of them it is spent.
+/// Maximum number of attempts if concurrent exchanges change the token between read and exchange. The
+/// first such exchange spends it.
 const MAX_ATTEMPTS: usize = 3;
 
-/// A verdict that was carried out.
+/// A verdict that was executed.
 struct Judged {
     verdict: Verdict,
     session: SessionId,
-    /// The pair that it was exchanged for just now.
+    /// New pair, if the token was exchanged now and not for the prepared pair.
     pair: Option<TokenPair>,
-    /// The token that it was exchanged for before.
+    /// Token of the earlier exchange.
     successor: Option<RefreshToken>,
 }
 
 impl Refresh {
-    /// Finds out what the token is worth, and exchanges it if it can be after all.
-    ///
-    /// # Errors
-    /// [`TokenError`].
+    /// Determines the verdict of the token, and exchanges it if that is possible after all.
     pub fn judge(&self, attempt: RefreshAttempt) -> Result<Refreshed, TokenError> {
         let judged = self.store.write(|tx| self.judge_in_tx(&attempt, tx))?;
         let RefreshAttempt { rotation, pair, .. } = attempt;
@@ -76,13 +73,13 @@ impl Refresh {
         Err(StoreError::Busy("the token changed whenever it was looked at".to_owned()).into())
     }
 
-    /// Tells of a verdict that holds. Every verdict passes here, once.
+    /// Logs and counts a final verdict. Every verdict passes here, once.
     pub(super) fn record_verdict(&self, verdict: Verdict, rotation: &Rotation, session: SessionId) {
         self.observer.on_verdict(verdict);
         log_verdict(verdict, rotation, session);
     }
 
-    /// The pair, where the one that was made beforehand is of another session: the row knows.
+    /// Returns a new pair if the prepared one names another session than the row does.
     fn pair_of(&self, rotation: &Rotation, session: SessionId) -> Result<Option<TokenPair>, TokenError> {
         let successor = &rotation.successor;
         let made = successor.session_id_or_legacy() == session;
@@ -90,12 +87,12 @@ impl Refresh {
         Ok(if made { None } else { Some(anew()?) })
     }
 
-    /// A session lives no longer than its account is active. A token that was stored without a
-    /// session begins one.
+    /// Returns the context of the refresh. The session of an inactive account counts as ended. A token
+    /// stored without a session begins one.
     fn context(&self, found: &FoundToken, rotation: &Rotation) -> RefreshContext {
         let session = match &found.session {
             _ if !found.account_active => SessionState::Ended,
-            // A row that nobody wrote so.
+            // No code writes such a row.
             Some(session) if session.user_id != found.token.user_id => SessionState::Ended,
             Some(session) => self.sessions.state(session, rotation.at),
             None => SessionState::Active,
@@ -105,7 +102,7 @@ impl Refresh {
         RefreshContext { now, key, session, successor_unspent, spent_age }
     }
 
-    /// Does what a verdict on a token that is not exchanged asks for; what it was in the end.
+    /// Executes the verdict on a token that is not exchanged. Returns the final verdict.
     fn execute(
         &self,
         verdict: Verdict,
@@ -116,7 +113,7 @@ impl Refresh {
         let (at, client) = (attempt.rotation.at, attempt.rotation.client.clone());
         let session_end = SessionEnd { at, reason: EndReason::Theft, client: client.clone() };
         let Some(session) = &found.session else {
-            // The release before spent it, which knew no session: its successor is all there is.
+            // Spent by a release without sessions, so only the successor can be revoked.
             if let (Verdict::Theft, Some(successor)) = (verdict, &found.live_successor) {
                 tx.sessions().lock_account(successor.user_id)?;
                 tx.refresh_tokens().revoke(successor.jti, at)?;
@@ -132,13 +129,13 @@ impl Refresh {
                 return Ok(verdict);
             }
         }
-        // Somebody else may have ended it since the look at it.
+        // Another transaction may have ended it since it was read.
         let verdict = if verdict == Verdict::Theft { Verdict::Ended } else { verdict };
         tx.sessions().record(session.id, &SessionEvent { at, kind: verdict.into(), client })?;
         Ok(verdict)
     }
 
-    /// Has the owner told of a theft, in the transaction that ends the session.
+    /// Queues a theft notice to the owner in the transaction that ends the session.
     fn notify_owner(&self, user_id: UserId, attempt: &RefreshAttempt, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let RefreshAttempt { rotation, language, .. } = attempt;
         let Some(user) = tx.users().find(user_id)? else { return Ok(()) };
@@ -148,8 +145,8 @@ impl Refresh {
     }
 }
 
-/// Returns whether a pair is refused until the account's address is verified: nothing is spent, and
-/// the token can be shown again then.
+/// Returns whether the token would get a pair but its account's email is unverified. The token is not
+/// spent, so the client can present it again after verification.
 fn is_unverified(verdict: Verdict, found: &FoundToken, rotation: &Rotation) -> bool {
     let gives = matches!(verdict, Verdict::Rotated | Verdict::Retried(_) | Verdict::Overlapped(_));
     let refused = gives && rotation.verified_only && !found.account_verified;
@@ -160,7 +157,7 @@ fn is_unverified(verdict: Verdict, found: &FoundToken, rotation: &Rotation) -> b
     refused
 }
 
-/// Exchanges the token; whether nobody else was faster.
+/// Exchanges the token. Returns whether it was still unspent.
 fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bool, StoreError> {
     let (user_id, session) = (found.token.user_id, found.token.session_id_or_legacy());
     let begins = found.session.is_none();
@@ -178,7 +175,7 @@ fn rotate(rotation: &Rotation, found: &FoundToken, tx: &mut dyn Tx) -> Result<bo
     Ok(true)
 }
 
-/// Tells the log.
+/// Logs the verdict.
 fn log_verdict(verdict: Verdict, rotation: &Rotation, session: SessionId) {
     let (user_id, name) = (rotation.successor.user_id.get(), verdict.as_str());
     let client = rotation.client.ip_address.map(tracing::field::display);

@@ -1,4 +1,4 @@
-//! Making, exchanging and checking tokens.
+//! Issuing, exchanging and checking tokens.
 
 mod authenticate;
 mod error;

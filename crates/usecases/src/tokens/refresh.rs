@@ -1,5 +1,5 @@
-//! Exchanges a refresh token for a new pair, once. What needs the store is one step of its own,
-//! so that exchanges that come at one time can be carried out together.
+//! Exchanges a refresh token for a new pair, once. The write is a separate step, so that concurrent
+//! exchanges can be batched.
 
 use super::{TokenError, TokenFactory, TokenPair};
 use crate::mail::Outbox;
@@ -9,28 +9,28 @@ use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshPolicy, Verdic
 use portcullis_ports::{Clock, RefreshObserver, Rotation, Store, StoreError, TokenVerifier};
 use std::sync::Arc;
 
-/// The token that is shown.
+/// Input of a refresh.
 pub struct RefreshExchange {
     /// The signed refresh token.
     pub refresh_token: String,
-    /// The digest of the `Idempotency-Key` that it is shown with, if any.
+    /// Digest of the `Idempotency-Key` header, if any.
     pub key: Option<IdempotencyKeyDigest>,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// In which language the owner is told, should it be a theft.
+    /// Language of the notice to the owner, in case of theft.
     pub language: Language,
 }
 
-/// The pair it was exchanged for.
+/// Result of a refresh.
 #[derive(Debug)]
 pub struct Refreshed {
-    /// The pair.
+    /// The new pair, or the pair of the earlier exchange.
     pub pair: TokenPair,
-    /// What the token was worth.
+    /// Verdict on the presented token.
     pub verdict: Verdict,
 }
 
-/// A token that is genuine, and the pair that it may be exchanged for. Nothing is spent yet.
+/// A genuine token and the pair prepared for it. Nothing is spent yet.
 #[derive(Debug)]
 pub struct RefreshAttempt {
     pub(super) rotation: Rotation,
@@ -38,60 +38,60 @@ pub struct RefreshAttempt {
     pub(super) language: Language,
 }
 
-/// A genuine token, and the session that it is of.
+/// Ids of a genuine token and its session.
 #[derive(Debug, Clone, Copy)]
 pub struct PresentedToken {
     token: Jti,
     session: SessionId,
 }
 
-/// What the store is asked to do for an [`RefreshAttempt`].
+/// Store request of a [`RefreshAttempt`].
 #[derive(Debug, Clone)]
 pub struct RotationRequest(Rotation);
 
-/// What became of an [`RotationRequest`].
+/// Store response to a [`RotationRequest`].
 #[derive(Debug)]
 pub struct RotationResult(Result<bool, StoreError>);
 
-/// Where an attempt stands after the store was asked.
+/// State of an attempt after the store's response.
 #[derive(Debug)]
 pub enum SettleOutcome {
-    /// At its end.
+    /// The attempt has its final result.
     Done(Result<Refreshed, TokenError>),
-    /// It was not exchanged, and why is still to be found out: for [`Refresh::judge`].
+    /// The token was not exchanged. [`Refresh::judge`] finds out why.
     NeedsJudgement(Box<RefreshAttempt>),
 }
 
-/// The verb.
+/// Exchanges a refresh token for a new pair.
 pub struct Refresh {
-    /// Where tokens are kept.
+    /// Store of tokens.
     pub store: Arc<dyn Store>,
-    /// What reads the token.
+    /// Verifier of refresh tokens.
     pub verifier: Arc<dyn TokenVerifier>,
-    /// What makes the new pair.
+    /// Factory of the new pair.
     pub issuance: Arc<TokenFactory>,
-    /// How much doubt a spent token gets.
+    /// Overlap and grace of spent tokens.
     pub policy: RefreshPolicy,
-    /// How long sessions last.
+    /// Maximum age of sessions.
     pub sessions: SessionPolicy,
-    /// Who tells the owner of a theft.
+    /// Outbox for theft notices.
     pub outbox: Arc<Outbox>,
-    /// Who is told of verdicts, beside the log.
+    /// Observer of verdicts, for metrics.
     pub observer: Arc<dyn RefreshObserver>,
-    /// Whether the account's address must be verified, as for a login.
+    /// `true` to refuse accounts with an unverified email, as at login.
     pub require_verified_email: bool,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl RefreshAttempt {
-    /// What the store is to be asked.
+    /// Returns the request to the store.
     #[must_use]
     pub fn exchange(&self) -> RotationRequest {
         RotationRequest(self.rotation.clone())
     }
 
-    /// The token that was shown.
+    /// Returns the presented token.
     #[must_use]
     pub fn presented(&self) -> PresentedToken {
         PresentedToken { token: self.rotation.spent, session: self.rotation.successor.session_id_or_legacy() }
@@ -105,15 +105,15 @@ impl PresentedToken {
         self.session
     }
 
-    /// The names under which refreshes with it may have been counted that could not succeed.
+    /// Returns the keys under which failed refreshes with this token may have been counted.
     #[must_use]
     pub fn limit_keys(&self) -> [String; 2] {
         [self.session.to_string(), self.token.to_string()]
     }
 
-    /// Under which of them one that was judged is to be counted, if none can ever succeed again. Of
-    /// a session that is over no token is of use. One that nobody knows says nothing of its
-    /// session, which may have a live one.
+    /// Returns the key to count a failed refresh under, or `None` if a retry may succeed. An ended or
+    /// expired session counts by session id. An unknown token counts by its own id, because its session
+    /// may have a live token.
     #[must_use]
     pub fn failure_key(&self, error: &TokenError) -> Option<String> {
         match error {
@@ -125,15 +125,11 @@ impl PresentedToken {
 }
 
 impl Refresh {
-    /// Exchanges the token. The old one is spent and the new one stored in one transaction; of
-    /// any number of callers with one token, exactly one succeeds, unless they show the key that
-    /// it succeeded with.
+    /// Exchanges the token. One transaction spends it and stores its successor. Exactly one concurrent
+    /// caller succeeds, apart from callers with the same `Idempotency-Key`.
     ///
-    /// The same as [`prepare`](Self::prepare), [`exchange`](Self::exchange),
-    /// [`checkpoint_on_shutdown`](Self::checkpoint_on_shutdown) and, where there is doubt, [`judge`](Self::judge).
-    ///
-    /// # Errors
-    /// [`TokenError`].
+    /// Combines [`prepare`](Self::prepare), [`exchange`](Self::exchange), [`settle`](Self::settle) and,
+    /// if the token was not exchanged, [`judge`](Self::judge).
     pub fn run(&self, input: RefreshExchange) -> Result<Refreshed, TokenError> {
         let attempt = self.prepare(input)?;
         let rotated = self.store.rotate(std::slice::from_ref(&attempt.rotation));
@@ -144,24 +140,20 @@ impl Refresh {
         }
     }
 
-    /// Verifies the token and signs the new pair. Asks no store and never waits.
-    ///
-    /// # Errors
-    /// [`TokenError`].
+    /// Verifies the token and signs the new pair. Does not query the store and never blocks.
     pub fn prepare(&self, input: RefreshExchange) -> Result<RefreshAttempt, TokenError> {
         let now = self.clock.now();
         let presented = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
-        // Signed before anything is spent: a signer that fails costs nobody a session.
+        // Signed before anything is spent: a failed signer must not cost a session.
         let (successor, pair) =
             self.issuance.issue_next(presented.jti, presented.user_id, presented.session_id_or_legacy(), now)?;
         let (key, client, session_cutoff) = (input.key, input.client, self.sessions.max_age_cutoff(now));
         let (spent, verified_only) = (presented.jti, self.require_verified_email);
-        let rotation =
-            Rotation { spent, at: now, key, session_cutoff: session_cutoff, verified_only, client, successor };
+        let rotation = Rotation { spent, at: now, key, session_cutoff, verified_only, client, successor };
         Ok(RefreshAttempt { rotation, pair, language: input.language })
     }
 
-    /// Asks the store, once for all; what became of each, in their order.
+    /// Exchanges all tokens with one store call. Results are in the order of `exchanges`.
     #[must_use]
     pub fn exchange(&self, exchanges: Vec<RotationRequest>) -> Vec<RotationResult> {
         let rotations: Vec<_> = exchanges.into_iter().map(|exchange| exchange.0).collect();
@@ -175,7 +167,7 @@ impl Refresh {
         }
     }
 
-    /// Ends an attempt that was exchanged, or whose store is not there. Asks no store.
+    /// Settles an attempt that was exchanged, or whose store is unavailable. Does not query the store.
     #[must_use]
     pub fn settle(&self, attempt: RefreshAttempt, exchanged: RotationResult) -> SettleOutcome {
         match exchanged.0 {
@@ -187,7 +179,7 @@ impl Refresh {
                 );
                 SettleOutcome::Done(Ok(Refreshed { pair: attempt.pair, verdict: Verdict::Rotated }))
             }
-            // Another's damaged row may be the reason: each is looked at alone.
+            // Another attempt's corrupt row may be the reason, so each is judged alone.
             Ok(false) | Err(StoreError::Corrupt { .. } | StoreError::Failed(_)) => {
                 SettleOutcome::NeedsJudgement(Box::new(attempt))
             }

@@ -1,4 +1,4 @@
-//! Asks for another address of an account. The change itself is left to its verification.
+//! Requests a change of an account's email. The change happens when the new address is verified.
 
 use super::OneTimeTokens;
 use crate::LOG;
@@ -13,54 +13,52 @@ use portcullis_domain::verification::Purpose;
 use portcullis_ports::{CancellationToken, Clock, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
-/// Who wants which address.
+/// Input of the request.
 #[derive(Debug)]
 pub struct EmailChangeRequest {
-    /// Whose account it is.
+    /// Authenticated user whose email changes.
     pub owner: Authenticated,
-    /// Its password.
+    /// Password of the account.
     pub password: Password,
-    /// The address to come.
+    /// New email address.
     pub new_email: EmailAddress,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// The cookie of the device, if it sent one.
+    /// Device cookie, if the client sent one.
     pub device: Option<String>,
-    /// In which language.
+    /// Language of the email.
     pub language: Language,
 }
 
-/// If nobody else has the address, a mail is on its way there.
+/// An email to the new address is queued. It is sent only if no other account has that address.
 #[derive(Debug)]
 pub struct EmailChangeRequested;
 
-/// A call that was counted: as a guess at a password, and as a mail.
+/// A call that was counted as a guess at a password and as an email.
 #[derive(Debug, Default)]
 #[must_use = "an admission that is dropped is given back"]
 pub struct EmailChangeAdmission {
-    /// As a guess.
+    /// Charge for the guess.
     pub guess: Admission,
-    /// As a mail.
+    /// Charge for the email.
     pub mail: Admission,
 }
 
-/// The verb.
+/// Requests a change of an account's email.
 pub struct RequestEmailChange {
-    /// What asks for the password again.
+    /// Asks for the password again.
     pub reauthentication: Arc<Reauthentication>,
-    /// What makes tokens.
+    /// One-time tokens.
     pub tokens: Arc<OneTimeTokens>,
-    /// Who sends mails.
+    /// Outbox for the email.
     pub outbox: Arc<Outbox>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl RequestEmailChange {
-    /// Asks for the change: counts the [`guess`](Self::guess) and the [mail](Self::admit_mail), then [`execute`](Self::execute).
-    ///
-    /// # Errors
-    /// [`ReauthenticationError`].
+    /// Requests the change: counts the [`guess`](Self::guess) and the [email](Self::admit_mail), then
+    /// calls [`execute`](Self::execute).
     pub fn run(
         &self,
         input: &EmailChangeRequest,
@@ -71,27 +69,20 @@ impl RequestEmailChange {
         self.execute(input, EmailChangeAdmission { guess, mail }, still_wanted)
     }
 
-    /// Returns the guess to count before the work. The mail charges the source.
+    /// Returns the guess to count before the work. Only the email is charged to the source.
     #[must_use]
     pub fn guess(&self, input: &EmailChangeRequest) -> Guess {
         let guess = self.reauthentication.guess(&input.owner, input.device.as_deref(), &input.client);
         Guess { is_call: false, ..guess }
     }
 
-    /// Counts the mail.
-    ///
-    /// # Errors
-    /// [`LimitError`].
+    /// Counts the email.
     pub fn admit_mail(&self, input: &EmailChangeRequest) -> Result<Admission, LimitError> {
         self.reauthentication.guesses.limits.admit_mail(Occasion::ConfirmEmail, &input.new_email, &input.client)
     }
 
-    /// Verifies the password and stores the order. Whether somebody else has the address is looked
-    /// up when the mail is made: who asks does not learn it. A wrong guess is spent, and costs no
-    /// mail.
-    ///
-    /// # Errors
-    /// [`ReauthenticationError`].
+    /// Checks the password and queues the email. The delivery checks whether another account has the
+    /// new address, so the response does not reveal it. A wrong guess is charged as a guess only.
     pub fn execute(
         &self,
         input: &EmailChangeRequest,
@@ -124,8 +115,8 @@ impl RequestEmailChange {
         Ok(EmailChangeRequested)
     }
 
-    /// The token is there with the order, bound to the password that asked for it: a password that
-    /// is changed before the mail is made takes it away.
+    /// Stores the token together with the email, bound to the current password: a password change
+    /// before the delivery voids it.
     fn store(&self, user: &User, order: &NewMail, tx: &mut dyn Tx) -> Result<Option<()>, StoreError> {
         if !tx.users().password_still_current(user.id, &user.password)? {
             return Ok(None);

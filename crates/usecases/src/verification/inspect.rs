@@ -1,4 +1,4 @@
-//! Tells what a one-time token is good for. Consumes nothing: mail scanners open every link.
+//! Inspects one-time tokens without consuming them, because mail scanners open every link.
 
 use super::proof::is_signed_in;
 use super::{OneTimeTokens, RedeemError};
@@ -8,33 +8,30 @@ use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
-/// What a token is for.
+/// Facts about a valid token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inspected {
-    /// Its purpose.
+    /// Purpose of the token.
     pub purpose: Purpose,
-    /// Whether the password stays only if it is entered: the browser does not prove it.
+    /// `true` if the password stays only if it is entered, because the browser does not prove it.
     pub asks_password: bool,
 }
 
 /// Inspects a one-time token.
 pub struct InspectToken {
-    /// Where tokens are kept.
+    /// Store of tokens.
     pub store: Arc<dyn Store>,
-    /// What knows them.
+    /// One-time tokens.
     pub tokens: Arc<OneTimeTokens>,
-    /// What knows devices.
+    /// Known devices.
     pub devices: Arc<DeviceCookies>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl InspectToken {
-    /// Returns what the token is for, or `None` if it is worth nothing. `device` is the cookie of
-    /// the browser that opened the link. Reads only.
-    ///
-    /// # Errors
-    /// [`DependencyError`].
+    /// Returns the purpose of the token, or `None` if it is invalid or expired. `device` is the cookie
+    /// of the browser that opened the link. Only reads.
     pub fn run(&self, token: &OneTimeToken, device: Option<&str>) -> Result<Option<Inspected>, DependencyError> {
         let now = self.clock.now();
         let inspected: Result<Inspected, RedeemError> = self.store.read(|tx| {

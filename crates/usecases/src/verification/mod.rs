@@ -1,4 +1,4 @@
-//! Verifying addresses, and changing them: by tokens that only their owners' mail brings.
+//! Verification and change of email addresses, with tokens sent to those addresses.
 
 mod change;
 mod inspect;

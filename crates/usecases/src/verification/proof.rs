@@ -1,7 +1,7 @@
-//! Decides whether the password stays when an account is claimed: at the first verification of an
-//! address, and at an undo. Only proof from the person who verifies keeps it: the password itself, a
-//! session of the account, or a device that is signed in to it. Otherwise a stranger who registered
-//! the address would keep a way in (account pre-hijacking, USENIX Security 2022).
+//! Decides whether the password stays when an account is claimed: at the first verification of its
+//! email, and at an undo. Only proof from the person who verifies keeps it: the password itself, a
+//! session of the account, or a device that is logged in to it. Otherwise an attacker who registered
+//! the address first would keep access (account pre-hijacking, USENIX Security 2022).
 
 use super::{EmailVerification, RedeemError, VerifyEmail, VerifyEmailError};
 use crate::limits::{DeviceCookies, Guess};
@@ -12,16 +12,16 @@ use portcullis_domain::sessions::KeepSessions;
 use portcullis_domain::verification::OneTimeTokenRecord;
 use portcullis_ports::{CancellationToken, EntropyExt, PasswordCheck, StoreError, StoreExt, Tx};
 
-/// How many sessions of an account are compared with a device.
+/// Maximum number of an account's sessions compared with a device.
 const MAX_SESSIONS: u32 = 1_000;
 
-/// The browser that presents a token. Its sessions are spared where others end, if they belong to
-/// the same account.
+/// The browser that presents a token. Its sessions are kept when others end, if they belong to the same
+/// account.
 #[derive(Debug, Default)]
 pub struct Browser {
-    /// Who is signed in there, if anybody is.
+    /// User who is logged in there, if any.
     pub bearer: Option<Authenticated>,
-    /// The device cookie, if the browser sent one.
+    /// Device cookie, if the browser sent one.
     pub device: Option<String>,
 }
 
@@ -33,20 +33,20 @@ pub struct Claim {
     proven: bool,
 }
 
-/// What becomes of the account's password.
+/// Outcome for the account's password.
 #[derive(Debug)]
 pub(super) enum PasswordFate {
-    /// It was entered, and verified against this hash.
+    /// It was entered, and checked against this hash.
     Entered(PasswordHash),
     /// It stays if the browser proves it.
     Unentered,
-    /// This hash of a password nobody knows takes its place.
+    /// This hash of an unknown random password replaces it.
     Removed(PasswordHash),
 }
 
-/// Why a token was not used.
+/// Reason why a token was not used.
 pub(super) enum VerifyAttemptError {
-    /// The account is not what it was: look again.
+    /// The account changed since it was read. Try again.
     Outdated,
     Failed(VerifyEmailError),
 }
@@ -70,7 +70,7 @@ impl From<RedeemError> for VerifyAttemptError {
 }
 
 impl Claim {
-    /// Returns whether carrying it out hashes: a password is checked, or made unusable.
+    /// Returns whether executing the claim hashes a password, to check it or to make it unusable.
     #[must_use]
     pub fn hashes(&self, input: &EmailVerification) -> bool {
         input.password.is_some() || !self.proven
@@ -78,11 +78,8 @@ impl Claim {
 }
 
 impl VerifyEmail {
-    /// Finds the account of a token. Uses nothing up: an attacker who guesses tokens gets no hash
-    /// and blocks no writer.
-    ///
-    /// # Errors
-    /// [`VerifyEmailError`].
+    /// Finds the account of a token without using the token. An attacker who guesses tokens causes no
+    /// hash and blocks no writer.
     pub fn precheck(&self, input: &EmailVerification) -> Result<Claim, VerifyEmailError> {
         let now = self.clock.now();
         self.reauthentication.store.read(|tx| {
@@ -93,7 +90,7 @@ impl VerifyEmail {
         })
     }
 
-    /// Returns the guess to count before the work, if a password was entered.
+    /// Returns the guess to count before the work, or `None` if no password was entered.
     #[must_use]
     pub fn guess(&self, input: &EmailVerification, claim: &Claim) -> Option<Guess> {
         let owner = Authenticated { user: claim.user.clone(), session_id: None };
@@ -101,8 +98,8 @@ impl VerifyEmail {
         input.password.is_some().then(guess)
     }
 
-    /// Verifies the password that was entered, or makes a hash to replace an unproven one. Outside
-    /// of any transaction: hashing takes long.
+    /// Checks the entered password, or creates a hash to replace an unproven one. Call it outside of
+    /// transactions, because hashing is slow.
     pub(super) fn fate(
         &self,
         entered: Option<&Password>,
@@ -120,14 +117,14 @@ impl VerifyEmail {
         if claim.proven {
             return Ok(PasswordFate::Unentered);
         }
-        // A hash like any other: readers need no rule for it, and a login takes the same time.
+        // A real hash: readers need no special case, and a login takes the usual time.
         let random = self.tokens.entropy.array::<32>();
         let nobodys: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(PasswordFate::Removed(hasher.hash(&Password::new(nobodys), cancellation)?))
     }
 
-    /// Carries the password's fate out on an account that is held: the account as it is then, the
-    /// sessions that go on, and whether the password was removed.
+    /// Applies the outcome to a locked account. Returns the account as it is then, the sessions to
+    /// keep, and whether the password was removed.
     pub(super) fn settle(
         &self,
         (record, user): (&OneTimeTokenRecord, User),
@@ -140,7 +137,7 @@ impl VerifyEmail {
         {
             return Err(VerifyAttemptError::Outdated);
         }
-        // Again, with the account held: the session may have ended since the look.
+        // Checked again under the lock, because the session may have ended.
         let own = self.proves(browser, &user, tx)?;
         let keep = if own { self.kept_sessions(browser, &user) } else { KeepSessions::default() };
         if own || !record.claims(&user) || matches!(fate, PasswordFate::Entered(_)) {
@@ -153,8 +150,8 @@ impl VerifyEmail {
         Ok((User { password: nobodys.clone(), ..user }, keep, true))
     }
 
-    /// Returns whether the browser is signed in to the account: by a bearer token of a session, or
-    /// by the cookie of a device.
+    /// Returns whether the browser is logged in to the account: by a bearer token of a session, or by a
+    /// device cookie.
     fn proves(&self, browser: &Browser, user: &User, tx: &mut dyn Tx) -> Result<bool, StoreError> {
         if let Some(cookie) = &browser.device
             && is_signed_in(&self.devices, cookie, user, tx)?
@@ -166,7 +163,7 @@ impl VerifyEmail {
         };
         match bearer.session_id {
             Some(id) => Ok(tx.sessions().find(id)?.is_some_and(|session| session.ended_at.is_none())),
-            // A token of the FastAPI app, good for minutes.
+            // A token of the FastAPI app, valid for minutes.
             None => Ok(bearer.user.password == user.password),
         }
     }
@@ -181,9 +178,9 @@ impl VerifyEmail {
     }
 }
 
-/// Returns whether a session of the account that began on the cookie's device goes on. The cookie
-/// alone names an address: it may be from an account that had the address before, or from before
-/// the password was changed, which ends the sessions of other devices.
+/// Returns whether an active session of the account began on the cookie's device. The cookie alone only
+/// names an address: it may be from an account that had the address before, or from before a password
+/// change, which ends the sessions of other devices.
 pub(super) fn is_signed_in(
     devices: &DeviceCookies,
     cookie: &str,

@@ -1,4 +1,4 @@
-//! What a one-time token that is shown is worth, and its use: once, by compare-and-set.
+//! Validates one-time tokens and redeems each once, by compare-and-set.
 
 use super::OneTimeTokens;
 use chrono::{DateTime, Utc};
@@ -6,15 +6,15 @@ use portcullis_domain::registration::User;
 use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, Purpose};
 use portcullis_ports::{StoreError, Tx};
 
-/// Why a token is worth nothing.
+/// Reason why a token is refused.
 #[derive(Debug)]
 pub(crate) enum RedeemError {
-    /// Unknown, used, replaced or revoked; or made for another purpose, or for an account that is
-    /// another by now.
+    /// Unknown, used, replaced or revoked, issued for another purpose, or for an account that has
+    /// changed since.
     Invalid,
-    /// Past its time.
+    /// Expired.
     Expired,
-    /// The store failed: nothing is known of it.
+    /// The store failed, so the token was not judged.
     Failed(StoreError),
 }
 
@@ -24,7 +24,7 @@ impl From<StoreError> for RedeemError {
     }
 }
 
-/// Lets `?` turn a token's worthlessness into a verb's error.
+/// Lets `?` convert a [`RedeemError`] to the error of a use case.
 macro_rules! from_redeem_error {
     ($error:ty) => {
         impl From<crate::verification::RedeemError> for $error {
@@ -41,7 +41,7 @@ macro_rules! from_redeem_error {
 pub(crate) use from_redeem_error;
 
 impl OneTimeTokens {
-    /// What a token is good for, and whose it is. Changes nothing.
+    /// Finds a valid token and its account. Changes nothing.
     pub(crate) fn find_valid(
         &self,
         token: &OneTimeToken,
@@ -52,8 +52,8 @@ impl OneTimeTokens {
         self.validate(record, now, tx)
     }
 
-    /// Uses a token up. Its account is held until the end of the transaction: nobody else changes
-    /// its password or its address, or begins a session of it.
+    /// Redeems a token. Locks its account until the transaction ends, so that no other transaction
+    /// changes its password or email, or begins a session.
     pub(crate) fn redeem(
         &self,
         token: &OneTimeToken,
@@ -63,7 +63,7 @@ impl OneTimeTokens {
         let digest = self.digest(token);
         let found = tx.one_time_tokens().find(digest)?.ok_or(RedeemError::Invalid)?;
         tx.sessions().lock_account(found.user_id)?;
-        // Again: whoever held the account before may have bound the token to another hash.
+        // Again: a transaction that held the lock may have bound the token to another hash.
         let record = tx.one_time_tokens().find(digest)?.ok_or(RedeemError::Invalid)?;
         let worth = self.validate(record, now, tx)?;
         if tx.one_time_tokens().consume(digest)? { Ok(worth) } else { Err(RedeemError::Invalid) }
@@ -84,7 +84,7 @@ impl OneTimeTokens {
 }
 
 impl RedeemError {
-    /// Lets a token through that is for one of these purposes.
+    /// Refuses a token for any other purpose.
     pub(crate) fn require_purpose(
         (record, user): (OneTimeTokenRecord, User),
         wanted: impl FnOnce(Purpose) -> bool,

@@ -1,4 +1,4 @@
-//! Sends the link that verifies an address again.
+//! Sends the email with the verification link again.
 
 use crate::failure::{DependencyError, from_dependency_errors};
 use crate::limits::{Admission, LimitError, Limits, RateLimited};
@@ -10,22 +10,22 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Clock, Store, StoreError};
 use std::sync::Arc;
 
-/// Who wants the link.
+/// Input of the request.
 #[derive(Debug)]
 pub struct VerificationRequest {
-    /// The address that was named.
+    /// Email address as entered.
     pub email: EmailAddress,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// In which language.
+    /// Language of the email.
     pub language: Language,
 }
 
-/// If the address has an account and is not verified, a mail is on its way.
+/// An email is queued. It is sent only if the address has an account and is unverified.
 #[derive(Debug)]
 pub struct VerificationRequested;
 
-/// Why no mail is on its way.
+/// Reason why no email was queued.
 #[derive(Debug, thiserror::Error)]
 pub enum ResendVerificationError {
     /// A budget is spent.
@@ -48,7 +48,7 @@ impl From<LimitError> for ResendVerificationError {
 }
 
 impl ResendVerificationError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -58,41 +58,31 @@ impl ResendVerificationError {
     }
 }
 
-/// The verb.
+/// Sends the email with the verification link again.
 pub struct ResendVerification {
-    /// Where mails are kept.
+    /// Store of the outbox.
     pub store: Arc<dyn Store>,
-    /// Who sends them.
+    /// Outbox for the email.
     pub outbox: Arc<Outbox>,
-    /// How often it may be asked for.
+    /// Rate limits.
     pub limits: Arc<Limits>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl ResendVerification {
-    /// Asks for the link: [`validate`](Self::validate), then [`execute`](Self::execute).
-    ///
-    /// # Errors
-    /// [`ResendVerificationError`].
+    /// Requests the email: calls [`admit`](Self::admit), then [`execute`](Self::execute).
     pub fn run(&self, input: &VerificationRequest) -> Result<VerificationRequested, ResendVerificationError> {
         let admission = self.admit(input)?;
         self.execute(input, admission)
     }
 
     /// Counts the call.
-    ///
-    /// # Errors
-    /// [`ResendVerificationError`].
     pub fn admit(&self, input: &VerificationRequest) -> Result<Admission, ResendVerificationError> {
         Ok(self.limits.admit_mail(Occasion::VerifyEmail, &input.email, &input.client)?)
     }
 
-    /// Stores the order. Whether there is anybody to write to is looked up when the mail is made:
-    /// the work is the same for every address.
-    ///
-    /// # Errors
-    /// [`ResendVerificationError`].
+    /// Queues the email. The delivery looks up the account, so the work is the same for every address.
     pub fn execute(
         &self,
         input: &VerificationRequest,

@@ -1,4 +1,4 @@
-//! Makes one-time tokens from seeds, and what is kept of them. Keeping it is left to the verbs.
+//! Derives one-time tokens from seeds, and their records. The use cases store them.
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User};
@@ -8,40 +8,40 @@ use portcullis_domain::verification::{
 use portcullis_ports::{Entropy, EntropyExt, MacSigner};
 use std::sync::Arc;
 
-/// What makes one-time tokens.
+/// Factory of one-time tokens.
 pub struct OneTimeTokens {
-    /// What derives them, under a key that is used for nothing else.
+    /// Signer that derives the tokens, with a key used for nothing else.
     pub authenticator: Arc<dyn MacSigner>,
-    /// Where their seeds come from.
+    /// Source of random seeds.
     pub entropy: Arc<dyn Entropy>,
 }
 
 impl OneTimeTokens {
-    /// A seed that nobody has seen.
+    /// Creates a random seed.
     #[must_use]
     pub fn seed(&self) -> TokenSeed {
         TokenSeed::from_random(self.entropy.array())
     }
 
-    /// The token of a seed: the same whenever it is asked for.
+    /// Returns the token of a seed. The same seed always gives the same token.
     #[must_use]
     pub fn token(&self, seed: &TokenSeed) -> OneTimeToken {
         OneTimeToken::new(self.authenticator.sign(&seed.mac_input()))
     }
 
-    /// By what a token is found.
+    /// Returns the digest under which a token is stored.
     #[must_use]
     pub fn digest(&self, token: &OneTimeToken) -> TokenDigest {
         TokenDigest::new(self.authenticator.sign(&token.mac_input()))
     }
 
-    /// Which password a hash is of.
+    /// Returns the version of a password hash: a MAC that tokens are bound to.
     #[must_use]
     pub fn version(&self, hash: &PasswordHash) -> PasswordVersion {
         PasswordVersion::new(self.authenticator.sign(&PasswordVersion::mac_input(hash)))
     }
 
-    /// What is kept of a token that is made at `at` for an account as it is then.
+    /// Creates the record of a token that is issued at `at`, bound to the account's current password.
     #[must_use]
     pub fn record(
         &self,
@@ -55,7 +55,7 @@ impl OneTimeTokens {
         OneTimeTokenRecord { digest, purpose, user_id: user.id, email: email.clone(), password, expires_at }
     }
 
-    /// What tells the mail of a seed from every other.
+    /// Returns an id for the email of a seed, unique to it.
     #[must_use]
     pub fn mail_id(&self, seed: &TokenSeed) -> String {
         let code = self.authenticator.sign(&[b"message-id/".as_slice(), seed.as_bytes()].concat());

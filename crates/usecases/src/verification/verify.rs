@@ -1,4 +1,4 @@
-//! Verifies an address: the account's own, the one it is to have, or the one it had.
+//! Verifies an email address: the account's current, new or former one.
 
 use super::proof::{Browser, Claim, PasswordFate, VerifyAttemptError};
 use super::{OneTimeTokens, RedeemError, from_redeem_error};
@@ -15,52 +15,52 @@ use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, Purpose}
 use portcullis_ports::{CancellationToken, Clock, EmailChange, HasherError, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
-/// The token that a mail brought to its address.
+/// Input of the verification, with a token from an email.
 #[derive(Debug)]
 pub struct EmailVerification {
     /// The token.
     pub token: OneTimeToken,
-    /// The browser that presents it.
+    /// Browser that presents the token.
     pub browser: Browser,
-    /// The account's password, if it was entered: it stays then.
+    /// Password of the account, if it was entered. It stays then.
     pub password: Option<Password>,
-    /// From where.
+    /// IP address and User-Agent of the client.
     pub client: ClientInfo,
-    /// In which language its owner is written to.
+    /// Language of emails to the owner.
     pub language: Language,
 }
 
-/// The address is its owner's.
+/// The address is verified.
 #[derive(Debug)]
 pub struct EmailVerified {
-    /// What the token was for.
+    /// Purpose of the token.
     pub purpose: Purpose,
-    /// The address that the account has now.
+    /// Email of the account now.
     pub email: EmailAddress,
-    /// Whether it is the first address of the account that anybody verified.
+    /// `true` if this was the first verified address of the account.
     pub first: bool,
-    /// How many sessions were ended.
+    /// Number of ended sessions.
     pub sessions_ended: u64,
-    /// Whether the password was removed: it was not proven to be the owner's.
+    /// `true` if the password was removed because it was not proven to be the owner's.
     pub password_removed: bool,
-    /// Sets a new password, if the old one was removed, or if the person who changed the address
-    /// may know it.
+    /// Token to set a new password. Present if the old one was removed, or if the person who changed
+    /// the address may know it.
     pub reset: Option<OneTimeToken>,
 }
 
-/// Why nothing was verified.
+/// Reason why nothing was verified.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyEmailError {
-    /// The token is unknown, used, replaced, revoked, or for something else.
+    /// The token is unknown, used, replaced, revoked or for another purpose.
     #[error("Invalid token")]
     Invalid,
-    /// The token is past its time.
+    /// The token has expired.
     #[error("Token has expired")]
     Expired,
-    /// Another account has the address by now, or may take it back.
+    /// Another account has the address by now, or can reclaim it.
     #[error("Email already registered")]
     EmailTaken,
-    /// The password that was entered is not the account's. The token is not used up.
+    /// The entered password is wrong. The token is not used.
     #[error("Invalid email or password")]
     InvalidCredentials,
     /// Too many guesses at the password.
@@ -84,7 +84,7 @@ impl From<LimitError> for VerifyEmailError {
 }
 
 impl VerifyEmailError {
-    /// The stable code of the error.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -98,26 +98,26 @@ impl VerifyEmailError {
     }
 }
 
-/// Verifies an address with the token of a mail.
+/// Verifies an address with a token from an email.
 pub struct VerifyEmail {
-    /// What checks passwords.
+    /// Checks passwords.
     pub reauthentication: Arc<Reauthentication>,
-    /// What knows tokens.
+    /// One-time tokens.
     pub tokens: Arc<OneTimeTokens>,
-    /// What knows devices.
+    /// Known devices.
     pub devices: Arc<DeviceCookies>,
-    /// Who tells the owner.
+    /// Outbox for notices to the owner.
     pub outbox: Arc<Outbox>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A transaction under way, for one token.
+/// State of the transaction that redeems a token.
 struct Redemption<'a> {
     record: OneTimeTokenRecord,
-    /// The account as it was found.
+    /// The account as it was read.
     found: User,
-    /// The same with the password that it has now.
+    /// The account with its current password.
     user: User,
     keep: KeepSessions,
     password_removed: bool,
@@ -126,11 +126,8 @@ struct Redemption<'a> {
 }
 
 impl VerifyEmail {
-    /// Uses the token up and does what it is for: [`check`](Self::check), counts the [`guess`](Self::guess), then
-    /// [`execute`](Self::execute).
-    ///
-    /// # Errors
-    /// [`VerifyEmailError`].
+    /// Redeems the token: calls [`precheck`](Self::precheck), counts the [`guess`](Self::guess), then
+    /// calls [`execute`](Self::execute).
     pub fn run(
         &self,
         input: &EmailVerification,
@@ -143,10 +140,7 @@ impl VerifyEmail {
     }
 
     /// Does what the token is for. Exactly one concurrent caller with one token succeeds. A wrong
-    /// password is spent, and does not use the token up.
-    ///
-    /// # Errors
-    /// [`VerifyEmailError`].
+    /// password is charged as a guess and does not use the token.
     pub fn execute(
         &self,
         input: &EmailVerification,
@@ -217,8 +211,8 @@ impl VerifyEmail {
         Ok(verified)
     }
 
-    /// A stranger may have set the account up, and have sessions and tokens of it: at the first
-    /// verification those end.
+    /// Verifies the account's current address. At the first verification all other sessions and tokens
+    /// end, because an attacker may have registered the account.
     fn verify(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { user, keep, session_end, .. } = redemption;
         let first = tx.users().verify_email(user.id, &user.email, session_end.at)?;
@@ -234,7 +228,7 @@ impl VerifyEmail {
     fn change(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { record, found, keep, session_end, .. } = redemption;
         self.set_address(redemption, tx)?;
-        // After the change: an address that somebody left a moment ago is seen as reserved.
+        // After the change, so that an address another account gave up a moment ago is found reserved.
         let holder = tx.one_time_tokens().find_reclaimer(&record.email, session_end.at)?;
         if holder.is_some_and(|holder| holder != found.id) {
             return Err(VerifyEmailError::EmailTaken);
@@ -248,8 +242,8 @@ impl VerifyEmail {
         Ok(verified)
     }
 
-    /// Gives the account back. An undo of an earlier change stays: it may be that of the first
-    /// owner, against the account that undoes this one.
+    /// Restores the former address. Undo tokens of earlier changes stay: one may be the first owner's,
+    /// against the account that undoes this change.
     fn undo(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { record, user, session_end, .. } = redemption;
         self.set_address(redemption, tx)?;
@@ -259,7 +253,7 @@ impl VerifyEmail {
         Ok(verified)
     }
 
-    /// Makes the token's address the account's.
+    /// Sets the token's address as the account's.
     fn set_address(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), VerifyEmailError> {
         let Redemption { record, user, session_end, .. } = redemption;
         match tx.users().change_email(user.id, &user.email, &record.email, session_end.at)? {
@@ -269,9 +263,9 @@ impl VerifyEmail {
         }
     }
 
-    /// The way back is there from the moment of the change: until its mail comes, nobody else
-    /// gets the address. An address that was never verified was never the account's: its owner may
-    /// register it, and a stranger must not reserve it.
+    /// Stores the undo token with the change, which reserves the old address before its notice is sent.
+    /// An address that was never verified gets no undo token: its owner may register it, and an
+    /// attacker must not reserve it.
     fn notify_old_address(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
         let Redemption { found, user, cause, .. } = redemption;
         if found.email_verified_at.is_none() {
@@ -292,7 +286,7 @@ impl VerifyEmail {
         tx: &mut dyn Tx,
     ) -> Result<OneTimeToken, StoreError> {
         let token = self.tokens.token(&self.tokens.seed());
-        // Bound to the address in the spelling that the account has it in.
+        // Bound to the address in the account's spelling.
         let kept = tx.users().find(user.id)?.map_or_else(|| email.clone(), |user| user.email);
         let record = self.tokens.record(&token, Purpose::ResetPassword, (user, &kept), cause.at);
         tx.one_time_tokens().upsert(&record)?;

@@ -1,4 +1,4 @@
-//! What operators do to accounts, and what becomes of whoever is signing in meanwhile.
+//! Operator use cases on accounts, and concurrent logins.
 
 use crate::world::{World, login};
 use portcullis_domain::ErrorCode;
@@ -125,7 +125,7 @@ fn a_deletion_that_broke_off_is_finished_by_a_purge_or_by_the_next() {
     }
 }
 
-/// A table of another program refers to some of them.
+/// A table of another program refers to some accounts.
 #[test]
 fn a_deletion_that_cannot_be_finished_holds_up_no_other() {
     let world = World::new();
@@ -156,7 +156,7 @@ fn a_deletion_that_cannot_be_finished_holds_up_no_other() {
     assert_eq!((again.began, again.referenced_by.as_deref()), (false, Some("orders")));
 }
 
-/// A store that something happens to before a write.
+/// A store that runs a hook before a write.
 struct Meanwhile {
     inner: Arc<MemoryStore>,
     happens: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -173,7 +173,7 @@ impl Store for Meanwhile {
     }
 }
 
-/// Ada signs in, and between the look at her account and the start of her session that happens.
+/// Logs Ada in and runs the hook between reading her account and beginning her session.
 fn log_in_while(world: &Arc<World>, happens: fn(&World, UserId)) -> Result<(), ErrorCode> {
     let ada = world.store.accounts(&EmailAddress::parse("ada@example.org").unwrap()).unwrap().remove(0).id;
     let meanwhile = world.clone();

@@ -1,4 +1,4 @@
-//! Addresses that are changed, and given back.
+//! Email changes and undo.
 
 use crate::accounts::set_password;
 use crate::mail_fixtures::{Meanwhile, all_at_once};
@@ -13,13 +13,13 @@ use portcullis_usecases::verification::Browser;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Asks for another address as the owner, and takes the token from its mail.
+/// Requests an email change as the owner and returns the token from the email.
 pub(crate) fn on_the_way(world: &World, pair: &TokenPair, to: &str) -> OneTimeToken {
     world.change_email(pair, "correct horse", to).unwrap();
     world.mailed()
 }
 
-/// Ada's address is `new@example.org` now; the token to undo that.
+/// Changes Ada's email to `new@example.org` and returns the undo token.
 fn moved(world: &World, pair: &TokenPair) -> OneTimeToken {
     world.confirm(&on_the_way(world, pair, "new@example.org")).unwrap();
     world.mailed()
@@ -127,7 +127,7 @@ fn an_address_that_may_be_taken_back_is_nobody_elses() {
     let bob = world.log_in("bob@example.org", "correct horse").unwrap().pair;
     let racing = on_the_way(&world, &bob, "third@example.org");
     world.confirm(&on_the_way(&world, &pair, "new@example.org")).unwrap();
-    // From the moment of the change on, not from that of the mail.
+    // Reserved from the moment of the change, not of the email.
     let before = world.hasher.work.load(Ordering::SeqCst);
     let refused = world.register("ADA@example.org", "battery staple").unwrap_err();
     assert_eq!(refused.code(), ErrorCode::Conflict);
@@ -149,7 +149,7 @@ fn a_change_that_was_mailed_before_the_address_was_reserved_does_not_take_it() {
     world.register("bob@example.org", "correct horse").unwrap();
     world.deliver();
     let bob = world.log_in("bob@example.org", "correct horse").unwrap().pair;
-    // Bob asks for an address while Ada has it, and is to get it after she has left it.
+    // Bob requests an address while Ada has it, and confirms after she has left it.
     world.change_email(&bob, "correct horse", "new@example.org").unwrap();
     let seed = world.store.mails().remove(0).mail.seed;
     let ada = world.log_in("new@example.org", "correct horse").unwrap().pair;
@@ -218,7 +218,7 @@ fn an_address_that_somebody_had_for_a_moment_is_not_free() {
     let pair = world.verified_ada();
     let token = on_the_way(&world, &pair, "new@example.org");
     let meanwhile = world.clone();
-    // Between the look, which finds it free, and the insert.
+    // Between the query, which finds the address free, and the insert.
     let store = Meanwhile::of(&world, move || {
         meanwhile.confirm(&token).unwrap();
         let pair = meanwhile.log_in("new@example.org", "correct horse").unwrap().pair;

@@ -1,4 +1,4 @@
-//! A blocklist and a token format that can be read by eye.
+//! Test doubles: a blocklist and a readable token format.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::{Password, UserId};
@@ -10,7 +10,7 @@ use portcullis_ports::{
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Writes claims as `kind.user.jti.sid.iat.exp`, with `-` where there is no session.
+/// Writes claims as `kind.user.jti.sid.iat.exp`, with `-` if there is no session.
 #[derive(Default)]
 pub(crate) struct PlainTokens {
     pub(crate) broken: AtomicBool,
@@ -66,7 +66,7 @@ fn read(token: &str) -> Option<Claims> {
     }
 }
 
-/// Knows what its context suggests, and nothing else.
+/// Refuses only passwords that follow from the context.
 pub(crate) struct ContextBlocklist;
 
 impl PasswordBlocklist for ContextBlocklist {
@@ -75,7 +75,7 @@ impl PasswordBlocklist for ContextBlocklist {
     }
 }
 
-/// Codes that anybody could make, and that still differ with their message.
+/// Creates MACs without a key that still depend on the message.
 pub(crate) struct PlainAuthenticator;
 
 impl MacSigner for PlainAuthenticator {
@@ -94,7 +94,7 @@ impl MacSigner for PlainAuthenticator {
     }
 }
 
-/// Counts how often it was told that there is something to send.
+/// Counts notifications.
 #[derive(Default)]
 pub(crate) struct CountingNotifier(pub(crate) AtomicUsize);
 

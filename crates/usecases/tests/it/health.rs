@@ -41,7 +41,7 @@ fn what_is_shared_and_lost_degrades_and_no_more() {
     assert_eq!(verb(&world, Some(Arc::new(Open))).run().status, Readiness::Unavailable);
 }
 
-/// Anyone may read the report: emails that wait, are under way or were given up must not show.
+/// The report is public: waiting, claimed or dead emails must not affect it.
 #[test]
 fn single_mails_change_nothing_and_a_mail_server_that_is_away_degrades() {
     let world = World::new();

@@ -33,7 +33,7 @@ fn an_address_that_it_had_before_is_free_as_well() {
     world.confirm(&world.mailed()).unwrap();
     let pair = world.log_in("new@example.org", "correct horse").unwrap().pair;
     assert!(world.register("ada@example.org", "battery staple").is_err());
-    // At once, though its rows go later.
+    // Immediately, though its rows are deleted later.
     let user_id = world.authenticate(&pair.access_token).unwrap().user.id;
     let deletion = DeleteAccount { store: world.store.clone(), clock: world.clock.clone() };
     assert!(deletion.begin(&AccountDeletion { user_id, client: ClientInfo::default() }).unwrap());

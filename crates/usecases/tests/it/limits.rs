@@ -1,4 +1,4 @@
-//! Limits on logins and registrations: what is counted, against what, and what is given back.
+//! Rate limits of logins and registrations: charges, budgets and refunds.
 
 use crate::world::{World, login};
 use portcullis_domain::ErrorCode;
@@ -130,7 +130,7 @@ fn a_source_is_an_address_or_a_network() {
     assert!(matches!(run("2001:db8:0:1::1"), Err(LogInError::InvalidCredentials)));
 }
 
-/// One account that signs in, or a call that fails, all day long must not fill the disk.
+/// One account that logs in, or a call that fails, all day must not fill the disk.
 #[test]
 fn a_source_pays_for_every_call_whatever_becomes_of_it() {
     let world = World::limited(rules());
@@ -184,7 +184,7 @@ fn refreshes_of_a_session_are_counted_by_each_replica_alone() {
     assert!(Limits::off().spend_here(Budget::Refresh, &one).is_ok());
 }
 
-/// A limiter beyond a network that is gone.
+/// A limiter on an unreachable network.
 struct Unreachable;
 
 impl RateLimiter for Unreachable {

@@ -1,7 +1,7 @@
-//! Attackers against the limits of one account, in any order: with many sources, cookies of an old
-//! password, a stolen cookie, a stolen access token, and mails that they ask for. The owner gets in
-//! within a few tries by each of the ways that are promised, and the attackers' wrong passwords that
-//! are checked stay below a bound a day.
+//! Attacks on the limits of one account, in any order: with many sources, cookies of an old password, a
+//! stolen cookie, a stolen access token, and emails requested by attackers. The owner gets in within a
+//! few attempts by each promised way, and the wrong passwords checked for attackers stay below a daily
+//! bound.
 
 use crate::mail_fixtures::{leave_of, new_password, reset_of, token_in};
 use crate::world::{World, login};
@@ -22,15 +22,15 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 const ADA: &str = "ada@example.org";
-/// What Ada's password was when the attackers knew it, and what it is now.
+/// Ada's password when the attackers knew it, and her current one.
 const OLD: &str = "old battery";
 const NOW: &str = "correct horse";
-/// Where Ada signed in, and where she did not.
+/// Address from which Ada has logged in, and one from which she has not.
 const HOME: &str = "192.0.2.1";
 const HOTEL: &str = "198.51.100.1";
-/// How many sources and old cookies attackers have.
+/// Number of the attackers' sources and old cookies.
 const SOURCES: u8 = 6;
-/// Wrong passwords in a day from all devices, and the waits after them: 1, 2, 4 … minutes, for strangers
+/// Wrong passwords in a day from all devices, plus the waits after them: 1, 2, 4 … minutes, for unknown
 /// and for known devices.
 const CEILING: usize = 100 + 2 * 11;
 
@@ -48,14 +48,14 @@ fn rules() -> Rules {
     }
 }
 
-/// What an attacker shows beside a wrong password.
+/// Cookie that an attacker sends with a wrong password.
 #[derive(Debug, Clone, Copy)]
 enum Cookie {
     None,
     Forged,
-    /// One of a login before the password was changed.
+    /// Cookie of a login before the password was changed.
     Old(u8),
-    /// A copy of the cookie of another device of Ada's.
+    /// Copy of the cookie of another device of Ada's.
     Stolen,
 }
 
@@ -99,13 +99,13 @@ fn at(address: &str) -> ClientInfo {
 
 struct Siege {
     world: World,
-    /// The cookie of Ada's own device.
+    /// Cookie of Ada's own device.
     own: String,
     old: Vec<String>,
     stolen: String,
-    /// What a stolen access token says.
+    /// Identity of a stolen access token.
     thief: Authenticated,
-    /// When wrong passwords were checked.
+    /// Times at which wrong passwords were checked.
     checked: Vec<DateTime<Utc>>,
 }
 
@@ -174,7 +174,7 @@ impl Siege {
         drop(change_email(&self.world, self.thief.clone(), ("wrong", ADA), source, None));
     }
 
-    /// All of them try whatever they can.
+    /// All attackers try everything.
     fn poll(&mut self) {
         for source in 0..SOURCES {
             self.guess(&attacker(source), Cookie::None, Place::LogIn);
@@ -182,7 +182,7 @@ impl Siege {
         }
     }
 
-    /// Backoff as she is told, while the attackers go on.
+    /// Ada waits for `retry_after`, while the attackers go on.
     fn wait(&mut self, limited: &RateLimited) {
         self.poll();
         self.world.pass(TimeDelta::from_std(limited.retry_after).unwrap());
@@ -220,7 +220,7 @@ impl Siege {
         enter(&self.world, "new staple", "203.0.113.9", Some(cookie)).unwrap();
     }
 
-    /// The links to set a password that are good, oldest first.
+    /// Returns the valid reset links, oldest first.
     fn links(&self) -> Vec<String> {
         let delivery = self.world.delivery();
         while delivery.deliver_next().unwrap() != DeliveryOutcome::Idle {}
@@ -281,7 +281,7 @@ proptest! {
     fn an_owner_gets_in_whatever_strangers_do(moves in moves(false)) {
         let mut siege = Siege::begin();
         moves.into_iter().for_each(|step| siege.play(step));
-        // From where she signed in before, at once: without a cookie, and with one.
+        // From a known source, at once: without a cookie and with one.
         prop_assert!(enter(&siege.world, NOW, HOME, None).is_ok());
         prop_assert!(enter(&siege.world, NOW, HOME, Some(siege.own.clone())).is_ok());
         prop_assert!(change_email(&siege.world, siege.thief.clone(), (NOW, "ada@example.com"), HOME, None).is_ok());
@@ -301,7 +301,7 @@ proptest! {
         siege.owner_by_mail();
     }
 
-    /// Nobody knows her there. Each wait's try is her own, until a ceiling is reached.
+    /// Ada is on an unknown device. Each source backs off separately until a ceiling is reached.
     #[test]
     fn an_owner_somewhere_new_gets_in_within_a_wait(moves in moves(false)) {
         let mut siege = Siege::begin();
@@ -321,7 +321,7 @@ proptest! {
     }
 }
 
-/// A password is what each of these is good for.
+/// Cookies and sources are valid for one password only.
 #[test]
 fn cookies_and_sources_of_an_old_password_are_strangers() {
     let mut siege = Siege::begin();

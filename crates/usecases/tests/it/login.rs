@@ -1,4 +1,4 @@
-//! Signing in.
+//! Login.
 
 use crate::world::World;
 use portcullis_domain::ErrorCode;
@@ -60,7 +60,7 @@ fn a_hash_that_is_not_replaced_costs_nobody_the_login() {
         let LoggedIn { pair, .. } = world.log_in("bob@example.org", "secret").unwrap();
         assert!(world.refresh(&pair.refresh_token).is_ok(), "{message}");
     };
-    // The verification had its turn, and the queue filled up behind it.
+    // The verification got its permit, and then the queue filled up.
     world.hasher.full.store(true, Ordering::SeqCst);
     works("refused");
     assert_eq!(hash(), "old:secret");

@@ -1,4 +1,4 @@
-//! Sending mails: once, to whom they are for, and no longer than they have something to say.
+//! Sending emails: once, to the right recipient, and only while needed.
 
 use crate::accounts::set_password;
 use crate::mail_fixtures::{Call, all_at_once, token_in, told};
@@ -18,7 +18,7 @@ fn away() -> MailerError {
     MailerError::Unavailable("connection refused".to_owned())
 }
 
-/// The identifiers and the links of what was worded, in order.
+/// Returns the ids and links of the rendered emails, in order.
 fn worded(world: &World) -> Vec<(String, Option<String>)> {
     let worded = world.mailbox.worded.lock().unwrap();
     worded.iter().map(|message| (message.id.clone(), message.link.as_ref().map(|(link, _)| link.clone()))).collect()
@@ -30,7 +30,7 @@ fn only_grant_expires_at(world: &World) -> DateTime<Utc> {
     grants.remove(0).expires_at
 }
 
-/// A world in which Ada's first mail was tried once, and may have been sent or not.
+/// Creates a world in which Ada's first email was attempted once, and may have been sent or not.
 fn tried_once() -> (World, MailId) {
     let world = World::new();
     world.register("ada@example.org", "correct horse").unwrap();
@@ -187,7 +187,7 @@ fn who_comes_back_late_settles_nothing_that_another_has_by_now() {
     let world = World::new();
     world.register("ada@example.org", "correct horse").unwrap();
     let (clock, late) = (world.clock.clone(), world.delivery());
-    // While the first sends, its lease runs out and another sends it as well.
+    // During the first send, its lease expires and another worker sends it too.
     let other = world.delivery();
     let once = AtomicBool::new(false);
     let happens = move || {
@@ -301,7 +301,7 @@ fn an_order_is_no_other_work_for_an_address_without_an_account() {
     let orders = world.store.mails();
     assert!(orders.iter().all(|mail| mail.mail.password.is_some()));
     assert_ne!(orders[0].mail.password, orders[1].mail.password);
-    // Who comes later gets no link that was ordered before.
+    // A later registration gets no link that was requested before.
     world.register("nobody@example.org", "battery staple").unwrap();
     let sent = world.deliver();
     assert_eq!(sent, [told("reset_password", "ada@example.org"), told("verify_email", "nobody@example.org")]);

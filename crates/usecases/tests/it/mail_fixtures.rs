@@ -1,5 +1,5 @@
-//! What accounts and their mail need of a world: a mailbox that can be read, a mail server that can
-//! fail, and the verbs in one word.
+//! Fixtures for accounts and emails: a readable mailbox, a mail server that can fail, and short calls
+//! of the use cases.
 
 use crate::world::World;
 use portcullis_domain::mail::{Language, MailContent, Occasion, RenderedMail};
@@ -25,16 +25,16 @@ use std::sync::{Arc, Barrier, Mutex};
 
 type Hook = Arc<dyn Fn() + Send + Sync>;
 
-/// Words mails as they are, and keeps those that are handed over.
+/// Renders emails as plain values and stores those that are sent.
 #[derive(Default)]
 pub(crate) struct Mailbox {
-    /// What was worded, sent or not.
+    /// Rendered emails, sent or not.
     pub(crate) worded: Mutex<Vec<MailContent>>,
     pub(crate) sent: Mutex<Vec<RenderedMail>>,
-    /// What becomes of the next mails.
+    /// Outcomes of the next sends.
     pub(crate) failures: Mutex<VecDeque<MailerError>>,
     pub(crate) broken: Mutex<bool>,
-    /// Happens while a mail is handed over.
+    /// Hook that runs during a send.
     pub(crate) meanwhile: Mutex<Option<Hook>>,
 }
 
@@ -79,19 +79,19 @@ impl Mailbox {
         self.failures.lock().unwrap().extend(failures);
     }
 
-    /// What was sent since this was last asked: on which occasion, to whom.
+    /// Returns the occasions and recipients of emails sent since the last call.
     pub(crate) fn empty(&self) -> Vec<(String, String)> {
         let sent = std::mem::take(&mut *self.sent.lock().unwrap());
         sent.into_iter().map(|mail| (mail.subject, mail.to.original().to_owned())).collect()
     }
 }
 
-/// What [`World::deliver`] tells of one mail.
+/// Creates an expected entry of [`World::deliver`].
 pub(crate) fn told(occasion: &str, to: &str) -> (String, String) {
     (occasion.to_owned(), to.to_owned())
 }
 
-/// The token of a link.
+/// Returns the token of a link.
 pub(crate) fn token_in(link: &str) -> OneTimeToken {
     OneTimeToken::parse(link.rsplit('=').next().unwrap()).unwrap()
 }
@@ -105,7 +105,7 @@ fn address(text: &str) -> EmailAddress {
 }
 
 impl World {
-    /// The same, with those notices alone.
+    /// Returns a world with only those notices enabled.
     pub(crate) fn noticing(self, notices: &[Occasion]) -> Self {
         let (tokens, observer) = (self.one_time.clone(), self.notifier.clone());
         Self { outbox: Arc::new(Outbox { tokens, notices: Notices::only(notices), observer }), ..self }
@@ -127,21 +127,21 @@ impl World {
         }
     }
 
-    /// Sends all that is due, and tells what was sent.
+    /// Sends all due emails and returns those that were sent.
     pub(crate) fn deliver(&self) -> Vec<(String, String)> {
         let verb = self.delivery();
         while verb.deliver_next().unwrap() != DeliveryOutcome::Idle {}
         self.mailbox.empty()
     }
 
-    /// Sends all that is due; the token of the last mail.
+    /// Sends all due emails and returns the token of the last one.
     pub(crate) fn mailed(&self) -> OneTimeToken {
         let verb = self.delivery();
         while verb.deliver_next().unwrap() != DeliveryOutcome::Idle {}
         token_in(&self.mailbox.sent.lock().unwrap().pop().unwrap().text)
     }
 
-    /// Registers Ada, who verifies her address and signs in.
+    /// Registers Ada, verifies her email and logs her in.
     pub(crate) fn verified_ada(&self) -> TokenPair {
         self.register("ada@example.org", "correct horse").unwrap();
         self.confirm(&self.mailed()).unwrap();
@@ -167,7 +167,7 @@ impl World {
         self.changing(self.authenticate(&pair.access_token).unwrap(), current, new)(self)
     }
 
-    /// A change of the password, yet to be run.
+    /// Returns a password change to be run.
     pub(crate) fn changing(
         &self,
         owner: Authenticated,
@@ -222,7 +222,7 @@ impl World {
         ResendVerification { store, outbox, limits, clock }.run(&input).map(drop)
     }
 
-    /// Verifies without proof that the password is one's own.
+    /// Verifies without proof of the password.
     pub(crate) fn verify(&self, token: &OneTimeToken) -> Result<EmailVerified, VerifyEmailError> {
         self.verify_from(token, Browser::default())
     }
@@ -322,7 +322,7 @@ pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {
     PasswordReset { token, new: new_password(new), client, device: None, language }
 }
 
-/// A store that something happens to before its first write.
+/// A store that runs a hook before its first write.
 pub(crate) struct Meanwhile {
     inner: Arc<MemoryStore>,
     happens: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -344,10 +344,10 @@ impl Store for Meanwhile {
     }
 }
 
-/// What one thread of a race does.
+/// Call of one thread in a race.
 pub(crate) type Call<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
 
-/// Runs calls on threads of their own, all let go at one moment; what each gave, in order.
+/// Runs the calls on separate threads, released together, and returns the results in order.
 pub(crate) fn all_at_once<'a, T: Send + 'a>(calls: Vec<Call<'a, T>>) -> Vec<T> {
     let barrier = Barrier::new(calls.len());
     std::thread::scope(|scope| {

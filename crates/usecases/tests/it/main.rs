@@ -1,5 +1,5 @@
-//! The use cases over the in-memory store, a clock that stands still and doubles whose work can
-//! be read: what is decided here holds for every adapter.
+//! The use cases over the in-memory store, with a fixed clock and readable doubles. Decisions tested
+//! here hold for every adapter.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

@@ -1,4 +1,4 @@
-//! Deleting the rows of dead tokens.
+//! Purging dead tokens.
 
 use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,7 +27,7 @@ fn jti(number: u32) -> Jti {
     Jti::from_random(bytes)
 }
 
-/// Adds tokens that expire at that moment.
+/// Adds tokens that expire at that time.
 fn add(world: &World, user: &User, numbers: std::ops::Range<u32>, expires_at: DateTime<Utc>) {
     let added = world.store.write(|tx| {
         numbers.clone().try_for_each(|number| {
@@ -85,7 +85,7 @@ fn whoever_says_stop_is_heard_between_steps_and_what_is_done_is_done() {
     assert_eq!(rest, Purged { rows: 5000 - stopped.rows, complete: true, ..Purged::default() });
 }
 
-/// A store whose writes wait for others before they begin, and take their time to commit.
+/// A store whose writes wait before they begin and take time to commit.
 struct Slow {
     inner: Arc<MemoryStore>,
     clock: Arc<FixedClock>,
@@ -106,7 +106,7 @@ impl Store for Slow {
     }
 }
 
-/// What each step of a purge of so many dead rows deleted, and how long it took.
+/// Returns the rows and the duration of each step of a purge.
 fn steps(wait: Duration, commit: Duration) -> Vec<(u64, Duration)> {
     let world = World::new();
     let (ada, _) = world.ada();
@@ -144,7 +144,7 @@ fn a_store_that_is_gone_ends_it() {
     assert_eq!(failure.code(), ErrorCode::Unavailable);
 }
 
-/// A store that fails one write, after that many others.
+/// A store that fails one write, after a number of others.
 struct Failing {
     inner: Arc<MemoryStore>,
     before: Mutex<Option<usize>>,
@@ -171,7 +171,7 @@ fn an_account_that_cannot_be_deleted_holds_up_no_other() {
     for id in ids {
         assert!(world.store.write(|tx| tx.users().mark_deleted(id, world.clock.now())).unwrap());
     }
-    // Past the writes that purge one-time tokens and mails.
+    // After the writes that purge one-time tokens and emails.
     let store = Arc::new(Failing { inner: world.store.clone(), before: Mutex::new(Some(2)) });
     assert!(Purge { store, ..purge(&world) }.run(&mut |_| true).is_err());
     assert_eq!(world.store.read(|tx| tx.users().list_marked_deleted(9)).unwrap(), ids[..1]);

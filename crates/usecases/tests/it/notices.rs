@@ -1,4 +1,4 @@
-//! What owners are told, and how many mails an address gets.
+//! Notices to owners, and limits on emails per address.
 
 use crate::mail_fixtures::told;
 use crate::world::{World, login};
@@ -100,7 +100,7 @@ fn a_mail_that_is_tried_again_is_counted_once() {
 fn no_limit_keeps_an_owner_from_hearing_of_the_password() {
     let world = World::limited(rules());
     let pair = world.verified_ada();
-    // As many as of an address that nobody wrote to: the mail of the registration is not among them.
+    // As many as for an unused address: the registration email does not count.
     for _ in 0..3 {
         world.forgot("ada@example.org").unwrap();
     }
@@ -163,7 +163,7 @@ fn a_login_from_somewhere_new_is_told_to_a_verified_owner() {
     assert!(quiet.store.mails().is_empty());
 }
 
-/// Anyone can register a stranger's address and have all of these sent there.
+/// Anyone can register another person's address and cause all of these emails.
 #[test]
 fn an_unverified_address_hears_nothing_of_clients() {
     let world = World::new();
@@ -200,7 +200,7 @@ fn guess(world: &World, times: u32, device: Option<&str>) {
     }
 }
 
-/// One budget of ten tries, as it is by default.
+/// One budget of ten attempts, as by default.
 fn guarded() -> World {
     let guesses =
         SlidingWindow::new(NonZeroU32::new(10).unwrap(), Duration::from_mins(15)).with_backoff(Duration::from_mins(1));
@@ -233,7 +233,7 @@ fn a_login_after_five_failures_is_told_to_a_verified_owner() {
     assert_eq!(world.deliver(), [told("login_after_failures", "ada@example.org")], "after a wait");
 }
 
-/// Whoever guesses without the password can send none, and a mailbox gets few in any case.
+/// Guesses without the password cause no notice, and a mailbox gets few in any case.
 #[test]
 fn guesses_elsewhere_send_an_owner_on_a_known_device_no_notice() {
     let world = guarded();

@@ -1,5 +1,5 @@
-//! Accounts that a stranger set up with somebody else's address, or took over (account pre-hijacking,
-//! USENIX Security 2022): whether the password stays when the owner verifies.
+//! Accounts that an attacker registered with another person's email, or took over (account
+//! pre-hijacking, USENIX Security 2022): whether the password stays when the owner verifies.
 
 use crate::addresses::on_the_way;
 use crate::limits::rules;
@@ -30,7 +30,7 @@ fn bearer(world: &World, pair: &TokenPair) -> Browser {
     Browser { bearer: Some(world.authenticate(&pair.access_token).unwrap()), device: None }
 }
 
-/// Ada's address was changed; the token of the mail to her.
+/// Changes Ada's email and returns the undo token sent to her.
 fn undo(world: &World) -> OneTimeToken {
     let pair = world.verified_ada();
     world.confirm(&on_the_way(world, &pair, "new@example.org")).unwrap();

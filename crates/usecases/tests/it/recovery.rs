@@ -1,4 +1,4 @@
-//! Passwords that are changed and forgotten.
+//! Changed and forgotten passwords.
 
 use crate::mail_fixtures::{Call, Meanwhile, all_at_once, new_password, reset_of};
 use crate::world::{World, login};
@@ -27,7 +27,7 @@ fn signs_in(world: &World, password: &str) -> bool {
     world.log_in("ada@example.org", password).is_ok()
 }
 
-/// A token of Ada's, from her mail.
+/// Returns a reset token from Ada's email.
 fn forgotten(world: &World) -> OneTimeToken {
     world.forgot("ada@example.org").unwrap();
     world.mailed()
@@ -241,7 +241,7 @@ fn a_store_that_goes_away_between_the_steps_leaves_nothing_half_done() {
     assert!(world.reset(&token, "battery staple").is_ok());
 }
 
-/// A store that counts what is asked of it: accounts that are looked up, and mails that are ordered.
+/// A store that counts account lookups and queued emails.
 struct Counted(Arc<MemoryStore>, Mutex<Vec<(TxMode, [usize; 2])>>);
 
 struct CountedTx<'a>(&'a mut dyn Tx, [usize; 2]);

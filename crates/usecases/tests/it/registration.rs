@@ -1,4 +1,4 @@
-//! Registering.
+//! Registration.
 
 use crate::world::{World, registration_of};
 use portcullis_domain::ErrorCode;
@@ -32,7 +32,7 @@ fn a_password_that_its_context_suggests_is_refused() {
         let error = world.register("Ada.Lovelace@example.org", password).unwrap_err();
         assert_eq!(error.code(), ErrorCode::Validation, "{password}");
     }
-    // The blocklist is work for the lane of hashes, and admission runs before it.
+    // The blocklist check is work for the hash lane, and admission runs before it.
     let (register, common) = (world.registering(world.store.clone()), registration_of("ada@example.org", "portcullis"));
     let admission = register.admit(&common).unwrap();
     assert_eq!(register.execute(&common, admission, || true).unwrap_err().code(), ErrorCode::Validation);

@@ -1,4 +1,4 @@
-//! Signing out, and what owners do with their sessions.
+//! Logout, and session management by owners.
 
 use crate::world::World;
 use chrono::TimeDelta;

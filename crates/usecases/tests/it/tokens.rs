@@ -1,4 +1,4 @@
-//! Exchanging refresh tokens, and reading access tokens.
+//! Exchanging refresh tokens, and authenticating access tokens.
 
 use crate::world::{World, shown};
 use chrono::TimeDelta;
@@ -111,7 +111,7 @@ fn an_access_token_speaks_for_its_account_while_that_is_active() {
     assert_eq!(code(&pair.access_token), ErrorCode::TokenExpired);
 }
 
-/// A store that fails every batch, and does all else.
+/// A store that fails every batch and handles everything else.
 struct NoBatches {
     rest: Arc<dyn Store>,
     error: StoreError,
@@ -137,7 +137,7 @@ fn exchanges_that_go_together_end_each_on_its_own() {
     let (_, live) = world.ada();
     let second = world.refresh(&live.refresh_token).unwrap().pair;
     let verb = world.refresh_on(world.store.clone());
-    // The first is spent; the second is shown twice at one time.
+    // The first is spent; the second is presented twice at the same time.
     let attempts = [&live, &second, &second].map(|pair| verb.prepare(shown(&pair.refresh_token, None)).unwrap());
     let exchanged = verb.exchange(attempts.iter().map(|attempt| attempt.exchange()).collect());
     let ends = attempts.into_iter().zip(exchanged).map(|(attempt, exchanged)| match verb.settle(attempt, exchanged) {
@@ -176,7 +176,7 @@ fn accounts_that_are_looked_up_together_are_each_told_its_own() {
     let (ada, pair) = world.ada();
     let bob = world.adopt("bob@example.org", "plain:x");
     let verb = world.authenticate_on(world.store.clone());
-    // Of nobody's session, as the FastAPI application's are.
+    // Without a session, like tokens of the FastAPI app.
     let sid = part(&pair.access_token, 3);
     let token =
         |id: i64| pair.access_token.replacen(&format!(".{}.", ada.id.get()), &format!(".{id}."), 1).replace(&sid, "-");
@@ -191,7 +191,7 @@ fn accounts_that_are_looked_up_together_are_each_told_its_own() {
     assert!(gone.eq([ErrorCode::Unavailable; 4]));
 }
 
-/// A store whose reads find a damaged row wherever two accounts are asked for.
+/// A store whose reads fail with a corrupt row if two accounts are queried together.
 struct OneDamaged(Arc<dyn Store>, std::sync::atomic::AtomicBool);
 
 impl Store for OneDamaged {

@@ -1,4 +1,4 @@
-//! Refresh tokens that are shown again: the same pair, a refusal, or the end of the session.
+//! Refresh tokens that are presented again: the same pair, a refusal, or the end of the session.
 
 use crate::world::{World, shown};
 use chrono::TimeDelta;
@@ -83,7 +83,7 @@ fn a_session_grows_too_old_however_often_it_is_refreshed() {
     assert_eq!(world.authenticate(&pair.access_token).unwrap_err().code(), ErrorCode::TokenExpired);
 }
 
-/// A live token as a program adds it that knows no sessions, and its text.
+/// Adds a live token without a session, as the FastAPI app does, and returns its text.
 fn adopted(world: &World, pair: &TokenPair, jti: Jti) -> String {
     let times: Vec<_> = pair.refresh_token.split('.').skip(4).collect();
     let owner = world.authenticate(&pair.access_token).unwrap().user.id;
@@ -136,7 +136,7 @@ fn the_row_knows_the_session_better_than_the_token() {
     assert!(world.refresh(&next.refresh_token).is_ok());
 }
 
-/// A store in which somebody exchanges the token between each look at it and the exchange.
+/// A store in which another caller exchanges the token between each read and exchange.
 struct Faster {
     rest: Arc<dyn Store>,
     by: Rotation,
@@ -172,7 +172,7 @@ fn who_loses_a_race_with_its_own_key_gets_the_winners_pair() {
             spent,
             at,
             key: Some(IdempotencyKeyDigest([1; 32])),
-            session_cutoff: session_cutoff,
+            session_cutoff,
             verified_only: false,
             client,
             successor,

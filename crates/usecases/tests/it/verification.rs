@@ -1,4 +1,4 @@
-//! Verifying addresses.
+//! Verification of email addresses.
 
 use crate::addresses::on_the_way;
 use crate::mail_fixtures::{Call, all_at_once, token_in};

@@ -71,7 +71,7 @@ impl World {
         }
     }
 
-    /// The same with budgets.
+    /// Returns a world with budgets.
     pub(crate) fn limited(rules: Rules) -> Self {
         let world = Self::new();
         let limiter = Arc::new(MapLimiter::new(world.clock.clone()));
@@ -98,7 +98,7 @@ impl World {
         Register { store, hasher, screening, outbox, limits, clock }
     }
 
-    /// An account whose row is given: adopted, or damaged.
+    /// Adds an account with a given hash: adopted, or unreadable.
     pub(crate) fn adopt(&self, email: &str, hash: &str) -> User {
         self.store.adopt(NewUser {
             email: EmailAddress::from_stored(email.to_owned()),
@@ -147,7 +147,7 @@ impl World {
         self.refresh_on(self.store.clone()).run(shown(token, key))
     }
 
-    /// The verb on a store of the test's own.
+    /// Returns the use case on the test's own store.
     pub(crate) fn refresh_on(&self, store: Arc<dyn Store>) -> Refresh {
         Refresh {
             store,
@@ -177,7 +177,7 @@ impl World {
         Authenticate { store, verifier, sessions: self.sessions, clock }
     }
 
-    /// Registers Ada and signs her in.
+    /// Registers Ada and logs her in.
     pub(crate) fn ada(&self) -> (User, TokenPair) {
         let Registered(user) = self.register("ada@example.org", "correct horse").unwrap();
         let LoggedIn { pair, .. } = self.log_in("ada@example.org", "correct horse").unwrap();
@@ -189,7 +189,7 @@ impl World {
     }
 }
 
-/// A login from nowhere, by no device.
+/// A login without a client address or device.
 pub(crate) fn login(email: &str, password: &str) -> PasswordLogin {
     let email = EmailAddress::parse(email).unwrap();
     let (password, language) = (Password::new(password), Language::default());

@@ -1,6 +1,7 @@
-//! What of the account itself the use cases of the model touch: its password, its one-time tokens
-//! and its mails. Nobody else in the model does, and so it is not modelled: whoever holds the
-//! account finds it as it was. That a password is replaced under the hold alone is checked here.
+//! Repositories for the parts of the account that the model's use cases touch: password, one-time
+//! tokens and emails. No other request of the model changes them, so their state is not modelled: a
+//! transaction that locks the account finds it unchanged. Checks that a password is replaced only under
+//! the lock.
 
 use crate::replay::{Run, TapeStore, TapeTx};
 use crate::rows::{OWNER, moment};
@@ -33,7 +34,7 @@ pub(crate) fn account() -> User {
     User { id: OWNER, email, password, is_active: true, created_at, email_verified_at: None }
 }
 
-/// The one code, of everything.
+/// Signs every message with the same MAC.
 struct OneCode;
 
 impl MacSigner for OneCode {
@@ -77,13 +78,13 @@ fn devices(clock: Arc<dyn Clock>) -> Arc<DeviceCookies> {
 }
 
 impl Run {
-    /// There is no limit in the model.
+    /// The model has no rate limits.
     fn guesses(&self, store: &Arc<TapeStore>) -> Arc<Guesses> {
         let (limits, store) = (Arc::new(Limits::off()), store.clone());
         Arc::new(Guesses { limits, devices: devices(self.clock()), store })
     }
 
-    /// Whether the owner changed the password.
+    /// Returns whether the owner could change the password.
     pub(crate) fn change_password(&self, store: &Arc<TapeStore>, owner: Authenticated) -> bool {
         let (hasher, guesses) = (Arc::new(PlainHasher::default()), self.guesses(store));
         let devices = devices(self.clock());
@@ -95,7 +96,7 @@ impl Run {
         verb.run(&PasswordChange { owner, current, new, client, device: None, language }, || true).is_ok()
     }
 
-    /// Whether the owner set another password, with a link from a mail.
+    /// Returns whether the owner could reset the password with a link from an email.
     pub(crate) fn reset_password(&self, store: &Arc<TapeStore>) -> bool {
         let verb = ResetPassword {
             store: store.clone(),
@@ -180,7 +181,7 @@ impl UserRepository for TapeTx<'_> {
     }
 }
 
-/// There is one token, which resets the password.
+/// Holds one token, which resets the password.
 impl OneTimeTokenRepository for TapeTx<'_> {
     fn upsert(&mut self, _: &OneTimeTokenRecord) -> Result<(), StoreError> {
         panic!("no token is made in the model")
@@ -226,7 +227,7 @@ impl OneTimeTokenRepository for TapeTx<'_> {
     }
 }
 
-/// Orders are stored, and nobody carries them out.
+/// Accepts emails, which are never sent.
 impl OutboxRepository for TapeTx<'_> {
     fn enqueue(&mut self, _: &NewMail) -> Result<(), StoreError> {
         Ok(())

@@ -1,12 +1,12 @@
-//! What a request of the model is answered.
+//! Responses to the requests of the model.
 
 use crate::rows::{Seconds, Token};
 use portcullis_usecases::tokens::TokenError;
 
-/// What the service answers.
+/// Response of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
-    /// A pair, whose refresh token says when it was issued.
+    /// A token pair. Its refresh token says when it was issued.
     Pair {
         token: Token,
         issued_at: Seconds,

@@ -1,59 +1,60 @@
-//! Who takes part, and in what circumstances.
+//! Clients of a scenario and its parameters.
 
 use crate::database::{Flaw, Isolation};
 use crate::replay::Request;
 use crate::rows::{ANOTHER, MODELLED, Seconds, Token};
 use portcullis_domain::tokens::RefreshPolicy;
 
-/// Who a client is.
+/// Role of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// A process of the owner, who keeps the newest pair in one place for all of them, and shows
-    /// each token with a key of its own.
+    /// A process of the owner. All of them share the newest pair. Sends each token with its own
+    /// `Idempotency-Key`.
     Owner,
     /// The same without keys.
     Keyless,
-    /// Whoever copies the owner's token at some time, and shows what he has with no key.
+    /// An attacker who copies the owner's token at some time and presents stolen tokens without a key.
     Thief,
-    /// The same with a key of his own.
+    /// The same with its own key.
     KeyedThief,
-    /// The owner, who ends the session in one of these ways, or others.
+    /// The owner, who ends this session or others in one of these ways.
     Ender(&'static [End]),
 }
 
-/// How a session is ended, or another one.
+/// Ways to end this session or another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     LogOut,
     LogOutAll,
     Revoke,
-    /// A change of the password in this session: all others end.
+    /// A password change in this session: all others end.
     ChangeHere,
-    /// A change of the password in another session: this one ends.
+    /// A password change in another session: this one ends.
     ChangeElsewhere,
-    /// A new password for one that was forgotten: all end.
+    /// A password reset: all sessions end.
     Reset,
 }
 
-/// What is explored.
+/// A scenario to explore.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) isolation: Isolation,
     pub(crate) policy: RefreshPolicy,
-    /// Each with how many requests it makes at most.
+    /// Each client with its maximum number of requests.
     pub(crate) clients: Vec<(Role, u8)>,
-    /// How often an answer is lost, a request dies, or a batch fails for another's row.
+    /// Maximum number of faults: lost responses, killed requests, and batches that fail because of
+    /// another row.
     pub(crate) faults: u8,
-    /// How often time passes.
+    /// Maximum number of times that time passes.
     pub(crate) waits: u8,
-    /// Whether a process of the owner that was given a pair again waits with its next refresh for
-    /// those that show the token from before the grace still.
+    /// `true` if an owner's process that got a pair again delays its next refresh while another one
+    /// presents a token spent longer ago than the grace.
     pub(crate) orderly: bool,
     pub(crate) flaw: Flaw,
 }
 
-/// Past the overlap and within the grace, or past both.
+/// Seconds past the overlap and within the grace, and past both.
 pub(crate) const WAITS: [Seconds; 2] = [6, 11];
 
 impl End {

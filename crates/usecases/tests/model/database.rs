@@ -1,86 +1,86 @@
-//! The database of the model, statement by statement. Read committed is PostgreSQL's: a statement
-//! sees what was committed when it began, waits for rows that others have changed, and then looks
-//! at those rows again, and at no others. Serial is SQLite's: one writer, from its beginning to its
-//! commit. What the statements are for is left to the adapters, whose order they follow.
+//! The database of the model, statement by statement. Read committed is PostgreSQL's: a statement sees
+//! what was committed when it began, waits for rows that others have changed, and then reads only those
+//! rows again. Serial is SQLite's: one writer, from begin to commit. The statements and their order are
+//! those of the adapters.
 
 use crate::rows::{Call, Exchange, Found, MODELLED, Reply, Row, Seconds, Sid, State, Token};
 
-/// How transactions meet.
+/// Isolation of transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Isolation {
     Serial,
     ReadCommitted,
 }
 
-/// What is wrong with the database, so that the model is seen to find it.
+/// Injected flaw of the database, to verify that the model finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flaw {
     None,
-    /// A token is spent without a look at whether it still is live.
+    /// A token is spent without checking that it is live.
     SpendsWithoutLooking,
-    /// A rotation does not ask whether its session is alive.
+    /// A rotation does not check that its session is active.
     ForgetsTheSession,
-    /// The successor is added, and committed, before the token is spent.
+    /// The successor is added and committed before the token is spent.
     AddsFirst,
-    /// The token is spent, and that committed, before its successor is added.
+    /// The spent token is committed before its successor is added.
     AddsLater,
-    /// A logout ends no session: it revokes the token that was live when it looked.
+    /// A logout ends no session. It revokes only the token that was live when it read.
     EndsTokensAlone,
-    /// The key is not kept.
+    /// The idempotency key is not stored.
     ForgetsTheKey,
-    /// Any key passes for the one that the token was spent with.
+    /// Any key counts as the one that the token was spent with.
     TakesAnyKey,
 }
 
-/// What is committed.
+/// Committed state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Database {
-    /// Those of the modelled session.
+    /// Rows of the modelled session.
     pub(crate) rows: Vec<Row>,
     pub(crate) ended: [bool; 2],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Lock {
-    /// Of the database, on SQLite.
+    /// The whole database, on SQLite.
     Writer,
     Account,
     Session(Sid),
     Token(Token),
 }
 
-/// What one caller has written and not committed, and where its statement stands.
+/// Uncommitted writes of one caller, and the progress of its statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Pending {
     rows: Vec<Row>,
     ended: Vec<Sid>,
     pub(crate) locks: Vec<Lock>,
     pub(crate) stage: u8,
-    /// What the statement saw when it began.
+    /// Tokens that the statement saw when it began.
     seen: Vec<Token>,
 }
 
-/// What became of a step.
+/// Outcome of a step.
 pub(crate) enum Progress {
-    /// Somebody else has the row.
+    /// Another caller has locked the row.
     Waits,
-    /// The statement goes on.
+    /// The statement is not finished.
     Goes,
     Replied(Reply),
 }
 
-/// A step of one caller.
+/// One step of a caller.
 pub(crate) struct Step<'a> {
     pub(crate) database: &'a mut Database,
     pub(crate) own: &'a mut Pending,
-    /// What others have locked.
+    /// Locks of other callers.
     pub(crate) taken: &'a [Lock],
     pub(crate) isolation: Isolation,
     pub(crate) flaw: Flaw,
     pub(crate) now: Seconds,
 }
 
-/// Puts a row into a list that is sorted, in the place of one with its number.
+/// Inserts a row into a sorted list, or replaces the one with the same id.
 fn put(rows: &mut Vec<Row>, row: Row) {
     match rows.binary_search_by_key(&row.token, |row| row.token) {
         Ok(at) => rows[at] = row,
@@ -105,7 +105,8 @@ impl Database {
 }
 
 impl Step<'_> {
-    /// Whether nobody else can tell when it happens: it is then no step of its own.
+    /// Returns whether no other caller can observe when the call happens. It is not a separate step
+    /// then.
     pub(crate) fn is_unseen(call: &Call, isolation: Isolation) -> bool {
         match (call, isolation) {
             (Call::Begin { writes: true }, Isolation::Serial) | (Call::Bearer(_) | Call::Commit, _) => false,
@@ -146,7 +147,7 @@ impl Step<'_> {
         Progress::Goes
     }
 
-    /// Waits for a lock, and takes it until the end of the transaction.
+    /// Waits for a lock and keeps it until the transaction ends.
     fn lock(&mut self, lock: Lock) -> bool {
         let free = self.is_free(lock);
         if free {
@@ -246,8 +247,8 @@ impl Step<'_> {
         self.reply(Reply::Told(live.is_some()))
     }
 
-    /// Two statements, of which the second sees more than the first: the sessions, then the
-    /// tokens that are live.
+    /// Two statements: the sessions, then the live tokens. The second sees later commits than the
+    /// first.
     fn end(&mut self, sessions: &[Sid], alone: Option<Sid>) -> Progress {
         let stage = self.own.stage;
         match stage {
@@ -286,7 +287,7 @@ impl Step<'_> {
         }
     }
 
-    /// One statement, which is its own transaction: it sees the session as it was when it began.
+    /// One statement in its own transaction. It sees the session as it was when it began.
     fn rotate(&mut self, exchange: &Exchange) -> Progress {
         let token = exchange.token;
         let added = Row { token: exchange.spent.successor, created_at: exchange.spent.at, state: State::Live };

@@ -1,5 +1,5 @@
-//! The search: every state that can be reached, each once, the nearest first, so that what it finds
-//! wrong it tells in as few steps as there can be.
+//! Breadth-first search of all reachable states, each visited once, so that a violation is reported
+//! with the fewest steps.
 
 use crate::answers::Answer;
 use crate::clients::{Role, Scenario};
@@ -10,16 +10,16 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
-/// What was seen.
+/// Results of a search.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) states: usize,
     pub(crate) steps: usize,
-    /// The verdicts of the pairs that were handed out, and the other answers.
+    /// Verdicts of the issued pairs, and the other responses.
     pub(crate) answers: std::collections::BTreeSet<String>,
 }
 
-/// A state with how it was come by.
+/// A state and the path to it.
 struct Place {
     world: World,
     index: usize,
@@ -31,10 +31,10 @@ fn hash(world: &World) -> u64 {
     hasher.finish()
 }
 
-/// Explores all of a scenario.
+/// Explores all states of a scenario.
 ///
 /// # Errors
-/// The shortest way to a state in which something does not hold, in words.
+/// Returns a description of the shortest path to a violation.
 pub(crate) fn explore(scenario: &Scenario) -> Result<Seen, String> {
     let (stage, start) = (Stage::new(scenario.clone()), World::new(scenario));
     let mut known = HashSet::from([hash(&start)]);
@@ -82,7 +82,7 @@ fn name(answer: Answer) -> String {
     }
 }
 
-/// The way to a state, step by step, and what is wrong there.
+/// Describes the path to a state, step by step, and the violation.
 fn told(stage: &Stage, ways: &[(usize, Option<Action>)], mut index: usize, wrong: &str) -> String {
     let mut actions = Vec::new();
     while let (before, Some(action)) = ways[index] {
@@ -138,7 +138,7 @@ fn asked(request: Request) -> String {
     }
 }
 
-/// Explores, and tells how much there was.
+/// Explores a scenario and prints the size of the search.
 #[expect(clippy::disallowed_methods, reason = "a test tells how long it took")]
 pub(crate) fn run(scenario: &Scenario) -> Seen {
     let start = Instant::now();

@@ -1,8 +1,8 @@
-//! A model check of one session: every order in which the statements of up to three clients can
-//! meet, with answers that are lost, requests that die and time that passes. The use cases and the
-//! verdicts are the real ones; the database is a model of PostgreSQL's and of SQLite's isolation.
+//! A model check of one session: every interleaving of the statements of up to three clients, with lost
+//! responses, killed requests and passing time. The use cases and the verdicts are the real ones; the
+//! database models the isolation of PostgreSQL and of SQLite.
 //!
-//! `PORTCULLIS_TEST_LONG=1` has longer histories.
+//! `PORTCULLIS_TEST_LONG=1` explores longer histories.
 
 #![expect(
     clippy::indexing_slicing,

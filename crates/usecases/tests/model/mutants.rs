@@ -1,5 +1,4 @@
-//! That the model finds what it is there for: databases that are wrong in one way each, and the
-//! shortest way in which that comes out.
+//! Mutation tests of the model: databases with one flaw each, and the shortest path that exposes it.
 
 use crate::clients::{End, Role, Scenario};
 use crate::database::Flaw;
@@ -10,7 +9,7 @@ const TWO_PROCESSES: [(Role, u8); 2] = [(Role::Owner, 2), (Role::Owner, 2)];
 const THIEF: [(Role, u8); 2] = [(Role::Owner, 2), (Role::KeyedThief, 2)];
 const END: [(Role, u8); 2] = [(Role::Owner, 2), (Role::Ender(&[End::LogOutAll]), 1)];
 
-/// The flaw is found, and told in these words.
+/// Asserts that the flaw is found and reported in these words.
 fn found(flaw: Flaw, clients: &[(Role, u8)], words: &str) {
     let told = explore(&Scenario { flaw, ..scenario("a flaw", clients) }).unwrap_err();
     println!("{flaw:?}: {told}");
@@ -45,8 +44,8 @@ fn a_key_that_is_not_kept_or_not_compared_is_found() {
     found(Flaw::TakesAnyKey, &THIEF, "given the same token");
 }
 
-/// What the service does not promise: two processes show a token with its key after the grace,
-/// and one of them has refreshed again before the other's request is looked at.
+/// A known limitation: two processes present a token with its key after the grace, and one of them
+/// refreshes again before the other's request is handled.
 #[test]
 fn a_process_that_runs_ahead_of_a_late_retry_is_the_one_known_way_out() {
     let told = explore(&Scenario { orderly: false, ..scenario("run ahead", &TWO_PROCESSES) }).unwrap_err();

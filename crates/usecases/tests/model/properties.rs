@@ -1,11 +1,11 @@
-//! What must hold in every state that can be reached.
+//! Properties that must hold in every reachable state.
 
 use crate::answers::Answer;
 use crate::replay::Request;
 use crate::rows::{FIRST, MODELLED, Row, State};
 use crate::world::{Flight, Phase, Stage, World, owners_key};
 
-/// What is wrong, if anything is.
+/// Returns the violated property, or `None`.
 pub(crate) fn violated(stage: &Stage, world: &World) -> Option<String> {
     let rows = line_is_whole(world).or_else(|| thief_and_owner_share_nothing(stage, world));
     let answers = world.told.as_ref().and_then(|(number, flight, answer)| {
@@ -14,7 +14,7 @@ pub(crate) fn violated(stage: &Stage, world: &World) -> Option<String> {
     rows.or(answers).or_else(|| owner_is_signed_in(stage, world))
 }
 
-/// At most one live token; and each token but the first was made for exactly one, which is spent.
+/// At most one token is live. Each token but the first is the successor of exactly one spent token.
 fn line_is_whole(world: &World) -> Option<String> {
     let rows = &world.database.rows;
     let live = rows.iter().filter(|row| row.state == State::Live).count();
@@ -29,7 +29,7 @@ fn line_is_whole(world: &World) -> Option<String> {
     forked.map(|row| format!("token {} succeeds no token, or several: the line forks", row.token))
 }
 
-/// What one of them was given is nothing that the other ever had, unless it was stolen.
+/// Owner and attacker never got the same token, unless it was stolen.
 fn thief_and_owner_share_nothing(stage: &Stage, world: &World) -> Option<String> {
     if stage.scenario.policy.overlap.num_seconds() > 0 {
         return None;
@@ -68,14 +68,14 @@ fn answer_is_right(world: &World, flight: &Flight, answer: Answer) -> Option<Str
     }
 }
 
-/// Where nobody but the owner takes part, no refresh is refused but to the loser of a race.
+/// If only the owner takes part, a refresh is refused only to the loser of a race.
 fn honest_answer(stage: &Stage, number: usize, flight: &Flight, answer: Answer) -> Option<String> {
     let refused = stage.is_honest() && matches!(answer, Answer::Refused | Answer::Failed);
-    // A batch that fails is made up for by a look at each.
+    // After a failed batch, each request is handled alone.
     refused.then(|| format!("client {number} was refused: {:?}", flight.run.request))
 }
 
-/// Whenever no request is under way, what the owner keeps refreshes, with its key.
+/// Whenever no request is in flight, the owner's stored token refreshes with its key.
 fn owner_is_signed_in(stage: &Stage, world: &World) -> Option<String> {
     if !stage.is_honest() {
         return None;

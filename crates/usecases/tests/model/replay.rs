@@ -1,6 +1,6 @@
-//! The use cases, run as far as the answers that the store has given so far take them: to their
-//! next call of the store, or to their end. They are the service's own, and run again from their
-//! beginning at every step, so that a state of theirs can be kept, compared and gone back to.
+//! Runs the real use cases up to their next store call, or to their end, with the store responses
+//! recorded so far. They run again from the beginning at every step, so that their state can be stored,
+//! compared and restored.
 
 use crate::accounts::{account, outbox};
 use crate::answers::{Answer, refused};
@@ -26,7 +26,7 @@ use portcullis_usecases::sessions::{LogOut, LogOutAll, Logout, LogoutAll, Revoke
 use portcullis_usecases::tokens::{Authenticate, Refresh, RefreshExchange, TokenFactory};
 use std::sync::{Arc, Mutex};
 
-/// What a client asks of the service.
+/// Request of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Request {
     Refresh {
@@ -36,43 +36,43 @@ pub(crate) enum Request {
     LogOut {
         token: Token,
     },
-    /// By the bearer of a session.
+    /// Sent with the access token of a session.
     LogOutAll {
         bearer: Sid,
     },
-    /// By the bearer of a session, which is spared.
+    /// Sent with the access token of a session, which is kept.
     ChangePassword {
         bearer: Sid,
     },
-    /// By whoever reads the mail.
+    /// Sent with a token from an email.
     ResetPassword,
-    /// Of the modelled session, by the bearer of a session.
+    /// Revokes the modelled session, with the access token of a session.
     Revoke {
         bearer: Sid,
     },
 }
 
-/// Where a request stands.
+/// Next step of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
     Asks(Call),
     Answers(Answer),
 }
 
-/// How a request runs.
+/// Parameters of a running request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Run {
     pub(crate) request: Request,
     pub(crate) at: Seconds,
-    /// The token that it makes, if it makes one.
+    /// Token that the request creates, if any.
     pub(crate) makes: Token,
 }
 
-/// What the use cases are told.
+/// Parameters of the use cases.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) policy: RefreshPolicy,
-    /// Whether a rotation is one statement; if not, it is the port's own, in a transaction.
+    /// `true` if a rotation is one statement, `false` if it is the port's default, in a transaction.
     pub(crate) one_statement: bool,
 }
 
@@ -88,7 +88,7 @@ pub(crate) struct TapeStore {
     one_statement: bool,
 }
 
-/// Any error ends a use case; this one is never told.
+/// Placeholder error that ends a use case. It is never reported.
 fn unanswered() -> StoreError {
     StoreError::Failed("not answered yet".to_owned())
 }
@@ -140,7 +140,7 @@ impl Store for TapeStore {
     }
 }
 
-/// A store that rotates as the port says.
+/// A store that uses the port's default rotation.
 struct ByStatements<'a>(&'a TapeStore);
 
 impl Store for ByStatements<'_> {
@@ -151,7 +151,7 @@ impl Store for ByStatements<'_> {
 
 pub(crate) struct TapeTx<'a> {
     store: &'a TapeStore,
-    /// Whether it holds the account.
+    /// `true` if the transaction has locked the account.
     pub(crate) held: bool,
 }
 
@@ -287,7 +287,7 @@ impl RefreshTokenRepository for TapeTx<'_> {
     }
 }
 
-/// The identifier of the one token that a request makes.
+/// Id of the one token that a request creates.
 struct Makes(Token);
 
 impl Entropy for Makes {
@@ -297,7 +297,7 @@ impl Entropy for Makes {
 }
 
 impl Run {
-    /// Runs it with the answers that there are.
+    /// Runs the use case with the recorded responses.
     pub(crate) fn next(&self, replies: &[Reply], rules: &Rules) -> Next {
         let tape = Mutex::new(Tape { replies: replies.to_vec(), ..Tape::default() });
         let store = Arc::new(TapeStore { tape, one_statement: rules.one_statement });

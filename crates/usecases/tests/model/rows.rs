@@ -1,5 +1,5 @@
-//! What the model keeps and what is asked of it, in small numbers, so that two states can be told
-//! apart by a hash. How rows change is left to `database.rs`.
+//! Rows and store calls of the model, in small integers, so that states can be compared by hash.
+//! `database.rs` changes the rows.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::registration::UserId;
@@ -7,13 +7,13 @@ use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::FoundToken;
 
-/// The number of a token; the first of the session is [`FIRST`].
+/// Id of a token. The first of the session is [`FIRST`].
 pub(crate) type Token = u8;
-/// The number of an `Idempotency-Key`.
+/// Id of an `Idempotency-Key`.
 pub(crate) type Key = u8;
-/// Time since the login.
+/// Time since the login, in seconds.
 pub(crate) type Seconds = u16;
-/// The number of a session: the one that is modelled, or another of its account.
+/// Id of a session: the modelled one, or another of its account.
 pub(crate) type Sid = u8;
 
 pub(crate) const FIRST: Token = 1;
@@ -21,7 +21,7 @@ pub(crate) const MODELLED: Sid = 0;
 pub(crate) const ANOTHER: Sid = 1;
 pub(crate) const OWNER: UserId = UserId::new(1);
 
-/// How a token was spent.
+/// Spend record of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Spent {
     pub(crate) at: Seconds,
@@ -29,7 +29,7 @@ pub(crate) struct Spent {
     pub(crate) successor: Token,
 }
 
-/// What became of a token.
+/// State of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     Live,
@@ -37,7 +37,7 @@ pub(crate) enum State {
     Revoked,
 }
 
-/// A token's row.
+/// Row of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Row {
     pub(crate) token: Token,
@@ -45,24 +45,24 @@ pub(crate) struct Row {
     pub(crate) state: State,
 }
 
-/// A token with what its use depends on, as a statement read it.
+/// A token and the facts that its use depends on, as read by a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Found {
     pub(crate) row: Row,
     pub(crate) live_successor: Option<Row>,
     pub(crate) session_ended: bool,
-    /// By the clock of the store, where it has one.
+    /// Measured by the clock of the store, if it has one.
     pub(crate) spent_age: Option<Seconds>,
 }
 
-/// The exchange of a token.
+/// Exchange of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Exchange {
     pub(crate) token: Token,
     pub(crate) spent: Spent,
 }
 
-/// What a use case asks of the store.
+/// Call of the store by a use case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
     Begin { writes: bool },
@@ -81,7 +81,7 @@ pub(crate) enum Call {
     Rotate(Exchange),
 }
 
-/// What the store answers.
+/// Response of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Reply {
     Done,
@@ -133,7 +133,7 @@ impl Spent {
 }
 
 impl Row {
-    /// The row as the domain knows it.
+    /// Converts the row to the domain's type.
     pub(crate) fn token(&self) -> RefreshToken {
         let lifetime = TimeDelta::days(7);
         let live = RefreshToken::new(jti(self.token), OWNER, moment(self.created_at), lifetime);
@@ -150,7 +150,7 @@ impl Row {
 }
 
 impl Found {
-    /// The same in the words of the port.
+    /// Converts the result to the port's type.
     pub(crate) fn token(&self) -> FoundToken {
         FoundToken {
             token: self.row.token(),

@@ -1,5 +1,4 @@
-//! What is explored, and how much there must be of it: a search that finds nothing because it went
-//! nowhere fails.
+//! Scenarios to explore, each with a minimum number of states, so that a search that stops early fails.
 
 use crate::clients::{End, Role, Scenario};
 use crate::database::{Flaw, Isolation};
@@ -10,7 +9,7 @@ use portcullis_domain::tokens::RefreshPolicy;
 const OVERLAPPING: RefreshPolicy = RefreshPolicy { overlap: TimeDelta::seconds(5), ..RefreshPolicy::STRICT };
 const ENDS: &[End] = &[End::LogOut, End::LogOutAll, End::Revoke, End::ChangeHere, End::ChangeElsewhere, End::Reset];
 
-/// Clients over a database without a flaw.
+/// Creates a scenario with a correct database.
 pub(crate) fn scenario(name: &'static str, clients: &[(Role, u8)]) -> Scenario {
     Scenario {
         name,
@@ -29,7 +28,7 @@ fn is_long() -> bool {
     std::env::var("PORTCULLIS_TEST_LONG").is_ok_and(|value| value == "1")
 }
 
-/// Explores a scenario on both databases: at least so many states of each, and these answers.
+/// Explores a scenario on both databases. Asserts the minimum number of states and the responses.
 fn holds(scenario: &Scenario, least: [usize; 2], answers: &[&str]) {
     for (isolation, least) in [Isolation::ReadCommitted, Isolation::Serial].into_iter().zip(least) {
         let more = u8::from(is_long());

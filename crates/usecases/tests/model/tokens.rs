@@ -1,4 +1,4 @@
-//! A token format for the model: what a signed token would say, in clear.
+//! Token format of the model: the claims in clear text.
 
 use crate::rows::{MODELLED, OWNER, Seconds, Sid, Token, jti, moment, seconds, session_of, sid, token_of};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -48,7 +48,7 @@ pub(crate) fn refresh_token(token: Token, at: Seconds) -> String {
     format!("refresh.{}.{at}", jti(token))
 }
 
-/// The number of a refresh token, and when it was issued.
+/// Returns the id of a refresh token and the time of its issue.
 pub(crate) fn read(refresh_token: &str) -> (Token, Seconds) {
     let [_, name, time] = refresh_token.split('.').collect::<Vec<_>>().try_into().unwrap();
     (token_of(Jti::parse(name).unwrap()), time.parse().unwrap())

@@ -1,5 +1,5 @@
-//! The clients of one session, the database, and all that may happen next. What must hold is left
-//! to `properties.rs`, the search to `explorer.rs`.
+//! State of the model: the clients of one session, the database, and all possible next steps.
+//! `properties.rs` has the invariants, `explorer.rs` the search.
 
 use crate::answers::Answer;
 use crate::clients::{End, Role, Scenario, WAITS};
@@ -10,16 +10,17 @@ use portcullis_domain::tokens::RefreshPolicy;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// A request that the service works on.
+/// A request in flight.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Flight {
     pub(crate) run: Run,
     replies: Vec<Reply>,
     wanted: Call,
     pending: Pending,
-    /// The session was ended before it was sent.
+    /// `true` if the session ended before the request was sent.
     pub(crate) late: bool,
-    /// It was sent with a token that was spent longer ago than the grace, without the right to it.
+    /// `true` if the request was sent with a token spent longer ago than the grace, without a right to
+    /// retry.
     pub(crate) doomed: bool,
 }
 
@@ -34,7 +35,7 @@ pub(crate) enum Phase {
 pub(crate) struct Client {
     pub(crate) phase: Phase,
     pub(crate) made: u8,
-    /// What a thief has.
+    /// Token that an attacker has copied.
     pub(crate) stolen: Option<Token>,
 }
 
@@ -42,28 +43,28 @@ pub(crate) struct Client {
 pub(crate) struct World {
     pub(crate) database: Database,
     pub(crate) clients: Vec<Client>,
-    /// The token that the owner's processes keep.
+    /// Token that the owner's processes share.
     pub(crate) jar: Token,
     pub(crate) now: Seconds,
     pub(crate) waits: u8,
     pub(crate) faults: u8,
-    /// An end of the session was confirmed.
+    /// `true` once an end of the session was confirmed.
     pub(crate) closed: bool,
-    /// The tokens that were handed to the owner, and to thieves.
+    /// Tokens issued to the owner, and to attackers.
     pub(crate) given: [Vec<Token>; 2],
-    /// What the service answered in the last step.
+    /// Response of the last step.
     pub(crate) told: Option<(usize, Box<Flight>, Answer)>,
 }
 
-/// What may happen.
+/// Possible next steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     Send(usize, Request),
-    /// The store takes the client's request one step on.
+    /// The store executes one step of the client's request.
     Step(usize),
-    /// The service dies with the request, or the client's connection: nothing uncommitted stays.
+    /// The process or the connection dies. Uncommitted changes are lost.
     Die(usize),
-    /// The store fails the request's batch, for another's row, and does none of it.
+    /// The batch of the request fails because of another row. Nothing is written.
     FailBatch(usize),
     Deliver(usize),
     Lose(usize),
@@ -71,7 +72,7 @@ pub(crate) enum Action {
     Wait(Seconds),
 }
 
-/// A scenario with what was already found out about the use cases.
+/// A scenario with cached facts about the use cases.
 pub(crate) struct Stage {
     pub(crate) scenario: Scenario,
     known: RefCell<HashMap<(Run, Vec<Reply>), Next>>,
@@ -82,7 +83,7 @@ pub(crate) fn owners_key(token: Token) -> Key {
 }
 
 impl Flight {
-    /// What its use case asks the store for, and how far the store is with it.
+    /// Describes the store call and its progress.
     pub(crate) fn stands_at(&self) -> String {
         let Self { wanted, pending, .. } = self;
         format!("{wanted:?}, part {}", pending.stage + 1)
@@ -113,14 +114,14 @@ impl World {
         })
     }
 
-    /// The live tokens that the service would take.
+    /// Counts the live tokens that the service would accept.
     pub(crate) fn usable(&self) -> usize {
         let ended = self.database.ended[usize::from(MODELLED)];
         self.database.rows.iter().filter(|row| row.state == State::Live && !ended).count()
     }
 
-    /// Whether a token is being shown that was spent longer ago than the grace, and is not the
-    /// owner's newest.
+    /// Returns whether a request presents a token that was spent longer ago than the grace and is not
+    /// the owner's newest.
     fn has_stragglers(&self, policy: &RefreshPolicy) -> bool {
         self.flights().any(|flight| match flight.run.request {
             Request::Refresh { token, .. } => token != self.jar && self.is_doomed(token, None, policy),
@@ -128,8 +129,8 @@ impl World {
         })
     }
 
-    /// Whether the token is one that was spent longer ago than the grace, and not with that key
-    /// for a successor that is still unspent.
+    /// Returns whether the token was spent longer ago than the grace and cannot be retried with that
+    /// key: the key differs or the successor is spent.
     fn is_doomed(&self, token: Token, key: Option<Key>, policy: &RefreshPolicy) -> bool {
         let Some(Row { state: State::Spent(Spent { at, key: own, successor }), .. }) = self.database.row(token) else {
             return false;
@@ -153,7 +154,7 @@ impl Stage {
         known.entry(question).or_insert_with(|| flight.run.next(&flight.replies, &rules)).clone()
     }
 
-    /// All that may happen next.
+    /// Returns all possible next steps.
     pub(crate) fn actions(&self, world: &World) -> Vec<Action> {
         let mut actions = Vec::new();
         for (number, client) in world.clients.iter().enumerate() {
@@ -190,7 +191,7 @@ impl Stage {
         self.scenario.policy.grace.num_seconds()
     }
 
-    /// Whether nobody but the owner, by the rules, takes part.
+    /// Returns whether only the owner takes part, by the rules.
     pub(crate) fn is_honest(&self) -> bool {
         self.scenario.clients.iter().all(|(role, _)| match role {
             Role::Owner => true,
@@ -261,7 +262,7 @@ impl Stage {
         self.step(&mut world, &mut flight, &taken)
     }
 
-    /// What comes of it.
+    /// Returns the world after an action.
     pub(crate) fn after(&self, world: &World, action: Action) -> World {
         let mut next = world.clone();
         next.told = None;
@@ -323,7 +324,7 @@ impl Stage {
         self.land(world, number, flight, answer);
     }
 
-    /// Runs the use case on until it asks for something that others can tell the time of.
+    /// Runs the use case until its next call that others can observe.
     fn settle(&self, world: &mut World, number: usize, flight: &mut Flight) -> Option<Answer> {
         loop {
             match self.next(flight) {
@@ -366,7 +367,7 @@ impl Stage {
         matches!(self.scenario.clients[number].0, Role::Thief | Role::KeyedThief)
     }
 
-    /// A process of the owner keeps what it got unless another has got something newer.
+    /// A process of the owner stores the received pair, unless a newer one is stored.
     fn deliver(&self, world: &mut World, number: usize) {
         let phase = std::mem::replace(&mut world.clients[number].phase, Phase::Idle);
         if let Phase::Answered(Request::Refresh { token: shown, .. }, Answer::Pair { token, .. }) = phase {

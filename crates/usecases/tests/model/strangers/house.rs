@@ -1,5 +1,5 @@
-//! One house with its service, and what each person has: the use cases are the real ones, over the
-//! store in memory. Nothing random is drawn twice: each step has a seed of its own.
+//! One service and what each person has. Runs the real use cases over the in-memory store. Each step
+//! has its own seed, so that no random value repeats.
 
 use super::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, PlainTokens};
 use super::steps::{Person, State};
@@ -26,7 +26,7 @@ use portcullis_usecases::verification::{
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-/// What a person knows or has to prove that a password is theirs.
+/// Proof that a password belongs to the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Proof {
     Nothing,
@@ -48,7 +48,7 @@ pub(super) struct House {
     clock: Arc<FixedClock>,
 }
 
-/// Keeps what is to be said.
+/// Stores email contents.
 #[derive(Default)]
 struct Pigeonhole(Mutex<Vec<MailContent>>);
 
@@ -80,7 +80,7 @@ fn new_password(text: &str) -> NewPassword {
 }
 
 impl House {
-    /// The service at the step of that number, on a store that may be interfered with.
+    /// Creates the service for a step, on a store that may be intercepted.
     pub(super) fn at(step: u64, store: Arc<dyn Store>) -> Self {
         let (authenticator, entropy) = (Arc::new(PlainAuthenticator), Arc::new(SeededEntropy::new(step)));
         let seconds = i64::try_from(step).unwrap();
@@ -94,7 +94,7 @@ impl House {
             observer: Arc::new(CountingNotifier::default()),
         };
         let hasher = PlainHasher::default();
-        // Every hash has a salt.
+        // Every hash gets a different salt.
         hasher.work.store(usize::try_from(step).unwrap() * 1_000, Ordering::SeqCst);
         Self {
             store,
@@ -187,7 +187,7 @@ impl House {
         drop(RequestEmailChange { reauthentication: self.owners(), tokens, outbox, clock }.run(&input, || true));
     }
 
-    /// Returns the fresh cookie of the device, if the password was changed.
+    /// Returns the new device cookie, or `None` if the password was not changed.
     pub(super) fn change_password(
         &self,
         owner: Authenticated,
@@ -203,7 +203,7 @@ impl House {
         changed.ok().map(|changed| changed.cookie)
     }
 
-    /// Returns the cookie of the device, if the password was set.
+    /// Returns the device cookie, or `None` if the password was not set.
     pub(super) fn reset(&self, token: OneTimeToken, new: &str, device: Option<String>) -> Option<String> {
         let verb = ResetPassword {
             store: self.store.clone(),
@@ -241,12 +241,12 @@ impl House {
         verb.run(token, None).unwrap().map(|inspected| inspected.purpose)
     }
 
-    /// Returns whether an account recognises a device cookie.
+    /// Returns whether an account recognizes a device cookie.
     pub(super) fn recognises(&self, cookie: &str, user: &User) -> bool {
         self.devices.recognise(cookie, user).is_some()
     }
 
-    /// Puts every mail that waits into the mailbox of its address.
+    /// Delivers all queued emails to the mailboxes.
     pub(super) fn deliver(&self, state: &mut State) {
         let mailbox = Arc::new(Pigeonhole::default());
         let verb = DeliverMail {

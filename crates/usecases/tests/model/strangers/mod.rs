@@ -1,10 +1,10 @@
-//! A model check of accounts that a stranger set up with somebody else's address: every order of
-//! registering, signing in, asking for mails, verifying, changing the address or the password,
-//! undoing and resetting, by the stranger and by the owner of the address, up to a number of steps.
-//! A step of one may come in the middle of a step of the other. The use cases are the real ones.
+//! A model check of accounts that an attacker registered with another person's email: every order of
+//! registering, logging in, requesting emails, verifying, changing the email or the password, undoing
+//! and resetting, by the attacker and the owner of the address, up to a number of steps. A step of one
+//! may interrupt a step of the other. The use cases are the real ones.
 //!
-//! What must hold: once the owner has verified the address, the stranger does not get in; and the
-//! owner who proves that the password is theirs keeps it.
+//! Invariants: once the owner has verified the address, the attacker has no access, and an owner who
+//! proves the password keeps it.
 
 #[path = "../../it/doubles.rs"]
 mod doubles;
@@ -21,10 +21,10 @@ use steps::{OWN, OWNED, Outcome, Person, Rules, State, THEIRS, password_of};
 
 const USUAL: Rules = Rules { prompt: true, leaked: false, planted: false };
 
-/// What a search went through.
+/// Results of a search.
 struct Seen {
     states: usize,
-    /// The owner's verifications: for what, with which proof, and whether the password stayed.
+    /// Verifications by the owner: purpose, proof, and whether the password stayed.
     outcomes: BTreeSet<String>,
 }
 
@@ -33,7 +33,7 @@ fn beginning() -> State {
     State { store: Arc::new(MemoryStore::new()), owner, stranger, trail: Vec::new(), outcome: None }
 }
 
-/// What tells a state from others, as far as it matters for what comes next.
+/// Returns a key of the parts of the state that matter for the next steps.
 fn key(state: &State) -> String {
     let house = state.house();
     let account =
@@ -55,22 +55,23 @@ fn key(state: &State) -> String {
     format!("{:?}", (account(OWNED), account(THEIRS), person(&state.owner), person(&state.stranger), waiting, grants))
 }
 
-/// The account at the owner's address, if that is verified.
+/// Returns the account of the owner's address, if it is verified.
 fn claimed(state: &State) -> Option<User> {
     state.account(OWNED).filter(|user| user.email_verified_at.is_some())
 }
 
-/// What must hold in every state.
+/// Checks the invariants.
 fn check(before: &State, state: &State, rules: Rules) -> Result<(), String> {
     let Some(user) = claimed(state) else { return Ok(()) };
-    // A password that leaked after the owner came is good until the owner claims the account again.
+    // A password that leaked after the owner's verification is valid until the owner claims the account
+    // again.
     if rules.leaked && claimed(before).is_some() {
         return Ok(());
     }
     let password = password_of(&user);
     let Outcome { purpose, proof, removed } = match state.outcome {
         Some(outcome) => outcome,
-        // The owner set the password again.
+        // The owner reset the password.
         None if rules.leaked => return Ok(()),
         None => Outcome { purpose: Purpose::VerifyEmail, proof: Proof::Nothing, removed: true },
     };
@@ -89,7 +90,7 @@ fn check(before: &State, state: &State, rules: Rules) -> Result<(), String> {
     Ok(())
 }
 
-/// Tries everything, up to so many steps from a beginning: the way to what is wrong, if anything is.
+/// Explores all states up to `depth` steps. Returns a description of the path to a violation, if any.
 fn explore(from: State, rules: Rules, depth: usize) -> Result<Seen, String> {
     let mut seen = Seen { states: 1, outcomes: BTreeSet::new() };
     let (mut known, mut frontier) = (HashSet::from([key(&from)]), vec![from]);
@@ -114,7 +115,7 @@ fn explore(from: State, rules: Rules, depth: usize) -> Result<Seen, String> {
     Ok(seen)
 }
 
-/// Explores, and holds that it went through so many states and led to these outcomes.
+/// Explores and asserts the minimum number of states and the outcomes.
 fn holds(name: &str, (from, rules, depth): (State, Rules, usize), least: usize, outcomes: &[&str]) {
     let seen = explore(from, rules, depth).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
     println!("{name}: {} states; {:?}", seen.states, seen.outcomes);
@@ -124,12 +125,12 @@ fn holds(name: &str, (from, rules, depth): (State, Rules, usize), least: usize, 
     }
 }
 
-/// Leads to a state in which a scenario begins.
+/// Runs acts to reach the initial state of a scenario.
 fn lead(rules: Rules, acts: &[steps::Act]) -> State {
     acts.iter().fold(beginning(), |state, act| state.after(steps::Step { act: *act, meanwhile: None }, rules))
 }
 
-/// The owner has registered and verified, and the stranger knows the password.
+/// The owner has registered and verified, and the attacker knows the password.
 fn robbed(rules: Rules) -> State {
     use steps::{Act, Who};
     lead(

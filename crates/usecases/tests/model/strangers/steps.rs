@@ -1,4 +1,4 @@
-//! What the owner of an address and a stranger may do next, and what comes of it.
+//! Possible steps of the owner of an address and an attacker, and their effects.
 
 use super::house::{House, Proof};
 use portcullis_domain::registration::{EmailAddress, User};
@@ -7,12 +7,12 @@ use portcullis_ports::{Store, StoreError, TxMode, TxWork};
 use portcullis_testkit::MemoryStore;
 use std::sync::{Arc, Mutex};
 
-/// The owner's address, and the stranger's.
+/// Email address of the owner, and of the attacker.
 pub(super) const OWNED: &str = "owner@example.org";
 pub(super) const THEIRS: &str = "stranger@example.net";
-/// The owner's password.
+/// Password of the owner.
 pub(super) const OWN: &str = "the owner's own";
-/// The stranger's passwords: the first, and the one that it is changed to.
+/// Passwords of the attacker: the first, and a changed one.
 pub(super) const STRANGERS: [&str; 2] = ["the stranger's first", "the stranger's second"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,30 +21,30 @@ pub(super) enum Who {
     Stranger,
 }
 
-/// What one person does.
+/// Act of one person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
     Register(Who, &'static str),
     LogIn(Who, &'static str, &'static str),
     Resend,
     Forgot(&'static str),
-    /// The stranger asks for another address.
+    /// The attacker requests another email.
     ChangeEmail(&'static str, &'static str),
-    /// The stranger changes the password.
+    /// The attacker changes the password.
     ChangePassword(&'static str, &'static str),
-    /// A person uses a token of their mailbox.
+    /// A person uses a token from their mailbox.
     Open(Who, usize, Proof),
     Deliver,
 }
 
-/// An act, and what happens while it is under way: before its first write.
+/// An act, and another one that happens before its first write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) act: Act,
     pub(super) meanwhile: Option<Act>,
 }
 
-/// What a person has.
+/// Things that a person has.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Person {
     /// An access token.
@@ -53,7 +53,7 @@ pub(super) struct Person {
     pub(super) mailbox: Vec<OneTimeToken>,
 }
 
-/// What a verification by the owner led to.
+/// Outcome of a verification by the owner.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Outcome {
     pub(super) purpose: Purpose,
@@ -67,30 +67,30 @@ pub(super) struct State {
     pub(super) owner: Person,
     pub(super) stranger: Person,
     pub(super) trail: Vec<Step>,
-    /// Of the last step.
+    /// Outcome of the last step.
     pub(super) outcome: Option<Outcome>,
 }
 
-/// How the world is.
+/// Rules of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules {
-    /// Mails come at once.
+    /// `true` if emails arrive at once.
     pub(super) prompt: bool,
-    /// The stranger knows the owner's password.
+    /// `true` if the attacker knows the owner's password.
     pub(super) leaked: bool,
-    /// The flaw: the owner's browser shows the stranger's device cookie.
+    /// The flaw: the owner's browser sends the attacker's device cookie.
     pub(super) planted: bool,
 }
 
 impl Rules {
-    /// The passwords that the stranger knows.
+    /// Returns the passwords that the attacker knows.
     pub(super) fn known(self) -> Vec<&'static str> {
         let own = self.leaked.then_some(OWN);
         STRANGERS.into_iter().chain(own).collect()
     }
 }
 
-/// A store in which something happens before the first write.
+/// A store that runs a hook before the first write.
 struct Meanwhile<F> {
     inner: Arc<MemoryStore>,
     happens: Mutex<Option<F>>,
@@ -106,7 +106,7 @@ impl<F: FnOnce() + Send> Store for Meanwhile<F> {
     }
 }
 
-/// The password of an account, as far as anybody knows it.
+/// Returns the clear text of an account's password.
 pub(super) fn password_of(user: &User) -> &'static str {
     let text = user.password.expose().split_once(':').map_or("", |(_, text)| text);
     STRANGERS.into_iter().chain([OWN]).find(|known| *known == text).unwrap_or("nobody's")
@@ -132,12 +132,12 @@ impl State {
         u64::try_from(self.trail.len()).unwrap() * 4
     }
 
-    /// The house as it is now, to look around in.
+    /// Returns the service in its current state, for queries.
     pub(super) fn house(&self) -> House {
         House::at(self.seed() + 1, self.store.clone())
     }
 
-    /// The account that a person is signed in to.
+    /// Returns the account that a person is logged in to.
     pub(super) fn signed_in(&self, person: &Person) -> Option<User> {
         person.session.as_ref().and_then(|access| self.house().authenticate(access)).map(|owner| owner.user)
     }
@@ -178,7 +178,7 @@ impl State {
         numbers.flat_map(|number| proofs.iter().map(move |proof| Act::Open(Who::Owner, number, *proof))).collect()
     }
 
-    /// All that may happen next.
+    /// Returns all possible next steps.
     pub(super) fn steps(&self, rules: Rules) -> Vec<Step> {
         let (theirs, openings) = (self.strangers_acts(rules), self.owners_openings(rules));
         let mut acts = [theirs.clone(), openings.clone()].concat();
@@ -204,7 +204,7 @@ impl State {
         steps
     }
 
-    /// What comes of a step.
+    /// Returns the state after a step.
     pub(super) fn after(&self, step: Step, rules: Rules) -> Self {
         let store = Arc::new(self.store.fork());
         let mut next = Self { store: store.clone(), outcome: None, ..self.clone() };
@@ -226,14 +226,14 @@ impl State {
             house.deliver(&mut next);
         }
         for who in [Who::Owner, Who::Stranger] {
-            // What is worth nothing never will be again.
+            // An invalid token never becomes valid again.
             next.person(who).mailbox.retain(|token| house.inspect(token).is_some());
         }
         next
     }
 }
 
-/// Does one act, on a store of its own.
+/// Performs one act on its own store.
 fn perform(state: &Mutex<State>, store: Arc<dyn Store>, (act, seed): (Act, u64), rules: Rules) {
     let house = House::at(seed, store);
     let mut before = state.lock().unwrap().clone();
