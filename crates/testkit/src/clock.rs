@@ -1,11 +1,11 @@
-//! A clock that stands still until a test moves it.
+//! Clock that only the test moves.
 
 use chrono::{DateTime, Utc};
 use portcullis_ports::Clock;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A clock that shows what it was set to.
+/// Clock that returns the time it was set to.
 #[derive(Debug)]
 pub struct FixedClock(Mutex<Hands>);
 
@@ -16,20 +16,20 @@ struct Hands {
 }
 
 impl FixedClock {
-    /// A clock whose wall time is `now` and whose monotonic time is zero.
+    /// Creates a clock with wall time `now` and monotonic time zero.
     #[must_use]
     pub fn at(now: DateTime<Utc>) -> Self {
         Self(Mutex::new(Hands { wall: now, monotonic: Duration::ZERO }))
     }
 
-    /// Lets time pass: both hands move on.
+    /// Advances wall time and monotonic time.
     pub fn advance(&self, time: Duration) {
         let mut hands = self.hands();
         hands.wall += time;
         hands.monotonic += time;
     }
 
-    /// Sets the wall clock, forward or back; the monotonic time stays.
+    /// Sets the wall time forward or back. The monotonic time stays.
     pub fn set(&self, now: DateTime<Utc>) {
         self.hands().wall = now;
     }

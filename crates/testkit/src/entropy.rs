@@ -1,14 +1,14 @@
-//! Randomness that a seed repeats. For tests only: whoever knows the seed knows every byte.
+//! Seeded, reproducible randomness. For tests only: the seed determines every byte.
 
 use portcullis_ports::Entropy;
 use std::sync::{Mutex, PoisonError};
 
-/// A stream of bytes that its seed decides (SplitMix64).
+/// Byte stream determined by a seed (SplitMix64).
 #[derive(Debug)]
 pub struct SeededEntropy(Mutex<u64>);
 
 impl SeededEntropy {
-    /// The stream of that seed.
+    /// Creates the stream of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Mutex::new(seed))

@@ -1,4 +1,4 @@
-//! A hasher whose hashes can be read by eye. How slow a hash is, and who waits, is left to real ones.
+//! Password hasher with readable hashes.
 
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
@@ -6,23 +6,23 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Stores `new.1:password`, with another number each time. Of what is adopted, `new:password` is
-/// current, `old:password` outdated, and anything else unreadable. It refuses a caller whose
-/// patience is over, as if there had been a queue.
+/// Stores `new.1:password`, with another number each time. Of adopted hashes, `new:password` is
+/// current, `old:password` is outdated, and anything else is unreadable. Refuses cancelled callers, as
+/// a queue would.
 #[derive(Debug, Default)]
 pub struct PlainHasher {
-    /// How many hashes were asked for.
+    /// Number of requested hashes.
     pub work: AtomicUsize,
-    /// Whether to refuse everybody.
+    /// Set to refuse all callers.
     pub busy: AtomicBool,
-    /// Whether to refuse those alone who want a new hash.
+    /// Set to refuse only callers who request a new hash.
     pub full: AtomicBool,
-    /// The accounts that stand-ins were asked for.
+    /// Accounts for which dummy hashes were requested.
     pub stand_ins: Mutex<Vec<String>>,
 }
 
 impl PlainHasher {
-    /// What a refused caller is told to wait.
+    /// `retry_after` of refused callers.
     pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 
     fn count(&self, refuses: &AtomicBool, cancellation: &CancellationToken) -> Result<usize, HasherError> {

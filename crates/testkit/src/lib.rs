@@ -1,7 +1,7 @@
-//! What tests share: in-memory adapters, a clock that is set, randomness from a seed, throw-away
-//! servers, and the conformance suites that every adapter and decorator passes.
+//! Shared test tools: in-memory adapters, a settable clock, seeded randomness, temporary servers, and
+//! the conformance suites for adapters and decorators.
 //!
-//! A dev-dependency of the other crates, never a dependency.
+//! Only a dev-dependency of other crates.
 
 mod clock;
 pub mod conformance;

@@ -1,5 +1,5 @@
-//! Throw-away PostgreSQL servers: started by the test that needs one, on a data folder of their
-//! own, gone with the test process however that ends. The schema is left to whoever connects.
+//! Temporary PostgreSQL servers. Each has its own data folder and ends with the test process in any
+//! case.
 
 #![expect(clippy::panic, clippy::disallowed_methods, reason = "a failed step fails the test, in tests only")]
 
@@ -16,14 +16,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
-/// What makes a server quick to start and light to run. Durability stays on: servers are killed
-/// to see what survives.
+/// Settings for a fast start and low load. Durability stays on, since tests kill servers to see which
+/// data survives.
 const SETTINGS: &str = "listen_addresses = '127.0.0.1'\nmax_connections = 200\nshared_buffers = 16MB\n\
                         fsync = on\nsynchronous_commit = on\nlog_min_messages = warning\n";
-/// How long anything may take on a busy machine before it counts as failed.
+/// Maximum time of a step on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Stops whatever still runs and removes the folder once standard input ends, which is when the
-/// test process is gone: by a return, a panic or a kill.
+/// Stops running servers and removes the folder when standard input ends. That is when the test process
+/// ends: by a return, a panic or a kill.
 const JANITOR: &str = r#"
 trap '' HUP INT TERM
 while read -r _; do :; done
@@ -38,32 +38,32 @@ pub use pooler::Pooler;
 
 type Outcome<T = ()> = Result<T, String>;
 
-/// A PostgreSQL server on a free port of 127.0.0.1.
+/// PostgreSQL server on a free port of 127.0.0.1.
 pub struct Server {
     folder: PathBuf,
     port: u16,
     german: bool,
 }
 
-/// An empty database of its own, on a [`SmtpServer`].
+/// Empty database on a [`Server`].
 #[derive(Debug, Clone)]
 pub struct Database {
-    /// Where to connect: `postgres://postgres@127.0.0.1:<port>/<name>`.
+    /// Connection URL: `postgres://postgres@127.0.0.1:<port>/<name>`.
     pub url: String,
 }
 
 impl Server {
-    /// Starts a server of its own, for a test that stops, kills or freezes it.
+    /// Starts a server for one test, which may stop, kill or freeze it.
     #[must_use]
     pub fn start() -> Self {
         expect_ok(Self::try_start(false))
     }
 
-    /// Starts a server of its own whose messages are in German. Its databases belong to a role that
-    /// may not change that.
+    /// Starts a server with German messages for one test. Its databases belong to a role that cannot
+    /// change the language.
     ///
     /// # Panics
-    /// If the machine has no German messages of PostgreSQL, or cannot compile a German locale.
+    /// Panics if PostgreSQL's German messages are not installed or a German locale cannot be compiled.
     #[must_use]
     pub fn in_german() -> Self {
         let server = expect_ok(Self::try_start(true));
@@ -73,19 +73,19 @@ impl Server {
         server
     }
 
-    /// The server that the tests of this process share.
+    /// Returns the server shared by the tests of this process.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// The server with German messages that the tests of this process share.
+    /// Returns the server with German messages shared by the tests of this process.
     pub fn shared_in_german() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(Self::in_german)
     }
 
-    /// The URL of a database on this server, whether it exists or not.
+    /// Returns the URL of a database, which need not exist.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         self.url_as(if self.german { german::ROLE } else { "postgres" }, database)
@@ -95,13 +95,13 @@ impl Server {
         format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// A port of 127.0.0.1 on which the server listens.
+    /// Returns the port of the server on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Makes an empty database with a name that no other has.
+    /// Creates an empty database with a unique name.
     #[must_use]
     pub fn create_database(&self) -> Database {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
@@ -111,38 +111,38 @@ impl Server {
         Database { url: self.url(&name) }
     }
 
-    /// Runs SQL as the superuser, statements or a whole dump, and gives what it printed: a line for each row,
-    /// columns divided by `|`.
+    /// Runs SQL, such as statements or a dump, as the superuser. Returns the output: one line per row,
+    /// with columns separated by `|`.
     pub fn psql(&self, database: &str, sql: &str) -> String {
         expect_ok(self.try_psql(database, sql))
     }
 
-    /// A database as `pg_dump` writes it: SQL that makes it again.
+    /// Returns a `pg_dump` of a database as SQL.
     pub fn dump(&self, database: &str) -> String {
         expect_ok(run(installation().command("pg_dump").arg("--no-owner").arg(self.url(database))))
     }
 
-    /// Stops the server in an orderly way; its connections are cut.
+    /// Stops the server and closes its connections.
     pub fn stop(&self) {
         expect_ok(self.pg_ctl(&["stop", "-m", "fast"]));
     }
 
-    /// Starts a stopped or crashed server again, on the same port and data.
+    /// Restarts a stopped or crashed server on the same port and data.
     pub fn restart(&self) {
         expect_ok(self.pg_ctl(&["start", "-l", "log"]));
     }
 
-    /// Kills every process of the server at once, as a crash of its machine would.
+    /// Kills every process of the server at once, like a crash of the machine.
     pub fn crash(&self) {
         let processes = self.signal(Signal::KILL);
         assert!(eventually(|| processes.iter().all(|pid| has_ended(*pid))), "the killed server is still there");
-        // Where nobody reaps orphans, the dead postmaster would pass for a running one.
+        // If no process reaps orphans, pg_ctl would take the dead postmaster for a running one.
         for lock in ["data/postmaster.pid".to_owned(), format!(".s.PGSQL.{}.lock", self.port)] {
             let _ = fs::remove_file(self.folder.join(lock));
         }
     }
 
-    /// Freezes every process of the server: connections stay open and nothing is answered.
+    /// Freezes every process of the server: connections stay open, but nothing is answered.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
@@ -166,7 +166,7 @@ impl Server {
             fs::write(config, format!("{SETTINGS}{socket}")).map_err(|e| format!("postgresql.conf: {e}"))?;
             match server.pg_ctl(&["start", "-l", "log"]) {
                 Ok(()) => return Ok(server),
-                // Another process may have taken the port meanwhile.
+                // Another process may have taken the port.
                 Err(error) => failure = error,
             }
         }
@@ -195,17 +195,17 @@ impl Server {
         run(&mut command)
     }
 
-    /// Sends a signal to the postmaster and its children, which lead process groups of their own.
+    /// Sends a signal to the postmaster and its children, which lead their own process groups.
     fn signal(&self, signal: Signal) -> Vec<Pid> {
         let processes = expect_ok(self.processes());
         for pid in &processes {
-            // A child may have ended meanwhile.
+            // A child may have ended in between.
             let _ = kill_process(*pid, signal);
         }
         processes
     }
 
-    /// The postmaster, then its children.
+    /// Returns the postmaster, then its children.
     fn processes(&self) -> Outcome<Vec<Pid>> {
         let file = fs::read_to_string(self.folder.join("data/postmaster.pid"));
         let file = file.map_err(|e| format!("the server does not run: {e}"))?;
@@ -223,22 +223,22 @@ impl Drop for Server {
     fn drop(&mut self) {
         if self.processes().is_ok() {
             self.resume();
-            // The janitor stops what does not stop here.
+            // The janitor stops a server that does not stop here.
             let _ = self.pg_ctl(&["stop", "-m", "immediate"]);
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// What the servers of this process share: the programs, the folder, an initialised data folder
-/// to copy, and the janitor.
+/// Shared by the servers of this process: programs, folder, initialized data folder to copy, and
+/// janitor.
 struct Installation {
     programs: PathBuf,
     folder: PathBuf,
     template: PathBuf,
-    /// Whom to run as where the tests run as root, whom PostgreSQL refuses.
+    /// User and group for the server if the tests run as root, which PostgreSQL refuses.
     user: Option<(u32, u32)>,
-    /// Never waited for: it outlives this process by the time it takes to clean up.
+    /// Never waited for: it outlives this process to clean up.
     _janitor: Child,
 }
 
@@ -271,7 +271,7 @@ impl Installation {
         if own.exists() { own } else { PathBuf::from(name) }
     }
 
-    /// A program, run as the user that owns the data.
+    /// Creates a command that runs a program as the owner of the data.
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(self.program(name));
         command.current_dir(&self.folder);
@@ -282,8 +282,8 @@ impl Installation {
     }
 }
 
-/// The folder of `initdb`, `pg_ctl` and `psql`: as told by `PORTCULLIS_TEST_PG_BIN`, else on the
-/// path, else the newest where Debian keeps it.
+/// Finds the folder of `initdb`, `pg_ctl` and `psql`: `PORTCULLIS_TEST_PG_BIN`, or the path, or the
+/// newest version where Debian installs it.
 fn find_programs() -> Outcome<PathBuf> {
     let told = env::var_os("PORTCULLIS_TEST_PG_BIN").map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -292,7 +292,7 @@ fn find_programs() -> Outcome<PathBuf> {
     let mut installed: Vec<_> = versions.map(|entry| entry.path().join("bin")).collect();
     installed.sort_by_key(|bin| std::cmp::Reverse(version(bin)));
     let places = told.into_iter().chain(env::split_paths(&path)).chain(installed);
-    // A link on the path leads to the folder that has all of them.
+    // Follows a link on the path to the folder that contains all programs.
     let real = |place: PathBuf| fs::canonicalize(place.join("initdb")).ok()?.parent().map(Path::to_path_buf);
     places.filter_map(real).find(|bin| bin.join("pg_ctl").exists()).ok_or_else(|| {
         "this test needs PostgreSQL's server programs: `cargo xtask test` installs them, or `apt-get install \
@@ -301,7 +301,7 @@ fn find_programs() -> Outcome<PathBuf> {
     })
 }
 
-/// User and group of `postgres`, where the machine knows it, else of `nobody`.
+/// Returns user and group of `postgres` if it exists, or else of `nobody`.
 fn unprivileged_user() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let ids = |name: &str| {
@@ -311,22 +311,23 @@ fn unprivileged_user() -> (u32, u32) {
     ids("postgres").or_else(|| ids("nobody")).unwrap_or((65534, 65534))
 }
 
-/// The only holder of the other end of its standard input is this process.
+/// Starts the janitor. Its standard input ends when this process ends, since no other process holds the
+/// other end.
 fn start_janitor(folder: &Path) -> io::Result<Child> {
     let mut command = Command::new("sh");
     command.args(["-c", JANITOR, "janitor"]).arg(folder).current_dir("/").stdin(Stdio::piped());
     command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()
 }
 
-/// Ports that nobody listens on, below those that outgoing connections get: a client that tries
-/// to reach a stopped server must not meet itself.
+/// Returns unused ports below the range of outgoing connections. Otherwise a client of a stopped server
+/// could connect to itself.
 fn free_ports() -> impl Iterator<Item = u16> {
     use std::hash::{BuildHasher, RandomState};
     let random = || 10_000 + u16::try_from(RandomState::new().hash_one(()) % 22_000).unwrap_or_default();
     std::iter::repeat_with(random).filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
 }
 
-/// State, parent and so on of a process, from "pid (name) state parent …".
+/// Returns state, parent and so on of a process from "pid (name) state parent …".
 fn stat(process: &Path) -> Option<impl Iterator<Item = String>> {
     let line = fs::read_to_string(process.join("stat")).ok()?;
     let fields: Vec<_> = line.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect();

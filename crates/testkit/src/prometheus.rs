@@ -1,9 +1,9 @@
-//! Reads a page in Prometheus's text format (version 0.0.4) as strictly as `promtool check metrics`
-//! does, names included.
+//! Parses Prometheus's text format (version 0.0.4) as strictly as `promtool check metrics`, including
+//! its naming rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A page that was read: what each series shows, by its name and labels as they are written.
+/// Parsed page: the value of each series by its name and labels, as written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     series: BTreeMap<String, f64>,
@@ -16,13 +16,13 @@ struct Family<'a> {
 }
 
 impl Page {
-    /// Reads a page.
+    /// Parses a page.
     ///
     /// # Errors
-    /// The first line that breaks the format or the naming rules, and how.
+    /// Returns the first line that breaks the format or the naming rules, and the reason.
     ///
     /// ```
-    /// use portcullis_testkit::exposition::Page;
+    /// use portcullis_testkit::prometheus::Page;
     /// let page = Page::read("# HELP a_total Things.\n# TYPE a_total counter\na_total{b=\"c\"} 2\n")?;
     /// assert_eq!(page.value("a_total{b=\"c\"}"), Some(2.0));
     /// assert!(Page::read("a_total 1\n").is_err());
@@ -52,24 +52,24 @@ impl Page {
         Ok(page)
     }
 
-    /// What a series shows.
+    /// Returns the value of a series, or `None` if it does not exist.
     #[must_use]
     pub fn value(&self, series: &str) -> Option<f64> {
         self.series.get(series).copied()
     }
 
-    /// Every series with what it shows.
+    /// Returns every series with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.series.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// The sum of all series whose name and labels begin so.
+    /// Returns the sum of all series whose name and labels start with `prefix`.
     #[must_use]
     pub fn sum(&self, prefix: &str) -> f64 {
         self.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, value)| value).sum()
     }
 
-    /// The last bucket of a histogram holds all that was observed.
+    /// Checks that the last bucket of each histogram equals its count.
     fn check_histograms(&self) -> Result<(), String> {
         for (name, value) in self.iter() {
             let Some((family, labels)) = name.split_once("_bucket{") else { continue };
@@ -99,7 +99,8 @@ impl<'a> Family<'a> {
             .and_then(|family| if help.trim().is_empty() { Err(format!("{name}: no help")) } else { Ok(family) })
     }
 
-    /// The rules of <https://prometheus.io/docs/practices/naming/> that promtool holds.
+    /// Returns which naming rule of promtool is broken
+    /// (<https://prometheus.io/docs/practices/naming/>).
     fn fault(&self) -> Option<&'static str> {
         let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
         let is = |kind| self.kind == kind;
@@ -125,7 +126,7 @@ impl<'a> Family<'a> {
         }
     }
 
-    /// Reads a line of the metric.
+    /// Parses a sample line of the metric.
     fn sample<'l>(&self, line: &'l str) -> Result<(&'l str, f64), String> {
         let (series, value) = line.rsplit_once(' ').ok_or(format!("{line}: no value"))?;
         let value: f64 = value.parse().map_err(|_| format!("{line}: no number"))?;
@@ -143,7 +144,7 @@ impl<'a> Family<'a> {
     }
 }
 
-/// Labels that are written as they are read: no escapes, for nothing needs one.
+/// Checks labels without escapes, since no label needs them.
 fn check_labels(line: &str, labels: &str) -> Result<(), String> {
     if labels.is_empty() {
         return Ok(());

@@ -1,5 +1,5 @@
-//! Throw-away Redis servers, or Valkey ones: started by the test that needs one, on a port of
-//! their own, with nothing on disk, gone with the test process however that ends.
+//! Temporary Redis or Valkey servers. Each listens on its own port, stores nothing on disk, and ends
+//! with the test process in any case.
 
 #![expect(clippy::panic, clippy::disallowed_methods, reason = "a failed step fails the test, in tests only")]
 
@@ -13,9 +13,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-/// How long anything may take on a busy machine before it counts as failed.
+/// Maximum time of a step on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Kills the server once standard input ends, which is when the test process is gone.
+/// Kills the server when standard input ends, which is when the test process ends.
 const JANITOR: &str = r#"
 trap '' HUP INT TERM
 "$@" < /dev/null > /dev/null 2>&1 &
@@ -25,20 +25,20 @@ while read -r _; do :; done
 kill -CONT "$server"; kill -KILL "$server"
 "#;
 
-/// A server on a free port of 127.0.0.1.
+/// Server on a free port of 127.0.0.1.
 pub struct Server {
     port: u16,
     process: Mutex<Option<Process>>,
 }
 
-/// The janitor, whose child the server is, and the server.
+/// Janitor process, and the server, which is its child.
 struct Process {
     janitor: Child,
     server: Pid,
 }
 
 impl Server {
-    /// Starts a server of its own, for a test that stops, kills or freezes it.
+    /// Starts a server for one test, which may stop, kill or freeze it.
     #[must_use]
     pub fn start() -> Self {
         let server = Self { port: free_port(), process: Mutex::default() };
@@ -46,19 +46,19 @@ impl Server {
         server
     }
 
-    /// The server that the tests of this process share.
+    /// Returns the server shared by the tests of this process.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// Where it is: `redis://127.0.0.1:<port>`.
+    /// Returns its URL: `redis://127.0.0.1:<port>`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Kills it, as nothing can notice. All that it held is gone.
+    /// Kills the server without warning. All its data is lost.
     pub fn kill(&self) {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut process) = process {
@@ -67,7 +67,7 @@ impl Server {
         }
     }
 
-    /// Starts a killed server again, empty, on the same port.
+    /// Restarts a killed server on the same port, without data.
     pub fn restart(&self) {
         let process = spawn(self.port);
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
@@ -78,7 +78,7 @@ impl Server {
         }
     }
 
-    /// Freezes it: connections stay open, new ones are accepted, and nothing is answered.
+    /// Freezes the server: connections stay open and new ones are accepted, but nothing is answered.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
@@ -88,7 +88,7 @@ impl Server {
         self.signal(Signal::CONT);
     }
 
-    /// Has it do something, and gives the first line of its answer.
+    /// Runs a command and returns the first line of the reply.
     pub fn command(&self, words: &str) -> String {
         self.try_command(words).unwrap_or_else(|| panic!("no answer to {words}"))
     }
@@ -129,7 +129,7 @@ fn spawn(port: u16) -> Process {
     Process { janitor, server: server.unwrap_or_else(|| panic!("the server did not start")) }
 }
 
-/// As told by `PORTCULLIS_TEST_REDIS`, else on the path.
+/// Returns the program in `PORTCULLIS_TEST_REDIS`, or one on the path.
 fn program() -> PathBuf {
     let told = env::var_os("PORTCULLIS_TEST_REDIS").map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -143,7 +143,7 @@ fn program() -> PathBuf {
     })
 }
 
-/// A port that nobody listens on, below those that outgoing connections get.
+/// Returns an unused port below the range of outgoing connections.
 fn free_port() -> u16 {
     let random = || 10_000 + u16::try_from(RandomState::new().hash_one(()) % 22_000).unwrap_or_default();
     let mut ports = std::iter::repeat_with(random).take(100);

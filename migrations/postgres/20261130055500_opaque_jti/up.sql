@@ -1,8 +1,9 @@
--- The jti of an adopted token may be any text. A session's sid is 32 hex digits, so the session of
--- a token whose jti is spelled otherwise cannot bear it: the token's row names the session instead.
--- The previous release refuses such tokens, and still runs.
+-- The jti of an adopted token may be any text, but the sid of a session is 32 hex digits. So if a
+-- token's jti is not 32 hex digits, the token's row names its session in session_id. The previous
+-- release rejects such tokens, and still runs.
 
--- What the previous release made of them: a session that bears the jti as it is spelled.
+-- The previous release created sessions for them with the unchanged jti as sid: link them, and replace
+-- the sid.
 UPDATE refresh_tokens AS token SET session_id = session.id
 FROM sessions AS session
 WHERE token.session_id IS NULL AND session.sid = token.jti AND session.user_id = token.user_id

@@ -1,6 +1,6 @@
--- Sequences behind the largest id of their table (after a restore by hand, or a failover by logical
--- replication) would give ids that are taken. And a foreign key that was skipped where another
--- schema of the database has one of the same name. The previous release still runs.
+-- Advances sequences that are behind the largest id of their table (after a manual restore, or a
+-- failover by logical replication) and would assign ids that are taken. Adds a foreign key that was
+-- skipped if another schema of the database has one of the same name. The previous release still runs.
 
 DO $$
 DECLARE

@@ -1,5 +1,5 @@
--- Adopted columns that are too narrow for what is written to them: a hash of a long password has 91
--- characters. The previous release still runs.
+-- Widens adopted columns that are too narrow: the hash of a long password has 91 characters. The
+-- previous release still runs.
 
 DO $$
 DECLARE

@@ -1,3 +1,3 @@
--- Sources that signed in before are known no more.
+-- Deletes the record of sources that signed in before.
 DROP INDEX idx_sessions_source;
 ALTER TABLE sessions DROP COLUMN source;

@@ -1,2 +1,2 @@
--- Nothing to undo: the previous release knows tokens whose row names their session.
+-- Nothing to undo: the previous release supports tokens whose row names their session.
 SELECT 1;

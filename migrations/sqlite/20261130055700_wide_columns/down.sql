@@ -1,2 +1,2 @@
--- Nothing to undo: what was written since may need the room.
+-- Nothing to undo: values written since may need the width.
 SELECT 1;

@@ -1,2 +1,2 @@
--- Nothing to do: SQLite's columns have no width. PostgreSQL's are widened by this migration.
+-- Nothing to do: SQLite's columns have no width. On PostgreSQL this migration widens columns.
 SELECT 1;

@@ -1,5 +1,5 @@
-//! What hashes cost that are made together: `cargo bench -p portcullis-bcrypt`. The time is that of
-//! a batch; divided by the lanes it is that of a hash, and falls as long as another lane pays.
+//! Time to compute several hashes together: `cargo bench -p portcullis-bcrypt`. Times are per batch.
+//! The time per hash is the time divided by the lanes, and it falls as long as another lane pays off.
 
 #![expect(clippy::unwrap_used, reason = "a failed step ends the measurement")]
 
@@ -8,7 +8,7 @@ use portcullis_bcrypt::Cost;
 use portcullis_bcrypt::kernel::{Input, MOST_LANES, together};
 use std::hint::black_box;
 
-/// Low, so that a batch is short; each step up doubles it.
+/// Low, to keep a batch short; each step doubles the time.
 const COST: u32 = 5;
 const KEY: &[u8] = b"correct horse battery staple\0";
 

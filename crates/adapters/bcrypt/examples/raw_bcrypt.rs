@@ -1,10 +1,10 @@
-//! How many hashes this machine makes with nothing around them: the bound that a login storm is
-//! held against. Lanes share a thread, as they do on the hash threads; one lane is the crate
-//! `bcrypt`, which the service uses with `HASH_LANES=1`.
+//! Measures how many hashes this machine computes with nothing around them: the baseline for login
+//! storms. Lanes share a thread, as on the hash threads. One lane uses the crate `bcrypt`, as the
+//! service does with `HASH_LANES=1`.
 //!
 //! `cargo run --release -p portcullis-bcrypt --example raw_bcrypt -- --cost 12 --seconds 5 --lanes 6 --threads 2`
 //! prints one JSON object: `{"lanes":6,"threads":2,"cost":12,"hashes":n,"seconds":s,"cpu_seconds":c}`.
-//! Seconds are at least those asked for: what was begun is finished.
+//! It runs for at least the given seconds, since started hashes are finished.
 
 #![expect(
     clippy::disallowed_methods,
@@ -40,7 +40,7 @@ fn hash(lanes: u32, cost: Cost, salt: &[u8; 16]) {
     }
 }
 
-/// Hashes until the time is over; how many were made.
+/// Hashes until the time is over. Returns the number of hashes.
 fn work(lanes: u32, cost: Cost, time: Duration) -> u32 {
     let start = Instant::now();
     let mut hashes = 0_u32;

@@ -1,5 +1,4 @@
-//! The slow part of every hash, apart from what comes before and after, so that it alone goes to
-//! the hash threads. How many are computed together is left to them.
+//! The slow part of a hash, separated from the rest so that only this part runs on the hash threads.
 
 use crate::{
     cost::Cost,
@@ -10,20 +9,20 @@ use crate::{
 use std::hint::black_box;
 use zeroize::Zeroizing;
 
-/// What bcrypt makes: its output without the last byte, which no format has ever kept.
+/// bcrypt's output without the last byte, which no format stores.
 pub(crate) type Digest = Zeroizing<[u8; 23]>;
 
-/// One slow hash to be made.
+/// One slow hash to compute.
 pub(crate) struct Computation {
     pub(crate) key: Key,
     pub(crate) salt: Salt,
     pub(crate) cost: Cost,
-    /// The cost whose time is taken at least.
+    /// Cost whose time the computation takes at least.
     pub(crate) no_faster_than: Cost,
 }
 
 impl Computation {
-    /// Computes it by the crate `bcrypt`.
+    /// Computes the hash with the crate `bcrypt`.
     pub(crate) fn alone(&self) -> Digest {
         let mut output = Output::default();
         for cost in self.costs() {
@@ -32,7 +31,8 @@ impl Computation {
         digest(&output)
     }
 
-    /// Computes several that are [alike](Self::is_like) by the kernel, in their order.
+    /// Computes several [alike](Self::is_like) hashes with the kernel. Returns the digests in the same
+    /// order.
     pub(crate) fn together(computations: &[&Self]) -> Vec<Digest> {
         let inputs: Vec<_> = computations.iter().map(|one| one.input()).collect();
         let costs = computations.first().into_iter().flat_map(|first| first.costs());
@@ -40,7 +40,7 @@ impl Computation {
         outputs.iter().map(digest).collect()
     }
 
-    /// Whether the other takes the same steps, so that both can be computed together.
+    /// Returns whether both take the same steps and can be computed together.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         (self.cost, self.no_faster_than) == (other.cost, other.no_faster_than)
     }
@@ -49,8 +49,9 @@ impl Computation {
         Input { salt: &self.salt.0, key: self.key.as_bytes() }
     }
 
-    /// What is computed, one after the other; the last is the hash itself. A cheap old hash must
-    /// not tell that its account exists: 2^11 rounds, 2^10, … 2^4, and 2^4 again are 2^12.
+    /// Returns the costs to compute one after the other; the last gives the digest. A cheap old hash
+    /// must not reveal by its timing that the account exists: 2^11 + 2^10 + … + 2^4 rounds and again
+    /// 2^4 are 2^12.
     fn costs(&self) -> impl Iterator<Item = Cost> {
         let own = self.cost.get();
         (own..self.no_faster_than.get()).rev().chain([own]).filter_map(Cost::new)

@@ -1,7 +1,7 @@
-//! How slow a hash is made.
+//! bcrypt cost.
 
-/// The cost of a hash: 2 to its power rounds. Which costs an operator may choose is left to the
-/// configuration.
+/// bcrypt cost: a hash takes 2^cost rounds. The configuration limits which costs an operator may
+/// choose.
 ///
 /// ```
 /// use portcullis_bcrypt::Cost;
@@ -12,24 +12,23 @@
 pub struct Cost(u32);
 
 impl Cost {
-    /// 4: a millisecond.
+    /// 4: about 1 ms.
     pub(crate) const CHEAPEST: Self = Self(4);
 
-    /// 12: about a quarter of a second.
+    /// 12: about 0.25 s.
     pub const DEFAULT: Self = Self(12);
 
-    /// 16: about four seconds. A stored hash of a higher cost counts as unreadable, unless that
-    /// cost is the configured one: each step doubles the time, and one damaged digit must not
-    /// hold a thread for a day.
+    /// 16: about 4 s. A stored hash of a higher cost counts as unreadable unless that cost is
+    /// configured. Each step doubles the time, and one damaged digit must not block a thread for a day.
     pub const HIGHEST_READABLE: Self = Self(16);
 
-    /// A cost of 4 to 31, the bounds of the algorithm.
+    /// Creates a cost from 4 to 31, the bounds of the algorithm. Returns `None` outside of them.
     #[must_use]
     pub const fn new(cost: u32) -> Option<Self> {
         if cost >= 4 && cost <= 31 { Some(Self(cost)) } else { None }
     }
 
-    /// The power.
+    /// Returns the base-2 logarithm of the number of rounds.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0

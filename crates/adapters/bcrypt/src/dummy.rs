@@ -1,13 +1,13 @@
-//! What a hash costs where there is none to verify: as much as those that are stored.
+//! Costs of dummy hashes, drawn from those of stored hashes.
 
 use crate::{cost::Cost, stored::StoredHash};
 use portcullis_domain::registration::PasswordHash;
 use portcullis_ports::MacSigner;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The costs of stored hashes, as a sample of them shows. Each account name draws one of them by a
-/// keyed hash of it: the same name draws the same cost, also on other replicas and after a
-/// restart, and only who knows the key knows which.
+/// Distribution of the costs in a sample of stored hashes. Each account name draws a cost by its keyed
+/// hash. The same name draws the same cost on every replica and after a restart. Without the key the
+/// cost cannot be predicted.
 ///
 /// ```
 /// use portcullis_bcrypt::StoredCosts;
@@ -20,18 +20,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// ```
 pub struct StoredCosts {
     authenticator: Arc<dyn MacSigner>,
-    /// The costs, from low to high, and how many hashes of the sample have each.
+    /// Costs in ascending order, with the number of hashes in the sample.
     tally: RwLock<Vec<(Cost, u64)>>,
 }
 
 impl StoredCosts {
-    /// Knows no costs yet.
+    /// Creates an empty distribution; `authenticator` signs the account names.
     #[must_use]
     pub fn new(authenticator: Arc<dyn MacSigner>) -> Self {
         Self { authenticator, tally: RwLock::default() }
     }
 
-    /// Replaces what is known by what a sample shows. Hashes that cannot be read do not count.
+    /// Replaces the distribution with that of `sample`. Unreadable hashes are ignored.
     pub fn learn(&self, sample: &[PasswordHash]) {
         let mut tally: Vec<(Cost, u64)> = Vec::new();
         for cost in sample.iter().filter_map(|hash| Some(StoredHash::parse(hash.expose())?.cost)) {
@@ -44,7 +44,7 @@ impl StoredCosts {
         *self.tally.write().unwrap_or_else(PoisonError::into_inner) = tally;
     }
 
-    /// The cost that an account name draws; `None` while none is known.
+    /// Returns the cost for an account name, or `None` if the distribution is empty.
     pub(crate) fn draw(&self, account: &str) -> Option<Cost> {
         let tally = self.tally.read().unwrap_or_else(PoisonError::into_inner);
         let code = self.authenticator.sign(account.as_bytes());

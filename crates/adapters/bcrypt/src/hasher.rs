@@ -1,5 +1,5 @@
-//! The rules of hashing: which scheme a password gets, what a stored hash answers to, and when it
-//! is outdated. Where the slow part runs is left to the caller.
+//! Hashing rules: which scheme a password gets, how a stored hash is verified, and when it is outdated.
+//! The caller decides where the slow part runs.
 
 use crate::{
     computation::{Computation, Digest},
@@ -13,14 +13,16 @@ use portcullis_ports::{CancellationToken, Entropy, EntropyExt, HasherError, Pass
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-/// Hashes with bcrypt on the calling thread, at once: nobody waits, so nobody loses patience.
+/// Hasher that runs bcrypt immediately on the calling thread and ignores cancellation.
 ///
-/// A password of up to 71 bytes without NUL gets a plain `$2b$` hash, any other passlib's
-/// `$bcrypt-sha256$v=2`, so that every byte counts. Verified are also `$2a$`, `$2y$` and
-/// passlib's first version. Every call makes one slow hash of the configured cost, or of the
-/// stored one's where that is higher. Where no hash can be read, the cost is drawn from those of
-/// the stored hashes ([`StoredCosts`]): the time tells neither whether a hash was readable nor
-/// whether there is an account.
+/// A password of up to 71 bytes without NUL gets a plain `$2b$` hash. Any other gets passlib's
+/// `$bcrypt-sha256$v=2`, so that every byte counts. `$2a$`, `$2y$` and passlib's first version are
+/// verified as well.
+///
+/// Every call computes one slow hash of the configured cost, or of the stored cost if that is higher.
+/// If the hash is missing or unreadable, the cost is drawn from those of the stored hashes
+/// ([`StoredCosts`]), so timing reveals neither whether the hash was readable nor whether the account
+/// exists.
 pub struct BcryptHasher {
     cost: Cost,
     entropy: Arc<dyn Entropy>,
@@ -28,14 +30,14 @@ pub struct BcryptHasher {
 }
 
 impl BcryptHasher {
-    /// A hasher that makes hashes of that cost, with salts from `entropy`.
+    /// Creates a hasher that hashes at `cost`, with salts from `entropy`.
     #[must_use]
     pub fn new(cost: Cost, entropy: Arc<dyn Entropy>) -> Self {
         Self { cost, entropy, stored_costs: None }
     }
 
-    /// Draws the costs of stand-ins from those of stored hashes; all have the configured cost
-    /// otherwise.
+    /// Draws the costs of dummy hashes from those of stored hashes. Without this, they all have the
+    /// configured cost.
     #[must_use]
     pub fn with_stored_costs(self, costs: Arc<StoredCosts>) -> Self {
         Self { stored_costs: Some(costs), ..self }
@@ -88,7 +90,7 @@ impl BcryptHasher {
         let key = key(stored.scheme, password, &stored.salt);
         let digest = run(self.computation(key, stored.salt, stored.cost))?;
         let same = bool::from(digest.ct_eq(stored.digest.as_slice()));
-        // bcrypt repeats its key: "abc" and "abc\0abc" are one to it.
+        // bcrypt repeats its key, so it treats "abc" and "abc\0abc" as equal.
         if same && !(is_plain(stored.scheme) && has_nul(password)) {
             Ok(PasswordCheck::Match { needs_rehash: self.is_outdated(&stored, password) })
         } else {
@@ -158,7 +160,7 @@ impl PasswordHasher for BcryptHasher {
     }
 }
 
-// By value, so that the key is wiped as soon as it has served.
+// Takes the computation by value so that the key is wiped right after use.
 fn run_here(computation: Computation) -> Result<Digest, HasherError> {
     Ok(computation.alone())
 }
@@ -200,7 +202,7 @@ mod tests {
         BcryptHasher::new(Cost::new(cost).unwrap(), Arc::new(Fixed))
     }
 
-    /// Verifies without hashing, and tells the costs that were asked for: nominal and least.
+    /// Verifies without hashing. Returns the requested costs: nominal and minimum.
     fn costs(configured: u32, stored: &str) -> (PasswordCheck, Vec<(u32, u32)>) {
         let asked = RefCell::new(Vec::new());
         let run = |computation: Computation| -> Result<Digest, HasherError> {
@@ -252,7 +254,7 @@ mod tests {
             assert_eq!(asked[0], asked[1], "an unreadable hash is like no account");
             asked[0]
         };
-        // By the first bytes, from little to much.
+        // In ascending order of their first bytes.
         let accounts = ["\0\0\0\0\0\0\0\0", "00000000", "?zzzzzzz", "Azzzzzzz", "zzzzzzzz", "\u{7f}zzzzzzz"];
         assert_eq!(accounts.map(cost), [10; 6], "nothing is known");
         costs.learn(&[hash(12), hash(12), hash(4), PasswordHash::new("?".to_owned())]);

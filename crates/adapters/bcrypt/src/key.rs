@@ -1,4 +1,4 @@
-//! What goes into bcrypt in a password's stead: at most 72 bytes, wiped when dropped.
+//! bcrypt keys derived from passwords: at most 72 bytes, wiped when dropped.
 
 use crate::stored::Salt;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -6,21 +6,21 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// How many bytes bcrypt reads.
+/// Number of key bytes that bcrypt reads.
 const SIZE: usize = 72;
 
-/// A key of bcrypt.
+/// bcrypt key.
 pub(crate) struct Key {
     bytes: Zeroizing<[u8; SIZE]>,
     used: usize,
 }
 
 impl Key {
-    /// The longest password, in bytes, of which a plain hash says everything: the key is the
-    /// password and a terminating NUL, of which bcrypt reads 72 bytes.
+    /// Longest password, in bytes, that a plain hash covers completely. The key is the password and a
+    /// terminating NUL, and bcrypt reads 72 bytes of it.
     pub(crate) const LONGEST_PLAIN: usize = SIZE - 1;
 
-    /// The password itself, cut at 72 bytes.
+    /// Creates a key from the password itself, truncated to 72 bytes.
     pub(crate) fn plain(password: &str) -> Self {
         let mut bytes = Zeroizing::new([0; SIZE]);
         for (to, from) in bytes.iter_mut().zip(password.bytes()) {
@@ -29,17 +29,17 @@ impl Key {
         Self { bytes, used: SIZE.min(password.len() + 1) }
     }
 
-    /// passlib's first pre-hash: the password's SHA-256 in base64, never the raw digest, whose
-    /// NULs would shorten the key.
+    /// Creates a key by passlib's first pre-hash: base64 of the password's SHA-256. The raw digest may
+    /// contain NULs, which would shorten the key.
     pub(crate) fn sha256(password: &str) -> Self {
         let digest = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(password)));
         Self::encoded(&digest)
     }
 
-    /// passlib's second: an HMAC keyed by the salt's text, so that a table of SHA-256 digests
-    /// from elsewhere is no list of candidates.
+    /// Creates a key by passlib's second pre-hash: an HMAC keyed by the salt's text. Leaked SHA-256
+    /// digests cannot be tested against it (password shucking).
     pub(crate) fn hmac(password: &str, salt: &Salt) -> Self {
-        // RFC 2104 §2: a key shorter than a block is filled up with zeros.
+        // RFC 2104 §2: a key shorter than a block is padded with zeros.
         let mut block = [0; 64];
         for (to, from) in block.iter_mut().zip(salt.encoded().bytes()) {
             *to = from;
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_pre_hash_is_base64_and_a_terminator() {
-        // SHA-256 of "abc": FIPS 180-4, the first example.
+        // SHA-256 of "abc": first example of FIPS 180-4.
         assert_eq!(Key::sha256("abc").as_bytes(), b"ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=\0");
         assert_eq!(Key::hmac("abc", &Salt([1; 16])).as_bytes().len(), 45);
         assert_ne!(Key::hmac("abc", &Salt([1; 16])).as_bytes(), Key::hmac("abc", &Salt([2; 16])).as_bytes());

@@ -1,4 +1,5 @@
-//! How many hashes a thread computes together, and what is best on this processor.
+//! Number of hashes a thread computes together, and the measurement that picks the best one for this
+//! processor.
 
 use crate::{
     computation::{Computation, Digest},
@@ -12,26 +13,20 @@ use std::{
     time::Duration,
 };
 
-/// How many hashes a thread computes together at most, where as many wait.
-///
-/// ```
-/// use portcullis_bcrypt::Lanes;
-/// assert_eq!(Lanes::new(6), Some(Lanes::MAX));
-/// assert_eq!((Lanes::new(0), Lanes::new(7)), (None, None));
-/// ```
+/// Maximum number of hashes a thread computes together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lanes(NonZeroU8);
 
 impl Lanes {
-    /// One: the crate `bcrypt` makes every hash, and the kernel none.
+    /// One lane: every hash is computed by the crate `bcrypt`, not by the kernel.
     pub const ONE: Self = Self(NonZeroU8::MIN);
 
     const FOUR: Self = Self(NonZeroU8::MIN.saturating_add(3));
 
-    /// As many as the kernel takes.
+    /// Maximum number of lanes of the kernel.
     pub const MAX: Self = Self(NonZeroU8::MIN.saturating_add(5));
 
-    /// One to six.
+    /// Creates a number of lanes from 1 to 6. Returns `None` outside of that range.
     #[must_use]
     pub const fn new(lanes: u8) -> Option<Self> {
         match NonZeroU8::new(lanes) {
@@ -40,13 +35,13 @@ impl Lanes {
         }
     }
 
-    /// The number.
+    /// Returns the number of lanes.
     #[must_use]
     pub fn get(self) -> NonZeroUsize {
         self.0.into()
     }
 
-    /// Computes what waited together.
+    /// Computes a batch.
     pub(crate) fn compute(self, computations: &[&Computation]) -> Vec<Digest> {
         if self == Self::ONE {
             computations.iter().map(|one| one.alone()).collect()
@@ -56,21 +51,20 @@ impl Lanes {
     }
 }
 
-/// What was found to suit this processor.
+/// Number of lanes and its measured speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LaneTiming {
     pub(crate) lanes: Lanes,
-    /// How long a full batch takes.
+    /// Duration of a full batch.
     pub(crate) batch: Duration,
 }
 
-/// The cost that is measured at: a millisecond for a batch.
+/// Cost of the measurement: a batch takes about 1 ms.
 const TRIAL_COST: Cost = Cost::CHEAPEST;
-/// The least of so many trials counts: the rest were disturbed.
+/// Number of trials. The shortest counts, since the others were disturbed.
 const TRIALS: usize = 2;
 
-/// Measures what is to be chosen from: `chosen` alone, or one lane, four and six. Takes some
-/// milliseconds of the calling thread.
+/// Measures `chosen`, or else picks the fastest of one, four and six lanes. Takes a few milliseconds.
 pub(crate) fn measure(chosen: Option<Lanes>, cost: Cost, clock: &dyn Clock) -> LaneTiming {
     let best = if let Some(chosen) = chosen {
         pace(chosen, clock)
@@ -83,7 +77,7 @@ pub(crate) fn measure(chosen: Option<Lanes>, cost: Cost, clock: &dyn Clock) -> L
     LaneTiming { batch: best.batch.saturating_mul(doubled), ..best }
 }
 
-/// The one of less time for each hash.
+/// Returns the one that takes less time per hash.
 fn faster(one: LaneTiming, other: LaneTiming) -> LaneTiming {
     let [one_each, other_each] = [one, other].map(|pace| pace.batch.as_nanos() * 60 / u128::from(pace.lanes.0.get()));
     if other_each < one_each { other } else { one }
@@ -107,7 +101,7 @@ mod tests {
     use crate::kernel::MOST_LANES;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// Goes on by the given milliseconds from one question to the next.
+    /// Clock that advances by the next of the given milliseconds at each reading.
     struct Ticking(Vec<u64>, AtomicU64);
 
     impl Clock for Ticking {
@@ -122,7 +116,7 @@ mod tests {
     }
 
     fn measured(chosen: Option<Lanes>, cost: Cost, trials: &[u64]) -> LaneTiming {
-        // Between a trial and the next no time passes.
+        // No time passes between trials.
         let ticks = trials.iter().flat_map(|time| [*time, 0]).collect();
         measure(chosen, cost, &Ticking(ticks, AtomicU64::new(0)))
     }
@@ -130,7 +124,7 @@ mod tests {
     #[test]
     fn the_least_time_for_each_hash_wins() {
         let pace = |lanes, batch| LaneTiming { lanes, batch: Duration::from_millis(batch) };
-        // Two trials of one lane, of four and of six.
+        // Two trials each of one, four and six lanes.
         assert_eq!(measured(None, TRIAL_COST, &[3, 2, 90, 8, 9, 6]), pace(Lanes::MAX, 6));
         assert_eq!(measured(None, TRIAL_COST, &[3, 2, 4, 90, 9, 9]), pace(Lanes::FOUR, 4));
         assert_eq!(measured(None, TRIAL_COST, &[3, 1, 5, 5, 9, 9]), pace(Lanes::ONE, 1));

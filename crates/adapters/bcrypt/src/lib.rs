@@ -1,9 +1,9 @@
-//! Hashes and verifies passwords with bcrypt, in the formats of Python's passlib, so that hashes
-//! move to and from there. What a login makes of the answer is left to the use cases.
+//! Hashes and verifies passwords with bcrypt. Reads and writes the formats of Python's passlib, so
+//! hashes can be moved in both directions.
 //!
-//! [`BcryptHasher`] works on the thread that calls it, which suits tests and chores. A service
-//! puts it on [`HashThreads`], which bound how many hashes are made and how many wait, and make
-//! several together by the [`kernel`].
+//! [`BcryptHasher`] runs on the calling thread, which suits tests and command-line tasks. The service
+//! wraps it in [`HashThreads`], which limits running and waiting hashes and computes several at once
+//! with the [`kernel`].
 //!
 //! ```
 //! use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, PoolSettings};

@@ -1,5 +1,5 @@
-//! Threads that do nothing but hash: as many as are given, with a bounded queue before them. An
-//! async runtime's blocking threads would start every hash of a storm at once and end none.
+//! Dedicated hash threads with a bounded queue. The blocking threads of an async runtime would start
+//! every hash of a login storm at once and finish none in time.
 
 use crate::{
     computation::{Computation, Digest},
@@ -21,45 +21,45 @@ use std::{
 };
 use tracing::Span;
 
-/// How many hashes are made and how many wait.
+/// Settings of the hash threads.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
-    /// The threads: as many as there are cores, as a rule.
+    /// Number of threads, usually the number of cores.
     pub threads: NonZeroUsize,
-    /// How many hashes a thread makes together; where nobody says, what a short measurement at
-    /// the start finds best.
+    /// Number of hashes a thread computes together. `None` measures the best number at the start.
     pub lanes: Option<Lanes>,
-    /// How much work may wait, in time: what the threads finish within it finds room. Who finds
-    /// none is told to wait as long, and a job that has waited half as long again is refused.
+    /// Maximum length of the queue, as time: it holds the jobs that the threads finish within this
+    /// time. Refused callers get it as `retry_after`. A job that has waited 1.5 times as long is
+    /// dropped.
     pub wait: Duration,
-    /// What each thread does first: lower its priority, for one.
+    /// Called first on every thread, for example to lower its priority.
     pub on_start: fn(),
 }
 
-/// A job that has waited no longer finds its thread free: it is made for whoever asked, also for a
-/// caller who has only said that it will ask nothing more.
+/// A job that waited at most this long is computed even if it was cancelled: its caller may have only
+/// half-closed the connection.
 const CANCEL_GRACE: Duration = Duration::from_millis(20);
 
-/// What makes digests, of computations that are alike.
+/// Computes the digests of computations that are alike.
 type Kernel = dyn Fn(&[&Computation]) -> Vec<Digest> + Send + Sync;
 
 struct Job {
     computation: Computation,
     cancellation: CancellationToken,
-    /// When it began to wait.
+    /// Start of the wait, by the monotonic clock.
     since: Duration,
-    /// The caller's. It is let go before the caller goes on: fields are dropped in their order.
+    /// The caller's span. Declared before `reply` so that it is dropped before the caller continues.
     span: Span,
-    /// Dropped without an answer, it refuses.
+    /// Dropping it without a reply refuses the job.
     reply: SyncSender<Result<Digest, HasherError>>,
 }
 
-/// What the threads share with those who wait.
+/// State shared by threads and callers.
 struct Shared {
     queue: Queue<Job>,
     settings: PoolSettings,
     lanes: Lanes,
-    /// How long a full batch takes, in nanoseconds: at first as measured, then as it was of late.
+    /// Duration of a full batch in nanoseconds: measured at the start, then a moving average.
     batch: AtomicU64,
     clock: Arc<dyn Clock>,
 }
@@ -78,7 +78,7 @@ impl Pool {
     ) -> io::Result<Self> {
         let batch = AtomicU64::new(nanoseconds(pace.batch));
         let shared = Shared { queue: Queue::new(), settings, lanes: pace.lanes, batch, clock };
-        // Filled one by one: dropped half full, it ends the threads that did start.
+        // Dropping a half-filled pool stops the threads that did start.
         let mut pool = Self { shared: Arc::new(shared), threads: Vec::new() };
         for number in 0..settings.threads.get() {
             let (shared, kernel) = (Arc::clone(&pool.shared), Arc::clone(&kernel));
@@ -91,7 +91,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Has a thread make the digest, and waits for it.
+    /// Computes the digest on a hash thread and waits for it.
     pub(crate) fn run(
         &self,
         computation: Computation,
@@ -100,7 +100,7 @@ impl Pool {
         let (reply, answer) = sync_channel(1);
         let (cancellation, since) = (cancellation.clone(), self.shared.clock.monotonic());
         let job = Job { computation, cancellation, since, span: Span::current(), reply };
-        // A job that finds no room is dropped, and so is its end of the channel.
+        // If the queue is full, the job is dropped, which closes the channel.
         self.shared.queue.push(job, self.shared.room());
         answer.recv().unwrap_or(Err(HasherError::Busy { retry_after: self.shared.settings.wait }))
     }
@@ -109,13 +109,13 @@ impl Pool {
         self.shared.lanes
     }
 
-    /// What tells how many jobs wait, for as long as anybody asks.
+    /// Returns a function that counts the waiting jobs.
     pub(crate) fn waiting(&self) -> impl Fn() -> usize + Send + Sync + use<> {
         let shared = Arc::clone(&self.shared);
         move || shared.queue.len()
     }
 
-    /// How many jobs find a place: with the threads, and waiting.
+    /// Returns the maximum number of jobs: running and waiting.
     pub(crate) fn places(&self) -> NonZeroUsize {
         let at_once = self.shared.settings.threads.saturating_mul(self.shared.lanes.get());
         at_once.saturating_add(self.shared.room())
@@ -123,7 +123,7 @@ impl Pool {
 }
 
 impl Shared {
-    /// How many jobs all threads finish within the time that one may wait.
+    /// Returns how many jobs all threads finish within the maximum wait.
     fn room(&self) -> usize {
         let batch = u128::from(self.batch.load(Ordering::Relaxed)).max(1);
         let at_once = self.settings.threads.get().saturating_mul(self.lanes.get().get());
@@ -131,7 +131,7 @@ impl Shared {
         usize::try_from(time / batch).unwrap_or(usize::MAX).max(1)
     }
 
-    /// Takes jobs until the queue is closed. A panic fails a job, and the thread goes on.
+    /// Runs jobs until the queue is closed. A panic fails its job, and the thread continues.
     fn serve(&self, kernel: &Kernel) {
         let longest = self.settings.wait + self.settings.wait / 2;
         let is_over = |job: &Job, now: Duration| {
@@ -148,11 +148,11 @@ impl Shared {
         }
     }
 
-    /// Makes the digests of jobs that are alike. Where making several panics, each is made alone,
-    /// so that only the one that is to blame fails.
+    /// Computes the digests of jobs that are alike. If a batch panics, each job is computed again
+    /// alone, so that only the faulty one fails.
     fn make(&self, kernel: &Kernel, jobs: Vec<Job>) {
         let Some(first) = jobs.first() else { return };
-        // Whose panic several share is told by nobody's request.
+        // A panic of several jobs belongs to no single request.
         let span = if jobs.len() == 1 { first.span.clone() } else { Span::none() };
         let traced: Vec<_> = jobs.iter().map(|job| job.begun(jobs.len())).collect();
         let computations: Vec<_> = jobs.iter().map(|job| &job.computation).collect();
@@ -176,16 +176,17 @@ impl Shared {
         jobs.into_iter().zip(digests).for_each(|(job, digest)| job.answer(Ok(digest)));
     }
 
-    /// Counts the last batch for a quarter, so that one that was disturbed changes little.
+    /// Updates the average batch duration. The last batch has a weight of 1/4, so one disturbed batch
+    /// changes little.
     fn learn(&self, batch: Duration) {
         let old = self.batch.load(Ordering::Relaxed);
-        // Two threads at once may lose one of two measurements: the next makes up for it.
+        // A concurrent update may lose one measurement; the next one makes up for it.
         self.batch.store(old - old / 4 + nanoseconds(batch) / 4, Ordering::Relaxed);
     }
 }
 
 impl Job {
-    /// A span of what its thread does, beside as many others. None, where traces are not sent.
+    /// Creates a span for the work of the thread on this batch. Disabled if traces are off.
     fn begun(&self, together: usize) -> Span {
         let parent = self.span.id();
         tracing::error_span!(target: "app.traces", parent: parent, "bcrypt", portcullis.batch.size = together)
@@ -194,7 +195,7 @@ impl Job {
     fn answer(self, outcome: Result<Digest, HasherError>) {
         let Self { span, reply, .. } = self;
         drop(span);
-        // A caller who is gone has no use for it.
+        // The caller may no longer wait.
         let _ = reply.send(outcome);
     }
 }
@@ -207,7 +208,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.queue.close();
         for thread in self.threads.drain(..) {
-            // It can only have ended well: jobs' panics are caught.
+            // Panics of jobs are caught, so the thread cannot have panicked.
             let _ = thread.join();
         }
     }

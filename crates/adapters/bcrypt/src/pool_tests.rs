@@ -1,5 +1,5 @@
-//! The pool with a kernel that the test holds back and a clock that it sets, so that nothing hangs
-//! on time.
+//! Tests the pool with a kernel that the test blocks and a clock that it sets, so nothing depends on
+//! timing.
 
 use super::*;
 use crate::{cost::Cost, key::Key, stored::Salt};
@@ -21,7 +21,7 @@ fn clock() -> Arc<FixedClock> {
     Arc::new(FixedClock::at(DateTime::UNIX_EPOCH))
 }
 
-/// A pool of which so many jobs may wait.
+/// Creates a pool whose queue holds up to `waiting` jobs.
 fn pool(threads: usize, waiting: u32, kernel: Arc<Kernel>) -> Pool {
     start(threads, LaneTiming { lanes: Lanes::ONE, batch: SECONDS / waiting }, clock(), kernel)
 }
@@ -32,7 +32,7 @@ fn start(threads: usize, pace: LaneTiming, clock: Arc<dyn Clock>, kernel: Arc<Ke
     Pool::start(settings, pace, clock, kernel).unwrap()
 }
 
-/// A job that the kernel knows by its salt.
+/// Creates a job that the kernel identifies by its salt.
 fn job(number: u8) -> Computation {
     let cost = Cost::new(4).unwrap();
     Computation { key: Key::plain("x"), salt: Salt([number; 16]), cost, no_faster_than: cost }
@@ -46,7 +46,7 @@ fn digest(number: u8) -> Digest {
     Digest::new([number; 23])
 }
 
-/// A kernel that tells which jobs it has begun, and ends when it is told to.
+/// Handle of a kernel that reports each batch it starts and finishes it on request.
 struct Held {
     begun: Receiver<Vec<u8>>,
     go: Sender<()>,
@@ -81,7 +81,7 @@ fn a_full_queue_refuses_at_once_and_the_rest_is_done_in_order() {
         for number in 1..=3 {
             let (pool, stays) = (&pool, &stays);
             calls.push(scope.spawn(move || pool.run(job(number), stays)));
-            // The first is under way, the others wait, in this order, before the next comes.
+            // The first job runs and the others wait in this order before the next one arrives.
             if number == 1 {
                 assert_eq!(held.begun.recv().unwrap(), [1]);
             } else {
@@ -100,8 +100,8 @@ fn a_full_queue_refuses_at_once_and_the_rest_is_done_in_order() {
     assert_eq!(pool.run(job(5), &stays), Ok(digest(5)), "there is room again");
 }
 
-/// Begins job 1, puts others behind it, does something, lets the kernel go on, and tells what was
-/// begun next and what each caller got.
+/// Starts job 1, queues the others, calls `meanwhile`, and lets the kernel finish. Returns the batch
+/// that started next and each caller's result.
 fn behind_the_first(
     lanes: Lanes,
     clock: Arc<dyn Clock>,
@@ -184,7 +184,7 @@ fn all_threads_work_at_once() {
         together.wait();
         numbers(jobs).into_iter().map(digest).collect()
     };
-    // Six lanes, and yet no thread takes what another is free for.
+    // Although there are six lanes, no thread takes a job that an idle thread could run.
     let pace = LaneTiming { lanes: Lanes::MAX, batch: Duration::from_millis(1) };
     let pool = &start(3, pace, clock(), Arc::new(kernel));
     wait_until(|| pool.shared.queue.idle() == 3);

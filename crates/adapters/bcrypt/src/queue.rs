@@ -1,12 +1,12 @@
-//! A queue, first in, first out. A plain list under a lock and no channel, so that a thread can
-//! look at what else waits and take several at once. How long it may grow is the caller's to say.
+//! FIFO queue for the hash threads. A list under a lock instead of a channel, so that a thread can take
+//! several similar jobs at once.
 
 use std::{
     collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-/// Things that wait for a thread.
+/// Queue of jobs that wait for a thread.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     arrived: Condvar,
@@ -14,7 +14,7 @@ pub(crate) struct Queue<T> {
 
 struct State<T> {
     waiting: VecDeque<T>,
-    /// How many threads wait for something to do.
+    /// Number of threads waiting for a job.
     idle: usize,
     closed: bool,
 }
@@ -25,8 +25,8 @@ impl<T> Queue<T> {
         Self { state: Mutex::new(state), arrived: Condvar::new() }
     }
 
-    /// Adds a thing, unless `room` wait already or the queue is closed; whether it was added.
-    /// What an idle thread is about to take does not count as waiting.
+    /// Adds a job. Returns `false` if the queue is closed or `room` jobs wait already. Jobs that idle
+    /// threads are about to take do not count.
     pub(crate) fn push(&self, thing: T, room: usize) -> bool {
         let mut state = self.lock();
         if state.closed || state.waiting.len() >= room.saturating_add(state.idle) {
@@ -38,9 +38,9 @@ impl<T> Queue<T> {
         true
     }
 
-    /// The thing that has waited longest, and up to `most` in all with those behind it that are
-    /// `alike`, in their order; waits for one. Leaves idle threads their share, and drops those
-    /// that are over. `None` once the queue is closed and empty.
+    /// Waits for a job and returns it, together with up to `most - 1` later jobs that are `alike`, in
+    /// order. Leaves idle threads their share, and drops jobs that are over. Returns `None` once the
+    /// queue is closed and empty.
     pub(crate) fn pop(
         &self,
         most: usize,
@@ -63,13 +63,13 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes no more, and sends the threads home when nothing is left.
+    /// Refuses new jobs. Threads stop once the queue is empty.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();
     }
 
-    /// How many things wait.
+    /// Returns the number of waiting jobs.
     pub(crate) fn len(&self) -> usize {
         self.lock().waiting.len()
     }
@@ -79,7 +79,7 @@ impl<T> Queue<T> {
         self.lock().idle
     }
 
-    // Nothing panics while it holds the lock, so a poisoned one holds a whole state.
+    // Nothing panics under the lock, so the state of a poisoned lock is consistent.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use std::thread;
 
-    /// Numbers are alike when both are even or both are odd.
+    /// Pops numbers, which are alike if both are even or both are odd.
     fn pop(queue: &Queue<u32>, most: usize) -> Option<Vec<u32>> {
         queue.pop(most, |one, other| one % 2 == other % 2, |number| *number > 90)
     }

@@ -1,8 +1,7 @@
-//! The text of a stored hash, read strictly and written. Whether a password fits is left to the
-//! hasher.
+//! Parses and formats stored hashes; the hasher verifies passwords.
 //!
-//! Read is what passlib reads: in the last character of a salt or digest, whose lowest bits say
-//! nothing, any character that decodes to the same bytes will do.
+//! Parsing is strict but accepts all that passlib accepts. The lowest bits of the last character of a
+//! salt or digest are ignored, so any character that decodes to the same bytes is valid.
 
 use crate::cost::Cost;
 use base64::{
@@ -15,24 +14,24 @@ use portcullis_domain::registration::PasswordHash;
 const READER: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
 const ENGINE: GeneralPurpose = GeneralPurpose::new(&BCRYPT, READER);
 
-/// The 16 bytes that make equal passwords hash differently.
+/// Salt of 16 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Salt(pub(crate) [u8; 16]);
 
 impl Salt {
-    /// The 22 characters that stand in a hash.
+    /// Encodes the salt as the 22 characters used in a hash.
     pub(crate) fn encoded(&self) -> String {
         ENGINE.encode(self.0)
     }
 }
 
-/// How the key was made from the password.
+/// Scheme that derives the bcrypt key from the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
     /// `$2b$`: the password itself.
     Plain,
-    /// `$2a$` and `$2y$`: the same computation by other names, which told apart libraries with
-    /// faults that none of these had.
+    /// `$2a$` and `$2y$`: the same computation. Other libraries used these names to mark their bugs,
+    /// which none of these hashes has.
     PlainRenamed,
     /// `$bcrypt-sha256$2a,…` and `2b,…`: SHA-256.
     Sha256,
@@ -40,7 +39,7 @@ pub(crate) enum Scheme {
     Hmac,
 }
 
-/// A stored hash.
+/// Stored hash, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredHash {
     pub(crate) scheme: Scheme,
@@ -50,7 +49,7 @@ pub(crate) struct StoredHash {
 }
 
 impl StoredHash {
-    /// Reads a hash; `None` for damage and for every scheme not named here.
+    /// Parses a hash. Returns `None` if it is damaged or of an unsupported scheme.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.strip_prefix("$bcrypt-sha256$") {
             Some(rest) => Self::parse_prehashed(rest),
@@ -58,7 +57,7 @@ impl StoredHash {
         }
     }
 
-    /// `$2b$12$`, then salt and digest in one.
+    /// Parses `$2b$12$`, followed by salt and digest without a separator.
     fn parse_plain(text: &str) -> Option<Self> {
         let (ident, rest) = text.split_at_checked(4)?;
         let scheme = match ident {
@@ -72,7 +71,7 @@ impl StoredHash {
         Some(Self { scheme, cost, salt: Salt(decode(salt)?), digest: decode(digest)? })
     }
 
-    /// `v=2,t=2b,r=12$salt$digest`, or `2b,12$salt$digest` of the first version.
+    /// Parses `v=2,t=2b,r=12$salt$digest`, or `2b,12$salt$digest` of the first version.
     fn parse_prehashed(rest: &str) -> Option<Self> {
         const SETTINGS: [(&str, Scheme); 3] =
             [("v=2,t=2b,r=", Scheme::Hmac), ("2b,", Scheme::Sha256), ("2a,", Scheme::Sha256)];
@@ -84,8 +83,8 @@ impl StoredHash {
         Some(Self { scheme, cost, salt: Salt(decode(salt)?), digest: decode(digest)? })
     }
 
-    /// Writes a hash by one of the two schemes that new ones have; the older two are written as
-    /// what they were read from, save for their name.
+    /// Formats the hash. `$2a$` and `$2y$` become `$2b$`, and the first version of `$bcrypt-sha256$`
+    /// gets `2b`.
     pub(crate) fn to_text(&self) -> PasswordHash {
         let (cost, salt, digest) = (self.cost.get(), self.salt.encoded(), ENGINE.encode(self.digest));
         PasswordHash::new(match self.scheme {
@@ -96,13 +95,13 @@ impl StoredHash {
     }
 }
 
-/// One or two digits. `parse` alone would take a sign too.
+/// Parses one or two digits. `str::parse` alone would also accept a sign.
 fn cost_of(digits: &str) -> Option<Cost> {
     let plain = digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit());
     if plain { digits.parse().ok().and_then(Cost::new) } else { None }
 }
 
-/// Exactly `N` bytes, which leaves one length of text.
+/// Decodes exactly `N` bytes, so only one text length is valid.
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     ENGINE.decode(text).ok()?.try_into().ok()
 }

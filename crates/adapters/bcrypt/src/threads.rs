@@ -1,5 +1,5 @@
-//! The hasher on threads of its own. The rules stay the hasher's: only the slow part goes to the
-//! threads, and of the password only the key that bcrypt gets.
+//! Hasher that runs the slow part on dedicated threads. They receive only the bcrypt key, not the
+//! password.
 
 use crate::{
     hasher::BcryptHasher,
@@ -10,23 +10,23 @@ use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordCheck, PasswordHasher};
 use std::{io, num::NonZeroUsize, sync::Arc, thread::Builder};
 
-/// Hashes with bcrypt on threads of its own, first come, first served. Where several hashes wait,
-/// a thread makes some of them together. The calling thread waits, without using the processor;
-/// where too many wait already it gets [`HasherError::Busy`] at once, and where it has waited too
-/// long or lost its patience, when its turn comes. Dropping it ends the threads.
+/// bcrypt hasher on dedicated threads with a FIFO queue. A thread computes several waiting hashes
+/// together. The calling thread blocks until its hash is ready. It gets [`HasherError::Busy`] at once
+/// if the queue is full, or later if the job waited too long or was cancelled. Dropping the hasher
+/// stops the threads.
 pub struct HashThreads {
     hasher: BcryptHasher,
     pool: Pool,
 }
 
 impl HashThreads {
-    /// Measures how fast hashes are made, for some milliseconds, and starts the threads.
+    /// Measures the hashing speed for a few milliseconds and starts the threads.
     ///
     /// # Errors
-    /// [`io::Error`], where the system starts no more threads.
+    /// Returns [`io::Error`] if the system refuses to start a thread.
     pub fn start(hasher: BcryptHasher, settings: PoolSettings, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let (cost, watch) = (hasher.cost(), Arc::clone(&clock));
-        // On a thread like those that will hash, at their priority.
+        // Measured on a thread of the same priority as the hash threads.
         let measuring = Builder::new().name("bcrypt-measure".to_owned()).spawn(move || {
             (settings.on_start)();
             measure(settings.lanes, cost, &*watch)
@@ -36,18 +36,18 @@ impl HashThreads {
         Ok(Self { hasher, pool })
     }
 
-    /// How many hashes a thread makes together.
+    /// Returns how many hashes a thread computes together.
     #[must_use]
     pub fn lanes(&self) -> Lanes {
         self.pool.lanes()
     }
 
-    /// What tells how many hashes wait for a thread, for as long as anybody asks.
+    /// Returns a function that counts the hashes waiting for a thread.
     pub fn waiting(&self) -> impl Fn() -> usize + Send + Sync + use<> {
         self.pool.waiting()
     }
 
-    /// How many callers find a place: those whose hashes are made, and those who wait.
+    /// Returns the maximum number of concurrent callers: running and waiting.
     #[must_use]
     pub fn capacity(&self) -> NonZeroUsize {
         self.pool.places()

@@ -1,5 +1,5 @@
-//! Both hashers do all that a hasher does: on the calling thread, and on threads that make one
-//! hash at a time or several.
+//! Runs the conformance suite of hashers on both: on the calling thread, and on threads that compute
+//! one or several hashes at a time.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

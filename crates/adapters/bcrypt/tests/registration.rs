@@ -1,4 +1,4 @@
-//! New hashes, damaged ones, and what must not open what; on the calling thread and on threads.
+//! New hashes, damaged hashes, and passwords that must not match; on the calling thread and on threads.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-/// Never the same bytes twice.
+/// Entropy source that never repeats its bytes.
 #[derive(Default)]
 struct Counting(AtomicU64);
 
@@ -98,8 +98,7 @@ fn passwords_that_begin_alike_do_not_open_each_other() {
 
 #[test]
 fn a_pre_hash_is_no_password() {
-    // SHA-256 of the password in base64, which is bcrypt's key in passlib's first version, and in
-    // hex.
+    // SHA-256 of the password: in base64, the bcrypt key of passlib's first version, and in hex.
     let first =
         PasswordHash::new("$bcrypt-sha256$2b,4$44fLVvLxlUjXbNSfGF69y.$wm7UbntzlnPUq867IbvRey9ehDobw12".to_owned());
     assert_eq!(verify(&"x".repeat(80), &first), OUTDATED);
@@ -180,7 +179,7 @@ fn threads(lanes: Lanes) -> HashThreads {
         wait: Duration::from_secs(1),
         on_start: || (),
     };
-    // A clock that stands still measures no time: there is room for all.
+    // With a stopped clock no time is measured, so the queue never fills up.
     HashThreads::start(hasher(4), settings, Arc::new(FixedClock::at(chrono::DateTime::UNIX_EPOCH))).unwrap()
 }
 
@@ -225,7 +224,7 @@ proptest! {
         let mut bytes = good.clone().into_bytes();
         bytes[at] = to;
         let changed = String::from_utf8(bytes).unwrap();
-        // Its cost may have become a dear one: those are tested elsewhere.
+        // The change may have raised the cost, which other tests cover.
         if changed != good && !(4..6).contains(&at) && ![28, 59].contains(&at) && !["$2a$", "$2y$"].contains(&&changed[..4]) {
             let verification = verify("some password", &PasswordHash::new(changed.clone()));
             prop_assert!(!matches!(verification, PasswordCheck::Match { .. }), "{}", changed);

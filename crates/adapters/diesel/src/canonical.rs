@@ -1,5 +1,5 @@
-//! The canonical form of a stored address, as the database computes it: ASCII letters in lower
-//! case and nothing else folded, in the very words of the indexes on it.
+//! SQL expression for the canonical form of a stored email address: ASCII letters in lower case, nothing
+//! else folded. It must be spelled exactly like the indexes on it, or the databases do not use them.
 
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::pg::Pg;
@@ -31,7 +31,7 @@ impl QueryFragment<Sqlite> for CanonicalEmail {
     }
 }
 
-/// PostgreSQL's does so under the collation "C".
+/// PostgreSQL's `lower` folds ASCII letters only under the collation "C".
 impl QueryFragment<Pg> for CanonicalEmail {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(r#"lower(email COLLATE "C")"#);

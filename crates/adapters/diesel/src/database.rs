@@ -1,5 +1,4 @@
-//! Which database, and the store on it: the URL that settings hold, read once, and the one place
-//! that knows of both kinds.
+//! Parses `DATABASE_URL` and opens the store it names. The only place that knows both kinds of database.
 
 use crate::error::{MigrateError, OpenError};
 use crate::info::{DatabaseInfo, InfoSource};
@@ -13,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a `DATABASE_URL` says. Its `Debug` shows no password.
+/// Parsed `DATABASE_URL`. Its `Debug` output contains no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatabaseUrl {
@@ -23,19 +22,20 @@ pub enum DatabaseUrl {
     Postgres(PostgresUrl),
 }
 
-/// Why a text is no `DATABASE_URL`. Never holds any of the text.
+/// Reason why a text is not a valid `DATABASE_URL`. Contains none of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DatabaseUrlError(pub(crate) &'static str);
 
-/// What may differ between stores.
+/// Options of a store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// How many transactions run beside each other: on PostgreSQL all, on SQLite the reading ones.
+    /// Maximum number of concurrent transactions. On SQLite this limits only reads, because there is one
+    /// writer.
     pub connections: NonZeroU32,
-    /// How long a caller waits for a connection, or a lock, before the store is busy.
+    /// Maximum time that a caller waits for a connection or a lock. After that the store is busy.
     pub wait: Duration,
-    /// Whether statements are logged, at DEBUG under `app.store`, without their values.
+    /// Logs statements at DEBUG under `app.store`, without their values.
     pub log_statements: bool,
 }
 
@@ -45,12 +45,12 @@ impl Default for StoreOptions {
     }
 }
 
-/// An open database, as the rest of the program sees it.
+/// Open database, as the rest of the program uses it.
 #[derive(Clone)]
 pub struct Database {
-    /// What is kept.
+    /// Access to the data.
     pub store: Arc<dyn Store>,
-    /// The schema it is kept in.
+    /// Access to the schema.
     pub migrations: Arc<dyn Migrations>,
     sqlite: Option<Arc<SqliteStore>>,
     examined: InfoSource,
@@ -58,12 +58,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens an SQLite file, or prepares for a PostgreSQL server, which is not spoken to yet.
+    /// Opens an SQLite file, or prepares the connection to a PostgreSQL server without connecting yet.
     ///
-    /// A PostgreSQL store is unavailable until its migrations were applied, or found to be.
+    /// A PostgreSQL store is unavailable until its migrations have been applied or found to be applied.
     ///
     /// # Errors
-    /// [`OpenError`], for SQLite only.
+    /// Returns [`OpenError`] if an SQLite file cannot be used. Never fails for PostgreSQL.
     pub fn open(url: &DatabaseUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Ok(match url {
             DatabaseUrl::Sqlite(path) => {
@@ -83,34 +83,36 @@ impl Database {
         })
     }
 
-    /// How its connections are used: on SQLite those of readers, for there is one writer.
+    /// Returns how the connection pool is used. On SQLite this is the pool of readers, because there is
+    /// one writer.
     #[must_use]
     pub fn load(&self) -> PoolLoad {
         (self.load)()
     }
 
-    /// What it tells of itself, on a connection of its own.
+    /// Queries the database's version and settings on a separate connection.
     ///
     /// # Errors
-    /// [`MigrateError`].
+    /// Returns [`MigrateError`] if the database cannot be reached or queried.
     pub fn examine(&self) -> Result<DatabaseInfo, MigrateError> {
         self.examined.read_info()
     }
 
-    /// Leaves the database in order at the end: an SQLite file is whole without its write-ahead
-    /// log then, and can be copied alone. The store goes on working.
+    /// Copies the WAL of an SQLite file into the file, so that the file can be copied alone. The store
+    /// can still be used afterwards. Does nothing on PostgreSQL.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing is lost then, and the log is still needed.
+    /// Returns [`StoreError`] if the checkpoint fails. No data is lost, but the WAL file is still
+    /// needed.
     pub fn checkpoint_on_shutdown(&self) -> Result<(), StoreError> {
         self.sqlite.as_ref().map_or(Ok(()), |store| store.checkpoint())
     }
 }
 
 impl DatabaseUrl {
-    /// Reads SQLAlchemy's spelling and libpq's: `sqlite:///./app.db` (three slashes: relative,
-    /// four: absolute), `sqlite://app.db`, `postgres://…`, `postgresql://…`, and either with a
-    /// driver's name, as in `postgresql+psycopg2://…`.
+    /// Parses URLs of SQLAlchemy and libpq: `sqlite:///./app.db` (three slashes: relative, four:
+    /// absolute), `sqlite://app.db`, `postgres://…`, `postgresql://…`, and each of them with a driver's
+    /// name, as in `postgresql+psycopg2://…`.
     ///
     /// ```
     /// use portcullis_diesel::DatabaseUrl;
@@ -119,7 +121,7 @@ impl DatabaseUrl {
     /// ```
     ///
     /// # Errors
-    /// [`DatabaseUrlError`].
+    /// Returns [`DatabaseUrlError`] for any other scheme, and for a URL that can never work.
     pub fn parse(text: &str) -> Result<Self, DatabaseUrlError> {
         let unknown = DatabaseUrlError("expected sqlite:///path, postgres://… or postgresql://…");
         let (scheme, rest) = text.split_once("://").ok_or(unknown)?;
@@ -137,7 +139,7 @@ impl DatabaseUrl {
 
 fn sqlite_path(rest: &str) -> Result<PathBuf, DatabaseUrlError> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    // What SQLAlchemy hands to Python's driver there means nothing here.
+    // SQLAlchemy passes these options to Python's driver. They have no meaning here.
     let known = |pair: &str| pair.is_empty() || pair.starts_with("check_same_thread=") || pair.starts_with("timeout=");
     if !query.split('&').all(known) {
         return Err(DatabaseUrlError("an SQLite URL takes no options"));

@@ -1,9 +1,9 @@
-//! Accounts that are deleted, with all that belongs to them, a few rows at a time.
+//! Deletes accounts with all their rows, in batches.
 //!
-//! No row may be added for one that is gone, and events have no foreign key that would see to it.
-//! An exchange of a token holds the token's row, a login and a first exchange the account's, and
-//! whoever puts something on a timeline the session's. So tokens go before sessions, sessions are
-//! locked before their events go, and the account is locked before the last look.
+//! No row may be added for a deleted account, and session events have no foreign key that would prevent
+//! it. A rotation locks the token's row, a login and a token's first refresh the account's row, and a
+//! timeline entry the session's row. So tokens are deleted before sessions, sessions are locked before
+//! their events are deleted, and the account is locked before the final check.
 
 use crate::schema::{one_time_tokens, outbox, refresh_tokens, sessions, users};
 use crate::sessions::Dialect;
@@ -19,16 +19,16 @@ use diesel::sql_types::{BigInt, Bool};
 use portcullis_domain::registration::UserId;
 use portcullis_ports::{Remains, StoreError, UserDeletion};
 
-/// What an account is called that has no address any more: no address, for it has no @-sign, and
-/// no other account's.
+/// Returns the placeholder email of a deleted account. It is unique, and no valid email address because
+/// it has no @-sign.
 fn tombstone_email(id: UserId) -> String {
     format!("deleted:{id}")
 }
 
-/// What no password has for its hash.
+/// Password hash that no password matches.
 const DISABLED_HASH: &str = "!";
 
-/// Deletes up to so many rows of an account from a table that nothing refers to.
+/// Deletes up to `$limit` rows of an account from a table that no other table references.
 macro_rules! delete_own {
     ($tx:expr, $table:ident, $id:expr, $limit:expr) => {{
         let own = $table::table.filter($table::user_id.eq($id.get())).limit(i64::from($limit));
@@ -98,7 +98,8 @@ macro_rules! user_deletion {
                     .filter(not(exists(sessions::table.filter(sessions::user_id.eq(id.get())))))
                     .filter(not(exists(one_time_tokens::table.filter(one_time_tokens::user_id.eq(id.get())))))
                     .filter(not(exists(outbox::table.filter(outbox::user_id.eq(id.get())))));
-                // A nested transaction, so that only it is rolled back if another table refers to the row.
+                // A savepoint, so that only the deletion is rolled back if another table references the
+                // row.
                 let deleted = self.connection.transaction(|part| {
                     part.batch_execute(<$database>::CHECK_REFERENCES_AT_ONCE)?;
                     diesel::delete(bare).execute(part)
@@ -112,7 +113,7 @@ macro_rules! user_deletion {
         }
 
         impl Transaction<'_, $connection> {
-            /// Deletes up to so many sessions and events of sessions.
+            /// Deletes up to `limit` rows: events first, then the sessions that have none left.
             fn strip_sessions(&mut self, id: UserId, limit: u32) -> Result<u64, StoreError> {
                 let ids = self.lock_sessions(id, limit)?;
                 if ids.is_empty() {
@@ -129,14 +130,14 @@ macro_rules! user_deletion {
                 if events >= limit {
                     return Ok(u64::from(events));
                 }
-                // No event of any of them is left: as many go as there is room for.
+                // These sessions have no events left.
                 let room = usize::try_from(limit.saturating_sub(events)).unwrap_or_default();
                 let bare = sessions::table.filter(sessions::id.eq_any(ids.iter().take(room)));
                 let deleted = diesel::delete(bare).execute(self.connection);
                 Ok(u64::try_from(self.check(deleted)?).unwrap_or(u64::MAX).saturating_add(u64::from(events)))
             }
 
-            /// Leaves the row for a later purge, behind the accounts that can be deleted.
+            /// Moves the account to the end of the purge queue, behind accounts that can be deleted.
             fn keep_row(&mut self, id: UserId, now: DateTime<Utc>, by: String) -> Result<Remains, StoreError> {
                 let update = diesel::update(users::table.find(id.get())).set(users::deleted_at.eq(DbTimestamp::new(now)));
                 let updated = update.execute(self.connection);
@@ -158,14 +159,14 @@ macro_rules! user_deletion {
 user_deletion!(SqliteConnection, diesel::sqlite::Sqlite);
 user_deletion!(PgConnection, diesel::pg::Pg);
 
-/// The sessions of an account, the first so many.
+/// Ids of an account's sessions, up to `$limit`.
 macro_rules! first_sessions {
     ($id:expr, $limit:expr) => {
         sessions::table.filter(sessions::user_id.eq($id.get())).limit(i64::from($limit)).select(sessions::id)
     };
 }
 
-/// There is one writer: nothing has to be locked.
+/// SQLite has one writer, so nothing needs to be locked.
 impl Transaction<'_, SqliteConnection> {
     fn lock_deleted(&mut self, id: UserId) -> Result<bool, StoreError> {
         let query = users::table.find(id.get()).filter(users::deleted_at.is_not_null()).select(users::id);
@@ -178,14 +179,14 @@ impl Transaction<'_, SqliteConnection> {
         self.check(ids)
     }
 
-    /// Asked beforehand: a violated foreign key names no table, and one that is deferred would fail
-    /// the commit that others share.
+    /// Checks foreign keys before the deletion: SQLite's error names no table, and a violated deferred
+    /// constraint would fail the commit that other callers share.
     fn referenced_by(&mut self, id: UserId) -> Result<Option<String>, StoreError> {
         let references = references(self.connection);
         for reference in self.check(references)?.into_iter().filter(|reference| !reference.passes) {
             let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
             let (table, column) = (quoted(&reference.table_name), quoted(&reference.from_column));
-            // One to another column of the account, such as its email, was checked when it changed.
+            // A foreign key on another column, such as the email, was checked when that column changed.
             if reference.to_column == "id" {
                 let found = format!("EXISTS (SELECT 1 FROM {table} WHERE {column} = {id})");
                 let found = diesel::select(sql::<Bool>(&found)).get_result::<bool>(self.connection);
@@ -210,7 +211,7 @@ impl Transaction<'_, PgConnection> {
         self.check(ids)
     }
 
-    /// The deletion itself tells.
+    /// Returns `None`: PostgreSQL's error names the table when the deletion fails.
     fn referenced_by(&mut self, _: UserId) -> Result<Option<String>, StoreError> {
         Ok(None)
     }

@@ -1,21 +1,21 @@
-//! What the two databases have in common as far as a transaction goes.
+//! Operations on a connection that differ between the two databases.
 
 use diesel::connection::{AnsiTransactionManager, Connection, Instrumentation, InstrumentationEvent};
 use diesel::result::QueryResult;
 use portcullis_ports::{StoreError, TxMode};
 
-/// A connection to either database.
+/// Connection to either database.
 pub(crate) trait Engine: Connection<TransactionManager = AnsiTransactionManager> + 'static {
-    /// What a failed statement means for whoever asked for it. Says nothing of values.
+    /// Classifies the error of a failed statement. The result contains no values.
     fn classify(error: &diesel::result::Error, mode: TxMode) -> StoreError;
 
-    /// Whether the last statement that failed on this thread had waited for a lock too long, if that
-    /// shows by its time alone.
+    /// Returns whether the last failed statement on this thread hit the lock timeout, judged by its
+    /// duration. Only needed if the server's messages are not in English.
     fn has_waited_for_lock() -> bool {
         false
     }
 
-    /// Tells the database that what this transaction has it write is to reach the disk early.
+    /// Makes the database write this transaction's pages to disk early, not all at once at a checkpoint.
     fn write_in_background(&mut self) -> QueryResult<()> {
         Ok(())
     }

@@ -1,58 +1,58 @@
-//! What goes wrong outside a transaction: opening, and migrating.
+//! Errors outside a transaction: opening a database and migrating it.
 
 use std::path::PathBuf;
 
-/// Why a store could not be opened. One line each, fit to be shown at start.
+/// Reason why a store could not be opened. One line, suitable as a startup error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The folder of the database file is not there.
+    /// The folder of the database file does not exist.
     #[error("the folder of the database file {} does not exist", .0.display())]
     NoFolder(PathBuf),
-    /// The file cannot be made, read or written.
+    /// The file cannot be created, read or written.
     #[error("the database file {} cannot be used: {reason}", path.display())]
     Unusable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system or SQLite says.
+        /// Message of the operating system or SQLite.
         reason: String,
     },
-    /// The file is no database, or a damaged one. It was not written to.
+    /// The file is damaged or not a database. It was not written to.
     #[error("the database file {} is damaged or no SQLite database: {reason}", path.display())]
     Damaged {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's message.
         reason: String,
     },
 }
 
-/// Why migrating, or asking for its state, failed. One line each.
+/// Reason why migrating, or querying the migration status, failed. One line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// The database cannot be reached: worth another try.
+    /// The database cannot be reached. A retry may succeed.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// Somebody else holds the database, maybe to migrate it: worth another try.
+    /// Another process holds a lock on the database, maybe to migrate it. A retry may succeed.
     #[error("the database is busy: {0}")]
     Busy(String),
-    /// A newer program made the schema.
+    /// The schema is from a newer version of this program.
     #[error("the database has migration {0}, which this version does not know: run the newer version")]
     SchemaTooNew(String),
-    /// What `DATABASE_URL` says can never work. Holds no secret of it.
+    /// The `DATABASE_URL` can never work. Contains none of its secrets.
     #[error("DATABASE_URL: {0}")]
     Url(String),
-    /// The tables cannot be adopted, and were not changed.
+    /// The tables cannot be adopted. They were not changed.
     #[error("the database cannot be adopted, and nothing was changed: {0}")]
     Unfit(String),
-    /// A migration failed, and nothing of it was kept.
+    /// A migration failed and was rolled back.
     #[error("migrating the database failed: {0}")]
     Failed(String),
 }
 
 impl MigrateError {
-    /// Whether another try may succeed with nothing changed but the time.
+    /// Returns whether a retry may succeed without any other change.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Busy(_))

@@ -1,4 +1,4 @@
-//! Rows whose time is over, deleted oldest first. Which time is over is left to the callers.
+//! Deletes expired rows, oldest first. The caller passes the cutoff.
 
 use crate::time::{DbTimestamp, UtcTime};
 use chrono::{DateTime, Utc};
@@ -11,13 +11,13 @@ use diesel::sql_types::{BigInt, HasSqlType};
 use diesel::sqlite::Sqlite;
 use std::marker::PhantomData;
 
-/// A table whose rows have a number and a time.
+/// Table whose rows have an id and a time.
 pub(crate) trait ExpiringTable {
     const TABLE: &'static str;
     const TIME: &'static str;
 }
 
-/// Mails that were given up.
+/// Dead emails in the outbox.
 #[derive(QueryId)]
 pub(crate) struct DeadMails;
 
@@ -26,7 +26,6 @@ impl ExpiringTable for DeadMails {
     const TIME: &'static str = "dead_at";
 }
 
-/// One-time tokens.
 #[derive(QueryId)]
 pub(crate) struct OneTimeTokens;
 
@@ -35,7 +34,8 @@ impl ExpiringTable for OneTimeTokens {
     const TIME: &'static str = "expires_at";
 }
 
-/// Whether a time may be no time: on SQLite a number would pass for one long ago.
+/// Type check of time columns. SQLite can hold a number there, which compares less than any text and
+/// would count as expired.
 pub(crate) trait TimeColumn: Backend {
     const NEEDS_TYPE_CHECK: bool;
 }
@@ -48,8 +48,8 @@ impl TimeColumn for Pg {
     const NEEDS_TYPE_CHECK: bool = false;
 }
 
-/// Deletes the oldest rows with a time up to a moment. It asks for the time again once it has the
-/// row: somebody may have given it another one meanwhile.
+/// Deletes the oldest rows up to a cutoff. The outer `WHERE` checks the time again, because a concurrent
+/// transaction may have changed it after the subquery found the row.
 #[derive(QueryId)]
 pub(crate) struct DeleteOldest<T> {
     by: DbTimestamp,

@@ -1,5 +1,5 @@
-//! So many at a time, where those who never come back are given up after a while. What they hold
-//! is left to the pool.
+//! A semaphore that stops counting holders stuck for 8 s, so that their permits can be reused. The pool
+//! drops their connections.
 
 use portcullis_ports::Clock;
 use std::collections::BTreeMap;
@@ -7,15 +7,15 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A holder that takes longer is stuck: every statement has a time limit, and whoever asked is
-/// answered without it soon after.
+/// A holder is stuck after this time: every statement has a shorter timeout, and its caller gets an
+/// error soon after.
 const STUCK_AFTER: Duration = Duration::from_secs(8);
-/// How often those who wait look for others that are stuck.
+/// Interval at which waiting callers check for stuck holders.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// A lowered number of holders grows by one this often.
+/// Interval at which a lowered limit grows by one.
 const GROWTH: Duration = Duration::from_secs(2);
 
-/// Lets so many in.
+/// Semaphore that evicts stuck holders.
 pub(crate) struct EvictingSemaphore {
     size: usize,
     clock: Arc<dyn Clock>,
@@ -25,16 +25,16 @@ pub(crate) struct EvictingSemaphore {
 
 #[derive(Default)]
 struct Holders {
-    /// Since when each holds its turn; none for those that are stuck.
+    /// Start time of each permit by its id; `None` for evicted holders.
     since: BTreeMap<u64, Option<Duration>>,
     next: u64,
-    /// How many were ever found stuck.
+    /// Number of evictions so far.
     write_offs: u64,
-    /// A lower number of holders than the size, and since when.
+    /// Lowered limit, and the time when it was set.
     lowered: Option<(usize, Duration)>,
 }
 
-/// The right to be in, until dropped.
+/// Permit that is released on drop.
 pub(crate) struct EvictingPermit {
     gate: Arc<EvictingSemaphore>,
     number: u64,
@@ -46,18 +46,18 @@ impl EvictingSemaphore {
         Self { size, clock, holders: Mutex::default(), left: Condvar::new() }
     }
 
-    /// How many are in, and how many may be.
+    /// Returns the number of holders and the maximum.
     pub(crate) fn load(&self) -> (usize, usize) {
         (lock(&self.holders).since.len(), self.size)
     }
 
-    /// The time by the gate's clock.
+    /// Returns the monotonic time of the semaphore's clock.
     pub(crate) fn now(&self) -> Duration {
         self.clock.monotonic()
     }
 
-    /// Admits no more than there are now, with `idle` besides, and one more every 2 s from then on.
-    /// Returns whether there are any; if not, nothing changes.
+    /// Lowers the limit to the current holders plus `idle`, then raises it by one every 2 s. If there
+    /// are neither holders nor idle connections, returns false and changes nothing.
     pub(crate) fn lower(&self, idle: usize) -> bool {
         let now = self.clock.monotonic();
         let mut holders = lock(&self.holders);
@@ -68,7 +68,7 @@ impl EvictingSemaphore {
         others > 0
     }
 
-    /// Backoff for a turn; `None` where none came in time.
+    /// Waits for a permit. Returns `None` after `wait`.
     pub(crate) fn enter(self: &Arc<Self>, wait: Duration) -> Option<EvictingPermit> {
         let (mut holders, mut left) = (lock(&self.holders), wait);
         loop {
@@ -95,8 +95,8 @@ impl EvictingSemaphore {
 }
 
 impl Holders {
-    /// Whether another may come in. Those that are stuck are written off, as many as may come in
-    /// at once.
+    /// Returns whether another holder is admitted, after evicting stuck ones. At most `size` evicted
+    /// holders are not counted, so that the number of stuck threads stays bounded.
     fn admits(&mut self, size: usize, now: Duration) -> bool {
         for since in self.since.values_mut() {
             if since.is_some_and(|since| now.saturating_sub(since) >= STUCK_AFTER) {
@@ -108,7 +108,7 @@ impl Holders {
         self.since.len().saturating_sub(stuck.min(size)) < self.bound(size, now)
     }
 
-    /// How many there may be at once.
+    /// Returns the current limit.
     fn bound(&mut self, size: usize, now: Duration) -> usize {
         let bound = self.lowered.map_or(size, |(lowered, since)| {
             let grown = now.saturating_sub(since).as_secs() / GROWTH.as_secs();
@@ -122,7 +122,7 @@ impl Holders {
 }
 
 impl EvictingPermit {
-    /// How many holders were found stuck by now.
+    /// Returns the number of evictions so far.
     pub(crate) fn evicted(&self) -> u64 {
         lock(&self.gate.holders).write_offs
     }
@@ -135,7 +135,7 @@ impl Drop for EvictingPermit {
     }
 }
 
-/// Nothing panics while it is held, so that poison means nothing here.
+/// No code panics while it holds this lock, so poisoning can be ignored.
 fn lock(mutex: &Mutex<Holders>) -> MutexGuard<'_, Holders> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,46 +1,46 @@
-//! What a database tells of itself, for whoever looks after it. What of it is bad is left to them.
+//! Version and settings of a database, for operators. `doctor` decides which of them are a problem.
 
 use crate::error::MigrateError;
 use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
 use chrono::{DateTime, Utc};
 
-/// What a database says of itself.
+/// Version and settings of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatabaseInfo {
     /// An SQLite file.
     Sqlite {
-        /// The version of the library that is built in.
+        /// Version of the embedded SQLite library.
         version: String,
-        /// How commits are made whole: `wal`, wherever the file system can.
+        /// Journal mode: `wal`, unless the file system does not support it.
         journal_mode: String,
-        /// How far a commit is written before it counts, as connections of the store have it.
+        /// `synchronous` level of the store's connections.
         synchronous: String,
     },
     /// A PostgreSQL server.
     Postgres {
-        /// Its version.
+        /// Version of the server.
         version: String,
-        /// Whether a commit is on the disk before it counts.
+        /// Setting `synchronous_commit`: when a commit is on disk before it is confirmed.
         synchronous_commit: String,
-        /// Whether anything is.
+        /// Whether the server flushes its writes to disk at all.
         fsync: bool,
-        /// Whether it takes writes.
+        /// Whether the server accepts writes.
         writable: bool,
-        /// Connections of anybody that there are.
+        /// Number of open connections of all clients.
         connections: i64,
-        /// Those that there may be.
+        /// Maximum number of connections.
         max_connections: i64,
-        /// Whether its messages are in another language than English, and stay so: the store's role
-        /// may not set `lc_messages`.
+        /// Whether the server's messages are not in English and the store's role may not set
+        /// `lc_messages`.
         foreign: bool,
-        /// Its clock, in UTC.
+        /// Time of the server's clock, in UTC.
         now: DateTime<Utc>,
     },
 }
 
-/// What answers.
+/// Store to query.
 #[derive(Clone)]
 pub(crate) enum InfoSource {
     Sqlite(std::sync::Arc<SqliteStore>),

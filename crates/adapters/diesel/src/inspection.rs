@@ -1,25 +1,25 @@
-//! Checks of the tables before a migration changes anything: what cannot work, and what is adopted
-//! with a limitation. How each database describes its tables is in `sqlite` and `postgres`.
+//! Checks the tables before a migration changes anything: reports what cannot work, and what is adopted
+//! with a limitation. `sqlite` and `postgres` read the schema.
 
 use std::fmt;
 
-/// Whether the service can work with what was found.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// It cannot: nothing is adopted, and nothing is changed.
+    /// The service cannot work: nothing is adopted or changed.
     Blocks,
-    /// It can, with a limitation.
+    /// The service works with a limitation.
     Limits,
 }
 
-/// Something in the tables that an operator should know.
+/// Finding about the tables that an operator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// What was found. Names tables, columns and ids, never values.
+    /// Description of the problem. Names tables, columns and ids, never values.
     pub what: String,
-    /// What to do.
+    /// Advice on how to fix it.
     pub advice: String,
 }
 
@@ -39,18 +39,18 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What columns of the FastAPI application hold.
+/// Content of a column of the FastAPI application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Id,
     Reference,
-    /// Text, of at least so many characters.
+    /// Text of at least this many characters.
     Text(i64),
     Flag,
     Time,
 }
 
-/// The tables of the FastAPI application.
+/// Tables of the FastAPI application.
 pub(crate) const ADOPTED: [(&str, &[(&str, Kind)]); 2] = [
     (
         "users",
@@ -75,7 +75,8 @@ pub(crate) const ADOPTED: [(&str, &[(&str, Kind)]); 2] = [
     ),
 ];
 
-/// Our tables, with columns that tell them from another program's tables of these names.
+/// Portcullis's own tables, with columns that distinguish them from other programs' tables of the same
+/// name.
 pub(crate) const OWN: [(&str, &[&str]); 4] = [
     ("sessions", &["id", "sid", "user_id", "created_at", "ended_at", "end_reason"]),
     ("session_events", &["id", "session_id", "at", "kind"]),
@@ -83,19 +84,19 @@ pub(crate) const OWN: [(&str, &[&str]); 4] = [
     ("outbox", &["id", "occasion", "user_id", "language", "seed", "due_at", "armed"]),
 ];
 
-/// Ids that a line names at most.
+/// Maximum number of ids in one finding.
 pub(crate) const NAMED: usize = 10;
 
-/// A column of one of these tables.
+/// Column of an inspected table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) table: String,
     pub(crate) name: String,
-    /// In lower case, without a width.
+    /// Type in lower case, without a width.
     pub(crate) kind: String,
     pub(crate) width: Option<i64>,
     pub(crate) nullable: bool,
-    /// Whether a row that does not name it gets a value.
+    /// Whether the column has a default or is numbered by the database.
     pub(crate) filled: bool,
 }
 
@@ -105,29 +106,29 @@ impl fmt::Display for Column {
     }
 }
 
-/// A foreign key of another program's table on `users`.
+/// Foreign key from another program's table to `users`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reference {
-    /// Table and column.
+    /// Referencing table and column.
     pub(crate) from: String,
-    /// The column of `users`.
+    /// Referenced column of `users`.
     pub(crate) to: String,
-    /// Whether a deletion of the account passes it.
+    /// Whether the account can be deleted despite this foreign key.
     pub(crate) passes: bool,
 }
 
-/// What a database tells of its tables.
+/// Columns and foreign keys that a database reports, with its dialect's checks.
 pub(crate) struct Tables<'a> {
     pub(crate) columns: Vec<Column>,
     pub(crate) references: Vec<Reference>,
-    /// Whether values of that column's type can be read and written.
+    /// Returns whether values of that column's type can be read and written.
     pub(crate) fits: &'a dyn Fn(&Column, Kind) -> bool,
-    /// How a column gets a default.
+    /// Returns advice on how to give the column a default.
     pub(crate) set_default: &'a dyn Fn(&Column) -> String,
 }
 
 impl Tables<'_> {
-    /// Returns what the columns and foreign keys give away.
+    /// Returns the findings about columns and foreign keys.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (table, wanted) in ADOPTED {
@@ -142,7 +143,7 @@ impl Tables<'_> {
         findings
     }
 
-    /// Returns the columns in which a NULL is a row that cannot be read.
+    /// Returns the nullable columns in which a NULL makes the row unreadable.
     pub(crate) fn nullable(&self) -> Vec<&Column> {
         let wanted = |column: &&Column| {
             let of = |(table, wanted): &(&str, &[(&str, Kind)])| {
@@ -157,7 +158,7 @@ impl Tables<'_> {
         self.columns.iter().filter(move |column| column.table == table)
     }
 
-    /// A table of that name that is another program's.
+    /// Reports a table of this name that belongs to another program.
     fn foreign(&self, table: &str, wanted: &[&str], whose: &str) -> Option<Finding> {
         self.columns_of(table).next()?;
         let is_missing = |name: &&&str| self.columns_of(table).all(|column| column.name != **name);
@@ -182,7 +183,7 @@ impl Tables<'_> {
                 let what = format!("{column} is of type {}: expected {expected}", column.kind);
                 Some(Finding::blocks(what, "change the column's type first"))
             }
-            // We name every one of its columns but the id.
+            // Portcullis's inserts set all of these columns except the id.
             Some(kind) if kind != Kind::Id => None,
             _ if column.nullable || column.filled => None,
             _ => {
@@ -208,7 +209,7 @@ fn reference(Reference { from, to, passes }: &Reference) -> Option<Finding> {
     }
 }
 
-/// Rows whose column is NULL: each costs itself alone.
+/// Reports rows whose column is NULL. Only those rows are unusable, so it is a limitation.
 pub(crate) fn nulls(column: &Column, mut ids: Vec<i64>) -> Option<Finding> {
     let more = if ids.len() > NAMED { ", …" } else { "" };
     ids.truncate(NAMED);
@@ -219,12 +220,12 @@ pub(crate) fn nulls(column: &Column, mut ids: Vec<i64>) -> Option<Finding> {
     })
 }
 
-/// Tables that are looked at.
+/// Returns the names of all inspected tables.
 pub(crate) fn names() -> Vec<&'static str> {
     ADOPTED.iter().map(|(name, _)| *name).chain(OWN.iter().map(|(name, _)| *name)).collect()
 }
 
-/// The findings that keep an adoption from being tried, in one line; `None` without any.
+/// Returns the findings that block an adoption, in one line. `None` if there are none.
 pub(crate) fn refusal(findings: &[Finding]) -> Option<String> {
     let blocks: Vec<_> =
         findings.iter().filter(|finding| finding.severity == Severity::Blocks).map(Finding::to_string).collect();

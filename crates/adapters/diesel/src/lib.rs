@@ -1,6 +1,5 @@
-//! The store, on SQLite and on PostgreSQL. What both have in common is written once; what differs
-//! stands side by side in `sqlite` and `postgres`. What the rows mean is left to the domain, and
-//! when to call which verb to the use cases.
+//! Store adapter for SQLite and PostgreSQL. Shared code is at the top level; `sqlite` and `postgres`
+//! contain what differs. The domain defines what the rows mean.
 
 mod canonical;
 mod database;

@@ -1,5 +1,5 @@
-//! Rows of dead tokens: found and deleted by ranges of their numbers, so that no step looks at
-//! more than it was told to.
+//! Finds and deletes expired refresh tokens in ranges of ids, so that each step reads a bounded number
+//! of rows.
 
 use crate::time::{DbTimestamp, UtcTime};
 use diesel::backend::Backend;
@@ -11,8 +11,8 @@ use diesel::sql_types::{BigInt, HasSqlType, Nullable};
 use diesel::sqlite::Sqlite;
 use portcullis_ports::{RowCursor, RowRange};
 
-/// What a dead row looks like. On SQLite a number would pass for a time long ago: what is no text
-/// is damaged, and left for whoever looks into it.
+/// Type check for `expires_at`. In SQLite a number compares less than any text and would count as
+/// expired. A row whose time is not text is damaged, and is kept for an operator.
 pub(crate) trait ExpiredRow: Backend {
     const IS_TIME: &'static str;
 }
@@ -25,7 +25,7 @@ impl ExpiredRow for Pg {
     const IS_TIME: &'static str = "";
 }
 
-/// The last number and the count of the dead among the first rows beyond one.
+/// Scans the first rows after an id. Returns the last id and the number of expired rows.
 #[derive(QueryId)]
 pub(crate) struct ScanExpired {
     after: i64,
@@ -66,7 +66,7 @@ where
     }
 }
 
-/// Deletes the first dead rows of a stretch.
+/// Deletes the first expired rows of a range.
 #[derive(QueryId)]
 pub(crate) struct DeleteExpired {
     after: i64,

@@ -1,5 +1,5 @@
-//! The migrations that are built in, and what both databases share of applying them. Keeping two
-//! processes apart is left to each database.
+//! Status and application of the embedded migrations, as far as both databases share it. Each database
+//! implements the lock that keeps two processes apart.
 
 use crate::engine::Engine;
 use crate::error::MigrateError;
@@ -15,91 +15,81 @@ use diesel::sql_types::BigInt;
 use diesel_migrations::MigrationHarness;
 use std::error::Error;
 
-/// Where diesel keeps which migrations were applied.
+/// Diesel's table of applied migrations.
 pub(crate) const MIGRATIONS_TABLE: &str = "__diesel_schema_migrations";
 pub(crate) const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
-/// How many of the accounts that differ by case alone the log names.
+/// Maximum number of account ids in the log line about case conflicts.
 const NAMED: usize = 100;
 
-/// The schema of a database, and its changes.
+/// Access to the schema of a database. A call that fails changes nothing.
 pub trait Migrations: Send + Sync {
-    /// Every migration this program knows, oldest first. Changes nothing.
+    /// Returns every migration that this program knows, oldest first.
     ///
     /// # Errors
-    /// [`MigrateError::SchemaTooNew`] where the database knows more; else the database's own.
+    /// Returns [`MigrateError::SchemaTooNew`] if the database has a migration that this program does not
+    /// know.
     fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError>;
 
-    /// Checks the tables and returns what an operator should know of them. Changes nothing.
-    ///
-    /// # Errors
-    /// Those of [`status`](Self::status).
+    /// Checks the tables and returns what an operator should know about them. Changes nothing.
     fn inspect(&self) -> Result<Vec<Finding>, MigrateError>;
 
-    /// Applies what is pending, logs what it found and adopted, and returns both. Safe to be called
-    /// by several processes at once.
+    /// Applies pending migrations, logs and returns the findings and what was adopted. Several processes
+    /// may call this at once.
     ///
     /// # Errors
-    /// [`MigrateError`]; nothing was applied by this call then.
+    /// Returns [`MigrateError::Unfit`] if the tables cannot be adopted, and [`MigrateError::Busy`] if
+    /// another process holds the lock for too long.
     fn apply(&self) -> Result<MigrationReport, MigrateError>;
 
-    /// Reverts the last migration and applies it again, and names what it applied. For those who
-    /// write one: reverting drops what the migration added.
-    ///
-    /// # Errors
-    /// [`MigrateError`]; nothing changed then.
+    /// Reverts the last migration, applies it again, and returns its name. For developers of a
+    /// migration: reverting deletes the data that the migration added.
     fn redo(&self) -> Result<Vec<String>, MigrateError>;
 
-    /// [Applies](Self::apply) what is pending, and names it.
-    ///
-    /// # Errors
-    /// Those of [`apply`](Self::apply).
+    /// Applies pending migrations like [`apply`](Self::apply) and returns their names.
     fn migrate(&self) -> Result<Vec<String>, MigrateError> {
         self.apply().map(|done| done.names)
     }
 
-    /// The names of those not applied yet, oldest first. Changes nothing.
-    ///
-    /// # Errors
-    /// Those of [`status`](Self::status).
+    /// Returns the names of pending migrations, oldest first. Changes nothing.
     fn pending(&self) -> Result<Vec<String>, MigrateError> {
         let pending = self.status()?.into_iter().filter(|migration| !migration.applied);
         Ok(pending.map(|migration| migration.name).collect())
     }
 }
 
-/// A migration that is built in.
+/// Embedded migration and its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationStatus {
-    /// Its UTC stamp and its slug.
+    /// UTC timestamp and slug.
     pub name: String,
-    /// Whether the database has it.
+    /// Whether the migration has been applied.
     pub applied: bool,
 }
 
-/// What a change of the schema did, to be told once it is committed.
+/// Result of a schema change, to be logged after the commit.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct MigrationReport {
-    /// The names of the migrations that were applied, oldest first.
+    /// Names of the applied migrations, oldest first.
     pub names: Vec<String>,
-    /// What was taken over, where the tables of the FastAPI application were there before.
+    /// Adopted rows, if the tables of the FastAPI application existed before.
     pub adoption: Option<Adoption>,
-    /// What was found in the tables before anything was changed.
+    /// Findings from before the change.
     pub findings: Vec<Finding>,
 }
 
-/// What the first migration found in the tables of the FastAPI application.
+/// Content of the FastAPI application's tables that the first migration adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adoption {
-    /// How many accounts.
+    /// Number of accounts.
     pub users: i64,
-    /// How many refresh tokens, whatever their state.
+    /// Number of refresh tokens in any state.
     pub refresh_tokens: i64,
-    /// The numbers of the accounts whose emails differ by case alone.
+    /// Ids of the accounts whose emails differ only in case.
     pub case_conflicts: Vec<i64>,
 }
 
 impl MigrationReport {
-    /// Logs what was found.
+    /// Logs the findings and the adoption.
     pub(crate) fn reported(self) -> Self {
         for Finding { what, advice, .. } in &self.findings {
             tracing::warn!(target: "app", advice, "Found in the database: {what}");
@@ -127,7 +117,7 @@ impl Adoption {
     }
 }
 
-/// Holds what the database has against what is built in.
+/// Compares the applied migrations with the embedded ones.
 pub(crate) fn status<B: Backend>(
     known: &impl MigrationSource<B>,
     applied: &[String],
@@ -144,8 +134,8 @@ fn stamp(name: &str) -> &str {
     name.split('_').next().unwrap_or(name)
 }
 
-/// Applies what is pending, after `findings` were made. `adopting` if the FastAPI application's
-/// tables may have existed before.
+/// Applies pending migrations. `findings` are those of the inspection before; `adopting` is true if the
+/// FastAPI application's tables may have existed before.
 pub(crate) fn apply<C, B>(
     connection: &mut C,
     known: &impl MigrationSource<B>,
@@ -158,9 +148,9 @@ where
     for<'q> SqlLiteral<BigInt>: LoadQuery<'q, C, i64>,
 {
     let applied = applied(connection)?;
-    // Somebody else may have been first since this was asked.
+    // Another process may have migrated the database since the caller's check.
     status(known, &applied)?;
-    // A schema that works already is not refused for what is new to this check.
+    // Newer checks must not block a database that already works.
     if let (true, Some(refusal)) = (applied.is_empty(), inspection::refusal(&findings)) {
         return Err(MigrateError::Unfit(refusal));
     }
@@ -218,7 +208,7 @@ where
 
 fn failed<C: Engine>(error: Box<dyn Error + Send + Sync>) -> MigrateError {
     let reason = error.to_string().replace('\n', " ");
-    // Another process uses the tables, and may soon be done.
+    // Another process holds a lock on the tables, so a retry may succeed.
     if reason.contains("due to lock timeout") || C::has_waited_for_lock() {
         MigrateError::Busy(reason)
     } else {

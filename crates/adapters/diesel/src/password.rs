@@ -1,5 +1,5 @@
-//! A stored password hash, readable or not: one that is not text belongs to an account into which
-//! no password gets, as every other hash that cannot be verified. It fails no query.
+//! Stored password hash, readable or not. A value that is not text fails no query: it becomes a hash
+//! that no password matches.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
@@ -7,20 +7,20 @@ use diesel::sql_types::Text;
 use diesel::sqlite::{Sqlite, SqliteType};
 use portcullis_domain::registration::PasswordHash;
 
-/// The SQLite value of a column.
+/// SQLite value of a column.
 type SqliteValue<'row> = <Sqlite as diesel::backend::Backend>::RawValue<'row>;
 
-/// How the text begins that stands for a value that is not text. No scheme of hashes begins so.
+/// Prefix of the placeholder for a value that is not text. No hash scheme starts with it.
 const UNREADABLE: &str = "unreadable:";
-/// This much of it goes into the text, to tell one value from another.
+/// Maximum number of bytes of the value in the placeholder, to distinguish values.
 const SHOWN_BYTES: usize = 128;
 
-/// What `users.hashed_password` holds.
+/// Value of `users.hashed_password`.
 #[derive(Debug, FromSqlRow)]
 pub(crate) struct StoredPassword(PasswordHash);
 
 impl StoredPassword {
-    /// Whether it stands for a value that is not text.
+    /// Returns whether the hash is a placeholder for a value that is not text.
     pub(crate) fn is_unreadable(hash: &PasswordHash) -> bool {
         hash.expose().starts_with(UNREADABLE)
     }

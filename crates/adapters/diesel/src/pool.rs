@@ -1,11 +1,11 @@
-//! A bounded number of connections, on r2d2. The pool hands out slots; whoever holds one opens
-//! the connection in it. So a caller learns at once why a connection cannot be had, nothing
-//! retries in the background, and a slot whose holder panics comes back empty. If the server admits
-//! fewer connections than there are slots, callers share the ones that are open.
+//! Bounded connection pool on r2d2. The pool hands out slots, and the caller opens the connection in its
+//! slot. So the caller gets the reason at once if a connection fails, nothing retries in the background,
+//! and a slot comes back empty if its holder panics. If the server admits fewer connections than there
+//! are slots, callers share the open ones.
 //!
-//! A holder may be stuck in a driver that waits for an answer without end. After a time it is
-//! written off: somebody else gets a slot in its stead, and no connection from before is used
-//! again, for whatever holds up one may hold up all.
+//! A holder may be stuck in a driver that waits forever for a reply. After 8 s it is evicted: another
+//! caller gets a slot instead, and no connection from before is reused, because all may be blocked by
+//! the same cause.
 
 use crate::gate::{EvictingPermit, EvictingSemaphore};
 use portcullis_ports::{Clock, StoreError};
@@ -17,27 +17,26 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a connection may sit idle, and live at all, so that replaced servers and changed
-/// addresses are found.
+/// Maximum idle time and lifetime of a connection, so that failovers and DNS changes are noticed.
 const IDLE: Duration = Duration::from_secs(600);
 const LIFETIME: Duration = Duration::from_secs(1800);
 
-/// How a pool of connections is used.
+/// Usage of a connection pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolLoad {
-    /// The connections that are taken, those that are stuck among them.
+    /// Connections in use, including stuck ones.
     pub in_use: usize,
-    /// How many there may be; as many more in place of those that are stuck.
+    /// Maximum number of connections. As many more may replace stuck ones.
     pub size: usize,
 }
 
-/// What r2d2 keeps: a place for a connection, and when it was last used, in write-offs.
+/// Entry of the r2d2 pool: a connection, and the number of evictions when it was last used.
 pub(crate) struct Place<C> {
     connection: Option<C>,
     age: u64,
 }
 
-/// Makes empty places.
+/// Creates empty entries.
 pub(crate) struct Places<C>(PhantomData<fn() -> C>);
 
 impl<C: Send + 'static> ManageConnection for Places<C> {
@@ -52,21 +51,21 @@ impl<C: Send + 'static> ManageConnection for Places<C> {
         Ok(())
     }
 
-    /// Drops empty places, so that an idle place always has a connection.
+    /// Drops empty entries, so that every idle entry has a connection.
     fn has_broken(&self, place: &mut Place<C>) -> bool {
         place.connection.is_none()
     }
 }
 
-/// Why a connection could not be opened.
+/// Reason why a connection could not be opened.
 pub(crate) enum OpenFailure {
-    /// The server is there, and admits no further connection. Open connections may still work.
+    /// The server responded but admits no further connection. Open connections may still work.
     Refused(StoreError),
-    /// Anything else.
+    /// Any other failure.
     Failed(StoreError),
 }
 
-/// The right to one connection, until dropped.
+/// Permit for one connection, released on drop.
 pub(crate) struct Slot<C: Send + 'static> {
     place: PooledConnection<Places<C>>,
     turn: EvictingPermit,
@@ -92,7 +91,7 @@ impl<C: Send + 'static> Drop for Slot<C> {
     }
 }
 
-/// A pool of slots.
+/// Pool of slots.
 pub(crate) struct Pool<C: Send + 'static> {
     places: r2d2::Pool<Places<C>>,
     gate: Arc<EvictingSemaphore>,
@@ -100,7 +99,7 @@ pub(crate) struct Pool<C: Send + 'static> {
 }
 
 impl<C: Send + 'static> Pool<C> {
-    /// At most `size` slots, and as many more while holders are written off.
+    /// Creates a pool of `size` slots, and up to as many more while holders are evicted.
     pub(crate) fn new(size: NonZeroU32, wait: Duration, clock: Arc<dyn Clock>) -> Self {
         let places = r2d2::Pool::builder()
             .max_size(size.get().saturating_mul(2))
@@ -114,19 +113,20 @@ impl<C: Send + 'static> Pool<C> {
         Self { places, gate: Arc::new(EvictingSemaphore::new(size, clock)), wait }
     }
 
-    /// How many slots are taken, and how many there are.
+    /// Returns the number of slots in use and the maximum.
     pub(crate) fn load(&self) -> PoolLoad {
         let (in_use, size) = self.gate.load();
         PoolLoad { in_use, size }
     }
 
-    /// A free slot.
+    /// Waits for a free slot.
     pub(crate) fn slot(&self) -> Result<Slot<C>, StoreError> {
         self.slot_within(self.wait)
     }
 
-    /// Takes a connection out of a free slot: one that `is_open`, or a new one. If the server admits
-    /// no further connection, waits for one that is open in another slot, as long as there are any.
+    /// Takes a connection out of a free slot: an idle one that passes `is_open`, or a new one. If the
+    /// server admits no further connection, waits until another slot's connection is free, as long as
+    /// there are any.
     pub(crate) fn connection(
         &self,
         is_open: impl Fn(&mut C) -> bool,

@@ -1,4 +1,4 @@
-//! The accounts, as rows of `users`.
+//! Accounts, as rows of `users`.
 
 use crate::canonical::CanonicalEmail;
 use crate::password::StoredPassword;
@@ -42,22 +42,23 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-/// Returns the accounts whose rows can be read and logs the others. An error for them would tell a
-/// client that the account exists.
+/// Returns the accounts whose rows can be read and logs the others. An error would reveal to the client
+/// that the account exists.
 fn readable(rows: Vec<UserRow>) -> Vec<User> {
     let log = |error: &StoreError| tracing::error!(target: "app", %error, "An account cannot be read");
     rows.into_iter().filter_map(|row| User::try_from(row).inspect_err(log).ok()).collect()
 }
 
-/// Only an address that is taken is a conflict of the caller's.
+/// Only a taken email address is reported as a conflict to the caller. A taken id is an error of the
+/// database.
 const TAKEN_ID: &str = "the id of a new account is taken: the sequence of users.id is behind, see `portcullis doctor`";
 
 macro_rules! user_repository {
     ($connection:ty) => {
         impl UserRepository for Transaction<'_, $connection> {
-            /// The unique index decides races. The query before it sees the adopted accounts that
-            /// the index leaves out, and there are never more of those. The query after it tells a
-            /// taken address from a taken id.
+            /// The unique index decides races. The query before it finds adopted accounts that the index
+            /// excludes; their number never grows. The query after it distinguishes a taken email
+            /// address from a taken id.
             fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError> {
                 self.write_connection()?;
                 if self.is_taken(&new.email)? {
@@ -104,7 +105,8 @@ macro_rules! user_repository {
             }
 
             fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError> {
-                // Apart: SQLite uses an index for one of them, and scans the table for both.
+                // Two queries: SQLite uses the index for `min` or `max` alone, but scans the table for
+                // both.
                 let first = users::table.select(min(users::id)).first::<Option<i64>>(self.connection);
                 let first = self.check(first)?;
                 let last = users::table.select(max(users::id)).first::<Option<i64>>(self.connection);
@@ -127,7 +129,7 @@ macro_rules! user_repository {
                 new: &PasswordHash,
             ) -> Result<bool, StoreError> {
                 if StoredPassword::is_unreadable(read) {
-                    // No SQL compares it with what was read.
+                    // SQL cannot compare an unreadable value, so it is compared here under the row lock.
                     let stored = self.stored_password(id)?.map(PasswordHash::from);
                     if stored.as_ref() != Some(read) {
                         return Ok(false);
@@ -158,8 +160,8 @@ macro_rules! user_repository {
                 Ok(self.check(verified)? == 1)
             }
 
-            /// As at [`insert`](UserRepository::insert), the unique index settles races. An account
-            /// that was adopted beside another comes under it.
+            /// The unique index decides races, as in [`insert`](UserRepository::insert). From now on it
+            /// includes an account that was adopted with a case conflict.
             fn change_email(
                 &mut self,
                 id: UserId,
@@ -182,7 +184,7 @@ macro_rules! user_repository {
                     users::email_verified_at.eq(DbTimestamp::new(at)),
                     users::email_case_sensitive.eq(false),
                 );
-                // A part of the transaction of its own, which alone is undone where it is refused.
+                // A savepoint, so that a unique violation undoes only this statement.
                 let changed = self.connection.transaction(|part| diesel::update(own).set(values).execute(part));
                 if let Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) = changed {
                     return Ok(EmailChange::Taken);
@@ -193,7 +195,7 @@ macro_rules! user_repository {
         }
 
         impl Transaction<'_, $connection> {
-            /// Returns whether an account has the address, by any spelling.
+            /// Returns whether an account has this email address, ignoring ASCII case.
             fn is_taken(&mut self, email: &EmailAddress) -> Result<bool, StoreError> {
                 let same = users::table.filter(CanonicalEmail.eq(email.canonical()));
                 let taken = diesel::select(exists(same)).get_result(self.connection);
@@ -206,7 +208,7 @@ macro_rules! user_repository {
 user_repository!(SqliteConnection);
 user_repository!(PgConnection);
 
-/// The columns of a new account, without its id.
+/// Columns of a new account, without its id.
 macro_rules! new_account {
     ($new:expr) => {
         (
@@ -218,12 +220,12 @@ macro_rules! new_account {
     };
 }
 
-/// The next id on SQLite. Never one that a deleted account had, not even in a table that was adopted
-/// without AUTOINCREMENT.
+/// Next id on SQLite. Never reuses the id of a deleted account, even in a table that was adopted without
+/// AUTOINCREMENT.
 const NEXT_ID: &str =
     "(SELECT max(coalesce((SELECT max(id) FROM users), 0), largest) + 1 FROM user_ids WHERE user_ids.id = 1)";
 
-/// The account, as long as it lets in whoever knows the password with that hash.
+/// Selects the account if it is active, not deleted, and still has this password hash.
 macro_rules! admitting {
     ($id:expr, $password:expr) => {
         users::table
@@ -235,7 +237,7 @@ macro_rules! admitting {
     };
 }
 
-/// The first and the last id of each of at most `ranges` ranges of equal length.
+/// Returns the first and last id of each of at most `ranges` ranges of equal length.
 fn split(first: i64, last: i64, ranges: u32) -> impl Iterator<Item = (i64, i64)> {
     let length = last.abs_diff(first) / u64::from(ranges.max(1)) + 1;
     (0..u64::from(ranges)).map_while(move |range| {
@@ -251,14 +253,14 @@ impl Transaction<'_, SqliteConnection> {
         insert.returning(UserRow::as_returning()).get_result(self.connection).optional()
     }
 
-    /// There is one writer.
+    /// No lock needed: SQLite has one writer.
     fn stored_password(&mut self, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
         let query = users::table.find(id.get()).select(users::hashed_password);
         let stored = query.first::<StoredPassword>(self.write_connection()?).optional();
         self.check(stored)
     }
 
-    /// There is one writer.
+    /// No lock needed: SQLite has one writer.
     fn admits_with(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
         let admitting = admitting!(id, password).first::<i64>(self.write_connection()?).optional();
         Ok(self.check(admitting)?.is_some())
@@ -266,7 +268,7 @@ impl Transaction<'_, SqliteConnection> {
 }
 
 impl Transaction<'_, PgConnection> {
-    /// Locks the account's row.
+    /// Reads the hash and locks the account's row.
     fn stored_password(&mut self, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
         let query = users::table.find(id.get()).select(users::hashed_password).for_no_key_update();
         let stored = query.first::<StoredPassword>(self.write_connection()?).optional();
@@ -278,7 +280,7 @@ impl Transaction<'_, PgConnection> {
         insert.returning(UserRow::as_returning()).get_result(self.connection).optional()
     }
 
-    /// Those who only ask do not wait for each other.
+    /// Takes a shared row lock, so that concurrent checks do not wait for each other.
     fn admits_with(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
         let admitting = admitting!(id, password).for_share().first::<i64>(self.write_connection()?).optional();
         Ok(self.check(admitting)?.is_some())

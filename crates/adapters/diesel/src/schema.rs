@@ -1,5 +1,5 @@
-//! The tables, for both databases: the FastAPI application's columns under its names, and what
-//! the migrations add.
+//! Tables of both databases: the FastAPI application's columns under its names, and the columns and
+//! tables that the migrations add.
 
 diesel::table! {
     use crate::time::UtcTime;
@@ -12,9 +12,10 @@ diesel::table! {
         is_active -> Bool,
         created_at -> UtcTime,
         email_verified_at -> Nullable<UtcTime>,
-        /// Adopted beside another whose address differs by case alone.
+        /// Adopted together with another account whose email address differs only in case.
         email_case_sensitive -> Bool,
-        /// Since when it is being deleted; of one that is, nothing else is told.
+        /// Time when its deletion began. Queries other than those of the deletion ignore such an
+        /// account.
         deleted_at -> Nullable<UtcTime>,
     }
 }
@@ -28,16 +29,16 @@ diesel::table! {
         jti -> Text,
         user_id -> BigInt,
         expires_at -> UtcTime,
-        /// True for spent tokens as well.
+        /// Also true for spent tokens.
         revoked -> Bool,
         created_at -> UtcTime,
         spent_at -> Nullable<UtcTime>,
         spent_key -> Nullable<Binary>,
         successor_jti -> Nullable<Text>,
-        /// Null for a token that a program added which knows no sessions: it belongs to the one
-        /// whose `sid` is its `jti`, if there is one.
+        /// Null for a token that the FastAPI application added. It belongs to the session whose `sid` is
+        /// its `jti`, if there is one.
         session_id -> Nullable<BigInt>,
-        /// By the server's own clock; null on SQLite, whose processes share one.
+        /// By the database server's clock. Null on SQLite, whose processes share the machine's clock.
         server_spent_at -> Nullable<UtcTime>,
     }
 }
@@ -83,7 +84,7 @@ diesel::table! {
         digest -> Binary,
         purpose -> Text,
         user_id -> BigInt,
-        /// The canonical address in an undo, and nothing in any other.
+        /// Canonical email address of an undo token; empty for all other purposes.
         slot -> Text,
         email -> Text,
         password_version -> Binary,
@@ -110,7 +111,7 @@ diesel::table! {
         armed -> Bool,
         dead_at -> Nullable<UtcTime>,
         last_error -> Nullable<Text>,
-        /// Null for an order that is bound to no password, or that an older release stored.
+        /// Null for an email that is bound to no password, or that an older release queued.
         password_version -> Nullable<Binary>,
     }
 }

@@ -1,5 +1,5 @@
-//! The clock of the database server, by which replicas agree on how long ago something was,
-//! whatever their own clocks say. SQLite has no server: its processes share their machine's clock.
+//! Clock of the database server. Replicas use it to agree on elapsed time despite clock skew. SQLite has
+//! no server: its processes share their machine's clock.
 
 use crate::schema::refresh_tokens;
 use crate::time::UtcTime;
@@ -10,12 +10,12 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{Double, Nullable};
 use diesel::sqlite::Sqlite;
 
-/// The server's time, or null.
+/// Server's current time; null on SQLite.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub(crate) struct ServerNow;
 
-/// How long ago the row's token was spent, in seconds of the server's clock, or null. No number,
-/// where the row has no time but an infinity.
+/// Seconds since the row's token was spent, by the server's clock, or null. NaN if the stored time is
+/// infinite.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub(crate) struct SpentAge;
 

@@ -1,5 +1,5 @@
-//! A column's value as it stands there, readable or not: a damaged row must become an error that
-//! names its table, column and number, never a panic and never a guess (RUSTSEC-2026-0111).
+//! Value of a column, readable or not. A damaged row must become an error that names its table, column
+//! and id, never a panic and never a guess (RUSTSEC-2026-0111).
 
 use crate::time::{self, UtcTime};
 use chrono::{DateTime, Utc};
@@ -9,21 +9,21 @@ use diesel::sql_types::{BigInt, Binary, Bool, Text};
 use diesel::sqlite::{Sqlite, SqliteType};
 use portcullis_ports::StoreError;
 
-/// The SQLite value of a column.
+/// SQLite value of a column.
 type SqliteValue<'row> = <Sqlite as diesel::backend::Backend>::RawValue<'row>;
 
-/// A value, or what is wrong with it, without the value.
+/// Value, or the reason why it cannot be read. The reason does not contain the value.
 #[derive(Debug, FromSqlRow)]
 pub(crate) struct Stored<T>(Result<T, &'static str>);
 
 impl<T> Stored<T> {
-    /// The value, if it is readable.
+    /// Returns the value, or `None` if it is unreadable.
     pub(crate) fn get(&self) -> Option<&T> {
         self.0.as_ref().ok()
     }
 }
 
-/// The row that a value stands in.
+/// Row that contains a value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowRef {
     pub(crate) table: &'static str,
@@ -39,13 +39,13 @@ impl RowRef {
         value.0.map_err(|reason| self.corrupt(column, reason))
     }
 
-    /// A code or a digest, of 32 bytes.
+    /// Reads a 32-byte digest or keyed hash.
     pub(crate) fn code(self, column: &'static str, value: Stored<Vec<u8>>) -> Result<[u8; 32], StoreError> {
         self.read(column, value)?.try_into().map_err(|_| self.corrupt(column, "not 32 bytes"))
     }
 }
 
-/// PostgreSQL checks the types of its columns itself. What is left are times beyond chrono's.
+/// PostgreSQL enforces column types. Only times outside chrono's range remain.
 impl<T, ST> FromSql<ST, Pg> for Stored<T>
 where
     T: FromSql<ST, Pg>,
@@ -54,7 +54,7 @@ where
         Ok(Self(T::from_sql(value).map_err(|_| "out of range")))
     }
 
-    /// Adopted columns may allow it.
+    /// Adopted columns may be nullable.
     fn from_nullable_sql(value: Option<PgValue<'_>>) -> deserialize::Result<Self> {
         value.map_or(Ok(Self(Err("null"))), Self::from_sql)
     }
@@ -112,7 +112,7 @@ impl FromSql<Binary, Sqlite> for Stored<Vec<u8>> {
     }
 }
 
-/// The bytes of a text, which SQLite does not check, as text.
+/// Returns the text if it is UTF-8, which SQLite does not check.
 fn text(value: &mut SqliteValue<'_>) -> Result<String, &'static str> {
     match value.value_type() {
         Some(SqliteType::Text) => String::from_utf8(value.read_blob().to_vec()).map_err(|_| "not UTF-8"),

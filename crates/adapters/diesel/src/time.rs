@@ -1,5 +1,5 @@
-//! One column type for times: text on SQLite, as SQLAlchemy spells it, and `timestamptz` on
-//! PostgreSQL. Both hold UTC to the microsecond.
+//! Column type for times: text in SQLAlchemy's format on SQLite, `timestamptz` on PostgreSQL. Both store
+//! UTC with microsecond precision.
 
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Timelike, Utc};
 use diesel::deserialize::{self, FromSql};
@@ -9,12 +9,12 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{SqlType, Timestamptz};
 use diesel::sqlite::Sqlite;
 
-/// The SQL type of every time.
+/// SQL type of all time columns.
 #[derive(SqlType, diesel::query_builder::QueryId)]
 #[diesel(sqlite_type(name = "Text"), postgres_type(oid = 1184, array_oid = 1185))]
 pub struct UtcTime;
 
-/// A time on its way into the database.
+/// Time to be written to the database.
 #[derive(Debug, Clone, Copy, AsExpression)]
 #[diesel(sql_type = UtcTime)]
 pub(crate) struct DbTimestamp(DateTime<Utc>);
@@ -25,8 +25,8 @@ impl DbTimestamp {
     }
 }
 
-/// Always with six digits of the second, so that comparing the text compares the time. Digit by
-/// digit, for every write spells several: `format!` takes six times as long.
+/// Formats a time with exactly six fractional digits, so that texts compare like times. Written by hand
+/// because every write formats several times and `format!` takes six times as long.
 fn format(time: DateTime<Utc>) -> String {
     let mut text = String::with_capacity(26);
     let mut write = |number: u32, digits: u32, end: &str| {
@@ -66,7 +66,7 @@ impl FromSql<UtcTime, Pg> for DateTime<Utc> {
     }
 }
 
-/// Reads SQLAlchemy's spelling, which has no zone, and a fraction or none.
+/// Parses SQLAlchemy's format, which has no time zone and an optional fraction.
 pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     let (whole, fraction) = text.split_at_checked(19)?;
     let whole = whole.as_bytes();
@@ -80,7 +80,7 @@ pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     Some(time.and_utc())
 }
 
-/// A fraction of a second, with its point, in microseconds.
+/// Parses an optional fraction of a second, including the point, as microseconds.
 fn micros(fraction: &str) -> Option<u32> {
     if fraction.is_empty() {
         return Some(0);
@@ -90,7 +90,7 @@ fn micros(fraction: &str) -> Option<u32> {
     number(digits.as_bytes())?.checked_mul(10_u32.pow(missing))
 }
 
-/// A number of at most six digits.
+/// Parses a number of at most six digits.
 fn number(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0_u32, |number, digit| {
         let digit = char::from(*digit).to_digit(10)?;

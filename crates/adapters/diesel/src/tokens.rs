@@ -1,5 +1,5 @@
-//! The refresh tokens, as rows of `refresh_tokens`. Their states change by compare-and-set, with
-//! the affected rows counted, so that both databases agree on one winner.
+//! Refresh tokens, as rows of `refresh_tokens`. Their states change by compare-and-set on the number of
+//! affected rows, so exactly one concurrent caller succeeds on both databases.
 
 use crate::maintenance::{DeleteExpired, ScanExpired};
 use crate::schema::{refresh_tokens, sessions, users};
@@ -32,11 +32,11 @@ struct TokenRow {
     session_id: Option<Stored<i64>>,
 }
 
-/// Of a row that nobody wrote so: whoever records how a token was spent revokes it with the same
-/// statement, and who does not know these columns leaves them null.
+/// Reason for rejecting a row that no known program writes: Portcullis records the spending and revokes
+/// the token in one statement, and the FastAPI application leaves these columns null.
 const LIVE_AND_SPENT: &str = "not revoked, and yet spent";
 
-/// What a token was exchanged for.
+/// Successor of a spent token.
 #[derive(Queryable)]
 struct SuccessorRow {
     id: i64,
@@ -49,7 +49,7 @@ struct SuccessorRow {
     session_id: Option<i64>,
 }
 
-/// A row to be added: a live token.
+/// Row of a new live token.
 #[derive(Insertable)]
 #[diesel(table_name = refresh_tokens, treat_none_as_default_value = false)]
 pub(crate) struct NewTokenRow {
@@ -62,7 +62,7 @@ pub(crate) struct NewTokenRow {
 }
 
 impl NewTokenRow {
-    /// The row of a token, of no session yet.
+    /// Creates the row of a token, without a session.
     pub(crate) fn of(token: &RefreshToken) -> Result<Self, StoreError> {
         if token.state != RefreshState::Live {
             return Err(StoreError::Failed("a new token is live".to_owned()));
@@ -78,8 +78,9 @@ impl NewTokenRow {
     }
 }
 
-/// A token with its account's `is_active`, whether that account's address is verified, its age since it was spent, its successor, if it has one, the session it was added
-/// to, and the one that bears its identifier.
+/// Token; `is_active` of its account; whether the account's email address is verified; seconds since the
+/// token was spent; its successor, if any; the session it was added to; and the session that
+/// [`SessionId::for_legacy_token`] derives from its `jti`.
 type FoundRow =
     (TokenRow, Stored<bool>, bool, Option<f64>, Option<SuccessorRow>, Option<SessionRow>, Option<SessionRow>);
 
@@ -90,7 +91,7 @@ impl TokenRow {
         let key = self.spent_key.map(|key| read_key(at, key)).transpose()?;
         let session_id = self.session_id.map(|id| at.read("session_id", id)).transpose()?;
         let state = match (revoked, self.spent_at, self.successor_jti) {
-            // Its session is no longer kept.
+            // Its session was purged.
             _ if session_id.is_some() && session.is_none() => RefreshState::Revoked,
             (false, None, None) if key.is_none() => RefreshState::Live,
             (false, _, _) => return Err(at.corrupt("revoked", LIVE_AND_SPENT)),
@@ -122,7 +123,7 @@ fn read_successor(at: RowRef, successor: Stored<String>) -> Result<Jti, StoreErr
 }
 
 impl SuccessorRow {
-    /// The token, if it is live.
+    /// Returns the successor if it is live.
     fn live(self, spent: &RefreshToken, session: Option<i64>) -> Result<Option<RefreshToken>, StoreError> {
         let RefreshState::Spent(spend_record) = &spent.state else { return Ok(None) };
         let at = RowRef { table: "refresh_tokens", id: self.id };
@@ -142,7 +143,7 @@ impl SuccessorRow {
     }
 }
 
-/// A time span of so many seconds, to the millisecond; what no clock can have measured is none.
+/// Converts seconds to a time span, negative ones to zero. `None` if it is out of range.
 fn seconds(seconds: f64) -> Option<TimeDelta> {
     let span = Duration::try_from_secs_f64(seconds.max(0.0)).ok()?;
     TimeDelta::from_std(span).ok()

@@ -1,5 +1,5 @@
-//! A transaction under way, on either database: hands out the repositories, and ends as its work
-//! wants it to. Beginning is left to each database.
+//! Open transaction on either database: provides the repositories, and commits or rolls back as its work
+//! asks. Each database implements how a transaction begins.
 
 use crate::engine::Engine;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
@@ -9,22 +9,22 @@ use portcullis_ports::{
     TxOutcome, TxWork, UserRepository,
 };
 
-/// The repositories of one transaction.
+/// Repositories of one transaction.
 pub(crate) struct Transaction<'c, C> {
     pub(crate) connection: &'c mut C,
     mode: TxMode,
-    /// The first statement that failed. PostgreSQL would quietly turn a commit after it into a
-    /// rollback.
+    /// First failure. PostgreSQL would silently turn a commit after it into a rollback.
     failure: Option<StoreError>,
 }
 
 impl<C: Engine> Transaction<'_, C> {
-    /// Classifies a statement's failure and remembers it.
+    /// Classifies a statement's failure and records it.
     pub(crate) fn check<T>(&mut self, result: QueryResult<T>) -> Result<T, StoreError> {
         result.map_err(|error| self.fail(C::classify(&error, self.mode)))
     }
 
-    /// The connection, for a statement that writes. The database may not know that it must not.
+    /// Returns the connection for a statement that writes, or an error in a read transaction. The
+    /// database may not enforce that itself.
     pub(crate) fn write_connection(&mut self) -> Result<&mut C, StoreError> {
         match self.mode {
             TxMode::Write => Ok(self.connection),
@@ -32,7 +32,8 @@ impl<C: Engine> Transaction<'_, C> {
         }
     }
 
-    /// Reads several rows. Outside a transaction each statement takes and leaves SQLite's lock.
+    /// Runs several reads in one transaction. Outside of one, each statement acquires and releases
+    /// SQLite's lock.
     pub(crate) fn batched_read<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, StoreError>,
@@ -47,8 +48,8 @@ impl<C: Engine> Transaction<'_, C> {
         self.check(ended).and(outcome)
     }
 
-    /// Runs a statement of a long work that nobody waits for. One that reads may write as well: the
-    /// pages that make room for those it needs.
+    /// Runs a statement of background work. Even one that only reads may write: the server may have to
+    /// evict dirty pages to load the ones it needs.
     pub(crate) fn in_background<T>(
         &mut self,
         statement: impl FnOnce(&mut C) -> QueryResult<T>,
@@ -61,7 +62,7 @@ impl<C: Engine> Transaction<'_, C> {
         })
     }
 
-    /// Remembers a failure, so that nothing is committed after it.
+    /// Records a failure, so that nothing is committed after it.
     pub(crate) fn fail(&mut self, error: StoreError) -> StoreError {
         self.failure.get_or_insert(error).clone()
     }
@@ -92,7 +93,7 @@ where
     }
 }
 
-/// Runs the work in the transaction that the connection has begun, and ends it.
+/// Runs the work in the transaction that the connection has begun, then commits or rolls back.
 pub(crate) fn run<C>(connection: &mut C, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError>
 where
     C: Engine,
@@ -101,14 +102,15 @@ where
     match run_work(connection, mode, work) {
         Ok(TxOutcome::Commit) => commit(connection, mode),
         undone => {
-            // Where this fails, the connection is not healthy and goes, and the transaction with it.
+            // If this fails, the connection is not healthy. It is closed, which rolls back the
+            // transaction.
             let _ = rollback(connection, mode);
             undone.map(drop)
         }
     }
 }
 
-/// Runs reading work outside a transaction: every statement sees what is committed by then.
+/// Runs work that reads, outside a transaction: every statement sees what has been committed by then.
 pub(crate) fn read<C>(connection: &mut C, work: &mut TxWork<'_>) -> Result<(), StoreError>
 where
     C: Engine,
@@ -117,7 +119,7 @@ where
     run_work(connection, TxMode::Read, work).map(drop)
 }
 
-/// Runs the work; how its transaction has to end.
+/// Runs the work and returns how its transaction has to end.
 pub(crate) fn run_work<C>(connection: &mut C, mode: TxMode, work: &mut TxWork<'_>) -> Result<TxOutcome, StoreError>
 where
     C: Engine,
@@ -126,34 +128,34 @@ where
     let mut transaction = Transaction { connection, mode, failure: None };
     match (work(&mut transaction), transaction.failure) {
         (Ok(TxOutcome::Commit), Some(failure)) => Err(failure),
-        // Whatever the work made of it, whoever counts outages must hear of one.
+        // The circuit breaker must see every outage, even if the work ignored the error.
         (Ok(TxOutcome::Rollback), Some(outage)) if is_connection_lost(&outage) => Err(outage),
         (wanted, _) => wanted,
     }
 }
 
-/// Begins a part of a transaction, which [`commit`] adds to it and [`rollback`] takes out of it.
+/// Begins a savepoint, which [`commit`] releases and [`rollback`] undoes.
 pub(crate) fn begin_savepoint<C: Engine>(connection: &mut C) -> Result<(), StoreError> {
     AnsiTransactionManager::begin_transaction(connection).map_err(|error| C::classify(&error, TxMode::Write))
 }
 
-/// Ends a transaction, or a part of one, and keeps what it wrote.
+/// Commits a transaction, or releases a savepoint.
 pub(crate) fn commit<C: Engine>(connection: &mut C, mode: TxMode) -> Result<(), StoreError> {
     AnsiTransactionManager::commit_transaction(connection).map_err(|error| C::classify(&error, mode))
 }
 
-/// Ends a transaction, or a part of one, and undoes what it wrote.
+/// Rolls back a transaction, or to a savepoint.
 pub(crate) fn rollback<C: Engine>(connection: &mut C, mode: TxMode) -> Result<(), StoreError> {
     AnsiTransactionManager::rollback_transaction(connection).map_err(|error| C::classify(&error, mode))
 }
 
-/// Whether an error is the database's own, so that a connection that met it is not to be trusted.
+/// Returns whether an error is an outage, after which its connection must not be reused.
 pub(crate) fn is_connection_lost(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable(_) | StoreError::Unwritable(_))
 }
 
-/// Whether a connection may serve again: it is in no transaction, and the last one ended well or
-/// failed for a reason of its own.
+/// Returns whether a connection can be reused: it is in no transaction, and the last one did not end
+/// with an outage.
 pub(crate) fn is_healthy<C: Engine, T>(connection: &mut C, outcome: &Result<T, StoreError>) -> bool {
     !outcome.as_ref().is_err_and(is_connection_lost)
         && !AnsiTransactionManager::is_broken_transaction_manager(connection)

@@ -1,6 +1,6 @@
-//! The one-time tokens, as rows of `one_time_tokens`: nothing is kept of a token but what finds
-//! it. They are consumed by deleting them, with the affected rows counted, so that both databases
-//! agree on one who did.
+//! One-time tokens, as rows of `one_time_tokens`. Only the digest of a token is stored. Tokens are
+//! consumed by a `DELETE` that counts the affected rows, so exactly one concurrent caller succeeds on
+//! both databases.
 
 use crate::expiry::{DeleteOldest, OneTimeTokens};
 use crate::schema::one_time_tokens;
@@ -72,7 +72,7 @@ impl<'a> NewGrantRow<'a> {
     }
 }
 
-/// The purposes of tokens that die with a password or an address.
+/// Returns the purposes of tokens that a change of password or email address invalidates.
 fn short_lived() -> Vec<&'static str> {
     Purpose::ALL.into_iter().filter(|purpose| !purpose.survives_credential_change()).map(Purpose::as_str).collect()
 }
@@ -156,7 +156,7 @@ macro_rules! one_time_token_repository {
             ) -> Result<Option<UserId>, StoreError> {
                 let undo = one_time_tokens::table
                     .filter(one_time_tokens::slot.eq(email.canonical()))
-                    // In the very words of the index.
+                    // Spelled exactly like the partial index, which is not used otherwise.
                     .filter(sql::<Bool>("slot <> ''"))
                     .filter(one_time_tokens::purpose.eq(Purpose::UndoEmailChange.as_str()))
                     .filter(one_time_tokens::expires_at.gt(DbTimestamp::new(now)))

@@ -1,6 +1,5 @@
-//! HMAC with SHA-256 (RFC 2104), under a key of its own that is derived from the service's
-//! secret: what is signed here is of no use as a token, and the other way round. What is signed
-//! is left to the callers.
+//! HMAC-SHA256 (RFC 2104) with keys derived from the service's secret, one per purpose. A MAC of one
+//! purpose is not valid for another, nor is it a token.
 
 use hmac::{Hmac, KeyInit, Mac};
 use portcullis_ports::MacSigner;
@@ -8,12 +7,12 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// Makes and verifies codes under a derived key.
+/// Computes and verifies MACs with a derived key.
 pub struct HmacSigner(Hmac<Sha256>);
 
 impl HmacSigner {
     /// Derives the key for a purpose from a secret of any length: HMAC as the extractor, with the
-    /// purpose as its salt (RFC 5869 §2.2). Other purposes give unrelated keys.
+    /// purpose as the salt (RFC 5869 §2.2). Keys of different purposes are unrelated.
     ///
     /// ```
     /// use portcullis_hmac::HmacSigner;
@@ -38,15 +37,15 @@ impl MacSigner for HmacSigner {
     }
 }
 
-/// Shows no key.
+/// Hides the key.
 impl fmt::Debug for HmacSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HmacAuthenticator")
+        f.write_str("HmacSigner")
     }
 }
 
-/// A key of any length, as one of a block: shorter ones end in zeros, longer ones are hashed
-/// first (RFC 2104 §2).
+/// Creates an HMAC from a key of any length. Shorter keys are padded with zeros to one block, longer
+/// ones are hashed first (RFC 2104 §2).
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     let mut block = [0; 64];
     let hashed = Sha256::digest(key);
@@ -66,7 +65,7 @@ fn code(mut hmac: Hmac<Sha256>, message: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    /// The pseudo-random key of RFC 5869, appendix A.1, which is this derivation's key.
+    /// The pseudo-random key of RFC 5869, appendix A.1, equals the derived key.
     #[test]
     fn the_key_is_the_one_of_rfc_5869() {
         let salt: String = (0..=0x0c).map(char::from).collect();
@@ -97,6 +96,6 @@ mod tests {
     #[test]
     fn debug_shows_no_key() {
         let shown = format!("{:?}", HmacSigner::derive(b"marker", "marker"));
-        assert_eq!(shown, "HmacAuthenticator");
+        assert_eq!(shown, "HmacSigner");
     }
 }

@@ -1,5 +1,5 @@
-//! What signing and verifying one token costs: `cargo bench -p portcullis-jwt`. Each request with
-//! a token pays for one, a refresh for three.
+//! Time to sign and verify one token: `cargo bench -p portcullis-jwt`. Each request with a token needs
+//! one of these, a refresh needs three.
 
 #![expect(clippy::unwrap_used, reason = "a failed step ends the measurement")]
 
@@ -26,7 +26,7 @@ fn tokens(criterion: &mut Criterion) {
         let verifier = JwtVerifier::new(key.verifying_key(), []);
         let issuer = JwtIssuer::new(key);
         let token = issuer.sign_refresh(&claims).unwrap();
-        // With the genuine header, so that its signature has to be looked at.
+        // Uses the genuine header, so that the signature has to be checked.
         let (genuine, forged) =
             (token.split_once('.').unwrap().0, JwtIssuer::new(stranger).sign_refresh(&claims).unwrap());
         let forged = format!("{genuine}.{}", forged.split_once('.').unwrap().1);

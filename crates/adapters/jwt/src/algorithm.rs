@@ -1,9 +1,8 @@
-//! The algorithms that tokens can be signed with.
+//! Signature algorithms of tokens.
 
 use std::str::FromStr;
 
-/// How tokens are signed (RFC 7518 §3.1, RFC 8037 §3.1). One is configured; a previous key
-/// verifies its own.
+/// Signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1). One is configured; a previous key keeps its own.
 ///
 /// ```
 /// use portcullis_jwt::Algorithm;
@@ -19,7 +18,7 @@ pub enum Algorithm {
     Hs384,
     /// HMAC with SHA-512.
     Hs512,
-    /// RSA, PKCS#1 v1.5, with SHA-256.
+    /// RSA PKCS#1 v1.5 with SHA-256.
     Rs256,
     /// ECDSA on P-256 with SHA-256.
     Es256,
@@ -28,10 +27,10 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All there are.
+    /// All supported algorithms.
     pub const ALL: [Self; 6] = [Self::Hs256, Self::Hs384, Self::Hs512, Self::Rs256, Self::Es256, Self::EdDsa];
 
-    /// The name in a token's header, and in the configuration.
+    /// Returns the name used in token headers and in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -44,8 +43,8 @@ impl Algorithm {
         }
     }
 
-    /// Whether whoever verifies needs the secret that signs; it signs with a private key
-    /// otherwise.
+    /// Returns whether the same secret signs and verifies. The other algorithms sign with a private
+    /// key.
     #[must_use]
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
@@ -55,13 +54,13 @@ impl Algorithm {
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
-    /// Reads the exact name: RFC 7515 §4.1.1 makes it case-sensitive.
+    /// Parses the exact name. RFC 7515 §4.1.1 makes it case-sensitive.
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name).ok_or(UnknownAlgorithm)
     }
 }
 
-/// A name that stands for no algorithm of [`Algorithm::ALL`].
+/// Error for a name that is not in [`Algorithm::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the algorithm is one of HS256, HS384, HS512, RS256, ES256 and EdDSA")]
 pub struct UnknownAlgorithm;

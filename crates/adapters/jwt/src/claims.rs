@@ -1,4 +1,4 @@
-//! The claims as JSON, written and read. Whether they have expired is left to the domain.
+//! Writes and reads claims as JSON. The domain checks whether they have expired.
 
 use crate::object::StrictObject;
 use chrono::{DateTime, Utc};
@@ -12,8 +12,7 @@ use serde::Serialize;
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
 
-/// The claims in the order in which the FastAPI application wrote them, and behind them the session's,
-/// which it did not know.
+/// Claims in the order of the FastAPI application, followed by `sid`, which it does not have.
 #[derive(Serialize)]
 struct ClaimsJson {
     sub: String,
@@ -25,7 +24,7 @@ struct ClaimsJson {
     sid: Option<String>,
 }
 
-/// The payload that claims become.
+/// Serializes claims to a token's payload.
 pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
     let (r#type, user_id, jti, session_id, expires_at, issued_at) = match claims {
         Claims::Access(c) => (ACCESS, c.user_id, c.jti, c.session_id, c.expires_at, c.issued_at),
@@ -35,12 +34,12 @@ pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&ClaimsJson { sub: user_id.to_string(), jti: jti.to_string(), r#type, exp, iat, sid })
 }
 
-/// The claims of a payload; `None` where one is missing, has a wrong type or an impossible value,
-/// and for a token that is not to be used yet or not here.
+/// Reads the claims of a payload. Returns `None` if one is missing, has the wrong type or an invalid
+/// value, and for a token that is not valid yet or has an audience.
 pub(crate) fn read(payload: &StrictObject<'_>, now: DateTime<Utc>) -> Option<Claims> {
     let user_id = UserId::parse(payload.text("sub")?)?;
     let jti = Jti::parse(payload.text("jti")?)?;
-    // Absent in a token of the FastAPI application; present and unreadable is no absence.
+    // Tokens of the FastAPI application have no `sid`, but an invalid one is an error.
     let session_id = if payload.has("sid") { Some(SessionId::parse(payload.text("sid")?)?) } else { None };
     let (expires_at, issued_at) = (time(payload, "exp")?, time(payload, "iat")?);
     if issued_at.signed_duration_since(now) > MAX_IAT_SKEW {
@@ -49,7 +48,8 @@ pub(crate) fn read(payload: &StrictObject<'_>, now: DateTime<Utc>) -> Option<Cla
     if payload.has("nbf") && time(payload, "nbf")? > now {
         return None;
     }
-    // RFC 7519 §4.1.3: whom it does not name must refuse it, and nobody here has a name.
+    // RFC 7519 §4.1.3: a recipient must reject a token whose audience does not name it, and this
+    // service has no audience name.
     if payload.has("aud") {
         return None;
     }
@@ -60,7 +60,7 @@ pub(crate) fn read(payload: &StrictObject<'_>, now: DateTime<Utc>) -> Option<Cla
     }
 }
 
-/// A time in whole seconds, in the years that there are.
+/// Reads a time in whole seconds. Returns `None` if it is out of range.
 fn time(payload: &StrictObject<'_>, name: &str) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(payload.integer(name)?, 0)
 }

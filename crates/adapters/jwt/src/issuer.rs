@@ -8,23 +8,23 @@ use crate::{
 use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
 use portcullis_ports::{SigningError, TokenIssuer};
 
-/// Issues tokens, with the claims of python-jose, and its header where a secret signs.
+/// Issues tokens with the claims of python-jose, and with its header if the key is a secret.
 #[derive(Debug)]
 pub struct JwtIssuer {
     key: SigningKey,
 }
 
 impl JwtIssuer {
-    /// An issuer that signs with a key.
+    /// Creates an issuer from a signing key.
     #[must_use]
     pub const fn new(key: SigningKey) -> Self {
         Self { key }
     }
 
-    /// An issuer that signs with a secret.
+    /// Creates an issuer from a secret.
     ///
     /// # Errors
-    /// As [`SigningKey::of_secret`].
+    /// Returns the same errors as [`SigningKey::of_secret`].
     pub fn with_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         Ok(Self::new(SigningKey::of_secret(algorithm, secret)?))
     }

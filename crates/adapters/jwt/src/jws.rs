@@ -1,5 +1,4 @@
-//! The signed form: JWS compact serialisation (RFC 7515 §3.1). What the payload says is left to
-//! the claims, how a key signs to the keys.
+//! Signs and verifies JWS compact serialization (RFC 7515 §3.1).
 
 use crate::{
     keys::{SigningKey, VerifyingKey},
@@ -8,17 +7,17 @@ use crate::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::sync::Arc;
 
-/// The longest token that is looked at: some forty times what is issued.
+/// Maximum length of a token: some forty times that of an issued one.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// The longest signature: of an RSA key with 8192 bits.
+/// Maximum length of a signature: that of an RSA key with 8192 bits.
 const MAX_SIGNATURE_BYTES: usize = 1024;
 
-/// Members by which a header would bring its own key or rules (RFC 8725 §3.10, RFC 7515
-/// §4.1.11). None of them is ever needed here, so none is tolerated, whoever signed it.
+/// Header parameters that bring their own key or rules (RFC 8725 §3.10, RFC 7515 §4.1.11). No valid
+/// token needs them, so they are rejected even with a correct signature.
 const FORBIDDEN_HEADERS: [&str; 5] = ["jwk", "jku", "x5u", "x5c", "crit"];
 
-/// Signs a payload; `None` where the key fails.
+/// Signs a payload. Returns `None` if the key fails.
 pub(crate) fn sign(payload: &[u8], key: &SigningKey) -> Option<String> {
     let mut token = String::with_capacity(key.header().len() + 2 * payload.len() + 128);
     token.push_str(key.header());
@@ -30,8 +29,9 @@ pub(crate) fn sign(payload: &[u8], key: &SigningKey) -> Option<String> {
     Some(token)
 }
 
-/// The payload, decoded, of a token that was signed by one of these keys, with that key's algorithm, and
-/// says so. The payload of a stranger's token is never decoded.
+/// Verifies a token and returns its decoded payload. Returns `None` unless one of the keys signed it
+/// with that key's algorithm and the header names that algorithm. Never decodes the payload of a forged
+/// token.
 pub(crate) fn verify(token: &str, keys: &[Arc<VerifyingKey>]) -> Option<Vec<u8>> {
     if token.len() > MAX_BYTES {
         return None;
@@ -44,7 +44,7 @@ pub(crate) fn verify(token: &str, keys: &[Arc<VerifyingKey>]) -> Option<Vec<u8>>
     if seal.is_good(keys) { part(payload) } else { None }
 }
 
-/// What of a token shows who made it.
+/// Parts of a token that its signature check needs.
 struct UnverifiedJws<'a> {
     header: &'a str,
     signed: &'a [u8],
@@ -53,7 +53,7 @@ struct UnverifiedJws<'a> {
 
 impl UnverifiedJws<'_> {
     fn is_good(&self, keys: &[Arc<VerifyingKey>]) -> bool {
-        // Our own tokens have this header to the letter, so nothing of it needs to be read.
+        // Tokens of this service have exactly this header, so it need not be parsed.
         let mut makers = keys.iter().filter(|key| key.makes(self.header)).peekable();
         if makers.peek().is_some() {
             return makers.any(|key| self.is_by(key));
@@ -65,8 +65,8 @@ impl UnverifiedJws<'_> {
         key.verifies(self.signed, self.signature)
     }
 
-    /// A token of another library, such as python-jose, that has the secret. A `kid` chooses no
-    /// secret. The signature comes first: nothing that a stranger made is decoded.
+    /// Checks a token that another library, such as python-jose, signed with the secret. Ignores any
+    /// `kid`. Checks the signature first, so that no forged header is decoded.
     fn is_by_a_secret(&self, keys: &[Arc<VerifyingKey>]) -> bool {
         let mut secrets = keys.iter().filter(|key| key.public().is_none());
         let Some(key) = secrets.find(|key| self.is_by(key)) else { return false };
@@ -74,8 +74,8 @@ impl UnverifiedJws<'_> {
         StrictObject::parse(&header).is_some_and(|header| is_acceptable(&header, key))
     }
 
-    /// A token whose header names one of the configured keys, and that key's algorithm. Without
-    /// such keys no header is read; with them, at most one signature is checked.
+    /// Checks a token whose header names a configured key and that key's algorithm. Without such keys
+    /// no header is parsed. With them, at most one signature is checked.
     fn is_by_a_named_key(&self, keys: &[Arc<VerifyingKey>]) -> bool {
         if keys.iter().all(|key| key.public().is_none()) {
             return false;
@@ -92,8 +92,8 @@ fn is_acceptable(header: &StrictObject<'_>, key: &VerifyingKey) -> bool {
     header.text("alg") == Some(key.algorithm().as_str()) && FORBIDDEN_HEADERS.iter().all(|name| !header.has(name))
 }
 
-/// A part between dots. The engine takes one spelling of each value: no padding, no white space,
-/// no dot, no stray bits in the last character.
+/// Decodes a part between dots. The engine accepts a single spelling of each value: no padding,
+/// whitespace, dots or stray bits in the last character.
 fn part(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
@@ -103,8 +103,8 @@ mod tests {
     use super::*;
     use crate::Algorithm;
 
-    // RFC 7515, appendix A.1: the key's `k`, and the token of A.1.1, whose payload is no claims
-    // of ours.
+    // RFC 7515, appendix A.1: the key's `k`, and the token of A.1.1. Its payload does not have the
+    // claims of this service.
     const KEY: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
     const TOKEN: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9\
         .eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ\

@@ -1,6 +1,6 @@
-//! Issues and verifies JSON Web Tokens (RFC 7519) with configured keys, each for one algorithm, as
-//! RFC 8725 asks; reads, makes and publishes such keys. Whether a token has expired, is of the
-//! right kind or was revoked is left to the domain and the store, files to the application.
+//! Issues and verifies JSON Web Tokens (RFC 7519). Each key is pinned to one algorithm, as RFC 8725
+//! recommends. Also parses, generates and publishes keys. The domain checks expiry, token type and
+//! revocation.
 //!
 //! ```
 //! use chrono::DateTime;

@@ -1,5 +1,5 @@
-//! A JSON object read strictly: no name twice, at any depth, since two readers could take
-//! different ones (RFC 8725 §3.11, RFC 8259 §4); and no value taken for one of another type.
+//! Strict JSON object. Duplicate names are rejected at any depth, since two parsers could pick
+//! different values (RFC 8725 §3.11, RFC 8259 §4). Values are not converted to another type.
 
 use serde::{
     Deserialize, Deserializer,
@@ -7,20 +7,20 @@ use serde::{
 };
 use std::{borrow::Cow, fmt};
 
-/// The members of an object: few, so they are looked for one by one. They borrow from the text.
+/// Members of an object, borrowed from the text. They are few, so lookups are linear.
 pub(crate) struct StrictObject<'a>(Vec<(Name<'a>, Member<'a>)>);
 
-/// The name of a member.
+/// Member name.
 #[derive(Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A value, as far as anybody here looks.
+/// Member value.
 enum Member<'a> {
     Text(Cow<'a, str>),
     Integer(i64),
-    /// `null`, a truth value, a list, an object, a number with a fraction or an exponent or
-    /// beyond 64 bits.
+    /// `null`, a boolean, an array, an object, or a number with a fraction, an exponent or more than 64
+    /// bits.
     Other,
 }
 
@@ -74,7 +74,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StrictObject<'de>, A::Error> {
-        // As many as a token has.
+        // Number of members of a typical token.
         let mut members = Vec::with_capacity(8);
         while let Some((name, value)) = map.next_entry::<Name<'de>, Member<'de>>()? {
             if members.iter().any(|(other, _)| *other == name) {

@@ -12,29 +12,30 @@ use portcullis_domain::tokens::Claims;
 use portcullis_ports::{InvalidToken, TokenVerifier};
 use std::sync::Arc;
 
-/// Verifies tokens signed by one of a few keys, each with its own algorithm. No token has a say in
-/// either: a `kid` can only name one of these.
+/// Verifies tokens signed by one of several keys, each with its own algorithm. A token can choose
+/// neither: its `kid` only selects one of these keys.
 #[derive(Debug)]
 pub struct JwtVerifier {
     keys: Vec<Arc<VerifyingKey>>,
 }
 
 impl JwtVerifier {
-    /// A verifier of what the current key signs, and of what previous ones signed.
+    /// Creates a verifier for tokens signed by the current key or a previous one.
     #[must_use]
     pub fn new(current: Arc<VerifyingKey>, previous: impl IntoIterator<Item = Arc<VerifyingKey>>) -> Self {
         Self { keys: std::iter::once(current).chain(previous).collect() }
     }
 
-    /// A verifier of what [`JwtIssuer::with_secret`](crate::JwtIssuer::with_secret) signs.
+    /// Creates a verifier for tokens signed by
+    /// [`JwtIssuer::with_secret`](crate::JwtIssuer::with_secret).
     ///
     /// # Errors
-    /// As [`VerifyingKey::of_secret`].
+    /// Returns the same errors as [`VerifyingKey::of_secret`].
     pub fn with_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         Ok(Self::new(Arc::new(VerifyingKey::of_secret(algorithm, secret)?), []))
     }
 
-    /// The public halves of its keys, the current one first, each once. Secrets have none.
+    /// Returns the public keys without duplicates, the current one first. Secrets are omitted.
     #[must_use]
     pub fn public_keys(&self) -> Vec<PublicKey> {
         let mut published: Vec<PublicKey> = Vec::new();

@@ -1,16 +1,16 @@
-//! Addresses as SMTP and headers need them: the service's own, and the one that a mail goes to.
-//! Domains are spoken in ASCII (RFC 5890), so that only a local part can ask for SMTPUTF8.
+//! Email addresses for SMTP and headers: the service's own and the recipient's. Domains are converted
+//! to ASCII (RFC 5890), so only a local part can require SMTPUTF8.
 
 use lettre::Address;
 use lettre::message::Mailbox;
 use portcullis_domain::registration::EmailAddress;
 use std::fmt;
 
-/// From whom mails are: `Name <user@example.org>`, or the address alone.
+/// Sender of emails: `Name <user@example.org>`, or the address alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender(Mailbox);
 
-/// Why a text names no sender. Holds none of it.
+/// Error for a text that is not a sender. Contains nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderError;
 
@@ -23,7 +23,7 @@ impl fmt::Display for SenderError {
 }
 
 impl Sender {
-    /// Reads a sender. The name may stand in quotation marks.
+    /// Parses a sender. The name may be in quotation marks.
     ///
     /// ```
     /// use portcullis_lettre::Sender;
@@ -33,7 +33,7 @@ impl Sender {
     /// ```
     ///
     /// # Errors
-    /// [`SenderError`], when it is none.
+    /// Returns [`SenderError`] if the text is not a sender.
     pub fn parse(text: &str) -> Result<Self, SenderError> {
         match text.trim().strip_suffix('>') {
             Some(text) => {
@@ -44,10 +44,10 @@ impl Sender {
         }
     }
 
-    /// The sender with that name, which may be empty, and that address.
+    /// Creates a sender from a name, which may be empty, and an address.
     ///
     /// # Errors
-    /// [`SenderError`], when one of them cannot stand in a header.
+    /// Returns [`SenderError`] if one of them is not allowed in a header.
     pub fn new(name: &str, address: &str) -> Result<Self, SenderError> {
         let name = name.trim();
         let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
@@ -73,22 +73,22 @@ impl Sender {
     }
 }
 
-/// The address that a mail goes to, if mail can be sent to it: stores hold what other programs
-/// took for addresses.
+/// Returns the address of a recipient, or `None` if emails cannot be sent to it: databases contain
+/// addresses that other programs accepted.
 pub(crate) fn recipient(email: &EmailAddress) -> Option<Address> {
     let (local, domain) = email.original().rsplit_once('@')?;
     spoken(local, domain)
 }
 
 fn spoken(local: &str, domain: &str) -> Option<Address> {
-    // What would end the address in a command or a header, or begin another.
+    // Characters that end the address in a command or a header, or start another.
     let breaks = |c: char| {
         c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\\' | ',' | ';' | '\u{2028}' | '\u{2029}')
     };
     if local.chars().any(breaks) || domain.chars().any(breaks) {
         return None;
     }
-    // One in ASCII stays as it is spelled.
+    // An ASCII domain keeps its spelling.
     let ascii = if domain.is_ascii() { domain.to_owned() } else { idna::domain_to_ascii(domain).ok()? };
     Address::new(local, ascii).ok()
 }

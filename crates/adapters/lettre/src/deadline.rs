@@ -1,5 +1,5 @@
-//! A socket on which nothing takes longer than it may, however slowly the other side drips: each
-//! read and write ends when the time of its step is over, or that of the whole.
+//! Socket with deadlines, so that a slow server cannot block a delivery. Every read and write ends at
+//! the deadline of its step or of the whole delivery.
 
 use portcullis_ports::Clock;
 use std::io::{self, ErrorKind, Read, Write};
@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Until when, by the monotonic clock.
+/// Deadlines by the monotonic clock.
 pub(crate) struct Deadline {
     clock: Arc<dyn Clock>,
     moments: Mutex<Deadlines>,
@@ -20,26 +20,26 @@ struct Deadlines {
 }
 
 impl Deadline {
-    /// Everything is over that long from now.
+    /// Creates a deadline for the whole delivery, starting now.
     pub(crate) fn new(clock: Arc<dyn Clock>, whole: Duration) -> Self {
         let end = clock.monotonic().saturating_add(whole);
         Self { clock, moments: Mutex::new(Deadlines { whole: end, step: end }) }
     }
 
-    /// The same, for what begins now.
+    /// Restarts the deadline for the next delivery.
     pub(crate) fn restart(&self, whole: Duration) {
         let end = self.clock.monotonic().saturating_add(whole);
         *self.lock() = Deadlines { whole: end, step: end };
     }
 
-    /// The next step is over that long from now, and with the whole at the latest.
+    /// Sets the deadline of the next step. It never exceeds that of the whole delivery.
     pub(crate) fn step(&self, limit: Duration) {
         let end = self.clock.monotonic().saturating_add(limit);
         let mut moments = self.lock();
         moments.step = end.min(moments.whole);
     }
 
-    /// What is left of the step.
+    /// Returns the time left for the step.
     pub(crate) fn left(&self) -> io::Result<Duration> {
         let left = self.lock().step.saturating_sub(self.clock.monotonic());
         if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
@@ -50,7 +50,7 @@ impl Deadline {
     }
 }
 
-/// A connection that keeps to a deadline.
+/// Connection that enforces a deadline.
 pub(crate) struct DeadlineSocket {
     pub(crate) socket: TcpStream,
     pub(crate) deadline: Arc<Deadline>,
@@ -74,8 +74,8 @@ impl Write for DeadlineSocket {
     }
 }
 
-/// A socket's own time limit says that it would block, which TLS takes for an invitation to try
-/// again.
+/// Turns the error of a socket timeout (`WouldBlock`) into `TimedOut`, since the TLS library would
+/// retry.
 fn in_time<T>(result: io::Result<T>) -> io::Result<T> {
     result.map_err(|error| if error.kind() == ErrorKind::WouldBlock { ErrorKind::TimedOut.into() } else { error })
 }

@@ -1,5 +1,4 @@
-//! Commands and replies over a connection, in the clear or over TLS. What is said when is left to
-//! [`session_id_or_legacy`](crate::session_id_or_legacy).
+//! SMTP commands and replies over a connection, in plaintext or over TLS.
 
 use crate::deadline::DeadlineSocket;
 use crate::error::{SmtpError, SmtpErrorKind, SmtpStep};
@@ -8,7 +7,7 @@ use native_tls::{HandshakeError, TlsConnector, TlsStream};
 use std::io::{self, BufReader, Read, Write};
 use std::time::Duration;
 
-/// A conversation with a mail server.
+/// Connection to a mail server.
 pub(crate) struct SmtpConnection {
     stream: BufReader<Stream>,
     limit: Duration,
@@ -20,14 +19,13 @@ enum Stream {
 }
 
 impl SmtpConnection {
-    /// In the clear. Each command has that long.
+    /// Creates a plaintext connection with a limit per command.
     pub(crate) fn clear(socket: DeadlineSocket, limit: Duration) -> Self {
         Self { stream: BufReader::new(Stream::Clear(socket)), limit }
     }
 
-    /// Over TLS from now on; the server is the one with that name or address, or none. What it
-    /// said before and nobody has read is forgotten: somebody on the way may have added it
-    /// (CVE-2021-38371).
+    /// Upgrades the connection to TLS and verifies the host name. Discards unread plaintext: it may be
+    /// injected (CVE-2021-38371).
     pub(crate) fn encrypted(self, connector: &TlsConnector, host: &str) -> Result<Self, SmtpError> {
         let Stream::Clear(socket) = self.stream.into_inner() else {
             return Err(SmtpStep::Encryption.unsupported("encrypted twice"));
@@ -53,31 +51,32 @@ impl SmtpConnection {
         }
     }
 
-    /// Reads a reply that must be positive, and comes within that long.
+    /// Reads a reply within `limit`. A negative reply is an error.
     pub(crate) fn read_reply(&mut self, step: SmtpStep, limit: Duration) -> Result<Reply, SmtpError> {
         self.socket().deadline.step(limit);
         self.reply(step)
     }
 
-    /// Says a line, and reads a reply that must be positive.
+    /// Sends a command and reads the reply. A negative reply is an error.
     pub(crate) fn command(&mut self, step: SmtpStep, line: &str) -> Result<Reply, SmtpError> {
         self.write(step, format!("{line}\r\n").as_bytes())?;
         self.reply(step)
     }
 
-    /// The same, where one code alone will do: a reply to something else is taken for none.
+    /// Sends a command that expects a single code, since a reply to another command may be positive as
+    /// well.
     pub(crate) fn command_expecting(&mut self, step: SmtpStep, line: &str, code: u16) -> Result<Reply, SmtpError> {
         let reply = self.command(step, line)?;
         if reply.code == code { Ok(reply) } else { Err(SmtpError { step, cause: SmtpErrorKind::Reply(reply) }) }
     }
 
-    /// Sends the content of a mail and its end (RFC 5321 §4.5.2).
+    /// Sends the content of an email and the end marker (RFC 5321 §4.5.2).
     pub(crate) fn send_data(&mut self, bytes: &[u8]) -> Result<Reply, SmtpError> {
         self.write(SmtpStep::Content, &transparent(bytes))?;
         self.reply(SmtpStep::Content)
     }
 
-    /// Takes leave, and waits for nothing.
+    /// Sends QUIT without waiting for the reply.
     pub(crate) fn quit(mut self) {
         self.socket().deadline.restart(self.limit);
         self.write(SmtpStep::Sender, b"QUIT\r\n").ok();
@@ -95,7 +94,7 @@ impl SmtpConnection {
     }
 }
 
-/// The content with its dots doubled at the beginning of lines, and the end.
+/// Doubles dots at the start of lines and appends the end marker.
 fn transparent(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len().saturating_add(64));
     for line in bytes.split_inclusive(|b| *b == b'\n') {
@@ -113,7 +112,7 @@ fn transparent(bytes: &[u8]) -> Vec<u8> {
 
 const HANDSHAKE: &str = "the TLS handshake failed";
 
-/// What OpenSSL says, as far as it helps whoever runs the service.
+/// Translates an OpenSSL error to text that helps the operator.
 fn tls_fault(told: &str) -> &'static str {
     const FAULTS: [(&str, &str); 6] = [
         ("hostname mismatch", "the server's certificate is for another name"),

@@ -1,5 +1,5 @@
-//! A mail as it goes over the wire (RFC 5322): headers, and two parts that say the same. The same
-//! mail gives the same bytes at every try.
+//! Encodes emails (RFC 5322) with headers, a plain text part and an HTML part. The same email is
+//! encoded to the same bytes in every attempt.
 
 use crate::address::{Sender, recipient};
 use lettre::Address;
@@ -9,19 +9,19 @@ use portcullis_domain::mail::RenderedMail;
 use portcullis_ports::MailerError;
 use std::time::SystemTime;
 
-/// What is sent, and to whom.
+/// Encoded email and its recipient.
 pub(crate) struct EncodedMail {
-    /// The one recipient.
+    /// The only recipient.
     pub(crate) to: Address,
-    /// Headers and body, lines ended by CR LF.
+    /// Headers and body, with CRLF line ends.
     pub(crate) bytes: Vec<u8>,
 }
 
 impl EncodedMail {
-    /// Puts a mail into the form that servers take.
+    /// Encodes an email.
     ///
     /// # Errors
-    /// [`MailerError::Refused`], where it cannot be put into that form, ever.
+    /// Returns [`MailerError::Refused`] if the email can never be encoded.
     pub(crate) fn of(mail: &RenderedMail, from: &Sender) -> Result<Self, MailerError> {
         let to = recipient(&mail.to).ok_or_else(|| refused("the address is none that mail can be sent to"))?;
         let id: String = mail.id.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -32,7 +32,7 @@ impl EncodedMail {
             .date(SystemTime::from(mail.date))
             .message_id(Some(format!("<{id}@{}>", from.domain())))
             .raw_header(header("Content-Language", mail.language.tag()))
-            // So that no answering machine answers (RFC 3834 §5; the second is Exchange's own).
+            // Suppresses automatic replies (RFC 3834 §5; the second header is for Exchange).
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"))
             .multipart(parts(mail, &id))
@@ -40,7 +40,7 @@ impl EncodedMail {
         Ok(Self { to, bytes: message.formatted() })
     }
 
-    /// Whether only a server that speaks SMTPUTF8 (RFC 6531) can take it.
+    /// Returns whether the server must support SMTPUTF8 (RFC 6531).
     pub(crate) fn is_international(&self) -> bool {
         !self.to.user().is_ascii()
     }
@@ -50,8 +50,8 @@ fn refused(reason: &str) -> MailerError {
     MailerError::Refused(reason.to_owned())
 }
 
-/// No encoded word may stand for an address (RFC 2047 §5): one beyond ASCII stands as it is
-/// (RFC 6532 §3.2).
+/// Creates the `To` header. Encoded words must not represent an address (RFC 2047 §5), so a non-ASCII
+/// one is written as it is (RFC 6532 §3.2).
 fn recipient_header(to: &Address) -> HeaderValue {
     HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str("To"), to.to_string(), to.to_string())
 }
@@ -63,7 +63,8 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
 fn parts(mail: &RenderedMail, id: &str) -> MultiPart {
     MultiPart::builder()
         .kind(MultiPartKind::Alternative)
-        // An equals sign and a line like it cannot come up in quoted-printable or base64 (RFC 2045 §6.7).
+        // An equals sign followed by such a line never occurs in quoted-printable or base64 (RFC 2045
+        // §6.7).
         .boundary(format!("=_{id}"))
         .singlepart(SinglePart::plain(lines(&mail.text)))
         .singlepart(SinglePart::html(lines(&mail.html)))
@@ -73,7 +74,8 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// Without line ends of any other kind, which some servers take for the end of the mail.
+/// Normalizes line ends and removes other control characters: some servers accept other line ends as
+/// the end of an email (SMTP smuggling).
 fn lines(text: &str) -> String {
     let mut lines = text.replace("\r\n", "\n");
     lines.retain(|c| matches!(c, '\n' | '\t') || !c.is_control());
@@ -108,7 +110,7 @@ mod tests {
         String::from_utf8(EncodedMail::of(mail, &sender()).unwrap().bytes).unwrap()
     }
 
-    /// The headers, unfolded.
+    /// Returns the unfolded headers.
     fn headers(written: &str) -> Vec<(String, String)> {
         let (head, _) = written.split_once("\r\n\r\n").unwrap();
         let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");

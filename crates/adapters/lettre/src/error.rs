@@ -1,11 +1,11 @@
-//! What went wrong at which step, and what that means for the mail: others can do with the server,
-//! or with this mail, or nobody can.
+//! Errors by SMTP step, mapped to their meaning for the email: retry it later, refuse it, or treat the
+//! server as unavailable.
 
 use crate::reply::Reply;
 use portcullis_ports::MailerError;
 use std::io::ErrorKind;
 
-/// The steps of a delivery.
+/// Steps of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SmtpStep {
     Connecting,
@@ -18,7 +18,7 @@ pub(crate) enum SmtpStep {
     Content,
 }
 
-/// What went wrong.
+/// Failed step and cause.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SmtpError {
     pub(crate) step: SmtpStep,
@@ -29,16 +29,16 @@ pub(crate) struct SmtpError {
 pub(crate) enum SmtpErrorKind {
     /// The connection failed.
     Connection(ErrorKind),
-    /// The server said no.
+    /// The server sent a negative reply.
     Reply(Reply),
-    /// What the server offers does not do.
+    /// The server lacks something the service requires.
     Unfit(&'static str),
-    /// Only another server can take the mail.
+    /// The server lacks something that only this email requires.
     Incapable(&'static str),
 }
 
 impl SmtpStep {
-    /// What a connection that fails at this step says.
+    /// Creates the error of a connection that failed at this step.
     pub(crate) fn failed(self, error: &std::io::Error) -> SmtpError {
         SmtpError { step: self, cause: SmtpErrorKind::Connection(error.kind()) }
     }
@@ -60,14 +60,14 @@ impl SmtpStep {
         }
     }
 
-    /// Whether a refusal concerns this mail alone. A sender that is refused is so in every mail.
+    /// Returns whether a refusal concerns only this email. A refused sender is refused for every email.
     fn is_about_the_mail(self) -> bool {
         matches!(self, Self::Recipient | Self::Data | Self::Content)
     }
 }
 
 impl SmtpError {
-    /// Whether a connection that was kept had ended meanwhile: nothing was said of the mail yet.
+    /// Returns whether a reused connection had already been closed. Nothing of the email was sent then.
     pub(crate) fn is_stale(&self) -> bool {
         self.step == SmtpStep::Sender
             && match &self.cause {
@@ -77,12 +77,12 @@ impl SmtpError {
             }
     }
 
-    /// Whether the server is there, and keeps its clients waiting.
+    /// Returns whether the server accepted the connection but did not greet in time.
     pub(crate) fn is_slow_greeting(&self) -> bool {
         self.step == SmtpStep::Greeting && self.cause == SmtpErrorKind::Connection(ErrorKind::TimedOut)
     }
 
-    /// Whether the connection can go on with another mail.
+    /// Returns whether the connection can send another email.
     pub(crate) fn is_reusable(&self) -> bool {
         match &self.cause {
             SmtpErrorKind::Reply(reply) => reply.code != 421 && self.step != SmtpStep::Content,
@@ -102,8 +102,7 @@ impl From<SmtpError> for MailerError {
             SmtpErrorKind::Reply(reply) => {
                 let told = format!("{} while {step}", reply.numbers());
                 match reply.code {
-                    // The service goes away (RFC 5321 §3.8), or wants to know who is there
-                    // (RFC 4954 §6).
+                    // The service shuts down (RFC 5321 §3.8) or requires authentication (RFC 4954 §6).
                     421 | 454 | 530 | 534 | 535 | 538 => Self::Unavailable(told),
                     _ if !trouble.step.is_about_the_mail() => Self::Unavailable(told),
                     400..500 => Self::Deferred(told),

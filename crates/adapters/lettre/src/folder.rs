@@ -1,5 +1,5 @@
-//! Writes mails into a folder, a file each, for whoever has no mail server: to be looked at, or
-//! sent by hand.
+//! Writes each email to a file in a folder, for installations without a mail server. An operator can
+//! read it or send it by hand.
 
 use crate::address::Sender;
 use crate::encoded::EncodedMail;
@@ -10,9 +10,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Writes mails into a folder, which is made where there is none. A file is readable to its owner
-/// alone, for it opens an account, and bears the time at which the mail was caused, and its
-/// identifier: files are in that order, and a mail that comes twice is one.
+/// Writes emails to files in a folder, which is created if it does not exist. Only the owner can read a
+/// file, since its link gives access to an account. The file name is the time of the email's cause and
+/// its id. Files sort by time, and a repeated email replaces itself.
 #[derive(Debug)]
 pub struct FolderMailer {
     folder: PathBuf,
@@ -20,7 +20,7 @@ pub struct FolderMailer {
 }
 
 impl FolderMailer {
-    /// A mailer into that folder.
+    /// Creates a mailer that writes to `folder`.
     #[must_use]
     pub fn new(folder: PathBuf, from: Sender) -> Self {
         Self { folder, from }
@@ -28,12 +28,12 @@ impl FolderMailer {
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        // Always the same one, so that a crash leaves one at most behind for each mail.
+        // The temporary name is fixed, so crashes leave at most one file behind per email.
         let part = self.folder.join(format!(".{name}.part"));
         write_through(&part, bytes)?;
         let path = self.folder.join(name);
         fs::rename(&part, &path)?;
-        // The name is on the disk only when the folder is.
+        // Syncing the folder makes the rename durable.
         File::open(&self.folder)?.sync_all()?;
         Ok(path)
     }
@@ -64,7 +64,7 @@ impl Mailer for FolderMailer {
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // What lies there may be a link that somebody else made.
+    // The existing file may be another user's symbolic link.
     fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;

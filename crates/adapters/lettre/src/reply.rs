@@ -1,14 +1,14 @@
-//! Replies of a mail server (RFC 5321 §4.2). Of what it writes, nothing is told to others but
-//! numbers: its texts may repeat the address.
+//! Replies of a mail server (RFC 5321 §4.2). Errors and logs get only the codes, since the text may
+//! repeat the recipient's address.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
-/// The longest line, in octets: more than RFC 5321 §4.5.3.1.5 allows.
+/// Maximum length of a line, in octets: more than RFC 5321 §4.5.3.1.5 allows.
 const MAX_LINE: u64 = 2048;
-/// The most lines.
+/// Maximum number of lines.
 const MAX_LINES: usize = 128;
 
-/// A reply: its code, and the texts of its lines.
+/// Code of a reply, and the text of its lines.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) code: u16,
@@ -33,12 +33,12 @@ impl Reply {
         Err(ErrorKind::InvalidData.into())
     }
 
-    /// Whether the server went along.
+    /// Returns whether the reply is positive.
     pub(crate) fn is_positive(&self) -> bool {
         (200..400).contains(&self.code)
     }
 
-    /// The code, and the enhanced status code (RFC 3463) where there is one.
+    /// Returns the code, followed by the enhanced status code (RFC 3463) if there is one.
     pub(crate) fn numbers(&self) -> String {
         let first = self.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
         let number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! What is said to a mail server: who is there, that it be encrypted, and one mail after another.
+//! SMTP session: greeting, encryption, login, and one email after another.
 
 use crate::deadline::{Deadline, DeadlineSocket};
 use crate::dialogue::SmtpConnection;
@@ -14,13 +14,13 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 
-/// A connection that takes mails.
+/// Connection that is ready to send emails.
 pub(crate) struct SmtpSession {
     dialogue: SmtpConnection,
     abilities: Extensions,
 }
 
-/// What a server can do (RFC 5321 §4.1.1.1).
+/// Extensions that a server supports (RFC 5321 §4.1.1.1).
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Extensions {
     start_tls: bool,
@@ -49,7 +49,7 @@ impl SmtpSession {
         Ok(session)
     }
 
-    /// Says STARTTLS (RFC 3207). What the server could do before is forgotten with it.
+    /// Upgrades to TLS with STARTTLS (RFC 3207). Discards the extensions listed before.
     fn encrypted(mut self, server: &SmtpServer) -> Result<Self, SmtpError> {
         if !self.abilities.start_tls {
             return match server.url.encryption {
@@ -62,7 +62,7 @@ impl SmtpSession {
         Ok(Self { abilities: ehlo(&mut dialogue)?, dialogue })
     }
 
-    /// Says who the service is (RFC 4954): by PLAIN, or by what came before it.
+    /// Logs in (RFC 4954) with PLAIN, or else with the older LOGIN.
     fn log_in(&mut self, credentials: &Credentials) -> Result<(), SmtpError> {
         let (user, password) = (credentials.user.as_str(), credentials.password.expose_secret());
         let say = |dialogue: &mut SmtpConnection, line: &str, code| {
@@ -81,18 +81,18 @@ impl SmtpSession {
         Ok(())
     }
 
-    /// Whether the connection is encrypted.
+    /// Returns whether the connection is encrypted.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.dialogue.is_encrypted()
     }
 
-    /// The deadline of what goes over this connection.
+    /// Returns the deadline of the connection.
     pub(crate) fn deadline(&self) -> &Deadline {
         &self.dialogue.socket().deadline
     }
 
-    /// Hands over a mail. After an error the connection may be good for another:
-    /// [`SmtpError::is_reusable`].
+    /// Sends an email. After an error, [`SmtpError::is_reusable`] says whether the connection can send
+    /// another.
     pub(crate) fn send(&mut self, from: &str, letter: &EncodedMail) -> Result<(), SmtpError> {
         let parameter = match (letter.is_international(), self.abilities.international) {
             (false, _) => "",
@@ -106,7 +106,7 @@ impl SmtpSession {
         self.dialogue.command(SmtpStep::Recipient, &format!("RCPT TO:<{}>", letter.to))?;
         self.dialogue.command_expecting(SmtpStep::Data, "DATA", 354)?;
         let reply = self.dialogue.send_data(&letter.bytes)?;
-        // Nothing else says that the mail was taken over: 354, say, answers something else.
+        // Only 250 confirms the email. Another positive code, such as 354, replies to something else.
         if reply.code == 250 {
             Ok(())
         } else {
@@ -114,12 +114,12 @@ impl SmtpSession {
         }
     }
 
-    /// Makes ready for another mail after one that was refused; whether it is.
+    /// Resets the session after a refused email. Returns whether it can send another.
     pub(crate) fn reset(&mut self) -> bool {
         self.dialogue.command_expecting(SmtpStep::Sender, "RSET", 250).is_ok()
     }
 
-    /// Takes leave.
+    /// Closes the session.
     pub(crate) fn leave(self) {
         self.dialogue.quit();
     }
@@ -138,8 +138,8 @@ fn connect(server: &SmtpServer, deadline: &Deadline) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// Says EHLO with the own address, for a machine's name is seldom one that others know
-/// (RFC 5321 §4.1.4). A server that does not know EHLO is said HELO (§3.2), and has no abilities.
+/// Sends EHLO with the own IP address, since a machine's name is seldom resolvable (RFC 5321 §4.1.4).
+/// If the server does not support EHLO, sends HELO (§3.2) and assumes no extensions.
 fn ehlo(dialogue: &mut SmtpConnection) -> Result<Extensions, SmtpError> {
     let address = dialogue.socket().socket.local_addr().map_err(|error| SmtpStep::Greeting.failed(&error))?;
     let name = match address.ip() {
@@ -159,7 +159,7 @@ fn abilities(reply: &Reply) -> Extensions {
     let mut abilities = Extensions::default();
     for line in reply.lines.iter().skip(1) {
         let line = line.to_ascii_uppercase();
-        // Some servers still write AUTH=LOGIN.
+        // Some servers still send AUTH=LOGIN.
         let mut words = line.split([' ', '=']);
         match words.next() {
             Some("STARTTLS") => abilities.start_tls = true,

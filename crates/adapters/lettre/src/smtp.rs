@@ -1,4 +1,4 @@
-//! Hands mails to a mail server, over connections that are kept for the next.
+//! Sends emails to a mail server and keeps idle connections for the next.
 
 use crate::address::Sender;
 use crate::deadline::Deadline;
@@ -12,26 +12,27 @@ use portcullis_ports::{Clock, Mailer, MailerError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// The most connections that are kept; more are made where more are needed at once.
+/// Maximum number of idle connections. More are opened if needed at once.
 const MAX_IDLE: usize = 8;
 
-/// How long what may take.
+/// Timeouts of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeLimits {
-    /// A connection to one address of the host.
+    /// Connecting to one IP address of the host.
     pub connect: Duration,
-    /// The server's greeting: some look a client up first, or keep it waiting against spam.
+    /// Waiting for the greeting: some servers look up the client first, or delay the greeting against
+    /// spam.
     pub greeting: Duration,
-    /// An answer to a command, and a TLS handshake.
+    /// Waiting for the reply to a command, and a TLS handshake.
     pub command: Duration,
-    /// A delivery from its beginning to its end, the finding of the host's addresses apart, for
-    /// which the system has limits of its own.
+    /// A whole delivery without name resolution, for which the system has its own limits.
     pub total: Duration,
-    /// A connection that waits for another mail.
+    /// Maximum age of an idle connection.
     pub idle: Duration,
 }
 
-/// 5 s to connect, 60 s for the greeting, 20 s for a command, 75 s in all; connections are kept for 30 s.
+/// 5 s to connect, 60 s for the greeting, 20 s for a command, 75 s in total; idle connections are kept
+/// for 30 s.
 impl Default for TimeLimits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
@@ -39,17 +40,17 @@ impl Default for TimeLimits {
     }
 }
 
-/// Who may vouch for the mail server's certificate.
+/// Certificate authorities trusted for the mail server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrustRoots {
-    /// Those that the machine trusts: the file that `SSL_CERT_FILE` names and the folder that
-    /// `SSL_CERT_DIR` names, or where the system keeps them.
+    /// The system's: the file in `SSL_CERT_FILE` and the folder in `SSL_CERT_DIR`, or the default
+    /// locations.
     System,
-    /// The one with this certificate, in PEM.
+    /// Only the authority with this certificate, in PEM.
     One(Vec<u8>),
 }
 
-/// A mail server, and what is needed to speak to it.
+/// Mail server and how to connect to it.
 pub(crate) struct SmtpServer {
     pub(crate) url: SmtpUrl,
     pub(crate) limits: TimeLimits,
@@ -58,7 +59,8 @@ pub(crate) struct SmtpServer {
 }
 
 impl SmtpServer {
-    /// What speaks TLS to it. Made when it is needed: the machine's authorities take some 4 MB.
+    /// Returns the TLS connector. It is created on first use, since the system's authorities take some
+    /// 4 MB.
     pub(crate) fn connector(&self) -> Result<&TlsConnector, SmtpError> {
         if let Some(connector) = self.tls.get() {
             return Ok(connector);
@@ -75,7 +77,7 @@ impl SmtpServer {
     }
 }
 
-/// Sends mails to one mail server.
+/// Sends emails to one mail server.
 pub struct SmtpMailer {
     server: SmtpServer,
     from: Sender,
@@ -83,36 +85,36 @@ pub struct SmtpMailer {
     kept: Mutex<Vec<IdleConnection>>,
 }
 
-/// What a mail server says before any mail.
+/// State of a mail server before any email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Greeting {
-    /// It takes mails.
+    /// The server accepts emails.
     Ready {
-        /// Whether over TLS.
+        /// True if the connection is encrypted.
         encrypted: bool,
     },
-    /// It accepts connections and has not greeted in time.
+    /// The server accepts connections but did not greet in time.
     Slow,
 }
 
-/// A connection that waits for another mail.
+/// Idle connection.
 struct IdleConnection {
     session: SmtpSession,
     since: Duration,
 }
 
 impl SmtpMailer {
-    /// A mailer to that server; nothing is said to it yet.
+    /// Creates a mailer for the server in `url`, without connecting yet.
     #[must_use]
     pub fn new(url: SmtpUrl, from: Sender, authorities: TrustRoots, limits: TimeLimits, clock: Arc<dyn Clock>) -> Self {
         let server = SmtpServer { url, limits, authorities, tls: OnceLock::new() };
         Self { server, from, clock, kept: Mutex::default() }
     }
 
-    /// Connects, encrypts and logs in, sends nothing and leaves: for a look at the server.
+    /// Connects, encrypts, logs in and quits without sending an email, to check the server.
     ///
     /// # Errors
-    /// What went wrong, in words that hold nothing of the address or the credentials.
+    /// Returns the cause. The text contains nothing of the URL or the credentials.
     pub fn greet(&self) -> Result<Greeting, MailerError> {
         match self.connect(self.server.limits.total) {
             Ok(session) => {
@@ -137,7 +139,7 @@ impl SmtpMailer {
                 outcome => return outcome,
             }
         }
-        // What the other connection took counts: the mail is this sender's alone for a limited time.
+        // The time spent on the stale connection counts: this sender's lease on the email is limited.
         let spent = self.clock.monotonic().saturating_sub(start);
         let session = self.connect(self.server.limits.total.saturating_sub(spent))?;
         tracing::debug!(target: "app.mail", encrypted = session.is_encrypted(), "Connected to the mail server");
@@ -158,7 +160,7 @@ impl SmtpMailer {
         outcome
     }
 
-    /// The connection that was used last, if it is not too old.
+    /// Returns the last used connection that is not too old, or `None`.
     fn reuse(&self) -> Option<SmtpSession> {
         let now = self.clock.monotonic();
         let (session, old) = {

@@ -1,21 +1,19 @@
-//! `SMTP_URL`: where the mail server is, how a connection to it is encrypted, and who the service
-//! is to it.
+//! `SMTP_URL`: host, encryption and credentials of the mail server.
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The port of submission, in the clear until STARTTLS (RFC 6409 §3.1).
+/// Port of submission, in plaintext until STARTTLS (RFC 6409 §3.1).
 const SUBMISSION: u16 = 587;
-/// The port of submission over TLS (RFC 8314 §3.3).
+/// Port of submission over TLS (RFC 8314 §3.3).
 const SUBMISSIONS: u16 = 465;
 
-/// A mail server: `smtp://user:password@host:587`, which speaks STARTTLS or is refused, or
-/// `smtps://user:password@host:465`, over TLS from the start. User and password are
-/// percent-encoded where they must be. A server on this machine (a loopback address or
-/// `localhost`) need not offer STARTTLS; `?tls=none` does without it anywhere. `Debug` shows the
-/// place alone.
+/// URL of a mail server: `smtp://user:password@host:587`, which requires STARTTLS, or
+/// `smtps://user:password@host:465`, which uses TLS from the start. User and password are
+/// percent-encoded where necessary. STARTTLS is optional for a loopback address or `localhost`, and
+/// `?tls=none` disables it for any host. `Debug` shows only host and port.
 #[derive(Clone)]
 pub struct SmtpUrl {
     pub(crate) host: String,
@@ -24,39 +22,39 @@ pub struct SmtpUrl {
     pub(crate) credentials: Option<Credentials>,
 }
 
-/// Who the service is to the mail server.
+/// Credentials of the service at the mail server.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     pub(crate) user: String,
     pub(crate) password: SecretString,
 }
 
-/// How a connection is encrypted.
+/// Encryption of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encryption {
-    /// From the first byte.
+    /// TLS from the first byte.
     Immediate,
-    /// By STARTTLS, or the server is not used.
+    /// STARTTLS, or the server is not used.
     Required,
-    /// By STARTTLS where the server offers it.
+    /// STARTTLS if the server offers it.
     Offered,
-    /// Never.
+    /// Plaintext.
     None,
 }
 
-/// Why a text is no URL of a mail server. Holds none of the text.
+/// Reason why a text is not a URL of a mail server. Contains nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpUrlError {
-    /// It begins with neither.
+    /// The scheme is neither `smtp` nor `smtps`.
     Scheme,
-    /// The host is neither a host name nor an IP address, with IPv6 in brackets.
+    /// The host is neither a host name nor an IP address (IPv6 in brackets).
     Host,
-    /// The port is no number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     Port,
-    /// There is a user without a password or a password without a user, or one of them is no
-    /// text once decoded, or holds a control character.
+    /// The user or the password is missing, is not valid UTF-8 once decoded, or contains a control
+    /// character.
     Credentials,
-    /// What follows the host and port is neither a slash nor a known parameter.
+    /// The text after host and port is neither a slash nor a known parameter.
     Parameter,
 }
 
@@ -75,7 +73,7 @@ impl fmt::Display for SmtpUrlError {
 }
 
 impl SmtpUrl {
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// ```
     /// use portcullis_lettre::SmtpUrl;
@@ -86,7 +84,7 @@ impl SmtpUrl {
     /// ```
     ///
     /// # Errors
-    /// [`SmtpUrlError`], when it is none.
+    /// Returns [`SmtpUrlError`] if the text is not a valid URL.
     pub fn parse(text: &str) -> Result<Self, SmtpUrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(SmtpUrlError::Scheme)?;
         let immediate = match scheme.to_ascii_lowercase().as_str() {
@@ -94,7 +92,7 @@ impl SmtpUrl {
             "smtps" => true,
             _ => return Err(SmtpUrlError::Scheme),
         };
-        // A password may hold an @-sign that nobody encoded.
+        // A password may contain an unencoded `@`.
         let (credentials, rest) = match rest.rsplit_once('@') {
             Some((userinfo, rest)) => (Some(read_credentials(userinfo)?), rest),
             None => (None, rest),
@@ -115,7 +113,7 @@ impl SmtpUrl {
         Ok(Self { host, port, encryption, credentials })
     }
 
-    /// The host and the port.
+    /// Returns host and port.
     #[must_use]
     pub fn place(&self) -> String {
         if self.host.contains(':') {
@@ -125,7 +123,7 @@ impl SmtpUrl {
         }
     }
 
-    /// Whether mails may cross a network that others can read.
+    /// Returns whether emails may be sent over a network that others can read.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         self.encryption == Encryption::None && !is_loopback(&self.host)
@@ -142,7 +140,7 @@ fn read_credentials(userinfo: &str) -> Result<Credentials, SmtpUrlError> {
     let (user, password) = userinfo.split_once(':').ok_or(SmtpUrlError::Credentials)?;
     let decoded = |text: &str| {
         let text = percent_decode_str(text).decode_utf8().map_err(|_| SmtpUrlError::Credentials)?;
-        // PLAIN parts its members by NUL (RFC 4616 §2).
+        // PLAIN separates its fields with NUL (RFC 4616 §2).
         let good = !text.is_empty() && !text.chars().any(char::is_control);
         if good { Ok(text.into_owned()) } else { Err(SmtpUrlError::Credentials) }
     };

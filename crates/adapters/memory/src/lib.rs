@@ -1,5 +1,4 @@
-//! Budgets counted in this process: bounded, and gone with it. What replicas share is left to
-//! other adapters.
+//! Rate limiter in process memory. Bounded, not shared with other replicas, and lost on restart.
 
 mod limiter;
 

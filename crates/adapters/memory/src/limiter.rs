@@ -1,5 +1,4 @@
-//! Tallies in a bounded table. The table is cut into shards, each behind a lock of its own that is
-//! held for the look-ups of one call.
+//! Tallies in a bounded table. The table has shards, each with a lock that is held during one call.
 
 use lru::LruCache;
 use portcullis_domain::limits::{Acquired, Budget, LimitKey, Tally};
@@ -8,27 +7,27 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Shards of each budget. A power of two: a key's shard is its first byte modulo this.
+/// Number of shards per budget. A power of two: a key's shard is its first byte modulo this.
 const SHARDS: u8 = 32;
 
 type Shard = LruCache<LimitKey, Tally>;
 
-/// A limiter that counts in memory. Every budget has its own part of the table: past that, its key
-/// that was untouched longest goes. Keys of sources, emails and sessions cost an attacker next to
-/// nothing, and must not push out an account that is being guessed at.
+/// Rate limiter in memory. Every budget has its own share of the table and evicts its least recently
+/// used key when full. Keys of sources, emails and sessions cost an attacker almost nothing, so they
+/// must not evict an account under attack.
 pub struct MemoryLimiter {
     shards: Vec<Mutex<Shard>>,
     clock: Arc<dyn Clock>,
 }
 
 impl MemoryLimiter {
-    /// How many keys a service keeps: some 20 MB where an attack fills them all.
+    /// Default number of keys: some 20 MB if an attack fills the table.
     pub const DEFAULT_CAPACITY: usize = 100_000;
 
-    /// Keeps at most `keys` keys: half of them of accounts, a quarter of sources.
+    /// Creates a limiter with at most `keys` keys: half of them for accounts, a quarter for sources.
     #[must_use]
     pub fn new(keys: usize, clock: Arc<dyn Clock>) -> Self {
-        // A table takes its memory as it fills, not at the start.
+        // A shard allocates memory as it fills, not at the start.
         let shard = |budget: Budget| {
             let mut shard = Shard::unbounded();
             shard.resize(NonZeroUsize::new(share(budget, keys) / usize::from(SHARDS)).unwrap_or(NonZeroUsize::MIN));
@@ -38,19 +37,19 @@ impl MemoryLimiter {
         Self { shards: shards.collect(), clock }
     }
 
-    /// How many keys are kept now.
+    /// Returns the current number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
-    /// Whether nothing was counted yet.
+    /// Returns whether the limiter has no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The shards of some charges, each once, locked in the one order that all callers keep.
+    /// Locks the shards of the charges, each once and always in the same order to avoid deadlocks.
     fn shards_of<'c>(&self, charges: impl Iterator<Item = &'c Charge>) -> Locked<'_> {
         let mut places: Vec<_> = charges.map(shard_index).collect();
         places.sort_unstable();
@@ -87,7 +86,7 @@ impl RateLimiter for MemoryLimiter {
         let mut shards = self.shards_of(reservation.held.iter().map(|held| &held.charge));
         for HeldCharge { charge, receipt, .. } in &reservation.held {
             let Some(tally) = shards.tally(charge).map(|tally| charge.rule.refund(tally, receipt)) else { continue };
-            // What was shed or succeeded takes no room: it would push out what was guessed at.
+            // A tally without effect is removed, since it would evict tallies that still count.
             if charge.rule.is_stale(&tally, now) { shards.forget(charge) } else { shards.set(charge, tally) }
         }
         Ok(())
@@ -106,7 +105,7 @@ impl RateLimiter for MemoryLimiter {
     }
 }
 
-/// The locked shards of one call.
+/// Shards locked by one call.
 struct Locked<'a>(Vec<(usize, MutexGuard<'a, Shard>)>);
 
 impl Locked<'_> {
@@ -114,7 +113,7 @@ impl Locked<'_> {
         self.0.iter_mut().find(|(at, _)| *at == shard_index(charge)).map(|(_, shard)| &mut **shard)
     }
 
-    /// The tally of a key, which counts as touched: one that is refused must not be forgotten.
+    /// Returns the tally of a key and marks it as used, so that a refused key is not evicted.
     fn tally(&mut self, charge: &Charge) -> Option<&Tally> {
         self.shard(charge)?.get(&charge.key)
     }
@@ -142,7 +141,7 @@ fn exceeded(charge: &Charge, retry_after: Duration) -> Exceeded {
     Exceeded { charge: *charge, retry_after }
 }
 
-/// Returns how many of all keys a budget may keep.
+/// Returns the maximum number of keys of a budget.
 fn share(budget: Budget, keys: usize) -> usize {
     match budget {
         Budget::Account | Budget::AccountDay | Budget::Source => keys / 4,
@@ -156,7 +155,7 @@ fn shard_index(charge: &Charge) -> usize {
     part.saturating_mul(usize::from(SHARDS)).saturating_add(usize::from(first % SHARDS))
 }
 
-/// Locks, poisoned or not: no step under a lock leaves a tally half changed.
+/// Locks a shard even if it is poisoned: no step under the lock leaves a tally half changed.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The limiter in memory: what every limiter promises, and that it is bounded.
+//! Conformance suite of limiters on the limiter in memory, and its bounds.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -18,7 +18,7 @@ portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
 });
 
 fn charge(budget: Budget, number: u32) -> Charge {
-    // Digests are spread evenly, and so are these.
+    // Spreads the keys evenly, like real digests.
     let mut digest = [0; 32];
     digest[..4].copy_from_slice(&number.wrapping_mul(0x9e37_79b1).to_be_bytes());
     digest[4..8].copy_from_slice(&number.to_be_bytes());
@@ -67,7 +67,7 @@ fn a_flood_of_one_budget_evicts_no_key_of_another() {
     }
 }
 
-/// Calls that are shed cost a flood nothing: they must not push out what was counted.
+/// Refunded calls cost a flood nothing, so they must not evict tallies that count.
 #[test]
 fn what_is_given_back_takes_no_room() {
     let limiter = small();

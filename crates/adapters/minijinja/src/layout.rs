@@ -1,4 +1,4 @@
-//! The template engine as mails need it: what is not known is an error, and HTML is escaped.
+//! Template engine configured for emails: undefined names are errors, and HTML is escaped.
 
 use crate::source::{HTML, TEXT, TemplatesError, built_in_layout};
 use crate::wrap::wrap;
@@ -6,10 +6,10 @@ use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The layouts, and what fills words in.
+/// Compiled layouts and the engine that fills in texts.
 pub(crate) struct Layouts(Environment<'static>);
 
-/// What the layouts show.
+/// Values that the layouts display.
 #[derive(Serialize)]
 pub(crate) struct Page<'a> {
     pub(crate) language: &'static str,
@@ -40,7 +40,7 @@ pub(crate) struct Detail {
 }
 
 impl Layouts {
-    /// Compiles the layouts, those of an operator's where there are such.
+    /// Compiles the layouts. The operator's files replace the built-in ones.
     pub(crate) fn compile(own: &BTreeMap<String, String>) -> Result<Self, TemplatesError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -56,20 +56,20 @@ impl Layouts {
         Ok(Self(environment))
     }
 
-    /// A layout, filled in.
+    /// Renders a layout.
     pub(crate) fn render(&self, file: &str, page: &Page<'_>) -> Result<String, TemplatesError> {
         let shown = self.0.get_template(file).and_then(|template| template.render(page));
         shown.map_err(|error| TemplatesError::of(file, describe(&error)))
     }
 
-    /// Words, filled in; plain text.
+    /// Fills in a text as plain text.
     pub(crate) fn interpolate(&self, words: &str, with: &impl Serialize) -> Result<String, String> {
         self.0.render_str(words, with).map_err(|error| describe(&error))
     }
 }
 
-/// Escapes what is markup, and leaves links as they are: the engine's own way writes slashes as
-/// character references, by which not everything that looks for a link in HTML finds it.
+/// Escapes markup but keeps slashes. The engine's own formatter replaces them with character
+/// references, which some tools do not recognize as part of a link.
 fn format_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
     match (state.auto_escape(), value.as_str()) {
         (AutoEscape::Html, Some(text)) if !value.is_safe() => Ok(out.write_str(&escaped(text))?),
@@ -92,7 +92,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// The line, the kind, and the name that is unknown: nothing of what was to be filled in.
+/// Describes an error by its line, kind and undefined name, without any filled-in value.
 fn describe(error: &Error) -> String {
     let line = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
     let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();

@@ -1,6 +1,5 @@
-//! Words mails: one layout for plain text and one for HTML, and the words of each language, all
-//! compiled in, any of which a folder of the operator's may replace. When a mail is sent, and how,
-//! is left to others.
+//! Renders emails from templates: a plain text layout, an HTML layout, and the texts of each language.
+//! All are compiled in, and a folder of the operator can replace any of them.
 
 mod layout;
 mod render;

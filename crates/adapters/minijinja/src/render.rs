@@ -1,4 +1,4 @@
-//! From what a mail has to say to the mail.
+//! Renders the content of an email to its subject, plain text and HTML.
 
 use crate::layout::{Detail, Layouts, Link, Page};
 use crate::source::{HTML, TEXT, TemplatesError, read_folder, words_file};
@@ -12,17 +12,17 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-/// The most characters of a subject.
+/// Maximum length of a subject in characters.
 const MAX_SUBJECT: usize = 200;
 
-/// Words mails by templates, in every language.
+/// Renders emails from templates in every language.
 pub struct MinijinjaRenderer {
     app_name: String,
     layouts: Layouts,
     words: Vec<(Language, Translations)>,
 }
 
-/// What words may name.
+/// Names that texts may use.
 #[derive(Serialize)]
 struct Names<'a> {
     app_name: &'a str,
@@ -30,12 +30,12 @@ struct Names<'a> {
 }
 
 impl MinijinjaRenderer {
-    /// A renderer that calls the service by that name. Files of the folder replace the layouts
-    /// `mail.txt` and `mail.html`, and words of `en.toml` and so on. Every mail there can be is
-    /// worded once, so that a template that is broken shows at the start.
+    /// Creates a renderer that calls the service `app_name`. Files in `folder` replace the layouts
+    /// `mail.txt` and `mail.html`, and texts of `en.toml` and so on. Every kind of email is rendered
+    /// once, so a broken template fails at startup.
     ///
     /// # Errors
-    /// [`TemplatesError`], one line on the first template that cannot be used.
+    /// Returns [`TemplatesError`] for the first template that cannot be used.
     pub fn new(app_name: &str, folder: Option<&Path>) -> Result<Self, TemplatesError> {
         let own = folder.map(read_folder).transpose()?.unwrap_or_default();
         let layouts = Layouts::compile(&own)?;
@@ -81,7 +81,7 @@ impl MailRenderer for MinijinjaRenderer {
     }
 }
 
-/// Fills in the words of one language.
+/// Fills in the texts of one language.
 struct TextFiller<'a> {
     layouts: &'a Layouts,
     words: &'a Translations,
@@ -150,7 +150,7 @@ impl TextFiller<'_> {
     }
 }
 
-/// The unit that tells a time best, and how many of it.
+/// Returns the unit that expresses a time best, and the number of units.
 fn duration(lifetime: TimeDelta) -> (&'static str, i64) {
     let minutes = lifetime.num_minutes().max(1);
     match (minutes / 1440, minutes / 60) {
@@ -165,7 +165,7 @@ fn one_line(subject: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_SUBJECT).collect()
 }
 
-/// A mail as there may be one.
+/// Returns a sample email.
 fn sample(occasion: Occasion, language: Language) -> MailContent {
     let link = occasion.purpose().map(|purpose| ("https://auth.example.org/account".to_owned(), purpose.lifetime()));
     MailContent {

@@ -1,15 +1,15 @@
-//! Where templates come from: those compiled in, and a folder whose files replace them by name.
+//! Sources of templates: those compiled in, and a folder whose files replace them by name.
 
 use portcullis_domain::mail::Language;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fmt, fs};
 
-/// The layouts.
+/// File names of the layouts.
 pub(crate) const TEXT: &str = "mail.txt";
 pub(crate) const HTML: &str = "mail.html";
 
-/// A template cannot be used: which, and why, in one line.
+/// Name of a template that cannot be used, and the reason, in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplatesError(pub(crate) String);
 
@@ -27,12 +27,12 @@ impl TemplatesError {
     }
 }
 
-/// The text of a file that is compiled in.
+/// Returns a built-in layout.
 pub(crate) fn built_in_layout(file: &str) -> &'static str {
     if file == HTML { include_str!("../templates/mail.html") } else { include_str!("../templates/mail.txt") }
 }
 
-/// The words of a language that are compiled in.
+/// Returns the built-in texts of a language.
 pub(crate) fn built_in_words(language: Language) -> &'static str {
     match language {
         Language::English => include_str!("../templates/en.toml"),
@@ -44,13 +44,13 @@ pub(crate) fn built_in_words(language: Language) -> &'static str {
     }
 }
 
-/// The name of the file with the words of a language.
+/// Returns the file name of a language's texts.
 pub(crate) fn words_file(language: Language) -> String {
     format!("{}.toml", language.tag())
 }
 
-/// The files of an operator's folder, by their names. Whatever is called like a template and is
-/// none was meant to be one.
+/// Reads the templates in an operator's folder, by file name. Another file with a template's extension
+/// is an error, since it is probably misnamed.
 pub(crate) fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, TemplatesError> {
     let known: Vec<_> = [TEXT.to_owned(), HTML.to_owned()].into_iter().chain(Language::ALL.map(words_file)).collect();
     let unreadable = |error: std::io::Error| TemplatesError(format!("cannot be read ({})", error.kind()));

@@ -1,11 +1,11 @@
-//! The words of a language: which there must be, and reading them.
+//! Texts of a language: parsing, and the list of required texts.
 
 use crate::source::{TemplatesError, built_in_words, words_file};
 use portcullis_domain::mail::{Language, Occasion};
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
-/// The section of what all mails have.
+/// Section of the texts that all emails use.
 pub(crate) const COMMON: &str = "common";
 const COMMON_KEYS: [&str; 15] = [
     "sender",
@@ -27,11 +27,11 @@ const COMMON_KEYS: [&str; 15] = [
 const KEYS: [&str; 4] = ["subject", "heading", "intro", "warning"];
 const LINK_KEYS: [&str; 2] = ["action", "button"];
 
-/// The words of a language, by section and key; each a template.
+/// Texts of a language by section and key. Each is a template.
 pub(crate) struct Translations(BTreeMap<(&'static str, &'static str), String>);
 
 impl Translations {
-    /// Those compiled in, with those of an operator's file put in their place.
+    /// Reads the built-in texts. An operator's file replaces some of them.
     pub(crate) fn read(language: Language, own: Option<&String>) -> Result<Self, TemplatesError> {
         let file = words_file(language);
         let mut words = Self(BTreeMap::new());
@@ -45,7 +45,7 @@ impl Translations {
         Ok(words)
     }
 
-    /// A word that every language has.
+    /// Returns a text. Every language has all of them.
     pub(crate) fn get(&self, section: &'static str, key: &'static str) -> &str {
         self.0.get(&(section, key)).map(String::as_str).unwrap_or_default()
     }
@@ -72,7 +72,7 @@ impl Translations {
     }
 }
 
-/// What every language has words for.
+/// Lists the section and key of every required text.
 fn wanted() -> impl Iterator<Item = (&'static str, &'static str)> {
     let of_occasion = |occasion: Occasion| {
         let links = LINK_KEYS.into_iter().filter(move |_| occasion.purpose().is_some());

@@ -1,14 +1,13 @@
-//! Lines of plain text, broken where a terminal of 80 columns shows them whole.
+//! Wraps plain text for terminals of 80 columns.
 
-/// The most columns of a line (RFC 3676 §4.2 asks for at most 78).
+/// Maximum width of a line (RFC 3676 §4.2 recommends at most 78 columns).
 const COLUMNS: usize = 72;
-/// What may not begin a line in Chinese.
+/// Characters that must not start a line in Chinese.
 const CLOSING: &str = "，。：；、？！）》”’…";
-/// What may not end one.
+/// Characters that must not end a line in Chinese.
 const OPENING: &str = "（《“‘";
 
-/// Breaks a text at blanks, and between Chinese characters. A word that is too long, such as an
-/// address, stays whole.
+/// Breaks lines at blanks and between Chinese characters. A longer word, such as a URL, stays whole.
 pub(crate) fn wrap(text: &str) -> String {
     text.lines().map(wrap_line).collect::<Vec<_>>().join("\n")
 }
@@ -32,7 +31,7 @@ fn wrap_line(line: &str) -> String {
     out
 }
 
-/// What is not broken.
+/// Part of a line that is not broken.
 struct Piece<'a> {
     text: &'a str,
     after_blank: bool,
@@ -48,7 +47,7 @@ fn pieces(line: &str) -> Vec<Piece<'_>> {
         .collect()
 }
 
-/// A word in pieces between which a line may end.
+/// Splits a word where a line may end.
 fn clusters(word: &str) -> Vec<&str> {
     let mut cuts = vec![0];
     let mut before: Option<char> = None;
@@ -75,7 +74,7 @@ fn width(text: &str) -> usize {
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
 }
 
-/// Whether a terminal gives a character two columns (UAX 11: the ranges of Chinese).
+/// Returns whether a terminal displays a character in two columns (UAX 11: the ranges of Chinese).
 fn is_wide(character: char) -> bool {
     matches!(character, '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe4f}'
         | '\u{ff00}'..='\u{ff60}' | '\u{20000}'..='\u{3fffd}')

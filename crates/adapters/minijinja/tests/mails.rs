@@ -1,5 +1,5 @@
-//! Every mail in every language: that it says what it must, what strangers may put into it, what
-//! an operator may change of it; and how it reads, held against the files under `mails/`.
+//! Every email in every language: required content, hostile input, and an operator's templates.
+//! Compares the output with the files under `mails/`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -46,7 +46,7 @@ fn all() -> impl Iterator<Item = (MailContent, RenderedMail)> {
     })
 }
 
-/// What a browser makes of escaped text.
+/// Decodes escaped text as a browser does.
 fn unescaped(html: &str) -> String {
     let html = html.replace("&#x27;", "'").replace("&quot;", "\"");
     html.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
@@ -96,8 +96,8 @@ fn plain_text_fits_a_terminal() {
     }
 }
 
-/// Anyone can register a stranger's address, in any spelling that arrives there, and call themselves
-/// anything: the service must not carry their words.
+/// An attacker can register another person's email address in any spelling that reaches it, and choose
+/// any name: emails must not contain the attacker's text.
 #[test]
 fn no_mail_holds_text_that_a_client_chose() {
     let renderer = renderer();
@@ -196,7 +196,7 @@ fn a_template_that_is_broken_stops_the_start_with_one_line() {
     assert_eq!(error.to_string(), "cannot be read (entity not found)");
 }
 
-/// Set `PORTCULLIS_TEST_WRITE` to write what is there now; look at it before you keep it.
+/// Set `PORTCULLIS_TEST_WRITE` to write the current output, and review it before you commit it.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "whoever changes words writes the files anew")]
 fn mails_read_as_they_did() {

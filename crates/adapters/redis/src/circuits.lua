@@ -1,12 +1,12 @@
--- What replicas tell each other of a circuit. KEYS: the news, the claim of its probe. ARGV: what
--- to do, the replica, a time in milliseconds. Times that are kept are the server's, in
--- microseconds, and number the news.
+-- Shares the state of a circuit among replicas. KEYS: the latest update, the lease of the probe. ARGV:
+-- action, replica, time in milliseconds. Stored times are the server's, in microseconds, and serve as
+-- versions of the updates.
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local action, replica, millis = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
--- News are of use until every replica has read them, and to one that starts while all wait.
+-- Extra time in milliseconds to keep an update, for replicas that poll late or start during an outage.
 local KEPT = 60000
 
 local function tell(open_until)

@@ -1,11 +1,11 @@
-//! The board on which replicas tell of their circuits.
+//! Circuit states shared through Redis.
 
 use crate::RedisPool;
 use crate::script::Script;
 use portcullis_ports::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 use std::time::Duration;
 
-/// A board that all replicas share.
+/// Circuit states shared by all replicas.
 pub struct RedisCircuits {
     redis: RedisPool,
     script: Script,
@@ -13,7 +13,7 @@ pub struct RedisCircuits {
 }
 
 impl RedisCircuits {
-    /// A board on a server. The bytes tell this replica from the others: random ones.
+    /// Creates a client on a server. The random bytes in `replica` identify this replica.
     #[must_use]
     pub fn new(redis: RedisPool, replica: [u8; 16]) -> Self {
         let replica = replica.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -21,7 +21,7 @@ impl RedisCircuits {
     }
 
     fn run(&self, action: &str, circuit: &str, time: Duration) -> Result<Vec<i64>, SharedCircuitsError> {
-        // Both in one slot of a cluster.
+        // Both keys share one cluster slot.
         let keys = [format!("portcullis:{{circuits}}:{circuit}"), format!("portcullis:{{circuits}}:{circuit}:probe")];
         let arguments = [action.to_owned(), self.replica.clone(), time.as_millis().max(1).to_string()];
         self.redis.call(|connection| self.script.run(connection, &keys, &arguments)).map_err(SharedCircuitsError)

@@ -1,5 +1,5 @@
-//! Connections that a thread of its own makes and tries out, so that no caller ever waits for a
-//! name to be resolved, a handshake, or a server that accepts and does not answer.
+//! Pool whose connections are opened and checked by a dedicated thread. Callers never wait for name
+//! resolution, a handshake, or a server that accepts connections but does not respond.
 
 use crate::RedisUrl;
 use portcullis_ports::Clock;
@@ -8,29 +8,29 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// As many as calls run at once on two cores that have other work as well.
+/// Number of connections: enough for the calls that two busy cores run at once.
 const CONNECTIONS: usize = 8;
-/// How long a call may take in all, the wait for a connection included. What it is spent on is
-/// the network: a script runs for microseconds.
+/// Maximum duration of a call, including the wait for a connection. Most of it is network time: a
+/// script runs for microseconds.
 const CALL: Duration = Duration::from_millis(40);
-/// How long making a connection may take.
+/// Maximum time to open a connection.
 const CONNECT: Duration = Duration::from_secs(1);
-/// How often a server that is gone is looked for.
+/// Delay between attempts to reach an unavailable server.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A server. Clones share its connections; with the last of them the thread ends.
+/// Connection pool of a server. Clones share its connections. Dropping the last clone stops the thread.
 #[derive(Clone)]
 pub struct RedisPool {
     handle: Arc<Handle>,
     call: Duration,
 }
 
-/// What the callers hold, and the thread does not.
+/// Held by callers but not by the thread, so that dropping it stops the thread.
 struct Handle(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// A connection came back, or is missing.
+    /// Notified when a connection is returned or lost.
     changed: Condvar,
     clock: Arc<dyn Clock>,
 }
@@ -38,24 +38,24 @@ struct Shared {
 #[derive(Default)]
 struct State {
     idle: Vec<Connection>,
-    /// How many there are, idle or in use, of this generation.
+    /// Number of idle and used connections of this generation.
     live: usize,
-    /// Grows when the server turns out to be gone: connections of before are of no more use.
+    /// Incremented when the server is lost, which invalidates all earlier connections.
     generation: u64,
-    /// Why the last call or connection that failed did.
+    /// Error of the last failed call or connection attempt.
     fault: Option<CallError>,
     over: bool,
 }
 
-/// A call that failed, for the log.
+/// Error text for logs.
 pub(crate) type CallError = String;
 
 impl RedisPool {
-    /// Begins to connect, and tries it once before it returns: a server that is there is used from
-    /// the first call on. One that is not is looked for in the background.
+    /// Creates a pool. Tries to connect once before returning, so that an available server is used from
+    /// the first call on. Otherwise the thread keeps trying in the background.
     ///
     /// # Errors
-    /// Those of the operating system, where it has no thread to give.
+    /// Returns the error of the operating system if it cannot start a thread.
     pub fn connect(url: &RedisUrl, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let client = Client::open(url.0.clone()).map_err(std::io::Error::other)?;
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), clock });
@@ -68,19 +68,20 @@ impl RedisPool {
         Ok(Self { handle: Arc::new(Handle(shared)), call: CALL })
     }
 
-    /// Gives each call another time than 40 ms.
+    /// Sets the timeout of a call. The default is 40 ms.
     #[must_use]
     pub fn with_call_timeout(self, call: Duration) -> Self {
         Self { call, ..self }
     }
 
-    /// Why the last call or connection that failed did, for people. Holds nothing that was sent.
+    /// Returns the error of the last failed call or connection attempt, for operators. It contains
+    /// nothing that was sent.
     #[must_use]
     pub fn last_fault(&self) -> Option<String> {
         self.handle.0.lock().fault.clone()
     }
 
-    /// Makes one call on a connection, within the time that a call has.
+    /// Runs one call on a connection, within the call timeout.
     pub(crate) fn call<T>(&self, call: impl Fn(&mut Connection) -> RedisResult<T>) -> Result<T, CallError> {
         let shared = &*self.handle.0;
         let end = shared.clock.monotonic().saturating_add(self.call);
@@ -96,10 +97,10 @@ impl RedisPool {
                 let fault = describe(&error);
                 shared.remember(&fault);
                 if error.code().is_some() && !error.is_io_error() {
-                    // The server answered: the connection is as good as before.
+                    // The server replied, so the connection is still usable.
                     shared.give_back(connection, generation);
                 } else if error.is_timeout() {
-                    // Its answer may still come: not on a connection that others use.
+                    // A late reply must not reach the next caller.
                     shared.discard(generation);
                 } else {
                     shared.reset_generation(generation);
@@ -110,8 +111,8 @@ impl RedisPool {
     }
 }
 
-/// The kind of an error: its text may hold what was sent. Of a refused permission (NOPERM) the name of
-/// the command as well, which nobody but this program chose.
+/// Describes an error by its kind only, since its text may contain sent data. For a denied permission
+/// (NOPERM) the name of the command is added, which only this program chooses.
 pub(crate) fn describe(error: &redis::RedisError) -> CallError {
     if let Some(refused) = error.detail().and_then(refused) {
         return format!("the user of REDIS_URL may not {refused} (NOPERM)");
@@ -124,14 +125,14 @@ pub(crate) fn describe(error: &redis::RedisError) -> CallError {
     }
 }
 
-/// What an ACL refuses, in a script or outside of one.
+/// Returns what an ACL denies, in a script or outside of one, or `None` for another error.
 fn refused(detail: &str) -> Option<String> {
     if let Some((_, rest)) = detail.split_once("permissions to run the '") {
         let command = rest.split('\'').next().filter(|name| name.len() <= 32)?;
         let plain = command.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'|' | b'-' | b'_' | b'.'));
         return plain.then(|| format!("run {command}"));
     }
-    // Redis 7.0 does not name what a script may not run.
+    // Redis 7.0 does not name a command denied in a script.
     if detail.contains("can't run this command") {
         return Some("run a command of the scripts".to_owned());
     }
@@ -149,7 +150,8 @@ impl Shared {
         self.lock().fault = Some(fault.clone());
     }
 
-    /// An idle connection, waited for if all are in use; none at once where there are none at all.
+    /// Returns an idle connection, waiting until `end` if all are in use. Returns `None` at once if
+    /// there are no connections at all.
     fn take(&self, end: Duration) -> Option<(Connection, u64)> {
         let mut state = self.lock();
         loop {
@@ -169,24 +171,24 @@ impl Shared {
         if state.generation == generation {
             state.idle.push(connection);
             drop(state);
-            // All: the thread that makes connections waits here as well.
+            // Wakes all, since the connecting thread waits here as well.
             self.changed.notify_all();
         }
     }
 
-    /// Takes a new connection in.
+    /// Adds a new connection.
     fn add(&self, connection: Connection, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
             state.live += 1;
             state.idle.push(connection);
             drop(state);
-            // All: the thread that makes connections waits here as well.
+            // Wakes all, since the connecting thread waits here as well.
             self.changed.notify_all();
         }
     }
 
-    /// One connection is of no more use.
+    /// Removes one unusable connection.
     fn discard(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
@@ -196,7 +198,7 @@ impl Shared {
         }
     }
 
-    /// A connection broke: the others stood at the same server.
+    /// Drops all connections after one broke, since they share the server.
     fn reset_generation(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
@@ -217,7 +219,7 @@ impl Drop for Handle {
     }
 }
 
-/// Keeps the connections complete until nobody uses them any more.
+/// Keeps the pool full until it is dropped.
 fn keep(shared: &Shared, client: &Client) {
     loop {
         let state = shared.lock();
@@ -240,7 +242,7 @@ fn keep(shared: &Shared, client: &Client) {
     }
 }
 
-/// A connection on which the server has answered.
+/// Opens a connection and checks it with a PING.
 pub(crate) fn open(client: &Client) -> RedisResult<Connection> {
     let mut connection = client.get_connection_with_timeout(CONNECT)?;
     connection.set_read_timeout(Some(CONNECT))?;

@@ -1,4 +1,4 @@
-//! What a server tells of itself, for whoever looks after it. What of it is bad is left to them.
+//! Reports the state of a server for `portcullis doctor`, which judges it.
 
 use crate::RedisUrl;
 use crate::connections::{describe, open};
@@ -6,33 +6,33 @@ use crate::script::Script;
 use chrono::{DateTime, Utc};
 use redis::{Client, Connection, InfoDict, RedisResult};
 
-/// What a server says of itself.
+/// Properties that a server reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisInfo {
-    /// Its version, if it tells.
+    /// Version, or `None` if the user may not query it.
     pub version: Option<String>,
-    /// The most memory that it takes, in bytes, if there is a bound.
+    /// Memory limit in bytes, or `None` if there is none.
     pub max_memory: Option<u64>,
-    /// What it does when that is full, if it tells.
+    /// Eviction policy, or `None` if the user may not query it.
     pub eviction: Option<String>,
-    /// Why it refuses what the service does there, if it does.
+    /// Reason why the server refuses the commands that the service needs, or `None` if it accepts them.
     pub refusal: Option<String>,
-    /// Its clock, in UTC, if it tells one that there can be.
+    /// Clock of the server in UTC, or `None` if it is out of range.
     pub now: Option<DateTime<Utc>>,
 }
 
 impl RedisInfo {
-    /// Asks on a connection of its own, which is given a second.
+    /// Queries a server on a separate connection, with a timeout of 1 s.
     ///
     /// # Errors
-    /// The kind of what went wrong, in words that hold nothing of the address.
+    /// Returns the kind of the error. The text contains nothing of the URL.
     pub fn of(url: &RedisUrl) -> Result<Self, String> {
         ask(url).map_err(|error| describe(&error))
     }
 }
 
-/// Runs every command of the scripts, outside of one, where a refusal names it, and within one. The key is
-/// one that does not exist, so nothing is changed.
+/// Runs every command of the scripts, both directly, where a refusal names it, and in a script. The key
+/// does not exist, so nothing changes.
 fn try_rights(connection: &mut Connection) -> RedisResult<()> {
     const KEY: &str = "portcullis:trial";
     for name in ["GET", "PTTL", "DEL"] {
@@ -45,7 +45,7 @@ fn try_rights(connection: &mut Connection) -> RedisResult<()> {
 fn ask(url: &RedisUrl) -> RedisResult<RedisInfo> {
     let mut connection = open(&Client::open(url.0.clone())?)?;
     let (seconds, micros) = redis::cmd("TIME").query::<(i64, u32)>(&mut connection)?;
-    // A user who may not ask for it can still be one that the service gets on with.
+    // Optional: a user without the right to run INFO can still serve as the service's user.
     let info = redis::cmd("INFO").query::<InfoDict>(&mut connection).ok();
     let tried = try_rights(&mut connection);
     let text = |name: &str| info.as_ref().and_then(|info| info.get::<String>(name));

@@ -1,6 +1,6 @@
-//! What replicas share in Redis or Valkey: budgets and the states of circuits. Nothing that may
-//! not be lost: when the server is gone or empty, the service goes on. Going on without it is left
-//! to decorators; here a call is answered in time or fails.
+//! State that replicas share in Redis or Valkey: budgets and circuit states. All of it may be lost: the
+//! service keeps running if the server is unavailable or empty. Decorators implement that fallback;
+//! here a call returns in time or fails.
 
 mod circuits;
 mod connections;

@@ -1,5 +1,6 @@
-//! Budgets by a script: one atomic step and one round trip, by the server's own clock, so that
-//! replicas need not agree on theirs. Keys vanish by themselves when they are of no more use.
+//! Rate limiter in Redis. A script updates all budgets of a call atomically, in one round trip and by
+//! the server's clock, so clock skew between replicas does not matter. Keys expire once they have no
+//! effect.
 
 use crate::RedisPool;
 use crate::script::Script;
@@ -7,17 +8,17 @@ use portcullis_domain::limits::{Receipt, Rule, WindowReceipt};
 use portcullis_ports::{Charge, Exceeded, HeldCharge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use std::time::Duration;
 
-/// A limiter that all replicas share. Needs Redis 6.0 or Valkey.
+/// Rate limiter shared by all replicas. Requires Redis 6.0 or Valkey.
 pub struct RedisLimiter {
     redis: RedisPool,
     script: Script,
 }
 
-/// All keys are in one slot of a cluster, as the keys of one script must be.
+/// All keys share one cluster slot, as the keys of a script must.
 const PREFIX: &str = "portcullis:{limits}:";
 
 impl RedisLimiter {
-    /// A limiter on a server.
+    /// Creates a limiter on a server.
     #[must_use]
     pub fn new(redis: RedisPool) -> Self {
         Self { redis, script: Script::new(include_str!("limits.lua")) }
@@ -31,10 +32,11 @@ impl RedisLimiter {
     }
 }
 
-/// A charge, and three numbers more that the script takes with it.
+/// A charge and three more arguments of the script.
 type Call = (Charge, [u64; 3]);
 
-/// What is kept of a window has a format of its own: releases that wrote another never read it.
+/// Returns the key of a charge. The version of the window format is part of it, so that releases with
+/// another format never read it.
 fn key(charge: &Charge) -> String {
     let format = if matches!(charge.rule, Rule::SlidingWindow(_)) { "2:" } else { "" };
     format!("{PREFIX}{}:{format}{}", charge.budget.as_str(), charge.key)
@@ -45,7 +47,7 @@ fn words(charge: &Charge, more: [u64; 3]) -> impl Iterator<Item = String> {
         Rule::Gcra(flow) => ("f", micros(flow.interval()), micros(flow.tolerance())),
         Rule::SlidingWindow(window) => ("w", window.limit().into(), micros(window.period())),
     };
-    // No number for the script: it is beyond those that Lua keeps exactly.
+    // Passed as text, since it exceeds the integers that Lua represents exactly.
     let waiter = format!("{:x}", charge.waiter.get());
     let numbers = [one, two].into_iter().chain(more).map(|number| number.to_string());
     std::iter::once(kind.to_owned()).chain(numbers).chain([waiter])
@@ -121,7 +123,7 @@ fn receipt(held: &HeldCharge) -> [u64; 3] {
     }
 }
 
-/// No time here is beyond the script's exact numbers: settings end at a day.
+/// Converts a time to microseconds that Lua represents exactly. Settings allow at most a day.
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX).min(1 << 52)
 }

@@ -1,11 +1,11 @@
--- One step of the budgets of some keys, as the rules of `domain/src/limits` have them. Times are
--- whole microseconds by the server's clock: below 2^53, so exact as Lua's numbers.
+-- Updates the budgets of some keys by the rules of `domain/src/limits`. Times are whole microseconds of
+-- the server's clock. They are below 2^53, so Lua represents them exactly.
 --
--- KEYS: the keys. ARGV: what to do, then seven arguments a key:
---   "f", interval, tolerance, 0, 0, 0, waiter                    a flow
---   "w", tries, period, first wait (0: none), 0, 0, waiter       a window
--- For a refund the three in the middle are when the try passed, when the waiter's one before it
--- did, and 1 if it passed after a wait. A waiter is a text.
+-- KEYS: the keys. ARGV: the action, then seven arguments per key:
+--   "f", interval, tolerance, 0, 0, 0, waiter                    GCRA
+--   "w", limit, period, first wait (0: none), 0, 0, waiter       sliding window
+-- For a refund the three in the middle are the time of the attempt, the time of the waiter's previous
+-- attempt, and 1 if it passed after a wait. A waiter is a text.
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -18,7 +18,7 @@ local function keep(key, value, micros)
   redis.call('SET', key, value, 'PX', whole(math.ceil(micros / 1000) + 1))
 end
 
--- Free tries by their times, and waits as "waiter:count:last", with spaces between.
+-- Parses free attempts, stored as times, and waits, stored as "waiter:count:last", separated by spaces.
 local function read(stored)
   local tries = { free = {}, waits = {} }
   for part in string.gmatch(stored or '', '%S+') do
@@ -53,8 +53,8 @@ local function newest(times)
   return last
 end
 
--- What still counts. Once the free tries of a window that relents are spent, they stay spent until
--- all is forgiven.
+-- Returns the attempts that still count. In a window with backoff, used free attempts stay used until
+-- all waits have expired.
 local function settled(rule, tries)
   local waits, times, free = {}, {}, {}
   for _, one in ipairs(tries.waits) do
@@ -83,7 +83,7 @@ local function take_flow(rule, stored)
   return { value = whole(arrival), micros = arrival - now, at = 0, before = 0, waited = 0, left = free }
 end
 
--- The waits of a waiter, and their place among all.
+-- Returns the wait of a waiter and its index, or a new wait and nil.
 local function waits_of(tries, waiter)
   for place, one in ipairs(tries.waits) do
     if one.waiter == waiter then return one, place end
@@ -120,7 +120,7 @@ local function take_window(rule, stored)
   return taken
 end
 
--- What counts nothing any more takes no room: it would push out what does.
+-- Deletes keys without effect, since they would evict keys that still count.
 local function refund(key, rule, stored, at, before, waited)
   if rule.flow then
     local arrival = tonumber(stored) - rule.interval

@@ -1,4 +1,4 @@
-//! A script, known to the server by its digest.
+//! Lua script that the server caches by its digest.
 
 use redis::{Connection, ErrorKind, RedisResult, ServerErrorKind};
 
@@ -12,8 +12,8 @@ impl Script {
         Self { text, digest: redis::Script::new(text).get_hash().to_owned() }
     }
 
-    /// Runs it, in one round trip; in two on a server that was restarted or flushed, and does not
-    /// know it any more.
+    /// Runs the script in one round trip, or in two if the server does not have it, as after a restart
+    /// or flush.
     pub(crate) fn run(
         &self,
         connection: &mut Connection,

@@ -1,4 +1,4 @@
--- Every command that the other scripts run, on a key that nobody has: nothing is changed.
+-- Runs every command of the other scripts on a key that does not exist, so nothing changes.
 redis.call('TIME')
 redis.call('GET', KEYS[1])
 redis.call('PTTL', KEYS[1])

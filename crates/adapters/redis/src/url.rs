@@ -1,30 +1,23 @@
-//! Where the server is.
+//! URL of the server.
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use std::fmt;
 use std::net::IpAddr;
 
-/// The address of a server: `redis://[user:password@]host[:port][/database]`.
-///
-/// ```
-/// use portcullis_redis::RedisUrl;
-/// let url = RedisUrl::parse("redis://:secret@cache.example.org/3")?;
-/// assert_eq!(format!("{url:?}"), "RedisUrl(cache.example.org:6379)");
-/// assert!(RedisUrl::parse("cache.example.org").is_err());
-/// # Ok::<(), portcullis_redis::RedisUrlError>(())
-/// ```
+/// URL of a server: `redis://[user:password@]host[:port][/database]`.
 #[derive(Clone)]
 pub struct RedisUrl(pub(crate) ConnectionInfo);
 
-/// Why a text is no such address. Never holds the text: a password may stand anywhere in it.
+/// Reason why a text is not a valid URL. Never contains the text, since any part of it may be a
+/// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RedisUrlError(&'static str);
 
 impl RedisUrl {
-    /// Reads an address.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// [`RedisUrlError`].
+    /// Returns [`RedisUrlError`] if the text is not a valid URL or requires TLS.
     pub fn parse(text: &str) -> Result<Self, RedisUrlError> {
         match text.split_once("://") {
             Some(("redis" | "valkey", rest)) if !rest.is_empty() => {}
@@ -37,13 +30,13 @@ impl RedisUrl {
 }
 
 impl RedisUrl {
-    /// Host and port, for people.
+    /// Returns host and port for display.
     #[must_use]
     pub fn host_and_port(&self) -> String {
         self.0.addr().to_string()
     }
 
-    /// Returns whether a password crosses a network that others can read: TLS is not built in.
+    /// Returns whether a password is sent over a network that others can read: TLS is not built in.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         let ConnectionAddr::Tcp(host, _) = self.0.addr() else { return false };
@@ -62,7 +55,7 @@ impl fmt::Display for RedisUrlError {
 
 impl std::error::Error for RedisUrlError {}
 
-/// Shows no password.
+/// Hides the password.
 impl fmt::Debug for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RedisUrl({})", self.host_and_port())

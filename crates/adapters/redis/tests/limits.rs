@@ -1,5 +1,5 @@
-//! The limiter and the board on a real server: what every limiter promises, and what becomes of
-//! calls when the server is gone, frozen or empty.
+//! The limiter and the shared circuits on a real server: the conformance suite, and calls while the
+//! server is down, frozen or empty.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Real time: the server's cannot be set.
+/// Real time, since the server's clock cannot be set.
 struct RealClock(Instant);
 
 impl Clock for RealClock {
@@ -38,7 +38,7 @@ fn connect(server: &Server) -> RedisPool {
 }
 
 portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
-    // What is promised here is what is counted, not how soon: a busy machine may take its time.
+    // The suite checks counts, not latency: a busy machine may be slow.
     let limiter = RedisLimiter::new(connect(Server::shared()).with_call_timeout(Duration::from_secs(10)));
     run(Limiter { limiter: &limiter, wait: &thread::sleep });
 });
@@ -76,7 +76,7 @@ fn keys_vanish_when_they_are_of_no_more_use() {
     assert_eq!(passes(&limiter, 1), Some(true));
     let key = format!("portcullis:{{limits}}:account:2:{}", charge(1).key);
     let ttl: i64 = server.command(&format!("PTTL {key}")).trim_start_matches(':').parse().unwrap();
-    // The first wait and the period.
+    // The first wait plus the period.
     assert!((3_600_000..=3_661_000).contains(&ttl), "{ttl}");
 }
 
@@ -117,7 +117,7 @@ fn a_frozen_server_costs_a_moment_and_is_found_again() {
     for _ in 0..calls {
         assert_eq!(passes(&limiter, 2), None);
     }
-    // Those that find a connection wait for 40 ms; the others find none, and do not.
+    // Calls that get a connection wait 40 ms. The others find none and fail at once.
     assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
     server.resume();
     let found = eventually("it is found again", || passes(&limiter, 3).is_some());
@@ -194,7 +194,7 @@ fn of_many_replicas_one_gets_the_probe_until_it_tells() {
     eventually("a claim ends by itself", || boards[1].claim_probe("short", short) == Ok(None));
 }
 
-/// The rights that limits.md asks operators to grant.
+/// Rights that limits.md lists for operators to grant.
 const RIGHTS: &str = "resetchannels ~portcullis:* -@all +ping +select +time +get +set +del +pttl +eval +evalsha +info";
 
 #[test]

@@ -1,12 +1,11 @@
-//! Knows passwords that many people choose, by zxcvbn's lists of 30,000 common passwords, words
-//! and names, and its rules for what people make of them. Whether such a password is refused is
-//! left to the use case.
+//! Detects common passwords with zxcvbn: its lists of 30,000 passwords, words and names, and its rules
+//! for common variations. The use case decides whether to refuse them.
 
 use portcullis_domain::registration::Password;
 use portcullis_ports::PasswordBlocklist;
 use zxcvbn::{Score, zxcvbn};
 
-/// The lists.
+/// Common passwords, found with zxcvbn's lists and rules.
 ///
 /// ```
 /// use portcullis_domain::registration::Password;
@@ -20,17 +19,18 @@ pub struct CommonPasswords;
 
 /// No list has longer passwords.
 const MAX_CHARS: usize = 100;
-/// The search for patterns takes the square of the length, times the combinations of characters that
-/// may stand for letters (`4@8({[<369&#!1/|0$5+7%2` has 576): seconds for 100 such characters.
+/// The time of the pattern search grows with the square of the length and with the number of
+/// combinations of characters that may stand for letters. For 100 characters such as
+/// `4@8({[<369&#!1/|0$5+7%2` (576 combinations) it takes seconds.
 const MAX_SCORED_CHARS: usize = 32;
 const MAX_COMBINATIONS: usize = 16;
-/// The characters that zxcvbn takes for one letter, where there are several.
+/// Groups of characters that zxcvbn treats as substitutes of one letter.
 const SUBSTITUTES: [&str; 7] = ["4@", "({[<", "69", "1!|", "1|7", "$5", "+7"];
 
 impl PasswordBlocklist for CommonPasswords {
-    /// Whether a guesser who knows the lists and the context finds the password within a million
-    /// tries. Of a long password its first 32 characters are scored; one that reads in more than
-    /// 16 ways is no common one.
+    /// Returns whether an attacker with the lists and the context guesses the password within a million
+    /// attempts. Only the first 32 characters of a long password are scored. A password with more than
+    /// 16 combinations of substitutes counts as uncommon.
     fn contains(&self, password: &Password, context: &[&str]) -> bool {
         let password = password.expose();
         let end = password.char_indices().nth(MAX_SCORED_CHARS).map_or(password.len(), |(end, _)| end);
@@ -40,7 +40,7 @@ impl PasswordBlocklist for CommonPasswords {
     }
 }
 
-/// How many readings a password has once its substitutes are read as letters.
+/// Returns the number of ways to read a password's substitutes as letters.
 fn combinations(password: &str) -> usize {
     let used = SUBSTITUTES.map(|all| all.chars().filter(|substitute| password.contains(*substitute)).count());
     used.into_iter().map(|count| count.max(1)).product()
@@ -82,8 +82,8 @@ mod tests {
         assert!(!common(&"x".repeat(256)), "too long for any list");
     }
 
-    /// The work of one check, measured by what it does to a password without patterns. That one is
-    /// as long as what is scored, so that a longer part would show.
+    /// Compares the time of one check with that of a password without patterns. That one is as long as
+    /// the scored part, so scoring a longer part would show.
     #[test]
     fn no_password_takes_much_longer_than_another() {
         let shortest = |text: &str| {

@@ -1,4 +1,4 @@
-//! Promises about accounts as an operator sees them: listing them, and switching them off.
+//! Conformance of stores: listing and disabling accounts.
 
 use super::fixtures::{Outcome, add_token, hash, jti, register};
 use portcullis_domain::registration::UserId;

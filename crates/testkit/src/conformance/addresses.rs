@@ -1,5 +1,5 @@
-//! Promises about the address of an account: verified once, changed if it is still the one that
-//! was read, and never two accounts' at once.
+//! Conformance of stores: an account's email address is verified once, changes only if it is still the
+//! one that was read, and is never shared by two accounts.
 
 use super::fixtures::{Outcome, at, email, newcomer, order, register};
 use super::races::run_concurrently;
@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use portcullis_domain::registration::{User, UserId};
 use portcullis_ports::{EmailChange, Store, StoreError, StoreExt, Tx};
 
-/// How often a race is run: a wrong store may win some by luck.
+/// Number of rounds of a race, since a faulty store may win some by luck.
 const ROUNDS: u8 = 20;
 
 pub fn an_address_is_verified_once_and_as_it_is_spelled(store: &dyn Store) -> Outcome {
@@ -47,7 +47,7 @@ pub fn an_address_is_changed_if_it_is_the_one_that_was_read(store: &dyn Store) -
     register(store, "ada@example.com").map(drop)
 }
 
-/// Whoever is refused goes on in the same transaction, and what it does is kept.
+/// A refused change does not abort its transaction: later writes are kept.
 pub fn one_of_those_who_want_an_address_at_once_gets_it(store: &dyn Store) -> Outcome {
     let mut movers = Vec::new();
     for number in 0..4 {
@@ -86,7 +86,7 @@ pub fn one_of_many_changes_of_an_address_succeeds(store: &dyn Store) -> Outcome 
     Ok(())
 }
 
-/// Gives an account another address, whatever it has now; whether it got it.
+/// Changes the email address of an account. Returns whether it changed.
 fn moves(tx: &mut dyn Tx, id: UserId, new: &str) -> Result<bool, StoreError> {
     let Some(user) = tx.users().find(id)? else { return Ok(false) };
     Ok(tx.users().change_email(id, &user.email, &email(new), at(9))? == EmailChange::Changed)

@@ -1,4 +1,4 @@
-//! Promises about what is done under a password or an address, beside whoever changes them.
+//! Conformance of stores: operations that depend on a password or an email address while it changes.
 
 use super::fixtures::{Outcome, at, client, hash, jti, register, session_of};
 use super::races::run_concurrently;
@@ -99,7 +99,7 @@ fn version(byte: u8) -> PasswordVersion {
     PasswordVersion::new([byte; 32])
 }
 
-/// A token of an address of its own, under the password 1, which expires after so many days.
+/// Creates a token for a separate address under password version 1, valid for `days` days.
 fn record(user: &User, number: u8, purpose: Purpose, days: i64) -> OneTimeTokenRecord {
     let (digest, expires_at) = (TokenDigest::new([number; 32]), at(0) + TimeDelta::days(days));
     let email = EmailAddress::from_stored(format!("n{number}@example.com"));
@@ -110,7 +110,7 @@ fn add(store: &dyn Store, grants: &[OneTimeTokenRecord]) -> Outcome {
     store.write(|tx| grants.iter().try_for_each(|record| tx.one_time_tokens().upsert(record)))
 }
 
-/// Those of the tokens 1 to 9 that there are.
+/// Returns which of the tokens 1 to 9 exist.
 fn left(store: &dyn Store) -> Result<Vec<OneTimeTokenRecord>, StoreError> {
     let find = |number: u8| store.read(|tx| tx.one_time_tokens().find(TokenDigest::new([number; 32]))).transpose();
     (1..10).filter_map(find).collect()

@@ -1,4 +1,4 @@
-//! Promises about accounts that are deleted.
+//! Conformance of stores: deleting accounts.
 
 use super::fixtures::{Outcome, add_adopted_token, add_token, at, client, email, hash, jti, order, register};
 use chrono::TimeDelta;
@@ -83,7 +83,7 @@ pub fn those_deleted_for_longest_come_first(store: &dyn Store) -> Outcome {
     Ok(())
 }
 
-/// Logins, refreshes and first exchanges that are under way add nothing that stays.
+/// Concurrent logins, refreshes and first exchanges leave no row behind.
 pub fn no_row_is_left_of_an_account_that_is_deleted_while_it_is_used(store: &dyn Store) -> Outcome {
     let (done, next) = (AtomicBool::new(false), AtomicU32::new(1));
     let ada = register(store, "ada@example.com")?;
@@ -93,7 +93,7 @@ pub fn no_row_is_left_of_an_account_that_is_deleted_while_it_is_used(store: &dyn
                 scope.spawn(|| {
                     while !done.load(Ordering::Relaxed) {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        // After the last number it waits for the end.
+                        // After the last number, the thread waits for the end.
                         let Ok(number) = u8::try_from(number) else { continue };
                         if !use_once(store, &ada, number)? {
                             break;
@@ -120,7 +120,7 @@ pub fn no_row_is_left_of_an_account_that_is_deleted_while_it_is_used(store: &dyn
     Ok(())
 }
 
-/// Signs in and refreshes; whether the account let it in.
+/// Logs in and refreshes. Returns whether the account was still usable.
 fn use_once(store: &dyn Store, user: &User, number: u8) -> Result<bool, StoreError> {
     let first = Jti::from_random([number; 16]);
     let session = Session::begin(SessionId::for_legacy_token(first), user.id, at(0));
@@ -148,7 +148,7 @@ fn rotation(token: &RefreshToken, successor: Jti) -> Rotation {
         spent: token.jti,
         at: at(1),
         key: None,
-        session_cutoff: session_cutoff,
+        session_cutoff,
         verified_only: false,
         client: client(),
         successor,
@@ -160,7 +160,7 @@ fn record(store: &dyn Store, session: SessionId, times: usize) -> Outcome {
     store.write(|tx| (0..times).try_for_each(|_| tx.sessions().record(session, &event)))
 }
 
-/// Orders a mail, and makes the token of its link, which can be undone for an address of its own.
+/// Enqueues an email and creates a token to undo a change from a separate address.
 fn mail(store: &dyn Store, user: &User, number: u8) -> Outcome {
     let (digest, password) = (TokenDigest::new([number; 32]), PasswordVersion::new([1; 32]));
     let (purpose, user_id, expires_at) = (Purpose::UndoEmailChange, user.id, at(60));
@@ -191,7 +191,7 @@ fn finish(store: &dyn Store, id: UserId) -> Result<bool, StoreError> {
     Ok(store.write(|tx| tx.users().delete_row_if_empty(id, at(4)))? == Remains::Nothing)
 }
 
-/// How many tokens and sessions there are, of whomever.
+/// Counts all tokens and sessions.
 fn rows(store: &dyn Store) -> Result<(u64, u64), StoreError> {
     let far = at(1_000_000);
     let tokens = store.read(|tx| tx.refresh_tokens().scan(RowCursor::FIRST, 1000, far))?;

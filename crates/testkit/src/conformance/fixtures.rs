@@ -1,4 +1,4 @@
-//! Values that the promises are tried with.
+//! Values for the conformance suites.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::mail::{Language, NewMail, Occasion};
@@ -8,10 +8,10 @@ use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshToken, SpendRe
 use portcullis_domain::verification::TokenSeed;
 use portcullis_ports::{Store, StoreError, StoreExt};
 
-/// What a promise gives: an error that was not expected, or nothing. Broken promises panic.
+/// Result of a promise: an unexpected error, or nothing. Broken promises panic.
 pub(super) type Outcome = Result<(), StoreError>;
 
-/// A moment with microseconds, and `seconds` later.
+/// Returns a fixed time with microseconds, plus `seconds`.
 pub(super) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::microseconds(1_795_356_283_905_380) + TimeDelta::seconds(seconds)
 }
@@ -36,18 +36,18 @@ pub(super) fn spend_record(successor: Jti) -> SpendRecord {
     SpendRecord { at: at(5), key: Some(IdempotencyKeyDigest([7; 32])), successor }
 }
 
-/// Registers an account that is not there yet.
+/// Registers a new account.
 pub(super) fn register(store: &dyn Store, address: &str) -> Result<User, StoreError> {
     let user = store.write(|tx| tx.users().insert(&newcomer(address)))?;
     user.ok_or_else(|| StoreError::Failed(format!("{address} is taken")))
 }
 
-/// From where everything comes that comes from somewhere.
+/// Returns the client of all requests.
 pub(super) fn client() -> ClientInfo {
     ClientInfo { ip_address: Some([192, 0, 2, 7].into()), user_agent: UserAgent::new("käse/1.0 'x'; --") }
 }
 
-/// An order for somebody who was only named, caused so many seconds after the first moment.
+/// Creates an email for an address without an account id, created at `seconds`.
 pub(super) fn order(address: &str, seconds: i64) -> NewMail {
     NewMail {
         occasion: Occasion::ResetPassword,
@@ -61,7 +61,7 @@ pub(super) fn order(address: &str, seconds: i64) -> NewMail {
     }
 }
 
-/// A session that begins now, and bears the identifier of its first token.
+/// Creates a session that starts now, with an id derived from its first token.
 pub(super) fn session_of(user: &User, first: Jti) -> Session {
     Session::begin(SessionId::for_legacy_token(first), user.id, at(0))
 }
@@ -73,7 +73,7 @@ pub(super) fn begin(store: &dyn Store, user: &User, first: Jti) -> Result<Sessio
     Ok(session.id)
 }
 
-/// Adds a live token that runs for 60 seconds, in a session of its own.
+/// Adds a live token that is valid for 60 s, in a new session.
 pub(super) fn add_token(store: &dyn Store, user: &User, jti: Jti) -> Result<RefreshToken, StoreError> {
     let token = RefreshToken::new(jti, user.id, at(0), TimeDelta::seconds(60));
     let token = token.with_session(begin(store, user, jti)?);
@@ -81,14 +81,14 @@ pub(super) fn add_token(store: &dyn Store, user: &User, jti: Jti) -> Result<Refr
     Ok(token)
 }
 
-/// Adds a live token that runs for 60 seconds, in a session that is there.
+/// Adds a live token that is valid for 60 s, in an existing session.
 pub(super) fn add_to(store: &dyn Store, first: &RefreshToken, jti: Jti) -> Result<RefreshToken, StoreError> {
     let token = RefreshToken { jti, ..first.clone() };
     store.write(|tx| tx.refresh_tokens().insert(&token))?;
     Ok(token)
 }
 
-/// Adds a live token as a program does that knows no sessions.
+/// Adds a live token without a session, like the FastAPI application.
 pub(super) fn add_adopted_token(store: &dyn Store, user: &User, jti: Jti) -> Result<RefreshToken, StoreError> {
     let token = RefreshToken::new(jti, user.id, at(0), TimeDelta::seconds(60));
     store.write(|tx| tx.refresh_tokens().insert(&token))?;

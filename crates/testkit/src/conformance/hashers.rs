@@ -1,16 +1,17 @@
-//! What every [`PasswordHasher`] does, whether adapter or decorator: one function a promise, each
-//! run on a fresh hasher. What only one kind shows (formats, times, queues) is left to its tests.
+//! Conformance of [`PasswordHasher`] adapters and decorators, with one function per promise, each run
+//! on a fresh hasher. Each function returns an error if the hasher fails, and panics if a promise is
+//! broken.
 
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
 use std::thread;
 
-/// What a promise gives: an error that was not expected, or nothing. Broken promises panic.
+/// Result of a promise: an unexpected error, or nothing. Broken promises panic.
 type Outcome = Result<(), HasherError>;
 
 const CURRENT: PasswordCheck = PasswordCheck::Match { needs_rehash: false };
 
-/// Makes a test of every promise. Takes a closure that gets a `&dyn Fn(&dyn PasswordHasher)` and
+/// Generates a test for every promise. Takes a closure that gets a `&dyn Fn(&dyn PasswordHasher)` and
 /// calls it with a hasher.
 ///
 /// ```
@@ -48,10 +49,7 @@ fn verify(hasher: &dyn PasswordHasher, password: &str, hash: &PasswordHash) -> R
     hasher.verify(&Password::new(password), hash, &CancellationToken::never())
 }
 
-/// A fresh hash is current, and opens to nothing but its password.
-///
-/// # Errors
-/// The hasher's, where it did not work.
+/// A fresh hash is current and matches only its password.
 pub fn a_hash_answers_to_its_password_alone(hasher: &dyn PasswordHasher) -> Outcome {
     let stored = hash(hasher, "correct horse")?;
     assert_eq!(verify(hasher, "correct horse", &stored)?, CURRENT);
@@ -61,10 +59,7 @@ pub fn a_hash_answers_to_its_password_alone(hasher: &dyn PasswordHasher) -> Outc
     Ok(())
 }
 
-/// However long the password, and whatever its characters.
-///
-/// # Errors
-/// The hasher's, where it did not work.
+/// Regardless of length and characters.
 pub fn every_byte_of_a_password_counts(hasher: &dyn PasswordHasher) -> Outcome {
     let stem = "x".repeat(71);
     let alike = [
@@ -83,10 +78,7 @@ pub fn every_byte_of_a_password_counts(hasher: &dyn PasswordHasher) -> Outcome {
     Ok(())
 }
 
-/// Equal passwords cannot be told by equal hashes.
-///
-/// # Errors
-/// The hasher's, where it did not work.
+/// Equal passwords have different hashes.
 pub fn each_hash_has_a_salt_of_its_own(hasher: &dyn PasswordHasher) -> Outcome {
     let (one, other) = (hash(hasher, "same password")?, hash(hasher, "same password")?);
     assert_ne!(one.expose(), other.expose());
@@ -96,10 +88,7 @@ pub fn each_hash_has_a_salt_of_its_own(hasher: &dyn PasswordHasher) -> Outcome {
     Ok(())
 }
 
-/// A damaged row costs its own account the login, and nobody an error.
-///
-/// # Errors
-/// The hasher's, where it did not work.
+/// A damaged row blocks the login of its account but causes no error.
 pub fn what_is_no_hash_is_unreadable_and_no_error(hasher: &dyn PasswordHasher) -> Outcome {
     for text in ["", "nonsense", "$2b$", "$2b$04$short", "$2b$99$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde"]
     {
@@ -111,10 +100,7 @@ pub fn what_is_no_hash_is_unreadable_and_no_error(hasher: &dyn PasswordHasher) -
     Ok(())
 }
 
-/// There is no account to tell about.
-///
-/// # Errors
-/// The hasher's, where it did not work.
+/// There is no account whose password could match.
 pub fn a_stand_in_takes_any_password(hasher: &dyn PasswordHasher) -> Outcome {
     for password in ["", "correct horse", "\0", &"é".repeat(500)] {
         hasher.dummy_verify(&Password::new(password), "ada@example.org", &CancellationToken::never())?;
@@ -122,10 +108,7 @@ pub fn a_stand_in_takes_any_password(hasher: &dyn PasswordHasher) -> Outcome {
     Ok(())
 }
 
-/// It gets the answer that everybody gets, or [`HasherError::Busy`], and nobody else pays for it.
-///
-/// # Errors
-/// The hasher's, where it did not work.
+/// A cancelled caller gets the normal result or [`HasherError::Busy`]. Other callers are not affected.
 pub fn who_lost_patience_is_answered_or_refused(hasher: &dyn PasswordHasher) -> Outcome {
     let (gone, password) = (CancellationToken::cancelled_unless(|| false), Password::new("correct horse"));
     let stored = hasher.hash(&password, &CancellationToken::never())?;
@@ -141,10 +124,7 @@ pub fn who_lost_patience_is_answered_or_refused(hasher: &dyn PasswordHasher) -> 
     Ok(())
 }
 
-/// Each caller gets the answer to its own question, however many ask.
-///
-/// # Errors
-/// The hasher's, where it did not work.
+/// Concurrent callers get the results of their own calls.
 pub fn calls_at_once_do_not_mix_up_their_passwords(hasher: &dyn PasswordHasher) -> Outcome {
     let ask = |number: usize| {
         let (own, other) = (format!("password {number}"), format!("password {}", number + 1));

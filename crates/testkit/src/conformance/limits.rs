@@ -1,5 +1,5 @@
-//! What every [`RateLimiter`] does: one function a promise. A limiter whose clock cannot be set
-//! is waited for, so the times that pass are short and all others long.
+//! Conformance of [`RateLimiter`], with one function per promise. If the clock of a limiter cannot be
+//! set, the tests wait in real time, so the times that pass are short and all others are long.
 
 use portcullis_domain::limits::{Budget, Gcra, LimitKey, Rule, SlidingWindow, Waiter};
 use portcullis_ports::{Charge, Exceeded, LimiterError, RateLimiter, Reservation, ReserveOutcome};
@@ -13,16 +13,16 @@ const SECOND: Duration = Duration::from_secs(1);
 
 type Outcome = Result<(), LimiterError>;
 
-/// A limiter, and how its time passes.
+/// Limiter and its time.
 pub struct Limiter<'a> {
-    /// The limiter.
+    /// Limiter under test.
     pub limiter: &'a dyn RateLimiter,
-    /// Lets time pass.
+    /// Advances the time.
     pub wait: &'a dyn Fn(Duration),
 }
 
-/// Makes a test of every promise. Takes a closure that gets a `&dyn Fn(Limiter)` and calls it
-/// with a limiter that need not be fresh.
+/// Generates a test for every promise. Takes a closure that gets a `&dyn Fn(Limiter)` and calls it with
+/// a limiter, which need not be empty.
 #[macro_export]
 macro_rules! limiter_conformance {
     ($with_limiter:expr) => {
@@ -66,7 +66,7 @@ fn some(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN)
 }
 
-/// A key that nobody else has, in this process or another.
+/// Returns a charge with a key that is unique across all processes.
 fn fresh(rule: Rule) -> Charge {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let (number, process) = (NUMBER.fetch_add(1, Ordering::Relaxed).to_le_bytes(), std::process::id().to_le_bytes());

@@ -1,5 +1,5 @@
-//! Promises about the outbox: a mail is kept until it is sent or given up, and is one caller's at
-//! a time.
+//! Conformance of stores: the outbox keeps an email until it is sent or dead, and only one sender at a
+//! time holds its lease.
 
 use super::fixtures::{Outcome, at, email, order, register};
 use super::races::run_concurrently;
@@ -11,7 +11,7 @@ use portcullis_domain::verification::{PasswordVersion, TokenSeed};
 use portcullis_ports::{MailId, OutboxCounts, QueuedMail, Store, StoreError, StoreExt};
 use std::collections::BTreeSet;
 
-/// How many mails are taken at once, in the race for them.
+/// Number of emails in the race of senders.
 const MANY: u32 = 1_000;
 
 pub fn a_mail_is_kept_until_it_is_settled(store: &dyn Store) -> Outcome {
@@ -246,7 +246,7 @@ fn enqueue(store: &dyn Store, order: &NewMail) -> Outcome {
     store.write(|tx| tx.outbox().enqueue(order))
 }
 
-/// Takes what is due then, for 90 seconds.
+/// Claims the next due email for 90 s.
 fn take(store: &dyn Store, seconds: i64) -> Result<Option<QueuedMail>, StoreError> {
     store.write(|tx| tx.outbox().claim_next(at(seconds), at(seconds + 90)))
 }
@@ -271,7 +271,7 @@ fn load(store: &dyn Store, limit: u32) -> Result<OutboxCounts, StoreError> {
     store.read(|tx| tx.outbox().count(limit))
 }
 
-/// The number of the first.
+/// Returns the id of the first email.
 fn id_of(listed: &[QueuedMail]) -> MailId {
     listed.first().map_or(MailId(0), |mail| mail.id)
 }

@@ -1,4 +1,4 @@
-//! Promises about deleting the rows of dead tokens.
+//! Conformance of stores: deleting expired tokens.
 
 use super::fixtures::{Outcome, add_adopted_token, add_token, at, jti, register, spend_record};
 use chrono::{DateTime, TimeDelta, Utc};

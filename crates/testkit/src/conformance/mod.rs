@@ -1,6 +1,6 @@
-//! What every adapter and decorator of a port does. Those of [`Store`] follow, [`hashers`] has
-//! those of the password hasher: one function a promise, each run on an empty store. What only one kind of store can show (damaged rows,
-//! a server that dies) is left to its own tests.
+//! Conformance suites. Most modules test a [`Store`], with one function per promise, each run on an
+//! empty store. [`hashers`] tests password hashers and [`limits`] tests rate limiters. Properties of a
+//! single adapter, such as damaged rows or a server that dies, have their own tests there.
 
 pub mod accounts;
 pub mod addresses;
@@ -22,7 +22,7 @@ pub mod verification;
 
 use portcullis_ports::{Store, StoreError};
 
-/// Makes a test of every promise. Takes a closure that gets a `&dyn Fn(&dyn Store)` and calls it
+/// Generates a test for every promise. Takes a closure that gets a `&dyn Fn(&dyn Store)` and calls it
 /// with an empty store.
 ///
 /// ```
@@ -52,7 +52,7 @@ macro_rules! store_conformance {
     };
 }
 
-/// Hands the names of all promises to another macro.
+/// Passes the names of all promises to another macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! store_promises {
@@ -122,10 +122,10 @@ macro_rules! store_promises {
     };
 }
 
-/// What checks one promise, on an empty store.
+/// Checks one promise on an empty store.
 pub type Promise = fn(&dyn Store) -> Result<(), StoreError>;
 
-/// Every promise, for tests that are about all that a store does.
+/// Returns every promise, for tests that need all operations of a store.
 #[must_use]
 pub fn promises() -> Vec<Promise> {
     crate::store_promises! { store_conformance @list }

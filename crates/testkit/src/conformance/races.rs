@@ -1,4 +1,4 @@
-//! Promises about callers that come at one moment: the store decides, and exactly once.
+//! Conformance of stores: exactly one of several concurrent callers succeeds.
 
 use super::fixtures::{Outcome, add_token, at, email, hash, jti, newcomer, register, spend_record};
 use chrono::TimeDelta;
@@ -6,7 +6,7 @@ use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
 use portcullis_ports::{Store, StoreError, StoreExt};
 use std::sync::Barrier;
 
-/// How often a race is run: a wrong store may win some by luck.
+/// Number of rounds of a race, since a faulty store may win some by luck.
 const ROUNDS: u8 = 5;
 
 pub fn one_of_64_spenders_wins(store: &dyn Store) -> Outcome {
@@ -78,7 +78,7 @@ pub fn one_of_many_new_hashes_wins(store: &dyn Store) -> Outcome {
     Ok(())
 }
 
-/// Runs a call on as many threads, all let go at one moment; what each gave, in order.
+/// Runs a call on several threads that start at the same moment. Returns the results in order.
 pub(super) fn run_concurrently<T: Send>(
     threads: u8,
     call: impl Fn(u8) -> Result<T, StoreError> + Sync,

@@ -1,4 +1,4 @@
-//! Promises about accounts.
+//! Conformance of stores: creating accounts.
 
 use super::fixtures::{Outcome, at, email, hash, newcomer, register};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
@@ -41,7 +41,7 @@ pub fn only_ascii_letters_are_folded(store: &dyn Store) -> Outcome {
     let upper = register(store, "É@example.org")?;
     let lower = register(store, "é@example.org")?;
     assert_ne!(upper.id, lower.id);
-    // U+212A KELVIN SIGN is no K, and U+017F no s.
+    // U+212A KELVIN SIGN is not a K, and U+017F is not an s.
     for look_alike in ["mi\u{212a}e@example.org", "mike@example.org", "\u{17f}am@example.org", "sam@example.org"] {
         let user = register(store, look_alike)?;
         assert_eq!(store.read(|tx| tx.users().find_by_email(&email(look_alike)))?, [user]);

@@ -1,4 +1,5 @@
-//! Promises about rotations: each stands or falls on its own, and all that stand hold at once.
+//! Conformance of stores: rotations of one call succeed or are refused independently, and those that
+//! succeed are committed together.
 
 use super::fixtures::{Outcome, add_token, at, client, jti, register, spend_record};
 use super::races::run_concurrently;
@@ -8,7 +9,7 @@ use portcullis_domain::sessions::{SessionId, SessionPolicy};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::{Rotation, Store, StoreExt};
 
-/// How often a race is run: a wrong store may win some by luck.
+/// Number of rounds of a race, since a faulty store may win some by luck.
 const ROUNDS: u8 = 5;
 
 pub fn a_rotation_spends_a_token_and_adds_its_successor(store: &dyn Store) -> Outcome {
@@ -50,7 +51,7 @@ pub fn a_rotation_may_ask_for_a_verified_address(store: &dyn Store) -> Outcome {
     let found = |token| store.read(|tx| tx.refresh_tokens().find(jti(token)));
     assert_eq!(found(2)?.map(|found| (found.token.state, found.account_verified)), Some((RefreshState::Live, false)));
     assert_eq!(found(3)?.map(|found| found.account_verified), Some(true));
-    // Another in the same call asks for nothing.
+    // Other rotations of the call do not require a verified address.
     let mixed = [of(&bob, 2), rotation(&ada, jti(3), jti(103)), rotation(&bob, jti(2), jti(102))];
     assert_eq!(store.rotate(&mixed)?, [false, true, true]);
     Ok(())
@@ -119,7 +120,7 @@ pub fn a_rotation_that_cannot_be_stored_undoes_the_others_of_its_call(store: &dy
     for token in [1, 2, 3] {
         add_token(store, &user, jti(token))?;
     }
-    // The identifier of the second's successor is taken.
+    // The `jti` of the second successor is taken.
     let rotations = [rotation(&user, jti(1), jti(11)), rotation(&user, jti(2), jti(3))];
     assert!(store.rotate(&rotations).is_err());
     for token in [1, 2, 3] {
@@ -188,11 +189,11 @@ pub fn rotating_and_revoking_exclude_each_other(store: &dyn Store) -> Outcome {
 
 const SUBSECOND: TimeDelta = TimeDelta::microseconds(905_381);
 
-/// An exchange at the moment of [`spend_record`], with its key, of a session's first token.
+/// Rotates the first token of a session with the time and key of [`spend_record`].
 pub(super) fn rotation(user: &User, spent: Jti, successor: Jti) -> Rotation {
     let SpendRecord { at, key, successor } = spend_record(successor);
     let successor = RefreshToken::new(successor, user.id, at, TimeDelta::seconds(60));
     let successor = successor.with_session(SessionId::for_legacy_token(spent));
     let session_cutoff = SessionPolicy::default().max_age_cutoff(at);
-    Rotation { spent, at, key, session_cutoff: session_cutoff, verified_only: false, client: client(), successor }
+    Rotation { spent, at, key, session_cutoff, verified_only: false, client: client(), successor }
 }

@@ -1,4 +1,4 @@
-//! Promises about sessions: what they are kept for, how they end, and what is remembered of them.
+//! Conformance of stores: sessions, how they end, and their events.
 
 use super::fixtures::{
     Outcome, add_adopted_token, add_to, add_token, at, begin, client, jti, register, session_of, spend_record,
@@ -60,7 +60,7 @@ pub fn a_rotation_is_refused_where_the_session_is_another_ended_or_too_old(store
         tokens.push(add_token(store, &user, jti(token))?);
     }
     assert!(end(store, SessionId::for_legacy_token(jti(2)), 1)?);
-    // As a rotation leaves it that the end did not see.
+    // As left by a rotation that ran concurrently with the end.
     for token in tokens.iter().filter(|token| token.jti == jti(2)) {
         add_to(store, token, jti(12))?;
     }
@@ -299,7 +299,7 @@ pub fn dead_sessions_are_deleted_with_their_timelines(store: &dyn Store) -> Outc
     let Some(range) = range else { return Ok(()) };
     assert_eq!(survey(range.last, 9)?, None);
     let purge = |limit| store.write(|tx| tx.sessions().purge(&range, &dead, limit));
-    // Three events and two sessions, in steps of two.
+    // Three events and two sessions, in batches of two.
     assert_eq!((purge(2)?, purge(2)?, purge(2)?, purge(2)?), (2, 2, 1, 0));
     let left = [1, 2, 3, 4].map(|number| find(store, id(number)).map(|session| session.is_some()));
     assert_eq!(left, [Ok(false), Ok(true), Ok(false), Ok(true)]);

@@ -1,4 +1,4 @@
-//! Promises about the sources that sessions begin from.
+//! Conformance of stores: sources of sessions.
 
 use super::fixtures::{Outcome, at, client, jti, register, session_of};
 use portcullis_domain::sessions::{EndReason, KeepSessions, SessionEnd, SourceHash};

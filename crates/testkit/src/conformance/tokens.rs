@@ -1,4 +1,4 @@
-//! Promises about refresh tokens.
+//! Conformance of stores: refresh tokens.
 
 use super::fixtures::{Outcome, add_to, add_token, at, jti, register, session_of, spend_record};
 use chrono::{DateTime, TimeDelta};

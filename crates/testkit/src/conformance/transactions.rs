@@ -1,4 +1,4 @@
-//! Promises about transactions.
+//! Conformance of stores: transactions.
 
 use super::fixtures::{Outcome, add_token, at, email, jti, newcomer, register, spend_record};
 use chrono::TimeDelta;
@@ -94,7 +94,7 @@ fn write_everywhere(tx: &mut dyn Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Nothing is there, and everything still works.
+/// Checks that the store is empty and still works.
 fn assert_untouched(store: &dyn Store) -> Outcome {
     assert_eq!(store.read(|tx| tx.users().find_by_email(&email("ada@example.com")))?, []);
     assert_eq!(store.read(|tx| tx.refresh_tokens().find(jti(1)))?, None);

@@ -1,4 +1,4 @@
-//! Promises about one-time tokens: found by their digest, one for each purpose, consumed once.
+//! Conformance of stores: one-time tokens, found by their digest, one per purpose, redeemed once.
 
 use super::fixtures::{Outcome, at, email, register};
 use super::races::run_concurrently;
@@ -7,7 +7,7 @@ use portcullis_domain::registration::{User, UserId};
 use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{Store, StoreError, StoreExt};
 
-/// How often a race is run: a wrong store may win some by luck.
+/// Number of rounds of a race, since a faulty store may win some by luck.
 const ROUNDS: u8 = 20;
 
 pub fn a_one_time_token_is_found_until_it_is_consumed(store: &dyn Store) -> Outcome {
@@ -208,7 +208,7 @@ fn digest(number: u8) -> TokenDigest {
     TokenDigest::new([number; 32])
 }
 
-/// A token that runs for 60 seconds, for the account's address.
+/// Creates a token for the account's email address that is valid for 60 s.
 fn record(user: &User, purpose: Purpose, number: u8) -> OneTimeTokenRecord {
     let password = PasswordVersion::new([7; 32]);
     let (user_id, email, expires_at) = (user.id, user.email.clone(), at(60));
@@ -227,7 +227,7 @@ fn find(store: &dyn Store, number: u8) -> Result<Option<OneTimeTokenRecord>, Sto
     store.read(|tx| tx.one_time_tokens().find(digest(number)))
 }
 
-/// Which tokens there are.
+/// Lists the tokens that exist.
 fn numbers(store: &dyn Store) -> Result<Vec<u8>, StoreError> {
     let there = |number: u8| find(store, number).map(|found| found.map(|_| number)).transpose();
     (1..100).filter_map(there).collect()

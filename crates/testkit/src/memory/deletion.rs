@@ -1,4 +1,4 @@
-//! Accounts that are deleted, in memory.
+//! Deleted accounts in memory.
 
 use super::Transaction;
 use chrono::{DateTime, Utc};

@@ -1,18 +1,18 @@
-//! A limiter under one lock: the plainest that keeps the promises.
+//! The simplest limiter that passes the conformance suite, under one lock.
 
 use portcullis_domain::limits::{LimitKey, Tally};
 use portcullis_ports::{Charge, Clock, Exceeded, HeldCharge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A limiter that counts in a map, for as long as it lives.
+/// Limiter that counts in a map and never evicts.
 pub struct MapLimiter {
     tallies: Mutex<HashMap<LimitKey, Tally>>,
     clock: Arc<dyn Clock>,
 }
 
 impl MapLimiter {
-    /// One that has counted nothing yet.
+    /// Creates an empty limiter.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { tallies: Mutex::default(), clock }

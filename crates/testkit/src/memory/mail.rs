@@ -1,4 +1,4 @@
-//! The mails that are to be sent, in memory.
+//! Outbox in memory.
 
 use super::Transaction;
 use chrono::{DateTime, SubsecRound, Utc};
@@ -9,7 +9,7 @@ use portcullis_ports::{MailId, OutboxCounts, OutboxRepository, QueuedMail, Store
 use std::ops::Bound::{Excluded, Unbounded};
 
 impl Transaction {
-    /// The mail, if it is still at that try and not given up.
+    /// Returns the email if it is still at that attempt and not dead.
     fn at_try(&mut self, id: MailId, tries: u32) -> Result<Option<&mut QueuedMail>, StoreError> {
         let mail = self.writable()?.mails.get_mut(&id);
         Ok(mail.filter(|mail| mail.tries == tries && mail.dead_at.is_none()))

@@ -1,5 +1,5 @@
-//! A store in memory: a real adapter, with transactions that roll back, that keeps nothing
-//! beyond the process. Outages are staged here; how callers bear them is left to them.
+//! Store in memory: a real adapter with transactions that roll back. Its data is lost with the process.
+//! Tests can inject outages.
 
 mod deletion;
 mod limiter;
@@ -23,27 +23,27 @@ use portcullis_ports::{
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A [`Store`] in memory.
+/// [`Store`] in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    /// What readers see: the state that the last commit left.
+    /// State after the last commit, which readers see.
     committed: Mutex<Arc<State>>,
-    /// Held by the one writer.
+    /// Held by the only writer.
     writer: Mutex<()>,
     outage: Mutex<Option<StoreError>>,
 }
 
-/// Everything that is kept.
+/// All stored data.
 #[derive(Debug, Default, Clone)]
 struct State {
     last_id: i64,
     users: BTreeMap<UserId, User>,
-    /// Those that are being deleted.
+    /// Accounts being deleted.
     deleted: BTreeMap<UserId, DateTime<Utc>>,
-    /// Those that a table of another program refers to, with its name.
+    /// Accounts that another program's table refers to, with the table's name.
     referenced: BTreeMap<UserId, String>,
     tokens: BTreeMap<Jti, RefreshToken>,
-    /// The tokens in the order in which they were added.
+    /// Tokens in insertion order.
     rows: BTreeMap<RowCursor, Jti>,
     last_session: i64,
     last_use: u64,
@@ -53,33 +53,33 @@ struct State {
     mails: BTreeMap<MailId, QueuedMail>,
 }
 
-/// A transaction on a state of its own, which replaces the committed one in the end, or does not.
+/// Transaction on a copy of the state, which replaces the committed one on commit.
 struct Transaction {
     state: State,
     mode: TxMode,
-    /// The first thing that was refused: nothing is committed after it.
+    /// First refused operation, after which nothing is committed.
     failure: Option<StoreError>,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Creates another store with what is committed in this one; they share nothing afterwards.
+    /// Creates an independent copy of the committed state.
     #[must_use]
     pub fn fork(&self) -> Self {
         Self { committed: Mutex::new(Arc::clone(&lock(&self.committed))), ..Self::default() }
     }
 
-    /// From now on every transaction fails with that error; with `None`, no more.
+    /// Fails every transaction from now on with an error. `None` ends the outage.
     pub fn set_outage(&self, outage: Option<StoreError>) {
         *lock(&self.outage) = outage;
     }
 
-    /// Switches an account on or off, as an operator would.
+    /// Enables or disables an account, like an operator.
     pub fn set_active(&self, id: UserId, is_active: bool) {
         self.change(|state| {
             if let Some(user) = state.users.get_mut(&id) {
@@ -88,47 +88,47 @@ impl MemoryStore {
         });
     }
 
-    /// Adds an account as adoption finds it: with its spelling, and beside others that differ
-    /// by case alone.
+    /// Adds an account like adoption does: with its original spelling, even if another differs only by
+    /// case.
     pub fn adopt(&self, user: NewUser) -> User {
         self.change(|state| state.add_user(&user, user.email.clone()))
     }
 
-    /// From now on a table of another program refers to the account.
+    /// Makes another program's table refer to the account.
     pub fn refer_to(&self, id: UserId, table: &str) {
         self.change(|state| drop(state.referenced.insert(id, table.to_owned())));
     }
 
-    /// Every token of an account, in no meaningful order.
+    /// Returns every token of an account, in no particular order.
     #[must_use]
     pub fn tokens_of(&self, id: UserId) -> Vec<RefreshToken> {
         let state = Arc::clone(&lock(&self.committed));
         state.tokens.values().filter(|token| token.user_id == id).cloned().collect()
     }
 
-    /// Every session of an account, ended or not, in no meaningful order.
+    /// Returns every session of an account, including ended ones, in no particular order.
     #[must_use]
     pub fn sessions_of(&self, id: UserId) -> Vec<Session> {
         let state = Arc::clone(&lock(&self.committed));
         state.sessions_of(id).cloned().collect()
     }
 
-    /// Every one-time token that was made and not consumed, in no meaningful order.
+    /// Returns every one-time token that was not redeemed, in no particular order.
     #[must_use]
     pub fn grants(&self) -> Vec<OneTimeTokenRecord> {
         lock(&self.committed).grants.values().cloned().collect()
     }
 
-    /// Every mail in the outbox, in the order of their numbers.
+    /// Returns every email in the outbox, ordered by id.
     #[must_use]
     pub fn mails(&self) -> Vec<QueuedMail> {
         lock(&self.committed).mails.values().cloned().collect()
     }
 
-    /// All accounts with that canonical address.
+    /// Returns all accounts with that canonical email address.
     ///
     /// # Errors
-    /// The staged outage.
+    /// Returns the injected outage.
     pub fn accounts(&self, email: &EmailAddress) -> Result<Vec<User>, StoreError> {
         self.read(|tx| tx.users().find_by_email(email))
     }
@@ -196,7 +196,7 @@ impl Transaction {
     }
 }
 
-/// Works that panic leave the state as it was, so that poison means nothing here.
+/// Locks a mutex even if it is poisoned: a panic leaves the state unchanged.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

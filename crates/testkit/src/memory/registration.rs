@@ -1,4 +1,4 @@
-//! The accounts, in memory.
+//! Accounts in memory.
 
 use super::{State, Transaction};
 use chrono::{DateTime, SubsecRound, Utc};

@@ -1,4 +1,4 @@
-//! The sessions, in memory.
+//! Sessions in memory.
 
 use super::{State, Transaction};
 use chrono::{DateTime, SubsecRound, Utc};
@@ -11,30 +11,30 @@ use portcullis_ports::{
     BearerIdentity, ListedSession, ResolvedBearer, RowCursor, RowRange, SessionCutoffs, SessionRepository, StoreError,
 };
 
-/// A session with all that is kept of it.
+/// Session with its events and client.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     row: RowCursor,
     session: Session,
     client: ClientInfo,
     events: Vec<SessionEvent>,
-    /// Which of the uses of all sessions was its last; 0 before its first.
+    /// Sequence number of its last use among all sessions; 0 before the first use.
     last_use: u64,
 }
 
 impl State {
-    /// The session that a token belongs to; none before its first exchange.
+    /// Returns the session of a token, or `None` before its first exchange.
     pub(super) fn session_of(&self, token: &RefreshToken) -> Option<Session> {
         let id = token.session_id.unwrap_or_else(|| SessionId::for_legacy_token(token.jti));
         self.sessions.get(&id).map(|kept| kept.session.clone())
     }
 
-    /// Every session of an account, ended or not.
+    /// Returns all sessions of an account, including ended ones.
     pub(super) fn sessions_of(&self, user_id: UserId) -> impl Iterator<Item = &Session> {
         self.sessions.values().map(|kept| &kept.session).filter(move |session| session.user_id == user_id)
     }
 
-    /// The sessions of an account that were not ended and started after that.
+    /// Returns the sessions of an account that have not ended and started after `started_after`.
     fn open(&self, user_id: UserId, started_after: DateTime<Utc>) -> impl Iterator<Item = &Kept> {
         self.sessions.values().filter(move |kept| {
             let session = &kept.session;
@@ -65,7 +65,7 @@ impl State {
         true
     }
 
-    /// Deletes up to so many rows of a session, its events before itself; how many it deleted.
+    /// Deletes up to `most` rows of a session, events first. Returns the number of deleted rows.
     pub(super) fn forget(&mut self, id: SessionId, most: usize) -> usize {
         let Some(kept) = self.sessions.get_mut(&id) else { return 0 };
         let rows = kept.events.len().min(most);

@@ -1,4 +1,4 @@
-//! The refresh tokens, in memory.
+//! Refresh tokens in memory.
 
 use super::Transaction;
 use chrono::{DateTime, SubsecRound, Utc};

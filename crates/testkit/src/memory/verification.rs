@@ -1,4 +1,4 @@
-//! The one-time tokens, in memory.
+//! One-time tokens in memory.
 
 use super::Transaction;
 use chrono::{DateTime, SubsecRound, Utc};
@@ -6,7 +6,7 @@ use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{OneTimeTokenRepository, StoreError};
 
-/// Whether a token stands where another one would.
+/// Returns whether the new token replaces the old one.
 fn is_in_place_of(old: &OneTimeTokenRecord, new: &OneTimeTokenRecord) -> bool {
     let address = new.purpose != Purpose::UndoEmailChange || old.email.canonical() == new.email.canonical();
     old.user_id == new.user_id && old.purpose == new.purpose && address

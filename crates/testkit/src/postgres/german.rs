@@ -1,5 +1,5 @@
-//! What a server with German messages needs. Nothing is installed: the locale is compiled into a
-//! folder of the tests.
+//! German messages for a server. Nothing is installed: the locale is compiled into a folder of the
+//! tests.
 
 use super::{Outcome, installation, run};
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 pub(super) const LOCALE: &str = "de_DE.UTF-8";
-/// An unprivileged role: unlike the superuser, it may not change the language of messages.
+/// Unprivileged role, which cannot change the language of messages.
 pub(super) const ROLE: &str = "app";
 pub(super) const NO_MESSAGES: &str = "this test needs PostgreSQL's German messages (postgres-*.mo below \
     /usr/share/locale/de): `cargo xtask test` installs them, or reinstall PostgreSQL's package with dpkg's \
@@ -16,7 +16,7 @@ pub(super) const NO_MESSAGES: &str = "this test needs PostgreSQL's German messag
 const NO_SOURCES: &str =
     "this test needs the sources of locales: `cargo xtask test` installs them, or `apt-get install locales`";
 
-/// The folder with the compiled locale.
+/// Returns the folder of the compiled locale.
 pub(super) fn folder() -> Outcome<&'static Path> {
     static COMPILED: OnceLock<Outcome<PathBuf>> = OnceLock::new();
     COMPILED.get_or_init(compile).as_deref().map_err(Clone::clone)
@@ -27,7 +27,7 @@ fn compile() -> Outcome<PathBuf> {
     fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut localedef = Command::new("localedef");
     localedef.args(["-i", "de_DE", "-f", "UTF-8", "--no-archive"]).arg(folder.join(LOCALE));
-    // A warning gives it a status of its own.
+    // localedef exits with a nonzero status after a mere warning.
     let outcome = run(&mut localedef);
     let is_there = folder.join(LOCALE).join("LC_CTYPE").exists();
     if is_there { Ok(folder) } else { Err(format!("{NO_SOURCES}\n{}", outcome.err().unwrap_or_default())) }

@@ -6,23 +6,23 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs};
 
-/// A PgBouncer on a free port of 127.0.0.1, gone when dropped.
+/// PgBouncer on a free port of 127.0.0.1, stopped when dropped.
 pub struct Pooler {
     process: Child,
     port: u16,
 }
 
 impl Pooler {
-    /// Starts one in front of a server, with a `pool_mode` and other settings, one a line.
+    /// Starts PgBouncer in front of a server, with a `pool_mode` and other settings, one per line.
     ///
     /// # Panics
-    /// If PgBouncer is not installed, or does not start.
+    /// Panics if PgBouncer is not installed or does not start.
     #[must_use]
     pub fn start(server: &Server, mode: &str, settings: &str) -> Self {
         expect_ok(Self::try_start(server, &format!("pool_mode = {mode}\n{settings}\n")))
     }
 
-    /// The URL of a database of the server, by way of the pooler.
+    /// Returns the URL of a database through the pooler.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
@@ -62,7 +62,7 @@ impl Drop for Pooler {
     }
 }
 
-/// The program: on the path, or where Debian has those of the administrator.
+/// Finds the program on the path, or where Debian installs it.
 fn program() -> Outcome<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let places = env::split_paths(&path).chain([Path::new("/usr/sbin").to_path_buf()]);

@@ -1,12 +1,12 @@
-//! A server that offers TLS.
+//! TLS for a server.
 
 use super::{Outcome, Server, expect_ok, installation};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 
 impl Server {
-    /// Has the server offer TLS to new connections, with a certificate and its key in PEM. It still
-    /// takes connections in the clear.
+    /// Enables TLS for new connections, with a certificate and its key in PEM. Plaintext connections
+    /// are still accepted.
     pub fn offer_tls(&self, certificate: &str, key: &str) {
         expect_ok(self.write("server.crt", certificate).and_then(|()| self.write("server.key", key)));
         self.psql("postgres", "ALTER SYSTEM SET ssl = on");

@@ -1,25 +1,25 @@
-//! Certificates: an authority of a test's own, and what it issues.
+//! Certificate authority for tests.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
-/// Issues certificates that nobody trusts who was not told to.
+/// Certificate authority. Only clients that are given its certificate trust it.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// A certificate and its key, in PEM.
+/// Certificate and its key, in PEM.
 #[derive(Debug, Clone)]
 pub struct Issued {
-    /// The certificate.
+    /// Certificate.
     pub certificate: String,
-    /// Its private key.
+    /// Private key.
     pub key: String,
-    /// The certificate of who issued it.
+    /// Certificate of the issuer.
     pub authority: String,
 }
 
 impl Authority {
-    /// A new one.
+    /// Creates an authority.
     #[must_use]
     pub fn new() -> Self {
         let mut parameters = CertificateParams::new(Vec::new()).unwrap_or_else(|error| panic!("{error}"));
@@ -29,13 +29,13 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(parameters, key()).unwrap_or_else(|error| panic!("{error}")))
     }
 
-    /// A certificate for hosts of those names and addresses.
+    /// Issues a certificate for host names and IP addresses.
     #[must_use]
     pub fn issue(&self, hosts: &[&str]) -> Issued {
         self.sign(hosts, |_| {})
     }
 
-    /// The same, no longer valid.
+    /// Issues an expired certificate.
     #[must_use]
     pub fn issue_expired(&self, hosts: &[&str]) -> Issued {
         self.sign(hosts, |parameters| {
@@ -44,7 +44,7 @@ impl Authority {
         })
     }
 
-    /// Its own certificate, in PEM.
+    /// Returns the authority's certificate in PEM.
     #[must_use]
     pub fn certificate(&self) -> String {
         self.0.pem()

@@ -1,6 +1,5 @@
-//! Throw-away mail servers that take mails and tell what they took: with STARTTLS or TLS, and none
-//! without its user's password; and that go wrong as they are told. Behind each is aiosmtpd, which
-//! Python's package index has.
+//! Temporary mail servers that record emails and fail on request. They use STARTTLS or TLS, and require
+//! a login. Each runs aiosmtpd from the Python Package Index.
 
 #![expect(clippy::panic, reason = "a failed step fails the test, in tests only")]
 
@@ -17,86 +16,86 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How long anything may take on a busy machine before it counts as failed.
+/// Maximum time of a step on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Who may send mail.
+/// User who may send emails.
 pub const USER: &str = "portcullis@mail.test";
-/// By what it shows it: nothing that could stand in a URL as it is.
+/// Password of the user. It needs percent-encoding in a URL.
 pub const PASSWORD: &str = "p@ss:/w%rd";
-/// The user and the password as a URL has them.
+/// User and password, percent-encoded for a URL.
 pub const USERINFO: &str = "portcullis%40mail.test:p%40ss%3A%2Fw%25rd";
 
-/// How a server is spoken to.
+/// TLS mode of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsMode {
-    /// In the clear until STARTTLS, without which nothing is taken.
+    /// STARTTLS, required before an email.
     StartTls,
-    /// Over TLS.
+    /// TLS from the start.
     Tls,
-    /// In the clear.
+    /// Plaintext.
     Clear,
 }
 
-/// Where something goes wrong.
+/// Step at which a fault occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// When the sender is named.
+    /// At the sender's address.
     Sender,
-    /// When the recipient is.
+    /// At the recipient's address.
     Recipient,
-    /// When the content was sent.
+    /// After the content.
     Content,
-    /// When the mail was taken, and before that is said.
+    /// After the email was accepted, before the reply.
     Answer,
 }
 
-/// What goes wrong there.
+/// Fault of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault<'a> {
-    /// That is answered.
+    /// Sends this reply.
     Reply(&'a str),
-    /// Nothing is, ever.
+    /// Never replies.
     Hang,
-    /// The connection is gone.
+    /// Closes the connection.
     Drop,
-    /// It takes so many milliseconds longer.
+    /// Delays the reply by this many milliseconds.
     Slow(u32),
 }
 
-/// A mail that was taken.
+/// Received email.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// Whom the envelope is to.
+    /// Recipients of the envelope.
     pub to: Vec<String>,
-    /// Whom it is from.
+    /// Sender of the envelope.
     pub sender: String,
-    /// Whether it came over TLS.
+    /// True if it was received over TLS.
     pub encrypted: bool,
-    /// As whom the sender had logged in.
+    /// User name of the login.
     pub user: Option<String>,
-    /// The headers, decoded.
+    /// Decoded headers.
     pub headers: Vec<(String, String)>,
-    /// The subject, decoded.
+    /// Decoded subject.
     pub subject: String,
-    /// The plain text.
+    /// Plain text.
     pub text: String,
-    /// The HTML.
+    /// HTML.
     pub html: String,
-    /// The line of the text that is a link.
+    /// Line of the text that is a link.
     pub link: Option<String>,
-    /// All of it, as it came.
+    /// Raw content.
     pub raw: String,
 }
 
 impl Received {
-    /// A header, decoded.
+    /// Returns a decoded header, or `None` if it is missing.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
-/// A server on a free port of 127.0.0.1.
+/// Mail server on a free port of 127.0.0.1.
 pub struct Server {
     port: u16,
     mode: TlsMode,
@@ -106,7 +105,7 @@ pub struct Server {
     folder: tempfile::TempDir,
 }
 
-/// What the server said.
+/// Events that the server reported.
 #[derive(Default)]
 struct ServerLog {
     state: Mutex<State>,
@@ -123,13 +122,13 @@ struct State {
 }
 
 impl Server {
-    /// A server with a certificate for `localhost` and 127.0.0.1.
+    /// Starts a server with a certificate for `localhost` and 127.0.0.1.
     #[must_use]
     pub fn start(mode: TlsMode) -> Self {
         Self::with(mode, &Authority::new().issue(&["localhost", "127.0.0.1"]), true)
     }
 
-    /// A server with that certificate, which takes addresses beyond ASCII or does not.
+    /// Starts a server with a certificate. `international` enables SMTPUTF8.
     #[must_use]
     pub fn with(mode: TlsMode, certificate: &Issued, international: bool) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
@@ -163,7 +162,7 @@ impl Server {
         server
     }
 
-    /// Its URL, as `SMTP_URL` has it.
+    /// Returns the URL for `SMTP_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         let (scheme, parameter) = match self.mode {
@@ -174,32 +173,32 @@ impl Server {
         format!("{scheme}://{USERINFO}@localhost:{}{parameter}", self.port)
     }
 
-    /// Its port.
+    /// Returns the port.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// The file with the certificate of who vouches for it, as `SSL_CERT_FILE` names it.
+    /// Returns the file with the issuer's certificate, for `SSL_CERT_FILE`.
     #[must_use]
     pub fn authority(&self) -> std::path::PathBuf {
         self.folder.path().join("authority.pem")
     }
 
-    /// Everything that it has taken.
+    /// Returns all received emails.
     #[must_use]
     pub fn mails(&self) -> Vec<Received> {
         self.told.lock().mails.clone()
     }
 
-    /// Backoff until it has taken so many mails, at least, and gives all.
+    /// Waits for at least `count` emails and returns all of them.
     #[must_use]
     pub fn wait_for(&self, count: usize) -> Vec<Received> {
         let enough = |state: &State| (state.mails.len() >= count).then(|| state.mails.clone());
         self.told.wait(&format!("there are no {count} mails"), enough)
     }
 
-    /// Backoff for the mails to that address, so many at least.
+    /// Waits for at least `count` emails to an address and returns them.
     #[must_use]
     pub fn wait_for_mails_to(&self, address: &str, count: usize) -> Vec<Received> {
         self.told.wait(&format!("there are no {count} mails to {address}"), |state| {
@@ -208,23 +207,23 @@ impl Server {
         })
     }
 
-    /// Backoff until something has gone wrong so many times.
+    /// Waits until `count` faults have occurred.
     pub fn wait_for_faults(&self, count: usize) {
         self.told.wait("nothing goes wrong", |state| (state.faults >= count).then_some(()));
     }
 
-    /// How often somebody connected.
+    /// Returns the number of accepted connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.told.lock().connections
     }
 
-    /// Lets something go wrong until [`clear_faults`](Self::clear_faults).
+    /// Injects a fault until [`clear_faults`](Self::clear_faults).
     pub fn fail(&self, step: Step, fault: Fault<'_>) {
         self.fail_as(step, fault, None);
     }
 
-    /// Lets something go wrong so many times.
+    /// Injects a fault for a number of times.
     pub fn fail_times(&self, step: Step, fault: Fault<'_>, times: u32) {
         self.fail_as(step, fault, Some(times));
     }
@@ -248,17 +247,17 @@ impl Server {
         self.command(&command);
     }
 
-    /// Lets nothing go wrong any more.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.command(&[("do", "mend")]);
     }
 
-    /// Listens no more; connections that there are go on.
+    /// Stops listening; open connections continue.
     pub fn close(&self) {
         self.command(&[("do", "close")]);
     }
 
-    /// Listens again, on the same port.
+    /// Listens again on the same port.
     pub fn open(&self) {
         self.command(&[("do", "open")]);
     }
@@ -313,7 +312,7 @@ impl ServerLog {
     }
 }
 
-/// A line that the server says.
+/// Event line written by the server.
 struct Event(Vec<(String, String)>);
 
 impl Event {
@@ -352,7 +351,7 @@ impl Event {
     }
 }
 
-/// A line as the server reads it.
+/// Encodes a line for the server.
 fn form(pairs: &[(&str, &str)]) -> String {
     let pair = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
     pairs.iter().map(pair).collect::<Vec<_>>().join("&")

@@ -1,4 +1,4 @@
-//! A Python that has aiosmtpd, installed once for all tests.
+//! Python with aiosmtpd, installed once for all tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ const PACKAGE: &str = "aiosmtpd==1.4.6";
 const FOLDER: &str = "aiosmtpd-1.4.6";
 const HOW: &str = "this test needs Python 3 with venv, and the package index: apt-get install python3-venv";
 
-/// Its interpreter.
+/// Returns the path of the interpreter.
 pub(super) fn with_aiosmtpd() -> PathBuf {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     INSTALLED.get_or_init(install).join("bin/python")
@@ -33,7 +33,7 @@ fn install() -> PathBuf {
         "--disable-pip-version-check",
         PACKAGE,
     ]));
-    // Another process may have been faster: then its own is used.
+    // If another process was faster, its installation is used.
     if fs::rename(&draft, &folder).is_err() {
         remove(&draft);
     }

@@ -1,9 +1,8 @@
-"""A mail server for tests: takes mails, tells of them on standard output, and does as it is told
-on standard input, both in lines such as forms have them (name=value&name=value). It ends with its
-input.
+"""Mail server for tests. Reports events on standard output and reads commands from standard input.
+Both are form-encoded lines (name=value&name=value). Ends when its input ends.
 
-Its argument is such a line with port, mode ("starttls", "tls", "clear"), cert, key, user, password,
-and smtputf8 where it takes addresses beyond ASCII.
+The argument is such a line with port, mode ("starttls", "tls", "clear"), cert, key, user, password,
+and smtputf8 to accept non-ASCII addresses.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 settings = dict(urllib.parse.parse_qsl(sys.argv[1]))
 faults = {}
-# What goes wrong does so on purpose.
+# Faults are injected on purpose, so errors are not logged.
 logging.disable()
 
 
@@ -52,7 +51,7 @@ def taken(server, session, envelope):
 
 
 async def fault(step, server):
-    """What is to go wrong at that step: an answer, or none at all."""
+    """Injects the fault of a step. Returns a reply, or None to continue normally."""
     told = faults.get(step)
     if told is None:
         return None

@@ -1,30 +1,29 @@
-//! Blowfish with the costly key schedule of bcrypt, for `N` keys at once. What the keys are made
-//! of, and how often the schedule runs, is left to the kernel.
+//! Blowfish with bcrypt's expensive key schedule, for `N` keys at once.
 //!
-//! Every look-up waits for the one before it, which leaves most of a core idle. The steps of `N`
-//! hashes do not wait for each other, so the core works on the others meanwhile.
+//! Every table lookup depends on the one before it, which leaves most of a core idle. The steps of `N`
+//! hashes are independent, so the core can interleave them.
 
 use super::tables::{BOXES, SUBKEYS};
 use zeroize::Zeroize;
 
 const ROUNDS: usize = 16;
 
-/// The same word of each lane.
+/// The same word of every lane.
 pub(super) type Words<const N: usize> = [u32; N];
 
-/// Both halves of a block of each lane.
+/// Both halves of one block per lane.
 #[derive(Clone, Copy)]
 pub(super) struct Blocks<const N: usize> {
     pub(super) left: Words<N>,
     pub(super) right: Words<N>,
 }
 
-/// The state of `N` ciphers. Wiped when dropped.
+/// State of `N` ciphers, wiped when dropped.
 pub(super) struct Ciphers<const N: usize> {
-    /// A lane's four tables lie together, so that one register reaches them all.
+    /// The four tables of a lane are adjacent, so that one register addresses them all.
     boxes: [[[u32; 256]; 4]; N],
     subkeys: [Words<N>; 18],
-    /// How many rounds a lone lane makes: see [`rounds`](Self::rounds).
+    /// Number of rounds with a single lane: see [`rounds`](Self::rounds).
     rounds: usize,
 }
 
@@ -33,12 +32,12 @@ impl<const N: usize> Blocks<N> {
 }
 
 impl<const N: usize> Ciphers<N> {
-    /// The state before any key.
+    /// Creates the state before any key is mixed in.
     pub(super) fn new() -> Self {
         Self { boxes: [BOXES; N], subkeys: SUBKEYS.map(|word| [word; N]), rounds: ROUNDS }
     }
 
-    /// Mixes in keys: `ExpandKey` with a salt of zeros.
+    /// Mixes in keys: `ExpandKey` with a zero salt.
     #[inline(never)]
     pub(super) fn expand(&mut self, keys: &[Words<N>; 18]) {
         self.refill(keys, |_| ());
@@ -55,7 +54,7 @@ impl<const N: usize> Ciphers<N> {
         });
     }
 
-    /// Replaces every word of the state by encrypting with what the state is so far.
+    /// Replaces every word of the state by encrypting with the current state.
     #[inline(always)]
     fn refill(&mut self, keys: &[Words<N>; 18], mut stir: impl FnMut(&mut Blocks<N>)) {
         for (subkey, key) in self.subkeys.iter_mut().zip(keys) {
@@ -78,9 +77,9 @@ impl<const N: usize> Ciphers<N> {
         }
     }
 
-    /// For a lone lane a number that the compiler cannot see. It would unroll the rounds, and then
-    /// move the subkeys onto the path that every round waits for, as it does in the crate: 5 %.
-    /// With more lanes that path hardly matters, and registers do.
+    /// Returns the number of rounds, hidden from the compiler if there is a single lane. Otherwise it
+    /// unrolls the rounds and moves the subkeys onto the critical path, as in the crate, which costs
+    /// 5 %. With more lanes the path hardly matters, but registers do.
     #[inline(always)]
     fn rounds(&self) -> usize {
         if N == 1 { self.rounds } else { ROUNDS }
@@ -95,10 +94,10 @@ impl<const N: usize> Ciphers<N> {
         }
     }
 
-    /// Encrypts a block of each lane.
+    /// Encrypts one block per lane.
     ///
-    /// A round finds its subkey mixed in, by the round before: only the look-ups are on the path
-    /// that every round waits for.
+    /// The previous round mixes in the subkey of the next, so only the lookups are on the critical
+    /// path.
     #[inline(always)]
     pub(super) fn encrypt(&self, blocks: &mut Blocks<N>) {
         let [first, second, rounds @ ..] = &self.subkeys;
@@ -137,7 +136,8 @@ fn substitute([first, second, third, fourth]: &[[u32; 256]; 4], word: u32) -> u3
     (at(first, a).wrapping_add(at(second, b)) ^ at(third, c)).wrapping_add(at(fourth, d))
 }
 
-/// An index of eight bits is in a table of 256: the compiler knows it, and checks nothing.
+/// Reads a word. An eight-bit index is always within a table of 256, so the compiler omits the bounds
+/// check.
 #[inline(always)]
 fn at(words: &[u32; 256], index: u8) -> u32 {
     words.get(usize::from(index)).copied().unwrap_or_default()

@@ -1,6 +1,5 @@
-//! bcrypt, for several keys at once on one thread: what the crate `bcrypt` computes, bit for bit,
-//! in less time for each. Which jobs go together, and what a lone one is computed by, is left to
-//! the hash threads.
+//! bcrypt for several keys at once on one thread. Bit-identical to the crate `bcrypt`, with less time
+//! per hash.
 
 mod cipher;
 #[cfg(test)]
@@ -11,27 +10,27 @@ use crate::cost::Cost;
 use cipher::{Blocks, Ciphers, Words};
 use zeroize::{Zeroize, Zeroizing};
 
-/// What bcrypt makes of a key. Wiped when dropped.
+/// Output of bcrypt, wiped when dropped.
 pub type Output = Zeroizing<[u8; 24]>;
 
-/// What one hash is made of.
+/// Input of one hash.
 #[derive(Clone, Copy)]
 pub struct Input<'a> {
-    /// The salt.
+    /// Salt.
     pub salt: &'a [u8; 16],
-    /// The key: a password and its terminating NUL. Of more than 72 bytes the first 72 count;
-    /// none count as one NUL.
+    /// Key: a password and its terminating NUL. Only the first 72 bytes count. An empty key counts as a
+    /// single NUL.
     pub key: &'a [u8],
 }
 
-/// "OrpheanBeholderScryDoubt", which bcrypt encrypts.
+/// "OrpheanBeholderScryDoubt", the text that bcrypt encrypts.
 const TEXT: [[u32; 2]; 3] = [[0x4f72_7068, 0x6561_6e42], [0x6568_6f6c, 0x6465_7253], [0x6372_7944, 0x6f75_6274]];
 
-/// The most hashes that are worth computing together: with more, a core has no registers left.
+/// Maximum number of hashes computed together. With more, a core runs out of registers.
 pub const MOST_LANES: usize = 6;
 
-/// Computes hashes of one cost on the calling thread, up to [`MOST_LANES`] of them together, which
-/// all end at the same time; then the next.
+/// Computes hashes of one cost on the calling thread, in batches of up to [`MOST_LANES`]. All hashes of
+/// a batch finish at the same time.
 ///
 /// ```
 /// use portcullis_bcrypt::{Cost, kernel::{Input, together}};
@@ -70,7 +69,7 @@ fn in_lanes<const N: usize>(cost: Cost, inputs: &[Input<'_>; N]) -> [Output; N] 
     outputs(&ciphers)
 }
 
-/// Bytes as words, over and over, until as many are filled as are asked for.
+/// Repeats the bytes and packs them into words until all words are filled.
 fn schedule<'a, const N: usize, const W: usize>(
     inputs: &[Input<'a>; N],
     bytes: impl Fn(&Input<'a>) -> &'a [u8],
@@ -119,7 +118,7 @@ mod tests {
         bcrypt::bcrypt(cost.get(), *input.salt, &key[..key.len().min(72)])
     }
 
-    /// Computes the inputs in every number of lanes, and holds each against the crate.
+    /// Computes the inputs with every number of lanes and compares each with the crate.
     fn assert_like_the_crate(cost: u32, inputs: &[Input<'_>]) {
         let cost = Cost::new(cost).unwrap();
         let expected: Vec<_> = inputs.iter().map(|input| by_the_crate(cost, input)).collect();
@@ -131,7 +130,7 @@ mod tests {
         }
     }
 
-    /// Keys of every length from 0 to 79: without NULs, with some, and of nothing else.
+    /// Keys of every length from 0 to 79: without NULs, with some, and with only NULs.
     fn keys() -> Vec<Vec<u8>> {
         let byte = |at: usize| u8::try_from(at * 167 % 256).unwrap();
         let makes: [&dyn Fn(usize) -> u8; 4] =
@@ -149,7 +148,7 @@ mod tests {
 
     #[test]
     fn published_vectors() {
-        // jBCrypt, TestBCrypt.java: costs 6 and 8, as bytes.
+        // Costs 6 and 8 from jBCrypt, TestBCrypt.java, as bytes.
         let a = Input {
             salt: &[0xa3, 0x61, 0x2d, 0x8c, 0x9a, 0x37, 0xda, 0xc2, 0xf9, 0x9d, 0x94, 0xda, 0x3, 0xbd, 0x45, 0x21],
             key: b"a\0",

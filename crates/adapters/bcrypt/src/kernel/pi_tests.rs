@@ -1,9 +1,10 @@
-//! The digits of pi, worked out: by Machin's formula, pi = 16 arctan(1/5) - 4 arctan(1/239).
+//! Computes the digits of pi by Machin's formula, pi = 16 arctan(1/5) - 4 arctan(1/239), and compares
+//! the tables.
 
 use super::tables::{BOXES, SUBKEYS};
 
-/// A number of binary digits after the point: the first word is whole, the most significant
-/// comes first. Two words more than are looked at take the errors of rounding.
+/// Fixed-point number, most significant word first. The first word is the integer part. The last two
+/// words absorb rounding errors and are not compared.
 type Number = Vec<u32>;
 const LENGTH: usize = 1 + 18 + 4 * 256 + 2;
 
@@ -34,7 +35,7 @@ fn subtract(number: &mut Number, other: &Number) {
     }
 }
 
-/// `times` arctan(1/`x`): the series x^-1 - x^-3/3 + x^-5/5 ….
+/// Returns `times` arctan(1/`x`) by the series x^-1 - x^-3/3 + x^-5/5 ….
 fn arctan(times: u32, x: u64) -> Number {
     let mut power = vec![0; LENGTH];
     power[0] = times;

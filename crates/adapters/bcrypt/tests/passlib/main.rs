@@ -1,4 +1,4 @@
-//! Hashes made elsewhere: by passlib, by the FastAPI application, and in published vectors.
+//! Hashes from other sources: passlib, the FastAPI application and published test vectors.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -13,7 +13,7 @@ use vectors::{PLAIN, PREHASHED};
 const CURRENT: PasswordCheck = PasswordCheck::Match { needs_rehash: false };
 const OUTDATED: PasswordCheck = PasswordCheck::Match { needs_rehash: true };
 
-/// Nothing here is hashed anew.
+/// These tests create no hash, so entropy is never used.
 struct NoEntropy;
 
 impl Entropy for NoEntropy {
@@ -36,7 +36,7 @@ fn every_hash_of_passlib_answers_to_its_password_and_to_no_other() {
         let expected = PasswordCheck::Match { needs_rehash: !current };
         assert_eq!(verify(4, &password, hash), expected, "{text:?} * {times}: {hash}");
         for other in [format!("{password} "), format!(" {password}"), password.to_uppercase() + "?"] {
-            // What comes after 72 bytes is nothing to a plain hash.
+            // A plain hash ignores everything after 72 bytes.
             if !(long && other.starts_with(&password)) {
                 assert_eq!(verify(4, &other, hash), PasswordCheck::Mismatch, "{other:?}: {hash}");
             }
@@ -55,8 +55,8 @@ fn a_plain_hash_answers_to_the_first_72_bytes_and_is_outdated_then() {
 
 #[test]
 fn set_padding_bits_are_read_as_passlib_reads_them() {
-    // Made from passlib's hashes of "padded" by the next character of the alphabet;
-    // passlib verifies all four, with a warning.
+    // Derived from passlib's hashes of "padded" by taking the next character of the alphabet. passlib
+    // verifies all four, with a warning.
     for hash in [
         "$2b$04$aIXFHIpQcjpLqjhcWFxFEPjkKp3lJro7CBYD.nuN.94gmypoQ.Fg6",
         "$2b$04$aIXFHIpQcjpLqjhcWFxFEOjkKp3lJro7CBYD.nuN.94gmypoQ.Fg7",
@@ -82,7 +82,7 @@ fn the_accounts_of_the_fastapi_application_sign_in() {
 
 #[test]
 fn published_vectors() {
-    // crypt_blowfish 1.3, wrapper.c, and jBCrypt, TestBCrypt.java.
+    // From crypt_blowfish 1.3, wrapper.c, and jBCrypt, TestBCrypt.java.
     for (cost, password, hash) in [
         (5, "U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
         (5, "U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"),
@@ -102,8 +102,8 @@ fn published_vectors() {
 
 #[test]
 fn hashes_of_faulty_libraries_do_not_match() {
-    // The 8-bit fault of crypt_blowfish before 1.1 (CVE-2011-2483), and the length that wrapped
-    // at 256 in OpenBSD before 5.5: each password's right hash, and the faulty one.
+    // Correct and faulty hashes of each password: the 8-bit bug of crypt_blowfish before 1.1
+    // (CVE-2011-2483), and the length that wrapped at 256 in OpenBSD before 5.5.
     let wrapped = "0123456789".repeat(26)[..255].to_owned();
     for (password, right, faulty) in [
         (

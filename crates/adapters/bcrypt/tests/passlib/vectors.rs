@@ -1,7 +1,7 @@
-//! Hashes that passlib 1.7.4 with bcrypt 3.2.2 made: `bcrypt.using(rounds=4, ident=…)` and
+//! Hashes created by passlib 1.7.4 with bcrypt 3.2.2: `bcrypt.using(rounds=4, ident=…)` and
 //! `bcrypt_sha256.using(rounds=4, version=…)`, each `.hash(text * times)`.
 
-/// A text, how often it is repeated to make the password, and the password's hash.
+/// A text, its number of repetitions, and the hash of the resulting password.
 pub(crate) type Vector = (&'static str, usize, &'static str);
 
 pub(crate) const PLAIN: &[Vector] = &[

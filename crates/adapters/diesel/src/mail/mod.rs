@@ -1,5 +1,5 @@
-//! The mails that are to be sent, as rows of `outbox`. Whoever takes one gets it by one statement,
-//! and settles it by compare-and-set on its tries, so that both databases agree on who has it.
+//! Outbox of emails, as rows of `outbox`. One statement claims an email, and the sender settles it by
+//! compare-and-set on the number of attempts, so exactly one sender holds it on both databases.
 
 mod rows;
 mod statements;
@@ -17,10 +17,10 @@ use portcullis_ports::{MailId, OutboxCounts, OutboxRepository, QueuedMail, Store
 use rows::{MailRow, NewMailRow, one_line};
 use statements::{ClaimNext, CountOutbox};
 
-/// At which try an unreadable mail is given up. Until then it is put off: a newer release that
-/// runs beside this one may have ordered it, and can read it.
+/// Attempt at which an unreadable email becomes dead. Until then it is postponed: a newer release
+/// running alongside may have queued it and can read it.
 const MOST_UNREAD: i64 = 40;
-/// How many unreadable mails one call puts off.
+/// Maximum number of unreadable emails that one call skips.
 const MOST_SKIPPED: u8 = 100;
 
 fn count(rows: i64) -> u64 {
@@ -128,7 +128,8 @@ macro_rules! outbox_repository {
         }
 
         impl Transaction<'_, $connection> {
-            /// It stays with whoever took it until that is over, or is given up.
+            /// Leaves an unreadable email claimed until its lease ends, or marks it dead after
+            /// [`MOST_UNREAD`] attempts.
             fn put_off(
                 &mut self,
                 id: i64,
@@ -150,7 +151,7 @@ macro_rules! outbox_repository {
     };
 }
 
-/// The mail with that number, if it is still at that try and not given up.
+/// Selects the email by id, if it is still at this attempt and not dead.
 macro_rules! at_try {
     ($id:expr, $tries:expr) => {
         outbox::table.find($id.0).filter(outbox::tries.eq(i64::from($tries))).filter(outbox::dead_at.is_null())

@@ -1,4 +1,4 @@
-//! Mails, as rows.
+//! Row types for emails.
 
 use crate::schema::outbox;
 use crate::sessions::{OriginRow, columns};
@@ -11,10 +11,10 @@ use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_domain::verification::{PasswordVersion, TokenSeed};
 use portcullis_ports::{MailId, QueuedMail, StoreError};
 
-/// How much is kept of why a try failed, in characters.
+/// Maximum length of a stored error, in characters.
 const MOST_CHARS: usize = 500;
 
-/// A mail, with its columns in the order of the table.
+/// Email, with its columns in the order of the table.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = outbox)]
 pub(super) struct MailRow {
@@ -36,7 +36,7 @@ pub(super) struct MailRow {
 }
 
 impl MailRow {
-    /// How often it was taken, if that can be told.
+    /// Returns the number of attempts, or `None` if it is unreadable.
     pub(super) fn number_of_tries(&self) -> Option<i64> {
         self.tries.get().copied()
     }
@@ -76,7 +76,7 @@ impl TryFrom<MailRow> for QueuedMail {
     }
 }
 
-/// A mail to be added, due at once.
+/// Row of a new email, due at once.
 #[derive(Insertable)]
 #[diesel(table_name = outbox, treat_none_as_default_value = false)]
 pub(super) struct NewMailRow<'a> {
@@ -111,7 +111,8 @@ impl<'a> NewMailRow<'a> {
     }
 }
 
-/// What is kept of why a try failed. PostgreSQL takes no NUL, and a mail server may say anything.
+/// Returns an error as one line of limited length. A mail server's reply may contain anything, and
+/// PostgreSQL does not accept NUL.
 pub(super) fn one_line(error: &str) -> String {
     error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_CHARS).collect()
 }

@@ -1,5 +1,5 @@
-//! What diesel has no words for: taking a mail that nobody else is taking, and counting up to a
-//! bound.
+//! Statements that diesel cannot express: claiming an email that no other sender is claiming, and
+//! counting up to a limit.
 
 use crate::schema::outbox;
 use crate::time::{DbTimestamp, UtcTime};
@@ -12,13 +12,13 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType};
 use diesel::sqlite::Sqlite;
 
-/// What only one of the databases says.
+/// SQL that differs between the databases.
 pub(super) trait Dialect: Backend {
-    /// Has a subquery lock the row that it finds, and pass over those that others have locked.
+    /// Makes a subquery lock the row it finds, and skip rows that other transactions have locked.
     const SKIP_LOCKED: &'static str;
 }
 
-/// There is one writer.
+/// SQLite has one writer, so nothing is locked.
 impl Dialect for Sqlite {
     const SKIP_LOCKED: &'static str = "";
 }
@@ -27,7 +27,7 @@ impl Dialect for Pg {
     const SKIP_LOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
 }
 
-/// Takes the mail that has been due longest.
+/// Claims the email that has been due longest.
 #[derive(QueryId)]
 pub(super) struct ClaimNext {
     now: DbTimestamp,
@@ -65,7 +65,7 @@ where
     }
 }
 
-/// How many mails there are, waiting and given up.
+/// Counts waiting and dead emails.
 #[derive(QueryId)]
 pub(super) struct CountOutbox {
     limit: i64,

@@ -1,5 +1,5 @@
-//! Opening connections, each told its time limits (no query without a statement timeout) and how
-//! statements are planned.
+//! Opens connections and sets their timeouts (no query without a statement timeout) and planner
+//! settings.
 
 use super::language::{Language, stopwatch};
 use super::refusal::Refusal;
@@ -12,27 +12,27 @@ use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
 use portcullis_ports::{Clock, TxMode};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What the server is told on every connection, unless the URL's `options` say otherwise.
+/// Timeouts of every connection, unless the URL's `options` set them.
 const SESSION_TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "5s"), ("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "10s")];
-/// How the server is to plan: every statement finds its rows by an index, one by one, whatever the
-/// tables' sizes. Left to itself it plans a statement anew each time, which costs more than to
-/// carry it out; or it keeps a plan that reads a whole table, made when the table was small.
+/// Planner settings: every statement must find its rows by an index, one by one, regardless of table
+/// size. By default PostgreSQL plans a statement each time, which costs more than executing it, or keeps
+/// a plan with a sequential scan from when the table was small.
 const PLANNER_SETTINGS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("enable_bitmapscan", "off"),
-    // Costs are no measure then, and would have it compile.
+    // Cost estimates are meaningless with these settings and would trigger JIT compilation.
     ("jit", "off"),
 ];
-/// A database whose encoding is SQL_ASCII holds any bytes, and refuses whole queries over values that
-/// are not UTF-8 unless they are sent as they are.
+/// A database with the encoding SQL_ASCII can contain any bytes. It rejects a whole query if a value is
+/// not UTF-8, unless the bytes are sent unconverted.
 const RAW_BYTES: &str = "SELECT set_config('client_encoding', 'SQL_ASCII', false) \
                          WHERE current_setting('server_encoding') = 'SQL_ASCII';";
-/// What it is told when the schema changes: an index over many rows takes its time, waiting for
-/// other migrators is bounded.
+/// Timeouts during a migration: an index over many rows takes long to build, but the wait for other
+/// migrating processes is limited.
 const MIGRATION_LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "10min"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "10min")];
 
@@ -62,22 +62,22 @@ impl Connector {
         }
     }
 
-    /// A new connection.
+    /// Opens a connection with timeouts and planner settings.
     pub(super) fn open(&self) -> Result<PgConnection, Refusal> {
         self.set_up(self.connect()?)
     }
 
-    /// Sets limits and plans on a new connection.
+    /// Sets timeouts and planner settings on a new connection.
     pub(super) fn set_up(&self, connection: PgConnection) -> Result<PgConnection, Refusal> {
         self.set_up_with(connection, &self.settings)
     }
 
-    /// Sets limits on a new connection that may take its time.
+    /// Sets the longer timeouts of a migration on a new connection.
     pub(super) fn set_up_for_migration(&self, connection: PgConnection) -> Result<PgConnection, Refusal> {
         self.set_up_with(connection, &self.migration_limits)
     }
 
-    /// Keeps the detail of the first statement that fails, and logs statements if they are logged.
+    /// Stores the detail of the first failed statement, and logs statements if enabled.
     pub(super) fn instrumentation(&self, detail: Arc<Mutex<Option<String>>>) -> impl Instrumentation + use<> {
         let mut log = self.log_statements.then(statement_log);
         move |event: InstrumentationEvent<'_>| {
@@ -92,7 +92,7 @@ impl Connector {
         }
     }
 
-    /// A new connection on which nothing is set.
+    /// Opens a connection with no settings applied.
     pub(super) fn connect(&self) -> Result<PgConnection, Refusal> {
         PgConnection::establish(&self.url.for_libpq()).map_err(|error| match error {
             ConnectionError::CouldntSetupConfiguration(error) => {
@@ -102,7 +102,7 @@ impl Connector {
         })
     }
 
-    /// Whether the server's messages are known to be in another language than English.
+    /// Returns whether the server's messages are known not to be in English.
     pub(super) fn is_foreign(&self) -> bool {
         self.language.is_foreign()
     }
@@ -123,8 +123,8 @@ impl Connector {
     }
 }
 
-/// Returns what the server adds to its message. Not for constraints on a single row: there it quotes
-/// the whole row, hash included.
+/// Returns the error's detail. `None` for constraints on a single row, because PostgreSQL quotes the
+/// whole row there, including the password hash.
 fn detail_of(error: &Error) -> Option<String> {
     match error {
         Error::DatabaseError(DatabaseErrorKind::NotNullViolation | DatabaseErrorKind::CheckViolation, _) => None,
@@ -162,7 +162,7 @@ mod tests {
             .map(&mut show)
             .join(" ")
         };
-        // The time limit on unacknowledged data is the client's own: the server's stays unset.
+        // `tcp_user_timeout` is set on the client; the server's own setting stays unset.
         assert_eq!(settings(""), "5s 3s 10s 0 portcullis UTC");
         assert_eq!(settings("?options=-c%20lock_timeout%3D7s&application_name=x"), "5s 7s 10s 0 x UTC");
     }

@@ -1,7 +1,7 @@
-//! What PostgreSQL's errors mean. The client library tells a lost connection whatever language
-//! the server speaks; the rest of what is no fault of the statement is known by its English
-//! message, since diesel does not pass SQLSTATE on, or else by the time it took. And how a purge
-//! has its pages written.
+//! Classifies PostgreSQL's errors. The client library reports a lost connection regardless of the
+//! server's language. Other errors that are not the statement's fault are recognized by their English
+//! message, because diesel does not expose SQLSTATE, or else by the statement's duration. Also sets how
+//! a purge flushes its pages.
 
 use super::language::{self, Limit};
 use crate::engine::Engine;
@@ -25,8 +25,8 @@ const UNAVAILABLE: [&str; 11] = [
     "remaining connection slots",
 ];
 
-/// Pages that a backend had to write wait with the operating system, by default, until a checkpoint
-/// wants all of them on the disk at once, and then every commit waits too.
+/// By default, pages written by a backend stay in the operating system's cache until a checkpoint
+/// flushes all of them at once, which delays every commit.
 const FLUSH: &str = "SELECT set_config('backend_flush_after', '256kB', true) \
                      WHERE current_setting('backend_flush_after') = '0'";
 
@@ -46,7 +46,7 @@ impl Engine for PgConnection {
             DatabaseErrorKind::ReadOnlyTransaction if mode == TxMode::Read => {
                 StoreError::Failed("a reading transaction does not write".to_owned())
             }
-            // A primary that was demoted, or a standby.
+            // The server was demoted, or is a standby.
             DatabaseErrorKind::ReadOnlyTransaction => unavailable("the server is read-only"),
             DatabaseErrorKind::SerializationFailure => StoreError::Busy("a transaction in the way".to_owned()),
             DatabaseErrorKind::Unknown if !language::names_something(&**information) => {
@@ -82,7 +82,7 @@ fn by_message(message: &str, met: Option<Limit>) -> StoreError {
     }
 }
 
-/// The first line alone: what follows may quote values.
+/// Returns the first line only: the rest may quote values.
 fn first_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().to_owned()
 }

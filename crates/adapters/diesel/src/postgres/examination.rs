@@ -1,4 +1,4 @@
-//! What a PostgreSQL server tells of itself.
+//! Queries version and settings of a PostgreSQL server.
 
 use super::PostgresStore;
 use crate::engine::Engine;
@@ -28,7 +28,7 @@ struct Told {
     now: DateTime<Utc>,
 }
 
-/// Nothing that takes a privilege: of others' connections only the number is asked.
+/// Needs no privilege: other clients' connections are only counted.
 const QUESTION: &str = "SELECT current_setting('server_version') AS version, \
     current_setting('synchronous_commit') AS synchronous_commit, current_setting('fsync')::bool AS fsync, \
     NOT pg_is_in_recovery() AND NOT current_setting('default_transaction_read_only')::bool AS writable, \
@@ -36,7 +36,7 @@ const QUESTION: &str = "SELECT current_setting('server_version') AS version, \
     current_setting('max_connections')::bigint AS max_connections, clock_timestamp() AS now";
 
 impl PostgresStore {
-    /// Asks on a connection of its own, whatever the schema.
+    /// Queries on a separate connection, regardless of the schema.
     pub(crate) fn examine(&self) -> Result<DatabaseInfo, MigrateError> {
         let mut connection = self.opener.set_up(self.connect()?)?;
         let told = diesel::sql_query(QUESTION).get_result::<Told>(&mut connection);

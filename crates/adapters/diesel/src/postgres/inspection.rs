@@ -1,11 +1,11 @@
-//! The tables of a PostgreSQL database, as its catalog describes them. Tables are looked up by the
-//! search path, as every statement finds them.
+//! Inspects the tables of a PostgreSQL database through its catalog. Tables are found by the search
+//! path, as in all other statements.
 
 use crate::inspection::{self, ADOPTED, Column, Finding, Kind, NAMED, Reference, Tables};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
 
-/// Room for what is longer than the FastAPI application's own columns is made by a migration.
+/// Type of ids and references after the migrations, which widen the FastAPI application's columns.
 const BIG: &str = "bigint";
 
 #[derive(QueryableByName)]
@@ -57,7 +57,7 @@ struct TextRow {
     value: String,
 }
 
-/// Views, rules, triggers and policies that keep a column's type from being changed.
+/// Views, rules, triggers and policies that prevent a change of a column's type.
 const DEPENDENTS: &str = "SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid) AS value \
     FROM pg_depend AS d JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid \
     WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass($1) AND a.attname = $2 \
@@ -103,7 +103,7 @@ struct IdRow {
     id: i64,
 }
 
-/// Looks at the tables. What keeps a migration from running matters only while one is pending.
+/// Inspects the tables. Obstacles to a migration are checked only while one is pending.
 pub(super) fn inspect(connection: &mut PgConnection, pending: bool) -> QueryResult<Vec<Finding>> {
     let names = inspection::names();
     let rows = diesel::sql_query(COLUMNS).bind::<Array<Text>, _>(&names).load::<ColumnRow>(connection)?;
@@ -135,7 +135,7 @@ pub(super) fn inspect(connection: &mut PgConnection, pending: bool) -> QueryResu
         let Column { table, name, .. } = column;
         let query =
             format!("SELECT id::bigint AS id FROM {table} WHERE {name} IS NULL ORDER BY id LIMIT {}", NAMED + 1);
-        // An id of another type was found above.
+        // An id of another type was reported above.
         let is_numbered = |id: &Column| id.table == *table && id.name == "id" && fits(id, Kind::Reference);
         if tables.columns.iter().any(is_numbered) {
             let rows = diesel::sql_query(query).load::<IdRow>(connection)?;
@@ -161,7 +161,7 @@ fn fits(column: &Column, kind: Kind) -> bool {
     }
 }
 
-/// Whether a migration changes the column's type.
+/// Returns whether a migration changes the column's type.
 fn is_changed(column: &Column) -> bool {
     let kinds = ADOPTED.iter().find(|(table, _)| column.table == *table).map(|(_, wanted)| *wanted).unwrap_or_default();
     let kind = kinds.iter().find(|(name, _)| column.name == *name).map(|(_, kind)| *kind);
@@ -193,7 +193,7 @@ fn encoding(connection: &mut PgConnection) -> QueryResult<Option<Finding>> {
     })
 }
 
-/// Row-level security that hides rows, and tables that only another role may change.
+/// Reports row-level security that hides rows, and tables that only another role can change.
 fn access(connection: &mut PgConnection, names: &[&str], pending: bool) -> QueryResult<Vec<Finding>> {
     let mut texts = |query: &str| -> QueryResult<Vec<String>> {
         let rows = diesel::sql_query(query).bind::<Array<Text>, _>(names).load::<TextRow>(connection)?;
@@ -213,7 +213,7 @@ fn access(connection: &mut PgConnection, names: &[&str], pending: bool) -> Query
     Ok(findings)
 }
 
-/// A time without a zone is read as UTC.
+/// Reports times without a time zone, which are read as UTC.
 fn zoneless(column: &Column) -> Option<Finding> {
     let adopted = ADOPTED.iter().any(|(table, _)| column.table == *table);
     (adopted && column.kind == "timestamp without time zone").then(|| {
@@ -222,7 +222,7 @@ fn zoneless(column: &Column) -> Option<Finding> {
     })
 }
 
-/// Sequences that give ids which are taken.
+/// Reports sequences whose next id is already taken.
 fn sequences(connection: &mut PgConnection, names: &[&str]) -> QueryResult<Vec<Finding>> {
     let rows = diesel::sql_query(SEQUENCES).bind::<Array<Text>, _>(names).load::<SequenceRow>(connection)?;
     let mut findings = Vec::new();

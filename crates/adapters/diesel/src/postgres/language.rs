@@ -1,6 +1,6 @@
-//! Servers whose messages are not in English. diesel passes on neither SQLSTATE nor the severity,
-//! so on such a server what an error means goes by the time that its statement took: it is cut off
-//! at a limit that the server enforces.
+//! Handles servers whose messages are not in English. diesel exposes neither SQLSTATE nor the severity,
+//! so an error of such a server is classified by the statement's duration: the server cancels it at a
+//! timeout.
 
 use crate::engine::Engine;
 use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
@@ -12,26 +12,26 @@ use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// A statement may seem to take a little less than the server let it.
+/// Tolerance, because a statement may seem to end slightly before its timeout.
 const SLACK: Duration = Duration::from_millis(50);
 const LIMITS: &str = "SELECT coalesce(max(setting::bigint) FILTER (WHERE name = 'statement_timeout'), 0) AS statement, \
     coalesce(max(setting::bigint) FILTER (WHERE name = 'lock_timeout'), 0) AS lock, \
     coalesce(max(setting::bigint) FILTER (WHERE name = 'deadlock_timeout'), 0) AS deadlock FROM pg_settings";
 
-/// The language of a server's messages.
+/// Language of a server's messages.
 #[derive(Default)]
 pub(super) struct Language {
-    /// Set once the role turned out not to be allowed to choose: whether they are foreign.
+    /// Whether messages are not in English. Set once the role turned out not to be allowed to choose.
     foreign: OnceLock<bool>,
 }
 
 impl Language {
-    /// Whether messages are in another language than English, as far as is known yet.
+    /// Returns whether messages are not in English, as far as is known yet.
     pub(super) fn is_foreign(&self) -> bool {
         self.foreign.get().copied().unwrap_or_default()
     }
 
-    /// Asks the server to write in English. Returns its time limits if it does not.
+    /// Switches the server's messages to English. If it refuses, returns the connection's timeouts.
     pub(super) fn settle(&self, connection: &mut PgConnection) -> Result<Option<Limits>, StoreError> {
         let foreign = match self.foreign.get() {
             Some(foreign) => *foreign,
@@ -58,7 +58,7 @@ impl Language {
     }
 }
 
-/// The time limits of a connection.
+/// Timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     statement: Option<Duration>,
@@ -81,14 +81,15 @@ impl Limits {
         told.map(Self::new).map_err(|error| PgConnection::classify(&error, TxMode::Read))
     }
 
-    /// Of milliseconds, where 0 is no limit.
+    /// Creates the timeouts from milliseconds, where 0 means none. `lock` is the shorter of the lock
+    /// timeout and the deadlock timeout.
     fn new(Told { statement, lock, deadlock }: Told) -> Self {
         let limit = |millis| u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis);
         let lock = limit(lock).into_iter().chain(limit(deadlock)).min();
         Self { statement: limit(statement), lock }
     }
 
-    /// What a failed statement that took so long ran into.
+    /// Returns the timeout that a failed statement of this duration hit.
     fn met(&self, took: Duration) -> Option<Limit> {
         let met =
             |limit: Option<Duration>| limit.is_some_and(|limit| took >= limit.saturating_sub(SLACK.min(limit / 4)));
@@ -96,7 +97,7 @@ impl Limits {
     }
 }
 
-/// A time limit that the server enforces.
+/// Timeout that the server enforces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
     Statement,
@@ -104,17 +105,17 @@ pub(super) enum Limit {
 }
 
 thread_local! {
-    /// What the last statement that failed on this thread ran into. A connection has no room for
-    /// data of ours, and its error is classified on the thread that sent the statement.
+    /// Timeout that the last failed statement on this thread hit. A connection cannot hold our data, and
+    /// its error is classified on the thread that sent the statement.
     static MET: Cell<Option<Limit>> = const { Cell::new(None) };
 }
 
-/// What the last statement that failed on this thread ran into. Forgotten once it is asked.
+/// Takes the timeout that the last failed statement on this thread hit.
 pub(super) fn met() -> Option<Limit> {
     MET.take()
 }
 
-/// Times the statements of a connection.
+/// Measures the duration of a connection's statements.
 pub(super) fn stopwatch(
     limits: Limits,
     clock: Arc<dyn Clock>,
@@ -137,7 +138,7 @@ pub(super) fn stopwatch(
     }
 }
 
-/// Whether an error names what the statement did wrong.
+/// Returns whether an error names a table, column or constraint, so that the statement is at fault.
 pub(super) fn names_something(error: &(dyn DatabaseErrorInformation + Send + Sync)) -> bool {
     error.table_name().is_some() || error.column_name().is_some() || error.constraint_name().is_some()
 }
@@ -153,7 +154,7 @@ mod tests {
         let usual = limits(5000, 3000, 1000);
         assert_eq!([949, 950, 4949].map(|took| usual.met(millis(took))), [None, Some(Limit::Lock), Some(Limit::Lock)]);
         assert_eq!(usual.met(millis(4950)), Some(Limit::Statement));
-        // A limit that is short leaves less room, so that an error at once is not taken for it.
+        // A short timeout has a smaller tolerance, so that an immediate error does not match it.
         let short = limits(40, 0, 1000);
         assert_eq!([0, 29, 30].map(|took| short.met(millis(took))), [None, None, Some(Limit::Statement)]);
         assert_eq!(limits(0, 0, 0).met(Duration::from_secs(3600)), None);

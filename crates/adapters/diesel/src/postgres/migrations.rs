@@ -1,5 +1,5 @@
-//! Migrating a PostgreSQL database: under an advisory lock, so that of two processes that start
-//! at once one waits, and in one transaction.
+//! Migrates a PostgreSQL database in one transaction, under an advisory lock: if two processes start at
+//! once, one waits.
 
 use super::{PostgresStore, inspection};
 use crate::engine::Engine;
@@ -17,11 +17,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
-/// "portcull" in ASCII: the key of the lock, by which migrating processes know each other. It ends
-/// with the transaction.
+/// The key of the advisory lock is "portcull" in ASCII. The lock is released when the transaction ends.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(8101820098873224300)";
-/// A snapshot of its own for every statement: one that was taken before the lock was had would not
-/// show what the process before did.
+/// Every statement needs its own snapshot: one taken before the lock was acquired would not contain the
+/// other process's migrations.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 impl Migrations for PostgresStore {
@@ -61,14 +60,14 @@ impl Migrations for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Runs a change in one transaction, under the lock.
+    /// Runs a change in one transaction, under the advisory lock.
     fn with_migration_lock(
         &self,
         change: impl FnOnce(&mut PgConnection) -> Result<MigrationReport, MigrateError>,
     ) -> Result<MigrationReport, MigrateError> {
         let mut connection = self.opener.set_up_for_migration(self.connect()?)?;
         let detail = Arc::new(Mutex::new(None));
-        // Messages may be in another language: a timeout is then recognized by how long the statement took.
+        // This replaces the stopwatch, which recognizes timeouts if messages are not in English.
         if !self.opener.is_foreign() {
             connection.set_instrumentation(self.opener.instrumentation(detail.clone()));
         }
@@ -80,7 +79,7 @@ impl PostgresStore {
                 AnsiTransactionManager::commit_transaction(&mut connection).map_err(classify)?;
                 Ok(applied)
             }
-            // A connection that was lost on the way is worth another try, a failed statement not.
+            // A lost connection may succeed on a retry, a failed statement may not.
             Err(error) => match AnsiTransactionManager::rollback_transaction(&mut connection).map_err(classify) {
                 Err(lost @ StoreError::Unavailable(_)) => Err(lost.into()),
                 _ => Err(with_detail(error, &detail)),
@@ -89,7 +88,7 @@ impl PostgresStore {
     }
 }
 
-/// What diesel's migrations leave out of their error.
+/// Adds the detail that diesel's migrations omit from their error.
 fn with_detail(error: MigrateError, detail: &Mutex<Option<String>>) -> MigrateError {
     let detail = detail.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (error, detail) {

@@ -1,5 +1,5 @@
-//! The store on PostgreSQL: every connection with its time limits, none handed out twice once it
-//! broke, and a server that is down at the start no reason not to start.
+//! Store on PostgreSQL. Every connection has timeouts and is dropped once it breaks. A server that is
+//! down does not prevent startup.
 
 mod connection;
 mod engine;
@@ -29,15 +29,15 @@ pub use url::PostgresUrl;
 pub struct PostgresStore {
     opener: Connector,
     pool: Pool<PgConnection>,
-    /// Whether the schema is known to be this program's.
+    /// Whether the schema is known to be up to date.
     ready: AtomicBool,
-    /// Whether connections are known to be the server's own.
+    /// Whether connections are known to reach the server without a transaction pooler.
     direct: AtomicBool,
 }
 
 impl PostgresStore {
-    /// Prepares a store. Nothing is connected before the first call, and every transaction is
-    /// refused as unavailable until the migrations were applied, or found to be.
+    /// Creates a store without connecting. Every transaction fails as unavailable until the migrations
+    /// have been applied or found to be applied.
     #[must_use]
     pub fn new(url: &PostgresUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -48,13 +48,13 @@ impl PostgresStore {
         }
     }
 
-    /// How its connections are used.
+    /// Returns how the connection pool is used.
     pub(crate) fn load(&self) -> PoolLoad {
         self.pool.load()
     }
 
-    /// A new connection outside the pool, on which nothing is set. The first one refuses a pooler that
-    /// gives each transaction another connection.
+    /// Opens a connection outside the pool, with no settings applied. The first call fails if there is a
+    /// pooler that gives each transaction another server connection.
     fn connect(&self) -> Result<PgConnection, MigrateError> {
         if self.direct.load(Ordering::Acquire) {
             return Ok(self.opener.connect()?);
@@ -64,7 +64,7 @@ impl PostgresStore {
         Ok(connection)
     }
 
-    /// Calls with a connection.
+    /// Runs a call with a connection of the pool.
     fn with_connection<T>(
         &self,
         call: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>,
@@ -80,8 +80,8 @@ impl PostgresStore {
         outcome
     }
 
-    /// Begins a transaction. A connection may have died while it was idle, in a way that does
-    /// not show: nothing ran yet, so a new one is tried.
+    /// Begins a transaction. An idle connection may have died unnoticed. Nothing has run on it yet, so
+    /// it is safe to try a new one.
     fn begin(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         if begin(connection).is_err() {
             *connection = self.opener.open()?;
@@ -92,8 +92,8 @@ impl PostgresStore {
 }
 
 impl Store for PostgresStore {
-    /// Reads run in no transaction: under READ COMMITTED every statement has a snapshot of its
-    /// own anyway, and the two round trips around it would buy nothing.
+    /// Runs reads outside a transaction: under READ COMMITTED every statement has its own snapshot
+    /// anyway, and the two additional round trips would gain nothing.
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.with_connection(|connection| match mode {
             TxMode::Read => transaction::read(connection, work),
@@ -104,8 +104,8 @@ impl Store for PostgresStore {
         })
     }
 
-    /// One statement, which is its own transaction. It is never sent twice: where its answer is
-    /// lost, the tokens may be spent.
+    /// Runs one statement, which is its own transaction. Never retries it: if its response is lost, the
+    /// tokens may already be spent.
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         if rotations.is_empty() {
             return Ok(Vec::new());
@@ -114,8 +114,8 @@ impl Store for PostgresStore {
     }
 }
 
-/// Whether an idle connection is still open, as far as the operating system knows: asks nobody.
-/// A server that ended it said so, and then hung up: read the one, then the other.
+/// Returns whether an idle connection is still open, without a round trip. A server that closes a
+/// connection sends an error first, so this reads twice: the error, then the end of the stream.
 fn is_open(connection: &mut PgConnection) -> bool {
     let hears = |connection: &mut PgConnection| !matches!(connection.notifications_iter().next(), Some(Err(_)));
     hears(connection) && hears(connection)

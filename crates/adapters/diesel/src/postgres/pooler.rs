@@ -1,6 +1,6 @@
 //! Detects poolers that give each transaction another server connection, such as PgBouncer with
-//! `pool_mode=transaction`. Time limits, plans and prepared statements of a connection would reach
-//! other clients there, and a statement could run in place of another.
+//! `pool_mode=transaction`. There, a connection's timeouts, planner settings and prepared statements
+//! would reach other clients, and one statement could run in place of another.
 
 use super::connection::Connector;
 use super::refusal::Refusal;
@@ -13,26 +13,26 @@ use portcullis_ports::TxMode;
 
 const BACKEND: &str = "SELECT pg_backend_pid() AS pid, \
     (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started";
-/// Which of two connections is asked: in an order in which a pooler that takes its server
-/// connections in turn cannot hide.
+/// Order in which two connections are queried. Chosen so that a pooler that assigns its server
+/// connections in turn is always detected.
 const ORDER: [usize; 10] = [0, 1, 1, 0, 0, 1, 0, 1, 1, 0];
 const ADVICE: &str = "leads to a pooler that gives each transaction another connection, such as PgBouncer with \
     pool_mode=transaction: name PostgreSQL itself, or have the pooler use pool_mode=session";
-/// What a server says if the parts of one statement reach different connections.
+/// Error text of a server if the parts of one statement reach different server connections.
 const GIVEN_AWAY: &str = "prepared statement";
 
-/// A process of a server.
+/// Server process of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
 struct Backend {
     #[diesel(sql_type = Integer)]
     pid: i32,
-    /// When the server started, in microseconds: another server may have the same process id.
+    /// Start time of the server, in microseconds: another server may use the same process id.
     #[diesel(sql_type = BigInt)]
     started: i64,
 }
 
-/// Refuses a pooler, else gives a connection on which nothing is set. Leaves nothing on those that it
-/// opens: another client may get them next.
+/// Returns a connection with no settings applied, or an error if there is a pooler. Leaves no settings
+/// on the connections that it opens, because other clients may get them next.
 pub(super) fn connect(opener: &Connector) -> Result<PgConnection, MigrateError> {
     for _ in 0..2 {
         if let Some(connection) = ask(opener)? {
@@ -42,8 +42,8 @@ pub(super) fn connect(opener: &Connector) -> Result<PgConnection, MigrateError> 
     Err(refused())
 }
 
-/// Returns `None` if the first transaction is cut off, which a pooler with `pool_mode=statement` does
-/// every time.
+/// Runs the check. Returns `None` if the first transaction is cut off, as it always is by a pooler with
+/// `pool_mode=statement`.
 fn ask(opener: &Connector) -> Result<Option<PgConnection>, MigrateError> {
     let mut connections = match opener.connect() {
         Ok(first) => vec![first],
@@ -52,7 +52,8 @@ fn ask(opener: &Connector) -> Result<Option<PgConnection>, MigrateError> {
     };
     match opener.connect() {
         Ok(second) => connections.push(second),
-        // The role may have one connection. A pooler shows by that one too, if others use it.
+        // The role may be limited to one connection. It is enough to detect a pooler if other clients
+        // use it.
         Err(Refusal::Refused(_)) => {}
         Err(refusal) => return Err(refusal.into()),
     }
@@ -69,7 +70,7 @@ fn ask(opener: &Connector) -> Result<Option<PgConnection>, MigrateError> {
     if is_pooled(&answers) { Err(refused()) } else { Ok(connections.into_iter().next()) }
 }
 
-/// Whether a connection was served by several processes, or several connections by one.
+/// Returns whether one connection was served by several processes, or several connections by one.
 fn is_pooled(answers: &[(usize, Backend)]) -> bool {
     answers.iter().any(|(one, first)| answers.iter().any(|(other, second)| (one == other) != (first == second)))
 }
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    /// The answers, if the server connections in the pool are taken so.
+    /// Returns whether a pooler is detected that assigns server connections like `serve`.
     fn asked(mut serve: impl FnMut(usize) -> i32) -> bool {
         let answers = ORDER.map(|number| (number, Backend { pid: serve(number), started: 1 }));
         is_pooled(&answers)

@@ -1,14 +1,14 @@
-//! Why a connection could not be opened, by the message of the client library, which is in English.
-//! The server's own part of it may be in any language.
+//! Classifies failures to connect by the client library's message, which is in English. The server's
+//! part of it may be in any language.
 
 use super::url::PostgresUrl;
 use crate::error::MigrateError;
 use crate::pool::OpenFailure;
 use portcullis_ports::StoreError;
 
-/// How the client library begins about a server that it could not reach, or that said no.
+/// Start of messages about a server that could not be reached or that refused.
 const TRIED: [&str; 3] = ["connection to server", "could not translate host name", "out of memory"];
-/// What it says of files that the URL names.
+/// Start of messages about files that the URL names.
 const FILES: [&str; 8] = [
     "root certificate file",
     "could not read root certificate file",
@@ -19,7 +19,7 @@ const FILES: [&str; 8] = [
     "could not load private key file",
     "could not get home directory",
 ];
-/// What servers and poolers say of parameters, in English.
+/// English messages of servers and poolers about parameters.
 const PARAMETERS: [&str; 6] = [
     "unrecognized configuration parameter",
     "invalid value for parameter",
@@ -28,28 +28,28 @@ const PARAMETERS: [&str; 6] = [
     "unsupported startup parameter",
     "cannot be changed",
 ];
-/// Marks around names and values, in the languages of servers.
+/// Quotation marks around names and values in the servers' languages.
 const QUOTES: [char; 6] = ['"', '»', '«', '„', '“', '”'];
 
-/// Why a connection could not be opened. Shows nothing of the URL but names of parameters.
+/// Reason why a connection could not be opened. Contains no part of the URL except names of parameters.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// A parameter of the URL can never work.
     Parameter(String),
-    /// The server answered, and refused.
+    /// The server responded and refused.
     Refused(String),
-    /// Anything else.
+    /// Any other failure.
     Failed(StoreError),
 }
 
 impl Refusal {
-    /// Reads a message of the client library.
+    /// Classifies a message of the client library.
     pub(super) fn of(message: &str, url: &PostgresUrl) -> Self {
         let text = without_quotes(message, |quoted| url.is_parameter(quoted));
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let of_library = !message.is_empty() && !TRIED.iter().any(|tried| message.starts_with(tried));
         let reason = message.split_once(" failed: ").map_or(message, |(_, reason)| reason);
-        // A role or a database may be called like a parameter of the client library.
+        // A role or database may have the same name as a parameter of the client library.
         let is_parameter = |quoted: &str| {
             if is_servers(reason) { url.is_server_setting(quoted) } else { url.is_parameter(quoted) }
         };
@@ -65,17 +65,18 @@ impl Refusal {
     }
 }
 
-/// Whether the server said it: a severity in one word, in its language, and two blanks.
+/// Returns whether the server sent the message: it starts with a severity of one word, in its language,
+/// and has two spaces after the colon.
 fn is_servers(reason: &str) -> bool {
     reason.split_once(":  ").is_some_and(|(severity, _)| !severity.contains(char::is_whitespace))
 }
 
-/// What is quoted in a message.
+/// Returns the quoted parts of a message.
 fn quoted(message: &str) -> impl Iterator<Item = &str> {
     message.split(QUOTES).skip(1).step_by(2)
 }
 
-/// A message without what it quotes, parts of the URL perhaps, but for what may be shown.
+/// Removes the quoted parts, which may come from the URL, except those that `may_be_shown`.
 fn without_quotes(message: &str, may_be_shown: impl Fn(&str) -> bool) -> String {
     let parts = message.split(QUOTES).enumerate();
     parts.map(|(number, part)| if number % 2 == 0 || may_be_shown(part) { part } else { "…" }).collect()

@@ -1,9 +1,8 @@
-//! Rotations on PostgreSQL: as many as there are in one statement, which spends the tokens by
-//! compare-and-set, adds the successors of those that it spent, and tells their sessions'
-//! timelines. No round trip but one.
+//! Rotations on PostgreSQL: a single statement for all, in one round trip. It spends the tokens by
+//! compare-and-set, inserts the successors of those that it spent, and adds events to their sessions.
 //!
-//! No session's row is locked or written. A session that ends beside a rotation ends all the
-//! same: the rotation came first then, and its successor is of an ended session.
+//! It does not lock or write any session's row. A session that ends concurrently still ends: the
+//! rotation then came first, and its successor belongs to an ended session.
 
 use crate::engine::Engine;
 use crate::sessions::columns;
@@ -15,7 +14,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 use portcullis_ports::{Rotation, StoreError, TxMode};
 
-/// Column by column, since arrays are what a prepared statement takes any number of.
+/// One array per column, because a prepared statement accepts arrays of any length.
 #[derive(QueryId, Default)]
 struct Rotate {
     jti: Vec<String>,
@@ -58,13 +57,12 @@ impl Query for Rotate {
 
 impl RunQueryDsl<PgConnection> for Rotate {}
 
-/// A row that nobody wrote so is left to whoever reads rows one by one, and says what is wrong.
-/// Of several rows of `wanted` that name one token, PostgreSQL takes one. A statement that waited
-/// for another's looks at the row again, and finds it spent.
+/// Skips inconsistent rows: the code that reads single rows reports them. If several rows of `wanted`
+/// name one token, PostgreSQL uses one of them. A statement that waited for a row lock checks the row
+/// again and finds it spent.
 ///
-/// The tokens are found by their identifiers, and the accounts one by one: what would let
-/// PostgreSQL begin with the accounts, or find tokens by them, is written so that it cannot. It
-/// did, and read all tokens that a busy account ever had.
+/// Written so that PostgreSQL can only find the tokens by `jti` and the accounts one by one. Otherwise
+/// it started with the accounts and read all tokens that a busy account ever had.
 impl QueryFragment<Pg> for Rotate {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH wanted AS (SELECT * FROM unnest(");
@@ -96,7 +94,7 @@ impl QueryFragment<Pg> for Rotate {
     }
 }
 
-/// What is done with what is wanted.
+/// Rest of the statement, after the arrays.
 const STATEMENT: &str = "::text[]) WITH ORDINALITY AS wanted (jti, user_id, at, key, successor_jti, created_at, \
     expires_at, sid, session_cutoff, verified_only, ip_address, user_agent, position)), \
     live AS (\
@@ -131,10 +129,9 @@ const STATEMENT: &str = "::text[]) WITH ORDINALITY AS wanted (jti, user_id, at, 
     ) \
     SELECT position FROM spent";
 
-/// Exchanges the tokens; which of them could be.
+/// Rotates the tokens. Returns for each whether it was rotated.
 pub(super) fn rotate(connection: &mut PgConnection, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
-    // Locked in one order everywhere, so that two statements that meet at two tokens do not wait
-    // for each other crosswise.
+    // All statements lock tokens in the same order, to avoid deadlocks.
     let mut order: Vec<_> = rotations.iter().enumerate().collect();
     order.sort_unstable_by_key(|(_, rotation)| rotation.spent);
     let mut statement = Rotate::default();

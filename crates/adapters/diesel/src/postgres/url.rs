@@ -1,11 +1,11 @@
-//! The URL of a PostgreSQL server: checked at the start, since a mistake in it would pass for a
-//! server that is down, and completed with the limits of a connection.
+//! Parses the URL of a PostgreSQL server and adds connection timeouts. Checked at startup, because a
+//! mistake in it would otherwise look like a server that is down.
 
 use crate::database::DatabaseUrlError;
 use std::fmt;
 use std::net::IpAddr;
 
-/// Added unless the URL has them: bounds on reaching a server, and on noticing that it is gone.
+/// Parameters to add unless the URL sets them: timeouts for connecting and for noticing a lost server.
 const DEFAULTS: [(&str, &str); 7] = [
     ("connect_timeout", "3"),
     ("keepalives", "1"),
@@ -15,7 +15,7 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("tcp_user_timeout", "4000"),
     ("application_name", "portcullis"),
 ];
-/// What libpq understands.
+/// Parameters that libpq accepts.
 const PARAMETERS: &str = " host hostaddr port dbname user password passfile require_auth channel_binding \
     connect_timeout client_encoding options application_name fallback_application_name keepalives keepalives_idle \
     keepalives_interval keepalives_count tcp_user_timeout gssencmode sslmode sslnegotiation sslcompression sslcert \
@@ -23,14 +23,14 @@ const PARAMETERS: &str = " host hostaddr port dbname user password passfile requ
     ssl_max_protocol_version min_protocol_version max_protocol_version krbsrvname gsslib gssdelegation service \
     target_session_attrs load_balance_hosts ";
 const SSL_MODES: &str = " disable allow prefer require verify-ca verify-full ";
-/// Those whose value is a whole number.
+/// Parameters whose value is a whole number.
 const NUMBERS: &str =
     " connect_timeout keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout ";
-/// Those by which the URL names a client certificate, maybe in a file of services.
+/// Parameters that name a client certificate, maybe through a service file.
 const CERTIFICATES: [&str; 4] = ["sslcert", "sslkey", "sslcertmode", "service"];
-/// Those whose value may be a name that a message quotes.
+/// Parameters whose value may be a name that a message quotes.
 const NAMES: &str = " host hostaddr port dbname user password service ";
-/// Parameters of other drivers, and what to write instead.
+/// Parameters of other drivers, and advice on what to write instead.
 const FOREIGN: [(&str, &str); 4] = [
     ("schema", "schema is another driver's option: write options=-c%20search_path%3D… instead"),
     ("currentSchema", "currentSchema is another driver's option: write options=-c%20search_path%3D… instead"),
@@ -38,10 +38,10 @@ const FOREIGN: [(&str, &str); 4] = [
     ("pgbouncer", "pgbouncer is another driver's option: take it out, and have PgBouncer use pool_mode=session"),
 ];
 
-/// The URL of a PostgreSQL server. Its `Debug` shows none of it.
+/// URL of a PostgreSQL server. Its `Debug` output contains none of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
-    /// User and password, percent-encoded, with the @-sign.
+    /// User and password, percent-encoded, including the @-sign.
     user: String,
     /// Hosts, ports and database.
     place: String,
@@ -49,7 +49,7 @@ pub struct PostgresUrl {
 }
 
 impl PostgresUrl {
-    /// Reads what follows the scheme.
+    /// Parses the part after the scheme.
     pub(crate) fn parse(rest: &str) -> Result<Self, DatabaseUrlError> {
         let (user, rest) = split_user(rest);
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -62,44 +62,44 @@ impl PostgresUrl {
         Ok(Self { user, place: place.to_owned(), parameters })
     }
 
-    /// The URL that libpq gets.
+    /// Returns the URL for libpq.
     pub(super) fn for_libpq(&self) -> String {
         let mut parameters: Vec<_> = self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let unset = DEFAULTS.into_iter().filter(|(name, _)| self.parameter(name).is_none());
         parameters.extend(unset.map(|(name, value)| format!("{name}={value}")));
-        // The client library looks for a certificate in the home folder, and where it may not look
-        // there, it does without TLS.
+        // libpq looks for a client certificate in the home folder, and does without TLS if it may not
+        // access it.
         if CERTIFICATES.iter().all(|name| self.parameter(name).is_none()) {
             parameters.push("sslcertmode=disable".to_owned());
         }
-        // Of several servers the one that takes writes is meant: failover.
+        // With several hosts, connect to the one that accepts writes (failover).
         if self.place.contains(',') && self.parameter("target_session_attrs").is_none() {
             parameters.push("target_session_attrs=read-write".to_owned());
         }
         format!("postgresql://{}{}?{}", self.user, self.place, parameters.join("&"))
     }
 
-    /// Whether the URL's `options` name a server setting.
+    /// Returns whether the URL's `options` name this server setting.
     pub(super) fn sets_option(&self, name: &str) -> bool {
         self.parameter("options").is_some_and(|options| options.contains(name))
     }
 
-    /// Returns whether the connection may be in the clear although nobody chose that: without
-    /// `sslmode` TLS is used if the server offers it, and some host is not this machine.
+    /// Returns whether the connection may be unencrypted although nothing in the URL chose that: without
+    /// `sslmode`, TLS is used only if the server offers it, and some host is not this machine.
     #[must_use]
     pub fn may_be_in_the_clear(&self) -> bool {
         self.parameter("sslmode").is_none() && !self.hosts().iter().all(|host| is_local(host))
     }
 
-    /// Returns whether a text is the name of a parameter that the URL sets, or of a setting of the
-    /// server that it sets, and so is no secret.
+    /// Returns whether a text is the name of a parameter or server setting that the URL sets, so that it
+    /// is no secret.
     pub(super) fn is_parameter(&self, text: &str) -> bool {
         let is_name = |names: &str| names.contains(&format!(" {text} "));
         let is_set = is_name(PARAMETERS) && !is_name(NAMES) && self.parameter(text).is_some();
         !text.is_empty() && is_set || self.is_server_setting(text)
     }
 
-    /// Returns whether a text is the name of a setting of the server that the URL sets.
+    /// Returns whether a text is the name of a server setting that the URL sets.
     pub(super) fn is_server_setting(&self, text: &str) -> bool {
         let options = decoded(self.parameter("options").unwrap_or_default());
         let mut settings = options.split_whitespace().filter_map(|word| {
@@ -110,8 +110,8 @@ impl PostgresUrl {
         !text.is_empty() && (has_own || settings.any(|name| name == text))
     }
 
-    /// Where it leads, as the client library has it: an address wins over a name, and either over
-    /// the part before the database.
+    /// Returns the hosts by libpq's rules: `hostaddr` overrides `host`, and both override the hosts
+    /// before the database name.
     fn hosts(&self) -> Vec<String> {
         let named = ["hostaddr", "host"].iter().find_map(|name| self.parameter(name));
         let hosts = named.unwrap_or_else(|| self.place.split('/').next().unwrap_or_default());
@@ -123,7 +123,7 @@ impl PostgresUrl {
         hosts.split(',').map(|host| without_port(&decoded(host))).collect()
     }
 
-    /// The last of that name, as the client library has it.
+    /// Returns a parameter's last value, as libpq uses it. `None` if it is not set.
     fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -135,8 +135,8 @@ impl fmt::Debug for PostgresUrl {
     }
 }
 
-/// Divides off the user's part as SQLAlchemy does: in it a password may hold anything but an
-/// @-sign, and libpq wants more of that encoded.
+/// Splits off the user part as SQLAlchemy does: its password may contain anything except an @-sign,
+/// while libpq requires more characters to be encoded.
 fn split_user(rest: &str) -> (String, &str) {
     match rest.split_once('@') {
         Some((user, place)) if !user.split(':').next().unwrap_or_default().contains(['/', '?']) => {
@@ -152,13 +152,13 @@ fn encode(byte: u8) -> String {
     if plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }
 
-/// Whether a host is this machine: by its loopback, or by a socket in the file system.
+/// Returns whether a host is this machine: a loopback name or address, or a Unix socket.
 fn is_local(host: &str) -> bool {
     let is_name = host.is_empty() || host == "localhost" || host.ends_with(".localhost");
     is_name || host.starts_with(['/', '@']) || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// A text without its percent-encoding.
+/// Decodes percent-encoding.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut parts = text.split('%');
@@ -176,7 +176,7 @@ fn pair(pair: &str) -> Result<(String, String), DatabaseUrlError> {
     if let Some((_, advice)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
         return Err(DatabaseUrlError(advice));
     }
-    // Of asyncpg, and with true and false of others.
+    // `ssl` is asyncpg's parameter. Other drivers use it with true and false.
     let (name, value) = match (name, value) {
         ("ssl", "true" | "1" | "on" | "yes") => ("sslmode", "require"),
         ("ssl", "false" | "0" | "off" | "no") => ("sslmode", "disable"),
@@ -195,7 +195,7 @@ fn pair(pair: &str) -> Result<(String, String), DatabaseUrlError> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Hosts with ports, divided by commas, then maybe a slash and a database.
+/// Checks hosts with ports, separated by commas, and an optional database after a slash.
 fn check_place(place: &str) -> Result<(), DatabaseUrlError> {
     let (hosts, database) = place.split_once('/').unwrap_or((place, ""));
     if place.contains(['@', '#', ' ']) || database.contains('/') {

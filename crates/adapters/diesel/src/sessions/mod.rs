@@ -1,5 +1,5 @@
-//! The sessions, as rows of `sessions` and `session_events`. They end by compare-and-set, with the
-//! affected rows counted, so that both databases agree on one end.
+//! Sessions, as rows of `sessions` and `session_events`. They end by compare-and-set on the number of
+//! affected rows, so exactly one concurrent caller ends a session on both databases.
 
 mod purge;
 mod rows;
@@ -28,12 +28,12 @@ use purge::{DeleteDead, SurveySessions};
 use rows::{EventRow, ListedRow, NewSessionRow, listed, read_sid};
 use statements::{KeepFilter, Record, RevokeLive, TokenScope};
 
-/// The kinds of events by which a session was used.
+/// Returns the kinds of events that count as use of a session.
 fn uses() -> Vec<&'static str> {
     [EventKind::LogIn, EventKind::Rotated, EventKind::Retried, EventKind::Overlapped].map(EventKind::as_str).into()
 }
 
-/// The sessions of an account that were not ended and started after that.
+/// Sessions of an account that have not ended and started after `started_after`.
 #[auto_type]
 fn open(user_id: i64, started_after: DbTimestamp) -> _ {
     sessions::table
@@ -42,7 +42,7 @@ fn open(user_id: i64, started_after: DbTimestamp) -> _ {
         .filter(sessions::created_at.gt(started_after))
 }
 
-/// The uses of a session of the query around it, the last one first.
+/// Uses of the outer query's session, latest first.
 #[auto_type]
 fn last_use() -> _ {
     let kinds: Vec<&'static str> = uses();
@@ -240,12 +240,13 @@ session_repository!(SqliteConnection);
 session_repository!(PgConnection);
 
 impl Transaction<'_, SqliteConnection> {
-    /// There is one writer.
+    /// No lock needed: SQLite has one writer.
     fn hold_account(&mut self, _: UserId) -> Result<(), StoreError> {
         self.write_connection().map(drop)
     }
 
-    /// A prepared statement for every one costs less there than a statement of changing length.
+    /// Runs one prepared statement per key, which costs less on SQLite than one statement of varying
+    /// length.
     fn find_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
         let find = |tx: &mut Self| keys.iter().map(|key| tx.find_bearer(key)).collect();
         if keys.len() > 1 { self.batched_read(find) } else { find(self) }
@@ -262,14 +263,15 @@ impl Transaction<'_, SqliteConnection> {
 }
 
 impl Transaction<'_, PgConnection> {
-    /// Tokens are added beside it: they need no more than that the account is not deleted.
+    /// Locks the account's row with `FOR NO KEY UPDATE`. Other transactions can still add tokens, which
+    /// only need the account to exist.
     fn hold_account(&mut self, user_id: UserId) -> Result<(), StoreError> {
         let query = users::table.find(user_id.get()).select(users::id).for_no_key_update();
         let held = query.first::<i64>(self.write_connection()?).optional();
         self.check(held).map(drop)
     }
 
-    /// One round trip for all: each account with those of its sessions that anybody asked for.
+    /// Queries all keys in one round trip: each account with the requested ones of its sessions.
     fn find_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
         let ids = keys.iter().map(|key| key.user_id.get());
         let sids = keys.iter().filter_map(|key| key.session_id).map(|id| id.to_string());
@@ -283,7 +285,7 @@ impl Transaction<'_, PgConnection> {
     }
 }
 
-/// What was found for a key.
+/// Returns the row for a key, or `None` if its account was not found.
 fn chosen(found: &[ResolvedBearer], key: &BearerIdentity) -> Option<ResolvedBearer> {
     let mut own = found.iter().filter(|found| found.user.id == key.user_id);
     let user: &User = &own.clone().next()?.user;

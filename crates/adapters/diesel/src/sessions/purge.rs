@@ -1,5 +1,4 @@
-//! Sessions that are no longer kept: found and deleted by ranges of their numbers, their events
-//! before them.
+//! Finds and deletes dead sessions in ranges of ids. Their events are deleted first.
 
 use super::statements::Dialect;
 use crate::time::{DbTimestamp, UtcTime};
@@ -12,13 +11,13 @@ use diesel::sql_types::{BigInt, HasSqlType, Nullable};
 use diesel::sqlite::Sqlite;
 use portcullis_ports::{RowCursor, RowRange, SessionCutoffs};
 
-/// What keeps a damaged time from passing for one long ago.
+/// Conditions on time columns that a damaged value does not meet.
 pub(super) trait Times: Backend {
     const ENDED_AT: &'static str;
     const CREATED_AT: &'static str;
 }
 
-/// A number is less than any text.
+/// In SQLite a number compares less than any text and would count as expired.
 impl Times for Sqlite {
     const ENDED_AT: &'static str = "typeof(ended_at) = 'text' AND ended_at <= ";
     const CREATED_AT: &'static str = "typeof(created_at) = 'text' AND created_at <= ";
@@ -29,7 +28,7 @@ impl Times for Pg {
     const CREATED_AT: &'static str = "created_at <= ";
 }
 
-/// The moments by which a session is dead.
+/// Cutoffs for dead sessions.
 struct Dead {
     ended_by: DbTimestamp,
     started_by: DbTimestamp,
@@ -56,7 +55,7 @@ impl Dead {
     }
 }
 
-/// The last number and the count of the dead among the first sessions beyond one.
+/// Scans the first sessions after an id. Returns the last id and the number of dead sessions.
 #[derive(QueryId)]
 pub(super) struct SurveySessions {
     after: i64,
@@ -100,7 +99,7 @@ where
     }
 }
 
-/// Deletes the first events of the dead sessions of a stretch, or the first of the sessions.
+/// Deletes the first events of a range's dead sessions, or with `EVENTS` false the first dead sessions.
 #[derive(QueryId)]
 pub(super) struct DeleteDead<const EVENTS: bool> {
     after: i64,

@@ -1,4 +1,4 @@
-//! Sessions and their events, as rows.
+//! Row types for sessions and their events.
 
 use crate::schema::{session_events, sessions};
 use crate::stored::{RowRef, Stored};
@@ -11,7 +11,7 @@ use portcullis_domain::sessions::{
 };
 use portcullis_ports::{ListedSession, StoreError};
 
-/// What tells a session's state.
+/// Columns that determine a session's state.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub(crate) struct SessionRow {
@@ -44,7 +44,7 @@ impl TryFrom<SessionRow> for Session {
     }
 }
 
-/// Where something came from.
+/// Client columns of a session or event.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub(crate) struct OriginRow {
@@ -64,7 +64,7 @@ impl OriginRow {
     }
 }
 
-/// A session, from where it began, and when it was last used, if its timeline says.
+/// Session, the client that started it, and the time of its last use according to its timeline.
 pub(super) type ListedRow = (SessionRow, OriginRow, Option<Stored<DateTime<Utc>>>);
 
 pub(super) fn listed((row, client, used): ListedRow) -> Result<ListedSession, StoreError> {
@@ -74,7 +74,7 @@ pub(super) fn listed((row, client, used): ListedRow) -> Result<ListedSession, St
     Ok(ListedSession { client: client.read(at)?, last_used_at: used.unwrap_or(session.started_at), session })
 }
 
-/// A session to be added.
+/// Row of a new session.
 #[derive(Insertable)]
 #[diesel(table_name = sessions, treat_none_as_default_value = false)]
 pub(super) struct NewSessionRow {
@@ -102,13 +102,13 @@ impl NewSessionRow {
     }
 }
 
-/// The two columns of an origin.
+/// Returns the IP address and the user agent as column values.
 pub(crate) fn columns(client: &ClientInfo) -> (Option<String>, Option<String>) {
     let address = client.ip_address.map(|address| address.to_string());
     (address, client.user_agent.as_ref().map(|agent| agent.as_str().to_owned()))
 }
 
-/// What happened, when and from where.
+/// Event of a session.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = session_events)]
 pub(super) struct EventRow {
@@ -134,7 +134,7 @@ impl TryFrom<EventRow> for SessionEvent {
     }
 }
 
-/// An event to be added.
+/// Row of a new event.
 #[derive(Insertable)]
 #[diesel(table_name = session_events, treat_none_as_default_value = false)]
 pub(crate) struct NewEventRow {
@@ -146,7 +146,7 @@ pub(crate) struct NewEventRow {
 }
 
 impl NewEventRow {
-    /// An event of the session with that number.
+    /// Creates an event for the session with this row id.
     pub(crate) fn of(number: i64, event: &SessionEvent) -> Self {
         let (ip_address, user_agent) = columns(&event.client);
         Self { session_id: number, at: DbTimestamp::new(event.at), kind: event.kind.as_str(), ip_address, user_agent }

@@ -1,5 +1,5 @@
-//! What diesel has no words for: the end of live tokens, locked in the order in which rotations
-//! lock theirs, and events of which only so many are kept.
+//! Statements that diesel cannot express: revoking live tokens, locked in the same order as rotations
+//! lock theirs, and adding events up to a maximum per kind.
 
 use super::rows::columns;
 use crate::time::{DbTimestamp, UtcTime};
@@ -12,23 +12,23 @@ use diesel::sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use portcullis_domain::sessions::{EventKind, KeepSessions, SessionEvent, SessionId};
 
-/// What only one of the databases says.
+/// SQL that differs between the databases.
 pub(crate) trait Dialect: Backend {
-    /// Has a subquery lock the tokens that it finds, in the order in which rotations lock theirs.
+    /// Makes a subquery lock the tokens it finds, in the same order as rotations do, to avoid deadlocks.
     const ORDER_AND_LOCK: &'static str;
-    /// Has whoever would delete the rows that are found wait until the end of the transaction.
+    /// Locks the selected rows against deletion until the transaction ends.
     const FOR_KEY_SHARE: &'static str;
-    /// Deletes tokens of an account, a number at most.
+    /// Deletes tokens of an account. Parameters: account id, limit.
     const DELETE_TOKENS: &'static str;
-    /// Has foreign keys that are checked at the commit by default checked by each statement.
+    /// Makes the following statements check deferred foreign keys at once, not at the commit.
     const CHECK_REFERENCES_AT_ONCE: &'static str;
-    /// Names an event within a list of events.
+    /// Key of an event in `session_events`.
     const EVENT: &'static str;
-    /// The same, in the list.
+    /// The same key in a subquery with the alias `event`.
     const EVENT_OF_LIST: &'static str;
 }
 
-/// There is one writer.
+/// SQLite has one writer, so nothing is locked.
 impl Dialect for Sqlite {
     const ORDER_AND_LOCK: &'static str = " ORDER BY jti";
     const FOR_KEY_SHARE: &'static str = "";
@@ -40,10 +40,10 @@ impl Dialect for Sqlite {
 }
 
 impl Dialect for Pg {
-    /// By their bytes: an adopted identifier may be any text.
+    /// Ordered by bytes, because an adopted `jti` may be any text.
     const ORDER_AND_LOCK: &'static str = " ORDER BY jti COLLATE \"C\" FOR UPDATE";
     const FOR_KEY_SHARE: &'static str = " FOR KEY SHARE";
-    /// In the order in which rotations lock theirs.
+    /// Locks the tokens in the same order as rotations do.
     const DELETE_TOKENS: &'static str = "DELETE FROM refresh_tokens WHERE id IN (SELECT token.id \
         FROM (SELECT id FROM refresh_tokens WHERE user_id = $1 LIMIT $2) AS chosen \
         JOIN refresh_tokens AS token ON token.id = chosen.id ORDER BY token.jti COLLATE \"C\" FOR UPDATE OF token)";
@@ -52,11 +52,11 @@ impl Dialect for Pg {
     const EVENT_OF_LIST: &'static str = "event.session_id, event.id";
 }
 
-/// What tells the sessions that are spared.
+/// Sessions to keep.
 pub(super) struct KeepFilter {
-    /// Empty, which no session's is, where there is none.
+    /// Empty for none: no session has an empty value.
     pub(super) sid: String,
-    /// Empty, which no session's is, where there is none.
+    /// Empty for none: no session has an empty value.
     pub(super) device: Vec<u8>,
 }
 
@@ -67,16 +67,16 @@ impl KeepFilter {
     }
 }
 
-/// Which of an account's live tokens.
+/// Selection of an account's live tokens.
 pub(super) enum TokenScope {
-    /// Those of the session with that number and identifier.
+    /// Tokens of the session with this row id and `sid`.
     Of(i64, String),
-    /// All but those of sessions that are spared.
+    /// All tokens except those of kept sessions.
     AllBut(KeepFilter),
 }
 
-/// Revokes live tokens, and tells of each whether it was one of no session yet that had not
-/// expired. Never prepared: it has several shapes, and is rare.
+/// Revokes live tokens. Returns for each whether it was unexpired and had no session yet. Not prepared,
+/// because it has several shapes and is rare.
 pub(super) struct RevokeLive {
     user_id: i64,
     scope: TokenScope,
@@ -145,7 +145,7 @@ where
     }
 }
 
-/// Adds an event to the session with an identifier, if there is one.
+/// Adds an event to the session with this `sid`, if it exists.
 pub(super) struct Record {
     sid: String,
     at: DbTimestamp,

@@ -1,9 +1,9 @@
-//! Moves what the write-ahead log holds into the file, beside the writer (ADR 14).
+//! Copies the WAL into the file, concurrently with the writer (ADR 14).
 //!
-//! Left to SQLite, whoever commits when the log has a thousand pages copies them and syncs the
-//! file, and all who write wait for it. Here a thread with a connection of its own does it, while
-//! readers and the writer go on. SQLite begins the log anew only once all of it is copied, which
-//! a busy writer is always ahead of: it copies the little that is left itself, when it is told.
+//! By default, the commit that finds 1,000 pages in the WAL copies them and syncs the file, and all
+//! writers wait for it. Here a thread with its own connection does that while readers and the writer
+//! continue. SQLite restarts the WAL only once all of it has been copied, and a busy writer is always
+//! ahead of the thread. So the thread asks the writer to copy the small rest.
 
 use super::connection::{self, Connector, Role};
 use super::file::DatabaseFile;
@@ -15,45 +15,45 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Pages of the log that are worth copying. The disk is busy with them for a millisecond or two,
-/// and a commit waits for the disk.
+/// Minimum number of WAL pages to copy. Copying them occupies the disk for 1 to 2 ms, and commits wait
+/// for the disk.
 const MIN_PAGES: i64 = 64;
-/// Pages of the log at which it should begin anew.
+/// WAL length at which it should restart, in pages.
 const RESTART_PAGES: i64 = 4 * 1024;
-/// Pages of the log at which whoever commits copies them, as SQLite has it from the start.
+/// WAL length at which the committing connection copies it, in pages: SQLite's own autocheckpoint.
 pub(super) const AUTOCHECKPOINT_PAGES: u32 = 16 * 1024;
-/// Commits between two looks at the log: most write a few pages.
+/// Commits between two checks of the WAL. Most commits write few pages.
 const COMMITS_PER_CHECK: u32 = 32;
-/// A transaction that took as long may have written many.
+/// A transaction that took this long may have written many pages.
 const LONG_TRANSACTION: Duration = Duration::from_millis(2);
-/// One caller's work that took as long has, most likely: a purge's.
+/// A single job that took this long, most likely a purge, has probably written many pages.
 const LONG_JOB: Duration = Duration::from_micros(250);
 
-/// The thread, until dropped.
+/// Checkpoint thread, stopped on drop.
 pub(super) struct Checkpointer {
-    /// None once it is to end.
+    /// `None` once the thread is to end.
     looks: Option<SyncSender<()>>,
     commits: AtomicU32,
-    /// Whether the transaction under way holds work that took long.
+    /// Whether the open transaction contains a job that took long.
     holds_long_work: AtomicBool,
     thread: Option<JoinHandle<()>>,
     copier: Arc<CheckpointWorker>,
 }
 
-/// What the thread does.
+/// Work of the checkpoint thread.
 struct CheckpointWorker {
-    /// SQLite lets one connection copy at a time, and refuses others at once.
+    /// SQLite lets one connection run a checkpoint at a time, and rejects others at once.
     connection: Mutex<Option<SqliteConnection>>,
-    /// Whether the writer is to copy what is left.
+    /// Whether the writer should copy the rest.
     rest_is_due: AtomicBool,
     opener: Connector,
-    /// Last: closed after the connection.
+    /// Last field: closed after the connection.
     file: DatabaseFile,
 }
 
 impl Checkpointer {
-    /// Starts it, with its connection: what the process holds open does not depend on the load.
-    /// Where there can be no thread, the writer does all of it.
+    /// Starts the thread. Its connection is opened now, so that the process's open files do not depend
+    /// on the load. If no thread can be started, the writer does all checkpoints.
     pub(super) fn start(opener: Connector, file: DatabaseFile) -> Self {
         let (connection, rest_is_due) = (Mutex::new(opener.open(Role::Reader).ok()), AtomicBool::new(false));
         let copier = Arc::new(CheckpointWorker { connection, rest_is_due, opener, file });
@@ -68,51 +68,51 @@ impl Checkpointer {
         Self { looks: Some(looks), commits, holds_long_work, thread: thread.ok(), copier }
     }
 
-    /// Says how long one caller's work in the transaction under way took.
+    /// Records the duration of one job in the open transaction.
     pub(super) fn worked(&self, took: Duration) {
         if took >= LONG_JOB {
             self.holds_long_work.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Says that there was a commit, and how long its transaction took.
+    /// Records a commit and the duration of its transaction.
     pub(super) fn committed(&self, took: Duration) {
         let many = (self.commits.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(COMMITS_PER_CHECK);
         let long_work = self.holds_long_work.swap(false, Ordering::Relaxed);
         if (many || long_work || took >= LONG_TRANSACTION)
             && let Some(looks) = &self.looks
         {
-            // Where that fails, a look is due already.
+            // If this fails, a check is already pending.
             let _ = looks.try_send(());
         }
     }
 
-    /// Whether the writer is to copy what is left, now.
+    /// Returns whether the writer should copy the rest now, and resets the request.
     pub(super) fn should_restart(&self) -> bool {
         let due = &self.copier.rest_is_due;
         due.load(Ordering::Relaxed) && due.swap(false, Ordering::Relaxed)
     }
 
-    /// Holds it off.
+    /// Keeps the thread from running a checkpoint until the guard is dropped.
     pub(super) fn pause(&self) -> MutexGuard<'_, Option<SqliteConnection>> {
         lock(&self.copier.connection)
     }
 }
 
 impl Drop for Checkpointer {
-    /// Backoff for the thread, which does what it was asked before.
+    /// Waits for the thread, which completes requested checks first.
     fn drop(&mut self) {
         self.looks = None;
         if let Some(thread) = self.thread.take() {
-            // What a panic there was about, its hook has told.
+            // The panic hook has already reported a panic.
             let _ = thread.join();
         }
     }
 }
 
 impl CheckpointWorker {
-    /// What fails here fails again where the writer does it, which loses nothing: all that was
-    /// acknowledged is in the log.
+    /// Runs a checkpoint if one is due. Errors are only logged: they recur when the writer does it, and
+    /// nothing is lost because every acknowledged commit is in the WAL.
     fn check(&self) {
         let mut idle = lock(&self.connection);
         match self.copy_if_worth(idle.take()) {
@@ -121,7 +121,7 @@ impl CheckpointWorker {
         }
     }
 
-    /// Gives the connection back where all went well.
+    /// Returns the connection for reuse if there was no error.
     fn copy_if_worth(&self, idle: Option<SqliteConnection>) -> Result<SqliteConnection, StoreError> {
         self.file.check()?;
         let mut connection = self.opener.reuse(idle, Role::Reader)?;
@@ -129,7 +129,8 @@ impl CheckpointWorker {
         let is_long = log.pages >= RESTART_PAGES;
         if log.left() >= MIN_PAGES || is_long && log.left() > 0 {
             connection::checkpoint_passive(&mut connection)?;
-            // SQLite syncs only once all of the log is copied: that would be left to the writer.
+            // SQLite syncs the file only once all of the WAL has been copied, so the writer would have
+            // to do it.
             self.file.sync()?;
             if is_long && connection::wal_status(&mut connection)?.left() > 0 {
                 self.rest_is_due.store(true, Ordering::Relaxed);
@@ -139,7 +140,7 @@ impl CheckpointWorker {
     }
 }
 
-/// A panic finds the connection taken out: poison means nothing here.
+/// A panic leaves no connection here, so poisoning can be ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -157,7 +158,7 @@ mod tests {
     use portcullis_testkit::FixedClock;
     use tempfile::TempDir;
 
-    /// Commits so many pages and a few more, by the writer and unknown to the checkpointer.
+    /// Commits at least this many pages with the writer, without notifying the checkpointer.
     fn fill(store: &SqliteStore, pages: i64) {
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS filler (page); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL
@@ -196,7 +197,7 @@ mod tests {
         reader.batch_execute("BEGIN; SELECT count(*) FROM users").unwrap();
         register(&store, 1).unwrap();
         store.checkpointer.copier.check();
-        // What was committed after the reader began cannot be copied yet.
+        // Pages committed after the reader began cannot be copied yet.
         assert!((1..MIN_PAGES).contains(&log(&store).left()));
         reader.batch_execute("COMMIT").unwrap();
         assert!(log(&store).pages >= RESTART_PAGES);

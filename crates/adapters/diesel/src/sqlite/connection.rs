@@ -1,4 +1,4 @@
-//! Opening connections to the file, each with the pragmas that SQLite keeps per connection.
+//! Opens connections to the file and sets the pragmas that SQLite keeps per connection.
 
 use super::file::DatabaseFile;
 use super::{checkpointer, engine};
@@ -12,21 +12,21 @@ use diesel::sql_types::{BigInt, Text};
 use portcullis_ports::{StoreError, TxMode};
 use std::time::Duration;
 
-/// Up to this size a file is read through once at start, before anything writes to it. A larger
-/// one would hold up the start; what is damaged in it shows when it is used.
+/// Maximum size of a file that is checked at startup, before anything writes to it. Reading a larger one
+/// would delay startup; its damage shows when it is used.
 const MAX_QUICK_CHECK_BYTES: u64 = 64 << 20;
 
-/// How often the write-ahead log is asked for where others ask at the same time.
+/// Maximum attempts to enable the WAL while other processes do the same.
 const ATTEMPTS: u32 = 100;
 
-/// A wait for a lock may be so much longer than it was meant to be.
+/// A wait for a lock may take this much longer than intended.
 const TIMEOUT_GRANULARITY: Duration = Duration::from_millis(100);
 
-/// Pages that a reader keeps, in KiB: an eighth of what SQLite would, and the system has the rest.
-/// As much as `.cargo/config.toml` has each cache take when it is opened.
+/// Page cache of a reader in KiB: an eighth of SQLite's default, since the operating system caches the
+/// rest. As large as the initial allocation of each cache in `.cargo/config.toml`.
 const READER_CACHE_KIB: u32 = 256;
 
-/// What a connection is for.
+/// Purpose of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Reader,
@@ -46,7 +46,7 @@ impl Connector {
         Self { uri: file.uri("rw"), wait: options.wait, log_statements: options.log_statements }
     }
 
-    /// Looks for damage, through a connection that cannot write.
+    /// Checks the file for damage through a read-only connection.
     pub(super) fn quick_check(&self, file: &DatabaseFile) -> Result<(), OpenError> {
         if !(1..=MAX_QUICK_CHECK_BYTES).contains(&file.size()) {
             return Ok(());
@@ -60,29 +60,30 @@ impl Connector {
         match findings {
             Ok(findings) if findings != "ok" => Err(file.damaged(findings.replace('\n', " "))),
             Err(reason) if engine::DAMAGED.contains(&reason.as_str()) => Err(file.damaged(reason)),
-            // What cannot be examined now (a journal to be rolled back, a lock) may yet be used.
+            // A file that cannot be checked now (a journal to roll back, a lock) may still be usable.
             _ => Ok(()),
         }
     }
 
-    /// The connection at hand, or a new one.
+    /// Returns the idle connection, or opens a new one.
     pub(super) fn reuse(&self, idle: Option<SqliteConnection>, role: Role) -> Result<SqliteConnection, StoreError> {
         idle.map_or_else(|| self.open(role), Ok)
     }
 
-    /// A new connection.
+    /// Opens a connection.
     pub(super) fn open(&self, role: Role) -> Result<SqliteConnection, StoreError> {
         let opened = SqliteConnection::establish(&self.uri);
         let mut connection = opened.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         if self.log_statements {
             connection.set_instrumentation(statement_log());
         }
-        // First of all, for the next one may have to wait for a lock.
+        // First, because the next pragma may have to wait for a lock.
         set_busy_timeout(&mut connection, self.wait)?;
         let journal = write_ahead_log(&mut connection)?;
         if journal != "wal" {
             tracing::warn!(target: "app", journal, "The file system does not support SQLite's write-ahead log");
-            // Without it, a power cut could bring a deleted journal, and with it the old rows, back.
+            // Without a WAL, `FULL` is not enough: after a power failure a deleted journal, and with it
+            // old rows, could come back.
             run(&mut connection, "PRAGMA synchronous = EXTRA")?;
         } else {
             run(&mut connection, "PRAGMA synchronous = FULL")?;
@@ -97,8 +98,8 @@ impl Connector {
     }
 }
 
-/// Turns the write-ahead log on, where it is not, and gives the journal mode. SQLite does not
-/// wait where two turn it on at once, so this waits for the other's lock, and asks again.
+/// Enables the WAL if necessary and returns the journal mode. SQLite does not wait if two processes
+/// enable it at once, so this waits for the other's lock and tries again.
 fn write_ahead_log(connection: &mut SqliteConnection) -> Result<String, StoreError> {
     let mut attempts = 0;
     loop {
@@ -111,30 +112,30 @@ fn write_ahead_log(connection: &mut SqliteConnection) -> Result<String, StoreErr
     }
 }
 
-/// Empties the write-ahead log into the file, as far as readers let it.
+/// Copies the WAL into the file and truncates it, as far as readers permit.
 pub(super) fn checkpoint_truncate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     run(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
-/// Copies of the write-ahead log what can be copied without waiting, and beside a writer.
+/// Copies as much of the WAL as possible without waiting, concurrently with a writer.
 pub(super) fn checkpoint_passive(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     run(connection, "PRAGMA wal_checkpoint(PASSIVE)")
 }
 
-/// Pages of the write-ahead log; none where there is no log.
+/// Length of the WAL in pages.
 pub(super) struct WalStatus {
     pub(super) pages: i64,
     copied: i64,
 }
 
 impl WalStatus {
-    /// Those that are not in the file yet.
+    /// Returns the number of pages that have not been copied yet.
     pub(super) fn left(&self) -> i64 {
         self.pages - self.copied
     }
 }
 
-/// How long the write-ahead log is.
+/// Returns the length of the WAL, without copying anything.
 pub(super) fn wal_status(connection: &mut SqliteConnection) -> Result<WalStatus, StoreError> {
     let state =
         sql::<(BigInt, BigInt, BigInt)>("PRAGMA wal_checkpoint(NOOP)").get_result::<(i64, i64, i64)>(connection);
@@ -142,21 +143,21 @@ pub(super) fn wal_status(connection: &mut SqliteConnection) -> Result<WalStatus,
     Ok(WalStatus { pages, copied })
 }
 
-/// The writing connection.
+/// Write connection.
 pub(super) struct WriteConnection {
     pub(super) inner: SqliteConnection,
-    /// How long it waits for locks of other processes.
+    /// Busy timeout for locks of other processes.
     cancellation: Duration,
 }
 
 impl WriteConnection {
-    /// One that waits as long as it was opened to wait.
+    /// Creates a write connection that was opened with this busy timeout.
     pub(super) fn new(inner: SqliteConnection, cancellation: Duration) -> Self {
         Self { inner, cancellation }
     }
 
-    /// Backoff so long from now on, or [`TIMEOUT_GRANULARITY`] longer: most callers wait for nobody before, and
-    /// need nothing to be changed.
+    /// Sets the busy timeout to `wait`, unless it is already that long or up to [`TIMEOUT_GRANULARITY`]
+    /// longer. Most callers have not waited before, so that nothing needs to change.
     pub(super) fn wait_at_most(&mut self, wait: Duration) -> Result<(), StoreError> {
         if self.cancellation < wait || self.cancellation > wait + TIMEOUT_GRANULARITY {
             set_busy_timeout(&mut self.inner, wait)?;
@@ -166,7 +167,7 @@ impl WriteConnection {
     }
 }
 
-/// How long the connection waits for locks of other processes.
+/// Sets how long the connection waits for locks of other processes.
 fn set_busy_timeout(connection: &mut SqliteConnection, wait: Duration) -> Result<(), StoreError> {
     run(connection, &format!("PRAGMA busy_timeout = {}", wait.as_millis()))
 }

@@ -1,5 +1,5 @@
-//! What SQLite's errors mean. diesel passes its messages on and not its codes; they are fixed
-//! English sentences of the library that is built in.
+//! Classifies SQLite's errors. diesel exposes messages but no codes. They are fixed English texts of the
+//! embedded library.
 
 use crate::engine::Engine;
 use diesel::SqliteConnection;
@@ -15,7 +15,8 @@ const UNAVAILABLE: [&str; 6] = [
     "out of memory",
     "locking protocol",
 ];
-/// Of a write these tell nothing about reads: a disk that is gone for both fails those as well.
+/// When writing, these errors say nothing about reads. If the disk fails for both, reads fail on their
+/// own.
 const UNWRITABLE: [&str; 3] = ["database or disk is full", "disk I/O error", READ_ONLY];
 const READ_ONLY: &str = "attempt to write a readonly database";
 pub(super) const DAMAGED: [&str; 2] = ["database disk image is malformed", "file is not a database"];
@@ -29,7 +30,7 @@ impl Engine for SqliteConnection {
     }
 }
 
-/// A message that no rule of the schema caused.
+/// Classifies a message that was not caused by a constraint of the schema.
 pub(super) fn classify(message: &str, mode: TxMode) -> StoreError {
     let is_any = |known: &[&str]| known.iter().any(|known| message.starts_with(known));
     let message_owned = message.to_owned();

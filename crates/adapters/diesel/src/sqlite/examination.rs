@@ -1,4 +1,4 @@
-//! What SQLite tells of itself.
+//! Queries version and settings of SQLite.
 
 use super::SqliteStore;
 use super::connection::Role;
@@ -10,7 +10,7 @@ use diesel::sql_types::{BigInt, Text};
 use portcullis_ports::{StoreError, TxMode};
 
 impl SqliteStore {
-    /// Asks on a connection as readers have it.
+    /// Queries on a connection with a reader's settings.
     pub(crate) fn examine(&self) -> Result<DatabaseInfo, StoreError> {
         self.file.check()?;
         let mut connection = self.opener.open(Role::Reader)?;

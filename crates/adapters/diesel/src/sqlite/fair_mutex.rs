@@ -1,4 +1,4 @@
-//! A thing that one at a time may hold, handed on in the order of asking.
+//! A fair mutex: waiters get the value in FIFO order, with a timeout.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -6,8 +6,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Hands a `T` from holder to holder. A holder that panics hands on `T::default()` where it had
-/// taken the thing out.
+/// Passes a `T` from holder to holder. If a holder panics after taking the value out, the next one gets
+/// `T::default()`.
 pub(super) struct FairMutex<T>(Mutex<State<T>>);
 
 struct State<T> {
@@ -20,7 +20,7 @@ struct Waiter<T> {
     turn: Condvar,
 }
 
-/// The right to the thing, until dropped.
+/// Guard that passes the value on when dropped.
 pub(super) struct FairMutexGuard<'t, T: Default> {
     turnstile: &'t FairMutex<T>,
     thing: T,
@@ -32,7 +32,7 @@ impl<T: Default> FairMutex<T> {
         Self(Mutex::new(State { idle: Some(thing), waiting: VecDeque::new() }))
     }
 
-    /// Backoff for the turn; `None` where it did not come in time.
+    /// Waits for the value. Returns `None` after `wait`.
     pub(super) fn acquire(&self, wait: Duration) -> Option<FairMutexGuard<'_, T>> {
         let ticket = {
             let mut state = lock(&self.0);
@@ -49,14 +49,14 @@ impl<T: Default> FairMutex<T> {
         Some(FairMutexGuard { turnstile: self, thing, over: false })
     }
 
-    /// Leaves the queue, with the thing where it was handed over at the last moment.
+    /// Leaves the queue. Returns the value if it was handed over at the last moment.
     fn leave(&self, ticket: &Arc<Waiter<T>>) -> Option<T> {
         let mut state = lock(&self.0);
         state.waiting.retain(|other| !Arc::ptr_eq(other, ticket));
         lock(&ticket.handed).take()
     }
 
-    /// How many wait.
+    /// Returns the number of waiters.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         lock(&self.0).waiting.len()
@@ -71,7 +71,7 @@ impl<T: Default> FairMutex<T> {
 }
 
 impl<T> State<T> {
-    /// Gives the thing to whoever has waited longest, or back.
+    /// Gives the value to the longest waiter, or returns it if there is none.
     fn hand_to_next(&mut self, thing: T) -> Option<T> {
         let Some(next) = self.waiting.pop_front() else { return Some(thing) };
         *lock(&next.handed) = Some(thing);
@@ -81,7 +81,7 @@ impl<T> State<T> {
 }
 
 impl<T: Default> FairMutexGuard<'_, T> {
-    /// Hands the thing to whoever has waited longest. Where nobody waits, the turn goes on.
+    /// Passes the value to the longest waiter. If there is none, returns the guard.
     pub(super) fn hand_on(mut self) -> Option<Self> {
         let thing = mem::take(&mut self.thing);
         let kept = lock(&self.turnstile.0).hand_to_next(thing);
@@ -113,7 +113,7 @@ impl<T: Default> DerefMut for FairMutexGuard<'_, T> {
     }
 }
 
-/// No lock is held while foreign code runs, so that poison means nothing here.
+/// No foreign code runs while this lock is held, so poisoning can be ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -190,7 +190,7 @@ mod tests {
                 let turnstile = &turnstile;
                 scope.spawn(move || {
                     for _ in 0..200 {
-                        // Odd ones give up early now and then.
+                        // Odd threads time out now and then.
                         let wait = if thread % 2 == 0 { LONG } else { Duration::from_micros(50) };
                         if let Some(mut turn) = turnstile.acquire(wait) {
                             let seen = mem::replace(&mut *turn, u32::MAX);

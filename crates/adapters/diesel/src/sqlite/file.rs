@@ -1,5 +1,5 @@
-//! The database file on the disk: made for its owner alone, and watched, so that nothing is
-//! acknowledged into a file that was deleted or replaced.
+//! Database file on disk: created with access only for its owner, and checked, so that no commit is
+//! acknowledged in a file that was deleted or replaced.
 
 use crate::error::OpenError;
 use portcullis_ports::StoreError;
@@ -11,14 +11,14 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// The files that this process holds open. Whoever closes any descriptor of a file gives up all
-/// locks of the process on it, SQLite's among them: so all stores on a file share one.
+/// Files that this process has open. Closing any descriptor of a file releases all POSIX locks of the
+/// process on it, including SQLite's, so all stores on a file share one descriptor.
 static OPEN_FILES: Mutex<BTreeMap<FileId, Weak<File>>> = Mutex::new(BTreeMap::new());
 
 /// Device and inode.
 type FileId = (u64, u64);
 
-/// A file, and which one it was when it was opened.
+/// File, and its identity when it was opened.
 #[derive(Clone)]
 pub(super) struct DatabaseFile {
     path: PathBuf,
@@ -27,7 +27,7 @@ pub(super) struct DatabaseFile {
 }
 
 impl DatabaseFile {
-    /// Finds the file, or makes an empty one.
+    /// Opens the file, or creates an empty one.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let path = std::path::absolute(path).map_err(|error| unusable(path, &error.to_string()))?;
         let folder = path.parent().filter(|folder| !folder.is_dir());
@@ -48,12 +48,12 @@ impl DatabaseFile {
         Ok(Self { path, identity, held })
     }
 
-    /// Backoff until what was written to it is on the disk.
+    /// Waits until everything written to the file is on disk.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         self.held.sync_data().map_err(|error| StoreError::Unavailable(format!("the database file: {error}")))
     }
 
-    /// Whether the path still leads to the file that was opened. Costs a microsecond.
+    /// Checks that the path still leads to the opened file. Takes about 1 µs.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let gone = |what: String| Err(StoreError::Unavailable(what));
         match fs::metadata(&self.path) {
@@ -64,12 +64,12 @@ impl DatabaseFile {
         }
     }
 
-    /// Its size in bytes.
+    /// Returns the size in bytes, or 0 if it cannot be determined.
     pub(super) fn size(&self) -> u64 {
         fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
-    /// The address that SQLite opens it by, in the mode `ro` or `rw`: neither makes a file.
+    /// Returns the URI for SQLite, in mode `ro` or `rw`. Neither mode creates a file.
     pub(super) fn uri(&self, mode: &str) -> String {
         use std::os::unix::ffi::OsStrExt;
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-~".contains(byte);
@@ -78,7 +78,7 @@ impl DatabaseFile {
         format!("file:{path}?mode={mode}")
     }
 
-    /// Why opening it failed.
+    /// Creates the error for a file that cannot be opened.
     pub(super) fn unusable(&self, error: &StoreError) -> OpenError {
         match error {
             StoreError::Unavailable(reason) | StoreError::Busy(reason) | StoreError::Failed(reason) => {
@@ -88,7 +88,7 @@ impl DatabaseFile {
         }
     }
 
-    /// It is not what it should be.
+    /// Creates the error for a damaged file.
     pub(super) fn damaged(&self, reason: String) -> OpenError {
         OpenError::Damaged { path: self.path.clone(), reason }
     }
@@ -98,7 +98,7 @@ fn identity(metadata: &Metadata) -> FileId {
     (metadata.dev(), metadata.ino())
 }
 
-/// The file at the path, by the descriptor that all share.
+/// Opens the file at the path, or returns the descriptor that other stores on it already share.
 fn open_shared(path: &Path, metadata: &Metadata) -> io::Result<(FileId, Arc<File>)> {
     let mut held = OPEN_FILES.lock().unwrap_or_else(PoisonError::into_inner);
     held.retain(|_, file| file.strong_count() > 0);
@@ -110,7 +110,8 @@ fn open_shared(path: &Path, metadata: &Metadata) -> io::Result<(FileId, Arc<File
     let file = File::open(path)?;
     let opened = identity(&file.metadata()?);
     if let Some(shared) = in_use(&held, opened) {
-        // Another has come into its place this moment, whose locks a close would give up.
+        // The path now leads to a file that another store has open. Closing this descriptor would
+        // release its locks.
         mem::forget(file);
         return Ok((opened, shared));
     }

@@ -1,22 +1,22 @@
-//! Those whose work is in one transaction, and what they are told of its commit.
+//! Callers whose work is in one transaction, and the outcome of its commit.
 
 use portcullis_ports::StoreError;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Who comes first waits for the others' work: as many, and so long, at most.
+/// The first caller waits for the others' work, so their number and the time are limited.
 const MAX_MEMBERS: usize = 64;
 const MAX_AGE: Duration = Duration::from_millis(10);
 
-/// Those whose work a transaction holds. Dropped without a word, it tells them that the
-/// transaction is lost: nobody waits for an answer that cannot come.
+/// Callers whose work a transaction contains. If it is dropped without [`complete`](Self::complete),
+/// they get an error, so that none waits in vain.
 pub(super) struct CommitGroup {
     members: Vec<Arc<CommitWaiter>>,
-    /// When the transaction began, by the store's clock.
+    /// Start of the transaction, by the store's clock.
     begun: Duration,
 }
 
-/// A place in a group.
+/// Member of a group.
 pub(super) struct CommitWaiter {
     outcome: Mutex<Option<Result<(), StoreError>>>,
     told: Condvar,
@@ -35,19 +35,19 @@ impl CommitGroup {
         self.members.is_empty()
     }
 
-    /// Whether it is time to commit, though others wait to join.
+    /// Returns whether the transaction must be committed although others wait to join.
     pub(super) fn is_full(&self, now: Duration) -> bool {
         self.members.len() >= MAX_MEMBERS || now.saturating_sub(self.begun) >= MAX_AGE
     }
 
-    /// Adds a member, whose work is done.
+    /// Adds a member whose work is done.
     pub(super) fn join(&mut self) -> Arc<CommitWaiter> {
         let member = Arc::new(CommitWaiter { outcome: Mutex::new(None), told: Condvar::new() });
         self.members.push(Arc::clone(&member));
         member
     }
 
-    /// Tells all of them what became of the transaction.
+    /// Sends the outcome of the transaction to all members.
     pub(super) fn complete(mut self, outcome: &Result<(), StoreError>) {
         self.tell_all(outcome);
     }
@@ -67,7 +67,7 @@ impl Drop for CommitGroup {
 }
 
 impl CommitWaiter {
-    /// Backoff for the commit. Where it takes too long, whether it arrives is unknown.
+    /// Waits for the commit. After a timeout its outcome is unknown.
     pub(super) fn outcome(&self, wait: Duration) -> Result<(), StoreError> {
         let waited = self.told.wait_timeout_while(lock(&self.outcome), wait, |outcome| outcome.is_none());
         let outcome = waited.unwrap_or_else(PoisonError::into_inner).0.take();
@@ -75,7 +75,7 @@ impl CommitWaiter {
     }
 }
 
-/// Nothing panics while it is held, so that poison means nothing here.
+/// No code panics while it holds this lock, so poisoning can be ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

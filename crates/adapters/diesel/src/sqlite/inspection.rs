@@ -1,11 +1,11 @@
-//! The tables of an SQLite file, as its schema describes them.
+//! Inspects the tables of an SQLite file through its schema.
 
 use crate::inspection::{self, Column, Finding, Kind, NAMED, Reference, Tables};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 
-/// The type of every column of a view: its rows have no number.
+/// Type reported for every column of a view: its rows have no rowid.
 const VIEW: &str = "a view";
 
 #[derive(QueryableByName)]
@@ -22,7 +22,8 @@ struct ColumnRow {
     filled: bool,
 }
 
-/// Names are compared without regard to case, as SQLite does. Only an INTEGER PRIMARY KEY is numbered.
+/// Names are compared case-insensitively, as SQLite does. SQLite assigns ids only to an INTEGER PRIMARY
+/// KEY.
 const COLUMNS: &str = "SELECT lower(m.name) AS table_name, lower(c.name) AS name, \
     CASE m.type WHEN 'view' THEN 'a view' ELSE lower(c.type) END AS kind, NOT c.\"notnull\" AND c.pk = 0 AS nullable, \
     c.dflt_value IS NOT NULL OR (c.pk = 1 AND lower(c.type) = 'integer') AS filled \
@@ -51,7 +52,7 @@ struct IdRow {
     id: i64,
 }
 
-/// Looks at the tables.
+/// Inspects the tables.
 pub(super) fn inspect(connection: &mut SqliteConnection) -> QueryResult<Vec<Finding>> {
     let names = inspection::names();
     let rows = diesel::sql_query(COLUMNS).load::<ColumnRow>(connection)?;
@@ -85,14 +86,14 @@ pub(super) fn inspect(connection: &mut SqliteConnection) -> QueryResult<Vec<Find
     Ok(findings)
 }
 
-/// Returns the foreign keys of other programs' tables on `users`.
+/// Returns the foreign keys from other programs' tables to `users`.
 pub(crate) fn references(connection: &mut SqliteConnection) -> QueryResult<Vec<ReferenceRow>> {
     let rows = diesel::sql_query(REFERENCES).load::<ReferenceRow>(connection)?;
     let names = inspection::names();
     Ok(rows.into_iter().filter(|row| !names.contains(&row.table_name.to_lowercase().as_str())).collect())
 }
 
-/// SQLite lets a column hold anything: only what it cannot number, and views, are refused.
+/// An SQLite column can hold any type. Only views, and ids that SQLite does not assign, are rejected.
 fn fits(column: &Column, kind: Kind) -> bool {
     column.kind != VIEW && (kind != Kind::Id || column.filled)
 }

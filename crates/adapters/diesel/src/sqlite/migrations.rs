@@ -1,5 +1,5 @@
-//! Migrating an SQLite file: all that is pending in one transaction, so that a kill leaves the
-//! schema before it or after it, and of two processes that start at once one waits.
+//! Migrates an SQLite file. All pending migrations run in one transaction, so a killed process leaves
+//! the schema before or after all of them. If two processes start at once, one waits.
 
 use super::connection::Role;
 use super::{SqliteStore, begin, inspection};
@@ -17,7 +17,7 @@ use portcullis_ports::{StoreError, TxMode};
 use std::time::Duration;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sqlite");
-/// How long to wait for another process that migrates, or writes.
+/// Maximum wait for another process that migrates or writes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Migrations for SqliteStore {
@@ -58,7 +58,7 @@ impl Migrations for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Runs a change in one transaction that nobody writes beside.
+    /// Runs a change in one transaction, under SQLite's write lock.
     fn with_migration_lock(
         &self,
         mut change: impl FnMut(&mut SqliteConnection) -> Result<MigrationReport, MigrateError>,

@@ -1,5 +1,5 @@
-//! The store on SQLite: one writer at a time, readers beside it. A commit is on the disk before
-//! it is confirmed (WAL, `synchronous=FULL`).
+//! Store on SQLite: one writer at a time, concurrent readers. A commit is on disk before it is confirmed
+//! (WAL, `synchronous=FULL`).
 
 mod checkpointer;
 mod connection;
@@ -35,23 +35,23 @@ use writer::Writer;
 pub struct SqliteStore {
     opener: Connector,
     readers: Pool<SqliteConnection>,
-    /// Under `synchronous=FULL`, several writers in a pool starve each other in SQLite's sleeping
-    /// busy handler. One connection, and a queue before it, are fair and faster.
+    /// One connection with a queue in front, which is fair and faster: under `synchronous=FULL`, several
+    /// writers in a pool starve each other in SQLite's sleeping busy handler.
     writer: FairMutex<Writer>,
     checkpointer: Checkpointer,
     clock: Arc<dyn Clock>,
     wait: Duration,
-    /// Last: closed after every connection.
+    /// Last field: closed after every connection.
     file: DatabaseFile,
 }
 
 impl SqliteStore {
-    /// Opens the file, and makes it, readable for its owner alone, where it is missing. A process
-    /// that opens it by other means too must close those before the last store on it: POSIX locks
-    /// are given up by any close.
+    /// Opens the file, or creates it readable only by its owner. If the process also opens the file with
+    /// its own SQLite connections, it must close them before it drops the last store on it: closing the
+    /// store's descriptor releases all POSIX locks that the process holds on the file.
     ///
     /// # Errors
-    /// [`OpenError`]; a damaged file is left untouched.
+    /// Returns [`OpenError`] if the file is damaged or cannot be used. A damaged file is not changed.
     pub fn open(path: &Path, options: &StoreOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let file = DatabaseFile::open(path)?;
         let opener = Connector::new(&file, options);
@@ -79,12 +79,12 @@ impl SqliteStore {
         outcome
     }
 
-    /// How the connections of readers are used.
+    /// Returns how the readers' connections are used.
     pub(crate) fn load(&self) -> PoolLoad {
         self.readers.load()
     }
 
-    /// Writes what is in the write-ahead log into the file, and empties the log.
+    /// Copies the WAL into the file and truncates it.
     pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
         let _paused = self.checkpointer.pause();
         self.with_writer(self.wait, connection::checkpoint_truncate)
@@ -92,7 +92,7 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    /// Reads run in no transaction, as on PostgreSQL: nearly all are one statement, which is one.
+    /// Runs reads outside a transaction, as on PostgreSQL: nearly all are a single statement.
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         match mode {
             TxMode::Read => self.transact_reading(work),
@@ -105,7 +105,7 @@ impl Store for SqliteStore {
         }
     }
 
-    /// All in one share of a transaction.
+    /// Runs all rotations as one job in a transaction.
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         if rotations.is_empty() {
             return Ok(Vec::new());
@@ -120,7 +120,7 @@ impl Store for SqliteStore {
     }
 }
 
-/// Takes SQLite's lock at once: a transaction that read first could not wait for it.
+/// Acquires SQLite's write lock at once: a transaction that read first could not wait for it.
 fn begin(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let begun = AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE");
     begun.map_err(|error| SqliteConnection::classify(&error, TxMode::Write))

@@ -1,5 +1,5 @@
-//! A rotation on SQLite, in three statements of which none reads first: a compare-and-set that
-//! knows all that a token needs to be spent, the successor's row, and the session's event.
+//! Rotation on SQLite, in three statements without a read before: a compare-and-set with all conditions
+//! for spending a token, the successor's row, and the session's event.
 
 use crate::engine::Engine;
 use crate::schema::{refresh_tokens, session_events};
@@ -14,8 +14,8 @@ use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use portcullis_ports::{Rotation, StoreError, TxMode};
 
-/// Spends a token and gives the columns in which damage could pass for a live token. Prepared
-/// once for a connection: diesel's own updates are spelled out every time.
+/// Spends a token and returns the columns in which damage could make a token look live. Prepared once
+/// per connection; diesel's own updates are built each time.
 #[derive(QueryId)]
 struct Spend {
     jti: String,
@@ -34,7 +34,7 @@ impl Query for Spend {
 
 impl RunQueryDsl<SqliteConnection> for Spend {}
 
-/// A live row in which a spending is half recorded is left to whoever reads rows one by one.
+/// Skips a live row in which a spending is half recorded: the code that reads single rows reports it.
 impl QueryFragment<Sqlite> for Spend {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql("UPDATE refresh_tokens SET revoked = 1, spent_at = ");
@@ -64,10 +64,8 @@ impl QueryFragment<Sqlite> for Spend {
 
 type SpentRow = (i64, Stored<DateTime<Utc>>, Stored<DateTime<Utc>>, i64, Stored<DateTime<Utc>>);
 
-/// Exchanges a token, in the transaction that the connection has begun; whether it could be.
-///
-/// # Errors
-/// Of the database, or of a row that is damaged: the transaction must not be committed then.
+/// Rotates a token in the open transaction. Returns whether it was rotated. After an error of the
+/// database or about a damaged row, the transaction must not be committed.
 pub(super) fn rotate(connection: &mut SqliteConnection, rotation: &Rotation) -> Result<bool, StoreError> {
     let classify = |error| SqliteConnection::classify(&error, TxMode::Write);
     let Some(session) = rotation.successor.session_id else { return Ok(false) };
@@ -100,7 +98,7 @@ mod tests {
     use super::*;
     use portcullis_domain::sessions::{ClientInfo, EventKind, SessionEvent};
 
-    /// Whether diesel finds it prepared without spelling it out.
+    /// Returns whether diesel finds the prepared statement without building its text.
     fn is_prepared_once<Q: QueryId>(_: &Q) -> bool {
         Q::HAS_STATIC_QUERY_ID
     }

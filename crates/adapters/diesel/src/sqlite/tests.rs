@@ -1,4 +1,4 @@
-//! What only shows from inside: how connections are set up, faults of the disk, and shared commits.
+//! Tests of internals: connection settings, disk errors and group commits.
 
 mod sharing;
 
@@ -46,7 +46,7 @@ fn every_connection_has_its_pragmas() {
     }
 }
 
-/// Nothing but the locks on the file tells SQLite of another process that this one uses it.
+/// SQLite in another process knows only from the locks on the file that this process uses it.
 #[test]
 fn a_store_that_is_closed_leaves_others_their_locks() {
     use std::os::unix::fs::MetadataExt;
@@ -87,7 +87,7 @@ fn a_full_disk_refuses_writes_alone_and_loses_nothing() {
     for user in &acknowledged {
         assert_eq!(store.read(|tx| tx.users().find(user.id)), Ok(Some(user.clone())));
     }
-    // The limit was the lost connection's: the space is back.
+    // The limit was set on the lost connection, so there is space again.
     assert!(register(&store, u32::MAX).unwrap().is_some());
     let mut connection = store.opener.open(Role::Reader).unwrap();
     let check = sql::<diesel::sql_types::Text>("PRAGMA integrity_check").get_result::<String>(&mut connection);

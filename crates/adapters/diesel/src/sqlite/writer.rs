@@ -1,9 +1,10 @@
-//! Writing: one at a time, and many in one commit. The connection goes from caller to caller with
-//! its transaction open, each adds its work, and whoever finds nobody waiting commits for all.
-//! Nobody waits for company, and nobody is answered before the commit that holds its work.
+//! Group commit: one writer at a time, many jobs in one commit. The connection passes from caller to
+//! caller with its transaction open. Each adds its work, and a caller with no one waiting behind it
+//! commits for all. No caller waits for others to join, and none gets a result before the commit that
+//! contains its work.
 //!
-//! Where the disk fails, SQLite may undo a whole transaction by itself. No commit is tried then:
-//! all whose work it held are told the error.
+//! On a disk error, SQLite may roll back a whole transaction by itself. Then no commit is tried, and all
+//! callers whose work it contained get the error.
 
 use super::connection::{Role, WriteConnection};
 use super::fair_mutex::FairMutexGuard;
@@ -16,43 +17,44 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-/// Work in a transaction that holds others' work too.
+/// Work in a transaction that also contains other callers' work.
 pub(super) type WriteJob<'a> = dyn FnMut(&mut SqliteConnection) -> Result<TxOutcome, StoreError> + 'a;
 
-/// What is handed from caller to caller.
+/// State that passes from caller to caller.
 #[derive(Default)]
 pub(super) enum Writer {
-    /// There is no connection.
+    /// No connection is open.
     #[default]
     Closed,
-    /// A connection in no transaction.
+    /// Connection in no transaction.
     Idle(WriteConnection),
-    /// A transaction that holds somebody's work.
+    /// Transaction that contains callers' work.
     Open(OpenTransaction),
 }
 
-/// A transaction under way, and whose work it holds.
+/// Open transaction, and the callers whose work it contains.
 pub(super) struct OpenTransaction {
-    /// Closed, and so undone, before those whose work it held are told: the order matters.
+    /// Must be dropped, which rolls back, before the group notifies its members: field order matters.
     connection: WriteConnection,
     group: CommitGroup,
 }
 
-/// What became of a share.
+/// Outcome of adding a job to a transaction.
 enum JoinOutcome {
-    /// It is in the transaction; or it is undone, but has seen what is not committed yet.
+    /// The job is in the transaction. Or it was rolled back but may have read uncommitted rows of
+    /// others, so it depends on the same commit.
     Joined,
-    /// It is undone, and what it was told holds whatever becomes of the others.
+    /// The job was rolled back, and its result does not depend on the other callers.
     Undone(Result<(), StoreError>),
-    /// The whole transaction is undone, or not to be trusted.
+    /// The whole transaction was rolled back or cannot be trusted.
     Lost(StoreError),
 }
 
 impl SqliteStore {
-    /// Does the work in a transaction that others may share. `Ok` once that is committed.
+    /// Runs the job in a transaction that others may share. Returns `Ok` once it is committed.
     pub(super) fn write_grouped(&self, share: &mut WriteJob<'_>) -> Result<(), StoreError> {
         let mut panic = None;
-        // A panic costs whoever caused it, as a failure would, and not those whose work is done.
+        // A panic affects only its own caller, like a failure, and not the others in the group.
         let outcome = self.join_transaction(&mut |connection| {
             catch_unwind(AssertUnwindSafe(|| share(connection))).unwrap_or_else(|payload| {
                 panic = Some(payload);
@@ -73,7 +75,7 @@ impl SqliteStore {
                 outcome
             }
             JoinOutcome::Lost(error) => {
-                // Closed before the next begins: it may hold SQLite's lock.
+                // Closed before the next transaction begins, because it may hold SQLite's lock.
                 drop(shared.connection);
                 drop(turn);
                 if transaction::is_connection_lost(&error) {
@@ -84,8 +86,8 @@ impl SqliteStore {
         }
     }
 
-    /// Calls with the writing connection, once it is free, in no transaction, and with what is
-    /// then left of the wait for other processes.
+    /// Runs a call with the write connection, once it is free and in no transaction. The rest of `wait`
+    /// is the timeout for locks of other processes.
     pub(super) fn with_writer<T>(
         &self,
         wait: Duration,
@@ -103,7 +105,7 @@ impl SqliteStore {
         let mut connection = self.connection(&mut turn, wait, start)?;
         let outcome = call(&mut connection.inner);
         self.keep(&mut turn, connection, &outcome);
-        // A commit into a file that nobody can open again is none.
+        // A commit does not count if the file can no longer be opened by its path.
         outcome.and_then(|value| self.file.check().map(|()| value))
     }
 
@@ -112,7 +114,7 @@ impl SqliteStore {
         self.writer.acquire(wait).ok_or_else(busy)
     }
 
-    /// The connection, opened where there is none, to the file that is still in its place.
+    /// Returns the connection, opened if necessary, if the path still leads to the same file.
     fn connection(
         &self,
         turn: &mut FairMutexGuard<'_, Writer>,
@@ -131,7 +133,7 @@ impl SqliteStore {
         Ok(connection)
     }
 
-    /// Keeps the connection for the next, if it is in order; whether it is. Else it is closed.
+    /// Keeps a healthy connection for the next caller, closes any other. Returns whether it was kept.
     fn keep<T>(
         &self,
         turn: &mut FairMutexGuard<'_, Writer>,
@@ -145,7 +147,7 @@ impl SqliteStore {
         healthy
     }
 
-    /// The transaction that is under way, or a new one.
+    /// Returns the open transaction, or begins one.
     fn current_or_begin(
         &self,
         turn: &mut FairMutexGuard<'_, Writer>,
@@ -169,7 +171,7 @@ impl SqliteStore {
         Ok(OpenTransaction { connection, group: CommitGroup::new(self.clock.monotonic()) })
     }
 
-    /// Hands the transaction on to whoever waits, or commits it; its outcome.
+    /// Passes the transaction to the next caller, or commits it if there is none. Returns its outcome.
     fn join(&self, turn: FairMutexGuard<'_, Writer>, mut shared: OpenTransaction) -> Result<(), StoreError> {
         let member = shared.group.join();
         match self.hand_over(turn, shared) {
@@ -178,17 +180,17 @@ impl SqliteStore {
         }
     }
 
-    /// Leaves a transaction that holds nothing of the caller's, in good hands.
+    /// Leaves a transaction without work of this caller: passes it on or commits it for the others.
     fn leave(&self, mut turn: FairMutexGuard<'_, Writer>, shared: OpenTransaction) {
         if shared.group.is_empty() {
             self.keep(&mut turn, shared.connection, &Ok(()));
         } else if let Some((turn, shared)) = self.hand_over(turn, shared) {
-            // What becomes of it is for those to hear whose work it holds.
+            // The members of the group get the outcome.
             let _ = self.finish(turn, shared);
         }
     }
 
-    /// Hands the transaction on, if anybody waits for it and it should hold more.
+    /// Passes the transaction to the next caller. Returns it if no one waits or the group is full.
     fn hand_over<'t>(
         &self,
         mut turn: FairMutexGuard<'t, Writer>,
@@ -201,12 +203,12 @@ impl SqliteStore {
         let mut turn = turn.hand_on()?;
         match mem::take(&mut *turn) {
             Writer::Open(shared) => Some((turn, shared)),
-            // It holds what was put in.
+            // Unreachable: the state was set above.
             Writer::Closed | Writer::Idle(_) => None,
         }
     }
 
-    /// Commits, lets the next have its turn, and tells all whose work it was.
+    /// Commits, passes the connection on, and notifies the group.
     fn finish(&self, mut turn: FairMutexGuard<'_, Writer>, shared: OpenTransaction) -> Result<(), StoreError> {
         let (group, outcome) = self.commit(&mut turn, shared);
         drop(turn);
@@ -214,7 +216,7 @@ impl SqliteStore {
         outcome
     }
 
-    /// Commits; those who have to be told, and what.
+    /// Commits. Returns the group to notify, and the outcome.
     fn commit(
         &self,
         turn: &mut FairMutexGuard<'_, Writer>,
@@ -226,13 +228,13 @@ impl SqliteStore {
         if !self.keep(turn, connection, &committed) && committed.is_ok() {
             return (group, Err(StoreError::Unavailable("the transaction did not end".to_owned())));
         }
-        // A commit into a file that nobody can open again is none.
+        // A commit does not count if the file can no longer be opened by its path.
         (group, committed.and_then(|()| self.file.check()))
     }
 }
 
 impl OpenTransaction {
-    /// Adds a share, in a savepoint of its own where the transaction holds others'.
+    /// Adds a job, in a savepoint if the transaction contains other callers' work.
     fn add(&mut self, share: &mut WriteJob<'_>) -> JoinOutcome {
         let connection = &mut self.connection.inner;
         let first = self.group.is_empty();
@@ -246,7 +248,7 @@ impl OpenTransaction {
             }
             Err(error) if transaction::is_connection_lost(&error) => JoinOutcome::Lost(error),
             undone => match transaction::rollback(connection, TxMode::Write) {
-                // There is no savepoint any more where SQLite undid the transaction by itself.
+                // The savepoint no longer exists if SQLite rolled back the transaction by itself.
                 Err(error) if !first => JoinOutcome::Lost(undone.err().unwrap_or(error)),
                 Ok(()) if !first && undone.is_ok() => JoinOutcome::Joined,
                 _ => JoinOutcome::Undone(undone.map(drop)),
@@ -255,7 +257,7 @@ impl OpenTransaction {
     }
 }
 
-/// A file that cannot be opened for writing may yet be read.
+/// A file that cannot be opened for writing may still be readable.
 fn unwritable(error: StoreError) -> StoreError {
     match error {
         StoreError::Unavailable(reason) => StoreError::Unwritable(reason),

@@ -1,4 +1,4 @@
-//! What holds for a database that the FastAPI application left behind, whichever kind it is.
+//! Adoption checks for both databases.
 
 use crate::samples::{accounts, now, register, rotation};
 use portcullis_domain::login;
@@ -7,7 +7,7 @@ use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::{Store, StoreError, StoreExt};
 
-/// Every account is there as it was, and is found by any spelling.
+/// Every account is unchanged and is found regardless of case.
 pub(crate) fn assert_accounts_are_kept(store: &dyn Store) {
     let stored = [
         (1, "alice@example.com"),
@@ -32,7 +32,7 @@ pub(crate) fn assert_accounts_are_kept(store: &dyn Store) {
     }
 }
 
-/// Both of the accounts whose addresses differ by case alone are there, and no third gets in.
+/// Both accounts whose email addresses differ only in case exist, and no third can register.
 pub(crate) fn assert_differing_accounts_are_kept(store: &dyn Store) {
     let both = accounts(store, "eRIN@example.com").unwrap();
     assert_eq!(both.iter().map(|user| user.id.get()).collect::<Vec<_>>(), [5, 6]);
@@ -65,7 +65,7 @@ pub(crate) fn assert_tokens_are_kept(store: &dyn Store, live: &str, spent: &str)
     assert_eq!(find(spent).session, None, "what is spent begins no session");
 }
 
-/// The log tells how much was adopted, and which accounts differ by case alone, by number.
+/// The log reports the number of adopted rows, and the ids of accounts whose emails differ only in case.
 pub(crate) fn assert_told(lines: &[String]) {
     let message = "message=Adopted the tables of the FastAPI application users=9 refresh_tokens=32";
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -74,17 +74,17 @@ pub(crate) fn assert_told(lines: &[String]) {
     assert!(lines[1].ends_with("accounts=2 user_ids=\"5,6\""), "{lines:?}");
 }
 
-/// Tokens whose identifiers are spelled otherwise than ours.
+/// Values of `jti` in other formats than Portcullis's own.
 pub(crate) const SPELLINGS: [&str; 4] =
     ["0B61CDEC-9989-4CFA-A1B2-34EA8E50C83C", "0b61cdec-9989-4cfa-a1b2-34ea8e50c83c", "7", "any text: Käse/🔑"];
 
-/// Adds them to the application's table, live.
+/// Returns SQL that adds live tokens with these values to the application's table.
 pub(crate) fn add_spellings() -> String {
     let values = SPELLINGS.map(|jti| format!("('{jti}', 1, '2126-10-29 14:04:44.905380', false)")).join(", ");
     format!("INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked) VALUES {values};")
 }
 
-/// Each is found by its own spelling alone, is in a session that is listed, and rotates.
+/// Each token is found only by its exact `jti`, is in a listed session, and rotates.
 pub(crate) fn assert_spellings_are_kept(store: &dyn Store) {
     let find = |jti| store.read(|tx| tx.refresh_tokens().find(jti)).unwrap();
     for (number, text) in SPELLINGS.into_iter().enumerate() {
@@ -104,7 +104,7 @@ pub(crate) fn assert_spellings_are_kept(store: &dyn Store) {
     assert_eq!(find(Jti::parse(&SPELLINGS[3].to_uppercase()).unwrap()), None);
 }
 
-/// One that the application adds later has no session until its first exchange, which names it.
+/// A token that the application adds later has no session until its first refresh, which sets it.
 pub(crate) fn assert_a_later_spelling_begins_a_session(store: &dyn Store, jti: &str) {
     let jti = Jti::parse(jti).unwrap();
     let find = || store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();

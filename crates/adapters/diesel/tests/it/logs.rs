@@ -1,4 +1,4 @@
-//! What a test sees of the log.
+//! Collects log lines for tests.
 
 use std::cell::RefCell;
 use std::fmt::{Debug, Write};
@@ -7,11 +7,11 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 thread_local! {
-    /// The lines of the thread that collects them now.
+    /// Lines of the thread that is collecting.
     static LINES: RefCell<Option<Vec<(Level, String, String)>>> = const { RefCell::new(None) };
 }
 
-/// Runs a call and gives what this thread logged meanwhile under `target`, at that level or above.
+/// Runs a call and returns the lines that this thread logged under `target` at `level` or above.
 pub(crate) fn logged_by(target: &str, level: Level, call: impl FnOnce()) -> Vec<String> {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| tracing::subscriber::set_global_default(Collector).unwrap());

@@ -1,4 +1,4 @@
-//! What holds for the outbox of every database, beside what the promises say.
+//! Outbox tests for both databases, in addition to the conformance suite.
 
 use crate::logs::logged_by;
 use crate::samples::{now, order};
@@ -10,18 +10,18 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 use tracing::Level;
 
-/// Takes what is due that long from now, for 90 seconds.
+/// Claims an email that is due `later` from now, for 90 seconds.
 pub(crate) fn take(store: &dyn Store, later: TimeDelta) -> Result<Option<QueuedMail>, StoreError> {
     store.write(|tx| tx.outbox().claim_next(now() + later, now() + later + TimeDelta::seconds(90)))
 }
 
-/// Adds mails with the numbers 1 to `count`.
+/// Enqueues `count` emails, with ids from 1 in an empty outbox.
 pub(crate) fn enqueue(store: &dyn Store, count: u32) {
     store.write(|tx| (0..count).try_for_each(|_| tx.outbox().enqueue(&order(None)))).unwrap();
 }
 
-/// Two processes, of several threads each, take a thousand mails and settle them: each once. Every
-/// tenth is lost by whoever took it: another gets it when the lease is over.
+/// Two processes with several threads each claim and settle a thousand emails, each exactly once. Every
+/// tenth is lost by its first claimer, and claimed again when the lease ends.
 pub(crate) fn assert_two_processes_share_the_work(one: &dyn Store, two: &dyn Store) {
     enqueue(one, 1_000);
     let start = Barrier::new(16);
@@ -54,7 +54,7 @@ pub(crate) fn assert_two_processes_share_the_work(one: &dyn Store, two: &dyn Sto
     assert!(!one.write(|tx| tx.outbox().remove(*lost.first().unwrap(), 1)).unwrap(), "another has it by now");
 }
 
-/// A mail that cannot be read stands in nobody's way: it is put off, and in the end given up.
+/// An unreadable email does not block others: it is postponed and finally becomes dead.
 pub(crate) fn assert_the_unreadable_is_passed_over(store: &dyn Store, damage: impl Fn()) {
     enqueue(store, 1);
     damage();
@@ -85,7 +85,7 @@ pub(crate) fn assert_the_unreadable_is_passed_over(store: &dyn Store, damage: im
     assert_eq!(load(), OutboxCounts { waiting: 1, dead: 0 });
 }
 
-/// What a mail server says is kept in one line of a bounded length.
+/// A mail server's error is stored in one line of limited length.
 pub(crate) fn assert_errors_are_kept_in_one_line(store: &dyn Store) {
     enqueue(store, 1);
     let mail = take(store, TimeDelta::zero()).unwrap().unwrap();

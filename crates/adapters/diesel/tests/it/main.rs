@@ -1,5 +1,5 @@
-//! The store as its callers see it, on both databases: what every store promises, and what only
-//! these can show: adoption, damage, locks, lost files and lost servers.
+//! Tests of the store through its public interface, on both databases: the conformance suite, and
+//! adoption, damage, locks, lost files and lost servers.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failed step fails the test")]
 

@@ -1,5 +1,5 @@
-//! How the databases find rows: every statement of every promise is logged and explained, so that
-//! a new one without an index cannot slip in.
+//! Query plans: every statement of the conformance suite is logged and explained, so that a new
+//! statement without an index is noticed.
 
 use crate::logs::logged_by;
 use crate::samples::patient;
@@ -13,8 +13,8 @@ pub(crate) fn logging() -> StoreOptions {
     StoreOptions { log_statements: true, ..patient() }
 }
 
-/// Every statement about rows that a store sends while it keeps its promises, each on an empty
-/// store that `with_store` makes.
+/// Returns every statement about rows that a store runs during the conformance suite. Each promise runs
+/// on an empty store created by `with_store`.
 pub(crate) fn statements(with_store: impl Fn(&dyn Fn(&dyn Store))) -> BTreeSet<String> {
     let mut lines = Vec::new();
     for promise in conformance::promises() {
@@ -26,7 +26,7 @@ pub(crate) fn statements(with_store: impl Fn(&dyn Fn(&dyn Store))) -> BTreeSet<S
     statements.filter(of_rows).filter(|text| !text.contains("__diesel") && !text.contains("sqlite_master")).collect()
 }
 
-/// There are as many as the adapter has, and the ones that matter most are among them.
+/// Checks that the statements are about as many as the adapter has, and include the most important ones.
 pub(crate) fn assert_complete(statements: &BTreeSet<String>) {
     assert!(statements.len() >= 60, "{statements:#?}");
     let has = |parts: &[&str]| statements.iter().any(|text| parts.iter().all(|part| text.contains(part)));

@@ -1,4 +1,4 @@
-//! What the tests of both databases share.
+//! Fixtures shared by the tests of both databases.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_diesel::StoreOptions;
@@ -20,7 +20,7 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(FixedClock::at(now()))
 }
 
-/// A clock for stores that time statements.
+/// Real clock, for stores that measure statements.
 #[expect(clippy::disallowed_methods, reason = "the server's time limits are real")]
 pub(crate) fn clock_that_goes() -> Arc<dyn Clock> {
     struct Real(std::time::Instant);
@@ -36,12 +36,12 @@ pub(crate) fn clock_that_goes() -> Arc<dyn Clock> {
     Arc::new(Real(std::time::Instant::now()))
 }
 
-/// Patient enough for a busy machine.
+/// Options with a wait that is long enough for a busy machine.
 pub(crate) fn patient() -> StoreOptions {
     StoreOptions { wait: Duration::from_secs(60), ..StoreOptions::default() }
 }
 
-/// Hardly waits at all.
+/// Options with a very short wait.
 pub(crate) fn impatient() -> StoreOptions {
     StoreOptions { wait: Duration::from_millis(50), ..StoreOptions::default() }
 }
@@ -60,7 +60,7 @@ pub(crate) fn accounts(store: &dyn Store, address: &str) -> Result<Vec<User>, St
     store.read(|tx| tx.users().find_by_email(&email))
 }
 
-/// Registers an account with one live token, in a session.
+/// Registers an account with a session and one live token.
 pub(crate) fn account_with_token(store: &dyn Store, address: &str, jti: Jti) -> User {
     let user = register(store, address).unwrap().unwrap();
     let session = Session::begin(SessionId::for_legacy_token(jti), user.id, now());
@@ -73,15 +73,15 @@ pub(crate) fn account_with_token(store: &dyn Store, address: &str, jti: Jti) -> 
     user
 }
 
-/// An exchange now, of a session's first token.
+/// Creates a rotation of a session's first token at [`now`].
 pub(crate) fn rotation(user: UserId, spent: Jti, successor: Jti) -> Rotation {
     let successor = RefreshToken::new(successor, user, now(), TimeDelta::days(7));
     let successor = successor.with_session(SessionId::for_legacy_token(spent));
     let (session_cutoff, client) = (SessionPolicy::default().max_age_cutoff(now()), ClientInfo::default());
-    Rotation { spent, at: now(), key: None, session_cutoff: session_cutoff, verified_only: false, client, successor }
+    Rotation { spent, at: now(), key: None, session_cutoff, verified_only: false, client, successor }
 }
 
-/// An order of a mail, caused now, about an account or an address alone.
+/// Creates an email at [`now`], for an account or only for an email address.
 pub(crate) fn order(user_id: Option<UserId>) -> NewMail {
     NewMail {
         occasion: Occasion::VerifyEmail,
@@ -95,7 +95,7 @@ pub(crate) fn order(user_id: Option<UserId>) -> NewMail {
     }
 }
 
-/// A one-time token, which expires an hour from now.
+/// Creates a one-time token that expires one hour after [`now`].
 pub(crate) fn record(user_id: UserId) -> OneTimeTokenRecord {
     let (digest, password) = (TokenDigest::new([7; 32]), PasswordVersion::new([8; 32]));
     let email = EmailAddress::from_stored("ada@example.com".to_owned());
@@ -103,8 +103,8 @@ pub(crate) fn record(user_id: UserId) -> OneTimeTokenRecord {
     OneTimeTokenRecord { digest, purpose: Purpose::VerifyEmail, user_id, email, password, expires_at }
 }
 
-/// Returns the name of every migration in the repository, oldest first, as its folders name them.
-/// `cargo xtask tidy` checks that both databases have the same ones.
+/// Returns the names of all migrations in the repository, oldest first. `cargo xtask tidy` checks that
+/// both databases have the same ones.
 pub(crate) fn all_migrations() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../migrations/sqlite");
     let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

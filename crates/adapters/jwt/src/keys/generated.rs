@@ -1,4 +1,4 @@
-//! New private keys. The library draws their randomness itself: it takes none for RSA.
+//! Generates private keys. The library uses its own randomness, since it accepts none for RSA.
 
 use super::{KeyError, SigningKey};
 use crate::algorithm::Algorithm;
@@ -8,26 +8,15 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use pem::{EncodeConfig, LineEnding, Pem};
 use portcullis_domain::keys::PublicKey;
 
-/// A private key that nobody has yet.
+/// Newly generated private key.
 pub struct GeneratedKey {
-    /// The private key, as PKCS#8 in PEM: a secret.
+    /// Private key as PKCS#8 in PEM. Secret.
     pub pem: String,
-    /// Its public half.
+    /// Public key.
     pub public: PublicKey,
 }
 
-/// Makes a private key: RSA with 2048 bits, on P-256, or of Ed25519.
-///
-/// ```
-/// use portcullis_jwt::{Algorithm, SigningKey, generate};
-/// let made = generate(Algorithm::Es256)?;
-/// let key = SigningKey::of_pem(Algorithm::Es256, &made.pem)?;
-/// assert_eq!(key.verifying_key().public(), Some(&made.public));
-/// # Ok::<(), portcullis_jwt::KeyError>(())
-/// ```
-///
-/// # Errors
-/// [`KeyError::WrongKind`] for an algorithm that signs with a secret.
+/// Generates a private key: RSA with 2048 bits, P-256 or Ed25519.
 pub fn generate(algorithm: Algorithm) -> Result<GeneratedKey, KeyError> {
     let der = private_key(algorithm).map_err(|_| KeyError::GenerationFailed)?.ok_or(KeyError::WrongKind)?;
     let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
@@ -47,7 +36,7 @@ fn private_key(algorithm: Algorithm) -> Result<Option<Vec<u8>>, aws_lc_rs::error
             let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
             Some(pair.to_pkcs8v1()?.as_ref().to_vec())
         }
-        // Without the public half (RFC 5958 version 1), which openssl 1.1 does not read.
+        // Without the public key (RFC 5958 version 1): openssl 1.1 cannot read version 2.
         Algorithm::EdDsa => Some(Ed25519KeyPair::generate()?.to_pkcs8v1()?.as_ref().to_vec()),
         Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => None,
     })

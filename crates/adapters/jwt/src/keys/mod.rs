@@ -1,5 +1,4 @@
-//! Keys ready for use: parsed, checked and expanded once, at the start. How they lie in files is
-//! left to `pem`, the form of a token to `jws`.
+//! Signing and verifying keys, parsed, checked and expanded once at the start.
 
 mod error;
 mod generated;
@@ -20,7 +19,7 @@ use portcullis_domain::keys::PublicKey;
 use std::fmt;
 use std::sync::Arc;
 
-/// A key that signs, and what verifies it. Its `Debug` shows no part of the key.
+/// Key that signs tokens, with its verifying key. `Debug` shows nothing of the secret.
 pub struct SigningKey {
     signer: Signer,
     verifying: Arc<VerifyingKey>,
@@ -33,11 +32,11 @@ enum Signer {
     Ed25519(Ed25519KeyPair),
 }
 
-/// A key that verifies what one key signed, with the one algorithm of that key.
+/// Key that verifies tokens of one signing key, with that key's algorithm.
 pub struct VerifyingKey {
     algorithm: Algorithm,
     check: Check,
-    /// The header of the tokens that are made with the key, encoded.
+    /// Encoded header of tokens signed with the key.
     header: String,
     public: Option<PublicKey>,
 }
@@ -48,21 +47,22 @@ enum Check {
 }
 
 impl SigningKey {
-    /// A secret. That it is long enough is for the configuration to see to: RFC 7518 §3.2 asks
-    /// for as many bytes as the hash has.
+    /// Creates an HMAC key. The configuration checks its length: RFC 7518 §3.2 requires as many bytes
+    /// as the hash has.
     ///
     /// # Errors
-    /// [`KeyError::Empty`]; [`KeyError::WrongKind`] for an algorithm that needs a private key.
+    /// Returns [`KeyError::Empty`] for an empty secret and [`KeyError::WrongKind`] for an algorithm
+    /// that needs a private key.
     pub fn of_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         let verifying = VerifyingKey::of_secret(algorithm, secret)?;
         let Check::Mac(key) = &verifying.check else { return Err(KeyError::WrongKind) };
         Ok(Self { signer: Signer::Mac(key.clone()), verifying: Arc::new(verifying) })
     }
 
-    /// A private key in PEM: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC 1 (RFC 5915).
+    /// Parses a private key in PEM: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC 1 (RFC 5915).
     ///
     /// # Errors
-    /// [`KeyError`], where it is no private key for this algorithm.
+    /// Returns [`KeyError`] if the text is not a private key for this algorithm.
     pub fn of_pem(algorithm: Algorithm, text: &str) -> Result<Self, KeyError> {
         let signer = pem::private_key(text)?;
         let verifying = VerifyingKey::of_public_bytes(signer.algorithm()?, signer.public_bytes()?)?;
@@ -72,19 +72,20 @@ impl SigningKey {
         Ok(Self { signer, verifying: Arc::new(verifying) })
     }
 
-    /// What verifies the tokens that this key signs.
+    /// Returns the key that verifies tokens signed with this key.
     #[must_use]
     pub fn verifying_key(&self) -> Arc<VerifyingKey> {
         self.verifying.clone()
     }
 
-    /// The first part of every token of this key, encoded.
+    /// Returns the encoded header of every token of this key.
     pub(crate) fn header(&self) -> &str {
         &self.verifying.header
     }
 
-    /// Hands the signature of a message on. By RSA, HMAC and Ed25519 it is the same each time; by
-    /// ECDSA it is not: the library draws the nonce, where RFC 6979 would derive it.
+    /// Passes the signature of a message to `then`. Returns `None` if the key fails. RSA, HMAC and
+    /// Ed25519 are deterministic. ECDSA is not: the library draws a random nonce instead of deriving it
+    /// (RFC 6979).
     pub(crate) fn sign<T>(&self, message: &[u8], then: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let random = SystemRandom::new();
         Some(match &self.signer {
@@ -121,12 +122,12 @@ impl Signer {
 }
 
 impl VerifyingKey {
-    /// A secret, for one size of HMAC.
+    /// Creates a verifying HMAC key.
     ///
     /// # Errors
-    /// As [`SigningKey::of_secret`].
+    /// Returns the same errors as [`SigningKey::of_secret`].
     pub fn of_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
-        // The library would take it.
+        // The library would accept it.
         if secret.is_empty() {
             return Err(KeyError::Empty);
         }
@@ -140,11 +141,11 @@ impl VerifyingKey {
         Ok(Self { algorithm, check: Check::Mac(Box::new(hmac::Key::new(size, secret))), header, public: None })
     }
 
-    /// A public key in PEM, or a private one, of which the public half is taken. Its kind decides
-    /// the algorithm.
+    /// Parses a public key in PEM, or takes the public half of a private key. The type of the key
+    /// determines the algorithm.
     ///
     /// # Errors
-    /// [`KeyError`], where it is no key for any of the algorithms.
+    /// Returns [`KeyError`] if no supported algorithm can use the key.
     pub fn of_pem(text: &str) -> Result<Self, KeyError> {
         if pem::is_public(text)? {
             let (algorithm, bytes) = pem::public_key(text)?;
@@ -161,26 +162,26 @@ impl VerifyingKey {
         Ok(Self { algorithm, check: Check::Signature(key), header, public: Some(public) })
     }
 
-    /// The algorithm that it verifies.
+    /// Returns the algorithm that the key verifies.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The half that everybody may know; a secret has none.
+    /// Returns the public key, or `None` for a secret.
     #[must_use]
     pub const fn public(&self) -> Option<&PublicKey> {
         self.public.as_ref()
     }
 
-    /// Whether this header, encoded, is that of the tokens that are made with the key.
+    /// Returns whether tokens of this key have this encoded header.
     pub(crate) fn makes(&self, header: &str) -> bool {
         self.header == header
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.check {
-            // In constant time.
+            // Compares in constant time.
             Check::Mac(key) => hmac::verify(key, message, signature).is_ok(),
             Check::Signature(key) => key.verify_sig(message, signature).is_ok(),
         }

@@ -1,5 +1,4 @@
-//! Keys as they lie in files: PEM (RFC 7468). The one algorithm that a key is for comes from its
-//! kind, never from whoever shows a token.
+//! Parses keys in PEM (RFC 7468). The type of a key determines its algorithm; a token never does.
 
 use super::{KeyError, Signer};
 use crate::algorithm::Algorithm;
@@ -8,15 +7,15 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use jsonwebtoken::DecodingKey;
 use pem::Pem;
 
-/// Written by `openssl ecparam` before the key; it says nothing that the key does not.
+/// Block that `openssl ecparam` writes before the key, and that adds nothing to it.
 const PARAMETERS: &str = "EC PARAMETERS";
 
-/// Whether the text holds a public key.
+/// Returns whether the text contains a public key.
 pub(super) fn is_public(text: &str) -> Result<bool, KeyError> {
     Ok(matches!(block(text)?.tag(), "PUBLIC KEY" | "RSA PUBLIC KEY"))
 }
 
-/// The private key in the text.
+/// Parses the private key in the text.
 pub(super) fn private_key(text: &str) -> Result<Signer, KeyError> {
     let block = block(text)?;
     match block.tag() {
@@ -28,7 +27,7 @@ pub(super) fn private_key(text: &str) -> Result<Signer, KeyError> {
     }
 }
 
-/// The algorithm and the bytes of the public key in the text.
+/// Returns the algorithm and the bytes of the public key in the text.
 pub(super) fn public_key(text: &str) -> Result<(Algorithm, Vec<u8>), KeyError> {
     let pem = pem::encode(&block(text)?);
     let kinds = [
@@ -41,24 +40,24 @@ pub(super) fn public_key(text: &str) -> Result<(Algorithm, Vec<u8>), KeyError> {
     Ok((algorithm, key.try_get_as_bytes().map_err(|_| KeyError::Unusable)?.to_vec()))
 }
 
-/// The one block that counts.
+/// Returns the only block that is a key.
 fn block(text: &str) -> Result<Pem, KeyError> {
     let blocks = pem::parse_many(text).map_err(|_| KeyError::NotPem)?;
     let mut keys = blocks.into_iter().filter(|block| block.tag() != PARAMETERS);
     let (Some(block), None) = (keys.next(), keys.next()) else { return Err(KeyError::NotPem) };
-    // Before PKCS#8 the cipher stood in a header (RFC 1421 §4.6).
+    // Before PKCS#8, a header named the cipher (RFC 1421 §4.6).
     let encrypted = block.tag() == "ENCRYPTED PRIVATE KEY" || block.headers().get("DEK-Info").is_some();
     if encrypted { Err(KeyError::Encrypted) } else { Ok(block) }
 }
 
-/// PKCS#8 says of which kind it is; each reader refuses the kinds of the others.
+/// Parses a PKCS#8 key. Each parser rejects the key types of the others.
 fn of_any_kind(der: &[u8]) -> Result<Signer, KeyError> {
     match RsaKeyPair::from_pkcs8(der) {
         Ok(pair) => return Ok(Signer::Rsa(pair)),
         Err(error) if of_rsa(&error) == KeyError::Size => return Err(KeyError::Size),
         Err(_) => {}
     }
-    // What openssl writes has no public half to hold the private one against.
+    // Keys written by openssl have no public half to check the private one against.
     match Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
         Ok(pair) => Ok(Signer::Ed25519(pair)),
         Err(_) => p256(der),

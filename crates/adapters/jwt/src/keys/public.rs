@@ -1,5 +1,4 @@
-//! Public keys: what verifies, and what is published of it (RFC 7517), under the name that tokens
-//! give (RFC 7638).
+//! Public keys: those that verify, and their JWK (RFC 7517) with its thumbprint (RFC 7638) as `kid`.
 
 use super::KeyError;
 use crate::algorithm::Algorithm;
@@ -9,8 +8,8 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, ThumbprintHash};
 use portcullis_domain::keys::{PublicKey, PublicKeyParams};
 
-/// Reads a key of the kind that the algorithm needs: an RSA key as PKCS#1 has it, a point, or the
-/// 32 bytes of Ed25519.
+/// Parses the public key of an algorithm: an RSA key in PKCS#1, an elliptic curve point, or the 32
+/// bytes of Ed25519.
 pub(super) fn read(algorithm: Algorithm, bytes: &[u8]) -> Result<(ParsedPublicKey, PublicKey), KeyError> {
     let (key, parsed) = match algorithm {
         Algorithm::Rs256 => {
@@ -22,7 +21,7 @@ pub(super) fn read(algorithm: Algorithm, bytes: &[u8]) -> Result<(ParsedPublicKe
     };
     let jwk = Jwk::from_decoding_key(&key, None).map_err(|_| KeyError::Unusable)?;
     let public = published(jwk)?;
-    // The library would leave this to each token.
+    // Checked once here, since the library would check it for each token.
     if let PublicKeyParams::Rsa { n, .. } = &public.params
         && !(2048..=8192).contains(&bits(n))
     {
@@ -44,7 +43,7 @@ fn published(jwk: Jwk) -> Result<PublicKey, KeyError> {
     Ok(PublicKey { id, params: numbers })
 }
 
-/// The length of an unsigned number in bits.
+/// Returns the length of an unsigned number in bits.
 fn bits(number: &str) -> usize {
     let bytes = URL_SAFE_NO_PAD.decode(number).unwrap_or_default();
     let mut rest = bytes.iter().skip_while(|byte| **byte == 0);

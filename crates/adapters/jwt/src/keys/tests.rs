@@ -1,4 +1,4 @@
-//! Keys and signatures of the standards; and files that hold no usable key.
+//! Keys and signatures from the RFCs, and files without a usable key.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn expect_signature(algorithm: Algorithm, private: &str, message: &str, signatur
     let mut changed = own.clone();
     changed[7] ^= 1;
     assert!(!verifying.verifies(message.as_bytes(), &changed), "{algorithm:?}");
-    // ECDSA alone draws a nonce.
+    // Only ECDSA draws a nonce.
     assert_eq!(own == decoded(signature), algorithm != Algorithm::Es256, "{algorithm:?}");
     assert_eq!(signed(&key, message) == own, algorithm != Algorithm::Es256, "{algorithm:?}");
 }

@@ -1,8 +1,8 @@
-//! Claims that are wrong, under the right signature (RFC 8725 §3.8 to §3.11, RFC 7519 §4.1).
+//! Invalid claims with a correct signature (RFC 8725 §3.8 to §3.11, RFC 7519 §4.1).
 
 use super::*;
 
-/// [`CLAIMS`] with the value of one claim replaced.
+/// Returns [`CLAIMS`] with the value of one claim replaced.
 fn with(name: &str, value: &str) -> String {
     let kept = CLAIMS.trim_matches(['{', '}']).split(',').filter(|member| !member.starts_with(&format!("\"{name}\"")));
     format!("{{{},\"{name}\":{value}}}", kept.collect::<Vec<_>>().join(","))
@@ -26,7 +26,7 @@ fn every_claim_is_there() {
     for payload in ["{}", "[]", "null", "1", "\"\"", "", " ", &format!("[{CLAIMS}]"), &format!("{CLAIMS}{CLAIMS}")] {
         assert!(!accepted(payload, IAT), "{payload}");
     }
-    // What a reader that fills a structure from a list would take.
+    // serde would fill a struct from an array.
     assert!(!accepted(r#"["7","0123456789abcdef0123456789abcdef","access",4948956284,1795356284]"#, IAT));
 }
 
@@ -34,7 +34,7 @@ fn every_claim_is_there() {
 fn every_claim_has_its_type() {
     const NEVER: [&str; 9] = ["null", "true", "false", "[]", "{}", "1.5", "\"\"", "\"never\"", "1e400"];
     for name in ["sub", "jti", "type", "exp", "iat", "nbf"] {
-        // An identifier is any text.
+        // A `jti` may be any text.
         for value in NEVER.into_iter().filter(|value| (name, *value) != ("jti", "\"never\"")) {
             assert!(!accepted(&with(name, value), IAT), "{name}: {value}");
         }

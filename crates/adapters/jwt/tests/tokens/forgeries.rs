@@ -1,10 +1,10 @@
-//! Tokens by somebody without the key, or with the key and a header of one's own making
-//! (RFC 8725 §2 and §3).
+//! Tokens forged without the key, and tokens signed with the key under an invalid header (RFC 8725 §2
+//! and §3).
 
 use super::*;
 use jsonwebtoken::Algorithm::{HS384, HS512};
 
-/// With the right MAC over it, the header alone is at fault; with none, all is.
+/// Checks that a header is rejected both without a signature and with a correct MAC.
 fn refused(header: &str) {
     let (encoded, payload) = (encode(header.as_bytes()), encode(CLAIMS.as_bytes()));
     assert_eq!(verify(&format!("{encoded}.{payload}.")), Err(InvalidToken), "{header}");
@@ -42,7 +42,7 @@ fn another_hmac_of_the_right_secret() {
         let signed = format!("{}.{}", encode(format!(r#"{{"alg":"{name}"}}"#).as_bytes()), encode(CLAIMS.as_bytes()));
         let mac = crypto::sign(signed.as_bytes(), &EncodingKey::from_secret(SECRET), algorithm).unwrap();
         assert_eq!(verify(&format!("{signed}.{mac}")), Err(InvalidToken), "{name} {algorithm:?}");
-        // A prefix of a longer MAC is no shorter MAC.
+        // A truncated MAC is not a valid shorter MAC.
         assert_eq!(verify(&format!("{signed}.{}", &mac[..43])), Err(InvalidToken), "{name} {algorithm:?}");
     }
 }
@@ -93,7 +93,7 @@ fn a_secret_that_is_not_quite_the_one() {
     for secret in [b"".as_slice(), b"secret", cut, &upper, encode(SECRET).as_bytes(), HEADER.as_bytes()] {
         assert_eq!(verify(&sign_parts(&header, &payload, secret)), Err(InvalidToken));
     }
-    // HMAC fills a short key up with zeros, so this is the same key (RFC 2104 §2).
+    // HMAC pads a short key with zeros, so this is the same key (RFC 2104 §2).
     assert!(verify(&sign_parts(&header, &payload, &[SECRET, &[0]].concat())).is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! The form of a token: one spelling, one length, three parts (RFC 7515 §2, §7.1).
+//! Form of a token: one spelling, one length, three parts (RFC 7515 §2, §7.1).
 
 use super::*;
 use proptest::prelude::*;
@@ -39,8 +39,8 @@ fn every_other_byte_anywhere() {
 fn other_spellings_of_the_signature() {
     let token = good();
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    // 43 characters hold 258 bits, of which two say nothing: the last character is one of every
-    // fourth in the alphabet.
+    // 43 characters hold 258 bits, two of them unused, so the last character is one of every fourth in
+    // the alphabet.
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let last = ALPHABET.find(&signature[42..]).unwrap();
     for stray in 1..4 {
@@ -66,7 +66,7 @@ fn other_spellings_of_the_signature() {
 fn other_spellings_of_the_parts_under_a_true_signature() {
     let (header, payload) = (encode(HEADER.as_bytes()), encode(CLAIMS.as_bytes()));
     assert!(verify(&sign_parts(&header, &payload, SECRET)).is_ok());
-    // Spaces after the brace bring the part to a length whose last character has stray bits.
+    // Spaces after the brace extend the part to a length whose last character has unused bits.
     let two_over = encode(format!("{CLAIMS}{}", " ".repeat((5 - CLAIMS.len() % 3) % 3)).as_bytes());
     assert_eq!(two_over.len() % 4, 3, "two bytes over");
     assert!(verify(&sign_parts(&header, &two_over, SECRET)).is_ok());

@@ -1,4 +1,4 @@
-//! What must be accepted: our own tokens, and python-jose's.
+//! Tokens that must be accepted: those of this service and of python-jose.
 
 use super::*;
 use chrono::TimeDelta;

@@ -1,4 +1,4 @@
-//! Tokens of keys with a public half, previous keys, and what strangers make of a public key.
+//! Tokens of key pairs and of previous keys, and forgeries with a public key.
 
 use super::*;
 use portcullis_domain::tokens::{AccessClaims, Jti};
@@ -32,7 +32,7 @@ fn header_of(token: &str) -> String {
     String::from_utf8(URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap()
 }
 
-/// A token with any header, truly signed by the private key.
+/// Returns a token with any header, signed by the private key.
 fn signed_by(algorithm: Algorithm, pem: &str, header: &str) -> String {
     let (kind, key) = match algorithm {
         Algorithm::Rs256 => (jsonwebtoken::Algorithm::RS256, EncodingKey::from_rsa_pem(pem.as_bytes())),
@@ -67,7 +67,7 @@ fn every_other_byte_makes_a_token_invalid() {
     }
 }
 
-/// Whoever has the public key alone signs nothing: neither as a secret, nor by another algorithm.
+/// A public key forges no token, neither as an HMAC secret nor with another algorithm.
 #[test]
 fn a_public_key_is_no_secret() {
     for (algorithm, private, public) in KINDS {
@@ -162,7 +162,7 @@ fn previous_keys_verify_their_own_algorithm_and_no_other() {
         for size in [Algorithm::Hs384, Algorithm::Hs512] {
             expect(&all, &token_of(SigningKey::of_secret(size, old_secret).unwrap()), false);
         }
-        // The three public ones, each once, and never the secret.
+        // The three public keys without duplicates, and never the secret.
         let published = all.public_keys();
         assert_eq!(published.len(), 3);
         assert!(key.public().is_none_or(|key| published.first() == Some(key)), "the current one first");

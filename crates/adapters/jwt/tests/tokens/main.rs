@@ -1,4 +1,4 @@
-//! Tokens as they come: genuine, forged, and signed with the right key over the wrong words.
+//! Tokens as received: genuine, forged, and correctly signed with invalid content.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -15,7 +15,7 @@ use portcullis_domain::tokens::Claims;
 use portcullis_jwt::{Algorithm, JwtVerifier};
 use portcullis_ports::{InvalidToken, TokenVerifier};
 
-/// That of the fixtures, in parts: no text of this repository may be a key.
+/// The secret of the fixtures, split so that no text in this repository looks like a key.
 const SECRET: &[u8] = concat!("fixture-secret-key-of-at-", "least-32-bytes-0123456789").as_bytes();
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 const CLAIMS: &str =
@@ -39,7 +39,7 @@ fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Signs two parts, already encoded, as HS256 with that secret.
+/// Signs two encoded parts as HS256 with `secret`.
 fn sign_parts(header: &str, payload: &str, secret: &[u8]) -> String {
     let signed = format!("{header}.{payload}");
     let signature = crypto::sign(signed.as_bytes(), &EncodingKey::from_secret(secret), HS256).unwrap();
@@ -47,7 +47,7 @@ fn sign_parts(header: &str, payload: &str, secret: &[u8]) -> String {
     format!("{signed}.{signature}")
 }
 
-/// A truly signed token with any header and payload.
+/// Returns a correctly signed token with any header and payload.
 fn sign(header: &str, payload: &str) -> String {
     sign_parts(&encode(header.as_bytes()), &encode(payload.as_bytes()), SECRET)
 }

@@ -1,4 +1,4 @@
-//! Mails that arrive, and the connections that they take.
+//! Delivered emails and the connections that they use.
 
 use super::{LIMITS, mail, mail_to, mailer, to, trusting};
 use portcullis_lettre::{Sender, SmtpMailer, SmtpUrl, TrustRoots};

@@ -1,4 +1,4 @@
-//! What a mail server may do wrong, and what the mail's sender is told of it.
+//! Faults of a mail server, and the errors that the sender gets.
 
 use super::{LIMITS, mail, mailer, to, trusting, unavailable};
 use portcullis_ports::{Mailer, MailerError};

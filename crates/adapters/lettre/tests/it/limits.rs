@@ -1,4 +1,4 @@
-//! No server holds anybody longer than it may: not by silence, nor by saying little at a time.
+//! Timeouts: no server can block a sender by silence or by sending slowly.
 
 use super::{LIMITS, clock, mail, mailer, trusting, unavailable};
 use portcullis_lettre::{Greeting, TimeLimits, TrustRoots};
@@ -11,14 +11,14 @@ use std::time::Duration;
 
 const COMMAND: Duration = Duration::from_millis(300);
 const WHOLE: Duration = Duration::from_millis(900);
-/// What a busy machine may take beside.
+/// Extra time for a busy machine.
 const SLACK: Duration = Duration::from_secs(8);
 
 const SHORT: TimeLimits = TimeLimits { greeting: COMMAND, command: COMMAND, total: WHOLE, ..LIMITS };
 
 const UNKNOWN: &str = "502 5.5.1 what is that";
 
-/// A server that does that with whoever connects.
+/// Starts a server that calls `serve` for each connection.
 fn server(serve: impl Fn(TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -35,7 +35,7 @@ fn timed(url: &str, authorities: &TrustRoots) -> (String, Duration) {
 #[test]
 fn silence_ends_with_the_step() {
     let port = server(|socket| {
-        // Held open for as long as the other side holds it.
+        // Keeps the connection open until the client closes it.
         thread::spawn(move || std::io::copy(&mut &socket, &mut std::io::sink()));
     });
     for (scheme, step) in [("smtp", "greeting"), ("smtps", "encryption")] {
@@ -61,8 +61,9 @@ fn a_server_that_drips_is_left_when_the_step_is_over() {
     }
 }
 
-/// Replies to EHLO with `to_ehlo`, takes mails by HELO alone, and greets after some drops. The second
-/// mail of a connection waits twice as long, and then the connection ends.
+/// Starts a server that replies to EHLO with `to_ehlo`, accepts emails only after HELO, and delays its
+/// greeting. For the second email of a connection it waits twice as long and then closes the
+/// connection.
 fn old_server(drops: u32, to_ehlo: &'static str) -> u16 {
     server(move |mut socket| {
         thread::spawn(move || {
@@ -108,7 +109,7 @@ fn a_greeting_may_take_longer_than_a_command() {
 fn the_greeting_has_a_minute_and_a_delivery_ends_within_the_lease() {
     let limits = TimeLimits::default();
     assert_eq!(limits.greeting, Duration::from_secs(60));
-    // A mail is its sender's alone for 90 s, the search for the host's addresses included.
+    // The lease of an email is 90 s and includes name resolution.
     assert!(limits.greeting < limits.total && limits.total <= Duration::from_secs(80));
 }
 
@@ -132,7 +133,7 @@ fn a_server_that_refuses_ehlo_for_now_is_not_told_helo() {
 
 #[test]
 fn the_limit_of_a_delivery_holds_over_all_its_connections() {
-    // A greeting takes 0.75 s; the connection that is kept takes 1.5 s to end.
+    // A greeting takes 0.75 s; the kept connection takes 1.5 s to close.
     let port = old_server(25, UNKNOWN);
     let limits = TimeLimits { total: Duration::from_millis(2100), ..LIMITS };
     let mailer = mailer(&format!("smtp://localhost:{port}"), &TrustRoots::System, limits);

@@ -1,5 +1,5 @@
-//! The mailer against mail servers: a real one, which takes mails by the book or goes wrong as it
-//! is told, and bare sockets that do worse.
+//! The mailer against mail servers: a real one that works correctly or fails on request, and bare
+//! sockets that behave worse.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -17,7 +17,7 @@ use portcullis_testkit::smtp::Server;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Short ones: nothing here waits for them but what hangs on purpose.
+/// Short timeouts: only tests that hang on purpose reach them.
 const LIMITS: TimeLimits = TimeLimits {
     connect: Duration::from_secs(5),
     greeting: Duration::from_secs(20),
@@ -48,7 +48,7 @@ fn mailer(url: &str, authorities: &TrustRoots, limits: TimeLimits) -> SmtpMailer
     SmtpMailer::new(SmtpUrl::parse(url).unwrap(), from, authorities.clone(), limits, clock())
 }
 
-/// A mailer to that server, which trusts it.
+/// Creates a mailer to a server whose certificate it trusts.
 fn to(server: &Server) -> SmtpMailer {
     mailer(&server.url(), &trusting(server), LIMITS)
 }

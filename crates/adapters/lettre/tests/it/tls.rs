@@ -1,4 +1,4 @@
-//! Who may be spoken to: the server that the URL names, encrypted, and nobody else.
+//! TLS: the mailer sends emails only to the server named in the URL, and only encrypted.
 
 use super::{LIMITS, mail, mailer, to, trusting, unavailable};
 use native_tls::{Identity, TlsAcceptor};
@@ -41,7 +41,8 @@ fn an_address_is_held_against_the_certificate_as_well() {
     mailer(&numbered.url().replace("localhost", "127.0.0.1"), &trusting(&numbered), LIMITS).send(&mail(1)).unwrap();
 }
 
-/// A server that says these things, one for each line that it hears; what it heard.
+/// Starts a server that sends these replies, one after each line it receives. Returns the received
+/// lines.
 fn scripted(replies: &'static [&'static str]) -> (u16, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -78,8 +79,8 @@ fn a_reply_to_something_else_is_not_taken_for_an_invitation() {
     assert_eq!(server.join().unwrap().last().map(String::as_str), Some("QUIT"), "no mail was said");
 }
 
-/// A mail server that says something behind its answer to STARTTLS, in the clear, as somebody on
-/// the way might; what it heard over TLS.
+/// Starts a mail server that sends plaintext after its reply to STARTTLS, as an attacker on the network
+/// might. Returns the commands received over TLS.
 fn injecting(certificate: &Issued) -> (u16, thread::JoinHandle<Vec<String>>) {
     let identity = Identity::from_pkcs8(certificate.certificate.as_bytes(), certificate.key.as_bytes()).unwrap();
     let acceptor = TlsAcceptor::new(identity).unwrap();

@@ -1,4 +1,4 @@
-//! Commits that several writers share, and what one of them may do to the others.
+//! Group commits, and the effects of one member on the others.
 
 use super::*;
 use crate::sqlite::writer::WriteJob;
@@ -13,7 +13,7 @@ use std::thread::{self, yield_now};
 const LONG: Duration = Duration::from_secs(60);
 
 type Outcome = Result<(), StoreError>;
-/// What one writer does; `None` where it panics.
+/// Work of one writer.
 type Call<'a> = Box<dyn Fn() -> Outcome + Send + Sync + 'a>;
 
 fn store(folder: &TempDir) -> SqliteStore {
@@ -24,7 +24,7 @@ fn store(folder: &TempDir) -> SqliteStore {
     store
 }
 
-/// Has writers wait for their turn in this order, and then write; `None` for those that panic.
+/// Queues the writers in this order, then lets them write. `None` for those that panic.
 fn together(store: &SqliteStore, calls: &[Call<'_>]) -> Vec<Option<Outcome>> {
     thread::scope(|scope| {
         let turn = store.writer.acquire(LONG).unwrap();
@@ -45,7 +45,7 @@ fn registers(store: &SqliteStore, number: u32) -> Call<'_> {
     Box::new(move || register(store, number).map(|user| assert!(user.is_some())))
 }
 
-/// Writes, and then does something worse.
+/// Writes, then runs `then`.
 fn shares<'a>(
     store: &'a SqliteStore,
     then: impl Fn(&mut SqliteConnection) -> Result<TxOutcome, StoreError> + Send + Sync + 'a,
@@ -75,8 +75,8 @@ fn accounts(store: &SqliteStore) -> i64 {
     sql::<BigInt>("SELECT count(*) FROM users").get_result(&mut connection).unwrap()
 }
 
-/// How many commits the write-ahead log has (SQLite's "WAL file format": the second word of a
-/// frame's header is the size of the database after a commit, and 0 in every other frame).
+/// Returns the number of commits in the WAL (SQLite's "WAL file format": the second word of a frame's
+/// header is the size of the database after a commit, and 0 in every other frame).
 fn commits(folder: &TempDir) -> usize {
     let log = std::fs::read(folder.path().join("app.db-wal")).unwrap();
     let (header, frames) = log.split_at(32);
@@ -105,8 +105,7 @@ fn those_who_wait_share_a_commit_and_a_lone_writer_has_one() {
     let rotates = |number: u8| -> Call<'_> {
         let (spent, at, successor) = (token(number).jti, user.created_at, token(100 + number));
         let (session_cutoff, client) = (at - TimeDelta::days(30), ClientInfo::default());
-        let rotation =
-            Rotation { spent, at, key: None, session_cutoff: session_cutoff, verified_only: false, client, successor };
+        let rotation = Rotation { spent, at, key: None, session_cutoff, verified_only: false, client, successor };
         let store = &store;
         Box::new(move || store.rotate(std::slice::from_ref(&rotation)).map(|rotated| assert_eq!(rotated, [true])))
     };
@@ -162,7 +161,7 @@ fn where_the_commit_fails_nobody_is_told_otherwise() {
                 Ok(TxOutcome::Commit)
             }),
         );
-        // The one that is undone has seen what the others wrote, which is no more.
+        // The member that rolled back has read the others' rows, which no longer exist.
         calls.push(shares(&store, |_| Ok(TxOutcome::Rollback)));
         let failed = Some(Err(StoreError::Failed("FOREIGN KEY constraint failed".to_owned())));
         assert_eq!(together(&store, &calls), vec![failed; 4]);
@@ -200,7 +199,7 @@ fn a_disk_that_fills_up_acknowledges_nobody_in_the_transaction() {
     assert_eq!(accounts(&store), 1);
 }
 
-/// SQLite may have undone all of it, or not, and nobody looks.
+/// SQLite may or may not have rolled back all of it, and the store does not check.
 #[test]
 fn an_outage_of_one_acknowledges_nobody_in_the_transaction() {
     let folder = TempDir::new().unwrap();

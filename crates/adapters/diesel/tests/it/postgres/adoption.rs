@@ -1,4 +1,4 @@
-//! The database that the FastAPI application left behind.
+//! Adoption of a PostgreSQL database of the FastAPI application.
 
 use super::Sandbox;
 use crate::adoption::{
@@ -35,7 +35,7 @@ fn adopting_again_changes_nothing() {
         assert_eq!((store.pending(), store.migrate()), (Ok(Vec::new()), Ok(Vec::new())));
         assert_accounts_are_kept(&store);
     }
-    // Where the bookkeeping is lost, the statements themselves may run again.
+    // If the table of migrations is lost, the statements can run again.
     sandbox.execute("DROP TABLE __diesel_schema_migrations");
     assert_accounts_are_kept(&sandbox.store());
 }
@@ -56,7 +56,7 @@ fn a_new_database_gets_the_schema_that_an_adopted_one_has() {
 fn the_application_goes_on_working_beside() {
     let sandbox = Sandbox::of_the_application();
     let store = sandbox.store();
-    // Its very statements, which name its own columns.
+    // The application's own statements, which name only its own columns.
     sandbox.execute(
         "INSERT INTO users (email, hashed_password, is_active) VALUES ('Ivan@example.com', '$2b$12$x', true);
          INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked)
@@ -110,7 +110,7 @@ fn sessions_of_the_release_before_keep_their_tokens() {
     assert_spellings_are_kept(&store);
 }
 
-/// As after a restore by hand, or a failover by logical replication.
+/// Sequences can be behind after a manual restore, or a failover by logical replication.
 #[test]
 fn sequences_behind_the_largest_id_are_set_at_adoption() {
     let sandbox = Sandbox::of_the_application();
@@ -135,7 +135,7 @@ fn a_taken_id_is_no_taken_address() {
     assert_eq!(store.inspect(), Ok(Vec::new()));
 }
 
-/// Two services in schemas of one database.
+/// Two services use schemas of one database.
 #[test]
 fn constraints_of_another_schema_are_not_mistaken() {
     let sandbox = Sandbox::new();
@@ -148,7 +148,7 @@ fn constraints_of_another_schema_are_not_mistaken() {
         store
     });
     assert_eq!(sandbox.execute(keys), "one.sessions\ntwo.sessions\n");
-    // A release before did not see that it was missing.
+    // An earlier release did not notice the missing foreign key.
     sandbox.execute(
         "ALTER TABLE two.sessions DROP CONSTRAINT sessions_user_id_fkey;
          INSERT INTO two.sessions (sid, user_id, created_at) VALUES ('x', 99, now());

@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 
 const CALLERS: u32 = 12;
 
-/// A role of its own that owns a database on a server, with so many connections; its URL.
+/// Creates a database owned by its own role with this connection limit. Returns its URL.
 fn limited(server: &'static Server, name: &str, connections: u32) -> String {
     server.psql("postgres", &format!("CREATE ROLE {name} LOGIN; CREATE DATABASE {name} OWNER {name}"));
     let url =
@@ -20,7 +20,7 @@ fn limited(server: &'static Server, name: &str, connections: u32) -> String {
     url
 }
 
-/// A connection that its client closed is there for a moment longer.
+/// The server needs a moment to end a connection that its client has closed.
 fn until_all_are_gone(role: &str) {
     let count = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'");
     while Server::shared().psql("postgres", &count) != "0\n" {
@@ -63,7 +63,7 @@ fn a_pool_without_any_connection_is_an_outage_and_heals() {
     assert!(register(&store, "ada@example.com").unwrap().is_some());
 }
 
-/// The caller has one; a second call has nothing to wait for but that one.
+/// The caller holds the only connection, and a second call waits for it.
 #[test]
 fn a_caller_waits_for_an_open_connection_and_is_busy_if_none_comes_free() {
     let url = limited(Server::shared(), "alone", 1);

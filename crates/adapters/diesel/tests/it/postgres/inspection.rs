@@ -1,4 +1,4 @@
-//! Tables that differ from the FastAPI application's: checked before anything is changed.
+//! Tables that differ from the FastAPI application's are checked before anything is changed.
 
 use super::Sandbox;
 use crate::logs::logged_by;
@@ -12,7 +12,8 @@ use tracing::Level;
 const SCHEMA: &str = "SELECT table_name, column_name, data_type, character_maximum_length FROM \
     information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2";
 
-/// What refuses adoption, after that change of the application's tables. Nothing is changed.
+/// Applies `change` to the application's tables, and returns the error that refuses adoption. Checks
+/// that nothing was changed.
 fn refused(sandbox: &Sandbox, change: &str) -> String {
     sandbox.execute(change);
     let before = sandbox.execute(SCHEMA);
@@ -84,7 +85,7 @@ fn rows_that_are_hidden_and_tables_of_another_role_are_refused() {
     let error = store.migrate().unwrap_err().to_string();
     assert!(error.contains("row-level security hides rows from this role: users"), "{error}");
     assert!(error.contains("only their owner can change these tables: refresh_tokens ("), "{error}");
-    // It hides nothing from the owner.
+    // Row-level security does not apply to the owner.
     sandbox.store();
 }
 
@@ -180,14 +181,14 @@ fn the_line_of_a_failed_migration_has_the_detail() {
     sandbox.execute("ALTER TABLE users ADD COLUMN twice BIGINT GENERATED ALWAYS AS (id * 2) STORED");
     let error = sandbox.open_with("", &patient()).migrate().unwrap_err();
     assert!(matches!(error, MigrateError::Failed(_)) && error.to_string().contains("twice"), "{error}");
-    // A whole row, hash included, is no detail.
+    // A detail that quotes the whole row, including the hash, is omitted.
     let sandbox = Sandbox::of_the_application();
     sandbox.execute("ALTER TABLE users ADD CONSTRAINT x CHECK (id < 0) NOT VALID");
     let error = sandbox.open_with("", &patient()).migrate().unwrap_err().to_string();
     assert!(error.contains("check constraint") && !error.contains("$2b$"), "{error}");
 }
 
-/// A deferred foreign key would fail the commit, and with it the other deletions of a transaction.
+/// A violated deferred foreign key would fail the commit, and with it the transaction's other deletions.
 #[test]
 fn an_account_that_another_table_refers_to_keeps_its_row() {
     for clause in ["", "DEFERRABLE INITIALLY DEFERRED", "ON DELETE RESTRICT"] {

@@ -1,4 +1,4 @@
-//! Locks, slow statements, a full pool and odd rows.
+//! Locks, slow statements, a full pool and unusual rows.
 
 use super::{Sandbox, open};
 use crate::samples::{account_with_token, accounts, impatient, patient, register};
@@ -12,7 +12,7 @@ use portcullis_testkit::conformance::registration::only_ascii_letters_are_folded
 use portcullis_testkit::postgres::Server;
 use std::num::NonZeroU32;
 
-/// What registering says while somebody else holds the table.
+/// Returns the error of a registration while another transaction locks the table.
 fn while_locked(sandbox: &Sandbox, parameters: &str) -> StoreError {
     sandbox.store();
     let store = sandbox.open_with(parameters, &patient());
@@ -43,7 +43,7 @@ fn a_statement_that_takes_too_long_is_an_outage() {
     assert!(matches!(&error, StoreError::Unavailable(reason) if reason.contains("Zeitüberschreitung")), "{error}");
 }
 
-/// Each holds a row that the other wants.
+/// Each transaction holds a row lock that the other one needs.
 #[test]
 fn a_deadlock_is_busy() {
     for sandbox in Sandbox::in_both_languages() {
@@ -77,7 +77,7 @@ fn a_statement_that_is_wrong_is_no_outage() {
     }
 }
 
-/// The statement ran longer than the limits, but they did not stop it.
+/// The statement ran longer than the timeouts, but they did not cancel it.
 #[test]
 fn a_slow_statement_whose_error_names_a_table_is_no_outage() {
     for sandbox in Sandbox::in_both_languages() {
@@ -148,7 +148,7 @@ fn an_address_is_looked_up_by_its_index() {
     assert!(plan.contains("idx_users_canonical_email"), "{plan}");
 }
 
-/// By its own rules the server would make one account of two (CVE-2019-19844).
+/// By its locale's rules the server would treat two accounts as one (CVE-2019-19844).
 #[test]
 fn only_ascii_letters_are_folded_whatever_the_locale() {
     let server = Server::shared();

@@ -1,4 +1,4 @@
-//! The outbox and the addresses of a PostgreSQL database.
+//! Outbox and email addresses on PostgreSQL.
 
 use super::Sandbox;
 use crate::mail::{
@@ -20,7 +20,7 @@ fn two_processes_share_the_work_and_send_nothing_twice() {
 #[test]
 fn whoever_takes_a_mail_waits_for_nobody() {
     let sandbox = Sandbox::new();
-    // Whoever waited for a lock would fail.
+    // A claim that waited for a lock would fail.
     let (one, two) = (sandbox.store(), sandbox.open_with("?options=-c%20lock_timeout%3D50ms", &patient()));
     portcullis_diesel::Migrations::pending(&two).unwrap();
     enqueue(&one, 2);
@@ -45,7 +45,7 @@ fn what_a_mail_server_says_is_kept_in_one_line() {
     assert_errors_are_kept_in_one_line(&Sandbox::new().store());
 }
 
-/// The index refuses it then, and not what looked before: the transaction goes on.
+/// The unique index rejects the change, not the query before it, and the transaction continues.
 #[test]
 fn an_address_that_somebody_registers_meanwhile_is_taken() {
     let sandbox = Sandbox::new();
@@ -65,7 +65,7 @@ fn an_address_that_somebody_registers_meanwhile_is_taken() {
         let other = store.write(|tx| {
             let other = tx.users().insert(&newcomer("New@example.com"))?;
             registered.wait();
-            // Until the change waits for what is not committed yet.
+            // Wait until the change is blocked by the uncommitted row.
             while sandbox.execute(waiting).is_empty() && !changing.is_finished() {}
             Ok::<_, StoreError>(other.is_some())
         });

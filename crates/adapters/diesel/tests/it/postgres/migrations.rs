@@ -1,4 +1,4 @@
-//! The schema forwards and backwards, and one from the future.
+//! Migrating up and down, and a schema from a newer version.
 
 use super::{APPLICATION, Sandbox};
 use crate::adoption::{assert_accounts_are_kept, assert_differing_accounts_are_kept};
@@ -114,7 +114,7 @@ fn a_table_in_use_is_worth_another_try() {
     }
 }
 
-/// A transaction that took its snapshot before it had the lock would not see what others applied.
+/// A transaction with a snapshot from before the lock would not see the other process's migrations.
 #[test]
 fn one_waits_for_another_that_migrates_whatever_the_isolation() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! PostgreSQL.
+//! Tests on PostgreSQL.
 
 mod adoption;
 mod connections;
@@ -19,10 +19,10 @@ use portcullis_testkit::postgres::{Database, Server};
 
 portcullis_testkit::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&Sandbox::new().store()));
 
-/// What the FastAPI application left behind.
+/// Dump of a database of the FastAPI application.
 const APPLICATION: &str = include_str!("../../../../../testkit/fixtures/fastapi-app-postgres.sql");
 
-/// A database of its own on a shared server.
+/// Separate database on a shared server.
 struct Sandbox(Database, &'static Server);
 
 impl Sandbox {
@@ -34,12 +34,12 @@ impl Sandbox {
         Self(server.create_database(), server)
     }
 
-    /// One on a server with English messages, and one on a server with German ones.
+    /// Creates a database on a server with English messages and one on a server with German messages.
     fn in_both_languages() -> [Self; 2] {
         [Self::new(), Self::on(Server::shared_in_german())]
     }
 
-    /// One with the tables that the FastAPI application left behind.
+    /// Creates a database with the FastAPI application's tables.
     fn of_the_application() -> Self {
         let sandbox = Self::new();
         sandbox.execute(APPLICATION);
@@ -50,14 +50,14 @@ impl Sandbox {
         open(&format!("{}{parameters}", self.0.url), options)
     }
 
-    /// A store with its schema.
+    /// Opens a migrated store.
     fn store(&self) -> PostgresStore {
         let store = self.open_with("", &patient());
         store.migrate().unwrap();
         store
     }
 
-    /// Runs SQL past the store; what it printed.
+    /// Runs SQL without the store and returns its output.
     fn execute(&self, sql: &str) -> String {
         self.1.psql(self.name(), sql)
     }

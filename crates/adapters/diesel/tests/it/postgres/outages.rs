@@ -1,4 +1,4 @@
-//! Servers that are down, restart, die and change their role.
+//! Servers that are down, restart, crash or change their role.
 
 use super::{Sandbox, open};
 use crate::samples::{account_with_token, accounts, all_migrations, newcomer, patient, register, rotation};
@@ -8,7 +8,7 @@ use portcullis_domain::tokens::{Jti, RefreshState};
 use portcullis_ports::{Store, StoreError, StoreExt, TxMode, TxOutcome};
 use portcullis_testkit::postgres::Server;
 
-/// Servers with English messages, and with German ones.
+/// Starts servers with English and with German messages.
 const LANGUAGES: [fn() -> Server; 2] = [Server::start, Server::in_german];
 
 fn store_on(server: &Server) -> PostgresStore {
@@ -17,7 +17,7 @@ fn store_on(server: &Server) -> PostgresStore {
     store
 }
 
-/// Opens that many connections and leaves them idle in the pool.
+/// Opens this many connections and leaves them idle in the pool.
 fn fill_pool(store: &PostgresStore, connections: u32) {
     if connections > 0 {
         let nested = store.read(|_| {
@@ -69,7 +69,7 @@ fn a_crash_in_a_transaction_is_an_outage_and_keeps_what_was_acknowledged() {
         let outcome = store.transact(TxMode::Write, &mut |tx| {
             tx.users().insert(&newcomer("bob@example.com"))?;
             server.crash();
-            // A work that keeps the error to itself does not hide the outage.
+            // Work that ignores the error does not hide the outage.
             assert!(tx.users().insert(&newcomer("eve@example.com")).is_err());
             Ok(TxOutcome::Rollback)
         });
@@ -145,7 +145,7 @@ fn a_rotation_whose_server_crashes_is_an_outage_and_is_never_sent_twice() {
         store.migrate().unwrap();
         let first = Jti::from_random([1; 16]);
         let ada = account_with_token(&store, "ada@example.com", first);
-        // Somebody holds the table, so that the statement is under way when the server dies.
+        // The table is locked, so that the statement is running when the server crashes.
         let outcome = std::thread::scope(|scope| {
             let blocker = scope.spawn(|| {
                 server.psql(name, "BEGIN; LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)")
@@ -186,7 +186,7 @@ fn a_demoted_primary_counts_as_down() {
         assert_eq!(register(&store, "ada@example.com"), Err(outage));
         assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
         demote("off");
-        // One idle connection still knows the old rule, and goes when it meets it.
+        // One idle connection still has the old setting, and is dropped when a write fails on it.
         let _ = register(&store, "ada@example.com");
         assert_eq!(register(&store, "bob@example.com").map(|user| user.is_some()), Ok(true));
     }

@@ -24,7 +24,7 @@ fn a_pooler_in_transaction_mode_is_refused_before_anything_is_changed() {
         assert_refused(&store.migrate().unwrap_err());
         assert_refused(&store.redo().unwrap_err());
         assert_eq!(sandbox.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"), "");
-        // What the next client gets was not changed.
+        // The settings that the next client gets are unchanged.
         let mut next = PgConnection::establish(&pooler.url(sandbox.name())).unwrap();
         next.batch_execute("DO $$ BEGIN ASSERT current_setting('enable_seqscan') = 'on'; END $$").unwrap();
     }
@@ -53,7 +53,7 @@ fn a_pooler_in_transaction_mode_is_refused_while_others_use_it() {
             });
         }
         let tried: Vec<_> = (0..10).map(|_| open(&pooler.url(sandbox.name()), &patient()).status()).collect();
-        // The other threads stop first: a failed assertion would wait for them without end.
+        // Stop the other threads first: a failed assertion would otherwise wait for them forever.
         done.store(true, Ordering::Relaxed);
         tried.into_iter().for_each(|outcome| assert_refused(&outcome.unwrap_err()));
     });
@@ -65,7 +65,7 @@ fn a_pooler_in_session_mode_serves() {
     let pooler = Pooler::start(Server::shared(), "session", "server_reset_query = DEALLOCATE ALL");
     let store = open(&pooler.url(sandbox.name()), &patient());
     store.migrate().unwrap();
-    // The pooler keeps the connection: a lock of the session would stay.
+    // The pooler keeps the server connection, so a session-level lock would remain.
     let locks = "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database \
         WHERE locktype = 'advisory' AND datname = current_database()";
     assert_eq!(sandbox.execute(locks), "0\n");

@@ -1,4 +1,4 @@
-//! How what a purge writes reaches the disk.
+//! Flushing of pages that a purge writes.
 
 use super::Sandbox;
 use crate::samples::{account_with_token, now, patient};
@@ -12,7 +12,7 @@ const STRETCH: RowRange =
     RowRange { after: RowCursor::FIRST, last: RowCursor(9), dead: 1, cutoff: DateTime::UNIX_EPOCH };
 const DEAD: SessionCutoffs = SessionCutoffs { ended: DateTime::UNIX_EPOCH, started: DateTime::UNIX_EPOCH };
 
-/// Notes how each statement that deletes was set to write.
+/// Records the flush setting of each statement that deletes.
 const WATCH_DELETES: &str = "CREATE TABLE noted (number SERIAL, told TEXT);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         INSERT INTO noted (told) VALUES (TG_TABLE_NAME || ' ' || current_setting('backend_flush_after'));
@@ -24,7 +24,7 @@ const WATCH_DELETES: &str = "CREATE TABLE noted (number SERIAL, told TEXT);
     CREATE TRIGGER note BEFORE DELETE ON one_time_tokens EXECUTE FUNCTION note();
     CREATE TRIGGER note BEFORE DELETE ON outbox EXECUTE FUNCTION note();";
 
-/// Notes the same for statements that read, in sequences: those outlive a rollback.
+/// Records the same for statements that read, in sequences, because those survive a rollback.
 const WATCH_READS: &str = "CREATE SEQUENCE bytes_of_tokens; CREATE SEQUENCE bytes_of_sessions;
     CREATE FUNCTION note(noted regclass) RETURNS boolean LANGUAGE sql AS $$
         SELECT setval(noted, 1 + pg_size_bytes(current_setting('backend_flush_after'))) > 0
@@ -53,7 +53,7 @@ fn a_purge_has_its_pages_written_early_and_nobody_else() {
         "refresh_tokens 256kB, session_events 256kB, sessions 256kB, one_time_tokens 256kB, outbox 256kB, outbox 0";
     assert_eq!(noted().trim(), told);
     sandbox.execute("TRUNCATE noted");
-    // Whoever set it meant it.
+    // An operator's own setting is kept.
     let store = sandbox.open_with("?options=-c%20backend_flush_after%3D1MB", &patient());
     store.migrate().unwrap();
     purge_all(&store);

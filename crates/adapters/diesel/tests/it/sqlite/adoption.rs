@@ -1,4 +1,4 @@
-//! The file that the FastAPI application left behind.
+//! Adoption of an SQLite file of the FastAPI application.
 
 use super::Sandbox;
 use crate::adoption::{
@@ -59,7 +59,7 @@ fn a_new_file_gets_the_schema_that_an_adopted_one_has() {
 fn the_application_goes_on_working_beside() {
     let sandbox = Sandbox::of_the_application();
     let store = sandbox.store();
-    // Its very statements, which name its own columns.
+    // The application's own statements, which name only its own columns.
     sandbox.execute(
         "INSERT INTO users (email, hashed_password, is_active) VALUES ('Ivan@example.com', '$2b$12$x', 1);
          INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked)
@@ -68,7 +68,7 @@ fn the_application_goes_on_working_beside() {
     );
     assert_eq!(accounts(&store, "ivan@example.com").unwrap()[0].id.get(), 10);
     assert_eq!(register(&store, "ivan@example.com"), Ok(None));
-    // What Portcullis writes, the application reads: text in its own spelling.
+    // The application can read what Portcullis writes: times are text in its format.
     register(&store, "judy@example.com").unwrap();
     assert_eq!(sandbox.query("SELECT created_at FROM users WHERE id = 11"), ["2026-11-23 02:13:20.000000"]);
 }
@@ -118,7 +118,7 @@ fn sessions_of_the_release_before_keep_their_tokens() {
     assert_spellings_are_kept(&store);
 }
 
-/// The id of the last account that was deleted is free to SQLite without AUTOINCREMENT.
+/// Without AUTOINCREMENT, SQLite reuses the id of the last account after it is deleted.
 #[test]
 fn an_id_is_never_given_twice() {
     for (seed, first) in
@@ -134,7 +134,7 @@ fn an_id_is_never_given_twice() {
             given.push(user.id.get());
         }
         assert_eq!(given, [first, first + 1, first + 2]);
-        // One that the application added, and an operator deleted by hand.
+        // An account that the application added and an operator deleted by hand.
         sandbox
             .execute("INSERT INTO users (id, email, hashed_password) VALUES (50, 'e@f.org', 'x'); DELETE FROM users");
         assert_eq!(register(&store, "g@h.org").unwrap().unwrap().id.get(), 51);

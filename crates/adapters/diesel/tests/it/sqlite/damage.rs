@@ -1,4 +1,4 @@
-//! Damaged files and damaged rows: refused or reported, never a panic, never a guess.
+//! Damaged files and damaged rows: rejected or reported, never a panic, never a guess.
 
 use super::Sandbox;
 use crate::samples::{account_with_token, accounts, clock, now, order, patient, record, rotation};
@@ -13,7 +13,7 @@ fn jti() -> Jti {
     Jti::from_random([1; 16])
 }
 
-/// What finding the account, or its token, says once a column holds that SQL value.
+/// Returns the error of finding the account or its token once a column contains this SQL value.
 fn damaged(table: &'static str, column: &'static str, value: &str) -> StoreError {
     let sandbox = Sandbox::new();
     let store = sandbox.store();
@@ -164,7 +164,7 @@ fn a_damaged_row_is_never_rotated() {
         let before = rows(&sandbox);
         let good = rotation(bob.id, fine, Jti::from_random([10; 16]));
         let bad = rotation(ada.id, jti(), Jti::from_random([11; 16]));
-        // The others of its call fall with it, and their callers come again one by one.
+        // The other rotations of the call fail too, and their callers retry one by one.
         match store.rotate(&[good.clone(), bad]) {
             Ok(rotated) => assert_eq!(rotated, [true, false], "{table}.{column} = {value}"),
             Err(error) => {
@@ -176,7 +176,7 @@ fn a_damaged_row_is_never_rotated() {
     }
 }
 
-/// A number is less than any text, and would be long ago.
+/// In SQLite a number compares less than any text and would count as expired.
 #[test]
 fn what_is_damaged_is_left_for_whoever_looks_into_it() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! The file on the disk: how it is made, and what happens when it goes.
+//! Creation of the database file, and its deletion or replacement.
 
 use super::Sandbox;
 use crate::samples::{accounts, clock, patient, register};

@@ -1,4 +1,4 @@
-//! Tables that differ from the FastAPI application's: checked before anything is changed.
+//! Tables that differ from the FastAPI application's are checked before anything is changed.
 
 use super::Sandbox;
 use crate::logs::logged_by;
@@ -11,7 +11,7 @@ use tracing::Level;
 
 const SCHEMA: &str = "SELECT type || name || ifnull(sql, '') FROM sqlite_master ORDER BY name";
 
-/// What refuses adoption. Nothing is changed.
+/// Returns the error that refuses adoption. Checks that nothing was changed.
 fn refused(sandbox: &Sandbox) -> String {
     let before = sandbox.query(SCHEMA);
     let store = sandbox.open_with(&patient());
@@ -101,7 +101,7 @@ fn the_applications_own_tables_give_nothing_to_tell() {
     assert_eq!(sandbox.store().inspect(), Ok(Vec::new()));
 }
 
-/// A deferred foreign key would fail the commit that others share.
+/// A violated deferred foreign key would fail the commit that other callers share.
 #[test]
 fn an_account_that_another_table_refers_to_keeps_its_row() {
     for clause in ["", "DEFERRABLE INITIALLY DEFERRED", "ON DELETE RESTRICT"] {

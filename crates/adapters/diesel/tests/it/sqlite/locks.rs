@@ -1,4 +1,4 @@
-//! Other processes, and other threads, that hold the file.
+//! Locks held by other processes and other threads.
 
 use super::Sandbox;
 use crate::samples::{accounts, all_migrations, clock, impatient, patient, register};

@@ -1,4 +1,4 @@
-//! The outbox of an SQLite file.
+//! Outbox on SQLite.
 
 use super::Sandbox;
 use crate::mail::{

@@ -1,4 +1,4 @@
-//! The schema forwards and backwards, and one from the future.
+//! Migrating up and down, and a schema from a newer version.
 
 use super::Sandbox;
 use crate::adoption::{assert_accounts_are_kept, assert_differing_accounts_are_kept};

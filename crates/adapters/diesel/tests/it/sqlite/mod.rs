@@ -1,4 +1,4 @@
-//! SQLite.
+//! Tests on SQLite.
 
 mod adoption;
 mod damage;
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 portcullis_testkit::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&Sandbox::new().store()));
 
-/// A folder of its own, for one database file.
+/// Separate folder for one database file.
 struct Sandbox(TempDir);
 
 impl Sandbox {
@@ -29,7 +29,7 @@ impl Sandbox {
         Self(TempDir::new().unwrap())
     }
 
-    /// One with the file that the FastAPI application left behind.
+    /// Creates a folder with a file of the FastAPI application.
     fn of_the_application() -> Self {
         let sandbox = Self::new();
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/fixtures/fastapi-app.db");
@@ -45,14 +45,14 @@ impl Sandbox {
         SqliteStore::open(&self.path(), options, clock()).unwrap()
     }
 
-    /// A store with its schema.
+    /// Opens a migrated store.
     fn store(&self) -> SqliteStore {
         let store = self.open_with(&patient());
         store.migrate().unwrap();
         store
     }
 
-    /// A connection past the store, as another program has it.
+    /// Opens a connection without the store, like another program.
     fn connect(&self) -> SqliteConnection {
         let mut connection = SqliteConnection::establish(self.path().to_str().unwrap()).unwrap();
         // A store that was just dropped may still be closing the file.
@@ -65,7 +65,7 @@ impl Sandbox {
         connection.batch_execute(statements).unwrap();
     }
 
-    /// The rows of a query of one text column.
+    /// Returns the rows of a query with one text column.
     fn query(&self, query: &str) -> Vec<String> {
         sql::<Text>(query).load(&mut self.connect()).unwrap()
     }

@@ -1,4 +1,4 @@
-//! SQLite's plans.
+//! SQLite's query plans.
 
 use super::Sandbox;
 use crate::plans::{assert_complete, logging, statements};
@@ -12,8 +12,7 @@ struct Step {
     detail: String,
 }
 
-/// What is read to its end, or to a bound: what another step found, and indexes that hold nothing
-/// else.
+/// Scans that are permitted: of another step's result, and of indexes that contain only matching rows.
 const HARMLESS: [&str; 4] = [
     "CONSTANT ROW",
     "looked_at",
