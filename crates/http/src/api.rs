@@ -1,4 +1,4 @@
-//! What the handlers share: the use cases, the lanes to them, and what the service calls itself.
+//! State shared by all handlers: use cases, lanes and the HTTP configuration.
 
 use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane};
@@ -25,122 +25,120 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Everything that the handlers need.
+/// State shared by all handlers.
 pub struct Api {
     /// Registers accounts.
     pub register: Register,
-    /// Signs in.
+    /// Logs users in.
     pub log_in: LogIn,
     /// Exchanges refresh tokens.
     pub refresh: Arc<Refresh>,
-    /// Deletes accounts at their owners' wish.
+    /// Deletes accounts at their owners' request.
     pub delete_own_account: DeleteOwnAccount,
-    /// Passwords that are changed, or forgotten.
+    /// Use cases for password changes and resets.
     pub recovery: RecoveryUseCases,
-    /// Addresses that are verified, or changed.
+    /// Use cases for verifying and changing email addresses.
     pub verification: VerificationUseCases,
     /// Ends a session by one of its tokens.
     pub log_out: LogOut,
-    /// What owners do with their sessions.
+    /// Use cases for a user's own sessions.
     pub sessions: SessionUseCases,
-    /// Reads access tokens.
+    /// Validates access tokens.
     pub authenticate: Arc<Authenticate>,
-    /// Tells whether the service can work.
+    /// Checks whether the service is ready.
     pub readiness: CheckReadiness,
-    /// How often what may be tried.
+    /// Rate limits.
     pub limits: Arc<Limits>,
-    /// The keys that verify tokens, for everybody: the current one first.
+    /// Public keys that verify tokens, the current one first; published as a JWK Set.
     pub public_keys: Vec<PublicKey>,
-    /// What a new password must be.
+    /// Rules for new passwords.
     pub passwords: PasswordPolicy,
-    /// The ways to blocking threads.
+    /// Lanes to the blocking threads.
     pub lanes: Lanes,
-    /// Who is told of requests that were answered, if anybody.
+    /// Observer of finished requests, if any.
     pub observer: Option<Arc<dyn RequestObserver>>,
-    /// What the service is called and calls others.
+    /// HTTP configuration.
     pub config: HttpConfig,
 }
 
-/// What becomes of passwords.
+/// Use cases for password changes and resets.
 pub struct RecoveryUseCases {
-    /// Changes one, for who knows the old one.
+    /// Changes a password, given the old one.
     pub change: ChangePassword,
-    /// Orders a mail, for who forgot it.
+    /// Requests a password-reset email.
     pub request: RequestReset,
-    /// Sets one, by the token of that mail.
+    /// Sets a new password with the token of that email.
     pub reset: ResetPassword,
 }
 
-/// What becomes of addresses.
+/// Use cases for verifying and changing email addresses.
 pub struct VerificationUseCases {
-    /// Does what the token of a mail is for.
+    /// Redeems the token of a verification, change or undo email.
     pub verify: VerifyEmail,
-    /// Tells what it is for.
+    /// Returns what a token is for, without redeeming it.
     pub inspect: InspectToken,
-    /// Orders the mail again.
+    /// Requests another verification email.
     pub resend: ResendVerification,
-    /// Orders a mail to another address.
+    /// Requests a change of the email address.
     pub change: RequestEmailChange,
 }
 
-/// What the owner of an account does with its sessions.
+/// Use cases for a user's own sessions.
 pub struct SessionUseCases {
-    /// Lists them.
+    /// Lists the active sessions.
     pub list: ListSessions,
-    /// Ends one.
+    /// Ends one session.
     pub revoke: RevokeSession,
-    /// Ends all.
+    /// Ends all sessions.
     pub log_out_all: LogOutAll,
-    /// Tells what happened to one.
+    /// Returns the events of a session.
     pub timeline: ReadTimeline,
 }
 
-/// One lane for each resource that a use case may wait for.
+/// Lanes to blocking threads, one for each resource that a use case may wait for.
 pub struct Lanes {
-    /// To the store: as many as it has connections.
+    /// To the database; as wide as its connection pool.
     pub store: Lane,
-    /// To the store, for exchanges of refresh tokens: those that wait go together.
+    /// To the database, for refresh-token exchanges; waiting jobs run as one batch.
     pub exchanges: BatchLane<RotationRequest, RotationResult>,
-    /// To the store, for accounts and sessions that bearers speak for: those that wait are looked up
-    /// together.
+    /// To the database, to resolve bearers' accounts and sessions; waiting jobs run as one batch.
     pub accounts: BatchLane<BearerLookup, BearerLookupResult>,
-    /// To the password hasher: as many as may wait for a hash.
+    /// To the password hasher; as wide as the number of jobs that may wait for a hash.
     pub crypto: Lane,
-    /// To the limiter, where it is beyond a network; none where it is in this process.
+    /// To the rate limiter if it is remote; `None` if it runs in this process.
     pub limits: Option<Lane>,
 }
 
-/// Names.
+/// HTTP configuration.
 pub struct HttpConfig {
-    /// The title of the API document.
+    /// Name of the service on its pages, and title of the OpenAPI document.
     pub app_name: String,
-    /// The origin of `PUBLIC_URL`, as browsers spell it: pages of the service are found there.
+    /// Origin of `PUBLIC_URL` as browsers spell it; the service's pages are served there.
     pub public_origin: String,
-    /// The pages for owners of accounts that are this service's own.
+    /// Account pages that this service serves itself.
     pub account_pages: AccountPages,
-    /// The origins that browsers may call from (the Fetch standard's CORS protocol).
+    /// Origins allowed by CORS (Fetch standard).
     pub cors_origins: Vec<String>,
-    /// The proxies that are believed when they say whom a call comes from.
+    /// Proxies whose forwarding header is trusted.
     pub proxies: TrustedProxies,
-    /// The header that is believed when one of them sends it.
+    /// Forwarding header that is trusted from these proxies.
     pub forwarded: ForwardedHeader,
-    /// Seconds of `Strict-Transport-Security` (RFC 6797); 0 for no header.
+    /// `max-age` of `Strict-Transport-Security` (RFC 6797) in seconds; 0 sends no header.
     pub hsts_seconds: u32,
-    /// Sixteen unpredictable bytes for a request's identifier.
+    /// Source of 16 unpredictable bytes for request ids.
     pub random: fn() -> [u8; 16],
 }
 
-/// Which pages for owners of accounts are this service's own. An operator may have others in their
-/// place.
+/// Account pages that this service serves itself. The operator may host the others elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountPages {
-    /// The page that verifies addresses.
+    /// The page that verifies email addresses.
     pub verify: bool,
     /// The page that sets passwords.
     pub reset: bool,
 }
 
-/// Runs a use case that needs the store, on its lane.
+/// Runs a use case that needs the database on the store lane.
 pub(crate) async fn with_store<T: Send + 'static>(
     api: Data<Api>,
     work: impl FnOnce(&Api) -> T + Send + 'static,
@@ -149,7 +147,7 @@ pub(crate) async fn with_store<T: Send + 'static>(
     with_store_by(deadline, api, work).await
 }
 
-/// The same for a request that has waited elsewhere before.
+/// Like [`with_store`], with the deadline of a request that has already waited elsewhere.
 pub(crate) async fn with_store_by<T: Send + 'static>(
     deadline: Instant,
     api: Data<Api>,
@@ -159,7 +157,7 @@ pub(crate) async fn with_store_by<T: Send + 'static>(
     Ok(api.lanes.store.run_by(deadline, move || work(&shared)).await?)
 }
 
-/// Tells whether somebody waits for the answer.
+/// Handle that reports whether the client still waits for its response.
 pub(crate) struct RequestGuard {
     answering: Weak<()>,
     departed: Arc<AtomicBool>,
@@ -171,13 +169,13 @@ impl RequestGuard {
     }
 }
 
-/// A use case that waited no longer for its turn is run for whoever asked, also for a caller who has
-/// only said that it will ask nothing more.
+/// A job that waited at most this long runs even if the client has half-closed the connection, since
+/// such a client may still read the response.
 const CANCEL_GRACE: Duration = Duration::from_millis(20);
 
-/// Runs a use case that hashes, on its lane, unless the caller left while it waited for its turn.
-/// The presence ends when the client closes its side of
-/// the connection, and with this future: when the time is up, or the connection broke.
+/// Runs a use case that hashes on the crypto lane, unless the client disconnected while the job was
+/// queued. The [`RequestGuard`] reports a disconnect when the client half-closes the connection, or
+/// when this future is dropped because of a timeout or a broken connection.
 pub(crate) async fn with_crypto<T: Send + 'static, E: Into<ApiError> + Send + 'static>(
     api: Data<Api>,
     request: &HttpRequest,

@@ -1,5 +1,6 @@
-//! A connection with what the HTTP library lacks. Its time limits bound the headers of a
-//! connection's first request only, and no body; and it decodes requests ahead of their answers.
+//! TCP connection with timeouts and pacing that the HTTP library lacks. The library limits only the
+//! headers of a connection's first request, never a body, and decodes requests before earlier responses
+//! are sent.
 
 use crate::memory::{Received, RequestMemory};
 use crate::request_gate::{BlankLineScanner, ReadPermission, RequestGate};
@@ -14,56 +15,56 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// What is being waited for, with a limit of its own.
+/// Phase of a connection, each with its own timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// From a request's first byte to the end of its headers.
+    /// From the first byte of a request to the end of its headers.
     Head,
-    /// From there to the answer's first byte: the body, and the work.
+    /// From the end of the headers to the first byte of the response: body and processing.
     Exchange,
-    /// From an answer to the next request.
+    /// From a response to the next request.
     Idle,
-    /// From the last answer to the client's end.
+    /// From the last response until the client closes.
     Closing,
 }
 
 impl Phase {
     const fn limit(self) -> Duration {
         Duration::from_secs(match self {
-            // The library answers 408 to a connection's first request, if it comes first.
+            // The library responds with 408 to a connection's first request if its own limit of 10 s
+            // fires first.
             Self::Head => 11,
             Self::Exchange => 30,
-            // The library's own limit comes first as a rule.
+            // The library's keep-alive timeout of 75 s normally fires first.
             Self::Idle => 80,
             Self::Closing => 2,
         })
     }
 }
 
-/// As much as is read ahead of what is wanted, in one go.
+/// Maximum bytes read ahead of the current request in one read.
 const READ_AHEAD: usize = 1024;
-/// As much as is read and thrown away at the end.
+/// Maximum bytes discarded while closing.
 const MAX_DRAIN: usize = 1024 * 1024;
 
-/// A TCP connection whose reading fails once it is overdue, and which hands on one request at a
-/// time.
+/// TCP connection that fails reads after a timeout and passes on one request at a time.
 pub(crate) struct Connection {
     stream: TcpStream,
     gate: Rc<RequestGate>,
     line: BlankLineScanner,
-    /// Whether something ended with what was handed on last. The library must look at it first:
-    /// it reads on as long as there is something to read.
+    /// True if the bytes last passed on ended a message part. The library must process them before it
+    /// reads more, but by itself it reads as long as data is available.
     ended: bool,
-    /// What has come and is not wanted yet.
+    /// Bytes received but not permitted yet.
     read_ahead: Vec<u8>,
     phase: Phase,
     deadline: Instant,
-    /// Never later than the deadline. It is not moved with every phase, which would cost more than
-    /// the rest of the watching: when it goes off too early, it is set to what then holds.
+    /// Timer that fires at the deadline or earlier. If it fires early, it is re-armed: resetting it in
+    /// every phase would cost more than all other bookkeeping.
     timer: Pin<Box<Sleep>>,
-    /// How much may still be thrown away.
+    /// Bytes that may still be discarded.
     drain_left: usize,
-    /// What has come of the request, and is in memory.
+    /// Memory accounting of the current request.
     received: Received,
 }
 
@@ -86,7 +87,7 @@ impl Connection {
         }
     }
 
-    /// What this connection and the request that it serves share.
+    /// Returns the gate shared with the request being served.
     pub(crate) fn request_gate(&self) -> Rc<RequestGate> {
         Rc::clone(&self.gate)
     }
@@ -99,21 +100,21 @@ impl Connection {
         }
     }
 
-    /// Whether the deadline is over; the task is woken when it will be.
+    /// Returns whether the deadline has passed. If not, the task is woken when it does.
     fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if now >= self.deadline {
                 return true;
             }
-            // Few phases are shorter than headers: few set the alarm themselves.
+            // At most the limit of `Head` ahead, so that only shorter phases must move the timer.
             let alarm = self.deadline.min(now + Phase::Head.limit());
             self.timer.as_mut().reset(alarm);
         }
         false
     }
 
-    /// Hands on what is wanted, of what was held back or else of what comes.
+    /// Passes on the permitted bytes, from the buffer if it has any, otherwise from the socket.
     fn poll_wanted(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.gate.wanted() == ReadPermission::End {
             return Poll::Ready(Ok(()));
@@ -145,7 +146,7 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// How many of these bytes are wanted.
+    /// Returns how many of these bytes may be passed on.
     fn cut(&mut self, bytes: &[u8]) -> usize {
         if let ReadPermission::Bytes(rest) = self.gate.wanted() {
             return usize::try_from(rest).map_or(bytes.len(), |rest| rest.min(bytes.len()));
@@ -155,8 +156,9 @@ impl Connection {
         end.unwrap_or(bytes.len())
     }
 
-    /// Hands on nothing. A client that goes away is noticed, unless it has sent more before. The
-    /// library is told of the end, and serves on: it takes it for the end of the requests alone.
+    /// Passes on nothing, but detects that the client closed its side, unless more data came before.
+    /// The library treats this end of file only as the end of the requests, and finishes the current
+    /// one.
     fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.read_ahead.is_empty() {
             let mut space = [MaybeUninit::uninit(); READ_AHEAD];
@@ -175,7 +177,7 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Throws away what has come; tells whether that was the end, or enough.
+    /// Discards received bytes. Returns whether the end of the stream or the limit was reached.
     fn throw_away(&mut self, cx: &mut Context<'_>) -> bool {
         let mut space = [MaybeUninit::uninit(); READ_AHEAD];
         while self.drain_left > 0 {
@@ -243,9 +245,9 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Says that nothing follows, and throws away what comes: a socket that is closed with
-    /// something unread resets the connection, and the client may lose the last answer. A client
-    /// that was cut short has a moment to take note.
+    /// Closes the sending side and discards further input. Closing a socket with unread data resets the
+    /// connection, and the client may lose the last response. A client whose body was cut off gets up
+    /// to 2 s to notice.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.phase != Phase::Closing {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
@@ -271,7 +273,7 @@ mod tests {
         (Connection::new(listener.accept().await.unwrap().0, Arc::default()), client)
     }
 
-    /// How long the server waits for the next byte.
+    /// Returns how long the server waits for the next byte.
     async fn patience(connection: &mut Connection) -> Duration {
         let began = Instant::now();
         let outcome = connection.read_u8().await.map_err(|error| error.kind());

@@ -1,11 +1,11 @@
-//! The language that a caller reads.
+//! Language of a request.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::ACCEPT_LANGUAGE;
 use portcullis_domain::mail::Language;
 
-/// The language that the request asks for, of those there are. The header may stand on several
-/// lines, which are one list (RFC 9110 §5.3).
+/// Returns the supported language that the request prefers. `Accept-Language` may span several lines,
+/// which form one list (RFC 9110 §5.3).
 pub(crate) fn language(request: &HttpRequest) -> Language {
     let lines = request.headers().get_all(ACCEPT_LANGUAGE).filter_map(|value| value.to_str().ok());
     Language::preferred(&lines.collect::<Vec<_>>().join(","))

@@ -1,5 +1,5 @@
-//! The service over HTTP: requests into use-case input, outcomes into responses, and the API
-//! document that says so. What the service does is left to `usecases`.
+//! HTTP interface of the service: turns requests into use-case input and outcomes into responses, and
+//! generates the OpenAPI document. The business logic is in `portcullis-usecases`.
 
 mod api;
 mod body;

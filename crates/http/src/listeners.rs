@@ -1,14 +1,14 @@
-//! Sockets to listen on: one for each address that a host name stands for, all with one port.
+//! Listening sockets: one for each IP address of a host name, all with the same port.
 
 use rustix::io::Errno;
 use std::io::{Error, ErrorKind, Result};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, ToSocketAddrs};
 
-/// How often any free port is chosen anew, where another program has it on the second address.
+/// Maximum attempts to find a free port, if another program uses it on the second address.
 const TRIES: u32 = 8;
 
-/// Listens on every address of the host; on both loopback addresses for `localhost` (RFC 6761 §6.3),
-/// whatever the machine's files say.
+/// Binds every IP address of the host; for `localhost` both loopback addresses (RFC 6761 §6.3),
+/// regardless of the hosts file.
 pub(crate) fn bind((host, port): (&str, u16)) -> Result<Vec<TcpListener>> {
     let mut addresses: Vec<IpAddr> = if host.eq_ignore_ascii_case("localhost") {
         vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
@@ -26,7 +26,7 @@ pub(crate) fn bind((host, port): (&str, u16)) -> Result<Vec<TcpListener>> {
     }
 }
 
-/// Passes over addresses that this machine does not have; fails where none is left.
+/// Binds the addresses, except those this machine does not have. Fails if none is left.
 fn bind_all(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>> {
     let (mut listeners, mut port) = (Vec::new(), port);
     let mut absent = Error::from(ErrorKind::AddrNotAvailable);
@@ -43,7 +43,7 @@ fn bind_all(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>> {
     if listeners.is_empty() { Err(absent) } else { Ok(listeners) }
 }
 
-/// Whether the machine has no such address, or no IPv6.
+/// Returns whether the machine lacks the address, or IPv6.
 fn is_absent(error: &Error) -> bool {
     error.kind() == ErrorKind::AddrNotAvailable || Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
 }

@@ -1,21 +1,20 @@
-//! A bound on the memory that unfinished requests take, over all connections: each may be as large
-//! as 128 KiB, and a client that never ends one pays nothing for it.
+//! Limit on the memory of unfinished requests over all connections. Each may take up to 128 KiB, and a
+//! client can leave it unfinished at no cost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What all large requests may take together, in bytes.
+/// Maximum memory of all large requests together, in bytes.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// This much of a request is not counted. Nearly all are smaller, so that large ones, unfinished
-/// ones too, never stand in their way.
+/// Bytes of each request that are not counted. Nearly all requests are smaller, so large or unfinished
+/// ones never block them.
 const FREE_BYTES: usize = 8 * 1024;
 
-/// The bytes that unfinished requests have taken beyond their first 8 KiB.
+/// Bytes taken by unfinished requests beyond their first 8 KiB.
 #[derive(Debug, Default)]
 pub(crate) struct RequestMemory(AtomicUsize);
 
-/// What one connection has received of its request, and taken of the memory. Given back when
-/// dropped.
+/// Bytes that a connection has received of its current request. Releases their memory when dropped.
 #[derive(Debug)]
 pub(crate) struct Received {
     memory: Arc<RequestMemory>,
@@ -27,7 +26,7 @@ impl Received {
         Self { memory, bytes: 0 }
     }
 
-    /// Counts bytes; whether there was memory for them.
+    /// Counts received bytes. Returns whether there is memory for them.
     pub(crate) fn add(&mut self, count: usize) -> bool {
         let more = (self.bytes + count).saturating_sub(FREE_BYTES) - self.taken();
         let used = &self.memory.0;
@@ -39,7 +38,7 @@ impl Received {
         granted
     }
 
-    /// Begins a new request.
+    /// Releases the memory for the next request.
     pub(crate) fn clear(&mut self) {
         self.memory.0.fetch_sub(self.taken(), Ordering::Relaxed);
         self.bytes = 0;

@@ -1,4 +1,4 @@
-//! The page of metrics, on a listener of its own: whoever can call the service need not see it.
+//! Metrics endpoint on its own listener, so that clients of the service need not reach it.
 
 use crate::server::start_threads;
 use actix_web::dev::Server;
@@ -9,20 +9,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Makes the page.
+/// Renders the page.
 type Page = dyn Fn() -> String + Send + Sync;
 
-/// A scraper has one connection.
+/// Maximum number of connections; a scraper needs one.
 const CONNECTIONS: usize = 32;
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Prometheus's text format.
+/// Prometheus text format.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
-/// Serves what `page` makes at `/metrics` and nothing else, within a runtime; port 0 is any free one.
-/// The future runs for as long as it is polled; the address is where it listens.
+/// Serves the text that `page` renders at `/metrics`, within a runtime; port 0 picks a free one.
+/// Returns the server, which runs while it is polled, and the address it listens on.
 ///
 /// # Errors
-/// The operating system's, when the address cannot be listened on or there is no thread for it.
+/// Returns the operating system's error if the address cannot be bound or a thread cannot be started.
 pub fn serve_metrics(
     address: SocketAddr,
     page: impl Fn() -> String + Send + Sync + 'static,

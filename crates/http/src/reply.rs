@@ -1,4 +1,4 @@
-//! Responses with a JSON body, documented by the type of the body.
+//! JSON responses, documented by the type of their body.
 
 use crate::errors::{ApiError, JSON, SkipEnvelope};
 use actix_web::body::BoxBody;
@@ -10,14 +10,14 @@ use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw};
 use paperclip::v2::schema::Apiv2Schema;
 use serde::Serialize;
 
-/// A message for people.
+/// Result of an operation.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct MessageResponse {
-    /// What happened.
+    /// Human-readable message.
     pub(crate) message: &'static str,
 }
 
-/// A JSON body; 200 unless said otherwise.
+/// A JSON response, 200 by default.
 pub(crate) struct Reply<T> {
     body: T,
     status: StatusCode,
@@ -30,17 +30,17 @@ impl<T> Reply<T> {
         Self { body, status: StatusCode::OK, no_store: false, cookie: None }
     }
 
-    /// With a token in it, which no cache may keep (RFC 6749 §5.1).
+    /// Creates a response with a token in it, which must not be cached (RFC 6749 §5.1).
     pub(crate) fn secret(body: T) -> Self {
         Self { no_store: true, ..Self::ok(body) }
     }
 
-    /// With a cookie to keep.
+    /// Sets a cookie, if any.
     pub(crate) fn with_cookie(self, cookie: Option<HeaderValue>) -> Self {
         Self { cookie, ..self }
     }
 
-    /// With another status.
+    /// Sets another status.
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
@@ -68,7 +68,7 @@ impl<T: Serialize> Responder for Reply<T> {
     }
 }
 
-/// A JSON body of something new: 201.
+/// A JSON response with a created resource: 201.
 pub(crate) struct Created<T>(pub(crate) T);
 
 impl<T: Serialize> Responder for Created<T> {
@@ -79,7 +79,7 @@ impl<T: Serialize> Responder for Created<T> {
     }
 }
 
-/// A JSON body of something that is yet to be done: 202.
+/// A JSON response to a request that is processed later: 202.
 pub(crate) struct Accepted<T>(pub(crate) T);
 
 impl<T: Serialize> Responder for Accepted<T> {
@@ -90,7 +90,7 @@ impl<T: Serialize> Responder for Accepted<T> {
     }
 }
 
-/// Nothing to say: 204.
+/// A response without a body: 204.
 pub(crate) struct NoContent;
 
 impl Responder for NoContent {
@@ -111,7 +111,7 @@ impl OperationModifier for NoContent {
     }
 }
 
-/// Documents a wrapper as one of paperclip's own.
+/// Documents a wrapper like one of paperclip's own.
 macro_rules! documented_as {
     ($wrapper:ident: $model:path) => {
         impl<T: Serialize + Apiv2Schema> Apiv2Schema for $wrapper<T> {

@@ -1,9 +1,10 @@
-//! One request at a time on a connection: what comes behind a request is held back until its
-//! answer is made. The HTTP library decodes ahead and makes an answer by what it decoded last: a
-//! slow `GET` with a `HEAD` behind it would lose its body, and keep its length. And a body that
-//! nobody reads ends its connection: the library would take it in for as long as it comes.
-//! Messages are read by the library alone. Here nothing is known but that a head, and a body in
-//! chunks, ends in a blank line, and how many bytes of a body the library was told of.
+//! Serves one request at a time on a connection: later requests are held back until the response is
+//! produced. The HTTP library decodes ahead and formats a response for the request it decoded last: a
+//! slow `GET` followed by a `HEAD` would lose its body but keep its length. If a body is not read to
+//! its end, the connection closes, because the library would keep receiving it without a limit.
+//!
+//! Only the library parses messages. The gate knows that a head, and a chunked body, ends with a blank
+//! line, and how many bytes of a body were announced.
 
 use crate::body::announced;
 use actix_web::HttpMessage;
@@ -21,47 +22,47 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-/// What a connection may hand to the library.
+/// Bytes that a connection may pass on to the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ReadPermission {
     /// A head, up to a blank line.
     #[default]
     Head,
-    /// That many bytes of a body.
+    /// At most this many bytes of a body.
     Bytes(u64),
-    /// More of a body in chunks, up to a blank line.
+    /// More of a chunked body, up to a blank line.
     Chunks,
-    /// Nothing before the answer.
+    /// Nothing until the response is produced.
     Nothing,
-    /// Nothing any more.
+    /// Nothing more: the connection ends.
     End,
 }
 
-/// Whose turn it is on a connection. The connection and the request that it serves share it.
+/// Read permission of a connection, shared with the request that it serves.
 #[derive(Debug, Default)]
 pub(crate) struct RequestGate {
     wanted: Cell<ReadPermission>,
-    /// Whether a body in chunks has not come to its end.
+    /// True until a chunked body has ended.
     chunks_left: Cell<bool>,
-    /// Whether something was held back.
+    /// True if bytes are held back.
     behind: Cell<bool>,
     reader: RefCell<Option<Waker>>,
-    /// Whether the client sends nothing more, for jobs on other threads. Most connections never
-    /// need it.
+    /// True if the client has closed its side, for jobs on other threads. Created on demand, since most
+    /// connections never need it.
     departed: OnceCell<Arc<AtomicBool>>,
 }
 
 impl RequestGate {
-    /// What tells a job on any thread whether the client has closed its side.
+    /// Returns a flag that is set once the client has closed its side, for jobs on other threads.
     pub(crate) fn half_closed_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(self.departed.get_or_init(Arc::default))
     }
 
-    /// Takes note that the client has closed its side while a request of it is served. TCP does
-    /// not tell a client that is gone from one that only sends nothing more and waits (RFC 9293
-    /// §3.6), and nearly all are gone: work that has to wait for its turn is not begun for them
-    /// any more (RFC 9112 §9.5 has servers respond to a close as appropriate). The answer is made
-    /// and sent all the same: one that waits gets it, or a 503.
+    /// Records that the client closed its side while its request is served. TCP cannot distinguish a
+    /// disconnected client from one that only sends nothing more (RFC 9293 §3.6), and nearly all have
+    /// disconnected: work that waits for a permit is no longer started for them (RFC 9112 §9.5 lets
+    /// servers respond to a close as appropriate). The response is sent regardless: a client that still
+    /// waits gets it, or a 503.
     pub(crate) fn mark_half_closed(&self) {
         self.departed.get_or_init(Arc::default).store(true, Ordering::Relaxed);
     }
@@ -70,7 +71,7 @@ impl RequestGate {
         self.wanted.get()
     }
 
-    /// Has the reader woken when it can go on. It knows by itself when something comes.
+    /// Registers the reader to be woken when it may go on. New data wakes it anyway.
     pub(crate) fn wait(&self, cx: &Context<'_>, behind: bool) {
         self.behind.set(behind);
         let mut reader = self.reader.borrow_mut();
@@ -79,7 +80,7 @@ impl RequestGate {
         }
     }
 
-    /// Takes note of bytes that were handed to the library.
+    /// Counts bytes passed on to the library.
     pub(crate) fn handed(&self, count: usize) {
         if let ReadPermission::Bytes(rest) = self.wanted() {
             let rest = rest.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
@@ -87,7 +88,7 @@ impl RequestGate {
         }
     }
 
-    /// Whether the request has a body that was not read to its end.
+    /// Returns whether the request has a body that was not read to its end.
     fn is_unread(&self) -> bool {
         self.chunks_left.get() || matches!(self.wanted(), ReadPermission::Bytes(_))
     }
@@ -106,11 +107,11 @@ impl RequestGate {
     }
 }
 
-/// A request that is being served. Dropped, it makes way for the next.
+/// A request that is being served. Dropping it admits the next one.
 pub(crate) struct ServingGuard(Option<Rc<RequestGate>>);
 
 impl ServingGuard {
-    /// Takes the turn, as the first of all that look at a request.
+    /// Takes the gate. Must run before everything else that handles the request.
     pub(crate) fn begin(request: &mut ServiceRequest) -> Self {
         let Some(turn) = request.conn_data::<Rc<RequestGate>>().cloned() else { return Self(None) };
         if request.headers().contains_key(TRANSFER_ENCODING) {
@@ -125,7 +126,7 @@ impl ServingGuard {
         Self(Some(turn))
     }
 
-    /// Keeps the turn until the answer's last byte is made.
+    /// Holds the gate until the last byte of the response is produced.
     pub(crate) fn until_sent(self, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         if self.0.as_ref().is_some_and(|turn| turn.is_unread()) {
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -142,6 +143,7 @@ impl Drop for ServingGuard {
     }
 }
 
+/// Response body that holds the gate until it is dropped.
 struct Answer {
     body: BoxBody,
     _serving: ServingGuard,
@@ -159,8 +161,8 @@ impl MessageBody for Answer {
     }
 }
 
-/// A body that says itself where it ends: the next part is let through when its reader waits for
-/// it, so never what follows its end.
+/// A chunked body, which marks its own end. The next part is passed on only while its reader waits for
+/// it, so bytes after the end are never passed on.
 struct Chunked {
     payload: Payload,
     turn: Rc<RequestGate>,
@@ -185,20 +187,21 @@ impl Drop for Chunked {
     }
 }
 
-/// Finds blank lines in what comes in parts. Line ends are LF or CR LF (RFC 9112 §2.2).
+/// Finds blank lines in fragmented input. Lines end with LF or CR LF (RFC 9112 §2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum BlankLineScanner {
-    /// Something stands in it.
+    /// The line has content.
     #[default]
     Begun,
-    /// Nothing, so far.
+    /// The line is empty so far.
     Empty,
-    /// Nothing but a CR.
+    /// The line is a CR so far.
     Return,
 }
 
 impl BlankLineScanner {
-    /// Reads on, and tells how many bytes there are up to the first blank line's end.
+    /// Scans further bytes. Returns how many there are up to the end of the first blank line, or
+    /// `None`.
     pub(crate) fn up_to_blank(&mut self, bytes: &[u8]) -> Option<usize> {
         for (place, byte) in bytes.iter().enumerate() {
             let blank = *byte == b'\n' && *self != Self::Begun;

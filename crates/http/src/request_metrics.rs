@@ -1,5 +1,5 @@
-//! What is told of every request that was answered. Labels are numbers in fixed lists: nothing
-//! that a caller can choose becomes one.
+//! Metrics of finished requests. Labels are indexes into fixed lists, so that client input never
+//! becomes one.
 
 use crate::api::Api;
 use actix_web::dev::ServiceRequest;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The patterns of all routes, and `unmatched` for every other path.
+/// Patterns of all routes, and `unmatched` for every other path.
 pub const ROUTES: [&str; 28] = [
     "/auth/login",
     "/auth/refresh",
@@ -42,31 +42,30 @@ pub const ROUTES: [&str; 28] = [
 ];
 const UNMATCHED: usize = ROUTES.len() - 1;
 
-/// The methods that have a number of their own, and `other`.
+/// Methods with their own label, and `other`.
 pub const METHODS: [&str; 8] = ["GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
 const OTHER: usize = METHODS.len() - 1;
 
-/// A request that was answered.
+/// A finished request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestRecord {
-    /// The number of its route in [`ROUTES`].
+    /// Index of its route in [`ROUTES`].
     pub route: usize,
-    /// The number of its method in [`METHODS`].
+    /// Index of its method in [`METHODS`].
     pub method: usize,
-    /// The status of the answer.
+    /// Response status.
     pub status: u16,
-    /// From its headers to the answer's.
+    /// Time from its headers to those of the response.
     pub took: Duration,
 }
 
-/// Is told of every request that was answered. Never waits: it is called on the threads that
-/// speak HTTP.
+/// Observer of finished requests. Called on HTTP worker threads, so implementations must not block.
 pub trait RequestObserver: Send + Sync {
-    /// A request was answered.
+    /// Called for every finished request.
     fn on_response(&self, request: RequestRecord);
 }
 
-/// A request that will be told of.
+/// Timer of a request that is observed.
 pub(crate) struct RequestTimer {
     observer: Arc<dyn RequestObserver>,
     route: usize,
@@ -75,7 +74,7 @@ pub(crate) struct RequestTimer {
 }
 
 impl RequestTimer {
-    /// None where nobody is to be told.
+    /// Starts a timer, or returns `None` without an observer.
     pub(crate) fn begin(request: &ServiceRequest) -> Option<Self> {
         let observer = request.app_data::<Data<Api>>()?.observer.clone()?;
         let route = route_of(request.match_info().as_str());
@@ -89,18 +88,18 @@ impl RequestTimer {
     }
 }
 
-/// The pattern of the route that serves a request, if one does.
+/// Returns the pattern of the route that serves a request, or `None` if there is no such route.
 pub(crate) fn route(request: &ServiceRequest) -> Option<&'static str> {
     let number = route_of(request.match_info().as_str());
     ROUTES.get(number).copied().filter(|_| number != UNMATCHED)
 }
 
-/// The method of a request, if it is one of those with a number of their own.
+/// Returns the method of a request, or `None` if it has no label.
 pub(crate) fn method(request: &ServiceRequest) -> Option<&'static str> {
     METHODS.iter().take(OTHER).find(|method| **method == request.method().as_str()).copied()
 }
 
-/// The number of the route that serves a path, whatever it answers.
+/// Returns the index of the route that matches a path.
 fn route_of(path: &str) -> usize {
     let exact = ROUTES.iter().take(UNMATCHED).position(|route| *route == path);
     exact.or_else(|| ROUTES.iter().position(|route| route.contains('{') && matches(route, path))).unwrap_or(UNMATCHED)

@@ -1,10 +1,9 @@
-//! The map of the API: which method of which path is which handler. The document is made from
-//! the same map.
+//! Routes of the API. The OpenAPI document is generated from the same list.
 
 use crate::{health, keys, login, recovery, registration, sessions, tokens, verification};
 use paperclip::actix::web::{self, ServiceConfig};
 
-/// Every documented route.
+/// Registers every documented route.
 pub(crate) fn api(config: &mut ServiceConfig) {
     config
         .service(web::resource("/auth/register").route(web::post().to(registration::register)))

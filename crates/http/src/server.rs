@@ -1,5 +1,4 @@
-//! The server: the application behind a listener, with its limits, and the way to stop it
-//! without losing a request.
+//! HTTP server: listeners, connection limits, and a graceful shutdown that loses no request.
 
 use crate::api::Api;
 use crate::connection::Connection;
@@ -28,39 +27,39 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing_actix_web::TracingLogger;
 
-/// What an operator sets of the server.
+/// Server settings.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerSettings {
-    /// Threads that speak HTTP.
+    /// Number of HTTP worker threads.
     pub workers: usize,
     /// Maximum number of open connections; further ones wait until one ends.
     pub max_connections: usize,
-    /// How long requests in flight may take once the server is told to stop.
+    /// Maximum time for requests in flight after a stop was requested.
     pub shutdown_timeout: Duration,
 }
 
-/// From a connection's start to the end of the first request's headers.
+/// From a connection's start to the end of its first request's headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const BACKLOG: i32 = 4096;
 
-/// Whether the server is about to stop.
+/// Flag that is set when the server begins to stop.
 #[derive(Default)]
 pub(crate) struct Draining(AtomicBool);
 
 impl Draining {
-    /// Whether a connection should close after its answer.
+    /// Returns whether connections should close after their response.
     pub(crate) fn has_begun(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-/// A server that runs.
+/// Handle of a running server.
 pub struct RunningServer {
-    /// The first address that it listens on.
+    /// First address that it listens on.
     pub address: SocketAddr,
-    /// All of them, with one port.
+    /// All addresses that it listens on, with one port.
     pub addresses: Vec<SocketAddr>,
     handle: ServerHandle,
     draining: Data<Draining>,
@@ -68,30 +67,31 @@ pub struct RunningServer {
 }
 
 impl RunningServer {
-    /// Stops: no new connection is taken, every request that was received is answered, idle
-    /// connections are closed. Returns whether nothing was cut off.
+    /// Stops gracefully: accepts no new connection, responds to every request received, and closes idle
+    /// connections. Returns whether all requests finished in time.
     pub async fn stop(&self) -> bool {
         self.draining.0.store(true, Ordering::SeqCst);
-        // The server counts its time-out in whole seconds, and this one to the end of the last.
+        // The server's own timeout has whole seconds and ends up to one second later.
         timeout(self.shutdown_timeout, self.handle.stop(true)).await.is_ok()
     }
 }
 
-/// Opens a listener on every address of a host and a port; port 0 is any free one. Connections wait
+/// Opens a listener on every IP address of a host and a port; port 0 picks a free one. Connections wait
 /// until the server starts.
 ///
 /// # Errors
-/// The operating system's, when no address can be listened on, or one is taken.
+/// Returns the operating system's error if no address can be bound, or if one is in use.
 pub fn bind(address: (&str, u16)) -> std::io::Result<Vec<TcpListener>> {
     let listeners = listeners::bind(address)?;
     listeners.iter().try_for_each(|listener| listen(listener, BACKLOG))?;
     Ok(listeners)
 }
 
-/// Starts the server on its listeners, within a runtime. The future runs until the server is stopped.
+/// Starts the server on its listeners, within a runtime. The returned future runs until the server is
+/// stopped.
 ///
 /// # Errors
-/// The operating system's, when there is no thread for it.
+/// Returns the operating system's error if a thread cannot be started.
 pub fn start(
     api: Api,
     listeners: Vec<TcpListener>,
@@ -151,13 +151,13 @@ pub fn start(
     Ok((server, RunningServer { address, addresses, handle, draining, shutdown_timeout: settings.shutdown_timeout }))
 }
 
-/// A stream that was accepted, and who is at its other end.
+/// Wraps an accepted stream, and returns it with its peer's address.
 fn accepted(stream: TcpStream, memory: &Arc<RequestMemory>) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
     let peer = stream.peer_addr().ok();
     Ok((Connection::new(stream, memory.clone()), peer))
 }
 
-/// The first poll of a server starts all its threads, or fails; where a worker has none, it panics.
+/// Polls a server once, which starts all its threads or fails. A worker without a thread panics.
 pub(crate) fn start_threads(server: &mut Server) -> std::io::Result<()> {
     match catch_unwind(AssertUnwindSafe(|| server.now_or_never())) {
         Ok(None) => Ok(()),
@@ -166,15 +166,15 @@ pub(crate) fn start_threads(server: &mut Server) -> std::io::Result<()> {
     }
 }
 
-/// Cross-origin calls, from the listed origins alone. With none listed, CORS is not spoken.
+/// Allows cross-origin calls from the listed origins only. With an empty list CORS is off.
 fn cors(origins: &[String]) -> Condition<Cors> {
     let listed = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     let cors = listed
         .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
-        // Reflects the names that were asked for: with credentials `*` would be a name like any other.
+        // Reflects the requested names: with credentials `*` is not a wildcard.
         .allow_any_header()
         .expose_headers(["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "www-authenticate"])
-        // For the cookie of a known device, which authorises nothing: the listed origins are exact.
+        // For the device cookie, which authorizes nothing: the listed origins are exact.
         .supports_credentials()
         .max_age(600);
     Condition::new(!origins.is_empty(), cors)

@@ -1,23 +1,19 @@
-//! The members of a body, read one by one; what is wrong is noted, never the value.
-//! The codes of faults are pydantic's, which clients of the FastAPI application know.
+//! Members of a request body, read one by one. Records errors, but never the invalid values. Error
+//! codes are pydantic's, which clients of the FastAPI app know.
 
 use crate::errors::{ApiError, FieldError};
 use portcullis_domain::registration::{EmailAddress, EmailError, NewPassword, Password, PasswordError, PasswordPolicy};
 use std::collections::BTreeMap;
 
-/// A member's value, as far as anybody asks.
+/// Value of a member. Types that no endpoint accepts are `Other`.
 pub(super) enum Value {
-    /// A string.
     String(String),
-    /// A truth value.
     Bool(bool),
-    /// Null.
     Null,
-    /// Anything else.
     Other,
 }
 
-/// The members of a body.
+/// Members of a body, and the errors recorded so far.
 pub(crate) struct Fields {
     members: BTreeMap<String, Value>,
     faults: Vec<FieldError>,
@@ -33,27 +29,28 @@ impl Fields {
         Self { form: true, ..Self::of(members) }
     }
 
-    /// Whether the members came in a form.
+    /// Returns whether the body was a form.
     pub(crate) fn is_form(&self) -> bool {
         self.form
     }
 
-    /// No members.
+    /// Creates an empty body.
     pub(super) fn none() -> Self {
         Self::of(BTreeMap::new())
     }
 
-    /// The error of a request that has no body.
+    /// Returns the error for a request without a body.
     pub(super) fn missing() -> Result<Self, ApiError> {
         Err(Self::body_error("missing", "Field required"))
     }
 
-    /// An error of the body as a whole.
+    /// Creates an error of the body as a whole.
     pub(super) fn body_error(code: &'static str, message: &'static str) -> ApiError {
         ApiError::validation(vec![FieldError { field: "body", code, message: message.into() }])
     }
 
-    /// A member that must be a string.
+    /// Reads a required string. Like the other readers, returns `None` and records an error if the
+    /// member is invalid.
     pub(crate) fn string(&mut self, field: &'static str) -> Option<String> {
         match self.members.remove(field) {
             Some(Value::String(text)) => Some(text),
@@ -64,7 +61,7 @@ impl Fields {
         }
     }
 
-    /// A member that may be missing, and is as good as missing where it is no string.
+    /// Reads an optional string. A value of another type counts as missing.
     pub(crate) fn optional(&mut self, field: &'static str) -> Option<String> {
         match self.members.remove(field) {
             Some(Value::String(text)) => Some(text),
@@ -72,7 +69,7 @@ impl Fields {
         }
     }
 
-    /// A password that may be missing, or null; the inner option says whether it is there.
+    /// Reads an optional password. The inner `None` means missing or null.
     pub(crate) fn optional_password(&mut self, field: &'static str) -> Option<Option<Password>> {
         match self.members.get(field) {
             None | Some(Value::Null) => Some(None),
@@ -80,7 +77,7 @@ impl Fields {
         }
     }
 
-    /// A member that must be a truth value, and means no where it is missing.
+    /// Reads a boolean. A missing member is `false`.
     pub(crate) fn bool(&mut self, field: &'static str) -> Option<bool> {
         match self.members.remove(field) {
             None => Some(false),
@@ -91,12 +88,12 @@ impl Fields {
         }
     }
 
-    /// A member that must be an email address.
+    /// Reads an email address by the rules for new accounts.
     pub(crate) fn email(&mut self, field: &'static str) -> Option<EmailAddress> {
         self.email_by(EmailAddress::parse, field)
     }
 
-    /// A member that must be an email address that an account may have, however long ago it got it.
+    /// Reads an email address of an existing account, which older rules may have allowed.
     pub(crate) fn known_email(&mut self, field: &'static str) -> Option<EmailAddress> {
         self.email_by(EmailAddress::parse_known, field)
     }
@@ -113,12 +110,12 @@ impl Fields {
         }
     }
 
-    /// A member that must be a password somebody may have.
+    /// Reads an existing password. Does not check the policy.
     pub(crate) fn password(&mut self, field: &'static str) -> Option<Password> {
         self.string(field).map(Password::new)
     }
 
-    /// A member that must be a password that the policy lets through.
+    /// Reads a new password and checks it against the policy.
     pub(crate) fn new_password(&mut self, field: &'static str, policy: &PasswordPolicy) -> Option<NewPassword> {
         match policy.validate(self.password(field)?) {
             Ok(password) => Some(password),
@@ -133,12 +130,12 @@ impl Fields {
         }
     }
 
-    /// Whether all that was read was right.
+    /// Returns whether no error was recorded.
     pub(super) fn is_valid(&self) -> bool {
         self.faults.is_empty()
     }
 
-    /// The error that tells every fault.
+    /// Returns an error that lists all recorded errors.
     pub(crate) fn into_error(self) -> ApiError {
         ApiError::validation(self.faults)
     }

@@ -1,4 +1,5 @@
-//! `application/x-www-form-urlencoded`, for the OAuth2 password form (RFC 6749 §4.3.2).
+//! Parser for `application/x-www-form-urlencoded`: the OAuth2 password form (RFC 6749 §4.3.2) and the
+//! forms of the pages.
 
 use super::Fields;
 use super::fields::Value;
@@ -6,7 +7,7 @@ use crate::errors::ApiError;
 use percent_encoding::percent_decode;
 use std::collections::BTreeMap;
 
-/// The members of the form.
+/// Parses a form.
 pub(super) fn fields(text: &[u8]) -> Result<Fields, ApiError> {
     let mut members = BTreeMap::new();
     for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
@@ -22,7 +23,7 @@ pub(super) fn fields(text: &[u8]) -> Result<Fields, ApiError> {
     Ok(Fields::of_form(members))
 }
 
-/// Strictly: a lenient decoder would change a password on the way.
+/// Decodes strictly, or returns `None`: a lenient decoder would silently change a password.
 fn decoded(text: &[u8]) -> Option<String> {
     let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     String::from_utf8(percent_decode(&spaced).collect()).ok()

@@ -1,5 +1,5 @@
-//! JSON as the contract has it (RFC 8259, and I-JSON's rule against duplicate members, RFC 7493
-//! §2.3): what is malformed anywhere is refused, also in members that nobody reads.
+//! Strict JSON parser (RFC 8259). Rejects duplicate members (I-JSON, RFC 7493 §2.3) and malformed
+//! values, also in members that no endpoint reads.
 
 use super::Fields;
 use super::fields::Value;
@@ -8,11 +8,11 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The members of the object that the text is.
+/// Parses a JSON object.
 pub(super) fn fields(text: &[u8]) -> Result<Fields, ApiError> {
-    // Windows writes a byte order mark before JSON. A reader may skip it (RFC 8259 §8.1).
+    // Windows writes a byte order mark before JSON; a parser may ignore it (RFC 8259 §8.1).
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    // serde_json's own messages can quote the text: they go nowhere.
+    // Drop serde_json's messages: they can quote the body, and so a password.
     match serde_json::from_slice(text) {
         Ok(Json::Object(members)) => Ok(Fields::of(members)),
         Ok(Json::Other | Json::Null | Json::Bool(_) | Json::String(_)) => {
@@ -22,7 +22,7 @@ pub(super) fn fields(text: &[u8]) -> Result<Fields, ApiError> {
     }
 }
 
-/// As much of a document as anybody asks for.
+/// A JSON value. The content of numbers and arrays is not kept.
 enum Json {
     Object(BTreeMap<String, Value>),
     String(String),

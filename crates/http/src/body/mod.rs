@@ -1,5 +1,5 @@
-//! Request bodies: read within bounds, parsed strictly, and turned into a use case's input with
-//! every fault told at once.
+//! Request bodies: read within limits, parsed strictly, and turned into use-case input. All errors are
+//! reported at once.
 
 mod fields;
 mod form;
@@ -21,20 +21,20 @@ use paperclip::v2::models::DefaultOperationRaw;
 use paperclip::v2::schema::Apiv2Schema;
 use portcullis_domain::ErrorCode;
 
-/// A documented request body that is read into a use case's input.
+/// A documented request body that is parsed into a use case's input.
 pub(crate) trait Input: Apiv2Schema {
-    /// What the use case takes.
+    /// Input of the use case.
     type Command;
-    /// Whether a form is taken besides JSON.
+    /// Accepts a form as well as JSON.
     const FORM: bool = false;
-    /// Whether no body is as good as an empty object.
+    /// Treats a missing body as an empty object.
     const OPTIONAL: bool = false;
 
-    /// Reads the command; `None` when `fields` noted what is wrong.
+    /// Reads the command. Returns `None` if `fields` recorded an error.
     fn read(fields: &mut Fields, api: &Api) -> Option<Self::Command>;
 }
 
-/// Extracts an [`Input`]'s command from the body.
+/// Extractor that parses the body into an [`Input`]'s command.
 pub(crate) struct Body<T: Input>(pub(crate) T::Command);
 
 impl<T: Input + 'static> FromRequest for Body<T> {
@@ -68,7 +68,7 @@ impl<T: Input + 'static> FromRequest for Body<T> {
     }
 }
 
-/// Reads a form that a page sent.
+/// Reads a form sent by one of the service's pages.
 pub(crate) async fn page_form(request: &HttpRequest, payload: Payload) -> Result<Fields, ApiError> {
     if !matches!(Format::of(request, true), Some(Format::Form)) {
         let refusal = ApiError::new(ErrorCode::UnsupportedMediaType, "The body must be a form");
@@ -80,7 +80,7 @@ pub(crate) async fn page_form(request: &HttpRequest, payload: Payload) -> Result
     form::fields(&read::within_bounds(request, payload).await?)
 }
 
-/// The formats that bodies are read in.
+/// Format of a body.
 #[derive(Clone, Copy)]
 enum Format {
     Json,
@@ -88,7 +88,7 @@ enum Format {
 }
 
 impl Format {
-    /// The body's format; `None` where it is not taken.
+    /// Returns the body's format, or `None` if it is not accepted.
     fn of(request: &HttpRequest, form: bool) -> Option<Self> {
         let mut values = request.headers().get_all(CONTENT_TYPE);
         let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
@@ -102,13 +102,13 @@ impl Format {
     }
 }
 
-/// The error of a body in a format that is not read.
+/// Creates the error for an unsupported `Content-Type`.
 pub(crate) fn unsupported(form: bool) -> ApiError {
     let message = if form { "The body must be JSON or a form" } else { "The body must be JSON" };
     ApiError { close: true, ..ApiError::new(ErrorCode::UnsupportedMediaType, message) }
 }
 
-/// A decoder would let a few bytes become many.
+/// Creates the error for an encoded body. Decoding would allow decompression bombs.
 fn undecoded() -> ApiError {
     let refusal = ApiError::new(ErrorCode::UnsupportedMediaType, "The body must not have a Content-Encoding");
     ApiError { close: true, encoded: true, ..refusal }

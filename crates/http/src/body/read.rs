@@ -1,4 +1,4 @@
-//! Reads a body, counting while it comes: at most 64 KiB, in at most 20 seconds.
+//! Reads request bodies: at most 64 KiB, in at most 20 s.
 
 use crate::errors::ApiError;
 use actix_web::HttpRequest;
@@ -15,12 +15,12 @@ use tokio::time::timeout;
 const MAX_BYTES: usize = 64 * 1024;
 const MAX_TIME: Duration = Duration::from_secs(20);
 
-/// Whether the request announces a body that is not empty (RFC 9112 §6).
+/// Returns whether the request announces a non-empty body (RFC 9112 §6).
 pub(super) fn has_body(request: &HttpRequest) -> bool {
     request.headers().contains_key(TRANSFER_ENCODING) || announced(request.headers()).is_some_and(|length| length > 0)
 }
 
-/// Whether the body is compressed, or encoded in any other way (RFC 9110 §8.4).
+/// Returns whether the body is compressed or otherwise encoded (RFC 9110 §8.4).
 pub(super) fn is_encoded(request: &HttpRequest) -> bool {
     let is_identity =
         |coding: &[u8]| coding.trim_ascii().is_empty() || coding.trim_ascii().eq_ignore_ascii_case(b"identity");
@@ -28,12 +28,12 @@ pub(super) fn is_encoded(request: &HttpRequest) -> bool {
     values.any(|value| !value.split(|byte| *byte == b',').all(is_identity))
 }
 
-/// How long the body is by its `Content-Length`, which the HTTP library has checked.
+/// Returns the `Content-Length`, which the HTTP library has validated, or `None` without one.
 pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// The body's bytes, or why they were not read to the end.
+/// Reads the whole body within the limits.
 pub(super) fn within_bounds(
     request: &HttpRequest,
     payload: Payload,
@@ -49,7 +49,7 @@ pub(super) fn within_bounds(
 }
 
 async fn collect(mut payload: Payload, announced: Option<u64>) -> Result<Bytes, ApiError> {
-    // Where an upgrade is asked for, the library takes all that follows for the body.
+    // With an `Upgrade` header, the library passes on everything that follows as the body.
     let announced = announced.and_then(|length| usize::try_from(length).ok());
     let mut body = BytesMut::new();
     while announced != Some(body.len()) {
@@ -63,12 +63,12 @@ async fn collect(mut payload: Payload, announced: Option<u64>) -> Result<Bytes, 
     Ok(body.freeze())
 }
 
-/// The error of a body over the limit.
+/// Creates the error for a body over the limit.
 pub(crate) fn too_large() -> ApiError {
     ApiError { close: true, ..ApiError::new(ErrorCode::PayloadTooLarge, "The body is larger than 64 KiB") }
 }
 
-/// A chunk that is none (RFC 9112 §7.1), or a connection that broke off.
+/// Creates the error for a malformed chunk (RFC 9112 §7.1) or a broken connection.
 fn broken() -> ApiError {
     ApiError::bare(StatusCode::BAD_REQUEST, "The body is damaged")
 }

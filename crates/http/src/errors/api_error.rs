@@ -1,5 +1,5 @@
-//! The error of a handler or an extractor. It knows neither the request's identifier nor what
-//! the caller accepts: the envelope renders it.
+//! Error of a handler or extractor. The envelope middleware renders it, because only that middleware
+//! has the request id and the client's `Accept` header.
 
 use super::{Problem, status_of};
 use crate::lanes::LaneError;
@@ -15,51 +15,51 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// What is wrong with one member of a request. Never the value.
+/// Validation error of one member of a request. Never contains the value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Apiv2Schema)]
 pub(crate) struct FieldError {
-    /// The member's name; `body` for all of it.
+    /// Name of the member; `body` for the body as a whole.
     pub(crate) field: &'static str,
-    /// A stable word for the rule, by the names that pydantic gives them.
+    /// Stable identifier of the violated rule, as pydantic names it.
     pub(crate) code: &'static str,
-    /// The rule in words.
+    /// Human-readable description of the rule.
     pub(crate) message: String,
 }
 
-/// What a bearer is told to do (RFC 6750 §3).
+/// `WWW-Authenticate` challenge (RFC 6750 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Challenge {
-    /// Show a token.
+    /// No token was presented.
     Missing,
-    /// Show another: `error="invalid_token"`.
+    /// The token was rejected: `error="invalid_token"`.
     InvalidToken,
 }
 
-/// An error on its way to the envelope.
-#[api_v2_errors(code = 500, description = "Something unforeseen happened.")]
+/// An error to be rendered by the envelope.
+#[api_v2_errors(code = 500, description = "Unexpected error.")]
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     pub(crate) code: ErrorCode,
     pub(crate) message: Cow<'static, str>,
     pub(crate) fields: Vec<FieldError>,
     pub(crate) retry_after: Option<Duration>,
-    /// The budget that is spent.
+    /// The exceeded budget.
     pub(crate) limited: Option<Box<RateLimited>>,
     pub(crate) challenge: Option<Challenge>,
-    /// For the log alone.
+    /// Cause, for the log only.
     pub(crate) cause: Option<String>,
-    /// Whether nothing is wrong but that too many want the same.
+    /// True if the password hasher was busy. A retry may succeed.
     pub(crate) crowded: bool,
-    /// Whether the connection is of no more use: its body was not read to the end.
+    /// True if the connection must close, because the body was not read to its end.
     pub(crate) close: bool,
-    /// Whether the body's `Content-Encoding` is what is wrong.
+    /// True if the body's `Content-Encoding` is the problem.
     pub(crate) encoded: bool,
-    /// For a message that is not valid HTTP: the status to answer with, and nothing else.
+    /// Status of a response without a body, for a message that is not valid HTTP.
     pub(crate) bare: Option<StatusCode>,
 }
 
 impl ApiError {
-    /// An error with a code and a message, and nothing else.
+    /// Creates an error from a code and a message.
     pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();
         Self {
@@ -77,22 +77,22 @@ impl ApiError {
         }
     }
 
-    /// A request that breaks rules.
+    /// Creates a validation error.
     pub(crate) fn validation(fields: Vec<FieldError>) -> Self {
         Self { fields, ..Self::new(ErrorCode::Validation, "Request validation failed") }
     }
 
-    /// A new password that a guesser would try soon.
+    /// Creates the error for a new password that is too common.
     pub(super) fn common_password(field: &'static str, message: String) -> Self {
         Self::validation(vec![FieldError { field, code: "password_common", message }])
     }
 
-    /// A message that is not valid HTTP.
+    /// Creates the error for a message that is not valid HTTP.
     pub(crate) fn bare(status: StatusCode, message: &'static str) -> Self {
         Self { bare: Some(status), close: true, ..Self::new(ErrorCode::Validation, message) }
     }
 
-    /// Anything unforeseen.
+    /// Creates the error for an unexpected failure. Clients do not see the cause.
     pub(crate) fn internal(cause: impl Into<String>) -> Self {
         Self { cause: Some(cause.into()), ..Self::new(ErrorCode::Internal, "An unexpected error occurred") }
     }
@@ -105,13 +105,13 @@ impl ApiError {
         }
     }
 
-    /// A call whose budget is spent.
+    /// Creates the error for an exceeded budget.
     pub(super) fn limited(limited: RateLimited) -> Self {
         let (message, retry_after) = (limited.to_string(), Some(limited.retry_after));
         Self { limited: Some(Box::new(limited)), retry_after, ..Self::new(ErrorCode::RateLimited, message) }
     }
 
-    /// The same error on a route that takes a bearer token.
+    /// Adds a challenge if the status is 401, for routes with a bearer token.
     pub(crate) fn challenged(self) -> Self {
         let challenge = (status_of(self.code) == StatusCode::UNAUTHORIZED).then_some(Challenge::InvalidToken);
         Self { challenge, ..self }

@@ -1,54 +1,54 @@
-//! The JSON of errors.
+//! DTOs of errors.
 
 use super::FieldError;
 use paperclip::actix::Apiv2Schema;
 use serde::Serialize;
 
-/// The body of every error.
+/// Error response.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct ErrorResponse {
-    /// What went wrong.
+    /// The error.
     pub(super) error: ErrorBody,
-    /// The request's identifier, as the header `X-Request-ID` has it.
+    /// Request id, as in the `X-Request-ID` header.
     pub(super) request_id: String,
 }
 
-/// What went wrong.
+/// An error.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct ErrorBody {
-    /// The stable code of the error.
+    /// Stable error code.
     pub(super) code: &'static str,
-    /// The error in words, for people.
+    /// Human-readable message.
     pub(super) message: String,
-    /// More about the error; empty where there is no more.
+    /// Further details; an empty object if there are none.
     pub(super) details: ErrorDetails,
 }
 
-/// More about an error.
+/// Further details of an error.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct ErrorDetails {
-    /// Every member of the request that is at fault; with a validation error only.
+    /// Invalid members of the request; only in a validation error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) errors: Option<Vec<FieldError>>,
 }
 
-/// The body of every error for callers that prefer RFC 9457.
+/// Problem document (RFC 9457), for clients that prefer it.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct ProblemDocument {
-    /// Always `about:blank`: the code says more.
+    /// Always `about:blank`; `code` identifies the error.
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
-    /// The status in words.
+    /// Reason phrase of the status.
     pub(super) title: &'static str,
-    /// The status.
+    /// HTTP status.
     pub(super) status: u16,
-    /// The error in words, for people.
+    /// Human-readable message.
     pub(super) detail: String,
-    /// The stable code of the error.
+    /// Stable error code.
     pub(super) code: &'static str,
-    /// Every member of the request that is at fault; with a validation error only.
+    /// Invalid members of the request; only in a validation error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) errors: Option<Vec<FieldError>>,
-    /// The request's identifier, as the header `X-Request-ID` has it.
+    /// Request id, as in the `X-Request-ID` header.
     pub(super) request_id: String,
 }

@@ -1,4 +1,4 @@
-//! What the error of a verb is to a caller: its code, and what goes with it.
+//! Conversions from use-case errors to [`ApiError`].
 
 use super::ApiError;
 use portcullis_usecases::limits::LimitError;

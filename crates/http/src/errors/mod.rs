@@ -1,4 +1,4 @@
-//! Errors as clients see them: one table from code to status, one shape for all.
+//! Error responses: the mapping from error code to status, and the two body formats.
 
 mod api_error;
 mod dto;

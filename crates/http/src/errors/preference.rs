@@ -1,4 +1,4 @@
-//! Which of an error's two faces a caller would rather see, by its `Accept` (RFC 9110 §12.5.1).
+//! Content negotiation for errors: envelope or problem document, by `Accept` (RFC 9110 §12.5.1).
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue, Quality, QualityItem, from_comma_delimited};
 use actix_web::mime::Mime;
@@ -6,24 +6,24 @@ use actix_web::mime::Mime;
 const PROBLEM: &str = "application/problem+json";
 const ENVELOPE: &str = "application/json";
 
-/// What a caller said it accepts, kept for when an error comes up. It is read then and no sooner:
-/// most requests have no error.
+/// The client's `Accept` header. Parsed only if an error occurs, since most requests have none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Preference {
     first: Option<HeaderValue>,
-    /// The header may stand on several lines.
+    /// Further lines of a repeated header.
     rest: Vec<HeaderValue>,
 }
 
 impl Preference {
-    /// What the headers of a request say.
+    /// Copies the `Accept` header of a request.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(header::ACCEPT).cloned();
         Self { first: lines.next(), rest: lines.collect() }
     }
 
-    /// Whether the caller would rather have RFC 9457 than the envelope. Qualities decide (§12.4.2);
-    /// of two that are equal the one that is named, and of two that are named the first.
+    /// Returns whether the client prefers a problem document (RFC 9457) to the envelope. The higher
+    /// quality wins (§12.4.2). At equal quality an explicitly named type wins; if both are named, the
+    /// first.
     pub(crate) fn is_problem_document(&self) -> bool {
         let lines = self.first.iter().chain(&self.rest);
         let ranges: Vec<QualityItem<Mime>> = from_comma_delimited(lines).unwrap_or_default();
@@ -33,15 +33,15 @@ impl Preference {
     }
 }
 
-/// How much a caller wants a media type.
+/// A client's preference for a media type.
 struct Weight {
     quality: Quality,
-    /// Greater where it is named sooner; zero where it is not named.
+    /// Higher for a type that is named earlier; 0 if it is not named.
     place: usize,
 }
 
 impl Weight {
-    /// The most specific range that covers the type says so (§12.5.1).
+    /// Returns the weight that the most specific matching range gives to the type (§12.5.1).
     fn of(media_type: &str, ranges: &[QualityItem<Mime>]) -> Self {
         let find = |range: &str| ranges.iter().position(|item| item.item.essence_str() == range);
         let named = find(media_type);

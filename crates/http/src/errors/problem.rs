@@ -1,5 +1,5 @@
-//! An error's two faces: the envelope that Portcullis's clients know, and RFC 9457 for those
-//! that prefer it.
+//! Renders errors as the envelope (`ErrorResponse`), or as a problem document (RFC 9457) if the client
+//! prefers it.
 
 use super::dto::{ErrorBody, ErrorDetails, ErrorResponse, ProblemDocument};
 use super::{ApiError, Challenge, FieldError, Preference, code_of};
@@ -10,16 +10,16 @@ use actix_web::{HttpResponse, ResponseError};
 use portcullis_domain::ErrorCode;
 use std::time::Duration;
 
-/// The media type of every JSON body.
+/// Media type of JSON responses.
 pub(crate) const JSON: &str = "application/json; charset=utf-8";
-/// It has no parameters (RFC 9457 §6.1): it is JSON, and so UTF-8.
+/// Media type of problem documents. It has no parameters (RFC 9457 §6.1): JSON is always UTF-8.
 const PROBLEM_JSON: &str = "application/problem+json";
 
-/// An error that a response bears in its extensions until the envelope renders it.
+/// An error in a response's extensions, until the envelope renders it.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem(ApiError);
 
-/// Marks a response that has its own body, whatever its status.
+/// Marks a response that keeps its own body, regardless of its status.
 pub(crate) struct SkipEnvelope;
 
 impl From<ApiError> for Problem {
@@ -29,7 +29,7 @@ impl From<ApiError> for Problem {
 }
 
 impl Problem {
-    /// What a response has to tell, if it is an error's and has no body of its own already.
+    /// Returns the error to render, or `None` if the response is not an error or has its own body.
     pub(crate) fn of_response(response: &HttpResponse) -> Option<Self> {
         let (status, extensions) = (response.status(), response.extensions());
         if let Some(told) = extensions.get::<Self>() {
@@ -40,7 +40,7 @@ impl Problem {
         foreign.then(|| Self::of_status(status))
     }
 
-    /// The problem of a status that came with no problem of its own: the router's, mostly.
+    /// Creates an error for a bare status, usually one from the router.
     fn of_status(status: StatusCode) -> Self {
         let message = match status {
             StatusCode::NOT_FOUND => "Not found",
@@ -51,17 +51,17 @@ impl Problem {
         Self(ApiError::new(code_of(status), message))
     }
 
-    /// The status to answer with.
+    /// Returns the response status.
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status_code()
     }
 
-    /// Tells the log: what a client did wrong as a warning, the rest as an error with its cause.
+    /// Logs a client error as a warning, any other as an error with its cause.
     pub(crate) fn log(&self) {
         self.log_as(self.status());
     }
 
-    /// The same where the answer has another status than the code's own.
+    /// Logs the error with another status than the code's own.
     pub(crate) fn log_as(&self, status: StatusCode) {
         let Self(error) = self;
         let (error_code, status_code) = (error.code.as_str(), status.as_u16());
@@ -73,7 +73,7 @@ impl Problem {
         }
     }
 
-    /// The response: as a problem document where the caller prefers that, else in the envelope.
+    /// Renders a problem document if the client prefers it, otherwise the envelope.
     pub(crate) fn render(&self, request_id: &str, preference: &Preference) -> HttpResponse {
         if self.0.bare.is_some() {
             let mut response = HttpResponse::new(self.status());
@@ -86,13 +86,13 @@ impl Problem {
             (JSON, serde_json::to_string(&self.envelope(request_id)))
         };
         let mut response = HttpResponse::build(self.status()).content_type(media_type).body(body.unwrap_or_default());
-        // A cache that keeps an answer must not show it to a caller who wants the other face.
+        // A cache must not serve one format to a client that prefers the other.
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
         self.set_headers(&mut response);
         response
     }
 
-    /// The body that most callers get.
+    /// Returns the default body.
     pub(crate) fn envelope(&self, request_id: &str) -> ErrorResponse {
         let (code, message) = (self.0.code.as_str(), self.0.message.to_string());
         let error = ErrorBody { code, message, details: ErrorDetails { errors: self.errors() } };
@@ -117,7 +117,7 @@ impl Problem {
         (!fields.is_empty()).then(|| fields.clone())
     }
 
-    /// The header fields that go with the error.
+    /// Sets the header fields that belong to the error.
     pub(crate) fn set_headers(&self, response: &mut HttpResponse) {
         let headers = response.headers_mut();
         if let Some(challenge) = self.0.challenge {
@@ -133,7 +133,7 @@ impl Problem {
         for (name, value) in self.0.limited.iter().flat_map(|limited| rate_limit_headers(limited)) {
             headers.insert(name, value);
         }
-        // Of all 415 this alone has the field (RFC 7694 §3).
+        // Only this kind of 415 has the field (RFC 7694 §3).
         if self.0.encoded {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -142,7 +142,8 @@ impl Problem {
         }
     }
 
-    /// Whole seconds, rounded up; never missing where the contract promises it.
+    /// Returns `Retry-After` in whole seconds, rounded up. Always present for 429 and 503, as the API
+    /// promises.
     fn retry_after(&self) -> Option<u64> {
         let promised = matches!(self.0.code, ErrorCode::Unavailable | ErrorCode::RateLimited);
         let wait = self.0.retry_after.or(promised.then_some(Duration::from_secs(1)))?;

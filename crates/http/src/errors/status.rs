@@ -1,9 +1,9 @@
-//! The one table from error code to HTTP status.
+//! Mapping between error codes and HTTP statuses.
 
 use actix_web::http::StatusCode;
 use portcullis_domain::ErrorCode;
 
-/// The status of a code.
+/// Returns the status of an error code.
 pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidCredentials | ErrorCode::TokenInvalid | ErrorCode::TokenExpired | ErrorCode::TokenRevoked => {
@@ -22,7 +22,7 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
     }
 }
 
-/// The code of a status that the router or the framework gave.
+/// Returns the error code for a status set by the router or the framework.
 pub(crate) fn code_of(status: StatusCode) -> ErrorCode {
     match status {
         StatusCode::UNAUTHORIZED => ErrorCode::TokenInvalid,
@@ -35,7 +35,7 @@ pub(crate) fn code_of(status: StatusCode) -> ErrorCode {
         StatusCode::TOO_MANY_REQUESTS => ErrorCode::RateLimited,
         StatusCode::SERVICE_UNAVAILABLE => ErrorCode::Unavailable,
         StatusCode::UNPROCESSABLE_ENTITY => ErrorCode::Validation,
-        // What is left is a refusal of CORS.
+        // Any other client error is a CORS rejection.
         other if other.is_client_error() => ErrorCode::Forbidden,
         _ => ErrorCode::Internal,
     }

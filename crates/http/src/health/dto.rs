@@ -1,71 +1,71 @@
-//! The JSON of health.
+//! DTOs of the health endpoints.
 
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::health::{CircuitState, Readiness};
 use portcullis_usecases::health::{DependencyCheck, ReadinessReport};
 use serde::Serialize;
 
-/// The service serves.
+/// Health status.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct HealthResponse {
     /// Always `ok`.
     pub(super) status: &'static str,
 }
 
-/// Whether the service can do its work.
+/// Readiness of the service and its dependencies.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct ReadyResponse {
-    /// The worst of all checks: `ok`, `degraded` or `unavailable`.
+    /// Worst status of all checks: `ok`, `degraded` or `unavailable`.
     status: &'static str,
-    /// What the dependencies answered.
+    /// Results of the dependency checks.
     checks: Checks,
-    /// The circuits around the dependencies.
+    /// Circuit breakers around the dependencies.
     circuits: Circuits,
 }
 
-/// What the dependencies answered.
+/// Results of the dependency checks.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct Checks {
-    /// The database.
+    /// Database.
     database: Check,
-    /// What replicas share, with `REDIS_URL` only. Without it each goes on with its own.
+    /// Redis, only with `REDIS_URL`. If it is unavailable, each replica continues with its own state.
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<Check>,
-    /// Sending emails. Never a reason for 503: no sign-in waits for an email.
+    /// Email delivery. Never causes a 503, since no login waits for an email.
     #[serde(skip_serializing_if = "Option::is_none")]
     mail: Option<MailCheck>,
 }
 
-/// Sending emails.
+/// Email delivery.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct MailCheck {
     /// `ok`, or `degraded` while the circuit of the mail server is open.
     status: &'static str,
 }
 
-/// What a dependency answered.
+/// Result of a dependency check.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct Check {
     /// `ok`, `degraded` or `unavailable`.
     status: &'static str,
-    /// How long the answer took, in milliseconds.
+    /// Response time in milliseconds.
     latency_ms: f64,
 }
 
-/// The circuits around the dependencies.
+/// Circuit breakers around the dependencies.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct Circuits {
-    /// Around the database.
+    /// Circuit of the database.
     database: Circuit,
-    /// Around what replicas share, with `REDIS_URL` only.
+    /// Circuit of Redis, only with `REDIS_URL`.
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<Circuit>,
-    /// Around the mail server, with `SMTP_URL` only.
+    /// Circuit of the mail server, only with `SMTP_URL`.
     #[serde(skip_serializing_if = "Option::is_none")]
     mail: Option<Circuit>,
 }
 
-/// A circuit.
+/// Circuit breaker.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct Circuit {
     /// `closed`, `open` or `half_open`.

@@ -12,25 +12,28 @@ use paperclip::actix::api_v2_operation;
 use portcullis_domain::health::Readiness;
 use tokio::time::Instant;
 
-/// Tell that the service serves
+/// Check health
 ///
-/// Asks no dependency: it answers while the database is gone.
+/// Returns 200 while the service handles requests. Checks no dependency, so it succeeds even if the
+/// database is unavailable.
 #[api_v2_operation(operation_id = "health", tags(health))]
 pub(crate) async fn health() -> Reply<HealthResponse> {
     Reply::ok(HealthResponse { status: "ok" })
 }
 
-/// Tell that the process lives
+/// Check liveness
 ///
-/// For a liveness probe: it asks no dependency, so that a lost one restarts nothing.
+/// Returns 200 while the process runs. For liveness probes: checks no dependency, so that an outage of
+/// one does not restart the service.
 #[api_v2_operation(operation_id = "healthLive", tags(health))]
 pub(crate) async fn live() -> Reply<HealthResponse> {
     Reply::ok(HealthResponse { status: "ok" })
 }
 
-/// Tell whether the service can do its work
+/// Check readiness
 ///
-/// Asks the database, and tells the state of every circuit.
+/// Checks the database and returns the state of every circuit breaker. Returns 503 if the service
+/// cannot do its work.
 #[api_v2_operation(operation_id = "healthReady", tags(health))]
 pub(crate) async fn ready(api: Data<Api>) -> Reply<ReadyResponse> {
     let (asked, shared) = (Instant::now(), api.clone());

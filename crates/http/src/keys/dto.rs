@@ -1,41 +1,41 @@
-//! The JSON of public keys: a JWK Set (RFC 7517 §5).
+//! DTOs of the public keys: a JWK Set (RFC 7517 §5).
 
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::keys::{PublicKey, PublicKeyParams};
 use serde::Serialize;
 
-/// The public keys that verify tokens.
+/// JWK Set of the public keys that verify tokens.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct JwkSetResponse {
-    /// The key that signs now, if any, and those that signed before.
+    /// Current signing key, if any, followed by earlier ones.
     keys: Vec<Jwk>,
 }
 
-/// A public key.
+/// Public key (JWK).
 #[derive(Serialize, Apiv2Schema, Default)]
 pub(crate) struct Jwk {
-    /// The kind of key: `RSA`, `EC` or `OKP`.
+    /// Key type: `RSA`, `EC` or `OKP`.
     kty: &'static str,
-    /// What it is for: always `sig`.
+    /// Key use: always `sig`.
     #[serde(rename = "use")]
     purpose: &'static str,
-    /// The algorithm of the tokens that it verifies.
+    /// Algorithm of the tokens that the key verifies.
     alg: &'static str,
-    /// The name that tokens give: the thumbprint of the key (RFC 7638).
+    /// Key id, as in the header of tokens: the JWK thumbprint (RFC 7638).
     kid: String,
-    /// The curve: `P-256` or `Ed25519`.
+    /// Curve: `P-256` or `Ed25519`.
     #[serde(skip_serializing_if = "Option::is_none")]
     crv: Option<&'static str>,
-    /// The modulus of an RSA key.
+    /// Modulus of an RSA key.
     #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<String>,
-    /// The exponent of an RSA key.
+    /// Public exponent of an RSA key.
     #[serde(skip_serializing_if = "Option::is_none")]
     e: Option<String>,
-    /// The first coordinate of a point, or the key of Ed25519.
+    /// x coordinate of a P-256 point, or the Ed25519 public key.
     #[serde(skip_serializing_if = "Option::is_none")]
     x: Option<String>,
-    /// The second coordinate of a point.
+    /// y coordinate of a P-256 point.
     #[serde(skip_serializing_if = "Option::is_none")]
     y: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `GET /.well-known/jwks.json`: the public keys, for services that verify tokens by themselves.
+//! `GET /.well-known/jwks.json`: public keys for services that verify tokens themselves.
 
 mod dto;
 
@@ -16,10 +16,11 @@ use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw};
 use paperclip::v2::schema::Apiv2Schema;
 use portcullis_domain::keys::PublicKey;
 
-/// A new key is published at least this long before it signs (docs/features/keys.md).
+/// `Cache-Control` of the JWK Set. New keys must be published at least this long before they sign
+/// (docs/features/keys.md).
 const CACHING: &str = "public, max-age=300";
 
-/// The set as it is served; made once, for it changes with a restart alone.
+/// Serialized JWK Set and its `ETag`. Changes only with a restart.
 #[derive(Clone)]
 pub(crate) struct JwksResponse {
     body: String,
@@ -29,18 +30,19 @@ pub(crate) struct JwksResponse {
 impl JwksResponse {
     fn of(keys: &[PublicKey]) -> Self {
         let body = serde_json::to_string(&JwkSetResponse::of(keys)).unwrap_or_default();
-        // A thumbprint is its key's; the version stands for how keys are written. Some split lists of
-        // tags at every comma, so there is none in a tag.
+        // A key id is the thumbprint of its key; the version covers changes of the serialization.
+        // Joined by dots, because some clients split lists of tags at every comma.
         let ids = keys.iter().map(|key| key.id.as_str());
         let tag = std::iter::once(env!("CARGO_PKG_VERSION")).chain(ids).collect::<Vec<_>>().join(".");
         Self { body, tag: EntityTag::new_strong(tag) }
     }
 }
 
-/// Publish the keys that verify tokens
+/// Get public keys
 ///
-/// For services that verify access tokens by themselves: the public keys as a JWK Set (RFC 7517),
-/// by the `kid` that tokens name. Empty where a secret signs, for that has no public half.
+/// Returns the public keys as a JWK Set (RFC 7517), for services that verify access tokens themselves.
+/// The token's `kid` selects the key. The set is empty if a secret signs the tokens, since that has no
+/// public half. Returns 304 if `If-None-Match` matches.
 #[api_v2_operation(operation_id = "jwks", tags(keys))]
 pub(crate) async fn jwks(api: Data<Api>) -> JwksResponse {
     JwksResponse::of(&api.public_keys)
@@ -50,7 +52,7 @@ impl Responder for JwksResponse {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        // RFC 9110 §13.1.2: compared weakly, and a list that cannot be read counts for nothing.
+        // Weak comparison (RFC 9110 §13.1.2). A list that cannot be parsed matches nothing.
         let known = match IfNoneMatch::parse(request) {
             Ok(IfNoneMatch::Any) => true,
             Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.weak_eq(&self.tag)),

@@ -1,6 +1,6 @@
-//! A lane whose jobs are done together: threads of its own take all that wait and do them in one
-//! call, so that many share what one would cost. Nobody waits for company: a lone job is done at
-//! once. Where a call is under way, few jobs wait for its end, and go together then.
+//! A lane that runs waiting jobs in batches: its own threads take all queued jobs and run them in one
+//! call, so that they share its cost. A single job runs at once. While a call is running, a few jobs
+//! wait for its end and then run together.
 
 use super::{LaneError, LaneLoad, LaneObserver, REFUSAL_DELAY, span};
 use std::collections::{BTreeMap, VecDeque};
@@ -12,34 +12,33 @@ use tokio::sync::oneshot::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Span;
 
-/// The bounds of a batch lane.
+/// Limits of a batch lane.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchSettings {
-    /// How many calls run at once: as many threads.
+    /// Number of threads, and so of concurrent calls.
     pub width: usize,
-    /// How many jobs go into one call at most. So many are worth a call beside one that is under
-    /// way; fewer wait for its end.
+    /// Maximum number of jobs in a call. A full batch starts its own call while another is running;
+    /// fewer jobs wait for its end.
     pub batch: usize,
-    /// From when on a call is slow, and no job waits for its end.
+    /// Time after which a call counts as slow and jobs no longer wait for its end.
     pub slow_after: Duration,
-    /// How many jobs may wait.
+    /// Maximum number of waiting jobs.
     pub queue: usize,
-    /// How long one waits at most for its call to begin.
+    /// Maximum time a job waits for its call to begin.
     pub max_wait: Duration,
-    /// How long a call takes at most. One that takes longer is stuck: another thread takes its
-    /// thread's place, as often as the lane is wide.
+    /// Time after which a call counts as stuck. Up to `width` threads with a stuck call are replaced.
     pub stuck_after: Duration,
-    /// How long a thread with nothing to do looks for the next job before it sleeps, ready to give
-    /// its core to any other. To be woken costs more than a short call.
+    /// Time an idle thread polls for the next job, yielding its core, before it sleeps. Waking a thread
+    /// costs more than a short call.
     pub spin: Duration,
-    /// What a caller who finds no place is told to wait.
+    /// Time a rejected client is asked to wait.
     pub retry_after: Duration,
 }
 
-/// A bounded way to threads that do jobs together.
+/// A bounded queue to threads that run jobs in batches.
 pub struct BatchLane<J, O>(Arc<Queue<J, O>>);
 
-/// What does the jobs of a call, and gives their outcomes.
+/// Runs the jobs of a call and returns their outcomes.
 type Call<J, O> = dyn Fn(Vec<J>) -> Vec<O> + Send + Sync;
 
 struct Queue<J, O> {
@@ -53,22 +52,23 @@ struct Queue<J, O> {
 
 struct State<J, O> {
     waiting: VecDeque<QueuedJob<J, O>>,
-    /// Of the last that came.
+    /// Sequence number of the last job.
     number: u64,
-    /// The calls under way, by their threads.
+    /// Running calls, by thread.
     calls: BTreeMap<u64, RunningJob>,
-    /// How many threads were ever started.
+    /// Number of threads started so far.
     threads: u64,
-    /// How many of them wait to be told of a job.
+    /// Number of sleeping threads.
     asleep: usize,
-    /// How many of those see to the jobs that wait for the end of a call.
+    /// Number of sleeping threads that watch jobs waiting for the end of a call.
     watching: usize,
     closed: bool,
 }
 
+/// Call that a thread is running.
 struct RunningJob {
     began: Instant,
-    /// Whether another thread has taken the place of its own.
+    /// True if another thread has replaced the one that runs this call.
     replaced: bool,
 }
 
@@ -78,20 +78,21 @@ struct QueuedJob<J, O> {
     caller: Caller<O>,
 }
 
+/// Caller that waits for an outcome.
 struct Caller<O> {
-    /// Ends before the answer is given: the first field is dropped first.
+    /// Declared first, so that it is dropped, and the span ends, before the response is sent.
     span: Span,
     answer: Sender<O>,
-    /// When it came, where anybody is to be told.
+    /// Arrival time; `None` if there is no observer or span to report to.
     since: Option<Instant>,
 }
 
 impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
-    /// Starts the threads. A call gets one job or more and gives an outcome for each, in their
-    /// order. It runs in nobody's span: what is to be logged of a request is for its caller.
+    /// Starts the threads. `call` gets one job or more and returns one outcome for each, in order. It
+    /// runs outside any request's span, so the caller must log what belongs to a request.
     ///
     /// # Errors
-    /// The operating system's, when there are no threads to be had.
+    /// Returns the operating system's error if a thread cannot be started.
     pub fn start(
         name: &str,
         settings: BatchSettings,
@@ -108,17 +109,17 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
         Ok(lane)
     }
 
-    /// The same, with somebody who is told of what passes.
+    /// Sets the observer, unless there is one already.
     #[must_use]
     pub fn with_observer(self, observer: Option<Arc<dyn LaneObserver>>) -> Self {
         if let Some(observer) = observer {
-            // Whoever came first stays.
+            // The first observer stays.
             let _ = self.0.observer.set(observer);
         }
         self
     }
 
-    /// What tells how the lane is used, for as long as anybody asks.
+    /// Returns a function that reports the current load.
     pub fn load(&self) -> impl Fn() -> LaneLoad + Send + Sync + use<J, O> {
         let queue = Arc::clone(&self.0);
         move || {
@@ -127,8 +128,8 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
         }
     }
 
-    /// Has a job done. A caller that goes away before its call began takes the job along; after
-    /// that it is done.
+    /// Runs a job. If the caller is cancelled before its call begins, the job is dropped; after that it
+    /// runs to its end.
     pub(crate) async fn run_by(&self, deadline: Instant, job: J) -> Result<O, LaneError> {
         let span = span::of_job(&self.0.name);
         let outcome = self.run_in(&span, deadline, job).await;
@@ -166,7 +167,8 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
         }
     }
 
-    /// Told to whoever found no place, or waited in vain.
+    /// Returns the error for a job that found the queue full or waited too long, and notifies the
+    /// observer.
     fn rejection(&self) -> LaneError {
         if let Some(observer) = self.0.observer.get() {
             observer.on_rejected();
@@ -176,7 +178,7 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
 }
 
 impl<J, O> Drop for BatchLane<J, O> {
-    /// What still waits is done; then the threads end.
+    /// Lets the threads run the waiting jobs and then end.
     fn drop(&mut self) {
         self.0.lock().closed = true;
         self.0.arrived.notify_all();
@@ -195,32 +197,32 @@ impl<J: Send + 'static, O: Send + 'static> Queue<J, O> {
         named.spawn(move || shared.serve(thread)).map(drop)
     }
 
-    /// Starts threads in the place of those whose call is stuck. A driver may wait for an answer
-    /// without end; for whoever finds out, nothing else would ever change.
+    /// Replaces threads that are stuck in a call, since a driver may wait forever. Runs when a job is
+    /// rejected or times out, because nothing else would detect it.
     fn replace_stuck(queue: &Arc<Self>) {
         let stuck = queue.lock().abandon(&queue.settings);
         for _ in 0..stuck {
-            // Where there is no thread to be had, the stuck one comes back, or nobody does.
+            // If no thread can be started, only the end of the stuck call helps.
             let _ = Self::start_thread(queue);
         }
     }
 }
 
 impl<J, O> State<J, O> {
-    /// How many jobs go into a call that begins now; none, where they wait for the end of another.
+    /// Returns how many jobs a call would take now; 0 if they should wait for a running one.
     fn ready(&self, settings: &BatchSettings) -> usize {
         let batch = settings.batch.max(1);
         let begins = self.waiting.len() >= batch || self.until_slow(settings).is_zero();
         if begins { batch.min(self.waiting.len()) } else { 0 }
     }
 
-    /// How long it is until every call under way is slow.
+    /// Returns the time until every running call is slow.
     fn until_slow(&self, settings: &BatchSettings) -> Duration {
         let left = |call: &RunningJob| settings.slow_after.saturating_sub(call.began.elapsed());
         self.calls.values().filter(|call| !call.replaced).map(left).max().unwrap_or_default()
     }
 
-    /// How many calls are newly found stuck, of as many as may be.
+    /// Marks stuck calls as replaced, up to `width` in all. Returns how many are new.
     fn abandon(&mut self, settings: &BatchSettings) -> usize {
         let known = self.calls.values().filter(|call| call.replaced).count();
         let stuck =
@@ -231,7 +233,7 @@ impl<J, O> State<J, O> {
 }
 
 impl<J, O> Queue<J, O> {
-    /// Adds a job, and gives its number, if there is a place.
+    /// Queues a job and returns its sequence number, or `None` if the queue is full.
     fn push(&self, job: J, caller: Caller<O>) -> Option<u64> {
         let mut state = self.lock();
         if state.waiting.len() >= self.settings.queue {
@@ -248,24 +250,25 @@ impl<J, O> Queue<J, O> {
         Some(number)
     }
 
-    /// Takes a job back; whether it was still there.
+    /// Removes a job from the queue. Returns whether it was still there.
     fn withdraw(&self, number: u64) -> bool {
         let mut state = self.lock();
         let place = state.waiting.binary_search_by_key(&number, |waiting| waiting.number);
         place.ok().and_then(|place| state.waiting.remove(place)).is_some()
     }
 
-    /// Does what comes, until the end, or until another thread has taken this one's place.
+    /// Runs calls until the lane is closed or this thread is replaced.
     fn serve(&self, thread: u64) {
         while let Some((jobs, callers)) = self.take(thread) {
             self.report_waits(&callers);
             let span = span::of_call(&self.name, callers.iter().map(|caller| &caller.span));
-            // After a panic the callers are dropped without an outcome, which tells them.
+            // After a panic the callers are dropped without an outcome, which reports the panic to
+            // them.
             let outcomes = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| (self.call)(jobs))).unwrap_or_default());
             drop(span);
             for (Caller { span, answer, .. }, outcome) in callers.into_iter().zip(outcomes) {
                 drop(span);
-                // One that has gone needs none.
+                // Fails if the caller was cancelled.
                 let _ = answer.send(outcome);
             }
             if self.lock().calls.remove(&thread).is_some_and(|call| call.replaced) {
@@ -284,8 +287,8 @@ impl<J, O> Queue<J, O> {
         }
     }
 
-    /// All that wait, up to so many, but for those whose caller has gone; waits for the first.
-    /// `None` once there will be no more.
+    /// Takes up to a batch of waiting jobs, without those whose caller was cancelled. Blocks until
+    /// there is one. Returns `None` once the lane is closed and empty.
     fn take(&self, thread: u64) -> Option<(Vec<J>, Vec<Caller<O>>)> {
         let (mut state, mut lingered) = (self.lock(), false);
         loop {
@@ -332,7 +335,7 @@ impl<J, O> Queue<J, O> {
         state
     }
 
-    /// No lock is held while foreign code runs, so that poison means nothing here.
+    /// Ignores poisoning, because no code of callers runs while the lock is held.
     fn lock(&self) -> MutexGuard<'_, State<J, O>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! What goes together, what is refused, and what a stuck call or a panic costs.
+//! Tests of batching, rejections, stuck calls and panics.
 
 use super::*;
 use futures_util::FutureExt;
@@ -26,14 +26,14 @@ fn in_time() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-/// A lane whose calls wait for a word each, tell what they got, and double it.
+/// A lane whose calls wait for a release each, report the jobs they got, and double them.
 fn held(settings: BatchSettings) -> (BatchLane<u32, u32>, mpsc::Sender<()>, mpsc::Receiver<Vec<u32>>) {
     let (release, word) = mpsc::channel();
     let (tell, told) = mpsc::channel();
     let (word, tell) = (Mutex::new(word), Mutex::new(tell));
     let call = move |jobs: Vec<u32>| {
         tell.lock().unwrap().send(jobs.clone()).unwrap();
-        // A lane that nobody releases any more goes on.
+        // Once the sender is dropped, calls no longer wait.
         let _ = word.lock().unwrap().recv();
         jobs.iter().map(|job| 2 * job).collect()
     };
@@ -67,7 +67,7 @@ async fn a_lone_job_waits_for_nobody() {
     }
 }
 
-/// Has a thread of the lane begin with a job.
+/// Submits a job and waits until a thread has taken it.
 macro_rules! begin {
     ($lane:ident, $first:ident, $told:ident) => {
         let mut $first = pin!($lane.run_by(in_time(), 0));

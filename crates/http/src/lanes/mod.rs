@@ -1,5 +1,5 @@
-//! The hop from the async world to a blocking thread, bounded in number and time: a storm on one
-//! resource never starves another.
+//! Lanes: bounded queues from async code to blocking threads. Each limits concurrency, queue length and
+//! waiting time, so that overload of one resource cannot starve another.
 
 mod batch;
 mod span;
@@ -13,81 +13,79 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tracing::Span;
 
-/// The bounds of a lane.
+/// Limits of a lane.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneSettings {
-    /// How many jobs run at once.
+    /// Maximum number of running jobs.
     pub width: usize,
-    /// How many more may wait.
+    /// Maximum number of waiting jobs.
     pub queue: usize,
-    /// How long one waits at most for its turn.
+    /// Maximum time a job waits for its permit.
     pub max_wait: Duration,
-    /// How long a caller waits at most in all. A job that runs goes on without it, and is written
-    /// off: others get its place, as many as the lane is wide. A job beyond those holds its place
-    /// until it is done, so that stuck threads are replaced, and bounded all the same.
+    /// Maximum total time a caller waits. A job that exceeds it continues, but other jobs get its
+    /// permits. Up to `width` stuck jobs are replaced. Further ones keep their permits, so the number
+    /// of threads stays bounded.
     pub deadline: Duration,
-    /// What a caller who finds no place is told to wait.
+    /// Time a rejected client is asked to wait.
     pub retry_after: Duration,
 }
 
-/// A refusal waits this long: callers that come back at once would cost more than the work that
-/// they are refused for.
+/// Delay of a rejection: clients that retry at once would cost more than the rejected work.
 const REFUSAL_DELAY: Duration = Duration::from_millis(25);
 
-/// How a lane is used.
+/// Current load of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneLoad {
-    /// The jobs, or the calls of several jobs, that run.
+    /// Number of running jobs; in a batch lane, of running calls.
     pub running: usize,
-    /// The jobs that wait.
+    /// Number of waiting jobs.
     pub waiting: usize,
 }
 
-/// Is told of what passes a lane. Never waits.
+/// Observer of the jobs of a lane. Implementations must not block.
 pub trait LaneObserver: Send + Sync {
-    /// A job began that had waited so long.
+    /// Called when a job starts, with the time it waited.
     fn on_start(&self, waited: Duration);
-    /// A job found no place, or waited in vain.
+    /// Called when a job is rejected because the lane was full or it waited too long.
     fn on_rejected(&self);
 }
 
-/// A bounded way to blocking threads.
+/// A bounded queue to blocking threads.
 pub struct Lane {
     name: &'static str,
     settings: LaneSettings,
     observer: Option<Arc<dyn LaneObserver>>,
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
-    /// The places of jobs that are written off.
+    /// Permits for stuck jobs that are abandoned.
     abandoned: Arc<Semaphore>,
 }
 
-/// What a job holds while it runs: a turn and a place, or a place among the lost; nothing once
-/// it is done.
+/// Permits of a job: one to run and one for the queue, or one for abandoned jobs. Empty once it is
+/// done.
 struct JobPermits {
     held: Mutex<Option<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)>>,
     lost: Arc<Semaphore>,
 }
 
-/// The job's side of it.
+/// Releases the permits when the job ends.
 struct JobGuard(Arc<JobPermits>);
 
-/// The caller's side. Whether it got an answer or went away: at the deadline the job's place is
-/// given to others.
+/// Gives the job's permits to other jobs at the deadline, even if the caller no longer waits.
 struct CallerGuard {
     hold: Arc<JobPermits>,
     deadline: Instant,
 }
 
-/// Why a job gave no answer.
+/// Reason why a job returned no outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LaneError {
-    /// The lane was full, or nobody left in time. The job was not begun.
+    /// The lane was full, or no permit became free in time. The job did not start.
     Full {
-        /// When there may be a place.
+        /// Time after which a permit may be free.
         retry_after: Duration,
     },
-    /// The job took too long. It goes on, and its outcome is unknown.
+    /// The job took too long. It continues, and its outcome is unknown.
     Overdue,
     /// The job panicked.
     Panicked,
@@ -104,7 +102,7 @@ impl LaneError {
 }
 
 impl Lane {
-    /// A lane within the bounds.
+    /// Creates a lane with these limits.
     #[must_use]
     pub fn new(settings: LaneSettings) -> Self {
         let width = settings.width.max(1);
@@ -118,19 +116,19 @@ impl Lane {
         }
     }
 
-    /// The same, with a name that traces tell.
+    /// Sets the name used in traces.
     #[must_use]
     pub fn with_name(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
 
-    /// The same, with somebody who is told of what passes.
+    /// Sets the observer, if any.
     #[must_use]
     pub fn with_observer(self, observer: Option<Arc<dyn LaneObserver>>) -> Self {
         Self { observer, ..self }
     }
 
-    /// What tells how the lane is used, for as long as anybody asks.
+    /// Returns a function that reports the current load.
     pub fn load(&self) -> impl Fn() -> LaneLoad + Send + Sync + use<> {
         let (running, places) = (self.running.clone(), self.places.clone());
         let width = self.settings.width.max(1);
@@ -141,8 +139,8 @@ impl Lane {
         }
     }
 
-    /// Runs a job on a blocking thread, in the caller's span or one within it. A caller that goes away before the
-    /// job began takes it along; after that it is finished.
+    /// Runs a job on a blocking thread, in the caller's span or a child of it. If the caller is
+    /// cancelled before the job starts, the job is dropped; after that it runs to its end.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
@@ -150,12 +148,12 @@ impl Lane {
         self.run_by(self.deadline(), job).await
     }
 
-    /// When a caller who comes now has waited long enough.
+    /// Returns the deadline of a caller that arrives now.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.settings.deadline
     }
 
-    /// The same for a caller who came before, and waited elsewhere.
+    /// Like [`Lane::run`], with the deadline of a caller that has already waited elsewhere.
     pub(crate) async fn run_by<T: Send + 'static>(
         &self,
         deadline: Instant,
@@ -190,19 +188,20 @@ impl Lane {
         }
     }
 
-    /// Delays the answer of a caller who was refused behind the lane, as the lane would have. It
-    /// holds a place meanwhile: the next caller is refused here, for a fraction of the work.
+    /// Delays a rejection by the resource behind the lane, such as a busy hasher, as the lane delays
+    /// its own rejections. Holds a queue permit during the delay, so that the lane rejects the next
+    /// caller at a fraction of the cost.
     pub(crate) async fn delay(&self) {
         let _place = self.places.try_acquire();
         sleep(REFUSAL_DELAY).await;
     }
 
-    /// What a caller is told who was given no turn.
+    /// Returns the error for a job that got no permit.
     pub(crate) fn rejection(&self) -> LaneError {
         LaneError::Full { retry_after: self.settings.retry_after }
     }
 
-    /// Where there is a place, and in time, tells how long it took; else that there was none.
+    /// Acquires the permits, and reports the waiting time or the rejection.
     async fn admit(&self, span: &Span) -> Result<JobPermits, LaneError> {
         if self.observer.is_none() && span.is_disabled() {
             return self.enter().await;
@@ -232,7 +231,7 @@ impl Lane {
 }
 
 impl JobPermits {
-    /// Gives the place of a job that is not done to others, where there is room among the lost.
+    /// Gives the permits of an unfinished job to others, if another job may be abandoned.
     fn abandon(&self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_some()

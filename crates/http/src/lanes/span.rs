@@ -1,11 +1,11 @@
-//! The spans of lanes: how long a job waited, and when it was done. They are of a target that
-//! nobody watches unless traces are sent, and then cost nothing.
+//! Spans of lanes: waiting time and completion of jobs. Their target is only enabled if traces are
+//! exported, so otherwise they cost nothing.
 
 use crate::middleware::TRACES;
 use tracing::Span;
 use tracing::field::Empty;
 
-/// Around a job, from its caller's asking to its outcome.
+/// Creates the span of a job, from submission to outcome.
 pub(super) fn of_job(lane: &str) -> Span {
     tracing::error_span!(
         target: TRACES,
@@ -17,9 +17,8 @@ pub(super) fn of_job(lane: &str) -> Span {
     )
 }
 
-/// Around a call that does several jobs. It is no part of any job's request, so that a log line
-/// from within names none of them; in the trace it stands in that of the first, linked to the
-/// others, and they to it.
+/// Creates the span of a call that runs several jobs. It has no parent, so that its log lines carry no
+/// job's request id. In the trace it belongs to the first job, with links to and from the others.
 pub(super) fn of_call<'a>(lane: &str, jobs: impl ExactSizeIterator<Item = &'a Span> + Clone) -> Span {
     let call = tracing::error_span!(
         target: TRACES,

@@ -1,4 +1,4 @@
-//! Whom a call comes from: the socket's address, or what trusted proxies say.
+//! IP address of the client: the socket's, or the one that trusted proxies report.
 
 use super::TrustedProxies;
 use super::forwarded::{self, ForwardedHeader, Hops};
@@ -8,17 +8,17 @@ use actix_web::http::header::HeaderMap;
 use std::net::IpAddr;
 use std::sync::Once;
 
-/// Who calls.
+/// IP address of a client, and whether it used TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClientAddress {
-    /// The address; none only where the socket is gone already.
+    /// IP address; `None` only if the socket is already closed.
     pub(crate) address: Option<IpAddr>,
-    /// Whether a trusted proxy says that the call came to it by TLS.
+    /// True if a trusted proxy reports that the client used TLS.
     pub(crate) tls: bool,
 }
 
 impl ClientAddress {
-    /// The client of a request.
+    /// Reads the client of a request.
     pub(crate) fn from_request(request: &HttpRequest, api: &Api) -> Self {
         let Some(peer) = request.peer_addr() else { return Self { address: None, tls: false } };
         let identity = &api.config;
@@ -40,9 +40,9 @@ impl ClientAddress {
     }
 }
 
-/// From the right: the first that is no trusted proxy was seen by one. What stands left of it
-/// anybody may have written. A hop that is no address hides its own: the proxy that told of it is
-/// as near as one gets.
+/// Returns the rightmost hop that is not a trusted proxy; a client may have forged the hops to its
+/// left. A hop that is not an IP address ends the search: the proxy that reported it is the nearest
+/// known hop.
 fn rightmost_untrusted(peer: IpAddr, hops: &Hops, proxies: &TrustedProxies) -> IpAddr {
     let mut nearest = peer;
     for hop in hops.iter().rev() {
@@ -55,7 +55,7 @@ fn rightmost_untrusted(peer: IpAddr, hops: &Hops, proxies: &TrustedProxies) -> I
     nearest
 }
 
-/// An operator who forgot a proxy has one budget for all its callers, and should hear of it.
+/// Warns about a proxy missing from `TRUSTED_PROXIES`, whose clients all share one budget.
 fn warn_once(proxies: &TrustedProxies) {
     static TOLD: Once = Once::new();
     let trusted = proxies.0.len();
@@ -67,7 +67,7 @@ fn warn_once(proxies: &TrustedProxies) {
     });
 }
 
-/// All clients of such a proxy are one source.
+/// Warns about a wrong `FORWARDED_HEADER`: all clients of such a proxy count as one source.
 fn warn_about_header_setting() {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {

@@ -1,4 +1,4 @@
-//! The cookie by which a device is known (RFC 6265bis). What it says is left to the use case.
+//! Cookie that identifies a known device (RFC 6265bis). The use case interprets its value.
 
 use super::ClientAddress;
 use crate::api::Api;
@@ -10,8 +10,8 @@ use portcullis_domain::limits::DeviceCookie;
 const NAME: &str = "portcullis_device";
 const SITE: &str = "sec-fetch-site";
 
-/// The value of the cookie, where exactly one was sent. Other applications of the same host set
-/// cookies of any bytes: each pair is judged alone.
+/// Returns the cookie's value if exactly one was sent, otherwise `None`. Checks each pair separately,
+/// since other applications on the host may set cookies with arbitrary bytes.
 pub(crate) fn device_cookie(headers: &HeaderMap) -> Option<String> {
     let fields = headers.get_all(COOKIE).map(HeaderValue::as_bytes);
     let pairs = fields.flat_map(|field| field.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
@@ -20,10 +20,9 @@ pub(crate) fn device_cookie(headers: &HeaderMap) -> Option<String> {
     str::from_utf8(value).ok().map(str::to_owned)
 }
 
-/// The field that leaves the cookie with a browser. It is for this service alone, out of the reach
-/// of scripts, sent by no other site's page, and over TLS only where the caller came by TLS. `None`
-/// if another site's page sent the request: it would replace the owner's cookie by one of an account
-/// of its choice (login CSRF).
+/// Returns the `Set-Cookie` value: for this host only, hidden from scripts, not sent from other sites'
+/// pages, and restricted to TLS if the client used TLS. `None` if another site's page sent the request:
+/// that page could replace the user's cookie with one for the attacker's account (login CSRF).
 pub(crate) fn set_device_cookie(
     request: &HttpRequest,
     api: &Api,
@@ -39,9 +38,8 @@ pub(crate) fn set_device_cookie(
     HeaderValue::from_str(&format!("{NAME}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")).ok()
 }
 
-/// Returns whether another site's page sent the request. Browsers leave `Sec-Fetch-Site` out where
-/// the service is reached without TLS; a form then tells the page by `Origin`. Other bodies need
-/// CORS.
+/// Returns whether another site's page sent the request. Browsers omit `Sec-Fetch-Site` if the service
+/// is reached without TLS; then `Origin` identifies the page of a form. Other bodies need CORS.
 fn is_foreign(headers: &HeaderMap, listed: &[String], public_origin: &str) -> bool {
     let sites: Vec<_> = headers.get_all(SITE).filter_map(|value| value.to_str().ok()).collect();
     if sites.contains(&"cross-site") {
@@ -52,7 +50,7 @@ fn is_foreign(headers: &HeaderMap, listed: &[String], public_origin: &str) -> bo
     }
     match headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
         None => false,
-        // A sandboxed frame's.
+        // Sent by a sandboxed frame.
         Some("null") => true,
         Some(origin) => !listed.iter().any(|one| one == origin) && !is_same_origin(headers, public_origin),
     }

@@ -1,5 +1,5 @@
-//! What proxies say of whom they forward for: `X-Forwarded-For`, and `Forwarded` (RFC 7239). A
-//! caller may write both, so nothing here may be believed before its teller is known.
+//! Parsers for `X-Forwarded-For` and `Forwarded` (RFC 7239). Clients can forge both, so check first
+//! that a trusted proxy sent them.
 
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName};
 use std::borrow::Cow;
@@ -8,12 +8,12 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The hops of one of the headers, in their order: the last was written by the nearest proxy. A hop
-/// that is no address (`unknown`, a name) is `None`.
+/// Hops of a forwarding header in order; the nearest proxy wrote the last. A hop that is not an IP
+/// address (`unknown`, a name) is `None`.
 pub(super) type Hops = Vec<Option<IpAddr>>;
 
-/// Header that names the client a trusted proxy forwards for. Proxies write one of the two and pass
-/// the client's own other one on, so only one of them is believed.
+/// Header in which a trusted proxy names its client. A proxy writes only one of the two and passes on
+/// the other as the client sent it, so only the configured one is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`, with `X-Forwarded-Proto`.
@@ -32,7 +32,7 @@ impl ForwardedHeader {
         }
     }
 
-    /// Returns whether the nearest proxy says that its caller came by TLS.
+    /// Returns whether the nearest proxy reports that its client used TLS.
     pub(super) fn is_tls(self, headers: &HeaderMap) -> bool {
         let proto = match self {
             Self::XForwardedFor => list(headers, &X_FORWARDED_PROTO).pop(),
@@ -41,7 +41,7 @@ impl ForwardedHeader {
         proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
     }
 
-    /// Returns whether the request has the other header alone: the setting may be wrong.
+    /// Returns whether the request has only the other header, so the setting may be wrong.
     pub(super) fn is_wrong_header(self, headers: &HeaderMap) -> bool {
         let (own, other) = match self {
             Self::XForwardedFor => (X_FORWARDED_FOR, FORWARDED),
@@ -55,29 +55,29 @@ fn x_forwarded_for(headers: &HeaderMap) -> Hops {
     list(headers, &X_FORWARDED_FOR).iter().map(|hop| address(hop)).collect()
 }
 
-/// An element without `for` is a hop that says nothing.
+/// Returns the hops of `Forwarded`. An element without `for` is an unknown hop.
 fn forwarded(headers: &HeaderMap) -> Hops {
     elements(headers, &FORWARDED).iter().map(|element| address(&parameter(element, "for")?)).collect()
 }
 
-/// Whether anybody says anything of the kind.
+/// Returns whether the request has any forwarding header.
 pub(super) fn is_present(headers: &HeaderMap) -> bool {
     headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED)
 }
 
-/// The elements of a list, over all lines of the header.
+/// Splits all lines of the header at commas.
 fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     lines(headers, name).flat_map(|line| split_plain(&line)).collect()
 }
 
-/// The same, cut at commas outside quotes. A quote that is never closed is no quote: a caller who
-/// begins one must not have it swallow what a proxy adds behind it.
+/// Splits all lines of the header at commas outside quotes. Ignores a quote that is never closed:
+/// otherwise a client could open one that swallows what a proxy appends.
 fn elements(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     let closed = |line: &str| line.matches('"').count().is_multiple_of(2);
     lines(headers, name).flat_map(|line| if closed(&line) { split(&line, ',') } else { split_plain(&line) }).collect()
 }
 
-/// What is no text says nothing, and hides nothing that stands behind it.
+/// Returns the lines of a header. Replaces invalid UTF-8, so that it cannot hide what follows.
 fn lines<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = Cow<'h, str>> {
     headers.get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
 }
@@ -99,7 +99,7 @@ fn split(text: &str, separator: char) -> Vec<String> {
     parts.iter().map(|part| part.trim().to_owned()).collect()
 }
 
-/// A parameter of an element: a token or a quoted string.
+/// Returns a parameter of an element: a token or a quoted string.
 fn parameter(element: &str, name: &str) -> Option<String> {
     split(element, ';').iter().find_map(|pair| {
         let (found, value) = pair.split_once('=')?;
@@ -109,7 +109,7 @@ fn parameter(element: &str, name: &str) -> Option<String> {
     })
 }
 
-/// An address, with or without brackets and a port.
+/// Parses an IP address, with or without brackets and port.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = || text.parse::<IpAddr>().ok();
     let socket = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());

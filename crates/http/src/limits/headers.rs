@@ -1,5 +1,5 @@
-//! The fields that tell of a budget: `RateLimit-Policy` and `RateLimit`
-//! (draft-ietf-httpapi-ratelimit-headers-11), which are structured fields (RFC 9651).
+//! Header fields `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11), which
+//! are structured fields (RFC 9651).
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use portcullis_usecases::limits::RateLimited;
@@ -8,8 +8,8 @@ use std::time::Duration;
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// The fields of a refusal: a budget of `q` calls in `w` seconds, of which `r` are left, and the
-/// next is there in `t` seconds.
+/// Returns the fields of a rejection: a budget of `q` calls in `w` seconds with `r` left, and `t`
+/// seconds until the next call.
 pub(crate) fn rate_limit_headers(limited: &RateLimited) -> Vec<(HeaderName, HeaderValue)> {
     let name = limited.budget.as_str();
     let policy = format!("\"{name}\";q={};w={}", limited.policy.quota, whole_seconds(limited.policy.window));
@@ -18,7 +18,7 @@ pub(crate) fn rate_limit_headers(limited: &RateLimited) -> Vec<(HeaderName, Head
     [field(RATE_LIMIT_POLICY, policy), field(RATE_LIMIT, state)].into_iter().flatten().collect()
 }
 
-/// Rounded up, and never zero: whoever comes back then is not too early.
+/// Rounds up to whole seconds, at least 1, so that no client retries too early.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }

@@ -1,5 +1,5 @@
-//! What of the limits is HTTP's: who a call comes from, when a refusal is the last word, and how
-//! it is told.
+//! HTTP part of rate limiting: the client's address, final and provisional rejections, and response
+//! headers.
 
 mod client;
 mod cookie;
@@ -27,14 +27,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
-/// A refusal waits this long: callers that come back at once would cost more than the work that
-/// they are refused for.
+/// Delay of a rejection: clients that retry at once would cost more than the rejected work.
 const REFUSAL_DELAY: Duration = Duration::from_millis(25);
-/// The longest that a refused call waits for those before it: a hash takes no longer where logins
-/// are served at all.
+/// Maximum time a rejected call waits for calls in flight. While the service can serve logins, a hash
+/// never takes longer.
 const MAX_REFUSAL_WAIT: Duration = Duration::from_secs(5);
 
-/// Asks for an admission. A refusal is logged, and charged to the source.
+/// Requests an admission. Logs a rejection and charges it to the source.
 pub(crate) async fn admit<A, E>(
     api: &Data<Api>,
     client: &ClientAddress,
@@ -55,8 +54,8 @@ where
     Err(error.into())
 }
 
-/// Counts a guess at a password. Where that is refused, the store says whether the source signed in to
-/// the account before: it has a budget of its own.
+/// Counts a password guess. If its budget is spent, checks in the database whether the source has
+/// logged in to the account before: known sources have a separate budget.
 pub(crate) async fn admit_guess(
     api: &Data<Api>,
     client: &ClientAddress,
@@ -70,7 +69,8 @@ pub(crate) async fn admit_guess(
         Err(error) => return Err(error.into()),
     };
     let asked = Arc::clone(&guess);
-    // A store that is shed or lost knows no source: the refusal stands.
+    // If the database is overloaded or unavailable, the source counts as unknown and the rejection is
+    // final.
     if Guesses::may_be_known(&guess, &limited)
         && with_store(api.clone(), move |api| api.log_in.guesses.knows_source(&asked)).await.unwrap_or(false)
     {
@@ -83,9 +83,9 @@ pub(crate) async fn admit_guess(
     Err(LimitError::from(limited).into())
 }
 
-/// Asks until the answer is the last word. A budget may be spent by calls that are still at work, and
-/// one that succeeds gives its place back: twenty good logins at once must all get in. So a refusal is
-/// the last word only when nobody is at work any more.
+/// Repeats a request until its result is final. Calls in flight may have spent the budget, and a
+/// successful one refunds its charge: twenty valid logins at once must all succeed. So a rejection is
+/// final only when no call is in flight.
 async fn settle<A, E>(
     api: &Data<Api>,
     ask: impl Fn(&Api) -> Result<A, E> + Clone + Send + 'static,
@@ -108,29 +108,29 @@ where
         if seen && !contended {
             return Ok(Err(error));
         }
-        // Once more in any case: the last of those at work may have ended between the two looks.
+        // Always check once more: the last call in flight may have ended between the two checks.
         seen = true;
         sleep(REFUSAL_DELAY).await;
     }
 }
 
-/// Logs a refusal, and charges it to the source once.
+/// Logs a rejection and charges it to the source once.
 async fn refuse(api: &Data<Api>, client: &ClientAddress, limited: RateLimited) -> Result<(), ApiError> {
     limited.log(client.address);
     let source = client.address.map(Source::from_ip);
     on_lane(api, move |api| api.limits.charge_refusal(&limited, source)).await
 }
 
-/// An admission on its way to the thread that does the work. One that does not get there, for the
-/// lane is full or the caller gone, is given back, and not by a thread that speaks HTTP where that
-/// goes over a network.
+/// An admission that is passed to the thread that does the work. It is refunded if the work does not
+/// begin because the lane is full or the client disconnected. A refund over a network runs on a
+/// blocking thread.
 pub(crate) struct AdmissionGuard<A: Send + 'static> {
     admission: Option<A>,
     remote: bool,
 }
 
 impl<A: Default + Send + 'static> AdmissionGuard<A> {
-    /// The admission, for the work that begins.
+    /// Takes the admission when the work begins.
     pub(crate) fn begin(mut self) -> A {
         self.admission.take().unwrap_or_default()
     }
@@ -147,7 +147,7 @@ impl<A: Send + 'static> Drop for AdmissionGuard<A> {
     }
 }
 
-/// An error that may be a refusal.
+/// An error that may be a rate-limit rejection.
 pub(crate) trait AsRateLimited {
     fn limited(&self) -> Option<RateLimited>;
 }
@@ -164,8 +164,8 @@ macro_rules! may_be_limited {
 
 may_be_limited!(LimitError, RegisterError, RequestResetError, ResendVerificationError,);
 
-/// Refuses a refresh token where refreshes of its session, or with it, were tried too often though
-/// none can ever succeed again.
+/// Rejects a refresh token if refreshes with it, or of its session, failed too often and can never
+/// succeed again.
 pub(crate) async fn check_dead_refresh(
     api: &Data<Api>,
     client: &ClientAddress,
@@ -185,7 +185,7 @@ pub(crate) async fn check_dead_refresh(
     Ok(())
 }
 
-/// Refuses a refresh whose session was refreshed too often at this replica.
+/// Rejects a refresh if its session was refreshed too often at this replica.
 pub(crate) fn limit_refresh(api: &Data<Api>, client: &ClientAddress, shown: PresentedToken) -> Result<(), ApiError> {
     let session = shown.session().to_string();
     let counted = api.limits.spend_here(Budget::Refresh, &LimitSubject::Bytes(session.as_bytes()));
@@ -195,7 +195,7 @@ pub(crate) fn limit_refresh(api: &Data<Api>, client: &ClientAddress, shown: Pres
     Ok(counted?)
 }
 
-/// Asks on a lane of its own where the limiter is beyond a network, and at once where it is not.
+/// Calls the limiter on its own lane if it is remote, otherwise directly.
 async fn on_lane<T: Send + 'static>(
     api: &Data<Api>,
     ask: impl FnOnce(&Api) -> T + Send + 'static,

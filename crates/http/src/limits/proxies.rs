@@ -1,19 +1,19 @@
-//! The proxies that are believed when they say whom a call comes from.
+//! Proxies whose forwarding headers are trusted.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// Addresses with a common prefix (CIDR, RFC 4632).
+/// IP network in CIDR notation (RFC 4632).
 ///
 /// ```
-/// use portcullis_http::Network;
+/// use portcullis_http::IpNetwork;
 /// use std::net::Ipv4Addr;
-/// let network: Network = "10.0.0.0/8".parse()?;
+/// let network: IpNetwork = "10.0.0.0/8".parse()?;
 /// assert!(network.contains(Ipv4Addr::new(10, 1, 2, 3).into()));
 /// assert!(!network.contains(Ipv4Addr::new(11, 0, 0, 1).into()));
-/// assert!("10.0.0.1/8".parse::<Network>().is_err(), "bits past the prefix");
-/// # Ok::<(), portcullis_http::NotANetwork>(())
+/// assert!("10.0.0.1/8".parse::<IpNetwork>().is_err(), "bits past the prefix");
+/// # Ok::<(), portcullis_http::ParseNetworkError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IpNetwork {
@@ -21,7 +21,7 @@ pub struct IpNetwork {
     prefix: u32,
 }
 
-/// A text that is no network.
+/// Error for text that is not an IP network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseNetworkError;
 
@@ -36,7 +36,7 @@ impl std::error::Error for ParseNetworkError {}
 impl FromStr for IpNetwork {
     type Err = ParseNetworkError;
 
-    /// Reads an address, or an address and a prefix length past which all bits are zero.
+    /// Parses an IP address, or one with a prefix length after which all bits are zero.
     fn from_str(text: &str) -> Result<Self, ParseNetworkError> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -54,18 +54,18 @@ impl FromStr for IpNetwork {
     }
 }
 
-/// The widest private networks are 10.0.0.0/8 (RFC 1918) and fc00::/7 (RFC 4193).
+/// Widest private networks: 10.0.0.0/8 (RFC 1918) and fc00::/7 (RFC 4193).
 const WIDEST_V4: u32 = 8;
 const WIDEST_V6: u32 = 7;
 
 impl IpNetwork {
-    /// Returns whether it is wider than any private network, so that it holds addresses of strangers.
+    /// Returns whether the network is wider than any private one, and so contains public addresses.
     #[must_use]
     pub const fn is_public(&self) -> bool {
         self.prefix < if self.first.is_ipv4() { WIDEST_V4 } else { WIDEST_V6 }
     }
 
-    /// Whether the address is one of them. An IPv4 address within an IPv6 one is itself.
+    /// Returns whether the network contains the address. An IPv4-mapped IPv6 address counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -86,12 +86,12 @@ fn masked(address: IpAddr, prefix: u32) -> IpAddr {
     }
 }
 
-/// The proxies; none, and what is forwarded is believed of nobody.
+/// Trusted proxies. If empty, forwarding headers are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TrustedProxies(pub Vec<IpNetwork>);
 
 impl TrustedProxies {
-    /// Whether the address is a proxy's.
+    /// Returns whether the address belongs to a trusted proxy.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))

@@ -1,4 +1,4 @@
-//! The JSON and the form of a login.
+//! DTOs of a login.
 
 use crate::api::Api;
 use crate::body::{Fields, Input};
@@ -7,13 +7,13 @@ use portcullis_domain::mail::Language;
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_usecases::login::PasswordLogin;
 
-/// Who wants to sign in.
+/// Login credentials.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct LoginRequest {
-    /// The address of the account.
+    /// Email address of the account.
     email: String,
-    /// Its password.
+    /// Password of the account.
     password: String,
 }
 

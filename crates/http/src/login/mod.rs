@@ -18,12 +18,13 @@ use portcullis_usecases::limits::Guess;
 use portcullis_usecases::login::{LogIn, PasswordLogin};
 use std::sync::Arc;
 
-/// Sign in
+/// Log in
 ///
-/// Exchanges an email address and a password for an access token and a refresh token. An unknown
-/// address, a wrong password and an inactive account get one answer, in one time. Also takes the
-/// OAuth2 password form (`username`, `password`). Tries are counted by account and by source; a
-/// device that has signed in before is known by a cookie, and its tries are counted apart.
+/// Starts a session and returns an access token and a refresh token. Also accepts the OAuth2 password
+/// form (`username`, `password`). An unknown email address, a wrong password and an inactive account
+/// get the same 401, in the same time. Returns 403 if the email address must be verified first, and 429
+/// after too many attempts. Attempts count by account and by source; a device that has logged in before
+/// is known by a cookie and counts separately.
 #[api_v2_operation(operation_id = "login", tags(auth))]
 pub(crate) async fn login(
     api: Data<Api>,
@@ -42,7 +43,7 @@ pub(crate) async fn login(
         let work = move |api: &Api, client: RequestGuard| {
             api.log_in.execute(&tried, known, pass.begin(), move || client.is_connected())
         };
-        // None: the device knew an older password. It is a stranger, and is counted as one.
+        // None: the cookie is from before a password change. Count the device as unknown.
         if let Some(logged_in) = with_crypto(api.clone(), &request, work).await? {
             let cookie = limits::set_device_cookie(&request, &api, &client, &logged_in.cookie);
             return Ok(Reply::secret(logged_in.pair.into()).with_cookie(cookie));

@@ -1,5 +1,5 @@
-//! Logs the start and the end of a request, turns every error into the one body, and answers
-//! `HEAD` like `GET`. A panic costs its request a 500, and nobody else anything.
+//! Logs the start and the end of each request, converts every error to the common body, and handles
+//! `HEAD` like `GET`. A panic results in a 500 and affects no other request.
 
 use super::RequestId;
 use crate::errors::{ApiError, Preference, Problem};
@@ -15,10 +15,10 @@ use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use tokio::time::Instant;
 
-/// A path longer than this is cut in the log: a caller may send 64 KiB of it.
+/// Maximum length of a logged path; a client may send 64 KiB.
 const MAX_LOGGED_PATH: usize = 1024;
 
-/// Gives the answer its shape.
+/// Logs a request and shapes its response.
 pub(crate) async fn envelope(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -37,15 +37,15 @@ pub(crate) async fn envelope(
         Err(error) => error.as_response_error().status_code(),
     });
     let mut response = outcome?;
-    // The library would take what follows an upgrade for one endless body.
+    // The library would take everything after an upgrade for one endless body.
     if seen.upgrade || draining.is_some_and(|draining| draining.has_begun()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
 }
 
-/// What is remembered of a request while it is under way: holding the request itself would make
-/// the router panic.
+/// Facts copied from a request. Holding the request itself while it is served would make the router
+/// panic.
 struct RequestSummary {
     method: Method,
     path: String,
@@ -76,7 +76,7 @@ impl RequestSummary {
         tracing::info!(target: "app.access", method, path, status_code, duration_ms, "Request finished");
     }
 
-    /// Gives an error the one body; leaves any other response alone.
+    /// Converts an error to the common body. Leaves other responses unchanged.
     fn shape(&self, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         allow_head(response.headers_mut());
         let Some(problem) = Problem::of_response(response.response()) else { return response };
@@ -89,12 +89,12 @@ impl RequestSummary {
     }
 }
 
-/// The headers of the router's and of CORS's own responses that hold for the rendered one too.
+/// Returns whether a header of the router's or CORS's response also applies to the rendered one.
 fn is_kept(name: &HeaderName) -> bool {
     *name == header::ALLOW || *name == header::VARY || name.as_str().starts_with("access-control-")
 }
 
-/// `HEAD` works where `GET` does, so a 405 says so.
+/// Adds `HEAD` to the `Allow` header of a 405 if `GET` is allowed.
 fn allow_head(headers: &mut header::HeaderMap) {
     let Some(allow) = headers.get(header::ALLOW).and_then(|value| value.to_str().ok()) else { return };
     let methods: Vec<_> = allow.split(',').map(str::trim).collect();

@@ -1,11 +1,11 @@
-//! The check of `Host` that the HTTP library leaves out.
+//! `Host` validation, which the HTTP library leaves out.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Version;
 use actix_web::http::header::HOST;
 
-/// Whether the request has exactly one well-formed `Host` (RFC 9112 §3.2; RFC 9110 §7.2);
-/// HTTP/1.0 may go without.
+/// Returns whether the request has exactly one well-formed `Host` (RFC 9112 §3.2, RFC 9110 §7.2).
+/// HTTP/1.0 requests may omit it.
 pub(super) fn is_valid(request: &ServiceRequest) -> bool {
     let mut hosts = request.headers().get_all(HOST);
     match (hosts.next(), hosts.next()) {
@@ -15,7 +15,7 @@ pub(super) fn is_valid(request: &ServiceRequest) -> bool {
     }
 }
 
-/// `uri-host [ ":" port ]` (RFC 3986 §3.2.2).
+/// Matches `uri-host [ ":" port ]` (RFC 3986 §3.2.2).
 fn is_authority(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port),

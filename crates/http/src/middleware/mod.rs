@@ -1,5 +1,5 @@
-//! What every request passes, from the outside in: [`request_id`] names it, tracing-actix-web puts
-//! it into a span, [`envelope`] logs it and gives every answer its shape.
+//! Middleware of every request, from the outside in: [`request_id`] assigns an id, tracing-actix-web
+//! opens a span, [`envelope`] logs the request and shapes the response.
 
 mod envelope;
 mod host;

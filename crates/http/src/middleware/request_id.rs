@@ -1,5 +1,4 @@
-//! Gives every request an identifier, and every response that identifier and the headers that
-//! keep browsers from guessing.
+//! Assigns an id to every request, and sets it and the security headers on every response.
 
 use super::{RequestSpan, host, slash};
 use crate::api::Api;
@@ -18,14 +17,14 @@ use actix_web::{Error, HttpMessage};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
 
-/// The identifier of a request: the caller's, where it is harmless, or a fresh one.
+/// Id of a request: the client's if it is well-formed, otherwise a random one.
 #[derive(Clone)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// The most bytes of a request's target and headers. The library's own limit is twice as high.
+/// Maximum bytes of a request's target and headers. The library's own limit is twice as high.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Takes the connection's turn, and names the request.
+/// Takes the connection's request gate, and assigns the request id.
 pub(crate) async fn request_id(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -42,9 +41,8 @@ pub(crate) async fn request_id(
     Ok(serving.until_sent(drop_request_headers(outcome?)))
 }
 
-/// Drops the headers that were sent. The library keeps what a request was made of for one to come,
-/// and with a header the 8 KiB that it was read into: tokens, and the passwords beside them. The
-/// response alone holds the request by now.
+/// Clears the request's headers. The library reuses requests, and a header keeps alive the 8 KiB buffer
+/// it was read into, with tokens and passwords. By now only the response holds the request.
 fn drop_request_headers<B>(response: ServiceResponse<B>) -> ServiceResponse<B> {
     let (request, response) = response.into_parts();
     let mut request = ServiceRequest::from_request(request);
@@ -52,8 +50,8 @@ fn drop_request_headers<B>(response: ServiceResponse<B>) -> ServiceResponse<B> {
     ServiceResponse::new(request.into_parts().0, response)
 }
 
-/// A message whose `Host` is damaged (RFC 9112 §3.2) or whose head is too large is no valid HTTP:
-/// it is answered by a bare status.
+/// Assigns the id. A request with an invalid `Host` (RFC 9112 §3.2) or too large a head is not valid
+/// HTTP and gets a bare status.
 async fn name(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -73,7 +71,7 @@ async fn name(
             mark(response.headers_mut(), &id, hsts_seconds);
             Ok(response)
         }
-        // Something inside made no response: a handler panicked. The error becomes one, marked alike.
+        // A handler panicked, so there is no response. Render one with the same headers.
         Err(error) => {
             let Some(problem) = Problem::of_response(&error.error_response()) else { return Err(error) };
             RequestSpan::of(&id).in_scope(|| problem.log());
@@ -106,7 +104,7 @@ fn fault(request: &ServiceRequest) -> Option<ApiError> {
     too_large.then(|| ApiError::bare(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are larger than 64 KiB"))
 }
 
-/// The caller's identifier, if it is one header of `[A-Za-z0-9._-]{1,128}`.
+/// Returns the client's id if it is a single header that matches `[A-Za-z0-9._-]{1,128}`.
 fn caller_id(headers: &HeaderMap) -> Option<String> {
     let mut all = headers.get_all(X_REQUEST_ID);
     let (value, None) = (all.next()?.to_str().ok()?, all.next()) else { return None };
@@ -120,14 +118,14 @@ fn new_id(request: &ServiceRequest) -> String {
     uuid::Builder::from_random_bytes(random).into_uuid().simple().to_string()
 }
 
-/// Headers of every response (OWASP ASVS 3.4). A page brings a policy of its own.
+/// Sets the headers of every response (OWASP ASVS 3.4), except those that a page has set itself.
 fn set_security_headers(headers: &mut HeaderMap) {
     let defaults = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-        // Most bear a token or personal data (RFC 9111 §5.2.2.5); what may be cached says so itself.
+        // Most contain a token or personal data (RFC 9111 §5.2.2.5); cacheable responses set their own.
         (header::CACHE_CONTROL, "no-store"),
     ];
     for (name, value) in defaults {

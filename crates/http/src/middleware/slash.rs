@@ -1,20 +1,20 @@
-//! A slash at the end of a path. The FastAPI application redirected such a call, and its clients
-//! followed: here the route itself answers.
+//! Trailing slashes. The FastAPI app redirected such requests, and its clients followed; here the route
+//! itself responds.
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Uri;
 use actix_web::http::uri::PathAndQuery;
 
-/// The paths of that application. Others are found by their exact spelling alone.
+/// Paths of the FastAPI app. Other paths must match exactly.
 const PATHS: [&str; 8] =
     ["/auth/register", "/auth/login", "/auth/refresh", "/auth/logout", "/health", "/docs", "/redoc", "/openapi.json"];
 
-/// Marks a request whose path had a slash at its end: relative addresses on a page start deeper.
+/// Marks a request whose path had a trailing slash: relative URLs on a page start one level deeper.
 #[derive(Clone, Copy)]
 pub(crate) struct Slashed;
 
-/// Takes the slash away, so that the router, the log and the metrics see one path.
+/// Removes the trailing slash, so that the router, the log and the metrics see one path.
 pub(super) fn strip(request: &mut ServiceRequest) {
     let Some(path) = request.path().strip_suffix('/').filter(|path| PATHS.contains(path)) else { return };
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();

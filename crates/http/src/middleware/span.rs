@@ -1,5 +1,5 @@
-//! The span of a request: it carries the identifier into every log line, and begins what is told
-//! of the request in a trace, where traces are sent.
+//! Span of a request. Adds the request id to every log line and, if traces are exported, starts the
+//! trace.
 
 use super::RequestId;
 use crate::api::Api;
@@ -14,20 +14,20 @@ use tracing::field::Empty;
 use tracing::{Level, Span};
 use tracing_actix_web::RootSpanBuilder;
 
-/// The target of spans that become a trace. Nobody watches it unless traces are sent.
+/// Target of spans that become a trace. Only enabled if traces are exported.
 pub(crate) const TRACES: &str = "app.traces";
 
-/// Builds the span. It is of the highest level, so that no log level takes the identifier away.
+/// Builds the root span, at the highest level so that no log filter removes the request id.
 pub(crate) struct RequestSpan;
 
 impl RequestSpan {
-    /// The span of the request with that identifier.
+    /// Creates the span of a request.
     pub(super) fn of(request_id: &str) -> Span {
         tracing::error_span!(target: "app", "request", request_id)
     }
 
-    /// The same as the beginning of a trace, by OpenTelemetry's conventions for HTTP servers. A
-    /// path may hold identifiers, and whatever a caller writes: a trace tells the pattern.
+    /// Creates the span as the root of a trace, by OpenTelemetry's conventions for HTTP servers.
+    /// Records the route's pattern, since a path may contain ids and arbitrary input.
     fn traced(request: &ServiceRequest, request_id: &str) -> Span {
         let (route, known) = (request_metrics::route(request), request_metrics::method(request));
         let (method, verb) = known.map_or(("_OTHER", "HTTP"), |method| (method, method));
@@ -72,7 +72,8 @@ impl RootSpanBuilder for RequestSpan {
     }
 }
 
-/// What the caller says of its trace. Of several it is not known which it means.
+/// Returns the client's `traceparent`. `None` if there are several, since it is unclear which one is
+/// meant.
 fn traceparent(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all("traceparent");
     let (Some(value), None) = (all.next(), all.next()) else { return None };

@@ -1,5 +1,4 @@
-//! What a handler that panics costs, and what is left in memory of a request, which no request of
-//! the real service can show.
+//! Tests of panics and of request data left in memory, which no request to the real service can cover.
 
 use super::{RequestSpan, envelope, request_id};
 use actix_web::body::to_bytes;
@@ -12,7 +11,7 @@ use actix_web::{App, Error, HttpResponse, web};
 use serde_json::Value;
 use tracing_actix_web::TracingLogger;
 
-/// The service, which lives on after its answer.
+/// Creates a service that outlives its response.
 async fn service() -> impl Service<actix_http::Request, Response = ServiceResponse, Error = Error> {
     let app = App::new()
         .wrap(from_fn(envelope))

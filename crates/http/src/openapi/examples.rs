@@ -1,5 +1,5 @@
-//! Examples of bodies in the document: the texts that the service sends, taken from where it takes
-//! them. `tests/service/contract/examples.rs` of the binary holds them against real replies.
+//! Example bodies in the document, taken from the code that sends them.
+//! `tests/service/contract/examples.rs` of the binary compares them with real responses.
 
 use crate::body;
 use crate::errors::{ApiError, FieldError, Problem};
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const REQUEST_ID: &str = "9f2c4e6a8b0d4f1e8a7c5b3d1f0e2a4c";
 
-/// Returns an error of an operation, as its callers see it.
+/// Returns an example error of an operation.
 pub(super) fn error(operation: &str, code: ErrorCode) -> Value {
     let envelope = Problem::from(sent(operation, code)).envelope(REQUEST_ID);
     json!({ "summary": code, "value": serde_json::to_value(envelope).unwrap_or_default() })
@@ -40,7 +40,7 @@ fn sent(operation: &str, code: ErrorCode) -> ApiError {
     }
 }
 
-/// What is wrong with `{}`, or with a member of a body that may be missing.
+/// Returns the field error for the body `{}`, or for an invalid member if the body is optional.
 fn field_error(operation: &str) -> FieldError {
     let (field, code, message) = match operation {
         "logout_all" => ("keep_current", "bool_type", "Input should be a valid boolean"),
@@ -53,7 +53,7 @@ fn field_error(operation: &str) -> FieldError {
     FieldError { field, code, message: message.to_owned() }
 }
 
-/// Returns the body of an operation that only reports that something is done.
+/// Returns the body of an operation that responds with a message only, otherwise `None`.
 pub(super) fn message(operation: &str) -> Option<Value> {
     let message = match operation {
         "logout" => "Logged out successfully",

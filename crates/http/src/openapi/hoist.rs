@@ -1,12 +1,12 @@
-//! Puts a reference in the place of every schema that paperclip wrote out though it has a name.
+//! Replaces schemas that paperclip inlined, although they have a name, by references.
 
 use serde_json::{Value, json};
 
-/// Replaces, in all named schemas, what equals another named schema but for its description.
+/// Replaces every inlined copy of a named schema by a reference. Ignores its description.
 pub(super) fn nested_schemas(document: &mut Value) {
     let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
     let mut named: Vec<(String, Value)> = schemas.iter().map(|(n, s)| (n.clone(), essence(s))).collect();
-    // The innermost first: what is inside a schema is replaced alike wherever it stands.
+    // Innermost first, so that nested copies are replaced the same way everywhere.
     named.sort_by_key(|(_, schema)| schema.to_string().len());
     for at in 0..named.len() {
         let Some((name, target)) = named.get(at).cloned() else { return };
@@ -35,7 +35,7 @@ fn replace_inside(value: &mut Value, target: &Value, reference: &Value) {
     }
 }
 
-/// The schema without the description, which its place may have changed.
+/// Returns the schema without its description, which a field's doc may have replaced.
 fn essence(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Some(members) = schema.as_object_mut() {

@@ -1,4 +1,4 @@
-//! Which errors an operation answers with, and how they look: one table.
+//! Error responses of the operations, from one table.
 
 use super::examples;
 use crate::errors::status_of;
@@ -6,7 +6,7 @@ use portcullis_domain::ErrorCode;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The errors of every operation that takes a body.
+/// Errors of every operation with a request body.
 const WITH_BODY: [ErrorCode; 5] = [
     ErrorCode::PayloadTooLarge,
     ErrorCode::UnsupportedMediaType,
@@ -15,11 +15,11 @@ const WITH_BODY: [ErrorCode; 5] = [
     ErrorCode::Unavailable,
 ];
 
-/// The errors of an operation that a bearer asks for.
+/// Errors of operations with a bearer token.
 const BEARER: [ErrorCode; 4] =
     [ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Unavailable];
 
-/// The same where a session is named.
+/// Errors of operations with a bearer token and a session id.
 const OF_A_SESSION: [ErrorCode; 5] = [
     ErrorCode::TokenInvalid,
     ErrorCode::TokenExpired,
@@ -28,7 +28,7 @@ const OF_A_SESSION: [ErrorCode; 5] = [
     ErrorCode::Unavailable,
 ];
 
-/// The same where the account's password is asked for as well.
+/// Errors of operations with a bearer token and the account's password.
 const WITH_PASSWORD: [ErrorCode; 6] = [
     ErrorCode::InvalidCredentials,
     ErrorCode::TokenInvalid,
@@ -38,7 +38,7 @@ const WITH_PASSWORD: [ErrorCode; 6] = [
     ErrorCode::Unavailable,
 ];
 
-/// The errors of an operation besides those of its kind.
+/// Returns the errors specific to an operation.
 fn own_errors(operation: &str) -> &'static [ErrorCode] {
     match operation {
         "register" => &[ErrorCode::Conflict, ErrorCode::RateLimited],
@@ -68,7 +68,7 @@ fn own_errors(operation: &str) -> &'static [ErrorCode] {
     }
 }
 
-/// Puts the errors into an operation, and the request's identifier into every response.
+/// Adds the error responses to an operation, and the request id to every response.
 pub(super) fn describe(operation: &mut Value) {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
     let with_body = operation.get("requestBody").is_some();
@@ -133,25 +133,25 @@ fn schema(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// A code in a sentence.
+/// Returns the description of an error code.
 fn meaning(code: ErrorCode) -> &'static str {
     match code {
-        ErrorCode::InvalidCredentials => "Wrong email, wrong password or inactive account.",
-        ErrorCode::TokenInvalid => "The token is missing, malformed, forged, of the wrong kind or unknown.",
+        ErrorCode::InvalidCredentials => "Wrong email or password, or inactive account.",
+        ErrorCode::TokenInvalid => "The token is missing, malformed, forged, unknown or of the wrong type.",
         ErrorCode::TokenExpired => "The token has expired.",
-        ErrorCode::TokenRevoked => "The token was spent or revoked, its session has ended, or its account is inactive.",
+        ErrorCode::TokenRevoked => "The token is spent or revoked, its session has ended, or its account is inactive.",
         ErrorCode::EmailUnverified => {
-            "The password or the token is right, and the account's address has yet to be verified."
+            "The password or token is valid, but the account's email address is not verified yet."
         }
         ErrorCode::Forbidden => "Not allowed.",
-        ErrorCode::NotFound => "No such route or resource.",
-        ErrorCode::MethodNotAllowed => "The route does not take this method.",
-        ErrorCode::Conflict => "The email is already registered.",
+        ErrorCode::NotFound => "The route or resource does not exist.",
+        ErrorCode::MethodNotAllowed => "The route does not support this method.",
+        ErrorCode::Conflict => "The email address is already registered.",
         ErrorCode::PayloadTooLarge => "The body is larger than 64 KiB.",
-        ErrorCode::UnsupportedMediaType => "The body is in a format that is not taken.",
-        ErrorCode::Validation => "The body is malformed, or a member of it is missing or invalid.",
-        ErrorCode::RateLimited => "Too many tries of one account, device, source or token.",
-        ErrorCode::Internal => "Something unforeseen happened.",
-        ErrorCode::Unavailable => "A dependency is gone or everything is busy.",
+        ErrorCode::UnsupportedMediaType => "The body has an unsupported `Content-Type` or a `Content-Encoding`.",
+        ErrorCode::Validation => "The body is malformed, or a member is missing or invalid.",
+        ErrorCode::RateLimited => "Too many attempts for this account, device, source or token.",
+        ErrorCode::Internal => "Unexpected error.",
+        ErrorCode::Unavailable => "A dependency is unavailable, or the service is overloaded.",
     }
 }

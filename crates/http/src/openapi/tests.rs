@@ -1,4 +1,4 @@
-//! Holds the document against itself, against the overlay and against what handlers read.
+//! Compares the document with itself, with the overlay and with what handlers read.
 
 use super::*;
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ fn every_reference_resolves_and_every_schema_is_used() {
     }
 }
 
-/// A renamed member would lose its limits in silence.
+/// A renamed member would silently lose its limits.
 #[test]
 fn the_overlay_names_nothing_that_is_not_there() {
     let (overlay, generated) = (overlay::parsed(), generated());
@@ -76,7 +76,7 @@ fn every_operation_is_told_whole() {
         assert!(operation["responses"]["500"].is_object(), "{id}");
         for (status, response) in operation["responses"].as_object().unwrap() {
             let told = response["content"]["application/json"]["schema"].is_object();
-            // Those have no body.
+            // These have no body.
             assert_eq!(told, status != "204" && status != "304", "{id} {status}");
             assert!(response["headers"]["X-Request-ID"].is_object(), "{id} {status}");
         }
@@ -84,8 +84,8 @@ fn every_operation_is_told_whole() {
     assert_eq!(operations, 20);
 }
 
-/// openapi-python-client writes `Unset` into an operation with two body types, and imports it for an
-/// optional parameter alone: without one the module of the operation cannot be imported.
+/// openapi-python-client uses `Unset` in an operation with two body types, but imports it only for an
+/// optional parameter: without one the operation's module cannot be imported.
 #[test]
 fn an_operation_with_two_body_types_has_an_optional_parameter() {
     let document = document("Portcullis", &PasswordPolicy::default());

@@ -1,9 +1,9 @@
-//! The files of the pages, as they lie in the binary. Where the third-party ones come from
-//! stands in `assets/README.md`.
+//! Static files of the pages, embedded in the binary. `assets/README.md` lists the sources of
+//! third-party files.
 
 use super::account::escaped;
 
-/// A file that a page asks for.
+/// A static file.
 pub(super) struct Asset {
     pub(super) media_type: &'static str,
     pub(super) compressed: bool,
@@ -14,7 +14,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
 impl Asset {
-    /// The file of that name; names bear the version of what they name.
+    /// Returns the file with this name, or `None`. Names contain the version of the file.
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "swagger-ui-5.35.0.js" => Self::gzip(JAVASCRIPT, include_bytes!("../../assets/swagger-ui-bundle.js.gz")),
@@ -36,14 +36,14 @@ impl Asset {
     }
 }
 
-/// The Swagger UI page. `up` leads from its folder to the service's: the service may be reached below
-/// a path, so every address is relative.
+/// Renders the Swagger UI page. `up` is the relative path to the root of the service: all URLs are
+/// relative, since the service may be served below a path.
 pub(super) fn docs(title: &str, up: &str) -> String {
     let head = format!("<link rel=\"stylesheet\" href=\"{up}docs/assets/swagger-ui-5.35.0.css\">");
     html(title, up, &head, "swagger-ui", ["swagger-ui-5.35.0.js", "swagger-init-2.js"])
 }
 
-/// The ReDoc page, with `up` as for [`docs`].
+/// Renders the ReDoc page, with `up` as for [`docs`].
 pub(super) fn redoc(title: &str, up: &str) -> String {
     html(title, up, "", "redoc", ["redoc-2.5.4.js", "redoc-init-2.js"])
 }

@@ -1,12 +1,12 @@
-//! `GET /`: a page for people who come upon the service, with links to what it shows them. Links are
-//! relative, for the service may be reached below a path.
+//! `GET /`: home page with links to the account pages and the API documentation. Links are relative,
+//! since the service may be served below a path.
 
 use super::account::{Html, PageContext, PageView};
 use crate::api::Api;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-/// The page.
+/// Renders the home page.
 pub(super) async fn home(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
     screen(&reader, &api).shown_at_root(&reader)

@@ -1,5 +1,5 @@
-//! The API document and the two pages that show it, Swagger UI and ReDoc, and what the pages for
-//! people have in common. Every asset comes from the binary, so the pages work with no network.
+//! The OpenAPI document and its two viewers, Swagger UI and ReDoc, and the shared parts of the account
+//! pages. All assets are embedded in the binary, so the pages work without network access.
 
 pub(crate) mod account;
 mod assets;
@@ -13,17 +13,17 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use assets::Asset;
 use serde_json::Value;
 
-/// The API document as it is served, and the pages around it.
+/// The serialized OpenAPI document and its viewers.
 pub(crate) struct Pages {
     document: String,
     docs: Page,
     redoc: Page,
 }
 
-/// A page, by the path that it was asked for under.
+/// A viewer, in one variant for each path.
 struct Page {
     plain: String,
-    /// With a slash at the end of the path, relative addresses start one folder deeper.
+    /// For a path with a trailing slash, where relative URLs start one level deeper.
     slashed: String,
 }
 
@@ -43,7 +43,7 @@ impl Page {
 }
 
 impl Pages {
-    /// The pages of a document.
+    /// Renders the pages of a document.
     pub(crate) fn of(document: &Value) -> Self {
         let title = document.pointer("/info/title").and_then(Value::as_str).unwrap_or_default();
         let (docs, redoc) = (Page::of(title, assets::docs), Page::of(title, assets::redoc));
@@ -51,7 +51,7 @@ impl Pages {
     }
 }
 
-/// The routes that the document does not name.
+/// Registers the routes that are not in the document.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(resource("/").route(get().to(home::home)))
@@ -79,8 +79,8 @@ async fn redoc(request: HttpRequest, pages: Data<Pages>) -> HttpResponse {
     pages.redoc.shown(&request)
 }
 
-/// Scripts come from this service alone. Styles may be inline, as both programs make them; ReDoc
-/// searches in a worker that it makes from a blob.
+/// Allows scripts only from this service. Both viewers use inline styles, and ReDoc searches in a
+/// worker that it creates from a blob.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; \
@@ -93,7 +93,7 @@ async fn asset(name: Path<String>) -> HttpResponse {
     };
     let mut response = HttpResponse::Ok();
     response.content_type(media_type);
-    // A name bears its version: what it names never changes.
+    // The name contains the version, so the content never changes.
     response.insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"));
     if compressed {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));

@@ -1,22 +1,22 @@
-//! The JSON of passwords that are changed or forgotten.
+//! DTOs of password changes and resets.
 
 use crate::api::Api;
 use crate::body::{Fields, Input};
 use paperclip::actix::Apiv2Schema;
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password};
 
-/// A new password, by somebody who knows the old one.
+/// Password change, authorized by the current password.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct ChangePasswordRequest {
-    /// The password so far.
+    /// Current password.
     current_password: String,
-    /// Any characters; all of them count.
+    /// New password. Any characters are allowed, and all are significant.
     new_password: String,
 }
 
 impl Input for ChangePasswordRequest {
-    /// The password so far, and the new one.
+    /// Current and new password.
     type Command = (Password, NewPassword);
 
     fn read(fields: &mut Fields, api: &Api) -> Option<Self::Command> {
@@ -26,11 +26,11 @@ impl Input for ChangePasswordRequest {
     }
 }
 
-/// Whose password was forgotten.
+/// Request for a password-reset email.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct ForgotPasswordRequest {
-    /// The address of the account.
+    /// Email address of the account.
     email: String,
 }
 
@@ -42,18 +42,18 @@ impl Input for ForgotPasswordRequest {
     }
 }
 
-/// A new password, by somebody who reads the account's mail.
+/// Password reset, authorized by the token of an email.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct ResetPasswordRequest {
-    /// The token of the link in the mail.
+    /// Token of the link in the email.
     token: String,
-    /// Any characters; all of them count.
+    /// New password. Any characters are allowed, and all are significant.
     new_password: String,
 }
 
 impl Input for ResetPasswordRequest {
-    /// The token, whatever it is worth, and the new password.
+    /// Token, not parsed yet, and new password.
     type Command = (String, NewPassword);
 
     fn read(fields: &mut Fields, api: &Api) -> Option<Self::Command> {

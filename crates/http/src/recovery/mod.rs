@@ -1,4 +1,4 @@
-//! `POST /auth/password/change`, `/forgot` and `/reset`, and the page for a new password.
+//! `POST /auth/password/change`, `/forgot` and `/reset`, and the password-reset page.
 
 mod dto;
 mod page;
@@ -26,11 +26,11 @@ use portcullis_domain::verification::OneTimeToken;
 use portcullis_usecases::recovery::{PasswordChange, PasswordReset, ResetRequest};
 use std::sync::Arc;
 
-/// Change the password
+/// Change password
 ///
-/// Asks for the password so far, and ends every other session of the account. Wrong passwords are
-/// counted with those of logins. Other devices that were known to the account are known no more; this
-/// one gets a fresh cookie.
+/// Requires the current password. Ends all other sessions of the account. Sets a new device cookie; all
+/// other known devices are forgotten. Returns 401 for a wrong current password, which counts like a
+/// failed login, and 429 after too many.
 #[api_v2_operation(operation_id = "change_password", tags(accounts))]
 pub(crate) async fn change(
     api: Data<Api>,
@@ -53,10 +53,10 @@ pub(crate) async fn change(
     Ok(Reply::ok(MessageResponse { message: "Password changed" }).with_cookie(cookie))
 }
 
-/// Ask for a mail to set a new password
+/// Request password reset
 ///
-/// The answer is the same for every address, and comes at once: who has an account is looked up
-/// when the mail is made.
+/// Sends an email with a link to set a new password, if the account exists. Responds at once, and the
+/// same for every email address: the account is looked up later, when the email is created.
 #[api_v2_operation(operation_id = "forgot_password", tags(accounts))]
 pub(crate) async fn forgot(
     api: Data<Api>,
@@ -68,11 +68,11 @@ pub(crate) async fn forgot(
     Ok(Accepted(MessageResponse { message }))
 }
 
-/// Set a new password
+/// Reset password
 ///
-/// With the token of a mail, which is good for half an hour and for one use. Ends every session of
-/// the account, and begins none. The device is known to the account from now on, by a cookie, and the
-/// wait after wrong passwords is over.
+/// Sets a new password, authorized by the token of a password-reset email. The token is valid for 30
+/// minutes and can be used once. Ends all sessions of the account and starts none. Sets a device cookie
+/// and clears the count of failed logins. Returns 401 if the token is invalid or expired.
 #[api_v2_operation(operation_id = "reset_password", tags(accounts))]
 pub(crate) async fn reset(
     api: Data<Api>,
@@ -84,7 +84,7 @@ pub(crate) async fn reset(
     Ok(Reply::ok(MessageResponse { message: "Password changed" }).with_cookie(cookie))
 }
 
-/// Orders a mail.
+/// Requests the email.
 async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
     let client = ClientAddress::from_request(request, api);
     let input = ResetRequest { email, client: client_info(request, &client), language: language(request) };
@@ -95,8 +95,8 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
     Ok(())
 }
 
-/// Sets a password by a token, and returns the cookie for the device. A bad token costs no place among
-/// those who wait for a hash.
+/// Sets a password with a token, and returns the device cookie. Checks the token first, so that an
+/// invalid one does not occupy the queue for hashes.
 async fn set(
     api: &Data<Api>,
     request: &HttpRequest,
@@ -114,7 +114,7 @@ async fn set(
     Ok(limits::set_device_cookie(request, api, &client, &recovered.cookie))
 }
 
-/// What is spelled like no token is none.
+/// Parses a token. Malformed text gets the same error as an unknown token.
 pub(crate) fn one_time_token(text: &str) -> Result<OneTimeToken, ApiError> {
     OneTimeToken::parse(text).ok_or_else(|| ApiError::new(ErrorCode::TokenInvalid, "Invalid token"))
 }

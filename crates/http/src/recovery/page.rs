@@ -1,4 +1,4 @@
-//! `/account/reset`: the page of a link in a mail, and of whoever forgot a password.
+//! `/account/reset`: the page that a link in an email opens, and that requests such an email.
 
 use super::views::{self, EMAIL, PASSWORD, PASSWORD_AGAIN, TOKEN};
 use super::{ask, set};
@@ -14,7 +14,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{EmailAddress, NewPassword};
 use portcullis_domain::verification::Purpose;
 
-/// `GET`: looks at the token, and changes nothing.
+/// `GET`: inspects the token without redeeming it.
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
     let Some(token) = account::token_of(&request) else { return views::ask(&reader, None, None).ok(&reader) };
@@ -28,7 +28,7 @@ pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// `POST`: sets the password, or orders a mail where the form has no token.
+/// `POST`: sets the password, or requests an email if the form has no token.
 pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
     let mut fields = match account::form(&request, &api, payload).await {
@@ -65,14 +65,14 @@ async fn send(api: &Data<Api>, request: &HttpRequest, reader: &PageContext<'_>, 
     }
 }
 
-/// An address that was typed into a page.
+/// Parses an email address that was typed into a page.
 pub(crate) fn address(typed: &str) -> Result<EmailAddress, ApiError> {
     EmailAddress::parse(typed).map_err(|error| {
         ApiError::validation(vec![FieldError { field: EMAIL, code: "value_error", message: error.to_string() }])
     })
 }
 
-/// The password that was typed twice.
+/// Reads the new password, which must be typed twice.
 fn chosen(mut fields: Fields, api: &Api) -> Result<NewPassword, ApiError> {
     let repeated = fields.optional(PASSWORD_AGAIN).unwrap_or_default();
     let Some(new) = fields.new_password(PASSWORD, &api.passwords) else { return Err(fields.into_error()) };
@@ -87,7 +87,7 @@ fn chosen(mut fields: Fields, api: &Api) -> Result<NewPassword, ApiError> {
     Ok(new)
 }
 
-/// The page again, with what is wrong, or the end of a link.
+/// Renders the page again with the error, or the invalid-link page if the token is invalid.
 fn refused(api: &Api, reader: &PageContext<'_>, token: &str, error: ApiError) -> HttpResponse {
     if account::is_dead(&error) {
         return views::expired_link(reader).gone(error, reader);

@@ -1,17 +1,17 @@
-//! What the pages for a new password show.
+//! Content of the password-reset pages.
 
 use crate::pages::account::{Field, FormError, Html, PageContext, PageView, with_number};
 use portcullis_domain::registration::PasswordPolicy;
 
 /// The page that these forms are posted to.
 pub(crate) const PAGE: &str = "reset";
-/// The members of the form.
+/// Form fields.
 pub(super) const TOKEN: &str = "token";
 pub(super) const PASSWORD: &str = "new_password";
 pub(super) const PASSWORD_AGAIN: &str = "repetition";
 pub(super) const EMAIL: &str = "email";
 
-/// Asks for a new password.
+/// Renders the form for a new password.
 pub(super) fn new_password(
     reader: &PageContext<'_>,
     token: &str,
@@ -23,8 +23,8 @@ pub(super) fn new_password(
     PageView { title: reset.title, parts: vec![Html::paragraph(reset.text), form] }
 }
 
-/// The form for a new password, which a token authorises. Without a script nobody can look at what
-/// was typed, so it is typed twice.
+/// Creates the form for a new password, which a token authorizes. The password is typed twice, since
+/// without a script it cannot be revealed.
 pub(crate) fn password_form(
     reader: &PageContext<'_>,
     token: &str,
@@ -36,7 +36,7 @@ pub(crate) fn password_form(
     let hint = Some(with_number(words.password_hint, policy.min_chars()));
     let field = |name, label, hint| {
         let attributes = "type=\"password\" autocomplete=\"new-password\" spellcheck=\"false\"";
-        // No `maxlength`: browsers cut what is longer, and say nothing.
+        // No `maxlength`: browsers truncate silently.
         Html::field(&Field { name, label, hint, attributes, value: None, min_chars: Some(policy.min_chars()) }, fault)
     };
     let parts = vec![
@@ -48,20 +48,20 @@ pub(crate) fn password_form(
     Html::form(PAGE, parts, words.reset.button)
 }
 
-/// The password is changed.
+/// Confirms that the password was changed.
 pub(super) fn changed(reader: &PageContext<'_>) -> PageView {
     let told = &reader.words.password_changed;
     PageView { title: told.title, parts: vec![Html::done(told.text)] }
 }
 
-/// Asks whose password was forgotten.
+/// Renders the form that requests a reset email.
 pub(super) fn ask(reader: &PageContext<'_>, typed: Option<String>, fault: Option<&FormError>) -> PageView {
     let step = &reader.words.ask_reset;
     let form = email_form(reader, PAGE, step.button, typed, fault);
     PageView { title: step.title, parts: vec![Html::paragraph(step.text), form] }
 }
 
-/// A link that is worth nothing, and the way to another.
+/// Renders the page of an invalid link, with a form to request another.
 pub(super) fn expired_link(reader: &PageContext<'_>) -> PageView {
     let (dead, step) = (&reader.words.dead, &reader.words.ask_reset);
     let form = email_form(reader, PAGE, step.button, None, None);
@@ -69,13 +69,13 @@ pub(super) fn expired_link(reader: &PageContext<'_>) -> PageView {
     PageView { title: dead.title, parts }
 }
 
-/// A mail may be on its way.
+/// Confirms the request: an email may be on its way.
 pub(super) fn sent(reader: &PageContext<'_>) -> PageView {
     let told = &reader.words.sent_reset;
     PageView { title: told.title, parts: vec![Html::done(told.text)] }
 }
 
-/// The form for an address that a mail is to go to.
+/// Creates the form for the email address to write to.
 pub(crate) fn email_form(
     reader: &PageContext<'_>,
     page: &'static str,

@@ -1,4 +1,4 @@
-//! The JSON of an account.
+//! DTOs of accounts.
 
 use crate::api::Api;
 use crate::body::{Fields, Input};
@@ -10,13 +10,13 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_usecases::registration::Registration;
 use serde::Serialize;
 
-/// A new account.
+/// New account.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct RegisterRequest {
-    /// The address to sign in with.
+    /// Email address to log in with.
     email: String,
-    /// Any characters; all of them count.
+    /// Password. Any characters are allowed, and all are significant.
     password: String,
 }
 
@@ -31,11 +31,11 @@ impl Input for RegisterRequest {
     }
 }
 
-/// Who wants to leave.
+/// Confirmation that an account is to be deleted.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct LeaveRequest {
-    /// The account's password.
+    /// Password of the account.
     password: String,
 }
 
@@ -47,16 +47,16 @@ impl Input for LeaveRequest {
     }
 }
 
-/// An account.
+/// Account.
 #[derive(Debug, Serialize, Apiv2Schema)]
 pub(crate) struct UserResponse {
-    /// Its number.
+    /// Account id.
     pub(crate) id: i64,
-    /// Its address.
+    /// Email address.
     pub(crate) email: String,
-    /// Whether it may sign in.
+    /// True if the account may log in.
     pub(crate) is_active: bool,
-    /// When it was made, in UTC.
+    /// Creation time, in UTC.
     pub(crate) created_at: String,
 }
 

@@ -1,4 +1,4 @@
-//! `POST /auth/register`, and `DELETE /auth/me`.
+//! `POST /auth/register` and `DELETE /auth/me`.
 
 mod dto;
 
@@ -21,8 +21,9 @@ pub(crate) use dto::UserResponse;
 
 /// Create an account
 ///
-/// The email address is unique without regard to case, and is stored in lower case. The password
-/// counts whole, whatever its length and characters.
+/// Returns the new account. The email address is unique regardless of case, and stored in lower case.
+/// All characters of the password are significant, regardless of its length. Returns 409 if the email
+/// address is already registered, and 429 after too many attempts.
 #[api_v2_operation(operation_id = "register", tags(auth))]
 pub(crate) async fn register(
     api: Data<Api>,
@@ -41,10 +42,10 @@ pub(crate) async fn register(
     Ok(Created(registered.0.into()))
 }
 
-/// Delete the account
+/// Delete own account
 ///
-/// Asks for the password. The account and all that belongs to it is gone: its sessions, tokens and
-/// mails.
+/// Requires the account's password. Permanently deletes the account with its sessions, tokens and
+/// emails. Returns 401 for a wrong password.
 #[api_v2_operation(operation_id = "delete_account", tags(accounts))]
 pub(crate) async fn leave(
     api: Data<Api>,

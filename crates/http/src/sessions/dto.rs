@@ -1,4 +1,4 @@
-//! The JSON of sessions.
+//! DTOs of sessions.
 
 use crate::api::Api;
 use crate::body::{Fields, Input};
@@ -10,16 +10,15 @@ use portcullis_domain::sessions::{ClientInfo, SessionEvent};
 use portcullis_usecases::sessions::OwnSession;
 use serde::{Deserialize, Serialize};
 
-/// The token whose session is to end.
+/// Session to end, identified by one of its tokens.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct LogoutRequest {
-    /// A refresh token.
+    /// Any refresh token of the session.
     refresh_token: String,
 }
 
 impl Input for LogoutRequest {
-    /// The token.
     type Command = String;
 
     fn read(fields: &mut Fields, _: &Api) -> Option<String> {
@@ -27,16 +26,16 @@ impl Input for LogoutRequest {
     }
 }
 
-/// Which sessions are to end.
+/// Options of a logout from all sessions.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct LogoutAllRequest {
-    /// Whether the session that asks goes on.
+    /// True to keep the current session.
     keep_current: Option<bool>,
 }
 
 impl Input for LogoutAllRequest {
-    /// Whether the session that asks goes on.
+    /// True to keep the current session.
     type Command = bool;
     const OPTIONAL: bool = true;
 
@@ -45,27 +44,27 @@ impl Input for LogoutAllRequest {
     }
 }
 
-/// What a logout of all sessions did.
+/// Result of a logout from all sessions.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct LogoutAllResponse {
-    /// What happened.
+    /// Human-readable message.
     pub(super) message: &'static str,
-    /// How many sessions were ended.
+    /// Number of sessions that were ended.
     pub(super) revoked: u64,
 }
 
-/// The account that is signed in.
+/// The account that is logged in.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct MeResponse {
-    /// Its number.
+    /// Account id.
     id: i64,
-    /// Its address.
+    /// Email address.
     email: String,
-    /// Whether it may sign in.
+    /// True if the account may log in.
     is_active: bool,
-    /// When it was made, in UTC.
+    /// Creation time, in UTC.
     created_at: String,
-    /// Whether its address was verified.
+    /// True if the email address is verified.
     email_verified: bool,
 }
 
@@ -77,36 +76,36 @@ impl From<User> for MeResponse {
     }
 }
 
-/// Which session.
+/// Path of a session.
 #[derive(Deserialize, Apiv2Schema)]
 pub(crate) struct SessionPath {
-    /// The session's identifier.
+    /// Session id.
     pub(super) id: String,
 }
 
-/// The active sessions of an account.
+/// Active sessions of an account.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct SessionsResponse {
-    /// Newest first.
+    /// Sessions, newest first.
     pub(super) sessions: Vec<SessionResponse>,
 }
 
-/// A session.
+/// Session.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct SessionResponse {
-    /// Its identifier, the `sid` of its tokens.
+    /// Session id, as in the `sid` claim of its tokens.
     id: String,
-    /// When it began, in UTC.
+    /// Start time, in UTC.
     created_at: String,
-    /// When somebody last signed in or refreshed in it, in UTC.
+    /// Time of the last login or refresh, in UTC.
     last_used_at: String,
-    /// When it ends, however often it is refreshed, in UTC.
+    /// Time when the session ends at the latest, regardless of refreshes, in UTC.
     expires_at: String,
-    /// The address that it began from; null where nobody knows.
+    /// IP address that the session started from; null if unknown.
     ip_address: Option<String>,
-    /// What the client called itself that it began with; null where nobody knows.
+    /// User-Agent that the session started with; null if unknown.
     user_agent: Option<String>,
-    /// Whether it is the one that asks.
+    /// True for the session of this request.
     current: bool,
 }
 
@@ -125,23 +124,23 @@ impl From<OwnSession> for SessionResponse {
     }
 }
 
-/// What happened to a session.
+/// Timeline of a session.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct TimelineResponse {
-    /// Newest first.
+    /// Events, newest first.
     pub(super) events: Vec<EventResponse>,
 }
 
-/// Something that happened to a session.
+/// Event of a session.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct EventResponse {
-    /// When, in UTC.
+    /// Time of the event, in UTC.
     at: String,
-    /// What: the verdict on a refresh token that was shown, or how the session began or ended.
+    /// Verdict on a presented refresh token, or the reason why the session started, changed or ended.
     verdict: &'static str,
-    /// From which address; null where nobody knows.
+    /// IP address of the client; null if unknown.
     ip_address: Option<String>,
-    /// What the client called itself; null where nobody knows.
+    /// User-Agent of the client; null if unknown.
     user_agent: Option<String>,
 }
 

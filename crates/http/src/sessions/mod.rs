@@ -1,4 +1,4 @@
-//! `POST /auth/logout`, `GET /auth/me`, and what owners do with their sessions.
+//! `POST /auth/logout`, `GET /auth/me`, and the endpoints for a user's own sessions.
 
 mod dto;
 
@@ -21,10 +21,11 @@ use paperclip::actix::web::Path;
 use portcullis_domain::sessions::SessionId;
 use portcullis_usecases::sessions::{Logout, LogoutAll, SessionError, SessionRevocation};
 
-/// Sign out
+/// Log out
 ///
-/// Ends the session of a refresh token, whichever of its tokens is shown. A genuine token that was
-/// already revoked, is unknown or has expired is answered alike.
+/// Ends the session that the refresh token belongs to; any refresh token of the session works. Responds
+/// the same to a genuine token that is revoked, unknown or expired. Returns 401 for a malformed or
+/// forged token.
 #[api_v2_operation(operation_id = "logout", tags(auth))]
 pub(crate) async fn logout(
     api: Data<Api>,
@@ -37,19 +38,19 @@ pub(crate) async fn logout(
     Ok(Reply::ok(MessageResponse { message: "Logged out successfully" }))
 }
 
-/// Read the account that is signed in
+/// Get own account
 ///
-/// Asks the store: a token whose session has ended, or whose account was switched off, is refused
-/// before it expires.
+/// Returns the account of the access token. Checks the session and the account in the database: if the
+/// session has ended or the account is inactive, returns 401 even if the token has not expired.
 #[api_v2_operation(operation_id = "me", tags(auth))]
 pub(crate) async fn me(api: Data<Api>, bearer: Bearer) -> Result<Reply<MeResponse>, ApiError> {
     let owner = bearer.authenticate(&api).await?;
     Ok(Reply::ok(owner.user.into()))
 }
 
-/// List your sessions
+/// List own sessions
 ///
-/// The active sessions of the account that is signed in, newest first.
+/// Returns the active sessions of the account, newest first.
 #[api_v2_operation(operation_id = "sessions", tags(sessions))]
 pub(crate) async fn list(api: Data<Api>, bearer: Bearer) -> Result<Reply<SessionsResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
@@ -58,10 +59,10 @@ pub(crate) async fn list(api: Data<Api>, bearer: Bearer) -> Result<Reply<Session
     Ok(Reply::ok(SessionsResponse { sessions: listed.0.into_iter().map(Into::into).collect() }))
 }
 
-/// End a session
+/// Revoke a session
 ///
-/// Its tokens are worth nothing any more. A session that has ended before is answered alike; one
-/// that there is not, and somebody else's, are the same 404.
+/// Revokes all tokens of the session. Returns 204 even if it had already ended, and 404 if it does not
+/// exist or is not yours.
 #[api_v2_operation(operation_id = "revoke_session", tags(sessions))]
 pub(crate) async fn revoke(
     api: Data<Api>,
@@ -80,10 +81,10 @@ pub(crate) async fn revoke(
     Ok(NoContent)
 }
 
-/// Read a session's timeline
+/// Get session timeline
 ///
-/// What happened to a session, newest first, also after its end: every refresh with its verdict,
-/// address and client.
+/// Returns the last 500 events of a session, newest first, also after its end: every refresh with its
+/// verdict, IP address and User-Agent. Returns 404 if the session does not exist or is not yours.
 #[api_v2_operation(operation_id = "session_events", tags(sessions))]
 pub(crate) async fn events(
     api: Data<Api>,
@@ -97,9 +98,9 @@ pub(crate) async fn events(
     Ok(Reply::ok(TimelineResponse { events: read.0.into_iter().map(Into::into).collect() }))
 }
 
-/// Sign out everywhere
+/// Log out everywhere
 ///
-/// Ends every session of the account, or every one but that which asks.
+/// Ends all sessions of the account, or all but the current one with `keep_current`.
 #[api_v2_operation(operation_id = "logout_all", tags(sessions))]
 pub(crate) async fn logout_all(
     api: Data<Api>,
@@ -118,7 +119,7 @@ pub(crate) async fn logout_all(
     Ok(Reply::ok(LogoutAllResponse { message: "Logged out everywhere", revoked: ended.0 }))
 }
 
-/// What is no identifier names no session.
+/// Parses a session id. Malformed text gets the same error as an unknown id.
 fn named(path: &SessionPath) -> Result<SessionId, SessionError> {
     SessionId::parse(&path.id).ok_or(SessionError::NotFound)
 }

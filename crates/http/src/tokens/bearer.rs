@@ -1,5 +1,5 @@
-//! The bearer token of a request (RFC 6750 §2.1): from the `Authorization` header, never from
-//! the address or the body.
+//! Bearer token of a request (RFC 6750 §2.1): only from the `Authorization` header, never from the URL
+//! or the body.
 
 use crate::api::Api;
 use crate::errors::{ApiError, Challenge};
@@ -12,9 +12,9 @@ use portcullis_domain::ErrorCode;
 use portcullis_usecases::tokens::{Authenticated, TokenError};
 use std::future::{Ready, ready};
 
-/// The token that was shown; whether it is worth anything is for the use case to say.
+/// A presented bearer token. The use case validates it.
 #[derive(Apiv2Security)]
-#[openapi(apiKey, alias = "bearerAuth", in = "header", name = "Authorization", description = "An access token.")]
+#[openapi(apiKey, alias = "bearerAuth", in = "header", name = "Authorization", description = "Access token.")]
 pub(crate) struct Bearer(pub(crate) String);
 
 impl FromRequest for Bearer {
@@ -25,7 +25,7 @@ impl FromRequest for Bearer {
         let mut headers = request.headers().get_all(AUTHORIZATION);
         ready(match (headers.next(), headers.next()) {
             (None, _) => Err(refusal("A bearer token is required", Challenge::Missing)),
-            // Of another scheme, no token was shown (RFC 6750 §3.1).
+            // Another scheme counts as no token (RFC 6750 §3.1).
             (Some(value), None) => match value.to_str().ok().and_then(credentials) {
                 Some(token) => Ok(Self(token)),
                 None => Err(refusal("A bearer token is required", Challenge::Missing)),
@@ -35,7 +35,7 @@ impl FromRequest for Bearer {
     }
 }
 
-/// The same where nobody has to show one; a damaged one is refused all the same.
+/// A bearer token that may be missing. A malformed one is still rejected.
 pub(crate) struct OptionalBearer(pub(crate) Option<Bearer>);
 
 impl FromRequest for OptionalBearer {
@@ -55,7 +55,7 @@ impl Apiv2Schema for OptionalBearer {}
 impl OperationModifier for OptionalBearer {}
 
 impl Bearer {
-    /// Whom the token speaks for.
+    /// Validates the token and returns its account and session.
     pub(crate) async fn authenticate(self, api: &Api) -> Result<Authenticated, ApiError> {
         let deadline = api.lanes.store.deadline();
         let challenged = |error: TokenError| ApiError::from(error).challenged();
@@ -65,7 +65,8 @@ impl Bearer {
     }
 }
 
-/// What follows the scheme, whose case does not count (RFC 9110 §11.1).
+/// Returns the credentials after the scheme, which is case-insensitive (RFC 9110 §11.1), or `None` for
+/// another scheme.
 fn credentials(value: &str) -> Option<String> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' ').to_owned())

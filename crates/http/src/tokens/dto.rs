@@ -1,4 +1,4 @@
-//! The JSON of tokens.
+//! DTOs of tokens.
 
 use crate::api::Api;
 use crate::body::{Fields, Input};
@@ -6,16 +6,15 @@ use paperclip::actix::Apiv2Schema;
 use portcullis_usecases::tokens::TokenPair;
 use serde::Serialize;
 
-/// The token to exchange.
+/// Refresh token to exchange.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct RefreshRequest {
-    /// The refresh token of the last pair.
+    /// Refresh token of the last pair.
     refresh_token: String,
 }
 
 impl Input for RefreshRequest {
-    /// The token.
     type Command = String;
 
     fn read(fields: &mut Fields, _: &Api) -> Option<String> {
@@ -23,17 +22,16 @@ impl Input for RefreshRequest {
     }
 }
 
-/// A pair of tokens.
+/// Access token and refresh token.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct TokenResponse {
-    /// For the `Authorization` header of other calls.
+    /// Access token, for the `Authorization` header.
     access_token: String,
-    /// To be exchanged, once, for the next pair.
+    /// Refresh token, valid for one exchange.
     refresh_token: String,
-    /// How the access token is shown: always `bearer`.
+    /// Token type: always `bearer`.
     token_type: &'static str,
-    /// How long the access token lives, in seconds; 0 where the pair was asked for again so late that
-    /// it has expired.
+    /// Lifetime of the access token in seconds; 0 if a retry is so late that it has expired.
     expires_in: i64,
 }
 

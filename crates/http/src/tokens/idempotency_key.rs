@@ -1,4 +1,4 @@
-//! The `Idempotency-Key` of a request, by which a client says that it asks for the same again.
+//! `Idempotency-Key` header, which marks a retry of the same request.
 
 use crate::errors::{ApiError, FieldError};
 use actix_web::HttpRequest;
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 const NAME: &str = "Idempotency-Key";
 const MAX_BYTES: usize = 255;
 
-/// The digest of the key, if there is one: nobody but the client needs the key itself.
+/// Returns the digest of the key, or `None` without one. The key itself is not needed.
 pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKeyDigest>, ApiError> {
     let mut values = request.headers().get_all(NAME).map(|value| value.as_bytes());
     match (values.next(), values.next()) {

@@ -1,4 +1,4 @@
-//! `POST /auth/refresh`, and the bearer token on other routes.
+//! `POST /auth/refresh`, and the bearer token of other routes.
 
 mod bearer;
 mod dto;
@@ -22,12 +22,12 @@ use paperclip::actix::api_v2_operation;
 use portcullis_domain::limits::{Budget, LimitSubject};
 use portcullis_usecases::tokens::{RefreshExchange, SettleOutcome};
 
-/// Exchange a refresh token
+/// Exchange refresh token
 ///
-/// Gives a new pair for a refresh token, once: the token is spent. Of any number of simultaneous
-/// calls with one token exactly one succeeds. A client that did not get the answer shows the token
-/// again with the same `Idempotency-Key`, and is given the same pair. A spent token that is shown
-/// late in any other way ends its session.
+/// Returns a new pair of tokens and marks the refresh token as spent. Exactly one concurrent request
+/// with the same token succeeds. If the response was lost, retry with the same token and
+/// `Idempotency-Key` to get the same pair. Any other late reuse of a spent token ends its session.
+/// Returns 401 if the token is invalid, expired or revoked.
 #[api_v2_operation(operation_id = "refresh", tags(auth))]
 pub(crate) async fn refresh(
     api: Data<Api>,

@@ -1,4 +1,4 @@
-//! The JSON of addresses that are verified or changed.
+//! DTOs of email verification and changes of the email address.
 
 use crate::api::Api;
 use crate::body::{Fields, Input};
@@ -6,18 +6,19 @@ use paperclip::actix::Apiv2Schema;
 use portcullis_domain::registration::{EmailAddress, Password};
 use serde::Serialize;
 
-/// The token of a link in a mail.
+/// Token of an email, and optional proof of the password.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct VerifyEmailRequest {
-    /// The token of the link in the mail.
+    /// Token of the link in the email.
     token: String,
-    /// The account's password: it stays valid then. Not needed with a bearer token of the account.
+    /// Password of the account. If it is correct, it stays valid. Not needed with a bearer token of the
+    /// account.
     password: Option<String>,
 }
 
 impl Input for VerifyEmailRequest {
-    /// The token, and the password if it was entered.
+    /// Token, and the password if it was sent.
     type Command = (String, Option<Password>);
 
     fn read(fields: &mut Fields, _: &Api) -> Option<Self::Command> {
@@ -27,27 +28,26 @@ impl Input for VerifyEmailRequest {
     }
 }
 
-/// What a verified address led to.
+/// Result of redeeming a token.
 #[derive(Serialize, Apiv2Schema)]
 pub(crate) struct VerifiedResponse {
-    /// What happened.
+    /// Human-readable message.
     pub(super) message: &'static str,
-    /// What the token was for.
+    /// Purpose of the token.
     pub(super) purpose: &'static str,
-    /// The address that the account has now.
+    /// Current email address of the account.
     pub(super) email: String,
-    /// How many sessions were ended.
+    /// Number of sessions that were ended.
     pub(super) sessions_ended: u64,
-    /// A token for `/auth/password/reset`, if the password no longer works or someone else may know
-    /// it: offer to set a new one. Null otherwise.
+    /// Token for `/auth/password/reset` if the password was removed or others may know it, else null.
     pub(super) reset_token: Option<String>,
 }
 
-/// Which address is to be verified.
+/// Request for another verification email.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct ResendRequest {
-    /// The address of the account.
+    /// Email address of the account.
     email: String,
 }
 
@@ -59,18 +59,18 @@ impl Input for ResendRequest {
     }
 }
 
-/// Which address an account is to have.
+/// New email address, authorized by the password.
 #[derive(Apiv2Schema)]
 #[expect(dead_code, reason = "the document is made from these members; `read` reads them")]
 pub(crate) struct ChangeEmailRequest {
-    /// The account's password.
+    /// Password of the account.
     password: String,
-    /// The address that it is to have.
+    /// New email address.
     new_email: String,
 }
 
 impl Input for ChangeEmailRequest {
-    /// The password, and the new address.
+    /// Password and new email address.
     type Command = (Password, EmailAddress);
 
     fn read(fields: &mut Fields, _: &Api) -> Option<Self::Command> {

@@ -1,4 +1,4 @@
-//! `POST /auth/email/verify`, `/resend` and `/change`, and the page for a confirmed address.
+//! `POST /auth/email/verify`, `/resend` and `/change`, and the verification page.
 
 mod dto;
 mod page;
@@ -28,14 +28,14 @@ use portcullis_usecases::verification::{
 };
 use std::sync::Arc;
 
-/// Verify an address
+/// Verify email address
 ///
-/// Takes the token of an email: to verify an account's address, to confirm a new one, or to undo a
-/// change. At the first verification of an address, and at an undo, the password keeps working only
-/// if the request proves that it is the owner's: with the password, a bearer token of the account,
-/// or the cookie of a device that is signed in to it. Otherwise nobody can sign in with it, and
-/// `reset_token` sets a new one. Sessions end, except those of that bearer or device. A wrong
-/// password does not use the token up.
+/// Redeems the token of an email: verifies the email address of an account, confirms a new one, or
+/// undoes a change. For a first verification or an undo, the request must prove that the owner chose
+/// the password: with the password itself, a bearer token of the account, or the cookie of a device
+/// that is logged in to it. Otherwise the password is removed, and `reset_token` authorizes a new one.
+/// Ends all sessions except those of that bearer token or device. Returns 401 for a wrong password,
+/// which does not use up the token, and 409 if another account has the address.
 #[api_v2_operation(operation_id = "verify_email", tags(accounts))]
 pub(crate) async fn verify(
     api: Data<Api>,
@@ -43,7 +43,8 @@ pub(crate) async fn verify(
     bearer: OptionalBearer,
     body: Body<VerifyEmailRequest>,
 ) -> Result<Reply<VerifiedResponse>, ApiError> {
-    // A stale bearer is told so before the token is used up: it refreshes, and its session is spared.
+    // Reject a stale bearer token before the email token is used up: the client can refresh it and keep
+    // its session.
     let bearer = match bearer.0 {
         Some(bearer) => Some(bearer.authenticate(&api).await?),
         None => None,
@@ -68,9 +69,10 @@ fn message(purpose: Purpose) -> &'static str {
     }
 }
 
-/// Ask for another mail to verify an address
+/// Resend verification email
 ///
-/// The answer is the same for every address, and comes at once.
+/// Sends another verification email if the email address is not verified yet. Responds at once, and the
+/// same for every email address.
 #[api_v2_operation(operation_id = "resend_verification", tags(accounts))]
 pub(crate) async fn resend(
     api: Data<Api>,
@@ -82,10 +84,11 @@ pub(crate) async fn resend(
     Ok(Accepted(MessageResponse { message }))
 }
 
-/// Ask for another address
+/// Change email address
 ///
-/// Takes effect when the new address is confirmed by the mail that goes there; the old one is told,
-/// with a way back. Whether the new address is another account's is told to nobody.
+/// Requires the account's password. Sends an email to the new email address; the change takes effect
+/// once its link is confirmed. The old email address is notified and can undo the change. Does not
+/// reveal whether another account has the new address. Returns 401 for a wrong password.
 #[api_v2_operation(operation_id = "change_email", tags(accounts))]
 pub(crate) async fn change(
     api: Data<Api>,
@@ -111,14 +114,14 @@ pub(crate) async fn change(
     Ok(Accepted(MessageResponse { message }))
 }
 
-/// What a request presents to verify an address.
+/// Credentials that a request presents to verify an email address.
 struct Presented<'a> {
     token: &'a str,
     browser: Browser,
     password: Option<Password>,
 }
 
-/// Does what the token is for. Backoff for a hash only if a password is checked or removed.
+/// Redeems the token. Uses the crypto lane only if a password is checked or removed.
 async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_>) -> Result<EmailVerified, ApiError> {
     let client = ClientAddress::from_request(request, api);
     let input = Arc::new(EmailVerification {
@@ -145,7 +148,7 @@ async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_
     with_crypto(api.clone(), request, work).await
 }
 
-/// Orders a mail.
+/// Requests the email.
 async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
     let client = ClientAddress::from_request(request, api);
     let input = VerificationRequest { email, client: client_info(request, &client), language: language(request) };
@@ -156,8 +159,8 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
     Ok(())
 }
 
-/// Returns what a token is for, and whether the page asks this browser for the password. Uses
-/// nothing up.
+/// Returns what a token is for, and whether the page must ask this browser for the password. Does not
+/// use up the token.
 pub(crate) async fn inspect(api: &Data<Api>, request: &HttpRequest, token: &str) -> Result<Inspected, ApiError> {
     let (token, device) = (one_time_token(token)?, device_cookie(request.headers()));
     let inspected = with_store(api.clone(), move |api| api.verification.inspect.run(&token, device.as_deref())).await?;

@@ -1,4 +1,4 @@
-//! `/account/verify`: the page of a link in a mail, and of whoever waits for one.
+//! `/account/verify`: the page that a link in an email opens, and that requests such an email.
 
 use super::views::{self, ASKED, DISOWNED, Done, EMAIL, Link, PASSWORD, PURPOSE, TOKEN};
 use super::{Presented, ask, confirm, inspect};
@@ -15,7 +15,7 @@ use portcullis_domain::registration::Password;
 use portcullis_domain::verification::Purpose;
 use portcullis_usecases::verification::{Browser, EmailVerified, Inspected};
 
-/// `GET`: looks at the token, and changes nothing.
+/// `GET`: inspects the token without redeeming it.
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
     let Some(token) = account::token_of(&request) else { return views::ask(&reader, None, None).ok(&reader) };
@@ -34,7 +34,7 @@ pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// `POST`: does what the token is for, or orders a mail where the form has none.
+/// `POST`: redeems the token, or requests an email if the form has none.
 pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
     let mut fields = match account::form(&request, &api, payload).await {
@@ -42,11 +42,11 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
         Err(error) => return unasked(&api, &reader, None, error),
     };
     let Some(token) = fields.optional(TOKEN) else { return send(&api, &request, &reader, &mut fields).await };
-    // What the page asked, which decides how it comes back.
+    // Decides how the page is rendered again after an error.
     let asks_password = fields.optional(ASKED).is_some();
     let purpose = fields.optional(PURPOSE).as_deref().and_then(Purpose::parse).unwrap_or(Purpose::VerifyEmail);
     let answer = Answer::of(&mut fields);
-    // Only an answer removes a password: a form without one asks again, and uses nothing up.
+    // A password is removed only after an explicit answer: without one, ask again and keep the token.
     if matches!(answer, Answer::Missing)
         && let Ok(Inspected { purpose, asks_password: true }) = inspect(&api, &request, &token).await
     {
@@ -58,11 +58,11 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     }
 }
 
-/// What the form says of the password.
+/// The reader's answer to the password question.
 enum Answer {
     Missing,
     Entered(String),
-    /// The reader did not choose it.
+    /// The reader did not choose the password.
     Disowned,
 }
 
@@ -76,8 +76,8 @@ impl Answer {
     }
 }
 
-/// Confirms by the form: with the password that was entered, or with what the browser proves. A
-/// person who says that the password is not theirs proves nothing, on any device.
+/// Redeems the token with the entered password, or with the device cookie. If the reader did not choose
+/// the password, presents neither.
 async fn press(api: &Data<Api>, request: &HttpRequest, token: &str, answer: Answer) -> Result<EmailVerified, ApiError> {
     let known = || Browser { bearer: None, device: device_cookie(request.headers()) };
     let (browser, password) = match answer {
@@ -87,7 +87,8 @@ async fn press(api: &Data<Api>, request: &HttpRequest, token: &str, answer: Answ
         Answer::Entered(typed) => (known(), Some(Password::new(typed))),
     };
     confirm(api, request, Presented { token, browser, password }).await.map_err(|error| match error.code {
-        // A 401 asks for credentials (RFC 9110, section 15.5.2): a page has a field for them.
+        // A 401 would request HTTP credentials (RFC 9110 §15.5.2), but the page has a form field for
+        // the password.
         ErrorCode::InvalidCredentials => at_the_password("password_wrong", "Wrong password"),
         _ => error,
     })
@@ -120,7 +121,7 @@ async fn send(api: &Data<Api>, request: &HttpRequest, reader: &PageContext<'_>, 
     }
 }
 
-/// The page again, with what is wrong, or the end of a link.
+/// Renders the page again with the error, or the invalid-link page if the token is invalid.
 fn refused(api: &Api, reader: &PageContext<'_>, link: &Link<'_>, error: ApiError) -> HttpResponse {
     if account::is_dead(&error) {
         return views::expired_link(reader).gone(error, reader);

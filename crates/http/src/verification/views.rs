@@ -1,4 +1,4 @@
-//! What the pages for a confirmed address show.
+//! Content of the verification pages.
 
 use crate::pages::account::{Field, FormError, Html, PageContext, PageView, Translations};
 use crate::pages::account::{FormPage, Notice};
@@ -8,13 +8,13 @@ use portcullis_domain::verification::{OneTimeToken, Purpose};
 
 /// The page that these forms are posted to.
 const PAGE: &str = "verify";
-/// The members of the form.
+/// Form fields.
 pub(super) const TOKEN: &str = "token";
 pub(super) const PURPOSE: &str = "purpose";
 pub(super) const PASSWORD: &str = "password";
-/// What the page asked for.
+/// Present if the page asked for the password.
 pub(super) const ASKED: &str = "asked";
-/// The reader did not choose the password.
+/// Present if the reader did not choose the password.
 pub(super) const DISOWNED: &str = "disowned";
 pub(super) const EMAIL: &str = "email";
 
@@ -22,20 +22,20 @@ pub(super) const EMAIL: &str = "email";
 pub(super) struct Link<'a> {
     pub(super) token: &'a str,
     pub(super) purpose: Purpose,
-    /// Whether the password stays only if it is entered.
+    /// True if the password stays valid only when it is entered.
     pub(super) asks_password: bool,
 }
 
 impl Link<'_> {
-    /// What goes along with every form of the page. The purpose is for the words of a page that
-    /// reports a fault, and for nothing else.
+    /// Returns the hidden fields of every form of the page. The purpose only selects the texts of a
+    /// page with an error.
     fn hidden(&self) -> Vec<Html> {
         vec![Html::hidden(TOKEN, self.token), Html::hidden(PURPOSE, self.purpose.as_str())]
     }
 }
 
-/// Asks whether the link is to do what it is for, and for the password if nothing else proves that
-/// it is the reader's.
+/// Renders the confirmation. Asks for the password unless the browser proves that the password is the
+/// reader's own.
 pub(super) fn confirm(reader: &PageContext<'_>, link: &Link<'_>, fault: Option<&FormError>) -> PageView {
     let step = step(reader.words, link.purpose);
     let text = Html::paragraph(step.text);
@@ -67,18 +67,18 @@ fn step(words: &Translations, purpose: Purpose) -> &FormPage {
     }
 }
 
-/// What was done.
+/// Outcome of a redeemed token.
 pub(super) struct Done<'a> {
     pub(super) purpose: Purpose,
     pub(super) email: &'a str,
     pub(super) others_signed_out: bool,
     pub(super) password_removed: bool,
-    /// What authorises a new password, where one is offered.
+    /// Token that authorizes a new password, if one is offered.
     pub(super) reset: Option<OneTimeToken>,
 }
 
-/// Reports what was done, and offers a new password if the old one was removed or someone else may
-/// know it.
+/// Renders the outcome, and offers a new password if the old one was removed or another person may know
+/// it.
 pub(super) fn done(reader: &PageContext<'_>, done: &Done<'_>, policy: &PasswordPolicy) -> PageView {
     let words = reader.words;
     let told = outcome(words, done.purpose);
@@ -102,14 +102,14 @@ fn outcome(words: &Translations, purpose: Purpose) -> &Notice {
     }
 }
 
-/// Asks for the address that is to be confirmed.
+/// Renders the form that requests a verification email.
 pub(super) fn ask(reader: &PageContext<'_>, typed: Option<String>, fault: Option<&FormError>) -> PageView {
     let step = &reader.words.ask_verification;
     let form = email_form(reader, PAGE, step.button, typed, fault);
     PageView { title: step.title, parts: vec![Html::paragraph(step.text), form] }
 }
 
-/// A link that is worth nothing, and the way to another.
+/// Renders the page of an invalid link, with a form to request another.
 pub(super) fn expired_link(reader: &PageContext<'_>) -> PageView {
     let (dead, step) = (&reader.words.dead, &reader.words.ask_verification);
     let form = email_form(reader, PAGE, step.button, None, None);
@@ -117,7 +117,7 @@ pub(super) fn expired_link(reader: &PageContext<'_>) -> PageView {
     PageView { title: dead.title, parts }
 }
 
-/// A mail may be on its way.
+/// Confirms the request: an email may be on its way.
 pub(super) fn sent(reader: &PageContext<'_>) -> PageView {
     let told = &reader.words.sent_verification;
     PageView { title: told.title, parts: vec![Html::done(told.text)] }

@@ -1,21 +1,21 @@
-//! Whether a form was sent by a page of this service (OWASP's cross-site request forgery cheat
-//! sheet, fetch metadata and origin). It is a second fence: what a form can do is authorised by
-//! the token in it, and the cookie of a device is sent by no other site's page.
+//! CSRF check for page forms: `Sec-Fetch-Site`, then `Origin` (OWASP's CSRF prevention cheat sheet).
+//! Defense in depth: the token in the form authorizes the action, and other sites' pages cannot send
+//! the device cookie.
 
 use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
 
 const SITE: &str = "sec-fetch-site";
 
-/// Browsers tell where a form comes from by `Sec-Fetch-Site`; those that do not, and every browser
-/// where the service is reached without TLS, tell the page's origin. Pages of the policy
-/// `no-referrer` send the origin `null` (Fetch standard, §3.2): it says nothing, like none at all.
+/// Returns whether a page of this service sent the form. Browsers send `Sec-Fetch-Site`; older ones,
+/// and all browsers if the service is reached without TLS, send only `Origin`. Pages with the policy
+/// `no-referrer` send `Origin: null` (Fetch standard §3.2), which counts as missing.
 pub(crate) fn is_same_origin(headers: &HeaderMap, public_origin: &str) -> bool {
     let only = |name: &str| {
         let mut values = headers.get_all(name).map(|value| value.to_str().unwrap_or_default());
         (values.next(), values.next().is_none())
     };
     match (only(SITE), only(ORIGIN.as_str())) {
-        // `none`: the person sent it anew, from the browser's own controls.
+        // `none`: the user sent the form again with the browser's own controls.
         ((Some(site), single), _) => single && matches!(site, "same-origin" | "none"),
         ((None, _), (Some("null") | None, single)) => single,
         ((None, _), (Some(origin), single)) => {
@@ -24,8 +24,7 @@ pub(crate) fn is_same_origin(headers: &HeaderMap, public_origin: &str) -> bool {
     }
 }
 
-/// Whether an origin is the host that was asked. The scheme does not count: TLS may end before the
-/// service.
+/// Returns whether an origin is the requested host. Ignores the scheme, since TLS may end at a proxy.
 fn matches_host(origin: &str, host: Option<&str>) -> bool {
     let authority = origin.split_once("://").map(|(_, authority)| authority);
     authority.zip(host).is_some_and(|(authority, host)| authority.eq_ignore_ascii_case(host))
@@ -74,7 +73,7 @@ mod tests {
             vec![("origin", "null")],
             vec![("origin", "http://id.example.org:8000")],
             vec![("origin", "https://ID.example.org:8000")],
-            // A proxy may send another `Host` than the caller's.
+            // A proxy may replace the client's `Host`.
             vec![("origin", "https://people.example.org")],
         ] {
             assert!(own(&mine), "{mine:?}");

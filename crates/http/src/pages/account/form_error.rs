@@ -1,23 +1,23 @@
-//! What is wrong, in the reader's words.
+//! Error messages of the pages, in the reader's language.
 
 use super::{Translations, with_number};
 use crate::errors::ApiError;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::PasswordPolicy;
 
-/// What is wrong, and with which field of the form.
+/// Error message, and the form field it belongs to.
 pub(crate) struct FormError {
     pub(crate) text: String,
     pub(crate) field: Option<&'static str>,
 }
 
 impl FormError {
-    /// A fault of the form as a whole, or of nothing that the reader did.
+    /// Creates an error of the form as a whole, or one that the reader did not cause.
     fn of_all(text: &str) -> Self {
         Self { text: text.to_owned(), field: None }
     }
 
-    /// What an error means to the reader.
+    /// Translates an error for the reader.
     pub(crate) fn of(error: &ApiError, words: &Translations, policy: &PasswordPolicy) -> Self {
         let faults = &words.faults;
         match error.code {
@@ -31,7 +31,7 @@ impl FormError {
         }
     }
 
-    /// The first field at fault: one thing at a time is told, and it has the focus.
+    /// Reports only the first invalid field, which gets the focus.
     fn of_form(error: &ApiError, words: &Translations, policy: &PasswordPolicy) -> Self {
         let faults = &words.faults;
         let Some(first) = error.fields.first() else { return Self::of_all(faults.unreadable) };

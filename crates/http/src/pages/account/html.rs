@@ -1,47 +1,46 @@
-//! Markup that is put together from texts: a text is escaped on its way in, so that nothing which
-//! somebody chose becomes markup.
+//! HTML builder. Escapes every text, so that user input cannot become markup.
 
 use super::FormError;
 use std::fmt::Write;
 
-/// A piece of markup.
+/// A fragment of HTML.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Html(String);
 
-/// A field of a form.
+/// A form field.
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) label: &'static str,
-    /// What helps to fill it in.
+    /// Help text.
     pub(crate) hint: Option<String>,
-    /// Attributes that are fixed: its type, what may be filled in for the reader.
+    /// Fixed attributes, such as the type and `autocomplete`.
     pub(crate) attributes: &'static str,
-    /// What stands in it.
+    /// Initial value.
     pub(crate) value: Option<String>,
-    /// How many characters it has at least.
+    /// Minimum length in characters.
     pub(crate) min_chars: Option<usize>,
 }
 
-/// The identifier of the box that tells what is wrong.
+/// Element id of the error message.
 const PROBLEM: &str = "problem";
 
 impl Html {
-    /// A paragraph.
+    /// Creates a paragraph.
     pub(crate) fn paragraph(text: &str) -> Self {
         Self(format!("<p>{}</p>\n", escaped(text)))
     }
 
-    /// A paragraph that tells an address.
+    /// Creates a paragraph with an email address.
     pub(crate) fn address(text: &str) -> Self {
         Self(format!("<p class=\"address\">{}</p>\n", escaped(text)))
     }
 
-    /// A paragraph that says that something was done.
+    /// Creates a paragraph that reports success.
     pub(crate) fn done(text: &str) -> Self {
         Self(format!("<p class=\"done\" role=\"status\">{}</p>\n", escaped(text)))
     }
 
-    /// A part of the page with a title of its own.
+    /// Creates a section with its own title.
     pub(crate) fn section(title: &str, parts: Vec<Self>) -> Self {
         Self(format!(
             "<section aria-labelledby=\"part\">\n<h2 id=\"part\">{}</h2>\n{}</section>\n",
@@ -50,7 +49,7 @@ impl Html {
         ))
     }
 
-    /// A list of links under a title: where each leads, relative to the page, and its name.
+    /// Creates a titled list of links, each a target relative to the page and a name.
     pub(crate) fn links(id: &'static str, title: &str, links: &[(&'static str, &'static str)]) -> Self {
         let link = |(to, name): &(&str, &str)| format!("<li><a href=\"{to}\">{}</a></li>\n", escaped(name));
         let (title, links) = (escaped(title), links.iter().map(link).collect::<String>());
@@ -59,7 +58,7 @@ impl Html {
         ))
     }
 
-    /// What is wrong, with a way to the field where it is.
+    /// Creates the error message, with a link to the invalid field.
     pub(super) fn problem(fault: &FormError) -> Self {
         let text = escaped(&fault.text);
         let text = match fault.field {
@@ -69,41 +68,41 @@ impl Html {
         Self(format!("<p class=\"problem\" id=\"{PROBLEM}\" role=\"alert\">{text}</p>\n"))
     }
 
-    /// A form that is posted to a page beside this one: the address is relative, for the service may
-    /// be reached below a path.
+    /// Creates a form that posts to a sibling page. The URL is relative, since the service may be
+    /// served below a path.
     pub(crate) fn form(page: &'static str, parts: Vec<Self>, button: &str) -> Self {
         let (parts, button) = (join(parts), escaped(button));
         Self(format!("<form method=\"post\" action=\"{page}\">\n{parts}<button>{button}</button>\n</form>\n"))
     }
 
-    /// A form whose fields the service alone checks: what browsers take for an address is less than
-    /// what is one (RFC 6531).
+    /// Creates a form without browser validation: browsers reject some valid email addresses (RFC
+    /// 6531).
     pub(crate) fn unchecked_form(page: &'static str, parts: Vec<Self>, button: &str) -> Self {
         Self(Self::form(page, parts, button).0.replacen("<form ", "<form novalidate ", 1))
     }
 
-    /// A form with a second way to send it, below its own button.
+    /// Creates a form with a second way to submit it, below its own button.
     pub(crate) fn form_with_alternative(page: &'static str, parts: Vec<Self>, button: &str, other: Self) -> Self {
         let form = Self::form(page, parts, button).0;
         Self(form.replacen("</form>", &format!("{}</form>", other.0), 1))
     }
 
-    /// A button that is sent by its name, if it is the one that is pressed. The fields stay unchecked.
+    /// Creates a button that submits its name if it is pressed. Skips browser validation.
     pub(crate) fn named_button(name: &'static str, button: &str) -> Self {
         Self(format!("<button name=\"{name}\" formnovalidate>{}</button>\n", escaped(button)))
     }
 
-    /// A value that goes along with a form.
+    /// Creates a hidden field.
     pub(crate) fn hidden(name: &'static str, value: &str) -> Self {
         Self(format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escaped(value)))
     }
 
-    /// Whose password it is, for programs that keep passwords.
+    /// Creates the username field for password managers.
     pub(crate) fn username(email: &str) -> Self {
         Self(format!("<input type=\"text\" autocomplete=\"username\" value=\"{}\" readonly hidden>\n", escaped(email)))
     }
 
-    /// A field with its label, and with what is wrong where it is at fault.
+    /// Creates a field with its label, and with the error if it is the invalid one.
     pub(crate) fn field(field: &Field, fault: Option<&FormError>) -> Self {
         let Field { name, label, hint, attributes, value, min_chars } = field;
         let at_fault = fault.is_some_and(|fault| fault.field == Some(*name));
@@ -139,7 +138,7 @@ fn join(parts: Vec<Html>) -> String {
     parts.into_iter().map(|part| part.0).collect()
 }
 
-/// A text in markup, or in an attribute between double quotes.
+/// Escapes text for an element or a double-quoted attribute.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

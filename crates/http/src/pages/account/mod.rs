@@ -1,6 +1,6 @@
-//! The pages that links in mails open, and the first page: what they have in common. What stands on a
-//! page is left to its feature. They need no script, are kept by no cache, named in no `Referer`, and framed by
-//! nobody.
+//! Shared parts of the home page and the account pages. Links in emails open the account pages. Each
+//! feature supplies its own content. The pages need no script, are not cached, send no `Referer` and
+//! cannot be framed.
 
 mod csrf;
 mod form_error;
@@ -24,18 +24,18 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::Language;
 use serde::Deserialize;
 
-/// The style of all pages. Its name bears its version: what it names never changes.
+/// Style sheet of all pages. The name contains its version, so the content never changes.
 pub(super) const STYLE: &str = "style-2.css";
 
-/// Where the style is, from the pages below `/account/`.
+/// Folder of the style sheet, relative to the pages below `/account/`.
 const ASSETS: &str = "assets/";
 
-/// Nothing but the style, and forms to this service.
+/// Allows only the style sheet, and forms posted to this service.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 
-/// Who reads a page.
+/// Product name and language of a page.
 pub(crate) struct PageContext<'a> {
     product: &'a str,
     language: Language,
@@ -44,18 +44,18 @@ pub(crate) struct PageContext<'a> {
 }
 
 impl<'a> PageContext<'a> {
-    /// Whoever sent the request.
+    /// Reads the language from a request.
     pub(crate) fn of(request: &HttpRequest, api: &'a Api) -> Self {
         Self::named(&api.config.app_name, language(request))
     }
 
-    /// Whoever reads that language, of a service of that name.
+    /// Creates a context from a product name and a language.
     pub(crate) fn named(product: &'a str, language: Language) -> Self {
         Self { product, language, words: Translations::of(language) }
     }
 }
 
-/// A page, as its feature has it.
+/// Content of a page.
 #[derive(Default)]
 pub(crate) struct PageView {
     pub(crate) title: &'static str,
@@ -63,24 +63,24 @@ pub(crate) struct PageView {
 }
 
 impl PageView {
-    /// The page as the answer to a request that went well.
+    /// Renders the page with status 200.
     pub(crate) fn ok(&self, reader: &PageContext<'_>) -> HttpResponse {
         self.response(StatusCode::OK, None, reader)
     }
 
-    /// The page as the answer at `/`, where its style is a folder further down.
+    /// Renders the page for `/`, where the style sheet is one folder deeper.
     pub(crate) fn shown_at_root(&self, reader: &PageContext<'_>) -> HttpResponse {
         respond(StatusCode::OK, self.html("account/assets/", None, reader), reader)
     }
 
-    /// The page of a link that is worth nothing: 410, for it was worth something, as far as the
-    /// service tells anybody.
+    /// Renders the page of an invalid link with status 410: the service does not reveal whether the
+    /// link was ever valid.
     pub(crate) fn gone(&self, error: ApiError, reader: &PageContext<'_>) -> HttpResponse {
         Problem::from(error).log_as(StatusCode::GONE);
         self.response(StatusCode::GONE, None, reader)
     }
 
-    /// The page with what is wrong, and the status and the header fields that say the same.
+    /// Renders the page with an error, its status and its header fields.
     pub(crate) fn with_error(&self, error: ApiError, fault: &FormError, reader: &PageContext<'_>) -> HttpResponse {
         let problem = Problem::from(error);
         problem.log();
@@ -121,13 +121,13 @@ fn respond(status: StatusCode, html: String, reader: &PageContext<'_>) -> HttpRe
     response
 }
 
-/// Whether an error says that a token is worth nothing.
+/// Returns whether an error means that a token is no longer valid.
 pub(crate) fn is_dead(error: &ApiError) -> bool {
     matches!(error.code, ErrorCode::TokenInvalid | ErrorCode::TokenExpired | ErrorCode::TokenRevoked)
 }
 
-/// The token of a link. A link may have been cut or mangled on its way: then there is none that
-/// is worth anything.
+/// Returns the token of a link, or `None` if the link has none. A malformed query counts as an invalid
+/// token, since the link may have been damaged on its way.
 pub(crate) fn token_of(request: &HttpRequest) -> Option<String> {
     #[derive(Deserialize)]
     struct Link {
@@ -137,7 +137,7 @@ pub(crate) fn token_of(request: &HttpRequest) -> Option<String> {
         .map_or_else(|_| Some(String::new()), |link| link.into_inner().token)
 }
 
-/// The form that a page sent, one of this service's own.
+/// Reads a form, which only a page of this service may send.
 pub(crate) async fn form(request: &HttpRequest, api: &Api, payload: Payload) -> Result<Fields, ApiError> {
     if !csrf::is_same_origin(request.headers(), &api.config.public_origin) {
         let refusal = ApiError::new(ErrorCode::Forbidden, "The form was sent from another site");

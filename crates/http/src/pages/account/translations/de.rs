@@ -1,4 +1,4 @@
-//! The pages in German.
+//! Page texts in German.
 
 use super::{ErrorTexts, FormPage, Home, Notice, OwnPassword, Translations};
 

@@ -1,4 +1,4 @@
-//! The pages in English.
+//! Page texts in English.
 
 use super::{ErrorTexts, FormPage, Home, Notice, OwnPassword, Translations};
 
@@ -22,13 +22,13 @@ pub(super) const WORDS: Translations = Translations {
     },
     change: FormPage {
         title: "Confirm your new email address",
-        text: "Press the button, and this becomes the address of your account. You will be signed out on other devices.",
+        text: "Press the button to use this address for your account. Your other devices will be signed out.",
         button: "Use this address",
     },
     undo: FormPage {
-        title: "Undo the change of address",
-        text: "Press the button to give your account back the address that our mail was sent to. \
-               Everybody who is signed in to it will be signed out.",
+        title: "Undo the email change",
+        text: "Press the button to restore the address that our email was sent to. \
+               Every device will be signed out.",
         button: "Undo the change",
     },
     reset: FormPage {
@@ -36,20 +36,20 @@ pub(super) const WORDS: Translations = Translations {
         text: "You will be signed out on all devices.",
         button: "Save password",
     },
-    verified: Notice { title: "Your address is confirmed", text: "You can sign in with it." },
+    verified: Notice { title: "Your address is confirmed", text: "You can sign in with it now." },
     changed: Notice { title: "Your new address is confirmed", text: "Sign in with it from now on." },
-    undone: Notice { title: "Your old address is back", text: "Everybody was signed out of your account." },
+    undone: Notice { title: "Your old address is back", text: "Every device was signed out." },
     password_changed: Notice {
-        title: "Your password is changed",
+        title: "Your password was changed",
         text: "You were signed out on all devices. Sign in with your new password.",
     },
     others_signed_out: "Other devices were signed out.",
     own_password: OwnPassword {
         label: "Enter the password you chose",
-        hint: "Then you keep it.",
+        hint: "If it is right, it stays your password.",
         none: FormPage {
-            title: "No password of yours?",
-            text: "Someone else may have used your address. Their password will stop working, and you can set a new one.",
+            title: "You didn't choose a password?",
+            text: "Someone else may have used your address. Their password will stop working, and you can set your own.",
             button: "I didn't choose one: set a new password",
         },
     },
@@ -59,44 +59,44 @@ pub(super) const WORDS: Translations = Translations {
         text: "The person who changed the address may know your password.",
     },
     dead: Notice {
-        title: "This link is no longer good",
-        text: "It was used, it is too old, or a newer mail has taken its place. \
-               If you have just pressed its button, all is well: it works once.",
+        title: "This link has expired",
+        text: "It was used before, it is too old, or a newer email replaced it. \
+               If you just pressed its button, everything is fine: a link works once.",
     },
     ask_verification: FormPage {
-        title: "Ask for a new mail",
-        text: "Enter your address, and we will send you a new link to confirm it.",
-        button: "Send mail",
+        title: "Request a new link",
+        text: "Enter your email address, and we'll send you a new link to confirm it.",
+        button: "Send link",
     },
     ask_reset: FormPage {
         title: "Forgot your password?",
-        text: "Enter the address of your account, and we will send you a link to set a new password.",
-        button: "Send mail",
+        text: "Enter the email address of your account, and we'll send you a link to set a new password.",
+        button: "Send link",
     },
     sent_verification: Notice {
-        title: "Look into your mailbox",
-        text: "If this address waits to be confirmed, a mail is on its way. Its link is good for 24 hours.",
+        title: "Check your inbox",
+        text: "If this address still needs to be confirmed, we've sent you an email. Its link is valid for 24 hours.",
     },
     sent_reset: Notice {
-        title: "Look into your mailbox",
-        text: "If there is an account with this address, a mail is on its way. Its link is good for 30 minutes.",
+        title: "Check your inbox",
+        text: "If there is an account with this address, we've sent you an email. Its link is valid for 30 minutes.",
     },
     email: "Email address",
     password: "New password",
     password_hint: "At least {n} characters.",
-    repetition: "The new password again",
+    repetition: "Repeat the new password",
     faults: ErrorTexts {
         email: "Enter an email address, such as name@example.com.",
         too_short: "The password needs at least {n} characters.",
         too_long: "The password may have at most {n} characters.",
-        common: "Too many people use this password. Choose another.",
-        differs: "The two passwords are not the same.",
-        wrong_password: "That is not the password. Try again, or set a new one.",
-        taken: "Another account has this address by now.",
-        limited: "That was tried too often. Try again later.",
-        unavailable: "This does not work right now. Try again in a moment.",
-        foreign: "The form was sent from another site. Open the link in your mail, and use the form there.",
-        unreadable: "The form could not be read. Open the link in your mail again.",
+        common: "This password is too common. Choose another one.",
+        differs: "The passwords don't match.",
+        wrong_password: "Wrong password. Try again, or set a new one.",
+        taken: "Another account now uses this address.",
+        limited: "Too many attempts. Try again later.",
+        unavailable: "We can't do this right now. Try again in a moment.",
+        foreign: "This form was sent from another site. Open the link in your email and use the form there.",
+        unreadable: "We couldn't read this form. Open the link in your email again.",
         unexpected: "Something went wrong. Try again later.",
     },
 };

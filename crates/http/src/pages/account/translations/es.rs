@@ -1,4 +1,4 @@
-//! The pages in Spanish.
+//! Page texts in Spanish.
 
 use super::{ErrorTexts, FormPage, Home, Notice, OwnPassword, Translations};
 

@@ -1,4 +1,4 @@
-//! The pages in French.
+//! Page texts in French.
 
 use super::{ErrorTexts, FormPage, Home, Notice, OwnPassword, Translations};
 

@@ -1,5 +1,4 @@
-//! What the pages say, in every language: a file for each. A text is plain, and becomes markup
-//! nowhere.
+//! Texts of the pages, one file per language. Texts are plain and always escaped.
 
 mod de;
 mod en;
@@ -10,37 +9,37 @@ mod zh;
 
 use portcullis_domain::mail::Language;
 
-/// Every text of the pages. `{n}` stands for a number.
+/// All texts of the pages. `{n}` is replaced by a number.
 pub(crate) struct Translations {
-    /// Before the title of a page that tells of a fault.
+    /// Prefix of the title of a page with an error.
     pub(crate) fault: &'static str,
     /// The page at `/`.
     pub(crate) home: Home,
-    /// The pages that a link opens.
+    /// Pages that a link opens.
     pub(crate) verify: FormPage,
     pub(crate) change: FormPage,
     pub(crate) undo: FormPage,
     pub(crate) reset: FormPage,
-    /// What they lead to.
+    /// Results of those pages.
     pub(crate) verified: Notice,
     pub(crate) changed: Notice,
     pub(crate) undone: Notice,
     pub(crate) password_changed: Notice,
-    /// Where others were signed out.
+    /// Added if other devices were logged out.
     pub(crate) others_signed_out: &'static str,
-    /// Asks whether the password is the reader's.
+    /// Question for the reader's password.
     pub(crate) own_password: OwnPassword,
-    /// The offer of a new password: the old one was removed, or someone else may know it.
+    /// Offer of a new password: the old one was removed, or another person may know it.
     pub(crate) offer_removed: Notice,
     pub(crate) offer_undone: Notice,
-    /// A link that is worth nothing.
+    /// An invalid link.
     pub(crate) dead: Notice,
-    /// A mail is asked for, and may be on its way.
+    /// Request for an email, and its confirmation.
     pub(crate) ask_verification: FormPage,
     pub(crate) ask_reset: FormPage,
     pub(crate) sent_verification: Notice,
     pub(crate) sent_reset: Notice,
-    /// The fields.
+    /// Form fields.
     pub(crate) email: &'static str,
     pub(crate) password: &'static str,
     pub(crate) password_hint: &'static str,
@@ -48,7 +47,7 @@ pub(crate) struct Translations {
     pub(crate) faults: ErrorTexts,
 }
 
-/// The first page of the service, and the names of its links.
+/// Texts of the home page and its links.
 pub(crate) struct Home {
     pub(crate) title: &'static str,
     pub(crate) text: &'static str,
@@ -61,27 +60,27 @@ pub(crate) struct Home {
     pub(crate) document: &'static str,
 }
 
-/// A page with a button.
+/// Texts of a page with a button.
 pub(crate) struct FormPage {
     pub(crate) title: &'static str,
     pub(crate) text: &'static str,
     pub(crate) button: &'static str,
 }
 
-/// The field for the password that the reader chose, and the way on if there is none.
+/// Texts of the password field, and of the alternative for readers who chose no password.
 pub(crate) struct OwnPassword {
     pub(crate) label: &'static str,
     pub(crate) hint: &'static str,
     pub(crate) none: FormPage,
 }
 
-/// A title and what is told below it.
+/// A title and the text below it.
 pub(crate) struct Notice {
     pub(crate) title: &'static str,
     pub(crate) text: &'static str,
 }
 
-/// What can be wrong.
+/// Error messages.
 pub(crate) struct ErrorTexts {
     pub(crate) email: &'static str,
     pub(crate) too_short: &'static str,
@@ -98,7 +97,7 @@ pub(crate) struct ErrorTexts {
 }
 
 impl Translations {
-    /// The texts in a language.
+    /// Returns the texts in a language.
     pub(crate) const fn of(language: Language) -> &'static Self {
         match language {
             Language::English => &en::WORDS,
@@ -111,7 +110,7 @@ impl Translations {
     }
 }
 
-/// A text with its number.
+/// Inserts a number into a text.
 pub(crate) fn with_number(text: &str, number: usize) -> String {
     text.replace("{n}", &number.to_string())
 }
@@ -164,7 +163,7 @@ mod tests {
             for text in all(words) {
                 assert!(!text.trim().is_empty() && !text.contains(['<', '>', '&']), "{language:?}: {text:?}");
             }
-            // A text that was forgotten would still be another language's.
+            // A forgotten text would still be a copy of another language's.
             let own: BTreeSet<_> = all(words).into_iter().filter(|text| text.chars().count() > 20).collect();
             for text in own {
                 assert!(seen.insert(text), "{language:?}: {text}");

@@ -1,4 +1,4 @@
-//! The pages in Portuguese.
+//! Page texts in Portuguese.
 
 use super::{ErrorTexts, FormPage, Home, Notice, OwnPassword, Translations};
 

@@ -1,4 +1,4 @@
-//! The pages in Chinese, in simplified characters.
+//! Page texts in simplified Chinese.
 
 use super::{ErrorTexts, FormPage, Home, Notice, OwnPassword, Translations};
 
