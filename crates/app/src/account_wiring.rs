@@ -1,5 +1,4 @@
-//! Puts together what owners do with their accounts: with passwords, with addresses, and by
-//! leaving.
+//! Wires the account use cases: registration, login, passwords, email addresses and account deletion.
 
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_http::{RecoveryUseCases, VerificationUseCases};
@@ -13,7 +12,7 @@ use portcullis_usecases::tokens::TokenFactory;
 use portcullis_usecases::verification::{InspectToken, RequestEmailChange, ResendVerification, VerifyEmail};
 use std::sync::Arc;
 
-/// What they stand on.
+/// Dependencies of the account use cases.
 #[derive(Clone)]
 pub(crate) struct AccountWiring {
     pub(crate) store: Arc<dyn Store>,

@@ -1,5 +1,5 @@
-//! Looks from time to time at what stored password hashes cost, so that a login for an address
-//! without an account takes as long as others do.
+//! Samples the costs of stored password hashes periodically, so that a login with an unknown email
+//! address takes as long as any other (no user enumeration by timing).
 
 use crate::wire::AppContext;
 use portcullis_bcrypt::StoredCosts;
@@ -9,22 +9,22 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-/// A sample: up to 16 hashes from each of 64 ranges of ids.
+/// A sample has up to 16 hashes from each of 64 id ranges.
 const RANGES: u32 = 64;
 const EACH: u32 = 16;
-/// Logins and operators change hashes meanwhile.
+/// Logins and operators change hashes between samples.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// Where nothing is known yet, as before a PostgreSQL server can be reached.
+/// Interval until the first sample succeeds, for example while PostgreSQL is unreachable.
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Takes samples until dropped.
+/// Takes samples on a background thread until dropped.
 pub(crate) struct CostSampling {
     _stop: Sender<()>,
 }
 
 impl CostSampling {
-    /// Starts a thread for it. `is_ready` says whether the database has been reached: then the
-    /// first sample is taken before this returns.
+    /// Starts the sampling thread. If the database has been reached (`is_ready`), takes the first
+    /// sample before returning.
     pub(crate) fn start(parts: &AppContext, costs: &Arc<StoredCosts>, is_ready: bool) -> io::Result<Self> {
         let (store, costs) = (parts.database.store.clone(), Arc::clone(costs));
         let mut is_known = is_ready && log(sample(&*store, &costs));
@@ -32,7 +32,7 @@ impl CostSampling {
         std::thread::Builder::new().name("hash-costs".to_owned()).spawn(move || {
             let wait = |is_known| if is_known { INTERVAL } else { FIRST_INTERVAL };
             while matches!(stopped.recv_timeout(wait(is_known)), Err(RecvTimeoutError::Timeout)) {
-                // Before the first, the wait for the database is logged elsewhere.
+                // Until the first sample, failures are not logged: `migrate` logs the wait for the database.
                 let outcome = sample(&*store, &costs);
                 is_known = if is_known { log(outcome) || is_known } else { outcome.is_ok() };
             }
@@ -46,7 +46,7 @@ fn sample(store: &dyn Store, costs: &Arc<StoredCosts>) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Logs a failure; whether there was none.
+/// Logs a failure. Returns whether the sample succeeded.
 fn log(outcome: Result<(), StoreError>) -> bool {
-    outcome.inspect_err(|error| tracing::warn!(target: "app", %error, "Hash costs were not sampled")).is_ok()
+    outcome.inspect_err(|error| tracing::warn!(target: "app", %error, "Sampling hash costs failed")).is_ok()
 }

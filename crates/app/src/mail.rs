@@ -1,5 +1,4 @@
-//! Mail, put together: who orders it, who words it, who hands it over, and the threads that see to
-//! it beside the requests.
+//! Wires email: outbox, renderer, mailer with its circuit breaker, and the background delivery threads.
 
 use crate::settings::{self, Settings};
 use crate::wire::AppContext;
@@ -19,28 +18,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The logger of what becomes of mails.
+/// Logger name of email delivery.
 const LOG: &str = "app.mail";
-/// The lane of mail: so many are sent to a server at once, by threads of their own. No request
-/// waits for one.
+/// Emails sent to a mail server concurrently. Delivery has its own threads; no request waits for it.
 const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
-/// A folder keeps nobody waiting.
+/// Writing to a folder is fast enough for one thread.
 const FOLDER_THREADS: NonZeroUsize = NonZeroUsize::MIN;
-/// How often they look for what became due, or was stored by another replica.
+/// Interval at which workers poll for emails that became due or were stored by another replica.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// A mail is not begun before whoever caused it has an answer: how long that takes must not tell
-/// whether there was a mail to make.
+/// Delay before a new email is processed, so that the client has its response first: the response time
+/// must not reveal whether an email was created.
 const SEND_DELAY: Duration = Duration::from_millis(30);
-/// A mail server that was gone is looked for this often: each look is a try of a mail.
+/// Recovery timeout of the mail circuit: interval between probes of an unavailable mail server.
 const RECOVERY: Duration = Duration::from_secs(15);
-/// A delivery takes less, by its own limits.
+/// Probe timeout of the mail circuit. Longer than a delivery can take by its own time limits.
 const PROBE: Duration = Duration::from_secs(85);
 
-/// What mail needs of the process, and gives to it.
+/// Email parts that the composition root connects to the rest of the service.
 pub(crate) struct MailService {
-    /// Who orders mails.
     pub(crate) outbox: Arc<Outbox>,
-    /// The circuit around whoever takes them.
+    /// Circuit around the mailer.
     pub(crate) circuit: Arc<dyn CircuitMonitor>,
     notifier: Notifier,
     mailer: Arc<dyn Mailer>,
@@ -48,7 +45,7 @@ pub(crate) struct MailService {
 }
 
 impl MailService {
-    /// Puts it together. Nothing is sent yet.
+    /// Creates the email parts from the settings. Sends nothing yet.
     pub(crate) fn open(settings: &Settings, entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let notifier = Notifier::default();
         let outbox = outbox(settings, entropy, &notifier);
@@ -57,7 +54,7 @@ impl MailService {
         Ok(Self { outbox, circuit: mailer.clone(), notifier, mailer, renderer })
     }
 
-    /// Starts to send what there is, and what will be.
+    /// Starts the delivery threads.
     pub(crate) fn start(
         self,
         settings: &Settings,
@@ -83,11 +80,11 @@ impl MailService {
         let job = DeliveryJob { verb, circuit: self.circuit, count, clock, failing };
         let threads = if settings.mail.server.is_some() { THREADS } else { FOLDER_THREADS };
         let pace = WorkerSettings { threads, poll: POLL_INTERVAL, delay: SEND_DELAY };
-        Worker::start("mail", &self.notifier, pace, Arc::new(job)).context("no thread for mail")
+        Worker::start("mail", &self.notifier, pace, Arc::new(job)).context("cannot start the mail threads")
     }
 }
 
-/// Who orders mails, and rings for whoever sends them. Tokens are made under a key of their own.
+/// Creates the outbox, which notifies the delivery threads. One-time tokens have their own derived key.
 pub(crate) fn outbox(settings: &Settings, entropy: Arc<dyn Entropy>, notifier: &Notifier) -> Arc<Outbox> {
     let secret = settings.tokens.secret.expose_secret().as_bytes();
     let authenticator = Arc::new(HmacSigner::derive(secret, "portcullis one-time tokens"));
@@ -103,7 +100,7 @@ fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
     Arc::new(smtp(mail, url, TimeLimits::default(), clock))
 }
 
-/// Who hands mails to a mail server, within those limits.
+/// Creates a mailer for a mail server with the given time limits.
 pub(crate) fn smtp(mail: &settings::Mail, url: SmtpUrl, limits: TimeLimits, clock: &Arc<dyn Clock>) -> SmtpMailer {
     SmtpMailer::new(url, mail.from.clone(), TrustRoots::System, limits, clock.clone())
 }
@@ -120,22 +117,22 @@ fn circuit(clock: &Arc<dyn Clock>) -> CircuitBreaker {
     circuit.build()
 }
 
-/// Sends one mail after another.
+/// Delivers emails one at a time.
 struct DeliveryJob {
     verb: DeliverMail,
     circuit: Arc<dyn CircuitMonitor>,
     count: Count,
     clock: Arc<dyn Clock>,
-    /// Whether the store failed the last time: that it is away is told once, and not by each
-    /// thread at each look.
+    /// True if the last query failed. An unavailable store is logged once, not by every thread at every
+    /// poll.
     failing: AtomicBool,
 }
 
-/// Counts emails for the page of metrics, which waits for no database.
+/// Counts emails for the metrics page, which must not wait for the database.
 struct Count {
     verb: CountMail,
     load: Option<Arc<Mutex<OutboxCounts>>>,
-    /// When they are counted again.
+    /// Monotonic time of the next count.
     due: Mutex<Duration>,
 }
 
@@ -149,7 +146,7 @@ impl Count {
             }
             *due = now.saturating_add(POLL_INTERVAL);
         }
-        // A store that fails is reported by the delivery.
+        // The delivery logs a failing store.
         if let Ok(counted) = self.verb.run() {
             *load.lock().unwrap_or_else(PoisonError::into_inner) = counted;
         }
@@ -157,10 +154,11 @@ impl Count {
 }
 
 impl DeliveryJob {
-    /// With no email to try, nothing would find out that the mail server is back.
+    /// Probes the mail server while the circuit is not closed: with an empty outbox, no delivery would
+    /// notice that it has recovered.
     fn probe(&self) {
         if self.circuit.status().state != CircuitState::Closed {
-            // The circuit logs what it makes of it.
+            // The circuit logs the outcome if it changes state.
             drop(self.verb.mailer.check());
         }
     }
@@ -169,7 +167,7 @@ impl DeliveryJob {
 impl Job for DeliveryJob {
     fn run(&self) -> NextStep {
         self.count.refresh(self.clock.monotonic());
-        // A mail that is not taken loses no try.
+        // An email that is not claimed loses no attempt.
         let circuit = self.circuit.status();
         if circuit.state == CircuitState::Open && !circuit.retry_after.is_zero() {
             return NextStep::Sleep(circuit.retry_after);
@@ -186,7 +184,7 @@ impl Job for DeliveryJob {
             Ok(_) => NextStep::Continue,
             Err(error) => {
                 if !before {
-                    tracing::warn!(target: LOG, %error, "Mails wait for the database");
+                    tracing::warn!(target: LOG, %error, "Email delivery waits for the database");
                 }
                 NextStep::Sleep(POLL_INTERVAL)
             }

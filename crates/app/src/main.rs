@@ -1,5 +1,5 @@
 //! The binary `portcullis`: reads the command line and the configuration, and runs a subcommand.
-//! What cannot start says so in one line on standard error and exits with a code that is not 0.
+//! A failed start prints one line to standard error and exits with a code other than 0.
 
 mod account_wiring;
 mod commands;
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 const ABOUT: &str = "Authentication service: accounts, access tokens and rotating refresh tokens over a JSON API";
 
-/// What `--help` opens with.
+/// First paragraphs of `--help`.
 const LONG_ABOUT: &str = "\
 Portcullis is an authentication service: it keeps accounts and passwords, issues JWT access tokens and rotating
 refresh tokens, and sends verification and password-reset emails, all behind a JSON API.
@@ -52,7 +52,7 @@ enum Command {
     Migrate(commands::MigrateArgs),
     /// Delete expired refresh tokens and old sessions
     Purge,
-    /// List and retry emails that wait or failed
+    /// List and retry waiting and failed emails
     Mail {
         #[command(subcommand)]
         action: commands::MailAction,
@@ -67,7 +67,7 @@ enum Command {
         #[command(subcommand)]
         action: commands::SessionAction,
     },
-    /// Check settings, database, keys and machine, and say what to do
+    /// Check settings, database, keys and machine, and suggest fixes
     Doctor(commands::DoctorArgs),
     /// Print the OpenAPI document
     Openapi,
@@ -95,19 +95,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// One line, whatever the causes; a closed standard error is nobody's loss.
+/// Prints one line to standard error, with line breaks replaced. Ignores a closed standard error.
 fn complain(line: &str) {
     writeln!(std::io::stderr(), "portcullis: {}", line.replace(['\n', '\r'], " ")).ok();
 }
 
-/// Parses the command line; `--version` names the TLS library too, since it may be the system's.
+/// Parses the command line. `--version` also names the TLS library, which may be the system's.
 fn command_line() -> Result<CommandLine, clap::Error> {
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), portcullis_lettre::tls_library());
     CommandLine::from_arg_matches(&CommandLine::command().version(version).get_matches())
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    // All of them read the configuration, and some a password.
+    // Every command reads the configuration, and some read a password: neither may end up in a core dump.
     system::disable_core_dumps();
     match command_line().unwrap_or_else(|error| error.exit()).command.unwrap_or(Command::Serve) {
         Command::Serve => commands::serve(),

@@ -1,5 +1,5 @@
-//! What is counted, and on which page: every decorator meets its port here. With no `METRICS_ADDR`
-//! nothing is counted and nothing decorated.
+//! Wraps ports in metrics decorators and registers the gauges and counters of the metrics page.
+//! Without `METRICS_ADDR` nothing is counted and nothing is decorated.
 
 use anyhow::Context;
 use portcullis_diesel::Database;
@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The metrics of the process, or none.
+/// Metrics of the process; empty if metrics are off.
 #[derive(Clone)]
 pub(crate) struct Metrics(Option<Inner>);
 
@@ -23,7 +23,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
 }
 
-/// The lanes by their names on the page.
+/// Observers of the lanes. Field names are the `lane` labels on the metrics page.
 pub(crate) struct LaneObservers {
     pub(crate) store: Option<Arc<dyn LaneObserver>>,
     pub(crate) crypto: Option<Arc<dyn LaneObserver>>,
@@ -33,7 +33,7 @@ pub(crate) struct LaneObservers {
 }
 
 impl Metrics {
-    /// Metrics where there is somewhere to show them.
+    /// Creates the metrics, if there is an address to serve them on.
     pub(crate) fn new(address: Option<SocketAddr>, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         if address.is_none() {
             return Ok(Self(None));
@@ -42,7 +42,8 @@ impl Metrics {
         Ok(Self(Some(Inner { telemetry, clock: clock.clone() })))
     }
 
-    /// Serves the page; where, if anywhere. It ends with the process.
+    /// Serves the metrics page until the process ends. Returns the bound address, or `None` if metrics
+    /// are off.
     pub(crate) fn serve(&self, address: Option<SocketAddr>) -> anyhow::Result<Option<SocketAddr>> {
         let (Some(kept), Some(address)) = (&self.0, address) else { return Ok(None) };
         let telemetry = kept.telemetry.clone();
@@ -63,7 +64,7 @@ impl Metrics {
         waiting: impl Fn() -> usize + Send + Sync + 'static,
     ) -> anyhow::Result<Arc<dyn PasswordHasher>> {
         let Some(kept) = &self.0 else { return Ok(hasher) };
-        let help = "Hashes that wait for a thread.";
+        let help = "Hash jobs waiting for a thread.";
         kept.telemetry.gauge_fn("password_hash_queue", help, &[], move || number(waiting()))?;
         Ok(Arc::new(Metered::new(hasher, HasherMetrics::register(&kept.telemetry)?, kept.clock.clone())))
     }
@@ -93,33 +94,32 @@ impl Metrics {
         Ok(LaneObservers { store, crypto, limits, exchanges, accounts })
     }
 
-    /// Shows how a lane is used.
+    /// Registers the load gauges of a lane.
     pub(crate) fn lane(&self, name: &str, load: impl Fn() -> LaneLoad + Send + Sync + 'static) -> anyhow::Result<()> {
         let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
         let (labels, load) = ([("lane", name)], Arc::new(load));
         let again = load.clone();
-        let help = "Jobs that run; of lanes that take several together, their calls.";
+        let help = "Running jobs; for batch lanes, running calls.";
         telemetry.gauge_fn("lane_running", help, &labels, move || number(load().running))?;
-        telemetry
-            .gauge_fn("lane_waiting", "Jobs that wait for their turn.", &labels, move || number(again().waiting))?;
+        telemetry.gauge_fn("lane_waiting", "Jobs waiting for a permit.", &labels, move || number(again().waiting))?;
         Ok(())
     }
 
-    /// Shows how the connections to the database are used.
+    /// Registers the gauges of the database connections.
     pub(crate) fn database(&self, database: &Database) -> anyhow::Result<()> {
         let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
         let (one, other) = (database.clone(), database.clone());
-        let help = "Connections to the database that are taken; on SQLite those of readers.";
+        let help = "Database connections in use; on SQLite, read connections.";
         telemetry.gauge_fn("store_connections_in_use", help, &[], move || number(one.load().in_use))?;
-        let help = "Connections to the database that there may be.";
+        let help = "Maximum number of database connections.";
         telemetry.gauge_fn("store_connections_max", help, &[], move || number(other.load().size))?;
         Ok(())
     }
 
-    /// Shows the states of circuits.
+    /// Registers the state gauges of circuits.
     pub(crate) fn circuits(&self, circuits: &[Arc<dyn CircuitMonitor>]) -> anyhow::Result<()> {
         let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
-        let help = "1 for the state that a circuit breaker is in, 0 for the others.";
+        let help = "1 for the current state of the circuit breaker, 0 for the others.";
         for circuit in circuits {
             for state in [CircuitState::Closed, CircuitState::Open, CircuitState::HalfOpen] {
                 let (name, circuit) = (circuit.status().name, circuit.clone());
@@ -132,35 +132,36 @@ impl Metrics {
         Ok(())
     }
 
-    /// Shows how many emails are kept, as the worker last counted them; `None` without a page.
+    /// Registers the gauges of the outbox and returns the counts that the worker updates, or `None` if
+    /// metrics are off.
     pub(crate) fn outbox(&self) -> anyhow::Result<Option<Arc<Mutex<OutboxCounts>>>> {
         let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(None) };
         let load = Arc::new(Mutex::new(OutboxCounts::default()));
         let (one, other) = (load.clone(), load.clone());
         let last = |load: &Mutex<OutboxCounts>| *load.lock().unwrap_or_else(PoisonError::into_inner);
-        let help = "Emails that are to be sent, counted up to 10000.";
+        let help = "Emails waiting to be sent, counted up to 10000.";
         telemetry.gauge_fn("mails_waiting", help, &[], move || number(last(&one).waiting))?;
-        let help = "Emails that were given up, counted up to 10000.";
+        let help = "Dead emails (no more attempts), counted up to 10000.";
         telemetry.gauge_fn("mails_dead", help, &[], move || number(last(&other).dead))?;
         Ok(Some(load))
     }
 
-    /// Shows what became of spans.
+    /// Registers the counters of sent and dropped spans.
     pub(crate) fn traces(
         &self,
         sent: impl Fn() -> u64 + Send + Sync + 'static,
         dropped: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> anyhow::Result<()> {
         let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
-        telemetry.counter_fn("trace_spans_sent_total", "Spans that the collector took.", sent)?;
-        let help = "Spans that found no place in the queue, or that the collector did not take.";
+        telemetry.counter_fn("trace_spans_sent_total", "Spans that the collector accepted.", sent)?;
+        let help = "Spans dropped because the queue was full or the collector did not accept them.";
         Ok(telemetry.counter_fn("trace_spans_dropped_total", help, dropped)?)
     }
 
-    /// Shows how many log lines were dropped.
+    /// Registers the counter of dropped log lines.
     pub(crate) fn log(&self, dropped: impl Fn() -> u64 + Send + Sync + 'static) -> anyhow::Result<()> {
         let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(()) };
-        let help = "Log lines that the reader was too slow for, or that could not be written.";
+        let help = "Log lines dropped because standard output was too slow or a write failed.";
         Ok(telemetry.counter_fn("log_lines_dropped_total", help, dropped)?)
     }
 }
@@ -173,7 +174,7 @@ fn number(count: impl TryInto<u32>) -> f64 {
     count.try_into().map_or(f64::INFINITY, f64::from)
 }
 
-/// Requests, as `http` tells of them.
+/// Records requests that `http` reports.
 struct RequestMetrics(HttpMetrics);
 
 impl RequestObserver for RequestMetrics {
@@ -182,7 +183,7 @@ impl RequestObserver for RequestMetrics {
     }
 }
 
-/// What passes a lane, as `http` tells of it.
+/// Records lane jobs that `http` reports.
 struct LaneObserverImpl(LaneMetrics);
 
 impl LaneObserver for LaneObserverImpl {

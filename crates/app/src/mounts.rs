@@ -1,16 +1,17 @@
-//! Mount points. SQLite keeps acknowledged writes in a `-wal` file beside the database: where the
-//! database file is mounted alone into a container, that file is in the container's own layer.
+//! Mount points. SQLite keeps acknowledged writes in a `-wal` file next to the database file. If the
+//! database file alone is mounted into a container, that file is in the container's own layer and is
+//! lost with it.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What is wrong with a database file that is mounted alone.
+/// The problem with a database file that is mounted alone.
 pub(crate) const LOST_LOG: &str = "is a mount point: its -wal file, which holds confirmed writes, is not on that mount";
-/// What to do about it.
+/// The fix for [`LOST_LOG`].
 pub(crate) const MOUNT_THE_FOLDER: &str = "mount the folder of the file instead";
 
-/// Returns whether the file itself is a mount point, and not its folder or one above.
+/// Returns whether the file itself is a mount point, rather than its folder or one above.
 pub(crate) fn is_mounted_alone(file: &Path) -> bool {
     // SQLite creates the write-ahead log next to the target of a symbolic link.
     let Ok(file) = file.canonicalize() else { return false };
@@ -23,7 +24,7 @@ pub(crate) fn is_mounted_alone(file: &Path) -> bool {
     }
 }
 
-/// Whether the table of mounts (proc(5)) has the path as a mount point, its fifth field.
+/// Returns whether the mount table (proc(5)) lists the path as a mount point (field 5).
 fn is_listed(table: &[u8], path: &Path) -> bool {
     let escaped: Vec<u8> = path.as_os_str().as_bytes().iter().flat_map(|byte| escaped(*byte)).collect();
     table.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(&escaped))
@@ -52,7 +53,7 @@ mod tests {
             assert_eq!(is_listed(table, Path::new(path)), listed, "{path}");
         }
         assert!(!is_mounted_alone(Path::new("Cargo.toml")) && !is_mounted_alone(Path::new("nowhere")));
-        // The kernel's own table, if it has a file that is mounted alone.
+        // The kernel's own table.
         assert!(is_listed(&std::fs::read("/proc/self/mountinfo").unwrap(), Path::new("/")));
     }
 }

@@ -1,5 +1,5 @@
-//! What replicas share, where `REDIS_URL` says so: budgets and the circuit of the database. And
-//! what each of them goes on with alone.
+//! State that replicas share through Redis if `REDIS_URL` is set: rate-limit budgets and the database
+//! circuit. While Redis is unavailable, each replica continues with its local state.
 
 use crate::settings::Settings;
 use crate::system::OsEntropy;
@@ -17,19 +17,20 @@ use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The logger of the service itself.
+/// Logger name of the service itself.
 const LOG: &str = "app";
-/// A server that was lost is tried again this often: by one call, which may wait for it.
+/// Recovery timeout of the Redis circuit: interval between probes of an unavailable server.
 const REDIS_RECOVERY: Duration = Duration::from_secs(1);
 
-/// The server that replicas share.
+/// Connection to the Redis server that replicas share.
 pub(crate) struct SharedRedis {
     redis: RedisPool,
     circuit: CircuitBreaker,
 }
 
 impl SharedRedis {
-    /// Connects, where the settings name a server. One that is not there does not stop the start.
+    /// Connects to Redis, or returns `None` without `REDIS_URL`. An unreachable server does not stop the
+    /// start.
     pub(crate) fn connect(settings: &Settings, clock: &Arc<dyn Clock>) -> std::io::Result<Option<Self>> {
         let Some(url) = &settings.limits.redis else { return Ok(None) };
         let redis = RedisPool::connect(url, clock.clone())?;
@@ -37,18 +38,18 @@ impl SharedRedis {
         Ok(Some(Self { redis, circuit }))
     }
 
-    /// The circuit around the server, for health.
+    /// Returns the circuit around Redis, for health checks.
     pub(crate) fn monitor(&self) -> Arc<dyn CircuitMonitor> {
         Arc::new(Breaker::new("redis", (), self.circuit.clone()))
     }
 
-    /// The budgets that all replicas share, and this process's own beside them.
+    /// Creates a rate limiter with shared budgets that falls back to local ones.
     fn limiter(&self, local: Arc<MemoryLimiter>) -> Arc<dyn RateLimiter> {
         let shared = Breaker::new("redis", RedisLimiter::new(self.redis.clone()), self.circuit.clone());
         Arc::new(SharedLimiter::new(shared, local))
     }
 
-    /// A circuit of a dependency, shared with the other replicas.
+    /// Creates the circuit of a dependency, shared with the other replicas.
     fn share(
         &self,
         builder: portcullis_resilience::breaker::Builder,
@@ -61,10 +62,11 @@ impl SharedRedis {
     }
 }
 
-/// How many calls in a row may fail before no other waits. One that is late is no lost server.
+/// Consecutive failures that open the Redis circuit. More than one: a single slow call does not mean
+/// that Redis is unavailable.
 const REDIS_FAILURES: u32 = 3;
 
-/// The circuit around the server. There is something to go on with, so few failures open it.
+/// Creates the circuit around Redis. Few failures open it, because local limits are the fallback.
 fn redis_circuit(clock: Arc<dyn Clock>, redis: RedisPool) -> CircuitBreaker {
     let settings =
         CircuitSettings::default().with_failure_threshold(REDIS_FAILURES).with_recovery_timeout(REDIS_RECOVERY);
@@ -79,13 +81,13 @@ fn redis_circuit(clock: Arc<dyn Clock>, redis: RedisPool) -> CircuitBreaker {
                 );
             }
             (_, State::Closed) => tracing::warn!(target: LOG, "Redis is back: limits and circuits are shared again"),
-            // Tries in between are nobody's news.
+            // Failed probes in between are not logged.
             _ => {}
         })
         .build()
 }
 
-/// The budgets. Their keys are hashed under a key of their own.
+/// Creates the rate limits. Budget keys are hashed with their own derived key.
 pub(crate) fn limits(
     settings: &Settings,
     replicas: Option<&SharedRedis>,
@@ -105,7 +107,7 @@ pub(crate) fn limits(
     })
 }
 
-/// The circuit around the database. Its changes are told in the log.
+/// Creates the circuit around the database. Logs its state changes.
 pub(crate) fn database_circuit(
     settings: CircuitSettings,
     replicas: Option<&SharedRedis>,

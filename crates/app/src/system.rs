@@ -1,6 +1,5 @@
-//! The operating system: its clock and its random source, asked here and nowhere else, its core
-//! dumps, switched off, its descriptors, as many as there are, its heaps, few of them, how it
-//! shares out the processor, and whether its terminal shows colours.
+//! Access to the operating system: clock, random source, core dumps, file-descriptor limit, malloc
+//! arenas, thread priority and terminal colors. The only file that reads the clock and the random source.
 
 use chrono::{DateTime, Utc};
 use portcullis_ports::{Clock, Entropy};
@@ -10,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// The system's clocks.
+/// Clock of the operating system.
 pub(crate) struct SystemClock {
     started: Instant,
 }
@@ -33,18 +32,18 @@ impl Clock for SystemClock {
     }
 }
 
-/// A number for a request: hard to guess, but no secret. Drawn within the process from a generator
-/// that the system's random source feeds, for it costs a call of the system a request otherwise.
+/// Generates a request id. Hard to guess, but not a secret: it comes from a generator in the process,
+/// which avoids a system call per request.
 #[expect(clippy::disallowed_methods, reason = "this is where request numbers come from")]
 pub(crate) fn random_request_id() -> [u8; 16] {
     uuid::Uuid::new_v4().into_bytes()
 }
 
-/// The system's random source.
+/// Random source of the operating system.
 pub(crate) struct OsEntropy;
 
 impl Entropy for OsEntropy {
-    /// A system without randomness can make no identifier that is safe: the process ends.
+    /// Fills the buffer with random bytes. Aborts if the system has none: no id would be safe.
     fn fill(&self, bytes: &mut [u8]) {
         if getrandom::fill(bytes).is_err() {
             std::process::abort();
@@ -52,13 +51,13 @@ impl Entropy for OsEntropy {
     }
 }
 
-/// Which of glibc's variables says how many arenas there are at most.
+/// glibc's variable for the maximum number of malloc arenas.
 const ARENAS: &str = "MALLOC_ARENA_MAX";
 
-/// Begins the program anew, in the same process, with as many arenas of memory as there are cores,
-/// where glibc would have eight times as many: each keeps what the largest job took that a thread
-/// of it ever did. glibc reads the number when a program begins. Comes back where an operator has
-/// set it; or where it cannot be done, and then SIGPIPE has its default action.
+/// Re-executes the program in the same process with one malloc arena per core. glibc defaults to eight
+/// per core, and each arena keeps the memory of its largest job; glibc reads the limit only at program
+/// start. Returns if an operator has set the variable or the exec fails; after a failed exec, SIGPIPE has
+/// its default action.
 pub(crate) fn limit_malloc_arenas(cores: NonZeroUsize) {
     #[expect(clippy::disallowed_methods, reason = "no setting of the service, but one of its C library")]
     let set = std::env::var_os(ARENAS).is_some();
@@ -71,33 +70,33 @@ pub(crate) fn limit_malloc_arenas(cores: NonZeroUsize) {
     }
 }
 
-/// Returns whether a terminal may be sent colours: not where `NO_COLOR` is set (no-color.org), and
-/// not where it knows none.
+/// Returns whether a terminal may get colors: false if `NO_COLOR` is set (no-color.org) or `TERM` is
+/// `dumb`.
 #[expect(clippy::disallowed_methods, reason = "no settings of the service, but of every program at a terminal")]
 pub(crate) fn wants_colours() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
-/// A core dump would hold passwords and the signing key.
+/// Disables core dumps, which would contain passwords and the signing key.
 pub(crate) fn disable_core_dumps() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    // A system that does not allow it dumps none either, or has other worries.
+    // Lowering a limit needs no privilege. A failure is ignored: this is defense in depth.
     setrlimit(Resource::Core, none).ok();
 }
 
-/// With fewer descriptors the runtime panics, or the database cannot be opened, later and in
-/// words that tell nobody why.
+/// Minimum number of file descriptors. With fewer, the runtime panics or the database fails to open
+/// later, with an error that does not name the cause.
 pub(crate) const MIN_FDS: u64 = 64;
 
-/// Takes as many descriptors as the operator allows, which is the hard limit: the soft one is the
-/// system's caution about `select`, which nothing here calls.
+/// Raises the file-descriptor limit to the hard limit. The soft limit protects only programs that call
+/// `select`, which this one does not.
 ///
 /// # Errors
-/// What to change, where they are too few to serve at all.
+/// If the limit is below [`MIN_FDS`].
 pub(crate) fn raise_fd_limit() -> anyhow::Result<()> {
     let limits = getrlimit(Resource::Nofile);
-    // Where this fails, connections wait for a free one as they would at any limit.
+    // If this fails, connections wait for a free descriptor, as at any limit.
     setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits }).ok();
     let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     anyhow::ensure!(
@@ -107,19 +106,19 @@ pub(crate) fn raise_fd_limit() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many descriptors the operator allows.
+/// Returns the hard limit of file descriptors.
 pub(crate) fn fd_limit() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
-/// How much a hash thread steps back: far enough that a request which needs a moment gets it,
-/// near enough that other programs on the machine do not keep logins waiting.
+/// Niceness of hash threads: high enough that short requests run first, low enough that other programs
+/// on the machine do not starve logins.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 5;
 
-/// Lowers the calling thread's priority under the service's other threads.
+/// Lowers the calling thread's priority below that of the service's other threads.
 pub(crate) fn lower_thread_priority() {
-    // On Linux a thread has a priority of its own; elsewhere this would slow the whole process.
+    // Only Linux has a priority per thread; elsewhere this would slow the whole process.
     #[cfg(target_os = "linux")]
     rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS).ok();
 }

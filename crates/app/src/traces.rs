@@ -1,5 +1,5 @@
-//! What is traced, and where traces go: the decorators meet their ports here. With no
-//! `OTEL_EXPORTER_OTLP_ENDPOINT` nothing is decorated, there is no thread, and no span is made.
+//! Wraps ports in tracing decorators and starts the exporter. Without `OTEL_EXPORTER_OTLP_ENDPOINT`
+//! nothing is decorated, no thread runs and no span is created.
 
 use crate::metrics::Metrics;
 use crate::settings;
@@ -9,15 +9,15 @@ use portcullis_telemetry::{Exporter, OtlpClient, Resource, TraceLayer, Traced};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the end of the program waits for the last spans to be taken.
+/// Maximum wait for the export of the last spans at shutdown.
 const FLUSH: Duration = Duration::from_secs(2);
 
-/// The traces of the process, or none.
+/// Traces of the process; empty if tracing is off.
 #[derive(Clone, Default)]
 pub(crate) struct Traces(Option<Exporter>);
 
 impl Traces {
-    /// Traces where there is somewhere to send them, and what makes them of spans.
+    /// Starts the exporter and creates the layer that turns spans into traces, if an endpoint is set.
     pub(crate) fn start(
         settings: &settings::Traces,
         clock: &Arc<dyn Clock>,
@@ -31,13 +31,13 @@ impl Traces {
         Ok((Self(Some(exporter)), Some(layer)))
     }
 
-    /// Shows what becomes of spans.
+    /// Registers the counters of sent and dropped spans.
     pub(crate) fn count(&self, metrics: &Metrics) -> anyhow::Result<()> {
         let Some(exporter) = &self.0 else { return Ok(()) };
         metrics.traces(exporter.sent(), exporter.dropped())
     }
 
-    /// Has the last spans sent, for two seconds at most.
+    /// Sends the remaining spans. Waits up to 2 s.
     pub(crate) fn close(&self) {
         if let Some(exporter) = &self.0 {
             exporter.close(FLUSH);

@@ -1,4 +1,4 @@
-//! The composition root: every trait meets its implementation here, and generics end here.
+//! The composition root: connects every trait to its implementation.
 
 use crate::account_wiring::AccountWiring;
 use crate::mail::MailService;
@@ -31,44 +31,44 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Connections that read an SQLite file: each takes memory, and a read takes microseconds.
+/// Read connections to an SQLite file. Few suffice: a read takes microseconds, and each one takes memory.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
-/// On PostgreSQL its width is the number of connections.
+/// Lane of store calls. On PostgreSQL its width is the number of connections instead.
 const STORE_LANE: LaneSettings =
     LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: RETRY_SOON };
-/// To a limiter beyond a network: as many as it has connections. A call there takes moments.
+/// Lane of calls to a remote rate limiter; as wide as its connection pool.
 const LIMITS_LANE: LaneSettings = LaneSettings { width: 8, ..STORE_LANE };
-/// Requests that may wait for a connection.
+/// Maximum number of requests that wait for a connection.
 const STORE_QUEUE: usize = 2048;
-/// A caller waits this long at most: for a connection or a lock, and in all.
+/// Maximum wait for a connection or a lock.
 const STORE_WAIT: Duration = Duration::from_secs(5);
+/// Maximum duration of a store call, waiting included.
 const DEADLINE: Duration = Duration::from_secs(9);
-/// A call of the store that takes longer is not waited for by those who would go into the next:
-/// it takes a moment, but where a lock, the disk or the network is slow.
+/// Duration after which a store call counts as slow and waiting jobs start another one. Only a lock, a
+/// slow disk or a slow network makes a call take this long.
 const STORE_SLOW: Duration = Duration::from_millis(10);
-/// A call of the store that takes longer is not coming back: every statement has a time limit.
+/// Duration after which a store call counts as stuck: no statement may run this long.
 const STORE_STUCK: Duration = Duration::from_secs(8);
-/// The work that may wait for the hash threads, in time.
+/// Maximum wait for a hash thread.
 const HASH_WAIT: Duration = Duration::from_secs(2);
-/// How long SQLite's writer looks for the next exchange before it sleeps. A client on the same
-/// network needs about that long to send what follows its answer.
+/// Time SQLite's writer spins for the next exchange before it sleeps: about the time in which a client on
+/// the same network sends its next request.
 const SPIN: Duration = Duration::from_micros(100);
-/// What callers are told to wait where the work of a moment is in the way.
+/// `Retry-After` for short overloads.
 const RETRY_SOON: Duration = Duration::from_secs(1);
-/// A database that was gone is looked for this often: its users should not wait much longer than
-/// it was away.
+/// Recovery timeout of the database circuit. Short, so that users wait little longer than the outage.
 const STORE_RECOVERY: Duration = Duration::from_secs(2);
 
-/// What the process as a whole shares.
+/// Parts that the whole process shares.
 pub(crate) struct AppContext {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) database: Database,
     pub(crate) metrics: Metrics,
-    /// None until there is somebody who sends them.
+    /// Empty until `serve` starts the exporter.
     pub(crate) traces: Traces,
 }
 
-/// Opens what the settings name. A PostgreSQL server is not spoken to yet.
+/// Opens the database and the metrics. Does not connect to PostgreSQL yet.
 pub(crate) fn open(settings: &WithoutKeys) -> anyhow::Result<AppContext> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let database = database(settings, &clock)?;
@@ -77,13 +77,13 @@ pub(crate) fn open(settings: &WithoutKeys) -> anyhow::Result<AppContext> {
     Ok(AppContext { clock, database, metrics, traces: Traces::default() })
 }
 
-/// What stored password hashes cost: nothing is known yet.
+/// Creates the record of stored hash costs, which is still empty.
 pub(crate) fn stored_costs(settings: &Settings) -> Arc<StoredCosts> {
     let secret = settings.tokens.secret.expose_secret().as_bytes();
     Arc::new(StoredCosts::new(Arc::new(HmacSigner::derive(secret, "portcullis stand-ins"))))
 }
 
-/// Opens the database alone.
+/// Opens the database.
 pub(crate) fn database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow::Result<Database> {
     let url = &settings.database.url;
     let connections = if matches!(url, DatabaseUrl::Sqlite(_)) { READERS } else { settings.database.connections };
@@ -91,7 +91,7 @@ pub(crate) fn database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow
     Database::open(url, &options, clock.clone()).context("DATABASE_URL")
 }
 
-/// Puts the service together: what answers requests, and what sends mails beside them.
+/// Creates the API and starts the email worker.
 pub(crate) fn service(
     settings: &Settings,
     parts: &AppContext,
@@ -99,7 +99,7 @@ pub(crate) fn service(
 ) -> anyhow::Result<(Api, Worker)> {
     let (clock, metrics, traces) = (parts.clock.clone(), &parts.metrics, &parts.traces);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    let replicas = SharedRedis::connect(settings, &clock).context("no thread for Redis")?;
+    let replicas = SharedRedis::connect(settings, &clock).context("cannot start the Redis thread")?;
     let replicas = replicas.as_ref();
     let circuit = replicas::database_circuit(circuit(), replicas, clock.clone())?;
     let guarded = Arc::new(Breaker::new("database", parts.database.store.clone(), circuit));
@@ -159,7 +159,7 @@ pub(crate) fn service(
     Ok((api, mails))
 }
 
-/// The circuits that are told of: the database's, and those of what there may be besides.
+/// Lists the circuits for health checks and metrics: the database's and those of optional dependencies.
 fn circuits(
     database: Arc<dyn CircuitMonitor>,
     others: [Option<Arc<dyn CircuitMonitor>>; 2],
@@ -170,9 +170,9 @@ fn circuits(
     Ok(circuits)
 }
 
-/// Who may be at the hasher at once, and who may wait to be. A caller at the hasher has a thread of
-/// its own, and with it memory: there are as many as are hashed together, and as many again, so
-/// that every hash thread finds the next ones waiting.
+/// Width and queue length of the lane in front of the hasher. Each running job takes a thread and its
+/// memory, so the width is twice the number of hashes computed together: hash threads always find the
+/// next jobs waiting.
 #[derive(Clone, Copy)]
 struct HasherCapacity {
     width: usize,
@@ -187,12 +187,12 @@ impl HasherCapacity {
     }
 }
 
-/// What the lanes are made by.
+/// Inputs of the lanes.
 struct Wiring<'a> {
     metrics: &'a Metrics,
     database: &'a settings::Database,
     hashes: HasherCapacity,
-    /// Whether limits are counted beyond a network.
+    /// True if rate limits are counted on a remote server.
     limits: bool,
 }
 
@@ -202,11 +202,11 @@ impl Wiring<'_> {
         let batches = batches(&self.database.url);
         let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
         let exchanges = BatchLane::start("exchanges", batches, move |exchanges| refresh.exchange(exchanges))
-            .context("no thread for exchanges")?;
-        // Reads gained nothing from it.
+            .context("cannot start the threads of the lane exchanges")?;
+        // Spinning gained nothing for reads.
         let reads = BatchSettings { spin: Duration::ZERO, ..batches };
         let accounts = BatchLane::start("accounts", reads, move |inquiries| authenticate.look_up(&inquiries))
-            .context("no thread for accounts")?;
+            .context("cannot start the threads of the lane accounts")?;
         let HasherCapacity { width, queue } = self.hashes;
         let crypto = LaneSettings { width, queue, max_wait: HASH_WAIT, retry_after: HASH_WAIT, ..STORE_LANE };
         let lanes = Lanes {
@@ -225,12 +225,12 @@ impl Wiring<'_> {
     }
 }
 
-/// What signs tokens and what reads them.
+/// Returns the token issuer and the token verifier.
 fn signatures(settings: &Settings, traces: &Traces) -> (Arc<dyn TokenIssuer>, Arc<dyn TokenVerifier>) {
     (traces.issuer(settings.keys.issuer.clone()), traces.verifier(settings.keys.verifier.clone()))
 }
 
-/// The devices that accounts know. Their cookies are signed under a key of their own.
+/// Creates the device cookies, which are signed with their own derived key.
 fn devices(secret: &[u8], entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> DeviceCookies {
     let authenticator = Arc::new(HmacSigner::derive(secret, "portcullis devices"));
     DeviceCookies { authenticator, entropy, clock: clock.clone() }
@@ -265,33 +265,32 @@ fn own_sessions(store: &Arc<dyn Store>, sessions: SessionPolicy, clock: &Arc<dyn
     }
 }
 
-/// What refuses common passwords, if the settings want it.
+/// Returns the common-password check, or `None` if it is disabled.
 fn blocklist(settings: &WithoutKeys) -> Option<Arc<dyn PasswordBlocklist>> {
     settings.passwords.blocklist.then(|| -> Arc<dyn PasswordBlocklist> { Arc::new(CommonPasswords) })
 }
 
-/// What a hash costs.
+/// Returns the bcrypt cost.
 pub(crate) fn cost(settings: &WithoutKeys) -> anyhow::Result<Cost> {
     Cost::new(settings.passwords.bcrypt_cost).context("BCRYPT_COST is out of range")
 }
 
-/// What new passwords are held against.
+/// Creates the checks for new passwords.
 pub(crate) fn screening(settings: &WithoutKeys) -> Arc<PasswordScreening> {
     Arc::new(PasswordScreening { blocklist: blocklist(settings), product: settings.server.app_name.clone() })
 }
 
-/// When the circuit around the database opens, and how it is probed: nobody waits for a probe any
-/// longer than for any other call.
+/// Returns the settings of the database circuit. A probe may take as long as any other call.
 fn circuit() -> portcullis_resilience::BreakerSettings {
     portcullis_resilience::BreakerSettings::default().with_recovery_timeout(STORE_RECOVERY).with_probe_timeout(DEADLINE)
 }
 
-/// The cores that this process may use.
+/// Returns the number of cores that this process may use.
 pub(crate) fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The hasher, and how many of its callers there may be at once.
+/// Starts the hash threads. Returns the hasher and its capacity.
 fn hasher(
     settings: &Settings,
     entropy: &Arc<dyn Entropy>,
@@ -302,14 +301,15 @@ fn hasher(
     let lanes = settings.passwords.hash_lanes.and_then(HashLanes::new);
     let pool = PoolSettings { threads: cores(), lanes, wait: HASH_WAIT, on_start: system::lower_thread_priority };
     let bcrypt = BcryptHasher::new(cost, entropy.clone()).with_stored_costs(costs.clone());
-    let threads = HashThreads::start(bcrypt, pool, parts.clock.clone()).context("no thread for hashes")?;
+    let threads = HashThreads::start(bcrypt, pool, parts.clock.clone()).context("cannot start the hash threads")?;
     let (places, waiting, hashes) = (threads.capacity(), threads.waiting(), HasherCapacity::of(&threads));
     tracing::info!(target: "app", lanes = threads.lanes().get().get(), places = places.get(), "Hash threads started");
     let bounded = Bulkhead::new(threads, ConcurrencyLimit::new(places, 0), HASH_WAIT);
     Ok((parts.traces.hasher(parts.metrics.hasher(Arc::new(bounded), waiting)?), hashes))
 }
 
-/// As many at once as there are connections. SQLite's calls share a writer and a few readers.
+/// Returns the settings of the store lane: as wide as there are PostgreSQL connections. SQLite calls share
+/// one writer and a few readers.
 fn store_lane(database: &settings::Database) -> LaneSettings {
     match database.url {
         DatabaseUrl::Sqlite(_) => STORE_LANE,
@@ -320,8 +320,8 @@ fn store_lane(database: &settings::Database) -> LaneSettings {
     }
 }
 
-/// How much goes together to the store. SQLite has one writer, which takes all that wait. A thread
-/// that lingers is in PostgreSQL's way.
+/// Returns the batch settings of the store. SQLite's single writer takes all waiting jobs. On PostgreSQL,
+/// spinning threads would take processor time from the server.
 fn batches(url: &DatabaseUrl) -> BatchSettings {
     let (width, batch, linger) = match url {
         DatabaseUrl::Sqlite(_) => (1, 256, SPIN),

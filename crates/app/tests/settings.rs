@@ -1,20 +1,20 @@
-//! The configuration of the real binary: what stops it, with which line, and what it shows.
+//! Configuration of the real binary: invalid settings, their error lines and the displayed values.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// In parts: a text that occurs as a whole in the repository is refused.
+/// Split, because the service refuses a secret that occurs in the repository.
 const SECRET: &str = concat!("marker-Kd8sQ2vXzLm4-", "TgB7nWc9yRfHj1pE0u3");
 
-/// Runs the binary in a folder, with these variables and no others.
+/// Runs the binary in a folder with only these variables.
 fn portcullis(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command.args(arguments).current_dir(folder).env_clear().envs(environment.iter().copied()).output().unwrap()
 }
 
-/// The one line that a command says when it refuses to start.
+/// Returns the single error line of a command that refuses to start.
 fn refusal(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = portcullis(folder, arguments, environment);
     let told = String::from_utf8(output.stderr).unwrap();
@@ -95,7 +95,7 @@ fn every_setting_may_stand_in_portcullis_toml_and_the_order_is_defaults_file_dot
     assert!(portcullis(folder.path(), &["config", "check"], &[]).status.success());
 }
 
-/// Those of the sample, which names them all.
+/// All variables of the sample file, which lists every setting.
 #[test]
 fn every_setting_may_stand_in_portcullis_toml_by_its_name_in_lower_case() {
     let folder = tempfile::tempdir().unwrap();
@@ -123,7 +123,7 @@ fn an_unknown_setting_in_the_file_stops_the_start_with_a_line_that_names_it() {
     std::fs::write(folder.path().join("portcullis.toml"), "acess_token_expire_minutes = 'marker'\n").unwrap();
     for arguments in [&[][..], &["serve"], &["config", "check"], &["config", "print"]] {
         let told = refusal(folder.path(), arguments, &[("SECRET_KEY", SECRET)]);
-        assert!(told.contains("acess_token_expire_minutes is no setting"), "{told}");
+        assert!(told.contains("acess_token_expire_minutes is not a setting"), "{told}");
         assert!(told.contains("did you mean access_token_expire_minutes?"), "{told}");
     }
 }
@@ -157,13 +157,13 @@ fn every_secret_may_come_from_a_file() {
     }
     assert!(portcullis(folder.path(), &["config", "check"], &environment).status.success());
     let both = refusal(folder.path(), &["config", "check"], &[("SECRET_KEY_FILE", &key), ("SECRET_KEY", SECRET)]);
-    assert!(both.contains("SECRET_KEY: is set, and SECRET_KEY_FILE too"), "{both}");
+    assert!(both.contains("SECRET_KEY: is set, but SECRET_KEY_FILE is set too"), "{both}");
     let gone = refusal(folder.path(), &["config", "check"], &[("SECRET_KEY_FILE", "/nowhere/marker")]);
     assert!(gone.contains("SECRET_KEY_FILE names a file that cannot be read"), "{gone}");
     let empty = write("empty", "\n");
     let empty = refusal(folder.path(), &["config", "check"], &[("SECRET_KEY_FILE", &empty)]);
     assert!(empty.contains("SECRET_KEY: is empty"), "{empty}");
-    // What is no secret is in no file.
+    // Settings that are not secrets have no `_FILE` variant.
     assert!(
         portcullis(folder.path(), &["config", "check"], &[("SECRET_KEY", SECRET), ("PORT_FILE", "/nowhere")])
             .status

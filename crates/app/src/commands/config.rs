@@ -7,7 +7,7 @@ use clap::Subcommand;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// What to do with the configuration.
+/// Subcommands of `portcullis config`.
 #[derive(Subcommand)]
 pub(crate) enum ConfigAction {
     /// Check that the service would start with these settings
@@ -20,7 +20,7 @@ pub(crate) enum ConfigAction {
     },
 }
 
-/// Looks at the configuration.
+/// Runs `portcullis config`.
 pub(crate) fn config(action: &ConfigAction) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     match action {
@@ -30,7 +30,7 @@ pub(crate) fn config(action: &ConfigAction) -> anyhow::Result<ExitCode> {
             for warning in &settings.warnings {
                 writeln!(out, "warning: {warning}")?;
             }
-            writeln!(out, "The configuration is good.")?;
+            writeln!(out, "The configuration is valid.")?;
         }
         ConfigAction::Print { json: false } => write!(out, "{}", render(&sources()?))?,
         ConfigAction::Print { json: true } => {

@@ -1,14 +1,13 @@
-//! What commands show: lists as columns for people and as JSON Lines for programs, and text that a
-//! stranger chose, so that it does nothing to a terminal. What is listed is left to the commands.
+//! Output of commands: lists as columns or as JSON Lines, and untrusted text escaped for terminals.
 
 use crate::logging::{json, text};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::io::{self, Write};
 
-/// Rows whose widths are looked at together: a list is shown as it comes, however long it is.
+/// Rows per page. Column widths are computed per page, so that a list of any length prints as it is read.
 const PAGE: usize = 500;
 
-/// What stands in a column of a row.
+/// Value in a column of a row.
 pub(crate) enum Cell {
     Text(String),
     Number(i64),
@@ -46,13 +45,13 @@ impl Cell {
     }
 }
 
-/// A time as RFC 3339 has it, in UTC.
+/// Formats a time as RFC 3339, in UTC.
 fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// A text in one line of which no character moves a cursor, colours anything or turns the reading
-/// direction: those are written as Rust writes them.
+/// Escapes text to one line for a terminal: characters that move the cursor, change colors or the reading
+/// direction become Rust escapes.
 pub(crate) fn escape_for_terminal(chosen: &str) -> String {
     let mut out = String::with_capacity(chosen.len());
     for c in chosen.chars() {
@@ -65,13 +64,13 @@ pub(crate) fn escape_for_terminal(chosen: &str) -> String {
     out
 }
 
-/// A list: a header and columns, or an object a line.
+/// List with a header and columns, or with one JSON object per line.
 pub(crate) struct Table<W> {
     out: W,
     json: bool,
     columns: &'static [&'static str],
     waiting: Vec<Vec<String>>,
-    /// Of the pages before this one.
+    /// Column widths of the pages so far.
     widths: Vec<usize>,
     begun: bool,
 }
@@ -91,7 +90,7 @@ impl<W: Write> Table<W> {
         if self.waiting.len() < PAGE { Ok(()) } else { self.page() }
     }
 
-    /// Shows what waits to be shown.
+    /// Prints the remaining rows.
     pub(crate) fn end(mut self) -> io::Result<()> {
         self.page()?;
         self.out.flush()

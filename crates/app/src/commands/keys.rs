@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What to do with keys.
+/// Subcommands of `portcullis keys`.
 #[derive(Subcommand)]
 pub(crate) enum KeysAction {
     /// Generate a private key that signs tokens
@@ -21,16 +21,16 @@ pub(crate) struct Generate {
     /// Signing algorithm: RS256, ES256 or EdDSA
     #[arg(long, default_value = "ES256")]
     algorithm: Algorithm,
-    /// File to create; without it the key goes to standard output
+    /// File to create [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-/// Makes a key, and tells how it is used.
+/// Generates a key and prints the settings that use it.
 pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<ExitCode> {
     let KeysAction::Generate(Generate { algorithm, out }) = action;
     if algorithm.is_symmetric() {
-        anyhow::bail!("{} signs with SECRET_KEY, such as `openssl rand -hex 32` prints", algorithm.as_str());
+        anyhow::bail!("{} signs with SECRET_KEY: generate one with `openssl rand -hex 32`", algorithm.as_str());
     }
     let made = generate(*algorithm)?;
     match out {
@@ -38,7 +38,7 @@ pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<ExitCode> {
             write_new(path, &made.pem).with_context(|| format!("{} cannot be written", path.display()))?;
             print(std::io::stdout(), *algorithm, &made, &path.display().to_string())?;
         }
-        // The key alone, so that it can be piped.
+        // Only the key goes to standard output, so that it can be piped.
         None => {
             std::io::stdout().write_all(made.pem.as_bytes())?;
             print(std::io::stderr(), *algorithm, &made, "the file with this key")?;
@@ -47,7 +47,7 @@ pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a file that only its owner reads, and never over another.
+/// Creates a file that only its owner can read. Never overwrites a file.
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
@@ -55,7 +55,7 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn print(mut to: impl Write, algorithm: Algorithm, made: &GeneratedKey, file: &str) -> std::io::Result<()> {
-    writeln!(to, "The key {} is made. To sign with it, set:", made.public.id)?;
+    writeln!(to, "Generated the key {}. To sign with it, set:", made.public.id)?;
     writeln!(to, "ALGORITHM={}", algorithm.as_str())?;
     writeln!(to, "PRIVATE_KEY_FILE={file}")
 }

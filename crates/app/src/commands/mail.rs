@@ -1,5 +1,5 @@
-//! `portcullis mail`: mails that wait or were given up, for an operator. Whom they are to is not
-//! shown: the account's number leads there.
+//! `portcullis mail`: lists and retries waiting and dead emails. Recipients are not displayed; the account
+//! id identifies them.
 
 use super::console::{Cell, Table};
 use super::ignore_broken_pipe;
@@ -11,15 +11,15 @@ use portcullis_usecases::mail::{ListMail, MailListed, RetryMail, RetryMailError}
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Mails that are read at once.
+/// Emails per query.
 const PAGE: u32 = 500;
 
-/// What to do with mails.
+/// Subcommands of `portcullis mail`.
 #[derive(Subcommand)]
 pub(crate) enum MailAction {
-    /// List emails that wait and emails that failed for good
+    /// List waiting emails and emails that failed permanently
     List {
-        /// Only those that failed for good
+        /// List only emails that failed permanently
         #[arg(long)]
         dead: bool,
         /// Print JSON Lines
@@ -34,7 +34,7 @@ pub(crate) enum MailAction {
     },
 }
 
-/// Does it.
+/// Runs `portcullis mail`.
 pub(crate) fn mail(action: &MailAction) -> anyhow::Result<ExitCode> {
     let settings = super::without_keys()?;
     let parts = super::open_ready(&settings)?;
@@ -79,8 +79,8 @@ fn row(mail: &QueuedMail) -> [Cell; 8] {
 fn retry(parts: &AppContext, id: MailId) -> anyhow::Result<()> {
     let verb = RetryMail { store: parts.database.store.clone(), clock: parts.clock.clone() };
     verb.run(id).map_err(|error| match error {
-        RetryMailError::NotFound => anyhow!("there is no mail {}: it was sent, or had nothing to say any more", id.0),
+        RetryMailError::NotFound => anyhow!("no email {}: it was sent, or is no longer needed", id.0),
         error @ RetryMailError::Failed(_) => error.into(),
     })?;
-    writeln!(io::stdout(), "Mail {} is due, and sent by a running service", id.0).context("standard output is closed")
+    writeln!(io::stdout(), "Email {} is due. A running service sends it.", id.0).context("standard output is closed")
 }

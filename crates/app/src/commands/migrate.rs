@@ -1,4 +1,4 @@
-//! `portcullis migrate`, and what `serve` does about the schema before it serves.
+//! `portcullis migrate`, and the schema check at the start of `serve`.
 
 use super::console::{Cell, Table, escape_for_terminal};
 use super::without_keys;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// How the schema is changed.
+/// Arguments of `portcullis migrate`.
 #[derive(Args)]
 pub(crate) struct MigrateArgs {
     /// List the migrations and whether they are applied; change nothing
@@ -28,7 +28,7 @@ pub(crate) struct MigrateArgs {
     redo: bool,
 }
 
-/// Migrates, and prints what was applied.
+/// Runs `portcullis migrate` and prints the applied migrations.
 pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     let settings = without_keys()?;
     if args.status {
@@ -75,7 +75,7 @@ fn list(migrations: &dyn Migrations, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the log of a start says, all of the accounts named. By number: addresses are personal data.
+/// Prints the result of an adoption. Names accounts by id, because email addresses are personal data.
 fn print(adoption: &Adoption, out: &mut impl Write) -> std::io::Result<()> {
     let Adoption { users, refresh_tokens, case_conflicts: differing } = adoption;
     writeln!(out, "Adopted the tables of the FastAPI application: {users} users, {refresh_tokens} refresh tokens.")?;
@@ -83,7 +83,7 @@ fn print(adoption: &Adoption, out: &mut impl Write) -> std::io::Result<()> {
         let numbers: Vec<_> = differing.iter().map(i64::to_string).collect();
         writeln!(
             out,
-            "{} accounts whose emails differ by case alone, each logs in with its own exact spelling: user_ids {}",
+            "{} accounts have emails that differ by case alone. Each logs in with its exact spelling: user_ids {}",
             numbers.len(),
             numbers.join(",")
         )?;
@@ -91,21 +91,21 @@ fn print(adoption: &Adoption, out: &mut impl Write) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The setting that a database which cannot be used is about.
+/// The setting to name in errors about the database.
 pub(super) const VARIABLE: &str = "DATABASE_URL";
 
-/// What tells how the tries end.
+/// Receives the final outcome of the migrations.
 pub(super) type Outcome = oneshot::Receiver<Result<(), MigrateError>>;
 
-/// How long a start waits for a PostgreSQL server before it serves without.
+/// Maximum wait for PostgreSQL at the start before the server runs without it.
 const STARTUP_WAIT: Duration = Duration::from_secs(2);
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
-/// A wait for the database is told once in so many tries.
+/// Number of attempts between two log messages while waiting for the database.
 const LOG_EVERY: u32 = 30;
 
-/// Brings the schema up to date, or refuses an old one (`AUTO_MIGRATE=false`). A PostgreSQL server
-/// that cannot be reached does not stop the start: the tries go on beside the service, which is
-/// unavailable until one succeeds. Gives what will tell how they end.
+/// Brings the schema up to date, or fails on an old one if `AUTO_MIGRATE=false`. An unreachable PostgreSQL
+/// server does not stop the start: a thread keeps trying, and the service is unavailable until it
+/// succeeds. Returns the receiver of the outcome in that case, otherwise `None`.
 pub(super) async fn prepare(settings: &WithoutKeys, parts: &AppContext) -> anyhow::Result<Option<Outcome>> {
     let (auto_migrate, migrations) = (settings.database.auto_migrate, parts.database.migrations.clone());
     if matches!(settings.database.url, DatabaseUrl::Sqlite(_)) {
@@ -113,16 +113,19 @@ pub(super) async fn prepare(settings: &WithoutKeys, parts: &AppContext) -> anyho
         return Ok(None);
     }
     let (teller, mut outcome) = oneshot::channel();
-    // Nobody listens any more where the process is about to end.
+    // The receiver is gone if the process is ending.
     let tell = move || teller.send(migrate_with_retry(&migrations, auto_migrate)).unwrap_or_default();
-    std::thread::Builder::new().name("migrations".to_owned()).spawn(tell).context("no thread for migrations")?;
+    std::thread::Builder::new()
+        .name("migrations".to_owned())
+        .spawn(tell)
+        .context("cannot start the migration thread")?;
     match timeout(STARTUP_WAIT, &mut outcome).await {
-        Ok(outcome) => outcome.context("the thread that migrates ended")?.map(|()| None).context(VARIABLE),
+        Ok(outcome) => outcome.context("the migration thread ended unexpectedly")?.map(|()| None).context(VARIABLE),
         Err(_) => Ok(Some(outcome)),
     }
 }
 
-/// One try.
+/// Makes one attempt.
 fn ready(migrations: &dyn Migrations, auto_migrate: bool) -> Result<(), MigrateError> {
     if auto_migrate {
         for name in migrations.migrate()? {
@@ -138,7 +141,7 @@ fn ready(migrations: &dyn Migrations, auto_migrate: bool) -> Result<(), MigrateE
     }
 }
 
-/// Tries until the schema is right, or is wrong in a way that no try can mend.
+/// Retries until the schema is up to date or an error is permanent.
 #[expect(clippy::disallowed_methods, reason = "the thread has nothing to wait for but time")]
 fn migrate_with_retry(migrations: &Arc<dyn Migrations>, auto_migrate: bool) -> Result<(), MigrateError> {
     let mut tries = 0_u32;

@@ -1,4 +1,4 @@
-//! The subcommands, a file each.
+//! The subcommands, one file each, and the helpers that they share.
 
 mod config;
 mod console;
@@ -33,7 +33,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-/// A command line that cannot be followed. The process ends with 2, as for an unknown option.
+/// Invalid command line. The exit code is 2, as for an unknown option.
 #[derive(Debug)]
 pub(crate) struct UsageError(&'static str);
 
@@ -45,22 +45,22 @@ impl std::fmt::Display for UsageError {
     }
 }
 
-/// The environment, and the files `.env` and `portcullis.toml` of the current folder.
+/// Loads the environment, `.env` and `portcullis.toml` of the current folder.
 fn sources() -> anyhow::Result<Sources> {
     Ok(Sources::load(std::env::vars_os(), Path::new(""))?)
 }
 
-/// The settings, all of them right.
+/// Reads and validates all settings.
 fn settings() -> anyhow::Result<Settings> {
     Ok(Settings::read(&sources()?)?)
 }
 
-/// The settings but for those that sign tokens, all of them right.
+/// Reads and validates all settings except the signing keys.
 fn without_keys() -> anyhow::Result<WithoutKeys> {
     Ok(WithoutKeys::read(&sources()?)?)
 }
 
-/// What the settings name, with a database that is there and has this program's schema.
+/// Opens an existing database. Fails if migrations are pending.
 fn open_ready(settings: &WithoutKeys) -> anyhow::Result<AppContext> {
     require_database_file(settings)?;
     let parts = wire::open(settings)?;
@@ -70,17 +70,17 @@ fn open_ready(settings: &WithoutKeys) -> anyhow::Result<AppContext> {
     Ok(parts)
 }
 
-/// Opening an SQLite file would make one.
+/// Fails if the SQLite file does not exist: opening it would create it.
 fn require_database_file(settings: &WithoutKeys) -> anyhow::Result<()> {
     match &settings.database.url {
         DatabaseUrl::Sqlite(path) if !path.exists() => {
-            bail!("DATABASE_URL: there is no database file {} yet: run `portcullis migrate`", path.display())
+            bail!("DATABASE_URL: the database file {} does not exist: run `portcullis migrate`", path.display())
         }
         _ => Ok(()),
     }
 }
 
-/// Whoever read the list may have seen enough of it.
+/// Treats a closed pipe as success: the reader of a list may stop early, as `head` does.
 fn ignore_broken_pipe(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

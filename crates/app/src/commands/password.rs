@@ -1,5 +1,5 @@
-//! Where a command gets a new password from: a terminal that does not show it, standard input, or
-//! the random source. Never an argument, which every process on the machine can read.
+//! Sources of a new password: a terminal without echo, standard input or a random generator. Never an
+//! argument, because every process on the machine can read those.
 
 use super::UsageError;
 use crate::system::OsEntropy;
@@ -10,7 +10,7 @@ use portcullis_ports::Entropy;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Write};
 
-/// Where the password comes from; without either, a person at a terminal is asked for it.
+/// Source of the password. Without a flag, the command prompts on the terminal.
 #[derive(Args)]
 #[group(multiple = false)]
 pub(crate) struct PasswordSource {
@@ -22,21 +22,21 @@ pub(crate) struct PasswordSource {
     generate: bool,
 }
 
-/// A password, and its text where nobody knows it yet.
+/// A new password, with its text if it was generated.
 pub(crate) struct ObtainedPassword {
     pub(crate) password: NewPassword,
     pub(crate) generated: Option<String>,
 }
 
-/// More than any password takes.
+/// Maximum length of the input line in bytes; longer than any valid password.
 const MAX_BYTES: u64 = 8 * 1024;
-/// 32 characters that nobody takes for each other: five bits each.
+/// 32 characters that are not easily confused: 5 bits each.
 const ALPHABET: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
-/// A hundred bits.
+/// Length of a generated password: 100 bits.
 const GENERATED: usize = 20;
 
 impl PasswordSource {
-    /// The password, one that the policy lets through.
+    /// Obtains a password that satisfies the policy.
     pub(crate) fn obtain(&self, policy: &PasswordPolicy) -> anyhow::Result<ObtainedPassword> {
         if self.generate {
             let text = generate(policy.min_chars().max(GENERATED));
@@ -51,7 +51,7 @@ impl PasswordSource {
         } else if stdin.is_terminal() {
             ask_twice(policy)?
         } else {
-            return Err(UsageError("no terminal to ask for a password: give --password-stdin or --generate").into());
+            return Err(UsageError("no terminal to prompt for a password: use --password-stdin or --generate").into());
         };
         Ok(ObtainedPassword { password: policy.validate(password)?, generated: None })
     }
@@ -63,10 +63,10 @@ fn generate(length: usize) -> String {
     bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32))).copied().map(char::from).collect()
 }
 
-/// A line without its end. Nothing else is cut.
+/// Reads a line and strips its line break, nothing else.
 fn read_line(input: impl BufRead) -> anyhow::Result<Password> {
     let mut line = String::new();
-    input.take(MAX_BYTES).read_line(&mut line).context("the password cannot be read")?;
+    input.take(MAX_BYTES).read_line(&mut line).context("cannot read the password")?;
     let text = line.strip_suffix('\n').unwrap_or(&line);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {
@@ -77,9 +77,9 @@ fn read_line(input: impl BufRead) -> anyhow::Result<Password> {
 
 fn ask_twice(policy: &PasswordPolicy) -> anyhow::Result<Password> {
     let first = ask("New password: ")?;
-    // Before it is typed again for nothing.
+    // Reject an invalid password before the user types it again.
     policy.validate(Password::new(first.expose()))?;
-    let second = ask("The same again: ")?;
+    let second = ask("Repeat the password: ")?;
     if first.expose() != second.expose() {
         bail!("the two passwords differ");
     }
@@ -88,7 +88,7 @@ fn ask_twice(policy: &PasswordPolicy) -> anyhow::Result<Password> {
 
 fn ask(prompt: &str) -> anyhow::Result<Password> {
     let mut told = io::stderr();
-    // First, so that nothing of an answer to the prompt is shown or thrown away.
+    // Before the prompt, so that no part of the answer is echoed, or discarded by the flush.
     let hidden = EchoOff::begin()?;
     write!(told, "{prompt}")?;
     let read = read_line(io::stdin().lock());
@@ -97,7 +97,7 @@ fn ask(prompt: &str) -> anyhow::Result<Password> {
     read
 }
 
-/// A terminal that does not show what is typed, until this is dropped.
+/// Guard that turns terminal echo off until dropped.
 struct EchoOff(Termios);
 
 impl EchoOff {
@@ -105,7 +105,7 @@ impl EchoOff {
         let before = tcgetattr(io::stdin())?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
-        // What was typed before nobody was asked counts for nothing.
+        // `Flush` discards input that was typed before the prompt.
         tcsetattr(io::stdin(), OptionalActions::Flush, &silent)?;
         Ok(Self(before))
     }

@@ -1,22 +1,21 @@
-//! What commands that delete many rows have in common: each step is followed by a rest, and a
-//! terminal is told how far they are.
+//! Progress of commands that delete many rows: pauses after each step and prints the count on a terminal.
 
 use portcullis_usecases::maintenance::PurgeStep;
 use std::fmt::Arguments;
 use std::io::{self, IsTerminal, Stdout, Write};
 use std::time::Duration;
 
-/// A rest is this many times as long as the step before it: a service may be at work on the database.
+/// Length of a pause as a multiple of the step before it. Leaves the database to a running service.
 const PAUSE_FACTOR: u32 = 4;
-/// A line on a terminal is written over once in so many steps.
+/// Number of steps between two updates of the line on the terminal.
 const PRINT_EVERY: u32 = 32;
 
-/// How long to rest after a step.
+/// Returns the pause after a step.
 pub(super) fn pause_after(step: PurgeStep) -> Duration {
     step.took.saturating_mul(PAUSE_FACTOR)
 }
 
-/// Tells on standard output what is done.
+/// Progress on standard output.
 pub(super) struct Progress {
     out: Stdout,
     steps: u32,
@@ -27,17 +26,17 @@ impl Progress {
         Self { out: io::stdout(), steps: 0 }
     }
 
-    /// Tells of a step, rests, and has the next one come.
+    /// Prints a step and pauses. Returns `true`: the next step may run.
     pub(super) fn after(&mut self, step: PurgeStep) -> bool {
         self.steps = self.steps.wrapping_add(1);
         if self.steps.is_multiple_of(PRINT_EVERY) && self.out.is_terminal() {
-            write!(self.out, "\r{} rows deleted", step.rows).and_then(|()| self.out.flush()).ok();
+            write!(self.out, "\rDeleted {} rows", step.rows).and_then(|()| self.out.flush()).ok();
         }
         super::pause(pause_after(step));
         true
     }
 
-    /// Writes what came of it, over what was told before.
+    /// Prints the result over the progress line.
     pub(super) fn end(mut self, line: Arguments<'_>) -> io::Result<()> {
         let back = if self.out.is_terminal() { "\r" } else { "" };
         writeln!(self.out, "{back}{line}")

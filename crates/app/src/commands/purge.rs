@@ -1,6 +1,5 @@
-//! `portcullis purge`, and what `serve` does of it in the background: the rows of refresh tokens
-//! that can no longer be shown, and of sessions that are no longer kept, are deleted, a few at a
-//! time.
+//! `portcullis purge`, and the background purge of `serve`: deletes the rows of expired refresh tokens and
+//! old sessions, a few at a time.
 
 use super::console::escape_for_terminal;
 use super::progress::{Progress, pause_after};
@@ -16,13 +15,13 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-/// The first purge comes within this part of the interval, so that replicas that start together
-/// do not purge together.
+/// The first purge starts at a random time within `1 / JITTER` of the interval, so that replicas that
+/// start together do not purge together.
 const JITTER: u32 = 10;
-/// Accounts that one line names at most.
+/// Maximum number of accounts named in one line.
 const MAX_NAMED: usize = 100;
 
-/// Deletes all dead rows, and tells how many there were.
+/// Deletes all dead rows and prints their number.
 pub(crate) fn purge() -> anyhow::Result<ExitCode> {
     let settings = without_keys()?;
     let parts = super::open_ready(&settings)?;
@@ -31,7 +30,7 @@ pub(crate) fn purge() -> anyhow::Result<ExitCode> {
     let purged = use_case(&settings, &parts).run(&mut |step| progress.after(step))?;
     let seconds = parts.clock.monotonic().saturating_sub(start).as_secs_f64();
     let rows = purged.rows;
-    progress.end(format_args!("{rows} rows of dead refresh tokens and sessions deleted in {seconds:.1} s"))?;
+    progress.end(format_args!("Deleted {rows} rows of dead refresh tokens and old sessions in {seconds:.1} s."))?;
     if !purged.tombstones.is_empty() {
         let (count, named) = (purged.tombstones.len(), named(&purged.tombstones));
         let stay = "deleted accounts stay as empty rows, because other tables refer to them";
@@ -49,13 +48,13 @@ fn use_case(settings: &WithoutKeys, parts: &AppContext) -> Purge {
     }
 }
 
-/// Purges once in an interval until dropped; a step that is under way is finished then.
+/// Purges once per interval until dropped. A running step is finished first.
 pub(super) struct PurgeThread {
     _stop: Option<Sender<()>>,
 }
 
 impl PurgeThread {
-    /// Starts a thread for it, if the settings want it.
+    /// Starts the purge thread, if the settings enable it.
     pub(super) fn start(settings: &WithoutKeys, parts: &AppContext) -> io::Result<Self> {
         let Some(interval) = settings.database.purge_interval else { return Ok(Self { _stop: None }) };
         let (stop, stopped) = channel();
@@ -87,19 +86,19 @@ fn once(verb: &Purge, stopped: &Receiver<()>) {
         Ok(purged) if purged.rows > 0 => {
             tracing::info!(target: "app", rows = purged.rows, seconds, "Dead refresh tokens and sessions purged");
         }
-        Ok(_) => tracing::debug!(target: "app", seconds, "No dead refresh tokens and no dead sessions"),
-        Err(error) => tracing::warn!(target: "app", %error, "Purging stopped, and will be tried again"),
+        Ok(_) => tracing::debug!(target: "app", seconds, "No dead refresh tokens or sessions found"),
+        Err(error) => tracing::warn!(target: "app", %error, "Purge failed and will be retried"),
     }
 }
 
-/// Names the accounts, each with the table that refers to it; not more than a line holds.
+/// Names up to [`MAX_NAMED`] accounts, each with the table that refers to it.
 fn named(tombstones: &[Tombstone]) -> String {
     let named: Vec<_> = tombstones.iter().take(MAX_NAMED).map(Tombstone::to_string).collect();
     let more = if tombstones.len() > MAX_NAMED { ", …" } else { "" };
     named.join(", ") + more
 }
 
-/// Backoff; whether nobody said stop meanwhile.
+/// Waits. Returns `false` if the thread is to stop.
 fn wait_or_stop(stopped: &Receiver<()>, wait: Duration) -> bool {
     matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout))
 }

@@ -1,4 +1,4 @@
-//! `portcullis serve`: from the settings to a server that listens, and from a signal to its end.
+//! `portcullis serve`: start from the settings, and orderly shutdown on a signal.
 
 use super::purge::PurgeThread;
 use super::{migrate, sources};
@@ -21,22 +21,22 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 
-/// The logger of the service itself.
+/// Logger name of the service itself.
 const LOG: &str = "app";
-/// How long a mail that is on its way may hold up the end.
+/// Maximum wait for emails in delivery at shutdown.
 const MAIL_WAIT: Duration = Duration::from_secs(5);
-/// How often the end looks whether it is there yet. To wait for it would take a thread.
+/// Poll interval while waiting for emails in delivery. A blocking wait would take a thread.
 const MAIL_POLL: Duration = Duration::from_millis(10);
 
-/// Serves until a signal says to stop.
+/// Runs the server until a signal stops it.
 pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     system::limit_malloc_arenas(wire::cores());
     let sources = sources()?;
     let settings = Settings::read(&sources)?;
     system::raise_fd_limit()?;
     let mut parts = wire::open(&settings)?;
-    let (traces, layer) = Traces::start(&settings.traces, &parts.clock).context("no thread for traces")?;
-    let log = logging::init(&settings.logging, parts.clock.clone(), layer).context("the log cannot be started")?;
+    let (traces, layer) = Traces::start(&settings.traces, &parts.clock).context("cannot start the trace exporter")?;
+    let log = logging::init(&settings.logging, parts.clock.clone(), layer).context("cannot start the log")?;
     log.install_panic_hook();
     parts.metrics.log(log.dropped_lines())?;
     traces.count(&parts.metrics)?;
@@ -50,7 +50,7 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
         let (path, advice) = (path.display(), mounts::MOUNT_THE_FOLDER);
         tracing::warn!(target: LOG, advice, "The database file {path} {}", mounts::LOST_LOG);
     }
-    // The server's workers bring runtimes of their own: this one waits for signals.
+    // The server's workers have their own runtimes; this one waits for signals.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(&sources, settings, &parts))
 }
 
@@ -58,7 +58,8 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
     let mut signals = Signals::listen()?;
     let migrated = migrate::prepare(&settings, parts).await?;
     let costs = wire::stored_costs(&settings);
-    let sampling = CostSampling::start(parts, &costs, migrated.is_none()).context("no thread for hash costs")?;
+    let sampling =
+        CostSampling::start(parts, &costs, migrated.is_none()).context("cannot start the hash-cost thread")?;
     let listeners = listen(sources, &mut settings)?;
     let settings = &settings;
     let (api, mail) = wire::service(settings, parts, &costs)?;
@@ -76,14 +77,14 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
     let (server, running) =
         portcullis_http::start(api, listeners, server_settings).context("the server cannot start")?;
     let mut server = tokio::spawn(server);
-    let purging = PurgeThread::start(settings, parts).context("no thread for purging")?;
+    let purging = PurgeThread::start(settings, parts).context("cannot start the purge thread")?;
     log_addresses(settings, &running);
     tokio::select! {
         () = signals.stop() => {}
         error = wait_for_fatal_migration(migrated) => return Err(error).context(migrate::VARIABLE),
         outcome = &mut server => {
             into_server_error(outcome)?;
-            bail!("the server ended of itself");
+            bail!("the server ended unexpectedly");
         }
     }
     drop((purging, sampling));
@@ -110,7 +111,7 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the listeners. From here on the settings have the port that was bound: links in mails lead there.
+/// Opens the listeners and stores the bound port in the settings, because links in emails contain it.
 fn listen(sources: &Sources, settings: &mut Settings) -> anyhow::Result<Vec<TcpListener>> {
     let (host, port) = (settings.server.host.as_str(), settings.server.port);
     let cannot = || format!("cannot listen on HOST {host}, PORT {port}");
@@ -120,7 +121,7 @@ fn listen(sources: &Sources, settings: &mut Settings) -> anyhow::Result<Vec<TcpL
     Ok(listeners)
 }
 
-/// Logs where the service is found, its documentation, and the mails that it sends.
+/// Logs the addresses of the service and its documentation, and where emails go.
 fn log_addresses(settings: &Settings, running: &RunningServer) {
     let url = &settings.mail.public_url;
     let mails = match &settings.mail.server {
@@ -136,7 +137,7 @@ fn log_addresses(settings: &Settings, running: &RunningServer) {
     }
 }
 
-/// An error of the database that no try can mend; never, where there is none.
+/// Waits for a permanent error of the migrations. Never returns if there is none.
 async fn wait_for_fatal_migration(migrated: Option<migrate::Outcome>) -> MigrateError {
     if let Some(migrated) = migrated
         && let Ok(Err(error)) = migrated.await
@@ -154,12 +155,12 @@ async fn stopped(running: &RunningServer, server: JoinHandle<io::Result<()>>) ->
     if running.stop().await {
         into_server_error(server.await)?;
     } else {
-        tracing::warn!(target: LOG, "Requests were still in flight when the time was up");
+        tracing::warn!(target: LOG, "Requests were still in flight when the shutdown timeout expired");
     }
     Ok(())
 }
 
-/// Backoff for the mails that are on their way. One that is cut off is sent again.
+/// Waits for emails in delivery. An interrupted one is sent again later.
 async fn drain_mail(mail: Worker) {
     let ended = async {
         while !mail.stop(Duration::ZERO) {
@@ -167,11 +168,11 @@ async fn drain_mail(mail: Worker) {
         }
     };
     if timeout(MAIL_WAIT, ended).await.is_err() {
-        tracing::warn!(target: LOG, "A mail was still on its way when the time was up: it may come twice");
+        tracing::warn!(target: LOG, "An email was still in delivery at shutdown: it may be sent twice");
     }
 }
 
-/// The signals that are listened to, from before the database is looked at.
+/// Signals of the process. Registered before the database is opened for migrations.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -180,7 +181,8 @@ struct Signals {
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        // Whoever reads the log may go. Where the program could not begin anew, that would be the end.
+        // The reader of the log may close the pipe. After a failed re-exec (see `limit_malloc_arenas`),
+        // SIGPIPE would end the process.
         let _ = signal(SignalKind::pipe())?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -189,7 +191,7 @@ impl Signals {
         })
     }
 
-    /// Backoff for a signal to stop. A hang-up changes nothing: settings are read at the start.
+    /// Waits for SIGTERM or SIGINT. SIGHUP only logs: settings are read at the start.
     async fn stop(&mut self) {
         loop {
             tokio::select! {

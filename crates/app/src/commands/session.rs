@@ -1,4 +1,4 @@
-//! `portcullis session`: who is signed in, for an operator.
+//! `portcullis session`: lists and ends sessions, for operators.
 
 use super::console::{Cell, Table};
 use super::user::UserArg;
@@ -11,7 +11,7 @@ use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionsListed}
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// What to do with sessions.
+/// Subcommands of `portcullis session`.
 #[derive(Subcommand)]
 pub(crate) enum SessionAction {
     /// List the active sessions of an account, newest first
@@ -36,7 +36,7 @@ pub(crate) struct RevokeTarget {
     all: Option<String>,
 }
 
-/// Does it.
+/// Runs `portcullis session`.
 pub(crate) fn session(action: &SessionAction) -> anyhow::Result<ExitCode> {
     let settings = super::without_keys()?;
     let parts = super::open_ready(&settings)?;
@@ -74,12 +74,15 @@ fn revoke(parts: &AppContext, which: &RevokeTarget) -> anyhow::Result<()> {
     let (mut out, client) = (io::stdout(), ClientInfo::default());
     if let Some(name) = &which.all {
         let user = UserArg::from_arg(name).find(parts)?;
-        writeln!(out, "Account {}: {}", user.id, super::user::ended(verb.all_for_user(user.id, &client)?))?;
+        writeln!(out, "Account {}: {}.", user.id, super::user::ended(verb.all_for_user(user.id, &client)?))?;
         return Ok(());
     }
     let id = which.id.as_deref().and_then(SessionId::parse);
-    let id = id.ok_or(UsageError("ID is no identifier of a session, 32 hex digits in lower case"))?;
-    let ended = verb.by_operator(id, &client)?;
-    writeln!(out, "Session {id} {}", if ended { "ended" } else { "had ended already" })?;
+    let id = id.ok_or(UsageError("ID is not a session id: expected 32 lower-case hex digits"))?;
+    if verb.by_operator(id, &client)? {
+        writeln!(out, "Ended session {id}.")?;
+    } else {
+        writeln!(out, "Session {id} had already ended.")?;
+    }
     Ok(())
 }

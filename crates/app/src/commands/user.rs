@@ -1,4 +1,4 @@
-//! `portcullis user`: accounts, for an operator.
+//! `portcullis user`: account management for operators.
 
 use super::console::{Cell, Table, escape_for_terminal};
 use super::password::PasswordSource;
@@ -25,7 +25,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// What to do with accounts.
+/// Subcommands of `portcullis user`.
 #[derive(Subcommand)]
 pub(crate) enum UserAction {
     /// List all accounts by id
@@ -47,10 +47,11 @@ pub(crate) enum UserAction {
     Enable(UserArg),
     /// Mark an account's email address as verified, without an email
     ///
-    /// Use it only if the owner of the address set the password: the password and the sessions stay. A link in
-    /// an email gives the owner the account instead, and takes it from anyone who registered with their address.
+    /// Use it only if the owner of the address set the password: the password and the sessions stay. The link
+    /// in a verification email gives the account to the owner instead, and locks out anyone else who
+    /// registered with the address.
     VerifyEmail(UserArg),
-    /// Set another password and end all sessions
+    /// Set a new password and end all sessions
     SetPassword {
         #[command(flatten)]
         user: UserArg,
@@ -67,16 +68,16 @@ pub(crate) enum UserAction {
     },
 }
 
-/// The account in question.
+/// Argument that names an account.
 #[derive(Args)]
 pub(crate) struct UserArg {
     /// Id or email address of the account
     user: String,
 }
 
-/// Does it.
+/// Runs `portcullis user`.
 pub(crate) fn user(action: &UserAction) -> anyhow::Result<ExitCode> {
-    // A link is made of what signs it: no other action needs a key.
+    // Only the verification link needs the signing key.
     if let UserAction::Create { email, password } = action {
         create(&super::settings()?, email, password)?;
         return Ok(ExitCode::SUCCESS);
@@ -99,13 +100,13 @@ impl UserArg {
         Self { user: name.to_owned() }
     }
 
-    /// The account.
+    /// Finds the account.
     pub(crate) fn find(&self, parts: &AppContext) -> anyhow::Result<User> {
         let name = match UserId::parse(&self.user) {
             Some(id) => AccountRef::Id(id),
             None => AccountRef::Email(
                 EmailAddress::parse_known(&self.user)
-                    .map_err(|_| UsageError("USER is neither the number of an account nor an email"))?,
+                    .map_err(|_| UsageError("USER must be an account id or an email address"))?,
             ),
         };
         let AccountFound(user) = FindAccount { store: parts.database.store.clone() }.run(&name)?;
@@ -134,14 +135,14 @@ fn list(parts: &AppContext, json: bool) -> anyhow::Result<()> {
 }
 
 fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow::Result<()> {
-    let email = EmailAddress::parse(email).map_err(|_| UsageError("EMAIL is no email that can be registered"))?;
+    let email = EmailAddress::parse(email).map_err(|_| UsageError("EMAIL is not a valid email address"))?;
     let parts = super::open_ready(settings)?;
     let obtained = password.obtain(&settings.passwords.policy)?;
     let verb = Register {
         store: parts.database.store.clone(),
         hasher: hasher(settings)?,
         screening: wire::screening(settings),
-        // A service that runs finds the mail by itself.
+        // A running service finds the email by polling.
         outbox: mail::outbox(settings, Arc::new(OsEntropy), &Notifier::default()),
         limits: Arc::new(Limits::off()),
         clock: parts.clock.clone(),
@@ -151,7 +152,7 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
     let Registered(user) = verb.run(&input, || true)?;
     let mut out = io::stdout();
     let (id, email) = (user.id, escape_for_terminal(user.email.original()));
-    writeln!(out, "Account {id} made: {email}; a running service emails a verification link to that address")?;
+    writeln!(out, "Created account {id} ({email}). A running service emails a verification link to this address.")?;
     print_password(&mut out, obtained.generated.as_deref())
 }
 
@@ -159,22 +160,26 @@ fn disable(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let verb = DisableAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
     let done = verb.run(&AccountSuspension { user_id: user.id, client: ClientInfo::default() })?;
-    let word = if done.changed { "disabled" } else { "was disabled already" };
-    writeln!(
-        io::stdout(),
-        "Account {} {word}: {}; {}",
-        user.id,
-        escape_for_terminal(user.email.original()),
-        ended(done.sessions)
-    )?;
+    let (id, email, ended) = (user.id, escape_for_terminal(user.email.original()), ended(done.sessions));
+    let line = if done.changed {
+        format!("Disabled account {id} ({email}) and {ended}.")
+    } else {
+        format!("Account {id} ({email}) was already disabled; {ended}.")
+    };
+    writeln!(io::stdout(), "{line}")?;
     Ok(())
 }
 
 fn enable(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let done = EnableAccount { store: parts.database.store.clone() }.run(user.id)?;
-    let word = if done.changed { "enabled" } else { "was enabled already" };
-    writeln!(io::stdout(), "Account {} {word}: {}", user.id, escape_for_terminal(user.email.original()))?;
+    let (id, email) = (user.id, escape_for_terminal(user.email.original()));
+    let line = if done.changed {
+        format!("Enabled account {id} ({email}).")
+    } else {
+        format!("Account {id} ({email}) was already enabled.")
+    };
+    writeln!(io::stdout(), "{line}")?;
     Ok(())
 }
 
@@ -185,11 +190,11 @@ fn verify_email(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
     let (id, email) = (user.id, escape_for_terminal(user.email.original()));
     let line = if done.changed {
         format!(
-            "Verified the email address of account {id}: {email}; its password and sessions stay. If anyone but the \
-             owner may know the password, run `portcullis user set-password {id}`"
+            "Verified the email address of account {id} ({email}). Its password and sessions stay. If anyone but the \
+             owner may know the password, run `portcullis user set-password {id}`."
         )
     } else {
-        format!("The email address of account {id} was verified already: {email}")
+        format!("The email address of account {id} ({email}) was already verified.")
     };
     writeln!(io::stdout(), "{line}")?;
     Ok(())
@@ -209,17 +214,17 @@ fn set_password(settings: &WithoutKeys, named: &UserArg, password: &PasswordSour
     let done = verb.run(&input)?;
     let mut out = io::stdout();
     let email = escape_for_terminal(user.email.original());
-    writeln!(out, "Account {} has another password: {email}; {}", user.id, ended(done.sessions))?;
+    writeln!(out, "Changed the password of account {} ({email}) and {}.", user.id, ended(done.sessions))?;
     print_password(&mut out, obtained.generated.as_deref())
 }
 
 fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> {
     let verb = DeleteAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
-    // An account whose deletion has begun is found by its id alone, and has no email any more.
+    // An account whose deletion has begun has no email address any more: only its id finds it.
     let begun = UserId::parse(&named.user).map(|id| Ok((id, verb.has_begun(id)?))).transpose();
     let begun = begun.map_err(|error: DeleteError| error)?.filter(|(_, begun)| *begun);
     let (user_id, email) = match begun {
-        Some((id, _)) => (id, "its email was deleted before".to_owned()),
+        Some((id, _)) => (id, "its email was already deleted".to_owned()),
         None => {
             let user = named.find(parts)?;
             if !yes {
@@ -234,36 +239,37 @@ fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> 
     let rows = done.rows;
     let kept = done.referenced_by.map(|table| {
         format!(
-            "; the empty row {user_id} stays in users, since {table} refers to it: a purge deletes it once no table does"
+            " The empty row {user_id} stays in users, since {table} refers to it. A purge deletes it once no table \
+             refers to it."
         )
     });
     let kept = kept.as_deref().map(escape_for_terminal).unwrap_or_default();
-    progress.end(format_args!("Account {user_id} deleted: {email}; {rows} rows that belonged to it{kept}"))?;
+    progress.end(format_args!("Deleted account {user_id} ({email}) and {rows} related rows.{kept}"))?;
     Ok(())
 }
 
-/// Has whoever sits at a terminal type the email.
+/// Prompts for the account's email address on the terminal. Fails if it differs.
 fn confirm_deletion(user: &User) -> anyhow::Result<()> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
-        return Err(UsageError("no terminal to ask whether it is meant: give --yes").into());
+        return Err(UsageError("no terminal to confirm the deletion: use --yes").into());
     }
     let email = user.email.original();
     let mut told = io::stderr();
-    write!(told, "Account {} and all that belongs to it go for ever. Its email, to go on: ", user.id)?;
+    write!(told, "This permanently deletes account {} and all its data. Type its email to confirm: ", user.id)?;
     told.flush()?;
     let mut line = String::new();
-    stdin.read_line(&mut line).context("no answer can be read")?;
+    stdin.read_line(&mut line).context("cannot read the answer")?;
     if line.trim() != email {
-        bail!("that is not the account's email: nothing was deleted");
+        bail!("this is not the account's email: nothing was deleted");
     }
     Ok(())
 }
 
 pub(crate) fn ended(sessions: u64) -> String {
     match sessions {
-        1 => "1 session ended".to_owned(),
-        count => format!("{count} sessions ended"),
+        1 => "ended 1 session".to_owned(),
+        count => format!("ended {count} sessions"),
     }
 }
 
@@ -274,7 +280,7 @@ fn print_password(out: &mut impl Write, generated: Option<&str>) -> anyhow::Resu
     Ok(())
 }
 
-/// One hash needs no threads.
+/// Creates a hasher without threads: a command computes one hash.
 fn hasher(settings: &WithoutKeys) -> anyhow::Result<Arc<dyn PasswordHasher>> {
     let cost = wire::cost(settings)?;
     Ok(Arc::new(portcullis_bcrypt::BcryptHasher::new(cost, Arc::new(OsEntropy))))

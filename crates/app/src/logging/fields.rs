@@ -1,4 +1,4 @@
-//! Visitors for the fields of events and spans: the message, the request's id, and the rest.
+//! Visitors for the fields of events and spans: the message, the request id and the others.
 
 use super::json;
 use super::text::{self, Colours};
@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt::{self, Debug};
 use tracing::field::{Field, Visit};
 
-/// The field that tracing keeps the message in.
+/// The field in which tracing stores the message.
 const MESSAGE: &str = "message";
 
 /// Appends the message as a string.
@@ -26,7 +26,7 @@ impl Visit for MessageVisitor<'_> {
     }
 }
 
-/// Takes one field's value, as JSON.
+/// Reads the value of one field as JSON.
 pub(super) struct OneField<'a> {
     pub(super) name: &'static str,
     pub(super) value: &'a mut Vec<u8>,
@@ -115,7 +115,7 @@ impl Visit for MembersVisitor<'_> {
     }
 }
 
-/// Appends the message as text for people.
+/// Appends the message as readable text.
 pub(super) struct TextMessage<'a>(pub(super) &'a mut Vec<u8>);
 
 impl Visit for TextMessage<'_> {

@@ -1,5 +1,5 @@
-//! Writing JSON into a buffer, in ASCII alone: no text can end a line, move a cursor or reverse
-//! the reading direction, whichever way a reader splits or shows lines.
+//! Writes JSON into a buffer, in ASCII only: no text can end a line, move the cursor or reverse the
+//! reading direction, however a reader splits or displays lines.
 
 use std::fmt::{self, Write};
 
@@ -11,14 +11,14 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends what the arguments print as a string, without a copy in between.
+/// Appends formatted arguments as a string, without an intermediate copy.
 pub(super) fn printed(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     out.push(b'"');
     Escaping(out).write_fmt(text).ok();
     out.push(b'"');
 }
 
-/// Appends what the arguments print, as it is: for numbers.
+/// Appends formatted arguments unescaped, for numbers.
 pub(crate) fn literal(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     std::io::Write::write_fmt(out, text).ok();
 }

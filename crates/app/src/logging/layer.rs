@@ -1,6 +1,5 @@
-//! One event, one line: a flat JSON object or text for people, formatted into a buffer of the thread
-//! and handed to the queue. Of spans nothing is told but the id of the request they stand for, and
-//! of its trace.
+//! Formats each event as one line, a flat JSON object or readable text, in a thread-local buffer and
+//! queues it. Of spans, only the request id and the trace id are logged.
 
 use super::fields::{MembersVisitor, MessageVisitor, OneField, TextFields, TextMessage};
 use super::json;
@@ -19,27 +18,27 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-/// The field of a span, and the member of a line, that tells which request it is about.
+/// Span field and line member with the request id.
 pub(super) const REQUEST_ID: &str = "request_id";
 
-/// Members that no field of an event may take.
+/// Members that event fields cannot overwrite.
 const RESERVED: [&str; 4] = ["timestamp", "level", "name", "message"];
-/// Those inside a request.
+/// Members that event fields cannot overwrite inside a request.
 const RESERVED_INSIDE: [&str; 6] = ["timestamp", "level", "name", "message", REQUEST_ID, "trace_id"];
 
-/// A line's buffer that grew past this is not kept.
+/// Maximum size in bytes of a line buffer that is kept for the next line.
 const MAX_KEPT: usize = 64 * 1024;
 
 thread_local! {
     static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// How a line is written.
+/// Style of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     /// A flat JSON object.
     Json,
-    /// Text for people.
+    /// Readable text.
     Text(Colours),
 }
 
@@ -51,7 +50,7 @@ pub(super) struct Lines {
     pub(super) queue: Arc<LogQueue>,
 }
 
-/// The id of the request that a span stands for, as JSON.
+/// Request id of a span, as JSON.
 struct RequestId(Vec<u8>);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
@@ -76,7 +75,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        // Taken, not borrowed: what an event prints may itself log.
+        // Taken, not borrowed: formatting a field may itself log.
         let mut line = LINE.try_with(Cell::take).unwrap_or_default();
         line.clear();
         match self.style {
@@ -128,7 +127,7 @@ fn text_line<S: Subscriber + for<'a> LookupSpan<'a>>(
     event.record(&mut TextMessage(line));
     let mut ids = String::new();
     let inside = with_request(event, context, |request_id, trace| {
-        // As JSON it is ASCII without a control character.
+        // The JSON form is ASCII without control characters.
         ids = format!(" {REQUEST_ID}={}", String::from_utf8_lossy(request_id).trim_matches('"'));
         ids.extend(trace.map(|trace| format!(" trace_id={}", trace.trace_id())));
     });
@@ -159,11 +158,11 @@ fn text_head(line: &mut Vec<u8>, colours: Colours, now: DateTime<Utc>, level: Le
     colours.dim(line, &format!(" {name}: "));
 }
 
-/// Appends the members up to the name.
+/// Appends the members up to `name`.
 fn json_head(line: &mut Vec<u8>, now: DateTime<Utc>, level: Level, name: &str) {
     let (year, month, day) = (now.year(), now.month(), now.day());
     let (hour, minute, second) = (now.hour(), now.minute(), now.second());
-    // A leap second counts on past 999,999,999 ns.
+    // In a leap second, chrono counts past 999,999,999 ns.
     let micros = now.nanosecond().min(999_999_999) / 1000;
     json::literal(
         line,
@@ -184,8 +183,8 @@ fn message(line: &mut Vec<u8>, event: &Event<'_>) {
     }
 }
 
-/// Passes on the request id, as JSON, of the innermost span that has one, and its trace. Returns
-/// whether there is one.
+/// Calls `write` with the request id (as JSON) and the trace of the innermost span that has a request
+/// id. Returns whether there is one.
 fn with_request<S: Subscriber + for<'a> LookupSpan<'a>>(
     event: &Event<'_>,
     context: &Context<'_, S>,

@@ -1,29 +1,29 @@
-//! What is logged at each level. The levels themselves are a setting.
+//! Filter of events and spans by level. The levels themselves are in `settings::logging`.
 
 use crate::settings::Level;
 use portcullis_telemetry::TRACES;
 use tracing::Metadata;
 
-/// What is looked at.
+/// Filter of events and spans.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogFilter {
-    /// The least severe events that are told.
+    /// Minimum severity.
     pub(super) level: Level,
-    /// Whether somebody makes traces of spans.
+    /// True if traces are exported.
     pub(super) traced: bool,
 }
 
 impl LogFilter {
-    /// Whether the event or span is of use to anybody: what is not is never made.
+    /// Returns whether the event or span is used. Others are never created.
     pub(super) fn is_enabled(self, metadata: &Metadata<'_>) -> bool {
         if metadata.target() == TRACES { self.traced } else { self.level.takes(metadata) }
     }
 }
 
 impl Level {
-    /// Whether the event or span is of use. Foreign crates have their warnings told, and a
-    /// little more at `DEBUG`, but never their own debugging: it may show what a request held.
-    /// Spans lead to a request's id at any level.
+    /// Returns whether the event or span is used. Of other crates, only warnings are logged, at `DEBUG`
+    /// also `INFO`, but never their debug events: these may contain request data. Own spans and spans with a
+    /// request id are used at any level.
     fn takes(self, metadata: &Metadata<'_>) -> bool {
         let ours = is_ours(metadata.target());
         if metadata.is_span() {
@@ -31,7 +31,7 @@ impl Level {
         }
         let foreign = match self {
             Self::Debug => tracing::Level::INFO,
-            // Its errors are callers' broken messages: anybody could fill the log with them.
+            // It logs an error for every malformed request: any client could fill the log.
             _ if metadata.target().starts_with("actix_http") => return false,
             _ => tracing::Level::WARN,
         };

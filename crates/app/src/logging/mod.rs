@@ -1,7 +1,6 @@
-//! Logging: one event a line on stdout, as a flat JSON object or, on a terminal, as text for people.
-//! Whoever logs formats a line and leaves it to a queue; it never waits for the reader, and a reader
-//! that has gone harms nobody.
-//! What is logged, and that it holds no secret, is left to those who log.
+//! Logging: one event per line on stdout, as a flat JSON object or, on a terminal, as readable text.
+//! The thread that logs formats the line and queues it. It never waits for the reader of stdout, and a
+//! closed stdout is harmless. Callers must not log secrets: nothing is filtered here.
 
 mod fields;
 pub(crate) mod json;
@@ -29,13 +28,13 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use writer::Writer;
 
-/// How long the end of the program waits for the last lines to be written.
+/// Maximum wait for the last lines at shutdown.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// How long a panic waits for its line to be written.
+/// Maximum wait of a panic for its log line.
 const PANIC_FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Keeps the log going. When dropped it has the rest written, for one second at most.
+/// Guard of the log. When dropped, it flushes the queue for up to 1 s.
 #[derive(Debug)]
 #[must_use = "the log ends when the guard is dropped"]
 pub(crate) struct LogGuard {
@@ -43,20 +42,20 @@ pub(crate) struct LogGuard {
 }
 
 impl LogGuard {
-    /// What tells how many lines were dropped since the start: those that the reader was too slow
-    /// for, and those that could not be written.
+    /// Returns a function that returns the number of lines dropped since the start, because the reader
+    /// was too slow or the write failed.
     pub(crate) fn dropped_lines(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
         let queue = Arc::clone(&self.queue);
         move || queue.dropped()
     }
 
-    /// Has every panic told in the log, with the request that it happened in, and nowhere else. It
-    /// is written before anything else happens: what cannot be unwound ends the process.
+    /// Installs a panic hook that logs every panic with its request, and prints nothing to stderr. The
+    /// hook flushes the line at once, because a panic that cannot unwind aborts the process.
     pub(crate) fn install_panic_hook(&self) {
         let queue = Arc::clone(&self.queue);
         std::panic::set_hook(Box::new(move |panic| {
             let place = panic.location().map(ToString::to_string);
-            let cause = panic.payload_as_str().unwrap_or("a panic without words");
+            let cause = panic.payload_as_str().unwrap_or("panic without a message");
             tracing::error!(target: "app.errors", cause, place, "A panic");
             let _ = queue.flush(PANIC_FLUSH_TIMEOUT);
         }));
@@ -69,12 +68,12 @@ impl Drop for LogGuard {
     }
 }
 
-/// Logs to stdout from here on, for the whole process, and has spans watched by whoever traces.
+/// Starts logging to stdout for the whole process, and passes spans to `traces`.
 ///
 /// # Errors
-/// When stdout or a thread cannot be had, or when something else logs already.
+/// If stdout cannot be duplicated, the thread cannot start, or a global subscriber is already set.
 pub(crate) fn init(logging: &Logging, clock: Arc<dyn Clock>, traces: Option<TraceLayer>) -> io::Result<LogGuard> {
-    // Not through the standard handle: its lock would be held over a write that blocks.
+    // Not `io::stdout()`: a blocked write would hold its lock.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let style = style(logging.format, stdout.is_terminal(), system::wants_colours());
     let watched = LogFilter { level: logging.level, traced: traces.is_some() };
@@ -87,7 +86,7 @@ pub(crate) fn init(logging: &Logging, clock: Arc<dyn Clock>, traces: Option<Trac
     Ok(guard)
 }
 
-/// Returns how lines are written, on a terminal or elsewhere. A file never gets colours.
+/// Returns the style of log lines. Only terminals get colors.
 fn style(format: Format, terminal: bool, colours: bool) -> Style {
     match (format, terminal) {
         (Format::Json, _) | (Format::Auto, false) => Style::Json,

@@ -1,32 +1,32 @@
-//! The queue between those who log and the thread that writes: bounded in bytes, never waited
-//! for. What does not fit is dropped and counted. Under the lock there is a copy at most, never
-//! a write.
+//! Queue between the threads that log and the writer thread. It is bounded in bytes and never blocks a
+//! producer: lines that do not fit are dropped and counted. The lock is held for a copy, never for a
+//! write.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How much may wait, in bytes: some twenty thousand lines.
+/// Capacity in bytes: about 20,000 lines.
 pub(super) const CAPACITY: usize = 4 * 1024 * 1024;
 
-/// Lines wait in blocks of so many bytes, which are used again: one buffer that grows and shrinks
-/// with each burst leaves holes in the heap of whoever made it grow.
+/// Size of a block in bytes. Blocks are reused: a buffer that grows and shrinks with each burst would
+/// fragment the heap.
 const BLOCK: usize = 64 * 1024;
 
-/// The writer rests so long after it has written, or until a block is full: a thread that wakes up
-/// for each line costs those who log more than the line does.
+/// Time the writer pauses after a write, unless a block fills up. Waking a thread for each line would
+/// cost the logging threads more than the line itself.
 pub(super) const BATCH_INTERVAL: Duration = Duration::from_millis(5);
 
-/// How many blocks there are at least, from the start on. A burst that takes one more takes it out of
-/// the holes of the heap, and what those were for enlarges the heap then.
+/// Number of blocks allocated at the start and kept. Blocks allocated in a burst would take free heap
+/// space from other allocations and so grow the heap.
 const MIN_BLOCKS: usize = 8;
 
 /// Lines that wait for the writer.
 #[derive(Debug)]
 pub(super) struct LogQueue {
     state: Mutex<State>,
-    /// Told when there is something to write, or an end.
+    /// Notified when there are lines to write, a flush or the end.
     work: Condvar,
-    /// Told when the writer has ended, or has written what somebody waits for.
+    /// Notified when a flush is done or the writer has ended.
     end: Condvar,
     capacity: usize,
     rest: Duration,
@@ -34,44 +34,44 @@ pub(super) struct LogQueue {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whole lines, in their order.
+    /// Whole lines, in order.
     blocks: Vec<Vec<u8>>,
-    /// In the blocks, in bytes.
+    /// Bytes in the blocks.
     waiting: usize,
     spare: Vec<Vec<u8>>,
     dropped: Dropped,
-    /// Whether the writer rests, and looks by itself what has come.
+    /// True while the writer pauses. It checks for new lines by itself afterwards.
     resting: bool,
     flush: Flush,
     closed: bool,
     ended: bool,
 }
 
-/// How far the writer is with what somebody waits for.
+/// Progress of a flush.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Flush {
-    /// Nobody waits.
+    /// No thread waits for a flush.
     #[default]
     No,
-    /// It is in the queue.
+    /// The lines are in the queue.
     Asked,
-    /// It is being written.
+    /// The lines are being written.
     Taken,
 }
 
-/// How many lines were dropped.
+/// Counts of dropped lines.
 #[derive(Debug, Default, Clone, Copy)]
 struct Dropped {
     ever: u64,
-    /// Of those, how many the writer has not been told of.
+    /// Lines not yet reported to the writer.
     unreported: u64,
 }
 
-/// What the writer is to do next.
+/// Work for the writer.
 pub(super) struct Batch {
-    /// How many lines were dropped since the last batch.
+    /// Lines dropped since the last batch.
     pub(super) dropped: u64,
-    /// Whether nothing comes after it.
+    /// True for the last batch.
     pub(super) last: bool,
 }
 
@@ -88,7 +88,7 @@ impl State {
         }
     }
 
-    /// Keeps some of the blocks for later lines. One that a long line made larger goes.
+    /// Keeps up to [`MIN_BLOCKS`] blocks for later lines. Drops blocks that a long line enlarged.
     fn reuse(&mut self, blocks: &mut Vec<Vec<u8>>) {
         for mut block in blocks.drain(..) {
             if self.spare.len() < MIN_BLOCKS && block.capacity() == BLOCK {
@@ -101,7 +101,7 @@ impl State {
 
 impl LogQueue {
     pub(super) fn new(capacity: usize, rest: Duration) -> Self {
-        // Only memory that was written to is there.
+        // The system provides memory only once it is written to.
         let block = || {
             let mut block = vec![b'\n'; BLOCK];
             block.clear();
@@ -111,7 +111,7 @@ impl LogQueue {
         Self { state: Mutex::new(state), work: Condvar::new(), end: Condvar::new(), capacity, rest }
     }
 
-    /// Takes a line, or drops it.
+    /// Queues a line, or drops it if the queue is full or closed.
     pub(super) fn push(&self, line: &[u8]) {
         let mut state = self.lock();
         let before = state.waiting;
@@ -121,7 +121,7 @@ impl LogQueue {
             state.dropped.ever += 1;
             state.dropped.unreported += 1;
         }
-        // A writer that has lines before it does not wait.
+        // With earlier lines in the queue, the writer is already awake.
         let due = if state.resting { before < BLOCK && state.waiting >= BLOCK } else { before == 0 };
         drop(state);
         if due {
@@ -129,8 +129,8 @@ impl LogQueue {
         }
     }
 
-    /// Takes back the blocks that are written, rests, waits for lines and gives them all. For the
-    /// writer.
+    /// Takes back the written blocks, pauses, waits for lines and returns all of them in `blocks`. Called
+    /// by the writer.
     pub(super) fn take(&self, blocks: &mut Vec<Vec<u8>>) -> Batch {
         let calm = |state: &State| state.flush != Flush::Asked && !state.closed;
         let idle = |state: &mut State| state.waiting == 0 && state.dropped.unreported == 0 && calm(state);
@@ -159,12 +159,12 @@ impl LogQueue {
         self.lock().dropped.ever += lines;
     }
 
-    /// How many lines were dropped since the start.
+    /// Returns the number of lines dropped since the start.
     pub(super) fn dropped(&self) -> u64 {
         self.lock().dropped.ever
     }
 
-    /// Backoff until the writer has written what is told so far, or for that long: whether it has.
+    /// Waits up to `within` for the writer to write all lines queued so far. Returns whether it did.
     pub(super) fn flush(&self, within: Duration) -> bool {
         let mut state = self.lock();
         state.flush = Flush::Asked;
@@ -174,7 +174,7 @@ impl LogQueue {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// Takes no more lines, and waits until the writer has written the rest, or for that long.
+    /// Closes the queue and waits up to `within` for the writer to write the rest.
     pub(super) fn close(&self, within: Duration) {
         let mut state = self.lock();
         state.closed = true;
@@ -182,13 +182,13 @@ impl LogQueue {
         drop(self.end.wait_timeout_while(state, within, |state| !state.ended));
     }
 
-    /// The writer writes no more.
+    /// Records that the writer has ended.
     pub(super) fn ended(&self) {
         self.lock().ended = true;
         self.end.notify_all();
     }
 
-    /// Nothing that holds the lock can panic halfway, so a poisoned one is as good as new.
+    /// Ignores poisoning: no code panics halfway through a change while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,8 +203,8 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A writer that rests, and what it takes, as soon as it does: the lines, and whether they are
-    /// the last.
+    /// Starts a writer and waits until it pauses. The channel receives the lines that it takes and whether
+    /// they are the last.
     fn resting(queue: &Arc<LogQueue>) -> Receiver<(Vec<u8>, bool)> {
         let (taken, takes) = channel();
         let writer = Arc::clone(queue);
@@ -275,7 +275,7 @@ mod tests {
     fn lines_keep_their_order_across_blocks_and_a_burst_leaves_as_many_as_there_were() {
         let (queue, mut blocks) = (LogQueue::new(CAPACITY, Duration::ZERO), Vec::new());
         assert_eq!(queue.lock().spare.len(), MIN_BLOCKS);
-        // The blocks of a take come back at the next one, and are used in the round after it.
+        // Blocks come back at the next `take` and are reused in the round after it.
         for _ in 0..3 {
             let lines: Vec<_> = (0..10 * BLOCK / 100).map(|number| format!("{number:0>99}\n")).collect();
             lines.iter().for_each(|line| queue.push(line.as_bytes()));

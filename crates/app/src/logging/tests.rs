@@ -1,5 +1,4 @@
-//! Logging as a whole: the shape of lines, what is told at which level, and a reader that is
-//! slow, stuck or gone.
+//! Tests of logging as a whole: line format, level filter, and a reader that is slow, stuck or closed.
 
 use super::*;
 use crate::settings::Level;
@@ -47,7 +46,7 @@ fn watched(level: Level) -> (LogFilter, Style) {
     (LogFilter { level, traced: false }, Style::Json)
 }
 
-/// What is written when that is logged.
+/// Returns the JSON lines that `log` causes.
 fn logged(level: Level, log: impl FnOnce()) -> Vec<Value> {
     let out = Shared::default();
     let (subscriber, guard) = start(out.clone(), watched(level), Arc::new(FixedClock), CAPACITY).unwrap();
@@ -140,7 +139,7 @@ fn a_span_for_traces_is_made_for_nobody_but_traces() {
     assert_eq!(lines[0].get("trace_id"), None);
 }
 
-/// What is written as text when that is logged.
+/// Returns the text that `log` causes.
 fn text_of(colours: bool, log: impl FnOnce()) -> String {
     let out = Shared::default();
     let style = Style::Text(Colours(colours));
@@ -250,7 +249,7 @@ fn each_level_tells_its_own_and_the_more_severe() {
     assert!(names(Level::Critical).is_empty());
 }
 
-/// A reader that says when it is given something, and takes it when it is told to.
+/// A reader that reports each write and blocks it until the test lets it go on.
 struct Stuck {
     given: Sender<()>,
     go: Receiver<()>,
@@ -291,7 +290,7 @@ fn a_stuck_reader_stops_nobody_and_missing_lines_are_told_once_when_it_goes_on()
         go.send(()).unwrap();
         given.recv().unwrap();
     }
-    // It is given the notice now, so the next line makes a batch of its own.
+    // The reader has the notice now, so the next line is a separate batch.
     log(1);
     drop(go);
     drop(guard);
@@ -327,7 +326,7 @@ fn a_pipe_without_reader_costs_lines_and_nothing_else() {
     assert_eq!(guard.dropped_lines()(), 100);
 }
 
-/// Fails once in the middle of a line, like a full disk that is then cleared.
+/// Fails once in the middle of a line, like a full disk that is freed afterwards.
 struct FailsOnce {
     out: Shared,
     calls: usize,

@@ -1,6 +1,5 @@
-//! Writing values into a line of text for people. A terminal is driven by control characters, and a
-//! client chooses some of the values: each of those characters is written as an escape, so that no
-//! value ends a line, moves the cursor or reverses the reading direction.
+//! Writes values into a readable text line. Control characters are escaped, because clients choose some
+//! of the values: no value can end a line, move the cursor or reverse the reading direction.
 
 use crate::settings::Level;
 use std::fmt::{self, Write};
@@ -8,17 +7,17 @@ use std::fmt::{self, Write};
 const RESET: &str = "\u{1b}[0m";
 const DIM: &str = "\u{1b}[2m";
 
-/// The colours of a terminal, or none.
+/// Terminal colors; off if false.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Colours(pub(crate) bool);
 
 impl Colours {
-    /// Appends text in faint letters.
+    /// Appends dimmed text.
     pub(super) fn dim(self, out: &mut Vec<u8>, text: &str) {
         self.painted(out, DIM, text);
     }
 
-    /// Appends the name of a level, in its colour.
+    /// Appends the name of a level in its color.
     pub(super) fn level(self, out: &mut Vec<u8>, level: Level) {
         let colour = match level {
             Level::Debug => "\u{1b}[34m",
@@ -38,12 +37,12 @@ impl Colours {
     }
 }
 
-/// Appends a message: its spaces and quotes stay.
+/// Appends a message. Keeps its spaces and quotes.
 pub(super) fn message(out: &mut Vec<u8>, text: &str) {
     text.chars().for_each(|c| character(out, c));
 }
 
-/// Appends the value of a field: in quotes if it could be read as more than one word.
+/// Appends the value of a field, in quotes if it could be read as more than one word.
 pub(super) fn value(out: &mut Vec<u8>, text: &str) {
     if !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || is_unseen(c) || matches!(c, '"' | '=' | '\\'))
     {
@@ -59,7 +58,7 @@ pub(super) fn value(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends what the arguments print, as the value of a field.
+/// Appends formatted arguments as the value of a field.
 pub(super) fn printed(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     let mut copy = String::new();
     copy.write_fmt(text).ok();
@@ -74,7 +73,7 @@ fn character(out: &mut Vec<u8>, c: char) {
     }
 }
 
-/// Whether a character moves the cursor, hides, or turns the reading direction.
+/// Returns whether a character is invisible, moves the cursor or changes the reading direction.
 pub(crate) fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')

@@ -1,5 +1,5 @@
-//! The thread that writes queued lines, many with one call. What cannot be written is counted,
-//! and told as soon as writing works again; a reader that has gone costs one failed call a block.
+//! The thread that writes queued lines, many per call. Lines that cannot be written are counted and
+//! reported once writing works again. A closed stdout costs one failed call per block.
 
 use super::layer::{self, Style};
 use super::queue::{Batch, LogQueue};
@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long to leave a full pipe alone that does not make its writer wait.
+/// Pause before the next write to a full non-blocking pipe.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Writes what the queue holds.
@@ -17,9 +17,9 @@ pub(super) struct Writer<W> {
     style: Style,
     clock: Arc<dyn Clock>,
     queue: Arc<LogQueue>,
-    /// Lines that were dropped or lost and not told of.
+    /// Dropped or lost lines that are not yet reported.
     untold: u64,
-    /// Whether the last line ended in the middle.
+    /// True if the last line was cut off.
     torn: bool,
 }
 
@@ -49,7 +49,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Tells how many lines are missing; if that fails too, the next batch tells.
+    /// Writes how many lines are missing. If that fails too, the next batch tries again.
     fn tell(&mut self) {
         let mut line = Vec::new();
         layer::dropped_line(&mut line, self.style, self.clock.now(), self.untold);
@@ -58,7 +58,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Writes whole lines, or says how many are lost.
+    /// Writes whole lines, or returns how many are lost.
     fn write(&mut self, lines: &[u8]) -> Result<(), u64> {
         if self.torn {
             self.write_bytes(b"\n").map_err(|_| newlines(lines))?;
@@ -70,7 +70,7 @@ impl<W: Write> Writer<W> {
         })
     }
 
-    /// Writes all bytes, or gives back the rest.
+    /// Writes all bytes, or returns the rest.
     fn write_bytes<'a>(&mut self, mut bytes: &'a [u8]) -> Result<(), &'a [u8]> {
         while !bytes.is_empty() {
             match self.out.write(bytes) {

@@ -1,15 +1,15 @@
-//! The list of origins whose pages may call the service: exact ones, since each may read what
-//! comes back. Answering them is left to `http`.
+//! Parses the list of CORS origins. Only exact origins are accepted, because the pages of each may read
+//! responses.
 
 use super::server::is_host_name;
 use super::setting::InvalidValue;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) const ACCEPTED: &str =
-    "exact origins with commas between, such as https://app.example.org,http://localhost:3000,capacitor://localhost";
+    "comma-separated exact origins, such as https://app.example.org,http://localhost:3000,capacitor://localhost";
 
-/// Reads the list; each origin comes out as browsers spell it (RFC 6454 §6.2), once. Mobile shells and
-/// browser extensions have schemes of their own, whose hosts keep their case (URL standard, §3.5).
+/// Parses the list. Returns each origin once, as browsers spell it (RFC 6454 §6.2). Mobile shells and browser
+/// extensions have their own schemes, whose hosts keep their case (URL standard, §3.5).
 pub(super) fn read_origins(text: &str) -> Result<Vec<String>, InvalidValue> {
     let mut origins = Vec::new();
     for item in text.split(',') {
@@ -40,7 +40,7 @@ fn read_origin(text: &str) -> Result<String, InvalidValue> {
     let (default_port, authority) = match scheme.as_str() {
         "http" => (Some(80), authority.to_ascii_lowercase()),
         "https" => (Some(443), authority.to_ascii_lowercase()),
-        // Their pages have the origin `null`.
+        // Pages with these schemes have the origin `null`.
         "file" | "data" | "blob" => return Err(InvalidValue("has an origin whose scheme has no host")),
         _ => (None, authority.to_owned()),
     };
@@ -57,7 +57,7 @@ fn read_origin(text: &str) -> Result<String, InvalidValue> {
     })
 }
 
-/// Whether the text is a scheme (RFC 3986 §3.1), and no longer than HTTP libraries take.
+/// Returns whether the text is a scheme (RFC 3986 §3.1) of up to 64 characters, which HTTP libraries accept.
 fn is_scheme(text: &str) -> bool {
     let (first, rest) = (text.bytes().next(), text.bytes().skip(1));
     text.len() <= 64
@@ -67,7 +67,7 @@ fn is_scheme(text: &str) -> bool {
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), InvalidValue> {
     match authority.rsplit_once(':') {
-        // The colon is one of an IPv6 address in brackets.
+        // This colon is part of an IPv6 address in brackets.
         Some((_, after)) if after.ends_with(']') => Ok((authority, None)),
         Some((host, port)) => match port.parse() {
             Ok(port) if port > 0 => Ok((host, Some(port))),

@@ -1,5 +1,5 @@
-//! The section on the database: where it is, how many connections it gets, whether `serve` migrates
-//! it, and how often it purges. What a URL means is left to the adapter that opens it.
+//! Database settings: URL, connections, migration at the start and purge interval. The database adapter
+//! parses the URL.
 
 use super::setting::{Setting, SettingsError};
 use super::sources::Sources;
@@ -32,28 +32,28 @@ const CONNECTIONS: Setting = Setting {
     display: str::to_owned,
 };
 
-const IN_THE_CLEAR: &str = "DATABASE_URL names another host and no sslmode: passwords and hashes go there in the \
-    clear if the server offers no TLS";
-const CHOOSE_TLS: &str = "add sslmode=verify-full with sslrootcert, or another sslmode to choose what is right there";
+const IN_THE_CLEAR: &str = "DATABASE_URL names another host without sslmode: passwords and hashes are sent \
+    unencrypted if the server offers no TLS";
+const CHOOSE_TLS: &str = "add sslmode=verify-full with sslrootcert, or choose another sslmode explicitly";
 
 pub(super) const SETTINGS: [Setting; 4] = [DATABASE_URL, CONNECTIONS, AUTO_MIGRATE, PURGE_INTERVAL];
 
-/// Where the accounts and tokens are kept.
+/// Settings of the database.
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) url: DatabaseUrl,
-    /// How many connections to a PostgreSQL server there are at most.
+    /// Maximum number of connections to a PostgreSQL server.
     pub(crate) connections: NonZeroU32,
-    /// Whether `serve` migrates at its start; it refuses an old schema otherwise.
+    /// True if `serve` migrates at its start. Otherwise it does not start with an old schema.
     pub(crate) auto_migrate: bool,
-    /// How often `serve` deletes the rows of dead tokens, if ever.
+    /// Interval between purges in `serve`. `None`: never.
     pub(crate) purge_interval: Option<Duration>,
 }
 
 impl Database {
     pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let url = sources.required(&DATABASE_URL, |text| Ok(DatabaseUrl::parse(text)))?;
-        // The adapter's error holds none of the text.
+        // The adapter's error contains no part of the text.
         let url = url.map_err(|error| DATABASE_URL.invalid_because(error.to_string()))?;
         if matches!(&url, DatabaseUrl::Postgres(url) if url.may_be_in_the_clear()) {
             warnings.push(Warning::new(IN_THE_CLEAR, CHOOSE_TLS));
@@ -70,7 +70,7 @@ impl Database {
     }
 }
 
-/// The URL with its passwords masked; nothing of one that is not valid, for a password may stand
+/// Returns the URL with its passwords masked. Hides an invalid URL completely, because a password may be
 /// anywhere in it.
 fn masked(url: &str) -> String {
     let url = url.trim();
@@ -88,13 +88,13 @@ fn masked(url: &str) -> String {
     format!("{scheme}://{user}{place}{mark}{}", parameters.join("&"))
 }
 
-/// The user's part with the password masked, and the rest. As in SQLAlchemy a password may hold
-/// anything but an @-sign.
+/// Returns the user part with the password masked, and the rest. As in SQLAlchemy, a password may contain
+/// anything except an @-sign.
 fn without_password(rest: &str) -> (String, &str) {
     match rest.split_once('@') {
         None => (String::new(), rest),
         Some((user, place)) => match user.split_once(':') {
-            // The @-sign is one in the query.
+            // This @-sign is in the path or the query.
             _ if user.split(':').next().is_some_and(|name| name.contains(['/', '?'])) => (String::new(), rest),
             None => (format!("{user}@"), place),
             Some((name, _)) => (format!("{name}:***@"), place),
@@ -124,7 +124,7 @@ mod tests {
             warnings.iter().map(ToString::to_string).collect::<String>()
         };
         let warning = warned("postgres://u:marker@db/app");
-        assert!(warning.starts_with("DATABASE_URL names another host and no sslmode"), "{warning}");
+        assert!(warning.starts_with("DATABASE_URL names another host without sslmode"), "{warning}");
         assert!(warning.contains("add sslmode=verify-full") && !warning.contains("marker"), "{warning}");
         for url in ["postgres://db/app?sslmode=disable", "postgres://localhost/app", "sqlite:///app.db"] {
             assert_eq!(warned(url), "", "{url}");

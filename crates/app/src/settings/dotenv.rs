@@ -1,23 +1,22 @@
-//! The file `.env`, read as python-dotenv reads it, so that the file of an adopted service means
-//! here what it meant there. The crate `dotenvy` does not: it takes `$NAME` for a variable, `\`
-//! outside quotes for an escape, refuses blanks in plain values and `NAME` without `=`, reads the
-//! process environment by itself, and its errors show the line, which may hold a secret.
+//! Parser of `.env` files, compatible with python-dotenv, so that the file of an adopted FastAPI service
+//! keeps its meaning. The crate `dotenvy` is not compatible: it expands `$NAME`, treats `\` outside quotes
+//! as an escape, rejects blanks in unquoted values and `NAME` without `=`, reads the process environment by
+//! itself, and its errors contain the line, which may hold a secret.
 //!
-//! What differs from python-dotenv: a statement that cannot be read is an error, where it warns
-//! and goes on. Which names count is left to the caller.
+//! Unlike in python-dotenv, a syntax error is an error: python-dotenv warns and goes on.
 
 use super::interpolation::interpolate;
 use std::collections::BTreeMap;
 
-/// What a file says: each name with its last value, or `None` where it stands without `=`.
+/// Each name with its last value, or `None` for a name without `=`.
 pub(super) type Bindings = BTreeMap<String, Option<String>>;
 
-/// The line, counted from 1, on which a statement begins that cannot be read.
+/// Line of a statement with a syntax error, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BrokenLine(pub(super) usize);
 
-/// Reads a file's text. `${NAME}` stands for a value further up in the file, else for one of
-/// the environment's.
+/// Parses the text of a file. `${NAME}` expands to an earlier value in the file, or else to the environment
+/// variable.
 pub(super) fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Bindings, BrokenLine> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
     let mut bindings = Bindings::new();
@@ -35,7 +34,7 @@ pub(super) fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) ->
 
 type Binding<'a> = (&'a str, Option<String>);
 
-/// Splits a statement off: a binding or a comment.
+/// Splits off a statement: a binding or a comment.
 fn statement(text: &str) -> Option<(Option<Binding<'_>>, &str)> {
     let text = without_export(text);
     if text.starts_with('#') {
@@ -81,14 +80,14 @@ fn value(text: &str) -> Option<(String, &str)> {
     Some((plain(line).to_owned(), rest))
 }
 
-/// Splits at the closing quote: the first that no backslash precedes, else the last.
+/// Splits at the closing quote: the first one without a backslash before it, or else the last one.
 fn quoted(text: &str, quote: char) -> Option<(&str, &str)> {
     let splits = || text.match_indices(quote).filter_map(|(at, _)| text.split_at_checked(at));
     let (inner, rest) = splits().find(|(inner, _)| !inner.ends_with('\\')).or_else(|| splits().next_back())?;
     Some((inner, rest.strip_prefix(quote)?))
 }
 
-/// A value without quotes ends where white space and `#` begin a comment.
+/// Returns an unquoted value, which ends at white space followed by `#`.
 fn plain(line: &str) -> &str {
     let comment = line.match_indices('#').filter_map(|(at, _)| line.get(..at)).find(|value| value.ends_with(is_space));
     comment.unwrap_or(line).trim_end_matches(is_space)
@@ -125,14 +124,14 @@ fn double_quote_escape(c: char) -> Option<char> {
     })
 }
 
-/// What follows the line, if nothing but a comment is left on it.
+/// Returns the text after the line, or `None` if the line has more than a comment left.
 fn end_of_statement(text: &str) -> Option<&str> {
     let text = text.trim_start_matches(is_blank);
     let text = if text.starts_with('#') { text.trim_start_matches(|c| c != '\n') } else { text };
     if text.is_empty() { Some(text) } else { text.strip_prefix('\n') }
 }
 
-/// White space as Python's `\s` has it: four separators more than Unicode's property.
+/// White space as in Python's `\s`: Unicode white space and four separators.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }
@@ -154,7 +153,7 @@ mod tests {
         parse(text, &|_| None).unwrap().into_iter().collect()
     }
 
-    /// Every answer is what python-dotenv 1.2 gives.
+    /// Expected values come from python-dotenv 1.2.
     #[test]
     fn values_are_what_python_dotenv_reads() {
         for (text, value) in [

@@ -1,24 +1,24 @@
-//! The files that settings name: secrets and keys. What a file must hold is left to the setting.
+//! Reads the files that settings name: secrets and keys.
 
 use std::fs::{File, Metadata};
 use std::io::{Error, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// No secret and no key is longer than this.
+/// Maximum size of a file in bytes; more than any secret or key needs.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// How files are read: the real ones by [`Contents::decode`].
+/// Function that reads a file: [`Contents::read`], except in tests.
 pub(crate) type ReadFile = fn(&Path) -> Result<Contents, ErrorKind>;
 
-/// What a file holds.
+/// Contents of a file.
 pub(crate) struct Contents {
     pub(crate) text: String,
-    /// Whether everybody on the machine may read it.
+    /// True if every user of the machine can read the file.
     pub(crate) world_readable: bool,
 }
 
-/// Whether there is a file that everybody on the machine may read.
+/// Returns whether the path is a file that every user of the machine can read.
 pub(super) fn is_open(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.is_file() && readable_by_all(&metadata))
 }
@@ -28,7 +28,7 @@ fn readable_by_all(metadata: &Metadata) -> bool {
 }
 
 impl Contents {
-    /// Reads a file, or a pipe, of at most 64 KiB.
+    /// Reads a file or a pipe of up to 64 KiB.
     pub(crate) fn read(path: &Path) -> Result<Self, ErrorKind> {
         Self::try_read(path).map_err(|error| error.kind())
     }

@@ -1,9 +1,9 @@
-//! `${NAME}` and `${NAME:-default}` in a value of the file `.env`, as python-dotenv replaces them:
-//! in quotes of either kind too, the file before the environment, and an unknown name by nothing.
+//! Expands `${NAME}` and `${NAME:-default}` in values of `.env` as python-dotenv does: also in quotes of
+//! either kind, the file before the environment, and unknown names to nothing.
 
 use super::dotenv::Bindings;
 
-/// The value with its variables replaced.
+/// Returns the value with its variables expanded.
 pub(super) fn interpolate(value: &str, above: &Bindings, environment: &dyn Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(value.len());
     let mut rest = value;
@@ -25,7 +25,7 @@ pub(super) fn interpolate(value: &str, above: &Bindings, environment: &dyn Fn(&s
     out
 }
 
-/// Splits `NAME}` or `NAME:-default}` off.
+/// Splits off `NAME}` or `NAME:-default}`.
 fn variable(text: &str) -> Option<(&str, &str, &str)> {
     let (inner, after) = text.split_once('}')?;
     match inner.split_once(':') {

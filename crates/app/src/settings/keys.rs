@@ -1,5 +1,5 @@
-//! The section on keys: the private key that signs tokens, and the previous keys that go on
-//! verifying. What a key must be is left to the adapter that uses it.
+//! Key settings: the private key that signs tokens, and previous keys that only verify. The JWT adapter
+//! validates keys.
 
 use super::secret;
 use super::setting::{self, InvalidValue, Setting, SettingsError};
@@ -22,26 +22,26 @@ const PRIVATE_KEY: Setting = Setting {
 const PREVIOUS_SECRETS: Setting = Setting {
     name: "SECRET_KEY_PREVIOUS",
     default: None,
-    accepted: "former values of SECRET_KEY, each of at least 32 bytes, each on a line of its own",
+    accepted: "previous values of SECRET_KEY, one per line, each of at least 32 bytes",
     display: setting::secret,
 };
 const PREVIOUS_ALGORITHM: Setting = Setting {
     name: "SECRET_KEY_PREVIOUS_ALGORITHM",
     default: None,
-    accepted: "HS256, HS384, HS512; without it ALGORITHM, or HS256 where that one needs a private key",
+    accepted: "HS256, HS384, HS512; if not set, ALGORITHM, or HS256 if ALGORITHM needs a private key",
     display: str::to_owned,
 };
 const PREVIOUS_KEYS: Setting = Setting {
     name: "PREVIOUS_KEY_FILES",
     default: None,
-    accepted: "paths of PEM files with commas between, each with a public or private key: RSA of 2048 to 8192 bits, \
+    accepted: "comma-separated paths of PEM files, each with a public or private key: RSA of 2048 to 8192 bits, \
                P-256 or Ed25519",
     display: str::to_owned,
 };
 
 pub(super) const SETTINGS: [Setting; 4] = [PRIVATE_KEY, PREVIOUS_KEYS, PREVIOUS_SECRETS, PREVIOUS_ALGORITHM];
 
-/// What signs tokens and what verifies them, ready for use.
+/// Token issuer and token verifier.
 #[derive(Debug)]
 pub(crate) struct Keys {
     pub(crate) issuer: Arc<JwtIssuer>,
@@ -59,13 +59,14 @@ impl Keys {
         let signing = match (tokens.algorithm.is_symmetric(), private) {
             (true, private) => {
                 if private.is_some() {
-                    warnings.push("PRIVATE_KEY_FILE is set, and ALGORITHM does not use it".into());
+                    let what = "PRIVATE_KEY_FILE is set, but ALGORITHM does not use it";
+                    warnings.push(Warning::new(what, "set ALGORITHM to RS256, ES256 or EdDSA, or unset it"));
                 }
                 let secret = tokens.secret.expose_secret().as_bytes();
                 SigningKey::of_secret(tokens.algorithm, secret).map_err(|error| bad_key(&PRIVATE_KEY, "", error))?
             }
             (false, Some(path)) => read_private(sources, tokens.algorithm, &path, warnings)?,
-            (false, None) => return Err(PRIVATE_KEY.invalid(InvalidValue("is missing, and ALGORITHM signs with it"))),
+            (false, None) => return Err(PRIVATE_KEY.invalid(InvalidValue("is missing, but ALGORITHM needs it"))),
         };
         let mut previous = read_previous_keys(sources)?;
         previous.extend(read_previous_secrets(sources, tokens.algorithm, debug, warnings)?);
@@ -82,7 +83,7 @@ fn read_private(
 ) -> Result<SigningKey, SettingsError> {
     let file = sources.file(path).map_err(|error| unreadable(&PRIVATE_KEY, "", error))?;
     if file.world_readable {
-        let what = "PRIVATE_KEY_FILE names a file that everybody on this machine may read";
+        let what = "PRIVATE_KEY_FILE names a file that every user of this machine can read";
         warnings.push(Warning::new(what, Warning::CHMOD));
     }
     SigningKey::of_pem(algorithm, &file.text).map_err(|error| bad_key(&PRIVATE_KEY, "", error))
@@ -93,7 +94,7 @@ fn read_previous_keys(sources: &Sources) -> Result<Vec<Arc<VerifyingKey>>, Setti
         sources.optional(&PREVIOUS_KEYS, |text| text.split(',').map(|path| value::path(path.trim())).collect())?;
     let paths: Vec<_> = paths.unwrap_or_default();
     let read = |(number, path): (usize, _)| {
-        let which = format!("number {} ", number + 1);
+        let which = format!("entry {} ", number + 1);
         let file = sources.file(path).map_err(|error| unreadable(&PREVIOUS_KEYS, &which, error))?;
         let key = VerifyingKey::of_pem(&file.text).map_err(|error| bad_key(&PREVIOUS_KEYS, &which, error))?;
         Ok(Arc::new(key))
@@ -101,7 +102,7 @@ fn read_previous_keys(sources: &Sources) -> Result<Vec<Arc<VerifyingKey>>, Setti
     paths.iter().map(std::path::PathBuf::as_path).enumerate().map(read).collect()
 }
 
-/// Lines, since a secret may hold any other character.
+/// Reads the previous secrets, one per line, because a secret may contain any other character.
 fn read_previous_secrets(
     sources: &Sources,
     current: Algorithm,
@@ -119,7 +120,8 @@ fn read_previous_secrets(
         match bytes.len() {
             secret::MIN_BYTES.. => {}
             _ if debug => {
-                warnings.push("SECRET_KEY_PREVIOUS has a secret shorter than 32 bytes: DEBUG=true only".into())
+                let what = "SECRET_KEY_PREVIOUS has a secret shorter than 32 bytes, allowed only with DEBUG=true";
+                warnings.push(what.into())
             }
             _ => return Err(PREVIOUS_SECRETS.invalid(InvalidValue("has a secret that is shorter than 32 bytes"))),
         }
@@ -133,14 +135,14 @@ fn read_shared(text: &str) -> Result<Algorithm, InvalidValue> {
     tokens::read_algorithm(text)
         .ok()
         .filter(|algorithm| algorithm.is_symmetric())
-        .ok_or(InvalidValue("is no algorithm that signs with a secret"))
+        .ok_or(InvalidValue("is not an algorithm that signs with a secret"))
 }
 
 fn unreadable(setting: &Setting, which: &str, error: std::io::ErrorKind) -> SettingsError {
     setting.invalid_because(format!("{which}names a file that cannot be read ({error})"))
 }
 
-/// The adapter's error holds nothing of the key.
+/// The adapter's error contains no part of the key.
 fn bad_key(setting: &Setting, which: &str, error: portcullis_jwt::KeyError) -> SettingsError {
     setting.invalid_because(format!("{which}names a key that cannot be used: {error}"))
 }

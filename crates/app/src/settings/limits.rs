@@ -1,5 +1,4 @@
-//! The section on limits: how often what may be tried, and which proxies are believed. Counting
-//! is left to others.
+//! Rate-limit settings: budgets, trusted proxies and the shared Redis server.
 
 use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
@@ -23,7 +22,7 @@ const DEAD_REFRESH: Setting = flow("RATE_LIMIT_DEAD_REFRESH", "1/30s,burst=4");
 const PROXIES: Setting = Setting {
     name: "TRUSTED_PROXIES",
     default: None,
-    accepted: "IP addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.7,2001:db8::/32",
+    accepted: "comma-separated IP addresses and networks, such as 10.0.0.0/8,192.0.2.7,2001:db8::/32",
     display: str::to_owned,
 };
 const FORWARDED_HEADER: Setting = Setting {
@@ -44,32 +43,31 @@ pub(super) const SETTINGS: [Setting; 10] =
     [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, REFRESH, DEAD_REFRESH, PROXIES, FORWARDED_HEADER, REDIS_URL];
 
 const fn window(name: &'static str, default: &'static str) -> Setting {
-    let accepted = "tries and a time such as 10/15m: 1 to 100 tries, in 1s to 24h";
+    let accepted = "attempts and a period, such as 10/15m: 1 to 100 attempts in 1s to 24h";
     Setting { name, default: Some(default), accepted, display: str::to_owned }
 }
 
 const fn flow(name: &'static str, default: &'static str) -> Setting {
-    let accepted = "calls, a time, and how many may come at once beside the one that is due, such as \
-                    300/5m,burst=100: 1 to 1000000 calls, in 1s to 24h; without a burst all may";
+    let accepted = "calls, a period and a burst, such as 300/5m,burst=100: 1 to 1000000 calls in 1s to 24h, and 0 to \
+                    1000000 calls at once besides the one that is due; without a burst, all calls at once";
     Setting { name, default: Some(default), accepted, display: str::to_owned }
 }
 
-/// The first wait of whoever has used up the free tries at one password.
+/// First wait after the free attempts at a password are used up.
 const FIRST_WAIT: Duration = Duration::from_mins(1);
 
-/// Wrong passwords of one account in a day, from all devices.
+/// Maximum number of wrong passwords per account and day, from all devices.
 const A_DAY_ALL_DEVICES: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
-/// How often what may be tried.
+/// Settings of rate limits.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    /// None: nothing is limited.
+    /// `None`: rate limits are off.
     pub(crate) rules: Option<Rules>,
-    /// The proxies that are believed.
     pub(crate) proxies: TrustedProxies,
-    /// The header that is believed when a proxy sends it.
+    /// Header with the client's IP address that trusted proxies set.
     pub(crate) forwarded: ForwardedHeader,
-    /// Where replicas share budgets and circuits, if anywhere.
+    /// Redis server on which replicas share budgets and circuits.
     pub(crate) redis: Option<RedisUrl>,
 }
 
@@ -116,19 +114,19 @@ fn read_flow(text: &str) -> Result<Gcra, InvalidValue> {
     Ok(Gcra::new(calls, period, at_once))
 }
 
-/// Reads a count and a time, such as `10/15m`.
+/// Parses a count and a time, such as `10/15m`.
 fn read_rate(text: &str, most: u32) -> Result<(NonZeroU32, Duration), InvalidValue> {
-    let (count, period) = text.split_once('/').ok_or(InvalidValue("is not a count and a time"))?;
+    let (count, period) = text.split_once('/').ok_or(InvalidValue("is not a count and a period"))?;
     let (number, unit) = match period.char_indices().next_back() {
         Some((place, 's')) => (period.get(..place), 1),
         Some((place, 'm')) => (period.get(..place), 60),
         Some((place, 'h')) => (period.get(..place), 3600),
-        _ => return Err(InvalidValue("has a time that does not end in s, m or h")),
+        _ => return Err(InvalidValue("has a period that does not end in s, m or h")),
     };
     let number: u64 = value::whole_number(1..=86_400)(number.unwrap_or_default())?;
     let seconds = number.saturating_mul(unit);
     if seconds > 86_400 {
-        return Err(InvalidValue("has a time of more than 24h"));
+        return Err(InvalidValue("has a period longer than 24h"));
     }
     Ok((read_count(count, most)?, Duration::from_secs(seconds)))
 }
@@ -140,14 +138,14 @@ fn read_count(text: &str, most: u32) -> Result<NonZeroU32, InvalidValue> {
 
 fn read_redis(sources: &Sources) -> Result<Option<RedisUrl>, SettingsError> {
     let url = sources.optional(&REDIS_URL, |text| Ok(RedisUrl::parse(text)))?.transpose();
-    // The adapter's error holds none of the text.
+    // The adapter's error contains no part of the text.
     url.map_err(|error| REDIS_URL.invalid_because(error.to_string()))
 }
 
 fn everybody_trusted() -> Warning {
-    let what = "TRUSTED_PROXIES trusts addresses of the whole Internet: any caller can choose the source that limits \
-                count and sessions record";
-    Warning::new(what, "list the addresses of your proxies alone")
+    let what = "TRUSTED_PROXIES trusts addresses of the whole Internet: any client can forge the IP address that \
+                limits count and sessions record";
+    Warning::new(what, "list only the addresses of your proxies")
 }
 
 fn exposed() -> Warning {
@@ -155,7 +153,7 @@ fn exposed() -> Warning {
     Warning::new(what, "put Redis on this machine, or reach it through an encrypted tunnel on a loopback address")
 }
 
-/// The host and the port alone.
+/// Returns the URL with only host and port.
 fn shown_url(text: &str) -> String {
     RedisUrl::parse(text.trim())
         .map_or_else(|_| "(unreadable)".to_owned(), |url| format!("redis://{}", url.host_and_port()))
@@ -171,7 +169,7 @@ fn read_header(text: &str) -> Result<ForwardedHeader, InvalidValue> {
     match text.to_ascii_lowercase().as_str() {
         "x-forwarded-for" => Ok(ForwardedHeader::XForwardedFor),
         "forwarded" => Ok(ForwardedHeader::Forwarded),
-        _ => Err(InvalidValue("is another header")),
+        _ => Err(InvalidValue("is not a supported header")),
     }
 }
 

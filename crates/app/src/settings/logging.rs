@@ -1,4 +1,4 @@
-//! Settings of the log: its level and its format.
+//! Log settings: level and format.
 
 use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
@@ -13,28 +13,28 @@ const LOG_LEVEL: Setting = Setting {
 const LOG_FORMAT: Setting = Setting {
     name: "LOG_FORMAT",
     default: Some("auto"),
-    accepted: "auto (text on a terminal, else json), json, text",
+    accepted: "auto (text on a terminal, otherwise json), json, text",
     display: str::to_owned,
 };
 
 pub(super) const SETTINGS: [Setting; 2] = [LOG_LEVEL, LOG_FORMAT];
 
-/// The least severe events that are told, by Python's names for them.
+/// Minimum severity of logged events, with Python's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     Debug,
     Info,
     Warning,
     Error,
-    /// Nothing: no event is that severe.
+    /// Logs nothing: no event is that severe.
     Critical,
 }
 
 impl Level {
-    /// All of them, from the most to the least talkative.
+    /// All levels, from the least to the most severe.
     const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
 
-    /// Python's name for it.
+    /// Returns Python's name of the level.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "DEBUG",
@@ -46,18 +46,18 @@ impl Level {
     }
 }
 
-/// Form of a log line.
+/// Format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Text if standard output is a terminal, else JSON.
     Auto,
     /// A flat JSON object.
     Json,
-    /// Text for people.
+    /// Readable text.
     Text,
 }
 
-/// What is logged, and how.
+/// Settings of the log.
 #[derive(Debug)]
 pub(crate) struct Logging {
     pub(crate) level: Level,
@@ -65,7 +65,7 @@ pub(crate) struct Logging {
 }
 
 impl Logging {
-    /// With `DEBUG=true` everything is told, unless the level is set.
+    /// Reads the section. With `DEBUG=true` the default level is `DEBUG`.
     pub(super) fn read(sources: &Sources, debug: bool) -> Result<Self, SettingsError> {
         let level = sources.required(&LOG_LEVEL, read_level)?;
         let format = sources.required(&LOG_FORMAT, read_format)?;
@@ -73,7 +73,7 @@ impl Logging {
     }
 }
 
-/// Reads a level by any name that Python's logging has for it.
+/// Parses a level, including the aliases of Python's logging.
 fn read_level(text: &str) -> Result<Level, InvalidValue> {
     let name = match text.to_ascii_uppercase().as_str() {
         "NOTSET" => "DEBUG",
@@ -81,7 +81,8 @@ fn read_level(text: &str) -> Result<Level, InvalidValue> {
         "FATAL" => "CRITICAL",
         _ => text,
     };
-    Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name)).ok_or(InvalidValue("is not a level"))
+    let level = Level::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name));
+    level.ok_or(InvalidValue("is not a log level"))
 }
 
 fn read_format(text: &str) -> Result<Format, InvalidValue> {
@@ -89,6 +90,6 @@ fn read_format(text: &str) -> Result<Format, InvalidValue> {
         "auto" => Ok(Format::Auto),
         "json" => Ok(Format::Json),
         "text" => Ok(Format::Text),
-        _ => Err(InvalidValue("is not a format of log lines")),
+        _ => Err(InvalidValue("is not a log format")),
     }
 }

@@ -1,5 +1,4 @@
-//! The section on mail: where it goes, from whom, which notices are sent, and which pages links
-//! open. Speaking to a mail server and wording mails is left to others.
+//! Email settings: mail server or folder, sender, templates, notices, and the pages that links open.
 
 use super::cors;
 use super::server::{Server, is_host_name};
@@ -16,7 +15,7 @@ use std::path::PathBuf;
 const PUBLIC_URL: Setting = Setting {
     name: "PUBLIC_URL",
     default: None,
-    accepted: "https://host, with a port and a path if there are such; http:// on a loopback address alone",
+    accepted: "https://host, optionally with a port and a path; http:// only on a loopback address",
     display: str::to_owned,
 };
 const VERIFY_URL: Setting = page("VERIFY_URL");
@@ -30,7 +29,7 @@ const SMTP_URL: Setting = Setting {
 const MAIL_FROM: Setting = Setting {
     name: "MAIL_FROM",
     default: None,
-    accepted: "an address such as no-reply@example.org, or Name <no-reply@example.org>",
+    accepted: "an email address such as no-reply@example.org, or Name <no-reply@example.org>",
     display: str::to_owned,
 };
 const MAIL_DIR: Setting =
@@ -40,8 +39,8 @@ const MAIL_TEMPLATES: Setting =
 const MAIL_NOTICES: Setting = Setting {
     name: "MAIL_NOTICES",
     default: Some("password_changed,email_changed,new_device,login_after_failures,session_theft"),
-    accepted: "password_changed, email_changed, new_device, login_after_failures and session_theft with commas \
-               between, or none",
+    accepted: "a comma-separated list of password_changed, email_changed, new_device, login_after_failures and \
+               session_theft, or none",
     display: str::to_owned,
 };
 const REQUIRE_VERIFIED: Setting =
@@ -51,49 +50,49 @@ pub(super) const SETTINGS: [Setting; 9] =
     [PUBLIC_URL, VERIFY_URL, RESET_URL, SMTP_URL, MAIL_FROM, MAIL_DIR, MAIL_TEMPLATES, MAIL_NOTICES, REQUIRE_VERIFIED];
 
 const fn page(name: &'static str) -> Setting {
-    let accepted = "https://host/path with {token} where the token goes; http:// on a loopback address alone";
+    let accepted = "https://host/path with {token} in place of the token; http:// only on a loopback address";
     Setting { name, default: None, accepted, display: str::to_owned }
 }
 
-/// Told where mails could not be opened by whom they are for.
+/// Warning for links that recipients on other machines cannot open.
 fn no_public_url() -> Warning {
-    let advice = "set it to where people find the service, such as https://auth.example.org";
-    Warning::new("PUBLIC_URL is not set: links in mails open a loopback address", advice)
+    let advice = "set it to the public URL of the service, such as https://auth.example.org";
+    Warning::new("PUBLIC_URL is not set: links in emails lead to a loopback address", advice)
 }
 
 fn hsts_not_sent() -> Warning {
     let advice = "set PUBLIC_URL to the https:// address that browsers use, or HSTS_SECONDS to 0";
-    Warning::new("HSTS_SECONDS is set, and PUBLIC_URL is not https: the header is not sent", advice)
+    Warning::new("HSTS_SECONDS is set, but PUBLIC_URL is not https: the header is not sent", advice)
 }
 
 fn exposed() -> Warning {
-    let advice = "have the mail server speak TLS, and take tls=none away";
-    Warning::new("SMTP_URL sends mails, with what opens accounts, in the clear", advice)
+    let advice = "enable TLS on the mail server, and remove tls=none";
+    Warning::new("SMTP_URL sends emails unencrypted, with links that give access to accounts", advice)
 }
 
-/// How people are written to.
+/// Settings of email.
 #[derive(Debug)]
 pub(crate) struct Mail {
-    /// The mail server; none, and mails are written into the folder.
+    /// Mail server. `None`: emails are written to the folder.
     pub(crate) server: Option<SmtpUrl>,
     pub(crate) folder: PathBuf,
     pub(crate) from: Sender,
-    /// A folder whose templates replace those compiled in.
+    /// Folder with templates that replace the built-in ones.
     pub(crate) templates: Option<PathBuf>,
     pub(crate) notices: Notices,
     pub(crate) links: Links,
-    /// Where people find the service, without a slash at the end.
+    /// Public URL of the service, without a trailing slash.
     pub(crate) public_url: String,
-    /// The origin of `PUBLIC_URL`, as browsers spell it.
+    /// Origin of `public_url`, as browsers spell it.
     pub(crate) public_origin: String,
-    /// Whether an account whose address is not verified may not sign in.
+    /// True if signing in requires a verified email address.
     pub(crate) require_verified: bool,
 }
 
 impl Mail {
     pub(super) fn read(sources: &Sources, server: &Server, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let smtp = sources.optional(&SMTP_URL, |text| Ok(SmtpUrl::parse(text)))?.transpose();
-        // The adapter's error holds none of the text.
+        // The adapter's error contains no part of the text.
         let smtp = smtp.map_err(|error| SMTP_URL.invalid_because(error.to_string()))?;
         if smtp.as_ref().is_some_and(SmtpUrl::is_exposed) {
             warnings.push(exposed());
@@ -115,10 +114,10 @@ impl Mail {
         })
     }
 
-    /// What words mails. Every template is tried.
+    /// Creates the email renderer and checks every template.
     ///
     /// # Errors
-    /// [`SettingsError`], when one of the operator's cannot be used.
+    /// If one of the operator's templates is invalid.
     pub(crate) fn renderer(&self, app_name: &str) -> Result<MinijinjaRenderer, SettingsError> {
         let renderer = MinijinjaRenderer::new(app_name, self.templates.as_deref());
         renderer
@@ -127,10 +126,10 @@ impl Mail {
 }
 
 fn read_sender(sources: &Sources, server: &Server, sends: bool) -> Result<Sender, SettingsError> {
-    let bad = |_| MAIL_FROM.invalid(InvalidValue("names no sender"));
+    let bad = |_| MAIL_FROM.invalid(InvalidValue("is not a valid sender"));
     match sources.optional(&MAIL_FROM, |text| Ok(Sender::parse(text)))? {
         Some(sender) => sender.map_err(bad),
-        None if sends => Err(MAIL_FROM.invalid(InvalidValue("is missing, and SMTP_URL is set"))),
+        None if sends => Err(MAIL_FROM.invalid(InvalidValue("is missing, but SMTP_URL is set"))),
         None => Sender::new(&server.app_name, "no-reply@localhost").map_err(bad),
     }
 }
@@ -141,10 +140,10 @@ fn read_notices(text: &str) -> Result<Notices, InvalidValue> {
     }
     let notice = |name: &str| Notices::ALL.into_iter().find(|notice| notice.as_str() == name.trim());
     let notices: Option<Vec<_>> = text.split(',').map(notice).collect();
-    notices.map(|notices| Notices::only(&notices)).ok_or(InvalidValue("has an entry that is no notice"))
+    notices.map(|notices| Notices::only(&notices)).ok_or(InvalidValue("has an unknown notice"))
 }
 
-/// Reads the links, and where people find the service.
+/// Reads the links and the public URL.
 fn read_links(
     sources: &Sources,
     server: &Server,
@@ -163,7 +162,7 @@ fn read_links(
     Ok((links, public))
 }
 
-/// Where a browser on this machine finds the service.
+/// Returns the URL of the service for a browser on this machine.
 fn own_url(server: &Server) -> String {
     let host = bracketed(&server.host);
     let host = if is_loopback(&host) { host } else { "localhost".to_owned() };
@@ -184,27 +183,27 @@ fn read_public(text: &str) -> Result<String, InvalidValue> {
 
 fn read_page(text: &str) -> Result<String, InvalidValue> {
     if text.matches(Links::TOKEN_PLACEHOLDER).count() != 1 {
-        return Err(InvalidValue("does not have {token} once"));
+        return Err(InvalidValue("does not contain {token} exactly once"));
     }
     let filled = text.replace(Links::TOKEN_PLACEHOLDER, "0");
     if filled.contains(['{', '}']) {
-        return Err(InvalidValue("has other braces than those of {token}"));
+        return Err(InvalidValue("has braces outside {token}"));
     }
     check_url(&filled)?;
-    // A host with the token in its name would be told it before anybody clicks.
+    // A token in the host name would leak through DNS lookups, even before the user clicks the link.
     let host = text.split('/').nth(2).unwrap_or_default();
     if host.contains('{') { Err(InvalidValue("has {token} in its host")) } else { Ok(text.to_owned()) }
 }
 
-/// Whether a browser reaches a place by it over TLS, or on this machine.
+/// Checks that the URL uses TLS, or http on a loopback address.
 fn check_url(text: &str) -> Result<(), InvalidValue> {
     let (encrypted, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (true, rest),
         (_, Some(rest)) => (false, rest),
-        _ => return Err(InvalidValue("begins with neither https:// nor http://")),
+        _ => return Err(InvalidValue("starts with neither https:// nor http://")),
     };
     if !text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'|')) {
-        return Err(InvalidValue("has a character that no URL has"));
+        return Err(InvalidValue("has a character that is not valid in a URL"));
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
@@ -212,7 +211,7 @@ fn check_url(text: &str) -> Result<(), InvalidValue> {
         _ => (authority, None),
     };
     if port.is_some_and(|port| value::whole_number(1..=u16::MAX)(port).is_err()) {
-        return Err(InvalidValue("has a port that is none"));
+        return Err(InvalidValue("has an invalid port"));
     }
     let in_brackets = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let good = match in_brackets {
@@ -220,8 +219,8 @@ fn check_url(text: &str) -> Result<(), InvalidValue> {
         None => host.parse::<IpAddr>().is_ok() || is_host_name(host),
     };
     match (good, encrypted || is_loopback(host)) {
-        (false, _) => Err(InvalidValue("has a host that is none")),
-        (true, false) => Err(InvalidValue("is not encrypted, and not on this machine")),
+        (false, _) => Err(InvalidValue("has an invalid host")),
+        (true, false) => Err(InvalidValue("is neither encrypted nor on a loopback address")),
         (true, true) => Ok(()),
     }
 }
@@ -231,7 +230,7 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The host and the port alone.
+/// Returns the URL with only scheme, host and port.
 fn shown_url(text: &str) -> String {
     let scheme = if text.trim().to_ascii_lowercase().starts_with("smtps:") { "smtps" } else { "smtp" };
     SmtpUrl::parse(text.trim()).map_or_else(|_| "(unreadable)".to_owned(), |url| format!("{scheme}://{}", url.place()))

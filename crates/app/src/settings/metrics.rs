@@ -1,4 +1,4 @@
-//! The section on what is told to machines: where the page of metrics is served.
+//! Metrics settings: the address of the metrics page.
 
 use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
@@ -7,16 +7,16 @@ use std::net::SocketAddr;
 const METRICS_ADDR: Setting = Setting {
     name: "METRICS_ADDR",
     default: None,
-    accepted: "an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464; port 0 is any free one",
+    accepted: "an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464; port 0 for any free port",
     display: str::to_owned,
 };
 
 pub(super) const SETTINGS: [Setting; 1] = [METRICS_ADDR];
 
-/// What is told to machines.
+/// Settings of metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    /// Where the page of metrics is served. None: nothing is counted.
+    /// Address of the metrics page. `None`: metrics are off.
     pub(crate) metrics: Option<SocketAddr>,
 }
 

@@ -1,22 +1,22 @@
-//! Names in the environment or in `.env` that are almost those of settings. Other programs' names stand
-//! there too, so that an unknown name is no error; one that nearly hits is worth a warning, since a
-//! setting that silently does nothing may be one that protects.
+//! Detects misspelt settings in the environment and in `.env`. An unknown name is not an error there, since
+//! other programs use the environment too. A near miss gets a warning, because a misspelt setting that has
+//! no effect may be a security setting.
 
-/// Shorter names are near to too many of other programs.
+/// Minimum length of a setting's name. Shorter names resemble too many names of other programs.
 const MIN_CHARS: usize = 6;
-/// In longer names two mistakes are still unlikely to be somebody else's name.
+/// Length from which two mistakes are allowed: such a name hardly belongs to another program.
 const LONG: usize = 14;
-/// A folder of mails, to many programs.
+/// A variable of other programs that resembles `MAIL_DIR`.
 const FOREIGN: &str = "MAILDIR";
 
-/// Returns the known name that was probably meant.
+/// Returns the known name that was probably meant, or `None`.
 pub(super) fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
     let upper = name.to_ascii_uppercase();
     if upper == FOREIGN || known.contains(&upper) {
         return None;
     }
     let long_enough = || known.iter().filter(|known| essence(known).chars().count() >= MIN_CHARS);
-    // Orchestrators set names such as PORTCULLIS_PORT for a service of this name.
+    // Orchestrators set names such as PORTCULLIS_PORT for a service with this name.
     if let Some(rest) = upper.strip_prefix("PORTCULLIS_") {
         return long_enough().find(|known| *known == rest);
     }
@@ -29,7 +29,7 @@ pub(super) fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
     near.min_by_key(|(mistakes, _)| *mistakes).map(|(_, known)| known)
 }
 
-/// The words of a name in the singular, without what joins them.
+/// Returns the words of a name in the singular, without separators.
 fn essence(name: &str) -> String {
     name.split(['_', '-', '.']).map(singular).collect()
 }
@@ -105,6 +105,6 @@ mod tests {
         assert!(told[1].starts_with("SMTP_URI (.env) is not a setting") && told[1].contains("SMTP_URL?"));
         assert!(!told.concat().contains("marker"), "{told:?}");
         let both = [("CORS_ORIGIN", "x"), ("CORS_ORIGINS", "https://a.example")];
-        assert_eq!(warnings(&both, ""), Vec::<String>::new(), "it is somebody else's");
+        assert_eq!(warnings(&both, ""), Vec::<String>::new(), "the name belongs to another program");
     }
 }

@@ -1,6 +1,6 @@
-//! The configuration: one file per section, each read from [`Sources`] into a type that cannot
-//! hold a bad value. The first bad setting stops the reading with one line that names it and
-//! never shows a secret. Connecting, binding and hashing are left to others.
+//! The configuration: one file per section, each read from [`Sources`] into a type that can hold only
+//! valid values. Reading stops at the first invalid setting with a one-line error that names it and never
+//! contains a secret.
 
 mod cors;
 mod database;
@@ -44,7 +44,7 @@ use portcullis_domain::sessions::SessionPolicy;
 use setting::Setting;
 use std::ops::Deref;
 
-/// Every setting, in the order in which `config print` shows them.
+/// All settings, in the order of `config print`.
 const SETTINGS: [&[Setting]; 10] = [
     &database::SETTINGS,
     &tokens::SETTINGS,
@@ -58,7 +58,7 @@ const SETTINGS: [&[Setting]; 10] = [
     &traces::SETTINGS,
 ];
 
-/// The whole configuration, valid. Its `Debug` shows no secret.
+/// The whole configuration. Its `Debug` output contains no secret.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) tokens: Tokens,
@@ -66,8 +66,8 @@ pub(crate) struct Settings {
     others: WithoutKeys,
 }
 
-/// The configuration but for the secrets and keys that sign tokens: enough for a command that works
-/// on the database alone, which therefore asks for none of them.
+/// The configuration without the secrets and keys that sign tokens, for commands that only need the
+/// database.
 #[derive(Debug)]
 pub(crate) struct WithoutKeys {
     pub(crate) database: Database,
@@ -79,7 +79,7 @@ pub(crate) struct WithoutKeys {
     pub(crate) logging: Logging,
     pub(crate) metrics: Metrics,
     pub(crate) traces: Traces,
-    /// Weak settings, for the log of the start and for `doctor`.
+    /// Weak settings, logged at the start and reported by `doctor`.
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -92,10 +92,10 @@ impl Deref for Settings {
 }
 
 impl WithoutKeys {
-    /// Reads and checks every section but those on tokens and keys.
+    /// Reads and validates every section except tokens and keys.
     ///
     /// # Errors
-    /// [`SettingsError`] for the first setting that is missing or bad.
+    /// The first missing or invalid setting.
     pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let mut warnings = sources.exposed_secrets();
         warnings.extend(sources.misspelt());
@@ -116,10 +116,10 @@ impl WithoutKeys {
 }
 
 impl Settings {
-    /// Reads and checks every section.
+    /// Reads and validates every section.
     ///
     /// # Errors
-    /// [`SettingsError`] for the first setting that is missing or bad.
+    /// The first missing or invalid setting.
     pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let mut others = WithoutKeys::read(sources)?;
         let (debug, warnings) = (others.server.debug, &mut others.warnings);
@@ -128,10 +128,10 @@ impl Settings {
         Ok(Self { tokens, keys, others })
     }
 
-    /// Takes the port that was bound in place of 0: links in mails lead there.
+    /// Replaces port 0 by the bound port, and updates the links in emails.
     ///
     /// # Errors
-    /// [`SettingsError`], when the section on mail cannot be read again.
+    /// If the mail section cannot be read again.
     pub(crate) fn listen_on(&mut self, port: u16, sources: &Sources) -> Result<(), SettingsError> {
         let others = &mut self.others;
         if others.server.port != port {
@@ -142,6 +142,8 @@ impl Settings {
     }
 }
 
+#[cfg(test)]
+mod page_tests;
 #[cfg(test)]
 mod published_tests;
 #[cfg(test)]

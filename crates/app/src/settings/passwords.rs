@@ -1,4 +1,4 @@
-//! The section on passwords: what a new one must be and what hashing it costs.
+//! Password settings: rules for new passwords and the cost of hashing.
 
 use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
@@ -15,7 +15,7 @@ const BCRYPT_COST: Setting = Setting {
 const HASH_LANES: Setting = Setting {
     name: "HASH_LANES",
     default: None,
-    accepted: "a whole number from 1 to 6; without it the start measures which is best",
+    accepted: "a whole number from 1 to 6; if not set, the fastest is measured at the start",
     display: str::to_owned,
 };
 const PASSWORD_MIN_LENGTH: Setting = Setting {
@@ -29,18 +29,18 @@ const PASSWORD_BLOCKLIST: Setting =
 
 pub(super) const SETTINGS: [Setting; 4] = [BCRYPT_COST, HASH_LANES, PASSWORD_MIN_LENGTH, PASSWORD_BLOCKLIST];
 
-/// The least cost that a guesser feels (OWASP, Password Storage).
+/// Minimum bcrypt cost that OWASP recommends (Password Storage Cheat Sheet).
 const LEAST_COST: u32 = 10;
 
-/// What new passwords must be, and how they are hashed.
+/// Rules for new passwords, and hashing parameters.
 #[derive(Debug)]
 pub(crate) struct Passwords {
-    /// The binary logarithm of bcrypt's rounds.
+    /// Binary logarithm of the number of bcrypt rounds.
     pub(crate) bcrypt_cost: u32,
-    /// How many hashes a thread makes together, where somebody chose.
+    /// Number of hashes that a thread computes together. `None`: measured at the start.
     pub(crate) hash_lanes: Option<u8>,
     pub(crate) policy: PasswordPolicy,
-    /// Whether common passwords are refused.
+    /// True if common passwords are rejected.
     pub(crate) blocklist: bool,
 }
 
@@ -51,7 +51,7 @@ impl Passwords {
             if !debug {
                 return Err(BCRYPT_COST.invalid(InvalidValue("is out of range")));
             }
-            warnings.push("BCRYPT_COST is under 10, which starts with DEBUG=true only".into());
+            warnings.push("BCRYPT_COST is less than 10, which is allowed only with DEBUG=true".into());
         }
         let hash_lanes = sources.optional(&HASH_LANES, value::whole_number(1..=6))?;
         let lengths = PasswordPolicy::MIN_CHARS_FLOOR..=PasswordPolicy::MAX_CHARS;

@@ -1,24 +1,24 @@
-//! The configuration as people may see it: `config print`.
+//! The configuration for display in `config print`, with secrets masked.
 
 use super::setting::{Setting, SettingsError};
 use super::sources::Sources;
 use super::{SETTINGS, Settings};
 use std::fmt::Write as _;
 
-/// A setting as people may see it.
+/// A setting for display.
 pub(crate) struct PrintedSetting {
     pub(crate) name: &'static str,
-    /// Secrets show their length, URLs no password.
+    /// Secrets as their length, URLs without passwords. `None` if not set.
     pub(crate) value: Option<String>,
     pub(crate) origin: String,
 }
 
-/// Every setting.
+/// Lists all settings for display.
 pub(crate) fn printed(sources: &Sources) -> impl Iterator<Item = PrintedSetting> {
     SETTINGS.into_iter().flatten().map(|setting| match sources.find(setting) {
         Some((value, origin)) => {
             let shown = (setting.display)(&value);
-            // Nothing is shown of a value that is refused: a password may be anywhere in it.
+            // An invalid value is hidden completely: a password may be anywhere in it.
             let shown = if shown == value && !sources.is_default(setting) && is_refused(sources, setting) {
                 REFUSED.to_owned()
             } else {
@@ -31,12 +31,12 @@ pub(crate) fn printed(sources: &Sources) -> impl Iterator<Item = PrintedSetting>
     })
 }
 
-/// What is shown instead of a value that is refused.
+/// Text displayed instead of an invalid value.
 const REFUSED: &str = "(refused)";
 
-/// Whether the value of a setting is refused on its own, and also with `DEBUG` as it is set.
+/// Returns whether the value of a setting is invalid, both on its own and together with the current `DEBUG`.
 fn is_refused(sources: &Sources, setting: &Setting) -> bool {
-    // The only setting that another decides about: whether the file is read.
+    // The only setting that depends on another one: ALGORITHM decides whether the file is read.
     let contexts: &[&[&str]] = if setting.name == "PRIVATE_KEY_FILE" { &[&["ALGORITHM"]] } else { &[&[], &["DEBUG"]] };
     let passes = |context: &&[&str]| match Settings::read(&sources.only(setting.name, context)) {
         Ok(_) => true,
@@ -46,7 +46,7 @@ fn is_refused(sources: &Sources, setting: &Setting) -> bool {
     !contexts.iter().any(passes)
 }
 
-/// One line a setting, `NAME=value  # origin`.
+/// Formats all settings, one per line, as `NAME=value  # origin`.
 pub(crate) fn render(sources: &Sources) -> String {
     let mut out = String::new();
     for PrintedSetting { name, value, origin } in printed(sources) {
@@ -73,7 +73,7 @@ mod tests {
             "https://user:marker@collector.example/v1?key=marker\r\u{e9}",
             "-----BEGIN PRIVATE KEY-----\nmarker",
         ];
-        // Of these two, what is not known counts as unset.
+        // Unknown values of these two count as unset.
         let ignored = ["OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER"];
         let shown = |setting: &&Setting| !setting.is_secret() && !ignored.contains(&setting.name);
         for setting in SETTINGS.into_iter().flatten().filter(shown) {

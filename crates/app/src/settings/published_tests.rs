@@ -1,19 +1,20 @@
-//! Every secret-like text of the repository is refused as a key: an attacker who reads it could sign tokens.
+//! Checks that every secret-like text in the repository is rejected as a key: an attacker who reads it
+//! could sign tokens.
 
 use super::secret;
 use std::fs;
 use std::path::Path;
 
-/// Folders and files that hold nothing a person would copy as a key: what is built or vendored, a
-/// developer's own settings, checksums, and inputs of fuzzers.
+/// Folders and files without text that a user would copy as a key: build output, vendored code, a
+/// developer's own settings, checksums and fuzzer inputs.
 const SKIPPED: [&str; 9] =
     ["target", ".git", ".venv", "node_modules", "outbox", "third-party", "corpus", ".env", "Cargo.lock"];
-/// Rows, hashes and PEM files of tests. Only what is named a secret counts there.
+/// Rows, hashes and PEM files of tests. There, only values with `secret` in their name are checked.
 const DATA: [&str; 2] = ["fixtures", "passlib"];
 
 #[test]
 fn every_secret_like_text_of_the_repository_is_refused() {
-    // The crate of the fuzzers, which has this module too, is in another folder.
+    // The fuzz crate includes this module too, from another folder.
     let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let root = folders.find(|folder| folder.join("Cargo.lock").is_file()).unwrap();
     let (mut found, mut accepted) = (0, Vec::new());
@@ -49,7 +50,7 @@ fn visit(folder: &Path, is_data: bool, see: &mut impl FnMut(&Path, &str, bool)) 
     }
 }
 
-/// Values of what has `secret` in its name: `SECRET_KEY=…`, `const SECRET: &str = "…"`,
+/// Finds values with `secret` in their name: `SECRET_KEY=…`, `const SECRET: &str = "…"`,
 /// `"secret_key": "…"`, `set("SECRET_KEY", "…")`.
 fn named_secrets(text: &str) -> Vec<String> {
     let lines = text.lines().flat_map(|line| {
@@ -57,7 +58,7 @@ fn named_secrets(text: &str) -> Vec<String> {
         let starts: Vec<_> = lower.match_indices("secret").map(|(at, _)| at).collect();
         starts.into_iter().filter_map(|at| value_after(line.get(at..)?))
     });
-    // A format string is no secret.
+    // A format string is not a secret.
     lines.filter(|value| value.len() >= secret::MIN_BYTES && !value.contains('{')).collect()
 }
 
@@ -72,8 +73,8 @@ fn value_after(rest: &str) -> Option<String> {
     is_assignment.then(|| rest.split(['"', '\'']).next().unwrap_or_default().to_owned())
 }
 
-/// Hexadecimal numbers, and what is Base64 by its mix of characters. Parts of a JWT or of a
-/// password hash are no secrets.
+/// Finds hexadecimal numbers and words that look like Base64 by their mix of characters. Ignores parts of
+/// JWTs and of password hashes.
 fn random_looking(text: &str) -> Vec<String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_');
     let hex = text.split(|c: char| !c.is_ascii_alphanumeric());

@@ -1,20 +1,20 @@
-//! Rules for a signing secret: long enough, not published anywhere, and not easy to guess.
+//! Rules for signing secrets: long enough, not published, not easy to guess.
 
 use super::setting::InvalidValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use secrecy::SecretString;
 
-/// The shortest secret, in bytes (RFC 7518 §3.2, for HS256).
+/// Minimum length in bytes (RFC 7518 §3.2, for HS256).
 pub(super) const MIN_BYTES: usize = 32;
-/// Contract: a key has at least this many distinct bytes.
+/// Minimum number of distinct bytes; part of the public contract.
 const MIN_DISTINCT: usize = 10;
 /// Minimum number of bytes that do not continue a sequence or repeat an earlier part. A random key
 /// of 32 hexadecimal digits has about 30.
 const MIN_UNPREDICTABLE: usize = 20;
 
-/// What people leave in a secret that they should have replaced. In lower case, letters and digits
-/// alone.
+/// Typical placeholders that should have been replaced. Only lower-case letters and digits, like
+/// [`plain`].
 const PLACEHOLDERS: [&str; 20] = [
     "changeme",
     "changethis",
@@ -38,28 +38,28 @@ const PLACEHOLDERS: [&str; 20] = [
     "placeholder",
 ];
 
-/// Secrets that are refused only as the whole text, in the same form.
+/// Secrets that are rejected only if they are the whole text, in the same form.
 const COMMON: [&str; 8] =
     ["secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "jwtsecret", "password"];
 
-/// Secret-like texts of this repository, of tutorials and of standards, one a line. The test
-/// `published` keeps it complete.
+/// Secret-like texts from this repository, tutorials and standards, one per line. The tests in
+/// `published_tests.rs` keep it complete.
 const PUBLISHED: &str = include_str!("published.txt");
 
 /// Runs of neighbors on keyboards and in the alphabet.
 const SEQUENCES: [&str; 7] =
     ["01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop"];
 
-/// Reads a secret; spaces are part of it. The caller checks its length.
+/// Validates a secret. Spaces are part of it. The caller checks its length.
 pub(super) fn read(text: &str) -> Result<SecretString, InvalidValue> {
-    // python-jose takes a key from here. As a secret, its public half would let everybody sign.
+    // python-jose accepts PEM keys here. Used as an HMAC secret, a public key would let anyone sign.
     if text.contains("-----BEGIN ") {
-        return Err(InvalidValue("is a key in PEM, which PRIVATE_KEY_FILE would name"));
+        return Err(InvalidValue("is a PEM key, whose file belongs in PRIVATE_KEY_FILE"));
     }
     if std::iter::once(text.to_owned()).chain(decoded(text)).any(|spelling| is_sample(&spelling)) {
-        return Err(InvalidValue("is a sample out of a document, which everybody knows"));
+        return Err(InvalidValue("is a sample from a published document"));
     }
-    // A shorter one starts only with DEBUG=true, and warns.
+    // A shorter secret is accepted only with DEBUG=true, with a warning.
     if text.len() >= MIN_BYTES {
         check_strength(text.as_bytes())?;
     }
@@ -72,13 +72,13 @@ fn is_sample(text: &str) -> bool {
     COMMON.contains(&plain.as_str()) || PLACEHOLDERS.iter().any(|p| plain.contains(p)) || published()
 }
 
-/// Letters and digits alone, in lower case.
+/// Returns only the letters and digits, in lower case.
 fn plain(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// The texts that it encodes in hexadecimal or Base64: such as a Kubernetes secret that was pasted
-/// without being decoded.
+/// Decodes the text as hexadecimal and as Base64, to catch encoded samples such as a Kubernetes secret that
+/// was pasted without decoding.
 fn decoded(text: &str) -> impl Iterator<Item = String> {
     let text: String = text.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();
     let base64 = STANDARD_NO_PAD.decode(text.replace('-', "+").replace('_', "/")).ok();
@@ -105,8 +105,8 @@ fn is_one_block_repeated(bytes: &[u8]) -> bool {
     (1..=bytes.len() / 2).any(|period| bytes.iter().skip(period).eq(bytes.iter().take(bytes.len() - period)))
 }
 
-/// Counts the bytes that neither continue a sequence, also one of every second byte (`a1b2c3`),
-/// nor repeat three bytes in a row that occurred before.
+/// Counts the bytes that neither continue a sequence (also of every second byte, as in `a1b2c3`) nor end
+/// a repetition of three earlier bytes.
 fn unpredictable(bytes: &[u8]) -> usize {
     let continues = |at: usize, step: usize| match (at.checked_sub(2 * step), at.checked_sub(step)) {
         (Some(first), Some(second)) => is_sequence([first, second, at].map(|at| bytes.get(at).copied())),
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_secret_of_ones_own_is_taken_as_it_is() {
         use secrecy::ExposeSecret;
-        // In parts: a text that occurs as a whole in this repository is refused.
+        // In parts: texts that occur in this repository are rejected.
         let passphrase = ["mountain 47 lantern", "-WOBBLE; quick 9 tulips"].concat();
         for own in ["dev-only", "Zx9 \u{fc} ${}#", &passphrase] {
             assert_eq!(read(own).ok().unwrap().expose_secret(), own);
@@ -229,7 +229,7 @@ mod tests {
             for key in [&hex, &STANDARD_NO_PAD.encode(bytes)] {
                 assert_eq!(fault(key), None, "{key}");
             }
-            // One in thousands of 32 digits has fewer than ten different ones.
+            // One in thousands of keys with 32 digits has fewer than 10 distinct ones.
             let short = fault(&hex[..32]);
             assert!(short.is_none_or(|fault| fault.starts_with("has fewer than 10")), "{hex}: {short:?}");
         }

@@ -1,5 +1,4 @@
-//! The section on the server: where it listens, what it is called, who may call it from a
-//! browser, and how it ends.
+//! Server settings: listen address, name, CORS, connection limit and shutdown.
 
 use super::cors;
 use super::setting::{InvalidValue, Setting, SettingsError};
@@ -50,24 +49,24 @@ const HSTS: Setting = Setting {
 
 pub(super) const SETTINGS: [Setting; 8] = [HOST, PORT, APP_NAME, DEBUG, CORS_ORIGINS, HSTS, MAX_CONNECTIONS, SHUTDOWN];
 
-/// How the service faces its callers.
+/// Settings of the server.
 #[derive(Debug)]
 pub(crate) struct Server {
     /// An IP address without brackets, or a host name.
     pub(crate) host: String,
-    /// Zero for any free port.
+    /// 0 for any free port.
     pub(crate) port: u16,
-    /// The title in the API document.
+    /// Title of the OpenAPI document and name of the service in emails.
     pub(crate) app_name: String,
-    /// Whether weak settings start, and statements are logged.
+    /// True if weak settings are allowed and SQL statements are logged.
     pub(crate) debug: bool,
-    /// The origins whose pages may call, as browsers spell them; none: CORS is off.
+    /// Allowed CORS origins, as browsers spell them. Empty: CORS is off.
     pub(crate) cors_origins: Vec<String>,
-    /// Seconds for which browsers keep to https, if that is how they reach the service; 0 for no header.
+    /// `max-age` of the `Strict-Transport-Security` header in seconds; 0 for no header.
     pub(crate) hsts_seconds: u32,
     /// Maximum number of open connections.
     pub(crate) max_connections: usize,
-    /// How long a request in flight may go on after the signal to stop.
+    /// Maximum duration of requests in flight after the stop signal.
     pub(crate) shutdown_timeout: Duration,
 }
 
@@ -99,8 +98,8 @@ fn read_host(text: &str) -> Result<String, InvalidValue> {
     Err(InvalidValue("is neither an IP address nor a host name"))
 }
 
-/// Whether the text is a host name (RFC 1123 §2.1, and the underscores of container networks).
-/// A last label of digits would be an IPv4 address, and a bad one.
+/// Returns whether the text is a host name (RFC 1123 §2.1; underscores are allowed for container networks).
+/// A last label of digits only is rejected: it would be an invalid IPv4 address.
 pub(super) fn is_host_name(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())

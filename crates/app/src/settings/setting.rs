@@ -1,36 +1,36 @@
-//! What a setting is, and what is said of a bad one.
+//! Definition of a setting, and the errors of the configuration.
 
 use std::fmt;
 
-/// A setting: one variable.
+/// A setting.
 pub(super) struct Setting {
-    /// The name of the variable.
+    /// Name of the environment variable.
     pub(super) name: &'static str,
-    /// What stands where nobody sets it, as it would be written.
+    /// Default value, as an operator would write it.
     pub(super) default: Option<&'static str>,
-    /// What may be written, for whoever wrote something else.
+    /// Accepted values, for error messages.
     pub(super) accepted: &'static str,
-    /// How a value is shown to people.
+    /// Formats a value for display; masks secrets.
     pub(super) display: fn(&str) -> String,
 }
 
-/// What is wrong with a value. Never holds the value: it may be a secret in the wrong place.
+/// Fault of a value. Never contains the value, which may be a misplaced secret.
 pub(super) struct InvalidValue(pub(super) &'static str);
 
-/// Why the configuration cannot be used, in one line.
+/// Error of the configuration. Its `Display` output is one line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SettingsError {
-    /// A setting is missing or bad.
+    /// Missing or invalid setting.
     Bad { name: &'static str, fault: String, accepted: &'static str },
-    /// A statement in the file `.env` cannot be read.
+    /// Syntax error in `.env`.
     Line { line: usize },
-    /// A file of settings, `.env` or `portcullis.toml`, cannot be read at all.
+    /// Unreadable file, `.env` or `portcullis.toml`.
     File { file: &'static str, kind: std::io::ErrorKind },
-    /// `portcullis.toml` cannot be read from this line on.
+    /// Syntax error in `portcullis.toml`.
     TomlLine { line: usize },
-    /// A name in `portcullis.toml` that no setting has.
+    /// Unknown name in `portcullis.toml`.
     Unknown { name: String, nearest: Option<String> },
-    /// A value in `portcullis.toml` that is of no kind that settings have.
+    /// Value in `portcullis.toml` that is not a string, integer or boolean.
     TomlValue { name: String },
 }
 
@@ -46,45 +46,46 @@ impl fmt::Display for SettingsError {
                     ".env: line {line} cannot be read; accepted: NAME=value, NAME='value', NAME=\"value\", # comment"
                 )
             }
-            Self::File { file, kind } => write!(f, "{file}: {kind}; accepted: a readable text file in UTF-8, or none"),
+            Self::File { file, kind } => write!(f, "{file}: {kind}; accepted: a readable UTF-8 text file, or no file"),
             Self::TomlLine { line } => {
                 write!(f, "portcullis.toml: line {line} cannot be read; accepted: name = \"value\", each name once")
             }
             Self::Unknown { name, nearest } => {
                 let hint = nearest.as_ref().map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
-                write!(f, "portcullis.toml: {name} is no setting{hint}; accepted: the names of settings in lower case")
+                write!(f, "portcullis.toml: {name} is not a setting{hint}; accepted: names of settings in lower case")
             }
             Self::TomlValue { name } => {
-                write!(f, "portcullis.toml: {name} is neither a text nor a whole number nor true or false")
+                write!(f, "portcullis.toml: {name} has an invalid type; accepted: a string, whole number or boolean")
             }
         }
     }
 }
 
 impl Setting {
-    /// Whether its value is a secret: what is not shown as it stands.
+    /// Returns whether the value is a secret, which means that `display` masks it.
     pub(super) fn is_secret(&self) -> bool {
         const PROBE: &str = "probe";
         (self.display)(PROBE) != PROBE
     }
 
-    /// The name under which a file can be named that holds the value, for a secret.
+    /// Returns the name of the setting for a file with the value (`NAME_FILE`), or `None` if the value is
+    /// not a secret.
     pub(super) fn file_name(&self) -> Option<String> {
         self.is_secret().then(|| format!("{}_FILE", self.name))
     }
 
-    /// The error that says so of this setting.
+    /// Creates an error for this setting.
     pub(super) fn invalid(&self, InvalidValue(fault): InvalidValue) -> SettingsError {
         self.invalid_because(fault.to_owned())
     }
 
-    /// The same, with words that hold nothing of the value.
+    /// Creates an error for this setting. The fault must not contain any part of the value.
     pub(super) fn invalid_because(&self, fault: String) -> SettingsError {
         SettingsError::Bad { name: self.name, fault, accepted: self.accepted }
     }
 }
 
-/// Shows a secret by its length alone.
+/// Formats a secret as its length only.
 pub(super) fn secret(value: &str) -> String {
     format!("(set, {} bytes)", value.len())
 }

@@ -1,7 +1,6 @@
-//! Where values come from: the defaults, `portcullis.toml`, `.env`, the environment; the later
-//! wins. A secret may stand in a file of its own, which `NAME_FILE` names. Merged by figment, which
-//! remembers the origin of each value. figment's own readers are not used: they parse values and
-//! show them, secrets too, in their errors.
+//! Sources of values: defaults, `portcullis.toml`, `.env` and the environment; later ones win. A secret
+//! may be in a separate file that `NAME_FILE` names. figment merges the sources and remembers the origin
+//! of each value. Its readers are not used, because their errors contain values, even secrets.
 
 use super::SETTINGS;
 use super::dotenv::{self, BrokenLine};
@@ -19,16 +18,16 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// Every value that is set, and where.
+/// All values with their origins.
 pub(crate) struct Sources {
     merged: Figment,
     files: ReadFile,
-    /// Those of `.env` and `portcullis.toml` that every user of the machine can read.
+    /// World-readable files among `.env` and `portcullis.toml`.
     open: Vec<&'static str>,
     near_misses: Vec<NearMiss>,
 }
 
-/// A name that is almost a setting's.
+/// A name that is almost the name of a setting.
 struct NearMiss {
     name: String,
     origin: &'static str,
@@ -36,29 +35,28 @@ struct NearMiss {
 }
 
 impl Sources {
-    /// Gathers the values, from two files of this folder too. A variable's name counts in any
-    /// case, as pydantic has it; where two spellings of one name are set, the one in capitals
-    /// counts.
+    /// Loads the values from the environment and the two files in `folder`. Names are case-insensitive, as
+    /// in pydantic; if two spellings of a name are set, the one in capitals wins.
     ///
     /// # Errors
-    /// [`SettingsError`], when a file or a variable cannot be read as text, when
-    /// `portcullis.toml` names what is no setting, and when a secret stands in two places.
+    /// If a file or a variable is not readable text, `portcullis.toml` has an unknown name, or a secret is
+    /// set both as a value and as a file.
     pub(crate) fn load(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         folder: &Path,
     ) -> Result<Self, SettingsError> {
         let dotenv = folder.join(DOTENV);
-        // Python passes over a folder of that name, which some people keep a virtual environment in.
+        // python-dotenv ignores a folder of that name, which may be a virtual environment.
         let dotenv = if dotenv.is_dir() { String::new() } else { text_of(&dotenv, DOTENV)? };
         let toml = text_of(&folder.join(TOML), TOML)?;
         let open = [DOTENV, TOML].into_iter().filter(|name| files::is_open(&folder.join(name))).collect();
         Ok(Self { open, ..Self::merge(environment, &toml, &dotenv, Contents::read)? })
     }
 
-    /// The same, with the texts of the two files, and others read as told.
+    /// Merges the environment and the texts of the two files. `files` reads files that settings name.
     ///
     /// # Errors
-    /// [`SettingsError`], as above.
+    /// As for [`Self::load`].
     pub(crate) fn merge(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         toml: &str,
@@ -82,18 +80,18 @@ impl Sources {
         Self { merged, files, open: Vec::new(), near_misses }.with_secrets_of_files()
     }
 
-    /// Reads the secrets that stand in files of their own.
+    /// Adds the secrets that are in separate files.
     fn with_secrets_of_files(mut self) -> Result<Self, SettingsError> {
         for setting in SETTINGS.into_iter().flatten() {
             let Some(name) = setting.file_name() else { continue };
             let Some((path, origin)) = self.find_named(&name) else { continue };
             if !self.is_default(setting) {
-                return Err(setting.invalid_because(format!("is set, and {name} too")));
+                return Err(setting.invalid_because(format!("is set, but {name} is set too")));
             }
             let unreadable =
                 |kind| setting.invalid_because(format!("{name} names a file that cannot be read ({kind})"));
             let contents = (self.files)(Path::new(path.trim())).map_err(unreadable)?;
-            // Editors and `echo` end a file with one.
+            // Editors and `echo` end a file with a line break.
             let text = contents.text.trim_end_matches(['\n', '\r']);
             let values = Dict::from([(setting.name.to_owned(), Value::from(text))]);
             let layer = Layer { origin: format!("{name}, {origin}").into(), values };
@@ -107,8 +105,7 @@ impl Sources {
         (self.files)(path)
     }
 
-    /// Warns of `.env` and `portcullis.toml`, where one holds a secret that every user of the machine
-    /// can read.
+    /// Returns warnings for `.env` and `portcullis.toml` if they are world-readable and contain a secret.
     pub(super) fn exposed_secrets(&self) -> Vec<Warning> {
         let holds_secret = |file: &&&str| {
             SETTINGS.into_iter().flatten().any(|setting| {
@@ -120,14 +117,14 @@ impl Sources {
             })
         };
         let warn = |file: &&'static str| {
-            let what = format!("{file} holds secrets, and everybody on this machine may read it");
+            let what = format!("{file} contains secrets, and every user of this machine can read it");
             Warning::new(what, Warning::CHMOD)
         };
         self.open.iter().filter(holds_secret).map(warn).collect()
     }
 
-    /// Warns of names that are almost those of settings, unless the setting itself is set: then the
-    /// other name is somebody else's.
+    /// Returns warnings for misspelt settings. Ignores a name if the setting itself is set: the name then
+    /// belongs to another program.
     pub(super) fn misspelt(&self) -> Vec<Warning> {
         let is_unset = |meant: &str| self.find_named(meant).is_none_or(|(_, origin)| origin == DEFAULT);
         let near_misses = self.near_misses.iter().filter(|near_miss| is_unset(&near_miss.meant));
@@ -138,7 +135,7 @@ impl Sources {
         near_misses.map(warn).collect()
     }
 
-    /// The settings that name files of secrets which everybody on the machine may read.
+    /// Returns the settings that name world-readable files with secrets.
     pub(crate) fn world_readable_files(&self) -> Vec<String> {
         let names = SETTINGS.into_iter().flatten().filter_map(Setting::file_name);
         let open = |name: &String| {
@@ -148,10 +145,10 @@ impl Sources {
         names.filter(open).collect()
     }
 
-    /// The defaults, a secret, an endpoint, without which traces are not read, and of these settings
-    /// what is set.
+    /// Returns sources with the defaults, a valid secret, a trace endpoint (without one the trace settings
+    /// are not read) and the values of the given settings only.
     pub(super) fn only(&self, name: &str, context: &[&str]) -> Self {
-        // Random enough to be taken, and for nothing but to be taken.
+        // Accepted as a secret, but used only for this validation.
         let secret: String = (1_u64..5).map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
         let values = std::iter::once(&name).chain(context);
         let values = values.filter_map(|name| Some(((*name).to_owned(), Value::from(self.find_named(name)?.0))));
@@ -162,7 +159,7 @@ impl Sources {
         Self { merged, files: self.files, open: Vec::new(), near_misses: Vec::new() }
     }
 
-    /// The value of a setting and its origin.
+    /// Returns the value of a setting and its origin, or `None` if it has neither value nor default.
     pub(super) fn find(&self, setting: &Setting) -> Option<(String, &str)> {
         self.find_named(setting.name)
     }
@@ -173,12 +170,12 @@ impl Sources {
         Some((value.into_string()?, origin))
     }
 
-    /// Whether nobody set it.
+    /// Returns whether the setting is not set.
     pub(super) fn is_default(&self, setting: &Setting) -> bool {
         self.find(setting).is_none_or(|(_, origin)| origin == DEFAULT)
     }
 
-    /// Reads a setting that may be absent. White space around the value does not count.
+    /// Reads an optional setting. Trims white space around the value.
     pub(super) fn optional<T>(
         &self,
         setting: &Setting,
@@ -187,7 +184,7 @@ impl Sources {
         self.raw(setting, |value| read(value.trim()))
     }
 
-    /// Reads a setting that must be there, by default at least.
+    /// Reads a setting that must have a value or a default. Trims white space around the value.
     pub(super) fn required<T>(
         &self,
         setting: &Setting,
@@ -196,7 +193,7 @@ impl Sources {
         self.optional(setting, read)?.ok_or_else(|| setting.invalid(InvalidValue("is missing")))
     }
 
-    /// Reads a setting that may be absent, to the last blank.
+    /// Reads an optional setting without trimming.
     pub(super) fn optional_raw<T>(
         &self,
         setting: &Setting,
@@ -205,7 +202,7 @@ impl Sources {
         self.raw(setting, read)
     }
 
-    /// Reads a setting that must be there, to the last blank.
+    /// Reads a setting that must have a value or a default, without trimming.
     pub(super) fn required_raw<T>(
         &self,
         setting: &Setting,
@@ -231,14 +228,14 @@ const DEFAULT: &str = "default";
 const DOTENV: &str = ".env";
 const TOML: &str = "portcullis.toml";
 
-/// The values of one origin, by the names of the settings; other names are left out.
+/// Values of one origin by setting name. Ignores other names.
 struct Layer {
     origin: Cow<'static, str>,
     values: Dict,
 }
 
 impl Layer {
-    /// Takes variables in the order of their names, in which capitals come first.
+    /// Creates a layer from variables sorted by name, so that capitals come first and win.
     fn new<N: AsRef<str>, V>(
         origin: &'static str,
         variables: impl IntoIterator<Item = (N, V)>,
@@ -271,13 +268,13 @@ fn defaults() -> Layer {
     Layer { origin: DEFAULT.into(), values }
 }
 
-/// Every name that can be set: those of the settings, and of the files of the secret ones.
+/// Lists all names that can be set: settings, and `NAME_FILE` for secrets.
 pub(super) fn known_names() -> Vec<String> {
     let settings = SETTINGS.into_iter().flatten();
     settings.flat_map(|setting| [Some(setting.name.to_owned()), setting.file_name()]).flatten().collect()
 }
 
-/// The setting that a name, in any case, is for, and the name in capitals.
+/// Finds the setting that a name refers to, case-insensitively. Returns it with the name in capitals.
 fn known(name: &str) -> Option<(String, &'static Setting)> {
     let upper = name.to_ascii_uppercase();
     let stem = upper.strip_suffix("_FILE");
@@ -296,7 +293,7 @@ fn near_misses<'a>(names: impl Iterator<Item = (&'a str, &'static str)>) -> Vec<
     names.filter_map(near_miss).collect()
 }
 
-/// The text of a file; nothing where there is none.
+/// Reads a file. Returns an empty string if it does not exist.
 fn text_of(path: &Path, file: &'static str) -> Result<String, SettingsError> {
     match std::fs::read_to_string(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),

@@ -1,4 +1,4 @@
-//! The configuration as a whole: what wins, what is refused and how, what is shown.
+//! Tests of the configuration as a whole: precedence, errors and display.
 
 use super::*;
 use chrono::{DateTime, Utc};
@@ -14,11 +14,11 @@ use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-/// In parts: a text that occurs as a whole in the repository is refused.
+/// In parts: texts that occur in the repository are rejected.
 const SECRET: &str = concat!("marker-Kd8sQ2vXzLm4-", "TgB7nWc9yRfHj1pE0u3");
 const EXAMPLE: &str = include_str!("../../../../.env.example");
 
-/// Without any file.
+/// Gathers sources without any file on disk.
 fn gather(environment: impl IntoIterator<Item = (OsString, OsString)>, dotenv: &str) -> Result<Sources, SettingsError> {
     Sources::merge(environment, "", dotenv, |_| Err(ErrorKind::NotFound))
 }
@@ -27,7 +27,7 @@ fn sources(environment: &[(&str, &str)], dotenv: &str) -> Result<Sources, Settin
     gather(environment.iter().map(|(name, value)| (name.into(), value.into())), dotenv)
 }
 
-/// Reads an environment that has a good secret, unless it brings its own.
+/// Reads an environment, with a valid secret unless it has its own.
 fn read(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     Settings::read(&sources(environment, &format!("SECRET_KEY={SECRET}"))?)
 }
@@ -103,7 +103,7 @@ fn a_bad_value_is_one_line_with_name_fault_and_what_is_accepted() {
         (
             "LOG_LEVEL",
             "TRACE",
-            "LOG_LEVEL: is not a level; accepted: DEBUG, INFO, WARNING, ERROR, CRITICAL, or their aliases NOTSET, WARN, FATAL, in any case",
+            "LOG_LEVEL: is not a log level; accepted: DEBUG, INFO, WARNING, ERROR, CRITICAL, or their aliases NOTSET, WARN, FATAL, in any case",
         ),
         (
             "BCRYPT_COST",
@@ -273,13 +273,13 @@ fn previous_secrets_stand_on_lines_and_verify_one_size_of_hmac() {
     }
     assert!(refused("SECRET_KEY_PREVIOUS", &format!("{first}\nmarker")).contains("shorter than 32 bytes"));
     assert!(refused("SECRET_KEY_PREVIOUS", "your-secret-key-that-is-quite-long-already").contains("is a sample "));
-    assert!(refused("SECRET_KEY", "-----BEGIN PUBLIC KEY-----\nmarker").contains("is a key in PEM"));
+    assert!(refused("SECRET_KEY", "-----BEGIN PUBLIC KEY-----\nmarker").contains("is a PEM key"));
 }
 
 #[test]
 fn mail_needs_a_sender_where_it_is_sent_and_a_public_url_where_others_read_it() {
     let smtp = ("SMTP_URL", "smtp://u:p@mail.example.org");
-    assert!(read(&[smtp]).unwrap_err().to_string().starts_with("MAIL_FROM: is missing, and SMTP_URL is set; "));
+    assert!(read(&[smtp]).unwrap_err().to_string().starts_with("MAIL_FROM: is missing, but SMTP_URL is set; "));
     let from = ("MAIL_FROM", "A <a@b.org>");
     assert!(read(&[smtp, from]).unwrap().warnings.is_empty());
     let exposed = read(&[("SMTP_URL", "smtp://u:p@mail.example.org?tls=none"), from]).unwrap();

@@ -1,5 +1,5 @@
-//! The section on tokens and sessions: what signs tokens, how long both live, and how much doubt a
-//! spent token gets.
+//! Token and session settings: signing secret and algorithm, lifetimes, and the grace and overlap of spent
+//! refresh tokens.
 
 use super::secret::{self, MIN_BYTES};
 use super::setting::{self, InvalidValue, Setting, SettingsError};
@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 const SECRET_KEY: Setting = Setting {
     name: "SECRET_KEY",
     default: None,
-    accepted: "a random text of at least 32 bytes that nobody else knows, such as `openssl rand -hex 32` prints",
+    accepted: "a random secret of at least 32 bytes, such as the output of `openssl rand -hex 32`",
     display: setting::secret,
 };
 const ALGORITHM: Setting =
@@ -62,7 +62,7 @@ const MAX_SESSIONS: Setting = Setting {
 pub(super) const SETTINGS: [Setting; 8] =
     [SECRET_KEY, ALGORITHM, ACCESS, REFRESH, GRACE, OVERLAP, MAX_AGE, MAX_SESSIONS];
 
-/// How tokens are signed, and for how long they are good.
+/// Settings of tokens.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) secret: SecretString,
@@ -78,7 +78,7 @@ impl Tokens {
         match secret.expose_secret().len() {
             MIN_BYTES.. => {}
             _ if debug => {
-                warnings.push("SECRET_KEY is shorter than 32 bytes, which starts with DEBUG=true only".into())
+                warnings.push("SECRET_KEY is shorter than 32 bytes, which is allowed only with DEBUG=true".into())
             }
             _ => return Err(SECRET_KEY.invalid(InvalidValue("is shorter than 32 bytes"))),
         }
@@ -99,14 +99,14 @@ fn read_refresh(sources: &Sources) -> Result<RefreshPolicy, SettingsError> {
     Ok(RefreshPolicy { overlap: TimeDelta::seconds(overlap.into()), grace: TimeDelta::seconds(grace.into()) })
 }
 
-/// What sessions may: no key is needed for that.
+/// Reads the session settings. Needs no key.
 pub(super) fn read_sessions(sources: &Sources) -> Result<SessionPolicy, SettingsError> {
     let days = sources.required(&MAX_AGE, value::whole_number(1_u32..=36_500))?;
     let max_per_user = sources.required(&MAX_SESSIONS, value::whole_number(1_usize..=1000))?;
     Ok(SessionPolicy { max_age: TimeDelta::days(days.into()), max_per_user })
 }
 
-/// The length of an algorithm's hash, in bytes.
+/// Returns the hash length of an algorithm in bytes.
 fn hash_bytes(algorithm: Algorithm) -> usize {
     match algorithm {
         Algorithm::Hs384 => 48,

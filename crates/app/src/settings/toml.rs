@@ -1,16 +1,16 @@
-//! The file `portcullis.toml`: settings by their names in lower case. A name that is none stops
-//! the start, since a setting that silently does nothing may be one that protects.
+//! The file `portcullis.toml`: settings by their lower-case names. An unknown name is an error, because a
+//! misspelt setting that has no effect may be a security setting.
 
 use super::setting::SettingsError;
 use super::sources::known_names;
 use toml::{Table, Value};
 
-/// How alike a name must be to be suggested, out of 1.
+/// Minimum Jaro-Winkler similarity (0 to 1) of a suggested name.
 const ALIKE: f64 = 0.8;
 
-/// The settings in a file's text, by their names in capitals.
+/// Parses the file. Returns settings by their upper-case names.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, SettingsError> {
-    // The library's own message shows the line, which may hold a secret.
+    // The library's error message contains the line, which may hold a secret.
     let table: Table = text.parse().map_err(|error| SettingsError::TomlLine { line: line_of(text, &error) })?;
     table.into_iter().map(|(name, value)| read(&name, value)).collect()
 }
@@ -37,7 +37,7 @@ fn unknown(name: &str, known: &[String]) -> SettingsError {
     SettingsError::Unknown { name: shown(name), nearest: nearest.filter(|nearest| likeness(nearest) > ALIKE) }
 }
 
-/// A name on one line, and not too long for it.
+/// Returns a name for display: one line of up to 64 characters.
 pub(super) fn shown(name: &str) -> String {
     name.chars().take(64).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
@@ -62,18 +62,18 @@ mod tests {
         let expected = [("APP_NAME", "Gatehouse"), ("DEBUG", "true"), ("PORT", "9"), ("SECRET_KEY_FILE", "/run/key")];
         assert_eq!(read.ok().unwrap(), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         for bad in ["port = 1.5", "port = [1]", "port = 2026-01-01", "[port]\nx = 1"] {
-            assert!(refused(bad).starts_with("portcullis.toml: port is neither "), "{bad}");
+            assert!(refused(bad).starts_with("portcullis.toml: port has an invalid type"), "{bad}");
         }
     }
 
     #[test]
     fn an_unknown_setting_is_named_with_the_nearest() {
-        assert!(refused("prot = 1").starts_with("portcullis.toml: prot is no setting; did you mean port?"));
+        assert!(refused("prot = 1").starts_with("portcullis.toml: prot is not a setting; did you mean port?"));
         assert!(refused("SECRET_KEY = 'marker'").contains("did you mean secret_key?"));
         assert!(refused("secret_ky = 'marker'").contains("did you mean secret_key?"));
-        assert!(refused("port_file = '/x'").starts_with("portcullis.toml: port_file is no setting"), "no secret");
+        assert!(refused("port_file = '/x'").starts_with("portcullis.toml: port_file is not a setting"), "no secret");
         let far = refused("\"zzz\\nzz\" = 'marker'");
-        assert!(far.starts_with("portcullis.toml: zzz?zz is no setting; accepted: "), "{far}");
+        assert!(far.starts_with("portcullis.toml: zzz?zz is not a setting; accepted: "), "{far}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The section on traces: where they go, in the words of OpenTelemetry. These variables are often set
-//! for every service of a machine: where no traces are sent, the others are not judged.
+//! Trace settings, with OpenTelemetry's names. These variables are often set for all services of a machine:
+//! if no traces are sent, the other variables are not validated.
 
 use super::setting::{self, InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 const ENDPOINT: Setting = Setting {
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",
     default: None,
-    accepted: "http://host:port of a collector that takes OTLP over HTTP, such as http://localhost:4318",
+    accepted: "http://host:port of a collector that accepts OTLP over HTTP, such as http://localhost:4318",
     display: str::to_owned,
 };
 const PROTOCOL: Setting = Setting {
@@ -23,19 +23,19 @@ const PROTOCOL: Setting = Setting {
 const HEADERS: Setting = Setting {
     name: "OTEL_EXPORTER_OTLP_HEADERS",
     default: None,
-    accepted: "name=value,name=value, values percent-encoded where they hold a comma",
+    accepted: "comma-separated name=value pairs, with commas in values percent-encoded",
     display: setting::secret,
 };
 const DISABLED: Setting = Setting {
     name: "OTEL_SDK_DISABLED",
     default: Some("false"),
-    accepted: "true, in any case, to send no traces; anything else counts as false",
+    accepted: "true (in any case) to send no traces; anything else counts as false",
     display: str::to_owned,
 };
 const EXPORTER: Setting = Setting {
     name: "OTEL_TRACES_EXPORTER",
     default: Some("otlp"),
-    accepted: "otlp, or none to send no traces; a list with commas between may name others too",
+    accepted: "otlp, or none to send no traces; other names in a comma-separated list are ignored",
     display: str::to_owned,
 };
 const SERVICE_NAME: Setting = Setting {
@@ -53,17 +53,17 @@ const SAMPLER: Setting = Setting {
 const SAMPLER_ARG: Setting = Setting {
     name: "OTEL_TRACES_SAMPLER_ARG",
     default: Some("1.0"),
-    accepted: "the part of traces that the samplers with traceidratio keep: a number from 0 to 1",
+    accepted: "the fraction of traces that the traceidratio samplers keep, a number from 0 to 1",
     display: str::to_owned,
 };
 
 pub(super) const SETTINGS: [Setting; 8] =
     [ENDPOINT, PROTOCOL, HEADERS, DISABLED, EXPORTER, SERVICE_NAME, SAMPLER, SAMPLER_ARG];
 
-/// Where traces go, and which.
+/// Settings of traces.
 #[derive(Debug)]
 pub(crate) struct Traces {
-    /// None: there are none.
+    /// `None`: tracing is off.
     pub(crate) endpoint: Option<Endpoint>,
     headers: Option<SecretString>,
     pub(crate) service: String,
@@ -73,13 +73,13 @@ pub(crate) struct Traces {
 impl Traces {
     pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         for setting in &SETTINGS {
-            // Of a variable that has no effect the emptiness alone is judged.
+            // A variable without effect must only not be empty.
             sources.optional(setting, |_| Ok(()))?;
         }
         if sources.is_default(&ENDPOINT) || !is_wanted(sources, warnings)? {
             return Ok(Self::none());
         }
-        // The values of errors hold nothing of the text.
+        // The errors contain no part of the text.
         let endpoint = sources.optional(&ENDPOINT, |text| Ok(Endpoint::parse(text)))?.transpose();
         sources.required(&PROTOCOL, read_protocol)?;
         let ratio = sources.required(&SAMPLER_ARG, read_ratio)?;
@@ -91,20 +91,20 @@ impl Traces {
         })
     }
 
-    /// No traces.
+    /// Returns settings that send no traces.
     fn none() -> Self {
         Self { endpoint: None, headers: None, service: String::new(), sampler: Sampler::new(0.0) }
     }
 
-    /// What goes with every request to the collector.
+    /// Returns the headers of every request to the collector.
     pub(crate) fn headers(&self) -> Vec<Header> {
         let headers = self.headers.as_ref().map(|headers| Header::parse_list(headers.expose_secret()));
         headers.and_then(Result::ok).unwrap_or_default()
     }
 }
 
-/// Reads whether the operator wants traces at all. Both settings are read as the OpenTelemetry
-/// specification has it: a value that is not known counts as unset, with a warning.
+/// Returns whether traces are wanted. As the OpenTelemetry specification requires, unknown values count as
+/// unset, with a warning.
 fn is_wanted(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<bool, SettingsError> {
     let disabled = sources.required(&DISABLED, |text| Ok(text.to_ascii_lowercase()))?;
     let exporters = sources.required(&EXPORTER, |text| Ok(text.to_ascii_lowercase()))?;
@@ -122,12 +122,11 @@ fn is_wanted(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<bool, Set
 }
 
 fn read_protocol(text: &str) -> Result<(), InvalidValue> {
-    if text.eq_ignore_ascii_case("http/protobuf") { Ok(()) } else { Err(InvalidValue("is not spoken")) }
+    if text.eq_ignore_ascii_case("http/protobuf") { Ok(()) } else { Err(InvalidValue("is not supported")) }
 }
 
 fn read_headers(text: &str) -> Result<SecretString, InvalidValue> {
-    Header::parse_list(text)
-        .map_err(|_| InvalidValue("is not a list of headers, or has one that is not yours to set"))?;
+    Header::parse_list(text).map_err(|_| InvalidValue("is not a list of headers, or has a reserved header"))?;
     Ok(text.into())
 }
 
@@ -154,7 +153,7 @@ mod tests {
     use std::io::ErrorKind;
 
     const SENT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
-    /// Right for others, and not for this service.
+    /// Valid for other services but not for this one.
     const OF_OTHERS: [(&str, &str); 4] = [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_TRACES_SAMPLER", "xray"),
@@ -162,7 +161,7 @@ mod tests {
         ("OTEL_SERVICE_NAME", "a\nb"),
     ];
 
-    /// Reads the section; with whether traces are sent, and the warnings.
+    /// Reads the section. Returns whether traces are sent, and the warnings.
     fn read(variables: &[(&str, &str)]) -> (Result<bool, SettingsError>, String) {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
         let sources = Sources::merge(variables, "", "", |_| Err(ErrorKind::NotFound)).unwrap();

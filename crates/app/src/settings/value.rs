@@ -1,11 +1,11 @@
-//! Reading the plain kinds of values: whole numbers, switches, texts.
+//! Parsers of simple values: integers, booleans, titles and paths.
 
 use super::setting::InvalidValue;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Reads a whole number in a range.
+/// Returns a parser of integers in a range.
 pub(super) fn whole_number<T: FromStr + PartialOrd>(
     range: RangeInclusive<T>,
 ) -> impl Fn(&str) -> Result<T, InvalidValue> {
@@ -17,10 +17,10 @@ pub(super) fn whole_number<T: FromStr + PartialOrd>(
     }
 }
 
-/// What [`switch`] takes.
+/// Values that [`parse_bool`] accepts, for error messages. It also accepts pydantic's `t`, `y`, `f`, `n`.
 pub(super) const BOOL_VALUES: &str = "true, false, yes, no, on, off, 1, 0";
 
-/// Reads a switch, with pydantic's spellings in any case.
+/// Parses a boolean in pydantic's spellings, case-insensitively.
 pub(super) fn parse_bool(text: &str) -> Result<bool, InvalidValue> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" | "t" | "y" => Ok(true),
@@ -29,7 +29,7 @@ pub(super) fn parse_bool(text: &str) -> Result<bool, InvalidValue> {
     }
 }
 
-/// Reads a line of text for people.
+/// Parses a title: one line of up to 100 characters.
 pub(super) fn title(text: &str) -> Result<String, InvalidValue> {
     if text.chars().any(char::is_control) {
         return Err(InvalidValue("holds a control character"));
@@ -37,7 +37,7 @@ pub(super) fn title(text: &str) -> Result<String, InvalidValue> {
     if text.chars().count() > 100 { Err(InvalidValue("is too long")) } else { Ok(text.to_owned()) }
 }
 
-/// Reads the path of a file.
+/// Parses the path of a file or folder.
 pub(super) fn path(text: &str) -> Result<PathBuf, InvalidValue> {
     if text.is_empty() {
         return Err(InvalidValue("has an empty path"));

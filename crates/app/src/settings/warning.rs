@@ -1,10 +1,10 @@
-//! A setting that works and weakens the service. `serve` logs it at the start, `config check` and
-//! `doctor` print it with what to do.
+//! Warnings about valid settings that weaken the service. `serve` logs them at the start; `config check`
+//! and `doctor` print them with a fix.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// A weak setting: the problem, starting with the setting's name, and what to do about it.
+/// Warning about a weak setting: the problem, starting with the setting's name, and the fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Warning {
     pub(crate) what: Cow<'static, str>,
@@ -12,16 +12,16 @@ pub(crate) struct Warning {
 }
 
 impl Warning {
-    /// What to do about a file of secrets that every user of the machine can read.
-    pub(crate) const CHMOD: &'static str = "chmod 600 that file, and have the user of the service own it";
+    /// Fix for a world-readable file with secrets.
+    pub(crate) const CHMOD: &'static str = "chmod 600 the file, and make the user of the service its owner";
 
-    /// Creates a warning from the problem and the advice. Neither may hold a secret.
+    /// Creates a warning from the problem and the fix. Neither may contain a secret.
     pub(super) fn new(what: impl Into<Cow<'static, str>>, advice: impl Into<Cow<'static, str>>) -> Self {
         Self { what: what.into(), advice: advice.into() }
     }
 }
 
-/// A value that is too weak for people who really sign in.
+/// Creates a warning about a value that is too weak for production.
 impl From<&'static str> for Warning {
     fn from(what: &'static str) -> Self {
         Self::new(what, "choose a stronger value")

@@ -1,5 +1,5 @@
-//! Keys: six algorithms, the published public keys, and changing a key without a logout. What a
-//! key file must hold is left to the adapter's tests.
+//! Signing keys: six algorithms, published public keys and key rotation without a logout. The adapter's tests
+//! cover the contents of key files.
 
 use crate::harness::accounts::Pair;
 use crate::harness::calls::members;
@@ -25,7 +25,7 @@ on_both_databases!(
 const PRIVATE: [&str; 3] = ["RS256", "ES256", "EdDSA"];
 const SET: &str = "/.well-known/jwks.json";
 
-/// Makes a key with the command; gives its path and its identifier.
+/// Generates a key with the command; returns its path and its id.
 fn generated(algorithm: &str) -> (String, String) {
     let path = fresh_folder().join("key.pem");
     let setup = ServiceBuilder::over(&Backend::Sqlite.database()).unset("SECRET_KEY");
@@ -47,13 +47,13 @@ fn header(token: &str) -> Value {
     serde_json::from_slice(&jose::part(token, 0)).unwrap()
 }
 
-/// The identifiers of the published keys.
+/// Returns the ids of the published keys.
 fn published(service: &Service) -> Vec<String> {
     let set = service.get(SET).expect(200);
     set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
-/// A session goes on: both of its tokens are good, and are exchanged for good ones.
+/// Checks that a session continues: both tokens are valid and can be refreshed.
 fn goes_on(service: &Service, pair: &Pair) -> Pair {
     service.me(&pair.access).expect(200);
     let next = Pair::of(&service.refresh(&pair.refresh));
@@ -81,9 +81,9 @@ fn the_last_three_sign_with_private_key_file_and_tokens_carry_kid(backend: Backe
             assert_eq!(header(token), json!({"alg": algorithm, "typ": "JWT", "kid": id}));
         }
         goes_on(&service, &pair);
-        // The secret, which is set, is no key of tokens.
+        // The configured secret does not verify tokens.
         service.me(&jose::token(&jose::access_claims(account.id))).expect_error(401, "AUTH_TOKEN_INVALID");
-        // Nor is what everybody knows.
+        // Nor does any public value.
         let known = service.get(SET);
         let key = &known.expect(200)["keys"][0];
         for secret in [known.text(), &key.to_string(), &id, key["x"].as_str().unwrap_or_default()] {
@@ -133,7 +133,7 @@ fn a_new_private_key_ends_no_session(backend: Backend) {
     let first = signing(backend.service(), "ES256", &old).start();
     let (_, pair) = first.session();
     first.stop();
-    // The new key is published before it signs.
+    // The new key is published before it is used for signing.
     let both = signing(first.again(), "ES256", &old).set("PREVIOUS_KEY_FILES", &new).start();
     assert_eq!(published(&both), [old_id.clone(), new_id.clone()]);
     let pair = goes_on(&both, &pair);
@@ -183,7 +183,7 @@ fn from_a_secret_to_a_private_key(backend: Backend) {
     let next = goes_on(&turned, &pair);
     assert_eq!(header(&next.access)["kid"], id);
     assert_eq!(published(&turned), std::slice::from_ref(&id));
-    // The old secret is one for HS256 alone.
+    // The old secret is valid for HS256 only.
     let claims = jose::access_claims(account.id).to_string();
     for header in [json!({"alg": "ES256", "typ": "JWT", "kid": id}), json!({"alg": "HS512", "typ": "JWT"})] {
         let forged = jose::signed_with(old.as_bytes(), &jose::unsigned(&header.to_string(), &claims));
@@ -216,7 +216,7 @@ fn a_key_that_cannot_sign_stops_the_start_with_one_line() {
     assert!(ended.refusal().contains("PRIVATE_KEY_FILE: is missing"), "{ended:?}");
     let previous = format!("{p256},{nonsense}");
     let ended = Backend::Sqlite.service().set("PREVIOUS_KEY_FILES", &previous).run();
-    assert!(ended.refusal().contains("PREVIOUS_KEY_FILES: number 2 names a key"), "{ended:?}");
+    assert!(ended.refusal().contains("PREVIOUS_KEY_FILES: entry 2 names a key"), "{ended:?}");
     fs::set_permissions(&p256, fs::Permissions::from_mode(0o644)).unwrap();
     let service = signing(Backend::Sqlite.service(), "ES256", &p256).start();
     let warned = |event: &Value| event["level"] == "WARNING" && event.to_string().contains("PRIVATE_KEY_FILE");
@@ -244,14 +244,14 @@ fn keys_generate_never_overwrites_and_prints_the_key_alone_without_a_file() {
     assert!(secret.refusal().contains("openssl rand -hex 32"), "{secret:?}");
 }
 
-/// The example of the documents in a language.
+/// Returns the documentation's example in a language.
 fn example(language: &str) -> String {
     let page = include_str!("../../../../docs/features/keys.md");
     let (_, rest) = page.split_once(&format!("```{language}\n")).unwrap();
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-/// Runs the example over each algorithm: it takes an access token, and nothing else.
+/// Runs the example for each algorithm. It must accept an access token and nothing else.
 fn expect_verified(run: impl Fn(&str, &str, &str) -> (bool, String)) {
     for algorithm in PRIVATE {
         let service = signing(Backend::Sqlite.service(), algorithm, &generated(algorithm).0).start();

@@ -1,5 +1,5 @@
-//! Mails on their way: from a request to a mail server that wants TLS and a password, or into a
-//! folder; what of them is told to whom; and what an operator does with those that do not get there.
+//! Email delivery: from a request to a mail server with TLS and a password, or into a folder; what is logged
+//! and reported; and operator commands for undelivered emails.
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::calls::agent;
@@ -29,7 +29,7 @@ fn registered(service: &Service) -> String {
     email
 }
 
-/// Holds that neither an address nor anything that opens an account stands in the log.
+/// Checks that the log contains no email address and nothing that gives access to an account.
 fn expect_discreet(service: &Service, email: &str) {
     let log = service.flushed_log().text();
     for secret in [email, "token=", "p@ss", "no such user"] {
@@ -122,7 +122,7 @@ fn a_mail_that_is_refused_is_kept_told_and_tried_again_at_will(backend: Backend)
     assert_eq!(operate(&service, &["mail", "list", "--json"]), "");
     let unknown =
         ["mail", "retry", "12345"].iter().fold(ServiceBuilder::over(&service.database), |s, word| s.argument(word));
-    assert!(unknown.run().refusal().contains("no mail"));
+    assert!(unknown.run().refusal().contains("no email 12345"));
 }
 
 #[test]
@@ -174,6 +174,6 @@ fn a_mail_server_that_hangs_holds_up_neither_a_request_nor_the_end() {
     let (time, ()) = timed(|| service.stop());
     assert!(time < Duration::from_secs(10), "{time:?}");
     let told = service.log.events();
-    assert!(told.iter().any(|event| event["message"].as_str().is_some_and(|told| told.contains("may come twice"))));
+    assert!(told.iter().any(|event| event["message"].as_str().is_some_and(|told| told.contains("may be sent twice"))));
     eventually("it is kept", || (service.database.count("FROM outbox") == 7).then_some(()));
 }

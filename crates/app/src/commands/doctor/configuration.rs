@@ -1,4 +1,4 @@
-//! Looks at the settings, and at the keys that they name.
+//! Checks the settings and the keys that they name.
 
 use super::super::sources;
 use super::Finding;
@@ -7,20 +7,21 @@ use std::net::IpAddr;
 
 const CHECK: &str = "settings";
 
-/// The settings, and what is weak in them; or why there are none.
+/// Reads the settings and lists weak ones, or returns an error finding for an invalid one.
 pub(super) fn examine() -> Result<(Settings, Vec<Finding>), Finding> {
-    let bad = |error: String| Finding::error(CHECK, error, "mend that setting; `portcullis config print` shows all");
+    let advice = "fix this setting; `portcullis config print` lists all of them";
+    let bad = |error: String| Finding::error(CHECK, error, advice);
     let sources = sources().map_err(|error| bad(format!("{error:#}")))?;
     let settings = Settings::read(&sources).map_err(|error| bad(error.to_string()))?;
     let warnings = settings.warnings.iter().cloned();
     let mut findings: Vec<_> = warnings.map(|Warning { what, advice }| Finding::warning(CHECK, what, advice)).collect();
     findings.extend(sources.world_readable_files().into_iter().map(|name| {
-        let what = format!("{name} names a file that everybody on this machine may read");
+        let what = format!("{name} names a file that every user of this machine can read");
         Finding::warning("keys", what, Warning::CHMOD)
     }));
     findings.extend(weak(&settings));
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, "all are right"));
+        findings.push(Finding::ok(CHECK, "all settings are valid"));
     }
     Ok((settings, findings))
 }
@@ -28,25 +29,25 @@ pub(super) fn examine() -> Result<(Settings, Vec<Finding>), Finding> {
 fn weak(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     if settings.server.debug {
-        let what = "DEBUG is on: weak settings start, and every statement is logged";
-        findings.push(Finding::warning(CHECK, what, "unset DEBUG where real people sign in"));
+        let what = "DEBUG is on: weak settings are allowed, and every SQL statement is logged";
+        findings.push(Finding::warning(CHECK, what, "unset DEBUG in production"));
     }
     if settings.limits.rules.is_none() {
         let what = "RATE_LIMIT_ENABLED is off: passwords can be guessed at any rate";
-        findings.push(Finding::warning(CHECK, what, "unset it, unless something else limits logins"));
+        findings.push(Finding::warning(CHECK, what, "unset it, unless another component limits logins"));
     }
     let host = settings.server.host.as_str();
     let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     if !loopback && settings.limits.proxies.0.is_empty() {
-        let what = format!("HOST is {host}, and TRUSTED_PROXIES names no proxy");
-        let advice = "name the proxy with TLS in front: without it passwords travel in clear, and behind one that is \
-                      not named all callers are one source to the limits";
+        let what = format!("HOST is {host}, but TRUSTED_PROXIES names no proxy");
+        let advice = "put a TLS proxy in front and list it: without TLS, passwords are sent unencrypted, and behind \
+                      an unlisted proxy all clients count as one source for the limits";
         findings.push(Finding::warning(CHECK, what, advice));
     }
     findings
 }
 
-/// The keys: reading the settings has read them all.
+/// Lists the keys in use. Reading the settings has validated them.
 pub(super) fn keys(settings: &Settings) -> Vec<Finding> {
     let algorithm = settings.tokens.algorithm;
     let public = settings.keys.verifier.public_keys();

@@ -1,4 +1,4 @@
-//! Looks at the database: whether it answers, keeps what it confirms, has room, and has the schema.
+//! Checks the database: connection, durability, free space and schema.
 
 use super::super::require_database_file;
 use super::{Finding, clocks};
@@ -15,19 +15,19 @@ use std::time::Duration;
 const CHECK: &str = "database";
 const ENGLISH: &str = "as a superuser run ALTER ROLE … SET lc_messages = 'C', or from PostgreSQL 15 on \
     GRANT SET ON PARAMETER lc_messages TO …, with the role of DATABASE_URL";
-/// Below these the disk of an SQLite file is nearly full, or full.
+/// Free disk space of an SQLite file below which to warn, and below which to report an error.
 const LOW_DISK_BYTES: u64 = 1 << 30;
 const MIN_DISK_BYTES: u64 = 16 << 20;
 
-/// Everything about it.
+/// Runs all checks of the database.
 pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     if let Err(error) = require_database_file(settings) {
-        return vec![Finding::error(CHECK, format!("{error:#}"), "`serve` makes it too, with AUTO_MIGRATE")];
+        return vec![Finding::error(CHECK, format!("{error:#}"), "`serve` creates it too, if AUTO_MIGRATE is true")];
     }
     let database = match wire::database(settings, clock) {
         Ok(database) => database,
         Err(error) => {
-            return vec![Finding::error(CHECK, format!("{error:#}"), "look at DATABASE_URL, and at the file")];
+            return vec![Finding::error(CHECK, format!("{error:#}"), "check DATABASE_URL and the database file")];
         }
     };
     let start = clock.monotonic();
@@ -37,7 +37,7 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
             return vec![Finding::error(CHECK, error.to_string(), "change DATABASE_URL: waiting does not help")];
         }
         Err(error) => {
-            let advice = "start the database, and look whether DATABASE_URL names its host, port, user and password";
+            let advice = "start the database, and check the host, port, user and password in DATABASE_URL";
             return vec![Finding::error(CHECK, error.to_string(), advice)];
         }
     };
@@ -55,7 +55,7 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
     findings
 }
 
-/// What the tables themselves give away. What keeps them from being looked at, the schema has told.
+/// Lists problems in the tables. Errors of this check are ignored: the schema check reports them.
 fn tables(database: &Database) -> Vec<Finding> {
     let found = database.migrations.inspect().unwrap_or_default();
     let finding = |found: portcullis_diesel::Finding| match found.severity {
@@ -81,28 +81,28 @@ fn server(settings: &Settings, examination: &DatabaseInfo, took: Duration) -> Ve
     };
     let millis = took.as_millis();
     let mut findings =
-        vec![Finding::ok(CHECK, format!("PostgreSQL {version} answered in {millis} ms, the connection included"))];
+        vec![Finding::ok(CHECK, format!("PostgreSQL {version} responded in {millis} ms, including the connection"))];
     if !writable {
         let advice = "name the primary in DATABASE_URL, or promote this server";
-        findings.push(Finding::error(CHECK, "it is a standby, or read-only", advice));
+        findings.push(Finding::error(CHECK, "the server is a standby or read-only", advice));
     }
     if !fsync {
         let advice = "set fsync = on: a crash can destroy the database";
         findings.push(Finding::error(CHECK, "fsync is off", advice));
     }
     if synchronous_commit == "off" {
-        let advice = "set synchronous_commit = on: a crash can bring spent and revoked tokens back";
+        let advice = "set synchronous_commit = on: a crash can make spent and revoked tokens valid again";
         findings.push(Finding::warning(CHECK, "synchronous_commit is off", advice));
     }
     if *foreign {
-        let what = "its messages are not in English: a full disk answers 500 instead of 503";
+        let what = "the server's messages are not in English: a full disk causes 500 responses instead of 503";
         findings.push(Finding::warning(CHECK, what, ENGLISH));
     }
-    // As many again, in place of those that are stuck.
+    // Twice the setting: stuck connections are replaced.
     let wanted = i64::from(settings.database.connections.get()).saturating_mul(2);
     if max_connections.saturating_sub(*connections) < wanted {
         let what =
-            format!("{connections} of {max_connections} connections are taken, and each replica opens up to {wanted}");
+            format!("{connections} of {max_connections} connections are in use, and each replica opens up to {wanted}");
         findings.push(Finding::warning(CHECK, what, "raise max_connections, or lower DATABASE_CONNECTIONS"));
     }
     findings
@@ -116,10 +116,10 @@ fn file(settings: &Settings, examination: &DatabaseInfo, took: Duration) -> Vec<
     };
     let millis = took.as_millis();
     let what =
-        format!("SQLite {version} answered in {millis} ms (journal_mode {journal_mode}, synchronous {synchronous})");
+        format!("SQLite {version} responded in {millis} ms (journal_mode {journal_mode}, synchronous {synchronous})");
     let mut findings = vec![Finding::ok(CHECK, what)];
     if journal_mode != "wal" {
-        let advice = "put the file on a local disk: readers wait for writers without the write-ahead log";
+        let advice = "put the file on a local disk: without the write-ahead log, readers wait for writers";
         findings.push(Finding::warning(CHECK, "the file system does not support the write-ahead log", advice));
     }
     findings.extend(mounted(path));
@@ -135,8 +135,8 @@ fn mounted(path: &Path) -> Option<Finding> {
 
 fn permissions(path: &Path) -> Option<Finding> {
     let mode = std::fs::metadata(path).ok()?.permissions().mode();
-    let what = format!("everybody on this machine may read or write {}", path.display());
-    (mode & 0o006 != 0).then(|| Finding::warning(CHECK, what, "chmod 600 that file: it holds password hashes"))
+    let what = format!("every user of this machine can read or write {}", path.display());
+    (mode & 0o006 != 0).then(|| Finding::warning(CHECK, what, "chmod 600 the file: it contains password hashes"))
 }
 
 fn disk_space(path: &Path) -> Option<Finding> {
@@ -144,8 +144,8 @@ fn disk_space(path: &Path) -> Option<Finding> {
     let free = told.f_bavail.saturating_mul(told.f_frsize);
     let what = format!("{} MiB are free on the disk of {}", free >> 20, path.display());
     match free {
-        ..MIN_DISK_BYTES => Some(Finding::error(CHECK, what, "make room: writes are about to be refused")),
-        MIN_DISK_BYTES..LOW_DISK_BYTES => Some(Finding::warning(CHECK, what, "make room before writes are refused")),
+        ..MIN_DISK_BYTES => Some(Finding::error(CHECK, what, "free disk space: writes are about to fail")),
+        MIN_DISK_BYTES..LOW_DISK_BYTES => Some(Finding::warning(CHECK, what, "free disk space before writes fail")),
         _ => None,
     }
 }
@@ -158,15 +158,15 @@ fn schema(settings: &Settings, database: &Database) -> Finding {
             Some(first) => {
                 let what = format!("migration {} is pending", first.name);
                 if settings.database.auto_migrate {
-                    Finding::warning(CHECK, what, "run `portcullis migrate`, or leave it to the start of `serve`")
+                    Finding::warning(CHECK, what, "run `portcullis migrate`, or start `serve`, which applies it")
                 } else {
                     Finding::error(CHECK, what, "run `portcullis migrate`: AUTO_MIGRATE is false")
                 }
             }
         },
         Err(error @ MigrateError::SchemaTooNew(_)) => {
-            Finding::error(CHECK, error.to_string(), "install the version that made it, or a later one")
+            Finding::error(CHECK, error.to_string(), "install the version that created it, or a later one")
         }
-        Err(error) => Finding::error(CHECK, error.to_string(), "look at the database first"),
+        Err(error) => Finding::error(CHECK, error.to_string(), "fix the database first"),
     }
 }

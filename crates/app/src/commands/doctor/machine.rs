@@ -6,12 +6,12 @@ use crate::wire;
 use chrono::Datelike;
 use portcullis_ports::Clock;
 
-/// Before this there was no such program, and so far ahead there will be none.
+/// Plausible years: the program is not older, and later ones mean a wrong clock.
 const PLAUSIBLE_YEARS: std::ops::RangeInclusive<i32> = 2026..=2100;
-/// Descriptors below which connections are soon refused.
+/// Number of file descriptors below which connections are soon refused.
 const MIN_FDS: u64 = 10_000;
 
-/// Everything about it.
+/// Runs all checks of the machine.
 pub(super) fn examine(clock: &dyn Clock) -> Vec<Finding> {
     vec![year(clock.now().year()), descriptors(system::fd_limit()), cores(wire::cores().get()), tls()]
 }
@@ -20,15 +20,15 @@ fn year(year: i32) -> Finding {
     if PLAUSIBLE_YEARS.contains(&year) {
         return Finding::ok("clock", format!("the year is {year}"));
     }
-    let advice = "set the clock: tokens and sessions end by it";
+    let advice = "set the clock: tokens and sessions expire by it";
     Finding::error("clock", format!("the year is {year}"), advice)
 }
 
 fn descriptors(allowed: u64) -> Finding {
     const CHECK: &str = "descriptors";
     let what = match allowed {
-        u64::MAX => "any number of files may be open".to_owned(),
-        allowed => format!("{allowed} files may be open"),
+        u64::MAX => "the number of open files is unlimited".to_owned(),
+        allowed => format!("up to {allowed} files can be open"),
     };
     let advice = "raise the hard limit of open files (ulimit -Hn, LimitNOFILE): each connection takes one";
     match allowed {
@@ -39,7 +39,7 @@ fn descriptors(allowed: u64) -> Finding {
 }
 
 fn cores(cores: usize) -> Finding {
-    Finding::ok("cores", format!("{cores} may be used, each with a thread for hashes"))
+    Finding::ok("cores", format!("{cores} available, each with a hash thread"))
 }
 
 fn tls() -> Finding {

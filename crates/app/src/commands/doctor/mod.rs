@@ -1,6 +1,5 @@
-//! `portcullis doctor`: looks at everything that the service stands on, one after another, and says
-//! what to do. Starts nothing and changes nothing. What each part is looked at for is left to the
-//! files beside this.
+//! `portcullis doctor`: checks everything that the service depends on and suggests fixes. Starts nothing
+//! and changes nothing. The checks are in the submodules; this file runs them and prints the findings.
 
 mod configuration;
 mod database;
@@ -19,7 +18,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-/// How findings are shown.
+/// Arguments of `portcullis doctor`.
 #[derive(Args)]
 pub(crate) struct DoctorArgs {
     /// Print JSON Lines
@@ -27,10 +26,10 @@ pub(crate) struct DoctorArgs {
     json: bool,
 }
 
-/// No look takes longer, but that at the mail server.
+/// Time limit of a check, except that of the mail server.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How bad something is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
     Ok,
@@ -48,7 +47,7 @@ impl Level {
     }
 }
 
-/// Something that was looked at.
+/// Result of a check.
 #[derive(Debug)]
 struct Finding {
     check: &'static str,
@@ -71,8 +70,7 @@ impl Finding {
     }
 }
 
-/// Looks at everything. Fails where anything keeps the service from its work; what can be better
-/// is no failure.
+/// Runs all checks. The exit code is 1 if any finding is an error; warnings do not fail.
 pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let mut report = Report { json: args.json, failed: false };
     let settings = match configuration::examine() {
@@ -99,14 +97,14 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     Ok(if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// What is told as it is found.
+/// Prints findings as they come.
 struct Report {
     json: bool,
     failed: bool,
 }
 
 impl Report {
-    /// Has something looked at on a thread of its own, for as long as anybody waits.
+    /// Runs a check on a separate thread and prints its findings, or an error after the time limit.
     fn run_check(
         &mut self,
         check: &'static str,
@@ -116,13 +114,13 @@ impl Report {
     ) -> io::Result<()> {
         let (teller, told) = channel();
         std::thread::Builder::new().name(check.to_owned()).spawn(move || {
-            // Nobody listens any more where it took too long.
+            // The receiver is gone after the time limit.
             teller.send(examine(&settings, &clock)).ok();
         })?;
         let cancellation = if check == mail::CHECK { mail::CHECK_TIMEOUT } else { CHECK_TIMEOUT };
         let findings = told.recv_timeout(cancellation).unwrap_or_else(|_| {
-            let advice = "look whether the network drops packets, or the server is overloaded";
-            vec![Finding::error(check, format!("no answer within {} s", cancellation.as_secs()), advice)]
+            let advice = "check whether the network drops packets or the server is overloaded";
+            vec![Finding::error(check, format!("no response within {} s", cancellation.as_secs()), advice)]
         });
         self.print(findings)
     }
@@ -146,12 +144,11 @@ impl Report {
     }
 }
 
-/// How far two clocks may differ before somebody should know, and before tokens of one are refused
-/// by the other.
+/// Clock difference in seconds above which to warn, and above which each side rejects the other's tokens.
 const CLOCK_WARNING: i64 = 5;
 const CLOCK_ERROR: i64 = 60;
 
-/// Compares this machine's clock with a server's.
+/// Compares this machine's clock with the clock of a server.
 fn clocks(whose: &str, ours: chrono::DateTime<chrono::Utc>, theirs: chrono::DateTime<chrono::Utc>) -> Finding {
     let apart = theirs.signed_duration_since(ours).num_milliseconds();
     let seconds = apart / 1000;
@@ -161,7 +158,7 @@ fn clocks(whose: &str, ours: chrono::DateTime<chrono::Utc>, theirs: chrono::Date
         apart.abs() % 1000,
         if apart < 0 { "behind" } else { "ahead" }
     );
-    let advice = "have both machines keep their clocks by NTP";
+    let advice = "synchronize the clocks of both machines with NTP";
     match seconds.abs() {
         0..=CLOCK_WARNING => Finding::ok("clock", what),
         ..=CLOCK_ERROR => Finding::warning("clock", what, advice),

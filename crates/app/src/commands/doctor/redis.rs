@@ -1,4 +1,4 @@
-//! Looks at the server that replicas share.
+//! Checks the Redis server that replicas share.
 
 use super::{Finding, clocks};
 use crate::settings::Settings;
@@ -7,31 +7,32 @@ use portcullis_redis::RedisInfo;
 use std::sync::Arc;
 
 const CHECK: &str = "redis";
-/// A call of the service has 40 ms in all.
+/// Response time from which to warn. The service itself limits a call to 40 ms.
 const SLOW_MILLIS: u128 = 100;
 
-/// Everything about it.
+/// Checks the connection, permissions, memory policy and clock.
 pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     let Some(url) = &settings.limits.redis else { return Vec::new() };
     let start = clock.monotonic();
     let examination = match RedisInfo::of(url) {
         Ok(examination) => examination,
         Err(error) => {
-            let what = format!("{} does not answer: {error}", url.host_and_port());
-            let advice = "start it, or look at REDIS_URL; until then each replica counts limits alone";
+            let what = format!("{} does not respond: {error}", url.host_and_port());
+            let advice = "start Redis, or check REDIS_URL; until then each replica counts limits separately";
             return vec![Finding::error(CHECK, what, advice)];
         }
     };
     let millis = clock.monotonic().saturating_sub(start).as_millis();
-    let version = examination.version.as_deref().unwrap_or("of no told version");
-    let what = format!("{} ({version}) answered in {millis} ms, the connection included", url.host_and_port());
+    let version = examination.version.as_deref().unwrap_or("unknown version");
+    let what = format!("{} ({version}) responded in {millis} ms, including the connection", url.host_and_port());
     let mut findings = vec![if millis > SLOW_MILLIS {
-        Finding::warning(CHECK, what, "put it nearer: a call that takes 40 ms is done without")
+        Finding::warning(CHECK, what, "move Redis closer: the service gives a call 40 ms, then uses local limits")
     } else {
         Finding::ok(CHECK, what)
     }];
     findings.extend(examination.refusal.as_ref().map(|refusal| {
-        let advice = "grant it what docs/features/limits.md lists; until then each replica counts limits alone";
+        let advice = "grant the user the rights that docs/features/limits.md lists; until then each replica counts \
+                      limits separately";
         Finding::error(CHECK, refusal.clone(), advice)
     }));
     findings.extend(memory(&examination));
@@ -44,7 +45,7 @@ fn memory(examination: &RedisInfo) -> Option<Finding> {
     let what = format!("maxmemory is {} MiB, and maxmemory-policy {policy}", bytes >> 20);
     Some(match policy {
         "noeviction" => {
-            let advice = "set maxmemory-policy volatile-ttl: once it is full, limits cannot be counted there";
+            let advice = "set maxmemory-policy to volatile-ttl: otherwise Redis cannot count limits once it is full";
             Finding::warning(CHECK, what, advice)
         }
         _ => Finding::ok(CHECK, what),

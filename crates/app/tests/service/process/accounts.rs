@@ -1,4 +1,4 @@
-//! What operators do to accounts and sessions by commands, beside a service that serves them.
+//! Operator commands on accounts and sessions while a service is running.
 
 use super::cli_harness::{Terminal, command, done, fed, objects, refused};
 use crate::harness::accounts::{Account, fresh_email};
@@ -35,14 +35,14 @@ fn a_disabled_account_is_out_at_once_and_signs_in_when_it_is_enabled(backend: Ba
     let (account, pair) = service.session();
     let (_, stranger) = service.session();
     let told = done(&service.database, &format!("user disable {}", account.email.to_uppercase()));
-    assert_eq!(told, format!("Account {} disabled: {}; 1 session ended", account.id, account.email));
+    assert_eq!(told, format!("Disabled account {} ({}) and ended 1 session.", account.id, account.email));
     is_out(&service, &pair);
     service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
     service.me(&stranger.access).expect(200);
     let reasons = service.database.texts("end_reason", &format!("FROM sessions WHERE user_id = {}", account.id));
     assert_eq!(reasons, ["disabled"]);
     let told = done(&service.database, &format!("user enable {}", account.id));
-    assert_eq!(told, format!("Account {} enabled: {}", account.id, account.email));
+    assert_eq!(told, format!("Enabled account {} ({}).", account.id, account.email));
     is_out(&service, &pair);
     let pair = service.sign_in(&account);
     service.me(&pair.access).expect(200);
@@ -56,7 +56,7 @@ fn a_new_password_ends_every_session(backend: Backend) {
     assert!(ended.refusal().contains("at least 8 characters"), "{ended:?}");
     service.me(&pair.access).expect(200);
     let ended = fed(set(), "a new passphrase \nand more\n");
-    assert!(ended.status.success() && ended.output.ends_with("; 1 session ended"), "{ended:?}");
+    assert!(ended.status.success() && ended.output.ends_with(" and ended 1 session."), "{ended:?}");
     is_out(&service, &pair);
     service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
     let account = Account { password: "a new passphrase ".to_owned(), ..account };
@@ -74,7 +74,7 @@ fn accounts_are_made_and_listed(backend: Backend) {
     let email = fresh_email();
     let ended = fed(command(database, &format!("user create {email} --password-stdin")), "correct horse battery\n");
     assert!(
-        ended.status.success() && ended.output.contains(&format!(" made: {email}; a running service emails")),
+        ended.status.success() && ended.output.contains(&format!("({email}). A running service emails")),
         "{ended:?}"
     );
     service.login(&email, "correct horse battery").expect(200);
@@ -108,15 +108,15 @@ fn sessions_are_listed_and_revoked(backend: Backend) {
     assert_eq!(members(&listed[0]), names);
     assert_eq!(listed[0]["ip_address"], "127.0.0.1");
     let told = done(&service.database, &format!("session revoke {}", ids[1]));
-    assert_eq!(told, format!("Session {} ended", ids[1]));
+    assert_eq!(told, format!("Ended session {}.", ids[1]));
     is_out(&service, &first);
     service.me(&second.access).expect(200);
     assert_eq!(
         done(&service.database, &format!("session revoke {}", ids[1])),
-        format!("Session {} had ended already", ids[1])
+        format!("Session {} had already ended.", ids[1])
     );
     let told = done(&service.database, &format!("session revoke --all {}", account.id));
-    assert_eq!(told, format!("Account {}: 1 session ended", account.id));
+    assert_eq!(told, format!("Account {}: ended 1 session.", account.id));
     is_out(&service, &second);
     assert_eq!(list().len(), 0);
     assert_eq!(done(&service.database, &format!("session list {}", account.id)), "");
@@ -141,28 +141,28 @@ fn what_cannot_be_done_says_so_in_a_line(backend: Backend) {
         ("session revoke --all 99", 1, "no such account"),
         (&format!("session revoke {unknown}"), 1, "No such session"),
         ("user disable ERIN@example.com", 1, "several accounts have that email in other spellings: 1, 2"),
-        ("user disable nonsense", 2, "USER is neither the number of an account nor an email"),
-        ("user create nonsense --generate", 2, "EMAIL is no email that can be registered"),
-        ("user create a@example.com", 2, "no terminal to ask for a password: give --password-stdin or --generate"),
-        ("user delete 1", 2, "no terminal to ask whether it is meant: give --yes"),
-        ("session revoke 7", 2, "ID is no identifier of a session, 32 hex digits in lower case"),
+        ("user disable nonsense", 2, "USER must be an account id or an email address"),
+        ("user create nonsense --generate", 2, "EMAIL is not a valid email address"),
+        ("user create a@example.com", 2, "no terminal to prompt for a password: use --password-stdin or --generate"),
+        ("user delete 1", 2, "no terminal to confirm the deletion: use --yes"),
+        ("session revoke 7", 2, "ID is not a session id: expected 32 lower-case hex digits"),
     ] {
         assert_eq!(refused(&database, words, code), format!("portcullis: {told}"), "{words}");
     }
-    assert!(done(&database, "user disable erin@example.com").starts_with("Account 2 disabled"));
+    assert!(done(&database, "user disable erin@example.com").starts_with("Disabled account 2 "));
     let unknown_option = command(&database, "user list --password secret").run();
     assert_eq!(unknown_option.status.code(), Some(2));
     assert_eq!(database.count("FROM users"), 2);
 }
 
-/// The most memory that a list of so many accounts took, when it had told nearly all.
+/// Returns the peak memory of an account list, in KiB, when it has printed almost all of it.
 fn memory_of_a_list(database: &Database, told: usize) -> usize {
     let mut list = KillOnDrop::spawn(command(database, "user list").command().stdout(Stdio::piped()));
     let mut lines = BufReader::new(list.child().stdout.take().unwrap()).lines();
     for _ in 0..told {
         lines.next().unwrap().unwrap();
     }
-    // It waits with more than a pipe holds.
+    // It blocks, because the rest exceeds the pipe's buffer.
     let status = fs::read_to_string(format!("/proc/{}/status", list.child().id())).unwrap();
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it still lists");
     most.trim().trim_end_matches(" kB").parse().unwrap()
@@ -182,7 +182,7 @@ fn a_list_takes_no_more_memory_for_more_accounts(backend: Backend) {
     let few = memory_of_a_list(&database, 1_000);
     insert(4_001, 60_000);
     let many = memory_of_a_list(&database, 57_000);
-    // SQLite keeps 2 MiB of a file in memory, of a small one less.
+    // SQLite caches up to 2 MiB of a file.
     assert!(many < few + 4096, "{few} KiB for 4,000 accounts, {many} KiB for 60,000");
 }
 
@@ -193,22 +193,22 @@ fn a_terminal_shows_no_password_and_asks_before_a_deletion() {
     let run = |words: &str| Terminal::run(&command(&service.database, words));
     let mut differing = run(&format!("user set-password {}", account.id));
     differing.answer("New password: ", "typed in the dark");
-    differing.answer("The same again: ", "typed in the park");
+    differing.answer("Repeat the password: ", "typed in the park");
     let (status, shown) = differing.end();
     assert!(!status.success() && shown.contains("the two passwords differ"), "{shown}");
     let mut same = run(&format!("user set-password {}", account.id));
     same.answer("New password: ", "typed in the dark");
-    same.answer("The same again: ", "typed in the dark");
+    same.answer("Repeat the password: ", "typed in the dark");
     let (status, shown) = same.end();
     assert!(status.success() && !shown.contains("dark"), "{shown}");
     service.login(&account.email, "typed in the dark").expect(200);
     let mut unsure = run(&format!("user delete {}", account.id));
-    unsure.answer("Its email, to go on: ", "yes");
+    unsure.answer("Type its email to confirm: ", "yes");
     let (status, shown) = unsure.end();
     assert!(!status.success() && shown.contains("nothing was deleted"), "{shown}");
     service.login(&account.email, "typed in the dark").expect(200);
     let mut sure = run(&format!("user delete {}", account.id));
-    sure.answer("Its email, to go on: ", &account.email);
+    sure.answer("Type its email to confirm: ", &account.email);
     assert!(sure.end().0.success());
     service.login(&account.email, "typed in the dark").expect_error(401, "AUTH_INVALID_CREDENTIALS");
 }
@@ -262,7 +262,7 @@ fn an_account_that_another_table_refers_to_is_deleted_but_for_its_row(backend: B
     let told = done(database, &format!("user delete {} --yes", orderer.email));
     assert!(told.contains(" stays in users, since orders refers to it"), "{told}");
     is_gone(&service, &pair);
-    // It holds up no other deletion, and can be asked for again.
+    // It does not block other deletions and can be requested again.
     database.execute(&format!(
         "UPDATE users SET deleted_at = '2036-01-01 00:00:00', is_active = FALSE, email = 'deleted:{0}' WHERE id = {0}",
         other.id

@@ -1,5 +1,4 @@
-//! How the tests of an operator's commands run them: with words, with standard input from a text,
-//! and at a terminal.
+//! Runs operator commands with arguments, with text on standard input or at a terminal.
 
 use crate::harness::databases::Database;
 use crate::harness::services::{ExitedService, ServiceBuilder};
@@ -13,18 +12,18 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
-/// A command on that database, still to be run.
+/// Builds a command on that database, still to be run.
 pub(super) fn command(database: &Database, words: &str) -> ServiceBuilder {
     words.split(' ').fold(ServiceBuilder::over(database), ServiceBuilder::argument)
 }
 
-/// Runs it, with that on standard input.
+/// Runs a command with this text on standard input.
 pub(super) fn fed(setup: ServiceBuilder, input: &str) -> ExitedService {
     fs::write(setup.folder().join("input"), input).unwrap();
     setup.run_before("exec <input").run()
 }
 
-/// Runs a command that succeeds; what it printed.
+/// Runs a command that succeeds and returns its output.
 #[track_caller]
 pub(super) fn done(database: &Database, words: &str) -> String {
     let ended = command(database, words).run();
@@ -32,7 +31,7 @@ pub(super) fn done(database: &Database, words: &str) -> String {
     ended.output
 }
 
-/// Runs a command that fails with that code; its one line.
+/// Runs a command that fails with this code and returns its one line.
 #[track_caller]
 pub(super) fn refused(database: &Database, words: &str, code: i32) -> String {
     let ended = command(database, words).run();
@@ -40,18 +39,18 @@ pub(super) fn refused(database: &Database, words: &str, code: i32) -> String {
     ended.refusal().to_owned()
 }
 
-/// The objects of a list.
+/// Parses the objects of a list.
 #[track_caller]
 pub(super) fn objects(database: &Database, words: &str) -> Vec<Value> {
     done(database, &format!("{words} --json")).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A command at a terminal of its own.
+/// Command at its own terminal.
 pub(super) struct Terminal {
     process: KillOnDrop,
-    /// The end at which a person sits.
+    /// The user's end of the terminal.
     side: File,
-    /// What comes out of it.
+    /// Output of the terminal.
     seen: Receiver<Vec<u8>>,
     shown: Vec<u8>,
 }
@@ -70,7 +69,7 @@ impl Terminal {
         Self { process, seen: follow(side.try_clone().unwrap()), side, shown: Vec::new() }
     }
 
-    /// Backoff until that is shown on a line that has ended.
+    /// Waits until a completed line contains this text.
     pub(super) fn wait_for(&mut self, text: &str) {
         let told = |shown: &[u8]| {
             let shown = String::from_utf8_lossy(shown).into_owned();
@@ -81,13 +80,13 @@ impl Terminal {
         }
     }
 
-    /// Kills the command; all that was shown.
+    /// Kills the command and returns everything displayed.
     pub(super) fn kill(mut self) -> String {
         self.process.child().kill().unwrap();
         self.end().1
     }
 
-    /// Backoff until that is shown, and answers.
+    /// Waits for this prompt and answers it.
     pub(super) fn answer(&mut self, prompt: &str, text: &str) {
         while !String::from_utf8_lossy(&self.shown).ends_with(prompt) {
             assert!(self.read(), "{:?} instead of {prompt:?}", String::from_utf8_lossy(&self.shown));
@@ -106,14 +105,14 @@ impl Terminal {
         }
     }
 
-    /// How it ended, and all that was shown.
+    /// Waits for the exit; returns the status and everything displayed.
     pub(super) fn end(mut self) -> (ExitStatus, String) {
         while self.read() {}
         (self.process.child().wait().unwrap(), String::from_utf8(self.shown).unwrap())
     }
 }
 
-/// Reads to the end: a terminal whose other end is closed fails.
+/// Reads to the end. Reading fails once the other end is closed.
 fn follow(mut side: File) -> Receiver<Vec<u8>> {
     let (teller, seen) = channel();
     thread::spawn(move || {

@@ -1,5 +1,4 @@
-//! The settings, as far as they show at the running service. The reading of each
-//! variable is tested with the settings.
+//! Settings as far as they affect the running service. `tests/settings` covers the parsing of each variable.
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
@@ -65,7 +64,10 @@ fn an_unknown_setting_in_portcullis_toml_stops_the_start(backend: Backend) {
     let setup = backend.service();
     fs::write(setup.folder().join("portcullis.toml"), "rate_limit_acount = '1000/1s'\n").unwrap();
     let ended = setup.run();
-    assert!(ended.refusal().contains("rate_limit_acount is no setting; did you mean rate_limit_account?"), "{ended:?}");
+    assert!(
+        ended.refusal().contains("rate_limit_acount is not a setting; did you mean rate_limit_account?"),
+        "{ended:?}"
+    );
 }
 
 fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: Backend) {
@@ -83,10 +85,10 @@ fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: 
     with_sample(&format!("{before}SECRET_KEY={secret}\n{after}")).start().session();
 }
 
-/// Nor does the command line, which everybody on the machine sees.
+/// The command line, which every user of the machine can read, does not contain it either.
 fn no_core_dump_holds_the_secret(backend: Backend) {
     let service = backend.service().start();
-    // A command that waits for a password has the key, and soon the password.
+    // A command that waits for a password already has the key, and soon the password.
     let create = ["user", "create", "a@example.org", "--password-stdin"];
     let setup = create.into_iter().fold(service.again(), ServiceBuilder::argument);
     let mut command = KillOnDrop::spawn(setup.command().stdin(std::process::Stdio::piped()));
@@ -101,7 +103,7 @@ fn no_core_dump_holds_the_secret(backend: Backend) {
     assert!(!service.told("cmdline").contains(&*SECRET));
 }
 
-/// What a thread takes for a moment its arena keeps: there are as many as there are cores.
+/// An arena keeps memory that a thread used briefly. There is one arena per core.
 fn there_are_few_arenas_unless_the_operator_wants_more(backend: Backend) {
     let cores = thread::available_parallelism().unwrap().get();
     let arenas = |setup: ServiceBuilder| {
@@ -112,14 +114,14 @@ fn there_are_few_arenas_unless_the_operator_wants_more(backend: Backend) {
                 scope.spawn(|| service.login(&account.email, &account.password).expect(200));
             }
         });
-        // One more is not told apart from the program's own memory.
+        // The first arena cannot be distinguished from the program's own memory.
         service.arenas() + 1
     };
     assert_eq!(arenas(backend.service()), cores);
     assert_eq!(arenas(backend.service().set("MALLOC_ARENA_MAX", &(cores + 2).to_string())), cores + 2);
 }
 
-/// A client may take either: browsers and Node try `::1` first.
+/// Clients may use either: browsers and Node try `::1` first.
 fn localhost_is_both_loopback_addresses(backend: Backend) {
     let service = backend.service().set("HOST", "localhost").start();
     let has_v6 = TcpListener::bind("[::1]:0").is_ok();

@@ -1,4 +1,4 @@
-//! Deleting an account: beside a service that is used, with many rows, and cut off in the middle.
+//! Deleting an account: while the service is in use, with many rows, and interrupted.
 
 use super::cli_harness::{command, done};
 use crate::harness::accounts::{Account, Pair};
@@ -16,7 +16,7 @@ on_both_databases!(
     nobody_waits_for_the_deletion_of_many_rows,
 );
 
-/// Rows of anybody but those accounts: none, if all else was deleted.
+/// Counts rows that do not belong to the kept accounts. Zero if everything else was deleted.
 fn rows_besides(database: &Database, kept: &[i64]) -> [i64; 4] {
     let kept = kept.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
     let kept = if kept.is_empty() { "0".to_owned() } else { kept };
@@ -30,7 +30,7 @@ fn rows_besides(database: &Database, kept: &[i64]) -> [i64; 4] {
     ]
 }
 
-/// Signs in, refreshes, and shows spent tokens again, until it is out.
+/// Logs in, refreshes and presents spent tokens until the account is locked out.
 fn use_until_out(service: &Service, account: &Account, uses: &AtomicU32) {
     loop {
         let reply = service.login(&account.email, &account.password);
@@ -66,7 +66,7 @@ fn a_deletion_under_load_leaves_no_row_behind(backend: Backend) {
             }
             eventually("it is used", || (uses.load(Ordering::Relaxed) > 30).then_some(()));
             let told = done(&service.database, &format!("user delete {} --yes", account.id));
-            assert!(told.starts_with(&format!("Account {} deleted: {}; ", account.id, account.email)), "{told}");
+            assert!(told.starts_with(&format!("Deleted account {} ({}) and ", account.id, account.email)), "{told}");
         });
         assert_eq!(rows_besides(&service.database, &[bystander.id]), [0; 4], "round {round}");
         let anew = service.register(&account.email, "another passphrase").expect(201);
@@ -78,7 +78,7 @@ fn a_deletion_under_load_leaves_no_row_behind(backend: Backend) {
     assert_eq!(errors.collect::<Vec<_>>(), Vec::<serde_json::Value>::new());
 }
 
-/// Gives an account so many tokens that can still be shown, in a session that there is.
+/// Adds `count` refresh tokens that can still be presented to an existing session.
 fn give_tokens(database: &Database, account: &Account, count: u32) {
     let id = account.id;
     database.execute(&format!(
@@ -111,14 +111,14 @@ fn a_deletion_that_is_killed_is_finished_by_a_purge(backend: Backend) {
     let anew = service.account_with("another passphrase");
     service.register(&account.email, "another passphrase").expect(201);
     let told = done(database, "purge");
-    let rows: i64 = told.split(' ').next().unwrap().parse().unwrap();
-    // One step may have been committed by a server that did not know yet.
+    let rows: i64 = told.split(' ').nth(1).unwrap().parse().unwrap();
+    // The server may have committed one more batch after the kill.
     assert!(rows >= rest - 1000, "{told}, of {rest}");
     let kept = service.database.texts("id", "FROM users ORDER BY id");
     assert!(!kept.contains(&account.id.to_string()) && kept.contains(&anew.id.to_string()), "{kept:?}");
     let kept: Vec<i64> = kept.iter().map(|id| id.parse().unwrap()).collect();
     assert_eq!(rows_besides(database, &kept), [0; 4]);
-    assert!(done(database, "purge").starts_with("0 rows"));
+    assert!(done(database, "purge").starts_with("Deleted 0 rows"));
     service.me(&other.access).expect(200);
     assert!(kept.contains(&bystander.id));
 }

@@ -1,4 +1,4 @@
-//! `portcullis doctor`: what it finds, and what it says to do.
+//! `portcullis doctor`: its findings and its advice.
 
 use super::cli_harness::{command, done};
 use crate::harness::databases::{Backend, Database};
@@ -14,13 +14,13 @@ use std::time::Duration;
 
 on_both_databases!(a_service_that_can_work_is_well, a_pending_migration_is_found);
 
-/// With settings as a service for real people has them.
+/// Runs the doctor with settings for production.
 fn doctor(database: &Database) -> ServiceBuilder {
     let setup = command(database, "doctor --json").unset("DEBUG").unset("BCRYPT_COST").unset("RATE_LIMIT_ENABLED");
     setup.unset("HOST")
 }
 
-/// What was found, if it was as bad as that.
+/// Returns the findings, which must have this severity.
 #[track_caller]
 fn found(ended: &ExitedService, check: &str, status: &str) -> (String, String) {
     let findings = ended.output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -52,7 +52,7 @@ fn a_service_that_can_work_is_well(backend: Backend) {
     assert!(people.status.success(), "{people:?}");
     let lines: Vec<_> = people.output.lines().collect();
     assert!(lines.iter().any(|line| line.starts_with("ok       database: ")), "{people:?}");
-    let weak = "warning  settings: DEBUG is on: weak settings start, and every statement is logged — unset DEBUG";
+    let weak = "warning  settings: DEBUG is on: weak settings are allowed, and every SQL statement is logged — unset";
     assert!(lines.iter().any(|line| line.starts_with(weak)), "{people:?}");
 }
 
@@ -71,7 +71,7 @@ fn a_pending_migration_is_found(backend: Backend) {
     database.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')");
     let newer = doctor(&database).run();
     is_ill(&newer);
-    assert!(found(&newer, "schema", "error").1.contains("install the version that made it"), "{newer:?}");
+    assert!(found(&newer, "schema", "error").1.contains("install the version that created it"), "{newer:?}");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_redis_that_is_gone_is_found() {
     let gone = doctor(&database).set("REDIS_URL", &server.url()).run();
     is_ill(&gone);
     let (what, advice) = found(&gone, "redis", "error");
-    assert!(what.contains("does not answer") && advice.contains("REDIS_URL"), "{what}: {advice}");
+    assert!(what.contains("does not respond") && advice.contains("REDIS_URL"), "{what}: {advice}");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_mail_server_is_greeted_and_a_folder_must_be_writable() {
     };
     let good = at(&server.url());
     assert!(good.status.success(), "{good:?}");
-    assert!(found(&good, "mail", "ok").0.ends_with("takes mails over TLS"), "{good:?}");
+    assert!(found(&good, "mail", "ok").0.ends_with("accepts emails over TLS"), "{good:?}");
     assert!(server.mails().is_empty());
     let wrong = at(&server.url().replace("portcullis%40", "hunter2marker%40"));
     is_ill(&wrong);
@@ -186,7 +186,7 @@ fn files_that_everybody_may_read_are_found() {
     let ended = setup().run();
     assert!(ended.status.success(), "warnings alone: {ended:?}");
     for name in ["PRIVATE_KEY_FILE", "SECRET_KEY_FILE"] {
-        assert!(ended.output.contains(&format!("{name} names a file that everybody")), "{ended:?}");
+        assert!(ended.output.contains(&format!("{name} names a file that every user")), "{ended:?}");
     }
     assert!(found(&ended, "keys", "warning").1.contains("chmod 600"));
     assert!(found(&ended, "database", "warning").1.contains("chmod 600"));
@@ -213,6 +213,6 @@ fn a_bad_setting_and_an_open_door_are_found() {
     assert!(found(&open, "settings", "warning").0.contains("TRUSTED_PROXIES"), "{open:?}");
     let behind = doctor(&database).set("HOST", "0.0.0.0").set("TRUSTED_PROXIES", "10.0.0.0/8").run();
     let (what, advice) = found(&behind, "settings", "warning");
-    assert!(what.starts_with("PUBLIC_URL ") && advice.contains("where people find"), "{behind:?}");
+    assert!(what.starts_with("PUBLIC_URL ") && advice.contains("public URL"), "{behind:?}");
     assert!(!behind.output.contains("TRUSTED_PROXIES"), "{behind:?}");
 }

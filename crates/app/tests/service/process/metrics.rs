@@ -1,5 +1,4 @@
-//! `METRICS_ADDR`: the page of metrics counts exactly what happened, and nothing that a caller
-//! chose is on it.
+//! `METRICS_ADDR`: the metrics page counts exactly what happened and contains nothing that a client chose.
 
 use crate::harness::calls::{Reply, agent};
 use crate::harness::databases::Backend;
@@ -23,13 +22,13 @@ fn text(url: &str) -> String {
     response.body_mut().read_to_string().unwrap()
 }
 
-/// Reads the page, which must hold against every rule of the format.
+/// Reads the page and checks it against every rule of the format.
 fn page(url: &str) -> Page {
     let text = text(url);
     Page::read(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}"))
 }
 
-/// Every series of a metric that is not zero, without the metric's name.
+/// Returns every nonzero series of a metric, without the metric's name.
 fn counts(page: &Page, metric: &str) -> Vec<(String, u32)> {
     let series = page.iter().filter_map(|(name, value)| Some((name.strip_prefix(metric)?, value)));
     series.filter(|(_, value)| *value > 0.0).map(|(labels, value)| (labels.to_owned(), value as u32)).collect()
@@ -41,7 +40,7 @@ fn expected(counts: &[(&str, u32)]) -> Vec<(String, u32)> {
     counts
 }
 
-/// Known traffic, one call after the other.
+/// Generates known traffic, one call after another.
 fn traffic(service: &Service) {
     let (account, pair) = service.session();
     let call = |method: &str, path: &str| service.call(method, path).send();
@@ -104,9 +103,9 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
         ("{budget=\"account\",outcome=\"refunded\"}", 1),
         ("{budget=\"account_day\",outcome=\"passed\"}", 3),
         ("{budget=\"account_day\",outcome=\"refunded\"}", 1),
-        // What failed also counts against the waits of its source.
+        // Failures also draw on the account's budget for their source.
         ("{budget=\"account_source\",outcome=\"passed\"}", 2),
-        // For the mail that asks to verify the address.
+        // The verification email.
         ("{budget=\"mail\",outcome=\"passed\"}", 1),
         ("{budget=\"refresh\",outcome=\"passed\"}", 2),
         ("{budget=\"source\",outcome=\"passed\"}", 4),

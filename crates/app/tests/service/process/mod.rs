@@ -1,5 +1,5 @@
-//! The process: how it starts, and refuses to, and what operators do by commands. What it does
-//! while something breaks is left to the tests of faults.
+//! The process: starts, refused starts and operator commands. `tests/faults` covers its behavior during
+//! faults.
 
 mod accounts;
 mod cli_harness;

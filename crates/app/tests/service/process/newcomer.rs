@@ -1,5 +1,5 @@
-//! What somebody meets who starts the service for the first time: the help, the line that says where
-//! things are, the log on a terminal, and the first page.
+//! First steps of a new user: the help, the line that says where things are, the log on a terminal and the
+//! first page.
 
 use super::cli_harness::{Terminal, command, done};
 use crate::harness::accounts::fresh_email;
@@ -61,7 +61,7 @@ fn a_misspelt_setting_is_told_at_the_start_and_by_doctor() {
     assert!(line.starts_with("warning  settings: CORS_ORIGIN (environment)") && !line.contains("marker"), "{line}");
 }
 
-/// What a terminal shows of a service that starts there.
+/// Returns the terminal output of a service that starts there.
 fn shown_at_a_terminal(setup: &ServiceBuilder) -> String {
     let mut terminal = Terminal::run(setup);
     terminal.wait_for("Listening");
@@ -79,9 +79,9 @@ fn the_log_is_text_on_a_terminal_and_json_elsewhere() {
     assert!(!plain.contains('\u{1b}') && line.contains("Z INFO    app: Listening address=127.0.0.1:"), "{line:?}");
     let json = shown_at_a_terminal(&setup().set("LOG_FORMAT", "json"));
     assert!(json.lines().all(|line| line.starts_with("{\"timestamp\":")), "{json}");
-    // Into a pipe, where `auto` gives the JSON that every other test reads.
+    // Into a pipe, where `auto` selects the JSON that every other test reads.
     let refused = setup().set("LOG_FORMAT", "xml").run();
-    assert!(refused.refusal().contains("LOG_FORMAT: is not a format of log lines; accepted: auto"), "{refused:?}");
+    assert!(refused.refusal().contains("LOG_FORMAT: is not a log format; accepted: auto"), "{refused:?}");
 }
 
 #[test]
@@ -135,12 +135,12 @@ fn an_operator_vouches_for_an_address(backend: Backend) {
     assert!(told.contains("password and sessions stay"), "{told}");
     service.login(&account.email, &account.password).expect(200);
     let again = done(&service.database, &format!("user verify-email {}", account.id));
-    assert_eq!(again, format!("The email address of account {} was verified already: {}", account.id, account.email));
+    assert_eq!(again, format!("The email address of account {} ({}) was already verified.", account.id, account.email));
     let nobody = command(&service.database, &format!("user verify-email {}", fresh_email())).run();
     assert!(nobody.refusal().ends_with("no such account"), "{nobody:?}");
 }
 
-/// Where the links of a page lead.
+/// Returns the targets of a page's links.
 fn links(page: &Reply) -> Vec<String> {
     let links = page.text().split("<a href=\"").skip(1);
     links.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()

@@ -1,5 +1,4 @@
-//! Starts on a PostgreSQL that is not as it should be: what stops, what is warned of, and what
-//! `doctor` says.
+//! Starts on a misconfigured PostgreSQL: errors, warnings and the findings of `doctor`.
 
 use super::cli_harness::command;
 use crate::harness::databases::Backend;
@@ -19,7 +18,7 @@ fn doctor(url: &str) -> ExitedService {
     command(&database, "doctor --json").set("DATABASE_URL", url).run()
 }
 
-/// What `doctor` found of the database, and what it says to do.
+/// Returns what `doctor` found about the database, with its advice.
 #[track_caller]
 fn found(ended: &ExitedService, status: &str) -> String {
     let findings = ended.output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -88,14 +87,14 @@ fn foreign_messages_are_warned_of_with_what_to_run() {
     assert!(!english.output.contains("lc_messages"), "{english:?}");
 }
 
-/// Whatever the home folder holds: what cannot be read there switched TLS off.
+/// Unreadable files in the home folder once disabled TLS.
 #[test]
 fn a_home_folder_that_cannot_be_read_does_not_switch_tls_off() {
     let server = Server::start();
     let issued = Authority::new().issue(&["127.0.0.1"]);
     server.offer_tls(&issued.certificate, &issued.key);
     let home = fresh_folder();
-    // Looking at what is below it fails, for root as well.
+    // A lookup below this symlink loop fails, even for root.
     symlink(".postgresql", home.join(".postgresql")).unwrap();
     let service = at(&server.create_database().url).set("HOME", home.to_str().unwrap()).start();
     service.session();

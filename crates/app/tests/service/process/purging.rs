@@ -1,4 +1,4 @@
-//! Deleting dead rows: by the command, and by the service itself.
+//! Deleting dead rows: with the command and by the service itself.
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
@@ -10,7 +10,7 @@ on_both_databases!(
     a_session_is_kept_with_its_timeline_for_30_days_after_its_end,
 );
 
-/// As many rows whose tokens died a year ago, spent ones among them.
+/// Inserts rows of tokens that expired a year ago, some of them spent.
 fn bury(database: &Database, rows: u32) {
     let numbers = format!(
         "WITH RECURSIVE dead (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM dead WHERE n < {rows}) \
@@ -27,12 +27,12 @@ fn the_command_deletes_what_is_dead_beside_a_service(backend: Backend) {
     let next = service.refresh(&pair.refresh).expect(200);
     let ended = ServiceBuilder::over(&service.database).argument("purge").run();
     assert!(ended.status.success(), "{ended:?}");
-    assert!(ended.output.starts_with("3000 rows of dead refresh tokens and sessions deleted in "), "{ended:?}");
+    assert!(ended.output.starts_with("Deleted 3000 rows of dead refresh tokens and old sessions in "), "{ended:?}");
     assert_eq!(service.database.count("FROM refresh_tokens"), 2);
     service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     service.refresh(next["refresh_token"].as_str().unwrap()).expect(200);
     let again = ServiceBuilder::over(&service.database).argument("purge").run();
-    assert!(again.output.starts_with("0 rows"), "{again:?}");
+    assert!(again.output.starts_with("Deleted 0 rows"), "{again:?}");
 }
 
 fn a_service_purges_while_it_serves(backend: Backend) {
@@ -65,12 +65,12 @@ fn a_session_is_kept_with_its_timeline_for_30_days_after_its_end(backend: Backen
         service.database.execute(&format!("UPDATE sessions SET ended_at = {end} WHERE sid = '{sid}'"));
     }
     let ended = ServiceBuilder::over(&service.database).argument("purge").run();
-    assert!(ended.output.starts_with("3 rows"), "a session and its two events: {ended:?}");
+    assert!(ended.output.starts_with("Deleted 3 rows"), "a session and its two events: {ended:?}");
     assert_eq!((service.database.count("FROM sessions"), service.database.count("FROM session_events")), (1, 2));
     let current = service.sign_in(&account);
     let sid = crate::harness::jose::claims(&kept.refresh)["sid"].as_str().unwrap().to_owned();
     service.call("GET", &format!("/auth/sessions/{sid}/events")).bearer(&current.access).send().expect(200);
-    // A token whose session is gone is worth as much as one of an ended session.
+    // A token of a deleted session gets the same verdict as one of an ended session.
     service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
 }
 

@@ -1,5 +1,5 @@
-//! Starts that are refused: one line that says why, an exit code that is not 0, and nothing
-//! touched. Damaged files are left to the tests of faults.
+//! Refused starts: one line with the reason, a nonzero exit code and no changes. `tests/faults` covers
+//! damaged files.
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::on_both_databases;
@@ -26,7 +26,7 @@ fn a_taken_port_is_refused(backend: Backend) {
     assert!(ended.refusal().contains(&format!("PORT {port}")), "{ended:?}");
 }
 
-/// The variable, and what is wrong with what it names.
+/// Names the variable and what is wrong with the file or folder it names.
 #[test]
 fn what_a_setting_names_and_cannot_be_used_is_refused_with_its_name() {
     let folder = fresh_folder();
@@ -181,7 +181,7 @@ fn a_file_that_may_only_be_read_is_refused_or_served_for_reading() {
     let (account, _) = service.session();
     service.stop();
     let Database::Sqlite(path) = &service.database else { unreachable!() };
-    // Opened for reading only, as SQLite's URIs have it: also root may not write then.
+    // Opened read-only with an SQLite URI, so that even root cannot write.
     let url = format!("sqlite:///file:{}?mode=ro", path.display());
     let ended = service.again().set("DATABASE_URL", &url).run();
     ended.refusal();

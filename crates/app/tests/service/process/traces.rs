@@ -1,5 +1,5 @@
-//! `OTEL_EXPORTER_OTLP_ENDPOINT`: each request is one tree of spans, whichever threads it hopped
-//! through, it goes on with its caller's trace, and no span tells what a caller wrote.
+//! `OTEL_EXPORTER_OTLP_ENDPOINT`: each request is one span tree across all threads and continues its caller's
+//! trace. No span contains client input.
 
 use crate::harness::accounts::{Pair, fresh_email};
 use crate::harness::calls::Reply;
@@ -23,7 +23,7 @@ fn traced(backend: Backend) -> (ServiceBuilder, Collector) {
     (setup, collector)
 }
 
-/// A call within a trace of its own.
+/// Makes a call within a separate trace.
 fn call(service: &Service, path: &str, flags: &str, body: &Value) -> (String, Reply) {
     let trace = format!("0af7651916cd43dd8448{:012x}", unique());
     let traceparent = format!("00-{trace}-{CALLER}-{flags}");
@@ -251,7 +251,7 @@ fn an_address_that_is_none_stops_the_start() {
     for (name, value, fault) in [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://Zk7:marker@example.org", "asks for TLS"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://Zk7:marker@example.org", "holds a user or a password"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "is not spoken"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "is not supported"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "Zk7 marker", "is not a list of headers"),
     ] {
         let setup = Backend::Sqlite.service().set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");

@@ -1,4 +1,4 @@
-//! Weak settings are warned of at the start, by `config check` and by `doctor`, in the same words.
+//! Warnings about weak settings, in the same words at the start, in `config check` and in `doctor`.
 
 use super::cli_harness::{command, done};
 use crate::harness::databases::{Backend, Database};
@@ -9,10 +9,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 const PROXIES: &str = "TRUSTED_PROXIES trusts addresses of the whole Internet";
-const READABLE: &str = ".env holds secrets, and everybody on this machine may read it";
-const HSTS: &str = "HSTS_SECONDS is set, and PUBLIC_URL is not https";
+const READABLE: &str = ".env contains secrets, and every user of this machine can read it";
+const HSTS: &str = "HSTS_SECONDS is set, but PUBLIC_URL is not https";
 
-/// The settings of a service for people, with its secret in a file of that mode.
+/// Uses the settings of a production service and writes `text` to a `.env` file with this mode.
 fn with_dotenv(setup: ServiceBuilder, mode: u32, text: &str) -> ServiceBuilder {
     let setup = setup.unset("DEBUG").unset("BCRYPT_COST").unset("RATE_LIMIT_ENABLED");
     let file = setup.folder().join(".env");
@@ -39,7 +39,7 @@ fn weak_settings_are_warned_of_in_one_wording_everywhere() {
     }
     let service = weak(ServiceBuilder::over(&database)).start();
     let log = service.flushed_log().events();
-    for (what, advice) in [(PROXIES, "list the addresses"), (READABLE, "chmod 600"), (HSTS, "set PUBLIC_URL")] {
+    for (what, advice) in [(PROXIES, "list only the addresses"), (READABLE, "chmod 600"), (HSTS, "set PUBLIC_URL")] {
         let warning = log.iter().find(|event| event["message"].as_str().is_some_and(|text| text.starts_with(what)));
         let warning = warning.unwrap_or_else(|| panic!("{what}: {log:?}"));
         assert_eq!((&warning["level"], &warning["name"]), (&"WARNING".into(), &"app".into()));
@@ -60,17 +60,17 @@ fn a_file_without_secrets_may_be_readable() {
         assert!(ended.status.success(), "{ended:?}");
         ended.output
     };
-    assert!(!output(0o644, "PORT=0\nDATABASE_URL=sqlite:///./app.db\n", ".env").contains("may read"));
-    assert!(!output(0o640, "REDIS_URL=redis://:hunter2marker@127.0.0.1\n", ".env").contains("may read"));
+    assert!(!output(0o644, "PORT=0\nDATABASE_URL=sqlite:///./app.db\n", ".env").contains("can read"));
+    assert!(!output(0o640, "REDIS_URL=redis://:hunter2marker@127.0.0.1\n", ".env").contains("can read"));
     let told = output(0o644, "redis_url = 'redis://:hunter2marker@127.0.0.1'\n", "portcullis.toml");
-    assert!(told.contains("portcullis.toml holds secrets") && !told.contains("hunter2marker"), "{told}");
+    assert!(told.contains("portcullis.toml contains secrets") && !told.contains("hunter2marker"), "{told}");
 }
 
-/// As a container that mounts the database file and not its folder.
+/// Like a container that mounts the database file without its folder.
 #[test]
 fn a_database_file_that_is_mounted_alone_is_warned_of() {
     if !Command::new("unshare").args(["-Urm", "true"]).status().is_ok_and(|status| status.success()) {
-        // Past the harness, which would keep it to itself.
+        // Bypasses the test harness, which captures output.
         let _ = writeln!(io::stderr(), "not tried: mounting needs user namespaces, which this system refuses");
         return;
     }

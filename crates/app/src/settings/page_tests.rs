@@ -1,0 +1,19 @@
+//! Compares `docs/configuration.md` with the settings: a row for each, with its default.
+
+use super::SETTINGS;
+
+const PAGE: &str = include_str!("../../../../docs/configuration.md");
+
+#[test]
+fn the_page_has_every_setting_with_its_default() {
+    let cells = |row: &'static str| row.trim_matches('|').split(" | ").map(str::trim).collect::<Vec<_>>();
+    let rows: Vec<_> = PAGE.lines().filter(|line| line.starts_with("| `")).map(cells).collect();
+    for setting in SETTINGS.into_iter().flatten() {
+        let name = format!("`{}`", setting.name);
+        let found: Vec<_> = rows.iter().filter(|cells| cells[0] == name).collect();
+        assert_eq!(found.len(), 1, "{name}");
+        assert_eq!(found[0].len(), 6, "{name}");
+        let default = setting.default.map(|default| format!("`{default}`"));
+        assert!(default.is_none_or(|default| found[0][3].starts_with(&default)), "{name}: {}", found[0][3]);
+    }
+}
