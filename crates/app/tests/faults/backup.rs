@@ -1,4 +1,4 @@
-//! F33: a backup that is taken under load, and what restoring it brings back.
+//! F33: a backup taken under load and what restoring it brings back.
 
 use super::load::work;
 use super::oracle::check;
@@ -11,7 +11,7 @@ use diesel::connection::SimpleConnection;
 
 on_both_databases!(a_backup_under_load_is_consistent);
 
-/// As docs/operations.md says, into a database of its own.
+/// Backs up into a separate database as docs/operations.md describes.
 fn back_up(database: &Database) -> Database {
     match database {
         Database::Sqlite(path) => {
@@ -45,23 +45,23 @@ fn a_backup_under_load_is_consistent(backend: Backend) {
     for copy in &copies {
         expect_consistent(copy);
     }
-    // What was acknowledged before it began is in it.
+    // It contains everything acknowledged before it began.
     let copy = copies.swap_remove(0);
     let restored = ServiceBuilder::over(&copy).start();
     check(&before, &restored);
-    // It knows nothing of what ended since: a session that was logged out lives again.
+    // Later changes are missing from it: a session that was logged out is active again.
     let revived = Pair::of(&restored.refresh(&revived.refresh));
     restored.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     restored.stop();
-    // Another key ends them all, and no account is lost.
+    // A new signing key ends all sessions but keeps the accounts.
     let restored = ServiceBuilder::over(&copy).set("SECRET_KEY", &random_secret()).start();
     restored.refresh(&revived.refresh).expect_error(401, "AUTH_TOKEN_INVALID");
     restored.me(&revived.access).expect_error(401, "AUTH_TOKEN_INVALID");
     restored.sign_in(&account);
 }
 
-/// No transaction is in it by half: every spent token has its successor, no session has two live
-/// ones, no token is without its account.
+/// Checks that the copy holds no partial transaction: every spent token has its successor, no session has two
+/// live tokens, and every token has its account.
 fn expect_consistent(copy: &Database) {
     let heirless = "FROM refresh_tokens AS spent WHERE successor_jti IS NOT NULL \
         AND NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE jti = spent.successor_jti)";

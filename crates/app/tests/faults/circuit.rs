@@ -1,5 +1,5 @@
-//! F16: an open circuit refuses at once, and looks whether its database is
-//! back with one call at a time, however many there are.
+//! F16: an open circuit refuses at once and probes the database with one call at a time, regardless of the
+//! load.
 
 use crate::harness::accounts::{Pair, fresh_email};
 use crate::harness::databases::Database;
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 const CROWD: usize = 40;
 
-/// How long each call of a crowd took, shortest first. Each is refused. Logouts: refreshes that come
-/// at one time are one call.
+/// Makes concurrent calls that must all be refused and returns their times, shortest first. Uses logouts,
+/// because concurrent refreshes share one database call.
 fn crowd(service: &Service, pair: &Pair) -> Vec<Duration> {
     let mut times: Vec<_> = thread::scope(|scope| {
         let call = |_| scope.spawn(|| timed(|| service.logout(&pair.refresh)));
@@ -29,7 +29,7 @@ fn crowd(service: &Service, pair: &Pair) -> Vec<Duration> {
     times
 }
 
-/// How often the circuit has gone into that state.
+/// Counts the circuit's changes to a state.
 fn changes(service: &Service, to: &str) -> usize {
     let of = |event: &&serde_json::Value| event["message"] == "Circuit changed" && event["to"] == to;
     service.flushed_log().events().iter().filter(of).count()
@@ -40,12 +40,12 @@ fn of_a_crowd_at_a_half_open_circuit_one_call_asks_and_the_others_are_refused_at
     let server: &'static Server = Box::leak(Box::new(Server::start()));
     let service = ServiceBuilder::over(&Database::on(server)).start();
     let (_, pair) = service.session();
-    // Frozen, not gone: who asks it, waits.
+    // Paused, not stopped: a query to it blocks.
     server.pause();
     crowd(&service, &pair);
     service.log.wait_for(1, |event| event["message"] == "Circuit changed" && event["to"] == "open");
     for _ in 0..if long_form() { 5 } else { 1 } {
-        // Of a crowd whose probe was somebody else's, such as a look for mail, nobody waits.
+        // Retried, because the probe may be another call, such as a poll of the outbox. Then no logout waits.
         let times = eventually("a call is let through", || {
             let times = crowd(&service, &pair);
             (times[CROWD - 1] > Duration::from_secs(2)).then_some(times)
@@ -61,8 +61,8 @@ fn of_a_crowd_at_a_half_open_circuit_one_call_asks_and_the_others_are_refused_at
     assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
 }
 
-/// By the service's own clock. In the short form the quickest counts: the others may have waited
-/// for a processor.
+/// Measured by the service itself. The short form checks the fastest refusal only, since others may have
+/// waited for a processor.
 fn expect_quick_refusals(service: &Service, pair: &Pair) {
     let mut millis: Vec<_> = (0..21)
         .map(|_| {

@@ -1,5 +1,5 @@
-//! F34: a client goes away in the middle. What was begun is finished or
-//! undone, wholly, and nothing is left behind.
+//! F34: a client disconnects during a request. Its work is finished or rolled back completely, and nothing
+//! leaks.
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::databases::Backend;
@@ -18,7 +18,7 @@ on_both_databases!(
     who_closes_one_side_alone_is_answered,
 );
 
-/// Sends a request but for its last bytes and goes: with an orderly end, or torn off.
+/// Sends a request without its last bytes, then disconnects with an orderly end or a reset.
 fn leave(service: &Service, path: &str, body: &str, unsent: usize, torn: bool) {
     let mut connection = Connection::open(service);
     let length = body.len();
@@ -31,23 +31,24 @@ fn leave(service: &Service, path: &str, body: &str, unsent: usize, torn: bool) {
     }
 }
 
-/// Fewer than clients that went; the service may have opened its database more often meanwhile.
+/// Tolerance for database connections that the service opened since. Smaller than the number of disconnected
+/// clients.
 const SPARE: usize = 60;
 
-/// Holds the descriptors against those of before, once everybody was answered who came after.
+/// Waits until the number of descriptors is back at its earlier value.
 fn expect_descriptors(service: &Service, before: usize) {
     eventually("descriptors return", || (service.descriptors() <= before + SPARE).then_some(()));
 }
 
 fn a_client_that_goes_at_any_byte_leaves_whole_work_and_nothing_else(backend: Backend) {
-    // Sessions in any number, which a spent token does not end however late it is shown.
+    // No session limit, and a grace period so long that a late spent token does not end a session.
     let service = backend.service().set("MAX_SESSIONS_PER_USER", "1000").set("REFRESH_GRACE_SECONDS", "3600").start();
     let account = service.account();
     let sessions: Vec<_> = (0..if long_form() { 500 } else { 80 }).map(|_| service.sign_in(&account)).collect();
     let descriptors = service.descriptors();
     let emails: Vec<_> = sessions.iter().map(|_| fresh_email()).collect();
     for (number, (pair, email)) in sessions.iter().zip(&emails).enumerate() {
-        // With the last byte the work begins.
+        // The work starts with the last byte.
         let unsent = [0, 0, 1, 0, 150 + number][number % 5];
         let refresh = json!({"refresh_token": pair.refresh}).to_string();
         leave(&service, "/auth/refresh", &refresh, unsent, number % 2 == 0);
@@ -62,7 +63,7 @@ fn a_client_that_goes_at_any_byte_leaves_whole_work_and_nothing_else(backend: Ba
         assert!(matches!(reply.status, 200 | 401), "half an account: {reply:?}");
     }
     assert!(done > 0, "no work was ever begun");
-    // One live token for each session, whoever holds it: the old one or an unseen successor.
+    // One live token per session: the old one or its unseen successor.
     let owned = format!("FROM refresh_tokens WHERE user_id = {} AND NOT revoked", account.id);
     assert_eq!(service.database.count(&owned), sessions.len() as i64);
     expect_descriptors(&service, descriptors);
@@ -82,10 +83,10 @@ fn logins_whose_clients_are_gone_hold_up_nobody(backend: Backend) {
             connection.post("/auth/login", &body).unwrap();
         }
         service.log.wait_for(before + connections.len(), begun);
-        // The first are those whose hashes are being made.
+        // Disconnect the first clients, whose hashes are being computed.
         connections.drain(..40).for_each(Connection::tear);
         drop(connections);
-        // Their places come free again, all of them.
+        // All their permits are released.
         eventually("a login succeeds", || {
             let reply = service.login(&account.email, &account.password);
             (reply.status == 200).then_some(()).or_else(|| {
@@ -99,8 +100,8 @@ fn logins_whose_clients_are_gone_hold_up_nobody(backend: Backend) {
     service.stop();
 }
 
-/// A service whose threads make one hash at a time, of a quarter of a second; how many of them
-/// there are, and how many logins find a place.
+/// Starts a service that computes one hash of about 250 ms at a time per thread. Returns it with the number
+/// of threads and the number of logins it admits.
 fn unhurried(backend: Backend) -> (Service, usize, usize) {
     let service = backend.service().set("BCRYPT_COST", "12").set("HASH_LANES", "1").start();
     let started = service.log.wait_for(1, |event| event["message"] == "Hash threads started").remove(0);
@@ -114,11 +115,11 @@ fn hashes_that_wait_for_clients_who_are_gone_are_not_made(backend: Backend) {
     let mut connections: Vec<_> = (0..places).map(|_| Connection::open(&service)).collect();
     connections.iter_mut().for_each(|connection| connection.post("/auth/login", &body).unwrap());
     service.log.wait_for(places, of_login("Request started"));
-    // With an orderly end, which the library takes for the end of requests alone.
+    // An orderly end, which the HTTP library takes only for the end of requests.
     drop(connections);
     let ends = service.log.wait_for(places, of_login("Request finished"));
     let made = ends.iter().filter(|end| end["status_code"] == 200).count();
-    // Those that had begun, and as many again that began before the end of the last was noticed.
+    // The hashes in progress, and as many that began before the service noticed the last disconnect.
     assert!(made <= 2 * threads, "{made} of {places} hashes were made for nobody");
     service.sign_in(&account);
     service.stop();

@@ -1,5 +1,5 @@
-//! F20 and F21: the wall clock jumps, or differs between replicas. Expiry
-//! goes by it, to the nanosecond; nothing else does.
+//! F20 and F21: the wall clock jumps or differs between replicas. Only expiry uses it, with nanosecond
+//! precision.
 
 use super::shim::Shim;
 use crate::harness::accounts::{Pair, fresh_email};
@@ -36,7 +36,7 @@ fn claim(token: &str, name: &str) -> i64 {
     claims(token)[name].as_i64().unwrap()
 }
 
-/// The other tests would prove nothing if this did not hold.
+/// Without this the other tests would prove nothing.
 fn the_wall_clock_of_a_service_can_be_shifted(backend: Backend) {
     let (shim, service) = start(backend);
     let account = service.account();
@@ -62,7 +62,7 @@ fn expiry_follows_the_wall_clock_exactly(backend: Backend) {
     service.me(&pair.access).expect(200);
     shim.stop_at(access, 0);
     expired(service.me(&pair.access));
-    // What was expired is not when the clock is set back: nothing of it was remembered.
+    // An expired token is valid again when the clock is set back: no expiry is remembered.
     shim.stop_at(access - 1, 0);
     service.me(&pair.access).expect(200);
     shim.stop_at(refresh, 0);
@@ -70,14 +70,14 @@ fn expiry_follows_the_wall_clock_exactly(backend: Backend) {
     shim.stop_at(refresh - 1, 999_999_999);
     let next = Pair::of(&service.refresh(&pair.refresh));
     assert_eq!(claim(&next.refresh, "exp"), refresh - 1 + 7 * DAY);
-    // Nor does any clock bring a spent one back.
+    // A spent token stays spent at any time.
     for second in [now, access, refresh - 1] {
         shim.stop_at(second, 0);
         service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     }
 }
 
-/// A login that is in its hash when the clock jumps.
+/// Sets the clock while a login computes its hash.
 fn jump_in_the_middle(shim: &Shim, service: &Service, shift: i64) {
     let mut connection = Connection::open(service);
     let begun = of_login("Request started");
@@ -115,7 +115,7 @@ fn a_jump_of_the_clock_stops_nothing(backend: Backend) {
     service.stop();
 }
 
-/// The time that the circuit stays open, and every deadline on the way, is not the wall clock's.
+/// The circuit's recovery time and all deadlines do not depend on the wall clock.
 #[test]
 fn the_circuit_opens_and_closes_while_the_clock_goes_back() {
     let server: &'static Server = Box::leak(Box::new(Server::start()));
@@ -148,8 +148,8 @@ fn replicas_a_minute_apart_take_each_others_tokens(backend: Backend) {
     let (fast, slow) = (Shim::new(), Shim::new());
     fast.shift(30);
     slow.shift(-30);
-    // On PostgreSQL its clock says how long ago a token was spent. Who shares a file shares a
-    // machine, and really has one clock.
+    // On PostgreSQL, the server's clock decides how long ago a token was spent. Replicas that share an SQLite
+    // file share a machine and its clock.
     let grace = if backend == Backend::Sqlite { "120" } else { "10" };
     let one = fast.under(backend.service().set("REFRESH_GRACE_SECONDS", grace)).start();
     let two = slow.under(one.again().set("REFRESH_GRACE_SECONDS", grace)).start();

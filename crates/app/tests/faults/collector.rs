@@ -1,5 +1,5 @@
-//! F36: nobody waits for the collector of traces. One that is gone, silent or overloaded costs
-//! spans and nothing else; how many is told, in the log and on the page of metrics.
+//! F36: requests never wait for the trace collector. If it is unavailable, silent or overloaded, only spans
+//! are lost. The log and the metrics page report how many.
 
 use crate::harness::calls::agent;
 use crate::harness::collector::{Collector, CollectorMode};
@@ -10,11 +10,11 @@ use crate::harness::timing::{eventually, timed};
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// The shortest time that the exporter itself waits for anything.
+/// Shortest wait of the exporter itself.
 const NO_WAIT: Duration = Duration::from_secs(1);
-/// The two seconds for the last spans, on a busy machine.
+/// The 2 s allowed for the last spans, with a margin for a busy machine.
 const END: Duration = Duration::from_secs(5);
-/// A span each: more than the queue holds, and what is under way.
+/// One span each: more than the queue and the batches in flight hold.
 const REQUESTS: u64 = 20_000;
 
 struct Traced {
@@ -35,7 +35,7 @@ impl Traced {
         text.lines().find_map(|line| line.strip_prefix(&name)).expect("a count").parse().unwrap()
     }
 
-    /// Work of all kinds, in which nobody waits.
+    /// Runs requests of all kinds. None may wait.
     fn works(&self) {
         let (account, pair) = self.service.session();
         for _ in 0..20 {
@@ -64,7 +64,7 @@ impl Traced {
 const LOST: &str = "Traces cannot be delivered";
 const BACK: &str = "Traces are delivered again; spans were dropped";
 
-/// A collector that is lost and comes back.
+/// Checks a collector that is lost and comes back.
 fn is_lost_and_comes_back(manner: CollectorMode) {
     let collector = Collector::start(manner);
     let traced = Traced::start(&collector.url());
@@ -79,7 +79,7 @@ fn is_lost_and_comes_back(manner: CollectorMode) {
         let sent = traced.count("sent");
         (sent > 0 && traced.count("sent") == sent).then_some(())
     });
-    // One that came back before the last try was never lost.
+    // A collector that came back before the last attempt was never reported as lost.
     assert!(traced.told(LOST).len() <= 1, "it is told once");
     let told: u64 = traced.told(BACK).iter().map(|event| event["dropped"].as_u64().unwrap()).sum();
     assert_eq!(told, traced.count("dropped"));

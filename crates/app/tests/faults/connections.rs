@@ -1,5 +1,5 @@
-//! F26: thousands of idle connections cost little and keep nobody out, and
-//! where the system gives no more descriptors, the service waits for some.
+//! F26: thousands of idle connections cost little and lock no one out. At the system's descriptor limit, the
+//! service waits until some are released.
 
 use crate::harness::databases::Backend;
 use crate::harness::services::Service;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Lets this process, and those that it starts, have that many descriptors.
+/// Raises the descriptor limit of this process and its children.
 fn allow_descriptors(count: u64) {
     let limits = getrlimit(Resource::Nofile);
     if limits.current.is_some_and(|current| current < count) {
@@ -20,7 +20,7 @@ fn allow_descriptors(count: u64) {
     }
 }
 
-/// Connections that have each been served once, and stay.
+/// Opens connections that are each served once and stay open.
 fn idle(service: &Service, count: usize) -> Vec<Connection> {
     let mut connections: Vec<_> = (0..count).map(|_| Connection::open(service)).collect();
     for connection in &mut connections {
@@ -47,7 +47,7 @@ fn thousands_of_idle_connections_cost_little_and_keep_nobody_out() {
     assert!(each < 40.0, "{each:.1} KiB each");
     service.session();
     service.refresh(&pair.refresh).expect(200);
-    // They are idle, not forgotten, and cost no time.
+    // They are still served, but cost no processor time while idle.
     let busy = service.processor_time();
     let (time, reply) = timed(|| service.get("/health"));
     assert_eq!(reply.status, 200);
@@ -60,7 +60,7 @@ fn thousands_of_idle_connections_cost_little_and_keep_nobody_out() {
     service.stop();
 }
 
-/// 48 KiB a connection, and 160 MiB for all large requests (docs/operations.md).
+/// 48 KiB per connection, and 160 MiB for all large requests (docs/operations.md).
 #[test]
 fn unfinished_requests_take_a_bounded_memory_and_keep_no_small_one_out() {
     let count = if long_form() { 6_000 } else { 3_000 };
@@ -76,7 +76,7 @@ fn unfinished_requests_take_a_bounded_memory_and_keep_no_small_one_out() {
     let unfinished: Vec<_> = (0..count)
         .map(|_| {
             let mut connection = Connection::open(&service);
-            // Past the bound the service ends the connection.
+            // Past the limit the service closes the connection.
             let _ = connection.send(&head);
             connection
         })
@@ -85,7 +85,7 @@ fn unfinished_requests_take_a_bounded_memory_and_keep_no_small_one_out() {
     assert!(grown < count * 48 + 160 * 1024, "{grown} KiB for {count} connections");
     service.login(&account.email, &account.password).expect(200);
     service.refresh(&pair.refresh).expect(200);
-    // Heads of 60 KB share 64 MiB. Without a bound all stay, until they are overdue after 30 s.
+    // Heads of 60 KB share 64 MiB. Without that limit all would stay until their timeout of 30 s.
     let open = || (service.descriptors() < idle + 1_400).then_some(());
     let (took, ()) = timed(|| eventually("the connections past the bound are ended", open));
     assert!(took < Duration::from_secs(10), "{took:?}");
@@ -105,7 +105,7 @@ fn past_the_most_connections_new_ones_wait_until_others_end() {
     assert_eq!(crowd[0].reply().unwrap().unwrap().status, 200);
     crowd[59].send(HEALTH).unwrap();
     assert!(!crowd[59].has_received_within(Duration::from_millis(250)), "it waits");
-    // A connection that was accepted waits for a worker: one for each of those.
+    // Each worker may hold an accepted connection that waits for a free place.
     let most = before + 16 + 2 * std::thread::available_parallelism().unwrap().get();
     assert!(service.descriptors() <= most, "{} descriptors, {before} before", service.descriptors());
     drop(crowd);
@@ -118,13 +118,13 @@ fn at_the_limit_of_descriptors_it_pauses_and_goes_on_when_some_return() {
     let (_, pair) = service.session();
     let mut crowd: Vec<_> = (0..300).map(|_| Connection::open(&service)).collect();
     eventually("the limit is reached", || (service.descriptors() >= 127).then_some(()));
-    // Those that were let in are served; the others wait, and nothing spins meanwhile.
+    // Accepted connections are served. The others wait without consuming processor time.
     crowd[0].send(HEALTH).unwrap();
     assert_eq!(crowd[0].reply().unwrap().unwrap().status, 200);
     let busy = service.processor_time();
     let (time, ()) = timed(|| {
         for connection in crowd.iter_mut().take(8) {
-            // A silent connection gets its 408 after ten seconds; until then this waits.
+            // A silent connection gets its 408 after 10 s. This one waits until then.
             assert!(!connection.has_received_within(Duration::from_millis(250)));
         }
     });
@@ -136,7 +136,7 @@ fn at_the_limit_of_descriptors_it_pauses_and_goes_on_when_some_return() {
     service.stop();
 }
 
-/// The usual soft limit of 1024 is the system's caution about `select`, not the operator's wish.
+/// The usual soft limit of 1024 protects programs that use `select`. It is not the operator's choice.
 #[test]
 fn it_takes_as_many_descriptors_as_it_may() {
     allow_descriptors(2_000);

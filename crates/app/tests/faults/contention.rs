@@ -1,4 +1,4 @@
-//! F7, F8, F14, and of F32 the starters: others at the same database.
+//! F7, F8, F14 and the concurrent starts of F32: other processes on the same database.
 
 use super::load::work;
 use super::oracle::check;
@@ -21,7 +21,7 @@ on_both_databases!(
     two_starters_migrate_once,
 );
 
-/// Every history goes to both in turn, and none is refused.
+/// Every history alternates between both services, and none is refused.
 fn two_services_share_one_database(backend: Backend) {
     let one = backend.service().start();
     let two = one.again().start();
@@ -36,7 +36,7 @@ fn a_rolling_restart_refuses_nothing(backend: Backend) {
     let histories = work(&[&next], |progress| {
         for _ in 0..4 {
             progress.acknowledge(40);
-            // Its file is in order then, which the other has open.
+            // A clean stop leaves the file consistent while the other service has it open.
             old.stop();
             old = next.again().start();
         }
@@ -80,14 +80,14 @@ fn two_starters_migrate_once(backend: Backend) {
     }
 }
 
-/// A statement's time limit, which is longer than a lock's.
+/// Statement timeout, which is longer than the lock timeout.
 const STATEMENT: Duration = Duration::from_secs(5);
-/// The waits for a connection and for a lock, one after the other.
+/// Sum of the waits for a connection and for a lock.
 const WAITS: Duration = Duration::from_secs(8);
 const WAITING: &str = "FROM pg_stat_activity WHERE datname = current_database() \
     AND application_name = 'portcullis' AND wait_event_type = 'Lock'";
 
-/// A service and a connection that holds its database's write lock.
+/// Starts a service and opens a connection that holds its database's write lock.
 fn locked() -> (Service, SqliteConnection) {
     let service = Backend::Sqlite.service().start();
     let Database::Sqlite(path) = &service.database else { unreachable!() };
@@ -102,7 +102,7 @@ fn a_short_lock_of_another_process_is_not_seen() {
     thread::scope(|scope| {
         let register = scope.spawn(|| service.register(&fresh_email(), "long enough"));
         service.log.wait_for(1, |event| event["message"] == "Request started");
-        // Longer than anything that the request does before it needs the lock.
+        // Longer than everything the request does before it needs the lock.
         pause(Duration::from_secs(1));
         assert!(!register.is_finished(), "it met no lock");
         other.batch_execute("COMMIT").unwrap();
@@ -110,7 +110,7 @@ fn a_short_lock_of_another_process_is_not_seen() {
     });
 }
 
-/// A lock is waited for so long: about five seconds.
+/// Bounds of the lock wait, which is about 5 s.
 const LEAST: Duration = Duration::from_secs(4);
 const MOST: Duration = Duration::from_secs(8);
 
@@ -138,8 +138,8 @@ fn locked_tables_and_a_full_pool_are_503() {
         let (time, reply) = timed(|| within_deadline(|| service.me(&pair.access)));
         reply.expect_unavailable();
         assert!(time < STATEMENT, "not the lock's own limit: {time:?}");
-        // Several times as many as there are connections: the first wait for the lock, those after
-        // them for a connection and then for the lock, and the last for a connection in vain.
+        // Several times the number of connections. The first wait for the lock, later ones for a connection
+        // and then the lock, and the last time out waiting for a connection.
         thread::scope(|scope| {
             for number in 0..120 {
                 let (service, account, pair) = (&service, &account, &pair);
@@ -153,17 +153,17 @@ fn locked_tables_and_a_full_pool_are_503() {
                         })
                     });
                     reply.expect_unavailable();
-                    // The others wait for their turn before.
+                    // The others are queued first.
                     assert!(number % 4 != 0 || time < WAITS, "a login waited {time:?}");
                 });
             }
         });
-        // Whoever was answered is not waited for by the database any more.
+        // After its response, no request's connection still waits for the lock.
         eventually("no connection waits for the lock", || (service.database.count(WAITING) == 0).then_some(()));
         other.batch_execute("ROLLBACK").unwrap();
         service.expect_healed();
     });
-    // A call that nobody waits for any more may have come through after all, once.
+    // A timed-out refresh may have succeeded after all, at most once.
     let live = format!("FROM refresh_tokens WHERE NOT revoked AND user_id = {}", account.id);
     let before = service.database.count(&live);
     let reply = service.refresh(&pair.refresh);

@@ -1,6 +1,6 @@
-//! F10: rows that no version of the service wrote. A call that needs a damaged row gets 401 or 503,
-//! never a panic and never a success, and other accounts notice nothing. A login never gets 503: it
-//! would tell that the account exists.
+//! F10: rows that no version of the service wrote. A call that needs a damaged row gets 401 or 503, never a
+//! panic or a success, and other accounts are not affected. A login never gets 503, which would reveal that
+//! the account exists.
 
 use crate::harness::accounts::{Account, Pair, fresh_email};
 use crate::harness::calls::Reply;
@@ -12,29 +12,29 @@ use serde_json::json;
 
 on_both_databases!(a_damaged_row_is_refused_and_nothing_else_is);
 
-/// The key of every exchange.
+/// Idempotency key of every refresh.
 const KEY: &str = "mine";
 
-/// Who has to read a column, and so must not succeed where it is damaged.
+/// Calls that read a column and must not succeed if it is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Readers {
-    /// Whoever needs the account: login, refresh, `/auth/me`.
+    /// Every call that needs the account: login, refresh, `/auth/me`.
     Account,
     /// Login, `/auth/me`.
     Person,
     /// Login.
     Login,
-    /// Whoever has a token of the account: refresh, `/auth/me`.
+    /// Every call with a token of the account: refresh, `/auth/me`.
     Token,
     /// Refresh.
     Refresh,
-    /// Refresh of a token that was spent, by whoever spent it.
+    /// Refresh of a spent token by the client that spent it.
     Spent,
-    /// The same, where the row of the token's successor is damaged.
+    /// The same, if the row of the token's successor is damaged.
     Successor,
 }
 
-/// A column's damages as SQL. SQLite keeps a value of any type in any column.
+/// SQL that damages a column. SQLite stores values of any type in any column.
 const ON_SQLITE: [(Readers, &str, &str); 56] = [
     (Readers::Token, "users", "id = -9223372036854775808"),
     (Readers::Person, "users", "email = x'616461'"),
@@ -131,7 +131,7 @@ fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
     let service = backend.service().start();
     let healthy = service.account();
     if backend == Backend::Postgres {
-        // As in some adopted tables.
+        // Some adopted tables are like this.
         let adopted = "ALTER COLUMN is_active DROP NOT NULL, ALTER COLUMN created_at DROP NOT NULL";
         service.database.execute(&format!("ALTER TABLE users {adopted}"));
     }
@@ -148,7 +148,7 @@ fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
             (_, Readers::Successor) => format!("jti = '{}'", exchanged(&service, &pair).1),
             _ => format!("jti = '{}'", pair.jti()),
         };
-        // Foreign keys bind whoever asks for it, and damage does not.
+        // SQLite checks foreign keys only if asked, and damage ignores them.
         let unbound = if backend == Backend::Sqlite { "PRAGMA foreign_keys = OFF;" } else { "" };
         service.database.execute(&format!("{unbound} UPDATE {table} SET {damage} WHERE {of}"));
         expect_refused(&service, *readers, &account, &pair, &format!("{table}: {damage}"));
@@ -159,8 +159,8 @@ fn a_damaged_row_is_refused_and_nothing_else_is(backend: Backend) {
     assert!(!service.flushed_log().text().contains("panicked") && service.errors.text().is_empty());
 }
 
-/// Exchanges a token; its identifier and that of its successor. Whoever asks again gets the same
-/// pair, if no row is damaged.
+/// Refreshes a token and returns its `jti` and its successor's. A retry with the same key gets the same pair
+/// if no row is damaged.
 fn exchanged(service: &Service, pair: &Pair) -> (String, String) {
     let next = Pair::of(&service.refresh_with(&pair.refresh, KEY));
     assert_eq!(Pair::of(&service.refresh_with(&pair.refresh, KEY)).refresh, next.refresh);

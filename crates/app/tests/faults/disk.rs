@@ -1,5 +1,5 @@
-//! F5 and F6: a disk that is full, read-only, or does not sync. Nothing is acknowledged that it
-//! did not take, what can be read is read, and the file is whole afterwards.
+//! F5 and F6: a disk that is full, read-only or fails to sync. The service acknowledges no write that the
+//! disk did not accept, still serves reads and keeps the file consistent.
 
 use super::load::work;
 use super::oracle::check;
@@ -10,7 +10,7 @@ use crate::harness::disk::{Disk, DiskFault};
 use crate::harness::services::{Service, ServiceBuilder};
 use std::fs;
 
-/// Where an SQLite file says who may write it: 2 for those who know the write-ahead log.
+/// Offset of SQLite's write format version; 2 means write-ahead log.
 const WRITE_VERSION: usize = 18;
 
 #[test]
@@ -23,7 +23,7 @@ fn a_read_only_disk_refuses_writes_and_serves_reads() {
     refuses_writes_and_serves_reads(DiskFault::ReadOnly);
 }
 
-/// What it was given may or may not be there; the connection that knows is thrown away.
+/// The written data may or may not be stored, so the service discards the connection that wrote it.
 #[test]
 fn a_disk_that_does_not_sync_acknowledges_nothing() {
     refuses_writes_and_serves_reads(DiskFault::Unsynced);
@@ -48,7 +48,7 @@ fn refuses_writes_and_serves_reads(fault: DiskFault) {
                 within_deadline(|| service.refresh(&pair.refresh)).expect_unavailable();
                 within_deadline(|| service.login(&account.email, &account.password)).expect_unavailable();
                 within_deadline(|| service.logout(&pair.refresh)).expect_unavailable();
-                // What needs no write is told.
+                // A call that needs no write is answered.
                 within_deadline(|| service.register(&account.email, "long enough"));
             }
             disk.mend();
@@ -58,7 +58,7 @@ fn refuses_writes_and_serves_reads(fault: DiskFault) {
     });
     check(&histories, &service);
     service.refresh(&ended.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
-    // Refused ten times, and by a disk that does not sync maybe done: never both.
+    // The refused refreshes had no effect, except that a disk that fails to sync may have stored one.
     if service.refresh(&pair.refresh).status != 200 {
         assert!(matches!(fault, DiskFault::Unsynced));
     }
@@ -78,7 +78,7 @@ fn a_start_on_a_read_only_disk_is_refused() {
     disk.fail(DiskFault::ReadOnly);
     let ended = disk.service().run();
     assert!(ended.refusal().contains("app.db"), "{ended:?}");
-    // With a database of an older schema on it, which would have to be migrated.
+    // An older schema, so that the start has to migrate it.
     let Database::Sqlite(path) = disk.database() else { unreachable!() };
     let (Database::Sqlite(adopted), _) = Backend::Sqlite.adopted() else { unreachable!() };
     fs::copy(adopted, &path).unwrap();
@@ -90,7 +90,7 @@ fn a_start_on_a_read_only_disk_is_refused() {
     disk.service().start().session();
 }
 
-/// By SQLite's own mark, which binds root too: a version of the file format that it may only read.
+/// Uses SQLite's own mark for a file that may only be read, which also binds root.
 #[test]
 fn a_file_that_may_only_be_read_serves_reads() {
     let service = Backend::Sqlite.service().start();

@@ -10,7 +10,7 @@ use crate::harness::databases::{Backend, Database};
 use crate::harness::log::Log;
 use crate::harness::on_both_databases;
 use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::{KillOnDrop, pause, timed};
+use crate::harness::timing::{KillOnDrop, timed};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -18,12 +18,13 @@ use std::time::Duration;
 on_both_databases!(expired_rows_slow_nothing_down, a_purge_slows_nothing_down_and_keeps_what_can_be_shown);
 
 const ROWS: u32 = 300_000;
+/// A purge takes them in at least a hundred steps.
+const PURGED: u32 = 100_000;
+const STEPS: usize = 100;
 const SESSIONS: u32 = 3_000;
 /// Sessions whose steps are timed, one after another: a hundred answers.
 const TIMED: usize = 20;
 const START: Duration = Duration::from_secs(15);
-/// How often a client calls that goes on at a pace.
-const PACE: Duration = Duration::from_millis(25);
 /// Of a hundred answers the slowest but one.
 const ANSWER: Duration = Duration::from_secs(1);
 
@@ -126,45 +127,45 @@ fn expired_rows_slow_nothing_down(backend: Backend) {
     service.refresh(&pair.refresh).expect(200);
 }
 
-/// A client that refreshes and logs in at a pace, whatever its calls take. Each is timed from when
-/// it was due: whoever holds up one holds up those after it.
-fn paced(service: &Service, account: &Account, over: &AtomicBool) -> Vec<Duration> {
-    let (mut times, mut late, mut pair) = (Vec::new(), Duration::ZERO, service.sign_in(account));
+/// Refreshes and logs in, one call after another, until the purge is over. Returns the times, sorted.
+fn calls(service: &Service, account: &Account, over: &AtomicBool) -> Vec<Duration> {
+    let (mut times, mut pair) = (Vec::new(), service.sign_in(account));
     while !over.load(Ordering::SeqCst) {
-        let (took, reply) = timed(|| match times.len() % 10 {
+        let (time, reply) = timed(|| match times.len() % 10 {
             0 => service.login(&account.email, &account.password),
             _ => service.refresh(&pair.refresh),
         });
         pair = Pair::of(&reply);
-        let time = late + took;
         times.push(time);
-        pause(PACE.saturating_sub(time));
-        late = time.saturating_sub(PACE);
     }
-    // What was due and not made any more is late all the same.
-    while !late.is_zero() {
-        times.push(late);
-        late = late.saturating_sub(PACE);
-    }
+    times.sort_unstable();
     times
 }
 
-/// Purges, by the command, while clients go on; what it said, and the clients' times.
-fn purge_beside(service: &Service, account: &Account) -> (String, Vec<Duration>) {
-    let over = AtomicBool::new(false);
+/// What a purge printed, and the times of calls while it ran.
+struct Purge {
+    output: String,
+    beside: Vec<Duration>,
+    /// Those of a service with a database of its own, on the same machine at the same time.
+    elsewhere: Vec<Duration>,
+}
+
+/// Purges by the command while a client calls this service and another calls one without a purge.
+fn purge(service: &Service, account: &Account, control: &Service) -> Purge {
+    let (over, other) = (AtomicBool::new(false), control.account());
     thread::scope(|scope| {
-        let clients = [(); 2].map(|()| scope.spawn(|| paced(service, account, &over)));
-        let told = {
+        let clients = [(service, account), (control, &other)];
+        let clients = clients.map(|(service, account)| scope.spawn(|| calls(service, account, &over)));
+        let output = {
             let _over = SetOnDrop(&over);
             let mut purge = KillOnDrop::spawn(&mut ServiceBuilder::over(&service.database).argument("purge").command());
-            let told = Log::follow(purge.child().stdout.take().unwrap());
-            assert!(purge.child().wait().unwrap().success(), "{}", told.text());
-            told.wait_for_end();
-            told.text()
+            let output = Log::follow(purge.child().stdout.take().unwrap());
+            assert!(purge.child().wait().unwrap().success(), "{}", output.text());
+            output.wait_for_end();
+            output.text()
         };
-        let mut times: Vec<_> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
-        times.sort_unstable();
-        (told, times)
+        let [beside, elsewhere] = clients.map(|client| client.join().unwrap());
+        Purge { output, beside, elsewhere }
     })
 }
 
@@ -179,7 +180,7 @@ fn exchanged(service: &Service, change: &str) -> [Pair; 2] {
 fn a_purge_slows_nothing_down_and_keeps_what_can_be_shown(backend: Backend) {
     let service = backend.service().set("PURGE_INTERVAL_MINUTES", "0").start();
     let account = service.account();
-    fill(&service.database, account.id, ROWS);
+    fill(&service.database, account.id, PURGED);
     fill_sessions(&service.database, account.id, SESSIONS);
     let ago = |time: &str| ago(&service.database, time);
     let (days, minutes) = (ago("6 days"), ago("2 minutes"));
@@ -188,16 +189,20 @@ fn a_purge_slows_nothing_down_and_keeps_what_can_be_shown(backend: Backend) {
         // At a clock that is late it is good yet.
         exchanged(&service, &format!("expires_at = {minutes}, spent_at = {days}, server_spent_at = {days}")),
     ];
-    let (told, times) = service.watched(|| purge_beside(&service, &account));
-    let slow = times[(times.len() - 1) * 99 / 100];
-    assert!(slow < ANSWER, "{slow:?} of {}, half of them {:?}: {told}", times.len(), times[times.len() / 2]);
+    let control = backend.service().start();
+    let Purge { output, beside, elsewhere } = service.watched(|| purge(&service, &account, &control));
+    // A purge in one step would let no refresh pass before its end.
+    assert!(beside.len() >= STEPS, "{} calls: {output}", beside.len());
+    // A slow machine slows both.
+    let (longest, usual) = (beside[beside.len() - 1], elsewhere[elsewhere.len() - 1]);
+    assert!(longest < 4 * usual + ANSWER, "the longest call took {longest:?}, {usual:?} elsewhere: {output}");
     for [spent, next] in kept {
         service.refresh(&spent.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
         // It was known for what it is, and ended its session.
         service.refresh(&next.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     }
     expect_nothing_dead(&service.database);
-    assert!(told.starts_with(&format!("{} rows ", ROWS + 2 * SESSIONS)), "{told}");
+    assert!(output.starts_with(&format!("{} rows ", PURGED + 2 * SESSIONS)), "{output}");
 }
 
 fn expect_nothing_dead(database: &Database) {

@@ -1,4 +1,4 @@
-//! F9 and F10: the database file deleted, replaced, or corrupt.
+//! F9 and F10: the database file is deleted, replaced or corrupt.
 
 use super::load::work;
 use super::oracle::check;
@@ -17,7 +17,8 @@ fn start() -> (Service, PathBuf) {
     (service, path)
 }
 
-/// With the name, the file is gone for everybody else; who has it open may go on for ever.
+/// Once unlinked, the file is lost to other processes, but a process that has it open could continue
+/// indefinitely.
 #[test]
 fn a_deleted_file_acknowledges_nothing() {
     let (service, path) = start();
@@ -41,7 +42,7 @@ fn a_deleted_file_acknowledges_nothing() {
     service.stop();
 }
 
-/// Every call gets 503, those that were under way when the file went as well.
+/// Checks that every call gets 503, including calls that were in progress.
 fn expect_refused(service: &Service, account: &Account, pair: &Pair) {
     for _ in 0..5 {
         within_deadline(|| service.register(&fresh_email(), "long enough")).expect_unavailable();
@@ -107,7 +108,7 @@ fn a_corrupt_file_is_refused_and_left_as_it_is() {
     }
 }
 
-/// One line, which names the file.
+/// Checks that the start fails with one line that names the file.
 fn expect_start_refused(path: &Path, name: &str) {
     let ended = ServiceBuilder::over(&Database::Sqlite(path.to_path_buf())).run();
     let line = ended.refusal();
@@ -123,7 +124,7 @@ fn what_is_no_file_is_refused() {
     }
 }
 
-/// Damage that comes while the file is open shows when it is read.
+/// Damage to an open file is detected when it is read.
 #[test]
 fn a_file_that_is_overwritten_while_open_is_an_outage() {
     let (service, path) = start();

@@ -1,5 +1,5 @@
-//! F1, F2 and F4: kill -9 in a loop, under load, loses nothing that was acknowledged.
-//! `PORTCULLIS_TEST_LONG=1` makes it 50 kills on each database.
+//! F1, F2 and F4: repeated SIGKILL under load loses nothing that was acknowledged. `PORTCULLIS_TEST_LONG=1`
+//! runs 50 kills per database.
 
 use super::load::{long, work};
 use super::oracle::{Cut, check};
@@ -34,17 +34,17 @@ fn a_kill_under_load_loses_nothing_acknowledged(backend: Backend) {
         check(&histories, &service);
     }
     assert!(cut_off >= kills(), "the kills met no work: {cut_off}");
-    // One that the machine held up proves nothing, but most of them do.
+    // A single slow start may be due to the machine, so the median is checked.
     starts.sort_unstable();
     assert!(starts[kills() / 2] < Duration::from_secs(2), "starts took {starts:?}");
 }
 
-/// So far into a start every moment counts: one that takes longer waits for something.
+/// Delays up to this are tried in small steps. A start that takes longer is waiting for something.
 const CLOSELY: Duration = Duration::from_millis(300);
-/// No start takes longer, on whatever machine.
+/// Maximum time of a start on any machine.
 const LISTENING: Duration = Duration::from_secs(5);
 
-/// Kills starts at growing delays, until one got as far as to listen; the delays.
+/// Kills starts after growing delays until one is listening. Returns the delays.
 fn kill_starts(database: &Database, step: Duration) -> Vec<Duration> {
     let (mut delays, mut delay) = (Vec::new(), step);
     while delay < LISTENING {
@@ -67,7 +67,7 @@ fn kill_starts(database: &Database, step: Duration) -> Vec<Duration> {
 
 fn a_kill_during_the_first_start_is_mended_by_the_next(backend: Backend) {
     let step = Duration::from_millis(if long() { 1 } else { 8 });
-    // Once upon what the kill before left, and then from nothing each time.
+    // First on what the previous kill left, then on a fresh database each time.
     let database = backend.database();
     let delays = kill_starts(&database, step);
     assert!(delays.len() > 3, "the kills came too late: {delays:?}");
@@ -86,7 +86,7 @@ fn a_kill_during_the_first_start_is_mended_by_the_next(backend: Backend) {
 const MIGRATING: &str = "FROM pg_stat_activity WHERE datname = current_database() \
     AND application_name = 'portcullis'";
 
-/// A lock holds it up in the middle of its first migration, so that the kill finds it there.
+/// A lock blocks the start in its first migration, so that the kill hits it there.
 #[test]
 fn a_kill_in_the_middle_of_a_migration_is_mended_by_the_next() {
     let (database, facts) = Backend::Postgres.adopted();
@@ -98,7 +98,7 @@ fn a_kill_in_the_middle_of_a_migration_is_mended_by_the_next() {
     eventually("the migration meets the lock", || (database.count(&held_up) > 0).then_some(()));
     starting.child().kill().unwrap();
     drop(starting);
-    // The server hears of it when it has done what it was at.
+    // The server notices the kill after its current statement.
     other.batch_execute("ROLLBACK").unwrap();
     eventually("the server heard of it", || (database.count(MIGRATING) == 0).then_some(()));
     let service = setup().start();
@@ -106,7 +106,7 @@ fn a_kill_in_the_middle_of_a_migration_is_mended_by_the_next() {
     service.session();
 }
 
-/// A log that was never written back is what a start recovers from.
+/// The next start recovers from a log that was not checkpointed.
 #[test]
 fn a_kill_during_a_recovery_is_mended_by_the_next() {
     let service = Backend::Sqlite.service().start();
@@ -116,7 +116,7 @@ fn a_kill_during_a_recovery_is_mended_by_the_next() {
     });
     let Database::Sqlite(path) = &service.database else { unreachable!() };
     assert!(fs::metadata(path.with_extension("db-wal")).unwrap().len() > 0, "nothing to recover from");
-    // What readers share of the log is gone after a crash of the machine.
+    // Deletes the log's shared memory, which a machine crash would lose.
     fs::remove_file(path.with_extension("db-shm")).unwrap();
     assert!(kill_starts(&service.database, Duration::from_millis(2)).len() > 2);
     check(&histories, &service.again().start());

@@ -1,4 +1,4 @@
-//! Clients at work while something breaks. What they must find afterwards is left to the oracle.
+//! Clients at work during a fault. The oracle checks what they find afterwards.
 
 use super::oracle::{Client, Cut, History};
 use crate::harness::bounds::SetOnDrop;
@@ -10,17 +10,17 @@ use std::thread;
 use std::time::Duration;
 
 const CLIENTS: usize = 4;
-/// What a client waits that was refused: a crowd that comes back at once proves nothing.
+/// Pause of a refused client: clients that retry at once would prove nothing.
 const AFTER_REFUSAL: Duration = Duration::from_millis(25);
 
-/// Whether the long form is asked for.
+/// Returns whether the long form of the tests is enabled.
 pub(super) fn long() -> bool {
     #[expect(clippy::disallowed_methods, reason = "the long form is for those who ask for it")]
     let long = std::env::var_os("PORTCULLIS_TEST_LONG").is_some();
     long
 }
 
-/// How far the clients came.
+/// Progress of the clients.
 #[derive(Default)]
 pub(super) struct Progress {
     acknowledged: AtomicUsize,
@@ -30,7 +30,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Backoff until so much more was acknowledged.
+    /// Waits until `more` further operations are acknowledged.
     pub(super) fn acknowledge(&self, more: usize) {
         Self::grow(&self.acknowledged, more);
     }
@@ -43,7 +43,7 @@ impl Progress {
         eventually("the clients come so far, or to their end", || over().then_some(()));
     }
 
-    /// Backoff until so many more were refused.
+    /// Waits until `more` further operations are refused.
     pub(super) fn refuse(&self, more: usize) {
         Self::grow(&self.refused, more);
     }
@@ -54,8 +54,8 @@ impl Progress {
     }
 }
 
-/// Lets clients live one history after another while something happens, and gives what they know.
-/// A client whose service is gone ends.
+/// Runs one history after another per client while `meanwhile` runs, and returns all histories. A client
+/// stops once its service is gone.
 pub(super) fn work(services: &[&Service], meanwhile: impl FnOnce(&Progress)) -> Vec<History> {
     let (histories, progress, over) = (Mutex::new(Vec::new()), Progress::default(), AtomicBool::new(false));
     thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! F18: the service killed while it sends mails, several replicas that send at once, and the mail
-//! server gone.
+//! F18: the service is killed while it sends emails, several replicas send concurrently, or the mail server
+//! is unavailable.
 
 use super::load::long;
 use crate::harness::accounts::fresh_email;
@@ -20,7 +20,7 @@ on_both_databases!(
 
 const PASSWORD: &str = "correct horse battery";
 
-/// How often each mail came, by its `MailContent-ID`, for each address.
+/// Counts the copies of each email by `Message-ID`, per email address.
 fn copies(mails: &[Received]) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut copies = BTreeMap::<_, BTreeMap<_, _>>::new();
     for mail in mails {
@@ -31,7 +31,7 @@ fn copies(mails: &[Received]) -> BTreeMap<String, BTreeMap<String, usize>> {
     copies
 }
 
-/// Holds that each account has got its one mail, at most so often.
+/// Checks that each account got its one email, at most `most` times.
 fn expect_complete(database: &Database, mails: &[Received], most: usize) {
     let copies = copies(mails);
     let accounts: BTreeSet<_> = database.texts("email", "FROM users").into_iter().collect();
@@ -42,7 +42,7 @@ fn expect_complete(database: &Database, mails: &[Received], most: usize) {
     }
 }
 
-/// Registers accounts, by four clients at once, until told to stop or the service is gone.
+/// Registers accounts with four concurrent clients until `until` returns or the service is gone.
 fn register_while(service: &Service, until: impl FnOnce()) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -63,7 +63,7 @@ fn register_while(service: &Service, until: impl FnOnce()) {
 
 fn kills_while_mails_are_sent_lose_none_and_send_none_more_than_twice(backend: Backend) {
     let server = Server::start(TlsMode::StartTls);
-    // A mail is taken over for a while before the service hears so: there the kills are to fall.
+    // The server accepts an email shortly before the service learns of it. The kills should hit that window.
     server.fail(Step::Answer, Fault::Slow(20));
     let mut service = backend.service().mailing(&server).start();
     let rounds = if long() { 50 } else { 8 };
@@ -73,7 +73,8 @@ fn kills_while_mails_are_sent_lose_none_and_send_none_more_than_twice(backend: B
             drop(server.wait_for(sent + 3 + round * 7 % 20));
             service.kill();
         });
-        // Those that were taken are nobody's for now. Each is cut off once, however long this takes.
+        // Claimed emails stay claimed by the dead process for now. Making none due limits each to one
+        // interruption.
         service.database.make_mails_due(false);
         service = service.again().mailing(&server).start();
     }
@@ -127,7 +128,7 @@ fn a_mail_server_that_is_away_delays_mails_and_no_request(backend: Backend) {
     let before = median((0..30).map(|_| register()).collect());
     drop(server.wait_for(30));
     server.close();
-    // Those that the service keeps go on otherwise.
+    // Connections that the service keeps open fail as well.
     server.fail(Step::Sender, Fault::Drop);
     let during: Vec<_> = (0..30).map(|_| register()).collect();
     eventually("the circuit opens", || (service.mail_state().2 == "open").then_some(()));
@@ -140,7 +141,7 @@ fn a_mail_server_that_is_away_delays_mails_and_no_request(backend: Backend) {
     assert!(tried < 30, "{tried} tries of a server that is away");
     server.clear_faults();
     server.open();
-    // Nobody wants to wait for the minute that the first tries cost those few.
+    // Skips the backoff of one minute after the first attempts.
     service.database.make_mails_due(true);
     service.database.wait_for_empty_outbox();
     let received = server.wait_for(90);

@@ -1,6 +1,6 @@
-//! What breaks, on purpose: each fault of `docs/reliability.md` against the real binary over real
-//! sockets, with the promise that holds while it lasts and after it. A test takes at most half a
-//! minute; `PORTCULLIS_TEST_LONG=1` gives the longer form.
+//! Fault injection: each fault of `docs/reliability.md` against the real binary over real sockets. Checks the
+//! promises that hold during and after the fault. A test takes at most 30 s; `PORTCULLIS_TEST_LONG=1` runs
+//! the long form.
 
 #![expect(
     clippy::as_conversions,

@@ -1,4 +1,4 @@
-//! F12 and F13: a network between the service and PostgreSQL that is silent, forgetful or slow.
+//! F12 and F13: the network between the service and PostgreSQL is silent, drops connections or is slow.
 
 use crate::harness::accounts::Pair;
 use crate::harness::bounds::within_deadline;
@@ -9,7 +9,7 @@ use crate::harness::services::{Service, ServiceBuilder};
 use std::thread;
 use std::time::Duration;
 
-/// More than there are connections and threads for them.
+/// More callers than connections and their threads.
 const CALLERS: usize = 40;
 
 fn start() -> (Proxy, Service) {
@@ -19,7 +19,7 @@ fn start() -> (Proxy, Service) {
     (proxy, service)
 }
 
-/// Many calls at once, each within the bounds.
+/// Makes concurrent calls, each within the time limit.
 pub(super) fn at_once(calls: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec<Reply> {
     thread::scope(|scope| {
         let call = &call;
@@ -28,7 +28,7 @@ pub(super) fn at_once(calls: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec
     })
 }
 
-/// Sessions whose calls opened every connection that there may be.
+/// Creates sessions with calls that open all connections of the pool.
 fn warmed(service: &Service) -> Vec<Pair> {
     let (account, pair) = service.session();
     let sessions: Vec<_> = (0..CALLERS).map(|_| service.sign_in(&account)).collect();
@@ -58,7 +58,7 @@ fn heals_from(silence: fn(&Proxy)) {
         proxy.resume();
         service.expect_healed();
     });
-    // Each was spent wholly or not at all, and whoever shows its key gets the pair, however late.
+    // Each token was spent completely or not at all. A retry with the same key gets the pair, however late.
     for session in &sessions {
         service.refresh_with(&session.refresh, "mine").expect(200);
     }
@@ -66,7 +66,7 @@ fn heals_from(silence: fn(&Proxy)) {
     assert_eq!(service.database.count(live), 1 + CALLERS as i64, "a live token for each session");
 }
 
-/// What a firewall, a proxy or a hung pooler does: the old connections never say anything again.
+/// Like a firewall, a proxy or a hung pooler: existing connections never respond again.
 #[test]
 fn connections_that_never_answer_again_are_replaced() {
     let (proxy, service) = start();
@@ -75,7 +75,7 @@ fn connections_that_never_answer_again_are_replaced() {
         proxy.blackhole_existing();
         at_once(CALLERS, |number| service.refresh(&sessions[number].refresh));
         service.expect_healed();
-        // And so for a lone caller, who would have to try one old connection after another.
+        // A single caller must not have to try the old connections one after another.
         at_once(CALLERS, |_| service.me(&sessions[0].access));
         proxy.blackhole_existing();
         within_deadline(|| service.me(&sessions[0].access)).expect_unavailable();
@@ -86,15 +86,15 @@ fn connections_that_never_answer_again_are_replaced() {
     });
 }
 
-/// Round trips to the database at most: of a refresh, on a connection that is open.
+/// Maximum database round trips of a refresh on an open connection.
 const ROUND_TRIPS: usize = 1;
 
 #[test]
 fn a_slow_network_causes_no_error() {
     let (proxy, service) = start();
     let (account, pair) = service.session();
-    // So often that every connection knows the statement: they take turns, with those who look for
-    // mails now and then.
+    // Repeats until every connection has prepared the statement: requests and outbox polls take connections
+    // in turn.
     let mut pair = pair;
     for _ in 0..CALLERS {
         pair = Pair::of(&service.refresh(&pair.refresh));
@@ -106,7 +106,7 @@ fn a_slow_network_causes_no_error() {
         pair = Pair::of(&within_deadline(|| service.refresh(&pair.refresh)));
         counted.push(proxy.messages() - before);
     }
-    // The least is a refresh beside which nobody looked for mails.
+    // The minimum is a refresh without a concurrent outbox poll.
     assert!(counted.iter().min() <= Some(&ROUND_TRIPS), "{counted:?} round trips");
     service.watched(|| {
         within_deadline(|| service.me(&pair.access)).expect(200);

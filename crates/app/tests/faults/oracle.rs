@@ -1,5 +1,5 @@
-//! What was acknowledged before a fault, and what that promises for after it: 2xx has happened, no
-//! answer or 503 has happened wholly or not at all.
+//! Oracle: what was acknowledged before a fault must hold after it. A 2xx operation has happened; one with no
+//! response or a 503 has happened completely or not at all.
 
 use crate::harness::accounts::{Pair, fresh_email};
 use crate::harness::bounds::within_deadline;
@@ -11,45 +11,45 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::thread;
 
-/// How many threads check.
+/// Number of checking threads.
 const CHECKERS: usize = 4;
 const PASSWORD: &str = "correct horse battery staple";
 
-/// What a client knows of one operation.
+/// Knowledge of a client about one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
-    /// It was answered with 2xx.
+    /// Answered with 2xx.
     Done,
-    /// It was not answered, or with 503.
+    /// Not answered, or answered with 503.
     Unknown,
-    /// It was never asked for.
+    /// Never requested.
     NotAsked,
 }
 
-/// Why a history ended before its time.
+/// Reason a history ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// By 503.
+    /// A 503 response.
     Refused,
-    /// By a connection that gave no answer.
+    /// A connection that ended without a response.
     Gone,
 }
 
-/// One account with one session, and how far it came.
+/// One account with one session, and the progress of both.
 #[derive(Debug)]
 pub(super) struct History {
     email: String,
     registered: Known,
     logged_in: Known,
-    /// Every refresh token that was given, oldest first.
+    /// Every issued refresh token, oldest first.
     tokens: Vec<String>,
-    /// Of the newest token: whether it was exchanged.
+    /// Whether the newest token was refreshed.
     refreshed: Known,
     logged_out: Known,
     pub(super) cut: Option<Cut>,
 }
 
-/// A client that keeps its connection open, and goes to several services in turn.
+/// Client that keeps its connections open and alternates between several services.
 pub(super) struct Client<'a> {
     services: &'a [&'a Service],
     turn: Cell<usize>,
@@ -58,7 +58,7 @@ pub(super) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// `answered` is called at every answer that acknowledges something.
+    /// Creates a client. `answered` is called for every response that acknowledges something.
     pub(super) fn new(services: &'a [&'a Service], answered: &'a dyn Fn()) -> Self {
         Self { services, turn: Cell::new(0), agent: agent(1), answered }
     }
@@ -84,7 +84,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Registers, logs in, refreshes some times and logs out, until something is cut off.
+    /// Registers, logs in, refreshes several times and logs out, until an operation fails.
     pub(super) fn live(&self, refreshes: usize) -> History {
         let (email, unknown) = (fresh_email(), Known::NotAsked);
         let mut history = History {
@@ -123,7 +123,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Holds a service against what was known of all histories.
+/// Checks a service against all histories.
 pub(super) fn check(histories: &[History], service: &Service) {
     assert!(!histories.is_empty());
     let stored = stored_live_tokens(service);
@@ -138,7 +138,7 @@ pub(super) fn check(histories: &[History], service: &Service) {
     });
 }
 
-/// How many tokens of each account could still be shown.
+/// Counts the live tokens of each account.
 fn stored_live_tokens(service: &Service) -> BTreeMap<String, i64> {
     let rest = "FROM users JOIN refresh_tokens ON users.id = user_id WHERE NOT revoked GROUP BY email";
     let rows = service.database.texts("email || ' ' || count(*)", rest);
@@ -147,17 +147,17 @@ fn stored_live_tokens(service: &Service) -> BTreeMap<String, i64> {
 }
 
 impl History {
-    /// Holds the service against what is known.
+    /// Checks the service against this history.
     fn check(&self, service: &Service) {
         let login = service.login(&self.email, PASSWORD);
         match self.registered {
             Known::Done => drop(login.expect(200)),
-            // No half account: it is there whole, or the address is free.
+            // An account is never partial: it exists or its email address is free.
             _ if login.status == 200 => {}
             _ => drop(service.register(&self.email, PASSWORD).expect(201)),
         }
         let Some((newest, spent)) = self.tokens.split_last() else { return };
-        // The newest first: a spent one that is shown late ends the session.
+        // The newest token first, because a spent token presented late ends the session.
         let reply = service.refresh(newest);
         for token in spent {
             service.refresh(token).expect_error(401, "AUTH_TOKEN_REVOKED");
@@ -170,8 +170,8 @@ impl History {
         }
     }
 
-    /// How many live tokens its account may have before anybody looks: an exchange that nobody
-    /// heard of leaves one, as it would if it had not happened.
+    /// Returns how many live tokens its account may have before the check. A refresh with an unknown outcome
+    /// leaves one either way.
     fn live_tokens(&self) -> RangeInclusive<i64> {
         match (self.logged_in, self.logged_out) {
             (Known::NotAsked, _) | (Known::Done, Known::Done) => 0..=0,

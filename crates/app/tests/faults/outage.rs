@@ -1,4 +1,4 @@
-//! F11, F12, F15 and F16: PostgreSQL gone, frozen, demoted, or not there yet.
+//! F11, F12, F15 and F16: PostgreSQL stopped, frozen, demoted or not started yet.
 
 use super::load::{long, work};
 use super::network::at_once;
@@ -12,7 +12,7 @@ use crate::harness::timing::{eventually, timed};
 use portcullis_testkit::postgres::Server;
 use std::time::Duration;
 
-/// A server of the test's own, which lives as long as the test process.
+/// Starts a separate server for these tests, which runs as long as the test process.
 fn server() -> &'static Server {
     Box::leak(Box::new(Server::start()))
 }
@@ -28,7 +28,7 @@ fn state(service: &Service) -> (u16, String, String) {
     (ready.status, text(&body["checks"]["database"]["status"]), text(&body["circuits"]["database"]["state"]))
 }
 
-/// What must hold however the database is.
+/// Checks what must hold regardless of the database.
 fn expect_alive(service: &Service) {
     for path in ["/health", "/health/live", "/docs", "/redoc", "/openapi.json", "/.well-known/jwks.json"] {
         let (time, reply) = timed(|| service.get(path));
@@ -37,7 +37,7 @@ fn expect_alive(service: &Service) {
     }
 }
 
-/// Calls until the circuit is open; every answer must be a 503.
+/// Calls until the circuit is open. Every response must be a 503.
 fn open_the_circuit(service: &Service, call: impl Fn() -> Reply) {
     eventually("the circuit opens", || {
         call().expect_unavailable();
@@ -73,7 +73,7 @@ fn while_postgresql_is_gone_requests_get_503_within_a_few_ms_and_it_heals() {
     assert_eq!((status, circuit.as_str()), (503, "open"));
     assert_ne!(database, "ok");
     expect_alive(&service);
-    // What needs no store needs no circuit.
+    // A call that needs no store is not affected by the circuit.
     service.refresh("x").expect_error(401, "AUTH_TOKEN_INVALID");
     service.register("x", "x").expect_error(422, "VALIDATION_ERROR");
     server.restart();
@@ -102,7 +102,7 @@ fn a_restart_of_postgresql_costs_no_more_than_its_own_time() {
     let service = ServiceBuilder::over(&Database::on(server)).start();
     let (account, mut pair) = service.session();
     for end in [Server::stop, Server::crash] {
-        // Idle meanwhile, many connections break, and nobody meets one of them afterwards.
+        // Many idle connections break during the restart. No later request may get one of them.
         let logins = || at_once(20, |_| service.login(&account.email, &account.password));
         logins();
         end(server);
@@ -167,7 +167,7 @@ fn connections_cut_in_a_loop_lose_nothing() {
     check(&histories, &service);
 }
 
-/// What it refused it has not done, whoever it was that took the writes away.
+/// A refused operation was not performed, regardless of what prevented the write.
 #[test]
 fn a_demoted_primary_is_503_for_writes_until_it_is_promoted() {
     let server = server();

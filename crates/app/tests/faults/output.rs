@@ -1,5 +1,5 @@
-//! F30: nobody waits for the log's reader. Standard output that is not
-//! read, or gone, costs lines and nothing else; how many is told.
+//! F30: requests never wait for the log's reader. If standard output is not read or closed, only lines are
+//! lost, and the log reports how many.
 
 use super::shim::Shim;
 use crate::harness::databases::Backend;
@@ -16,7 +16,7 @@ use std::process::ChildStdout;
 
 on_both_databases!(answers_go_on_while_nobody_reads_the_log, answers_go_on_when_the_log_is_gone,);
 
-/// More lines than the pipe and the queue of 4 MiB hold: three of some 250 bytes a request.
+/// More lines than the pipe and the 4 MiB queue hold: three of about 250 bytes per request.
 const REQUESTS: usize = 8_000;
 
 struct Unread {
@@ -25,7 +25,7 @@ struct Unread {
     output: BufReader<ChildStdout>,
 }
 
-/// Starts a service and reads its log up to the line that tells the address.
+/// Starts a service and reads its log until the line with the address.
 fn start(setup: &ServiceBuilder) -> Unread {
     let mut process = KillOnDrop::spawn(&mut setup.command());
     let mut output = BufReader::new(process.child().stdout.take().unwrap());
@@ -41,7 +41,7 @@ fn start(setup: &ServiceBuilder) -> Unread {
     }
 }
 
-/// Pipelined requests, all of which must be answered.
+/// Sends pipelined requests. Each must get a response.
 fn request_many(address: SocketAddr, count: usize) {
     let mut connection = Connection::to(address).unwrap();
     let batch = 50;
@@ -62,7 +62,7 @@ fn terminate(process: &mut KillOnDrop) {
 fn answers_go_on_while_nobody_reads_the_log(backend: Backend) {
     let mut service = start(&backend.service());
     request_many(service.address, REQUESTS);
-    // Reading again, one learns how much is missing: every line was written or is counted.
+    // Once the log is read again, every line was either written or counted as dropped.
     let log = Log::follow(service.output);
     let dropped = |event: &Value| event["level"] == "WARNING" && event["dropped"].is_u64();
     log.wait_for(1, dropped);
@@ -82,7 +82,8 @@ fn answers_go_on_while_nobody_reads_the_log(backend: Backend) {
     terminate(&mut service.process);
 }
 
-/// Also where the program could not begin anew: who tries gives SIGPIPE its deadly meaning back.
+/// Also with a failing re-exec, because trying to exec restores the default action of SIGPIPE, which kills
+/// the process.
 fn answers_go_on_when_the_log_is_gone(backend: Backend) {
     let shim = Shim::new();
     shim.fail_beginning();

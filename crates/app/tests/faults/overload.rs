@@ -1,5 +1,4 @@
-//! F25: a login storm is bounded. How fast everything else stays meanwhile is measured by
-//! `cargo xtask bench`.
+//! F25: a login storm is bounded. `cargo xtask bench` measures how fast other requests stay during it.
 
 use crate::harness::databases::Backend;
 use crate::harness::log::of_login;
@@ -12,7 +11,7 @@ use std::time::Duration;
 
 on_both_databases!(logins_past_the_queues_bound_get_503_and_the_rest_goes_on,);
 
-/// More than two seconds' worth of hashes at cost 12, on any machine with up to 16 cores.
+/// More than 2 s of hashing at cost 12 on any machine with up to 16 cores.
 const CLIENTS: usize = 160;
 
 fn logins_past_the_queues_bound_get_503_and_the_rest_goes_on(backend: Backend) {
@@ -37,9 +36,9 @@ fn logins_past_the_queues_bound_get_503_and_the_rest_goes_on(backend: Backend) {
     eventually("logins again", || (service.login(&account.email, &account.password).status == 200).then_some(()));
 }
 
-/// Nobody past the bound waits to be refused: they hear it long before most are served, and what
-/// needs no hash does not wait for one. Where the processor does more than this, there are others,
-/// whose time within the bound was up.
+/// Checks that logins past the queue limit are refused long before most are served, and that requests without
+/// a hash do not wait for one. On a busy processor some queued logins also time out, so this looks at the
+/// fastest tenth of the refusals.
 fn expect_refusals_first(events: &[Value]) {
     let end = |event: &&Value| event["message"] == "Request finished";
     let ends: Vec<_> =
@@ -62,8 +61,8 @@ fn expect_refusals_first(events: &[Value]) {
     assert!(longest < 10_000.0, "{longest} ms");
 }
 
-/// What a storm costs beyond the hashes that come of it: of the processor time of a calm login,
-/// a quarter at most. Wall-clock rates say nothing on a busy machine.
+/// A login served during a storm costs at most a quarter more processor time than one in calm. Wall-clock
+/// rates mean nothing on a busy machine.
 #[test]
 fn a_storm_does_not_cost_the_logins_that_are_served() {
     let service = Backend::Sqlite.service().set("BCRYPT_COST", "12").start();

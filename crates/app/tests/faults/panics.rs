@@ -1,6 +1,5 @@
-//! F29: a panic costs its own request a 500, and nobody else anything. The
-//! panics are real ones: the system refuses a thread, which the library does not forgive, and a
-//! blocking job finds no clock.
+//! F29: a panic costs its own request a 500 and affects no other. The panics are real: the system refuses a
+//! thread, which the library does not tolerate, and a blocking job cannot read the clock.
 
 use super::shim::Shim;
 use crate::harness::accounts::Pair;
@@ -18,15 +17,14 @@ on_both_databases!(
     a_panic_that_ends_the_process_is_told_before,
 );
 
-/// The envelope, with the panic in the log under its identifier, told once.
+/// Checks the error envelope and that the panic is logged once under the request's id.
 #[track_caller]
 fn expect_panic(service: &Service, reply: &Reply) {
     let events = expect_500(service, reply);
     assert_eq!(events.iter().filter(|event| event["message"] == "A panic").count(), 1, "{events:?}");
 }
 
-/// The same where several requests share a job: the panic is nobody's, and each is told its own
-/// error.
+/// The same if several requests share a job: the panic belongs to none of them, and each logs its own error.
 #[track_caller]
 fn expect_shared_panic(service: &Service, reply: &Reply) {
     let events = expect_500(service, reply);
@@ -47,7 +45,7 @@ fn a_panic_in_a_handler_is_a_500(backend: Backend) {
     let shim = Shim::new();
     let service = shim.under(backend.service()).start();
     assert_eq!(service.get("/health").status, 200);
-    // Nothing has asked for a blocking thread yet, and none can be had.
+    // No blocking thread exists yet, and none can be created.
     shim.fail_threads(1_000_000);
     for _ in 0..10 {
         expect_panic(&service, &service.register("a@example.com", "long enough"));
@@ -58,7 +56,7 @@ fn a_panic_in_a_handler_is_a_500(backend: Backend) {
     service.stop();
 }
 
-/// As where memory is refused: what unwinds a panic needs some.
+/// As without memory: unwinding a panic needs to allocate.
 fn a_panic_that_ends_the_process_is_told_before(backend: Backend) {
     let shim = Shim::new();
     let service = shim.under(backend.service()).start();
@@ -74,7 +72,7 @@ fn a_panic_that_ends_the_process_is_told_before(backend: Backend) {
 
 fn a_panic_in_a_job_is_a_500_wherever_it_happens(backend: Backend) {
     let shim = Shim::new();
-    // The statements in the log look at the clock within transactions.
+    // Debug logging reads the clock inside transactions.
     let service = shim.under(backend.service().set("LOG_LEVEL", "DEBUG")).start();
     let (account, mut pair) = service.session();
     let mut panics = [0; 2];
@@ -93,7 +91,7 @@ fn a_panic_in_a_job_is_a_500_wherever_it_happens(backend: Backend) {
         answered(&mut panics[0], service.login(&account.email, &account.password), expect_panic);
         shim.fail_look(look);
         let reply = answered(&mut panics[1], service.refresh(&pair.refresh), expect_shared_panic);
-        // Wholly or not at all: either the old one is live, or its row's successor is.
+        // All or nothing: either the old token is live or its successor exists.
         let live = format!("FROM refresh_tokens WHERE jti = '{}' AND NOT revoked", pair.jti());
         if reply.status == 200 {
             pair = Pair::of(&reply);
@@ -103,11 +101,11 @@ fn a_panic_in_a_job_is_a_500_wherever_it_happens(backend: Backend) {
             pair = service.sign_in(&account);
         }
     }
-    // A refresh is one statement on PostgreSQL, and so looks at the clock once.
+    // A refresh is one statement on PostgreSQL, so it reads the clock only once.
     assert!(panics[0] > 2 && panics[1] > 0, "{panics:?}");
     let revoked = "FROM refresh_tokens WHERE revoked";
     assert!(service.database.count(revoked) < 40);
-    // More panics than there are connections, threads and places: none of them is poisoned or lost.
+    // More panics than there are connections, threads and permits: none of them is poisoned or lost.
     for _ in 0..40 {
         shim.fail_look(3);
         service.refresh(&pair.refresh);

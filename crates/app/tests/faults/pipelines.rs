@@ -1,12 +1,12 @@
-//! F24, of requests that do not wait for their answers: each is answered by
-//! its own, in order, whatever the others ask for and however long they take.
+//! F24 for pipelined requests: each gets its own response, in order, regardless of the other requests and how
+//! long they take.
 
 use crate::harness::databases::Backend;
 use crate::harness::services::Service;
 use crate::harness::sockets::{Connection, RawReply};
 use serde_json::{Value, json};
 
-/// A service at which a login takes a while.
+/// Starts a service whose logins are slow.
 fn service() -> Service {
     Backend::Sqlite.service().set("BCRYPT_COST", "12").start()
 }
@@ -15,7 +15,7 @@ fn get(method: &str, id: &str, fields: &str) -> String {
     format!("{method} /health HTTP/1.1\r\nHost: a\r\nX-Request-ID: {id}\r\n{fields}\r\n")
 }
 
-/// A login that fails after its hash; its body in one piece, or in two chunks.
+/// Returns a login that fails after its hash, with its body in one piece or in two chunks.
 fn login(id: &str, chunked: bool) -> String {
     let body = json!({"email": "a@example.com", "password": "with a blank\r\n\r\n line"}).to_string();
     let head = format!(
@@ -54,7 +54,7 @@ fn every_answer_behind_slow_work_is_whole_and_in_its_place() {
         messages += &get("GET", &format!("get.{round}"), "");
     }
     messages += &get("GET", "last", "Connection: close\r\n");
-    // At once, in two parts, and byte by byte as far as the library's reader is concerned.
+    // Sent at once, in two halves, and split before the last byte.
     for cut in [0, messages.len() / 2, messages.len() - 1] {
         let mut connection = Connection::open(&service);
         let (one, two) = messages.split_at(cut);
@@ -106,7 +106,7 @@ fn a_body_is_never_read_as_a_request_and_no_request_as_a_body() {
     let service = service();
     let smuggled = get("GET", "smuggled", "");
     let requests = [
-        // Nobody reads these bodies.
+        // The service does not read these bodies.
         format!("GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{smuggled}", smuggled.len()),
         format!(
             "GET /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{smuggled}\r\n0\r\n\r\n",
@@ -121,7 +121,7 @@ fn a_body_is_never_read_as_a_request_and_no_request_as_a_body() {
         let mut connection = Connection::open(&service);
         connection.send(format!("{request}{}", get("GET", "next", "Connection: close\r\n"))).unwrap();
         assert!(matches!(connection.reply().unwrap().unwrap().status, 200 | 404));
-        // A connection may end where a body was not read, but never answer a part of it.
+        // The service may close after an unread body but must never parse a part of it as a request.
         if let Ok(Some(reply)) = connection.reply() {
             expect(&reply, "next", 200);
         }

@@ -1,4 +1,4 @@
-//! F3: a power cut loses what was not synced, and nothing that was acknowledged.
+//! F3: a power cut loses unsynced data but nothing that was acknowledged.
 
 use super::load::{long, work};
 use super::oracle::check;
@@ -11,11 +11,11 @@ use crate::harness::timing::fresh_folder;
 fn a_power_cut_loses_nothing_acknowledged() {
     let mut files = fresh_folder();
     for round in 0..if long() { 40 } else { 6 } {
-        // Unsynced bytes are lost in every other round, and partly there in the rest.
+        // Unsynced bytes are lost in every other round and partly kept in the rest.
         let disk = Disk::of(&files, if round % 2 == 0 { 0 } else { 40 });
         let service = disk.service().start();
         let histories = work(&[&service], |progress| {
-            // Now and then enough to write the log back into the file.
+            // Every third round writes enough to trigger a checkpoint.
             progress.acknowledge(if round % 3 == 2 { 900 } else { 20 + round * 17 % 60 });
             service.kill();
         });

@@ -1,5 +1,5 @@
-//! F17: what replicas share gone, frozen, emptied, full or forgetting. No request fails for it, and
-//! none waits for it; the replicas share again soon after it is back.
+//! F17: Redis is stopped, frozen, emptied, full or loses data. No request fails or waits for it, and the
+//! replicas share their counts again soon after it is back.
 
 use crate::harness::accounts::{Account, fresh_email};
 use crate::harness::databases::Backend;
@@ -11,23 +11,23 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What a request may wait for the server.
+/// Maximum wait of a request for Redis.
 const WAIT: Duration = Duration::from_millis(50);
-/// How soon the replicas share again.
+/// Maximum time until the replicas share again.
 const BACK: Duration = Duration::from_secs(5);
 
-/// Two replicas on one database and one server, and an account.
+/// Two replicas on one database and one Redis server, and an account.
 struct World {
     redis: Server,
     replicas: [Service; 2],
     account: Account,
 }
 
-/// The times of the requests of a while, shortest first.
+/// Request times of one period, shortest first.
 struct Times(Vec<Duration>);
 
 impl Times {
-    /// The time that so many of a hundred were under.
+    /// Returns the time that `percent` of the requests did not exceed.
     fn percentile(&self, percent: usize) -> Duration {
         self.0[(self.0.len() - 1) * percent / 100]
     }
@@ -38,14 +38,14 @@ impl World {
         let (redis, database) = (Server::start(), Backend::Sqlite.database());
         let replicas = [(); 2].map(|()| {
             let setup = ServiceBuilder::over(&database).unset("RATE_LIMIT_ENABLED").set("REDIS_URL", &redis.url());
-            // The load comes from one source.
+            // All load comes from one source.
             setup.set("RATE_LIMIT_SOURCE", "1000000/1s").set("LOG_LEVEL", "WARNING").start_silent()
         });
         let account = replicas[0].account();
         Self { redis, replicas, account }
     }
 
-    /// Calls that draw on budgets, at both replicas, while something else happens. None may fail.
+    /// Runs rate-limited calls at both replicas while `meanwhile` runs. None may fail.
     fn load(&self, meanwhile: impl FnOnce()) -> Times {
         let (over, times) = (AtomicBool::new(false), Mutex::new(Vec::new()));
         thread::scope(|scope| {
@@ -69,13 +69,13 @@ impl World {
         Times(times)
     }
 
-    /// A while of load, which is how fast requests are on this machine now.
+    /// Measures the load without a fault, as the baseline of this machine.
     fn calm(&self) -> Times {
         self.load(|| pause(Duration::from_secs(1)))
     }
 
-    /// Load while the server is lost, held against load while it is not: most requests wait for
-    /// nothing, and the few that find it out for no longer than they may.
+    /// Compares load while Redis is lost with the baseline. Most requests do not wait, and the few that
+    /// detect the loss wait no longer than allowed.
     fn expect_quick(&self, lose: impl Fn()) {
         let calm = self.calm();
         let lost = self.load(|| {
@@ -90,7 +90,7 @@ impl World {
         assert!(lost < 3 * calm + WAIT + WAIT, "at most: {lost:?} where it was {calm:?}");
     }
 
-    /// Whether what one replica counts the other knows.
+    /// Returns whether one replica sees what the other counts.
     fn is_shared(&self) -> bool {
         let email = fresh_email();
         let [one, two] = &self.replicas;
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// Each replica limits, whatever it knows of the other.
+    /// Checks that each replica limits, even if it does not know the other's counts.
     fn expect_limits(&self) {
         for replica in &self.replicas {
             let email = fresh_email();
@@ -119,7 +119,7 @@ impl World {
         }
     }
 
-    /// What the replicas told of it: once that it is lost, however long that takes.
+    /// Checks that each replica logged the loss once, regardless of its duration.
     fn expect_told_once(&self) {
         for replica in &self.replicas {
             let told =

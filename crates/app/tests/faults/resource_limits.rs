@@ -1,4 +1,4 @@
-//! F35: few descriptors, and memory and threads that are refused.
+//! F35: few file descriptors, and refused memory and threads.
 
 use super::load::work;
 use super::oracle::check;
@@ -17,7 +17,7 @@ on_both_databases!(
     a_start_that_is_refused_a_thread_ends_or_does_without,
 );
 
-/// Idle connections beyond the limit wait to be accepted, and nothing else happens to anybody.
+/// Idle connections beyond the limit wait to be accepted, and nothing else is affected.
 fn few_descriptors_are_enough(backend: Backend) {
     let service = backend.service().limited("-n 64").start();
     let (account, pair) = service.session();
@@ -44,7 +44,7 @@ fn too_few_descriptors_to_start_are_told() {
     }
 }
 
-/// From now on the process gets no more memory than it has.
+/// Limits the process to its current memory.
 fn refuse_memory(service: &Service) {
     let status = service.told("status");
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
@@ -53,7 +53,7 @@ fn refuse_memory(service: &Service) {
     prlimit(Pid::from_raw(service.process_id()), Resource::As, limit).unwrap();
 }
 
-/// It goes on with what it has, or it dies, which is as a kill.
+/// It continues with the memory it has, or it dies like after a kill.
 fn refused_memory_loses_nothing_acknowledged(backend: Backend) {
     let service = backend.service().start();
     let histories = work(&[&service], |progress| {
@@ -67,7 +67,7 @@ fn refused_memory_loses_nothing_acknowledged(backend: Backend) {
     check(&histories, &service.again().start());
 }
 
-/// Whichever it is: nothing listens that would never answer. A stop needs no other.
+/// Either it does not listen, or it answers. A shutdown needs no further thread.
 fn a_start_that_is_refused_a_thread_ends_or_does_without(backend: Backend) {
     let database = backend.database();
     for spared in 0.. {

@@ -1,7 +1,6 @@
-/* Stands between the service and the C library (LD_PRELOAD), and goes by a file of numbers that a
- * test writes: it shifts or stops the wall clock, and makes a look at it, the start of a thread or
- * a program, or the unwinding of a panic fail. Every other clock, and all that is not asked for,
- * is left alone. */
+/* LD_PRELOAD library between the service and the C library, controlled by a file of numbers that a test
+ * writes. It shifts or stops the wall clock, and makes wall-clock reads, thread creation, exec or the unwinding
+ * of a panic fail. Other clocks and everything not requested are unaffected. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,13 +18,13 @@
 #include <unistd.h>
 
 struct control {
-    int64_t shift;   /* nanoseconds that the wall clock is ahead */
-    int64_t stopped; /* where the wall clock stands still, in nanoseconds since 1970; 0: nowhere */
-    int64_t looks;   /* 1: the next look at the wall clock from a blocking job fails; 2: the one after */
-    int64_t threads; /* how many more starts of threads fail */
-    int64_t unwinds; /* not 0: no panic is unwound */
-    int64_t begins;  /* not 0: no program is begun in the process's place */
-    int64_t spared;  /* how many starts of threads go well before those that fail */
+    int64_t shift;   /* offset of the wall clock in nanoseconds */
+    int64_t stopped; /* time of the stopped wall clock in nanoseconds since 1970; 0: it runs */
+    int64_t looks;   /* 1: the next wall-clock read by a blocking job fails; 2: the one after */
+    int64_t threads; /* number of further thread creations that fail */
+    int64_t unwinds; /* not 0: unwinding fails */
+    int64_t begins;  /* not 0: exec fails */
+    int64_t spared;  /* number of thread creations that succeed first */
 };
 
 static struct control none;
@@ -47,7 +46,7 @@ static int is_blocking_job(void) {
            strncmp(name, "accounts-", 9) == 0;
 }
 
-/* Counts down to one, once. */
+/* Counts down and returns 1 once, when it reaches 0. */
 static int is_due(int64_t *count) {
     return __atomic_load_n(count, __ATOMIC_SEQ_CST) > 0 && __atomic_sub_fetch(count, 1, __ATOMIC_SEQ_CST) == 0;
 }
@@ -72,7 +71,7 @@ int clock_gettime(clockid_t clock, struct timespec *out) {
     return 0;
 }
 
-/* The C libraries look through these two, and never in vain. */
+/* C libraries read the wall clock with these two, which never fail. */
 int gettimeofday(struct timeval *restrict out, void *restrict zone) {
     (void)zone;
     struct timespec now = wall_clock();
@@ -100,7 +99,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 typedef int raiser(void *);
 
 int _Unwind_RaiseException(void *exception) {
-    /* The end of the stack was reached. */
+    /* _URC_END_OF_STACK */
     if (control->unwinds) return 5;
     return ((raiser *)dlsym(RTLD_NEXT, "_Unwind_RaiseException"))(exception);
 }

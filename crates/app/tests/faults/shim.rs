@@ -1,5 +1,5 @@
-//! The wall clock, the threads and the panics of a running service, in the hand of a test: `shim.c`, built by
-//! the C compiler that links the service, and the file of numbers that it goes by.
+//! Controls the wall clock, thread creation and panics of a running service: `shim.c`, built by the C
+//! compiler that links the service, and its file of control values.
 
 use crate::harness::services::ServiceBuilder;
 use crate::harness::timing::fresh_folder;
@@ -24,7 +24,7 @@ fn library() -> &'static PathBuf {
     })
 }
 
-/// What a service believes that was started through it.
+/// Control values of a service that runs under the shim.
 pub(super) struct Shim {
     path: PathBuf,
     control: File,
@@ -38,7 +38,7 @@ impl Shim {
         Self { path, control }
     }
 
-    /// Has a service started through it.
+    /// Runs a service under the shim.
     pub(super) fn under(&self, setup: ServiceBuilder) -> ServiceBuilder {
         let setup = setup.set("LD_PRELOAD", library().to_str().unwrap());
         setup.set("SHIM_CONTROL", self.path.to_str().unwrap())
@@ -54,49 +54,49 @@ impl Shim {
         i64::from_ne_bytes(number)
     }
 
-    /// Sets the wall clock so many seconds ahead of the true time, and lets it go.
+    /// Sets the wall clock `seconds` ahead of the true time and lets it run.
     pub(super) fn shift(&self, seconds: i64) {
         self.put(0, seconds * NANOS);
         self.put(1, 0);
     }
 
-    /// Stops the wall clock at so many nanoseconds after a second since 1970.
+    /// Stops the wall clock at a time since 1970.
     pub(super) fn stop_at(&self, second: i64, nanos: i64) {
         self.put(1, second * NANOS + nanos);
     }
 
-    /// Makes a look at the wall clock from a blocking job fail: the next, or a later one.
+    /// Makes the nth next wall-clock read by a blocking job fail.
     pub(super) fn fail_look(&self, number: i64) {
         self.put(2, number);
     }
 
-    /// Whether that has happened.
+    /// Returns whether that read has failed.
     pub(super) fn has_failed(&self) -> bool {
         self.get(2) == 0
     }
 
-    /// Makes the next starts of threads fail.
+    /// Makes the next `count` thread creations fail.
     pub(super) fn fail_threads(&self, count: i64) {
         self.put(3, count);
     }
 
-    /// Makes one start of a thread fail, after so many that go well.
+    /// Makes one thread creation fail, after `count` successful ones.
     pub(super) fn fail_thread_after(&self, count: i64) {
         self.put(6, count);
         self.fail_threads(1);
     }
 
-    /// How many more starts of threads fail.
+    /// Returns how many more thread creations will fail.
     pub(super) fn threads_to_fail(&self) -> i64 {
         self.get(3)
     }
 
-    /// Lets no panic be unwound from here on: the next one ends the process.
+    /// Prevents unwinding, so that the next panic ends the process.
     pub(super) fn fail_unwinding(&self) {
         self.put(4, 1);
     }
 
-    /// Lets no program begin in the service's place: it goes on with as many arenas as glibc wants.
+    /// Makes the service's re-exec fail, so that it keeps glibc's default number of arenas.
     pub(super) fn fail_beginning(&self) {
         self.put(5, 1);
     }

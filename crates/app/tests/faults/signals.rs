@@ -1,5 +1,4 @@
-//! F22 and F23: everything in flight is answered, then exit
-//! 0; a hang-up harms nobody.
+//! F22 and F23: a shutdown answers all requests in progress and exits with 0. A hang-up has no effect.
 
 use crate::harness::databases::Backend;
 use crate::harness::log::of_login;
@@ -25,7 +24,7 @@ on_both_databases!(
 fn sigterm_and_sigint_end_an_idle_service_with_exit_0(backend: Backend) {
     for signal in [Signal::TERM, Signal::INT] {
         let service = backend.service().start();
-        // An idle connection must not hold the process (actix-web #929, #3169).
+        // An idle connection must not delay the exit (actix-web #929, #3169).
         let mut idle = Connection::open(&service);
         idle.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         assert_eq!(idle.reply().unwrap().unwrap().status, 200);
@@ -40,8 +39,8 @@ fn sigterm_and_sigint_end_an_idle_service_with_exit_0(backend: Backend) {
     }
 }
 
-/// Logins that take a while: a hash at cost 12 in a test build is about a quarter of a second. No
-/// machine is so slow that it sheds two.
+/// Starts slow logins: a hash at cost 12 takes about 250 ms in a test build. No machine is so slow that it
+/// sheds two.
 fn start_logins(service: &Service, count: usize) -> Vec<Connection> {
     let body = json!({"email": "a@example.com", "password": "does not matter"}).to_string();
     let login = |_| {
@@ -86,8 +85,8 @@ fn every_request_received_under_load_is_answered(backend: Backend) {
                             0 => connection.post("/auth/login", login),
                             _ => connection.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n"),
                         };
-                        // A closed connection that answered nothing had received nothing; a part
-                        // of an answer would be an error.
+                        // A connection that closed without a response had received nothing. A partial
+                        // response would be an error.
                         match sent.and_then(|()| connection.reply()) {
                             Ok(Some(reply)) => assert!(matches!(reply.status, 200 | 503), "{reply:?}"),
                             Ok(None) => break,
@@ -100,7 +99,7 @@ fn every_request_received_under_load_is_answered(backend: Backend) {
             });
         }
         service.log.wait_for(400, |event| event["message"] == "Request finished");
-        // The clients go on for as long as they are answered.
+        // The clients continue as long as they get responses.
         let (time, status) = timed(|| {
             service.signal(Signal::TERM);
             service.wait()
@@ -154,7 +153,7 @@ fn sighup_does_not_kill(backend: Backend) {
         assert_eq!(login.reply().unwrap().expect("an answer").status, 401);
     }
     service.stop();
-    // Nor does it hasten an end, or stop one.
+    // Nor does it speed up or cancel a shutdown.
     let service = service.again().set("BCRYPT_COST", "12").start();
     let mut logins = start_logins(&service, 2);
     service.signal(Signal::TERM);

@@ -1,5 +1,4 @@
-//! F24, of clients that are slow or never end: they are ended in time, they
-//! cost little memory, and they keep nobody else waiting.
+//! F24 for slow and endless clients: they are cut off in time, cost little memory and delay no other client.
 
 use crate::harness::databases::Backend;
 use crate::harness::services::Service;
@@ -13,16 +12,16 @@ const BODY: &str =
     "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{";
 const CHUNKS: &str = "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
 
-/// How a client is slow.
+/// Behavior of a slow client.
 #[derive(Debug, Clone, Copy)]
 struct Slow {
-    /// What it begins with.
+    /// First bytes it sends.
     text: &'static str,
-    /// What it adds again and again, so that something always comes.
+    /// Bytes it adds repeatedly, so that data keeps arriving.
     drip: &'static str,
     /// Whether the connection has served a request before.
     used: bool,
-    /// The answer it may get before it is ended.
+    /// Status it may get before it is cut off.
     status: u16,
 }
 
@@ -47,7 +46,7 @@ impl Slow {
         connection
     }
 
-    /// Adds to the message until the service ends the connection.
+    /// Adds to the message until the service closes the connection.
     fn go_on(self, mut connection: Connection) {
         let drip = |connection: &mut Connection| {
             let gone = connection.send(self.drip).is_err();
@@ -59,7 +58,7 @@ impl Slow {
             Ok(None) => {}
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{self:?}"),
         }
-        // What drips on may meet a closed connection.
+        // Later bytes may hit a closed connection.
         eventually("closed", || connection.is_closed().then_some(()));
     }
 }
@@ -85,7 +84,7 @@ fn whatever_is_slow_is_ended_in_time_and_keeps_nobody_waiting() {
     eventually("descriptors return", || (service.descriptors() <= descriptors).then_some(()));
 }
 
-/// Sends for as long as the service takes it, and tells what it answered.
+/// Sends until the service closes the connection and returns its status.
 fn endless(service: &Service, head: &str, piece: &str) -> u16 {
     let mut connection = Connection::open(service);
     connection.send(head).unwrap();

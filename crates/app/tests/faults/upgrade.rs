@@ -1,4 +1,4 @@
-//! F32: a new schema under the release before, and the other way round.
+//! F32: a new schema under the previous release, and the reverse.
 
 use crate::harness::accounts::Pair;
 use crate::harness::databases::{Backend, Database};
@@ -17,7 +17,7 @@ on_both_databases!(
 const BOOKKEEPING: &str = "CREATE TABLE __diesel_schema_migrations \
     (version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
 
-/// The names of all migrations with what they do, oldest first.
+/// Returns all migrations as name and SQL, oldest first.
 fn migrations(backend: Backend) -> Vec<(String, String)> {
     let folder = match backend {
         Backend::Sqlite => "sqlite",
@@ -37,7 +37,7 @@ fn migrations(backend: Backend) -> Vec<(String, String)> {
     all
 }
 
-/// The application's database as a release left it that knew so many migrations.
+/// Returns the app's database as left by a release that knew these migrations.
 fn left_by(backend: Backend, known: &[(String, String)]) -> (Database, serde_json::Value) {
     let (database, facts) = backend.adopted();
     if !known.is_empty() {
@@ -60,7 +60,7 @@ fn every_schema_so_far_is_brought_up_to_date(backend: Backend) {
         let applied: Vec<_> = events.iter().filter(|event| event["message"] == "Migration applied").collect();
         assert!(applied.iter().all(|event| event["migration"].is_string()), "each is named: {applied:?}");
         assert_eq!(applied.len(), all.len() - known, "{applied:?}");
-        // Accounts and sessions of before are there, and new ones come.
+        // Existing accounts and sessions are still there, and new ones can be created.
         let alice = &facts["users"][0];
         service.login(alice["email_stored"].as_str().unwrap(), alice["password"].as_str().unwrap()).expect(200);
         service.refresh(alice["refresh_token_live"].as_str().unwrap()).expect(200);
@@ -68,7 +68,7 @@ fn every_schema_so_far_is_brought_up_to_date(backend: Backend) {
     }
 }
 
-/// Every column: whether it may be null, and whether it has a default.
+/// Returns for each column whether it may be null and whether it has a default.
 fn columns(database: &Database) -> BTreeMap<String, (bool, bool)> {
     let rows = match database {
         Database::Sqlite(_) => database.texts(
@@ -89,7 +89,7 @@ fn columns(database: &Database) -> BTreeMap<String, (bool, bool)> {
     rows.iter().map(column).collect()
 }
 
-/// What the release before reads is there, and what it writes is accepted, while both run.
+/// The previous release can still read its columns and write its rows while both run.
 fn migrations_take_nothing_away(backend: Backend) {
     let all = migrations(backend);
     for known in 1..=all.len() {
@@ -101,7 +101,7 @@ fn migrations_take_nothing_away(backend: Backend) {
             let (still, _) = after.get(column).unwrap_or_else(|| panic!("{name} takes {column} away"));
             assert!(*still || !nullable, "{name}: {column} must not be null any more");
         }
-        // Nobody before writes into a table that is new.
+        // The previous release does not write into new tables.
         let table = |column: &str| column.split('.').next().unwrap().to_owned();
         let known = |column: &String| before.keys().any(|other| table(other) == table(column));
         let new = after.iter().filter(|(column, _)| !before.contains_key(*column) && known(column));
@@ -111,7 +111,7 @@ fn migrations_take_nothing_away(backend: Backend) {
     }
 }
 
-/// By the statements of the FastAPI application, on the schema of this release.
+/// Runs the FastAPI app's statements on the current schema.
 fn the_application_before_goes_on_beside_it(backend: Backend) {
     let service = backend.service().start();
     let (account, pair) = service.session();
@@ -122,7 +122,7 @@ fn the_application_before_goes_on_beside_it(backend: Backend) {
          VALUES ('old@example.com', '{hash}', TRUE, CURRENT_TIMESTAMP)"
     ));
     let signed_in = Pair::of(&service.login("old@example.com", &account.password));
-    // It logs somebody in, and its token is good here.
+    // The app logs a user in, and its token is valid here.
     let jti = "0123456789abcdef0123456789abcdef";
     database.execute(&format!(
         "INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked, created_at) \
@@ -130,7 +130,7 @@ fn the_application_before_goes_on_beside_it(backend: Backend) {
         account.id
     ));
     let next = Pair::of(&service.refresh(&changed(&pair.refresh, "jti", jti.to_owned())));
-    // It reads as revoked what was spent here, and what it revokes is revoked here.
+    // The app sees a token spent here as revoked, and a token revoked there is revoked here.
     assert_eq!(database.count(&format!("FROM refresh_tokens WHERE jti = '{jti}' AND revoked")), 1);
     for pair in [&signed_in, &next] {
         database.execute(&format!("UPDATE refresh_tokens SET revoked = TRUE WHERE jti = '{}'", pair.jti()));

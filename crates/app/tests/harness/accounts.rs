@@ -1,4 +1,4 @@
-//! Accounts of the tests' own, and the calls on their behalf.
+//! Test accounts and the calls made on their behalf.
 
 use super::calls::Reply;
 use super::jose::claims;
@@ -6,7 +6,7 @@ use super::services::Service;
 use super::timing::unique;
 use serde_json::{Value, json};
 
-/// An account and its password.
+/// Email and password of an account.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) id: i64,
@@ -14,7 +14,7 @@ pub(crate) struct Account {
     pub(crate) password: String,
 }
 
-/// What a login or a refresh gives.
+/// Token pair from a login or a refresh.
 #[derive(Debug, Clone)]
 pub(crate) struct Pair {
     pub(crate) access: String,
@@ -29,13 +29,13 @@ impl Pair {
         Self { access: token("access_token"), refresh: token("refresh_token") }
     }
 
-    /// A claim of the refresh token.
+    /// Returns the refresh token's `jti` claim.
     pub(crate) fn jti(&self) -> String {
         claims(&self.refresh)["jti"].as_str().unwrap().to_owned()
     }
 }
 
-/// An address that no other test uses.
+/// Returns an email address that no other test uses.
 pub(crate) fn fresh_email() -> String {
     format!("user{}@example.com", unique())
 }
@@ -53,7 +53,7 @@ impl Service {
         self.post("/auth/refresh", &json!({"refresh_token": token}))
     }
 
-    /// With a key, by which a client asks for the same again.
+    /// Refreshes with an `Idempotency-Key` header.
     pub(crate) fn refresh_with(&self, token: &str, key: &str) -> Reply {
         let call = self.call("POST", "/auth/refresh").header("Idempotency-Key", key);
         call.json(&json!({"refresh_token": token})).send()
@@ -67,7 +67,7 @@ impl Service {
         self.call("GET", "/auth/me").bearer(token).send()
     }
 
-    /// An account of the caller's own.
+    /// Registers a fresh account.
     #[track_caller]
     pub(crate) fn account(&self) -> Account {
         self.account_with("correct horse battery staple")
@@ -85,7 +85,7 @@ impl Service {
         Pair::of(&self.login(&account.email, &account.password))
     }
 
-    /// A fresh account, signed in.
+    /// Registers a fresh account and logs it in.
     #[track_caller]
     pub(crate) fn session(&self) -> (Account, Pair) {
         let account = self.account();
@@ -102,7 +102,7 @@ impl Service {
     }
 }
 
-/// A body with a member that stands in many texts of the tests.
+/// Returns an account's login body.
 pub(crate) fn credentials(account: &Account) -> Value {
     json!({"email": account.email, "password": account.password})
 }

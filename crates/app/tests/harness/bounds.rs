@@ -1,5 +1,5 @@
-//! What holds while anything is broken, and after it (docs/reliability.md): how long an answer
-//! may take, what it may be, and how soon all is well again.
+//! Bounds that hold during and after every fault (docs/reliability.md): response time, allowed responses and
+//! time to recover.
 
 use super::accounts::fresh_email;
 use super::calls::Reply;
@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Any answer.
+/// Maximum time of any response.
 pub(crate) const ANSWER: Duration = Duration::from_secs(10);
-/// An answer of `/health`.
+/// Maximum time of a `/health` response.
 pub(crate) const HEALTH: Duration = Duration::from_secs(1);
-/// Full service after the fault is gone.
+/// Maximum time until full service after the fault has ended.
 pub(crate) const HEALED: Duration = Duration::from_secs(10);
 const BETWEEN_PROBES: Duration = Duration::from_millis(100);
 
-/// Makes a call that must be answered in time, and by an error only with the 503 of the contract.
+/// Makes a call. It must be answered in time; its only allowed server error is the contract's 503.
 #[track_caller]
 pub(crate) fn within_deadline(call: impl FnOnce() -> Reply) -> Reply {
     let (time, reply) = timed(call);
@@ -29,7 +29,7 @@ pub(crate) fn within_deadline(call: impl FnOnce() -> Reply) -> Reply {
     reply
 }
 
-/// Sets a flag when it goes, by a return or a panic.
+/// Sets a flag on drop, so also after a panic.
 pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {
@@ -39,7 +39,7 @@ impl Drop for SetOnDrop<'_> {
 }
 
 impl Service {
-    /// Does something while somebody asks `/health`, which must answer at once throughout.
+    /// Runs `something` while another thread polls `/health`, which must respond within 1 s throughout.
     pub(crate) fn watched<T>(&self, something: impl FnOnce() -> T) -> T {
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -56,7 +56,7 @@ impl Service {
         })
     }
 
-    /// Holds that within the time for it everything works again, and goes on working.
+    /// Checks that everything works again within the time limit and keeps working.
     #[track_caller]
     pub(crate) fn expect_healed(&self) {
         let (mut since, mut healed) = (Duration::ZERO, false);

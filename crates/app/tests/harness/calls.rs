@@ -1,4 +1,4 @@
-//! Ordinary HTTP calls, each on a connection of its own.
+//! Ordinary HTTP calls, each on a separate connection.
 
 use super::services::Service;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request, request::Builder};
 
-/// Longer than the service may take for anything.
+/// Longer than the service may take for any request.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) fn agent(idle_connections: usize) -> Agent {
@@ -15,7 +15,7 @@ pub(crate) fn agent(idle_connections: usize) -> Agent {
     config.max_idle_connections(idle_connections).max_idle_connections_per_host(idle_connections).build().into()
 }
 
-/// A call to be made.
+/// HTTP request, still to be sent.
 pub(crate) struct Call {
     agent: Agent,
     request: Builder,
@@ -55,7 +55,7 @@ impl Call {
         self.body("application/x-www-form-urlencoded", body)
     }
 
-    /// Makes the call; no answer is an error.
+    /// Sends the request. A missing response is an error.
     pub(crate) fn attempt(self) -> Result<Reply, ureq::Error> {
         let response = match self.body {
             Some(body) => self.agent.run(self.request.body(body)?),
@@ -71,7 +71,7 @@ impl Call {
     }
 }
 
-/// An answer.
+/// HTTP response.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -88,7 +88,7 @@ impl Reply {
         std::str::from_utf8(&self.body).expect("UTF-8")
     }
 
-    /// The body, which must be JSON.
+    /// Returns the body, which must be JSON.
     pub(crate) fn json(&self) -> Value {
         let media_type = self.header("Content-Type").unwrap_or_default();
         assert!(media_type.starts_with("application/json") || media_type.contains("+json"), "{media_type:?}");
@@ -99,14 +99,14 @@ impl Reply {
         self.header("X-Request-ID").expect("X-Request-ID")
     }
 
-    /// Holds the status against what it must be, and gives the body.
+    /// Checks the status and returns the body.
     #[track_caller]
     pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
         self.json()
     }
 
-    /// Holds the answer against an error of the contract, envelope and all; gives its details.
+    /// Checks that the response is the contract's error with its envelope, and returns the details.
     #[track_caller]
     pub(crate) fn expect_error(&self, status: u16, code: &str) -> Value {
         let body = self.expect(status);
@@ -119,7 +119,7 @@ impl Reply {
         body["error"]["details"].clone()
     }
 
-    /// The fields at fault of a validation error.
+    /// Checks for a validation error and returns the invalid fields.
     #[track_caller]
     pub(crate) fn expect_fields(&self, fields: &[&str]) {
         let details = self.expect_error(422, "VALIDATION_ERROR");
@@ -132,7 +132,7 @@ impl Reply {
         assert_eq!(found, fields, "{details}");
     }
 
-    /// 503 as the contract has it.
+    /// Checks for the contract's 503.
     #[track_caller]
     pub(crate) fn expect_unavailable(&self) {
         self.expect_error(503, "SERVICE_UNAVAILABLE");
@@ -141,7 +141,7 @@ impl Reply {
     }
 }
 
-/// The names of an object's members, sorted.
+/// Returns the sorted member names of an object.
 pub(crate) fn members(object: &Value) -> Vec<&str> {
     let mut names: Vec<_> = object.as_object().expect("an object").keys().map(String::as_str).collect();
     names.sort_unstable();

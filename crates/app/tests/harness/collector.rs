@@ -1,4 +1,5 @@
-//! A collector of traces: takes OTLP over HTTP, and reads it by OpenTelemetry's own definitions.
+//! OpenTelemetry collector for tests. Accepts OTLP over HTTP and parses it with OpenTelemetry's own
+//! definitions.
 
 use super::timing::eventually;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -10,14 +11,14 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What a collector does with requests.
+/// Collector behavior.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CollectorMode {
-    /// Takes and reads them.
+    /// Accepts and parses requests.
     Kind,
-    /// Takes connections, and answers nothing ever.
+    /// Accepts connections but never responds.
     Silent,
-    /// Says that it is overloaded.
+    /// Responds that it is overloaded.
     Busy,
 }
 
@@ -28,7 +29,7 @@ struct Received {
     spans: Vec<Span>,
 }
 
-/// A collector on a port of its own.
+/// Collector that listens on its own port.
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
     received: Arc<Mutex<Received>>,
@@ -42,13 +43,13 @@ impl Collector {
             Self { address: listener.local_addr().unwrap(), received: Arc::default(), manner: Arc::new(manner.into()) };
         let (received, manner) = (Arc::clone(&collector.received), Arc::clone(&collector.manner));
         thread::spawn(move || {
-            // Of whom nothing is answered.
+            // Keeps unanswered connections open.
             let mut silent = Vec::new();
             for stream in listener.incoming() {
                 let (stream, manner) = (stream.unwrap(), *manner.lock().unwrap());
                 match manner {
                     CollectorMode::Silent => silent.push(stream),
-                    // Who goes away in the middle is no fault of this process.
+                    // A client that disconnects early is not a failure of this process.
                     CollectorMode::Kind | CollectorMode::Busy => drop(serve(stream, manner, &received)),
                 }
             }
@@ -64,24 +65,24 @@ impl Collector {
         *self.manner.lock().unwrap() = manner;
     }
 
-    /// All spans so far.
+    /// Returns all spans received so far.
     pub(crate) fn spans(&self) -> Vec<Span> {
         self.received.lock().unwrap().spans.clone()
     }
 
-    /// The heads of all requests so far.
+    /// Returns the heads of all requests received so far.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.received.lock().unwrap().heads.clone()
     }
 
-    /// Whether any request so far held the text.
+    /// Returns whether any request so far contained the text.
     pub(crate) fn was_told(&self, text: &str) -> bool {
         let received = self.received.lock().unwrap();
         let in_body = |body: &Vec<u8>| body.windows(text.len()).any(|window| window == text.as_bytes());
         received.bodies.iter().any(in_body) || received.heads.iter().any(|head| head.contains(text))
     }
 
-    /// The spans of a trace once its request's is there, which is the last to end.
+    /// Waits for a trace's server span, which ends last, and returns all its spans.
     pub(crate) fn trace(&self, trace_id: &str) -> Trace {
         eventually("the trace is there", || {
             let spans = self.spans().into_iter().filter(|span| hex(&span.trace_id) == trace_id);
@@ -91,7 +92,7 @@ impl Collector {
     }
 }
 
-/// The kind of a request's span.
+/// OTLP kind of a server span.
 const SERVER: i32 = 2;
 
 fn serve(stream: TcpStream, manner: CollectorMode, received: &Mutex<Received>) -> std::io::Result<()> {
@@ -118,7 +119,7 @@ fn serve(stream: TcpStream, manner: CollectorMode, received: &Mutex<Received>) -
     reader.into_inner().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 }
 
-/// The spans of one trace.
+/// Spans of one trace.
 #[derive(Debug)]
 pub(crate) struct Trace(pub(crate) Vec<Span>);
 
@@ -130,8 +131,8 @@ impl Trace {
         root
     }
 
-    /// Its tree by names, a line a span, those within indented; in the order of their starts.
-    /// Whatever stands in no other, or lasts longer than what it stands in, fails the test.
+    /// Renders the span tree by name: one span per line, children indented, in start order. Fails on a span
+    /// that has no parent or outlasts its parent.
     pub(crate) fn tree(&self) -> String {
         let mut lines = String::new();
         let told = self.tell(self.root(), 0, &mut lines);
@@ -160,7 +161,7 @@ impl Trace {
     }
 }
 
-/// The value of an attribute, as it would be shown.
+/// Returns an attribute's value as text, or `None` if the span does not have it.
 pub(crate) fn attribute(span: &Span, key: &str) -> Option<String> {
     let value = |pair: &KeyValue| match pair.value.clone()?.value? {
         Value::StringValue(text) => Some(text),

@@ -1,5 +1,5 @@
-//! The two databases: fresh ones, copies of what the FastAPI application left behind, and a way
-//! to look into them past the service.
+//! The two databases: fresh ones, copies of a FastAPI app's database, and direct access that bypasses the
+//! service.
 
 use super::services::ServiceBuilder;
 use super::timing::fresh_folder;
@@ -20,12 +20,12 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// A service on a fresh database, still to be started.
+    /// Creates a service on a fresh database, still to be started.
     pub(crate) fn service(self) -> ServiceBuilder {
         ServiceBuilder::over(&self.database())
     }
 
-    /// A fresh, empty database.
+    /// Creates a fresh, empty database.
     pub(crate) fn database(self) -> Database {
         match self {
             Self::Sqlite => Database::Sqlite(fresh_folder().join("app.db")),
@@ -33,7 +33,7 @@ impl Backend {
         }
     }
 
-    /// A copy of the database that the FastAPI application left behind, and what is in it.
+    /// Returns a copy of the FastAPI app's database and a description of its contents.
     pub(crate) fn adopted(self) -> (Database, Value) {
         let database = self.database();
         let read = |name: &str| fs::read_to_string(format!("{FIXTURES}/{name}")).unwrap();
@@ -48,14 +48,14 @@ impl Backend {
             }
         };
         let mut facts: Value = serde_json::from_str(&facts).unwrap();
-        // In parts, since a key that occurs in the repository is refused.
+        // Stored in parts, because the service refuses a key that occurs in the repository.
         let parts: Vec<String> = serde_json::from_value(facts["secret_key"].take()).unwrap();
         facts["secret_key"] = parts.concat().into();
         (database, facts)
     }
 }
 
-/// One database of one of the kinds.
+/// One SQLite or PostgreSQL database.
 #[derive(Clone)]
 pub(crate) enum Database {
     Sqlite(PathBuf),
@@ -63,13 +63,13 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// A fresh database on a server.
+    /// Creates a fresh database on a server.
     pub(crate) fn on(server: &'static Server) -> Self {
         let url = server.create_database().url;
         Self::Postgres { server, name: url.rsplit('/').next().unwrap().to_owned() }
     }
 
-    /// As the setting `DATABASE_URL` spells it.
+    /// Returns the URL as `DATABASE_URL` spells it.
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite:///{}", path.display()),
@@ -77,7 +77,7 @@ impl Database {
         }
     }
 
-    /// Runs statements.
+    /// Executes statements.
     pub(crate) fn execute(&self, sql: &str) {
         match self {
             Self::Sqlite(path) => sqlite(path).batch_execute(sql).unwrap(),
@@ -85,7 +85,7 @@ impl Database {
         }
     }
 
-    /// The values of one column of a query, each as text.
+    /// Returns one column of a query, each value as text.
     pub(crate) fn texts(&self, column: &str, rest: &str) -> Vec<String> {
         #[derive(diesel::QueryableByName)]
         struct Row {
@@ -102,16 +102,17 @@ impl Database {
         }
     }
 
-    /// How many rows there are.
+    /// Counts rows.
     pub(crate) fn count(&self, rest: &str) -> i64 {
         self.texts("count(*)", rest)[0].parse().unwrap()
     }
 
-    /// Everything that is stored, in whatever form.
+    /// Returns everything the database stores, in any form.
     pub(crate) fn dump(&self) -> String {
         match self {
             Self::Sqlite(path) => {
-                // The log first: what the service takes from it meanwhile is in the file by then.
+                // Reads the write-ahead log first: what is checkpointed after that is already in the main
+                // file.
                 let mut stored = fs::read(path.with_extension("db-wal")).unwrap();
                 stored.extend(fs::read(path).unwrap());
                 String::from_utf8_lossy(&stored).into_owned()
@@ -120,7 +121,7 @@ impl Database {
         }
     }
 
-    /// Puts an account there as another program would have, with any hash.
+    /// Inserts an account as another program would, with any hash.
     pub(crate) fn insert_user(&self, email: &str, hash: &str) {
         let (email, hash) = (email.replace('\'', "''"), hash.replace('\'', "''"));
         self.execute(&format!(
@@ -130,7 +131,7 @@ impl Database {
     }
 }
 
-/// A connection beside the service's.
+/// Opens an SQLite connection that bypasses the service.
 pub(crate) fn sqlite(path: &std::path::Path) -> SqliteConnection {
     let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     connection.batch_execute("PRAGMA busy_timeout = 20000").unwrap();

@@ -1,15 +1,13 @@
-/* Stands between the service and its disk, by LD_PRELOAD. Two things, for the files of the folder
- * DISK_FOLDER:
+/* LD_PRELOAD library between the service and its disk. It has two functions, for files in DISK_FOLDER:
  *
- * DISK_COPY names a folder that becomes what a power cut would leave: a byte gets there when its
- * file was synced after it was written, a name when its folder was synced after it was made or
- * removed. Of the bytes that were not synced, DISK_EARLY percent get there all the same, in any
- * order, as on a real disk.
+ * DISK_COPY names a folder that receives what a power cut would leave: bytes once their file was synced after
+ * the write, and names once their folder was synced after the file was created or removed. DISK_EARLY percent
+ * of the unsynced bytes get there as well, in any order, as on a real disk.
  *
- * DISK_FAULT names a file whose first letter says what fails while it is there: F, the disk is
- * full; R, it is read-only; S, it fails to sync.
+ * DISK_FAULT names a file. While it exists, its first letter selects the fault: F, the disk is full; R, it is
+ * read-only; S, it fails to sync.
  *
- * Bytes written through a memory map are not seen: SQLite's database and log have none. */
+ * Writes through a memory map are not intercepted: SQLite does not map its database and log. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -30,12 +28,12 @@ struct range {
     off_t end;
 };
 
-/* A file of the folder, as long as it has its name. */
+/* File in the folder, as long as it keeps its name. */
 struct file {
     char name[NAMES];
-    int mirrored;  /* 0 for SQLite's shared memory, which no power cut leaves anything of */
-    int mirror;    /* the descriptor of its copy */
-    int durable;   /* whether its name is */
+    int mirrored;  /* 0 for SQLite's shared memory, which does not survive a power cut */
+    int mirror;    /* descriptor of its copy */
+    int durable;   /* whether its name is durable */
     int gone;      /* unlinked */
     struct range *dirty;
     size_t count, room;
@@ -77,7 +75,7 @@ static void find_all(void) {
 
 static void prepare(void) { pthread_once(&once, find_all); }
 
-/* The letter of what fails now, or 0. */
+/* Returns the letter of the current fault, or 0. */
 static char fault(void) {
     char letter = 0;
     int descriptor = switch_file ? real_open(switch_file, O_RDONLY | O_CLOEXEC) : -1;
@@ -87,7 +85,7 @@ static char fault(void) {
     return letter;
 }
 
-/* What a path is called in the folder: its name, "." for the folder, NULL for all else. */
+/* Returns a path's name in the folder: "." for the folder, NULL for paths outside. */
 static const char *name_of(const char *path) {
     size_t length = folder ? strlen(folder) : 0;
     if (!length || strncmp(path, folder, length)) return NULL;
@@ -154,7 +152,7 @@ static void written(int descriptor, struct file *file, off_t start, off_t end) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The names of the folder are durable now. */
+/* Makes the names in the folder durable. */
 static void synced_names(void) {
     char old[4096], new[4096];
     for (struct file *file = files; copy && file; file = file->next) {
@@ -236,7 +234,7 @@ int close(int descriptor) {
     return real_close(descriptor);
 }
 
-/* How much of a write goes through: all, or on a full disk its first half, and then nothing. */
+/* Returns the number of bytes to write: all, or on a full disk the first half, then none. */
 static ssize_t allowed(size_t length) {
     switch (fault()) {
     case 'F':

@@ -1,5 +1,5 @@
-//! A disk that fails on demand, or loses its power: `disk.c`, put between the service and the
-//! folder of its database.
+//! A disk that fails on demand or loses power: `disk.c`, preloaded between the service and the database
+//! folder.
 
 use super::databases::Database;
 use super::services::ServiceBuilder;
@@ -9,23 +9,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// What may be wrong with a disk.
+/// Disk fault.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DiskFault {
-    /// It takes half of what is written, and then nothing.
+    /// Accepts half of a write, then nothing more.
     Full,
-    /// It refuses every write, and every file opened for writing.
+    /// Refuses all writes and refuses to open files for writing.
     ReadOnly,
-    /// It takes writes and fails to make them durable.
+    /// Accepts writes but fails every sync.
     Unsynced,
 }
 
-/// The disk below one SQLite database.
+/// Disk that holds one SQLite database.
 pub(crate) struct Disk {
     folder: PathBuf,
     switch: PathBuf,
-    /// What is left after a power cut, and how many in a hundred bytes that were not synced are
-    /// among it.
+    /// Folder with what a power cut leaves, and the percentage of unsynced bytes kept in it.
     copy: Option<(PathBuf, u8)>,
 }
 
@@ -34,7 +33,7 @@ impl Disk {
         Self { folder: fresh_folder(), switch: fresh_folder().join("fault"), copy: None }
     }
 
-    /// A disk with the files of another, whose own power will be cut.
+    /// Creates a disk with another disk's files, whose power can be cut.
     pub(crate) fn of(files: &Path, early: u8) -> Self {
         let copy = fresh_folder();
         let disk = Self { copy: Some((copy, early)), ..Self::new() };
@@ -47,15 +46,15 @@ impl Disk {
         disk
     }
 
-    /// The database on it.
+    /// Returns the database on this disk.
     pub(crate) fn database(&self) -> Database {
         Database::Sqlite(self.folder.join("app.db"))
     }
 
-    /// What a power cut leaves.
+    /// Returns the folder with the files that survive a power cut.
     pub(crate) fn left(&self) -> &Path {
         let (copy, _) = self.copy.as_ref().expect("a disk whose power may be cut");
-        // A file whose name was not made durable is none.
+        // A file whose directory entry was not synced does not survive.
         for file in fs::read_dir(copy).unwrap().map(|entry| entry.unwrap().path()) {
             if file.file_name().unwrap().to_str().unwrap().starts_with("unnamed.") {
                 fs::remove_file(file).unwrap();
@@ -64,7 +63,7 @@ impl Disk {
         copy
     }
 
-    /// A service on it, still to be started.
+    /// Creates a service on this disk, still to be started.
     pub(crate) fn service(&self) -> ServiceBuilder {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let setup = ServiceBuilder::over(&self.database());
@@ -76,7 +75,7 @@ impl Disk {
         }
     }
 
-    /// From now on it fails.
+    /// Starts the fault.
     pub(crate) fn fail(&self, fault: DiskFault) {
         let letter = match fault {
             DiskFault::Full => "F",
@@ -86,13 +85,13 @@ impl Disk {
         fs::write(&self.switch, letter).unwrap();
     }
 
-    /// From now on it works.
+    /// Ends the fault.
     pub(crate) fn mend(&self) {
         fs::remove_file(&self.switch).unwrap();
     }
 }
 
-/// `disk.c`, compiled.
+/// Returns the compiled `disk.c`.
 fn shim() -> &'static Path {
     static SHIM: OnceLock<PathBuf> = OnceLock::new();
     SHIM.get_or_init(|| {

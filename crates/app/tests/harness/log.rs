@@ -1,4 +1,4 @@
-//! What the service writes to standard output, line by line, as it comes.
+//! Standard output of the service, read line by line as it arrives.
 
 use super::timing::TIMEOUT;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Instant;
 
-/// The lines of one stream so far.
+/// Lines of one stream so far.
 #[derive(Default)]
 pub(crate) struct Log {
     state: Mutex<State>,
@@ -21,7 +21,7 @@ struct State {
 }
 
 impl Log {
-    /// Reads a stream to its end, beside the test.
+    /// Reads a stream to its end on a background thread.
     pub(crate) fn follow(stream: impl Read + Send + 'static) -> Arc<Self> {
         let log = Arc::new(Self::default());
         let writer = Arc::clone(&log);
@@ -37,7 +37,7 @@ impl Log {
         log
     }
 
-    /// Every line so far.
+    /// Returns all lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.state.lock().unwrap().lines.clone()
     }
@@ -46,19 +46,19 @@ impl Log {
         self.lines().join("\n")
     }
 
-    /// Every event so far.
+    /// Returns all events so far.
     pub(crate) fn events(&self) -> Vec<Value> {
         self.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// Backoff until enough events are as wanted, and gives those.
+    /// Waits until `count` events match and returns them.
     pub(crate) fn wait_for(&self, count: usize, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         self.wait_or_end(count, wanted).unwrap_or_else(|found| {
             panic!("{} of {count} lines as wanted in the log:\n{}", found.len(), self.text());
         })
     }
 
-    /// The same, or what there was when the stream ended or time was up.
+    /// Like `wait_for`, but returns the matches so far as the error if the stream ends or the time is up.
     #[expect(clippy::disallowed_methods, reason = "what another process writes comes when it comes")]
     pub(crate) fn wait_or_end(&self, count: usize, wanted: impl Fn(&Value) -> bool) -> Result<Vec<Value>, Vec<Value>> {
         let (mut found, mut read) = (Vec::new(), 0);
@@ -74,7 +74,7 @@ impl Log {
             if state.ended {
                 return Err(found);
             }
-            // Lines that are not wanted do not prolong it.
+            // Other lines do not extend the deadline.
             let left = deadline.saturating_duration_since(Instant::now());
             let (next, timeout) = self.changed.wait_timeout(state, left).unwrap();
             state = next;
@@ -84,13 +84,13 @@ impl Log {
         }
     }
 
-    /// Every event of a request that is finished.
+    /// Waits until a request has finished and returns all its events.
     pub(crate) fn of_request(&self, id: &str) -> Vec<Value> {
         self.wait_for(1, |event| event["request_id"] == id && event["message"] == "Request finished");
         self.events().into_iter().filter(|event| event["request_id"] == id).collect()
     }
 
-    /// Backoff until nobody holds the stream's other end any more.
+    /// Waits until the stream's other end is closed.
     pub(crate) fn wait_for_end(&self) {
         let state = self.state.lock().unwrap();
         let (state, _) = self.changed.wait_timeout_while(state, TIMEOUT, |state| !state.ended).unwrap();
@@ -100,7 +100,7 @@ impl Log {
     }
 }
 
-/// Whether an event is a login's, and has that message.
+/// Returns a filter for login events with this message.
 pub(crate) fn of_login(message: &'static str) -> impl Fn(&Value) -> bool + Copy {
     move |event| event["message"] == message && event["path"] == "/auth/login"
 }

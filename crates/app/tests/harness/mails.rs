@@ -1,5 +1,4 @@
-//! Mails as they come out of the service: one file each in a folder, read as RFC 5322 and MIME
-//! have it.
+//! Emails that the service wrote to a folder, one file each, parsed per RFC 5322 and MIME.
 
 use super::services::Service;
 use super::timing::eventually;
@@ -8,14 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use std::fs;
 use std::path::Path;
 
-/// A mail.
+/// Email message.
 #[derive(Debug, Clone)]
 pub(crate) struct Mail {
-    /// Its fields, unfolded.
+    /// Header fields, unfolded.
     head: String,
-    /// The plain text.
+    /// Plain-text part.
     pub(crate) text: String,
-    /// All of it that somebody could read, decoded.
+    /// Header and all text parts, decoded.
     pub(crate) whole: String,
 }
 
@@ -34,13 +33,13 @@ impl Mail {
         field(&self.head, name).unwrap_or_else(|| panic!("no {name}: {}", self.head))
     }
 
-    /// The links in the plain text.
+    /// Returns the links in the plain text.
     pub(crate) fn links(&self) -> Vec<String> {
         let words = self.text.split_whitespace().map(|word| word.trim_matches(['<', '>', '(', ')']));
         words.filter(|word| word.starts_with("http://") || word.starts_with("https://")).map(str::to_owned).collect()
     }
 
-    /// The one link that bears a token.
+    /// Returns the only link with a token.
     #[track_caller]
     pub(crate) fn link(&self) -> String {
         let mut links: Vec<_> = self.links().into_iter().filter(|link| link.contains("token=")).collect();
@@ -49,14 +48,14 @@ impl Mail {
         links.swap_remove(0)
     }
 
-    /// The token in it.
+    /// Returns the token in that link.
     #[track_caller]
     pub(crate) fn token(&self) -> String {
         let link = self.link();
         link.split_once("token=").unwrap().1.to_owned()
     }
 
-    /// What stands between the service's address and the end of the link.
+    /// Returns the link's path and query, from `/account/` on.
     #[track_caller]
     pub(crate) fn target(&self) -> String {
         let link = self.link();
@@ -65,7 +64,7 @@ impl Mail {
     }
 }
 
-/// Every part that is text, with its type, decoded.
+/// Collects every text part with its content type, decoded.
 fn collect(source: &str, parts: &mut Vec<(String, String)>) {
     let (head, body) = halves(source);
     let kind = field(&head, "Content-Type").unwrap_or("text/plain").to_owned();
@@ -94,7 +93,7 @@ fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// RFC 2045 §6.7.
+/// Decodes quoted-printable (RFC 2045 §6.7).
 fn unquoted(text: &str) -> Vec<u8> {
     let text = text.replace("=\n", "");
     let mut parts = text.split('=');
@@ -106,7 +105,7 @@ fn unquoted(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The mails in a folder.
+/// Returns the emails in a folder.
 pub(crate) fn mails_in(folder: &Path) -> Vec<Mail> {
     let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
@@ -116,10 +115,10 @@ pub(crate) fn mails_in(folder: &Path) -> Vec<Mail> {
 }
 
 impl Service {
-    /// The mails to an address so far.
+    /// Returns the emails sent to an address so far.
     pub(crate) fn mails_to(&self, email: &str) -> Vec<Mail> {
         let mut mails = mails_in(&self.folder.join("outbox"));
-        // Of an address the domain alone is the same in any case (RFC 5321 §2.4).
+        // Only the domain of an email address is case-insensitive (RFC 5321 §2.4).
         let (local, domain) = email.rsplit_once('@').unwrap();
         mails.retain(|mail| {
             let to = mail.field("To").trim_matches(['<', '>']).rsplit_once('@');
@@ -128,7 +127,7 @@ impl Service {
         mails
     }
 
-    /// Backoff for so many mails to an address, and gives them.
+    /// Waits for exactly `count` emails to an address and returns them.
     #[track_caller]
     pub(crate) fn wait_for_mails(&self, email: &str, count: usize) -> Vec<Mail> {
         let mails = eventually(&format!("{count} mails"), || {
@@ -139,7 +138,7 @@ impl Service {
         mails
     }
 
-    /// Backoff until nothing is left to be sent.
+    /// Waits until the outbox has nothing left to send.
     pub(crate) fn wait_until_all_mail_is_sent(&self) {
         eventually("an empty outbox", || (self.database.count("FROM outbox WHERE dead_at IS NULL") == 0).then_some(()));
     }

@@ -1,5 +1,5 @@
-//! What the tests of the running service share: starting it on a fresh database, calling it,
-//! reading its log, making tokens that it did not make, and breaking what it stands on.
+//! Test harness for the running service: starts it on a fresh database, calls it, reads its log, forges
+//! tokens and breaks its dependencies.
 
 pub(crate) mod accounts;
 pub(crate) mod bounds;
@@ -21,8 +21,8 @@ use databases::Backend;
 use services::Service;
 use std::sync::OnceLock;
 
-/// What a test takes: the service that its database's tests share, or the database to start its
-/// own on.
+/// A test's argument: the service shared by all tests of one database, or the database to start a separate
+/// one on.
 pub(crate) trait Fixture {
     fn on(backend: Backend) -> Self;
 }
@@ -44,7 +44,7 @@ impl Fixture for &'static Service {
     }
 }
 
-/// Makes two tests of each function, one for each database: `name::sqlite`, `name::postgres`.
+/// Generates two tests per function, one per database: `name::sqlite` and `name::postgres`.
 macro_rules! on_both_databases {
     ($($name:ident),+ $(,)?) => { $(
         mod $name {

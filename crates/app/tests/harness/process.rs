@@ -1,11 +1,11 @@
-//! What a running service takes of the machine, as the system tells it (`/proc`).
+//! Resource use of a running service, from `/proc`.
 
 use super::services::Service;
 use std::fs;
 use std::time::Duration;
 
 impl Service {
-    /// A file of `/proc` about it.
+    /// Reads one of its files in `/proc`.
     pub(crate) fn told(&self, file: &str) -> String {
         fs::read_to_string(format!("/proc/{}/{file}", self.process_id())).unwrap()
     }
@@ -16,18 +16,18 @@ impl Service {
         value.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Resident memory in KiB.
+    /// Returns the resident memory in KiB.
     pub(crate) fn resident(&self) -> usize {
         self.memory("VmRSS:")
     }
 
-    /// The most resident memory there ever was, in KiB.
+    /// Returns the peak resident memory in KiB.
     pub(crate) fn most_resident(&self) -> usize {
         self.memory("VmHWM:")
     }
 
-    /// glibc's arenas beside the first: each is reserved as 64 MiB on a boundary of 64 MiB, of which
-    /// the part in use can be written.
+    /// Counts glibc's arenas except the first. Each reserves 64 MiB at a 64 MiB boundary, and its used part
+    /// is writable.
     pub(crate) fn arenas(&self) -> usize {
         const RESERVED: u64 = 64 << 20;
         let (mut arenas, mut start) = (0, None);
@@ -44,16 +44,16 @@ impl Service {
         arenas
     }
 
-    /// Open descriptors.
+    /// Counts open file descriptors.
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.process_id())).unwrap().count()
     }
 
-    /// Processor time since its start, by hundredths of a second.
+    /// Returns the processor time since the start, in steps of 10 ms.
     pub(crate) fn processor_time(&self) -> Duration {
         let stat = self.told("stat");
         let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        // Of the line's fields the 14th and 15th (proc(5)); two stand before the parenthesis.
+        // Fields 14 and 15 of the line (proc(5)); the first two are before the parenthesis.
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         Duration::from_millis(ticks * 10)
     }

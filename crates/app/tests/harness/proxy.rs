@@ -1,5 +1,5 @@
-//! A network of the tests' own between the service and its PostgreSQL server: slow, silent, or
-//! forgetful. Nothing is closed by it, and every byte is acknowledged: the worst there is.
+//! A network between the service and its PostgreSQL server that can be slow, silent or drop data. The worst
+//! case: it acknowledges every byte and never closes a connection.
 
 use super::databases::Database;
 use std::io::{Read, Write};
@@ -15,16 +15,16 @@ enum Direction {
     Answers,
 }
 
-/// What the network does at the moment.
+/// Current faults of the network.
 #[derive(Default)]
 struct NetworkFaults {
-    /// How long each message is on its way.
+    /// Delay of each message.
     delay: Duration,
     silent_requests: bool,
     silent_answers: bool,
-    /// Connections below this number are not forwarded any more, ever.
+    /// Connections with a lower index are never forwarded again.
     forgotten: usize,
-    /// The messages of the service so far.
+    /// Messages from the service so far.
     messages: usize,
 }
 
@@ -35,14 +35,14 @@ struct State {
     server: SocketAddr,
 }
 
-/// The way to one PostgreSQL server.
+/// Proxy in front of one PostgreSQL server.
 pub(crate) struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
 }
 
 impl Proxy {
-    /// In front of the server of that database.
+    /// Creates a proxy in front of the database's server.
     pub(crate) fn before(database: &Database) -> Self {
         let Database::Postgres { server, .. } = database else { panic!("SQLite has no network") };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -62,45 +62,44 @@ impl Proxy {
         Self { address, state }
     }
 
-    /// The database's URL by this way.
+    /// Returns the database's URL through this proxy.
     pub(crate) fn url(&self, database: &Database) -> String {
         let Database::Postgres { name, .. } = database else { panic!("SQLite has no network") };
         format!("postgres://postgres@{}/{name}", self.address)
     }
 
-    /// Each message takes that long, in either direction.
+    /// Delays each message in both directions.
     pub(crate) fn slow(&self, delay: Duration) {
         self.change(|weather| weather.delay = delay);
     }
 
-    /// Nothing gets through any more, in either direction.
+    /// Stops forwarding in both directions.
     pub(crate) fn stall(&self) {
         self.change(|weather| (weather.silent_requests, weather.silent_answers) = (true, true));
     }
 
-    /// The server hears everything, and nobody hears its answers.
+    /// Forwards requests to the server but not its responses.
     pub(crate) fn silence_answers(&self) {
         self.change(|weather| weather.silent_answers = true);
     }
 
-    /// Everything that was held up gets through.
+    /// Forwards everything that was held back.
     pub(crate) fn resume(&self) {
         self.change(|weather| (weather.silent_requests, weather.silent_answers) = (false, false));
     }
 
-    /// The connections that there are stay open and carry nothing any more, for ever; new ones
-    /// work.
+    /// Keeps existing connections open but never forwards on them again. New connections work.
     pub(crate) fn blackhole_existing(&self) {
         let connections = self.state.connections.load(Ordering::SeqCst);
         self.change(|weather| weather.forgotten = connections);
     }
 
-    /// How many messages the service has sent.
+    /// Counts the messages that the service has sent.
     pub(crate) fn messages(&self) -> usize {
         self.state.weather.lock().unwrap().messages
     }
 
-    /// How many connections there were.
+    /// Counts the connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
@@ -136,7 +135,7 @@ impl State {
         let _ = to.shutdown(std::net::Shutdown::Both);
     }
 
-    /// Takes the time that a message is on its way.
+    /// Delays a message, then holds it while its direction is silent.
     fn carry(&self, number: usize, direction: Direction) {
         let mut weather = self.weather.lock().unwrap();
         if direction == Direction::Requests {

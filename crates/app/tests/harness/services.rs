@@ -1,5 +1,4 @@
-//! Starting the real binary: with no environment but what a test gives, in a folder of its own,
-//! on a port of its own.
+//! Starts the real binary with only the environment that a test sets, in its own folder and on its own port.
 
 use super::databases::Database;
 use super::log::Log;
@@ -11,36 +10,35 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, Mutex};
 
-/// The signing secret unless a test gives another. A new one for each run: a key that occurs in
-/// the repository is refused.
+/// Default signing secret. New for each run, because the service refuses a key that occurs in the repository.
 pub(crate) static SECRET: LazyLock<String> = LazyLock::new(random_secret);
 
-/// A secret that nobody has seen before.
+/// Generates a random secret.
 pub(crate) fn random_secret() -> String {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes).unwrap();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The binary: told by cargo to tests, beside the folder of this program otherwise.
+/// Returns the path of the binary: from Cargo in tests, otherwise next to this program's folder.
 pub(crate) fn binary() -> PathBuf {
     let beside = || std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("portcullis");
     option_env!("CARGO_BIN_EXE_portcullis").map_or_else(beside, PathBuf::from)
 }
 
-/// A service to be started.
+/// Service to be started.
 pub(crate) struct ServiceBuilder {
     database: Database,
     variables: BTreeMap<String, String>,
     folder: PathBuf,
     arguments: Vec<String>,
-    /// A shell and its commands that start it; none, and it is started as it is.
+    /// Shell and commands that start it. Empty: started directly.
     starter: Vec<String>,
 }
 
 impl ServiceBuilder {
-    /// On that database. Hashing is as cheap as it gets, and nothing is limited: the tests of one
-    /// process are one source, and more of it than any person.
+    /// Builds a service on this database. Hashing has the lowest cost, and rate limits are off: all tests of
+    /// one process share a source.
     pub(crate) fn over(database: &Database) -> Self {
         let setup = Self {
             database: database.clone(),
@@ -70,24 +68,24 @@ impl ServiceBuilder {
         self
     }
 
-    /// Under limits, as `ulimit` takes them.
+    /// Sets resource limits, written as for `ulimit`.
     pub(crate) fn limited(self, limits: &str) -> Self {
         self.run_before(&format!("ulimit {limits} || exit"))
     }
 
-    /// Has it started by shell commands, after which the shell becomes the service.
+    /// Runs shell commands first, then replaces the shell with the service.
     pub(crate) fn run_before(mut self, commands: &str) -> Self {
         let script = format!("{commands}; exec \"$0\" \"$@\"");
         self.starter = vec!["/bin/sh".to_owned(), "-c".to_owned(), script];
         self
     }
 
-    /// The folder that the service runs in.
+    /// Returns the folder that the service runs in.
     pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
     }
 
-    /// The command, for a test that wants its streams otherwise.
+    /// Returns the command, for a test that redirects its streams.
     pub(crate) fn command(&self) -> Command {
         let words: Vec<_> = self.starter.iter().map(PathBuf::from).chain([binary()]).collect();
         let mut command = Command::new(&words[0]);
@@ -103,12 +101,12 @@ impl ServiceBuilder {
         (process, log, errors)
     }
 
-    /// Starts it, and waits until it says where it listens.
+    /// Starts the service and waits until it logs its address.
     pub(crate) fn start(self) -> Service {
         self.try_start().unwrap_or_else(|ended| panic!("it did not start:\n{}\n{}", ended.output, ended.errors))
     }
 
-    /// The same, where it may end instead.
+    /// Like `start`, but returns an error if the service exits instead.
     pub(crate) fn try_start(self) -> Result<Service, ExitedService> {
         let (process, log, errors) = self.spawn();
         let Ok(listening) = log.wait_or_end(1, |event| event["message"] == "Listening") else {
@@ -120,7 +118,7 @@ impl ServiceBuilder {
         Ok(Service { process, address, log, errors, folder: self.folder, database: self.database })
     }
 
-    /// Starts it on a port that was free a moment ago, for a log level at which it says nothing.
+    /// Starts it on a port that was just free, for log levels that do not log the address.
     pub(crate) fn start_silent(self) -> Service {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let setup = self.set("PORT", &address.port().to_string());
@@ -129,14 +127,14 @@ impl ServiceBuilder {
         Service { process: Mutex::new(process), address, log, errors, folder: setup.folder, database: setup.database }
     }
 
-    /// Runs it to its end.
+    /// Runs it until it exits.
     pub(crate) fn run(self) -> ExitedService {
         let (process, log, errors) = self.spawn();
         ExitedService::of(process, &log, &errors)
     }
 }
 
-/// How a run ended.
+/// Exit of a run, with its output.
 #[derive(Debug)]
 pub(crate) struct ExitedService {
     pub(crate) status: ExitStatus,
@@ -145,14 +143,15 @@ pub(crate) struct ExitedService {
 }
 
 impl ExitedService {
-    /// Backoff for the end.
+    /// Waits for the process to exit.
     fn of(mut process: KillOnDrop, log: &Log, errors: &Log) -> Self {
         errors.wait_for_end();
         log.wait_for_end();
         Self { status: process.child().wait().unwrap(), output: log.text(), errors: errors.text() }
     }
 
-    /// What a refused start says: one line, with an exit code that is not 0 and no panic's.
+    /// Checks that the start was refused and returns the one error line. The exit code is not 0 and not a
+    /// panic's.
     pub(crate) fn refusal(&self) -> &str {
         assert!(matches!(self.status.code(), Some(1..=100)), "{self:?}");
         let mut lines = self.errors.lines().filter(|line| !line.trim().is_empty());
@@ -162,13 +161,13 @@ impl ExitedService {
     }
 }
 
-/// A running service.
+/// Running service.
 pub(crate) struct Service {
     process: Mutex<KillOnDrop>,
     pub(crate) address: SocketAddr,
     pub(crate) log: Arc<Log>,
     pub(crate) errors: Arc<Log>,
-    /// Where it runs, and writes its mails.
+    /// Folder it runs in and writes emails to.
     pub(crate) folder: PathBuf,
     pub(crate) database: Database,
 }
@@ -182,40 +181,40 @@ impl Service {
         kill_process(Pid::from_raw(self.process_id()).unwrap(), signal).unwrap();
     }
 
-    /// The log, with all that was told before now: it waits for the warning of a request of its own.
+    /// Returns the log with everything logged so far. Sends a request and waits for its warning.
     pub(crate) fn flushed_log(&self) -> &Log {
         let last = self.get("/nowhere");
         self.log.wait_for(1, |event| event["request_id"] == last.request_id());
         &self.log
     }
 
-    /// Where the page of metrics is, at `/metrics`.
+    /// Returns the base URL of the metrics listener, whose page is `/metrics`.
     pub(crate) fn metrics_url(&self) -> String {
         let served = self.log.wait_for(1, |event| event["message"] == "Metrics are served");
         format!("http://{}", served[0]["address"].as_str().unwrap())
     }
 
-    /// Backoff until it has ended of itself, and all that it wrote is read.
+    /// Waits until it exits by itself and all its output is read.
     pub(crate) fn wait(&self) -> ExitStatus {
         self.errors.wait_for_end();
         self.log.wait_for_end();
         self.process.lock().unwrap().child().wait().unwrap()
     }
 
-    /// Kills it, as nothing can notice.
+    /// Kills it with SIGKILL, which it cannot handle.
     pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
         self.wait();
     }
 
-    /// Stops it in an orderly way.
+    /// Shuts it down gracefully.
     pub(crate) fn stop(&self) {
         self.signal(Signal::TERM);
         let status = self.wait();
         assert!(status.success(), "{status}\n{}", self.errors.text());
     }
 
-    /// A service of the same kind on the same database, still to be started.
+    /// Builds a service with the same settings on the same database, still to be started.
     pub(crate) fn again(&self) -> ServiceBuilder {
         ServiceBuilder::over(&self.database)
     }

@@ -1,4 +1,4 @@
-//! Raw connections, for what no proper client would send, and for reading answers byte by byte.
+//! Raw connections, for requests that no correct client sends and for reading responses byte by byte.
 
 use super::services::Service;
 use super::timing::TIMEOUT;
@@ -12,7 +12,7 @@ pub(crate) struct Connection {
     received: Vec<u8>,
 }
 
-/// An answer as it came.
+/// Response as received.
 #[derive(Debug, Clone)]
 pub(crate) struct RawReply {
     pub(crate) status: u16,
@@ -21,7 +21,7 @@ pub(crate) struct RawReply {
 }
 
 impl RawReply {
-    /// A header field's value.
+    /// Returns a header field's value, or `None` if it is absent.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
@@ -48,7 +48,7 @@ impl Connection {
         self.stream.write_all(bytes.as_ref())
     }
 
-    /// Sends a request with a JSON body on a connection that stays open.
+    /// Sends a request with a JSON body and keeps the connection open.
     pub(crate) fn post(&mut self, path: &str, body: &str) -> io::Result<()> {
         let length = body.len();
         self.send(format!(
@@ -56,12 +56,12 @@ impl Connection {
         ))
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending side.
     pub(crate) fn finish(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// The next answer; none where the connection ended before its first byte.
+    /// Reads the next response. `None` if the connection ended before its first byte.
     pub(crate) fn reply(&mut self) -> io::Result<Option<RawReply>> {
         let Some(mut reply) = self.reply_to_head()? else { return Ok(None) };
         if let Some(length) = reply.header("Content-Length") {
@@ -76,7 +76,7 @@ impl Connection {
         Ok(Some(reply))
     }
 
-    /// The same, for an answer without its body.
+    /// Reads the next response, which has no body.
     pub(crate) fn reply_to_head(&mut self) -> io::Result<Option<RawReply>> {
         let head = loop {
             if let Some(end) = find(&self.received, b"\r\n\r\n") {
@@ -90,13 +90,13 @@ impl Connection {
         Ok(Some(RawReply { status, head, body: String::new() }))
     }
 
-    /// Everything until the service closes the connection.
+    /// Reads everything until the service closes the connection.
     pub(crate) fn rest(&mut self) -> String {
         while matches!(self.fill(), Ok(1..)) {}
         self.take(self.received.len()).unwrap()
     }
 
-    /// Whether the service has ended the connection, with nothing more to read.
+    /// Returns whether the service has closed the connection with nothing left to read.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.received.is_empty()
             && match self.fill() {
@@ -105,12 +105,12 @@ impl Connection {
             }
     }
 
-    /// Goes without an orderly end: the other side is told that the connection was reset.
+    /// Closes the connection with a reset instead of an orderly end.
     pub(crate) fn tear(self) {
         rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).unwrap();
     }
 
-    /// Whether something comes in that time, or the end.
+    /// Returns whether data or the end of the connection arrives within that time.
     pub(crate) fn has_received_within(&mut self, time: Duration) -> bool {
         let _ = self.stream.set_read_timeout(Some(time));
         let outcome = self.fill();
@@ -138,10 +138,10 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 impl Service {
-    /// Sends bytes on a fresh connection and gives every answer until the service closes it.
+    /// Sends bytes on a fresh connection and returns every response until the service closes it.
     pub(crate) fn raw(&self, bytes: impl AsRef<[u8]>) -> Vec<RawReply> {
         let mut connection = Connection::open(self);
-        // The service may answer and close before it has read everything.
+        // The service may respond and close before it has read everything.
         let _ = connection.send(bytes);
         connection.finish();
         std::iter::from_fn(|| connection.reply().ok().flatten()).collect()

@@ -1,5 +1,5 @@
-//! Time in tests: how long anything may take, waiting for what has no event to wait on, and the
-//! folder whose contents, processes included, do not outlive the tests.
+//! Time in tests: timeouts, polling for things without events, and the folder that is deleted after the
+//! tests, with all processes started in it.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use std::{fs, thread};
 
-/// How long a step may take on a busy machine before the test fails.
+/// Maximum time of a step on a busy machine before the test fails.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Whether the longer form of the tests was asked for.
+/// Returns whether `PORTCULLIS_TEST_LONG` asks for the long form of the tests.
 #[expect(clippy::disallowed_methods, reason = "who starts the tests says so in the environment")]
 pub(crate) fn long_form() -> bool {
     std::env::var_os("PORTCULLIS_TEST_LONG").is_some()
 }
 
-/// Tries again until there is a result.
+/// Retries until there is a result.
 #[expect(clippy::disallowed_methods, reason = "what another process does is not an event of this one")]
 pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
@@ -31,13 +31,13 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) 
     }
 }
 
-/// Lets time pass, for those whose pace is a part of the test.
+/// Sleeps, for tests whose pace matters.
 #[expect(clippy::disallowed_methods, reason = "a client that works at a pace waits for nothing but time")]
 pub(crate) fn pause(time: Duration) {
     thread::sleep(time);
 }
 
-/// The time that something took, with its result.
+/// Returns the time that something took, and its result.
 #[expect(clippy::disallowed_methods, reason = "what the service promises is measured from outside")]
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let start = Instant::now();
@@ -45,20 +45,20 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     (start.elapsed(), result)
 }
 
-/// Seconds since 1970.
+/// Returns the seconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "the service goes by the real clock")]
 pub(crate) fn unix_now() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64
 }
 
-/// A number that no other caller in this process gets.
+/// Returns a number that is unique within this process.
 pub(crate) fn unique() -> u32 {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Backoff on standard input, which ends when the test process is gone, by a return or a kill; then
-/// kills every process that still has a file of its number, and removes everything.
+/// Waits on standard input until the test process is gone, by a return or a kill. Then kills every process
+/// whose id file is left, and deletes the folder.
 const JANITOR: &str = r#"
 trap '' HUP INT TERM
 while read -r _; do :; done
@@ -84,14 +84,14 @@ fn root() -> &'static Path {
     &ROOT.get_or_init(start).folder
 }
 
-/// A new folder, removed with all others when the tests are over.
+/// Creates a folder that is deleted with all others when the tests end.
 pub(crate) fn fresh_folder() -> PathBuf {
     let folder = root().join(unique().to_string());
     fs::create_dir(&folder).unwrap();
     folder
 }
 
-/// A running process that is killed when this is dropped, or when the test process is gone.
+/// Child process that is killed on drop, or when the test process ends.
 pub(crate) struct KillOnDrop(Child);
 
 impl KillOnDrop {

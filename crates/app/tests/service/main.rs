@@ -1,6 +1,6 @@
-//! The real binary, over real sockets, on both databases: `contract` holds what callers are
-//! promised against it, `process` its start, `keys` how tokens are signed, `readme` the commands of the README. What settings mean is
-//! left to `tests/settings`, what breaks to `tests/faults`.
+//! The real binary over real sockets, on both databases. `contract` checks the promises to clients, `process`
+//! the start, `keys` the signing keys and `readme` the README's commands. Settings are in `tests/settings`
+//! and faults in `tests/faults`.
 
 #![expect(
     clippy::as_conversions,

@@ -1,4 +1,4 @@
-//! The README: its commands are run as they stand there, and print what it says.
+//! The README's commands: each is run as written and prints what the README shows.
 
 use crate::harness::databases::Backend;
 use crate::harness::services::{Service, ServiceBuilder, binary};
@@ -8,14 +8,14 @@ use std::process::Command;
 
 const README: &str = include_str!("../../../../README.md");
 const XTASK: &str = include_str!("../../../../xtask/src/main.rs");
-/// How the README calls the service. Elsewhere `localhost` is text, such as a pattern for a link.
+/// Call to the service in the README. Elsewhere `localhost` is plain text, such as a pattern for a link.
 const CALL: &str = "curl -s localhost:8000";
-/// What the service calls itself there, in the links of its mails.
+/// Address of the service in the README, used in the links of its emails.
 const ADDRESS: &str = "127.0.0.1:8000";
-/// What a shell prints between two blocks.
+/// Separator that the shell prints between two blocks.
 const BETWEEN: &str = "=== next block ===";
 
-/// Commands that stand together, and what they print, if that follows.
+/// Commands of one block and their expected output, if the README shows it.
 #[derive(Debug, Default)]
 struct Block {
     section: &'static str,
@@ -23,8 +23,7 @@ struct Block {
     output: Option<String>,
 }
 
-/// The blocks of the README: lines that are indented by four blanks. What stands in a fence after them
-/// is their output.
+/// Returns the README's blocks: lines indented by four spaces. A following fence holds their output.
 fn blocks() -> Vec<Block> {
     let (mut blocks, mut section, mut fence) = (Vec::<Block>::new(), "", None::<String>);
     let (mut inside, mut fresh) = (false, false);
@@ -58,7 +57,7 @@ fn blocks() -> Vec<Block> {
     blocks
 }
 
-/// A text with what differs from run to run put aside: times, tokens and the ids of requests.
+/// Replaces what differs between runs: times, tokens and request ids.
 fn normal(text: &str) -> String {
     let Ok(mut json) = serde_json::from_str::<Value>(text) else {
         let (start, token) = text.trim().split_once("token=").unwrap_or((text.trim(), ""));
@@ -73,7 +72,7 @@ fn normal(text: &str) -> String {
     json.to_string()
 }
 
-/// Runs blocks one after another in one shell, in the folder of the service; what each printed.
+/// Runs blocks one after another in one shell, in the service's folder. Returns the output of each.
 fn run(blocks: &[&Block], service: &Service) -> Vec<String> {
     let mut script = String::new();
     for block in blocks {
@@ -122,7 +121,7 @@ fn the_start_on_the_database_of_a_fastapi_application_works() {
     assert_eq!(service.get("/health").status, 200);
 }
 
-/// Whether a command of the repository is there.
+/// Returns whether the repository's xtask has this command.
 fn is_xtask(words: &str) -> bool {
     let mut name = words.strip_prefix("cargo xtask ").unwrap().split(' ').next().unwrap().to_owned();
     name[..1].make_ascii_uppercase();

@@ -1,5 +1,5 @@
-//! What clients were told, held against what they are told later and what the store holds: the
-//! rules that a client could check without looking inside.
+//! Checks each answer against earlier answers and the store. These are rules a client could check without
+//! looking inside.
 
 use crate::request::{Answer, Request};
 use crate::rows::{Change, Rows};
@@ -10,23 +10,24 @@ use portcullis_domain::sessions::SessionId;
 use portcullis_domain::tokens::{RefreshState, RefreshToken};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What was told of tokens.
+/// Facts known from earlier answers.
 #[derive(Default)]
 pub(crate) struct AnswerChecker {
-    /// How many refreshes of a token were told to be done.
+    /// Number of successful refreshes per token.
     refreshed: BTreeMap<String, usize>,
-    /// Sessions that were told to be logged out.
+    /// Sessions whose logout was confirmed.
     ended: BTreeSet<SessionId>,
 }
 
 impl AnswerChecker {
-    /// Whether a token's session was logged out, to a client that was told so.
+    /// Returns whether a logout of the token's session was confirmed.
     pub(crate) fn has_ended(&self, stage: &SimWorld, request: &Request) -> bool {
         let session = |token| stage.with(|state| state.signed.get(token).map(|signed| signed.session_id));
         request.token().and_then(session).is_some_and(|session| self.ended.contains(&session))
     }
 
-    /// Takes an answer in. `ended` says whether its token had been logged out before it was asked.
+    /// Records and checks an answer. `ended` is whether its token's logout had been confirmed before the
+    /// request.
     pub(crate) fn take(&mut self, stage: &SimWorld, record: &Record, answer: &Answer, ended: bool) {
         check(stage, record, answer);
         match (&record.request, answer) {
@@ -49,11 +50,11 @@ impl AnswerChecker {
     }
 }
 
-/// Whether an answer is one that the request is due, and true.
+/// Checks that an answer is due to the request and is true.
 fn check(stage: &SimWorld, record: &Record, answer: &Answer) {
     let effects: Vec<&Change> = record.effects.iter().filter(|change| !matches!(change, Change::Rehashed(_))).collect();
     let nothing_done = effects.is_empty();
-    // A theft is refused, and ends the session.
+    // A detected theft is refused and ends the session.
     let ended_alone = matches!(effects.first(), None | Some(Change::EndedSession(_)));
     let right = match answer {
         Answer::Store(error) => record.store_error.as_ref() == Some(error) && (nothing_done || record.lost),
@@ -77,7 +78,7 @@ fn check(stage: &SimWorld, record: &Record, answer: &Answer) {
 
 fn is_due(state: &State, record: &Record, answer: &Answer) -> bool {
     if record.due.is_empty() {
-        // The store was not asked, and had nothing to say.
+        // The store was not queried, so only the token itself can explain the refusal.
         let shown = record.request.token().map(|token| spec::read(state, token, record.began, &record.request));
         return matches!(shown, Some(Err(refusal)) if refusal == *answer);
     }
@@ -87,7 +88,7 @@ fn is_due(state: &State, record: &Record, answer: &Answer) -> bool {
     })
 }
 
-/// Whether what was told to be done is in the store, and what was handed out is good.
+/// Returns whether the store contains what the answer confirms, and whether the issued tokens are valid.
 fn is_true(state: &State, record: &Record, answer: &Answer, effects: &[&Change]) -> bool {
     let shown = record.request.token().and_then(|token| state.signed.get(token));
     match (&record.request, answer) {
@@ -110,7 +111,7 @@ fn is_true(state: &State, record: &Record, answer: &Answer, effects: &[&Change])
     }
 }
 
-/// What the two tokens say, if they are what they should be.
+/// Returns the contents of the two tokens if they form a valid pair.
 fn pair<'a>(state: &'a State, access: &str, refresh: &str) -> Option<(&'a Signed, &'a Signed)> {
     let (access, refresh) = (state.signed.get(access)?, state.signed.get(refresh)?);
     let life = |signed: &Signed| signed.expires_at - signed.issued_at;
@@ -119,7 +120,7 @@ fn pair<'a>(state: &'a State, access: &str, refresh: &str) -> Option<(&'a Signed
     (good && life(access) == ACCESS_LIFE && life(refresh) == REFRESH_LIFE).then_some((access, refresh))
 }
 
-/// Whether a token's session has ended, and with it its live token.
+/// Returns whether a token's session has ended and none of its tokens is live.
 fn has_ended(rows: &Rows, shown: &Signed) -> bool {
     let of_session = |token: &&RefreshToken| token.session_id == Some(shown.session_id);
     let live = rows.tokens.values().filter(of_session).any(|token| token.state == RefreshState::Live);

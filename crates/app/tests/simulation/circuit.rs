@@ -1,17 +1,17 @@
-//! The circuit breaker as it is promised: written again from the promise, and held against the
-//! real one at every call.
+//! Reference model of the circuit breaker, written from its specification and compared with the real one at
+//! every call.
 
 use portcullis_domain::health::CircuitState;
 use std::time::Duration;
 
-/// Outages in a row that open the circuit.
+/// Consecutive outages that open the circuit.
 pub(crate) const THRESHOLD: u32 = 5;
-/// How long it refuses every call then.
+/// Time the open circuit refuses every call.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(2);
-/// What is told to callers while a probe runs.
+/// Retry delay reported to callers while a probe runs.
 const WHILE_PROBING: Duration = Duration::from_secs(1);
 
-/// What a call told of the store.
+/// Evidence of a call about the store's availability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Up,
@@ -19,11 +19,11 @@ pub(crate) enum Outcome {
     Nothing,
 }
 
-/// The promised circuit.
+/// Circuit of the model.
 #[derive(Debug)]
 pub(crate) struct Circuit {
     phase: Phase,
-    /// Counts changes: what a call tells bears on the time in which it began.
+    /// Counts state changes. A call's outcome counts only in the era it began in.
     era: u64,
 }
 
@@ -39,7 +39,7 @@ impl Circuit {
         Self { phase: Phase::Closed { outages: 0 }, era: 0 }
     }
 
-    /// Whether a call may pass, in which era; or when to come back.
+    /// Returns the era if the call is admitted, otherwise the time until a retry.
     pub(crate) fn admit(&mut self, now: Duration) -> Result<u64, Duration> {
         match self.phase {
             Phase::Closed { .. } => Ok(self.era),
@@ -56,7 +56,7 @@ impl Circuit {
         }
     }
 
-    /// Learns how a call ended; what that did, for the record.
+    /// Records how a call ended. Returns the resulting event, if any.
     pub(crate) fn settle(&mut self, era: u64, outcome: Outcome, now: Duration) -> Option<&'static str> {
         if era != self.era {
             return Some("late answer ignored by the circuit");

@@ -1,20 +1,20 @@
-//! What clients know and what they ask next: owners of accounts, who also try again, ask twice and
-//! show old tokens, and thieves who show the tokens of others.
+//! Clients and their next requests: owners, who retry, repeat requests and send old tokens, and thieves, who
+//! send the tokens of others.
 
 use crate::request::{Answer, Request};
 use crate::rng::SeededRng;
 use crate::rows::EMAILS;
 
-/// How many there are. Some share an address, and one wins it.
+/// Number of clients. Some share an email address, which one of them wins.
 pub(crate) const CLIENTS: usize = 5;
 
-/// What all clients were told so far, in order.
+/// Everything clients were sent so far, in order.
 #[derive(Default)]
 pub(crate) struct ClientHistory {
     pub(crate) pairs: Vec<Pair>,
 }
 
-/// A pair, and whom it was told.
+/// Token pair and the client that received it.
 #[derive(Clone)]
 pub(crate) struct Pair {
     pub(crate) client: usize,
@@ -22,7 +22,7 @@ pub(crate) struct Pair {
     pub(crate) refresh: String,
 }
 
-/// The address that a client thinks its own.
+/// Returns the email address that a client considers its own.
 pub(crate) fn email(client: usize) -> &'static str {
     EMAILS[client % EMAILS.len()]
 }
@@ -31,7 +31,7 @@ pub(crate) fn password(client: usize) -> String {
     format!("password-{client}")
 }
 
-/// What a client asks next. One that was left in doubt often asks the same again.
+/// Chooses a client's next request. After an uncertain outcome it often repeats the last one.
 pub(crate) fn next(client: usize, last: Option<&(Request, Answer)>, told: &ClientHistory, dice: &SeededRng) -> Request {
     match last {
         Some((request, answer)) if answer.is_open() && dice.chance(50) => return request.clone(),
@@ -60,7 +60,7 @@ fn log_in(client: usize, own: String, password: String, dice: &SeededRng) -> Req
     }
 }
 
-/// A pair: mostly the newest of one's own, else an older one, else anybody's.
+/// Chooses a pair: usually the client's newest, sometimes an older one or another client's.
 fn pair<'a>(client: usize, told: &'a ClientHistory, dice: &SeededRng) -> Option<&'a Pair> {
     let own: Vec<&Pair> = told.pairs.iter().filter(|pair| pair.client == client).collect();
     let any: Vec<&Pair> = told.pairs.iter().collect();
@@ -92,7 +92,7 @@ fn access_token(client: usize, told: &ClientHistory, dice: &SeededRng) -> String
     }
 }
 
-/// The token with another signature.
+/// Returns the token with a different signature.
 fn forged(token: &str) -> String {
     let (signed, signature) = token.rsplit_once('.').unwrap();
     format!("{signed}.{}", signature.chars().rev().collect::<String>())

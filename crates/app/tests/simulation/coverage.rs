@@ -1,8 +1,8 @@
-//! What a run met, so that a simulation in which nothing happens any more is told.
+//! Coverage counts, so that a simulation in which nothing happens fails.
 
 use std::collections::BTreeMap;
 
-/// What all runs together must have met.
+/// Events that all runs together must have met.
 pub(crate) const ALL: [&str; 32] = [
     "access token expired",
     "answer lost after the commit",
@@ -38,7 +38,7 @@ pub(crate) const ALL: [&str; 32] = [
     "token of the other kind refused",
 ];
 
-/// Counts by name.
+/// Number of events by name.
 #[derive(Debug, Default)]
 pub(crate) struct Coverage(pub(crate) BTreeMap<&'static str, u64>);
 
@@ -53,7 +53,7 @@ impl Coverage {
         }
     }
 
-    /// What was not met, and what has no name in the list.
+    /// Returns the expected events that were not met and the met events that are not listed.
     pub(crate) fn missing(&self) -> Vec<&'static str> {
         let unmet = ALL.into_iter().filter(|what| !self.0.contains_key(what));
         unmet.chain(self.0.keys().copied().filter(|what| !ALL.contains(what))).collect()

@@ -1,52 +1,52 @@
-//! How the store fares for a while, and so what becomes of a call.
+//! Fault profiles of the store and the resulting fate of each call.
 
 use crate::rng::SeededRng;
 use std::time::Duration;
 
-/// How the store fares.
+/// Fault profile of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FaultProfile {
-    /// As on most days: one call in fifty goes wrong.
+    /// Normal operation: one call in fifty fails.
     Calm,
-    /// Anything may happen to any call.
+    /// Any fault may hit any call.
     Flaky,
-    /// Nearly nothing comes through.
+    /// Nearly every call fails.
     Outage,
-    /// Calls take long, and some too long.
+    /// Calls are slow, some too slow.
     Slow,
-    /// Nothing goes wrong: what is left after all is asked is looked at.
+    /// No faults, for the check at the end of a run.
     Perfect,
 }
 
-/// What becomes of a call.
+/// Fate of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FaultDecision {
-    /// It is done and answered.
+    /// Succeeds.
     Done,
-    /// The store is not reached.
+    /// The store is unreachable.
     Unavailable,
-    /// Every connection is taken.
+    /// All connections are in use.
     Busy,
-    /// A statement fails: the store does answer.
+    /// A statement fails although the store responds.
     Failed,
-    /// The connection breaks before the commit: nothing was done.
+    /// The connection breaks before the commit: nothing is stored.
     Dropped,
     /// The connection breaks after the commit: the answer is lost.
     Lost,
-    /// The work panics.
+    /// The transaction's work panics.
     Panic,
-    /// It takes its time.
+    /// Takes this long.
     Slow(Duration),
 }
 
 impl FaultProfile {
     pub(crate) const CHANGING: [Self; 4] = [Self::Calm, Self::Flaky, Self::Outage, Self::Slow];
 
-    /// The fate of a call.
+    /// Chooses the fate of a call.
     pub(crate) fn fate(self, dice: &SeededRng) -> FaultDecision {
         let weights: [usize; 8] = match self {
             Self::Perfect => return FaultDecision::Done,
-            // In the order of the list below.
+            // Same order as the list below.
             Self::Calm => [350, 1, 1, 1, 1, 1, 1, 1],
             Self::Flaky => [60, 7, 5, 5, 7, 7, 3, 6],
             Self::Outage => [4, 86, 2, 0, 4, 4, 0, 0],

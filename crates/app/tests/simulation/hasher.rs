@@ -1,5 +1,5 @@
-//! The hasher of the simulation: passwords as they are, refusals at the seed's choice, and a count
-//! of how many hashes are made at once.
+//! Password hasher of the simulation: stores plain text, fails as the seed chooses and counts concurrent
+//! hashes.
 
 use crate::world::SimWorld;
 use portcullis_domain::registration::{Password, PasswordHash};
@@ -8,19 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// How many hashes may be made at once; nobody waits.
+/// Maximum number of concurrent hashes. Further calls do not wait.
 pub(crate) const WIDTH: usize = 2;
-/// What refused callers are told.
+/// Retry delay reported to refused callers.
 pub(crate) const RETRY: Duration = Duration::from_secs(2);
 
-/// A hasher that takes its time: others run meanwhile. Stores `new:password`; `old:password` is
-/// outdated.
+/// Slow hasher: other clients run while it works. Stores `new:password`; `old:password` is outdated.
 pub(crate) struct Hasher {
     pub(crate) stage: Arc<SimWorld>,
     pub(crate) running: Arc<AtomicUsize>,
 }
 
-/// A hash that is made.
+/// Hash in progress.
 struct Running<'a>(&'a AtomicUsize);
 
 impl Drop for Running<'_> {
@@ -81,8 +80,7 @@ impl PasswordHasher for Hasher {
     }
 }
 
-/// What stands before the bulkhead: holds it against its promise, that a call runs if there is a
-/// place and is refused at once if not.
+/// Wrapper around the bulkhead. Checks that a call runs if a permit is free and is otherwise refused at once.
 pub(crate) struct Watched<P> {
     pub(crate) stage: Arc<SimWorld>,
     pub(crate) inner: P,

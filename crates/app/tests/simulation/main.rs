@@ -1,9 +1,9 @@
-//! The use cases under everything that may go wrong, many thousand times over: clients, thieves, a
-//! store that fails at any call, a process that dies, clocks that jump, all chosen by one seed. No
-//! thread, socket, file or clock of the machine takes part: a seed is the same run everywhere.
+//! Runs the use cases under random faults, thousands of times: clients, thieves, a store that fails at any
+//! call, process crashes and clock jumps, all chosen by one seed. No threads, sockets, files or real clocks
+//! are involved, so a seed always replays the same run.
 //!
-//! `PORTCULLIS_SIMULATION_SEEDS=100000` runs more seeds, `PORTCULLIS_SIMULATION_SEED=7` one, told
-//! line by line.
+//! `PORTCULLIS_SIMULATION_SEEDS=100000` runs more seeds. `PORTCULLIS_SIMULATION_SEED=7` runs one and prints
+//! its trace.
 
 #![expect(
     clippy::indexing_slicing,
@@ -34,7 +34,7 @@ use run::simulate;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-/// The seeds that every run of the tests has.
+/// Number of seeds in every test run.
 const BASE: u64 = 2000;
 
 #[expect(clippy::disallowed_methods, reason = "a test reads which seeds it should run")]
@@ -75,7 +75,7 @@ fn every_promise_holds_whatever_goes_wrong() {
     assert!(seeds < BASE || all.missing().is_empty(), "never met: {:?}", all.missing());
 }
 
-/// Runs a seed again and tells all that happens.
+/// Runs a seed again and prints its trace.
 fn run_alone(seed: u64) {
     match simulate(seed, true) {
         Ok(coverage) => println!("seed {seed}: {:#?}", coverage.0),

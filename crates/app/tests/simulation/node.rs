@@ -1,5 +1,5 @@
-//! One life of the process: the use cases, wired as `wire.rs` wires them, to a store, a hasher and
-//! a signer that fail.
+//! One lifetime of the process: the use cases, wired as in `wire.rs`, with a store, a hasher and a signer
+//! that fail.
 
 use crate::circuit::{Circuit, RECOVERY, THRESHOLD};
 use crate::hasher::{self, Hasher, RETRY, WIDTH};
@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex};
 const SECRET: &[u8] = &[7; 32];
 const ALGORITHM: Algorithm = Algorithm::Hs256;
 
-/// A process.
+/// Simulated process.
 pub(crate) struct Process {
     pub(crate) register: Register,
     pub(crate) log_in: LogIn,
@@ -39,7 +39,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// A process that starts: its circuit is closed, its bulkhead empty. The random source goes on.
+    /// Starts a process with a closed circuit and an idle bulkhead. The random source continues.
     pub(crate) fn start(stage: &Arc<SimWorld>, entropy: &Arc<dyn Entropy>) -> Arc<Self> {
         let clock: Arc<dyn Clock> = stage.clock.clone();
         let guarded = Arc::new(Breaker::new("database", FaultyStore { stage: stage.clone() }, circuit(clock.clone())));
@@ -52,7 +52,7 @@ impl Process {
         let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes });
         let sessions = SessionPolicy::default();
         let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).unwrap());
-        // Budgets have tests of their own.
+        // Rate limits have separate tests.
         let limits = Arc::new(Limits::off());
         let authenticator = Arc::new(HmacSigner::derive(SECRET, "devices"));
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
@@ -96,7 +96,7 @@ impl Process {
     }
 }
 
-/// Mails are ordered, and nobody carries the orders out.
+/// Ignores notifications: emails are queued but never sent.
 struct NoopNotifier;
 
 impl OutboxNotifier for NoopNotifier {

@@ -1,4 +1,4 @@
-//! What clients ask and what they are told, in the words of the use cases.
+//! Client requests and their answers, in terms of the use cases.
 
 use crate::node::Process;
 use portcullis_domain::health::Readiness;
@@ -12,7 +12,7 @@ use portcullis_usecases::registration::{RegisterError, Registration};
 use portcullis_usecases::sessions::Logout;
 use portcullis_usecases::tokens::{RefreshExchange, TokenError, TokenPair};
 
-/// A request to one of the use cases.
+/// Request to one of the use cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
     Register { email: String, password: String },
@@ -23,7 +23,7 @@ pub(crate) enum Request {
     Readiness,
 }
 
-/// What came back.
+/// Answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     Registered(UserId),
@@ -42,26 +42,26 @@ pub(crate) enum Answer {
     Store(StoreError),
     Hasher(HasherError),
     Signing,
-    /// The request panicked, which costs it alone.
+    /// The request panicked. No other request may be affected.
     Panicked,
-    /// The process died under it.
+    /// The process died during the request.
     Lost,
 }
 
 impl Answer {
-    /// Whether a client that is told so has what it asked for.
+    /// Returns whether the request succeeded.
     pub(crate) fn is_success(&self) -> bool {
         matches!(self, Self::Registered(_) | Self::Pair { .. } | Self::LoggedOut | Self::Account(_))
     }
 
-    /// Whether it says nothing of what was done.
+    /// Returns whether the answer leaves open what was done.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Self::Store(_) | Self::Hasher(_) | Self::Signing | Self::Panicked | Self::Lost)
     }
 }
 
 impl Request {
-    /// The token that it shows.
+    /// Returns the token that the request presents, or `None` if it has none.
     pub(crate) fn token(&self) -> Option<&str> {
         match self {
             Self::Refresh { token } | Self::LogOut { token } | Self::Authenticate { token } => Some(token),
@@ -69,7 +69,7 @@ impl Request {
         }
     }
 
-    /// Asks the use case.
+    /// Runs the use case.
     pub(crate) fn run(&self, node: &Process) -> Answer {
         match self.clone() {
             Self::Register { email, password } => register(node, &email, password),

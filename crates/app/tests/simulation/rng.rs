@@ -1,9 +1,9 @@
-//! The choices of a run, all of them from its seed.
+//! Random choices of a run, all derived from its seed.
 
 use portcullis_ports::EntropyExt;
 use portcullis_testkit::SeededEntropy;
 
-/// A stream of choices.
+/// Stream of random choices.
 pub(crate) struct SeededRng(SeededEntropy);
 
 impl SeededRng {
@@ -11,23 +11,23 @@ impl SeededRng {
         Self(SeededEntropy::new(seed))
     }
 
-    /// A number under `bound`.
+    /// Returns a number below `bound`.
     pub(crate) fn below(&self, bound: usize) -> usize {
         let bound = u64::try_from(bound).unwrap();
         usize::try_from(u64::from_le_bytes(self.0.array()) % bound).unwrap()
     }
 
-    /// True so many times in a hundred.
+    /// Returns true with a probability of `percent`.
     pub(crate) fn chance(&self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of them.
+    /// Returns one of the elements.
     pub(crate) fn pick<T: Clone>(&self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 
-    /// The index of one of the weights, as likely as it is heavy.
+    /// Returns an index with a probability in proportion to its weight.
     pub(crate) fn weighted(&self, weights: &[usize]) -> usize {
         let mut at = self.below(weights.iter().sum());
         let reached = |weight: &usize| {

@@ -1,5 +1,4 @@
-//! What the store holds, as values that can be compared, and what may change in them: the frame of
-//! every transaction.
+//! Contents of the store as comparable values, and the changes that a transaction may make to them.
 
 use crate::request::Request;
 use crate::signer::Signed;
@@ -10,10 +9,10 @@ use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshState, RefreshToken};
 use portcullis_testkit::MemoryStore;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The addresses of all accounts that there can be.
+/// Email addresses of all possible accounts.
 pub(crate) const EMAILS: [&str; 3] = ["ada@example.org", "bob@example.org", "eve@example.org"];
 
-/// The rows of a store.
+/// Rows of a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rows {
     pub(crate) users: BTreeMap<UserId, User>,
@@ -21,7 +20,7 @@ pub(crate) struct Rows {
     pub(crate) tokens: BTreeMap<Jti, RefreshToken>,
 }
 
-/// A difference between two states.
+/// Difference between two states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
     NewUser(UserId),
@@ -34,7 +33,7 @@ pub(crate) enum Change {
         successor: Jti,
     },
     Revoked(Jti),
-    /// None that anything may make.
+    /// Change that no request may make.
     Forbidden(String),
 }
 
@@ -49,13 +48,13 @@ impl Rows {
         Self { users, sessions, tokens }
     }
 
-    /// The account with that address.
+    /// Returns the account with that email address, or `None` if it does not exist.
     pub(crate) fn account(&self, email: &str) -> Option<&User> {
         let email = email.to_ascii_lowercase();
         self.users.values().find(|user| user.email.canonical() == email)
     }
 
-    /// The differences to a later state.
+    /// Returns the differences to a later state.
     pub(crate) fn changes(&self, after: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
         for (id, user) in &after.users {
@@ -79,7 +78,7 @@ impl Rows {
         changes
     }
 
-    /// Whether a request may make these changes from this state on to that.
+    /// Returns whether a request may make these changes between the two states.
     pub(crate) fn allows(&self, request: &Request, shown: Option<&Signed>, changes: &[Change], after: &Self) -> bool {
         match (request, changes) {
             (_, []) => true,
@@ -113,7 +112,7 @@ impl Rows {
         }
     }
 
-    /// The end of a session revokes its live token, and no other's.
+    /// Returns whether the changes revoke the live token of the ended session and no other token.
     fn allows_end(&self, id: SessionId, rest: &[Change]) -> bool {
         match rest {
             [] => !self.tokens.values().any(|token| token.session_id == Some(id) && token.state == RefreshState::Live),
@@ -122,19 +121,19 @@ impl Rows {
         }
     }
 
-    /// Whether a token is shown so long after its exchange that its session must end.
+    /// Returns whether a token was presented so long after its rotation that its session must end.
     fn is_theft(&self, shown: &Signed, id: SessionId, after: &Self) -> bool {
         let (Some(token), Some(at)) = (self.tokens.get(&shown.jti), after.sessions[&id].ended_at) else { return false };
         let late = |at_first| at - at_first >= RefreshPolicy::STRICT.grace;
         token.session_id == Some(id) && matches!(&token.state, RefreshState::Spent(spending) if late(spending.at))
     }
 
-    /// What a token's session is worth at a time, as far as its own row says.
+    /// Returns the session's state at a time, from its own row.
     pub(crate) fn session_state(&self, id: SessionId, now: DateTime<Utc>) -> SessionState {
         SessionPolicy::default().state(&self.sessions[&id], now)
     }
 
-    /// Spending a token and adding its successor are one: neither without the other.
+    /// Returns whether both changes form one rotation: a token is spent and its successor is added.
     fn allows_rotation(&self, shown: Option<&Signed>, one: &Change, other: &Change, after: &Self) -> bool {
         let ((Change::Spent { jti, successor }, Change::NewToken(new))
         | (Change::NewToken(new), Change::Spent { jti, successor })) = (one, other)
@@ -153,8 +152,8 @@ impl Rows {
             && shown.is_some_and(|shown| shown.jti == *jti && shown.user_id == old.user_id)
     }
 
-    /// The tokens that no other was exchanged for, each with how many of its line are live and
-    /// whether one was revoked.
+    /// Returns the first token of each token family, the number of live tokens in the family and whether one
+    /// was revoked.
     pub(crate) fn lines(&self) -> Vec<(Jti, usize, bool)> {
         let successor = |token: &RefreshToken| match &token.state {
             RefreshState::Spent(spending) => Some(spending.successor),

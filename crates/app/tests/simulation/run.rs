@@ -1,5 +1,5 @@
-//! One run: clients whose requests are cut wherever they call out, in an order that the seed
-//! chooses, among faults, deaths of the process and jumps of the clock; and a look at what is left.
+//! One run: the seed interleaves requests at every call they make, with faults, crashes and clock jumps. A
+//! final check inspects what is left.
 
 use crate::answer_checker::AnswerChecker;
 use crate::clients::{self, CLIENTS, ClientHistory, Pair};
@@ -19,18 +19,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How many times somebody is chosen to go on.
+/// Number of scheduling steps in a run.
 const STEPS: usize = 300;
-/// The stack of a request, in words.
+/// Stack size of a request, in words.
 const STACK: usize = 32 * 1024;
 
-/// What went wrong in a run, and all that led to it.
+/// Violated rule and the trace that led to it.
 pub(crate) struct Violation {
     pub(crate) what: String,
     pub(crate) trace: Vec<String>,
 }
 
-/// Runs what a seed stands for.
+/// Runs the simulation of a seed.
 pub(crate) fn simulate(seed: u64, traced: bool) -> Result<Coverage, Violation> {
     let stage = SimWorld::new(seed, traced);
     let mut run = Run::new(&stage, seed);
@@ -48,7 +48,7 @@ pub(crate) fn simulate(seed: u64, traced: bool) -> Result<Coverage, Violation> {
     stage.verdict().map_err(|(what, trace)| Violation { what, trace })
 }
 
-/// Where a client and its requests meet.
+/// Hand-over point between a client and its requests.
 enum ClientSlot {
     Empty,
     Asked(Arc<Process>, Request),
@@ -59,9 +59,9 @@ enum ClientSlot {
 struct Client {
     desk: Arc<Mutex<ClientSlot>>,
     requests: Generator<'static, (), ()>,
-    /// Whether it waits for an answer.
+    /// Whether the client waits for an answer.
     busy: bool,
-    /// Whether its token had been logged out before it asked.
+    /// Whether its token's logout had been confirmed before the request.
     ended: bool,
     last: Option<(Request, Answer)>,
 }
@@ -77,7 +77,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(stage: &'a Arc<SimWorld>, seed: u64) -> Self {
-        // Accounts of another program, one of them with a hash that is to be replaced.
+        // Accounts created by another program, one with a hash to be replaced.
         for (client, scheme) in [(0, "old"), (1, "new")] {
             if stage.dice.chance(70) {
                 let password = PasswordHash::new(format!("{scheme}:{}", clients::password(client)));
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
         Self { stage, entropy, node, clients, told: ClientHistory::default(), ledger: AnswerChecker::default() }
     }
 
-    /// Something happens, or a client goes on.
+    /// Injects an event or resumes a client.
     fn step(&mut self) {
         let (stage, dice) = (self.stage, &self.stage.dice);
         let moment = if dice.chance(50) { 0 } else { u64::try_from(dice.below(200)).unwrap() };
@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The wall clock is set, forward or back, often to a moment at which a token's worth changes.
+    /// Sets the wall clock forward or back, often to a moment at which a token's verdict changes.
     fn jump(&self) {
         let (dice, now) = (&self.stage.dice, self.stage.clock.now());
         let signed: Vec<Signed> = self.stage.with(|state| state.signed.values().cloned().collect());
@@ -126,14 +126,14 @@ impl<'a> Run<'a> {
         self.stage.clock.set(to);
     }
 
-    /// Time passes: until the circuit may be tried, until access tokens end, until refresh tokens do.
+    /// Advances time: until the circuit may be probed, access tokens expire or refresh tokens expire.
     fn wait(&self) {
         let seconds = self.stage.dice.pick(&[1, 2, 2, 30, 900, 86_400 * 7]);
         self.stage.tell(|| format!("{seconds} s pass"));
         self.stage.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// An operator switches an account off or on.
+    /// Disables or enables an account, as an operator would.
     fn toggle(&self) {
         let id = UserId::new(i64::try_from(1 + self.stage.dice.below(EMAILS.len())).unwrap());
         let active = self.stage.dice.chance(60);
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
         self.stage.read_rows();
     }
 
-    /// The process dies: what it had not committed is gone, and nobody in it gets an answer.
+    /// Kills the process. Uncommitted work is lost, and its callers get no answer.
     fn die(&mut self) {
         self.stage.tell(|| "the process dies".to_owned());
         self.stage.set_dying(true);
@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
         self.clients[client].put(ClientSlot::Asked(self.node.clone(), request));
     }
 
-    /// Lets a client's request run to the next cut, or to its answer.
+    /// Resumes a client's request until its next pause or its answer.
     fn resume(&mut self, number: usize) {
         self.stage.with(|state| state.client = number);
         let client = &mut self.clients[number];
@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
         client.last = Some((record.request, answer));
     }
 
-    /// Asks something that nothing goes wrong with; every rule holds as before.
+    /// Runs a request without faults. Every rule still applies.
     fn ask_at_last(&mut self, request: Request) -> Answer {
         self.ask(0, request);
         while self.clients[0].busy {
@@ -201,8 +201,8 @@ impl<'a> Run<'a> {
         self.clients[0].last.as_ref().map(|(_, answer)| answer.clone()).unwrap()
     }
 
-    /// The faults end, everybody is answered, the circuit closes; then all that was ever told is
-    /// asked for again.
+    /// Ends the faults, answers all requests and lets the circuit close. Then presents every issued token
+    /// again.
     fn conclude(&mut self) {
         let stage = self.stage;
         stage.tell(|| "the faults end".to_owned());
@@ -254,7 +254,7 @@ impl Client {
     }
 }
 
-/// The next request on the desk; none once it is closed.
+/// Takes the next request from the slot. `None` once the client is closed.
 fn take(desk: &Mutex<ClientSlot>) -> Option<(Arc<Process>, Request)> {
     match std::mem::replace(&mut *desk.lock().unwrap(), ClientSlot::Empty) {
         ClientSlot::Asked(node, request) => Some((node, request)),

@@ -1,5 +1,5 @@
-//! The signer of the simulation: the real one, which fails at the seed's choice, and a list of all
-//! that was ever signed.
+//! Token signer of the simulation: the real one, failing as the seed chooses, and a list of everything it
+//! signed.
 
 use crate::world::SimWorld;
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use portcullis_jwt::JwtIssuer;
 use portcullis_ports::{SigningError, TokenIssuer};
 use std::sync::Arc;
 
-/// What a token says, as it was signed.
+/// Contents of a signed token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Signed {
     pub(crate) access: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Signed {
     pub(crate) expires_at: DateTime<Utc>,
 }
 
-/// A signer that remembers.
+/// Signer that records every token.
 pub(crate) struct Signer {
     pub(crate) stage: Arc<SimWorld>,
     pub(crate) inner: JwtIssuer,

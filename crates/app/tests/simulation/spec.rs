@@ -1,5 +1,5 @@
-//! What a request is due, by the rules as the documents have them, from the rows that the store
-//! holds and the time at which the request began.
+//! Expected answer to a request by the documented rules, computed from the store's rows and the time the
+//! request began.
 
 use crate::request::{Answer, Request};
 use crate::rows::Rows;
@@ -10,14 +10,14 @@ use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionState;
 use portcullis_domain::tokens::RefreshState;
 
-/// How long tokens live: the defaults.
+/// Default token lifetimes.
 pub(crate) const ACCESS_LIFE: TimeDelta = TimeDelta::minutes(15);
 pub(crate) const REFRESH_LIFE: TimeDelta = TimeDelta::days(7);
-/// How far the clocks of replicas may differ.
+/// Maximum clock skew between replicas.
 const SKEW: TimeDelta = TimeDelta::seconds(60);
 
-/// What is due to the request that runs now, if the store answers. Of a pair and a new account no
-/// more is said than that they are due.
+/// Returns the answer due to the current request if the store responds. For a token pair and a new account
+/// only the kind is given.
 pub(crate) fn due(state: &State) -> Answer {
     let Record { request, began, .. } = &state.records[&state.client];
     let shown = request.token().map(|token| read(state, token, *began, request));
@@ -44,13 +44,13 @@ pub(crate) fn due(state: &State) -> Answer {
     }
 }
 
-/// A pair of which nothing is known yet.
+/// Returns a placeholder for any token pair.
 pub(crate) fn a_pair() -> Answer {
     Answer::Pair { access: String::new(), refresh: String::new() }
 }
 
-/// What a token is worth before the store is asked (RFC 7519 §4.1.4 and §4.1.6): expiry is told
-/// before the kind, and never to a logout.
+/// Judges a token before the store is queried (RFC 7519 §4.1.4 and §4.1.6). Expiry is reported before a wrong
+/// kind, and never for a logout.
 pub(crate) fn read<'a>(
     state: &'a State,
     token: &str,

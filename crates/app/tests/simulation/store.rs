@@ -1,6 +1,5 @@
-//! The store of the simulation. Inside the circuit breaker: calls that others run between, that
-//! fail at the seed's choice, and whose every effect is looked at. Outside of it: the breaker held
-//! against its promise.
+//! Store of the simulation. Inside the circuit breaker, calls interleave, fail as the seed chooses and have
+//! every effect checked. Outside, the breaker is compared with its model.
 
 use crate::circuit::{Circuit, Outcome};
 use crate::fault_plan::FaultDecision;
@@ -13,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The store in memory, as a database over a bad network.
+/// In-memory store that behaves like a database behind a bad network.
 pub(crate) struct FaultyStore {
     pub(crate) stage: Arc<SimWorld>,
 }
@@ -79,7 +78,7 @@ impl FaultyStore {
         }
     }
 
-    /// Runs the work, and holds what it changed against what its request may change.
+    /// Runs the transaction and checks its changes against those its request may make.
     fn transact_and_look(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         let stage = &self.stage;
         let due = stage.with(|state| spec::due(state));
@@ -102,7 +101,7 @@ impl FaultyStore {
     }
 }
 
-/// The breaker, and the promise that it is held against.
+/// Breaker and the model it is compared with.
 pub(crate) struct CheckedBreaker {
     pub(crate) stage: Arc<SimWorld>,
     pub(crate) inner: Arc<Breaker<FaultyStore>>,
@@ -160,7 +159,7 @@ impl CheckedBreaker {
 fn outcome<T>(result: &std::thread::Result<Result<T, StoreError>>) -> Outcome {
     match result {
         Err(_) | Ok(Err(StoreError::Unavailable(_))) => Outcome::Down,
-        // Why a statement failed cannot always be read: it may be an outage.
+        // The cause of a failed statement is not always known. It may be an outage.
         Ok(Err(StoreError::Busy(_) | StoreError::Failed(_) | StoreError::CircuitOpen { .. })) => Outcome::Nothing,
         Ok(Ok(_) | Err(_)) => Outcome::Up,
     }

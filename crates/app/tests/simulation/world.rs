@@ -1,5 +1,5 @@
-//! What one run shares: the clock, the store, the seed's choices, the requests under way and what
-//! was found wrong. One thread runs at a time, so that its lock is never waited for.
+//! Shared state of a run: clock, store, random choices, current requests and detected violations. Only one
+//! thread runs at a time, so its lock is never contended.
 
 use crate::coverage::Coverage;
 use crate::fault_plan::FaultProfile;
@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What unwinds a request whose process dies.
+/// Panic payload that unwinds a request whose process dies.
 pub(crate) struct ProcessKilled;
-/// What unwinds a request that panics on purpose.
+/// Panic payload of an injected panic.
 pub(crate) struct InjectedPanic;
 
-/// The stage of one run.
+/// Environment of one run.
 pub(crate) struct SimWorld {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) memory: Arc<MemoryStore>,
@@ -27,16 +27,16 @@ pub(crate) struct SimWorld {
     state: Mutex<State>,
 }
 
-/// Everything that changes.
+/// Mutable state.
 pub(crate) struct State {
     pub(crate) weather: FaultProfile,
-    /// What the store holds, read after every call to it.
+    /// Contents of the store, read after every call to it.
     pub(crate) rows: Rows,
-    /// Every token that was ever signed, whoever has it.
+    /// Every token ever signed, regardless of its holder.
     pub(crate) signed: BTreeMap<String, Signed>,
-    /// Who runs now.
+    /// Index of the running client.
     pub(crate) client: usize,
-    /// The request of each client.
+    /// Current request of each client.
     pub(crate) records: BTreeMap<usize, Record>,
     pub(crate) coverage: Coverage,
     dying: bool,
@@ -44,22 +44,21 @@ pub(crate) struct State {
     trace: Option<Vec<String>>,
 }
 
-/// What is known of a request under way.
+/// Known facts about a request in progress.
 pub(crate) struct Record {
     pub(crate) request: Request,
-    /// The wall clock when it began.
+    /// Wall clock at its start.
     pub(crate) began: DateTime<Utc>,
-    /// What it may be told, by what the store held whenever it looked.
+    /// Answers it may get, one for each state of the store it saw.
     pub(crate) due: Vec<Answer>,
-    /// What it changed.
+    /// Changes it made.
     pub(crate) effects: Vec<Change>,
-    /// How many times it came through to the store, and to the hasher.
+    /// Number of its calls that reached the store or the hasher.
     pub(crate) reached: usize,
-    /// How its last call ended, as the use case saw it.
+    /// Error of its last store call, as the use case saw it.
     pub(crate) store_error: Option<StoreError>,
     pub(crate) hasher_error: Option<HasherError>,
-    /// Whether an answer of the store was lost after its commit, the signer was made to fail, a
-    /// panic was staged.
+    /// Whether the store's answer was lost after a commit, the signer failed or a panic was injected.
     pub(crate) lost: bool,
     pub(crate) unsigned: bool,
     pub(crate) staged: bool,
@@ -86,7 +85,7 @@ impl SimWorld {
         look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Looks at the request that runs now.
+    /// Accesses the record of the running request.
     pub(crate) fn record<T>(&self, look: impl FnOnce(&mut Record) -> T) -> T {
         self.with(|state| {
             let client = state.client;
@@ -94,7 +93,7 @@ impl SimWorld {
         })
     }
 
-    /// Lets others run. Whoever waits here while the process dies does not come back.
+    /// Lets other clients run. Does not return if the process dies during the pause.
     pub(crate) fn pause(&self) {
         yield_point();
         if self.with(|state| state.dying) {
@@ -106,13 +105,13 @@ impl SimWorld {
         self.with(|state| state.dying = dying);
     }
 
-    /// Reads the rows anew, for what they are from now on.
+    /// Reads the rows again after a change.
     pub(crate) fn read_rows(&self) {
         let rows = Rows::of(&self.memory);
         self.with(|state| state.rows = rows);
     }
 
-    /// Something is not as it must be. The first fault counts: others follow from it.
+    /// Reports a violation. Only the first counts, because others follow from it.
     pub(crate) fn wrong(&self, what: impl FnOnce() -> String) {
         self.with(|state| {
             let client = state.client;
@@ -154,7 +153,7 @@ impl SimWorld {
     }
 }
 
-/// Gives the thread back to whoever resumed this request.
+/// Yields to the caller that resumed this request.
 pub(crate) fn yield_point() {
     #[expect(deprecated, reason = "the scope that replaces it cannot reach through the ports")]
     generator::yield_with(());

@@ -1,4 +1,4 @@
-//! `DELETE /auth/me`: the account and all that belongs to it is gone.
+//! `DELETE /auth/me`: deletes the account and all its data.
 
 use crate::harness::on_both_databases;
 use crate::harness::services::Service;

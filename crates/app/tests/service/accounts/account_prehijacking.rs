@@ -1,5 +1,5 @@
-//! Accounts that were registered in somebody else's name (the pre-hijacking study of USENIX
-//! Security 2022): once the owner of the address comes, nothing of the stranger's is worth anything.
+//! Account pre-hijacking (USENIX Security 2022): once the owner of an email address verifies it, everything
+//! the attacker set up is invalid.
 
 use crate::harness::accounts::{Account, Pair};
 use crate::harness::calls::Reply;
@@ -27,11 +27,11 @@ on_both_databases!(
 const OWNERS: &str = "the owner's own password";
 
 fn what_a_stranger_set_up_is_worth_nothing_once_the_owner_comes(service: &Service) {
-    // The stranger.
+    // The attacker registers.
     let account = service.account();
     let sessions = [service.sign_in(&account), service.sign_in(&account)];
     let refreshed = Pair::of(&service.refresh(&sessions[1].refresh));
-    // The owner, who never heard of it, opens the mail and presses the button.
+    // The owner, who did not register, opens the email and presses the button.
     let target = service.wait_for_mails(&account.email, 1)[0].target();
     let token = target.split_once("token=").unwrap().1;
     let page = service.call("POST", "/account/verify").form(&format!("token={token}&disowned=")).send();
@@ -39,7 +39,7 @@ fn what_a_stranger_set_up_is_worth_nothing_once_the_owner_comes(service: &Servic
     for pair in [&sessions[0], &refreshed] {
         service.expect_ended(pair);
     }
-    // The page offers a new password.
+    // The page asks for a new password.
     let offered = hidden(page.text(), "token");
     let form = format!("token={offered}&new_password={OWNERS}&repetition={OWNERS}").replace(' ', "+");
     let saved = service.call("POST", "/account/reset").form(&form).send();
@@ -120,7 +120,7 @@ fn a_later_verification_ends_nothing(service: &Service) {
 }
 
 fn the_password_stays_only_if_it_is_the_owners(service: &Service) {
-    // Nothing proves it.
+    // No proof of ownership.
     for body in [json!({}), json!({"password": null})] {
         let account = service.account();
         let mut body = body;
@@ -135,7 +135,7 @@ fn the_password_stays_only_if_it_is_the_owners(service: &Service) {
     let reply = service.confirm(&verification(service, &account), &account.password).expect(200);
     assert_eq!(reply["reset_token"], json!(null));
     service.login(&account.email, &account.password).expect(200);
-    // A session, and a device that has signed in.
+    // A session, and a known device.
     for with_cookie in [false, true] {
         let account = service.account();
         let signed_in = service.login(&account.email, &account.password);
@@ -159,7 +159,7 @@ fn a_wrong_password_is_invalid_credentials_and_uses_no_token_up(service: &Servic
         reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
         assert_eq!(reply.header("WWW-Authenticate"), None, "no bearer is what is wrong");
     }
-    // Not even for a bearer of the account.
+    // An access token of the account does not help either.
     let call = service.call("POST", "/auth/email/verify").bearer(&pair.access);
     let reply = call.json(&json!({"token": token, "password": "not the password"})).send();
     reply.expect_error(401, "AUTH_INVALID_CREDENTIALS");
@@ -178,7 +178,7 @@ fn guesses_at_the_password_are_limited(backend: Backend) {
     let refused = service.confirm(&token, &account.password);
     refused.expect_error(429, "RATE_LIMITED");
     assert!(refused.header("Retry-After").is_some());
-    // Guesses do not keep the owner out: the token is good without the password.
+    // Password guesses do not lock the owner out: the token works without the password.
     assert!(service.verify(&token).expect(200)["reset_token"].is_string());
 }
 
@@ -209,7 +209,7 @@ fn the_page_asks_for_the_password(service: &Service) {
 
 fn a_reader_who_did_not_choose_the_password_sets_a_new_one(service: &Service) {
     let account = service.account();
-    // Not even a cookie in the reader's browser keeps it: another site may have signed it in.
+    // Not even a cookie in the reader's browser keeps it: another site may have planted it.
     let planted = cookie(&service.login(&account.email, &account.password));
     let form = format!("token={}&asked=password&disowned=", verification(service, &account));
     let page = service.call("POST", "/account/verify").header("Cookie", &planted).form(&form).send();
@@ -231,7 +231,7 @@ fn a_known_device_is_asked_for_no_password(service: &Service) {
     service.login(&account.email, &account.password).expect(200);
 }
 
-/// The token of the mail that an account was registered with, whatever came since.
+/// Returns the token of the account's registration email, even if later ones arrived.
 fn verification(service: &Service, account: &Account) -> String {
     service.wait_until_all_mail_is_sent();
     let mails = service.mails_to(&account.email);
@@ -243,7 +243,7 @@ fn cookie(reply: &Reply) -> String {
     reply.header("Set-Cookie").expect("a cookie").split(';').next().unwrap().to_owned()
 }
 
-/// The value of a hidden field.
+/// Returns the value of a hidden field.
 pub(super) fn hidden(html: &str, name: &str) -> String {
     let at = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
     let (_, rest) = html.split_once(&at).unwrap_or_else(|| panic!("no {name}: {html}"));

@@ -54,7 +54,7 @@ fn the_old_address_is_told_and_can_undo_the_change(service: &Service) {
     assert_eq!((&body["purpose"], &body["email"]), (&"undo_email".into(), &account.email.clone().into()));
     service.expect_ended(&moved);
     service.login(&new_email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    // The person who changed the address knew the password: it is removed, and a new one offered.
+    // The person who changed the email address knew the password, so it is removed and a new one requested.
     service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
     service.reset(body["reset_token"].as_str().unwrap(), "a password of my own").expect(200);
     service.login(&account.email, "a password of my own").expect(200);
@@ -136,14 +136,14 @@ fn an_address_that_was_taken_meanwhile_is_a_conflict(service: &Service) {
     service.login(&account.email, &account.password).expect(200);
 }
 
-/// A fresh account whose address is verified, signed in.
+/// Logs a fresh account with a verified email address in.
 fn verified_session(service: &Service) -> (Account, Pair) {
     let account = service.verified_account();
     let pair = service.sign_in(&account);
     (account, pair)
 }
 
-/// Moves an account to another address, and gives that.
+/// Changes an account's email address and returns the new one.
 fn move_away(service: &Service, account: &Account, access: &str) -> String {
     let new_email = fresh_email();
     service.change_email(access, &account.password, &new_email).expect(202);
@@ -151,7 +151,7 @@ fn move_away(service: &Service, account: &Account, access: &str) -> String {
     new_email
 }
 
-/// The token of the mail by which the old address was told.
+/// Returns the undo token from the email to the old address.
 fn undo_token(service: &Service, account: &Account) -> String {
     let first = service.wait_for_mails(&account.email, 2);
     let last = first.iter().filter(|mail| mail.text.contains("token=")).map(|mail| mail.token());

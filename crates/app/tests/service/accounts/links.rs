@@ -1,5 +1,5 @@
-//! What stands in mails, and where they go: links are built from `PUBLIC_URL` alone, and a mail goes
-//! to the stored address only.
+//! Contents and recipients of emails: links are built from `PUBLIC_URL` only, and emails go only to the
+//! stored address.
 
 use crate::harness::accounts::{Pair, fresh_email};
 use crate::harness::databases::Backend;
@@ -45,7 +45,7 @@ fn links_are_built_from_public_url_alone(backend: Backend) {
         expect_public(&service, &account.email, 3);
         expect_public(&service, &new_email, 1);
     }
-    // The target in its absolute form, beside its own Host (RFC 9112 §3.2.2).
+    // Absolute-form target next to its own Host header (RFC 9112 §3.2.2).
     let account = service.account();
     let body = json!({"email": account.email}).to_string();
     let length = body.len();
@@ -57,7 +57,7 @@ fn links_are_built_from_public_url_alone(backend: Backend) {
     expect_public(&service, &account.email, 2);
 }
 
-/// Holds every link of the mails to an address.
+/// Checks that every link in these emails starts with `PUBLIC_URL`.
 fn expect_public(service: &Service, email: &str, count: usize) {
     for mail in service.wait_for_mails(email, count) {
         assert!(!mail.whole.contains(EVIL), "{}", mail.whole);
@@ -91,7 +91,7 @@ fn links_open_pages_of_ones_own_where_they_are_set(backend: Backend) {
 
 fn a_mail_goes_to_the_stored_address_only(backend: Backend) {
     let service = backend.service().start();
-    // As another program would have left it.
+    // As another program would have stored it.
     service.database.insert_user("Grace.Hopper@Example.com", "$2b$04$x");
     service.forgot("grace.hopper@EXAMPLE.com").expect(202);
     assert_eq!(service.wait_for_mails("Grace.Hopper@Example.com", 1)[0].field("To").matches('@').count(), 1);
@@ -139,7 +139,7 @@ fn what_is_no_address_is_422_and_sends_nothing(backend: Backend) {
             assert_eq!(service.call("POST", page).form(&format!("email={typed}")).send().status, 422, "{bad}");
         }
     }
-    // Twice in one body, or as a list of a form.
+    // Twice in one body, or as a list in a form.
     let twice = format!("{{\"email\":\"{email}\",\"email\":\"mallory@evil.example\"}}");
     let reply = service.call("POST", "/auth/password/forgot").body("application/json", twice).send();
     reply.expect_error(422, "VALIDATION_ERROR");
@@ -166,14 +166,14 @@ fn a_mail_is_in_the_language_of_the_request_that_caused_it(service: &Service) {
 
 fn mails_to_one_address_are_limited_known_or_not(backend: Backend) {
     let service = backend.service().unset("RATE_LIMIT_ENABLED").start();
-    // One of them was written to a moment ago, for its registration: nobody may learn that.
+    // One of them just got an email for its registration. The response must not reveal that.
     let (account, unknown) = (service.account(), fresh_email());
     let known = account.email.clone();
     service.wait_for_mails(&known, 1);
     for email in [&known, &unknown] {
         for ask in [Service::resend, Service::forgot] {
             for try_again in [3, 2, 1, 0] {
-                // Any spelling of it. Each purpose has its own budget.
+                // Any spelling counts. Each purpose has a separate budget.
                 let spelled = if try_again % 2 == 0 { email.to_uppercase() } else { email.clone() };
                 let reply = ask(&service, &spelled);
                 if try_again > 0 {
@@ -194,7 +194,7 @@ fn mails_to_one_address_are_limited_known_or_not(backend: Backend) {
     assert_eq!(service.mails_to(&known).len(), 7, "three of each purpose, and that of the registration");
 }
 
-/// For a form.
+/// Percent-encodes text for a form.
 pub(super) fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

@@ -1,4 +1,4 @@
-//! No token, link, address or password stands in any line of the log.
+//! No log line contains a token, link, email address or password.
 
 use super::links::percent_encoded;
 use crate::harness::accounts::fresh_email;
@@ -12,7 +12,7 @@ fn no_token_link_address_or_password_is_logged(backend: Backend) {
     let (account, own) = service.session();
     let (new_email, unknown) = (fresh_email(), fresh_email());
     let passwords = ["marker-current-password", "marker-reset-password"];
-    // A link that was ordered under the old password is no longer sent.
+    // A link requested under the old password is no longer sent.
     service.wait_for_mails(&account.email, 1);
     service.change_password(&own.access, &account.password, passwords[0]).expect(200);
     service.resend(&account.email).expect(202);

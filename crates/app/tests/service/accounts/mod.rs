@@ -1,5 +1,4 @@
-//! What the owner of an account does with it, and the mails that go with that: what callers are
-//! promised, sentence by sentence, on both databases.
+//! Account management by the owner and the emails it sends, on both databases.
 
 mod account_deletion;
 mod account_prehijacking;
@@ -34,7 +33,7 @@ impl Service {
         self.post("/auth/email/verify", &json!({"token": token}))
     }
 
-    /// Verifies as the owner, who enters the password.
+    /// Verifies the email address as the owner, who enters the password.
     fn confirm(&self, token: &str, password: &str) -> Reply {
         self.post("/auth/email/verify", &json!({"token": token, "password": password}))
     }
@@ -52,13 +51,13 @@ impl Service {
         self.call("DELETE", "/auth/me").bearer(access).json(&json!({"password": password})).send()
     }
 
-    /// The token to verify the address of an account that was registered a moment ago.
+    /// Returns the verification token of an account that was just registered.
     #[track_caller]
     fn verification_token(&self, account: &Account) -> String {
         self.wait_for_mails(&account.email, 1)[0].token()
     }
 
-    /// An account whose address is verified, with no session.
+    /// Creates an account with a verified email address and no session.
     #[track_caller]
     fn verified_account(&self) -> Account {
         let account = self.account();
@@ -66,7 +65,8 @@ impl Service {
         account
     }
 
-    /// A token to set a password, of a mail that is the account's so many-eth.
+    /// Requests a password reset and returns its token. `mails` is the account's total number of emails after
+    /// that.
     #[track_caller]
     pub(crate) fn reset_token(&self, account: &Account, mails: usize) -> String {
         self.forgot(&account.email).expect(202);
@@ -75,21 +75,21 @@ impl Service {
         mail.expect("a mail to set a password").token()
     }
 
-    /// Holds that a session has ended.
+    /// Checks that a session has ended.
     #[track_caller]
     fn expect_ended(&self, pair: &Pair) {
         self.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
         self.me(&pair.access).expect_error(401, "AUTH_TOKEN_REVOKED");
     }
 
-    /// Has the tokens of an account run out.
+    /// Expires the one-time tokens of an account.
     fn expire_tokens(&self, account: &Account) {
         let past = "'2026-01-01 00:00:00'";
         self.database
             .execute(&format!("UPDATE one_time_tokens SET expires_at = {past} WHERE user_id = {}", account.id));
     }
 
-    /// When the one token of an account and a purpose runs out, in seconds from now.
+    /// Returns the remaining lifetime of an account's only token for a purpose, in seconds.
     fn lifetime(&self, account: &Account, purpose: &str) -> i64 {
         let of = format!("FROM one_time_tokens WHERE user_id = {} AND purpose = '{purpose}'", account.id);
         let seconds = if self.database.url().starts_with("sqlite") {
@@ -103,7 +103,7 @@ impl Service {
     }
 }
 
-/// What a caller can tell an answer by.
+/// Returns everything a client could use to tell two responses apart.
 fn seen(reply: &Reply) -> (u16, String, Vec<String>) {
     let mut body: Value = reply.json();
     if let Some(id) = body.get_mut("request_id") {

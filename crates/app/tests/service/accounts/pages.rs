@@ -1,5 +1,5 @@
-//! `/account/verify` and `/account/reset`: the pages that links in mails open. How they look, and
-//! whether everybody can use them, is left to `cargo xtask check browser`.
+//! `/account/verify` and `/account/reset`: the pages that links in emails open. `cargo xtask check browser`
+//! tests their layout and accessibility.
 
 use super::account_prehijacking::hidden;
 use super::links::percent_encoded;
@@ -25,7 +25,7 @@ on_both_databases!(
 
 const NEW: &str = "wrong donkey charger paperclip";
 
-/// What mail scanners do: they open every link of every mail, some of them twice.
+/// Opens every link of every email, some twice, as mail scanners do.
 fn scan(service: &Service, email: &str) {
     for mail in service.mails_to(email) {
         for link in mail.links() {
@@ -40,7 +40,7 @@ fn scan(service: &Service, email: &str) {
 }
 
 fn opening_a_link_consumes_nothing_and_the_button_does(service: &Service) {
-    // To verify an address.
+    // Verify an email address.
     let account = service.account();
     let target = service.wait_for_mails(&account.email, 1)[0].target();
     scan(service, &account.email);
@@ -50,7 +50,7 @@ fn opening_a_link_consumes_nothing_and_the_button_does(service: &Service) {
     let done = press(service, &target, "verify", &entered);
     assert!(done.text().contains(&account.email), "{}", done.text());
     assert_eq!(press_again(service, &target, "verify", "").status, 410);
-    // To set a password.
+    // Set a password.
     service.forgot(&account.email).expect(202);
     let mails = service.wait_for_mails(&account.email, 2);
     let target = mails.iter().map(|mail| mail.target()).find(|target| target.starts_with("/account/reset")).unwrap();
@@ -63,7 +63,7 @@ fn opening_a_link_consumes_nothing_and_the_button_does(service: &Service) {
     move_and_undo(service, &Account { password: NEW.to_owned(), ..account });
 }
 
-/// To confirm a new address, and to undo that.
+/// Confirms a new email address, then undoes the change.
 fn move_and_undo(service: &Service, account: &Account) {
     let (pair, new_email) = (service.sign_in(account), fresh_email());
     service.change_email(&pair.access, &account.password, &new_email).expect(202);
@@ -246,11 +246,11 @@ fn forms_of_other_sites_are_refused(service: &Service) {
             "{foreign:?}"
         );
     }
-    // A browser sends no other origin from a page of the policy `no-referrer`.
+    // With the policy `no-referrer`, browsers send no other origin.
     assert_eq!(post(&[("Sec-Fetch-Site", "same-origin"), ("Origin", "null")]).status, 200);
 }
 
-/// A proxy that names its upstream in `Host` hides where the page was found.
+/// A proxy that puts its upstream into `Host` hides the page's public origin.
 fn the_origin_of_public_url_is_the_services_own(backend: Backend) {
     let service = backend.service().set("PUBLIC_URL", "https://Id.example.org:443/auth").start();
     let account = service.account();
@@ -301,7 +301,7 @@ fn the_name_of_the_service_is_text(backend: Backend) {
         backend.service().set("APP_NAME", "<b>\"Gate\" & house</b>").set("CORS_ORIGINS", "https://a.example").start();
     let html = service.get("/account/reset").text().to_owned();
     assert!(html.contains("&lt;b&gt;&quot;Gate&quot; &amp; house&lt;/b&gt;") && !html.contains("<b>"), "{html}");
-    // What CORS makes of the origin of a form that a page of this service sends.
+    // CORS must not refuse the origin that a page of this service sends with its form.
     let account = service.account();
     let (token, password) = (service.wait_for_mails(&account.email, 1)[0].token(), account.password.replace(' ', "+"));
     let form = format!("token={token}&password={password}");

@@ -78,7 +78,7 @@ fn a_changed_password_is_as_good_as_a_registered_one(backend: Backend) {
 
 fn the_owner_is_told_of_a_new_password(service: &Service) {
     let (account, own) = service.session();
-    // A link that was ordered under the old password is no longer sent.
+    // A link requested under the old password is no longer sent.
     service.wait_for_mails(&account.email, 1);
     service.change_password(&own.access, &account.password, NEW).expect(200);
     let mails = service.wait_for_mails(&account.email, 2);
@@ -189,7 +189,7 @@ fn only_a_hash_of_the_token_is_stored(backend: Backend) {
     }
     let raw = String::from_utf8_lossy(&bytes).into_owned();
     assert!(!dump.contains(&raw));
-    // What is stored is shown by nobody as a token.
+    // The stored digest cannot be used as a token.
     for stored in service.database.texts(&service.hex_of("digest"), "FROM one_time_tokens") {
         service.reset(&stored.to_lowercase(), NEW).expect_error(401, "AUTH_TOKEN_INVALID");
     }
@@ -222,7 +222,7 @@ fn members_are_checked_field_by_field(service: &Service) {
 }
 
 impl Service {
-    /// The SQL that spells a column of bytes in hexadecimal digits.
+    /// Returns the SQL that formats a bytes column as hexadecimal digits.
     fn hex_of(&self, column: &str) -> String {
         if self.database.url().starts_with("sqlite") {
             format!("hex({column})")

@@ -1,4 +1,4 @@
-//! Who has an account is told to nobody: by no answer, no header field, and no time.
+//! User enumeration: no response, header or response time reveals whether an account exists.
 
 use super::seen;
 use crate::harness::accounts::fresh_email;
@@ -25,9 +25,9 @@ fn whether_there_is_an_account_is_told_by_no_answer(service: &Service) {
     }
 }
 
-/// The medians are less than a twentieth apart, which takes the long form of the test and a machine
-/// that has nothing else to do; in its short form, less than a quarter. One round may be off by its
-/// noise, and a difference that is there is there in each: one round in a few has to hold.
+/// The medians differ by less than 5 % in the long form, which needs an idle machine, or 25 % in the short
+/// form. Noise can spoil a round, but a real difference shows in every round, so one good round in five is
+/// enough.
 #[expect(clippy::print_stdout, reason = "the figures are what the long form is for")]
 fn a_mail_that_was_asked_for_takes_the_same_time_for_all(backend: Backend) {
     let service = backend.service().start();
@@ -46,8 +46,8 @@ fn a_mail_that_was_asked_for_takes_the_same_time_for_all(backend: Backend) {
     panic!("known and unknown: {rounds:?}");
 }
 
-/// In turns, each before the other as often as after it, and with nothing left to be sent: a mail
-/// that is under way would take its time from whoever comes next.
+/// Returns the median times. Alternates which request goes first and waits for an empty outbox, because
+/// sending an email would slow the next request down.
 fn medians(service: &Service, known: &str, pairs: usize) -> [Duration; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for round in 0..pairs {

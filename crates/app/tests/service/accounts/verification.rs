@@ -73,7 +73,7 @@ fn without_a_verified_email_the_right_password_is_forbidden_where_it_is_required
     let service = backend.service().set("REQUIRE_VERIFIED_EMAIL", "true").start();
     let account = service.account();
     service.login(&account.email, &account.password).expect_error(403, "AUTH_EMAIL_UNVERIFIED");
-    // Who does not know the password learns nothing of it.
+    // A client without the password learns nothing.
     service.login(&account.email, "not the password").expect_error(401, "AUTH_INVALID_CREDENTIALS");
     service.login(&fresh_email(), &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
     service.confirm(&service.verification_token(&account), &account.password).expect(200);
@@ -96,7 +96,7 @@ fn without_a_verified_email_a_refresh_is_forbidden_where_it_is_required(backend:
         call.send().expect_error(403, "AUTH_EMAIL_UNVERIFIED");
     }
     verified("'2026-01-01 00:00:00'");
-    // It was not spent.
+    // The token was not spent.
     service.refresh(&pair.refresh).expect(200);
 }
 

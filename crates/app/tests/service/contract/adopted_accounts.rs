@@ -1,4 +1,4 @@
-//! The accounts of an adopted database and their old passwords.
+//! Accounts of an adopted database and their old passwords.
 
 use super::adoption::{adopted, users};
 use crate::harness::accounts::Pair;

@@ -1,4 +1,4 @@
-//! Started on what the FastAPI application left behind, Portcullis adopts it and nothing is lost. Its accounts are in `adopted_accounts`.
+//! Portcullis adopts a FastAPI app's database without losing anything. `adopted_accounts` tests its accounts.
 
 use crate::harness::accounts::Pair;
 use crate::harness::databases::{Backend, Database};
@@ -21,7 +21,7 @@ pub(super) fn over(database: &Database, facts: &Value) -> ServiceBuilder {
     ServiceBuilder::over(database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap())
 }
 
-/// A service on an adopted database, and what is known of it.
+/// Starts a service on an adopted database; returns it with a description of the data.
 pub(super) fn adopted(backend: Backend) -> (Service, Value) {
     let (database, facts) = backend.adopted();
     (over(&database, &facts).start(), facts)
@@ -31,12 +31,12 @@ pub(super) fn users(facts: &Value) -> &Vec<Value> {
     facts["users"].as_array().unwrap()
 }
 
-/// A refresh token of an account, where it has one of that kind.
+/// Returns the account's refresh token of this kind, or `None` if it has none.
 fn token<'a>(user: &'a Value, kind: &str) -> Option<&'a str> {
     user[format!("refresh_token_{kind}")].as_str()
 }
 
-/// What the FastAPI application wrote, in its own columns, row by row.
+/// Returns the rows that the FastAPI app wrote, with its own columns only.
 fn rows(database: &Database) -> Vec<String> {
     let users = "id || '|' || email || '|' || hashed_password || '|' || is_active";
     let tokens = "id || '|' || jti || '|' || user_id || '|' || revoked";
@@ -110,7 +110,7 @@ fn tokens_refresh_and_end_whatever_their_identifiers_look_like(backend: Backend)
     };
     add(&spellings.map(str::to_owned));
     let service = over(&database, &facts).start();
-    // The application may go on beside it.
+    // The FastAPI app may keep running alongside.
     let later = ["later 7", "later Käse"].map(str::to_owned);
     add(&later);
     for jti in spellings.iter().copied().chain(later.iter().map(String::as_str)) {
@@ -148,7 +148,7 @@ fn a_killed_adoption_is_finished_by_the_next_start(backend: Backend) {
         let (database, facts) = backend.adopted();
         let before = rows(&database);
         let mut starting = KillOnDrop::spawn(&mut over(&database, &facts).command());
-        // No two of them are killed at the same point; which point does not matter.
+        // Varies the moment of the kill. The exact moments do not matter.
         let _ = (0..delay * 4).map(|_| database.count("FROM users")).sum::<i64>();
         starting.child().kill().unwrap();
         drop(starting);
@@ -176,7 +176,7 @@ fn migrate_adopts_without_serving(backend: Backend) {
         let ended = over(&database, &facts).argument("migrate").run();
         assert!(ended.status.success(), "{ended:?}");
         assert_eq!(rows(&database), before);
-        // What the log of a start warns of, and no addresses.
+        // The warnings of a start, without email addresses.
         let (adopted, differ) = ("FastAPI application: 9 users", "differ by case alone");
         assert!(!ended.output.contains('@'), "{ended:?}");
         let told = ended.output.contains(adopted) && ended.output.contains(differ);

@@ -1,5 +1,4 @@
-//! `GET /docs`, `GET /redoc`, `GET /openapi.json`. What the pages look like in a browser
-//! is left to `cargo xtask check --full`.
+//! `GET /docs`, `GET /redoc`, `GET /openapi.json`. `cargo xtask check --full` tests the pages in a browser.
 
 use crate::harness::databases::Backend;
 use crate::harness::{on_both_databases, services::Service};
@@ -16,7 +15,7 @@ on_both_databases!(
     the_title_is_the_configured_name,
 );
 
-/// Path, method and the status of success.
+/// Path, method and status of success.
 const OPERATIONS: [(&str, &str, &str); 13] = [
     ("/auth/register", "post", "201"),
     ("/auth/login", "post", "200"),
@@ -37,7 +36,7 @@ fn document(service: &Service) -> Value {
     service.get("/openapi.json").expect(200)
 }
 
-/// Follows a reference, where there is one.
+/// Resolves a reference, if the value is one.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(reference) => document.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference}")),
@@ -73,7 +72,7 @@ fn the_pages_need_no_network(service: &Service) {
     }
 }
 
-/// Behind a proxy that serves it below a path, an address that starts with a slash is another site.
+/// Behind a proxy that serves it under a path, a URL that starts with a slash leads to another site.
 fn nothing_that_is_served_leaves_a_path_prefix(service: &Service) {
     let pages =
         ["/docs", "/docs/", "/redoc", "/redoc/", "/account/verify", "/account/verify?token=x", "/account/reset"];
@@ -95,7 +94,7 @@ fn nothing_that_is_served_leaves_a_path_prefix(service: &Service) {
                 let loaded = service.get(&format!("{folder}/{name}"));
                 assert!(matches!(loaded.status, 200 | 410), "{page}: {address}: {}", loaded.status);
                 addresses += 1;
-                // What starts the two programs; the programs themselves are compressed.
+                // The start scripts only; the two programs themselves are compressed.
                 if name.contains("-init-") {
                     let script = loaded.text();
                     assert!(script.contains("document.currentScript.src"), "{script}");

@@ -1,4 +1,4 @@
-//! What is read as a body, and what is never bound to a row.
+//! Accepted request bodies, and members that are never bound to a row.
 
 use crate::harness::accounts::{Pair, credentials, fresh_email};
 use crate::harness::calls::{Call, Reply};
@@ -63,7 +63,7 @@ fn a_body_over_64_kib_is_413(service: &Service) {
         send(service, path, too_long).expect_error(413, "PAYLOAD_TOO_LARGE");
     }
     service.call("POST", "/auth/login").form(&"a".repeat(70_000)).send().expect_error(413, "PAYLOAD_TOO_LARGE");
-    // Counted while reading: chunks announce no length.
+    // Counted while reading, because chunked bodies announce no length.
     let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
     let head =
         "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -175,7 +175,7 @@ fn absurdly_nested_or_huge_values_are_422(service: &Service) {
             }
         }
     }
-    // The same where nobody asks for the member.
+    // The same inside a member that the service does not read.
     let unasked = format!(r#"{{"refresh_token":"x","unknown":{}}}"#, deep("[", "]"));
     send(service, "/auth/refresh", unasked).expect_error(422, "VALIDATION_ERROR");
 }

@@ -1,4 +1,4 @@
-//! The one error body, and the header fields that go with some errors.
+//! The common error body and the headers of some errors.
 
 use crate::harness::calls::Reply;
 use crate::harness::sockets::Connection;
@@ -18,7 +18,7 @@ on_both_databases!(
     no_error_tells_of_the_inside,
 );
 
-/// One error of each kind that can be had from outside.
+/// Returns one error of each kind that a client can provoke.
 fn errors(service: &Service) -> Vec<(Reply, u16, &'static str)> {
     let (account, pair) = service.session();
     service.refresh(&pair.refresh).expect(200);

@@ -1,4 +1,4 @@
-//! The examples of the API document: none shows a text that the service does not send.
+//! Examples in the API document: all show messages that the service really sends.
 
 use crate::harness::accounts::credentials;
 use crate::harness::calls::{Call, Reply};
@@ -8,18 +8,17 @@ use crate::harness::services::Service;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What only a fault of the service itself brings about. The document takes their texts from where
-/// the service does.
+/// Errors that only a fault of the service causes. The document takes their messages from the same source.
 const FAULTS: [&str; 2] = ["INTERNAL_ERROR", "SERVICE_UNAVAILABLE"];
 
-/// The operation of that name.
+/// Returns the operation with that id.
 fn operation<'a>(document: &'a Value, id: &str) -> &'a Value {
     let paths = document["paths"].as_object().unwrap().values();
     let mut operations = paths.flat_map(|methods| methods.as_object().unwrap().values());
     operations.find(|operation| operation["operationId"] == id).unwrap_or_else(|| panic!("{id}"))
 }
 
-/// Holds the example of an error against a reply; its code.
+/// Checks an error's example against a real response and returns the error code.
 #[track_caller]
 fn shows(document: &Value, id: &str, reply: &Reply) -> String {
     let sent = reply.json()["error"].clone();
@@ -37,7 +36,7 @@ fn shows(document: &Value, id: &str, reply: &Reply) -> String {
     code.to_owned()
 }
 
-/// Calls that fail, with the operations that they are for.
+/// Returns failing calls with the id of their operation.
 fn failures(service: &Service) -> Vec<(&'static str, Call)> {
     let (account, pair) = service.session();
     let next = service.refresh(&pair.refresh).expect(200);
@@ -95,7 +94,7 @@ fn examples_of_errors_are_what_the_service_sends() {
     let forgot = || strict.post("/auth/password/forgot", &json!({"email": account.email}));
     let limited = (0..9).map(|_| forgot()).find(|reply| reply.status == 429).expect("a limit on mails");
     seen.insert(shows(&document, "forgot_password", &limited));
-    // No example was left out.
+    // Every example was checked.
     let operations = document["paths"].as_object().unwrap().values();
     for operation in operations.flat_map(|methods| methods.as_object().unwrap().values()) {
         for response in operation["responses"].as_object().unwrap().values() {

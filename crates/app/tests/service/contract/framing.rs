@@ -1,6 +1,5 @@
-//! A message that is not valid HTTP (RFC 9112) gets a bare answer and the connection closes: one
-//! reading only, and bounds on all of it. What is slow or endless, and what is pipelined behind
-//! slow work, is left to the tests of faults.
+//! Invalid HTTP messages (RFC 9112) get a bare response, and the connection closes. Parsing is unambiguous
+//! and bounded. `tests/faults` covers slow, endless and pipelined requests.
 
 use crate::harness::sockets::{Connection, RawReply};
 use crate::harness::{on_both_databases, services::Service};
@@ -17,7 +16,7 @@ on_both_databases!(
     an_expectation_is_met,
 );
 
-/// The one answer to bytes after which the service itself must end the connection.
+/// Returns the only response to bytes after which the service must close the connection.
 fn refused(service: &Service, bytes: &[u8]) -> Option<RawReply> {
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
     let mut connection = Connection::open(service);
@@ -131,7 +130,7 @@ fn too_large_a_head_is_431(service: &Service) {
         let many = format!("GET /health HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: x\r\n".repeat(size / 6));
         let path = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(size));
         for (message, what) in [(one, "one field"), (many, "many fields"), (path, "a path")] {
-            // The service stops reading, so the end of the message may meet a closed connection.
+            // The service stops reading, so the rest of the message may hit a closed connection.
             if let Ok(Some(reply)) = attempt(service, message.as_bytes()) {
                 assert!(matches!(reply.status, 400 | 413 | 414 | 431), "{what} of {size} bytes: {reply:?}");
             }
@@ -149,7 +148,7 @@ fn attempt(service: &Service, bytes: &[u8]) -> std::io::Result<Option<RawReply>>
 }
 
 fn no_answer_ever_passes_for_two(service: &Service) {
-    // CR and LF in whatever may come back in a header field.
+    // CR and LF in values that could be echoed in a header field.
     for path in ["/a%0d%0aX-Evil:%201", "/a%0aX-Evil:%201", "/a?x=%0d%0aX-Evil:%201"] {
         let message = format!(
             "GET {path} HTTP/1.1\r\nHost: a\r\nOrigin: https://x%0d%0aX-Evil: 1\r\nX-Request-ID: a%0d%0aX-Evil: 1\r\n\

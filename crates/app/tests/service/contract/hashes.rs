@@ -1,4 +1,4 @@
-//! Stored hashes: what is verified, what is replaced, and that nothing stored can break a login.
+//! Stored password hashes: which are verified and replaced. No stored value can break a login.
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::databases::{Backend, Database};
@@ -18,7 +18,7 @@ on_both_databases!(
 
 const PASSWORD: &str = "SecurePass123!";
 
-/// Made by passlib 1.7.4 with bcrypt 3.2.2 from [`PASSWORD`], at cost 4.
+/// Created by passlib 1.7.4 with bcrypt 3.2.2 from [`PASSWORD`], at cost 4.
 const MADE_BY_PASSLIB: [&str; 6] = [
     "$2a$04$3hoA3uSixQ4BqvuNsw0csOcGNPkBDAKYH/jQxa5NQir3CXjDx9TTy",
     "$2b$04$PyAA0Rk4j27c1LVV/FOcjeME4LvoLjE7FdAR0N7eocMcWK6PmhaVW",
@@ -59,7 +59,7 @@ fn a_hash_of_another_cost_is_replaced_at_the_next_good_login(backend: Backend) {
     }
 }
 
-/// PostgreSQL has such only in a database whose encoding is SQL_ASCII.
+/// PostgreSQL can store such bytes only in a database with the encoding SQL_ASCII.
 fn a_stored_hash_that_is_not_utf_8_is_a_wrong_password(backend: Backend) {
     let (database, damage) = match backend.database() {
         Database::Postgres { server, name } => {
@@ -74,7 +74,7 @@ fn a_stored_hash_that_is_not_utf_8_is_a_wrong_password(backend: Backend) {
     let (other, _) = service.session();
     for value in damage {
         let (account, pair) = service.session();
-        // A link that was ordered under another hash is no longer sent.
+        // A link requested under another hash is no longer sent.
         service.wait_for_mails(&account.email, 1);
         database.execute(&format!("UPDATE users SET hashed_password = {value} WHERE id = {}", account.id));
         service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
@@ -107,7 +107,7 @@ fn a_lower_cost_leaves_stored_hashes_as_they_are(backend: Backend) {
     assert_eq!(service.stored_hash(&account), hash);
 }
 
-/// One of cost 10 takes 60 times as long as one of cost 4: no noise does.
+/// A hash of cost 10 takes 60 times as long as one of cost 4, far more than noise.
 fn an_unknown_account_takes_the_time_of_stored_hashes(backend: Backend) {
     let service = backend.service().set("BCRYPT_COST", "10").start();
     let (known, unreadable) = (service.account().email, service.account());

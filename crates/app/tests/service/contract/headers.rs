@@ -1,4 +1,4 @@
-//! Methods, HEAD, caching, and what a browser may do.
+//! Methods, HEAD, caching and CORS.
 
 use crate::harness::databases::Backend;
 use crate::harness::sockets::Connection;
@@ -26,7 +26,7 @@ fn head_works_where_get_does(service: &Service) {
     }
     assert_eq!(service.call("HEAD", "/nowhere").send().status, 404);
     assert_eq!(service.call("HEAD", "/auth/login").send().status, 405);
-    // Not a byte follows the head, or the next answer on the connection is misread.
+    // No byte may follow the head, or the next response on the connection is misread.
     let mut connection = Connection::open(service);
     connection.send("HEAD /auth/me HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     connection.send("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
@@ -139,7 +139,8 @@ fn a_foreign_origin_gets_nothing_by_default(service: &Service) {
     }
 }
 
-/// Whatever the client's libraries add: our own key, traces of OpenTelemetry and Sentry.
+/// Client libraries add headers, for example our idempotency key and the tracing headers of OpenTelemetry and
+/// Sentry.
 fn a_listed_origin_may_send_any_header_and_read_ours(backend: Backend) {
     let origins = ["https://app.example", "capacitor://localhost", "tauri://localhost", "chrome-extension://abcdefgh"];
     let service = backend.service().set("CORS_ORIGINS", &origins.join(",")).start();

@@ -1,5 +1,5 @@
-//! `GET /health`, `GET /health/live`, `GET /health/ready`. What they say while the database is gone
-//! is left to the tests of faults.
+//! `GET /health`, `GET /health/live`, `GET /health/ready`. `tests/faults` covers their responses during a
+//! database outage.
 
 use crate::harness::calls::members;
 use crate::harness::databases::Backend;

@@ -1,6 +1,6 @@
-//! Histories of one session, played by several clients at once against the real service, and
-//! checked afterwards: what the model in `usecases/tests/model` proves of a database that is
-//! modelled must be seen on the real ones. A seed decides who does what, not who is faster.
+//! Histories of one session with several concurrent clients against the real service, checked afterwards.
+//! They confirm on real databases what `usecases/tests/model` proves for a modeled one. A seed decides which
+//! client does what, but not the timing.
 
 use super::sessions::sid;
 use crate::harness::accounts::Pair;
@@ -27,12 +27,12 @@ fn histories_of_a_session_on_two_replicas_hold_what_the_model_holds() {
     (0..HISTORIES).for_each(|seed| History::new(seed, replicas.iter().collect()).play());
 }
 
-/// A refresh that was answered.
+/// Refresh that got a response.
 struct Shown {
     began: u64,
     by_thief: bool,
     token: String,
-    /// The token that it was answered with, if it was not refused.
+    /// Token pair it returned, if it was not refused.
     given: Option<Pair>,
 }
 
@@ -40,11 +40,11 @@ struct History<'a> {
     seed: u64,
     services: Vec<&'a Service>,
     first: Pair,
-    /// What the owner's processes keep.
+    /// Pair shared by the owner's processes.
     jar: Mutex<Pair>,
     clock: AtomicU64,
     shown: Mutex<Vec<Shown>>,
-    /// When the first end of the session was confirmed.
+    /// Time of the first confirmed end of the session.
     ended: AtomicU64,
     has_thief: bool,
     has_end: bool,
@@ -126,7 +126,8 @@ impl<'a> History<'a> {
         given
     }
 
-    /// A process of the owner: the newest token, with its own key. A lost answer changes nothing.
+    /// Refreshes as a process of the owner: the newest token, with its own key. A lost response changes
+    /// nothing.
     fn refresh(&self, service: &Service, lost: bool) {
         let pair = self.jar.lock().unwrap().clone();
         let given = self.show(service, &pair.refresh, Some(&jti_of(&pair.refresh)));
@@ -168,8 +169,8 @@ impl<'a> History<'a> {
         self.ends_as_it_must(service, ended != u64::MAX);
     }
 
-    /// The owner is signed in where nobody else took part. Else, whoever lost shows its token
-    /// after the grace: nobody is signed in.
+    /// Without a thief, the owner stays logged in. With one, the loser of the race presents its token after
+    /// the grace period, which ends the session for both.
     fn ends_as_it_must(&self, service: &Service, ended: bool) {
         let (seed, jar) = (self.seed, self.jar.lock().unwrap().clone());
         let refresh = |pair: &Pair| service.refresh_with(&pair.refresh, &jti_of(&pair.refresh)).status;

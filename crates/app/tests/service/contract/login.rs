@@ -64,7 +64,7 @@ fn no_password_policy_applies(service: &Service) {
     for password in ["", "x", &"x".repeat(257), &"x".repeat(60_000)] {
         service.login(&account.email, password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
     }
-    // Another program's account may have a password of any length: here "a".
+    // An account from another program may have a password of any length: here "a".
     let adopted = fresh_email();
     service.database.insert_user(&adopted, "$2b$04$B.Ld5m8CaEX9q/6BN3K/c.yJmCUDEC0g6jfHmcM/1X0YCX7F84Y.u");
     service.login(&adopted, "a").expect(200);
@@ -77,7 +77,7 @@ fn the_oauth2_password_form_signs_in(service: &Service) {
     let reply = form(&format!("username={email}&password={password}"));
     assert_eq!(reply.expect(200)["token_type"], "bearer");
     service.me(&Pair::of(&reply).access).expect(200);
-    // What the Swagger page adds (RFC 6749 §4.3.2).
+    // Members that the Swagger page adds (RFC 6749 §4.3.2).
     form(&format!("grant_type=password&username={email}&password={password}&scope=&client_id=&client_secret="))
         .expect(200);
     form(&format!("username={email}&password=wrong")).expect_error(401, "AUTH_INVALID_CREDENTIALS");
@@ -154,8 +154,8 @@ fn every_attempt_is_logged_and_tells_no_secret(service: &Service) {
     }
 }
 
-/// Who exists cannot be told by what a refusal costs. Processor time, as a busy machine stretches
-/// any other; in turns, and within a fifth.
+/// The cost of a refusal must not reveal whether the account exists. Measures processor time, since wall time
+/// varies on a busy machine; alternates between both; tolerance 20 %.
 #[test]
 fn an_unknown_email_costs_what_a_wrong_password_costs() {
     let service = Backend::Sqlite.service().set("BCRYPT_COST", "10").start();

@@ -1,4 +1,4 @@
-//! The log: one JSON object a line whatever callers send, who did what, and nothing secret.
+//! The log: one JSON object per line regardless of client input, with the acting user and no secrets.
 
 use crate::harness::accounts::Pair;
 use crate::harness::databases::Backend;

@@ -1,4 +1,4 @@
-//! What callers are promised, sentence by sentence: a file for each heading of it.
+//! The documented promises to clients, one file per section.
 
 mod adopted_accounts;
 mod adoption;

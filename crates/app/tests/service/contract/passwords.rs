@@ -1,4 +1,4 @@
-//! `POST /auth/register`: which passwords are taken, and that every byte of them counts.
+//! `POST /auth/register`: which passwords are accepted. Every byte of a password counts.
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::jose::base64url;

@@ -1,4 +1,4 @@
-//! RFC 9457 for callers who prefer it.
+//! Problem documents (RFC 9457) for clients that prefer them.
 
 use crate::harness::accounts::fresh_email;
 use crate::harness::calls::{Call, Reply, members};
@@ -61,12 +61,12 @@ fn everybody_else_gets_the_envelope(service: &Service) {
     assert!(raw.body.starts_with(r#"{"error":{"#), "{}", raw.body);
 }
 
-/// Sends it for a problem document.
+/// Sends the call with a preference for problem documents.
 fn send(call: Call) -> Reply {
     call.header("Accept", "application/problem+json").send()
 }
 
-/// Holds an answer against RFC 9457, member by member.
+/// Checks a response against RFC 9457, member by member.
 #[track_caller]
 fn expect_problem(reply: &Reply, status: u16, code: &str) -> Value {
     assert_eq!(reply.header("Content-Type"), Some("application/problem+json"), "{}", reply.text());
@@ -78,7 +78,7 @@ fn expect_problem(reply: &Reply, status: u16, code: &str) -> Value {
     assert_eq!(members(&problem), expected);
     assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)));
     assert_eq!(problem["type"], "about:blank");
-    // RFC 9457 section 4.2.1: with this type the title is the phrase of the status.
+    // RFC 9457 §4.2.1: with this type, the title is the status phrase.
     let title = ureq::http::StatusCode::from_u16(status).unwrap().canonical_reason().unwrap();
     assert_eq!(problem["title"], title);
     assert!(!problem["detail"].as_str().unwrap().is_empty());
@@ -122,7 +122,7 @@ fn limits_and_outages_are_problems_too(backend: Backend) {
     let setup = backend.service().unset("RATE_LIMIT_ENABLED").set("RATE_LIMIT_ACCOUNT", "1/15m");
     let service = setup.set("CORS_ORIGINS", "https://app.example.org").start();
     let (_, pair) = service.session();
-    // An account that signed in from here would have another try for this source.
+    // An account that had logged in from here would get another attempt for this source.
     let guess = json!({"email": fresh_email(), "password": "wrong one"});
     let login = || service.call("POST", "/auth/login").json(&guess);
     login().send().expect_error(401, "AUTH_INVALID_CREDENTIALS");

@@ -1,4 +1,5 @@
-//! `POST /auth/refresh`: once only, of racing callers one, whatever the second they come in.
+//! `POST /auth/refresh`: a token works once. Exactly one concurrent caller succeeds, also within the same
+//! second.
 
 use crate::harness::accounts::Pair;
 use crate::harness::databases::Backend;
@@ -44,7 +45,7 @@ fn the_old_token_is_revoked_and_the_new_one_stored(service: &Service) {
     assert_eq!(rows(&format!(" AND NOT revoked AND jti = '{}'", pair.jti())), 1);
 }
 
-/// How many of the calls got 200; the others must have been told that the token is spent.
+/// Returns the pairs of the calls that got 200. The others must get the error for a spent token.
 fn winners(services: &[&Service], token: &str, calls: usize) -> Vec<Pair> {
     let replies: Vec<_> = thread::scope(|scope| {
         let call = |number: usize| scope.spawn(move || services[number % services.len()].refresh(token));

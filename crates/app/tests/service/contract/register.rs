@@ -112,7 +112,7 @@ fn an_email_has_at_most_254_characters(service: &Service) {
     service.register(&format!("{local}@{}", domain(58)), "long enough").expect_fields(&["email"]);
 }
 
-/// No mail server has to take one (RFC 5321). An adopted account may have one and signs in.
+/// Mail servers need not accept such an address (RFC 5321). An adopted account may have one and can log in.
 fn a_local_part_over_64_octets_is_422_wherever_mail_would_go_there(service: &Service) {
     let (account, pair) = service.session();
     let long = format!("{:0>65}@example.com", unique());
@@ -141,7 +141,7 @@ fn an_international_domain_counts_through_idna(service: &Service) {
     service.login(&format!("u{number}@bucher.example"), "long enough").expect_error(401, "AUTH_INVALID_CREDENTIALS");
 }
 
-/// CVE-2019-19844: a dotless i, a Kelvin sign or a long s is no i, k or s.
+/// CVE-2019-19844: a dotless i, a Kelvin sign and a long s are not i, k and s.
 fn unicode_case_never_merges_two_addresses(service: &Service) {
     let number = unique();
     let victim = format!("miks{number}@example.com");

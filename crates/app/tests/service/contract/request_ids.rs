@@ -59,7 +59,7 @@ fn a_generated_one_is_a_uuid_as_32_hex_digits(service: &Service) {
     }
 }
 
-/// Version and variant of RFC 9562 §4 included.
+/// Includes version and variant of RFC 9562 §4.
 fn is_generated(id: &str) -> bool {
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     id.len() == 32

@@ -1,4 +1,4 @@
-//! Sessions: a login starts one, every token of it carries `sid`, and its owner sees and ends it.
+//! Sessions: a login starts one, all its tokens carry `sid`, and the owner can list and end it.
 
 use crate::harness::accounts::{Account, Pair};
 use crate::harness::calls::{Reply, members};
@@ -64,7 +64,7 @@ impl Service {
     }
 }
 
-/// An account with several sessions, oldest first.
+/// Creates an account with several sessions, oldest first.
 fn several(service: &Service, count: usize) -> (Account, Vec<Pair>) {
     let account = service.account();
     let pairs = (0..count).map(|_| service.sign_in(&account)).collect();
@@ -296,7 +296,7 @@ fn a_login_past_the_most_ends_the_session_least_recently_used(backend: Backend) 
     let service = backend.service().set("MAX_SESSIONS_PER_USER", "3").start();
     let (account, pairs) = several(&service, 3);
     let (_, stranger) = service.session();
-    // The oldest is used again, so that the second is the one.
+    // Use the oldest again, so that the second is the least recently used.
     let used = Pair::of(&service.refresh(&pairs[0].refresh));
     let fourth = service.sign_in(&account);
     service.refresh(&pairs[1].refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
@@ -354,7 +354,7 @@ fn a_token_of_the_release_before_begins_a_session_at_its_first_exchange(service:
     let next = Pair::of(&service.refresh(&exchanged));
     assert_eq!((sid(&next), service.session_ids(&next.access).len()), (jti(1), 2));
     Pair::of(&service.refresh(&next.refresh));
-    // One that nobody exchanged is logged out, alone and with all.
+    // A session whose token was never refreshed can be ended alone or with all others.
     let (alone, together) = (add(&jti(2)), add(&jti(3)));
     service.logout(&alone).expect(200);
     service.refresh(&alone).expect_error(401, "AUTH_TOKEN_REVOKED");

@@ -1,4 +1,4 @@
-//! A slash at the end of a path: the FastAPI application redirected, and its clients followed.
+//! Trailing slashes: the FastAPI app redirected them, and its clients followed.
 
 use crate::harness::accounts::{Pair, credentials, fresh_email};
 use crate::harness::{on_both_databases, services::Service};

@@ -1,5 +1,5 @@
-//! The tables of the FastAPI application, and what an unforeseen fault in them looks like. Damaged
-//! rows are left to the tests of faults.
+//! Tables of the FastAPI app, and the response to an unforeseen fault in them. `tests/faults` covers damaged
+//! rows.
 
 use crate::harness::databases::{Backend, Database};
 use crate::harness::{on_both_databases, services::Service};

@@ -1,5 +1,5 @@
-//! Claims of a wrong JSON type, missing or doubled ones: an invalid token, never an absent claim.
-//! All of these are truly signed.
+//! Claims that are missing, duplicated or of a wrong JSON type make a token invalid; a malformed claim never
+//! counts as absent. All tokens here are correctly signed.
 
 use crate::harness::jose::{self, HEADER};
 use crate::harness::{on_both_databases, services::Service};
@@ -15,7 +15,7 @@ on_both_databases!(
     a_token_made_by_python_jose_is_accepted,
 );
 
-/// Shows a token as each kind; none may be taken for good.
+/// Presents a token as each kind. All must be refused as invalid.
 fn expect_invalid(service: &Service, claims: &str) {
     let token = jose::signed(HEADER, claims);
     for reply in [service.me(&token), service.refresh(&token), service.logout(&token)] {
@@ -24,7 +24,7 @@ fn expect_invalid(service: &Service, claims: &str) {
     }
 }
 
-/// Good claims of both kinds.
+/// Returns valid claims of both kinds.
 fn good(service: &Service) -> [Value; 2] {
     let (account, pair) = service.session();
     [jose::access_claims(account.id), jose::claims(&pair.refresh)]

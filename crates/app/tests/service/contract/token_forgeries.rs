@@ -1,5 +1,5 @@
-//! Forged tokens: only the configured algorithm, and nothing in a token chooses a key (RFC 8725
-//! §3), on every route that takes one.
+//! Forged tokens are refused on every route that takes one: only the configured algorithm counts, and nothing
+//! in a token chooses a key (RFC 8725 §3).
 
 use crate::harness::jose::{self, HEADER};
 use crate::harness::services::{SECRET, Service};
@@ -26,7 +26,7 @@ impl<'a> Shown<'a> {
         Self { service, pair: service.session().1 }
     }
 
-    /// Builds a token from each genuine one's claims and shows it where that one would be good.
+    /// Builds a token from each genuine one's claims and presents it where the genuine one would be valid.
     fn expect_refused(&self, build: impl Fn(&str) -> String) {
         let (access, refresh) = (build(&claims_of(&self.pair.access)), build(&claims_of(&self.pair.refresh)));
         let service = self.service;
@@ -40,7 +40,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// The genuine tokens are still good: nothing above was acted upon.
+    /// Checks that the genuine tokens are still valid, so no forgery had an effect.
     fn unharmed(self) {
         self.service.me(&self.pair.access).expect(200);
         self.service.refresh(&self.pair.refresh).expect(200);
@@ -157,7 +157,7 @@ fn signatures_of_nothing_and_of_others_are_refused(service: &Service) {
         let other = if claims.contains("access") { &of_refresh } else { &of_access };
         format!("{}.{other}", jose::unsigned(HEADER, claims))
     });
-    // RFC 7515's JSON forms, nested tokens, and encrypted ones (RFC 7516) are other formats.
+    // RFC 7515's JSON forms, nested tokens and encrypted ones (RFC 7516) are other formats.
     shown.expect_refused(|claims| json!({"payload": jose::base64url(claims), "signatures": []}).to_string());
     shown.expect_refused(|claims| jose::signed(r#"{"alg":"HS256","cty":"JWT"}"#, &jose::signed(HEADER, claims)));
     shown.expect_refused(|claims| format!("{}.a.b", jose::signed(HEADER, claims)));

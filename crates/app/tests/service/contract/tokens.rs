@@ -1,4 +1,4 @@
-//! What the service signs, and how long it holds.
+//! Signed tokens and their lifetimes.
 
 use crate::harness::calls::members;
 use crate::harness::databases::Backend;
@@ -103,7 +103,7 @@ fn a_token_over_8_kib_is_refused_unread(service: &Service) {
     let (account, pair) = service.session();
     let padded = |claims: &Value, length: usize| {
         let token = |padding: usize| jose::token(&jose::with(claims, "padding", "x".repeat(padding)));
-        // Three bytes of claims are four of the token.
+        // Three bytes of claims become four characters of the token.
         let missing = length.saturating_sub(token(0).len()) * 3 / 4;
         token(missing)
     };
@@ -125,8 +125,7 @@ fn base64url_is_canonical_and_unpadded(service: &Service) {
     let account = service.account();
     let token = jose::token(&jose::access_claims(account.id));
     service.me(&token).expect(200);
-    // 32 bytes leave two bits of the signature's last character unused: 43 characters, of which
-    // the last stands for 4 bits.
+    // A 32-byte signature has 43 characters. The last one encodes 4 bits and leaves two unused.
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (rest, last) = token.split_at(token.len() - 1);
     let value = ALPHABET.find(last).unwrap();
@@ -142,7 +141,7 @@ fn base64url_is_canonical_and_unpadded(service: &Service) {
     for spelled in spellings {
         service.me(&spelled).expect_error(401, "AUTH_TOKEN_INVALID");
     }
-    // Signed as it stands, yet not canonical.
+    // Correctly signed as written, but not canonical.
     let resigned = jose::signed_with(SECRET.as_bytes(), &format!("{}=.{}", parts[0], parts[1]));
     service.me(&resigned).expect_error(401, "AUTH_TOKEN_INVALID");
     let spaced = jose::signed(&format!(" {HEADER} "), &jose::access_claims(account.id).to_string());

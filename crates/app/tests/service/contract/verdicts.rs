@@ -1,4 +1,4 @@
-//! Refresh under loss, races and theft: what the token that is shown is worth.
+//! Refresh under loss, races and theft: the verdict on the presented token.
 
 use super::sessions::sid;
 use crate::harness::accounts::Pair;
@@ -42,13 +42,13 @@ impl Service {
         self.database.count(&format!("FROM refresh_tokens WHERE user_id = {owner} AND NOT revoked"))
     }
 
-    /// Has a token have been spent so many seconds before it was.
+    /// Moves the time a token was spent back by `seconds`.
     pub(super) fn spent_earlier(&self, pair: &Pair, seconds: u32) {
         let earlier = match self.database {
             crate::harness::databases::Database::Sqlite(_) => {
                 format!("strftime('%Y-%m-%d %H:%M:%f000', spent_at, '-{seconds} seconds')")
             }
-            // By the server's clock, which replicas share.
+            // Uses the server's clock, which replicas share.
             crate::harness::databases::Database::Postgres { .. } => {
                 format!("spent_at, server_spent_at = server_spent_at - interval '{seconds} seconds'")
             }
@@ -64,7 +64,7 @@ fn the_live_token_is_rotated(service: &Service) {
     service.refresh(&next.refresh).expect(200);
 }
 
-/// The pair of two answers that must be the same.
+/// Checks that two responses are equal and returns their pair.
 fn same(one: &Reply, other: &Reply) -> Pair {
     assert_eq!(one.expect(200), other.expect(200));
     assert_eq!(other.header("Cache-Control"), Some("no-store"));
@@ -89,7 +89,7 @@ fn the_same_key_gets_the_same_pair_however_late(service: &Service) {
     let first = service.refresh_with(&pair.refresh, "late");
     service.spent_earlier(&pair, 86_400);
     let next = same(&first, &service.refresh_with(&pair.refresh, "late"));
-    // So late that the access token has expired: its claims are the same all the same.
+    // Even after the access token has expired, a retry returns the same claims.
     let made = "UPDATE refresh_tokens SET created_at = '2026-01-01 00:00:00.000000'";
     service.database.execute(&format!("{made} WHERE jti = '{}'", next.jti()));
     let again = service.refresh_with(&pair.refresh, "late");
@@ -184,7 +184,7 @@ fn later_than_the_grace_this_session_and_no_other_is_ended(service: &Service) {
     let next = Pair::of(&service.refresh(&pair.refresh));
     service.spent_earlier(&pair, 11);
     service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
-    // Whoever of the two is the thief, both are out.
+    // Either could be the thief, so both lose the session.
     service.refresh(&next.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     service.me(&next.access).expect_error(401, "AUTH_TOKEN_REVOKED");
     assert_eq!(service.live_rows(&pair), 1, "the other session's");
@@ -284,7 +284,7 @@ fn a_key_is_stored_hashed(backend: Backend) {
     assert_eq!(service.database.count(&key), 1);
 }
 
-/// Nor a part of one from which the rest could be made.
+/// Nor can the rest of a token be derived from a stored part.
 fn nothing_stored_is_a_usable_token(backend: Backend) {
     let service = backend.service().start();
     let (_, pair) = service.session();

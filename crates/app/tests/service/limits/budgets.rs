@@ -1,4 +1,4 @@
-//! The budgets of accounts: atomic, one for all spellings, and silent on who exists.
+//! Account budgets: atomic, shared by all spellings of an email address, and the same for unknown accounts.
 
 use super::{at_once, count, expect_limited, limited, spend};
 use crate::harness::accounts::{Pair, credentials, fresh_email};
@@ -103,7 +103,7 @@ fn a_success_refunds(backend: Backend) {
     expect_limited(&service.login(&account.email, &account.password), "account", POLICY);
 }
 
-/// One account that signs in all day fills no disk.
+/// Bounds the rows that one account can create by logging in all day.
 fn a_success_costs_its_source_a_call(backend: Backend) {
     let service = limited(backend.service()).set("RATE_LIMIT_SOURCE", "5/24h").start();
     let account = service.account();
@@ -119,7 +119,7 @@ fn a_session_is_refreshed_at_most_sixty_times_at_once(backend: Backend) {
     for _ in 0..61 {
         pair = Pair::of(&service.refresh(&pair.refresh));
     }
-    // One in 2.5 s passes after that.
+    // After that, one refresh per 2.5 s passes.
     let refused = (0..100).find_map(|_| {
         let reply = service.refresh(&pair.refresh);
         if reply.status == 200 {
@@ -130,7 +130,7 @@ fn a_session_is_refreshed_at_most_sixty_times_at_once(backend: Backend) {
     let refused = refused.expect("a refusal");
     let seconds = expect_limited(&refused, "refresh", "q=120;w=300");
     assert!((1..=3).contains(&seconds), "{seconds}");
-    // Nothing was spent by the refusal, and other sessions go on.
+    // The refusal spent nothing, and other sessions are not affected.
     service.sign_in(&account);
     eventually("a refresh is due", || (service.refresh(&pair.refresh).status == 200).then_some(()));
 }
@@ -148,13 +148,13 @@ fn a_hundred_sign_ups_from_one_address_are_not_limited(backend: Backend) {
     let service = limited(backend.service()).start();
     let replies = at_once(90, |_| service.register(&fresh_email(), "correct horse battery staple"));
     assert_eq!(count(&replies, 201), 90);
-    // The last of them as a suite does it, which signs in as well.
+    // The last sign-ups also log in, as a test suite would.
     for _ in 0..5 {
         service.session();
     }
 }
 
-/// They have accounts, and come to work in the same minute.
+/// Fifty employees with accounts log in within the same minute.
 fn an_office_behind_one_address_is_not_limited(backend: Backend) {
     let service = limited(backend.service()).start();
     let staff: Vec<_> = (0..50).map(|_| service.account()).collect();

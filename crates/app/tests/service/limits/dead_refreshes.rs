@@ -1,4 +1,5 @@
-//! Refreshes that cannot succeed: five answers, then one in half a minute, without the store.
+//! Refreshes that cannot succeed: five are answered, then one every 30 s. The rest are refused without a
+//! query.
 
 use super::{at_once, count, expect_limited, limited};
 use crate::harness::accounts::Pair;
@@ -25,7 +26,7 @@ fn a_dead_token_gets_five_answers_and_then_one_in_half_a_minute(backend: Backend
     let refused = service.refresh(&pair.refresh);
     let seconds = expect_limited(&refused, "dead_refresh", POLICY);
     assert!((20..=30).contains(&seconds), "{seconds}");
-    // With the table gone, whoever asked the store would be told otherwise.
+    // The table is missing, so a query would return another error.
     service.database.execute("ALTER TABLE refresh_tokens RENAME TO elsewhere");
     expect_limited(&service.refresh(&pair.refresh), "dead_refresh", POLICY);
     service.database.execute("ALTER TABLE elsewhere RENAME TO refresh_tokens");
@@ -49,7 +50,7 @@ fn the_tokens_of_a_session_that_is_over_draw_on_one_budget(backend: Backend) {
     Pair::of(&service.refresh(&other.refresh));
 }
 
-/// Its session may have one that is live: after a database was restored, say.
+/// Its session may have a live token, for example after a database restore.
 fn a_token_that_nobody_knows_draws_on_its_own(backend: Backend) {
     let service = limited(backend.service()).start();
     let (_, live) = service.session();
@@ -65,7 +66,7 @@ fn the_live_token_of_a_session_never_suffers(backend: Backend) {
     let service = limited(backend.service()).start();
     let (_, first) = service.session();
     let mut live = Pair::of(&service.refresh(&first.refresh));
-    // Raced, for it was spent a moment ago: told as ever, however often.
+    // Spent a moment ago, so it counts as a race: always the same response.
     for _ in 0..12 {
         service.refresh(&first.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
     }

@@ -1,4 +1,4 @@
-//! The cookie of a known device: what it is, what it is good for, and what it is not.
+//! The cookie of a known device: its contents and what it does and does not allow.
 
 use super::{at_once, count, expect_limited, limited, spend};
 use crate::harness::accounts::Account;
@@ -28,7 +28,7 @@ fn set_cookie(reply: &Reply) -> &str {
     reply.header("Set-Cookie").expect("Set-Cookie")
 }
 
-/// Signs in, and gives the value of the cookie.
+/// Logs in and returns the cookie's value.
 fn known_device(service: &Service, account: &Account) -> String {
     let reply = service.login(&account.email, &account.password);
     let (value, _) = set_cookie(&reply).strip_prefix("portcullis_device=").unwrap().split_once(';').unwrap();
@@ -91,7 +91,7 @@ fn a_forged_cookie_gains_nothing(backend: Backend) {
     let account = service.account();
     let cookie = known_device(&service, &account);
     spend(&service, &account.email);
-    // Each of its parts another, and all of them well-formed.
+    // Changes each part in turn; all stay well-formed.
     let parts: Vec<_> = cookie.split('.').collect();
     let [version, device, issued, password, signature] = parts[..] else { panic!("{cookie}") };
     let other = |part: &str| {
@@ -103,7 +103,7 @@ fn a_forged_cookie_gains_nothing(backend: Backend) {
         format!("{version}.{device}.{}.{password}.{signature}", other(issued)),
         format!("{version}.{device}.{issued}.{}.{signature}", other(password)),
         format!("{version}.{device}.{issued}.{password}.{}", other(signature)),
-        // The format of releases before, which named no password.
+        // Format of earlier releases, which was not bound to a password.
         format!("1.{device}.{issued}.{signature}"),
     ];
     let cut = &cookie[..cookie.len() - 2];
@@ -113,7 +113,7 @@ fn a_forged_cookie_gains_nothing(backend: Backend) {
         expect_limited(&try_with(&service, &account, &account.password, forged), "account", "q=10;w=900");
     }
     try_with(&service, &account, &account.password, &cookie).expect(200);
-    // It opens nothing without the password.
+    // Without the password it allows nothing.
     try_with(&service, &account, "wrong", &cookie).expect_error(401, "AUTH_INVALID_CREDENTIALS");
 }
 

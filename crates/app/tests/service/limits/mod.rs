@@ -1,4 +1,4 @@
-//! How often what may be tried: what callers are promised, sentence by sentence.
+//! Rate limits: the documented promises to clients.
 
 mod budgets;
 mod dead_refreshes;
@@ -11,12 +11,12 @@ use crate::harness::calls::Reply;
 use crate::harness::services::{Service, ServiceBuilder};
 use std::thread;
 
-/// With limits, which other tests switch off.
+/// Enables the limits, which other tests disable.
 fn limited(setup: ServiceBuilder) -> ServiceBuilder {
     setup.unset("RATE_LIMIT_ENABLED")
 }
 
-/// Many calls at once.
+/// Makes concurrent calls.
 fn at_once(count: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec<Reply> {
     thread::scope(|scope| {
         let calls: Vec<_> = (0..count)
@@ -35,7 +35,7 @@ fn count(replies: &[Reply], status: u16) -> usize {
     replies.iter().filter(|reply| reply.status == status).count()
 }
 
-/// Holds an answer against the contract's 429; gives the seconds to wait.
+/// Checks for the contract's 429 and returns the seconds to wait.
 #[track_caller]
 fn expect_limited(reply: &Reply, budget: &str, policy: &str) -> u64 {
     reply.expect_error(429, "RATE_LIMITED");
@@ -45,7 +45,7 @@ fn expect_limited(reply: &Reply, budget: &str, policy: &str) -> u64 {
     seconds
 }
 
-/// Spends the free tries of an account.
+/// Uses up an account's free attempts.
 fn spend(service: &Service, email: &str) {
     for _ in 0..10 {
         service.login(email, "wrong password").expect_error(401, "AUTH_INVALID_CREDENTIALS");

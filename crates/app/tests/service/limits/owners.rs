@@ -1,5 +1,5 @@
-//! The ways in that an owner has while somebody guesses at the password: a known device, a source that
-//! signed in before, and a reset. Every place that asks for the password draws on one count.
+//! Ways for an owner to log in while an attacker guesses the password: a known device, a source that logged
+//! in before, and a reset. All password checks share one budget.
 
 use super::{expect_limited, limited, spend};
 use crate::harness::accounts::{Account, Pair};
@@ -24,7 +24,7 @@ const POLICY: &str = "q=10;w=900";
 const HOME: &str = "192.0.2.1";
 const ELSEWHERE: &str = "198.51.100.7";
 
-/// A caller of its own address, behind a proxy, with a cookie or none.
+/// Caller with its own IP address behind a proxy, and optionally a cookie.
 struct Caller<'a> {
     service: &'a Service,
     address: &'a str,
@@ -58,7 +58,7 @@ impl Caller<'_> {
         self.send("POST", "/auth/password/change", Some(access), &body)
     }
 
-    /// Signs in, and keeps the cookie.
+    /// Logs in and keeps the cookie.
     fn sign_in(&mut self, account: &Account) -> Pair {
         let reply = self.login(account, &account.password);
         let pair = Pair::of(&reply);
@@ -107,7 +107,7 @@ fn a_known_device_keeps_its_own_budget_wherever_the_password_is_asked_for(backen
     let thief = Caller::at(&service, ELSEWHERE);
     (0..14).for_each(|_| drop(thief.change(&own.access, "wrong", NEW)));
     expect_limited(&thief.change(&own.access, &account.password, NEW), "account", POLICY);
-    // Somewhere else: nothing but the cookie tells the owner from the thief.
+    // From another IP address, only the cookie distinguishes the owner from the thief.
     owner.address = "203.0.113.5";
     let changed = owner.change(&own.access, &account.password, NEW);
     changed.expect(200);
@@ -133,7 +133,7 @@ fn a_new_password_makes_the_other_devices_strangers(backend: Backend) {
     expect_limited(&others[0].login(&account, NEW), "account", POLICY);
     owner.address = "203.0.113.5";
     owner.login(&account, NEW).expect(200);
-    // Ten wrong ones of its own, as before.
+    // It has ten failed attempts, as before.
     (0..10).for_each(|_| drop(owner.login(&account, "wrong").expect_error(401, "AUTH_INVALID_CREDENTIALS")));
     expect_limited(&owner.login(&account, NEW), "device", POLICY);
 }
@@ -143,7 +143,7 @@ fn a_source_that_signed_in_before_has_a_budget_of_its_own(backend: Backend) {
     let service = setup.start();
     let account = service.account();
     Caller::at(&service, HOME).login(&account, &account.password).expect(200);
-    // The limiter's memory ends with the process; what the sessions say does not.
+    // The limiter's memory ends with the process. The stored sessions remain.
     service.stop();
     let service = limited(service.again()).set("TRUSTED_PROXIES", "127.0.0.1").start();
     let (home, attacker) = (Caller::at(&service, HOME), Caller::at(&service, ELSEWHERE));
@@ -159,7 +159,7 @@ fn a_source_that_signed_in_before_has_a_budget_of_its_own(backend: Backend) {
         home.login(&account, "wrong").expect_error(401, "AUTH_INVALID_CREDENTIALS");
     }
     expect_limited(&home.login(&account, &account.password), "account", POLICY);
-    // Nobody signed in to an account that does not exist.
+    // No source ever logged in to an account that does not exist.
     let nobody = Account { email: crate::harness::accounts::fresh_email(), ..account.clone() };
     (0..10).for_each(|_| drop(attacker.login(&nobody, "wrong")));
     expect_limited(&home.login(&nobody, "wrong"), "account", POLICY);
@@ -197,7 +197,7 @@ fn the_page_of_a_reset_makes_the_browser_known(backend: Backend) {
 fn refused_calls_are_charged_to_the_source(backend: Backend) {
     let service = limited(backend.service()).set("RATE_LIMIT_SOURCE", "15/24h").start();
     let account = service.account();
-    // One is the registration's.
+    // One email is the registration's.
     spend(&service, &account.email);
     for _ in 0..4 {
         expect_limited(&service.login(&account.email, "wrong"), "account", POLICY);

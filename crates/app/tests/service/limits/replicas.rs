@@ -1,5 +1,5 @@
-//! With `REDIS_URL`: budgets and circuit states are shared by all replicas, and each goes on with
-//! its own when it is lost. Against a real server.
+//! With `REDIS_URL`, all replicas share budgets and circuit states, and each continues alone while Redis is
+//! unavailable. Uses a real server.
 
 use super::{at_once, count, expect_limited, limited, spend};
 use crate::harness::accounts::{Account, fresh_email};
@@ -20,15 +20,16 @@ on_both_databases!(
     no_password_of_it_is_told,
 );
 
-/// Two replicas on one database, with limits on a server of the test's own.
+/// Starts two replicas on one database, with limits on the test's own Redis server.
 fn replicas(backend: Backend, redis: &Server) -> [Service; 2] {
     let database = backend.database();
-    // All calls come from one source, which pays for those that are refused too.
+    // All calls come from one source, which also pays for refused calls.
     let start = || limited(ServiceBuilder::over(&database)).set("RATE_LIMIT_SOURCE", "100000/24h");
     [(); 2].map(|()| start().set("REDIS_URL", &redis.url()).start())
 }
 
-/// What another replica counted holds here, but for calls that came while this machine stalled.
+/// Checks that this replica knows what another counted. Allows for calls that were counted alone while the
+/// machine stalled.
 #[track_caller]
 fn expect_spent_here(replica: &Service, email: &str) {
     let spent = (0..5).any(|_| replica.login(email, "wrong").status == 429);
@@ -44,8 +45,8 @@ fn try_with(service: &Service, account: &Account, cookie: &str) -> u16 {
 fn budgets_are_shared_by_all_replicas(backend: Backend) {
     let redis = Server::start();
     let replicas = replicas(backend, &redis);
-    // On a machine that stalls for longer than a call may take, a replica counts that call alone,
-    // and after a few of them for a while all.
+    // If the machine stalls past a call's timeout, a replica counts that call alone. After a few such calls,
+    // it counts all calls alone for a while.
     let email = (0..10).map(|_| fresh_email()).find(|email| {
         replicas.iter().for_each(expect_found);
         let replies = at_once(100, |number| replicas[number % 2].login(email, "wrong"));
@@ -153,12 +154,12 @@ fn no_password_of_it_is_told(backend: Backend) {
     assert_eq!(redis.command("KEYS *"), "*0", "the server knows no such user");
 }
 
-/// Backoff until the replica shares what it counts.
+/// Waits until the replica shares its counts.
 fn expect_found(replica: &Service) {
     eventually("it is found again", || (replica.get("/health/ready").json()["status"] == "ok").then_some(()));
 }
 
-/// However long it is lost, that is told once.
+/// Checks that an outage is logged once, regardless of its duration.
 fn assert_told_once(replica: &Service) {
     let events = replica.flushed_log().events();
     let told = events.iter().filter_map(|event| event["message"].as_str().filter(|text| text.starts_with("Redis is ")));
@@ -166,7 +167,7 @@ fn assert_told_once(replica: &Service) {
     assert!(told.windows(2).all(|two| two[0] != two[1]), "{told:?}");
 }
 
-/// On PostgreSQL alone: an SQLite file is not lost to one replica and its neighbours.
+/// PostgreSQL only: replicas that share an SQLite file do not lose it separately.
 #[test]
 fn circuit_states_are_shared() {
     let (server, redis): (&'static postgres::Server, _) =
@@ -187,7 +188,7 @@ fn circuit_states_are_shared() {
     });
     two.log.wait_for(1, changed("open", true));
     server.restart();
-    // The second is asked nothing: it is told.
+    // The second replica gets no calls. It learns the state from Redis.
     eventually("the circuit closes", || (one.logout(&pair.refresh).status == 200).then_some(()));
     two.log.wait_for(1, changed("closed", true));
     two.sign_in(&two.account());

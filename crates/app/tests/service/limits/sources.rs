@@ -1,4 +1,4 @@
-//! The budget of a source, and who is believed when they say whom a call comes from.
+//! The budget of a source, and which headers are trusted to name a client's IP address.
 
 use super::{at_once, count, expect_limited, limited};
 use crate::harness::accounts::fresh_email;
@@ -47,7 +47,7 @@ fn logins_and_registrations_draw_on_one_budget(backend: Backend) {
     for refused in [guess(&service, &[]), service.register(&fresh_email(), "correct horse battery")] {
         expect_limited(&refused, "source", POLICY);
     }
-    // Refused before anything is looked up, a login that would succeed as well.
+    // Refused before any lookup, even a login that would succeed.
     expect_limited(&service.login(&taken.email, &taken.password), "source", POLICY);
     service.get("/health/ready").expect(200);
     service.refresh("no token").expect_error(401, "AUTH_TOKEN_INVALID");
@@ -71,16 +71,16 @@ fn a_rotating_header_changes_nothing(backend: Backend) {
 fn trusted_proxies_are_read_from_the_right(backend: Backend) {
     let setup = limited(backend.service()).set("RATE_LIMIT_SOURCE", SMALL);
     let service = setup.set("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8").start();
-    // What stands left of the first stranger is the stranger's own invention.
+    // Entries to the left of the first untrusted IP address are its own invention.
     for number in 0..5 {
         let hops = format!("198.51.100.{number}, 192.0.2.1, 10.0.0.1");
         guess(&service, &[("X-Forwarded-For", &hops)]).expect_error(401, "AUTH_INVALID_CREDENTIALS");
     }
     let spent = [
         [("X-Forwarded-For", "192.0.2.1"), ("X-Other", "")],
-        // A header that the client adds to the proxy's changes nothing.
+        // A header that the client adds to the proxy's is ignored.
         [("X-Forwarded-For", "192.0.2.1"), ("Forwarded", "for=192.0.2.77")],
-        // Nor does anything hide what the proxy adds behind it.
+        // Nothing can hide what the proxy appends.
         [("X-Forwarded-For", "\"x, 192.0.2.1"), ("X-Other", "")],
         [("X-Forwarded-For", "\u{ff}, 192.0.2.1"), ("X-Other", "")],
     ];
@@ -88,7 +88,7 @@ fn trusted_proxies_are_read_from_the_right(backend: Backend) {
         expect_limited(&guess(&service, headers), "source", POLICY);
     }
     guess(&service, &[("X-Forwarded-For", "192.0.2.2")]).expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    // The log knows the same address.
+    // The log shows the same IP address.
     let reply = guess(&service, &[("X-Forwarded-For", "192.0.2.3")]);
     let events = service.log.of_request(reply.request_id());
     assert!(events.iter().any(|event| event["client"] == "192.0.2.3"), "{events:?}");
@@ -107,7 +107,7 @@ fn the_header_that_is_chosen_is_the_one_that_is_believed(backend: Backend) {
         let refused = guess(&service, &[("Forwarded", element), ("X-Forwarded-For", "203.0.113.9")]);
         expect_limited(&refused, "source", POLICY);
     }
-    // Another client of the proxy, whose own header disagrees, is not the proxy.
+    // Another client of the proxy, with a conflicting header of its own, is not taken for the proxy.
     let other = [("Forwarded", "for=192.0.2.2"), ("X-Forwarded-For", "203.0.113.9")];
     guess(&service, &other).expect_error(401, "AUTH_INVALID_CREDENTIALS");
     for number in 0..5 {
