@@ -1,5 +1,4 @@
-//! Request bodies, JSON and form: what is taken, refused, and why is what another reading of the
-//! same bytes says.
+//! Request bodies, JSON and form: the verdict of the service is compared with that of a second parser.
 
 use crate::service::{EMAIL, PASSWORD, Service, service};
 use portcullis_domain::registration::EmailAddress;
@@ -9,10 +8,10 @@ use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A connection that is used again as long as the service keeps it.
+/// Connection that is reused as long as the service keeps it open.
 static CONNECTION: Mutex<Option<BufReader<TcpStream>>> = Mutex::new(None);
 
-/// Where a body can go: the path, the type, and the members that it must have.
+/// Targets of a body: path, content type, and required members.
 const PLACES: [(&str, &str, &[&str]); 11] = [
     ("/auth/register", "application/json", &["email", "password"]),
     ("/auth/login", "application/json", &["email", "password"]),
@@ -27,7 +26,7 @@ const PLACES: [(&str, &str, &[&str]); 11] = [
     ("/account/verify", "application/x-www-form-urlencoded", &[]),
 ];
 
-/// Sends a body: the first byte says where to. In it `@refresh` stands for a good token.
+/// Sends a body; the first byte selects the path. `@refresh` in it is replaced by a valid token.
 pub fn bodies(data: &[u8]) {
     let Some((place, body)) = data.split_first() else { return };
     let Some((path, kind, names)) = PLACES.get(usize::from(*place) % PLACES.len()) else { return };
@@ -47,7 +46,7 @@ pub fn bodies(data: &[u8]) {
     }
 }
 
-/// The status of a page that a form was sent to. No token is good here.
+/// Returns the expected status of a page form. No token is valid here.
 fn page(path: &str, body: &[u8]) -> u16 {
     let member = |name: &str| form(body, &[name]).and_then(|mut members| members.pop());
     match (form(body, &[]), member("token")) {
@@ -61,7 +60,7 @@ fn page(path: &str, body: &[u8]) -> u16 {
     }
 }
 
-/// The status that members of the right types lead to.
+/// Returns the expected status for members of the right types.
 fn outcome(service: &Service, path: &str, members: &[String]) -> u16 {
     match (path, members) {
         ("/auth/register", [email, password]) => match (EmailAddress::parse(email), password.chars().count()) {
@@ -91,7 +90,7 @@ fn outcome(service: &Service, path: &str, members: &[String]) -> u16 {
                 422
             }
         }
-        // No token of a mail is good here.
+        // No token from an email is valid here.
         ("/auth/password/reset", [_, password]) if (8..=256).contains(&password.chars().count()) => 401,
         ("/auth/password/reset", _) => 422,
         ("/auth/email/verify", _) => 401,
@@ -106,17 +105,18 @@ fn outcome(service: &Service, path: &str, members: &[String]) -> u16 {
     }
 }
 
-/// The members' values, where the text is an object without duplicates in which they are strings.
+/// Returns the values of the members, or `None` unless the text is a JSON object without duplicates and
+/// they are strings.
 fn json(text: &[u8], names: &[&str]) -> Option<Vec<String>> {
     let value: Value = serde_json::from_slice(text).ok()?;
-    // A reader that keeps the last of two has fewer members than the text has colons.
+    // A parser that keeps the last of two duplicates returns fewer members than the text has colons.
     if colons(text) != members(&value) {
         return None;
     }
     names.iter().map(|name| Some(value.as_object()?.get(*name)?.as_str()?.to_owned())).collect()
 }
 
-/// The colons outside strings, in text that is JSON.
+/// Counts the colons outside strings, in valid JSON.
 fn colons(text: &[u8]) -> usize {
     let (mut inside, mut escaped, mut count) = (false, false, 0);
     for byte in text {
@@ -139,7 +139,7 @@ fn members(value: &Value) -> usize {
     }
 }
 
-/// The members' values, where the text is a form in UTF-8 without duplicates.
+/// Returns the values of the members, or `None` unless the text is a form in UTF-8 without duplicates.
 fn form(text: &[u8], names: &[&str]) -> Option<Vec<String>> {
     let mut pairs = Vec::new();
     for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
@@ -154,7 +154,8 @@ fn form(text: &[u8], names: &[&str]) -> Option<Vec<String>> {
     names.iter().map(|name| Some(pairs.iter().find(|(other, _)| other == name)?.1.clone())).collect()
 }
 
-/// `application/x-www-form-urlencoded` by the URL standard: a `%` that begins no byte is itself.
+/// Decodes `application/x-www-form-urlencoded` by the URL standard: a `%` without two hex digits is
+/// literal.
 fn decoded(text: &[u8]) -> Option<String> {
     let (mut bytes, mut rest) = (Vec::new(), text);
     while let [first, after @ ..] = rest {
@@ -175,7 +176,7 @@ fn with_token(service: &Service, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Sends a request; the status and the body of the answer.
+/// Sends a request and returns the status and body of the response.
 fn call(service: &Service, path: &str, kind: &str, body: &[u8]) -> (u16, Value) {
     let mut kept = CONNECTION.lock().unwrap_or_else(PoisonError::into_inner);
     let mut request = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\n").into_bytes();

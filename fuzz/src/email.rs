@@ -1,11 +1,11 @@
-//! Email addresses: what is taken keeps the documented rules, and reading it again changes nothing.
+//! Email addresses: accepted ones follow the documented rules, and parsing them again changes nothing.
 
 use portcullis_domain::registration::EmailAddress;
 
-/// What an atom may hold in ASCII besides letters and digits (RFC 5322 §3.2.3).
+/// ASCII characters allowed in an atom besides letters and digits (RFC 5322 §3.2.3).
 const PUNCTUATION: &str = "!#$%&'*+-/=?^_`{|}~";
 
-/// Reads text as an email address.
+/// Parses text as an email address.
 pub fn email(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(read) = EmailAddress::parse(text) else { return };
@@ -23,7 +23,7 @@ pub fn email(data: &[u8]) {
     }
     let shown = format!("{read:?}");
     let local = canonical.split('@').next().unwrap_or_default();
-    // The domain is shown, and it may hold the local part.
+    // The debug output contains the domain, which may contain the local part.
     assert!(!shown.replace(canonical.rsplit('@').next().unwrap_or_default(), "").contains(local) || local.len() < 14);
 }
 

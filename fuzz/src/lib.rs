@@ -1,12 +1,12 @@
-//! What reads strangers' bytes, held against oracles: one function for each fuzz target. libFuzzer
-//! feeds them by `cargo xtask fuzz`; `tests/replay.rs` feeds them what is kept in `corpus` and
-//! `regressions`. A function that returns found nothing; one that panics did.
+//! Fuzz targets: one function for each parser of untrusted input, checked against oracles. `cargo xtask
+//! fuzz` runs them in libFuzzer; `tests/replay.rs` replays the inputs in `corpus` and `regressions`. A
+//! target panics if it finds a fault.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a fault is told by a panic")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a target reports a fault by a panic")]
 
 mod bodies;
 mod email;
-// The binary has no library: how it puts these verbs together is built in here.
+// The binary has no library, so its wiring of the use cases is compiled in here.
 #[path = "../../crates/app/src/account_wiring.rs"]
 mod account_wiring;
 mod passwords;
@@ -22,10 +22,10 @@ pub use requests::requests;
 pub use settings::settings;
 pub use tokens::tokens;
 
-/// A function that takes any bytes.
+/// Function that takes arbitrary bytes.
 pub type Target = fn(&[u8]);
 
-/// Every target by its name, which is also its program's and its folders'.
+/// Every target by name, which is also the name of its program and its folders.
 pub const TARGETS: [(&str, Target); 6] = [
     ("bodies", bodies),
     ("email", email),

@@ -1,5 +1,4 @@
-//! Stored password hashes: any text is read or refused, and none matches a password but those that
-//! were made from it.
+//! Stored password hashes: any text is parsed or refused, and a password matches only its own hashes.
 
 use portcullis_bcrypt::{BcryptHasher, Cost};
 use portcullis_domain::registration::{Password, PasswordHash};
@@ -9,7 +8,7 @@ use std::sync::Arc;
 
 const PASSWORD: &str = "SecurePass123!";
 
-/// What passlib made of [`PASSWORD`]: identifier and settings, salt, digest.
+/// passlib's hashes of [`PASSWORD`]: identifier and settings, salt, digest.
 const GENUINE: [(&str, &str, &str); 6] = [
     ("$2a$04$", "3hoA3uSixQ4BqvuNsw0csO", "cGNPkBDAKYH/jQxa5NQir3CXjDx9TTy"),
     ("$2b$04$", "PyAA0Rk4j27c1LVV/FOcje", "ME4LvoLjE7FdAR0N7eocMcWK6PmhaVW"),
@@ -18,10 +17,10 @@ const GENUINE: [(&str, &str, &str); 6] = [
     ("$bcrypt-sha256$2b,4$", "9IjSZmANvEKR1jddgGmP7u", "L.veyGece6RgIKNcF9xeYJKCPMNKxGC"),
     ("$bcrypt-sha256$v=2,t=2b,r=4$", "Iv6Uown/0ksEE/DixbcfWO", "bWKuLVHu.W.uPqe3unfdvxh1Bhhb/I2"),
 ];
-/// bcrypt's own alphabet.
+/// bcrypt's base64 alphabet.
 const ALPHABET: &str = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Verifies a password against text.
+/// Verifies a password against arbitrary text.
 pub fn passwords(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if is_slow(text) {
@@ -38,15 +37,15 @@ pub fn passwords(data: &[u8]) {
     }
 }
 
-/// Whether a cost stands in the text that takes long and is computed all the same.
+/// Returns whether the text contains a cost that is accepted but slow to compute.
 fn is_slow(text: &str) -> bool {
     let costs = ["$2a$", "$2b$", "$2y$", "$2a,", "$2b,", "r="];
     let digits = |rest: &str| rest.chars().take_while(char::is_ascii_digit).take(3).collect::<String>();
     costs.iter().flat_map(|mark| text.split(mark).skip(1)).any(|rest| matches!(digits(rest).parse(), Ok(6..=16)))
 }
 
-/// Whether the text is one of the hashes, or differs from one in bits that say nothing: the lowest
-/// four of the salt's last character, and the lowest two of the digest's.
+/// Returns whether the text is one of the hashes, or differs from one only in unused bits: the lowest
+/// four of the last character of the salt, and the lowest two of the last character of the digest.
 fn is_genuine(text: &str) -> bool {
     GENUINE.iter().any(|(settings, salt, digest)| {
         let divider = if settings.starts_with("$2") { "" } else { "$" };

@@ -1,5 +1,5 @@
-//! Whatever arrives on a connection: every answer is one of the contract's, has its headers and its
-//! envelope, and nothing is an internal error.
+//! Arbitrary bytes on a connection: every response follows the contract, has its headers and envelope,
+//! and none is an internal error.
 
 use crate::service::{Service, service};
 use serde_json::Value;
@@ -7,12 +7,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-/// Longer than any answer to a message that is here to its end.
+/// Longer than any response to a complete request takes.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Every status that a request can lead to here.
+/// All statuses that are possible here.
 const STATUSES: [u16; 18] = [100, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 431];
 
-/// Sends the bytes as they are, in them `@access` and `@refresh` for good tokens.
+/// Sends the bytes unchanged, except that `@access` and `@refresh` are replaced by valid tokens.
 pub fn requests(data: &[u8]) {
     let service = service();
     let answers = exchange(service, &with_tokens(service, data));
@@ -29,7 +29,7 @@ pub fn requests(data: &[u8]) {
             continue;
         }
         let length = field(&head, "content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        // The answer to HEAD tells the length of a body that it has not.
+        // A response to HEAD has the length of a body that it does not contain.
         let has_body = length == 0 || !(after.is_empty() || after.starts_with(b"HTTP/1."));
         bodiless += usize::from(!has_body);
         let Some((body, after)) = after.split_at_checked(if has_body { length } else { 0 }) else {
@@ -44,10 +44,10 @@ pub fn requests(data: &[u8]) {
     assert!(bodiless <= heads, "{bodiless} answers have lost their bodies");
 }
 
-/// An answer that the application gave, not the library below it.
+/// Checks a response of the application, not of the HTTP library below it.
 fn is_of_the_contract(head: &str, status: u16, body: &[u8]) {
     assert_eq!(field(head, "x-content-type-options"), Some("nosniff"), "{head}");
-    // A page tells what is wrong to people.
+    // A page describes the error in HTML.
     let page = field(head, "content-type").is_some_and(|kind| kind.starts_with("text/html"));
     if page && status >= 400 {
         assert_eq!(field(head, "cache-control"), Some("no-store"), "{head}");
@@ -62,11 +62,11 @@ fn is_of_the_contract(head: &str, status: u16, body: &[u8]) {
     assert_eq!(value["request_id"].as_str(), field(head, "x-request-id"), "{value}");
 }
 
-/// Everything that comes back on a connection of its own.
+/// Sends the bytes on a new connection and returns everything received.
 fn exchange(service: &Service, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(service.address).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-    // The service may have hung up before the end: what it said until then counts.
+    // The service may close the connection early. What it sent until then counts.
     let _ = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
     let mut answers = Vec::new();
     if let Err(error) = stream.read_to_end(&mut answers) {

@@ -1,6 +1,5 @@
-//! The service in this process, behind a socket of the loopback interface: all of it but the slow
-//! hashes and the database. Nothing that it is asked for is kept, so that an input means the same
-//! whatever came before it.
+//! The service in this process on a loopback socket, without slow hashing and without a database. No
+//! request changes stored data, so the result of an input does not depend on earlier ones.
 
 use crate::account_wiring::AccountWiring;
 use chrono::{DateTime, Utc};
@@ -29,7 +28,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
 
-/// The one account.
+/// Email of the only account.
 pub(crate) const EMAIL: &str = "ada@example.org";
 pub(crate) const PASSWORD: &str = "correct horse";
 
@@ -57,12 +56,12 @@ const BATCHES: BatchSettings = BatchSettings {
 /// A running service.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
-    /// Tokens of the account, good for ever.
+    /// Tokens of the account. They never expire, since the clock is fixed.
     pub(crate) access_token: String,
     pub(crate) refresh_token: String,
 }
 
-/// The one service of the process.
+/// Returns the only service of the process. Starts it on first use.
 pub(crate) fn service() -> &'static Service {
     static SERVICE: LazyLock<Service> = LazyLock::new(start);
     &SERVICE
@@ -193,7 +192,7 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_356_284, 0).expect("a time")
 }
 
-/// A store of one account and one token that undoes what is written to it.
+/// Store with one account and one token that rolls back every write.
 struct Forgetful(MemoryStore);
 
 impl Forgetful {
@@ -212,14 +211,14 @@ impl Store for Forgetful {
     }
 }
 
-/// Sends nothing: what is stored here is undone.
+/// Notifier that does nothing: stored emails are rolled back.
 struct Deaf;
 
 impl OutboxNotifier for Deaf {
     fn notify(&self) {}
 }
 
-/// A hasher that stores passwords as they are.
+/// Hasher that stores passwords in clear text.
 struct Plain;
 
 impl PasswordHasher for Plain {

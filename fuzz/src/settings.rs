@@ -1,7 +1,7 @@
-//! The configuration: any `.env` and any value is read or refused in one line, and neither the
-//! refusal nor what is printed shows a secret.
+//! Configuration: any `.env` and any value is accepted or refused in one line, and neither the error
+//! nor the printed settings contain a secret.
 
-// The binary has no library, and its settings are nobody else's: their sources are built in here.
+// The binary has no library, so the sources of its settings are compiled in here.
 #[expect(dead_code, reason = "the application uses what is read")]
 #[expect(unused_imports, reason = "the application uses them")]
 #[path = "../../crates/app/src/settings/mod.rs"]
@@ -10,9 +10,9 @@ mod configuration;
 use self::configuration::{Settings, SettingsError, Sources, render};
 use std::ffi::OsString;
 
-/// No other text of the program holds it.
+/// Marks secrets; does not occur in any other text of the program.
 const MARKER: &str = "Zk7marker7kZ";
-/// The settings that a value can be tried for; the first byte chooses one.
+/// Settings to try a value for; the first byte selects one.
 const NAMES: [&str; 14] = [
     "DATABASE_URL",
     "CORS_ORIGINS",
@@ -30,7 +30,7 @@ const NAMES: [&str; 14] = [
     "SECRET_KEY",
 ];
 
-/// Reads a file `.env`, a value of one setting, or a password in a URL.
+/// Reads an `.env` file, a value of one setting, or a password in a URL.
 pub fn settings(data: &[u8]) {
     let Some((how, rest)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
@@ -41,18 +41,18 @@ pub fn settings(data: &[u8]) {
     }
 }
 
-/// A file, which may use what the environment has.
+/// Reads a file that may refer to environment variables.
 fn file(text: &str) {
     let secret = secret();
     let environment = [("SECRET_KEY", secret.as_str()), ("OUTER", "outer")];
     if let Some(settings) = read(&environment, text) {
-        // Line ends are one thing, whoever wrote them.
+        // All line endings are equivalent.
         let again = read(&environment, &text.replace("\r\n", "\n").replace('\r', "\n"));
         assert_eq!(again.as_deref(), Some(settings.as_str()));
     }
 }
 
-/// A password that holds the marker, in a URL.
+/// Reads a URL whose password contains the marker.
 fn password(text: &str) {
     let url = format!("postgresql://ada:{MARKER}{text}@db.example/app?sslmode=require&password={MARKER}");
     read(&[("SECRET_KEY", &secret()), ("DATABASE_URL", &url)], "");
@@ -60,7 +60,7 @@ fn password(text: &str) {
 
 fn value(name: &str, text: &str) {
     let secret = secret();
-    // An environment holds no NUL.
+    // Environment variables cannot contain NUL.
     if text.contains('\0') {
         return;
     }
@@ -71,7 +71,8 @@ fn value(name: &str, text: &str) {
     if name == "SECRET_KEY" || by_environment.is_none() {
         return;
     }
-    // In single quotes a file says the same, save for what it would replace.
+    // In single quotes, a file has the same meaning unless it contains characters that it would
+    // replace.
     if !text.contains(['\\', '\'', '$', '\r']) {
         assert_eq!(read(&[("SECRET_KEY", &secret)], &format!("{name}='{text}'")), by_environment);
     }
@@ -80,12 +81,13 @@ fn value(name: &str, text: &str) {
     if !settings.server.cors_origins.is_empty() {
         let origins = settings.server.cors_origins.join(",");
         let sources = gather(&[("SECRET_KEY", &secret), ("CORS_ORIGINS", &origins)], "").expect("origins");
-        let again = Settings::read(&sources).expect("an client as browsers spell it is one");
+        let again = Settings::read(&sources).expect("an origin as browsers spell it is one");
         assert_eq!(again.server.cors_origins, settings.server.cors_origins);
     }
 }
 
-/// What the settings are by their `Debug`, which shows no secret; `None` where they are refused.
+/// Returns the `Debug` output of the settings, which must contain no secret. `None` if they are
+/// refused.
 fn read(environment: &[(&str, &str)], file: &str) -> Option<String> {
     let sources = gather(environment, file).map_err(|error| refused(&error)).ok()?;
     let printed = render(&sources);
@@ -97,7 +99,7 @@ fn read(environment: &[(&str, &str)], file: &str) -> Option<String> {
     Some(shown)
 }
 
-/// A refusal is one line that holds nothing of the value.
+/// Checks that an error is one line without the value.
 fn refused(error: &SettingsError) {
     let line = error.to_string();
     assert!(!line.contains(MARKER), "{line:?}");

@@ -1,5 +1,5 @@
-//! Tokens: nothing is taken but what was signed with the key, and of that only what RFC 8725 and
-//! the contract let through. The oracle has its own HMAC and its own reading of the JSON.
+//! Tokens: only those signed with the key are accepted, and of these only what RFC 8725 and the
+//! contract allow. The oracle computes its own HMAC and reads the JSON itself.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -16,7 +16,7 @@ const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 const CLAIMS: &str =
     r#"{"sub":"7","jti":"0123456789ab4def8123456789abcdef","type":"refresh","exp":1795361084,"iat":1795356284}"#;
 
-/// Verifies a token: the first byte says how the rest becomes one.
+/// Verifies a token; the first byte selects how it is built from the rest.
 pub fn tokens(data: &[u8]) {
     let Some((how, rest)) = data.split_first() else { return };
     match how % 4 {
@@ -30,7 +30,8 @@ pub fn tokens(data: &[u8]) {
     }
 }
 
-/// Pairs of a place and a byte change a good token: it is refused unless nothing changed.
+/// Changes bytes of a valid token by pairs of position and value. It must be refused unless nothing
+/// changed.
 fn mutated(changes: &[u8]) {
     let good = sign(&format!("{}.{}", encode(HEADER.as_bytes()), encode(CLAIMS.as_bytes())));
     let mut bytes = good.clone().into_bytes();

@@ -1,5 +1,5 @@
-//! Installs the distribution's packages where that is possible: as root, with apt. Saying how to
-//! go on elsewhere is left to the caller.
+//! Installs packages of the distribution, if this runs as root on a system with apt. Callers report
+//! what to install otherwise.
 
 use crate::repository::{find, run};
 use anyhow::Result;
@@ -8,16 +8,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// While this file is there and says no, Debian's packages start no server of their own.
+/// While this file exists and exits with 101, Debian's packages do not start their servers.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Whether packages can be installed here.
+/// Returns whether packages can be installed: as root, with apt.
 pub(crate) fn available() -> bool {
     let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
     root && find("apt-get").is_some()
 }
 
-/// Installs a package; reads the package lists again only where they are too old for it.
+/// Installs a package. Updates the package lists only if that fails.
 pub(crate) fn install(package: &str) -> Result<()> {
     println!("installing {package}");
     if apt_get(&["install", "--yes", "--no-install-recommends", package]).is_ok() {
@@ -27,7 +27,7 @@ pub(crate) fn install(package: &str) -> Result<()> {
     apt_get(&["install", "--yes", "--no-install-recommends", package])
 }
 
-/// Installs the package of a server, which is not started.
+/// Installs the package of a server without starting it.
 pub(crate) fn install_without_start(package: &str) -> Result<()> {
     let policy = Path::new(POLICY);
     if policy.exists() {
@@ -40,8 +40,8 @@ pub(crate) fn install_without_start(package: &str) -> Result<()> {
     installed
 }
 
-/// Installs a package again, with files that this machine otherwise leaves out, as images for
-/// containers do with translations.
+/// Reinstalls a package with files that dpkg is configured to skip, as container images do with
+/// translations.
 pub(crate) fn install_again_with(package: &str, files: &str) -> Result<()> {
     println!("installing {package} again, with {files}");
     let include = format!("--option=Dpkg::Options::=--path-include={files}");

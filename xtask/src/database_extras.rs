@@ -1,15 +1,15 @@
-//! Finds what tests of PostgreSQL need besides its server, or installs it: a pooler, the sources of
-//! locales, and the server's German messages.
+//! Finds or installs what the PostgreSQL tests need besides the server: PgBouncer, locale sources, and
+//! the server's German messages.
 
 use crate::{apt, repository};
 use anyhow::{Result, bail};
 use std::path::Path;
 
-/// Files that Debian's packages bring.
+/// Files of Debian's packages.
 const LOCALE: &str = "/usr/share/i18n/locales/de_DE";
 const MESSAGES: &str = "/usr/share/locale/de/LC_MESSAGES";
 
-/// Makes sure that all of it is there.
+/// Finds or installs all of them.
 pub(crate) fn prepare(programs: &Path) -> Result<()> {
     if !has_pooler() && apt::available() {
         apt::install_without_start("pgbouncer")?;
@@ -21,15 +21,15 @@ pub(crate) fn prepare(programs: &Path) -> Result<()> {
         apt::install("locales")?;
     }
     if !has_locale() {
-        bail!("the sources of locales are needed for the tests: install `locales`, or glibc's own, with `localedef`");
+        bail!("locale sources are needed for the tests: install `locales`, or glibc's own, with `localedef`");
     }
-    // Elsewhere than on Debian the tests look for themselves.
+    // On systems other than Debian, the tests search for the messages themselves.
     let Some(version) = debian_version(programs) else { return Ok(()) };
     let messages = Path::new(MESSAGES).join(format!("postgres-{version}.mo"));
     if !messages.exists() && apt::available() {
         apt::install_again_with(&format!("postgresql-{version}"), "/usr/share/locale/de/*")?;
     }
-    if messages.exists() { Ok(()) } else { bail!("PostgreSQL's German messages are needed: {}", messages.display()) }
+    if messages.exists() { Ok(()) } else { bail!("PostgreSQL's German messages are missing: {}", messages.display()) }
 }
 
 fn has_pooler() -> bool {
@@ -41,7 +41,7 @@ fn has_locale() -> bool {
     Path::new(LOCALE).exists() && repository::find("localedef").is_some()
 }
 
-/// 15 for `/usr/lib/postgresql/15/bin`.
+/// Returns `15` for `/usr/lib/postgresql/15/bin`, or `None` outside Debian's folder.
 fn debian_version(programs: &Path) -> Option<&str> {
     programs.strip_prefix("/usr/lib/postgresql").ok()?.parent()?.to_str()
 }

@@ -1,5 +1,5 @@
-//! Finds the programs of a PostgreSQL server, or installs them. Running servers from them is
-//! left to the tests.
+//! Finds or installs the programs of a PostgreSQL server. The tests and the bench run servers from
+//! them.
 
 use crate::{apt, repository};
 use anyhow::{Result, bail};
@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// The variable that tells the tests where the programs are.
+/// Variable that passes the folder of the programs to the tests.
 pub(crate) const VARIABLE: &str = "PORTCULLIS_TEST_PG_BIN";
 
 const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 
-/// While this file is there, Debian's package starts no server of its own.
+/// While this file exists, Debian's package does not create or start a server.
 const NO_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/portcullis-xtask.conf";
 
-/// The folder with `initdb`, `pg_ctl` and `postgres`.
+/// Returns the folder with `initdb`, `pg_ctl` and `postgres`. Installs them if none is found.
 pub(crate) fn programs() -> Result<PathBuf> {
     if let Some(folder) = env::var_os(VARIABLE) {
         let folder = PathBuf::from(folder);
-        return if complete(&folder) { Ok(folder) } else { bail!("{VARIABLE}: no initdb, pg_ctl and postgres there") };
+        return if complete(&folder) { Ok(folder) } else { bail!("{VARIABLE}: initdb, pg_ctl or postgres is missing") };
     }
     if let Some(folder) = search() {
         return Ok(folder);
@@ -30,7 +30,7 @@ pub(crate) fn programs() -> Result<PathBuf> {
     match search() {
         Some(folder) => Ok(folder),
         None => bail!(
-            "PostgreSQL is needed for the tests: install your system's package `postgresql`, or name the folder of its initdb in {VARIABLE}"
+            "PostgreSQL is needed for the tests: install your system's package `postgresql`, or set {VARIABLE} to the folder of its initdb"
         ),
     }
 }
@@ -43,7 +43,7 @@ fn complete(folder: &Path) -> bool {
     PROGRAMS.iter().all(|program| folder.join(program).is_file())
 }
 
-/// Where Debian's and PGDG's packages put them: off the `PATH`, one folder for each version.
+/// Returns the folders of Debian's and PGDG's packages, one per version. They are not on the `PATH`.
 fn packaged() -> Vec<PathBuf> {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path());
     let pgdg = fs::read_dir("/usr").into_iter().flatten().flatten().map(|entry| entry.path());
@@ -55,7 +55,7 @@ fn newest(folders: &[PathBuf]) -> Option<PathBuf> {
     folders.iter().max_by_key(|folder| version(folder)).cloned()
 }
 
-/// 15 for `…/15/bin` and for `…/pgsql-15/bin`.
+/// Parses the version: 15 for `…/15/bin` and for `…/pgsql-15/bin`.
 fn version(folder: &Path) -> Option<u32> {
     let name = folder.parent()?.file_name()?.to_str()?;
     name.rsplit('-').next()?.parse().ok()

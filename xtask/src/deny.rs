@@ -1,5 +1,5 @@
-//! Licences, sources and bans of what the workspace depends on, by cargo-deny and `deny.toml`.
-//! Known vulnerabilities are left to the public workflow: they need the advisory database.
+//! Checks licenses, sources and bans of all dependencies with cargo-deny and `deny.toml`. Known
+//! vulnerabilities are checked by the public workflow only, since they need the advisory database.
 
 use crate::repository::{root, run, tool};
 use anyhow::Result;

@@ -1,6 +1,6 @@
-//! `cargo xtask fuzz`: libFuzzer on the targets of `fuzz`, by cargo-fuzz on the nightly toolchain.
-//! What a target looks at, and what it holds that against, is left to `fuzz/src`; replaying what is
-//! kept, to the crate's ordinary tests.
+//! `cargo xtask fuzz`: runs libFuzzer on the targets of `fuzz`, with cargo-fuzz on the nightly
+//! toolchain. The targets and their oracles are in `fuzz/src`. The tests of that crate replay the
+//! stored inputs.
 
 use crate::repository::{metadata, root, run, tool};
 use anyhow::{Context, Result, bail, ensure};
@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 const VERSION: &str = "0.13.1";
-/// How long each target runs in `check --full`.
+/// Run time of each target in `check --full`, in seconds.
 const SECONDS: u64 = 60;
-/// The code is built for feedback, not for speed or size, and a crash names its lines. No sanitizer:
-/// the crates hold no unsafe code, and what is looked for are panics and broken promises.
+/// Build profile for coverage feedback, with line numbers in crashes. No sanitizer: the crates contain
+/// no unsafe code, and the targets look for panics and broken promises.
 const PROFILE: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_STRIP", "none"),
@@ -22,17 +22,17 @@ const PROFILE: [(&str, &str); 4] = [
 
 #[derive(clap::Args)]
 pub(crate) struct Fuzz {
-    /// Only the targets of these names
+    /// Run only these targets
     targets: Vec<String>,
-    /// How long each target runs
+    /// Run each target for this many seconds
     #[arg(long, default_value_t = SECONDS)]
     seconds: u64,
-    /// Add to `fuzz/corpus` what reached code that nothing there reaches
+    /// Add inputs that reach new code to `fuzz/corpus`
     #[arg(long)]
     keep: bool,
 }
 
-/// Every target for a minute.
+/// Runs every target for 60 s.
 pub(crate) fn check() -> Result<()> {
     Fuzz { targets: Vec::new(), seconds: SECONDS, keep: false }.run()
 }
@@ -40,8 +40,9 @@ pub(crate) fn check() -> Result<()> {
 impl Fuzz {
     pub(crate) fn run(self) -> Result<()> {
         let known = targets()?;
-        let unknown = self.targets.iter().find(|name| !known.contains(name));
-        ensure!(unknown.is_none(), "no such target: {unknown:?}; there are {}", known.join(", "));
+        if let Some(unknown) = self.targets.iter().find(|name| !known.contains(name)) {
+            bail!("no such target: {unknown}; available: {}", known.join(", "));
+        }
         nightly()?;
         let mut found = Vec::new();
         for target in known.iter().filter(|name| self.targets.is_empty() || self.targets.contains(name)) {
@@ -57,14 +58,14 @@ impl Fuzz {
         }
         ensure!(
             found.is_empty(),
-            "{}: the input is in fuzz/artifacts/<target>; keep it in fuzz/regressions/<target>",
+            "{} failed: the input is in fuzz/artifacts/<target>; store it in fuzz/regressions/<target>",
             found.join(", ")
         );
         Ok(())
     }
 }
 
-/// The names of the targets: those of their programs.
+/// Lists the targets by the file names of their programs.
 fn targets() -> Result<Vec<String>> {
     let programs = fs::read_dir(root().join("fuzz/targets"))?.collect::<Result<Vec<_>, _>>()?;
     let names = programs.iter().filter_map(|entry| entry.path().file_stem()?.to_str().map(str::to_owned));
@@ -73,26 +74,26 @@ fn targets() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The folder that a target's new inputs go to; what is kept is only read.
+/// Returns the folder for new inputs of a target. The stored inputs are only read.
 fn work(target: &str) -> Result<PathBuf> {
     let folder = metadata()?.target_directory.join("fuzz-corpus").join(target);
-    fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
     Ok(folder)
 }
 
-/// Runs a target on a folder that new inputs go to, and on all that is kept.
+/// Runs a target on a folder for new inputs and on all stored inputs.
 fn libfuzzer(target: &str, folder: &std::path::Path, arguments: &[&str]) -> Result<()> {
     let mut fuzz = Command::new(tool("cargo-fuzz", VERSION)?);
     fuzz.args(["fuzz", "run", "--features", "libfuzzer", "--sanitizer", "none", target]).arg(folder);
     let kept = ["corpus", "regressions"].map(|kind| root().join("fuzz").join(kind).join(target));
     fuzz.args(kept.iter().filter(|kept| kept.is_dir() && *kept != folder));
     fuzz.args(["--", "-timeout=20", "-max_len=4096", "-verbosity=0"]).args(arguments);
-    // The cargo that runs this is not the one that is meant.
+    // Removes the variables of the stable cargo that runs this, so that the nightly toolchain is used.
     fuzz.env_remove("CARGO").env_remove("RUSTC").env("RUSTUP_TOOLCHAIN", "nightly").envs(PROFILE);
     run("cargo-fuzz", fuzz.current_dir(root()))
 }
 
-/// Sees to it that there is a nightly toolchain, which alone can count what an input reaches.
+/// Installs the nightly toolchain if it is missing. Only nightly supports coverage instrumentation.
 fn nightly() -> Result<()> {
     let there = || {
         let mut rustc = Command::new("rustup");
@@ -104,7 +105,7 @@ fn nightly() -> Result<()> {
         let _ = Command::new("rustup").args(["toolchain", "install", "nightly", "--profile", "minimal"]).status();
     }
     if !there() {
-        bail!("the nightly toolchain is needed: rustup toolchain install nightly --profile minimal");
+        bail!("the nightly toolchain is needed: run `rustup toolchain install nightly --profile minimal`");
     }
     Ok(())
 }

@@ -1,15 +1,15 @@
-//! Finds Python and Node, in which tests verify tokens as the documents show, or installs them.
-//! Packages of theirs are left to those tests.
+//! Finds or installs Python and Node, in which tests verify tokens as the documentation shows. The
+//! tests install the packages they need.
 
 use crate::{apt, repository::find};
 use anyhow::{Result, bail};
 use std::process::{Command, Stdio};
 
-/// What is asked, and the distribution's packages where it fails.
+/// Commands that must succeed, and the packages of the distribution to install if one fails.
 const WANTED: [(&[&str], &[&str]); 2] =
     [(&["python3", "-c", "import ensurepip, venv"], &["python3-venv"]), (&["npm", "--version"], &["nodejs", "npm"])];
 
-/// Sees to it that both are there.
+/// Finds or installs both.
 pub(crate) fn prepare() -> Result<()> {
     for (question, packages) in WANTED {
         if answers(question) {
@@ -19,7 +19,7 @@ pub(crate) fn prepare() -> Result<()> {
             packages.iter().try_for_each(|package| apt::install(package))?;
         }
         if !answers(question) {
-            bail!("{} fails, and tests need it: install your system's {}", question.join(" "), packages.join(" and "));
+            bail!("`{}` fails, tests need it: install your system's {}", question.join(" "), packages.join(" and "));
         }
     }
     Ok(())

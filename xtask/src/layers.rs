@@ -1,11 +1,10 @@
-//! `cargo xtask layers`: who may know whom. The table is `xtask/layers.json`; here it is held
-//! against what the manifests name. What a manifest does not name, the compiler refuses.
+//! `cargo xtask layers`: checks the dependencies in the manifests against `xtask/layers.json`. The
+//! compiler refuses a crate that the manifest does not name.
 //!
-//! In the table: `names` are the workspace crates that a crate may depend on; `outside`, where it
-//! is given, all other crates that it may; `optional` those that must stand behind a feature;
-//! `exclusive` the crates that only some may depend on; `dev_only` those that only tests may use.
-//! Tests may use more: their dependencies are held against `names` and `dev_only` only. `tests` are
-//! crates that are nothing but tests.
+//! In the table, `names` lists the workspace crates that a crate may depend on; `outside`, if present,
+//! all other crates it may use; `optional` the crates that must be behind a feature; `exclusive` the
+//! crates that only some may depend on; `dev_only` the crates that are for tests only. Dev-dependencies
+//! are checked against `names` and `dev_only` only. `tests` lists crates that contain only tests.
 
 use crate::repository::{Dependency, Metadata, Package, metadata};
 use anyhow::{Result, bail};
@@ -37,7 +36,7 @@ pub(crate) fn run() -> Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    bail!("the layers of xtask/layers.json do not hold\n{}", faults.join("\n"));
+    bail!("dependencies violate xtask/layers.json\n{}", faults.join("\n"));
 }
 
 fn faults(table: &Table, metadata: &Metadata) -> Vec<String> {
@@ -66,13 +65,13 @@ impl Table {
             return None;
         }
         if row.optional.contains(name) {
-            return (!dependency.optional).then_some("must be behind a feature");
+            return (!dependency.optional).then_some("must be optional, behind a feature");
         }
         if row.outside.as_ref().is_some_and(|outside| !outside.contains(name)) {
-            return Some("is not among the outside crates it may name");
+            return Some("is not in its list `outside`");
         }
         let elsewhere = self.exclusive.get(name).is_some_and(|owners| !owners.contains(&package.name));
-        elsewhere.then_some("belongs to another crate alone")
+        elsewhere.then_some("is exclusive to other crates")
     }
 
     fn is_for_tests(&self, package: &Package, dependency: &Dependency) -> bool {
@@ -83,9 +82,9 @@ impl Table {
         let dev = self.is_for_tests(package, dependency);
         if self.dev_only.contains(&dependency.name) {
             let itself = package.name == dependency.name;
-            return (!dev || itself).then_some("is for the tests of others only");
+            return (!dev || itself).then_some("may only be a dev-dependency of other crates");
         }
-        (!row.names.contains(&dependency.name)).then_some("is a crate it may not know")
+        (!row.names.contains(&dependency.name)).then_some("is not in its list `names`")
     }
 }
 

@@ -1,8 +1,8 @@
-//! The repository's chores: `cargo xtask <command>`. One file for each command; nothing here is
-//! part of the service, and no crate of the workspace is named.
+//! Repository tasks: `cargo xtask <command>`, one file per command. Not part of the service; depends on
+//! no other crate of the workspace.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to the person who typed it")]
-#![expect(clippy::disallowed_methods, reason = "chores read the environment, take the time and wait")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands print to the terminal")]
+#![expect(clippy::disallowed_methods, reason = "tasks read the environment and the clock, and sleep")]
 
 mod apt;
 mod bench;
@@ -28,28 +28,28 @@ use clap::Parser;
 use std::process::ExitCode;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The chores of the repository")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Repository tasks")]
 enum Xtask {
-    /// Run the service; a first run writes a `.env` with a fresh secret
+    /// Run the service; the first run writes a `.env` with a new secret key
     Serve(serve::Serve),
-    /// Run the tests, those on PostgreSQL included
+    /// Run all tests, including those on PostgreSQL
     Test(test::Test),
-    /// Run every gate that CI runs, the tests apart
+    /// Run all gates that CI runs, except the tests
     Check(check::Check),
-    /// Feed the fuzz targets what libFuzzer makes up, on the nightly toolchain
+    /// Run the fuzz targets with libFuzzer on the nightly toolchain
     Fuzz(fuzz::Fuzz),
-    /// Hold the dependencies of the crates against `xtask/layers.json`
+    /// Check the dependencies of the crates against `xtask/layers.json`
     Layers,
-    /// Hold the files against the house rules
+    /// Check the files against the house rules
     Tidy,
-    /// Make a migration, or run those there are
+    /// Create or run migrations
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Write `docs/openapi.json` from the service's own document
+    /// Write the API document of the service to `docs/openapi.json`
     Openapi(openapi::Openapi),
-    /// Measure the release binary against the goals of `docs/performance.md`
+    /// Measure the release binary against the goals in `docs/performance.md`
     Bench(bench::Bench),
-    /// Write what the binary is made of into `target/sbom`, as a CycloneDX document
+    /// Write a CycloneDX document of the binary to `target/sbom`
     Sbom,
 }
 

@@ -1,6 +1,5 @@
-//! `cargo xtask migrate`: makes the files of a migration, the same for both databases, and runs
-//! migrations through the service, which knows its database. What stands in them is left to
-//! their author.
+//! `cargo xtask migrate`: creates the files of a migration for both databases, and runs migrations
+//! through the service.
 
 use crate::repository::{output, portcullis, root};
 use anyhow::{Context, Result, bail, ensure};
@@ -13,16 +12,16 @@ const DATABASES: [&str; 2] = ["sqlite", "postgres"];
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Migrate {
-    /// Make the folders and files of a migration for both databases
+    /// Create the files of a migration for both databases
     New {
-        /// What it does, in lower case: `sessions_last_used`
+        /// Name in snake case, such as `sessions_last_used`
         slug: String,
     },
-    /// Run those that the configured database does not have yet
+    /// Run the migrations that the configured database lacks
     Up,
-    /// Undo the last one and run it again
+    /// Undo the last migration and run it again
     Redo,
-    /// List them and say which the database has
+    /// List all migrations and whether the database has them
     Status,
 }
 
@@ -35,7 +34,9 @@ impl Migrate {
             }
             Self::Up => portcullis_migrate(&[]),
             Self::Redo if is_fresh(&root()) => {
-                bail!("there is no database {DEFAULT_FILE} yet: run `cargo xtask migrate up` or `cargo xtask serve`")
+                bail!(
+                    "the database {DEFAULT_FILE} does not exist yet: run `cargo xtask migrate up` or `cargo xtask serve`"
+                )
             }
             Self::Redo => portcullis_migrate(&["--redo"]),
             Self::Status if is_fresh(&root()) => list_as_pending(&root().join("migrations/sqlite")),
@@ -44,11 +45,11 @@ impl Migrate {
     }
 }
 
-/// The database of a checkout that names no other.
+/// Database of a checkout that configures no other.
 const DEFAULT_FILE: &str = "app.db";
 
-/// Returns whether a checkout has the default database, and that does not exist yet. What can be
-/// known of it needs no build of the service.
+/// Returns whether a checkout uses the default database and its file does not exist yet. Avoids a build
+/// of the service for commands that need no database.
 fn is_fresh(root: &Path) -> bool {
     let named = |text: String| text.to_ascii_uppercase().contains("DATABASE_URL");
     let files = [".env", "portcullis.toml"].map(|name| fs::read_to_string(root.join(name)).unwrap_or_default());
@@ -60,7 +61,9 @@ fn list_as_pending(folder: &Path) -> Result<()> {
     for name in names(folder)? {
         println!("pending  {name}");
     }
-    println!("There is no database {DEFAULT_FILE} yet: `cargo xtask migrate up` or `cargo xtask serve` creates it.");
+    println!(
+        "The database {DEFAULT_FILE} does not exist yet. `cargo xtask migrate up` or `cargo xtask serve` creates it."
+    );
     Ok(())
 }
 
@@ -72,30 +75,30 @@ fn portcullis_migrate(arguments: &[&str]) -> Result<()> {
 
 fn new(migrations: &Path, stamp: &str, slug: &str) -> Result<()> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    ensure!(!slug.is_empty() && slug.bytes().all(plain), "a slug is made of a to z, 0 to 9 and _, not {slug:?}");
+    ensure!(!slug.is_empty() && slug.bytes().all(plain), "invalid slug {slug:?}: expected a to z, 0 to 9 and _");
     let name = format!("{stamp}_{slug}");
     for database in DATABASES {
         let folder = migrations.join(database);
         let last = last(&folder)?;
         ensure!(
             last.as_str() < name.as_str(),
-            "{last} is younger than {name}: migrations run in the order of their names"
+            "{last} is newer than {name}: migrations run in the order of their names"
         );
         let folder = folder.join(&name);
-        fs::create_dir(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
-        fs::write(folder.join("up.sql"), "-- Why, and that the previous release still runs on it:\n")?;
-        fs::write(folder.join("down.sql"), "-- Undoes up.sql; what is lost by it:\n")?;
+        fs::create_dir(&folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
+        fs::write(folder.join("up.sql"), "-- Why, and why the previous release still works with it:\n")?;
+        fs::write(folder.join("down.sql"), "-- Reverts up.sql. Data that is lost:\n")?;
         println!("migrations/{database}/{name}/{{up,down}}.sql");
     }
     Ok(())
 }
 
-/// The name that comes last; nothing where there is none.
+/// Returns the last name, or an empty string if there is none.
 fn last(folder: &Path) -> Result<String> {
     Ok(names(folder)?.pop().unwrap_or_default())
 }
 
-/// The names of the migrations in a folder, oldest first.
+/// Lists the migrations in a folder, oldest first.
 fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder).with_context(|| format!("{}: cannot be read", folder.display()))?;
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
@@ -112,7 +115,7 @@ mod tests {
     fn a_checkout_is_fresh_until_it_has_or_names_a_database() {
         let folder = std::env::temp_dir().join(format!("xtask-fresh-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        // Where the tests themselves run with one, no checkout is fresh.
+        // If the tests run with `DATABASE_URL` set, no checkout is fresh.
         let named = std::env::var_os("DATABASE_URL").is_some();
         assert_eq!(is_fresh(&folder), !named);
         fs::write(folder.join(".env"), "SECRET_KEY=x\n").unwrap();

@@ -1,5 +1,5 @@
-//! `cargo xtask openapi`: the API document as a file, `docs/openapi.json`, and whether it still
-//! is what the service serves. What stands in it is left to the service.
+//! `cargo xtask openapi`: writes the service's API document to `docs/openapi.json`, or checks that the
+//! file is up to date.
 
 use crate::repository::{output, portcullis, root};
 use anyhow::{Context, Result, bail};
@@ -10,7 +10,7 @@ const FILE: &str = "docs/openapi.json";
 
 #[derive(clap::Args)]
 pub(crate) struct Openapi {
-    /// Write nothing; fail where the file differs
+    /// Write nothing; fail if the file is out of date
     #[arg(long)]
     check: bool,
 }
@@ -27,17 +27,17 @@ impl Openapi {
     }
 }
 
-/// Fails where the committed document is not the service's.
+/// Fails if the committed document differs from the service's.
 pub(crate) fn check() -> Result<()> {
     let committed = fs::read_to_string(root().join(FILE)).unwrap_or_default();
     let document = document()?;
     match first_difference(&committed, &document) {
         None => Ok(()),
-        Some(difference) => bail!("{FILE}:{difference}\nif that is meant, write it anew: cargo xtask openapi"),
+        Some(difference) => bail!("{FILE}:{difference}\nif this is intended, update the file: cargo xtask openapi"),
     }
 }
 
-/// The service's document, in one layout whatever the service's own.
+/// Returns the service's document, pretty-printed.
 fn document() -> Result<String> {
     let binary = portcullis(false)?;
     let document = output("portcullis openapi", Command::new(binary).arg("openapi").current_dir(root()))?;
@@ -55,7 +55,7 @@ fn first_difference(committed: &str, document: &str) -> Option<String> {
         Some(line) => format!("{text} `{}`", line.trim_start()),
         None => format!("{text} nothing"),
     };
-    Some(format!("{}: {}, {}", same + 1, line("holds", committed), line("the service says", document)))
+    Some(format!("{}: {}, {}", same + 1, line("the file has", committed), line("the service has", document)))
 }
 
 #[cfg(test)]
@@ -66,8 +66,8 @@ mod tests {
     fn the_first_line_that_differs_is_named() {
         assert_eq!(first_difference("{\n  1\n}\n", "{\n  1\n}\n"), None);
         let difference = first_difference("{\n  1\n}\n", "{\n  2\n}\n");
-        assert_eq!(difference.as_deref(), Some("2: holds `1`, the service says `2`"));
-        assert_eq!(first_difference("", "{\n").as_deref(), Some("1: holds nothing, the service says `{`"));
+        assert_eq!(difference.as_deref(), Some("2: the file has `1`, the service has `2`"));
+        assert_eq!(first_difference("", "{\n").as_deref(), Some("1: the file has nothing, the service has `{`"));
         assert!(first_difference("{}\n", "{}").is_some(), "the newline at the end counts");
     }
 }

@@ -1,15 +1,14 @@
-//! Finds the program of a Redis or Valkey server, or installs it. Running servers from it is left
-//! to the tests.
+//! Finds or installs a Redis or Valkey server. The tests run servers from it.
 
 use crate::{apt, repository};
 use anyhow::{Result, bail};
 use std::env;
 use std::path::PathBuf;
 
-/// The variable that tells the tests where the program is.
+/// Variable that passes the path of the program to the tests.
 pub(crate) const VARIABLE: &str = "PORTCULLIS_TEST_REDIS";
 
-/// The program.
+/// Returns the path of the program. Installs it if none is found.
 pub(crate) fn program() -> Result<PathBuf> {
     if let Some(program) = env::var_os(VARIABLE) {
         let program = PathBuf::from(program);
@@ -24,7 +23,7 @@ pub(crate) fn program() -> Result<PathBuf> {
     match search() {
         Some(program) => Ok(program),
         None => bail!(
-            "Redis is needed for the tests: install your system's package `redis-server` or `valkey-server`, or name its program in {VARIABLE}"
+            "Redis is needed for the tests: install your system's package `redis-server` or `valkey-server`, or set {VARIABLE} to the path of its program"
         ),
     }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask sbom`: what the binary is made of, as a CycloneDX document, by cargo-cyclonedx.
+//! `cargo xtask sbom`: writes a CycloneDX document of the components of the binary, with
+//! cargo-cyclonedx.
 
 use crate::repository::{metadata, root, run, tool};
 use anyhow::Result;
@@ -8,13 +9,13 @@ use std::process::Command;
 const VERSION: &str = "0.5.9";
 const FILE: &str = "portcullis.cdx.json";
 
-/// Writes the document into `target/sbom`.
+/// Writes the document to `target/sbom`.
 pub(crate) fn write() -> Result<()> {
     let mut describe = Command::new(tool("cargo-cyclonedx", VERSION)?);
-    // Called as cargo calls it: with its own name for the first argument.
+    // cargo passes the name of the subcommand as the first argument.
     describe.args(["cyclonedx", "--format", "json", "--quiet", "--override-filename", "portcullis.cdx"]);
     run("cargo-cyclonedx", describe.current_dir(root()))?;
-    // It writes one beside every manifest; the service's is the one to ship.
+    // The tool writes one file next to every manifest. Only the file of the service is kept.
     let metadata = metadata()?;
     let folder = metadata.target_directory.join("sbom");
     fs::create_dir_all(&folder)?;

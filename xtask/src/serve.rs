@@ -1,5 +1,4 @@
-//! `cargo xtask serve`: a first run of the service, and every later one. The configuration is
-//! the service's own affair.
+//! `cargo xtask serve`: builds and runs the service. The first run creates a `.env`.
 
 use crate::repository::{portcullis, root};
 use anyhow::{Context, Result};
@@ -12,28 +11,28 @@ use std::process::Command;
 
 #[derive(clap::Args)]
 pub(crate) struct Serve {
-    /// Build with optimisation
+    /// Build with optimizations
     #[arg(long)]
     release: bool,
-    /// Handed on to `portcullis serve`
+    /// Pass these arguments to `portcullis serve`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
 
 impl Serve {
     pub(crate) fn run(self) -> Result<()> {
-        // Before the build, which takes minutes: a folder that cannot be written to is known at once.
+        // Done before the build, which takes minutes, so that an unwritable folder is reported at once.
         if write_env(&root().join(".env"))? {
-            println!("wrote .env with a fresh SECRET_KEY");
+            println!("wrote .env with a new SECRET_KEY");
         }
         let binary = portcullis(self.release)?;
-        // The service takes this process over, so that signals reach it and its exit code counts.
+        // Replaces this process, so that the service gets the signals and its exit code is returned.
         let error = Command::new(&binary).arg("serve").args(self.arguments).current_dir(root()).exec();
         Err(error).with_context(|| format!("{}: cannot be started", binary.display()))
     }
 }
 
-/// Writes a `.env` that only its owner reads, unless there is one; whether it did.
+/// Creates a `.env` that only its owner can read, unless one exists. Returns whether it did.
 fn write_env(path: &Path) -> Result<bool> {
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => file,
@@ -41,11 +40,11 @@ fn write_env(path: &Path) -> Result<bool> {
         Err(error) => return Err(error).context(".env: cannot be written"),
     };
     let secret = secret()?;
-    write!(file, "# Read at start; the environment wins. All settings: .env.example\nSECRET_KEY={secret}\n")?;
+    write!(file, "# Read at start; environment variables win. All settings: .env.example\nSECRET_KEY={secret}\n")?;
     Ok(true)
 }
 
-/// 32 bytes of the system's randomness, in hex.
+/// Generates 32 random bytes from `/dev/urandom`, in hex.
 pub(crate) fn secret() -> Result<String> {
     let mut bytes = [0_u8; 32];
     File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("/dev/urandom")?;

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: the tests of the whole workspace, with PostgreSQL, PgBouncer, Redis, Python and
-//! Node at hand, counted by database. Starting servers is left to the tests that need one.
+//! `cargo xtask test`: runs the tests of the whole workspace and counts them by database. Finds or
+//! installs PostgreSQL, PgBouncer, Redis, Python and Node; the tests start the servers they need.
 
 use crate::{database_extras, database_server, languages, redis_server, repository::cargo, test_summary::TestSummary};
 use anyhow::Result;
@@ -22,6 +22,7 @@ impl Test {
         let redis = redis_server::program()?;
         languages::prepare()?;
         println!("PostgreSQL: {}, Redis: {}", programs.display(), redis.display());
+        println!("building the workspace and its tests; the first time takes some minutes");
         // One pipe for both, since cargo names the file on one and libtest its tests on the other.
         let (reader, writer) = std::io::pipe()?;
         let mut tests = cargo();

@@ -1,29 +1,29 @@
-//! Counts tests from what cargo and libtest print. The lines come from both, in the order in
-//! which they were written.
+//! Counts tests in the output of cargo and libtest. The lines of both arrive in the order in which they
+//! were written.
 
-/// The databases by the word that is a part of the path of a test that runs on one: its file, a
-/// module, or its own name.
+/// Path segments that mark a test as running on a database, with the name of the database. A segment is
+/// the file, a module, or the test's own name.
 const DATABASES: [(&str, &str); 2] = [("sqlite", "SQLite"), ("postgres", "PostgreSQL")];
 
-/// How many tests passed and failed.
+/// Number of tests that passed and failed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
 }
 
-/// What the lines told so far.
+/// Counts of the lines read so far.
 #[derive(Debug, Default)]
 pub(crate) struct TestSummary {
-    /// The file whose tests are running: a part of their path.
+    /// File of the running tests; part of their path.
     file: String,
-    /// By libtest's own closing lines: a line of one test can be torn by what a child process prints.
+    /// From libtest's summary lines, since the output of a child process can tear the line of one test.
     pub(crate) all: Count,
     databases: [Count; 2],
 }
 
 impl TestSummary {
-    /// Takes one line in.
+    /// Reads one line.
     pub(crate) fn read(&mut self, line: &str) {
         if let Some(file) = line.trim_start().strip_prefix("Running ") {
             file.split(" (").next().unwrap_or(file).clone_into(&mut self.file);
@@ -48,7 +48,7 @@ impl TestSummary {
         }
     }
 
-    /// How many tests ran on each database, in words.
+    /// Formats the number of tests that ran on each database.
     pub(crate) fn by_database(&self) -> String {
         let told = DATABASES.iter().zip(&self.databases).map(|((_, name), count)| match count.failed {
             0 => format!("{} on {name}", count.passed),

@@ -1,12 +1,11 @@
-//! Hexadecimal encoding, with one spelling per value.
+//! Hexadecimal encoding and decoding.
 
-/// Returns two lower-case digits per byte.
+/// Encodes bytes as lower-case hex, two digits per byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns the decoded bytes, or `None` if the text is not exactly `2 * N` hex digits. Accepts either
-/// case.
+/// Decodes hex of either case. Returns `None` if the text is not exactly `2 * N` hex digits.
 pub(crate) fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     if hex.len() != 2 * N || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {

@@ -1,7 +1,10 @@
-//! Types and rules of authentication, for Portcullis and for any other program.
+//! Authentication types and rules. Portcullis uses them, and so can any other program.
 //!
 //! Everything here is a value or a pure function of values: no I/O, no clock, no randomness, no
 //! framework. The caller passes in the time and the random bytes, and carries out the decisions.
+//!
+//! *Adopted* accounts and tokens come from the database of the FastAPI application that Portcullis
+//! replaces. They may break newer rules, and their tokens have no session until their first exchange.
 //!
 //! ```
 //! use chrono::{TimeDelta, Utc};

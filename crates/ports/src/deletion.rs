@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::registration::UserId;
 
 /// Deletes accounts. Call the methods in the order given here, each in its own transaction. An
-/// interrupted deletion can continue at any later time. Every method returns the store's own
-/// [`StoreError`].
+/// interrupted deletion can continue at any later time. Every method returns [`StoreError`] if the
+/// store fails.
 pub trait UserDeletion {
     /// Marks an account as deleted. From the commit on, it is permanently inactive, its email address
     /// is free, its password hash is erased, and only the methods of this trait find it. Returns
@@ -29,7 +29,7 @@ pub trait UserDeletion {
     fn delete_row_if_empty(&mut self, id: UserId, now: DateTime<Utc>) -> Result<Remains, StoreError>;
 }
 
-/// Rest of a marked account.
+/// Data that is left of an account marked as deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remains {
     /// Nothing, or the account was not marked.

@@ -1,5 +1,5 @@
-//! Ports: traits through which the rules of authentication use storage, clock, randomness and other
-//! services, with their errors.
+//! Ports: traits through which the use cases access storage, clocks, randomness and other services,
+//! and the errors of those traits.
 //!
 //! Every trait is object-safe and synchronous. Async programs call it from a blocking thread. Start
 //! with [`Store`], which gives access to all stored data.

@@ -3,7 +3,7 @@
 use portcullis_domain::limits::{Budget, LimitKey, Receipt, Rule, Waiter};
 use std::time::Duration;
 
-/// Charge of one call to one budget.
+/// Request to count one call against one budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
     /// Budget.
@@ -24,7 +24,7 @@ impl Charge {
     }
 }
 
-/// Accepted charge.
+/// Charge that was accepted and is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldCharge {
     /// Charge.
@@ -45,7 +45,7 @@ pub struct Reservation {
     pub secondary: Vec<HeldCharge>,
 }
 
-/// Exceeded budget.
+/// Refusal of a charge, because its budget is spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeded {
     /// Refused charge. If several were refused, the one with the longest wait.
@@ -63,7 +63,8 @@ pub enum ReserveOutcome {
     Refused(Exceeded),
 }
 
-/// Counts calls against budgets.
+/// Counts calls against budgets. The caller reserves before the work and refunds if the work should
+/// not count.
 ///
 /// ```
 /// use portcullis_ports::{Charge, LimiterError, RateLimiter, ReserveOutcome};
@@ -84,7 +85,7 @@ pub trait RateLimiter: Send + Sync {
     /// Returns [`LimiterError`] if the limiter is unavailable. The charges may or may not be counted.
     fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError>;
 
-    /// Refunds charges. Does nothing for a budget that has expired since.
+    /// Refunds charges. Does nothing for a charge whose count has expired since.
     ///
     /// # Errors
     /// Returns [`LimiterError`] if the limiter is unavailable. The charges may or may not be refunded.
@@ -121,7 +122,7 @@ impl<L: RateLimiter + ?Sized> RateLimiter for std::sync::Arc<L> {
     }
 }
 
-/// The limiter is unreachable or did not respond in time.
+/// Error: the limiter is unreachable or did not respond in time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the rate limiter is unavailable: {0}")]
 pub struct LimiterError(pub String);

@@ -40,35 +40,39 @@ pub struct OutboxCounts {
     pub dead: u64,
 }
 
-/// Stores emails until they are sent, in the transaction that causes them.
+/// Transactional outbox: stores emails until they are sent. An email is added in the same transaction
+/// as the change that causes it.
 ///
 /// [`claim_next`](Self::claim_next) leases an email to one sender: no other sender gets it until the
-/// lease expires. Later steps name the attempt, and do nothing if another attempt has started since.
-/// Every method returns the store's own [`StoreError`].
+/// lease expires. Methods that end an attempt take its number (`tries`), and do nothing if a later
+/// attempt has started. Every method returns [`StoreError`] if the store fails.
 pub trait OutboxRepository {
     /// Adds an email, due immediately.
     fn enqueue(&mut self, mail: &NewMail) -> Result<(), StoreError>;
 
     /// Claims the email that has been due longest at `now`, and counts the attempt. The lease ends at
     /// `until`, when the email is due again. Returns `None` if no email is due. Exactly one concurrent
-    /// caller, in any process, gets an email, and none waits for another. An unreadable email becomes
-    /// dead, so that it blocks no others.
+    /// caller, in any process, gets an email, and callers never wait for each other. An unreadable
+    /// email becomes dead, so that it blocks no others.
     fn claim_next(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError>;
 
     /// Records that the token of the email was issued.
     fn mark_token_issued(&mut self, id: MailId) -> Result<(), StoreError>;
 
-    /// Binds all emails bound to password version `old` to `new`: the same password was rehashed.
+    /// Replaces password version `old` by `new` in all emails bound to it, because the same password
+    /// was rehashed.
     fn rebind(&mut self, old: &PasswordVersion, new: &PasswordVersion) -> Result<(), StoreError>;
 
-    /// Deletes an email that this attempt sent, or that has nothing left to send. Returns whether it
-    /// did.
+    /// Deletes an email that this attempt sent, or that has nothing left to send. Returns whether the
+    /// email was deleted.
     fn remove(&mut self, id: MailId, tries: u32) -> Result<bool, StoreError>;
 
-    /// Schedules the next attempt at `due_at` after this attempt failed. Returns whether it did.
+    /// Schedules the next attempt at `due_at` after this attempt failed. Returns whether it was
+    /// scheduled.
     fn postpone(&mut self, id: MailId, tries: u32, due_at: DateTime<Utc>, error: &str) -> Result<bool, StoreError>;
 
-    /// Marks an email as dead after this attempt failed. Returns whether it did. The email is kept.
+    /// Marks an email as dead after this attempt failed. Returns whether it was marked. The email is
+    /// kept.
     fn mark_dead(&mut self, id: MailId, tries: u32, at: DateTime<Utc>, error: &str) -> Result<bool, StoreError>;
 
     /// Makes an email due at `now`, as if it were new. Works for dead emails, too. Returns whether the
@@ -108,7 +112,7 @@ pub trait MailRenderer: Send + Sync {
     fn render(&self, message: &MailContent) -> Result<RenderedMail, RenderError>;
 }
 
-/// A template is broken. Contains nothing of the email.
+/// Error: a template is broken. Contains no part of the email.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a mail template cannot be used: {0}")]
 pub struct RenderError(pub String);
@@ -120,8 +124,8 @@ pub trait Mailer: Send + Sync {
     ///
     /// # Errors
     /// Returns [`MailerError`] if the email was not accepted. After
-    /// [`Unavailable`](MailerError::Unavailable) it may have been accepted all the same; a duplicate
-    /// then has the same `Message-ID`.
+    /// [`Unavailable`](MailerError::Unavailable) it may still have been accepted. A duplicate then has
+    /// the same `Message-ID`.
     fn send(&self, mail: &RenderedMail) -> Result<(), MailerError>;
 
     /// Checks whether the mail server would accept emails now. Sends none.
@@ -141,15 +145,16 @@ impl<M: Mailer + ?Sized> Mailer for std::sync::Arc<M> {
     }
 }
 
-/// Reason why an email was not sent. Contains no email address, no password and nothing of the email.
+/// Reason why an email was not sent. Never contains an email address, a password or a part of the
+/// email.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MailerError {
     /// The mail server is unreachable, refuses the login, did not respond in time, or accepts no emails
     /// for now.
     #[error("the mail server is unavailable: {0}")]
     Unavailable(String),
-    /// The mail server deferred this email (reply 4xx, RFC 5321 §4.2.1). Not an outage, because others
-    /// may pass.
+    /// The mail server deferred this email (reply 4xx, RFC 5321 §4.2.1). Not an outage, because it may
+    /// accept other emails.
     #[error("the mail was put off: {0}")]
     Deferred(String),
     /// The mail server refused this email permanently (reply 5xx).
@@ -177,8 +182,8 @@ impl MailerError {
     }
 }
 
-/// Notifies the sender that emails were queued, after the transaction has committed, so that it need
-/// not poll all the time.
+/// Wakes the delivery worker. Called after a transaction that queued emails has committed, so that the
+/// worker does not have to poll frequently.
 pub trait OutboxNotifier: Send + Sync {
     /// Signals that the outbox may have emails to send.
     fn notify(&self);

@@ -1,8 +1,8 @@
-//! Observers of decisions, in addition to the log.
+//! Observers of use-case decisions, for example for metrics.
 
 use portcullis_domain::tokens::Verdict;
 
-/// Observes the verdicts on refresh tokens. Must neither fail nor block.
+/// Observes the verdicts on refresh tokens. Must not panic or block.
 ///
 /// ```
 /// use portcullis_domain::tokens::Verdict;
@@ -20,7 +20,7 @@ use portcullis_domain::tokens::Verdict;
 /// assert_eq!(thefts.0.into_inner(), 1);
 /// ```
 pub trait RefreshObserver: Send + Sync {
-    /// Reports the verdict on a genuine refresh token, after it was carried out.
+    /// Receives the verdict on a genuine refresh token, after the verdict was executed.
     fn on_verdict(&self, verdict: Verdict);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Hashes and verifies passwords. Every call takes the time of one slow hash, regardless of its result.
 ///
-/// A call may have to queue. If its caller has cancelled by the time its turn comes, it fails with
+/// A call may have to queue. If it was cancelled before its turn comes, it fails with
 /// [`HasherError::Busy`] without hashing. A call that can start immediately is served even if it was
 /// cancelled.
 ///
@@ -50,9 +50,9 @@ pub trait PasswordHasher: Send + Sync {
         cancellation: &CancellationToken,
     ) -> Result<PasswordCheck, HasherError>;
 
-    /// Takes as long as [`verify`](Self::verify) when there is no account, so that timing does not
-    /// reveal which accounts exist. The time depends on the account name only, and is distributed like
-    /// that of the stored hashes.
+    /// Runs a dummy hash for an account that does not exist. Takes as long as
+    /// [`verify`](Self::verify), so that timing does not reveal which accounts exist. The time depends
+    /// only on the account name, and is distributed like that of the stored hashes.
     ///
     /// # Errors
     /// Returns [`HasherError`] if the hasher is overloaded or fails.

@@ -5,8 +5,8 @@ use crate::store::StoreError;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 
-/// Stores accounts. Does not find accounts that are marked as deleted. Every method returns the store's
-/// own [`StoreError`].
+/// Stores accounts. Does not find accounts that are marked as deleted. Every method returns
+/// [`StoreError`] if the store fails.
 pub trait UserRepository: UserDeletion {
     /// Adds an account. Returns `None` if its canonical email address is taken, in any spelling.
     fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError>;
@@ -22,8 +22,9 @@ pub trait UserRepository: UserDeletion {
     /// returned as [`StoreError::Corrupt`] and does not affect the others.
     fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<Result<User, StoreError>>, StoreError>;
 
-    /// Enables or disables an account. Returns whether that changed anything. The caller ends its
-    /// sessions and must have [locked the account](crate::SessionRepository::lock_account).
+    /// Enables or disables an account. Returns whether that changed anything. Before you disable an
+    /// account, [lock it](crate::SessionRepository::lock_account); then end its sessions in the same
+    /// transaction.
     fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError>;
 
     /// Returns whether an account is active and has this hash. Takes a shared lock on its row: other
@@ -32,8 +33,8 @@ pub trait UserRepository: UserDeletion {
     /// first.
     fn password_still_current(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError>;
 
-    /// Returns hashes of up to `each` accounts from each of `ranges` ranges that cover all ids. The
-    /// cost does not depend on the number of accounts.
+    /// Samples password hashes: splits all ids into `ranges` ranges and returns the hashes of up to
+    /// `each` accounts from each range. The cost does not depend on the number of accounts.
     fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError>;
 
     /// Replaces a hash if it is still `expected`. Returns whether it did.

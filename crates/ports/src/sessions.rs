@@ -43,7 +43,7 @@ pub struct SessionCutoffs {
     pub started: DateTime<Utc>,
 }
 
-/// Stores sessions with their timelines. Every method returns the store's own [`StoreError`].
+/// Stores sessions with their timelines. Every method returns [`StoreError`] if the store fails.
 ///
 /// A token stored without a session belongs to the session with the id [`SessionId::for_legacy_token`],
 /// if that exists.
@@ -76,8 +76,8 @@ pub trait SessionRepository {
     fn count(&mut self, user_id: UserId, started_after: DateTime<Utc>, limit: u32) -> Result<u32, StoreError>;
 
     /// Lists up to `limit` sessions of an account that have not ended and started after
-    /// `started_after`, least recently used first. The order is that in which uses were recorded, so
-    /// clock changes do not affect it. Sessions never used come first.
+    /// `started_after`, least recently used first. Sessions are ordered by when the store recorded
+    /// their uses, so clock changes do not affect the order. Sessions never used come first.
     fn least_recently_used(
         &mut self,
         user_id: UserId,
@@ -93,8 +93,8 @@ pub trait SessionRepository {
     /// either case.
     fn knows_source(&mut self, source: &SourceHash) -> Result<bool, StoreError>;
 
-    /// Ends a session, revokes its live token and records the end in its timeline. Returns whether it
-    /// had not ended before: exactly one concurrent caller succeeds.
+    /// Ends a session, revokes its live token and records the end in its timeline. Returns false if it
+    /// had already ended: exactly one concurrent caller gets true.
     fn end(&mut self, id: SessionId, session_end: &SessionEnd) -> Result<bool, StoreError>;
 
     /// Ends all sessions of an account except those to keep. Returns how many it ended. Live tokens
@@ -109,7 +109,7 @@ pub trait SessionRepository {
     /// Returns the last `limit` events of a session, newest first.
     fn events(&mut self, id: SessionId, limit: u32) -> Result<Vec<SessionEvent>, StoreError>;
 
-    /// Finds the account and session of each key, in the order given. An element is `None` if the
+    /// Finds the account and session of each identity, in the order given. An element is `None` if the
     /// account does not exist.
     fn resolve_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError>;
 
@@ -117,7 +117,7 @@ pub trait SessionRepository {
     /// cutoffs. Returns `None` if there are no more sessions.
     fn scan(&mut self, after: RowCursor, limit: u32, dead: &SessionCutoffs) -> Result<Option<RowRange>, StoreError>;
 
-    /// Deletes up to `limit` rows of sessions in the range that are past the cutoffs; the events of a
-    /// session before the session. Returns the number of deleted rows.
+    /// Deletes up to `limit` rows of sessions in the range that are past the cutoffs. Deletes the
+    /// events of a session before the session itself. Returns the number of deleted rows.
     fn purge(&mut self, range: &RowRange, dead: &SessionCutoffs, limit: u32) -> Result<u64, StoreError>;
 }

@@ -32,12 +32,12 @@ pub trait SharedCircuits: Send + Sync {
     /// Returns the latest update of a circuit by any replica, or `None` if there is none.
     fn latest(&self, circuit: &str) -> Result<Option<CircuitUpdate>, SharedCircuitsError>;
 
-    /// Claims the probe of a circuit for `lease`. Returns `None` to the one replica that gets it, also
-    /// when it asks again during its lease. Returns the remaining lease to all others.
+    /// Claims the probe of a circuit for `lease`. Returns `None` to the one replica that gets it, even
+    /// if it claims again during its lease. Returns the remaining lease to all others.
     fn claim_probe(&self, circuit: &str, lease: Duration) -> Result<Option<Duration>, SharedCircuitsError>;
 }
 
-/// The shared circuit state is unreachable, or its server did not respond in time.
+/// Error: the shared circuit state is unreachable, or its server did not respond in time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the circuits of other replicas cannot be read: {0}")]
 pub struct SharedCircuitsError(pub String);

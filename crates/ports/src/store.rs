@@ -22,7 +22,7 @@ pub enum TxMode {
     Write,
 }
 
-/// Requested end of a transaction.
+/// End of a transaction, as requested by the work in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TxOutcome {
     /// Keep the writes.
@@ -160,7 +160,7 @@ impl Rotation {
     }
 }
 
-/// Typed forms of [`Store::transact`].
+/// Convenience methods on every [`Store`]: run work in a transaction and return its typed result.
 pub trait StoreExt {
     /// Runs `work` in a read-only transaction and returns its result.
     ///
@@ -234,7 +234,7 @@ pub struct FoundToken {
     pub session: Option<Session>,
 }
 
-/// Stores refresh tokens. Every method returns the store's own [`StoreError`].
+/// Stores refresh tokens. Every method returns [`StoreError`] if the store fails.
 pub trait RefreshTokenRepository {
     /// Adds a live token. Its session, if it has one, must exist.
     fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError>;
@@ -259,7 +259,7 @@ pub trait RefreshTokenRepository {
     fn purge(&mut self, range: &RowRange, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// Position in the store's row order.
+/// Position in the store's row order, for keyset pagination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowCursor(pub i64);
 
@@ -268,7 +268,7 @@ impl RowCursor {
     pub const FIRST: Self = Self(i64::MIN);
 }
 
-/// Range of consecutive rows.
+/// Range of consecutive rows that a scan covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowRange {
     /// Position before the range.
@@ -291,7 +291,8 @@ pub enum StoreError {
     /// reads must continue.
     #[error("the store takes no writes: {0}")]
     Unwritable(String),
-    /// No connection, or not the only writer, became free within the wait limit.
+    /// No connection became free within the wait limit, the only writer stayed busy, or concurrent
+    /// changes kept interfering.
     #[error("the store is busy: {0}")]
     Busy(String),
     /// The circuit breaker refused the call.
@@ -300,7 +301,7 @@ pub enum StoreError {
         /// Time until it lets a call through.
         retry_after: Duration,
     },
-    /// A row breaks an invariant.
+    /// A stored row is unreadable, because it breaks an invariant.
     #[error("{table}.{column} of row {id} is unreadable: {reason}")]
     Corrupt {
         /// Table.
@@ -312,7 +313,7 @@ pub enum StoreError {
         /// Broken invariant, without the value.
         reason: String,
     },
-    /// Any other error: a statement failed.
+    /// Any other error, such as a failed statement.
     #[error("the store failed: {0}")]
     Failed(String),
 }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
 
-/// Signs claims as tokens. Signing the same claims twice gives tokens with the same claims. Every
-/// method returns [`SigningError`] if the key cannot sign.
+/// Signs claims as tokens. Signing the same claims twice yields two tokens with equal claims, whose
+/// text may differ. Every method returns [`SigningError`] if the key cannot sign.
 ///
 /// ```
 /// # use portcullis_domain::tokens::AccessClaims;
@@ -39,12 +39,12 @@ pub trait TokenVerifier: Send + Sync {
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken>;
 }
 
-/// The token is malformed, forged, or signed with another algorithm or key than configured.
+/// Error: the token is malformed, forged, or signed with another algorithm or key than configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the token is not valid")]
 pub struct InvalidToken;
 
-/// Signing failed for a reason unrelated to the claims.
+/// Error: signing failed for a reason unrelated to the claims.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("signing failed: {0}")]
 pub struct SigningError(pub String);

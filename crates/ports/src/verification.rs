@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, TokenDigest};
 
-/// Stores one-time tokens until they are used. Every method returns the store's own [`StoreError`].
+/// Stores one-time tokens until they are used. Every method returns [`StoreError`] if the store fails.
 pub trait OneTimeTokenRepository {
     /// Adds a token and replaces the account's token for the same purpose. Tokens to undo a change of
     /// the email address are replaced only by one for the same address.
@@ -25,8 +25,8 @@ pub trait OneTimeTokenRepository {
     /// email address.
     fn revoke_all(&mut self, user_id: UserId) -> Result<(), StoreError>;
 
-    /// Binds the account's tokens bound to password version `old` to `new`: the same password was
-    /// rehashed.
+    /// Replaces password version `old` by `new` in the account's tokens bound to it, because the same
+    /// password was rehashed.
     fn rebind(&mut self, user_id: UserId, old: &PasswordVersion, new: &PasswordVersion) -> Result<(), StoreError>;
 
     /// Deletes all tokens of the account except undo tokens of earlier email changes, which expire

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZeroUsize;
 
-/// Limit on how many calls run and how many wait. Further calls are refused at once. Waiting calls run
-/// in FIFO order. Clones share the limit.
+/// Bulkhead: limits how many calls run and how many wait at the same time. Further calls are refused
+/// at once. Waiting calls run in FIFO order. Clones share the limit.
 ///
 /// ```
 /// use portcullis_resilience::ConcurrencyLimit;
@@ -63,7 +63,7 @@ pub struct BulkheadLoad {
     pub waiting: usize,
 }
 
-/// Permit to run one call. Dropping it, also in a panic, passes it to the next waiting call.
+/// Permit to run one call. Dropping it, even in a panic, passes it to the next waiting call.
 ///
 /// ```
 /// # use portcullis_resilience::{BulkheadFull, ConcurrencyLimit};

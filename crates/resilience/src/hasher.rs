@@ -1,5 +1,5 @@
-//! Bulkhead around a password hasher. During a login storm, hashing takes a limited number of threads,
-//! and calls that would wait too long are refused at once.
+//! Bulkhead around a password hasher. During a burst of logins, hashing uses a limited number of
+//! threads, and calls that would wait too long are refused at once.
 
 use crate::ConcurrencyLimit;
 use portcullis_domain::registration::{Password, PasswordHash};
@@ -26,8 +26,8 @@ pub struct Bulkhead<P> {
 }
 
 impl<P> Bulkhead<P> {
-    /// Puts a limit around a hasher. `retry_after` is returned with refusals; use about the time that a
-    /// full queue takes.
+    /// Creates a hasher that applies `limit` to `inner`. Refusals return `retry_after`; set it to
+    /// about the time needed to process a full queue.
     #[must_use]
     pub fn new(inner: P, limit: ConcurrencyLimit, retry_after: Duration) -> Self {
         Self { inner, limit, retry_after }

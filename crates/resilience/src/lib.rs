@@ -1,5 +1,4 @@
-//! Circuit breaker and bulkhead, for Portcullis and for any other program, and decorators that put them
-//! around Portcullis's ports.
+//! Circuit breaker and bulkhead for any program, and decorators that apply them to Portcullis's ports.
 //!
 //! A [`CircuitBreaker`] guards calls to a dependency that may be down. After several consecutive
 //! failures it opens: it refuses calls at once instead of letting every caller wait for a timeout.
@@ -44,7 +43,7 @@
 //! assert_eq!(breaker.snapshot().state, State::Closed);
 //! ```
 //!
-//! No lock is held while a call runs. For calls that are neither one closure nor one future, get a
+//! No lock is held while a call runs. For calls that do not fit into one closure or future, get a
 //! [`Permit`] from [`CircuitBreaker::acquire`]. [`breaker::Machine`] contains the rules alone, without
 //! lock and clock.
 //!

@@ -26,11 +26,11 @@ fn is_open() -> LimiterError {
     LimiterError("its circuit is open".to_owned())
 }
 
-/// Combines a local limiter and one shared by all replicas. Both count every call, and a call must pass
-/// both. While the shared limiter is unavailable, the local one decides alone: it knows what passed in
-/// this process.
+/// Combines a local limiter and one shared by all replicas. Both count every call, and a call must
+/// pass both. While the shared limiter is unavailable, the local one decides alone, because it has
+/// counted all calls of this process.
 ///
-/// If the shared limiter loses its data, only the calls of other replicas are forgotten.
+/// If the shared limiter loses its data, only the counts of other replicas' calls are lost.
 ///
 /// ```
 /// use portcullis_ports::RateLimiter;
@@ -56,8 +56,8 @@ impl<S, L> SharedLimiter<S, L> {
 }
 
 impl<S: RateLimiter, L: RateLimiter> RateLimiter for SharedLimiter<S, L> {
-    /// Fails only if the local limiter fails. The local one goes first, because its refusals need no
-    /// network call.
+    /// Fails only if the local limiter fails. Charges the local one first, because its refusals need
+    /// no network call.
     fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
         let local = match self.local.reserve(charges)? {
             ReserveOutcome::Passed(local) => local,
@@ -85,7 +85,7 @@ impl<S: RateLimiter, L: RateLimiter> RateLimiter for SharedLimiter<S, L> {
         Ok(())
     }
 
-    /// Other replicas keep their local counts.
+    /// Clears the local and the shared counts. Other replicas keep their local counts.
     fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
         self.local.clear(charges)?;
         // Ignore errors: counts on an unavailable server expire.

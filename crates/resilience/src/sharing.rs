@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// Poll interval of the shared state: about the maximum delay until a circuit follows another replica's.
+/// Poll interval of the shared state. A circuit follows that of another replica after about this time
+/// at most.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Settings of a shared circuit.
@@ -25,9 +26,9 @@ pub struct SharingSettings {
     pub board: Arc<dyn SharedCircuits>,
 }
 
-/// Builds a circuit that shares its state. A background thread publishes its transitions and applies
-/// those of other replicas until the process ends. Only the claim of the probe runs on the calling
-/// thread.
+/// Builds a circuit that shares its state with other replicas. A background thread publishes its
+/// transitions and applies those of other replicas until the process ends. Only the claim of the probe
+/// runs on the calling thread.
 ///
 /// # Errors
 /// Returns the operating system's error if the thread cannot be started.
@@ -42,17 +43,18 @@ pub fn share(builder: Builder, sharing: SharingSettings) -> std::io::Result<Circ
     Ok(breaker)
 }
 
-/// Forwards transitions to the thread without blocking. Skips commanded ones, which other replicas
-/// already know.
+/// Forwards transitions to the background thread without blocking. Skips commanded transitions,
+/// because other replicas already know them.
 fn forward_transitions(tell: SyncSender<State>) -> impl Fn(&Transition) + Send + Sync + 'static {
     move |change| {
         if !change.commanded {
-            // If the queue is full, the next transition follows soon.
+            // If the queue is full, this transition is skipped; a later one follows soon.
             let _ = tell.try_send(change.to);
         }
     }
 }
 
+/// Background loop that publishes local transitions and applies those of other replicas.
 struct CircuitSync {
     sharing: SharingSettings,
     /// State not yet published.
@@ -88,7 +90,7 @@ impl CircuitSync {
                 self.seen = Some(news.version);
                 apply(breaker, news);
             }
-            // Lost data changes nothing.
+            // No new update, or the shared state lost its data: keep the local state.
             _ => {}
         }
         Ok(())
@@ -97,8 +99,8 @@ impl CircuitSync {
 
 fn apply(breaker: &CircuitBreaker, news: CircuitUpdate) {
     match news.open_for {
-        // Read late, or left over from a stopped replica. A circuit that is closed or open here has its
-        // own reasons.
+        // The open time has passed: the update was read late, or a stopped replica left it. Keep the
+        // local state, which local calls decided.
         Some(Duration::ZERO) => {}
         Some(open_for) => breaker.trip(open_for),
         None => breaker.reset(),

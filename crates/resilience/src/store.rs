@@ -7,8 +7,8 @@ use portcullis_ports::{CircuitMonitor, CircuitStatus, Rotation, Store, StoreErro
 use std::time::Duration;
 
 /// Port behind a circuit breaker. For a store, only outages open the circuit. Conflicts and corrupt
-/// rows count as success, because the store did respond. A failed statement counts as neither, because
-/// its cause may be an outage.
+/// rows count as success, because the store did respond. A failed statement counts as neither success
+/// nor failure, because its cause is unknown.
 ///
 /// ```
 /// use portcullis_ports::{CircuitMonitor, TxMode, Store, StoreError, TxWork};
@@ -34,7 +34,8 @@ pub struct Breaker<P> {
 }
 
 impl<P> Breaker<P> {
-    /// Puts a breaker around a port. `name` is the circuit's name in the health report.
+    /// Creates a port that calls `inner` through a breaker. `name` is the circuit's name in the health
+    /// report.
     #[must_use]
     pub fn new(name: &'static str, inner: P, breaker: CircuitBreaker) -> Self {
         Self { name, inner, breaker }
@@ -82,8 +83,8 @@ impl<P: Store> Store for Breaker<P> {
         self.guard(|store| store.transact(mode, work))
     }
 
-    /// Makes one call, but counts an outage once per rotation: each belongs to a different client, and
-    /// separate calls would have opened the circuit.
+    /// Makes one call, but counts an outage once per rotation: each rotation belongs to a different
+    /// client, and separate calls would each have counted as a failure.
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         let result = self.guard(|store| store.rotate(rotations));
         if result.as_ref().is_err_and(StoreError::is_outage) {

@@ -1,5 +1,5 @@
-//! Locks of the standard library, or of the model checker under `cfg(loom)`. The rest of the crate uses
-//! these only.
+//! Synchronization primitives: those of the standard library, or of the model checker loom under
+//! `cfg(loom)`. The rest of the crate uses only these.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -7,8 +7,8 @@ use std::sync::PoisonError;
 #[cfg(not(loom))]
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-/// Locks a mutex and ignores poisoning. No caller's code runs under these locks, and no step under them
-/// leaves a value half changed.
+/// Locks a mutex and ignores poisoning. This is safe: no caller's code runs under these locks, and no
+/// step under them can leave a value in an inconsistent state.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

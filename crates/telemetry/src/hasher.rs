@@ -33,7 +33,7 @@ pub struct HasherMetrics {
 }
 
 impl HasherMetrics {
-    /// Registers the metrics. A registry takes them once.
+    /// Registers the metrics. Fails if they are already registered.
     pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "How long callers waited for a hash, its time in the queue included.";
         let times = telemetry.times("password_hash_duration_seconds", help, "operation", &BOUNDS)?;

@@ -6,8 +6,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// Bucket bounds in seconds, from 0.5 ms, less than a commit takes, to 10 s, when requests are
-/// abandoned.
+/// Bucket bounds in seconds, from 0.5 ms (faster than a commit) to 10 s (when requests are abandoned).
 const BOUNDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 /// Statuses that the service sends. All others share one label, which bounds the number of series.
@@ -39,7 +38,7 @@ const STATUSES: [(u16, &str); 23] = [
 const OTHER: &str = "other";
 const KINDS: usize = STATUSES.len() + 1;
 
-/// Counts requests by route, method and status, and their times by route.
+/// Counts requests by route, method and status, and measures response times by route.
 ///
 /// ```
 /// use portcullis_telemetry::{MetricsRegistry, HttpMetrics};
@@ -53,8 +52,8 @@ const KINDS: usize = STATUSES.len() + 1;
 /// ```
 pub struct HttpMetrics {
     requests: IntCounterVec,
-    /// One counter per route, method and status, created by the first such request: there are
-    /// thousands, and most are never used.
+    /// One counter per route, method and status. Created on first use, because there are thousands and
+    /// most are never used.
     counters: Vec<OnceLock<IntCounter>>,
     times: Vec<Histogram>,
     routes: &'static [&'static str],

@@ -25,7 +25,7 @@ pub struct LaneMetrics {
 }
 
 impl LaneMetrics {
-    /// Registers the metrics of the named lanes. A registry takes them once.
+    /// Registers the metrics of the named lanes. Fails if they are already registered.
     pub fn register<const N: usize>(telemetry: &MetricsRegistry, names: [&str; N]) -> Result<[Self; N], MetricsError> {
         let help = "How long jobs waited for their turn.";
         let waits = telemetry.times("lane_wait_seconds", help, "lane", &BOUNDS)?;

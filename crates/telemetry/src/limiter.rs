@@ -25,6 +25,7 @@ pub struct LimiterMetrics {
     errors: IntCounter,
 }
 
+/// Counters of one budget.
 #[derive(Debug, Clone)]
 struct Outcomes {
     budget: Budget,
@@ -34,7 +35,7 @@ struct Outcomes {
 }
 
 impl LimiterMetrics {
-    /// Registers the metrics. A registry takes them once.
+    /// Registers the metrics. Fails if they are already registered.
     pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "What limits made of tries: a refund is of one that had passed.";
         let charges = telemetry.counters("limiter_charges_total", help, &["budget", "outcome"])?;

@@ -5,7 +5,7 @@ use prometheus::Histogram;
 use std::fmt;
 use std::sync::Arc;
 
-/// A port with metrics. Calls pass unchanged.
+/// A port with metrics. Forwards calls unchanged.
 pub struct Metered<P: ?Sized, M> {
     pub(crate) metrics: M,
     clock: Arc<dyn Clock>,

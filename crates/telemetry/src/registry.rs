@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 /// Prefix of all metric names.
 const NAMESPACE: &str = "portcullis";
 
-/// A metric could not be registered: its name is taken or invalid.
+/// Error for a metric that could not be registered: its name is taken or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("metrics cannot be kept: {0}")]
 pub struct MetricsError(pub(crate) String);
@@ -20,6 +20,7 @@ impl From<prometheus::Error> for MetricsError {
     }
 }
 
+/// Updates a metric from its function before the page is rendered.
 type Sample = Box<dyn Fn() + Send + Sync>;
 
 /// All metrics of a process.

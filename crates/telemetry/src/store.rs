@@ -36,7 +36,7 @@ pub struct StoreMetrics {
 }
 
 impl StoreMetrics {
-    /// Registers the metrics. A registry takes them once.
+    /// Registers the metrics. Fails if they are already registered.
     pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "How long calls of the store took, their wait for a connection included.";
         let times = telemetry.times("store_duration_seconds", help, "operation", &BOUNDS)?;

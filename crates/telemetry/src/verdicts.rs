@@ -6,7 +6,7 @@ use portcullis_domain::tokens::Verdict;
 use portcullis_ports::RefreshObserver;
 use prometheus::IntCounter;
 
-/// Counts verdicts.
+/// Counts the verdicts on presented refresh tokens.
 ///
 /// ```
 /// use portcullis_domain::tokens::Verdict;
@@ -29,7 +29,7 @@ pub struct VerdictMetrics {
 }
 
 impl VerdictMetrics {
-    /// Registers the metrics. A registry takes them once.
+    /// Registers the metrics. Fails if they are already registered.
     pub fn register(telemetry: &MetricsRegistry) -> Result<Self, MetricsError> {
         let help = "What genuine refresh tokens were worth that were shown.";
         let counters = telemetry.counters("refresh_verdicts_total", help, &["verdict"])?;

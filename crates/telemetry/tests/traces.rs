@@ -122,7 +122,7 @@ fn a_request_is_a_tree_that_goes_on_with_its_callers() {
         let request = server!(PARENT);
         world.clock.advance(Duration::from_millis(1));
         request.in_scope(|| {
-            // Another library's span in between is nobody's business.
+            // A span of another library in between is ignored.
             tracing::error_span!(target: "other", "between").in_scope(|| {
                 let work = tracing::error_span!(target: TRACES, "work", "error.type" = Empty);
                 world.clock.advance(Duration::from_millis(2));

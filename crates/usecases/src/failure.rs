@@ -39,7 +39,7 @@ impl DependencyError {
     }
 
     /// Returns whether the only problem is that too many calls wait for a hash. An immediate retry
-    /// makes it worse.
+    /// would add to the load.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
         matches!(self, Self::Hasher(HasherError::Busy { .. }))

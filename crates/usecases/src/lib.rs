@@ -1,7 +1,8 @@
 //! Use cases of the service: one folder per feature, one file per use case, written against the ports.
 //!
-//! A use case is a struct that holds its ports and has one method, `run`. Inputs are noun phrases,
-//! outcomes past participles, errors enums with a stable code. Contains no SQL and no HTTP.
+//! A use case is a struct that holds its ports and has one main method, `run`. Input types are named
+//! by noun phrases (`PasswordLogin`), outcomes by past participles (`LoggedIn`). Errors are enums with
+//! a stable code. This crate contains no SQL and no HTTP.
 
 mod failure;
 pub mod health;

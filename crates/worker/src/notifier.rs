@@ -1,4 +1,4 @@
-//! Wakes the threads of a worker, and stops them.
+//! Handle that wakes and stops the threads of a worker.
 
 use portcullis_ports::OutboxNotifier;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -40,8 +40,8 @@ impl Notifier {
         let mut state = self.lock();
         state.rings = state.rings.saturating_add(1).min(REMEMBERED);
         drop(state);
-        // `ended` waits on the same condition variable, so waking a single waiter could miss the
-        // threads.
+        // `ended` waits on the same condition variable, so waking a single waiter could wake `ended`
+        // instead of a worker thread.
         self.0.changed.notify_all();
     }
 

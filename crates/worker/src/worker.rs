@@ -7,10 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Work in units that several threads can do concurrently.
+/// Background job, split into units of work that several threads can run concurrently.
 pub trait Job: Send + Sync {
-    /// Does one unit of work, if there is any, and returns the next step. The time must be bounded,
-    /// because a stopping worker waits for it.
+    /// Runs one unit of work, if there is any, and returns the next step. Its duration must be
+    /// bounded, because a stopping worker waits for it.
     fn run(&self) -> NextStep;
 }
 
@@ -21,7 +21,8 @@ pub enum NextStep {
     Continue,
     /// Wait for a notification, or for the polling interval.
     Wait,
-    /// Sleep for that long, regardless of notifications: an earlier attempt would be useless.
+    /// Sleep for this duration, regardless of notifications, because an earlier attempt would be
+    /// useless.
     Sleep(Duration),
 }
 
@@ -66,7 +67,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts threads with that name. They run the job at once, then wait for the notifier.
+    /// Starts the threads, called `name`. They run the job at once, then wait for the notifier.
     ///
     /// # Errors
     /// Returns the system's error if a thread cannot be created. Threads already started end again.

@@ -1,5 +1,5 @@
-//! A worker wakes when it is rung for, looks for itself, survives what its job does, rests when it
-//! is told to, and ends in time.
+//! A worker wakes when notified, polls, survives panics of its job, sleeps when the job says so, and
+//! stops in time.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -13,7 +13,7 @@ const LONG: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(20);
 
-/// Tells of each piece, and does as it is told.
+/// Job that reports each step and follows a script.
 struct Script {
     told: Sender<&'static str>,
     steps: Mutex<Vec<(&'static str, Step)>>,

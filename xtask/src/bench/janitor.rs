@@ -1,5 +1,5 @@
-//! Ends what the bench left behind, however the bench ends: a shell that waits for its standard
-//! input to close, which happens when this process is gone.
+//! Ends the child processes of the bench, even if the bench is killed: a shell waits until its standard
+//! input closes, which happens when the bench exits.
 
 use anyhow::{Context, Result};
 use rustix::process::Pid;
@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// PostgreSQL ends its children at SIGQUIT, others end by it; groups are killed after that.
+/// PostgreSQL ends its children on SIGQUIT, other programs end themselves. After 1 s the process groups
+/// are killed.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 pids=" "
@@ -26,7 +27,7 @@ for pid in $pids; do kill -s KILL -- "-$pid"; done 2>/dev/null
 [ -z "$1" ] || rm -rf "$1"
 "#;
 
-/// A handle on the one janitor of a run.
+/// Handle of the janitor, one per run.
 #[derive(Clone)]
 pub(super) struct Janitor {
     shared: Arc<Mutex<Shell>>,
@@ -34,34 +35,34 @@ pub(super) struct Janitor {
 
 struct Shell {
     input: ChildStdin,
-    /// Never waited for: it outlives this process by the time it takes to clean up.
+    /// Never waited for: it cleans up after this process has exited.
     _child: Child,
 }
 
 impl Janitor {
-    /// Starts it. The folder, if any, is removed at the end.
+    /// Starts the janitor. It deletes the folder, if any, at the end.
     pub(super) fn start(folder: Option<&Path>) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "janitor"]).arg(folder.unwrap_or_else(|| Path::new(""))).current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.process_group(0).spawn().context("sh: cannot be started")?;
-        let input = child.stdin.take().context("sh: no input")?;
+        let input = child.stdin.take().context("sh: no standard input")?;
         Ok(Self { shared: Arc::new(Mutex::new(Shell { input, _child: child })) })
     }
 
-    /// From now on this process ends with the bench.
+    /// Adds a process to end with the bench.
     pub(super) fn watch(&self, pid: Pid) {
         self.write('+', pid);
     }
 
-    /// It has ended: its number may be another's.
+    /// Removes a process that has ended, since its id may be reused.
     pub(super) fn forget(&self, pid: Pid) {
         self.write('-', pid);
     }
 
     fn write(&self, sign: char, pid: Pid) {
         let mut shell = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without its janitor a run still ends its processes itself, unless it is killed.
+        // Without the janitor, a run still ends its processes itself unless it is killed.
         let _ = writeln!(shell.input, "{sign}{}", pid.as_raw_nonzero());
     }
 }
@@ -72,7 +73,7 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    /// One that takes no SIGQUIT, as whatever a shell started in the background.
+    /// A process that ignores SIGQUIT, like every background process of a shell.
     fn sleeper() -> Child {
         Command::new("sh").args(["-c", "trap '' QUIT; exec sleep 60"]).process_group(0).spawn().unwrap()
     }

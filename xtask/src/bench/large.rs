@@ -1,6 +1,5 @@
-//! A large database: a million users and five million refresh tokens, of which 250,000 have
-//! expired. Built once with SQL, kept between runs under a name that changes with the migrations
-//! and that SQL, and copied for each use.
+//! Large database: one million users and five million refresh tokens, 250,000 of them expired. Built
+//! once with SQL and copied for each use. Its name contains a hash of the migrations and that SQL.
 
 use super::postgres::Postgres;
 use super::programs::sqlite3;
@@ -18,7 +17,7 @@ use std::sync::Arc;
 const USERS: u32 = 1_000_000;
 const DATABASE: &str = "large";
 const EXPIRED: &str = "2026-01-01 00:00:00.000000";
-/// Far enough that a kept database does not age.
+/// Far in the future, so that a kept database does not age.
 const LIVE: &str = "2126-01-01 00:00:00.000000";
 
 /// A copy of the large database, and Portcullis on it.
@@ -28,7 +27,7 @@ pub(super) struct Large {
 }
 
 impl Large {
-    /// Builds it where there is none, and copies it.
+    /// Builds the database if needed, and copies it.
     pub(super) fn copy(bench: &Run, storage: Storage) -> Result<Self> {
         let kept = Kept { bench, storage, users: if bench.options.smoke { USERS / 1000 } else { USERS } };
         let template = kept.template()?;
@@ -39,23 +38,23 @@ impl Large {
         fs::create_dir_all(folder.parent().unwrap_or(&folder))?;
         eprintln!("       copying the large {} database", storage.name());
         run("cp", Command::new("cp").args(["-a", "--reflink=auto"]).args([&template, &folder]))?;
-        // Otherwise the system writes it out beside what is measured first, the idle part.
+        // Otherwise the system writes the copy out during the first measurement, the idle one.
         run("sync", Command::new("sync").arg("-f").arg(&folder))?;
         kept.open(&folder)
     }
 
-    /// How many tokens have expired.
+    /// Counts the expired tokens.
     pub(super) fn expired(&self) -> Result<u64> {
         let sql = format!("SELECT count(*) FROM refresh_tokens WHERE expires_at <= '{EXPIRED}'");
         let printed = match &self.postgres {
             Some(postgres) => postgres.psql(DATABASE, &sql)?,
             None => output("sqlite3", sqlite3()?.arg(self.place.folder.join("app.db")).arg(sql))?,
         };
-        printed.trim().parse().context("a count")
+        printed.trim().parse().context("expected a count")
     }
 }
 
-/// The kept one.
+/// The kept database that is copied for each use.
 struct Kept<'a> {
     bench: &'a Run,
     storage: Storage,
@@ -63,14 +62,14 @@ struct Kept<'a> {
 }
 
 impl Kept<'_> {
-    /// The folder of the kept database.
+    /// Returns the folder of the kept database. Builds it if needed.
     fn template(&self) -> Result<PathBuf> {
         let Self { storage, users, .. } = self;
         let name = format!("large-{}-{users}-", storage.name().to_lowercase());
         let kept = self.bench.kept()?.join(format!("{name}{:016x}", self.made_by()?));
         if !kept.exists() {
             remove_others(&self.bench.kept()?, &name)?;
-            eprintln!("       building a large {} database, once: {users} users", storage.name());
+            eprintln!("       building the large {} database, kept for later runs: {users} users", storage.name());
             let unfinished = kept.with_extension("unfinished");
             fs::create_dir_all(&unfinished)?;
             self.build(&unfinished)?;
@@ -83,7 +82,7 @@ impl Kept<'_> {
         let postgres = match (self.storage, &self.bench.programs.postgres) {
             (Storage::Sqlite, _) => None,
             (Storage::Postgres, programs) => {
-                let programs = programs.as_ref().context("PostgreSQL's programs are not there")?;
+                let programs = programs.as_ref().context("PostgreSQL's programs were not found")?;
                 Some(Arc::new(Postgres::start(programs, folder, &self.bench.janitor)?))
             }
         };
@@ -106,16 +105,16 @@ impl Kept<'_> {
         Ok(())
     }
 
-    /// What fills it, one after another: a VACUUM bears no company.
+    /// Returns the statements that fill the database, one per call, since VACUUM must run alone.
     fn sql(&self) -> Vec<String> {
         match self.storage {
             Storage::Sqlite => vec![sqlite_rows(self.users)],
-            // As autovacuum leaves it: otherwise whoever reads a row first writes its page.
+            // The state after autovacuum. Otherwise the first reader of a row writes its page.
             Storage::Postgres => vec![postgres_rows(self.users), "VACUUM ANALYZE".to_owned()],
         }
     }
 
-    /// What it is made by, in a number: another schema, or other rows, want another database.
+    /// Hashes the migrations and the SQL: another schema or other rows need another database.
     fn made_by(&self) -> Result<u64> {
         let sqlite = self.storage == Storage::Sqlite;
         let folder = root().join("migrations").join(if sqlite { "sqlite" } else { "postgres" });
@@ -133,7 +132,7 @@ impl Kept<'_> {
     }
 }
 
-/// Those of other migrations, and one that was never finished, would fill the disk.
+/// Deletes databases of other migrations and unfinished ones, which would fill the disk.
 fn remove_others(kept: &Path, name: &str) -> Result<()> {
     for entry in fs::read_dir(kept)? {
         let entry = entry?;
@@ -144,7 +143,7 @@ fn remove_others(kept: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Of twenty tokens one has expired, four are live, the others are spent; five to a user.
+/// One token in 20 has expired, four are live, the others are spent. Each user has five.
 const COLUMNS: &str = "refresh_tokens (jti, user_id, expires_at, revoked, created_at)";
 
 fn sqlite_rows(users: u32) -> String {

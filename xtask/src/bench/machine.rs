@@ -1,11 +1,11 @@
-//! What the bench ran on. Figures without it say little.
+//! The machine that the bench ran on. Figures mean little without it.
 
 use serde::Serialize;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The machine, as far as it bears on the figures.
+/// Properties of the machine that affect the figures.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Machine {
     cpu: String,
@@ -18,7 +18,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// The machine that this runs on; the file system is the folder's.
+    /// Reads the properties of this machine. The file system is that of the folder.
     pub(super) fn this(folder: &Path, postgres: Option<&Path>) -> Self {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
         let version = postgres.and_then(|folder| printed(Command::new(folder.join("postgres")).arg("--version")));
@@ -50,14 +50,14 @@ impl Machine {
         }
     }
 
-    /// In one line.
+    /// Formats the machine in one line.
     pub(super) fn text(&self) -> String {
         let Self { cpu, cores, memory_mib, kernel, file_system, postgresql, commit } = self;
         format!("{cpu}, {cores} cores, {memory_mib} MiB, {kernel}, {file_system}, {postgresql}, commit {commit}")
     }
 }
 
-/// What stands after the name and a colon in one of the kernel's tables.
+/// Returns the value after a name and a colon in one of the kernel's files, or `unknown`.
 fn value(file: &str, name: &str) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
     let found = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));

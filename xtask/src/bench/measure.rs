@@ -1,21 +1,21 @@
-//! From samples to figures: rates, CPU time per operation, percentiles, medians over rounds, and
-//! contenders measured in turns. What is measured is left to the workloads.
+//! Turns samples into figures: rates, CPU time per operation, percentiles, medians over rounds.
+//! Measures contenders alternately. The workloads define what is measured.
 
 use super::client::load::Sample;
 use anyhow::{Error, Result, ensure};
 use serde::Serialize;
 use std::time::Duration;
 
-/// What one measurement says of one contender. Times in milliseconds.
+/// Figures of one contender. Times in milliseconds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Figures {
-    /// Operations a second.
+    /// Operations per second.
     #[serde(rename = "a_second")]
     pub(super) rate: Option<f64>,
-    /// CPU time of the whole server, its database included, for one operation.
+    /// CPU time per operation, of the server and its database.
     #[serde(rename = "cpu_ms")]
     pub(super) cpu: Option<f64>,
-    /// CPU time of the client for one operation.
+    /// CPU time of the client per operation.
     #[serde(rename = "client_cpu_ms")]
     pub(super) client_cpu: Option<f64>,
     #[serde(rename = "p50_ms")]
@@ -27,9 +27,9 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// What a closed loop saw.
+    /// Computes the figures of a closed loop.
     pub(super) fn of(sample: &Sample) -> Result<Self> {
-        ensure!(!sample.latencies.is_empty(), "no answer in {:.1} s", sample.elapsed.as_secs_f64());
+        ensure!(!sample.latencies.is_empty(), "no response in {:.1} s", sample.elapsed.as_secs_f64());
         let mut figures = Self::of_times(&sample.latencies, sample.shed);
         let count = number(sample.latencies.len());
         figures.rate = Some(count / sample.elapsed.as_secs_f64());
@@ -38,7 +38,7 @@ impl Figures {
         Ok(figures)
     }
 
-    /// Times alone, where the pace was given.
+    /// Computes only latencies and refusals, for load at a fixed pace.
     pub(super) fn of_times(times: &[Duration], shed: u64) -> Self {
         let mut times = times.to_vec();
         times.sort_unstable();
@@ -50,7 +50,7 @@ impl Figures {
         }
     }
 
-    /// The median of each figure.
+    /// Returns the median of each figure.
     pub(super) fn median(rounds: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> Option<f64>| median(&rounds.iter().filter_map(figure).collect::<Vec<_>>());
         Self {
@@ -64,24 +64,25 @@ impl Figures {
     }
 }
 
-/// A count as a number to divide by; exact up to four thousand million.
+/// Converts a count to a float; infinite above `u32::MAX`.
 pub(super) fn number(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
-/// A time in milliseconds.
+/// Converts a duration to milliseconds.
 pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// The least time that at least so many percent are no longer than. The times are sorted.
+/// Returns the smallest time that at least `percent` % of the sorted times do not exceed. `None` if
+/// there are no times.
 pub(super) fn percentile(sorted: &[Duration], percent: f64) -> Option<Duration> {
     let wanted = number(sorted.len()) * percent / 100.0;
     let enough = |(rank, _): &(usize, &Duration)| number(rank + 1) >= wanted;
     sorted.iter().enumerate().find(enough).map(|(_, time)| *time)
 }
 
-/// The middle value; of an even number of values the mean of the two in the middle.
+/// Returns the middle value, or the mean of the two middle values. `None` if there are no values.
 pub(super) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -90,7 +91,7 @@ pub(super) fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-/// One who is measured: a name, and what measures it once.
+/// A name, and a function that measures once.
 pub(super) struct Contender<'a> {
     pub(super) name: String,
     pub(super) measure: Box<dyn FnMut() -> Result<Figures> + 'a>,
@@ -102,8 +103,8 @@ impl<'a> Contender<'a> {
     }
 }
 
-/// Measures all of them in turns, so that what disturbs the machine disturbs each; the medians of
-/// the rounds. One that fails is not measured again, and the others are.
+/// Measures the contenders alternately, so that disturbances of the machine affect all of them. Returns
+/// the medians of the rounds. A contender that fails is not measured again; the others continue.
 pub(super) fn in_turns(rounds: usize, contenders: &mut [Contender<'_>]) -> Vec<(String, Result<Figures>)> {
     let mut measured: Vec<(Vec<Figures>, Option<Error>)> = contenders.iter().map(|_| Default::default()).collect();
     for _ in 0..rounds.max(1) {

@@ -1,6 +1,5 @@
-//! `cargo xtask bench`: starts the release binary on throw-away databases, drives it over
-//! loopback with real flows, and holds it against its goals and the machine's limits. Each
-//! workload is a file of its own.
+//! `cargo xtask bench`: starts the release binary on temporary databases, drives it over loopback with
+//! real flows, and compares it with its goals and with baselines. Each workload has its own file.
 
 mod client;
 mod janitor;
@@ -24,39 +23,39 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub(crate) struct Bench {
-    /// Only these: goals (G4) or names of workloads (refresh-sqlite), with commas between
+    /// Run only these goals (G4) or workloads (refresh-sqlite), separated by commas
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// How long each measurement takes
+    /// Measure for this many seconds
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// How often each contender is measured; the medians count
+    /// Measure each contender this many times and report the medians
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// A server with the same contract, to be measured in turns with this one: a shell command, in
-    /// which {port} stands for the port; SECRET_KEY, DATABASE_URL, HOST and PORT are in its environment
+    /// Also measure a server with the same contract: a shell command in which {port} is replaced by the
+    /// port; SECRET_KEY, DATABASE_URL, HOST and PORT are in its environment
     #[arg(long)]
     peer: Option<String>,
-    /// Measure another binary of Portcullis, already built, instead of this one
+    /// Measure this Portcullis binary instead of building one
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// Also what needs many rows: a million users and five million refresh tokens, built once and kept in
-    /// target/bench, or a million dead ones
+    /// Also run the workloads that need many rows: one million users and five million refresh tokens,
+    /// built once and kept in target/bench, or one million dead tokens
     #[arg(long)]
     large: bool,
-    /// Instead of all else, a mixed load for so many minutes: does memory stay flat?
+    /// Run only a mixed load for this many minutes and check that memory stays flat
     #[arg(long, value_name = "MINUTES")]
     soak: Option<u32>,
-    /// Every workload for a moment, at low cost: shows that the bench works, and no figure worth reading
+    /// Run every workload briefly at low cost, to test the bench itself; the figures mean nothing
     #[arg(long)]
     smoke: bool,
-    /// Write the report as JSON
+    /// Write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the report as a picture
+    /// Write the report as an SVG image to this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Write the report as Markdown tables
+    /// Write the report as Markdown tables to this file
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 }
@@ -80,11 +79,11 @@ impl Bench {
         }
         run.report.print();
         run.write()?;
-        eprintln!("{} s in all", started.elapsed().as_secs());
+        eprintln!("{} s in total", started.elapsed().as_secs());
         Ok(ExitCode::from(u8::from(!run.report.failures.is_empty())))
     }
 
-    /// How long one measurement takes.
+    /// Returns the duration of one measurement.
     fn window(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }

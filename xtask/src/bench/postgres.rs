@@ -1,5 +1,5 @@
-//! A throw-away PostgreSQL with the settings that PostgreSQL ships with: what the bench measures
-//! on must not be tuned for it. Finding the programs is left to `database_server`.
+//! Temporary PostgreSQL server with PostgreSQL's default settings: the bench must not measure a tuned
+//! one. `database_server` finds the programs.
 
 use super::janitor::Janitor;
 use super::process::Process;
@@ -15,11 +15,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const START: Duration = Duration::from_secs(60);
-/// For 256 clients of pgbench; the one setting that is not PostgreSQL's own, and the place and
-/// address that keep it apart from other servers.
+/// Enough for 256 clients of pgbench. Besides this, only the port, address and socket folder differ
+/// from the defaults, to keep the server apart from others.
 const CONNECTIONS: &str = "max_connections=400";
 
-/// A running server; it ends when dropped, and its data stay.
+/// A running server. It ends when dropped; its data are kept.
 pub(super) struct Postgres {
     programs: PathBuf,
     folder: PathBuf,
@@ -28,13 +28,13 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server on the data in the folder, which is made where there is none.
+    /// Starts a server on the data in the folder. Creates the data if there are none.
     pub(super) fn start(programs: &Path, folder: &Path, janitor: &Janitor) -> Result<Self> {
         let data = folder.join("data");
         if !data.join("PG_VERSION").is_file() {
             initialise(programs, folder)?;
         }
-        // A bench that was killed left this behind; its server is gone with it.
+        // Left by a bench that was killed. Its server is no longer running.
         let _ = fs::remove_file(data.join("postmaster.pid"));
         let port = super::server::free_port()?;
         let mut command = unprivileged(Command::new(programs.join("postgres")), folder);
@@ -48,7 +48,7 @@ impl Postgres {
         ]);
         command.arg("-c").arg(format!("unix_socket_directories={}", folder.display()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(folder.join("log"))?);
-        // SIGINT: a fast shutdown, with its data written.
+        // SIGINT: a fast shutdown that writes all data.
         let process = Process::start(&mut command, Signal::INT, janitor)?;
         let mut server = Self { programs: programs.to_owned(), folder: folder.to_owned(), port, process };
         server.wait()?;
@@ -59,31 +59,31 @@ impl Postgres {
         let started = Instant::now();
         while self.psql("postgres", "SELECT 1").is_err() {
             let log = self.folder.join("log");
-            ensure!(!self.process.has_ended() && started.elapsed() < START, "PostgreSQL: see {}", log.display());
+            ensure!(!self.process.has_ended() && started.elapsed() < START, "PostgreSQL failed: {}", log.display());
             thread::sleep(Duration::from_millis(50));
         }
         Ok(())
     }
 
-    /// Where a database of this server is.
+    /// Returns the URL of a database of this server.
     pub(super) fn url(&self, database: &str) -> String {
         format!("postgresql://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Makes an empty database, or makes it empty.
+    /// Creates an empty database. Drops an existing one first.
     pub(super) fn create(&self, database: &str) -> Result<()> {
         self.psql("postgres", &format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"))?;
         self.psql("postgres", &format!("CREATE DATABASE {database}")).map(drop)
     }
 
-    /// What SQL prints.
+    /// Runs SQL and returns its output.
     pub(super) fn psql(&self, database: &str, sql: &str) -> Result<String> {
         let mut command = self.client("psql");
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url(database), "-c", sql]);
         output_quietly(&mut command)
     }
 
-    /// Runs a file of SQL.
+    /// Runs an SQL file.
     pub(super) fn script(&self, database: &str, file: &Path) -> Result<()> {
         let mut command = self.client("psql");
         command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.url(database), "-f"]).arg(file);
@@ -91,14 +91,14 @@ impl Postgres {
         run("psql", &mut command)
     }
 
-    /// What pgbench prints, called with these arguments.
+    /// Runs pgbench and returns its output.
     pub(super) fn pgbench(&self, database: &str, arguments: &[&str], script: &Path) -> Result<String> {
         let mut command = self.client("pgbench");
         command.args(arguments).arg("-f").arg(script).arg(self.url(database));
         output("pgbench", command.stderr(Stdio::null()))
     }
 
-    /// CPU time of all its processes until now.
+    /// Returns the CPU time of all its processes so far.
     pub(super) fn cpu(&self) -> Result<Duration> {
         self.process.cpu()
     }
@@ -125,7 +125,7 @@ fn initialise(programs: &Path, folder: &Path) -> Result<()> {
     run("initdb", initdb.stdout(Stdio::null()))
 }
 
-/// PostgreSQL refuses to run as root: then it runs as `postgres`, or as `nobody`.
+/// Runs the command as `postgres` or `nobody` if this is root: PostgreSQL refuses to run as root.
 fn unprivileged(mut command: Command, folder: &Path) -> Command {
     if let Some((user, group)) = owner() {
         command.uid(user).gid(group);

@@ -1,5 +1,4 @@
-//! A process that the bench started, with all that it started in turn: its CPU time, its memory,
-//! its end. Which program it is, is left to the callers.
+//! A process started by the bench, and its descendants: their CPU time, memory and termination.
 
 use super::janitor::Janitor;
 use anyhow::{Context, Result};
@@ -12,10 +11,10 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a process may take to end before it is killed.
+/// Time a process may take to end before it is killed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A running process in a group of its own; it ends when this is dropped, and when the bench ends.
+/// A running process in its own process group. It ends when dropped, and when the bench ends.
 pub(super) struct Process {
     child: Child,
     pid: Pid,
@@ -24,7 +23,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts it. `polite` is the signal that asks it to end.
+    /// Starts the process. `polite` is the signal that asks it to end.
     pub(super) fn start(command: &mut Command, polite: Signal, janitor: &Janitor) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command.process_group(0).spawn().with_context(|| format!("{name}: cannot be started"))?;
@@ -33,24 +32,24 @@ impl Process {
         Ok(Self { child, pid, polite, janitor: janitor.clone() })
     }
 
-    /// Whether it has ended.
+    /// Returns whether the process has ended.
     pub(super) fn has_ended(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
-    /// CPU time, user and system, of the process and of all its descendants until now.
+    /// Returns the user and system CPU time of the process and all its descendants so far.
     pub(super) fn cpu(&self) -> Result<Duration> {
         cpu(self.pid)
     }
 
-    /// Resident memory of the process and of all its descendants, in bytes. It is counted page by
-    /// page: the sums that `stat`, `statm` and `status` tell lag behind by some hundred KiB.
+    /// Returns the resident memory of the process and all its descendants, in bytes. Counted page by
+    /// page: the sums in `stat`, `statm` and `status` lag behind by some hundred KiB.
     pub(super) fn resident(&self) -> Result<u64> {
         let mut kibibytes = 0;
         for pid in family(self.pid)?.keys() {
             let file = format!("/proc/{pid}/smaps_rollup");
             match fs::read_to_string(&file) {
-                // A process that ends meanwhile has none.
+                // A process that has ended since then has none.
                 Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::SRCH)) => {}
                 told => kibibytes += resident(&told.with_context(|| file.clone())?).with_context(|| file)?,
             }
@@ -76,26 +75,26 @@ impl Drop for Process {
     }
 }
 
-/// CPU time of a process and its descendants, those that have ended and were waited for included.
+/// Returns the CPU time of a process and its descendants, including ended ones that were waited for.
 pub(super) fn cpu(pid: Pid) -> Result<Duration> {
     let ticks: u64 = family(pid)?.values().map(|stat| stat.ticks).sum();
     Ok(Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / rustix::param::clock_ticks_per_second().max(1))))
 }
 
-/// What the kernel tells of one process.
+/// Fields of `/proc/PID/stat`.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     parent: i32,
-    /// User and system time, its own and that of children it waited for.
+    /// User and system time in clock ticks, including that of children it waited for.
     ticks: u64,
 }
 
-/// A process and its descendants, by their numbers.
+/// Returns a process and its descendants by process id.
 fn family(pid: Pid) -> Result<BTreeMap<i32, Stat>> {
     let mut all = BTreeMap::new();
-    for entry in fs::read_dir("/proc").context("/proc: processes are measured on Linux alone")?.flatten() {
+    for entry in fs::read_dir("/proc").context("/proc: processes can be measured on Linux only")?.flatten() {
         let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-        // A process that ends meanwhile is none.
+        // `None` for a process that has ended since then.
         if let Some(stat) = fs::read_to_string(entry.path().join("stat")).ok().and_then(|line| stat(&line)) {
             all.insert(number, stat);
         }
@@ -109,7 +108,7 @@ fn family(pid: Pid) -> Result<BTreeMap<i32, Stat>> {
     Ok(found.iter().filter_map(|number| all.remove_entry(number)).collect())
 }
 
-/// Reads "pid (name) state parent …" (proc_pid_stat(5)); the name may hold anything.
+/// Parses "pid (name) state parent …" (proc_pid_stat(5)); the name may contain any characters.
 fn stat(line: &str) -> Option<Stat> {
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
@@ -117,7 +116,7 @@ fn stat(line: &str) -> Option<Stat> {
     Some(Stat { parent: fields.get(1)?.parse().ok()?, ticks })
 }
 
-/// The KiB of the line "Rss: 1234 kB" (proc_pid_smaps(5)).
+/// Parses the KiB in the line "Rss: 1234 kB" (proc_pid_smaps(5)).
 fn resident(rollup: &str) -> Option<u64> {
     rollup.lines().find_map(|line| line.strip_prefix("Rss:"))?.trim().strip_suffix(" kB")?.parse().ok()
 }

@@ -1,5 +1,4 @@
-//! The programs of a run: the release binary as it is shipped, the limits, PostgreSQL's. Running
-//! them is left to the workloads.
+//! Programs of a run: the release binary as shipped, the baselines and PostgreSQL.
 
 use crate::repository::{cargo, metadata, root, run};
 use crate::{apt, database_server};
@@ -9,27 +8,27 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Programs that show the limits: the package, and the name of its example.
+/// Baseline programs: package and name of the example.
 const LIMITS: [(&str, &str); 3] =
     [("portcullis-bcrypt", "raw_bcrypt"), ("portcullis-diesel", "sqlite_commits"), ("portcullis-http", "bare")];
 
 pub(super) struct Programs {
     pub(super) portcullis: PathBuf,
     examples: PathBuf,
-    /// Limits that were built in this run.
+    /// Baselines that were built in this run.
     built: RefCell<BTreeSet<String>>,
-    /// The folder of `initdb`.
+    /// Folder of `initdb`, or `None` if PostgreSQL was not found.
     pub(super) postgres: Option<PathBuf>,
 }
 
 impl Programs {
-    /// Builds what is built here, and finds the rest.
+    /// Builds the release binary unless one is given, and finds PostgreSQL.
     pub(super) fn prepare(binary: Option<&Path>) -> Result<Self> {
         let target = metadata()?.target_directory.join("release");
         if binary.is_none() {
             eprintln!("building the release binary");
             let mut build = cargo();
-            // Alone, since examples and tests would switch on features that the shipped binary lacks.
+            // Built alone: examples and tests would enable features that the shipped binary lacks.
             build.args(["build", "--release", "--quiet", "--package", "portcullis-app", "--bin", "portcullis"]);
             run("cargo build", &mut build)?;
         }
@@ -41,12 +40,12 @@ impl Programs {
         })
     }
 
-    /// Builds the program that shows a limit and says where it is.
+    /// Builds a baseline program and returns its path.
     pub(super) fn limit(&self, name: &str) -> Result<PathBuf> {
         let (package, _) =
-            LIMITS.iter().find(|(_, known)| *known == name).with_context(|| format!("no limit {name}"))?;
+            LIMITS.iter().find(|(_, known)| *known == name).with_context(|| format!("no baseline {name}"))?;
         if !self.built.borrow().contains(name) {
-            eprintln!("building the limit {name}");
+            eprintln!("building the baseline {name}");
             let mut build = cargo();
             build.args(["build", "--release", "--quiet", "--package", package, "--example", name]);
             run(&format!("the example {name} of {package}"), &mut build)?;
@@ -56,14 +55,14 @@ impl Programs {
     }
 }
 
-/// A file of SQL beside the limits of the database.
+/// Returns the path of an SQL file of the database's baselines.
 pub(super) fn script(name: &str) -> Result<PathBuf> {
     let file = root().join("crates/adapters/diesel/examples").join(name);
     ensure!(file.is_file(), "{} is missing", file.display());
     Ok(file)
 }
 
-/// SQLite's shell; installed where it is missing and can be.
+/// Returns a command for SQLite's shell. Installs it if possible.
 pub(super) fn sqlite3() -> Result<Command> {
     if crate::repository::find("sqlite3").is_none() && apt::available() {
         apt::install("sqlite3")?;

@@ -1,5 +1,4 @@
-//! One run of the bench: its options, its programs, its folder, the servers of databases that its
-//! workloads share, and the report that they fill.
+//! State of one run of the bench: options, programs, folder, shared database server and report.
 
 use super::Bench;
 use super::client::load::Window;
@@ -20,7 +19,7 @@ use std::time::Duration;
 pub(super) struct Run {
     pub(super) options: Bench,
     pub(super) programs: Programs,
-    /// On a disk, and not in memory as a folder for temporary files may be: commits are measured.
+    /// On a disk: a folder for temporary files may be in memory, and commits are measured.
     pub(super) folder: PathBuf,
     pub(super) janitor: Janitor,
     pub(super) report: Report,
@@ -39,24 +38,24 @@ impl Run {
         Ok(Self { options, programs, folder, janitor, report: Report::new(machine), postgres: None })
     }
 
-    /// Where what is kept between runs is.
+    /// Returns the folder that is kept between runs.
     pub(super) fn kept(&self) -> Result<PathBuf> {
         let folder = self.folder.with_file_name("kept");
         fs::create_dir_all(&folder)?;
         Ok(folder)
     }
 
-    /// The throw-away PostgreSQL of this run.
+    /// Returns the temporary PostgreSQL server of this run. Starts it on first use.
     pub(super) fn postgres(&mut self) -> Result<Arc<Postgres>> {
         if let Some(postgres) = &self.postgres {
             return Ok(Arc::clone(postgres));
         }
-        let programs = self.programs.postgres.as_ref().context("PostgreSQL's programs are not there")?;
+        let programs = self.programs.postgres.as_ref().context("PostgreSQL's programs were not found")?;
         let postgres = Arc::new(Postgres::start(programs, &self.folder.join("postgres"), &self.janitor)?);
         Ok(Arc::clone(self.postgres.insert(postgres)))
     }
 
-    /// Portcullis, and the peer where there is one.
+    /// Returns Portcullis, and the peer if one is given.
     pub(super) fn services(&self) -> Vec<Program> {
         let peer = self.options.peer.clone().map(Program::Peer);
         std::iter::once(self.ours()).chain(peer).collect()
@@ -66,25 +65,25 @@ impl Run {
         Program::Ours(self.programs.portcullis.clone())
     }
 
-    /// What a closed loop measures.
+    /// Returns the window of a closed loop.
     pub(super) fn window(&self) -> Window {
         let measured = self.options.window();
         Window { warm_up: measured / 4, measured }
     }
 
-    /// As `window`, for what hashes: few operations, which end in batches, so three times as long.
+    /// Returns a window three times as long, for hashing: its operations are few and end in batches.
     pub(super) fn long_window(&self) -> Window {
         let Window { warm_up, measured } = self.window();
         Window { warm_up: warm_up.max(Duration::from_millis(100)) * 2, measured: measured * 3 }
     }
 
-    /// The cost of hashes that are measured.
+    /// Returns the bcrypt cost of the measured hashes.
     pub(super) fn cost(&self) -> u32 {
         if self.options.smoke { 4 } else { 12 }
     }
 
-    /// Measures in turns, and writes a row for each contender. The figures of each that did not
-    /// fail, by its name.
+    /// Measures the contenders alternately and adds a row for each. Returns the figures of those that
+    /// did not fail, by name.
     pub(super) fn compare(&mut self, goal: &'static str, workload: &str, contenders: &mut [Contender<'_>]) -> Compared {
         eprintln!("       {workload}");
         let mut compared = Compared(Vec::new());
@@ -104,7 +103,7 @@ impl Run {
         compared
     }
 
-    /// Writes the report wherever the options say.
+    /// Writes the report to the files named in the options.
     pub(super) fn write(&self) -> Result<()> {
         self.options.json.iter().try_for_each(|file| self.report.write_json(file))?;
         self.options.svg.iter().try_for_each(|file| self.report.write_svg(file))?;
@@ -112,19 +111,19 @@ impl Run {
     }
 }
 
-/// The figures of contenders that were measured in turns.
+/// Figures of contenders that were measured alternately.
 pub(super) struct Compared(Vec<(String, Figures)>);
 
-/// A figure of the figures: the rate, the CPU.
+/// Selects one figure, such as the rate.
 pub(super) type Figure = fn(&Figures) -> Option<f64>;
 
 impl Compared {
-    /// A figure of a contender; nothing where it was not measured.
+    /// Returns a figure of a contender, or `None` if it was not measured.
     pub(super) fn get(&self, contender: &str, figure: Figure) -> Option<f64> {
         self.0.iter().find(|(name, _)| name == contender).and_then(|(_, figures)| figure(figures))
     }
 
-    /// Our figure as a multiple of another's.
+    /// Returns Portcullis's figure as a multiple of another contender's.
     pub(super) fn ratio(&self, other: &str, figure: Figure) -> Option<f64> {
         Some(self.get("Portcullis", figure)? / self.get(other, figure)?)
     }

@@ -1,5 +1,5 @@
-//! A server under measurement: Portcullis, a peer with the same contract, or the bare handler.
-//! Started with settings on a free port, and ended when dropped. Load is left to the client.
+//! Server under measurement: Portcullis, a peer with the same contract, or the bare handler. Started
+//! with settings on a free port, and ended when dropped.
 
 use super::client::connection::Connection;
 use super::client::flows::Get;
@@ -15,33 +15,32 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A peer may make its environment first.
+/// Includes the time in which a peer may create its environment.
 const START: Duration = Duration::from_secs(180);
-/// One for all servers of a run, so that each knows the tokens of the one before.
+/// Shared by all servers of a run, so that a server accepts tokens of an earlier one.
 static SECRET: LazyLock<String> = LazyLock::new(|| crate::serve::secret().unwrap_or_default());
 
-/// How a server is started.
+/// A server program and how it is started.
 #[derive(Debug, Clone)]
 pub(super) enum Program {
     /// The release binary.
     Ours(PathBuf),
-    /// A shell command; `{port}` stands for the port.
+    /// A shell command; `{port}` is replaced by the port.
     Peer(String),
-    /// A program that takes its address as its argument.
+    /// A program that takes its address as an argument.
     Bare(PathBuf),
 }
 
-/// One setting: an environment variable and its value.
+/// Environment variable and its value.
 pub(super) type Setting = (&'static str, String);
 
 pub(super) struct Server {
     process: Process,
-    /// Where it listens.
     pub(super) address: SocketAddr,
 }
 
 impl Program {
-    /// What it is called in the tables.
+    /// Returns the name used in the tables.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Ours(_) => "Portcullis",
@@ -50,7 +49,7 @@ impl Program {
         }
     }
 
-    /// A command of the program that does not serve.
+    /// Returns a command of the program other than serving.
     pub(super) fn run(&self, arguments: &[&str], settings: &[Setting]) -> Command {
         let mut command = self.command(0, settings);
         command.args(arguments);
@@ -76,7 +75,7 @@ impl Program {
             }
         };
         command.env("SECRET_KEY", &*SECRET).env("HOST", "127.0.0.1").env("PORT", port.to_string());
-        // One source and one account do here what thousands do.
+        // A few clients and accounts send the load of thousands.
         command.env("RATE_LIMIT_ENABLED", "false");
         command.envs(settings.iter().map(|(name, value)| (*name, value)));
         command
@@ -84,13 +83,13 @@ impl Program {
 }
 
 impl Server {
-    /// Starts it in a folder and waits for the first 200 of `/health`.
+    /// Starts the server in a folder and waits for the first 200 of `/health`.
     pub(super) fn start(program: &Program, folder: &Path, settings: &[Setting], janitor: &Janitor) -> Result<Self> {
         let (server, _) = Self::time_start(program, folder, settings, janitor)?;
         Ok(server)
     }
 
-    /// As `start`; also how long it took from the fork to the answer.
+    /// Like `start`; also returns the time from the fork to the response.
     pub(super) fn time_start(
         program: &Program,
         folder: &Path,
@@ -100,16 +99,16 @@ impl Server {
         let port = free_port()?;
         let errors = folder.join(format!("{}.log", program.name()));
         let mut command = program.command(port, settings);
-        // The log goes where writing costs least: what is measured is the service's part.
+        // The log is discarded, so that only the cost within the service is measured.
         command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&errors)?);
         let started = Instant::now();
         let process = Process::start(&mut command, Signal::TERM, janitor)?;
         let mut server = Self { process, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) };
         let mut pause = Duration::from_micros(500);
         while !server.is_healthy() {
-            ensure!(started.elapsed() < START, "{}: no answer on {}", program.name(), server.address);
+            ensure!(started.elapsed() < START, "{}: no response on {}", program.name(), server.address);
             if server.process.has_ended() {
-                bail!("{} ended: {}", program.name(), std::fs::read_to_string(&errors).unwrap_or_default().trim());
+                bail!("{} exited: {}", program.name(), std::fs::read_to_string(&errors).unwrap_or_default().trim());
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50)).min(started.elapsed() / 50 + Duration::from_micros(500));
@@ -122,19 +121,19 @@ impl Server {
             .is_ok_and(|mut connection| connection.exchange(&mut Get::new("/health", "")).is_ok())
     }
 
-    /// CPU time of the whole server until now.
+    /// Returns the CPU time of the server and its descendants so far.
     pub(super) fn cpu(&self) -> Result<Duration> {
         self.process.cpu()
     }
 
-    /// Resident memory of the whole server, in bytes.
+    /// Returns the resident memory of the server and its descendants, in bytes.
     pub(super) fn resident(&self) -> Result<u64> {
         self.process.resident()
     }
 }
 
-/// A port that nobody listens on, below those that outgoing connections get: clients must not
-/// take it meanwhile.
+/// Returns a free port below the ephemeral range, so that outgoing connections of clients do not take
+/// it before the server does.
 pub(super) fn free_port() -> Result<u16> {
     use std::hash::{BuildHasher, RandomState};
     for _ in 0..100 {

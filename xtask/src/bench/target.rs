@@ -1,5 +1,5 @@
-//! A service on a database of its own, with accounts and sessions in it, ready to be measured.
-//! Accounts are made at the least cost of a hash where hashing is not what is measured.
+//! A service with its own database, accounts and sessions, ready to be measured. Accounts use the
+//! cheapest hash unless hashing is measured.
 
 use super::client::accounts::{register, sessions};
 use super::client::connection::Connection;
@@ -17,7 +17,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where a service keeps its rows.
+/// Database of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Storage {
     Sqlite,
@@ -35,7 +35,7 @@ impl Storage {
     }
 }
 
-/// A program and the database that it is to run on.
+/// A program and the database it runs on.
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) program: Program,
@@ -45,7 +45,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// An empty database for a program, under a label that is used once in a run.
+    /// Creates an empty database for a program. The label must be unique within a run.
     pub(super) fn empty(run: &mut Run, program: Program, storage: Storage, label: &str) -> Result<Self> {
         let label = format!("{label}_{}", program.name().to_lowercase());
         let folder = run.folder.join(&label);
@@ -57,7 +57,7 @@ impl Target {
         Ok(Self::existing(program, folder, postgres.map(|postgres| (postgres, label.as_str()))))
     }
 
-    /// A database that is there: the file `app.db` of the folder, or one of the server's.
+    /// Uses an existing database: the file `app.db` of the folder, or one of the PostgreSQL server.
     pub(super) fn existing(program: Program, folder: PathBuf, postgres: Option<(Arc<Postgres>, &str)>) -> Self {
         let url = match &postgres {
             Some((postgres, database)) => postgres.url(database),
@@ -71,19 +71,19 @@ impl Target {
         }
     }
 
-    /// A program that has no database.
+    /// Creates a target for a program without a database.
     pub(super) fn bare(run: &Run, binary: PathBuf) -> Self {
         Self { program: Program::Bare(binary), folder: run.folder.clone(), settings: Vec::new(), postgres: None }
     }
 
-    /// The same with another setting.
+    /// Returns a copy with another setting.
     pub(super) fn with(&self, name: &'static str, value: impl ToString) -> Self {
         let mut place = self.clone();
         place.settings.push((name, value.to_string()));
         place
     }
 
-    /// With hashes that cost this much; less than what an operator may choose needs `DEBUG`.
+    /// Returns a copy with this bcrypt cost. A cost below 10 is only accepted with `DEBUG`.
     pub(super) fn with_cost(&self, cost: u32) -> Self {
         let place = self.with("BCRYPT_COST", cost);
         if cost < 10 { place.with("DEBUG", true).with("LOG_LEVEL", "ERROR") } else { place }
@@ -96,7 +96,7 @@ impl Target {
         crate::repository::run(&arguments.join(" "), &mut command)
     }
 
-    /// What SQL prints that is run past the service, as either database spells it.
+    /// Runs SQL directly on the database, in its dialect, and returns the output.
     pub(super) fn sql(&self, sqlite: &str, postgres: &str) -> Result<String> {
         match &self.postgres {
             Some((server, database)) => server.psql(database, postgres),
@@ -110,13 +110,13 @@ impl Target {
         Ok(RunningTarget { server, postgres: self.postgres.as_ref().map(|(postgres, _)| Arc::clone(postgres)) })
     }
 
-    /// Makes sessions, at the least cost, with a service that is ended afterwards.
+    /// Creates sessions with the cheapest hashes, through a service that is ended afterwards.
     pub(super) fn sessions(&self, run: &Run, count: usize) -> Result<Vec<Session>> {
         let site = self.with_cost(4).start(run)?;
         sessions(site.server.address, count)
     }
 
-    /// Makes accounts whose hashes cost what is measured, and starts the service.
+    /// Starts the service and creates accounts with hashes of the measured cost.
     pub(super) fn start_with_accounts(&self, run: &Run, count: usize) -> Result<RunningTarget> {
         let site = self.with_cost(run.cost()).start(run)?;
         register(site.server.address, count)?;
@@ -124,37 +124,37 @@ impl Target {
     }
 }
 
-/// A service that runs.
+/// A running service.
 pub(super) struct RunningTarget {
     pub(super) server: Server,
     postgres: Option<Arc<Postgres>>,
 }
 
 impl RunningTarget {
-    /// CPU time of the service and of its database until now.
+    /// Returns the CPU time of the service and its database so far.
     pub(super) fn cpu(&self) -> Result<Duration> {
         let database = self.postgres.as_ref().map_or(Ok(Duration::ZERO), |postgres| postgres.cpu())?;
         Ok(self.server.cpu()? + database)
     }
 
-    /// Resident memory of the service, in bytes.
+    /// Returns the resident memory of the service, in bytes.
     pub(super) fn resident(&self) -> Result<u64> {
         self.server.resident()
     }
 
-    /// Whether there is such a page: a peer may lack what Portcullis added.
+    /// Returns whether a route exists: a peer may lack what Portcullis added.
     pub(super) fn has(&self, path: &str) -> Result<bool> {
         let answer = Connection::open(self.server.address)?.call(&mut Get::new(path, ""))?;
         Ok(answer.status != 404)
     }
 
-    /// Drives clients through a window.
+    /// Drives the clients through a window.
     pub(super) fn drive(&self, clients: &mut [Client], window: Window) -> Result<Sample> {
         drive(self.server.address, clients, window, &|| self.cpu())
     }
 }
 
-/// A chain of refreshes for each session.
+/// Creates a chain of refreshes for each session.
 pub(super) fn chains(sessions: &[Session]) -> Vec<Client> {
     sessions.iter().map(|session| -> Client { Box::new(Refresh::new(session)) }).collect()
 }

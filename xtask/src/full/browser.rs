@@ -1,5 +1,5 @@
-//! The service's pages in a headless Chromium with no network but the service: `xtask/browser` says
-//! what is looked at. Pictures: `target/screenshots/`.
+//! Tests the service's pages in a headless Chromium without other network access. The checks are in
+//! `xtask/browser`, the screenshots in `target/screenshots`.
 
 use super::{service::Service, tools};
 use crate::repository::{root, run};

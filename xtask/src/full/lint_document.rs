@@ -1,5 +1,5 @@
-//! The API document under two linters: valid OpenAPI, and a document that people can use. Held
-//! against `docs/openapi.json`; whether that is the service's own is another gate's question.
+//! Lints `docs/openapi.json` with openapi-spec-validator and Redocly. The gate `openapi` compares the
+//! file with the service's document.
 
 use super::tools;
 use crate::repository::{root, run};
@@ -12,7 +12,7 @@ pub(crate) fn check() -> Result<()> {
     run("openapi-spec-validator", validator.args(["--validation-errors", "all"]).arg(&document))?;
     let mut redocly = Command::new(tools::node()?.join("node_modules/.bin/redocly"));
     redocly.args(["lint", "--extends", "recommended"]).arg(&document);
-    // It would send statistics and ask for newer versions of itself.
+    // Disables telemetry and the update check.
     redocly.env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
     run("redocly lint", redocly.current_dir(root()))
 }

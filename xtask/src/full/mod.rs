@@ -1,5 +1,5 @@
-//! The gates that need tools from outside: one file for each, beside the running service they
-//! look at and the tools they install.
+//! Gates that need tools from other registries, the service they run against, and the installation of
+//! the tools.
 
 pub(crate) mod browser;
 pub(crate) mod lint_document;

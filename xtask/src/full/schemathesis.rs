@@ -1,5 +1,5 @@
-//! Schemathesis: requests made up from the API document, right ones and wrong ones, against the
-//! running service, with every check it has.
+//! Runs Schemathesis against the service: valid and invalid requests generated from the API document,
+//! with all its checks.
 
 use super::{service::Service, tools};
 use crate::repository::{root, run};
@@ -20,7 +20,7 @@ pub(crate) fn check() -> Result<()> {
     run("schemathesis", &mut tests)
 }
 
-/// The token of an account that is registered for this.
+/// Registers an account and returns its access token.
 fn access_token(service: &Service) -> Result<String> {
     let (status, body) = service.call("POST", "/auth/register", ACCOUNT)?;
     ensure!(status == 201, "register: {status} {body}");

@@ -1,4 +1,4 @@
-//! The service, started for one gate: its own port, its own SQLite file, the cheapest hashes.
+//! Starts the service for one gate, with its own port and SQLite file and the cheapest hashes.
 
 use super::tools::scratch;
 use crate::repository::portcullis;
@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 
 const START: Duration = Duration::from_secs(30);
 
-/// A running service, ended when dropped.
+/// A running service, killed when dropped.
 pub(super) struct Service {
     child: Child,
     address: SocketAddr,
-    /// Where it runs, and where its log is.
+    /// Working directory; contains `service.log`.
     pub(super) folder: PathBuf,
 }
 
 impl Service {
-    /// Builds and starts it, and waits until it answers.
+    /// Builds and starts the service, and waits until it is healthy.
     pub(super) fn start(name: &str) -> Result<Self> {
         let binary = portcullis(false)?;
         let folder = scratch(&format!("full/{name}"))?;
@@ -31,7 +31,7 @@ impl Service {
         command.arg("serve").current_dir(&folder);
         command.env("DATABASE_URL", format!("sqlite:///{}", folder.join("app.db").display()));
         command.env("SECRET_KEY", secret()?).env("DEBUG", "true").env("BCRYPT_COST", "4");
-        // One source sends more here than any person.
+        // The gates send more requests from one IP address than the limits allow.
         command.env("RATE_LIMIT_ENABLED", "false");
         command.env("HOST", address.ip().to_string()).env("PORT", address.port().to_string());
         command.env("PUBLIC_URL", format!("http://{address}"));
@@ -42,12 +42,12 @@ impl Service {
         Ok(service)
     }
 
-    /// Where it listens.
+    /// Returns the base URL.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Sends a request with a JSON body; the status and the body of the answer.
+    /// Sends a request with a JSON body and returns the status and body of the response.
     pub(super) fn call(&self, method: &str, path: &str, body: &str) -> Result<(u16, String)> {
         let mut stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -56,7 +56,7 @@ impl Service {
         write!(stream, "Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("not an HTTP answer")?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("not an HTTP response")?;
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no status")?;
         Ok((status, body.to_owned()))
     }
@@ -65,9 +65,9 @@ impl Service {
         let started = Instant::now();
         while !self.call("GET", "/health", "").is_ok_and(|(status, _)| status == 200) {
             if let Some(status) = self.child.try_wait()? {
-                bail!("the service ended ({status}): {}", self.folder.join("service.log").display());
+                bail!("the service exited ({status}), see {}", self.folder.join("service.log").display());
             }
-            ensure!(started.elapsed() < START, "the service does not answer on {}", self.address);
+            ensure!(started.elapsed() < START, "the service does not respond on {}", self.address);
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Tools from other registries, in `target/tools`, in the versions that are named here.
+//! Installs tools from other registries into `target/tools`, in pinned versions.
 
 use crate::repository::{find, run, tools};
 use crate::{apt, repository};
@@ -10,7 +10,7 @@ use std::process::Command;
 const PYTHON: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
 const NODE: [&str; 3] = ["@redocly/cli@2.77.0", "playwright-core@1.65.1", "axe-core@4.14.1"];
 
-/// The folder of the Python programs.
+/// Returns the folder of the Python programs. Installs them if needed.
 pub(super) fn python() -> Result<PathBuf> {
     let folder = tools()?.join("python");
     if !is_current(&folder, &PYTHON) {
@@ -26,7 +26,7 @@ pub(super) fn python() -> Result<PathBuf> {
     Ok(folder.join("bin"))
 }
 
-/// The folder that holds `node_modules`.
+/// Returns the folder that contains `node_modules`. Installs the packages if needed.
 pub(super) fn node() -> Result<PathBuf> {
     let folder = tools()?.join("node");
     if !is_current(&folder, &NODE) {
@@ -39,7 +39,7 @@ pub(super) fn node() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A Chromium of this machine.
+/// Returns the path of Chromium or Chrome. Installs Chromium if neither is found.
 pub(super) fn chromium() -> Result<PathBuf> {
     let search = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(find);
     if search().is_none() && apt::available() {
@@ -51,7 +51,7 @@ pub(super) fn chromium() -> Result<PathBuf> {
     }
 }
 
-/// An empty folder for what one gate leaves behind.
+/// Creates an empty folder for the output of one gate.
 pub(super) fn scratch(name: &str) -> Result<PathBuf> {
     let folder = repository::metadata()?.target_directory.join(name);
     if folder.exists() {
@@ -61,7 +61,7 @@ pub(super) fn scratch(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Whether a folder was filled to its end, with these packages.
+/// Returns whether a folder was filled completely, with these packages.
 fn is_current(folder: &std::path::Path, packages: &[&str]) -> bool {
     fs::read_to_string(folder.join("installed")).is_ok_and(|installed| installed == packages.join("\n"))
 }

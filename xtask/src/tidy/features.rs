@@ -1,9 +1,10 @@
-//! One name for each feature: the same word is the folder in `domain`, `usecases` and `http`, the
-//! test file, and the page under docs/features. What a feature needs counts from its use cases.
+//! Checks that each feature has one name: the same word for its folder in `domain`, `usecases` and
+//! `http`, its test file and its page under docs/features. The folders of `usecases` define the
+//! features.
 
 use std::collections::BTreeSet;
 
-/// Every feature there may be.
+/// All allowed feature names.
 const WORDS: [&str; 14] = [
     "registration",
     "login",
@@ -21,10 +22,11 @@ const WORDS: [&str; 14] = [
     "passkeys",
 ];
 
-/// Features whose callers are clocks and operators: they have no routes.
+/// Features without routes: timers and operators call them.
 const WITHOUT_ROUTES: [&str; 2] = ["maintenance", "mail"];
 
-/// Features whose words are others': passwords are those of registration, links of verification.
+/// Features without a domain module: recovery uses the passwords of registration and the links of
+/// verification.
 const WITHOUT_WORDS: [&str; 1] = ["recovery"];
 
 const PAGES: &str = "docs/features/";
@@ -34,7 +36,7 @@ pub(super) fn faults(paths: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
     for feature in features {
         if !WORDS.contains(&feature) {
-            faults.push(format!("crates/usecases/src/{feature}: not a feature's word (xtask/src/tidy/features.rs)"));
+            faults.push(format!("crates/usecases/src/{feature}: not a feature name (see xtask/src/tidy/features.rs)"));
         }
         for place in ["crates/domain/src", "crates/http/src"] {
             let there = |path: &&str| folder(path, &format!("{place}/")) == Some(feature);
@@ -43,22 +45,22 @@ pub(super) fn faults(paths: &[&str]) -> Vec<String> {
                 _ => WITHOUT_WORDS.contains(&feature),
             };
             if !spared && !paths.iter().any(there) && !paths.contains(&format!("{place}/{feature}.rs").as_str()) {
-                faults.push(format!("{place}/{feature}: missing, the feature is in usecases"));
+                faults.push(format!("{place}/{feature}: missing for the feature in usecases"));
             }
         }
         for file in [format!("crates/usecases/tests/it/{feature}.rs"), format!("{PAGES}{feature}.md")] {
             if !paths.contains(&file.as_str()) {
-                faults.push(format!("{file}: missing, the feature is in usecases"));
+                faults.push(format!("{file}: missing for the feature in usecases"));
             }
         }
     }
     let pages = paths.iter().filter_map(|path| path.strip_prefix(PAGES)?.strip_suffix(".md"));
     let strange = pages.filter(|page| !WORDS.contains(page) && *page != "README");
-    faults.extend(strange.map(|page| format!("{PAGES}{page}.md: not a feature's word")));
+    faults.extend(strange.map(|page| format!("{PAGES}{page}.md: not a feature name")));
     faults
 }
 
-/// The folder right below another that a file lies in.
+/// Returns the folder directly under `below` that contains the file.
 fn folder<'a>(path: &'a str, below: &str) -> Option<&'a str> {
     path.strip_prefix(below)?.split_once('/').map(|(folder, _)| folder)
 }

@@ -1,12 +1,12 @@
-//! Rules for pages: links inside the repository and paths in backticks lead somewhere, and every
-//! decision is listed.
+//! Checks pages: targets of links within the repository and paths in backticks must exist, and every
+//! decision must be listed.
 
 use super::File;
 use std::path::Path;
 
 const DECISIONS: &str = "docs/adr/";
 
-/// Endings of the files whose paths are checked.
+/// Extensions of the files whose paths are checked.
 const FILES: [&str; 8] = [".rs", ".md", ".toml", ".sql", ".json", ".js", ".css", ".html"];
 
 pub(super) fn faults(root: &Path, file: &File) -> Vec<String> {
@@ -24,16 +24,16 @@ pub(super) fn faults(root: &Path, file: &File) -> Vec<String> {
         }
         let targets = targets(line).filter(|target| !is_elsewhere(target));
         let broken = targets.filter(|target| !folder.join(target.split('#').next().unwrap_or(target)).exists());
-        faults.extend(broken.map(|target| file.fault(number, &format!("the link {target} leads nowhere"))));
+        faults.extend(broken.map(|target| file.fault(number, &format!("broken link: {target}"))));
         let gone =
             paths(line).filter(|path| ![root, &root.join("crates"), folder].iter().any(|at| at.join(path).exists()));
-        faults.extend(gone.map(|path| file.fault(number, &format!("there is no file `{path}`"))));
+        faults.extend(gone.map(|path| file.fault(number, &format!("no such file: `{path}`"))));
     }
     faults
 }
 
-/// Returns the paths of files that stand between backticks: with a folder and the ending of a file
-/// that is written here. What begins with a slash is a path of the service.
+/// Returns the file paths in backticks: those with a folder and a known extension. A path that begins
+/// with a slash is a route of the service.
 fn paths(line: &str) -> impl Iterator<Item = String> {
     let quoted = line.split('`').skip(1).step_by(2);
     let plain =
@@ -42,7 +42,7 @@ fn paths(line: &str) -> impl Iterator<Item = String> {
     quoted.filter(plain).filter(written).flat_map(alternatives)
 }
 
-/// Returns what `a/{b,c}.rs` stands for.
+/// Expands braces: `a/{b,c}.rs` becomes two paths.
 fn alternatives(path: &str) -> Vec<String> {
     let parts = path.split_once('{').and_then(|(start, rest)| Some((start, rest.split_once('}')?)));
     match parts {
@@ -51,7 +51,7 @@ fn alternatives(path: &str) -> Vec<String> {
     }
 }
 
-/// Decisions that the list of decisions does not link to.
+/// Lists the decisions that `docs/adr/README.md` does not link to.
 pub(super) fn unlisted_decisions(files: &[File]) -> Vec<String> {
     let list_path = format!("{DECISIONS}README.md");
     let list = files.iter().find(|file| file.path == list_path).map_or("", |file| file.text.as_str());
@@ -61,7 +61,7 @@ pub(super) fn unlisted_decisions(files: &[File]) -> Vec<String> {
     unlisted.map(|name| format!("{DECISIONS}{name}: not linked from {list_path}")).collect()
 }
 
-/// Where the inline links of a line lead; what stands between backticks is not a link.
+/// Returns the targets of the inline links in a line, except in backticks.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
     let prose = line.split('`').step_by(2);
     let after = prose.flat_map(|prose| prose.split("](").skip(1));

@@ -1,4 +1,4 @@
-//! Rules for migrations: both databases have the same ones, each with a way back.
+//! Checks migrations: both databases have the same ones, and each can be reverted.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ pub(super) fn faults(paths: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
     for name in names {
         if !is_stamped(name) {
-            faults.push(format!("migrations: {name} is not <UTC stamp>_<slug>: use cargo xtask migrate new"));
+            faults.push(format!("migrations: {name} is not named <UTC timestamp>_<slug>: use cargo xtask migrate new"));
         }
         for database in DATABASES {
             for file in ["up.sql", "down.sql"] {
@@ -23,14 +23,14 @@ pub(super) fn faults(paths: &[&str]) -> Vec<String> {
     faults
 }
 
-/// The migration that a file belongs to.
+/// Returns the migration that a file belongs to, or `None`.
 fn name(path: &str) -> Option<&str> {
     let (database, rest) = path.strip_prefix("migrations/")?.split_once('/')?;
     let (name, _) = rest.split_once('/')?;
     DATABASES.contains(&database).then_some(name)
 }
 
-/// Whether it is 14 digits and a slug.
+/// Returns whether a name is 14 digits, an underscore and a slug.
 fn is_stamped(name: &str) -> bool {
     name.split_once('_').is_some_and(|(stamp, slug)| {
         let digits = stamp.len() == 14 && stamp.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,21 +1,22 @@
-//! `cargo xtask tidy`: the house rules that neither the compiler nor clippy knows. Each file of
-//! this folder holds one kind of rule; here the files are read and the faults told.
+//! `cargo xtask tidy`: house rules that neither the compiler nor clippy checks. Each file of this
+//! folder contains one kind of rule; this one reads the files and reports the faults.
 
 mod features;
 mod links;
 mod migrations;
 mod sources;
 mod text;
+mod words;
 
 use crate::repository::root;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;
 
-/// Folders that hold nothing written here: what is built, installed, or kept as it was found.
+/// Folders that are not checked: build output, installed tools, fixtures and vendored code.
 const FOREIGN: [&str; 7] = ["target", ".git", ".venv", "node_modules", "outbox", "fixtures", "third-party"];
 
-/// Endings of the files that are read.
+/// Suffixes of the files that are read.
 const WRITTEN: [&str; 15] = [
     ".rs",
     ".md",
@@ -36,7 +37,7 @@ const WRITTEN: [&str; 15] = [
 
 /// A file of the repository.
 struct File {
-    /// From the root, with `/`.
+    /// Path from the root, with `/`.
     path: String,
     text: String,
 }
@@ -46,7 +47,7 @@ impl File {
         self.path.ends_with(".rs")
     }
 
-    /// The lines with their numbers.
+    /// Returns the lines with their numbers.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
@@ -72,6 +73,7 @@ fn faults(root: &Path) -> Result<Vec<String>> {
         faults.extend(text::faults(file));
         faults.extend(sources::faults(file));
         faults.extend(links::faults(root, file));
+        faults.extend(words::faults(file));
     }
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     faults.extend(migrations::faults(&paths));
@@ -80,7 +82,7 @@ fn faults(root: &Path) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Reads all files below a folder whose names say that they are text written here.
+/// Reads all files below a folder that have one of the suffixes in `WRITTEN`.
 fn read(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
     let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);

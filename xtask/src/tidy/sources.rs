@@ -1,10 +1,9 @@
-//! Rules for Rust sources: how a file opens, what it is called, and words that must not stand in
-//! it. What clippy sees is left to clippy, but for what comments, examples and code behind a
-//! `cfg` hide from it.
+//! Checks Rust sources: the `//!` line, file names, and banned words. Repeats rules of clippy only for
+//! what it does not see: comments, examples and code behind a `cfg`.
 
 use super::File;
 
-/// Words that no source may hold. They are put together here, so that this file does not.
+/// Words banned in all sources. Assembled with `concat!`, so that this file does not contain them.
 const BANNED: [(&str, &str); 6] = [
     (concat!("todo", "!("), "unfinished"),
     (concat!("unimplemented", "!("), "unfinished"),
@@ -14,30 +13,30 @@ const BANNED: [(&str, &str); 6] = [
     (concat!("[al", "low("), "write #[expect(…, reason = \"…\")]"),
 ];
 
-/// Words that no source of the service may hold outside its tests.
+/// Words banned in the sources of the service, outside tests.
 const BANNED_IN_SERVICE: [(&str, &str); 4] = [
-    (".unwrap()", "a panic: return an error"),
-    (".expect(", "a panic: return an error"),
-    ("eprintln!(", "print nothing: log, or write to the stream that was passed"),
-    ("println!(", "print nothing: log, or write to the stream that was passed"),
+    (".unwrap()", "can panic: return an error"),
+    (".expect(", "can panic: return an error"),
+    ("eprintln!(", "do not print: log, or write to the stream that was passed"),
+    ("println!(", "do not print: log, or write to the stream that was passed"),
 ];
 
 const VAGUE_FILE_NAMES: [&str; 3] = ["utils", "common", "helpers"];
 
 pub(super) fn faults(file: &File) -> Vec<String> {
     if file.path.ends_with("/Cargo.toml") && !file.text.contains("[lints]\nworkspace = true\n") {
-        return vec![file.fault(1, "does not take the lints of the workspace")];
+        return vec![file.fault(1, "must contain `[lints]` with `workspace = true`")];
     }
     if !file.is_rust() {
         return Vec::new();
     }
     let mut faults = Vec::new();
     if !file.text.starts_with("//!") {
-        faults.push(file.fault(1, "does not open with //!, what it is for and what it leaves to others"));
+        faults.push(file.fault(1, "must open with a `//!` comment"));
     }
     let mut names = file.path.split('/').map(|part| part.trim_end_matches(".rs"));
     if let Some(name) = names.find(|name| VAGUE_FILE_NAMES.contains(name)) {
-        faults.push(file.fault(1, &format!("`{name}` says nothing: name it by what it does")));
+        faults.push(file.fault(1, &format!("`{name}` is vague: name it after what it does")));
     }
     faults.extend(words(file, file.lines(), &BANNED));
     if is_service(file) {
@@ -55,7 +54,7 @@ fn words<'a>(file: &File, lines: impl Iterator<Item = (usize, &'a str)>, words: 
     found.collect()
 }
 
-/// Whether a word stands in a line, and not as a part of a longer one.
+/// Returns whether a line contains a word that is not part of a longer one.
 fn holds(line: &str, word: &str) -> bool {
     let letter = |c: char| c.is_alphanumeric();
     line.match_indices(word).any(|(start, _)| {
@@ -68,18 +67,18 @@ fn holds(line: &str, word: &str) -> bool {
 fn re_export(file: &File, number: usize, line: &str) -> Option<String> {
     let export = line.trim_start().trim_start_matches("pub use ::").trim_start_matches("pub use ");
     let another = export.len() < line.trim_start().len() && export.starts_with("portcullis_");
-    another.then(|| file.fault(number, "a re-export of another crate: name that crate where it is used"))
+    another.then(|| file.fault(number, "re-export of another crate: import from that crate instead"))
 }
 
-/// Whether it is compiled into the service; the testkit and files of tests are not.
+/// Returns whether the file is compiled into the service. The testkit and test files are not.
 fn is_service(file: &File) -> bool {
     let source = file.path.starts_with("crates/") && file.path.contains("/src/");
     let test = file.path.ends_with("tests.rs") || file.path.contains("/tests/");
     source && !test && !file.path.starts_with("crates/testkit/")
 }
 
-/// The lines that are not under `#[cfg(test)]`. Leans on rustfmt: an item ends with a line that
-/// is indented as its first, or is one line that ends with a semicolon.
+/// Returns the lines outside `#[cfg(test)]` items. Relies on rustfmt: an item ends with a line that is
+/// indented like its first one, or is one line that ends with a semicolon.
 fn outside_tests(file: &File) -> impl Iterator<Item = (usize, &str)> {
     let mut test: Option<usize> = None;
     file.lines().filter(move |(_, line)| {

@@ -1,4 +1,4 @@
-//! Rules for every text file: blanks and length.
+//! Checks whitespace and length of all text files.
 
 use super::File;
 
@@ -7,20 +7,20 @@ const LINES: usize = 400;
 pub(super) fn faults(file: &File) -> Vec<String> {
     let mut faults: Vec<String> = file.lines().filter_map(|(number, line)| blank(file, number, line)).collect();
     if !file.text.is_empty() && !file.text.ends_with('\n') {
-        faults.push(file.fault(file.text.lines().count(), "no newline at the end"));
+        faults.push(file.fault(file.text.lines().count(), "no newline at end of file"));
     }
     let length = file.text.lines().count();
     if is_code(file) && length > LINES {
-        faults.push(format!("{}: {length} lines; split it by meaning, {LINES} are the most", file.path));
+        faults.push(format!("{}: {length} lines: split it by topic, the maximum is {LINES}", file.path));
     }
     faults
 }
 
 fn blank(file: &File, number: usize, line: &str) -> Option<String> {
     if line.contains('\t') {
-        return Some(file.fault(number, "a tab"));
+        return Some(file.fault(number, "tab character"));
     }
-    line.ends_with([' ', '\r']).then(|| file.fault(number, "white space at the end"))
+    line.ends_with([' ', '\r']).then(|| file.fault(number, "trailing whitespace"))
 }
 
 fn is_code(file: &File) -> bool {

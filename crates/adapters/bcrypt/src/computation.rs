@@ -12,12 +12,12 @@ use zeroize::Zeroizing;
 /// bcrypt's output without the last byte, which no format stores.
 pub(crate) type Digest = Zeroizing<[u8; 23]>;
 
-/// One slow hash to compute.
+/// Input of one slow hash.
 pub(crate) struct Computation {
     pub(crate) key: Key,
     pub(crate) salt: Salt,
     pub(crate) cost: Cost,
-    /// Cost whose time the computation takes at least.
+    /// Minimum cost. The computation takes at least as long as a hash of this cost.
     pub(crate) no_faster_than: Cost,
 }
 
@@ -31,8 +31,8 @@ impl Computation {
         digest(&output)
     }
 
-    /// Computes several [alike](Self::is_like) hashes with the kernel. Returns the digests in the same
-    /// order.
+    /// Computes several hashes with the kernel, all with the same costs ([`is_like`](Self::is_like)).
+    /// Returns the digests in the same order.
     pub(crate) fn together(computations: &[&Self]) -> Vec<Digest> {
         let inputs: Vec<_> = computations.iter().map(|one| one.input()).collect();
         let costs = computations.first().into_iter().flat_map(|first| first.costs());
@@ -40,7 +40,7 @@ impl Computation {
         outputs.iter().map(digest).collect()
     }
 
-    /// Returns whether both take the same steps and can be computed together.
+    /// Returns whether both have the same costs, so that one batch can compute them.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         (self.cost, self.no_faster_than) == (other.cost, other.no_faster_than)
     }
@@ -49,9 +49,9 @@ impl Computation {
         Input { salt: &self.salt.0, key: self.key.as_bytes() }
     }
 
-    /// Returns the costs to compute one after the other; the last gives the digest. A cheap old hash
-    /// must not reveal by its timing that the account exists: 2^11 + 2^10 + … + 2^4 rounds and again
-    /// 2^4 are 2^12.
+    /// Returns the costs to compute in sequence; the last one produces the digest. The others only take
+    /// time, so that a cheap old hash does not reveal that the account exists. For example, costs 11,
+    /// 10, …, 4 and 4 again take 2^12 rounds, as many as cost 12.
     fn costs(&self) -> impl Iterator<Item = Cost> {
         let own = self.cost.get();
         (own..self.no_faster_than.get()).rev().chain([own]).filter_map(Cost::new)

@@ -1,4 +1,4 @@
-//! bcrypt cost.
+//! Cost parameter of bcrypt.
 
 /// bcrypt cost: a hash takes 2^cost rounds. The configuration limits which costs an operator may
 /// choose.
@@ -19,7 +19,8 @@ impl Cost {
     pub const DEFAULT: Self = Self(12);
 
     /// 16: about 4 s. A stored hash of a higher cost counts as unreadable unless that cost is
-    /// configured. Each step doubles the time, and one damaged digit must not block a thread for a day.
+    /// configured. Each step doubles the time, and a single damaged digit must not block a thread for a
+    /// day.
     pub const HIGHEST_READABLE: Self = Self(16);
 
     /// Creates a cost from 4 to 31, the bounds of the algorithm. Returns `None` outside of them.

@@ -5,9 +5,9 @@ use portcullis_domain::registration::PasswordHash;
 use portcullis_ports::MacSigner;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Distribution of the costs in a sample of stored hashes. Each account name draws a cost by its keyed
-/// hash. The same name draws the same cost on every replica and after a restart. Without the key the
-/// cost cannot be predicted.
+/// Distribution of the costs in a sample of stored hashes. The keyed hash of an account name selects a
+/// cost from it. The same name gets the same cost on every replica and after a restart. Without the
+/// key, the cost cannot be predicted.
 ///
 /// ```
 /// use portcullis_bcrypt::StoredCosts;
@@ -20,7 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// ```
 pub struct StoredCosts {
     authenticator: Arc<dyn MacSigner>,
-    /// Costs in ascending order, with the number of hashes in the sample.
+    /// Costs in ascending order, each with the number of hashes that have it.
     tally: RwLock<Vec<(Cost, u64)>>,
 }
 

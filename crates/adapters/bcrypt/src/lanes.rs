@@ -26,7 +26,7 @@ impl Lanes {
     /// Maximum number of lanes of the kernel.
     pub const MAX: Self = Self(NonZeroU8::MIN.saturating_add(5));
 
-    /// Creates a number of lanes from 1 to 6. Returns `None` outside of that range.
+    /// Creates a maximum of 1 to 6 lanes. Returns `None` outside of that range.
     #[must_use]
     pub const fn new(lanes: u8) -> Option<Self> {
         match NonZeroU8::new(lanes) {
@@ -41,7 +41,7 @@ impl Lanes {
         self.0.into()
     }
 
-    /// Computes a batch.
+    /// Computes a batch. Returns the digests in the same order.
     pub(crate) fn compute(self, computations: &[&Computation]) -> Vec<Digest> {
         if self == Self::ONE {
             computations.iter().map(|one| one.alone()).collect()
@@ -61,7 +61,7 @@ pub(crate) struct LaneTiming {
 
 /// Cost of the measurement: a batch takes about 1 ms.
 const TRIAL_COST: Cost = Cost::CHEAPEST;
-/// Number of trials. The shortest counts, since the others were disturbed.
+/// Number of trials. The shortest one counts, since other processes may have slowed down the rest.
 const TRIALS: usize = 2;
 
 /// Measures `chosen`, or else picks the fastest of one, four and six lanes. Takes a few milliseconds.
@@ -77,7 +77,7 @@ pub(crate) fn measure(chosen: Option<Lanes>, cost: Cost, clock: &dyn Clock) -> L
     LaneTiming { batch: best.batch.saturating_mul(doubled), ..best }
 }
 
-/// Returns the one that takes less time per hash.
+/// Returns the measurement with less time per hash.
 fn faster(one: LaneTiming, other: LaneTiming) -> LaneTiming {
     let [one_each, other_each] = [one, other].map(|pace| pace.batch.as_nanos() * 60 / u128::from(pace.lanes.0.get()));
     if other_each < one_each { other } else { one }

@@ -40,9 +40,10 @@ pub struct PoolSettings {
 /// half-closed the connection.
 const CANCEL_GRACE: Duration = Duration::from_millis(20);
 
-/// Computes the digests of computations that are alike.
+/// Computes the digests of a batch in which all computations have the same costs.
 type Kernel = dyn Fn(&[&Computation]) -> Vec<Digest> + Send + Sync;
 
+/// Computation that waits for a thread, and the channel for its result.
 struct Job {
     computation: Computation,
     cancellation: CancellationToken,
@@ -64,6 +65,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
 }
 
+/// Hash threads and their queue. Dropping the pool stops the threads.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -148,7 +150,7 @@ impl Shared {
         }
     }
 
-    /// Computes the digests of jobs that are alike. If a batch panics, each job is computed again
+    /// Computes the digests of jobs with the same costs. If a batch panics, each job is computed again
     /// alone, so that only the faulty one fails.
     fn make(&self, kernel: &Kernel, jobs: Vec<Job>) {
         let Some(first) = jobs.first() else { return };
@@ -176,17 +178,17 @@ impl Shared {
         jobs.into_iter().zip(digests).for_each(|(job, digest)| job.answer(Ok(digest)));
     }
 
-    /// Updates the average batch duration. The last batch has a weight of 1/4, so one disturbed batch
-    /// changes little.
+    /// Updates the moving average of the batch duration. The last batch has a weight of 1/4, so a
+    /// single slow batch changes little.
     fn learn(&self, batch: Duration) {
         let old = self.batch.load(Ordering::Relaxed);
-        // A concurrent update may lose one measurement; the next one makes up for it.
+        // A concurrent update may lose one measurement. The next batch corrects that.
         self.batch.store(old - old / 4 + nanoseconds(batch) / 4, Ordering::Relaxed);
     }
 }
 
 impl Job {
-    /// Creates a span for the work of the thread on this batch. Disabled if traces are off.
+    /// Creates a span for the part of the job that runs on the hash thread. Disabled if traces are off.
     fn begun(&self, together: usize) -> Span {
         let parent = self.span.id();
         tracing::error_span!(target: "app.traces", parent: parent, "bcrypt", portcullis.batch.size = together)

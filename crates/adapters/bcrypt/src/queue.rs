@@ -1,5 +1,5 @@
-//! FIFO queue for the hash threads. A list under a lock instead of a channel, so that a thread can take
-//! several similar jobs at once.
+//! FIFO queue for the hash threads. Uses a list under a lock instead of a channel, so that a thread can
+//! take several similar jobs at once.
 
 use std::{
     collections::VecDeque,
@@ -12,6 +12,7 @@ pub(crate) struct Queue<T> {
     arrived: Condvar,
 }
 
+/// State under the lock.
 struct State<T> {
     waiting: VecDeque<T>,
     /// Number of threads waiting for a job.
@@ -39,8 +40,8 @@ impl<T> Queue<T> {
     }
 
     /// Waits for a job and returns it, together with up to `most - 1` later jobs that are `alike`, in
-    /// order. Leaves idle threads their share, and drops jobs that are over. Returns `None` once the
-    /// queue is closed and empty.
+    /// order. Leaves enough jobs for the idle threads, and drops jobs for which `is_over` is true.
+    /// Returns `None` once the queue is closed and empty.
     pub(crate) fn pop(
         &self,
         most: usize,

@@ -30,8 +30,8 @@ impl Salt {
 pub(crate) enum Scheme {
     /// `$2b$`: the password itself.
     Plain,
-    /// `$2a$` and `$2y$`: the same computation. Other libraries used these names to mark their bugs,
-    /// which none of these hashes has.
+    /// `$2a$` and `$2y$`: computed like `$2b$`. The names come from bug fixes in other libraries, but
+    /// the computation has none of these bugs.
     PlainRenamed,
     /// `$bcrypt-sha256$2a,…` and `2b,…`: SHA-256.
     Sha256,

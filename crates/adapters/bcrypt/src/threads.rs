@@ -1,5 +1,5 @@
-//! Hasher that runs the slow part on dedicated threads. They receive only the bcrypt key, not the
-//! password.
+//! Password hasher that runs the slow part on dedicated threads. These threads receive only the bcrypt
+//! key, never the password.
 
 use crate::{
     hasher::BcryptHasher,

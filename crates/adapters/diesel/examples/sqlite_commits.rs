@@ -144,7 +144,7 @@ impl Random {
     }
 }
 
-/// Nobody asks the time while a file is prepared.
+/// The time is not read while a file is prepared.
 struct Still;
 
 impl Clock for Still {

@@ -1,5 +1,6 @@
-//! SQL expression for the canonical form of a stored email address: ASCII letters in lower case, nothing
-//! else folded. It must be spelled exactly like the indexes on it, or the databases do not use them.
+//! SQL expression for the canonical form of a stored email address: ASCII letters in lower case,
+//! nothing else folded. It must match the index definitions exactly; otherwise the databases do not use
+//! the indexes.
 
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::pg::Pg;

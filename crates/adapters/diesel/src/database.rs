@@ -1,4 +1,4 @@
-//! Parses `DATABASE_URL` and opens the store it names. The only place that knows both kinds of database.
+//! Parses `DATABASE_URL` and opens the SQLite or PostgreSQL store that it names.
 
 use crate::error::{MigrateError, OpenError};
 use crate::info::{DatabaseInfo, InfoSource};
@@ -33,7 +33,8 @@ pub struct StoreOptions {
     /// Maximum number of concurrent transactions. On SQLite this limits only reads, because there is one
     /// writer.
     pub connections: NonZeroU32,
-    /// Maximum time that a caller waits for a connection or a lock. After that the store is busy.
+    /// Maximum time that a caller waits for a connection or a lock. After that, the call fails with
+    /// `StoreError::Busy`.
     pub wait: Duration,
     /// Logs statements at DEBUG under `app.store`, without their values.
     pub log_statements: bool,
@@ -45,7 +46,7 @@ impl Default for StoreOptions {
     }
 }
 
-/// Open database, as the rest of the program uses it.
+/// Open database: the store and its migrations.
 #[derive(Clone)]
 pub struct Database {
     /// Access to the data.
@@ -98,8 +99,8 @@ impl Database {
         self.examined.read_info()
     }
 
-    /// Copies the WAL of an SQLite file into the file, so that the file can be copied alone. The store
-    /// can still be used afterwards. Does nothing on PostgreSQL.
+    /// Copies the WAL of an SQLite file into the file, so that copying this one file is enough. The
+    /// store can still be used afterwards. Does nothing on PostgreSQL.
     ///
     /// # Errors
     /// Returns [`StoreError`] if the checkpoint fails. No data is lost, but the WAL file is still

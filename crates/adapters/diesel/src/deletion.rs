@@ -1,9 +1,10 @@
 //! Deletes accounts with all their rows, in batches.
 //!
-//! No row may be added for a deleted account, and session events have no foreign key that would prevent
-//! it. A rotation locks the token's row, a login and a token's first refresh the account's row, and a
-//! timeline entry the session's row. So tokens are deleted before sessions, sessions are locked before
-//! their events are deleted, and the account is locked before the final check.
+//! Concurrent transactions must not add rows for a deleted account, and session events have no foreign
+//! key that would prevent it. A rotation locks the row of the token. A login, and the first refresh of
+//! a token, lock the row of the account. Adding a session event locks the row of the session. Therefore
+//! tokens are deleted before sessions, sessions are locked before their events are deleted, and the
+//! account is locked before the final check.
 
 use crate::schema::{one_time_tokens, outbox, refresh_tokens, sessions, users};
 use crate::sessions::Dialect;

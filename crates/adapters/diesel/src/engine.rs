@@ -15,7 +15,7 @@ pub(crate) trait Engine: Connection<TransactionManager = AnsiTransactionManager>
         false
     }
 
-    /// Makes the database write this transaction's pages to disk early, not all at once at a checkpoint.
+    /// Configures this transaction to write its pages to disk early, not all at once at a checkpoint.
     fn write_in_background(&mut self) -> QueryResult<()> {
         Ok(())
     }

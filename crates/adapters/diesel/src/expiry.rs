@@ -11,7 +11,7 @@ use diesel::sql_types::{BigInt, HasSqlType};
 use diesel::sqlite::Sqlite;
 use std::marker::PhantomData;
 
-/// Table whose rows have an id and a time.
+/// Table with an id column, and a time column that decides when a row expires.
 pub(crate) trait ExpiringTable {
     const TABLE: &'static str;
     const TIME: &'static str;
@@ -26,6 +26,7 @@ impl ExpiringTable for DeadMails {
     const TIME: &'static str = "dead_at";
 }
 
+/// One-time tokens.
 #[derive(QueryId)]
 pub(crate) struct OneTimeTokens;
 
@@ -34,8 +35,8 @@ impl ExpiringTable for OneTimeTokens {
     const TIME: &'static str = "expires_at";
 }
 
-/// Type check of time columns. SQLite can hold a number there, which compares less than any text and
-/// would count as expired.
+/// Says whether time columns need a type check. An SQLite column can contain a number, which compares
+/// less than any text and would count as expired.
 pub(crate) trait TimeColumn: Backend {
     const NEEDS_TYPE_CHECK: bool;
 }

@@ -7,8 +7,8 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A holder is stuck after this time: every statement has a shorter timeout, and its caller gets an
-/// error soon after.
+/// Time after which a holder counts as stuck. Every statement has a shorter timeout, after which its
+/// caller gets an error and releases the permit.
 const STUCK_AFTER: Duration = Duration::from_secs(8);
 /// Interval at which waiting callers check for stuck holders.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -23,6 +23,7 @@ pub(crate) struct EvictingSemaphore {
     left: Condvar,
 }
 
+/// State under the lock.
 #[derive(Default)]
 struct Holders {
     /// Start time of each permit by its id; `None` for evicted holders.
@@ -95,8 +96,8 @@ impl EvictingSemaphore {
 }
 
 impl Holders {
-    /// Returns whether another holder is admitted, after evicting stuck ones. At most `size` evicted
-    /// holders are not counted, so that the number of stuck threads stays bounded.
+    /// Evicts stuck holders, then returns whether another holder is admitted. Leaves at most `size`
+    /// evicted holders out of the count, so that the number of stuck threads stays bounded.
     fn admits(&mut self, size: usize, now: Duration) -> bool {
         for since in self.since.values_mut() {
             if since.is_some_and(|since| now.saturating_sub(since) >= STUCK_AFTER) {

@@ -40,7 +40,7 @@ pub enum DatabaseInfo {
     },
 }
 
-/// Store to query.
+/// Store from which the information is queried.
 #[derive(Clone)]
 pub(crate) enum InfoSource {
     Sqlite(std::sync::Arc<SqliteStore>),

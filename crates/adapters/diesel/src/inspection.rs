@@ -1,5 +1,5 @@
-//! Checks the tables before a migration changes anything: reports what cannot work, and what is adopted
-//! with a limitation. `sqlite` and `postgres` read the schema.
+//! Checks the tables before a migration changes anything: reports problems that block a migration, and
+//! limitations of adopted tables. `sqlite` and `postgres` read the schema.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub enum Severity {
     Limits,
 }
 
-/// Finding about the tables that an operator should know.
+/// Problem of the tables, reported to the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Severity.
@@ -39,7 +39,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Content of a column of the FastAPI application.
+/// Expected content of a column in the FastAPI application's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Id,
@@ -96,7 +96,7 @@ pub(crate) struct Column {
     pub(crate) kind: String,
     pub(crate) width: Option<i64>,
     pub(crate) nullable: bool,
-    /// Whether the column has a default or is numbered by the database.
+    /// Whether the database fills the column on insert: it has a default or is an identity column.
     pub(crate) filled: bool,
 }
 
@@ -117,7 +117,7 @@ pub(crate) struct Reference {
     pub(crate) passes: bool,
 }
 
-/// Columns and foreign keys that a database reports, with its dialect's checks.
+/// Columns and foreign keys that a database reports, and the checks that depend on its dialect.
 pub(crate) struct Tables<'a> {
     pub(crate) columns: Vec<Column>,
     pub(crate) references: Vec<Reference>,
@@ -209,7 +209,8 @@ fn reference(Reference { from, to, passes }: &Reference) -> Option<Finding> {
     }
 }
 
-/// Reports rows whose column is NULL. Only those rows are unusable, so it is a limitation.
+/// Reports rows in which the column is NULL. Only these rows are unusable, so the finding does not
+/// block.
 pub(crate) fn nulls(column: &Column, mut ids: Vec<i64>) -> Option<Finding> {
     let more = if ids.len() > NAMED { ", …" } else { "" };
     ids.truncate(NAMED);

@@ -25,7 +25,7 @@ impl ExpiredRow for Pg {
     const IS_TIME: &'static str = "";
 }
 
-/// Scans the first rows after an id. Returns the last id and the number of expired rows.
+/// Scans the first rows after an id. Returns the last scanned id and the number of expired rows.
 #[derive(QueryId)]
 pub(crate) struct ScanExpired {
     after: i64,

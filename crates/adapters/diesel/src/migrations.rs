@@ -1,5 +1,5 @@
-//! Status and application of the embedded migrations, as far as both databases share it. Each database
-//! implements the lock that keeps two processes apart.
+//! Lists and applies the embedded migrations: the code that both databases share. Each database
+//! implements its own lock against two processes migrating at once.
 
 use crate::engine::Engine;
 use crate::error::MigrateError;
@@ -33,15 +33,15 @@ pub trait Migrations: Send + Sync {
     /// Checks the tables and returns what an operator should know about them. Changes nothing.
     fn inspect(&self) -> Result<Vec<Finding>, MigrateError>;
 
-    /// Applies pending migrations, logs and returns the findings and what was adopted. Several processes
-    /// may call this at once.
+    /// Applies pending migrations. Logs and returns the findings and the adopted rows. Several
+    /// processes may call this concurrently.
     ///
     /// # Errors
     /// Returns [`MigrateError::Unfit`] if the tables cannot be adopted, and [`MigrateError::Busy`] if
     /// another process holds the lock for too long.
     fn apply(&self) -> Result<MigrationReport, MigrateError>;
 
-    /// Reverts the last migration, applies it again, and returns its name. For developers of a
+    /// Reverts the last migration, applies it again, and returns its name. Only for developing a
     /// migration: reverting deletes the data that the migration added.
     fn redo(&self) -> Result<Vec<String>, MigrateError>;
 
@@ -71,7 +71,7 @@ pub struct MigrationStatus {
 pub struct MigrationReport {
     /// Names of the applied migrations, oldest first.
     pub names: Vec<String>,
-    /// Adopted rows, if the tables of the FastAPI application existed before.
+    /// Adopted rows. `None` unless the tables of the FastAPI application already existed.
     pub adoption: Option<Adoption>,
     /// Findings from before the change.
     pub findings: Vec<Finding>,

@@ -1,5 +1,5 @@
-//! Stored password hash, readable or not. A value that is not text fails no query: it becomes a hash
-//! that no password matches.
+//! Stored password hash, readable or not. A value that is not text does not fail the query: it is read
+//! as a hash that no password matches.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::pg::{Pg, PgValue};
@@ -12,7 +12,7 @@ type SqliteValue<'row> = <Sqlite as diesel::backend::Backend>::RawValue<'row>;
 
 /// Prefix of the placeholder for a value that is not text. No hash scheme starts with it.
 const UNREADABLE: &str = "unreadable:";
-/// Maximum number of bytes of the value in the placeholder, to distinguish values.
+/// Maximum number of bytes of the value in the placeholder. They distinguish unreadable values.
 const SHOWN_BYTES: usize = 128;
 
 /// Value of `users.hashed_password`.

@@ -26,7 +26,7 @@ const LIFETIME: Duration = Duration::from_secs(1800);
 pub struct PoolLoad {
     /// Connections in use, including stuck ones.
     pub in_use: usize,
-    /// Maximum number of connections. As many more may replace stuck ones.
+    /// Maximum number of connections. Up to as many again may replace stuck ones.
     pub size: usize,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Place<C> {
     age: u64,
 }
 
-/// Creates empty entries.
+/// r2d2 manager that creates entries without a connection.
 pub(crate) struct Places<C>(PhantomData<fn() -> C>);
 
 impl<C: Send + 'static> ManageConnection for Places<C> {
@@ -91,7 +91,7 @@ impl<C: Send + 'static> Drop for Slot<C> {
     }
 }
 
-/// Pool of slots.
+/// Connection pool with a fixed number of slots, each for one connection.
 pub(crate) struct Pool<C: Send + 'static> {
     places: r2d2::Pool<Places<C>>,
     gate: Arc<EvictingSemaphore>,
@@ -99,7 +99,7 @@ pub(crate) struct Pool<C: Send + 'static> {
 }
 
 impl<C: Send + 'static> Pool<C> {
-    /// Creates a pool of `size` slots, and up to as many more while holders are evicted.
+    /// Creates a pool of `size` slots. Up to as many more are used while holders are evicted.
     pub(crate) fn new(size: NonZeroU32, wait: Duration, clock: Arc<dyn Clock>) -> Self {
         let places = r2d2::Pool::builder()
             .max_size(size.get().saturating_mul(2))

@@ -14,6 +14,7 @@ use diesel::sql_types::BigInt;
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_ports::{EmailChange, StoreError, UserRepository};
 
+/// Row of an account.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub(crate) struct UserRow {
@@ -49,16 +50,16 @@ fn readable(rows: Vec<UserRow>) -> Vec<User> {
     rows.into_iter().filter_map(|row| User::try_from(row).inspect_err(log).ok()).collect()
 }
 
-/// Only a taken email address is reported as a conflict to the caller. A taken id is an error of the
-/// database.
+/// Error for a taken id, which is a fault of the database. The caller gets a conflict only for a taken
+/// email address.
 const TAKEN_ID: &str = "the id of a new account is taken: the sequence of users.id is behind, see `portcullis doctor`";
 
 macro_rules! user_repository {
     ($connection:ty) => {
         impl UserRepository for Transaction<'_, $connection> {
-            /// The unique index decides races. The query before it finds adopted accounts that the index
-            /// excludes; their number never grows. The query after it distinguishes a taken email
-            /// address from a taken id.
+            /// The unique index decides races. The query before the insert finds adopted accounts that
+            /// the index excludes; their number never grows. The query after the insert distinguishes a
+            /// taken email address from a taken id.
             fn insert(&mut self, new: &NewUser) -> Result<Option<User>, StoreError> {
                 self.write_connection()?;
                 if self.is_taken(&new.email)? {

@@ -12,9 +12,10 @@ diesel::table! {
         is_active -> Bool,
         created_at -> UtcTime,
         email_verified_at -> Nullable<UtcTime>,
-        /// Adopted together with another account whose email address differs only in case.
+        /// True if the account was adopted together with another whose email address differs only in
+        /// case.
         email_case_sensitive -> Bool,
-        /// Time when its deletion began. Queries other than those of the deletion ignore such an
+        /// Time when the deletion of the account began. Only queries of the deletion still find such an
         /// account.
         deleted_at -> Nullable<UtcTime>,
     }
@@ -38,7 +39,8 @@ diesel::table! {
         /// Null for a token that the FastAPI application added. It belongs to the session whose `sid` is
         /// its `jti`, if there is one.
         session_id -> Nullable<BigInt>,
-        /// By the database server's clock. Null on SQLite, whose processes share the machine's clock.
+        /// Time when the token was spent, by the database server's clock. Null on SQLite, whose
+        /// processes share the machine's clock.
         server_spent_at -> Nullable<UtcTime>,
     }
 }

@@ -32,8 +32,9 @@ struct TokenRow {
     session_id: Option<Stored<i64>>,
 }
 
-/// Reason for rejecting a row that no known program writes: Portcullis records the spending and revokes
-/// the token in one statement, and the FastAPI application leaves these columns null.
+/// Reason to reject a row as corrupt. No known program writes such a row: Portcullis records the
+/// spending and revokes the token in one statement, and the FastAPI application leaves these columns
+/// null.
 const LIVE_AND_SPENT: &str = "not revoked, and yet spent";
 
 /// Successor of a spent token.

@@ -1,5 +1,5 @@
-//! Open transaction on either database: provides the repositories, and commits or rolls back as its work
-//! asks. Each database implements how a transaction begins.
+//! Open transaction on either database: provides the repositories, and commits or rolls back as its
+//! work requests. Each database implements how a transaction begins.
 
 use crate::engine::Engine;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};

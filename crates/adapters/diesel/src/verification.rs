@@ -16,6 +16,7 @@ use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{OneTimeTokenRepository, StoreError};
 
+/// Row of a one-time token.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = one_time_tokens)]
 struct GrantRow {
@@ -45,6 +46,7 @@ impl TryFrom<GrantRow> for OneTimeTokenRecord {
     }
 }
 
+/// Row of a new one-time token.
 #[derive(Insertable)]
 #[diesel(table_name = one_time_tokens, treat_none_as_default_value = false)]
 struct NewGrantRow<'a> {

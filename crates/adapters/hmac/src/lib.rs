@@ -1,5 +1,5 @@
-//! HMAC-SHA256 (RFC 2104) with keys derived from the service's secret, one per purpose. A MAC of one
-//! purpose is not valid for another, nor is it a token.
+//! HMAC-SHA256 (RFC 2104) with keys derived from the service's secret, one per purpose. A MAC for one
+//! purpose is not valid for another purpose, nor as a token.
 
 use hmac::{Hmac, KeyInit, Mac};
 use portcullis_ports::MacSigner;

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-/// Signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1). One is configured; a previous key keeps its own.
+/// Signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1). The signing key uses the configured one; a
+/// previous key keeps its own.
 ///
 /// ```
 /// use portcullis_jwt::Algorithm;

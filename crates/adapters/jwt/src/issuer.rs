@@ -8,7 +8,8 @@ use crate::{
 use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
 use portcullis_ports::{SigningError, TokenIssuer};
 
-/// Issues tokens with the claims of python-jose, and with its header if the key is a secret.
+/// Issues tokens with the claims of the FastAPI application. If the key is a secret, the header is also
+/// the one that its library, python-jose, writes.
 #[derive(Debug)]
 pub struct JwtIssuer {
     key: SigningKey,

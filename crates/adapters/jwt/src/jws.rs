@@ -13,8 +13,8 @@ const MAX_BYTES: usize = 8 * 1024;
 /// Maximum length of a signature: that of an RSA key with 8192 bits.
 const MAX_SIGNATURE_BYTES: usize = 1024;
 
-/// Header parameters that bring their own key or rules (RFC 8725 §3.10, RFC 7515 §4.1.11). No valid
-/// token needs them, so they are rejected even with a correct signature.
+/// Header parameters by which a token supplies its own key or rules (RFC 8725 §3.10, RFC 7515 §4.1.11).
+/// No valid token needs them, so they are rejected even with a correct signature.
 const FORBIDDEN_HEADERS: [&str; 5] = ["jwk", "jku", "x5u", "x5c", "crit"];
 
 /// Signs a payload. Returns `None` if the key fails.
@@ -65,8 +65,8 @@ impl UnverifiedJws<'_> {
         key.verifies(self.signed, self.signature)
     }
 
-    /// Checks a token that another library, such as python-jose, signed with the secret. Ignores any
-    /// `kid`. Checks the signature first, so that no forged header is decoded.
+    /// Returns whether another library, such as python-jose, signed the token with a configured secret.
+    /// Ignores any `kid`. Checks the signature first, so that no forged header is decoded.
     fn is_by_a_secret(&self, keys: &[Arc<VerifyingKey>]) -> bool {
         let mut secrets = keys.iter().filter(|key| key.public().is_none());
         let Some(key) = secrets.find(|key| self.is_by(key)) else { return false };
@@ -74,8 +74,8 @@ impl UnverifiedJws<'_> {
         StrictObject::parse(&header).is_some_and(|header| is_acceptable(&header, key))
     }
 
-    /// Checks a token whose header names a configured key and that key's algorithm. Without such keys
-    /// no header is parsed. With them, at most one signature is checked.
+    /// Returns whether the token's header names a configured key and its algorithm, and that key signed
+    /// the token. Parses no header if only secrets are configured. Checks at most one signature.
     fn is_by_a_named_key(&self, keys: &[Arc<VerifyingKey>]) -> bool {
         if keys.iter().all(|key| key.public().is_none()) {
             return false;
@@ -92,8 +92,8 @@ fn is_acceptable(header: &StrictObject<'_>, key: &VerifyingKey) -> bool {
     header.text("alg") == Some(key.algorithm().as_str()) && FORBIDDEN_HEADERS.iter().all(|name| !header.has(name))
 }
 
-/// Decodes a part between dots. The engine accepts a single spelling of each value: no padding,
-/// whitespace, dots or stray bits in the last character.
+/// Decodes a part between dots. The engine accepts exactly one encoding of each value: no padding,
+/// whitespace, dots or excess bits in the last character.
 fn part(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

@@ -1,12 +1,12 @@
-//! Email addresses for SMTP and headers: the service's own and the recipient's. Domains are converted
-//! to ASCII (RFC 5890), so only a local part can require SMTPUTF8.
+//! Email addresses of sender and recipient, for SMTP and headers. Domains are converted to ASCII (RFC
+//! 5890), so only the part before the @-sign can require SMTPUTF8.
 
 use lettre::Address;
 use lettre::message::Mailbox;
 use portcullis_domain::registration::EmailAddress;
 use std::fmt;
 
-/// Sender of emails: `Name <user@example.org>`, or the address alone.
+/// Sender of emails: `Name <user@example.org>`, or the email address alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender(Mailbox);
 
@@ -44,7 +44,7 @@ impl Sender {
         }
     }
 
-    /// Creates a sender from a name, which may be empty, and an address.
+    /// Creates a sender from a name, which may be empty, and an email address.
     ///
     /// # Errors
     /// Returns [`SenderError`] if one of them is not allowed in a header.
@@ -73,15 +73,15 @@ impl Sender {
     }
 }
 
-/// Returns the address of a recipient, or `None` if emails cannot be sent to it: databases contain
-/// addresses that other programs accepted.
+/// Returns the email address of a recipient, or `None` if emails cannot be sent to it: databases
+/// contain email addresses that other programs accepted.
 pub(crate) fn recipient(email: &EmailAddress) -> Option<Address> {
     let (local, domain) = email.original().rsplit_once('@')?;
     spoken(local, domain)
 }
 
 fn spoken(local: &str, domain: &str) -> Option<Address> {
-    // Characters that end the address in a command or a header, or start another.
+    // Characters that would end the email address in a command or a header, or begin another one.
     let breaks = |c: char| {
         c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\\' | ',' | ';' | '\u{2028}' | '\u{2029}')
     };

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Deadlines by the monotonic clock.
+/// Deadlines of a delivery and of its current step, by the monotonic clock.
 pub(crate) struct Deadline {
     clock: Arc<dyn Clock>,
     moments: Mutex<Deadlines>,

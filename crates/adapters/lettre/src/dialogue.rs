@@ -13,13 +13,14 @@ pub(crate) struct SmtpConnection {
     limit: Duration,
 }
 
+/// Plaintext or TLS stream.
 enum Stream {
     Clear(DeadlineSocket),
     Encrypted(Box<TlsStream<DeadlineSocket>>),
 }
 
 impl SmtpConnection {
-    /// Creates a plaintext connection with a limit per command.
+    /// Creates a plaintext connection. `limit` is the timeout of a command.
     pub(crate) fn clear(socket: DeadlineSocket, limit: Duration) -> Self {
         Self { stream: BufReader::new(Stream::Clear(socket)), limit }
     }

@@ -63,8 +63,7 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
 fn parts(mail: &RenderedMail, id: &str) -> MultiPart {
     MultiPart::builder()
         .kind(MultiPartKind::Alternative)
-        // An equals sign followed by such a line never occurs in quoted-printable or base64 (RFC 2045
-        // §6.7).
+        // `=_` never occurs in quoted-printable or base64 (RFC 2045 §6.7).
         .boundary(format!("=_{id}"))
         .singlepart(SinglePart::plain(lines(&mail.text)))
         .singlepart(SinglePart::html(lines(&mail.html)))

@@ -1,5 +1,5 @@
-//! Errors by SMTP step, mapped to their meaning for the email: retry it later, refuse it, or treat the
-//! server as unavailable.
+//! Errors of a delivery, with the SMTP step that failed. Each maps to an action: retry the email later,
+//! refuse it, or treat the server as unavailable.
 
 use crate::reply::Reply;
 use portcullis_ports::MailerError;
@@ -25,6 +25,7 @@ pub(crate) struct SmtpError {
     pub(crate) cause: SmtpErrorKind,
 }
 
+/// Cause of a failed step.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SmtpErrorKind {
     /// The connection failed.

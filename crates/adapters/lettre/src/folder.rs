@@ -11,8 +11,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Writes emails to files in a folder, which is created if it does not exist. Only the owner can read a
-/// file, since its link gives access to an account. The file name is the time of the email's cause and
-/// its id. Files sort by time, and a repeated email replaces itself.
+/// file, since its link gives access to an account. The file name consists of the time of the event
+/// that caused the email, and the email's id. Files sort by time, and writing an email again replaces
+/// its file.
 #[derive(Debug)]
 pub struct FolderMailer {
     folder: PathBuf,

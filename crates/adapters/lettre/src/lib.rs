@@ -16,7 +16,7 @@ pub use folder::FolderMailer;
 pub use smtp::{Greeting, SmtpMailer, TimeLimits, TrustRoots};
 pub use url::{SmtpUrl, SmtpUrlError};
 
-// Enables its bundled C library.
+// Imported only so that its feature `vendored` bundles the C library.
 use openssl_sys as _;
 
 /// Returns the name and version of the TLS library used for email and PostgreSQL, such as `OpenSSL

@@ -138,8 +138,8 @@ fn connect(server: &SmtpServer, deadline: &Deadline) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// Sends EHLO with the own IP address, since a machine's name is seldom resolvable (RFC 5321 §4.1.4).
-/// If the server does not support EHLO, sends HELO (§3.2) and assumes no extensions.
+/// Sends EHLO with this machine's IP address, since its host name is seldom resolvable (RFC 5321
+/// §4.1.4). If the server does not support EHLO, sends HELO (§3.2) and assumes no extensions.
 fn ehlo(dialogue: &mut SmtpConnection) -> Result<Extensions, SmtpError> {
     let address = dialogue.socket().socket.local_addr().map_err(|error| SmtpStep::Greeting.failed(&error))?;
     let name = match address.ip() {

@@ -12,7 +12,7 @@ use portcullis_ports::{Clock, Mailer, MailerError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// Maximum number of idle connections. More are opened if needed at once.
+/// Maximum number of idle connections. Concurrent deliveries may open more.
 const MAX_IDLE: usize = 8;
 
 /// Timeouts of a delivery.
@@ -85,7 +85,7 @@ pub struct SmtpMailer {
     kept: Mutex<Vec<IdleConnection>>,
 }
 
-/// State of a mail server before any email.
+/// Result of [`SmtpMailer::greet`]: whether the server is ready for emails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Greeting {
     /// The server accepts emails.

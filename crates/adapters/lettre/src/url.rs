@@ -34,7 +34,7 @@ pub(crate) struct Credentials {
 pub(crate) enum Encryption {
     /// TLS from the first byte.
     Immediate,
-    /// STARTTLS, or the server is not used.
+    /// STARTTLS. If the server does not offer it, sending fails.
     Required,
     /// STARTTLS if the server offers it.
     Offered,
@@ -123,7 +123,8 @@ impl SmtpUrl {
         }
     }
 
-    /// Returns whether emails may be sent over a network that others can read.
+    /// Returns whether emails are sent unencrypted over a network: TLS is disabled and the host is not
+    /// loopback.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         self.encryption == Encryption::None && !is_loopback(&self.host)

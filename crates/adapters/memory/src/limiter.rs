@@ -1,4 +1,5 @@
-//! Tallies in a bounded table. The table has shards, each with a lock that is held during one call.
+//! Rate limiter that keeps its tallies in a bounded table. The table is split into shards with one lock
+//! each; a call locks only the shards of its keys.
 
 use lru::LruCache;
 use portcullis_domain::limits::{Acquired, Budget, LimitKey, Tally};
@@ -13,15 +14,15 @@ const SHARDS: u8 = 32;
 type Shard = LruCache<LimitKey, Tally>;
 
 /// Rate limiter in memory. Every budget has its own share of the table and evicts its least recently
-/// used key when full. Keys of sources, emails and sessions cost an attacker almost nothing, so they
-/// must not evict an account under attack.
+/// used key when full. An attacker can create keys of sources, emails and sessions at almost no cost,
+/// so these must not evict the tally of an account under attack.
 pub struct MemoryLimiter {
     shards: Vec<Mutex<Shard>>,
     clock: Arc<dyn Clock>,
 }
 
 impl MemoryLimiter {
-    /// Default number of keys: some 20 MB if an attack fills the table.
+    /// Default number of keys: about 20 MB if an attack fills the table.
     pub const DEFAULT_CAPACITY: usize = 100_000;
 
     /// Creates a limiter with at most `keys` keys: half of them for accounts, a quarter for sources.
@@ -86,7 +87,7 @@ impl RateLimiter for MemoryLimiter {
         let mut shards = self.shards_of(reservation.held.iter().map(|held| &held.charge));
         for HeldCharge { charge, receipt, .. } in &reservation.held {
             let Some(tally) = shards.tally(charge).map(|tally| charge.rule.refund(tally, receipt)) else { continue };
-            // A tally without effect is removed, since it would evict tallies that still count.
+            // Remove a stale tally: it has no effect but could evict tallies that still count.
             if charge.rule.is_stale(&tally, now) { shards.forget(charge) } else { shards.set(charge, tally) }
         }
         Ok(())

@@ -26,12 +26,14 @@ pub(crate) struct Page<'a> {
     pub(crate) sender: String,
 }
 
+/// Link of an email, and how long it is valid.
 #[derive(Serialize)]
 pub(crate) struct Link<'a> {
     pub(crate) url: &'a str,
     pub(crate) validity: String,
 }
 
+/// Labeled value below the text, such as an IP address.
 #[derive(Serialize)]
 pub(crate) struct Detail {
     pub(crate) label: String,

@@ -22,7 +22,7 @@ pub struct MinijinjaRenderer {
     words: Vec<(Language, Translations)>,
 }
 
-/// Names that texts may use.
+/// Variables that texts may use.
 #[derive(Serialize)]
 struct Names<'a> {
     app_name: &'a str,
@@ -30,9 +30,9 @@ struct Names<'a> {
 }
 
 impl MinijinjaRenderer {
-    /// Creates a renderer that calls the service `app_name`. Files in `folder` replace the layouts
-    /// `mail.txt` and `mail.html`, and texts of `en.toml` and so on. Every kind of email is rendered
-    /// once, so a broken template fails at startup.
+    /// Creates a renderer. Emails show `app_name` as the name of the service. Files in `folder` replace
+    /// the built-in layouts (`mail.txt`, `mail.html`) and texts (`en.toml` and the other languages).
+    /// Renders every kind of email once, so that a broken template fails at startup.
     ///
     /// # Errors
     /// Returns [`TemplatesError`] for the first template that cannot be used.
@@ -150,7 +150,8 @@ impl TextFiller<'_> {
     }
 }
 
-/// Returns the unit that expresses a time best, and the number of units.
+/// Returns the unit (days, hours or minutes) that expresses a lifetime as a whole number, and that
+/// number.
 fn duration(lifetime: TimeDelta) -> (&'static str, i64) {
     let minutes = lifetime.num_minutes().max(1);
     match (minutes / 1440, minutes / 60) {
@@ -165,7 +166,7 @@ fn one_line(subject: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_SUBJECT).collect()
 }
 
-/// Returns a sample email.
+/// Returns sample content, to test the templates.
 fn sample(occasion: Occasion, language: Language) -> MailContent {
     let link = occasion.purpose().map(|purpose| ("https://auth.example.org/account".to_owned(), purpose.lifetime()));
     MailContent {

@@ -1,4 +1,4 @@
-//! Sources of templates: those compiled in, and a folder whose files replace them by name.
+//! Sources of templates: the built-in files, and a folder whose files replace them by name.
 
 use portcullis_domain::mail::Language;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::{fmt, fs};
 pub(crate) const TEXT: &str = "mail.txt";
 pub(crate) const HTML: &str = "mail.html";
 
-/// Name of a template that cannot be used, and the reason, in one line.
+/// Error for a template that cannot be used: its name and the reason, in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplatesError(pub(crate) String);
 

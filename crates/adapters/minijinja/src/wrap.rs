@@ -31,7 +31,7 @@ fn wrap_line(line: &str) -> String {
     out
 }
 
-/// Part of a line that is not broken.
+/// Part of a line that must not be broken.
 struct Piece<'a> {
     text: &'a str,
     after_blank: bool,
@@ -47,7 +47,7 @@ fn pieces(line: &str) -> Vec<Piece<'_>> {
         .collect()
 }
 
-/// Splits a word where a line may end.
+/// Splits a word at every position where a line may break.
 fn clusters(word: &str) -> Vec<&str> {
     let mut cuts = vec![0];
     let mut before: Option<char> = None;
@@ -74,7 +74,8 @@ fn width(text: &str) -> usize {
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
 }
 
-/// Returns whether a terminal displays a character in two columns (UAX 11: the ranges of Chinese).
+/// Returns whether a terminal displays a character in two columns (UAX 11). Covers the ranges of
+/// Chinese.
 fn is_wide(character: char) -> bool {
     matches!(character, '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe4f}'
         | '\u{ff00}'..='\u{ff60}' | '\u{20000}'..='\u{3fffd}')

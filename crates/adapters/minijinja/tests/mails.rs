@@ -151,8 +151,8 @@ fn a_mail_without_a_client_or_a_long_life_is_whole() {
     let link = Some((LINK.to_owned(), TimeDelta::hours(1)));
     let message = MailContent { link, client: None, ..message(Occasion::VerifyEmail, Language::English) };
     let mail = renderer().render(&message).unwrap();
-    assert!(mail.text.contains("good for 1 hour and"), "{}", mail.text);
-    assert!(!mail.text.contains("network address") && !mail.text.contains("Program"));
+    assert!(mail.text.contains("valid for 1 hour and"), "{}", mail.text);
+    assert!(!mail.text.contains("IP address") && !mail.text.contains("App:"));
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Circuit states shared through Redis.
+//! Circuit-breaker states, shared through Redis.
 
 use crate::RedisPool;
 use crate::script::Script;
 use portcullis_ports::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 use std::time::Duration;
 
-/// Circuit states shared by all replicas.
+/// Circuit-breaker states that all replicas share.
 pub struct RedisCircuits {
     redis: RedisPool,
     script: Script,
@@ -13,7 +13,7 @@ pub struct RedisCircuits {
 }
 
 impl RedisCircuits {
-    /// Creates a client on a server. The random bytes in `replica` identify this replica.
+    /// Creates a client that uses this pool. The random bytes in `replica` identify this replica.
     #[must_use]
     pub fn new(redis: RedisPool, replica: [u8; 16]) -> Self {
         let replica = replica.iter().map(|byte| format!("{byte:02x}")).collect();

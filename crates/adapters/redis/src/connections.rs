@@ -1,5 +1,5 @@
-//! Pool whose connections are opened and checked by a dedicated thread. Callers never wait for name
-//! resolution, a handshake, or a server that accepts connections but does not respond.
+//! Connection pool for Redis. A dedicated thread opens and checks the connections, so callers never
+//! wait for name resolution, a handshake, or a server that accepts connections but does not respond.
 
 use crate::RedisUrl;
 use portcullis_ports::Clock;
@@ -25,9 +25,10 @@ pub struct RedisPool {
     call: Duration,
 }
 
-/// Held by callers but not by the thread, so that dropping it stops the thread.
+/// Handle that stops the thread when dropped. All clones of the pool share it; the thread has none.
 struct Handle(Arc<Shared>);
 
+/// State that callers share with the thread.
 struct Shared {
     state: Mutex<State>,
     /// Notified when a connection is returned or lost.
@@ -125,7 +126,7 @@ pub(crate) fn describe(error: &redis::RedisError) -> CallError {
     }
 }
 
-/// Returns what an ACL denies, in a script or outside of one, or `None` for another error.
+/// Returns the permission that an ACL denied, in a script or outside of one. `None` for another error.
 fn refused(detail: &str) -> Option<String> {
     if let Some((_, rest)) = detail.split_once("permissions to run the '") {
         let command = rest.split('\'').next().filter(|name| name.len() <= 32)?;
@@ -198,7 +199,7 @@ impl Shared {
         }
     }
 
-    /// Drops all connections after one broke, since they share the server.
+    /// Drops all connections after one broke, since all lead to the same server.
     fn reset_generation(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
@@ -219,7 +220,7 @@ impl Drop for Handle {
     }
 }
 
-/// Keeps the pool full until it is dropped.
+/// Runs on the thread: opens missing connections until the pool is dropped.
 fn keep(shared: &Shared, client: &Client) {
     loop {
         let state = shared.lock();

@@ -1,4 +1,4 @@
-//! Reports the state of a server for `portcullis doctor`, which judges it.
+//! Reports version, memory settings and permissions of a server for `portcullis doctor`.
 
 use crate::RedisUrl;
 use crate::connections::{describe, open};
@@ -9,11 +9,11 @@ use redis::{Client, Connection, InfoDict, RedisResult};
 /// Properties that a server reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisInfo {
-    /// Version, or `None` if the user may not query it.
+    /// Version, or `None` if the Redis user may not query it.
     pub version: Option<String>,
     /// Memory limit in bytes, or `None` if there is none.
     pub max_memory: Option<u64>,
-    /// Eviction policy, or `None` if the user may not query it.
+    /// Eviction policy, or `None` if the Redis user may not query it.
     pub eviction: Option<String>,
     /// Reason why the server refuses the commands that the service needs, or `None` if it accepts them.
     pub refusal: Option<String>,
@@ -31,8 +31,9 @@ impl RedisInfo {
     }
 }
 
-/// Runs every command of the scripts, both directly, where a refusal names it, and in a script. The key
-/// does not exist, so nothing changes.
+/// Checks the permissions of the Redis user by running every command that the scripts use. Each one
+/// runs directly, because the error of a denied command then names it, and once more in a script. The
+/// key does not exist, so nothing changes.
 fn try_rights(connection: &mut Connection) -> RedisResult<()> {
     const KEY: &str = "portcullis:trial";
     for name in ["GET", "PTTL", "DEL"] {
@@ -45,7 +46,7 @@ fn try_rights(connection: &mut Connection) -> RedisResult<()> {
 fn ask(url: &RedisUrl) -> RedisResult<RedisInfo> {
     let mut connection = open(&Client::open(url.0.clone())?)?;
     let (seconds, micros) = redis::cmd("TIME").query::<(i64, u32)>(&mut connection)?;
-    // Optional: a user without the right to run INFO can still serve as the service's user.
+    // Optional: the service itself does not need the permission to run INFO.
     let info = redis::cmd("INFO").query::<InfoDict>(&mut connection).ok();
     let tried = try_rights(&mut connection);
     let text = |name: &str| info.as_ref().and_then(|info| info.get::<String>(name));

@@ -1,6 +1,6 @@
 //! State that replicas share in Redis or Valkey: budgets and circuit states. All of it may be lost: the
-//! service keeps running if the server is unavailable or empty. Decorators implement that fallback;
-//! here a call returns in time or fails.
+//! service keeps running if the server is unavailable or empty. Decorators in other crates implement
+//! that fallback. Here, a call fails if it exceeds its timeout.
 
 mod circuits;
 mod connections;

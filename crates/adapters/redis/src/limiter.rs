@@ -14,11 +14,12 @@ pub struct RedisLimiter {
     script: Script,
 }
 
-/// All keys share one cluster slot, as the keys of a script must.
+/// Prefix of all keys. Its hash tag puts them into one cluster slot, as Redis requires for the keys of
+/// a script.
 const PREFIX: &str = "portcullis:{limits}:";
 
 impl RedisLimiter {
-    /// Creates a limiter on a server.
+    /// Creates a limiter that uses this pool.
     #[must_use]
     pub fn new(redis: RedisPool) -> Self {
         Self { redis, script: Script::new(include_str!("limits.lua")) }
@@ -47,7 +48,7 @@ fn words(charge: &Charge, more: [u64; 3]) -> impl Iterator<Item = String> {
         Rule::Gcra(flow) => ("f", micros(flow.interval()), micros(flow.tolerance())),
         Rule::SlidingWindow(window) => ("w", window.limit().into(), micros(window.period())),
     };
-    // Passed as text, since it exceeds the integers that Lua represents exactly.
+    // Passed as text, since Lua cannot represent such large integers exactly.
     let waiter = format!("{:x}", charge.waiter.get());
     let numbers = [one, two].into_iter().chain(more).map(|number| number.to_string());
     std::iter::once(kind.to_owned()).chain(numbers).chain([waiter])

@@ -2,6 +2,7 @@
 
 use redis::{Connection, ErrorKind, RedisResult, ServerErrorKind};
 
+/// Lua script and its SHA-1 digest, for `EVALSHA`.
 pub(crate) struct Script {
     text: &'static str,
     digest: String,

@@ -17,7 +17,7 @@ use zxcvbn::{Score, zxcvbn};
 /// ```
 pub struct CommonPasswords;
 
-/// No list has longer passwords.
+/// Maximum length of a password that is checked. No list contains longer passwords.
 const MAX_CHARS: usize = 100;
 /// The time of the pattern search grows with the square of the length and with the number of
 /// combinations of characters that may stand for letters. For 100 characters such as
@@ -28,9 +28,9 @@ const MAX_COMBINATIONS: usize = 16;
 const SUBSTITUTES: [&str; 7] = ["4@", "({[<", "69", "1!|", "1|7", "$5", "+7"];
 
 impl PasswordBlocklist for CommonPasswords {
-    /// Returns whether an attacker with the lists and the context guesses the password within a million
-    /// attempts. Only the first 32 characters of a long password are scored. A password with more than
-    /// 16 combinations of substitutes counts as uncommon.
+    /// Returns whether an attacker who has the lists and the context would guess the password within a
+    /// million attempts. Only the first 32 characters of a long password are scored. A password with
+    /// more than 16 combinations of substitutes counts as uncommon.
     fn contains(&self, password: &Password, context: &[&str]) -> bool {
         let password = password.expose();
         let end = password.char_indices().nth(MAX_SCORED_CHARS).map_or(password.len(), |(end, _)| end);
@@ -82,8 +82,8 @@ mod tests {
         assert!(!common(&"x".repeat(256)), "too long for any list");
     }
 
-    /// Compares the time of one check with that of a password without patterns. That one is as long as
-    /// the scored part, so scoring a longer part would show.
+    /// Compares the time of one check with the time for a password without patterns. That password is
+    /// as long as the scored part, so the test fails if a longer part is scored.
     #[test]
     fn no_password_takes_much_longer_than_another() {
         let shortest = |text: &str| {

@@ -1,11 +1,12 @@
-//! Devices that an account knows by a cookie. The holder of the key signs and verifies the cookies.
+//! Known devices: browsers that an account recognizes by a cookie. Code that has the secret key signs
+//! and verifies the cookies.
 
 use crate::hex::{bytes, hex};
 use crate::registration::EmailAddress;
 use crate::verification::PasswordVersion;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Random device id, with no meaning elsewhere.
+/// Random id that the service assigns to a device. Contains nothing about the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeviceId([u8; 16]);
 
@@ -86,7 +87,7 @@ impl DeviceCookie {
         };
         let issued = DateTime::from_timestamp(i64::from_str_radix(issued, 16).ok()?, 0)?;
         let cookie = Self { device: DeviceId(bytes(device)?), issued, password: PasswordTag(bytes(password)?) };
-        // Accept one spelling per cookie.
+        // Accept only the canonical spelling of a cookie.
         let signature = bytes(signature)?;
         (cookie.encode(&signature) == value).then_some((cookie, signature))
     }

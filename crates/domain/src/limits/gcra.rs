@@ -1,11 +1,12 @@
 //! Generic cell rate algorithm (GCRA, ITU-T I.371 annex A), in its form with one theoretical arrival
-//! time. Counters cannot drift, and idle keys need no upkeep.
+//! time. The state of a key is one timestamp, so there is no counter that drifts and nothing to
+//! refill.
 
 use super::{QuotaPolicy, Throttled};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Steady rate with a burst: `calls` per `period`, evenly spread, and up to `burst` at once.
+/// GCRA limit: a steady rate of `calls` per `period`, evenly spread, and up to `burst` calls at once.
 ///
 /// Times are durations since a fixed moment. Within any window of length `w`, at most
 /// `burst + w / (period / calls)` calls pass.

@@ -12,12 +12,12 @@ pub enum LimitSubject<'a> {
     Account(&'a EmailAddress),
     /// Known device of an account.
     Device(&'a EmailAddress, DeviceId),
-    /// Source, limited for one account.
+    /// Source, counted separately for each account.
     AccountSource(&'a EmailAddress, Source),
-    /// Emails for one occasion to one address. Requests for one occasion never block emails for
-    /// another.
+    /// Emails to one email address, counted separately for each occasion, so that requests for one
+    /// occasion never block emails for another.
     Mail(Occasion, &'a EmailAddress),
-    /// Source of any calls.
+    /// Source, counted for all accounts together.
     Source(Source),
     /// Other bytes that identify a subject, such as a token's id.
     Bytes(&'a [u8]),
@@ -57,7 +57,7 @@ impl LimitSubject<'_> {
     }
 }
 
-/// Digest of a subject under the service's secret key.
+/// Key under which a limiter stores the tally of one subject and budget: a keyed digest of both.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LimitKey([u8; 16]);
 

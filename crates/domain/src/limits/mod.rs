@@ -1,5 +1,6 @@
-//! Rate limits as pure arithmetic on values. An implementation of the port stores the tallies,
-//! atomically and for all replicas.
+//! Rate-limit algorithms, as pure functions of values. Implementations of the `RateLimiter` port store
+//! the tallies, in memory or shared between replicas, and update them atomically. A *budget* is a
+//! named limit; a *tally* is its state for one subject, such as an account or a source.
 
 mod device;
 mod gcra;

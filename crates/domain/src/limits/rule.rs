@@ -4,7 +4,7 @@ use super::sliding_window::WindowReceipt;
 use super::{Gcra, SlidingWindow, Waiter, WindowState};
 use std::time::Duration;
 
-/// Rule that limits a budget.
+/// Algorithm and parameters of a limit.
 ///
 /// ```
 /// use portcullis_domain::limits::{Gcra, Rule};
@@ -42,7 +42,7 @@ pub enum Receipt {
     SlidingWindow(WindowReceipt),
 }
 
-/// Accepted call.
+/// Result of an accepted call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acquired {
     /// Tally after the call.
@@ -51,7 +51,7 @@ pub struct Acquired {
     pub receipt: Receipt,
 }
 
-/// Refused call.
+/// Error: the call is refused, because the budget is spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the budget is spent")]
 pub struct Throttled {
@@ -158,7 +158,7 @@ fn acquired((tries, receipt): (WindowState, WindowReceipt)) -> Acquired {
     Acquired { tally: Tally::SlidingWindow(tries), receipt: Receipt::SlidingWindow(receipt) }
 }
 
-/// Budget, by name.
+/// Name of a budget. Every subject is counted separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Budget {
     /// Wrong passwords of one account from unknown devices.
@@ -212,8 +212,9 @@ impl Budget {
         }
     }
 
-    /// Returns whether a call that succeeds, or never runs, gets its charge back. A source pays for
-    /// every call, so that an account that signs in all day cannot fill the disk.
+    /// Returns whether the charge is refunded if the call succeeds or never runs. Only the
+    /// [`Source`](Self::Source) budget keeps every charge, so that a client that signs in all day
+    /// cannot fill the disk.
     ///
     /// ```
     /// use portcullis_domain::limits::Budget;

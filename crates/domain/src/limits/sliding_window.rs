@@ -1,11 +1,12 @@
-//! Exact sliding window with optional backoff, for guesses at one secret. It slows down an attacker
+//! Sliding-window limit with optional backoff, used for password guesses. It slows down an attacker
 //! without locking out the owner for long.
 
 use super::{QuotaPolicy, Throttled};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Sliding window: at most `tries` free attempts within any window of length `period`.
+/// Sliding window: at most `tries` free attempts (attempts that pass without a wait) within any window
+/// of length `period`.
 ///
 /// With backoff, one more attempt passes after each wait. The wait doubles with every such attempt, up
 /// to the period. Each [`Waiter`] has its own waits. The window resets when no attempt has passed for a
@@ -29,8 +30,9 @@ pub struct SlidingWindow {
     first_wait: Option<Duration>,
 }
 
-/// Client that waits once the free attempts are spent. Each waiter has its own waits, so that no client
-/// uses up the attempt another one waited for. The default waiter is shared by all callers.
+/// Id of a client, or a group of clients, that backs off separately once the free attempts are spent.
+/// One waiter cannot use up the attempt that another waiter waited for. The default waiter is shared
+/// by all callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Waiter(u64);
 
@@ -54,12 +56,12 @@ impl Waiter {
     }
 }
 
-/// Recent attempts. Times are durations since a fixed moment.
+/// State of one sliding window: its recent attempts. Times are durations since a fixed moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WindowState {
     /// Times of the free attempts, at most [`SlidingWindow::limit`] of them.
     pub free: Vec<Duration>,
-    /// Attempts that passed after a wait, by waiter.
+    /// Attempts that passed after a wait, one entry per waiter.
     pub waits: Vec<Backoff>,
 }
 
@@ -112,7 +114,7 @@ impl SlidingWindow {
         self.tries.get()
     }
 
-    /// Returns the time a free attempt counts.
+    /// Returns the length of the window: the time for which a free attempt counts.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period
@@ -124,7 +126,8 @@ impl SlidingWindow {
         self.first_wait
     }
 
-    /// Returns the wait after `waited` attempts that passed after a wait, or `None` without backoff.
+    /// Returns the wait before a waiter's next attempt, after `waited` of its attempts passed with a
+    /// wait. Returns `None` without backoff.
     #[must_use]
     pub fn wait(&self, waited: u32) -> Option<Duration> {
         let factor = 1_u32.checked_shl(waited.min(31)).unwrap_or(u32::MAX);
@@ -224,7 +227,7 @@ impl SlidingWindow {
         WindowState { free, waits }
     }
 
-    /// Returns how long an attempt after `waited` waits counts if the waiter makes no further one.
+    /// Returns how long a waiter's attempts count, after `waited` waits and without a further attempt.
     fn lifetime(&self, waited: u32) -> Duration {
         self.wait(waited).unwrap_or_default().saturating_add(self.period)
     }

@@ -1,4 +1,4 @@
-//! Source of a call, as rate limits see it.
+//! Source of a call: the range of IP addresses that rate limits count together.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -7,8 +7,9 @@ const MANY_FAILURES: u32 = 5;
 
 /// Selects the account for an email address from those with the same canonical form.
 ///
-/// A single account matches any spelling. If several differ by case only, as adopted ones can, each
-/// matches its exact spelling only. Returns `None` if none matches.
+/// A single account matches any spelling. If the addresses of several accounts differ by case only, as
+/// those of adopted accounts can, each account matches only its exact spelling. Returns `None` if none
+/// matches.
 ///
 /// ```
 /// # use portcullis_domain::{login, registration::*};
@@ -27,7 +28,8 @@ pub fn select_account(candidates: Vec<User>, email: &EmailAddress) -> Option<Use
     candidates.into_iter().find(|user| alone || user.email.original() == email.original())
 }
 
-/// Decides a login from the account found, if any, and whether its password matched.
+/// Decides whether a login succeeds, given the account found, if any, and whether its password
+/// matched.
 ///
 /// # Errors
 /// Returns [`LoginRejection`], for the log only. Clients get the same response for every reason.
@@ -41,7 +43,8 @@ pub fn decide(user: Option<User>, password_matched: bool) -> Result<User, LoginR
 }
 
 /// Returns whether a login succeeded after so many failed attempts that the owner should be notified.
-/// `waited` is whether the free attempts of the account or device were spent before.
+/// `waited` is true if the login had to wait because the free attempts of the account or device were
+/// spent.
 ///
 /// ```
 /// use portcullis_domain::login::is_suspicious;

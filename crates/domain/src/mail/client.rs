@@ -5,8 +5,8 @@
 use crate::sessions::{ClientInfo, UserAgent};
 use std::net::IpAddr;
 
-/// Browsers by a part of their `User-Agent`. The first match wins, because several contain the names of
-/// others.
+/// Substrings of `User-Agent` and the browser or app that each identifies. The first match wins,
+/// because the `User-Agent` of some browsers contains the names of others.
 const APPS: [(&str, &str); 14] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -24,7 +24,7 @@ const APPS: [(&str, &str); 14] = [
     ("python-requests/", "Python"),
 ];
 
-/// Systems by a part of the `User-Agent`. The first match wins.
+/// Substrings of `User-Agent` and the operating system that each identifies. The first match wins.
 const SYSTEMS: [(&str, &str); 8] = [
     ("Windows", "Windows"),
     ("iPhone", "iPhone"),

@@ -1,4 +1,4 @@
-//! Content of an email before and after rendering.
+//! Emails before and after rendering.
 
 use super::{ClientLabel, Language, Occasion};
 use crate::registration::EmailAddress;
@@ -22,7 +22,7 @@ pub struct MailContent {
     /// Client that caused the email; `None` if the recipient may not be the account owner and must not
     /// see the client.
     pub client: Option<ClientLabel>,
-    /// Time when the email was caused, in UTC.
+    /// Time of the event that caused the email, in UTC.
     pub at: DateTime<Utc>,
 }
 
@@ -41,7 +41,7 @@ pub struct RenderedMail {
     pub to: EmailAddress,
     /// Language of the email.
     pub language: Language,
-    /// Time when the email was caused, in UTC.
+    /// Time of the event that caused the email, in UTC.
     pub date: DateTime<Utc>,
     /// Subject, one line without control characters.
     pub subject: String,

@@ -23,7 +23,7 @@ impl Language {
     pub const ALL: [Self; 6] =
         [Self::English, Self::German, Self::French, Self::Spanish, Self::Portuguese, Self::Chinese];
 
-    /// Returns the language tag (RFC 5646), which is also the stored spelling.
+    /// Returns the language tag (RFC 5646), which is also used in the database.
     ///
     /// ```
     /// use portcullis_domain::mail::Language;
@@ -65,8 +65,8 @@ impl Language {
         best.map_or_else(Self::default, |(language, _)| language)
     }
 
-    /// Returns a range's language and its quality in thousandths, or `None` if it is excluded, unknown
-    /// or malformed.
+    /// Parses one language range. Returns its language and its quality in thousandths, or `None` if
+    /// the range is excluded, unknown or malformed.
     fn range(text: &str) -> Option<(Self, u16)> {
         let mut parts = text.split(';');
         let tag = parts.next()?.trim();

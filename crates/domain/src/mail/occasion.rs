@@ -1,5 +1,5 @@
-//! Occasions of emails, and emails to be queued. A queued email contains no usable token: the token is
-//! issued when the email is sent.
+//! Occasions (reasons for an email), and emails to be queued. A queued email contains no usable token:
+//! the token is issued when the email is sent.
 
 use super::Language;
 use crate::registration::{EmailAddress, UserId};
@@ -7,7 +7,7 @@ use crate::sessions::ClientInfo;
 use crate::verification::{PasswordVersion, Purpose, TokenSeed};
 use chrono::{DateTime, Utc};
 
-/// Reason for an email.
+/// Reason for an email, which selects its template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Occasion {
     /// The user must verify an email address.
@@ -41,7 +41,7 @@ impl Occasion {
         Self::SessionTheft,
     ];
 
-    /// Returns the stored spelling, which is also the name of the templates.
+    /// Returns the name used in the database and for the templates.
     ///
     /// ```
     /// use portcullis_domain::mail::Occasion;
@@ -62,7 +62,7 @@ impl Occasion {
         }
     }
 
-    /// Parses the stored spelling. Returns `None` if it is unknown.
+    /// Parses the name used in the database. Returns `None` if it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|occasion| occasion.as_str() == text)
@@ -94,7 +94,7 @@ pub struct NewMail {
     pub to: EmailAddress,
     /// Language of the email.
     pub language: Language,
-    /// Seed of its token and its id.
+    /// Seed from which the one-time token and the email's id are derived.
     pub seed: TokenSeed,
     /// Password version of the account when the email was queued, if the link depends on it. A password
     /// change then invalidates the link even before the email is sent. An address without an account
@@ -102,7 +102,7 @@ pub struct NewMail {
     pub password: Option<PasswordVersion>,
     /// Client that caused the email.
     pub client: ClientInfo,
-    /// Time when the email was caused, in UTC.
+    /// Time of the event that caused the email, in UTC.
     pub created_at: DateTime<Utc>,
 }
 

@@ -9,7 +9,7 @@ pub struct RetryPolicy {
     pub first_wait: TimeDelta,
     /// Maximum wait.
     pub longest_wait: TimeDelta,
-    /// Maximum age of an email, from the time it was caused. No attempt follows after that.
+    /// Maximum age of an email, counted from the event that caused it. Older emails are not retried.
     pub give_up_after: TimeDelta,
 }
 
@@ -31,8 +31,8 @@ pub enum RetryDecision {
 }
 
 impl RetryPolicy {
-    /// Decides about an email after `tries` failed attempts (at least 1). `caused` is when the email
-    /// was caused.
+    /// Decides whether and when to retry an email after `tries` failed attempts (at least 1). `caused`
+    /// is the time of the event that caused the email.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};

@@ -1,4 +1,4 @@
-//! Retention of rows. The store deletes rows past the cutoffs.
+//! Retention of database rows. The purge deletes rows past the cutoffs returned here.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -1,4 +1,4 @@
-//! Accounts as the rules see them.
+//! User accounts, their ids and password hashes.
 
 use super::EmailAddress;
 use chrono::{DateTime, Utc};
@@ -84,7 +84,7 @@ pub struct User {
     pub email_verified_at: Option<DateTime<Utc>>,
 }
 
-/// Account to be inserted. It will be active.
+/// Data of a new account, which will be active.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUser {
     /// Email address. Its canonical form is stored.

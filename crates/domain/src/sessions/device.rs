@@ -75,7 +75,7 @@ impl SourceHash {
     }
 }
 
-/// Sessions of an account to keep when all others end. None by default.
+/// Sessions of an account to keep when all others end. By default, none are kept.
 ///
 /// ```
 /// use portcullis_domain::sessions::{SessionId, KeepSessions};
@@ -87,7 +87,7 @@ impl SourceHash {
 pub struct KeepSessions {
     /// Session to keep.
     pub session: Option<SessionId>,
-    /// Device whose sessions to keep.
+    /// Device whose sessions are kept.
     pub device: Option<DeviceHash>,
 }
 

@@ -25,7 +25,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    /// Returns the stored spelling.
+    /// Returns the name used in the database.
     ///
     /// ```
     /// assert_eq!(portcullis_domain::sessions::EndReason::Theft.as_str(), "theft");

@@ -1,4 +1,4 @@
-//! Timeline of a session: events with time and client.
+//! Timeline of a session: its events, each with time and client.
 
 use super::{ClientInfo, EndReason};
 use crate::tokens::Verdict;
@@ -63,7 +63,7 @@ impl EventKind {
         Self::EmailVerified,
     ];
 
-    /// Returns the stored spelling, which the session's owner also sees.
+    /// Returns the name used in the database and shown to the session's owner.
     ///
     /// ```
     /// use portcullis_domain::sessions::EventKind;
@@ -92,7 +92,7 @@ impl EventKind {
         }
     }
 
-    /// Parses the stored spelling. Returns `None` if it is unknown.
+    /// Parses the name used in the database. Returns `None` if it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
@@ -104,7 +104,7 @@ impl EventKind {
         matches!(self, Self::Retried | Self::Overlapped | Self::Raced | Self::Ended | Self::Expired)
     }
 
-    /// Returns whether the event is a successful use of the session.
+    /// Returns whether the event counts as a use of the session: a login or a successful refresh.
     #[must_use]
     pub const fn counts_as_use(self) -> bool {
         matches!(self, Self::LogIn | Self::Rotated | Self::Retried | Self::Overlapped)

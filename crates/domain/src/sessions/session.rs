@@ -1,4 +1,4 @@
-//! Session and session policy.
+//! Sessions, and the limits on their age and number.
 
 use super::{DeviceHash, SessionId, SourceHash};
 use crate::registration::UserId;
@@ -50,13 +50,13 @@ impl Session {
         Self { id, user_id, started_at: now, ended_at: None, device: None, source: None }
     }
 
-    /// Returns the session with the device of its login.
+    /// Sets the device of the login.
     #[must_use]
     pub fn with_device(self, device: Option<DeviceHash>) -> Self {
         Self { device, ..self }
     }
 
-    /// Returns the session with the source of its login.
+    /// Sets the source of the login.
     #[must_use]
     pub fn with_source(self, source: Option<SourceHash>) -> Self {
         Self { source, ..self }

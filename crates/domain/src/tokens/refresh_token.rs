@@ -16,7 +16,7 @@ impl fmt::Debug for IdempotencyKeyDigest {
     }
 }
 
-/// Record of a token's exchange.
+/// Record of the exchange that spent a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpendRecord {
     /// Time, in UTC.
@@ -97,13 +97,13 @@ impl RefreshToken {
         self.session_id.unwrap_or_else(|| SessionId::for_legacy_token(self.jti))
     }
 
-    /// Returns the token as part of a session.
+    /// Assigns the token to a session.
     #[must_use]
     pub fn with_session(self, id: SessionId) -> Self {
         Self { session_id: Some(id), ..self }
     }
 
-    /// Returns the token as spent.
+    /// Returns a copy of the token that is marked as spent.
     ///
     /// # Errors
     /// Returns [`SpendError`] if the token is not live, or has expired at the time of the spend record.
@@ -116,7 +116,7 @@ impl RefreshToken {
         }
     }
 
-    /// Returns the token as revoked. A spent token stays spent.
+    /// Returns a copy of the token that is marked as revoked. A spent token stays spent.
     #[must_use]
     pub fn revoke(&self) -> Self {
         match self.state {

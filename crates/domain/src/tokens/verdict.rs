@@ -5,7 +5,7 @@ use super::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
 use crate::sessions::SessionState;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Circumstances in which a token is presented.
+/// Facts that the verdict depends on, in addition to the token itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshContext {
     /// Current time, in UTC.
@@ -26,9 +26,9 @@ pub struct RefreshContext {
 pub enum Verdict {
     /// Live token: spend it and issue its successor.
     Rotated,
-    /// Retry of an exchange with the same `Idempotency-Key`: return the same pair again.
+    /// Retry of an exchange with the same `Idempotency-Key`: return the same token pair again.
     Retried(Jti),
-    /// Repeated exchange within the overlap: return the same pair again.
+    /// Repeated exchange within the overlap: return the same token pair again.
     Overlapped(Jti),
     /// Spent within the grace period, probably by a concurrent request: refuse, change nothing.
     Raced,
@@ -56,10 +56,11 @@ impl Verdict {
     }
 }
 
-/// Tolerance for spent tokens (RFC 9700 §4.14.2).
+/// Policy for presented tokens that are already spent (RFC 9700 §4.14.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshPolicy {
-    /// Time after a rotation during which the spent token still gets the same pair, even without a key.
+    /// Time after a rotation during which the spent token still gets the same token pair, even without
+    /// an `Idempotency-Key`.
     pub overlap: TimeDelta,
     /// Time after a rotation during which the spent token counts as a race, not a theft.
     pub grace: TimeDelta,
@@ -69,8 +70,8 @@ impl RefreshPolicy {
     /// No overlap and a grace period of 10 seconds.
     pub const STRICT: Self = Self { overlap: TimeDelta::zero(), grace: TimeDelta::seconds(10) };
 
-    /// Returns the verdict on a presented token. If the clock moved back since the rotation, no time
-    /// has passed.
+    /// Returns the verdict on a presented token. If the clock moved back since the rotation, the
+    /// elapsed time counts as zero.
     ///
     /// ```
     /// use chrono::{DateTime, TimeDelta};

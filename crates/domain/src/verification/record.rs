@@ -1,4 +1,4 @@
-//! Permissions and validity of one-time tokens.
+//! Stored records of one-time tokens: purpose, lifetime and validity.
 
 use super::TokenDigest;
 use crate::registration::{EmailAddress, PasswordHash, User, UserId};
@@ -21,7 +21,7 @@ impl Purpose {
     /// All purposes.
     pub const ALL: [Self; 4] = [Self::VerifyEmail, Self::ResetPassword, Self::ChangeEmail, Self::UndoEmailChange];
 
-    /// Returns the stored spelling.
+    /// Returns the name used in the database.
     ///
     /// ```
     /// use portcullis_domain::verification::Purpose;
@@ -38,7 +38,7 @@ impl Purpose {
         }
     }
 
-    /// Parses the stored spelling. Returns `None` if it is unknown.
+    /// Parses the name used in the database. Returns `None` if it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)

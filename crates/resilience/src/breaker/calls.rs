@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// Circuit breaker. Clones share one circuit, and no lock is held while a call runs.
 ///
-/// A call that panics, or whose future is dropped before it completes, counts as a failure. Give every
-/// call its own timeout: the breaker cancels none, and waits for its probes.
+/// A call that panics, or whose future is dropped before it completes, counts as a failure. Set a
+/// timeout on every call: the breaker never cancels a call, and it waits for its probes.
 ///
 /// ```
 /// use portcullis_resilience::{CallError, CircuitBreaker, BreakerSettings};
@@ -57,8 +57,8 @@ impl<C> CircuitBreaker<C> {
         CircuitBreaker { circuit: Arc::clone(&self.circuit), classify: counts }
     }
 
-    /// Acquires a permit for a call that is neither one closure nor one future. Report the outcome on
-    /// the permit.
+    /// Acquires a permit for a call that does not fit into one closure or future. Report the outcome
+    /// on the permit.
     ///
     /// # Errors
     /// Returns [`CircuitOpen`] if the call must not be made.
@@ -77,8 +77,8 @@ impl<C> CircuitBreaker<C> {
         Circuit::acquire(&self.circuit)
     }
 
-    /// Opens the circuit on external evidence, for `wait` from now, capped at the recovery timeout. If
-    /// it is already open, the longer time applies.
+    /// Opens the circuit because of external evidence of an outage, for `wait` from now, capped at the
+    /// recovery timeout. If it is already open, the longer time applies.
     ///
     /// ```
     /// # use portcullis_resilience::{CircuitBreaker, BreakerSettings, State};
@@ -93,8 +93,8 @@ impl<C> CircuitBreaker<C> {
         self.circuit.trip(wait);
     }
 
-    /// Closes the circuit on external evidence that the dependency is back. Outcomes of calls admitted
-    /// before no longer affect the state.
+    /// Closes the circuit because of external evidence that the dependency is available again.
+    /// Outcomes of calls admitted before no longer affect the state.
     pub fn reset(&self) {
         self.circuit.reset();
     }
@@ -130,8 +130,8 @@ impl<C> CircuitBreaker<C> {
         self.settle(permit, call()).map_err(CallError::Failed)
     }
 
-    /// Makes a call, or returns the fallback if the call is refused. To use the fallback for failed
-    /// calls too, write `breaker.call(…).unwrap_or(fallback)`.
+    /// Makes a call, or returns the fallback if the circuit refuses the call. To use the fallback for
+    /// failed calls too, write `breaker.call(…).unwrap_or(fallback)`.
     ///
     /// # Errors
     /// Returns the call's error.
@@ -149,8 +149,8 @@ impl<C> CircuitBreaker<C> {
         self.call_or_else(call, |_| Ok(fallback))
     }
 
-    /// Makes a call, or runs the fallback if the call is refused. The fallback may return a value or an
-    /// error.
+    /// Makes a call, or runs the fallback if the circuit refuses the call. The fallback may return a
+    /// value or an error.
     ///
     /// # Errors
     /// Returns the call's or the fallback's error.

@@ -1,5 +1,5 @@
-//! State machine behind a short lock, with clock and listeners. Clock, listeners and calls never run
-//! under the lock.
+//! State machine behind a mutex, with clock and listeners. The mutex is held briefly: clock, listeners
+//! and calls never run under it.
 
 use super::{CircuitOpen, Machine, Outcome, Permit, Snapshot, Ticket, Transition};
 use crate::sync::{Arc, Mutex, lock};
@@ -11,7 +11,7 @@ pub(super) type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
 pub(super) type Listener = Box<dyn Fn(&Transition) + Send + Sync>;
 pub(super) type Gate = Box<dyn Fn() -> Option<Duration> + Send + Sync>;
 
-/// Retry time for calls refused while another thread runs the gate.
+/// `retry_after` of calls refused while another thread runs the probe gate.
 const GATE_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// State shared by all handles of a breaker.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The circuit admits no call now.
+/// Error: the circuit admits no call now.
 ///
 /// ```
 /// use portcullis_resilience::CircuitOpen;

@@ -1,10 +1,11 @@
-//! Rules of the circuit breaker: a pure state machine that gets the time as a value. `circuit` adds the
-//! lock, and `permit` the tickets that report when dropped.
+//! Rules of the circuit breaker: a pure state machine that gets the time as an argument. `circuit`
+//! adds the lock; `permit` adds a guard that reports a failure when dropped.
 
 use super::{BreakerSettings, CircuitOpen, Snapshot, State, Totals};
 use std::time::Duration;
 
-/// Retry time for calls refused while probes run, since their end is unknown.
+/// `retry_after` of calls refused while probes run. An estimate, because the end of a probe is
+/// unknown.
 const PROBING_RETRY: Duration = Duration::from_secs(1);
 
 /// Outcome of a call.
@@ -28,9 +29,10 @@ pub enum Outcome {
     Neutral,
 }
 
-/// Right to make one call, to be settled once with [`Machine::settle`] on the machine that issued it. A
-/// dropped ticket of a probe blocks its permit until the probe timeout, which is unlimited by default.
-/// [`Permit`](super::Permit) prevents that.
+/// Permission to make one call, without a guard. Report the outcome once with [`Machine::settle`], on
+/// the machine that issued the ticket. If the ticket of a probe is dropped instead, that probe counts
+/// as running until the probe timeout, which is unlimited by default. [`Permit`](super::Permit)
+/// prevents that.
 ///
 /// ```
 /// use portcullis_resilience::breaker::{Machine, Ticket};
@@ -46,8 +48,8 @@ pub struct Ticket {
     generation: u64,
 }
 
-/// Circuit breaker without lock and clock. `now` is the time since a fixed moment. If it goes back, no
-/// time has passed.
+/// Circuit breaker without lock and clock. `now` is the time since a fixed moment. If it goes back,
+/// the elapsed time counts as zero.
 ///
 /// ```
 /// use portcullis_resilience::breaker::{Machine, Outcome};
@@ -137,8 +139,8 @@ impl Machine {
         CircuitOpen { retry_after }
     }
 
-    /// Opens the circuit on external evidence, for `wait` from now, capped at the recovery timeout. If
-    /// it is already open, the longer time applies.
+    /// Opens the circuit because of external evidence of an outage, for `wait` from now, capped at the
+    /// recovery timeout. If it is already open, the longer time applies.
     pub fn trip(&mut self, wait: Duration, now: Duration) {
         let until = now.saturating_add(wait.min(self.settings.recovery_timeout()));
         match &mut self.phase {
@@ -147,7 +149,7 @@ impl Machine {
         }
     }
 
-    /// Closes the circuit on external evidence that the dependency is back.
+    /// Closes the circuit because of external evidence that the dependency is available again.
     pub fn reset(&mut self) {
         if self.state() != State::Closed {
             self.enter(Phase::Closed { failures: 0 });

@@ -119,7 +119,7 @@ pub struct Header {
     value: String,
 }
 
-/// A text is not a list of headers. Contains nothing of the text.
+/// Error for a text that is not a list of headers. Contains nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a list of headers")]
 pub struct HeadersError;

@@ -1,4 +1,4 @@
-//! Thread that sends spans: in batches, with a limited number of retries. Spans that cannot be sent are
+//! Thread that sends spans in batches, with a limited number of retries. Spans that cannot be sent are
 //! counted. Logs once when sending starts to fail and once when it works again.
 
 use super::collector::{OtlpClient, SendError};
@@ -17,7 +17,7 @@ const DELAY: Duration = Duration::from_secs(1);
 const TRIES: u32 = 3;
 /// Delay before the second attempt. Doubled before the third.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Maximum delay. A collector that asks for more gets no retry.
+/// Maximum delay. If the collector requests a longer one, the batch is not retried.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Logger of the service itself.
 const LOG: &str = "app";
@@ -101,6 +101,7 @@ impl Exporter {
     }
 }
 
+/// State of the sending thread.
 struct Sender {
     collector: OtlpClient,
     resource: Resource,

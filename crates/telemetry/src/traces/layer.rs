@@ -28,8 +28,8 @@ pub struct TraceLayer {
     pub(super) queue: Arc<Queue>,
 }
 
-/// Wall-clock time at a monotonic time. All spans of a request use the first span's anchor, so a clock
-/// change cannot reorder them.
+/// Wall-clock time that corresponds to a monotonic time. All spans of a request use the first span's
+/// anchor, so a clock change cannot reorder them.
 #[derive(Debug, Clone, Copy)]
 struct Anchor {
     wall: u64,
@@ -46,7 +46,7 @@ struct Kept {
     end: Option<u64>,
 }
 
-/// State of a span without a parent, until it follows from another span.
+/// Span without a parent. It is exported only if it later follows from another span.
 struct Orphan(Box<Record>);
 
 impl TraceLayer {
@@ -86,7 +86,7 @@ impl TraceLayer {
         anchor.wall.saturating_add(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// Makes an orphan a child of the span that it follows from.
+    /// Turns an orphan into a child of the span that it follows from.
     fn adopt(&self, mut record: Box<Record>, (parent, anchor): (TraceContext, Anchor)) -> Kept {
         record.parent = Some(parent.span);
         record.start = self.time(&anchor);

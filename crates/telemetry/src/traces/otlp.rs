@@ -8,7 +8,7 @@ use super::record::{Record, Value};
 const INTERNAL: u64 = 1;
 const SERVER: u64 = 2;
 const STATUS_ERROR: u64 = 2;
-/// Span flags: sampled; `IS_REMOTE` is known; the parent is in another process.
+/// Span flags: the trace is sampled; `IS_REMOTE` is meaningful; the parent is in another process.
 const SAMPLED: u32 = 1;
 const HAS_IS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;

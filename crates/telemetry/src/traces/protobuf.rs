@@ -1,6 +1,6 @@
 //! Protocol buffers encoder, with only the field types that OTLP spans need.
 
-/// Output buffer. Fields can be written in any order.
+/// Encoded message. Fields can be written in any order.
 #[derive(Debug, Default)]
 pub(super) struct Message(pub(super) Vec<u8>);
 

@@ -16,11 +16,12 @@ const ATTRIBUTES: [&str; 8] = [
     "portcullis.batch.size",
 ];
 const STATUS_CODE: &str = "http.response.status_code";
-/// Marks a span as failed by its presence.
+/// Attribute whose presence marks a span as failed.
 const ERROR_TYPE: &str = "error.type";
 /// Maximum number of links per span, as in OpenTelemetry's libraries.
 const MAX_LINKS: usize = 128;
 
+/// Value of an attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Text(String),
@@ -56,7 +57,8 @@ impl Record {
         self.has(ERROR_TYPE)
     }
 
-    /// Returns whether the response was sent. Later work appears in child spans.
+    /// Returns whether the span is a request whose response was sent. Later work appears in child
+    /// spans.
     pub(super) fn answered(&self) -> bool {
         self.server && self.has(STATUS_CODE)
     }
@@ -98,7 +100,7 @@ impl Visit for Record {
     }
 }
 
-/// Origin of a span.
+/// Fields that decide where a trace starts: whether the span is a request, and its `traceparent`.
 #[derive(Debug, Default)]
 pub(super) struct Origin {
     pub(super) server: bool,

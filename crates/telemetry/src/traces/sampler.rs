@@ -47,7 +47,8 @@ impl Sampler {
     }
 }
 
-/// Number of values of the upper 32 of an id's 56 random bits.
+/// Number of possible values of 32 bits. The sampler uses the upper 32 of the 56 random bits of a trace
+/// id.
 const RANDOM_VALUES: f64 = 4_294_967_296.0;
 
 #[cfg(test)]

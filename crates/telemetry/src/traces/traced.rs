@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tracing::Span;
 use tracing::field::Empty;
 
-/// A port with a span around each call. Calls pass unchanged, and spans contain none of their data.
+/// A port with a span around each call. Forwards calls unchanged; spans contain none of their data.
 ///
 /// ```
 /// use portcullis_ports::Store;

@@ -68,7 +68,7 @@ impl RefreshTokenRepository for Transaction {
         let rows: Vec<_> = state.rows.range((Excluded(after), Unbounded)).take(limit).collect();
         let dead = rows.iter().filter(|(_, jti)| state.tokens.get(jti).is_some_and(|t| t.expires_at <= cutoff)).count();
         let dead = u64::try_from(dead).unwrap_or(u64::MAX);
-        Ok(rows.last().map(|(last, _)| RowRange { after, last: **last, dead, cutoff: cutoff }))
+        Ok(rows.last().map(|(last, _)| RowRange { after, last: **last, dead, cutoff }))
     }
 
     fn purge(&mut self, range: &RowRange, limit: u32) -> Result<u64, StoreError> {

@@ -16,8 +16,9 @@ pub struct ReadinessReport {
     pub database: DependencyCheck,
     /// Redis, if replicas share it. The service works without it.
     pub redis: Option<DependencyCheck>,
-    /// Status of the mail server's circuit, if email is sent. Single emails must not affect it: the
-    /// report is public and would reveal whether the email address just entered has an account.
+    /// Status of the mail server's circuit, if email is sent. A single email must not change it: the
+    /// report is public, and would reveal whether a requested email is really sent, and so whether the
+    /// address has an account.
     pub mail: Option<Readiness>,
     /// Circuits of all guarded dependencies.
     pub circuits: Vec<CircuitStatus>,
@@ -63,13 +64,13 @@ impl CheckReadiness {
         self.report(DependencyCheck { status, latency }, self.check_redis())
     }
 
-    /// Returns the report of a check that did not run in time.
+    /// Returns the report of a check that did not finish in time.
     #[must_use]
     pub fn timeout_report(&self, latency: Duration) -> ReadinessReport {
         self.report(DependencyCheck { status: Readiness::Unavailable, latency }, None)
     }
 
-    /// Probes Redis, which also closes its circuit again. No other call waits for this.
+    /// Probes Redis, so that its circuit can close again without a user's call as the probe.
     fn check_redis(&self) -> Option<DependencyCheck> {
         let shared = self.shared.as_ref()?;
         let asked = self.clock.monotonic();

@@ -6,9 +6,9 @@ use portcullis_ports::{Charge, HeldCharge, LimiterError, RateLimiter, Reservatio
 use std::fmt;
 use std::sync::Arc;
 
-/// A counted call that may begin. Dropping it refunds its charges, because a call that was shed or
-/// whose dependency failed has guessed nothing; [`commit`](Self::commit) keeps them. Charges to the
-/// source are never refunded. The default was not counted.
+/// Guard for a call that passed the rate limits. Dropping it refunds the charges, because a call that
+/// was shed or whose dependency failed has tested no password. [`commit`](Self::commit) keeps the
+/// charges. Charges to the source are never refunded. The default value holds no charges.
 #[must_use = "an admission that is dropped is given back"]
 #[derive(Default)]
 pub struct Admission {
@@ -57,7 +57,7 @@ impl Admission {
                 continue;
             }
             let spent = window.limit().saturating_sub(limiter.remaining(&held.charge)?);
-            // Calls in flight, including this one, may yet succeed.
+            // Do not count calls in flight, including this one, as failures: they may still succeed.
             most = most.max(spent.saturating_sub(in_flight.count(held.charge.key)));
             waited |= matches!(held.receipt, Receipt::SlidingWindow(receipt) if receipt.backed_off.is_some());
         }
@@ -83,7 +83,8 @@ impl Drop for Admission {
         if let Err(error) = counted.limiter.refund(&counted.reservation) {
             tracing::warn!(target: "app", %error, "Charges were not given back");
         }
-        // After the refund, so that a caller that waits for this call finds the permit free.
+        // Runs after the refund, so that a caller that waits for this call to end finds the budget
+        // refunded.
         counted.in_flight.end(&counted.reservation);
     }
 }

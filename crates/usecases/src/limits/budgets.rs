@@ -43,7 +43,7 @@ impl Rules {
     }
 }
 
-/// A budget that a call is charged to.
+/// One charge of a call: the budget, the subject and the waiter.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draw<'a> {
     pub(super) budget: Budget,
@@ -72,15 +72,15 @@ struct Counting {
 }
 
 impl Limits {
-    /// Creates budgets that `limiter` counts. Keys are MACs, so that the limiter's memory reveals no
-    /// email addresses.
+    /// Creates limits whose budgets are counted by `limiter`. Keys are MACs, so that the limiter's
+    /// memory reveals no email addresses.
     #[must_use]
     pub fn new(limiter: Arc<dyn RateLimiter>, authenticator: Arc<dyn MacSigner>, rules: Rules) -> Self {
         Self { counting: Some(Counting { limiter, local: None, authenticator, rules }), in_flight: Arc::default() }
     }
 
-    /// Adds an in-process limiter, for a main limiter on the network. It answers checks that need no
-    /// network call.
+    /// Adds an in-process limiter, for use if the main limiter is on the network. It serves the
+    /// methods that must not make a network call.
     #[must_use]
     pub fn with_local(mut self, local: Arc<dyn RateLimiter>) -> Self {
         if let Some(counting) = &mut self.counting {
@@ -101,7 +101,7 @@ impl Limits {
         self.admit_draws(&draws, None)
     }
 
-    /// Charges the draws at once, and `when_spent` on [commit](Admission::commit), if that budget has
+    /// Charges the draws now, and `when_spent` only on [commit](Admission::commit), if that budget has
     /// room.
     pub(super) fn admit_draws(
         &self,
@@ -121,8 +121,8 @@ impl Limits {
         }
     }
 
-    /// Charges one call in this process only and never refunds it. Uses no network: for paths that must
-    /// not wait for one.
+    /// Charges one call in this process only and never refunds it. Makes no network call, so code that
+    /// must not wait for the network can use it.
     pub fn spend_here(&self, budget: Budget, subject: &LimitSubject<'_>) -> Result<(), LimitError> {
         let Some(counting) = &self.counting else { return Ok(()) };
         let local = counting.local.as_ref().unwrap_or(&counting.limiter);
@@ -140,8 +140,8 @@ impl Limits {
         self.admit(&draws)
     }
 
-    /// Charges a call that another budget refused to its source. Otherwise polling a spent budget would
-    /// cost nothing. Call it once the refusal is final.
+    /// Charges the source for a call that another budget refused. Otherwise polling a spent budget
+    /// would cost nothing. Call it once the refusal is final.
     pub fn charge_refusal(&self, limited: &RateLimited, source: Option<Source>) {
         if let Some(source) = source
             && limited.budget != Budget::Source
@@ -150,7 +150,7 @@ impl Limits {
         }
     }
 
-    /// Resets budgets.
+    /// Resets the counts of the given budgets.
     pub fn clear(&self, of: &[(Budget, LimitSubject<'_>)]) {
         let Some(counting) = &self.counting else { return };
         let charges: Vec<_> = of.iter().map(|(budget, subject)| counting.charge(*budget, subject)).collect();
@@ -187,11 +187,11 @@ impl Limits {
         let Some(counting) = &self.counting else { return false };
         let Some(local) = &counting.local else { return true };
         let charge = counting.local_charge(budget, subject);
-        // A limiter that fails remembers nothing.
+        // If the limiter fails, report nothing as recorded.
         local.remaining(&charge).is_ok_and(|left| left < charge.rule.remaining(None, Duration::ZERO))
     }
 
-    /// Charges something that already happened, if the budget has room.
+    /// Charges an event that has already happened, if the budget has room. Never refuses.
     pub fn record(&self, budget: Budget, subject: &LimitSubject<'_>) {
         if let Some(counting) = &self.counting
             && let Some(local) = &counting.local
@@ -215,7 +215,7 @@ impl Limits {
     pub fn probe(&self) {
         if let Some(counting) = &self.counting {
             let charge = counting.charge(Budget::Source, &LimitSubject::Bytes(b""));
-            // The result is for the circuit only.
+            // Only the circuit around the limiter needs the result.
             drop(counting.limiter.remaining(&charge));
         }
     }
@@ -229,7 +229,8 @@ impl Limits {
 }
 
 impl Counting {
-    /// Uses a separate key: the shared limiter may also count in the local one.
+    /// Uses a separate key, because the main limiter may count its own charges in the same local
+    /// limiter.
     fn local_charge(&self, budget: Budget, subject: &LimitSubject<'_>) -> Charge {
         let message = [b"local/".as_slice(), &subject.key_bytes(budget)].concat();
         let key = LimitKey::from_digest(&self.authenticator.sign(&message));
@@ -272,7 +273,7 @@ impl InFlight {
 
 type Calls = HashMap<LimitKey, usize>;
 
-/// Locks even if poisoned: no step under the lock leaves a count half changed.
+/// Ignores poisoning: no step under the lock can leave a count in an inconsistent state.
 fn lock(calls: &Mutex<Calls>) -> MutexGuard<'_, Calls> {
     calls.lock().unwrap_or_else(PoisonError::into_inner)
 }

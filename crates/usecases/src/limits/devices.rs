@@ -1,6 +1,6 @@
 //! Devices and sources known to an account: by a cookie set at a successful login, and by stored
-//! sessions. Both are bound to the current password and authorize nothing. They keep a guesser
-//! elsewhere from locking the owner out.
+//! sessions. Both are bound to the current password and authorize nothing. They let the owner log in
+//! while an attacker on another device has spent the account's budget.
 
 use portcullis_domain::limits::{DeviceCookie, DeviceId, PasswordTag, Source};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
@@ -13,15 +13,15 @@ use std::sync::Arc;
 pub struct DeviceCookies {
     /// Signer of the cookies.
     pub authenticator: Arc<dyn MacSigner>,
-    /// Source of device ids.
+    /// Random bytes for device ids.
     pub entropy: Arc<dyn Entropy>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl DeviceCookies {
-    /// Returns the decoded cookie, or `None` if it is forged, too old or for another account.
-    /// [`is_current`](Self::is_current) checks its password once the account has been read.
+    /// Returns the decoded cookie, or `None` if it is forged, too old or for another account. Does not
+    /// check the password tag: use [`is_current`](Self::is_current) once the account has been read.
     #[must_use]
     pub fn read(&self, cookie: &str, account: &EmailAddress) -> Option<DeviceCookie> {
         let (cookie, signature) = DeviceCookie::decode(cookie)?;
@@ -43,8 +43,8 @@ impl DeviceCookies {
         self.is_current(&cookie, &user.password).then_some(cookie.device)
     }
 
-    /// Creates the cookie for a device that has just proved to know the password `new` of an account,
-    /// or set it. Keeps the device id of a valid `presented` cookie, and with it the device's budget;
+    /// Creates the cookie for a device whose user has just entered or set the account's password
+    /// `new`. Keeps the device id of a valid `presented` cookie, and with it the device's budget;
     /// otherwise uses a new id. `user` is the account before the change.
     #[must_use]
     pub fn issue(&self, presented: Option<&str>, user: &User, new: &PasswordHash) -> String {

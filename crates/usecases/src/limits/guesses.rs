@@ -13,11 +13,11 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Store, StoreError, StoreExt};
 use std::sync::Arc;
 
-/// Shared backoff of unknown devices once the daily ceiling is reached.
+/// Waiter that all unknown devices share once the daily ceiling is reached.
 const STRANGERS: Waiter = Waiter::new(1);
-/// Backoff of known devices, so that unknown ones cannot use it up.
+/// Waiter of known devices, so that unknown devices cannot use up their attempts.
 const KNOWN_DEVICES: Waiter = Waiter::new(2);
-/// Backoff of known sources, which the ceiling never refuses.
+/// Waiter of known sources, which the ceiling counts but never refuses.
 const KNOWN_SOURCES: Waiter = Waiter::new(3);
 
 /// A guess at the password of an account.
@@ -29,7 +29,7 @@ pub struct Guess {
     pub device: Option<DeviceId>,
     /// Source that sent the guess.
     pub source: Option<Source>,
-    /// `true` to charge the call to its source too, `false` if it was charged before.
+    /// `true` to charge the source for the call too, `false` if the source was already charged.
     pub is_call: bool,
 }
 
@@ -65,7 +65,7 @@ pub struct Guesses {
     pub limits: Arc<Limits>,
     /// Known devices and sources.
     pub devices: Arc<DeviceCookies>,
-    /// Store of sessions, which show the sources that logged in before.
+    /// Store of sessions, to look up the sources that logged in before.
     pub store: Arc<dyn Store>,
 }
 
@@ -97,12 +97,12 @@ impl Guesses {
         let ceiling = Draw { waiter, ..Draw::new(Budget::AccountDay, guess.account()) };
         let draws = [Some(guess.own_device().unwrap_or_else(stranger)), Some(ceiling), guess.call_of_source()];
         // A wrong guess also counts against the source's budget. Otherwise a source that turns out to
-        // be known would have further attempts on top.
+        // be known would get extra attempts.
         self.limits.admit_draws(&draws.into_iter().flatten().collect::<Vec<_>>(), guess.own_source())
     }
 
-    /// Counts a guess from a source that logged in to the account before: against its budget and that
-    /// of its device.
+    /// Counts a guess from a source that logged in to the account before. Charges the budgets of the
+    /// source and of its known device, if any.
     pub fn admit_known(&self, guess: &Guess) -> Result<Admission, LimitError> {
         let draws = [guess.own_device(), guess.own_source(), guess.call_of_source()];
         // The ceiling counts the guess but never refuses it.

@@ -1,4 +1,4 @@
-//! Rate limits, counted before the work: passwords that can be guessed, calls that can flood.
+//! Rate limits on password guesses and on expensive calls. Calls are counted before the work.
 
 mod admission;
 mod budgets;

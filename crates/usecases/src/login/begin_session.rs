@@ -1,5 +1,5 @@
-//! Begins the session after a correct password. A password change during the login refuses the login
-//! too.
+//! Begins the session after a correct password. If the password changes during the login, the login is
+//! refused.
 
 use super::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use crate::limits::Admission;
@@ -35,7 +35,7 @@ struct NewSession<'a> {
 
 /// Reason why no session began. Nothing was written.
 enum BeginSessionError {
-    /// The account has another hash than was read, is disabled or does not exist.
+    /// The account's hash has changed since it was read, or the account is disabled or does not exist.
     Outdated,
     Failed(StoreError),
 }
@@ -85,8 +85,8 @@ impl LogIn {
         Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, &input.email, &user.password) }))
     }
 
-    /// Begins a session with its first token. Before that, ends the least recently used sessions if
-    /// there would be too many.
+    /// Begins a session with its first token. First ends the least recently used sessions if the
+    /// account would have too many.
     fn begin(&self, entry: &NewSession<'_>, tx: &mut dyn Tx) -> Result<(), BeginSessionError> {
         let NewSession { user, session, token, client, notices } = entry;
         self.make_room(session, client, tx)?;
@@ -134,15 +134,15 @@ impl LogIn {
     }
 
     /// Creates a notice of a login after many failures, if the email is verified. Only failures of the
-    /// budget that the login was charged to count, so guesses from elsewhere cause no email to an owner
-    /// who logs in from a known device.
+    /// budget that the login was charged to count, so an attacker's guesses on other devices cause no
+    /// email when the owner logs in from a known device.
     fn warning(&self, user: &User, cause: &MailCause<'_>) -> Option<NewMail> {
         user.email_verified_at?;
         self.outbox.new_notice(Occasion::LoginAfterFailures, user, cause)
     }
 }
 
-/// Returns the number of earlier failed attempts if it is suspicious.
+/// Returns the number of earlier failed attempts, or `None` if it is not suspicious.
 fn suspicious_failures(admission: &Admission) -> Option<u32> {
     // A failed limiter must not fail the login.
     let (failures, waited) = admission.failures().unwrap_or_default();

@@ -57,7 +57,7 @@ pub enum LogInError {
     /// The password was correct, but the email must be verified before a login.
     #[error("Email address is not verified")]
     EmailUnverified,
-    /// A budget is spent. Returned before the account is looked up.
+    /// A budget is spent. Checked before the account is looked up.
     #[error(transparent)]
     Limited(RateLimited),
     /// A dependency failed.
@@ -112,8 +112,8 @@ pub struct LogIn {
 }
 
 impl LogIn {
-    /// Logs in: counts the [`guess`](Self::guess), then calls [`execute`](Self::execute). Tries once
-    /// more as an unknown device if the cookie turns out to be for an old password.
+    /// Logs in: counts the [`guess`](Self::guess), then calls [`execute`](Self::execute). If the
+    /// cookie turns out to be bound to an old password, tries once more as an unknown device.
     pub fn run(
         &self,
         input: &PasswordLogin,
@@ -130,15 +130,15 @@ impl LogIn {
         Err(hash_contention().into())
     }
 
-    /// Returns the device of the input's cookie, or `None` unless it was issued for that account. Its
-    /// password may be an old one.
+    /// Returns the device of the input's cookie, or `None` unless it was issued for that account. The
+    /// cookie may still be bound to an old password.
     #[must_use]
     pub fn device(&self, input: &PasswordLogin) -> Option<DeviceCookie> {
         input.device.as_deref().and_then(|cookie| self.devices.read(cookie, &input.email))
     }
 
-    /// Returns the guess to count. Count it before the work, so that parallel guesses cannot outrun the
-    /// count.
+    /// Returns the guess to count. Count it before the work, so that parallel guesses cannot exceed
+    /// the limit.
     #[must_use]
     pub fn guess(input: &PasswordLogin, device: Option<&DeviceCookie>) -> Guess {
         Guess {

@@ -94,7 +94,7 @@ pub(crate) fn hash_contention() -> StoreError {
 
 impl Reauthentication {
     /// Returns the guess to count before the work. It draws on the same budgets as a login, so that a
-    /// stolen token gives no further guesses. A known device keeps its own budget.
+    /// stolen token gives an attacker no additional guesses. A known device keeps its own budget.
     #[must_use]
     pub fn guess(&self, owner: &Authenticated, device: Option<&str>, from: &ClientInfo) -> Guess {
         let device = device.and_then(|cookie| self.devices.recognise(cookie, &owner.user));
@@ -106,8 +106,8 @@ impl Reauthentication {
         self.guesses.count(guess)
     }
 
-    /// Runs `act` for an account once the password is verified. `act` returns `None`, having done
-    /// nothing, if the hash changed since the check; the check is then repeated.
+    /// Runs `act` for an account once the password is verified. If the hash changed since the check,
+    /// `act` must return `None` and change nothing; the check is then repeated.
     pub(crate) fn with_verified_password<T, E>(
         &self,
         owner: &User,

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Logger for the outcomes of emails.
 const MAIL_LOG: &str = "app.mail";
 
-/// Time for which a claimed email belongs to one sender: longer than a mail server may take to respond.
+/// Lease of a claimed email, longer than a mail server may take to respond.
 const LEASE: TimeDelta = TimeDelta::seconds(90);
 /// Minimum delay while the mail server's circuit is open.
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
@@ -31,11 +31,11 @@ pub enum DeliveryOutcome {
     Sent(MailId),
     /// An email was deleted unsent: it is no longer needed, or its address has spent its budget.
     Dropped(MailId),
-    /// An email is retried at that time, in UTC.
+    /// Sending failed; the email is retried at this time, in UTC.
     Postponed(MailId, DateTime<Utc>),
-    /// An email is dead, and kept for an operator.
+    /// An email became dead. It is kept for an operator.
     GaveUp(MailId),
-    /// The mail server's circuit is open for that long. There is nothing to do before.
+    /// The mail server's circuit is open for this time, so no email can be sent earlier.
     CircuitOpen(Duration),
 }
 
@@ -43,7 +43,7 @@ pub enum DeliveryOutcome {
 pub struct DeliverMail {
     /// Store of the outbox.
     pub store: Arc<dyn Store>,
-    /// Source of the emails' tokens.
+    /// Outbox, whose seeds the emails' tokens are derived from.
     pub outbox: Arc<Outbox>,
     /// Page URLs for the links.
     pub links: Links,
@@ -91,9 +91,9 @@ impl DeliverMail {
         }
     }
 
-    /// Returns whether the address's budget permits the email. Skips emails that were charged when they
-    /// were requested, and retries. Notices of a changed password or email are never limited for a
-    /// verified address.
+    /// Returns whether the recipient's budget permits the email, and charges it. Emails that were
+    /// charged when they were requested, and retries, are not charged again. Notices of a changed
+    /// password or email are never limited for a verified address.
     fn is_affordable(&self, mail: &QueuedMail, PreparedMail { message, user }: &PreparedMail) -> bool {
         let draws = match mail.mail.occasion {
             Occasion::VerifyEmail => mail.mail.user_id.is_some(),

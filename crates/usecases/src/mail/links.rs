@@ -2,7 +2,8 @@
 
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 
-/// URLs of the pages that links open. [`Links::TOKEN_PLACEHOLDER`] marks the place of the token.
+/// URLs of the pages that links open. Each contains [`Links::TOKEN_PLACEHOLDER`], which is replaced by
+/// the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
     /// Page that verifies, changes or restores an email address.

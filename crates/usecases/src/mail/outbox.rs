@@ -1,5 +1,5 @@
-//! Creates emails for the outbox. The use case stores them in the transaction that causes them; the
-//! delivery sends them later.
+//! Creates emails for the outbox. The use case stores them in the transaction of the change that
+//! causes them; the delivery worker sends them later.
 
 use crate::verification::OneTimeTokens;
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{OutboxNotifier, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
-/// Notices that are enabled. Other emails are always sent.
+/// Set of enabled notices (security notifications to the owner). Other emails are always sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notices(Vec<Occasion>);
 
@@ -57,11 +57,11 @@ pub struct MailCause<'a> {
 
 /// Creates emails for the outbox.
 pub struct Outbox {
-    /// Source of token seeds.
+    /// Factory of the token seeds.
     pub tokens: Arc<OneTimeTokens>,
     /// Enabled notices.
     pub notices: Notices,
-    /// Notified when emails were stored.
+    /// Wakes the delivery worker when emails were stored.
     pub observer: Arc<dyn OutboxNotifier>,
 }
 

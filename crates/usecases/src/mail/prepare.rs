@@ -24,7 +24,8 @@ impl DeliverMail {
         tx: &mut dyn Tx,
     ) -> Result<Option<PreparedMail>, StoreError> {
         let Some(user) = recipient(&mail.mail, tx)? else { return Ok(None) };
-        // The password changed since the email was queued, which voids it like a token.
+        // A password change since the email was queued invalidates the email, as it invalidates a
+        // token.
         if mail.mail.password.is_some_and(|bound| bound != self.outbox.tokens.version(&user.password)) {
             return Ok(None);
         }
@@ -48,7 +49,7 @@ impl DeliverMail {
     fn content(&self, order: &NewMail, user: &User, link: Option<(String, TimeDelta)>) -> MailContent {
         let to = match order.occasion {
             Occasion::VerifyEmail | Occasion::ResetPassword => &user.email,
-            // The address at the time of the event, or the one that it is to become.
+            // The address at the time of the event, or the new address to confirm.
             _ => &order.to,
         };
         let client = is_owner_initiated(order.occasion, to, user).then(|| ClientLabel::from(&order.client));
@@ -64,7 +65,8 @@ impl DeliverMail {
     }
 }
 
-/// Returns whether the recipient has verified the address. Anyone can register with another person's.
+/// Returns whether the recipient is known to own the account, so that the email may describe the
+/// client. An unverified address may belong to another person.
 fn is_owner_initiated(occasion: Occasion, to: &EmailAddress, user: &User) -> bool {
     match occasion {
         Occasion::VerifyEmail | Occasion::ConfirmEmail => false,
@@ -89,7 +91,8 @@ fn issue_token(mail: &QueuedMail, record: &OneTimeTokenRecord, tx: &mut dyn Tx) 
             tx.outbox().mark_token_issued(mail.id)?;
             Ok(true)
         }
-        // Issued before. It must not come back if it was used, replaced or revoked since.
+        // Already issued: extend it only if it still exists. A token that was used, replaced or
+        // revoked must not become valid again.
         _ => tx.one_time_tokens().extend(record.digest, record.expires_at),
     }
 }

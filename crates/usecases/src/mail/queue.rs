@@ -75,7 +75,7 @@ pub struct RetryMail {
 }
 
 impl RetryMail {
-    /// Makes an email due, as if it had been caused now. It keeps its link; if the link was used or
+    /// Makes an email due, as if it had been queued now. It keeps its link; if the link was used or
     /// replaced, nothing is sent.
     pub fn run(&self, id: MailId) -> Result<MailRetried, RetryMailError> {
         let now = self.clock.now();

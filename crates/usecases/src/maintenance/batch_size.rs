@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-/// Minimum and initial, and maximum number of rows per step. A round trip to a remote database may
-/// exceed the target time, and a busy service adds thousands of rows per second.
+/// Minimum and initial number of rows per step; [`MAX_ROWS`] is the maximum. The minimum keeps a purge
+/// fast enough: a round trip to a remote database may exceed the target time, while a busy service
+/// adds thousands of rows per second.
 const MIN_ROWS: u32 = 50;
 const MAX_ROWS: u32 = 1000;
-/// Target time of a step. Concurrent writers wait as long.
+/// Target time of a step. Concurrent writers wait until a step ends.
 const TARGET_TIME: Duration = Duration::from_millis(1);
-/// Multiple of the shortest commit so far that a step may take if commits are slow. Fewer rows per step
-/// would mean more commits and hardly shorter waits.
+/// If commits are slow, a step may take this many times the shortest commit so far. Fewer rows per
+/// step would mean more commits and hardly shorter waits.
 const MAX_COMMITS_PER_STEP: u32 = 2;
 
 /// Durations within a step.
@@ -25,7 +26,8 @@ impl StepTiming {
     }
 }
 
-/// Number of rows that takes the target time, found by doubling and halving.
+/// Adaptive batch size: the number of rows that can be deleted in the target time, found by doubling
+/// and halving.
 #[derive(Debug)]
 pub(crate) struct BatchSize {
     rows: u32,

@@ -1,5 +1,5 @@
 //! Deletes expired refresh tokens, old sessions, and the remaining rows of deleted accounts. Works in
-//! small batches, so that a running service hardly notices.
+//! small batches, so that a running service is hardly slowed down.
 
 use super::batch_size::{BatchSize, StepTiming};
 use crate::LOG;
@@ -31,12 +31,13 @@ pub struct Purged {
     pub tombstones: Vec<Tombstone>,
 }
 
-/// Row of a deleted account, without email and password, to which a table of another program refers.
+/// Row of a deleted account that must stay, without email and password, because another application's
+/// table references it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tombstone {
     /// The account.
     pub user_id: UserId,
-    /// Table that refers to the row.
+    /// Table that references the row.
     pub referenced_by: String,
 }
 
@@ -122,8 +123,8 @@ impl Purge {
         }
     }
 
-    /// Finishes deletions that were interrupted, or shares the work of deletions under way. An account
-    /// that cannot be finished does not block others.
+    /// Finishes deletions that were interrupted, or helps with deletions in progress. An account that
+    /// cannot be finished does not block others.
     fn finish_deletions(
         &self,
         mut purged: Purged,
@@ -183,7 +184,7 @@ impl Purge {
         }
     }
 
-    /// Times the step from the begin of its transaction, from when others wait.
+    /// Measures a step from the start of its transaction, because other writers wait from then on.
     fn timed(&self, work: impl Fn(&mut dyn Tx) -> Result<u64, StoreError>) -> Result<(u64, StepTiming), StoreError> {
         let (rows, begun, deleted) = self.store.write(|tx| {
             let begun = self.clock.monotonic();
@@ -197,7 +198,7 @@ impl Purge {
     }
 }
 
-/// Tables with an index on the expiry.
+/// Table with an index on the expiry time.
 #[derive(Clone, Copy)]
 enum IndexedTable {
     /// Expired one-time tokens.

@@ -34,8 +34,8 @@ pub struct PasswordReset {
 pub struct PasswordWasReset {
     /// Number of ended sessions.
     pub sessions_ended: u64,
-    /// Device cookie. The device is known from now on, so that guesses elsewhere cannot keep the owner
-    /// of the mailbox from logging in.
+    /// Device cookie. The device is known from now on, so that an attacker's guesses on other devices
+    /// cannot keep the owner of the mailbox from logging in.
     pub cookie: String,
 }
 

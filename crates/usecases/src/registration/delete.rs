@@ -26,21 +26,22 @@ pub struct AccountDeleted {
     pub began: bool,
     /// Number of deleted rows, not counting the account's own.
     pub rows: u64,
-    /// `true` if all rows are deleted. If not, the rest is invisible and a purge deletes it.
+    /// `true` if all rows are deleted. If not, the remaining rows are invisible, and a purge deletes
+    /// them.
     pub complete: bool,
-    /// Table of another program that refers to the account's row, if any. The row stays, without email
-    /// and password, until a purge finds no more references.
+    /// Table of another application that references the account's row, if any. The row stays, without
+    /// email and password, until a purge finds no more references.
     pub referenced_by: Option<String>,
 }
 
-/// Progress of a deletion.
+/// Result of deleting an account's rows.
 pub(crate) struct Finished {
     pub(crate) rows: u64,
     pub(crate) complete: bool,
     pub(crate) referenced_by: Option<String>,
 }
 
-/// Reason why an account still exists or rows of it are left. The next attempt continues.
+/// Reason why an account, or some of its rows, still exist. The next attempt continues.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
     /// A dependency failed.
@@ -69,9 +70,8 @@ pub struct DeleteAccount {
 
 impl DeleteAccount {
     /// Deletes the account: calls [`begin`](Self::begin), then deletes all rows. Calls `rest` after
-    /// each step with its progress, like a purge. Once `rest` returns false, the remaining rows are for
-    /// a purge to delete.
-    /// [`DeleteError`].
+    /// each step with the progress, as a purge does. If `rest` returns false, the deletion stops; a
+    /// later purge deletes the remaining rows.
     pub fn run(
         &self,
         input: &AccountDeletion,
@@ -88,16 +88,18 @@ impl DeleteAccount {
         Ok(self.store.read(|tx| tx.users().list_marked_deleted(u32::MAX))?.contains(&id))
     }
 
-    /// Marks the account as deleted: it becomes inactive, which voids its sessions, loses its email and
-    /// can no longer be found. Its email can be registered again. Returns whether the account existed.
+    /// Marks the account as deleted: it becomes inactive, which invalidates its sessions, loses its
+    /// email and can no longer be found. Its email can be registered again. Returns whether the
+    /// account existed.
     ///
-    /// Writes few rows, however large the account is: sessions and refresh tokens are not ended one by
-    /// one.
+    /// Writes few rows, regardless of the account's size: sessions and refresh tokens are not ended
+    /// one by one.
     pub fn begin(&self, input: &AccountDeletion) -> Result<bool, DeleteError> {
         self.begin_if(input, |_| Ok(true))
     }
 
-    /// Does the same as [`begin`](Self::begin), if `holds` returns true in the same transaction.
+    /// Like [`begin`](Self::begin), but does nothing unless `holds` returns true in the same
+    /// transaction.
     pub(crate) fn begin_if(
         &self,
         input: &AccountDeletion,
@@ -109,7 +111,8 @@ impl DeleteAccount {
             if !holds(tx)? {
                 return Ok::<_, StoreError>(false);
             }
-            // Few rows. Also frees an email address that the account had before.
+            // These are few rows. Deleting undo tokens also frees an email address that the account
+            // had before.
             tx.outbox().delete_for_user(user_id)?;
             tx.one_time_tokens().delete_for_user(user_id)?;
             tx.users().mark_deleted(user_id, now)
@@ -157,7 +160,8 @@ impl DeleteAccount {
         }
     }
 
-    /// Times the deletion from the begin of its transaction, from when others wait.
+    /// Measures the deletion from the start of its transaction, because other writers wait from then
+    /// on.
     fn delete_owned_rows(&self, id: UserId, most: u32) -> Result<(u64, StepTiming), StoreError> {
         let (rows, begun, deleted) = self.store.write(|tx| {
             let begun = self.clock.monotonic();

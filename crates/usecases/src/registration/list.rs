@@ -59,8 +59,8 @@ pub struct ListAccounts {
 
 impl ListAccounts {
     /// Calls `visit` for every account in order of id, until it returns false. An account whose row is
-    /// corrupt is passed as its error. Holds one page of accounts at a time. An account that is created
-    /// or deleted concurrently may be visited or not.
+    /// corrupt is passed as its error. Keeps one page of accounts in memory at a time. An account that
+    /// is created or deleted concurrently may be visited or not.
     ///
     /// # Errors
     /// Returns [`AccountError::Failed`] if the store fails.

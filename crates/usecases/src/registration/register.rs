@@ -40,7 +40,7 @@ pub enum RegisterError {
     /// The password is common, or easy to guess from the account.
     #[error("the password is too common")]
     CommonPassword,
-    /// A budget is spent. Returned before the account is looked up.
+    /// A budget is spent. Checked before the account is looked up.
     #[error(transparent)]
     Limited(RateLimited),
     /// A dependency failed.
@@ -130,7 +130,7 @@ impl Register {
         if self.screening.is_common(&input.password, &input.email) {
             return Err(RegisterError::CommonPassword);
         }
-        // Saves the hash if the email is taken. The insert decides.
+        // Avoids a slow hash if the email is already taken. The insert below makes the final decision.
         let now = self.clock.now();
         let taken = self.store.read(|tx| {
             let known = !tx.users().find_by_email(&input.email)?.is_empty();
@@ -150,8 +150,8 @@ impl Register {
 
     fn add(&self, new: &NewUser, input: &Registration, tx: &mut dyn Tx) -> Result<User, RegisterError> {
         let user = tx.users().insert(new)?.ok_or(RegisterError::EmailTaken)?;
-        // After the insert, which waits for a transaction that is giving the email up: that account may
-        // still reclaim it.
+        // Runs after the insert, which waits for a concurrent transaction that changes an account's
+        // email away from this one. That account may still reclaim it.
         if tx.one_time_tokens().find_reclaimer(&user.email, new.created_at)?.is_some() {
             return Err(RegisterError::EmailTaken);
         }

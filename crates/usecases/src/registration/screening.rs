@@ -4,11 +4,11 @@ use portcullis_domain::registration::{EmailAddress, NewPassword};
 use portcullis_ports::PasswordBlocklist;
 use std::sync::Arc;
 
-/// Refuses passwords that are common or follow from their context.
+/// Refuses passwords that are common, or built from the email or the name of the service.
 pub struct PasswordScreening {
     /// List of common passwords. `None` disables the check.
     pub blocklist: Option<Arc<dyn PasswordBlocklist>>,
-    /// Name of the service, which guessers try.
+    /// Name of the service, which attackers try in guesses.
     pub product: String,
 }
 

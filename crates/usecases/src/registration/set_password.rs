@@ -9,7 +9,7 @@ use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEn
 use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordHasher, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
-/// Input of the operation.
+/// Account and its new password.
 #[derive(Debug)]
 pub struct PasswordOverride {
     /// Account to change.

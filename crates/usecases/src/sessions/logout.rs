@@ -1,4 +1,5 @@
-//! Logs out: ends the session of a refresh token. Any token of the session will do.
+//! Logs out: ends the session of a refresh token. Accepts any refresh token of the session, even a
+//! spent one.
 
 use crate::LOG;
 use crate::tokens::TokenError;
@@ -32,7 +33,7 @@ pub struct LogOut {
 impl LogOut {
     /// Ends the session. A genuine token that is revoked, unknown or expired is no error (RFC 7009
     /// §2.2). A store failure is an error (CVE-2020-15223). A concurrent refresh does not undo the
-    /// logout: its new token belongs to the ended session, or it comes too late.
+    /// logout: its new token belongs to the ended session, or the refresh fails.
     ///
     /// # Errors
     /// Returns [`TokenError::Invalid`] if the token is not genuine, and [`TokenError::Failed`] if a
@@ -51,7 +52,7 @@ impl LogOut {
 /// Ends the session. Returns whether it was active.
 fn end(presented: &RefreshClaims, session_end: &SessionEnd, tx: &mut dyn Tx) -> Result<bool, StoreError> {
     tx.sessions().lock_account(presented.user_id)?;
-    // Revoke the token first: its first exchange, which may begin the session, has to finish.
+    // Revoke the token first. This waits for a concurrent first exchange, which may begin the session.
     let revoked = tx.refresh_tokens().revoke(presented.jti, session_end.at)?;
     let found = tx.refresh_tokens().find(presented.jti)?.filter(|found| found.token.user_id == presented.user_id);
     match found.and_then(|found| found.session) {

@@ -31,7 +31,7 @@ pub struct LogOutAll {
 }
 
 impl LogOutAll {
-    /// Ends the sessions, including adopted ones that were not used since.
+    /// Ends the sessions, including those of adopted tokens that were not refreshed yet.
     pub fn run(&self, input: &LogoutAll) -> Result<LoggedOutAll, SessionError> {
         let user_id = input.owner.user.id;
         let keep = KeepSessions::from(input.owner.session_id.filter(|_| input.keep_current));

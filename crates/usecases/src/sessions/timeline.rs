@@ -20,7 +20,8 @@ pub struct ReadTimeline {
 }
 
 impl ReadTimeline {
-    /// Returns the newest events. An ended session has a timeline as long as it is stored.
+    /// Returns the newest events. The timeline of an ended session is available until a purge deletes
+    /// the session.
     pub fn run(&self, owner: &Authenticated, session_id: SessionId) -> Result<TimelineRead, SessionError> {
         self.store.read(|tx| {
             let found = tx.sessions().find(session_id)?;

@@ -8,7 +8,7 @@ use portcullis_domain::sessions::{SessionId, SessionPolicy, SessionState};
 use portcullis_ports::{BearerIdentity, Clock, ResolvedBearer, Store, StoreError, StoreExt, TokenVerifier};
 use std::sync::Arc;
 
-/// Account and session that an access token speaks for.
+/// Account and session that an access token authenticates.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     /// The account.

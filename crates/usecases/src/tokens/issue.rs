@@ -30,7 +30,7 @@ impl fmt::Debug for TokenPair {
 pub struct TokenFactory {
     /// Signer of the tokens.
     pub issuer: Arc<dyn TokenIssuer>,
-    /// Source of random token ids.
+    /// Random bytes for token ids.
     pub entropy: Arc<dyn Entropy>,
     /// Lifetimes of the tokens.
     pub lifetimes: TokenLifetimes,

@@ -1,5 +1,5 @@
-//! Judges refresh tokens that were not exchanged at once. The domain decides the verdict; this module
-//! executes it in the transaction that read its facts.
+//! Judges refresh tokens that [`Refresh::exchange`] did not exchange. The domain decides the verdict;
+//! this module executes it in the same transaction that read the token.
 
 use super::{Refresh, RefreshAttempt, Refreshed, TokenError, TokenPair};
 use crate::mail::MailCause;
@@ -18,9 +18,9 @@ const MAX_ATTEMPTS: usize = 3;
 struct Judged {
     verdict: Verdict,
     session: SessionId,
-    /// New pair, if the token was exchanged now and not for the prepared pair.
+    /// New pair, if the token was exchanged but the prepared pair names another session.
     pair: Option<TokenPair>,
-    /// Token of the earlier exchange.
+    /// Successor from an earlier exchange, if it is still live.
     successor: Option<RefreshToken>,
 }
 
@@ -92,7 +92,7 @@ impl Refresh {
     fn context(&self, found: &FoundToken, rotation: &Rotation) -> RefreshContext {
         let session = match &found.session {
             _ if !found.account_active => SessionState::Ended,
-            // No code writes such a row.
+            // Cannot happen: no code stores a token with the session of another account.
             Some(session) if session.user_id != found.token.user_id => SessionState::Ended,
             Some(session) => self.sessions.state(session, rotation.at),
             None => SessionState::Active,
@@ -129,7 +129,7 @@ impl Refresh {
                 return Ok(verdict);
             }
         }
-        // Another transaction may have ended it since it was read.
+        // Another transaction may have ended the session since it was read.
         let verdict = if verdict == Verdict::Theft { Verdict::Ended } else { verdict };
         tx.sessions().record(session.id, &SessionEvent { at, kind: verdict.into(), client })?;
         Ok(verdict)

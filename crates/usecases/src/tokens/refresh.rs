@@ -45,11 +45,11 @@ pub struct PresentedToken {
     session: SessionId,
 }
 
-/// Store request of a [`RefreshAttempt`].
+/// Request to the store to exchange the token of a [`RefreshAttempt`].
 #[derive(Debug, Clone)]
 pub struct RotationRequest(Rotation);
 
-/// Store response to a [`RotationRequest`].
+/// Response of the store to a [`RotationRequest`].
 #[derive(Debug)]
 pub struct RotationResult(Result<bool, StoreError>);
 
@@ -76,7 +76,7 @@ pub struct Refresh {
     pub sessions: SessionPolicy,
     /// Outbox for theft notices.
     pub outbox: Arc<Outbox>,
-    /// Observer of verdicts, for metrics.
+    /// Observer of verdicts, such as metrics.
     pub observer: Arc<dyn RefreshObserver>,
     /// `true` to refuse accounts with an unverified email, as at login.
     pub require_verified_email: bool,
@@ -144,7 +144,7 @@ impl Refresh {
     pub fn prepare(&self, input: RefreshExchange) -> Result<RefreshAttempt, TokenError> {
         let now = self.clock.now();
         let presented = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
-        // Signed before anything is spent: a failed signer must not cost a session.
+        // Sign before the token is spent: a failed signer must not cost the client its session.
         let (successor, pair) =
             self.issuance.issue_next(presented.jti, presented.user_id, presented.session_id_or_legacy(), now)?;
         let (key, client, session_cutoff) = (input.key, input.client, self.sessions.max_age_cutoff(now));
@@ -167,7 +167,8 @@ impl Refresh {
         }
     }
 
-    /// Settles an attempt that was exchanged, or whose store is unavailable. Does not query the store.
+    /// Completes an attempt if its token was exchanged or the store is unavailable. Otherwise returns
+    /// [`SettleOutcome::NeedsJudgement`]. Does not query the store.
     #[must_use]
     pub fn settle(&self, attempt: RefreshAttempt, exchanged: RotationResult) -> SettleOutcome {
         match exchanged.0 {

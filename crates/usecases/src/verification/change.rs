@@ -34,7 +34,7 @@ pub struct EmailChangeRequest {
 #[derive(Debug)]
 pub struct EmailChangeRequested;
 
-/// A call that was counted as a guess at a password and as an email.
+/// Admission of a call that counts both as a password guess and as an email.
 #[derive(Debug, Default)]
 #[must_use = "an admission that is dropped is given back"]
 pub struct EmailChangeAdmission {
@@ -116,7 +116,7 @@ impl RequestEmailChange {
     }
 
     /// Stores the token together with the email, bound to the current password: a password change
-    /// before the delivery voids it.
+    /// before the delivery invalidates it.
     fn store(&self, user: &User, order: &NewMail, tx: &mut dyn Tx) -> Result<Option<()>, StoreError> {
         if !tx.users().password_still_current(user.id, &user.password)? {
             return Ok(None);

@@ -13,7 +13,8 @@ use std::sync::Arc;
 pub struct Inspected {
     /// Purpose of the token.
     pub purpose: Purpose,
-    /// `true` if the password stays only if it is entered, because the browser does not prove it.
+    /// `true` if the user must enter the password to keep it, because the browser does not prove that
+    /// it is the owner's.
     pub asks_password: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Decides whether the password stays when an account is claimed: at the first verification of its
-//! email, and at an undo. Only proof from the person who verifies keeps it: the password itself, a
-//! session of the account, or a device that is logged in to it. Otherwise an attacker who registered
-//! the address first would keep access (account pre-hijacking, USENIX Security 2022).
+//! email, and at an undo. Only proof from the person who presents the token keeps it: the password
+//! itself, a session of the account, or a device that is logged in to it. Otherwise an attacker who
+//! registered the address first would keep access (account pre-hijacking, USENIX Security 2022).
 
 use super::{EmailVerification, RedeemError, VerifyEmail, VerifyEmailError};
 use crate::limits::{DeviceCookies, Guess};
@@ -33,14 +33,14 @@ pub struct Claim {
     proven: bool,
 }
 
-/// Outcome for the account's password.
+/// Decision about the account's password when a token claims the account.
 #[derive(Debug)]
 pub(super) enum PasswordFate {
-    /// It was entered, and checked against this hash.
+    /// The user entered it, and it matches this hash.
     Entered(PasswordHash),
-    /// It stays if the browser proves it.
+    /// It was not entered. It stays if the browser proves that it is the owner's.
     Unentered,
-    /// This hash of an unknown random password replaces it.
+    /// It is replaced by this hash of a random password that no one knows.
     Removed(PasswordHash),
 }
 
@@ -117,13 +117,13 @@ impl VerifyEmail {
         if claim.proven {
             return Ok(PasswordFate::Unentered);
         }
-        // A real hash: readers need no special case, and a login takes the usual time.
+        // A real hash, so that no code needs a special case and a login takes the usual time.
         let random = self.tokens.entropy.array::<32>();
         let nobodys: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(PasswordFate::Removed(hasher.hash(&Password::new(nobodys), cancellation)?))
     }
 
-    /// Applies the outcome to a locked account. Returns the account as it is then, the sessions to
+    /// Applies the decision to a locked account. Returns the account as it is then, the sessions to
     /// keep, and whether the password was removed.
     pub(super) fn settle(
         &self,
@@ -178,9 +178,9 @@ impl VerifyEmail {
     }
 }
 
-/// Returns whether an active session of the account began on the cookie's device. The cookie alone only
-/// names an address: it may be from an account that had the address before, or from before a password
-/// change, which ends the sessions of other devices.
+/// Returns whether an active session of the account began on the cookie's device. The cookie alone is
+/// not enough, because it is bound to an email address only. It may belong to an account that had the
+/// address before, or be older than a password change, which ends the sessions of other devices.
 pub(super) fn is_signed_in(
     devices: &DeviceCookies,
     cookie: &str,

@@ -63,7 +63,8 @@ impl OneTimeTokens {
         let digest = self.digest(token);
         let found = tx.one_time_tokens().find(digest)?.ok_or(RedeemError::Invalid)?;
         tx.sessions().lock_account(found.user_id)?;
-        // Again: a transaction that held the lock may have bound the token to another hash.
+        // Read the record again: a transaction that held the lock may have bound the token to another
+        // hash.
         let record = tx.one_time_tokens().find(digest)?.ok_or(RedeemError::Invalid)?;
         let worth = self.validate(record, now, tx)?;
         if tx.one_time_tokens().consume(digest)? { Ok(worth) } else { Err(RedeemError::Invalid) }

@@ -1,4 +1,4 @@
-//! Derives one-time tokens from seeds, and their records. The use cases store them.
+//! Derives one-time tokens from seeds and creates their records. The use cases store the records.
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct OneTimeTokens {
     /// Signer that derives the tokens, with a key used for nothing else.
     pub authenticator: Arc<dyn MacSigner>,
-    /// Source of random seeds.
+    /// Random bytes for the seeds.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -55,7 +55,7 @@ impl OneTimeTokens {
         OneTimeTokenRecord { digest, purpose, user_id: user.id, email: email.clone(), password, expires_at }
     }
 
-    /// Returns an id for the email of a seed, unique to it.
+    /// Returns the unique id of the email that has this seed.
     #[must_use]
     pub fn mail_id(&self, seed: &TokenSeed) -> String {
         let code = self.authenticator.sign(&[b"message-id/".as_slice(), seed.as_bytes()].concat());

@@ -22,7 +22,7 @@ pub struct EmailVerification {
     pub token: OneTimeToken,
     /// Browser that presents the token.
     pub browser: Browser,
-    /// Password of the account, if it was entered. It stays then.
+    /// Password of the account, if the user entered it. A correct password is kept.
     pub password: Option<Password>,
     /// IP address and User-Agent of the client.
     pub client: ClientInfo,
@@ -115,9 +115,9 @@ pub struct VerifyEmail {
 /// State of the transaction that redeems a token.
 struct Redemption<'a> {
     record: OneTimeTokenRecord,
-    /// The account as it was read.
+    /// The account before any change by this token.
     found: User,
-    /// The account with its current password.
+    /// The account after the decision about its password.
     user: User,
     keep: KeepSessions,
     password_removed: bool,
@@ -139,8 +139,8 @@ impl VerifyEmail {
         self.execute(input, claim, admission, still_wanted)
     }
 
-    /// Does what the token is for. Exactly one concurrent caller with one token succeeds. A wrong
-    /// password is charged as a guess and does not use the token.
+    /// Redeems the token and executes its purpose. Exactly one concurrent caller with one token
+    /// succeeds. A wrong password is charged as a guess and does not use the token.
     pub fn execute(
         &self,
         input: &EmailVerification,
@@ -202,7 +202,7 @@ impl VerifyEmail {
             Purpose::UndoEmailChange => self.undo(redemption, tx)?,
             Purpose::ResetPassword => return Err(VerifyEmailError::Invalid),
         };
-        // The person who changed the address knew the password, or has set another.
+        // After an undo: the person who changed the address knew the password, or has set another one.
         if *password_removed || record.purpose == Purpose::UndoEmailChange {
             verified.reset = Some(self.offer_reset(user, &record.email, &redemption.cause, tx)?);
         }
@@ -228,7 +228,8 @@ impl VerifyEmail {
     fn change(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { record, found, keep, session_end, .. } = redemption;
         self.set_address(redemption, tx)?;
-        // After the change, so that an address another account gave up a moment ago is found reserved.
+        // Runs after the change, so that it sees the reservation of an account that gave up this
+        // address a moment ago.
         let holder = tx.one_time_tokens().find_reclaimer(&record.email, session_end.at)?;
         if holder.is_some_and(|holder| holder != found.id) {
             return Err(VerifyEmailError::EmailTaken);
@@ -242,8 +243,8 @@ impl VerifyEmail {
         Ok(verified)
     }
 
-    /// Restores the former address. Undo tokens of earlier changes stay: one may be the first owner's,
-    /// against the account that undoes this change.
+    /// Restores the former address. Undo tokens of earlier changes stay valid: one may belong to the
+    /// original owner, who needs it if an attacker executes this undo.
     fn undo(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { record, user, session_end, .. } = redemption;
         self.set_address(redemption, tx)?;
@@ -286,7 +287,7 @@ impl VerifyEmail {
         tx: &mut dyn Tx,
     ) -> Result<OneTimeToken, StoreError> {
         let token = self.tokens.token(&self.tokens.seed());
-        // Bound to the address in the account's spelling.
+        // The token is bound to the address as spelled in the account.
         let kept = tx.users().find(user.id)?.map_or_else(|| email.clone(), |user| user.email);
         let record = self.tokens.record(&token, Purpose::ResetPassword, (user, &kept), cause.at);
         tx.one_time_tokens().upsert(&record)?;

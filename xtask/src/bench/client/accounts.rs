@@ -1,5 +1,5 @@
-//! Makes accounts and sessions over HTTP, before a measurement. How dear their hashes are is left
-//! to the server's settings.
+//! Creates accounts and sessions over HTTP before a measurement. The settings of the server determine
+//! the cost of the hashes.
 
 use super::connection::Connection;
 use super::flows::{Flow, Login, Session, credentials};
@@ -8,17 +8,17 @@ use anyhow::{Result, anyhow};
 use std::net::SocketAddr;
 use std::thread;
 
-/// An account carries this many sessions.
+/// Sessions per account.
 const SESSIONS_OF_ONE: usize = 50;
-/// Connections that make them.
+/// Connections that create accounts and sessions.
 const MAKERS: usize = 8;
 
-/// The email of the n-th account.
+/// Returns the email of the n-th account.
 pub(crate) fn email(number: usize) -> String {
     format!("user{number}@example.com")
 }
 
-/// Registers that many accounts.
+/// Registers `count` accounts.
 pub(crate) fn register(address: SocketAddr, count: usize) -> Result<()> {
     spread(count, |numbers| {
         let mut connection = Connection::open(address)?;
@@ -30,7 +30,7 @@ pub(crate) fn register(address: SocketAddr, count: usize) -> Result<()> {
     .map(drop)
 }
 
-/// Makes accounts and logs them in until there are that many sessions.
+/// Creates accounts and logs them in until there are `count` sessions.
 pub(crate) fn sessions(address: SocketAddr, count: usize) -> Result<Vec<Session>> {
     register(address, count.div_ceil(SESSIONS_OF_ONE))?;
     spread(count, |numbers| {
@@ -39,7 +39,7 @@ pub(crate) fn sessions(address: SocketAddr, count: usize) -> Result<Vec<Session>
     })
 }
 
-/// The session of one login.
+/// Logs in and returns the session.
 pub(crate) fn log_in(connection: &mut Connection, email: &str) -> Result<Session> {
     let mut login = Login::new(email);
     let answer = connection.call(&mut login)?;
@@ -47,7 +47,7 @@ pub(crate) fn log_in(connection: &mut Connection, email: &str) -> Result<Session
     Session::read(connection.body(&answer))
 }
 
-/// Parts the numbers below `count` among threads.
+/// Splits the numbers below `count` among threads.
 fn spread<T: Send>(count: usize, work: impl Fn(std::ops::Range<usize>) -> Result<Vec<T>> + Sync) -> Result<Vec<T>> {
     let share = count.div_ceil(MAKERS).max(1);
     thread::scope(|scope| {

@@ -1,5 +1,4 @@
-//! One keep-alive connection: writes a request, reads an answer, blocking or as far as it goes.
-//! What is asked is left to the flows.
+//! Keep-alive connection that writes requests and reads responses, blocking or non-blocking.
 
 use super::flows::Flow;
 use super::http::{Answer, parse};
@@ -8,14 +7,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long an answer may take before the measurement fails.
+/// Maximum response time before the measurement fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Connection {
     stream: TcpStream,
     out: Vec<u8>,
     read: Vec<u8>,
-    /// What of `read` is filled.
+    /// Number of bytes read into `read`.
     filled: usize,
 }
 
@@ -27,29 +26,29 @@ impl Connection {
         Ok(Self { stream, out: Vec::with_capacity(1024), read: vec![0; 16 * 1024], filled: 0 })
     }
 
-    /// Another handle of the socket, to wait for several at once.
+    /// Returns another handle of the socket, to poll several sockets at once.
     pub(crate) fn socket(&self) -> Result<TcpStream> {
         Ok(self.stream.try_clone()?)
     }
 
-    /// Lets reads return at once where nothing has come.
+    /// Makes reads return at once if no data have arrived.
     pub(crate) fn set_nonblocking(&self) -> Result<()> {
         Ok(self.stream.set_nonblocking(true)?)
     }
 
-    /// Sends the flow's next request.
+    /// Sends the next request of the flow.
     pub(crate) fn send(&mut self, flow: &mut dyn Flow) -> Result<()> {
         self.out.clear();
         flow.request(&mut self.out);
-        // A request is smaller than any socket's buffer, so it is taken whole.
+        // A request is smaller than any socket buffer, so it is written whole.
         Ok(self.stream.write_all(&self.out)?)
     }
 
-    /// Reads what has come; an answer once it is complete. Its body is to be had from `body`
+    /// Reads the available data and returns a response once it is complete. `body` returns its body
     /// until the next call.
     pub(crate) fn receive(&mut self) -> Result<Option<Answer>> {
         let room = self.read.get_mut(self.filled..).unwrap_or_default();
-        ensure!(!room.is_empty(), "an answer of more than 16 KiB");
+        ensure!(!room.is_empty(), "response of more than 16 KiB");
         let count = match self.stream.read(room) {
             Ok(0) => anyhow::bail!("the server closed the connection"),
             Ok(count) => count,
@@ -59,32 +58,32 @@ impl Connection {
         self.filled += count;
         let answer = parse(self.read.get(..self.filled).unwrap_or_default())?;
         if let Some(answer) = &answer {
-            ensure!(answer.body.end == self.filled, "more than one answer to one request");
+            ensure!(answer.body.end == self.filled, "more than one response to one request");
             self.filled = 0;
         }
         Ok(answer)
     }
 
-    /// The body of the answer that was just received.
+    /// Returns the body of the response that was just received.
     pub(crate) fn body(&self, answer: &Answer) -> &[u8] {
         self.read.get(answer.body.clone()).unwrap_or_default()
     }
 
-    /// Sends the flow's next request and waits for the answer.
+    /// Sends the next request of the flow and passes the response to it.
     pub(crate) fn exchange(&mut self, flow: &mut dyn Flow) -> Result<()> {
         let answer = self.call(flow)?;
         flow.answer(answer.status, self.body(&answer))
     }
 
-    /// As `exchange`, with the answer for the caller to judge.
+    /// Like `exchange`, but returns the response to the caller.
     pub(crate) fn call(&mut self, flow: &mut dyn Flow) -> Result<Answer> {
         self.send(flow)?;
         loop {
-            // A blocking read that times out gives nothing, as a non-blocking one does.
+            // A blocking read that times out returns nothing, like a non-blocking one.
             let before = self.filled;
             match self.receive()? {
                 Some(answer) => return Ok(answer),
-                None => ensure!(self.filled > before, "no answer within {PATIENCE:?}"),
+                None => ensure!(self.filled > before, "no response within {PATIENCE:?}"),
             }
         }
     }

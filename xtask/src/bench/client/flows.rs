@@ -1,24 +1,24 @@
-//! What a client of the service does, one request after another: each flow writes its next
-//! request and reads its answer. When requests are sent is left to those who drive the flows.
+//! Client flows: each writes its next request and reads the response. The load generator decides when
+//! requests are sent.
 
 use super::http::{get, member, post, post_with_key};
 use anyhow::{Result, ensure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The password of every account that the bench makes.
+/// Password of every account that the bench creates.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// One client's conversation.
+/// Sequence of requests of one client.
 pub(crate) trait Flow: Send {
     /// Writes the next request.
     fn request(&mut self, out: &mut Vec<u8>);
 
-    /// Takes the answer in; an error where it is not the wanted one.
+    /// Processes the response. Returns an error if it is not the expected one.
     fn answer(&mut self, status: u16, body: &[u8]) -> Result<()>;
 }
 
-/// The tokens that a login gave.
+/// Tokens returned by a login.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) access: String,
@@ -26,7 +26,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// The pair that an answer of login or refresh holds.
+    /// Parses the tokens in the response to a login or refresh.
     pub(crate) fn read(body: &[u8]) -> Result<Self> {
         Ok(Self {
             access: member(body, "access_token")?.to_owned(),
@@ -35,7 +35,7 @@ impl Session {
     }
 }
 
-/// The same GET again and again, with an access token or without.
+/// Repeats one GET, with or without an access token.
 pub(crate) struct Get {
     request: Vec<u8>,
 }
@@ -58,10 +58,10 @@ impl Flow for Get {
     }
 }
 
-/// A chain of refreshes: each answer's token is spent by the next request.
+/// Chain of refreshes: each request presents the token of the last response.
 pub(crate) struct Refresh {
     token: String,
-    /// The `Idempotency-Key` of each, so that one whose outcome is not known can be tried again.
+    /// `Idempotency-Key` of the next request, so that a refresh with unknown outcome can be retried.
     key: Option<u64>,
 }
 
@@ -70,7 +70,7 @@ impl Refresh {
         Self { token: session.refresh.clone(), key: None }
     }
 
-    /// With keys.
+    /// Creates a chain that sends keys.
     pub(crate) fn retryable(session: &Session) -> Self {
         Self { key: Some(0), ..Self::new(session) }
     }
@@ -85,14 +85,14 @@ impl Flow for Refresh {
     fn answer(&mut self, status: u16, body: &[u8]) -> Result<()> {
         wanted(200, status, body)?;
         let token = member(body, "refresh_token")?;
-        ensure!(token != self.token, "a refresh gave the token that it was shown");
+        ensure!(token != self.token, "the refresh returned the token that was presented");
         token.clone_into(&mut self.token);
         self.key = self.key.map(|key| key + 1);
         Ok(())
     }
 }
 
-/// Logins of one account.
+/// Repeated logins to one account.
 pub(crate) struct Login {
     body: String,
 }
@@ -114,13 +114,13 @@ impl Flow for Login {
     }
 }
 
-/// Registrations, each of an email that nobody had.
+/// Registrations, each with a new email.
 pub(crate) struct Register {
     next: Arc<AtomicU64>,
 }
 
 impl Register {
-    /// A client that takes its numbers where its neighbours do.
+    /// Creates a client. Clients that share `next` never use the same email.
     pub(crate) fn new(next: &Arc<AtomicU64>) -> Self {
         Self { next: Arc::clone(next) }
     }
@@ -137,7 +137,7 @@ impl Flow for Register {
     }
 }
 
-/// The body of a registration and of a login.
+/// Returns the body of a registration or login.
 pub(crate) fn credentials(email: &str) -> String {
     format!("{{\"email\":\"{email}\",\"password\":\"{PASSWORD}\"}}")
 }

@@ -1,28 +1,28 @@
-//! HTTP/1.1 as far as a load generator needs it: requests with a length, and answers with one.
-//! Chunked answers are refused; sockets are left to the callers.
+//! Minimal HTTP/1.1 for the load generator: requests and responses with a `Content-Length`. Chunked
+//! responses are refused.
 
 use anyhow::{Context, Result, bail};
 use std::ops::Range;
 
-/// Where an answer ends in what was read, and what it is.
+/// Status of a response and position of its body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Seconds, where the answer has a `Retry-After`.
+    /// `Retry-After` in seconds, if present.
     pub(crate) retry_after: Option<u64>,
-    /// Where the body stands.
+    /// Position of the body in the bytes read.
     pub(crate) body: Range<usize>,
 }
 
-/// The first answer in what was read so far, or nothing while it is not complete.
+/// Parses the first response in the bytes read so far. Returns `None` if it is incomplete.
 pub(crate) fn parse(read: &[u8]) -> Result<Option<Answer>> {
     let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
     };
-    let head = std::str::from_utf8(read.get(..end).unwrap_or_default()).context("a head that is not text")?;
+    let head = std::str::from_utf8(read.get(..end).unwrap_or_default()).context("the head is not UTF-8")?;
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
-    let status = status.context("not an HTTP answer")?;
+    let status = status.context("not an HTTP response")?;
     let (mut length, mut retry_after) = (None, None);
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         if name.eq_ignore_ascii_case("content-length") {
@@ -30,7 +30,7 @@ pub(crate) fn parse(read: &[u8]) -> Result<Option<Answer>> {
         } else if name.eq_ignore_ascii_case("retry-after") {
             retry_after = value.trim().parse().ok();
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            bail!("the answer is chunked: this client reads answers with a length");
+            bail!("chunked response: this client requires a Content-Length");
         }
     }
     let start = end + 4;
@@ -38,7 +38,7 @@ pub(crate) fn parse(read: &[u8]) -> Result<Option<Answer>> {
     Ok((read.len() >= stop).then_some(Answer { status, retry_after, body: start..stop }))
 }
 
-/// Writes a GET, with the access token where there is one.
+/// Writes a GET, with the access token unless it is empty.
 pub(crate) fn get(out: &mut Vec<u8>, path: &str, access: &str) {
     for part in ["GET ", path, " HTTP/1.1\r\nHost: 127.0.0.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
@@ -51,12 +51,12 @@ pub(crate) fn get(out: &mut Vec<u8>, path: &str, access: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes a POST of JSON.
+/// Writes a POST with a JSON body.
 pub(crate) fn post(out: &mut Vec<u8>, path: &str, json: &str) {
     post_with_key(out, path, json, None);
 }
 
-/// The same, with an `Idempotency-Key` where there is one.
+/// Writes a POST with a JSON body and an optional `Idempotency-Key`.
 pub(crate) fn post_with_key(out: &mut Vec<u8>, path: &str, json: &str, key: Option<&str>) {
     let length = json.len().to_string();
     let head = " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ";
@@ -66,16 +66,16 @@ pub(crate) fn post_with_key(out: &mut Vec<u8>, path: &str, json: &str, key: Opti
     }
 }
 
-/// The text of a member of a flat JSON object, for members whose text has no escapes.
+/// Returns the text of a member of a flat JSON object. Escapes are not supported.
 pub(crate) fn member<'a>(json: &'a [u8], name: &str) -> Result<&'a str> {
-    let text = std::str::from_utf8(json).context("a body that is not text")?;
+    let text = std::str::from_utf8(json).context("the body is not UTF-8")?;
     let found = text.match_indices(name).find_map(|(at, name)| {
         let before = text.get(..at)?.ends_with('"');
         let value = text.get(at + name.len()..)?.strip_prefix('"')?.trim_start().strip_prefix(':')?;
         let value = value.trim_start().strip_prefix('"')?.split('"').next();
         if before { value } else { None }
     });
-    found.with_context(|| format!("an answer without {name}"))
+    found.with_context(|| format!("the response has no {name}"))
 }
 
 #[cfg(test)]

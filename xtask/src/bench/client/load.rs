@@ -1,5 +1,5 @@
-//! The closed loop: so many clients, each of which sends its next request when it has its answer.
-//! One thread drives them all. Load that is paced is left to the probes.
+//! Closed loop: each client sends its next request after the response to the last one. One thread
+//! drives all clients. `probes` sends load at a fixed pace.
 
 use super::connection::{Connection, PATIENCE};
 use super::flows::Flow;
@@ -9,42 +9,42 @@ use rustix::time::{ClockId, clock_gettime};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// A client's flow, boxed: clients of one run may do different things.
+/// A boxed flow: the clients of a run may use different flows.
 pub(crate) type Client = Box<dyn Flow>;
 
-/// How long is measured, after how long a warm-up.
+/// Duration of a measurement and of the warm-up before it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
 }
 
-/// What a closed loop saw in its window.
+/// Results of a closed loop in its window.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Sample {
     pub(crate) elapsed: Duration,
-    /// The time of each wanted answer.
+    /// Time until each expected response.
     pub(crate) latencies: Vec<Duration>,
-    /// Refusals with 503: the client comes back when it was told to.
+    /// Refusals with 503. The client retries after `Retry-After`.
     pub(crate) shed: u64,
-    /// CPU time of the server, and of whatever else the meter reads.
+    /// CPU time of the server and everything else that the meter reads.
     pub(crate) cpu: Duration,
-    /// CPU time of this client, which the server went without.
+    /// CPU time of this client, which was not available to the server.
     pub(crate) client_cpu: Duration,
 }
 
-/// The state of one client.
+/// State of one client.
 struct Seat {
     connection: Connection,
     sent: Instant,
-    /// When to send again, where the client was told to wait.
+    /// Time to send the next request, or `None` while one is in flight.
     due: Option<Instant>,
     waiting: bool,
-    /// The refusal of what is tried again.
+    /// Body of the 503 response to the request that is being retried.
     refusal: Option<String>,
 }
 
-/// Drives the clients through the window. `meter` reads the CPU time at its two ends.
+/// Drives the clients through the window. `meter` reads the CPU time at both ends.
 pub(crate) fn drive(
     address: SocketAddr,
     clients: &mut [Client],
@@ -53,8 +53,8 @@ pub(crate) fn drive(
 ) -> Result<Sample> {
     let mut engine = Engine::connect(address, clients)?;
     engine.run(Phase::Send, window.warm_up)?;
-    // The window begins and ends with an answer: where operations take a quarter of a second,
-    // part of one at either end would be a percent of all.
+    // The window begins and ends with a response: if an operation takes 250 ms, a partial one at either
+    // end would be one percent of the total.
     engine.run(Phase::NextAnswer, PATIENCE)?;
     engine.sample = Sample::default();
     let (cpu, started, own) = (meter()?, Instant::now(), own_cpu()?);
@@ -64,25 +64,25 @@ pub(crate) fn drive(
     engine.sample.client_cpu = own_cpu()?.saturating_sub(own);
     engine.sample.cpu = meter()?.saturating_sub(cpu);
     let sample = std::mem::take(&mut engine.sample);
-    // Every answer is waited for, so that each chain has its newest token for the next window.
+    // Waits for every response, so that each chain has its newest token for the next window.
     engine.run(Phase::Drain, PATIENCE)?;
-    ensure!(engine.seats.iter().all(|seat| !seat.waiting), "no answer within {PATIENCE:?}");
+    ensure!(engine.seats.iter().all(|seat| !seat.waiting), "no response within {PATIENCE:?}");
     Ok(sample)
 }
 
-/// CPU time of this thread until now.
+/// Returns the CPU time of this thread so far.
 fn own_cpu() -> Result<Duration> {
-    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).context("the thread's clock")
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).context("cannot read the thread's clock")
 }
 
-/// What the clients do, and until when.
+/// Phase of a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// They send, for a time.
+    /// Clients send for a fixed time.
     Send,
-    /// They send, until one has an answer.
+    /// Clients send until one has a response.
     NextAnswer,
-    /// They send no more, until each has its answer.
+    /// Clients send no more; ends when each has its response.
     Drain,
 }
 
@@ -107,10 +107,10 @@ impl<'a> Engine<'a> {
         Ok(Self { clients, seats, sockets, sample: Sample::default() })
     }
 
-    /// Serves the sockets until the phase is over, or the time.
+    /// Serves the sockets until the phase or the time is over.
     fn run(&mut self, phase: Phase, time: Duration) -> Result<()> {
         let (end, sending, before) = (Instant::now() + time, phase != Phase::Drain, self.sample.latencies.len());
-        // Cloned handles, so that the list borrows nothing that is written to.
+        // Taken out, so that the poll list does not borrow `self`, which is written to.
         let sockets = std::mem::take(&mut self.sockets);
         let mut list: Vec<_> = sockets.iter().map(|socket| PollFd::new(socket, PollFlags::IN)).collect();
         let mut outcome = Ok(());
@@ -148,9 +148,9 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Waits for answers and takes those that came.
+    /// Waits for responses and processes them.
     fn serve(&mut self, list: &mut [PollFd<'_>], patience: Duration, sending: bool) -> Result<()> {
-        let patience = Timespec::try_from(patience).context("a time limit")?;
+        let patience = Timespec::try_from(patience).context("invalid time limit")?;
         match poll(list, Some(&patience)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -186,7 +186,7 @@ impl Seat {
         Ok(())
     }
 
-    /// Nothing while the answer is not complete.
+    /// Returns `None` while the response is incomplete.
     fn receive(&mut self, client: &mut dyn Flow) -> Result<Option<Received>> {
         let Some(answer) = self.connection.receive()? else {
             return Ok(None);
@@ -201,8 +201,8 @@ impl Seat {
         let refusal = self.refusal.take();
         let taken = client.answer(answer.status, self.connection.body(&answer));
         match refusal {
-            // What was refused may have been done all the same.
-            Some(body) => taken.with_context(|| format!("tried again after status 503: {body}"))?,
+            // A refused request may have been executed nevertheless.
+            Some(body) => taken.with_context(|| format!("retried after status 503: {body}"))?,
             None => taken?,
         }
         Ok(Some(Received::Wanted(time)))

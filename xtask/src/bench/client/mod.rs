@@ -1,5 +1,5 @@
-//! The load generator. It shares the machine with what it measures, so one request costs it a
-//! few microseconds: one thread waits for many plain sockets, and nothing is parsed twice.
+//! Load generator. It shares the machine with the server, so one request costs it only a few
+//! microseconds: one thread polls many plain sockets, and nothing is parsed twice.
 
 pub(super) mod accounts;
 pub(super) mod connection;

@@ -1,5 +1,5 @@
-//! Paced probes: requests that are due at fixed times and timed from then, so that a server which
-//! stalls cannot make its clients ask less often. Load without a pace is left to the closed loop.
+//! Paced probes: requests that are due at fixed times and timed from then, so that a stalled server
+//! does not slow down its clients (coordinated omission). `load` is the closed loop without a pace.
 
 use super::connection::Connection;
 use super::flows::Flow;
@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The time of each probe, from when it was due to its answer, and those that were refused.
+/// Time of each probe, from when it was due to its response, and the number of refusals.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Probed {
     pub(crate) latencies: Vec<Duration>,
-    /// Answers with 503.
+    /// Responses with 503.
     pub(crate) shed: u64,
 }
 
-/// How often, for how long at most, and what ends it before.
+/// Probes per second, maximum duration, and a flag that stops them earlier.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace<'a> {
     pub(crate) a_second: u32,
@@ -26,11 +26,11 @@ pub(crate) struct Pace<'a> {
     pub(crate) stop: &'a AtomicBool,
 }
 
-/// Nothing ends the probes before their time.
+/// Flag that never stops the probes.
 pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// Probes at a steady pace for a while. The clients take turns, each on a connection and a thread
-/// of its own, so that one late answer does not delay the next probe.
+/// Sends probes at a steady pace. The clients alternate, each with its own connection and thread, so
+/// that one late response does not delay the next probe.
 pub(crate) fn probe(address: SocketAddr, clients: &mut [Client], pace: Pace<'_>) -> Result<Probed> {
     let start = Instant::now() + Duration::from_millis(50);
     let interval = Duration::from_secs(1) / pace.a_second.max(1);
@@ -40,7 +40,7 @@ pub(crate) fn probe(address: SocketAddr, clients: &mut [Client], pace: Pace<'_>)
             let turn = Turn { first: start + interval * number, stride, end: start + pace.time, stop: pace.stop };
             scope.spawn(move || one(address, client.as_mut(), &turn))
         });
-        // Collected, since threads that are joined as they start would run one after another.
+        // Collected first: joining each thread as it starts would run them one after another.
         let threads: Vec<_> = threads.collect();
         let mut all = Probed::default();
         for thread in threads {
@@ -52,7 +52,7 @@ pub(crate) fn probe(address: SocketAddr, clients: &mut [Client], pace: Pace<'_>)
     })
 }
 
-/// When one of the clients probes.
+/// Schedule of one client.
 struct Turn<'a> {
     first: Instant,
     stride: Duration,

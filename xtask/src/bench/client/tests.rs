@@ -1,4 +1,4 @@
-//! The load generator against a server that answers as the test wants.
+//! Tests of the load generator against a minimal server.
 
 use super::flows::{Get, Refresh, Session};
 use super::load::{Client, Window, drive};
@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Serves each connection on a thread; `answer` makes status and body from the request and its
-/// number.
+/// Serves each connection on a thread. `answer` returns status and body for the number and text of a
+/// request.
 fn serve(answer: impl Fn(u64, &str) -> (u16, String) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, answer, number) = (listener.local_addr().unwrap(), Arc::new(answer), Arc::new(AtomicU64::new(0)));
@@ -32,7 +32,7 @@ fn serve_one(mut stream: TcpStream, answer: impl Fn(&str) -> (u16, String)) {
     while let Ok(count @ 1..) = stream.read(&mut read) {
         let (status, body) = answer(std::str::from_utf8(&read[..count]).unwrap());
         let head = format!("HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: {}\r\n\r\n", body.len());
-        // In two parts, as a network may bring it.
+        // In two parts, as a network may deliver it.
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The report as tables for a page of the documents.
+//! The report as Markdown tables.
 
 use super::{Report, table};
 

@@ -1,5 +1,5 @@
-//! What a run found: figures of each contender, and the goals held against them. The forms it is
-//! given in are files of their own.
+//! Results of a run: figures of each contender, and the goals checked against them. Each output format
+//! has its own file.
 
 mod json;
 mod markdown;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use std::path::Path;
 
-/// Everything that a run found.
+/// All results of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) machine: Machine,
@@ -22,7 +22,7 @@ pub(super) struct Report {
     pub(super) failures: Vec<Failure>,
 }
 
-/// The figures of one contender in one workload.
+/// Figures of one contender in one workload.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Row {
     pub(super) goal: &'static str,
@@ -32,15 +32,15 @@ pub(super) struct Row {
     pub(super) figures: Figures,
 }
 
-/// A goal, and the value that is held against it.
+/// A goal and its measured value.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Check {
     pub(super) goal: &'static str,
     pub(super) workload: String,
-    /// What the value is: "CPU against the peer's".
+    /// Description of the value, such as "CPU, of the peer's".
     pub(super) what: String,
     pub(super) unit: &'static str,
-    /// Nothing where what it is held against was not measured.
+    /// `None` if the value, or what it is relative to, was not measured.
     pub(super) value: Option<f64>,
     pub(super) bound: Bound,
     pub(super) met: Option<bool>,
@@ -67,12 +67,12 @@ impl Bound {
         }
     }
 
-    /// How far a value goes towards the goal: 1 is the goal, more is better.
+    /// Returns how far a value reaches the goal: 1 at the goal, more is better.
     fn attainment(self, value: f64) -> f64 {
         match self {
             Self::AtLeast(bound) => value / bound,
             Self::AtMost(bound) if value <= bound && bound == 0.0 => 1.0,
-            // Nothing of what should be little is as good as can be shown.
+            // Capped, since the attainment of a value of 0 is infinite.
             Self::AtMost(bound) => (bound / value.max(f64::MIN_POSITIVE)).min(100.0),
         }
     }
@@ -90,7 +90,7 @@ impl Report {
         Self { machine, rows: Vec::new(), checks: Vec::new(), failures: Vec::new() }
     }
 
-    /// Holds a value against a goal.
+    /// Compares a value with a goal and adds the result.
     pub(super) fn check(
         &mut self,
         name: (&'static str, &str),
@@ -104,7 +104,7 @@ impl Report {
         self.checks.push(Check { goal, workload: workload.to_owned(), what, unit, value, bound, met });
     }
 
-    /// The CPU time of one operation, of a contender that has a row.
+    /// Returns the CPU time per operation of a contender, or `None` if it has no row.
     pub(super) fn cpu_of(&self, workload: &str, contender: &str) -> Option<f64> {
         let row = self.rows.iter().find(|row| row.workload == workload && row.contender == contender)?;
         row.figures.cpu
@@ -135,7 +135,7 @@ fn write(file: &Path, text: &str) -> Result<()> {
     std::fs::write(file, text).with_context(|| format!("{}", file.display()))
 }
 
-/// Three figures that count; whole numbers from a thousand on.
+/// Formats three significant digits; whole numbers from 100 on.
 fn short(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),

@@ -1,13 +1,13 @@
-//! The report as a picture for people: how far each goal is reached, and the rates of all
-//! contenders side by side. Both axes are logarithmic. Nothing but text is needed to draw it.
+//! The report as an SVG image: attainment of each goal, and the rates of all contenders. Both axes are
+//! logarithmic. Written as text, without a drawing library.
 
 use super::{Check, Report, Row, short, table};
 use std::fmt::Write;
 
 const WIDTH: f64 = 1160.0;
-/// Where the bars begin; names stand to the left.
+/// Left end of the bars; names are to the left.
 const LEFT: f64 = 470.0;
-/// Where the axis ends; values stand to the right of the bars, at most this far.
+/// Right end of the axis. Values are to the right of the bars.
 const RIGHT: f64 = 950.0;
 const LINE: f64 = 20.0;
 const COLOURS: [&str; 6] = ["#1f6f8b", "#c9a227", "#8a8a8a", "#7b5ea7", "#b5651d", "#4f7942"];
@@ -26,14 +26,14 @@ pub(super) fn text(report: &Report) -> String {
     )
 }
 
-/// A logarithmic axis from one power of ten to another.
+/// Logarithmic axis between two powers of ten, given as exponents.
 struct Axis {
     low: f64,
     high: f64,
 }
 
 impl Axis {
-    /// The least one, in whole powers of ten, on which all the values are to be seen.
+    /// Returns the shortest axis in whole powers of ten that shows all values.
     fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
         let low = values.clone().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
         let high = values.fold(0.0, f64::max);
@@ -47,7 +47,7 @@ impl Axis {
         LEFT + (RIGHT - LEFT) * share.clamp(0.0, 1.0)
     }
 
-    /// The powers of ten on it.
+    /// Returns the powers of ten on the axis.
     fn ticks(&self) -> impl Iterator<Item = f64> {
         let (first, last) = (self.low, self.high);
         std::iter::successors(Some(first), |power| Some(power + 1.0))
@@ -65,17 +65,14 @@ impl Drawing {
     fn attainments(&mut self, report: &Report) {
         let measured: Vec<(&Check, f64)> =
             report.checks.iter().filter_map(|check| Some((check, check.bound.attainment(check.value?)))).collect();
-        self.title(
-            "How far each goal is reached",
-            "Part of the goal that is reached (1 = the goal; further right is better)",
-        );
+        self.title("Goal attainment", "Share of the goal that is reached (1 = goal, higher is better)");
         let axis = Axis::of(measured.iter().map(|(_, part)| *part).chain([0.5, 2.0]));
         let (top, start) = (self.y, self.out.len());
         for (check, part) in &measured {
-            let [goal, workload, what, value, wanted, _] = table::goal(check);
+            let [goal, workload, what, value, target, _] = table::goal(check);
             let colour = if check.met == Some(true) { MET } else { MISSED };
             self.bar(&axis, &format!("{goal} {workload}: {what}"), *part, colour);
-            self.text(axis.x(*part) + 6.0, "start", &format!("{value} ({wanted})"));
+            self.text(axis.x(*part) + 6.0, "start", &format!("{value} ({target})"));
             self.y += LINE;
         }
         self.axis(&axis, top, start);
@@ -88,7 +85,7 @@ impl Drawing {
         if rows.is_empty() {
             return;
         }
-        self.title("Rates", "Operations a second");
+        self.title("Rates", "Operations per second");
         let mut contenders: Vec<&str> = Vec::new();
         for (row, _) in &rows {
             if !contenders.contains(&row.contender.as_str()) {
@@ -112,7 +109,7 @@ impl Drawing {
         self.y += 40.0;
     }
 
-    /// A panel's title, and what its axis shows.
+    /// Writes the title of a panel and the label of its axis.
     fn title(&mut self, title: &str, axis: &str) {
         let _ = writeln!(
             self.out,
@@ -134,7 +131,8 @@ impl Drawing {
         );
     }
 
-    /// The scale under the bars that began at `top`, and in the text at `start`.
+    /// Draws the scale under the bars. `top` is the position of the first bar, `start` its offset in
+    /// the output.
     fn axis(&mut self, axis: &Axis, top: f64, start: usize) {
         for tick in axis.ticks() {
             self.line(axis.x(tick), top, "#bbb", start);
@@ -154,8 +152,8 @@ impl Drawing {
         );
     }
 
-    /// A line from above the bars to below the last one, and behind them: what comes first is
-    /// drawn first.
+    /// Draws a vertical line from above the bars to below the last one. Inserted before the bars, since
+    /// SVG draws in document order and the line must be behind them.
     fn line(&mut self, x: f64, top: f64, colour: &str, start: usize) {
         let (top, bottom) = (top - LINE, self.y - 10.0);
         let line =

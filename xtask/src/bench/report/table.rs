@@ -1,12 +1,12 @@
-//! The report as tables: for a terminal, and for what writes the same tables another way.
+//! The report as tables, for the terminal and for Markdown.
 
 use super::{Check, Report, Row, short, short_or};
 
 pub(super) const FIGURES: [&str; 8] = ["goal", "workload", "", "a second", "CPU ms", "p50 ms", "p99 ms", "shed"];
 const NUMBERS: [&str; 6] = ["a second", "CPU ms", "p50 ms", "p99 ms", "shed", "measured"];
-pub(super) const GOALS: [&str; 6] = ["goal", "workload", "", "measured", "wanted", "met"];
+pub(super) const GOALS: [&str; 6] = ["goal", "workload", "", "measured", "target", "met"];
 
-/// The machine, the figures, the goals, what failed.
+/// Formats the machine, the figures, the goals and the failures.
 pub(super) fn text(report: &Report) -> String {
     let mut text = format!("{}\n\n", report.machine.text());
     text += &aligned(&FIGURES, &report.rows.iter().map(|row| figures(row).into()).collect::<Vec<_>>());
@@ -39,7 +39,7 @@ pub(super) fn goal(check: &Check) -> [String; 6] {
     [check.goal.into(), check.workload.clone(), check.what.clone(), measured, unit(check.bound.text()), met.into()]
 }
 
-/// Columns as wide as their widest cell; numbers to the right.
+/// Pads each column to its widest cell; numbers are right-aligned.
 fn aligned(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize, title: &str| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());

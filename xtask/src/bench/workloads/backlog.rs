@@ -1,5 +1,5 @@
-//! G14: a million dead refresh tokens, purged by the service that serves meanwhile: how much longer
-//! a refresh takes until they are gone.
+//! G14: one million dead refresh tokens, purged while the service handles requests. Measures how much
+//! longer a refresh takes until they are deleted.
 
 use super::purge::{A_SECOND, SESSIONS, tell};
 use crate::bench::client::probes::{NEVER, Pace, probe};
@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 const ROWS: u32 = 1_000_000;
 const EXPIRED: &str = "2026-01-01 00:00:00.000000";
-/// The first purge comes within a tenth of the shortest interval.
+/// The shortest interval. The first purge starts within a tenth of it.
 const INTERVAL_MINUTES: u32 = 1;
-/// A purge that takes longer than this is not waited for.
+/// Maximum duration of a purge.
 const PATIENCE: Duration = Duration::from_secs(1800);
-/// How often it is looked whether it is over. A look takes one row by an index.
+/// Interval between checks whether the purge is complete. A check reads one row by an index.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) fn measure(run: &mut Run) -> Result<()> {
@@ -47,16 +47,17 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
         let left = count(&place, &format!("expires_at <= '{EXPIRED}'"))?;
         ensure!(left == 0, "{left} of {rows} dead tokens are left");
         eprintln!("       {}: {rows} dead tokens purged in {:.1} s", storage.name(), started.elapsed().as_secs_f64());
-        tell(run, ("G14", &format!("a million dead tokens, {}", storage.name())), 2.0, &idle, &busy??);
+        tell(run, ("G14", &format!("a million dead tokens, {}", storage.name())), 2.5, &idle, &busy??);
     }
     Ok(())
 }
 
-/// Waits for the dead token with that number, in the order in which they are purged.
+/// Waits until the dead token with that number is deleted. Tokens are purged in the order of their
+/// numbers.
 fn wait_until_gone(place: &Target, number: u32) -> Result<()> {
     let start = Instant::now();
     while count(place, &format!("jti = '{number:032x}'"))? > 0 {
-        ensure!(start.elapsed() < PATIENCE, "the purge has not reached number {number} in {PATIENCE:?}");
+        ensure!(start.elapsed() < PATIENCE, "the purge did not reach token {number} within {PATIENCE:?}");
         thread::sleep(LOOK);
     }
     Ok(())
@@ -64,10 +65,10 @@ fn wait_until_gone(place: &Target, number: u32) -> Result<()> {
 
 fn count(place: &Target, which: &str) -> Result<u64> {
     let sql = format!("SELECT count(*) FROM refresh_tokens WHERE {which}");
-    place.sql(&sql, &sql)?.trim().parse().context("a count")
+    place.sql(&sql, &sql)?.trim().parse().context("expected a count")
 }
 
-/// Half of them spent, half forgotten.
+/// Half of the tokens are spent, the others were never used.
 const COLUMNS: &str = "refresh_tokens (jti, user_id, expires_at, revoked, created_at)";
 
 fn rows_on_sqlite(rows: u32) -> String {

@@ -1,5 +1,5 @@
-//! What the machine gives without the service around it: interleaved bcrypt on all cores, SQLite's
-//! batched commit, pgbench with the same statement. Each is a program of its own.
+//! Baselines: what the machine achieves without the service. Interleaved bcrypt on all cores, batched
+//! commits of SQLite, and pgbench with the same statement, each as a separate program.
 
 use crate::bench::measure::{Figures, number};
 use crate::bench::postgres::Postgres;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-/// What the programs print: one JSON object.
+/// Output of the programs: one JSON object.
 #[derive(Deserialize)]
 struct Printed {
     #[serde(alias = "hashes", alias = "rotations")]
@@ -27,12 +27,12 @@ struct Printed {
 fn measure(program: &mut Command) -> Result<Figures> {
     let name = program.get_program().to_string_lossy().into_owned();
     let printed = output(&name, program)?;
-    let Printed { count, seconds, cpu_seconds } = serde_json::from_str(&printed).context("a limit's JSON")?;
+    let Printed { count, seconds, cpu_seconds } = serde_json::from_str(&printed).context("a baseline's JSON")?;
     let (rate, cpu) = (number(count) / seconds, cpu_seconds * 1e3 / number(count));
     Ok(Figures { rate: Some(rate), cpu: Some(cpu), ..Figures::default() })
 }
 
-/// bcrypt with nothing around it.
+/// bcrypt without the service.
 pub(super) struct RawBcrypt {
     program: std::path::PathBuf,
     cost: u32,
@@ -41,7 +41,7 @@ pub(super) struct RawBcrypt {
 }
 
 impl RawBcrypt {
-    /// On all cores, with as many hashes at once as is fastest here.
+    /// Uses all cores, with the number of interleaved hashes that is fastest on this machine.
     pub(super) fn on_all_cores(run: &Run) -> Result<Self> {
         let mut raw = Self::alone(run)?;
         raw.threads = available_parallelism().map_or(1, usize::from);
@@ -57,7 +57,7 @@ impl RawBcrypt {
         Ok(raw)
     }
 
-    /// One hash after another on one core.
+    /// Computes one hash after another on one core.
     pub(super) fn alone(run: &Run) -> Result<Self> {
         Ok(Self { program: run.programs.limit("raw_bcrypt")?, cost: run.cost(), lanes: 1, threads: 1 })
     }
@@ -70,19 +70,19 @@ impl RawBcrypt {
         {
             command.arg(name).arg(value);
         }
-        // It takes whole seconds.
+        // The program accepts whole seconds only.
         measure(command.arg("--seconds").arg(time.as_secs().max(1).to_string()))
     }
 }
 
-/// SQLite's own commits of what a refresh writes, that many to a commit.
+/// Measures SQLite commits of what a refresh writes, with `batch` refreshes per commit.
 pub(super) fn sqlite_commits(program: &Path, folder: &Path, batch: usize, time: Duration) -> Result<Figures> {
     let mut command = Command::new(program);
     command.arg("--path").arg(folder.join("commits.db")).args(["--batch", &batch.to_string()]);
     measure(command.arg("--seconds").arg(time.as_secs_f64().to_string()))
 }
 
-/// pgbench with what a refresh writes as one statement, on a database of its own.
+/// pgbench with one statement that writes what a refresh writes, on its own database.
 pub(super) struct Pgbench {
     postgres: Arc<Postgres>,
 }
@@ -98,7 +98,7 @@ impl Pgbench {
         Ok(Self { postgres })
     }
 
-    /// The CPU time is that of PostgreSQL alone, the start of its processes included.
+    /// Runs pgbench. The CPU time is that of PostgreSQL only, including the start of its processes.
     pub(super) fn measure(&self, clients: usize, time: Duration) -> Result<Figures> {
         self.postgres.script(DATABASE, &script("rotation_setup.pgbench.sql")?)?;
         let (clients, seconds) = (clients.to_string(), time.as_secs().max(1).to_string());
@@ -112,7 +112,7 @@ impl Pgbench {
     }
 }
 
-/// The number after a word in what pgbench prints.
+/// Parses the number after a name in the output of pgbench.
 fn value(printed: &str, name: &str) -> Result<f64> {
     let after = printed.split_once(name).map(|(_, after)| after).unwrap_or_default();
     let end = after.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(after.len());

@@ -1,5 +1,5 @@
-//! What hashes a password: login storms, one login after another, registrations. The limit is
-//! raw bcrypt at the same cost.
+//! Password hashing: login storms, single logins, registrations. The baseline is raw bcrypt at the same
+//! cost.
 
 use super::baselines::RawBcrypt;
 use crate::bench::client::accounts::email;
@@ -21,17 +21,17 @@ const RAW_ALONE: &str = "raw bcrypt, one by one";
 pub(super) fn storm(run: &mut Run) -> Result<()> {
     let sites = sites(run, "storm", ACCOUNTS)?;
     let raw = RawBcrypt::on_all_cores(run);
-    for clients in [16, 64] {
+    for (clients, rate_bound) in [(16, 0.75), (64, 0.9)] {
         let name = format!("login, {clients} clients");
         let compared = compare(run, "G1", &name, (&sites, &|| logins(clients)), (RAW, &raw));
-        let (rate, cpu) = (compared.ratio(RAW, |f| f.rate), compared.ratio("peer", |f| f.cpu));
-        run.report.check(("G1", &name), "rate, of raw bcrypt's", (rate, ""), AtLeast(0.9));
-        run.report.check(("G1", &name), "CPU, of the peer's", (cpu, ""), AtMost(0.3));
+        let (rate, cpu) = (compared.ratio(RAW, |f| f.rate), compared.ratio(RAW, |f| f.cpu));
+        run.report.check(("G1", &name), "rate, of raw bcrypt's", (rate, ""), AtLeast(rate_bound));
+        run.report.check(("G1", &name), "CPU, of raw bcrypt's", (cpu, ""), AtMost(1.15));
     }
     raw.map(drop)
 }
 
-/// G2: one client logs in again and again.
+/// G2: one client logs in repeatedly.
 pub(super) fn one_login(run: &mut Run) -> Result<()> {
     let sites = sites(run, "login", 1)?;
     let raw = RawBcrypt::alone(run);
@@ -50,15 +50,16 @@ pub(super) fn register(run: &mut Run) -> Result<()> {
     let clients = || (0..16).map(|_| -> Client { Box::new(Register::new(&next)) }).collect();
     let raw = RawBcrypt::on_all_cores(run);
     let compared = compare(run, "G3", name, (&sites, &clients), (RAW, &raw));
-    let cpu = compared.ratio("peer", |f| f.cpu);
-    run.report.check(("G3", name), "CPU, of the peer's", (cpu, ""), AtMost(0.32));
+    let cpu = compared.ratio(RAW, |f| f.cpu);
+    // 1.2 times the bound of a login.
+    run.report.check(("G3", name), "CPU, of raw bcrypt's", (cpu, ""), AtMost(1.38));
     raw.map(drop)
 }
 
-/// Services that run, by their names.
+/// Running services by name.
 type Sites = Vec<(&'static str, RunningTarget)>;
 
-/// Each service on SQLite, with accounts.
+/// Starts each service on SQLite, with accounts.
 fn sites(run: &mut Run, label: &str, accounts: usize) -> Result<Sites> {
     let mut sites = Vec::new();
     for program in run.services() {
@@ -69,12 +70,12 @@ fn sites(run: &mut Run, label: &str, accounts: usize) -> Result<Sites> {
     Ok(sites)
 }
 
-/// Clients that log in, each with an account that it shares with few others.
+/// Creates clients that log in. Each shares its account with few others.
 pub(super) fn logins(clients: usize) -> Vec<Client> {
     (0..clients).map(|number| -> Client { Box::new(Login::new(&email(number % ACCOUNTS))) }).collect()
 }
 
-/// The services and raw bcrypt in turns.
+/// Measures the services and raw bcrypt alternately.
 fn compare(
     run: &mut Run,
     goal: &'static str,

@@ -1,5 +1,4 @@
-//! The workloads, in the order of their goals, and which of them a run takes. How they are
-//! measured stands in their files.
+//! All workloads in the order of their goals, and the selection for a run.
 
 mod backlog;
 mod baselines;
@@ -18,13 +17,13 @@ use super::Bench;
 use super::run::Run;
 use anyhow::{Result, ensure};
 
-/// Something to measure.
+/// A measurement and the goals it covers.
 pub(super) struct Workload {
-    /// The goals that it tells of.
+    /// Ids of the goals, separated by spaces.
     pub(super) goals: &'static str,
     pub(super) name: &'static str,
     pub(super) measure: fn(&mut Run) -> Result<()>,
-    /// Only with many rows.
+    /// Needs many rows: runs only with `--large` or `--smoke`.
     large: bool,
 }
 
@@ -36,7 +35,7 @@ const fn large(goals: &'static str, name: &'static str, measure: fn(&mut Run) ->
     Workload { large: true, ..workload(goals, name, measure) }
 }
 
-/// Instead of all others.
+/// Runs alone, with `--soak`.
 static SOAK: Workload = workload("soak", "soak", soak::measure);
 
 static ALL: [Workload; 15] = [
@@ -57,7 +56,7 @@ static ALL: [Workload; 15] = [
     large("G14", "backlog", backlog::measure),
 ];
 
-/// What the options ask for.
+/// Returns the workloads that the options select.
 pub(super) fn chosen(options: &Bench) -> Result<Vec<&'static Workload>> {
     if options.soak.is_some() {
         return Ok(vec![&SOAK]);
@@ -65,7 +64,7 @@ pub(super) fn chosen(options: &Bench) -> Result<Vec<&'static Workload>> {
     for only in &options.only {
         ensure!(
             ALL.iter().any(|workload| workload.is(only)),
-            "no such goal or workload: {only}; there are {}",
+            "no such goal or workload: {only}; available: {}",
             names()
         );
     }
@@ -74,7 +73,7 @@ pub(super) fn chosen(options: &Bench) -> Result<Vec<&'static Workload>> {
         (options.only.is_empty() || named) && (options.large || options.smoke || !workload.large)
     };
     let chosen: Vec<_> = ALL.iter().filter(asked).collect();
-    ensure!(!chosen.is_empty(), "what was asked for needs --large");
+    ensure!(!chosen.is_empty(), "the selected workloads need --large");
     Ok(chosen)
 }
 

@@ -1,4 +1,4 @@
-//! G13: sixteen callers show one refresh token at once, ten times, on each database: one gets the
+//! G13: 16 callers present one refresh token at once, ten times on each database. Exactly one gets the
 //! next pair.
 
 use crate::bench::client::connection::Connection;
@@ -36,7 +36,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// How many of the callers got the next pair.
+/// Returns how many of the callers got the next pair.
 fn race(address: SocketAddr, session: &Session) -> Result<usize> {
     let start = Barrier::new(CALLERS);
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! A mixed load for minutes, on both databases at once: does memory stay flat?
+//! Mixed load for minutes, on both databases at once. Checks that memory stays flat.
 
 use super::hashing::logins;
 use crate::bench::client::accounts::{email, log_in, register};
@@ -14,13 +14,13 @@ use std::thread;
 use std::time::Duration;
 
 const SESSIONS: usize = 16;
-/// The least that an operator may choose: hashing leaves the processor to what allocates more.
+/// The lowest cost that operators may choose: hashing leaves the CPU to code that allocates more.
 const COST: u32 = 10;
-/// Access tokens outlast any soak: some clients use theirs from its start to its end. In minutes.
+/// Access-token lifetime in minutes, longer than any soak: some clients use one token throughout.
 const LIFETIME: u32 = 43_200;
 
 pub(super) fn measure(run: &mut Run) -> Result<()> {
-    let minutes = run.options.soak.context("--soak takes the minutes")?;
+    let minutes = run.options.soak.context("--soak needs a number of minutes")?;
     let mut sites = Vec::new();
     for storage in Storage::BOTH {
         let label = format!("soak_{}", storage.name().to_lowercase());
@@ -52,7 +52,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// Resident memory in MiB at the end of each minute.
+/// Returns the resident memory in MiB at the end of each minute.
 fn soak(name: &str, site: &RunningTarget, minutes: u32, minute: Duration) -> Result<Vec<f64>> {
     let mut clients = mixed(site)?;
     let mut resident = Vec::new();
@@ -60,7 +60,7 @@ fn soak(name: &str, site: &RunningTarget, minutes: u32, minute: Duration) -> Res
         let sample = site.drive(&mut clients, Window { warm_up: Duration::ZERO, measured: minute })?;
         let mebibytes = number(usize::try_from(site.resident()? / 1024)?) / 1024.0;
         let rate = number(sample.latencies.len()) / sample.elapsed.as_secs_f64();
-        eprintln!("       {name}, minute {at}: {mebibytes:.1} MiB, {rate:.0} answers/s, {} shed", sample.shed);
+        eprintln!("       {name}, minute {at}: {mebibytes:.1} MiB, {rate:.0} responses/s, {} shed", sample.shed);
         resident.push(mebibytes);
     }
     Ok(resident)
@@ -71,7 +71,7 @@ fn mixed(site: &RunningTarget) -> Result<Vec<Client>> {
     let sessions: Vec<Session> =
         (0..SESSIONS).map(|number| log_in(&mut connection, &email(number))).collect::<Result<_>>()?;
     let next = std::sync::Arc::default();
-    // A disk that stands still for seconds leaves a refresh unanswered: these clients try it again.
+    // A disk that stalls for seconds leaves a refresh without a response. These clients retry it.
     let mut clients: Vec<Client> =
         sessions.iter().map(|session| -> Client { Box::new(Refresh::retryable(session)) }).collect();
     clients.extend(logins(4));

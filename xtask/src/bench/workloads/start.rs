@@ -1,4 +1,4 @@
-//! G9: from the fork to the first 200 of `/health`, on a database that is there.
+//! G9: time from the fork to the first 200 of `/health`, on an existing database.
 
 use crate::bench::measure::{Contender, Figures};
 use crate::bench::report::Bound::AtMost;
@@ -7,7 +7,7 @@ use crate::bench::server::{Program, Server};
 use crate::bench::target::{Storage, Target};
 use anyhow::Result;
 
-/// A start takes milliseconds, so a measurement takes the median of several.
+/// Starts per measurement. A start takes milliseconds, so the median of several counts.
 const STARTS: usize = 5;
 
 pub(super) fn measure(run: &mut Run) -> Result<()> {
@@ -15,7 +15,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
         let mut places = Vec::new();
         for program in run.services() {
             let place = Target::empty(run, program, storage, &format!("start_{}", storage.name().to_lowercase()))?;
-            // The first start makes the tables.
+            // The first start creates the tables.
             drop(place.start(run)?);
             places.push(place);
         }
@@ -27,7 +27,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// Starts each in turns; ours within so many milliseconds.
+/// Measures the starts alternately. The median of Portcullis may be at most `most` ms.
 pub(super) fn compare(run: &mut Run, name: &str, places: &[Target], most: f64) {
     let janitor = run.janitor.clone();
     let mut contenders: Vec<_> = places

@@ -1,4 +1,4 @@
-//! Blowfish with bcrypt's expensive key schedule, for `N` keys at once.
+//! Blowfish with bcrypt's expensive key schedule, for `N` keys at once, one per lane.
 //!
 //! Every table lookup depends on the one before it, which leaves most of a core idle. The steps of `N`
 //! hashes are independent, so the core can interleave them.
@@ -8,10 +8,10 @@ use zeroize::Zeroize;
 
 const ROUNDS: usize = 16;
 
-/// The same word of every lane.
+/// One word per lane.
 pub(super) type Words<const N: usize> = [u32; N];
 
-/// Both halves of one block per lane.
+/// One block per lane, as two halves.
 #[derive(Clone, Copy)]
 pub(super) struct Blocks<const N: usize> {
     pub(super) left: Words<N>,
@@ -23,7 +23,7 @@ pub(super) struct Ciphers<const N: usize> {
     /// The four tables of a lane are adjacent, so that one register addresses them all.
     boxes: [[[u32; 256]; 4]; N],
     subkeys: [Words<N>; 18],
-    /// Number of rounds with a single lane: see [`rounds`](Self::rounds).
+    /// Always [`ROUNDS`], but not a constant to the compiler. See [`rounds`](Self::rounds).
     rounds: usize,
 }
 
@@ -77,9 +77,10 @@ impl<const N: usize> Ciphers<N> {
         }
     }
 
-    /// Returns the number of rounds, hidden from the compiler if there is a single lane. Otherwise it
-    /// unrolls the rounds and moves the subkeys onto the critical path, as in the crate, which costs
-    /// 5 %. With more lanes the path hardly matters, but registers do.
+    /// Returns the number of rounds. With a single lane, it is hidden from the compiler, which would
+    /// unroll the rounds and move the subkeys onto the critical path. That costs 5 %, as in the crate
+    /// `bcrypt`. With more lanes, registers matter more than the critical path, so the rounds may be
+    /// unrolled.
     #[inline(always)]
     fn rounds(&self) -> usize {
         if N == 1 { self.rounds } else { ROUNDS }
@@ -96,8 +97,8 @@ impl<const N: usize> Ciphers<N> {
 
     /// Encrypts one block per lane.
     ///
-    /// The previous round mixes in the subkey of the next, so only the lookups are on the critical
-    /// path.
+    /// Each round already mixes in the subkey of the next round, so only the table lookups are on the
+    /// critical path.
     #[inline(always)]
     pub(super) fn encrypt(&self, blocks: &mut Blocks<N>) {
         let [first, second, rounds @ ..] = &self.subkeys;
@@ -129,7 +130,7 @@ fn xor<const N: usize>(words: &mut Words<N>, with: &Words<N>) {
     }
 }
 
-/// The function F of the cipher.
+/// The function F of Blowfish: combines one entry of each S-box.
 #[inline(always)]
 fn substitute([first, second, third, fourth]: &[[u32; 256]; 4], word: u32) -> u32 {
     let [d, c, b, a] = word.to_le_bytes();

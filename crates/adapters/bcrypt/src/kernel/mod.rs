@@ -118,7 +118,7 @@ mod tests {
         bcrypt::bcrypt(cost.get(), *input.salt, &key[..key.len().min(72)])
     }
 
-    /// Computes the inputs with every number of lanes and compares each with the crate.
+    /// Computes the inputs with every number of lanes and compares the results with the crate `bcrypt`.
     fn assert_like_the_crate(cost: u32, inputs: &[Input<'_>]) {
         let cost = Cost::new(cost).unwrap();
         let expected: Vec<_> = inputs.iter().map(|input| by_the_crate(cost, input)).collect();
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn published_vectors() {
-        // Costs 6 and 8 from jBCrypt, TestBCrypt.java, as bytes.
+        // Test vectors with costs 6 and 8 from jBCrypt (TestBCrypt.java), as bytes.
         let a = Input {
             salt: &[0xa3, 0x61, 0x2d, 0x8c, 0x9a, 0x37, 0xda, 0xc2, 0xf9, 0x9d, 0x94, 0xda, 0x3, 0xbd, 0x45, 0x21],
             key: b"a\0",

@@ -1,5 +1,5 @@
-//! Outbox of emails, as rows of `outbox`. One statement claims an email, and the sender settles it by
-//! compare-and-set on the number of attempts, so exactly one sender holds it on both databases.
+//! Outbox of emails, as rows of `outbox`. One statement claims an email. The sender records the outcome
+//! by compare-and-set on the number of attempts, so exactly one sender succeeds on both databases.
 
 mod rows;
 mod statements;
@@ -151,7 +151,7 @@ macro_rules! outbox_repository {
     };
 }
 
-/// Selects the email by id, if it is still at this attempt and not dead.
+/// Selects the email with this id, unless it is dead or its number of attempts has changed.
 macro_rules! at_try {
     ($id:expr, $tries:expr) => {
         outbox::table.find($id.0).filter(outbox::tries.eq(i64::from($tries))).filter(outbox::dead_at.is_null())

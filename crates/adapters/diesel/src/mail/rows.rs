@@ -14,7 +14,7 @@ use portcullis_ports::{MailId, QueuedMail, StoreError};
 /// Maximum length of a stored error, in characters.
 const MOST_CHARS: usize = 500;
 
-/// Email, with its columns in the order of the table.
+/// Row of an email. The fields have the order of the columns.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = outbox)]
 pub(super) struct MailRow {

@@ -14,7 +14,8 @@ use diesel::sqlite::Sqlite;
 
 /// SQL that differs between the databases.
 pub(super) trait Dialect: Backend {
-    /// Makes a subquery lock the row it finds, and skip rows that other transactions have locked.
+    /// SQL clause: the subquery locks the row it finds and skips rows that other transactions have
+    /// locked.
     const SKIP_LOCKED: &'static str;
 }
 
@@ -27,7 +28,7 @@ impl Dialect for Pg {
     const SKIP_LOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
 }
 
-/// Claims the email that has been due longest.
+/// Claims the email that has been due for the longest time.
 #[derive(QueryId)]
 pub(super) struct ClaimNext {
     now: DbTimestamp,

@@ -1,5 +1,4 @@
-//! Opens connections and sets their timeouts (no query without a statement timeout) and planner
-//! settings.
+//! Opens connections and sets their timeouts and planner settings. Every query has a statement timeout.
 
 use super::language::{Language, stopwatch};
 use super::refusal::Refusal;
@@ -15,9 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Timeouts of every connection, unless the URL's `options` set them.
 const SESSION_TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "5s"), ("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "10s")];
-/// Planner settings: every statement must find its rows by an index, one by one, regardless of table
-/// size. By default PostgreSQL plans a statement each time, which costs more than executing it, or keeps
-/// a plan with a sequential scan from when the table was small.
+/// Planner settings: every statement must find its rows through an index, one by one, regardless of the
+/// table size. By default PostgreSQL plans a statement each time, which costs more than executing it,
+/// or keeps a plan with a sequential scan from when the table was small.
 const PLANNER_SETTINGS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -36,7 +35,7 @@ const RAW_BYTES: &str = "SELECT set_config('client_encoding', 'SQL_ASCII', false
 const MIGRATION_LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "10min"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "10min")];
 
-/// Opens connections.
+/// Opens connections to the server in the URL.
 pub(super) struct Connector {
     url: PostgresUrl,
     settings: String,

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use portcullis_ports::TxMode;
 
+/// Row of [`QUESTION`].
 #[derive(QueryableByName)]
 struct Told {
     #[diesel(sql_type = Text)]

@@ -89,6 +89,7 @@ const SEQUENCES: &str = "SELECT own.name AS table_name, d.sequence::regclass::te
             WHERE v.adrelid = a.attrelid AND v.adnum = a.attnum\
     ) AS d JOIN pg_class AS c ON c.oid = d.sequence AND c.relkind = 'S' ORDER BY 1";
 
+/// Next value of a sequence, and the largest id in its table.
 #[derive(QueryableByName)]
 struct Counted {
     #[diesel(sql_type = BigInt)]

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// Tolerance, because a statement may seem to end slightly before its timeout.
+/// Tolerance of that comparison: a statement may seem to end slightly before its timeout.
 const SLACK: Duration = Duration::from_millis(50);
 const LIMITS: &str = "SELECT coalesce(max(setting::bigint) FILTER (WHERE name = 'statement_timeout'), 0) AS statement, \
     coalesce(max(setting::bigint) FILTER (WHERE name = 'lock_timeout'), 0) AS lock, \
@@ -21,7 +21,8 @@ const LIMITS: &str = "SELECT coalesce(max(setting::bigint) FILTER (WHERE name = 
 /// Language of a server's messages.
 #[derive(Default)]
 pub(super) struct Language {
-    /// Whether messages are not in English. Set once the role turned out not to be allowed to choose.
+    /// Whether messages are not in English. Set if the server refuses to let the role choose the
+    /// language.
     foreign: OnceLock<bool>,
 }
 
@@ -31,7 +32,8 @@ impl Language {
         self.foreign.get().copied().unwrap_or_default()
     }
 
-    /// Switches the server's messages to English. If it refuses, returns the connection's timeouts.
+    /// Switches the server's messages to English. If the server refuses, returns the connection's
+    /// timeouts.
     pub(super) fn settle(&self, connection: &mut PgConnection) -> Result<Option<Limits>, StoreError> {
         let foreign = match self.foreign.get() {
             Some(foreign) => *foreign,
@@ -65,6 +67,7 @@ pub(super) struct Limits {
     lock: Option<Duration>,
 }
 
+/// Row of [`LIMITS`]: timeouts in milliseconds, 0 for none.
 #[derive(QueryableByName)]
 struct Told {
     #[diesel(sql_type = BigInt)]
@@ -105,8 +108,9 @@ pub(super) enum Limit {
 }
 
 thread_local! {
-    /// Timeout that the last failed statement on this thread hit. A connection cannot hold our data, and
-    /// its error is classified on the thread that sent the statement.
+    /// Timeout that the last failed statement on this thread hit. Per thread, because diesel's
+    /// connection has no place for it, and an error is classified on the thread that sent the
+    /// statement.
     static MET: Cell<Option<Limit>> = const { Cell::new(None) };
 }
 

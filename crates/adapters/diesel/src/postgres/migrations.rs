@@ -79,7 +79,7 @@ impl PostgresStore {
                 AnsiTransactionManager::commit_transaction(&mut connection).map_err(classify)?;
                 Ok(applied)
             }
-            // A lost connection may succeed on a retry, a failed statement may not.
+            // A retry may succeed after a lost connection, but not after a failed statement.
             Err(error) => match AnsiTransactionManager::rollback_transaction(&mut connection).map_err(classify) {
                 Err(lost @ StoreError::Unavailable(_)) => Err(lost.into()),
                 _ => Err(with_detail(error, &detail)),

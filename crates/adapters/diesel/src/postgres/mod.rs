@@ -53,8 +53,9 @@ impl PostgresStore {
         self.pool.load()
     }
 
-    /// Opens a connection outside the pool, with no settings applied. The first call fails if there is a
-    /// pooler that gives each transaction another server connection.
+    /// Opens a connection outside the pool, with no settings applied. Until a call has succeeded, also
+    /// checks for a pooler that gives each transaction another server connection, and fails if there is
+    /// one.
     fn connect(&self) -> Result<PgConnection, MigrateError> {
         if self.direct.load(Ordering::Acquire) {
             return Ok(self.opener.connect()?);
@@ -80,8 +81,8 @@ impl PostgresStore {
         outcome
     }
 
-    /// Begins a transaction. An idle connection may have died unnoticed. Nothing has run on it yet, so
-    /// it is safe to try a new one.
+    /// Begins a transaction. An idle connection may have broken unnoticed. Nothing has run on it yet,
+    /// so a retry on a new connection is safe.
     fn begin(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         if begin(connection).is_err() {
             *connection = self.opener.open()?;

@@ -42,8 +42,8 @@ pub(super) fn connect(opener: &Connector) -> Result<PgConnection, MigrateError> 
     Err(refused())
 }
 
-/// Runs the check. Returns `None` if the first transaction is cut off, as it always is by a pooler with
-/// `pool_mode=statement`.
+/// Runs the check. Returns `None` if the first transaction is interrupted. A pooler with
+/// `pool_mode=statement` always interrupts it.
 fn ask(opener: &Connector) -> Result<Option<PgConnection>, MigrateError> {
     let mut connections = match opener.connect() {
         Ok(first) => vec![first],

@@ -61,8 +61,8 @@ impl RunQueryDsl<PgConnection> for Rotate {}
 /// name one token, PostgreSQL uses one of them. A statement that waited for a row lock checks the row
 /// again and finds it spent.
 ///
-/// Written so that PostgreSQL can only find the tokens by `jti` and the accounts one by one. Otherwise
-/// it started with the accounts and read all tokens that a busy account ever had.
+/// Written so that PostgreSQL can only find the tokens by `jti` and the accounts one by one. In an
+/// earlier form, it started with the accounts and read all tokens that a busy account ever had.
 impl QueryFragment<Pg> for Rotate {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH wanted AS (SELECT * FROM unnest(");

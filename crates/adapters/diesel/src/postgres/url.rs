@@ -84,15 +84,16 @@ impl PostgresUrl {
         self.parameter("options").is_some_and(|options| options.contains(name))
     }
 
-    /// Returns whether the connection may be unencrypted although nothing in the URL chose that: without
-    /// `sslmode`, TLS is used only if the server offers it, and some host is not this machine.
+    /// Returns whether the connection may be unencrypted although the URL does not allow that
+    /// explicitly: `sslmode` is missing, so TLS is used only if the server offers it, and at least one
+    /// host is not this machine.
     #[must_use]
     pub fn may_be_in_the_clear(&self) -> bool {
         self.parameter("sslmode").is_none() && !self.hosts().iter().all(|host| is_local(host))
     }
 
-    /// Returns whether a text is the name of a parameter or server setting that the URL sets, so that it
-    /// is no secret.
+    /// Returns whether a text is the name of a parameter or server setting that the URL sets, and
+    /// therefore not a secret.
     pub(super) fn is_parameter(&self, text: &str) -> bool {
         let is_name = |names: &str| names.contains(&format!(" {text} "));
         let is_set = is_name(PARAMETERS) && !is_name(NAMES) && self.parameter(text).is_some();

@@ -11,7 +11,7 @@ use diesel::sql_types::{BigInt, HasSqlType, Nullable};
 use diesel::sqlite::Sqlite;
 use portcullis_ports::{RowCursor, RowRange, SessionCutoffs};
 
-/// Conditions on time columns that a damaged value does not meet.
+/// Conditions on time columns. A damaged value never meets them.
 pub(super) trait Times: Backend {
     const ENDED_AT: &'static str;
     const CREATED_AT: &'static str;

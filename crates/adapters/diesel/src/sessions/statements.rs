@@ -14,13 +14,14 @@ use portcullis_domain::sessions::{EventKind, KeepSessions, SessionEvent, Session
 
 /// SQL that differs between the databases.
 pub(crate) trait Dialect: Backend {
-    /// Makes a subquery lock the tokens it finds, in the same order as rotations do, to avoid deadlocks.
+    /// SQL clause: the subquery locks the tokens it finds, in the same order as rotations, to avoid
+    /// deadlocks.
     const ORDER_AND_LOCK: &'static str;
     /// Locks the selected rows against deletion until the transaction ends.
     const FOR_KEY_SHARE: &'static str;
     /// Deletes tokens of an account. Parameters: account id, limit.
     const DELETE_TOKENS: &'static str;
-    /// Makes the following statements check deferred foreign keys at once, not at the commit.
+    /// Statement after which deferred foreign keys are checked at once, not at the commit.
     const CHECK_REFERENCES_AT_ONCE: &'static str;
     /// Key of an event in `session_events`.
     const EVENT: &'static str;
@@ -76,7 +77,7 @@ pub(super) enum TokenScope {
 }
 
 /// Revokes live tokens. Returns for each whether it was unexpired and had no session yet. Not prepared,
-/// because it has several shapes and is rare.
+/// because its SQL varies and it runs rarely.
 pub(super) struct RevokeLive {
     user_id: i64,
     scope: TokenScope,

@@ -3,7 +3,7 @@
 //! By default, the commit that finds 1,000 pages in the WAL copies them and syncs the file, and all
 //! writers wait for it. Here a thread with its own connection does that while readers and the writer
 //! continue. SQLite restarts the WAL only once all of it has been copied, and a busy writer is always
-//! ahead of the thread. So the thread asks the writer to copy the small rest.
+//! ahead of the thread. So the thread asks the writer to copy the few remaining pages.
 
 use super::connection::{self, Connector, Role};
 use super::file::DatabaseFile;
@@ -44,7 +44,7 @@ pub(super) struct Checkpointer {
 struct CheckpointWorker {
     /// SQLite lets one connection run a checkpoint at a time, and rejects others at once.
     connection: Mutex<Option<SqliteConnection>>,
-    /// Whether the writer should copy the rest.
+    /// Whether the writer should copy the remaining pages.
     rest_is_due: AtomicBool,
     opener: Connector,
     /// Last field: closed after the connection.
@@ -87,7 +87,7 @@ impl Checkpointer {
         }
     }
 
-    /// Returns whether the writer should copy the rest now, and resets the request.
+    /// Returns whether the writer should copy the remaining pages now, and resets the request.
     pub(super) fn should_restart(&self) -> bool {
         let due = &self.copier.rest_is_due;
         due.load(Ordering::Relaxed) && due.swap(false, Ordering::Relaxed)
@@ -111,8 +111,8 @@ impl Drop for Checkpointer {
 }
 
 impl CheckpointWorker {
-    /// Runs a checkpoint if one is due. Errors are only logged: they recur when the writer does it, and
-    /// nothing is lost because every acknowledged commit is in the WAL.
+    /// Runs a checkpoint if one is due. Only logs errors: they recur when the writer runs the
+    /// checkpoint. No data is lost, because every acknowledged commit is in the WAL.
     fn check(&self) {
         let mut idle = lock(&self.connection);
         match self.copy_if_worth(idle.take()) {
@@ -140,7 +140,7 @@ impl CheckpointWorker {
     }
 }
 
-/// A panic leaves no connection here, so poisoning can be ignored.
+/// After a panic, the mutex contains no connection, so poisoning can be ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,7 +19,7 @@ const MAX_QUICK_CHECK_BYTES: u64 = 64 << 20;
 /// Maximum attempts to enable the WAL while other processes do the same.
 const ATTEMPTS: u32 = 100;
 
-/// A wait for a lock may take this much longer than intended.
+/// Maximum time by which a wait for a lock may exceed the requested one.
 const TIMEOUT_GRANULARITY: Duration = Duration::from_millis(100);
 
 /// Page cache of a reader in KiB: an eighth of SQLite's default, since the operating system caches the
@@ -33,7 +33,7 @@ pub(super) enum Role {
     Writer,
 }
 
-/// Opens connections.
+/// Opens connections to one database file.
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) uri: String,
@@ -157,7 +157,7 @@ impl WriteConnection {
     }
 
     /// Sets the busy timeout to `wait`, unless it is already that long or up to [`TIMEOUT_GRANULARITY`]
-    /// longer. Most callers have not waited before, so that nothing needs to change.
+    /// longer. Most callers have not waited before, so the timeout rarely changes.
     pub(super) fn wait_at_most(&mut self, wait: Duration) -> Result<(), StoreError> {
         if self.cancellation < wait || self.cancellation > wait + TIMEOUT_GRANULARITY {
             set_busy_timeout(&mut self.inner, wait)?;

@@ -15,8 +15,7 @@ const UNAVAILABLE: [&str; 6] = [
     "out of memory",
     "locking protocol",
 ];
-/// When writing, these errors say nothing about reads. If the disk fails for both, reads fail on their
-/// own.
+/// Errors of writes that do not mean that reads fail. If the disk fails for both, the reads report it.
 const UNWRITABLE: [&str; 3] = ["database or disk is full", "disk I/O error", READ_ONLY];
 const READ_ONLY: &str = "attempt to write a readonly database";
 pub(super) const DAMAGED: [&str; 2] = ["database disk image is malformed", "file is not a database"];

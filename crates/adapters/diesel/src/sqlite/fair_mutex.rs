@@ -6,8 +6,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Passes a `T` from holder to holder. If a holder panics after taking the value out, the next one gets
-/// `T::default()`.
+/// Mutex that passes a `T` from holder to holder in FIFO order. If a holder panics after taking the
+/// value out, the next one gets `T::default()`.
 pub(super) struct FairMutex<T>(Mutex<State<T>>);
 
 struct State<T> {
@@ -15,6 +15,7 @@ struct State<T> {
     waiting: VecDeque<Arc<Waiter<T>>>,
 }
 
+/// Waiting caller, and the value once it was handed over.
 struct Waiter<T> {
     handed: Mutex<Option<T>>,
     turn: Condvar,
@@ -113,7 +114,7 @@ impl<T: Default> DerefMut for FairMutexGuard<'_, T> {
     }
 }
 
-/// No foreign code runs while this lock is held, so poisoning can be ignored.
+/// No code of callers runs while this lock is held, so poisoning can be ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@ use portcullis_ports::StoreError;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The first caller waits for the others' work, so their number and the time are limited.
+/// Limits of a group: its first caller waits for the work of all others.
 const MAX_MEMBERS: usize = 64;
 const MAX_AGE: Duration = Duration::from_millis(10);
 

@@ -46,7 +46,7 @@ fn every_connection_has_its_pragmas() {
     }
 }
 
-/// SQLite in another process knows only from the locks on the file that this process uses it.
+/// SQLite in another process notices this process only by its locks on the file.
 #[test]
 fn a_store_that_is_closed_leaves_others_their_locks() {
     use std::os::unix::fs::MetadataExt;

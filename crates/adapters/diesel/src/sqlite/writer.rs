@@ -26,7 +26,7 @@ pub(super) enum Writer {
     /// No connection is open.
     #[default]
     Closed,
-    /// Connection in no transaction.
+    /// Connection without an open transaction.
     Idle(WriteConnection),
     /// Transaction that contains callers' work.
     Open(OpenTransaction),
@@ -54,7 +54,7 @@ impl SqliteStore {
     /// Runs the job in a transaction that others may share. Returns `Ok` once it is committed.
     pub(super) fn write_grouped(&self, share: &mut WriteJob<'_>) -> Result<(), StoreError> {
         let mut panic = None;
-        // A panic affects only its own caller, like a failure, and not the others in the group.
+        // A panic affects only its own caller, as a failure does, and not the others in the group.
         let outcome = self.join_transaction(&mut |connection| {
             catch_unwind(AssertUnwindSafe(|| share(connection))).unwrap_or_else(|payload| {
                 panic = Some(payload);

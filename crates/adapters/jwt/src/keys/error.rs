@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The secret is empty. The library would accept it.
+    /// The secret is empty. The cryptography library would accept it.
     #[error("the secret is empty")]
     Empty,
     /// Not PEM (RFC 7468), or several keys.

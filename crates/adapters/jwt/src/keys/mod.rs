@@ -25,6 +25,7 @@ pub struct SigningKey {
     verifying: Arc<VerifyingKey>,
 }
 
+/// Private key or secret, by the kind of its algorithm.
 enum Signer {
     Mac(Box<hmac::Key>),
     Rsa(RsaKeyPair),
@@ -41,6 +42,7 @@ pub struct VerifyingKey {
     public: Option<PublicKey>,
 }
 
+/// Secret or public key that checks signatures.
 enum Check {
     Mac(Box<hmac::Key>),
     Signature(ParsedPublicKey),
@@ -127,7 +129,7 @@ impl VerifyingKey {
     /// # Errors
     /// Returns the same errors as [`SigningKey::of_secret`].
     pub fn of_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
-        // The library would accept it.
+        // The library would accept an empty secret.
         if secret.is_empty() {
             return Err(KeyError::Empty);
         }

@@ -7,7 +7,8 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use jsonwebtoken::DecodingKey;
 use pem::Pem;
 
-/// Block that `openssl ecparam` writes before the key, and that adds nothing to it.
+/// Label of the block that `openssl ecparam` writes before the key. It is ignored, because it adds
+/// nothing to the key.
 const PARAMETERS: &str = "EC PARAMETERS";
 
 /// Returns whether the text contains a public key.

@@ -1,4 +1,4 @@
-//! Public keys: those that verify, and their JWK (RFC 7517) with its thumbprint (RFC 7638) as `kid`.
+//! Parses public keys, and creates their JWK (RFC 7517) with its thumbprint (RFC 7638) as `kid`.
 
 use super::KeyError;
 use crate::algorithm::Algorithm;
