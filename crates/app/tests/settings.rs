@@ -26,7 +26,7 @@ fn refusal(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> S
 }
 
 #[test]
-fn a_bad_setting_stops_every_command_with_one_line_that_names_it() {
+fn bad_setting_stops_every_command_with_one_line_naming_it() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [&[][..], &["serve"], &["migrate"], &["config", "check"]] {
         let told = refusal(folder.path(), arguments, &[("SECRET_KEY", SECRET), ("PORT", "marker")]);
@@ -76,7 +76,7 @@ fn config_print_shows_values_and_origins_but_no_secret() {
 }
 
 #[test]
-fn every_setting_may_stand_in_portcullis_toml_and_the_order_is_defaults_file_dot_env_environment() {
+fn settings_order_is_defaults_toml_dot_env_environment() {
     let folder = tempfile::tempdir().unwrap();
     let toml = format!("secret_key = '{SECRET}'\nport = 1\nhost = 'localhost'\napp_name = 'From toml'\n");
     std::fs::write(folder.path().join("portcullis.toml"), toml).unwrap();
@@ -97,7 +97,7 @@ fn every_setting_may_stand_in_portcullis_toml_and_the_order_is_defaults_file_dot
 
 /// All variables of the sample file, which lists every setting.
 #[test]
-fn every_setting_may_stand_in_portcullis_toml_by_its_name_in_lower_case() {
+fn toml_file_accepts_every_setting_in_lower_case() {
     let folder = tempfile::tempdir().unwrap();
     let sample = include_str!("../../../.env.example");
     let assignment = |line: &'static str| {
@@ -118,7 +118,7 @@ fn every_setting_may_stand_in_portcullis_toml_by_its_name_in_lower_case() {
 }
 
 #[test]
-fn an_unknown_setting_in_the_file_stops_the_start_with_a_line_that_names_it() {
+fn unknown_setting_in_toml_stops_the_start_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("portcullis.toml"), "acess_token_expire_minutes = 'marker'\n").unwrap();
     for arguments in [&[][..], &["serve"], &["config", "check"], &["config", "print"]] {

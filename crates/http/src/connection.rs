@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn headers_are_overdue_from_their_first_byte_and_a_drip_does_not_help() {
+    async fn header_timeout_starts_at_first_byte_and_ignores_dripping() {
         for answered in [false, true] {
             let (mut connection, mut client) = pair().await;
             tokio::time::pause();

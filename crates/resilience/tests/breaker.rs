@@ -47,7 +47,7 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
 }
 
 #[test]
-fn it_opens_after_five_failures_in_a_row_and_closes_by_one_probe() {
+fn five_consecutive_failures_open_it_and_one_probe_closes_it() {
     let (breaker, time) = breaker(5);
     (0..4).for_each(|_| fail(&breaker));
     assert_eq!(breaker.call(|| Ok::<_, ()>(1)), Ok(1), "a success sets the count back");
@@ -195,7 +195,7 @@ fn listeners_hear_every_change_in_order_and_may_use_the_breaker() {
 }
 
 #[test]
-fn a_change_that_a_listener_causes_is_told_after_the_one_it_hears() {
+fn transition_caused_by_a_listener_is_notified_after_its_cause() {
     let handle: Arc<OnceLock<CircuitBreaker>> = Arc::default();
     let heard: Arc<Mutex<Vec<Transition>>> = Arc::default();
     let time = Time::default();

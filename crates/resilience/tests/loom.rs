@@ -210,7 +210,7 @@ fn a_bulkhead_runs_no_more_than_it_may_and_wakes_everyone() {
 }
 
 #[test]
-fn a_bulkhead_with_two_places_leaves_none_empty_while_somebody_waits() {
+fn bulkhead_of_two_leaves_no_permit_unused_while_a_call_waits() {
     bounded_model(|| {
         let limit = ConcurrencyLimit::new(NonZeroUsize::new(2).unwrap(), 2);
         let held = [limit.acquire().unwrap(), limit.acquire().unwrap()];

@@ -218,7 +218,7 @@ fn a_trip_opens_for_what_is_left_and_never_for_less_than_before() {
 }
 
 #[test]
-fn a_reset_closes_and_what_probes_tell_after_it_bears_on_nothing() {
+fn reset_closes_the_circuit_and_ignores_earlier_probes() {
     let at = Duration::from_secs;
     let mut machine = Machine::new(BreakerSettings::default().with_failure_threshold(1));
     machine.trip(Duration::ZERO, at(0));

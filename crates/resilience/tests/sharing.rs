@@ -149,7 +149,7 @@ fn one_replicas_trip_opens_all_and_one_probe_closes_all() {
 }
 
 #[test]
-fn a_probe_that_fails_keeps_all_open_and_the_next_may_be_anothers() {
+fn failed_probe_keeps_all_open_and_another_replica_may_probe() {
     let board = Arc::new(Board::default());
     let replicas = replicas(&board);
     trip(&replicas[0]);

@@ -44,7 +44,7 @@ fn of_a_crowd_exactly_the_probes_pass() {
 }
 
 #[test]
-fn under_a_storm_of_failures_every_change_is_told_once_and_in_order() {
+fn concurrent_failures_report_every_transition_once_in_order() {
     let told: Arc<Mutex<Vec<Transition>>> = Arc::default();
     let log = Arc::clone(&told);
     let ticks = AtomicU64::new(0);

@@ -192,7 +192,7 @@ fn what_is_no_traceparent_begins_a_trace() {
 }
 
 #[test]
-fn a_call_for_several_stands_in_the_first_trace_and_is_linked_to_the_others() {
+fn batch_call_joins_the_first_trace_and_links_to_the_others() {
     let world = World::start(&[OK]);
     world.watch(Sampler::new(1.0), || {
         let quiet = server!(PARENT.replace("-01", "-00").as_str());

@@ -133,7 +133,7 @@ fn threads_work_at_once() {
 }
 
 #[test]
-fn the_end_waits_for_the_piece_at_hand_and_no_longer_than_it_may() {
+fn stop_waits_for_the_current_step_up_to_its_timeout() {
     let (release, until) = channel();
     let (worker, _bell, told) = start(1, LONG, vec![("a", Step::Block(until)), ("b", Step::Then(NextStep::Continue))]);
     assert_eq!(heard(&told), "a");

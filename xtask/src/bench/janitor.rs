@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_watched_ends_with_the_bench_and_what_is_forgotten_does_not() {
+    fn watched_child_ends_with_the_bench_and_forgotten_one_lives() {
         let (mut watched, mut forgotten) = (sleeper(), sleeper());
         let janitor = Janitor::start(None).unwrap();
         for child in [&forgotten, &watched] {

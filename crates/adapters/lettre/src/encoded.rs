@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_are_those_of_a_mail_that_nobody_answers() {
+    fn email_has_the_headers_of_a_no_reply_message() {
         let written = written(&mail("Ada@example.org", "Grüße", "Hallo"));
         let expected = [
             ("From", "=?utf-8?b?WnVnw6RuZ2U=?= <no-reply@example.org>"),
@@ -167,7 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_adds_a_header_a_line_end_of_its_own_or_an_end_of_the_mail(
+        fn content_cannot_inject_headers_line_ends_or_message_end(
             subject in "(\\PC|[\r\n\t\u{0}\u{85}\u{2028}:]){0,60}",
             text in "(\\PC|[\r\n\t.\u{0}-]){0,200}",
         ) {

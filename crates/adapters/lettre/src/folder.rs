@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_left_behind_is_written_over_and_no_link_is_followed() {
+    fn crash_leftover_is_overwritten_and_no_symlink_is_followed() {
         let place = tempfile::tempdir().unwrap();
         let mailer = FolderMailer::new(place.path().to_owned(), Sender::parse("a@localhost").unwrap());
         let victim = place.path().join("victim");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_identifier_leaves_the_folder_and_a_folder_that_is_none_is_an_outage() {
+    fn id_stays_inside_the_folder_and_a_bad_folder_is_an_outage() {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("box");
         let mailer = FolderMailer::new(folder.clone(), Sender::parse("a@localhost").unwrap());

@@ -35,7 +35,7 @@ fn small() -> MemoryLimiter {
 }
 
 #[test]
-fn memory_is_bounded_and_the_key_that_was_untouched_longest_goes() {
+fn memory_is_bounded_and_the_least_recently_used_key_is_evicted() {
     let limiter = small();
     assert!(limiter.is_empty());
     for budget in Budget::ALL {

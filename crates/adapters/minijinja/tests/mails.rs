@@ -53,7 +53,7 @@ fn unescaped(html: &str) -> String {
 }
 
 #[test]
-fn every_mail_says_who_sends_it_what_happened_when_and_from_where() {
+fn every_email_names_sender_time_and_client() {
     for (message, mail) in all() {
         let place = format!("{:?} in {:?}", message.occasion, message.language);
         let html = unescaped(&mail.html);

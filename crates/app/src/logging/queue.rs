@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_ends_a_rest_and_waits_for_what_was_told_before_it() {
+    fn flush_ends_the_pause_and_waits_for_all_earlier_lines() {
         let (queue, written) = (Arc::new(LogQueue::new(CAPACITY, 2 * LONG)), Arc::new(Mutex::new(Vec::new())));
         let writer = thread::spawn({
             let (queue, written) = (Arc::clone(&queue), Arc::clone(&written));
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_keep_their_order_across_blocks_and_a_burst_leaves_as_many_as_there_were() {
+    fn lines_stay_in_order_across_blocks_and_extra_blocks_are_freed() {
         let (queue, mut blocks) = (LogQueue::new(CAPACITY, Duration::ZERO), Vec::new());
         assert_eq!(queue.lock().spare.len(), MIN_BLOCKS);
         // Blocks come back at the next `take` and are reused in the round after it.

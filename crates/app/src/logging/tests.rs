@@ -56,7 +56,7 @@ fn logged(level: Level, log: impl FnOnce()) -> Vec<Value> {
 }
 
 #[test]
-fn a_line_has_the_contracts_members_and_the_events_own_beside_them() {
+fn line_has_the_contract_members_and_its_own_event_fields() {
     let lines = logged(Level::Info, || {
         tracing::warn!(target: "app.access", status_code = 404_u16, duration_ms = 1.5, ok = false, path = %"/x", n = -3, "Request {}", "finished");
     });
@@ -100,7 +100,7 @@ fn any_text_stays_on_its_line() {
 }
 
 #[test]
-fn numbers_that_json_does_not_have_are_null_and_large_ones_are_whole() {
+fn non_finite_numbers_are_null_and_large_ones_stay_exact() {
     let lines = logged(Level::Info, || {
         tracing::info!(target: "app", nan = f64::NAN, inf = f64::INFINITY, big = u64::MAX, small = f64::MIN_POSITIVE);
     });
@@ -112,7 +112,7 @@ fn numbers_that_json_does_not_have_are_null_and_large_ones_are_whole() {
 }
 
 #[test]
-fn the_request_id_comes_from_the_innermost_span_that_has_one_and_nothing_else_does() {
+fn only_request_id_is_logged_from_the_innermost_span_with_one() {
     let lines = logged(Level::Error, || {
         let request = tracing::info_span!(target: "tracing_actix_web", "request", request_id = Empty, path = "/secret");
         request.in_scope(|| tracing::error!(target: "app", "before"));
@@ -276,7 +276,7 @@ fn stuck(capacity: usize) -> (Shared, Receiver<()>, Sender<()>, Dispatch, LogGua
 }
 
 #[test]
-fn a_stuck_reader_stops_nobody_and_missing_lines_are_told_once_when_it_goes_on() {
+fn stuck_reader_blocks_no_logger_and_losses_are_reported_once() {
     let (out, given, go, subscriber, guard) = stuck(10_000);
     let log = |n| {
         dispatcher::with_default(&subscriber, || (0..n).for_each(|i| tracing::info!(target: "app", i, "line")));

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_come_from_above_then_from_the_environment_then_from_the_default() {
+    fn variables_resolve_from_above_then_environment_then_default() {
         let above: Bindings = [("A".to_owned(), Some("a".to_owned())), ("NONE".to_owned(), None)].into();
         let environment = |name: &str| matches!(name, "A" | "E").then(|| "env".to_owned());
         for (value, expected) in [

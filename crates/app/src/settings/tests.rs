@@ -74,7 +74,7 @@ fn the_defaults_are_the_contracts() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+fn environment_overrides_file_and_file_overrides_defaults() {
     let file = format!("SECRET_KEY={SECRET}\nPORT=1\nHOST=::1\napp_name=From ${{A}}\nUNKNOWN=x\nDEBUG\n");
     let environment = [("PORT", "2"), ("host", "localhost"), ("A", "the file"), ("ALSO_UNKNOWN", "")];
     let settings = Settings::read(&sources(&environment, &file).unwrap()).unwrap();
@@ -277,7 +277,7 @@ fn previous_secrets_stand_on_lines_and_verify_one_size_of_hmac() {
 }
 
 #[test]
-fn mail_needs_a_sender_where_it_is_sent_and_a_public_url_where_others_read_it() {
+fn smtp_needs_a_sender_and_a_public_host_needs_public_url() {
     let smtp = ("SMTP_URL", "smtp://u:p@mail.example.org");
     assert!(read(&[smtp]).unwrap_err().to_string().starts_with("MAIL_FROM: is missing, but SMTP_URL is set; "));
     let from = ("MAIL_FROM", "A <a@b.org>");
@@ -357,7 +357,7 @@ fn no_secret_is_ever_shown() {
 }
 
 #[test]
-fn the_example_names_every_setting_with_its_default_and_a_secret_that_is_refused() {
+fn example_lists_every_setting_with_default_and_refused_secret() {
     let error = Settings::read(&sources(&[], EXAMPLE).unwrap()).unwrap_err();
     assert!(error.to_string().starts_with("SECRET_KEY: is a sample "), "{error}");
     let named: Vec<_> = EXAMPLE.lines().filter_map(|line| line.trim_start_matches("# ").split_once('=')).collect();
@@ -382,7 +382,7 @@ fn the_example_names_every_setting_with_its_default_and_a_secret_that_is_refused
 }
 
 #[test]
-fn a_file_that_is_missing_or_a_folder_is_no_file_and_one_that_is_no_text_is_refused() {
+fn settings_file_may_be_missing_but_not_unreadable() {
     let folder = tempfile::tempdir().unwrap();
     let load = || Sources::load([("PORT".into(), "7".into())], folder.path());
     assert!(load().is_ok());

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_other_programs_stop_nothing_while_no_traces_are_sent() {
+    fn foreign_otel_settings_are_ignored_while_tracing_is_off() {
         assert_eq!(read(&OF_OTHERS), (Ok(false), String::new()));
         for off in [("OTEL_SDK_DISABLED", "True"), ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_TRACES_EXPORTER", " NONE ")]
         {

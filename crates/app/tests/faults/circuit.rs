@@ -36,7 +36,7 @@ fn changes(service: &Service, to: &str) -> usize {
 }
 
 #[test]
-fn of_a_crowd_at_a_half_open_circuit_one_call_asks_and_the_others_are_refused_at_once() {
+fn half_open_circuit_admits_one_probe() {
     let server: &'static Server = Box::leak(Box::new(Server::start()));
     let service = ServiceBuilder::over(&Database::on(server)).start();
     let (_, pair) = service.session();

@@ -12,7 +12,7 @@ use serde_json::json;
 use std::thread::available_parallelism;
 
 on_both_databases!(
-    a_client_that_goes_at_any_byte_leaves_whole_work_and_nothing_else,
+    client_disconnect_at_any_byte_leaves_no_partial_work,
     logins_whose_clients_are_gone_hold_up_nobody,
     hashes_that_wait_for_clients_who_are_gone_are_not_made,
     who_closes_one_side_alone_is_answered,
@@ -40,7 +40,7 @@ fn expect_descriptors(service: &Service, before: usize) {
     eventually("descriptors return", || (service.descriptors() <= before + SPARE).then_some(()));
 }
 
-fn a_client_that_goes_at_any_byte_leaves_whole_work_and_nothing_else(backend: Backend) {
+fn client_disconnect_at_any_byte_leaves_no_partial_work(backend: Backend) {
     // No session limit, and a grace period so long that a late spent token does not end a session.
     let service = backend.service().set("MAX_SESSIONS_PER_USER", "1000").set("REFRESH_GRACE_SECONDS", "3600").start();
     let account = service.account();

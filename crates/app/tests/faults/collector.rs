@@ -108,7 +108,7 @@ fn a_collector_that_is_gone_stops_neither_start_nor_end() {
 }
 
 #[test]
-fn the_end_waits_two_seconds_for_a_silent_collector_and_says_what_is_lost() {
+fn shutdown_gives_silent_collector_two_seconds_and_logs_loss() {
     let collector = Collector::start(CollectorMode::Silent);
     let traced = Traced::start(&collector.url());
     traced.works();

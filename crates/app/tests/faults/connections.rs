@@ -33,7 +33,7 @@ fn idle(service: &Service, count: usize) -> Vec<Connection> {
 }
 
 #[test]
-fn thousands_of_idle_connections_cost_little_and_keep_nobody_out() {
+fn thousands_of_idle_connections_cost_little_and_block_none() {
     let count = if long_form() { 10_000 } else { 5_000 };
     allow_descriptors(count as u64 + 2_000);
     let service = Backend::Sqlite.service().set("MAX_CONNECTIONS", "20000").start();
@@ -62,7 +62,7 @@ fn thousands_of_idle_connections_cost_little_and_keep_nobody_out() {
 
 /// 48 KiB per connection, and 160 MiB for all large requests (docs/operations.md).
 #[test]
-fn unfinished_requests_take_a_bounded_memory_and_keep_no_small_one_out() {
+fn unfinished_requests_use_bounded_memory_and_spare_small_ones() {
     let count = if long_form() { 6_000 } else { 3_000 };
     allow_descriptors(count as u64 + 2_000);
     let service = Backend::Sqlite.service().start();
@@ -113,7 +113,7 @@ fn past_the_most_connections_new_ones_wait_until_others_end() {
 }
 
 #[test]
-fn at_the_limit_of_descriptors_it_pauses_and_goes_on_when_some_return() {
+fn accepting_pauses_at_the_descriptor_limit_and_resumes() {
     let service = Backend::Sqlite.service().run_before("ulimit -n 128").start();
     let (_, pair) = service.session();
     let mut crowd: Vec<_> = (0..300).map(|_| Connection::open(&service)).collect();

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 on_both_databases!(
-    kills_while_mails_are_sent_lose_none_and_send_none_more_than_twice,
+    emails_survive_kills_and_are_sent_at_most_twice,
     a_mail_server_that_is_away_delays_mails_and_no_request,
 );
 
@@ -61,7 +61,7 @@ fn register_while(service: &Service, until: impl FnOnce()) {
     });
 }
 
-fn kills_while_mails_are_sent_lose_none_and_send_none_more_than_twice(backend: Backend) {
+fn emails_survive_kills_and_are_sent_at_most_twice(backend: Backend) {
     let server = Server::start(TlsMode::StartTls);
     // The server accepts an email shortly before the service learns of it. The kills should hit that window.
     server.fail(Step::Answer, Fault::Slow(20));

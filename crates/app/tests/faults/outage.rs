@@ -46,7 +46,7 @@ fn open_the_circuit(service: &Service, call: impl Fn() -> Reply) {
 }
 
 #[test]
-fn while_postgresql_is_gone_requests_get_503_within_a_few_ms_and_it_heals() {
+fn postgresql_outage_is_503_within_milliseconds_and_heals() {
     let server = server();
     let service = ServiceBuilder::over(&Database::on(server)).start();
     let (account, pair) = service.session();
@@ -217,7 +217,7 @@ fn a_restart_under_load_loses_nothing() {
 }
 
 #[test]
-fn wrong_passwords_conflicts_and_unknown_tokens_never_open_the_circuit() {
+fn client_errors_never_open_the_circuit() {
     let service = ServiceBuilder::over(&Database::on(Server::shared())).start();
     let account = service.account();
     let unknown = crate::harness::jose::changed(&service.sign_in(&account).refresh, "jti", "a".repeat(32));

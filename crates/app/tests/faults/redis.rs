@@ -155,7 +155,7 @@ fn a_frozen_redis_fails_and_delays_no_request() {
 }
 
 #[test]
-fn an_emptied_redis_opens_nothing_for_ever_and_locks_nobody_out() {
+fn emptied_redis_lifts_no_limit_for_good_and_blocks_no_user() {
     let world = Arc::new(World::start());
     let email = fresh_email();
     let [one, two] = &world.replicas;

@@ -64,7 +64,7 @@ impl Slow {
 }
 
 #[test]
-fn whatever_is_slow_is_ended_in_time_and_keeps_nobody_waiting() {
+fn slow_requests_are_ended_in_time_and_delay_no_others() {
     let service = Backend::Sqlite.service().start();
     let (_, pair) = service.session();
     let each = if long_form() { 100 } else { 10 };
@@ -94,7 +94,7 @@ fn endless(service: &Service, head: &str, piece: &str) -> u16 {
 }
 
 #[test]
-fn what_never_ends_is_refused_and_ended_and_nothing_of_it_is_kept() {
+fn endless_requests_are_refused_ended_and_not_buffered() {
     let service = Backend::Sqlite.service().start();
     service.session();
     let before = service.most_resident();

@@ -15,7 +15,7 @@ use std::process::Command;
 
 on_both_databases!(
     algorithm_may_be_any_of_three_hmacs,
-    the_last_three_sign_with_private_key_file_and_tokens_carry_kid,
+    asymmetric_algorithms_sign_with_private_key_file_and_kid,
     jwks_json_publishes_the_public_keys_cacheable,
     a_new_private_key_ends_no_session,
     a_new_secret_ends_no_session,
@@ -72,7 +72,7 @@ fn algorithm_may_be_any_of_three_hmacs(backend: Backend) {
     }
 }
 
-fn the_last_three_sign_with_private_key_file_and_tokens_carry_kid(backend: Backend) {
+fn asymmetric_algorithms_sign_with_private_key_file_and_kid(backend: Backend) {
     for algorithm in PRIVATE {
         let (path, id) = generated(algorithm);
         let service = signing(backend.service(), algorithm, &path).start();
@@ -224,7 +224,7 @@ fn a_key_that_cannot_sign_stops_the_start_with_one_line() {
 }
 
 #[test]
-fn keys_generate_never_overwrites_and_prints_the_key_alone_without_a_file() {
+fn keys_generate_never_overwrites_and_prints_key_without_out() {
     let (path, _) = generated("EdDSA");
     let before = fs::read_to_string(&path).unwrap();
     let run = |arguments: &[&str]| {

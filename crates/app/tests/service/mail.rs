@@ -17,7 +17,7 @@ use std::time::Duration;
 on_both_databases!(
     a_mail_arrives_over_tls_with_a_link_to_the_public_url,
     without_a_mail_server_mails_are_files_that_the_log_names,
-    a_mail_that_is_refused_is_kept_told_and_tried_again_at_will,
+    refused_email_is_kept_reported_and_retried_on_command,
 );
 
 const PASSWORD: &str = "correct horse battery";
@@ -91,7 +91,7 @@ fn operate(service: &Service, arguments: &[&str]) -> String {
     ended.output
 }
 
-fn a_mail_that_is_refused_is_kept_told_and_tried_again_at_will(backend: Backend) {
+fn refused_email_is_kept_reported_and_retried_on_command(backend: Backend) {
     let server = Server::start(TlsMode::StartTls);
     let service = backend.service().mailing(&server).set("METRICS_ADDR", "127.0.0.1:0").start();
     let email = fresh_email();
@@ -140,7 +140,7 @@ fn a_mail_server_that_is_not_the_one_named_gets_no_mail() {
 }
 
 #[test]
-fn templates_of_an_operators_own_are_used_and_a_broken_one_stops_the_start() {
+fn custom_templates_are_used_and_a_broken_one_stops_the_start() {
     let server = Server::start(TlsMode::Tls);
     let setup = Backend::Sqlite.service().mailing(&server).set("MAIL_TEMPLATES", "templates");
     let folder = setup.folder().join("templates");
@@ -161,7 +161,7 @@ fn templates_of_an_operators_own_are_used_and_a_broken_one_stops_the_start() {
 }
 
 #[test]
-fn a_mail_server_that_hangs_holds_up_neither_a_request_nor_the_end() {
+fn hanging_mail_server_delays_neither_requests_nor_shutdown() {
     let server = Server::start(TlsMode::StartTls);
     server.fail(Step::Content, Fault::Hang);
     let service = Backend::Sqlite.service().mailing(&server).start();

@@ -14,7 +14,7 @@ fn spent(window: &SlidingWindow, now: Duration) -> WindowState {
 }
 
 #[test]
-fn ten_tries_are_free_and_then_the_wait_doubles_from_1_to_15_minutes() {
+fn ten_attempts_are_free_then_waits_double_up_to_15_minutes() {
     let (window, mut now) = (account(), Duration::from_secs(7));
     let mut tries = spent(&window, now);
     for minutes in [1, 2, 4, 8, 15, 15, 15, 15] {
@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn past_the_free_tries_one_passes_a_wait_however_short_the_period(
+    fn attempts_past_the_free_ones_pass_once_per_wait_in_any_period(
         free in 1_u32..12, period in 1_u64..200, pauses in prop::collection::vec(0_u64..20, 1..120),
     ) {
         let period = Duration::from_secs(period);

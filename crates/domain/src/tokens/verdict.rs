@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spent_token_is_a_race_within_the_grace_and_a_theft_after_it() {
+    fn spent_token_is_a_race_within_the_grace_and_a_theft_after_it() {
         assert_eq!(strict(&spent(None), &presented(50, None)), Verdict::Raced);
         assert_eq!(strict(&spent(None), &presented(60, None)), Verdict::Raced);
         assert_eq!(strict(&spent(None), &presented(61, None)), Verdict::Theft);

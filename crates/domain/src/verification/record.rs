@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_dies_with_its_time_its_account_and_what_it_was_made_for() {
+    fn token_dies_at_expiry_or_when_its_bound_account_data_changes() {
         let (same, other) = (PasswordVersion::new([1; 32]), PasswordVersion::new([2; 32]));
         let ada = user("a@x.org");
         for purpose in Purpose::ALL {

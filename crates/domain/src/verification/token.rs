@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_and_a_token_of_the_same_bytes_are_told_apart() {
+    fn seed_and_token_of_equal_bytes_have_different_mac_inputs() {
         assert_ne!(TokenSeed::from_random([7; 32]).mac_input(), OneTimeToken::new([7; 32]).mac_input());
     }
 

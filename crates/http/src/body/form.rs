@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_decoded_and_told_apart_from_a_damaged_one() {
+    fn form_is_decoded_and_a_damaged_one_is_rejected() {
         let mut read = fields(b"username=a%40b.org&password=x+%26+y").unwrap();
         assert_eq!(read.string("username").as_deref(), Some("a@b.org"));
         assert_eq!(read.string("password").as_deref(), Some("x & y"));

@@ -153,7 +153,7 @@ async fn a_full_lane_refuses_and_a_stuck_call_is_overdue() {
 }
 
 #[actix_web::test]
-async fn another_takes_the_place_of_a_stuck_call_as_often_as_the_lane_is_wide() {
+async fn stuck_calls_are_replaced_as_often_as_the_lane_is_wide() {
     let (lane, release, told) = held(BatchSettings { stuck_after: MOMENT, ..BOUNDS });
     for job in 1..3 {
         assert_eq!(lane.run_by(soon(), job).await, Err(LaneError::Overdue));

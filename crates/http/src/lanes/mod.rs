@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn who_was_refused_behind_the_lane_holds_a_place_until_it_hears_so() {
+    async fn caller_refused_behind_the_lane_holds_a_permit_until_answered() {
         let lane = lane(1, 0);
         let began = Instant::now();
         let (_, refused) = tokio::join!(lane.delay(), lane.run(|| 1));

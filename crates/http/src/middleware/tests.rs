@@ -68,7 +68,7 @@ async fn what_follows_a_panic_is_served() {
 }
 
 #[actix_web::test]
-async fn nothing_holds_what_a_request_was_read_into_once_it_is_answered() {
+async fn buffer_of_a_request_is_released_after_its_response() {
     for path in ["/fine", "/missing"] {
         let (service, sent) = (service().await, Bytes::from(b"Bearer secret".to_vec()));
         let header = HeaderValue::from_maybe_shared(sent.clone()).unwrap();

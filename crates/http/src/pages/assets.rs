@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_that_a_page_names_is_there_and_a_title_is_no_markup() {
+    fn every_file_that_a_page_names_exists_and_title_is_escaped() {
         for (page, up) in [(docs("<b>", ""), ""), (redoc("<b>", "../"), "../")] {
             assert!(page.contains("<title>&lt;b&gt;</title>"));
             let names: Vec<_> =

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_dropped_and_counted_and_nobody_waits() {
+    fn overflow_is_dropped_and_counted_without_waiting() {
         let queue = Queue::new(BATCH + 1, Duration::ZERO);
         (0..BATCH + 4).for_each(|_| queue.push(vec![1]));
         assert_eq!(queue.counts(), Counts { sent: 0, dropped: 3 });

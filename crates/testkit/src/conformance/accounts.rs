@@ -45,7 +45,7 @@ pub fn an_account_is_switched_off_and_on_once(store: &dyn Store) -> Outcome {
     Ok(())
 }
 
-pub fn an_account_admits_whoever_knows_its_password_while_it_is_active(store: &dyn Store) -> Outcome {
+pub fn account_admits_its_current_password_while_active(store: &dyn Store) -> Outcome {
     let ada = register(store, "ada@example.com")?;
     let admits = |text: &str| store.write(|tx| tx.users().password_still_current(ada.id, &hash(text)));
     assert!(admits("$2b$12$first")? && !admits("$2b$12$second")?);

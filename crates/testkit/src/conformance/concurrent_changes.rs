@@ -15,7 +15,7 @@ pub fn many_ask_for_one_account_at_once(store: &dyn Store) -> Outcome {
     Ok(())
 }
 
-pub fn what_is_done_under_a_password_comes_before_its_change_or_not_at_all(store: &dyn Store) -> Outcome {
+pub fn session_begun_under_a_password_precedes_its_change_or_fails(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let (mut old, keep) = (user.password.clone(), KeepSessions::default());
     for round in 0..40 {
@@ -66,7 +66,7 @@ pub fn tokens_follow_a_password_that_is_hashed_anew(store: &dyn Store) -> Outcom
     Ok(())
 }
 
-pub fn an_undo_takes_every_token_with_it_but_those_of_earlier_changes(store: &dyn Store) -> Outcome {
+pub fn undo_deletes_every_token_but_those_of_earlier_changes(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
     let grants = [
         record(&ada, 1, Purpose::UndoEmailChange, 1),

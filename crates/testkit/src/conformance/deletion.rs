@@ -11,7 +11,7 @@ use portcullis_ports::{BearerIdentity, Remains, Rotation, RowCursor, SessionCuto
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-pub fn an_account_that_is_being_deleted_is_found_by_nobody(store: &dyn Store) -> Outcome {
+pub fn account_being_deleted_is_invisible_to_lookups(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
     let token = add_token(store, &ada, jti(1))?;
     assert!(begin(store, ada.id)?);
@@ -34,7 +34,7 @@ pub fn an_account_that_is_being_deleted_is_found_by_nobody(store: &dyn Store) ->
     Ok(())
 }
 
-pub fn an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time(store: &dyn Store) -> Outcome {
+pub fn account_deletion_removes_exactly_its_own_rows_in_batches(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
     let keep = add_token(store, &bob, jti(9))?;
     record(store, keep.session_id_or_legacy(), 2)?;
@@ -84,7 +84,7 @@ pub fn those_deleted_for_longest_come_first(store: &dyn Store) -> Outcome {
 }
 
 /// Concurrent logins, refreshes and first exchanges leave no row behind.
-pub fn no_row_is_left_of_an_account_that_is_deleted_while_it_is_used(store: &dyn Store) -> Outcome {
+pub fn account_deleted_while_in_use_leaves_no_row(store: &dyn Store) -> Outcome {
     let (done, next) = (AtomicBool::new(false), AtomicU32::new(1));
     let ada = register(store, "ada@example.com")?;
     let outcome = thread::scope(|scope| {

@@ -62,21 +62,21 @@ macro_rules! store_promises {
                 nothing_is_found_where_nothing_is, only_ascii_letters_are_folded, text_survives_as_it_is,
                 times_hold_to_the_microsecond, a_hash_is_replaced_only_if_it_is_the_one_that_was_read;
             accounts: accounts_are_listed_by_number_page_by_page, an_account_is_switched_off_and_on_once,
-                an_account_admits_whoever_knows_its_password_while_it_is_active,
+                account_admits_its_current_password_while_active,
                 a_sample_of_passwords_covers_all_ids_and_is_bounded;
-            deletion: an_account_that_is_being_deleted_is_found_by_nobody,
-                an_account_goes_with_all_that_is_its_own_a_few_rows_at_a_time, those_deleted_for_longest_come_first,
-                no_row_is_left_of_an_account_that_is_deleted_while_it_is_used;
+            deletion: account_being_deleted_is_invisible_to_lookups,
+                account_deletion_removes_exactly_its_own_rows_in_batches, those_deleted_for_longest_come_first,
+                account_deleted_while_in_use_leaves_no_row;
             concurrent_changes: many_ask_for_one_account_at_once,
-                what_is_done_under_a_password_comes_before_its_change_or_not_at_all,
+                session_begun_under_a_password_precedes_its_change_or_fails,
                 the_origins_of_sessions_are_told_newest_first, tokens_follow_a_password_that_is_hashed_anew,
-                an_undo_takes_every_token_with_it_but_those_of_earlier_changes;
+                undo_deletes_every_token_but_those_of_earlier_changes;
             addresses: an_address_is_verified_once_and_as_it_is_spelled,
                 an_address_is_changed_if_it_is_the_one_that_was_read,
                 one_of_those_who_want_an_address_at_once_gets_it, one_of_many_changes_of_an_address_succeeds;
             verification: a_one_time_token_is_found_until_it_is_consumed,
                 a_newer_one_time_token_takes_the_place_of_the_older,
-                undos_are_told_apart_by_their_address_in_any_spelling, a_one_time_token_is_extended_while_it_is_there,
+                undo_tokens_are_distinguished_by_email_in_any_spelling, a_one_time_token_is_extended_while_it_is_there,
                 what_revokes_one_time_tokens_spares_an_undo, an_address_is_held_by_whoever_may_have_it_back,
                 expired_one_time_tokens_are_deleted, one_of_64_who_consume_a_token_does,
                 of_tokens_that_are_made_at_once_one_is_left,
@@ -94,16 +94,16 @@ macro_rules! store_promises {
                 a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
                 only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;
             sessions: a_session_is_kept_until_it_is_ended, a_token_belongs_to_its_session,
-                a_token_without_a_session_belongs_to_the_one_that_bears_its_identifier,
-                a_rotation_is_refused_where_the_session_is_another_ended_or_too_old,
+                token_without_session_belongs_to_the_session_of_its_jti,
+                rotation_is_refused_if_session_is_foreign_ended_or_too_old,
                 an_end_counts_once_and_revokes_the_live_token, all_sessions_end_but_the_one_that_is_spared,
                 all_sessions_end_but_those_of_the_device_that_is_spared,
                 sessions_are_listed_newest_first_with_their_last_use,
-                the_session_unused_for_longest_comes_first_whatever_the_clock, a_timeline_is_told_newest_first,
+                least_recently_used_session_is_first_despite_clock_skew, a_timeline_is_told_newest_first,
                 what_can_be_repeated_fills_no_timeline, bearers_are_found_together,
                 dead_sessions_are_deleted_with_their_timelines, of_many_who_end_a_session_one_does,
                 an_ended_session_never_refreshes_whatever_the_order,
-                a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards;
+                session_begun_while_all_end_is_ended_or_refused;
             sources: a_source_is_known_by_any_session_that_began_there;
             transactions: a_commit_is_seen_by_whoever_comes_next, an_error_undoes_all_of_it, a_rollback_undoes_all_of_it,
                 a_panic_undoes_all_of_it_and_the_store_goes_on, a_reader_sees_no_half_of_a_write,
@@ -115,8 +115,8 @@ macro_rules! store_promises {
             rotations: a_rotation_spends_a_token_and_adds_its_successor,
                 a_rotation_may_ask_for_a_verified_address, rotations_without_a_key_and_with_one_keep_to_the_microsecond, no_rotation_is_nothing,
                 rotations_in_one_call_stand_and_fall_alone, one_of_many_rotations_of_a_token_in_one_call_succeeds,
-                a_rotation_that_cannot_be_stored_undoes_the_others_of_its_call, one_of_64_rotations_at_once_wins,
-                calls_that_rotate_the_same_tokens_crosswise_neither_lose_nor_double_one,
+                rotation_that_cannot_be_stored_undoes_its_whole_batch, one_of_64_rotations_at_once_wins,
+                concurrent_batches_of_the_same_tokens_rotate_each_once,
                 rotating_and_revoking_exclude_each_other;
         }
     };

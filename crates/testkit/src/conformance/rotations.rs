@@ -115,7 +115,7 @@ pub fn one_of_many_rotations_of_a_token_in_one_call_succeeds(store: &dyn Store) 
     Ok(())
 }
 
-pub fn a_rotation_that_cannot_be_stored_undoes_the_others_of_its_call(store: &dyn Store) -> Outcome {
+pub fn rotation_that_cannot_be_stored_undoes_its_whole_batch(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for token in [1, 2, 3] {
         add_token(store, &user, jti(token))?;
@@ -146,7 +146,7 @@ pub fn one_of_64_rotations_at_once_wins(store: &dyn Store) -> Outcome {
     Ok(())
 }
 
-pub fn calls_that_rotate_the_same_tokens_crosswise_neither_lose_nor_double_one(store: &dyn Store) -> Outcome {
+pub fn concurrent_batches_of_the_same_tokens_rotate_each_once(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for round in 0..ROUNDS {
         let tokens: Vec<_> =

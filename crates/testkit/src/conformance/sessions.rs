@@ -39,7 +39,7 @@ pub fn a_token_belongs_to_its_session(store: &dyn Store) -> Outcome {
     Ok(())
 }
 
-pub fn a_token_without_a_session_belongs_to_the_one_that_bears_its_identifier(store: &dyn Store) -> Outcome {
+pub fn token_without_session_belongs_to_the_session_of_its_jti(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     add_adopted_token(store, &user, jti(1))?;
     let unbegun = found(store, jti(1))?;
@@ -53,7 +53,7 @@ pub fn a_token_without_a_session_belongs_to_the_one_that_bears_its_identifier(st
     Ok(())
 }
 
-pub fn a_rotation_is_refused_where_the_session_is_another_ended_or_too_old(store: &dyn Store) -> Outcome {
+pub fn rotation_is_refused_if_session_is_foreign_ended_or_too_old(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let mut tokens = Vec::new();
     for token in [1, 2, 3, 4] {
@@ -183,7 +183,7 @@ pub fn sessions_are_listed_newest_first_with_their_last_use(store: &dyn Store) -
     Ok(())
 }
 
-pub fn the_session_unused_for_longest_comes_first_whatever_the_clock(store: &dyn Store) -> Outcome {
+pub fn least_recently_used_session_is_first_despite_clock_skew(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for number in 1..=6 {
         let session = Session { started_at: at(if number == 6 { 0 } else { 10 }), ..session_of(&user, jti(number)) };
@@ -341,7 +341,7 @@ pub fn an_ended_session_never_refreshes_whatever_the_order(store: &dyn Store) ->
     Ok(())
 }
 
-pub fn a_session_that_begins_while_all_end_is_among_them_or_begins_afterwards(store: &dyn Store) -> Outcome {
+pub fn session_begun_while_all_end_is_ended_or_refused(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     for round in 0..40 {
         let token = add_adopted_token(store, &user, jti(round))?;

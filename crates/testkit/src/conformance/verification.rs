@@ -55,7 +55,7 @@ pub fn a_newer_one_time_token_takes_the_place_of_the_older(store: &dyn Store) ->
     Ok(())
 }
 
-pub fn undos_are_told_apart_by_their_address_in_any_spelling(store: &dyn Store) -> Outcome {
+pub fn undo_tokens_are_distinguished_by_email_in_any_spelling(store: &dyn Store) -> Outcome {
     let (ada, bob) = (register(store, "ada@example.com")?, register(store, "bob@example.com")?);
     let undo = |user: &User, address: &str, number| OneTimeTokenRecord {
         email: email(address),

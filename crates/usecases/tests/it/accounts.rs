@@ -52,7 +52,7 @@ fn kinds(world: &World, user: &User) -> Vec<EventKind> {
 }
 
 #[test]
-fn an_account_that_is_disabled_is_out_at_once_and_signs_in_once_it_is_enabled() {
+fn disabled_account_is_out_at_once_and_logs_in_once_enabled() {
     let world = World::new();
     let (ada, pair) = world.ada();
     assert_eq!(disable(&world, ada.id).unwrap(), AccountDisabled { changed: true, sessions: 1 });
@@ -85,7 +85,7 @@ fn a_password_that_an_operator_sets_ends_every_session() {
 }
 
 #[test]
-fn an_account_that_is_deleted_leaves_nothing_and_its_address_is_free() {
+fn deleted_account_leaves_nothing_and_frees_its_email() {
     let world = World::new();
     let (ada, pair) = world.ada();
     world.refresh(&pair.refresh_token).unwrap();
@@ -100,7 +100,7 @@ fn an_account_that_is_deleted_leaves_nothing_and_its_address_is_free() {
 }
 
 #[test]
-fn a_deletion_that_broke_off_is_finished_by_a_purge_or_by_the_next() {
+fn interrupted_deletion_is_finished_by_a_purge_or_the_next_one() {
     for purges in [true, false] {
         let world = World::new();
         let (ada, pair) = world.ada();
@@ -184,7 +184,7 @@ fn log_in_while(world: &Arc<World>, happens: fn(&World, UserId)) -> Result<(), E
 }
 
 #[test]
-fn a_login_begins_no_session_of_an_account_that_changed_since_it_was_looked_at() {
+fn login_begins_no_session_if_account_changed_since_lookup() {
     let happenings: [fn(&World, UserId); 3] = [
         |world, id| assert!(disable(world, id).unwrap().changed),
         |world, id| assert_eq!(set_password(world, id, "battery staple").unwrap(), 1),
@@ -213,7 +213,7 @@ fn a_login_whose_hash_another_login_replaced_signs_in() {
 }
 
 #[test]
-fn accounts_are_named_by_number_or_by_the_spelling_that_a_login_takes() {
+fn account_is_found_by_id_or_by_the_email_that_login_accepts() {
     let world = World::new();
     let (ada, _) = world.ada();
     let erins = ["Erin@example.org", "erin@example.org"].map(|email| world.adopt(email, "new:x").id);

@@ -26,7 +26,7 @@ fn moved(world: &World, pair: &TokenPair) -> OneTimeToken {
 }
 
 #[test]
-fn another_address_is_the_accounts_when_it_is_verified_and_the_old_one_is_told() {
+fn verified_email_change_takes_effect_and_notifies_old_email() {
     let world = World::new();
     let here = world.verified_ada();
     let there = world.log_in("ada@example.org", "correct horse").unwrap().pair;
@@ -47,7 +47,7 @@ fn another_address_is_the_accounts_when_it_is_verified_and_the_old_one_is_told()
 }
 
 #[test]
-fn a_change_of_address_needs_the_password_and_tells_nobody_who_exists() {
+fn email_change_needs_the_password_and_reveals_no_account() {
     let world = World::new();
     let pair = world.verified_ada();
     world.register("bob@example.org", "correct horse").unwrap();
@@ -66,7 +66,7 @@ fn a_change_of_address_needs_the_password_and_tells_nobody_who_exists() {
 }
 
 #[test]
-fn an_address_that_is_taken_meanwhile_is_not_taken_twice() {
+fn email_confirmed_and_registered_at_once_is_taken_once() {
     for _ in 0..40 {
         let world = World::new();
         let pair = world.verified_ada();
@@ -88,7 +88,7 @@ fn an_address_that_is_taken_meanwhile_is_not_taken_twice() {
 }
 
 #[test]
-fn the_old_address_takes_the_account_back_for_a_week_whatever_was_changed_since() {
+fn old_email_recovers_the_account_for_a_week_after_any_change() {
     let world = World::new();
     let pair = world.verified_ada();
     let undo = moved(&world, &pair);
@@ -141,7 +141,7 @@ fn an_address_that_may_be_taken_back_is_nobody_elses() {
 }
 
 #[test]
-fn a_change_that_was_mailed_before_the_address_was_reserved_does_not_take_it() {
+fn email_change_sent_before_a_reservation_is_a_conflict() {
     let world = World::new();
     let pair = world.verified_ada();
     world.confirm(&on_the_way(&world, &pair, "new@example.org")).unwrap();
@@ -160,7 +160,7 @@ fn a_change_that_was_mailed_before_the_address_was_reserved_does_not_take_it() {
 }
 
 #[test]
-fn whoever_changes_the_address_twice_is_not_rid_of_the_first_owner() {
+fn second_email_change_does_not_remove_the_first_owners_undo() {
     let world = World::new();
     let pair = world.verified_ada();
     let first = moved(&world, &pair);
@@ -174,7 +174,7 @@ fn whoever_changes_the_address_twice_is_not_rid_of_the_first_owner() {
 }
 
 #[test]
-fn the_first_owner_is_rid_of_every_later_undo_also_of_those_whose_mail_waits() {
+fn first_owners_undo_revokes_later_undos_even_unsent_ones() {
     let world = World::new();
     let pair = world.verified_ada();
     let first = moved(&world, &pair);
@@ -189,7 +189,7 @@ fn the_first_owner_is_rid_of_every_later_undo_also_of_those_whose_mail_waits() {
 }
 
 #[test]
-fn a_change_that_waits_for_its_mail_dies_with_the_password_that_asked_for_it() {
+fn unsent_email_change_dies_when_the_password_changes() {
     let world = World::new();
     let pair = world.verified_ada();
     world.change_email(&pair, "correct horse", "thief@example.org").unwrap();
@@ -201,7 +201,7 @@ fn a_change_that_waits_for_its_mail_dies_with_the_password_that_asked_for_it() {
 }
 
 #[test]
-fn a_change_under_a_password_that_is_changed_meanwhile_is_asked_for_by_nobody() {
+fn email_change_during_a_password_change_is_refused() {
     let world = Arc::new(World::new());
     let pair = world.verified_ada();
     let owner = world.authenticate(&pair.access_token).unwrap();

@@ -43,7 +43,7 @@ fn what_is_shared_and_lost_degrades_and_no_more() {
 
 /// The report is public: waiting, claimed or dead emails must not affect it.
 #[test]
-fn single_mails_change_nothing_and_a_mail_server_that_is_away_degrades() {
+fn readiness_degrades_by_mail_server_outage_not_single_emails() {
     let world = World::new();
     let mail = |state| -> Arc<dyn CircuitMonitor> { Arc::new(MailCircuit(state)) };
     let run = |state| {

@@ -42,7 +42,7 @@ fn an_address_that_it_had_before_is_free_as_well() {
 }
 
 #[test]
-fn the_wrong_password_deletes_nothing_and_neither_does_a_store_that_is_gone() {
+fn wrong_password_or_store_outage_deletes_no_account() {
     let world = World::new();
     let pair = world.verified_ada();
     assert_eq!(world.leave(&pair, "wrong").unwrap_err().code(), ErrorCode::InvalidCredentials);
@@ -56,7 +56,7 @@ fn the_wrong_password_deletes_nothing_and_neither_does_a_store_that_is_gone() {
 }
 
 #[test]
-fn a_password_that_is_changed_meanwhile_keeps_the_account() {
+fn account_deletion_and_password_change_exclude_each_other() {
     for _ in 0..40 {
         let world = World::new();
         let pair = world.verified_ada();

@@ -44,7 +44,7 @@ fn from(address: &str, email: &str) -> PasswordLogin {
 }
 
 #[test]
-fn an_unknown_address_is_limited_as_a_known_one_before_anything_is_looked_up() {
+fn unknown_email_is_limited_like_a_known_one_before_any_lookup() {
     let world = World::limited(rules());
     world.ada();
     for email in ["ada@example.org", "nobody@example.org"] {

@@ -323,7 +323,7 @@ proptest! {
 
 /// Cookies and sources are valid for one password only.
 #[test]
-fn cookies_and_sources_of_an_old_password_are_strangers() {
+fn old_password_cookies_and_sources_count_as_unknown() {
     let mut siege = Siege::begin();
     let work = || siege.world.hasher.work.load(std::sync::atomic::Ordering::SeqCst);
     let (cookies, before) = (siege.old.clone(), work());

@@ -51,7 +51,7 @@ fn an_outdated_hash_is_replaced_once() {
 }
 
 #[test]
-fn a_hash_that_is_not_replaced_costs_nobody_the_login() {
+fn failed_hash_upgrade_does_not_fail_the_login() {
     let world = World::new();
     world.adopt("bob@example.org", "old:secret");
     let email = EmailAddress::from_stored("bob@example.org".to_owned());

@@ -42,7 +42,7 @@ fn tried_once() -> (World, MailId) {
 }
 
 #[test]
-fn a_mail_that_is_tried_again_has_the_same_link_which_is_good_for_longer() {
+fn retried_email_has_the_same_link_with_a_later_expiry() {
     let (world, id) = tried_once();
     let first = only_grant_expires_at(&world);
     assert_eq!(world.delivery().deliver_next().unwrap(), DeliveryOutcome::Idle, "not due yet");
@@ -56,7 +56,7 @@ fn a_mail_that_is_tried_again_has_the_same_link_which_is_good_for_longer() {
 }
 
 #[test]
-fn a_mail_whose_link_was_used_replaced_or_revoked_is_not_sent_again() {
+fn email_with_used_replaced_or_revoked_link_is_not_resent() {
     let meanwhile: [fn(&World); 4] = [
         |world| {
             let link = worded(world)[0].1.clone().unwrap();
@@ -128,7 +128,7 @@ fn waits_double_for_a_day_and_then_somebody_is_told() {
 }
 
 #[test]
-fn what_will_never_be_taken_or_cannot_be_worded_is_given_up_at_once() {
+fn refused_or_unrenderable_email_is_dead_at_once() {
     for wordable in [true, false] {
         let world = World::new();
         world.register("ada@example.org", "correct horse").unwrap();
@@ -165,7 +165,7 @@ fn an_open_circuit_is_waited_for_and_costs_a_mail_no_more() {
 }
 
 #[test]
-fn a_mail_is_its_takers_alone_and_comes_again_where_the_taker_died() {
+fn claimed_email_is_leased_and_resent_if_its_worker_died() {
     let world = World::new();
     world.register("ada@example.org", "correct horse").unwrap();
     let store = world.store.clone();
@@ -233,7 +233,7 @@ fn many_who_send_at_once_send_each_mail_once() {
 }
 
 #[test]
-fn a_mail_goes_to_the_address_as_it_is_stored_if_it_is_an_active_accounts() {
+fn email_goes_to_the_stored_spelling_of_an_active_account() {
     let world = World::new();
     world.adopt("Erin@example.org", "new:x");
     let off = world.adopt("off@example.org", "new:x");
@@ -283,7 +283,7 @@ fn a_link_that_was_ordered_under_another_password_is_not_sent() {
 }
 
 #[test]
-fn a_link_that_was_ordered_before_the_same_password_was_hashed_anew_is_sent() {
+fn reset_link_requested_before_a_rehash_is_still_sent() {
     let world = World::new();
     world.adopt("ada@example.org", "old:correct horse");
     world.forgot("ada@example.org").unwrap();

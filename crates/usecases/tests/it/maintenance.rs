@@ -69,7 +69,7 @@ fn a_spent_token_is_known_until_it_could_no_longer_be_shown() {
 }
 
 #[test]
-fn whoever_says_stop_is_heard_between_steps_and_what_is_done_is_done() {
+fn purge_stops_between_steps_and_keeps_its_progress() {
     let world = World::new();
     let (ada, _) = world.ada();
     add(&world, &ada, 0..5000, world.clock.now() - TimeDelta::days(1));
@@ -126,7 +126,7 @@ fn steps(wait: Duration, commit: Duration) -> Vec<(u64, Duration)> {
 }
 
 #[test]
-fn commits_that_take_long_are_few_and_waits_for_others_count_for_nothing() {
+fn slow_commits_are_few_and_lock_waits_do_not_count() {
     let quick = Duration::from_millis(1);
     let long = Duration::from_millis(40);
     for (wait, commit) in [(Duration::ZERO, quick), (Duration::ZERO, long), (Duration::from_secs(1), quick)] {
@@ -178,7 +178,7 @@ fn an_account_that_cannot_be_deleted_holds_up_no_other() {
 }
 
 #[test]
-fn links_go_a_month_after_their_time_and_mails_after_they_were_given_up() {
+fn purge_deletes_expired_links_and_dead_emails_after_a_month() {
     let world = World::new();
     for number in 0..120 {
         world.register(&format!("n{number}@example.org"), "correct horse").unwrap();

@@ -31,7 +31,7 @@ fn rules() -> Rules {
 }
 
 #[test]
-fn an_address_gets_three_mails_an_hour_for_each_purpose_known_or_unknown() {
+fn any_email_address_gets_three_emails_an_hour_per_purpose() {
     let world = World::limited(rules());
     world.adopt("ada@example.org", "new:x");
     for email in ["ada@example.org", "nobody@example.org"] {
@@ -52,7 +52,7 @@ fn an_address_gets_three_mails_an_hour_for_each_purpose_known_or_unknown() {
 }
 
 #[test]
-fn requests_of_strangers_never_use_up_the_owners_reset_links() {
+fn attackers_requests_never_use_up_the_owners_reset_links() {
     let world = World::limited(rules());
     let stranger = world.verified_ada();
     world.register("bob@example.org", "battery staple").unwrap();
@@ -141,7 +141,7 @@ fn sign_in(world: &World, address: &str, agent: &str, device: Option<String>) ->
 }
 
 #[test]
-fn a_login_from_somewhere_new_is_told_to_a_verified_owner() {
+fn login_from_an_unknown_device_notifies_a_verified_owner() {
     let world = World::new();
     world.register("ada@example.org", "correct horse").unwrap();
     let token = world.mailed();
@@ -209,7 +209,7 @@ fn guarded() -> World {
 }
 
 #[test]
-fn a_login_after_five_failures_is_told_to_a_verified_owner() {
+fn login_after_five_failures_notifies_a_verified_owner() {
     let world = guarded();
     world.register("ada@example.org", "correct horse").unwrap();
     let token = world.mailed();
@@ -280,7 +280,7 @@ fn the_first_session_of_all_is_no_new_device() {
 }
 
 #[test]
-fn a_theft_is_told_in_the_transaction_that_ends_the_session() {
+fn theft_notice_is_in_the_transaction_that_ends_the_session() {
     let world = World::new();
     let pair = world.verified_ada();
     world.refresh(&pair.refresh_token).unwrap();
@@ -296,7 +296,7 @@ fn a_theft_is_told_in_the_transaction_that_ends_the_session() {
 }
 
 #[test]
-fn a_theft_whose_transaction_fails_is_told_by_nobody_and_found_again() {
+fn theft_in_a_failed_transaction_is_silent_and_found_again() {
     let world = World::new();
     let pair = world.verified_ada();
     world.refresh(&pair.refresh_token).unwrap();

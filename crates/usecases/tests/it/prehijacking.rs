@@ -38,7 +38,7 @@ fn undo(world: &World) -> OneTimeToken {
 }
 
 #[test]
-fn a_password_that_nobody_proves_is_removed_and_another_is_offered() {
+fn unproven_password_is_removed_and_another_is_offered() {
     let world = World::new();
     world.register(ADA, "correct horse").unwrap();
     let verified = world.verify(&world.mailed()).unwrap();
@@ -86,7 +86,7 @@ fn the_password_itself_a_session_or_a_known_device_keeps_it() {
 }
 
 #[test]
-fn an_undo_with_the_password_keeps_it_and_offers_another_all_the_same() {
+fn undo_with_the_password_keeps_it_and_still_offers_a_reset() {
     let world = World::new();
     let undone = world.confirm(&undo(&world)).unwrap();
     assert!(!undone.password_removed && signs_in(&world, ADA, "correct horse"));
@@ -174,7 +174,7 @@ fn a_session_that_ends_meanwhile_proves_nothing() {
 }
 
 #[test]
-fn a_password_that_is_hashed_anew_meanwhile_is_checked_again() {
+fn password_rehashed_during_verification_is_checked_again() {
     let world = Arc::new(World::new());
     world.adopt(ADA, "old:correct horse");
     world.resend(ADA).unwrap();
@@ -186,7 +186,7 @@ fn a_password_that_is_hashed_anew_meanwhile_is_checked_again() {
 }
 
 #[test]
-fn a_password_that_a_thief_replaces_meanwhile_is_not_taken_for_the_one_entered() {
+fn verification_is_refused_if_a_thief_replaces_the_password() {
     let world = Arc::new(World::new());
     let (token, meanwhile) = (undo(&world), world.clone());
     let id = user(&world, "new@example.org").unwrap().id;
@@ -203,7 +203,7 @@ fn a_password_that_a_thief_replaces_meanwhile_is_not_taken_for_the_one_entered()
 }
 
 #[test]
-fn a_login_under_way_with_a_password_that_is_removed_begins_no_session() {
+fn login_during_removal_of_its_password_begins_no_session() {
     let world = Arc::new(World::new());
     world.register(ADA, "correct horse").unwrap();
     let (token, meanwhile) = (world.mailed(), world.clone());
@@ -214,7 +214,7 @@ fn a_login_under_way_with_a_password_that_is_removed_begins_no_session() {
 }
 
 #[test]
-fn a_link_of_the_offer_is_good_though_the_stranger_changed_the_password() {
+fn offered_reset_works_even_if_attacker_changed_the_password() {
     let world = World::new();
     let (_, stranger) = world.ada();
     world.deliver();
@@ -227,7 +227,7 @@ fn a_link_of_the_offer_is_good_though_the_stranger_changed_the_password() {
 }
 
 #[test]
-fn an_address_that_was_never_verified_is_neither_told_nor_reserved() {
+fn unverified_old_email_is_neither_notified_nor_reserved() {
     let world = World::new();
     let (_, stranger) = world.ada();
     world.deliver();

@@ -34,7 +34,7 @@ fn forgotten(world: &World) -> OneTimeToken {
 }
 
 #[test]
-fn a_change_of_the_password_ends_every_other_session_and_tells_the_owner() {
+fn password_change_ends_other_sessions_and_notifies_the_owner() {
     let world = World::new();
     let here = world.verified_ada();
     let there = world.log_in("ada@example.org", "correct horse").unwrap().pair;
@@ -60,7 +60,7 @@ fn a_change_of_the_password_needs_the_password_and_a_better_one() {
 }
 
 #[test]
-fn a_hash_that_a_login_makes_anew_meanwhile_is_no_other_password() {
+fn password_change_succeeds_despite_a_concurrent_rehash() {
     let world = Arc::new(World::new());
     let first = world.adopt("ada@example.org", "new:correct horse");
     let pair = world.log_in("ada@example.org", "correct horse").unwrap().pair;
@@ -81,7 +81,7 @@ fn a_hash_that_a_login_makes_anew_meanwhile_is_no_other_password() {
 }
 
 #[test]
-fn a_reset_sets_the_password_ends_every_session_and_signs_nobody_in() {
+fn reset_sets_the_password_ends_all_sessions_and_begins_none() {
     let world = World::new();
     let (ada, pair) = world.ada();
     world.deliver();
@@ -99,7 +99,7 @@ fn a_reset_sets_the_password_ends_every_session_and_signs_nobody_in() {
 }
 
 #[test]
-fn a_link_dies_with_its_time_a_newer_one_the_password_the_address_and_the_account() {
+fn link_dies_with_expiry_newer_link_password_email_or_account() {
     let dies = |happens: &dyn Fn(&World, &TokenPair), code: ErrorCode| {
         let world = World::new();
         let pair = world.verified_ada();
@@ -134,7 +134,7 @@ fn a_link_dies_with_its_time_a_newer_one_the_password_the_address_and_the_accoun
 }
 
 #[test]
-fn a_link_is_good_to_its_last_moment_and_a_clock_that_goes_back_kills_none() {
+fn link_is_valid_to_the_end_and_if_the_clock_moves_back() {
     let world = World::new();
     world.verified_ada();
     let token = forgotten(&world);
@@ -204,7 +204,7 @@ fn a_reset_beside_a_login_that_makes_the_hash_anew_always_holds() {
 }
 
 #[test]
-fn a_login_under_the_old_password_that_is_under_way_begins_no_session() {
+fn login_under_a_password_being_changed_begins_no_session() {
     let happenings: [fn(&World, &TokenPair, &OneTimeToken); 2] = [
         |world, pair, _| assert!(world.change_password(pair, "correct horse", "battery staple").is_ok()),
         |world, _, token| assert!(world.reset(token, "battery staple").is_ok()),
@@ -225,7 +225,7 @@ fn a_login_under_the_old_password_that_is_under_way_begins_no_session() {
 }
 
 #[test]
-fn a_store_that_goes_away_between_the_steps_leaves_nothing_half_done() {
+fn store_outage_between_the_steps_leaves_nothing_half_done() {
     let world = World::new();
     let pair = world.verified_ada();
     let token = forgotten(&world);

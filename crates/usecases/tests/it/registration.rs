@@ -15,7 +15,7 @@ fn an_account_is_made_active_and_in_lower_case() {
 }
 
 #[test]
-fn a_taken_address_is_a_conflict_by_any_spelling_and_costs_no_hash() {
+fn taken_email_is_a_conflict_in_any_case_and_costs_no_hash() {
     let world = World::new();
     world.register("ada@example.org", "correct horse").unwrap();
     let before = world.hasher.work.load(Ordering::SeqCst);

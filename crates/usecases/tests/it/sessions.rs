@@ -140,7 +140,7 @@ fn a_login_past_the_most_ends_the_least_recently_used() {
 }
 
 #[test]
-fn what_is_used_under_a_clock_that_was_set_back_is_not_what_was_used_least() {
+fn session_used_while_the_clock_is_behind_is_not_evicted() {
     let mut world = World::new();
     world.sessions = SessionPolicy { max_per_user: 2, ..SessionPolicy::default() };
     let (_, first) = world.ada();

@@ -54,7 +54,7 @@ fn a_token_dies_with_its_time_and_with_its_account() {
 }
 
 #[test]
-fn an_account_that_must_verify_first_gets_no_new_tokens_and_loses_none() {
+fn unverified_account_gets_no_new_tokens_and_loses_none() {
     let mut world = World::new();
     let (_, old) = world.ada();
     let link = world.mailed();
@@ -149,7 +149,7 @@ fn exchanges_that_go_together_end_each_on_its_own() {
 }
 
 #[test]
-fn a_batch_that_fails_for_another_costs_nobody_the_token() {
+fn batch_failed_by_another_token_costs_no_caller_its_token() {
     let world = World::new();
     let (_, mut pair) = world.ada();
     for error in [corrupt(), StoreError::Failed("a statement".to_owned())] {
@@ -171,7 +171,7 @@ fn a_batch_whose_store_is_gone_is_not_tried_again() {
 }
 
 #[test]
-fn accounts_that_are_looked_up_together_are_each_told_its_own() {
+fn accounts_looked_up_together_each_get_their_own_result() {
     let world = World::new();
     let (ada, pair) = world.ada();
     let bob = world.adopt("bob@example.org", "plain:x");

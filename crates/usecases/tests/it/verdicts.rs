@@ -51,7 +51,7 @@ fn an_overlap_gives_the_same_pair_to_anybody() {
 }
 
 #[test]
-fn a_spent_token_that_is_shown_late_ends_its_session_and_no_other() {
+fn spent_token_presented_late_ends_its_session_and_no_other() {
     let world = World::new();
     let (ada, first) = world.ada();
     let other = world.log_in("ada@example.org", "correct horse").unwrap().pair;
@@ -109,7 +109,7 @@ fn a_token_without_a_session_begins_one_at_its_first_exchange() {
 }
 
 #[test]
-fn a_theft_among_tokens_of_the_release_before_ends_what_there_is() {
+fn theft_of_a_legacy_token_revokes_its_live_successor() {
     let world = World::new();
     let (ada, pair) = world.ada();
     let (first, second) = (Jti::from_random([5; 16]), Jti::from_random([6; 16]));

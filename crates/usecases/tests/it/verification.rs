@@ -33,7 +33,7 @@ fn last_event(world: &World, id: UserId) -> Vec<EventKind> {
 }
 
 #[test]
-fn the_first_verification_ends_what_a_stranger_set_up_and_offers_another_password() {
+fn first_verification_ends_attackers_access_and_offers_a_reset() {
     let world = World::new();
     let (ada, stranger) = world.ada();
     let token = world.mailed();
@@ -107,7 +107,7 @@ fn a_verification_that_comes_a_day_later_is_too_late() {
 }
 
 #[test]
-fn an_account_that_must_verify_first_is_told_so_by_the_right_password_alone() {
+fn unverified_account_is_reported_only_to_the_right_password() {
     let mut world = World::new();
     world.require_verified_email = true;
     world.register("ada@example.org", "correct horse").unwrap();
@@ -144,7 +144,7 @@ fn of_many_who_show_one_token_one_verifies() {
 }
 
 #[test]
-fn a_login_beside_the_first_verification_is_ended_by_it_or_refused() {
+fn login_during_the_first_verification_is_ended_or_refused() {
     for _ in 0..40 {
         let world = World::new();
         let (ada, _) = world.ada();
@@ -160,7 +160,7 @@ fn a_login_beside_the_first_verification_is_ended_by_it_or_refused() {
 }
 
 #[test]
-fn a_change_that_a_stranger_asked_for_dies_with_the_first_verification() {
+fn attackers_email_change_dies_with_the_first_verification() {
     let world = World::new();
     let (_, stranger) = world.ada();
     let token = world.mailed();

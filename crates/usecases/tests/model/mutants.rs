@@ -28,7 +28,7 @@ fn a_rotation_that_does_not_ask_for_its_session_is_found() {
 }
 
 #[test]
-fn a_successor_that_is_added_before_or_after_the_spending_is_found() {
+fn successor_added_apart_from_the_spending_is_detected() {
     found(Flaw::AddsFirst, &TWO_PROCESSES, "2 live refresh tokens");
     found(Flaw::AddsLater, &TWO_PROCESSES, "never refreshes again");
 }
@@ -47,7 +47,7 @@ fn a_key_that_is_not_kept_or_not_compared_is_found() {
 /// A known limitation: two processes present a token with its key after the grace, and one of them
 /// refreshes again before the other's request is handled.
 #[test]
-fn a_process_that_runs_ahead_of_a_late_retry_is_the_one_known_way_out() {
+fn process_ahead_of_a_late_retry_is_signed_out() {
     let told = explore(&Scenario { orderly: false, ..scenario("run ahead", &TWO_PROCESSES) }).unwrap_err();
     println!("{told}");
     assert!(told.contains("was refused"), "{told}");

@@ -42,13 +42,13 @@ fn holds(scenario: &Scenario, least: [usize; 2], answers: &[&str]) {
 }
 
 #[test]
-fn two_processes_of_the_owner_are_never_signed_out_by_each_other() {
+fn two_owner_processes_never_sign_each_other_out() {
     let clients = [(Role::Owner, 3), (Role::Owner, 2)];
     holds(&scenario("two processes", &clients), [45_000, 20_000], &["rotated", "retried", "raced"]);
 }
 
 #[test]
-fn three_processes_of_the_owner_are_never_signed_out_by_each_other() {
+fn three_owner_processes_never_sign_each_other_out() {
     let clients = [(Role::Owner, 1); 3];
     let twice = Scenario { faults: 2, ..scenario("three processes", &clients) };
     holds(&twice, [35_000, 6_000], &["rotated", "retried", "raced"]);
@@ -91,7 +91,7 @@ fn an_ended_session_never_refreshes() {
 }
 
 #[test]
-fn an_owner_a_thief_and_an_end_leave_nobody_signed_in() {
+fn owner_thief_and_session_end_leave_no_client_signed_in() {
     let clients = [(Role::Owner, 1), (Role::Thief, 1), (Role::Ender(ENDS), 1)];
     holds(&scenario("owner, thief, end", &clients), [200_000, 45_000], &["rotated", "raced", "ended", "refused"]);
 }

@@ -73,7 +73,7 @@ fn the_window_begins_and_ends_with_an_answer() {
 }
 
 #[test]
-fn a_refused_client_comes_back_and_its_refusals_are_counted_apart() {
+fn refused_client_retries_and_its_refusals_count_separately() {
     let address = serve(|number, _| if number % 2 == 0 { (503, "{}".into()) } else { (200, "{}".into()) });
     let sample = drive(address, &mut gets(1), window(500), &no_cpu).unwrap();
     let answered = u64::try_from(sample.latencies.len()).unwrap();

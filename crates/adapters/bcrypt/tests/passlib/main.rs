@@ -28,7 +28,7 @@ fn verify(cost: u32, password: &str, hash: &str) -> PasswordCheck {
 }
 
 #[test]
-fn every_hash_of_passlib_answers_to_its_password_and_to_no_other() {
+fn passlib_hash_matches_its_password_and_no_other() {
     for (text, times, hash) in PLAIN.iter().chain(PREHASHED) {
         let password = text.repeat(*times);
         let long = hash.starts_with("$2") && password.len() > 71;
@@ -45,7 +45,7 @@ fn every_hash_of_passlib_answers_to_its_password_and_to_no_other() {
 }
 
 #[test]
-fn a_plain_hash_answers_to_the_first_72_bytes_and_is_outdated_then() {
+fn plain_hash_matches_the_first_72_bytes_and_needs_rehash() {
     let (_, _, hash) =
         PLAIN.iter().find(|(text, times, hash)| (*text, *times) == ("x", 80) && hash.starts_with("$2b$")).unwrap();
     assert_eq!(verify(4, &"x".repeat(72), hash), OUTDATED);

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_says_no_is_told_from_one_that_is_gone() {
+    fn server_refusal_is_distinguished_from_an_outage() {
         let at = |reason: &str| refusal(&format!("connection to server at \"h\", port 1 failed: {reason}"));
         for reason in [
             "FATAL:  too many connections for role \"app\"",

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_beyond_this_machine_without_sslmode_may_be_in_the_clear() {
+    fn remote_host_without_sslmode_may_be_unencrypted() {
         let parse = |rest: &str| PostgresUrl::parse(rest).unwrap();
         for exposed in [
             "db/app",

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_log_begins_anew_once_the_writer_has_copied_what_was_left() {
+    fn long_wal_restarts_once_the_writer_has_copied_the_rest() {
         let folder = TempDir::new().unwrap();
         let store = store(&folder);
         fill(&store, RESTART_PAGES);

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_lost_tells_so_and_one_that_is_stuck_is_not_waited_for() {
+    fn lost_commit_group_is_an_error_and_a_stuck_one_times_out() {
         let mut group = CommitGroup::new(Duration::ZERO);
         let (one, other) = (group.join(), group.join());
         assert!(one.outcome(Duration::from_millis(1)).is_err_and(|error| error.is_outage()));

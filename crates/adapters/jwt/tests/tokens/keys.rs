@@ -95,7 +95,7 @@ fn a_public_key_is_no_secret() {
 }
 
 #[test]
-fn a_truly_signed_header_is_refused_unless_it_names_the_key_and_its_algorithm() {
+fn validly_signed_header_must_name_the_key_and_algorithm() {
     for (algorithm, private, _) in KINDS {
         let key = SigningKey::of_pem(algorithm, private).unwrap();
         let verifier = JwtVerifier::new(key.verifying_key(), []);

@@ -101,7 +101,7 @@ fn many_at_once_have_a_connection_each_and_share_them_after() {
 }
 
 #[test]
-fn an_address_beyond_ascii_needs_a_server_that_takes_it_and_a_domain_beyond_ascii_does_not() {
+fn non_ascii_local_part_needs_smtputf8_and_domain_does_not() {
     let certificate = Authority::new().issue(&["localhost"]);
     for international in [true, false] {
         let server = Server::with(TlsMode::StartTls, &certificate, international);

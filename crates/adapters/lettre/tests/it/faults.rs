@@ -5,7 +5,7 @@ use portcullis_ports::{Mailer, MailerError};
 use portcullis_testkit::smtp::{Fault, Server, Step, TlsMode, USERINFO};
 
 #[test]
-fn each_refusal_is_told_as_what_it_is_and_by_its_numbers_alone() {
+fn each_refusal_is_classified_and_reported_by_code_only() {
     let server = Server::start(TlsMode::Clear);
     let mailer = to(&server);
     let text = "<Ada@example.org> marker";

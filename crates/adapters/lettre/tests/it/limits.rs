@@ -106,7 +106,7 @@ fn a_greeting_may_take_longer_than_a_command() {
 }
 
 #[test]
-fn the_greeting_has_a_minute_and_a_delivery_ends_within_the_lease() {
+fn greeting_timeout_is_a_minute_and_delivery_fits_the_lease() {
     let limits = TimeLimits::default();
     assert_eq!(limits.greeting, Duration::from_secs(60));
     // The lease of an email is 90 s and includes name resolution.
@@ -125,7 +125,7 @@ fn a_server_that_knows_helo_alone_takes_mails_and_no_password() {
 }
 
 #[test]
-fn a_server_that_refuses_ehlo_for_now_is_not_told_helo() {
+fn temporary_ehlo_refusal_does_not_fall_back_to_helo() {
     let port = old_server(0, "451 4.3.2 later");
     let reason = unavailable(mailer(&format!("smtp://localhost:{port}"), &TrustRoots::System, LIMITS).send(&mail(1)));
     assert_eq!(reason, "451 4.3.2 while greeting");
@@ -147,7 +147,7 @@ fn drip() {
 }
 
 #[test]
-fn a_mail_server_that_stops_answering_holds_no_mail_longer_than_a_step() {
+fn hanging_mail_server_holds_an_email_no_longer_than_a_step() {
     let server = Server::start(TlsMode::StartTls);
     for step in [Step::Sender, Step::Recipient, Step::Content] {
         server.fail_times(step, Fault::Hang, 1);

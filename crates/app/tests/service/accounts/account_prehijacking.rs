@@ -9,11 +9,11 @@ use crate::harness::services::Service;
 use serde_json::json;
 
 on_both_databases!(
-    what_a_stranger_set_up_is_worth_nothing_once_the_owner_comes,
-    a_strangers_change_of_address_dies_with_the_first_verification,
+    attackers_sessions_and_password_die_once_the_owner_verifies,
+    attackers_email_change_dies_with_the_first_verification,
     the_session_that_verifies_is_spared,
     the_sessions_of_the_browser_that_verifies_are_spared,
-    nobody_is_spared_by_the_session_of_another_account,
+    session_of_another_account_spares_none_at_verification,
     a_stale_bearer_uses_no_token_up,
     a_later_verification_ends_nothing,
     the_password_stays_only_if_it_is_the_owners,
@@ -26,7 +26,7 @@ on_both_databases!(
 
 const OWNERS: &str = "the owner's own password";
 
-fn what_a_stranger_set_up_is_worth_nothing_once_the_owner_comes(service: &Service) {
+fn attackers_sessions_and_password_die_once_the_owner_verifies(service: &Service) {
     // The attacker registers.
     let account = service.account();
     let sessions = [service.sign_in(&account), service.sign_in(&account)];
@@ -48,7 +48,7 @@ fn what_a_stranger_set_up_is_worth_nothing_once_the_owner_comes(service: &Servic
     service.login(&account.email, OWNERS).expect(200);
 }
 
-fn a_strangers_change_of_address_dies_with_the_first_verification(service: &Service) {
+fn attackers_email_change_dies_with_the_first_verification(service: &Service) {
     let (account, stranger) = service.session();
     let elsewhere = crate::harness::accounts::fresh_email();
     service.change_email(&stranger.access, &account.password, &elsewhere).expect(202);
@@ -82,7 +82,7 @@ fn the_sessions_of_the_browser_that_verifies_are_spared(service: &Service) {
     service.expect_ended(&other);
 }
 
-fn nobody_is_spared_by_the_session_of_another_account(service: &Service) {
+fn session_of_another_account_spares_none_at_verification(service: &Service) {
     let stranger = service.account();
     let theirs = service.login(&stranger.email, &stranger.password);
     let account = service.account();

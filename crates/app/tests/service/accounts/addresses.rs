@@ -9,11 +9,11 @@ on_both_databases!(
     another_password_is_invalid_credentials_and_sends_nothing,
     the_old_address_is_told_and_can_undo_the_change,
     the_owner_who_undoes_with_the_password_keeps_it,
-    an_address_that_was_never_verified_is_neither_told_nor_reserved,
+    unverified_old_email_is_neither_notified_nor_reserved,
     an_undo_is_good_for_seven_days,
     an_undo_outlives_what_a_thief_would_change,
     an_address_that_may_be_taken_back_is_nobody_elses,
-    whether_the_new_address_is_taken_is_told_to_nobody,
+    email_change_does_not_reveal_whether_the_new_one_is_taken,
     an_address_that_was_taken_meanwhile_is_a_conflict,
 );
 
@@ -70,7 +70,7 @@ fn the_owner_who_undoes_with_the_password_keeps_it(service: &Service) {
     service.login(&account.email, &account.password).expect(200);
 }
 
-fn an_address_that_was_never_verified_is_neither_told_nor_reserved(service: &Service) {
+fn unverified_old_email_is_neither_notified_nor_reserved(service: &Service) {
     let (account, own) = service.session();
     service.wait_for_mails(&account.email, 1);
     move_away(service, &account, &own.access);
@@ -115,7 +115,7 @@ fn an_address_that_may_be_taken_back_is_nobody_elses(service: &Service) {
     service.verify(&undo).expect(200);
 }
 
-fn whether_the_new_address_is_taken_is_told_to_nobody(service: &Service) {
+fn email_change_does_not_reveal_whether_the_new_one_is_taken(service: &Service) {
     let (account, own) = service.session();
     let taken = service.account();
     service.wait_for_mails(&taken.email, 1);

@@ -11,9 +11,9 @@ use crate::harness::services::Service;
 
 on_both_databases!(
     opening_a_link_consumes_nothing_and_the_button_does,
-    a_page_is_kept_by_no_cache_named_in_no_referer_and_runs_no_script,
+    pages_are_not_cached_send_no_referrer_and_run_no_script,
     a_page_is_in_the_readers_language,
-    a_link_that_is_worth_nothing_says_so_and_offers_another_mail,
+    invalid_link_is_410_and_offers_another_email,
     a_page_asks_for_a_mail_where_the_link_has_no_token,
     what_is_wrong_with_a_form_is_told_on_its_page,
     forms_of_other_sites_are_refused,
@@ -103,7 +103,7 @@ fn press_again(service: &Service, target: &str, page: &str, more: &str) -> Reply
     service.call("POST", &format!("/account/{page}")).form(&format!("token={token}{more}")).send()
 }
 
-fn a_page_is_kept_by_no_cache_named_in_no_referer_and_runs_no_script(service: &Service) {
+fn pages_are_not_cached_send_no_referrer_and_run_no_script(service: &Service) {
     let account = service.account();
     let target = service.wait_for_mails(&account.email, 1)[0].target();
     let policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -152,7 +152,7 @@ fn a_page_is_in_the_readers_language(service: &Service) {
     assert_eq!(titles.len(), 6, "{titles:?}");
 }
 
-fn a_link_that_is_worth_nothing_says_so_and_offers_another_mail(service: &Service) {
+fn invalid_link_is_410_and_offers_another_email(service: &Service) {
     let account = service.account();
     let target = service.wait_for_mails(&account.email, 1)[0].target();
     let token = target.split_once("token=").unwrap().1.to_owned();

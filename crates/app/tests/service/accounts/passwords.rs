@@ -10,7 +10,7 @@ use serde_json::json;
 use std::thread;
 
 on_both_databases!(
-    who_knows_the_password_changes_it_and_every_other_session_ends,
+    password_change_ends_every_other_session,
     another_current_password_is_invalid_credentials,
     a_changed_password_is_as_good_as_a_registered_one,
     the_owner_is_told_of_a_new_password,
@@ -29,7 +29,7 @@ on_both_databases!(
 
 const NEW: &str = "wrong donkey charger paperclip";
 
-fn who_knows_the_password_changes_it_and_every_other_session_ends(service: &Service) {
+fn password_change_ends_every_other_session(service: &Service) {
     let (account, own) = service.session();
     let others = [service.sign_in(&account), service.sign_in(&account)];
     let reply = service.change_password(&own.access, &account.password, NEW);

@@ -13,8 +13,8 @@ on_both_databases!(
     a_token_is_good_for_a_day,
     a_mail_that_is_asked_for_again_replaces_the_one_before,
     a_verified_address_gets_no_mail_to_verify_it,
-    without_a_verified_email_the_right_password_is_forbidden_where_it_is_required,
-    without_a_verified_email_a_refresh_is_forbidden_where_it_is_required,
+    required_verification_forbids_login_with_unverified_email,
+    required_verification_forbids_refresh_with_unverified_email,
     a_token_is_dead_once_the_email_or_the_password_changes,
 );
 
@@ -69,7 +69,7 @@ fn a_verified_address_gets_no_mail_to_verify_it(service: &Service) {
     assert_eq!(service.mails_to(&account.email).len(), 1);
 }
 
-fn without_a_verified_email_the_right_password_is_forbidden_where_it_is_required(backend: Backend) {
+fn required_verification_forbids_login_with_unverified_email(backend: Backend) {
     let service = backend.service().set("REQUIRE_VERIFIED_EMAIL", "true").start();
     let account = service.account();
     service.login(&account.email, &account.password).expect_error(403, "AUTH_EMAIL_UNVERIFIED");
@@ -80,7 +80,7 @@ fn without_a_verified_email_the_right_password_is_forbidden_where_it_is_required
     service.login(&account.email, &account.password).expect(200);
 }
 
-fn without_a_verified_email_a_refresh_is_forbidden_where_it_is_required(backend: Backend) {
+fn required_verification_forbids_refresh_with_unverified_email(backend: Backend) {
     let service = backend.service().set("REQUIRE_VERIFIED_EMAIL", "true").start();
     let account = service.verified_account();
     let pair = service.sign_in(&account);

@@ -7,7 +7,7 @@ use crate::harness::on_both_databases;
 
 on_both_databases!(
     users_log_in_with_their_old_passwords,
-    adopted_emails_keep_their_spelling_and_are_found_without_regard_to_case,
+    adopted_emails_keep_their_spelling_and_match_any_case,
     accounts_that_differ_by_case_log_in_with_their_own_spelling,
     no_third_may_register_beside_two_that_differ_by_case,
     a_password_over_72_bytes_is_checked_by_its_first_72,
@@ -33,7 +33,7 @@ fn users_log_in_with_their_old_passwords(backend: Backend) {
     assert_eq!(signed_in, 8);
 }
 
-fn adopted_emails_keep_their_spelling_and_are_found_without_regard_to_case(backend: Backend) {
+fn adopted_emails_keep_their_spelling_and_match_any_case(backend: Backend) {
     let (service, facts) = adopted(backend);
     let bob = &users(&facts)[1];
     assert_eq!(bob["email_stored"], "Bob.Mixed@example.com");

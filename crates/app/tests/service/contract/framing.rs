@@ -8,7 +8,7 @@ on_both_databases!(
     what_is_not_http_gets_a_bare_400_and_is_cut_off,
     a_message_of_two_readings_is_refused,
     a_bad_chunk_ends_the_connection,
-    transfer_encoding_wins_over_a_length_and_the_connection_closes,
+    transfer_encoding_overrides_length_and_closes_connection,
     exactly_one_host_is_needed,
     too_large_a_head_is_431,
     no_answer_ever_passes_for_two,
@@ -99,7 +99,7 @@ fn a_bad_chunk_ends_the_connection(service: &Service) {
     assert_eq!(connection.reply().unwrap().unwrap().status, 422);
 }
 
-fn transfer_encoding_wins_over_a_length_and_the_connection_closes(service: &Service) {
+fn transfer_encoding_overrides_length_and_closes_connection(service: &Service) {
     let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\nX-Request-ID: smuggled\r\n\r\n";
     let length = 5 + smuggled.len();
     let message = format!(

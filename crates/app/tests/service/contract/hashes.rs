@@ -9,7 +9,7 @@ use crate::harness::timing::timed;
 on_both_databases!(
     hashes_made_by_passlib_are_verified,
     a_hash_of_another_cost_is_replaced_at_the_next_good_login,
-    a_stored_hash_that_nobody_can_verify_is_a_wrong_password,
+    unverifiable_stored_hash_is_a_wrong_password,
     a_stored_hash_that_is_not_utf_8_is_a_wrong_password,
     a_lower_cost_leaves_stored_hashes_as_they_are,
     an_unknown_account_takes_the_time_of_stored_hashes,
@@ -125,7 +125,7 @@ fn an_unknown_account_takes_the_time_of_stored_hashes(backend: Backend) {
     }
 }
 
-fn a_stored_hash_that_nobody_can_verify_is_a_wrong_password(service: &Service) {
+fn unverifiable_stored_hash_is_a_wrong_password(service: &Service) {
     let good = MADE_BY_PASSLIB[1];
     let damaged = [
         "",

@@ -7,7 +7,7 @@ use crate::harness::{on_both_databases, services::Service};
 on_both_databases!(
     head_works_where_get_does,
     responses_that_carry_a_token_or_personal_data_are_not_stored,
-    browsers_keep_to_https_if_the_operator_and_the_public_url_say_so,
+    hsts_is_sent_only_with_hsts_seconds_and_https_public_url,
     no_get_takes_a_token_from_the_url,
     every_response_forbids_sniffing_framing_and_referrers,
     the_pages_allow_no_outside_host,
@@ -67,7 +67,7 @@ fn responses_that_carry_a_token_or_personal_data_are_not_stored(service: &Servic
     }
 }
 
-fn browsers_keep_to_https_if_the_operator_and_the_public_url_say_so(backend: Backend) {
+fn hsts_is_sent_only_with_hsts_seconds_and_https_public_url(backend: Backend) {
     for (url, seconds, sent) in [
         ("https://auth.example.org", "31536000", Some("max-age=31536000")),
         ("https://auth.example.org", "0", None),

@@ -21,7 +21,7 @@ fn histories_of_a_session_hold_what_the_model_holds(service: &Service) {
 }
 
 #[test]
-fn histories_of_a_session_on_two_replicas_hold_what_the_model_holds() {
+fn session_histories_on_two_replicas_match_the_model() {
     let database = Backend::Postgres.database();
     let replicas = [(); 2].map(|()| ServiceBuilder::over(&database).start());
     (0..HISTORIES).for_each(|seed| History::new(seed, replicas.iter().collect()).play());

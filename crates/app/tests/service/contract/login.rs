@@ -9,7 +9,7 @@ use std::time::Duration;
 
 on_both_databases!(
     a_login_gives_a_pair_of_tokens,
-    unknown_email_wrong_password_and_inactive_account_are_one_answer,
+    unknown_email_wrong_password_and_inactive_look_the_same,
     no_password_policy_applies,
     the_oauth2_password_form_signs_in,
     a_form_is_read_as_a_form,
@@ -29,7 +29,7 @@ fn a_login_gives_a_pair_of_tokens(service: &Service) {
     assert_eq!(service.me(body["access_token"].as_str().unwrap()).expect(200)["email"], account.email);
 }
 
-fn unknown_email_wrong_password_and_inactive_account_are_one_answer(service: &Service) {
+fn unknown_email_wrong_password_and_inactive_look_the_same(service: &Service) {
     let (known, inactive, long, damaged) = (service.account(), service.account(), "x".repeat(100), fresh_email());
     service.disable(&inactive);
     service.database.insert_user(&damaged, "damaged");

@@ -10,7 +10,7 @@ on_both_databases!(
     a_password_has_8_to_256_characters,
     any_character_will_do,
     the_whole_password_counts,
-    up_to_71_bytes_the_hash_is_plain_bcrypt_past_that_passlibs_second_format,
+    hash_is_plain_bcrypt_up_to_71_bytes_and_prehashed_beyond,
     a_digest_of_the_password_is_no_password,
     a_password_is_never_folded_or_trimmed,
 );
@@ -66,7 +66,7 @@ fn the_whole_password_counts(service: &Service) {
     }
 }
 
-fn up_to_71_bytes_the_hash_is_plain_bcrypt_past_that_passlibs_second_format(service: &Service) {
+fn hash_is_plain_bcrypt_up_to_71_bytes_and_prehashed_beyond(service: &Service) {
     let plain = ["12345678".to_owned(), "x".repeat(71), "é".repeat(35)];
     let prehashed = ["x".repeat(72), "é".repeat(36), "🔑".repeat(18), "with a \0 NUL".to_owned(), "x".repeat(256)];
     for password in plain {

@@ -12,7 +12,7 @@ on_both_databases!(
     the_old_token_is_revoked_and_the_new_one_stored,
     of_n_simultaneous_calls_exactly_one_wins,
     of_simultaneous_calls_at_two_replicas_exactly_one_wins,
-    the_new_access_token_carries_the_jti_of_the_token_it_was_exchanged_for,
+    new_access_token_carries_the_jti_of_the_spent_refresh_token,
     a_malformed_forged_or_unknown_token_is_invalid,
     a_token_of_the_wrong_type_is_invalid,
     an_expired_token_is_expired,
@@ -82,7 +82,7 @@ fn of_simultaneous_calls_at_two_replicas_exactly_one_wins(backend: Backend) {
     one.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
 }
 
-fn the_new_access_token_carries_the_jti_of_the_token_it_was_exchanged_for(service: &Service) {
+fn new_access_token_carries_the_jti_of_the_spent_refresh_token(service: &Service) {
     let (_, pair) = service.session();
     let next = Pair::of(&service.refresh(&pair.refresh));
     assert_eq!(jose::claims(&next.access)["jti"], pair.jti());

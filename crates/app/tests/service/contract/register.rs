@@ -13,7 +13,7 @@ on_both_databases!(
     an_email_is_stored_and_returned_in_lower_case,
     surrounding_white_space_is_trimmed,
     an_email_has_at_most_254_characters,
-    a_local_part_over_64_octets_is_422_wherever_mail_would_go_there,
+    local_part_over_64_octets_is_422_where_email_would_be_sent,
     an_international_domain_counts_through_idna,
     unicode_case_never_merges_two_addresses,
     of_two_simultaneous_registrations_exactly_one_wins,
@@ -113,7 +113,7 @@ fn an_email_has_at_most_254_characters(service: &Service) {
 }
 
 /// Mail servers need not accept such an address (RFC 5321). An adopted account may have one and can log in.
-fn a_local_part_over_64_octets_is_422_wherever_mail_would_go_there(service: &Service) {
+fn local_part_over_64_octets_is_422_where_email_would_be_sent(service: &Service) {
     let (account, pair) = service.session();
     let long = format!("{:0>65}@example.com", unique());
     service.register(&long, "long enough").expect_fields(&["email"]);

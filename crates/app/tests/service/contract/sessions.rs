@@ -19,15 +19,15 @@ on_both_databases!(
     logout_all_spares_the_callers_where_it_is_told_to,
     own_bearer_routes_refuse_a_session_that_has_ended,
     own_bearer_routes_refuse_an_inactive_account,
-    an_access_token_without_sid_is_judged_by_its_signature_and_its_account,
+    access_token_without_sid_depends_on_signature_and_account,
     a_session_ends_at_logout_whichever_of_its_tokens_is_shown,
     a_logout_is_not_undone_by_a_refresh_in_flight,
     a_session_ends_with_its_account,
-    a_session_ends_when_it_is_too_old_however_often_it_was_refreshed,
+    session_ends_at_its_maximum_age_despite_refreshes,
     a_login_past_the_most_ends_the_session_least_recently_used,
     an_account_has_100_sessions_at_most_by_default,
-    an_adopted_token_is_a_session_of_its_own_that_counts_from_its_adoption,
-    a_token_of_the_release_before_begins_a_session_at_its_first_exchange,
+    adopted_token_is_its_own_session_dated_from_adoption,
+    legacy_token_begins_its_session_at_the_first_refresh,
     the_timeline_tells_every_verdict_to_its_owner_alone,
     no_route_of_sessions_is_open,
 );
@@ -216,7 +216,7 @@ fn expect_refused_everywhere(service: &Service, pair: &Pair) {
     }
 }
 
-fn an_access_token_without_sid_is_judged_by_its_signature_and_its_account(service: &Service) {
+fn access_token_without_sid_depends_on_signature_and_account(service: &Service) {
     let (account, pair) = service.session();
     let token = jose::token(&jose::without(&jose::claims(&pair.access), "sid"));
     service.logout(&pair.refresh).expect(200);
@@ -272,7 +272,7 @@ fn a_session_ends_with_its_account(service: &Service) {
     service.me(&pair.access).expect_error(401, "AUTH_TOKEN_REVOKED");
 }
 
-fn a_session_ends_when_it_is_too_old_however_often_it_was_refreshed(backend: Backend) {
+fn session_ends_at_its_maximum_age_despite_refreshes(backend: Backend) {
     let service = backend.service().set("SESSION_MAX_AGE_DAYS", "3").start();
     let (account, pair) = service.session();
     let pair = Pair::of(&service.refresh(&pair.refresh));
@@ -316,7 +316,7 @@ fn an_account_has_100_sessions_at_most_by_default(service: &Service) {
     service.refresh(&pairs[1].refresh).expect(200);
 }
 
-fn an_adopted_token_is_a_session_of_its_own_that_counts_from_its_adoption(backend: Backend) {
+fn adopted_token_is_its_own_session_dated_from_adoption(backend: Backend) {
     let (service, facts) = super::adoption::adopted(backend);
     let user = &facts["users"][0];
     let id = user["id"].as_i64().unwrap();
@@ -338,7 +338,7 @@ fn an_adopted_token_is_a_session_of_its_own_that_counts_from_its_adoption(backen
     service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
 }
 
-fn a_token_of_the_release_before_begins_a_session_at_its_first_exchange(service: &Service) {
+fn legacy_token_begins_its_session_at_the_first_refresh(service: &Service) {
     let (account, pair) = service.session();
     let add = |jti: &str| {
         service.database.execute(&format!(

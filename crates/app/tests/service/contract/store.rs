@@ -7,7 +7,7 @@ use crate::harness::{on_both_databases, services::Service};
 on_both_databases!(
     the_tables_have_the_columns_of_the_fastapi_application,
     a_row_is_what_the_answer_said,
-    anything_unforeseen_is_a_500_logged_whole_and_told_as_nothing,
+    unexpected_error_is_a_500_logged_in_full_and_not_exposed,
 );
 
 fn the_tables_have_the_columns_of_the_fastapi_application(service: &Service) {
@@ -36,7 +36,7 @@ fn a_row_is_what_the_answer_said(service: &Service) {
     assert_eq!(rows(&format!("{live} AND revoked")), 1);
 }
 
-fn anything_unforeseen_is_a_500_logged_whole_and_told_as_nothing(backend: Backend) {
+fn unexpected_error_is_a_500_logged_in_full_and_not_exposed(backend: Backend) {
     let service = backend.service().start();
     let (account, pair) = service.session();
     service.database.execute("ALTER TABLE refresh_tokens RENAME TO elsewhere");

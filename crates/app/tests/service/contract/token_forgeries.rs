@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 on_both_databases!(
     no_algorithm_but_the_configured_one_is_accepted,
-    a_header_with_a_key_or_crit_is_refused_even_when_truly_signed,
+    validly_signed_header_with_a_key_or_crit_is_refused,
     a_header_that_is_no_header_is_refused,
     a_key_in_the_token_is_no_key,
     changed_claims_break_the_signature,
@@ -69,7 +69,7 @@ fn no_algorithm_but_the_configured_one_is_accepted(service: &Service) {
     shown.unharmed();
 }
 
-fn a_header_with_a_key_or_crit_is_refused_even_when_truly_signed(service: &Service) {
+fn validly_signed_header_with_a_key_or_crit_is_refused(service: &Service) {
     let shown = Shown::new(service);
     let jwk = json!({"kty": "oct", "k": jose::base64url(&*SECRET)});
     let members = [

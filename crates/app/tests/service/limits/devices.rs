@@ -9,7 +9,7 @@ use crate::harness::services::{Service, random_secret};
 use serde_json::json;
 
 on_both_databases!(
-    a_successful_login_leaves_a_signed_cookie_that_names_nobody,
+    successful_login_sets_a_signed_cookie_that_names_no_user,
     an_attack_from_elsewhere_never_locks_the_owner_out,
     a_known_device_has_a_budget_of_its_own,
     a_cookie_is_good_for_one_account,
@@ -35,7 +35,7 @@ fn known_device(service: &Service, account: &Account) -> String {
     value.to_owned()
 }
 
-fn a_successful_login_leaves_a_signed_cookie_that_names_nobody(backend: Backend) {
+fn successful_login_sets_a_signed_cookie_that_names_no_user(backend: Backend) {
     let service = limited(backend.service()).start();
     let account = service.account();
     let reply = service.login(&account.email, &account.password);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 on_both_databases!(
     guesses_with_a_stolen_token_count_with_those_of_logins,
-    a_known_device_keeps_its_own_budget_wherever_the_password_is_asked_for,
+    known_device_keeps_its_own_budget_at_every_password_check,
     a_new_password_makes_the_other_devices_strangers,
     a_source_that_signed_in_before_has_a_budget_of_its_own,
     a_reset_ends_the_wait_and_makes_the_browser_known,
@@ -99,7 +99,7 @@ fn guesses_with_a_stolen_token_count_with_those_of_logins(backend: Backend) {
     }
 }
 
-fn a_known_device_keeps_its_own_budget_wherever_the_password_is_asked_for(backend: Backend) {
+fn known_device_keeps_its_own_budget_at_every_password_check(backend: Backend) {
     let service = behind_a_proxy(backend);
     let account = service.account();
     let mut owner = Caller::at(&service, HOME);

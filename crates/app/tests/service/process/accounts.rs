@@ -14,14 +14,14 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 on_both_databases!(
-    a_disabled_account_is_out_at_once_and_signs_in_when_it_is_enabled,
+    disabled_account_is_out_at_once_and_logs_in_once_enabled,
     a_new_password_ends_every_session,
     accounts_are_made_and_listed,
     sessions_are_listed_and_revoked,
     what_cannot_be_done_says_so_in_a_line,
     a_list_takes_no_more_memory_for_more_accounts,
     a_row_that_cannot_be_read_is_named_and_the_others_are_listed,
-    an_account_that_another_table_refers_to_is_deleted_but_for_its_row,
+    referenced_account_is_deleted_except_for_its_row,
 );
 
 #[track_caller]
@@ -30,7 +30,7 @@ fn is_out(service: &Service, pair: &crate::harness::accounts::Pair) {
     service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
 }
 
-fn a_disabled_account_is_out_at_once_and_signs_in_when_it_is_enabled(backend: Backend) {
+fn disabled_account_is_out_at_once_and_logs_in_once_enabled(backend: Backend) {
     let service = backend.service().start();
     let (account, pair) = service.session();
     let (_, stranger) = service.session();
@@ -251,7 +251,7 @@ fn a_row_that_cannot_be_read_is_named_and_the_others_are_listed(backend: Backend
     );
 }
 
-fn an_account_that_another_table_refers_to_is_deleted_but_for_its_row(backend: Backend) {
+fn referenced_account_is_deleted_except_for_its_row(backend: Backend) {
     let service = backend.service().start();
     let database = &service.database;
     let [(orderer, pair), (other, _), (third, _)] = [(); 3].map(|()| service.session());

@@ -17,7 +17,7 @@ on_both_databases!(
     common_passwords_are_refused_when_the_list_is_on,
     database_urls_are_read_in_sqlalchemys_spelling,
     the_token_algorithm_is_the_configured_one,
-    the_sample_of_the_documents_is_refused_and_right_but_for_its_secret,
+    sample_env_file_is_valid_except_for_its_refused_secret,
     no_core_dump_holds_the_secret,
     there_are_few_arenas_unless_the_operator_wants_more,
     localhost_is_both_loopback_addresses,
@@ -70,7 +70,7 @@ fn an_unknown_setting_in_portcullis_toml_stops_the_start(backend: Backend) {
     );
 }
 
-fn the_sample_of_the_documents_is_refused_and_right_but_for_its_secret(backend: Backend) {
+fn sample_env_file_is_valid_except_for_its_refused_secret(backend: Backend) {
     let secret = SECRET.as_str();
     let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.env.example")).unwrap();
     let with_sample = |text: &str| {

@@ -162,7 +162,7 @@ fn a_flood_of_names_makes_no_series(backend: Backend) {
 }
 
 #[test]
-fn the_page_is_not_on_the_public_port_and_nothing_else_is_beside_it() {
+fn metrics_port_serves_only_metrics_and_public_port_none() {
     let (service, url) = service(Backend::Sqlite);
     service.get("/metrics").expect_error(404, "NOT_FOUND");
     for path in ["/", "/health", "/auth/login", "/metrics/x"] {

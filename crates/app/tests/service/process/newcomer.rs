@@ -36,7 +36,7 @@ fn links_in_mails_lead_to_the_port_that_was_bound(service: &Service) {
 }
 
 #[test]
-fn one_line_says_where_the_service_its_documentation_and_its_mails_are() {
+fn listening_line_says_where_service_docs_and_emails_are() {
     let service = Backend::Sqlite.service().start();
     let listening = service.log.wait_for(1, |event| event["message"] == "Listening").remove(0);
     let url = format!("http://{}", service.address);
@@ -51,7 +51,7 @@ fn one_line_says_where_the_service_its_documentation_and_its_mails_are() {
 }
 
 #[test]
-fn a_misspelt_setting_is_told_at_the_start_and_by_doctor() {
+fn misspelt_setting_is_reported_at_start_and_by_doctor() {
     let service = Backend::Sqlite.service().set("CORS_ORIGIN", "https://marker.example").start();
     let warned = service.log.wait_for(1, |event| event["level"] == "WARNING" && event["name"] == "app");
     let warned = warned.iter().find(|event| event["message"].as_str().unwrap().starts_with("CORS_ORIGIN "));

@@ -27,7 +27,7 @@ fn found(ended: &ExitedService, status: &str) -> String {
 }
 
 #[test]
-fn a_pooler_in_transaction_mode_is_refused_by_the_start_a_command_and_doctor() {
+fn transaction_mode_pooler_is_refused_by_serve_cli_and_doctor() {
     let server = Server::shared();
     let database = server.create_database();
     let name = database.url.rsplit('/').next().unwrap();

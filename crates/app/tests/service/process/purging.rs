@@ -7,7 +7,7 @@ use crate::harness::services::ServiceBuilder;
 on_both_databases!(
     the_command_deletes_what_is_dead_beside_a_service,
     a_service_purges_while_it_serves,
-    a_session_is_kept_with_its_timeline_for_30_days_after_its_end,
+    session_and_timeline_are_kept_for_30_days_after_the_end,
 );
 
 /// Inserts rows of tokens that expired a year ago, some of them spent.
@@ -48,7 +48,7 @@ fn a_service_purges_while_it_serves(backend: Backend) {
     service.stop();
 }
 
-fn a_session_is_kept_with_its_timeline_for_30_days_after_its_end(backend: Backend) {
+fn session_and_timeline_are_kept_for_30_days_after_the_end(backend: Backend) {
     let service = backend.service().set("PURGE_INTERVAL_MINUTES", "0").start();
     let (account, pair) = service.session();
     let kept = service.sign_in(&account);

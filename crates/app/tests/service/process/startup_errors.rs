@@ -16,7 +16,7 @@ on_both_databases!(
     no_refusal_shows_a_secret,
     a_schema_from_the_future_is_refused,
     another_programs_tables_are_refused_and_left_alone,
-    a_database_that_is_not_migrated_is_refused_without_auto_migrate,
+    unmigrated_database_is_refused_without_auto_migrate,
 );
 
 fn a_taken_port_is_refused(backend: Backend) {
@@ -28,7 +28,7 @@ fn a_taken_port_is_refused(backend: Backend) {
 
 /// Names the variable and what is wrong with the file or folder it names.
 #[test]
-fn what_a_setting_names_and_cannot_be_used_is_refused_with_its_name() {
+fn unusable_resource_is_refused_by_the_name_of_its_setting() {
     let folder = fresh_folder();
     let path = |name: &str| folder.join(name).display().to_string();
     fs::create_dir(folder.join("folder")).unwrap();
@@ -165,7 +165,7 @@ fn a_schema_from_the_future_is_refused(backend: Backend) {
     service.again().start().sign_in(&account);
 }
 
-fn a_database_that_is_not_migrated_is_refused_without_auto_migrate(backend: Backend) {
+fn unmigrated_database_is_refused_without_auto_migrate(backend: Backend) {
     let database = backend.database();
     let ended = ServiceBuilder::over(&database).set("AUTO_MIGRATE", "false").run();
     let line = ended.refusal();
@@ -176,7 +176,7 @@ fn a_database_that_is_not_migrated_is_refused_without_auto_migrate(backend: Back
 }
 
 #[test]
-fn a_file_that_may_only_be_read_is_refused_or_served_for_reading() {
+fn database_opened_read_only_is_refused_at_start() {
     let service = Backend::Sqlite.service().start();
     let (account, _) = service.session();
     service.stop();

@@ -190,7 +190,7 @@ fn no_span_tells_what_a_caller_wrote(backend: Backend) {
 }
 
 #[test]
-fn what_a_caller_does_not_sample_is_not_sent_and_has_its_place_in_the_log() {
+fn unsampled_request_sends_no_span_and_logs_its_trace_id() {
     let (setup, collector) = traced(Backend::Sqlite);
     let service = setup.start();
     let (quiet, reply) = call(&service, "/auth/logout", "00", &json!({"refresh_token": "none"}));
@@ -219,7 +219,7 @@ fn a_sampler_keeps_none_or_all() {
 }
 
 #[test]
-fn a_fault_of_the_server_is_an_error_of_its_span_and_of_those_within() {
+fn server_error_marks_its_span_and_the_failed_inner_span() {
     let (setup, collector) = traced(Backend::Sqlite);
     let service = setup.set("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere").start();
     let (trace, reply) = call(&service, "/auth/login", "01", &json!({"email": fresh_email(), "password": PASSWORD}));

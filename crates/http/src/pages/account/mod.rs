@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_page_is_kept_by_no_cache_framed_by_nobody_and_tells_its_language() {
+    async fn page_is_not_cached_not_framed_and_declares_its_language() {
         let screen = PageView { title: "Title", parts: vec![Html::paragraph("text")] };
         let response = screen.ok(&reader(Language::German));
         for (name, value) in [

@@ -145,7 +145,7 @@ fn robbed(rules: Rules) -> State {
 }
 
 #[test]
-fn a_stranger_who_registers_the_address_is_out_once_its_owner_verifies() {
+fn attacker_who_registers_the_email_is_out_once_owner_verifies() {
     let outcomes = [
         "VerifyEmail by Nothing: removed",
         "VerifyEmail by Device: kept",
@@ -159,14 +159,14 @@ fn a_stranger_who_registers_the_address_is_out_once_its_owner_verifies() {
 }
 
 #[test]
-fn a_thief_who_knows_the_password_is_out_once_the_owner_undoes_the_change() {
+fn thief_with_the_password_is_out_after_the_owners_undo() {
     let rules = Rules { leaked: true, ..USUAL };
     let outcomes = ["UndoEmailChange by Nothing: removed", "UndoEmailChange by Password(\"the owner's own\"): kept"];
     holds("a thief", (robbed(rules), rules, 6), 700, &outcomes);
 }
 
 #[test]
-fn a_device_cookie_of_the_stranger_in_the_owners_browser_is_found() {
+fn attackers_device_cookie_in_the_owners_browser_is_detected() {
     let planted = Rules { planted: true, ..USUAL };
     let wrong = explore(beginning(), planted, 4).map(|seen| seen.states).unwrap_err();
     println!("{wrong}");

@@ -171,7 +171,7 @@ fn where_the_commit_fails_nobody_is_told_otherwise() {
 }
 
 #[test]
-fn a_file_that_goes_before_the_commit_acknowledges_nobody() {
+fn file_deleted_before_the_commit_fails_every_caller() {
     let folder = TempDir::new().unwrap();
     let store = store(&folder);
     let goes = shares(&store, |_| {
@@ -183,7 +183,7 @@ fn a_file_that_goes_before_the_commit_acknowledges_nobody() {
 }
 
 #[test]
-fn a_disk_that_fills_up_acknowledges_nobody_in_the_transaction() {
+fn full_disk_fails_every_caller_in_the_transaction() {
     let folder = TempDir::new().unwrap();
     let store = store(&folder);
     let fills = shares(&store, |connection| {
@@ -201,7 +201,7 @@ fn a_disk_that_fills_up_acknowledges_nobody_in_the_transaction() {
 
 /// SQLite may or may not have rolled back all of it, and the store does not check.
 #[test]
-fn an_outage_of_one_acknowledges_nobody_in_the_transaction() {
+fn outage_of_one_caller_fails_all_in_the_transaction() {
     let folder = TempDir::new().unwrap();
     let store = store(&folder);
     let outage = StoreError::Unavailable("disk I/O error".to_owned());
@@ -213,7 +213,7 @@ fn an_outage_of_one_acknowledges_nobody_in_the_transaction() {
 }
 
 #[test]
-fn a_transaction_that_the_database_undid_by_itself_acknowledges_nobody() {
+fn transaction_undone_by_sqlite_fails_all_its_callers() {
     let folder = TempDir::new().unwrap();
     let store = store(&folder);
     for (outcome, number) in [(Ok(TxOutcome::Commit), 1), (Ok(TxOutcome::Rollback), 2), (Err(failure()), 3)] {

@@ -65,7 +65,7 @@ fn a_pool_without_any_connection_is_an_outage_and_heals() {
 
 /// The caller holds the only connection, and a second call waits for it.
 #[test]
-fn a_caller_waits_for_an_open_connection_and_is_busy_if_none_comes_free() {
+fn call_waits_for_an_open_connection_and_is_busy_without_one() {
     let url = limited(Server::shared(), "alone", 1);
     let store = open(&url, &impatient());
     assert_eq!(store.pending(), Ok(Vec::new()));

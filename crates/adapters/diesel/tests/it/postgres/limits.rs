@@ -110,7 +110,7 @@ fn callers_beyond_the_pool_are_busy() {
 }
 
 #[test]
-fn a_time_beyond_the_calendar_is_reported_by_table_column_and_number() {
+fn time_out_of_range_is_reported_by_table_column_and_id() {
     let sandbox = Sandbox::new();
     let store = sandbox.store();
     let jti = Jti::from_random([1; 16]);

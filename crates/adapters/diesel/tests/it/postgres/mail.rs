@@ -47,7 +47,7 @@ fn what_a_mail_server_says_is_kept_in_one_line() {
 
 /// The unique index rejects the change, not the query before it, and the transaction continues.
 #[test]
-fn an_address_that_somebody_registers_meanwhile_is_taken() {
+fn email_change_to_a_concurrently_registered_email_is_taken() {
     let sandbox = Sandbox::new();
     let store = sandbox.store();
     let ada = register(&store, "ada@example.com").unwrap().unwrap();
@@ -76,7 +76,7 @@ fn an_address_that_somebody_registers_meanwhile_is_taken() {
 }
 
 #[test]
-fn an_account_that_was_adopted_beside_another_comes_under_the_index() {
+fn adopted_duplicate_enters_the_unique_index_on_email_change() {
     let sandbox = Sandbox::of_the_application();
     let store = sandbox.store();
     let accounts = crate::samples::accounts(&store, "erin@example.com").unwrap();

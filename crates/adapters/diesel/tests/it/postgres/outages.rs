@@ -61,7 +61,7 @@ fn a_restart_costs_no_call_once_the_server_is_back() {
 }
 
 #[test]
-fn a_crash_in_a_transaction_is_an_outage_and_keeps_what_was_acknowledged() {
+fn crash_mid_transaction_is_an_outage_and_keeps_earlier_writes() {
     for start in LANGUAGES {
         let server = start();
         let store = store_on(&server);
@@ -111,7 +111,7 @@ fn connections_that_the_server_cut_are_never_handed_out_twice() {
 }
 
 #[test]
-fn reads_and_rotations_find_out_that_their_idle_connection_was_cut() {
+fn reads_and_rotations_succeed_after_idle_connections_are_cut() {
     for start in LANGUAGES {
         let server = start();
         let store = store_on(&server);
@@ -136,7 +136,7 @@ fn reads_and_rotations_find_out_that_their_idle_connection_was_cut() {
 }
 
 #[test]
-fn a_rotation_whose_server_crashes_is_an_outage_and_is_never_sent_twice() {
+fn rotation_on_a_crashing_server_is_an_outage_and_not_resent() {
     for start in LANGUAGES {
         let server = start();
         let database = server.create_database();

@@ -9,7 +9,7 @@ use portcullis_testkit::postgres::Server;
 use portcullis_testkit::smtp::Authority;
 
 #[test]
-fn parameters_that_can_never_work_are_told_from_a_server_that_is_down() {
+fn unusable_connection_parameter_is_a_permanent_error() {
     for sandbox in Sandbox::in_both_languages() {
         for (parameters, named) in [
             ("options=-c%20nosuch%3Dsecret", "nosuch"),

@@ -14,7 +14,7 @@ fn assert_refused(error: &MigrateError) {
 }
 
 #[test]
-fn a_pooler_in_transaction_mode_is_refused_before_anything_is_changed() {
+fn transaction_mode_pooler_is_refused_before_any_change() {
     for settings in ["default_pool_size = 1", "default_pool_size = 4", "default_pool_size = 4\nserver_round_robin = 1"]
     {
         let sandbox = Sandbox::new();

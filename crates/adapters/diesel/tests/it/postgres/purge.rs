@@ -43,7 +43,7 @@ fn purge_all(store: &dyn Store) {
 }
 
 #[test]
-fn a_purge_has_its_pages_written_early_and_nobody_else() {
+fn only_a_purge_has_its_pages_written_early() {
     let sandbox = Sandbox::new();
     let store = sandbox.store();
     sandbox.execute(WATCH_DELETES);

@@ -142,7 +142,7 @@ fn an_id_is_never_given_twice() {
 }
 
 #[test]
-fn an_account_that_was_deleted_before_adoption_leaves_its_tokens_to_nobody() {
+fn id_of_an_account_deleted_before_adoption_is_not_reused() {
     let sandbox = Sandbox::new();
     sandbox.execute(WITHOUT_AUTOINCREMENT);
     sandbox

@@ -98,7 +98,7 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
 }
 
 #[test]
-fn a_hash_that_is_not_text_is_one_that_is_read_compared_and_replaced() {
+fn non_text_hash_is_read_compared_and_replaced() {
     for (value, other) in [("x'00'", "x'01'"), ("cast(x'24ff' AS text)", "x'24'"), ("x''", "x'00'"), ("12", "x'12'")] {
         let sandbox = Sandbox::new();
         let store = sandbox.store();
@@ -209,7 +209,7 @@ fn a_token_that_says_revoked_and_nothing_else_is_revoked() {
 }
 
 #[test]
-fn an_inactive_account_shows_at_its_token_and_a_vanished_one_has_none() {
+fn token_lookup_shows_inactive_and_omits_missing_account() {
     let sandbox = Sandbox::new();
     let store = sandbox.store();
     account_with_token(&store, "ada@example.com", jti());

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::sync::mpsc::channel;
 
 #[test]
-fn a_lock_held_too_long_is_busy_for_writers_and_nothing_to_readers() {
+fn long_lock_is_busy_for_writers_and_harmless_to_readers() {
     let sandbox = Sandbox::new();
     sandbox.store();
     let store = sandbox.open_with(&impatient());
