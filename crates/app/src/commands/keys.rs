@@ -55,7 +55,7 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn print(mut to: impl Write, algorithm: Algorithm, made: &GeneratedKey, file: &str) -> std::io::Result<()> {
-    writeln!(to, "Generated the key {}. To sign with it, set:", made.public.id)?;
+    writeln!(to, "Generated key {}. To sign with it, set:", made.public.id)?;
     writeln!(to, "ALGORITHM={}", algorithm.as_str())?;
     writeln!(to, "PRIVATE_KEY_FILE={file}")
 }

@@ -34,7 +34,7 @@ fn generated(algorithm: &str) -> (String, String) {
     let ended = setup.argument(path.to_str().unwrap()).run();
     assert!(ended.status.success(), "{ended:?}");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    let id = ended.output.split_whitespace().nth(2).unwrap().to_owned();
+    let id = ended.output.split_whitespace().nth(2).unwrap().trim_end_matches('.').to_owned();
     assert!(ended.output.contains(&format!("ALGORITHM={algorithm}\nPRIVATE_KEY_FILE={}", path.display())));
     (path.to_str().unwrap().to_owned(), id)
 }
