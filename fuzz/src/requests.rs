@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 /// Longer than any response to a complete request takes.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// All statuses that are possible here.
 const STATUSES: [u16; 18] = [100, 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 431];
 
@@ -65,7 +65,7 @@ fn is_of_the_contract(head: &str, status: u16, body: &[u8]) {
 /// Sends the bytes on a new connection and returns everything received.
 fn exchange(service: &Service, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(service.address).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a socket");
     // The service may close the connection early. What it sent until then counts.
     let _ = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
     let mut answers = Vec::new();

@@ -20,7 +20,7 @@ use tracing::field::Empty;
 use tracing::subscriber::with_default;
 use tracing_subscriber::layer::SubscriberExt;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const START: i64 = 1_771_410_600;
 
@@ -80,7 +80,7 @@ impl World {
     }
 
     fn received(&self) -> Vec<Span> {
-        let posted = self.told.recv_timeout(PATIENCE).expect("a request");
+        let posted = self.told.recv_timeout(TIMEOUT).expect("a request");
         assert!(posted.head.starts_with("POST /base/v1/traces HTTP/1.1\r\n"), "{}", posted.head);
         for field in ["\r\nContent-Type: application/x-protobuf\r\n", "\r\nx-key: a b\r\n", "\r\nHost: 127.0.0.1:"] {
             assert!(posted.head.contains(field), "{}", posted.head);
@@ -135,7 +135,7 @@ fn a_request_is_a_tree_that_goes_on_with_its_callers() {
         request.record("http.response.status_code", 503_u16);
         world.clock.advance(Duration::from_secs(9));
     });
-    world.exporter.close(PATIENCE);
+    world.exporter.close(TIMEOUT);
     let spans = world.received();
     let (request, work) = (named(&spans, "GET /a"), named(&spans, "work"));
     assert_eq!(spans.len(), 2);
@@ -170,7 +170,7 @@ fn what_is_not_sampled_and_what_is_no_request_is_sent_nowhere() {
     });
     world.watch(Sampler::new(0.0), || drop(server!()));
     world.watch(Sampler::new(1.0).regardless_of_callers(), || drop(server!(unsampled.as_str())));
-    world.exporter.close(PATIENCE);
+    world.exporter.close(TIMEOUT);
     let [only] = &world.received()[..] else { panic!("more than one") };
     assert_eq!(only.name, "GET /a");
     assert_eq!((world.exporter.sent()(), world.exporter.dropped()()), (1, 0));
@@ -184,7 +184,7 @@ fn what_is_no_traceparent_begins_a_trace() {
         drop(server!(PARENT.to_uppercase().as_str()));
         drop(server!("marker"));
     });
-    world.exporter.close(PATIENCE);
+    world.exporter.close(TIMEOUT);
     let spans = world.received();
     assert!(spans.iter().all(|span| span.parent_span_id.is_empty() && span.flags == 0x101), "{spans:?}");
     let traces: std::collections::HashSet<_> = spans.iter().map(|span| &span.trace_id).collect();
@@ -207,7 +207,7 @@ fn batch_call_joins_the_first_trace_and_links_to_the_others() {
         world.clock.advance(Duration::from_millis(1));
         call.in_scope(|| tracing::error_span!(target: TRACES, "rotate"));
     });
-    world.exporter.close(PATIENCE);
+    world.exporter.close(TIMEOUT);
     let spans = world.received();
     assert_eq!(spans.len(), 6);
     let (call, rotate) = (named(&spans, "call"), named(&spans, "rotate"));
@@ -238,7 +238,7 @@ fn numbers_arrive_as_they_were() {
             }
         });
     });
-    world.exporter.close(PATIENCE);
+    world.exporter.close(TIMEOUT);
     let spans = world.received();
     let told: Vec<_> = spans.iter().filter(|span| span.name == "n").map(attributes).collect();
     let expected = numbers.map(|number| {
@@ -254,7 +254,7 @@ fn what_may_be_sent_again_is_and_nothing_else() {
     let world = World::start(&[BUSY, OK]);
     world.watch(Sampler::new(1.0), || drop(server!()));
     assert_eq!(world.received(), world.received(), "the same once more");
-    world.exporter.close(PATIENCE);
+    world.exporter.close(TIMEOUT);
     assert_eq!((world.exporter.sent()(), world.exporter.dropped()()), (1, 0));
     for answer in
         ["HTTP/1.1 400 Bad\r\n\r\n", "HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n", "SSH-2.0 200 \r\n\r\n", "HTTP/1.1"]
@@ -262,7 +262,7 @@ fn what_may_be_sent_again_is_and_nothing_else() {
         let world = World::start(&[answer]);
         world.watch(Sampler::new(1.0), || drop(server!()));
         world.received();
-        world.exporter.close(PATIENCE);
+        world.exporter.close(TIMEOUT);
         assert!(world.told.try_recv().is_err(), "{answer} was tried again");
         assert_eq!((world.exporter.sent()(), world.exporter.dropped()()), (0, 1), "{answer}");
     }

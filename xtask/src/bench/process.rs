@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Time a process may take to end before it is killed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running process in its own process group. It ends when dropped, and when the bench ends.
 pub(super) struct Process {
@@ -60,7 +60,7 @@ impl Process {
     fn end(&mut self) {
         let _ = kill_process(self.pid, self.polite);
         let started = Instant::now();
-        while !self.has_ended() && started.elapsed() < PATIENCE {
+        while !self.has_ended() && started.elapsed() < TIMEOUT {
             thread::sleep(Duration::from_millis(5));
         }
         let _ = kill_process_group(self.pid, Signal::KILL);
@@ -147,7 +147,7 @@ mod tests {
         command.args(["-c", "sh -c 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 60' & sleep 60"]);
         let process = Process::start(&mut command, Signal::TERM, &janitor).unwrap();
         let started = Instant::now();
-        while process.cpu().unwrap().is_zero() && started.elapsed() < PATIENCE {
+        while process.cpu().unwrap().is_zero() && started.elapsed() < TIMEOUT {
             thread::sleep(Duration::from_millis(5));
         }
         assert!(process.cpu().unwrap() > Duration::ZERO, "a grandchild's time");

@@ -15,7 +15,7 @@
 
 use portcullis_bcrypt::{
     Cost,
-    kernel::{Input, MOST_LANES, together},
+    kernel::{Input, MAX_LANES, together},
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::{
@@ -35,8 +35,8 @@ fn argument(name: &str, default: u32) -> u32 {
 fn hash(lanes: u32, cost: Cost, salt: &[u8; 16]) {
     match usize::try_from(lanes).unwrap() {
         1 => drop(black_box(bcrypt::bcrypt(cost.get(), *salt, KEY))),
-        lanes @ 2..=MOST_LANES => drop(black_box(together(cost, &vec![Input { salt, key: KEY }; lanes]))),
-        _ => panic!("--lanes is 1 to {MOST_LANES}"),
+        lanes @ 2..=MAX_LANES => drop(black_box(together(cost, &vec![Input { salt, key: KEY }; lanes]))),
+        _ => panic!("--lanes is 1 to {MAX_LANES}"),
     }
 }
 

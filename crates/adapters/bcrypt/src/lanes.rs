@@ -98,7 +98,7 @@ fn pace(lanes: Lanes, clock: &dyn Clock) -> LaneTiming {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::MOST_LANES;
+    use crate::kernel::MAX_LANES;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     /// Clock that advances by the next of the given milliseconds at each reading.
@@ -139,6 +139,6 @@ mod tests {
 
     #[test]
     fn the_kernel_takes_the_most() {
-        assert_eq!(Lanes::MAX.get().get(), MOST_LANES);
+        assert_eq!(Lanes::MAX.get().get(), MAX_LANES);
     }
 }

@@ -30,7 +30,7 @@ struct Holders {
     since: BTreeMap<u64, Option<Duration>>,
     next: u64,
     /// Number of evictions so far.
-    write_offs: u64,
+    evictions: u64,
     /// Lowered limit, and the time when it was set.
     lowered: Option<(usize, Duration)>,
 }
@@ -102,7 +102,7 @@ impl Holders {
         for since in self.since.values_mut() {
             if since.is_some_and(|since| now.saturating_sub(since) >= STUCK_AFTER) {
                 *since = None;
-                self.write_offs += 1;
+                self.evictions += 1;
             }
         }
         let stuck = self.since.values().filter(|since| since.is_none()).count();
@@ -125,7 +125,7 @@ impl Holders {
 impl EvictingPermit {
     /// Returns the number of evictions so far.
     pub(crate) fn evicted(&self) -> u64 {
-        lock(&self.gate.holders).write_offs
+        lock(&self.gate.holders).evictions
     }
 }
 

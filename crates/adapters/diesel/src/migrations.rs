@@ -162,7 +162,7 @@ where
             names.push(name);
         }
     }
-    let adoption = (adopting && applied.is_empty()).then(|| survey(connection)).transpose();
+    let adoption = (adopting && applied.is_empty()).then(|| report_adoption(connection)).transpose();
     Ok(MigrationReport { names, adoption: adoption.map_err(|error| failed::<C>(error.into()))?, findings })
 }
 
@@ -193,7 +193,7 @@ fn sorted<B: Backend>(known: &impl MigrationSource<B>) -> Result<Vec<Box<dyn Mig
     Ok(migrations)
 }
 
-fn survey<C>(connection: &mut C) -> QueryResult<Adoption>
+fn report_adoption<C>(connection: &mut C) -> QueryResult<Adoption>
 where
     C: Connection,
     for<'q> SqlLiteral<BigInt>: LoadQuery<'q, C, i64>,

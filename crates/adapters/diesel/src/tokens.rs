@@ -259,9 +259,9 @@ macro_rules! refresh_token_repository {
                 limit: u32,
                 cutoff: DateTime<Utc>,
             ) -> Result<Option<RowRange>, StoreError> {
-                let survey = ScanExpired::new(after, limit, DbTimestamp::new(cutoff));
+                let scan = ScanExpired::new(after, limit, DbTimestamp::new(cutoff));
                 let (last, dead) =
-                    self.in_background(|connection| survey.get_result::<(Option<i64>, i64)>(connection))?;
+                    self.in_background(|connection| scan.get_result::<(Option<i64>, i64)>(connection))?;
                 let dead = u64::try_from(dead).unwrap_or_default();
                 Ok(last.map(|last| RowRange { after, last: RowCursor(last), dead, cutoff }))
             }

@@ -30,7 +30,7 @@ const PASSWORD_BLOCKLIST: Setting =
 pub(super) const SETTINGS: [Setting; 4] = [BCRYPT_COST, HASH_LANES, PASSWORD_MIN_LENGTH, PASSWORD_BLOCKLIST];
 
 /// Minimum bcrypt cost that OWASP recommends (Password Storage Cheat Sheet).
-const LEAST_COST: u32 = 10;
+const MIN_COST: u32 = 10;
 
 /// Rules for new passwords, and hashing parameters.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(crate) struct Passwords {
 impl Passwords {
     pub(super) fn read(sources: &Sources, debug: bool, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         let bcrypt_cost = sources.required(&BCRYPT_COST, value::whole_number(4..=15))?;
-        if bcrypt_cost < LEAST_COST {
+        if bcrypt_cost < MIN_COST {
             if !debug {
                 return Err(BCRYPT_COST.invalid(InvalidValue("is out of range")));
             }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Maximum time of a step on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// User who may send emails.
 pub const USER: &str = "portcullis@mail.test";
 /// Password of the user. It needs percent-encoding in a URL.
@@ -299,7 +299,7 @@ impl ServerLog {
 
     fn wait<T>(&self, complaint: &str, mut found: impl FnMut(&State) -> Option<T>) -> T {
         let mut result = None;
-        let waited = self.changed.wait_timeout_while(self.lock(), PATIENCE, |state| {
+        let waited = self.changed.wait_timeout_while(self.lock(), TIMEOUT, |state| {
             result = found(state);
             result.is_none() && !state.ended
         });

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Maximum response time before the measurement fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -20,9 +20,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("{address}"))?;
+        let stream = TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("{address}"))?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         Ok(Self { stream, out: Vec::with_capacity(1024), read: vec![0; 16 * 1024], filled: 0 })
     }
 
@@ -83,7 +83,7 @@ impl Connection {
             let before = self.filled;
             match self.receive()? {
                 Some(answer) => return Ok(answer),
-                None => ensure!(self.filled > before, "no response within {PATIENCE:?}"),
+                None => ensure!(self.filled > before, "no response within {TIMEOUT:?}"),
             }
         }
     }

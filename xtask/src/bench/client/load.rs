@@ -1,7 +1,7 @@
 //! Closed loop: each client sends its next request after the response to the last one. One thread
 //! drives all clients. `probes` sends load at a fixed pace.
 
-use super::connection::{Connection, PATIENCE};
+use super::connection::{Connection, TIMEOUT};
 use super::flows::Flow;
 use anyhow::{Context, Result, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -55,18 +55,18 @@ pub(crate) fn drive(
     engine.run(Phase::Send, window.warm_up)?;
     // The window begins and ends with a response: if an operation takes 250 ms, a partial one at either
     // end would be one percent of the total.
-    engine.run(Phase::NextAnswer, PATIENCE)?;
+    engine.run(Phase::NextAnswer, TIMEOUT)?;
     engine.sample = Sample::default();
     let (cpu, started, own) = (meter()?, Instant::now(), own_cpu()?);
     engine.run(Phase::Send, window.measured)?;
-    engine.run(Phase::NextAnswer, PATIENCE)?;
+    engine.run(Phase::NextAnswer, TIMEOUT)?;
     engine.sample.elapsed = started.elapsed();
     engine.sample.client_cpu = own_cpu()?.saturating_sub(own);
     engine.sample.cpu = meter()?.saturating_sub(cpu);
     let sample = std::mem::take(&mut engine.sample);
     // Waits for every response, so that each chain has its newest token for the next window.
-    engine.run(Phase::Drain, PATIENCE)?;
-    ensure!(engine.seats.iter().all(|seat| !seat.waiting), "no response within {PATIENCE:?}");
+    engine.run(Phase::Drain, TIMEOUT)?;
+    ensure!(engine.seats.iter().all(|seat| !seat.waiting), "no response within {TIMEOUT:?}");
     Ok(sample)
 }
 

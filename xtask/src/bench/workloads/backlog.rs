@@ -15,9 +15,9 @@ const EXPIRED: &str = "2026-01-01 00:00:00.000000";
 /// The shortest interval. The first purge starts within a tenth of it.
 const INTERVAL_MINUTES: u32 = 1;
 /// Maximum duration of a purge.
-const PATIENCE: Duration = Duration::from_secs(1800);
+const TIMEOUT: Duration = Duration::from_secs(1800);
 /// Interval between checks whether the purge is complete. A check reads one row by an index.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn measure(run: &mut Run) -> Result<()> {
     for storage in Storage::BOTH {
@@ -37,7 +37,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
         wait_until_gone(&place, 1)?;
         let (stop, started) = (AtomicBool::new(false), Instant::now());
         let (busy, gone) = thread::scope(|scope| {
-            let (pace, clients) = (Pace { time: PATIENCE, stop: &stop, ..pace }, &mut clients);
+            let (pace, clients) = (Pace { time: TIMEOUT, stop: &stop, ..pace }, &mut clients);
             let probes = scope.spawn(move || probe(address, clients, pace));
             let gone = wait_until_gone(&place, rows);
             stop.store(true, Ordering::Relaxed);
@@ -57,8 +57,8 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
 fn wait_until_gone(place: &Target, number: u32) -> Result<()> {
     let start = Instant::now();
     while count(place, &format!("jti = '{number:032x}'"))? > 0 {
-        ensure!(start.elapsed() < PATIENCE, "the purge did not reach token {number} within {PATIENCE:?}");
-        thread::sleep(LOOK);
+        ensure!(start.elapsed() < TIMEOUT, "the purge did not reach token {number} within {TIMEOUT:?}");
+        thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }

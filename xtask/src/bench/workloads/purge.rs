@@ -17,7 +17,7 @@ pub(super) const A_SECOND: u32 = 100;
 /// Chains that alternate in sending the probes.
 pub(super) const SESSIONS: usize = 16;
 /// Maximum duration of the probes during a purge.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 pub(super) fn measure(run: &mut Run) -> Result<()> {
     for storage in Storage::BOTH {
@@ -32,7 +32,7 @@ pub(super) fn measure(run: &mut Run) -> Result<()> {
         let idle = probe(address, &mut clients, pace)?;
         let (stop, started) = (AtomicBool::new(false), Instant::now());
         let (busy, purged) = thread::scope(|scope| {
-            let (pace, clients) = (Pace { time: PATIENCE, stop: &stop, ..pace }, &mut clients);
+            let (pace, clients) = (Pace { time: TIMEOUT, stop: &stop, ..pace }, &mut clients);
             let probes = scope.spawn(move || probe(address, clients, pace));
             let purged = place.command(&["purge"]);
             stop.store(true, Ordering::Relaxed);

@@ -27,9 +27,9 @@ pub struct Input<'a> {
 const TEXT: [[u32; 2]; 3] = [[0x4f72_7068, 0x6561_6e42], [0x6568_6f6c, 0x6465_7253], [0x6372_7944, 0x6f75_6274]];
 
 /// Maximum number of hashes computed together. With more, a core runs out of registers.
-pub const MOST_LANES: usize = 6;
+pub const MAX_LANES: usize = 6;
 
-/// Computes hashes of one cost on the calling thread, in batches of up to [`MOST_LANES`]. All hashes of
+/// Computes hashes of one cost on the calling thread, in batches of up to [`MAX_LANES`]. All hashes of
 /// a batch finish at the same time.
 ///
 /// ```
@@ -43,7 +43,7 @@ pub const MOST_LANES: usize = 6;
 #[must_use]
 pub fn together(cost: Cost, inputs: &[Input<'_>]) -> Vec<Output> {
     let mut outputs = Vec::with_capacity(inputs.len());
-    for inputs in inputs.chunks(MOST_LANES) {
+    for inputs in inputs.chunks(MAX_LANES) {
         match *inputs {
             [a] => outputs.extend(in_lanes(cost, &[a])),
             [a, b] => outputs.extend(in_lanes(cost, &[a, b])),
@@ -122,7 +122,7 @@ mod tests {
     fn assert_like_the_crate(cost: u32, inputs: &[Input<'_>]) {
         let cost = Cost::new(cost).unwrap();
         let expected: Vec<_> = inputs.iter().map(|input| by_the_crate(cost, input)).collect();
-        for lanes in 1..=MOST_LANES {
+        for lanes in 1..=MAX_LANES {
             for (inputs, expected) in inputs.chunks(lanes).zip(expected.chunks(lanes)) {
                 let outputs: Vec<_> = together(cost, inputs).iter().map(|output| **output).collect();
                 assert_eq!(outputs, expected, "{:?}", inputs.iter().map(|input| input.key).collect::<Vec<_>>());

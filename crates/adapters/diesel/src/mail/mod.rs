@@ -19,9 +19,9 @@ use statements::{ClaimNext, CountOutbox};
 
 /// Attempt at which an unreadable email becomes dead. Until then it is postponed: a newer release
 /// running alongside may have queued it and can read it.
-const MOST_UNREAD: i64 = 40;
+const MAX_UNREAD: i64 = 40;
 /// Maximum number of unreadable emails that one call skips.
-const MOST_SKIPPED: u8 = 100;
+const MAX_SKIPPED: u8 = 100;
 
 fn count(rows: i64) -> u64 {
     u64::try_from(rows).unwrap_or_default()
@@ -37,7 +37,7 @@ macro_rules! outbox_repository {
             }
 
             fn claim_next(&mut self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Option<QueuedMail>, StoreError> {
-                for _ in 0..MOST_SKIPPED {
+                for _ in 0..MAX_SKIPPED {
                     let taken = ClaimNext::new(now, until).get_result::<MailRow>(self.write_connection()?).optional();
                     let Some(row) = self.check(taken)? else { break };
                     let (id, tries) = (row.id, row.number_of_tries());
@@ -129,7 +129,7 @@ macro_rules! outbox_repository {
 
         impl Transaction<'_, $connection> {
             /// Leaves an unreadable email claimed until its lease ends, or marks it dead after
-            /// [`MOST_UNREAD`] attempts.
+            /// [`MAX_UNREAD`] attempts.
             fn put_off(
                 &mut self,
                 id: i64,
@@ -137,7 +137,7 @@ macro_rules! outbox_repository {
                 now: DateTime<Utc>,
                 damage: &StoreError,
             ) -> Result<(), StoreError> {
-                if tries.is_some_and(|tries| tries < MOST_UNREAD) {
+                if tries.is_some_and(|tries| tries < MAX_UNREAD) {
                     tracing::warn!(target: "app.mail", mail = id, %damage, "Mail is unreadable and was put off");
                     return Ok(());
                 }

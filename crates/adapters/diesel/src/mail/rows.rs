@@ -12,7 +12,7 @@ use portcullis_domain::verification::{PasswordVersion, TokenSeed};
 use portcullis_ports::{MailId, QueuedMail, StoreError};
 
 /// Maximum length of a stored error, in characters.
-const MOST_CHARS: usize = 500;
+const MAX_CHARS: usize = 500;
 
 /// Row of an email. The fields have the order of the columns.
 #[derive(Queryable, Selectable)]
@@ -114,5 +114,5 @@ impl<'a> NewMailRow<'a> {
 /// Returns an error as one line of limited length. A mail server's reply may contain anything, and
 /// PostgreSQL does not accept NUL.
 pub(super) fn one_line(error: &str) -> String {
-    error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_CHARS).collect()
+    error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect()
 }

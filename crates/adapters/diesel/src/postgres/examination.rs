@@ -12,7 +12,7 @@ use portcullis_ports::TxMode;
 
 /// Row of [`QUESTION`].
 #[derive(QueryableByName)]
-struct Told {
+struct ServerInfo {
     #[diesel(sql_type = Text)]
     version: String,
     #[diesel(sql_type = Text)]
@@ -40,7 +40,7 @@ impl PostgresStore {
     /// Queries on a separate connection, regardless of the schema.
     pub(crate) fn examine(&self) -> Result<DatabaseInfo, MigrateError> {
         let mut connection = self.opener.set_up(self.connect()?)?;
-        let told = diesel::sql_query(QUESTION).get_result::<Told>(&mut connection);
+        let told = diesel::sql_query(QUESTION).get_result::<ServerInfo>(&mut connection);
         let told = told.map_err(|error| PgConnection::classify(&error, TxMode::Read))?;
         Ok(DatabaseInfo::Postgres {
             version: told.version,

@@ -69,7 +69,7 @@ pub(super) struct Limits {
 
 /// Row of [`LIMITS`]: timeouts in milliseconds, 0 for none.
 #[derive(QueryableByName)]
-struct Told {
+struct ServerLimits {
     #[diesel(sql_type = BigInt)]
     statement: i64,
     #[diesel(sql_type = BigInt)]
@@ -80,13 +80,13 @@ struct Told {
 
 impl Limits {
     fn of(connection: &mut PgConnection) -> Result<Self, StoreError> {
-        let told = diesel::sql_query(LIMITS).get_result::<Told>(connection);
+        let told = diesel::sql_query(LIMITS).get_result::<ServerLimits>(connection);
         told.map(Self::new).map_err(|error| PgConnection::classify(&error, TxMode::Read))
     }
 
     /// Creates the timeouts from milliseconds, where 0 means none. `lock` is the shorter of the lock
     /// timeout and the deadlock timeout.
-    fn new(Told { statement, lock, deadlock }: Told) -> Self {
+    fn new(ServerLimits { statement, lock, deadlock }: ServerLimits) -> Self {
         let limit = |millis| u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis);
         let lock = limit(lock).into_iter().chain(limit(deadlock)).min();
         Self { statement: limit(statement), lock }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_failed_statement_is_judged_by_the_limits_of_its_connection() {
-        let limits = |statement, lock, deadlock| Limits::new(Told { statement, lock, deadlock });
+        let limits = |statement, lock, deadlock| Limits::new(ServerLimits { statement, lock, deadlock });
         let millis = Duration::from_millis;
         let usual = limits(5000, 3000, 1000);
         assert_eq!([949, 950, 4949].map(|took| usual.met(millis(took))), [None, Some(Limit::Lock), Some(Limit::Lock)]);

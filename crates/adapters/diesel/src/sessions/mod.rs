@@ -24,7 +24,7 @@ use portcullis_domain::sessions::{
 use portcullis_ports::{
     BearerIdentity, ListedSession, ResolvedBearer, RowCursor, RowRange, SessionCutoffs, SessionRepository, StoreError,
 };
-use purge::{DeleteDead, SurveySessions};
+use purge::{DeleteDead, ScanSessions};
 use rows::{EventRow, ListedRow, NewSessionRow, listed, read_sid};
 use statements::{KeepFilter, Record, RevokeLive, TokenScope};
 
@@ -69,7 +69,7 @@ macro_rules! session_repository {
     ($connection:ty) => {
         impl SessionRepository for Transaction<'_, $connection> {
             fn lock_account(&mut self, user_id: UserId) -> Result<(), StoreError> {
-                self.hold_account(user_id)
+                self.lock_account_row(user_id)
             }
 
             fn resolve_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
@@ -214,9 +214,9 @@ macro_rules! session_repository {
                 limit: u32,
                 dead: &SessionCutoffs,
             ) -> Result<Option<RowRange>, StoreError> {
-                let survey = SurveySessions::new(after, limit, dead);
+                let scan = ScanSessions::new(after, limit, dead);
                 let (last, count) =
-                    self.in_background(|connection| survey.get_result::<(Option<i64>, i64)>(connection))?;
+                    self.in_background(|connection| scan.get_result::<(Option<i64>, i64)>(connection))?;
                 let count = u64::try_from(count).unwrap_or_default();
                 Ok(last.map(|last| RowRange { after, last: RowCursor(last), dead: count, cutoff: dead.ended }))
             }
@@ -241,7 +241,7 @@ session_repository!(PgConnection);
 
 impl Transaction<'_, SqliteConnection> {
     /// No lock needed: SQLite has one writer.
-    fn hold_account(&mut self, _: UserId) -> Result<(), StoreError> {
+    fn lock_account_row(&mut self, _: UserId) -> Result<(), StoreError> {
         self.write_connection().map(drop)
     }
 
@@ -265,7 +265,7 @@ impl Transaction<'_, SqliteConnection> {
 impl Transaction<'_, PgConnection> {
     /// Locks the account's row with `FOR NO KEY UPDATE`. Other transactions can still add tokens, which
     /// only need the account to exist.
-    fn hold_account(&mut self, user_id: UserId) -> Result<(), StoreError> {
+    fn lock_account_row(&mut self, user_id: UserId) -> Result<(), StoreError> {
         let query = users::table.find(user_id.get()).select(users::id).for_no_key_update();
         let held = query.first::<i64>(self.write_connection()?).optional();
         self.check(held).map(drop)

@@ -57,7 +57,7 @@ impl Dead {
 
 /// Scans the first sessions after an id. Returns the last id and the number of dead sessions.
 #[derive(QueryId)]
-pub(super) struct SurveySessions {
+pub(super) struct ScanSessions {
     after: i64,
     limit: i64,
     dead: Dead,
@@ -68,20 +68,20 @@ impl QueryId for Dead {
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl SurveySessions {
+impl ScanSessions {
     pub(super) fn new(after: RowCursor, limit: u32, dead: &SessionCutoffs) -> Self {
         Self { after: after.0, limit: i64::from(limit), dead: Dead::new(dead) }
     }
 }
 
-impl Query for SurveySessions {
+impl Query for ScanSessions {
     type SqlType = (Nullable<BigInt>, BigInt);
 }
 
-impl RunQueryDsl<SqliteConnection> for SurveySessions {}
-impl RunQueryDsl<PgConnection> for SurveySessions {}
+impl RunQueryDsl<SqliteConnection> for ScanSessions {}
+impl RunQueryDsl<PgConnection> for ScanSessions {}
 
-impl<DB> QueryFragment<DB> for SurveySessions
+impl<DB> QueryFragment<DB> for ScanSessions
 where
     DB: Times + HasSqlType<UtcTime> + HasSqlType<BigInt>,
     DbTimestamp: ToSql<UtcTime, DB>,

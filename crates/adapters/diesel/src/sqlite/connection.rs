@@ -147,21 +147,21 @@ pub(super) fn wal_status(connection: &mut SqliteConnection) -> Result<WalStatus,
 pub(super) struct WriteConnection {
     pub(super) inner: SqliteConnection,
     /// Busy timeout for locks of other processes.
-    cancellation: Duration,
+    busy_timeout: Duration,
 }
 
 impl WriteConnection {
     /// Creates a write connection that was opened with this busy timeout.
-    pub(super) fn new(inner: SqliteConnection, cancellation: Duration) -> Self {
-        Self { inner, cancellation }
+    pub(super) fn new(inner: SqliteConnection, busy_timeout: Duration) -> Self {
+        Self { inner, busy_timeout }
     }
 
     /// Sets the busy timeout to `wait`, unless it is already that long or up to [`TIMEOUT_GRANULARITY`]
     /// longer. Most callers have not waited before, so the timeout rarely changes.
     pub(super) fn wait_at_most(&mut self, wait: Duration) -> Result<(), StoreError> {
-        if self.cancellation < wait || self.cancellation > wait + TIMEOUT_GRANULARITY {
+        if self.busy_timeout < wait || self.busy_timeout > wait + TIMEOUT_GRANULARITY {
             set_busy_timeout(&mut self.inner, wait)?;
-            self.cancellation = wait;
+            self.busy_timeout = wait;
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ struct Waiter<T> {
 
 /// Guard that passes the value on when dropped.
 pub(super) struct FairMutexGuard<'t, T: Default> {
-    turnstile: &'t FairMutex<T>,
+    mutex: &'t FairMutex<T>,
     thing: T,
     over: bool,
 }
@@ -38,7 +38,7 @@ impl<T: Default> FairMutex<T> {
         let ticket = {
             let mut state = lock(&self.0);
             if let Some(thing) = state.idle.take() {
-                return Some(FairMutexGuard { turnstile: self, thing, over: false });
+                return Some(FairMutexGuard { mutex: self, thing, over: false });
             }
             let ticket = Arc::new(Waiter { handed: Mutex::new(None), turn: Condvar::new() });
             state.waiting.push_back(Arc::clone(&ticket));
@@ -47,7 +47,7 @@ impl<T: Default> FairMutex<T> {
         let waited = ticket.turn.wait_timeout_while(lock(&ticket.handed), wait, |handed| handed.is_none());
         let in_time = waited.unwrap_or_else(PoisonError::into_inner).0.take();
         let thing = in_time.or_else(|| self.leave(&ticket))?;
-        Some(FairMutexGuard { turnstile: self, thing, over: false })
+        Some(FairMutexGuard { mutex: self, thing, over: false })
     }
 
     /// Leaves the queue. Returns the value if it was handed over at the last moment.
@@ -85,7 +85,7 @@ impl<T: Default> FairMutexGuard<'_, T> {
     /// Passes the value to the longest waiter. If there is none, returns the guard.
     pub(super) fn hand_on(mut self) -> Option<Self> {
         let thing = mem::take(&mut self.thing);
-        let kept = lock(&self.turnstile.0).hand_to_next(thing);
+        let kept = lock(&self.mutex.0).hand_to_next(thing);
         self.over = kept.is_none();
         self.thing = kept?;
         Some(self)
@@ -95,7 +95,7 @@ impl<T: Default> FairMutexGuard<'_, T> {
 impl<T: Default> Drop for FairMutexGuard<'_, T> {
     fn drop(&mut self) {
         if !self.over {
-            self.turnstile.pass_on(mem::take(&mut self.thing));
+            self.mutex.pass_on(mem::take(&mut self.thing));
         }
     }
 }
@@ -127,17 +127,17 @@ mod tests {
 
     #[test]
     fn turns_come_in_the_order_of_asking() {
-        let turnstile = FairMutex::new(0);
+        let mutex = FairMutex::new(0);
         let order = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
-            let first = turnstile.acquire(LONG).unwrap();
+            let first = mutex.acquire(LONG).unwrap();
             for number in 0..8 {
-                let (turnstile, order) = (&turnstile, &order);
+                let (mutex, order) = (&mutex, &order);
                 scope.spawn(move || {
-                    let _turn = turnstile.acquire(LONG).unwrap();
+                    let _turn = mutex.acquire(LONG).unwrap();
                     lock(order).push(number);
                 });
-                while turnstile.waiting() <= number {
+                while mutex.waiting() <= number {
                     std::thread::yield_now();
                 }
             }
@@ -148,52 +148,52 @@ mod tests {
 
     #[test]
     fn whoever_waits_too_long_leaves_the_queue() {
-        let turnstile = FairMutex::new(7);
-        let first = turnstile.acquire(LONG).unwrap();
-        assert!(turnstile.acquire(Duration::from_millis(1)).is_none());
-        assert_eq!(turnstile.waiting(), 0);
+        let mutex = FairMutex::new(7);
+        let first = mutex.acquire(LONG).unwrap();
+        assert!(mutex.acquire(Duration::from_millis(1)).is_none());
+        assert_eq!(mutex.waiting(), 0);
         drop(first);
-        assert_eq!(turnstile.acquire(Duration::ZERO).as_deref(), Some(&7));
+        assert_eq!(mutex.acquire(Duration::ZERO).as_deref(), Some(&7));
     }
 
     #[test]
     fn the_turn_goes_on_where_nobody_waits() {
-        let turnstile = FairMutex::new(7);
-        let turn = turnstile.acquire(LONG).unwrap().hand_on().unwrap();
+        let mutex = FairMutex::new(7);
+        let turn = mutex.acquire(LONG).unwrap().hand_on().unwrap();
         std::thread::scope(|scope| {
-            let next = scope.spawn(|| turnstile.acquire(LONG).map(|turn| *turn));
-            while turnstile.waiting() == 0 {
+            let next = scope.spawn(|| mutex.acquire(LONG).map(|turn| *turn));
+            while mutex.waiting() == 0 {
                 std::thread::yield_now();
             }
             assert!(turn.hand_on().is_none(), "the next has it");
             assert_eq!(next.join().unwrap(), Some(7));
         });
-        assert_eq!(turnstile.acquire(LONG).as_deref(), Some(&7));
+        assert_eq!(mutex.acquire(LONG).as_deref(), Some(&7));
     }
 
     #[test]
     fn a_thing_taken_by_whoever_panics_is_made_anew() {
-        let turnstile = FairMutex::new(7);
+        let mutex = FairMutex::new(7);
         let outcome = std::panic::catch_unwind(|| {
-            let mut turn = turnstile.acquire(LONG).unwrap();
+            let mut turn = mutex.acquire(LONG).unwrap();
             assert_eq!(mem::take(&mut *turn), 7);
             std::panic::resume_unwind(Box::new("on purpose"))
         });
         assert!(outcome.is_err());
-        assert_eq!(turnstile.acquire(LONG).as_deref(), Some(&0));
+        assert_eq!(mutex.acquire(LONG).as_deref(), Some(&0));
     }
 
     #[test]
     fn nobody_holds_it_beside_another() {
-        let turnstile = FairMutex::new(0_u32);
+        let mutex = FairMutex::new(0_u32);
         std::thread::scope(|scope| {
             for thread in 0..8 {
-                let turnstile = &turnstile;
+                let mutex = &mutex;
                 scope.spawn(move || {
                     for _ in 0..200 {
                         // Odd threads time out now and then.
                         let wait = if thread % 2 == 0 { LONG } else { Duration::from_micros(50) };
-                        if let Some(mut turn) = turnstile.acquire(wait) {
+                        if let Some(mut turn) = mutex.acquire(wait) {
                             let seen = mem::replace(&mut *turn, u32::MAX);
                             assert_ne!(seen, u32::MAX);
                             std::thread::yield_now();
@@ -203,6 +203,6 @@ mod tests {
                 });
             }
         });
-        assert!(turnstile.acquire(Duration::ZERO).is_some_and(|turn| *turn >= 800));
+        assert!(mutex.acquire(Duration::ZERO).is_some_and(|turn| *turn >= 800));
     }
 }

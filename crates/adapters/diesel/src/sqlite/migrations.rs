@@ -18,7 +18,7 @@ use std::time::Duration;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sqlite");
 /// Maximum wait for another process that migrates or writes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Migrations for SqliteStore {
     fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError> {
@@ -64,7 +64,7 @@ impl SqliteStore {
         mut change: impl FnMut(&mut SqliteConnection) -> Result<MigrationReport, MigrateError>,
     ) -> Result<MigrationReport, MigrateError> {
         let mut outcome = Ok(MigrationReport::default());
-        self.with_writer(PATIENCE, |connection| {
+        self.with_writer(TIMEOUT, |connection| {
             begin(connection)?;
             outcome = change(connection);
             if outcome.is_ok() {
