@@ -48,7 +48,7 @@ fn write_env(path: &Path) -> Result<bool> {
 pub(crate) fn secret() -> Result<String> {
     let mut bytes = [0_u8; 32];
     File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("/dev/urandom")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }
 
 #[cfg(test)]

@@ -34,7 +34,6 @@
 
 mod error_code;
 pub mod health;
-mod hex;
 pub mod keys;
 pub mod limits;
 pub mod login;

@@ -139,8 +139,8 @@ fn a_request_is_a_tree_that_goes_on_with_its_callers() {
     let spans = world.received();
     let (request, work) = (named(&spans, "GET /a"), named(&spans, "work"));
     assert_eq!(spans.len(), 2);
-    let ids = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!((ids(&request.trace_id), ids(&request.parent_span_id)), (PARENT[3..35].into(), PARENT[36..52].into()));
+    let ids = [&request.trace_id, &request.parent_span_id].map(hex::encode);
+    assert_eq!(ids, [&PARENT[3..35], &PARENT[36..52]]);
     assert_eq!((&work.trace_id, &work.parent_span_id), (&request.trace_id, &request.span_id));
     assert_ne!(work.span_id, request.span_id);
     assert_eq!((request.kind, work.kind), (2, 1), "a server's, and an internal one");

@@ -26,7 +26,7 @@ impl StoredPassword {
     }
 
     fn unreadable(bytes: &[u8]) -> Self {
-        let shown: String = bytes.iter().take(SHOWN_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        let shown = hex::encode(bytes.get(..SHOWN_BYTES).unwrap_or(bytes));
         Self(PasswordHash::new(format!("{UNREADABLE}{}:{shown}", bytes.len())))
     }
 

@@ -70,8 +70,7 @@ mod tests {
     fn the_key_is_the_one_of_rfc_5869() {
         let salt: String = (0..=0x0c).map(char::from).collect();
         let prk = code(keyed(salt.as_bytes()), &[0x0b; 22]);
-        let hex: String = prk.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
+        assert_eq!(hex::encode(prk), "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
         let derived = HmacSigner::derive(&[0x0b; 22], &salt);
         assert_eq!(derived.sign(b"x"), code(keyed(&prk), b"x"));
     }

@@ -16,8 +16,7 @@ impl RedisCircuits {
     /// Creates a client that uses this pool. The random bytes in `replica` identify this replica.
     #[must_use]
     pub fn new(redis: RedisPool, replica: [u8; 16]) -> Self {
-        let replica = replica.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { redis, script: Script::new(include_str!("circuits.lua")), replica }
+        Self { redis, script: Script::new(include_str!("circuits.lua")), replica: hex::encode(replica) }
     }
 
     fn run(&self, action: &str, circuit: &str, time: Duration) -> Result<Vec<i64>, SharedCircuitsError> {

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_published_secret_is_refused_in_every_spelling() {
         let published = PUBLISHED.lines().find(|line| line.len() >= MIN_BYTES).unwrap();
-        let hex: String = published.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(published);
         for spelling in [
             published.to_owned(),
             format!(" {published}\t"),
@@ -225,7 +225,7 @@ mod tests {
         for _ in 0..1000 {
             let mut bytes = [0; 32];
             getrandom::fill(&mut bytes).unwrap();
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex::encode(bytes);
             for key in [&hex, &STANDARD_NO_PAD.encode(bytes)] {
                 assert_eq!(fault(key), None, "{key}");
             }

@@ -85,7 +85,7 @@ impl Collector {
     /// Waits for a trace's server span, which ends last, and returns all its spans.
     pub(crate) fn trace(&self, trace_id: &str) -> Trace {
         eventually("the trace is there", || {
-            let spans = self.spans().into_iter().filter(|span| hex(&span.trace_id) == trace_id);
+            let spans = self.spans().into_iter().filter(|span| hex::encode(&span.trace_id) == trace_id);
             let trace = Trace(spans.collect());
             trace.0.iter().any(|span| span.kind == SERVER).then_some(trace)
         })
@@ -170,8 +170,4 @@ pub(crate) fn attribute(span: &Span, key: &str) -> Option<String> {
         other => panic!("{key}: {other:?}"),
     };
     span.attributes.iter().find(|pair| pair.key == key).and_then(value)
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -17,7 +17,7 @@ pub(crate) static SECRET: LazyLock<String> = LazyLock::new(random_secret);
 pub(crate) fn random_secret() -> String {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes).unwrap();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(bytes)
 }
 
 /// Returns the path of the binary: from Cargo in tests, otherwise next to this program's folder.

@@ -1,10 +1,10 @@
 //! Known devices: browsers that an account recognizes by a cookie. Code that has the secret key signs
 //! and verifies the cookies.
 
-use crate::hex::{bytes, hex};
 use crate::registration::EmailAddress;
 use crate::verification::PasswordVersion;
 use chrono::{DateTime, TimeDelta, Utc};
+use hex::FromHex;
 
 /// Random id that the service assigns to a device. Contains nothing about the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,11 +67,11 @@ impl DeviceCookie {
     /// hexadecimal. Version 1 values (`1.…`) have no password tag and are not accepted.
     #[must_use]
     pub fn encode(&self, signature: &[u8; 32]) -> String {
-        format!("2.{}.{}", self.fields("."), hex(signature))
+        format!("2.{}.{}", self.fields("."), hex::encode(signature))
     }
 
     fn fields(&self, separator: &str) -> String {
-        let (device, password) = (hex(&self.device.0), hex(&self.password.0));
+        let (device, password) = (hex::encode(self.device.0), hex::encode(self.password.0));
         format!("{device}{separator}{:x}{separator}{password}", self.issued.timestamp())
     }
 
@@ -86,9 +86,10 @@ impl DeviceCookie {
             return None;
         };
         let issued = DateTime::from_timestamp(i64::from_str_radix(issued, 16).ok()?, 0)?;
-        let cookie = Self { device: DeviceId(bytes(device)?), issued, password: PasswordTag(bytes(password)?) };
+        let (device, password) = (FromHex::from_hex(device).ok()?, FromHex::from_hex(password).ok()?);
+        let cookie = Self { device: DeviceId(device), issued, password: PasswordTag(password) };
         // Accept only the canonical spelling of a cookie.
-        let signature = bytes(signature)?;
+        let signature = FromHex::from_hex(signature).ok()?;
         (cookie.encode(&signature) == value).then_some((cookie, signature))
     }
 

@@ -1,6 +1,6 @@
 //! The one-time token sent by email, its seed, and the digest that is stored.
 
-use crate::hex::{bytes, hex};
+use hex::FromHex;
 use std::fmt;
 
 /// Random 256 bits that a token is derived from. Stored with the queued email, and useless without the
@@ -56,13 +56,13 @@ impl OneTimeToken {
     /// Parses 64 lower-case hex digits. Returns `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if text.bytes().any(|b| b.is_ascii_uppercase()) { None } else { bytes(text).map(Self) }
+        if text.bytes().any(|b| b.is_ascii_uppercase()) { None } else { FromHex::from_hex(text).ok().map(Self) }
     }
 
     /// Returns the text, to be sent by email.
     #[must_use]
     pub fn expose(&self) -> String {
-        hex(&self.0)
+        hex::encode(self.0)
     }
 
     /// Returns the MAC input of the [`TokenDigest`].

@@ -42,9 +42,9 @@ impl TraceContext {
     pub fn parse(header: &str) -> Option<Self> {
         let (head, rest) = header.split_at_checked(LENGTH)?;
         let mut parts = head.split('-');
-        let [version] = hex(parts.next()?)?;
-        let (trace, span) = (hex(parts.next()?)?, hex(parts.next()?)?);
-        let [flags] = hex(parts.next()?)?;
+        let [version] = lower_hex(parts.next()?)?;
+        let (trace, span) = (lower_hex(parts.next()?)?, lower_hex(parts.next()?)?);
+        let [flags] = lower_hex(parts.next()?)?;
         let fits = match version {
             0 => rest.is_empty(),
             0xff => false,
@@ -68,18 +68,10 @@ impl TraceContext {
 }
 
 /// Parses exactly `N` bytes in lower-case hex digits.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-    bytes?.try_into().ok()
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    }
+fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    (is_lower && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -142,7 +134,7 @@ mod tests {
         #[test]
         fn every_header_of_the_form_is_read(trace in any::<[u8; 16]>(), span in any::<[u8; 8]>(), flags: u8) {
             prop_assume!(trace != [0; 16] && span != [0; 8]);
-            let span: String = span.iter().map(|byte| format!("{byte:02x}")).collect();
+            let span = hex::encode(span);
             let context = TraceContext::parse(&format!("00-{}-{span}-{flags:02x}", TraceId(trace))).unwrap();
             prop_assert_eq!((context.trace.0, context.sampled), (trace, flags % 2 == 1));
         }

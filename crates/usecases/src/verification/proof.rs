@@ -118,8 +118,7 @@ impl VerifyEmail {
             return Ok(PasswordFate::Unentered);
         }
         // A real hash, so that no code needs a special case and a login takes the usual time.
-        let random = self.tokens.entropy.array::<32>();
-        let nobodys: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let nobodys = hex::encode(self.tokens.entropy.array::<32>());
         Ok(PasswordFate::Removed(hasher.hash(&Password::new(nobodys), cancellation)?))
     }
 

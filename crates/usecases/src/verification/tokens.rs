@@ -59,6 +59,6 @@ impl OneTimeTokens {
     #[must_use]
     pub fn mail_id(&self, seed: &TokenSeed) -> String {
         let code = self.authenticator.sign(&[b"message-id/".as_slice(), seed.as_bytes()].concat());
-        code.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(code.first_chunk::<16>().copied().unwrap_or_default())
     }
 }

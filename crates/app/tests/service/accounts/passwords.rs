@@ -181,7 +181,7 @@ fn only_a_hash_of_the_token_is_stored(backend: Backend) {
     let service = backend.service().start();
     let account = service.account();
     let token = service.reset_token(&account, 2);
-    let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&token[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let bytes = hex::decode(&token).unwrap();
     let dump = service.database.dump();
     assert!(dump.contains(&account.email), "it is a dump");
     for spelling in [token.clone(), token.to_uppercase(), STANDARD.encode(&bytes)] {

@@ -3,7 +3,7 @@
 
 use crate::harness::accounts::{Pair, fresh_email};
 use crate::harness::calls::Reply;
-use crate::harness::collector::{Collector, CollectorMode, attribute, hex};
+use crate::harness::collector::{Collector, CollectorMode, attribute};
 use crate::harness::databases::Backend;
 use crate::harness::on_both_databases;
 use crate::harness::services::{Service, ServiceBuilder};
@@ -50,7 +50,7 @@ fn a_trace_is_seen_whole(backend: Backend) {
         let trace = collector.trace(trace_id);
         assert_eq!(trace.tree(), tree);
         let root = trace.root();
-        assert_eq!(hex(&root.parent_span_id), CALLER);
+        assert_eq!(hex::encode(&root.parent_span_id), CALLER);
         let expected = [
             ("http.request.method", "POST"),
             ("http.route", path),
@@ -138,7 +138,7 @@ fn refreshes_that_go_together_are_each_whole(backend: Backend) {
                 REFRESH.lines().filter(|line| !line.starts_with("    ")).map(|line| format!("{line}\n")).collect();
             assert_eq!(trace.tree(), alone);
             let [link] = &lane.links[..] else { panic!("{lane:?}") };
-            let leader = collector.trace(&hex(&link.trace_id));
+            let leader = collector.trace(&hex::encode(&link.trace_id));
             let batch = leader.named("batch exchanges");
             assert_eq!(batch.span_id, link.span_id);
             assert!(batch.links.iter().any(|link| link.span_id == lane.span_id), "{batch:?}");
@@ -198,7 +198,7 @@ fn unsampled_request_sends_no_span_and_logs_its_trace_id() {
     let (loud, reply) = call(&service, "/auth/logout", "03", &json!({"refresh_token": "none"}));
     reply.expect(401);
     service.stop();
-    assert!(collector.spans().iter().all(|span| hex(&span.trace_id) == loud));
+    assert!(collector.spans().iter().all(|span| hex::encode(&span.trace_id) == loud));
     assert_eq!(collector.trace(&loud).root().status, None, "a refusal is no error of the server");
     assert!(service.log.text().contains(&format!("\"trace_id\":\"{quiet}\"")));
 }
