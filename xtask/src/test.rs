@@ -3,9 +3,10 @@
 
 use crate::{database_extras, database_server, languages, redis_server, repository::cargo, test_summary::TestSummary};
 use anyhow::Result;
+use parking_lot::Mutex;
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
@@ -36,7 +37,7 @@ impl Test {
         let status = child.wait()?;
         // A process that a test left behind may hold the pipe open: what it writes is not waited for.
         let _ = end.recv_timeout(Duration::from_secs(2));
-        let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let tally = tally.lock();
         Ok(self.conclude(&tally, status.success(), started.elapsed()))
     }
 
@@ -64,7 +65,7 @@ fn follow(reader: PipeReader, tally: Arc<Mutex<TestSummary>>) -> mpsc::Receiver<
         let person = out.is_terminal();
         for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line);
-            tally.lock().unwrap_or_else(PoisonError::into_inner).read(&line);
+            tally.lock().read(&line);
             if person || !is_progress(&line) {
                 let _ = writeln!(out, "{line}");
             }

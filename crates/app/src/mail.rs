@@ -3,6 +3,7 @@
 use crate::settings::{self, Settings};
 use crate::wire::AppContext;
 use anyhow::Context;
+use parking_lot::Mutex;
 use portcullis_domain::health::CircuitState;
 use portcullis_hmac::HmacSigner;
 use portcullis_lettre::{FolderMailer, SmtpMailer, SmtpUrl, TimeLimits, TrustRoots};
@@ -14,8 +15,8 @@ use portcullis_usecases::verification::OneTimeTokens;
 use portcullis_worker::{Job, NextStep, Notifier, Worker, WorkerSettings};
 use secrecy::ExposeSecret;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Logger name of email delivery.
@@ -140,7 +141,7 @@ impl Count {
     fn refresh(&self, now: Duration) {
         let Some(load) = &self.load else { return };
         {
-            let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut due = self.due.lock();
             if now < *due {
                 return;
             }
@@ -148,7 +149,7 @@ impl Count {
         }
         // The delivery logs a failing store.
         if let Ok(counted) = self.verb.run() {
-            *load.lock().unwrap_or_else(PoisonError::into_inner) = counted;
+            *load.lock() = counted;
         }
     }
 }

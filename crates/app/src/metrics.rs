@@ -2,6 +2,7 @@
 //! Without `METRICS_ADDR` nothing is counted and nothing is decorated.
 
 use anyhow::Context;
+use parking_lot::Mutex;
 use portcullis_diesel::Database;
 use portcullis_domain::health::CircuitState;
 use portcullis_http::{LaneLoad, LaneObserver, METHODS, ROUTES, RequestObserver, RequestRecord};
@@ -10,7 +11,7 @@ use portcullis_telemetry::{
     HasherMetrics, HttpMetrics, LaneMetrics, LimiterMetrics, Metered, MetricsRegistry, StoreMetrics, VerdictMetrics,
 };
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Metrics of the process; empty if metrics are off.
@@ -138,7 +139,7 @@ impl Metrics {
         let Some(Inner { telemetry, .. }) = &self.0 else { return Ok(None) };
         let load = Arc::new(Mutex::new(OutboxCounts::default()));
         let (one, other) = (load.clone(), load.clone());
-        let last = |load: &Mutex<OutboxCounts>| *load.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = |load: &Mutex<OutboxCounts>| *load.lock();
         let help = "Emails waiting to be sent, counted up to 10000.";
         telemetry.gauge_fn("mails_waiting", help, &[], move || number(last(&one).waiting))?;
         let help = "Dead emails (no more attempts), counted up to 10000.";

@@ -1,10 +1,10 @@
 //! Registry of all metrics, and the page that displays them.
 
+use parking_lot::Mutex;
 use prometheus::TextEncoder;
 use prometheus::core::Collector;
 use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 /// Prefix of all metric names.
 const NAMESPACE: &str = "portcullis";
@@ -83,7 +83,7 @@ impl MetricsRegistry {
     /// Renders the page in Prometheus's text format, version 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
-        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let samples = self.samples.lock();
         samples.iter().for_each(|sample| sample());
         let families = self.registry.gather();
         drop(samples);
@@ -113,7 +113,7 @@ impl MetricsRegistry {
 
     /// Returns the gauge with that name. Creates it on first use.
     fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, MetricsError> {
-        let mut gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gauges = self.gauges.lock();
         if let Some((_, gauge)) = gauges.iter().find(|(known, _)| known == name) {
             return Ok(gauge.clone());
         }
@@ -123,7 +123,7 @@ impl MetricsRegistry {
     }
 
     fn add_sample(&self, sample: Sample) {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
+        self.samples.lock().push(sample);
     }
 
     fn register<C: Collector + Clone + 'static>(&self, metric: C) -> Result<C, MetricsError> {

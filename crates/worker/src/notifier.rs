@@ -1,7 +1,8 @@
 //! Handle that wakes and stops the threads of a worker.
 
+use parking_lot::{Condvar, Mutex};
 use portcullis_ports::OutboxNotifier;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Maximum number of pending notifications. More would wake threads for nothing.
@@ -37,7 +38,7 @@ struct State {
 impl Notifier {
     /// Wakes one thread.
     pub fn notify_one(&self) {
-        let mut state = self.lock();
+        let mut state = self.0.state.lock();
         state.rings = state.rings.saturating_add(1).min(REMEMBERED);
         drop(state);
         // `ended` waits on the same condition variable, so waking a single waiter could wake `ended`
@@ -57,8 +58,8 @@ impl Notifier {
 
     fn sleep(&self, length: Duration, by_ring: bool) -> bool {
         let waits = |state: &mut State| !(state.stopping || by_ring && state.rings > 0);
-        let waited = self.0.changed.wait_timeout_while(self.lock(), length, waits);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.state.lock();
+        self.0.changed.wait_while_for(&mut state, waits, length);
         if by_ring {
             state.rings = state.rings.saturating_sub(1);
         }
@@ -66,29 +67,26 @@ impl Notifier {
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.lock().stopping
+        self.0.state.lock().stopping
     }
 
     pub(crate) fn stop(&self) {
-        self.lock().stopping = true;
+        self.0.state.lock().stopping = true;
         self.0.changed.notify_all();
     }
 
     /// Registers a running thread until the returned guard is dropped.
     pub(crate) fn register(&self) -> RunningGuard {
-        let mut state = self.lock();
+        let mut state = self.0.state.lock();
         state.running = state.running.saturating_add(1);
         RunningGuard(self.clone())
     }
 
     /// Waits up to `within` for all threads to end. Returns whether they did.
     pub(crate) fn ended(&self, within: Duration) -> bool {
-        let waited = self.0.changed.wait_timeout_while(self.lock(), within, |state| state.running > 0);
-        waited.unwrap_or_else(PoisonError::into_inner).0.running == 0
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.state.lock();
+        self.0.changed.wait_while_for(&mut state, |state| state.running > 0, within);
+        state.running == 0
     }
 }
 
@@ -103,7 +101,7 @@ pub(crate) struct RunningGuard(Notifier);
 
 impl Drop for RunningGuard {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.0.0.state.lock();
         state.running = state.running.saturating_sub(1);
         drop(state);
         self.0.0.changed.notify_all();

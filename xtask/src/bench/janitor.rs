@@ -2,12 +2,13 @@
 //! input closes, which happens when the bench exits.
 
 use anyhow::{Context, Result};
+use parking_lot::Mutex;
 use rustix::process::Pid;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// PostgreSQL ends its children on SIGQUIT, other programs end themselves. After 1 s the process groups
 /// are killed.
@@ -61,7 +62,7 @@ impl Janitor {
     }
 
     fn write(&self, sign: char, pid: Pid) {
-        let mut shell = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shell = self.shared.lock();
         // Without the janitor, a run still ends its processes itself unless it is killed.
         let _ = writeln!(shell.input, "{sign}{}", pid.as_raw_nonzero());
     }

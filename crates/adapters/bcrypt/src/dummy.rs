@@ -1,9 +1,10 @@
 //! Costs of dummy hashes, drawn from those of stored hashes.
 
 use crate::{cost::Cost, stored::StoredHash};
+use parking_lot::RwLock;
 use portcullis_domain::registration::PasswordHash;
 use portcullis_ports::MacSigner;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// Distribution of the costs in a sample of stored hashes. The keyed hash of an account name selects a
 /// cost from it. The same name gets the same cost on every replica and after a restart. Without the
@@ -41,12 +42,12 @@ impl StoredCosts {
             }
         }
         tally.sort_unstable();
-        *self.tally.write().unwrap_or_else(PoisonError::into_inner) = tally;
+        *self.tally.write() = tally;
     }
 
     /// Returns the cost for an account name, or `None` if the distribution is empty.
     pub(crate) fn draw(&self, account: &str) -> Option<Cost> {
-        let tally = self.tally.read().unwrap_or_else(PoisonError::into_inner);
+        let tally = self.tally.read();
         let code = self.authenticator.sign(account.as_bytes());
         let fraction = u64::from_be_bytes(code.first_chunk().copied().unwrap_or_default());
         let total = u128::from(tally.iter().map(|(_, count)| count).sum::<u64>());

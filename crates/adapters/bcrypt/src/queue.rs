@@ -1,10 +1,8 @@
 //! FIFO queue for the hash threads. Uses a list under a lock instead of a channel, so that a thread can
 //! take several similar jobs at once.
 
-use std::{
-    collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-};
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
 
 /// Queue of jobs that wait for a thread.
 pub(crate) struct Queue<T> {
@@ -29,7 +27,7 @@ impl<T> Queue<T> {
     /// Adds a job. Returns `false` if the queue is closed or `room` jobs wait already. Jobs that idle
     /// threads are about to take do not count.
     pub(crate) fn push(&self, thing: T, room: usize) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.closed || state.waiting.len() >= room.saturating_add(state.idle) {
             return false;
         }
@@ -48,7 +46,7 @@ impl<T> Queue<T> {
         alike: impl Fn(&T, &T) -> bool,
         is_over: impl Fn(&T) -> bool,
     ) -> Option<Vec<T>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         loop {
             state.waiting.retain(|thing| !is_over(thing));
             if let Some(first) = state.waiting.pop_front() {
@@ -59,30 +57,25 @@ impl<T> Queue<T> {
                 return None;
             }
             state.idle += 1;
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.arrived.wait(&mut state);
             state.idle -= 1;
         }
     }
 
     /// Refuses new jobs. Threads stop once the queue is empty.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        self.state.lock().closed = true;
         self.arrived.notify_all();
     }
 
     /// Returns the number of waiting jobs.
     pub(crate) fn len(&self) -> usize {
-        self.lock().waiting.len()
+        self.state.lock().waiting.len()
     }
 
     #[cfg(test)]
     pub(crate) fn idle(&self) -> usize {
-        self.lock().idle
-    }
-
-    // Nothing panics under the lock, so the state of a poisoned lock is consistent.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().idle
     }
 }
 
@@ -142,10 +135,10 @@ mod tests {
     #[test]
     fn idle_threads_are_left_their_share() {
         let queue = queue([1, 3, 5]);
-        queue.lock().idle = 1;
+        queue.state.lock().idle = 1;
         assert_eq!(pop(&queue, 6), Some(vec![1, 3]));
         assert_eq!(pop(&queue, 6), Some(vec![5]));
-        queue.lock().idle = 2;
+        queue.state.lock().idle = 2;
         (0..20).for_each(|_| assert!(queue.push(1, 100)));
         assert_eq!(pop(&queue, 6).unwrap().len(), 6, "a third of twenty is more than fits");
     }
@@ -161,7 +154,7 @@ mod tests {
     #[test]
     fn idle_threads_make_room() {
         let queue = queue([]);
-        queue.lock().idle = 2;
+        queue.state.lock().idle = 2;
         assert!(queue.push(1, 1) && queue.push(2, 1) && queue.push(3, 1) && !queue.push(4, 1));
     }
 
@@ -170,11 +163,11 @@ mod tests {
         let queue = queue([]);
         thread::scope(|scope| {
             let waiting = scope.spawn(|| (pop(&queue, 1), pop(&queue, 1)));
-            while queue.lock().idle == 0 {
+            while queue.state.lock().idle == 0 {
                 thread::yield_now();
             }
             assert!(queue.push(1, 1));
-            while queue.lock().idle == 0 {
+            while queue.state.lock().idle == 0 {
                 thread::yield_now();
             }
             queue.close();

@@ -1,10 +1,11 @@
 //! A semaphore that stops counting holders stuck for 8 s, so that their permits can be reused. The pool
 //! drops their connections.
 
+use parking_lot::{Condvar, Mutex};
 use portcullis_ports::Clock;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Time after which a holder counts as stuck. Every statement has a shorter timeout, after which its
@@ -49,7 +50,7 @@ impl EvictingSemaphore {
 
     /// Returns the number of holders and the maximum.
     pub(crate) fn load(&self) -> (usize, usize) {
-        (lock(&self.holders).since.len(), self.size)
+        (self.holders.lock().since.len(), self.size)
     }
 
     /// Returns the monotonic time of the semaphore's clock.
@@ -61,7 +62,7 @@ impl EvictingSemaphore {
     /// are neither holders nor idle connections, returns false and changes nothing.
     pub(crate) fn lower(&self, idle: usize) -> bool {
         let now = self.clock.monotonic();
-        let mut holders = lock(&self.holders);
+        let mut holders = self.holders.lock();
         let others = holders.since.len().saturating_add(idle);
         if others > 0 {
             holders.lowered = Some((others, now));
@@ -71,7 +72,7 @@ impl EvictingSemaphore {
 
     /// Waits for a permit. Returns `None` after `wait`.
     pub(crate) fn enter(self: &Arc<Self>, wait: Duration) -> Option<EvictingPermit> {
-        let (mut holders, mut left) = (lock(&self.holders), wait);
+        let (mut holders, mut left) = (self.holders.lock(), wait);
         loop {
             let now = self.clock.monotonic();
             if holders.admits(self.size, now) {
@@ -85,10 +86,7 @@ impl EvictingSemaphore {
             }
             let slice = left.min(POLL_INTERVAL);
             let full = |holders: &mut Holders| !holders.admits(self.size, now);
-            let waited = self.left.wait_timeout_while(holders, slice, full);
-            let (again, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            holders = again;
-            if timeout.timed_out() {
+            if self.left.wait_while_for(&mut holders, full, slice).timed_out() {
                 left = left.saturating_sub(slice);
             }
         }
@@ -125,20 +123,15 @@ impl Holders {
 impl EvictingPermit {
     /// Returns the number of evictions so far.
     pub(crate) fn evicted(&self) -> u64 {
-        lock(&self.gate.holders).evictions
+        self.gate.holders.lock().evictions
     }
 }
 
 impl Drop for EvictingPermit {
     fn drop(&mut self) {
-        lock(&self.gate.holders).since.remove(&self.number);
+        self.gate.holders.lock().since.remove(&self.number);
         self.gate.left.notify_one();
     }
-}
-
-/// No code panics while it holds this lock, so poisoning can be ignored.
-fn lock(mutex: &Mutex<Holders>) -> MutexGuard<'_, Holders> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Socket with deadlines, so that a slow server cannot block a delivery. Every read and write ends at
 //! the deadline of its step or of the whole delivery.
 
+use parking_lot::Mutex;
 use portcullis_ports::Clock;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Deadlines of a delivery and of its current step, by the monotonic clock.
@@ -29,24 +30,20 @@ impl Deadline {
     /// Restarts the deadline for the next delivery.
     pub(crate) fn restart(&self, whole: Duration) {
         let end = self.clock.monotonic().saturating_add(whole);
-        *self.lock() = Deadlines { whole: end, step: end };
+        *self.moments.lock() = Deadlines { whole: end, step: end };
     }
 
     /// Sets the deadline of the next step. It never exceeds that of the whole delivery.
     pub(crate) fn step(&self, limit: Duration) {
         let end = self.clock.monotonic().saturating_add(limit);
-        let mut moments = self.lock();
+        let mut moments = self.moments.lock();
         moments.step = end.min(moments.whole);
     }
 
     /// Returns the time left for the step.
     pub(crate) fn left(&self) -> io::Result<Duration> {
-        let left = self.lock().step.saturating_sub(self.clock.monotonic());
+        let left = self.moments.lock().step.saturating_sub(self.clock.monotonic());
         if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Deadlines> {
-        self.moments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,9 +7,10 @@ use crate::error::{SmtpError, SmtpStep};
 use crate::session::SmtpSession;
 use crate::url::SmtpUrl;
 use native_tls::{Certificate, Protocol, TlsConnector};
+use parking_lot::Mutex;
 use portcullis_domain::mail::RenderedMail;
 use portcullis_ports::{Clock, Mailer, MailerError};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Maximum number of idle connections. Concurrent deliveries may open more.
@@ -164,7 +165,7 @@ impl SmtpMailer {
     fn reuse(&self) -> Option<SmtpSession> {
         let now = self.clock.monotonic();
         let (session, old) = {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.kept.lock();
             let old: Vec<_> =
                 kept.extract_if(.., |kept| now.saturating_sub(kept.since) > self.server.limits.idle).collect();
             (kept.pop(), old)
@@ -177,7 +178,7 @@ impl SmtpMailer {
 
     fn keep(&self, session: SmtpSession) {
         let since = self.clock.monotonic();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         if kept.len() < MAX_IDLE {
             kept.push(IdleConnection { session, since });
         } else {
@@ -202,7 +203,6 @@ impl Mailer for SmtpMailer {
 
 impl Drop for SmtpMailer {
     fn drop(&mut self) {
-        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
-        kept.drain(..).for_each(|kept| kept.session.leave());
+        self.kept.get_mut().drain(..).for_each(|kept| kept.session.leave());
     }
 }

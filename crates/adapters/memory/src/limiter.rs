@@ -2,10 +2,11 @@
 //! each; a call locks only the shards of its keys.
 
 use lru::LruCache;
+use parking_lot::{Mutex, MutexGuard};
 use portcullis_domain::limits::{Acquired, Budget, LimitKey, Tally};
 use portcullis_ports::{Charge, Clock, Exceeded, HeldCharge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Number of shards per budget. A power of two: a key's shard is its first byte modulo this.
@@ -41,7 +42,7 @@ impl MemoryLimiter {
     /// Returns the current number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
     /// Returns whether the limiter has no keys.
@@ -55,7 +56,7 @@ impl MemoryLimiter {
         let mut places: Vec<_> = charges.map(shard_index).collect();
         places.sort_unstable();
         places.dedup();
-        let lock = |place: usize| self.shards.get(place).map(|shard| (place, lock(shard)));
+        let lock = |place: usize| self.shards.get(place).map(|shard| (place, shard.lock()));
         Locked(places.into_iter().filter_map(lock).collect())
     }
 }
@@ -154,9 +155,4 @@ fn shard_index(charge: &Charge) -> usize {
     let [first, ..] = charge.key.as_bytes();
     let part = Budget::ALL.iter().position(|budget| *budget == charge.budget).unwrap_or_default();
     part.saturating_mul(usize::from(SHARDS)).saturating_add(usize::from(first % SHARDS))
-}
-
-/// Locks a shard even if it is poisoned: no step under the lock leaves a tally half changed.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,9 +2,10 @@
 //! wait for name resolution, a handshake, or a server that accepts connections but does not respond.
 
 use crate::RedisUrl;
+use parking_lot::{Condvar, Mutex};
 use portcullis_ports::Clock;
 use redis::{Client, Connection, RedisResult};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ impl RedisPool {
     /// nothing that was sent.
     #[must_use]
     pub fn last_fault(&self) -> Option<String> {
-        self.handle.0.lock().fault.clone()
+        self.handle.0.state.lock().fault.clone()
     }
 
     /// Runs one call on a connection, within the call timeout.
@@ -143,18 +144,14 @@ fn refused(detail: &str) -> Option<String> {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn remember(&self, fault: &CallError) {
-        self.lock().fault = Some(fault.clone());
+        self.state.lock().fault = Some(fault.clone());
     }
 
     /// Returns an idle connection, waiting until `end` if all are in use. Returns `None` at once if
     /// there are no connections at all.
     fn take(&self, end: Duration) -> Option<(Connection, u64)> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         loop {
             if let Some(connection) = state.idle.pop() {
                 return Some((connection, state.generation));
@@ -163,12 +160,12 @@ impl Shared {
             if state.live == 0 || rest.is_zero() {
                 return None;
             }
-            state = self.changed.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0;
+            self.changed.wait_for(&mut state, rest);
         }
     }
 
     fn give_back(&self, connection: Connection, generation: u64) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.generation == generation {
             state.idle.push(connection);
             drop(state);
@@ -179,7 +176,7 @@ impl Shared {
 
     /// Adds a new connection.
     fn add(&self, connection: Connection, generation: u64) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.generation == generation {
             state.live += 1;
             state.idle.push(connection);
@@ -191,7 +188,7 @@ impl Shared {
 
     /// Removes one unusable connection.
     fn discard(&self, generation: u64) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.generation == generation {
             state.live = state.live.saturating_sub(1);
             drop(state);
@@ -201,7 +198,7 @@ impl Shared {
 
     /// Drops all connections after one broke, since all lead to the same server.
     fn reset_generation(&self, generation: u64) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.generation == generation {
             state.generation += 1;
             state.live = 0;
@@ -215,7 +212,7 @@ impl Shared {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.lock().over = true;
+        self.0.state.lock().over = true;
         self.0.changed.notify_all();
     }
 }
@@ -223,12 +220,12 @@ impl Drop for Handle {
 /// Runs on the thread: opens missing connections until the pool is dropped.
 fn keep(shared: &Shared, client: &Client) {
     loop {
-        let state = shared.lock();
+        let mut state = shared.state.lock();
         if state.over {
             return;
         }
         if state.live >= CONNECTIONS {
-            drop(shared.changed.wait_timeout(state, RETRY));
+            shared.changed.wait_for(&mut state, RETRY);
             continue;
         }
         let generation = state.generation;
@@ -237,7 +234,7 @@ fn keep(shared: &Shared, client: &Client) {
             Ok(connection) => shared.add(connection, generation),
             Err(error) => {
                 shared.remember(&describe(&error));
-                drop(shared.changed.wait_timeout(shared.lock(), RETRY));
+                shared.changed.wait_for(&mut shared.state.lock(), RETRY);
             }
         }
     }

@@ -2,7 +2,7 @@
 //! producer: lines that do not fit are dropped and counted. The lock is held for a copy, never for a
 //! write.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Condvar, Mutex};
 use std::time::Duration;
 
 /// Capacity in bytes: about 20,000 lines.
@@ -113,7 +113,7 @@ impl LogQueue {
 
     /// Queues a line, or drops it if the queue is full or closed.
     pub(super) fn push(&self, line: &[u8]) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let before = state.waiting;
         if !state.closed && state.waiting + line.len() <= self.capacity {
             state.append(line);
@@ -134,17 +134,16 @@ impl LogQueue {
     pub(super) fn take(&self, blocks: &mut Vec<Vec<u8>>) -> Batch {
         let calm = |state: &State| state.flush != Flush::Asked && !state.closed;
         let idle = |state: &mut State| state.waiting == 0 && state.dropped.unreported == 0 && calm(state);
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.reuse(blocks);
         if state.flush == Flush::Taken {
             state.flush = Flush::No;
             self.end.notify_all();
         }
         state.resting = true;
-        let rested = self.work.wait_timeout_while(state, self.rest, |state| state.waiting < BLOCK && calm(state));
-        let mut state = rested.unwrap_or_else(PoisonError::into_inner).0;
+        self.work.wait_while_for(&mut state, |state| state.waiting < BLOCK && calm(state), self.rest);
         state.resting = false;
-        let mut state = self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        self.work.wait_while(&mut state, idle);
         std::mem::swap(&mut state.blocks, blocks);
         state.waiting = 0;
         if state.flush == Flush::Asked {
@@ -156,41 +155,36 @@ impl LogQueue {
 
     /// Counts lines that the writer could not write.
     pub(super) fn count_lost(&self, lines: u64) {
-        self.lock().dropped.ever += lines;
+        self.state.lock().dropped.ever += lines;
     }
 
     /// Returns the number of lines dropped since the start.
     pub(super) fn dropped(&self) -> u64 {
-        self.lock().dropped.ever
+        self.state.lock().dropped.ever
     }
 
     /// Waits up to `within` for the writer to write all lines queued so far. Returns whether it did.
     pub(super) fn flush(&self, within: Duration) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.flush = Flush::Asked;
         self.work.notify_one();
         let waits = |state: &mut State| state.flush != Flush::No && !state.ended;
-        let waited = self.end.wait_timeout_while(state, within, waits);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        self.end.wait_while_for(&mut state, waits, within);
+        !waits(&mut state)
     }
 
     /// Closes the queue and waits up to `within` for the writer to write the rest.
     pub(super) fn close(&self, within: Duration) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.closed = true;
         self.work.notify_one();
-        drop(self.end.wait_timeout_while(state, within, |state| !state.ended));
+        self.end.wait_while_for(&mut state, |state| !state.ended, within);
     }
 
     /// Records that the writer has ended.
     pub(super) fn ended(&self) {
-        self.lock().ended = true;
+        self.state.lock().ended = true;
         self.end.notify_all();
-    }
-
-    /// Ignores poisoning: no code panics halfway through a change while it holds the lock.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -213,7 +207,7 @@ mod tests {
             let last = writer.take(&mut blocks).last;
             taken.send((blocks.concat(), last))
         });
-        while !queue.lock().resting {
+        while !queue.state.lock().resting {
             thread::yield_now();
         }
         takes
@@ -241,7 +235,7 @@ mod tests {
                 let mut blocks = Vec::new();
                 while !queue.take(&mut blocks).last {
                     thread::yield_now();
-                    written.lock().unwrap().extend(blocks.concat());
+                    written.lock().extend(blocks.concat());
                 }
                 queue.ended();
             }
@@ -249,7 +243,7 @@ mod tests {
         for lines in 1..100 {
             queue.push(b"line\n");
             assert!(queue.flush(LONG));
-            assert_eq!(*written.lock().unwrap(), b"line\n".repeat(lines));
+            assert_eq!(*written.lock(), b"line\n".repeat(lines));
         }
         assert!(queue.flush(LONG), "with nothing to write");
         queue.close(LONG);
@@ -274,7 +268,7 @@ mod tests {
     #[test]
     fn lines_stay_in_order_across_blocks_and_extra_blocks_are_freed() {
         let (queue, mut blocks) = (LogQueue::new(CAPACITY, Duration::ZERO), Vec::new());
-        assert_eq!(queue.lock().spare.len(), MIN_BLOCKS);
+        assert_eq!(queue.state.lock().spare.len(), MIN_BLOCKS);
         // Blocks come back at the next `take` and are reused in the round after it.
         for _ in 0..3 {
             let lines: Vec<_> = (0..10 * BLOCK / 100).map(|number| format!("{number:0>99}\n")).collect();
@@ -286,7 +280,7 @@ mod tests {
         }
         queue.close(Duration::ZERO);
         assert!(queue.take(&mut blocks).last);
-        let state = queue.lock();
+        let state = queue.state.lock();
         assert!(state.spare.len() == MIN_BLOCKS && state.spare.iter().all(|block| block.capacity() == BLOCK));
     }
 }

@@ -3,9 +3,10 @@
 //! wait for its end and then run together.
 
 use super::{LaneError, LaneLoad, LaneObserver, REFUSAL_DELAY, span};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{io, thread};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
@@ -123,7 +124,7 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
     pub fn load(&self) -> impl Fn() -> LaneLoad + Send + Sync + use<J, O> {
         let queue = Arc::clone(&self.0);
         move || {
-            let state = queue.lock();
+            let state = queue.state.lock();
             LaneLoad { running: state.calls.len(), waiting: state.waiting.len() }
         }
     }
@@ -180,7 +181,7 @@ impl<J: Send + 'static, O: Send + 'static> BatchLane<J, O> {
 impl<J, O> Drop for BatchLane<J, O> {
     /// Lets the threads run the waiting jobs and then end.
     fn drop(&mut self) {
-        self.0.lock().closed = true;
+        self.0.state.lock().closed = true;
         self.0.arrived.notify_all();
     }
 }
@@ -188,7 +189,7 @@ impl<J, O> Drop for BatchLane<J, O> {
 impl<J: Send + 'static, O: Send + 'static> Queue<J, O> {
     fn start_thread(queue: &Arc<Self>) -> io::Result<()> {
         let thread = {
-            let mut state = queue.lock();
+            let mut state = queue.state.lock();
             state.threads += 1;
             state.threads
         };
@@ -200,7 +201,7 @@ impl<J: Send + 'static, O: Send + 'static> Queue<J, O> {
     /// Replaces threads that are stuck in a call, since a driver may wait forever. Runs when a job is
     /// rejected or times out, because nothing else would detect it.
     fn replace_stuck(queue: &Arc<Self>) {
-        let stuck = queue.lock().abandon(&queue.settings);
+        let stuck = queue.state.lock().abandon(&queue.settings);
         for _ in 0..stuck {
             // If no thread can be started, only the end of the stuck call helps.
             let _ = Self::start_thread(queue);
@@ -235,7 +236,7 @@ impl<J, O> State<J, O> {
 impl<J, O> Queue<J, O> {
     /// Queues a job and returns its sequence number, or `None` if the queue is full.
     fn push(&self, job: J, caller: Caller<O>) -> Option<u64> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.waiting.len() >= self.settings.queue {
             return None;
         }
@@ -252,7 +253,7 @@ impl<J, O> Queue<J, O> {
 
     /// Removes a job from the queue. Returns whether it was still there.
     fn withdraw(&self, number: u64) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let place = state.waiting.binary_search_by_key(&number, |waiting| waiting.number);
         place.ok().and_then(|place| state.waiting.remove(place)).is_some()
     }
@@ -271,7 +272,7 @@ impl<J, O> Queue<J, O> {
                 // Fails if the caller was cancelled.
                 let _ = answer.send(outcome);
             }
-            if self.lock().calls.remove(&thread).is_some_and(|call| call.replaced) {
+            if self.state.lock().calls.remove(&thread).is_some_and(|call| call.replaced) {
                 return;
             }
         }
@@ -290,7 +291,7 @@ impl<J, O> Queue<J, O> {
     /// Takes up to a batch of waiting jobs, without those whose caller was cancelled. Blocks until
     /// there is one. Returns `None` once the lane is closed and empty.
     fn take(&self, thread: u64) -> Option<(Vec<J>, Vec<Caller<O>>)> {
-        let (mut state, mut lingered) = (self.lock(), false);
+        let (mut state, mut lingered) = (self.state.lock(), false);
         loop {
             let count = state.ready(&self.settings);
             let taken = state.waiting.drain(..count).filter(|waiting| !waiting.caller.answer.is_closed());
@@ -303,41 +304,34 @@ impl<J, O> Queue<J, O> {
                 if state.closed && state.waiting.is_empty() {
                     return None;
                 }
-                state = if lingered { self.sleep(state) } else { self.spin(state) };
+                if lingered {
+                    self.sleep(&mut state);
+                } else {
+                    self.spin(&mut state);
+                }
                 lingered = !lingered;
             }
         }
     }
 
-    fn spin<'q>(&'q self, mut state: MutexGuard<'q, State<J, O>>) -> MutexGuard<'q, State<J, O>> {
+    fn spin(&self, state: &mut MutexGuard<'_, State<J, O>>) {
         let since = Instant::now();
         while state.ready(&self.settings) == 0 && !state.closed && since.elapsed() < self.settings.spin {
-            drop(state);
-            thread::yield_now();
-            state = self.lock();
+            MutexGuard::unlocked(state, thread::yield_now);
         }
-        state
     }
 
-    fn sleep<'q>(&'q self, mut state: MutexGuard<'q, State<J, O>>) -> MutexGuard<'q, State<J, O>> {
+    fn sleep(&self, state: &mut MutexGuard<'_, State<J, O>>) {
         state.asleep += 1;
-        let mut state = if state.waiting.is_empty() {
-            self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner)
+        if state.waiting.is_empty() {
+            self.arrived.wait(state);
         } else {
             state.watching += 1;
             let until_slow = state.until_slow(&self.settings);
-            let woken = self.arrived.wait_timeout(state, until_slow);
-            let (mut state, _) = woken.unwrap_or_else(PoisonError::into_inner);
+            self.arrived.wait_for(state, until_slow);
             state.watching -= 1;
-            state
-        };
+        }
         state.asleep -= 1;
-        state
-    }
-
-    /// Ignores poisoning, because no code of callers runs while the lock is held.
-    fn lock(&self) -> MutexGuard<'_, State<J, O>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -32,9 +32,9 @@ fn held(settings: BatchSettings) -> (BatchLane<u32, u32>, mpsc::Sender<()>, mpsc
     let (tell, told) = mpsc::channel();
     let (word, tell) = (Mutex::new(word), Mutex::new(tell));
     let call = move |jobs: Vec<u32>| {
-        tell.lock().unwrap().send(jobs.clone()).unwrap();
+        tell.lock().send(jobs.clone()).unwrap();
         // Once the sender is dropped, calls no longer wait.
-        let _ = word.lock().unwrap().recv();
+        let _ = word.lock().recv();
         jobs.iter().map(|job| 2 * job).collect()
     };
     (BatchLane::start("test", settings, call).unwrap(), release, told)
@@ -121,7 +121,7 @@ async fn a_thread_that_lingers_needs_no_waking_and_sees_the_end() {
     let lane = BatchLane::start("test", BatchSettings { spin: Duration::from_secs(60), ..patient(1) }, call).unwrap();
     for job in 0..100 {
         assert_eq!(lane.run_by(in_time(), job).await, Ok(job));
-        assert_eq!(lane.0.lock().asleep, 0);
+        assert_eq!(lane.0.state.lock().asleep, 0);
     }
     drop(lane);
     assert_eq!(ended.recv_timeout(Duration::from_secs(30)), Err(mpsc::RecvTimeoutError::Disconnected));
@@ -132,7 +132,7 @@ async fn a_thread_that_has_lingered_sleeps_and_is_woken() {
     let settings = BatchSettings { spin: Duration::from_millis(1), ..patient(1) };
     let lane = BatchLane::start("test", settings, |jobs: Vec<u32>| jobs).unwrap();
     for job in 0..3 {
-        while lane.0.lock().asleep == 0 {
+        while lane.0.state.lock().asleep == 0 {
             thread::yield_now();
         }
         assert_eq!(lane.run_by(in_time(), job).await, Ok(job));

@@ -6,7 +6,8 @@ mod span;
 
 pub use batch::{BatchLane, BatchSettings};
 
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -233,7 +234,7 @@ impl Lane {
 impl JobPermits {
     /// Gives the permits of an unfinished job to others, if another job may be abandoned.
     fn abandon(&self) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
         if held.is_some()
             && let Ok(lost) = self.lost.clone().try_acquire_owned()
         {
@@ -242,13 +243,13 @@ impl JobPermits {
     }
 
     fn is_done(&self) -> bool {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.held.lock().is_none()
     }
 }
 
 impl Drop for JobGuard {
     fn drop(&mut self) {
-        *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.held.lock() = None;
     }
 }
 

@@ -1,8 +1,8 @@
 //! Bounded queue between the requests and the sending thread. Pushing never blocks: spans that do not
 //! fit are dropped and counted.
 
+use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Maximum number of queued spans: about 5 MB.
@@ -45,7 +45,7 @@ impl Queue {
 
     /// Queues a span, or drops it if the queue is full or closed.
     pub(super) fn push(&self, span: Vec<u8>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.closed || state.spans.len() >= self.capacity {
             state.counts.dropped += 1;
             return;
@@ -62,10 +62,10 @@ impl Queue {
     /// `None` once the queue is closed and empty.
     pub(super) fn take(&self) -> Option<Vec<Vec<u8>>> {
         let idle = |state: &mut State| state.spans.is_empty() && !state.closed;
-        let state = self.work.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
+        self.work.wait_while(&mut state, idle);
         let few = |state: &mut State| state.spans.len() < BATCH && !state.closed;
-        let waited = self.work.wait_timeout_while(state, self.delay, few);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        self.work.wait_while_for(&mut state, few, self.delay);
         let count = state.spans.len().min(BATCH);
         let batch: Vec<_> = state.spans.drain(..count).collect();
         (!batch.is_empty()).then_some(batch)
@@ -73,39 +73,35 @@ impl Queue {
 
     /// Waits before a retry. Returns false if the queue is closed and the retry should be skipped.
     pub(super) fn pause(&self, time: Duration) -> bool {
-        let paused = self.work.wait_timeout_while(self.lock(), time, |state| !state.closed);
-        !paused.unwrap_or_else(PoisonError::into_inner).0.closed
+        let mut state = self.state.lock();
+        self.work.wait_while_for(&mut state, |state| !state.closed, time);
+        !state.closed
     }
 
     /// Adds the outcome of a batch to the counts.
     pub(super) fn count(&self, counts: Counts) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.counts.sent += counts.sent;
         state.counts.dropped += counts.dropped;
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.lock().counts
+        self.state.lock().counts
     }
 
     /// Accepts no more spans and waits up to `within` for the sender to end. Returns whether it did.
     pub(super) fn close(&self, within: Duration) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.closed = true;
         self.work.notify_one();
-        let waited = self.end.wait_timeout_while(state, within, |state| !state.ended);
-        waited.unwrap_or_else(PoisonError::into_inner).0.ended
+        self.end.wait_while_for(&mut state, |state| !state.ended, within);
+        state.ended
     }
 
     /// Records that the sender has ended.
     pub(super) fn ended(&self) {
-        self.lock().ended = true;
+        self.state.lock().ended = true;
         self.end.notify_all();
-    }
-
-    /// Ignores poisoning, because no code under the lock can panic halfway.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

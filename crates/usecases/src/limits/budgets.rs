@@ -1,13 +1,14 @@
 //! Rate-limit budgets of the service.
 
 use super::{Admission, LimitError, RateLimited};
+use parking_lot::Mutex;
 use portcullis_domain::limits::{Budget, LimitKey, LimitSubject, Rule, Source, Waiter};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Charge, MacSigner, RateLimiter, Reservation, ReserveOutcome};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Rule of each budget.
@@ -224,7 +225,7 @@ impl Limits {
     /// charge is refunded, so the refusal may not be final.
     #[must_use]
     pub fn has_in_flight(&self, limited: &RateLimited) -> bool {
-        lock(&self.in_flight.0).contains_key(&limited.key)
+        self.in_flight.0.lock().contains_key(&limited.key)
     }
 }
 
@@ -249,18 +250,18 @@ pub(super) struct InFlight(Mutex<HashMap<LimitKey, usize>>);
 
 impl InFlight {
     pub(super) fn begin(&self, reservation: &Reservation) {
-        let mut calls = lock(&self.0);
+        let mut calls = self.0.lock();
         for held in &reservation.held {
             *calls.entry(held.charge.key).or_default() += 1;
         }
     }
 
     pub(super) fn count(&self, key: LimitKey) -> u32 {
-        lock(&self.0).get(&key).map_or(0, |count| u32::try_from(*count).unwrap_or(u32::MAX))
+        self.0.lock().get(&key).map_or(0, |count| u32::try_from(*count).unwrap_or(u32::MAX))
     }
 
     pub(super) fn end(&self, reservation: &Reservation) {
-        let mut calls = lock(&self.0);
+        let mut calls = self.0.lock();
         for held in &reservation.held {
             let key = held.charge.key;
             match calls.get_mut(&key) {
@@ -269,11 +270,4 @@ impl InFlight {
             }
         }
     }
-}
-
-type Calls = HashMap<LimitKey, usize>;
-
-/// Ignores poisoning: no step under the lock can leave a count in an inconsistent state.
-fn lock(calls: &Mutex<Calls>) -> MutexGuard<'_, Calls> {
-    calls.lock().unwrap_or_else(PoisonError::into_inner)
 }

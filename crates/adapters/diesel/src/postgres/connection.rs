@@ -8,8 +8,9 @@ use crate::engine::{Engine, statement_log};
 use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error};
+use parking_lot::Mutex;
 use portcullis_ports::{Clock, TxMode};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Timeouts of every connection, unless the URL's `options` set them.
 const SESSION_TIMEOUTS: [(&str, &str); 3] =
@@ -83,7 +84,7 @@ impl Connector {
             if let InstrumentationEvent::FinishQuery { error: Some(error), .. } = &event
                 && let Some(told) = detail_of(error)
             {
-                detail.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(told);
+                detail.lock().get_or_insert(told);
             }
             if let Some(log) = &mut log {
                 log.on_connection_event(event);

@@ -12,9 +12,10 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use parking_lot::Mutex;
 use portcullis_ports::{StoreError, TxMode};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 /// The key of the advisory lock is "portcull" in ASCII. The lock is released when the transaction ends.
@@ -90,7 +91,7 @@ impl PostgresStore {
 
 /// Adds the detail that diesel's migrations omit from their error.
 fn with_detail(error: MigrateError, detail: &Mutex<Option<String>>) -> MigrateError {
-    let detail = detail.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let detail = detail.lock().take();
     match (error, detail) {
         (MigrateError::Failed(reason), Some(detail)) => {
             MigrateError::Failed(format!("{reason}: {}", detail.replace('\n', " ")))

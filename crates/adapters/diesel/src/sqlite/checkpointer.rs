@@ -8,10 +8,11 @@
 use super::connection::{self, Connector, Role};
 use super::file::DatabaseFile;
 use diesel::SqliteConnection;
+use parking_lot::{Mutex, MutexGuard};
 use portcullis_ports::StoreError;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ impl Checkpointer {
 
     /// Keeps the thread from running a checkpoint until the guard is dropped.
     pub(super) fn pause(&self) -> MutexGuard<'_, Option<SqliteConnection>> {
-        lock(&self.copier.connection)
+        self.copier.connection.lock()
     }
 }
 
@@ -114,7 +115,8 @@ impl CheckpointWorker {
     /// Runs a checkpoint if one is due. Only logs errors: they recur when the writer runs the
     /// checkpoint. No data is lost, because every acknowledged commit is in the WAL.
     fn check(&self) {
-        let mut idle = lock(&self.connection);
+        let mut idle = self.connection.lock();
+        // Taken out, so that a panic leaves no half-used connection.
         match self.copy_if_worth(idle.take()) {
             Ok(connection) => *idle = Some(connection),
             Err(error) => tracing::debug!(target: "app", %error, "The write-ahead log was not copied"),
@@ -138,11 +140,6 @@ impl CheckpointWorker {
         }
         Ok(connection)
     }
-}
-
-/// After a panic, the mutex contains no connection, so poisoning can be ignored.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

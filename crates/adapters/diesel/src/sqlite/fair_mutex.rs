@@ -1,9 +1,10 @@
 //! A fair mutex: waiters get the value in FIFO order, with a timeout.
 
+use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::mem;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Mutex that passes a `T` from holder to holder in FIFO order. If a holder panics after taking the
@@ -36,7 +37,7 @@ impl<T: Default> FairMutex<T> {
     /// Waits for the value. Returns `None` after `wait`.
     pub(super) fn acquire(&self, wait: Duration) -> Option<FairMutexGuard<'_, T>> {
         let ticket = {
-            let mut state = lock(&self.0);
+            let mut state = self.0.lock();
             if let Some(thing) = state.idle.take() {
                 return Some(FairMutexGuard { mutex: self, thing, over: false });
             }
@@ -44,27 +45,30 @@ impl<T: Default> FairMutex<T> {
             state.waiting.push_back(Arc::clone(&ticket));
             ticket
         };
-        let waited = ticket.turn.wait_timeout_while(lock(&ticket.handed), wait, |handed| handed.is_none());
-        let in_time = waited.unwrap_or_else(PoisonError::into_inner).0.take();
+        let in_time = {
+            let mut handed = ticket.handed.lock();
+            ticket.turn.wait_while_for(&mut handed, |handed| handed.is_none(), wait);
+            handed.take()
+        };
         let thing = in_time.or_else(|| self.leave(&ticket))?;
         Some(FairMutexGuard { mutex: self, thing, over: false })
     }
 
     /// Leaves the queue. Returns the value if it was handed over at the last moment.
     fn leave(&self, ticket: &Arc<Waiter<T>>) -> Option<T> {
-        let mut state = lock(&self.0);
+        let mut state = self.0.lock();
         state.waiting.retain(|other| !Arc::ptr_eq(other, ticket));
-        lock(&ticket.handed).take()
+        ticket.handed.lock().take()
     }
 
     /// Returns the number of waiters.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
-        lock(&self.0).waiting.len()
+        self.0.lock().waiting.len()
     }
 
     fn pass_on(&self, thing: T) {
-        let mut state = lock(&self.0);
+        let mut state = self.0.lock();
         if let Some(thing) = state.hand_to_next(thing) {
             state.idle = Some(thing);
         }
@@ -75,7 +79,7 @@ impl<T> State<T> {
     /// Gives the value to the longest waiter, or returns it if there is none.
     fn hand_to_next(&mut self, thing: T) -> Option<T> {
         let Some(next) = self.waiting.pop_front() else { return Some(thing) };
-        *lock(&next.handed) = Some(thing);
+        *next.handed.lock() = Some(thing);
         next.turn.notify_one();
         None
     }
@@ -85,7 +89,7 @@ impl<T: Default> FairMutexGuard<'_, T> {
     /// Passes the value to the longest waiter. If there is none, returns the guard.
     pub(super) fn hand_on(mut self) -> Option<Self> {
         let thing = mem::take(&mut self.thing);
-        let kept = lock(&self.mutex.0).hand_to_next(thing);
+        let kept = self.mutex.0.lock().hand_to_next(thing);
         self.over = kept.is_none();
         self.thing = kept?;
         Some(self)
@@ -114,11 +118,6 @@ impl<T: Default> DerefMut for FairMutexGuard<'_, T> {
     }
 }
 
-/// No code of callers runs while this lock is held, so poisoning can be ignored.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +134,7 @@ mod tests {
                 let (mutex, order) = (&mutex, &order);
                 scope.spawn(move || {
                     let _turn = mutex.acquire(LONG).unwrap();
-                    lock(order).push(number);
+                    order.lock().push(number);
                 });
                 while mutex.waiting() <= number {
                     std::thread::yield_now();
@@ -143,7 +142,7 @@ mod tests {
             }
             drop(first);
         });
-        assert_eq!(*lock(&order), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(*order.lock(), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]
@@ -174,11 +173,11 @@ mod tests {
     #[test]
     fn a_thing_taken_by_whoever_panics_is_made_anew() {
         let mutex = FairMutex::new(7);
-        let outcome = std::panic::catch_unwind(|| {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let mut turn = mutex.acquire(LONG).unwrap();
             assert_eq!(mem::take(&mut *turn), 7);
             std::panic::resume_unwind(Box::new("on purpose"))
-        });
+        }));
         assert!(outcome.is_err());
         assert_eq!(mutex.acquire(LONG).as_deref(), Some(&0));
     }

@@ -2,6 +2,7 @@
 //! acknowledged in a file that was deleted or replaced.
 
 use crate::error::OpenError;
+use parking_lot::Mutex;
 use portcullis_ports::StoreError;
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -9,7 +10,7 @@ use std::io;
 use std::mem;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 /// Files that this process has open. Closing any descriptor of a file releases all POSIX locks of the
 /// process on it, including SQLite's, so all stores on a file share one descriptor.
@@ -100,7 +101,7 @@ fn identity(metadata: &Metadata) -> FileId {
 
 /// Opens the file at the path, or returns the descriptor that other stores on it already share.
 fn open_shared(path: &Path, metadata: &Metadata) -> io::Result<(FileId, Arc<File>)> {
-    let mut held = OPEN_FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut held = OPEN_FILES.lock();
     held.retain(|_, file| file.strong_count() > 0);
     let in_use = |held: &BTreeMap<_, Weak<_>>, found| held.get(&found).and_then(Weak::upgrade);
     let found = identity(metadata);

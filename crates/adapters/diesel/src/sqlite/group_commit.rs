@@ -1,7 +1,8 @@
 //! Callers whose work is in one transaction, and the outcome of its commit.
 
+use parking_lot::{Condvar, Mutex};
 use portcullis_ports::StoreError;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Limits of a group: its first caller waits for the work of all others.
@@ -54,7 +55,7 @@ impl CommitGroup {
 
     fn tell_all(&mut self, outcome: &Result<(), StoreError>) {
         for member in self.members.drain(..) {
-            *lock(&member.outcome) = Some(outcome.clone());
+            *member.outcome.lock() = Some(outcome.clone());
             member.told.notify_one();
         }
     }
@@ -69,15 +70,11 @@ impl Drop for CommitGroup {
 impl CommitWaiter {
     /// Waits for the commit. After a timeout its outcome is unknown.
     pub(super) fn outcome(&self, wait: Duration) -> Result<(), StoreError> {
-        let waited = self.told.wait_timeout_while(lock(&self.outcome), wait, |outcome| outcome.is_none());
-        let outcome = waited.unwrap_or_else(PoisonError::into_inner).0.take();
-        outcome.unwrap_or_else(|| Err(StoreError::Unavailable(format!("no commit was confirmed within {wait:?}"))))
+        let mut outcome = self.outcome.lock();
+        self.told.wait_while_for(&mut outcome, |outcome| outcome.is_none(), wait);
+        let unknown = || Err(StoreError::Unavailable(format!("no commit was confirmed within {wait:?}")));
+        outcome.take().unwrap_or_else(unknown)
     }
-}
-
-/// No code panics while it holds this lock, so poisoning can be ignored.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
