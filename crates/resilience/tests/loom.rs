@@ -205,7 +205,7 @@ fn a_bulkhead_runs_no_more_than_it_may_and_wakes_everyone() {
         });
         call(&limit, &running);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(limit.load(), Load { running: 0, waiting: 0 });
+        assert_eq!(limit.load(), BulkheadLoad { running: 0, waiting: 0 });
     });
 }
 
@@ -220,7 +220,7 @@ fn bulkhead_of_two_leaves_no_permit_unused_while_a_call_waits() {
         });
         drop(held);
         let slots = threads.map(|thread| thread.join().unwrap());
-        assert_eq!(limit.load(), Load { running: 2, waiting: 0 }, "both run at once");
+        assert_eq!(limit.load(), BulkheadLoad { running: 2, waiting: 0 }, "both run at once");
         drop(slots);
     });
 }
