@@ -19,7 +19,7 @@ fn inputs(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Feeds a target all its inputs, each told by its name before, so that a failure names it.
+/// Feeds a target all its inputs. Prints the name of each first, so that a failure names it.
 fn replay(name: &str) {
     let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).unwrap();
     let mut files = inputs(&folder("corpus", name));

@@ -1,5 +1,5 @@
-//! Spans become what a collector reads: the right tree, the right times, nothing beside the
-//! attributes that are listed, and a collector that fails costs spans alone.
+//! Spans become what a collector reads: the right tree, times and listed attributes. A collector that
+//! fails costs only spans.
 
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -126,7 +126,7 @@ fn a_request_is_a_tree_that_goes_on_with_its_callers() {
             tracing::error_span!(target: "other", "between").in_scope(|| {
                 let work = tracing::error_span!(target: TRACES, "work", "error.type" = Empty);
                 world.clock.advance(Duration::from_millis(2));
-                // The wall clock is set back meanwhile.
+                // The wall clock is set back during the request.
                 world.clock.set(DateTime::from_timestamp(START, 0).unwrap() - TimeDelta::hours(1));
                 work.record("error.type", "busy");
             });

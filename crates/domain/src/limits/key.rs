@@ -57,7 +57,7 @@ impl LimitSubject<'_> {
     }
 }
 
-/// Key under which a limiter stores the tally of one subject and budget: a keyed digest of both.
+/// Key of a tally in a limiter: a keyed digest of the subject and the budget.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LimitKey([u8; 16]);
 

@@ -25,7 +25,7 @@ pub fn accounts_are_listed_by_number_page_by_page(store: &dyn Store) -> Outcome 
     let whole = store.read(|tx| tx.users().list(None, 1))?;
     let found = made.first().map(|id| store.read(|tx| tx.users().find(*id)));
     let whole = whole.into_iter().next().transpose()?;
-    assert_eq!(whole, found.transpose()?.flatten(), "all that is kept of it is told");
+    assert_eq!(whole, found.transpose()?.flatten(), "every stored field is returned");
     Ok(())
 }
 

@@ -105,7 +105,7 @@ impl PresentedToken {
         self.session
     }
 
-    /// Returns the keys under which failed refreshes with this token may have been counted.
+    /// Returns the keys that count failed refreshes with this token.
     #[must_use]
     pub fn limit_keys(&self) -> [String; 2] {
         [self.session.to_string(), self.token.to_string()]

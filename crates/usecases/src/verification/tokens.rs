@@ -29,7 +29,7 @@ impl OneTimeTokens {
         OneTimeToken::new(self.authenticator.sign(&seed.mac_input()))
     }
 
-    /// Returns the digest under which a token is stored.
+    /// Returns the digest that is stored in place of a token.
     #[must_use]
     pub fn digest(&self, token: &OneTimeToken) -> TokenDigest {
         TokenDigest::new(self.authenticator.sign(&token.mac_input()))

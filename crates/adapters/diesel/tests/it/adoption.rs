@@ -1,6 +1,7 @@
 //! Adoption checks for both databases.
 
 use crate::samples::{accounts, now, register, rotation};
+use portcullis_diesel::Migrations;
 use portcullis_domain::login;
 use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
@@ -79,13 +80,13 @@ pub(crate) const SPELLINGS: [&str; 4] =
     ["0B61CDEC-9989-4CFA-A1B2-34EA8E50C83C", "0b61cdec-9989-4cfa-a1b2-34ea8e50c83c", "7", "any text: Käse/🔑"];
 
 /// Returns SQL that adds live tokens with these values to the application's table.
-pub(crate) fn add_spellings() -> String {
+fn add_spellings() -> String {
     let values = SPELLINGS.map(|jti| format!("('{jti}', 1, '2126-10-29 14:04:44.905380', false)")).join(", ");
     format!("INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked) VALUES {values};")
 }
 
 /// Each token is found only by its exact `jti`, is in a listed session, and rotates.
-pub(crate) fn assert_spellings_are_kept(store: &dyn Store) {
+fn assert_spellings_are_kept(store: &dyn Store) {
     let find = |jti| store.read(|tx| tx.refresh_tokens().find(jti)).unwrap();
     for (number, text) in SPELLINGS.into_iter().enumerate() {
         let jti = Jti::parse(text).unwrap();
@@ -105,11 +106,35 @@ pub(crate) fn assert_spellings_are_kept(store: &dyn Store) {
 }
 
 /// A token that the application adds later has no session until its first refresh, which sets it.
-pub(crate) fn assert_a_later_spelling_begins_a_session(store: &dyn Store, jti: &str) {
+fn assert_a_later_spelling_begins_a_session(store: &dyn Store, jti: &str) {
     let jti = Jti::parse(jti).unwrap();
     let find = || store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();
     assert_eq!(find().session, None);
     let session = Session::begin(SessionId::for_legacy_token(jti), find().token.user_id, now());
     store.write(|tx| tx.sessions().begin(&session, &ClientInfo::default())).unwrap();
     assert_eq!(find().session.map(|session| session.id), Some(session.id));
+}
+
+/// Adopts tokens with `jti` values of any spelling, also of a token that is stored after the adoption.
+pub(crate) fn identifiers_keep_their_spelling<S: Store>(execute: impl Fn(&str), open: impl FnOnce() -> S) {
+    execute(&add_spellings());
+    let store = open();
+    assert_spellings_are_kept(&store);
+    execute(
+        "INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked)
+         VALUES ('later 7', 1, '2126-10-29 14:04:44.905380', false)",
+    );
+    assert_a_later_spelling_begins_a_session(&store, "later 7");
+}
+
+/// Migrates a database whose sessions were adopted by the release before opaque identifiers.
+pub(crate) fn sessions_keep_adopted_identifiers(execute: impl Fn(&str), store: &(impl Store + Migrations)) {
+    execute(&add_spellings());
+    execute(
+        "INSERT INTO sessions (sid, user_id, created_at)
+         SELECT jti, user_id, '2026-11-23 02:13:20.000000' FROM refresh_tokens WHERE jti LIKE '%-%' OR jti = '7';
+         DELETE FROM __diesel_schema_migrations WHERE version = '20261130055500';",
+    );
+    store.migrate().unwrap();
+    assert_spellings_are_kept(store);
 }

@@ -65,7 +65,7 @@ fn a_rotating_header_changes_nothing(backend: Backend) {
         expect_limited(&refused, "source", POLICY);
     }
     let warned = |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.contains("TRUSTED_PROXIES"));
-    assert_eq!(service.flushed_log().events().into_iter().filter(warned).count(), 1, "an operator is told, once");
+    assert_eq!(service.flushed_log().events().into_iter().filter(warned).count(), 1, "one warning");
 }
 
 fn trusted_proxies_are_read_from_the_right(backend: Backend) {

@@ -2,8 +2,8 @@
 
 use super::Sandbox;
 use crate::adoption::{
-    add_spellings, assert_a_later_spelling_begins_a_session, assert_accounts_are_kept,
-    assert_differing_accounts_are_kept, assert_spellings_are_kept, assert_tokens_are_kept, assert_told,
+    assert_accounts_are_kept, assert_differing_accounts_are_kept, assert_tokens_are_kept, assert_told,
+    identifiers_keep_their_spelling, sessions_keep_adopted_identifiers,
 };
 use crate::logs::logged_by;
 use crate::samples::{accounts, all_migrations, now, patient, register};
@@ -94,28 +94,13 @@ fn statements_are_logged_without_their_values() {
 #[test]
 fn tokens_keep_the_spelling_of_their_identifiers() {
     let sandbox = Sandbox::of_the_application();
-    sandbox.execute(&add_spellings());
-    let store = sandbox.store();
-    assert_spellings_are_kept(&store);
-    sandbox.execute(
-        "INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked)
-         VALUES ('later 7', 1, '2126-10-29 14:04:44.905380', false)",
-    );
-    assert_a_later_spelling_begins_a_session(&store, "later 7");
+    identifiers_keep_their_spelling(|sql| sandbox.execute(sql), || sandbox.store());
 }
 
 #[test]
 fn sessions_of_the_release_before_keep_their_tokens() {
     let sandbox = Sandbox::of_the_application();
-    let store = sandbox.store();
-    sandbox.execute(&add_spellings());
-    sandbox.execute(
-        "INSERT INTO sessions (sid, user_id, created_at)
-         SELECT jti, user_id, '2026-11-23 02:13:20.000000' FROM refresh_tokens WHERE jti LIKE '%-%' OR jti = '7';
-         DELETE FROM __diesel_schema_migrations WHERE version = '20261130055500';",
-    );
-    store.migrate().unwrap();
-    assert_spellings_are_kept(&store);
+    sessions_keep_adopted_identifiers(|sql| sandbox.execute(sql), &sandbox.store());
 }
 
 /// Without AUTOINCREMENT, SQLite reuses the id of the last account after it is deleted.
