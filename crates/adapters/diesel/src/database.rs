@@ -1,16 +1,15 @@
 //! Parses `DATABASE_URL` and opens the SQLite or PostgreSQL store that it names.
 
-use crate::error::{MigrateError, OpenError};
-use crate::info::{DatabaseInfo, InfoSource};
+use crate::error::{DatabaseUrlError, MigrateError, OpenError};
+use crate::info::DatabaseInfo;
 use crate::migrations::Migrations;
+use crate::options::StoreOptions;
 use crate::pool::PoolLoad;
 use crate::postgres::{PostgresStore, PostgresUrl};
 use crate::sqlite::SqliteStore;
 use portcullis_ports::{Clock, Store, StoreError};
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Parsed `DATABASE_URL`. Its `Debug` output contains no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,30 +21,6 @@ pub enum DatabaseUrl {
     Postgres(PostgresUrl),
 }
 
-/// Reason why a text is not a valid `DATABASE_URL`. Contains none of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DatabaseUrlError(pub(crate) &'static str);
-
-/// Options of a store.
-#[derive(Debug, Clone)]
-pub struct StoreOptions {
-    /// Maximum number of concurrent transactions. On SQLite this limits only reads, because there is one
-    /// writer.
-    pub connections: NonZeroU32,
-    /// Maximum time that a caller waits for a connection or a lock. After that, the call fails with
-    /// `StoreError::Busy`.
-    pub wait: Duration,
-    /// Logs statements at DEBUG under `app.store`, without their values.
-    pub log_statements: bool,
-}
-
-impl Default for StoreOptions {
-    fn default() -> Self {
-        Self { connections: NonZeroU32::MIN.saturating_add(7), wait: Duration::from_secs(5), log_statements: false }
-    }
-}
-
 /// Open database: the store and its migrations.
 #[derive(Clone)]
 pub struct Database {
@@ -53,9 +28,13 @@ pub struct Database {
     pub store: Arc<dyn Store>,
     /// Access to the schema.
     pub migrations: Arc<dyn Migrations>,
-    sqlite: Option<Arc<SqliteStore>>,
-    examined: InfoSource,
-    load: Arc<dyn Fn() -> PoolLoad + Send + Sync>,
+    opened: Opened,
+}
+
+#[derive(Clone)]
+enum Opened {
+    Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
 }
 
 impl Database {
@@ -69,17 +48,11 @@ impl Database {
         Ok(match url {
             DatabaseUrl::Sqlite(path) => {
                 let store = Arc::new(SqliteStore::open(path, options, clock)?);
-                let pool = store.clone();
-                let load = Arc::new(move || pool.load());
-                let examined = InfoSource::Sqlite(store.clone());
-                Self { store: store.clone(), migrations: store.clone(), sqlite: Some(store), examined, load }
+                Self { store: store.clone(), migrations: store.clone(), opened: Opened::Sqlite(store) }
             }
             DatabaseUrl::Postgres(url) => {
                 let store = Arc::new(PostgresStore::new(url, options, clock));
-                let pool = store.clone();
-                let load = Arc::new(move || pool.load());
-                let examined = InfoSource::Postgres(store.clone());
-                Self { store: store.clone(), migrations: store, sqlite: None, examined, load }
+                Self { store: store.clone(), migrations: store.clone(), opened: Opened::Postgres(store) }
             }
         })
     }
@@ -88,7 +61,10 @@ impl Database {
     /// one writer.
     #[must_use]
     pub fn load(&self) -> PoolLoad {
-        (self.load)()
+        match &self.opened {
+            Opened::Sqlite(store) => store.load(),
+            Opened::Postgres(store) => store.load(),
+        }
     }
 
     /// Queries the database's version and settings on a separate connection.
@@ -96,7 +72,10 @@ impl Database {
     /// # Errors
     /// Returns [`MigrateError`] if the database cannot be reached or queried.
     pub fn examine(&self) -> Result<DatabaseInfo, MigrateError> {
-        self.examined.read_info()
+        match &self.opened {
+            Opened::Sqlite(store) => Ok(store.examine()?),
+            Opened::Postgres(store) => store.examine(),
+        }
     }
 
     /// Copies the WAL of an SQLite file into the file, so that copying this one file is enough. The
@@ -106,7 +85,10 @@ impl Database {
     /// Returns [`StoreError`] if the checkpoint fails. No data is lost, but the WAL file is still
     /// needed.
     pub fn checkpoint_on_shutdown(&self) -> Result<(), StoreError> {
-        self.sqlite.as_ref().map_or(Ok(()), |store| store.checkpoint())
+        match &self.opened {
+            Opened::Sqlite(store) => store.checkpoint(),
+            Opened::Postgres(_) => Ok(()),
+        }
     }
 }
 

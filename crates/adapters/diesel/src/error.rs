@@ -1,6 +1,11 @@
-//! Errors outside a transaction: opening a database and migrating it.
+//! Errors outside a transaction: parsing a URL, opening a database, and migrating it.
 
 use std::path::PathBuf;
+
+/// Reason why a text is not a valid `DATABASE_URL`. Contains none of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DatabaseUrlError(pub(crate) &'static str);
 
 /// Reason why a store could not be opened. One line, suitable as a startup error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

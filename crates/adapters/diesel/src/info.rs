@@ -1,8 +1,5 @@
 //! Version and settings of a database, for operators. `doctor` decides which of them are a problem.
 
-use crate::error::MigrateError;
-use crate::postgres::PostgresStore;
-use crate::sqlite::SqliteStore;
 use chrono::{DateTime, Utc};
 
 /// Version and settings of a database.
@@ -38,20 +35,4 @@ pub enum DatabaseInfo {
         /// Time of the server's clock, in UTC.
         now: DateTime<Utc>,
     },
-}
-
-/// Store from which the information is queried.
-#[derive(Clone)]
-pub(crate) enum InfoSource {
-    Sqlite(std::sync::Arc<SqliteStore>),
-    Postgres(std::sync::Arc<PostgresStore>),
-}
-
-impl InfoSource {
-    pub(crate) fn read_info(&self) -> Result<DatabaseInfo, MigrateError> {
-        match self {
-            Self::Sqlite(store) => Ok(store.examine()?),
-            Self::Postgres(store) => store.examine(),
-        }
-    }
 }

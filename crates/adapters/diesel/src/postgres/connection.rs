@@ -3,8 +3,8 @@
 use super::language::{Language, stopwatch};
 use super::refusal::Refusal;
 use super::url::PostgresUrl;
-use crate::database::StoreOptions;
 use crate::engine::{Engine, statement_log};
+use crate::options::StoreOptions;
 use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error};

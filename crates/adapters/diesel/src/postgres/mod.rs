@@ -12,9 +12,9 @@ mod refusal;
 mod rotation;
 mod url;
 
-use crate::database::StoreOptions;
 use crate::engine::Engine;
 use crate::error::MigrateError;
+use crate::options::StoreOptions;
 use crate::pool::{Pool, PoolLoad};
 use crate::transaction;
 use connection::Connector;

@@ -1,7 +1,7 @@
 //! Parses the URL of a PostgreSQL server and adds connection timeouts. Checked at startup, because a
 //! mistake in it would otherwise look like a server that is down.
 
-use crate::database::DatabaseUrlError;
+use crate::error::DatabaseUrlError;
 use std::fmt;
 use std::net::IpAddr;
 

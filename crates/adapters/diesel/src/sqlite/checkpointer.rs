@@ -21,8 +21,6 @@ use std::time::Duration;
 const MIN_PAGES: i64 = 64;
 /// WAL length at which it should restart, in pages.
 const RESTART_PAGES: i64 = 4 * 1024;
-/// WAL length at which the committing connection copies it, in pages: SQLite's own autocheckpoint.
-pub(super) const AUTOCHECKPOINT_PAGES: u32 = 16 * 1024;
 /// Commits between two checks of the WAL. Most commits write few pages.
 const COMMITS_PER_CHECK: u32 = 32;
 /// A transaction that took this long may have written many pages.
@@ -147,8 +145,8 @@ mod tests {
     use super::super::SqliteStore;
     use super::super::tests::{register, store};
     use super::*;
-    use crate::database::StoreOptions;
     use crate::migrations::Migrations;
+    use crate::options::StoreOptions;
     use chrono::DateTime;
     use diesel::connection::SimpleConnection;
     use portcullis_ports::StoreExt;

@@ -1,10 +1,10 @@
 //! Opens connections to the file and sets the pragmas that SQLite keeps per connection.
 
+use super::engine;
 use super::file::DatabaseFile;
-use super::{checkpointer, engine};
-use crate::database::StoreOptions;
 use crate::engine::{Engine, statement_log};
 use crate::error::OpenError;
+use crate::options::StoreOptions;
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -25,6 +25,9 @@ const TIMEOUT_GRANULARITY: Duration = Duration::from_millis(100);
 /// Page cache of a reader in KiB: an eighth of SQLite's default, since the operating system caches the
 /// rest. As large as the initial allocation of each cache in `.cargo/config.toml`.
 const READER_CACHE_KIB: u32 = 256;
+
+/// WAL length at which the committing connection copies it, in pages: SQLite's own autocheckpoint.
+const AUTOCHECKPOINT_PAGES: u32 = 16 * 1024;
 
 /// Purpose of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +94,7 @@ impl Connector {
         run(&mut connection, "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY")?;
         let of_the_role = match role {
             Role::Reader => format!("PRAGMA query_only = ON; PRAGMA cache_size = -{READER_CACHE_KIB}"),
-            Role::Writer => format!("PRAGMA wal_autocheckpoint = {}", checkpointer::AUTOCHECKPOINT_PAGES),
+            Role::Writer => format!("PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}"),
         };
         run(&mut connection, &of_the_role)?;
         Ok(connection)

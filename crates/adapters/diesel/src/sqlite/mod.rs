@@ -13,9 +13,9 @@ mod migrations;
 mod rotation;
 mod writer;
 
-use crate::database::StoreOptions;
 use crate::engine::Engine;
 use crate::error::OpenError;
+use crate::options::StoreOptions;
 use crate::pool::{Pool, PoolLoad};
 use crate::transaction;
 use checkpointer::Checkpointer;
