@@ -1,19 +1,17 @@
-//! Bounded connection pool on r2d2. The pool hands out slots, and the caller opens the connection in its
-//! slot. So the caller gets the reason at once if a connection fails, nothing retries in the background,
-//! and a slot comes back empty if its holder panics. If the server admits fewer connections than there
-//! are slots, callers share the open ones.
+//! Bounded connection pool. r2d2 owns the connections: their number, age, idle time and checks. What it
+//! cannot do is beside it (ADR 16): callers open connections themselves, so that they get the reason at
+//! once if that fails and nothing retries in the background; and holders that are stuck in a driver are
+//! evicted after 8 s. Another caller then gets a slot instead, and no connection from before is reused,
+//! because all may be blocked by the same cause.
 //!
-//! A holder may be stuck in a driver that waits forever for a reply. After 8 s it is evicted: another
-//! caller gets a slot instead, and no connection from before is reused, because all may be blocked by
-//! the same cause.
+//! If the server admits fewer connections than there are slots, callers share the open ones.
 
+use crate::engine::Engine;
 use crate::gate::{EvictingPermit, EvictingSemaphore};
+use crate::transaction;
 use portcullis_ports::{Clock, StoreError};
 use r2d2::{ManageConnection, NopErrorHandler, PooledConnection};
-use std::convert::Infallible;
-use std::marker::PhantomData;
 use std::num::NonZeroU32;
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,30 +28,42 @@ pub struct PoolLoad {
     pub size: usize,
 }
 
-/// Entry of the r2d2 pool: a connection, and the number of evictions when it was last used.
-pub(crate) struct Place<C> {
+/// Entry of the r2d2 pool. A new one has no connection yet; an idle one always has.
+struct Entry<C> {
     connection: Option<C>,
-    age: u64,
+    /// Number of evictions when it was returned.
+    evictions: u64,
 }
 
-/// r2d2 manager that creates entries without a connection.
-pub(crate) struct Places<C>(PhantomData<fn() -> C>);
+/// r2d2 manager.
+struct Entries<C> {
+    is_open: fn(&mut C) -> bool,
+    gate: Arc<EvictingSemaphore>,
+}
 
-impl<C: Send + 'static> ManageConnection for Places<C> {
-    type Connection = Place<C>;
-    type Error = Infallible;
+/// Reason why an idle connection is not reused.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed, or as old as one whose holder was evicted")]
+struct Unusable;
 
-    fn connect(&self) -> Result<Place<C>, Infallible> {
-        Ok(Place { connection: None, age: 0 })
+impl<C: Send + 'static> ManageConnection for Entries<C> {
+    type Connection = Entry<C>;
+    type Error = Unusable;
+
+    fn connect(&self) -> Result<Entry<C>, Unusable> {
+        Ok(Entry { connection: None, evictions: self.gate.evictions() })
     }
 
-    fn is_valid(&self, _: &mut Place<C>) -> Result<(), Infallible> {
-        Ok(())
+    fn is_valid(&self, entry: &mut Entry<C>) -> Result<(), Unusable> {
+        let current = entry.evictions == self.gate.evictions();
+        let usable = current && entry.connection.as_mut().is_none_or(self.is_open);
+        usable.then_some(()).ok_or(Unusable)
     }
 
-    /// Drops empty entries, so that every idle entry has a connection.
-    fn has_broken(&self, place: &mut Place<C>) -> bool {
-        place.connection.is_none()
+    /// Called when the entry is returned. Its holder did not put back a connection that broke.
+    fn has_broken(&self, entry: &mut Entry<C>) -> bool {
+        entry.evictions = self.gate.evictions();
+        entry.connection.is_none()
     }
 }
 
@@ -65,52 +75,34 @@ pub(crate) enum OpenFailure {
     Failed(StoreError),
 }
 
-/// Permit for one connection, released on drop.
-pub(crate) struct Slot<C: Send + 'static> {
-    place: PooledConnection<Places<C>>,
-    turn: EvictingPermit,
-}
-
-impl<C: Send + 'static> Deref for Slot<C> {
-    type Target = Option<C>;
-
-    fn deref(&self) -> &Option<C> {
-        &self.place.connection
-    }
-}
-
-impl<C: Send + 'static> DerefMut for Slot<C> {
-    fn deref_mut(&mut self) -> &mut Option<C> {
-        &mut self.place.connection
-    }
-}
-
-impl<C: Send + 'static> Drop for Slot<C> {
-    fn drop(&mut self) {
-        self.place.age = self.turn.evicted();
-    }
+/// Right to one connection, returned on drop.
+struct Slot<C: Send + 'static> {
+    /// First field: returned before another caller is admitted.
+    entry: PooledConnection<Entries<C>>,
+    _permit: EvictingPermit,
 }
 
 /// Connection pool with a fixed number of slots, each for one connection.
 pub(crate) struct Pool<C: Send + 'static> {
-    places: r2d2::Pool<Places<C>>,
+    entries: r2d2::Pool<Entries<C>>,
     gate: Arc<EvictingSemaphore>,
     wait: Duration,
 }
 
-impl<C: Send + 'static> Pool<C> {
-    /// Creates a pool of `size` slots. Up to as many more are used while holders are evicted.
-    pub(crate) fn new(size: NonZeroU32, wait: Duration, clock: Arc<dyn Clock>) -> Self {
-        let places = r2d2::Pool::builder()
+impl<C: Engine + Send> Pool<C> {
+    /// Creates a pool of `size` slots. Up to as many more are used while holders are evicted. An idle
+    /// connection is reused if it `is_open`.
+    pub(crate) fn new(size: NonZeroU32, wait: Duration, clock: Arc<dyn Clock>, is_open: fn(&mut C) -> bool) -> Self {
+        let gate = Arc::new(EvictingSemaphore::new(size, clock));
+        let entries = r2d2::Pool::builder()
             .max_size(size.get().saturating_mul(2))
             .min_idle(Some(0))
-            .test_on_check_out(false)
             .connection_timeout(wait.max(Duration::from_millis(1)))
             .idle_timeout(Some(IDLE))
             .max_lifetime(Some(LIFETIME))
             .error_handler(Box::new(NopErrorHandler))
-            .build_unchecked(Places(PhantomData));
-        Self { places, gate: Arc::new(EvictingSemaphore::new(size, clock)), wait }
+            .build_unchecked(Entries { is_open, gate: gate.clone() });
+        Self { entries, gate, wait }
     }
 
     /// Returns the number of slots in use and the maximum.
@@ -119,26 +111,29 @@ impl<C: Send + 'static> Pool<C> {
         PoolLoad { in_use, size }
     }
 
-    /// Waits for a free slot.
-    pub(crate) fn slot(&self) -> Result<Slot<C>, StoreError> {
-        self.slot_within(self.wait)
-    }
-
-    /// Takes a connection out of a free slot: an idle one that passes `is_open`, or a new one. If the
+    /// Runs a call with an idle connection or a new one, which is kept if it is still healthy. If the
     /// server admits no further connection, waits until another slot's connection is free, as long as
     /// there are any.
-    pub(crate) fn connection(
+    pub(crate) fn with_connection<T>(
         &self,
-        is_open: impl Fn(&mut C) -> bool,
         open: impl Fn() -> Result<C, OpenFailure>,
-    ) -> Result<(Slot<C>, C), StoreError> {
+        call: impl FnOnce(&mut C) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (mut slot, mut connection) = self.connection(open)?;
+        // A panic here drops the connection, because it is not in the slot.
+        let outcome = call(&mut connection);
+        if transaction::is_healthy(&mut connection, &outcome) {
+            slot.entry.connection = Some(connection);
+        }
+        outcome
+    }
+
+    fn connection(&self, open: impl Fn() -> Result<C, OpenFailure>) -> Result<(Slot<C>, C), StoreError> {
         let mut left = self.wait;
         let until = self.gate.now().saturating_add(self.wait);
         loop {
-            let mut slot = self.slot_within(left)?;
-            if let Some(mut idle) = slot.take()
-                && is_open(&mut idle)
-            {
+            let mut slot = self.slot(left)?;
+            if let Some(idle) = slot.entry.connection.take() {
                 return Ok((slot, idle));
             }
             match open() {
@@ -146,7 +141,7 @@ impl<C: Send + 'static> Pool<C> {
                 Err(OpenFailure::Failed(error)) => return Err(error),
                 Err(OpenFailure::Refused(error)) => {
                     drop(slot);
-                    let idle = usize::try_from(self.places.state().idle_connections).unwrap_or(usize::MAX);
+                    let idle = usize::try_from(self.entries.state().idle_connections).unwrap_or(usize::MAX);
                     if !self.gate.lower(idle) {
                         return Err(error);
                     }
@@ -156,13 +151,103 @@ impl<C: Send + 'static> Pool<C> {
         }
     }
 
-    fn slot_within(&self, wait: Duration) -> Result<Slot<C>, StoreError> {
+    fn slot(&self, wait: Duration) -> Result<Slot<C>, StoreError> {
         let busy = || StoreError::Busy(format!("no connection came free within {:?}", self.wait));
-        let turn = self.gate.enter(wait).ok_or_else(busy)?;
-        let mut place = self.places.get().map_err(|_| busy())?;
-        if place.age != turn.evicted() {
-            place.connection = None;
+        let permit = self.gate.enter(wait).ok_or_else(busy)?;
+        Ok(Slot { entry: self.entries.get().map_err(|_| busy())?, _permit: permit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+    use diesel::{Connection, SqliteConnection};
+    use portcullis_testkit::FixedClock;
+    use std::io::{Error, ErrorKind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+
+    const WAIT: Duration = Duration::from_millis(300);
+
+    /// Manager as r2d2 wants it, of a server that refuses every connection.
+    struct Refusing(Arc<AtomicUsize>);
+
+    impl ManageConnection for Refusing {
+        type Connection = ();
+        type Error = Error;
+
+        fn connect(&self) -> Result<(), Error> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Err(ErrorKind::ConnectionRefused.into())
         }
-        Ok(Slot { place, turn })
+
+        fn is_valid(&self, (): &mut ()) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn has_broken(&self, (): &mut ()) -> bool {
+            false
+        }
+    }
+
+    /// If this test fails, r2d2 may open the connections (ADR 16).
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "r2d2 has its own clock")]
+    fn r2d2_reports_a_refusal_late_and_retries_for_nobody() {
+        let tries = Arc::new(AtomicUsize::new(0));
+        let pool = r2d2::Pool::builder()
+            .max_size(1)
+            .min_idle(Some(0))
+            .connection_timeout(WAIT)
+            .error_handler(Box::new(NopErrorHandler))
+            .build_unchecked(Refusing(tries.clone()));
+        let start = Instant::now();
+        assert!(pool.get().is_err());
+        assert!(start.elapsed() >= WAIT);
+        let before = tries.load(Ordering::Relaxed);
+        while tries.load(Ordering::Relaxed) == before {
+            assert!(start.elapsed() < Duration::from_secs(60), "nobody retries");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_reported_at_once_after_one_try() {
+        let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
+        let pool = Pool::<SqliteConnection>::new(NonZeroU32::MIN, Duration::from_secs(60), clock, |_| true);
+        let tries = AtomicUsize::new(0);
+        for refusal in [OpenFailure::Failed, OpenFailure::Refused] {
+            let error = StoreError::Unavailable("connection refused".to_owned());
+            let open = || {
+                tries.fetch_add(1, Ordering::Relaxed);
+                Err(refusal(error.clone()))
+            };
+            assert_eq!(pool.with_connection(open, |_| Ok(())), Err(error.clone()));
+        }
+        assert_eq!(tries.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn only_an_open_connection_from_after_the_last_eviction_is_reused() {
+        for (is_open, seconds, opened) in [(true, 7, 2), (false, 7, 3), (true, 8, 3)] {
+            let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
+            let check = if is_open { |_: &mut _| true } else { |_: &mut _| false };
+            let pool = Pool::new(NonZeroU32::MIN.saturating_add(1), Duration::from_secs(60), clock.clone(), check);
+            let opens = AtomicUsize::new(0);
+            let open = || {
+                opens.fetch_add(1, Ordering::Relaxed);
+                Ok(SqliteConnection::establish(":memory:").unwrap())
+            };
+            // The outer holder is stuck after 8 s.
+            let outcome = pool.with_connection(open, |_| {
+                pool.with_connection(open, |_| Ok(()))?;
+                clock.advance(Duration::from_secs(seconds));
+                pool.with_connection(open, |_| Ok(()))
+            });
+            assert_eq!(outcome, Ok(()));
+            assert_eq!(opens.load(Ordering::Relaxed), opened, "{is_open}, {seconds} s");
+            assert_eq!(pool.load(), PoolLoad { in_use: 0, size: 2 });
+        }
     }
 }

@@ -42,7 +42,7 @@ impl PostgresStore {
     pub fn new(url: &PostgresUrl, options: &StoreOptions, clock: Arc<dyn Clock>) -> Self {
         Self {
             opener: Connector::new(url, options, clock.clone()),
-            pool: Pool::new(options.connections, options.wait, clock),
+            pool: Pool::new(options.connections, options.wait, clock, is_open),
             ready: AtomicBool::new(false),
             direct: AtomicBool::new(false),
         }
@@ -73,12 +73,7 @@ impl PostgresStore {
         if !self.ready.load(Ordering::Acquire) {
             return Err(StoreError::Unavailable("the schema is not there yet".to_owned()));
         }
-        let (mut slot, mut connection) = self.pool.connection(is_open, || Ok(self.opener.open()?))?;
-        let outcome = call(&mut connection);
-        if transaction::is_healthy(&mut connection, &outcome) {
-            *slot = Some(connection);
-        }
-        outcome
+        self.pool.with_connection(|| Ok(self.opener.open()?), call)
     }
 
     /// Begins a transaction. An idle connection may have broken unnoticed. Nothing has run on it yet,

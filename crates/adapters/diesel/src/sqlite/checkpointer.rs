@@ -124,7 +124,7 @@ impl CheckpointWorker {
     /// Returns the connection for reuse if there was no error.
     fn copy_if_worth(&self, idle: Option<SqliteConnection>) -> Result<SqliteConnection, StoreError> {
         self.file.check()?;
-        let mut connection = self.opener.reuse(idle, Role::Reader)?;
+        let mut connection = idle.map_or_else(|| self.opener.open(Role::Reader), Ok)?;
         let log = connection::wal_status(&mut connection)?;
         let is_long = log.pages >= RESTART_PAGES;
         if log.left() >= MIN_PAGES || is_long && log.left() > 0 {

@@ -68,11 +68,6 @@ impl Connector {
         }
     }
 
-    /// Returns the idle connection, or opens a new one.
-    pub(super) fn reuse(&self, idle: Option<SqliteConnection>, role: Role) -> Result<SqliteConnection, StoreError> {
-        idle.map_or_else(|| self.open(role), Ok)
-    }
-
     /// Opens a connection.
     pub(super) fn open(&self, role: Role) -> Result<SqliteConnection, StoreError> {
         let opened = SqliteConnection::establish(&self.uri);

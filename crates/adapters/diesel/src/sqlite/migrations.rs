@@ -22,11 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Migrations for SqliteStore {
     fn status(&self) -> Result<Vec<MigrationStatus>, MigrateError> {
-        self.file.check()?;
-        let mut slot = self.readers.slot()?;
-        let mut connection = self.opener.reuse(slot.take(), Role::Reader)?;
-        let applied = applied(&mut connection)?;
-        *slot = Some(connection);
+        let applied = self.with_reader(applied)?;
         migrations::status::<Sqlite>(&MIGRATIONS, &applied)
     }
 

@@ -16,7 +16,7 @@ mod writer;
 use crate::engine::Engine;
 use crate::error::OpenError;
 use crate::options::StoreOptions;
-use crate::pool::{Pool, PoolLoad};
+use crate::pool::{OpenFailure, Pool, PoolLoad};
 use crate::transaction;
 use checkpointer::Checkpointer;
 use connection::{Connector, Role, WriteConnection};
@@ -58,7 +58,7 @@ impl SqliteStore {
         opener.quick_check(&file)?;
         let writer = opener.open(Role::Writer).map_err(|error| file.unusable(&error))?;
         Ok(Self {
-            readers: Pool::new(options.connections, options.wait, clock.clone()),
+            readers: Pool::new(options.connections, options.wait, clock.clone(), |_| true),
             writer: FairMutex::new(Writer::Idle(WriteConnection::new(writer, options.wait))),
             checkpointer: Checkpointer::start(opener.clone(), file.clone()),
             wait: options.wait,
@@ -68,15 +68,13 @@ impl SqliteStore {
         })
     }
 
-    fn transact_reading(&self, work: &mut TxWork<'_>) -> Result<(), StoreError> {
+    /// Runs a call with a connection of the pool of readers.
+    fn with_reader<T>(
+        &self,
+        call: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.file.check()?;
-        let mut slot = self.readers.slot()?;
-        let mut connection = self.opener.reuse(slot.take(), Role::Reader)?;
-        let outcome = transaction::read(&mut connection, work);
-        if transaction::is_healthy(&mut connection, &outcome) {
-            *slot = Some(connection);
-        }
-        outcome
+        self.readers.with_connection(|| self.opener.open(Role::Reader).map_err(OpenFailure::Failed), call)
     }
 
     /// Returns how the readers' connections are used.
@@ -95,7 +93,7 @@ impl Store for SqliteStore {
     /// Runs reads outside a transaction, as on PostgreSQL: nearly all are a single statement.
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         match mode {
-            TxMode::Read => self.transact_reading(work),
+            TxMode::Read => self.with_reader(|connection| transaction::read(connection, work)),
             TxMode::Write => self.write_grouped(&mut |connection| {
                 let start = self.clock.monotonic();
                 let outcome = transaction::run_work(connection, mode, work);
