@@ -1,10 +1,11 @@
 //! Refresh tokens, as rows of `refresh_tokens`. Their states change by compare-and-set on the number of
 //! affected rows, so exactly one concurrent caller succeeds on both databases.
 
-use crate::maintenance::{DeleteExpired, ScanExpired};
+use crate::engine::columns_of;
 use crate::schema::{refresh_tokens, sessions, users};
 use crate::server_clock::{ServerNow, SpentAge};
 use crate::sessions::SessionRow;
+use crate::statement::Statement;
 use crate::stored::{RowRef, Stored};
 use crate::time::DbTimestamp;
 use crate::transaction::Transaction;
@@ -166,114 +167,103 @@ fn found(jti: Jti, row: FoundRow) -> Result<FoundToken, StoreError> {
     Ok(FoundToken { token, account_active, account_verified, live_successor, spent_age, session })
 }
 
-macro_rules! refresh_token_repository {
-    ($connection:ty) => {
-        impl RefreshTokenRepository for Transaction<'_, $connection> {
-            fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
-                let mut row = NewTokenRow::of(token)?;
-                if let Some(id) = token.session_id {
-                    let query = sessions::table.filter(sessions::sid.eq(id.to_string())).select(sessions::id);
-                    let number = query.first::<i64>(self.connection).optional();
-                    let number = self.check(number)?;
-                    let missing = || StoreError::Failed("there is no such session".to_owned());
-                    row.session_id = Some(number.ok_or_else(|| self.fail(missing()))?);
-                }
-                let inserted = diesel::insert_into(refresh_tokens::table).values(row).execute(self.write_connection()?);
-                self.check(inserted).map(drop)
-            }
-
-            fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
-                let successor = successors.field(refresh_tokens::jti).nullable().eq(refresh_tokens::successor_jti);
-                let own = sessions::id.nullable().eq(refresh_tokens::session_id);
-                let bearing = adopted.field(sessions::sid).eq(SessionId::for_legacy_token(jti).to_string());
-                let query = refresh_tokens::table
-                    .inner_join(users::table)
-                    .left_join(successors.on(successor))
-                    .left_join(sessions::table.on(own))
-                    .left_join(adopted.on(bearing.and(refresh_tokens::session_id.is_null())))
-                    .filter(refresh_tokens::jti.eq(jti.to_string()))
-                    .select((
-                        TokenRow::as_select(),
-                        users::is_active,
-                        users::email_verified_at.is_not_null(),
-                        SpentAge,
-                        successors
-                            .fields((
-                                refresh_tokens::id,
-                                refresh_tokens::expires_at,
-                                refresh_tokens::revoked,
-                                refresh_tokens::created_at,
-                                refresh_tokens::spent_at,
-                                refresh_tokens::spent_key,
-                                refresh_tokens::successor_jti,
-                                refresh_tokens::session_id,
-                            ))
-                            .nullable(),
-                        Option::<SessionRow>::as_select(),
-                        adopted
-                            .fields((
-                                sessions::id,
-                                sessions::sid,
-                                sessions::user_id,
-                                sessions::created_at,
-                                sessions::ended_at,
-                                sessions::device,
-                                sessions::source,
-                            ))
-                            .nullable(),
-                    ));
-                let row = query.first::<FoundRow>(self.connection).optional();
-                self.check(row)?.map(|row| found(jti, row)).transpose()
-            }
-
-            fn spend(&mut self, jti: Jti, spend_record: &SpendRecord) -> Result<bool, StoreError> {
-                let at = DbTimestamp::new(spend_record.at);
-                let live = refresh_tokens::table
-                    .filter(refresh_tokens::jti.eq(jti.to_string()))
-                    .filter(refresh_tokens::revoked.eq(false))
-                    .filter(refresh_tokens::expires_at.gt(at));
-                let spent = diesel::update(live)
-                    .set((
-                        refresh_tokens::revoked.eq(true),
-                        refresh_tokens::spent_at.eq(at),
-                        refresh_tokens::spent_key.eq(spend_record.key.as_ref().map(|key| key.0.as_slice())),
-                        refresh_tokens::successor_jti.eq(spend_record.successor.to_string()),
-                        refresh_tokens::server_spent_at.eq(ServerNow),
-                    ))
-                    .execute(self.write_connection()?);
-                Ok(self.check(spent)? == 1)
-            }
-
-            fn revoke(&mut self, jti: Jti, _now: DateTime<Utc>) -> Result<bool, StoreError> {
-                let live = refresh_tokens::table
-                    .filter(refresh_tokens::jti.eq(jti.to_string()))
-                    .filter(refresh_tokens::revoked.eq(false));
-                let revoked =
-                    diesel::update(live).set(refresh_tokens::revoked.eq(true)).execute(self.write_connection()?);
-                Ok(self.check(revoked)? == 1)
-            }
-
-            fn scan(
-                &mut self,
-                after: RowCursor,
-                limit: u32,
-                cutoff: DateTime<Utc>,
-            ) -> Result<Option<RowRange>, StoreError> {
-                let scan = ScanExpired::new(after, limit, DbTimestamp::new(cutoff));
-                let (last, dead) =
-                    self.in_background(|connection| scan.get_result::<(Option<i64>, i64)>(connection))?;
-                let dead = u64::try_from(dead).unwrap_or_default();
-                Ok(last.map(|last| RowRange { after, last: RowCursor(last), dead, cutoff }))
-            }
-
-            fn purge(&mut self, range: &RowRange, limit: u32) -> Result<u64, StoreError> {
-                self.write_connection()?;
-                let deleted = self.in_background(|connection| DeleteExpired::new(range, limit).execute(connection))?;
-                Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
-            }
+impl RefreshTokenRepository for Transaction<'_> {
+    fn insert(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
+        let mut row = NewTokenRow::of(token)?;
+        if let Some(id) = token.session_id {
+            let query = sessions::table.filter(sessions::sid.eq(id.to_string())).select(sessions::id);
+            let number = self.first::<i64>(query)?;
+            let missing = || StoreError::Failed("there is no such session".to_owned());
+            row.session_id = Some(number.ok_or_else(|| self.fail(missing()))?);
         }
-    };
-}
+        self.change(diesel::insert_into(refresh_tokens::table).values(row)).map(drop)
+    }
 
-refresh_token_repository!(SqliteConnection);
-refresh_token_repository!(PgConnection);
+    fn find(&mut self, jti: Jti) -> Result<Option<FoundToken>, StoreError> {
+        let successor = successors.field(refresh_tokens::jti).nullable().eq(refresh_tokens::successor_jti);
+        let own = sessions::id.nullable().eq(refresh_tokens::session_id);
+        let bearing = adopted.field(sessions::sid).eq(SessionId::for_legacy_token(jti).to_string());
+        let query = refresh_tokens::table
+            .inner_join(users::table)
+            .left_join(successors.on(successor))
+            .left_join(sessions::table.on(own))
+            .left_join(adopted.on(bearing.and(refresh_tokens::session_id.is_null())))
+            .filter(refresh_tokens::jti.eq(jti.to_string()))
+            .select((
+                columns_of::<TokenRow>(),
+                users::is_active,
+                users::email_verified_at.is_not_null(),
+                SpentAge,
+                successors
+                    .fields((
+                        refresh_tokens::id,
+                        refresh_tokens::expires_at,
+                        refresh_tokens::revoked,
+                        refresh_tokens::created_at,
+                        refresh_tokens::spent_at,
+                        refresh_tokens::spent_key,
+                        refresh_tokens::successor_jti,
+                        refresh_tokens::session_id,
+                    ))
+                    .nullable(),
+                columns_of::<Option<SessionRow>>(),
+                adopted
+                    .fields((
+                        sessions::id,
+                        sessions::sid,
+                        sessions::user_id,
+                        sessions::created_at,
+                        sessions::ended_at,
+                        sessions::device,
+                        sessions::source,
+                    ))
+                    .nullable(),
+            ));
+        self.first::<FoundRow>(query)?.map(|row| found(jti, row)).transpose()
+    }
+
+    fn spend(&mut self, jti: Jti, spend_record: &SpendRecord) -> Result<bool, StoreError> {
+        let at = DbTimestamp::new(spend_record.at);
+        let live = refresh_tokens::table
+            .filter(refresh_tokens::jti.eq(jti.to_string()))
+            .filter(refresh_tokens::revoked.eq(false))
+            .filter(refresh_tokens::expires_at.gt(at));
+        self.changed_one(diesel::update(live).set((
+            refresh_tokens::revoked.eq(true),
+            refresh_tokens::spent_at.eq(at),
+            refresh_tokens::spent_key.eq(spend_record.key.as_ref().map(|key| key.0.as_slice())),
+            refresh_tokens::successor_jti.eq(spend_record.successor.to_string()),
+            refresh_tokens::server_spent_at.eq(ServerNow),
+        )))
+    }
+
+    fn revoke(&mut self, jti: Jti, _now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let live = refresh_tokens::table
+            .filter(refresh_tokens::jti.eq(jti.to_string()))
+            .filter(refresh_tokens::revoked.eq(false));
+        self.changed_one(diesel::update(live).set(refresh_tokens::revoked.eq(true)))
+    }
+
+    fn scan(&mut self, after: RowCursor, limit: u32, cutoff: DateTime<Utc>) -> Result<Option<RowRange>, StoreError> {
+        let expired = self.link.expired("expires_at");
+        let scan = format!(
+            "SELECT max(id), count(CASE WHEN {expired} THEN 1 END) FROM \
+             (SELECT id, expires_at FROM refresh_tokens WHERE id > ? ORDER BY id LIMIT ?) AS looked_at"
+        );
+        let values = [DbTimestamp::new(cutoff).into(), after.0.into(), limit.into()];
+        self.scan_rows(Statement::new(scan, values), after, cutoff)
+    }
+
+    fn purge(&mut self, range: &RowRange, limit: u32) -> Result<u64, StoreError> {
+        let expired = self.link.expired("expires_at");
+        let delete = format!(
+            "DELETE FROM refresh_tokens WHERE id IN (SELECT id FROM refresh_tokens \
+             WHERE id > ? AND id <= ? AND {expired} ORDER BY id LIMIT ?)"
+        );
+        let cutoff = DbTimestamp::new(range.cutoff);
+        self.purge_rows(Statement::new(
+            delete,
+            [range.after.0.into(), range.last.0.into(), cutoff.into(), limit.into()],
+        ))
+    }
+}

@@ -1,35 +1,71 @@
 //! Open transaction on either database: provides the repositories, and commits or rolls back as its
 //! work requests. Each database implements how a transaction begins.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Executes, Link, Loads};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use diesel::result::QueryResult;
+use diesel::prelude::*;
+use diesel::query_dsl::methods::LimitDsl;
 use portcullis_ports::{
     OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, StoreError, Tx, TxMode,
     TxOutcome, TxWork, UserRepository,
 };
 
 /// Repositories of one transaction.
-pub(crate) struct Transaction<'c, C> {
-    pub(crate) connection: &'c mut C,
+pub(crate) struct Transaction<'c> {
+    pub(crate) link: Link<'c>,
     mode: TxMode,
     /// First failure. PostgreSQL would silently turn a commit after it into a rollback.
     failure: Option<StoreError>,
 }
 
-impl<C: Engine> Transaction<'_, C> {
-    /// Classifies a statement's failure and records it.
-    pub(crate) fn check<T>(&mut self, result: QueryResult<T>) -> Result<T, StoreError> {
-        result.map_err(|error| self.fail(C::classify(&error, self.mode)))
+impl Transaction<'_> {
+    /// Returns all rows.
+    pub(crate) fn load<'q, R>(&mut self, query: impl Loads<'q, R>) -> Result<Vec<R>, StoreError> {
+        let rows = self.link.load(query);
+        self.check(rows)
     }
 
-    /// Returns the connection for a statement that writes, or an error in a read transaction. The
-    /// database may not enforce that itself.
-    pub(crate) fn write_connection(&mut self) -> Result<&mut C, StoreError> {
+    /// Returns the only row of a query that always has one.
+    pub(crate) fn one<'q, R>(&mut self, query: impl Loads<'q, R>) -> Result<R, StoreError> {
+        let row = self.link.one(query);
+        self.check(row)
+    }
+
+    /// Returns the first row, if any.
+    pub(crate) fn first<'q, R>(&mut self, query: impl LimitDsl<Output: Loads<'q, R>>) -> Result<Option<R>, StoreError> {
+        let row = self.link.one(query.limit(1)).optional();
+        self.check(row)
+    }
+
+    /// Runs a statement that writes. Returns the number of affected rows.
+    pub(crate) fn change(&mut self, statement: impl Executes) -> Result<usize, StoreError> {
+        self.require_write()?;
+        let changed = self.link.execute(statement);
+        self.check(changed)
+    }
+
+    /// Runs a statement that writes. Returns whether it affected its row.
+    pub(crate) fn changed_one(&mut self, statement: impl Executes) -> Result<bool, StoreError> {
+        Ok(self.change(statement)? == 1)
+    }
+
+    /// Runs a statement that writes and returns rows.
+    pub(crate) fn change_returning<'q, R>(&mut self, statement: impl Loads<'q, R>) -> Result<Vec<R>, StoreError> {
+        self.require_write()?;
+        self.load(statement)
+    }
+
+    /// Fails in a read transaction. The database may not enforce that itself.
+    pub(crate) fn require_write(&mut self) -> Result<(), StoreError> {
         match self.mode {
-            TxMode::Write => Ok(self.connection),
+            TxMode::Write => Ok(()),
             TxMode::Read => Err(self.fail(StoreError::Failed("a reading transaction does not write".to_owned()))),
         }
+    }
+
+    /// Classifies a statement's failure and records it.
+    pub(crate) fn check<T>(&mut self, result: QueryResult<T>) -> Result<T, StoreError> {
+        result.map_err(|error| self.fail(self.link.classify(&error, self.mode)))
     }
 
     /// Runs several reads in one transaction. Outside of one, each statement acquires and releases
@@ -41,10 +77,10 @@ impl<C: Engine> Transaction<'_, C> {
         if self.mode == TxMode::Write {
             return read(self);
         }
-        let begun = AnsiTransactionManager::begin_transaction(self.connection);
+        let begun = self.link.begin_read();
         self.check(begun)?;
         let outcome = read(self);
-        let ended = AnsiTransactionManager::rollback_transaction(self.connection);
+        let ended = self.link.end_read();
         self.check(ended).and(outcome)
     }
 
@@ -52,12 +88,12 @@ impl<C: Engine> Transaction<'_, C> {
     /// evict dirty pages to load the ones it needs.
     pub(crate) fn in_background<T>(
         &mut self,
-        statement: impl FnOnce(&mut C) -> QueryResult<T>,
+        statement: impl FnOnce(&mut Link<'_>) -> QueryResult<T>,
     ) -> Result<T, StoreError> {
         self.batched_read(|tx| {
-            let told = tx.connection.write_in_background();
+            let told = tx.link.write_in_background();
             tx.check(told)?;
-            let outcome = statement(tx.connection);
+            let outcome = statement(&mut tx.link);
             tx.check(outcome)
         })
     }
@@ -68,10 +104,7 @@ impl<C: Engine> Transaction<'_, C> {
     }
 }
 
-impl<C> Tx for Transaction<'_, C>
-where
-    Self: UserRepository + SessionRepository + RefreshTokenRepository + OneTimeTokenRepository + OutboxRepository,
-{
+impl Tx for Transaction<'_> {
     fn users(&mut self) -> &mut dyn UserRepository {
         self
     }
@@ -94,11 +127,7 @@ where
 }
 
 /// Runs the work in the transaction that the connection has begun, then commits or rolls back.
-pub(crate) fn run<C>(connection: &mut C, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError>
-where
-    C: Engine,
-    for<'c> Transaction<'c, C>: Tx,
-{
+pub(crate) fn run<C: Engine>(connection: &mut C, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
     match run_work(connection, mode, work) {
         Ok(TxOutcome::Commit) => commit(connection, mode),
         undone => {
@@ -111,21 +140,17 @@ where
 }
 
 /// Runs work that reads, outside a transaction: every statement sees what has been committed by then.
-pub(crate) fn read<C>(connection: &mut C, work: &mut TxWork<'_>) -> Result<(), StoreError>
-where
-    C: Engine,
-    for<'c> Transaction<'c, C>: Tx,
-{
+pub(crate) fn read<C: Engine>(connection: &mut C, work: &mut TxWork<'_>) -> Result<(), StoreError> {
     run_work(connection, TxMode::Read, work).map(drop)
 }
 
 /// Runs the work and returns how its transaction has to end.
-pub(crate) fn run_work<C>(connection: &mut C, mode: TxMode, work: &mut TxWork<'_>) -> Result<TxOutcome, StoreError>
-where
-    C: Engine,
-    for<'c> Transaction<'c, C>: Tx,
-{
-    let mut transaction = Transaction { connection, mode, failure: None };
+pub(crate) fn run_work<C: Engine>(
+    connection: &mut C,
+    mode: TxMode,
+    work: &mut TxWork<'_>,
+) -> Result<TxOutcome, StoreError> {
+    let mut transaction = Transaction { link: connection.link(), mode, failure: None };
     match (work(&mut transaction), transaction.failure) {
         (Ok(TxOutcome::Commit), Some(failure)) => Err(failure),
         // The circuit breaker must see every outage, even if the work ignored the error.

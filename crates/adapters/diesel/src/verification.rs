@@ -2,13 +2,13 @@
 //! consumed by a `DELETE` that counts the affected rows, so exactly one concurrent caller succeeds on
 //! both databases.
 
-use crate::expiry::{DeleteOldest, OneTimeTokens};
+use crate::engine::columns_of;
 use crate::schema::one_time_tokens;
 use crate::stored::{RowRef, Stored};
 use crate::time::DbTimestamp;
 use crate::transaction::Transaction;
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
+use diesel::dsl::{auto_type, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel::upsert::excluded;
@@ -79,103 +79,80 @@ fn short_lived() -> Vec<&'static str> {
     Purpose::ALL.into_iter().filter(|purpose| !purpose.survives_credential_change()).map(Purpose::as_str).collect()
 }
 
-macro_rules! one_time_token_repository {
-    ($connection:ty) => {
-        impl OneTimeTokenRepository for Transaction<'_, $connection> {
-            fn upsert(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError> {
-                let insert = diesel::insert_into(one_time_tokens::table).values(NewGrantRow::of(record));
-                let upsert = insert
-                    .on_conflict((one_time_tokens::user_id, one_time_tokens::purpose, one_time_tokens::slot))
-                    .do_update()
-                    .set((
-                        one_time_tokens::digest.eq(excluded(one_time_tokens::digest)),
-                        one_time_tokens::email.eq(excluded(one_time_tokens::email)),
-                        one_time_tokens::password_version.eq(excluded(one_time_tokens::password_version)),
-                        one_time_tokens::expires_at.eq(excluded(one_time_tokens::expires_at)),
-                    ));
-                let replaced = upsert.execute(self.write_connection()?);
-                self.check(replaced).map(drop)
-            }
-
-            fn extend(&mut self, digest: TokenDigest, expires_at: DateTime<Utc>) -> Result<bool, StoreError> {
-                let token = one_time_tokens::table.filter(one_time_tokens::digest.eq(digest.as_bytes().as_slice()));
-                let update = diesel::update(token).set(one_time_tokens::expires_at.eq(DbTimestamp::new(expires_at)));
-                let extended = update.execute(self.write_connection()?);
-                Ok(self.check(extended)? == 1)
-            }
-
-            fn find(&mut self, digest: TokenDigest) -> Result<Option<OneTimeTokenRecord>, StoreError> {
-                let token = one_time_tokens::table.filter(one_time_tokens::digest.eq(digest.as_bytes().as_slice()));
-                let row = token.select(GrantRow::as_select()).first(self.connection).optional();
-                self.check(row)?.map(OneTimeTokenRecord::try_from).transpose()
-            }
-
-            fn consume(&mut self, digest: TokenDigest) -> Result<bool, StoreError> {
-                let token = one_time_tokens::table.filter(one_time_tokens::digest.eq(digest.as_bytes().as_slice()));
-                let consumed = diesel::delete(token).execute(self.write_connection()?);
-                Ok(self.check(consumed)? == 1)
-            }
-
-            fn revoke_all(&mut self, user_id: UserId) -> Result<(), StoreError> {
-                let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(user_id.get()));
-                let mortal = own.filter(one_time_tokens::purpose.eq_any(short_lived()));
-                let revoked = diesel::delete(mortal).execute(self.write_connection()?);
-                self.check(revoked).map(drop)
-            }
-
-            fn rebind(
-                &mut self,
-                user_id: UserId,
-                old: &PasswordVersion,
-                new: &PasswordVersion,
-            ) -> Result<(), StoreError> {
-                let bound = one_time_tokens::table
-                    .filter(one_time_tokens::user_id.eq(user_id.get()))
-                    .filter(one_time_tokens::password_version.eq(old.as_bytes().as_slice()));
-                let update = diesel::update(bound).set(one_time_tokens::password_version.eq(new.as_bytes().as_slice()));
-                let rebound = update.execute(self.write_connection()?);
-                self.check(rebound).map(drop)
-            }
-
-            fn delete_superseded(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError> {
-                let other = one_time_tokens::purpose.ne(Purpose::UndoEmailChange.as_str());
-                let later = one_time_tokens::expires_at.ge(DbTimestamp::new(undo.expires_at));
-                let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(undo.user_id.get()));
-                let removed = diesel::delete(own.filter(other.or(later))).execute(self.write_connection()?);
-                self.check(removed).map(drop)
-            }
-
-            fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {
-                let own = one_time_tokens::table.filter(one_time_tokens::user_id.eq(user_id.get()));
-                let removed = diesel::delete(own).execute(self.write_connection()?);
-                self.check(removed).map(drop)
-            }
-
-            fn find_reclaimer(
-                &mut self,
-                email: &EmailAddress,
-                now: DateTime<Utc>,
-            ) -> Result<Option<UserId>, StoreError> {
-                let undo = one_time_tokens::table
-                    .filter(one_time_tokens::slot.eq(email.canonical()))
-                    // Spelled exactly like the partial index, which is not used otherwise.
-                    .filter(sql::<Bool>("slot <> ''"))
-                    .filter(one_time_tokens::purpose.eq(Purpose::UndoEmailChange.as_str()))
-                    .filter(one_time_tokens::expires_at.gt(DbTimestamp::new(now)))
-                    .order(one_time_tokens::id);
-                let holder = undo.select(one_time_tokens::user_id).first::<i64>(self.connection).optional();
-                Ok(self.check(holder)?.map(UserId::new))
-            }
-
-            fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
-                self.write_connection()?;
-                let delete = DeleteOldest::<OneTimeTokens>::new(cutoff, limit);
-                let deleted = self.in_background(|connection| delete.execute(connection))?;
-                Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
-            }
-        }
-    };
+/// Selects a user's tokens.
+#[auto_type]
+fn owned_by(user_id: i64) -> _ {
+    one_time_tokens::table.filter(one_time_tokens::user_id.eq(user_id))
 }
 
-one_time_token_repository!(SqliteConnection);
-one_time_token_repository!(PgConnection);
+/// Selects the token with this digest.
+#[auto_type]
+fn with_digest<'a>(digest: &'a [u8]) -> _ {
+    one_time_tokens::table.filter(one_time_tokens::digest.eq(digest))
+}
+
+impl OneTimeTokenRepository for Transaction<'_> {
+    fn upsert(&mut self, record: &OneTimeTokenRecord) -> Result<(), StoreError> {
+        let insert = diesel::insert_into(one_time_tokens::table).values(NewGrantRow::of(record));
+        let upsert = insert
+            .on_conflict((one_time_tokens::user_id, one_time_tokens::purpose, one_time_tokens::slot))
+            .do_update()
+            .set((
+                one_time_tokens::digest.eq(excluded(one_time_tokens::digest)),
+                one_time_tokens::email.eq(excluded(one_time_tokens::email)),
+                one_time_tokens::password_version.eq(excluded(one_time_tokens::password_version)),
+                one_time_tokens::expires_at.eq(excluded(one_time_tokens::expires_at)),
+            ));
+        self.change(upsert).map(drop)
+    }
+
+    fn extend(&mut self, digest: TokenDigest, expires_at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let expires_at = one_time_tokens::expires_at.eq(DbTimestamp::new(expires_at));
+        self.changed_one(diesel::update(with_digest(digest.as_bytes())).set(expires_at))
+    }
+
+    fn find(&mut self, digest: TokenDigest) -> Result<Option<OneTimeTokenRecord>, StoreError> {
+        let row = self.first::<GrantRow>(with_digest(digest.as_bytes()).select(columns_of::<GrantRow>()))?;
+        row.map(OneTimeTokenRecord::try_from).transpose()
+    }
+
+    fn consume(&mut self, digest: TokenDigest) -> Result<bool, StoreError> {
+        self.changed_one(diesel::delete(with_digest(digest.as_bytes())))
+    }
+
+    fn revoke_all(&mut self, user_id: UserId) -> Result<(), StoreError> {
+        let mortal = owned_by(user_id.get()).filter(one_time_tokens::purpose.eq_any(short_lived()));
+        self.change(diesel::delete(mortal)).map(drop)
+    }
+
+    fn rebind(&mut self, user_id: UserId, old: &PasswordVersion, new: &PasswordVersion) -> Result<(), StoreError> {
+        let bound = owned_by(user_id.get()).filter(one_time_tokens::password_version.eq(old.as_bytes().as_slice()));
+        let new = one_time_tokens::password_version.eq(new.as_bytes().as_slice());
+        self.change(diesel::update(bound).set(new)).map(drop)
+    }
+
+    fn delete_superseded(&mut self, undo: &OneTimeTokenRecord) -> Result<(), StoreError> {
+        let other = one_time_tokens::purpose.ne(Purpose::UndoEmailChange.as_str());
+        let later = one_time_tokens::expires_at.ge(DbTimestamp::new(undo.expires_at));
+        self.change(diesel::delete(owned_by(undo.user_id.get()).filter(other.or(later)))).map(drop)
+    }
+
+    fn delete_for_user(&mut self, user_id: UserId) -> Result<(), StoreError> {
+        self.change(diesel::delete(owned_by(user_id.get()))).map(drop)
+    }
+
+    fn find_reclaimer(&mut self, email: &EmailAddress, now: DateTime<Utc>) -> Result<Option<UserId>, StoreError> {
+        let undo = one_time_tokens::table
+            .filter(one_time_tokens::slot.eq(email.canonical()))
+            // Spelled exactly like the partial index, which is not used otherwise.
+            .filter(sql::<Bool>("slot <> ''"))
+            .filter(one_time_tokens::purpose.eq(Purpose::UndoEmailChange.as_str()))
+            .filter(one_time_tokens::expires_at.gt(DbTimestamp::new(now)))
+            .order(one_time_tokens::id);
+        Ok(self.first::<i64>(undo.select(one_time_tokens::user_id))?.map(UserId::new))
+    }
+
+    fn purge(&mut self, cutoff: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        self.purge_oldest("one_time_tokens", "expires_at", cutoff, limit)
+    }
+}

@@ -4,7 +4,7 @@
 //! a purge flushes its pages.
 
 use super::language::{self, Limit};
-use crate::engine::Engine;
+use crate::engine::{Engine, Link};
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
@@ -31,6 +31,10 @@ const FLUSH: &str = "SELECT set_config('backend_flush_after', '256kB', true) \
                      WHERE current_setting('backend_flush_after') = '0'";
 
 impl Engine for PgConnection {
+    fn link(&mut self) -> Link<'_> {
+        Link::Postgres(self)
+    }
+
     fn classify(error: &Error, mode: TxMode) -> StoreError {
         let met = language::met();
         let Error::DatabaseError(kind, information) = error else {

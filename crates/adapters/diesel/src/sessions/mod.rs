@@ -1,15 +1,15 @@
 //! Sessions, as rows of `sessions` and `session_events`. They end by compare-and-set on the number of
 //! affected rows, so exactly one concurrent caller ends a session on both databases.
 
-mod purge;
 mod rows;
 mod statements;
 
 pub(crate) use rows::{NewEventRow, OriginRow, SessionRow, columns};
-pub(crate) use statements::Dialect;
 
+use crate::engine::{Link, columns_of};
 use crate::registration::UserRow;
 use crate::schema::{session_events, sessions, users};
+use crate::statement::Statement;
 use crate::stored::{RowRef, Stored};
 use crate::time::DbTimestamp;
 use crate::transaction::Transaction;
@@ -24,9 +24,8 @@ use portcullis_domain::sessions::{
 use portcullis_ports::{
     BearerIdentity, ListedSession, ResolvedBearer, RowCursor, RowRange, SessionCutoffs, SessionRepository, StoreError,
 };
-use purge::{DeleteDead, ScanSessions};
 use rows::{EventRow, ListedRow, NewSessionRow, listed, read_sid};
-use statements::{KeepFilter, Record, RevokeLive, TokenScope};
+use statements::{KeepFilter, record, revoke_all_but, revoke_of_session};
 
 /// Returns the kinds of events that count as use of a session.
 fn uses() -> Vec<&'static str> {
@@ -65,210 +64,196 @@ fn bearer(user: UserRow, session: Option<SessionRow>) -> Result<ResolvedBearer, 
     Ok(ResolvedBearer { user: user.try_into()?, session: session.map(Session::try_from).transpose()? })
 }
 
-macro_rules! session_repository {
-    ($connection:ty) => {
-        impl SessionRepository for Transaction<'_, $connection> {
-            fn lock_account(&mut self, user_id: UserId) -> Result<(), StoreError> {
-                self.lock_account_row(user_id)
-            }
-
-            fn resolve_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
-                self.find_bearers(keys)
-            }
-
-            fn begin(&mut self, session: &Session, client: &ClientInfo) -> Result<(), StoreError> {
-                let row = NewSessionRow::of(session, client);
-                let begun = diesel::insert_into(sessions::table).values(row).execute(self.write_connection()?);
-                self.check(begun).map(drop)
-            }
-
-            fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
-                let query = sessions::table.filter(sessions::sid.eq(id.to_string())).select(SessionRow::as_select());
-                let row = query.first(self.connection).optional();
-                self.check(row)?.map(Session::try_from).transpose()
-            }
-
-            fn list(
-                &mut self,
-                user_id: UserId,
-                started_after: DateTime<Utc>,
-                limit: u32,
-            ) -> Result<Vec<ListedSession>, StoreError> {
-                let last_use = last_use().select(session_events::at).single_value();
-                let query = open(user_id.get(), DbTimestamp::new(started_after))
-                    .order((sessions::created_at.desc(), sessions::id.desc()))
-                    .limit(i64::from(limit))
-                    .select((SessionRow::as_select(), OriginRow::as_select(), last_use));
-                let rows = query.load::<ListedRow>(self.connection);
-                self.check(rows)?.into_iter().map(listed).collect()
-            }
-
-            fn count(&mut self, user_id: UserId, started_after: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
-                let query =
-                    open(user_id.get(), DbTimestamp::new(started_after)).limit(i64::from(limit)).select(sessions::id);
-                let rows = query.load::<i64>(self.connection);
-                Ok(u32::try_from(self.check(rows)?.len()).unwrap_or(u32::MAX))
-            }
-
-            fn least_recently_used(
-                &mut self,
-                user_id: UserId,
-                started_after: DateTime<Utc>,
-                limit: u32,
-            ) -> Result<Vec<SessionId>, StoreError> {
-                let last_use = last_use().select(session_events::id).single_value();
-                let query = open(user_id.get(), DbTimestamp::new(started_after))
-                    .order((coalesce(last_use, 0), sessions::id))
-                    .limit(i64::from(limit))
-                    .select((sessions::id, sessions::sid));
-                let rows = query.load::<(i64, Stored<String>)>(self.connection);
-                self.check(rows)?.into_iter().map(|(id, sid)| read_sid(RowRef { table: "sessions", id }, sid)).collect()
-            }
-
-            fn recent_clients(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {
-                let query = sessions::table
-                    .filter(sessions::user_id.eq(user_id.get()))
-                    .order((sessions::created_at.desc(), sessions::id.desc()))
-                    .limit(i64::from(limit))
-                    .select((sessions::id, OriginRow::as_select()));
-                let rows = query.load::<(i64, OriginRow)>(self.connection);
-                let rows = self.check(rows)?.into_iter();
-                rows.map(|(id, client)| client.read(RowRef { table: "sessions", id })).collect()
-            }
-
-            fn knows_source(&mut self, source: &SourceHash) -> Result<bool, StoreError> {
-                let query = sessions::table.filter(sessions::source.eq(source.as_bytes().as_slice()));
-                let found = query.select(sessions::id).first::<i64>(self.connection).optional();
-                Ok(self.check(found)?.is_some())
-            }
-
-            fn end(&mut self, id: SessionId, session_end: &SessionEnd) -> Result<bool, StoreError> {
-                let at = DbTimestamp::new(session_end.at);
-                let active =
-                    sessions::table.filter(sessions::sid.eq(id.to_string())).filter(sessions::ended_at.is_null());
-                let ended = diesel::update(active)
-                    .set((sessions::ended_at.eq(at), sessions::end_reason.eq(session_end.reason.as_str())))
-                    .returning((sessions::id, sessions::user_id))
-                    .get_result::<(i64, i64)>(self.write_connection()?)
-                    .optional();
-                let Some((number, user_id)) = self.check(ended)? else { return Ok(false) };
-                let revoke = RevokeLive::new(user_id, TokenScope::Of(number, id.to_string()), at);
-                let revoked = revoke.load::<bool>(self.connection);
-                self.check(revoked)?;
-                let event = NewEventRow::of(number, &event_of(session_end));
-                let told = diesel::insert_into(session_events::table).values(event).execute(self.connection);
-                self.check(told)?;
-                Ok(true)
-            }
-
-            fn end_all(
-                &mut self,
-                user_id: UserId,
-                keep: &KeepSessions,
-                session_end: &SessionEnd,
-            ) -> Result<u64, StoreError> {
-                let (at, keep) = (DbTimestamp::new(session_end.at), KeepFilter::new(keep));
-                let active = sessions::table
-                    .filter(sessions::user_id.eq(user_id.get()))
-                    .filter(sessions::ended_at.is_null())
-                    .filter(sessions::sid.ne(&keep.sid))
-                    .filter(sessions::device.is_null().or(sessions::device.ne(&keep.device)));
-                let ended = diesel::update(active)
-                    .set((sessions::ended_at.eq(at), sessions::end_reason.eq(session_end.reason.as_str())))
-                    .returning(sessions::id)
-                    .get_results::<i64>(self.write_connection()?);
-                let ended = self.check(ended)?;
-                let revoke = RevokeLive::new(user_id.get(), TokenScope::AllBut(keep), at);
-                let revoked = revoke.load::<bool>(self.connection);
-                let unbegun = self.check(revoked)?.into_iter().filter(|unbegun| *unbegun).count();
-                let event = event_of(session_end);
-                for number in &ended {
-                    let event = NewEventRow::of(*number, &event);
-                    let told = diesel::insert_into(session_events::table).values(event).execute(self.connection);
-                    self.check(told)?;
-                }
-                Ok(u64::try_from(ended.len().saturating_add(unbegun)).unwrap_or(u64::MAX))
-            }
-
-            fn record(&mut self, id: SessionId, event: &SessionEvent) -> Result<(), StoreError> {
-                let recorded = Record::new(id, event).execute(self.write_connection()?);
-                self.check(recorded).map(drop)
-            }
-
-            fn events(&mut self, id: SessionId, limit: u32) -> Result<Vec<SessionEvent>, StoreError> {
-                let number = sessions::table.filter(sessions::sid.eq(id.to_string())).select(sessions::id);
-                let number = number.first::<i64>(self.connection).optional();
-                let Some(number) = self.check(number)? else { return Ok(Vec::new()) };
-                let query = session_events::table
-                    .filter(session_events::session_id.eq(number))
-                    .order(session_events::id.desc())
-                    .limit(i64::from(limit))
-                    .select(EventRow::as_select());
-                let rows = query.load(self.connection);
-                self.check(rows)?.into_iter().map(SessionEvent::try_from).collect()
-            }
-
-            fn scan(
-                &mut self,
-                after: RowCursor,
-                limit: u32,
-                dead: &SessionCutoffs,
-            ) -> Result<Option<RowRange>, StoreError> {
-                let scan = ScanSessions::new(after, limit, dead);
-                let (last, count) =
-                    self.in_background(|connection| scan.get_result::<(Option<i64>, i64)>(connection))?;
-                let count = u64::try_from(count).unwrap_or_default();
-                Ok(last.map(|last| RowRange { after, last: RowCursor(last), dead: count, cutoff: dead.ended }))
-            }
-
-            fn purge(&mut self, range: &RowRange, dead: &SessionCutoffs, limit: u32) -> Result<u64, StoreError> {
-                self.write_connection()?;
-                let events = DeleteDead::<true>::new(range, dead, limit);
-                let events = self.in_background(|connection| events.execute(connection))?;
-                let events = u32::try_from(events).unwrap_or(limit);
-                if events >= limit {
-                    return Ok(u64::from(events));
-                }
-                let rows = DeleteDead::<false>::new(range, dead, limit - events).execute(self.connection);
-                Ok(u64::try_from(self.check(rows)?).unwrap_or(u64::MAX).saturating_add(u64::from(events)))
-            }
+impl SessionRepository for Transaction<'_> {
+    /// SQLite has one writer, so nothing is locked there. On PostgreSQL other transactions can still add
+    /// tokens, which only need the account to exist.
+    fn lock_account(&mut self, user_id: UserId) -> Result<(), StoreError> {
+        self.require_write()?;
+        if let Link::Postgres(connection) = &mut self.link {
+            let query = users::table.find(user_id.get()).select(users::id).for_no_key_update();
+            let held = query.first::<i64>(*connection).optional();
+            self.check(held)?;
         }
-    };
+        Ok(())
+    }
+
+    /// On SQLite one prepared statement per key costs less than one statement of varying length.
+    fn resolve_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
+        match self.link {
+            Link::Sqlite(_) if keys.len() > 1 => {
+                self.batched_read(|tx| keys.iter().map(|key| tx.find_bearer(key)).collect())
+            }
+            Link::Sqlite(_) => keys.iter().map(|key| self.find_bearer(key)).collect(),
+            Link::Postgres(_) => self.find_bearers(keys),
+        }
+    }
+
+    fn begin(&mut self, session: &Session, client: &ClientInfo) -> Result<(), StoreError> {
+        self.change(diesel::insert_into(sessions::table).values(NewSessionRow::of(session, client))).map(drop)
+    }
+
+    fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let query = sessions::table.filter(sessions::sid.eq(id.to_string())).select(columns_of::<SessionRow>());
+        self.first::<SessionRow>(query)?.map(Session::try_from).transpose()
+    }
+
+    fn list(
+        &mut self,
+        user_id: UserId,
+        started_after: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<ListedSession>, StoreError> {
+        let last_use = last_use().select(session_events::at).single_value();
+        let query = open(user_id.get(), DbTimestamp::new(started_after))
+            .order((sessions::created_at.desc(), sessions::id.desc()))
+            .limit(i64::from(limit))
+            .select((columns_of::<SessionRow>(), columns_of::<OriginRow>(), last_use));
+        self.load::<ListedRow>(query)?.into_iter().map(listed).collect()
+    }
+
+    fn count(&mut self, user_id: UserId, started_after: DateTime<Utc>, limit: u32) -> Result<u32, StoreError> {
+        let query = open(user_id.get(), DbTimestamp::new(started_after)).limit(i64::from(limit)).select(sessions::id);
+        Ok(u32::try_from(self.load::<i64>(query)?.len()).unwrap_or(u32::MAX))
+    }
+
+    fn least_recently_used(
+        &mut self,
+        user_id: UserId,
+        started_after: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let last_use = last_use().select(session_events::id).single_value();
+        let query = open(user_id.get(), DbTimestamp::new(started_after))
+            .order((coalesce(last_use, 0), sessions::id))
+            .limit(i64::from(limit))
+            .select((sessions::id, sessions::sid));
+        let rows = self.load::<(i64, Stored<String>)>(query)?;
+        rows.into_iter().map(|(id, sid)| read_sid(RowRef { table: "sessions", id }, sid)).collect()
+    }
+
+    fn recent_clients(&mut self, user_id: UserId, limit: u32) -> Result<Vec<ClientInfo>, StoreError> {
+        let query = sessions::table
+            .filter(sessions::user_id.eq(user_id.get()))
+            .order((sessions::created_at.desc(), sessions::id.desc()))
+            .limit(i64::from(limit))
+            .select((sessions::id, columns_of::<OriginRow>()));
+        let rows = self.load::<(i64, OriginRow)>(query)?.into_iter();
+        rows.map(|(id, client)| client.read(RowRef { table: "sessions", id })).collect()
+    }
+
+    fn knows_source(&mut self, source: &SourceHash) -> Result<bool, StoreError> {
+        let query = sessions::table.filter(sessions::source.eq(source.as_bytes().as_slice())).select(sessions::id);
+        Ok(self.first::<i64>(query)?.is_some())
+    }
+
+    fn end(&mut self, id: SessionId, session_end: &SessionEnd) -> Result<bool, StoreError> {
+        let at = DbTimestamp::new(session_end.at);
+        let active = sessions::table.filter(sessions::sid.eq(id.to_string())).filter(sessions::ended_at.is_null());
+        let end = diesel::update(active)
+            .set((sessions::ended_at.eq(at), sessions::end_reason.eq(session_end.reason.as_str())))
+            .returning((sessions::id, sessions::user_id));
+        let Some((number, user_id)) = self.change_returning::<(i64, i64)>(end)?.pop() else { return Ok(false) };
+        self.load::<bool>(revoke_of_session(&self.link, user_id, number, id, at))?;
+        let event = NewEventRow::of(number, &event_of(session_end));
+        self.change(diesel::insert_into(session_events::table).values(event))?;
+        Ok(true)
+    }
+
+    fn end_all(&mut self, user_id: UserId, keep: &KeepSessions, session_end: &SessionEnd) -> Result<u64, StoreError> {
+        let (at, keep) = (DbTimestamp::new(session_end.at), KeepFilter::new(keep));
+        let active = sessions::table
+            .filter(sessions::user_id.eq(user_id.get()))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::sid.ne(&keep.sid))
+            .filter(sessions::device.is_null().or(sessions::device.ne(&keep.device)));
+        let end = diesel::update(active)
+            .set((sessions::ended_at.eq(at), sessions::end_reason.eq(session_end.reason.as_str())))
+            .returning(sessions::id);
+        let ended = self.change_returning::<i64>(end)?;
+        let revoked = self.load::<bool>(revoke_all_but(&self.link, user_id.get(), &keep, at))?;
+        let unbegun = revoked.into_iter().filter(|unbegun| *unbegun).count();
+        let event = event_of(session_end);
+        for number in &ended {
+            self.change(diesel::insert_into(session_events::table).values(NewEventRow::of(*number, &event)))?;
+        }
+        Ok(u64::try_from(ended.len().saturating_add(unbegun)).unwrap_or(u64::MAX))
+    }
+
+    fn record(&mut self, id: SessionId, event: &SessionEvent) -> Result<(), StoreError> {
+        self.change(record(&self.link, id, event)).map(drop)
+    }
+
+    fn events(&mut self, id: SessionId, limit: u32) -> Result<Vec<SessionEvent>, StoreError> {
+        let number = sessions::table.filter(sessions::sid.eq(id.to_string())).select(sessions::id);
+        let Some(number) = self.first::<i64>(number)? else { return Ok(Vec::new()) };
+        let query = session_events::table
+            .filter(session_events::session_id.eq(number))
+            .order(session_events::id.desc())
+            .limit(i64::from(limit))
+            .select(columns_of::<EventRow>());
+        self.load::<EventRow>(query)?.into_iter().map(SessionEvent::try_from).collect()
+    }
+
+    fn scan(&mut self, after: RowCursor, limit: u32, dead: &SessionCutoffs) -> Result<Option<RowRange>, StoreError> {
+        let (ended, started) = (self.link.expired("ended_at"), self.link.expired("created_at"));
+        let scan = format!(
+            "SELECT max(id), count(CASE WHEN ({ended} OR {started}) THEN 1 END) FROM \
+             (SELECT id, created_at, ended_at FROM sessions WHERE id > ? ORDER BY id LIMIT ?) AS looked_at"
+        );
+        let [ended, started] = [dead.ended, dead.started].map(DbTimestamp::new);
+        let values = [ended.into(), started.into(), after.0.into(), limit.into()];
+        self.scan_rows(Statement::new(scan, values), after, dead.ended)
+    }
+
+    /// Deletes the events first, then the sessions that have none left.
+    fn purge(&mut self, range: &RowRange, dead: &SessionCutoffs, limit: u32) -> Result<u64, StoreError> {
+        let (event, of_list) = self.link.event_key();
+        let events = format!(
+            "session_events WHERE {event} IN \
+             (SELECT {of_list} FROM sessions JOIN session_events AS event ON event.session_id = sessions.id"
+        );
+        let events = self.purge_rows(delete_dead(&self.link, &events, range, dead, limit))?;
+        let rest = u64::from(limit).saturating_sub(events);
+        if rest == 0 {
+            return Ok(events);
+        }
+        let rows = "sessions WHERE id IN (SELECT sessions.id FROM sessions";
+        let rest = u32::try_from(rest).unwrap_or(limit);
+        let rows = self.change(delete_dead(&self.link, rows, range, dead, rest))?;
+        Ok(u64::try_from(rows).unwrap_or(u64::MAX).saturating_add(events))
+    }
 }
 
-session_repository!(SqliteConnection);
-session_repository!(PgConnection);
+/// Deletes rows that are found by the first dead sessions of a range.
+fn delete_dead(link: &Link<'_>, rows: &str, range: &RowRange, dead: &SessionCutoffs, limit: u32) -> Statement {
+    let (ended, started) = (link.expired("ended_at"), link.expired("created_at"));
+    let delete = format!(
+        "DELETE FROM {rows} WHERE sessions.id > ? AND sessions.id <= ? AND ({ended} OR {started}) \
+         ORDER BY sessions.id LIMIT ?)"
+    );
+    let [ended, started] = [dead.ended, dead.started].map(DbTimestamp::new);
+    let (after, last) = (range.after.0, range.last.0);
+    Statement::new(delete, [after.into(), last.into(), ended.into(), started.into(), limit.into()])
+}
 
-impl Transaction<'_, SqliteConnection> {
-    /// No lock needed: SQLite has one writer.
-    fn lock_account_row(&mut self, _: UserId) -> Result<(), StoreError> {
-        self.write_connection().map(drop)
+impl Link<'_> {
+    /// Returns the key of an event, and the same in a subquery with the alias `event`.
+    pub(crate) fn event_key(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Sqlite(_) => ("id", "event.id"),
+            Self::Postgres(_) => ("(session_id, id)", "event.session_id, event.id"),
+        }
     }
+}
 
-    /// Runs one prepared statement per key, which costs less on SQLite than one statement of varying
-    /// length.
-    fn find_bearers(&mut self, keys: &[BearerIdentity]) -> Result<Vec<Option<ResolvedBearer>>, StoreError> {
-        let find = |tx: &mut Self| keys.iter().map(|key| tx.find_bearer(key)).collect();
-        if keys.len() > 1 { self.batched_read(find) } else { find(self) }
-    }
-
+impl Transaction<'_> {
     fn find_bearer(&mut self, key: &BearerIdentity) -> Result<Option<ResolvedBearer>, StoreError> {
         let sid = key.session_id.map(|id| id.to_string()).unwrap_or_default();
         let own = sessions::user_id.eq(users::id).and(sessions::sid.eq(sid));
         let query = users::table.left_join(sessions::table.on(own)).filter(users::id.eq(key.user_id.get()));
-        let query = query.select((UserRow::as_select(), Option::<SessionRow>::as_select()));
-        let row = query.first::<(UserRow, Option<SessionRow>)>(self.connection).optional();
-        self.check(row)?.map(|(user, session)| bearer(user, session)).transpose()
-    }
-}
-
-impl Transaction<'_, PgConnection> {
-    /// Locks the account's row with `FOR NO KEY UPDATE`. Other transactions can still add tokens, which
-    /// only need the account to exist.
-    fn lock_account_row(&mut self, user_id: UserId) -> Result<(), StoreError> {
-        let query = users::table.find(user_id.get()).select(users::id).for_no_key_update();
-        let held = query.first::<i64>(self.write_connection()?).optional();
-        self.check(held).map(drop)
+        let query = query.select((columns_of::<UserRow>(), columns_of::<Option<SessionRow>>()));
+        let row = self.first::<(UserRow, Option<SessionRow>)>(query)?;
+        row.map(|(user, session)| bearer(user, session)).transpose()
     }
 
     /// Queries all keys in one round trip: each account with the requested ones of its sessions.
@@ -277,10 +262,9 @@ impl Transaction<'_, PgConnection> {
         let sids = keys.iter().filter_map(|key| key.session_id).map(|id| id.to_string());
         let asked_for = sessions::user_id.eq(users::id).and(sessions::sid.eq_any(sids));
         let query = users::table.left_join(sessions::table.on(asked_for)).filter(users::id.eq_any(ids));
-        let query = query.select((UserRow::as_select(), Option::<SessionRow>::as_select()));
-        let rows = query.load::<(UserRow, Option<SessionRow>)>(self.connection);
-        let rows = self.check(rows)?.into_iter().map(|(user, session)| bearer(user, session));
-        let found = rows.collect::<Result<Vec<_>, _>>()?;
+        let query = query.select((columns_of::<UserRow>(), columns_of::<Option<SessionRow>>()));
+        let rows = self.load::<(UserRow, Option<SessionRow>)>(query)?.into_iter();
+        let found = rows.map(|(user, session)| bearer(user, session)).collect::<Result<Vec<_>, _>>()?;
         Ok(keys.iter().map(|key| chosen(&found, key)).collect())
     }
 }

@@ -1,7 +1,7 @@
 //! Classifies SQLite's errors. diesel exposes messages but no codes. They are fixed English texts of the
 //! embedded library.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Link};
 use diesel::SqliteConnection;
 use diesel::result::{DatabaseErrorKind, Error};
 use portcullis_ports::{StoreError, TxMode};
@@ -21,6 +21,10 @@ const READ_ONLY: &str = "attempt to write a readonly database";
 pub(super) const DAMAGED: [&str; 2] = ["database disk image is malformed", "file is not a database"];
 
 impl Engine for SqliteConnection {
+    fn link(&mut self) -> Link<'_> {
+        Link::Sqlite(self)
+    }
+
     fn classify(error: &Error, mode: TxMode) -> StoreError {
         match error {
             Error::DatabaseError(DatabaseErrorKind::Unknown, information) => classify(information.message(), mode),
