@@ -142,7 +142,8 @@ pub(super) fn stopwatch(
     }
 }
 
-/// Returns whether an error names a table, column or constraint, so that the statement is at fault.
+/// Returns whether an error names a table, column or constraint, so that the statement is at fault. Its
+/// position in the statement does not tell: a lock timeout while PostgreSQL looks up a table has one, too.
 pub(super) fn names_something(error: &(dyn DatabaseErrorInformation + Send + Sync)) -> bool {
     error.table_name().is_some() || error.column_name().is_some() || error.constraint_name().is_some()
 }
