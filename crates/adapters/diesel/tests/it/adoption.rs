@@ -1,12 +1,15 @@
-//! Adoption checks for both databases.
+//! Adoption of a database of the FastAPI application.
 
-use crate::samples::{accounts, now, register, rotation};
-use portcullis_diesel::Migrations;
+use crate::databases::TestDatabase;
+use crate::logs::logged_by;
+use crate::samples::{accounts, all_migrations, now, patient, register, rotation};
+use portcullis_diesel::{Migrations, StoreOptions};
 use portcullis_domain::login;
 use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken, SpendRecord};
 use portcullis_ports::{Store, StoreError, StoreExt};
+use tracing::Level;
 
 /// Every account is unchanged and is found regardless of case.
 pub(crate) fn assert_accounts_are_kept(store: &dyn Store) {
@@ -47,7 +50,7 @@ pub(crate) fn assert_differing_accounts_are_kept(store: &dyn Store) {
 }
 
 /// Live tokens rotate, spent and revoked ones do not.
-pub(crate) fn assert_tokens_are_kept(store: &dyn Store, live: &str, spent: &str) {
+fn assert_tokens_are_kept(store: &dyn Store, live: &str, spent: &str) {
     let (live, spent) = (Jti::parse(live).unwrap(), Jti::parse(spent).unwrap());
     let find = |jti| store.read(|tx| tx.refresh_tokens().find(jti)).unwrap().unwrap();
     assert_eq!((find(live).token.state, find(spent).token.state), (RefreshState::Live, RefreshState::Revoked));
@@ -66,17 +69,93 @@ pub(crate) fn assert_tokens_are_kept(store: &dyn Store, live: &str, spent: &str)
     assert_eq!(find(spent).session, None, "what is spent begins no session");
 }
 
+on_both! {
+    accounts_and_tokens_are_adopted,
+    adopting_again_changes_nothing,
+    a_new_database_gets_the_schema_that_an_adopted_one_has,
+    the_application_goes_on_working_beside,
+    the_log_tells_what_was_adopted_once,
+    statements_are_logged_without_their_values,
+    tokens_keep_the_spelling_of_their_identifiers,
+    sessions_of_the_release_before_keep_their_tokens,
+}
+
+/// Rows of the application's tables.
+pub(crate) const ROWS: &str = "SELECT id || '|' || email || '|' || hashed_password || '|' || is_active || '|' \
+    || created_at AS fields FROM users UNION ALL SELECT id || '|' || jti || '|' || user_id || '|' || expires_at || '|' \
+    || revoked || '|' || created_at FROM refresh_tokens ORDER BY 1";
+
+fn accounts_and_tokens_are_adopted<D: TestDatabase>() {
+    let sandbox = D::of_the_application();
+    let before = sandbox.rows(ROWS);
+    let store = sandbox.store();
+    assert_eq!(sandbox.rows(ROWS), before);
+    assert_eq!(before.lines().count(), 9 + 32);
+    assert_accounts_are_kept(&store);
+    assert_differing_accounts_are_kept(&store);
+    let [live, spent] = D::TOKENS;
+    assert_tokens_are_kept(&store, live, spent);
+}
+
+fn adopting_again_changes_nothing<D: TestDatabase>() {
+    let sandbox = D::of_the_application();
+    let store = sandbox.open(&patient());
+    assert_eq!(store.pending(), Ok(all_migrations()));
+    assert_eq!(store.migrate(), Ok(all_migrations()));
+    let schema = sandbox.rows(D::SCHEMA);
+    for store in [store, sandbox.open(&patient())] {
+        assert_eq!((store.pending(), store.migrate()), (Ok(Vec::new()), Ok(Vec::new())));
+        assert_accounts_are_kept(&store);
+    }
+    assert_eq!(sandbox.rows(D::SCHEMA), schema);
+}
+
+fn a_new_database_gets_the_schema_that_an_adopted_one_has<D: TestDatabase>() {
+    let (fresh, adopted) = (D::new(), D::of_the_application());
+    fresh.store();
+    adopted.store();
+    assert_eq!(fresh.rows(D::COLUMNS), adopted.rows(D::COLUMNS));
+}
+
+fn the_application_goes_on_working_beside<D: TestDatabase>() {
+    let sandbox = D::of_the_application();
+    let store = sandbox.store();
+    // The application's own statements, which name only its own columns.
+    sandbox.run(
+        "INSERT INTO users (email, hashed_password, is_active) VALUES ('Ivan@example.com', '$2b$12$x', true);
+         INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked)
+         VALUES ('00000000000040008000000000000001', 10, '2126-10-29 14:04:44.905380', false);
+         UPDATE refresh_tokens SET revoked = true WHERE refresh_tokens.id = 33;",
+    );
+    assert_eq!(accounts(&store, "ivan@example.com").unwrap()[0].id.get(), 10);
+    assert_eq!(register(&store, "ivan@example.com"), Ok(None));
+}
+
 /// The log reports the number of adopted rows, and the ids of accounts whose emails differ only in case.
-pub(crate) fn assert_told(lines: &[String]) {
+fn the_log_tells_what_was_adopted_once<D: TestDatabase>() {
+    let logged = |sandbox: &D| logged_by("app", Level::INFO, || drop(sandbox.store()));
+    let sandbox = D::of_the_application();
+    let lines = logged(&sandbox);
     let message = "message=Adopted the tables of the FastAPI application users=9 refresh_tokens=32";
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(lines[0], format!("INFO {message}"));
     assert!(lines[1].starts_with("WARN message=Accounts whose emails differ by case alone"), "{lines:?}");
     assert!(lines[1].ends_with("accounts=2 user_ids=\"5,6\""), "{lines:?}");
+    assert_eq!(logged(&sandbox), [""; 0]);
+    assert_eq!(logged(&D::new()), [""; 0]);
+}
+
+fn statements_are_logged_without_their_values<D: TestDatabase>() {
+    let sandbox = D::new();
+    let store = sandbox.open(&StoreOptions { log_statements: true, ..patient() });
+    store.migrate().unwrap();
+    let lines = logged_by("app.store", Level::DEBUG, || drop(register(&store, "secret@example.com")));
+    assert!(lines.iter().any(|line| line.contains("INSERT INTO") && line.contains("users")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("secret") || line.contains("$2b$")), "{lines:?}");
 }
 
 /// Values of `jti` in other formats than Portcullis's own.
-pub(crate) const SPELLINGS: [&str; 4] =
+const SPELLINGS: [&str; 4] =
     ["0B61CDEC-9989-4CFA-A1B2-34EA8E50C83C", "0b61cdec-9989-4cfa-a1b2-34ea8e50c83c", "7", "any text: Käse/🔑"];
 
 /// Returns SQL that adds live tokens with these values to the application's table.
@@ -116,11 +195,12 @@ fn assert_a_later_spelling_begins_a_session(store: &dyn Store, jti: &str) {
 }
 
 /// Adopts tokens with `jti` values of any spelling, also of a token that is stored after the adoption.
-pub(crate) fn identifiers_keep_their_spelling<S: Store>(execute: impl Fn(&str), open: impl FnOnce() -> S) {
-    execute(&add_spellings());
-    let store = open();
+fn tokens_keep_the_spelling_of_their_identifiers<D: TestDatabase>() {
+    let sandbox = D::of_the_application();
+    sandbox.run(&add_spellings());
+    let store = sandbox.store();
     assert_spellings_are_kept(&store);
-    execute(
+    sandbox.run(
         "INSERT INTO refresh_tokens (jti, user_id, expires_at, revoked)
          VALUES ('later 7', 1, '2126-10-29 14:04:44.905380', false)",
     );
@@ -128,13 +208,15 @@ pub(crate) fn identifiers_keep_their_spelling<S: Store>(execute: impl Fn(&str), 
 }
 
 /// Migrates a database whose sessions were adopted by the release before opaque identifiers.
-pub(crate) fn sessions_keep_adopted_identifiers(execute: impl Fn(&str), store: &(impl Store + Migrations)) {
-    execute(&add_spellings());
-    execute(
+fn sessions_of_the_release_before_keep_their_tokens<D: TestDatabase>() {
+    let sandbox = D::of_the_application();
+    let store = sandbox.store();
+    sandbox.run(&add_spellings());
+    sandbox.run(
         "INSERT INTO sessions (sid, user_id, created_at)
          SELECT jti, user_id, '2026-11-23 02:13:20.000000' FROM refresh_tokens WHERE jti LIKE '%-%' OR jti = '7';
          DELETE FROM __diesel_schema_migrations WHERE version = '20261130055500';",
     );
     store.migrate().unwrap();
-    assert_spellings_are_kept(store);
+    assert_spellings_are_kept(&store);
 }

@@ -1,5 +1,6 @@
-//! Outbox tests for both databases, in addition to the conformance suite.
+//! Outbox, in addition to the conformance suite.
 
+use crate::databases::TestDatabase;
 use crate::logs::logged_by;
 use crate::samples::{now, order};
 use chrono::TimeDelta;
@@ -9,6 +10,12 @@ use portcullis_ports::{MailId, OutboxCounts, QueuedMail, Store, StoreError, Stor
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 use tracing::Level;
+
+on_both! {
+    two_processes_share_the_work_and_send_nothing_twice,
+    a_mail_that_cannot_be_read_stands_in_nobodys_way,
+    what_a_mail_server_says_is_kept_in_one_line,
+}
 
 /// Claims an email that is due `later` from now, for 90 seconds.
 pub(crate) fn take(store: &dyn Store, later: TimeDelta) -> Result<Option<QueuedMail>, StoreError> {
@@ -22,7 +29,9 @@ pub(crate) fn enqueue(store: &dyn Store, count: u32) {
 
 /// Two processes with several threads each claim and settle a thousand emails, each exactly once. Every
 /// tenth is lost by its first claimer, and claimed again when the lease ends.
-pub(crate) fn assert_two_processes_share_the_work(one: &dyn Store, two: &dyn Store) {
+fn two_processes_share_the_work_and_send_nothing_twice<D: TestDatabase>() {
+    let sandbox = D::new();
+    let (one, two): (&dyn Store, &dyn Store) = (&sandbox.store(), &sandbox.store());
     enqueue(one, 1_000);
     let start = Barrier::new(16);
     let work = |store: &dyn Store| {
@@ -55,9 +64,11 @@ pub(crate) fn assert_two_processes_share_the_work(one: &dyn Store, two: &dyn Sto
 }
 
 /// An unreadable email does not block others: it is postponed and finally becomes dead.
-pub(crate) fn assert_the_unreadable_is_passed_over(store: &dyn Store, damage: impl Fn()) {
+fn a_mail_that_cannot_be_read_stands_in_nobodys_way<D: TestDatabase>() {
+    let sandbox = D::new();
+    let store = &sandbox.store();
     enqueue(store, 1);
-    damage();
+    sandbox.run("UPDATE outbox SET occasion = 'of_the_next_release'");
     let bob = EmailAddress::from_stored("bob@example.com".to_owned());
     store.write(|tx| tx.outbox().enqueue(&NewMail { to: bob.clone(), ..order(None) })).unwrap();
     let logged = logged_by("app.mail", Level::DEBUG, || {
@@ -86,7 +97,9 @@ pub(crate) fn assert_the_unreadable_is_passed_over(store: &dyn Store, damage: im
 }
 
 /// A mail server's error is stored in one line of limited length.
-pub(crate) fn assert_errors_are_kept_in_one_line(store: &dyn Store) {
+fn what_a_mail_server_says_is_kept_in_one_line<D: TestDatabase>() {
+    let sandbox = D::new();
+    let store = &sandbox.store();
     enqueue(store, 1);
     let mail = take(store, TimeDelta::zero()).unwrap().unwrap();
     let error = format!("550\r\n\0{}", "ü".repeat(9_999));

@@ -3,9 +3,24 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failed step fails the test")]
 
+/// Generates a test of each generic function for both databases.
+macro_rules! on_both {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $test() { super::$test::<crate::sqlite::Sandbox>(); })+
+        }
+        mod postgres {
+            $(#[test] fn $test() { super::$test::<crate::postgres::Sandbox>(); })+
+        }
+    };
+}
+
 mod adoption;
+mod databases;
+mod inspection;
 mod logs;
 mod mail;
+mod migrations;
 mod plans;
 mod postgres;
 mod samples;

@@ -1,16 +1,15 @@
 //! Locks, slow statements, a full pool and unusual rows.
 
-use super::{Sandbox, open};
-use crate::samples::{account_with_token, accounts, impatient, patient, register};
+use super::{Sandbox, TestDatabase, open};
+use crate::samples::{account_with_token, accounts, patient, register};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
-use portcullis_diesel::{Migrations, StoreOptions};
+use portcullis_diesel::Migrations;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::tokens::Jti;
 use portcullis_ports::{StoreError, StoreExt};
 use portcullis_testkit::conformance::registration::only_ascii_letters_are_folded;
 use portcullis_testkit::postgres::Server;
-use std::num::NonZeroU32;
 
 /// Returns the error of a registration while another transaction locks the table.
 fn while_locked(sandbox: &Sandbox, parameters: &str) -> StoreError {
@@ -95,21 +94,6 @@ fn a_slow_statement_whose_error_names_a_table_is_no_outage() {
 }
 
 #[test]
-fn callers_beyond_the_pool_are_busy() {
-    let sandbox = Sandbox::new();
-    sandbox.store();
-    let store = sandbox.open_with("", &StoreOptions { connections: NonZeroU32::MIN, ..impatient() });
-    assert_eq!(store.pending(), Ok(Vec::new()));
-    store
-        .read(|_| {
-            assert!(matches!(accounts(&store, "ada@example.com"), Err(StoreError::Busy(_))));
-            Ok::<_, StoreError>(())
-        })
-        .unwrap();
-    assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
-}
-
-#[test]
 fn time_out_of_range_is_reported_by_table_column_and_id() {
     let sandbox = Sandbox::new();
     let store = sandbox.store();
@@ -125,17 +109,6 @@ fn time_out_of_range_is_reported_by_table_column_and_id() {
         store.read(|tx| tx.refresh_tokens().find(jti)),
         Err(StoreError::Corrupt { table: "refresh_tokens", column: "expires_at", id: 1, reason })
     );
-}
-
-#[test]
-fn an_inactive_account_shows_at_its_token() {
-    let sandbox = Sandbox::new();
-    let store = sandbox.store();
-    let jti = Jti::from_random([1; 16]);
-    account_with_token(&store, "ada@example.com", jti);
-    sandbox.execute("UPDATE users SET is_active = false");
-    let found = store.read(|tx| tx.refresh_tokens().find(jti)).unwrap();
-    assert_eq!(found.map(|found| found.account_active), Some(false));
 }
 
 #[test]

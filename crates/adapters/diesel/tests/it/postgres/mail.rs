@@ -1,21 +1,12 @@
 //! Outbox and email addresses on PostgreSQL.
 
-use super::Sandbox;
-use crate::mail::{
-    assert_errors_are_kept_in_one_line, assert_the_unreadable_is_passed_over, assert_two_processes_share_the_work,
-    enqueue, take,
-};
+use super::{Sandbox, TestDatabase};
+use crate::mail::{enqueue, take};
 use crate::samples::{newcomer, now, patient, register};
 use chrono::TimeDelta;
 use portcullis_domain::registration::EmailAddress;
 use portcullis_ports::{EmailChange, MailId, StoreError, StoreExt};
 use std::sync::Barrier;
-
-#[test]
-fn two_processes_share_the_work_and_send_nothing_twice() {
-    let sandbox = Sandbox::new();
-    assert_two_processes_share_the_work(&sandbox.store(), &sandbox.store());
-}
 
 #[test]
 fn whoever_takes_a_mail_waits_for_nobody() {
@@ -31,18 +22,6 @@ fn whoever_takes_a_mail_waits_for_nobody() {
         Ok::<_, StoreError>([first, second].map(|mail| mail.map(|mail| mail.id)))
     });
     assert_eq!(taken, Ok([Some(MailId(1)), Some(MailId(2))]));
-}
-
-#[test]
-fn a_mail_that_cannot_be_read_stands_in_nobodys_way() {
-    let sandbox = Sandbox::new();
-    let damage = || drop(sandbox.execute("UPDATE outbox SET occasion = 'of_the_next_release'"));
-    assert_the_unreadable_is_passed_over(&sandbox.store(), damage);
-}
-
-#[test]
-fn what_a_mail_server_says_is_kept_in_one_line() {
-    assert_errors_are_kept_in_one_line(&Sandbox::new().store());
 }
 
 /// The unique index rejects the change, not the query before it, and the transaction continues.

@@ -12,8 +12,11 @@ mod plans;
 mod poolers;
 mod purge;
 
-use crate::samples::{clock_that_goes, patient};
-use portcullis_diesel::{DatabaseUrl, Migrations, PostgresStore, StoreOptions};
+use crate::databases::TestDatabase;
+use crate::migrations::revert_all;
+use crate::samples::clock_that_goes;
+use diesel::{Connection, PgConnection};
+use portcullis_diesel::{DatabaseUrl, PostgresStore, StoreOptions};
 use portcullis_ports::Store;
 use portcullis_testkit::postgres::{Database, Server};
 
@@ -23,13 +26,50 @@ portcullis_testkit::store_conformance!(|run: &dyn Fn(&dyn Store)| run(&Sandbox::
 const APPLICATION: &str = include_str!("../../../../../testkit/fixtures/fastapi-app-postgres.sql");
 
 /// Separate database on a shared server.
-struct Sandbox(Database, &'static Server);
+pub(crate) struct Sandbox(Database, &'static Server);
 
-impl Sandbox {
+const SCHEMA: &str = "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default \
+    FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '%diesel%' ORDER BY 1, 2; \
+    SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename NOT LIKE '%diesel%' ORDER BY 1; \
+    SELECT sequencename, data_type FROM pg_sequences ORDER BY 1";
+
+impl TestDatabase for Sandbox {
+    type Store = PostgresStore;
+
+    const TABLES: &'static str = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
+    const SCHEMA: &'static str = SCHEMA;
+    const COLUMNS: &'static str = SCHEMA;
+    const SPOIL: &'static str = "ALTER TABLE users ADD COLUMN twice BIGINT GENERATED ALWAYS AS (id * 2) STORED";
+    const TOKENS: [&'static str; 2] = ["aa7822b979b54e05af739526899a9378", "975e917ac8ab4b93899670d24ba6dcb6"];
+
     fn new() -> Self {
         Self::on(Server::shared())
     }
 
+    fn of_the_application() -> Self {
+        let sandbox = Self::new();
+        sandbox.execute(APPLICATION);
+        sandbox
+    }
+
+    fn open(&self, options: &StoreOptions) -> PostgresStore {
+        self.open_with("", options)
+    }
+
+    fn run(&self, sql: &str) {
+        self.execute(sql);
+    }
+
+    fn rows(&self, sql: &str) -> String {
+        self.execute(sql)
+    }
+
+    fn revert_all(&self) {
+        revert_all(&mut PgConnection::establish(&self.0.url).unwrap(), "postgres");
+    }
+}
+
+impl Sandbox {
     fn on(server: &'static Server) -> Self {
         Self(server.create_database(), server)
     }
@@ -39,22 +79,8 @@ impl Sandbox {
         [Self::new(), Self::on(Server::shared_in_german())]
     }
 
-    /// Creates a database with the FastAPI application's tables.
-    fn of_the_application() -> Self {
-        let sandbox = Self::new();
-        sandbox.execute(APPLICATION);
-        sandbox
-    }
-
     fn open_with(&self, parameters: &str, options: &StoreOptions) -> PostgresStore {
         open(&format!("{}{parameters}", self.0.url), options)
-    }
-
-    /// Opens a migrated store.
-    fn store(&self) -> PostgresStore {
-        let store = self.open_with("", &patient());
-        store.migrate().unwrap();
-        store
     }
 
     /// Runs SQL without the store and returns its output.

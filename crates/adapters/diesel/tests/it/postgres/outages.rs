@@ -1,6 +1,6 @@
 //! Servers that are down, restart, crash or change their role.
 
-use super::{Sandbox, open};
+use super::{Sandbox, TestDatabase, open};
 use crate::samples::{account_with_token, accounts, all_migrations, newcomer, patient, register, rotation};
 use portcullis_diesel::{MigrateError, Migrations, PostgresStore};
 use portcullis_domain::sessions::SessionId;
@@ -180,7 +180,7 @@ fn a_demoted_primary_counts_as_down() {
             sandbox.execute(&format!("BEGIN READ WRITE; {change}; COMMIT"));
         };
         demote("on");
-        let store = sandbox.open_with("", &patient());
+        let store = sandbox.open(&patient());
         assert_eq!(store.pending(), Ok(Vec::new()));
         let outage = StoreError::Unavailable("the server is read-only".to_owned());
         assert_eq!(register(&store, "ada@example.com"), Err(outage));

@@ -1,6 +1,6 @@
 //! URLs whose parameters can never work.
 
-use super::{Sandbox, open};
+use super::{Sandbox, TestDatabase, open};
 use crate::samples::patient;
 use portcullis_diesel::{MigrateError, Migrations};
 use portcullis_domain::registration::UserId;

@@ -1,13 +1,13 @@
 //! PostgreSQL's plans, without values and with sequential scans as the last resort.
 
-use super::Sandbox;
+use super::{Sandbox, TestDatabase};
 use crate::plans::{assert_complete, logging, statements};
 use portcullis_diesel::Migrations;
 
 #[test]
 fn every_query_goes_by_an_index() {
     let sandbox = Sandbox::new();
-    let store = sandbox.open_with("", &logging());
+    let store = sandbox.open(&logging());
     store.migrate().unwrap();
     let statements = statements(|run| {
         sandbox.execute("TRUNCATE users, refresh_tokens, sessions, session_events, one_time_tokens, outbox");

@@ -1,6 +1,6 @@
 //! PgBouncer between a store and its server.
 
-use super::{Sandbox, open};
+use super::{Sandbox, TestDatabase, open};
 use crate::samples::{accounts, patient, register};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};

@@ -1,6 +1,6 @@
 //! Flushing of pages that a purge writes.
 
-use super::Sandbox;
+use super::{Sandbox, TestDatabase};
 use crate::samples::{account_with_token, now, patient};
 use chrono::DateTime;
 use portcullis_diesel::Migrations;

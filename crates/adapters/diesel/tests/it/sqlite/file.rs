@@ -1,6 +1,6 @@
 //! Creation of the database file, and its deletion or replacement.
 
-use super::Sandbox;
+use super::{Sandbox, TestDatabase};
 use crate::samples::{accounts, clock, patient, register};
 use portcullis_diesel::{Database, DatabaseUrl, Migrations, OpenError, SqliteStore};
 use portcullis_ports::StoreError;

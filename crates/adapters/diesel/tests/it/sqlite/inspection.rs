@@ -1,28 +1,12 @@
 //! Tables that differ from the FastAPI application's are checked before anything is changed.
 
-use super::Sandbox;
+use super::{Sandbox, TestDatabase};
+use crate::inspection::refused;
 use crate::logs::logged_by;
-use crate::samples::{accounts, now, patient, register};
-use chrono::TimeDelta;
-use portcullis_diesel::{MigrateError, Migrations, Severity};
-use portcullis_domain::registration::UserId;
-use portcullis_ports::{Remains, StoreError, StoreExt};
+use crate::samples::{accounts, register};
+use portcullis_diesel::Migrations;
+use portcullis_ports::{StoreError, StoreExt};
 use tracing::Level;
-
-const SCHEMA: &str = "SELECT type || name || ifnull(sql, '') FROM sqlite_master ORDER BY name";
-
-/// Returns the error that refuses adoption. Checks that nothing was changed.
-fn refused(sandbox: &Sandbox) -> String {
-    let before = sandbox.query(SCHEMA);
-    let store = sandbox.open_with(&patient());
-    let error = store.migrate().unwrap_err();
-    assert_eq!(sandbox.query(SCHEMA), before);
-    let told: Vec<_> = store.inspect().unwrap().into_iter().filter(|f| f.severity == Severity::Blocks).collect();
-    let MigrateError::Unfit(refusal) = error else { panic!("{error}") };
-    assert!(told.iter().any(|finding| refusal.contains(&finding.what)), "{told:?} for {refusal}");
-    assert!(!refusal.contains('\n'), "{refusal}");
-    refusal
-}
 
 #[test]
 fn what_cannot_work_is_refused_before_anything_is_changed() {
@@ -35,9 +19,7 @@ fn what_cannot_work_is_refused_before_anything_is_changed() {
         ("ALTER TABLE users RENAME COLUMN is_active TO enabled", "it has no is_active"),
         ("ALTER TABLE users RENAME TO people; CREATE VIEW users AS SELECT * FROM people", "users.id is of type a view"),
     ] {
-        let sandbox = Sandbox::of_the_application();
-        sandbox.execute(change);
-        let refusal = refused(&sandbox);
+        let refusal = refused(&Sandbox::of_the_application(), change);
         assert!(refusal.contains(wanted), "{change}: {refusal}");
     }
 }
@@ -61,9 +43,7 @@ fn tables_that_were_never_the_applications_are_left_alone() {
             "the file's encoding is UTF-16le: expected UTF-8".to_owned(),
         ),
     ] {
-        let sandbox = Sandbox::new();
-        sandbox.execute(tables);
-        let refusal = refused(&sandbox);
+        let refusal = refused(&Sandbox::new(), tables);
         assert!(refusal.contains(&wanted), "{tables}: {refusal}");
     }
 }
@@ -71,7 +51,7 @@ fn tables_that_were_never_the_applications_are_left_alone() {
 #[test]
 fn limitations_are_told_and_adopted() {
     let sandbox = Sandbox::new();
-    sandbox.execute(
+    sandbox.run(
         "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, hashed_password TEXT, is_active BOOLEAN DEFAULT 1, created_at DATETIME);
          INSERT INTO users (email, hashed_password, is_active, created_at) VALUES
             ('a@b.org', 'x', 1, '2026-02-18 10:30:00'), ('b@b.org', 'x', NULL, '2026-02-18 10:30:00'), ('c@b.org', 'x', 1, NULL);
@@ -92,43 +72,4 @@ fn limitations_are_told_and_adopted() {
     let corrupt = |column, id| StoreError::Corrupt { table: "users", column, id, reason: "null".to_owned() };
     assert_eq!(damage, [corrupt("is_active", 2), corrupt("created_at", 3)]);
     assert!(accounts(&store, "a@b.org").is_ok() && register(&store, "new@b.org").unwrap().is_some());
-}
-
-#[test]
-fn the_applications_own_tables_give_nothing_to_tell() {
-    let sandbox = Sandbox::of_the_application();
-    assert_eq!(sandbox.open_with(&patient()).inspect(), Ok(Vec::new()));
-    assert_eq!(sandbox.store().inspect(), Ok(Vec::new()));
-}
-
-/// A violated deferred foreign key would fail the commit that other callers share.
-#[test]
-fn an_account_that_another_table_refers_to_keeps_its_row() {
-    for clause in ["", "DEFERRABLE INITIALLY DEFERRED", "ON DELETE RESTRICT"] {
-        let sandbox = Sandbox::new();
-        let store = sandbox.store();
-        let (ada, bob) =
-            (register(&store, "ada@b.org").unwrap().unwrap(), register(&store, "bob@b.org").unwrap().unwrap());
-        sandbox.execute(&format!(
-            "CREATE TABLE \"my orders\" (owner_id INTEGER REFERENCES users (id) {clause}); INSERT INTO \"my orders\" VALUES (1)"
-        ));
-        let finish = |id: UserId| {
-            store.write(|tx| {
-                tx.users().mark_deleted(id, now())?;
-                tx.users().delete_row_if_empty(id, now() + TimeDelta::hours(1))
-            })
-        };
-        assert_eq!(finish(ada.id), Ok(Remains::Referenced { by: "my orders".to_owned() }), "{clause}");
-        let later = now() + TimeDelta::minutes(1);
-        store.write(|tx| tx.users().mark_deleted(bob.id, later)).unwrap();
-        assert_eq!(
-            store.read(|tx| tx.users().list_marked_deleted(9)),
-            Ok(vec![bob.id, ada.id]),
-            "the kept row goes last"
-        );
-        assert_eq!(finish(bob.id), Ok(Remains::Nothing));
-        assert_eq!(sandbox.query("SELECT email || hashed_password FROM users"), ["deleted:1!"]);
-        sandbox.execute("DELETE FROM \"my orders\"");
-        assert_eq!(finish(ada.id), Ok(Remains::Nothing));
-    }
 }

@@ -1,18 +1,16 @@
 //! Locks held by other processes and other threads.
 
-use super::Sandbox;
-use crate::samples::{accounts, all_migrations, clock, impatient, patient, register};
+use super::{Sandbox, TestDatabase};
+use crate::samples::{accounts, impatient, register};
 use diesel::connection::SimpleConnection;
-use portcullis_diesel::{Migrations, SqliteStore, StoreOptions};
 use portcullis_ports::{StoreError, StoreExt};
-use std::num::NonZeroU32;
 use std::sync::mpsc::channel;
 
 #[test]
 fn long_lock_is_busy_for_writers_and_harmless_to_readers() {
     let sandbox = Sandbox::new();
     sandbox.store();
-    let store = sandbox.open_with(&impatient());
+    let store = sandbox.open(&impatient());
     let mut other = sandbox.connect();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     assert_eq!(register(&store, "ada@example.com"), Err(StoreError::Busy("database is locked".to_owned())));
@@ -43,7 +41,7 @@ fn a_short_lock_is_waited_for() {
 fn a_writer_that_takes_too_long_makes_the_others_busy() {
     let sandbox = Sandbox::new();
     sandbox.store();
-    let store = sandbox.open_with(&impatient());
+    let store = sandbox.open(&impatient());
     store
         .write(|_| {
             let other = std::thread::scope(|scope| scope.spawn(|| register(&store, "ada@example.com")).join());
@@ -52,21 +50,6 @@ fn a_writer_that_takes_too_long_makes_the_others_busy() {
         })
         .unwrap();
     assert!(register(&store, "ada@example.com").unwrap().is_some());
-}
-
-#[test]
-fn readers_beyond_the_pool_are_busy() {
-    let sandbox = Sandbox::new();
-    sandbox.store();
-    let one = StoreOptions { connections: NonZeroU32::MIN, ..impatient() };
-    let store = sandbox.open_with(&one);
-    store
-        .read(|_| {
-            assert!(matches!(accounts(&store, "ada@example.com"), Err(StoreError::Busy(_))));
-            Ok::<_, StoreError>(())
-        })
-        .unwrap();
-    assert_eq!(accounts(&store, "ada@example.com"), Ok(Vec::new()));
 }
 
 #[test]
@@ -80,17 +63,4 @@ fn two_stores_on_one_file_are_as_one() {
     });
     assert_eq!(won.len(), 1);
     assert_eq!(accounts(&one, "ada@example.com"), accounts(&two, "ada@example.com"));
-}
-
-#[test]
-fn many_may_open_and_migrate_one_new_file_at_once() {
-    for _ in 0..5 {
-        let sandbox = Sandbox::new();
-        let applied: Vec<_> = std::thread::scope(|scope| {
-            let open = || SqliteStore::open(&sandbox.path(), &patient(), clock()).unwrap().migrate().unwrap();
-            let running: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
-            running.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-        });
-        assert_eq!(applied, all_migrations(), "one applied it, the others found it");
-    }
 }

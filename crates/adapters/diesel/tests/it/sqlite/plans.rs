@@ -1,6 +1,6 @@
 //! SQLite's query plans.
 
-use super::Sandbox;
+use super::{Sandbox, TestDatabase};
 use crate::plans::{assert_complete, logging, statements};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -24,7 +24,7 @@ const HARMLESS: [&str; 4] = [
 fn every_query_goes_by_an_index() {
     let statements = statements(|run| {
         let sandbox = Sandbox::new();
-        let store = sandbox.open_with(&logging());
+        let store = sandbox.open(&logging());
         store.migrate().unwrap();
         run(&store);
     });
