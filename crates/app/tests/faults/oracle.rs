@@ -71,7 +71,8 @@ impl<'a> Client<'a> {
         let reply = within_deadline(|| {
             call.attempt().unwrap_or_else(|_| {
                 gone = true;
-                Reply { status: 200, headers: ureq::http::HeaderMap::default(), body: Vec::new() }
+                let headers = ureq::http::HeaderMap::default();
+                Reply { request: String::new(), status: 200, headers, body: Vec::new() }
             })
         });
         match reply.status {

@@ -57,13 +57,22 @@ impl Call {
 
     /// Sends the request. A missing response is an error.
     pub(crate) fn attempt(self) -> Result<Reply, ureq::Error> {
+        let request = self.shown();
         let response = match self.body {
             Some(body) => self.agent.run(self.request.body(body)?),
             None => self.agent.run(self.request.body(())?),
         }?;
         let (head, mut body) = response.into_parts();
         let body = body.with_config().limit(64 << 20).read_to_vec()?;
-        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(Reply { request, status: head.status.as_u16(), headers: head.headers, body })
+    }
+
+    /// Returns the request's start, for messages of failed assertions.
+    fn shown(&self) -> String {
+        let (method, uri) = (self.request.method_ref().unwrap(), self.request.uri_ref().unwrap());
+        let body = String::from_utf8_lossy(self.body.as_deref().unwrap_or_default()).into_owned();
+        let shown = format!("{method} {uri} {:?} {body:?}", self.request.headers_ref().unwrap());
+        shown.chars().take(500).collect()
     }
 
     pub(crate) fn send(self) -> Reply {
@@ -74,6 +83,8 @@ impl Call {
 /// HTTP response.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
+    /// Request that it answers, shortened.
+    pub(crate) request: String,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -102,7 +113,7 @@ impl Reply {
     /// Checks the status and returns the body.
     #[track_caller]
     pub(crate) fn expect(&self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.status, status, "{}\n{}", self.request, self.text());
         self.json()
     }
 
@@ -110,7 +121,7 @@ impl Reply {
     #[track_caller]
     pub(crate) fn expect_error(&self, status: u16, code: &str) -> Value {
         let body = self.expect(status);
-        assert_eq!(body["error"]["code"], code);
+        assert_eq!(body["error"]["code"], code, "{}\n{body}", self.request);
         assert_eq!(members(&body), ["error", "request_id"]);
         assert_eq!(members(&body["error"]), ["code", "details", "message"]);
         assert!(!body["error"]["message"].as_str().unwrap().is_empty());
@@ -129,7 +140,7 @@ impl Reply {
             assert!(error.as_object().unwrap().values().all(|v| v.as_str().is_some_and(|s| !s.is_empty())));
         }
         let found: Vec<_> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
-        assert_eq!(found, fields, "{details}");
+        assert_eq!(found, fields, "{}\n{details}", self.request);
     }
 
     /// Checks for the contract's 503.

@@ -11,10 +11,12 @@ pub(crate) mod jose;
 pub(crate) mod log;
 pub(crate) mod mail_server;
 pub(crate) mod mails;
+pub(crate) mod metrics;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod services;
 pub(crate) mod sockets;
+pub(crate) mod steps;
 pub(crate) mod timing;
 
 use databases::Backend;

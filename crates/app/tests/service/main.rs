@@ -19,5 +19,6 @@ mod harness;
 mod keys;
 mod limits;
 mod mail;
+mod prelude;
 mod process;
 mod readme;

@@ -10,7 +10,7 @@ mod passwords;
 mod user_enumeration;
 mod verification;
 
-use crate::harness::accounts::{Account, Pair};
+use crate::harness::accounts::Account;
 use crate::harness::calls::Reply;
 use crate::harness::services::Service;
 use serde_json::{Value, json};
@@ -73,13 +73,6 @@ impl Service {
         let mails = self.wait_for_mails(&account.email, mails);
         let mail = mails.iter().rfind(|mail| mail.target().starts_with("/account/reset"));
         mail.expect("a mail to set a password").token()
-    }
-
-    /// Checks that a session has ended.
-    #[track_caller]
-    fn expect_ended(&self, pair: &Pair) {
-        self.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
-        self.me(&pair.access).expect_error(401, "AUTH_TOKEN_REVOKED");
     }
 
     /// Expires the one-time tokens of an account.

@@ -1,35 +1,28 @@
 //! `GET /docs`, `GET /redoc`, `GET /openapi.json`. `cargo xtask check --full` tests the pages in a browser.
 
-use crate::harness::databases::Backend;
-use crate::harness::{on_both_databases, services::Service};
-use serde_json::Value;
+use crate::prelude::*;
 
 on_both_databases!(
-    the_pages_need_no_network,
-    nothing_that_is_served_leaves_a_path_prefix,
-    the_document_is_openapi_3_and_names_every_operation,
+    pages_load_only_from_the_service_below_any_path_prefix,
+    the_document_is_openapi_3_and_that_of_the_documentation,
     every_request_schema_has_its_limits_and_formats,
-    every_error_status_has_its_body,
-    the_bearer_scheme_is_declared_and_required_where_needed,
-    every_reference_resolves,
-    the_title_is_the_configured_name,
 );
 
-/// Path, method and status of success.
-const OPERATIONS: [(&str, &str, &str); 13] = [
-    ("/auth/register", "post", "201"),
-    ("/auth/login", "post", "200"),
-    ("/auth/refresh", "post", "200"),
-    ("/auth/logout", "post", "200"),
-    ("/auth/logout-all", "post", "200"),
-    ("/auth/me", "get", "200"),
-    ("/auth/sessions", "get", "200"),
-    ("/auth/sessions/{id}", "delete", "204"),
-    ("/auth/sessions/{id}/events", "get", "200"),
-    ("/.well-known/jwks.json", "get", "200"),
-    ("/health", "get", "200"),
-    ("/health/live", "get", "200"),
-    ("/health/ready", "get", "200"),
+/// Path, method, status of success, statuses of errors and whether a bearer token is required.
+const OPERATIONS: [(&str, &str, &str, &str, bool); 13] = [
+    ("/auth/register", "post", "201", "409 413 415 422 500 503", false),
+    ("/auth/login", "post", "200", "401 413 415 422 500 503", false),
+    ("/auth/refresh", "post", "200", "401 413 415 422 500 503", false),
+    ("/auth/logout", "post", "200", "401 413 415 422 500 503", false),
+    ("/auth/logout-all", "post", "200", "401 413 415 422 500 503", true),
+    ("/auth/me", "get", "200", "401 500 503", true),
+    ("/auth/sessions", "get", "200", "401 500 503", true),
+    ("/auth/sessions/{id}", "delete", "204", "401 404 500 503", true),
+    ("/auth/sessions/{id}/events", "get", "200", "401 404 500 503", true),
+    ("/.well-known/jwks.json", "get", "200", "500", false),
+    ("/health", "get", "200", "500", false),
+    ("/health/live", "get", "200", "500", false),
+    ("/health/ready", "get", "200", "500", false),
 ];
 
 fn document(service: &Service) -> Value {
@@ -44,90 +37,73 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     }
 }
 
-fn the_pages_need_no_network(service: &Service) {
-    for page in ["/docs", "/redoc"] {
-        let reply = service.get(page);
-        assert_eq!(reply.status, 200);
-        let html = reply.text();
-        let mut assets = 0;
-        for attribute in ["src=\"", "href=\""] {
-            for asset in html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
-                if asset.starts_with("data:") || asset.starts_with('#') {
-                    continue;
-                }
-                assert!(!asset.starts_with("//") && !asset.contains("://"), "{page} loads {asset}");
-                let path = format!("/{asset}");
-                let loaded = service.get(&path);
-                assert_eq!(loaded.status, 200, "{page}: {path}");
-                let media_type = loaded.header("Content-Type").unwrap();
-                assert!(
-                    ["javascript", "css", "image", "font", "json"].iter().any(|t| media_type.contains(t)),
-                    "{path}"
-                );
-                assert!(!loaded.body.is_empty());
-                assets += 1;
-            }
-        }
-        assert!(assets > 0, "{page} has no assets: {html}");
-    }
-}
-
-/// Behind a proxy that serves it under a path, a URL that starts with a slash leads to another site.
-fn nothing_that_is_served_leaves_a_path_prefix(service: &Service) {
+/// Every asset comes from the binary. Behind a proxy that serves it under a path, a URL that starts with a slash
+/// would lead to another site.
+fn pages_load_only_from_the_service_below_any_path_prefix(service: &Service) {
     let pages =
         ["/docs", "/docs/", "/redoc", "/redoc/", "/account/verify", "/account/verify?token=x", "/account/reset"];
     for page in pages {
         let html = service.get(page);
         let html = html.text();
         let folder = page.split('?').next().unwrap().rsplit_once('/').unwrap().0;
-        let mut addresses = 0;
-        for attribute in ["src=\"", "href=\"", "action=\""] {
-            for address in html.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
-                if address.starts_with("data:") || address.starts_with('#') {
-                    continue;
-                }
-                assert!(!address.starts_with('/') && !address.contains("://"), "{page}: {address}");
-                let (folder, name) = match address.strip_prefix("../") {
-                    Some(rest) => (folder.rsplit_once('/').unwrap().0, rest),
-                    None => (folder, address),
-                };
-                let loaded = service.get(&format!("{folder}/{name}"));
-                assert!(matches!(loaded.status, 200 | 410), "{page}: {address}: {}", loaded.status);
-                addresses += 1;
-                // The start scripts only; the two programs themselves are compressed.
-                if name.contains("-init-") {
-                    let script = loaded.text();
-                    assert!(script.contains("document.currentScript.src"), "{script}");
-                    assert!(!script.contains("\"/") && !script.contains("'/"), "{script}");
-                }
+        let texts = ["src=\"", "href=\"", "action=\""].map(|attribute| html.split(attribute).skip(1));
+        let addresses = texts.into_iter().flatten().filter_map(|rest| rest.split('"').next());
+        let addresses: Vec<_> = addresses.filter(|text| !text.starts_with("data:") && !text.starts_with('#')).collect();
+        assert!(!addresses.is_empty(), "{page}: {html}");
+        for address in addresses {
+            assert!(!address.starts_with('/') && !address.contains("://"), "{page}: {address}");
+            let (folder, name) = match address.strip_prefix("../") {
+                Some(rest) => (folder.rsplit_once('/').unwrap().0, rest),
+                None => (folder, address),
+            };
+            let loaded = service.get(&format!("{folder}/{name}"));
+            assert!(
+                matches!(loaded.status, 200 | 410) && !loaded.body.is_empty(),
+                "{page}: {address}: {}",
+                loaded.status
+            );
+            let media_type = loaded.header("Content-Type").unwrap();
+            let known = ["javascript", "css", "image", "font", "json", "html"];
+            assert!(known.iter().any(|kind| media_type.contains(kind)), "{page}: {address}: {media_type}");
+            // The start scripts only; the two programs themselves are compressed.
+            if name.contains("-init-") {
+                let script = loaded.text();
+                assert!(script.contains("document.currentScript.src"), "{script}");
+                assert!(!script.contains("\"/") && !script.contains("'/"), "{script}");
             }
         }
-        assert!(addresses > 0, "{page}: {html}");
     }
+}
+
+/// `cargo xtask check openapi` keeps the page in `docs` up to date.
+fn the_document_is_openapi_3_and_that_of_the_documentation(service: &Service) {
     let document = document(service);
+    let documented: Value = serde_json::from_str(include_str!("../../../../../docs/openapi.json")).unwrap();
+    assert_eq!(document, documented);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
     assert_eq!(document["servers"][0]["url"], ".");
     let schemes = document["components"]["securitySchemes"].as_object().unwrap();
     let urls: Vec<_> = schemes.values().filter_map(|scheme| scheme.pointer("/flows/password/tokenUrl")).collect();
-    assert_eq!(urls, ["auth/login"]);
-}
-
-fn the_document_is_openapi_3_and_names_every_operation(service: &Service) {
-    let document = document(service);
-    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    assert_eq!(urls, ["auth/login"], "Authorize signs in, below any path prefix");
     let mut ids = std::collections::HashSet::new();
-    for (path, method, success) in OPERATIONS {
+    for (path, method, success, errors, bearer) in OPERATIONS {
         let operation = &document["paths"][path][method];
         for name in ["operationId", "summary", "description"] {
             assert!(operation[name].as_str().is_some_and(|text| !text.is_empty()), "{method} {path} has no {name}");
         }
         assert!(ids.insert(operation["operationId"].clone()), "{path}");
-        let response = resolved(&document, &operation["responses"][success]);
-        if success == "204" {
-            assert!(response.is_object() && response.get("content").is_none(), "{method} {path}: {response}");
-            continue;
+        let schema = |status: &str| {
+            let response = resolved(&document, &operation["responses"][status]);
+            assert!(response["description"].is_string(), "{method} {path} {status}");
+            resolved(&document, &response["content"]["application/json"]["schema"])["properties"].clone()
+        };
+        assert_eq!(schema(success).is_object(), success != "204", "{method} {path}");
+        for status in errors.split(' ') {
+            assert!(schema(status)["request_id"].is_object(), "{method} {path} {status}");
         }
-        let schema = resolved(&document, &response["content"]["application/json"]["schema"]);
-        assert!(schema["properties"].as_object().is_some_and(|p| !p.is_empty()), "{method} {path}: {response}");
+        let security = operation["security"].as_array().unwrap();
+        let required = !security.is_empty() && security.iter().all(|one| *one != json!({}));
+        assert_eq!(required, bearer, "{path}: {security:?}");
     }
 }
 
@@ -163,75 +139,11 @@ fn every_request_schema_has_its_limits_and_formats(service: &Service) {
     assert_ne!(resolved(&document, optional)["required"], true);
 }
 
-fn every_error_status_has_its_body(service: &Service) {
-    let document = document(service);
-    let beyond = |path: &str| match path {
-        "/auth/register" => &["409", "413", "415", "422", "500", "503"][..],
-        "/auth/login" | "/auth/refresh" | "/auth/logout" => &["401", "413", "415", "422", "500", "503"],
-        "/auth/logout-all" => &["401", "413", "415", "422", "500", "503"],
-        "/auth/me" | "/auth/sessions" => &["401", "500", "503"],
-        path if path.starts_with("/auth/sessions/") => &["401", "404", "500", "503"],
-        "/health/ready" => &["500", "503"],
-        _ => &["500"],
-    };
-    for (path, method, _) in OPERATIONS {
-        let responses = &document["paths"][path][method]["responses"];
-        for status in beyond(path) {
-            let response = resolved(&document, &responses[*status]);
-            let content = &response["content"]["application/json"];
-            assert!(content["schema"].is_object(), "{method} {path} {status}: {response}");
-            assert!(response["description"].is_string(), "{method} {path} {status}");
-            if path != "/health/ready" || *status != "503" {
-                let schema = resolved(&document, &content["schema"]);
-                assert!(schema["properties"]["request_id"].is_object(), "{method} {path} {status}: {schema}");
-            }
-        }
-    }
-}
-
-fn the_bearer_scheme_is_declared_and_required_where_needed(service: &Service) {
-    let document = document(service);
-    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
-    let bearer = |scheme: &Value| {
-        scheme["type"] == "http" && scheme["scheme"].as_str().is_some_and(|s| s.eq_ignore_ascii_case("bearer"))
-            || scheme["type"] == "oauth2"
-    };
-    assert!(schemes.values().any(bearer), "{schemes:?}");
-    let password = schemes.values().find_map(|scheme| scheme["flows"]["password"]["tokenUrl"].as_str());
-    assert!(password.is_some_and(|url| url.trim_start_matches('/') == "auth/login"), "Authorize signs in: {schemes:?}");
-    for (path, method, _) in OPERATIONS {
-        let security = &document["paths"][path][method]["security"];
-        let required = security
-            .as_array()
-            .is_some_and(|all| !all.is_empty() && all.iter().all(|one| *one != serde_json::json!({})));
-        let bearer = ["/auth/me", "/auth/logout-all"].contains(&path) || path.starts_with("/auth/sessions");
-        assert_eq!(required, bearer, "{path}: {security}");
-    }
-}
-
-fn every_reference_resolves(service: &Service) {
-    fn check(document: &Value, value: &Value, count: &mut usize) {
-        if let Some(reference) = value["$ref"].as_str() {
-            assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
-            *count += 1;
-        }
-        match value {
-            Value::Object(members) => members.values().for_each(|v| check(document, v, count)),
-            Value::Array(items) => items.iter().for_each(|v| check(document, v, count)),
-            _ => {}
-        }
-    }
-    let document = document(service);
-    let mut count = 0;
-    check(&document, &document, &mut count);
-    assert!(count > 0);
-}
-
-fn the_title_is_the_configured_name(backend: Backend) {
-    let own = backend.service().set("APP_NAME", "Türsteher & <Co>").start();
+#[test]
+fn the_title_is_the_configured_name() {
+    let own = Backend::Sqlite.service().set("APP_NAME", "Türsteher & <Co>").start();
     assert_eq!(document(&own)["info"]["title"], "Türsteher & <Co>");
-    let service = backend.service().start();
-    assert_eq!(document(&service)["info"]["title"], "Portcullis");
+    assert_eq!(document(Fixture::on(Backend::Sqlite))["info"]["title"], "Portcullis");
     for page in ["/docs", "/redoc"] {
         assert!(!own.get(page).text().contains("<Co>"), "escaped, or not there");
     }

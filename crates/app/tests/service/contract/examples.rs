@@ -1,11 +1,7 @@
 //! Examples in the API document: all show messages that the service really sends.
 
-use crate::harness::accounts::credentials;
-use crate::harness::calls::{Call, Reply};
-use crate::harness::databases::Backend;
-use crate::harness::jose;
-use crate::harness::services::Service;
-use serde_json::{Value, json};
+use super::envelope::expired;
+use crate::prelude::*;
 use std::collections::BTreeSet;
 
 /// Errors that only a fault of the service causes. The document takes their messages from the same source.
@@ -41,7 +37,6 @@ fn failures(service: &Service) -> Vec<(&'static str, Call)> {
     let (account, pair) = service.session();
     let next = service.refresh(&pair.refresh).expect(200);
     let access = next["access_token"].as_str().unwrap().to_owned();
-    let expired = jose::token(&jose::with(&jose::access_claims(account.id), "exp", 1_000_000_000));
     let call = |method: &str, path: &str| service.call(method, path);
     let own = |method: &str, path: &str| service.call(method, path).bearer(&access);
     let wrong = json!({"email": account.email, "password": "a wrong password"});
@@ -58,7 +53,7 @@ fn failures(service: &Service) -> Vec<(&'static str, Call)> {
         ("logout", call("POST", "/auth/logout").json(&json!({"refresh_token": "x"}))),
         ("logout_all", own("POST", "/auth/logout-all").json(&json!({"keep_current": 1}))),
         ("me", call("GET", "/auth/me").bearer("x")),
-        ("me", call("GET", "/auth/me").bearer(&expired)),
+        ("me", call("GET", "/auth/me").bearer(&expired(&account))),
         ("revoke_session", own("DELETE", "/auth/sessions/x")),
         ("change_password", own("POST", "/auth/password/change").json(&change)),
         ("verify_email", call("POST", "/auth/email/verify").json(&json!({"token": "x"}))),
@@ -111,7 +106,7 @@ fn examples_of_success_are_what_the_service_sends() {
     let service = Backend::Sqlite.service().start();
     let document = service.get("/openapi.json").expect(200);
     let (account, pair) = service.session();
-    let own = |path: &str, body: &Value| service.call("POST", path).bearer(&pair.access).json(body).send();
+    let own = |path: &str, body: &Value| service.tell("POST", path, &pair.access, body);
     let new = json!({"current_password": account.password, "new_password": "wrong donkey charger"});
     let email = json!({"email": account.email});
     let moved = json!({"password": "wrong donkey charger", "new_email": "moved@example.org"});

@@ -2,14 +2,12 @@
 //! and bounded. `tests/faults` covers slow, endless and pipelined requests.
 
 use crate::harness::sockets::{Connection, RawReply};
-use crate::harness::{on_both_databases, services::Service};
+use crate::prelude::*;
 
 on_both_databases!(
     what_is_not_http_gets_a_bare_400_and_is_cut_off,
-    a_message_of_two_readings_is_refused,
     a_bad_chunk_ends_the_connection,
     transfer_encoding_overrides_length_and_closes_connection,
-    exactly_one_host_is_needed,
     too_large_a_head_is_431,
     no_answer_ever_passes_for_two,
     pipelined_requests_are_answered_in_order,
@@ -49,13 +47,9 @@ fn what_is_not_http_gets_a_bare_400_and_is_cut_off(service: &Service) {
         b"GET /health HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n",
         b"GET /health HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
     ];
-    for message in messages {
-        expect_bare(service, message, 400);
-    }
-}
-
-fn a_message_of_two_readings_is_refused(service: &Service) {
-    let fields = [
+    messages.iter().for_each(|message| expect_bare(service, message, 400));
+    // Messages of two readings.
+    for field in [
         "Content-Length: 2\r\nContent-Length: 3",
         "Content-Length: 2, 3",
         "Content-Length: +2",
@@ -69,12 +63,20 @@ fn a_message_of_two_readings_is_refused(service: &Service) {
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: \x0bchunked",
         "Transfer-Encoding : chunked",
-    ];
-    for field in fields {
-        let message =
-            format!("POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{field}\r\n\r\n{{}}");
-        expect_bare(service, message, 400);
+    ] {
+        let head = "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json";
+        expect_bare(service, format!("{head}\r\n{field}\r\n\r\n{{}}"), 400);
     }
+    for fields in
+        ["", "Host: a\r\nHost: b\r\n", "Host: a\r\nHost: a\r\n", "Host: a b\r\n", "Host: a/b\r\n", "Host: a@b\r\n"]
+    {
+        expect_bare(service, format!("GET /health HTTP/1.1\r\n{fields}\r\n"), 400);
+    }
+    for host in ["a", "a:80", "[::1]:8000", "127.0.0.1", "example.com.", "a-b.example:8443"] {
+        let message = format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(service.raw(message)[0].status, 200, "{host}");
+    }
+    assert_eq!(service.raw("GET /health HTTP/1.0\r\n\r\n")[0].status, 200, "HTTP/1.0 knows no Host");
 }
 
 fn a_bad_chunk_ends_the_connection(service: &Service) {
@@ -109,19 +111,6 @@ fn transfer_encoding_overrides_length_and_closes_connection(service: &Service) {
     let reply = refused(service, message.as_bytes()).unwrap();
     assert!(matches!(reply.status, 400 | 422), "{reply:?}");
     assert!(!service.flushed_log().text().contains("/smuggled"));
-}
-
-fn exactly_one_host_is_needed(service: &Service) {
-    for fields in
-        ["", "Host: a\r\nHost: b\r\n", "Host: a\r\nHost: a\r\n", "Host: a b\r\n", "Host: a/b\r\n", "Host: a@b\r\n"]
-    {
-        expect_bare(service, format!("GET /health HTTP/1.1\r\n{fields}\r\n"), 400);
-    }
-    for host in ["a", "a:80", "[::1]:8000", "127.0.0.1", "example.com.", "a-b.example:8443"] {
-        let message = format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        assert_eq!(service.raw(message)[0].status, 200, "{host}");
-    }
-    assert_eq!(service.raw("GET /health HTTP/1.0\r\n\r\n")[0].status, 200, "HTTP/1.0 knows no Host");
 }
 
 fn too_large_a_head_is_431(service: &Service) {

@@ -23,7 +23,6 @@ mod request_ids;
 mod sessions;
 mod slashes;
 mod store;
-mod token_claims;
 mod token_forgeries;
 mod tokens;
 mod verdicts;
