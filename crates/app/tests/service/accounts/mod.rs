@@ -1,5 +1,7 @@
 //! Account management by the owner and the emails it sends, on both databases.
 
+use crate::prelude::*;
+
 mod account_deletion;
 mod account_prehijacking;
 mod addresses;
@@ -10,15 +12,13 @@ mod passwords;
 mod user_enumeration;
 mod verification;
 
-use crate::harness::accounts::Account;
-use crate::harness::calls::Reply;
-use crate::harness::services::Service;
-use serde_json::{Value, json};
+/// New password of an account.
+const NEW: &str = "wrong donkey charger paperclip";
 
 impl Service {
     fn change_password(&self, access: &str, current: &str, new: &str) -> Reply {
         let body = json!({"current_password": current, "new_password": new});
-        self.call("POST", "/auth/password/change").bearer(access).json(&body).send()
+        self.tell("POST", "/auth/password/change", access, &body)
     }
 
     fn forgot(&self, email: &str) -> Reply {
@@ -44,17 +44,25 @@ impl Service {
 
     fn change_email(&self, access: &str, password: &str, new_email: &str) -> Reply {
         let body = json!({"password": password, "new_email": new_email});
-        self.call("POST", "/auth/email/change").bearer(access).json(&body).send()
+        self.tell("POST", "/auth/email/change", access, &body)
     }
 
     fn leave(&self, access: &str, password: &str) -> Reply {
-        self.call("DELETE", "/auth/me").bearer(access).json(&json!({"password": password})).send()
+        self.tell("DELETE", "/auth/me", access, &json!({"password": password}))
     }
 
-    /// Returns the verification token of an account that was just registered.
+    /// Posts a form to one of the account pages.
+    fn submit(&self, page: &str, fields: &[(&str, &str)]) -> Reply {
+        self.call("POST", &format!("/account/{page}")).fields(fields).send()
+    }
+
+    /// Returns the verification token of an account that was just registered, even if later emails arrived.
     #[track_caller]
     fn verification_token(&self, account: &Account) -> String {
-        self.wait_for_mails(&account.email, 1)[0].token()
+        eventually("a mail to verify the address", || {
+            let mails = self.mails_to(&account.email);
+            mails.iter().find(|mail| mail.text.contains("/account/verify")).map(|mail| mail.token())
+        })
     }
 
     /// Creates an account with a verified email address and no session.
@@ -63,6 +71,14 @@ impl Service {
         let account = self.account();
         self.confirm(&self.verification_token(&account), &account.password).expect(200);
         account
+    }
+
+    /// Logs a fresh account with a verified email address in.
+    #[track_caller]
+    fn verified_session(&self) -> (Account, Pair) {
+        let account = self.verified_account();
+        let pair = self.sign_in(&account);
+        (account, pair)
     }
 
     /// Requests a password reset and returns its token. `mails` is the account's total number of emails after
@@ -75,6 +91,15 @@ impl Service {
         mail.expect("a mail to set a password").token()
     }
 
+    /// Requests a change of the email address; returns the new one and the token that was sent there.
+    #[track_caller]
+    fn email_change(&self, access: &str, password: &str) -> (String, String) {
+        let new_email = fresh_email();
+        self.change_email(access, password, &new_email).expect(202);
+        let token = self.wait_for_mails(&new_email, 1)[0].token();
+        (new_email, token)
+    }
+
     /// Expires the one-time tokens of an account.
     fn expire_tokens(&self, account: &Account) {
         let past = "'2026-01-01 00:00:00'";
@@ -82,8 +107,9 @@ impl Service {
             .execute(&format!("UPDATE one_time_tokens SET expires_at = {past} WHERE user_id = {}", account.id));
     }
 
-    /// Returns the remaining lifetime of an account's only token for a purpose, in seconds.
-    fn lifetime(&self, account: &Account, purpose: &str) -> i64 {
+    /// Checks the remaining lifetime of an account's only token for a purpose, in seconds.
+    #[track_caller]
+    fn expect_lifetime(&self, account: &Account, purpose: &str, expected: i64) {
         let of = format!("FROM one_time_tokens WHERE user_id = {} AND purpose = '{purpose}'", account.id);
         let seconds = if self.database.url().starts_with("sqlite") {
             "CAST(strftime('%s', expires_at) AS INTEGER) - CAST(strftime('%s', 'now') AS INTEGER)"
@@ -92,19 +118,14 @@ impl Service {
         };
         let found = self.database.texts(seconds, &of);
         assert_eq!(found.len(), 1, "{of}");
-        found[0].parse().unwrap()
+        let left: i64 = found[0].parse().unwrap();
+        assert!((expected - 100..=expected).contains(&left), "{purpose}: {left}");
     }
 }
 
-/// Returns everything a client could use to tell two responses apart.
-fn seen(reply: &Reply) -> (u16, String, Vec<String>) {
-    let mut body: Value = reply.json();
-    if let Some(id) = body.get_mut("request_id") {
-        *id = Value::Null;
-    }
-    let own = ["date", "x-request-id"];
-    let headers = reply.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
-    let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
-    headers.sort();
-    (reply.status, body.to_string(), headers)
+/// Returns the value of a hidden field.
+fn hidden(html: &str, name: &str) -> String {
+    let at = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
+    let (_, rest) = html.split_once(&at).unwrap_or_else(|| panic!("no {name}: {html}"));
+    rest.split('"').next().unwrap().to_owned()
 }
