@@ -1,23 +1,14 @@
 //! With `REDIS_URL`, all replicas share budgets and circuit states, and each continues alone while Redis is
 //! unavailable. Uses a real server.
 
-use super::{at_once, count, expect_limited, limited, spend};
-use crate::harness::accounts::{Account, fresh_email};
-use crate::harness::databases::{Backend, Database};
-use crate::harness::on_both_databases;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::eventually;
+use super::{ACCOUNT, expect_limited, limited};
+use crate::prelude::*;
 use portcullis_testkit::postgres;
 use portcullis_testkit::redis::Server;
-use serde_json::json;
 
 on_both_databases!(
-    budgets_are_shared_by_all_replicas,
-    a_device_is_known_to_all_replicas,
-    what_is_shared_names_nobody,
+    budgets_and_devices_are_shared_and_name_nobody,
     when_it_is_lost_each_goes_on_with_its_own_and_says_so,
-    a_start_without_it_serves,
-    no_password_of_it_is_told,
 );
 
 /// Starts two replicas on one database, with limits on the test's own Redis server.
@@ -36,13 +27,16 @@ fn expect_spent_here(replica: &Service, email: &str) {
     assert!(spent, "what the other replica counted is not known here");
 }
 
-fn try_with(service: &Service, account: &Account, cookie: &str) -> u16 {
-    let body = json!({"email": account.email, "password": account.password});
-    let call = service.call("POST", "/auth/login").header("Cookie", &format!("portcullis_device={cookie}"));
-    call.json(&body).send().status
+/// Uses up an account's free attempts.
+fn spend(service: &Service, email: &str) {
+    (0..10).for_each(|_| service.login(email, "wrong password").wrong_credentials());
 }
 
-fn budgets_are_shared_by_all_replicas(backend: Backend) {
+fn is_lost(event: &Value) -> bool {
+    event["message"].as_str().is_some_and(|message| message.starts_with("Redis is lost"))
+}
+
+fn budgets_and_devices_are_shared_and_name_nobody(backend: Backend) {
     let redis = Server::start();
     let replicas = replicas(backend, &redis);
     // If the machine stalls past a call's timeout, a replica counts that call alone. After a few such calls,
@@ -55,51 +49,31 @@ fn budgets_are_shared_by_all_replicas(backend: Backend) {
     });
     let email = email.expect("ten tries for both");
     for replica in &replicas {
-        expect_limited(&replica.login(&email, "wrong"), "account", "q=10;w=900");
-    }
-    let account = replicas[0].account();
-    for number in 0..20 {
-        replicas[number % 2].sign_in(&account);
+        expect_limited(&replica.login(&email, "wrong"), "account", ACCOUNT);
     }
     let checks = replicas[0].get("/health/ready").expect(200);
     assert_eq!((&checks["status"], &checks["checks"]["redis"]["status"]), (&"ok".into(), &"ok".into()), "{checks}");
     assert_eq!(checks["circuits"]["redis"]["state"], "closed");
-}
-
-fn a_device_is_known_to_all_replicas(backend: Backend) {
-    let redis = Server::start();
-    let replicas = replicas(backend, &redis);
-    let account = replicas[0].account();
-    let reply = replicas[0].login(&account.email, &account.password);
-    let cookie = reply.header("Set-Cookie").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
-    spend(&replicas[0], &account.email);
-    expect_spent_here(&replicas[1], &account.email);
-    assert_eq!(try_with(&replicas[1], &account, &cookie), 200);
-}
-
-fn what_is_shared_names_nobody(backend: Backend) {
-    let redis = Server::start();
-    let [one, _two] = replicas(backend, &redis);
+    // A device that one replica knows is known to the other.
+    let [one, two] = &replicas;
     let account = one.account();
-    let cookie = one.login(&account.email, &account.password).header("Set-Cookie").unwrap().to_owned();
-    try_with(
-        &one,
-        &Account { password: "wrong".to_owned(), ..account.clone() },
-        cookie.split(['=', ';']).nth(1).unwrap(),
-    );
-    spend(&one, &account.email);
+    let cookie = one.login(&account.email, &account.password).cookie();
+    spend(one, &account.email);
+    expect_spent_here(two, &account.email);
+    two.login_from(&cookie, &account).expect(200);
+    two.login_from(&cookie, &account.with_password("wrong")).wrong_credentials();
+    // What is shared contains no name or address.
     let (_, pair) = one.session();
     one.logout(&pair.refresh).expect(200);
-    one.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    one.refresh(&pair.refresh).revoked();
     let all = "local all = {} for _, key in ipairs(redis.call('KEYS', '*')) do all[#all + 1] = key .. '=' .. \
                redis.call('GET', key) end return redis.status_reply(table.concat(all, ';'))";
     let stored = redis.command(&format!("EVAL \"{all}\" 0"));
     for kind in ["account", "device", "source", "dead_refresh"] {
         assert!(stored.contains(&format!("portcullis:{{limits}}:{kind}:")), "{kind}: {stored}");
     }
-    let sid = crate::harness::jose::claims(&pair.refresh)["sid"].as_str().unwrap().to_owned();
-    let name = account.email.split('@').next().unwrap();
-    for told in [name, "example.com", "127.0.0.1", &sid, &pair.jti(), cookie.split('.').nth(1).unwrap()] {
+    let (name, device) = (account.email.split('@').next().unwrap(), cookie.split('.').nth(1).unwrap());
+    for told in [name, "example.com", "127.0.0.1", &pair.sid(), &pair.jti(), device] {
         assert!(!stored.contains(told), "{told}: {stored}");
     }
 }
@@ -111,15 +85,13 @@ fn when_it_is_lost_each_goes_on_with_its_own_and_says_so(backend: Backend) {
     redis.kill();
     for replica in &replicas {
         spend(replica, &account.email);
-        expect_limited(&replica.login(&account.email, &account.password), "account", "q=10;w=900");
+        expect_limited(&replica.login(&account.email, &account.password), "account", ACCOUNT);
         let ready = replica.get("/health/ready").expect(200);
         assert_eq!((&ready["status"], &ready["checks"]["redis"]["status"]), (&"degraded".into(), &"degraded".into()));
         assert_eq!(ready["checks"]["database"]["status"], "ok");
         assert_ne!(ready["circuits"]["redis"]["state"], "closed");
         replica.sign_in(&replica.account());
-        let lost =
-            |event: &serde_json::Value| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost"));
-        let told = replica.log.wait_for(1, lost);
+        let told = replica.log.wait_for(1, is_lost);
         assert!(told[0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{told:?}");
         assert_told_once(replica);
     }
@@ -130,25 +102,25 @@ fn when_it_is_lost_each_goes_on_with_its_own_and_says_so(backend: Backend) {
     expect_spent_here(&replicas[1], &email);
 }
 
-fn a_start_without_it_serves(backend: Backend) {
+#[test]
+fn a_start_without_it_serves() {
     let redis = Server::start();
     redis.kill();
-    let service = limited(backend.service()).set("REDIS_URL", &redis.url()).start();
+    let service = limited(Backend::Sqlite.service()).set("REDIS_URL", &redis.url()).start();
     let account = service.account();
     service.sign_in(&account);
     spend(&service, &account.email);
-    expect_limited(&service.login(&account.email, &account.password), "account", "q=10;w=900");
+    expect_limited(&service.login(&account.email, &account.password), "account", ACCOUNT);
 }
 
-fn no_password_of_it_is_told(backend: Backend) {
+#[test]
+fn no_password_of_it_is_told() {
     let redis = Server::start();
     let url = redis.url().replace("redis://", "redis://marker-user:marker-password@");
-    let service = limited(backend.service()).set("REDIS_URL", &url).start();
-    let account = service.account();
-    service.sign_in(&account);
+    let service = limited(Backend::Sqlite.service()).set("REDIS_URL", &url).start();
+    service.session();
     service.get("/health/ready").expect(200);
-    let told =
-        service.log.wait_for(1, |event| event["message"].as_str().is_some_and(|m| m.starts_with("Redis is lost")));
+    let told = service.log.wait_for(1, is_lost);
     assert!(told[0]["reason"].as_str().is_some_and(|reason| reason.contains("authentication")), "{told:?}");
     assert!(!service.flushed_log().text().contains("marker") && !service.errors.text().contains("marker"));
     assert_eq!(redis.command("KEYS *"), "*0", "the server knows no such user");
@@ -178,7 +150,7 @@ fn circuit_states_are_shared() {
     let (_, pair) = one.session();
     server.stop();
     let changed = |to: &'static str, elsewhere: bool| {
-        move |event: &serde_json::Value| {
+        move |event: &Value| {
             event["message"] == "Circuit changed" && event["to"] == to && event["elsewhere"] == elsewhere
         }
     };
