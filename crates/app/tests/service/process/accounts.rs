@@ -1,14 +1,7 @@
 //! Operator commands on accounts and sessions while a service is running.
 
 use super::cli_harness::{Terminal, command, done, fed, objects, refused};
-use crate::harness::accounts::{Account, fresh_email};
-use crate::harness::calls::members;
-use crate::harness::databases::{Backend, Database};
-use crate::harness::jose::claims;
-use crate::harness::on_both_databases;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::KillOnDrop;
-use serde_json::json;
+use crate::prelude::*;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -20,15 +13,8 @@ on_both_databases!(
     sessions_are_listed_and_revoked,
     what_cannot_be_done_says_so_in_a_line,
     a_list_takes_no_more_memory_for_more_accounts,
-    a_row_that_cannot_be_read_is_named_and_the_others_are_listed,
     referenced_account_is_deleted_except_for_its_row,
 );
-
-#[track_caller]
-fn is_out(service: &Service, pair: &crate::harness::accounts::Pair) {
-    service.me(&pair.access).expect_error(401, "AUTH_TOKEN_REVOKED");
-    service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
-}
 
 fn disabled_account_is_out_at_once_and_logs_in_once_enabled(backend: Backend) {
     let service = backend.service().start();
@@ -36,14 +22,14 @@ fn disabled_account_is_out_at_once_and_logs_in_once_enabled(backend: Backend) {
     let (_, stranger) = service.session();
     let told = done(&service.database, &format!("user disable {}", account.email.to_uppercase()));
     assert_eq!(told, format!("Disabled account {} ({}) and ended 1 session.", account.id, account.email));
-    is_out(&service, &pair);
-    service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    service.expect_ended(&pair);
+    service.login(&account.email, &account.password).wrong_credentials();
     service.me(&stranger.access).expect(200);
     let reasons = service.database.texts("end_reason", &format!("FROM sessions WHERE user_id = {}", account.id));
     assert_eq!(reasons, ["disabled"]);
     let told = done(&service.database, &format!("user enable {}", account.id));
     assert_eq!(told, format!("Enabled account {} ({}).", account.id, account.email));
-    is_out(&service, &pair);
+    service.expect_ended(&pair);
     let pair = service.sign_in(&account);
     service.me(&pair.access).expect(200);
 }
@@ -57,15 +43,15 @@ fn a_new_password_ends_every_session(backend: Backend) {
     service.me(&pair.access).expect(200);
     let ended = fed(set(), "a new passphrase \nand more\n");
     assert!(ended.status.success() && ended.output.ends_with(" and ended 1 session."), "{ended:?}");
-    is_out(&service, &pair);
-    service.login(&account.email, &account.password).expect_error(401, "AUTH_INVALID_CREDENTIALS");
-    let account = Account { password: "a new passphrase ".to_owned(), ..account };
+    service.expect_ended(&pair);
+    service.login(&account.email, &account.password).wrong_credentials();
+    let account = account.with_password("a new passphrase ");
     let pair = service.sign_in(&account);
     let told = done(&service.database, &format!("user set-password {} --generate", account.email));
-    is_out(&service, &pair);
+    service.expect_ended(&pair);
     let password = told.lines().nth(1).unwrap().strip_prefix("Password: ").unwrap().to_owned();
     assert!(password.len() >= 20, "{told}");
-    service.sign_in(&Account { password, ..account });
+    service.sign_in(&account.with_password(&password));
 }
 
 fn accounts_are_made_and_listed(backend: Backend) {
@@ -99,17 +85,16 @@ fn sessions_are_listed_and_revoked(backend: Backend) {
     let service = backend.service().start();
     let (account, first) = service.session();
     let second = service.sign_in(&account);
-    let sid = |pair: &crate::harness::accounts::Pair| claims(&pair.refresh)["sid"].as_str().unwrap().to_owned();
     let list = || objects(&service.database, &format!("session list {}", account.email));
     let listed = list();
     let ids: Vec<_> = listed.iter().map(|session| session["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(ids, [sid(&second), sid(&first)]);
+    assert_eq!(ids, [second.sid(), first.sid()]);
     let names = ["created_at", "expires_at", "id", "ip_address", "last_used_at", "user_agent"];
     assert_eq!(members(&listed[0]), names);
     assert_eq!(listed[0]["ip_address"], "127.0.0.1");
     let told = done(&service.database, &format!("session revoke {}", ids[1]));
     assert_eq!(told, format!("Ended session {}.", ids[1]));
-    is_out(&service, &first);
+    service.expect_ended(&first);
     service.me(&second.access).expect(200);
     assert_eq!(
         done(&service.database, &format!("session revoke {}", ids[1])),
@@ -117,7 +102,7 @@ fn sessions_are_listed_and_revoked(backend: Backend) {
     );
     let told = done(&service.database, &format!("session revoke --all {}", account.id));
     assert_eq!(told, format!("Account {}: ended 1 session.", account.id));
-    is_out(&service, &second);
+    service.expect_ended(&second);
     assert_eq!(list().len(), 0);
     assert_eq!(done(&service.database, &format!("session list {}", account.id)), "");
 }
@@ -210,7 +195,7 @@ fn a_terminal_shows_no_password_and_asks_before_a_deletion() {
     let mut sure = run(&format!("user delete {}", account.id));
     sure.answer("Type its email to confirm: ", &account.email);
     assert!(sure.end().0.success());
-    service.login(&account.email, "typed in the dark").expect_error(401, "AUTH_INVALID_CREDENTIALS");
+    service.login(&account.email, "typed in the dark").wrong_credentials();
 }
 
 #[test]
@@ -228,29 +213,6 @@ fn lists_of_migrations_and_settings_are_objects_too() {
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }
 
-fn a_row_that_cannot_be_read_is_named_and_the_others_are_listed(backend: Backend) {
-    let database = backend.database();
-    database.execute(
-        "CREATE TABLE users (id INTEGER PRIMARY KEY, email VARCHAR(255) NOT NULL UNIQUE, hashed_password VARCHAR(255) NOT NULL,
-            is_active BOOLEAN, created_at TIMESTAMP)",
-    );
-    if backend == Backend::Postgres {
-        database.execute("ALTER TABLE users ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY");
-    }
-    database.execute(
-        "INSERT INTO users (id, email, hashed_password, is_active, created_at) VALUES \
-         (1, 'a@example.org', '!', TRUE, '2026-02-18 10:30:00'), (2, 'b@example.org', '!', NULL, '2026-02-18 10:30:00')",
-    );
-    let told = done(&database, "migrate");
-    assert!(told.contains("warning  users.is_active is NULL in the rows with the ids 2"), "{told}");
-    let ended = command(&database, "user list").run();
-    assert!(ended.status.success() && ended.output.contains("a@example.org"), "{ended:?}");
-    assert!(
-        ended.errors.contains("users") && ended.errors.contains("is_active") && ended.errors.contains('2'),
-        "{ended:?}"
-    );
-}
-
 fn referenced_account_is_deleted_except_for_its_row(backend: Backend) {
     let service = backend.service().start();
     let database = &service.database;
@@ -261,7 +223,7 @@ fn referenced_account_is_deleted_except_for_its_row(backend: Backend) {
     ));
     let told = done(database, &format!("user delete {} --yes", orderer.email));
     assert!(told.contains(" stays in users, since orders refers to it"), "{told}");
-    is_gone(&service, &pair);
+    assert_eq!((service.me(&pair.access).status, service.refresh(&pair.refresh).status), (401, 401));
     // It does not block other deletions and can be requested again.
     database.execute(&format!(
         "UPDATE users SET deleted_at = '2036-01-01 00:00:00', is_active = FALSE, email = 'deleted:{0}' WHERE id = {0}",
@@ -281,9 +243,4 @@ fn referenced_account_is_deleted_except_for_its_row(backend: Backend) {
     let told = done(database, &format!("user delete {} --yes", orderer.id));
     assert!(!told.contains("stays"), "{told}");
     assert_eq!(database.count("FROM users"), 1);
-}
-
-fn is_gone(service: &Service, pair: &crate::harness::accounts::Pair) {
-    assert_eq!(service.me(&pair.access).status, 401);
-    assert_eq!(service.refresh(&pair.refresh).status, 401);
 }

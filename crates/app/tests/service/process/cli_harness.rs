@@ -1,10 +1,9 @@
 //! Runs operator commands with arguments, with text on standard input or at a terminal.
 
-use crate::harness::databases::Database;
-use crate::harness::services::{ExitedService, ServiceBuilder};
-use crate::harness::timing::{KillOnDrop, TIMEOUT};
+use crate::harness::services::ExitedService;
+use crate::harness::timing::TIMEOUT;
+use crate::prelude::*;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use serde_json::Value;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStringExt;

@@ -1,31 +1,17 @@
 //! Settings as far as they affect the running service. `tests/settings` covers the parsing of each variable.
 
-use crate::harness::databases::{Backend, Database};
-use crate::harness::on_both_databases;
-use crate::harness::services::{SECRET, ServiceBuilder};
-use crate::harness::timing::{KillOnDrop, eventually};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use crate::prelude::*;
 use std::{fs, thread};
 
 on_both_databases!(
-    a_dot_env_file_is_read_and_the_environment_wins,
     portcullis_toml_and_files_of_secrets_are_enough_to_start,
-    an_unknown_setting_in_portcullis_toml_stops_the_start,
-    debug_never_changes_a_response,
-    password_min_length_raises_the_minimum,
-    common_passwords_are_refused_when_the_list_is_on,
     database_urls_are_read_in_sqlalchemys_spelling,
-    the_token_algorithm_is_the_configured_one,
-    sample_env_file_is_valid_except_for_its_refused_secret,
-    no_core_dump_holds_the_secret,
-    there_are_few_arenas_unless_the_operator_wants_more,
-    localhost_is_both_loopback_addresses,
 );
 
-fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
+#[test]
+fn a_dot_env_file_is_read_and_the_environment_wins() {
     let secret = SECRET.as_str();
-    let setup = backend.service().unset("SECRET_KEY").set("REFRESH_TOKEN_EXPIRE_DAYS", "3");
+    let setup = Backend::Sqlite.service().unset("SECRET_KEY").set("REFRESH_TOKEN_EXPIRE_DAYS", "3");
     let lines = format!(
         "# a comment\n\nexport SECRET_KEY='{secret}'\nACCESS_TOKEN_EXPIRE_MINUTES=5 # five\n\
          APP_NAME=\"From a \\\"file\\\"\"\nREFRESH_TOKEN_EXPIRE_DAYS=1\nSOMETHING_ELSE=1\n"
@@ -35,11 +21,11 @@ fn a_dot_env_file_is_read_and_the_environment_wins(backend: Backend) {
     let account = service.account();
     let body = service.login(&account.email, &account.password).expect(200);
     assert_eq!(body["expires_in"], 300);
-    let claims = crate::harness::jose::claims(body["refresh_token"].as_str().unwrap());
+    let claims = jose::claims(body["refresh_token"].as_str().unwrap());
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 3 * 86_400);
     assert_eq!(service.get("/openapi.json").expect(200)["info"]["title"], "From a \"file\"");
     let (input, _) = body["access_token"].as_str().unwrap().rsplit_once('.').unwrap();
-    assert_eq!(crate::harness::jose::signed_with(SECRET.as_bytes(), input), body["access_token"].as_str().unwrap());
+    assert_eq!(jose::signed_with(SECRET.as_bytes(), input), body["access_token"].as_str().unwrap());
 }
 
 fn portcullis_toml_and_files_of_secrets_are_enough_to_start(backend: Backend) {
@@ -56,25 +42,16 @@ fn portcullis_toml_and_files_of_secrets_are_enough_to_start(backend: Backend) {
     let (account, pair) = service.session();
     assert_eq!(service.login(&account.email, &account.password).expect(200)["expires_in"], 300);
     let (input, _) = pair.access.rsplit_once('.').unwrap();
-    assert_eq!(crate::harness::jose::signed_with(SECRET.as_bytes(), input), pair.access);
+    assert_eq!(jose::signed_with(SECRET.as_bytes(), input), pair.access);
     assert_eq!(database.count("FROM users"), 1);
 }
 
-fn an_unknown_setting_in_portcullis_toml_stops_the_start(backend: Backend) {
-    let setup = backend.service();
-    fs::write(setup.folder().join("portcullis.toml"), "rate_limit_acount = '1000/1s'\n").unwrap();
-    let ended = setup.run();
-    assert!(
-        ended.refusal().contains("rate_limit_acount is not a setting; did you mean rate_limit_account?"),
-        "{ended:?}"
-    );
-}
-
-fn sample_env_file_is_valid_except_for_its_refused_secret(backend: Backend) {
+#[test]
+fn sample_env_file_is_valid_except_for_its_refused_secret() {
     let secret = SECRET.as_str();
     let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.env.example")).unwrap();
     let with_sample = |text: &str| {
-        let setup = backend.service().unset("SECRET_KEY");
+        let setup = Backend::Sqlite.service().unset("SECRET_KEY");
         fs::write(setup.folder().join(".env"), text).unwrap();
         setup
     };
@@ -86,8 +63,9 @@ fn sample_env_file_is_valid_except_for_its_refused_secret(backend: Backend) {
 }
 
 /// The command line, which every user of the machine can read, does not contain it either.
-fn no_core_dump_holds_the_secret(backend: Backend) {
-    let service = backend.service().start();
+#[test]
+fn no_core_dump_holds_the_secret() {
+    let service = Backend::Sqlite.service().start();
     // A command that waits for a password already has the key, and soon the password.
     let create = ["user", "create", "a@example.org", "--password-stdin"];
     let setup = create.into_iter().fold(service.again(), ServiceBuilder::argument);
@@ -104,7 +82,8 @@ fn no_core_dump_holds_the_secret(backend: Backend) {
 }
 
 /// An arena keeps memory that a thread used briefly. There is one arena per core.
-fn there_are_few_arenas_unless_the_operator_wants_more(backend: Backend) {
+#[test]
+fn there_are_few_arenas_unless_the_operator_wants_more() {
     let cores = thread::available_parallelism().unwrap().get();
     let arenas = |setup: ServiceBuilder| {
         let service = setup.start();
@@ -117,58 +96,33 @@ fn there_are_few_arenas_unless_the_operator_wants_more(backend: Backend) {
         // The first arena cannot be distinguished from the program's own memory.
         service.arenas() + 1
     };
-    assert_eq!(arenas(backend.service()), cores);
-    assert_eq!(arenas(backend.service().set("MALLOC_ARENA_MAX", &(cores + 2).to_string())), cores + 2);
+    assert_eq!(arenas(Backend::Sqlite.service()), cores);
+    assert_eq!(arenas(Backend::Sqlite.service().set("MALLOC_ARENA_MAX", &(cores + 2).to_string())), cores + 2);
 }
 
-/// Clients may use either: browsers and Node try `::1` first.
-fn localhost_is_both_loopback_addresses(backend: Backend) {
-    let service = backend.service().set("HOST", "localhost").start();
-    let has_v6 = TcpListener::bind("[::1]:0").is_ok();
-    let listening = service.log.wait_for(1 + usize::from(has_v6), |event| event["message"] == "Listening");
-    let addresses: Vec<SocketAddr> =
-        listening.iter().map(|event| event["address"].as_str().unwrap().parse().unwrap()).collect();
-    assert_eq!(addresses[0].ip().to_string(), "127.0.0.1");
-    assert!(!has_v6 || addresses[1] == SocketAddr::new("::1".parse().unwrap(), addresses[0].port()), "{addresses:?}");
-    for address in addresses {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
-        assert!(reply.starts_with("HTTP/1.1 200"), "{address}: {reply}");
-    }
-}
-
-fn debug_never_changes_a_response(backend: Backend) {
+#[test]
+fn debug_never_changes_a_response() {
     let bodies = ["true", "false"].map(|debug| {
-        let service = backend.service().set("DEBUG", debug).set("BCRYPT_COST", "10").start();
+        let service = Backend::Sqlite.service().set("DEBUG", debug).set("BCRYPT_COST", "10").start();
         service.database.execute("ALTER TABLE users RENAME TO elsewhere");
-        let replies = [
-            service.call("GET", "/nowhere").header("X-Request-ID", "same"),
-            service.call("POST", "/auth/login").header("X-Request-ID", "same").body("application/json", "{"),
-            service
-                .call("POST", "/auth/login")
-                .header("X-Request-ID", "same")
-                .form("username=a%40b.example&password=c"),
+        let calls = [
+            service.call("GET", "/nowhere"),
+            service.call("POST", "/auth/login").body("application/json", "{"),
+            service.call("POST", "/auth/login").fields(&[("username", "a@b.example"), ("password", "c")]),
         ];
-        replies.map(|call| call.send().text().to_owned())
+        calls.map(|call| call.header("X-Request-ID", "same").send().text().to_owned())
     });
     assert_eq!(bodies[0], bodies[1]);
     assert!(bodies[0][2].contains("INTERNAL_ERROR"), "{}", bodies[0][2]);
 }
 
-fn password_min_length_raises_the_minimum(backend: Backend) {
-    let service = backend.service().set("PASSWORD_MIN_LENGTH", "12").start();
-    service.register("a@example.com", "12345678901").expect_fields(&["password"]);
-    service.register("a@example.com", "123456789012").expect(201);
-}
-
-/// Off by default.
-fn common_passwords_are_refused_when_the_list_is_on(backend: Backend) {
-    let service = backend.service().start();
-    service.register("a@example.com", "password1").expect(201);
-    let service = backend.service().set("PASSWORD_BLOCKLIST", "true").start();
-    for password in ["password1", "12345678", "someone@example.com", "Portcullis"] {
+/// The list is off by default.
+#[test]
+fn password_policy_is_the_configured_one() {
+    let plain = Backend::Sqlite.service().start();
+    plain.register("a@example.com", "password1").expect(201);
+    let service = Backend::Sqlite.service().set("PASSWORD_BLOCKLIST", "true").set("PASSWORD_MIN_LENGTH", "9").start();
+    for password in ["long 678", "password1", "Portcullis", "someone@example.com"] {
         service.register("someone@example.com", password).expect_fields(&["password"]);
     }
     service.register("someone@example.com", "a long and unusual one").expect(201);
@@ -196,11 +150,4 @@ fn database_urls_are_read_in_sqlalchemys_spelling(backend: Backend) {
             }
         }
     }
-}
-
-fn the_token_algorithm_is_the_configured_one(backend: Backend) {
-    let service = backend.service().set("ALGORITHM", "HS256").start();
-    let (_, pair) = service.session();
-    let header: serde_json::Value = serde_json::from_slice(&crate::harness::jose::part(&pair.access, 0)).unwrap();
-    assert_eq!(header["alg"], "HS256");
 }

@@ -1,37 +1,15 @@
 //! `METRICS_ADDR`: the metrics page counts exactly what happened and contains nothing that a client chose.
 
-use crate::harness::calls::{Reply, agent};
-use crate::harness::databases::Backend;
-use crate::harness::services::Service;
-use crate::harness::{jose, on_both_databases};
-use portcullis_testkit::prometheus::Page;
-use serde_json::json;
+use crate::harness::calls::agent;
+use crate::prelude::*;
 use std::net::TcpListener;
 
-on_both_databases!(the_page_counts_exactly_what_happened, a_flood_of_names_makes_no_series);
+on_both_databases!(the_page_counts_exactly_what_happened);
 
-fn service(backend: Backend) -> (Service, String) {
+fn service(backend: Backend) -> (Service, Metrics) {
     let service = backend.service().unset("RATE_LIMIT_ENABLED").set("METRICS_ADDR", "127.0.0.1:0").start();
-    let url = service.metrics_url();
-    (service, url)
-}
-
-fn text(url: &str) -> String {
-    let mut response = agent(0).get(format!("{url}/metrics")).call().unwrap();
-    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-    response.body_mut().read_to_string().unwrap()
-}
-
-/// Reads the page and checks it against every rule of the format.
-fn page(url: &str) -> Page {
-    let text = text(url);
-    Page::read(&text).unwrap_or_else(|fault| panic!("{fault}\n{text}"))
-}
-
-/// Returns every nonzero series of a metric, without the metric's name.
-fn counts(page: &Page, metric: &str) -> Vec<(String, u32)> {
-    let series = page.iter().filter_map(|(name, value)| Some((name.strip_prefix(metric)?, value)));
-    series.filter(|(_, value)| *value > 0.0).map(|(labels, value)| (labels.to_owned(), value as u32)).collect()
+    let metrics = Metrics::of(&service);
+    (service, metrics)
 }
 
 fn expected(counts: &[(&str, u32)]) -> Vec<(String, u32)> {
@@ -48,7 +26,7 @@ fn traffic(service: &Service) {
     service.login("nobody@example.com", "wrong password").expect(401);
     service.login("no address", "wrong password").expect(422);
     service.refresh(&pair.refresh).expect(200);
-    service.refresh(&pair.refresh).expect_error(401, "AUTH_TOKEN_REVOKED");
+    service.refresh(&pair.refresh).revoked();
     service.refresh(&jose::token(&json!({"sub": "1"}))).expect(401);
     service.me(&pair.access).expect(200);
     let statuses: Vec<_> = [
@@ -68,10 +46,10 @@ fn traffic(service: &Service) {
 }
 
 fn the_page_counts_exactly_what_happened(backend: Backend) {
-    let (service, url) = service(backend);
+    let (service, metrics) = service(backend);
     traffic(&service);
     service.wait_until_all_mail_is_sent();
-    let page = page(&url);
+    let page = metrics.page();
     let requests = expected(&[
         ("{method=\"POST\",route=\"/auth/register\",status=\"201\"}", 1),
         ("{method=\"POST\",route=\"/auth/register\",status=\"422\"}", 1),
@@ -88,11 +66,11 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
         ("{method=\"GET\",route=\"/docs/assets/{name}\",status=\"404\"}", 1),
         ("{method=\"GET\",route=\"unmatched\",status=\"404\"}", 2),
     ]);
-    assert_eq!(counts(&page, "portcullis_http_requests_total"), requests);
+    assert_eq!(metrics.counts("portcullis_http_requests_total"), requests);
     let times = page.sum("portcullis_http_request_duration_seconds_count");
     assert_eq!(times, f64::from(requests.iter().map(|(_, count)| count).sum::<u32>()));
     let verdicts = expected(&[("{verdict=\"rotated\"}", 1), ("{verdict=\"raced\"}", 1)]);
-    assert_eq!(counts(&page, "portcullis_refresh_verdicts_total"), verdicts);
+    assert_eq!(metrics.counts("portcullis_refresh_verdicts_total"), verdicts);
     let hashes = [("hash", 1.0), ("verify", 2.0), ("stand_in", 1.0)];
     for (operation, count) in hashes {
         let series = format!("portcullis_password_hash_duration_seconds_count{{operation=\"{operation}\"}}");
@@ -110,7 +88,7 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
         ("{budget=\"refresh\",outcome=\"passed\"}", 2),
         ("{budget=\"source\",outcome=\"passed\"}", 4),
     ]);
-    assert_eq!(counts(&page, "portcullis_limiter_charges_total"), charges);
+    assert_eq!(metrics.counts("portcullis_limiter_charges_total"), charges);
     for (lane, count) in [("crypto", 4.0), ("exchanges", 2.0)] {
         assert_eq!(
             page.value(&format!("portcullis_lane_wait_seconds_count{{lane=\"{lane}\"}}")),
@@ -121,13 +99,13 @@ fn the_page_counts_exactly_what_happened(backend: Backend) {
     }
     let still = ["lane_refusals_total", "lane_waiting", "store_errors_total", "password_hash_errors_total"];
     for metric in still.into_iter().chain(["password_hash_queue", "log_lines_dropped_total", "limiter_errors_total"]) {
-        assert_eq!(counts(&page, &format!("portcullis_{metric}")), [], "{metric}");
+        assert_eq!(metrics.counts(&format!("portcullis_{metric}")), [], "{metric}");
     }
     let rotations = "portcullis_store_duration_seconds_count{operation=\"rotate\"}";
     let connections = if backend == Backend::Sqlite { 4.0 } else { 16.0 };
     assert_eq!((page.value(rotations), page.value("portcullis_store_connections_max")), (Some(2.0), Some(connections)));
     let states = ["database", "mail"].map(|circuit| (format!("{{circuit=\"{circuit}\",state=\"closed\"}}"), 1));
-    assert_eq!(counts(&page, "portcullis_circuit_state"), states);
+    assert_eq!(metrics.counts("portcullis_circuit_state"), states);
     let version = format!("portcullis_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(page.value(&version), Some(1.0));
 }
@@ -137,15 +115,16 @@ fn database_connections_is_the_size_of_the_pool() {
     let setup = Backend::Postgres.service().set("DATABASE_CONNECTIONS", "3").set("METRICS_ADDR", "127.0.0.1:0");
     let service = setup.start();
     service.session();
-    assert_eq!(page(&service.metrics_url()).value("portcullis_store_connections_max"), Some(3.0));
+    assert_eq!(Metrics::of(&service).page().value("portcullis_store_connections_max"), Some(3.0));
 }
 
-fn a_flood_of_names_makes_no_series(backend: Backend) {
-    let (service, url) = service(backend);
+#[test]
+fn a_flood_of_names_makes_no_series() {
+    let (service, metrics) = service(Backend::Sqlite);
     service.get("/marker");
     service.call("MARKER", "/auth/sessions/marker").send();
     service.get("/docs/assets/marker");
-    let before = page(&url).iter().count();
+    let before = metrics.page().iter().count();
     for number in 0..50 {
         service.get(&format!("/marker-{number}?marker={number}"));
         service.call(&format!("MARKER{number}"), &format!("/auth/sessions/marker-{number}")).send();
@@ -154,22 +133,22 @@ fn a_flood_of_names_makes_no_series(backend: Backend) {
         let call = service.call("POST", "/auth/login").header("X-Request-ID", &format!("marker-{number}"));
         call.header("User-Agent", "marker").json(&login).send().expect(401);
     }
-    let page = page(&url);
+    let page = metrics.page();
     let (logins, hashes) = ("portcullis_http_requests_total{method=\"POST\",route=\"/auth/login\",status=\"401\"}", 1);
     assert_eq!(page.value(logins), Some(50.0));
     assert_eq!(page.iter().count(), before + hashes, "the logins have a series, and nothing else is new");
-    assert!(!text(&url).contains("arker"));
+    assert!(!metrics.text().contains("arker"));
 }
 
 #[test]
 fn metrics_port_serves_only_metrics_and_public_port_none() {
-    let (service, url) = service(Backend::Sqlite);
+    let (service, metrics) = service(Backend::Sqlite);
     service.get("/metrics").expect_error(404, "NOT_FOUND");
     for path in ["/", "/health", "/auth/login", "/metrics/x"] {
-        let response = agent(0).get(format!("{url}{path}")).call().unwrap();
+        let response = agent(0).get(format!("{}{path}", metrics.url)).call().unwrap();
         assert_eq!(response.status(), 404, "{path}");
     }
-    assert_eq!(agent(0).post(format!("{url}/metrics")).send_empty().unwrap().status(), 405);
+    assert_eq!(agent(0).post(format!("{}/metrics", metrics.url)).send_empty().unwrap().status(), 405);
     let off = Backend::Sqlite.service().start();
     off.get("/metrics").expect_error(404, "NOT_FOUND");
     off.stop();
@@ -191,11 +170,11 @@ fn an_address_that_is_taken_stops_the_start() {
 fn the_page_goes_on_while_the_database_is_gone() {
     let setup = Backend::Sqlite.service().set("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere");
     let service = setup.set("METRICS_ADDR", "127.0.0.1:0").start();
-    let url = service.metrics_url();
-    while page(&url).value("portcullis_circuit_state{circuit=\"database\",state=\"open\"}") != Some(1.0) {
+    let metrics = Metrics::of(&service);
+    while metrics.page().value("portcullis_circuit_state{circuit=\"database\",state=\"open\"}") != Some(1.0) {
         service.register("a@example.com", "long enough").expect_unavailable();
     }
-    let page = page(&url);
+    let page = metrics.page();
     assert_eq!(page.value("portcullis_circuit_state{circuit=\"database\",state=\"closed\"}"), Some(0.0));
     let failed = page.value("portcullis_store_errors_total{reason=\"unavailable\"}");
     assert!(failed.is_some_and(|count| count >= 5.0), "{failed:?}");

@@ -2,11 +2,7 @@
 //! first page.
 
 use super::cli_harness::{Terminal, command, done};
-use crate::harness::accounts::fresh_email;
-use crate::harness::calls::Reply;
-use crate::harness::databases::Backend;
-use crate::harness::on_both_databases;
-use crate::harness::services::{Service, ServiceBuilder};
+use crate::prelude::*;
 use std::path::Path;
 
 on_both_databases!(
@@ -100,23 +96,10 @@ fn no_caller_writes_to_the_terminal_of_the_operator() {
 fn commands_that_sign_nothing_ask_for_no_secret(backend: Backend) {
     let database = backend.database();
     let run = |words: &str| command(&database, words).unset("SECRET_KEY").set("ALGORITHM", "RS256").run();
-    for words in [
-        "migrate",
-        "migrate --status",
-        "purge",
-        "user list",
-        "session list 1",
-        "user disable 1",
-        "user enable 1",
-        "user verify-email 1",
-        "user set-password 1 --generate",
-        "session revoke --all 1",
-        "mail list",
-        "user delete 1 --yes",
-        "openapi",
-        "config print",
-        "keys generate",
-    ] {
+    let all = "migrate|migrate --status|purge|user list|session list 1|user disable 1|user enable 1|user verify-email 1\
+        |user set-password 1 --generate|session revoke --all 1|mail list|user delete 1 --yes|openapi|config print\
+        |keys generate";
+    for words in all.split('|') {
         let ended = run(words);
         assert!(ended.status.success(), "{words}: {ended:?}");
         if words == "migrate" {
@@ -157,10 +140,7 @@ fn the_first_page_leads_to_what_is_enabled() {
     assert_eq!(links(&page), ["account/reset", "account/verify", "docs", "redoc", "openapi.json"]);
     let style = page.text().split("rel=\"stylesheet\" href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     for target in links(&page).into_iter().chain([style]) {
-        assert!(
-            !target.starts_with('/') && !target.contains("://"),
-            "{target} leaves a path that the service is below"
-        );
+        assert!(!target.starts_with('/') && !target.contains("://"), "{target} leaves a path prefix");
         assert_eq!(service.get(&format!("/{target}")).status, 200, "{target}");
     }
     let head = service.call("HEAD", "/").send();

@@ -1,12 +1,10 @@
 //! Starts on a misconfigured PostgreSQL: errors, warnings and the findings of `doctor`.
 
 use super::cli_harness::command;
-use crate::harness::databases::Backend;
-use crate::harness::services::{ExitedService, ServiceBuilder};
-use crate::harness::timing::fresh_folder;
+use crate::harness::services::ExitedService;
+use crate::prelude::*;
 use portcullis_testkit::postgres::{Pooler, Server};
 use portcullis_testkit::smtp::Authority;
-use serde_json::Value;
 use std::os::unix::fs::symlink;
 
 fn at(url: &str) -> ServiceBuilder {
@@ -21,9 +19,8 @@ fn doctor(url: &str) -> ExitedService {
 /// Returns what `doctor` found about the database, with its advice.
 #[track_caller]
 fn found(ended: &ExitedService, status: &str) -> String {
-    let findings = ended.output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let mut fitting = findings.filter(|found| found["check"] == "database" && found["status"] == status);
-    fitting.next().unwrap_or_else(|| panic!("no {status}: {ended:?}")).to_string()
+    let (what, advice) = super::doctor::found(ended, "database", status);
+    format!("{what} {advice}")
 }
 
 #[test]

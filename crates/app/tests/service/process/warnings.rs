@@ -1,8 +1,7 @@
 //! Warnings about weak settings, in the same words at the start, in `config check` and in `doctor`.
 
 use super::cli_harness::{command, done};
-use crate::harness::databases::{Backend, Database};
-use crate::harness::services::{SECRET, ServiceBuilder};
+use crate::prelude::*;
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
