@@ -1,8 +1,7 @@
 //! The README's commands: each is run as written and prints what the README shows.
 
-use crate::harness::databases::Backend;
-use crate::harness::services::{Service, ServiceBuilder, binary};
-use serde_json::Value;
+use crate::harness::services::binary;
+use crate::prelude::*;
 use std::path::Path;
 use std::process::Command;
 
