@@ -4,6 +4,8 @@ use super::ClientAddress;
 use crate::api::Api;
 use crate::pages::account::is_same_origin;
 use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, ORIGIN};
 use portcullis_domain::limits::DeviceCookie;
 
@@ -33,9 +35,13 @@ pub(crate) fn set_device_cookie(
     if is_foreign(request.headers(), &identity.cors_origins, &identity.public_origin) {
         return None;
     }
-    let age = DeviceCookie::LIFETIME.num_seconds();
-    let secure = if client.tls { "; Secure" } else { "" };
-    HeaderValue::from_str(&format!("{NAME}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")).ok()
+    let cookie = Cookie::build(NAME, value)
+        .path("/")
+        .max_age(Duration::seconds(DeviceCookie::LIFETIME.num_seconds()))
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(client.tls);
+    HeaderValue::from_str(&cookie.finish().to_string()).ok()
 }
 
 /// Returns whether another site's page sent the request. Browsers omit `Sec-Fetch-Site` if the service
