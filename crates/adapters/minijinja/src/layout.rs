@@ -1,10 +1,13 @@
 //! Template engine configured for emails: undefined names are errors, and HTML is escaped.
 
 use crate::source::{HTML, TEXT, TemplatesError, built_in_layout};
-use crate::wrap::wrap;
 use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+
+/// Maximum width of a line in columns (RFC 3676 §4.2 recommends at most 78).
+const COLUMNS: usize = 72;
 
 /// Compiled layouts and the engine that fills in texts.
 pub(crate) struct Layouts(Environment<'static>);
@@ -99,4 +102,33 @@ fn describe(error: &Error) -> String {
     let line = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
     let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
     format!("{line}{}{detail}", error.kind())
+}
+
+/// Breaks lines where Unicode allows it (UAX 14). A longer word, such as a URL, stays whole.
+fn wrap(text: &str) -> String {
+    let options = Options::new(COLUMNS)
+        .break_words(false)
+        .word_separator(WordSeparator::UnicodeBreakProperties)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::fill(text, options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_where_the_language_allows_it() {
+        let long = "a".repeat(100);
+        assert_eq!(wrap(&format!("to {long} now")), format!("to\n{long}\nnow"));
+        assert_eq!(wrap("使用 Portcullis 注册"), "使用 Portcullis 注册");
+        let text = wrap(&format!("{} fin\u{a0}: b", "a".repeat(68)));
+        assert!(text.ends_with("\nfin\u{a0}: b"), "{text:?}");
+        let text = wrap(&"如果不是您本人操作，请忽略本邮件（一切不变）。“好”".repeat(5));
+        assert!(text.lines().count() > 2 && text.lines().all(|line| textwrap::core::display_width(line) <= COLUMNS));
+        for line in text.lines() {
+            assert!(!line.starts_with(['，', '）', '。', '”']) && !line.ends_with(['（', '“']), "{line}");
+        }
+    }
 }

@@ -5,7 +5,6 @@ mod layout;
 mod render;
 mod source;
 mod translations;
-mod wrap;
 
 pub use render::MinijinjaRenderer;
 pub use source::TemplatesError;

@@ -1,5 +1,5 @@
 //! Every email in every language: required content, hostile input, and an operator's templates.
-//! Compares the output with the files under `mails/`.
+//! Compares the output with the files under `snapshots/`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -9,8 +9,9 @@ use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::sessions::{ClientInfo, UserAgent};
 use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_ports::MailRenderer;
+use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const LINK: &str = "https://auth.example.org/account/verify?a=1&b=2#token=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x> http://evil.example/ & more";
@@ -196,23 +197,18 @@ fn a_template_that_is_broken_stops_the_start_with_one_line() {
     assert_eq!(error.to_string(), "cannot be read (entity not found)");
 }
 
-/// Set `PORTCULLIS_TEST_WRITE` to write the current output, and review it before you commit it.
+/// docs/development/testing.md says how to accept changes.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "whoever changes words writes the files anew")]
-fn mails_read_as_they_did() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/mails");
-    for (message, mail) in all() {
-        let name = format!("{}.{}", message.occasion.as_str(), message.language.tag());
-        let shown = [(format!("{name}.txt"), format!("Subject: {}\n\n{}", mail.subject, mail.text))];
-        let html = (message.language == Language::English).then(|| (format!("{name}.html"), mail.html));
-        for (name, shown) in shown.into_iter().chain(html) {
-            let file = folder.join(name);
-            if std::env::var_os("PORTCULLIS_TEST_WRITE").is_some() {
-                fs::create_dir_all(&folder).unwrap();
-                fs::write(&file, &shown).unwrap();
+fn emails_are_as_recorded() {
+    for occasion in Occasion::ALL {
+        let mut texts = String::new();
+        for (message, mail) in all().filter(|(message, _)| message.occasion == occasion) {
+            let tag = message.language.tag();
+            writeln!(texts, "===== {tag}\nSubject: {}\n\n{}", mail.subject, mail.text).unwrap();
+            if message.language == Language::English {
+                insta::assert_snapshot!(format!("{}.html", occasion.as_str()), mail.html);
             }
-            let kept = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            assert_eq!(shown, kept, "{}", file.display());
         }
+        insta::assert_snapshot!(format!("{}.txt", occasion.as_str()), texts);
     }
 }
