@@ -2,6 +2,7 @@
 //! request changes stored data, so the result of an input does not depend on earlier ones.
 
 use crate::account_wiring::AccountWiring;
+use crate::page_templates::PageTemplates;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, UserId};
 use portcullis_domain::sessions::SessionPolicy;
@@ -12,6 +13,7 @@ use portcullis_http::{
     SessionUseCases, TrustedProxies,
 };
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
+use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_ports::{
     CancellationToken, HasherError, OutboxNotifier, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt,
     TokenIssuer, TxMode, TxOutcome, TxWork,
@@ -144,9 +146,15 @@ fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
         limits,
         public_keys: Vec::new(),
         passwords: PasswordPolicy::default(),
+        pages: pages(),
         observer: None,
         config: identity(),
     }
+}
+
+fn pages() -> Arc<PageTemplates> {
+    let renderer = MinijinjaRenderer::new("Portcullis", &PasswordPolicy::default(), None).expect("templates");
+    Arc::new(PageTemplates(Arc::new(renderer)))
 }
 
 fn outbox(entropy: Arc<SeededEntropy>) -> Arc<Outbox> {

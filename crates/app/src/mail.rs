@@ -47,12 +47,16 @@ pub(crate) struct MailService {
 
 impl MailService {
     /// Creates the email parts from the settings. Sends nothing yet.
-    pub(crate) fn open(settings: &Settings, entropy: Arc<dyn Entropy>, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub(crate) fn open(
+        settings: &Settings,
+        entropy: Arc<dyn Entropy>,
+        clock: &Arc<dyn Clock>,
+        renderer: Arc<dyn MailRenderer>,
+    ) -> Self {
         let notifier = Notifier::default();
         let outbox = outbox(settings, entropy, &notifier);
         let mailer = Arc::new(Breaker::new("mail", mailer(settings, clock), circuit(clock)));
-        let renderer = Arc::new(settings.mail.renderer(&settings.server.app_name)?);
-        Ok(Self { outbox, circuit: mailer.clone(), notifier, mailer, renderer })
+        Self { outbox, circuit: mailer.clone(), notifier, mailer, renderer }
     }
 
     /// Starts the delivery threads.

@@ -8,6 +8,9 @@ mod logging;
 mod mail;
 mod metrics;
 mod mounts;
+mod page_templates;
+#[cfg(test)]
+mod page_tests;
 mod replicas;
 mod settings;
 mod system;

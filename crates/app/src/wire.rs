@@ -3,6 +3,7 @@
 use crate::account_wiring::AccountWiring;
 use crate::mail::MailService;
 use crate::metrics::Metrics;
+use crate::page_templates::PageTemplates;
 use crate::replicas::{self, SharedRedis};
 use crate::settings::{self, Settings, WithoutKeys};
 use crate::system::{self, OsEntropy, SystemClock};
@@ -97,7 +98,7 @@ pub(crate) fn service(
     parts: &AppContext,
     costs: &Arc<StoredCosts>,
 ) -> anyhow::Result<(Api, Worker)> {
-    let (clock, metrics, traces) = (parts.clock.clone(), &parts.metrics, &parts.traces);
+    let (clock, metrics, traces, sessions) = (parts.clock.clone(), &parts.metrics, &parts.traces, settings.sessions);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let replicas = SharedRedis::connect(settings, &clock).context("cannot start the Redis thread")?;
     let replicas = replicas.as_ref();
@@ -106,11 +107,11 @@ pub(crate) fn service(
     let store = traces.store(metrics.store(guarded.clone())?);
     let (hasher, hashes) = hasher(settings, &entropy, parts, costs)?;
     let (issuer, verifier) = signatures(settings, traces);
-    let (lifetimes, sessions) = (settings.tokens.lifetimes, settings.sessions);
-    let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes });
+    let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes: settings.tokens.lifetimes });
     let limits = Arc::new(replicas::limits(settings, replicas, parts)?);
     let devices = Arc::new(devices(settings.tokens.secret.expose_secret().as_bytes(), entropy.clone(), &clock));
-    let mail_room = MailService::open(settings, entropy, &clock)?;
+    let renderer = Arc::new(settings.renderer()?);
+    let mail_room = MailService::open(settings, entropy, &clock, renderer.clone());
     let owners = AccountWiring {
         store: store.clone(),
         hasher,
@@ -135,8 +136,7 @@ pub(crate) fn service(
         Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
     let (shared, mail) = (replicas.map(SharedRedis::monitor), Some(mail_room.circuit.clone()));
     let circuits = circuits(guarded, [shared.clone(), mail.clone()], metrics)?;
-    let lanes = Wiring { metrics, database: &settings.database, hashes, limits: replicas.is_some() };
-    let lanes = lanes.lanes(&refresh, &authenticate)?;
+    let lanes = Wiring::new(metrics, settings, hashes, replicas.is_some()).lanes(&refresh, &authenticate)?;
     let mails = mail_room.start(settings, parts, store.clone(), limits.clone())?;
     let api = Api {
         register: owners.register(),
@@ -151,6 +151,7 @@ pub(crate) fn service(
         public_keys: settings.keys.verifier.public_keys(),
         passwords: settings.passwords.policy,
         lanes,
+        pages: Arc::new(PageTemplates(renderer)),
         observer: metrics.requests()?,
         refresh,
         authenticate,
@@ -196,7 +197,11 @@ struct Wiring<'a> {
     limits: bool,
 }
 
-impl Wiring<'_> {
+impl<'a> Wiring<'a> {
+    fn new(metrics: &'a Metrics, settings: &'a Settings, hashes: HasherCapacity, limits: bool) -> Self {
+        Self { metrics, database: &settings.database, hashes, limits }
+    }
+
     fn lanes(&self, refresh: &Arc<Refresh>, authenticate: &Arc<Authenticate>) -> anyhow::Result<Lanes> {
         let observers = self.metrics.lanes()?;
         let batches = batches(&self.database.url);

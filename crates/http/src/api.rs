@@ -3,6 +3,7 @@
 use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane};
 use crate::limits::{ForwardedHeader, TrustedProxies};
+use crate::pages::PageRenderer;
 use crate::request_gate::RequestGate;
 use crate::request_metrics::RequestObserver;
 use actix_web::HttpRequest;
@@ -55,6 +56,8 @@ pub struct Api {
     pub passwords: PasswordPolicy,
     /// Lanes to the blocking threads.
     pub lanes: Lanes,
+    /// Renders the pages.
+    pub pages: Arc<dyn PageRenderer>,
     /// Observer of finished requests, if any.
     pub observer: Option<Arc<dyn RequestObserver>>,
     /// HTTP configuration.

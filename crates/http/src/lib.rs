@@ -35,5 +35,6 @@ pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSett
 pub use limits::{ForwardedHeader, IpNetwork, ParseNetworkError, TrustedProxies};
 pub use metrics_server::serve_metrics;
 pub use openapi::document;
+pub use pages::{Page, PageRenderer};
 pub use request_metrics::{METHODS, ROUTES, RequestObserver, RequestRecord};
 pub use server::{RunningServer, ServerSettings, bind, start};

@@ -98,7 +98,7 @@ pub fn start(
     settings: ServerSettings,
 ) -> std::io::Result<(Server, RunningServer)> {
     let document = openapi::document(&api.config.app_name, &api.passwords);
-    let (pages, api) = (Data::new(pages::Pages::of(&document)), Data::new(api));
+    let (document, api) = (Data::new(pages::Document(document.to_string())), Data::new(api));
     let draining = Data::new(Draining::default());
     let memory = Arc::new(RequestMemory::default());
     let mut builder = Server::build()
@@ -111,13 +111,13 @@ pub fn start(
     for listener in listeners {
         let local = listener.local_addr()?;
         addresses.push(local);
-        let (api, draining, pages, stop) = (api.clone(), draining.clone(), pages.clone(), stop.clone());
+        let (api, draining, document, stop) = (api.clone(), draining.clone(), document.clone(), stop.clone());
         let memory = memory.clone();
         builder = builder.listen("http", listener, move || {
             let app = App::new()
                 .app_data(api.clone())
                 .app_data(draining.clone())
-                .app_data(pages.clone())
+                .app_data(document.clone())
                 .wrap(cors(&api.config.cors_origins))
                 .wrap(from_fn(envelope))
                 .wrap(TracingLogger::<RequestSpan>::new())

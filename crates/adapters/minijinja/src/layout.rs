@@ -1,6 +1,6 @@
-//! Template engine configured for emails: undefined names are errors, and HTML is escaped.
+//! Template engine configured for emails and pages: undefined names are errors, and HTML is escaped.
 
-use crate::source::{HTML, TEXT, TemplatesError, built_in_layout};
+use crate::source::{TemplatesError, built_in, templates};
 use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, escape_formatter};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -9,10 +9,10 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 /// Maximum width of a line in columns (RFC 3676 §4.2 recommends at most 78).
 const COLUMNS: usize = 72;
 
-/// Compiled layouts and the engine that fills in texts.
+/// Compiled templates and the engine that fills in texts.
 pub(crate) struct Layouts(Environment<'static>);
 
-/// Values that the layouts display.
+/// Values that the email layouts display.
 #[derive(Serialize)]
 pub(crate) struct Page<'a> {
     pub(crate) language: &'static str,
@@ -45,8 +45,12 @@ pub(crate) struct Detail {
 }
 
 impl Layouts {
-    /// Compiles the layouts. The operator's files replace the built-in ones.
-    pub(crate) fn compile(own: &BTreeMap<String, String>) -> Result<Self, TemplatesError> {
+    /// Compiles the templates. The operator's files replace the built-in ones. Every template and text may
+    /// use the `names`.
+    pub(crate) fn compile<const N: usize>(
+        own: &BTreeMap<String, String>,
+        names: [(&'static str, Value); N],
+    ) -> Result<Self, TemplatesError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_trim_blocks(true);
@@ -54,17 +58,20 @@ impl Layouts {
         environment.set_keep_trailing_newline(true);
         environment.set_formatter(format_value);
         environment.add_filter("wrap", |text: String| wrap(&text));
-        for file in [TEXT, HTML] {
-            let text = own.get(file).cloned().unwrap_or_else(|| built_in_layout(file).to_owned());
+        for (name, value) in names {
+            environment.add_global(name, value);
+        }
+        for file in templates() {
+            let text = own.get(file).cloned().unwrap_or_else(|| built_in(file).to_owned());
             environment.add_template_owned(file, text).map_err(|error| TemplatesError::of(file, describe(&error)))?;
         }
         Ok(Self(environment))
     }
 
-    /// Renders a layout.
-    pub(crate) fn render(&self, file: &str, page: &Page<'_>) -> Result<String, TemplatesError> {
-        let shown = self.0.get_template(file).and_then(|template| template.render(page));
-        shown.map_err(|error| TemplatesError::of(file, describe(&error)))
+    /// Renders a template.
+    pub(crate) fn render(&self, file: &str, values: &impl Serialize) -> Result<String, TemplatesError> {
+        let rendered = self.0.get_template(file).and_then(|template| template.render(values));
+        rendered.map_err(|error| TemplatesError::of(error.name().unwrap_or(file), describe(&error)))
     }
 
     /// Fills in a text as plain text.
@@ -80,6 +87,12 @@ fn format_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> R
         (AutoEscape::Html, Some(text)) if !value.is_safe() => Ok(out.write_str(&escaped(text))?),
         _ => escape_formatter(out, state, value),
     }
+}
+
+/// Escapes a text of the translations for a page. Apostrophes stay: they are frequent, and only the
+/// operator can write these texts. The templates' attributes have double quotes.
+pub(crate) fn page_text(text: &str) -> Value {
+    Value::from_safe_string(escaped(text).replace("&#x27;", "'"))
 }
 
 fn escaped(text: &str) -> String {

@@ -1,5 +1,5 @@
-//! Renders emails from templates: a plain text layout, an HTML layout, and the texts of each language.
-//! All are compiled in. Files in a folder of the operator can replace any of them.
+//! Renders emails and pages from templates and the texts of each language. All are compiled in. Files in
+//! a folder of the operator can replace any of them.
 
 mod layout;
 mod render;

@@ -1,28 +1,36 @@
-//! Renders the content of an email to its subject, plain text and HTML.
+//! Renders the content of an email to its subject, plain text and HTML, and pages to HTML.
 
-use crate::layout::{Detail, Layouts, Link, Page};
-use crate::source::{HTML, TEXT, TemplatesError, read_folder, words_file};
+use crate::layout::{Detail, Layouts, Link, Page, page_text};
+use crate::source::{HTML, TEXT, TemplatesError, page_file, read_folder, words_file};
 use crate::translations::{COMMON, Translations};
 use chrono::{DateTime, TimeDelta};
+use minijinja::{Value, context};
 use portcullis_domain::mail::{ClientLabel, DeviceLabel, Language, MailContent, Occasion, RenderedMail};
-use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::registration::{EmailAddress, PasswordPolicy};
 use portcullis_ports::{MailRenderer, RenderError};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 /// Maximum length of a subject in characters.
 const MAX_SUBJECT: usize = 200;
 
-/// Renders emails from templates in every language.
+/// Renders emails and pages from templates in every language.
 pub struct MinijinjaRenderer {
     app_name: String,
     layouts: Layouts,
-    words: Vec<(Language, Translations)>,
+    words: HashMap<Language, Words>,
 }
 
-/// Variables that texts may use.
+/// Texts of a language.
+struct Words {
+    texts: Translations,
+    /// Texts of the pages by section and key, filled in.
+    pages: Value,
+}
+
+/// Variables that the texts of an email may use.
 #[derive(Serialize)]
 struct Names<'a> {
     app_name: &'a str,
@@ -30,17 +38,26 @@ struct Names<'a> {
 }
 
 impl MinijinjaRenderer {
-    /// Creates a renderer. Emails show `app_name` as the name of the service. Files in `folder` replace
-    /// the built-in layouts (`mail.txt`, `mail.html`) and texts (`en.toml` and the other languages).
-    /// Renders every kind of email once, so that a broken template fails at startup.
+    /// Creates a renderer. Emails and pages show `app_name` as the name of the service; pages state the
+    /// rules for passwords. Files in `folder` replace the built-in templates and texts of the same name.
+    /// Renders every kind of email and fills in every text of the pages once, so that a broken template
+    /// fails at startup.
     ///
     /// # Errors
     /// Returns [`TemplatesError`] for the first template that cannot be used.
-    pub fn new(app_name: &str, folder: Option<&Path>) -> Result<Self, TemplatesError> {
+    pub fn new(app_name: &str, passwords: &PasswordPolicy, folder: Option<&Path>) -> Result<Self, TemplatesError> {
         let own = folder.map(read_folder).transpose()?.unwrap_or_default();
-        let layouts = Layouts::compile(&own)?;
-        let words =
-            Language::ALL.map(|language| Ok((language, Translations::read(language, own.get(&words_file(language)))?)));
+        let names = [
+            ("app_name", Value::from(app_name)),
+            ("min_chars", Value::from(passwords.min_chars())),
+            ("max_chars", Value::from(PasswordPolicy::MAX_CHARS)),
+        ];
+        let layouts = Layouts::compile(&own, names)?;
+        let words = Language::ALL.map(|language| {
+            let texts = Translations::read(language, own.get(&words_file(language)))?;
+            let pages = TextFiller { layouts: &layouts, words: &texts, language }.pages()?;
+            Ok((language, Words { texts, pages }))
+        });
         let words = words.into_iter().collect::<Result<_, TemplatesError>>()?;
         let renderer = Self { app_name: app_name.to_owned(), layouts, words };
         for language in Language::ALL {
@@ -51,15 +68,29 @@ impl MinijinjaRenderer {
         Ok(renderer)
     }
 
+    /// Renders a page from its template, `pages/{page}.html`, with the values it displays.
+    ///
+    /// # Errors
+    /// Returns [`TemplatesError`] if the template fails.
+    pub fn render_page(
+        &self,
+        language: Language,
+        page: &str,
+        values: &impl Serialize,
+    ) -> Result<String, TemplatesError> {
+        let (language, words) = (language.tag(), self.words(language)?.pages.clone());
+        self.layouts.render(&page_file(page), &context! { language, words, ..Value::from_serialize(values) })
+    }
+
+    fn words(&self, language: Language) -> Result<&Words, TemplatesError> {
+        let words = self.words.get(&language);
+        words.ok_or_else(|| TemplatesError::of(&words_file(language), "there are no such words"))
+    }
+
     fn render_mail(&self, message: &MailContent) -> Result<RenderedMail, TemplatesError> {
         let language = message.language;
-        let (_, words) = self
-            .words
-            .iter()
-            .find(|(known, _)| *known == language)
-            .ok_or_else(|| TemplatesError::of(&words_file(language), "there are no such words"))?;
         let names = Names { app_name: &self.app_name, email: message.to.original() };
-        let writer = TextFiller { layouts: &self.layouts, words, language };
+        let writer = TextFiller { layouts: &self.layouts, words: &self.words(language)?.texts, language };
         let subject = one_line(&writer.text(message.occasion.as_str(), "subject", &names)?);
         let page = writer.page(message, &names, &subject)?;
         let (text, html) = (self.layouts.render(TEXT, &page)?, self.layouts.render(HTML, &page)?);
@@ -89,7 +120,17 @@ struct TextFiller<'a> {
 }
 
 impl TextFiller<'_> {
-    fn text(&self, section: &'static str, key: &'static str, with: &impl Serialize) -> Result<String, TemplatesError> {
+    /// Fills in the texts of the pages. They are plain text: markup in them is escaped.
+    fn pages(&self) -> Result<Value, TemplatesError> {
+        let sections = self.words.pages().map(|(name, texts)| {
+            let section = format!("pages.{name}");
+            let fill = |key: &String| Ok((key.clone(), page_text(&self.text(&section, key, &context! {})?)));
+            Ok((name, texts.keys().map(fill).collect::<Result<Value, TemplatesError>>()?))
+        });
+        sections.collect()
+    }
+
+    fn text(&self, section: &str, key: &str, with: &impl Serialize) -> Result<String, TemplatesError> {
         let filled = self.layouts.interpolate(self.words.get(section, key), with);
         filled.map_err(|error| TemplatesError::of(&words_file(self.language), format!("{key} in [{section}]: {error}")))
     }

@@ -5,9 +5,38 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fmt, fs};
 
-/// File names of the layouts.
+/// File names of the email layouts.
 pub(crate) const TEXT: &str = "mail.txt";
 pub(crate) const HTML: &str = "mail.html";
+/// Folder of the page templates.
+const PAGES: &str = "pages";
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
+}
+
+/// Built-in files by name.
+const BUILT_IN: [(&str, &str); 19] = files![
+    "mail.txt",
+    "mail.html",
+    "en.toml",
+    "de.toml",
+    "fr.toml",
+    "es.toml",
+    "pt.toml",
+    "zh.toml",
+    "pages/layout.html",
+    "pages/macros.html",
+    "pages/home.html",
+    "pages/confirm.html",
+    "pages/confirmed.html",
+    "pages/request_email.html",
+    "pages/email_sent.html",
+    "pages/expired_link.html",
+    "pages/new_password.html",
+    "pages/password_changed.html",
+    "pages/api_viewer.html",
+];
 
 /// Error for a template that cannot be used: its name and the reason, in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,21 +56,14 @@ impl TemplatesError {
     }
 }
 
-/// Returns a built-in layout.
-pub(crate) fn built_in_layout(file: &str) -> &'static str {
-    if file == HTML { include_str!("../templates/mail.html") } else { include_str!("../templates/mail.txt") }
+/// Lists the names of the built-in templates, without the texts.
+pub(crate) fn templates() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.into_iter().map(|(name, _)| name).filter(|name| !name.ends_with(".toml"))
 }
 
-/// Returns the built-in texts of a language.
-pub(crate) fn built_in_words(language: Language) -> &'static str {
-    match language {
-        Language::English => include_str!("../templates/en.toml"),
-        Language::German => include_str!("../templates/de.toml"),
-        Language::French => include_str!("../templates/fr.toml"),
-        Language::Spanish => include_str!("../templates/es.toml"),
-        Language::Portuguese => include_str!("../templates/pt.toml"),
-        Language::Chinese => include_str!("../templates/zh.toml"),
-    }
+/// Returns a built-in file.
+pub(crate) fn built_in(file: &str) -> &'static str {
+    BUILT_IN.into_iter().find(|(name, _)| *name == file).map(|(_, text)| text).unwrap_or_default()
 }
 
 /// Returns the file name of a language's texts.
@@ -49,21 +71,36 @@ pub(crate) fn words_file(language: Language) -> String {
     format!("{}.toml", language.tag())
 }
 
+/// Returns the file name of a page's template.
+pub(crate) fn page_file(page: &str) -> String {
+    format!("{PAGES}/{page}.html")
+}
+
 /// Reads the templates in an operator's folder, by file name. Another file with a template's extension
 /// is an error, since it is probably misnamed.
 pub(crate) fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, TemplatesError> {
-    let known: Vec<_> = [TEXT.to_owned(), HTML.to_owned()].into_iter().chain(Language::ALL.map(words_file)).collect();
-    let unreadable = |error: std::io::Error| TemplatesError(format!("cannot be read ({})", error.kind()));
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if known.contains(&name) {
-            let text = fs::read_to_string(&path).map_err(|error| TemplatesError::of(&name, error.kind()))?;
-            files.insert(name, text);
-        } else if !name.starts_with('.') && [".txt", ".html", ".toml"].iter().any(|end| name.ends_with(end)) {
-            return Err(TemplatesError::of(&name, format!("is no template; there are {}", known.join(", "))));
-        }
+    read_into(&mut files, folder, "")?;
+    let pages = folder.join(PAGES);
+    if pages.exists() {
+        read_into(&mut files, &pages, "pages/")?;
     }
     Ok(files)
+}
+
+fn read_into(files: &mut BTreeMap<String, String>, folder: &Path, prefix: &str) -> Result<(), TemplatesError> {
+    let unreadable = |error: std::io::Error| TemplatesError(format!("{prefix}cannot be read ({})", error.kind()));
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = format!("{prefix}{file}");
+        if BUILT_IN.iter().any(|(known, _)| *known == name) {
+            let text = fs::read_to_string(&path).map_err(|error| TemplatesError::of(&name, error.kind()))?;
+            files.insert(name, text);
+        } else if !file.starts_with('.') && [".txt", ".html", ".toml"].iter().any(|end| file.ends_with(end)) {
+            let known = BUILT_IN.map(|(known, _)| known).join(", ");
+            return Err(TemplatesError::of(&name, format!("is no template; there are {known}")));
+        }
+    }
+    Ok(())
 }

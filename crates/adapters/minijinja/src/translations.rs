@@ -1,105 +1,138 @@
-//! Texts of a language: parsing, and the list of required texts.
+//! Texts of a language, for emails and pages. The built-in files list the texts that exist.
 
-use crate::source::{TemplatesError, built_in_words, words_file};
-use portcullis_domain::mail::{Language, Occasion};
+use crate::source::{TemplatesError, built_in, words_file};
+use portcullis_domain::mail::Language;
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 /// Section of the texts that all emails use.
 pub(crate) const COMMON: &str = "common";
-const COMMON_KEYS: [&str; 15] = [
-    "sender",
-    "copy",
-    "time",
-    "address",
-    "agent",
-    "app_on",
-    "unknown_app",
-    "detail",
-    "validity",
-    "minute",
-    "minutes",
-    "hour",
-    "hours",
-    "day",
-    "days",
-];
-const KEYS: [&str; 4] = ["subject", "heading", "intro", "warning"];
-const LINK_KEYS: [&str; 2] = ["action", "button"];
+/// Start of the sections of the pages.
+const PAGES: &str = "pages.";
 
-/// Texts of a language by section and key. Each is a template.
-pub(crate) struct Translations(BTreeMap<(&'static str, &'static str), String>);
+/// Texts by section and key. Each is a template.
+pub(crate) struct Translations(BTreeMap<String, BTreeMap<String, String>>);
+
+/// A text of a file, and its line.
+struct Text {
+    section: String,
+    key: String,
+    value: String,
+    line: usize,
+}
 
 impl Translations {
     /// Reads the built-in texts. An operator's file replaces some of them.
     pub(crate) fn read(language: Language, own: Option<&String>) -> Result<Self, TemplatesError> {
         let file = words_file(language);
-        let mut words = Self(BTreeMap::new());
-        words.take(built_in_words(language)).map_err(|error| TemplatesError::of(&file, error))?;
-        if let Some((section, key)) = wanted().find(|place| !words.0.contains_key(place)) {
-            return Err(TemplatesError::of(&file, format!("[{section}] has no {key}")));
+        let texts = |source| texts(source).map_err(|error| TemplatesError::of(&file, error));
+        let mut words = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for text in texts(built_in(&file))? {
+            words.entry(text.section).or_default().insert(text.key, text.value);
         }
-        if let Some(own) = own {
-            words.take(own).map_err(|error| TemplatesError::of(&file, error))?;
+        for Text { section, key, value, line } in own.map_or(Ok(Vec::new()), |own| texts(own))? {
+            let place = words.get_mut(&section).and_then(|section| section.get_mut(&key));
+            let unknown = || TemplatesError::of(&file, format!("line {line}: there is no {key} in [{section}]"));
+            *place.ok_or_else(unknown)? = value;
         }
-        Ok(words)
+        Ok(Self(words))
     }
 
-    /// Returns a text. Every language has all of them.
-    pub(crate) fn get(&self, section: &'static str, key: &'static str) -> &str {
-        self.0.get(&(section, key)).map(String::as_str).unwrap_or_default()
+    /// Returns a text, or an empty one for an email that does not need it.
+    pub(crate) fn get(&self, section: &str, key: &str) -> &str {
+        self.0.get(section).and_then(|section| section.get(key)).map(String::as_str).unwrap_or_default()
     }
 
-    fn take(&mut self, text: &str) -> Result<(), String> {
-        let line = |at: usize| text.get(..at).unwrap_or(text).matches('\n').count().saturating_add(1);
-        let table = DeTable::parse(text).map_err(|error| {
-            format!("line {} cannot be read", line(error.span().map_or(text.len(), |span| span.start)))
-        })?;
-        for (section, values) in table.get_ref() {
-            let name = section.get_ref().as_ref();
-            let DeValue::Table(values) = values.get_ref() else { return Err(format!("{name} is no section")) };
-            for (key, value) in values {
-                let (key, place) = (key.get_ref().as_ref(), line(key.span().start));
-                let known = wanted().find(|(section, wanted)| *section == name && *wanted == key);
-                let known = known.ok_or_else(|| format!("line {place}: there is no {key} in [{name}]"))?;
-                let DeValue::String(value) = value.get_ref() else {
-                    return Err(format!("line {place}: {key} is no text"));
-                };
-                self.0.insert(known, value.as_ref().to_owned());
-            }
-        }
-        Ok(())
+    /// Lists the sections of the pages, each with the end of its name.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
+        self.0.iter().filter_map(|(section, texts)| Some((section.strip_prefix(PAGES)?, texts)))
     }
 }
 
-/// Lists the section and key of every required text.
-fn wanted() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let of_occasion = |occasion: Occasion| {
-        let links = LINK_KEYS.into_iter().filter(move |_| occasion.purpose().is_some());
-        KEYS.into_iter().chain(links).map(move |key| (occasion.as_str(), key))
-    };
-    COMMON_KEYS.into_iter().map(|key| (COMMON, key)).chain(Occasion::ALL.into_iter().flat_map(of_occasion))
+fn texts(source: &str) -> Result<Vec<Text>, String> {
+    let line = |at: usize| source.get(..at).unwrap_or(source).matches('\n').count().saturating_add(1);
+    let table = DeTable::parse(source).map_err(|error| {
+        format!("line {} cannot be read", line(error.span().map_or(source.len(), |span| span.start)))
+    })?;
+    let mut out = Vec::new();
+    collect(table.get_ref(), "", &line, &mut out)?;
+    Ok(out)
+}
+
+fn collect(
+    table: &DeTable<'_>,
+    section: &str,
+    line: &impl Fn(usize) -> usize,
+    out: &mut Vec<Text>,
+) -> Result<(), String> {
+    for (key, value) in table {
+        let (key, line_of_key) = (key.get_ref().as_ref(), line(key.span().start));
+        match value.get_ref() {
+            DeValue::Table(inner) if section.is_empty() => collect(inner, key, line, out)?,
+            DeValue::Table(inner) => collect(inner, &format!("{section}.{key}"), line, out)?,
+            _ if section.is_empty() => return Err(format!("{key} is no section")),
+            DeValue::String(value) => out.push(Text {
+                section: section.to_owned(),
+                key: key.to_owned(),
+                value: value.as_ref().to_owned(),
+                line: line_of_key,
+            }),
+            _ => return Err(format!("line {line_of_key}: {key} is no text")),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use portcullis_domain::mail::Occasion;
+    use std::collections::BTreeSet;
+
+    fn words(language: Language) -> Translations {
+        Translations::read(language, None).unwrap_or_else(|error| panic!("{error}"))
+    }
 
     #[test]
-    fn every_language_has_words_for_everything() {
+    fn every_language_says_everything_in_its_own_words() {
+        let places = |words: &Translations| -> Vec<(String, String)> {
+            let keys = |(section, texts): (&String, &BTreeMap<String, String>)| {
+                texts.keys().map(|key| (section.clone(), key.clone())).collect::<Vec<_>>()
+            };
+            words.0.iter().flat_map(keys).collect()
+        };
+        let (wanted, mut seen) = (places(&words(Language::English)), BTreeSet::new());
         for language in Language::ALL {
-            let words = Translations::read(language, None).unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!(words.0.len(), 15 + 8 * 4 + 4 * 2);
-            assert!(words.0.values().all(|word| !word.is_empty()), "{language:?}");
+            let words = words(language);
+            assert_eq!(places(&words), wanted, "{language:?}");
+            let all: BTreeSet<_> = words.0.into_values().flat_map(BTreeMap::into_values).collect();
+            for text in all {
+                assert!(!text.trim().is_empty() && !text.contains(['<', '>', '&']), "{language:?}: {text:?}");
+                // A forgotten text would still be a copy of another language's.
+                assert!(text.chars().count() <= 24 || seen.insert(text.clone()), "{language:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_email_has_its_texts() {
+        let words = words(Language::English);
+        for occasion in Occasion::ALL {
+            for key in ["subject", "heading", "intro", "warning"] {
+                assert!(!words.get(occasion.as_str(), key).is_empty(), "{occasion:?} {key}");
+            }
+            for key in ["action", "button"] {
+                assert_eq!(words.get(occasion.as_str(), key).is_empty(), occasion.purpose().is_none(), "{occasion:?}");
+            }
         }
     }
 
     #[test]
     fn a_file_of_ones_own_replaces_what_it_names() {
-        let own = "[common]\ncopy = 'C'\n[new_device]\nsubject = 'S'".to_owned();
+        let own = "[common]\ncopy = 'C'\n[new_device]\nsubject = 'S'\n[pages.home]\ntitle = 'T'".to_owned();
         let words = Translations::read(Language::German, Some(&own)).ok().unwrap();
         assert_eq!((words.get("new_device", "subject"), words.get("common", "copy")), ("S", "C"));
-        assert_eq!(words.get("new_device", "heading"), "Neue Anmeldung");
+        assert_eq!((words.get("new_device", "heading"), words.get("pages.home", "title")), ("Neue Anmeldung", "T"));
     }
 
     #[test]
@@ -108,6 +141,7 @@ mod tests {
             ("[common]\nsubject = 'S'", "de.toml: line 2: there is no subject in [common]"),
             ("[welcome]\nsubject = 'S'", "de.toml: line 2: there is no subject in [welcome]"),
             ("[new_device]\nbutton = 'S'", "de.toml: line 2: there is no button in [new_device]"),
+            ("[pages.home]\nbutton = 'S'", "de.toml: line 2: there is no button in [pages.home]"),
             ("[common]\n\ncopy = 1", "de.toml: line 3: copy is no text"),
             ("subject = 'S'", "de.toml: subject is no section"),
             ("[common]\ncopy = 'x", "de.toml: line 2 cannot be read"),

@@ -5,9 +5,9 @@
 
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::mail::{ClientLabel, Language, MailContent, Occasion, RenderedMail};
-use portcullis_domain::registration::EmailAddress;
+use portcullis_domain::registration::{EmailAddress, PasswordPolicy};
 use portcullis_domain::sessions::{ClientInfo, UserAgent};
-use portcullis_minijinja::MinijinjaRenderer;
+use portcullis_minijinja::{MinijinjaRenderer, TemplatesError};
 use portcullis_ports::MailRenderer;
 use std::fmt::Write;
 use std::fs;
@@ -34,7 +34,11 @@ fn message(occasion: Occasion, language: Language) -> MailContent {
 }
 
 fn renderer() -> MinijinjaRenderer {
-    MinijinjaRenderer::new("Zugang & Co", None).unwrap()
+    MinijinjaRenderer::new("Zugang & Co", &PasswordPolicy::default(), None).unwrap()
+}
+
+fn with_folder(folder: &Path) -> Result<MinijinjaRenderer, TemplatesError> {
+    MinijinjaRenderer::new("Zugang", &PasswordPolicy::default(), Some(folder))
 }
 
 fn all() -> impl Iterator<Item = (MailContent, RenderedMail)> {
@@ -141,7 +145,7 @@ fn a_client_is_named_in_the_words_of_each_language() {
 fn words_of_an_operator_that_name_the_address_escape_it() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("fr.toml"), "[new_device]\nintro = \"{{ email }}\"").unwrap();
-    let renderer = MinijinjaRenderer::new("Zugang", Some(folder.path())).unwrap();
+    let renderer = with_folder(folder.path()).unwrap();
     let to = EmailAddress::from_stored("<b>&'@example.org".to_owned());
     let mail = renderer.render(&MailContent { to, ..message(Occasion::NewDevice, Language::French) }).unwrap();
     assert!(!mail.html.contains("<b>") && unescaped(&mail.html).contains("<b>&'@example.org"));
@@ -162,7 +166,7 @@ fn an_operators_folder_replaces_files_by_name() {
     fs::write(folder.path().join("mail.txt"), "{{ app_name }}: {{ intro }}\n{{ link.url if link else '' }}").unwrap();
     fs::write(folder.path().join("de.toml"), "[verify_email]\nsubject = \"Moin, {{ email }}\"").unwrap();
     fs::write(folder.path().join("README"), "about these").unwrap();
-    let renderer = MinijinjaRenderer::new("Zugang", Some(folder.path())).unwrap();
+    let renderer = with_folder(folder.path()).unwrap();
     let german = renderer.render(&message(Occasion::VerifyEmail, Language::German)).unwrap();
     assert_eq!(german.subject, "Moin, ada@example.org");
     assert!(german.text.starts_with("Zugang: Jemand, ") && german.text.ends_with(LINK), "{}", german.text);
@@ -185,15 +189,19 @@ fn a_template_that_is_broken_stops_the_start_with_one_line() {
             "[email_changed]\nintro = \"{{ new_email }}\"",
             "es.toml: intro in [email_changed]: line 1: undefined",
         ),
+        ("es.toml", "[pages.home]\ntitle = \"{{ email }}\"", "es.toml: title in [pages.home]: line 1: undefined value"),
+        ("pages/home.html", "{% if %}", "pages/home.html: line 1: "),
+        ("pages/mail.html", "", "pages/mail.html: is no template; there are mail.txt, "),
         ("it.toml", "", "it.toml: is no template; there are mail.txt, mail.html, en.toml, "),
     ] {
         let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("pages")).unwrap();
         fs::write(folder.path().join(file), text).unwrap();
-        let error = MinijinjaRenderer::new("Zugang", Some(folder.path())).err().unwrap_or_else(|| panic!("{text}"));
+        let error = with_folder(folder.path()).err().unwrap_or_else(|| panic!("{text}"));
         let error = error.to_string();
         assert!(error.starts_with(told) && !error.contains('\n'), "{error}");
     }
-    let error = MinijinjaRenderer::new("Zugang", Some(Path::new("/nonexistent"))).err().unwrap();
+    let error = with_folder(Path::new("/nonexistent")).err().unwrap();
     assert_eq!(error.to_string(), "cannot be read (entity not found)");
 }
 

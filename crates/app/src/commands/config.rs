@@ -26,7 +26,7 @@ pub(crate) fn config(action: &ConfigAction) -> anyhow::Result<ExitCode> {
     match action {
         ConfigAction::Check => {
             let settings = settings()?;
-            settings.mail.renderer(&settings.server.app_name)?;
+            settings.renderer()?;
             for warning in &settings.warnings {
                 writeln!(out, "warning: {warning}")?;
             }

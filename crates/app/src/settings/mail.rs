@@ -6,6 +6,9 @@ use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 use super::value::{self, BOOL_VALUES};
 use super::warning::Warning;
+use portcullis_domain::mail::Language;
+use portcullis_domain::registration::PasswordPolicy;
+use portcullis_http::Page;
 use portcullis_lettre::{Sender, SmtpUrl};
 use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_usecases::mail::{Links, Notices};
@@ -114,14 +117,25 @@ impl Mail {
         })
     }
 
-    /// Creates the email renderer and checks every template.
+    /// Creates the renderer of emails and pages. Renders each once in every language, to check the
+    /// templates.
     ///
     /// # Errors
     /// If one of the operator's templates is invalid.
-    pub(crate) fn renderer(&self, app_name: &str) -> Result<MinijinjaRenderer, SettingsError> {
-        let renderer = MinijinjaRenderer::new(app_name, self.templates.as_deref());
-        renderer
-            .map_err(|error| MAIL_TEMPLATES.invalid_because(format!("names templates that cannot be used: {error}")))
+    pub(super) fn renderer(
+        &self,
+        app_name: &str,
+        passwords: &PasswordPolicy,
+    ) -> Result<MinijinjaRenderer, SettingsError> {
+        let checked = MinijinjaRenderer::new(app_name, passwords, self.templates.as_deref()).and_then(|renderer| {
+            for language in Language::ALL {
+                for (_, page) in Page::samples(language, "ada@example.org") {
+                    renderer.render_page(language, page.template(), &page)?;
+                }
+            }
+            Ok(renderer)
+        });
+        checked.map_err(|error| MAIL_TEMPLATES.invalid_because(format!("names templates that cannot be used: {error}")))
     }
 }
 

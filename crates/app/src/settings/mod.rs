@@ -41,6 +41,7 @@ pub(crate) use traces::Traces;
 pub(crate) use warning::Warning;
 
 use portcullis_domain::sessions::SessionPolicy;
+use portcullis_minijinja::MinijinjaRenderer;
 use setting::Setting;
 use std::ops::Deref;
 
@@ -112,6 +113,14 @@ impl WithoutKeys {
             server,
             warnings,
         })
+    }
+
+    /// Creates the renderer of emails and pages, and checks every template.
+    ///
+    /// # Errors
+    /// If one of the operator's templates is invalid.
+    pub(crate) fn renderer(&self) -> Result<MinijinjaRenderer, SettingsError> {
+        self.mail.renderer(&self.server.app_name, &self.passwords.policy)
     }
 }
 

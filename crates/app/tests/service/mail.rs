@@ -123,19 +123,27 @@ fn custom_templates_are_used_and_a_broken_one_stops_the_start() {
     let server = Server::start(TlsMode::Tls);
     let setup = Backend::Sqlite.service().mailing(&server).set("MAIL_TEMPLATES", "templates");
     let folder = setup.folder().join("templates");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("en.toml"), "[verify_email]\nsubject = \"Welcome to {{ app_name }}\"").unwrap();
+    std::fs::create_dir_all(folder.join("pages")).unwrap();
+    let texts = "[verify_email]\nsubject = \"Welcome to {{ app_name }}\"\n[pages.home]\ntitle = \"<{{ app_name }}>\"";
+    std::fs::write(folder.join("en.toml"), texts).unwrap();
+    std::fs::write(folder.join("pages/home.html"), "<p>{{ words.home.title }}</p>").unwrap();
     let service = setup.start();
+    assert_eq!(service.get("/").text(), "<p>&lt;Portcullis&gt;</p>");
     let email = registered(&service);
     assert_eq!(server.wait_for_mails_to(&email, 1)[0].subject, "Welcome to Portcullis");
-    for arguments in [&["serve"][..], &["config", "check"]] {
+    let broken = [("mail.txt", "{{ intro }}\n{{ tokn }}"), ("pages/confirmed.html", "{{ email }}\n{{ tokn }}")];
+    let commands = [&["serve"][..], &["config", "check"]];
+    for (arguments, (file, text)) in commands.into_iter().flat_map(|command| broken.map(|broken| (command, broken))) {
         let setup = Backend::Sqlite.service().set("MAIL_TEMPLATES", "templates");
         let folder = setup.folder().join("templates");
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("mail.txt"), "{{ intro }}\n{{ tokn }}").unwrap();
+        std::fs::create_dir_all(folder.join("pages")).unwrap();
+        std::fs::write(folder.join(file), text).unwrap();
         let ended = arguments.iter().fold(setup, |setup, word| setup.argument(word)).run();
         let line = ended.refusal();
-        assert!(line.contains("MAIL_TEMPLATES: ") && line.contains("mail.txt: line 2: undefined value"), "{line}");
+        assert!(
+            line.contains("MAIL_TEMPLATES: ") && line.contains(&format!("{file}: line 2: undefined value")),
+            "{line}"
+        );
     }
 }
 

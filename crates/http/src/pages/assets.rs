@@ -1,7 +1,7 @@
 //! Static files of the pages, embedded in the binary. `assets/README.md` lists the sources of
 //! third-party files.
 
-use super::account::escaped;
+use super::page::PageContent;
 
 /// A static file.
 pub(super) struct Asset {
@@ -9,6 +9,9 @@ pub(super) struct Asset {
     pub(super) compressed: bool,
     pub(super) bytes: &'static [u8],
 }
+
+/// Style sheet of the account pages. The name contains its version, so the content never changes.
+pub(super) const STYLE: &str = "style-2.css";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -21,7 +24,7 @@ impl Asset {
             "swagger-ui-5.35.0.css" => Self::gzip(CSS, include_bytes!("../../assets/swagger-ui.css.gz")),
             "redoc-2.5.4.js" => Self::gzip(JAVASCRIPT, include_bytes!("../../assets/redoc.standalone.js.gz")),
             "swagger-init-2.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/swagger-init.js")),
-            super::account::STYLE => Self::plain(CSS, include_bytes!("../../assets/account.css")),
+            STYLE => Self::plain(CSS, include_bytes!("../../assets/account.css")),
             "redoc-init-2.js" => Self::plain(JAVASCRIPT, include_bytes!("../../assets/redoc-init.js")),
             _ => return None,
         })
@@ -36,27 +39,18 @@ impl Asset {
     }
 }
 
-/// Renders the Swagger UI page. `up` is the relative path to the root of the service: all URLs are
-/// relative, since the service may be served below a path.
-pub(super) fn docs(title: &str, up: &str) -> String {
-    let head = format!("<link rel=\"stylesheet\" href=\"{up}docs/assets/swagger-ui-5.35.0.css\">");
-    html(title, up, &head, "swagger-ui", ["swagger-ui-5.35.0.js", "swagger-init-2.js"])
-}
+impl PageContent<'_> {
+    /// The Swagger UI page. `up` is the relative path to the root of the service: all URLs are relative,
+    /// since the service may be served below a path.
+    pub(super) const fn swagger_ui(up: &'static str) -> Self {
+        let scripts = ["swagger-ui-5.35.0.js", "swagger-init-2.js"];
+        Self::ApiViewer { up, viewer_style: Some("swagger-ui-5.35.0.css"), root: "swagger-ui", scripts }
+    }
 
-/// Renders the ReDoc page, with `up` as for [`docs`].
-pub(super) fn redoc(title: &str, up: &str) -> String {
-    html(title, up, "", "redoc", ["redoc-2.5.4.js", "redoc-init-2.js"])
-}
-
-fn html(title: &str, up: &str, head: &str, root: &str, scripts: [&str; 2]) -> String {
-    let title = escaped(title);
-    let [program, start] = scripts.map(|name| format!("<script src=\"{up}docs/assets/{name}\"></script>"));
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>body{{margin:0}}</style>\n{head}\n</head>\n\
-         <body>\n<div id=\"{root}\"></div>\n{program}\n{start}\n</body>\n</html>\n"
-    )
+    /// The ReDoc page, with `up` as for [`swagger_ui`](Self::swagger_ui).
+    pub(super) const fn redoc(up: &'static str) -> Self {
+        Self::ApiViewer { up, viewer_style: None, root: "redoc", scripts: ["redoc-2.5.4.js", "redoc-init-2.js"] }
+    }
 }
 
 #[cfg(test)]
@@ -64,13 +58,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_that_a_page_names_exists_and_title_is_escaped() {
-        for (page, up) in [(docs("<b>", ""), ""), (redoc("<b>", "../"), "../")] {
-            assert!(page.contains("<title>&lt;b&gt;</title>"));
-            let names: Vec<_> =
-                page.split(&format!("=\"{up}docs/assets/")).skip(1).filter_map(|rest| rest.split('"').next()).collect();
-            assert!(names.len() >= 2);
-            for name in names {
+    fn every_file_that_a_viewer_names_exists() {
+        for viewer in [PageContent::swagger_ui(""), PageContent::redoc("")] {
+            let PageContent::ApiViewer { viewer_style, scripts, .. } = viewer else { unreachable!() };
+            for name in scripts.into_iter().chain(viewer_style) {
                 assert!(Asset::named(name).is_some_and(|asset| !asset.bytes.is_empty()), "{name}");
             }
         }

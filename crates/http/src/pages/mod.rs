@@ -1,55 +1,28 @@
-//! The OpenAPI document and its two viewers, Swagger UI and ReDoc, and the shared parts of the account
-//! pages. All assets are embedded in the binary, so the pages work without network access.
+//! The pages: home page, account pages, the OpenAPI document and its two viewers, Swagger UI and ReDoc.
+//! A [`PageRenderer`] has the markup and the texts. All assets are embedded in the binary, so the pages
+//! work without network access.
 
 pub(crate) mod account;
 mod assets;
 mod home;
+mod page;
 
+pub use page::{Page, PageRenderer};
+
+use crate::api::Api;
+use crate::errors::ApiError;
 use crate::middleware::Slashed;
 use crate::{recovery, verification};
+use account::PageContext;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, Path, ServiceConfig, get, post, resource};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use assets::Asset;
-use serde_json::Value;
+use page::PageContent;
+use portcullis_domain::mail::Language;
 
-/// The serialized OpenAPI document and its viewers.
-pub(crate) struct Pages {
-    document: String,
-    docs: Page,
-    redoc: Page,
-}
-
-/// A viewer, in one variant for each path.
-struct Page {
-    plain: String,
-    /// For a path with a trailing slash, where relative URLs start one level deeper.
-    slashed: String,
-}
-
-impl Page {
-    fn of(title: &str, html: fn(&str, &str) -> String) -> Self {
-        Self { plain: html(title, ""), slashed: html(title, "../") }
-    }
-
-    fn shown(&self, request: &HttpRequest) -> HttpResponse {
-        let html = if request.extensions().contains::<Slashed>() { &self.slashed } else { &self.plain };
-        HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-            .insert_header((header::CACHE_CONTROL, "no-cache"))
-            .body(html.clone())
-    }
-}
-
-impl Pages {
-    /// Renders the pages of a document.
-    pub(crate) fn of(document: &Value) -> Self {
-        let title = document.pointer("/info/title").and_then(Value::as_str).unwrap_or_default();
-        let (docs, redoc) = (Page::of(title, assets::docs), Page::of(title, assets::redoc));
-        Self { document: document.to_string(), docs, redoc }
-    }
-}
+/// The serialized OpenAPI document.
+pub(crate) struct Document(pub(crate) String);
 
 /// Registers the routes that are not in the document.
 pub(crate) fn routes(config: &mut ServiceConfig) {
@@ -64,19 +37,35 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/account/assets/{name}").route(get().to(asset)));
 }
 
-async fn openapi(pages: Data<Pages>) -> HttpResponse {
+async fn openapi(document: Data<Document>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(crate::errors::JSON)
         .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(pages.document.clone())
+        .body(document.0.clone())
 }
 
-async fn docs(request: HttpRequest, pages: Data<Pages>) -> HttpResponse {
-    pages.docs.shown(&request)
+async fn docs(api: Data<Api>, request: HttpRequest) -> HttpResponse {
+    viewer(&api, PageContent::swagger_ui(up(&request)))
 }
 
-async fn redoc(request: HttpRequest, pages: Data<Pages>) -> HttpResponse {
-    pages.redoc.shown(&request)
+async fn redoc(api: Data<Api>, request: HttpRequest) -> HttpResponse {
+    viewer(&api, PageContent::redoc(up(&request)))
+}
+
+/// Returns the relative path to the root: a path with a trailing slash is one level deeper.
+fn up(request: &HttpRequest) -> &'static str {
+    if request.extensions().contains::<Slashed>() { "../" } else { "" }
+}
+
+fn viewer(api: &Api, content: PageContent<'_>) -> HttpResponse {
+    match api.pages.render(&Page::new(Language::English, content, None)) {
+        Ok(html) => HttpResponse::Ok()
+            .content_type("text/html; charset=utf-8")
+            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((header::CACHE_CONTROL, "no-cache"))
+            .body(html),
+        Err(cause) => ApiError::internal(cause).error_response(),
+    }
 }
 
 /// Allows scripts only from this service. Both viewers use inline styles, and ReDoc searches in a

@@ -2,10 +2,8 @@
 
 mod dto;
 mod page;
-mod views;
 
 pub(crate) use page::{address, open, submit};
-pub(crate) use views::{email_form, password_form};
 
 use crate::api::{Api, RequestGuard, with_crypto, with_store};
 use crate::body::Body;

@@ -1,11 +1,10 @@
 //! `/account/reset`: the page that a link in an email opens, and that requests such an email.
 
-use super::views::{self, EMAIL, PASSWORD, PASSWORD_AGAIN, TOKEN};
 use super::{ask, set};
 use crate::api::Api;
 use crate::body::Fields;
 use crate::errors::{ApiError, FieldError};
-use crate::pages::account::{self, FormError, PageContext};
+use crate::pages::account::{self, AccountPage, PageContent, PageContext};
 use crate::verification::inspect;
 use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::web::{Data, Payload};
@@ -14,17 +13,23 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{EmailAddress, NewPassword};
 use portcullis_domain::verification::Purpose;
 
+/// Form fields.
+const TOKEN: &str = "token";
+const PASSWORD: &str = "new_password";
+const PASSWORD_AGAIN: &str = "repetition";
+const EMAIL: &str = "email";
+
 /// `GET`: inspects the token without redeeming it.
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    let Some(token) = account::token_of(&request) else { return views::ask(&reader, None, None).ok(&reader) };
+    let Some(token) = account::token_of(&request) else { return reader.ok(request_email(None)) };
     match inspect(&api, &request, &token).await.map(|inspected| inspected.purpose) {
-        Ok(Purpose::ResetPassword) => views::new_password(&reader, &token, &api.passwords, None).ok(&reader),
+        Ok(Purpose::ResetPassword) => reader.ok(PageContent::NewPassword { token: &token }),
         Ok(_) => {
             let foreign = ApiError::new(ErrorCode::TokenInvalid, "The token is for something else");
-            views::expired_link(&reader).gone(foreign, &reader)
+            reader.expired_link(AccountPage::Reset, foreign)
         }
-        Err(error) => refused(&api, &reader, &token, error),
+        Err(error) => refused(&reader, &token, error),
     }
 }
 
@@ -33,7 +38,7 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     let reader = PageContext::of(&request, &api);
     let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,
-        Err(error) => return unasked(&api, &reader, None, error),
+        Err(error) => return reader.with_error(request_email(None), error),
     };
     let Some(token) = fields.optional(TOKEN) else { return send(&api, &request, &reader, &mut fields).await };
     let saved = match chosen(fields, &api) {
@@ -41,8 +46,8 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
         Err(error) => Err(error),
     };
     match saved {
-        Ok(cookie) => with_cookie(views::changed(&reader).ok(&reader), cookie),
-        Err(error) => refused(&api, &reader, &token, error),
+        Ok(cookie) => with_cookie(reader.ok(PageContent::PasswordChanged {}), cookie),
+        Err(error) => refused(&reader, &token, error),
     }
 }
 
@@ -60,8 +65,8 @@ async fn send(api: &Data<Api>, request: &HttpRequest, reader: &PageContext<'_>, 
         Err(error) => Err(error),
     };
     match asked {
-        Ok(()) => views::sent(reader).ok(reader),
-        Err(error) => unasked(api, reader, Some(typed), error),
+        Ok(()) => reader.ok(PageContent::EmailSent { page: AccountPage::Reset }),
+        Err(error) => reader.with_error(request_email(Some(&typed)), error),
     }
 }
 
@@ -87,16 +92,14 @@ fn chosen(mut fields: Fields, api: &Api) -> Result<NewPassword, ApiError> {
     Ok(new)
 }
 
-/// Renders the page again with the error, or the invalid-link page if the token is invalid.
-fn refused(api: &Api, reader: &PageContext<'_>, token: &str, error: ApiError) -> HttpResponse {
-    if account::is_dead(&error) {
-        return views::expired_link(reader).gone(error, reader);
-    }
-    let fault = FormError::of(&error, reader.words, &api.passwords);
-    views::new_password(reader, token, &api.passwords, Some(&fault)).with_error(error, &fault, reader)
+fn request_email(email: Option<&str>) -> PageContent<'_> {
+    PageContent::RequestEmail { page: AccountPage::Reset, email }
 }
 
-fn unasked(api: &Api, reader: &PageContext<'_>, typed: Option<String>, error: ApiError) -> HttpResponse {
-    let fault = FormError::of(&error, reader.words, &api.passwords);
-    views::ask(reader, typed, Some(&fault)).with_error(error, &fault, reader)
+/// Renders the page again with the error, or the invalid-link page if the token is invalid.
+fn refused(reader: &PageContext<'_>, token: &str, error: ApiError) -> HttpResponse {
+    if account::is_dead(&error) {
+        return reader.expired_link(AccountPage::Reset, error);
+    }
+    reader.with_error(PageContent::NewPassword { token }, error)
 }

@@ -2,7 +2,6 @@
 
 mod dto;
 mod page;
-mod views;
 
 pub(crate) use page::{open, submit};
 

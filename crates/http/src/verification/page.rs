@@ -1,12 +1,11 @@
 //! `/account/verify`: the page that a link in an email opens, and that requests such an email.
 
-use super::views::{self, ASKED, DISOWNED, Done, EMAIL, Link, PASSWORD, PURPOSE, TOKEN};
 use super::{Presented, ask, confirm, inspect};
 use crate::api::Api;
 use crate::body::Fields;
 use crate::errors::{ApiError, FieldError};
 use crate::limits::device_cookie;
-use crate::pages::account::{self, FormError, PageContext};
+use crate::pages::account::{self, AccountPage, OfferReason, PageContent, PageContext, PasswordOffer};
 use crate::recovery::address;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -15,21 +14,52 @@ use portcullis_domain::registration::Password;
 use portcullis_domain::verification::Purpose;
 use portcullis_usecases::verification::{Browser, EmailVerified, Inspected};
 
+/// Form fields.
+const TOKEN: &str = "token";
+const PURPOSE: &str = "purpose";
+const PASSWORD: &str = "password";
+/// Present if the page asked for the password.
+const ASKED: &str = "asked";
+/// Present if the reader did not choose the password.
+const DISOWNED: &str = "disowned";
+const EMAIL: &str = "email";
+
+/// A link that was opened.
+#[derive(Clone, Copy)]
+struct Link<'a> {
+    token: &'a str,
+    purpose: Purpose,
+    /// True if the password stays valid only when it is entered.
+    asks_password: bool,
+}
+
+impl<'a> Link<'a> {
+    /// Returns the page that confirms the link. The purpose only selects its texts.
+    fn confirm(self) -> PageContent<'a> {
+        PageContent::Confirm { token: self.token, purpose: texts_of(self.purpose), asks_password: self.asks_password }
+    }
+}
+
+/// Returns the name of the purpose's texts.
+fn texts_of(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::ChangeEmail | Purpose::UndoEmailChange => purpose.as_str(),
+        Purpose::VerifyEmail | Purpose::ResetPassword => Purpose::VerifyEmail.as_str(),
+    }
+}
+
 /// `GET`: inspects the token without redeeming it.
 pub(crate) async fn open(api: Data<Api>, request: HttpRequest) -> HttpResponse {
     let reader = PageContext::of(&request, &api);
-    let Some(token) = account::token_of(&request) else { return views::ask(&reader, None, None).ok(&reader) };
+    let Some(token) = account::token_of(&request) else { return reader.ok(request_email(None)) };
     match inspect(&api, &request, &token).await {
         Ok(Inspected { purpose: Purpose::ResetPassword, .. }) => {
             let foreign = ApiError::new(ErrorCode::TokenInvalid, "The token is for something else");
-            views::expired_link(&reader).gone(foreign, &reader)
+            reader.expired_link(AccountPage::Verify, foreign)
         }
-        Ok(Inspected { purpose, asks_password }) => {
-            let link = Link { token: &token, purpose, asks_password };
-            views::confirm(&reader, &link, None).ok(&reader)
-        }
+        Ok(Inspected { purpose, asks_password }) => reader.ok(Link { token: &token, purpose, asks_password }.confirm()),
         Err(error) => {
-            refused(&api, &reader, &Link { token: &token, purpose: Purpose::VerifyEmail, asks_password: true }, error)
+            refused(&reader, Link { token: &token, purpose: Purpose::VerifyEmail, asks_password: true }, error)
         }
     }
 }
@@ -39,7 +69,7 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     let reader = PageContext::of(&request, &api);
     let mut fields = match account::form(&request, &api, payload).await {
         Ok(fields) => fields,
-        Err(error) => return unasked(&api, &reader, None, error),
+        Err(error) => return reader.with_error(request_email(None), error),
     };
     let Some(token) = fields.optional(TOKEN) else { return send(&api, &request, &reader, &mut fields).await };
     // Decides how the page is rendered again after an error.
@@ -50,11 +80,11 @@ pub(crate) async fn submit(api: Data<Api>, request: HttpRequest, payload: Payloa
     if matches!(answer, Answer::Missing)
         && let Ok(Inspected { purpose, asks_password: true }) = inspect(&api, &request, &token).await
     {
-        return views::confirm(&reader, &Link { token: &token, purpose, asks_password: true }, None).ok(&reader);
+        return reader.ok(Link { token: &token, purpose, asks_password: true }.confirm());
     }
     match press(&api, &request, &token, answer).await {
-        Ok(verified) => shown(&api, &reader, verified),
-        Err(error) => refused(&api, &reader, &Link { token: &token, purpose, asks_password }, error),
+        Ok(verified) => confirmed(&reader, &verified),
+        Err(error) => refused(&reader, Link { token: &token, purpose, asks_password }, error),
     }
 }
 
@@ -98,15 +128,16 @@ fn at_the_password(code: &'static str, message: &str) -> ApiError {
     ApiError::validation(vec![FieldError { field: PASSWORD, code, message: message.to_owned() }])
 }
 
-fn shown(api: &Api, reader: &PageContext<'_>, verified: EmailVerified) -> HttpResponse {
-    let done = Done {
-        purpose: verified.purpose,
+/// Renders the outcome, and offers a new password if the old one was removed or another person may know
+/// it.
+fn confirmed(reader: &PageContext<'_>, verified: &EmailVerified) -> HttpResponse {
+    let reason = if verified.password_removed { OfferReason::PasswordRemoved } else { OfferReason::PasswordAtRisk };
+    reader.ok(PageContent::Confirmed {
+        purpose: texts_of(verified.purpose),
         email: verified.email.original(),
-        others_signed_out: verified.sessions_ended > 0,
-        password_removed: verified.password_removed,
-        reset: verified.reset,
-    };
-    views::done(reader, &done, &api.passwords).ok(reader)
+        others_signed_out: verified.sessions_ended > 0 && verified.purpose != Purpose::UndoEmailChange,
+        offer: verified.reset.as_ref().map(|token| PasswordOffer { reason, token: token.expose() }),
+    })
 }
 
 async fn send(api: &Data<Api>, request: &HttpRequest, reader: &PageContext<'_>, fields: &mut Fields) -> HttpResponse {
@@ -116,21 +147,19 @@ async fn send(api: &Data<Api>, request: &HttpRequest, reader: &PageContext<'_>, 
         Err(error) => Err(error),
     };
     match asked {
-        Ok(()) => views::sent(reader).ok(reader),
-        Err(error) => unasked(api, reader, Some(typed), error),
+        Ok(()) => reader.ok(PageContent::EmailSent { page: AccountPage::Verify }),
+        Err(error) => reader.with_error(request_email(Some(&typed)), error),
     }
+}
+
+fn request_email(email: Option<&str>) -> PageContent<'_> {
+    PageContent::RequestEmail { page: AccountPage::Verify, email }
 }
 
 /// Renders the page again with the error, or the invalid-link page if the token is invalid.
-fn refused(api: &Api, reader: &PageContext<'_>, link: &Link<'_>, error: ApiError) -> HttpResponse {
+fn refused(reader: &PageContext<'_>, link: Link<'_>, error: ApiError) -> HttpResponse {
     if account::is_dead(&error) {
-        return views::expired_link(reader).gone(error, reader);
+        return reader.expired_link(AccountPage::Verify, error);
     }
-    let fault = FormError::of(&error, reader.words, &api.passwords);
-    views::confirm(reader, link, Some(&fault)).with_error(error, &fault, reader)
-}
-
-fn unasked(api: &Api, reader: &PageContext<'_>, typed: Option<String>, error: ApiError) -> HttpResponse {
-    let fault = FormError::of(&error, reader.words, &api.passwords);
-    views::ask(reader, typed, Some(&fault)).with_error(error, &fault, reader)
+    reader.with_error(link.confirm(), error)
 }

@@ -1,0 +1,198 @@
+//! Pages for people: what they display, and the trait of what renders them.
+
+use super::assets::STYLE;
+use portcullis_domain::mail::Language;
+use portcullis_domain::verification::Purpose;
+use serde::Serialize;
+
+/// Renders pages as HTML.
+pub trait PageRenderer: Send + Sync {
+    /// Returns the HTML document of a page.
+    ///
+    /// # Errors
+    /// Returns the reason, for the log, if the template fails.
+    fn render(&self, page: &Page<'_>) -> Result<String, String>;
+}
+
+/// A page. Serializes to the variables of its template.
+#[derive(Debug, Serialize)]
+pub struct Page<'a> {
+    /// The reader's language.
+    #[serde(skip)]
+    pub language: Language,
+    style: String,
+    error: Option<FormError>,
+    #[serde(flatten)]
+    content: PageContent<'a>,
+}
+
+/// Content of a page.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum PageContent<'a> {
+    /// `/`: links to the account pages that this service serves itself, and to the API documentation.
+    Home { verify: bool, reset: bool },
+    /// Asks the reader to confirm what the link is for, and for the password unless the browser proves
+    /// that the password is the reader's own.
+    Confirm { token: &'a str, purpose: &'static str, asks_password: bool },
+    /// Outcome of a redeemed token.
+    Confirmed { purpose: &'static str, email: &'a str, others_signed_out: bool, offer: Option<PasswordOffer> },
+    /// Form that requests an email, with the typed address after an error.
+    RequestEmail { page: AccountPage, email: Option<&'a str> },
+    /// Confirms the request: an email may be on its way.
+    EmailSent { page: AccountPage },
+    /// Invalid link, with a form to request another.
+    ExpiredLink { page: AccountPage },
+    /// Form for a new password, which a token authorizes.
+    NewPassword { token: &'a str },
+    /// Confirms that the password was changed.
+    PasswordChanged {},
+    /// Viewer of the OpenAPI document. `up` is the relative path to the root of the service.
+    ApiViewer { up: &'static str, viewer_style: Option<&'static str>, root: &'static str, scripts: [&'static str; 2] },
+}
+
+/// Account page that a form is posted to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AccountPage {
+    Verify,
+    Reset,
+}
+
+/// Offer to set a new password.
+#[derive(Debug, Serialize)]
+pub(crate) struct PasswordOffer {
+    pub(crate) reason: OfferReason,
+    pub(crate) token: String,
+}
+
+/// Reason to offer a new password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OfferReason {
+    /// The old password was removed.
+    PasswordRemoved,
+    /// Another person may know the password.
+    PasswordAtRisk,
+}
+
+/// Error message, and the form field it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct FormError {
+    pub(crate) text: ErrorText,
+    pub(crate) field: Option<&'static str>,
+}
+
+/// Name of an error message in the translations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ErrorText {
+    Email,
+    TooShort,
+    TooLong,
+    Common,
+    Differs,
+    WrongPassword,
+    NoPassword,
+    Taken,
+    Limited,
+    Unavailable,
+    OtherSite,
+    Unreadable,
+    Unexpected,
+}
+
+impl ErrorText {
+    const ALL: [Self; 13] = [
+        Self::Email,
+        Self::TooShort,
+        Self::TooLong,
+        Self::Common,
+        Self::Differs,
+        Self::WrongPassword,
+        Self::NoPassword,
+        Self::Taken,
+        Self::Limited,
+        Self::Unavailable,
+        Self::OtherSite,
+        Self::Unreadable,
+        Self::Unexpected,
+    ];
+}
+
+impl<'a> Page<'a> {
+    pub(crate) fn new(language: Language, content: PageContent<'a>, error: Option<FormError>) -> Self {
+        // Relative, since the service may be served below a path.
+        let folder = if matches!(content, PageContent::Home { .. }) { "account/assets/" } else { "assets/" };
+        Self { language, style: format!("{folder}{STYLE}"), error, content }
+    }
+
+    /// Returns the name of the template.
+    #[must_use]
+    pub const fn template(&self) -> &'static str {
+        match self.content {
+            PageContent::Home { .. } => "home",
+            PageContent::Confirm { .. } => "confirm",
+            PageContent::Confirmed { .. } => "confirmed",
+            PageContent::RequestEmail { .. } => "request_email",
+            PageContent::EmailSent { .. } => "email_sent",
+            PageContent::ExpiredLink { .. } => "expired_link",
+            PageContent::NewPassword { .. } => "new_password",
+            PageContent::PasswordChanged {} => "password_changed",
+            PageContent::ApiViewer { .. } => "api_viewer",
+        }
+    }
+
+    /// Returns every page in every form that its template distinguishes, each with a name, to check
+    /// the templates. `text` stands for everything that a client chooses.
+    #[must_use]
+    pub fn samples(language: Language, text: &'a str) -> Vec<(String, Self)> {
+        use PageContent as Content;
+        let mut samples = Vec::new();
+        let mut add = |name: &str, content, error: Option<(ErrorText, Option<&'static str>)>| {
+            let error = error.map(|(text, field)| FormError { text, field });
+            samples.push((name.to_owned(), Self::new(language, content, error)));
+        };
+        add("home", Content::Home { verify: true, reset: true }, None);
+        add("home_without_account_pages", Content::Home { verify: false, reset: false }, None);
+        let confirm = |purpose, asks_password| Content::Confirm { token: text, purpose, asks_password };
+        for purpose in [Purpose::VerifyEmail, Purpose::ChangeEmail, Purpose::UndoEmailChange].map(Purpose::as_str) {
+            add(&format!("confirm_{purpose}"), confirm(purpose, false), None);
+            add(&format!("confirm_{purpose}_password"), confirm(purpose, true), None);
+            let others_signed_out = purpose != Purpose::UndoEmailChange.as_str();
+            let confirmed = Content::Confirmed { purpose, email: text, others_signed_out, offer: None };
+            add(&format!("confirmed_{purpose}"), confirmed, None);
+        }
+        let wrong = Some((ErrorText::WrongPassword, Some("password")));
+        add("confirm_wrong_password", confirm("verify_email", true), wrong);
+        for (name, purpose, reason) in [
+            ("confirmed_password_removed", "verify_email", OfferReason::PasswordRemoved),
+            ("confirmed_password_at_risk", "undo_email", OfferReason::PasswordAtRisk),
+        ] {
+            let offer = Some(PasswordOffer { reason, token: text.to_owned() });
+            add(name, Content::Confirmed { purpose, email: text, others_signed_out: false, offer }, None);
+        }
+        for (name, page) in [("verify", AccountPage::Verify), ("reset", AccountPage::Reset)] {
+            add(&format!("request_{name}"), Content::RequestEmail { page, email: None }, None);
+            let again = Content::RequestEmail { page, email: Some(text) };
+            add(&format!("request_{name}_again"), again, Some((ErrorText::Email, Some("email"))));
+            add(&format!("sent_{name}"), Content::EmailSent { page }, None);
+            add(&format!("expired_{name}"), Content::ExpiredLink { page }, None);
+        }
+        for (name, error) in [
+            ("new_password", None),
+            ("new_password_too_short", Some((ErrorText::TooShort, Some("new_password")))),
+            ("new_password_differs", Some((ErrorText::Differs, Some("repetition")))),
+        ] {
+            add(name, Content::NewPassword { token: text }, error);
+        }
+        add("password_changed", Content::PasswordChanged {}, None);
+        // Every language has the same texts, so one is enough.
+        for error in ErrorText::ALL.into_iter().filter(|_| language == Language::default()) {
+            add(&format!("error_{error:?}").to_lowercase(), Content::PasswordChanged {}, Some((error, None)));
+        }
+        add("docs", Content::swagger_ui(""), None);
+        add("redoc", Content::redoc("../"), None);
+        samples
+    }
+}
