@@ -26,7 +26,7 @@ impl BreakerSettings {
     /// Minimum recovery timeout: 1 ms.
     pub const MIN_RECOVERY_TIMEOUT: Duration = Duration::from_millis(1);
     /// Maximum recovery timeout: 24 h.
-    pub const MAX_RECOVERY_TIMEOUT: Duration = Duration::from_hours(24);
+    pub const MAX_RECOVERY_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// Sets the number of consecutive failures that open the circuit. Minimum 1, default 5.
     #[must_use]
