@@ -73,8 +73,9 @@ impl<L: RateLimiter + ?Sized> RateLimiter for Metered<L, LimiterMetrics> {
                 passed.for_each(|outcomes| outcomes.passed.inc());
             }
             Ok(ReserveOutcome::Refused(exceeded)) => {
-                let refused = self.metrics.of_budget(exceeded.charge.budget);
-                refused.into_iter().for_each(|outcomes| outcomes.refused.inc());
+                if let Some(outcomes) = self.metrics.of_budget(exceeded.charge.budget) {
+                    outcomes.refused.inc();
+                }
             }
             Err(_) => {}
         }

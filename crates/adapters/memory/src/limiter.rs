@@ -96,7 +96,9 @@ impl RateLimiter for MemoryLimiter {
 
     fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
         let mut shards = self.shards_of(charges.iter());
-        charges.iter().for_each(|charge| shards.forget(charge));
+        for charge in charges {
+            shards.forget(charge);
+        }
         Ok(())
     }
 

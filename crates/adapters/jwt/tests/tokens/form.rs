@@ -41,10 +41,10 @@ fn other_spellings_of_the_signature() {
     let (signed, signature) = token.rsplit_once('.').unwrap();
     // 43 characters hold 258 bits, two of them unused, so the last character is one of every fourth in
     // the alphabet.
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let last = ALPHABET.find(&signature[42..]).unwrap();
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let last = alphabet.find(&signature[42..]).unwrap();
     for stray in 1..4 {
-        let respelled = format!("{}{}", &signature[..42], &ALPHABET[last + stray..=last + stray]);
+        let respelled = format!("{}{}", &signature[..42], &alphabet[last + stray..=last + stray]);
         assert_eq!(verify(&format!("{signed}.{respelled}")), Err(InvalidToken), "{respelled}");
     }
     for respelled in [
@@ -53,7 +53,7 @@ fn other_spellings_of_the_signature() {
         format!(" {signature}"),
         format!("{signature}\n"),
         format!("{signature}\0"),
-        format!("{}%3D", signature),
+        format!("{signature}%3D"),
         signature.replace(['-', '_'], "+"),
     ] {
         if respelled != signature {
