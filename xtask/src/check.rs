@@ -1,13 +1,13 @@
 //! `cargo xtask check`: runs every gate of CI except the tests, quick ones first. A gate that fails
 //! does not stop the next.
 
-use crate::repository::{cargo, run, tools};
-use crate::{deny, full, fuzz, layers, openapi, tidy};
+use crate::{deny, external, fuzz, layers, openapi, tidy};
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use std::io::IsTerminal;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
+use xtask::repository::{cargo, run, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Check {
@@ -34,9 +34,9 @@ const GATES: [Gate; 8] = [
 ];
 
 const FULL: [Gate; 4] = [
-    ("schemathesis", full::schemathesis::check),
-    ("lint_document", full::lint_document::check),
-    ("browser", full::browser::check),
+    ("schemathesis", external::schemathesis::check),
+    ("lint_document", external::lint_document::check),
+    ("browser", external::browser::check),
     ("fuzz", fuzz::check),
 ];
 
@@ -45,14 +45,14 @@ fn names() -> PossibleValuesParser {
 }
 
 impl Check {
-    pub(crate) fn run(self) -> Result<ExitCode> {
+    pub(crate) fn run(&self) -> ExitCode {
         let chosen: Vec<&Gate> = GATES.iter().chain(&FULL).filter(|gate| self.chooses(gate.0)).collect();
         let done: Vec<(&str, bool, Duration)> = chosen.into_iter().map(pass).collect();
         println!();
         for (name, open, elapsed) in &done {
             println!("{name:>14}  {:6}  {:6.1} s", if *open { "ok" } else { "FAILED" }, elapsed.as_secs_f64());
         }
-        Ok(ExitCode::from(u8::from(done.iter().any(|(_, open, _)| !open))))
+        ExitCode::from(u8::from(done.iter().any(|(_, open, _)| !open)))
     }
 
     fn chooses(&self, name: &str) -> bool {
@@ -73,9 +73,8 @@ fn pass((name, gate): &Gate) -> (&'static str, bool, Duration) {
     (name, result.is_ok(), started.elapsed())
 }
 
-/// Returns cargo with its progress shown on a terminal and hidden in a log.
-fn quiet_cargo() -> Command {
-    let mut cargo = cargo();
+/// Shows the progress of cargo on a terminal and hides it in a log.
+fn quiet(mut cargo: Command) -> Command {
     if !std::io::stderr().is_terminal() {
         cargo.env("CARGO_TERM_QUIET", "true");
     }
@@ -83,21 +82,21 @@ fn quiet_cargo() -> Command {
 }
 
 fn format() -> Result<()> {
-    run("cargo fmt", quiet_cargo().args(["fmt", "--all", "--", "--check"]))
+    run("cargo fmt", quiet(cargo()).args(["fmt", "--all", "--", "--check"]))
 }
 
 fn clippy() -> Result<()> {
-    run("cargo clippy", quiet_cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    run("cargo clippy", quiet(cargo()).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
 fn doc() -> Result<()> {
-    run("cargo doc", quiet_cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    run("cargo doc", quiet(cargo()).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// Checks the models of the circuit breaker. `--cfg loom` changes every crate, so it builds in a
 /// separate folder.
 fn loom() -> Result<()> {
-    let mut models = quiet_cargo();
+    let mut models = quiet(cargo());
     models.args(["test", "--package", "portcullis-resilience", "--test", "loom", "--release"]);
     models.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", tools()?.with_file_name("loom"));
     run("the models of the circuit breaker", &mut models)

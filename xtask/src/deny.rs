@@ -1,9 +1,9 @@
 //! Checks licenses, sources and bans of all dependencies with cargo-deny and `deny.toml`. Known
 //! vulnerabilities are checked by the public workflow only, since they need the advisory database.
 
-use crate::repository::{root, run, tool};
 use anyhow::Result;
 use std::process::Command;
+use xtask::repository::{root, run, tool};
 
 const VERSION: &str = "0.20.2";
 

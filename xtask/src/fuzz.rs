@@ -2,11 +2,11 @@
 //! toolchain. The targets and their oracles are in `fuzz/src`. The tests of that crate replay the
 //! stored inputs.
 
-use crate::repository::{metadata, root, run, tool};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use xtask::repository::{metadata, root, run, tool};
 
 const VERSION: &str = "0.13.1";
 /// Run time of each target in `check --full`, in seconds.

@@ -6,10 +6,10 @@
 //! crates that only some may depend on; `dev_only` the crates that are for tests only. Dev-dependencies
 //! are checked against `names` and `dev_only` only. `tests` lists crates that contain only tests.
 
-use crate::repository::{Dependency, Metadata, Package, metadata};
 use anyhow::{Result, bail};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use xtask::repository::{Dependency, Metadata, Package, metadata};
 
 const TABLE: &str = include_str!("../layers.json");
 

@@ -1,12 +1,12 @@
 //! `cargo xtask migrate`: creates the files of a migration for both databases, and runs migrations
 //! through the service.
 
-use crate::repository::{output, portcullis, root};
 use anyhow::{Context, Result, bail, ensure};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::{fs, io};
+use xtask::repository::{output, portcullis, root};
 
 const DATABASES: [&str; 2] = ["sqlite", "postgres"];
 
@@ -134,7 +134,9 @@ mod tests {
     #[test]
     fn a_migration_is_made_for_both_databases_and_after_all_others() {
         let folder = std::env::temp_dir().join(format!("xtask-migrations-{}", std::process::id()));
-        DATABASES.iter().for_each(|database| fs::create_dir_all(folder.join(database)).unwrap());
+        for database in DATABASES {
+            fs::create_dir_all(folder.join(database)).unwrap();
+        }
         new(&folder, "20261122120000", "users").unwrap();
         for database in DATABASES {
             for file in ["up.sql", "down.sql"] {

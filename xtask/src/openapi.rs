@@ -1,10 +1,10 @@
 //! `cargo xtask openapi`: writes the service's API document to `docs/openapi.json`, or checks that the
 //! file is up to date.
 
-use crate::repository::{output, portcullis, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::process::Command;
+use xtask::repository::{output, portcullis, root};
 
 const FILE: &str = "docs/openapi.json";
 

@@ -3,12 +3,14 @@
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::env;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::Command;
 
 /// Returns the workspace folder. Reads at run time the variable that cargo sets, since two clones may
 /// share a target folder.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let built = || env!("CARGO_MANIFEST_DIR").into();
     let mut folder: PathBuf = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(built).into();
     folder.pop();
@@ -16,21 +18,21 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// Returns a command for the cargo that runs this, in the workspace.
-pub(crate) fn cargo() -> Command {
+pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root());
     cargo
 }
 
 /// Runs a command. Returns an error that names `what` if it fails.
-pub(crate) fn run(what: &str, command: &mut Command) -> Result<()> {
+pub fn run(what: &str, command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("{what}: cannot be started"))?;
     ensure!(status.success(), "{what}: {status}");
     Ok(())
 }
 
 /// Runs a command and returns its standard output.
-pub(crate) fn output(what: &str, command: &mut Command) -> Result<String> {
+pub fn output(what: &str, command: &mut Command) -> Result<String> {
     let output = command.stderr(std::process::Stdio::inherit()).output();
     let output = output.with_context(|| format!("{what}: cannot be started"))?;
     ensure!(output.status.success(), "{what}: {}", output.status);
@@ -39,41 +41,41 @@ pub(crate) fn output(what: &str, command: &mut Command) -> Result<String> {
 
 /// The used part of the output of `cargo metadata`.
 #[derive(Deserialize)]
-pub(crate) struct Metadata {
-    pub(crate) packages: Vec<Package>,
-    pub(crate) target_directory: PathBuf,
+pub struct Metadata {
+    pub packages: Vec<Package>,
+    pub target_directory: PathBuf,
 }
 
 /// A crate of the workspace.
 #[derive(Deserialize)]
-pub(crate) struct Package {
-    pub(crate) name: String,
-    pub(crate) manifest_path: PathBuf,
-    pub(crate) dependencies: Vec<Dependency>,
+pub struct Package {
+    pub name: String,
+    pub manifest_path: PathBuf,
+    pub dependencies: Vec<Dependency>,
 }
 
 /// A dependency, as named in the manifest.
 #[derive(Deserialize)]
-pub(crate) struct Dependency {
-    pub(crate) name: String,
+pub struct Dependency {
+    pub name: String,
     /// `dev`, `build`, or `None` for a normal dependency.
-    pub(crate) kind: Option<String>,
-    pub(crate) optional: bool,
+    pub kind: Option<String>,
+    pub optional: bool,
 }
 
 /// Runs `cargo metadata`. Needs no network.
-pub(crate) fn metadata() -> Result<Metadata> {
+pub fn metadata() -> Result<Metadata> {
     let json = output("cargo metadata", cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
     serde_json::from_str(&json).context("cargo metadata: unexpected output")
 }
 
 /// Returns the folder for tools installed for this repository only.
-pub(crate) fn tools() -> Result<PathBuf> {
+pub fn tools() -> Result<PathBuf> {
     Ok(metadata()?.target_directory.join("tools"))
 }
 
 /// Returns the path of a tool from crates.io in a fixed version. Installs it if it is missing.
-pub(crate) fn tool(name: &str, version: &str) -> Result<PathBuf> {
+pub fn tool(name: &str, version: &str) -> Result<PathBuf> {
     let folder = tools()?.join(format!("{name}-{version}"));
     let binary = folder.join("bin").join(name);
     if !binary.is_file() {
@@ -88,7 +90,7 @@ pub(crate) fn tool(name: &str, version: &str) -> Result<PathBuf> {
 
 /// Builds `portcullis` and returns its path. Uses the features of the whole workspace, so that the
 /// tests can reuse the dependencies.
-pub(crate) fn portcullis(release: bool) -> Result<PathBuf> {
+pub fn portcullis(release: bool) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--workspace", "--bin", "portcullis"]);
     if release {
@@ -100,11 +102,28 @@ pub(crate) fn portcullis(release: bool) -> Result<PathBuf> {
 }
 
 /// Returns the folders in `PATH`.
-pub(crate) fn path() -> Vec<PathBuf> {
+pub fn path() -> Vec<PathBuf> {
     env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
 }
 
 /// Returns the path of a program in `PATH`, or `None` if it is not found.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     path().into_iter().map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// Generates 32 random bytes from `/dev/urandom`, in hex.
+pub fn secret() -> Result<String> {
+    let mut bytes = [0_u8; 32];
+    File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("/dev/urandom")?;
+    Ok(hex::encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_secrets_differ() {
+        assert_ne!(secret().unwrap(), secret().unwrap());
+    }
 }

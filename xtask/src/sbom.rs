@@ -1,10 +1,10 @@
 //! `cargo xtask sbom`: writes a CycloneDX document of the components of the binary, with
 //! cargo-cyclonedx.
 
-use crate::repository::{metadata, root, run, tool};
 use anyhow::Result;
 use std::fs;
 use std::process::Command;
+use xtask::repository::{metadata, root, run, tool};
 
 const VERSION: &str = "0.5.9";
 const FILE: &str = "portcullis.cdx.json";

@@ -1,13 +1,13 @@
 //! `cargo xtask serve`: builds and runs the service. The first run creates a `.env`.
 
-use crate::repository::{portcullis, root};
 use anyhow::{Context, Result};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use xtask::repository::{portcullis, root, secret};
 
 #[derive(clap::Args)]
 pub(crate) struct Serve {
@@ -44,13 +44,6 @@ fn write_env(path: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Generates 32 random bytes from `/dev/urandom`, in hex.
-pub(crate) fn secret() -> Result<String> {
-    let mut bytes = [0_u8; 32];
-    File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("/dev/urandom")?;
-    Ok(hex::encode(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,10 +60,5 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let (_, key) = first.split_once("SECRET_KEY=").unwrap();
         assert_eq!(key.trim_end().len(), 64);
-    }
-
-    #[test]
-    fn two_secrets_differ() {
-        assert_ne!(secret().unwrap(), secret().unwrap());
     }
 }

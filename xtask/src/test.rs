@@ -1,13 +1,15 @@
 //! `cargo xtask test`: runs the tests of the whole workspace and counts them by database. Finds or
 //! installs PostgreSQL, PgBouncer, Redis, Python and Node; the tests start the servers they need.
 
-use crate::{database_extras, database_server, languages, redis_server, repository::cargo, test_summary::TestSummary};
+use crate::test_summary::TestSummary;
 use anyhow::Result;
 use parking_lot::Mutex;
 use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+use xtask::install::{database_extras, database_server, languages, redis_server};
+use xtask::repository::cargo;
 
 #[derive(clap::Args)]
 pub(crate) struct Test {

@@ -10,7 +10,7 @@ const DECISIONS: &str = "docs/adr/";
 const FILES: [&str; 8] = [".rs", ".md", ".toml", ".sql", ".json", ".js", ".css", ".html"];
 
 pub(super) fn faults(root: &Path, file: &File) -> Vec<String> {
-    if !file.path.ends_with(".md") {
+    if !file.is_page() {
         return Vec::new();
     }
     let page = root.join(&file.path);
@@ -75,7 +75,7 @@ fn is_elsewhere(target: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repository::root;
+    use xtask::repository::root;
 
     fn count(text: &str) -> usize {
         faults(&root(), &File { path: "xtask/page.md".to_owned(), text: text.to_owned() }).len()

@@ -8,10 +8,10 @@ mod sources;
 mod text;
 mod words;
 
-use crate::repository::root;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;
+use xtask::repository::root;
 
 /// Folders that are not checked: build output, installed tools, fixtures and vendored code.
 const FOREIGN: [&str; 7] = ["target", ".git", ".venv", "node_modules", "outbox", "fixtures", "third-party"];
@@ -44,7 +44,15 @@ struct File {
 
 impl File {
     fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
+        self.has_extension("rs")
+    }
+
+    fn is_page(&self) -> bool {
+        self.has_extension("md")
+    }
+
+    fn has_extension(&self, extension: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|found| found == extension)
     }
 
     /// Returns the lines with their numbers.

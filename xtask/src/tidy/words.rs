@@ -24,7 +24,7 @@ const MARKERS: [&str; 13] = [
 const QUOTING: [&str; 1] = ["docs/development/style.md"];
 
 pub(super) fn faults(file: &File) -> Vec<String> {
-    let page = file.path.ends_with(".md");
+    let page = file.is_page();
     if !page && !file.is_rust() || QUOTING.contains(&file.path.as_str()) {
         return Vec::new();
     }

@@ -1,0 +1,71 @@
+//! Installs tools from other registries into `target/tools`, in pinned versions.
+
+use anyhow::{Result, bail};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use xtask::repository::{find, run, tools};
+use xtask::{install::apt, repository};
+
+const PYTHON: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
+const NODE: [&str; 3] = ["@redocly/cli@2.77.0", "playwright-core@1.65.1", "axe-core@4.14.1"];
+
+/// Returns the folder of the Python programs. Installs them if needed.
+pub(super) fn python() -> Result<PathBuf> {
+    let folder = tools()?.join("python");
+    if !is_current(&folder, &PYTHON) {
+        if Command::new("python3").args(["-c", "import venv, ensurepip"]).status().is_ok_and(|status| !status.success())
+            && apt::available()
+        {
+            apt::install("python3-venv")?;
+        }
+        run("python3 -m venv", Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        run("pip install", Command::new(folder.join("bin/pip")).args(["install", "--quiet"]).args(PYTHON))?;
+        mark_current(&folder, &PYTHON)?;
+    }
+    Ok(folder.join("bin"))
+}
+
+/// Returns the folder that contains `node_modules`. Installs the packages if needed.
+pub(super) fn node() -> Result<PathBuf> {
+    let folder = tools()?.join("node");
+    if !is_current(&folder, &NODE) {
+        fs::create_dir_all(&folder)?;
+        let mut install = Command::new("npm");
+        install.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(&folder).args(NODE);
+        run("npm install", &mut install)?;
+        mark_current(&folder, &NODE)?;
+    }
+    Ok(folder)
+}
+
+/// Returns the path of Chromium or Chrome. Installs Chromium if neither is found.
+pub(super) fn chromium() -> Result<PathBuf> {
+    let search = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(find);
+    if search().is_none() && apt::available() {
+        apt::install("chromium")?;
+    }
+    match search() {
+        Some(chromium) => Ok(chromium),
+        None => bail!("Chromium is needed: install your system's package `chromium`"),
+    }
+}
+
+/// Creates an empty folder for the output of one gate.
+pub(super) fn scratch(name: &str) -> Result<PathBuf> {
+    let folder = repository::metadata()?.target_directory.join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Returns whether a folder was filled completely, with these packages.
+fn is_current(folder: &std::path::Path, packages: &[&str]) -> bool {
+    fs::read_to_string(folder.join("installed")).is_ok_and(|installed| installed == packages.join("\n"))
+}
+
+fn mark_current(folder: &std::path::Path, packages: &[&str]) -> Result<()> {
+    Ok(fs::write(folder.join("installed"), packages.join("\n"))?)
+}
