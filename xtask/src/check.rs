@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use std::io::IsTerminal;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
-use xtask::repository::{cargo, run, tools};
+use xtask::repository::{cargo, cargo_debug, run, tools};
 
 #[derive(clap::Args)]
 pub(crate) struct Check {
@@ -86,11 +86,11 @@ fn format() -> Result<()> {
 }
 
 fn clippy() -> Result<()> {
-    run("cargo clippy", quiet(cargo()).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    run("cargo clippy", quiet(cargo_debug()).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
 fn doc() -> Result<()> {
-    run("cargo doc", quiet(cargo()).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    run("cargo doc", quiet(cargo_debug()).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// Checks the models of the circuit breaker. `--cfg loom` changes every crate, so it builds in a

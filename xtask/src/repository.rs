@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::LazyLock;
 
 /// Returns the workspace folder. Reads at run time the variable that cargo sets, since two clones may
 /// share a target folder.
@@ -21,6 +22,28 @@ pub fn root() -> PathBuf {
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root());
+    cargo
+}
+
+/// Version of the system's OpenSSL if debug builds link it: pkg-config finds version 3.0 or newer, and
+/// `OPENSSL_NO_VENDOR` does not decide.
+static SYSTEM_OPENSSL: LazyLock<Option<String>> = LazyLock::new(|| {
+    if env::var_os("OPENSSL_NO_VENDOR").is_some() {
+        return None;
+    }
+    let found = Command::new("pkg-config").args(["--modversion", "openssl >= 3.0"]).output().ok()?;
+    let version = String::from_utf8(found.stdout).ok().filter(|_| found.status.success())?.trim().to_owned();
+    eprintln!("linking the system's OpenSSL {version}; OPENSSL_NO_VENDOR=0 builds the bundled one");
+    Some(version)
+});
+
+/// Returns cargo for a debug build of the service. Links the system's OpenSSL if possible, which saves
+/// minutes of compiling C. Release builds always link the bundled one.
+pub fn cargo_debug() -> Command {
+    let mut cargo = cargo();
+    if SYSTEM_OPENSSL.is_some() {
+        cargo.env("OPENSSL_NO_VENDOR", "1");
+    }
     cargo
 }
 
@@ -91,7 +114,7 @@ pub fn tool(name: &str, version: &str) -> Result<PathBuf> {
 /// Builds `portcullis` and returns its path. Uses the features of the whole workspace, so that the
 /// tests can reuse the dependencies.
 pub fn portcullis(release: bool) -> Result<PathBuf> {
-    let mut build = cargo();
+    let mut build = if release { cargo() } else { cargo_debug() };
     build.args(["build", "--workspace", "--bin", "portcullis"]);
     if release {
         build.arg("--release");

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use xtask::install::{database_extras, database_server, languages, redis_server};
-use xtask::repository::cargo;
+use xtask::repository::cargo_debug;
 
 #[derive(clap::Args)]
 pub(crate) struct Test {
@@ -28,7 +28,7 @@ impl Test {
         println!("building the workspace and its tests; the first time takes some minutes");
         // One pipe for both, since cargo names the file on one and libtest its tests on the other.
         let (reader, writer) = std::io::pipe()?;
-        let mut tests = cargo();
+        let mut tests = cargo_debug();
         tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(&self.filter);
         tests.env(redis_server::VARIABLE, redis);
         tests.env(database_server::VARIABLE, programs).stdout(writer.try_clone()?).stderr(writer);
