@@ -194,7 +194,7 @@ mod tests {
     /// If this test fails, r2d2 may open the connections (ADR 16).
     #[test]
     #[expect(clippy::disallowed_methods, reason = "r2d2 has its own clock")]
-    fn r2d2_reports_a_refusal_late_and_retries_for_nobody() {
+    fn r2d2_reports_a_refusal_late_and_retries_without_a_caller() {
         let tries = Arc::new(AtomicUsize::new(0));
         let pool = r2d2::Pool::builder()
             .max_size(1)
@@ -207,7 +207,7 @@ mod tests {
         assert!(start.elapsed() >= WAIT);
         let before = tries.load(Ordering::Relaxed);
         while tries.load(Ordering::Relaxed) == before {
-            assert!(start.elapsed() < Duration::from_secs(60), "nobody retries");
+            assert!(start.elapsed() < Duration::from_secs(60), "it no longer retries");
             std::thread::yield_now();
         }
     }
