@@ -1,6 +1,7 @@
 //! Passwords in clear text, redacted and wiped, and the policy for new ones.
 
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Clear-text password. Redacted in `Debug`, wiped when dropped, and not comparable.
 ///
@@ -10,12 +11,12 @@ use std::fmt;
 /// assert_eq!(format!("{password:?}"), "Password(…)");
 /// assert_eq!(password.expose(), "s3cret");
 /// ```
-pub struct Password(String);
+pub struct Password(Zeroizing<String>);
 
 impl Password {
     /// Creates a password exactly as typed: not trimmed, folded or truncated.
     pub fn new(password: impl Into<String>) -> Self {
-        Self(password.into())
+        Self(Zeroizing::new(password.into()))
     }
 
     /// Returns the clear text, for hashing.
@@ -28,15 +29,6 @@ impl Password {
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(…)")
-    }
-}
-
-impl Drop for Password {
-    fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.0).into_bytes();
-        bytes.fill(0);
-        // Keeps the optimizer from removing the write.
-        std::hint::black_box(bytes.as_slice());
     }
 }
 
