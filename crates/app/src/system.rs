@@ -1,12 +1,9 @@
-//! Access to the operating system: clock, random source, core dumps, file-descriptor limit, malloc
-//! arenas, thread priority and terminal colors. The only file that reads the clock and the random source.
+//! Access to the operating system: clock, random source, core dumps, file-descriptor limit, thread
+//! priority and terminal colors. The only file that reads the clock and the random source.
 
 use chrono::{DateTime, Utc};
 use portcullis_ports::{Clock, Entropy};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::num::NonZeroUsize;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Clock of the operating system.
@@ -48,25 +45,6 @@ impl Entropy for OsEntropy {
         if getrandom::fill(bytes).is_err() {
             std::process::abort();
         }
-    }
-}
-
-/// glibc's variable for the maximum number of malloc arenas.
-const ARENAS: &str = "MALLOC_ARENA_MAX";
-
-/// Re-executes the program in the same process with one malloc arena per core. glibc defaults to eight
-/// per core, and each arena keeps the memory of its largest job; glibc reads the limit only at program
-/// start. Returns if an operator has set the variable or the exec fails; after a failed exec, SIGPIPE has
-/// its default action.
-pub(crate) fn limit_malloc_arenas(cores: NonZeroUsize) {
-    #[expect(clippy::disallowed_methods, reason = "no setting of the service, but one of its C library")]
-    let set = std::env::var_os(ARENAS).is_some();
-    if set || !cfg!(all(target_os = "linux", target_env = "gnu")) {
-        return;
-    }
-    let mut arguments = std::env::args_os();
-    if let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) {
-        let _ = Command::new(program).arg0(name).args(arguments).env(ARENAS, cores.to_string()).exec();
     }
 }
 

@@ -30,7 +30,6 @@ const MAIL_POLL: Duration = Duration::from_millis(10);
 
 /// Runs the server until a signal stops it.
 pub(crate) fn serve() -> anyhow::Result<ExitCode> {
-    system::limit_malloc_arenas(wire::cores());
     let sources = sources()?;
     let settings = Settings::read(&sources)?;
     system::raise_fd_limit()?;
@@ -181,9 +180,6 @@ struct Signals {
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        // The reader of the log may close the pipe. After a failed re-exec (see `limit_malloc_arenas`),
-        // SIGPIPE would end the process.
-        let _ = signal(SignalKind::pipe())?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -1,5 +1,5 @@
 /* LD_PRELOAD library between the service and the C library, controlled by a file of numbers that a test
- * writes. It shifts or stops the wall clock, and makes wall-clock reads, thread creation, exec or the unwinding
+ * writes. It shifts or stops the wall clock, and makes wall-clock reads, thread creation or the unwinding
  * of a panic fail. Other clocks and everything not requested are unaffected. */
 
 #define _GNU_SOURCE
@@ -23,7 +23,6 @@ struct control {
     int64_t looks;   /* 1: the next wall-clock read by a blocking job fails; 2: the one after */
     int64_t threads; /* number of further thread creations that fail */
     int64_t unwinds; /* not 0: unwinding fails */
-    int64_t begins;  /* not 0: exec fails */
     int64_t spared;  /* number of thread creations that succeed first */
 };
 
@@ -102,14 +101,4 @@ int _Unwind_RaiseException(void *exception) {
     /* _URC_END_OF_STACK */
     if (control->unwinds) return 5;
     return ((raiser *)dlsym(RTLD_NEXT, "_Unwind_RaiseException"))(exception);
-}
-
-typedef int beginner(const char *, char *const[]);
-
-int execvp(const char *program, char *const arguments[]) {
-    if (control->begins) {
-        errno = EPERM;
-        return -1;
-    }
-    return ((beginner *)dlsym(RTLD_NEXT, "execvp"))(program, arguments);
 }

@@ -34,7 +34,7 @@ impl Shim {
     pub(super) fn new() -> Self {
         let path = fresh_folder().join("control");
         let control = File::create_new(&path).unwrap();
-        control.set_len(56).unwrap();
+        control.set_len(48).unwrap();
         Self { path, control }
     }
 
@@ -82,7 +82,7 @@ impl Shim {
 
     /// Makes one thread creation fail, after `count` successful ones.
     pub(super) fn fail_thread_after(&self, count: i64) {
-        self.put(6, count);
+        self.put(5, count);
         self.fail_threads(1);
     }
 
@@ -94,10 +94,5 @@ impl Shim {
     /// Prevents unwinding, so that the next panic ends the process.
     pub(super) fn fail_unwinding(&self) {
         self.put(4, 1);
-    }
-
-    /// Makes the service's re-exec fail, so that it keeps glibc's default number of arenas.
-    pub(super) fn fail_beginning(&self) {
-        self.put(5, 1);
     }
 }

@@ -26,24 +26,6 @@ impl Service {
         self.memory("VmHWM:")
     }
 
-    /// Counts glibc's arenas except the first. Each reserves 64 MiB at a 64 MiB boundary, and its used part
-    /// is writable.
-    pub(crate) fn arenas(&self) -> usize {
-        const RESERVED: u64 = 64 << 20;
-        let (mut arenas, mut start) = (0, None);
-        for line in self.told("maps").lines() {
-            let mut fields = line.split_whitespace();
-            let (from, to) = fields.next().and_then(|range| range.split_once('-')).unwrap();
-            let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16).unwrap());
-            match fields.next().unwrap() {
-                "rw-p" => start = (from % RESERVED == 0).then_some(from),
-                "---p" if start.is_some_and(|start| start + RESERVED == to) => arenas += 1,
-                _ => {}
-            }
-        }
-        arenas
-    }
-
     /// Counts open file descriptors.
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.process_id())).unwrap().count()

@@ -1,7 +1,7 @@
 //! Settings as far as they affect the running service. `tests/settings` covers the parsing of each variable.
 
 use crate::prelude::*;
-use std::{fs, thread};
+use std::fs;
 
 on_both_databases!(
     portcullis_toml_and_files_of_secrets_are_enough_to_start,
@@ -79,25 +79,6 @@ fn no_core_dump_holds_the_secret() {
     let id = command.child().id();
     eventually("no core dump of a command", || dumps_nothing(&limits_of(id)).then_some(()));
     assert!(!service.told("cmdline").contains(&*SECRET));
-}
-
-/// An arena keeps memory that a thread used briefly. There is one arena per core.
-#[test]
-fn there_are_few_arenas_unless_the_operator_wants_more() {
-    let cores = thread::available_parallelism().unwrap().get();
-    let arenas = |setup: ServiceBuilder| {
-        let service = setup.start();
-        let (account, _) = service.session();
-        thread::scope(|scope| {
-            for _ in 0..32 {
-                scope.spawn(|| service.login(&account.email, &account.password).expect(200));
-            }
-        });
-        // The first arena cannot be distinguished from the program's own memory.
-        service.arenas() + 1
-    };
-    assert_eq!(arenas(Backend::Sqlite.service()), cores);
-    assert_eq!(arenas(Backend::Sqlite.service().set("MALLOC_ARENA_MAX", &(cores + 2).to_string())), cores + 2);
 }
 
 #[test]
