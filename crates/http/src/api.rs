@@ -10,6 +10,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Data;
 use portcullis_domain::keys::PublicKey;
 use portcullis_domain::registration::PasswordPolicy;
+use portcullis_usecases::CANCEL_GRACE;
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::login::LogIn;
@@ -23,7 +24,6 @@ use portcullis_usecases::verification::{InspectToken, RequestEmailChange, Resend
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// State shared by all handlers.
@@ -171,10 +171,6 @@ impl RequestGuard {
         self.answering.strong_count() > 0 && !self.departed.load(Ordering::Relaxed)
     }
 }
-
-/// A job that waited at most this long runs even if the client has half-closed the connection, since
-/// such a client may still read the response.
-const CANCEL_GRACE: Duration = Duration::from_millis(20);
 
 /// Runs a use case that hashes on the crypto lane, unless the client disconnected while the job was
 /// queued. The [`RequestGuard`] reports a disconnect when the client half-closes the connection, or

@@ -1,6 +1,10 @@
 //! Cancellation of work whose caller no longer waits.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Time for which queued work ignores its cancellation. A client that has half-closed its connection
+/// looks like one that left, but may still read the response.
+pub const CANCEL_GRACE: Duration = Duration::from_millis(20);
 
 /// Cancellation token for slow work that may have to queue. Check it before the work starts; work that
 /// has started runs to its end.

@@ -22,7 +22,7 @@ mod store;
 mod tokens;
 mod verification;
 
-pub use cancellation::CancellationToken;
+pub use cancellation::{CANCEL_GRACE, CancellationToken};
 pub use clock::Clock;
 pub use deletion::{Remains, UserDeletion};
 pub use entropy::{Entropy, EntropyExt};

@@ -18,6 +18,9 @@ pub mod verification;
 
 pub use failure::DependencyError;
 
+/// See [`portcullis_ports::CANCEL_GRACE`].
+pub const CANCEL_GRACE: std::time::Duration = portcullis_ports::CANCEL_GRACE;
+
 /// Logger for events of accounts and tokens. Log readers rely on the name.
 const LOG: &str = "app.auth.service";
 

@@ -6,7 +6,7 @@ use crate::{
     lanes::{LaneTiming, Lanes},
     queue::Queue,
 };
-use portcullis_ports::{CancellationToken, Clock, HasherError};
+use portcullis_ports::{CANCEL_GRACE, CancellationToken, Clock, HasherError};
 use std::{
     io,
     num::NonZeroUsize,
@@ -35,10 +35,6 @@ pub struct PoolSettings {
     /// Called first on every thread, for example to lower its priority.
     pub on_start: fn(),
 }
-
-/// A job that waited at most this long is computed even if it was cancelled: its caller may have only
-/// half-closed the connection.
-const CANCEL_GRACE: Duration = Duration::from_millis(20);
 
 /// Computes the digests of a batch in which all computations have the same costs.
 type Kernel = dyn Fn(&[&Computation]) -> Vec<Digest> + Send + Sync;

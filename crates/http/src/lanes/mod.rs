@@ -32,7 +32,7 @@ pub struct LaneSettings {
 }
 
 /// Delay of a rejection: clients that retry at once would cost more than the rejected work.
-const REFUSAL_DELAY: Duration = Duration::from_millis(25);
+pub(crate) const REFUSAL_DELAY: Duration = Duration::from_millis(25);
 
 /// Current load of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

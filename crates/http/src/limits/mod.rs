@@ -15,6 +15,7 @@ pub use proxies::{IpNetwork, ParseNetworkError, TrustedProxies};
 
 use crate::api::{Api, with_store};
 use crate::errors::ApiError;
+use crate::lanes::REFUSAL_DELAY;
 use actix_web::web::Data;
 use portcullis_domain::limits::{Budget, LimitSubject, Source};
 use portcullis_usecases::limits::{Admission, Guess, Guesses, LimitError, RateLimited};
@@ -27,8 +28,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
-/// Delay of a rejection: clients that retry at once would cost more than the rejected work.
-const REFUSAL_DELAY: Duration = Duration::from_millis(25);
 /// Maximum time a rejected call waits for calls in flight. While the service can serve logins, a hash
 /// never takes longer.
 const MAX_REFUSAL_WAIT: Duration = Duration::from_secs(5);
