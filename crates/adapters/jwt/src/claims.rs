@@ -1,12 +1,12 @@
 //! Writes and reads claims as JSON. The domain checks whether they have expired.
 
-use crate::object::StrictObject;
 use chrono::{DateTime, Utc};
 use portcullis_domain::{
     registration::UserId,
     sessions::SessionId,
     tokens::{AccessClaims, Claims, Jti, MAX_IAT_SKEW, RefreshClaims},
 };
+use portcullis_json::Object;
 use serde::Serialize;
 
 const ACCESS: &str = "access";
@@ -36,7 +36,7 @@ pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
 
 /// Reads the claims of a payload. Returns `None` if one is missing, has the wrong type or an invalid
 /// value, and for a token that is not valid yet or has an audience.
-pub(crate) fn read(payload: &StrictObject<'_>, now: DateTime<Utc>) -> Option<Claims> {
+pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
     let user_id = UserId::parse(payload.text("sub")?)?;
     let jti = Jti::parse(payload.text("jti")?)?;
     // Tokens of the FastAPI application have no `sid`, but an invalid one is an error.
@@ -61,6 +61,6 @@ pub(crate) fn read(payload: &StrictObject<'_>, now: DateTime<Utc>) -> Option<Cla
 }
 
 /// Reads a time in whole seconds. Returns `None` if it is out of range.
-fn time(payload: &StrictObject<'_>, name: &str) -> Option<DateTime<Utc>> {
+fn time(payload: &Object<'_>, name: &str) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(payload.integer(name)?, 0)
 }

@@ -1,10 +1,8 @@
 //! Signs and verifies JWS compact serialization (RFC 7515 §3.1).
 
-use crate::{
-    keys::{SigningKey, VerifyingKey},
-    object::StrictObject,
-};
+use crate::keys::{SigningKey, VerifyingKey};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use portcullis_json::Object;
 use std::sync::Arc;
 
 /// Maximum length of a token: some forty times that of an issued one.
@@ -71,7 +69,7 @@ impl UnverifiedJws<'_> {
         let mut secrets = keys.iter().filter(|key| key.public().is_none());
         let Some(key) = secrets.find(|key| self.is_by(key)) else { return false };
         let Some(header) = part(self.header) else { return false };
-        StrictObject::parse(&header).is_some_and(|header| is_acceptable(&header, key))
+        Object::parse(&header).is_some_and(|header| is_acceptable(&header, key))
     }
 
     /// Returns whether the token's header names a configured key and its algorithm, and that key signed
@@ -81,14 +79,14 @@ impl UnverifiedJws<'_> {
             return false;
         }
         let Some(header) = part(self.header) else { return false };
-        let Some(header) = StrictObject::parse(&header) else { return false };
+        let Some(header) = Object::parse(&header) else { return false };
         let Some(name) = header.text("kid") else { return false };
         let key = keys.iter().find(|key| key.public().is_some_and(|public| public.id == name));
         key.is_some_and(|key| is_acceptable(&header, key) && self.is_by(key))
     }
 }
 
-fn is_acceptable(header: &StrictObject<'_>, key: &VerifyingKey) -> bool {
+fn is_acceptable(header: &Object<'_>, key: &VerifyingKey) -> bool {
     header.text("alg") == Some(key.algorithm().as_str()) && FORBIDDEN_HEADERS.iter().all(|name| !header.has(name))
 }
 
@@ -119,7 +117,7 @@ mod tests {
         let bytes = URL_SAFE_NO_PAD.decode(KEY).unwrap();
         let key = secret(Algorithm::Hs256, &bytes);
         let payload = verify(TOKEN, &key).unwrap();
-        let payload = StrictObject::parse(&payload).unwrap();
+        let payload = Object::parse(&payload).unwrap();
         assert_eq!(payload.text("iss"), Some("joe"));
         assert_eq!(payload.integer("exp"), Some(1_300_819_380));
         for (at, byte) in TOKEN.bytes().enumerate() {

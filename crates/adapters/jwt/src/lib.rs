@@ -23,7 +23,6 @@ mod claims;
 mod issuer;
 mod jws;
 mod keys;
-mod object;
 mod verifier;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};

@@ -4,11 +4,11 @@ use crate::{
     algorithm::Algorithm,
     claims, jws,
     keys::{KeyError, VerifyingKey},
-    object::StrictObject,
 };
 use chrono::{DateTime, Utc};
 use portcullis_domain::keys::PublicKey;
 use portcullis_domain::tokens::Claims;
+use portcullis_json::Object;
 use portcullis_ports::{InvalidToken, TokenVerifier};
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ impl JwtVerifier {
 impl TokenVerifier for JwtVerifier {
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, InvalidToken> {
         let payload = jws::verify(token, &self.keys).ok_or(InvalidToken)?;
-        let payload = StrictObject::parse(&payload).ok_or(InvalidToken)?;
+        let payload = Object::parse(&payload).ok_or(InvalidToken)?;
         claims::read(&payload, now).ok_or(InvalidToken)
     }
 }
