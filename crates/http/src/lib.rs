@@ -32,7 +32,7 @@ mod verification;
 
 pub use api::{AccountPages, Api, HttpConfig, Lanes, RecoveryUseCases, SessionUseCases, VerificationUseCases};
 pub use lanes::{BatchLane, BatchSettings, Lane, LaneLoad, LaneObserver, LaneSettings};
-pub use limits::{ForwardedHeader, IpNetwork, ParseNetworkError, TrustedProxies};
+pub use limits::{ForwardedHeader, ParseProxiesError, TrustedProxies};
 pub use metrics_server::serve_metrics;
 pub use openapi::document;
 pub use pages::{Page, PageRenderer};

@@ -11,10 +11,10 @@ mod session;
 mod smtp;
 mod url;
 
+pub use self::url::{SmtpUrl, SmtpUrlError};
 pub use address::{Sender, SenderError};
 pub use folder::FolderMailer;
 pub use smtp::{Greeting, SmtpMailer, TimeLimits, TrustRoots};
-pub use url::{SmtpUrl, SmtpUrlError};
 
 // Imported only so that its feature `vendored` bundles the C library.
 use openssl_sys as _;

@@ -1,9 +1,11 @@
 //! `SMTP_URL`: host, encryption and credentials of the mail server.
 
+use ::url::{Host, ParseError, Url};
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// Port of submission, in plaintext until STARTTLS (RFC 6409 §3.1).
 const SUBMISSION: u16 = 587;
@@ -65,9 +67,9 @@ impl fmt::Display for SmtpUrlError {
         f.write_str(match self {
             Self::Scheme => "begins with neither smtp:// nor smtps://",
             Self::Host => "has a host that is neither a name nor an IP address",
-            Self::Port => "has a port that is no number from 1 to 65535",
+            Self::Port => "has a port that is not a number from 1 to 65535",
             Self::Credentials => "has a user or a password that cannot be read: both are needed, percent-encoded",
-            Self::Parameter => "has more behind its port than ?tls=none or ?tls=required",
+            Self::Parameter => "has more after its port than ?tls=none or ?tls=required",
         })
     }
 }
@@ -92,24 +94,20 @@ impl SmtpUrl {
             "smtps" => true,
             _ => return Err(SmtpUrlError::Scheme),
         };
-        // A password may contain an unencoded `@`.
-        let (credentials, rest) = match rest.rsplit_once('@') {
-            Some((userinfo, rest)) => (Some(read_credentials(userinfo)?), rest),
+        // Split off first: a password may contain an unencoded `@`, `/`, `?` or `#`.
+        let (credentials, place) = match rest.rsplit_once('@') {
+            Some((userinfo, place)) => (Some(read_credentials(userinfo)?), place),
             None => (None, rest),
         };
-        let (place, parameter) = match rest.split_once('?') {
-            Some((place, parameter)) => (place, Some(parameter)),
-            None => (rest, None),
-        };
-        let (host, port) = read_place(place.strip_suffix('/').unwrap_or(place))?;
-        let encryption = match (immediate, parameter) {
+        let (host, url) = read_place(place)?;
+        let encryption = match (immediate, url.query()) {
             (true, None) => Encryption::Immediate,
             (false, None) if is_loopback(&host) => Encryption::Offered,
             (false, None | Some("tls=required")) => Encryption::Required,
             (false, Some("tls=none")) => Encryption::None,
             _ => return Err(SmtpUrlError::Parameter),
         };
-        let port = port.unwrap_or(if immediate { SUBMISSIONS } else { SUBMISSION });
+        let port = url.port().unwrap_or(if immediate { SUBMISSIONS } else { SUBMISSION });
         Ok(Self { host, port, encryption, credentials })
     }
 
@@ -148,35 +146,29 @@ fn read_credentials(userinfo: &str) -> Result<Credentials, SmtpUrlError> {
     Ok(Credentials { user: decoded(user)?, password: decoded(password)?.into() })
 }
 
-fn read_place(place: &str) -> Result<(String, Option<u16>), SmtpUrlError> {
-    let (host, port) = match place.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or(SmtpUrlError::Host)?;
-            host.parse::<Ipv6Addr>().map_err(|_| SmtpUrlError::Host)?;
-            match port.strip_prefix(':') {
-                Some(port) => (host, Some(port)),
-                None if port.is_empty() => (host, None),
-                None => return Err(SmtpUrlError::Host),
-            }
-        }
-        None => match place.split_once(':') {
-            Some((host, port)) => (named(host)?, Some(port)),
-            None => (named(place)?, None),
-        },
+/// Parses the URL without credentials.
+fn read_place(place: &str) -> Result<(String, Url), SmtpUrlError> {
+    let url = Url::parse(&format!("smtp://{place}")).map_err(|error| match error {
+        ParseError::InvalidPort => SmtpUrlError::Port,
+        _ => SmtpUrlError::Host,
+    })?;
+    let host = match url.host() {
+        Some(Host::Domain(name)) if is_host_name(name) => name.to_owned(),
+        Some(Host::Ipv6(address)) => address.to_string(),
+        _ => return Err(SmtpUrlError::Host),
     };
-    Ok((host.to_owned(), port.map(read_port).transpose()?))
+    // `url` drops control characters and accepts an empty port.
+    let authority = place.split(['/', '?']).next().unwrap_or_default();
+    if !matches!(url.path(), "" | "/") || url.fragment().is_some() || place.contains(char::is_control) {
+        return Err(SmtpUrlError::Host);
+    }
+    if url.port() == Some(0) || authority.ends_with(':') { Err(SmtpUrlError::Port) } else { Ok((host, url)) }
 }
 
-fn named(host: &str) -> Result<&str, SmtpUrlError> {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    if host.len() <= 253 && host.split('.').all(label) { Ok(host) } else { Err(SmtpUrlError::Host) }
-}
-
-fn read_port(text: &str) -> Result<u16, SmtpUrlError> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|port| digits && *port > 0).ok_or(SmtpUrlError::Port)
+/// Returns whether the text is a host name. Underscores are allowed for container networks.
+fn is_host_name(text: &str) -> bool {
+    const DENIED: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
+    Uts46::new().to_ascii(text.as_bytes(), DENIED, Hyphens::Allow, DnsLength::Verify).is_ok()
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -5,7 +5,7 @@ use super::sources::Sources;
 use super::value::{self, BOOL_VALUES};
 use super::warning::Warning;
 use portcullis_domain::limits::{Gcra, Rule, SlidingWindow};
-use portcullis_http::{ForwardedHeader, IpNetwork, TrustedProxies};
+use portcullis_http::{ForwardedHeader, TrustedProxies};
 use portcullis_redis::RedisUrl;
 use portcullis_usecases::limits::Rules;
 use std::num::NonZeroU32;
@@ -86,7 +86,7 @@ impl Limits {
         };
         let proxies = sources.optional(&PROXIES, read_proxies)?.unwrap_or_default();
         let redis = read_redis(sources)?;
-        warnings.extend(proxies.0.iter().any(IpNetwork::is_public).then(everybody_trusted));
+        warnings.extend(proxies.has_public().then(everybody_trusted));
         warnings.extend(redis.as_ref().is_some_and(RedisUrl::is_exposed).then(exposed));
         let rules = sources.required(&ENABLED, value::parse_bool)?.then_some(rules);
         Ok(Self { rules, proxies, forwarded: sources.required(&FORWARDED_HEADER, read_header)?, redis })
@@ -160,9 +160,7 @@ fn shown_url(text: &str) -> String {
 }
 
 fn read_proxies(text: &str) -> Result<TrustedProxies, InvalidValue> {
-    let networks = text.split(',').map(|network| network.trim().parse::<IpNetwork>());
-    let networks: Result<_, _> = networks.collect();
-    networks.map(TrustedProxies).map_err(|_| InvalidValue("has an entry that is neither an IP address nor a network"))
+    text.parse().map_err(|_| InvalidValue("has an entry that is neither an IP address nor a network"))
 }
 
 fn read_header(text: &str) -> Result<ForwardedHeader, InvalidValue> {

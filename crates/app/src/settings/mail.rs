@@ -1,7 +1,8 @@
 //! Email settings: mail server or folder, sender, templates, notices, and the pages that links open.
 
 use super::cors;
-use super::server::{Server, is_host_name};
+use super::host::is_loopback;
+use super::server::Server;
 use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 use super::value::{self, BOOL_VALUES};
@@ -12,8 +13,8 @@ use portcullis_http::Page;
 use portcullis_lettre::{Sender, SmtpUrl};
 use portcullis_minijinja::MinijinjaRenderer;
 use portcullis_usecases::mail::{Links, Notices};
-use std::net::IpAddr;
 use std::path::PathBuf;
+use url::Url;
 
 const PUBLIC_URL: Setting = Setting {
     name: "PUBLIC_URL",
@@ -111,7 +112,8 @@ impl Mail {
             templates: sources.optional(&MAIL_TEMPLATES, value::path)?,
             notices: sources.required(&MAIL_NOTICES, read_notices)?,
             links,
-            public_origin: cors::origin_of(&public_url),
+            public_origin: Url::parse(&public_url)
+                .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization()),
             public_url,
             require_verified: sources.required(&REQUIRE_VERIFIED, value::parse_bool)?,
         })
@@ -166,7 +168,7 @@ fn read_links(
     let public = sources.optional(&PUBLIC_URL, read_public)?;
     let (verify, reset) = (sources.optional(&VERIFY_URL, read_page)?, sources.optional(&RESET_URL, read_page)?);
     let needed = public.is_none() && (verify.is_none() || reset.is_none());
-    if needed && !is_loopback(&bracketed(&server.host)) {
+    if needed && !is_loopback(&server.host) {
         warnings.push(no_public_url());
     }
     let public = public.unwrap_or_else(|| own_url(server));
@@ -178,13 +180,12 @@ fn read_links(
 
 /// Returns the URL of the service for a browser on this machine.
 fn own_url(server: &Server) -> String {
-    let host = bracketed(&server.host);
-    let host = if is_loopback(&host) { host } else { "localhost".to_owned() };
-    format!("http://{host}:{}", server.port)
-}
-
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+    let port = server.port;
+    match server.host.as_str() {
+        host if !is_loopback(host) => format!("http://localhost:{port}"),
+        v6 if v6.contains(':') => format!("http://[{v6}]:{port}"),
+        host => format!("http://{host}:{port}"),
+    }
 }
 
 fn read_public(text: &str) -> Result<String, InvalidValue> {
@@ -211,37 +212,19 @@ fn read_page(text: &str) -> Result<String, InvalidValue> {
 
 /// Checks that the URL uses TLS, or http on a loopback address.
 fn check_url(text: &str) -> Result<(), InvalidValue> {
-    let (encrypted, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-        (Some(rest), _) => (true, rest),
-        (_, Some(rest)) => (false, rest),
-        _ => return Err(InvalidValue("starts with neither https:// nor http://")),
-    };
+    if !text.starts_with("https://") && !text.starts_with("http://") {
+        return Err(InvalidValue("starts with neither https:// nor http://"));
+    }
     if !text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'|')) {
         return Err(InvalidValue("has a character that is not valid in a URL"));
     }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    if port.is_some_and(|port| value::whole_number(1..=u16::MAX)(port).is_err()) {
-        return Err(InvalidValue("has an invalid port"));
+    let end = text.match_indices(['/', '?', '#']).nth(2).map_or(text.len(), |(end, _)| end);
+    let origin = cors::read_origin(text.get(..end).unwrap_or_default())?;
+    let host = origin.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    if origin.scheme() == "https" || is_loopback(host) {
+        return Ok(());
     }
-    let in_brackets = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let good = match in_brackets {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => host.parse::<IpAddr>().is_ok() || is_host_name(host),
-    };
-    match (good, encrypted || is_loopback(host)) {
-        (false, _) => Err(InvalidValue("has an invalid host")),
-        (true, false) => Err(InvalidValue("is neither encrypted nor on a loopback address")),
-        (true, true) => Ok(()),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    Err(InvalidValue("is neither encrypted nor on a loopback address"))
 }
 
 /// Returns the URL with only scheme, host and port.

@@ -6,6 +6,7 @@ mod cors;
 mod database;
 mod dotenv;
 mod files;
+mod host;
 mod interpolation;
 mod keys;
 mod limits;
@@ -26,6 +27,7 @@ mod value;
 mod warning;
 
 pub(crate) use database::Database;
+pub(crate) use host::is_loopback;
 pub(crate) use keys::Keys;
 pub(crate) use limits::Limits;
 pub(crate) use logging::{Format, Level, Logging};

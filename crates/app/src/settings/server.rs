@@ -1,10 +1,10 @@
 //! Server settings: listen address, name, CORS, connection limit and shutdown.
 
 use super::cors;
-use super::setting::{InvalidValue, Setting, SettingsError};
+use super::host;
+use super::setting::{Setting, SettingsError};
 use super::sources::Sources;
 use super::value::{self, BOOL_VALUES};
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 const APP_NAME: Setting = Setting {
@@ -73,7 +73,7 @@ pub(crate) struct Server {
 impl Server {
     pub(super) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         Ok(Self {
-            host: sources.required(&HOST, read_host)?,
+            host: sources.required(&HOST, host::read)?,
             port: sources.required(&PORT, value::whole_number(0..=u16::MAX))?,
             app_name: sources.required(&APP_NAME, value::title)?,
             debug: sources.required(&DEBUG, value::parse_bool)?,
@@ -82,53 +82,5 @@ impl Server {
             max_connections: sources.required(&MAX_CONNECTIONS, value::whole_number(16..=1_000_000))?,
             shutdown_timeout: sources.required(&SHUTDOWN, value::whole_number(0..=3600)).map(Duration::from_secs)?,
         })
-    }
-}
-
-fn read_host(text: &str) -> Result<String, InvalidValue> {
-    if let Some(v6) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        return v6
-            .parse::<Ipv6Addr>()
-            .map(|_| v6.to_owned())
-            .map_err(|_| InvalidValue("is not an IPv6 address in brackets"));
-    }
-    if text.parse::<IpAddr>().is_ok() || is_host_name(text) {
-        return Ok(text.to_owned());
-    }
-    Err(InvalidValue("is neither an IP address nor a host name"))
-}
-
-/// Returns whether the text is a host name (RFC 1123 §2.1; underscores are allowed for container networks).
-/// A last label of digits only is rejected: it would be an invalid IPv4 address.
-pub(super) fn is_host_name(text: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let last = text.rsplit('.').next().unwrap_or_default();
-    text.len() <= 253 && text.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_an_address_or_a_name() {
-        for (text, host) in [
-            ("0.0.0.0", "0.0.0.0"),
-            ("::", "::"),
-            ("[::1]", "::1"),
-            ("localhost", "localhost"),
-            ("auth.example.org", "auth.example.org"),
-            ("auth_1", "auth_1"),
-        ] {
-            assert_eq!(read_host(text).ok().as_deref(), Some(host));
-        }
-        for text in ["256.0.0.1", "1.2.3", "localhost:80", "[::1", "[1.2.3.4]", "a b", "-a", "a..b", "http://a", "*"] {
-            assert!(read_host(text).is_err(), "{text}");
-        }
     }
 }

@@ -57,7 +57,7 @@ fn the_defaults_are_the_contracts() {
     assert_eq!(rules.source, Rule::Gcra(Gcra::new(some(300), 5 * minute, some(101))));
     assert_eq!(rules.mail, Rule::SlidingWindow(SlidingWindow::new(some(3), 60 * minute)));
     assert_eq!(rules.dead_refresh, Rule::Gcra(Gcra::new(some(1), Duration::from_secs(30), some(5))));
-    assert!(settings.limits.proxies.0.is_empty() && settings.limits.redis.is_none());
+    assert!(settings.limits.proxies.is_empty() && settings.limits.redis.is_none());
     assert!(settings.mail.server.is_none() && settings.mail.templates.is_none() && !settings.mail.require_verified);
     assert_eq!(settings.mail.folder, std::path::Path::new("./outbox"));
     assert_eq!(settings.mail.from, portcullis_lettre::Sender::parse("Portcullis <no-reply@localhost>").unwrap());

@@ -58,7 +58,7 @@ fn rightmost_untrusted(peer: IpAddr, hops: &Hops, proxies: &TrustedProxies) -> I
 /// Warns about a proxy missing from `TRUSTED_PROXIES`, whose clients all share one budget.
 fn warn_once(proxies: &TrustedProxies) {
     static TOLD: Once = Once::new();
-    let trusted = proxies.0.len();
+    let trusted = proxies.len();
     TOLD.call_once(|| {
         tracing::warn!(
             target: "app", trusted_proxies = trusted,
@@ -85,7 +85,7 @@ mod tests {
     use actix_web::http::header::{HeaderName, HeaderValue};
 
     fn client(peer: &str, lines: &[(&str, &str)], believed: ForwardedHeader) -> String {
-        let proxies = TrustedProxies(["10.0.0.0/8", "::1"].iter().map(|text| text.parse().unwrap()).collect());
+        let proxies = "10.0.0.0/8,::1".parse().unwrap();
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());

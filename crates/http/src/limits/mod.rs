@@ -11,7 +11,7 @@ pub(crate) use client::ClientAddress;
 pub(crate) use cookie::{device_cookie, set_device_cookie};
 pub use forwarded::ForwardedHeader;
 pub(crate) use headers::{rate_limit_headers, whole_seconds};
-pub use proxies::{IpNetwork, ParseNetworkError, TrustedProxies};
+pub use proxies::{ParseProxiesError, TrustedProxies};
 
 use crate::api::{Api, with_store};
 use crate::errors::ApiError;

@@ -2,8 +2,7 @@
 
 use super::super::sources;
 use super::Finding;
-use crate::settings::{Settings, Warning};
-use std::net::IpAddr;
+use crate::settings::{Settings, Warning, is_loopback};
 
 const CHECK: &str = "settings";
 
@@ -37,8 +36,7 @@ fn weak(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::warning(CHECK, what, "unset it, unless another component limits logins"));
     }
     let host = settings.server.host.as_str();
-    let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if !loopback && settings.limits.proxies.0.is_empty() {
+    if !is_loopback(host) && settings.limits.proxies.is_empty() {
         let what = format!("HOST is {host}, but TRUSTED_PROXIES names no proxy");
         let advice = "put a TLS proxy in front and list it: without TLS, passwords are sent unencrypted, and behind \
                       an unlisted proxy all clients count as one source for the limits";
