@@ -94,7 +94,11 @@ fn a_bad_value_is_one_line_with_name_fault_and_what_is_accepted() {
             "http",
             "PORT: is not a whole number; accepted: a whole number from 1 to 65535, or 0 for any free port",
         ),
-        ("DEBUG", "maybe", "DEBUG: is neither true nor false; accepted: true, false, yes, no, on, off, 1, 0"),
+        (
+            "DEBUG",
+            "maybe",
+            "DEBUG: is neither true nor false; accepted: true, false, yes, no, y, n, t, f, on, off, 1, 0",
+        ),
         (
             "ALGORITHM",
             "none",

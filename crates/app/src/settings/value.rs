@@ -17,8 +17,8 @@ pub(super) fn whole_number<T: FromStr + PartialOrd>(
     }
 }
 
-/// Values that [`parse_bool`] accepts, for error messages. It also accepts pydantic's `t`, `y`, `f`, `n`.
-pub(super) const BOOL_VALUES: &str = "true, false, yes, no, on, off, 1, 0";
+/// Values that [`parse_bool`] accepts, for error messages.
+pub(super) const BOOL_VALUES: &str = "true, false, yes, no, y, n, t, f, on, off, 1, 0";
 
 /// Parses a boolean in pydantic's spellings, case-insensitively.
 pub(super) fn parse_bool(text: &str) -> Result<bool, InvalidValue> {
