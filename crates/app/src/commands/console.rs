@@ -2,6 +2,8 @@
 
 use crate::logging::{json, text};
 use chrono::{DateTime, SecondsFormat, Utc};
+use comfy_table::presets::NOTHING;
+use comfy_table::{ColumnConstraint, Width};
 use std::io::{self, Write};
 
 /// Rows per page. Column widths are computed per page, so that a list of any length prints as it is read.
@@ -70,15 +72,13 @@ pub(crate) struct Table<W> {
     json: bool,
     columns: &'static [&'static str],
     waiting: Vec<Vec<String>>,
-    /// Column widths of the pages so far.
-    widths: Vec<usize>,
-    begun: bool,
+    /// Column widths of the pages so far. Empty before the first page.
+    widths: Vec<u16>,
 }
 
 impl<W: Write> Table<W> {
     pub(crate) fn new(out: W, json: bool, columns: &'static [&'static str]) -> Self {
-        let widths = columns.iter().map(|name| name.len()).collect();
-        Self { out, json, columns, waiting: Vec::new(), widths, begun: false }
+        Self { out, json, columns, waiting: Vec::new(), widths: Vec::new() }
     }
 
     /// Adds a row, with a cell for each column.
@@ -109,26 +109,22 @@ impl<W: Write> Table<W> {
     }
 
     fn page(&mut self) -> io::Result<()> {
-        for row in &self.waiting {
-            for (width, cell) in self.widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
+        const GAP: u16 = 2;
+        if self.waiting.is_empty() {
+            return Ok(());
         }
-        if !self.begun && !self.waiting.is_empty() {
-            self.begun = true;
-            let header: Vec<_> = self.columns.iter().map(|name| name.to_uppercase()).collect();
-            self.line(&header)?;
+        let mut table = comfy_table::Table::new();
+        table.load_style(NOTHING).add_rows(std::mem::take(&mut self.waiting));
+        if self.widths.is_empty() {
+            table.set_header(self.columns.iter().map(|name| name.to_uppercase()));
         }
-        for row in std::mem::take(&mut self.waiting) {
-            self.line(&row)?;
+        let earlier = self.widths.iter().copied().chain(std::iter::repeat(0));
+        self.widths = table.column_max_content_widths().into_iter().zip(earlier).map(|(a, b)| a.max(b)).collect();
+        for (column, width) in table.column_iter_mut().zip(&self.widths) {
+            let width = Width::Fixed(width.saturating_add(GAP));
+            column.set_padding((0, GAP)).set_constraint(ColumnConstraint::LowerBoundary(width));
         }
-        Ok(())
-    }
-
-    fn line(&mut self, row: &[String]) -> io::Result<()> {
-        let cells = row.iter().zip(&self.widths).map(|(cell, width)| format!("{cell:width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        writeln!(self.out, "{}", line.trim_end())
+        writeln!(self.out, "{}", table.trim_fmt())
     }
 }
 
@@ -176,12 +172,17 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_is_shown_page_by_page() {
-        let mut listing = Table::new(Vec::new(), false, &["id"]);
+    fn a_long_list_is_shown_page_by_page_in_columns_of_one_width() {
+        let mut listing = Table::new(Vec::new(), false, &["id", "a"]);
         for number in 0..501 {
-            listing.row(&[Cell::Number(number)]).unwrap();
+            let text = if number == 0 { "表語 " } else { "x" };
+            listing.row(&[Cell::Text(text.to_owned()), Cell::Number(number)]).unwrap();
         }
         assert_eq!(listing.waiting.len(), 1);
-        assert_eq!(listing.out.iter().filter(|byte| **byte == b'\n').count(), 501, "the header and a page");
+        let page = String::from_utf8(listing.out.clone()).unwrap();
+        assert!(page.starts_with("ID     A\n表語   0\nx      1\n") && page.lines().count() == 501, "{page}");
+        listing.page().unwrap();
+        let all = String::from_utf8(listing.out).unwrap();
+        assert_eq!(&all[page.len()..], "x      500\n");
     }
 }

@@ -1,5 +1,5 @@
 //! Sources of a new password: a terminal without echo, standard input or a random generator. Never an
-//! argument, because every process on the machine can read those.
+//! argument, because every process on the machine can read those. Why the prompt is our own: ADR 18.
 
 use super::UsageError;
 use crate::system::OsEntropy;
