@@ -1,7 +1,7 @@
 //! Wires email: outbox, renderer, mailer with its circuit breaker, and the background delivery threads.
 
+use crate::context::AppContext;
 use crate::settings::{self, Settings};
-use crate::wire::AppContext;
 use anyhow::Context;
 use parking_lot::Mutex;
 use portcullis_domain::health::CircuitState;

@@ -3,6 +3,7 @@
 
 mod account_wiring;
 mod commands;
+mod context;
 mod hash_costs;
 mod logging;
 mod mail;

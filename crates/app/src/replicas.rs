@@ -1,9 +1,9 @@
 //! State that replicas share through Redis if `REDIS_URL` is set: rate-limit budgets and the database
 //! circuit. While Redis is unavailable, each replica continues with its local state.
 
+use crate::context::AppContext;
 use crate::settings::Settings;
 use crate::system::OsEntropy;
-use crate::wire::AppContext;
 use portcullis_domain::health::CircuitState;
 use portcullis_hmac::HmacSigner;
 use portcullis_memory::MemoryLimiter;

@@ -1,16 +1,17 @@
 //! The composition root: connects every trait to its implementation.
 
 use crate::account_wiring::AccountWiring;
+use crate::context::{AppContext, STORE_WAIT};
 use crate::mail::MailService;
 use crate::metrics::Metrics;
 use crate::page_templates::PageTemplates;
 use crate::replicas::{self, SharedRedis};
 use crate::settings::{self, Settings, WithoutKeys};
-use crate::system::{self, OsEntropy, SystemClock};
+use crate::system::{self, OsEntropy};
 use crate::traces::Traces;
 use anyhow::Context;
 use portcullis_bcrypt::{BcryptHasher, Cost, HashThreads, Lanes as HashLanes, PoolSettings, StoredCosts};
-use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
+use portcullis_diesel::DatabaseUrl;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_hmac::HmacSigner;
 use portcullis_http::{
@@ -28,12 +29,10 @@ use portcullis_usecases::tokens::{Authenticate, Refresh, TokenFactory};
 use portcullis_worker::Worker;
 use portcullis_zxcvbn::CommonPasswords;
 use secrecy::ExposeSecret;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Read connections to an SQLite file. Few suffice: a read takes microseconds, and each one takes memory.
-const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 /// Lane of store calls. On PostgreSQL its width is the number of connections instead.
 const STORE_LANE: LaneSettings =
     LaneSettings { width: 16, queue: STORE_QUEUE, max_wait: STORE_WAIT, deadline: DEADLINE, retry_after: RETRY_SOON };
@@ -41,8 +40,6 @@ const STORE_LANE: LaneSettings =
 const LIMITS_LANE: LaneSettings = LaneSettings { width: 8, ..STORE_LANE };
 /// Maximum number of requests that wait for a connection.
 const STORE_QUEUE: usize = 2048;
-/// Maximum wait for a connection or a lock.
-const STORE_WAIT: Duration = Duration::from_secs(5);
 /// Maximum duration of a store call, waiting included.
 const DEADLINE: Duration = Duration::from_secs(9);
 /// Duration after which a store call counts as slow and waiting jobs start another one. Only a lock, a
@@ -60,36 +57,10 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 /// Recovery timeout of the database circuit. Short, so that users wait little longer than the outage.
 const STORE_RECOVERY: Duration = Duration::from_secs(2);
 
-/// Parts that the whole process shares.
-pub(crate) struct AppContext {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) database: Database,
-    pub(crate) metrics: Metrics,
-    /// Empty until `serve` starts the exporter.
-    pub(crate) traces: Traces,
-}
-
-/// Opens the database and the metrics. Does not connect to PostgreSQL yet.
-pub(crate) fn open(settings: &WithoutKeys) -> anyhow::Result<AppContext> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let database = database(settings, &clock)?;
-    let metrics = Metrics::new(settings.metrics.metrics, &clock)?;
-    metrics.database(&database)?;
-    Ok(AppContext { clock, database, metrics, traces: Traces::default() })
-}
-
 /// Creates the record of stored hash costs, which is still empty.
 pub(crate) fn stored_costs(settings: &Settings) -> Arc<StoredCosts> {
     let secret = settings.tokens.secret.expose_secret().as_bytes();
     Arc::new(StoredCosts::new(Arc::new(HmacSigner::derive(secret, "portcullis stand-ins"))))
-}
-
-/// Opens the database.
-pub(crate) fn database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow::Result<Database> {
-    let url = &settings.database.url;
-    let connections = if matches!(url, DatabaseUrl::Sqlite(_)) { READERS } else { settings.database.connections };
-    let options = StoreOptions { connections, wait: STORE_WAIT, log_statements: settings.server.debug };
-    Database::open(url, &options, clock.clone()).context("DATABASE_URL")
 }
 
 /// Creates the API and starts the email worker.
@@ -340,6 +311,7 @@ fn batches(url: &DatabaseUrl) -> BatchSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroU32;
 
     #[test]
     fn the_store_lane_is_as_wide_as_the_connections_to_postgresql() {

@@ -2,8 +2,8 @@
 
 use super::console::{Cell, Table, escape_for_terminal};
 use super::without_keys;
+use crate::context::AppContext;
 use crate::settings::WithoutKeys;
-use crate::wire::{self, AppContext};
 use anyhow::Context;
 use clap::Args;
 use portcullis_diesel::{Adoption, DatabaseUrl, MigrateError, MigrationReport, Migrations};
@@ -34,7 +34,7 @@ pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     if args.status {
         super::require_database_file(&settings)?;
     }
-    let AppContext { database, .. } = wire::open(&settings)?;
+    let AppContext { database, .. } = AppContext::open(&settings)?;
     let mut out = std::io::stdout();
     if args.status {
         list(&*database.migrations, args.json)?;

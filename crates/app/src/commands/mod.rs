@@ -25,8 +25,8 @@ pub(crate) use serve::serve;
 pub(crate) use session::{SessionAction, session};
 pub(crate) use user::{UserAction, user};
 
+use crate::context::AppContext;
 use crate::settings::{Settings, Sources, WithoutKeys};
-use crate::wire::{self, AppContext};
 use anyhow::bail;
 use portcullis_diesel::DatabaseUrl;
 use std::io;
@@ -63,7 +63,7 @@ fn without_keys() -> anyhow::Result<WithoutKeys> {
 /// Opens an existing database. Fails if migrations are pending.
 fn open_ready(settings: &WithoutKeys) -> anyhow::Result<AppContext> {
     require_database_file(settings)?;
-    let parts = wire::open(settings)?;
+    let parts = AppContext::open(settings)?;
     if let Some(pending) = parts.database.migrations.pending()?.first() {
         bail!("migration {pending} is pending: run `portcullis migrate`");
     }

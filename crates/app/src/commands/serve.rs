@@ -2,13 +2,14 @@
 
 use super::purge::PurgeThread;
 use super::{migrate, sources};
+use crate::context::AppContext;
 use crate::hash_costs::CostSampling;
 use crate::logging;
 use crate::mounts;
 use crate::settings::{Settings, Sources};
 use crate::system;
 use crate::traces::Traces;
-use crate::wire::{self, AppContext};
+use crate::wire;
 use anyhow::{Context, bail};
 use portcullis_diesel::{DatabaseUrl, MigrateError};
 use portcullis_http::{RunningServer, ServerSettings};
@@ -33,7 +34,7 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     let sources = sources()?;
     let settings = Settings::read(&sources)?;
     system::raise_fd_limit()?;
-    let mut parts = wire::open(&settings)?;
+    let mut parts = AppContext::open(&settings)?;
     let (traces, layer) = Traces::start(&settings.traces, &parts.clock).context("cannot start the trace exporter")?;
     let log = logging::init(&settings.logging, parts.clock.clone(), layer).context("cannot start the log")?;
     log.install_panic_hook();
