@@ -1,42 +1,36 @@
 //! Database settings: URL, connections, migration at the start and purge interval. The database adapter
 //! parses the URL.
 
-use super::setting::{Setting, SettingsError};
+use super::setting::{Number, Setting, SettingsError};
 use super::sources::Sources;
-use super::value::{self, BOOL_VALUES};
 use super::warning::Warning;
 use portcullis_diesel::DatabaseUrl;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-const DATABASE_URL: Setting = Setting {
-    name: "DATABASE_URL",
-    default: Some("sqlite:///./app.db"),
-    accepted: "sqlite:///relative/path, sqlite:////absolute/path, postgresql://user:password@host:port/name",
-    display: masked,
-};
-const AUTO_MIGRATE: Setting =
-    Setting { name: "AUTO_MIGRATE", default: Some("true"), accepted: BOOL_VALUES, display: str::to_owned };
+const DATABASE_URL: Setting = Setting::new(
+    "DATABASE_URL",
+    Some("sqlite:///./app.db"),
+    "sqlite:///relative/path, sqlite:////absolute/path, postgresql://user:password@host:port/name",
+)
+.shown_by(masked);
+const AUTO_MIGRATE: Setting = Setting::switch("AUTO_MIGRATE", "true");
 
-const PURGE_INTERVAL: Setting = Setting {
-    name: "PURGE_INTERVAL_MINUTES",
-    default: Some("60"),
-    accepted: "a whole number of minutes from 1 to 10080, or 0 for never",
-    display: str::to_owned,
-};
+const PURGE_INTERVAL: Number<u64> = Setting::number(
+    "PURGE_INTERVAL_MINUTES",
+    Some("60"),
+    0..=10_080,
+    "a whole number of minutes from 1 to 10080, or 0 for never",
+);
 
-const CONNECTIONS: Setting = Setting {
-    name: "DATABASE_CONNECTIONS",
-    default: Some("16"),
-    accepted: "a whole number from 1 to 1000",
-    display: str::to_owned,
-};
+const CONNECTIONS: Number<u32> =
+    Setting::number("DATABASE_CONNECTIONS", Some("16"), 1..=1000, "a whole number from 1 to 1000");
 
 const IN_THE_CLEAR: &str = "DATABASE_URL names another host without sslmode: passwords and hashes are sent \
     unencrypted if the server offers no TLS";
 const CHOOSE_TLS: &str = "add sslmode=verify-full with sslrootcert, or choose another sslmode explicitly";
 
-pub(super) const SETTINGS: [Setting; 4] = [DATABASE_URL, CONNECTIONS, AUTO_MIGRATE, PURGE_INTERVAL];
+pub(super) const SETTINGS: [Setting; 4] = [DATABASE_URL, CONNECTIONS.setting, AUTO_MIGRATE, PURGE_INTERVAL.setting];
 
 /// Settings of the database.
 #[derive(Debug)]
@@ -52,20 +46,16 @@ pub(crate) struct Database {
 
 impl Database {
     pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
-        let url = sources.required(&DATABASE_URL, |text| Ok(DatabaseUrl::parse(text)))?;
-        // The adapter's error contains no part of the text.
-        let url = url.map_err(|error| DATABASE_URL.invalid_because(error.to_string()))?;
+        let url = sources.required(&DATABASE_URL, DatabaseUrl::parse)?;
         if matches!(&url, DatabaseUrl::Postgres(url) if url.may_be_in_the_clear()) {
             warnings.push(Warning::new(IN_THE_CLEAR, CHOOSE_TLS));
         }
-        let connections = sources.required(&CONNECTIONS, value::whole_number(1..=1000))?;
+        let minutes = sources.number(&PURGE_INTERVAL)?;
         Ok(Self {
             url,
-            connections: NonZeroU32::new(connections).unwrap_or(NonZeroU32::MIN),
-            auto_migrate: sources.required(&AUTO_MIGRATE, value::parse_bool)?,
-            purge_interval: sources
-                .required(&PURGE_INTERVAL, value::whole_number(0..=10_080))
-                .map(|minutes: u64| (minutes > 0).then(|| Duration::from_secs(60 * minutes)))?,
+            connections: NonZeroU32::new(sources.number(&CONNECTIONS)?).unwrap_or(NonZeroU32::MIN),
+            auto_migrate: sources.switch(&AUTO_MIGRATE)?,
+            purge_interval: (minutes > 0).then(|| Duration::from_mins(minutes)),
         })
     }
 }
@@ -112,15 +102,12 @@ fn without_value(parameter: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::ErrorKind;
 
     #[test]
     fn a_database_elsewhere_without_sslmode_is_warned_of() {
         let warned = |url: &str| {
-            let environment = [("DATABASE_URL".into(), url.into())];
-            let sources = Sources::merge(environment, "", "", |_| Err(ErrorKind::NotFound)).unwrap();
             let mut warnings = Vec::new();
-            Database::read(&sources, &mut warnings).unwrap();
+            Database::read(&Sources::of(&[("DATABASE_URL", url)]), &mut warnings).unwrap();
             warnings.iter().map(ToString::to_string).collect::<String>()
         };
         let warning = warned("postgres://u:marker@db/app");

@@ -27,25 +27,3 @@ pub(super) fn is_host_name(text: &str) -> bool {
 pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_an_address_or_a_name() {
-        for (text, host) in [
-            ("0.0.0.0", "0.0.0.0"),
-            ("::", "::"),
-            ("[::1]", "::1"),
-            ("localhost", "localhost"),
-            ("auth.example.org", "auth.example.org"),
-            ("auth_1", "auth_1"),
-        ] {
-            assert_eq!(read(text).ok().as_deref(), Some(host));
-        }
-        for text in ["256.0.0.1", "1.2.3", "localhost:80", "[::1", "[1.2.3.4]", "a b", "-a", "a..b", "http://a", "*"] {
-            assert!(read(text).is_err(), "{text}");
-        }
-    }
-}

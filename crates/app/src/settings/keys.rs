@@ -12,32 +12,26 @@ use secrecy::ExposeSecret;
 use std::path::Path;
 use std::sync::Arc;
 
-const PRIVATE_KEY: Setting = Setting {
-    name: "PRIVATE_KEY_FILE",
-    default: None,
-    accepted: "the path of a PEM file with an unencrypted private key: RSA of 2048 to 8192 bits for RS256, \
+const PRIVATE_KEY: Setting = Setting::new(
+    "PRIVATE_KEY_FILE",
+    None,
+    "the path of a PEM file with an unencrypted private key: RSA of 2048 to 8192 bits for RS256, \
                P-256 for ES256, Ed25519 for EdDSA",
-    display: str::to_owned,
-};
-const PREVIOUS_SECRETS: Setting = Setting {
-    name: "SECRET_KEY_PREVIOUS",
-    default: None,
-    accepted: "previous values of SECRET_KEY, one per line, each of at least 32 bytes",
-    display: setting::secret,
-};
-const PREVIOUS_ALGORITHM: Setting = Setting {
-    name: "SECRET_KEY_PREVIOUS_ALGORITHM",
-    default: None,
-    accepted: "HS256, HS384, HS512; if not set, ALGORITHM, or HS256 if ALGORITHM needs a private key",
-    display: str::to_owned,
-};
-const PREVIOUS_KEYS: Setting = Setting {
-    name: "PREVIOUS_KEY_FILES",
-    default: None,
-    accepted: "comma-separated paths of PEM files, each with a public or private key: RSA of 2048 to 8192 bits, \
+);
+const PREVIOUS_SECRETS: Setting =
+    Setting::new("SECRET_KEY_PREVIOUS", None, "previous values of SECRET_KEY, one per line, each of at least 32 bytes")
+        .shown_by(setting::secret);
+const PREVIOUS_ALGORITHM: Setting = Setting::new(
+    "SECRET_KEY_PREVIOUS_ALGORITHM",
+    None,
+    "HS256, HS384, HS512; if not set, ALGORITHM, or HS256 if ALGORITHM needs a private key",
+);
+const PREVIOUS_KEYS: Setting = Setting::new(
+    "PREVIOUS_KEY_FILES",
+    None,
+    "comma-separated paths of PEM files, each with a public or private key: RSA of 2048 to 8192 bits, \
                P-256 or Ed25519",
-    display: str::to_owned,
-};
+);
 
 pub(super) const SETTINGS: [Setting; 4] = [PRIVATE_KEY, PREVIOUS_KEYS, PREVIOUS_SECRETS, PREVIOUS_ALGORITHM];
 
@@ -66,7 +60,7 @@ impl Keys {
                 SigningKey::of_secret(tokens.algorithm, secret).map_err(|error| bad_key(&PRIVATE_KEY, "", error))?
             }
             (false, Some(path)) => read_private(sources, tokens.algorithm, &path, warnings)?,
-            (false, None) => return Err(PRIVATE_KEY.invalid(InvalidValue("is missing, but ALGORITHM needs it"))),
+            (false, None) => return Err(PRIVATE_KEY.invalid("is missing, but ALGORITHM needs it")),
         };
         let mut previous = read_previous_keys(sources)?;
         previous.extend(read_previous_secrets(sources, tokens.algorithm, debug, warnings)?);
@@ -111,7 +105,7 @@ fn read_previous_secrets(
 ) -> Result<Vec<Arc<VerifyingKey>>, SettingsError> {
     let default = if current.is_symmetric() { current } else { Algorithm::Hs256 };
     let algorithm = sources.optional(&PREVIOUS_ALGORITHM, read_shared)?.unwrap_or(default);
-    let secrets = sources.optional_raw(&PREVIOUS_SECRETS, |text| {
+    let secrets = sources.raw(&PREVIOUS_SECRETS, |text| {
         text.lines().filter(|line| !line.is_empty()).map(secret::read).collect::<Result<Vec<_>, _>>()
     })?;
     let mut keys = Vec::new();
@@ -123,7 +117,7 @@ fn read_previous_secrets(
                 let what = "SECRET_KEY_PREVIOUS has a secret shorter than 32 bytes, allowed only with DEBUG=true";
                 warnings.push(what.into())
             }
-            _ => return Err(PREVIOUS_SECRETS.invalid(InvalidValue("has a secret that is shorter than 32 bytes"))),
+            _ => return Err(PREVIOUS_SECRETS.invalid("has a secret that is shorter than 32 bytes")),
         }
         let key = VerifyingKey::of_secret(algorithm, bytes);
         keys.push(Arc::new(key.map_err(|error| bad_key(&PREVIOUS_SECRETS, "", error))?));
@@ -139,10 +133,10 @@ fn read_shared(text: &str) -> Result<Algorithm, InvalidValue> {
 }
 
 fn unreadable(setting: &Setting, which: &str, error: std::io::ErrorKind) -> SettingsError {
-    setting.invalid_because(format!("{which}names a file that cannot be read ({error})"))
+    setting.invalid(format!("{which}names a file that cannot be read ({error})"))
 }
 
 /// The adapter's error contains no part of the key.
 fn bad_key(setting: &Setting, which: &str, error: portcullis_jwt::KeyError) -> SettingsError {
-    setting.invalid_because(format!("{which}names a key that cannot be used: {error}"))
+    setting.invalid(format!("{which}names a key that cannot be used: {error}"))
 }

@@ -2,7 +2,7 @@
 
 use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
-use super::value::{self, BOOL_VALUES};
+use super::value;
 use super::warning::Warning;
 use portcullis_domain::limits::{Gcra, Rule, SlidingWindow};
 use portcullis_http::{ForwardedHeader, TrustedProxies};
@@ -11,46 +11,36 @@ use portcullis_usecases::limits::Rules;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-const ENABLED: Setting =
-    Setting { name: "RATE_LIMIT_ENABLED", default: Some("true"), accepted: BOOL_VALUES, display: str::to_owned };
+const ENABLED: Setting = Setting::switch("RATE_LIMIT_ENABLED", "true");
 const ACCOUNT: Setting = window("RATE_LIMIT_ACCOUNT", "10/15m");
 const DEVICE: Setting = window("RATE_LIMIT_DEVICE", "10/15m");
 const MAIL: Setting = window("RATE_LIMIT_MAIL", "3/1h");
 const SOURCE: Setting = flow("RATE_LIMIT_SOURCE", "300/5m,burst=100");
 const REFRESH: Setting = flow("RATE_LIMIT_REFRESH", "120/5m,burst=60");
 const DEAD_REFRESH: Setting = flow("RATE_LIMIT_DEAD_REFRESH", "1/30s,burst=4");
-const PROXIES: Setting = Setting {
-    name: "TRUSTED_PROXIES",
-    default: None,
-    accepted: "comma-separated IP addresses and networks, such as 10.0.0.0/8,192.0.2.7,2001:db8::/32",
-    display: str::to_owned,
-};
-const FORWARDED_HEADER: Setting = Setting {
-    name: "FORWARDED_HEADER",
-    default: Some("x-forwarded-for"),
-    accepted: "x-forwarded-for or forwarded",
-    display: str::to_owned,
-};
+const PROXIES: Setting = Setting::new(
+    "TRUSTED_PROXIES",
+    None,
+    "comma-separated IP addresses and networks, such as 10.0.0.0/8,192.0.2.7,2001:db8::/32",
+);
+const FORWARDED_HEADER: Setting =
+    Setting::new("FORWARDED_HEADER", Some("x-forwarded-for"), "x-forwarded-for or forwarded");
 
-const REDIS_URL: Setting = Setting {
-    name: "REDIS_URL",
-    default: None,
-    accepted: "redis://host:port, or redis://user:password@host:port/number",
-    display: shown_url,
-};
+const REDIS_URL: Setting =
+    Setting::new("REDIS_URL", None, "redis://host:port, or redis://user:password@host:port/number").shown_by(shown_url);
 
 pub(super) const SETTINGS: [Setting; 10] =
     [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, REFRESH, DEAD_REFRESH, PROXIES, FORWARDED_HEADER, REDIS_URL];
 
 const fn window(name: &'static str, default: &'static str) -> Setting {
     let accepted = "attempts and a period, such as 10/15m: 1 to 100 attempts in 1s to 24h";
-    Setting { name, default: Some(default), accepted, display: str::to_owned }
+    Setting::new(name, Some(default), accepted)
 }
 
 const fn flow(name: &'static str, default: &'static str) -> Setting {
     let accepted = "calls, a period and a burst, such as 300/5m,burst=100: 1 to 1000000 calls in 1s to 24h, and 0 to \
                     1000000 calls at once besides the one that is due; without a burst, all calls at once";
-    Setting { name, default: Some(default), accepted, display: str::to_owned }
+    Setting::new(name, Some(default), accepted)
 }
 
 /// First wait after the free attempts at a password are used up.
@@ -84,11 +74,11 @@ impl Limits {
             refresh: Rule::Gcra(sources.required(&REFRESH, read_flow)?),
             dead_refresh: Rule::Gcra(sources.required(&DEAD_REFRESH, read_flow)?),
         };
-        let proxies = sources.optional(&PROXIES, read_proxies)?.unwrap_or_default();
-        let redis = read_redis(sources)?;
+        let proxies = sources.optional(&PROXIES, str::parse::<TrustedProxies>)?.unwrap_or_default();
+        let redis = sources.optional(&REDIS_URL, RedisUrl::parse)?;
         warnings.extend(proxies.has_public().then(everybody_trusted));
         warnings.extend(redis.as_ref().is_some_and(RedisUrl::is_exposed).then(exposed));
-        let rules = sources.required(&ENABLED, value::parse_bool)?.then_some(rules);
+        let rules = sources.switch(&ENABLED)?.then_some(rules);
         Ok(Self { rules, proxies, forwarded: sources.required(&FORWARDED_HEADER, read_header)?, redis })
     }
 }
@@ -136,12 +126,6 @@ fn read_count(text: &str, most: u32) -> Result<NonZeroU32, InvalidValue> {
     NonZeroU32::new(count).ok_or(InvalidValue("is out of range"))
 }
 
-fn read_redis(sources: &Sources) -> Result<Option<RedisUrl>, SettingsError> {
-    let url = sources.optional(&REDIS_URL, |text| Ok(RedisUrl::parse(text)))?.transpose();
-    // The adapter's error contains no part of the text.
-    url.map_err(|error| REDIS_URL.invalid_because(error.to_string()))
-}
-
 fn everybody_trusted() -> Warning {
     let what = "TRUSTED_PROXIES trusts addresses of the whole Internet: any client can forge the IP address that \
                 limits count and sessions record";
@@ -159,57 +143,10 @@ fn shown_url(text: &str) -> String {
         .map_or_else(|_| "(unreadable)".to_owned(), |url| format!("redis://{}", url.host_and_port()))
 }
 
-fn read_proxies(text: &str) -> Result<TrustedProxies, InvalidValue> {
-    text.parse().map_err(|_| InvalidValue("has an entry that is neither an IP address nor a network"))
-}
-
 fn read_header(text: &str) -> Result<ForwardedHeader, InvalidValue> {
     match text.to_ascii_lowercase().as_str() {
         "x-forwarded-for" => Ok(ForwardedHeader::XForwardedFor),
         "forwarded" => Ok(ForwardedHeader::Forwarded),
         _ => Err(InvalidValue("is not a supported header")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flow_of(text: &str) -> Gcra {
-        read_flow(text).ok().unwrap_or_else(|| panic!("{text}"))
-    }
-
-    #[test]
-    fn a_rate_is_a_count_a_time_and_a_burst() {
-        let some = |n| NonZeroU32::new(n).unwrap();
-        let source = Gcra::new(some(300), Duration::from_mins(5), some(101));
-        assert_eq!(flow_of("300/5m,burst=100"), source);
-        assert_eq!(flow_of("300/300s , burst=100"), source);
-        assert_eq!(flow_of("300/5m"), Gcra::new(some(300), Duration::from_mins(5), some(300)));
-        let account = SlidingWindow::new(some(10), Duration::from_mins(15));
-        assert_eq!(read_window("10/15m").ok(), Some(account));
-        for bad in [
-            "10",
-            "10/",
-            "/15m",
-            "10/15",
-            "10/15d",
-            "0/15m",
-            "101/15m",
-            "10/0m",
-            "10/25h",
-            "10/86401s",
-            "-1/15m",
-            "10/1.5m",
-            "10/15m,burst=3",
-            "10 / 15m",
-            "10/é",
-        ] {
-            assert!(read_window(bad).is_err(), "{bad}");
-        }
-        assert_eq!(flow_of("1/30s,burst=0"), Gcra::new(some(1), Duration::from_secs(30), some(1)));
-        for bad in ["300/5m,", "300/5m,burst", "300/5m,burst=", "300/5m,burst=-1", "300/5m,100", "1000001/5m"] {
-            assert!(read_flow(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -3,19 +3,14 @@
 use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 
-const LOG_LEVEL: Setting = Setting {
-    name: "LOG_LEVEL",
-    default: Some("INFO"),
-    accepted: "DEBUG, INFO, WARNING, ERROR, CRITICAL, or their aliases NOTSET, WARN, FATAL, in any case",
-    display: str::to_owned,
-};
+const LOG_LEVEL: Setting = Setting::new(
+    "LOG_LEVEL",
+    Some("INFO"),
+    "DEBUG, INFO, WARNING, ERROR, CRITICAL, or their aliases NOTSET, WARN, FATAL, in any case",
+);
 
-const LOG_FORMAT: Setting = Setting {
-    name: "LOG_FORMAT",
-    default: Some("auto"),
-    accepted: "auto (text on a terminal, otherwise json), json, text",
-    display: str::to_owned,
-};
+const LOG_FORMAT: Setting =
+    Setting::new("LOG_FORMAT", Some("auto"), "auto (text on a terminal, otherwise json), json, text");
 
 pub(super) const SETTINGS: [Setting; 2] = [LOG_LEVEL, LOG_FORMAT];
 

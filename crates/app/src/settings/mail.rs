@@ -5,7 +5,7 @@ use super::host::is_loopback;
 use super::server::Server;
 use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
-use super::value::{self, BOOL_VALUES};
+use super::value;
 use super::warning::Warning;
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::PasswordPolicy;
@@ -16,46 +16,37 @@ use portcullis_usecases::mail::{Links, Notices};
 use std::path::PathBuf;
 use url::Url;
 
-const PUBLIC_URL: Setting = Setting {
-    name: "PUBLIC_URL",
-    default: None,
-    accepted: "https://host, optionally with a port and a path; http:// only on a loopback address",
-    display: str::to_owned,
-};
+const PUBLIC_URL: Setting = Setting::new(
+    "PUBLIC_URL",
+    None,
+    "https://host, optionally with a port and a path; http:// only on a loopback address",
+);
 const VERIFY_URL: Setting = page("VERIFY_URL");
 const RESET_URL: Setting = page("RESET_URL");
-const SMTP_URL: Setting = Setting {
-    name: "SMTP_URL",
-    default: None,
-    accepted: "smtp://user:password@host:587, or smtps://user:password@host:465, user and password percent-encoded",
-    display: shown_url,
-};
-const MAIL_FROM: Setting = Setting {
-    name: "MAIL_FROM",
-    default: None,
-    accepted: "an email address such as no-reply@example.org, or Name <no-reply@example.org>",
-    display: str::to_owned,
-};
-const MAIL_DIR: Setting =
-    Setting { name: "MAIL_DIR", default: Some("./outbox"), accepted: "the path of a folder", display: str::to_owned };
-const MAIL_TEMPLATES: Setting =
-    Setting { name: "MAIL_TEMPLATES", default: None, accepted: "the path of a folder", display: str::to_owned };
-const MAIL_NOTICES: Setting = Setting {
-    name: "MAIL_NOTICES",
-    default: Some("password_changed,email_changed,new_device,login_after_failures,session_theft"),
-    accepted: "a comma-separated list of password_changed, email_changed, new_device, login_after_failures and \
+const SMTP_URL: Setting = Setting::new(
+    "SMTP_URL",
+    None,
+    "smtp://user:password@host:587, or smtps://user:password@host:465, user and password percent-encoded",
+)
+.shown_by(shown_url);
+const MAIL_FROM: Setting =
+    Setting::new("MAIL_FROM", None, "an email address such as no-reply@example.org, or Name <no-reply@example.org>");
+const MAIL_DIR: Setting = Setting::new("MAIL_DIR", Some("./outbox"), "the path of a folder");
+const MAIL_TEMPLATES: Setting = Setting::new("MAIL_TEMPLATES", None, "the path of a folder");
+const MAIL_NOTICES: Setting = Setting::new(
+    "MAIL_NOTICES",
+    Some("password_changed,email_changed,new_device,login_after_failures,session_theft"),
+    "a comma-separated list of password_changed, email_changed, new_device, login_after_failures and \
                session_theft, or none",
-    display: str::to_owned,
-};
-const REQUIRE_VERIFIED: Setting =
-    Setting { name: "REQUIRE_VERIFIED_EMAIL", default: Some("false"), accepted: BOOL_VALUES, display: str::to_owned };
+);
+const REQUIRE_VERIFIED: Setting = Setting::switch("REQUIRE_VERIFIED_EMAIL", "false");
 
 pub(super) const SETTINGS: [Setting; 9] =
     [PUBLIC_URL, VERIFY_URL, RESET_URL, SMTP_URL, MAIL_FROM, MAIL_DIR, MAIL_TEMPLATES, MAIL_NOTICES, REQUIRE_VERIFIED];
 
 const fn page(name: &'static str) -> Setting {
     let accepted = "https://host/path with {token} in place of the token; http:// only on a loopback address";
-    Setting { name, default: None, accepted, display: str::to_owned }
+    Setting::new(name, None, accepted)
 }
 
 /// Warning for links that recipients on other machines cannot open.
@@ -95,9 +86,7 @@ pub(crate) struct Mail {
 
 impl Mail {
     pub(super) fn read(sources: &Sources, server: &Server, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
-        let smtp = sources.optional(&SMTP_URL, |text| Ok(SmtpUrl::parse(text)))?.transpose();
-        // The adapter's error contains no part of the text.
-        let smtp = smtp.map_err(|error| SMTP_URL.invalid_because(error.to_string()))?;
+        let smtp = sources.optional(&SMTP_URL, SmtpUrl::parse)?;
         if smtp.as_ref().is_some_and(SmtpUrl::is_exposed) {
             warnings.push(exposed());
         }
@@ -115,7 +104,7 @@ impl Mail {
             public_origin: Url::parse(&public_url)
                 .map_or_else(|_| String::new(), |url| url.origin().ascii_serialization()),
             public_url,
-            require_verified: sources.required(&REQUIRE_VERIFIED, value::parse_bool)?,
+            require_verified: sources.switch(&REQUIRE_VERIFIED)?,
         })
     }
 
@@ -137,16 +126,16 @@ impl Mail {
             }
             Ok(renderer)
         });
-        checked.map_err(|error| MAIL_TEMPLATES.invalid_because(format!("names templates that cannot be used: {error}")))
+        checked.map_err(|error| MAIL_TEMPLATES.invalid(format!("names templates that cannot be used: {error}")))
     }
 }
 
 fn read_sender(sources: &Sources, server: &Server, sends: bool) -> Result<Sender, SettingsError> {
-    let bad = |_| MAIL_FROM.invalid(InvalidValue("is not a valid sender"));
-    match sources.optional(&MAIL_FROM, |text| Ok(Sender::parse(text)))? {
-        Some(sender) => sender.map_err(bad),
-        None if sends => Err(MAIL_FROM.invalid(InvalidValue("is missing, but SMTP_URL is set"))),
-        None => Sender::new(&server.app_name, "no-reply@localhost").map_err(bad),
+    const BAD: &str = "is not a valid sender";
+    match sources.optional(&MAIL_FROM, |text| Sender::parse(text).map_err(|_| BAD))? {
+        Some(sender) => Ok(sender),
+        None if sends => Err(MAIL_FROM.invalid("is missing, but SMTP_URL is set")),
+        None => Sender::new(&server.app_name, "no-reply@localhost").map_err(|_| MAIL_FROM.invalid(BAD)),
     }
 }
 
@@ -237,74 +226,12 @@ fn shown_url(text: &str) -> String {
 mod tests {
     use super::super::Settings;
     use super::*;
-    use std::io::ErrorKind;
-
-    #[test]
-    fn a_public_url_is_encrypted_or_on_this_machine() {
-        for (text, read) in [
-            ("https://auth.example.org", "https://auth.example.org"),
-            ("https://example.org:8443/auth/", "https://example.org:8443/auth"),
-            ("http://localhost:8000", "http://localhost:8000"),
-            ("http://127.0.0.1", "http://127.0.0.1"),
-            ("http://[::1]:8000/", "http://[::1]:8000"),
-        ] {
-            assert_eq!(read_public(text).ok().as_deref(), Some(read), "{text}");
-        }
-        for text in [
-            "auth.example.org",
-            "ftp://auth.example.org",
-            "http://auth.example.org",
-            "http://10.0.0.1",
-            "http://localhost.example.org",
-            "https://",
-            "https://user:marker@auth.example.org",
-            "https://auth.example.org:0",
-            "https://auth.example.org:https",
-            "https://auth.example.org?a=b",
-            "https://auth.example.org/#a",
-            "https://auth .example.org",
-            "https://auth.example.org/\u{e9}",
-            "https://auth.example.org/\"",
-            "https://auth.example.org/{token}",
-        ] {
-            assert!(read_public(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_page_has_the_token_once_and_not_in_its_host() {
-        for text in ["https://a.example/v?t={token}", "https://a.example/v#{token}", "http://localhost:3000/{token}/v"]
-        {
-            assert_eq!(read_page(text).ok().as_deref(), Some(text));
-        }
-        for text in [
-            "https://a.example/v",
-            "https://a.example/{token}/{token}",
-            "https://{token}.example/v",
-            "https://a.example/{token}/{id}",
-            "http://a.example/{token}",
-            "app://verify/{token}",
-        ] {
-            assert!(read_page(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn notices_are_named_or_none() {
-        use portcullis_domain::mail::Occasion::{NewDevice, SessionTheft};
-        assert_eq!(read_notices("none").ok(), Some(Notices::only(&[])));
-        assert_eq!(read_notices("new_device, session_theft").ok(), Some(Notices::only(&[NewDevice, SessionTheft])));
-        for text in ["", "all", "verify_email", "new_device,", "new_device;session_theft"] {
-            assert!(read_notices(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn links_have_the_port_that_was_bound() {
         let bound = |environment: &[(&str, &str)]| {
             let secret = ("SECRET_KEY", concat!("b2d8f1c06e0f4a7c9d3e5a", "1b7c9d0e2f4a6b8c0d1e2f"));
-            let environment = environment.iter().chain([&secret]).map(|(name, value)| (name.into(), value.into()));
-            let sources = Sources::merge(environment, "", "", |_| Err(ErrorKind::NotFound)).ok().unwrap();
+            let sources = Sources::of(&[environment, &[secret]].concat());
             let mut settings = Settings::read(&sources).ok().unwrap();
             settings.listen_on(4321, &sources).ok().unwrap();
             (settings.mail.public_url.clone(), settings.mail.links.reset.clone())

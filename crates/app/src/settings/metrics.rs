@@ -4,12 +4,11 @@ use super::setting::{InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 use std::net::SocketAddr;
 
-const METRICS_ADDR: Setting = Setting {
-    name: "METRICS_ADDR",
-    default: None,
-    accepted: "an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464; port 0 for any free port",
-    display: str::to_owned,
-};
+const METRICS_ADDR: Setting = Setting::new(
+    "METRICS_ADDR",
+    None,
+    "an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464; port 0 for any free port",
+);
 
 pub(super) const SETTINGS: [Setting; 1] = [METRICS_ADDR];
 

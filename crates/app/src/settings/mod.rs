@@ -154,6 +154,8 @@ impl Settings {
 }
 
 #[cfg(test)]
+mod bounds_tests;
+#[cfg(test)]
 mod page_tests;
 #[cfg(test)]
 mod published_tests;

@@ -1,33 +1,28 @@
 //! Password settings: rules for new passwords and the cost of hashing.
 
-use super::setting::{InvalidValue, Setting, SettingsError};
+use super::setting::{Number, Setting, SettingsError};
 use super::sources::Sources;
-use super::value::{self, BOOL_VALUES};
 use super::warning::Warning;
 use portcullis_domain::registration::PasswordPolicy;
 
-const BCRYPT_COST: Setting = Setting {
-    name: "BCRYPT_COST",
-    default: Some("12"),
-    accepted: "a whole number from 10 to 15, and with DEBUG=true from 4",
-    display: str::to_owned,
-};
-const HASH_LANES: Setting = Setting {
-    name: "HASH_LANES",
-    default: None,
-    accepted: "a whole number from 1 to 6; if not set, the fastest is measured at the start",
-    display: str::to_owned,
-};
-const PASSWORD_MIN_LENGTH: Setting = Setting {
-    name: "PASSWORD_MIN_LENGTH",
-    default: Some("8"),
-    accepted: "a whole number of characters from 8 to 256",
-    display: str::to_owned,
-};
-const PASSWORD_BLOCKLIST: Setting =
-    Setting { name: "PASSWORD_BLOCKLIST", default: Some("false"), accepted: BOOL_VALUES, display: str::to_owned };
+const BCRYPT_COST: Number<u32> =
+    Setting::number("BCRYPT_COST", Some("12"), 4..=15, "a whole number from 10 to 15, and with DEBUG=true from 4");
+const HASH_LANES: Number<u8> = Setting::number(
+    "HASH_LANES",
+    None,
+    1..=6,
+    "a whole number from 1 to 6; if not set, the fastest is measured at the start",
+);
+const PASSWORD_MIN_LENGTH: Number<usize> = Setting::number(
+    "PASSWORD_MIN_LENGTH",
+    Some("8"),
+    PasswordPolicy::MIN_CHARS_FLOOR..=PasswordPolicy::MAX_CHARS,
+    "a whole number of characters from 8 to 256",
+);
+const PASSWORD_BLOCKLIST: Setting = Setting::switch("PASSWORD_BLOCKLIST", "false");
 
-pub(super) const SETTINGS: [Setting; 4] = [BCRYPT_COST, HASH_LANES, PASSWORD_MIN_LENGTH, PASSWORD_BLOCKLIST];
+pub(super) const SETTINGS: [Setting; 4] =
+    [BCRYPT_COST.setting, HASH_LANES.setting, PASSWORD_MIN_LENGTH.setting, PASSWORD_BLOCKLIST];
 
 /// Minimum bcrypt cost that OWASP recommends (Password Storage Cheat Sheet).
 const MIN_COST: u32 = 10;
@@ -46,17 +41,18 @@ pub(crate) struct Passwords {
 
 impl Passwords {
     pub(super) fn read(sources: &Sources, debug: bool, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
-        let bcrypt_cost = sources.required(&BCRYPT_COST, value::whole_number(4..=15))?;
+        let bcrypt_cost = sources.number(&BCRYPT_COST)?;
         if bcrypt_cost < MIN_COST {
             if !debug {
-                return Err(BCRYPT_COST.invalid(InvalidValue("is out of range")));
+                return Err(BCRYPT_COST.setting.invalid("is out of range"));
             }
             warnings.push("BCRYPT_COST is less than 10, which is allowed only with DEBUG=true".into());
         }
-        let hash_lanes = sources.optional(&HASH_LANES, value::whole_number(1..=6))?;
-        let lengths = PasswordPolicy::MIN_CHARS_FLOOR..=PasswordPolicy::MAX_CHARS;
-        let min_chars = sources.required(&PASSWORD_MIN_LENGTH, value::whole_number(lengths))?;
-        let blocklist = sources.required(&PASSWORD_BLOCKLIST, value::parse_bool)?;
-        Ok(Self { bcrypt_cost, hash_lanes, policy: PasswordPolicy::with_min_chars(min_chars), blocklist })
+        Ok(Self {
+            bcrypt_cost,
+            hash_lanes: sources.optional_number(&HASH_LANES)?,
+            policy: PasswordPolicy::with_min_chars(sources.number(&PASSWORD_MIN_LENGTH)?),
+            blocklist: sources.switch(&PASSWORD_BLOCKLIST)?,
+        })
     }
 }

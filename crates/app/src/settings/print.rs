@@ -58,11 +58,9 @@ pub(crate) fn render(sources: &Sources) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::ErrorKind;
 
     fn printed(environment: &[(&str, &str)]) -> String {
-        let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
-        render(&Sources::merge(variables, "", "", |_| Err(ErrorKind::NotFound)).ok().unwrap())
+        render(&Sources::of(environment))
     }
 
     #[test]

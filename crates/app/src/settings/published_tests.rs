@@ -70,7 +70,9 @@ fn value_after(rest: &str) -> Option<String> {
     let rest = rest.strip_prefix('"').unwrap_or(rest);
     let (between, rest) = rest.split_once(['"', '\''])?;
     let is_assignment = between.contains(['=', ':', ',']) && !between.contains(['.', '(', ')', ';', '|', '{', '`']);
-    is_assignment.then(|| rest.split(['"', '\'']).next().unwrap_or_default().to_owned())
+    // A setting without a default, followed by what it accepts.
+    let is_description = between == ", None, ";
+    (is_assignment && !is_description).then(|| rest.split(['"', '\'']).next().unwrap_or_default().to_owned())
 }
 
 /// Finds hexadecimal numbers and words that look like Base64 by their mix of characters. Ignores parts of

@@ -82,13 +82,8 @@ fn plain(text: &str) -> String {
 fn decoded(text: &str) -> impl Iterator<Item = String> {
     let text: String = text.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();
     let base64 = STANDARD_NO_PAD.decode(text.replace('-', "+").replace('_', "/")).ok();
-    [unhex(&text), base64].into_iter().flatten().filter_map(|bytes| String::from_utf8(bytes).ok())
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
-    let digits: Vec<u8> = digits.collect::<Option<_>>()?;
-    Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
+    let hex = hex::decode(text.get(..text.len() & !1).unwrap_or_default()).ok();
+    [hex, base64].into_iter().flatten().filter_map(|bytes| String::from_utf8(bytes).ok())
 }
 
 fn check_strength(bytes: &[u8]) -> Result<(), InvalidValue> {

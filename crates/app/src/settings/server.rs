@@ -2,52 +2,30 @@
 
 use super::cors;
 use super::host;
-use super::setting::{Setting, SettingsError};
+use super::setting::{Number, Setting, SettingsError};
 use super::sources::Sources;
-use super::value::{self, BOOL_VALUES};
+use super::value;
 use std::time::Duration;
 
-const APP_NAME: Setting = Setting {
-    name: "APP_NAME",
-    default: Some("Portcullis"),
-    accepted: "a line of at most 100 characters",
-    display: str::to_owned,
-};
-const DEBUG: Setting = Setting { name: "DEBUG", default: Some("false"), accepted: BOOL_VALUES, display: str::to_owned };
-const HOST: Setting = Setting {
-    name: "HOST",
-    default: Some("127.0.0.1"),
-    accepted: "an IP address or a host name, without a port",
-    display: str::to_owned,
-};
-const PORT: Setting = Setting {
-    name: "PORT",
-    default: Some("8000"),
-    accepted: "a whole number from 1 to 65535, or 0 for any free port",
-    display: str::to_owned,
-};
-const CORS_ORIGINS: Setting =
-    Setting { name: "CORS_ORIGINS", default: None, accepted: cors::ACCEPTED, display: str::to_owned };
-const SHUTDOWN: Setting = Setting {
-    name: "SHUTDOWN_TIMEOUT_SECONDS",
-    default: Some("30"),
-    accepted: "a whole number of seconds from 0 to 3600",
-    display: str::to_owned,
-};
-const MAX_CONNECTIONS: Setting = Setting {
-    name: "MAX_CONNECTIONS",
-    default: Some("10000"),
-    accepted: "a whole number from 16 to 1000000",
-    display: str::to_owned,
-};
-const HSTS: Setting = Setting {
-    name: "HSTS_SECONDS",
-    default: Some("0"),
-    accepted: "a whole number of seconds up to 315360000, or 0 for no header",
-    display: str::to_owned,
-};
+const APP_NAME: Setting = Setting::new("APP_NAME", Some("Portcullis"), "a line of at most 100 characters");
+const DEBUG: Setting = Setting::switch("DEBUG", "false");
+const HOST: Setting = Setting::new("HOST", Some("127.0.0.1"), "an IP address or a host name, without a port");
+const PORT: Number<u16> =
+    Setting::number("PORT", Some("8000"), 0..=u16::MAX, "a whole number from 1 to 65535, or 0 for any free port");
+const CORS_ORIGINS: Setting = Setting::new("CORS_ORIGINS", None, cors::ACCEPTED);
+const SHUTDOWN: Number<u64> =
+    Setting::number("SHUTDOWN_TIMEOUT_SECONDS", Some("30"), 0..=3600, "a whole number of seconds from 0 to 3600");
+const MAX_CONNECTIONS: Number<usize> =
+    Setting::number("MAX_CONNECTIONS", Some("10000"), 16..=1_000_000, "a whole number from 16 to 1000000");
+const HSTS: Number<u32> = Setting::number(
+    "HSTS_SECONDS",
+    Some("0"),
+    0..=315_360_000,
+    "a whole number of seconds up to 315360000, or 0 for no header",
+);
 
-pub(super) const SETTINGS: [Setting; 8] = [HOST, PORT, APP_NAME, DEBUG, CORS_ORIGINS, HSTS, MAX_CONNECTIONS, SHUTDOWN];
+pub(super) const SETTINGS: [Setting; 8] =
+    [HOST, PORT.setting, APP_NAME, DEBUG, CORS_ORIGINS, HSTS.setting, MAX_CONNECTIONS.setting, SHUTDOWN.setting];
 
 /// Settings of the server.
 #[derive(Debug)]
@@ -74,13 +52,13 @@ impl Server {
     pub(super) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         Ok(Self {
             host: sources.required(&HOST, host::read)?,
-            port: sources.required(&PORT, value::whole_number(0..=u16::MAX))?,
+            port: sources.number(&PORT)?,
             app_name: sources.required(&APP_NAME, value::title)?,
-            debug: sources.required(&DEBUG, value::parse_bool)?,
+            debug: sources.switch(&DEBUG)?,
             cors_origins: sources.optional(&CORS_ORIGINS, cors::read_origins)?.unwrap_or_default(),
-            hsts_seconds: sources.required(&HSTS, value::whole_number(0..=315_360_000))?,
-            max_connections: sources.required(&MAX_CONNECTIONS, value::whole_number(16..=1_000_000))?,
-            shutdown_timeout: sources.required(&SHUTDOWN, value::whole_number(0..=3600)).map(Duration::from_secs)?,
+            hsts_seconds: sources.number(&HSTS)?,
+            max_connections: sources.number(&MAX_CONNECTIONS)?,
+            shutdown_timeout: Duration::from_secs(sources.number(&SHUTDOWN)?),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Definition of a setting, and the errors of the configuration.
 
+use super::value::BOOL_VALUES;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// A setting.
 pub(super) struct Setting {
@@ -14,8 +16,21 @@ pub(super) struct Setting {
     pub(super) display: fn(&str) -> String,
 }
 
+/// A setting that is a whole number.
+pub(super) struct Number<T> {
+    pub(super) setting: Setting,
+    pub(super) range: RangeInclusive<T>,
+}
+
 /// Fault of a value. Never contains the value, which may be a misplaced secret.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidValue(pub(super) &'static str);
+
+impl fmt::Display for InvalidValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
 
 /// Error of the configuration. Its `Display` output is one line.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,6 +77,31 @@ impl fmt::Display for SettingsError {
 }
 
 impl Setting {
+    /// Creates a setting whose value is displayed as it is.
+    pub(super) const fn new(name: &'static str, default: Option<&'static str>, accepted: &'static str) -> Self {
+        Self { name, default, accepted, display: str::to_owned }
+    }
+
+    /// Creates a boolean setting.
+    pub(super) const fn switch(name: &'static str, default: &'static str) -> Self {
+        Self::new(name, Some(default), BOOL_VALUES)
+    }
+
+    /// Creates a setting that is a whole number.
+    pub(super) const fn number<T>(
+        name: &'static str,
+        default: Option<&'static str>,
+        range: RangeInclusive<T>,
+        accepted: &'static str,
+    ) -> Number<T> {
+        Number { setting: Self::new(name, default, accepted), range }
+    }
+
+    /// Displays the value by this function.
+    pub(super) const fn shown_by(self, display: fn(&str) -> String) -> Self {
+        Self { display, ..self }
+    }
+
     /// Returns whether the value is a secret, which means that `display` masks it.
     pub(super) fn is_secret(&self) -> bool {
         const PROBE: &str = "probe";
@@ -74,14 +114,9 @@ impl Setting {
         self.is_secret().then(|| format!("{}_FILE", self.name))
     }
 
-    /// Creates an error for this setting.
-    pub(super) fn invalid(&self, InvalidValue(fault): InvalidValue) -> SettingsError {
-        self.invalid_because(fault.to_owned())
-    }
-
     /// Creates an error for this setting. The fault must not contain any part of the value.
-    pub(super) fn invalid_because(&self, fault: String) -> SettingsError {
-        SettingsError::Bad { name: self.name, fault, accepted: self.accepted }
+    pub(super) fn invalid(&self, fault: impl fmt::Display) -> SettingsError {
+        SettingsError::Bad { name: self.name, fault: fault.to_string(), accepted: self.accepted }
     }
 }
 

@@ -6,8 +6,9 @@ use super::SETTINGS;
 use super::dotenv::{self, BrokenLine};
 use super::files::{self, Contents, ReadFile};
 use super::misspelt;
-use super::setting::{InvalidValue, Setting, SettingsError};
+use super::setting::{Number, Setting, SettingsError};
 use super::toml;
+use super::value;
 use super::warning::Warning;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -15,8 +16,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::str::FromStr;
 
 /// All values with their origins.
 pub(crate) struct Sources {
@@ -74,7 +77,7 @@ impl Sources {
         let dotenv = Layer::new(DOTENV, dotenv, |_, value| Ok(value))?;
         let variables = environment.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
         let environment = Layer::new("environment", variables, |setting, value| {
-            value.to_str().map(str::to_owned).ok_or_else(|| setting.invalid(InvalidValue("is not UTF-8")))
+            value.to_str().map(str::to_owned).ok_or_else(|| setting.invalid("is not UTF-8"))
         })?;
         let merged = Figment::new().merge(defaults()).merge(toml).merge(dotenv).merge(environment);
         Self { merged, files, open: Vec::new(), near_misses }.with_secrets_of_files()
@@ -86,10 +89,9 @@ impl Sources {
             let Some(name) = setting.file_name() else { continue };
             let Some((path, origin)) = self.find_named(&name) else { continue };
             if !self.is_default(setting) {
-                return Err(setting.invalid_because(format!("is set, but {name} is set too")));
+                return Err(setting.invalid(format!("is set, but {name} is set too")));
             }
-            let unreadable =
-                |kind| setting.invalid_because(format!("{name} names a file that cannot be read ({kind})"));
+            let unreadable = |kind| setting.invalid(format!("{name} names a file that cannot be read ({kind})"));
             let contents = (self.files)(Path::new(path.trim())).map_err(unreadable)?;
             // Editors and `echo` end a file with a line break.
             let text = contents.text.trim_end_matches(['\n', '\r']);
@@ -175,52 +177,61 @@ impl Sources {
         self.find(setting).is_none_or(|(_, origin)| origin == DEFAULT)
     }
 
-    /// Reads an optional setting. Trims white space around the value.
-    pub(super) fn optional<T>(
+    /// Reads an optional setting. Trims white space around the value. `read`'s error must not contain any
+    /// part of the value.
+    pub(super) fn optional<T, E: Display>(
         &self,
         setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
+        read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, SettingsError> {
         self.raw(setting, |value| read(value.trim()))
     }
 
-    /// Reads a setting that must have a value or a default. Trims white space around the value.
-    pub(super) fn required<T>(
+    /// Reads a setting that must have a value or a default, like [`Self::optional`].
+    pub(super) fn required<T, E: Display>(
         &self,
         setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
+        read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, SettingsError> {
-        self.optional(setting, read)?.ok_or_else(|| setting.invalid(InvalidValue("is missing")))
+        self.optional(setting, read)?.ok_or_else(|| setting.invalid("is missing"))
     }
 
-    /// Reads an optional setting without trimming.
-    pub(super) fn optional_raw<T>(
+    /// Reads an optional setting like [`Self::optional`], without trimming.
+    pub(super) fn raw<T, E: Display>(
         &self,
         setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
-    ) -> Result<Option<T>, SettingsError> {
-        self.raw(setting, read)
-    }
-
-    /// Reads a setting that must have a value or a default, without trimming.
-    pub(super) fn required_raw<T>(
-        &self,
-        setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
-    ) -> Result<T, SettingsError> {
-        self.raw(setting, read)?.ok_or_else(|| setting.invalid(InvalidValue("is missing")))
-    }
-
-    fn raw<T>(
-        &self,
-        setting: &Setting,
-        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
+        read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, SettingsError> {
         let Some((value, _)) = self.find(setting) else { return Ok(None) };
         if value.trim().is_empty() {
-            return Err(setting.invalid(InvalidValue("is empty")));
+            return Err(setting.invalid("is empty"));
         }
         read(&value).map(Some).map_err(|fault| setting.invalid(fault))
+    }
+
+    /// Reads an optional whole number.
+    pub(super) fn optional_number<T: FromStr + PartialOrd + Clone>(
+        &self,
+        number: &Number<T>,
+    ) -> Result<Option<T>, SettingsError> {
+        self.optional(&number.setting, value::whole_number(number.range.clone()))
+    }
+
+    /// Reads a whole number.
+    pub(super) fn number<T: FromStr + PartialOrd + Clone>(&self, number: &Number<T>) -> Result<T, SettingsError> {
+        self.required(&number.setting, value::whole_number(number.range.clone()))
+    }
+
+    /// Reads a boolean.
+    pub(super) fn switch(&self, setting: &Setting) -> Result<bool, SettingsError> {
+        self.required(setting, value::parse_bool)
+    }
+
+    /// Creates sources from an environment, without any file.
+    #[cfg(test)]
+    pub(super) fn of(environment: &[(&str, &str)]) -> Self {
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
+        Self::merge(environment, "", "", |_| Err(ErrorKind::NotFound)).unwrap()
     }
 }
 

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 /// In parts: texts that occur in the repository are rejected.
-const SECRET: &str = concat!("marker-Kd8sQ2vXzLm4-", "TgB7nWc9yRfHj1pE0u3");
+pub(super) const SECRET: &str = concat!("marker-Kd8sQ2vXzLm4-", "TgB7nWc9yRfHj1pE0u3");
 const EXAMPLE: &str = include_str!("../../../../.env.example");
 
 /// Gathers sources without any file on disk.
@@ -130,57 +130,6 @@ fn every_setting_refuses_what_is_empty_or_not_text() {
         let error = gather([(setting.name.into(), bytes)], "").err().unwrap();
         assert!(error.to_string().starts_with(&format!("{}: is not UTF-8; ", setting.name)));
         assert!(gather([("OTHER".into(), OsString::from_vec(vec![0xff]))], "").is_ok());
-    }
-}
-
-#[test]
-fn bounds_are_kept() {
-    for (name, good, bad) in [
-        ("ACCESS_TOKEN_EXPIRE_MINUTES", vec!["1", "43200"], vec!["0", "-1", "43201", "1.5"]),
-        ("REFRESH_TOKEN_EXPIRE_DAYS", vec!["1", "36500"], vec!["0", "36501"]),
-        ("PASSWORD_MIN_LENGTH", vec!["8", "256"], vec!["7", "257"]),
-        ("BCRYPT_COST", vec!["10", "15"], vec!["9", "16", "31"]),
-        ("HASH_LANES", vec!["1", "6"], vec!["0", "7", "auto"]),
-        ("PORT", vec!["0", "65535", " 8000 "], vec!["65536", "-1"]),
-        ("SHUTDOWN_TIMEOUT_SECONDS", vec!["0", "3600"], vec!["3601"]),
-        ("ALGORITHM", vec!["HS384", "HS512"], vec!["hs256", "RS256", "ES256", "EdDSA"]),
-        ("LOG_LEVEL", vec!["debug", "Warning", "CRITICAL", "warn", "FATAL", "NotSet"], vec!["TRACE", "20"]),
-        ("DATABASE_URL", vec!["postgres://u:p@h/d", "postgresql+psycopg2://h/d"], vec!["sqlite://", "h/d"]),
-        ("APP_NAME", vec!["Zugang"], vec!["a\u{1b}b"]),
-        ("DATABASE_CONNECTIONS", vec!["1", "1000"], vec!["0", "1001", "many"]),
-        ("AUTO_MIGRATE", vec!["no"], vec!["never"]),
-        ("PURGE_INTERVAL_MINUTES", vec!["0", "1", "10080"], vec!["-1", "10081", "1.5", "hourly"]),
-        ("PASSWORD_BLOCKLIST", vec!["on"], vec!["list"]),
-        ("RATE_LIMIT_ENABLED", vec!["off"], vec!["never"]),
-        ("RATE_LIMIT_ACCOUNT", vec!["1/1s", "100/24h"], vec!["0/15m", "101/15m", "10"]),
-        ("RATE_LIMIT_SOURCE", vec!["1/1s", "300/5m,burst=0"], vec!["300", "300/5m,burst=-1"]),
-        ("RATE_LIMIT_REFRESH", vec!["120/5m,burst=60", "1/1s"], vec!["0/5m", "many"]),
-        ("FORWARDED_HEADER", vec!["Forwarded", "X-Forwarded-For"], vec!["x-real-ip", "x-forwarded-for, forwarded"]),
-        ("REDIS_URL", vec!["redis://localhost", "redis://:p@h:7000/1"], vec!["localhost:6379", "rediss://h"]),
-        ("PUBLIC_URL", vec!["https://a.example/auth/", "http://[::1]:8000"], vec!["http://a.example", "a.example"]),
-        ("VERIFY_URL", vec!["https://a.example/{token}"], vec!["https://a.example/"]),
-        ("RESET_URL", vec!["https://a.example/#{token}"], vec!["http://a.example/{token}"]),
-        ("SMTP_URL", vec![], vec!["mail.example.org", "smtp://u@h", "smtps://h?tls=none"]),
-        ("MAIL_FROM", vec!["a@b.org", "A, B <a@b.org>"], vec!["a", "A <a>", "a@b.org, c@d.org"]),
-        ("MAIL_DIR", vec!["/var/mail"], vec!["a\nb"]),
-        ("MAIL_TEMPLATES", vec!["/etc/mail"], vec!["a\nb"]),
-        ("MAIL_NOTICES", vec!["none", "new_device"], vec!["all", "none,new_device"]),
-        ("REQUIRE_VERIFIED_EMAIL", vec!["yes"], vec!["always"]),
-        ("TRUSTED_PROXIES", vec!["::1, 10.0.0.0/8"], vec!["proxy", "10.0.0.1/8", "10.0.0.0/8,"]),
-        ("CORS_ORIGINS", vec!["https://a.example"], vec!["*"]),
-        (
-            "METRICS_ADDR",
-            vec!["127.0.0.1:9464", "[::]:0"],
-            vec!["9464", "localhost:9464", "127.0.0.1", "127.0.0.1:65536"],
-        ),
-        ("HOST", vec!["0.0.0.0"], vec!["0.0.0.0:80"]),
-    ] {
-        for value in good {
-            assert!(read(&[(name, value)]).is_ok(), "{name}={value}");
-        }
-        for value in bad {
-            refused(name, value);
-        }
     }
 }
 

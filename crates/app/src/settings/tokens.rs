@@ -2,9 +2,8 @@
 //! refresh tokens.
 
 use super::secret::{self, MIN_BYTES};
-use super::setting::{self, InvalidValue, Setting, SettingsError};
+use super::setting::{self, InvalidValue, Number, Setting, SettingsError};
 use super::sources::Sources;
-use super::value;
 use super::warning::Warning;
 use chrono::TimeDelta;
 use portcullis_domain::sessions::SessionPolicy;
@@ -12,55 +11,38 @@ use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
 use portcullis_jwt::Algorithm;
 use secrecy::{ExposeSecret, SecretString};
 
-const SECRET_KEY: Setting = Setting {
-    name: "SECRET_KEY",
-    default: None,
-    accepted: "a random secret of at least 32 bytes, such as the output of `openssl rand -hex 32`",
-    display: setting::secret,
-};
-const ALGORITHM: Setting =
-    Setting { name: "ALGORITHM", default: Some("HS256"), accepted: ALGORITHMS, display: str::to_owned };
+const SECRET_KEY: Setting = Setting::new(
+    "SECRET_KEY",
+    None,
+    "a random secret of at least 32 bytes, such as the output of `openssl rand -hex 32`",
+)
+.shown_by(setting::secret);
+const ALGORITHM: Setting = Setting::new("ALGORITHM", Some("HS256"), ALGORITHMS);
 const ALGORITHMS: &str = "HS256, HS384, HS512; with PRIVATE_KEY_FILE: RS256, ES256, EdDSA";
-const ACCESS: Setting = Setting {
-    name: "ACCESS_TOKEN_EXPIRE_MINUTES",
-    default: Some("15"),
-    accepted: "a whole number of minutes from 1 to 43200",
-    display: str::to_owned,
-};
-const REFRESH: Setting = Setting {
-    name: "REFRESH_TOKEN_EXPIRE_DAYS",
-    default: Some("7"),
-    accepted: "a whole number of days from 1 to 36500",
-    display: str::to_owned,
-};
+const ACCESS: Number<u32> =
+    Setting::number("ACCESS_TOKEN_EXPIRE_MINUTES", Some("15"), 1..=43_200, "a whole number of minutes from 1 to 43200");
+const REFRESH: Number<u32> =
+    Setting::number("REFRESH_TOKEN_EXPIRE_DAYS", Some("7"), 1..=36_500, "a whole number of days from 1 to 36500");
 
-const GRACE: Setting = Setting {
-    name: "REFRESH_GRACE_SECONDS",
-    default: Some("10"),
-    accepted: "a whole number of seconds from 0 to 3600",
-    display: str::to_owned,
-};
-const OVERLAP: Setting = Setting {
-    name: "REFRESH_OVERLAP_SECONDS",
-    default: Some("0"),
-    accepted: "a whole number of seconds from 0 to 3600",
-    display: str::to_owned,
-};
-const MAX_AGE: Setting = Setting {
-    name: "SESSION_MAX_AGE_DAYS",
-    default: Some("30"),
-    accepted: "a whole number of days from 1 to 36500",
-    display: str::to_owned,
-};
-const MAX_SESSIONS: Setting = Setting {
-    name: "MAX_SESSIONS_PER_USER",
-    default: Some("100"),
-    accepted: "a whole number from 1 to 1000",
-    display: str::to_owned,
-};
+const GRACE: Number<u32> =
+    Setting::number("REFRESH_GRACE_SECONDS", Some("10"), 0..=3600, "a whole number of seconds from 0 to 3600");
+const OVERLAP: Number<u32> =
+    Setting::number("REFRESH_OVERLAP_SECONDS", Some("0"), 0..=3600, "a whole number of seconds from 0 to 3600");
+const MAX_AGE: Number<u32> =
+    Setting::number("SESSION_MAX_AGE_DAYS", Some("30"), 1..=36_500, "a whole number of days from 1 to 36500");
+const MAX_SESSIONS: Number<usize> =
+    Setting::number("MAX_SESSIONS_PER_USER", Some("100"), 1..=1000, "a whole number from 1 to 1000");
 
-pub(super) const SETTINGS: [Setting; 8] =
-    [SECRET_KEY, ALGORITHM, ACCESS, REFRESH, GRACE, OVERLAP, MAX_AGE, MAX_SESSIONS];
+pub(super) const SETTINGS: [Setting; 8] = [
+    SECRET_KEY,
+    ALGORITHM,
+    ACCESS.setting,
+    REFRESH.setting,
+    GRACE.setting,
+    OVERLAP.setting,
+    MAX_AGE.setting,
+    MAX_SESSIONS.setting,
+];
 
 /// Settings of tokens.
 #[derive(Debug)]
@@ -73,20 +55,19 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     pub(super) fn read(sources: &Sources, debug: bool, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
-        let secret = sources.required_raw(&SECRET_KEY, secret::read)?;
+        let secret = sources.raw(&SECRET_KEY, secret::read)?.ok_or_else(|| SECRET_KEY.invalid("is missing"))?;
         let algorithm = sources.required(&ALGORITHM, read_algorithm)?;
         match secret.expose_secret().len() {
             MIN_BYTES.. => {}
             _ if debug => {
                 warnings.push("SECRET_KEY is shorter than 32 bytes, which is allowed only with DEBUG=true".into())
             }
-            _ => return Err(SECRET_KEY.invalid(InvalidValue("is shorter than 32 bytes"))),
+            _ => return Err(SECRET_KEY.invalid("is shorter than 32 bytes")),
         }
         if (MIN_BYTES..hash_bytes(algorithm)).contains(&secret.expose_secret().len()) {
             warnings.push("SECRET_KEY is shorter than the hash of ALGORITHM (RFC 7518, section 3.2)".into());
         }
-        let minutes = sources.required(&ACCESS, value::whole_number(1_u32..=43_200))?;
-        let days = sources.required(&REFRESH, value::whole_number(1_u32..=36_500))?;
+        let (minutes, days) = (sources.number(&ACCESS)?, sources.number(&REFRESH)?);
         let lifetimes =
             TokenLifetimes { access: TimeDelta::minutes(minutes.into()), refresh: TimeDelta::days(days.into()) };
         Ok(Self { secret, algorithm, lifetimes, refresh: read_refresh(sources)? })
@@ -94,16 +75,14 @@ impl Tokens {
 }
 
 fn read_refresh(sources: &Sources) -> Result<RefreshPolicy, SettingsError> {
-    let seconds = |setting| sources.required(setting, value::whole_number(0_u32..=3600));
-    let (overlap, grace) = (seconds(&OVERLAP)?, seconds(&GRACE)?);
+    let (overlap, grace) = (sources.number(&OVERLAP)?, sources.number(&GRACE)?);
     Ok(RefreshPolicy { overlap: TimeDelta::seconds(overlap.into()), grace: TimeDelta::seconds(grace.into()) })
 }
 
 /// Reads the session settings. Needs no key.
 pub(super) fn read_sessions(sources: &Sources) -> Result<SessionPolicy, SettingsError> {
-    let days = sources.required(&MAX_AGE, value::whole_number(1_u32..=36_500))?;
-    let max_per_user = sources.required(&MAX_SESSIONS, value::whole_number(1_usize..=1000))?;
-    Ok(SessionPolicy { max_age: TimeDelta::days(days.into()), max_per_user })
+    let days = sources.number(&MAX_AGE)?;
+    Ok(SessionPolicy { max_age: TimeDelta::days(days.into()), max_per_user: sources.number(&MAX_SESSIONS)? })
 }
 
 /// Returns the hash length of an algorithm in bytes.

@@ -74,17 +74,16 @@ impl Traces {
     pub(super) fn read(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<Self, SettingsError> {
         for setting in &SETTINGS {
             // A variable without effect must only not be empty.
-            sources.optional(setting, |_| Ok(()))?;
+            sources.optional(setting, |_| Ok::<_, InvalidValue>(()))?;
         }
         if sources.is_default(&ENDPOINT) || !is_wanted(sources, warnings)? {
             return Ok(Self::none());
         }
-        // The errors contain no part of the text.
-        let endpoint = sources.optional(&ENDPOINT, |text| Ok(Endpoint::parse(text)))?.transpose();
+        let endpoint = sources.optional(&ENDPOINT, Endpoint::parse)?;
         sources.required(&PROTOCOL, read_protocol)?;
         let ratio = sources.required(&SAMPLER_ARG, read_ratio)?;
         Ok(Self {
-            endpoint: endpoint.map_err(|error| ENDPOINT.invalid_because(error.to_string()))?,
+            endpoint,
             headers: sources.optional(&HEADERS, read_headers)?,
             service: sources.required(&SERVICE_NAME, value::title)?,
             sampler: sources.required(&SAMPLER, |text| read_sampler(text, ratio))?,
@@ -106,8 +105,8 @@ impl Traces {
 /// Returns whether traces are wanted. As the OpenTelemetry specification requires, unknown values count as
 /// unset, with a warning.
 fn is_wanted(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<bool, SettingsError> {
-    let disabled = sources.required(&DISABLED, |text| Ok(text.to_ascii_lowercase()))?;
-    let exporters = sources.required(&EXPORTER, |text| Ok(text.to_ascii_lowercase()))?;
+    let disabled = sources.required(&DISABLED, |text| Ok::<_, InvalidValue>(text.to_ascii_lowercase()))?;
+    let exporters = sources.required(&EXPORTER, |text| Ok::<_, InvalidValue>(text.to_ascii_lowercase()))?;
     if !matches!(disabled.as_str(), "true" | "false") {
         let what = "OTEL_SDK_DISABLED is neither true nor false, and counts as false";
         warnings.push(Warning::new(what, "set it to true to send no traces, or unset it"));
