@@ -1,9 +1,9 @@
-//! Clock that only the test moves.
+//! Clocks: one that only the test moves, and one that runs.
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use portcullis_ports::Clock;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Clock that returns the time it was set to.
 #[derive(Debug)]
@@ -24,28 +24,47 @@ impl FixedClock {
 
     /// Advances wall time and monotonic time.
     pub fn advance(&self, time: Duration) {
-        let mut hands = self.hands();
+        let mut hands = self.0.lock();
         hands.wall += time;
         hands.monotonic += time;
     }
 
     /// Sets the wall time forward or back. The monotonic time stays.
     pub fn set(&self, now: DateTime<Utc>) {
-        self.hands().wall = now;
-    }
-
-    fn hands(&self) -> MutexGuard<'_, Hands> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().wall = now;
     }
 }
 
 impl Clock for FixedClock {
     fn now(&self) -> DateTime<Utc> {
-        self.hands().wall
+        self.0.lock().wall
     }
 
     fn monotonic(&self) -> Duration {
-        self.hands().monotonic
+        self.0.lock().monotonic
+    }
+}
+
+/// Clock whose monotonic time runs, for tests with sockets and servers. Its wall time is 1970.
+#[derive(Debug)]
+pub struct RunningClock(Instant);
+
+impl RunningClock {
+    /// Creates a clock whose monotonic time starts at zero.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "sockets and servers keep real time")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for RunningClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 

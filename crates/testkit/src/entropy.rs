@@ -1,7 +1,7 @@
 //! Seeded, reproducible randomness. For tests only: the seed determines every byte.
 
+use parking_lot::Mutex;
 use portcullis_ports::Entropy;
-use std::sync::{Mutex, PoisonError};
 
 /// Byte stream determined by a seed (SplitMix64).
 #[derive(Debug)]
@@ -15,7 +15,7 @@ impl SeededEntropy {
     }
 
     fn next(&self) -> u64 {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

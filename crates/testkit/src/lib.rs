@@ -6,6 +6,7 @@
 mod clock;
 pub mod conformance;
 mod entropy;
+mod free_ports;
 mod hasher;
 mod memory;
 pub mod postgres;
@@ -13,7 +14,7 @@ pub mod prometheus;
 pub mod redis;
 pub mod smtp;
 
-pub use clock::FixedClock;
+pub use clock::{FixedClock, RunningClock};
 pub use entropy::SeededEntropy;
 pub use hasher::PlainHasher;
 pub use memory::{MapLimiter, MemoryStore};

@@ -7,6 +7,7 @@ mod german;
 mod pooler;
 mod tls;
 
+use crate::free_ports::free_ports;
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::{fs::chown, process::CommandExt};
 use std::path::{Path, PathBuf};
@@ -317,14 +318,6 @@ fn start_janitor(folder: &Path) -> io::Result<Child> {
     let mut command = Command::new("sh");
     command.args(["-c", JANITOR, "janitor"]).arg(folder).current_dir("/").stdin(Stdio::piped());
     command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()
-}
-
-/// Returns unused ports below the range of outgoing connections. Otherwise a client of a stopped server
-/// could connect to itself.
-fn free_ports() -> impl Iterator<Item = u16> {
-    use std::hash::{BuildHasher, RandomState};
-    let random = || 10_000 + u16::try_from(RandomState::new().hash_one(()) % 22_000).unwrap_or_default();
-    std::iter::repeat_with(random).filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
 }
 
 /// Returns state, parent and so on of a process from "pid (name) state parent …".

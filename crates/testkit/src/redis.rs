@@ -3,13 +3,14 @@
 
 #![expect(clippy::panic, clippy::disallowed_methods, reason = "a failed step fails the test, in tests only")]
 
+use crate::free_ports::free_ports;
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
@@ -41,7 +42,7 @@ impl Server {
     /// Starts a server for one test, which may stop, kill or freeze it.
     #[must_use]
     pub fn start() -> Self {
-        let server = Self { port: free_port(), process: Mutex::default() };
+        let server = Self { port: free_ports().next().unwrap_or_default(), process: Mutex::default() };
         server.restart();
         server
     }
@@ -60,7 +61,7 @@ impl Server {
 
     /// Kills the server without warning. All its data is lost.
     pub fn kill(&self) {
-        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let process = self.process.lock().take();
         if let Some(mut process) = process {
             drop(process.janitor.stdin.take());
             process.janitor.wait().unwrap_or_else(|error| panic!("{error}"));
@@ -70,7 +71,7 @@ impl Server {
     /// Restarts a killed server on the same port, without data.
     pub fn restart(&self) {
         let process = spawn(self.port);
-        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
+        *self.process.lock() = Some(process);
         let start = Instant::now();
         while self.try_command("PING").is_none() {
             assert!(start.elapsed() < TIMEOUT, "the server on port {} does not answer", self.port);
@@ -103,7 +104,7 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) {
-        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = self.process.lock();
         let server = process.as_ref().unwrap_or_else(|| panic!("the server does not run")).server;
         kill_process(server, signal).unwrap_or_else(|error| panic!("{error}"));
     }
@@ -141,14 +142,6 @@ fn program() -> PathBuf {
              redis-server`, or set PORTCULLIS_TEST_REDIS to the program"
         )
     })
-}
-
-/// Returns an unused port below the range of outgoing connections.
-fn free_port() -> u16 {
-    let random = || 10_000 + u16::try_from(RandomState::new().hash_one(()) % 22_000).unwrap_or_default();
-    let mut ports = std::iter::repeat_with(random).take(100);
-    let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    free.unwrap_or_else(|| panic!("no free port"))
 }
 
 #[cfg(test)]

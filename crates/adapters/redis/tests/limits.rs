@@ -7,10 +7,10 @@
     reason = "a failed step fails the test; a server's clock is waited for"
 )]
 
-use chrono::{DateTime, Utc};
 use portcullis_domain::limits::{Budget, Gcra, LimitKey, Rule, SlidingWindow};
-use portcullis_ports::{Charge, Clock, RateLimiter, ReserveOutcome, SharedCircuits};
+use portcullis_ports::{Charge, RateLimiter, ReserveOutcome, SharedCircuits};
 use portcullis_redis::{RedisCircuits, RedisInfo, RedisLimiter, RedisPool, RedisUrl};
+use portcullis_testkit::RunningClock;
 use portcullis_testkit::conformance::limits::Limiter;
 use portcullis_testkit::redis::Server;
 use std::num::NonZeroU32;
@@ -18,23 +18,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Real time, since the server's clock cannot be set.
-struct RealClock(Instant);
-
-impl Clock for RealClock {
-    fn now(&self) -> DateTime<Utc> {
-        Utc::now()
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
 const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
+fn open(url: &RedisUrl) -> RedisPool {
+    RedisPool::connect(url, Arc::new(RunningClock::start())).unwrap()
+}
+
 fn connect(server: &Server) -> RedisPool {
-    RedisPool::connect(&RedisUrl::parse(&server.url()).unwrap(), Arc::new(RealClock(Instant::now()))).unwrap()
+    open(&RedisUrl::parse(&server.url()).unwrap())
 }
 
 portcullis_testkit::limiter_conformance!(|run: &dyn Fn(Limiter<'_>)| {
@@ -204,11 +195,7 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
     let server = Server::start();
     let record = |rights: &str| assert_eq!(server.command(&format!("ACL SETUSER gate reset on >pw {rights}")), "+OK");
     let url = RedisUrl::parse(&server.url().replace("redis://", "redis://gate:pw@")).unwrap();
-    let connected = || {
-        RedisPool::connect(&url, Arc::new(RealClock(Instant::now())))
-            .unwrap()
-            .with_call_timeout(Duration::from_secs(10))
-    };
+    let connected = || open(&url).with_call_timeout(Duration::from_secs(10));
     record(RIGHTS);
     let redis = connected();
     assert_eq!(passes(&RedisLimiter::new(redis.clone()), 1), Some(true));

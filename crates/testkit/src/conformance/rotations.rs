@@ -58,7 +58,7 @@ pub fn a_rotation_may_ask_for_a_verified_address(store: &dyn Store) -> Outcome {
 }
 
 pub fn no_rotation_is_nothing(store: &dyn Store) -> Outcome {
-    assert_eq!(store.rotate(&[])?, []);
+    assert_eq!(store.rotate(&[])?, Vec::<bool>::new());
     Ok(())
 }
 

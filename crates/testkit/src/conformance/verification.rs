@@ -80,7 +80,7 @@ pub fn a_one_time_token_is_extended_while_it_is_there(store: &dyn Store) -> Outc
     assert!(!extend(2, at(500))?);
     assert!(consume(store, 1)?);
     assert!(!extend(1, at(500))?);
-    assert_eq!(numbers(store)?, []);
+    assert_eq!(numbers(store)?, Vec::<u8>::new());
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! The simplest limiter that passes the conformance suite, under one lock.
 
+use parking_lot::Mutex;
 use portcullis_domain::limits::{LimitKey, Tally};
 use portcullis_ports::{Charge, Clock, Exceeded, HeldCharge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Limiter that counts in a map and never evicts.
 pub struct MapLimiter {
@@ -17,15 +18,11 @@ impl MapLimiter {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { tallies: Mutex::default(), clock }
     }
-
-    fn tallies(&self) -> MutexGuard<'_, HashMap<LimitKey, Tally>> {
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl RateLimiter for MapLimiter {
     fn reserve(&self, charges: &[Charge]) -> Result<ReserveOutcome, LimiterError> {
-        let (now, mut tallies) = (self.clock.monotonic(), self.tallies());
+        let (now, mut tallies) = (self.clock.monotonic(), self.tallies.lock());
         let mut taken = Vec::new();
         for charge in charges {
             match charge.rule.try_acquire_for(charge.waiter, tallies.get(&charge.key), now) {
@@ -44,7 +41,7 @@ impl RateLimiter for MapLimiter {
     }
 
     fn refund(&self, reservation: &Reservation) -> Result<(), LimiterError> {
-        let mut tallies = self.tallies();
+        let mut tallies = self.tallies.lock();
         for held in &reservation.held {
             if let Some(tally) = tallies.get_mut(&held.charge.key) {
                 *tally = held.charge.rule.refund(tally, &held.receipt);
@@ -54,13 +51,13 @@ impl RateLimiter for MapLimiter {
     }
 
     fn clear(&self, charges: &[Charge]) -> Result<(), LimiterError> {
-        let mut tallies = self.tallies();
+        let mut tallies = self.tallies.lock();
         charges.iter().for_each(|charge| drop(tallies.remove(&charge.key)));
         Ok(())
     }
 
     fn remaining(&self, charge: &Charge) -> Result<u32, LimiterError> {
-        Ok(charge.rule.remaining(self.tallies().get(&charge.key), self.clock.monotonic()))
+        Ok(charge.rule.remaining(self.tallies.lock().get(&charge.key), self.clock.monotonic()))
     }
 }
 

@@ -12,6 +12,7 @@ mod verification;
 pub use limiter::MapLimiter;
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
@@ -21,7 +22,7 @@ use portcullis_ports::{
     Store, StoreError, StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository,
 };
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// [`Store`] in memory.
 #[derive(Debug, Default)]
@@ -71,12 +72,12 @@ impl MemoryStore {
     /// Creates an independent copy of the committed state.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { committed: Mutex::new(Arc::clone(&lock(&self.committed))), ..Self::default() }
+        Self { committed: Mutex::new(Arc::clone(&self.committed.lock())), ..Self::default() }
     }
 
     /// Fails every transaction from now on with an error. `None` ends the outage.
     pub fn set_outage(&self, outage: Option<StoreError>) {
-        *lock(&self.outage) = outage;
+        *self.outage.lock() = outage;
     }
 
     /// Enables or disables an account, like an operator.
@@ -102,27 +103,27 @@ impl MemoryStore {
     /// Returns every token of an account, in no particular order.
     #[must_use]
     pub fn tokens_of(&self, id: UserId) -> Vec<RefreshToken> {
-        let state = Arc::clone(&lock(&self.committed));
+        let state = Arc::clone(&self.committed.lock());
         state.tokens.values().filter(|token| token.user_id == id).cloned().collect()
     }
 
     /// Returns every session of an account, including ended ones, in no particular order.
     #[must_use]
     pub fn sessions_of(&self, id: UserId) -> Vec<Session> {
-        let state = Arc::clone(&lock(&self.committed));
+        let state = Arc::clone(&self.committed.lock());
         state.sessions_of(id).cloned().collect()
     }
 
     /// Returns every one-time token that was not redeemed, in no particular order.
     #[must_use]
     pub fn grants(&self) -> Vec<OneTimeTokenRecord> {
-        lock(&self.committed).grants.values().cloned().collect()
+        self.committed.lock().grants.values().cloned().collect()
     }
 
     /// Returns every email in the outbox, ordered by id.
     #[must_use]
     pub fn mails(&self) -> Vec<QueuedMail> {
-        lock(&self.committed).mails.values().cloned().collect()
+        self.committed.lock().mails.values().cloned().collect()
     }
 
     /// Returns all accounts with that canonical email address.
@@ -134,25 +135,25 @@ impl MemoryStore {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let _writer = lock(&self.writer);
-        change(Arc::make_mut(&mut lock(&self.committed)))
+        let _writer = self.writer.lock();
+        change(Arc::make_mut(&mut self.committed.lock()))
     }
 }
 
 impl Store for MemoryStore {
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        if let Some(outage) = lock(&self.outage).clone() {
+        if let Some(outage) = self.outage.lock().clone() {
             return Err(outage);
         }
-        let _writer = (mode == TxMode::Write).then(|| lock(&self.writer));
-        let state = State::clone(&lock(&self.committed));
+        let _writer = (mode == TxMode::Write).then(|| self.writer.lock());
+        let state = State::clone(&self.committed.lock());
         let mut transaction = Transaction { state, mode, failure: None };
         match (work(&mut transaction)?, transaction.failure) {
             (TxOutcome::Rollback, _) => Ok(()),
             (TxOutcome::Commit, Some(failure)) => Err(failure),
             (TxOutcome::Commit, None) => {
                 if mode == TxMode::Write {
-                    *lock(&self.committed) = Arc::new(transaction.state);
+                    *self.committed.lock() = Arc::new(transaction.state);
                 }
                 Ok(())
             }
@@ -194,11 +195,6 @@ impl Transaction {
         let error = StoreError::Failed(reason.to_owned());
         self.failure.get_or_insert(error).clone()
     }
-}
-
-/// Locks a mutex even if it is poisoned: a panic leaves the state unchanged.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! PgBouncer in front of a server.
 
-use super::{Outcome, Server, eventually, expect_ok, free_ports, installation};
+use super::{Outcome, Server, eventually, expect_ok, installation};
+use crate::free_ports::free_ports;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};

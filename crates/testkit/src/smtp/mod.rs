@@ -8,11 +8,13 @@ mod python;
 
 pub use authority::{Authority, Issued};
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use crate::free_ports::free_ports;
+use parking_lot::{Condvar, Mutex};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -37,7 +39,7 @@ pub enum TlsMode {
 }
 
 /// Step at which a fault occurs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Step {
     /// At the sender's address.
     Sender,
@@ -50,7 +52,7 @@ pub enum Step {
 }
 
 /// Fault of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Fault<'a> {
     /// Sends this reply.
     Reply(&'a str),
@@ -63,7 +65,7 @@ pub enum Fault<'a> {
 }
 
 /// Received email.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Received {
     /// Recipients of the envelope.
     pub to: Vec<String>,
@@ -139,18 +141,18 @@ impl Server {
         };
         let (cert, key) = (file("cert.pem", &certificate.certificate), file("key.pem", &certificate.key));
         file("authority.pem", &certificate.authority);
-        let port = free_port();
+        let port = free_ports().next().unwrap_or_default();
         let mode_name = match mode {
             TlsMode::StartTls => "starttls",
             TlsMode::Tls => "tls",
             TlsMode::Clear => "clear",
         };
-        let port_text = port.to_string();
-        let mut settings = vec![("port", port_text.as_str()), ("mode", mode_name), ("cert", &cert), ("key", &key)];
-        settings.extend([("user", USER), ("password", PASSWORD)]);
-        settings.extend(international.then_some(("smtputf8", "yes")));
+        let settings = json!({
+            "port": port, "mode": mode_name, "cert": cert, "key": key, "user": USER, "password": PASSWORD,
+            "smtputf8": international,
+        });
         let mut command = Command::new(python::with_aiosmtpd());
-        command.args(["-W", "ignore", "-c", include_str!("server.py"), &form(&settings)]).stdin(Stdio::piped());
+        command.args(["-W", "ignore", "-c", include_str!("server.py"), &settings.to_string()]).stdin(Stdio::piped());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("python: {error}"));
         let told = Arc::new(ServerLog::default());
         let (Some(commands), Some(output)) = (process.stdin.take(), process.stdout.take()) else { unreachable!() };
@@ -188,7 +190,7 @@ impl Server {
     /// Returns all received emails.
     #[must_use]
     pub fn mails(&self) -> Vec<Received> {
-        self.told.lock().mails.clone()
+        self.told.state.lock().mails.clone()
     }
 
     /// Waits for at least `count` emails and returns all of them.
@@ -215,7 +217,7 @@ impl Server {
     /// Returns the number of accepted connections.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.told.lock().connections
+        self.told.state.lock().connections
     }
 
     /// Injects a fault until [`clear_faults`](Self::clear_faults).
@@ -229,50 +231,35 @@ impl Server {
     }
 
     fn fail_as(&self, step: Step, fault: Fault<'_>, times: Option<u32>) {
-        let step = match step {
-            Step::Sender => "mail",
-            Step::Recipient => "rcpt",
-            Step::Content => "content",
-            Step::Answer => "lost_answer",
-        };
-        let (kind, value) = match fault {
-            Fault::Reply(reply) => ("reply", reply.to_owned()),
-            Fault::Hang => ("hang", "yes".to_owned()),
-            Fault::Drop => ("drop", "yes".to_owned()),
-            Fault::Slow(milliseconds) => ("wait", milliseconds.to_string()),
-        };
-        let times = times.map(|times| times.to_string());
-        let mut command = vec![("do", "fault"), ("step", step), (kind, value.as_str())];
-        command.extend(times.as_deref().map(|times| ("times", times)));
-        self.command(&command);
+        self.command(&json!({"do": "fault", "step": step, "fault": fault, "times": times}));
     }
 
     /// Removes all faults.
     pub fn clear_faults(&self) {
-        self.command(&[("do", "mend")]);
+        self.command(&json!({"do": "mend"}));
     }
 
     /// Stops listening; open connections continue.
     pub fn close(&self) {
-        self.command(&[("do", "close")]);
+        self.command(&json!({"do": "close"}));
     }
 
     /// Listens again on the same port.
     pub fn open(&self) {
-        self.command(&[("do", "open")]);
+        self.command(&json!({"do": "open"}));
     }
 
-    fn command(&self, command: &[(&str, &str)]) {
-        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = self.told.lock().done;
-        writeln!(commands, "{}", form(command)).unwrap_or_else(|error| panic!("the mail server: {error}"));
+    fn command(&self, command: &Value) {
+        let mut commands = self.commands.lock();
+        let done = self.told.state.lock().done;
+        writeln!(commands, "{command}").unwrap_or_else(|error| panic!("the mail server: {error}"));
         self.told.wait("the mail server does not do as it is told", |state| (state.done > done).then_some(()));
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = self.process.get_mut();
         process.kill().ok();
         process.wait().ok();
     }
@@ -282,82 +269,39 @@ impl ServerLog {
     fn follow(&self, output: ChildStdout) {
         for line in BufReader::new(output).lines() {
             let Ok(line) = line else { break };
-            let event = Event::read(&line);
-            let mut state = self.lock();
-            match event.text("event").as_str() {
-                "mail" => state.mails.push(event.received()),
-                "connection" => state.connections = state.connections.saturating_add(1),
-                "fault" => state.faults = state.faults.saturating_add(1),
-                _ => state.done = state.done.saturating_add(1),
+            let event = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let mut state = self.state.lock();
+            match event {
+                Event::Mail(mail) => state.mails.push(*mail),
+                Event::Connection => state.connections = state.connections.saturating_add(1),
+                Event::Fault => state.faults = state.faults.saturating_add(1),
+                Event::Listening | Event::Done => state.done = state.done.saturating_add(1),
             }
             drop(state);
             self.changed.notify_all();
         }
-        self.lock().ended = true;
+        self.state.lock().ended = true;
         self.changed.notify_all();
     }
 
     fn wait<T>(&self, complaint: &str, mut found: impl FnMut(&State) -> Option<T>) -> T {
         let mut result = None;
-        let waited = self.changed.wait_timeout_while(self.lock(), TIMEOUT, |state| {
+        let waits = |state: &mut State| {
             result = found(state);
             result.is_none() && !state.ended
-        });
-        drop(waited);
+        };
+        self.changed.wait_while_for(&mut self.state.lock(), waits, TIMEOUT);
         result.unwrap_or_else(|| panic!("{complaint}"))
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// Event line written by the server.
-struct Event(Vec<(String, String)>);
-
-impl Event {
-    fn read(line: &str) -> Self {
-        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let pairs = line.split('&').filter_map(|pair| pair.split_once('='));
-        Self(pairs.map(|(name, value)| (name.to_owned(), decoded(value))).collect())
-    }
-
-    fn all(&self, name: &str) -> impl Iterator<Item = &String> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
-    }
-
-    fn optional(&self, name: &str) -> Option<String> {
-        self.all(name).next().cloned()
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.optional(name).unwrap_or_default()
-    }
-
-    fn received(&self) -> Received {
-        let headers = self.all("header").filter_map(|header| header.split_once(": "));
-        Received {
-            to: self.all("to").cloned().collect(),
-            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            sender: self.text("sender"),
-            encrypted: self.optional("encrypted").is_some(),
-            user: self.optional("user"),
-            subject: self.text("subject"),
-            text: self.text("text"),
-            html: self.text("html"),
-            link: self.optional("link"),
-            raw: self.text("raw"),
-        }
-    }
-}
-
-/// Encodes a line for the server.
-fn form(pairs: &[(&str, &str)]) -> String {
-    let pair = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
-    pairs.iter().map(pair).collect::<Vec<_>>().join("&")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    listener.unwrap_or_else(|error| panic!("no free port: {error}")).port()
+/// Line written by the server.
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event {
+    Mail(Box<Received>),
+    Connection,
+    Fault,
+    Listening,
+    Done,
 }

@@ -1,33 +1,29 @@
 """Mail server for tests. Reports events on standard output and reads commands from standard input.
-Both are form-encoded lines (name=value&name=value). Ends when its input ends.
+Both are JSON objects, one per line. Ends when its input ends.
 
-The argument is such a line with port, mode ("starttls", "tls", "clear"), cert, key, user, password,
+The argument is such an object with port, mode ("starttls", "tls", "clear"), cert, key, user, password,
 and smtputf8 to accept non-ASCII addresses.
 """
 
 import asyncio
 import email
 import email.policy
+import json
 import logging
 import re
 import ssl
 import sys
-import urllib.parse
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
-settings = dict(urllib.parse.parse_qsl(sys.argv[1]))
+settings = json.loads(sys.argv[1])
 faults = {}
 # Faults are injected on purpose, so errors are not logged.
 logging.disable()
 
 
 def tell(event, **members):
-    pairs = [("event", event)]
-    for name, value in members.items():
-        values = value if isinstance(value, list) else [value]
-        pairs.extend((name, str(value)) for value in values if value is not None)
-    print(urllib.parse.urlencode(pairs, quote_via=urllib.parse.quote), flush=True)
+    print(json.dumps({"event": event, **members}), flush=True)
 
 
 def taken(server, session, envelope):
@@ -39,9 +35,9 @@ def taken(server, session, envelope):
         "mail",
         sender=envelope.mail_from,
         to=envelope.rcpt_tos,
-        encrypted="yes" if server.transport.get_extra_info("ssl_object") is not None else None,
+        encrypted=server.transport.get_extra_info("ssl_object") is not None,
         user=session.auth_data,
-        header=[f"{name}: {value}" for name, value in message.items()],
+        headers=[(name, str(value)) for name, value in message.items()],
         subject=str(message["Subject"]),
         text=text,
         html=bodies.get("text/html", "").replace("\r\n", "\n"),
@@ -55,41 +51,41 @@ async def fault(step, server):
     told = faults.get(step)
     if told is None:
         return None
-    if "times" in told:
-        told["times"] = int(told["times"]) - 1
+    if told["times"] is not None:
+        told["times"] -= 1
         if told["times"] <= 0:
             del faults[step]
-    tell("fault", step=step)
-    if "hang" in told:
+    tell("fault")
+    if told["fault"] == "Hang":
         await asyncio.sleep(3600)
-    if "wait" in told:
-        await asyncio.sleep(int(told["wait"]) / 1000)
-        return None
-    if "drop" in told:
+    if told["fault"] == "Drop":
         server.transport.abort()
         await asyncio.sleep(3600)
-    return told["reply"]
+    if "Slow" in told["fault"]:
+        await asyncio.sleep(told["fault"]["Slow"] / 1000)
+        return None
+    return told["fault"]["Reply"]
 
 
 class Handler:
     async def handle_MAIL(self, server, session, envelope, address, options):
-        answer = await fault("mail", server)
+        answer = await fault("Sender", server)
         if answer is None:
             envelope.mail_from = address
             envelope.mail_options.extend(options)
         return answer or "250 2.1.0 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        answer = await fault("rcpt", server)
+        answer = await fault("Recipient", server)
         if answer is None:
             envelope.rcpt_tos.append(address)
         return answer or "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        if "lost_answer" in faults:
+        if "Answer" in faults:
             taken(server, session, envelope)
-            return await fault("lost_answer", server) or "250 2.0.0 Taken"
-        answer = await fault("content", server)
+            return await fault("Answer", server) or "250 2.0.0 Taken"
+        answer = await fault("Content", server)
         if answer is None:
             taken(server, session, envelope)
         return answer or "250 2.0.0 Taken"
@@ -114,7 +110,7 @@ def connection():
     return SMTP(
         Handler(),
         hostname="mail.test",
-        enable_SMTPUTF8="smtputf8" in settings,
+        enable_SMTPUTF8=settings["smtputf8"],
         tls_context=context() if mode == "starttls" else None,
         require_starttls=mode == "starttls",
         auth_required=True,
@@ -129,7 +125,7 @@ class Listener:
     async def open(self):
         tls = context() if settings["mode"] == "tls" else None
         self.server = await asyncio.get_running_loop().create_server(
-            connection, "127.0.0.1", int(settings["port"]), ssl=tls, backlog=512
+            connection, "127.0.0.1", settings["port"], ssl=tls, backlog=512
         )
 
     async def close(self):
@@ -144,7 +140,7 @@ async def main():
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        command = dict(urllib.parse.parse_qsl(line.decode().strip()))
+        command = json.loads(line)
         if command["do"] == "fault":
             faults[command["step"]] = command
         elif command["do"] == "mend":

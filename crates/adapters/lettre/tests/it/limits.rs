@@ -2,7 +2,7 @@
 
 use super::{LIMITS, clock, mail, mailer, trusting, unavailable};
 use portcullis_lettre::{Greeting, TimeLimits, TrustRoots};
-use portcullis_ports::Mailer;
+use portcullis_ports::{Clock, Mailer};
 use portcullis_testkit::smtp::{Fault, Server, Step, TlsMode};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

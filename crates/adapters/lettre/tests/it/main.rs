@@ -8,14 +8,15 @@ mod faults;
 mod limits;
 mod tls;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use portcullis_domain::mail::{Language, RenderedMail};
 use portcullis_domain::registration::EmailAddress;
 use portcullis_lettre::{Sender, SmtpMailer, SmtpUrl, TimeLimits, TrustRoots};
-use portcullis_ports::{Clock, MailerError};
+use portcullis_ports::MailerError;
+use portcullis_testkit::RunningClock;
 use portcullis_testkit::smtp::Server;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Short timeouts: only tests that hang on purpose reach them.
 const LIMITS: TimeLimits = TimeLimits {
@@ -26,21 +27,8 @@ const LIMITS: TimeLimits = TimeLimits {
     idle: Duration::from_secs(30),
 };
 
-struct Monotonic(Instant);
-
-impl Clock for Monotonic {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "sockets keep real time")]
-fn clock() -> Arc<dyn Clock> {
-    Arc::new(Monotonic(Instant::now()))
+fn clock() -> Arc<RunningClock> {
+    Arc::new(RunningClock::start())
 }
 
 fn mailer(url: &str, authorities: &TrustRoots, limits: TimeLimits) -> SmtpMailer {
