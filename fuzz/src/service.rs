@@ -4,7 +4,7 @@
 use crate::account_wiring::AccountWiring;
 use crate::page_templates::PageTemplates;
 use chrono::{DateTime, Utc};
-use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, UserId};
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, PasswordPolicy, UserId};
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, TokenLifetimes};
 use portcullis_hmac::HmacSigner;
@@ -14,11 +14,8 @@ use portcullis_http::{
 };
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_minijinja::MinijinjaRenderer;
-use portcullis_ports::{
-    CancellationToken, HasherError, OutboxNotifier, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt,
-    TokenIssuer, TxMode, TxOutcome, TxWork,
-};
-use portcullis_testkit::{FixedClock, MemoryStore, SeededEntropy};
+use portcullis_ports::{Store, StoreExt, TokenIssuer, TxOutcome};
+use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher, SeededEntropy, Watched};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::{DeviceCookies, Limits};
 use portcullis_usecases::mail::{Notices, Outbox};
@@ -91,11 +88,13 @@ fn start() -> Service {
 
 fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
     let clock = Arc::new(FixedClock::at(now()));
-    let store: Arc<dyn Store> = Arc::new(Forgetful::with(token));
+    let store: Arc<dyn Store> = Arc::new(forgetful(token));
     let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).expect("a key"));
     let entropy = Arc::new(SeededEntropy::new(1));
     let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes: TokenLifetimes::default() });
-    let (hasher, policy) = (Arc::new(Plain), RefreshPolicy::STRICT);
+    // A target half-closes its connection, which cancels the request.
+    let hasher = Arc::new(PlainHasher { ignores_cancellation: true, ..PlainHasher::default() });
+    let policy = RefreshPolicy::STRICT;
     let limits = Arc::new(Limits::off());
     let authenticator = Arc::new(HmacSigner::derive(SECRET, "devices"));
     let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
@@ -160,7 +159,7 @@ fn pages() -> Arc<PageTemplates> {
 fn outbox(entropy: Arc<SeededEntropy>) -> Arc<Outbox> {
     let authenticator = Arc::new(HmacSigner::derive(SECRET, "one-time tokens"));
     let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
-    Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(Deaf) })
+    Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(()) })
 }
 
 fn own_sessions(store: &Arc<dyn Store>, clock: &Arc<FixedClock>) -> SessionUseCases {
@@ -200,60 +199,12 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_356_284, 0).expect("a time")
 }
 
-/// Store with one account and one token that rolls back every write.
-struct Forgetful(MemoryStore);
-
-impl Forgetful {
-    fn with(token: &RefreshToken) -> Self {
-        let store = MemoryStore::new();
-        let email = EmailAddress::from_stored(EMAIL.to_owned());
-        store.adopt(NewUser { email, password: PasswordHash::new(PASSWORD.to_owned()), created_at: now() });
-        store.write(|tx| tx.refresh_tokens().insert(token)).expect("a token of an account");
-        Self(store)
-    }
-}
-
-impl Store for Forgetful {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        self.0.transact(mode, &mut |tx| work(tx).map(|_| TxOutcome::Rollback))
-    }
-}
-
-/// Notifier that does nothing: stored emails are rolled back.
-struct Deaf;
-
-impl OutboxNotifier for Deaf {
-    fn notify(&self) {}
-}
-
-/// Hasher that stores passwords in clear text.
-struct Plain;
-
-impl PasswordHasher for Plain {
-    fn hash(&self, password: &Password, _: &CancellationToken) -> Result<PasswordHash, HasherError> {
-        Ok(PasswordHash::new(password.expose().to_owned()))
-    }
-
-    fn rehash(
-        &self,
-        password: &Password,
-        _: &PasswordHash,
-        cancellation: &CancellationToken,
-    ) -> Result<PasswordHash, HasherError> {
-        self.hash(password, cancellation)
-    }
-
-    fn verify(
-        &self,
-        password: &Password,
-        hash: &PasswordHash,
-        _: &CancellationToken,
-    ) -> Result<PasswordCheck, HasherError> {
-        let same = password.expose() == hash.expose();
-        Ok(if same { PasswordCheck::Match { needs_rehash: false } } else { PasswordCheck::Mismatch })
-    }
-
-    fn dummy_verify(&self, _: &Password, _: &str, _: &CancellationToken) -> Result<(), HasherError> {
-        Ok(())
-    }
+/// Creates a store with one account and one token that rolls back every write.
+fn forgetful(token: &RefreshToken) -> Watched<MemoryStore> {
+    let store = MemoryStore::new();
+    let email = EmailAddress::from_stored(EMAIL.to_owned());
+    let password = PasswordHash::new(format!("new:{PASSWORD}"));
+    store.adopt(NewUser { email, password, created_at: now() });
+    store.write(|tx| tx.refresh_tokens().insert(token)).expect("a token of an account");
+    Watched::new(store, |call| call.run_and_end(&mut |_| Ok(TxOutcome::Rollback)))
 }

@@ -38,7 +38,7 @@ pub use sessions::{BearerIdentity, ListedSession, ResolvedBearer, SessionCutoffs
 pub use shared_circuits::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 pub use store::{
     FoundToken, RefreshTokenRepository, Rotation, RowCursor, RowRange, Store, StoreError, StoreExt, Tx, TxMode,
-    TxOutcome, TxWork,
+    TxOutcome, TxWork, rotate_in_transaction,
 };
 pub use tokens::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};
 pub use verification::OneTimeTokenRepository;

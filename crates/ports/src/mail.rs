@@ -188,3 +188,8 @@ pub trait OutboxNotifier: Send + Sync {
     /// Signals that the outbox may have emails to send.
     fn notify(&self);
 }
+
+/// Ignores notifications.
+impl OutboxNotifier for () {
+    fn notify(&self) {}
+}

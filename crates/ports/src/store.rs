@@ -59,23 +59,14 @@ pub trait Store: Send + Sync {
     /// successor, the account is active (and its email address verified, if the rotation requires it),
     /// and the session has neither ended nor expired. The same transaction adds the successor and
     /// records the rotation in the session's timeline. Use [`transact`] to find out why a token was not
-    /// exchanged.
+    /// exchanged. A store without a faster way calls [`rotate_in_transaction`].
     ///
     /// # Errors
     /// Returns [`StoreError`] if no token was exchanged, or if it is unknown whether the commit
     /// succeeded.
     ///
     /// [`transact`]: Self::transact
-    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
-        let mut rotated = Vec::new();
-        if !rotations.is_empty() {
-            self.transact(TxMode::Write, &mut |tx| {
-                rotated = rotations.iter().map(|rotation| rotation.execute(tx)).collect::<Result<_, _>>()?;
-                Ok(TxOutcome::Commit)
-            })?;
-        }
-        Ok(rotated)
-    }
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError>;
 }
 
 impl<S: Store + ?Sized> Store for Arc<S> {
@@ -86,6 +77,21 @@ impl<S: Store + ?Sized> Store for Arc<S> {
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         (**self).rotate(rotations)
     }
+}
+
+/// Exchanges refresh tokens in one write transaction of `store`, as [`Store::rotate`] requires.
+///
+/// # Errors
+/// Returns [`StoreError`] if no token was exchanged, or if it is unknown whether the commit succeeded.
+pub fn rotate_in_transaction(store: &(impl Store + ?Sized), rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+    let mut rotated = Vec::new();
+    if !rotations.is_empty() {
+        store.transact(TxMode::Write, &mut |tx| {
+            rotated = rotations.iter().map(|rotation| rotation.execute(tx)).collect::<Result<_, _>>()?;
+            Ok(TxOutcome::Commit)
+        })?;
+    }
+    Ok(rotated)
 }
 
 /// Exchange of a refresh token for its successor.

@@ -11,16 +11,12 @@ use std::time::Duration;
 /// nor failure, because its cause is unknown.
 ///
 /// ```
-/// use portcullis_ports::{CircuitMonitor, TxMode, Store, StoreError, TxWork};
+/// use portcullis_ports::{CircuitMonitor, TxMode, Store, StoreError};
 /// use portcullis_resilience::{Breaker, CircuitBreaker, BreakerSettings};
-/// struct Down;
-/// impl Store for Down {
-///     fn transact(&self, _: TxMode, _: &mut TxWork<'_>) -> Result<(), StoreError> {
-///         Err(StoreError::Unavailable("connection refused".into()))
-///     }
-/// }
+/// use portcullis_testkit::FailingStore;
+/// let down = FailingStore(StoreError::Unavailable("connection refused".into()));
 /// let circuit = CircuitBreaker::new(BreakerSettings::default().with_failure_threshold(1));
-/// let store = Breaker::new("database", Down, circuit);
+/// let store = Breaker::new("database", down, circuit);
 /// let call = || store.transact(TxMode::Read, &mut |_| unreachable!());
 /// assert!(matches!(call(), Err(StoreError::Unavailable(_))));
 /// assert!(matches!(call(), Err(StoreError::CircuitOpen { .. })));

@@ -13,8 +13,10 @@ pub mod postgres;
 pub mod prometheus;
 pub mod redis;
 pub mod smtp;
+mod watched;
 
 pub use clock::{FixedClock, RunningClock};
 pub use entropy::SeededEntropy;
 pub use hasher::PlainHasher;
 pub use memory::{MapLimiter, MemoryStore};
+pub use watched::{Accesses, FailingStore, StoreCall, Watched, WatchedHasher};

@@ -1,23 +1,20 @@
 //! Password hasher of the simulation: stores plain text, fails as the seed chooses and counts concurrent
 //! hashes.
 
+use crate::fault_plan::FaultProfile;
 use crate::world::SimWorld;
-use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher};
+use portcullis_ports::{HasherError, PasswordHasher};
+use portcullis_resilience::{Bulkhead, ConcurrencyLimit};
+use portcullis_testkit::{PlainHasher, WatchedHasher};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Maximum number of concurrent hashes. Further calls do not wait.
-pub(crate) const WIDTH: usize = 2;
+const WIDTH: usize = 2;
 /// Retry delay reported to refused callers.
-pub(crate) const RETRY: Duration = Duration::from_secs(2);
-
-/// Slow hasher: other clients run while it works. Stores `new:password`; `old:password` is outdated.
-pub(crate) struct Hasher {
-    pub(crate) stage: Arc<SimWorld>,
-    pub(crate) running: Arc<AtomicUsize>,
-}
+const RETRY: Duration = Duration::from_secs(2);
 
 /// Hash in progress.
 struct Running<'a>(&'a AtomicUsize);
@@ -28,112 +25,50 @@ impl Drop for Running<'_> {
     }
 }
 
-impl Hasher {
-    fn work(&self) -> Result<(), HasherError> {
-        let stage = &self.stage;
-        let before = self.running.fetch_add(1, Ordering::SeqCst);
-        let _running = Running(&self.running);
-        stage.expect(before < WIDTH, || format!("{} hashes at once", before + 1));
-        stage.record(|record| record.reached += 1);
-        stage.pause();
-        let perfect = stage.with(|state| state.weather == crate::fault_plan::FaultProfile::Perfect);
-        match stage.dice.below(100) {
-            0 | 1 if !perfect => Err(HasherError::Busy { retry_after: RETRY }),
-            2 if !perfect => Err(HasherError::Failed("staged".to_owned())),
-            _ => Ok(()),
-        }
+/// Creates a slow hasher behind a bulkhead: other clients run while it works.
+pub(crate) fn hasher(stage: &Arc<SimWorld>) -> Arc<dyn PasswordHasher> {
+    let running = Arc::new(AtomicUsize::new(0));
+    let (inside, count) = (stage.clone(), running.clone());
+    let slow = WatchedHasher::new(PlainHasher::default(), move |call| {
+        work(&inside, &count)?;
+        call()
+    });
+    let limit = ConcurrencyLimit::new(NonZeroUsize::new(WIDTH).unwrap(), 0);
+    let stage = stage.clone();
+    let watched = WatchedHasher::new(Bulkhead::new(slow, limit, RETRY), move |call| watch(&stage, &running, call));
+    Arc::new(watched)
+}
+
+fn work(stage: &SimWorld, running: &AtomicUsize) -> Result<(), HasherError> {
+    let before = running.fetch_add(1, Ordering::SeqCst);
+    let _running = Running(running);
+    stage.expect(before < WIDTH, || format!("{} hashes at once", before + 1));
+    stage.record(|record| record.reached += 1);
+    stage.pause();
+    let perfect = stage.with(|state| state.weather == FaultProfile::Perfect);
+    match stage.dice.below(100) {
+        0 | 1 if !perfect => Err(HasherError::Busy { retry_after: RETRY }),
+        2 if !perfect => Err(HasherError::Failed("staged".to_owned())),
+        _ => Ok(()),
     }
 }
 
-impl PasswordHasher for Hasher {
-    fn hash(&self, password: &Password, _: &CancellationToken) -> Result<PasswordHash, HasherError> {
-        self.work()?;
-        Ok(PasswordHash::new(format!("new:{}", password.expose())))
+/// Checks that a call runs if the bulkhead has a free permit and is otherwise refused at once.
+fn watch(
+    stage: &SimWorld,
+    running: &AtomicUsize,
+    call: &mut dyn FnMut() -> Result<(), HasherError>,
+) -> Result<(), HasherError> {
+    let full = running.load(Ordering::SeqCst) >= WIDTH;
+    let reached = stage.record(|record| record.reached);
+    let result = call();
+    let reached = stage.record(|record| record.reached) > reached;
+    stage.expect(reached != full, || format!("the bulkhead was full: {full}, and the call ran: {reached}"));
+    if full {
+        stage.cover("bulkhead refused");
+        let busy = matches!(result, Err(HasherError::Busy { retry_after: RETRY }));
+        stage.expect(busy, || "a full bulkhead did not say so".to_owned());
     }
-
-    fn rehash(
-        &self,
-        password: &Password,
-        _: &PasswordHash,
-        cancellation: &CancellationToken,
-    ) -> Result<PasswordHash, HasherError> {
-        self.hash(password, cancellation)
-    }
-
-    fn verify(
-        &self,
-        password: &Password,
-        hash: &PasswordHash,
-        _: &CancellationToken,
-    ) -> Result<PasswordCheck, HasherError> {
-        self.work()?;
-        Ok(match hash.expose().split_once(':') {
-            Some((scheme, stored)) if stored == password.expose() => {
-                PasswordCheck::Match { needs_rehash: scheme == "old" }
-            }
-            _ => PasswordCheck::Mismatch,
-        })
-    }
-
-    fn dummy_verify(&self, _: &Password, _: &str, _: &CancellationToken) -> Result<(), HasherError> {
-        self.work()
-    }
-}
-
-/// Wrapper around the bulkhead. Checks that a call runs if a permit is free and is otherwise refused at once.
-pub(crate) struct Watched<P> {
-    pub(crate) stage: Arc<SimWorld>,
-    pub(crate) inner: P,
-    pub(crate) running: Arc<AtomicUsize>,
-}
-
-impl<P> Watched<P> {
-    fn watch<T>(&self, call: impl FnOnce(&P) -> Result<T, HasherError>) -> Result<T, HasherError> {
-        let stage = &self.stage;
-        let full = self.running.load(Ordering::SeqCst) >= WIDTH;
-        let reached = stage.record(|record| record.reached);
-        let result = call(&self.inner);
-        let reached = stage.record(|record| record.reached) > reached;
-        stage.expect(reached != full, || format!("the bulkhead was full: {full}, and the call ran: {reached}"));
-        if full {
-            stage.cover("bulkhead refused");
-            let busy = matches!(result, Err(HasherError::Busy { retry_after: RETRY }));
-            stage.expect(busy, || "a full bulkhead did not say so".to_owned());
-        }
-        stage.record(|record| record.hasher_error = result.as_ref().err().cloned());
-        result
-    }
-}
-
-impl<P: PasswordHasher> PasswordHasher for Watched<P> {
-    fn hash(&self, password: &Password, cancellation: &CancellationToken) -> Result<PasswordHash, HasherError> {
-        self.watch(|inner| inner.hash(password, cancellation))
-    }
-
-    fn rehash(
-        &self,
-        password: &Password,
-        outdated: &PasswordHash,
-        cancellation: &CancellationToken,
-    ) -> Result<PasswordHash, HasherError> {
-        self.watch(|inner| inner.rehash(password, outdated, cancellation))
-    }
-
-    fn verify(
-        &self,
-        password: &Password,
-        hash: &PasswordHash,
-        cancellation: &CancellationToken,
-    ) -> Result<PasswordCheck, HasherError> {
-        self.watch(|inner| inner.verify(password, hash, cancellation))
-    }
-
-    fn dummy_verify(
-        &self,
-        password: &Password,
-        account: &str,
-        cancellation: &CancellationToken,
-    ) -> Result<(), HasherError> {
-        self.watch(|inner| inner.dummy_verify(password, account, cancellation))
-    }
+    stage.record(|record| record.hasher_error = result.as_ref().err().cloned());
+    result
 }

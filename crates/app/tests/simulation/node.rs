@@ -2,17 +2,17 @@
 //! that fail.
 
 use crate::circuit::{Circuit, RECOVERY, THRESHOLD};
-use crate::hasher::{self, Hasher, RETRY, WIDTH};
+use crate::hasher::hasher;
 use crate::signer::Signer;
 use crate::spec::{ACCESS_LIFE, REFRESH_LIFE};
-use crate::store::{CheckedBreaker, FaultyStore};
+use crate::store::{CheckedBreaker, faulty};
 use crate::world::SimWorld;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
 use portcullis_hmac::HmacSigner;
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
-use portcullis_ports::{Clock, Entropy, OutboxNotifier, PasswordHasher, Store};
-use portcullis_resilience::{Breaker, BreakerSettings, Bulkhead, CircuitBreaker, ConcurrencyLimit};
+use portcullis_ports::{Clock, Entropy, Store};
+use portcullis_resilience::{Breaker, BreakerSettings, CircuitBreaker};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::LogIn;
@@ -21,8 +21,6 @@ use portcullis_usecases::registration::{PasswordScreening, Register};
 use portcullis_usecases::sessions::LogOut;
 use portcullis_usecases::tokens::{Authenticate, Refresh, TokenFactory};
 use portcullis_usecases::verification::OneTimeTokens;
-use std::num::NonZeroUsize;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 const SECRET: &[u8] = &[7; 32];
@@ -42,7 +40,7 @@ impl Process {
     /// Starts a process with a closed circuit and an idle bulkhead. The random source continues.
     pub(crate) fn start(stage: &Arc<SimWorld>, entropy: &Arc<dyn Entropy>) -> Arc<Self> {
         let clock: Arc<dyn Clock> = stage.clock.clone();
-        let guarded = Arc::new(Breaker::new("database", FaultyStore { stage: stage.clone() }, circuit(clock.clone())));
+        let guarded = Arc::new(Breaker::new("database", faulty(stage), circuit(clock.clone())));
         let promise = Mutex::new(Circuit::new());
         let store: Arc<dyn Store> = Arc::new(CheckedBreaker { stage: stage.clone(), inner: guarded.clone(), promise });
         let hasher = hasher(stage);
@@ -96,27 +94,13 @@ impl Process {
     }
 }
 
-/// Ignores notifications: emails are queued but never sent.
-struct NoopNotifier;
-
-impl OutboxNotifier for NoopNotifier {
-    fn notify(&self) {}
-}
-
 fn outbox(entropy: &Arc<dyn Entropy>) -> Arc<Outbox> {
     let authenticator = Arc::new(HmacSigner::derive(SECRET, "one-time tokens"));
     let tokens = Arc::new(OneTimeTokens { authenticator, entropy: entropy.clone() });
-    Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(NoopNotifier) })
+    Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(()) })
 }
 
 fn circuit(clock: Arc<dyn Clock>) -> CircuitBreaker {
     let settings = BreakerSettings::default().with_failure_threshold(THRESHOLD).with_recovery_timeout(RECOVERY);
     CircuitBreaker::builder(settings).clock(move || clock.monotonic()).build()
-}
-
-fn hasher(stage: &Arc<SimWorld>) -> Arc<dyn PasswordHasher> {
-    let running = Arc::new(AtomicUsize::new(0));
-    let limit = ConcurrencyLimit::new(NonZeroUsize::new(WIDTH).unwrap(), 0);
-    let inner = Bulkhead::new(Hasher { stage: stage.clone(), running: running.clone() }, limit, RETRY);
-    Arc::new(hasher::Watched { stage: stage.clone(), inner, running })
 }

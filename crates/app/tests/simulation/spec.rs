@@ -2,7 +2,7 @@
 //! request began.
 
 use crate::request::{Answer, Request};
-use crate::rows::Rows;
+use crate::rows::{Rows, is_hash};
 use crate::signer::Signed;
 use crate::world::{Record, State};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -71,8 +71,8 @@ pub(crate) fn read<'a>(
 
 fn log_in(rows: &Rows, email: &str, password: &str) -> Answer {
     let account = rows.account(email).filter(|user| user.is_active);
-    let stored = account.and_then(|user| user.password.expose().split_once(':'));
-    if stored.is_some_and(|(_, stored)| stored == password) { a_pair() } else { Answer::InvalidCredentials }
+    let right = account.is_some_and(|user| is_hash(&user.password, "", password));
+    if right { a_pair() } else { Answer::InvalidCredentials }
 }
 
 fn refresh(rows: &Rows, shown: &Signed, now: DateTime<Utc>) -> Answer {

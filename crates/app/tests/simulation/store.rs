@@ -6,99 +6,86 @@ use crate::fault_plan::FaultDecision;
 use crate::spec;
 use crate::world::{InjectedPanic, SimWorld};
 use portcullis_domain::health::CircuitState;
-use portcullis_ports::{CircuitMonitor, Clock, Rotation, Store, StoreError, TxMode, TxWork};
+use portcullis_ports::{CircuitMonitor, Clock, Rotation, Store, StoreError, TxMode, TxOutcome, TxWork};
 use portcullis_resilience::Breaker;
+use portcullis_testkit::{MemoryStore, StoreCall, Watched};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// In-memory store that behaves like a database behind a bad network.
-pub(crate) struct FaultyStore {
-    pub(crate) stage: Arc<SimWorld>,
-}
+pub(crate) type FaultyStore = Watched<Arc<MemoryStore>>;
 
-impl Store for FaultyStore {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        let stage = &self.stage;
+pub(crate) fn faulty(stage: &Arc<SimWorld>) -> FaultyStore {
+    let stage = stage.clone();
+    Watched::new(stage.memory.clone(), move |call| {
         stage.record(|record| record.reached += 1);
         stage.pause();
         let fate = stage.with(|state| state.weather).fate(&stage.dice);
-        stage.tell(|| format!("  store, {mode:?}: {fate:?}"));
-        let result = self.meet(fate, mode, work);
+        stage.tell(|| format!("  store, {:?}: {fate:?}", call.mode));
+        let result = meet(&stage, fate, call);
         stage.pause();
         result
+    })
+}
+
+fn meet(stage: &SimWorld, fate: FaultDecision, call: &mut StoreCall<'_>) -> Result<(), StoreError> {
+    let fails = |event, error| {
+        stage.cover(event);
+        Err(error)
+    };
+    match fate {
+        FaultDecision::Done => run_and_look(stage, call, &mut Ok),
+        FaultDecision::Unavailable => fails("store unavailable", StoreError::Unavailable("staged".to_owned())),
+        FaultDecision::Busy => fails("store busy", StoreError::Busy("staged".to_owned())),
+        FaultDecision::Failed => fails("store failed", StoreError::Failed("staged".to_owned())),
+        FaultDecision::Dropped => {
+            stage.cover("call dropped before the commit");
+            let mut drops = |_| Err(StoreError::Unavailable("staged: it broke off".to_owned()));
+            run_and_look(stage, call, &mut drops)
+        }
+        FaultDecision::Lost => {
+            run_and_look(stage, call, &mut Ok)?;
+            stage.record(|record| record.lost = true);
+            fails("answer lost after the commit", StoreError::Unavailable("staged: its answer is lost".to_owned()))
+        }
+        FaultDecision::Panic => {
+            stage.cover("panic");
+            stage.record(|record| record.staged = true);
+            run_and_look(stage, call, &mut |_| resume_unwind(Box::new(InjectedPanic)))
+        }
+        FaultDecision::Slow(time) => {
+            stage.cover("slow call");
+            stage.clock.advance(time);
+            stage.pause();
+            run_and_look(stage, call, &mut Ok)
+        }
     }
 }
 
-impl FaultyStore {
-    fn meet(&self, fate: FaultDecision, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        let stage = &self.stage;
-        let unavailable = |why: &str| Err(StoreError::Unavailable(why.to_owned()));
-        match fate {
-            FaultDecision::Done => self.transact_and_look(mode, work),
-            FaultDecision::Unavailable => {
-                stage.cover("store unavailable");
-                unavailable("staged: it cannot be reached")
-            }
-            FaultDecision::Busy => {
-                stage.cover("store busy");
-                Err(StoreError::Busy("staged".to_owned()))
-            }
-            FaultDecision::Failed => {
-                stage.cover("store failed");
-                Err(StoreError::Failed("staged".to_owned()))
-            }
-            FaultDecision::Dropped => {
-                stage.cover("call dropped before the commit");
-                self.transact_and_look(mode, &mut |tx| {
-                    work(tx)?;
-                    Err(StoreError::Unavailable("staged: it broke off".to_owned()))
-                })
-            }
-            FaultDecision::Lost => {
-                self.transact_and_look(mode, work)?;
-                stage.cover("answer lost after the commit");
-                stage.record(|record| record.lost = true);
-                unavailable("staged: its answer is lost")
-            }
-            FaultDecision::Panic => {
-                stage.cover("panic");
-                stage.record(|record| record.staged = true);
-                self.transact_and_look(mode, &mut |tx| {
-                    work(tx)?;
-                    resume_unwind(Box::new(InjectedPanic))
-                })
-            }
-            FaultDecision::Slow(time) => {
-                stage.cover("slow call");
-                stage.clock.advance(time);
-                stage.pause();
-                self.transact_and_look(mode, work)
-            }
-        }
-    }
-
-    /// Runs the transaction and checks its changes against those its request may make.
-    fn transact_and_look(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        let stage = &self.stage;
-        let due = stage.with(|state| spec::due(state));
-        stage.record(|record| record.due.push(due));
-        let result = catch_unwind(AssertUnwindSafe(|| stage.memory.transact(mode, work)));
-        let before = stage.with(|state| state.rows.clone());
-        stage.read_rows();
-        let (allowed, changes) = stage.with(|state| {
-            let changes = before.changes(&state.rows);
-            let request = &state.records[&state.client].request;
-            let shown = request.token().and_then(|token| state.signed.get(token));
-            (before.allows(request, shown, &changes, &state.rows), changes)
-        });
-        stage.expect(allowed, || format!("a transaction did what it must not: {changes:?}"));
-        let done = matches!(result, Ok(Ok(())));
-        stage.expect(done || changes.is_empty(), || format!("a transaction that failed left {changes:?}"));
-        stage.expect(mode == TxMode::Write || changes.is_empty(), || format!("a reader wrote {changes:?}"));
-        stage.record(|record| record.effects.extend(changes));
-        result.unwrap_or_else(|panic| resume_unwind(panic))
-    }
+/// Runs the transaction and checks its changes against those its request may make.
+fn run_and_look(
+    stage: &SimWorld,
+    call: &mut StoreCall<'_>,
+    end: &mut dyn FnMut(TxOutcome) -> Result<TxOutcome, StoreError>,
+) -> Result<(), StoreError> {
+    let due = stage.with(|state| spec::due(state));
+    stage.record(|record| record.due.push(due));
+    let result = catch_unwind(AssertUnwindSafe(|| call.run_and_end(end)));
+    let before = stage.with(|state| state.rows.clone());
+    stage.read_rows();
+    let (allowed, changes) = stage.with(|state| {
+        let changes = before.changes(&state.rows);
+        let request = &state.records[&state.client].request;
+        let shown = request.token().and_then(|token| state.signed.get(token));
+        (before.allows(request, shown, &changes, &state.rows), changes)
+    });
+    stage.expect(allowed, || format!("a transaction did what it must not: {changes:?}"));
+    let done = matches!(result, Ok(Ok(())));
+    stage.expect(done || changes.is_empty(), || format!("a transaction that failed left {changes:?}"));
+    stage.expect(call.mode == TxMode::Write || changes.is_empty(), || format!("a reader wrote {changes:?}"));
+    stage.record(|record| record.effects.extend(changes));
+    result.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Breaker and the model it is compared with.

@@ -18,8 +18,9 @@ use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, TokenDigest};
 use portcullis_ports::{
-    MailId, OneTimeTokenRepository, OutboxRepository, QueuedMail, RefreshTokenRepository, RowCursor, SessionRepository,
-    Store, StoreError, StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository,
+    MailId, OneTimeTokenRepository, OutboxRepository, QueuedMail, RefreshTokenRepository, Rotation, RowCursor,
+    SessionRepository, Store, StoreError, StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository,
+    rotate_in_transaction,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -158,6 +159,10 @@ impl Store for MemoryStore {
                 Ok(())
             }
         }
+    }
+
+    fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
+        rotate_in_transaction(self, rotations)
     }
 }
 

@@ -5,8 +5,8 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User, UserId};
 use portcullis_domain::sessions::{ClientInfo, EventKind};
-use portcullis_ports::{Clock, Store, StoreError, StoreExt, TxMode, TxWork};
-use portcullis_testkit::MemoryStore;
+use portcullis_ports::{Clock, StoreExt};
+use portcullis_testkit::Watched;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::registration::{
@@ -15,7 +15,7 @@ use portcullis_usecases::registration::{
     SetPassword, SetPasswordError, VouchForEmail,
 };
 use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionError};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 fn disable(world: &World, user_id: UserId) -> Result<AccountDisabled, AccountError> {
     let verb = DisableAccount { store: world.store.clone(), clock: world.clock.clone() };
@@ -156,29 +156,11 @@ fn a_deletion_that_cannot_be_finished_holds_up_no_other() {
     assert_eq!((again.began, again.referenced_by.as_deref()), (false, Some("orders")));
 }
 
-/// A store that runs a hook before a write.
-struct Meanwhile {
-    inner: Arc<MemoryStore>,
-    happens: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-}
-
-impl Store for Meanwhile {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        if mode == TxMode::Write
-            && let Some(happens) = self.happens.lock().unwrap().take()
-        {
-            happens();
-        }
-        self.inner.transact(mode, work)
-    }
-}
-
 /// Logs Ada in and runs the hook between reading her account and beginning her session.
 fn log_in_while(world: &Arc<World>, happens: fn(&World, UserId)) -> Result<(), ErrorCode> {
     let ada = world.store.accounts(&EmailAddress::parse("ada@example.org").unwrap()).unwrap().remove(0).id;
     let meanwhile = world.clone();
-    let happens: Box<dyn FnOnce() + Send> = Box::new(move || happens(&meanwhile, ada));
-    let store = Arc::new(Meanwhile { inner: world.store.clone(), happens: Mutex::new(Some(happens)) });
+    let store = Arc::new(Watched::meanwhile(world.store.clone(), move || happens(&meanwhile, ada)));
     let verb = LogIn { store, ..world.verb() };
     verb.run(&login("ada@example.org", "correct horse"), || true).map(drop).map_err(|error| error.code())
 }

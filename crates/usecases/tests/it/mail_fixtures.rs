@@ -6,8 +6,8 @@ use portcullis_domain::mail::{Language, MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
-use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store, StoreError, TxMode, TxWork};
-use portcullis_testkit::MemoryStore;
+use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
+use portcullis_testkit::{MemoryStore, Watched};
 use portcullis_usecases::login::{Reauthentication, ReauthenticationError};
 use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, ListMail, Notices, Outbox, RetryMail};
 use portcullis_usecases::recovery::{
@@ -323,24 +323,11 @@ pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {
 }
 
 /// A store that runs a hook before its first write.
-pub(crate) struct Meanwhile {
-    inner: Arc<MemoryStore>,
-    happens: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-}
+pub(crate) struct Meanwhile;
 
 impl Meanwhile {
-    pub(crate) fn of(world: &World, happens: impl FnOnce() + Send + 'static) -> Arc<Self> {
-        Arc::new(Self { inner: world.store.clone(), happens: Mutex::new(Some(Box::new(happens))) })
-    }
-}
-
-impl Store for Meanwhile {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        let happens = if mode == TxMode::Write { self.happens.lock().unwrap().take() } else { None };
-        if let Some(happens) = happens {
-            happens();
-        }
-        self.inner.transact(mode, work)
+    pub(crate) fn of(world: &World, happens: impl FnOnce() + Send + 'static) -> Arc<Watched<Arc<MemoryStore>>> {
+        Arc::new(Watched::meanwhile(world.store.clone(), happens))
     }
 }
 

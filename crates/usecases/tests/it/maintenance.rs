@@ -6,10 +6,11 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::User;
 use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_ports::{Clock, MailerError, Store, StoreError, StoreExt, TxMode, TxWork};
-use portcullis_testkit::{FixedClock, MemoryStore};
+use portcullis_ports::{Clock, MailerError, StoreError, StoreExt, TxMode};
+use portcullis_testkit::Watched;
 use portcullis_usecases::maintenance::{Purge, PurgeError, PurgeStep, Purged};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 fn purge(world: &World) -> Purge {
@@ -85,33 +86,20 @@ fn purge_stops_between_steps_and_keeps_its_progress() {
     assert_eq!(rest, Purged { rows: 5000 - stopped.rows, complete: true, ..Purged::default() });
 }
 
-/// A store whose writes wait before they begin and take time to commit.
-struct Slow {
-    inner: Arc<MemoryStore>,
-    clock: Arc<FixedClock>,
-    wait: Duration,
-    commit: Duration,
-}
-
-impl Store for Slow {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        if mode == TxMode::Write {
-            self.clock.advance(self.wait);
-        }
-        self.inner.transact(mode, work)?;
-        if mode == TxMode::Write {
-            self.clock.advance(self.commit);
-        }
-        Ok(())
-    }
-}
-
-/// Returns the rows and the duration of each step of a purge.
+/// Returns the rows and the duration of each step of a purge. Writes wait before they begin and take time
+/// to commit.
 fn steps(wait: Duration, commit: Duration) -> Vec<(u64, Duration)> {
     let world = World::new();
     let (ada, _) = world.ada();
     add(&world, &ada, 0..8_000, world.clock.now() - TimeDelta::days(1));
-    let store = Arc::new(Slow { inner: world.store.clone(), clock: world.clock.clone(), wait, commit });
+    let clock = world.clock.clone();
+    let store = Arc::new(Watched::new(world.store.clone(), move |call| {
+        let [wait, commit] = [wait, commit].map(|time| if call.mode == TxMode::Write { time } else { Duration::ZERO });
+        clock.advance(wait);
+        call.run()?;
+        clock.advance(commit);
+        Ok(())
+    }));
     let verb = Purge { store, retention: Retention::default(), sessions: world.sessions, clock: world.clock.clone() };
     let (mut before, mut steps) = (0, Vec::new());
     let mut watch = |step: PurgeStep| {
@@ -144,26 +132,6 @@ fn a_store_that_is_gone_ends_it() {
     assert_eq!(failure.code(), ErrorCode::Unavailable);
 }
 
-/// A store that fails one write, after a number of others.
-struct Failing {
-    inner: Arc<MemoryStore>,
-    before: Mutex<Option<usize>>,
-}
-
-impl Store for Failing {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        if mode == TxMode::Write {
-            let mut before = self.before.lock().unwrap();
-            let left = before.take();
-            *before = left.and_then(|count| count.checked_sub(1));
-            if left == Some(0) {
-                return Err(StoreError::Failed("a trigger".to_owned()));
-            }
-        }
-        self.inner.transact(mode, work)
-    }
-}
-
 #[test]
 fn an_account_that_cannot_be_deleted_holds_up_no_other() {
     let world = World::new();
@@ -171,8 +139,12 @@ fn an_account_that_cannot_be_deleted_holds_up_no_other() {
     for id in ids {
         assert!(world.store.write(|tx| tx.users().mark_deleted(id, world.clock.now())).unwrap());
     }
-    // After the writes that purge one-time tokens and emails.
-    let store = Arc::new(Failing { inner: world.store.clone(), before: Mutex::new(Some(2)) });
+    let writes = AtomicUsize::new(0);
+    let store = Arc::new(Watched::new(world.store.clone(), move |call| {
+        // After the writes that purge one-time tokens and emails.
+        let fails = call.mode == TxMode::Write && writes.fetch_add(1, Ordering::SeqCst) == 2;
+        if fails { Err(StoreError::Failed("a trigger".to_owned())) } else { call.run() }
+    }));
     assert!(Purge { store, ..purge(&world) }.run(&mut |_| true).is_err());
     assert_eq!(world.store.read(|tx| tx.users().list_marked_deleted(9)).unwrap(), ids[..1]);
 }

@@ -8,11 +8,8 @@ use portcullis_domain::mail::{Language, Occasion};
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash};
 use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
-use portcullis_ports::{
-    OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, Store, StoreError, StoreExt,
-    Tx, TxMode, TxWork, UserRepository,
-};
-use portcullis_testkit::MemoryStore;
+use portcullis_ports::{StoreError, StoreExt, TxMode};
+use portcullis_testkit::{Accesses, Watched};
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange};
 use portcullis_usecases::tokens::TokenPair;
@@ -241,59 +238,24 @@ fn store_outage_between_the_steps_leaves_nothing_half_done() {
     assert!(world.reset(&token, "battery staple").is_ok());
 }
 
-/// A store that counts account lookups and queued emails.
-struct Counted(Arc<MemoryStore>, Mutex<Vec<(TxMode, [usize; 2])>>);
-
-struct CountedTx<'a>(&'a mut dyn Tx, [usize; 2]);
-
-impl Store for Counted {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        let mut calls = [0; 2];
-        self.0.transact(mode, &mut |tx| {
-            let mut counted = CountedTx(tx, [0; 2]);
-            let conclusion = work(&mut counted);
-            calls = counted.1;
-            conclusion
-        })?;
-        self.1.lock().unwrap().push((mode, calls));
-        Ok(())
-    }
-}
-
-impl Tx for CountedTx<'_> {
-    fn users(&mut self) -> &mut dyn UserRepository {
-        self.1[0] += 1;
-        self.0.users()
-    }
-
-    fn sessions(&mut self) -> &mut dyn SessionRepository {
-        unreachable!("an order has no session")
-    }
-
-    fn refresh_tokens(&mut self) -> &mut dyn RefreshTokenRepository {
-        unreachable!("an order has no session")
-    }
-
-    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
-        unreachable!("a token is made when its mail is")
-    }
-
-    fn outbox(&mut self) -> &mut dyn OutboxRepository {
-        self.1[1] += 1;
-        self.0.outbox()
-    }
-}
-
 #[test]
 fn who_forgot_is_answered_with_the_same_work_known_or_unknown() {
     let world = World::new();
     world.verified_ada();
     let (hashes, rings) = (world.hasher.work.load(Ordering::SeqCst), world.notifier.0.load(Ordering::SeqCst));
     for email in ["ada@example.org", "nobody@example.org"] {
-        let store = Arc::new(Counted(world.store.clone(), Mutex::default()));
-        world.forgot_on(store.clone(), email).unwrap();
-        let work = [(TxMode::Read, [1, 0]), (TxMode::Write, [0, 1])];
-        assert_eq!(*store.1.lock().unwrap(), work, "one lookup and one row: {email}");
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let counted = calls.clone();
+        let store = Arc::new(Watched::new(world.store.clone(), move |call| {
+            call.run()?;
+            counted.lock().unwrap().push((call.mode, call.accesses));
+            Ok(())
+        }));
+        world.forgot_on(store, email).unwrap();
+        let (lookup, order) =
+            (Accesses { users: 1, ..Accesses::default() }, Accesses { outbox: 1, ..Accesses::default() });
+        let work = [(TxMode::Read, lookup), (TxMode::Write, order)];
+        assert_eq!(*calls.lock().unwrap(), work, "one lookup and one row: {email}");
     }
     assert_eq!(world.hasher.work.load(Ordering::SeqCst), hashes);
     assert_eq!(world.notifier.0.load(Ordering::SeqCst), rings + 2);

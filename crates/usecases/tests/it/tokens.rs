@@ -5,10 +5,11 @@ use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::RefreshState;
 use portcullis_ports::{Rotation, Store, StoreError, TxMode, TxWork};
+use portcullis_testkit::Watched;
 use portcullis_usecases::tokens::SettleOutcome;
 use portcullis_usecases::verification::Browser;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn part(token: &str, at: usize) -> String {
     token.split('.').nth(at).unwrap().to_owned()
@@ -191,20 +192,14 @@ fn accounts_looked_up_together_each_get_their_own_result() {
     assert!(gone.eq([ErrorCode::Unavailable; 4]));
 }
 
-/// A store whose reads fail with a corrupt row if two accounts are queried together.
-struct OneDamaged(Arc<dyn Store>, std::sync::atomic::AtomicBool);
-
-impl Store for OneDamaged {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        if self.1.swap(false, Ordering::SeqCst) { Err(corrupt()) } else { self.0.transact(mode, work) }
-    }
-}
-
 #[test]
 fn a_damaged_account_is_one_callers_trouble() {
     let world = World::new();
     let (ada, pair) = world.ada();
-    let verb = world.authenticate_on(Arc::new(OneDamaged(world.store.clone(), true.into())));
+    let together = AtomicBool::new(true);
+    let verb = world.authenticate_on(Arc::new(Watched::new(world.store.clone(), move |call| {
+        if together.swap(false, Ordering::SeqCst) { Err(corrupt()) } else { call.run() }
+    })));
     let inquiries = vec![verb.read(&pair.access_token).unwrap(); 2];
     let found = verb.look_up(&inquiries).into_iter().map(|found| found.into_result().unwrap().user.id);
     assert!(found.eq([ada.id; 2]));

@@ -2,7 +2,7 @@
 //! recorded so far. They run again from the beginning at every step, so that their state can be stored,
 //! compared and restored.
 
-use crate::accounts::{account, outbox};
+use crate::accounts::{account, memory, outbox, secrets};
 use crate::answers::{Answer, refused};
 use crate::rows::{
     Call, Exchange, MODELLED, Reply, Row, Seconds, Sid, Spent, State, Token, key, moment, seconds, session, session_of,
@@ -11,7 +11,7 @@ use crate::rows::{
 use crate::tokens::{ClearTokens, access_token, read, refresh_token};
 use chrono::{DateTime, Utc};
 use portcullis_domain::mail::Language;
-use portcullis_domain::registration::UserId;
+use portcullis_domain::registration::{PasswordHash, UserId};
 use portcullis_domain::sessions::{
     ClientInfo, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SessionPolicy, SourceHash,
 };
@@ -19,9 +19,9 @@ use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, SpendRecord, T
 use portcullis_ports::{
     BearerIdentity, Entropy, FoundToken, ListedSession, OneTimeTokenRepository, OutboxRepository,
     RefreshTokenRepository, ResolvedBearer, Rotation, RowCursor, RowRange, SessionCutoffs, SessionRepository, Store,
-    StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository,
+    StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
 };
-use portcullis_testkit::FixedClock;
+use portcullis_testkit::{FixedClock, MemoryStore};
 use portcullis_usecases::sessions::{LogOut, LogOutAll, Logout, LogoutAll, RevokeSession, SessionRevocation};
 use portcullis_usecases::tokens::{Authenticate, Refresh, RefreshExchange, TokenFactory};
 use std::sync::{Arc, Mutex};
@@ -72,7 +72,7 @@ pub(crate) struct Run {
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) policy: RefreshPolicy,
-    /// `true` if a rotation is one statement, `false` if it is the port's default, in a transaction.
+    /// `true` if a rotation is one statement, `false` if it is a transaction.
     pub(crate) one_statement: bool,
 }
 
@@ -86,6 +86,8 @@ struct Tape {
 pub(crate) struct TapeStore {
     tape: Mutex<Tape>,
     one_statement: bool,
+    /// Everything that is not modelled.
+    memory: MemoryStore,
 }
 
 /// Placeholder error that ends a use case. It is never reported.
@@ -122,15 +124,22 @@ impl TapeStore {
 impl Store for TapeStore {
     fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
         self.ask(Call::Begin { writes: mode == TxMode::Write })?;
-        let concluded = work(&mut TapeTx { store: self, held: false });
-        let end = if concluded == Ok(TxOutcome::Commit) { Call::Commit } else { Call::Rollback };
+        let mut end = Call::Rollback;
+        let done = self.memory.transact(mode, &mut |rest| {
+            let before = secrets(rest);
+            let mut tx = TapeTx { store: self, rest, before, held: false };
+            let concluded = work(&mut tx)?;
+            assert!(tx.held || tx.before == secrets(tx.rest), "the account is held before its secrets change");
+            end = if concluded == TxOutcome::Commit { Call::Commit } else { Call::Rollback };
+            Ok(concluded)
+        });
         self.ask(end)?;
-        concluded.map(drop)
+        done
     }
 
     fn rotate(&self, rotations: &[Rotation]) -> Result<Vec<bool>, StoreError> {
         if !self.one_statement {
-            return ByStatements(self).rotate(rotations);
+            return rotate_in_transaction(self, rotations);
         }
         let exchange = |rotation: &Rotation| Exchange {
             token: token_of(rotation.spent),
@@ -140,24 +149,18 @@ impl Store for TapeStore {
     }
 }
 
-/// A store that uses the port's default rotation.
-struct ByStatements<'a>(&'a TapeStore);
-
-impl Store for ByStatements<'_> {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        self.0.transact(mode, work)
-    }
-}
-
-pub(crate) struct TapeTx<'a> {
+struct TapeTx<'a> {
     store: &'a TapeStore,
+    rest: &'a mut dyn Tx,
+    /// Secrets of the account when the transaction began.
+    before: (PasswordHash, bool),
     /// `true` if the transaction has locked the account.
-    pub(crate) held: bool,
+    held: bool,
 }
 
 impl Tx for TapeTx<'_> {
     fn users(&mut self) -> &mut dyn UserRepository {
-        self
+        self.rest.users()
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {
@@ -169,16 +172,17 @@ impl Tx for TapeTx<'_> {
     }
 
     fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
-        self
+        self.rest.one_time_tokens()
     }
 
     fn outbox(&mut self) -> &mut dyn OutboxRepository {
-        self
+        self.rest.outbox()
     }
 }
 
 impl SessionRepository for TapeTx<'_> {
     fn lock_account(&mut self, _: UserId) -> Result<(), StoreError> {
+        assert!(self.held || self.before == secrets(self.rest), "the account is held before its secrets change");
         self.held = true;
         self.store.ask(Call::Hold).map(drop)
     }
@@ -300,7 +304,7 @@ impl Run {
     /// Runs the use case with the recorded responses.
     pub(crate) fn next(&self, replies: &[Reply], rules: &Rules) -> Next {
         let tape = Mutex::new(Tape { replies: replies.to_vec(), ..Tape::default() });
-        let store = Arc::new(TapeStore { tape, one_statement: rules.one_statement });
+        let store = Arc::new(TapeStore { tape, one_statement: rules.one_statement, memory: memory() });
         let answer = self.answer(store.clone(), rules);
         let wanted = store.tape.lock().unwrap().wanted.take();
         wanted.map_or(Next::Answers(answer), Next::Asks)

@@ -3,8 +3,8 @@
 use super::house::{House, Proof};
 use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::verification::{OneTimeToken, Purpose};
-use portcullis_ports::{Store, StoreError, TxMode, TxWork};
-use portcullis_testkit::MemoryStore;
+use portcullis_ports::Store;
+use portcullis_testkit::{MemoryStore, Watched};
 use std::sync::{Arc, Mutex};
 
 /// Email address of the owner, and of the attacker.
@@ -87,22 +87,6 @@ impl Rules {
     pub(super) fn known(self) -> Vec<&'static str> {
         let own = self.leaked.then_some(OWN);
         STRANGERS.into_iter().chain(own).collect()
-    }
-}
-
-/// A store that runs a hook before the first write.
-struct Meanwhile<F> {
-    inner: Arc<MemoryStore>,
-    happens: Mutex<Option<F>>,
-}
-
-impl<F: FnOnce() + Send> Store for Meanwhile<F> {
-    fn transact(&self, mode: TxMode, work: &mut TxWork<'_>) -> Result<(), StoreError> {
-        let happens = if mode == TxMode::Write { self.happens.lock().unwrap().take() } else { None };
-        if let Some(happens) = happens {
-            happens();
-        }
-        self.inner.transact(mode, work)
     }
 }
 
@@ -216,8 +200,7 @@ impl State {
             Some(other) => {
                 let (inner, shared) = (store.clone(), state.clone());
                 let happens = move || perform(&shared, inner, (other, seed + 2), rules);
-                let around = Meanwhile { inner: store, happens: Mutex::new(Some(happens)) };
-                perform(&state, Arc::new(around), (step.act, seed), rules);
+                perform(&state, Arc::new(Watched::meanwhile(store, happens)), (step.act, seed), rules);
             }
         }
         let mut next = state.lock().unwrap().clone();

@@ -1,12 +1,6 @@
 //! Shared circuits of several replicas, over shared state that can be unavailable or lose its data.
 
-#![cfg(all(not(loom), feature = "ports"))]
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a failed step fails the test; threads are waited for"
-)]
-
+use crate::{RECOVERY, Time, fail};
 use portcullis_ports::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 use portcullis_resilience::{BreakerSettings, CircuitBreaker, Permit, SharingSettings, State, share};
 use std::collections::HashMap;
@@ -15,24 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Simulated time of the circuits.
-#[derive(Default)]
-struct Time(AtomicU64);
-
-impl Time {
-    fn now(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::SeqCst))
-    }
-
-    fn pass(&self, time: Duration) {
-        self.0.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
-    }
-}
-
 /// State shared by all replicas.
 #[derive(Default)]
 struct Board {
-    time: Arc<Time>,
+    time: Time,
     lost: AtomicBool,
     news: Mutex<HashMap<String, (u64, Option<Duration>)>>,
     probe: Mutex<Option<(u8, Duration)>>,
@@ -91,21 +71,15 @@ impl SharedCircuits for Side {
     }
 }
 
-const RECOVERY: Duration = Duration::from_secs(30);
 const PROBE: Duration = Duration::from_secs(9);
 
 fn replicas(board: &Arc<Board>) -> [CircuitBreaker; 3] {
     [1, 2, 3].map(|replica| {
-        let settings = BreakerSettings::default().with_recovery_timeout(RECOVERY).with_probe_timeout(PROBE);
-        let time = board.time.clone();
+        let builder = board.time.builder(BreakerSettings::default().with_probe_timeout(PROBE));
         let side = Arc::new(Side { board: board.clone(), replica });
         let sharing = SharingSettings { circuit: "database", recovery: RECOVERY, probe: PROBE, board: side };
-        share(CircuitBreaker::builder(settings).clock(move || time.now()), sharing).unwrap()
+        share(builder, sharing).unwrap()
     })
-}
-
-fn fail(breaker: &CircuitBreaker) {
-    breaker.acquire().unwrap().failure();
 }
 
 fn trip(breaker: &CircuitBreaker) {
@@ -229,15 +203,13 @@ fn a_trip_that_is_over_opens_nothing() {
 #[test]
 fn a_crowd_asks_the_board_once() {
     let asked = Arc::new(AtomicU64::new(0));
-    let (count, time) = (asked.clone(), Arc::new(Time::default()));
-    let clock = time.clone();
-    let settings = BreakerSettings::default().with_failure_threshold(1).with_recovery_timeout(RECOVERY);
+    let (count, time) = (asked.clone(), Time::default());
     let slow = move || {
         count.fetch_add(1, Ordering::SeqCst);
         thread::sleep(Duration::from_millis(200));
         None
     };
-    let breaker = CircuitBreaker::builder(settings).clock(move || clock.now()).probe_gate(slow).build();
+    let breaker = time.builder(BreakerSettings::default().with_failure_threshold(1)).probe_gate(slow).build();
     fail(&breaker);
     time.pass(RECOVERY);
     let admitted = thread::scope(|scope| {

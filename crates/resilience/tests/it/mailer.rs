@@ -1,19 +1,13 @@
 //! Breaker around a mailer: only outages count, and no email is attempted while the circuit is open.
 
-#![cfg(all(not(loom), feature = "ports"))]
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
-
+use crate::{RECOVERY, Time};
 use chrono::DateTime;
 use portcullis_domain::health::CircuitState;
 use portcullis_domain::mail::{Language, RenderedMail};
 use portcullis_domain::registration::EmailAddress;
-use portcullis_ports::{CircuitMonitor, Clock, Mailer, MailerError};
-use portcullis_resilience::{Breaker, BreakerSettings, CircuitBreaker};
-use portcullis_testkit::FixedClock;
+use portcullis_ports::{CircuitMonitor, Mailer, MailerError};
+use portcullis_resilience::Breaker;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-const RECOVERY: Duration = Duration::from_secs(30);
 
 /// Mailer that returns prepared results and counts its calls.
 #[derive(Default)]
@@ -24,8 +18,7 @@ struct Told {
 
 impl Mailer for Told {
     fn send(&self, _: &RenderedMail) -> Result<(), MailerError> {
-        *self.calls.lock().unwrap() += 1;
-        self.answers.lock().unwrap().pop().unwrap_or(Ok(()))
+        self.check()
     }
 
     fn check(&self) -> Result<(), MailerError> {
@@ -35,7 +28,7 @@ impl Mailer for Told {
 }
 
 struct World {
-    clock: Arc<FixedClock>,
+    time: Time,
     told: Arc<Told>,
     mailer: Breaker<Arc<Told>>,
 }
@@ -43,27 +36,15 @@ struct World {
 impl World {
     /// Creates a world with these results, in reverse order.
     fn new(answers: Vec<Result<(), MailerError>>) -> Self {
-        let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
-        let time = clock.clone();
-        let settings = BreakerSettings::default().with_failure_threshold(2).with_recovery_timeout(RECOVERY);
-        let circuit = CircuitBreaker::builder(settings).clock(move || time.monotonic()).build();
-        let told = Arc::new(Told { answers: Mutex::new(answers), calls: Mutex::default() });
-        Self { clock, mailer: Breaker::new("mail", told.clone(), circuit), told }
+        let (time, told) = (Time::default(), Told { answers: Mutex::new(answers), calls: Mutex::default() });
+        let told = Arc::new(told);
+        Self { mailer: Breaker::new("mail", told.clone(), time.breaker(2)), time, told }
     }
 
     fn send(&self) -> Result<(), MailerError> {
-        let text = |text: &str| text.to_owned();
-        let to = EmailAddress::parse("ada@example.org").unwrap();
-        let (language, date) = (Language::English, DateTime::UNIX_EPOCH);
-        self.mailer.send(&RenderedMail {
-            id: text("1"),
-            to,
-            language,
-            date,
-            subject: text("s"),
-            text: text("t"),
-            html: text("h"),
-        })
+        let (to, language) = (EmailAddress::parse("ada@example.org").unwrap(), Language::English);
+        let [id, subject, text, html] = ["1", "s", "t", "h"].map(str::to_owned);
+        self.mailer.send(&RenderedMail { id, to, language, date: DateTime::UNIX_EPOCH, subject, text, html })
     }
 
     fn calls(&self) -> u32 {
@@ -82,7 +63,7 @@ fn outages_in_a_row_open_it_and_a_probe_closes_it() {
     assert_eq!(world.send(), Err(MailerError::CircuitOpen { retry_after: RECOVERY }));
     assert_eq!(world.calls(), 2, "the mail server is left alone");
     assert_eq!((world.mailer.status().name, world.mailer.status().state), ("mail", CircuitState::Open));
-    world.clock.advance(RECOVERY);
+    world.time.pass(RECOVERY);
     assert_eq!(world.send(), Ok(()));
     assert_eq!((world.mailer.status().state, world.calls()), (CircuitState::Closed, 3));
 }
@@ -93,7 +74,7 @@ fn a_check_closes_the_circuit_as_a_mail_does() {
     let world = World::new(vec![gone(), gone()]);
     assert_eq!((world.mailer.check(), world.send()), (gone(), gone()));
     assert_eq!(world.mailer.check(), Err(MailerError::CircuitOpen { retry_after: RECOVERY }));
-    world.clock.advance(RECOVERY);
+    world.time.pass(RECOVERY);
     assert_eq!(world.mailer.check(), Ok(()));
     assert_eq!((world.mailer.status().state, world.calls()), (CircuitState::Closed, 3));
 }

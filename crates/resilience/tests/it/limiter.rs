@@ -1,8 +1,6 @@
 //! `SharedLimiter` passes the conformance suite, and works without the shared limiter.
 
-#![cfg(all(not(loom), feature = "ports"))]
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
-
+use crate::RECOVERY;
 use chrono::DateTime;
 use portcullis_domain::limits::{Budget, LimitKey, Rule, SlidingWindow};
 use portcullis_ports::{Charge, Clock, LimiterError, RateLimiter, Reservation, ReserveOutcome};
@@ -59,8 +57,8 @@ impl World {
         let clock = Arc::new(FixedClock::at(DateTime::UNIX_EPOCH));
         let limiter = MapLimiter::new(clock.clone());
         let remote = Arc::new(Remote { limiter, lost: AtomicBool::new(false), calls: AtomicUsize::new(0) });
-        let (time, settings) = (clock.clone(), BreakerSettings::default().with_failure_threshold(1));
-        let settings = settings.with_recovery_timeout(Duration::from_secs(1));
+        let time = clock.clone();
+        let settings = BreakerSettings::default().with_failure_threshold(1).with_recovery_timeout(RECOVERY);
         let circuit = CircuitBreaker::builder(settings).clock(move || time.monotonic()).build();
         Self { clock, remote, circuit }
     }
@@ -125,7 +123,7 @@ fn a_limiter_that_is_back_is_used_again() {
     world.remote.lost.store(true, Ordering::SeqCst);
     assert!(passes(&one, charge(2)));
     world.remote.lost.store(false, Ordering::SeqCst);
-    world.clock.advance(Duration::from_secs(1));
+    world.clock.advance(RECOVERY);
     assert!(passes(&one, charge(2)));
     assert_eq!(world.circuit.snapshot().state, State::Closed);
     assert!(passes(&two, charge(2)), "what passed meanwhile nobody else knows");

@@ -1,45 +1,18 @@
 //! Public behavior of the breaker: calls, fallbacks, wrappers, futures, listeners and panics.
 
-#![cfg(not(loom))]
-
+use crate::{RECOVERY, Time, fail, state};
 use portcullis_resilience::{BreakerSettings, CallError, CircuitBreaker, State, Transition};
 use std::cell::Cell;
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-#[derive(Clone, Default)]
-struct Time(Arc<AtomicU64>);
-
-impl Time {
-    fn pass(&self, time: Duration) {
-        self.0.fetch_add(time.as_secs(), Ordering::SeqCst);
-    }
-
-    fn clock(&self) -> impl Fn() -> Duration + Send + Sync + 'static {
-        let seconds = Arc::clone(&self.0);
-        move || Duration::from_secs(seconds.load(Ordering::SeqCst))
-    }
-}
-
 fn breaker(threshold: u32) -> (CircuitBreaker, Time) {
     let time = Time::default();
-    let settings = BreakerSettings::default().with_failure_threshold(threshold);
-    (CircuitBreaker::builder(settings).clock(time.clock()).build(), time)
-}
-
-fn fail(breaker: &CircuitBreaker) {
-    let _ = breaker.call(|| Err::<(), _>("refused"));
-}
-
-fn state(breaker: &CircuitBreaker) -> State {
-    breaker.snapshot().state
+    (time.breaker(threshold), time)
 }
 
 fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
@@ -56,7 +29,7 @@ fn five_consecutive_failures_open_it_and_one_probe_closes_it() {
     fail(&breaker);
     assert_eq!(state(&breaker), State::Open);
 
-    time.pass(TIMEOUT - Duration::from_secs(1));
+    time.pass(RECOVERY - Duration::from_secs(1));
     assert!(breaker.call(|| -> Result<(), ()> { panic!("made while open") }).is_err());
     assert_eq!(breaker.snapshot().retry_after, Duration::from_secs(1));
     time.pass(Duration::from_secs(1));
@@ -68,19 +41,19 @@ fn five_consecutive_failures_open_it_and_one_probe_closes_it() {
 fn a_failed_probe_opens_it_for_the_whole_time_again() {
     let (breaker, time) = breaker(1);
     fail(&breaker);
-    time.pass(TIMEOUT);
+    time.pass(RECOVERY);
     fail(&breaker);
     let snapshot = breaker.snapshot();
-    assert_eq!((snapshot.state, snapshot.retry_after, snapshot.totals.opened), (State::Open, TIMEOUT, 2));
+    assert_eq!((snapshot.state, snapshot.retry_after, snapshot.totals.opened), (State::Open, RECOVERY, 2));
 }
 
 #[test]
 fn all_the_probes_it_admits_must_succeed() {
     let time = Time::default();
     let settings = BreakerSettings::default().with_failure_threshold(1).with_half_open_max_calls(2);
-    let breaker = CircuitBreaker::builder(settings).clock(time.clock()).build();
+    let breaker = time.builder(settings).build();
     fail(&breaker);
-    time.pass(TIMEOUT);
+    time.pass(RECOVERY);
     let (first, second) = (breaker.acquire().unwrap(), breaker.acquire().unwrap());
     assert!(breaker.acquire().is_err());
     assert_eq!(breaker.snapshot().probes, 2);
@@ -97,10 +70,10 @@ fn a_panic_is_a_failure_also_of_a_probe() {
     let panics = || catch_unwind(AssertUnwindSafe(|| breaker.call(|| -> Result<(), ()> { panic!("on purpose") })));
     assert!(panics().is_err());
     assert_eq!(state(&breaker), State::Open);
-    time.pass(TIMEOUT);
+    time.pass(RECOVERY);
     assert!(panics().is_err());
     assert_eq!((state(&breaker), breaker.snapshot().probes), (State::Open, 0));
-    time.pass(TIMEOUT);
+    time.pass(RECOVERY);
     assert_eq!(breaker.call(|| Ok::<_, ()>(1)), Ok(1), "the probe is not lost");
 }
 
@@ -129,7 +102,7 @@ fn a_fallback_stands_in_for_refused_calls_only() {
         },
         |open| Ok::<_, ()>(open.retry_after),
     );
-    assert_eq!((told, made.get()), (Ok(TIMEOUT), false));
+    assert_eq!((told, made.get()), (Ok(RECOVERY), false));
 }
 
 #[test]
@@ -145,7 +118,7 @@ fn a_future_is_guarded_from_its_first_poll_to_its_end() {
     }
     assert_eq!(state(&breaker), State::Open, "cancelled");
     assert!(matches!(poll(pin!(breaker.call_future(ready(Ok::<_, ()>(1))))), Poll::Ready(Err(CallError::Open(_)))));
-    time.pass(TIMEOUT);
+    time.pass(RECOVERY);
     {
         let mut probe = pin!(breaker.call_future(pending::<Result<(), ()>>()));
         assert_eq!(poll(probe.as_mut()), Poll::Pending);
@@ -173,8 +146,8 @@ fn listeners_hear_every_change_in_order_and_may_use_the_breaker() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let handle: Arc<OnceLock<CircuitBreaker>> = Arc::default();
     let (inside, log) = (Arc::clone(&handle), Arc::clone(&heard));
-    let breaker = CircuitBreaker::builder(BreakerSettings::default().with_failure_threshold(1))
-        .clock(time.clock())
+    let breaker = time
+        .builder(BreakerSettings::default().with_failure_threshold(1))
         .on_transition(|_| panic!("a listener's own fault"))
         .on_transition(move |change| {
             log.lock().unwrap().push((change.from, change.to, change.at.as_secs()));
@@ -186,7 +159,7 @@ fn listeners_hear_every_change_in_order_and_may_use_the_breaker() {
         .build();
     handle.set(breaker.clone()).unwrap();
     fail(&breaker);
-    time.pass(TIMEOUT);
+    time.pass(RECOVERY);
     breaker.call(|| Ok::<_, ()>(1)).unwrap();
     let expected =
         [(State::Closed, State::Open, 0), (State::Open, State::HalfOpen, 30), (State::HalfOpen, State::Closed, 30)];
@@ -201,12 +174,12 @@ fn transition_caused_by_a_listener_is_notified_after_its_cause() {
     let time = Time::default();
     let (inside, advance) = (Arc::clone(&handle), time.clone());
     let (first, second) = (Arc::clone(&heard), Arc::clone(&heard));
-    let breaker = CircuitBreaker::builder(BreakerSettings::default().with_failure_threshold(1))
-        .clock(time.clock())
+    let breaker = time
+        .builder(BreakerSettings::default().with_failure_threshold(1))
         .on_transition(move |change| {
             first.lock().unwrap().push(*change);
             if change.to == State::Open {
-                advance.pass(TIMEOUT);
+                advance.pass(RECOVERY);
                 inside.get().unwrap().call(|| Ok::<_, ()>(1)).unwrap();
             }
         })

@@ -1,8 +1,5 @@
 //! State machine compared with a model that keeps a log, for any sequence of calls, outcomes and times.
 
-#![cfg(not(loom))]
-#![expect(clippy::as_conversions, reason = "a count of a test fits")]
-
 use portcullis_resilience::breaker::{Machine, Outcome, Ticket};
 use portcullis_resilience::{BreakerSettings, State};
 use proptest::prelude::*;

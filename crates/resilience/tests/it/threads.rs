@@ -1,47 +1,16 @@
 //! Breaker and bulkhead under real threads and locks. `loom.rs` checks all interleavings of small
 //! cases.
 
-#![cfg(not(loom))]
-#![expect(clippy::as_conversions, reason = "a count of a test fits")]
-
 use portcullis_resilience::{
     BreakerSettings, BulkheadFull, BulkheadLoad, CircuitBreaker, ConcurrencyLimit, State, Transition,
 };
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 const THREADS: usize = 16;
-
-#[test]
-fn of_a_crowd_exactly_the_probes_pass() {
-    for probes in [1, 3] {
-        for _ in 0..50 {
-            let settings = BreakerSettings::default().with_failure_threshold(1).with_half_open_max_calls(probes);
-            let time = Arc::new(AtomicU64::new(0));
-            let seconds = Arc::clone(&time);
-            let breaker = CircuitBreaker::builder(settings)
-                .clock(move || Duration::from_secs(seconds.load(Ordering::SeqCst)))
-                .build();
-            breaker.acquire().unwrap().failure();
-            time.store(30, Ordering::SeqCst);
-            let barrier = Barrier::new(THREADS);
-            let permits: Vec<_> = thread::scope(|scope| {
-                let ask = || {
-                    barrier.wait();
-                    breaker.acquire().ok()
-                };
-                let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(ask)).collect();
-                threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
-            });
-            assert_eq!(permits.len(), probes as usize);
-            permits.into_iter().for_each(portcullis_resilience::Permit::success);
-            assert_eq!(breaker.snapshot().state, State::Closed);
-        }
-    }
-}
 
 #[test]
 fn concurrent_failures_report_every_transition_once_in_order() {

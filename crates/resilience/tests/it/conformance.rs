@@ -1,7 +1,5 @@
 //! Conformance suites for a store behind a breaker and for a hasher behind a bulkhead.
 
-#![cfg(all(not(loom), feature = "ports"))]
-
 use portcullis_ports::{PasswordHasher, Store};
 use portcullis_resilience::{Breaker, BreakerSettings, Bulkhead, CircuitBreaker, ConcurrencyLimit};
 use portcullis_testkit::{MemoryStore, PlainHasher};
