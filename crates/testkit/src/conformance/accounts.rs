@@ -1,8 +1,6 @@
 //! Conformance of stores: listing and disabling accounts.
 
-use super::fixtures::{Outcome, add_token, hash, jti, register};
-use portcullis_domain::registration::UserId;
-use portcullis_ports::{Store, StoreError, StoreExt};
+use super::prelude::*;
 
 pub fn accounts_are_listed_by_number_page_by_page(store: &dyn Store) -> Outcome {
     assert_eq!(list(store, None, 10)?, []);

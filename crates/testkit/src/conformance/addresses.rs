@@ -1,11 +1,7 @@
 //! Conformance of stores: an account's email address is verified once, changes only if it is still the
 //! one that was read, and is never shared by two accounts.
 
-use super::fixtures::{Outcome, at, email, newcomer, order, register};
-use super::races::run_concurrently;
-use chrono::TimeDelta;
-use portcullis_domain::registration::{User, UserId};
-use portcullis_ports::{EmailChange, Store, StoreError, StoreExt, Tx};
+use super::prelude::*;
 
 /// Number of rounds of a race, since a faulty store may win some by luck.
 const ROUNDS: u8 = 20;

@@ -1,12 +1,6 @@
 //! Conformance of stores: operations that depend on a password or an email address while it changes.
 
-use super::fixtures::{Outcome, at, client, hash, jti, register, session_of};
-use super::races::run_concurrently;
-use chrono::TimeDelta;
-use portcullis_domain::registration::{EmailAddress, PasswordHash, User};
-use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, Session, SessionEnd};
-use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
-use portcullis_ports::{Store, StoreError, StoreExt};
+use super::prelude::*;
 
 pub fn many_ask_for_one_account_at_once(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;

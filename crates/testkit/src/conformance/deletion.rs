@@ -1,13 +1,6 @@
 //! Conformance of stores: deleting accounts.
 
-use super::fixtures::{Outcome, add_adopted_token, add_token, at, client, email, hash, jti, order, register};
-use chrono::TimeDelta;
-use portcullis_domain::mail::NewMail;
-use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{EventKind, Session, SessionEvent, SessionId, SessionPolicy};
-use portcullis_domain::tokens::{Jti, RefreshToken};
-use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
-use portcullis_ports::{BearerIdentity, Remains, Rotation, RowCursor, SessionCutoffs, Store, StoreError, StoreExt};
+use super::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
@@ -24,8 +17,7 @@ pub fn account_being_deleted_is_invisible_to_lookups(store: &dyn Store) -> Outco
     assert!(!store.write(|tx| tx.users().set_active(ada.id, true))?);
     assert!(!store.write(|tx| tx.users().password_still_current(ada.id, &ada.password))?);
     assert!(!store.write(|tx| tx.users().replace_password(ada.id, &ada.password, &hash("$2b$12$second")))?);
-    let rotated = store.rotate(&[rotation(&token, jti(2))])?;
-    assert_eq!(rotated, [false]);
+    assert_eq!(store.rotate(&[rotation(&ada, token.jti, jti(2))])?, [false]);
     let key = BearerIdentity { user_id: ada.id, session_id: token.session_id };
     let bearer = store.read(|tx| tx.sessions().resolve_bearers(&[key]))?.into_iter().flatten().next();
     assert!(bearer.is_none_or(|found| !found.user.is_active));
@@ -135,24 +127,10 @@ fn use_once(store: &dyn Store, user: &User, number: u8) -> Result<bool, StoreErr
     })?;
     if admitted {
         let successor = Jti::from_random([number, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0]);
-        store.rotate(&[rotation(&token, successor)])?;
+        store.rotate(&[rotation(user, first, successor)])?;
         record(store, session.id, 1)?;
     }
     Ok(admitted)
-}
-
-fn rotation(token: &RefreshToken, successor: Jti) -> Rotation {
-    let successor = RefreshToken { jti: successor, ..token.clone() };
-    let session_cutoff = SessionPolicy::default().max_age_cutoff(at(1));
-    Rotation {
-        spent: token.jti,
-        at: at(1),
-        key: None,
-        session_cutoff,
-        verified_only: false,
-        client: client(),
-        successor,
-    }
 }
 
 fn record(store: &dyn Store, session: SessionId, times: usize) -> Outcome {
@@ -164,14 +142,8 @@ fn record(store: &dyn Store, session: SessionId, times: usize) -> Outcome {
 fn mail(store: &dyn Store, user: &User, number: u8) -> Outcome {
     let (digest, password) = (TokenDigest::new([number; 32]), PasswordVersion::new([1; 32]));
     let (purpose, user_id, expires_at) = (Purpose::UndoEmailChange, user.id, at(60));
-    let record = OneTimeTokenRecord {
-        digest,
-        purpose,
-        user_id,
-        email: email(&format!("n{number}@x.org")),
-        password,
-        expires_at,
-    };
+    let email = email(&format!("n{number}@x.org"));
+    let record = OneTimeTokenRecord { digest, purpose, user_id, email, password, expires_at };
     let order = NewMail { user_id: Some(user.id), ..order("ada@example.com", 0) };
     store.write(|tx| {
         tx.one_time_tokens().upsert(&record)?;

@@ -1,14 +1,7 @@
 //! Conformance of stores: the outbox keeps an email until it is sent or dead, and only one sender at a
 //! time holds its lease.
 
-use super::fixtures::{Outcome, at, email, order, register};
-use super::races::run_concurrently;
-use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::mail::{Language, NewMail, Occasion};
-use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::ClientInfo;
-use portcullis_domain::verification::{PasswordVersion, TokenSeed};
-use portcullis_ports::{MailId, OutboxCounts, QueuedMail, Store, StoreError, StoreExt};
+use super::prelude::*;
 use std::collections::BTreeSet;
 
 /// Number of emails in the race of senders.

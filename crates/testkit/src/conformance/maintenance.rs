@@ -1,8 +1,6 @@
 //! Conformance of stores: deleting expired tokens.
 
-use super::fixtures::{Outcome, add_adopted_token, add_token, at, jti, register, spend_record};
-use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_ports::{RowCursor, RowRange, Store, StoreError, StoreExt};
+use super::prelude::*;
 
 pub fn dead_rows_are_counted_and_deleted_and_no_others(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;

@@ -1,9 +1,6 @@
 //! Conformance of stores: exactly one of several concurrent callers succeeds.
 
-use super::fixtures::{Outcome, add_token, at, email, hash, jti, newcomer, register, spend_record};
-use chrono::TimeDelta;
-use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
-use portcullis_ports::{Store, StoreError, StoreExt};
+use super::prelude::*;
 use std::sync::Barrier;
 
 /// Number of rounds of a race, since a faulty store may win some by luck.

@@ -1,9 +1,6 @@
 //! Conformance of stores: creating accounts.
 
-use super::fixtures::{Outcome, at, email, hash, newcomer, register};
-use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use portcullis_domain::registration::{NewUser, UserId};
-use portcullis_ports::{Store, StoreExt};
+use super::prelude::*;
 
 pub fn an_account_is_found_by_number_and_by_any_spelling(store: &dyn Store) -> Outcome {
     let user = register(store, "Ada.Lovelace@Example.com")?;

@@ -1,13 +1,7 @@
 //! Conformance of stores: rotations of one call succeed or are refused independently, and those that
 //! succeed are committed together.
 
-use super::fixtures::{Outcome, add_token, at, client, jti, register, spend_record};
-use super::races::run_concurrently;
-use chrono::TimeDelta;
-use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{SessionId, SessionPolicy};
-use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
-use portcullis_ports::{Rotation, Store, StoreExt};
+use super::prelude::*;
 
 /// Number of rounds of a race, since a faulty store may win some by luck.
 const ROUNDS: u8 = 5;
@@ -90,8 +84,7 @@ pub fn rotations_in_one_call_stand_and_fall_alone(store: &dyn Store) -> Outcome 
         assert_eq!(successor.is_some(), expected && rotation.successor.user_id != nobody.id, "{rotation:?}");
     }
     for untouched in [4, 6] {
-        let found = store.read(|tx| tx.refresh_tokens().find(jti(untouched)))?;
-        assert_eq!(found.map(|found| found.token.state), Some(RefreshState::Live), "{untouched}");
+        assert_eq!(found(store, jti(untouched))?.token.state, RefreshState::Live, "{untouched}");
     }
     Ok(())
 }
@@ -124,8 +117,7 @@ pub fn rotation_that_cannot_be_stored_undoes_its_whole_batch(store: &dyn Store) 
     let rotations = [rotation(&user, jti(1), jti(11)), rotation(&user, jti(2), jti(3))];
     assert!(store.rotate(&rotations).is_err());
     for token in [1, 2, 3] {
-        let found = store.read(|tx| tx.refresh_tokens().find(jti(token)))?;
-        assert_eq!(found.map(|found| found.token.state), Some(RefreshState::Live), "{token}");
+        assert_eq!(found(store, jti(token))?.token.state, RefreshState::Live, "{token}");
     }
     assert_eq!(store.rotate(&[rotation(&user, jti(1), jti(11))])?, [true], "the store goes on");
     Ok(())

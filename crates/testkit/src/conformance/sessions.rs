@@ -1,19 +1,6 @@
 //! Conformance of stores: sessions, how they end, and their events.
 
-use super::fixtures::{
-    Outcome, add_adopted_token, add_to, add_token, at, begin, client, jti, register, session_of, spend_record,
-};
-use super::races::run_concurrently;
-use super::rotations::rotation;
-use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::sessions::{
-    ClientInfo, DeviceHash, EndReason, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId,
-};
-use portcullis_domain::tokens::{Jti, RefreshState, RefreshToken};
-use portcullis_ports::{
-    BearerIdentity, FoundToken, ListedSession, Rotation, RowCursor, SessionCutoffs, Store, StoreError, StoreExt,
-};
+use super::prelude::*;
 
 pub fn a_session_is_kept_until_it_is_ended(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
@@ -390,9 +377,4 @@ fn kinds(store: &dyn Store, id: SessionId) -> Result<Vec<EventKind>, StoreError>
 
 fn find(store: &dyn Store, id: SessionId) -> Result<Option<Session>, StoreError> {
     store.read(|tx| tx.sessions().find(id))
-}
-
-fn found(store: &dyn Store, jti: Jti) -> Result<FoundToken, StoreError> {
-    let found = store.read(|tx| tx.refresh_tokens().find(jti))?;
-    found.ok_or_else(|| StoreError::Failed("the token is gone".to_owned()))
 }

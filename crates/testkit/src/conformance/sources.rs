@@ -1,8 +1,6 @@
 //! Conformance of stores: sources of sessions.
 
-use super::fixtures::{Outcome, at, client, jti, register, session_of};
-use portcullis_domain::sessions::{EndReason, KeepSessions, SessionEnd, SourceHash};
-use portcullis_ports::{Store, StoreExt};
+use super::prelude::*;
 
 pub fn a_source_is_known_by_any_session_that_began_there(store: &dyn Store) -> Outcome {
     let ada = register(store, "ada@example.com")?;

@@ -1,10 +1,6 @@
 //! Conformance of stores: refresh tokens.
 
-use super::fixtures::{Outcome, add_to, add_token, at, jti, register, session_of, spend_record};
-use chrono::{DateTime, TimeDelta};
-use portcullis_domain::registration::UserId;
-use portcullis_domain::tokens::{RefreshState, RefreshToken, SpendRecord};
-use portcullis_ports::{FoundToken, Store, StoreError, StoreExt};
+use super::prelude::*;
 
 pub fn a_new_token_is_live(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
@@ -21,16 +17,16 @@ pub fn a_token_is_spent_once(store: &dyn Store) -> Outcome {
     let first = add_token(store, &user, jti(1))?;
     assert!(spend(store, 1, 2)?);
     assert!(!spend(store, 1, 3)?);
-    assert_eq!(found(store, 1)?.live_successor, None, "the successor is not there yet");
+    assert_eq!(found(store, jti(1))?.live_successor, None, "the successor is not there yet");
     let live_successor = Some(add_to(store, &first, jti(2))?);
     let token = RefreshToken { state: RefreshState::Spent(spend_record(jti(2))), ..first };
     let session = Some(session_of(&user, jti(1)));
-    let (account_active, account_verified, spent_age) = (true, false, found(store, 1)?.spent_age);
+    let (account_active, account_verified, spent_age) = (true, false, found(store, jti(1))?.spent_age);
     assert!(spent_age.is_none_or(|age| age.abs() < TimeDelta::minutes(1)), "by a clock of its own: {spent_age:?}");
-    let spent = FoundToken { spent_age, ..found(store, 1)? };
+    let spent = FoundToken { spent_age, ..found(store, jti(1))? };
     assert_eq!(spent, FoundToken { token, account_active, account_verified, live_successor, spent_age, session });
     assert!(spend(store, 2, 3)?);
-    assert_eq!(found(store, 1)?.live_successor, None, "the successor was spent");
+    assert_eq!(found(store, jti(1))?.live_successor, None, "the successor was spent");
     Ok(())
 }
 
@@ -43,7 +39,7 @@ pub fn an_expired_token_is_not_spent(store: &dyn Store) -> Outcome {
     };
     assert!(!spend_at(token.expires_at + TimeDelta::days(365))?);
     assert!(!spend_at(token.expires_at)?);
-    assert_eq!(found(store, 1)?.token.state, RefreshState::Live);
+    assert_eq!(found(store, jti(1))?.token.state, RefreshState::Live);
     assert!(spend_at(token.expires_at - TimeDelta::microseconds(1))?);
     Ok(())
 }
@@ -58,7 +54,7 @@ pub fn a_revoked_token_is_not_spent(store: &dyn Store) -> Outcome {
     let session = Some(session_of(&user, jti(1)));
     let (account_active, account_verified, live_successor, spent_age) = (true, false, None, None);
     assert_eq!(
-        found(store, 1)?,
+        found(store, jti(1))?,
         FoundToken { token, account_active, account_verified, live_successor, spent_age, session }
     );
     Ok(())
@@ -69,10 +65,10 @@ pub fn revoking_forgets_no_spending(store: &dyn Store) -> Outcome {
     add_token(store, &user, jti(1))?;
     assert!(spend(store, 1, 2)?);
     assert!(!revoke(store, 1)?);
-    assert_eq!(found(store, 1)?.token.state, RefreshState::Spent(spend_record(jti(2))));
+    assert_eq!(found(store, jti(1))?.token.state, RefreshState::Spent(spend_record(jti(2))));
     add_token(store, &user, jti(2))?;
     assert!(revoke(store, 2)?);
-    assert_eq!(found(store, 1)?.live_successor, None, "the successor was revoked");
+    assert_eq!(found(store, jti(1))?.live_successor, None, "the successor was revoked");
     Ok(())
 }
 
@@ -110,7 +106,7 @@ pub fn times_of_a_token_hold_to_the_microsecond(store: &dyn Store) -> Outcome {
     })?;
     let state = RefreshState::Spent(SpendRecord { at: at(9), ..late });
     let kept = RefreshToken { created_at: at(1), expires_at: long, state, ..token };
-    assert_eq!(found(store, 2)?.token, kept);
+    assert_eq!(found(store, jti(2))?.token, kept);
     Ok(())
 }
 
@@ -120,9 +116,4 @@ fn spend(store: &dyn Store, token: u8, successor: u8) -> Result<bool, StoreError
 
 fn revoke(store: &dyn Store, token: u8) -> Result<bool, StoreError> {
     store.write(|tx| tx.refresh_tokens().revoke(jti(token), at(5)))
-}
-
-fn found(store: &dyn Store, token: u8) -> Result<FoundToken, StoreError> {
-    let found = store.read(|tx| tx.refresh_tokens().find(jti(token)))?;
-    found.ok_or_else(|| StoreError::Failed("the token is gone".to_owned()))
 }

@@ -1,10 +1,6 @@
 //! Conformance of stores: transactions.
 
-use super::fixtures::{Outcome, add_token, at, email, jti, newcomer, register, spend_record};
-use chrono::TimeDelta;
-use portcullis_domain::registration::UserId;
-use portcullis_domain::tokens::RefreshToken;
-use portcullis_ports::{Store, StoreError, StoreExt, Tx, TxMode, TxOutcome};
+use super::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 pub fn a_commit_is_seen_by_whoever_comes_next(store: &dyn Store) -> Outcome {

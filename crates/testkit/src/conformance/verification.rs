@@ -1,11 +1,6 @@
 //! Conformance of stores: one-time tokens, found by their digest, one per purpose, redeemed once.
 
-use super::fixtures::{Outcome, at, email, register};
-use super::races::run_concurrently;
-use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::registration::{User, UserId};
-use portcullis_domain::verification::{OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
-use portcullis_ports::{Store, StoreError, StoreExt};
+use super::prelude::*;
 
 /// Number of rounds of a race, since a faulty store may win some by luck.
 const ROUNDS: u8 = 20;

@@ -1,12 +1,22 @@
-//! Values for the conformance suites.
+//! Values and imports of the conformance suites.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::mail::{Language, NewMail, Occasion};
-use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User};
-use portcullis_domain::sessions::{ClientInfo, Session, SessionId, UserAgent};
-use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshToken, SpendRecord};
-use portcullis_domain::verification::TokenSeed;
-use portcullis_ports::{Store, StoreError, StoreExt};
+pub(super) use super::races::run_concurrently;
+pub(super) use super::rotations::rotation;
+pub(super) use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+pub(super) use portcullis_domain::mail::{Language, NewMail, Occasion};
+pub(super) use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
+pub(super) use portcullis_domain::sessions::{
+    ClientInfo, DeviceHash, EndReason, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId,
+    SessionPolicy, SourceHash, UserAgent,
+};
+pub(super) use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
+pub(super) use portcullis_domain::verification::{
+    OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest, TokenSeed,
+};
+pub(super) use portcullis_ports::{
+    BearerIdentity, EmailChange, FoundToken, ListedSession, MailId, OutboxCounts, QueuedMail, Remains, Rotation,
+    RowCursor, RowRange, SessionCutoffs, Store, StoreError, StoreExt, Tx, TxMode, TxOutcome,
+};
 
 /// Result of a promise: an unexpected error, or nothing. Broken promises panic.
 pub(super) type Outcome = Result<(), StoreError>;
@@ -93,4 +103,10 @@ pub(super) fn add_adopted_token(store: &dyn Store, user: &User, jti: Jti) -> Res
     let token = RefreshToken::new(jti, user.id, at(0), TimeDelta::seconds(60));
     store.write(|tx| tx.refresh_tokens().insert(&token))?;
     Ok(token)
+}
+
+/// Returns a token, which must exist.
+pub(super) fn found(store: &dyn Store, jti: Jti) -> Result<FoundToken, StoreError> {
+    let found = store.read(|tx| tx.refresh_tokens().find(jti))?;
+    found.ok_or_else(|| StoreError::Failed("the token is gone".to_owned()))
 }
