@@ -1,12 +1,7 @@
 //! F33: a backup taken under load and what restoring it brings back.
 
-use super::load::work;
-use super::oracle::check;
-use crate::harness::accounts::Pair;
-use crate::harness::databases::{Backend, Database, sqlite};
-use crate::harness::on_both_databases;
-use crate::harness::services::{ServiceBuilder, random_secret};
-use crate::harness::timing::fresh_folder;
+use crate::harness::services::random_secret;
+use crate::prelude::*;
 use diesel::connection::SimpleConnection;
 
 on_both_databases!(a_backup_under_load_is_consistent);

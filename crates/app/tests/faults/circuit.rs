@@ -1,44 +1,31 @@
 //! F16: an open circuit refuses at once and probes the database with one call at a time, regardless of the
 //! load.
 
-use crate::harness::accounts::{Pair, fresh_email};
-use crate::harness::databases::Database;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::{eventually, long_form, timed};
-use portcullis_testkit::postgres::Server;
-use std::thread;
-use std::time::Duration;
+use crate::prelude::*;
 
 const CROWD: usize = 40;
 
 /// Makes concurrent calls that must all be refused and returns their times, shortest first. Uses logouts,
 /// because concurrent refreshes share one database call.
 fn crowd(service: &Service, pair: &Pair) -> Vec<Duration> {
-    let mut times: Vec<_> = thread::scope(|scope| {
-        let call = |_| scope.spawn(|| timed(|| service.logout(&pair.refresh)));
-        let calls: Vec<_> = (0..CROWD).map(call).collect();
-        calls.into_iter().map(|call| call.join().unwrap()).collect::<Vec<_>>()
-    })
-    .into_iter()
-    .map(|(time, reply)| {
+    let mut times = at_once(CROWD, |_| {
+        let (time, reply) = timed(|| service.logout(&pair.refresh));
         reply.expect_unavailable();
         time
-    })
-    .collect();
+    });
     times.sort_unstable();
     times
 }
 
 /// Counts the circuit's changes to a state.
 fn changes(service: &Service, to: &str) -> usize {
-    let of = |event: &&serde_json::Value| event["message"] == "Circuit changed" && event["to"] == to;
-    service.flushed_log().events().iter().filter(of).count()
+    service.flushed_log();
+    service.events("Circuit changed").iter().filter(|event| event["to"] == to).count()
 }
 
 #[test]
 fn half_open_circuit_admits_one_probe() {
-    let server: &'static Server = Box::leak(Box::new(Server::start()));
-    let service = ServiceBuilder::over(&Database::on(server)).start();
+    let (server, service) = on_own_server();
     let (_, pair) = service.session();
     // Paused, not stopped: a query to it blocks.
     server.pause();
@@ -58,7 +45,7 @@ fn half_open_circuit_admits_one_probe() {
     expect_quick_refusals(&service, &pair);
     server.resume();
     eventually("it heals", || (service.register(&fresh_email(), "long enough").status == 201).then_some(()));
-    assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
+    assert_eq!(service.circuit(), "closed");
 }
 
 /// Measured by the service itself. The short form checks the fastest refusal only, since others may have

@@ -1,14 +1,7 @@
 //! F34: a client disconnects during a request. Its work is finished or rolled back completely, and nothing
 //! leaks.
 
-use crate::harness::accounts::fresh_email;
-use crate::harness::databases::Backend;
-use crate::harness::log::of_login;
-use crate::harness::on_both_databases;
-use crate::harness::services::Service;
-use crate::harness::sockets::Connection;
-use crate::harness::timing::{eventually, long_form};
-use serde_json::json;
+use crate::prelude::*;
 use std::thread::available_parallelism;
 
 on_both_databases!(

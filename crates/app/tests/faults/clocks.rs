@@ -1,19 +1,8 @@
 //! F20 and F21: the wall clock jumps or differs between replicas. Only expiry uses it, with nanosecond
 //! precision.
 
-use super::shim::Shim;
-use crate::harness::accounts::{Pair, fresh_email};
-use crate::harness::calls::Reply;
-use crate::harness::databases::{Backend, Database};
-use crate::harness::jose::claims;
-use crate::harness::log::of_login;
-use crate::harness::on_both_databases;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::sockets::Connection;
-use crate::harness::timing::{TIMEOUT, eventually, long_form, timed, unix_now};
-use portcullis_testkit::postgres::Server;
-use serde_json::json;
-use std::time::Duration;
+use crate::prelude::*;
+use crate::shim::Shim;
 
 on_both_databases!(
     the_wall_clock_of_a_service_can_be_shifted,
@@ -118,25 +107,23 @@ fn a_jump_of_the_clock_stops_nothing(backend: Backend) {
 /// The circuit's recovery time and all deadlines do not depend on the wall clock.
 #[test]
 fn the_circuit_opens_and_closes_while_the_clock_goes_back() {
-    let server: &'static Server = Box::leak(Box::new(Server::start()));
-    let shim = Shim::new();
+    let (server, shim) = (own_server(), Shim::new());
     let service = shim.under(ServiceBuilder::over(&Database::on(server))).start();
     let (_, pair) = service.session();
-    let state = || service.get("/health/ready").json()["circuits"]["database"]["state"].clone();
     server.stop();
     let mut shift = 0;
     eventually("the circuit opens", || {
         shift -= HOUR;
         shim.shift(shift);
         service.register(&fresh_email(), "long enough").expect_unavailable();
-        (state() == "open").then_some(())
+        (service.circuit() == "open").then_some(())
     });
     server.restart();
     let (time, ()) = timed(|| {
         eventually("the circuit closes", || {
             shift -= HOUR;
             shim.shift(shift);
-            (state() == "closed").then_some(())
+            (service.circuit() == "closed").then_some(())
         });
     });
     assert!(time < Duration::from_secs(20), "{time:?}");

@@ -1,14 +1,9 @@
 //! F36: requests never wait for the trace collector. If it is unavailable, silent or overloaded, only spans
 //! are lost. The log and the metrics page report how many.
 
-use crate::harness::calls::agent;
 use crate::harness::collector::{Collector, CollectorMode};
-use crate::harness::databases::Backend;
-use crate::harness::services::Service;
-use crate::harness::sockets::Connection;
-use crate::harness::timing::{eventually, timed};
+use crate::prelude::*;
 use std::net::TcpListener;
-use std::time::Duration;
 
 /// Shortest wait of the exporter itself.
 const NO_WAIT: Duration = Duration::from_secs(1);
@@ -55,10 +50,6 @@ impl Traced {
             }
         }
     }
-
-    fn told(&self, message: &str) -> Vec<serde_json::Value> {
-        self.service.log.events().into_iter().filter(|event| event["message"] == message).collect()
-    }
 }
 
 const LOST: &str = "Traces cannot be delivered";
@@ -80,8 +71,8 @@ fn is_lost_and_comes_back(manner: CollectorMode) {
         (sent > 0 && traced.count("sent") == sent).then_some(())
     });
     // A collector that came back before the last attempt was never reported as lost.
-    assert!(traced.told(LOST).len() <= 1, "it is told once");
-    let told: u64 = traced.told(BACK).iter().map(|event| event["dropped"].as_u64().unwrap()).sum();
+    assert!(traced.service.events(LOST).len() <= 1, "it is told once");
+    let told: u64 = traced.service.events(BACK).iter().map(|event| event["dropped"].as_u64().unwrap()).sum();
     assert_eq!(told, traced.count("dropped"));
     traced.service.stop();
     assert!(collector.spans().len() as u64 + told > REQUESTS);
@@ -114,5 +105,5 @@ fn shutdown_gives_silent_collector_two_seconds_and_logs_loss() {
     traced.works();
     let (time, ()) = timed(|| traced.service.stop());
     assert!(time < END, "{time:?}");
-    assert_eq!(traced.told("The last spans were not delivered in time").len(), 1);
+    assert_eq!(traced.service.events("The last spans were not delivered in time").len(), 1);
 }

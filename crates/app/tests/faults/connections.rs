@@ -1,12 +1,8 @@
 //! F26: thousands of idle connections cost little and lock no one out. At the system's descriptor limit, the
 //! service waits until some are released.
 
-use crate::harness::databases::Backend;
-use crate::harness::services::Service;
-use crate::harness::sockets::Connection;
-use crate::harness::timing::{eventually, long_form, timed};
+use crate::prelude::*;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::time::Duration;
 
 const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 

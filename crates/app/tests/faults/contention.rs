@@ -1,18 +1,9 @@
 //! F7, F8, F14 and the concurrent starts of F32: other processes on the same database.
 
-use super::load::work;
-use super::oracle::check;
-use crate::harness::accounts::fresh_email;
-use crate::harness::bounds::within_deadline;
-use crate::harness::databases::{Backend, Database, sqlite};
-use crate::harness::on_both_databases;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::{eventually, pause, timed};
+use crate::prelude::*;
 use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, PgConnection};
-use std::thread;
-use std::time::Duration;
 
 on_both_databases!(
     two_services_share_one_database,
@@ -50,14 +41,9 @@ fn races_over_two_services_have_one_winner(backend: Backend) {
     let services = [one.again().start(), one];
     for _ in 0..10 {
         let (account, pair) = services[0].session();
-        let won = thread::scope(|scope| {
-            let refresh = |number: usize| services[number % 2].refresh(&pair.refresh).status;
-            let racing: Vec<_> = (0..8).map(|number| scope.spawn(move || refresh(number))).collect();
-            let statuses: Vec<_> = racing.into_iter().map(|racing| racing.join().unwrap()).collect();
-            assert!(statuses.iter().all(|status| matches!(status, 200 | 401)), "{statuses:?}");
-            statuses.into_iter().filter(|status| *status == 200).count()
-        });
-        assert_eq!(won, 1);
+        let statuses = at_once(8, |number| services[number % 2].refresh(&pair.refresh).status);
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 401)), "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1);
         services[1].register(&account.email, "long enough").expect_error(409, "CONFLICT");
     }
 }
@@ -65,17 +51,10 @@ fn races_over_two_services_have_one_winner(backend: Backend) {
 fn two_starters_migrate_once(backend: Backend) {
     for _ in 0..3 {
         let database = backend.database();
-        let starters = [(); 3].map(|()| ServiceBuilder::over(&database));
-        let services: Vec<_> = thread::scope(|scope| {
-            let starting: Vec<_> = starters.into_iter().map(|setup| scope.spawn(|| setup.start())).collect();
-            starting.into_iter().map(|start| start.join().unwrap()).collect()
-        });
+        let services = at_once(3, |_| ServiceBuilder::over(&database).start());
         let (_, pair) = services[0].session();
         services[2].refresh(&pair.refresh).expect(200);
-        let applied = services.iter().map(|service| {
-            let events = service.log.events();
-            events.iter().filter(|event| event["message"] == "Migration applied").count() as i64
-        });
+        let applied = services.iter().map(|service| service.events("Migration applied").len() as i64);
         assert_eq!(applied.sum::<i64>(), database.count("FROM __diesel_schema_migrations"), "each by one of them");
     }
 }
@@ -140,23 +119,17 @@ fn locked_tables_and_a_full_pool_are_503() {
         assert!(time < STATEMENT, "not the lock's own limit: {time:?}");
         // Several times the number of connections. The first wait for the lock, later ones for a connection
         // and then the lock, and the last time out waiting for a connection.
-        thread::scope(|scope| {
-            for number in 0..120 {
-                let (service, account, pair) = (&service, &account, &pair);
-                scope.spawn(move || {
-                    let (time, reply) = timed(|| {
-                        within_deadline(|| match number % 4 {
-                            0 => service.login(&account.email, &account.password),
-                            1 => service.refresh(&pair.refresh),
-                            2 => service.logout(&pair.refresh),
-                            _ => service.me(&pair.access),
-                        })
-                    });
-                    reply.expect_unavailable();
-                    // The others are queued first.
-                    assert!(number % 4 != 0 || time < WAITS, "a login waited {time:?}");
-                });
-            }
+        at_once(120, |number| {
+            let call = || match number % 4 {
+                0 => service.login(&account.email, &account.password),
+                1 => service.refresh(&pair.refresh),
+                2 => service.logout(&pair.refresh),
+                _ => service.me(&pair.access),
+            };
+            let (time, reply) = timed(|| within_deadline(call));
+            reply.expect_unavailable();
+            // The others are queued first.
+            assert!(number % 4 != 0 || time < WAITS, "a login waited {time:?}");
         });
         // After its response, no request's connection still waits for the lock.
         eventually("no connection waits for the lock", || (service.database.count(WAITING) == 0).then_some(()));

@@ -1,14 +1,8 @@
 //! F5 and F6: a disk that is full, read-only or fails to sync. The service acknowledges no write that the
 //! disk did not accept, still serves reads and keeps the file consistent.
 
-use super::load::work;
-use super::oracle::check;
-use crate::harness::accounts::Pair;
-use crate::harness::bounds::within_deadline;
-use crate::harness::databases::{Backend, Database};
 use crate::harness::disk::{Disk, DiskFault};
-use crate::harness::services::{Service, ServiceBuilder};
-use std::fs;
+use crate::prelude::*;
 
 /// Offset of SQLite's write format version; 2 means write-ahead log.
 const WRITE_VERSION: usize = 18;

@@ -1,19 +1,7 @@
 //! F31: many expired rows. They slow down neither the start nor requests, nor does their purge. Spent
 //! tokens that can still be presented stay.
 
-use super::load::work;
-use super::oracle::check;
-use crate::harness::accounts::{Account, Pair};
-use crate::harness::bounds::{SetOnDrop, within_deadline};
-use crate::harness::calls::Reply;
-use crate::harness::databases::{Backend, Database};
-use crate::harness::log::Log;
-use crate::harness::on_both_databases;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::{KillOnDrop, pause, timed};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+use crate::prelude::*;
 
 on_both_databases!(expired_rows_slow_nothing_down, a_purge_slows_nothing_down_and_keeps_spent_tokens);
 

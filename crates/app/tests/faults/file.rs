@@ -1,13 +1,6 @@
 //! F9 and F10: the database file is deleted, replaced or corrupt.
 
-use super::load::work;
-use super::oracle::check;
-use crate::harness::accounts::{Account, Pair, fresh_email};
-use crate::harness::bounds::within_deadline;
-use crate::harness::databases::{Backend, Database};
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::fresh_folder;
-use std::fs;
+use crate::prelude::*;
 use std::path::{Path, PathBuf};
 
 fn start() -> (Service, PathBuf) {

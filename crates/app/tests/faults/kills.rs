@@ -1,22 +1,15 @@
 //! F1, F2 and F4: repeated SIGKILL under load loses nothing that was acknowledged. `PORTCULLIS_TEST_LONG=1`
 //! runs 50 kills per database.
 
-use super::load::{long, work};
-use super::oracle::{Cut, check};
-use crate::harness::databases::{Backend, Database};
-use crate::harness::on_both_databases;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::{KillOnDrop, eventually, pause, timed};
+use crate::oracle::Cut;
+use crate::prelude::*;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
-use portcullis_testkit::postgres::Server;
-use std::fs;
-use std::time::Duration;
 
 on_both_databases!(a_kill_under_load_loses_nothing_acknowledged, a_kill_during_the_first_start_is_mended_by_the_next,);
 
 fn kills() -> usize {
-    if long() { 50 } else { 8 }
+    if long_form() { 50 } else { 8 }
 }
 
 fn a_kill_under_load_loses_nothing_acknowledged(backend: Backend) {
@@ -66,14 +59,14 @@ fn kill_starts(database: &Database, step: Duration) -> Vec<Duration> {
 }
 
 fn a_kill_during_the_first_start_is_mended_by_the_next(backend: Backend) {
-    let step = Duration::from_millis(if long() { 1 } else { 8 });
+    let step = Duration::from_millis(if long_form() { 1 } else { 8 });
     // First on what the previous kill left, then on a fresh database each time.
     let database = backend.database();
     let delays = kill_starts(&database, step);
     assert!(delays.len() > 3, "the kills came too late: {delays:?}");
     let service = ServiceBuilder::over(&database).start();
     service.session();
-    for delay in delays.iter().step_by(if long() { 1 } else { delays.len() / 6 + 1 }) {
+    for delay in delays.iter().step_by(if long_form() { 1 } else { delays.len() / 6 + 1 }) {
         let database = backend.database();
         let mut starting = KillOnDrop::spawn(&mut ServiceBuilder::over(&database).command());
         pause(*delay);
@@ -111,7 +104,7 @@ fn a_kill_in_the_middle_of_a_migration_is_mended_by_the_next() {
 fn a_kill_during_a_recovery_is_mended_by_the_next() {
     let service = Backend::Sqlite.service().start();
     let histories = work(&[&service], |progress| {
-        progress.acknowledge(if long() { 2000 } else { 300 });
+        progress.acknowledge(if long_form() { 2000 } else { 300 });
         service.kill();
     });
     let Database::Sqlite(path) = &service.database else { unreachable!() };
@@ -124,18 +117,15 @@ fn a_kill_during_a_recovery_is_mended_by_the_next() {
 
 #[test]
 fn a_crash_of_the_database_too_loses_nothing_acknowledged() {
-    let server: &'static Server = Box::leak(Box::new(Server::start()));
-    let database = Database::on(server);
+    let (server, mut service) = on_own_server();
     for _ in 0..kills() / 4 {
-        let service: Service = ServiceBuilder::over(&database).start();
         let histories = work(&[&service], |progress| {
             progress.acknowledge(30);
             server.crash();
             service.kill();
         });
         server.restart();
-        let service = ServiceBuilder::over(&database).start();
+        service = service.again().start();
         check(&histories, &service);
-        service.kill();
     }
 }

@@ -13,16 +13,9 @@ const CLIENTS: usize = 4;
 /// Pause of a refused client: clients that retry at once would prove nothing.
 const AFTER_REFUSAL: Duration = Duration::from_millis(25);
 
-/// Returns whether the long form of the tests is enabled.
-pub(super) fn long() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "the long form is for those who ask for it")]
-    let long = std::env::var_os("PORTCULLIS_TEST_LONG").is_some();
-    long
-}
-
 /// Progress of the clients.
 #[derive(Default)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     acknowledged: AtomicUsize,
     refused: AtomicUsize,
     /// Clients whose service is gone.
@@ -31,12 +24,12 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Waits until `more` further operations are acknowledged.
-    pub(super) fn acknowledge(&self, more: usize) {
+    pub(crate) fn acknowledge(&self, more: usize) {
         Self::grow(&self.acknowledged, more);
     }
 
     /// The same, or until the service is gone.
-    pub(super) fn acknowledge_or_end(&self, more: usize) {
+    pub(crate) fn acknowledge_or_end(&self, more: usize) {
         let (acknowledged, gone) = (&self.acknowledged, &self.gone);
         let wanted = acknowledged.load(Ordering::SeqCst) + more;
         let over = || acknowledged.load(Ordering::SeqCst) >= wanted || gone.load(Ordering::SeqCst) == CLIENTS;
@@ -44,7 +37,7 @@ impl Progress {
     }
 
     /// Waits until `more` further operations are refused.
-    pub(super) fn refuse(&self, more: usize) {
+    pub(crate) fn refuse(&self, more: usize) {
         Self::grow(&self.refused, more);
     }
 
@@ -56,7 +49,7 @@ impl Progress {
 
 /// Runs one history after another per client while `meanwhile` runs, and returns all histories. A client
 /// stops once its service is gone.
-pub(super) fn work(services: &[&Service], meanwhile: impl FnOnce(&Progress)) -> Vec<History> {
+pub(crate) fn work(services: &[&Service], meanwhile: impl FnOnce(&Progress)) -> Vec<History> {
     let (histories, progress, over) = (Mutex::new(Vec::new()), Progress::default(), AtomicBool::new(false));
     thread::scope(|scope| {
         for number in 0..CLIENTS {

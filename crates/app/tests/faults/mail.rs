@@ -1,17 +1,9 @@
 //! F18: the service is killed while it sends emails, several replicas send concurrently, or the mail server
 //! is unavailable.
 
-use super::load::long;
-use crate::harness::accounts::fresh_email;
-use crate::harness::databases::{Backend, Database};
-use crate::harness::on_both_databases;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::{eventually, timed};
+use crate::prelude::*;
 use portcullis_testkit::smtp::{Fault, Received, Server, Step, TlsMode};
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 on_both_databases!(
     emails_survive_kills_and_are_sent_at_most_twice,
@@ -66,7 +58,7 @@ fn emails_survive_kills_and_are_sent_at_most_twice(backend: Backend) {
     // The server accepts an email shortly before the service learns of it. The kills should hit that window.
     server.fail(Step::Answer, Fault::Slow(20));
     let mut service = backend.service().mailing(&server).start();
-    let rounds = if long() { 50 } else { 8 };
+    let rounds = if long_form() { 50 } else { 8 };
     for round in 0..rounds {
         let sent = server.mails().len();
         register_while(&service, || {

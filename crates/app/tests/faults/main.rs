@@ -36,6 +36,7 @@ mod overload;
 mod panics;
 mod pipelines;
 mod power;
+mod prelude;
 mod redis;
 mod resource_limits;
 mod shim;

@@ -1,13 +1,7 @@
 //! F12 and F13: the network between the service and PostgreSQL is silent, drops connections or is slow.
 
-use crate::harness::accounts::Pair;
-use crate::harness::bounds::within_deadline;
-use crate::harness::calls::Reply;
-use crate::harness::databases::{Backend, Database};
 use crate::harness::proxy::Proxy;
-use crate::harness::services::{Service, ServiceBuilder};
-use std::thread;
-use std::time::Duration;
+use crate::prelude::*;
 
 /// More callers than connections and their threads.
 const CALLERS: usize = 40;
@@ -20,19 +14,15 @@ fn start() -> (Proxy, Service) {
 }
 
 /// Makes concurrent calls, each within the time limit.
-pub(super) fn at_once(calls: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec<Reply> {
-    thread::scope(|scope| {
-        let call = &call;
-        let calls: Vec<_> = (0..calls).map(|number| scope.spawn(move || within_deadline(|| call(number)))).collect();
-        calls.into_iter().map(|call| call.join().unwrap()).collect()
-    })
+fn in_time(calls: usize, call: impl Fn(usize) -> Reply + Sync) -> Vec<Reply> {
+    at_once(calls, |number| within_deadline(|| call(number)))
 }
 
 /// Creates sessions with calls that open all connections of the pool.
 fn warmed(service: &Service) -> Vec<Pair> {
     let (account, pair) = service.session();
     let sessions: Vec<_> = (0..CALLERS).map(|_| service.sign_in(&account)).collect();
-    at_once(CALLERS, |_| service.me(&pair.access)).iter().for_each(|reply| drop(reply.expect(200)));
+    in_time(CALLERS, |_| service.me(&pair.access)).iter().for_each(|reply| drop(reply.expect(200)));
     sessions
 }
 
@@ -51,7 +41,7 @@ fn heals_from(silence: fn(&Proxy)) {
     let sessions = warmed(&service);
     service.watched(|| {
         silence(&proxy);
-        for reply in at_once(CALLERS, |number| service.refresh_with(&sessions[number].refresh, "mine")) {
+        for reply in in_time(CALLERS, |number| service.refresh_with(&sessions[number].refresh, "mine")) {
             reply.expect_unavailable();
         }
         within_deadline(|| service.me(&sessions[0].access)).expect_unavailable();
@@ -73,10 +63,10 @@ fn connections_that_never_answer_again_are_replaced() {
     let sessions = warmed(&service);
     service.watched(|| {
         proxy.blackhole_existing();
-        at_once(CALLERS, |number| service.refresh(&sessions[number].refresh));
+        in_time(CALLERS, |number| service.refresh(&sessions[number].refresh));
         service.expect_healed();
         // A single caller must not have to try the old connections one after another.
-        at_once(CALLERS, |_| service.me(&sessions[0].access));
+        in_time(CALLERS, |_| service.me(&sessions[0].access));
         proxy.blackhole_existing();
         within_deadline(|| service.me(&sessions[0].access)).expect_unavailable();
         for _ in 0..CALLERS {
@@ -111,9 +101,9 @@ fn a_slow_network_causes_no_error() {
     service.watched(|| {
         within_deadline(|| service.me(&pair.access)).expect(200);
         within_deadline(|| service.logout(&pair.refresh)).expect(200);
-        let logins = at_once(8, |_| service.login(&account.email, &account.password));
+        let logins = in_time(8, |_| service.login(&account.email, &account.password));
         let pairs: Vec<_> = logins.iter().map(Pair::of).collect();
-        for reply in at_once(8, |number| service.refresh(&pairs[number].refresh)) {
+        for reply in in_time(8, |number| service.refresh(&pairs[number].refresh)) {
             reply.expect(200);
         }
     });

@@ -28,7 +28,7 @@ enum Known {
 
 /// Reason a history ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// A 503 response.
     Refused,
     /// A connection that ended without a response.
@@ -37,7 +37,7 @@ pub(super) enum Cut {
 
 /// One account with one session, and the progress of both.
 #[derive(Debug)]
-pub(super) struct History {
+pub(crate) struct History {
     email: String,
     registered: Known,
     logged_in: Known,
@@ -125,7 +125,7 @@ impl<'a> Client<'a> {
 }
 
 /// Checks a service against all histories.
-pub(super) fn check(histories: &[History], service: &Service) {
+pub(crate) fn check(histories: &[History], service: &Service) {
     assert!(!histories.is_empty());
     let stored = stored_live_tokens(service);
     for history in histories {

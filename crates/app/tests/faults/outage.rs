@@ -1,21 +1,7 @@
 //! F11, F12, F15 and F16: PostgreSQL stopped, frozen, demoted or not started yet.
 
-use super::load::{long, work};
-use super::network::at_once;
-use super::oracle::check;
-use crate::harness::accounts::{Pair, fresh_email};
-use crate::harness::bounds::within_deadline;
-use crate::harness::calls::{Reply, members};
-use crate::harness::databases::{Backend, Database};
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::{eventually, timed};
-use portcullis_testkit::postgres::Server;
-use std::time::Duration;
-
-/// Starts a separate server for these tests, which runs as long as the test process.
-fn server() -> &'static Server {
-    Box::leak(Box::new(Server::start()))
-}
+use crate::harness::calls::members;
+use crate::prelude::*;
 
 fn state(service: &Service) -> (u16, String, String) {
     let ready = service.get("/health/ready");
@@ -47,8 +33,7 @@ fn open_the_circuit(service: &Service, call: impl Fn() -> Reply) {
 
 #[test]
 fn postgresql_outage_is_503_within_milliseconds_and_heals() {
-    let server = server();
-    let service = ServiceBuilder::over(&Database::on(server)).start();
+    let (server, service) = on_own_server();
     let (account, pair) = service.session();
     server.stop();
     open_the_circuit(&service, || service.refresh(&pair.refresh));
@@ -83,8 +68,7 @@ fn postgresql_outage_is_503_within_milliseconds_and_heals() {
 
 #[test]
 fn a_crashed_postgresql_loses_no_acknowledged_write() {
-    let server = server();
-    let service = ServiceBuilder::over(&Database::on(server)).start();
+    let (server, service) = on_own_server();
     let (account, spent) = service.session();
     let live = Pair::of(&service.refresh(&spent.refresh));
     server.crash();
@@ -98,12 +82,11 @@ fn a_crashed_postgresql_loses_no_acknowledged_write() {
 
 #[test]
 fn a_restart_of_postgresql_costs_no_more_than_its_own_time() {
-    let server = server();
-    let service = ServiceBuilder::over(&Database::on(server)).start();
+    let (server, service) = on_own_server();
     let (account, mut pair) = service.session();
     for end in [Server::stop, Server::crash] {
         // Many idle connections break during the restart. No later request may get one of them.
-        let logins = || at_once(20, |_| service.login(&account.email, &account.password));
+        let logins = || at_once(20, |_| within_deadline(|| service.login(&account.email, &account.password)));
         logins();
         end(server);
         server.restart();
@@ -116,8 +99,7 @@ fn a_restart_of_postgresql_costs_no_more_than_its_own_time() {
 
 #[test]
 fn a_frozen_postgresql_is_503_in_time_and_heals() {
-    let server = server();
-    let service = ServiceBuilder::over(&Database::on(server)).start();
+    let (server, service) = on_own_server();
     let (_, pair) = service.session();
     service.watched(|| {
         server.pause();
@@ -132,7 +114,7 @@ fn a_frozen_postgresql_is_503_in_time_and_heals() {
 
 #[test]
 fn a_postgresql_that_is_down_at_start_does_not_stop_the_start() {
-    let server = server();
+    let server = own_server();
     let database = Database::on(server);
     server.stop();
     let service = ServiceBuilder::over(&database).start();
@@ -156,7 +138,7 @@ fn connections_cut_in_a_loop_lose_nothing() {
         WHERE datname = current_database() AND application_name = 'portcullis'";
     let histories = service.watched(|| {
         work(&[&service], |progress| {
-            for _ in 0..if long() { 200 } else { 20 } {
+            for _ in 0..if long_form() { 200 } else { 20 } {
                 database.execute(cut);
                 progress.acknowledge(10);
             }
@@ -170,9 +152,7 @@ fn connections_cut_in_a_loop_lose_nothing() {
 /// A refused operation was not performed, regardless of what prevented the write.
 #[test]
 fn a_demoted_primary_is_503_for_writes_until_it_is_promoted() {
-    let server = server();
-    let database = Database::on(server);
-    let service = ServiceBuilder::over(&database).start();
+    let (server, service) = on_own_server();
     let (account, pair) = service.session();
     let demoted = |change: &str| {
         server.psql("postgres", &format!("ALTER SYSTEM {change}"));
@@ -200,11 +180,10 @@ fn a_demoted_primary_is_503_for_writes_until_it_is_promoted() {
 
 #[test]
 fn a_restart_under_load_loses_nothing() {
-    let server = server();
-    let service = ServiceBuilder::over(&Database::on(server)).start();
+    let (server, service) = on_own_server();
     let histories = service.watched(|| {
         work(&[&service], |progress| {
-            for _ in 0..if long() { 10 } else { 2 } {
+            for _ in 0..if long_form() { 10 } else { 2 } {
                 progress.acknowledge(50);
                 server.stop();
                 progress.refuse(4);

@@ -1,14 +1,9 @@
 //! F29: a panic costs its own request a 500 and affects no other. The panics are real: the system refuses a
 //! thread, which the library does not tolerate, and a blocking job cannot read the clock.
 
-use super::shim::Shim;
-use crate::harness::accounts::Pair;
-use crate::harness::calls::Reply;
-use crate::harness::databases::Backend;
-use crate::harness::on_both_databases;
-use crate::harness::services::Service;
+use crate::prelude::*;
+use crate::shim::Shim;
 use rustix::process::Signal;
-use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt;
 
 on_both_databases!(
@@ -65,8 +60,7 @@ fn a_panic_that_ends_the_process_is_told_before(backend: Backend) {
     let account = json!({"email": "a@example.com", "password": "long enough"});
     assert!(service.call("POST", "/auth/register").json(&account).attempt().is_err(), "it was answered");
     assert_eq!(service.wait().signal(), Some(Signal::ABORT.as_raw()));
-    let told = service.log.events().into_iter().filter(|event| event["message"] == "A panic");
-    assert_eq!(told.count(), 1, "{}\n{}", service.log.text(), service.errors.text());
+    assert_eq!(service.events("A panic").len(), 1, "{}\n{}", service.log.text(), service.errors.text());
     service.again().start().session();
 }
 
@@ -112,7 +106,7 @@ fn a_panic_in_a_job_is_a_500_wherever_it_happens(backend: Backend) {
         shim.fail_look(0);
         pair = service.sign_in(&account);
     }
-    assert_eq!(service.get("/health/ready").expect(200)["circuits"]["database"]["state"], "closed");
+    assert_eq!(service.circuit(), "closed");
     service.refresh(&pair.refresh).expect(200);
     service.stop();
 }

@@ -1,10 +1,8 @@
 //! F24 for pipelined requests: each gets its own response, in order, regardless of the other requests and how
 //! long they take.
 
-use crate::harness::databases::Backend;
-use crate::harness::services::Service;
-use crate::harness::sockets::{Connection, RawReply};
-use serde_json::{Value, json};
+use crate::harness::sockets::RawReply;
+use crate::prelude::*;
 
 /// Starts a service whose logins are slow.
 fn service() -> Service {

@@ -1,16 +1,12 @@
 //! F3: a power cut loses unsynced data but nothing that was acknowledged.
 
-use super::load::{long, work};
-use super::oracle::check;
-use crate::harness::databases::Database;
 use crate::harness::disk::Disk;
-use crate::harness::services::ServiceBuilder;
-use crate::harness::timing::fresh_folder;
+use crate::prelude::*;
 
 #[test]
 fn a_power_cut_loses_nothing_acknowledged() {
     let mut files = fresh_folder();
-    for round in 0..if long() { 40 } else { 6 } {
+    for round in 0..if long_form() { 40 } else { 6 } {
         // Unsynced bytes are lost in every other round and partly kept in the rest.
         let disk = Disk::of(&files, if round % 2 == 0 { 0 } else { 40 });
         let service = disk.service().start();

@@ -1,15 +1,9 @@
 //! F17: Redis is stopped, frozen, emptied, full or loses data. No request fails or waits for it, and the
 //! replicas share their counts again soon after it is back.
 
-use crate::harness::accounts::{Account, fresh_email};
-use crate::harness::databases::Backend;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::timing::{long_form, pause, timed};
+use crate::prelude::*;
 use portcullis_testkit::redis::Server;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::Duration;
 
 /// Maximum wait of a request for Redis.
 const WAIT: Duration = Duration::from_millis(50);

@@ -1,14 +1,7 @@
 //! F35: few file descriptors, and refused memory and threads.
 
-use super::load::work;
-use super::oracle::check;
-use super::shim::Shim;
-use crate::harness::bounds::within_deadline;
-use crate::harness::calls::agent;
-use crate::harness::databases::Backend;
-use crate::harness::on_both_databases;
-use crate::harness::services::{Service, ServiceBuilder};
-use crate::harness::sockets::Connection;
+use crate::prelude::*;
+use crate::shim::Shim;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 on_both_databases!(

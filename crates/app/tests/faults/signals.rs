@@ -1,16 +1,7 @@
 //! F22 and F23: a shutdown answers all requests in progress and exits with 0. A hang-up has no effect.
 
-use crate::harness::databases::Backend;
-use crate::harness::log::of_login;
-use crate::harness::on_both_databases;
-use crate::harness::services::Service;
-use crate::harness::sockets::Connection;
-use crate::harness::timing::timed;
+use crate::prelude::*;
 use rustix::process::Signal;
-use serde_json::json;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
 on_both_databases!(
     sigterm_and_sigint_end_an_idle_service_with_exit_0,

@@ -1,11 +1,6 @@
 //! F24 for slow and endless clients: they are cut off in time, cost little memory and delay no other client.
 
-use crate::harness::databases::Backend;
-use crate::harness::services::Service;
-use crate::harness::sockets::Connection;
-use crate::harness::timing::{TIMEOUT, eventually, long_form, timed};
-use std::thread;
-use std::time::Duration;
+use crate::prelude::*;
 
 const HEAD: &str = "GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: ";
 const BODY: &str =

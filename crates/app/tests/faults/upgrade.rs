@@ -1,12 +1,8 @@
 //! F32: a new schema under the previous release, and the reverse.
 
-use crate::harness::accounts::Pair;
-use crate::harness::databases::{Backend, Database};
 use crate::harness::jose::changed;
-use crate::harness::on_both_databases;
-use crate::harness::services::ServiceBuilder;
+use crate::prelude::*;
 use std::collections::BTreeMap;
-use std::fs;
 
 on_both_databases!(
     every_schema_so_far_is_brought_up_to_date,
@@ -56,8 +52,7 @@ fn every_schema_so_far_is_brought_up_to_date(backend: Backend) {
     for known in 0..=all.len() {
         let (database, facts) = left_by(backend, &all[..known]);
         let service = ServiceBuilder::over(&database).set("SECRET_KEY", facts["secret_key"].as_str().unwrap()).start();
-        let events = service.log.events();
-        let applied: Vec<_> = events.iter().filter(|event| event["message"] == "Migration applied").collect();
+        let applied = service.events("Migration applied");
         assert!(applied.iter().all(|event| event["migration"].is_string()), "each is named: {applied:?}");
         assert_eq!(applied.len(), all.len() - known, "{applied:?}");
         // Existing accounts and sessions are still there, and new ones can be created.
