@@ -1,15 +1,16 @@
 //! Wires the account use cases: registration, login, passwords, email addresses and account deletion.
 
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_http::{RecoveryUseCases, VerificationUseCases};
 use portcullis_ports::{Clock, PasswordHasher, Store};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{LogIn, Reauthentication};
-use portcullis_usecases::mail::Outbox;
-use portcullis_usecases::recovery::{ChangePassword, RequestReset, ResetPassword};
+use portcullis_usecases::mail::{Outbox, RequestLink};
+use portcullis_usecases::recovery::{ChangePassword, ResetPassword};
 use portcullis_usecases::registration::{DeleteAccount, DeleteOwnAccount, PasswordScreening, Register};
 use portcullis_usecases::tokens::TokenFactory;
-use portcullis_usecases::verification::{InspectToken, RequestEmailChange, ResendVerification, VerifyEmail};
+use portcullis_usecases::verification::{InspectToken, RequestEmailChange, VerifyEmail};
 use std::sync::Arc;
 
 /// Dependencies of the account use cases.
@@ -41,7 +42,7 @@ impl AccountWiring {
     }
 
     pub(crate) fn recovery(&self) -> RecoveryUseCases {
-        let Self { store, hasher, screening, limits, outbox, clock, .. } = self;
+        let Self { store, hasher, screening, outbox, clock, .. } = self;
         RecoveryUseCases {
             change: ChangePassword {
                 reauthentication: self.reauthentication(),
@@ -49,12 +50,7 @@ impl AccountWiring {
                 outbox: outbox.clone(),
                 clock: clock.clone(),
             },
-            request: RequestReset {
-                store: store.clone(),
-                outbox: outbox.clone(),
-                limits: limits.clone(),
-                clock: clock.clone(),
-            },
+            request: self.request_link(Occasion::ResetPassword),
             reset: ResetPassword {
                 store: store.clone(),
                 hasher: hasher.clone(),
@@ -68,7 +64,7 @@ impl AccountWiring {
     }
 
     pub(crate) fn verification(&self) -> VerificationUseCases {
-        let Self { store, devices, limits, outbox, clock, .. } = self;
+        let Self { store, devices, outbox, clock, .. } = self;
         let tokens = &outbox.tokens;
         VerificationUseCases {
             verify: VerifyEmail {
@@ -84,12 +80,7 @@ impl AccountWiring {
                 devices: devices.clone(),
                 clock: clock.clone(),
             },
-            resend: ResendVerification {
-                store: store.clone(),
-                outbox: outbox.clone(),
-                limits: limits.clone(),
-                clock: clock.clone(),
-            },
+            resend: self.request_link(Occasion::VerifyEmail),
             change: RequestEmailChange {
                 reauthentication: self.reauthentication(),
                 tokens: tokens.clone(),
@@ -97,6 +88,11 @@ impl AccountWiring {
                 clock: clock.clone(),
             },
         }
+    }
+
+    fn request_link(&self, occasion: Occasion) -> RequestLink {
+        let Self { store, limits, outbox, clock, .. } = self.clone();
+        RequestLink { occasion, store, outbox, limits, clock }
     }
 
     pub(crate) fn delete_own_account(&self) -> DeleteOwnAccount {

@@ -4,26 +4,22 @@ use crate::errors::ApiError;
 use crate::lanes::{BatchLane, Lane};
 use crate::limits::{ForwardedHeader, TrustedProxies};
 use crate::pages::PageRenderer;
-use crate::request_gate::RequestGate;
 use crate::request_metrics::RequestObserver;
-use actix_web::HttpRequest;
 use actix_web::web::Data;
 use portcullis_domain::keys::PublicKey;
 use portcullis_domain::registration::PasswordPolicy;
-use portcullis_usecases::CANCEL_GRACE;
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::login::LogIn;
-use portcullis_usecases::recovery::{ChangePassword, RequestReset, ResetPassword};
+use portcullis_usecases::mail::RequestLink;
+use portcullis_usecases::recovery::{ChangePassword, ResetPassword};
 use portcullis_usecases::registration::{DeleteOwnAccount, Register};
 use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
 use portcullis_usecases::tokens::{
     Authenticate, BearerLookup, BearerLookupResult, Refresh, RotationRequest, RotationResult,
 };
-use portcullis_usecases::verification::{InspectToken, RequestEmailChange, ResendVerification, VerifyEmail};
-use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use portcullis_usecases::verification::{InspectToken, RequestEmailChange, VerifyEmail};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// State shared by all handlers.
@@ -69,7 +65,7 @@ pub struct RecoveryUseCases {
     /// Changes a password, given the old one.
     pub change: ChangePassword,
     /// Requests a password-reset email.
-    pub request: RequestReset,
+    pub request: RequestLink,
     /// Sets a new password with the token of that email.
     pub reset: ResetPassword,
 }
@@ -81,7 +77,7 @@ pub struct VerificationUseCases {
     /// Returns what a token is for, without redeeming it.
     pub inspect: InspectToken,
     /// Requests another verification email.
-    pub resend: ResendVerification,
+    pub resend: RequestLink,
     /// Requests a change of the email address.
     pub change: RequestEmailChange,
 }
@@ -158,40 +154,4 @@ pub(crate) async fn with_store_by<T: Send + 'static>(
 ) -> Result<T, ApiError> {
     let shared = api.clone();
     Ok(api.lanes.store.run_by(deadline, move || work(&shared)).await?)
-}
-
-/// Handle that reports whether the client still waits for its response.
-pub(crate) struct RequestGuard {
-    answering: Weak<()>,
-    departed: Arc<AtomicBool>,
-}
-
-impl RequestGuard {
-    pub(crate) fn is_connected(&self) -> bool {
-        self.answering.strong_count() > 0 && !self.departed.load(Ordering::Relaxed)
-    }
-}
-
-/// Runs a use case that hashes on the crypto lane, unless the client disconnected while the job was
-/// queued. The [`RequestGuard`] reports a disconnect when the client half-closes the connection, or
-/// when this future is dropped because of a timeout or a broken connection.
-pub(crate) async fn with_crypto<T: Send + 'static, E: Into<ApiError> + Send + 'static>(
-    api: Data<Api>,
-    request: &HttpRequest,
-    work: impl FnOnce(&Api, RequestGuard) -> Result<T, E> + Send + 'static,
-) -> Result<T, ApiError> {
-    let departed = request.conn_data::<Rc<RequestGate>>().map(|turn| turn.half_closed_flag()).unwrap_or_default();
-    let (shared, answering) = (api.clone(), Arc::new(()));
-    let presence = RequestGuard { answering: Arc::downgrade(&answering), departed };
-    let since = Instant::now();
-    let job = move || (since.elapsed() <= CANCEL_GRACE || presence.is_connected()).then(|| work(&shared, presence));
-    let outcome = match api.lanes.crypto.run(job).await? {
-        Some(outcome) => outcome.map_err(Into::into),
-        None => Err(api.lanes.crypto.rejection().into()),
-    };
-    drop(answering);
-    if outcome.as_ref().is_err_and(|error| error.crowded) {
-        api.lanes.crypto.delay().await;
-    }
-    outcome
 }

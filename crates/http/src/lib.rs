@@ -3,7 +3,7 @@
 
 mod api;
 mod body;
-mod client_info;
+mod call;
 mod connection;
 mod errors;
 mod health;

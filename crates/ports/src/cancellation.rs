@@ -20,7 +20,7 @@ pub const CANCEL_GRACE: Duration = Duration::from_millis(20);
 /// assert!(token.is_cancelled());
 /// assert!(!CancellationToken::never().is_cancelled());
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct CancellationToken {
     lasts: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }

@@ -1,8 +1,10 @@
-//! Failures of dependencies that stop a use case although the caller did nothing wrong: unavailable,
-//! busy or broken. One type for all use cases.
+//! Errors of use cases. A failed dependency (unavailable, busy or broken) stops a use case although the
+//! caller did nothing wrong.
 
+use crate::limits::{LimitError, RateLimited};
 use portcullis_domain::ErrorCode;
 use portcullis_ports::{HasherError, LimiterError, SigningError, StoreError};
+use std::convert::Infallible;
 use std::time::Duration;
 
 /// Failure of a dependency.
@@ -58,17 +60,83 @@ impl DependencyError {
     }
 }
 
-/// Lets `?` convert port errors to the error of a use case.
-macro_rules! from_dependency_errors {
-    ($error:ty: $($source:ty),+) => {$(
-        impl From<$source> for $error {
-            fn from(source: $source) -> Self {
-                Self::Failed(source.into())
-            }
-        }
-    )+};
+/// Reason why a use case refuses a call, with a stable code and a message for the client.
+pub trait Reason: std::error::Error + 'static {
+    /// Returns the stable error code.
+    fn code(&self) -> ErrorCode;
 }
-pub(crate) use from_dependency_errors;
+
+/// The only possible errors are a spent budget and a failed dependency.
+impl Reason for Infallible {
+    fn code(&self) -> ErrorCode {
+        match *self {}
+    }
+}
+
+/// Error of a use case.
+#[derive(Debug, thiserror::Error)]
+pub enum UseCaseError<R: Reason> {
+    /// The use case refused the call.
+    #[error(transparent)]
+    Refused(R),
+    /// A budget is spent. Checked before anything is looked up.
+    #[error(transparent)]
+    Limited(RateLimited),
+    /// A dependency failed.
+    #[error(transparent)]
+    Failed(DependencyError),
+}
+
+impl<R: Reason> UseCaseError<R> {
+    /// Returns the stable error code.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Refused(reason) => reason.code(),
+            Self::Limited(_) => ErrorCode::RateLimited,
+            Self::Failed(failure) => failure.code(),
+        }
+    }
+}
+
+impl<R: Reason> From<R> for UseCaseError<R> {
+    fn from(reason: R) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl<R: Reason> From<LimitError> for UseCaseError<R> {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Limited(limited) => Self::Limited(limited),
+            LimitError::Failed(error) => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl<R: Reason> From<DependencyError> for UseCaseError<R> {
+    fn from(failure: DependencyError) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl<R: Reason> From<StoreError> for UseCaseError<R> {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<R: Reason> From<HasherError> for UseCaseError<R> {
+    fn from(error: HasherError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<R: Reason> From<SigningError> for UseCaseError<R> {
+    fn from(error: SigningError) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 #[cfg(test)]
 mod tests {

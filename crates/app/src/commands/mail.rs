@@ -7,7 +7,8 @@ use crate::context::AppContext;
 use anyhow::{Context, anyhow};
 use clap::Subcommand;
 use portcullis_ports::{MailId, QueuedMail};
-use portcullis_usecases::mail::{ListMail, MailListed, RetryMail, RetryMailError};
+use portcullis_usecases::UseCaseError;
+use portcullis_usecases::mail::{ListMail, MailListed, NoSuchMail, RetryMail};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -79,8 +80,8 @@ fn row(mail: &QueuedMail) -> [Cell; 8] {
 fn retry(parts: &AppContext, id: MailId) -> anyhow::Result<()> {
     let verb = RetryMail { store: parts.database.store.clone(), clock: parts.clock.clone() };
     verb.run(id).map_err(|error| match error {
-        RetryMailError::NotFound => anyhow!("no email {}: it was sent, or is no longer needed", id.0),
-        error @ RetryMailError::Failed(_) => error.into(),
+        UseCaseError::Refused(NoSuchMail) => anyhow!("no email {}: it was sent, or is no longer needed", id.0),
+        error => error.into(),
     })?;
     writeln!(io::stdout(), "Email {} is due. A running service sends it.", id.0).context("standard output is closed")
 }

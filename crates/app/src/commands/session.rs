@@ -6,7 +6,8 @@ use super::{UsageError, ignore_broken_pipe};
 use crate::context::AppContext;
 use crate::settings::WithoutKeys;
 use clap::{Args, Subcommand};
-use portcullis_domain::sessions::{ClientInfo, SessionId};
+use portcullis_domain::sessions::SessionId;
+use portcullis_usecases::Caller;
 use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionsListed};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -71,15 +72,15 @@ fn list(settings: &WithoutKeys, parts: &AppContext, named: &UserArg, json: bool)
 
 fn revoke(parts: &AppContext, which: &RevokeTarget) -> anyhow::Result<()> {
     let verb = RevokeSession { store: parts.database.store.clone(), clock: parts.clock.clone() };
-    let (mut out, client) = (io::stdout(), ClientInfo::default());
+    let (mut out, operator) = (io::stdout(), Caller::default());
     if let Some(name) = &which.all {
         let user = UserArg::from_arg(name).find(parts)?;
-        writeln!(out, "Account {}: {}.", user.id, super::user::ended(verb.all_for_user(user.id, &client)?))?;
+        writeln!(out, "Account {}: {}.", user.id, super::user::ended(verb.all_for_user(user.id, &operator)?))?;
         return Ok(());
     }
     let id = which.id.as_deref().and_then(SessionId::parse);
     let id = id.ok_or(UsageError("ID is not a session id: expected 32 lower-case hex digits"))?;
-    if verb.by_operator(id, &client)? {
+    if verb.by_operator(id, &operator)? {
         writeln!(out, "Ended session {id}.")?;
     } else {
         writeln!(out, "Session {id} had already ended.")?;

@@ -11,16 +11,14 @@ use crate::system::OsEntropy;
 use crate::wire;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, User, UserId};
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::PasswordHasher;
 use portcullis_usecases::limits::Limits;
 use portcullis_usecases::registration::{
-    AccountDeletion, AccountFound, AccountRef, AccountSuspension, DeleteAccount, DeleteError, DisableAccount,
-    EnableAccount, FindAccount, ListAccounts, PasswordOverride, Register, Registered, Registration, SetPassword,
-    VouchForEmail,
+    AccountFound, AccountRef, DeleteAccount, DisableAccount, EnableAccount, FindAccount, ListAccounts,
+    PasswordOverride, Register, Registered, Registration, SetPassword, VouchForEmail,
 };
+use portcullis_usecases::{Caller, Counted, DependencyError};
 use portcullis_worker::Notifier;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -148,9 +146,7 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
         limits: Arc::new(Limits::off()),
         clock: parts.clock.clone(),
     };
-    let (client, language) = (ClientInfo::default(), Language::default());
-    let input = Registration { email, password: obtained.password, client, language };
-    let Registered(user) = verb.run(&input, || true)?;
+    let Registered(user) = verb.run(&Registration { email, password: obtained.password }, &Caller::default())?;
     let mut out = io::stdout();
     let (id, email) = (user.id, escape_for_terminal(user.email.original()));
     writeln!(out, "Created account {id} ({email}). A running service emails a verification link to this address.")?;
@@ -160,7 +156,7 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
 fn disable(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
     let user = named.find(parts)?;
     let verb = DisableAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
-    let done = verb.run(&AccountSuspension { user_id: user.id, client: ClientInfo::default() })?;
+    let done = verb.run(user.id, &Caller::default())?;
     let (id, email, ended) = (user.id, escape_for_terminal(user.email.original()), ended(done.sessions));
     let line = if done.changed {
         format!("Disabled account {id} ({email}) and {ended}.")
@@ -211,8 +207,8 @@ fn set_password(settings: &WithoutKeys, named: &UserArg, password: &PasswordSour
         screening: wire::screening(settings),
         clock: parts.clock.clone(),
     };
-    let input = PasswordOverride { user_id: user.id, password: obtained.password, client: ClientInfo::default() };
-    let done = verb.run(&input)?;
+    let input = PasswordOverride { user_id: user.id, password: obtained.password };
+    let done = verb.run(&input, &Caller::default())?;
     let mut out = io::stdout();
     let email = escape_for_terminal(user.email.original());
     writeln!(out, "Changed the password of account {} ({email}) and {}.", user.id, ended(done.sessions))?;
@@ -223,7 +219,7 @@ fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> 
     let verb = DeleteAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
     // An account whose deletion has begun has no email address any more: only its id finds it.
     let begun = UserId::parse(&named.user).map(|id| Ok((id, verb.has_begun(id)?))).transpose();
-    let begun = begun.map_err(|error: DeleteError| error)?.filter(|(_, begun)| *begun);
+    let begun = begun.map_err(|error: DependencyError| error)?.filter(|(_, begun)| *begun);
     let (user_id, email) = match begun {
         Some((id, _)) => (id, "its email was already deleted".to_owned()),
         None => {
@@ -235,8 +231,7 @@ fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> 
         }
     };
     let mut progress = Progress::new();
-    let deletion = AccountDeletion { user_id, client: ClientInfo::default() };
-    let done = verb.run(&deletion, &mut |step| progress.after(step))?;
+    let done = verb.run(user_id, &Caller::default(), &mut |step| progress.after(step))?;
     let rows = done.rows;
     let kept = done.referenced_by.map(|table| {
         format!(

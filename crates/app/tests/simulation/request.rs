@@ -2,15 +2,12 @@
 
 use crate::node::Process;
 use portcullis_domain::health::Readiness;
-use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordPolicy, UserId};
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{HasherError, StoreError};
-use portcullis_usecases::DependencyError;
-use portcullis_usecases::login::{LogInError, PasswordLogin};
-use portcullis_usecases::registration::{RegisterError, Registration};
-use portcullis_usecases::sessions::Logout;
+use portcullis_usecases::login::{LogInError, LogInReason, PasswordLogin};
+use portcullis_usecases::registration::{RegisterError, RegisterReason, Registration};
 use portcullis_usecases::tokens::{RefreshExchange, TokenError, TokenPair};
+use portcullis_usecases::{Caller, Counted, DependencyError};
 
 /// Request to one of the use cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,18 +72,15 @@ impl Request {
             Self::Register { email, password } => register(node, &email, password),
             Self::LogIn { email, password } => log_in(node, &email, password),
             Self::Refresh { token } => {
-                let (client, language) = (ClientInfo::default(), Language::default());
-                match node.refresh.run(RefreshExchange { refresh_token: token, key: None, client, language }) {
+                match node.refresh.run(&RefreshExchange { refresh_token: token, key: None }, &Caller::default()) {
                     Ok(refreshed) => pair(refreshed.pair),
                     Err(error) => token_error(error),
                 }
             }
-            Self::LogOut { token } => {
-                match node.log_out.run(&Logout { refresh_token: token, client: ClientInfo::default() }) {
-                    Ok(_) => Answer::LoggedOut,
-                    Err(error) => token_error(error),
-                }
-            }
+            Self::LogOut { token } => match node.log_out.run(&token, &Caller::default()) {
+                Ok(_) => Answer::LoggedOut,
+                Err(error) => token_error(error),
+            },
             Self::Authenticate { token } => match node.authenticate.run(&token) {
                 Ok(authenticated) => Answer::Account(authenticated.user.id),
                 Err(error) => token_error(error),
@@ -98,11 +92,11 @@ impl Request {
 
 fn register(node: &Process, email: &str, password: String) -> Answer {
     let password = PasswordPolicy::default().validate(Password::new(password)).unwrap();
-    let (email, client) = (EmailAddress::parse(email).unwrap(), ClientInfo::default());
-    match node.register.run(&Registration { email, password, client, language: Language::default() }, || true) {
+    let email = EmailAddress::parse(email).unwrap();
+    match node.register.run(&Registration { email, password }, &Caller::default()) {
         Ok(registered) => Answer::Registered(registered.0.id),
-        Err(RegisterError::EmailTaken) => Answer::EmailTaken,
-        Err(RegisterError::CommonPassword) => panic!("there is no blocklist"),
+        Err(RegisterError::Refused(RegisterReason::EmailTaken)) => Answer::EmailTaken,
+        Err(RegisterError::Refused(RegisterReason::CommonPassword)) => panic!("there is no blocklist"),
         Err(RegisterError::Limited(limited)) => panic!("nothing is limited: {limited:?}"),
         Err(RegisterError::Failed(failure)) => failed(failure),
     }
@@ -110,11 +104,11 @@ fn register(node: &Process, email: &str, password: String) -> Answer {
 
 fn log_in(node: &Process, email: &str, password: String) -> Answer {
     let email = EmailAddress::parse(email).unwrap();
-    let (password, client, language) = (Password::new(password), ClientInfo::default(), Language::default());
-    match node.log_in.run(&PasswordLogin { email, password, client, device: None, language }, || true) {
+    let input = PasswordLogin { email, password: Password::new(password) };
+    match node.log_in.run(&input, &Caller::default()) {
         Ok(logged_in) => pair(logged_in.pair),
-        Err(LogInError::EmailUnverified) => panic!("nobody has to verify anything"),
-        Err(LogInError::InvalidCredentials) => Answer::InvalidCredentials,
+        Err(LogInError::Refused(LogInReason::EmailUnverified)) => panic!("nobody has to verify anything"),
+        Err(LogInError::Refused(LogInReason::InvalidCredentials)) => Answer::InvalidCredentials,
         Err(LogInError::Limited(limited)) => panic!("nothing is limited: {limited:?}"),
         Err(LogInError::Failed(failure)) => failed(failure),
     }

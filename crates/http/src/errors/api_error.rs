@@ -136,8 +136,8 @@ impl ResponseError for ApiError {
     }
 }
 
-impl From<&DependencyError> for ApiError {
-    fn from(failure: &DependencyError) -> Self {
+impl From<DependencyError> for ApiError {
+    fn from(failure: DependencyError) -> Self {
         match failure.code() {
             ErrorCode::Unavailable => {
                 let crowded = failure.is_overloaded();

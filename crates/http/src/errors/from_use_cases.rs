@@ -1,120 +1,67 @@
 //! Conversions from use-case errors to [`ApiError`].
 
 use super::ApiError;
+use portcullis_domain::ErrorCode;
 use portcullis_usecases::limits::LimitError;
-use portcullis_usecases::login::{LogInError, ReauthenticationError};
-use portcullis_usecases::recovery::{ChangePasswordError, RequestResetError, ResetPasswordError};
-use portcullis_usecases::registration::RegisterError;
-use portcullis_usecases::sessions::SessionError;
+use portcullis_usecases::login::{LogInReason, WrongPassword};
+use portcullis_usecases::recovery::{ChangePasswordReason, ResetPasswordReason};
+use portcullis_usecases::registration::RegisterReason;
+use portcullis_usecases::sessions::NoSuchSession;
 use portcullis_usecases::tokens::TokenError;
-use portcullis_usecases::verification::{ResendVerificationError, VerifyEmailError};
+use portcullis_usecases::verification::VerifyEmailReason;
+use portcullis_usecases::{DependencyError, Reason, UseCaseError};
+use std::convert::Infallible;
 
-impl From<RegisterError> for ApiError {
-    fn from(error: RegisterError) -> Self {
-        match &error {
-            RegisterError::Failed(failure) => failure.into(),
-            RegisterError::Limited(limited) => Self::limited(*limited),
-            RegisterError::CommonPassword => Self::common_password("password", error.to_string()),
-            RegisterError::EmailTaken => Self::new(error.code(), error.to_string()),
+/// Reason that is reported to clients, with its own code and message.
+pub(crate) trait Described: Reason {
+    /// Member of the request that holds a new password.
+    const NEW_PASSWORD: &'static str = "new_password";
+}
+
+impl Described for ChangePasswordReason {}
+impl Described for Infallible {}
+impl Described for LogInReason {}
+impl Described for NoSuchSession {}
+impl Described for ResetPasswordReason {}
+impl Described for VerifyEmailReason {}
+impl Described for WrongPassword {}
+impl Described for RegisterReason {
+    const NEW_PASSWORD: &'static str = "password";
+}
+
+impl<R: Described> From<R> for ApiError {
+    fn from(reason: R) -> Self {
+        match reason.code() {
+            ErrorCode::Validation => Self::common_password(R::NEW_PASSWORD, reason.to_string()),
+            code => Self::new(code, reason.to_string()),
         }
     }
 }
 
-impl From<ReauthenticationError> for ApiError {
-    fn from(error: ReauthenticationError) -> Self {
-        match &error {
-            ReauthenticationError::Failed(failure) => failure.into(),
-            ReauthenticationError::Limited(limited) => Self::limited(*limited),
-            ReauthenticationError::InvalidCredentials => Self::new(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<LogInError> for ApiError {
-    fn from(error: LogInError) -> Self {
-        match &error {
-            LogInError::Failed(failure) => failure.into(),
-            LogInError::Limited(limited) => Self::limited(*limited),
-            LogInError::InvalidCredentials | LogInError::EmailUnverified => Self::new(error.code(), error.to_string()),
+impl<R: Described> From<UseCaseError<R>> for ApiError {
+    fn from(error: UseCaseError<R>) -> Self {
+        match error {
+            UseCaseError::Refused(reason) => reason.into(),
+            UseCaseError::Limited(limited) => Self::limited(limited),
+            UseCaseError::Failed(failure) => failure.into(),
         }
     }
 }
 
 impl From<LimitError> for ApiError {
     fn from(error: LimitError) -> Self {
-        match &error {
-            LimitError::Failed(failure) => failure.into(),
-            LimitError::Limited(limited) => Self::limited(*limited),
+        match error {
+            LimitError::Limited(limited) => Self::limited(limited),
+            LimitError::Failed(error) => DependencyError::from(error).into(),
         }
     }
 }
 
 impl From<TokenError> for ApiError {
     fn from(error: TokenError) -> Self {
-        match &error {
+        match error {
             TokenError::Failed(failure) => failure.into(),
             _ => Self::new(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<SessionError> for ApiError {
-    fn from(error: SessionError) -> Self {
-        match &error {
-            SessionError::Failed(failure) => failure.into(),
-            SessionError::NotFound => Self::new(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<ChangePasswordError> for ApiError {
-    fn from(error: ChangePasswordError) -> Self {
-        match &error {
-            ChangePasswordError::Failed(failure) => failure.into(),
-            ChangePasswordError::Limited(limited) => Self::limited(*limited),
-            ChangePasswordError::CommonPassword => Self::common_password("new_password", error.to_string()),
-            ChangePasswordError::InvalidCredentials => Self::new(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<RequestResetError> for ApiError {
-    fn from(error: RequestResetError) -> Self {
-        match &error {
-            RequestResetError::Failed(failure) => failure.into(),
-            RequestResetError::Limited(limited) => Self::limited(*limited),
-        }
-    }
-}
-
-impl From<ResetPasswordError> for ApiError {
-    fn from(error: ResetPasswordError) -> Self {
-        match &error {
-            ResetPasswordError::Failed(failure) => failure.into(),
-            ResetPasswordError::CommonPassword => Self::common_password("new_password", error.to_string()),
-            ResetPasswordError::Invalid | ResetPasswordError::Expired => Self::new(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<VerifyEmailError> for ApiError {
-    fn from(error: VerifyEmailError) -> Self {
-        match &error {
-            VerifyEmailError::Failed(failure) => failure.into(),
-            VerifyEmailError::Limited(limited) => Self::limited(*limited),
-            VerifyEmailError::Invalid
-            | VerifyEmailError::Expired
-            | VerifyEmailError::EmailTaken
-            | VerifyEmailError::InvalidCredentials => Self::new(error.code(), error.to_string()),
-        }
-    }
-}
-
-impl From<ResendVerificationError> for ApiError {
-    fn from(error: ResendVerificationError) -> Self {
-        match &error {
-            ResendVerificationError::Failed(failure) => failure.into(),
-            ResendVerificationError::Limited(limited) => Self::limited(*limited),
         }
     }
 }

@@ -18,11 +18,8 @@ use crate::errors::ApiError;
 use crate::lanes::REFUSAL_DELAY;
 use actix_web::web::Data;
 use portcullis_domain::limits::{Budget, LimitSubject, Source};
-use portcullis_usecases::limits::{Admission, Guess, Guesses, LimitError, RateLimited};
-use portcullis_usecases::recovery::RequestResetError;
-use portcullis_usecases::registration::RegisterError;
+use portcullis_usecases::limits::{Admission, Attempt, LimitError, Limits, RateLimited};
 use portcullis_usecases::tokens::PresentedToken;
-use portcullis_usecases::verification::ResendVerificationError;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -32,50 +29,28 @@ use tokio::time::{Instant, sleep};
 /// never takes longer.
 const MAX_REFUSAL_WAIT: Duration = Duration::from_secs(5);
 
-/// Requests an admission. Logs a rejection and charges it to the source.
-pub(crate) async fn admit<A, E>(
+/// Counts an attempt. If the budget of a guess is spent, checks in the database whether the source has
+/// logged in to the account before: known sources have a separate budget. Logs a rejection and charges
+/// it to the source.
+pub(crate) async fn admit(
     api: &Data<Api>,
     client: &ClientAddress,
-    ask: impl Fn(&Api) -> Result<A, E> + Clone + Send + 'static,
-) -> Result<AdmissionGuard<A>, ApiError>
-where
-    A: Default + Send + 'static,
-    E: AsRateLimited + Send + 'static,
-    ApiError: From<E>,
-{
-    let error = match settle(api, ask).await? {
-        Ok(pass) => return Ok(pass),
-        Err(error) => error,
+    attempt: Attempt,
+) -> Result<AdmissionGuard, ApiError> {
+    let attempt = Arc::new(attempt);
+    let counted = Arc::clone(&attempt);
+    let limited = match settle(api, move |limits| limits.count(&counted)).await? {
+        Ok(admission) => return Ok(admission),
+        Err(limited) => limited,
     };
-    if let Some(limited) = error.limited() {
-        refuse(api, client, limited).await?;
-    }
-    Err(error.into())
-}
-
-/// Counts a password guess. If its budget is spent, checks in the database whether the source has
-/// logged in to the account before: known sources have a separate budget.
-pub(crate) async fn admit_guess(
-    api: &Data<Api>,
-    client: &ClientAddress,
-    guess: Guess,
-) -> Result<AdmissionGuard<Admission>, ApiError> {
-    let guess = Arc::new(guess);
-    let asked = Arc::clone(&guess);
-    let limited = match settle(api, move |api| api.log_in.guesses.admit(&asked)).await? {
-        Ok(pass) => return Ok(pass),
-        Err(LimitError::Limited(limited)) => limited,
-        Err(error) => return Err(error.into()),
-    };
-    let asked = Arc::clone(&guess);
-    // If the database is overloaded or unavailable, the source counts as unknown and the rejection is
-    // final.
-    if Guesses::may_be_known(&guess, &limited)
-        && with_store(api.clone(), move |api| api.log_in.guesses.knows_source(&asked)).await.unwrap_or(false)
-    {
-        match settle(api, move |api| api.log_in.guesses.admit_known(&guess)).await? {
-            Err(LimitError::Limited(_)) => {}
-            outcome => return Ok(outcome?),
+    if let Some(guess) = attempt.may_be_known(&limited).cloned() {
+        let sought = guess.clone();
+        // If the database is overloaded or unavailable, the source counts as unknown and the rejection
+        // is final.
+        if with_store(api.clone(), move |api| api.log_in.guesses.knows_source(&sought)).await.unwrap_or(false)
+            && let Ok(admission) = settle(api, move |limits| limits.count_known(&guess)).await?
+        {
+            return Ok(admission);
         }
     }
     refuse(api, client, limited).await?;
@@ -85,27 +60,24 @@ pub(crate) async fn admit_guess(
 /// Repeats a request until its result is final. Calls in flight may have spent the budget, and a
 /// successful one refunds its charge: twenty valid logins at once must all succeed. So a rejection is
 /// final only when no call is in flight.
-async fn settle<A, E>(
+async fn settle(
     api: &Data<Api>,
-    ask: impl Fn(&Api) -> Result<A, E> + Clone + Send + 'static,
-) -> Result<Result<AdmissionGuard<A>, E>, ApiError>
-where
-    A: Default + Send + 'static,
-    E: AsRateLimited + Send + 'static,
-{
+    count: impl Fn(&Limits) -> Result<Admission, LimitError> + Clone + Send + 'static,
+) -> Result<Result<AdmissionGuard, RateLimited>, ApiError> {
     let asked = Instant::now();
     let mut seen = false;
     loop {
-        let error = match on_lane(api, ask.clone()).await? {
+        let count = count.clone();
+        let limited = match on_lane(api, move |api| count(&api.limits)).await? {
             Ok(admission) => {
                 return Ok(Ok(AdmissionGuard { admission: Some(admission), remote: api.lanes.limits.is_some() }));
             }
-            Err(error) => error,
+            Err(LimitError::Limited(limited)) => limited,
+            Err(error) => return Err(error.into()),
         };
-        let Some(limited) = error.limited() else { return Ok(Err(error)) };
         let contended = api.limits.has_in_flight(&limited) && asked.elapsed() < MAX_REFUSAL_WAIT;
         if seen && !contended {
-            return Ok(Err(error));
+            return Ok(Err(limited));
         }
         // Always check once more: the last call in flight may have ended between the two checks.
         seen = true;
@@ -122,20 +94,27 @@ async fn refuse(api: &Data<Api>, client: &ClientAddress, limited: RateLimited) -
 
 /// An admission that is passed to the thread that does the work. It is refunded if the work does not
 /// begin because the lane is full or the client disconnected. A refund over a network runs on a
-/// blocking thread.
-pub(crate) struct AdmissionGuard<A: Send + 'static> {
-    admission: Option<A>,
+/// blocking thread. The default value holds no charges.
+#[derive(Default)]
+pub(crate) struct AdmissionGuard {
+    admission: Option<Admission>,
     remote: bool,
 }
 
-impl<A: Default + Send + 'static> AdmissionGuard<A> {
+impl AdmissionGuard {
     /// Takes the admission when the work begins.
-    pub(crate) fn begin(mut self) -> A {
+    pub(crate) fn begin(mut self) -> Admission {
         self.admission.take().unwrap_or_default()
+    }
+
+    /// Adds the charges of another attempt of the same call.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        let remote = self.remote || other.remote;
+        Self { admission: Some(self.admission.take().unwrap_or_default().and(other.begin())), remote }
     }
 }
 
-impl<A: Send + 'static> Drop for AdmissionGuard<A> {
+impl Drop for AdmissionGuard {
     fn drop(&mut self) {
         if let Some(admission) = self.admission.take()
             && self.remote
@@ -145,23 +124,6 @@ impl<A: Send + 'static> Drop for AdmissionGuard<A> {
         }
     }
 }
-
-/// An error that may be a rate-limit rejection.
-pub(crate) trait AsRateLimited {
-    fn limited(&self) -> Option<RateLimited>;
-}
-
-macro_rules! may_be_limited {
-    ($($error:ty),+ $(,)?) => {$(
-        impl AsRateLimited for $error {
-            fn limited(&self) -> Option<RateLimited> {
-                if let Self::Limited(limited) = self { Some(*limited) } else { None }
-            }
-        }
-    )+};
-}
-
-may_be_limited!(LimitError, RegisterError, RequestResetError, ResendVerificationError,);
 
 /// Rejects a refresh token if refreshes with it, or of its session, failed too often and can never
 /// succeed again.

@@ -3,8 +3,6 @@
 use crate::api::Api;
 use crate::body::{Fields, Input};
 use paperclip::actix::Apiv2Schema;
-use portcullis_domain::mail::Language;
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_usecases::login::PasswordLogin;
 
 /// Login credentials.
@@ -24,12 +22,6 @@ impl Input for LoginRequest {
     fn read(fields: &mut Fields, _: &Api) -> Option<PasswordLogin> {
         let email = fields.known_email(if fields.is_form() { "username" } else { "email" });
         let password = fields.password("password");
-        Some(PasswordLogin {
-            email: email?,
-            password: password?,
-            client: ClientInfo::default(),
-            device: None,
-            language: Language::default(),
-        })
+        Some(PasswordLogin { email: email?, password: password? })
     }
 }

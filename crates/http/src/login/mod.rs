@@ -2,20 +2,16 @@
 
 mod dto;
 
-use crate::api::{Api, RequestGuard, with_crypto};
+use crate::api::Api;
 use crate::body::Body;
-use crate::client_info::client_info;
+use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
-use crate::language::language;
-use crate::limits::{self, ClientAddress, device_cookie};
 use crate::reply::Reply;
 use crate::tokens::TokenResponse;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use dto::LoginRequest;
 use paperclip::actix::api_v2_operation;
-use portcullis_usecases::limits::Guess;
-use portcullis_usecases::login::{LogIn, PasswordLogin};
 use std::sync::Arc;
 
 /// Log in
@@ -31,23 +27,13 @@ pub(crate) async fn login(
     request: HttpRequest,
     body: Body<LoginRequest>,
 ) -> Result<Reply<TokenResponse>, ApiError> {
-    let client = ClientAddress::from_request(&request, &api);
-    let (info, device) = (client_info(&request, &client), device_cookie(request.headers()));
-    let input = PasswordLogin { client: info, device, language: language(&request), ..body.0 };
-    let input = Arc::new(input);
-    let (mut device, mut is_call) = (api.log_in.device(&input), true);
+    let (input, mut call) = (Arc::new(body.0), Call::new(&api, &request));
     loop {
-        let guess = Guess { is_call, ..LogIn::guess(&input, device.as_ref()) };
-        let pass = limits::admit_guess(&api, &client, guess).await?;
-        let (tried, known) = (Arc::clone(&input), device.take());
-        let work = move |api: &Api, client: RequestGuard| {
-            api.log_in.execute(&tried, known, pass.begin(), move || client.is_connected())
-        };
-        // None: the cookie is from before a password change. Count the device as unknown.
-        if let Some(logged_in) = with_crypto(api.clone(), &request, work).await? {
-            let cookie = limits::set_device_cookie(&request, &api, &client, &logged_in.cookie);
+        if let Some(logged_in) = call.counted(|api| &api.log_in, Arc::clone(&input), CallLane::Crypto).await? {
+            let cookie = call.set_device_cookie(&logged_in.cookie);
             return Ok(Reply::secret(logged_in.pair.into()).with_cookie(cookie));
         }
-        is_call = false;
+        // The cookie is from before a password change.
+        call = call.as_unknown_device();
     }
 }

@@ -5,9 +5,9 @@ use crate::body;
 use crate::errors::{ApiError, FieldError, Problem};
 use crate::lanes::LaneError;
 use portcullis_domain::ErrorCode;
-use portcullis_usecases::login::LogInError;
-use portcullis_usecases::registration::RegisterError;
-use portcullis_usecases::sessions::SessionError;
+use portcullis_usecases::login::LogInReason;
+use portcullis_usecases::registration::RegisterReason;
+use portcullis_usecases::sessions::NoSuchSession;
 use portcullis_usecases::tokens::TokenError;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -22,13 +22,13 @@ pub(super) fn error(operation: &str, code: ErrorCode) -> Value {
 
 fn sent(operation: &str, code: ErrorCode) -> ApiError {
     match code {
-        ErrorCode::InvalidCredentials => LogInError::InvalidCredentials.into(),
-        ErrorCode::EmailUnverified => LogInError::EmailUnverified.into(),
+        ErrorCode::InvalidCredentials => LogInReason::InvalidCredentials.into(),
+        ErrorCode::EmailUnverified => LogInReason::EmailUnverified.into(),
         ErrorCode::TokenInvalid => TokenError::Invalid.into(),
         ErrorCode::TokenExpired => TokenError::Expired.into(),
         ErrorCode::TokenRevoked => TokenError::Revoked.into(),
-        ErrorCode::NotFound => SessionError::NotFound.into(),
-        ErrorCode::Conflict => RegisterError::EmailTaken.into(),
+        ErrorCode::NotFound => NoSuchSession.into(),
+        ErrorCode::Conflict => RegisterReason::EmailTaken.into(),
         ErrorCode::PayloadTooLarge => body::too_large(),
         ErrorCode::UnsupportedMediaType => body::unsupported(operation == "login"),
         ErrorCode::Validation => ApiError::validation(vec![field_error(operation)]),

@@ -5,12 +5,10 @@ mod page;
 
 pub(crate) use page::{address, open, submit};
 
-use crate::api::{Api, RequestGuard, with_crypto, with_store};
+use crate::api::{Api, with_store};
 use crate::body::Body;
-use crate::client_info::client_info;
+use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
-use crate::language::language;
-use crate::limits::{self, ClientAddress, device_cookie};
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
@@ -21,7 +19,7 @@ use paperclip::actix::api_v2_operation;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{EmailAddress, NewPassword};
 use portcullis_domain::verification::OneTimeToken;
-use portcullis_usecases::recovery::{PasswordChange, PasswordReset, ResetRequest};
+use portcullis_usecases::recovery::{PasswordChange, PasswordReset};
 use std::sync::Arc;
 
 /// Change password
@@ -36,18 +34,11 @@ pub(crate) async fn change(
     bearer: Bearer,
     body: Body<ChangePasswordRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
-    let client = ClientAddress::from_request(&request, &api);
-    let owner = bearer.authenticate(&api).await?;
     let (current, new) = body.0;
-    let (info, device, language) =
-        (client_info(&request, &client), device_cookie(request.headers()), language(&request));
-    let input = Arc::new(PasswordChange { owner, current, new, client: info, device, language });
-    let pass = limits::admit_guess(&api, &client, api.recovery.change.guess(&input)).await?;
-    let work = move |api: &Api, client: RequestGuard| {
-        api.recovery.change.execute(&input, pass.begin(), move || client.is_connected())
-    };
-    let changed = with_crypto(api.clone(), &request, work).await?;
-    let cookie = limits::set_device_cookie(&request, &api, &client, &changed.cookie);
+    let input = PasswordChange { owner: bearer.authenticate(&api).await?, current, new };
+    let call = Call::new(&api, &request);
+    let changed = call.counted(|api| &api.recovery.change, input, CallLane::Crypto).await?;
+    let cookie = call.set_device_cookie(&changed.cookie);
     Ok(Reply::ok(MessageResponse { message: "Password changed" }).with_cookie(cookie))
 }
 
@@ -84,12 +75,7 @@ pub(crate) async fn reset(
 
 /// Requests the email.
 async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
-    let client = ClientAddress::from_request(request, api);
-    let input = ResetRequest { email, client: client_info(request, &client), language: language(request) };
-    let input = Arc::new(input);
-    let asked = Arc::clone(&input);
-    let pass = limits::admit(api, &client, move |api| api.recovery.request.admit(&asked)).await?;
-    with_store(api.clone(), move |api| api.recovery.request.execute(&input, pass.begin())).await??;
+    Call::new(api, request).counted(|api| &api.recovery.request, email, CallLane::Store).await?;
     Ok(())
 }
 
@@ -101,15 +87,11 @@ async fn set(
     token: &str,
     new: NewPassword,
 ) -> Result<Option<HeaderValue>, ApiError> {
-    let client = ClientAddress::from_request(request, api);
-    let token = one_time_token(token)?;
-    let (info, device, language) = (client_info(request, &client), device_cookie(request.headers()), language(request));
-    let input = Arc::new(PasswordReset { token, new, client: info, device, language });
-    let shown = Arc::clone(&input);
-    with_store(api.clone(), move |api| api.recovery.reset.precheck(&shown)).await??;
-    let work = move |api: &Api, client: RequestGuard| api.recovery.reset.execute(&input, move || client.is_connected());
-    let recovered = with_crypto(api.clone(), request, work).await?;
-    Ok(limits::set_device_cookie(request, api, &client, &recovered.cookie))
+    let (call, input) = (Call::new(api, request), Arc::new(PasswordReset { token: one_time_token(token)?, new }));
+    let presented = Arc::clone(&input);
+    with_store(api.clone(), move |api| api.recovery.reset.precheck(&presented)).await??;
+    let done = call.hash(move |api, caller| api.recovery.reset.execute(&input, caller)).await?;
+    Ok(call.set_device_cookie(&done.cookie))
 }
 
 /// Parses a token. Malformed text gets the same error as an unknown token.

@@ -4,9 +4,7 @@ use crate::api::Api;
 use crate::body::{Fields, Input};
 use crate::time::rfc3339;
 use paperclip::actix::Apiv2Schema;
-use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{Password, User};
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_usecases::registration::Registration;
 use serde::Serialize;
 
@@ -26,8 +24,7 @@ impl Input for RegisterRequest {
     fn read(fields: &mut Fields, api: &Api) -> Option<Registration> {
         let email = fields.email("email");
         let password = fields.new_password("password", &api.passwords);
-        let (client, language) = (ClientInfo::default(), Language::default());
-        Some(Registration { email: email?, password: password?, client, language })
+        Some(Registration { email: email?, password: password? })
     }
 }
 

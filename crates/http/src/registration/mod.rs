@@ -2,20 +2,17 @@
 
 mod dto;
 
-use crate::api::{Api, RequestGuard, with_crypto};
+use crate::api::Api;
 use crate::body::Body;
-use crate::client_info::client_info;
+use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
-use crate::language::language;
-use crate::limits::{self, ClientAddress, device_cookie};
 use crate::reply::{Created, NoContent};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use dto::{LeaveRequest, RegisterRequest};
 use paperclip::actix::api_v2_operation;
-use portcullis_usecases::registration::{OwnAccountDeletion, Registration};
-use std::sync::Arc;
+use portcullis_usecases::registration::OwnAccountDeletion;
 
 pub(crate) use dto::UserResponse;
 
@@ -30,15 +27,8 @@ pub(crate) async fn register(
     request: HttpRequest,
     body: Body<RegisterRequest>,
 ) -> Result<Created<UserResponse>, ApiError> {
-    let client = ClientAddress::from_request(&request, &api);
-    let (info, language) = (client_info(&request, &client), language(&request));
-    let input = Arc::new(Registration { client: info, language, ..body.0 });
-    let asked = Arc::clone(&input);
-    let pass = limits::admit(&api, &client, move |api| api.register.admit(&asked)).await?;
-    let work = move |api: &Api, client: RequestGuard| {
-        api.register.execute(&input, pass.begin(), move || client.is_connected())
-    };
-    let registered = with_crypto(api, &request, work).await?;
+    let call = Call::new(&api, &request);
+    let registered = call.counted(|api| &api.register, body.0, CallLane::Crypto).await?;
     Ok(Created(registered.0.into()))
 }
 
@@ -53,14 +43,7 @@ pub(crate) async fn leave(
     bearer: Bearer,
     body: Body<LeaveRequest>,
 ) -> Result<NoContent, ApiError> {
-    let client = ClientAddress::from_request(&request, &api);
-    let owner = bearer.authenticate(&api).await?;
-    let (info, device) = (client_info(&request, &client), device_cookie(request.headers()));
-    let input = Arc::new(OwnAccountDeletion { owner, password: body.0, client: info, device });
-    let pass = limits::admit_guess(&api, &client, api.delete_own_account.guess(&input)).await?;
-    let work = move |api: &Api, client: RequestGuard| {
-        api.delete_own_account.execute(&input, pass.begin(), move || client.is_connected())
-    };
-    with_crypto(api, &request, work).await?;
+    let input = OwnAccountDeletion { owner: bearer.authenticate(&api).await?, password: body.0 };
+    Call::new(&api, &request).counted(|api| &api.delete_own_account, input, CallLane::Crypto).await?;
     Ok(NoContent)
 }

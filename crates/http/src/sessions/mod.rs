@@ -6,9 +6,8 @@ pub(crate) use dto::{EventResponse, SessionResponse};
 
 use crate::api::{Api, with_store, with_store_by};
 use crate::body::Body;
-use crate::client_info::client_info;
+use crate::call::Call;
 use crate::errors::ApiError;
-use crate::limits::ClientAddress;
 use crate::reply::{MessageResponse, NoContent, Reply};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
@@ -19,7 +18,7 @@ use dto::{
 use paperclip::actix::api_v2_operation;
 use paperclip::actix::web::Path;
 use portcullis_domain::sessions::SessionId;
-use portcullis_usecases::sessions::{Logout, LogoutAll, SessionError, SessionRevocation};
+use portcullis_usecases::sessions::{LogoutAll, NoSuchSession, SessionRevocation};
 
 /// Log out
 ///
@@ -32,9 +31,8 @@ pub(crate) async fn logout(
     request: HttpRequest,
     body: Body<LogoutRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
-    let input =
-        Logout { refresh_token: body.0, client: client_info(&request, &ClientAddress::from_request(&request, &api)) };
-    with_store(api, move |api| api.log_out.run(&input)).await??;
+    let caller = Call::new(&api, &request).caller;
+    with_store(api, move |api| api.log_out.run(&body.0, &caller)).await??;
     Ok(Reply::ok(MessageResponse { message: "Logged out successfully" }))
 }
 
@@ -72,12 +70,9 @@ pub(crate) async fn revoke(
 ) -> Result<NoContent, ApiError> {
     let deadline = api.lanes.store.deadline();
     let owner = bearer.authenticate(&api).await?;
-    let input = SessionRevocation {
-        session_id: named(&path)?,
-        owner,
-        client: client_info(&request, &ClientAddress::from_request(&request, &api)),
-    };
-    with_store_by(deadline, api, move |api| api.sessions.revoke.run(&input)).await??;
+    let input = SessionRevocation { session_id: named(&path)?, owner };
+    let caller = Call::new(&api, &request).caller;
+    with_store_by(deadline, api, move |api| api.sessions.revoke.run(&input, &caller)).await??;
     Ok(NoContent)
 }
 
@@ -110,16 +105,12 @@ pub(crate) async fn logout_all(
 ) -> Result<Reply<LogoutAllResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
     let owner = bearer.authenticate(&api).await?;
-    let input = LogoutAll {
-        owner,
-        keep_current: body.0,
-        client: client_info(&request, &ClientAddress::from_request(&request, &api)),
-    };
-    let ended = with_store_by(deadline, api, move |api| api.sessions.log_out_all.run(&input)).await??;
+    let (input, caller) = (LogoutAll { owner, keep_current: body.0 }, Call::new(&api, &request).caller);
+    let ended = with_store_by(deadline, api, move |api| api.sessions.log_out_all.run(&input, &caller)).await??;
     Ok(Reply::ok(LogoutAllResponse { message: "Logged out everywhere", revoked: ended.0 }))
 }
 
 /// Parses a session id. Malformed text gets the same error as an unknown id.
-fn named(path: &SessionPath) -> Result<SessionId, SessionError> {
-    SessionId::parse(&path.id).ok_or(SessionError::NotFound)
+fn named(path: &SessionPath) -> Result<SessionId, NoSuchSession> {
+    SessionId::parse(&path.id).ok_or(NoSuchSession)
 }

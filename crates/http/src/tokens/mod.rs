@@ -9,10 +9,9 @@ pub(crate) use dto::TokenResponse;
 
 use crate::api::{Api, with_store_by};
 use crate::body::Body;
-use crate::client_info::client_info;
+use crate::call::Call;
 use crate::errors::ApiError;
-use crate::language::language;
-use crate::limits::{ClientAddress, check_dead_refresh, limit_refresh};
+use crate::limits::{check_dead_refresh, limit_refresh};
 use crate::reply::Reply;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
@@ -35,13 +34,12 @@ pub(crate) async fn refresh(
     body: Body<RefreshRequest>,
 ) -> Result<Reply<TokenResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
-    let client = ClientAddress::from_request(&request, &api);
-    let (key, info) = (idempotency_key(&request)?, client_info(&request, &client));
-    let language = language(&request);
-    let attempt = api.refresh.prepare(RefreshExchange { refresh_token: body.0, key, client: info, language })?;
+    let call = Call::new(&api, &request);
+    let input = RefreshExchange { refresh_token: body.0, key: idempotency_key(&request)? };
+    let attempt = api.refresh.prepare(&input, &call.caller)?;
     let shown = attempt.presented();
-    check_dead_refresh(&api, &client, shown).await?;
-    limit_refresh(&api, &client, shown)?;
+    check_dead_refresh(&api, &call.address, shown).await?;
+    limit_refresh(&api, &call.address, shown)?;
     let exchanged = api.lanes.exchanges.run_by(deadline, attempt.exchange()).await?;
     let refreshed = match api.refresh.settle(attempt, exchanged) {
         SettleOutcome::Done(outcome) => outcome?,

@@ -5,12 +5,11 @@ mod page;
 
 pub(crate) use page::{open, submit};
 
-use crate::api::{Api, RequestGuard, with_crypto, with_store};
+use crate::api::{Api, with_store};
 use crate::body::Body;
-use crate::client_info::client_info;
+use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
-use crate::language::language;
-use crate::limits::{self, ClientAddress, device_cookie};
+use crate::limits::device_cookie;
 use crate::recovery::one_time_token;
 use crate::reply::{Accepted, MessageResponse, Reply};
 use crate::tokens::{Bearer, OptionalBearer};
@@ -19,13 +18,9 @@ use actix_web::web::Data;
 use dto::{ChangeEmailRequest, ResendRequest, VerifiedResponse, VerifyEmailRequest};
 use paperclip::actix::api_v2_operation;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::registration::{EmailAddress, Password};
+use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::verification::Purpose;
-use portcullis_usecases::limits::Admission;
-use portcullis_usecases::verification::{
-    Browser, EmailChangeAdmission, EmailChangeRequest, EmailVerification, EmailVerified, Inspected, VerificationRequest,
-};
-use std::sync::Arc;
+use portcullis_usecases::verification::{EmailChangeRequest, EmailVerification, EmailVerified, Inspected};
 
 /// Verify email address
 ///
@@ -49,8 +44,8 @@ pub(crate) async fn verify(
         None => None,
     };
     let (token, password) = body.0;
-    let browser = Browser { bearer, device: device_cookie(request.headers()) };
-    let verified = confirm(&api, &request, Presented { token: &token, browser, password }).await?;
+    let input = EmailVerification { token: one_time_token(&token)?, bearer, password };
+    let verified = confirm(&Call::new(&api, &request), &api, input).await?;
     Ok(Reply::secret(VerifiedResponse {
         message: message(verified.purpose),
         purpose: verified.purpose.as_str(),
@@ -95,66 +90,24 @@ pub(crate) async fn change(
     bearer: Bearer,
     body: Body<ChangeEmailRequest>,
 ) -> Result<Accepted<MessageResponse>, ApiError> {
-    let client = ClientAddress::from_request(&request, &api);
-    let owner = bearer.authenticate(&api).await?;
     let (password, new_email) = body.0;
-    let (info, device, language) =
-        (client_info(&request, &client), device_cookie(request.headers()), language(&request));
-    let input = Arc::new(EmailChangeRequest { owner, password, new_email, client: info, device, language });
-    let guess = limits::admit_guess(&api, &client, api.verification.change.guess(&input)).await?;
-    let asked = Arc::clone(&input);
-    let mail = limits::admit(&api, &client, move |api| api.verification.change.admit_mail(&asked)).await?;
-    let work = move |api: &Api, client: RequestGuard| {
-        let admission = EmailChangeAdmission { guess: guess.begin(), mail: mail.begin() };
-        api.verification.change.execute(&input, admission, move || client.is_connected())
-    };
-    with_crypto(api, &request, work).await?;
+    let input = EmailChangeRequest { owner: bearer.authenticate(&api).await?, password, new_email };
+    Call::new(&api, &request).counted(|api| &api.verification.change, input, CallLane::Crypto).await?;
     let message = "A mail is on its way to the new address";
     Ok(Accepted(MessageResponse { message }))
 }
 
-/// Credentials that a request presents to verify an email address.
-struct Presented<'a> {
-    token: &'a str,
-    browser: Browser,
-    password: Option<Password>,
-}
-
 /// Redeems the token. Uses the crypto lane only if a password is checked or removed.
-async fn confirm(api: &Data<Api>, request: &HttpRequest, presented: Presented<'_>) -> Result<EmailVerified, ApiError> {
-    let client = ClientAddress::from_request(request, api);
-    let input = Arc::new(EmailVerification {
-        token: one_time_token(presented.token)?,
-        browser: presented.browser,
-        password: presented.password,
-        client: client_info(request, &client),
-        language: language(request),
-    });
-    let asked = Arc::clone(&input);
-    let claim = with_store(api.clone(), move |api| api.verification.verify.precheck(&asked)).await??;
-    if !claim.hashes(&input) {
-        let work = move |api: &Api| api.verification.verify.execute(&input, claim, Admission::default(), || true);
-        return Ok(with_store(api.clone(), work).await??);
-    }
-    let pass = match api.verification.verify.guess(&input, &claim) {
-        Some(guess) => Some(limits::admit_guess(api, &client, guess).await?),
-        None => None,
-    };
-    let work = move |api: &Api, client: RequestGuard| {
-        let admission = pass.map(limits::AdmissionGuard::begin).unwrap_or_default();
-        api.verification.verify.execute(&input, claim, admission, move || client.is_connected())
-    };
-    with_crypto(api.clone(), request, work).await
+async fn confirm(call: &Call<'_>, api: &Data<Api>, input: EmailVerification) -> Result<EmailVerified, ApiError> {
+    let caller = call.caller.clone();
+    let claimed = with_store(api.clone(), move |api| api.verification.verify.precheck(input, &caller)).await??;
+    let lane = if claimed.hashes() { CallLane::Crypto } else { CallLane::Store };
+    call.counted(|api| &api.verification.verify, claimed, lane).await
 }
 
 /// Requests the email.
 async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Result<(), ApiError> {
-    let client = ClientAddress::from_request(request, api);
-    let input = VerificationRequest { email, client: client_info(request, &client), language: language(request) };
-    let input = Arc::new(input);
-    let asked = Arc::clone(&input);
-    let pass = limits::admit(api, &client, move |api| api.verification.resend.admit(&asked)).await?;
-    with_store(api.clone(), move |api| api.verification.resend.execute(&input, pass.begin())).await??;
+    Call::new(api, request).counted(|api| &api.verification.resend, email, CallLane::Store).await?;
     Ok(())
 }
 
@@ -163,7 +116,5 @@ async fn ask(api: &Data<Api>, request: &HttpRequest, email: EmailAddress) -> Res
 pub(crate) async fn inspect(api: &Data<Api>, request: &HttpRequest, token: &str) -> Result<Inspected, ApiError> {
     let (token, device) = (one_time_token(token)?, device_cookie(request.headers()));
     let inspected = with_store(api.clone(), move |api| api.verification.inspect.run(&token, device.as_deref())).await?;
-    inspected
-        .map_err(|failure| ApiError::from(&failure))?
-        .ok_or_else(|| ApiError::new(ErrorCode::TokenInvalid, "Invalid token"))
+    inspected?.ok_or_else(|| ApiError::new(ErrorCode::TokenInvalid, "Invalid token"))
 }

@@ -1,18 +1,18 @@
 //! `/account/verify`: the page that a link in an email opens, and that requests such an email.
 
-use super::{Presented, ask, confirm, inspect};
+use super::{ask, confirm, inspect};
 use crate::api::Api;
 use crate::body::Fields;
+use crate::call::Call;
 use crate::errors::{ApiError, FieldError};
-use crate::limits::device_cookie;
 use crate::pages::account::{self, AccountPage, OfferReason, PageContent, PageContext, PasswordOffer};
-use crate::recovery::address;
+use crate::recovery::{address, one_time_token};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::Password;
 use portcullis_domain::verification::Purpose;
-use portcullis_usecases::verification::{Browser, EmailVerified, Inspected};
+use portcullis_usecases::verification::{EmailVerification, EmailVerified, Inspected};
 
 /// Form fields.
 const TOKEN: &str = "token";
@@ -109,14 +109,18 @@ impl Answer {
 /// Redeems the token with the entered password, or with the device cookie. If the reader did not choose
 /// the password, presents neither.
 async fn press(api: &Data<Api>, request: &HttpRequest, token: &str, answer: Answer) -> Result<EmailVerified, ApiError> {
-    let known = || Browser { bearer: None, device: device_cookie(request.headers()) };
-    let (browser, password) = match answer {
-        Answer::Disowned => (Browser::default(), None),
-        Answer::Missing => (known(), None),
+    let mut call = Call::new(api, request);
+    let password = match answer {
+        Answer::Disowned => {
+            call.caller.device = None;
+            None
+        }
+        Answer::Missing => None,
         Answer::Entered(typed) if typed.is_empty() => return Err(at_the_password("missing", "Field required")),
-        Answer::Entered(typed) => (known(), Some(Password::new(typed))),
+        Answer::Entered(typed) => Some(Password::new(typed)),
     };
-    confirm(api, request, Presented { token, browser, password }).await.map_err(|error| match error.code {
+    let input = EmailVerification { token: one_time_token(token)?, bearer: None, password };
+    confirm(&call, api, input).await.map_err(|error| match error.code {
         // A 401 would request HTTP credentials (RFC 9110 §15.5.2), but the page has a form field for
         // the password.
         ErrorCode::InvalidCredentials => at_the_password("password_wrong", "Wrong password"),

@@ -1,11 +1,9 @@
 //! Rate-limit budgets of the service.
 
+use super::attempt::Keeps;
 use super::{Admission, LimitError, RateLimited};
 use parking_lot::Mutex;
 use portcullis_domain::limits::{Budget, LimitKey, LimitSubject, Rule, Source, Waiter};
-use portcullis_domain::mail::Occasion;
-use portcullis_domain::registration::EmailAddress;
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Charge, MacSigner, RateLimiter, Reservation, ReserveOutcome};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -97,26 +95,25 @@ impl Limits {
     }
 
     /// Charges one call to all given budgets, or to none if one refuses.
-    pub fn admit(&self, draws: &[(Budget, LimitSubject<'_>)]) -> Result<Admission, LimitError> {
-        let draws: Vec<_> = draws.iter().map(|(budget, subject)| Draw::new(*budget, *subject)).collect();
-        self.admit_draws(&draws, None)
+    pub(crate) fn admit(&self, draws: &[(Budget, LimitSubject<'_>)]) -> Result<Admission, LimitError> {
+        self.admit_draws(Keeps::Success, draws.iter().map(|(budget, subject)| Some(Draw::new(*budget, *subject))), None)
     }
 
-    /// Charges the draws now, and `when_spent` only on [commit](Admission::commit), if that budget has
-    /// room.
-    pub(super) fn admit_draws(
+    /// Charges the draws now, and `when_kept` only with an outcome that keeps the charges, if that
+    /// budget has room.
+    pub(super) fn admit_draws<'a>(
         &self,
-        draws: &[Draw<'_>],
-        when_spent: Option<Draw<'_>>,
+        keeps: Keeps,
+        draws: impl IntoIterator<Item = Option<Draw<'a>>>,
+        when_kept: Option<Draw<'a>>,
     ) -> Result<Admission, LimitError> {
         let Some(counting) = &self.counting else { return Ok(Admission::default()) };
-        let charge = |draw: &Draw<'_>| Charge { waiter: draw.waiter, ..counting.charge(draw.budget, &draw.subject) };
-        let charges: Vec<_> = draws.iter().map(charge).collect();
-        let when_spent = when_spent.as_ref().map(charge);
+        let charge = |draw: Draw<'_>| Charge { waiter: draw.waiter, ..counting.charge(draw.budget, &draw.subject) };
+        let charges: Vec<_> = draws.into_iter().flatten().map(charge).collect();
         match counting.limiter.reserve(&charges)? {
             ReserveOutcome::Passed(reservation) => {
-                let limiter = counting.limiter.clone();
-                Ok(Admission::of(limiter, reservation, self.in_flight.clone()).with_charge_on_commit(when_spent))
+                let (limiter, in_flight) = (counting.limiter.clone(), self.in_flight.clone());
+                Ok(Admission::new(limiter, reservation, keeps, when_kept.map(charge), in_flight))
             }
             ReserveOutcome::Refused(exceeded) => Err(RateLimited::from(exceeded).into()),
         }
@@ -131,14 +128,6 @@ impl Limits {
             ReserveOutcome::Passed(_) => Ok(()),
             ReserveOutcome::Refused(exceeded) => Err(RateLimited::from(exceeded).into()),
         }
-    }
-
-    /// Charges a call that sends an email to an address, known or not. Each purpose has its own budget:
-    /// requests for one purpose never use up another.
-    pub fn admit_mail(&self, purpose: Occasion, to: &EmailAddress, from: &ClientInfo) -> Result<Admission, LimitError> {
-        let source = from.ip_address.map(|client| (Budget::Source, LimitSubject::Source(Source::from_ip(client))));
-        let draws: Vec<_> = std::iter::once((Budget::Mail, LimitSubject::Mail(purpose, to))).chain(source).collect();
-        self.admit(&draws)
     }
 
     /// Charges the source for a call that another budget refused. Otherwise polling a spent budget

@@ -1,7 +1,6 @@
 //! Errors for a spent budget.
 
 use crate::LOG;
-use crate::failure::{DependencyError, from_dependency_errors};
 use portcullis_domain::limits::{Budget, LimitKey, QuotaPolicy};
 use portcullis_ports::{Exceeded, LimiterError};
 use std::net::IpAddr;
@@ -44,7 +43,5 @@ pub enum LimitError {
     Limited(#[from] RateLimited),
     /// The limiter failed. Calls that cannot be counted are refused.
     #[error(transparent)]
-    Failed(DependencyError),
+    Failed(#[from] LimiterError),
 }
-
-from_dependency_errors!(LimitError: LimiterError);

@@ -4,60 +4,13 @@
 //! A known device has its own budget, and so has a source that logged in to the account before. A daily
 //! ceiling covers them all.
 
-use super::budgets::Draw;
-use super::{Admission, DeviceCookies, LimitError, Limits, RateLimited};
-use portcullis_domain::limits::{Budget, DeviceId, LimitSubject, Source, Waiter};
+use super::{Admission, Attempt, DeviceCookies, Guess, LimitError, Limits};
+use crate::caller::Caller;
+use portcullis_domain::limits::{Budget, LimitSubject};
 use portcullis_domain::login;
-use portcullis_domain::registration::{EmailAddress, User};
-use portcullis_domain::sessions::ClientInfo;
+use portcullis_domain::registration::EmailAddress;
 use portcullis_ports::{Store, StoreError, StoreExt};
 use std::sync::Arc;
-
-/// Waiter that all unknown devices share once the daily ceiling is reached.
-const STRANGERS: Waiter = Waiter::new(1);
-/// Waiter of known devices, so that unknown devices cannot use up their attempts.
-const KNOWN_DEVICES: Waiter = Waiter::new(2);
-/// Waiter of known sources, which the ceiling counts but never refuses.
-const KNOWN_SOURCES: Waiter = Waiter::new(3);
-
-/// A guess at the password of an account.
-#[derive(Debug, Clone)]
-pub struct Guess {
-    /// Email of the account, whether it exists or not.
-    pub email: EmailAddress,
-    /// Known device that sent the guess.
-    pub device: Option<DeviceId>,
-    /// Source that sent the guess.
-    pub source: Option<Source>,
-    /// `true` to charge the source for the call too, `false` if the source was already charged.
-    pub is_call: bool,
-}
-
-impl Guess {
-    /// Creates the guess of a user who is logged in.
-    #[must_use]
-    pub fn at_own(user: &User, device: Option<DeviceId>, from: &ClientInfo) -> Self {
-        let source = from.ip_address.map(Source::from_ip);
-        Self { email: user.email.clone(), device, source, is_call: true }
-    }
-
-    fn account(&self) -> LimitSubject<'_> {
-        LimitSubject::Account(&self.email)
-    }
-
-    fn own_device(&self) -> Option<Draw<'_>> {
-        self.device.map(|device| Draw::new(Budget::Device, LimitSubject::Device(&self.email, device)))
-    }
-
-    fn own_source(&self) -> Option<Draw<'_>> {
-        self.source.map(|source| Draw::new(Budget::AccountSource, LimitSubject::AccountSource(&self.email, source)))
-    }
-
-    fn call_of_source(&self) -> Option<Draw<'_>> {
-        let source = self.source.filter(|_| self.is_call);
-        source.map(|source| Draw::new(Budget::Source, LimitSubject::Source(source)))
-    }
-}
 
 /// Counts guesses at passwords.
 pub struct Guesses {
@@ -70,50 +23,23 @@ pub struct Guesses {
 }
 
 impl Guesses {
-    /// Counts a guess before the work: [`admit`](Self::admit), then [`admit_known`](Self::admit_known)
-    /// if that refuses and the source is known. Charges a final refusal to the source.
-    pub fn count(&self, guess: &Guess) -> Result<Admission, LimitError> {
-        let limited = match self.admit(guess) {
+    /// Counts an attempt before the work. A guess that is refused passes after all if its source is
+    /// known. Charges a final refusal to the source.
+    pub fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
+        let limited = match self.limits.count(attempt) {
             Err(LimitError::Limited(limited)) => limited,
             outcome => return outcome,
         };
-        if Self::may_be_known(guess, &limited) && self.knows_source(guess) {
-            match self.admit_known(guess) {
+        if let Some(guess) = attempt.may_be_known(&limited)
+            && self.knows_source(guess)
+        {
+            match self.limits.count_known(guess) {
                 Err(LimitError::Limited(_)) => {}
                 outcome => return outcome,
             }
         }
-        self.limits.charge_refusal(&limited, guess.source);
+        self.limits.charge_refusal(&limited, attempt.source());
         Err(limited.into())
-    }
-
-    /// Counts a guess from a known or an unknown device. Does not query the store.
-    pub fn admit(&self, guess: &Guess) -> Result<Admission, LimitError> {
-        let stranger = || {
-            let waiter = guess.source.map(|source| self.limits.waiter(source)).unwrap_or_default();
-            Draw { waiter, ..Draw::new(Budget::Account, guess.account()) }
-        };
-        let waiter = if guess.device.is_some() { KNOWN_DEVICES } else { STRANGERS };
-        let ceiling = Draw { waiter, ..Draw::new(Budget::AccountDay, guess.account()) };
-        let draws = [Some(guess.own_device().unwrap_or_else(stranger)), Some(ceiling), guess.call_of_source()];
-        // A wrong guess also counts against the source's budget. Otherwise a source that turns out to
-        // be known would get extra attempts.
-        self.limits.admit_draws(&draws.into_iter().flatten().collect::<Vec<_>>(), guess.own_source())
-    }
-
-    /// Counts a guess from a source that logged in to the account before. Charges the budgets of the
-    /// source and of its known device, if any.
-    pub fn admit_known(&self, guess: &Guess) -> Result<Admission, LimitError> {
-        let draws = [guess.own_device(), guess.own_source(), guess.call_of_source()];
-        // The ceiling counts the guess but never refuses it.
-        let ceiling = Draw { waiter: KNOWN_SOURCES, ..Draw::new(Budget::AccountDay, guess.account()) };
-        self.limits.admit_draws(&draws.into_iter().flatten().collect::<Vec<_>>(), Some(ceiling))
-    }
-
-    /// Returns whether a refused guess may pass if its source logged in to the account before.
-    #[must_use]
-    pub fn may_be_known(guess: &Guess, limited: &RateLimited) -> bool {
-        guess.source.is_some() && matches!(limited.budget, Budget::Account | Budget::AccountDay)
     }
 
     /// Returns whether the source logged in to the account before, with the current password. Does the
@@ -135,10 +61,9 @@ impl Guesses {
 
     /// Resets the guesses at the password of an account, and those of the source that set a new one.
     /// Device budgets stay as they are.
-    pub fn clear(&self, email: &EmailAddress, from: &ClientInfo) {
+    pub fn clear(&self, email: &EmailAddress, caller: &Caller) {
         let account = [Budget::Account, Budget::AccountDay].map(|budget| (budget, LimitSubject::Account(email)));
-        let source = from.ip_address.map(Source::from_ip);
-        let own = source.map(|source| (Budget::AccountSource, LimitSubject::AccountSource(email, source)));
+        let own = caller.source().map(|source| (Budget::AccountSource, LimitSubject::AccountSource(email, source)));
         self.limits.clear(&account.into_iter().chain(own).collect::<Vec<_>>());
     }
 }

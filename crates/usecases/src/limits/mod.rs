@@ -1,13 +1,15 @@
 //! Rate limits on password guesses and on expensive calls. Calls are counted before the work.
 
 mod admission;
+mod attempt;
 mod budgets;
 mod devices;
 mod error;
 mod guesses;
 
 pub use admission::Admission;
+pub use attempt::{Attempt, Guess};
 pub use budgets::{Limits, Rules};
 pub use devices::DeviceCookies;
 pub use error::{LimitError, RateLimited};
-pub use guesses::{Guess, Guesses};
+pub use guesses::Guesses;

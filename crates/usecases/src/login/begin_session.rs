@@ -1,14 +1,15 @@
 //! Begins the session after a correct password. If the password changes during the login, the login is
 //! refused.
 
-use super::{LogIn, LogInError, LoggedIn, PasswordLogin};
+use super::{LogIn, LogInError, LoggedIn};
+use crate::caller::Caller;
 use crate::limits::Admission;
 use crate::mail::MailCause;
 use crate::{LOG, SECURITY_LOG};
-use portcullis_domain::limits::{DeviceId, Source};
+use portcullis_domain::limits::DeviceId;
 use portcullis_domain::login;
 use portcullis_domain::mail::{NewMail, Occasion};
-use portcullis_domain::registration::User;
+use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::sessions::{ClientInfo, EndReason, EventKind, Session, SessionEnd, SessionEvent};
 use portcullis_domain::tokens::RefreshToken;
 use portcullis_ports::{StoreError, StoreExt, Tx};
@@ -51,23 +52,22 @@ impl LogIn {
     /// client's device, if the account knows it.
     pub(super) fn begin_session(
         &self,
-        user: &User,
-        input: &PasswordLogin,
+        (user, email): (&User, &EmailAddress),
         known: Option<DeviceId>,
+        caller: &Caller,
         admission: &Admission,
     ) -> Result<Option<LoggedIn>, LogInError> {
         let now = self.clock.now();
         let device = known.unwrap_or_else(|| self.devices.new_device());
         let (session, token, pair) = self.issuance.issue_first(user.id, now)?;
-        let source =
-            input.client.ip_address.map(|client| self.devices.source_hash(Some(user), Source::from_ip(client)));
+        let source = caller.source().map(|source| self.devices.source_hash(Some(user), source));
         let session = session.with_device(Some(self.devices.hash(user.id, device))).with_source(source);
-        let cause = MailCause { language: input.language, client: &input.client, at: now };
+        let cause = caller.cause(now);
         let failures = suspicious_failures(admission);
         let new_device = if known.is_some() { None } else { self.notice(user, &cause)? };
         let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
         let tells = !notices.is_empty();
-        let entry = NewSession { user, session, token, client: &input.client, notices };
+        let entry = NewSession { user, session, token, client: &caller.client, notices };
         match self.store.write(|tx| self.begin(&entry, tx)) {
             Ok(()) => {}
             Err(BeginSessionError::Outdated) => return Ok(None),
@@ -76,13 +76,13 @@ impl LogIn {
         if tells {
             self.outbox.notify_worker();
         }
-        let client = input.client.ip_address.map(tracing::field::display);
+        let client = caller.client.ip_address.map(tracing::field::display);
         tracing::info!(target: LOG, user_id = user.id.get(), client, "User authenticated");
         if let Some(failures) = failures {
-            let client = input.client.ip_address.map(tracing::field::display);
+            let client = caller.client.ip_address.map(tracing::field::display);
             tracing::warn!(target: SECURITY_LOG, user_id = user.id.get(), client, failures, "Login after failed tries");
         }
-        Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, &input.email, &user.password) }))
+        Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, email, &user.password) }))
     }
 
     /// Begins a session with its first token. First ends the least recently used sessions if the

@@ -2,21 +2,21 @@
 
 use super::reauthentication::{MAX_ATTEMPTS, hash_contention, verify};
 use crate::LOG;
-use crate::failure::{DependencyError, from_dependency_errors};
-use crate::limits::{Admission, DeviceCookies, Guess, Guesses, LimitError, RateLimited};
+use crate::caller::Caller;
+use crate::counted::Counted;
+use crate::failure::{DependencyError, Reason, UseCaseError};
+use crate::limits::{Admission, Attempt, DeviceCookies, Guess, Guesses, LimitError};
 use crate::mail::Outbox;
 use crate::tokens::{TokenFactory, TokenPair};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::limits::{DeviceCookie, Source};
+use portcullis_domain::limits::DeviceCookie;
 use portcullis_domain::login::{self, LoginRejection};
-use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
-use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
+use portcullis_domain::sessions::SessionPolicy;
 use portcullis_ports::{
-    CancellationToken, Clock, HasherError, PasswordCheck, PasswordHasher, SigningError, Store, StoreError, StoreExt, Tx,
+    CancellationToken, Clock, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt, Tx,
 };
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Input of a login.
@@ -26,12 +26,6 @@ pub struct PasswordLogin {
     pub email: EmailAddress,
     /// Password. No policy applies to it.
     pub password: Password,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-    /// Device cookie, if the client sent one.
-    pub device: Option<String>,
-    /// Language of the notice to the owner, if the device is new.
-    pub language: Language,
 }
 
 /// A new session. Redacted in `Debug`.
@@ -50,41 +44,23 @@ impl fmt::Debug for LoggedIn {
 
 /// Reason why the login failed.
 #[derive(Debug, thiserror::Error)]
-pub enum LogInError {
+pub enum LogInReason {
     /// Unknown email, wrong password or inactive account. Only the log says which.
     #[error("Invalid email or password")]
     InvalidCredentials,
     /// The password was correct, but the email must be verified before a login.
     #[error("Email address is not verified")]
     EmailUnverified,
-    /// A budget is spent. Checked before the account is looked up.
-    #[error(transparent)]
-    Limited(RateLimited),
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
 }
 
-from_dependency_errors!(LogInError: StoreError, HasherError, SigningError);
+/// Error of a login.
+pub type LogInError = UseCaseError<LogInReason>;
 
-impl LogInError {
-    /// Returns the stable error code.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
+impl Reason for LogInReason {
+    fn code(&self) -> ErrorCode {
         match self {
             Self::InvalidCredentials => ErrorCode::InvalidCredentials,
             Self::EmailUnverified => ErrorCode::EmailUnverified,
-            Self::Limited(_) => ErrorCode::RateLimited,
-            Self::Failed(failure) => failure.code(),
-        }
-    }
-}
-
-impl From<LimitError> for LogInError {
-    fn from(error: LimitError) -> Self {
-        match error {
-            LimitError::Limited(limited) => Self::Limited(limited),
-            LimitError::Failed(failure) => Self::Failed(failure),
         }
     }
 }
@@ -111,72 +87,30 @@ pub struct LogIn {
     pub clock: Arc<dyn Clock>,
 }
 
-impl LogIn {
-    /// Logs in: counts the [`guess`](Self::guess), then calls [`execute`](Self::execute). If the
-    /// cookie turns out to be bound to an old password, tries once more as an unknown device.
-    pub fn run(
+impl Counted for LogIn {
+    type Input = PasswordLogin;
+    /// `None` if the guess was counted for a device whose password is no longer the account's. Nothing
+    /// was hashed then, and the caller must be counted [as an unknown device](Caller::as_unknown_device).
+    type Output = Option<LoggedIn>;
+    type Reason = LogInReason;
+
+    fn attempts(&self, input: &PasswordLogin, caller: &Caller) -> Vec<Attempt> {
+        let device = self.device(input, caller).map(|cookie| cookie.device);
+        vec![Attempt::Guess(Guess::new(&input.email, device, caller))]
+    }
+
+    fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
+        self.guesses.count(attempt)
+    }
+
+    /// Takes the time of one hash, whether the account exists or not.
+    fn act(
         &self,
         input: &PasswordLogin,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<LoggedIn, LogInError> {
-        let still_wanted = Arc::new(still_wanted);
-        for (device, is_call) in [(self.device(input), true), (None, false)] {
-            let admission = self.guesses.count(&Guess { is_call, ..Self::guess(input, device.as_ref()) })?;
-            let still_wanted = Arc::clone(&still_wanted);
-            if let Some(logged_in) = self.execute(input, device, admission, move || still_wanted())? {
-                return Ok(logged_in);
-            }
-        }
-        Err(hash_contention().into())
-    }
-
-    /// Returns the device of the input's cookie, or `None` unless it was issued for that account. The
-    /// cookie may still be bound to an old password.
-    #[must_use]
-    pub fn device(&self, input: &PasswordLogin) -> Option<DeviceCookie> {
-        input.device.as_deref().and_then(|cookie| self.devices.read(cookie, &input.email))
-    }
-
-    /// Returns the guess to count. Count it before the work, so that parallel guesses cannot exceed
-    /// the limit.
-    #[must_use]
-    pub fn guess(input: &PasswordLogin, device: Option<&DeviceCookie>) -> Guess {
-        Guess {
-            email: input.email.clone(),
-            device: device.map(|cookie| cookie.device),
-            source: input.client.ip_address.map(Source::from_ip),
-            is_call: true,
-        }
-    }
-
-    /// Executes an admitted login. Takes the time of one hash, whether the account exists or not. Once
-    /// `still_wanted` returns false, a hash that has not started is skipped. A wrong guess is charged;
-    /// every other outcome refunds it.
-    ///
-    /// Returns `None` if the guess was counted for a device whose password is no longer the account's.
-    /// Nothing was hashed then, and the guess must be counted as an unknown device's.
-    pub fn execute(
-        &self,
-        input: &PasswordLogin,
-        device: Option<DeviceCookie>,
-        admission: Admission,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Option<LoggedIn>, LogInError> {
-        let outcome = self.sign_in(input, device, &admission, still_wanted);
-        if matches!(outcome, Err(LogInError::InvalidCredentials)) {
-            admission.commit();
-        }
-        outcome
-    }
-
-    fn sign_in(
-        &self,
-        input: &PasswordLogin,
-        device: Option<DeviceCookie>,
+        caller: &Caller,
         admission: &Admission,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<Option<LoggedIn>, LogInError> {
-        let cancellation = CancellationToken::cancelled_unless(still_wanted);
+        let device = self.device(input, caller);
         let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
         let mut user = login::select_account(candidates, &input.email);
         for _ in 0..MAX_ATTEMPTS {
@@ -184,25 +118,43 @@ impl LogIn {
             if !device.as_ref().is_none_or(current) {
                 return Ok(None);
             }
-            let verification = self.verify(user.as_ref(), input, &cancellation)?;
+            let verification = self.verify(user.as_ref(), input, &caller.cancellation)?;
             let matched = matches!(verification, PasswordCheck::Match { .. });
-            let known = login::decide(user, matched).map_err(|refusal| refused(refusal, input.client.ip_address))?;
+            let known = login::decide(user, matched).map_err(|refusal| refused(refusal, caller))?;
             if self.require_verified_email && known.email_verified_at.is_none() {
                 tracing::warn!(target: LOG, user_id = known.id.get(), "Login refused until the address is verified");
-                return Err(LogInError::EmailUnverified);
+                return Err(LogInReason::EmailUnverified.into());
             }
             let known = if verification == (PasswordCheck::Match { needs_rehash: true }) {
-                self.rehash(known, &input.password, &cancellation)
+                self.rehash(known, &input.password, &caller.cancellation)
             } else {
                 known
             };
-            if let Some(logged_in) = self.begin_session(&known, input, device.map(|cookie| cookie.device), admission)? {
+            let device = device.map(|cookie| cookie.device);
+            if let Some(logged_in) = self.begin_session((&known, &input.email), device, caller, admission)? {
                 return Ok(Some(logged_in));
             }
             // Another hash replaced the one that the password was checked against.
             user = self.store.read(|tx| tx.users().find(known.id))?;
         }
         Err(hash_contention().into())
+    }
+}
+
+impl LogIn {
+    /// Logs in. If the cookie turns out to be bound to an old password, tries once more as an unknown
+    /// device.
+    pub fn run(&self, input: &PasswordLogin, caller: &Caller) -> Result<LoggedIn, LogInError> {
+        if let Some(logged_in) = Counted::run(self, input, caller)? {
+            return Ok(logged_in);
+        }
+        Counted::run(self, input, &caller.as_unknown_device())?.ok_or_else(|| hash_contention().into())
+    }
+
+    /// Returns the device of the caller's cookie, or `None` unless it was issued for that account. The
+    /// cookie may still be bound to an old password.
+    fn device(&self, input: &PasswordLogin, caller: &Caller) -> Option<DeviceCookie> {
+        caller.device.as_deref().and_then(|cookie| self.devices.read(cookie, &input.email))
     }
 
     fn verify(
@@ -251,9 +203,9 @@ impl LogIn {
     }
 }
 
-fn refused(refusal: LoginRejection, client: Option<IpAddr>) -> LogInError {
+fn refused(refusal: LoginRejection, caller: &Caller) -> LogInReason {
     let user_id = refusal.user_id().map(|id| id.get());
-    let client = client.map(tracing::field::display);
+    let client = caller.client.ip_address.map(tracing::field::display);
     tracing::warn!(target: LOG, user_id, client, reason = refusal.as_str(), "Login refused");
-    LogInError::InvalidCredentials
+    LogInReason::InvalidCredentials
 }

@@ -2,12 +2,12 @@
 //! out.
 
 use crate::LOG;
-use crate::failure::{DependencyError, from_dependency_errors};
-use crate::limits::{Admission, DeviceCookies, Guess, Guesses, LimitError, RateLimited};
+use crate::caller::Caller;
+use crate::failure::{Reason, UseCaseError};
+use crate::limits::{DeviceCookies, Guess, Guesses};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{Password, User, UserId};
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
@@ -15,49 +15,16 @@ use std::sync::Arc;
 pub(crate) const MAX_ATTEMPTS: usize = 3;
 
 /// The password is wrong, or the account no longer exists.
-#[derive(Debug)]
-pub(crate) struct WrongPassword;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Invalid email or password")]
+pub struct WrongPassword;
 
-/// Reason why reauthentication failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReauthenticationError {
-    /// The password is wrong, or the account no longer exists.
-    #[error("Invalid email or password")]
-    InvalidCredentials,
-    /// A budget is spent.
-    #[error(transparent)]
-    Limited(RateLimited),
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
-}
+/// Error of a use case that asks for the password again, and refuses for no other reason.
+pub type ReauthenticationError = UseCaseError<WrongPassword>;
 
-from_dependency_errors!(ReauthenticationError: StoreError, HasherError);
-
-impl From<WrongPassword> for ReauthenticationError {
-    fn from(WrongPassword: WrongPassword) -> Self {
-        Self::InvalidCredentials
-    }
-}
-
-impl From<LimitError> for ReauthenticationError {
-    fn from(error: LimitError) -> Self {
-        match error {
-            LimitError::Limited(limited) => Self::Limited(limited),
-            LimitError::Failed(failure) => Self::Failed(failure),
-        }
-    }
-}
-
-impl ReauthenticationError {
-    /// Returns the stable error code.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
-            Self::Limited(_) => ErrorCode::RateLimited,
-            Self::Failed(failure) => failure.code(),
-        }
+impl Reason for WrongPassword {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::InvalidCredentials
     }
 }
 
@@ -95,38 +62,29 @@ pub(crate) fn hash_contention() -> StoreError {
 impl Reauthentication {
     /// Returns the guess to count before the work. It draws on the same budgets as a login, so that a
     /// stolen token gives an attacker no additional guesses. A known device keeps its own budget.
-    #[must_use]
-    pub fn guess(&self, owner: &Authenticated, device: Option<&str>, from: &ClientInfo) -> Guess {
-        let device = device.and_then(|cookie| self.devices.recognise(cookie, &owner.user));
-        Guess::at_own(&owner.user, device, from)
-    }
-
-    /// Counts a guess.
-    pub fn admit(&self, guess: &Guess) -> Result<Admission, LimitError> {
-        self.guesses.count(guess)
+    pub(crate) fn guess(&self, owner: &User, caller: &Caller) -> Guess {
+        let device = caller.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, owner));
+        Guess::new(&owner.email, device, caller)
     }
 
     /// Runs `act` for an account once the password is verified. If the hash changed since the check,
     /// `act` must return `None` and change nothing; the check is then repeated.
-    pub(crate) fn with_verified_password<T, E>(
+    pub(crate) fn with_verified_password<T, R: Reason + From<WrongPassword>>(
         &self,
-        owner: &User,
+        owner: &Authenticated,
         password: &Password,
-        cancellation: &CancellationToken,
-        mut act: impl FnMut(&User) -> Result<Option<T>, E>,
-    ) -> Result<T, E>
-    where
-        E: From<StoreError> + From<HasherError> + From<WrongPassword>,
-    {
-        let mut user = owner.clone();
+        caller: &Caller,
+        mut act: impl FnMut(&User) -> Result<Option<T>, UseCaseError<R>>,
+    ) -> Result<T, UseCaseError<R>> {
+        let mut user = owner.user.clone();
         for _ in 0..MAX_ATTEMPTS {
-            if !matches!(verify(&*self.hasher, password, &user, cancellation)?, PasswordCheck::Match { .. }) {
-                return Err(WrongPassword.into());
+            if !matches!(verify(&*self.hasher, password, &user, &caller.cancellation)?, PasswordCheck::Match { .. }) {
+                return Err(R::from(WrongPassword).into());
             }
             if let Some(done) = act(&user)? {
                 return Ok(done);
             }
-            user = self.reload(user.id)?.ok_or(WrongPassword)?;
+            user = self.reload(user.id)?.ok_or_else(|| R::from(WrongPassword))?;
         }
         Err(hash_contention().into())
     }

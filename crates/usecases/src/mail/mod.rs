@@ -5,9 +5,10 @@ mod links;
 mod outbox;
 mod prepare;
 mod queue;
+mod request_link;
 
 pub use deliver::{DeliverMail, DeliveryOutcome};
 pub use links::Links;
-pub(crate) use outbox::enqueue_link_mail;
 pub use outbox::{MailCause, Notices, Outbox};
-pub use queue::{CountMail, ListMail, MailListed, MailRetried, RetryMail, RetryMailError};
+pub use queue::{CountMail, ListMail, MailListed, MailRetried, NoSuchMail, RetryMail};
+pub use request_link::{LinkRequested, RequestLink, RequestLinkError};

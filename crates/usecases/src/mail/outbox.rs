@@ -3,11 +3,10 @@
 
 use crate::verification::OneTimeTokens;
 use chrono::{DateTime, Utc};
-use portcullis_domain::login;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
-use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
+use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::{OutboxNotifier, Store, StoreError, StoreExt};
+use portcullis_ports::OutboxNotifier;
 use std::sync::Arc;
 
 /// Set of enabled notices (security notifications to the owner). Other emails are always sent.
@@ -90,23 +89,4 @@ impl Outbox {
     pub fn notify_worker(&self) {
         self.observer.notify();
     }
-}
-
-/// Queues an email to an address that anyone may have entered, bound to the current password of its
-/// account. The work is the same for every address and the delivery looks up the account, so the
-/// response reveals nothing.
-pub(crate) fn enqueue_link_mail(
-    store: &dyn Store,
-    outbox: &Outbox,
-    occasion: Occasion,
-    email: &EmailAddress,
-    cause: &MailCause<'_>,
-) -> Result<(), StoreError> {
-    let account = login::select_account(store.read(|tx| tx.users().find_by_email(email))?, email);
-    let nobodys = PasswordHash::new(String::new());
-    let password = outbox.tokens.version(account.as_ref().map_or(&nobodys, |user| &user.password));
-    let order = NewMail { password: Some(password), ..outbox.new_mail(occasion, None, email, cause) };
-    store.write(|tx| tx.outbox().enqueue(&order))?;
-    outbox.notify_worker();
-    Ok(())
 }

@@ -1,8 +1,8 @@
 //! Operations on the outbox for operators: listing, counting and retrying emails.
 
-use crate::failure::{DependencyError, from_dependency_errors};
+use crate::failure::{DependencyError, Reason, UseCaseError};
 use portcullis_domain::ErrorCode;
-use portcullis_ports::{Clock, MailId, OutboxCounts, QueuedMail, Store, StoreError, StoreExt};
+use portcullis_ports::{Clock, MailId, OutboxCounts, QueuedMail, Store, StoreExt};
 use std::sync::Arc;
 
 /// A page of the outbox.
@@ -13,27 +13,14 @@ pub struct MailListed(pub Vec<QueuedMail>);
 #[derive(Debug)]
 pub struct MailRetried;
 
-/// Reason why an email is not retried.
-#[derive(Debug, thiserror::Error)]
-pub enum RetryMailError {
-    /// No email has that id: it was sent or is no longer needed.
-    #[error("No such mail")]
-    NotFound,
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
-}
+/// No email has that id: it was sent or is no longer needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("No such mail")]
+pub struct NoSuchMail;
 
-from_dependency_errors!(RetryMailError: StoreError);
-
-impl RetryMailError {
-    /// Returns the stable error code.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::NotFound => ErrorCode::NotFound,
-            Self::Failed(failure) => failure.code(),
-        }
+impl Reason for NoSuchMail {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::NotFound
     }
 }
 
@@ -77,9 +64,9 @@ pub struct RetryMail {
 impl RetryMail {
     /// Makes an email due, as if it had been queued now. It keeps its link; if the link was used or
     /// replaced, nothing is sent.
-    pub fn run(&self, id: MailId) -> Result<MailRetried, RetryMailError> {
+    pub fn run(&self, id: MailId) -> Result<MailRetried, UseCaseError<NoSuchMail>> {
         let now = self.clock.now();
         let found = self.store.write(|tx| tx.outbox().retry(id, now))?;
-        if found { Ok(MailRetried) } else { Err(RetryMailError::NotFound) }
+        if found { Ok(MailRetried) } else { Err(NoSuchMail.into()) }
     }
 }

@@ -4,4 +4,4 @@ mod batch_size;
 mod purge;
 
 pub(crate) use batch_size::{BatchSize, StepTiming};
-pub use purge::{Purge, PurgeError, PurgeStep, Purged, Tombstone};
+pub use purge::{Purge, PurgeStep, Purged, Tombstone};

@@ -3,7 +3,7 @@
 
 use super::batch_size::{BatchSize, StepTiming};
 use crate::LOG;
-use crate::failure::{DependencyError, from_dependency_errors};
+use crate::failure::DependencyError;
 use crate::registration::{DeleteAccount, Finished};
 use chrono::{DateTime, Utc};
 use portcullis_domain::maintenance::Retention;
@@ -56,16 +56,6 @@ pub struct PurgeStep {
     pub took: Duration,
 }
 
-/// Reason why a purge did not finish. Deleted rows stay deleted.
-#[derive(Debug, thiserror::Error)]
-pub enum PurgeError {
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
-}
-
-from_dependency_errors!(PurgeError: StoreError);
-
 /// Deletes expired rows.
 pub struct Purge {
     /// Store of tokens and sessions.
@@ -80,8 +70,8 @@ pub struct Purge {
 
 impl Purge {
     /// Scans all rows once. Calls `on_step` after each step with its progress. `on_step` may block, and
-    /// returns whether to continue.
-    pub fn run(&self, on_step: &mut dyn FnMut(PurgeStep) -> bool) -> Result<Purged, PurgeError> {
+    /// returns whether to continue. After an error, deleted rows stay deleted.
+    pub fn run(&self, on_step: &mut dyn FnMut(PurgeStep) -> bool) -> Result<Purged, DependencyError> {
         let now = self.clock.now();
         let session_cutoff = self.retention.session_cutoff(now);
         let sessions = SessionCutoffs { ended: session_cutoff, started: self.sessions.max_age_cutoff(session_cutoff) };
@@ -107,7 +97,7 @@ impl Purge {
         cutoff: DateTime<Utc>,
         before: u64,
         on_step: &mut dyn FnMut(PurgeStep) -> bool,
-    ) -> Result<Purged, PurgeError> {
+    ) -> Result<Purged, DependencyError> {
         let (mut batch, mut purged) = (BatchSize::default(), Purged { rows: before, ..Purged::default() });
         loop {
             let max_rows = batch.rows();
@@ -129,7 +119,7 @@ impl Purge {
         &self,
         mut purged: Purged,
         on_step: &mut dyn FnMut(PurgeStep) -> bool,
-    ) -> Result<Purged, PurgeError> {
+    ) -> Result<Purged, DependencyError> {
         let deletion = DeleteAccount { store: self.store.clone(), clock: self.clock.clone() };
         let mut failure = None;
         for user_id in self.store.read(|tx| tx.users().list_marked_deleted(ACCOUNTS))? {
@@ -157,7 +147,7 @@ impl Purge {
         kind: &dyn ScannedTable,
         before: u64,
         on_step: &mut dyn FnMut(PurgeStep) -> bool,
-    ) -> Result<Purged, PurgeError> {
+    ) -> Result<Purged, DependencyError> {
         let (mut after, mut batch) = (RowCursor::FIRST, BatchSize::default());
         let mut purged = Purged { rows: before, ..Purged::default() };
         loop {

@@ -1,17 +1,19 @@
 //! Changes the password of the authenticated user.
 
 use crate::LOG;
-use crate::failure::{DependencyError, from_dependency_errors};
-use crate::limits::{Admission, Guess, LimitError, RateLimited};
+use crate::caller::Caller;
+use crate::counted::Counted;
+use crate::failure::{Reason, UseCaseError};
+use crate::limits::{Admission, Attempt, LimitError};
 use crate::login::{Reauthentication, WrongPassword};
-use crate::mail::{MailCause, Outbox};
+use crate::mail::Outbox;
 use crate::registration::PasswordScreening;
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::{NewPassword, Password, PasswordHash, User};
-use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
-use portcullis_ports::{CancellationToken, Clock, HasherError, StoreError, StoreExt, Tx};
+use portcullis_domain::sessions::{EndReason, KeepSessions};
+use portcullis_ports::{Clock, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Input of a password change.
@@ -23,12 +25,6 @@ pub struct PasswordChange {
     pub current: Password,
     /// New password.
     pub new: NewPassword,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-    /// Device cookie, if the client sent one.
-    pub device: Option<String>,
-    /// Language of the notice to the owner.
-    pub language: Language,
 }
 
 /// The password has changed.
@@ -42,47 +38,23 @@ pub struct PasswordChanged {
 
 /// Reason why the password was not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum ChangePasswordError {
+pub enum ChangePasswordReason {
     /// The current password is wrong.
-    #[error("Invalid email or password")]
-    InvalidCredentials,
+    #[error(transparent)]
+    WrongPassword(#[from] WrongPassword),
     /// The new password is common, or easy to guess from the account.
     #[error("the password is too common")]
     CommonPassword,
-    /// A budget is spent.
-    #[error(transparent)]
-    Limited(RateLimited),
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
 }
 
-from_dependency_errors!(ChangePasswordError: StoreError, HasherError);
+/// Error of a password change.
+pub type ChangePasswordError = UseCaseError<ChangePasswordReason>;
 
-impl From<WrongPassword> for ChangePasswordError {
-    fn from(WrongPassword: WrongPassword) -> Self {
-        Self::InvalidCredentials
-    }
-}
-
-impl From<LimitError> for ChangePasswordError {
-    fn from(error: LimitError) -> Self {
-        match error {
-            LimitError::Limited(limited) => Self::Limited(limited),
-            LimitError::Failed(failure) => Self::Failed(failure),
-        }
-    }
-}
-
-impl ChangePasswordError {
-    /// Returns the stable error code.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
+impl Reason for ChangePasswordReason {
+    fn code(&self) -> ErrorCode {
         match self {
-            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::WrongPassword(reason) => reason.code(),
             Self::CommonPassword => ErrorCode::Validation,
-            Self::Limited(_) => ErrorCode::RateLimited,
-            Self::Failed(failure) => failure.code(),
         }
     }
 }
@@ -99,69 +71,57 @@ pub struct ChangePassword {
     pub clock: Arc<dyn Clock>,
 }
 
-impl ChangePassword {
-    /// Changes the password: counts the [`guess`](Self::guess), then calls [`execute`](Self::execute).
-    pub fn run(
-        &self,
-        input: &PasswordChange,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<PasswordChanged, ChangePasswordError> {
-        let admission = self.reauthentication.admit(&self.guess(input))?;
-        self.execute(input, admission, still_wanted)
+impl Counted for ChangePassword {
+    type Input = PasswordChange;
+    type Output = PasswordChanged;
+    type Reason = ChangePasswordReason;
+
+    fn attempts(&self, input: &PasswordChange, caller: &Caller) -> Vec<Attempt> {
+        vec![Attempt::Guess(self.reauthentication.guess(&input.owner.user, caller))]
     }
 
-    /// Returns the guess to count before the work.
-    #[must_use]
-    pub fn guess(&self, input: &PasswordChange) -> Guess {
-        self.reauthentication.guess(&input.owner, input.device.as_deref(), &input.client)
+    fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
+        self.reauthentication.guesses.count(attempt)
     }
 
     /// Checks the current password and replaces it. The same transaction ends every other session and
-    /// revokes every link sent before. A wrong guess is charged; every other outcome refunds it.
-    pub fn execute(
+    /// revokes every link sent before.
+    fn act(
         &self,
         input: &PasswordChange,
-        admission: Admission,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+        caller: &Caller,
+        _: &Admission,
     ) -> Result<PasswordChanged, ChangePasswordError> {
-        let outcome = self.change(input, &CancellationToken::cancelled_unless(still_wanted));
-        if matches!(outcome, Err(ChangePasswordError::InvalidCredentials)) {
-            admission.commit();
-        }
-        outcome
-    }
-
-    fn change(
-        &self,
-        input: &PasswordChange,
-        cancellation: &CancellationToken,
-    ) -> Result<PasswordChanged, ChangePasswordError> {
-        let owner = &input.owner.user;
-        if self.screening.is_common(&input.new, &owner.email) {
-            return Err(ChangePasswordError::CommonPassword);
+        let PasswordChange { owner, current, new } = input;
+        if self.screening.is_common(new, &owner.user.email) {
+            return Err(ChangePasswordReason::CommonPassword.into());
         }
         let mut hash = None;
-        let changed = self.reauthentication.with_verified_password(owner, &input.current, cancellation, |user| {
+        let changed = self.reauthentication.with_verified_password(owner, current, caller, |user| {
             let new = match hash.take() {
                 Some(new) => new,
-                None => self.reauthentication.hasher.hash(input.new.password(), cancellation)?,
+                None => self.reauthentication.hasher.hash(new.password(), &caller.cancellation)?,
             };
             let new = hash.insert(new);
-            Ok::<_, ChangePasswordError>(self.reauthentication.store.write(|tx| self.replace(input, user, new, tx))?)
+            Ok::<_, ChangePasswordError>(
+                self.reauthentication.store.write(|tx| self.replace((user, new), owner, caller, tx))?,
+            )
         })?;
         self.outbox.notify_worker();
         let sessions = changed.sessions_ended;
-        tracing::info!(target: LOG, user_id = owner.id.get(), sessions, "Password changed");
+        tracing::info!(target: LOG, user_id = owner.user.id.get(), sessions, "Password changed");
         Ok(changed)
     }
+}
 
+impl ChangePassword {
     /// Replaces the hash, if it is still the one that was checked. Locks the account, so that a
     /// concurrent login with the old password is either ended or finds another hash.
     fn replace(
         &self,
-        input: &PasswordChange,
-        user: &User,
-        new: &PasswordHash,
+        (user, new): (&User, &PasswordHash),
+        owner: &Authenticated,
+        caller: &Caller,
         tx: &mut dyn Tx,
     ) -> Result<Option<PasswordChanged>, StoreError> {
         let at = self.clock.now();
@@ -169,15 +129,13 @@ impl ChangePassword {
         if !tx.users().replace_password(user.id, &user.password, new)? {
             return Ok(None);
         }
-        let session_end = SessionEnd { at, reason: EndReason::PasswordChanged, client: input.client.clone() };
-        let sessions_ended =
-            tx.sessions().end_all(user.id, &KeepSessions::from(input.owner.session_id), &session_end)?;
+        let session_end = caller.session_end(EndReason::PasswordChanged, at);
+        let sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::from(owner.session_id), &session_end)?;
         tx.one_time_tokens().revoke_all(user.id)?;
-        let cause = MailCause { language: input.language, client: &input.client, at };
-        if let Some(notice) = self.outbox.new_notice(Occasion::PasswordChanged, user, &cause) {
+        if let Some(notice) = self.outbox.new_notice(Occasion::PasswordChanged, user, &caller.cause(at)) {
             tx.outbox().enqueue(&notice)?;
         }
-        let cookie = self.reauthentication.devices.issue(input.device.as_deref(), user, new);
+        let cookie = self.reauthentication.devices.issue(caller.device.as_deref(), user, new);
         Ok(Some(PasswordChanged { sessions_ended, cookie }))
     }
 }

@@ -1,17 +1,18 @@
 //! Sets a new password with a token sent to the account's email.
 
 use crate::LOG;
-use crate::failure::{DependencyError, from_dependency_errors};
+use crate::caller::Caller;
+use crate::failure::{Reason, UseCaseError};
 use crate::limits::Guesses;
-use crate::mail::{MailCause, Outbox};
+use crate::mail::Outbox;
 use crate::registration::PasswordScreening;
-use crate::verification::{OneTimeTokens, RedeemError, from_redeem_error};
+use crate::verification::{OneTimeTokens, RedeemError, RedeemReason};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::{NewPassword, PasswordHash, User};
-use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
+use portcullis_domain::sessions::{EndReason, KeepSessions};
 use portcullis_domain::verification::{OneTimeToken, Purpose};
-use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordHasher, Store, StoreError, StoreExt, Tx};
+use portcullis_ports::{Clock, PasswordHasher, Store, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Input of a password reset, with a token from an email.
@@ -21,12 +22,6 @@ pub struct PasswordReset {
     pub token: OneTimeToken,
     /// New password.
     pub new: NewPassword,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-    /// Device cookie, if the client sent one.
-    pub device: Option<String>,
-    /// Language of the notice to the owner.
-    pub language: Language,
 }
 
 /// The password is reset and all sessions have ended.
@@ -41,33 +36,23 @@ pub struct PasswordWasReset {
 
 /// Reason why the password was not reset.
 #[derive(Debug, thiserror::Error)]
-pub enum ResetPasswordError {
-    /// The token is unknown, used, replaced, revoked or for another purpose.
-    #[error("Invalid token")]
-    Invalid,
-    /// The token has expired.
-    #[error("Token has expired")]
-    Expired,
+pub enum ResetPasswordReason {
+    /// The token is refused.
+    #[error(transparent)]
+    Token(#[from] RedeemReason),
     /// The password is common, or easy to guess from the account. The token is not used.
     #[error("the password is too common")]
     CommonPassword,
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
 }
 
-from_dependency_errors!(ResetPasswordError: StoreError, HasherError);
-from_redeem_error!(ResetPasswordError);
+/// Error of a password reset.
+pub type ResetPasswordError = UseCaseError<ResetPasswordReason>;
 
-impl ResetPasswordError {
-    /// Returns the stable error code.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
+impl Reason for ResetPasswordReason {
+    fn code(&self) -> ErrorCode {
         match self {
-            Self::Invalid => ErrorCode::TokenInvalid,
-            Self::Expired => ErrorCode::TokenExpired,
+            Self::Token(reason) => reason.code(),
             Self::CommonPassword => ErrorCode::Validation,
-            Self::Failed(failure) => failure.code(),
         }
     }
 }
@@ -92,13 +77,9 @@ pub struct ResetPassword {
 
 impl ResetPassword {
     /// Resets the password: calls [`precheck`](Self::precheck), then [`execute`](Self::execute).
-    pub fn run(
-        &self,
-        input: &PasswordReset,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<PasswordWasReset, ResetPasswordError> {
+    pub fn run(&self, input: &PasswordReset, caller: &Caller) -> Result<PasswordWasReset, ResetPasswordError> {
         self.precheck(input)?;
-        self.execute(input, still_wanted)
+        self.execute(input, caller)
     }
 
     /// Checks the token without using it, so that an attacker who guesses tokens causes no hash.
@@ -118,18 +99,14 @@ impl ResetPassword {
     /// redeems the token and sets the password. Ends every session, revokes every other link and marks
     /// the email as verified, since the token was sent there. Exactly one concurrent caller with one
     /// token succeeds.
-    pub fn execute(
-        &self,
-        input: &PasswordReset,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<PasswordWasReset, ResetPasswordError> {
+    pub fn execute(&self, input: &PasswordReset, caller: &Caller) -> Result<PasswordWasReset, ResetPasswordError> {
         if self.screening.is_common(&input.new, &self.owner(input)?.email) {
-            return Err(ResetPasswordError::CommonPassword);
+            return Err(ResetPasswordReason::CommonPassword.into());
         }
-        let new = self.hasher.hash(input.new.password(), &CancellationToken::cancelled_unless(still_wanted))?;
-        let (user, recovered) = self.store.write(|tx| self.set(input, &new, tx))?;
+        let new = self.hasher.hash(input.new.password(), &caller.cancellation)?;
+        let (user, recovered) = self.store.write(|tx| self.set((&input.token, &new), caller, tx))?;
         self.outbox.notify_worker();
-        self.guesses.clear(&user.email, &input.client);
+        self.guesses.clear(&user.email, caller);
         let sessions = recovered.sessions_ended;
         tracing::info!(target: LOG, user_id = user.id.get(), sessions, "Password reset");
         Ok(recovered)
@@ -137,24 +114,23 @@ impl ResetPassword {
 
     fn set(
         &self,
-        input: &PasswordReset,
-        new: &PasswordHash,
+        (token, new): (&OneTimeToken, &PasswordHash),
+        caller: &Caller,
         tx: &mut dyn Tx,
     ) -> Result<(User, PasswordWasReset), ResetPasswordError> {
         let at = self.clock.now();
-        let (_, user) = RedeemError::require_purpose(self.tokens.redeem(&input.token, at, tx)?, is_reset)?;
+        let (_, user) = RedeemError::require_purpose(self.tokens.redeem(token, at, tx)?, is_reset)?;
         if !tx.users().replace_password(user.id, &user.password, new)? {
-            return Err(ResetPasswordError::Invalid);
+            return Err(ResetPasswordReason::Token(RedeemReason::Invalid).into());
         }
         tx.users().verify_email(user.id, &user.email, at)?;
-        let session_end = SessionEnd { at, reason: EndReason::PasswordChanged, client: input.client.clone() };
+        let session_end = caller.session_end(EndReason::PasswordChanged, at);
         let sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::default(), &session_end)?;
         tx.one_time_tokens().revoke_all(user.id)?;
-        let cause = MailCause { language: input.language, client: &input.client, at };
-        if let Some(notice) = self.outbox.new_notice(Occasion::PasswordChanged, &user, &cause) {
+        if let Some(notice) = self.outbox.new_notice(Occasion::PasswordChanged, &user, &caller.cause(at)) {
             tx.outbox().enqueue(&notice)?;
         }
-        let cookie = self.guesses.devices.issue(input.device.as_deref(), &user, new);
+        let cookie = self.guesses.devices.issue(caller.device.as_deref(), &user, new);
         Ok((user, PasswordWasReset { sessions_ended, cookie }))
     }
 }

@@ -1,21 +1,13 @@
 //! Disables and enables accounts. A disabled account can neither log in nor refresh, and its sessions
 //! end at once.
 
-use super::AccountError;
+use super::{AccountError, AccountReason};
 use crate::LOG;
+use crate::caller::Caller;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
+use portcullis_domain::sessions::{EndReason, KeepSessions};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
-
-/// Account to disable.
-#[derive(Debug)]
-pub struct AccountSuspension {
-    /// The account.
-    pub user_id: UserId,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-}
 
 /// The account is disabled, now or earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +29,11 @@ pub struct DisableAccount {
 impl DisableAccount {
     /// Disables the account and ends its sessions, in one transaction. A concurrent login or first
     /// refresh of an adopted token either ends with them or finds the account disabled.
-    pub fn run(&self, input: &AccountSuspension) -> Result<AccountDisabled, AccountError> {
-        let (user_id, client) = (input.user_id, input.client.clone());
-        let session_end = SessionEnd { at: self.clock.now(), reason: EndReason::Disabled, client };
+    pub fn run(&self, user_id: UserId, caller: &Caller) -> Result<AccountDisabled, AccountError> {
+        let session_end = caller.session_end(EndReason::Disabled, self.clock.now());
         let done = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
-            tx.users().find(user_id)?.ok_or(AccountError::NotFound)?;
+            tx.users().find(user_id)?.ok_or(AccountReason::NotFound)?;
             let changed = tx.users().set_active(user_id, false)?;
             let sessions = tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)?;
             Ok::<_, AccountError>(AccountDisabled { changed, sessions })
@@ -69,7 +60,7 @@ impl EnableAccount {
     /// Enables the account. Its former sessions stay ended.
     pub fn run(&self, user_id: UserId) -> Result<AccountEnabled, AccountError> {
         let changed = self.store.write(|tx| {
-            tx.users().find(user_id)?.ok_or(AccountError::NotFound)?;
+            tx.users().find(user_id)?.ok_or(AccountReason::NotFound)?;
             Ok::<_, AccountError>(tx.users().set_active(user_id, true)?)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), "Account enabled");

@@ -2,22 +2,12 @@
 //! because there may be hundreds of thousands.
 
 use crate::LOG;
-use crate::failure::{DependencyError, from_dependency_errors};
+use crate::caller::Caller;
+use crate::failure::DependencyError;
 use crate::maintenance::{BatchSize, PurgeStep, StepTiming};
-use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::UserId;
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::{Clock, Remains, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
-
-/// Account to delete.
-#[derive(Debug)]
-pub struct AccountDeletion {
-    /// The account.
-    pub user_id: UserId,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-}
 
 /// The account no longer exists for any caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,25 +31,6 @@ pub(crate) struct Finished {
     pub(crate) referenced_by: Option<String>,
 }
 
-/// Reason why an account, or some of its rows, still exist. The next attempt continues.
-#[derive(Debug, thiserror::Error)]
-pub enum DeleteError {
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
-}
-
-from_dependency_errors!(DeleteError: StoreError);
-
-impl DeleteError {
-    /// Returns the stable error code.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        let Self::Failed(failure) = self;
-        failure.code()
-    }
-}
-
 /// Deletes an account and its data.
 pub struct DeleteAccount {
     /// Store of accounts and their data.
@@ -71,20 +42,21 @@ pub struct DeleteAccount {
 impl DeleteAccount {
     /// Deletes the account: calls [`begin`](Self::begin), then deletes all rows. Calls `rest` after
     /// each step with the progress, as a purge does. If `rest` returns false, the deletion stops; a
-    /// later purge deletes the remaining rows.
+    /// later purge deletes the remaining rows. After an error, the next attempt continues.
     pub fn run(
         &self,
-        input: &AccountDeletion,
+        user_id: UserId,
+        caller: &Caller,
         rest: &mut dyn FnMut(PurgeStep) -> bool,
-    ) -> Result<AccountDeleted, DeleteError> {
-        let began = self.begin(input)?;
-        let Finished { rows, complete, referenced_by } = self.finish(input.user_id, 0, rest)?;
+    ) -> Result<AccountDeleted, DependencyError> {
+        let began = self.begin(user_id, caller)?;
+        let Finished { rows, complete, referenced_by } = self.finish(user_id, 0, rest)?;
         Ok(AccountDeleted { began, rows, complete, referenced_by })
     }
 
     /// Returns whether the account is marked as deleted and still has rows, so that [`run`](Self::run)
     /// would continue.
-    pub fn has_begun(&self, id: UserId) -> Result<bool, DeleteError> {
+    pub fn has_begun(&self, id: UserId) -> Result<bool, DependencyError> {
         Ok(self.store.read(|tx| tx.users().list_marked_deleted(u32::MAX))?.contains(&id))
     }
 
@@ -94,18 +66,19 @@ impl DeleteAccount {
     ///
     /// Writes few rows, regardless of the account's size: sessions and refresh tokens are not ended
     /// one by one.
-    pub fn begin(&self, input: &AccountDeletion) -> Result<bool, DeleteError> {
-        self.begin_if(input, |_| Ok(true))
+    pub fn begin(&self, user_id: UserId, caller: &Caller) -> Result<bool, DependencyError> {
+        self.begin_if(user_id, caller, |_| Ok(true))
     }
 
     /// Like [`begin`](Self::begin), but does nothing unless `holds` returns true in the same
     /// transaction.
     pub(crate) fn begin_if(
         &self,
-        input: &AccountDeletion,
+        user_id: UserId,
+        caller: &Caller,
         mut holds: impl FnMut(&mut dyn Tx) -> Result<bool, StoreError>,
-    ) -> Result<bool, DeleteError> {
-        let (user_id, now) = (input.user_id, self.clock.now());
+    ) -> Result<bool, DependencyError> {
+        let now = self.clock.now();
         let began = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
             if !holds(tx)? {
@@ -118,7 +91,7 @@ impl DeleteAccount {
             tx.users().mark_deleted(user_id, now)
         })?;
         if began {
-            let client = input.client.ip_address.map(tracing::field::display);
+            let client = caller.client.ip_address.map(tracing::field::display);
             tracing::info!(target: LOG, user_id = user_id.get(), client, "Account deleted");
         }
         Ok(began)

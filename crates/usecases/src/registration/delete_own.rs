@@ -1,13 +1,13 @@
 //! Deletes the account of the authenticated user.
 
-use super::{AccountDeletion, DeleteAccount, DeleteError, Finished};
+use super::{DeleteAccount, Finished};
 use crate::LOG;
-use crate::limits::{Admission, Guess};
-use crate::login::{Reauthentication, ReauthenticationError};
+use crate::caller::Caller;
+use crate::counted::Counted;
+use crate::limits::{Admission, Attempt, LimitError};
+use crate::login::{Reauthentication, ReauthenticationError, WrongPassword};
 use crate::tokens::Authenticated;
 use portcullis_domain::registration::Password;
-use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::CancellationToken;
 use std::sync::Arc;
 
 /// Maximum number of deletion steps that the owner waits for. Enough for any account that was not
@@ -21,10 +21,6 @@ pub struct OwnAccountDeletion {
     pub owner: Authenticated,
     /// Password of the account.
     pub password: Password,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-    /// Device cookie, if the client sent one.
-    pub device: Option<String>,
 }
 
 /// The account no longer exists for any caller, and its email is free.
@@ -39,50 +35,32 @@ pub struct DeleteOwnAccount {
     pub deletion: Arc<DeleteAccount>,
 }
 
-impl DeleteOwnAccount {
-    /// Deletes the account: counts the [`guess`](Self::guess), then calls [`execute`](Self::execute).
-    pub fn run(
-        &self,
-        input: &OwnAccountDeletion,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<OwnAccountDeleted, ReauthenticationError> {
-        let admission = self.reauthentication.admit(&self.guess(input))?;
-        self.execute(input, admission, still_wanted)
+impl Counted for DeleteOwnAccount {
+    type Input = OwnAccountDeletion;
+    type Output = OwnAccountDeleted;
+    type Reason = WrongPassword;
+
+    fn attempts(&self, input: &OwnAccountDeletion, caller: &Caller) -> Vec<Attempt> {
+        vec![Attempt::Guess(self.reauthentication.guess(&input.owner.user, caller))]
     }
 
-    /// Returns the guess to count before the work.
-    #[must_use]
-    pub fn guess(&self, input: &OwnAccountDeletion) -> Guess {
-        self.reauthentication.guess(&input.owner, input.device.as_deref(), &input.client)
+    fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
+        self.reauthentication.guesses.count(attempt)
     }
 
-    /// Checks the password and deletes the account. A wrong guess is charged; every other outcome
-    /// refunds it.
-    pub fn execute(
+    fn act(
         &self,
         input: &OwnAccountDeletion,
-        admission: Admission,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
+        caller: &Caller,
+        _: &Admission,
     ) -> Result<OwnAccountDeleted, ReauthenticationError> {
-        let outcome = self.leave(input, &CancellationToken::cancelled_unless(still_wanted));
-        if matches!(outcome, Err(ReauthenticationError::InvalidCredentials)) {
-            admission.commit();
-        }
-        outcome
-    }
-
-    fn leave(
-        &self,
-        input: &OwnAccountDeletion,
-        cancellation: &CancellationToken,
-    ) -> Result<OwnAccountDeleted, ReauthenticationError> {
-        let user_id = input.owner.user.id;
-        let deletion = AccountDeletion { user_id, client: input.client.clone() };
-        self.reauthentication.with_verified_password(&input.owner.user, &input.password, cancellation, |user| {
-            let begun =
-                self.deletion.begin_if(&deletion, |tx| tx.users().password_still_current(user.id, &user.password));
-            let failed = |DeleteError::Failed(failure)| ReauthenticationError::Failed(failure);
-            begun.map(|begun| begun.then_some(())).map_err(failed)
+        let OwnAccountDeletion { owner, password } = input;
+        let user_id = owner.user.id;
+        self.reauthentication.with_verified_password(owner, password, caller, |user| {
+            let current = self
+                .deletion
+                .begin_if(user_id, caller, |tx| tx.users().password_still_current(user.id, &user.password))?;
+            Ok::<_, ReauthenticationError>(current.then_some(()))
         })?;
         // The account is deleted by now, even if the deletion of its rows fails.
         let mut steps = 0;

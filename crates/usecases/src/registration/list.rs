@@ -1,6 +1,7 @@
 //! Finds one account, or lists all, for operators.
 
-use super::AccountError;
+use super::{AccountError, AccountReason};
+use crate::failure::DependencyError;
 use portcullis_domain::login;
 use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_ports::{Store, StoreError, StoreExt};
@@ -38,12 +39,12 @@ impl FindAccount {
                 let ids: Vec<_> = candidates.iter().map(|user| user.id).collect();
                 let chosen = login::select_account(candidates, email);
                 if chosen.is_none() && !ids.is_empty() {
-                    return Err(AccountError::Ambiguous(ids));
+                    return Err(AccountReason::Ambiguous(ids).into());
                 }
                 chosen
             }
         };
-        found.map(AccountFound).ok_or(AccountError::NotFound)
+        found.map(AccountFound).ok_or_else(|| AccountReason::NotFound.into())
     }
 }
 
@@ -61,13 +62,10 @@ impl ListAccounts {
     /// Calls `visit` for every account in order of id, until it returns false. An account whose row is
     /// corrupt is passed as its error. Keeps one page of accounts in memory at a time. An account that
     /// is created or deleted concurrently may be visited or not.
-    ///
-    /// # Errors
-    /// Returns [`AccountError::Failed`] if the store fails.
     pub fn run(
         &self,
         visit: &mut dyn FnMut(Result<&User, &StoreError>) -> bool,
-    ) -> Result<AccountsListed, AccountError> {
+    ) -> Result<AccountsListed, DependencyError> {
         let (mut after, mut told) = (None, 0_u64);
         loop {
             let page = self.store.read(|tx| tx.users().list(after, PAGE))?;

@@ -11,13 +11,13 @@ mod screening;
 mod set_password;
 mod vouch;
 
-pub use activation::{AccountDisabled, AccountEnabled, AccountSuspension, DisableAccount, EnableAccount};
+pub use activation::{AccountDisabled, AccountEnabled, DisableAccount, EnableAccount};
 pub(crate) use delete::Finished;
-pub use delete::{AccountDeleted, AccountDeletion, DeleteAccount, DeleteError};
+pub use delete::{AccountDeleted, DeleteAccount};
 pub use delete_own::{DeleteOwnAccount, OwnAccountDeleted, OwnAccountDeletion};
-pub use error::AccountError;
+pub use error::{AccountError, AccountReason};
 pub use list::{AccountFound, AccountRef, AccountsListed, FindAccount, ListAccounts};
-pub use register::{Register, RegisterError, Registered, Registration};
+pub use register::{Register, RegisterError, RegisterReason, Registered, Registration};
 pub use screening::PasswordScreening;
-pub use set_password::{PasswordOverride, PasswordSet, SetPassword, SetPasswordError};
+pub use set_password::{PasswordOverride, PasswordSet, SetPassword};
 pub use vouch::{EmailVouched, VouchForEmail};

@@ -2,15 +2,15 @@
 
 use super::PasswordScreening;
 use crate::LOG;
-use crate::failure::{DependencyError, from_dependency_errors};
-use crate::limits::{Admission, LimitError, Limits, RateLimited};
-use crate::mail::{MailCause, Outbox};
+use crate::caller::Caller;
+use crate::counted::Counted;
+use crate::failure::{Reason, UseCaseError};
+use crate::limits::{Admission, Attempt, LimitError, Limits};
+use crate::mail::Outbox;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::limits::{Budget, LimitSubject, Source};
-use portcullis_domain::mail::{Language, NewMail, Occasion};
+use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
-use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::{CancellationToken, Clock, HasherError, PasswordHasher, Store, StoreError, StoreExt, Tx};
+use portcullis_ports::{Clock, PasswordHasher, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
 /// Input of a registration.
@@ -20,10 +20,6 @@ pub struct Registration {
     pub email: EmailAddress,
     /// Password, already checked for length.
     pub password: NewPassword,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-    /// Language of emails to the owner.
-    pub language: Language,
 }
 
 /// The new account.
@@ -32,7 +28,7 @@ pub struct Registered(pub User);
 
 /// Reason why no account was created.
 #[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
+pub enum RegisterReason {
     /// An account has the email, compared case-insensitively, or can still reclaim it with an undo
     /// token.
     #[error("Email already registered")]
@@ -40,34 +36,16 @@ pub enum RegisterError {
     /// The password is common, or easy to guess from the account.
     #[error("the password is too common")]
     CommonPassword,
-    /// A budget is spent. Checked before the account is looked up.
-    #[error(transparent)]
-    Limited(RateLimited),
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
 }
 
-from_dependency_errors!(RegisterError: StoreError, HasherError);
+/// Error of a registration.
+pub type RegisterError = UseCaseError<RegisterReason>;
 
-impl RegisterError {
-    /// Returns the stable error code.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
+impl Reason for RegisterReason {
+    fn code(&self) -> ErrorCode {
         match self {
             Self::EmailTaken => ErrorCode::Conflict,
             Self::CommonPassword => ErrorCode::Validation,
-            Self::Limited(_) => ErrorCode::RateLimited,
-            Self::Failed(failure) => failure.code(),
-        }
-    }
-}
-
-impl From<LimitError> for RegisterError {
-    fn from(error: LimitError) -> Self {
-        match error {
-            LimitError::Limited(limited) => Self::Limited(limited),
-            LimitError::Failed(failure) => Self::Failed(failure),
         }
     }
 }
@@ -88,47 +66,23 @@ pub struct Register {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Register {
-    /// Registers the account: calls [`admit`](Self::admit), then [`execute`](Self::execute).
-    pub fn run(
-        &self,
-        input: &Registration,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Registered, RegisterError> {
-        let admission = self.admit(input)?;
-        self.execute(input, admission, still_wanted)
+impl Counted for Register {
+    type Input = Registration;
+    type Output = Registered;
+    type Reason = RegisterReason;
+
+    fn attempts(&self, _: &Registration, caller: &Caller) -> Vec<Attempt> {
+        vec![Attempt::Call(caller.source())]
     }
 
-    /// Counts the call before the work.
-    pub fn admit(&self, input: &Registration) -> Result<Admission, RegisterError> {
-        let source =
-            input.client.ip_address.map(|client| (Budget::Source, LimitSubject::Source(Source::from_ip(client))));
-        Ok(self.limits.admit(source.as_slice())?)
+    fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
+        self.limits.count(attempt)
     }
 
-    /// Creates the account. Exactly one concurrent caller with the same email succeeds. Once
-    /// `still_wanted` returns false, a hash that has not started is skipped. The call is refunded only
-    /// if a dependency failed.
-    pub fn execute(
-        &self,
-        input: &Registration,
-        admission: Admission,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Registered, RegisterError> {
-        let outcome = self.create(input, still_wanted);
-        if !matches!(outcome, Err(RegisterError::Failed(_))) {
-            admission.commit();
-        }
-        outcome
-    }
-
-    fn create(
-        &self,
-        input: &Registration,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<Registered, RegisterError> {
+    /// Exactly one concurrent caller with the same email succeeds.
+    fn act(&self, input: &Registration, caller: &Caller, _: &Admission) -> Result<Registered, RegisterError> {
         if self.screening.is_common(&input.password, &input.email) {
-            return Err(RegisterError::CommonPassword);
+            return Err(RegisterReason::CommonPassword.into());
         }
         // Avoids a slow hash if the email is already taken. The insert below makes the final decision.
         let now = self.clock.now();
@@ -137,26 +91,27 @@ impl Register {
             Ok::<_, StoreError>(known || tx.one_time_tokens().find_reclaimer(&input.email, now)?.is_some())
         })?;
         if taken {
-            return Err(RegisterError::EmailTaken);
+            return Err(RegisterReason::EmailTaken.into());
         }
-        let password =
-            self.hasher.hash(input.password.password(), &CancellationToken::cancelled_unless(still_wanted))?;
+        let password = self.hasher.hash(input.password.password(), &caller.cancellation)?;
         let new = NewUser { email: input.email.clone(), password, created_at: self.clock.now() };
-        let user = self.store.write(|tx| self.add(&new, input, tx))?;
+        let user = self.store.write(|tx| self.add(&new, caller, tx))?;
         self.outbox.notify_worker();
         tracing::info!(target: LOG, user_id = user.id.get(), "User created");
         Ok(Registered(user))
     }
+}
 
-    fn add(&self, new: &NewUser, input: &Registration, tx: &mut dyn Tx) -> Result<User, RegisterError> {
-        let user = tx.users().insert(new)?.ok_or(RegisterError::EmailTaken)?;
+impl Register {
+    fn add(&self, new: &NewUser, caller: &Caller, tx: &mut dyn Tx) -> Result<User, RegisterError> {
+        let user = tx.users().insert(new)?.ok_or(RegisterReason::EmailTaken)?;
         // Runs after the insert, which waits for a concurrent transaction that changes an account's
         // email away from this one. That account may still reclaim it.
         if tx.one_time_tokens().find_reclaimer(&user.email, new.created_at)?.is_some() {
-            return Err(RegisterError::EmailTaken);
+            return Err(RegisterReason::EmailTaken.into());
         }
-        let cause = MailCause { language: input.language, client: &input.client, at: new.created_at };
         let password = Some(self.outbox.tokens.version(&user.password));
+        let cause = caller.cause(new.created_at);
         let order = self.outbox.new_mail(Occasion::VerifyEmail, Some(user.id), &user.email, &cause);
         tx.outbox().enqueue(&NewMail { password, ..order })?;
         Ok(user)

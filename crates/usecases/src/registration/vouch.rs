@@ -1,6 +1,6 @@
 //! Marks an account's email as verified for an operator, without an email.
 
-use super::AccountError;
+use super::{AccountError, AccountReason};
 use crate::LOG;
 use portcullis_domain::registration::{EmailAddress, UserId};
 use portcullis_ports::{Clock, Store, StoreExt};
@@ -27,12 +27,12 @@ impl VouchForEmail {
     /// Marks the email as verified.
     ///
     /// # Errors
-    /// Returns [`AccountError::NotFound`] if the account has another email by now.
+    /// Returns [`AccountReason::NotFound`] if the account has another email by now.
     pub fn run(&self, user_id: UserId, email: &EmailAddress) -> Result<EmailVouched, AccountError> {
         let changed = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
             let user = tx.users().find(user_id)?.filter(|user| user.email.canonical() == email.canonical());
-            let user = user.ok_or(AccountError::NotFound)?;
+            let user = user.ok_or(AccountReason::NotFound)?;
             Ok::<_, AccountError>(tx.users().verify_email(user_id, &user.email, self.clock.now())?)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), changed, "Email verified by an operator");

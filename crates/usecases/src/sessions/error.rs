@@ -1,29 +1,18 @@
 //! Errors of use cases that take a session.
 
-use crate::failure::{DependencyError, from_dependency_errors};
+use crate::failure::{Reason, UseCaseError};
 use portcullis_domain::ErrorCode;
-use portcullis_ports::StoreError;
 
-/// Reason why a session is not available.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// No session has that id, or it belongs to another user. The response is the same.
-    #[error("No such session")]
-    NotFound,
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
-}
+/// No session has that id, or it belongs to another user. The response is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("No such session")]
+pub struct NoSuchSession;
 
-from_dependency_errors!(SessionError: StoreError);
+/// Error of a use case that takes a session.
+pub type SessionError = UseCaseError<NoSuchSession>;
 
-impl SessionError {
-    /// Returns the stable error code.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::NotFound => ErrorCode::NotFound,
-            Self::Failed(failure) => failure.code(),
-        }
+impl Reason for NoSuchSession {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::NotFound
     }
 }

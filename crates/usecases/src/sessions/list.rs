@@ -1,6 +1,6 @@
 //! Lists the active sessions of an account.
 
-use super::SessionError;
+use crate::failure::DependencyError;
 use crate::tokens::Authenticated;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::UserId;
@@ -38,16 +38,16 @@ pub struct ListSessions {
 
 impl ListSessions {
     /// Lists the sessions of the authenticated user.
-    pub fn run(&self, owner: &Authenticated) -> Result<SessionsListed, SessionError> {
+    pub fn run(&self, owner: &Authenticated) -> Result<SessionsListed, DependencyError> {
         self.list(owner.user.id, owner.session_id)
     }
 
     /// Lists the sessions of an account for an operator. None of them is marked as current.
-    pub fn for_user(&self, user_id: UserId) -> Result<SessionsListed, SessionError> {
+    pub fn for_user(&self, user_id: UserId) -> Result<SessionsListed, DependencyError> {
         self.list(user_id, None)
     }
 
-    fn list(&self, user_id: UserId, current: Option<SessionId>) -> Result<SessionsListed, SessionError> {
+    fn list(&self, user_id: UserId, current: Option<SessionId>) -> Result<SessionsListed, DependencyError> {
         let started_after = self.sessions.max_age_cutoff(self.clock.now());
         let listed = self.store.read(|tx| tx.sessions().list(user_id, started_after, MAX_LISTED))?;
         let own = listed.into_iter().map(|listed| OwnSession {

@@ -2,19 +2,12 @@
 //! spent one.
 
 use crate::LOG;
+use crate::caller::Caller;
 use crate::tokens::TokenError;
-use portcullis_domain::sessions::{ClientInfo, EndReason, SessionEnd};
+use portcullis_domain::sessions::{EndReason, SessionEnd};
 use portcullis_domain::tokens::RefreshClaims;
 use portcullis_ports::{Clock, Store, StoreError, StoreExt, TokenVerifier, Tx};
 use std::sync::Arc;
-
-/// Input of a logout.
-pub struct Logout {
-    /// The signed refresh token.
-    pub refresh_token: String,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-}
 
 /// The session has ended, now or earlier.
 #[derive(Debug)]
@@ -38,10 +31,10 @@ impl LogOut {
     /// # Errors
     /// Returns [`TokenError::Invalid`] if the token is not genuine, and [`TokenError::Failed`] if a
     /// dependency failed.
-    pub fn run(&self, input: &Logout) -> Result<LoggedOut, TokenError> {
+    pub fn run(&self, refresh_token: &str, caller: &Caller) -> Result<LoggedOut, TokenError> {
         let now = self.clock.now();
-        let presented = self.verifier.verify(&input.refresh_token, now)?.into_refresh_ignoring_expiry()?;
-        let session_end = SessionEnd { at: now, reason: EndReason::LogOut, client: input.client.clone() };
+        let presented = self.verifier.verify(refresh_token, now)?.into_refresh_ignoring_expiry()?;
+        let session_end = caller.session_end(EndReason::LogOut, now);
         if self.store.write(|tx| end(&presented, &session_end, tx))? {
             tracing::info!(target: LOG, user_id = presented.user_id.get(), "User logged out");
         }

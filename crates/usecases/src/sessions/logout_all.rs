@@ -1,9 +1,10 @@
 //! Ends all sessions of an account, or all but the current one.
 
-use super::SessionError;
 use crate::LOG;
+use crate::caller::Caller;
+use crate::failure::DependencyError;
 use crate::tokens::Authenticated;
-use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
+use portcullis_domain::sessions::{EndReason, KeepSessions};
 use portcullis_ports::{Clock, Store, StoreExt};
 use std::sync::Arc;
 
@@ -14,8 +15,6 @@ pub struct LogoutAll {
     pub owner: Authenticated,
     /// `true` to keep the session of the request.
     pub keep_current: bool,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
 }
 
 /// Number of ended sessions.
@@ -32,10 +31,10 @@ pub struct LogOutAll {
 
 impl LogOutAll {
     /// Ends the sessions, including those of adopted tokens that were not refreshed yet.
-    pub fn run(&self, input: &LogoutAll) -> Result<LoggedOutAll, SessionError> {
+    pub fn run(&self, input: &LogoutAll, caller: &Caller) -> Result<LoggedOutAll, DependencyError> {
         let user_id = input.owner.user.id;
         let keep = KeepSessions::from(input.owner.session_id.filter(|_| input.keep_current));
-        let session_end = SessionEnd { at: self.clock.now(), reason: EndReason::LogOut, client: input.client.clone() };
+        let session_end = caller.session_end(EndReason::LogOut, self.clock.now());
         let ended = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
             tx.sessions().end_all(user_id, &keep, &session_end)

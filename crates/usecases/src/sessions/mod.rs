@@ -7,9 +7,9 @@ mod logout_all;
 mod revoke;
 mod timeline;
 
-pub use error::SessionError;
+pub use error::{NoSuchSession, SessionError};
 pub use list::{ListSessions, OwnSession, SessionsListed};
-pub use logout::{LogOut, LoggedOut, Logout};
+pub use logout::{LogOut, LoggedOut};
 pub use logout_all::{LogOutAll, LoggedOutAll, LogoutAll};
 pub use revoke::{RevokeSession, SessionRevocation, SessionRevoked};
 pub use timeline::{ReadTimeline, TimelineRead};

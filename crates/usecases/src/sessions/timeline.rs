@@ -1,6 +1,6 @@
 //! Reads the timeline of a session, for its owner.
 
-use super::SessionError;
+use super::{NoSuchSession, SessionError};
 use crate::tokens::Authenticated;
 use portcullis_domain::sessions::{SessionEvent, SessionId};
 use portcullis_ports::{Store, StoreExt};
@@ -25,7 +25,7 @@ impl ReadTimeline {
     pub fn run(&self, owner: &Authenticated, session_id: SessionId) -> Result<TimelineRead, SessionError> {
         self.store.read(|tx| {
             let found = tx.sessions().find(session_id)?;
-            found.filter(|session| session.user_id == owner.user.id).ok_or(SessionError::NotFound)?;
+            found.filter(|session| session.user_id == owner.user.id).ok_or(NoSuchSession)?;
             Ok(TimelineRead(tx.sessions().events(session_id, MAX_EVENTS)?))
         })
     }

@@ -1,6 +1,6 @@
 //! Error of all use cases that take a token.
 
-use crate::failure::{DependencyError, from_dependency_errors};
+use crate::failure::DependencyError;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::TokenRejection;
 use portcullis_ports::{InvalidToken, SigningError, StoreError};
@@ -29,7 +29,17 @@ pub enum TokenError {
     Failed(DependencyError),
 }
 
-from_dependency_errors!(TokenError: StoreError, SigningError);
+impl From<StoreError> for TokenError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<SigningError> for TokenError {
+    fn from(error: SigningError) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 impl From<InvalidToken> for TokenError {
     fn from(InvalidToken: InvalidToken) -> Self {

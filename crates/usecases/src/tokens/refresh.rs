@@ -2,9 +2,10 @@
 //! exchanges can be batched.
 
 use super::{TokenError, TokenFactory, TokenPair};
+use crate::caller::Caller;
 use crate::mail::Outbox;
 use portcullis_domain::mail::Language;
-use portcullis_domain::sessions::{ClientInfo, SessionId, SessionPolicy};
+use portcullis_domain::sessions::{SessionId, SessionPolicy};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshPolicy, Verdict};
 use portcullis_ports::{Clock, RefreshObserver, Rotation, Store, StoreError, TokenVerifier};
 use std::sync::Arc;
@@ -15,10 +16,6 @@ pub struct RefreshExchange {
     pub refresh_token: String,
     /// Digest of the `Idempotency-Key` header, if any.
     pub key: Option<IdempotencyKeyDigest>,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-    /// Language of the notice to the owner, in case of theft.
-    pub language: Language,
 }
 
 /// Result of a refresh.
@@ -130,8 +127,8 @@ impl Refresh {
     ///
     /// Combines [`prepare`](Self::prepare), [`exchange`](Self::exchange), [`settle`](Self::settle) and,
     /// if the token was not exchanged, [`judge`](Self::judge).
-    pub fn run(&self, input: RefreshExchange) -> Result<Refreshed, TokenError> {
-        let attempt = self.prepare(input)?;
+    pub fn run(&self, input: &RefreshExchange, caller: &Caller) -> Result<Refreshed, TokenError> {
+        let attempt = self.prepare(input, caller)?;
         let rotated = self.store.rotate(std::slice::from_ref(&attempt.rotation));
         let exchanged = RotationResult(rotated.map(|rotated| rotated.first() == Some(&true)));
         match self.settle(attempt, exchanged) {
@@ -141,16 +138,16 @@ impl Refresh {
     }
 
     /// Verifies the token and signs the new pair. Does not query the store and never blocks.
-    pub fn prepare(&self, input: RefreshExchange) -> Result<RefreshAttempt, TokenError> {
+    pub fn prepare(&self, input: &RefreshExchange, caller: &Caller) -> Result<RefreshAttempt, TokenError> {
         let now = self.clock.now();
         let presented = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
         // Sign before the token is spent: a failed signer must not cost the client its session.
         let (successor, pair) =
             self.issuance.issue_next(presented.jti, presented.user_id, presented.session_id_or_legacy(), now)?;
-        let (key, client, session_cutoff) = (input.key, input.client, self.sessions.max_age_cutoff(now));
+        let (key, client, session_cutoff) = (input.key, caller.client.clone(), self.sessions.max_age_cutoff(now));
         let (spent, verified_only) = (presented.jti, self.require_verified_email);
         let rotation = Rotation { spent, at: now, key, session_cutoff, verified_only, client, successor };
-        Ok(RefreshAttempt { rotation, pair, language: input.language })
+        Ok(RefreshAttempt { rotation, pair, language: caller.language })
     }
 
     /// Exchanges all tokens with one store call. Results are in the order of `exchanges`.

@@ -47,7 +47,7 @@ impl InspectToken {
         match inspected {
             Ok(inspected) => Ok(Some(inspected)),
             Err(RedeemError::Failed(error)) => Err(error.into()),
-            Err(RedeemError::Invalid | RedeemError::Expired) => Ok(None),
+            Err(RedeemError::Refused(_)) => Ok(None),
         }
     }
 }

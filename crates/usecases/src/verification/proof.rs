@@ -3,33 +3,31 @@
 //! itself, a session of the account, or a device that is logged in to it. Otherwise an attacker who
 //! registered the address first would keep access (account pre-hijacking, USENIX Security 2022).
 
-use super::{EmailVerification, RedeemError, VerifyEmail, VerifyEmailError};
-use crate::limits::{DeviceCookies, Guess};
+use super::{EmailVerification, RedeemError, VerifyEmail, VerifyEmailError, VerifyEmailReason};
+use crate::caller::Caller;
+use crate::limits::DeviceCookies;
 use crate::tokens::Authenticated;
 use chrono::DateTime;
 use portcullis_domain::registration::{Password, PasswordHash, User};
 use portcullis_domain::sessions::KeepSessions;
 use portcullis_domain::verification::OneTimeTokenRecord;
-use portcullis_ports::{CancellationToken, EntropyExt, PasswordCheck, StoreError, StoreExt, Tx};
+use portcullis_ports::{EntropyExt, PasswordCheck, StoreError, StoreExt, Tx};
 
 /// Maximum number of an account's sessions compared with a device.
 const MAX_SESSIONS: u32 = 1_000;
 
-/// The browser that presents a token. Its sessions are kept when others end, if they belong to the same
-/// account.
-#[derive(Debug, Default)]
-pub struct Browser {
-    /// User who is logged in there, if any.
-    pub bearer: Option<Authenticated>,
-    /// Device cookie, if the browser sent one.
-    pub device: Option<String>,
+/// A valid token and the account that it claims. The token is not used yet.
+#[derive(Debug)]
+pub struct ClaimedToken {
+    pub(super) input: EmailVerification,
+    pub(super) claim: Claim,
 }
 
-/// The account that a token claims, before the token is used.
+/// The account that a token claims.
 #[derive(Debug, Clone)]
-pub struct Claim {
+pub(super) struct Claim {
     pub(super) user: User,
-    /// Nothing is claimed, or the browser proves that the password is its owner's.
+    /// Nothing is claimed, or the caller proves that the password is its owner's.
     proven: bool,
 }
 
@@ -38,7 +36,7 @@ pub struct Claim {
 pub(super) enum PasswordFate {
     /// The user entered it, and it matches this hash.
     Entered(PasswordHash),
-    /// It was not entered. It stays if the browser proves that it is the owner's.
+    /// It was not entered. It stays if the caller proves that it is the owner's.
     Unentered,
     /// It is replaced by this hash of a random password that no one knows.
     Removed(PasswordHash),
@@ -51,51 +49,36 @@ pub(super) enum VerifyAttemptError {
     Failed(VerifyEmailError),
 }
 
-impl From<VerifyEmailError> for VerifyAttemptError {
-    fn from(error: VerifyEmailError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<StoreError> for VerifyAttemptError {
-    fn from(error: StoreError) -> Self {
+impl<E: Into<VerifyEmailError>> From<E> for VerifyAttemptError {
+    fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<RedeemError> for VerifyAttemptError {
-    fn from(error: RedeemError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl Claim {
+impl ClaimedToken {
     /// Returns whether executing the claim hashes a password, to check it or to make it unusable.
     #[must_use]
-    pub fn hashes(&self, input: &EmailVerification) -> bool {
-        input.password.is_some() || !self.proven
+    pub fn hashes(&self) -> bool {
+        self.input.password.is_some() || !self.claim.proven
     }
 }
 
 impl VerifyEmail {
     /// Finds the account of a token without using the token. An attacker who guesses tokens causes no
     /// hash and blocks no writer.
-    pub fn precheck(&self, input: &EmailVerification) -> Result<Claim, VerifyEmailError> {
+    pub fn precheck(&self, input: EmailVerification, caller: &Caller) -> Result<ClaimedToken, VerifyEmailError> {
+        let claim = self.find_claim(&input, caller)?;
+        Ok(ClaimedToken { input, claim })
+    }
+
+    pub(super) fn find_claim(&self, input: &EmailVerification, caller: &Caller) -> Result<Claim, VerifyEmailError> {
         let now = self.clock.now();
         self.reauthentication.store.read(|tx| {
             let found = self.tokens.find_valid(&input.token, now, tx)?;
             let (record, user) = RedeemError::require_purpose(found, super::verify::is_of_an_address)?;
-            let proven = !record.claims(&user) || self.proves(&input.browser, &user, tx)?;
+            let proven = !record.claims(&user) || self.proves(input, caller, &user, tx)?;
             Ok(Claim { user, proven })
         })
-    }
-
-    /// Returns the guess to count before the work, or `None` if no password was entered.
-    #[must_use]
-    pub fn guess(&self, input: &EmailVerification, claim: &Claim) -> Option<Guess> {
-        let owner = Authenticated { user: claim.user.clone(), session_id: None };
-        let guess = || self.reauthentication.guess(&owner, input.browser.device.as_deref(), &input.client);
-        input.password.is_some().then(guess)
     }
 
     /// Checks the entered password, or creates a hash to replace an unproven one. Call it outside of
@@ -104,14 +87,16 @@ impl VerifyEmail {
         &self,
         entered: Option<&Password>,
         claim: &Claim,
-        cancellation: &CancellationToken,
+        caller: &Caller,
     ) -> Result<PasswordFate, VerifyEmailError> {
         let hasher = &self.reauthentication.hasher;
         if let Some(password) = entered {
             let stored = &claim.user.password;
-            return match hasher.verify(password, stored, cancellation)? {
+            return match hasher.verify(password, stored, &caller.cancellation)? {
                 PasswordCheck::Match { .. } => Ok(PasswordFate::Entered(stored.clone())),
-                PasswordCheck::Mismatch | PasswordCheck::Unreadable => Err(VerifyEmailError::InvalidCredentials),
+                PasswordCheck::Mismatch | PasswordCheck::Unreadable => {
+                    Err(VerifyEmailReason::InvalidCredentials.into())
+                }
             };
         }
         if claim.proven {
@@ -119,7 +104,7 @@ impl VerifyEmail {
         }
         // A real hash, so that no code needs a special case and a login takes the usual time.
         let nobodys = hex::encode(self.tokens.entropy.array::<32>());
-        Ok(PasswordFate::Removed(hasher.hash(&Password::new(nobodys), cancellation)?))
+        Ok(PasswordFate::Removed(hasher.hash(&Password::new(nobodys), &caller.cancellation)?))
     }
 
     /// Applies the decision to a locked account. Returns the account as it is then, the sessions to
@@ -127,7 +112,7 @@ impl VerifyEmail {
     pub(super) fn settle(
         &self,
         (record, user): (&OneTimeTokenRecord, User),
-        browser: &Browser,
+        (input, caller): (&EmailVerification, &Caller),
         fate: &PasswordFate,
         tx: &mut dyn Tx,
     ) -> Result<(User, KeepSessions, bool), VerifyAttemptError> {
@@ -137,8 +122,8 @@ impl VerifyEmail {
             return Err(VerifyAttemptError::Outdated);
         }
         // Checked again under the lock, because the session may have ended.
-        let own = self.proves(browser, &user, tx)?;
-        let keep = if own { self.kept_sessions(browser, &user) } else { KeepSessions::default() };
+        let own = self.proves(input, caller, &user, tx)?;
+        let keep = if own { self.kept_sessions(input, caller, &user) } else { KeepSessions::default() };
         if own || !record.claims(&user) || matches!(fate, PasswordFate::Entered(_)) {
             return Ok((user, keep, false));
         }
@@ -149,17 +134,21 @@ impl VerifyEmail {
         Ok((User { password: nobodys.clone(), ..user }, keep, true))
     }
 
-    /// Returns whether the browser is logged in to the account: by a bearer token of a session, or by a
+    /// Returns whether the caller is logged in to the account: by a bearer token of a session, or by a
     /// device cookie.
-    fn proves(&self, browser: &Browser, user: &User, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        if let Some(cookie) = &browser.device
+    fn proves(
+        &self,
+        input: &EmailVerification,
+        caller: &Caller,
+        user: &User,
+        tx: &mut dyn Tx,
+    ) -> Result<bool, StoreError> {
+        if let Some(cookie) = &caller.device
             && is_signed_in(&self.devices, cookie, user, tx)?
         {
             return Ok(true);
         }
-        let Some(bearer) = browser.bearer.as_ref().filter(|bearer| bearer.user.id == user.id) else {
-            return Ok(false);
-        };
+        let Some(bearer) = input.bearer_of(user) else { return Ok(false) };
         match bearer.session_id {
             Some(id) => Ok(tx.sessions().find(id)?.is_some_and(|session| session.ended_at.is_none())),
             // A token of the FastAPI app, valid for minutes.
@@ -167,13 +156,18 @@ impl VerifyEmail {
         }
     }
 
-    fn kept_sessions(&self, browser: &Browser, user: &User) -> KeepSessions {
-        let own = browser.bearer.as_ref().filter(|bearer| bearer.user.id == user.id);
-        let device = browser.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, user));
+    fn kept_sessions(&self, input: &EmailVerification, caller: &Caller, user: &User) -> KeepSessions {
+        let device = caller.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, user));
         KeepSessions {
-            session: own.and_then(|bearer| bearer.session_id),
+            session: input.bearer_of(user).and_then(|bearer| bearer.session_id),
             device: device.map(|device| self.devices.hash(user.id, device)),
         }
+    }
+}
+
+impl EmailVerification {
+    fn bearer_of(&self, user: &User) -> Option<&Authenticated> {
+        self.bearer.as_ref().filter(|bearer| bearer.user.id == user.id)
     }
 }
 

@@ -1,21 +1,46 @@
 //! Validates one-time tokens and redeems each once, by compare-and-set.
 
 use super::OneTimeTokens;
+use crate::failure::{Reason, UseCaseError};
 use chrono::{DateTime, Utc};
+use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::User;
 use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, Purpose};
 use portcullis_ports::{StoreError, Tx};
 
 /// Reason why a token is refused.
-#[derive(Debug)]
-pub(crate) enum RedeemError {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedeemReason {
     /// Unknown, used, replaced or revoked, issued for another purpose, or for an account that has
     /// changed since.
+    #[error("Invalid token")]
     Invalid,
     /// Expired.
+    #[error("Token has expired")]
     Expired,
+}
+
+impl Reason for RedeemReason {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Invalid => ErrorCode::TokenInvalid,
+            Self::Expired => ErrorCode::TokenExpired,
+        }
+    }
+}
+
+/// Error of a step that needs a valid token.
+#[derive(Debug)]
+pub(crate) enum RedeemError {
+    Refused(RedeemReason),
     /// The store failed, so the token was not judged.
     Failed(StoreError),
+}
+
+impl From<RedeemReason> for RedeemError {
+    fn from(reason: RedeemReason) -> Self {
+        Self::Refused(reason)
+    }
 }
 
 impl From<StoreError> for RedeemError {
@@ -24,21 +49,14 @@ impl From<StoreError> for RedeemError {
     }
 }
 
-/// Lets `?` convert a [`RedeemError`] to the error of a use case.
-macro_rules! from_redeem_error {
-    ($error:ty) => {
-        impl From<crate::verification::RedeemError> for $error {
-            fn from(error: crate::verification::RedeemError) -> Self {
-                match error {
-                    crate::verification::RedeemError::Invalid => Self::Invalid,
-                    crate::verification::RedeemError::Expired => Self::Expired,
-                    crate::verification::RedeemError::Failed(error) => error.into(),
-                }
-            }
+impl<R: Reason + From<RedeemReason>> From<RedeemError> for UseCaseError<R> {
+    fn from(error: RedeemError) -> Self {
+        match error {
+            RedeemError::Refused(reason) => Self::Refused(reason.into()),
+            RedeemError::Failed(error) => error.into(),
         }
-    };
+    }
 }
-pub(crate) use from_redeem_error;
 
 impl OneTimeTokens {
     /// Finds a valid token and its account. Changes nothing.
@@ -48,7 +66,7 @@ impl OneTimeTokens {
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
     ) -> Result<(OneTimeTokenRecord, User), RedeemError> {
-        let record = tx.one_time_tokens().find(self.digest(token))?.ok_or(RedeemError::Invalid)?;
+        let record = tx.one_time_tokens().find(self.digest(token))?.ok_or(RedeemReason::Invalid)?;
         self.validate(record, now, tx)
     }
 
@@ -61,13 +79,13 @@ impl OneTimeTokens {
         tx: &mut dyn Tx,
     ) -> Result<(OneTimeTokenRecord, User), RedeemError> {
         let digest = self.digest(token);
-        let found = tx.one_time_tokens().find(digest)?.ok_or(RedeemError::Invalid)?;
+        let found = tx.one_time_tokens().find(digest)?.ok_or(RedeemReason::Invalid)?;
         tx.sessions().lock_account(found.user_id)?;
         // Read the record again: a transaction that held the lock may have bound the token to another
         // hash.
-        let record = tx.one_time_tokens().find(digest)?.ok_or(RedeemError::Invalid)?;
+        let record = tx.one_time_tokens().find(digest)?.ok_or(RedeemReason::Invalid)?;
         let worth = self.validate(record, now, tx)?;
-        if tx.one_time_tokens().consume(digest)? { Ok(worth) } else { Err(RedeemError::Invalid) }
+        if tx.one_time_tokens().consume(digest)? { Ok(worth) } else { Err(RedeemReason::Invalid.into()) }
     }
 
     fn validate(
@@ -76,11 +94,12 @@ impl OneTimeTokens {
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
     ) -> Result<(OneTimeTokenRecord, User), RedeemError> {
-        let user = tx.users().find(record.user_id)?.ok_or(RedeemError::Invalid)?;
+        let user = tx.users().find(record.user_id)?.ok_or(RedeemReason::Invalid)?;
         if record.is_valid_for(&user, &self.version(&user.password), now) {
             return Ok((record, user));
         }
-        Err(if now < record.expires_at { RedeemError::Invalid } else { RedeemError::Expired })
+        let reason = if now < record.expires_at { RedeemReason::Invalid } else { RedeemReason::Expired };
+        Err(reason.into())
     }
 }
 
@@ -90,6 +109,6 @@ impl RedeemError {
         (record, user): (OneTimeTokenRecord, User),
         wanted: impl FnOnce(Purpose) -> bool,
     ) -> Result<(OneTimeTokenRecord, User), Self> {
-        if wanted(record.purpose) { Ok((record, user)) } else { Err(Self::Invalid) }
+        if wanted(record.purpose) { Ok((record, user)) } else { Err(RedeemReason::Invalid.into()) }
     }
 }

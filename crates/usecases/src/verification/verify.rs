@@ -1,33 +1,33 @@
 //! Verifies an email address: the account's current, new or former one.
 
-use super::proof::{Browser, Claim, PasswordFate, VerifyAttemptError};
-use super::{OneTimeTokens, RedeemError, from_redeem_error};
+use super::proof::{ClaimedToken, PasswordFate, VerifyAttemptError};
+use super::{OneTimeTokens, RedeemError, RedeemReason};
 use crate::LOG;
-use crate::failure::{DependencyError, from_dependency_errors};
-use crate::limits::{Admission, DeviceCookies, LimitError, RateLimited};
+use crate::caller::Caller;
+use crate::counted::Counted;
+use crate::failure::{Reason, UseCaseError};
+use crate::limits::{Admission, Attempt, DeviceCookies, LimitError};
 use crate::login::{MAX_ATTEMPTS, Reauthentication, hash_contention};
 use crate::mail::{MailCause, Outbox};
+use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::{EmailAddress, Password, User};
-use portcullis_domain::sessions::{ClientInfo, EndReason, KeepSessions, SessionEnd};
+use portcullis_domain::sessions::{EndReason, KeepSessions, SessionEnd};
 use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, Purpose};
-use portcullis_ports::{CancellationToken, Clock, EmailChange, HasherError, StoreError, StoreExt, Tx};
+use portcullis_ports::{Clock, EmailChange, StoreError, StoreExt, Tx};
 use std::sync::Arc;
 
-/// Input of the verification, with a token from an email.
+/// Input of the verification, with a token from an email. Sessions of the bearer and of the caller's
+/// device are kept when others end, if they belong to the same account.
 #[derive(Debug)]
 pub struct EmailVerification {
     /// The token.
     pub token: OneTimeToken,
-    /// Browser that presents the token.
-    pub browser: Browser,
+    /// User who is logged in where the token is presented, if any.
+    pub bearer: Option<Authenticated>,
     /// Password of the account, if the user entered it. A correct password is kept.
     pub password: Option<Password>,
-    /// IP address and User-Agent of the client.
-    pub client: ClientInfo,
-    /// Language of emails to the owner.
-    pub language: Language,
 }
 
 /// The address is verified.
@@ -50,50 +50,27 @@ pub struct EmailVerified {
 
 /// Reason why nothing was verified.
 #[derive(Debug, thiserror::Error)]
-pub enum VerifyEmailError {
-    /// The token is unknown, used, replaced, revoked or for another purpose.
-    #[error("Invalid token")]
-    Invalid,
-    /// The token has expired.
-    #[error("Token has expired")]
-    Expired,
+pub enum VerifyEmailReason {
+    /// The token is refused.
+    #[error(transparent)]
+    Token(#[from] RedeemReason),
     /// Another account has the address by now, or can reclaim it.
     #[error("Email already registered")]
     EmailTaken,
     /// The entered password is wrong. The token is not used.
     #[error("Invalid email or password")]
     InvalidCredentials,
-    /// Too many guesses at the password.
-    #[error(transparent)]
-    Limited(RateLimited),
-    /// A dependency failed.
-    #[error(transparent)]
-    Failed(DependencyError),
 }
 
-from_dependency_errors!(VerifyEmailError: StoreError, HasherError);
-from_redeem_error!(VerifyEmailError);
+/// Error of a verification.
+pub type VerifyEmailError = UseCaseError<VerifyEmailReason>;
 
-impl From<LimitError> for VerifyEmailError {
-    fn from(error: LimitError) -> Self {
-        match error {
-            LimitError::Limited(limited) => Self::Limited(limited),
-            LimitError::Failed(failure) => Self::Failed(failure),
-        }
-    }
-}
-
-impl VerifyEmailError {
-    /// Returns the stable error code.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
+impl Reason for VerifyEmailReason {
+    fn code(&self) -> ErrorCode {
         match self {
-            Self::Invalid => ErrorCode::TokenInvalid,
-            Self::Expired => ErrorCode::TokenExpired,
+            Self::Token(reason) => reason.code(),
             Self::EmailTaken => ErrorCode::Conflict,
             Self::InvalidCredentials => ErrorCode::InvalidCredentials,
-            Self::Limited(_) => ErrorCode::RateLimited,
-            Self::Failed(failure) => failure.code(),
         }
     }
 }
@@ -125,82 +102,73 @@ struct Redemption<'a> {
     cause: MailCause<'a>,
 }
 
-impl VerifyEmail {
-    /// Redeems the token: calls [`precheck`](Self::precheck), counts the [`guess`](Self::guess), then
-    /// calls [`execute`](Self::execute).
-    pub fn run(
-        &self,
-        input: &EmailVerification,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<EmailVerified, VerifyEmailError> {
-        let claim = self.precheck(input)?;
-        let guess = self.guess(input, &claim).map(|guess| self.reauthentication.admit(&guess)).transpose()?;
-        let admission = guess.unwrap_or_default();
-        self.execute(input, claim, admission, still_wanted)
+impl Counted for VerifyEmail {
+    type Input = ClaimedToken;
+    type Output = EmailVerified;
+    type Reason = VerifyEmailReason;
+
+    fn attempts(&self, input: &ClaimedToken, caller: &Caller) -> Vec<Attempt> {
+        let ClaimedToken { input, claim } = input;
+        let guess = || Attempt::Guess(self.reauthentication.guess(&claim.user, caller));
+        input.password.is_some().then(guess).into_iter().collect()
+    }
+
+    fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
+        self.reauthentication.guesses.count(attempt)
     }
 
     /// Redeems the token and executes its purpose. Exactly one concurrent caller with one token
-    /// succeeds. A wrong password is charged as a guess and does not use the token.
-    pub fn execute(
-        &self,
-        input: &EmailVerification,
-        claim: Claim,
-        admission: Admission,
-        still_wanted: impl Fn() -> bool + Send + Sync + 'static,
-    ) -> Result<EmailVerified, VerifyEmailError> {
-        let outcome = self.claim(input, claim, &CancellationToken::cancelled_unless(still_wanted));
-        if matches!(outcome, Err(VerifyEmailError::InvalidCredentials)) {
-            admission.commit();
-        }
-        outcome
-    }
-
-    fn claim(
-        &self,
-        input: &EmailVerification,
-        mut claim: Claim,
-        cancellation: &CancellationToken,
-    ) -> Result<EmailVerified, VerifyEmailError> {
+    /// succeeds. A wrong password does not use the token.
+    fn act(&self, input: &ClaimedToken, caller: &Caller, _: &Admission) -> Result<EmailVerified, VerifyEmailError> {
+        let ClaimedToken { input, claim } = input;
+        let mut claim = claim.clone();
         for _ in 0..MAX_ATTEMPTS {
-            let fate = self.fate(input.password.as_ref(), &claim, cancellation)?;
-            match self.reauthentication.store.write(|tx| self.redeem(input, &fate, tx)) {
+            let fate = self.fate(input.password.as_ref(), &claim, caller)?;
+            match self.reauthentication.store.write(|tx| self.redeem(input, caller, &fate, tx)) {
                 Ok(verified) => {
                     if verified.purpose == Purpose::ChangeEmail {
                         self.outbox.notify_worker();
                     }
                     return Ok(verified);
                 }
-                Err(VerifyAttemptError::Outdated) => claim = self.precheck(input)?,
+                Err(VerifyAttemptError::Outdated) => claim = self.find_claim(input, caller)?,
                 Err(VerifyAttemptError::Failed(error)) => return Err(error),
             }
         }
         Err(hash_contention().into())
     }
+}
+
+impl VerifyEmail {
+    /// Redeems the token: calls [`precheck`](Self::precheck), then counts and executes the claim.
+    pub fn run(&self, input: EmailVerification, caller: &Caller) -> Result<EmailVerified, VerifyEmailError> {
+        Counted::run(self, &self.precheck(input, caller)?, caller)
+    }
 
     fn redeem(
         &self,
         input: &EmailVerification,
+        caller: &Caller,
         fate: &PasswordFate,
         tx: &mut dyn Tx,
     ) -> Result<EmailVerified, VerifyAttemptError> {
         let now = self.clock.now();
         let redeemed = self.tokens.redeem(&input.token, now, tx)?;
         let (record, found) = RedeemError::require_purpose(redeemed, is_of_an_address)?;
-        let (user, keep, password_removed) = self.settle((&record, found.clone()), &input.browser, fate, tx)?;
-        let session_end = SessionEnd { at: now, reason: EndReason::EmailChanged, client: input.client.clone() };
-        let cause = MailCause { language: input.language, client: &input.client, at: now };
+        let (user, keep, password_removed) = self.settle((&record, found.clone()), (input, caller), fate, tx)?;
+        let (session_end, cause) = (caller.session_end(EndReason::EmailChanged, now), caller.cause(now));
         let redemption = Redemption { record, found, user, keep, password_removed, session_end, cause };
-        Ok(self.act(&redemption, tx)?)
+        Ok(self.fulfill(&redemption, tx)?)
     }
 
-    fn act(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
+    fn fulfill(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
         let Redemption { record, user, password_removed, .. } = redemption;
         let (user_id, purpose) = (user.id.get(), record.purpose.as_str());
         let mut verified = match record.purpose {
             Purpose::VerifyEmail => self.verify(redemption, tx)?,
             Purpose::ChangeEmail => self.change(redemption, tx)?,
             Purpose::UndoEmailChange => self.undo(redemption, tx)?,
-            Purpose::ResetPassword => return Err(VerifyEmailError::Invalid),
+            Purpose::ResetPassword => return Err(VerifyEmailReason::from(RedeemReason::Invalid).into()),
         };
         // After an undo: the person who changed the address knew the password, or has set another one.
         if *password_removed || record.purpose == Purpose::UndoEmailChange {
@@ -232,7 +200,7 @@ impl VerifyEmail {
         // address a moment ago.
         let holder = tx.one_time_tokens().find_reclaimer(&record.email, session_end.at)?;
         if holder.is_some_and(|holder| holder != found.id) {
-            return Err(VerifyEmailError::EmailTaken);
+            return Err(VerifyEmailReason::EmailTaken.into());
         }
         let mut verified = redemption.outcome(record.email.clone(), found.email_verified_at.is_none());
         verified.sessions_ended = tx.sessions().end_all(found.id, keep, session_end)?;
@@ -259,8 +227,8 @@ impl VerifyEmail {
         let Redemption { record, user, session_end, .. } = redemption;
         match tx.users().change_email(user.id, &user.email, &record.email, session_end.at)? {
             EmailChange::Changed => Ok(()),
-            EmailChange::Outdated => Err(VerifyEmailError::Invalid),
-            EmailChange::Taken => Err(VerifyEmailError::EmailTaken),
+            EmailChange::Outdated => Err(VerifyEmailReason::from(RedeemReason::Invalid).into()),
+            EmailChange::Taken => Err(VerifyEmailReason::EmailTaken.into()),
         }
     }
 

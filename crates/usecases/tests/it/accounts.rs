@@ -4,45 +4,46 @@ use crate::world::{World, login};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User, UserId};
-use portcullis_domain::sessions::{ClientInfo, EventKind};
+use portcullis_domain::sessions::EventKind;
 use portcullis_ports::{Clock, StoreExt};
 use portcullis_testkit::Watched;
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::registration::{
-    AccountDeletion, AccountDisabled, AccountError, AccountFound, AccountRef, AccountSuspension, AccountsListed,
+    AccountDeleted, AccountDisabled, AccountError, AccountFound, AccountReason, AccountRef, AccountsListed,
     DeleteAccount, DisableAccount, EmailVouched, EnableAccount, FindAccount, ListAccounts, PasswordOverride,
-    SetPassword, SetPasswordError, VouchForEmail,
+    SetPassword, VouchForEmail,
 };
-use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionError};
+use portcullis_usecases::sessions::{ListSessions, NoSuchSession, RevokeSession};
+use portcullis_usecases::{Caller, UseCaseError};
 use std::sync::Arc;
 
 fn disable(world: &World, user_id: UserId) -> Result<AccountDisabled, AccountError> {
     let verb = DisableAccount { store: world.store.clone(), clock: world.clock.clone() };
-    verb.run(&AccountSuspension { user_id, client: ClientInfo::default() })
+    verb.run(user_id, &Caller::default())
 }
 
 fn new_password(text: &str) -> NewPassword {
     PasswordPolicy::default().validate(Password::new(text)).unwrap()
 }
 
-pub(crate) fn set_password(world: &World, user_id: UserId, text: &str) -> Result<u64, SetPasswordError> {
+pub(crate) fn set_password(world: &World, user_id: UserId, text: &str) -> Result<u64, AccountError> {
     let verb = SetPassword {
         store: world.store.clone(),
         hasher: world.hasher.clone(),
         screening: world.screening.clone(),
         clock: world.clock.clone(),
     };
-    let input = PasswordOverride { user_id, password: new_password(text), client: ClientInfo::default() };
-    verb.run(&input).map(|set| set.sessions)
+    let input = PasswordOverride { user_id, password: new_password(text) };
+    verb.run(&input, &Caller::default()).map(|set| set.sessions)
 }
 
 fn deletion(world: &World) -> DeleteAccount {
     DeleteAccount { store: world.store.clone(), clock: world.clock.clone() }
 }
 
-fn of(user: &User) -> AccountDeletion {
-    AccountDeletion { user_id: user.id, client: ClientInfo::default() }
+fn delete(world: &World, id: UserId) -> AccountDeleted {
+    deletion(world).run(id, &Caller::default(), &mut |_| true).unwrap()
 }
 
 fn kinds(world: &World, user: &User) -> Vec<EventKind> {
@@ -66,22 +67,28 @@ fn disabled_account_is_out_at_once_and_logs_in_once_enabled() {
     assert_eq!(world.authenticate(&pair.access_token).unwrap_err().code(), ErrorCode::TokenRevoked, "it stays out");
     assert!(world.log_in("ada@example.org", "correct horse").is_ok());
     let nobody = UserId::new(99);
-    assert!(matches!(disable(&world, nobody), Err(AccountError::NotFound)));
-    assert!(matches!(enable.run(nobody), Err(AccountError::NotFound)));
+    assert!(matches!(disable(&world, nobody), Err(AccountError::Refused(AccountReason::NotFound))));
+    assert!(matches!(enable.run(nobody), Err(AccountError::Refused(AccountReason::NotFound))));
 }
 
 #[test]
 fn a_password_that_an_operator_sets_ends_every_session() {
     let world = World::new();
     let (ada, pair) = world.ada();
-    assert!(matches!(set_password(&world, ada.id, "ada@example.org"), Err(SetPasswordError::CommonPassword)));
+    assert!(matches!(
+        set_password(&world, ada.id, "ada@example.org"),
+        Err(AccountError::Refused(AccountReason::CommonPassword))
+    ));
     assert!(world.authenticate(&pair.access_token).is_ok());
     assert_eq!(set_password(&world, ada.id, "battery staple").unwrap(), 1);
     assert_eq!(kinds(&world, &ada), [EventKind::PasswordChanged, EventKind::LogIn]);
     assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
     assert!(world.log_in("ada@example.org", "correct horse").is_err());
     assert!(world.log_in("ada@example.org", "battery staple").is_ok());
-    assert!(matches!(set_password(&world, UserId::new(99), "battery staple"), Err(SetPasswordError::NotFound)));
+    assert!(matches!(
+        set_password(&world, UserId::new(99), "battery staple"),
+        Err(AccountError::Refused(AccountReason::NotFound))
+    ));
 }
 
 #[test]
@@ -89,11 +96,11 @@ fn deleted_account_leaves_nothing_and_frees_its_email() {
     let world = World::new();
     let (ada, pair) = world.ada();
     world.refresh(&pair.refresh_token).unwrap();
-    let deleted = deletion(&world).run(&of(&ada), &mut |_| true).unwrap();
+    let deleted = delete(&world, ada.id);
     assert_eq!((deleted.began, deleted.rows, deleted.complete), (true, 5, true), "two tokens, a session, two events");
     assert!(world.store.tokens_of(ada.id).is_empty() && world.store.sessions_of(ada.id).is_empty());
     assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenInvalid);
-    let again = deletion(&world).run(&of(&ada), &mut |_| true).unwrap();
+    let again = delete(&world, ada.id);
     assert_eq!((again.began, again.rows, again.complete), (false, 0, true));
     let (anew, _) = world.ada();
     assert_ne!(anew.id, ada.id);
@@ -107,7 +114,7 @@ fn interrupted_deletion_is_finished_by_a_purge_or_the_next_one() {
         for _ in 0..200 {
             world.log_in("ada@example.org", "correct horse").unwrap();
         }
-        let stopped = deletion(&world).run(&of(&ada), &mut |_| false).unwrap();
+        let stopped = deletion(&world).run(ada.id, &Caller::default(), &mut |_| false).unwrap();
         assert!(stopped.began && !stopped.complete && stopped.rows > 0, "{stopped:?}");
         assert!(world.authenticate(&pair.access_token).is_err());
         let left = world.store.tokens_of(ada.id).len();
@@ -117,7 +124,7 @@ fn interrupted_deletion_is_finished_by_a_purge_or_the_next_one() {
             let verb = Purge { store: world.store.clone(), retention: Retention::default(), sessions, clock };
             verb.run(&mut |_| true).unwrap().rows
         } else {
-            deletion(&world).run(&of(&ada), &mut |_| true).unwrap().rows
+            delete(&world, ada.id).rows
         };
         assert!(rows > u64::try_from(left).unwrap());
         assert!(world.store.tokens_of(ada.id).is_empty() && world.store.sessions_of(ada.id).is_empty());
@@ -134,10 +141,10 @@ fn a_deletion_that_cannot_be_finished_holds_up_no_other() {
     for id in &ids[..2] {
         world.store.refer_to(*id, "orders");
     }
-    let deleted = deletion(&world).run(&of(&users[0]), &mut |_| true).unwrap();
+    let deleted = delete(&world, ids[0]);
     assert_eq!((deleted.began, deleted.complete, deleted.referenced_by.as_deref()), (true, true, Some("orders")));
     for user in &users[1..3] {
-        assert!(deletion(&world).begin(&of(user)).unwrap());
+        assert!(deletion(&world).begin(user.id, &Caller::default()).unwrap());
     }
     let (sessions, clock) = (world.sessions, world.clock.clone());
     let purge = Purge { store: world.store.clone(), retention: Retention::default(), sessions, clock };
@@ -152,7 +159,7 @@ fn a_deletion_that_cannot_be_finished_holds_up_no_other() {
     assert!(left.len() == 2 && !left.contains(&ids[2]), "{left:?}");
     let begun = |id| deletion(&world).has_begun(id).unwrap();
     assert_eq!([begun(ids[0]), begun(ids[2]), begun(ids[3])], [true, false, false]);
-    let again = deletion(&world).run(&of(&users[0]), &mut |_| true).unwrap();
+    let again = delete(&world, ids[0]);
     assert_eq!((again.began, again.referenced_by.as_deref()), (false, Some("orders")));
 }
 
@@ -162,7 +169,7 @@ fn log_in_while(world: &Arc<World>, happens: fn(&World, UserId)) -> Result<(), E
     let meanwhile = world.clone();
     let store = Arc::new(Watched::meanwhile(world.store.clone(), move || happens(&meanwhile, ada)));
     let verb = LogIn { store, ..world.verb() };
-    verb.run(&login("ada@example.org", "correct horse"), || true).map(drop).map_err(|error| error.code())
+    verb.run(&login("ada@example.org", "correct horse"), &Caller::default()).map(drop).map_err(|error| error.code())
 }
 
 #[test]
@@ -170,10 +177,7 @@ fn login_begins_no_session_if_account_changed_since_lookup() {
     let happenings: [fn(&World, UserId); 3] = [
         |world, id| assert!(disable(world, id).unwrap().changed),
         |world, id| assert_eq!(set_password(world, id, "battery staple").unwrap(), 1),
-        |world, id| {
-            let input = AccountDeletion { user_id: id, client: ClientInfo::default() };
-            deletion(world).run(&input, &mut |_| true).unwrap();
-        },
+        |world, id| assert!(delete(world, id).began),
     ];
     for happens in happenings {
         let world = Arc::new(World::new());
@@ -206,8 +210,8 @@ fn account_is_found_by_id_or_by_the_email_that_login_accepts() {
     assert_eq!(find(email("Erin@example.org")).unwrap(), erins[0]);
     let error = find(email("ERIN@example.org")).unwrap_err();
     assert_eq!(error.to_string(), "several accounts have that email in other spellings: 2, 3");
-    assert!(matches!(find(email("bob@example.org")), Err(AccountError::NotFound)));
-    assert!(matches!(find(AccountRef::Id(UserId::new(9))), Err(AccountError::NotFound)));
+    assert!(matches!(find(email("bob@example.org")), Err(AccountError::Refused(AccountReason::NotFound))));
+    assert!(matches!(find(AccountRef::Id(UserId::new(9))), Err(AccountError::Refused(AccountReason::NotFound))));
 }
 
 #[test]
@@ -237,12 +241,12 @@ fn an_operator_lists_and_revokes_whosever_sessions() {
     assert!(listed.len() == 2 && listed.iter().all(|own| !own.current));
     let current = world.authenticate(&pair.access_token).unwrap().session_id.unwrap();
     let verb = RevokeSession { store: world.store.clone(), clock: world.clock.clone() };
-    let client = ClientInfo::default();
-    assert!(verb.by_operator(current, &client).unwrap() && !verb.by_operator(current, &client).unwrap());
+    let operator = Caller::default();
+    assert!(verb.by_operator(current, &operator).unwrap() && !verb.by_operator(current, &operator).unwrap());
     assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
     let unknown = portcullis_domain::sessions::SessionId::from_random([9; 16]);
-    assert!(matches!(verb.by_operator(unknown, &client), Err(SessionError::NotFound)));
-    assert_eq!((verb.all_for_user(ada.id, &client).unwrap(), verb.all_for_user(ada.id, &client).unwrap()), (1, 0));
+    assert!(matches!(verb.by_operator(unknown, &operator), Err(UseCaseError::Refused(NoSuchSession))));
+    assert_eq!((verb.all_for_user(ada.id, &operator).unwrap(), verb.all_for_user(ada.id, &operator).unwrap()), (1, 0));
     assert_eq!(world.refresh(&other.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
 }
 
@@ -252,7 +256,10 @@ fn an_operator_vouches_for_an_address_and_nothing_else_changes() {
     let (ada, _) = world.ada();
     let verb = VouchForEmail { store: world.store.clone(), clock: world.clock.clone() };
     let other = EmailAddress::parse("eve@example.org").unwrap();
-    assert!(matches!(verb.run(ada.id, &other), Err(AccountError::NotFound)), "it has another address by now");
+    assert!(
+        matches!(verb.run(ada.id, &other), Err(AccountError::Refused(AccountReason::NotFound))),
+        "it has another address by now"
+    );
     let find = || world.store.read(|tx| tx.users().find(ada.id)).unwrap().unwrap();
     assert_eq!(find().email_verified_at, None);
     assert_eq!(verb.run(ada.id, &ada.email).unwrap(), EmailVouched { changed: true });
@@ -260,5 +267,5 @@ fn an_operator_vouches_for_an_address_and_nothing_else_changes() {
     assert_eq!(verified.email_verified_at, Some(world.clock.now()));
     assert_eq!(verified.password.expose(), ada.password.expose());
     assert_eq!(verb.run(ada.id, &ada.email).unwrap(), EmailVouched { changed: false });
-    assert!(matches!(verb.run(UserId::new(99), &ada.email), Err(AccountError::NotFound)));
+    assert!(matches!(verb.run(UserId::new(99), &ada.email), Err(AccountError::Refused(AccountReason::NotFound))));
 }

@@ -9,7 +9,6 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_usecases::tokens::TokenPair;
-use portcullis_usecases::verification::Browser;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -33,8 +32,7 @@ fn verified_email_change_takes_effect_and_notifies_old_email() {
     let token = on_the_way(&world, &here, "New@Example.org");
     assert!(user(&world, "new@example.org").is_none(), "not before");
     assert_eq!(world.inspect(&token), Some(Purpose::ChangeEmail));
-    let bearer = Some(world.authenticate(&here.access_token).unwrap());
-    let verified = world.verify_from(&token, Browser { bearer, device: None }).unwrap();
+    let verified = world.verify_from(&token, Some(&here), None).unwrap();
     assert_eq!((verified.purpose, verified.email.original()), (Purpose::ChangeEmail, "new@example.org"));
     assert_eq!((verified.first, verified.sessions_ended, verified.reset), (false, 1, None));
     assert!(is_in(&world, &here) && !is_in(&world, &there));

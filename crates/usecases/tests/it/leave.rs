@@ -3,9 +3,9 @@
 use crate::mail_fixtures::{Call, all_at_once};
 use crate::world::World;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::StoreError;
-use portcullis_usecases::registration::{AccountDeletion, DeleteAccount};
+use portcullis_usecases::registration::DeleteAccount;
+use portcullis_usecases::{Caller, Counted};
 
 #[test]
 fn an_account_goes_with_all_that_belongs_to_it() {
@@ -36,7 +36,7 @@ fn an_address_that_it_had_before_is_free_as_well() {
     // Immediately, though its rows are deleted later.
     let user_id = world.authenticate(&pair.access_token).unwrap().user.id;
     let deletion = DeleteAccount { store: world.store.clone(), clock: world.clock.clone() };
-    assert!(deletion.begin(&AccountDeletion { user_id, client: ClientInfo::default() }).unwrap());
+    assert!(deletion.begin(user_id, &Caller::default()).unwrap());
     assert!(world.register("ada@example.org", "battery staple").is_ok());
     assert_eq!(world.deliver(), [("verify_email".to_owned(), "ada@example.org".to_owned())]);
 }
@@ -50,7 +50,7 @@ fn wrong_password_or_store_outage_deletes_no_account() {
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     let verb = world.leaving();
     let input = crate::mail_fixtures::leave_of(owner, "correct horse");
-    assert_eq!(verb.run(&input, || true).unwrap_err().code(), ErrorCode::Unavailable);
+    assert_eq!(verb.run(&input, &Caller::default()).unwrap_err().code(), ErrorCode::Unavailable);
     world.store.set_outage(None);
     assert!(world.authenticate(&pair.access_token).is_ok());
 }
@@ -65,7 +65,7 @@ fn account_deletion_and_password_change_exclude_each_other() {
         let verb = world.leaving();
         let change = world.changing(owner(), "correct horse", "battery staple");
         let calls: Vec<Call<'_, bool>> =
-            vec![Box::new(|| verb.run(&one, || true).is_ok()), Box::new(move || change(two).is_ok())];
+            vec![Box::new(|| verb.run(&one, &Caller::default()).is_ok()), Box::new(move || change(two).is_ok())];
         let done = all_at_once(calls);
         assert_eq!(done.iter().filter(|done| **done).count(), 1, "{done:?}");
     }

@@ -1,14 +1,15 @@
 //! Rate limits of logins and registrations: charges, budgets and refunds.
 
-use crate::world::{World, login};
+use crate::mail_fixtures::leave_of;
+use crate::world::{World, at, login, with};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Gcra, LimitSubject, Rule, SlidingWindow};
-use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
-use portcullis_domain::sessions::ClientInfo;
+use portcullis_domain::registration::{EmailAddress, PasswordHash, User};
 use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome, StoreError};
 use portcullis_testkit::MapLimiter;
 use portcullis_usecases::limits::{LimitError, Limits, Rules};
-use portcullis_usecases::login::{LogIn, LogInError, PasswordLogin};
+use portcullis_usecases::login::{LogInError, LogInReason, LoggedIn};
+use portcullis_usecases::{Caller, Counted};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,9 +39,19 @@ fn is_limited(outcome: Result<impl Sized, LogInError>, budget: Budget) -> bool {
     }
 }
 
-fn from(address: &str, email: &str) -> PasswordLogin {
-    let client = ClientInfo { ip_address: Some(address.parse().unwrap()), user_agent: None };
-    PasswordLogin { client, ..login(email, "wrong") }
+/// Tries a wrong password.
+fn try_from(world: &World, address: &str, email: &str) -> Result<LoggedIn, LogInError> {
+    world.verb().run(&login(email, "wrong"), &at(address))
+}
+
+fn is_wrong(outcome: &Result<LoggedIn, LogInError>) -> bool {
+    matches!(outcome, Err(LogInError::Refused(LogInReason::InvalidCredentials)))
+}
+
+/// A login that was admitted, and then shed.
+fn shed(world: &World, email: &str, caller: &Caller) {
+    let (verb, input) = (world.verb(), login(email, "wrong"));
+    verb.attempts(&input, caller).iter().for_each(|attempt| drop(verb.count(attempt).unwrap()));
 }
 
 #[test]
@@ -49,7 +60,7 @@ fn unknown_email_is_limited_like_a_known_one_before_any_lookup() {
     world.ada();
     for email in ["ada@example.org", "nobody@example.org"] {
         for spelled in [email.to_owned(), format!(" {}", email.to_uppercase()), email.to_owned()] {
-            assert!(matches!(world.log_in(&spelled, "wrong"), Err(LogInError::InvalidCredentials)));
+            assert!(is_wrong(&world.log_in(&spelled, "wrong")));
         }
         let before = world.hasher.work.load(Ordering::SeqCst);
         let refused = world.log_in(email, "correct horse");
@@ -67,9 +78,9 @@ fn a_success_is_given_back_and_a_dependency_that_fails_too() {
         world.log_in("ada@example.org", "correct horse").unwrap();
     }
     for _ in 0..20 {
-        drop(world.guesses().count(&LogIn::guess(&login("ada@example.org", "wrong"), None)).unwrap());
+        shed(&world, "ada@example.org", &Caller::default());
     }
-    assert!(matches!(world.log_in("ada@example.org", "wrong"), Err(LogInError::InvalidCredentials)));
+    assert!(is_wrong(&world.log_in("ada@example.org", "wrong")));
 }
 
 #[test]
@@ -78,16 +89,15 @@ fn a_known_device_has_a_budget_of_its_own() {
     let (ada, _) = world.ada();
     let cookie = world.devices.issue(None, &ada, &ada.password);
     while !is_limited(world.log_in("ada@example.org", "wrong"), Budget::Account) {}
-    let with = |cookie: &str, password: &str| {
-        let device = Some(cookie.to_owned());
-        world.verb().run(&PasswordLogin { device, ..login("ada@example.org", password) }, || true)
+    let enter = |cookie: &str, password: &str| {
+        world.verb().run(&login("ada@example.org", password), &with(Some(cookie.to_owned())))
     };
-    assert!(with(&cookie, "correct horse").is_ok());
+    assert!(enter(&cookie, "correct horse").is_ok());
     for _ in 0..3 {
-        assert!(matches!(with(&cookie, "wrong"), Err(LogInError::InvalidCredentials)));
+        assert!(is_wrong(&enter(&cookie, "wrong")));
     }
-    assert!(is_limited(with(&cookie, "correct horse"), Budget::Device));
-    assert!(with(&world.devices.issue(None, &ada, &ada.password), "correct horse").is_ok(), "another device of hers");
+    assert!(is_limited(enter(&cookie, "correct horse"), Budget::Device));
+    assert!(enter(&world.devices.issue(None, &ada, &ada.password), "correct horse").is_ok(), "another device of hers");
 }
 
 #[test]
@@ -122,12 +132,12 @@ fn a_source_is_an_address_or_a_network() {
     let world = World::limited(rules());
     for number in 0..6 {
         let address = format!("2001:db8::{number}");
-        let outcome = world.verb().run(&from(&address, &format!("user{number}@example.org")), || true);
-        assert!(matches!(outcome, Err(LogInError::InvalidCredentials)));
+        let outcome = try_from(&world, &address, &format!("user{number}@example.org"));
+        assert!(is_wrong(&outcome));
     }
-    let run = |address| world.verb().run(&from(address, "other@example.org"), || true);
+    let run = |address| try_from(&world, address, "other@example.org");
     assert!(is_limited(run("2001:db8::ffff"), Budget::Source));
-    assert!(matches!(run("2001:db8:0:1::1"), Err(LogInError::InvalidCredentials)));
+    assert!(is_wrong(&run("2001:db8:0:1::1")));
 }
 
 /// One account that logs in, or a call that fails, all day must not fill the disk.
@@ -135,14 +145,11 @@ fn a_source_is_an_address_or_a_network() {
 fn a_source_pays_for_every_call_whatever_becomes_of_it() {
     let world = World::limited(rules());
     world.ada();
-    let run = |email: &str, password: &str| {
-        let input = PasswordLogin { password: Password::new(password), ..from("192.0.2.1", email) };
-        world.verb().run(&input, || true)
-    };
+    let run = |email: &str, password: &str| world.verb().run(&login(email, password), &at("192.0.2.1"));
     for _ in 0..3 {
         run("ada@example.org", "correct horse").unwrap();
     }
-    drop(world.guesses().admit(&LogIn::guess(&from("192.0.2.1", "shed@example.org"), None)).unwrap());
+    shed(&world, "shed@example.org", &at("192.0.2.1"));
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     assert_eq!(run("ada@example.org", "correct horse").unwrap_err().code(), ErrorCode::Unavailable);
     assert_eq!(world.forgot_from("192.0.2.1", "ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
@@ -155,8 +162,8 @@ fn a_source_pays_for_every_call_whatever_becomes_of_it() {
 fn a_source_pays_for_reauthentications_that_succeed() {
     let world = World::limited(rules());
     let owner = world.authenticate(&world.verified_ada().access_token).unwrap();
-    let client = from("192.0.2.1", "ada@example.org").client;
-    let admit = || world.owners().admit(&world.owners().guess(&owner, None, &client));
+    let input = leave_of(owner, "correct horse");
+    let admit = || world.leaving().count(&world.leaving().attempts(&input, &at("192.0.2.1"))[0]);
     for _ in 0..6 {
         drop(admit().unwrap());
     }
@@ -208,15 +215,15 @@ impl RateLimiter for Unreachable {
 #[test]
 fn what_the_account_refuses_is_charged_to_the_source() {
     let world = World::limited(rules());
-    let run = |address, email| world.verb().run(&from(address, email), || true);
+    let run = |address, email| try_from(&world, address, email);
     for _ in 0..3 {
-        assert!(matches!(run("192.0.2.1", "ada@example.org"), Err(LogInError::InvalidCredentials)));
+        assert!(is_wrong(&run("192.0.2.1", "ada@example.org")));
     }
     for _ in 0..3 {
         assert!(is_limited(run("192.0.2.1", "ada@example.org"), Budget::Account));
     }
     assert!(is_limited(run("192.0.2.1", "bob@example.org"), Budget::Source), "whoever polls pays for it");
-    assert!(matches!(run("192.0.2.2", "bob@example.org"), Err(LogInError::InvalidCredentials)));
+    assert!(is_wrong(&run("192.0.2.2", "bob@example.org")));
 }
 
 #[test]

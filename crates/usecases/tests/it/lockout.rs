@@ -4,19 +4,19 @@
 //! bound.
 
 use crate::mail_fixtures::{leave_of, new_password, reset_of, token_in};
-use crate::world::{World, login};
+use crate::world::{World, at, login};
 use chrono::{DateTime, TimeDelta, Utc};
+use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Gcra, Rule, SlidingWindow};
-use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, Password};
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_ports::Clock;
 use portcullis_usecases::limits::{RateLimited, Rules};
-use portcullis_usecases::login::{LogInError, LoggedIn, PasswordLogin, ReauthenticationError};
-use portcullis_usecases::mail::DeliveryOutcome;
-use portcullis_usecases::recovery::{ChangePassword, ChangePasswordError, PasswordChange, RequestResetError};
+use portcullis_usecases::login::{LogInError, LoggedIn, ReauthenticationError};
+use portcullis_usecases::mail::{DeliveryOutcome, RequestLinkError};
+use portcullis_usecases::recovery::{ChangePassword, ChangePasswordError, PasswordChange};
 use portcullis_usecases::tokens::Authenticated;
 use portcullis_usecases::verification::{EmailChangeRequest, RequestEmailChange};
+use portcullis_usecases::{Caller, Counted, Reason, UseCaseError};
 use proptest::prelude::*;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -93,10 +93,6 @@ fn moves(steals: bool) -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(one, 1..60)
 }
 
-fn at(address: &str) -> ClientInfo {
-    ClientInfo { ip_address: Some(address.parse().unwrap()), user_agent: None }
-}
-
 struct Siege {
     world: World,
     /// Cookie of Ada's own device.
@@ -143,25 +139,10 @@ impl Siege {
         };
         let (world, thief) = (&self.world, self.thief.clone());
         let wrong = match place {
-            Place::LogIn => matches!(enter(world, "wrong", source, cookie), Err(LogInError::InvalidCredentials)),
-            Place::ChangePassword => {
-                let outcome = change(world, thief, ("wrong", "thief's own"), source, cookie);
-                matches!(outcome, Err(ChangePasswordError::InvalidCredentials))
-            }
-            Place::ChangeEmail => {
-                let outcome = change_email(world, thief, ("wrong", "thief@example.net"), source, cookie);
-                matches!(outcome, Err(ReauthenticationError::InvalidCredentials))
-            }
-            Place::Leave => {
-                let input = leave_of(thief, "wrong");
-                let input = portcullis_usecases::registration::OwnAccountDeletion {
-                    client: at(source),
-                    device: cookie,
-                    ..input
-                };
-                let outcome = world.leaving().run(&input, || true);
-                matches!(outcome, Err(ReauthenticationError::InvalidCredentials))
-            }
+            Place::LogIn => is_wrong(&enter(world, "wrong", source, cookie)),
+            Place::ChangePassword => is_wrong(&change(world, thief, ("wrong", "thief's own"), source, cookie)),
+            Place::ChangeEmail => is_wrong(&change_email(world, thief, ("wrong", "thief@example.net"), source, cookie)),
+            Place::Leave => is_wrong(&world.leaving().run(&leave_of(thief, "wrong"), &on(cookie, source))),
         };
         if wrong {
             self.checked.push(self.world.clock.now());
@@ -206,15 +187,13 @@ impl Siege {
         let mut links = self.links();
         while links.is_empty() {
             match self.world.forgot(ADA) {
-                Err(RequestResetError::Limited(limited)) => self.wait(&limited),
+                Err(RequestLinkError::Limited(limited)) => self.wait(&limited),
                 outcome => outcome.unwrap(),
             }
             links = self.links();
         }
         let token = token_in(&links.pop().unwrap());
-        let input =
-            portcullis_usecases::recovery::PasswordReset { client: at(HOTEL), ..reset_of(&token, "new staple") };
-        let cookie = self.world.resetting().run(&input, || true).unwrap().cookie;
+        let cookie = self.world.resetting().run(&reset_of(&token, "new staple"), &at(HOTEL)).unwrap().cookie;
         enter(&self.world, "new staple", HOTEL, None).unwrap();
         self.poll();
         enter(&self.world, "new staple", "203.0.113.9", Some(cookie)).unwrap();
@@ -238,12 +217,21 @@ impl Siege {
     }
 }
 
+/// Returns whether a password was checked and found wrong.
+fn is_wrong<T, R: Reason>(outcome: &Result<T, UseCaseError<R>>) -> bool {
+    outcome.as_ref().is_err_and(|error| error.code() == ErrorCode::InvalidCredentials)
+}
+
+fn on(device: Option<String>, address: &str) -> Caller {
+    Caller { device, ..at(address) }
+}
+
 fn attacker(source: u8) -> String {
     format!("203.0.113.{}", 100 + u16::from(source))
 }
 
 fn enter(world: &World, password: &str, address: &str, device: Option<String>) -> Result<LoggedIn, LogInError> {
-    world.verb().run(&PasswordLogin { client: at(address), device, ..login(ADA, password) }, || true)
+    world.verb().run(&login(ADA, password), &on(device, address))
 }
 
 fn change(
@@ -254,10 +242,9 @@ fn change(
     device: Option<String>,
 ) -> Result<String, ChangePasswordError> {
     let (screening, outbox, clock) = (world.screening.clone(), world.outbox.clone(), world.clock.clone());
-    let (current, new, client) = (Password::new(current), new_password(new), at(address));
-    let input = PasswordChange { owner, current, new, client, device, language: Language::default() };
+    let input = PasswordChange { owner, current: Password::new(current), new: new_password(new) };
     let verb = ChangePassword { reauthentication: world.owners(), screening, outbox, clock };
-    verb.run(&input, || true).map(|changed| changed.cookie)
+    verb.run(&input, &on(device, address)).map(|changed| changed.cookie)
 }
 
 fn change_email(
@@ -269,9 +256,8 @@ fn change_email(
 ) -> Result<(), ReauthenticationError> {
     let (tokens, outbox, clock) = (world.one_time.clone(), world.outbox.clone(), world.clock.clone());
     let (password, new_email) = (Password::new(password), EmailAddress::parse(new_email).unwrap());
-    let (client, language) = (at(address), Language::default());
-    let input = EmailChangeRequest { owner, password, new_email, client, device, language };
-    RequestEmailChange { reauthentication: world.owners(), tokens, outbox, clock }.run(&input, || true).map(drop)
+    let verb = RequestEmailChange { reauthentication: world.owners(), tokens, outbox, clock };
+    verb.run(&EmailChangeRequest { owner, password, new_email }, &on(device, address)).map(drop)
 }
 
 proptest! {
@@ -350,7 +336,7 @@ fn all_devices_together_have_a_hundred_guesses_a_day() {
     let cookies: Vec<_> = (0..40).map(|_| enter(&siege.world, NOW, HOTEL, None).unwrap().cookie).collect();
     let wrong = |cookie: &String, source| enter(&siege.world, "wrong", &attacker(source), Some(cookie.clone()));
     let outcomes = cookies.iter().flat_map(|cookie| (0..10).map(move |number| wrong(cookie, number % SOURCES)));
-    let checked = outcomes.filter(|outcome| matches!(outcome, Err(LogInError::InvalidCredentials))).count();
+    let checked = outcomes.filter(|outcome| is_wrong(outcome)).count();
     assert_eq!(checked, 100);
     let refused = enter(&siege.world, NOW, "203.0.113.9", Some(siege.own.clone()));
     assert!(matches!(refused, Err(LogInError::Limited(limited)) if limited.budget == Budget::AccountDay));

@@ -3,11 +3,11 @@
 use crate::world::World;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::EmailAddress;
-use portcullis_usecases::login::{LogInError, LoggedIn};
+use portcullis_usecases::login::{LogInError, LogInReason, LoggedIn};
 use std::sync::atomic::Ordering;
 
 fn refused(world: &World, email: &str, password: &str) -> bool {
-    matches!(world.log_in(email, password), Err(LogInError::InvalidCredentials))
+    matches!(world.log_in(email, password), Err(LogInError::Refused(LogInReason::InvalidCredentials)))
 }
 
 #[test]

@@ -1,25 +1,27 @@
 //! Fixtures for accounts and emails: a readable mailbox, a mail server that can fail, and short calls
 //! of the use cases.
 
-use crate::world::World;
+use crate::world::{World, at, speaking, with};
 use portcullis_domain::mail::{Language, MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
 use portcullis_testkit::{MemoryStore, Watched};
 use portcullis_usecases::login::{Reauthentication, ReauthenticationError};
-use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, ListMail, Notices, Outbox, RetryMail};
+use portcullis_usecases::mail::{
+    DeliverMail, DeliveryOutcome, Links, ListMail, Notices, Outbox, RequestLink, RequestLinkError, RetryMail,
+};
 use portcullis_usecases::recovery::{
     ChangePassword, ChangePasswordError, PasswordChange, PasswordChanged, PasswordReset, PasswordWasReset,
-    RequestReset, RequestResetError, ResetPassword, ResetPasswordError, ResetRequest,
+    ResetPassword, ResetPasswordError,
 };
 use portcullis_usecases::registration::{DeleteAccount, DeleteOwnAccount, OwnAccountDeletion};
 use portcullis_usecases::tokens::{Authenticated, TokenPair};
 use portcullis_usecases::verification::{
-    Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, Inspected, RequestEmailChange,
-    ResendVerification, ResendVerificationError, VerificationRequest, VerifyEmail, VerifyEmailError,
+    EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, Inspected, RequestEmailChange, VerifyEmail,
+    VerifyEmailError,
 };
+use portcullis_usecases::{Caller, Counted};
 use std::collections::VecDeque;
 use std::sync::{Arc, Barrier, Mutex};
 
@@ -175,27 +177,26 @@ impl World {
         new: &str,
     ) -> impl FnOnce(&Self) -> Result<PasswordChanged, ChangePasswordError> + Send + use<> {
         let (screening, outbox, clock) = (self.screening.clone(), self.outbox.clone(), self.clock.clone());
-        let (current, new, client) = (Password::new(current), new_password(new), ClientInfo::default());
-        let input = PasswordChange { owner, current, new, client, device: None, language: Language::German };
-        move |world| ChangePassword { reauthentication: world.owners(), screening, outbox, clock }.run(&input, || true)
+        let input = PasswordChange { owner, current: Password::new(current), new: new_password(new) };
+        let caller = speaking(Language::German);
+        move |world| ChangePassword { reauthentication: world.owners(), screening, outbox, clock }.run(&input, &caller)
     }
 
-    pub(crate) fn forgot(&self, email: &str) -> Result<(), RequestResetError> {
+    pub(crate) fn forgot(&self, email: &str) -> Result<(), RequestLinkError> {
         self.forgot_on(self.store.clone(), email)
     }
 
-    pub(crate) fn forgot_from(&self, client: &str, email: &str) -> Result<(), RequestResetError> {
-        let (store, outbox) = (self.store.clone(), self.outbox.clone());
-        let client = ClientInfo { ip_address: Some(client.parse().unwrap()), user_agent: None };
-        let input = ResetRequest { email: address(email), client, language: Language::French };
-        let (limits, clock) = (self.limits.clone(), self.clock.clone());
-        RequestReset { store, outbox, limits, clock }.run(&input).map(drop)
+    pub(crate) fn forgot_from(&self, client: &str, email: &str) -> Result<(), RequestLinkError> {
+        self.link(Occasion::ResetPassword, self.store.clone()).run(&address(email), &at(client)).map(drop)
     }
 
-    pub(crate) fn forgot_on(&self, store: Arc<dyn Store>, email: &str) -> Result<(), RequestResetError> {
+    pub(crate) fn forgot_on(&self, store: Arc<dyn Store>, email: &str) -> Result<(), RequestLinkError> {
+        self.link(Occasion::ResetPassword, store).run(&address(email), &speaking(Language::French)).map(drop)
+    }
+
+    fn link(&self, occasion: Occasion, store: Arc<dyn Store>) -> RequestLink {
         let (outbox, limits, clock) = (self.outbox.clone(), self.limits.clone(), self.clock.clone());
-        let input = ResetRequest { email: address(email), client: ClientInfo::default(), language: Language::French };
-        RequestReset { store, outbox, limits, clock }.run(&input).map(drop)
+        RequestLink { occasion, store, outbox, limits, clock }
     }
 
     pub(crate) fn resetting(&self) -> ResetPassword {
@@ -211,20 +212,17 @@ impl World {
     }
 
     pub(crate) fn reset(&self, token: &OneTimeToken, new: &str) -> Result<PasswordWasReset, ResetPasswordError> {
-        self.resetting().run(&reset_of(token, new), || true)
+        self.resetting().run(&reset_of(token, new), &speaking(Language::French))
     }
 
-    pub(crate) fn resend(&self, email: &str) -> Result<(), ResendVerificationError> {
-        let (store, outbox) = (self.store.clone(), self.outbox.clone());
-        let (limits, clock) = (self.limits.clone(), self.clock.clone());
-        let input =
-            VerificationRequest { email: address(email), client: ClientInfo::default(), language: Language::French };
-        ResendVerification { store, outbox, limits, clock }.run(&input).map(drop)
+    pub(crate) fn resend(&self, email: &str) -> Result<(), RequestLinkError> {
+        let caller = speaking(Language::French);
+        self.link(Occasion::VerifyEmail, self.store.clone()).run(&address(email), &caller).map(drop)
     }
 
     /// Verifies without proof of the password.
     pub(crate) fn verify(&self, token: &OneTimeToken) -> Result<EmailVerified, VerifyEmailError> {
-        self.verify_from(token, Browser::default())
+        self.verify_from(token, None, None)
     }
 
     /// Verifies as the owner, who enters the password.
@@ -234,15 +232,17 @@ impl World {
 
     pub(crate) fn verify_with(&self, token: &OneTimeToken, password: &str) -> Result<EmailVerified, VerifyEmailError> {
         let input = EmailVerification { password: Some(Password::new(password)), ..shown(token) };
-        self.verifying(self.store.clone()).run(&input, || true)
+        self.verifying(self.store.clone()).run(input, &speaking(Language::Spanish))
     }
 
     pub(crate) fn verify_from(
         &self,
         token: &OneTimeToken,
-        browser: Browser,
+        bearer: Option<&TokenPair>,
+        device: Option<String>,
     ) -> Result<EmailVerified, VerifyEmailError> {
-        self.verifying(self.store.clone()).run(&EmailVerification { browser, ..shown(token) }, || true)
+        let bearer = bearer.map(|pair| self.authenticate(&pair.access_token).unwrap());
+        self.verifying(self.store.clone()).run(EmailVerification { bearer, ..shown(token) }, &with(device))
     }
 
     pub(crate) fn verifying(&self, store: Arc<dyn Store>) -> VerifyEmail {
@@ -282,10 +282,9 @@ impl World {
     ) -> Result<(), ReauthenticationError> {
         let (tokens, outbox, clock) = (self.one_time.clone(), self.outbox.clone(), self.clock.clone());
         let (password, new_email) = (Password::new(password), address(new_email));
-        let (client, language) = (ClientInfo::default(), Language::Chinese);
-        let input = EmailChangeRequest { owner, password, new_email, client, device: None, language };
+        let input = EmailChangeRequest { owner, password, new_email };
         RequestEmailChange { reauthentication: self.owners_on(store), tokens, outbox, clock }
-            .run(&input, || true)
+            .run(&input, &speaking(Language::Chinese))
             .map(drop)
     }
 
@@ -296,7 +295,7 @@ impl World {
 
     pub(crate) fn leave(&self, pair: &TokenPair, password: &str) -> Result<(), ReauthenticationError> {
         let owner = self.authenticate(&pair.access_token).unwrap();
-        self.leaving().run(&leave_of(owner, password), || true).map(drop)
+        self.leaving().run(&leave_of(owner, password), &Caller::default()).map(drop)
     }
 
     pub(crate) fn listing(&self) -> ListMail {
@@ -309,17 +308,15 @@ impl World {
 }
 
 pub(crate) fn shown(token: &OneTimeToken) -> EmailVerification {
-    let (token, client, language) = (token.clone(), ClientInfo::default(), Language::Spanish);
-    EmailVerification { token, browser: Browser::default(), password: None, client, language }
+    EmailVerification { token: token.clone(), bearer: None, password: None }
 }
 
 pub(crate) fn leave_of(owner: Authenticated, password: &str) -> OwnAccountDeletion {
-    OwnAccountDeletion { owner, password: Password::new(password), client: ClientInfo::default(), device: None }
+    OwnAccountDeletion { owner, password: Password::new(password) }
 }
 
 pub(crate) fn reset_of(token: &OneTimeToken, new: &str) -> PasswordReset {
-    let (token, client, language) = (token.clone(), ClientInfo::default(), Language::French);
-    PasswordReset { token, new: new_password(new), client, device: None, language }
+    PasswordReset { token: token.clone(), new: new_password(new) }
 }
 
 /// A store that runs a hook before its first write.

@@ -8,7 +8,7 @@ use portcullis_domain::registration::User;
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{Clock, MailerError, StoreError, StoreExt, TxMode};
 use portcullis_testkit::Watched;
-use portcullis_usecases::maintenance::{Purge, PurgeError, PurgeStep, Purged};
+use portcullis_usecases::maintenance::{Purge, PurgeStep, Purged};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -128,7 +128,7 @@ fn slow_commits_are_few_and_lock_waits_do_not_count() {
 fn a_store_that_is_gone_ends_it() {
     let world = World::new();
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    let PurgeError::Failed(failure) = purge(&world).run(&mut |_| true).unwrap_err();
+    let failure = purge(&world).run(&mut |_| true).unwrap_err();
     assert_eq!(failure.code(), ErrorCode::Unavailable);
 }
 

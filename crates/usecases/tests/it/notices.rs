@@ -1,7 +1,7 @@
 //! Notices to owners, and limits on emails per address.
 
 use crate::mail_fixtures::told;
-use crate::world::{World, login};
+use crate::world::{World, login, with};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Rule, SlidingWindow};
@@ -9,8 +9,9 @@ use portcullis_domain::mail::{DeviceLabel, Occasion};
 use portcullis_domain::sessions::{ClientInfo, UserAgent};
 use portcullis_ports::{MailerError, StoreError};
 use portcullis_usecases::limits::Rules;
-use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin};
+use portcullis_usecases::login::LoggedIn;
 use portcullis_usecases::mail::DeliveryOutcome;
+use portcullis_usecases::{Caller, Counted};
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -136,8 +137,8 @@ fn a_guess_at_the_password_of_a_change_of_address_costs_no_mail() {
 
 fn sign_in(world: &World, address: &str, agent: &str, device: Option<String>) -> LoggedIn {
     let client = ClientInfo { ip_address: Some(address.parse().unwrap()), user_agent: UserAgent::new(agent) };
-    let input = PasswordLogin { client, device, ..login("ada@example.org", "correct horse") };
-    world.verb().run(&input, || true).unwrap()
+    let caller = Caller { client, device, ..Caller::default() };
+    world.verb().run(&login("ada@example.org", "correct horse"), &caller).unwrap()
 }
 
 #[test]
@@ -195,8 +196,8 @@ fn an_unverified_address_hears_nothing_of_clients() {
 
 fn guess(world: &World, times: u32, device: Option<&str>) {
     for _ in 0..times {
-        let input = PasswordLogin { device: device.map(str::to_owned), ..login("ada@example.org", "wrong") };
-        assert_eq!(world.verb().run(&input, || true).unwrap_err().code(), ErrorCode::InvalidCredentials);
+        let refused = world.verb().run(&login("ada@example.org", "wrong"), &with(device.map(str::to_owned)));
+        assert_eq!(refused.unwrap_err().code(), ErrorCode::InvalidCredentials);
     }
 }
 
@@ -241,8 +242,8 @@ fn guesses_elsewhere_send_an_owner_on_a_known_device_no_notice() {
     world.confirm(&world.mailed()).unwrap();
     let cookie = world.log_in("ada@example.org", "correct horse").unwrap().cookie;
     let enter = |device: Option<&str>| {
-        let device = device.map(str::to_owned);
-        world.verb().run(&PasswordLogin { device, ..login("ada@example.org", "correct horse") }, || true).unwrap();
+        let caller = with(device.map(str::to_owned));
+        world.verb().run(&login("ada@example.org", "correct horse"), &caller).unwrap();
     };
     guess(&world, 9, None);
     enter(Some(&cookie));
@@ -262,10 +263,11 @@ fn good_logins_at_once_are_no_failures() {
     let world = guarded();
     world.register("ada@example.org", "correct horse").unwrap();
     world.confirm(&world.mailed()).unwrap();
-    let input = login("ada@example.org", "correct horse");
-    let admitted: Vec<_> = (0..10).map(|_| world.guesses().admit(&LogIn::guess(&input, None)).unwrap()).collect();
+    let (input, caller, verb) = (login("ada@example.org", "correct horse"), Caller::default(), world.verb());
+    let attempts: Vec<_> = (0..10).flat_map(|_| verb.attempts(&input, &caller)).collect();
+    let admitted: Vec<_> = attempts.iter().map(|attempt| verb.count(attempt).unwrap()).collect();
     for admission in admitted {
-        world.verb().execute(&input, None, admission, || true).unwrap();
+        verb.execute(&input, &caller, admission).unwrap();
     }
     assert!(world.deliver().is_empty());
 }

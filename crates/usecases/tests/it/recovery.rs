@@ -4,15 +4,15 @@ use crate::mail_fixtures::{Call, Meanwhile, all_at_once, new_password, reset_of}
 use crate::world::{World, login};
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::mail::{Language, Occasion};
+use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash};
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{StoreError, StoreExt, TxMode};
 use portcullis_testkit::{Accesses, Watched};
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange};
 use portcullis_usecases::tokens::TokenPair;
+use portcullis_usecases::{Caller, Counted};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -70,9 +70,8 @@ fn password_change_succeeds_despite_a_concurrent_rehash() {
     let verb = ChangePassword { reauthentication: owners, screening, outbox, clock };
     let owner = world.authenticate(&pair.access_token).unwrap();
     let (current, new) = (Password::new("correct horse"), new_password("battery staple"));
-    let (client, language) = (ClientInfo::default(), Language::default());
     let before = world.hasher.work.load(Ordering::SeqCst);
-    verb.run(&PasswordChange { owner, current, new, client, device: None, language }, || true).unwrap();
+    verb.run(&PasswordChange { owner, current, new }, &Caller::default()).unwrap();
     assert_eq!(world.hasher.work.load(Ordering::SeqCst) - before, 3, "two verifications, and one hash");
     assert!(signs_in(&world, "battery staple"));
 }
@@ -162,7 +161,7 @@ fn a_common_password_uses_no_token_up() {
     let token = forgotten(&world);
     let (common, reset) = (reset_of(&token, "ada@example.org"), world.resetting());
     assert!(reset.precheck(&common).is_ok(), "the blocklist is work for the lane of hashes");
-    assert_eq!(reset.execute(&common, || true).unwrap_err().code(), ErrorCode::Validation);
+    assert_eq!(reset.execute(&common, &Caller::default()).unwrap_err().code(), ErrorCode::Validation);
     assert!(world.reset(&token, "battery staple").is_ok());
 }
 
@@ -215,7 +214,7 @@ fn login_under_a_password_being_changed_begins_no_session() {
         let meanwhile = world.clone();
         let store = Meanwhile::of(&world, move || happens(&meanwhile, &pair, &token));
         let verb = LogIn { store, ..world.verb() };
-        let refused = verb.run(&login("ada@example.org", "correct horse"), || true).unwrap_err();
+        let refused = verb.run(&login("ada@example.org", "correct horse"), &Caller::default()).unwrap_err();
         assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
         assert_eq!(world.store.sessions_of(id).len(), before);
     }
@@ -229,7 +228,7 @@ fn store_outage_between_the_steps_leaves_nothing_half_done() {
     let verb = world.resetting();
     verb.precheck(&reset_of(&token, "battery staple")).unwrap();
     world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    let lost = verb.execute(&reset_of(&token, "battery staple"), || true).unwrap_err();
+    let lost = verb.execute(&reset_of(&token, "battery staple"), &Caller::default()).unwrap_err();
     assert_eq!(lost.code(), ErrorCode::Unavailable);
     assert_eq!(world.forgot("ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
     world.store.set_outage(None);

@@ -4,13 +4,14 @@ use crate::world::World;
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::maintenance::Retention;
-use portcullis_domain::sessions::{ClientInfo, EventKind, SessionId, SessionPolicy};
+use portcullis_domain::sessions::{EventKind, SessionId, SessionPolicy};
 use portcullis_ports::{Clock, StoreError, StoreExt};
 use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::sessions::{
-    ListSessions, LogOutAll, LogoutAll, OwnSession, ReadTimeline, RevokeSession, SessionError, SessionRevocation,
+    ListSessions, LogOutAll, LogoutAll, NoSuchSession, OwnSession, ReadTimeline, RevokeSession, SessionRevocation,
 };
 use portcullis_usecases::tokens::{Authenticated, TokenPair};
+use portcullis_usecases::{Caller, UseCaseError};
 
 #[test]
 fn a_logout_revokes_and_is_never_too_late() {
@@ -97,10 +98,10 @@ fn a_session_is_revoked_by_its_owner_alone() {
     let stranger = world.log_in("bob@example.org", "x").unwrap().pair;
     let verb = RevokeSession { store: world.store.clone(), clock: world.clock.clone() };
     let revoke = |by: &TokenPair, session_id| {
-        verb.run(&SessionRevocation { session_id, owner: owner(&world, by), client: ClientInfo::default() })
+        verb.run(&SessionRevocation { session_id, owner: owner(&world, by) }, &Caller::default())
     };
-    assert!(matches!(revoke(&stranger, sid(&pair)), Err(SessionError::NotFound)));
-    assert!(matches!(revoke(&pair, SessionId::from_random([9; 16])), Err(SessionError::NotFound)));
+    assert!(matches!(revoke(&stranger, sid(&pair)), Err(UseCaseError::Refused(NoSuchSession))));
+    assert!(matches!(revoke(&pair, SessionId::from_random([9; 16])), Err(UseCaseError::Refused(NoSuchSession))));
     let other = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     for _ in 0..2 {
         assert!(revoke(&pair, sid(&other)).is_ok(), "its answer may have been lost");
@@ -117,10 +118,13 @@ fn a_logout_of_all_spares_the_current_one_if_it_is_to() {
     let (_, first) = world.ada();
     let second = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     let verb = LogOutAll { store: world.store.clone(), clock: world.clock.clone() };
-    let all = |keep_current| LogoutAll { owner: owner(&world, &first), keep_current, client: ClientInfo::default() };
-    assert_eq!(verb.run(&all(true)).unwrap().0, 1);
+    let all = |keep_current| {
+        let input = LogoutAll { owner: owner(&world, &first), keep_current };
+        verb.run(&input, &Caller::default()).unwrap().0
+    };
+    assert_eq!(all(true), 1);
     assert_eq!(world.refresh(&second.refresh_token).unwrap_err().code(), ErrorCode::TokenRevoked);
-    assert_eq!(verb.run(&all(false)).unwrap().0, 1);
+    assert_eq!(all(false), 1);
     assert_eq!(world.authenticate(&first.access_token).unwrap_err().code(), ErrorCode::TokenRevoked);
 }
 

@@ -6,8 +6,8 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::tokens::RefreshState;
 use portcullis_ports::{Rotation, Store, StoreError, TxMode, TxWork};
 use portcullis_testkit::Watched;
+use portcullis_usecases::Caller;
 use portcullis_usecases::tokens::SettleOutcome;
-use portcullis_usecases::verification::Browser;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -66,8 +66,7 @@ fn unverified_account_gets_no_new_tokens_and_loses_none() {
     }
     let again = world.refresh_with(&old.refresh_token, Some(1)).unwrap_err();
     assert_eq!(again.code(), ErrorCode::EmailUnverified, "the same pair is new tokens, too");
-    let bearer = Some(world.authenticate(&spent.access_token).unwrap());
-    world.verify_from(&link, Browser { bearer, device: None }).unwrap();
+    world.verify_from(&link, Some(&spent), None).unwrap();
     assert!(world.refresh(&spent.refresh_token).is_ok(), "it was not spent");
     world.pass(TimeDelta::seconds(11));
     assert_eq!(code(&world, &spent.refresh_token), ErrorCode::TokenRevoked);
@@ -139,7 +138,8 @@ fn exchanges_that_go_together_end_each_on_its_own() {
     let second = world.refresh(&live.refresh_token).unwrap().pair;
     let verb = world.refresh_on(world.store.clone());
     // The first is spent; the second is presented twice at the same time.
-    let attempts = [&live, &second, &second].map(|pair| verb.prepare(shown(&pair.refresh_token, None)).unwrap());
+    let attempts = [&live, &second, &second]
+        .map(|pair| verb.prepare(&shown(&pair.refresh_token, None), &Caller::default()).unwrap());
     let exchanged = verb.exchange(attempts.iter().map(|attempt| attempt.exchange()).collect());
     let ends = attempts.into_iter().zip(exchanged).map(|(attempt, exchanged)| match verb.settle(attempt, exchanged) {
         SettleOutcome::Done(outcome) => outcome.map(|_| true),
@@ -155,7 +155,7 @@ fn batch_failed_by_another_token_costs_no_caller_its_token() {
     let (_, mut pair) = world.ada();
     for error in [corrupt(), StoreError::Failed("a statement".to_owned())] {
         let verb = world.refresh_on(Arc::new(NoBatches { rest: world.store.clone(), error }));
-        pair = verb.run(shown(&pair.refresh_token, None)).unwrap().pair;
+        pair = verb.run(&shown(&pair.refresh_token, None), &Caller::default()).unwrap().pair;
     }
     assert!(world.refresh(&pair.refresh_token).is_ok());
 }
@@ -166,7 +166,10 @@ fn a_batch_whose_store_is_gone_is_not_tried_again() {
     let (_, pair) = world.ada();
     for error in [StoreError::Unavailable("gone".to_owned()), StoreError::Busy("taken".to_owned())] {
         let verb = world.refresh_on(Arc::new(NoBatches { rest: world.store.clone(), error }));
-        assert_eq!(verb.run(shown(&pair.refresh_token, None)).unwrap_err().code(), ErrorCode::Unavailable);
+        assert_eq!(
+            verb.run(&shown(&pair.refresh_token, None), &Caller::default()).unwrap_err().code(),
+            ErrorCode::Unavailable
+        );
     }
     assert!(world.refresh(&pair.refresh_token).is_ok(), "nothing was spent");
 }

@@ -8,6 +8,7 @@ use portcullis_domain::tokens::{
     IdempotencyKeyDigest, Jti, RefreshPolicy, RefreshState, RefreshToken, SpendRecord, Verdict,
 };
 use portcullis_ports::{Clock, Rotation, Store, StoreError, StoreExt, TxMode, TxWork};
+use portcullis_usecases::Caller;
 use portcullis_usecases::tokens::TokenPair;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -178,7 +179,7 @@ fn who_loses_a_race_with_its_own_key_gets_the_winners_pair() {
             successor,
         };
         let store = Arc::new(Faster { rest: world.store.clone(), by, transactions: AtomicUsize::new(0) });
-        let outcome = world.refresh_on(store).run(shown(&pair.refresh_token, key));
+        let outcome = world.refresh_on(store).run(&shown(&pair.refresh_token, key), &Caller::default());
         assert_eq!(outcome.is_ok(), won, "{outcome:?}");
         let live = world.store.tokens_of(ada.id).into_iter().filter(|token| token.state == RefreshState::Live);
         assert_eq!(live.count(), 1);

@@ -13,11 +13,12 @@ use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits, Rules};
 use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::registration::{PasswordScreening, Register, RegisterError, Registered, Registration};
-use portcullis_usecases::sessions::{LogOut, LoggedOut, Logout};
+use portcullis_usecases::sessions::{LogOut, LoggedOut};
 use portcullis_usecases::tokens::{
     Authenticate, Authenticated, Refresh, RefreshExchange, Refreshed, TokenError, TokenFactory, TokenPair,
 };
 use portcullis_usecases::verification::OneTimeTokens;
+use portcullis_usecases::{Caller, Counted};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,7 +90,7 @@ impl World {
         email: &str,
         password: &str,
     ) -> Result<Registered, RegisterError> {
-        self.registering(store).run(&registration_of(email, password), || true)
+        self.registering(store).run(&registration_of(email, password), &Caller::default())
     }
 
     pub(crate) fn registering(&self, store: Arc<dyn Store>) -> Register {
@@ -117,7 +118,7 @@ impl World {
         password: &str,
         still_wanted: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Result<LoggedIn, LogInError> {
-        self.verb().run(&login(email, password), still_wanted)
+        self.verb().run(&login(email, password), &Caller::default().waiting_while(still_wanted))
     }
 
     pub(crate) fn verb(&self) -> LogIn {
@@ -144,7 +145,7 @@ impl World {
     }
 
     pub(crate) fn refresh_with(&self, token: &str, key: Option<u8>) -> Result<Refreshed, TokenError> {
-        self.refresh_on(self.store.clone()).run(shown(token, key))
+        self.refresh_on(self.store.clone()).run(&shown(token, key), &Caller::default())
     }
 
     /// Returns the use case on the test's own store.
@@ -164,8 +165,7 @@ impl World {
 
     pub(crate) fn log_out(&self, token: &str) -> Result<LoggedOut, TokenError> {
         let (store, verifier, clock) = (self.store.clone(), self.tokens.clone(), self.clock.clone());
-        LogOut { store, verifier, clock }
-            .run(&Logout { refresh_token: token.to_owned(), client: ClientInfo::default() })
+        LogOut { store, verifier, clock }.run(token, &Caller::default())
     }
 
     pub(crate) fn authenticate(&self, token: &str) -> Result<Authenticated, TokenError> {
@@ -189,25 +189,33 @@ impl World {
     }
 }
 
-/// A login without a client address or device.
 pub(crate) fn login(email: &str, password: &str) -> PasswordLogin {
     let email = EmailAddress::parse(email).unwrap();
-    let (password, language) = (Password::new(password), Language::default());
-    PasswordLogin { email, password, client: ClientInfo::default(), device: None, language }
+    PasswordLogin { email, password: Password::new(password) }
 }
 
 pub(crate) fn shown(token: &str, key: Option<u8>) -> RefreshExchange {
     let key = key.map(|byte| IdempotencyKeyDigest([byte; 32]));
-    RefreshExchange {
-        refresh_token: token.to_owned(),
-        key,
-        client: ClientInfo::default(),
-        language: Language::default(),
-    }
+    RefreshExchange { refresh_token: token.to_owned(), key }
 }
 
 pub(crate) fn registration_of(email: &str, password: &str) -> Registration {
     let password = PasswordPolicy::default().validate(Password::new(password)).unwrap();
-    let (email, language) = (EmailAddress::parse(email).unwrap(), Language::default());
-    Registration { email, password, client: ClientInfo::default(), language }
+    Registration { email: EmailAddress::parse(email).unwrap(), password }
+}
+
+/// A caller at an IP address.
+pub(crate) fn at(address: &str) -> Caller {
+    let client = ClientInfo { ip_address: Some(address.parse().unwrap()), user_agent: None };
+    Caller { client, ..Caller::default() }
+}
+
+/// A caller with a device cookie, or without.
+pub(crate) fn with(device: Option<String>) -> Caller {
+    Caller { device, ..Caller::default() }
+}
+
+/// A caller with a language.
+pub(crate) fn speaking(language: Language) -> Caller {
+    Caller { language, ..Caller::default() }
 }

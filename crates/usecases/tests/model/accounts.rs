@@ -5,9 +5,7 @@
 use crate::replay::{Run, TapeStore};
 use crate::rows::{OWNER, moment};
 use chrono::TimeDelta;
-use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
-use portcullis_domain::sessions::ClientInfo;
 use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{Clock, MacSigner, StoreExt, Tx};
 use portcullis_testkit::{MemoryStore, PlainHasher, SeededEntropy};
@@ -18,6 +16,7 @@ use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordRese
 use portcullis_usecases::registration::PasswordScreening;
 use portcullis_usecases::tokens::Authenticated;
 use portcullis_usecases::verification::OneTimeTokens;
+use portcullis_usecases::{Caller, Counted};
 use std::sync::{Arc, LazyLock};
 
 /// Code of every message, and with it the digest of the only one-time token.
@@ -98,8 +97,7 @@ impl Run {
         let verb =
             ChangePassword { reauthentication: owners, screening: screening(), outbox: outbox(), clock: self.clock() };
         let new = PasswordPolicy::default().validate(Password::new("new password")).unwrap();
-        let (current, client, language) = (Password::new("old password"), ClientInfo::default(), Language::default());
-        verb.run(&PasswordChange { owner, current, new, client, device: None, language }, || true).is_ok()
+        verb.run(&PasswordChange { owner, current: Password::new("old password"), new }, &Caller::default()).is_ok()
     }
 
     /// Returns whether the owner could reset the password with a link from an email.
@@ -114,7 +112,6 @@ impl Run {
             clock: self.clock(),
         };
         let new = PasswordPolicy::default().validate(Password::new("new password")).unwrap();
-        let (token, client, language) = (OneTimeToken::new(CODE), ClientInfo::default(), Language::default());
-        verb.run(&PasswordReset { token, new, client, device: None, language }, || true).is_ok()
+        verb.run(&PasswordReset { token: OneTimeToken::new(CODE), new }, &Caller::default()).is_ok()
     }
 }

@@ -10,7 +10,6 @@ use crate::rows::{
 };
 use crate::tokens::{ClearTokens, access_token, read, refresh_token};
 use chrono::{DateTime, Utc};
-use portcullis_domain::mail::Language;
 use portcullis_domain::registration::{PasswordHash, UserId};
 use portcullis_domain::sessions::{
     ClientInfo, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SessionPolicy, SourceHash,
@@ -22,7 +21,8 @@ use portcullis_ports::{
     StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
 };
 use portcullis_testkit::{FixedClock, MemoryStore};
-use portcullis_usecases::sessions::{LogOut, LogOutAll, Logout, LogoutAll, RevokeSession, SessionRevocation};
+use portcullis_usecases::Caller;
+use portcullis_usecases::sessions::{LogOut, LogOutAll, LogoutAll, RevokeSession, SessionRevocation};
 use portcullis_usecases::tokens::{Authenticate, Refresh, RefreshExchange, TokenFactory};
 use std::sync::{Arc, Mutex};
 
@@ -315,7 +315,7 @@ impl Run {
             Request::Refresh { token, key } => self.refresh(store, rules, token, key),
             Request::LogOut { token } => {
                 let verb = LogOut { store, verifier: Arc::new(ClearTokens), clock: self.clock() };
-                let ended = verb.run(&Logout { refresh_token: refresh_token(token, 0), client: ClientInfo::default() });
+                let ended = verb.run(&refresh_token(token, 0), &Caller::default());
                 ended.map_or_else(|error| refused(&error), |_| Answer::Ended)
             }
             Request::ChangePassword { bearer } => {
@@ -324,12 +324,12 @@ impl Run {
             Request::ResetPassword if self.reset_password(&store) => Answer::Ended,
             Request::ResetPassword => Answer::Failed,
             Request::LogOutAll { bearer } => self.as_owner(&store, bearer, |owner| {
-                let input = LogoutAll { owner, keep_current: false, client: ClientInfo::default() };
-                LogOutAll { store: store.clone(), clock: self.clock() }.run(&input).is_ok()
+                let input = LogoutAll { owner, keep_current: false };
+                LogOutAll { store: store.clone(), clock: self.clock() }.run(&input, &Caller::default()).is_ok()
             }),
             Request::Revoke { bearer } => self.as_owner(&store, bearer, |owner| {
-                let input = SessionRevocation { session_id: sid(MODELLED), owner, client: ClientInfo::default() };
-                RevokeSession { store: store.clone(), clock: self.clock() }.run(&input).is_ok()
+                let input = SessionRevocation { session_id: sid(MODELLED), owner };
+                RevokeSession { store: store.clone(), clock: self.clock() }.run(&input, &Caller::default()).is_ok()
             }),
         }
     }
@@ -352,8 +352,8 @@ impl Run {
             require_verified_email: false,
             clock: self.clock(),
         };
-        let (refresh_token, client, language) = (refresh_token(token, 0), ClientInfo::default(), Language::default());
-        match verb.run(RefreshExchange { refresh_token, key: number.map(key), client, language }) {
+        let input = RefreshExchange { refresh_token: refresh_token(token, 0), key: number.map(key) };
+        match verb.run(&input, &Caller::default()) {
             Ok(refreshed) => {
                 let (token, issued_at) = read(&refreshed.pair.refresh_token);
                 Answer::Pair { token, issued_at, verdict: refreshed.verdict.as_str() }

@@ -4,25 +4,23 @@
 use super::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, PlainTokens};
 use super::steps::{Person, State};
 use chrono::{DateTime, TimeDelta};
-use portcullis_domain::mail::{Language, MailContent, RenderedMail};
+use portcullis_domain::mail::{MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User};
-use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
+use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::TokenLifetimes;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
 use portcullis_testkit::{FixedClock, PlainHasher, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin, Reauthentication};
-use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, Notices, Outbox};
-use portcullis_usecases::recovery::{
-    ChangePassword, PasswordChange, PasswordReset, RequestReset, ResetPassword, ResetRequest,
-};
+use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, Notices, Outbox, RequestLink};
+use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset, ResetPassword};
 use portcullis_usecases::registration::{PasswordScreening, Register, Registration};
 use portcullis_usecases::tokens::{Authenticate, Authenticated, TokenFactory};
 use portcullis_usecases::verification::{
-    Browser, EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, OneTimeTokens, RequestEmailChange,
-    ResendVerification, VerificationRequest, VerifyEmail,
+    EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, OneTimeTokens, RequestEmailChange, VerifyEmail,
 };
+use portcullis_usecases::{Caller, Counted};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -69,6 +67,10 @@ impl Mailer for Pigeonhole {
     fn check(&self) -> Result<(), MailerError> {
         Ok(())
     }
+}
+
+fn on(device: Option<String>) -> Caller {
+    Caller { device, ..Caller::default() }
 }
 
 fn address(text: &str) -> EmailAddress {
@@ -132,9 +134,8 @@ impl House {
             limits: self.limits.clone(),
             clock: self.clock.clone(),
         };
-        let (email, password) = (address(email), new_password(password));
-        let (client, language) = (ClientInfo::default(), Language::default());
-        drop(verb.run(&Registration { email, password, client, language }, || true));
+        let input = Registration { email: address(email), password: new_password(password) };
+        drop(verb.run(&input, &Caller::default()));
     }
 
     pub(super) fn log_in(&self, email: &str, password: &str, device: Option<String>) -> Option<LoggedIn> {
@@ -154,9 +155,7 @@ impl House {
             require_verified_email: false,
             clock: self.clock.clone(),
         };
-        let (email, password) = (address(email), Password::new(password));
-        let (client, language) = (ClientInfo::default(), Language::default());
-        verb.run(&PasswordLogin { email, password, client, device, language }, || true).ok()
+        verb.run(&PasswordLogin { email: address(email), password: Password::new(password) }, &on(device)).ok()
     }
 
     pub(super) fn authenticate(&self, access: &str) -> Option<Authenticated> {
@@ -165,26 +164,25 @@ impl House {
     }
 
     pub(super) fn resend(&self, email: &str) {
-        let (store, outbox) = (self.store.clone(), self.outbox.clone());
-        let (limits, clock) = (self.limits.clone(), self.clock.clone());
-        let (email, client, language) = (address(email), ClientInfo::default(), Language::default());
-        let input = VerificationRequest { email, client, language };
-        drop(ResendVerification { store, outbox, limits, clock }.run(&input));
+        self.request_link(Occasion::VerifyEmail, email);
     }
 
     pub(super) fn forgot(&self, email: &str) {
+        self.request_link(Occasion::ResetPassword, email);
+    }
+
+    fn request_link(&self, occasion: Occasion, email: &str) {
         let (store, outbox) = (self.store.clone(), self.outbox.clone());
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
-        let (email, client, language) = (address(email), ClientInfo::default(), Language::default());
-        drop(RequestReset { store, outbox, limits, clock }.run(&ResetRequest { email, client, language }));
+        let verb = RequestLink { occasion, store, outbox, limits, clock };
+        drop(verb.run(&address(email), &Caller::default()));
     }
 
     pub(super) fn change_email(&self, owner: Authenticated, password: &str, new_email: &str) {
         let (tokens, outbox, clock) = (self.one_time.clone(), self.outbox.clone(), self.clock.clone());
         let (password, new_email) = (Password::new(password), address(new_email));
-        let (client, language) = (ClientInfo::default(), Language::default());
-        let input = EmailChangeRequest { owner, password, new_email, client, device: None, language };
-        drop(RequestEmailChange { reauthentication: self.owners(), tokens, outbox, clock }.run(&input, || true));
+        let verb = RequestEmailChange { reauthentication: self.owners(), tokens, outbox, clock };
+        drop(verb.run(&EmailChangeRequest { owner, password, new_email }, &Caller::default()));
     }
 
     /// Returns the new device cookie, or `None` if the password was not changed.
@@ -197,9 +195,8 @@ impl House {
         let (owners, screening) = (self.owners(), Self::screening());
         let (outbox, clock) = (self.outbox.clone(), self.clock.clone());
         let (current, new) = (Password::new(current), new_password(new));
-        let (client, language) = (ClientInfo::default(), Language::default());
-        let input = PasswordChange { owner, current, new, client, device, language };
-        let changed = ChangePassword { reauthentication: owners, screening, outbox, clock }.run(&input, || true);
+        let verb = ChangePassword { reauthentication: owners, screening, outbox, clock };
+        let changed = verb.run(&PasswordChange { owner, current, new }, &on(device));
         changed.ok().map(|changed| changed.cookie)
     }
 
@@ -214,8 +211,7 @@ impl House {
             outbox: self.outbox.clone(),
             clock: self.clock.clone(),
         };
-        let (new, client, language) = (new_password(new), ClientInfo::default(), Language::default());
-        let recovered = verb.run(&PasswordReset { token, new, client, device, language }, || true);
+        let recovered = verb.run(&PasswordReset { token, new: new_password(new) }, &on(device));
         recovered.ok().map(|recovered| recovered.cookie)
     }
 
@@ -231,8 +227,7 @@ impl House {
         let bearer = bearer.and_then(|access| self.authenticate(access));
         let device = person.cookie.clone().filter(|_| proof == Proof::Device);
         let password = if let Proof::Password(text) = proof { Some(Password::new(text)) } else { None };
-        let (browser, client, language) = (Browser { bearer, device }, ClientInfo::default(), Language::default());
-        verb.run(&EmailVerification { token, browser, password, client, language }, || true).ok()
+        verb.run(EmailVerification { token, bearer, password }, &on(device)).ok()
     }
 
     pub(super) fn inspect(&self, token: &OneTimeToken) -> Option<Purpose> {
