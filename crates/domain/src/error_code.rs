@@ -8,52 +8,36 @@
 /// assert_eq!(ErrorCode::ALL.len(), 15);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ErrorCode {
     /// Wrong email, wrong password or inactive account. Only the log distinguishes them.
-    #[cfg_attr(feature = "serde", serde(rename = "AUTH_INVALID_CREDENTIALS"))]
     InvalidCredentials,
     /// The token is missing, malformed, forged, of the wrong type, or unknown.
-    #[cfg_attr(feature = "serde", serde(rename = "AUTH_TOKEN_INVALID"))]
     TokenInvalid,
     /// The token is genuine but expired.
-    #[cfg_attr(feature = "serde", serde(rename = "AUTH_TOKEN_EXPIRED"))]
     TokenExpired,
     /// The token is genuine, but spent or revoked, or its account is inactive.
-    #[cfg_attr(feature = "serde", serde(rename = "AUTH_TOKEN_REVOKED"))]
     TokenRevoked,
     /// The password is correct, but the account's email address must be verified first.
-    #[cfg_attr(feature = "serde", serde(rename = "AUTH_EMAIL_UNVERIFIED"))]
     EmailUnverified,
     /// The client is authenticated but not allowed to do this.
-    #[cfg_attr(feature = "serde", serde(rename = "FORBIDDEN"))]
     Forbidden,
     /// The resource does not exist.
-    #[cfg_attr(feature = "serde", serde(rename = "NOT_FOUND"))]
     NotFound,
     /// The resource exists, but does not support this method.
-    #[cfg_attr(feature = "serde", serde(rename = "METHOD_NOT_ALLOWED"))]
     MethodNotAllowed,
     /// The email address is already registered.
-    #[cfg_attr(feature = "serde", serde(rename = "CONFLICT"))]
     Conflict,
     /// The request body is larger than the service accepts.
-    #[cfg_attr(feature = "serde", serde(rename = "PAYLOAD_TOO_LARGE"))]
     PayloadTooLarge,
     /// The request body has an unsupported media type.
-    #[cfg_attr(feature = "serde", serde(rename = "UNSUPPORTED_MEDIA_TYPE"))]
     UnsupportedMediaType,
     /// The request body cannot be parsed, or fields of it are invalid.
-    #[cfg_attr(feature = "serde", serde(rename = "VALIDATION_ERROR"))]
     Validation,
     /// Too many attempts.
-    #[cfg_attr(feature = "serde", serde(rename = "RATE_LIMITED"))]
     RateLimited,
     /// Unexpected error.
-    #[cfg_attr(feature = "serde", serde(rename = "INTERNAL_ERROR"))]
     Internal,
     /// A dependency is unavailable, or the service is overloaded. A later attempt may succeed.
-    #[cfg_attr(feature = "serde", serde(rename = "SERVICE_UNAVAILABLE"))]
     Unavailable,
 }
 
@@ -106,6 +90,22 @@ impl std::fmt::Display for ErrorCode {
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for ErrorCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for ErrorCode {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+        let known = Self::ALL.into_iter().find(|code| code.as_str() == text);
+        known.ok_or_else(|| serde::de::Error::custom("unknown error code"))
+    }
+}
+
 #[cfg(all(test, feature = "serde"))]
 mod tests {
     use super::*;
@@ -117,5 +117,6 @@ mod tests {
             assert_eq!(json, format!("\"{code}\""));
             assert_eq!(serde_json::from_str::<ErrorCode>(&json).unwrap(), code);
         }
+        assert!(serde_json::from_str::<ErrorCode>("\"OTHER\"").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! End of a session and its reason.
 
-use super::ClientInfo;
+use super::{ClientInfo, EventKind};
 use chrono::{DateTime, Utc};
 
 /// Reason why a session ended.
@@ -31,17 +31,8 @@ impl EndReason {
     /// assert_eq!(portcullis_domain::sessions::EndReason::Theft.as_str(), "theft");
     /// ```
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LogOut => "logout",
-            Self::Revoked => "revoked",
-            Self::Theft => "theft",
-            Self::Evicted => "evicted",
-            Self::Disabled => "disabled",
-            Self::PasswordChanged => "password_changed",
-            Self::EmailChanged => "email_changed",
-            Self::EmailVerified => "email_verified",
-        }
+    pub fn as_str(self) -> &'static str {
+        EventKind::from(self).as_str()
     }
 }
 

@@ -2,7 +2,7 @@
 //! without a database.
 
 use super::{IdempotencyKeyDigest, Jti, RefreshState, RefreshToken, SpendRecord};
-use crate::sessions::SessionState;
+use crate::sessions::{EventKind, SessionState};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Facts that the verdict depends on, in addition to the token itself.
@@ -43,16 +43,8 @@ pub enum Verdict {
 impl Verdict {
     /// Returns the name used in the log and in session timelines.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rotated => "rotated",
-            Self::Retried(_) => "retried",
-            Self::Overlapped(_) => "overlapped",
-            Self::Raced => "raced",
-            Self::Theft => "theft",
-            Self::Ended => "ended",
-            Self::Expired => "expired",
-        }
+    pub fn as_str(self) -> &'static str {
+        EventKind::from(self).as_str()
     }
 }
 
