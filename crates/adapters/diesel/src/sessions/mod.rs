@@ -191,7 +191,7 @@ impl SessionRepository for Transaction<'_> {
             .order(session_events::id.desc())
             .limit(i64::from(limit))
             .select(columns_of::<EventRow>());
-        self.load::<EventRow>(query)?.into_iter().map(SessionEvent::try_from).collect()
+        self.load::<EventRow>(query)?.into_iter().filter_map(|row| row.read().transpose()).collect()
     }
 
     fn scan(&mut self, after: RowCursor, limit: u32, dead: &SessionCutoffs) -> Result<Option<RowRange>, StoreError> {

@@ -119,18 +119,13 @@ pub(super) struct EventRow {
     user_agent: Option<Stored<String>>,
 }
 
-impl TryFrom<EventRow> for SessionEvent {
-    type Error = StoreError;
-
-    fn try_from(row: EventRow) -> Result<Self, StoreError> {
-        let at = RowRef { table: "session_events", id: row.id };
-        let kind = at.read("kind", row.kind)?;
-        let client = OriginRow { ip_address: row.ip_address, user_agent: row.user_agent };
-        Ok(Self {
-            at: at.read("at", row.at)?,
-            kind: EventKind::parse(&kind).ok_or_else(|| at.corrupt("kind", "not a kind of event"))?,
-            client: client.read(at)?,
-        })
+impl EventRow {
+    /// Reads the event. Returns `None` for a kind that only a newer release knows.
+    pub(super) fn read(self) -> Result<Option<SessionEvent>, StoreError> {
+        let at = RowRef { table: "session_events", id: self.id };
+        let Some(kind) = EventKind::parse(&at.read("kind", self.kind)?) else { return Ok(None) };
+        let client = OriginRow { ip_address: self.ip_address, user_agent: self.user_agent };
+        Ok(Some(SessionEvent { at: at.read("at", self.at)?, kind, client: client.read(at)? }))
     }
 }
 

@@ -97,6 +97,26 @@ fn damaged_rows_are_reported_by_table_column_and_number() {
     }
 }
 
+/// A newer release on the same database may know more kinds.
+#[test]
+fn event_of_an_unknown_kind_is_left_out() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    account_with_token(&store, "ada@example.com", jti());
+    let session = store.read(|tx| tx.refresh_tokens().find(jti())).unwrap().unwrap().session.unwrap().id;
+    let kinds = |sql: &str| {
+        sandbox.run(sql);
+        let events = store.read(|tx| tx.sessions().events(session, 9)).unwrap();
+        events.into_iter().map(|event| event.kind.as_str()).collect::<Vec<_>>()
+    };
+    let event = |kind| {
+        format!("INSERT INTO session_events (session_id, at, kind) SELECT id, created_at, '{kind}' FROM sessions")
+    };
+    assert_eq!(kinds(&event("rotated")), ["rotated"]);
+    assert_eq!(kinds(&event("mfa_enabled")), ["rotated"]);
+    assert_eq!(kinds(&event("theft")), ["theft", "rotated"]);
+}
+
 #[test]
 fn non_text_hash_is_read_compared_and_replaced() {
     for (value, other) in [("x'00'", "x'01'"), ("cast(x'24ff' AS text)", "x'24'"), ("x''", "x'00'"), ("12", "x'12'")] {
