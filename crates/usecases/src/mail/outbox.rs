@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_domain::sessions::ClientInfo;
-use portcullis_ports::OutboxNotifier;
+use portcullis_ports::{OutboxNotifier, StoreError, Tx};
 use std::sync::Arc;
 
 /// Set of enabled notices (security notifications to the owner). Other emails are always sent.
@@ -83,6 +83,17 @@ impl Outbox {
     #[must_use]
     pub fn new_notice(&self, occasion: Occasion, user: &User, cause: &MailCause<'_>) -> Option<NewMail> {
         self.notices.include(occasion).then(|| self.new_mail(occasion, Some(user.id), &user.email, cause))
+    }
+
+    /// Queues a notice to the account's current email, unless such notices are disabled.
+    pub(crate) fn enqueue_notice(
+        &self,
+        occasion: Occasion,
+        user: &User,
+        cause: &MailCause<'_>,
+        tx: &mut dyn Tx,
+    ) -> Result<(), StoreError> {
+        self.new_notice(occasion, user, cause).map_or(Ok(()), |notice| tx.outbox().enqueue(&notice))
     }
 
     /// Notifies the worker of stored emails. Call it after the commit.

@@ -1,5 +1,6 @@
 //! Changes the password of the authenticated user.
 
+use super::rekey;
 use crate::LOG;
 use crate::caller::Caller;
 use crate::counted::Counted;
@@ -115,8 +116,7 @@ impl Counted for ChangePassword {
 }
 
 impl ChangePassword {
-    /// Replaces the hash, if it is still the one that was checked. Locks the account, so that a
-    /// concurrent login with the old password is either ended or finds another hash.
+    /// Replaces the hash, if it is still the one that was checked.
     fn replace(
         &self,
         (user, new): (&User, &PasswordHash),
@@ -126,15 +126,10 @@ impl ChangePassword {
     ) -> Result<Option<PasswordChanged>, StoreError> {
         let at = self.clock.now();
         tx.sessions().lock_account(user.id)?;
-        if !tx.users().replace_password(user.id, &user.password, new)? {
-            return Ok(None);
-        }
-        let session_end = caller.session_end(EndReason::PasswordChanged, at);
-        let sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::from(owner.session_id), &session_end)?;
-        tx.one_time_tokens().revoke_all(user.id)?;
-        if let Some(notice) = self.outbox.new_notice(Occasion::PasswordChanged, user, &caller.cause(at)) {
-            tx.outbox().enqueue(&notice)?;
-        }
+        let (keep, session_end) =
+            (KeepSessions::from(owner.session_id), caller.session_end(EndReason::PasswordChanged, at));
+        let Some(sessions_ended) = rekey(user, new, (&keep, &session_end), tx)? else { return Ok(None) };
+        self.outbox.enqueue_notice(Occasion::PasswordChanged, user, &caller.cause(at), tx)?;
         let cookie = self.reauthentication.devices.issue(caller.device.as_deref(), user, new);
         Ok(Some(PasswordChanged { sessions_ended, cookie }))
     }

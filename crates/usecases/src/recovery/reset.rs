@@ -1,5 +1,6 @@
 //! Sets a new password with a token sent to the account's email.
 
+use super::rekey;
 use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::{Reason, UseCaseError};
@@ -120,16 +121,11 @@ impl ResetPassword {
     ) -> Result<(User, PasswordWasReset), ResetPasswordError> {
         let at = self.clock.now();
         let (_, user) = RedeemError::require_purpose(self.tokens.redeem(token, at, tx)?, is_reset)?;
-        if !tx.users().replace_password(user.id, &user.password, new)? {
-            return Err(ResetPasswordReason::Token(RedeemReason::Invalid).into());
-        }
-        tx.users().verify_email(user.id, &user.email, at)?;
         let session_end = caller.session_end(EndReason::PasswordChanged, at);
-        let sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::default(), &session_end)?;
-        tx.one_time_tokens().revoke_all(user.id)?;
-        if let Some(notice) = self.outbox.new_notice(Occasion::PasswordChanged, &user, &caller.cause(at)) {
-            tx.outbox().enqueue(&notice)?;
-        }
+        let sessions_ended = rekey(&user, new, (&KeepSessions::default(), &session_end), tx)?
+            .ok_or(ResetPasswordReason::Token(RedeemReason::Invalid))?;
+        tx.users().verify_email(user.id, &user.email, at)?;
+        self.outbox.enqueue_notice(Occasion::PasswordChanged, &user, &caller.cause(at), tx)?;
         let cookie = self.guesses.devices.issue(caller.device.as_deref(), &user, new);
         Ok((user, PasswordWasReset { sessions_ended, cookie }))
     }

@@ -3,6 +3,7 @@
 use super::{AccountError, AccountReason, PasswordScreening};
 use crate::LOG;
 use crate::caller::Caller;
+use crate::recovery::rekey;
 use portcullis_domain::registration::{NewPassword, UserId};
 use portcullis_domain::sessions::{EndReason, KeepSessions};
 use portcullis_ports::{Clock, PasswordHasher, Store, StoreExt};
@@ -51,11 +52,8 @@ impl SetPassword {
             tx.sessions().lock_account(user_id)?;
             // Read again under the lock: a login may have replaced the hash.
             let user = tx.users().find(user_id)?.ok_or(AccountReason::NotFound)?;
-            if !tx.users().replace_password(user_id, &user.password, &hash)? {
-                return Err(AccountError::from(AccountReason::NotFound));
-            }
-            tx.one_time_tokens().revoke_all(user_id)?;
-            Ok(tx.sessions().end_all(user_id, &KeepSessions::default(), &session_end)?)
+            let ended = rekey(&user, &hash, (&KeepSessions::default(), &session_end), tx)?;
+            Ok::<_, AccountError>(ended.ok_or(AccountReason::NotFound)?)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions, "Password set by an operator");
         Ok(PasswordSet { sessions })

@@ -140,8 +140,7 @@ impl Refresh {
         let RefreshAttempt { rotation, language, .. } = attempt;
         let Some(user) = tx.users().find(user_id)? else { return Ok(()) };
         let cause = MailCause { language: *language, client: &rotation.client, at: rotation.at };
-        let notice = self.outbox.new_notice(Occasion::SessionTheft, &user, &cause);
-        notice.map_or(Ok(()), |notice| tx.outbox().enqueue(&notice))
+        self.outbox.enqueue_notice(Occasion::SessionTheft, &user, &cause, tx)
     }
 }
 
