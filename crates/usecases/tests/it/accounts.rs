@@ -1,30 +1,25 @@
 //! Operator use cases on accounts, and concurrent logins.
 
-use crate::world::{World, login};
+use crate::mail_fixtures::new_password;
+use crate::world::World;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::maintenance::Retention;
-use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User, UserId};
+use portcullis_domain::registration::{EmailAddress, User, UserId};
 use portcullis_domain::sessions::EventKind;
+use portcullis_domain::verification::OneTimeToken;
 use portcullis_ports::{Clock, StoreExt};
-use portcullis_testkit::Watched;
-use portcullis_usecases::login::LogIn;
-use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::registration::{
     AccountDeleted, AccountDisabled, AccountError, AccountFound, AccountReason, AccountRef, AccountsListed,
     DeleteAccount, DisableAccount, EmailVouched, EnableAccount, FindAccount, ListAccounts, PasswordOverride,
     SetPassword, VouchForEmail,
 };
 use portcullis_usecases::sessions::{ListSessions, NoSuchSession, RevokeSession};
+use portcullis_usecases::tokens::TokenPair;
 use portcullis_usecases::{Caller, UseCaseError};
 use std::sync::Arc;
 
 fn disable(world: &World, user_id: UserId) -> Result<AccountDisabled, AccountError> {
     let verb = DisableAccount { store: world.store.clone(), clock: world.clock.clone() };
     verb.run(user_id, &Caller::default())
-}
-
-fn new_password(text: &str) -> NewPassword {
-    PasswordPolicy::default().validate(Password::new(text)).unwrap()
 }
 
 pub(crate) fn set_password(world: &World, user_id: UserId, text: &str) -> Result<u64, AccountError> {
@@ -119,13 +114,7 @@ fn interrupted_deletion_is_finished_by_a_purge_or_the_next_one() {
         assert!(world.authenticate(&pair.access_token).is_err());
         let left = world.store.tokens_of(ada.id).len();
         assert!(left > 0);
-        let rows = if purges {
-            let (sessions, clock) = (world.sessions, world.clock.clone());
-            let verb = Purge { store: world.store.clone(), retention: Retention::default(), sessions, clock };
-            verb.run(&mut |_| true).unwrap().rows
-        } else {
-            delete(&world, ada.id).rows
-        };
+        let rows = if purges { world.purge().run(&mut |_| true).unwrap().rows } else { delete(&world, ada.id).rows };
         assert!(rows > u64::try_from(left).unwrap());
         assert!(world.store.tokens_of(ada.id).is_empty() && world.store.sessions_of(ada.id).is_empty());
         assert_eq!(world.store.read(|tx| tx.users().list_marked_deleted(9)).unwrap(), []);
@@ -146,8 +135,7 @@ fn a_deletion_that_cannot_be_finished_holds_up_no_other() {
     for user in &users[1..3] {
         assert!(deletion(&world).begin(user.id, &Caller::default()).unwrap());
     }
-    let (sessions, clock) = (world.sessions, world.clock.clone());
-    let purge = Purge { store: world.store.clone(), retention: Retention::default(), sessions, clock };
+    let purge = world.purge();
     for _ in 0..2 {
         let purged = purge.run(&mut |_| true).unwrap();
         let mut named: Vec<_> = purged.tombstones.iter().map(ToString::to_string).collect();
@@ -163,27 +151,29 @@ fn a_deletion_that_cannot_be_finished_holds_up_no_other() {
     assert_eq!((again.began, again.referenced_by.as_deref()), (false, Some("orders")));
 }
 
-/// Logs Ada in and runs the hook between reading her account and beginning her session.
-fn log_in_while(world: &Arc<World>, happens: fn(&World, UserId)) -> Result<(), ErrorCode> {
-    let ada = world.store.accounts(&EmailAddress::parse("ada@example.org").unwrap()).unwrap().remove(0).id;
-    let meanwhile = world.clone();
-    let store = Arc::new(Watched::meanwhile(world.store.clone(), move || happens(&meanwhile, ada)));
-    let verb = LogIn { store, ..world.verb() };
-    verb.run(&login("ada@example.org", "correct horse"), &Caller::default()).map(drop).map_err(|error| error.code())
-}
-
 #[test]
 fn login_begins_no_session_if_account_changed_since_lookup() {
-    let happenings: [fn(&World, UserId); 3] = [
-        |world, id| assert!(disable(world, id).unwrap().changed),
-        |world, id| assert_eq!(set_password(world, id, "battery staple").unwrap(), 1),
-        |world, id| assert!(delete(world, id).began),
+    type Happens = fn(&World, &User, &TokenPair, &OneTimeToken);
+    let happenings: [Happens; 6] = [
+        |world, ada, _, _| assert!(disable(world, ada.id).unwrap().changed),
+        |world, ada, _, _| assert_eq!(set_password(world, ada.id, "battery staple").unwrap(), 1),
+        |world, ada, _, _| assert!(delete(world, ada.id).began),
+        |world, _, pair, _| assert!(world.change_password(pair, "correct horse", "battery staple").is_ok()),
+        |world, _, _, _| {
+            world.forgot("ada@example.org").unwrap();
+            assert!(world.reset(&world.mailed(), "battery staple").is_ok());
+        },
+        |world, _, _, token| assert!(world.verify(token).unwrap().password_removed),
     ];
-    for happens in happenings {
+    for (number, happens) in happenings.into_iter().enumerate() {
         let world = Arc::new(World::new());
-        let (ada, _) = world.ada();
-        assert_eq!(log_in_while(&world, happens), Err(ErrorCode::InvalidCredentials));
-        assert!(world.store.sessions_of(ada.id).iter().all(|session| session.ended_at.is_some()));
+        let (ada, pair) = world.ada();
+        let token = world.mailed();
+        let begun = world.store.sessions_of(ada.id).len();
+        let id = ada.id;
+        let code = world.log_in_meanwhile(move |world| happens(world, &ada, &pair, &token));
+        assert_eq!(code, Some(ErrorCode::InvalidCredentials), "{number}");
+        assert!(world.store.sessions_of(id).len() <= begun, "{number}");
     }
 }
 
@@ -191,10 +181,8 @@ fn login_begins_no_session_if_account_changed_since_lookup() {
 fn a_login_whose_hash_another_login_replaced_signs_in() {
     let world = Arc::new(World::new());
     let ada = world.adopt("ada@example.org", "old:correct horse");
-    assert_eq!(
-        log_in_while(&world, |world, _| drop(world.log_in("ada@example.org", "correct horse").unwrap())),
-        Ok(())
-    );
+    let code = world.log_in_meanwhile(|world| drop(world.log_in("ada@example.org", "correct horse").unwrap()));
+    assert_eq!(code, None);
     assert_eq!(world.store.sessions_of(ada.id).len(), 2);
 }
 

@@ -3,7 +3,6 @@
 use crate::mail_fixtures::{Call, all_at_once};
 use crate::world::World;
 use portcullis_domain::ErrorCode;
-use portcullis_ports::StoreError;
 use portcullis_usecases::registration::DeleteAccount;
 use portcullis_usecases::{Caller, Counted};
 
@@ -47,11 +46,9 @@ fn wrong_password_or_store_outage_deletes_no_account() {
     let pair = world.verified_ada();
     assert_eq!(world.leave(&pair, "wrong").unwrap_err().code(), ErrorCode::InvalidCredentials);
     let owner = world.authenticate(&pair.access_token).unwrap();
-    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    let verb = world.leaving();
     let input = crate::mail_fixtures::leave_of(owner, "correct horse");
-    assert_eq!(verb.run(&input, &Caller::default()).unwrap_err().code(), ErrorCode::Unavailable);
-    world.store.set_outage(None);
+    let lost = world.without_store(|| world.leaving().run(&input, &Caller::default())).unwrap_err();
+    assert_eq!(lost.code(), ErrorCode::Unavailable);
     assert!(world.authenticate(&pair.access_token).is_ok());
 }
 

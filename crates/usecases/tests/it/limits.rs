@@ -5,7 +5,7 @@ use crate::world::{World, at, login, with};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Gcra, LimitSubject, Rule, SlidingWindow};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User};
-use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome, StoreError};
+use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use portcullis_testkit::MapLimiter;
 use portcullis_usecases::limits::{LimitError, Limits, Rules};
 use portcullis_usecases::login::{LogInError, LogInReason, LoggedIn};
@@ -150,10 +150,10 @@ fn a_source_pays_for_every_call_whatever_becomes_of_it() {
         run("ada@example.org", "correct horse").unwrap();
     }
     shed(&world, "shed@example.org", &at("192.0.2.1"));
-    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    assert_eq!(run("ada@example.org", "correct horse").unwrap_err().code(), ErrorCode::Unavailable);
-    assert_eq!(world.forgot_from("192.0.2.1", "ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
-    world.store.set_outage(None);
+    world.without_store(|| {
+        assert_eq!(run("ada@example.org", "correct horse").unwrap_err().code(), ErrorCode::Unavailable);
+        assert_eq!(world.forgot_from("192.0.2.1", "ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
+    });
     assert!(is_limited(run("ada@example.org", "correct horse"), Budget::Source));
     world.log_in("ada@example.org", "correct horse").unwrap();
 }

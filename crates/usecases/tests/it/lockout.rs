@@ -336,7 +336,7 @@ fn all_devices_together_have_a_hundred_guesses_a_day() {
     let cookies: Vec<_> = (0..40).map(|_| enter(&siege.world, NOW, HOTEL, None).unwrap().cookie).collect();
     let wrong = |cookie: &String, source| enter(&siege.world, "wrong", &attacker(source), Some(cookie.clone()));
     let outcomes = cookies.iter().flat_map(|cookie| (0..10).map(move |number| wrong(cookie, number % SOURCES)));
-    let checked = outcomes.filter(|outcome| is_wrong(outcome)).count();
+    let checked = outcomes.filter(is_wrong).count();
     assert_eq!(checked, 100);
     let refused = enter(&siege.world, NOW, "203.0.113.9", Some(siege.own.clone()));
     assert!(matches!(refused, Err(LogInError::Limited(limited)) if limited.budget == Budget::AccountDay));

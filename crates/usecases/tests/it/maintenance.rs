@@ -3,7 +3,6 @@
 use crate::world::World;
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::User;
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_ports::{Clock, MailerError, StoreError, StoreExt, TxMode};
@@ -13,13 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-fn purge(world: &World) -> Purge {
-    Purge {
-        store: world.store.clone(),
-        retention: Retention::default(),
-        sessions: world.sessions,
-        clock: world.clock.clone(),
-    }
+/// Purges everything at once.
+fn purged(world: &World) -> Purged {
+    world.purge().run(&mut |_| true).unwrap()
+}
+
+/// The result of a purge of so many rows that finished.
+fn all(rows: u64) -> Purged {
+    Purged { rows, complete: true, ..Purged::default() }
 }
 
 fn jti(number: u32) -> Jti {
@@ -48,12 +48,12 @@ fn only_what_can_no_longer_be_shown_goes() {
     add(&world, &ada, 3..6, now - TimeDelta::minutes(5));
     add(&world, &ada, 6..9, now - TimeDelta::minutes(4));
     add(&world, &ada, 9..12, now + TimeDelta::days(1));
-    assert_eq!(purge(&world).run(&mut |_| true).unwrap(), Purged { rows: 6, complete: true, ..Purged::default() });
+    assert_eq!(purged(&world), all(6));
     let kept = (6..12).all(|number| world.store.read(|tx| tx.refresh_tokens().find(jti(number))).unwrap().is_some());
     assert!(kept);
     assert_eq!(world.store.tokens_of(ada.id).len(), 7);
     assert!(world.refresh(&pair.refresh_token).is_ok());
-    assert_eq!(purge(&world).run(&mut |_| true).unwrap(), Purged { rows: 0, complete: true, ..Purged::default() });
+    assert_eq!(purged(&world), all(0));
 }
 
 #[test]
@@ -62,11 +62,11 @@ fn a_spent_token_is_known_until_it_could_no_longer_be_shown() {
     let (_, pair) = world.ada();
     world.refresh(&pair.refresh_token).unwrap();
     world.pass(TimeDelta::days(7) - TimeDelta::seconds(1));
-    purge(&world).run(&mut |_| true).unwrap();
+    purged(&world);
     let reuse = world.refresh(&pair.refresh_token).unwrap_err();
     assert_eq!(reuse.code(), ErrorCode::TokenRevoked, "known as spent, not as unknown");
     world.pass(TimeDelta::seconds(1) + TimeDelta::minutes(5));
-    assert_eq!(purge(&world).run(&mut |_| true).unwrap().rows, 2, "it and its successor");
+    assert_eq!(purged(&world).rows, 2, "it and its successor");
 }
 
 #[test]
@@ -75,15 +75,15 @@ fn purge_stops_between_steps_and_keeps_its_progress() {
     let (ada, _) = world.ada();
     add(&world, &ada, 0..5000, world.clock.now() - TimeDelta::days(1));
     let mut steps = Vec::new();
-    let stopped = purge(&world).run(&mut |step| {
+    let stopped = world.purge().run(&mut |step| {
         steps.push(step.rows);
         steps.len() < 4
     });
     let stopped = stopped.unwrap();
     assert!(!stopped.complete && (1..5000).contains(&stopped.rows), "{stopped:?}");
     assert!(steps.is_sorted() && steps.len() == 4, "{steps:?}");
-    let rest = purge(&world).run(&mut |_| true).unwrap();
-    assert_eq!(rest, Purged { rows: 5000 - stopped.rows, complete: true, ..Purged::default() });
+    let rest = purged(&world);
+    assert_eq!(rest, all(5000 - stopped.rows));
 }
 
 /// Returns the rows and the duration of each step of a purge. Writes wait before they begin and take time
@@ -100,7 +100,7 @@ fn steps(wait: Duration, commit: Duration) -> Vec<(u64, Duration)> {
         clock.advance(commit);
         Ok(())
     }));
-    let verb = Purge { store, retention: Retention::default(), sessions: world.sessions, clock: world.clock.clone() };
+    let verb = Purge { store, ..world.purge() };
     let (mut before, mut steps) = (0, Vec::new());
     let mut watch = |step: PurgeStep| {
         if step.rows > before {
@@ -109,7 +109,7 @@ fn steps(wait: Duration, commit: Duration) -> Vec<(u64, Duration)> {
         before = step.rows;
         true
     };
-    assert_eq!(verb.run(&mut watch).unwrap(), Purged { rows: 8_000, complete: true, ..Purged::default() });
+    assert_eq!(verb.run(&mut watch).unwrap(), all(8_000));
     steps
 }
 
@@ -127,8 +127,7 @@ fn slow_commits_are_few_and_lock_waits_do_not_count() {
 #[test]
 fn a_store_that_is_gone_ends_it() {
     let world = World::new();
-    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    let failure = purge(&world).run(&mut |_| true).unwrap_err();
+    let failure = world.without_store(|| world.purge().run(&mut |_| true)).unwrap_err();
     assert_eq!(failure.code(), ErrorCode::Unavailable);
 }
 
@@ -145,7 +144,7 @@ fn an_account_that_cannot_be_deleted_holds_up_no_other() {
         let fails = call.mode == TxMode::Write && writes.fetch_add(1, Ordering::SeqCst) == 2;
         if fails { Err(StoreError::Failed("a trigger".to_owned())) } else { call.run() }
     }));
-    assert!(Purge { store, ..purge(&world) }.run(&mut |_| true).is_err());
+    assert!(Purge { store, ..world.purge() }.run(&mut |_| true).is_err());
     assert_eq!(world.store.read(|tx| tx.users().list_marked_deleted(9)).unwrap(), ids[..1]);
 }
 
@@ -159,18 +158,18 @@ fn purge_deletes_expired_links_and_dead_emails_after_a_month() {
     assert_eq!(world.deliver().len(), 60);
     let left = |world: &World| (world.store.grants().len(), world.store.mails().len());
     world.pass(TimeDelta::days(30) - TimeDelta::microseconds(1));
-    purge(&world).run(&mut |_| true).unwrap();
+    purged(&world);
     assert_eq!(left(&world), (120, 60));
     world.pass(TimeDelta::microseconds(1));
-    assert_eq!(purge(&world).run(&mut |_| true).unwrap(), Purged { rows: 60, complete: true, ..Purged::default() });
+    assert_eq!(purged(&world), all(60));
     assert_eq!(left(&world), (120, 0), "links are good for a day first");
     world.pass(TimeDelta::days(1));
-    let stopped = purge(&world).run(&mut |step| step.rows == 0).unwrap();
+    let stopped = world.purge().run(&mut |step| step.rows == 0).unwrap();
     assert_eq!(
         (stopped, left(&world).0),
         (Purged { rows: 50, complete: false, ..Purged::default() }, 70),
         "few at a time"
     );
-    assert_eq!(purge(&world).run(&mut |_| true).unwrap(), Purged { rows: 70, complete: true, ..Purged::default() });
+    assert_eq!(purged(&world), all(70));
     assert_eq!(left(&world), (0, 0));
 }

@@ -7,7 +7,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Rule, SlidingWindow};
 use portcullis_domain::mail::{DeviceLabel, Occasion};
 use portcullis_domain::sessions::{ClientInfo, UserAgent};
-use portcullis_ports::{MailerError, StoreError};
+use portcullis_ports::MailerError;
 use portcullis_usecases::limits::Rules;
 use portcullis_usecases::login::LoggedIn;
 use portcullis_usecases::mail::DeliveryOutcome;
@@ -45,9 +45,8 @@ fn any_email_address_gets_three_emails_an_hour_per_purpose() {
         }
         assert_eq!(world.forgot(&email.to_uppercase()).unwrap_err().code(), ErrorCode::RateLimited);
     }
-    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
     for _ in 0..4 {
-        let lost = world.forgot("bob@example.org").unwrap_err();
+        let lost = world.without_store(|| world.forgot("bob@example.org")).unwrap_err();
         assert_eq!(lost.code(), ErrorCode::Unavailable, "what was not ordered is not counted");
     }
 }
@@ -303,9 +302,8 @@ fn theft_in_a_failed_transaction_is_silent_and_found_again() {
     let pair = world.verified_ada();
     world.refresh(&pair.refresh_token).unwrap();
     world.pass(TimeDelta::seconds(11));
-    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    assert_eq!(world.refresh(&pair.refresh_token).unwrap_err().code(), ErrorCode::Unavailable);
-    world.store.set_outage(None);
+    let lost = world.without_store(|| world.refresh(&pair.refresh_token)).unwrap_err();
+    assert_eq!(lost.code(), ErrorCode::Unavailable);
     assert!(world.store.mails().is_empty() && world.authenticate(&pair.access_token).is_ok());
     assert!(world.refresh(&pair.refresh_token).is_err());
     assert_eq!(world.store.mails().len(), 1);

@@ -5,7 +5,7 @@ use crate::addresses::on_the_way;
 use crate::limits::rules;
 use crate::mail_fixtures::{Meanwhile, shown};
 use crate::verification::{is_in, user};
-use crate::world::{World, login};
+use crate::world::World;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_domain::verification::OneTimeToken;
@@ -186,20 +186,6 @@ fn verification_is_refused_if_a_thief_replaces_the_password() {
     assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
     assert!(world.verify(&token).unwrap().password_removed, "the token is not used up");
     assert!(!signs_in(&world, ADA, "thieves' password"));
-}
-
-#[test]
-fn login_during_removal_of_its_password_begins_no_session() {
-    let world = Arc::new(World::new());
-    world.register(ADA, "correct horse").unwrap();
-    let (token, meanwhile) = (world.mailed(), world.clone());
-    let store = Meanwhile::of(&world, move || assert!(meanwhile.verify(&token).unwrap().password_removed));
-    let mut verb = world.verb();
-    verb.store = store;
-    assert_eq!(
-        verb.run(&login(ADA, "correct horse"), &Caller::default()).unwrap_err().code(),
-        ErrorCode::InvalidCredentials
-    );
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! Changed and forgotten passwords.
 
 use crate::mail_fixtures::{Call, Meanwhile, all_at_once, new_password, reset_of};
-use crate::world::{World, login};
+use crate::world::World;
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::{EmailAddress, Password, PasswordHash};
 use portcullis_domain::verification::{OneTimeToken, Purpose};
-use portcullis_ports::{StoreError, StoreExt, TxMode};
+use portcullis_ports::{StoreExt, TxMode};
 use portcullis_testkit::{Accesses, Watched};
-use portcullis_usecases::login::LogIn;
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange};
 use portcullis_usecases::tokens::TokenPair;
 use portcullis_usecases::{Caller, Counted};
@@ -200,38 +199,17 @@ fn a_reset_beside_a_login_that_makes_the_hash_anew_always_holds() {
 }
 
 #[test]
-fn login_under_a_password_being_changed_begins_no_session() {
-    let happenings: [fn(&World, &TokenPair, &OneTimeToken); 2] = [
-        |world, pair, _| assert!(world.change_password(pair, "correct horse", "battery staple").is_ok()),
-        |world, _, token| assert!(world.reset(token, "battery staple").is_ok()),
-    ];
-    for happens in happenings {
-        let world = Arc::new(World::new());
-        let pair = world.verified_ada();
-        let token = forgotten(&world);
-        let id = world.authenticate(&pair.access_token).unwrap().user.id;
-        let before = world.store.sessions_of(id).len();
-        let meanwhile = world.clone();
-        let store = Meanwhile::of(&world, move || happens(&meanwhile, &pair, &token));
-        let verb = LogIn { store, ..world.verb() };
-        let refused = verb.run(&login("ada@example.org", "correct horse"), &Caller::default()).unwrap_err();
-        assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
-        assert_eq!(world.store.sessions_of(id).len(), before);
-    }
-}
-
-#[test]
 fn store_outage_between_the_steps_leaves_nothing_half_done() {
     let world = World::new();
     let pair = world.verified_ada();
     let token = forgotten(&world);
     let verb = world.resetting();
     verb.precheck(&reset_of(&token, "battery staple")).unwrap();
-    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    let lost = verb.execute(&reset_of(&token, "battery staple"), &Caller::default()).unwrap_err();
-    assert_eq!(lost.code(), ErrorCode::Unavailable);
-    assert_eq!(world.forgot("ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
-    world.store.set_outage(None);
+    world.without_store(|| {
+        let lost = verb.execute(&reset_of(&token, "battery staple"), &Caller::default()).unwrap_err();
+        assert_eq!(lost.code(), ErrorCode::Unavailable);
+        assert_eq!(world.forgot("ada@example.org").unwrap_err().code(), ErrorCode::Unavailable);
+    });
     assert!(world.authenticate(&pair.access_token).is_ok() && signs_in(&world, "correct horse"));
     assert!(world.deliver().is_empty());
     assert!(world.reset(&token, "battery staple").is_ok());

@@ -2,7 +2,6 @@
 
 use crate::world::{World, registration_of};
 use portcullis_domain::ErrorCode;
-use portcullis_ports::StoreError;
 use portcullis_usecases::registration::Registered;
 use portcullis_usecases::{Caller, Counted};
 use std::sync::atomic::Ordering;
@@ -50,8 +49,7 @@ fn no_third_joins_two_adopted_accounts_that_differ_by_case() {
 #[test]
 fn a_store_that_is_gone_is_unavailable() {
     let world = World::new();
-    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    assert_eq!(world.register("ada@example.org", "correct horse").unwrap_err().code(), ErrorCode::Unavailable);
-    world.store.set_outage(None);
+    let lost = world.without_store(|| world.register("ada@example.org", "correct horse")).unwrap_err();
+    assert_eq!(lost.code(), ErrorCode::Unavailable);
     assert!(world.register("ada@example.org", "correct horse").is_ok());
 }

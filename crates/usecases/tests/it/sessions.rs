@@ -3,10 +3,8 @@
 use crate::world::World;
 use chrono::TimeDelta;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::maintenance::Retention;
 use portcullis_domain::sessions::{EventKind, SessionId, SessionPolicy};
-use portcullis_ports::{Clock, StoreError, StoreExt};
-use portcullis_usecases::maintenance::Purge;
+use portcullis_ports::{Clock, StoreExt};
 use portcullis_usecases::sessions::{
     ListSessions, LogOutAll, LogoutAll, NoSuchSession, OwnSession, ReadTimeline, RevokeSession, SessionRevocation,
 };
@@ -47,9 +45,8 @@ fn what_is_no_refresh_token_is_invalid() {
 fn a_store_that_cannot_confirm_is_no_success() {
     let world = World::new();
     let (_, pair) = world.ada();
-    world.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
-    assert_eq!(world.log_out(&pair.refresh_token).unwrap_err().code(), ErrorCode::Unavailable);
-    world.store.set_outage(None);
+    let lost = world.without_store(|| world.log_out(&pair.refresh_token)).unwrap_err();
+    assert_eq!(lost.code(), ErrorCode::Unavailable);
     assert!(world.refresh(&pair.refresh_token).is_ok(), "it lives on, as the answer said");
 }
 
@@ -165,9 +162,7 @@ fn a_session_is_kept_for_a_month_beyond_its_end_and_its_age() {
     let ended = world.log_in("ada@example.org", "correct horse").unwrap().pair;
     world.log_out(&ended.refresh_token).unwrap();
     let left = |world: &World| {
-        let (sessions, clock) = (world.sessions, world.clock.clone());
-        let verb = Purge { store: world.store.clone(), retention: Retention::default(), sessions, clock };
-        verb.run(&mut |_| true).unwrap();
+        world.purge().run(&mut |_| true).unwrap();
         let mut left: Vec<_> = world.store.sessions_of(ada.id).iter().map(|session| session.id).collect();
         left.sort_unstable();
         left

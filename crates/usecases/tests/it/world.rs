@@ -1,17 +1,20 @@
 //! The use cases, wired to doubles.
 
 use crate::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, PlainTokens};
-use crate::mail_fixtures::Mailbox;
+use crate::mail_fixtures::{Mailbox, Meanwhile};
 use chrono::{DateTime, TimeDelta};
+use portcullis_domain::ErrorCode;
 use portcullis_domain::mail::Language;
+use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
 use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, RefreshPolicy, TokenLifetimes};
-use portcullis_ports::{PasswordBlocklist, Store};
+use portcullis_ports::{PasswordBlocklist, Store, StoreError};
 use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits, Rules};
 use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::mail::{Notices, Outbox};
+use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::registration::{PasswordScreening, Register, RegisterError, Registered, Registration};
 use portcullis_usecases::sessions::{LogOut, LoggedOut};
 use portcullis_usecases::tokens::{
@@ -182,6 +185,31 @@ impl World {
         let Registered(user) = self.register("ada@example.org", "correct horse").unwrap();
         let LoggedIn { pair, .. } = self.log_in("ada@example.org", "correct horse").unwrap();
         (user, pair)
+    }
+
+    pub(crate) fn purge(&self) -> Purge {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Purge { store, retention: Retention::default(), sessions: self.sessions, clock }
+    }
+
+    /// Runs `work` while the store is unavailable.
+    pub(crate) fn without_store<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.store.set_outage(Some(StoreError::Unavailable("gone".to_owned())));
+        let outcome = work();
+        self.store.set_outage(None);
+        outcome
+    }
+
+    /// Returns a login on a store in which `happens` runs between reading the account and beginning the
+    /// session.
+    pub(crate) fn log_in_meanwhile(
+        self: &Arc<Self>,
+        happens: impl FnOnce(&Self) + Send + 'static,
+    ) -> Option<ErrorCode> {
+        let meanwhile = self.clone();
+        let verb = LogIn { store: Meanwhile::of(self, move || happens(&meanwhile)), ..self.verb() };
+        let outcome = verb.run(&login("ada@example.org", "correct horse"), &Caller::default());
+        outcome.err().map(|error| error.code())
     }
 
     pub(crate) fn pass(&self, time: TimeDelta) {
