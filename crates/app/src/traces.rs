@@ -4,8 +4,8 @@
 use crate::metrics::Metrics;
 use crate::settings;
 use crate::system::OsEntropy;
-use portcullis_ports::{Clock, EntropyExt, PasswordHasher, RateLimiter, Store, TokenIssuer, TokenVerifier};
-use portcullis_telemetry::{Exporter, OtlpClient, Resource, TraceLayer, Traced};
+use portcullis_ports::{EntropyExt, PasswordHasher, RateLimiter, Store, TokenIssuer, TokenVerifier};
+use portcullis_telemetry::{Exporter, ExporterSettings, Traced};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,18 +17,26 @@ const FLUSH: Duration = Duration::from_secs(2);
 pub(crate) struct Traces(Option<Exporter>);
 
 impl Traces {
-    /// Starts the exporter and creates the layer that turns spans into traces, if an endpoint is set.
-    pub(crate) fn start(
-        settings: &settings::Traces,
-        clock: &Arc<dyn Clock>,
-    ) -> std::io::Result<(Self, Option<TraceLayer>)> {
-        let Some(endpoint) = settings.endpoint.clone() else { return Ok((Self(None), None)) };
-        let collector = OtlpClient::new(endpoint, settings.headers(), clock.clone());
+    /// Starts the exporter, if an endpoint is set.
+    pub(crate) fn start(settings: &settings::Traces) -> std::io::Result<Self> {
+        let Some(endpoint) = settings.endpoint.clone() else { return Ok(Self(None)) };
         let instance = uuid::Builder::from_random_bytes(OsEntropy.array()).into_uuid().to_string();
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        let exporter = Exporter::start(collector, Resource { service: settings.service.clone(), version, instance })?;
-        let layer = exporter.layer(settings.sampler, clock.clone(), Arc::new(OsEntropy));
-        Ok((Self(Some(exporter)), Some(layer)))
+        let own = [("service.version", env!("CARGO_PKG_VERSION").to_owned()), ("service.instance.id", instance)];
+        let own = own.map(|(name, value)| (name.to_owned(), value));
+        let exporter = Exporter::start(ExporterSettings {
+            endpoint,
+            protocol: settings.protocol,
+            headers: settings.headers(),
+            timeout: settings.timeout,
+            resource: own.into_iter().chain(settings.resource.iter().cloned()).collect(),
+            sampler: settings.sampler,
+        })?;
+        Ok(Self(Some(exporter)))
+    }
+
+    /// Returns the exporter, whose layer turns spans into traces.
+    pub(crate) fn exporter(&self) -> Option<&Exporter> {
+        self.0.as_ref()
     }
 
     /// Registers the counters of sent and dropped spans.

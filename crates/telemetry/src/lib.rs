@@ -2,8 +2,8 @@
 //!
 //! [`Metered`] is a decorator that counts the calls of a port; [`MetricsRegistry`] renders the counts
 //! in Prometheus's text format. [`Traced`] is a decorator that adds spans to the calls of a port;
-//! [`Exporter`] sends the spans of requests to a collector. The app serves the page and chooses the
-//! decorated ports.
+//! [`Exporter`] sends the spans of requests to a collector (feature `otlp`). The app serves the page
+//! and chooses the decorated ports.
 //!
 //! Counting only increments atomics that were created beforehand: no lock, no allocation. No label and
 //! no attribute contains data that a caller can choose.
@@ -27,8 +27,5 @@ pub use limiter::LimiterMetrics;
 pub use metered::Metered;
 pub use registry::{MetricsError, MetricsRegistry};
 pub use store::StoreMetrics;
-pub use traces::{
-    Endpoint, EndpointError, Exporter, Header, HeadersError, OtlpClient, Resource, Sampler, TRACES, TraceContext,
-    TraceId, TraceLayer, Traced,
-};
+pub use traces::{Exporter, ExporterSettings, OtlpProtocol, TRACES, TraceId, TraceSampler, Traced};
 pub use verdicts::VerdictMetrics;

@@ -186,7 +186,7 @@ impl Shared {
 impl Job {
     /// Creates a span for the part of the job that runs on the hash thread. Disabled if traces are off.
     fn begun(&self, together: usize) -> Span {
-        let parent = self.span.id();
+        let (parent, together) = (self.span.id(), i64::try_from(together).unwrap_or(i64::MAX));
         tracing::error_span!(target: "app.traces", parent: parent, "bcrypt", portcullis.batch.size = together)
     }
 

@@ -35,8 +35,9 @@ pub(crate) fn serve() -> anyhow::Result<ExitCode> {
     let settings = Settings::read(&sources)?;
     system::raise_fd_limit()?;
     let mut parts = AppContext::open(&settings)?;
-    let (traces, layer) = Traces::start(&settings.traces, &parts.clock).context("cannot start the trace exporter")?;
-    let log = logging::init(&settings.logging, parts.clock.clone(), layer).context("cannot start the log")?;
+    let traces = Traces::start(&settings.traces).context("cannot start the trace exporter")?;
+    let log =
+        logging::init(&settings.logging, parts.clock.clone(), traces.exporter()).context("cannot start the log")?;
     log.install_panic_hook();
     parts.metrics.log(log.dropped_lines())?;
     traces.count(&parts.metrics)?;

@@ -9,7 +9,7 @@ use super::text::{self, Colours};
 use crate::settings::Level;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use portcullis_ports::Clock;
-use portcullis_telemetry::TraceContext;
+use portcullis_telemetry::TraceId;
 use std::cell::Cell;
 use std::sync::Arc;
 use tracing::span::{Attributes, Id, Record};
@@ -109,7 +109,7 @@ fn json_line<S: Subscriber + for<'a> LookupSpan<'a>>(
         line.extend_from_slice(br#","request_id":"#);
         line.extend_from_slice(request_id);
         if let Some(trace) = trace {
-            json::literal(line, format_args!(r#","trace_id":"{}""#, trace.trace_id()));
+            json::literal(line, format_args!(r#","trace_id":"{}""#, trace.0));
         }
     });
     event.record(&mut MembersVisitor { line, reserved: if inside { &RESERVED_INSIDE } else { &RESERVED } });
@@ -129,7 +129,7 @@ fn text_line<S: Subscriber + for<'a> LookupSpan<'a>>(
     let inside = with_request(event, context, |request_id, trace| {
         // The JSON form is ASCII without control characters.
         ids = format!(" {REQUEST_ID}={}", String::from_utf8_lossy(request_id).trim_matches('"'));
-        ids.extend(trace.map(|trace| format!(" trace_id={}", trace.trace_id())));
+        ids.extend(trace.map(|trace| format!(" trace_id={}", trace.0)));
     });
     event.record(&mut TextFields { line, colours, reserved: if inside { &[REQUEST_ID, "trace_id"] } else { &[] } });
     colours.dim(line, &ids);
@@ -188,12 +188,12 @@ fn message(line: &mut Vec<u8>, event: &Event<'_>) {
 fn with_request<S: Subscriber + for<'a> LookupSpan<'a>>(
     event: &Event<'_>,
     context: &Context<'_, S>,
-    write: impl FnOnce(&[u8], Option<&TraceContext>),
+    write: impl FnOnce(&[u8], Option<&TraceId>),
 ) -> bool {
     for span in context.event_scope(event).into_iter().flatten() {
         let extensions = span.extensions();
         if let Some(RequestId(id)) = extensions.get() {
-            write(id, extensions.get::<TraceContext>());
+            write(id, extensions.get::<TraceId>());
             return true;
         }
     }

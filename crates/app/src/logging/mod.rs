@@ -15,7 +15,7 @@ use crate::system;
 use layer::{Lines, Style};
 use level::LogFilter;
 use portcullis_ports::Clock;
-use portcullis_telemetry::TraceLayer;
+use portcullis_telemetry::Exporter;
 use queue::{BATCH_INTERVAL, CAPACITY, LogQueue};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -72,14 +72,14 @@ impl Drop for LogGuard {
 ///
 /// # Errors
 /// If stdout cannot be duplicated, the thread cannot start, or a global subscriber is already set.
-pub(crate) fn init(logging: &Logging, clock: Arc<dyn Clock>, traces: Option<TraceLayer>) -> io::Result<LogGuard> {
+pub(crate) fn init(logging: &Logging, clock: Arc<dyn Clock>, traces: Option<&Exporter>) -> io::Result<LogGuard> {
     // Not `io::stdout()`: a blocked write would hold its lock.
     let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let style = style(logging.format, stdout.is_terminal(), system::wants_colours());
     let watched = LogFilter { level: logging.level, traced: traces.is_some() };
     let (subscriber, guard) = start(stdout, (watched, style), clock, CAPACITY)?;
     match traces {
-        Some(traces) => tracing::subscriber::set_global_default(subscriber.with(traces)),
+        Some(traces) => tracing::subscriber::set_global_default(subscriber.with(traces.layer())),
         None => tracing::subscriber::set_global_default(subscriber),
     }
     .map_err(io::Error::other)?;

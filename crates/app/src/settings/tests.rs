@@ -138,22 +138,22 @@ fn bounds_of_traces_are_kept() {
     for (name, good, bad) in [
         (
             "OTEL_EXPORTER_OTLP_ENDPOINT",
-            vec!["http://localhost:4318", "HTTP://[::1]/a/", "http://otel_collector"],
+            vec!["http://localhost:4318", "HTTP://[::1]/a/", "http://otel_collector", "https://a"],
             vec![
                 "localhost:4318",
-                "https://a",
                 "grpc://a",
                 "http://",
                 "http://u:p@a",
                 "http://a:0",
                 "http://a:x",
                 "http://a?b",
-                "http://a b",
                 "http://a/\u{e9}",
                 "http://a/ HTTP/1.1",
             ],
         ),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", vec!["http/protobuf", "HTTP/Protobuf"], vec!["grpc", "http/json"]),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", vec!["http/protobuf", "HTTP/Protobuf", "gRPC"], vec!["http/json", "http"]),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", vec!["1", "60000"], vec!["0", "60001", "10s"]),
+        ("OTEL_RESOURCE_ATTRIBUTES", vec!["a=", "a=1, b=%2C\u{e9}"], vec!["a", "=b", "a=b,", "a=%0a"]),
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             vec!["a=b", "Authorization=Bearer%20x, x-y = a%2Cb"],

@@ -5,19 +5,22 @@ use super::setting::{self, InvalidValue, Setting, SettingsError};
 use super::sources::Sources;
 use super::value;
 use super::warning::Warning;
-use portcullis_telemetry::{Endpoint, Header, Sampler};
+use percent_encoding::percent_decode_str;
+use portcullis_telemetry::{OtlpProtocol, TraceSampler};
 use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+use url::Url;
 
 const ENDPOINT: Setting = Setting {
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",
     default: None,
-    accepted: "http://host:port of a collector that accepts OTLP over HTTP, such as http://localhost:4318",
+    accepted: "http or https URL of a collector that accepts OTLP, such as http://localhost:4318",
     display: str::to_owned,
 };
 const PROTOCOL: Setting = Setting {
     name: "OTEL_EXPORTER_OTLP_PROTOCOL",
     default: Some("http/protobuf"),
-    accepted: "http/protobuf",
+    accepted: "http/protobuf, grpc",
     display: str::to_owned,
 };
 const HEADERS: Setting = Setting {
@@ -25,6 +28,12 @@ const HEADERS: Setting = Setting {
     default: None,
     accepted: "comma-separated name=value pairs, with commas in values percent-encoded",
     display: setting::secret,
+};
+const TIMEOUT: Setting = Setting {
+    name: "OTEL_EXPORTER_OTLP_TIMEOUT",
+    default: Some("10000"),
+    accepted: "whole milliseconds from 1 to 60000",
+    display: str::to_owned,
 };
 const DISABLED: Setting = Setting {
     name: "OTEL_SDK_DISABLED",
@@ -44,6 +53,12 @@ const SERVICE_NAME: Setting = Setting {
     accepted: "a line of at most 100 characters",
     display: str::to_owned,
 };
+const RESOURCE: Setting = Setting {
+    name: "OTEL_RESOURCE_ATTRIBUTES",
+    default: None,
+    accepted: "comma-separated name=value pairs, with commas in values percent-encoded",
+    display: str::to_owned,
+};
 const SAMPLER: Setting = Setting {
     name: "OTEL_TRACES_SAMPLER",
     default: Some("parentbased_always_on"),
@@ -57,17 +72,23 @@ const SAMPLER_ARG: Setting = Setting {
     display: str::to_owned,
 };
 
-pub(super) const SETTINGS: [Setting; 8] =
-    [ENDPOINT, PROTOCOL, HEADERS, DISABLED, EXPORTER, SERVICE_NAME, SAMPLER, SAMPLER_ARG];
+pub(super) const SETTINGS: [Setting; 10] =
+    [ENDPOINT, PROTOCOL, HEADERS, TIMEOUT, DISABLED, EXPORTER, SERVICE_NAME, RESOURCE, SAMPLER, SAMPLER_ARG];
+
+/// Name and value of a header or of a resource attribute.
+type Pair = (String, String);
 
 /// Settings of traces.
 #[derive(Debug)]
 pub(crate) struct Traces {
-    /// `None`: tracing is off.
-    pub(crate) endpoint: Option<Endpoint>,
+    /// URL that spans are sent to. `None`: tracing is off.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) protocol: OtlpProtocol,
     headers: Option<SecretString>,
-    pub(crate) service: String,
-    pub(crate) sampler: Sampler,
+    pub(crate) timeout: Duration,
+    /// Resource attributes, with `service.name`.
+    pub(crate) resource: Vec<Pair>,
+    pub(crate) sampler: TraceSampler,
 }
 
 impl Traces {
@@ -79,26 +100,43 @@ impl Traces {
         if sources.is_default(&ENDPOINT) || !is_wanted(sources, warnings)? {
             return Ok(Self::none());
         }
-        let endpoint = sources.optional(&ENDPOINT, Endpoint::parse)?;
-        sources.required(&PROTOCOL, read_protocol)?;
+        let endpoint = sources.optional(&ENDPOINT, read_endpoint)?;
+        let protocol = sources.required(&PROTOCOL, read_protocol)?;
         let ratio = sources.required(&SAMPLER_ARG, read_ratio)?;
+        let service = sources.required(&SERVICE_NAME, value::title)?;
+        let mut resource = sources.optional(&RESOURCE, read_attributes)?.unwrap_or_default();
+        if !sources.is_default(&SERVICE_NAME) || !resource.iter().any(|(name, _)| name == "service.name") {
+            resource.push(("service.name".to_owned(), service));
+        }
         Ok(Self {
-            endpoint,
+            endpoint: endpoint.map(|endpoint| match protocol {
+                OtlpProtocol::HttpProtobuf => format!("{endpoint}/v1/traces"),
+                OtlpProtocol::Grpc => endpoint,
+            }),
+            protocol,
             headers: sources.optional(&HEADERS, read_headers)?,
-            service: sources.required(&SERVICE_NAME, value::title)?,
+            timeout: Duration::from_millis(sources.required(&TIMEOUT, value::whole_number(1..=60_000))?),
+            resource,
             sampler: sources.required(&SAMPLER, |text| read_sampler(text, ratio))?,
         })
     }
 
     /// Returns settings that send no traces.
     fn none() -> Self {
-        Self { endpoint: None, headers: None, service: String::new(), sampler: Sampler::new(0.0) }
+        Self {
+            endpoint: None,
+            protocol: OtlpProtocol::HttpProtobuf,
+            headers: None,
+            timeout: Duration::ZERO,
+            resource: Vec::new(),
+            sampler: TraceSampler { ratio: 0.0, follows_callers: false },
+        }
     }
 
     /// Returns the headers of every request to the collector.
-    pub(crate) fn headers(&self) -> Vec<Header> {
-        let headers = self.headers.as_ref().map(|headers| Header::parse_list(headers.expose_secret()));
-        headers.and_then(Result::ok).unwrap_or_default()
+    pub(crate) fn headers(&self) -> Vec<Pair> {
+        let headers = self.headers.as_ref().and_then(|headers| pairs(headers.expose_secret()));
+        headers.unwrap_or_default()
     }
 }
 
@@ -120,13 +158,56 @@ fn is_wanted(sources: &Sources, warnings: &mut Vec<Warning>) -> Result<bool, Set
     Ok(disabled != "true" && !none)
 }
 
-fn read_protocol(text: &str) -> Result<(), InvalidValue> {
-    if text.eq_ignore_ascii_case("http/protobuf") { Ok(()) } else { Err(InvalidValue("is not supported")) }
+/// Parses the base URL of a collector. Returns it without a slash at its end.
+fn read_endpoint(text: &str) -> Result<String, InvalidValue> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.ok_or(InvalidValue("is not an http or https URL"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InvalidValue("holds a user or a password, which OTEL_EXPORTER_OTLP_HEADERS would hold"));
+    }
+    if url.port() == Some(0) {
+        return Err(InvalidValue("has an invalid port"));
+    }
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic()) && url.query().is_none() && url.fragment().is_none();
+    if plain { Ok(url.as_str().trim_end_matches('/').to_owned()) } else { Err(InvalidValue("has no plain path")) }
 }
 
+fn read_protocol(text: &str) -> Result<OtlpProtocol, InvalidValue> {
+    match text.to_ascii_lowercase().as_str() {
+        "http/protobuf" => Ok(OtlpProtocol::HttpProtobuf),
+        "grpc" => Ok(OtlpProtocol::Grpc),
+        _ => Err(InvalidValue("is not supported")),
+    }
+}
+
+/// Headers that the exporter sets itself.
+const OWN_HEADERS: [&str; 7] =
+    ["host", "content-type", "content-length", "content-encoding", "connection", "transfer-encoding", "user-agent"];
+
 fn read_headers(text: &str) -> Result<SecretString, InvalidValue> {
-    Header::parse_list(text).map_err(|_| InvalidValue("is not a list of headers, or has a reserved header"))?;
-    Ok(text.into())
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_header = |(name, value): &Pair| {
+        let plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~')) && !value.trim().is_empty();
+        plain && name.bytes().all(token) && !OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str())
+    };
+    let valid = pairs(text).is_some_and(|pairs| pairs.iter().all(is_header));
+    if valid { Ok(text.into()) } else { Err(InvalidValue("is not a list of headers, or has a reserved header")) }
+}
+
+fn read_attributes(text: &str) -> Result<Vec<Pair>, InvalidValue> {
+    let plain = |text: &str| !text.chars().any(char::is_control);
+    let pairs = pairs(text).filter(|pairs| pairs.iter().all(|(name, value)| plain(name) && plain(value)));
+    pairs.ok_or(InvalidValue("is not a list of attributes"))
+}
+
+/// Parses `name=value,name=value`. Values may be percent-encoded.
+fn pairs(text: &str) -> Option<Vec<Pair>> {
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+        Some((name.trim().to_owned(), value.into_owned())).filter(|(name, _)| !name.is_empty())
+    };
+    text.split(',').map(pair).collect()
 }
 
 fn read_ratio(text: &str) -> Result<f64, InvalidValue> {
@@ -134,16 +215,16 @@ fn read_ratio(text: &str) -> Result<f64, InvalidValue> {
     if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err(InvalidValue("is out of range")) }
 }
 
-fn read_sampler(text: &str, ratio: f64) -> Result<Sampler, InvalidValue> {
+fn read_sampler(text: &str, ratio: f64) -> Result<TraceSampler, InvalidValue> {
     let text = text.to_ascii_lowercase();
-    let (followed, rule) = text.strip_prefix("parentbased_").map_or((false, text.as_str()), |rule| (true, rule));
-    let sampler = match rule {
-        "always_on" => Sampler::new(1.0),
-        "always_off" => Sampler::new(0.0),
-        "traceidratio" => Sampler::new(ratio),
+    let (follows_callers, rule) = text.strip_prefix("parentbased_").map_or((false, text.as_str()), |rule| (true, rule));
+    let ratio = match rule {
+        "always_on" => 1.0,
+        "always_off" => 0.0,
+        "traceidratio" => ratio,
         _ => return Err(InvalidValue("is not a sampler")),
     };
-    Ok(if followed { sampler } else { sampler.regardless_of_callers() })
+    Ok(TraceSampler { ratio, follows_callers })
 }
 
 #[cfg(test)]
@@ -153,8 +234,10 @@ mod tests {
 
     const SENT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318");
     /// Valid for other services but not for this one.
-    const OF_OTHERS: [(&str, &str); 4] = [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+    const OF_OTHERS: [(&str, &str); 6] = [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name"),
         ("OTEL_TRACES_SAMPLER", "xray"),
         ("OTEL_TRACES_SAMPLER_ARG", "endpoint=http://localhost:14250"),
         ("OTEL_SERVICE_NAME", "a\nb"),
@@ -194,6 +277,39 @@ mod tests {
             let (read, warnings) = read(&[SENT, on]);
             assert_eq!(read, Ok(true), "{on:?}");
             assert!(warnings.starts_with(warned) && warnings.is_empty() == warned.is_empty(), "{warnings}");
+        }
+    }
+
+    #[test]
+    fn address_headers_and_resource_become_what_is_sent() {
+        let traces = |variables: &[(&str, &str)]| {
+            let all = [&[SENT], variables].concat().into_iter().map(|(name, value)| (name.into(), value.into()));
+            let sources = Sources::merge(all, "", "", |_| Err(ErrorKind::NotFound)).unwrap();
+            Traces::read(&sources, &mut Vec::new()).unwrap()
+        };
+        let owned = |pairs: &[(&str, &str)]| -> Vec<Pair> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        for (endpoint, protocol, url) in [
+            ("http://localhost:4318", "http/protobuf", "http://localhost:4318/v1/traces"),
+            ("https://[::1]/otlp/", "http/protobuf", "https://[::1]/otlp/v1/traces"),
+            ("https://a:4317/", "grpc", "https://a:4317"),
+        ] {
+            let set = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)];
+            assert_eq!(traces(&set).endpoint.as_deref(), Some(url));
+        }
+        let headers = traces(&[("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20a, x-y = a=%2Cb")]).headers();
+        assert_eq!(headers, owned(&[("authorization", "Bearer a"), ("x-y", "a=,b")]));
+        let named = ("OTEL_RESOURCE_ATTRIBUTES", "a=1,service.name=attribute");
+        for (variables, resource) in [
+            (vec![], owned(&[("service.name", "portcullis")])),
+            (vec![named], owned(&[("a", "1"), ("service.name", "attribute")])),
+            (
+                vec![named, ("OTEL_SERVICE_NAME", "own")],
+                owned(&[("a", "1"), ("service.name", "attribute"), ("service.name", "own")]),
+            ),
+        ] {
+            assert_eq!(traces(&variables).resource, resource);
         }
     }
 }

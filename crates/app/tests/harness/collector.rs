@@ -1,7 +1,10 @@
-//! OpenTelemetry collector for tests. Accepts OTLP over HTTP and parses it with OpenTelemetry's own
-//! definitions.
+//! OpenTelemetry collector for tests. Accepts OTLP over HTTP/1.1 or, of gRPC, over HTTP/2, and parses it
+//! with OpenTelemetry's own definitions.
 
 use super::timing::eventually;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use native_tls::TlsAcceptor;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -20,6 +23,8 @@ pub(crate) enum CollectorMode {
     Silent,
     /// Responds that it is overloaded.
     Busy,
+    /// Accepts gRPC calls instead.
+    Grpc,
 }
 
 #[derive(Default)]
@@ -38,6 +43,11 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start(manner: CollectorMode) -> Self {
+        Self::start_with(manner, None)
+    }
+
+    /// Starts a collector that speaks TLS.
+    pub(crate) fn start_with(manner: CollectorMode, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let collector =
             Self { address: listener.local_addr().unwrap(), received: Arc::default(), manner: Arc::new(manner.into()) };
@@ -50,7 +60,11 @@ impl Collector {
                 match manner {
                     CollectorMode::Silent => silent.push(stream),
                     // A client that disconnects early is not a failure of this process.
-                    CollectorMode::Kind | CollectorMode::Busy => drop(serve(stream, manner, &received)),
+                    CollectorMode::Kind | CollectorMode::Busy => match &tls {
+                        Some(tls) => drop(tls.accept(stream).map(|stream| serve(stream, manner, &received))),
+                        None => drop(serve(stream, manner, &received)),
+                    },
+                    CollectorMode::Grpc => serve_grpc(stream, tls.clone(), &received),
                 }
             }
         });
@@ -95,28 +109,83 @@ impl Collector {
 /// OTLP kind of a server span.
 const SERVER: i32 = 2;
 
-fn serve(stream: TcpStream, manner: CollectorMode, received: &Mutex<Received>) -> std::io::Result<()> {
+fn serve(stream: impl Read + Write, manner: CollectorMode, received: &Mutex<Received>) -> std::io::Result<()> {
     let (mut reader, mut head) = (BufReader::new(stream), String::new());
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head)? == 0 {
             return Ok(());
         }
     }
-    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     let mut body = vec![0; length.parse().unwrap()];
     reader.read_exact(&mut body)?;
     if manner == CollectorMode::Busy {
         return reader.into_inner().write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
     }
-    let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("OTLP");
-    {
-        let mut received = received.lock().unwrap();
-        let scopes = request.resource_spans.into_iter().flat_map(|of_resource| of_resource.scope_spans);
-        received.spans.extend(scopes.flat_map(|of_scope| of_scope.spans));
-        received.heads.push(head);
-        received.bodies.push(body);
-    }
+    keep(head, body, received);
     reader.into_inner().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+}
+
+fn keep(head: String, body: Vec<u8>, received: &Mutex<Received>) {
+    let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("OTLP");
+    let mut received = received.lock().unwrap();
+    let scopes = request.resource_spans.into_iter().flat_map(|of_resource| of_resource.scope_spans);
+    received.spans.extend(scopes.flat_map(|of_scope| of_scope.spans));
+    received.heads.push(head);
+    received.bodies.push(body);
+}
+
+/// Serves the calls of one connection, until it ends.
+fn serve_grpc(stream: TcpStream, tls: Option<TlsAcceptor>, received: &Mutex<Received>) {
+    stream.set_nonblocking(true).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+        match tls {
+            Some(tls) => {
+                let stream = tokio_native_tls::TlsAcceptor::from(tls).accept(stream).await.unwrap();
+                serve_calls(h2::server::handshake(stream).await.unwrap(), received).await;
+            }
+            None => serve_calls(h2::server::handshake(stream).await.unwrap(), received).await,
+        }
+    });
+}
+
+async fn serve_calls<T>(mut connection: h2::server::Connection<T, bytes::Bytes>, received: &Mutex<Received>)
+where
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let mut calls = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            call = connection.accept() => {
+                let Some(Ok((request, respond))) = call else { return };
+                calls.push(serve_call(request, respond, received));
+            }
+            Some(()) = calls.next() => {}
+        }
+    }
+}
+
+async fn serve_call(
+    request: http::Request<h2::RecvStream>,
+    mut respond: h2::server::SendResponse<bytes::Bytes>,
+    received: &Mutex<Received>,
+) {
+    let head = format!("{} {:?}", request.uri(), request.headers());
+    let (mut body, mut message) = (request.into_body(), Vec::new());
+    while let Some(part) = body.data().await {
+        let part = part.unwrap();
+        body.flow_control().release_capacity(part.len()).unwrap();
+        message.extend_from_slice(&part);
+    }
+    // A call has one message, behind its length and a flag.
+    keep(head, message.split_off(5), received);
+    let answer = http::Response::builder().header("content-type", "application/grpc").body(()).unwrap();
+    let mut stream = respond.send_response(answer, false).unwrap();
+    stream.send_data(bytes::Bytes::from_static(&[0; 5]), false).unwrap();
+    let status = [("grpc-status", "0")].map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+    stream.send_trailers(http::HeaderMap::from_iter(status)).unwrap();
 }
 
 /// Spans of one trace.

@@ -26,13 +26,14 @@ pub(super) fn of_call<'a>(lane: &str, jobs: impl ExactSizeIterator<Item = &'a Sp
         "batch",
         otel.name = format_args!("batch {lane}"),
         portcullis.lane.name = lane,
-        portcullis.batch.size = jobs.len()
+        portcullis.batch.size = i64::try_from(jobs.len()).unwrap_or(i64::MAX)
     );
     if !call.is_disabled() {
         for job in jobs.clone() {
             call.follows_from(job);
         }
-        for job in jobs {
+        // The first one is the parent.
+        for job in jobs.skip(1) {
             job.follows_from(&call);
         }
     }

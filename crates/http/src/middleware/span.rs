@@ -14,7 +14,8 @@ use tracing::field::Empty;
 use tracing::{Level, Span};
 use tracing_actix_web::RootSpanBuilder;
 
-/// Target of spans that become a trace. Only enabled if traces are exported.
+/// Target of spans that become a trace. Only enabled if traces are exported, which of integers accept
+/// only `i64`.
 pub(crate) const TRACES: &str = "app.traces";
 
 /// Builds the root span, at the highest level so that no log filter removes the request id.
@@ -68,7 +69,7 @@ impl RootSpanBuilder for RequestSpan {
         if status.is_server_error() {
             span.record("error.type", status.as_str());
         }
-        span.record("http.response.status_code", status.as_u16());
+        span.record("http.response.status_code", i64::from(status.as_u16()));
     }
 }
 

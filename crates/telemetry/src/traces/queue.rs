@@ -1,107 +1,118 @@
-//! Bounded queue between the requests and the sending thread. Pushing never blocks: spans that do not
-//! fit are dropped and counted.
+//! Bounded queue between the requests and the sending thread: the SDK's, whose drops this module
+//! counts, since the SDK reports them only at shutdown. Never blocks.
 
-use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
+use super::sender::Sender;
+use opentelemetry::Context;
+use opentelemetry::trace::Status;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanProcessor};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Maximum number of queued spans: about 5 MB.
-pub(super) const CAPACITY: usize = 16_384;
+/// Maximum number of queued spans: some 15 MB.
+const CAPACITY: usize = 16_384;
 /// Maximum number of spans per request: OpenTelemetry's default.
-pub(super) const BATCH: usize = 512;
+const BATCH: usize = 512;
+/// Maximum time that a span waits for a full batch.
+const DELAY: Duration = Duration::from_secs(1);
 
-/// Spans to be sent, encoded as OTLP.
+/// Attributes that are exported. None of them contains caller-chosen data, secrets or addresses.
+const ATTRIBUTES: [&str; 8] = [
+    "http.request.method",
+    "http.route",
+    "http.response.status_code",
+    "url.scheme",
+    ERROR_TYPE,
+    "portcullis.lane.name",
+    "portcullis.lane.wait_seconds",
+    "portcullis.batch.size",
+];
+/// Attribute whose presence marks a span as failed.
+const ERROR_TYPE: &str = "error.type";
+
+/// Numbers of spans.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    queued: AtomicUsize,
+    sent: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Counts {
+    /// Counts a span that enters the queue. Returns false, and counts it as dropped, if the queue is full.
+    fn admit(&self) -> bool {
+        let free = |queued| (queued < CAPACITY).then_some(queued + 1);
+        let admitted = self.queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).is_ok();
+        if !admitted {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    /// Counts spans that left the queue.
+    pub(super) fn take(&self, spans: usize) {
+        self.queued.fetch_sub(spans, Ordering::Relaxed);
+    }
+
+    /// Counts the outcome of spans that left the queue.
+    pub(super) fn end(&self, spans: usize, delivered: bool) {
+        let count = if delivered { &self.sent } else { &self.dropped };
+        count.fetch_add(u64::try_from(spans).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// Queue and sending thread of the SDK.
 #[derive(Debug)]
 pub(super) struct Queue {
-    state: Mutex<State>,
-    /// Notified by the first span, a full batch, or the closing of the queue.
-    work: Condvar,
-    /// Notified when the sender has ended.
-    end: Condvar,
-    capacity: usize,
-    /// Maximum time that a span waits for a full batch.
-    delay: Duration,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    spans: VecDeque<Vec<u8>>,
-    counts: Counts,
-    closed: bool,
-    ended: bool,
-}
-
-/// Numbers of spans sent and dropped since the start.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) sent: u64,
-    pub(super) dropped: u64,
+    /// Never full: its capacity is that of `counts`, which leave a span queued until it is sent.
+    inner: BatchSpanProcessor,
+    counts: Arc<Counts>,
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize, delay: Duration) -> Self {
-        Self { state: Mutex::default(), work: Condvar::new(), end: Condvar::new(), capacity, delay }
+    pub(super) fn new(sender: Sender, counts: Arc<Counts>) -> Self {
+        let config = BatchConfigBuilder::default()
+            .with_max_queue_size(CAPACITY)
+            .with_max_export_batch_size(BATCH)
+            .with_scheduled_delay(DELAY);
+        Self { inner: BatchSpanProcessor::new(sender, config.build()), counts }
     }
+}
 
-    /// Queues a span, or drops it if the queue is full or closed.
-    pub(super) fn push(&self, span: Vec<u8>) {
-        let mut state = self.state.lock();
-        if state.closed || state.spans.len() >= self.capacity {
-            state.counts.dropped += 1;
+impl SpanProcessor for Queue {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+
+    fn on_end(&self, mut span: SpanData) {
+        if !self.counts.admit() {
             return;
         }
-        state.spans.push_back(span);
-        let wakes = matches!(state.spans.len(), 1 | BATCH);
-        drop(state);
-        if wakes {
-            self.work.notify_one();
+        span.attributes.retain(|attribute| ATTRIBUTES.contains(&attribute.key.as_str()));
+        if span.attributes.iter().any(|attribute| attribute.key.as_str() == ERROR_TYPE) {
+            span.status = Status::error("");
         }
+        self.inner.on_end(span);
     }
 
-    /// Returns the next batch. Waits for a first span, then up to `delay` for a full batch. Returns
-    /// `None` once the queue is closed and empty.
-    pub(super) fn take(&self) -> Option<Vec<Vec<u8>>> {
-        let idle = |state: &mut State| state.spans.is_empty() && !state.closed;
-        let mut state = self.state.lock();
-        self.work.wait_while(&mut state, idle);
-        let few = |state: &mut State| state.spans.len() < BATCH && !state.closed;
-        self.work.wait_while_for(&mut state, few, self.delay);
-        let count = state.spans.len().min(BATCH);
-        let batch: Vec<_> = state.spans.drain(..count).collect();
-        (!batch.is_empty()).then_some(batch)
+    fn force_flush(&self) -> OTelSdkResult {
+        self.inner.force_flush()
     }
 
-    /// Waits before a retry. Returns false if the queue is closed and the retry should be skipped.
-    pub(super) fn pause(&self, time: Duration) -> bool {
-        let mut state = self.state.lock();
-        self.work.wait_while_for(&mut state, |state| !state.closed, time);
-        !state.closed
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
     }
 
-    /// Adds the outcome of a batch to the counts.
-    pub(super) fn count(&self, counts: Counts) {
-        let mut state = self.state.lock();
-        state.counts.sent += counts.sent;
-        state.counts.dropped += counts.dropped;
-    }
-
-    pub(super) fn counts(&self) -> Counts {
-        self.state.lock().counts
-    }
-
-    /// Accepts no more spans and waits up to `within` for the sender to end. Returns whether it did.
-    pub(super) fn close(&self, within: Duration) -> bool {
-        let mut state = self.state.lock();
-        state.closed = true;
-        self.work.notify_one();
-        self.end.wait_while_for(&mut state, |state| !state.ended, within);
-        state.ended
-    }
-
-    /// Records that the sender has ended.
-    pub(super) fn ended(&self) {
-        self.state.lock().ended = true;
-        self.end.notify_all();
+    fn set_resource(&mut self, resource: &Resource) {
+        self.inner.set_resource(resource);
     }
 }
 
@@ -110,17 +121,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn overflow_is_dropped_and_counted_without_waiting() {
-        let queue = Queue::new(BATCH + 1, Duration::ZERO);
-        (0..BATCH + 4).for_each(|_| queue.push(vec![1]));
-        assert_eq!(queue.counts(), Counts { sent: 0, dropped: 3 });
-        assert_eq!(queue.take().map(|batch| batch.len()), Some(BATCH));
-        assert!(!queue.close(Duration::ZERO));
-        queue.push(vec![2]);
-        assert_eq!(queue.counts().dropped, 4);
-        assert_eq!(queue.take(), Some(vec![vec![1]]));
-        assert_eq!(queue.take(), None);
-        queue.ended();
-        assert!(queue.close(Duration::ZERO) && !queue.pause(Duration::from_secs(60)));
+    fn overflow_is_dropped_and_counted() {
+        let counts = Counts::default();
+        assert_eq!((0..CAPACITY + 3).filter(|_| counts.admit()).count(), CAPACITY);
+        assert_eq!((counts.sent(), counts.dropped()), (0, 3));
+        counts.take(2);
+        counts.end(1, true);
+        counts.end(1, false);
+        assert_eq!((counts.sent(), counts.dropped()), (1, 4));
+        assert_eq!((0..3).filter(|_| counts.admit()).count(), 2);
     }
 }

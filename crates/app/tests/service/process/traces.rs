@@ -3,6 +3,9 @@
 
 use crate::harness::collector::{Collector, CollectorMode, attribute};
 use crate::prelude::*;
+use native_tls::{Identity, TlsAcceptor};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use portcullis_testkit::smtp::Authority;
 use std::collections::HashSet;
 
 on_both_databases!(a_trace_is_seen_whole);
@@ -14,6 +17,10 @@ fn traced(backend: Backend) -> (ServiceBuilder, Collector) {
     let collector = Collector::start(CollectorMode::Kind);
     let setup = backend.service().unset("RATE_LIMIT_ENABLED").set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url());
     (setup, collector)
+}
+
+fn failed(span: &Span) -> bool {
+    span.status.as_ref().is_some_and(|status| status.code == 2)
 }
 
 /// Makes a call within a separate trace.
@@ -53,7 +60,7 @@ fn a_trace_is_seen_whole(backend: Backend) {
         for (key, value) in expected {
             assert_eq!(attribute(root, key).as_deref(), Some(value), "{key}");
         }
-        assert!(trace.0.iter().all(|span| span.status.is_none() && attribute(span, "error.type").is_none()));
+        assert!(trace.0.iter().all(|span| !failed(span) && attribute(span, "error.type").is_none()));
         let ids: HashSet<_> = trace.0.iter().map(|span| &span.span_id).collect();
         assert_eq!(ids.len(), trace.0.len());
         let of_request = format!("\"trace_id\":\"{trace_id}\"");
@@ -153,7 +160,7 @@ fn unsampled_request_sends_no_span_and_logs_its_trace_id() {
     reply.expect(401);
     service.stop();
     assert!(collector.spans().iter().all(|span| hex::encode(&span.trace_id) == loud));
-    assert_eq!(collector.trace(&loud).root().status, None, "a refusal is no error of the server");
+    assert!(!failed(collector.trace(&loud).root()), "a refusal is no error of the server");
     assert!(service.log.text().contains(&format!("\"trace_id\":\"{quiet}\"")));
 }
 
@@ -179,13 +186,38 @@ fn server_error_marks_its_span_and_the_failed_inner_span() {
     let (trace, reply) = call(&service, "/auth/login", "01", &json!({"email": fresh_email(), "password": PASSWORD}));
     reply.expect_unavailable();
     let trace = collector.trace(&trace);
-    let failed = |name: &str| {
-        let span = trace.named(name);
-        (span.status.as_ref().map(|status| status.code), attribute(span, "error.type"))
-    };
-    assert_eq!(failed("POST /auth/login"), (Some(2), Some("503".to_owned())));
-    assert_eq!(failed("store read"), (Some(2), Some("unavailable".to_owned())));
-    assert_eq!(failed("limiter reserve"), (None, None));
+    let outcome = |name: &str| (failed(trace.named(name)), attribute(trace.named(name), "error.type"));
+    assert_eq!(outcome("POST /auth/login"), (true, Some("503".to_owned())));
+    assert_eq!(outcome("store read"), (true, Some("unavailable".to_owned())));
+    assert_eq!(outcome("limiter reserve"), (false, None));
+}
+
+/// Both protocols work with TLS, and gRPC without it.
+#[test]
+fn grpc_and_tls_reach_the_collector() {
+    let folder = tempfile::tempdir().unwrap();
+    let issued = Authority::new().issue(&["127.0.0.1"]);
+    let roots = folder.path().join("authority.pem");
+    std::fs::write(&roots, &issued.authority).unwrap();
+    let identity = Identity::from_pkcs8(issued.certificate.as_bytes(), issued.key.as_bytes()).unwrap();
+    let tls = TlsAcceptor::new(identity).unwrap();
+    for (mode, protocol, tls) in [
+        (CollectorMode::Kind, "http/protobuf", Some(tls.clone())),
+        (CollectorMode::Grpc, "grpc", Some(tls)),
+        (CollectorMode::Grpc, "grpc", None),
+    ] {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let collector = Collector::start_with(mode, tls);
+        let setup = Backend::Sqlite.service().set("SSL_CERT_FILE", &roots.display().to_string());
+        let setup = setup.set("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("{scheme}://{}", collector.address));
+        let setup = setup.set("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
+        let service = setup.set("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20Zk7").start();
+        service.get("/health").expect(200);
+        service.stop();
+        let names: Vec<_> = collector.spans().into_iter().map(|span| span.name).collect();
+        assert_eq!(names, ["GET /health"], "{scheme} {protocol}");
+        assert!(collector.was_told("Bearer Zk7"));
+    }
 }
 
 #[test]
@@ -195,7 +227,7 @@ fn without_an_address_there_is_no_trace_and_no_thread() {
     reply.expect(401);
     let threads = std::fs::read_dir(format!("/proc/{}/task", service.process_id())).unwrap();
     let names = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap());
-    assert!(names.into_iter().all(|name| name.trim() != "trace-exporter"));
+    assert!(names.into_iter().all(|name| name.trim() != "trace-exporter" && !name.starts_with("OpenTelemetry")));
     service.stop();
     assert!(!service.log.text().contains(&trace) && !service.log.text().contains("trace_id"));
 }
