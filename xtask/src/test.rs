@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 use xtask::install::{database_extras, database_server, languages, redis_server};
 use xtask::repository::cargo_debug;
 
+/// Tests of one program that run at the same time. Most of them wait for a server, a limit or a fault, so
+/// there are two for each core.
+const THREADS: &str = "RUST_TEST_THREADS";
+
 #[derive(clap::Args)]
 pub(crate) struct Test {
     /// Run only tests whose path contains one of these
@@ -30,6 +34,9 @@ impl Test {
         let (reader, writer) = std::io::pipe()?;
         let mut tests = cargo_debug();
         tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(&self.filter);
+        if std::env::var_os(THREADS).is_none() {
+            tests.env(THREADS, (2 * std::thread::available_parallelism()?.get()).to_string());
+        }
         tests.env(redis_server::VARIABLE, redis);
         tests.env(database_server::VARIABLE, programs).stdout(writer.try_clone()?).stderr(writer);
         let mut child = tests.spawn()?;

@@ -86,7 +86,7 @@ mod alone {
 }
 
 fn charge(tries: u32) -> Charge {
-    let rule = Rule::SlidingWindow(SlidingWindow::new(NonZeroU32::new(tries).unwrap(), Duration::from_mins(15)));
+    let rule = Rule::SlidingWindow(SlidingWindow::new(NonZeroU32::new(tries).unwrap(), Duration::from_secs(15 * 60)));
     Charge::new(Budget::Account, LimitKey::from_digest(&[7; 32]), rule)
 }
 
