@@ -6,11 +6,6 @@
 
 mod bodies;
 mod email;
-// The binary has no library, so its wiring of the use cases is compiled in here.
-#[path = "../../crates/app/src/account_wiring.rs"]
-mod account_wiring;
-#[path = "../../crates/app/src/page_templates.rs"]
-mod page_templates;
 mod passwords;
 mod requests;
 mod service;

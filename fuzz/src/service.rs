@@ -1,28 +1,17 @@
 //! The service in this process on a loopback socket, without slow hashing and without a database. No
 //! request changes stored data, so the result of an input does not depend on earlier ones.
 
-use crate::account_wiring::AccountWiring;
-use crate::page_templates::PageTemplates;
+use crate::settings::{gather, secret};
 use chrono::{DateTime, Utc};
-use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, PasswordPolicy, UserId};
-use portcullis_domain::sessions::SessionPolicy;
-use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, TokenLifetimes};
-use portcullis_hmac::HmacSigner;
-use portcullis_http::{
-    Api, BatchLane, BatchSettings, ForwardedHeader, HttpConfig, Lane, LaneSettings, Lanes, ServerSettings,
-    SessionUseCases, TrustedProxies,
-};
+use portcullis_app::settings::Settings;
+use portcullis_app::wire::{self, Adapters, Base, Operation};
+use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, UserId};
+use portcullis_domain::tokens::{Jti, RefreshToken, TokenLifetimes};
+use portcullis_http::{Api, ServerSettings};
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
-use portcullis_minijinja::MinijinjaRenderer;
-use portcullis_ports::{Store, StoreExt, TokenIssuer, TxOutcome};
+use portcullis_ports::{StoreExt, TokenIssuer, TxOutcome};
 use portcullis_testkit::{FixedClock, MemoryStore, PlainHasher, SeededEntropy, Watched};
-use portcullis_usecases::health::CheckReadiness;
-use portcullis_usecases::limits::{DeviceCookies, Limits};
-use portcullis_usecases::mail::{Notices, Outbox};
-use portcullis_usecases::registration::PasswordScreening;
-use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
-use portcullis_usecases::tokens::{Authenticate, Refresh, TokenFactory};
-use portcullis_usecases::verification::OneTimeTokens;
+use portcullis_usecases::limits::Limits;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
@@ -34,23 +23,8 @@ pub(crate) const PASSWORD: &str = "correct horse";
 const SECRET: &[u8] = &[7; 32];
 const ALGORITHM: Algorithm = Algorithm::Hs256;
 const ADA: UserId = UserId::new(1);
-const LANE: LaneSettings = LaneSettings {
-    width: 4,
-    queue: 64,
-    max_wait: Duration::from_secs(5),
-    deadline: Duration::from_secs(9),
-    retry_after: Duration::from_secs(1),
-};
-const BATCHES: BatchSettings = BatchSettings {
-    width: 1,
-    batch: 64,
-    slow_after: Duration::from_millis(10),
-    queue: 64,
-    max_wait: LANE.max_wait,
-    stuck_after: LANE.deadline,
-    spin: Duration::ZERO,
-    retry_after: LANE.retry_after,
-};
+const SETTINGS: [(&str, &str); 2] =
+    [("PUBLIC_URL", "https://id.example.org"), ("CORS_ORIGINS", "https://app.example.org")];
 
 /// A running service.
 pub(crate) struct Service {
@@ -87,112 +61,24 @@ fn start() -> Service {
 }
 
 fn api(issuer: Arc<JwtIssuer>, token: &RefreshToken) -> Api {
-    let clock = Arc::new(FixedClock::at(now()));
-    let store: Arc<dyn Store> = Arc::new(forgetful(token));
-    let verifier = Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).expect("a key"));
-    let entropy = Arc::new(SeededEntropy::new(1));
-    let issuance = Arc::new(TokenFactory { issuer, entropy: entropy.clone(), lifetimes: TokenLifetimes::default() });
-    // A target half-closes its connection, which cancels the request.
-    let hasher = Arc::new(PlainHasher { ignores_cancellation: true, ..PlainHasher::default() });
-    let policy = RefreshPolicy::STRICT;
-    let limits = Arc::new(Limits::off());
-    let authenticator = Arc::new(HmacSigner::derive(SECRET, "devices"));
-    let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
-    let outbox = outbox(entropy);
-    let screening = Arc::new(PasswordScreening { blocklist: None, product: "Portcullis".to_owned() });
-    let owners = AccountWiring {
-        store: store.clone(),
-        hasher,
-        screening,
-        limits: limits.clone(),
-        devices,
-        outbox: outbox.clone(),
-        clock: clock.clone(),
+    let secret = secret();
+    let environment: Vec<_> = SETTINGS.into_iter().chain([("SECRET_KEY", secret.as_str())]).collect();
+    let settings = Settings::read(&gather(&environment, "").expect("settings")).expect("settings");
+    let adapters = Adapters {
+        store: Arc::new(forgetful(token)),
+        // A target half-closes its connection, which cancels the request.
+        hasher: Arc::new(PlainHasher { ignores_cancellation: true, ..PlainHasher::default() }),
+        issuer,
+        verifier: Arc::new(JwtVerifier::with_secret(ALGORITHM, SECRET).expect("a key")),
+        limits: Arc::new(Limits::off()),
+        outbox: Arc::new(()),
+        entropy: Arc::new(SeededEntropy::new(1)),
+        clock: Arc::new(FixedClock::at(now())),
     };
-    let sessions = SessionPolicy::default();
-    let refresh = Arc::new(Refresh {
-        store: store.clone(),
-        verifier: verifier.clone(),
-        issuance: issuance.clone(),
-        policy,
-        sessions,
-        outbox,
-        observer: Arc::new(()),
-        require_verified_email: false,
-        clock: clock.clone(),
-    });
-    let authenticate =
-        Arc::new(Authenticate { store: store.clone(), verifier: verifier.clone(), sessions, clock: clock.clone() });
-    Api {
-        register: owners.register(),
-        log_in: owners.log_in(issuance, sessions, false),
-        delete_own_account: owners.delete_own_account(),
-        recovery: owners.recovery(),
-        verification: owners.verification(),
-        lanes: lanes(&refresh, &authenticate),
-        refresh,
-        log_out: LogOut { store: store.clone(), verifier, clock: clock.clone() },
-        sessions: own_sessions(&store, &clock),
-        authenticate,
-        readiness: CheckReadiness {
-            store,
-            circuits: Vec::new(),
-            shared: None,
-            mail: None,
-            limits: limits.clone(),
-            clock,
-        },
-        limits,
-        public_keys: Vec::new(),
-        passwords: PasswordPolicy::default(),
-        pages: pages(),
-        observer: None,
-        config: identity(),
-    }
-}
-
-fn pages() -> Arc<PageTemplates> {
-    let renderer = MinijinjaRenderer::new("Portcullis", &PasswordPolicy::default(), None).expect("templates");
-    Arc::new(PageTemplates(Arc::new(renderer)))
-}
-
-fn outbox(entropy: Arc<SeededEntropy>) -> Arc<Outbox> {
-    let authenticator = Arc::new(HmacSigner::derive(SECRET, "one-time tokens"));
-    let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
-    Arc::new(Outbox { tokens, notices: Notices::default(), observer: Arc::new(()) })
-}
-
-fn own_sessions(store: &Arc<dyn Store>, clock: &Arc<FixedClock>) -> SessionUseCases {
-    SessionUseCases {
-        list: ListSessions { store: store.clone(), sessions: SessionPolicy::default(), clock: clock.clone() },
-        revoke: RevokeSession { store: store.clone(), clock: clock.clone() },
-        log_out_all: LogOutAll { store: store.clone(), clock: clock.clone() },
-        timeline: ReadTimeline { store: store.clone() },
-    }
-}
-
-fn identity() -> HttpConfig {
-    HttpConfig {
-        account_pages: portcullis_http::AccountPages { verify: true, reset: true },
-        app_name: "Portcullis".to_owned(),
-        public_origin: "https://id.example.org".to_owned(),
-        cors_origins: vec!["https://app.example.org".to_owned()],
-        proxies: TrustedProxies::default(),
-        forwarded: ForwardedHeader::default(),
-        hsts_seconds: 0,
-        random: || [7; 16],
-    }
-}
-
-fn lanes(refresh: &Arc<Refresh>, authenticate: &Arc<Authenticate>) -> Lanes {
-    let (refresh, authenticate) = (refresh.clone(), authenticate.clone());
-    Lanes {
-        store: Lane::new(LANE),
-        crypto: Lane::new(LANE),
-        limits: None,
-        exchanges: BatchLane::start("exchanges", BATCHES, move |jobs| refresh.exchange(jobs)).expect("threads"),
-        accounts: BatchLane::start("accounts", BATCHES, move |jobs| authenticate.look_up(&jobs)).expect("threads"),
-    }
+    let base = Base::new(&settings, adapters).expect("templates");
+    let mut api = wire::api(&settings, &base, Operation::default()).expect("threads");
+    api.config.random = || [7; 16];
+    api
 }
 
 fn now() -> DateTime<Utc> {

@@ -1,13 +1,7 @@
 //! Configuration: any `.env` and any value is accepted or refused in one line, and neither the error
 //! nor the printed settings contain a secret.
 
-// The binary has no library, so the sources of its settings are compiled in here.
-#[expect(dead_code, reason = "the application uses what is read")]
-#[expect(unused_imports, reason = "the application uses them")]
-#[path = "../../crates/app/src/settings/mod.rs"]
-mod configuration;
-
-use self::configuration::{Settings, SettingsError, Sources, render};
+use portcullis_app::settings::{Settings, SettingsError, Sources, render};
 use std::ffi::OsString;
 
 /// Marks secrets; does not occur in any other text of the program.
@@ -106,11 +100,13 @@ fn refused(error: &SettingsError) {
     assert!(line.len() < 300 && line.chars().all(|c| !c.is_control()), "{line:?}");
 }
 
-fn gather(environment: &[(&str, &str)], file: &str) -> Result<Sources, SettingsError> {
+/// Merges the environment and the text of a `.env` file.
+pub(crate) fn gather(environment: &[(&str, &str)], file: &str) -> Result<Sources, SettingsError> {
     let pairs = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     Sources::merge(pairs, "", file, |_| Err(std::io::ErrorKind::NotFound))
 }
 
-fn secret() -> String {
+/// Returns a signing secret.
+pub(crate) fn secret() -> String {
     format!("{MARKER}-Kd8sQ2vXzLm4-{}", "TgB7nWc9yRfHj1pE0u3")
 }

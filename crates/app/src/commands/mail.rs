@@ -3,7 +3,7 @@
 
 use super::console::{Cell, Table};
 use super::ignore_broken_pipe;
-use crate::context::AppContext;
+use crate::wire::AppContext;
 use anyhow::{Context, anyhow};
 use clap::Subcommand;
 use portcullis_ports::{MailId, QueuedMail};

@@ -2,8 +2,8 @@
 
 use super::console::{Cell, Table, escape_for_terminal};
 use super::without_keys;
-use crate::context::AppContext;
 use crate::settings::WithoutKeys;
+use crate::wire::AppContext;
 use anyhow::Context;
 use clap::Args;
 use portcullis_diesel::{Adoption, DatabaseUrl, MigrateError, MigrationReport, Migrations};

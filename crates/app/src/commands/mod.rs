@@ -25,8 +25,8 @@ pub(crate) use serve::serve;
 pub(crate) use session::{SessionAction, session};
 pub(crate) use user::{UserAction, user};
 
-use crate::context::AppContext;
 use crate::settings::{Settings, Sources, WithoutKeys};
+use crate::wire::AppContext;
 use anyhow::bail;
 use portcullis_diesel::DatabaseUrl;
 use std::io;

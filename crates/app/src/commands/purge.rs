@@ -4,9 +4,9 @@
 use super::console::escape_for_terminal;
 use super::progress::{Progress, pause_after};
 use super::without_keys;
-use crate::context::AppContext;
 use crate::settings::WithoutKeys;
 use crate::system::OsEntropy;
+use crate::wire::AppContext;
 use portcullis_domain::maintenance::Retention;
 use portcullis_ports::EntropyExt;
 use portcullis_usecases::maintenance::{Purge, Tombstone};

@@ -2,14 +2,11 @@
 
 use super::purge::PurgeThread;
 use super::{migrate, sources};
-use crate::context::AppContext;
-use crate::hash_costs::CostSampling;
 use crate::logging;
 use crate::mounts;
 use crate::settings::{Settings, Sources};
 use crate::system;
-use crate::traces::Traces;
-use crate::wire;
+use crate::wire::{self, AppContext, CostSampling, Traces};
 use anyhow::{Context, bail};
 use portcullis_diesel::{DatabaseUrl, MigrateError};
 use portcullis_http::{RunningServer, ServerSettings};

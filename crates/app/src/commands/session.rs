@@ -3,8 +3,8 @@
 use super::console::{Cell, Table};
 use super::user::UserArg;
 use super::{UsageError, ignore_broken_pipe};
-use crate::context::AppContext;
 use crate::settings::WithoutKeys;
+use crate::wire::AppContext;
 use clap::{Args, Subcommand};
 use portcullis_domain::sessions::SessionId;
 use portcullis_usecases::Caller;

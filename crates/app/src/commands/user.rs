@@ -4,11 +4,9 @@ use super::console::{Cell, Table, escape_for_terminal};
 use super::password::PasswordSource;
 use super::progress::Progress;
 use super::{UsageError, ignore_broken_pipe};
-use crate::context::AppContext;
-use crate::mail;
 use crate::settings::{Settings, WithoutKeys};
 use crate::system::OsEntropy;
-use crate::wire;
+use crate::wire::{self, AppContext};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use portcullis_domain::registration::{EmailAddress, User, UserId};
@@ -19,7 +17,6 @@ use portcullis_usecases::registration::{
     PasswordOverride, Register, Registered, Registration, SetPassword, VouchForEmail,
 };
 use portcullis_usecases::{Caller, Counted, DependencyError};
-use portcullis_worker::Notifier;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -142,7 +139,7 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
         hasher: hasher(settings)?,
         screening: wire::screening(settings),
         // A running service finds the email by polling.
-        outbox: mail::outbox(settings, Arc::new(OsEntropy), &Notifier::default()),
+        outbox: wire::outbox(settings, Arc::new(OsEntropy), Arc::new(())),
         limits: Arc::new(Limits::off()),
         clock: parts.clock.clone(),
     };

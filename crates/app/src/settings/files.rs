@@ -12,7 +12,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 pub(crate) type ReadFile = fn(&Path) -> Result<Contents, ErrorKind>;
 
 /// Contents of a file.
-pub(crate) struct Contents {
+pub struct Contents {
     pub(crate) text: String,
     /// True if every user of the machine can read the file.
     pub(crate) world_readable: bool,

@@ -34,10 +34,11 @@ pub(crate) use logging::{Format, Level, Logging};
 pub(crate) use mail::Mail;
 pub(crate) use metrics::Metrics;
 pub(crate) use passwords::Passwords;
-pub(crate) use print::{printed, render};
-pub(crate) use server::Server;
-pub(crate) use setting::SettingsError;
-pub(crate) use sources::Sources;
+pub(crate) use print::printed;
+pub use print::render;
+pub use server::Server;
+pub use setting::SettingsError;
+pub use sources::Sources;
 pub(crate) use tokens::Tokens;
 pub(crate) use traces::Traces;
 pub(crate) use warning::Warning;
@@ -63,7 +64,7 @@ const SETTINGS: [&[Setting]; 10] = [
 
 /// The whole configuration. Its `Debug` output contains no secret.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub struct Settings {
     pub(crate) tokens: Tokens,
     pub(crate) keys: Keys,
     others: WithoutKeys,
@@ -72,13 +73,14 @@ pub(crate) struct Settings {
 /// The configuration without the secrets and keys that sign tokens, for commands that only need the
 /// database.
 #[derive(Debug)]
-pub(crate) struct WithoutKeys {
+pub struct WithoutKeys {
     pub(crate) database: Database,
     pub(crate) sessions: SessionPolicy,
     pub(crate) passwords: Passwords,
     pub(crate) limits: Limits,
     pub(crate) mail: Mail,
-    pub(crate) server: Server,
+    /// Server settings.
+    pub server: Server,
     pub(crate) logging: Logging,
     pub(crate) metrics: Metrics,
     pub(crate) traces: Traces,
@@ -131,7 +133,7 @@ impl Settings {
     ///
     /// # Errors
     /// The first missing or invalid setting.
-    pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+    pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let mut others = WithoutKeys::read(sources)?;
         let (debug, warnings) = (others.server.debug, &mut others.warnings);
         let tokens = Tokens::read(sources, debug, warnings)?;

@@ -47,7 +47,7 @@ fn is_refused(sources: &Sources, setting: &Setting) -> bool {
 }
 
 /// Formats all settings, one per line, as `NAME=value  # origin`.
-pub(crate) fn render(sources: &Sources) -> String {
+pub fn render(sources: &Sources) -> String {
     let mut out = String::new();
     for PrintedSetting { name, value, origin } in printed(sources) {
         writeln!(out, "{name}={}  # {origin}", value.as_deref().unwrap_or("(not set)")).ok();

@@ -29,7 +29,7 @@ pub(super) const SETTINGS: [Setting; 8] =
 
 /// Settings of the server.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     /// An IP address without brackets, or a host name.
     pub(crate) host: String,
     /// 0 for any free port.
@@ -39,7 +39,7 @@ pub(crate) struct Server {
     /// True if weak settings are allowed and SQL statements are logged.
     pub(crate) debug: bool,
     /// Allowed CORS origins, as browsers spell them. Empty: CORS is off.
-    pub(crate) cors_origins: Vec<String>,
+    pub cors_origins: Vec<String>,
     /// `max-age` of the `Strict-Transport-Security` header in seconds; 0 for no header.
     pub(crate) hsts_seconds: u32,
     /// Maximum number of open connections.

@@ -34,7 +34,7 @@ impl fmt::Display for InvalidValue {
 
 /// Error of the configuration. Its `Display` output is one line.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum SettingsError {
+pub enum SettingsError {
     /// Missing or invalid setting.
     Bad { name: &'static str, fault: String, accepted: &'static str },
     /// Syntax error in `.env`.

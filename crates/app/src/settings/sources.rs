@@ -22,7 +22,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 /// All values with their origins.
-pub(crate) struct Sources {
+pub struct Sources {
     merged: Figment,
     files: ReadFile,
     /// World-readable files among `.env` and `portcullis.toml`.
@@ -59,8 +59,8 @@ impl Sources {
     /// Merges the environment and the texts of the two files. `files` reads files that settings name.
     ///
     /// # Errors
-    /// As for [`Self::load`].
-    pub(crate) fn merge(
+    /// As for `load`.
+    pub fn merge(
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         toml: &str,
         dotenv: &str,

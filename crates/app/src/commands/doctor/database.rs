@@ -2,9 +2,9 @@
 
 use super::super::require_database_file;
 use super::{Finding, clocks};
-use crate::context;
 use crate::mounts;
 use crate::settings::Settings;
+use crate::wire;
 use portcullis_diesel::{Database, DatabaseInfo, DatabaseUrl, MigrateError, Severity};
 use portcullis_ports::Clock;
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +24,7 @@ pub(super) fn examine(settings: &Settings, clock: &Arc<dyn Clock>) -> Vec<Findin
     if let Err(error) = require_database_file(settings) {
         return vec![Finding::error(CHECK, format!("{error:#}"), "`serve` creates it too, if AUTO_MIGRATE is true")];
     }
-    let database = match context::database(settings, clock) {
+    let database = match wire::open_database(settings, clock) {
         Ok(database) => database,
         Err(error) => {
             return vec![Finding::error(CHECK, format!("{error:#}"), "check DATABASE_URL and the database file")];

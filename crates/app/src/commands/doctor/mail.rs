@@ -2,8 +2,8 @@
 //! writable. Sends nothing.
 
 use super::Finding;
-use crate::mail::smtp;
 use crate::settings::Settings;
+use crate::wire::smtp;
 use portcullis_lettre::{Greeting, SmtpUrl, TimeLimits};
 use portcullis_ports::Clock;
 use rustix::fs::{Access, access};

@@ -1,7 +1,7 @@
 //! Every page in every language. Compares the output with the files under `tests/pages`;
 //! docs/development/testing.md says how to accept changes.
 
-use crate::page_templates::PageTemplates;
+use super::pages::PageTemplates;
 use portcullis_domain::mail::Language;
 use portcullis_domain::registration::PasswordPolicy;
 use portcullis_http::{Page, PageRenderer};
@@ -28,7 +28,7 @@ fn pages_are_as_recorded() {
             writeln!(recorded.entry(name).or_default(), "===== {}\n{html}", language.tag()).unwrap();
         }
     }
-    insta::with_settings!({ snapshot_path => "../tests/pages", prepend_module_to_snapshot => false }, {
+    insta::with_settings!({ snapshot_path => "../../tests/pages", prepend_module_to_snapshot => false }, {
         for (name, html) in recorded {
             insta::assert_snapshot!(name, html);
         }

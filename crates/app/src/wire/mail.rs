@@ -1,19 +1,15 @@
-//! Wires email: outbox, renderer, mailer with its circuit breaker, and the background delivery threads.
+//! Wires email delivery: the mailer with its circuit breaker, and the background threads.
 
-use crate::context::AppContext;
+use super::{AppContext, Base, circuits};
 use crate::settings::{self, Settings};
 use anyhow::Context;
 use parking_lot::Mutex;
 use portcullis_domain::health::CircuitState;
-use portcullis_hmac::HmacSigner;
 use portcullis_lettre::{FolderMailer, SmtpMailer, SmtpUrl, TimeLimits, TrustRoots};
-use portcullis_ports::{CircuitMonitor, Clock, Entropy, MailRenderer, Mailer, OutboxCounts, Store};
-use portcullis_resilience::{Breaker, CircuitBreaker};
-use portcullis_usecases::limits::Limits;
-use portcullis_usecases::mail::{CountMail, DeliverMail, DeliveryOutcome, Outbox};
-use portcullis_usecases::verification::OneTimeTokens;
+use portcullis_ports::{CircuitMonitor, Clock, Mailer, OutboxCounts, OutboxNotifier};
+use portcullis_resilience::Breaker;
+use portcullis_usecases::mail::{CountMail, DeliverMail, DeliveryOutcome};
 use portcullis_worker::{Job, NextStep, Notifier, Worker, WorkerSettings};
-use secrecy::ExposeSecret;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,71 +26,42 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Delay before a new email is processed, so that the client has its response first: the response time
 /// must not reveal whether an email was created.
 const SEND_DELAY: Duration = Duration::from_millis(30);
-/// Recovery timeout of the mail circuit: interval between probes of an unavailable mail server.
-const RECOVERY: Duration = Duration::from_secs(15);
-/// Probe timeout of the mail circuit. Longer than a delivery can take by its own time limits.
-const PROBE: Duration = Duration::from_secs(85);
 
 /// Email parts that the composition root connects to the rest of the service.
-pub(crate) struct MailService {
-    pub(crate) outbox: Arc<Outbox>,
-    /// Circuit around the mailer.
-    pub(crate) circuit: Arc<dyn CircuitMonitor>,
+pub(super) struct MailService {
     notifier: Notifier,
-    mailer: Arc<dyn Mailer>,
-    renderer: Arc<dyn MailRenderer>,
+    mailer: Arc<Breaker<Arc<dyn Mailer>>>,
 }
 
 impl MailService {
-    /// Creates the email parts from the settings. Sends nothing yet.
-    pub(crate) fn open(
-        settings: &Settings,
-        entropy: Arc<dyn Entropy>,
-        clock: &Arc<dyn Clock>,
-        renderer: Arc<dyn MailRenderer>,
-    ) -> Self {
-        let notifier = Notifier::default();
-        let outbox = outbox(settings, entropy, &notifier);
-        let mailer = Arc::new(Breaker::new("mail", mailer(settings, clock), circuit(clock)));
-        Self { outbox, circuit: mailer.clone(), notifier, mailer, renderer }
+    /// Creates the mailer. Sends nothing yet.
+    pub(super) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
+        let mailer = Arc::new(Breaker::new("mail", mailer(settings, clock), circuits::mail(clock)));
+        Self { notifier: Notifier::default(), mailer }
+    }
+
+    /// Returns the notifier that wakes the delivery threads.
+    pub(super) fn notifier(&self) -> Arc<dyn OutboxNotifier> {
+        Arc::new(self.notifier.clone())
+    }
+
+    /// Returns the circuit around the mailer.
+    pub(super) fn circuit(&self) -> Arc<dyn CircuitMonitor> {
+        self.mailer.clone()
     }
 
     /// Starts the delivery threads.
-    pub(crate) fn start(
-        self,
-        settings: &Settings,
-        parts: &AppContext,
-        store: Arc<dyn Store>,
-        limits: Arc<Limits>,
-    ) -> anyhow::Result<Worker> {
-        let verb = DeliverMail {
-            store,
-            outbox: self.outbox,
-            links: settings.mail.links.clone(),
-            renderer: self.renderer,
-            mailer: self.mailer,
-            limits,
-            clock: parts.clock.clone(),
-        };
-        let count = Count {
-            verb: CountMail { store: verb.store.clone() },
-            load: parts.metrics.outbox()?,
-            due: Mutex::default(),
-        };
-        let (clock, failing) = (parts.clock.clone(), AtomicBool::new(false));
-        let job = DeliveryJob { verb, circuit: self.circuit, count, clock, failing };
+    pub(super) fn start(self, settings: &Settings, parts: &AppContext, base: &Base) -> anyhow::Result<Worker> {
+        let (circuit, Base { store, outbox, renderer, limits, clock, .. }) = (self.circuit(), base.clone());
+        let (links, mailer) = (settings.mail.links.clone(), self.mailer);
+        let (load, due) = (parts.metrics.outbox()?, Mutex::default());
+        let count = Count { verb: CountMail { store: store.clone() }, load, due };
+        let verb = DeliverMail { store, outbox, links, renderer, mailer, limits, clock: clock.clone() };
+        let job = DeliveryJob { verb, circuit, count, clock, failing: AtomicBool::new(false) };
         let threads = if settings.mail.server.is_some() { THREADS } else { FOLDER_THREADS };
         let pace = WorkerSettings { threads, poll: POLL_INTERVAL, delay: SEND_DELAY };
         Worker::start("mail", &self.notifier, pace, Arc::new(job)).context("cannot start the mail threads")
     }
-}
-
-/// Creates the outbox, which notifies the delivery threads. One-time tokens have their own derived key.
-pub(crate) fn outbox(settings: &Settings, entropy: Arc<dyn Entropy>, notifier: &Notifier) -> Arc<Outbox> {
-    let secret = settings.tokens.secret.expose_secret().as_bytes();
-    let authenticator = Arc::new(HmacSigner::derive(secret, "portcullis one-time tokens"));
-    let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
-    Arc::new(Outbox { tokens, notices: settings.mail.notices.clone(), observer: Arc::new(notifier.clone()) })
 }
 
 fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
@@ -108,18 +75,6 @@ fn mailer(settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
 /// Creates a mailer for a mail server with the given time limits.
 pub(crate) fn smtp(mail: &settings::Mail, url: SmtpUrl, limits: TimeLimits, clock: &Arc<dyn Clock>) -> SmtpMailer {
     SmtpMailer::new(url, mail.from.clone(), TrustRoots::System, limits, clock.clone())
-}
-
-fn circuit(clock: &Arc<dyn Clock>) -> CircuitBreaker {
-    let settings = portcullis_resilience::BreakerSettings::default();
-    let settings = settings.with_recovery_timeout(RECOVERY).with_probe_timeout(PROBE);
-    let clock = clock.clone();
-    let circuit = CircuitBreaker::builder(settings).clock(move || clock.monotonic());
-    let circuit = circuit.on_transition(|transition| {
-        let (from, to) = (CircuitState::from(transition.from).as_str(), CircuitState::from(transition.to).as_str());
-        tracing::warn!(target: LOG, circuit = "mail", from, to, "Circuit changed");
-    });
-    circuit.build()
 }
 
 /// Delivers emails one at a time.

@@ -15,22 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Metrics of the process; empty if metrics are off.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Metrics(Option<Inner>);
 
 #[derive(Clone)]
 struct Inner {
     telemetry: Arc<MetricsRegistry>,
     clock: Arc<dyn Clock>,
-}
-
-/// Observers of the lanes. Field names are the `lane` labels on the metrics page.
-pub(crate) struct LaneObservers {
-    pub(crate) store: Option<Arc<dyn LaneObserver>>,
-    pub(crate) crypto: Option<Arc<dyn LaneObserver>>,
-    pub(crate) limits: Option<Arc<dyn LaneObserver>>,
-    pub(crate) exchanges: Option<Arc<dyn LaneObserver>>,
-    pub(crate) accounts: Option<Arc<dyn LaneObserver>>,
 }
 
 impl Metrics {
@@ -87,12 +78,11 @@ impl Metrics {
         Ok(Some(requests))
     }
 
-    pub(crate) fn lanes(&self) -> anyhow::Result<LaneObservers> {
-        let names = ["store", "crypto", "limits", "exchanges", "accounts"];
-        let made = self.0.as_ref().map(|kept| LaneMetrics::register(&kept.telemetry, names)).transpose()?;
-        let [store, crypto, limits, exchanges, accounts] =
-            made.map_or([const { None }; 5], |made| made.map(lane_observer));
-        Ok(LaneObservers { store, crypto, limits, exchanges, accounts })
+    /// Registers observers of the lanes with these names, which are the labels on the metrics page.
+    pub(crate) fn lanes<const N: usize>(&self, names: [&str; N]) -> anyhow::Result<[Option<Arc<dyn LaneObserver>>; N]> {
+        let Some(kept) = &self.0 else { return Ok([const { None }; N]) };
+        Ok(LaneMetrics::register(&kept.telemetry, names)?
+            .map(|lane| -> Option<Arc<dyn LaneObserver>> { Some(Arc::new(LaneObserverImpl(lane))) }))
     }
 
     /// Registers the load gauges of a lane.
@@ -165,10 +155,6 @@ impl Metrics {
         let help = "Log lines dropped because standard output was too slow or a write failed.";
         Ok(telemetry.counter_fn("log_lines_dropped_total", help, dropped)?)
     }
-}
-
-fn lane_observer(metrics: LaneMetrics) -> Option<Arc<dyn LaneObserver>> {
-    Some(Arc::new(LaneObserverImpl(metrics)))
 }
 
 fn number(count: impl TryInto<u32>) -> f64 {

@@ -5,7 +5,7 @@ use portcullis_minijinja::MinijinjaRenderer;
 use std::sync::Arc;
 
 /// Renders the pages from templates.
-pub(crate) struct PageTemplates(pub(crate) Arc<MinijinjaRenderer>);
+pub(super) struct PageTemplates(pub(super) Arc<MinijinjaRenderer>);
 
 impl PageRenderer for PageTemplates {
     fn render(&self, page: &Page<'_>) -> Result<String, String> {

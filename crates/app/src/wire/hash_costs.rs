@@ -1,7 +1,7 @@
 //! Samples the costs of stored password hashes periodically, so that a login with an unknown email
 //! address takes as long as any other (no user enumeration by timing).
 
-use crate::context::AppContext;
+use super::AppContext;
 use portcullis_bcrypt::StoredCosts;
 use portcullis_ports::{Store, StoreError, StoreExt};
 use std::io;

@@ -1,7 +1,7 @@
 //! Wraps ports in tracing decorators and starts the exporter. Without `OTEL_EXPORTER_OTLP_ENDPOINT`
 //! nothing is decorated, no thread runs and no span is created.
 
-use crate::metrics::Metrics;
+use super::metrics::Metrics;
 use crate::settings;
 use crate::system::OsEntropy;
 use portcullis_ports::{EntropyExt, PasswordHasher, RateLimiter, Store, TokenIssuer, TokenVerifier};
@@ -52,23 +52,23 @@ impl Traces {
         }
     }
 
-    pub(crate) fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
+    pub(super) fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
         if self.0.is_some() { Arc::new(Traced::new(store)) } else { store }
     }
 
-    pub(crate) fn hasher(&self, hasher: Arc<dyn PasswordHasher>) -> Arc<dyn PasswordHasher> {
+    pub(super) fn hasher(&self, hasher: Arc<dyn PasswordHasher>) -> Arc<dyn PasswordHasher> {
         if self.0.is_some() { Arc::new(Traced::new(hasher)) } else { hasher }
     }
 
-    pub(crate) fn limiter(&self, limiter: Arc<dyn RateLimiter>) -> Arc<dyn RateLimiter> {
+    pub(super) fn limiter(&self, limiter: Arc<dyn RateLimiter>) -> Arc<dyn RateLimiter> {
         if self.0.is_some() { Arc::new(Traced::new(limiter)) } else { limiter }
     }
 
-    pub(crate) fn issuer(&self, issuer: Arc<dyn TokenIssuer>) -> Arc<dyn TokenIssuer> {
+    pub(super) fn issuer(&self, issuer: Arc<dyn TokenIssuer>) -> Arc<dyn TokenIssuer> {
         if self.0.is_some() { Arc::new(Traced::new(issuer)) } else { issuer }
     }
 
-    pub(crate) fn verifier(&self, verifier: Arc<dyn TokenVerifier>) -> Arc<dyn TokenVerifier> {
+    pub(super) fn verifier(&self, verifier: Arc<dyn TokenVerifier>) -> Arc<dyn TokenVerifier> {
         if self.0.is_some() { Arc::new(Traced::new(verifier)) } else { verifier }
     }
 }

@@ -1,9 +1,9 @@
 //! Parts that the whole process shares.
 
-use crate::metrics::Metrics;
+use super::Traces;
+use super::metrics::Metrics;
 use crate::settings::WithoutKeys;
 use crate::system::SystemClock;
-use crate::traces::Traces;
 use anyhow::Context;
 use portcullis_diesel::{Database, DatabaseUrl, StoreOptions};
 use portcullis_ports::Clock;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Read connections to an SQLite file. Few suffice: a read takes microseconds, and each one takes memory.
 const READERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 /// Maximum wait for a connection or a lock.
-pub(crate) const STORE_WAIT: Duration = Duration::from_secs(5);
+pub(super) const STORE_WAIT: Duration = Duration::from_secs(5);
 
 /// Parts that the whole process shares.
 pub(crate) struct AppContext {
@@ -29,7 +29,7 @@ impl AppContext {
     /// Opens the database and the metrics. Does not connect to PostgreSQL yet.
     pub(crate) fn open(settings: &WithoutKeys) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let database = database(settings, &clock)?;
+        let database = open_database(settings, &clock)?;
         let metrics = Metrics::new(settings.metrics.metrics, &clock)?;
         metrics.database(&database)?;
         Ok(Self { clock, database, metrics, traces: Traces::default() })
@@ -37,7 +37,7 @@ impl AppContext {
 }
 
 /// Opens the database.
-pub(crate) fn database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow::Result<Database> {
+pub(crate) fn open_database(settings: &WithoutKeys, clock: &Arc<dyn Clock>) -> anyhow::Result<Database> {
     let url = &settings.database.url;
     let connections = if matches!(url, DatabaseUrl::Sqlite(_)) { READERS } else { settings.database.connections };
     let options = StoreOptions { connections, wait: STORE_WAIT, log_statements: settings.server.debug };

@@ -1,0 +1,111 @@
+//! The dependencies that use cases share, created once.
+
+use crate::settings::{Settings, SettingsError, WithoutKeys};
+use portcullis_domain::sessions::SessionPolicy;
+use portcullis_hmac::HmacSigner;
+use portcullis_minijinja::MinijinjaRenderer;
+use portcullis_ports::{
+    Clock, Entropy, OutboxNotifier, PasswordBlocklist, PasswordHasher, Store, TokenIssuer, TokenVerifier,
+};
+use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
+use portcullis_usecases::login::Reauthentication;
+use portcullis_usecases::mail::Outbox;
+use portcullis_usecases::registration::PasswordScreening;
+use portcullis_usecases::tokens::TokenFactory;
+use portcullis_usecases::verification::OneTimeTokens;
+use portcullis_zxcvbn::CommonPasswords;
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+
+/// Implementations of the ports.
+pub struct Adapters {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Hashes passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Signs tokens.
+    pub issuer: Arc<dyn TokenIssuer>,
+    /// Verifies tokens.
+    pub verifier: Arc<dyn TokenVerifier>,
+    /// Rate limits.
+    pub limits: Arc<Limits>,
+    /// Notified of new emails.
+    pub outbox: Arc<dyn OutboxNotifier>,
+    /// Random source.
+    pub entropy: Arc<dyn Entropy>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Dependencies of the use cases.
+#[derive(Clone)]
+pub struct Base {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) hasher: Arc<dyn PasswordHasher>,
+    pub(super) screening: Arc<PasswordScreening>,
+    pub(super) issuance: Arc<TokenFactory>,
+    pub(super) verifier: Arc<dyn TokenVerifier>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) devices: Arc<DeviceCookies>,
+    pub(super) guesses: Arc<Guesses>,
+    pub(super) reauthentication: Arc<Reauthentication>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) renderer: Arc<MinijinjaRenderer>,
+    pub(super) sessions: SessionPolicy,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Base {
+    /// Creates the dependencies from the settings and the adapters.
+    ///
+    /// # Errors
+    /// If one of the operator's templates is invalid.
+    pub fn new(settings: &Settings, adapters: Adapters) -> Result<Self, SettingsError> {
+        let Adapters { store, hasher, issuer, verifier, limits, outbox: notifier, entropy, clock } = adapters;
+        let authenticator = signer(settings, "portcullis devices");
+        let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
+        let guesses = Arc::new(Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() });
+        let reauthentication = Arc::new(Reauthentication {
+            store: store.clone(),
+            hasher: hasher.clone(),
+            guesses: guesses.clone(),
+            devices: devices.clone(),
+        });
+        let outbox = outbox(settings, entropy.clone(), notifier);
+        let issuance = Arc::new(TokenFactory { issuer, entropy, lifetimes: settings.tokens.lifetimes });
+        let (screening, renderer) = (screening(settings), Arc::new(settings.renderer()?));
+        Ok(Self {
+            store,
+            hasher,
+            screening,
+            issuance,
+            verifier,
+            limits,
+            devices,
+            guesses,
+            reauthentication,
+            outbox,
+            renderer,
+            sessions: settings.sessions,
+            clock,
+        })
+    }
+}
+
+/// Derives a key of its own for a purpose from `SECRET_KEY`.
+pub(super) fn signer(settings: &Settings, purpose: &str) -> Arc<HmacSigner> {
+    Arc::new(HmacSigner::derive(settings.tokens.secret.expose_secret().as_bytes(), purpose))
+}
+
+/// Creates the outbox.
+pub(crate) fn outbox(settings: &Settings, entropy: Arc<dyn Entropy>, observer: Arc<dyn OutboxNotifier>) -> Arc<Outbox> {
+    let authenticator = signer(settings, "portcullis one-time tokens");
+    let tokens = Arc::new(OneTimeTokens { authenticator, entropy });
+    Arc::new(Outbox { tokens, notices: settings.mail.notices.clone(), observer })
+}
+
+/// Creates the checks for new passwords.
+pub(crate) fn screening(settings: &WithoutKeys) -> Arc<PasswordScreening> {
+    let common = settings.passwords.blocklist.then(|| -> Arc<dyn PasswordBlocklist> { Arc::new(CommonPasswords) });
+    Arc::new(PasswordScreening { blocklist: common, product: settings.server.app_name.clone() })
+}

@@ -1,0 +1,77 @@
+//! Wires the circuit breakers around the database, Redis and the mail server.
+
+use super::lanes::DEADLINE;
+use super::replicas::SharedRedis;
+use portcullis_domain::health::CircuitState;
+use portcullis_ports::Clock;
+use portcullis_redis::RedisPool;
+use portcullis_resilience::{BreakerSettings, Builder, CircuitBreaker, State, Transition};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Recovery timeout of the database circuit. Short, so that users wait little longer than the outage.
+const STORE_RECOVERY: Duration = Duration::from_secs(2);
+/// Recovery timeout of the Redis circuit: interval between probes of an unavailable server.
+const REDIS_RECOVERY: Duration = Duration::from_secs(1);
+/// Consecutive failures that open the Redis circuit. Few, because local limits are the fallback. More than
+/// one: a single slow call does not mean that Redis is unavailable.
+const REDIS_FAILURES: u32 = 3;
+/// Recovery timeout of the mail circuit: interval between probes of an unavailable mail server.
+const MAIL_RECOVERY: Duration = Duration::from_secs(15);
+/// Probe timeout of the mail circuit. Longer than a delivery can take by its own time limits.
+const MAIL_PROBE: Duration = Duration::from_secs(85);
+
+/// Creates the circuit around the database, shared with other replicas if there is a Redis server. Logs its
+/// state changes.
+pub(super) fn database(replicas: Option<&SharedRedis>, clock: &Arc<dyn Clock>) -> std::io::Result<CircuitBreaker> {
+    // A probe may take as long as any other call.
+    let settings = BreakerSettings::default().with_recovery_timeout(STORE_RECOVERY).with_probe_timeout(DEADLINE);
+    let builder = builder(settings, clock).on_transition(|transition| {
+        let ((from, to), elsewhere) = (names(transition), transition.commanded);
+        tracing::warn!(target: "app", circuit = "database", from, to, elsewhere, "Circuit changed");
+    });
+    match replicas {
+        Some(replicas) => replicas.share(builder, settings),
+        None => Ok(builder.build()),
+    }
+}
+
+/// Creates the circuit around the mail server. Logs its state changes.
+pub(super) fn mail(clock: &Arc<dyn Clock>) -> CircuitBreaker {
+    let settings = BreakerSettings::default().with_recovery_timeout(MAIL_RECOVERY).with_probe_timeout(MAIL_PROBE);
+    let builder = builder(settings, clock).on_transition(|transition| {
+        let (from, to) = names(transition);
+        tracing::warn!(target: "app.mail", circuit = "mail", from, to, "Circuit changed");
+    });
+    builder.build()
+}
+
+/// Creates the circuit around Redis.
+pub(super) fn redis(redis: RedisPool, clock: &Arc<dyn Clock>) -> CircuitBreaker {
+    let settings = BreakerSettings::default()
+        .with_failure_threshold(REDIS_FAILURES)
+        .with_recovery_timeout(REDIS_RECOVERY)
+        .with_probe_timeout(REDIS_RECOVERY);
+    let builder = builder(settings, clock).on_transition(move |transition| match (transition.from, transition.to) {
+        (State::Closed, State::Open) => {
+            let reason = redis.last_fault();
+            tracing::warn!(
+                target: "app", reason,
+                "Redis is lost: this replica goes on with limits and circuits of its own"
+            );
+        }
+        (_, State::Closed) => tracing::warn!(target: "app", "Redis is back: limits and circuits are shared again"),
+        // Failed probes in between are not logged.
+        _ => {}
+    });
+    builder.build()
+}
+
+fn builder(settings: BreakerSettings, clock: &Arc<dyn Clock>) -> Builder {
+    let clock = clock.clone();
+    CircuitBreaker::builder(settings).clock(move || clock.monotonic())
+}
+
+fn names(transition: &Transition) -> (&'static str, &'static str) {
+    (CircuitState::from(transition.from).as_str(), CircuitState::from(transition.to).as_str())
+}

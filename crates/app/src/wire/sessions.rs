@@ -1,0 +1,20 @@
+//! Wires the sessions of a user.
+
+use super::Base;
+use portcullis_http::SessionUseCases;
+use portcullis_usecases::sessions::{ListSessions, LogOut, LogOutAll, ReadTimeline, RevokeSession};
+
+pub(super) fn log_out(base: &Base) -> LogOut {
+    let Base { store, verifier, clock, .. } = base.clone();
+    LogOut { store, verifier, clock }
+}
+
+pub(super) fn use_cases(base: &Base) -> SessionUseCases {
+    let Base { store, sessions, clock, .. } = base.clone();
+    SessionUseCases {
+        list: ListSessions { store: store.clone(), sessions, clock: clock.clone() },
+        revoke: RevokeSession { store: store.clone(), clock: clock.clone() },
+        log_out_all: LogOutAll { store: store.clone(), clock },
+        timeline: ReadTimeline { store },
+    }
+}
