@@ -105,15 +105,16 @@ fn run_command() -> anyhow::Result<ExitCode> {
     // Every command reads the configuration, and some read a password: neither may end up in a core dump.
     system::disable_core_dumps();
     match command_line().unwrap_or_else(|error| error.exit()).command.unwrap_or(Command::Serve) {
-        Command::Serve => commands::serve(),
-        Command::Migrate(args) => commands::migrate(&args),
-        Command::Purge => commands::purge(),
-        Command::Mail { action } => commands::mail(&action),
-        Command::User { action } => commands::user(&action),
-        Command::Session { action } => commands::session(&action),
-        Command::Doctor(args) => commands::doctor(&args),
-        Command::Openapi => commands::openapi(),
-        Command::Keys { action } => commands::keys(&action),
-        Command::Config { action } => commands::config(&action),
+        Command::Serve => return commands::serve(),
+        Command::Doctor(args) => return commands::doctor(&args),
+        Command::Migrate(args) => commands::migrate(&args)?,
+        Command::Purge => commands::purge()?,
+        Command::Mail { action } => commands::mail(&action)?,
+        Command::User { action } => commands::user(&action)?,
+        Command::Session { action } => commands::session(&action)?,
+        Command::Openapi => commands::openapi()?,
+        Command::Keys { action } => commands::keys(&action)?,
+        Command::Config { action } => commands::config(&action)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,6 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// Subcommands of `portcullis keys`.
 #[derive(Subcommand)]
@@ -27,7 +26,7 @@ pub(crate) struct Generate {
 }
 
 /// Generates a key and prints the settings that use it.
-pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<ExitCode> {
+pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<()> {
     let KeysAction::Generate(Generate { algorithm, out }) = action;
     if algorithm.is_symmetric() {
         anyhow::bail!("{} signs with SECRET_KEY: generate one with `openssl rand -hex 32`", algorithm.as_str());
@@ -36,15 +35,14 @@ pub(crate) fn keys(action: &KeysAction) -> anyhow::Result<ExitCode> {
     match out {
         Some(path) => {
             write_new(path, &made.pem).with_context(|| format!("{} cannot be written", path.display()))?;
-            print(std::io::stdout(), *algorithm, &made, &path.display().to_string())?;
+            print(std::io::stdout(), *algorithm, &made, &path.display().to_string())
         }
         // Only the key goes to standard output, so that it can be piped.
         None => {
             std::io::stdout().write_all(made.pem.as_bytes())?;
-            print(std::io::stderr(), *algorithm, &made, "the file with this key")?;
+            print(std::io::stderr(), *algorithm, &made, "the file with this key")
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Creates a file that only its owner can read. Never overwrites a file.
@@ -54,8 +52,8 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn print(mut to: impl Write, algorithm: Algorithm, made: &GeneratedKey, file: &str) -> std::io::Result<()> {
+fn print(mut to: impl Write, algorithm: Algorithm, made: &GeneratedKey, file: &str) -> anyhow::Result<()> {
     writeln!(to, "Generated key {}. To sign with it, set:", made.public.id)?;
     writeln!(to, "ALGORITHM={}", algorithm.as_str())?;
-    writeln!(to, "PRIVATE_KEY_FILE={file}")
+    Ok(writeln!(to, "PRIVATE_KEY_FILE={file}")?)
 }

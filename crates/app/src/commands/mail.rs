@@ -10,7 +10,6 @@ use portcullis_ports::{MailId, QueuedMail};
 use portcullis_usecases::UseCaseError;
 use portcullis_usecases::mail::{ListMail, MailListed, NoSuchMail, RetryMail};
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 /// Emails per query.
 const PAGE: u32 = 500;
@@ -36,14 +35,12 @@ pub(crate) enum MailAction {
 }
 
 /// Runs `portcullis mail`.
-pub(crate) fn mail(action: &MailAction) -> anyhow::Result<ExitCode> {
-    let settings = super::without_keys()?;
-    let parts = super::open_ready(&settings)?;
+pub(crate) fn mail(action: &MailAction) -> anyhow::Result<()> {
+    let parts = super::open_ready(&super::without_keys()?)?;
     match action {
-        MailAction::List { dead, json } => list(&parts, *dead, *json)?,
-        MailAction::Retry { ids } => ids.iter().try_for_each(|id| retry(&parts, MailId(*id)))?,
+        MailAction::List { dead, json } => list(&parts, *dead, *json),
+        MailAction::Retry { ids } => ids.iter().try_for_each(|id| retry(&parts, MailId(*id))),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn list(parts: &AppContext, dead: bool, json: bool) -> anyhow::Result<()> {

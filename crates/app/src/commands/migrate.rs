@@ -8,7 +8,6 @@ use anyhow::Context;
 use clap::Args;
 use portcullis_diesel::{Adoption, DatabaseUrl, MigrateError, MigrationReport, Migrations};
 use std::io::Write;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -29,7 +28,7 @@ pub(crate) struct MigrateArgs {
 }
 
 /// Runs `portcullis migrate` and prints the applied migrations.
-pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<()> {
     let settings = without_keys()?;
     if args.status {
         super::require_database_file(&settings)?;
@@ -38,7 +37,7 @@ pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     if args.status {
         list(&*database.migrations, args.json)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
     let done = if args.redo {
         MigrationReport { names: database.migrations.redo()?, ..MigrationReport::default() }
@@ -57,7 +56,7 @@ pub(crate) fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     if let Some(adoption) = &done.adoption {
         print(adoption, &mut out)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn list(migrations: &dyn Migrations, json: bool) -> anyhow::Result<()> {

@@ -11,7 +11,6 @@ use portcullis_domain::maintenance::Retention;
 use portcullis_ports::EntropyExt;
 use portcullis_usecases::maintenance::{Purge, Tombstone};
 use std::io::{self, Write};
-use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ const JITTER: u32 = 10;
 const MAX_NAMED: usize = 100;
 
 /// Deletes all dead rows and prints their number.
-pub(crate) fn purge() -> anyhow::Result<ExitCode> {
+pub(crate) fn purge() -> anyhow::Result<()> {
     let settings = without_keys()?;
     let parts = super::open_ready(&settings)?;
     let mut progress = Progress::new();
@@ -36,7 +35,7 @@ pub(crate) fn purge() -> anyhow::Result<ExitCode> {
         let stay = "deleted accounts stay as empty rows, because other tables refer to them";
         writeln!(io::stdout(), "{count} {stay}: {}", escape_for_terminal(&named))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn use_case(settings: &WithoutKeys, parts: &AppContext) -> Purge {

@@ -87,15 +87,13 @@ async fn run(sources: &Sources, mut settings: Settings, parts: &AppContext) -> a
     }
     drop((purging, sampling));
     tracing::info!(target: LOG, "Stopping: no new connections, finishing what is in flight");
+    let stopping = async {
+        stopped(&running, server).await?;
+        drain_mail(mail).await;
+        anyhow::Ok(())
+    };
     tokio::select! {
-        clean = stopped(&running, server) => clean?,
-        () = signals.stop() => {
-            tracing::warn!(target: LOG, "Stopped by a second signal");
-            return Ok(ExitCode::FAILURE);
-        }
-    }
-    tokio::select! {
-        () = drain_mail(mail) => {}
+        stopped = stopping => stopped?,
         () = signals.stop() => {
             tracing::warn!(target: LOG, "Stopped by a second signal");
             return Ok(ExitCode::FAILURE);

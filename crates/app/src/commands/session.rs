@@ -10,7 +10,6 @@ use portcullis_domain::sessions::SessionId;
 use portcullis_usecases::Caller;
 use portcullis_usecases::sessions::{ListSessions, RevokeSession, SessionsListed};
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 /// Subcommands of `portcullis session`.
 #[derive(Subcommand)]
@@ -38,14 +37,13 @@ pub(crate) struct RevokeTarget {
 }
 
 /// Runs `portcullis session`.
-pub(crate) fn session(action: &SessionAction) -> anyhow::Result<ExitCode> {
+pub(crate) fn session(action: &SessionAction) -> anyhow::Result<()> {
     let settings = super::without_keys()?;
     let parts = super::open_ready(&settings)?;
     match action {
-        SessionAction::List { user, json } => list(&settings, &parts, user, *json)?,
-        SessionAction::Revoke(which) => revoke(&parts, which)?,
+        SessionAction::List { user, json } => list(&settings, &parts, user, *json),
+        SessionAction::Revoke(which) => revoke(&parts, which),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn list(settings: &WithoutKeys, parts: &AppContext, named: &UserArg, json: bool) -> anyhow::Result<()> {

@@ -18,7 +18,6 @@ use portcullis_usecases::registration::{
 };
 use portcullis_usecases::{Caller, Counted, DependencyError};
 use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Subcommands of `portcullis user`.
@@ -72,23 +71,26 @@ pub(crate) struct UserArg {
 }
 
 /// Runs `portcullis user`.
-pub(crate) fn user(action: &UserAction) -> anyhow::Result<ExitCode> {
+pub(crate) fn user(action: &UserAction) -> anyhow::Result<()> {
     // Only the verification link needs the signing key.
     if let UserAction::Create { email, password } = action {
-        create(&super::settings()?, email, password)?;
-        return Ok(ExitCode::SUCCESS);
+        return print(&create(&super::settings()?, email, password)?);
     }
     let settings = super::without_keys()?;
+    let parts = super::open_ready(&settings)?;
     match action {
-        UserAction::Create { .. } => {}
-        UserAction::List { json } => list(&super::open_ready(&settings)?, *json)?,
-        UserAction::Disable(named) => disable(&super::open_ready(&settings)?, named)?,
-        UserAction::Enable(named) => enable(&super::open_ready(&settings)?, named)?,
-        UserAction::VerifyEmail(named) => verify_email(&super::open_ready(&settings)?, named)?,
-        UserAction::SetPassword { user, password } => set_password(&settings, user, password)?,
-        UserAction::Delete { user, yes } => delete(&super::open_ready(&settings)?, user, *yes)?,
+        UserAction::Create { .. } => Ok(()),
+        UserAction::List { json } => list(&parts, *json),
+        UserAction::Disable(named) => print(&disable(&parts, named)?),
+        UserAction::Enable(named) => print(&enable(&parts, named)?),
+        UserAction::VerifyEmail(named) => print(&verify_email(&parts, named)?),
+        UserAction::SetPassword { user, password } => print(&set_password(&settings, &parts, user, password)?),
+        UserAction::Delete { user, yes } => delete(&parts, user, *yes),
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn print(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout(), "{line}")?)
 }
 
 impl UserArg {
@@ -130,7 +132,7 @@ fn list(parts: &AppContext, json: bool) -> anyhow::Result<()> {
     ignore_broken_pipe(written.and_then(|()| listing.end()))
 }
 
-fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow::Result<()> {
+fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow::Result<String> {
     let email = EmailAddress::parse(email).map_err(|_| UsageError("EMAIL is not a valid email address"))?;
     let parts = super::open_ready(settings)?;
     let obtained = password.obtain(&settings.passwords.policy)?;
@@ -144,59 +146,51 @@ fn create(settings: &Settings, email: &str, password: &PasswordSource) -> anyhow
         clock: parts.clock.clone(),
     };
     let Registered(user) = verb.run(&Registration { email, password: obtained.password }, &Caller::default())?;
-    let mut out = io::stdout();
-    let (id, email) = (user.id, escape_for_terminal(user.email.original()));
-    writeln!(out, "Created account {id} ({email}). A running service emails a verification link to this address.")?;
-    print_password(&mut out, obtained.generated.as_deref())
+    let (user, password) = (label(&user), generated(obtained.generated));
+    Ok(format!("Created account {user}. A running service emails a verification link to this address.{password}"))
 }
 
-fn disable(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
+fn disable(parts: &AppContext, named: &UserArg) -> anyhow::Result<String> {
     let user = named.find(parts)?;
     let verb = DisableAccount { store: parts.database.store.clone(), clock: parts.clock.clone() };
     let done = verb.run(user.id, &Caller::default())?;
-    let (id, email, ended) = (user.id, escape_for_terminal(user.email.original()), ended(done.sessions));
-    let line = if done.changed {
-        format!("Disabled account {id} ({email}) and {ended}.")
+    let (user, ended) = (label(&user), ended(done.sessions));
+    Ok(if done.changed {
+        format!("Disabled account {user} and {ended}.")
     } else {
-        format!("Account {id} ({email}) was already disabled; {ended}.")
-    };
-    writeln!(io::stdout(), "{line}")?;
-    Ok(())
+        format!("Account {user} was already disabled; {ended}.")
+    })
 }
 
-fn enable(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
+fn enable(parts: &AppContext, named: &UserArg) -> anyhow::Result<String> {
     let user = named.find(parts)?;
     let done = EnableAccount { store: parts.database.store.clone() }.run(user.id)?;
-    let (id, email) = (user.id, escape_for_terminal(user.email.original()));
-    let line = if done.changed {
-        format!("Enabled account {id} ({email}).")
-    } else {
-        format!("Account {id} ({email}) was already enabled.")
-    };
-    writeln!(io::stdout(), "{line}")?;
-    Ok(())
+    let user = label(&user);
+    Ok(if done.changed { format!("Enabled account {user}.") } else { format!("Account {user} was already enabled.") })
 }
 
-fn verify_email(parts: &AppContext, named: &UserArg) -> anyhow::Result<()> {
+fn verify_email(parts: &AppContext, named: &UserArg) -> anyhow::Result<String> {
     let user = named.find(parts)?;
     let verb = VouchForEmail { store: parts.database.store.clone(), clock: parts.clock.clone() };
     let done = verb.run(user.id, &user.email)?;
-    let (id, email) = (user.id, escape_for_terminal(user.email.original()));
-    let line = if done.changed {
+    let (id, user) = (user.id, label(&user));
+    Ok(if done.changed {
         format!(
-            "Verified the email address of account {id} ({email}). Its password and sessions stay. If anyone but the \
-             owner may know the password, run `portcullis user set-password {id}`."
+            "Verified the email address of account {user}. Its password and sessions stay. If anyone but the owner \
+             may know the password, run `portcullis user set-password {id}`."
         )
     } else {
-        format!("The email address of account {id} ({email}) was already verified.")
-    };
-    writeln!(io::stdout(), "{line}")?;
-    Ok(())
+        format!("The email address of account {user} was already verified.")
+    })
 }
 
-fn set_password(settings: &WithoutKeys, named: &UserArg, password: &PasswordSource) -> anyhow::Result<()> {
-    let parts = super::open_ready(settings)?;
-    let user = named.find(&parts)?;
+fn set_password(
+    settings: &WithoutKeys,
+    parts: &AppContext,
+    named: &UserArg,
+    password: &PasswordSource,
+) -> anyhow::Result<String> {
+    let user = named.find(parts)?;
     let obtained = password.obtain(&settings.passwords.policy)?;
     let verb = SetPassword {
         store: parts.database.store.clone(),
@@ -206,10 +200,8 @@ fn set_password(settings: &WithoutKeys, named: &UserArg, password: &PasswordSour
     };
     let input = PasswordOverride { user_id: user.id, password: obtained.password };
     let done = verb.run(&input, &Caller::default())?;
-    let mut out = io::stdout();
-    let email = escape_for_terminal(user.email.original());
-    writeln!(out, "Changed the password of account {} ({email}) and {}.", user.id, ended(done.sessions))?;
-    print_password(&mut out, obtained.generated.as_deref())
+    let (user, ended, password) = (label(&user), ended(done.sessions), generated(obtained.generated));
+    Ok(format!("Changed the password of account {user} and {ended}.{password}"))
 }
 
 fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> {
@@ -217,14 +209,14 @@ fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> 
     // An account whose deletion has begun has no email address any more: only its id finds it.
     let begun = UserId::parse(&named.user).map(|id| Ok((id, verb.has_begun(id)?))).transpose();
     let begun = begun.map_err(|error: DependencyError| error)?.filter(|(_, begun)| *begun);
-    let (user_id, email) = match begun {
-        Some((id, _)) => (id, "its email was already deleted".to_owned()),
+    let (user_id, user) = match begun {
+        Some((id, _)) => (id, format!("{id} (its email was already deleted)")),
         None => {
             let user = named.find(parts)?;
             if !yes {
                 confirm_deletion(&user)?;
             }
-            (user.id, escape_for_terminal(user.email.original()).to_string())
+            (user.id, label(&user))
         }
     };
     let mut progress = Progress::new();
@@ -237,8 +229,7 @@ fn delete(parts: &AppContext, named: &UserArg, yes: bool) -> anyhow::Result<()> 
         )
     });
     let kept = kept.as_deref().map(escape_for_terminal).unwrap_or_default();
-    progress.end(format_args!("Deleted account {user_id} ({email}) and {rows} related rows.{kept}"))?;
-    Ok(())
+    Ok(progress.end(format_args!("Deleted account {user} and {rows} related rows.{kept}"))?)
 }
 
 /// Prompts for the account's email address on the terminal. Fails if it differs.
@@ -266,11 +257,14 @@ pub(crate) fn ended(sessions: u64) -> String {
     }
 }
 
-fn print_password(out: &mut impl Write, generated: Option<&str>) -> anyhow::Result<()> {
-    if let Some(password) = generated {
-        writeln!(out, "Password: {password}")?;
-    }
-    Ok(())
+/// Returns the id and the email address of an account, for the terminal.
+fn label(user: &User) -> String {
+    format!("{} ({})", user.id, escape_for_terminal(user.email.original()))
+}
+
+/// Returns the line with a generated password, if there is one.
+fn generated(password: Option<String>) -> String {
+    password.map(|password| format!("\nPassword: {password}")).unwrap_or_default()
 }
 
 /// Creates a hasher without threads: a command computes one hash.

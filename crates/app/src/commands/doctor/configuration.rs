@@ -6,12 +6,14 @@ use crate::settings::{Settings, Warning, is_loopback};
 
 const CHECK: &str = "settings";
 
-/// Reads the settings and lists weak ones, or returns an error finding for an invalid one.
-pub(super) fn examine() -> Result<(Settings, Vec<Finding>), Finding> {
+/// Reads the settings and lists weak ones. Returns `None` and an error if one is invalid.
+pub(super) fn examine() -> (Option<Settings>, Vec<Finding>) {
     let advice = "fix this setting; `portcullis config print` lists all of them";
-    let bad = |error: String| Finding::error(CHECK, error, advice);
-    let sources = sources().map_err(|error| bad(format!("{error:#}")))?;
-    let settings = Settings::read(&sources).map_err(|error| bad(error.to_string()))?;
+    let read = sources().and_then(|sources| Ok((Settings::read(&sources)?, sources)));
+    let (settings, sources) = match read {
+        Ok(read) => read,
+        Err(error) => return (None, vec![Finding::error(CHECK, format!("{error:#}"), advice)]),
+    };
     let warnings = settings.warnings.iter().cloned();
     let mut findings: Vec<_> = warnings.map(|Warning { what, advice }| Finding::warning(CHECK, what, advice)).collect();
     findings.extend(sources.world_readable_files().into_iter().map(|name| {
@@ -22,7 +24,7 @@ pub(super) fn examine() -> Result<(Settings, Vec<Finding>), Finding> {
     if findings.is_empty() {
         findings.push(Finding::ok(CHECK, "all settings are valid"));
     }
-    Ok((settings, findings))
+    (Some(settings), findings)
 }
 
 fn weak(settings: &Settings) -> Vec<Finding> {

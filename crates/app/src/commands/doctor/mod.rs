@@ -73,19 +73,10 @@ impl Finding {
 /// Runs all checks. The exit code is 1 if any finding is an error; warnings do not fail.
 pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let mut report = Report { json: args.json, failed: false };
-    let settings = match configuration::examine() {
-        Ok((settings, findings)) => {
-            report.print(findings)?;
-            Some(settings)
-        }
-        Err(finding) => {
-            report.print(vec![finding])?;
-            None
-        }
-    };
+    let (settings, findings) = configuration::examine();
+    report.print(findings)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    if let Some(settings) = settings {
-        let settings = Arc::new(settings);
+    if let Some(settings) = settings.map(Arc::new) {
         report.run_check("database", settings.clone(), clock.clone(), database::examine)?;
         if settings.limits.redis.is_some() {
             report.run_check("redis", settings.clone(), clock.clone(), redis::examine)?;
