@@ -1,7 +1,7 @@
 //! Formats each event as one line, a flat JSON object or readable text, in a thread-local buffer and
 //! queues it. Of spans, only the request id and the trace id are logged.
 
-use super::fields::{MembersVisitor, MessageVisitor, OneField, TextFields, TextMessage};
+use super::fields::{MESSAGE, OneField, OtherFields};
 use super::json;
 use super::level::LogFilter;
 use super::queue::LogQueue;
@@ -11,7 +11,9 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use portcullis_ports::Clock;
 use portcullis_telemetry::TraceId;
 use std::cell::Cell;
+use std::fmt::Arguments;
 use std::sync::Arc;
+use tracing::field::Visit;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
@@ -20,11 +22,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// Span field and line member with the request id.
 pub(super) const REQUEST_ID: &str = "request_id";
-
-/// Members that event fields cannot overwrite.
-const RESERVED: [&str; 4] = ["timestamp", "level", "name", "message"];
-/// Members that event fields cannot overwrite inside a request.
-const RESERVED_INSIDE: [&str; 6] = ["timestamp", "level", "name", "message", REQUEST_ID, "trace_id"];
+const TRACE_ID: &str = "trace_id";
 
 /// Maximum size in bytes of a line buffer that is kept for the next line.
 const MAX_KEPT: usize = 64 * 1024;
@@ -63,25 +61,18 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut value = Vec::new();
-        attributes.record(&mut OneField { name: REQUEST_ID, value: &mut value });
-        keep(value, id, &context);
+        keep(|visitor| attributes.record(visitor), id, &context);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        let mut value = Vec::new();
-        values.record(&mut OneField { name: REQUEST_ID, value: &mut value });
-        keep(value, id, &context);
+        keep(|visitor| values.record(visitor), id, &context);
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         // Taken, not borrowed: formatting a field may itself log.
         let mut line = LINE.try_with(Cell::take).unwrap_or_default();
         line.clear();
-        match self.style {
-            Style::Json => json_line(&mut line, self.clock.now(), event, &context),
-            Style::Text(colours) => text_line(&mut line, colours, self.clock.now(), event, &context),
-        }
+        event_line(&mut line, self.style, self.clock.now(), event, &context);
         self.queue.push(&line);
         if line.capacity() <= MAX_KEPT {
             LINE.try_with(|kept| kept.set(line)).ok();
@@ -89,7 +80,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 }
 
-fn keep<S: Subscriber + for<'a> LookupSpan<'a>>(request_id: Vec<u8>, id: &Id, context: &Context<'_, S>) {
+fn keep<S: Subscriber + for<'a> LookupSpan<'a>>(
+    record: impl FnOnce(&mut dyn Visit),
+    id: &Id,
+    context: &Context<'_, S>,
+) {
+    let mut request_id = Vec::new();
+    record(&mut OneField(REQUEST_ID, |value: Arguments<'_>| {
+        request_id.clear();
+        json::printed(&mut request_id, value);
+    }));
     if !request_id.is_empty()
         && let Some(span) = context.span(id)
     {
@@ -97,69 +97,70 @@ fn keep<S: Subscriber + for<'a> LookupSpan<'a>>(request_id: Vec<u8>, id: &Id, co
     }
 }
 
-fn json_line<S: Subscriber + for<'a> LookupSpan<'a>>(
+/// Appends the line of an event.
+fn event_line<S: Subscriber + for<'a> LookupSpan<'a>>(
     line: &mut Vec<u8>,
+    style: Style,
     now: DateTime<Utc>,
     event: &Event<'_>,
     context: &Context<'_, S>,
 ) {
-    json_head(line, now, (*event.metadata().level()).into(), event.metadata().target());
-    message(line, event);
-    let inside = with_request(event, context, |request_id, trace| {
-        line.extend_from_slice(br#","request_id":"#);
-        line.extend_from_slice(request_id);
-        if let Some(trace) = trace {
-            json::literal(line, format_args!(r#","trace_id":"{}""#, trace.0));
+    head(line, style, now, (*event.metadata().level()).into(), event.metadata().target());
+    let mut has_message = false;
+    event.record(&mut OneField(MESSAGE, |text: Arguments<'_>| {
+        has_message = true;
+        message(line, style, text);
+    }));
+    if !has_message {
+        message(line, style, format_args!(""));
+    }
+    let mut ids = String::new();
+    let inside = with_request(event, context, |request_id, trace| match style {
+        Style::Json => {
+            line.extend_from_slice(br#","request_id":"#);
+            line.extend_from_slice(request_id);
+            if let Some(trace) = trace {
+                json::literal(line, format_args!(r#","trace_id":"{}""#, trace.0));
+            }
+        }
+        Style::Text(_) => {
+            // The JSON form is ASCII without control characters.
+            ids = format!(" {REQUEST_ID}={}", String::from_utf8_lossy(request_id).trim_matches('"'));
+            ids.extend(trace.map(|trace| format!(" {TRACE_ID}={}", trace.0)));
         }
     });
-    event.record(&mut MembersVisitor { line, reserved: if inside { &RESERVED_INSIDE } else { &RESERVED } });
-    line.extend_from_slice(b"}\n");
-}
-
-fn text_line<S: Subscriber + for<'a> LookupSpan<'a>>(
-    line: &mut Vec<u8>,
-    colours: Colours,
-    now: DateTime<Utc>,
-    event: &Event<'_>,
-    context: &Context<'_, S>,
-) {
-    text_head(line, colours, now, (*event.metadata().level()).into(), event.metadata().target());
-    event.record(&mut TextMessage(line));
-    let mut ids = String::new();
-    let inside = with_request(event, context, |request_id, trace| {
-        // The JSON form is ASCII without control characters.
-        ids = format!(" {REQUEST_ID}={}", String::from_utf8_lossy(request_id).trim_matches('"'));
-        ids.extend(trace.map(|trace| format!(" trace_id={}", trace.0)));
-    });
-    event.record(&mut TextFields { line, colours, reserved: if inside { &[REQUEST_ID, "trace_id"] } else { &[] } });
-    colours.dim(line, &ids);
+    // What event fields cannot overwrite.
+    let reserved: &[&str] = match (style, inside) {
+        (Style::Json, false) => &["timestamp", "level", "name", MESSAGE],
+        (Style::Json, true) => &["timestamp", "level", "name", MESSAGE, REQUEST_ID, TRACE_ID],
+        (Style::Text(_), false) => &[MESSAGE],
+        (Style::Text(_), true) => &[MESSAGE, REQUEST_ID, TRACE_ID],
+    };
+    event.record(&mut OtherFields { line, style, reserved });
+    match style {
+        Style::Json => line.push(b'}'),
+        Style::Text(colours) => colours.dim(line, &ids),
+    }
     line.push(b'\n');
 }
 
 /// Appends the line that reports dropped lines.
 pub(super) fn dropped_line(line: &mut Vec<u8>, style: Style, now: DateTime<Utc>, dropped: u64) {
-    match style {
-        Style::Json => {
-            json_head(line, now, Level::Warning, "app");
-            let end = format_args!(r#","message":"{dropped} log lines were dropped","dropped":{dropped}}}"#);
-            json::literal(line, end);
-        }
-        Style::Text(colours) => {
-            text_head(line, colours, now, Level::Warning, "app");
-            text::message(line, &format!("{dropped} log lines were dropped"));
-        }
+    head(line, style, now, Level::Warning, "app");
+    message(line, style, format_args!("{dropped} log lines were dropped"));
+    if style == Style::Json {
+        json::literal(line, format_args!(r#","dropped":{dropped}}}"#));
     }
     line.push(b'\n');
 }
 
-fn text_head(line: &mut Vec<u8>, colours: Colours, now: DateTime<Utc>, level: Level, name: &str) {
-    colours.dim(line, &format!("{} ", now.format("%Y-%m-%dT%H:%M:%S%.3fZ")));
-    colours.level(line, level);
-    colours.dim(line, &format!(" {name}: "));
-}
-
-/// Appends the members up to `name`.
-fn json_head(line: &mut Vec<u8>, now: DateTime<Utc>, level: Level, name: &str) {
+/// Appends the time, the level and the name.
+fn head(line: &mut Vec<u8>, style: Style, now: DateTime<Utc>, level: Level, name: &str) {
+    if let Style::Text(colours) = style {
+        colours.dim(line, &format!("{} ", now.format("%Y-%m-%dT%H:%M:%S%.3fZ")));
+        colours.level(line, level);
+        return colours.dim(line, &format!(" {name}: "));
+    }
     let (year, month, day) = (now.year(), now.month(), now.day());
     let (hour, minute, second) = (now.hour(), now.minute(), now.second());
     // In a leap second, chrono counts past 999,999,999 ns.
@@ -174,12 +175,13 @@ fn json_head(line: &mut Vec<u8>, now: DateTime<Utc>, level: Level, name: &str) {
     json::string(line, name);
 }
 
-fn message(line: &mut Vec<u8>, event: &Event<'_>) {
-    line.extend_from_slice(br#","message":"#);
-    let before = line.len();
-    event.record(&mut MessageVisitor(line));
-    if line.len() == before {
-        line.extend_from_slice(br#""""#);
+fn message(line: &mut Vec<u8>, style: Style, text: Arguments<'_>) {
+    match style {
+        Style::Json => {
+            line.extend_from_slice(br#","message":"#);
+            json::printed(line, text);
+        }
+        Style::Text(_) => text::message(line, &text.to_string()),
     }
 }
 

@@ -34,8 +34,12 @@ impl Write for Shared {
 }
 
 impl Shared {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
     fn lines(&self) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let text = self.text();
         assert!(text.is_empty() || text.ends_with('\n'));
         text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
     }
@@ -46,13 +50,18 @@ fn watched(level: Level) -> (LogFilter, Style) {
     (LogFilter { level, traced: false }, Style::Json)
 }
 
-/// Returns the JSON lines that `log` causes.
-fn logged(level: Level, log: impl FnOnce()) -> Vec<Value> {
+/// Returns what `log` writes.
+fn output(level: Level, style: Style, log: impl FnOnce()) -> Shared {
     let out = Shared::default();
-    let (subscriber, guard) = start(out.clone(), watched(level), Arc::new(FixedClock), CAPACITY).unwrap();
+    let (subscriber, guard) = start(out.clone(), (watched(level).0, style), Arc::new(FixedClock), CAPACITY).unwrap();
     with_default(subscriber, log);
     drop(guard);
-    out.lines()
+    out
+}
+
+/// Returns the JSON lines that `log` causes.
+fn logged(level: Level, log: impl FnOnce()) -> Vec<Value> {
+    output(level, Style::Json, log).lines()
 }
 
 #[test]
@@ -71,15 +80,12 @@ fn line_has_the_contract_members_and_its_own_event_fields() {
 
 #[test]
 fn the_head_of_a_line_has_the_order_of_the_fastapi_application() {
-    let out = Shared::default();
-    let (subscriber, guard) = start(out.clone(), watched(Level::Info), Arc::new(FixedClock), CAPACITY).unwrap();
-    with_default(subscriber, || {
+    let out = output(Level::Info, Style::Json, || {
         let _request = tracing::info_span!("request", request_id = "r1").entered();
         tracing::info!(target: "app", a = 1, "m");
     });
-    drop(guard);
     assert_eq!(
-        String::from_utf8(out.0.lock().unwrap().clone()).unwrap(),
+        out.text(),
         "{\"timestamp\":\"2026-02-18T10:30:00.000042+00:00\",\"level\":\"INFO\",\"name\":\"app\",\"message\":\"m\",\"request_id\":\"r1\",\"a\":1}\n"
     );
 }
@@ -141,24 +147,18 @@ fn a_span_for_traces_is_made_for_nobody_but_traces() {
 
 /// Returns the text that `log` causes.
 fn text_of(colours: bool, log: impl FnOnce()) -> String {
-    let out = Shared::default();
-    let style = Style::Text(Colours(colours));
-    let (subscriber, guard) =
-        start(out.clone(), (watched(Level::Info).0, style), Arc::new(FixedClock), CAPACITY).unwrap();
-    with_default(subscriber, log);
-    drop(guard);
-    String::from_utf8(out.0.lock().unwrap().clone()).unwrap()
+    output(Level::Info, Style::Text(Colours(colours)), log).text()
 }
 
 #[test]
 fn text_is_a_line_that_people_read() {
     let log = || {
         let _request = tracing::info_span!("request", request_id = "r1").entered();
-        tracing::warn!(target: "app.access", request_id = "forged", status_code = 404_u16, path = %"/a b", ok = false, "Request {}", "finished");
+        tracing::warn!(target: "app.access", request_id = "forged", status_code = 404_u16, path = %"/a b", ok = false, ms = 2.0, "Request {}", "finished");
     };
     assert_eq!(
         text_of(false, log),
-        "2026-02-18T10:30:00.000Z WARNING app.access: Request finished status_code=404 path=\"/a b\" ok=false request_id=r1\n"
+        "2026-02-18T10:30:00.000Z WARNING app.access: Request finished status_code=404 path=\"/a b\" ok=false ms=2.0 request_id=r1\n"
     );
     let coloured = text_of(true, || tracing::info!(target: "app", "m"));
     assert_eq!(
@@ -355,7 +355,7 @@ fn a_line_that_was_cut_off_does_not_spoil_the_next() {
         start(FailsOnce { out: out.clone(), calls: 0 }, watched(Level::Info), Arc::new(FixedClock), CAPACITY).unwrap();
     with_default(subscriber, || tracing::info!(target: "app", "lost"));
     drop(guard);
-    let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+    let text = out.text();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0].len(), 10);
