@@ -1,30 +1,123 @@
-//! Routes of the API. The OpenAPI document is generated from the same list.
+//! Table of all routes. Each feature registers its own; the server, the metrics labels and the OpenAPI
+//! document are made from it.
 
-use crate::{health, keys, login, recovery, registration, sessions, tokens, verification};
-use paperclip::actix::web::{self, ServiceConfig};
+use crate::{health, keys, login, pages, recovery, registration, sessions, tokens, verification};
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, Responder};
+use paperclip::actix::web::{self, Route, ServiceConfig};
+use paperclip::v2::schema::Apiv2Operation;
+use portcullis_domain::ErrorCode;
+use serde_json::{Value, json};
 
-/// Registers every documented route.
-pub(crate) fn api(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/auth/register").route(web::post().to(registration::register)))
-        .service(web::resource("/auth/login").route(web::post().to(login::login)))
-        .service(web::resource("/auth/refresh").route(web::post().to(tokens::refresh)))
-        .service(web::resource("/auth/logout").route(web::post().to(sessions::logout)))
-        .service(web::resource("/auth/logout-all").route(web::post().to(sessions::logout_all)))
-        .service(
-            web::resource("/auth/me").route(web::get().to(sessions::me)).route(web::delete().to(registration::leave)),
-        )
-        .service(web::resource("/auth/password/change").route(web::post().to(recovery::change)))
-        .service(web::resource("/auth/password/forgot").route(web::post().to(recovery::forgot)))
-        .service(web::resource("/auth/password/reset").route(web::post().to(recovery::reset)))
-        .service(web::resource("/auth/email/verify").route(web::post().to(verification::verify)))
-        .service(web::resource("/auth/email/resend").route(web::post().to(verification::resend)))
-        .service(web::resource("/auth/email/change").route(web::post().to(verification::change)))
-        .service(web::resource("/auth/sessions").route(web::get().to(sessions::list)))
-        .service(web::resource("/auth/sessions/{id}").route(web::delete().to(sessions::revoke)))
-        .service(web::resource("/auth/sessions/{id}/events").route(web::get().to(sessions::events)))
-        .service(web::resource("/.well-known/jwks.json").route(web::get().to(keys::jwks)))
-        .service(web::resource("/health").route(web::get().to(health::health)))
-        .service(web::resource("/health/live").route(web::get().to(health::live)))
-        .service(web::resource("/health/ready").route(web::get().to(health::ready)));
+/// All routes, in order of registration.
+#[derive(Default)]
+pub(crate) struct Table {
+    api: Vec<(&'static str, Vec<Route>)>,
+    pages: Vec<(&'static str, Vec<actix_web::Route>)>,
+    /// Documentation of the API's routes.
+    pub(crate) operations: Vec<Operation>,
+}
+
+impl Table {
+    /// Registers the routes of every feature.
+    pub(crate) fn new() -> Self {
+        let mut table = Self::default();
+        login::routes(&mut table);
+        tokens::routes(&mut table);
+        sessions::routes(&mut table);
+        registration::routes(&mut table);
+        recovery::routes(&mut table);
+        verification::routes(&mut table);
+        keys::routes(&mut table);
+        health::routes(&mut table);
+        pages::routes(&mut table);
+        table
+    }
+
+    /// Adds a documented route.
+    pub(crate) fn add<F, A>(&mut self, method: Method, path: &'static str, handler: F, operation: Operation)
+    where
+        F: Handler<A>,
+        A: FromRequest + 'static,
+        F::Output: Responder + 'static,
+        F::Future: Apiv2Operation,
+    {
+        self.operations.push(Operation { path, method: method.as_str().to_ascii_lowercase(), ..operation });
+        let route = web::method(method).to(handler);
+        // One resource a path: a second one would never be tried, and the methods of the first get 405.
+        match self.api.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, routes)) => routes.push(route),
+            None => self.api.push((path, vec![route])),
+        }
+    }
+
+    /// Adds the routes of a page, which the document does not list.
+    pub(crate) fn page<const N: usize>(&mut self, path: &'static str, routes: [actix_web::Route; N]) {
+        self.pages.push((path, routes.into()));
+    }
+
+    /// Returns the patterns of all routes.
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &'static str> {
+        self.api.iter().map(|(path, _)| *path).chain(self.pages.iter().map(|(path, _)| *path))
+    }
+
+    /// Moves the documented routes into an application.
+    pub(crate) fn serve_api(&mut self, config: &mut ServiceConfig) {
+        for (path, routes) in self.api.drain(..) {
+            config.service(routes.into_iter().fold(web::resource(path), web::Resource::route));
+        }
+    }
+
+    /// Moves the pages into an application.
+    pub(crate) fn serve_pages(&mut self, config: &mut actix_web::web::ServiceConfig) {
+        for (path, routes) in self.pages.drain(..) {
+            config.service(routes.into_iter().fold(actix_web::web::resource(path), actix_web::Resource::route));
+        }
+    }
+}
+
+/// Documentation of a route that paperclip cannot derive from its handler.
+#[derive(Default)]
+pub(crate) struct Operation {
+    pub(crate) path: &'static str,
+    /// Method in lower case.
+    pub(crate) method: String,
+    /// Description of the successful response.
+    pub(crate) success: &'static str,
+    /// Example of a successful response that only has a message.
+    pub(crate) example: Option<Value>,
+    /// Errors other than those of every bearer token and of every body.
+    pub(crate) errors: &'static [ErrorCode],
+    pub(crate) parameters: Vec<Value>,
+    /// JSON merge patch (RFC 7396) of the operation.
+    pub(crate) patch: Option<Value>,
+}
+
+/// Documents a route by its successful response.
+pub(crate) fn responds(success: &'static str) -> Operation {
+    Operation { success, ..Operation::default() }
+}
+
+impl Operation {
+    pub(crate) fn example(self, body: &impl serde::Serialize) -> Self {
+        Self { example: serde_json::to_value(body).ok(), ..self }
+    }
+
+    pub(crate) fn fails(self, errors: &'static [ErrorCode]) -> Self {
+        Self { errors, ..self }
+    }
+
+    pub(crate) fn parameter(mut self, parameter: Value) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// Adds the header that selects the language of emails.
+    pub(crate) fn sends_email(self) -> Self {
+        self.parameter(json!({ "$ref": "#/components/parameters/AcceptLanguage" }))
+    }
+
+    pub(crate) fn patch(self, patch: Value) -> Self {
+        Self { patch: Some(patch), ..self }
+    }
 }

@@ -4,7 +4,8 @@ use crate::api::Api;
 use crate::connection::Connection;
 use crate::memory::RequestMemory;
 use crate::middleware::{RequestSpan, envelope, request_id};
-use crate::{listeners, openapi, pages, routes};
+use crate::routes::Table;
+use crate::{listeners, openapi, pages};
 use actix_cors::Cors;
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
@@ -114,6 +115,7 @@ pub fn start(
         let (api, draining, document, stop) = (api.clone(), draining.clone(), document.clone(), stop.clone());
         let memory = memory.clone();
         builder = builder.listen("http", listener, move || {
+            let mut table = Table::new();
             let app = App::new()
                 .app_data(api.clone())
                 .app_data(draining.clone())
@@ -123,9 +125,9 @@ pub fn start(
                 .wrap(TracingLogger::<RequestSpan>::new())
                 .wrap(from_fn(request_id))
                 .wrap_api()
-                .configure(routes::api)
+                .configure(|config| table.serve_api(config))
                 .build()
-                .configure(pages::routes)
+                .configure(|config| table.serve_pages(config))
                 .default_service(actix_web::web::to(HttpResponse::NotFound));
             let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
             let stop = stop.clone();

@@ -4,10 +4,12 @@ mod dto;
 
 use crate::api::Api;
 use crate::errors::{JSON, SkipEnvelope};
+use crate::openapi;
 use crate::reply::Reply;
+use crate::routes::{Table, responds};
 use actix_web::body::BoxBody;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, EntityTag, Header, IfNoneMatch};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 pub(crate) use dto::{Jwk, JwkSetResponse};
@@ -15,6 +17,7 @@ use paperclip::actix::{OperationModifier, api_v2_operation};
 use paperclip::v2::models::{DefaultOperationRaw, DefaultSchemaRaw};
 use paperclip::v2::schema::Apiv2Schema;
 use portcullis_domain::keys::PublicKey;
+use serde_json::json;
 
 /// `Cache-Control` of the JWK Set. New keys must be published at least this long before they sign
 /// (docs/features/keys.md).
@@ -38,13 +41,25 @@ impl JwksResponse {
     }
 }
 
+/// Registers the routes of this feature.
+pub(crate) fn routes(table: &mut Table) {
+    let [id, caching, tag] = ["RequestId", "CacheControl", "ETag"].map(openapi::header);
+    let headers = json!({ "X-Request-ID": id, "Cache-Control": caching, "ETag": tag });
+    let unchanged = "The keys have not changed since the `ETag` in `If-None-Match`.";
+    let told = responds("The public keys.").patch(json!({ "responses": {
+        "200": { "headers": headers },
+        "304": { "description": unchanged, "headers": headers },
+    } }));
+    table.add(Method::GET, "/.well-known/jwks.json", jwks, told);
+}
+
 /// Get public keys
 ///
 /// Returns the public keys as a JWK Set (RFC 7517), for services that verify access tokens themselves.
 /// The token's `kid` selects the key. The set is empty if a secret signs the tokens, since that has no
 /// public half. Returns 304 if `If-None-Match` matches.
 #[api_v2_operation(operation_id = "jwks", tags(keys))]
-pub(crate) async fn jwks(api: Data<Api>) -> JwksResponse {
+async fn jwks(api: Data<Api>) -> JwksResponse {
     JwksResponse::of(&api.public_keys)
 }
 

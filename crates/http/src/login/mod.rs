@@ -6,13 +6,27 @@ use crate::api::Api;
 use crate::body::Body;
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
+use crate::openapi::schema;
 use crate::reply::Reply;
+use crate::routes::{Table, responds};
 use crate::tokens::TokenResponse;
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::web::Data;
 use dto::LoginRequest;
 use paperclip::actix::api_v2_operation;
+use portcullis_domain::ErrorCode;
+use serde_json::json;
 use std::sync::Arc;
+
+/// Registers the routes of this feature.
+pub(crate) fn routes(table: &mut Table) {
+    let form = json!({ "application/x-www-form-urlencoded": { "schema": schema("LoginForm") } });
+    let told = responds("The tokens of a new session.")
+        .fails(&[ErrorCode::InvalidCredentials, ErrorCode::EmailUnverified, ErrorCode::RateLimited])
+        .patch(json!({ "requestBody": { "content": form } }));
+    table.add(Method::POST, "/auth/login", login, told.sends_email());
+}
 
 /// Log in
 ///
@@ -22,7 +36,7 @@ use std::sync::Arc;
 /// after too many attempts. Attempts count by account and by source; a device that has logged in before
 /// is known by a cookie and counts separately.
 #[api_v2_operation(operation_id = "login", tags(auth))]
-pub(crate) async fn login(
+async fn login(
     api: Data<Api>,
     request: HttpRequest,
     body: Body<LoginRequest>,

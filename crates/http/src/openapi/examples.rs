@@ -52,16 +52,3 @@ fn field_error(operation: &str) -> FieldError {
     };
     FieldError { field, code, message: message.to_owned() }
 }
-
-/// Returns the body of an operation that responds with a message only, otherwise `None`.
-pub(super) fn message(operation: &str) -> Option<Value> {
-    let message = match operation {
-        "logout" => "Logged out successfully",
-        "change_password" | "reset_password" => "Password changed",
-        "forgot_password" => "If there is an account with this address, a mail is on its way",
-        "resend_verification" => "If this address is to be verified, a mail is on its way",
-        "change_email" => "A mail is on its way to the new address",
-        _ => return None,
-    };
-    Some(json!({ "message": message }))
-}

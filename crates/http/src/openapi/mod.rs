@@ -3,13 +3,14 @@
 
 mod examples;
 mod hoist;
-mod overlay;
 mod statuses;
+
+pub(crate) use statuses::{header, schema};
 
 use crate::errors::{ErrorBody, ErrorDetails, ErrorResponse, FieldError, ProblemDocument};
 use crate::health::{Check, Checks, Circuit, Circuits, MailCheck};
 use crate::keys::Jwk;
-use crate::routes;
+use crate::routes::Table;
 use crate::sessions::{EventResponse, SessionResponse};
 use actix_web::App;
 use paperclip::actix::OpenApiExt;
@@ -28,17 +29,17 @@ use serde_json::{Value, json};
 /// ```
 #[must_use]
 pub fn document(title: &str, passwords: &PasswordPolicy) -> Value {
-    let mut document = generated();
+    let mut table = Table::new();
+    let mut document = generated(&mut table);
     hoist::nested_schemas(&mut document);
-    each_operation(&mut document, |operation| {
-        unfold(operation);
-        statuses::describe(operation);
-        // Marks public operations explicitly, to distinguish them from forgotten ones.
-        if let Some(members) = operation.as_object_mut() {
-            members.entry("security").or_insert_with(|| json!([]));
+    for operation in &table.operations {
+        let at = document.get_mut("paths").and_then(|paths| paths.get_mut(operation.path));
+        if let Some(target) = at.and_then(|methods| methods.get_mut(&operation.method)) {
+            unfold(target);
+            statuses::describe(target, operation);
         }
-    });
-    overlay::apply(&mut document);
+    }
+    json_patch(&mut document, &overlay());
     let password = json!({ "minLength": passwords.min_chars(), "maxLength": PasswordPolicy::MAX_CHARS });
     let settings = json!({
         "info": { "title": title, "version": env!("CARGO_PKG_VERSION") },
@@ -52,9 +53,14 @@ pub fn document(title: &str, passwords: &PasswordPolicy) -> Value {
     document
 }
 
+/// Parses the merge patch (RFC 7396) with limits, formats, examples, the bearer scheme and the login form.
+fn overlay() -> Value {
+    serde_json::from_str(include_str!("overlay.json")).unwrap_or_default()
+}
+
 /// Generates the document from the routes. Types that appear only inside other types are registered
 /// first, because paperclip would inline them.
-fn generated() -> Value {
+fn generated(table: &mut Table) -> Value {
     let mut spec = DefaultApiRaw::default();
     name::<ErrorResponse>(&mut spec);
     name::<ErrorBody>(&mut spec);
@@ -70,10 +76,12 @@ fn generated() -> Value {
     name::<EventResponse>(&mut spec);
     name::<Jwk>(&mut spec);
     let mut document = Value::Null;
-    let _ = App::new().wrap_api_with_spec(spec).configure(routes::api).with_raw_json_spec_v3(|app, raw| {
-        document = raw;
-        app
-    });
+    let _ = App::new().wrap_api_with_spec(spec).configure(|config| table.serve_api(config)).with_raw_json_spec_v3(
+        |app, raw| {
+            document = raw;
+            app
+        },
+    );
     document
 }
 
@@ -81,15 +89,6 @@ fn name<T: Apiv2Schema>(spec: &mut DefaultApiRaw) {
     let schema: DefaultSchemaRaw = T::raw_schema();
     if let Some(name) = T::name() {
         spec.definitions.insert(name, schema);
-    }
-}
-
-fn each_operation(document: &mut Value, mut change: impl FnMut(&mut Value)) {
-    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
-    for item in paths.into_iter().flat_map(|paths| paths.values_mut()) {
-        for operation in item.as_object_mut().into_iter().flat_map(|methods| methods.values_mut()) {
-            change(operation);
-        }
     }
 }
 

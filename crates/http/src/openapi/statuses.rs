@@ -1,7 +1,8 @@
-//! Error responses of the operations, from one table.
+//! Completes the operations from the route table.
 
-use super::examples;
+use super::{examples, json_patch};
 use crate::errors::status_of;
+use crate::routes::Operation;
 use portcullis_domain::ErrorCode;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -15,84 +16,49 @@ const WITH_BODY: [ErrorCode; 5] = [
     ErrorCode::Unavailable,
 ];
 
-/// Errors of operations with a bearer token.
+/// Errors of every operation with a bearer token.
 const BEARER: [ErrorCode; 4] =
     [ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Unavailable];
 
-/// Errors of operations with a bearer token and a session id.
-const OF_A_SESSION: [ErrorCode; 5] = [
-    ErrorCode::TokenInvalid,
-    ErrorCode::TokenExpired,
-    ErrorCode::TokenRevoked,
-    ErrorCode::NotFound,
-    ErrorCode::Unavailable,
-];
-
-/// Errors of operations with a bearer token and the account's password.
-const WITH_PASSWORD: [ErrorCode; 6] = [
-    ErrorCode::InvalidCredentials,
-    ErrorCode::TokenInvalid,
-    ErrorCode::TokenExpired,
-    ErrorCode::TokenRevoked,
-    ErrorCode::RateLimited,
-    ErrorCode::Unavailable,
-];
-
-/// Returns the errors specific to an operation.
-fn own_errors(operation: &str) -> &'static [ErrorCode] {
-    match operation {
-        "register" => &[ErrorCode::Conflict, ErrorCode::RateLimited],
-        "login" => &[ErrorCode::InvalidCredentials, ErrorCode::EmailUnverified, ErrorCode::RateLimited],
-        "refresh" => &[
-            ErrorCode::TokenInvalid,
-            ErrorCode::TokenExpired,
-            ErrorCode::TokenRevoked,
-            ErrorCode::EmailUnverified,
-            ErrorCode::RateLimited,
-        ],
-        "logout" => &[ErrorCode::TokenInvalid],
-        "change_password" | "change_email" | "delete_account" => &WITH_PASSWORD,
-        "forgot_password" | "resend_verification" => &[ErrorCode::RateLimited],
-        "reset_password" => &[ErrorCode::TokenInvalid, ErrorCode::TokenExpired],
-        "verify_email" => &[
-            ErrorCode::InvalidCredentials,
-            ErrorCode::TokenInvalid,
-            ErrorCode::TokenExpired,
-            ErrorCode::TokenRevoked,
-            ErrorCode::Conflict,
-            ErrorCode::RateLimited,
-        ],
-        "me" | "sessions" | "logout_all" => &BEARER,
-        "revoke_session" | "session_events" => &OF_A_SESSION,
-        _ => &[],
+/// Completes an operation: security, parameters, the successful response, its errors, and the request
+/// id of every response.
+pub(super) fn describe(target: &mut Value, operation: &Operation) {
+    let Some(members) = target.as_object_mut() else { return };
+    let id = members.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let with_body = members.contains_key("requestBody");
+    // Marks public operations explicitly, to distinguish them from forgotten ones.
+    let security = members.entry("security").or_insert_with(|| json!([])).as_array_mut();
+    let bearer = security.and_then(|schemes| {
+        let is_optional = schemes.first()? == &json!({});
+        schemes.push(json!({ "passwordLogin": [] }));
+        Some(is_optional)
+    });
+    if let Some(parameters) = members.entry("parameters").or_insert_with(|| json!([])).as_array_mut() {
+        parameters.extend(operation.parameters.iter().cloned());
     }
-}
-
-/// Adds the error responses to an operation, and the request id to every response.
-pub(super) fn describe(operation: &mut Value) {
-    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let with_body = operation.get("requestBody").is_some();
-    let bearer = operation.get("security").is_some();
-    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    members.retain(|name, value| name != "parameters" || value != &json!([]));
+    let Some(responses) = members.get_mut("responses").and_then(Value::as_object_mut) else { return };
     responses.retain(|status, _| status.starts_with('2'));
-    for response in responses.values_mut().filter_map(Value::as_object_mut) {
-        response.insert("headers".to_owned(), json!({ "X-Request-ID": header("RequestId") }));
-        let body = response.get_mut("content").and_then(|content| content.get_mut("application/json"));
-        if let (Some(Value::Object(body)), Some(example)) = (body, examples::message(&id)) {
-            body.insert("example".to_owned(), example);
+    for response in responses.values_mut() {
+        let success = json!({ "description": operation.success, "headers": { "X-Request-ID": header("RequestId") } });
+        json_patch(response, &success);
+        if let (Some(body), Some(example)) = (response.pointer_mut("/content/application~1json"), &operation.example) {
+            json_patch(body, &json!({ "example": example }));
         }
     }
+    let of_bearer: &[ErrorCode] = if bearer.is_some() { &BEARER } else { &[] };
     let shared: &[ErrorCode] = if with_body { &WITH_BODY } else { &[ErrorCode::Internal] };
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
-    for code in own_errors(&id).iter().chain(shared) {
+    for code in operation.errors.iter().chain(of_bearer).chain(shared) {
         let codes = by_status.entry(status_of(*code).as_u16()).or_default();
         if !codes.contains(code) {
             codes.push(*code);
         }
     }
     for (status, codes) in by_status {
-        responses.insert(status.to_string(), response(&id, &codes, bearer));
+        responses.insert(status.to_string(), response(&id, &codes, bearer == Some(false)));
     }
+    operation.patch.iter().for_each(|patch| json_patch(target, patch));
 }
 
 fn response(operation: &str, codes: &[ErrorCode], bearer: bool) -> Value {
@@ -125,11 +91,11 @@ fn response(operation: &str, codes: &[ErrorCode], bearer: bool) -> Value {
     })
 }
 
-fn header(name: &str) -> Value {
+pub(crate) fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
-fn schema(name: &str) -> Value {
+pub(crate) fn schema(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 

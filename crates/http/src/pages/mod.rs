@@ -12,10 +12,11 @@ pub use page::{Page, PageRenderer};
 use crate::api::Api;
 use crate::errors::ApiError;
 use crate::middleware::Slashed;
+use crate::routes::Table;
 use crate::{recovery, verification};
 use account::PageContext;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{Data, Path, ServiceConfig, get, post, resource};
+use actix_web::web::{Data, Path, get, post};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use assets::Asset;
 use page::PageContent;
@@ -25,16 +26,15 @@ use portcullis_domain::mail::Language;
 pub(crate) struct Document(pub(crate) String);
 
 /// Registers the routes that are not in the document.
-pub(crate) fn routes(config: &mut ServiceConfig) {
-    config
-        .service(resource("/").route(get().to(home::home)))
-        .service(resource("/openapi.json").route(get().to(openapi)))
-        .service(resource("/docs").route(get().to(docs)))
-        .service(resource("/redoc").route(get().to(redoc)))
-        .service(resource("/docs/assets/{name}").route(get().to(asset)))
-        .service(resource("/account/verify").route(get().to(verification::open)).route(post().to(verification::submit)))
-        .service(resource("/account/reset").route(get().to(recovery::open)).route(post().to(recovery::submit)))
-        .service(resource("/account/assets/{name}").route(get().to(asset)));
+pub(crate) fn routes(table: &mut Table) {
+    table.page("/", [get().to(home::home)]);
+    table.page("/openapi.json", [get().to(openapi)]);
+    table.page("/docs", [get().to(docs)]);
+    table.page("/redoc", [get().to(redoc)]);
+    table.page("/docs/assets/{name}", [get().to(asset)]);
+    table.page("/account/verify", [get().to(verification::open), post().to(verification::submit)]);
+    table.page("/account/reset", [get().to(recovery::open), post().to(recovery::submit)]);
+    table.page("/account/assets/{name}", [get().to(asset)]);
 }
 
 async fn openapi(document: Data<Document>) -> HttpResponse {

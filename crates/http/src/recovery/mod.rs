@@ -10,8 +10,10 @@ use crate::body::Body;
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::reply::{Accepted, MessageResponse, Reply};
+use crate::routes::{Table, responds};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
 use dto::{ChangePasswordRequest, ForgotPasswordRequest, ResetPasswordRequest};
@@ -22,13 +24,29 @@ use portcullis_domain::verification::OneTimeToken;
 use portcullis_usecases::recovery::{PasswordChange, PasswordReset};
 use std::sync::Arc;
 
+const CHANGED: MessageResponse = MessageResponse { message: "Password changed" };
+const REQUESTED: MessageResponse =
+    MessageResponse { message: "If there is an account with this address, a mail is on its way" };
+
+/// Registers the routes of this feature.
+pub(crate) fn routes(table: &mut Table) {
+    let changed = responds("The password was changed.").example(&CHANGED);
+    let changed = changed.fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
+    table.add(Method::POST, "/auth/password/change", change, changed.sends_email());
+    let requested = responds("An email may be on its way.").example(&REQUESTED).fails(&[ErrorCode::RateLimited]);
+    table.add(Method::POST, "/auth/password/forgot", forgot, requested.sends_email());
+    let set = responds("The password was changed.").example(&CHANGED);
+    let set = set.fails(&[ErrorCode::TokenInvalid, ErrorCode::TokenExpired]);
+    table.add(Method::POST, "/auth/password/reset", reset, set.sends_email());
+}
+
 /// Change password
 ///
 /// Requires the current password. Ends all other sessions of the account. Sets a new device cookie; all
 /// other known devices are forgotten. Returns 401 for a wrong current password, which counts like a
 /// failed login, and 429 after too many.
 #[api_v2_operation(operation_id = "change_password", tags(accounts))]
-pub(crate) async fn change(
+async fn change(
     api: Data<Api>,
     request: HttpRequest,
     bearer: Bearer,
@@ -39,7 +57,7 @@ pub(crate) async fn change(
     let call = Call::new(&api, &request);
     let changed = call.counted(|api| &api.recovery.change, input, CallLane::Crypto).await?;
     let cookie = call.set_device_cookie(&changed.cookie);
-    Ok(Reply::ok(MessageResponse { message: "Password changed" }).with_cookie(cookie))
+    Ok(Reply::ok(CHANGED).with_cookie(cookie))
 }
 
 /// Request password reset
@@ -47,14 +65,13 @@ pub(crate) async fn change(
 /// Sends an email with a link to set a new password, if the account exists. Responds at once, and the
 /// same for every email address: the account is looked up later, when the email is created.
 #[api_v2_operation(operation_id = "forgot_password", tags(accounts))]
-pub(crate) async fn forgot(
+async fn forgot(
     api: Data<Api>,
     request: HttpRequest,
     body: Body<ForgotPasswordRequest>,
 ) -> Result<Accepted<MessageResponse>, ApiError> {
     ask(&api, &request, body.0).await?;
-    let message = "If there is an account with this address, a mail is on its way";
-    Ok(Accepted(MessageResponse { message }))
+    Ok(Accepted(REQUESTED))
 }
 
 /// Reset password
@@ -63,14 +80,14 @@ pub(crate) async fn forgot(
 /// minutes and can be used once. Ends all sessions of the account and starts none. Sets a device cookie
 /// and clears the count of failed logins. Returns 401 if the token is invalid or expired.
 #[api_v2_operation(operation_id = "reset_password", tags(accounts))]
-pub(crate) async fn reset(
+async fn reset(
     api: Data<Api>,
     request: HttpRequest,
     body: Body<ResetPasswordRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
     let (token, new) = body.0;
     let cookie = set(&api, &request, &token, new).await?;
-    Ok(Reply::ok(MessageResponse { message: "Password changed" }).with_cookie(cookie))
+    Ok(Reply::ok(CHANGED).with_cookie(cookie))
 }
 
 /// Requests the email.

@@ -7,14 +7,26 @@ use crate::body::Body;
 use crate::call::{Call, CallLane};
 use crate::errors::ApiError;
 use crate::reply::{Created, NoContent};
+use crate::routes::{Table, responds};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::web::Data;
 use dto::{LeaveRequest, RegisterRequest};
 use paperclip::actix::api_v2_operation;
+use portcullis_domain::ErrorCode;
 use portcullis_usecases::registration::OwnAccountDeletion;
 
 pub(crate) use dto::UserResponse;
+
+/// Registers the routes of this feature.
+pub(crate) fn routes(table: &mut Table) {
+    let created = responds("The new account.").fails(&[ErrorCode::Conflict, ErrorCode::RateLimited]);
+    table.add(Method::POST, "/auth/register", register, created.sends_email());
+    let deleted = responds("The account and all its data are deleted.")
+        .fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
+    table.add(Method::DELETE, "/auth/me", leave, deleted);
+}
 
 /// Create an account
 ///
@@ -22,7 +34,7 @@ pub(crate) use dto::UserResponse;
 /// All characters of the password are significant, regardless of its length. Returns 409 if the email
 /// address is already registered, and 429 after too many attempts.
 #[api_v2_operation(operation_id = "register", tags(auth))]
-pub(crate) async fn register(
+async fn register(
     api: Data<Api>,
     request: HttpRequest,
     body: Body<RegisterRequest>,
@@ -37,7 +49,7 @@ pub(crate) async fn register(
 /// Requires the account's password. Permanently deletes the account with its sessions, tokens and
 /// emails. Returns 401 for a wrong password.
 #[api_v2_operation(operation_id = "delete_account", tags(accounts))]
-pub(crate) async fn leave(
+async fn leave(
     api: Data<Api>,
     request: HttpRequest,
     bearer: Bearer,

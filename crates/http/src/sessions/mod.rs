@@ -9,16 +9,36 @@ use crate::body::Body;
 use crate::call::Call;
 use crate::errors::ApiError;
 use crate::reply::{MessageResponse, NoContent, Reply};
+use crate::routes::{Table, responds};
 use crate::tokens::Bearer;
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::web::Data;
 use dto::{
     LogoutAllRequest, LogoutAllResponse, LogoutRequest, MeResponse, SessionPath, SessionsResponse, TimelineResponse,
 };
 use paperclip::actix::api_v2_operation;
 use paperclip::actix::web::Path;
+use portcullis_domain::ErrorCode;
 use portcullis_domain::sessions::SessionId;
 use portcullis_usecases::sessions::{LogoutAll, NoSuchSession, SessionRevocation};
+use serde_json::json;
+
+const LOGGED_OUT: MessageResponse = MessageResponse { message: "Logged out successfully" };
+
+/// Registers the routes of this feature.
+pub(crate) fn routes(table: &mut Table) {
+    let ended = responds("The session has ended.").example(&LOGGED_OUT).fails(&[ErrorCode::TokenInvalid]);
+    table.add(Method::GET, "/auth/me", me, responds("The account."));
+    table.add(Method::POST, "/auth/logout", logout, ended);
+    let all = responds("The sessions have ended.").patch(json!({ "requestBody": { "required": false } }));
+    table.add(Method::POST, "/auth/logout-all", logout_all, all);
+    table.add(Method::GET, "/auth/sessions", list, responds("The active sessions."));
+    let revoked = responds("The session has ended.").fails(&[ErrorCode::NotFound]);
+    table.add(Method::DELETE, "/auth/sessions/{id}", revoke, revoked);
+    let timeline = responds("The events of the session.").fails(&[ErrorCode::NotFound]);
+    table.add(Method::GET, "/auth/sessions/{id}/events", events, timeline);
+}
 
 /// Log out
 ///
@@ -26,14 +46,14 @@ use portcullis_usecases::sessions::{LogoutAll, NoSuchSession, SessionRevocation}
 /// the same to a genuine token that is revoked, unknown or expired. Returns 401 for a malformed or
 /// forged token.
 #[api_v2_operation(operation_id = "logout", tags(auth))]
-pub(crate) async fn logout(
+async fn logout(
     api: Data<Api>,
     request: HttpRequest,
     body: Body<LogoutRequest>,
 ) -> Result<Reply<MessageResponse>, ApiError> {
     let caller = Call::new(&api, &request).caller;
     with_store(api, move |api| api.log_out.run(&body.0, &caller)).await??;
-    Ok(Reply::ok(MessageResponse { message: "Logged out successfully" }))
+    Ok(Reply::ok(LOGGED_OUT))
 }
 
 /// Get own account
@@ -41,7 +61,7 @@ pub(crate) async fn logout(
 /// Returns the account of the access token. Checks the session and the account in the database: if the
 /// session has ended or the account is inactive, returns 401 even if the token has not expired.
 #[api_v2_operation(operation_id = "me", tags(auth))]
-pub(crate) async fn me(api: Data<Api>, bearer: Bearer) -> Result<Reply<MeResponse>, ApiError> {
+async fn me(api: Data<Api>, bearer: Bearer) -> Result<Reply<MeResponse>, ApiError> {
     let owner = bearer.authenticate(&api).await?;
     Ok(Reply::ok(owner.user.into()))
 }
@@ -50,7 +70,7 @@ pub(crate) async fn me(api: Data<Api>, bearer: Bearer) -> Result<Reply<MeRespons
 ///
 /// Returns the active sessions of the account, newest first.
 #[api_v2_operation(operation_id = "sessions", tags(sessions))]
-pub(crate) async fn list(api: Data<Api>, bearer: Bearer) -> Result<Reply<SessionsResponse>, ApiError> {
+async fn list(api: Data<Api>, bearer: Bearer) -> Result<Reply<SessionsResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
     let owner = bearer.authenticate(&api).await?;
     let listed = with_store_by(deadline, api, move |api| api.sessions.list.run(&owner)).await??;
@@ -62,7 +82,7 @@ pub(crate) async fn list(api: Data<Api>, bearer: Bearer) -> Result<Reply<Session
 /// Revokes all tokens of the session. Returns 204 even if it had already ended, and 404 if it does not
 /// exist or is not yours.
 #[api_v2_operation(operation_id = "revoke_session", tags(sessions))]
-pub(crate) async fn revoke(
+async fn revoke(
     api: Data<Api>,
     request: HttpRequest,
     bearer: Bearer,
@@ -81,11 +101,7 @@ pub(crate) async fn revoke(
 /// Returns the last 500 events of a session, newest first, also after its end: every refresh with its
 /// verdict, IP address and User-Agent. Returns 404 if the session does not exist or is not yours.
 #[api_v2_operation(operation_id = "session_events", tags(sessions))]
-pub(crate) async fn events(
-    api: Data<Api>,
-    bearer: Bearer,
-    path: Path<SessionPath>,
-) -> Result<Reply<TimelineResponse>, ApiError> {
+async fn events(api: Data<Api>, bearer: Bearer, path: Path<SessionPath>) -> Result<Reply<TimelineResponse>, ApiError> {
     let deadline = api.lanes.store.deadline();
     let owner = bearer.authenticate(&api).await?;
     let session_id = named(&path)?;
@@ -97,7 +113,7 @@ pub(crate) async fn events(
 ///
 /// Ends all sessions of the account, or all but the current one with `keep_current`.
 #[api_v2_operation(operation_id = "logout_all", tags(sessions))]
-pub(crate) async fn logout_all(
+async fn logout_all(
     api: Data<Api>,
     request: HttpRequest,
     bearer: Bearer,

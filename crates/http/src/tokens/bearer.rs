@@ -7,9 +7,11 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 use paperclip::actix::{Apiv2Security, OperationModifier};
+use paperclip::v2::models::DefaultOperationRaw;
 use paperclip::v2::schema::Apiv2Schema;
 use portcullis_domain::ErrorCode;
 use portcullis_usecases::tokens::{Authenticated, TokenError};
+use std::collections::BTreeMap;
 use std::future::{Ready, ready};
 
 /// A presented bearer token. The use case validates it.
@@ -52,7 +54,12 @@ impl FromRequest for OptionalBearer {
 
 impl Apiv2Schema for OptionalBearer {}
 
-impl OperationModifier for OptionalBearer {}
+impl OperationModifier for OptionalBearer {
+    fn update_security(operation: &mut DefaultOperationRaw) {
+        operation.security.push(BTreeMap::new());
+        Bearer::update_security(operation);
+    }
+}
 
 impl Bearer {
     /// Validates the token and returns its account and session.

@@ -13,13 +13,34 @@ use crate::call::Call;
 use crate::errors::ApiError;
 use crate::limits::{check_dead_refresh, limit_refresh};
 use crate::reply::Reply;
+use crate::routes::{Table, responds};
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::web::Data;
 use dto::RefreshRequest;
 use idempotency_key::idempotency_key;
 use paperclip::actix::api_v2_operation;
+use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, LimitSubject};
 use portcullis_usecases::tokens::{RefreshExchange, SettleOutcome};
+use serde_json::json;
+
+/// Registers the routes of this feature.
+pub(crate) fn routes(table: &mut Table) {
+    let idempotency_key = json!({
+        "name": "Idempotency-Key", "in": "header", "required": false,
+        "description": "Names this exchange. If the response is lost, a retry with the same token and key returns the same pair.",
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$", "example": "0f9d7c1e" }
+    });
+    let told = responds("The next pair of tokens.").parameter(idempotency_key).fails(&[
+        ErrorCode::TokenInvalid,
+        ErrorCode::TokenExpired,
+        ErrorCode::TokenRevoked,
+        ErrorCode::EmailUnverified,
+        ErrorCode::RateLimited,
+    ]);
+    table.add(Method::POST, "/auth/refresh", refresh, told);
+}
 
 /// Exchange refresh token
 ///
@@ -28,7 +49,7 @@ use portcullis_usecases::tokens::{RefreshExchange, SettleOutcome};
 /// `Idempotency-Key` to get the same pair. Any other late reuse of a spent token ends its session.
 /// Returns 401 if the token is invalid, expired or revoked.
 #[api_v2_operation(operation_id = "refresh", tags(auth))]
-pub(crate) async fn refresh(
+async fn refresh(
     api: Data<Api>,
     request: HttpRequest,
     body: Body<RefreshRequest>,

@@ -12,8 +12,10 @@ use crate::errors::ApiError;
 use crate::limits::device_cookie;
 use crate::recovery::one_time_token;
 use crate::reply::{Accepted, MessageResponse, Reply};
+use crate::routes::{Table, responds};
 use crate::tokens::{Bearer, OptionalBearer};
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::web::Data;
 use dto::{ChangeEmailRequest, ResendRequest, VerifiedResponse, VerifyEmailRequest};
 use paperclip::actix::api_v2_operation;
@@ -21,6 +23,21 @@ use portcullis_domain::ErrorCode;
 use portcullis_domain::registration::EmailAddress;
 use portcullis_domain::verification::Purpose;
 use portcullis_usecases::verification::{EmailChangeRequest, EmailVerification, EmailVerified, Inspected};
+
+const RESENT: MessageResponse = MessageResponse { message: "If this address is to be verified, a mail is on its way" };
+const CHANGING: MessageResponse = MessageResponse { message: "A mail is on its way to the new address" };
+
+/// Registers the routes of this feature.
+pub(crate) fn routes(table: &mut Table) {
+    let verified = responds("The token was redeemed; `purpose` names what it was for.");
+    let verified = verified.fails(&[ErrorCode::InvalidCredentials, ErrorCode::Conflict, ErrorCode::RateLimited]);
+    table.add(Method::POST, "/auth/email/verify", verify, verified);
+    let resent = responds("An email may be on its way.").example(&RESENT).fails(&[ErrorCode::RateLimited]);
+    table.add(Method::POST, "/auth/email/resend", resend, resent.sends_email());
+    let changing = responds("An email is on its way to the new address.").example(&CHANGING);
+    let changing = changing.fails(&[ErrorCode::InvalidCredentials, ErrorCode::RateLimited]);
+    table.add(Method::POST, "/auth/email/change", change, changing.sends_email());
+}
 
 /// Verify email address
 ///
@@ -31,7 +48,7 @@ use portcullis_usecases::verification::{EmailChangeRequest, EmailVerification, E
 /// Ends all sessions except those of that bearer token or device. Returns 401 for a wrong password,
 /// which does not use up the token, and 409 if another account has the address.
 #[api_v2_operation(operation_id = "verify_email", tags(accounts))]
-pub(crate) async fn verify(
+async fn verify(
     api: Data<Api>,
     request: HttpRequest,
     bearer: OptionalBearer,
@@ -68,14 +85,13 @@ fn message(purpose: Purpose) -> &'static str {
 /// Sends another verification email if the email address is not verified yet. Responds at once, and the
 /// same for every email address.
 #[api_v2_operation(operation_id = "resend_verification", tags(accounts))]
-pub(crate) async fn resend(
+async fn resend(
     api: Data<Api>,
     request: HttpRequest,
     body: Body<ResendRequest>,
 ) -> Result<Accepted<MessageResponse>, ApiError> {
     ask(&api, &request, body.0).await?;
-    let message = "If this address is to be verified, a mail is on its way";
-    Ok(Accepted(MessageResponse { message }))
+    Ok(Accepted(RESENT))
 }
 
 /// Change email address
@@ -84,7 +100,7 @@ pub(crate) async fn resend(
 /// once its link is confirmed. The old email address is notified and can undo the change. Does not
 /// reveal whether another account has the new address. Returns 401 for a wrong password.
 #[api_v2_operation(operation_id = "change_email", tags(accounts))]
-pub(crate) async fn change(
+async fn change(
     api: Data<Api>,
     request: HttpRequest,
     bearer: Bearer,
@@ -93,8 +109,7 @@ pub(crate) async fn change(
     let (password, new_email) = body.0;
     let input = EmailChangeRequest { owner: bearer.authenticate(&api).await?, password, new_email };
     Call::new(&api, &request).counted(|api| &api.verification.change, input, CallLane::Crypto).await?;
-    let message = "A mail is on its way to the new address";
-    Ok(Accepted(MessageResponse { message }))
+    Ok(Accepted(CHANGING))
 }
 
 /// Redeems the token. Uses the crypto lane only if a password is checked or removed.
