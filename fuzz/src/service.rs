@@ -5,6 +5,7 @@ use crate::settings::{gather, secret};
 use chrono::{DateTime, Utc};
 use portcullis_app::settings::Settings;
 use portcullis_app::wire::{self, Adapters, Base, Operation};
+use portcullis_domain::login::Credentials;
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, UserId};
 use portcullis_domain::tokens::{Jti, RefreshToken, TokenLifetimes};
 use portcullis_http::{Api, ServerSettings};
@@ -89,8 +90,8 @@ fn now() -> DateTime<Utc> {
 fn forgetful(token: &RefreshToken) -> Watched<MemoryStore> {
     let store = MemoryStore::new();
     let email = EmailAddress::from_stored(EMAIL.to_owned());
-    let password = PasswordHash::new(format!("new:{PASSWORD}"));
-    store.adopt(NewUser { email, password, created_at: now() });
+    let credentials = Credentials::from_hash(PasswordHash::new(format!("new:{PASSWORD}")));
+    store.adopt(NewUser { email, credentials, created_at: now() });
     store.write(|tx| tx.refresh_tokens().insert(token)).expect("a token of an account");
     Watched::new(store, |call| call.run_and_end(&mut |_| Ok(TxOutcome::Rollback)))
 }

@@ -33,7 +33,7 @@ pub use mail::{
 };
 pub use observers::RefreshObserver;
 pub use password::{HasherError, PasswordBlocklist, PasswordCheck, PasswordHasher};
-pub use registration::{EmailChange, UserRepository};
+pub use registration::{CredentialRepository, EmailChange, UserRepository};
 pub use sessions::{BearerIdentity, ListedSession, ResolvedBearer, SessionCutoffs, SessionRepository};
 pub use shared_circuits::{CircuitUpdate, SharedCircuits, SharedCircuitsError};
 pub use store::{

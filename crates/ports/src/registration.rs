@@ -3,6 +3,7 @@
 use crate::deletion::UserDeletion;
 use crate::store::StoreError;
 use chrono::{DateTime, Utc};
+use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 
 /// Stores accounts. Does not find accounts that are marked as deleted. Every method returns
@@ -27,19 +28,9 @@ pub trait UserRepository: UserDeletion {
     /// transaction.
     fn set_active(&mut self, id: UserId, is_active: bool) -> Result<bool, StoreError>;
 
-    /// Returns whether an account is active and has this hash. Takes a shared lock on its row: other
-    /// transactions cannot change or delete the account until this one ends, but can take the same
-    /// lock. If you also need [`lock_account`](crate::SessionRepository::lock_account), take that lock
-    /// first.
-    fn password_still_current(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError>;
-
     /// Samples password hashes: splits all ids into `ranges` ranges and returns the hashes of up to
     /// `each` accounts from each range. The cost does not depend on the number of accounts.
     fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError>;
-
-    /// Replaces a hash if it is still `expected`. Returns whether it did.
-    fn replace_password(&mut self, id: UserId, expected: &PasswordHash, new: &PasswordHash)
-    -> Result<bool, StoreError>;
 
     /// Marks an email address as verified at `at` if it is still spelled like `email` and not yet
     /// verified. Returns whether it did.
@@ -54,6 +45,26 @@ pub trait UserRepository: UserDeletion {
         new: &EmailAddress,
         at: DateTime<Utc>,
     ) -> Result<EmailChange, StoreError>;
+}
+
+/// Stores what proves the owner of an account. Does not find accounts that are marked as deleted. Every
+/// method returns [`StoreError`] if the store fails.
+pub trait CredentialRepository {
+    /// Returns the account with its credentials, or `None` if it does not exist.
+    fn owner(&mut self, id: UserId) -> Result<Option<Owner>, StoreError>;
+
+    /// Finds the same accounts as [`find_by_email`](UserRepository::find_by_email), with their
+    /// credentials, in one statement.
+    fn owners(&mut self, email: &EmailAddress) -> Result<Vec<Owner>, StoreError>;
+
+    /// Returns whether an account is active and has these credentials. Takes a shared lock on its row:
+    /// other transactions cannot change or delete the account until this one ends, but can take the
+    /// same lock. If you also need [`lock_account`](crate::SessionRepository::lock_account), take that
+    /// lock first.
+    fn still_current(&mut self, id: UserId, credentials: &Credentials) -> Result<bool, StoreError>;
+
+    /// Replaces credentials if they are still `expected`. Returns whether it did.
+    fn replace(&mut self, id: UserId, expected: &Credentials, new: &Credentials) -> Result<bool, StoreError>;
 }
 
 /// Outcome of a change of the email address.

@@ -2,7 +2,7 @@
 
 use crate::store::{RowCursor, RowRange, StoreError};
 use chrono::{DateTime, Utc};
-use portcullis_domain::registration::{User, UserId};
+use portcullis_domain::registration::{PasswordHash, User, UserId};
 use portcullis_domain::sessions::{ClientInfo, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash};
 
 /// Session as listed for its owner.
@@ -30,6 +30,8 @@ pub struct BearerIdentity {
 pub struct ResolvedBearer {
     /// Account.
     pub user: User,
+    /// Hash of the account's password, which device cookies are compared with.
+    pub password: PasswordHash,
     /// Session; `None` if the account has no session with this id.
     pub session: Option<Session>,
 }

@@ -3,7 +3,7 @@
 //! most frequent operation.
 
 use crate::mail::OutboxRepository;
-use crate::registration::UserRepository;
+use crate::registration::{CredentialRepository, UserRepository};
 use crate::sessions::SessionRepository;
 use crate::verification::OneTimeTokenRepository;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -211,6 +211,8 @@ fn transact<T, E: From<StoreError>>(
 pub trait Tx {
     /// Returns the accounts.
     fn users(&mut self) -> &mut dyn UserRepository;
+    /// Returns the credentials of accounts.
+    fn credentials(&mut self) -> &mut dyn CredentialRepository;
     /// Returns the sessions.
     fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// Returns the refresh tokens.

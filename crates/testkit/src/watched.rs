@@ -3,9 +3,9 @@
 use parking_lot::Mutex;
 use portcullis_domain::registration::{Password, PasswordHash};
 use portcullis_ports::{
-    CancellationToken, HasherError, OneTimeTokenRepository, OutboxRepository, PasswordCheck, PasswordHasher,
-    RefreshTokenRepository, Rotation, SessionRepository, Store, StoreError, Tx, TxMode, TxOutcome, TxWork,
-    UserRepository, rotate_in_transaction,
+    CancellationToken, CredentialRepository, HasherError, OneTimeTokenRepository, OutboxRepository, PasswordCheck,
+    PasswordHasher, RefreshTokenRepository, Rotation, SessionRepository, Store, StoreError, Tx, TxMode, TxOutcome,
+    TxWork, UserRepository, rotate_in_transaction,
 };
 
 type Watch = dyn Fn(&mut StoreCall<'_>) -> Result<(), StoreError> + Send + Sync;
@@ -41,6 +41,7 @@ pub struct StoreCall<'a> {
 #[expect(missing_docs, reason = "named as the repositories")]
 pub struct Accesses {
     pub users: usize,
+    pub credentials: usize,
     pub sessions: usize,
     pub refresh_tokens: usize,
     pub one_time_tokens: usize,
@@ -108,6 +109,11 @@ impl Tx for CountingTx<'_> {
     fn users(&mut self) -> &mut dyn UserRepository {
         self.accesses.users += 1;
         self.inner.users()
+    }
+
+    fn credentials(&mut self) -> &mut dyn CredentialRepository {
+        self.accesses.credentials += 1;
+        self.inner.credentials()
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {

@@ -16,6 +16,7 @@
 
 use chrono::{DateTime, TimeDelta};
 use portcullis_diesel::{Migrations, SqliteStore, StoreOptions};
+use portcullis_domain::login::Credentials;
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, UserId};
 use portcullis_domain::sessions::{ClientInfo, Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
@@ -75,8 +76,9 @@ fn prepare(path: &Path) -> (SqliteStore, UserId) {
     }
     let store = SqliteStore::open(path, &StoreOptions::default(), Arc::new(SinceStart(Instant::now()))).unwrap();
     store.migrate().unwrap();
-    let (email, password) = (EmailAddress::from_stored("ada@example.com".to_owned()), PasswordHash::new(String::new()));
-    let new = NewUser { email, password, created_at: DateTime::UNIX_EPOCH };
+    let email = EmailAddress::from_stored("ada@example.com".to_owned());
+    let credentials = Credentials::from_hash(PasswordHash::new(String::new()));
+    let new = NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH };
     let user = store.write(|tx| tx.users().insert(&new)).unwrap().unwrap();
     (store, user.id)
 }

@@ -2,6 +2,7 @@
 //! contain what differs. The domain defines what the rows mean.
 
 mod canonical;
+mod credentials;
 mod database;
 mod deletion;
 mod engine;

@@ -21,7 +21,6 @@ use portcullis_ports::{EmailChange, StoreError, UserRepository};
 pub(crate) struct UserRow {
     id: i64,
     email: Stored<String>,
-    hashed_password: StoredPassword,
     is_active: Stored<bool>,
     created_at: Stored<DateTime<Utc>>,
     email_verified_at: Option<Stored<DateTime<Utc>>>,
@@ -36,7 +35,6 @@ impl TryFrom<UserRow> for User {
         Ok(Self {
             id: UserId::new(row.id),
             email: EmailAddress::from_stored(at.read("email", row.email)?),
-            password: row.hashed_password.into(),
             is_active: at.read("is_active", row.is_active)?,
             created_at: at.read("created_at", row.created_at)?,
             email_verified_at: verified.transpose()?,
@@ -46,9 +44,9 @@ impl TryFrom<UserRow> for User {
 
 /// Returns the accounts whose rows can be read and logs the others. An error would reveal to the client
 /// that the account exists.
-fn readable(rows: Vec<UserRow>) -> Vec<User> {
+pub(crate) fn readable<T>(rows: impl Iterator<Item = Result<T, StoreError>>) -> Vec<T> {
     let log = |error: &StoreError| tracing::error!(target: "app", %error, "An account cannot be read");
-    rows.into_iter().filter_map(|row| User::try_from(row).inspect_err(log).ok()).collect()
+    rows.filter_map(|row| row.inspect_err(log).ok()).collect()
 }
 
 /// Error for a taken id, which is a fault of the database. The caller gets a conflict only for a taken
@@ -79,7 +77,7 @@ impl UserRepository for Transaction<'_> {
     fn find_by_email(&mut self, email: &EmailAddress) -> Result<Vec<User>, StoreError> {
         let same = users::table.filter(CanonicalEmail.eq(email.canonical()));
         let query = same.filter(users::deleted_at.is_null()).order(users::id).select(columns_of::<UserRow>());
-        Ok(readable(self.load(query)?))
+        Ok(readable(self.load::<UserRow>(query)?.into_iter().map(User::try_from)))
     }
 
     fn list(&mut self, after: Option<UserId>, limit: u32) -> Result<Vec<Result<User, StoreError>>, StoreError> {
@@ -96,22 +94,6 @@ impl UserRepository for Transaction<'_> {
         )
     }
 
-    /// Takes a shared row lock on PostgreSQL, so that concurrent checks do not wait for each other.
-    fn password_still_current(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
-        self.require_write()?;
-        let query = users::table
-            .find(id.get())
-            .filter(users::is_active.eq(true))
-            .filter(users::hashed_password.eq(password.expose()))
-            .filter(users::deleted_at.is_null())
-            .select(users::id);
-        let found = match &mut self.link {
-            Link::Sqlite(connection) => query.first::<i64>(*connection),
-            Link::Postgres(connection) => query.for_share().first::<i64>(*connection),
-        };
-        Ok(self.check(found.optional())?.is_some())
-    }
-
     fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError> {
         // Two queries: SQLite uses the index for `min` or `max` alone, but scans the table for both.
         let first = self.one::<Option<i64>>(users::table.select(min(users::id)).limit(1))?;
@@ -125,19 +107,6 @@ impl UserRepository for Transaction<'_> {
             sample.extend(hashes.into_iter().map(PasswordHash::from));
         }
         Ok(sample)
-    }
-
-    fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
-        let new = users::hashed_password.eq(new.expose());
-        let own = users::table.find(id.get());
-        if StoredPassword::is_unreadable(read) {
-            // SQL cannot compare an unreadable value, so it is compared here under the row lock.
-            let stored = self.stored_password(id)?.map(PasswordHash::from);
-            return Ok(stored.as_ref() == Some(read)
-                && self.changed_one(diesel::update(own.filter(users::deleted_at.is_null())).set(new))?);
-        }
-        let unchanged = own.filter(users::hashed_password.eq(read.expose()));
-        self.changed_one(diesel::update(unchanged.filter(users::deleted_at.is_null())).set(new))
     }
 
     fn verify_email(&mut self, id: UserId, email: &EmailAddress, at: DateTime<Utc>) -> Result<bool, StoreError> {
@@ -192,7 +161,7 @@ impl Transaction<'_> {
     fn insert_row(&mut self, new: &NewUser) -> Result<Option<UserRow>, StoreError> {
         let values = (
             users::email.eq(new.email.canonical()),
-            users::hashed_password.eq(new.password.expose()),
+            users::hashed_password.eq(new.credentials.text()),
             users::is_active.eq(true),
             users::created_at.eq(DbTimestamp::new(new.created_at)),
         );
@@ -209,17 +178,6 @@ impl Transaction<'_> {
             }
         };
         self.check(inserted.optional())
-    }
-
-    /// Reads the hash and locks the account's row, which SQLite's only writer need not do.
-    fn stored_password(&mut self, id: UserId) -> Result<Option<StoredPassword>, StoreError> {
-        self.require_write()?;
-        let query = users::table.find(id.get()).select(users::hashed_password);
-        let stored = match &mut self.link {
-            Link::Sqlite(connection) => query.first(*connection),
-            Link::Postgres(connection) => query.for_no_key_update().first(*connection),
-        };
-        self.check(stored.optional())
     }
 }
 

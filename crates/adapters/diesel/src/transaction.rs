@@ -6,8 +6,8 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 use diesel::query_dsl::methods::LimitDsl;
 use portcullis_ports::{
-    OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository, StoreError, Tx, TxMode,
-    TxOutcome, TxWork, UserRepository,
+    CredentialRepository, OneTimeTokenRepository, OutboxRepository, RefreshTokenRepository, SessionRepository,
+    StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository,
 };
 
 /// Repositories of one transaction.
@@ -106,6 +106,10 @@ impl Transaction<'_> {
 
 impl Tx for Transaction<'_> {
     fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn credentials(&mut self) -> &mut dyn CredentialRepository {
         self
     }
 

@@ -3,6 +3,7 @@
 use crate::request::Request;
 use crate::signer::Signed;
 use chrono::{DateTime, Utc};
+use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
 use portcullis_domain::sessions::{Session, SessionId, SessionPolicy, SessionState};
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshState, RefreshToken};
@@ -16,6 +17,7 @@ pub(crate) const EMAILS: [&str; 3] = ["ada@example.org", "bob@example.org", "eve
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rows {
     pub(crate) users: BTreeMap<UserId, User>,
+    pub(crate) credentials: BTreeMap<UserId, Credentials>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) tokens: BTreeMap<Jti, RefreshToken>,
 }
@@ -40,12 +42,13 @@ pub(crate) enum Change {
 impl Rows {
     pub(crate) fn of(memory: &MemoryStore) -> Self {
         let accounts =
-            EMAILS.iter().map(|email| memory.accounts(&EmailAddress::from_stored((*email).to_owned())).unwrap());
-        let users: BTreeMap<_, _> = accounts.flatten().map(|user| (user.id, user)).collect();
+            EMAILS.iter().map(|email| memory.owners(&EmailAddress::from_stored((*email).to_owned())).unwrap());
+        let own = |Owner { user, credentials }| ((user.id, user.clone()), (user.id, credentials));
+        let (users, credentials): (BTreeMap<_, _>, _) = accounts.flatten().map(own).unzip();
         let sessions =
             users.keys().flat_map(|id| memory.sessions_of(*id)).map(|session| (session.id, session)).collect();
         let tokens = users.keys().flat_map(|id| memory.tokens_of(*id)).map(|token| (token.jti, token)).collect();
-        Self { users, sessions, tokens }
+        Self { users, credentials, sessions, tokens }
     }
 
     /// Returns the account with that email address, or `None` if it does not exist.
@@ -60,9 +63,8 @@ impl Rows {
         for (id, user) in &after.users {
             match self.users.get(id) {
                 None => changes.push(Change::NewUser(*id)),
-                Some(before) if before == user => {}
-                Some(before) if *before == (User { password: before.password.clone(), ..user.clone() }) => {
-                    changes.push(Change::Rehashed(*id));
+                Some(before) if before == user => {
+                    changes.extend((self.credentials[id] != after.credentials[id]).then_some(Change::Rehashed(*id)));
                 }
                 Some(before) => changes.push(Change::Forbidden(format!("{before:?} became {user:?}"))),
             }
@@ -86,19 +88,19 @@ impl Rows {
                 let new = &after.users[id];
                 self.account(email).is_none()
                     && new.email.canonical() == email
-                    && is_hash(&new.password, "new", password)
+                    && is_hash(after.credentials[id].hash(), "new", password)
             }
             (Request::LogIn { email, password }, [Change::Rehashed(id)]) => {
                 self.account(email).is_some_and(|user| user.id == *id)
-                    && is_hash(&self.users[id].password, "old", password)
-                    && is_hash(&after.users[id].password, "new", password)
+                    && is_hash(self.credentials[id].hash(), "old", password)
+                    && is_hash(after.credentials[id].hash(), "new", password)
             }
             (Request::LogIn { email, password }, [Change::NewSession(id), Change::NewToken(jti)]) => {
                 self.account(email).is_some_and(|user| {
                     after.tokens[jti].user_id == user.id
                         && after.tokens[jti].session_id == Some(*id)
                         && after.sessions[id].user_id == user.id
-                        && is_hash(&user.password, "", password)
+                        && is_hash(self.credentials[&user.id].hash(), "", password)
                 })
             }
             (Request::Refresh { .. }, [Change::EndedSession(id), rest @ ..]) => {

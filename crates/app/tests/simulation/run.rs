@@ -12,6 +12,7 @@ use crate::signer::Signed;
 use crate::world::{InjectedPanic, ProcessKilled, Record, SimWorld, yield_point};
 use chrono::{DateTime, TimeDelta};
 use generator::{Generator, Gn};
+use portcullis_domain::login::Credentials;
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, UserId};
 use portcullis_ports::{Clock, Entropy};
 use portcullis_testkit::SeededEntropy;
@@ -80,9 +81,10 @@ impl<'a> Run<'a> {
         // Accounts created by another program, one with a hash to be replaced.
         for (client, scheme) in [(0, "old"), (1, "new")] {
             if stage.dice.chance(70) {
-                let password = PasswordHash::new(format!("{scheme}:{}", clients::password(client)));
+                let hash = PasswordHash::new(format!("{scheme}:{}", clients::password(client)));
+                let credentials = Credentials::from_hash(hash);
                 let email = EmailAddress::from_stored(clients::email(client).to_owned());
-                stage.memory.adopt(NewUser { email, password, created_at: DateTime::UNIX_EPOCH });
+                stage.memory.adopt(NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH });
             }
         }
         stage.read_rows();

@@ -71,7 +71,7 @@ pub(crate) fn read<'a>(
 
 fn log_in(rows: &Rows, email: &str, password: &str) -> Answer {
     let account = rows.account(email).filter(|user| user.is_active);
-    let right = account.is_some_and(|user| is_hash(&user.password, "", password));
+    let right = account.is_some_and(|user| is_hash(rows.credentials[&user.id].hash(), "", password));
     if right { a_pair() } else { Answer::InvalidCredentials }
 }
 

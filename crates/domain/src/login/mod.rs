@@ -1,5 +1,9 @@
 //! Login rules: account lookup by email address, and the decision.
 
+mod owner;
+
+pub use owner::{Credentials, Owner};
+
 use crate::registration::{EmailAddress, User, UserId};
 
 /// Number of failed attempts after which a successful login is suspicious.
@@ -14,8 +18,7 @@ const MANY_FAILURES: u32 = 5;
 /// ```
 /// # use portcullis_domain::{login, registration::*};
 /// # let user = |id, email: &str| User { id: UserId::new(id), email: EmailAddress::from_stored(email.into()),
-/// #     password: PasswordHash::new(String::new()), is_active: true,
-/// #     created_at: chrono::DateTime::UNIX_EPOCH, email_verified_at: None };
+/// #     is_active: true, created_at: chrono::DateTime::UNIX_EPOCH, email_verified_at: None };
 /// let both = vec![user(5, "Erin@example.com"), user(6, "erin@example.com")];
 /// let typed = EmailAddress::parse("Erin@example.com")?;
 /// assert_eq!(login::select_account(both.clone(), &typed).map(|u| u.id), Some(UserId::new(5)));
@@ -23,9 +26,9 @@ const MANY_FAILURES: u32 = 5;
 /// # Ok::<(), EmailError>(())
 /// ```
 #[must_use]
-pub fn select_account(candidates: Vec<User>, email: &EmailAddress) -> Option<User> {
+pub fn select_account<T: AsRef<User>>(candidates: Vec<T>, email: &EmailAddress) -> Option<T> {
     let alone = candidates.len() == 1;
-    candidates.into_iter().find(|user| alone || user.email.original() == email.original())
+    candidates.into_iter().find(|account| alone || account.as_ref().email.original() == email.original())
 }
 
 /// Decides whether a login succeeds, given the account found, if any, and whether its password
@@ -33,12 +36,12 @@ pub fn select_account(candidates: Vec<User>, email: &EmailAddress) -> Option<Use
 ///
 /// # Errors
 /// Returns [`LoginRejection`], for the log only. Clients get the same response for every reason.
-pub fn decide(user: Option<User>, password_matched: bool) -> Result<User, LoginRejection> {
-    match user {
+pub fn decide(owner: Option<Owner>, password_matched: bool) -> Result<Owner, LoginRejection> {
+    match owner {
         None => Err(LoginRejection::UnknownEmail),
-        Some(user) if !password_matched => Err(LoginRejection::WrongPassword(user.id)),
-        Some(user) if !user.is_active => Err(LoginRejection::Inactive(user.id)),
-        Some(user) => Ok(user),
+        Some(owner) if !password_matched => Err(LoginRejection::WrongPassword(owner.user.id)),
+        Some(owner) if !owner.user.is_active => Err(LoginRejection::Inactive(owner.user.id)),
+        Some(owner) => Ok(owner),
     }
 }
 
@@ -97,11 +100,15 @@ mod tests {
         User {
             id: UserId::new(id),
             email: EmailAddress::from_stored(email.to_owned()),
-            password: PasswordHash::new(String::new()),
             is_active,
             created_at: chrono::DateTime::UNIX_EPOCH,
             email_verified_at: None,
         }
+    }
+
+    fn owner(is_active: bool) -> Owner {
+        let credentials = Credentials::from_hash(PasswordHash::new(String::new()));
+        Owner { user: user(1, "a@b.org", is_active), credentials }
     }
 
     fn chosen(stored: &[&str], typed: &str) -> Option<i64> {
@@ -127,8 +134,8 @@ mod tests {
     fn the_password_is_judged_before_the_account() {
         let id = UserId::new(1);
         assert_eq!(decide(None, true), Err(LoginRejection::UnknownEmail));
-        assert_eq!(decide(Some(user(1, "a@b.org", false)), false), Err(LoginRejection::WrongPassword(id)));
-        assert_eq!(decide(Some(user(1, "a@b.org", false)), true), Err(LoginRejection::Inactive(id)));
-        assert!(decide(Some(user(1, "a@b.org", true)), true).is_ok());
+        assert_eq!(decide(Some(owner(false)), false), Err(LoginRejection::WrongPassword(id)));
+        assert_eq!(decide(Some(owner(false)), true), Err(LoginRejection::Inactive(id)));
+        assert!(decide(Some(owner(true)), true).is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! User accounts, their ids and password hashes.
 
 use super::EmailAddress;
+use crate::login::Credentials;
 use chrono::{DateTime, Utc};
 use std::fmt;
 
@@ -74,8 +75,6 @@ pub struct User {
     pub id: UserId,
     /// Email address, as stored.
     pub email: EmailAddress,
-    /// Password hash.
-    pub password: PasswordHash,
     /// True if the account may sign in and refresh.
     pub is_active: bool,
     /// Creation time, in UTC.
@@ -89,8 +88,8 @@ pub struct User {
 pub struct NewUser {
     /// Email address. Its canonical form is stored.
     pub email: EmailAddress,
-    /// Password hash.
-    pub password: PasswordHash,
+    /// Credentials.
+    pub credentials: Credentials,
     /// Creation time, in UTC.
     pub created_at: DateTime<Utc>,
 }

@@ -97,8 +97,8 @@ impl PasswordVersion {
 /// # use portcullis_domain::verification::*;
 /// # let now = DateTime::UNIX_EPOCH;
 /// # let email = EmailAddress::parse("ada@example.org")?;
-/// # let user = User { id: UserId::new(1), email: email.clone(), password: PasswordHash::new(String::new()),
-/// #     is_active: true, created_at: now, email_verified_at: None };
+/// # let user = User { id: UserId::new(1), email: email.clone(), is_active: true, created_at: now,
+/// #     email_verified_at: None };
 /// let version = PasswordVersion::new([1; 32]);
 /// let purpose = Purpose::ResetPassword;
 /// let digest = TokenDigest::new([7; 32]);
@@ -166,7 +166,6 @@ mod tests {
         User {
             id: UserId::new(1),
             email: EmailAddress::from_stored(email.to_owned()),
-            password: PasswordHash::new("$2b$".to_owned()),
             is_active: true,
             created_at: DateTime::UNIX_EPOCH,
             email_verified_at: None,

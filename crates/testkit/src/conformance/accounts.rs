@@ -45,13 +45,13 @@ pub fn an_account_is_switched_off_and_on_once(store: &dyn Store) -> Outcome {
 
 pub fn account_admits_its_current_password_while_active(store: &dyn Store) -> Outcome {
     let ada = register(store, "ada@example.com")?;
-    let admits = |text: &str| store.write(|tx| tx.users().password_still_current(ada.id, &hash(text)));
+    let admits = |text: &str| store.write(|tx| tx.credentials().still_current(ada.id, &credentials(text)));
     assert!(admits("$2b$12$first")? && !admits("$2b$12$second")?);
-    store.write(|tx| tx.users().replace_password(ada.id, &ada.password, &hash("$2b$12$second")))?;
+    store.write(|tx| tx.credentials().replace(ada.id, &first_credentials(), &credentials("$2b$12$second")))?;
     assert!(!admits("$2b$12$first")? && admits("$2b$12$second")?);
     store.write(|tx| tx.users().set_active(ada.id, false))?;
     assert!(!admits("$2b$12$second")?);
-    assert!(!store.write(|tx| tx.users().password_still_current(UserId::new(i64::MAX), &ada.password))?);
+    assert!(!store.write(|tx| tx.credentials().still_current(UserId::new(i64::MAX), &first_credentials()))?);
     Ok(())
 }
 
@@ -62,7 +62,8 @@ pub fn a_sample_of_passwords_covers_all_ids_and_is_bounded(store: &dyn Store) ->
     for number in 0..12 {
         let user = register(store, &format!("n{number}@example.com"))?;
         let own = hash(&format!("$2b$12${number:02}"));
-        store.write(|tx| tx.users().replace_password(user.id, &user.password, &own))?;
+        let new = Credentials::from_hash(own.clone());
+        store.write(|tx| tx.credentials().replace(user.id, &first_credentials(), &new))?;
         hashes.push(own);
     }
     for (ranges, each) in [(1, 12), (1, 100), (3, 4), (5, 5), (12, 1), (100, 100)] {

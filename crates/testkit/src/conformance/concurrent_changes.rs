@@ -4,22 +4,22 @@ use super::prelude::*;
 
 pub fn many_ask_for_one_account_at_once(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
-    let begun = run_concurrently(8, |caller| begin_under(store, &user, &user.password, caller))?;
+    let begun = run_concurrently(8, |caller| begin_under(store, &user, &first_credentials(), caller))?;
     assert_eq!(begun, [true; 8]);
     Ok(())
 }
 
 pub fn session_begun_under_a_password_precedes_its_change_or_fails(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
-    let (mut old, keep) = (user.password.clone(), KeepSessions::default());
+    let (mut old, keep) = (first_credentials(), KeepSessions::default());
     for round in 0..40 {
-        let new = hash(&format!("$2b$12${round}"));
+        let new = credentials(&format!("$2b$12${round}"));
         let session_end = SessionEnd { at: at(9), reason: EndReason::PasswordChanged, client: client() };
         run_concurrently(2, |caller| match caller {
             0 => begin_under(store, &user, &old, round),
             _ => store.write(|tx| {
                 tx.sessions().lock_account(user.id)?;
-                let changed = tx.users().replace_password(user.id, &old, &new)?;
+                let changed = tx.credentials().replace(user.id, &old, &new)?;
                 assert!(changed, "nobody else changes it");
                 tx.sessions().end_all(user.id, &keep, &session_end).map(|_| true)
             }),
@@ -79,9 +79,9 @@ pub fn undo_deletes_every_token_but_those_of_earlier_changes(store: &dyn Store) 
     Ok(())
 }
 
-fn begin_under(store: &dyn Store, user: &User, read: &PasswordHash, number: u8) -> Result<bool, StoreError> {
+fn begin_under(store: &dyn Store, user: &User, read: &Credentials, number: u8) -> Result<bool, StoreError> {
     store.write(|tx| {
-        let admitted = tx.users().password_still_current(user.id, read)?;
+        let admitted = tx.credentials().still_current(user.id, read)?;
         if admitted {
             tx.sessions().begin(&session_of(user, jti(number)), &client())?;
         }

@@ -13,10 +13,12 @@ pub fn account_being_deleted_is_invisible_to_lookups(store: &dyn Store) -> Outco
     assert_eq!(store.read(|tx| tx.users().list_marked_deleted(10))?, [ada.id]);
     assert_eq!(store.read(|tx| tx.users().find(ada.id))?, None);
     assert_eq!(store.read(|tx| tx.users().find_by_email(&ada.email))?, []);
+    assert_eq!(store.read(|tx| tx.credentials().owner(ada.id))?, None);
+    assert_eq!(store.read(|tx| tx.credentials().owners(&ada.email))?, []);
     assert_eq!(store.read(|tx| tx.users().list(None, 10))?, [Ok(bob)]);
     assert!(!store.write(|tx| tx.users().set_active(ada.id, true))?);
-    assert!(!store.write(|tx| tx.users().password_still_current(ada.id, &ada.password))?);
-    assert!(!store.write(|tx| tx.users().replace_password(ada.id, &ada.password, &hash("$2b$12$second")))?);
+    assert!(!store.write(|tx| tx.credentials().still_current(ada.id, &first_credentials()))?);
+    assert!(!store.write(|tx| tx.credentials().replace(ada.id, &first_credentials(), &credentials("second")))?);
     assert_eq!(store.rotate(&[rotation(&ada, token.jti, jti(2))])?, [false]);
     let key = BearerIdentity { user_id: ada.id, session_id: token.session_id };
     let bearer = store.read(|tx| tx.sessions().resolve_bearers(&[key]))?.into_iter().flatten().next();
@@ -118,7 +120,7 @@ fn use_once(store: &dyn Store, user: &User, number: u8) -> Result<bool, StoreErr
     let session = Session::begin(SessionId::for_legacy_token(first), user.id, at(0));
     let token = RefreshToken::new(first, user.id, at(0), TimeDelta::seconds(60)).with_session(session.id);
     let admitted = store.write(|tx| {
-        if !tx.users().password_still_current(user.id, &user.password)? {
+        if !tx.credentials().still_current(user.id, &first_credentials())? {
             return Ok(false);
         }
         tx.sessions().begin(&session, &client())?;

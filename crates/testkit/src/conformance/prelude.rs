@@ -3,6 +3,7 @@
 pub(super) use super::races::run_concurrently;
 pub(super) use super::rotations::rotation;
 pub(super) use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+pub(super) use portcullis_domain::login::{Credentials, Owner};
 pub(super) use portcullis_domain::mail::{Language, NewMail, Occasion};
 pub(super) use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 pub(super) use portcullis_domain::sessions::{
@@ -34,8 +35,17 @@ pub(super) fn hash(text: &str) -> PasswordHash {
     PasswordHash::new(text.to_owned())
 }
 
+pub(super) fn credentials(text: &str) -> Credentials {
+    Credentials::from_hash(hash(text))
+}
+
+/// Returns the credentials of a new account.
+pub(super) fn first_credentials() -> Credentials {
+    credentials("$2b$12$first")
+}
+
 pub(super) fn newcomer(address: &str) -> NewUser {
-    NewUser { email: email(address), password: hash("$2b$12$first"), created_at: at(0) }
+    NewUser { email: email(address), credentials: first_credentials(), created_at: at(0) }
 }
 
 pub(super) fn jti(number: u8) -> Jti {

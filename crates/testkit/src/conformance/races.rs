@@ -68,8 +68,8 @@ pub fn spending_and_revoking_exclude_each_other(store: &dyn Store) -> Outcome {
 pub fn one_of_many_new_hashes_wins(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let won = run_concurrently(16, |caller| {
-        let new = hash(&format!("new {caller}"));
-        store.write(|tx| tx.users().replace_password(user.id, &user.password, &new))
+        let new = credentials(&format!("new {caller}"));
+        store.write(|tx| tx.credentials().replace(user.id, &first_credentials(), &new))
     })?;
     assert_eq!(won.iter().filter(|won| **won).count(), 1);
     Ok(())

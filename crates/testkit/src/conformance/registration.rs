@@ -6,10 +6,13 @@ pub fn an_account_is_found_by_number_and_by_any_spelling(store: &dyn Store) -> O
     let user = register(store, "Ada.Lovelace@Example.com")?;
     assert_eq!(user.email.original(), "ada.lovelace@example.com", "the canonical form is what is stored");
     assert!(user.is_active && user.id.get() > 0);
-    assert_eq!((user.password.clone(), user.created_at), (hash("$2b$12$first"), at(0)));
+    assert_eq!(user.created_at, at(0));
+    let owner = Owner { user: user.clone(), credentials: first_credentials() };
+    assert_eq!(store.read(|tx| tx.credentials().owner(user.id))?.as_ref(), Some(&owner));
     assert_eq!(store.read(|tx| tx.users().find(user.id))?, Some(user.clone()));
     for spelling in ["ada.lovelace@example.com", "ADA.LOVELACE@EXAMPLE.COM"] {
         assert_eq!(store.read(|tx| tx.users().find_by_email(&email(spelling)))?, std::slice::from_ref(&user));
+        assert_eq!(store.read(|tx| tx.credentials().owners(&email(spelling)))?, std::slice::from_ref(&owner));
     }
     Ok(())
 }
@@ -27,10 +30,12 @@ pub fn a_taken_address_is_taken_in_any_spelling(store: &dyn Store) -> Outcome {
 pub fn nothing_is_found_where_nothing_is(store: &dyn Store) -> Outcome {
     for number in [i64::MIN, -1, 0, 1, i64::MAX] {
         assert_eq!(store.read(|tx| tx.users().find(UserId::new(number)))?, None);
+        assert_eq!(store.read(|tx| tx.credentials().owner(UserId::new(number)))?, None);
     }
     assert_eq!(store.read(|tx| tx.users().find_by_email(&email("ada@example.com")))?, []);
     let id = UserId::new(1);
-    assert!(!store.write(|tx| tx.users().replace_password(id, &hash("a"), &hash("b")))?);
+    assert_eq!(store.read(|tx| tx.credentials().owners(&email("ada@example.com")))?, []);
+    assert!(!store.write(|tx| tx.credentials().replace(id, &credentials("a"), &credentials("b")))?);
     Ok(())
 }
 
@@ -52,12 +57,13 @@ pub fn text_survives_as_it_is(store: &dyn Store) -> Outcome {
         ("用户@例え.テスト", "käse 🔑 \u{2028}"),
         ("o'hara%_\\\"--@example.com", "'; DROP TABLE users; --"),
     ] {
-        let new = NewUser { email: email(address), password: hash(password), created_at: at(0) };
+        let new = NewUser { email: email(address), credentials: credentials(password), created_at: at(0) };
         let user = store.write(|tx| tx.users().insert(&new))?;
         let found = store.read(|tx| tx.users().find_by_email(&new.email))?;
         assert_eq!(found.first(), user.as_ref());
         assert_eq!(found.iter().map(|user| user.email.original()).collect::<Vec<_>>(), [address]);
-        assert_eq!(found.iter().map(|user| user.password.expose()).collect::<Vec<_>>(), [password]);
+        let owners = store.read(|tx| tx.credentials().owners(&new.email))?;
+        assert_eq!(owners.iter().map(|owner| owner.credentials.text()).collect::<Vec<_>>(), [password]);
     }
     Ok(())
 }
@@ -83,12 +89,11 @@ pub fn times_hold_to_the_microsecond(store: &dyn Store) -> Outcome {
 pub fn a_hash_is_replaced_only_if_it_is_the_one_that_was_read(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let replace = |read: &str, new: &str| {
-        let (read, new) = (hash(read), hash(new));
-        store.write(|tx| tx.users().replace_password(user.id, &read, &new))
+        store.write(|tx| tx.credentials().replace(user.id, &credentials(read), &credentials(new)))
     };
     assert!(replace("$2b$12$first", "second")?);
     assert!(!replace("$2b$12$first", "third")?);
-    let found = store.read(|tx| tx.users().find(user.id))?;
-    assert_eq!(found.map(|user| user.password), Some(hash("second")));
+    let found = store.read(|tx| tx.credentials().owner(user.id))?;
+    assert_eq!(found.map(|owner| owner.credentials), Some(credentials("second")));
     Ok(())
 }

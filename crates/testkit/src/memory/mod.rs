@@ -13,13 +13,14 @@ pub use limiter::MapLimiter;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
+use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::registration::{EmailAddress, NewUser, User, UserId};
 use portcullis_domain::sessions::{Session, SessionId};
 use portcullis_domain::tokens::{Jti, RefreshToken};
 use portcullis_domain::verification::{OneTimeTokenRecord, TokenDigest};
 use portcullis_ports::{
-    MailId, OneTimeTokenRepository, OutboxRepository, QueuedMail, RefreshTokenRepository, Rotation, RowCursor,
-    SessionRepository, Store, StoreError, StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository,
+    CredentialRepository, MailId, OneTimeTokenRepository, OutboxRepository, QueuedMail, RefreshTokenRepository,
+    Rotation, RowCursor, SessionRepository, Store, StoreError, StoreExt, Tx, TxMode, TxOutcome, TxWork, UserRepository,
     rotate_in_transaction,
 };
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub struct MemoryStore {
 struct State {
     last_id: i64,
     users: BTreeMap<UserId, User>,
+    credentials: BTreeMap<UserId, Credentials>,
     /// Accounts being deleted.
     deleted: BTreeMap<UserId, DateTime<Utc>>,
     /// Accounts that another program's table refers to, with the table's name.
@@ -135,6 +137,14 @@ impl MemoryStore {
         self.read(|tx| tx.users().find_by_email(email))
     }
 
+    /// Returns all accounts with that canonical email address, with their credentials.
+    ///
+    /// # Errors
+    /// Returns the injected outage.
+    pub fn owners(&self, email: &EmailAddress) -> Result<Vec<Owner>, StoreError> {
+        self.read(|tx| tx.credentials().owners(email))
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let _writer = self.writer.lock();
         change(Arc::make_mut(&mut self.committed.lock()))
@@ -168,6 +178,10 @@ impl Store for MemoryStore {
 
 impl Tx for Transaction {
     fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn credentials(&mut self) -> &mut dyn CredentialRepository {
         self
     }
 
@@ -212,7 +226,8 @@ mod tests {
 
     fn erin(spelled: &str) -> NewUser {
         let email = EmailAddress::from_stored(spelled.to_owned());
-        NewUser { email, password: PasswordHash::new("$2b$".to_owned()), created_at: DateTime::UNIX_EPOCH }
+        let credentials = Credentials::from_hash(PasswordHash::new("$2b$".to_owned()));
+        NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH }
     }
 
     #[test]

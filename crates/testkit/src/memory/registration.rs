@@ -2,8 +2,9 @@
 
 use super::{State, Transaction};
 use chrono::{DateTime, SubsecRound, Utc};
+use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
-use portcullis_ports::{EmailChange, StoreError, UserRepository};
+use portcullis_ports::{CredentialRepository, EmailChange, StoreError, UserRepository};
 use std::ops::Bound::{Excluded, Unbounded};
 
 impl State {
@@ -12,12 +13,12 @@ impl State {
         let user = User {
             id: UserId::new(self.last_id),
             email,
-            password: new.password.clone(),
             is_active: true,
             created_at: new.created_at.trunc_subsecs(6),
             email_verified_at: None,
         };
         self.users.insert(user.id, user.clone());
+        self.credentials.insert(user.id, new.credentials.clone());
         user
     }
 }
@@ -52,19 +53,9 @@ impl UserRepository for Transaction {
         Ok(user.map(|user| user.is_active = is_active).is_some())
     }
 
-    fn password_still_current(&mut self, id: UserId, password: &PasswordHash) -> Result<bool, StoreError> {
-        let user = self.writable()?.users.get(&id);
-        Ok(user.is_some_and(|user| user.is_active && user.password == *password))
-    }
-
     fn sample_passwords(&mut self, ranges: u32, each: u32) -> Result<Vec<PasswordHash>, StoreError> {
         let most = usize::try_from(ranges.saturating_mul(each)).unwrap_or(usize::MAX);
-        Ok(self.state.users.values().map(|user| user.password.clone()).take(most).collect())
-    }
-
-    fn replace_password(&mut self, id: UserId, read: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
-        let user = self.writable()?.users.get_mut(&id).filter(|user| user.password == *read);
-        Ok(user.map(|user| user.password = new.clone()).is_some())
+        Ok(self.state.credentials.values().map(|own| own.hash().clone()).take(most).collect())
     }
 
     fn verify_email(&mut self, id: UserId, email: &EmailAddress, at: DateTime<Utc>) -> Result<bool, StoreError> {
@@ -91,5 +82,27 @@ impl UserRepository for Transaction {
         user.email = EmailAddress::from_stored(new.canonical().to_owned());
         user.email_verified_at = Some(at.trunc_subsecs(6));
         Ok(EmailChange::Changed)
+    }
+}
+
+impl CredentialRepository for Transaction {
+    fn owner(&mut self, id: UserId) -> Result<Option<Owner>, StoreError> {
+        let found = self.state.users.get(&id).zip(self.state.credentials.get(&id));
+        Ok(found.map(|(user, credentials)| Owner { user: user.clone(), credentials: credentials.clone() }))
+    }
+
+    fn owners(&mut self, email: &EmailAddress) -> Result<Vec<Owner>, StoreError> {
+        let found = UserRepository::find_by_email(self, email)?;
+        found.into_iter().filter_map(|user| self.owner(user.id).transpose()).collect()
+    }
+
+    fn still_current(&mut self, id: UserId, credentials: &Credentials) -> Result<bool, StoreError> {
+        self.writable()?;
+        Ok(self.owner(id)?.is_some_and(|owner| owner.user.is_active && owner.credentials == *credentials))
+    }
+
+    fn replace(&mut self, id: UserId, expected: &Credentials, new: &Credentials) -> Result<bool, StoreError> {
+        let stored = self.writable()?.credentials.get_mut(&id).filter(|stored| *stored == expected);
+        Ok(stored.map(|stored| *stored = new.clone()).is_some())
     }
 }

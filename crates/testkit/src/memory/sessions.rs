@@ -219,7 +219,8 @@ impl SessionRepository for Transaction {
         };
         let find = |key: &BearerIdentity| {
             let user = state.users.get(&key.user_id)?.clone();
-            Some(ResolvedBearer { user, session: session(key) })
+            let password = state.credentials.get(&key.user_id)?.hash().clone();
+            Some(ResolvedBearer { user, password, session: session(key) })
         };
         Ok(keys.iter().map(find).collect())
     }

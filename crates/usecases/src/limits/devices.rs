@@ -3,7 +3,8 @@
 //! while an attacker on another device has spent the account's budget.
 
 use portcullis_domain::limits::{DeviceCookie, DeviceId, PasswordTag, Source};
-use portcullis_domain::registration::{EmailAddress, PasswordHash, User, UserId};
+use portcullis_domain::login::Owner;
+use portcullis_domain::registration::{EmailAddress, PasswordHash, UserId};
 use portcullis_domain::sessions::{DeviceHash, SourceHash};
 use portcullis_domain::verification::PasswordVersion;
 use portcullis_ports::{Clock, Entropy, EntropyExt, MacSigner};
@@ -38,17 +39,18 @@ impl DeviceCookies {
     /// Returns the device of a cookie, or `None` unless the cookie was issued for this account and its
     /// current password.
     #[must_use]
-    pub fn recognise(&self, cookie: &str, user: &User) -> Option<DeviceId> {
-        let cookie = self.read(cookie, &user.email)?;
-        self.is_current(&cookie, &user.password).then_some(cookie.device)
+    pub fn recognise(&self, cookie: &str, account: &EmailAddress, password: &PasswordHash) -> Option<DeviceId> {
+        let cookie = self.read(cookie, account)?;
+        self.is_current(&cookie, password).then_some(cookie.device)
     }
 
     /// Creates the cookie for a device whose user has just entered or set the account's password
     /// `new`. Keeps the device id of a valid `presented` cookie, and with it the device's budget;
-    /// otherwise uses a new id. `user` is the account before the change.
+    /// otherwise uses a new id. `owner` is the account before the change.
     #[must_use]
-    pub fn issue(&self, presented: Option<&str>, user: &User, new: &PasswordHash) -> String {
-        let known = presented.and_then(|cookie| self.recognise(cookie, user));
+    pub fn issue(&self, presented: Option<&str>, owner: &Owner, new: &PasswordHash) -> String {
+        let Owner { user, credentials } = owner;
+        let known = presented.and_then(|cookie| self.recognise(cookie, &user.email, credentials.hash()));
         self.cookie(known.unwrap_or_else(|| self.new_device()), &user.email, new)
     }
 
@@ -67,9 +69,10 @@ impl DeviceCookies {
     /// Returns the keyed hash of the source, for storage with a session. Without an account, returns a
     /// hash that no session has.
     #[must_use]
-    pub fn source_hash(&self, user: Option<&User>, source: Source) -> SourceHash {
+    pub fn source_hash(&self, owner: Option<&Owner>, source: Source) -> SourceHash {
         let nothing = PasswordHash::new(String::new());
-        let (id, password) = user.map_or((UserId::new(0), &nothing), |user| (user.id, &user.password));
+        let known = owner.map(|owner| (owner.user.id, owner.credentials.hash()));
+        let (id, password) = known.unwrap_or((UserId::new(0), &nothing));
         SourceHash::new(self.authenticator.sign(&SourceHash::mac_input(id, &self.version(password), source)))
     }
 

@@ -49,9 +49,9 @@ impl Guesses {
     pub fn knows_source(&self, guess: &Guess) -> bool {
         let Some(source) = guess.source else { return false };
         let known = self.store.read(|tx| {
-            let user = login::select_account(tx.users().find_by_email(&guess.email)?, &guess.email);
-            let known = tx.sessions().knows_source(&self.devices.source_hash(user.as_ref(), source))?;
-            Ok::<_, StoreError>(known && user.is_some())
+            let owner = login::select_account(tx.credentials().owners(&guess.email)?, &guess.email);
+            let known = tx.sessions().knows_source(&self.devices.source_hash(owner.as_ref(), source))?;
+            Ok::<_, StoreError>(known && owner.is_some())
         });
         known.unwrap_or_else(|error| {
             tracing::warn!(target: "app", %error, "Known source not looked up");

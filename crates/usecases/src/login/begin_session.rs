@@ -7,7 +7,7 @@ use crate::limits::Admission;
 use crate::mail::MailCause;
 use crate::{LOG, SECURITY_LOG};
 use portcullis_domain::limits::DeviceId;
-use portcullis_domain::login;
+use portcullis_domain::login::{self, Owner};
 use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::sessions::{ClientInfo, EndReason, EventKind, Session, SessionEnd, SessionEvent};
@@ -27,7 +27,7 @@ const MAX_KNOWN_SESSIONS: u32 = 1_000;
 
 /// A session to be stored.
 struct NewSession<'a> {
-    user: &'a User,
+    owner: &'a Owner,
     session: Session,
     token: RefreshToken,
     client: &'a ClientInfo,
@@ -52,22 +52,22 @@ impl LogIn {
     /// client's device, if the account knows it.
     pub(super) fn begin_session(
         &self,
-        (user, email): (&User, &EmailAddress),
+        (owner, email): (&Owner, &EmailAddress),
         known: Option<DeviceId>,
         caller: &Caller,
         admission: &Admission,
     ) -> Result<Option<LoggedIn>, LogInError> {
-        let now = self.clock.now();
+        let (user, now) = (&owner.user, self.clock.now());
         let device = known.unwrap_or_else(|| self.devices.new_device());
         let (session, token, pair) = self.issuance.issue_first(user.id, now)?;
-        let source = caller.source().map(|source| self.devices.source_hash(Some(user), source));
+        let source = caller.source().map(|source| self.devices.source_hash(Some(owner), source));
         let session = session.with_device(Some(self.devices.hash(user.id, device))).with_source(source);
         let cause = caller.cause(now);
         let failures = suspicious_failures(admission);
         let new_device = if known.is_some() { None } else { self.notice(user, &cause)? };
         let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
         let tells = !notices.is_empty();
-        let entry = NewSession { user, session, token, client: &caller.client, notices };
+        let entry = NewSession { owner, session, token, client: &caller.client, notices };
         match self.store.write(|tx| self.begin(&entry, tx)) {
             Ok(()) => {}
             Err(BeginSessionError::Outdated) => return Ok(None),
@@ -82,15 +82,15 @@ impl LogIn {
             let client = caller.client.ip_address.map(tracing::field::display);
             tracing::warn!(target: SECURITY_LOG, user_id = user.id.get(), client, failures, "Login after failed tries");
         }
-        Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, email, &user.password) }))
+        Ok(Some(LoggedIn { pair, cookie: self.devices.cookie(device, email, owner.credentials.hash()) }))
     }
 
     /// Begins a session with its first token. First ends the least recently used sessions if the
     /// account would have too many.
     fn begin(&self, entry: &NewSession<'_>, tx: &mut dyn Tx) -> Result<(), BeginSessionError> {
-        let NewSession { user, session, token, client, notices } = entry;
+        let NewSession { owner, session, token, client, notices } = entry;
         self.make_room(session, client, tx)?;
-        if !tx.users().password_still_current(user.id, &user.password)? {
+        if !tx.credentials().still_current(owner.user.id, &owner.credentials)? {
             return Err(BeginSessionError::Outdated);
         }
         let event = SessionEvent { at: session.started_at, kind: EventKind::LogIn, client: (*client).clone() };

@@ -10,8 +10,8 @@ use crate::mail::Outbox;
 use crate::tokens::{TokenFactory, TokenPair};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::DeviceCookie;
-use portcullis_domain::login::{self, LoginRejection};
-use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, User};
+use portcullis_domain::login::{self, Credentials, LoginRejection, Owner};
+use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_ports::{
     CancellationToken, Clock, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt, Tx,
@@ -111,18 +111,19 @@ impl Counted for LogIn {
         admission: &Admission,
     ) -> Result<Option<LoggedIn>, LogInError> {
         let device = self.device(input, caller);
-        let candidates = self.store.read(|tx| tx.users().find_by_email(&input.email))?;
-        let mut user = login::select_account(candidates, &input.email);
+        let candidates = self.store.read(|tx| tx.credentials().owners(&input.email))?;
+        let mut owner = login::select_account(candidates, &input.email);
         for _ in 0..MAX_ATTEMPTS {
-            let current = |cookie| user.as_ref().is_some_and(|user| self.devices.is_current(cookie, &user.password));
+            let hash = owner.as_ref().map(|owner| owner.credentials.hash());
+            let current = |cookie| hash.is_some_and(|hash| self.devices.is_current(cookie, hash));
             if !device.as_ref().is_none_or(current) {
                 return Ok(None);
             }
-            let verification = self.verify(user.as_ref(), input, &caller.cancellation)?;
+            let verification = self.verify(owner.as_ref(), input, &caller.cancellation)?;
             let matched = matches!(verification, PasswordCheck::Match { .. });
-            let known = login::decide(user, matched).map_err(|refusal| refused(refusal, caller))?;
-            if self.require_verified_email && known.email_verified_at.is_none() {
-                tracing::warn!(target: LOG, user_id = known.id.get(), "Login refused until the address is verified");
+            let known = login::decide(owner, matched).map_err(|refusal| refused(refusal, caller))?;
+            if self.require_verified_email && known.user.email_verified_at.is_none() {
+                tracing::warn!(target: LOG, user_id = known.user.id.get(), "Login refused until the address is verified");
                 return Err(LogInReason::EmailUnverified.into());
             }
             let known = if verification == (PasswordCheck::Match { needs_rehash: true }) {
@@ -135,7 +136,7 @@ impl Counted for LogIn {
                 return Ok(Some(logged_in));
             }
             // Another hash replaced the one that the password was checked against.
-            user = self.store.read(|tx| tx.users().find(known.id))?;
+            owner = self.store.read(|tx| tx.credentials().owner(known.user.id))?;
         }
         Err(hash_contention().into())
     }
@@ -159,44 +160,45 @@ impl LogIn {
 
     fn verify(
         &self,
-        user: Option<&User>,
+        owner: Option<&Owner>,
         input: &PasswordLogin,
         cancellation: &CancellationToken,
     ) -> Result<PasswordCheck, HasherError> {
-        let Some(user) = user else {
+        let Some(owner) = owner else {
             let account = input.email.canonical();
             let stand_in = self.hasher.dummy_verify(&input.password, account, cancellation);
             return stand_in.map(|()| PasswordCheck::Mismatch);
         };
-        verify(&*self.hasher, &input.password, user, cancellation)
+        verify(&*self.hasher, &input.password, owner, cancellation)
     }
 
     /// Replaces an outdated hash. Returns the account with its current hash, as far as known. A
     /// concurrent password change wins. Failures do not fail the login: the next one tries again.
-    fn rehash(&self, user: User, password: &Password, cancellation: &CancellationToken) -> User {
-        let user_id = user.id.get();
+    fn rehash(&self, owner: Owner, password: &Password, cancellation: &CancellationToken) -> Owner {
+        let (user_id, read) = (owner.user.id.get(), owner.credentials.hash());
         let replaced =
-            self.hasher.rehash(password, &user.password, cancellation).map_err(DependencyError::from).and_then(|new| {
-                let replaced = self.store.write(|tx| self.replace(&user, &new, tx))?;
+            self.hasher.rehash(password, read, cancellation).map_err(DependencyError::from).and_then(|new| {
+                let new = owner.credentials.clone().with_hash(new);
+                let replaced = self.store.write(|tx| self.replace(&owner, &new, tx))?;
                 Ok(replaced.then_some(new))
             });
         match replaced {
-            Ok(Some(password)) => {
+            Ok(Some(credentials)) => {
                 tracing::info!(target: LOG, user_id, "Password hash replaced");
-                return User { password, ..user };
+                return Owner { credentials, ..owner };
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(target: LOG, user_id, %error, "Password hash not replaced"),
         }
-        user
+        owner
     }
 
     /// Rebinds links and queued emails to the new hash, because the password stays the same.
-    fn replace(&self, user: &User, new: &PasswordHash, tx: &mut dyn Tx) -> Result<bool, StoreError> {
-        let replaced = tx.users().replace_password(user.id, &user.password, new)?;
+    fn replace(&self, owner: &Owner, new: &Credentials, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let replaced = tx.credentials().replace(owner.user.id, &owner.credentials, new)?;
         if replaced {
-            let [old, new] = [&user.password, new].map(|hash| self.outbox.tokens.version(hash));
-            tx.one_time_tokens().rebind(user.id, &old, &new)?;
+            let [old, new] = [&owner.credentials, new].map(|read| self.outbox.tokens.version(read.hash()));
+            tx.one_time_tokens().rebind(owner.user.id, &old, &new)?;
             tx.outbox().rebind(&old, &new)?;
         }
         Ok(replaced)

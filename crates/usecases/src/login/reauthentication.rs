@@ -7,7 +7,8 @@ use crate::failure::{Reason, UseCaseError};
 use crate::limits::{DeviceCookies, Guess, Guesses};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
-use portcullis_domain::registration::{Password, User, UserId};
+use portcullis_domain::login::Owner;
+use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, UserId};
 use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt};
 use std::sync::Arc;
 
@@ -44,12 +45,12 @@ pub struct Reauthentication {
 pub(super) fn verify(
     hasher: &dyn PasswordHasher,
     password: &Password,
-    user: &User,
+    owner: &Owner,
     cancellation: &CancellationToken,
 ) -> Result<PasswordCheck, HasherError> {
-    let verification = hasher.verify(password, &user.password, cancellation)?;
+    let verification = hasher.verify(password, owner.credentials.hash(), cancellation)?;
     if verification == PasswordCheck::Unreadable {
-        tracing::error!(target: LOG, user_id = user.id.get(), "Stored password hash is unreadable");
+        tracing::error!(target: LOG, user_id = owner.user.id.get(), "Stored password hash is unreadable");
     }
     Ok(verification)
 }
@@ -62,9 +63,9 @@ pub(crate) fn hash_contention() -> StoreError {
 impl Reauthentication {
     /// Returns the guess to count before the work. It draws on the same budgets as a login, so that a
     /// stolen token gives an attacker no additional guesses. A known device keeps its own budget.
-    pub(crate) fn guess(&self, owner: &User, caller: &Caller) -> Guess {
-        let device = caller.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, owner));
-        Guess::new(&owner.email, device, caller)
+    pub(crate) fn guess(&self, account: &EmailAddress, password: &PasswordHash, caller: &Caller) -> Guess {
+        let device = caller.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, account, password));
+        Guess::new(account, device, caller)
     }
 
     /// Runs `act` for an account once the password is verified. If the hash changed since the check,
@@ -74,22 +75,21 @@ impl Reauthentication {
         owner: &Authenticated,
         password: &Password,
         caller: &Caller,
-        mut act: impl FnMut(&User) -> Result<Option<T>, UseCaseError<R>>,
+        mut act: impl FnMut(&Owner) -> Result<Option<T>, UseCaseError<R>>,
     ) -> Result<T, UseCaseError<R>> {
-        let mut user = owner.user.clone();
         for _ in 0..MAX_ATTEMPTS {
-            if !matches!(verify(&*self.hasher, password, &user, &caller.cancellation)?, PasswordCheck::Match { .. }) {
+            let owner = self.read(owner.user.id)?.ok_or_else(|| R::from(WrongPassword))?;
+            if !matches!(verify(&*self.hasher, password, &owner, &caller.cancellation)?, PasswordCheck::Match { .. }) {
                 return Err(R::from(WrongPassword).into());
             }
-            if let Some(done) = act(&user)? {
+            if let Some(done) = act(&owner)? {
                 return Ok(done);
             }
-            user = self.reload(user.id)?.ok_or_else(|| R::from(WrongPassword))?;
         }
         Err(hash_contention().into())
     }
 
-    fn reload(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        Ok(self.store.read(|tx| tx.users().find(id))?.filter(|user| user.is_active))
+    fn read(&self, id: UserId) -> Result<Option<Owner>, StoreError> {
+        Ok(self.store.read(|tx| tx.credentials().owner(id))?.filter(|owner| owner.user.is_active))
     }
 }

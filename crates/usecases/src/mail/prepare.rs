@@ -3,7 +3,7 @@
 
 use super::DeliverMail;
 use chrono::{DateTime, TimeDelta, Utc};
-use portcullis_domain::login;
+use portcullis_domain::login::{self, Owner};
 use portcullis_domain::mail::{ClientLabel, MailContent, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::verification::{OneTimeTokenRecord, Purpose};
@@ -23,27 +23,27 @@ impl DeliverMail {
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
     ) -> Result<Option<PreparedMail>, StoreError> {
-        let Some(user) = recipient(&mail.mail, tx)? else { return Ok(None) };
+        let Some(owner) = recipient(&mail.mail, tx)? else { return Ok(None) };
         // A password change since the email was queued invalidates the email, as it invalidates a
         // token.
-        if mail.mail.password.is_some_and(|bound| bound != self.outbox.tokens.version(&user.password)) {
+        if mail.mail.password.is_some_and(|bound| bound != self.outbox.tokens.version(owner.credentials.hash())) {
             return Ok(None);
         }
-        if !is_wanted(&mail.mail, &user, now, tx)? {
+        if !is_wanted(&mail.mail, &owner.user, now, tx)? {
             return Ok(None);
         }
         let link = match mail.mail.occasion.purpose() {
             None => None,
             Some(purpose) => {
                 let token = self.outbox.tokens.token(&mail.mail.seed);
-                let record = self.outbox.tokens.record(&token, purpose, (&user, &user.email), now);
+                let record = self.outbox.tokens.record(&token, purpose, (&owner, &owner.user.email), now);
                 if !issue_token(mail, &record, tx)? {
                     return Ok(None);
                 }
                 Some((self.links.url_for(purpose, &token), purpose.lifetime()))
             }
         };
-        Ok(Some(PreparedMail { message: self.content(&mail.mail, &user, link), user }))
+        Ok(Some(PreparedMail { message: self.content(&mail.mail, &owner.user, link), user: owner.user }))
     }
 
     fn content(&self, order: &NewMail, user: &User, link: Option<(String, TimeDelta)>) -> MailContent {
@@ -98,12 +98,12 @@ fn issue_token(mail: &QueuedMail, record: &OneTimeTokenRecord, tx: &mut dyn Tx) 
 }
 
 /// Returns the account of an email. A disabled account gets only the notice of a changed email.
-fn recipient(order: &NewMail, tx: &mut dyn Tx) -> Result<Option<User>, StoreError> {
-    let user = match order.user_id {
-        Some(id) => tx.users().find(id)?,
-        None => login::select_account(tx.users().find_by_email(&order.to)?, &order.to),
+fn recipient(order: &NewMail, tx: &mut dyn Tx) -> Result<Option<Owner>, StoreError> {
+    let owner = match order.user_id {
+        Some(id) => tx.credentials().owner(id)?,
+        None => login::select_account(tx.credentials().owners(&order.to)?, &order.to),
     };
-    Ok(user.filter(|user| user.is_active || order.occasion == Occasion::EmailChanged))
+    Ok(owner.filter(|owner| owner.user.is_active || order.occasion == Occasion::EmailChanged))
 }
 
 /// Returns whether the email is still needed.

@@ -51,9 +51,9 @@ impl Counted for RequestLink {
     /// address and the delivery looks up the account, so the response reveals nothing.
     fn act(&self, email: &EmailAddress, caller: &Caller, _: &Admission) -> Result<LinkRequested, RequestLinkError> {
         let cause = caller.cause(self.clock.now());
-        let account = login::select_account(self.store.read(|tx| tx.users().find_by_email(email))?, email);
+        let account = login::select_account(self.store.read(|tx| tx.credentials().owners(email))?, email);
         let nobodys = PasswordHash::new(String::new());
-        let password = self.outbox.tokens.version(account.as_ref().map_or(&nobodys, |user| &user.password));
+        let password = self.outbox.tokens.version(account.as_ref().map_or(&nobodys, |owner| owner.credentials.hash()));
         let order = NewMail { password: Some(password), ..self.outbox.new_mail(self.occasion, None, email, &cause) };
         self.store.write(|tx| tx.outbox().enqueue(&order))?;
         self.outbox.notify_worker();

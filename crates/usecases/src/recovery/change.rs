@@ -11,8 +11,9 @@ use crate::mail::Outbox;
 use crate::registration::PasswordScreening;
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
+use portcullis_domain::login::Owner;
 use portcullis_domain::mail::Occasion;
-use portcullis_domain::registration::{NewPassword, Password, PasswordHash, User};
+use portcullis_domain::registration::{NewPassword, Password, PasswordHash};
 use portcullis_domain::sessions::{EndReason, KeepSessions};
 use portcullis_ports::{Clock, StoreError, StoreExt, Tx};
 use std::sync::Arc;
@@ -78,7 +79,7 @@ impl Counted for ChangePassword {
     type Reason = ChangePasswordReason;
 
     fn attempts(&self, input: &PasswordChange, caller: &Caller) -> Vec<Attempt> {
-        vec![Attempt::Guess(self.reauthentication.guess(&input.owner.user, caller))]
+        vec![Attempt::Guess(self.reauthentication.guess(&input.owner.user.email, &input.owner.password, caller))]
     }
 
     fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
@@ -98,14 +99,14 @@ impl Counted for ChangePassword {
             return Err(ChangePasswordReason::CommonPassword.into());
         }
         let mut hash = None;
-        let changed = self.reauthentication.with_verified_password(owner, current, caller, |user| {
+        let changed = self.reauthentication.with_verified_password(owner, current, caller, |read| {
             let new = match hash.take() {
                 Some(new) => new,
                 None => self.reauthentication.hasher.hash(new.password(), &caller.cancellation)?,
             };
             let new = hash.insert(new);
             Ok::<_, ChangePasswordError>(
-                self.reauthentication.store.write(|tx| self.replace((user, new), owner, caller, tx))?,
+                self.reauthentication.store.write(|tx| self.replace((read, new), owner, caller, tx))?,
             )
         })?;
         self.outbox.notify_worker();
@@ -119,18 +120,18 @@ impl ChangePassword {
     /// Replaces the hash, if it is still the one that was checked.
     fn replace(
         &self,
-        (user, new): (&User, &PasswordHash),
+        (read, new): (&Owner, &PasswordHash),
         owner: &Authenticated,
         caller: &Caller,
         tx: &mut dyn Tx,
     ) -> Result<Option<PasswordChanged>, StoreError> {
         let at = self.clock.now();
-        tx.sessions().lock_account(user.id)?;
+        tx.sessions().lock_account(read.user.id)?;
         let (keep, session_end) =
             (KeepSessions::from(owner.session_id), caller.session_end(EndReason::PasswordChanged, at));
-        let Some(sessions_ended) = rekey(user, new, (&keep, &session_end), tx)? else { return Ok(None) };
-        self.outbox.enqueue_notice(Occasion::PasswordChanged, user, &caller.cause(at), tx)?;
-        let cookie = self.reauthentication.devices.issue(caller.device.as_deref(), user, new);
+        let Some(sessions_ended) = rekey(read, new, (&keep, &session_end), tx)? else { return Ok(None) };
+        self.outbox.enqueue_notice(Occasion::PasswordChanged, &read.user, &caller.cause(at), tx)?;
+        let cookie = self.reauthentication.devices.issue(caller.device.as_deref(), read, new);
         Ok(Some(PasswordChanged { sessions_ended, cookie }))
     }
 }

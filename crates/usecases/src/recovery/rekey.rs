@@ -1,6 +1,7 @@
 //! A new password, and what ends with the old one.
 
-use portcullis_domain::registration::{PasswordHash, User};
+use portcullis_domain::login::Owner;
+use portcullis_domain::registration::PasswordHash;
 use portcullis_domain::sessions::{KeepSessions, SessionEnd};
 use portcullis_ports::{StoreError, Tx};
 
@@ -8,12 +9,13 @@ use portcullis_ports::{StoreError, Tx};
 /// ended sessions, or `None` if the hash is not the one that was read; nothing has changed then. A
 /// concurrent login with the old password is either ended or finds another hash.
 pub(crate) fn rekey(
-    user: &User,
+    owner: &Owner,
     new: &PasswordHash,
     (keep, session_end): (&KeepSessions, &SessionEnd),
     tx: &mut dyn Tx,
 ) -> Result<Option<u64>, StoreError> {
-    if !tx.users().replace_password(user.id, &user.password, new)? {
+    let Owner { user, credentials } = owner;
+    if !tx.credentials().replace(user.id, credentials, &credentials.clone().with_hash(new.clone()))? {
         return Ok(None);
     }
     let sessions_ended = tx.sessions().end_all(user.id, keep, session_end)?;

@@ -90,10 +90,10 @@ impl ResetPassword {
 
     fn owner(&self, input: &PasswordReset) -> Result<User, ResetPasswordError> {
         let now = self.clock.now();
-        let (_, user) = self
+        let (_, owner) = self
             .store
             .read(|tx| RedeemError::require_purpose(self.tokens.find_valid(&input.token, now, tx)?, is_reset))?;
-        Ok(user)
+        Ok(owner.user)
     }
 
     /// Refuses a common password, which takes part of a hash's time, and hashes the new one. Then
@@ -120,14 +120,15 @@ impl ResetPassword {
         tx: &mut dyn Tx,
     ) -> Result<(User, PasswordWasReset), ResetPasswordError> {
         let at = self.clock.now();
-        let (_, user) = RedeemError::require_purpose(self.tokens.redeem(token, at, tx)?, is_reset)?;
+        let (_, owner) = RedeemError::require_purpose(self.tokens.redeem(token, at, tx)?, is_reset)?;
         let session_end = caller.session_end(EndReason::PasswordChanged, at);
-        let sessions_ended = rekey(&user, new, (&KeepSessions::default(), &session_end), tx)?
+        let sessions_ended = rekey(&owner, new, (&KeepSessions::default(), &session_end), tx)?
             .ok_or(ResetPasswordReason::Token(RedeemReason::Invalid))?;
+        let user = &owner.user;
         tx.users().verify_email(user.id, &user.email, at)?;
-        self.outbox.enqueue_notice(Occasion::PasswordChanged, &user, &caller.cause(at), tx)?;
-        let cookie = self.guesses.devices.issue(caller.device.as_deref(), &user, new);
-        Ok((user, PasswordWasReset { sessions_ended, cookie }))
+        self.outbox.enqueue_notice(Occasion::PasswordChanged, user, &caller.cause(at), tx)?;
+        let cookie = self.guesses.devices.issue(caller.device.as_deref(), &owner, new);
+        Ok((owner.user, PasswordWasReset { sessions_ended, cookie }))
     }
 }
 

@@ -41,7 +41,7 @@ impl Counted for DeleteOwnAccount {
     type Reason = WrongPassword;
 
     fn attempts(&self, input: &OwnAccountDeletion, caller: &Caller) -> Vec<Attempt> {
-        vec![Attempt::Guess(self.reauthentication.guess(&input.owner.user, caller))]
+        vec![Attempt::Guess(self.reauthentication.guess(&input.owner.user.email, &input.owner.password, caller))]
     }
 
     fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
@@ -56,10 +56,10 @@ impl Counted for DeleteOwnAccount {
     ) -> Result<OwnAccountDeleted, ReauthenticationError> {
         let OwnAccountDeletion { owner, password } = input;
         let user_id = owner.user.id;
-        self.reauthentication.with_verified_password(owner, password, caller, |user| {
+        self.reauthentication.with_verified_password(owner, password, caller, |owner| {
             let current = self
                 .deletion
-                .begin_if(user_id, caller, |tx| tx.users().password_still_current(user.id, &user.password))?;
+                .begin_if(user_id, caller, |tx| tx.credentials().still_current(user_id, &owner.credentials))?;
             Ok::<_, ReauthenticationError>(current.then_some(()))
         })?;
         // The account is deleted by now, even if the deletion of its rows fails.

@@ -8,6 +8,7 @@ use crate::failure::{Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, LimitError, Limits};
 use crate::mail::Outbox;
 use portcullis_domain::ErrorCode;
+use portcullis_domain::login::Credentials;
 use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewPassword, NewUser, User};
 use portcullis_ports::{Clock, PasswordHasher, Store, StoreError, StoreExt, Tx};
@@ -93,8 +94,9 @@ impl Counted for Register {
         if taken {
             return Err(RegisterReason::EmailTaken.into());
         }
-        let password = self.hasher.hash(input.password.password(), &caller.cancellation)?;
-        let new = NewUser { email: input.email.clone(), password, created_at: self.clock.now() };
+        let hash = self.hasher.hash(input.password.password(), &caller.cancellation)?;
+        let credentials = Credentials::from_hash(hash);
+        let new = NewUser { email: input.email.clone(), credentials, created_at: self.clock.now() };
         let user = self.store.write(|tx| self.add(&new, caller, tx))?;
         self.outbox.notify_worker();
         tracing::info!(target: LOG, user_id = user.id.get(), "User created");
@@ -110,7 +112,7 @@ impl Register {
         if tx.one_time_tokens().find_reclaimer(&user.email, new.created_at)?.is_some() {
             return Err(RegisterReason::EmailTaken.into());
         }
-        let password = Some(self.outbox.tokens.version(&user.password));
+        let password = Some(self.outbox.tokens.version(new.credentials.hash()));
         let cause = caller.cause(new.created_at);
         let order = self.outbox.new_mail(Occasion::VerifyEmail, Some(user.id), &user.email, &cause);
         tx.outbox().enqueue(&NewMail { password, ..order })?;

@@ -51,8 +51,8 @@ impl SetPassword {
         let sessions = self.store.write(|tx| {
             tx.sessions().lock_account(user_id)?;
             // Read again under the lock: a login may have replaced the hash.
-            let user = tx.users().find(user_id)?.ok_or(AccountReason::NotFound)?;
-            let ended = rekey(&user, &hash, (&KeepSessions::default(), &session_end), tx)?;
+            let owner = tx.credentials().owner(user_id)?.ok_or(AccountReason::NotFound)?;
+            let ended = rekey(&owner, &hash, (&KeepSessions::default(), &session_end), tx)?;
             Ok::<_, AccountError>(ended.ok_or(AccountReason::NotFound)?)
         })?;
         tracing::info!(target: LOG, user_id = user_id.get(), sessions, "Password set by an operator");

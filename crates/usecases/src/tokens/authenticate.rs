@@ -3,7 +3,7 @@
 //! lookups can be batched.
 
 use super::TokenError;
-use portcullis_domain::registration::User;
+use portcullis_domain::registration::{PasswordHash, User};
 use portcullis_domain::sessions::{SessionId, SessionPolicy, SessionState};
 use portcullis_ports::{BearerIdentity, Clock, ResolvedBearer, Store, StoreError, StoreExt, TokenVerifier};
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Authenticated {
     /// The account.
     pub user: User,
+    /// Hash of its password at that time.
+    pub password: PasswordHash,
     /// The session. `None` for a token issued by the FastAPI app.
     pub session_id: Option<SessionId>,
 }
@@ -91,14 +93,14 @@ impl Authenticate {
     }
 
     fn judged(&self, key: BearerIdentity, found: Option<ResolvedBearer>) -> BearerLookupResult {
-        let Some(ResolvedBearer { user, session }) = found else {
+        let Some(ResolvedBearer { user, password, session }) = found else {
             return BearerLookupResult(Ok(Err(BearerRejection::Unknown)));
         };
         let state = session.map_or(SessionState::Ended, |session| self.sessions.state(&session, self.clock.now()));
         BearerLookupResult(Ok(match (user.is_active, key.session_id, state) {
             (false, _, _) | (true, Some(_), SessionState::Ended) => Err(BearerRejection::Revoked),
             (true, Some(_), SessionState::Expired) => Err(BearerRejection::Expired),
-            (true, session_id, _) => Ok(Authenticated { user, session_id }),
+            (true, session_id, _) => Ok(Authenticated { user, password, session_id }),
         }))
     }
 }

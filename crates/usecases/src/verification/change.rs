@@ -8,8 +8,9 @@ use crate::limits::{Admission, Attempt, Guess, LimitError};
 use crate::login::{Reauthentication, ReauthenticationError, WrongPassword};
 use crate::mail::Outbox;
 use crate::tokens::Authenticated;
+use portcullis_domain::login::Owner;
 use portcullis_domain::mail::{NewMail, Occasion};
-use portcullis_domain::registration::{EmailAddress, Password, User};
+use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_domain::verification::Purpose;
 use portcullis_ports::{Clock, StoreError, StoreExt, Tx};
 use std::sync::Arc;
@@ -49,7 +50,10 @@ impl Counted for RequestEmailChange {
     /// A wrong guess is charged as a guess only, and a correct one as an email only.
     fn attempts(&self, input: &EmailChangeRequest, caller: &Caller) -> Vec<Attempt> {
         // Only the email is charged to the source.
-        let guess = Guess { is_call: false, ..self.reauthentication.guess(&input.owner.user, caller) };
+        let guess = Guess {
+            is_call: false,
+            ..self.reauthentication.guess(&input.owner.user.email, &input.owner.password, caller)
+        };
         vec![Attempt::Guess(guess), Attempt::mail(Occasion::ConfirmEmail, &input.new_email, caller)]
     }
 
@@ -70,8 +74,8 @@ impl Counted for RequestEmailChange {
         let to = EmailAddress::from_stored(new_email.canonical().to_owned());
         let cause = caller.cause(self.clock.now());
         let order = self.outbox.new_mail(Occasion::ConfirmEmail, Some(user_id), &to, &cause);
-        self.reauthentication.with_verified_password(owner, password, caller, |user| {
-            Ok::<_, ReauthenticationError>(self.reauthentication.store.write(|tx| self.store(user, &order, tx))?)
+        self.reauthentication.with_verified_password(owner, password, caller, |owner| {
+            Ok::<_, ReauthenticationError>(self.reauthentication.store.write(|tx| self.store(owner, &order, tx))?)
         })?;
         self.outbox.notify_worker();
         tracing::info!(target: LOG, user_id = user_id.get(), "Email change requested");
@@ -82,12 +86,12 @@ impl Counted for RequestEmailChange {
 impl RequestEmailChange {
     /// Stores the token together with the email, bound to the current password: a password change
     /// before the delivery invalidates it.
-    fn store(&self, user: &User, order: &NewMail, tx: &mut dyn Tx) -> Result<Option<()>, StoreError> {
-        if !tx.users().password_still_current(user.id, &user.password)? {
+    fn store(&self, owner: &Owner, order: &NewMail, tx: &mut dyn Tx) -> Result<Option<()>, StoreError> {
+        if !tx.credentials().still_current(owner.user.id, &owner.credentials)? {
             return Ok(None);
         }
         let token = self.tokens.token(&order.seed);
-        let record = self.tokens.record(&token, Purpose::ChangeEmail, (user, &order.to), order.created_at);
+        let record = self.tokens.record(&token, Purpose::ChangeEmail, (owner, &order.to), order.created_at);
         tx.one_time_tokens().upsert(&record)?;
         tx.outbox().enqueue(order).map(Some)
     }

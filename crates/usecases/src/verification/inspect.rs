@@ -36,10 +36,10 @@ impl InspectToken {
     pub fn run(&self, token: &OneTimeToken, device: Option<&str>) -> Result<Option<Inspected>, DependencyError> {
         let now = self.clock.now();
         let inspected: Result<Inspected, RedeemError> = self.store.read(|tx| {
-            let (record, user) = self.tokens.find_valid(token, now, tx)?;
-            let claims = record.claims(&user);
+            let (record, owner) = self.tokens.find_valid(token, now, tx)?;
+            let claims = record.claims(&owner.user);
             let known = match device {
-                Some(cookie) if claims => is_signed_in(&self.devices, cookie, &user, tx)?,
+                Some(cookie) if claims => is_signed_in(&self.devices, cookie, &owner, tx)?,
                 _ => false,
             };
             Ok(Inspected { purpose: record.purpose, asks_password: claims && !known })

@@ -8,6 +8,7 @@ use crate::caller::Caller;
 use crate::limits::DeviceCookies;
 use crate::tokens::Authenticated;
 use chrono::DateTime;
+use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::registration::{Password, PasswordHash, User};
 use portcullis_domain::sessions::KeepSessions;
 use portcullis_domain::verification::OneTimeTokenRecord;
@@ -26,7 +27,7 @@ pub struct ClaimedToken {
 /// The account that a token claims.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
-    pub(super) user: User,
+    pub(super) owner: Owner,
     /// Nothing is claimed, or the caller proves that the password is its owner's.
     proven: bool,
 }
@@ -34,8 +35,8 @@ pub(super) struct Claim {
 /// Decision about the account's password when a token claims the account.
 #[derive(Debug)]
 pub(super) enum PasswordFate {
-    /// The user entered it, and it matches this hash.
-    Entered(PasswordHash),
+    /// The user entered it, and it matches these credentials.
+    Entered(Credentials),
     /// It was not entered. It stays if the caller proves that it is the owner's.
     Unentered,
     /// It is replaced by this hash of a random password that no one knows.
@@ -75,9 +76,9 @@ impl VerifyEmail {
         let now = self.clock.now();
         self.reauthentication.store.read(|tx| {
             let found = self.tokens.find_valid(&input.token, now, tx)?;
-            let (record, user) = RedeemError::require_purpose(found, super::verify::is_of_an_address)?;
-            let proven = !record.claims(&user) || self.proves(input, caller, &user, tx)?;
-            Ok(Claim { user, proven })
+            let (record, owner) = RedeemError::require_purpose(found, super::verify::is_of_an_address)?;
+            let proven = !record.claims(&owner.user) || self.proves(input, caller, &owner, tx)?;
+            Ok(Claim { owner, proven })
         })
     }
 
@@ -91,8 +92,8 @@ impl VerifyEmail {
     ) -> Result<PasswordFate, VerifyEmailError> {
         let hasher = &self.reauthentication.hasher;
         if let Some(password) = entered {
-            let stored = &claim.user.password;
-            return match hasher.verify(password, stored, &caller.cancellation)? {
+            let stored = &claim.owner.credentials;
+            return match hasher.verify(password, stored.hash(), &caller.cancellation)? {
                 PasswordCheck::Match { .. } => Ok(PasswordFate::Entered(stored.clone())),
                 PasswordCheck::Mismatch | PasswordCheck::Unreadable => {
                     Err(VerifyEmailReason::InvalidCredentials.into())
@@ -111,27 +112,28 @@ impl VerifyEmail {
     /// keep, and whether the password was removed.
     pub(super) fn settle(
         &self,
-        (record, user): (&OneTimeTokenRecord, User),
+        (record, owner): (&OneTimeTokenRecord, Owner),
         (input, caller): (&EmailVerification, &Caller),
         fate: &PasswordFate,
         tx: &mut dyn Tx,
-    ) -> Result<(User, KeepSessions, bool), VerifyAttemptError> {
+    ) -> Result<(Owner, KeepSessions, bool), VerifyAttemptError> {
         if let PasswordFate::Entered(verified) = fate
-            && *verified != user.password
+            && *verified != owner.credentials
         {
             return Err(VerifyAttemptError::Outdated);
         }
         // Checked again under the lock, because the session may have ended.
-        let own = self.proves(input, caller, &user, tx)?;
-        let keep = if own { self.kept_sessions(input, caller, &user) } else { KeepSessions::default() };
-        if own || !record.claims(&user) || matches!(fate, PasswordFate::Entered(_)) {
-            return Ok((user, keep, false));
+        let own = self.proves(input, caller, &owner, tx)?;
+        let keep = if own { self.kept_sessions(input, caller, &owner) } else { KeepSessions::default() };
+        if own || !record.claims(&owner.user) || matches!(fate, PasswordFate::Entered(_)) {
+            return Ok((owner, keep, false));
         }
         let PasswordFate::Removed(nobodys) = fate else { return Err(VerifyAttemptError::Outdated) };
-        if !tx.users().replace_password(user.id, &user.password, nobodys)? {
+        let credentials = owner.credentials.clone().with_hash(nobodys.clone());
+        if !tx.credentials().replace(owner.user.id, &owner.credentials, &credentials)? {
             return Err(VerifyAttemptError::Outdated);
         }
-        Ok((User { password: nobodys.clone(), ..user }, keep, true))
+        Ok((Owner { credentials, ..owner }, keep, true))
     }
 
     /// Returns whether the caller is logged in to the account: by a bearer token of a session, or by a
@@ -140,24 +142,26 @@ impl VerifyEmail {
         &self,
         input: &EmailVerification,
         caller: &Caller,
-        user: &User,
+        owner: &Owner,
         tx: &mut dyn Tx,
     ) -> Result<bool, StoreError> {
         if let Some(cookie) = &caller.device
-            && is_signed_in(&self.devices, cookie, user, tx)?
+            && is_signed_in(&self.devices, cookie, owner, tx)?
         {
             return Ok(true);
         }
-        let Some(bearer) = input.bearer_of(user) else { return Ok(false) };
+        let Some(bearer) = input.bearer_of(&owner.user) else { return Ok(false) };
         match bearer.session_id {
             Some(id) => Ok(tx.sessions().find(id)?.is_some_and(|session| session.ended_at.is_none())),
             // A token of the FastAPI app, valid for minutes.
-            None => Ok(bearer.user.password == user.password),
+            None => Ok(bearer.password == *owner.credentials.hash()),
         }
     }
 
-    fn kept_sessions(&self, input: &EmailVerification, caller: &Caller, user: &User) -> KeepSessions {
-        let device = caller.device.as_deref().and_then(|cookie| self.devices.recognise(cookie, user));
+    fn kept_sessions(&self, input: &EmailVerification, caller: &Caller, owner: &Owner) -> KeepSessions {
+        let Owner { user, credentials } = owner;
+        let known = |cookie| self.devices.recognise(cookie, &user.email, credentials.hash());
+        let device = caller.device.as_deref().and_then(known);
         KeepSessions {
             session: input.bearer_of(user).and_then(|bearer| bearer.session_id),
             device: device.map(|device| self.devices.hash(user.id, device)),
@@ -177,10 +181,11 @@ impl EmailVerification {
 pub(super) fn is_signed_in(
     devices: &DeviceCookies,
     cookie: &str,
-    user: &User,
+    owner: &Owner,
     tx: &mut dyn Tx,
 ) -> Result<bool, StoreError> {
-    let Some(device) = devices.recognise(cookie, user) else { return Ok(false) };
+    let Owner { user, credentials } = owner;
+    let Some(device) = devices.recognise(cookie, &user.email, credentials.hash()) else { return Ok(false) };
     let mark = devices.hash(user.id, device);
     let open = tx.sessions().list(user.id, DateTime::UNIX_EPOCH, MAX_SESSIONS)?;
     Ok(open.iter().any(|listed| listed.session.device == Some(mark)))

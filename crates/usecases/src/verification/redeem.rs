@@ -4,7 +4,7 @@ use super::OneTimeTokens;
 use crate::failure::{Reason, UseCaseError};
 use chrono::{DateTime, Utc};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::registration::User;
+use portcullis_domain::login::Owner;
 use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, Purpose};
 use portcullis_ports::{StoreError, Tx};
 
@@ -65,7 +65,7 @@ impl OneTimeTokens {
         token: &OneTimeToken,
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
-    ) -> Result<(OneTimeTokenRecord, User), RedeemError> {
+    ) -> Result<(OneTimeTokenRecord, Owner), RedeemError> {
         let record = tx.one_time_tokens().find(self.digest(token))?.ok_or(RedeemReason::Invalid)?;
         self.validate(record, now, tx)
     }
@@ -77,7 +77,7 @@ impl OneTimeTokens {
         token: &OneTimeToken,
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
-    ) -> Result<(OneTimeTokenRecord, User), RedeemError> {
+    ) -> Result<(OneTimeTokenRecord, Owner), RedeemError> {
         let digest = self.digest(token);
         let found = tx.one_time_tokens().find(digest)?.ok_or(RedeemReason::Invalid)?;
         tx.sessions().lock_account(found.user_id)?;
@@ -93,10 +93,10 @@ impl OneTimeTokens {
         record: OneTimeTokenRecord,
         now: DateTime<Utc>,
         tx: &mut dyn Tx,
-    ) -> Result<(OneTimeTokenRecord, User), RedeemError> {
-        let user = tx.users().find(record.user_id)?.ok_or(RedeemReason::Invalid)?;
-        if record.is_valid_for(&user, &self.version(&user.password), now) {
-            return Ok((record, user));
+    ) -> Result<(OneTimeTokenRecord, Owner), RedeemError> {
+        let owner = tx.credentials().owner(record.user_id)?.ok_or(RedeemReason::Invalid)?;
+        if record.is_valid_for(&owner.user, &self.version(owner.credentials.hash()), now) {
+            return Ok((record, owner));
         }
         let reason = if now < record.expires_at { RedeemReason::Invalid } else { RedeemReason::Expired };
         Err(reason.into())
@@ -106,9 +106,9 @@ impl OneTimeTokens {
 impl RedeemError {
     /// Refuses a token for any other purpose.
     pub(crate) fn require_purpose(
-        (record, user): (OneTimeTokenRecord, User),
+        (record, user): (OneTimeTokenRecord, Owner),
         wanted: impl FnOnce(Purpose) -> bool,
-    ) -> Result<(OneTimeTokenRecord, User), Self> {
+    ) -> Result<(OneTimeTokenRecord, Owner), Self> {
         if wanted(record.purpose) { Ok((record, user)) } else { Err(RedeemReason::Invalid.into()) }
     }
 }

@@ -1,7 +1,8 @@
 //! Derives one-time tokens from seeds and creates their records. The use cases store the records.
 
 use chrono::{DateTime, Utc};
-use portcullis_domain::registration::{EmailAddress, PasswordHash, User};
+use portcullis_domain::login::Owner;
+use portcullis_domain::registration::{EmailAddress, PasswordHash};
 use portcullis_domain::verification::{
     OneTimeToken, OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest, TokenSeed,
 };
@@ -47,12 +48,12 @@ impl OneTimeTokens {
         &self,
         token: &OneTimeToken,
         purpose: Purpose,
-        (user, email): (&User, &EmailAddress),
+        (owner, email): (&Owner, &EmailAddress),
         at: DateTime<Utc>,
     ) -> OneTimeTokenRecord {
         let expires_at = at.checked_add_signed(purpose.lifetime()).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let (digest, password) = (self.digest(token), self.version(&user.password));
-        OneTimeTokenRecord { digest, purpose, user_id: user.id, email: email.clone(), password, expires_at }
+        let (digest, password) = (self.digest(token), self.version(owner.credentials.hash()));
+        OneTimeTokenRecord { digest, purpose, user_id: owner.user.id, email: email.clone(), password, expires_at }
     }
 
     /// Returns the unique id of the email that has this seed.

@@ -11,6 +11,7 @@ use crate::login::{MAX_ATTEMPTS, Reauthentication, hash_contention};
 use crate::mail::{MailCause, Outbox};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
+use portcullis_domain::login::Owner;
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::{EmailAddress, Password, User};
 use portcullis_domain::sessions::{EndReason, KeepSessions, SessionEnd};
@@ -95,7 +96,7 @@ struct Redemption<'a> {
     /// The account before any change by this token.
     found: User,
     /// The account after the decision about its password.
-    user: User,
+    owner: Owner,
     keep: KeepSessions,
     password_removed: bool,
     session_end: SessionEnd,
@@ -109,7 +110,9 @@ impl Counted for VerifyEmail {
 
     fn attempts(&self, input: &ClaimedToken, caller: &Caller) -> Vec<Attempt> {
         let ClaimedToken { input, claim } = input;
-        let guess = || Attempt::Guess(self.reauthentication.guess(&claim.user, caller));
+        let guess = || {
+            Attempt::Guess(self.reauthentication.guess(&claim.owner.user.email, claim.owner.credentials.hash(), caller))
+        };
         input.password.is_some().then(guess).into_iter().collect()
     }
 
@@ -155,15 +158,15 @@ impl VerifyEmail {
         let now = self.clock.now();
         let redeemed = self.tokens.redeem(&input.token, now, tx)?;
         let (record, found) = RedeemError::require_purpose(redeemed, is_of_an_address)?;
-        let (user, keep, password_removed) = self.settle((&record, found.clone()), (input, caller), fate, tx)?;
+        let (owner, keep, password_removed) = self.settle((&record, found.clone()), (input, caller), fate, tx)?;
         let (session_end, cause) = (caller.session_end(EndReason::EmailChanged, now), caller.cause(now));
-        let redemption = Redemption { record, found, user, keep, password_removed, session_end, cause };
+        let redemption = Redemption { record, found: found.user, owner, keep, password_removed, session_end, cause };
         Ok(self.fulfill(&redemption, tx)?)
     }
 
     fn fulfill(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { record, user, password_removed, .. } = redemption;
-        let (user_id, purpose) = (user.id.get(), record.purpose.as_str());
+        let Redemption { record, owner, password_removed, .. } = redemption;
+        let (user_id, purpose) = (owner.user.id.get(), record.purpose.as_str());
         let mut verified = match record.purpose {
             Purpose::VerifyEmail => self.verify(redemption, tx)?,
             Purpose::ChangeEmail => self.change(redemption, tx)?,
@@ -172,7 +175,7 @@ impl VerifyEmail {
         };
         // After an undo: the person who changed the address knew the password, or has set another one.
         if *password_removed || record.purpose == Purpose::UndoEmailChange {
-            verified.reset = Some(self.offer_reset(user, &record.email, &redemption.cause, tx)?);
+            verified.reset = Some(self.offer_reset(owner, &record.email, &redemption.cause, tx)?);
         }
         let sessions = verified.sessions_ended;
         tracing::info!(target: LOG, user_id, purpose, sessions, password_removed, "Email verified");
@@ -182,7 +185,7 @@ impl VerifyEmail {
     /// Verifies the account's current address. At the first verification all other sessions and tokens
     /// end, because an attacker may have registered the account.
     fn verify(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { user, keep, session_end, .. } = redemption;
+        let Redemption { owner: Owner { user, .. }, keep, session_end, .. } = redemption;
         let first = tx.users().verify_email(user.id, &user.email, session_end.at)?;
         let mut verified = redemption.outcome(user.email.clone(), first);
         if first {
@@ -214,7 +217,7 @@ impl VerifyEmail {
     /// Restores the former address. Undo tokens of earlier changes stay valid: one may belong to the
     /// original owner, who needs it if an attacker executes this undo.
     fn undo(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<EmailVerified, VerifyEmailError> {
-        let Redemption { record, user, session_end, .. } = redemption;
+        let Redemption { record, owner: Owner { user, .. }, session_end, .. } = redemption;
         self.set_address(redemption, tx)?;
         let mut verified = redemption.outcome(record.email.clone(), false);
         verified.sessions_ended = tx.sessions().end_all(user.id, &KeepSessions::default(), session_end)?;
@@ -224,7 +227,7 @@ impl VerifyEmail {
 
     /// Sets the token's address as the account's.
     fn set_address(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), VerifyEmailError> {
-        let Redemption { record, user, session_end, .. } = redemption;
+        let Redemption { record, owner: Owner { user, .. }, session_end, .. } = redemption;
         match tx.users().change_email(user.id, &user.email, &record.email, session_end.at)? {
             EmailChange::Changed => Ok(()),
             EmailChange::Outdated => Err(VerifyEmailReason::from(RedeemReason::Invalid).into()),
@@ -236,28 +239,28 @@ impl VerifyEmail {
     /// An address that was never verified gets no undo token: its owner may register it, and an
     /// attacker must not reserve it.
     fn notify_old_address(&self, redemption: &Redemption<'_>, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        let Redemption { found, user, cause, .. } = redemption;
+        let Redemption { found, owner, cause, .. } = redemption;
         if found.email_verified_at.is_none() {
             return Ok(());
         }
-        let Some(order) = self.outbox.new_notice(Occasion::EmailChanged, user, cause) else { return Ok(()) };
+        let Some(order) = self.outbox.new_notice(Occasion::EmailChanged, &owner.user, cause) else { return Ok(()) };
         let token = self.tokens.token(&order.seed);
-        let undo = self.tokens.record(&token, Purpose::UndoEmailChange, (user, &user.email), cause.at);
+        let undo = self.tokens.record(&token, Purpose::UndoEmailChange, (owner, &owner.user.email), cause.at);
         tx.one_time_tokens().upsert(&undo)?;
         tx.outbox().enqueue(&order)
     }
 
     fn offer_reset(
         &self,
-        user: &User,
+        owner: &Owner,
         email: &EmailAddress,
         cause: &MailCause<'_>,
         tx: &mut dyn Tx,
     ) -> Result<OneTimeToken, StoreError> {
         let token = self.tokens.token(&self.tokens.seed());
         // The token is bound to the address as spelled in the account.
-        let kept = tx.users().find(user.id)?.map_or_else(|| email.clone(), |user| user.email);
-        let record = self.tokens.record(&token, Purpose::ResetPassword, (user, &kept), cause.at);
+        let kept = tx.users().find(owner.user.id)?.map_or_else(|| email.clone(), |user| user.email);
+        let record = self.tokens.record(&token, Purpose::ResetPassword, (owner, &kept), cause.at);
         tx.one_time_tokens().upsert(&record)?;
         Ok(token)
     }

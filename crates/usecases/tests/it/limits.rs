@@ -4,6 +4,7 @@ use crate::mail_fixtures::leave_of;
 use crate::world::{World, at, login, with};
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::{Budget, Gcra, LimitSubject, Rule, SlidingWindow};
+use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::registration::{EmailAddress, PasswordHash, User};
 use portcullis_ports::{Charge, LimiterError, RateLimiter, Reservation, ReserveOutcome};
 use portcullis_testkit::MapLimiter;
@@ -86,8 +87,9 @@ fn a_success_is_given_back_and_a_dependency_that_fails_too() {
 #[test]
 fn a_known_device_has_a_budget_of_its_own() {
     let world = World::limited(rules());
-    let (ada, _) = world.ada();
-    let cookie = world.devices.issue(None, &ada, &ada.password);
+    let ada = world.owner(world.ada().0.id);
+    let issue = || world.devices.issue(None, &ada, ada.credentials.hash());
+    let cookie = issue();
     while !is_limited(world.log_in("ada@example.org", "wrong"), Budget::Account) {}
     let enter = |cookie: &str, password: &str| {
         world.verb().run(&login("ada@example.org", password), &with(Some(cookie.to_owned())))
@@ -97,34 +99,37 @@ fn a_known_device_has_a_budget_of_its_own() {
         assert!(is_wrong(&enter(&cookie, "wrong")));
     }
     assert!(is_limited(enter(&cookie, "correct horse"), Budget::Device));
-    assert!(enter(&world.devices.issue(None, &ada, &ada.password), "correct horse").is_ok(), "another device of hers");
+    assert!(enter(&issue(), "correct horse").is_ok(), "another device of hers");
 }
 
 #[test]
 fn a_cookie_that_is_forged_old_or_anothers_is_no_device() {
     let world = World::limited(rules());
     let email = |text: &str| EmailAddress::parse(text).unwrap();
-    let (ada, bob) = (world.adopt("ada@example.org", "new:one"), world.adopt("bob@example.org", "new:one"));
-    let cookie = world.devices.issue(None, &ada, &ada.password);
-    let device = world.devices.recognise(&cookie, &ada);
+    let [ada, bob] = ["ada@example.org", "bob@example.org"].map(|email| world.owner(world.adopt(email, "new:one").id));
+    let issue = |shown, owner: &Owner| world.devices.issue(shown, owner, owner.credentials.hash());
+    let recognise = |cookie: &str, of: &Owner| world.devices.recognise(cookie, &of.user.email, of.credentials.hash());
+    let cookie = issue(None, &ada);
+    let device = recognise(&cookie, &ada);
     assert!(device.is_some());
-    let upper = User { email: email("ADA@example.org"), ..ada.clone() };
-    assert_eq!(world.devices.recognise(&cookie, &upper), device);
-    assert_eq!(world.devices.recognise(&cookie, &bob), None);
-    let changed = User { password: PasswordHash::new("new:two".to_owned()), ..ada.clone() };
-    assert_eq!(world.devices.recognise(&cookie, &changed), None, "a new password makes it unknown");
+    let upper = Owner { user: User { email: email("ADA@example.org"), ..ada.user.clone() }, ..ada.clone() };
+    assert_eq!(recognise(&cookie, &upper), device);
+    assert_eq!(recognise(&cookie, &bob), None);
+    let credentials = Credentials::from_hash(PasswordHash::new("new:two".to_owned()));
+    let changed = Owner { credentials, ..ada.clone() };
+    assert_eq!(recognise(&cookie, &changed), None, "a new password makes it unknown");
     for place in 0..cookie.len() {
         let mut forged = cookie.clone().into_bytes();
         forged[place] = if forged[place] == b'0' { b'1' } else { b'0' };
-        assert_eq!(world.devices.recognise(std::str::from_utf8(&forged).unwrap(), &ada), None);
+        assert_eq!(recognise(std::str::from_utf8(&forged).unwrap(), &ada), None);
     }
-    let again = world.devices.issue(Some(&cookie), &ada, &changed.password);
-    assert_eq!(world.devices.recognise(&again, &changed), device, "it stays the same");
-    assert_eq!(world.devices.recognise(&again, &ada), None);
-    let bobs = world.devices.issue(Some(&cookie), &bob, &bob.password);
-    assert_ne!(world.devices.recognise(&bobs, &bob), device);
+    let again = world.devices.issue(Some(&cookie), &ada, changed.credentials.hash());
+    assert_eq!(recognise(&again, &changed), device, "it stays the same");
+    assert_eq!(recognise(&again, &ada), None);
+    let bobs = issue(Some(&cookie), &bob);
+    assert_ne!(recognise(&bobs, &bob), device);
     world.pass(chrono::TimeDelta::days(400));
-    assert_eq!(world.devices.recognise(&cookie, &ada), None);
+    assert_eq!(recognise(&cookie, &ada), None);
 }
 
 #[test]

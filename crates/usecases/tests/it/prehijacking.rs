@@ -177,9 +177,9 @@ fn verification_is_refused_if_a_thief_replaces_the_password() {
     let (token, meanwhile) = (undo(&world), world.clone());
     let id = user(&world, "new@example.org").unwrap().id;
     let store = Meanwhile::of(&world, move || {
-        let stored = user(&meanwhile, "new@example.org").unwrap().password;
-        let theirs = PasswordHash::new("new:thieves' password".to_owned());
-        assert_eq!(meanwhile.store.write(|tx| tx.users().replace_password(id, &stored, &theirs)), Ok(true));
+        let stored = meanwhile.owner(id).credentials;
+        let theirs = stored.clone().with_hash(PasswordHash::new("new:thieves' password".to_owned()));
+        assert_eq!(meanwhile.store.write(|tx| tx.credentials().replace(id, &stored, &theirs)), Ok(true));
     });
     let input = EmailVerification { password: Some(Password::new("correct horse")), ..shown(&token) };
     let refused = world.verifying(store).run(input, &Caller::default()).unwrap_err();

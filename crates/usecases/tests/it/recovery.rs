@@ -58,11 +58,13 @@ fn a_change_of_the_password_needs_the_password_and_a_better_one() {
 #[test]
 fn password_change_succeeds_despite_a_concurrent_rehash() {
     let world = Arc::new(World::new());
-    let first = world.adopt("ada@example.org", "new:correct horse");
+    let first = world.owner(world.adopt("ada@example.org", "new:correct horse").id);
     let pair = world.log_in("ada@example.org", "correct horse").unwrap().pair;
-    let (meanwhile, anew) = (world.clone(), PasswordHash::new("new.x:correct horse".to_owned()));
+    let anew = first.credentials.clone().with_hash(PasswordHash::new("new.x:correct horse".to_owned()));
+    let meanwhile = world.clone();
     let replaces = move || {
-        assert!(meanwhile.store.write(|tx| tx.users().replace_password(first.id, &first.password, &anew)).unwrap());
+        let replaced = meanwhile.store.write(|tx| tx.credentials().replace(first.user.id, &first.credentials, &anew));
+        assert!(replaced.unwrap());
     };
     let owners = world.owners_on(Meanwhile::of(&world, replaces));
     let (screening, outbox, clock) = (world.screening.clone(), world.outbox.clone(), world.clock.clone());
@@ -230,7 +232,7 @@ fn who_forgot_is_answered_with_the_same_work_known_or_unknown() {
         }));
         world.forgot_on(store, email).unwrap();
         let (lookup, order) =
-            (Accesses { users: 1, ..Accesses::default() }, Accesses { outbox: 1, ..Accesses::default() });
+            (Accesses { credentials: 1, ..Accesses::default() }, Accesses { outbox: 1, ..Accesses::default() });
         let work = [(TxMode::Read, lookup), (TxMode::Write, order)];
         assert_eq!(*calls.lock().unwrap(), work, "one lookup and one row: {email}");
     }

@@ -11,7 +11,7 @@ fn an_account_is_made_active_and_in_lower_case() {
     let world = World::new();
     let Registered(user) = world.register(" Ada@Example.ORG ", "correct horse").unwrap();
     assert_eq!((user.email.original(), user.is_active), ("ada@example.org", true));
-    assert_eq!(user.password.expose().split_once(':').unwrap().1, "correct horse");
+    assert_eq!(world.owner(user.id).credentials.text().split_once(':').unwrap().1, "correct horse");
 }
 
 #[test]

@@ -4,12 +4,13 @@ use crate::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, Pla
 use crate::mail_fixtures::{Mailbox, Meanwhile};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::ErrorCode;
+use portcullis_domain::login::{Credentials, Owner};
 use portcullis_domain::mail::Language;
 use portcullis_domain::maintenance::Retention;
-use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
+use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User, UserId};
 use portcullis_domain::sessions::{ClientInfo, SessionPolicy};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, RefreshPolicy, TokenLifetimes};
-use portcullis_ports::{PasswordBlocklist, Store, StoreError};
+use portcullis_ports::{PasswordBlocklist, Store, StoreError, StoreExt};
 use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits, Rules};
 use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
@@ -106,9 +107,14 @@ impl World {
     pub(crate) fn adopt(&self, email: &str, hash: &str) -> User {
         self.store.adopt(NewUser {
             email: EmailAddress::from_stored(email.to_owned()),
-            password: PasswordHash::new(hash.to_owned()),
+            credentials: Credentials::from_hash(PasswordHash::new(hash.to_owned())),
             created_at: DateTime::UNIX_EPOCH,
         })
+    }
+
+    /// Returns an account with its credentials.
+    pub(crate) fn owner(&self, id: UserId) -> Owner {
+        self.store.read(|tx| tx.credentials().owner(id)).unwrap().unwrap()
     }
 
     pub(crate) fn log_in(&self, email: &str, password: &str) -> Result<LoggedIn, LogInError> {

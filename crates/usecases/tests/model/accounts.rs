@@ -5,7 +5,8 @@
 use crate::replay::{Run, TapeStore};
 use crate::rows::{OWNER, moment};
 use chrono::TimeDelta;
-use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User};
+use portcullis_domain::login::{Credentials, Owner};
+use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy};
 use portcullis_domain::verification::{OneTimeToken, OneTimeTokenRecord, PasswordVersion, Purpose, TokenDigest};
 use portcullis_ports::{Clock, MacSigner, StoreExt, Tx};
 use portcullis_testkit::{MemoryStore, PlainHasher, SeededEntropy};
@@ -23,10 +24,11 @@ use std::sync::{Arc, LazyLock};
 const CODE: [u8; 32] = [7; 32];
 
 /// The account, and a store with it and a token that resets its password.
-static FIRST: LazyLock<(User, MemoryStore)> = LazyLock::new(|| {
+static FIRST: LazyLock<(Owner, MemoryStore)> = LazyLock::new(|| {
     let (store, email) = (MemoryStore::new(), EmailAddress::from_stored("ada@example.org".to_owned()));
-    let password = PasswordHash::new("new:old password".to_owned());
-    let user = store.adopt(NewUser { email: email.clone(), password, created_at: moment(0) });
+    let credentials = Credentials::from_hash(PasswordHash::new("new:old password".to_owned()));
+    let new = NewUser { email: email.clone(), credentials: credentials.clone(), created_at: moment(0) };
+    let user = store.adopt(new);
     let token = OneTimeTokenRecord {
         digest: TokenDigest::new(CODE),
         purpose: Purpose::ResetPassword,
@@ -36,10 +38,10 @@ static FIRST: LazyLock<(User, MemoryStore)> = LazyLock::new(|| {
         expires_at: moment(0) + TimeDelta::minutes(30),
     };
     store.write(|tx| tx.one_time_tokens().upsert(&token)).unwrap();
-    (user, store)
+    (Owner { user, credentials }, store)
 });
 
-pub(crate) fn account() -> User {
+pub(crate) fn account() -> Owner {
     FIRST.0.clone()
 }
 
@@ -47,10 +49,10 @@ pub(crate) fn memory() -> MemoryStore {
     FIRST.1.fork()
 }
 
-/// Returns the password, and whether the token is there. Both change only under the account's lock.
-pub(crate) fn secrets(tx: &mut dyn Tx) -> (PasswordHash, bool) {
-    let password = tx.users().find(OWNER).unwrap().unwrap().password;
-    (password, tx.one_time_tokens().find(TokenDigest::new(CODE)).unwrap().is_some())
+/// Returns the credentials, and whether the token is there. Both change only under the account's lock.
+pub(crate) fn secrets(tx: &mut dyn Tx) -> (Credentials, bool) {
+    let owner = tx.credentials().owner(OWNER).unwrap().unwrap();
+    (owner.credentials, tx.one_time_tokens().find(TokenDigest::new(CODE)).unwrap().is_some())
 }
 
 /// Signs every message with the same MAC.

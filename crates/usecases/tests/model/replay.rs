@@ -10,13 +10,14 @@ use crate::rows::{
 };
 use crate::tokens::{ClearTokens, access_token, read, refresh_token};
 use chrono::{DateTime, Utc};
-use portcullis_domain::registration::{PasswordHash, UserId};
+use portcullis_domain::login::{Credentials, Owner};
+use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{
     ClientInfo, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SessionPolicy, SourceHash,
 };
 use portcullis_domain::tokens::{Jti, RefreshPolicy, RefreshToken, SpendRecord, TokenLifetimes};
 use portcullis_ports::{
-    BearerIdentity, Entropy, FoundToken, ListedSession, OneTimeTokenRepository, OutboxRepository,
+    BearerIdentity, CredentialRepository, Entropy, FoundToken, ListedSession, OneTimeTokenRepository, OutboxRepository,
     RefreshTokenRepository, ResolvedBearer, Rotation, RowCursor, RowRange, SessionCutoffs, SessionRepository, Store,
     StoreError, Tx, TxMode, TxOutcome, TxWork, UserRepository, rotate_in_transaction,
 };
@@ -153,7 +154,7 @@ struct TapeTx<'a> {
     store: &'a TapeStore,
     rest: &'a mut dyn Tx,
     /// Secrets of the account when the transaction began.
-    before: (PasswordHash, bool),
+    before: (Credentials, bool),
     /// `true` if the transaction has locked the account.
     held: bool,
 }
@@ -161,6 +162,10 @@ struct TapeTx<'a> {
 impl Tx for TapeTx<'_> {
     fn users(&mut self) -> &mut dyn UserRepository {
         self.rest.users()
+    }
+
+    fn credentials(&mut self) -> &mut dyn CredentialRepository {
+        self.rest.credentials()
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {
@@ -243,7 +248,9 @@ impl SessionRepository for TapeTx<'_> {
             let number = session_of(bearer.session_id.unwrap());
             match self.store.ask(Call::Bearer(number))? {
                 Reply::Session { ended } => {
-                    Ok(Some(ResolvedBearer { user: account(), session: Some(session(number, ended)) }))
+                    let Owner { user, credentials } = account();
+                    let (password, session) = (credentials.hash().clone(), Some(session(number, ended)));
+                    Ok(Some(ResolvedBearer { user, password, session }))
                 }
                 other => panic!("no answer to this: {other:?}"),
             }

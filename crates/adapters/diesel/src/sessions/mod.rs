@@ -7,6 +7,7 @@ mod statements;
 pub(crate) use rows::{NewEventRow, OriginRow, SessionRow, columns};
 
 use crate::engine::{Link, columns_of};
+use crate::password::StoredPassword;
 use crate::registration::UserRow;
 use crate::schema::{session_events, sessions, users};
 use crate::statement::Statement;
@@ -17,7 +18,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
-use portcullis_domain::registration::{User, UserId};
+use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{
     ClientInfo, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash,
 };
@@ -60,8 +61,12 @@ fn event_of(session_end: &SessionEnd) -> SessionEvent {
     SessionEvent { at: session_end.at, kind: session_end.reason.into(), client: session_end.client.clone() }
 }
 
-fn bearer(user: UserRow, session: Option<SessionRow>) -> Result<ResolvedBearer, StoreError> {
-    Ok(ResolvedBearer { user: user.try_into()?, session: session.map(Session::try_from).transpose()? })
+/// Account, hash and session of a bearer.
+type BearerRow = (UserRow, StoredPassword, Option<SessionRow>);
+
+fn bearer((user, password, session): BearerRow) -> Result<ResolvedBearer, StoreError> {
+    let session = session.map(Session::try_from).transpose()?;
+    Ok(ResolvedBearer { user: user.try_into()?, password: password.into(), session })
 }
 
 impl SessionRepository for Transaction<'_> {
@@ -251,9 +256,8 @@ impl Transaction<'_> {
         let sid = key.session_id.map(|id| id.to_string()).unwrap_or_default();
         let own = sessions::user_id.eq(users::id).and(sessions::sid.eq(sid));
         let query = users::table.left_join(sessions::table.on(own)).filter(users::id.eq(key.user_id.get()));
-        let query = query.select((columns_of::<UserRow>(), columns_of::<Option<SessionRow>>()));
-        let row = self.first::<(UserRow, Option<SessionRow>)>(query)?;
-        row.map(|(user, session)| bearer(user, session)).transpose()
+        let columns = (columns_of::<UserRow>(), users::hashed_password, columns_of::<Option<SessionRow>>());
+        self.first::<BearerRow>(query.select(columns))?.map(bearer).transpose()
     }
 
     /// Queries all keys in one round trip: each account with the requested ones of its sessions.
@@ -262,9 +266,9 @@ impl Transaction<'_> {
         let sids = keys.iter().filter_map(|key| key.session_id).map(|id| id.to_string());
         let asked_for = sessions::user_id.eq(users::id).and(sessions::sid.eq_any(sids));
         let query = users::table.left_join(sessions::table.on(asked_for)).filter(users::id.eq_any(ids));
-        let query = query.select((columns_of::<UserRow>(), columns_of::<Option<SessionRow>>()));
-        let rows = self.load::<(UserRow, Option<SessionRow>)>(query)?.into_iter();
-        let found = rows.map(|(user, session)| bearer(user, session)).collect::<Result<Vec<_>, _>>()?;
+        let columns = (columns_of::<UserRow>(), users::hashed_password, columns_of::<Option<SessionRow>>());
+        let rows = self.load::<BearerRow>(query.select(columns))?.into_iter();
+        let found = rows.map(bearer).collect::<Result<Vec<_>, _>>()?;
         Ok(keys.iter().map(|key| chosen(&found, key)).collect())
     }
 }
@@ -272,7 +276,7 @@ impl Transaction<'_> {
 /// Returns the row for a key, or `None` if its account was not found.
 fn chosen(found: &[ResolvedBearer], key: &BearerIdentity) -> Option<ResolvedBearer> {
     let mut own = found.iter().filter(|found| found.user.id == key.user_id);
-    let user: &User = &own.clone().next()?.user;
+    let account = own.clone().next()?;
     let session = own.find_map(|found| found.session.as_ref().filter(|session| Some(session.id) == key.session_id));
-    Some(ResolvedBearer { user: user.clone(), session: session.cloned() })
+    Some(ResolvedBearer { session: session.cloned(), ..account.clone() })
 }

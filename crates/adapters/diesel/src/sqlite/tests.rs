@@ -8,6 +8,7 @@ use chrono::DateTime;
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
+use portcullis_domain::login::Credentials;
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User};
 use portcullis_ports::StoreExt;
 use portcullis_testkit::FixedClock;
@@ -22,8 +23,8 @@ pub(super) fn store(folder: &TempDir) -> SqliteStore {
 
 pub(super) fn register(store: &SqliteStore, number: u32) -> Result<Option<User>, StoreError> {
     let email = EmailAddress::from_stored(format!("{number}-{:0>200}@example.com", ""));
-    let password = PasswordHash::new("$2b$12$hash".to_owned());
-    let new = NewUser { email, password, created_at: DateTime::UNIX_EPOCH };
+    let credentials = Credentials::from_hash(PasswordHash::new("$2b$12$hash".to_owned()));
+    let new = NewUser { email, credentials, created_at: DateTime::UNIX_EPOCH };
     store.write(|tx| tx.users().insert(&new))
 }
 

@@ -30,7 +30,8 @@ pub(crate) fn assert_accounts_are_kept(store: &dyn Store) {
         }
         let user = accounts(store, address).unwrap().remove(0);
         assert_eq!(user.is_active, id != 3);
-        assert!(user.password.expose().starts_with("$2b$12$"));
+        let owner = store.read(|tx| tx.credentials().owner(user.id)).unwrap().unwrap();
+        assert!(owner.credentials.text().starts_with("$2b$12$"));
         assert!(user.created_at < now() && user.email_verified_at.is_none());
         assert_eq!(register(store, &address.to_ascii_uppercase()), Ok(None));
     }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use portcullis_diesel::StoreOptions;
+use portcullis_domain::login::Credentials;
 use portcullis_domain::mail::{Language, NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 use portcullis_domain::sessions::{ClientInfo, Session, SessionId, SessionPolicy};
@@ -48,7 +49,8 @@ pub(crate) fn impatient() -> StoreOptions {
 
 pub(crate) fn newcomer(address: &str) -> NewUser {
     let email = EmailAddress::from_stored(address.to_owned());
-    NewUser { email, password: PasswordHash::new("$2b$12$hash".to_owned()), created_at: now() }
+    let credentials = Credentials::from_hash(PasswordHash::new("$2b$12$hash".to_owned()));
+    NewUser { email, credentials, created_at: now() }
 }
 
 pub(crate) fn register(store: &dyn Store, address: &str) -> Result<Option<User>, StoreError> {

@@ -4,8 +4,9 @@
 use super::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, PlainTokens};
 use super::steps::{Person, State};
 use chrono::{DateTime, TimeDelta};
+use portcullis_domain::login::Owner;
 use portcullis_domain::mail::{MailContent, Occasion, RenderedMail};
-use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy, User};
+use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::TokenLifetimes;
 use portcullis_domain::verification::{OneTimeToken, Purpose};
@@ -237,8 +238,8 @@ impl House {
     }
 
     /// Returns whether an account recognizes a device cookie.
-    pub(super) fn recognises(&self, cookie: &str, user: &User) -> bool {
-        self.devices.recognise(cookie, user).is_some()
+    pub(super) fn recognises(&self, cookie: &str, owner: &Owner) -> bool {
+        self.devices.recognise(cookie, &owner.user.email, owner.credentials.hash()).is_some()
     }
 
     /// Delivers all queued emails to the mailboxes.

@@ -12,7 +12,7 @@ mod house;
 mod steps;
 
 use house::Proof;
-use portcullis_domain::registration::User;
+use portcullis_domain::login::Owner;
 use portcullis_domain::verification::Purpose;
 use portcullis_testkit::MemoryStore;
 use std::collections::{BTreeSet, HashSet};
@@ -36,11 +36,13 @@ fn beginning() -> State {
 /// Returns a key of the parts of the state that matter for the next steps.
 fn key(state: &State) -> String {
     let house = state.house();
-    let account =
-        |email: &str| state.account(email).map(|user| (password_of(&user), user.email_verified_at.is_some(), user.id));
+    let account = |email: &str| {
+        let owner = state.account(email)?;
+        Some((password_of(&owner), owner.user.email_verified_at.is_some(), owner.user.id))
+    };
     let person = |person: &Person| {
         let session = state.signed_in(person).map(|user| user.id);
-        let knows = |cookie: &String, email| state.account(email).is_some_and(|user| house.recognises(cookie, &user));
+        let knows = |cookie: &String, email| state.account(email).is_some_and(|owner| house.recognises(cookie, &owner));
         let device = |cookie: &String| [OWNED, THEIRS].map(|email| knows(cookie, email));
         let mut mailbox: Vec<_> = person.mailbox.iter().filter_map(|token| house.inspect(token)).collect();
         mailbox.sort_unstable();
@@ -56,19 +58,19 @@ fn key(state: &State) -> String {
 }
 
 /// Returns the account of the owner's address, if it is verified.
-fn claimed(state: &State) -> Option<User> {
-    state.account(OWNED).filter(|user| user.email_verified_at.is_some())
+fn claimed(state: &State) -> Option<Owner> {
+    state.account(OWNED).filter(|owner| owner.user.email_verified_at.is_some())
 }
 
 /// Checks the invariants.
 fn check(before: &State, state: &State, rules: Rules) -> Result<(), String> {
-    let Some(user) = claimed(state) else { return Ok(()) };
+    let Some(owner) = claimed(state) else { return Ok(()) };
     // A password that leaked after the owner's verification is valid until the owner claims the account
     // again.
     if rules.leaked && claimed(before).is_some() {
         return Ok(());
     }
-    let password = password_of(&user);
+    let password = password_of(&owner);
     let Outcome { purpose, proof, removed } = match state.outcome {
         Some(outcome) => outcome,
         // The owner reset the password.
@@ -80,7 +82,7 @@ fn check(before: &State, state: &State, rules: Rules) -> Result<(), String> {
     if !kept && rules.known().contains(&password) {
         return Err(format!("the stranger signs in with \"{password}\" after {purpose:?}"));
     }
-    let inside = state.signed_in(&state.stranger).is_some_and(|inside| inside.id == user.id);
+    let inside = state.signed_in(&state.stranger).is_some_and(|inside| inside.id == owner.user.id);
     if inside && !kept {
         return Err(format!("the stranger is still signed in after {purpose:?}"));
     }

@@ -1,6 +1,7 @@
 //! Possible steps of the owner of an address and an attacker, and their effects.
 
 use super::house::{House, Proof};
+use portcullis_domain::login::Owner;
 use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::Store;
@@ -91,14 +92,14 @@ impl Rules {
 }
 
 /// Returns the clear text of an account's password.
-pub(super) fn password_of(user: &User) -> &'static str {
-    let text = user.password.expose().split_once(':').map_or("", |(_, text)| text);
+pub(super) fn password_of(owner: &Owner) -> &'static str {
+    let text = owner.credentials.text().split_once(':').map_or("", |(_, text)| text);
     STRANGERS.into_iter().chain([OWN]).find(|known| *known == text).unwrap_or("nobody's")
 }
 
 impl State {
-    pub(super) fn account(&self, email: &str) -> Option<User> {
-        self.store.accounts(&EmailAddress::parse(email).unwrap()).unwrap().pop()
+    pub(super) fn account(&self, email: &str) -> Option<Owner> {
+        self.store.owners(&EmailAddress::parse(email).unwrap()).unwrap().pop()
     }
 
     pub(super) fn person(&mut self, who: Who) -> &mut Person {
@@ -131,14 +132,15 @@ impl State {
         for email in [OWNED, THEIRS] {
             match self.account(email) {
                 None => acts.push(Act::Register(Who::Stranger, email)),
-                Some(user) => {
-                    let knows = rules.known().into_iter().find(|known| *known == password_of(&user));
+                Some(owner) => {
+                    let knows = rules.known().into_iter().find(|known| *known == password_of(&owner));
                     acts.extend(knows.map(|password| Act::LogIn(Who::Stranger, email, password)));
                 }
             }
         }
         if let Some(user) = self.signed_in(&self.stranger)
-            && let Some(password) = rules.known().into_iter().find(|known| *known == password_of(&user))
+            && let Some(owner) = self.account(user.email.original())
+            && let Some(password) = rules.known().into_iter().find(|known| *known == password_of(&owner))
         {
             let to = if user.email.canonical() == OWNED { THEIRS } else { OWNED };
             let other = if password == STRANGERS[0] { STRANGERS[1] } else { STRANGERS[0] };
@@ -169,10 +171,10 @@ impl State {
         acts.extend([Act::Forgot(OWNED), Act::Forgot(THEIRS)]);
         match self.account(OWNED) {
             None => acts.push(Act::Register(Who::Owner, OWNED)),
-            Some(user) => {
-                let own = password_of(&user) == OWN;
+            Some(owner) => {
+                let own = password_of(&owner) == OWN;
                 acts.extend(own.then_some(Act::LogIn(Who::Owner, OWNED, OWN)));
-                acts.extend(user.email_verified_at.is_none().then_some(Act::Resend));
+                acts.extend(owner.user.email_verified_at.is_none().then_some(Act::Resend));
             }
         }
         if !rules.prompt && !self.store.mails().is_empty() {
