@@ -2,8 +2,9 @@
 
 mod begin_session;
 mod password;
+mod proof;
 mod reauthentication;
 
 pub use password::{LogIn, LogInError, LogInReason, LoggedIn, PasswordLogin};
-pub(crate) use reauthentication::{MAX_ATTEMPTS, hash_contention};
+pub(crate) use proof::{MAX_ATTEMPTS, hash_contention};
 pub use reauthentication::{Reauthentication, ReauthenticationError, WrongPassword};

@@ -1,6 +1,7 @@
 //! Login with email and password.
 
-use super::reauthentication::{MAX_ATTEMPTS, hash_contention, verify};
+use super::proof::{Attempted, hash_contention, while_it_changes};
+use super::reauthentication::verify;
 use crate::LOG;
 use crate::caller::Caller;
 use crate::counted::Counted;
@@ -112,12 +113,12 @@ impl Counted for LogIn {
     ) -> Result<Option<LoggedIn>, LogInError> {
         let device = self.device(input, caller);
         let candidates = self.store.read(|tx| tx.credentials().owners(&input.email))?;
-        let mut owner = login::select_account(candidates, &input.email);
-        for _ in 0..MAX_ATTEMPTS {
+        let first = login::select_account(candidates, &input.email);
+        while_it_changes(&*self.store, first, |owner| {
             let hash = owner.as_ref().map(|owner| owner.credentials.hash());
             let current = |cookie| hash.is_some_and(|hash| self.devices.is_current(cookie, hash));
             if !device.as_ref().is_none_or(current) {
-                return Ok(None);
+                return Ok(Attempted::Done(None));
             }
             let verification = self.verify(owner.as_ref(), input, &caller.cancellation)?;
             let matched = matches!(verification, PasswordCheck::Match { .. });
@@ -132,13 +133,9 @@ impl Counted for LogIn {
                 known
             };
             let device = device.map(|cookie| cookie.device);
-            if let Some(logged_in) = self.begin_session((&known, &input.email), device, caller, admission)? {
-                return Ok(Some(logged_in));
-            }
-            // Another hash replaced the one that the password was checked against.
-            owner = self.store.read(|tx| tx.credentials().owner(known.user.id))?;
-        }
-        Err(hash_contention().into())
+            let logged_in = self.begin_session((&known, &input.email), device, caller, admission)?;
+            Ok(logged_in.map_or(Attempted::Outdated(known.user.id), |done| Attempted::Done(Some(done))))
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Asks a logged-in user for the password again, so that a stolen token alone cannot lock the owner
 //! out.
 
+use super::proof::{Attempted, while_it_changes};
 use crate::LOG;
 use crate::caller::Caller;
 use crate::failure::{Reason, UseCaseError};
@@ -8,12 +9,9 @@ use crate::limits::{DeviceCookies, Guess, Guesses};
 use crate::tokens::Authenticated;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::login::Owner;
-use portcullis_domain::registration::{EmailAddress, Password, PasswordHash, UserId};
-use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt};
+use portcullis_domain::registration::{EmailAddress, Password, PasswordHash};
+use portcullis_ports::{CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreExt};
 use std::sync::Arc;
-
-/// Maximum number of password checks while other requests replace the hash.
-pub(crate) const MAX_ATTEMPTS: usize = 3;
 
 /// The password is wrong, or the account no longer exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,11 +53,6 @@ pub(super) fn verify(
     Ok(verification)
 }
 
-/// Creates the error for an account whose hash changed in every attempt.
-pub(crate) fn hash_contention() -> StoreError {
-    StoreError::Busy("the password hash changed whenever it was looked at".to_owned())
-}
-
 impl Reauthentication {
     /// Returns the guess to count before the work. It draws on the same budgets as a login, so that a
     /// stolen token gives an attacker no additional guesses. A known device keeps its own budget.
@@ -77,19 +70,13 @@ impl Reauthentication {
         caller: &Caller,
         mut act: impl FnMut(&Owner) -> Result<Option<T>, UseCaseError<R>>,
     ) -> Result<T, UseCaseError<R>> {
-        for _ in 0..MAX_ATTEMPTS {
-            let owner = self.read(owner.user.id)?.ok_or_else(|| R::from(WrongPassword))?;
+        let first = self.store.read(|tx| tx.credentials().owner(owner.user.id))?;
+        while_it_changes(&*self.store, first, |owner| {
+            let owner = owner.filter(|owner| owner.user.is_active).ok_or_else(|| R::from(WrongPassword))?;
             if !matches!(verify(&*self.hasher, password, &owner, &caller.cancellation)?, PasswordCheck::Match { .. }) {
                 return Err(R::from(WrongPassword).into());
             }
-            if let Some(done) = act(&owner)? {
-                return Ok(done);
-            }
-        }
-        Err(hash_contention().into())
-    }
-
-    fn read(&self, id: UserId) -> Result<Option<Owner>, StoreError> {
-        Ok(self.store.read(|tx| tx.credentials().owner(id))?.filter(|owner| owner.user.is_active))
+            Ok(act(&owner)?.map_or(Attempted::Outdated(owner.user.id), Attempted::Done))
+        })
     }
 }
