@@ -11,9 +11,8 @@ use std::mem::take;
 use std::sync::Arc;
 
 /// Guard for a call that passed the rate limits. Dropping it refunds the charges, because a call that
-/// was shed or whose dependency failed has tested no password. [`settle`](Self::settle) keeps the
-/// charges that the outcome costs. Charges to the source are never refunded. The default value holds no
-/// charges.
+/// was shed or whose dependency failed has tested no password. The outcome of the call decides which
+/// charges are kept. Charges to the source are never refunded. The default value holds no charges.
 #[must_use = "an admission that is dropped is given back"]
 #[derive(Default)]
 pub struct Admission(Vec<Counted>);
