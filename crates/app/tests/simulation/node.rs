@@ -18,7 +18,7 @@ use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
 use portcullis_usecases::login::LogIn;
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::registration::{PasswordScreening, Register};
-use portcullis_usecases::sessions::LogOut;
+use portcullis_usecases::sessions::{BeginSession, LogOut};
 use portcullis_usecases::tokens::{Authenticate, Refresh, TokenFactory};
 use portcullis_usecases::verification::OneTimeTokens;
 use std::sync::{Arc, Mutex};
@@ -68,13 +68,18 @@ impl Process {
             log_in: LogIn {
                 store: store.clone(),
                 hasher,
-                issuance: issuance.clone(),
-                sessions,
                 guesses: Arc::new(guesses),
-                devices,
+                devices: devices.clone(),
                 outbox: outbox.clone(),
                 require_verified_email: false,
-                clock: clock.clone(),
+                beginning: Arc::new(BeginSession {
+                    store: store.clone(),
+                    issuance: issuance.clone(),
+                    sessions,
+                    devices,
+                    outbox: outbox.clone(),
+                    clock: clock.clone(),
+                }),
             },
             refresh: Refresh {
                 store: store.clone(),

@@ -1,6 +1,5 @@
 //! Login and reauthentication.
 
-mod begin_session;
 mod password;
 mod proof;
 mod reauthentication;

@@ -8,14 +8,14 @@ use crate::counted::Counted;
 use crate::failure::{DependencyError, Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, DeviceCookies, Guess, Guesses, LimitError};
 use crate::mail::Outbox;
-use crate::tokens::{TokenFactory, TokenPair};
+use crate::sessions::BeginSession;
+use crate::tokens::TokenPair;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::DeviceCookie;
 use portcullis_domain::login::{self, Credentials, LoginRejection, Owner};
 use portcullis_domain::registration::{EmailAddress, Password};
-use portcullis_domain::sessions::SessionPolicy;
 use portcullis_ports::{
-    CancellationToken, Clock, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt, Tx,
+    CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt, Tx,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -72,20 +72,16 @@ pub struct LogIn {
     pub store: Arc<dyn Store>,
     /// Password hasher.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// Token factory.
-    pub issuance: Arc<TokenFactory>,
-    /// Maximum age and number of sessions.
-    pub sessions: SessionPolicy,
     /// Limit on guesses at passwords.
     pub guesses: Arc<Guesses>,
     /// Known devices.
     pub devices: Arc<DeviceCookies>,
-    /// Outbox for notices to the owner.
+    /// Outbox, whose emails are bound to the password.
     pub outbox: Arc<Outbox>,
     /// `true` to refuse accounts with an unverified email.
     pub require_verified_email: bool,
-    /// Clock.
-    pub clock: Arc<dyn Clock>,
+    /// Begins the session.
+    pub beginning: Arc<BeginSession>,
 }
 
 impl Counted for LogIn {
@@ -133,7 +129,7 @@ impl Counted for LogIn {
                 known
             };
             let device = device.map(|cookie| cookie.device);
-            let logged_in = self.begin_session((&known, &input.email), device, caller, admission)?;
+            let logged_in = self.beginning.run((&known, &input.email), device, caller, admission)?;
             Ok(logged_in.map_or(Attempted::Outdated(known.user.id), |done| Attempted::Done(Some(done))))
         })
     }

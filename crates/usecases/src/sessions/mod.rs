@@ -1,5 +1,6 @@
-//! Listing and ending sessions.
+//! Beginning, listing and ending sessions.
 
+mod begin;
 mod error;
 mod list;
 mod logout;
@@ -7,6 +8,7 @@ mod logout_all;
 mod revoke;
 mod timeline;
 
+pub use begin::BeginSession;
 pub use error::{NoSuchSession, SessionError};
 pub use list::{ListSessions, OwnSession, SessionsListed};
 pub use logout::{LogOut, LoggedOut};

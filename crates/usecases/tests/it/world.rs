@@ -17,7 +17,7 @@ use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::registration::{PasswordScreening, Register, RegisterError, Registered, Registration};
-use portcullis_usecases::sessions::{LogOut, LoggedOut};
+use portcullis_usecases::sessions::{BeginSession, LogOut, LoggedOut};
 use portcullis_usecases::tokens::{
     Authenticate, Authenticated, Refresh, RefreshExchange, Refreshed, TokenError, TokenFactory, TokenPair,
 };
@@ -131,16 +131,21 @@ impl World {
     }
 
     pub(crate) fn verb(&self) -> LogIn {
+        self.verb_on(self.store.clone())
+    }
+
+    fn verb_on(&self, store: Arc<dyn Store>) -> LogIn {
+        let (devices, outbox) = (self.devices.clone(), self.outbox.clone());
+        let (issuance, sessions, clock) = (self.issuance.clone(), self.sessions, self.clock.clone());
+        let beginning = BeginSession { store: store.clone(), issuance, sessions, devices, outbox, clock };
         LogIn {
-            store: self.store.clone(),
+            store,
             hasher: self.hasher.clone(),
-            issuance: self.issuance.clone(),
-            sessions: self.sessions,
             guesses: self.guesses(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
             require_verified_email: self.require_verified_email,
-            clock: self.clock.clone(),
+            beginning: Arc::new(beginning),
         }
     }
 
@@ -213,7 +218,7 @@ impl World {
         happens: impl FnOnce(&Self) + Send + 'static,
     ) -> Option<ErrorCode> {
         let meanwhile = self.clone();
-        let verb = LogIn { store: Meanwhile::of(self, move || happens(&meanwhile)), ..self.verb() };
+        let verb = self.verb_on(Meanwhile::of(self, move || happens(&meanwhile)));
         let outcome = verb.run(&login("ada@example.org", "correct horse"), &Caller::default());
         outcome.err().map(|error| error.code())
     }

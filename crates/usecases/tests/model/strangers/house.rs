@@ -17,6 +17,7 @@ use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin, Reauthenticatio
 use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, Notices, Outbox, RequestLink};
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset, ResetPassword};
 use portcullis_usecases::registration::{PasswordScreening, Register, Registration};
+use portcullis_usecases::sessions::BeginSession;
 use portcullis_usecases::tokens::{Authenticate, Authenticated, TokenFactory};
 use portcullis_usecases::verification::{
     EmailChangeRequest, EmailVerification, EmailVerified, InspectToken, OneTimeTokens, RequestEmailChange, VerifyEmail,
@@ -148,13 +149,18 @@ impl House {
         let verb = LogIn {
             store: self.store.clone(),
             hasher: self.hasher.clone(),
-            issuance: Arc::new(issuance),
-            sessions: SessionPolicy::default(),
             guesses: self.guesses(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
             require_verified_email: false,
-            clock: self.clock.clone(),
+            beginning: Arc::new(BeginSession {
+                store: self.store.clone(),
+                issuance: Arc::new(issuance),
+                sessions: SessionPolicy::default(),
+                devices: self.devices.clone(),
+                outbox: self.outbox.clone(),
+                clock: self.clock.clone(),
+            }),
         };
         verb.run(&PasswordLogin { email: address(email), password: Password::new(password) }, &on(device)).ok()
     }

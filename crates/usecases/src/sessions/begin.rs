@@ -1,18 +1,21 @@
-//! Begins the session after a correct password. If the password changes during the login, the login is
-//! refused.
+//! Begins sessions, and only this module does. If the credentials change during the login, no session
+//! begins.
 
-use super::{LogIn, LogInError, LoggedIn};
 use crate::caller::Caller;
-use crate::limits::Admission;
-use crate::mail::MailCause;
+use crate::failure::DependencyError;
+use crate::limits::{Admission, DeviceCookies};
+use crate::login::LoggedIn;
+use crate::mail::{MailCause, Outbox};
+use crate::tokens::TokenFactory;
 use crate::{LOG, SECURITY_LOG};
 use portcullis_domain::limits::DeviceId;
 use portcullis_domain::login::{self, Owner};
 use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, User};
-use portcullis_domain::sessions::{ClientInfo, EndReason, EventKind, Session, SessionEnd, SessionEvent};
+use portcullis_domain::sessions::{ClientInfo, EndReason, EventKind, Session, SessionEnd, SessionEvent, SessionPolicy};
 use portcullis_domain::tokens::RefreshToken;
-use portcullis_ports::{StoreError, StoreExt, Tx};
+use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
+use std::sync::Arc;
 
 /// Maximum number of sessions that one login evicts, so that it does not block the writer for long. An
 /// adopted account may have more excess sessions; the next login evicts further ones.
@@ -24,6 +27,22 @@ const MAX_CONCURRENT_LOGINS: u32 = 64;
 
 /// Maximum number of earlier sessions compared to decide whether a device is new.
 const MAX_KNOWN_SESSIONS: u32 = 1_000;
+
+/// Begins the session of an owner who has logged in.
+pub struct BeginSession {
+    /// Store of sessions and tokens.
+    pub store: Arc<dyn Store>,
+    /// Token factory.
+    pub issuance: Arc<TokenFactory>,
+    /// Maximum age and number of sessions.
+    pub sessions: SessionPolicy,
+    /// Known devices.
+    pub devices: Arc<DeviceCookies>,
+    /// Outbox for notices to the owner.
+    pub outbox: Arc<Outbox>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+}
 
 /// A session to be stored.
 struct NewSession<'a> {
@@ -47,16 +66,16 @@ impl From<StoreError> for BeginSessionError {
     }
 }
 
-impl LogIn {
+impl BeginSession {
     /// Begins a session. Returns `None` if the account changed since it was read. `known` is the
     /// client's device, if the account knows it.
-    pub(super) fn begin_session(
+    pub(crate) fn run(
         &self,
         (owner, email): (&Owner, &EmailAddress),
         known: Option<DeviceId>,
         caller: &Caller,
         admission: &Admission,
-    ) -> Result<Option<LoggedIn>, LogInError> {
+    ) -> Result<Option<LoggedIn>, DependencyError> {
         let (user, now) = (&owner.user, self.clock.now());
         let device = known.unwrap_or_else(|| self.devices.new_device());
         let (session, token, pair) = self.issuance.issue_first(user.id, now)?;
