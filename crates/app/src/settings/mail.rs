@@ -108,8 +108,8 @@ impl Mail {
         })
     }
 
-    /// Creates the renderer of emails and pages. Renders each once in every language, to check the
-    /// templates.
+    /// Creates the renderer of emails and pages. Renders each page once in every language if the operator
+    /// has templates, to check them. Tests render the built-in ones.
     ///
     /// # Errors
     /// If one of the operator's templates is invalid.
@@ -119,7 +119,7 @@ impl Mail {
         passwords: &PasswordPolicy,
     ) -> Result<MinijinjaRenderer, SettingsError> {
         let checked = MinijinjaRenderer::new(app_name, passwords, self.templates.as_deref()).and_then(|renderer| {
-            for language in Language::ALL {
+            for language in Language::ALL.into_iter().filter(|_| self.templates.is_some()) {
                 for (_, page) in Page::samples(language, "ada@example.org") {
                     renderer.render_page(language, page.template(), &page)?;
                 }
