@@ -24,7 +24,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Sets the condition under which the caller still waits.
+    /// Sets how to find out whether the caller still waits for the response.
     #[must_use]
     pub fn waiting_while(self, still_wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self { cancellation: CancellationToken::cancelled_unless(still_wanted), ..self }

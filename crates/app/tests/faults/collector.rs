@@ -71,7 +71,7 @@ fn is_lost_and_comes_back(manner: CollectorMode) {
         (sent > 0 && traced.count("sent") == sent).then_some(())
     });
     // A collector that came back before the last attempt was never reported as lost.
-    assert!(traced.service.events(LOST).len() <= 1, "it is told once");
+    assert!(traced.service.events(LOST).len() <= 1, "the loss is logged at most once");
     let told: u64 = traced.service.events(BACK).iter().map(|event| event["dropped"].as_u64().unwrap()).sum();
     assert_eq!(told, traced.count("dropped"));
     traced.service.stop();

@@ -20,12 +20,12 @@ pub(crate) fn routes(table: &mut Table) {
     table.add(Method::GET, "/health", health, responds("The service handles requests."));
     table.add(Method::GET, "/health/live", live, responds("The process is alive."));
     let [id, retry_after] = ["RequestId", "RetryAfter"].map(openapi::header);
-    let told = responds("The service is ready, possibly degraded.").patch(json!({ "responses": { "503": {
+    let operation = responds("The service is ready, possibly degraded.").patch(json!({ "responses": { "503": {
         "description": "The service is not ready.",
         "headers": { "X-Request-ID": id, "Retry-After": retry_after },
         "content": { "application/json": { "schema": openapi::schema("ReadyResponse") } },
     } } }));
-    table.add(Method::GET, "/health/ready", ready, told);
+    table.add(Method::GET, "/health/ready", ready, operation);
 }
 
 /// Check health

@@ -46,11 +46,11 @@ pub(crate) fn routes(table: &mut Table) {
     let [id, caching, tag] = ["RequestId", "CacheControl", "ETag"].map(openapi::header);
     let headers = json!({ "X-Request-ID": id, "Cache-Control": caching, "ETag": tag });
     let unchanged = "The keys have not changed since the `ETag` in `If-None-Match`.";
-    let told = responds("The public keys.").patch(json!({ "responses": {
+    let operation = responds("The public keys.").patch(json!({ "responses": {
         "200": { "headers": headers },
         "304": { "description": unchanged, "headers": headers },
     } }));
-    table.add(Method::GET, "/.well-known/jwks.json", jwks, told);
+    table.add(Method::GET, "/.well-known/jwks.json", jwks, operation);
 }
 
 /// Get public keys

@@ -22,10 +22,10 @@ use std::sync::Arc;
 /// Registers the routes of this feature.
 pub(crate) fn routes(table: &mut Table) {
     let form = json!({ "application/x-www-form-urlencoded": { "schema": schema("LoginForm") } });
-    let told = responds("The tokens of a new session.")
+    let operation = responds("The tokens of a new session.")
         .fails(&[ErrorCode::InvalidCredentials, ErrorCode::EmailUnverified, ErrorCode::RateLimited])
         .patch(json!({ "requestBody": { "content": form } }));
-    table.add(Method::POST, "/auth/login", login, told.sends_email());
+    table.add(Method::POST, "/auth/login", login, operation.sends_email());
 }
 
 /// Log in

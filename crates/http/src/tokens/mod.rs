@@ -32,14 +32,14 @@ pub(crate) fn routes(table: &mut Table) {
         "description": "Names this exchange. If the response is lost, a retry with the same token and key returns the same pair.",
         "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$", "example": "0f9d7c1e" }
     });
-    let told = responds("The next pair of tokens.").parameter(idempotency_key).fails(&[
+    let operation = responds("The next pair of tokens.").parameter(idempotency_key).fails(&[
         ErrorCode::TokenInvalid,
         ErrorCode::TokenExpired,
         ErrorCode::TokenRevoked,
         ErrorCode::EmailUnverified,
         ErrorCode::RateLimited,
     ]);
-    table.add(Method::POST, "/auth/refresh", refresh, told);
+    table.add(Method::POST, "/auth/refresh", refresh, operation);
 }
 
 /// Exchange refresh token

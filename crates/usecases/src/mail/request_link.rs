@@ -52,8 +52,8 @@ impl Counted for RequestLink {
     fn act(&self, email: &EmailAddress, caller: &Caller, _: &Admission) -> Result<LinkRequested, RequestLinkError> {
         let cause = caller.cause(self.clock.now());
         let account = login::select_account(self.store.read(|tx| tx.credentials().owners(email))?, email);
-        let nobodys = PasswordHash::new(String::new());
-        let password = self.outbox.tokens.version(account.as_ref().map_or(&nobodys, |owner| owner.credentials.hash()));
+        let no_hash = PasswordHash::new(String::new());
+        let password = self.outbox.tokens.version(account.as_ref().map_or(&no_hash, |owner| owner.credentials.hash()));
         let order = NewMail { password: Some(password), ..self.outbox.new_mail(self.occasion, None, email, &cause) };
         self.store.write(|tx| tx.outbox().enqueue(&order))?;
         self.outbox.notify_worker();

@@ -39,7 +39,7 @@ fn the_old_address_is_told_and_can_undo_the_change(service: &Service) {
         let new_email = move_away(service, &account, &own.access);
         let told = service.wait_for_mails(&account.email, 2);
         let told = told.iter().find(|mail| mail.field("Subject").contains("Your email address")).expect("a notice");
-        assert!(!told.whole.contains(&new_email), "whoever changed the address chose that text");
+        assert!(!told.whole.contains(&new_email), "the new address is untrusted text");
         let moved = Pair::of(&service.login(&new_email, &account.password));
         service.confirm(&told.token(), "not the password").wrong_credentials();
         let reply = if with_password {
