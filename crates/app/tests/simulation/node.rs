@@ -7,6 +7,7 @@ use crate::signer::Signer;
 use crate::spec::{ACCESS_LIFE, REFRESH_LIFE};
 use crate::store::{CheckedBreaker, faulty};
 use crate::world::SimWorld;
+use portcullis_domain::login::EntryPolicy;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{RefreshPolicy, TokenLifetimes};
 use portcullis_hmac::HmacSigner;
@@ -15,7 +16,7 @@ use portcullis_ports::{Clock, Entropy, Store};
 use portcullis_resilience::{Breaker, BreakerSettings, CircuitBreaker};
 use portcullis_usecases::health::CheckReadiness;
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
-use portcullis_usecases::login::LogIn;
+use portcullis_usecases::login::{Gate, LogIn};
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::registration::{PasswordScreening, Register};
 use portcullis_usecases::sessions::{BeginSession, LogOut};
@@ -56,6 +57,14 @@ impl Process {
         let devices = Arc::new(DeviceCookies { authenticator, entropy: entropy.clone(), clock: clock.clone() });
         let guesses = Guesses { limits: limits.clone(), devices: devices.clone(), store: store.clone() };
         let outbox = outbox(entropy);
+        let beginning = BeginSession {
+            store: store.clone(),
+            issuance: issuance.clone(),
+            sessions,
+            devices: devices.clone(),
+            outbox: outbox.clone(),
+            clock: clock.clone(),
+        };
         Arc::new(Self {
             register: Register {
                 store: store.clone(),
@@ -69,17 +78,9 @@ impl Process {
                 store: store.clone(),
                 hasher,
                 guesses: Arc::new(guesses),
-                devices: devices.clone(),
+                devices,
                 outbox: outbox.clone(),
-                require_verified_email: false,
-                beginning: Arc::new(BeginSession {
-                    store: store.clone(),
-                    issuance: issuance.clone(),
-                    sessions,
-                    devices,
-                    outbox: outbox.clone(),
-                    clock: clock.clone(),
-                }),
+                gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning }),
             },
             refresh: Refresh {
                 store: store.clone(),

@@ -1,7 +1,11 @@
-//! Login rules: account lookup by email address, and the decision.
+//! Login rules: account lookup by email address, the check of the password, and the decision.
 
+mod entry;
+mod methods;
 mod owner;
 
+pub use entry::{EntryPolicy, EntryRejection, SignIn, Standing};
+pub use methods::{Method, Methods};
 pub use owner::{Credentials, Owner};
 
 use crate::registration::{EmailAddress, User, UserId};
@@ -31,16 +35,15 @@ pub fn select_account<T: AsRef<User>>(candidates: Vec<T>, email: &EmailAddress) 
     candidates.into_iter().find(|account| alone || account.as_ref().email.original() == email.original())
 }
 
-/// Decides whether a login succeeds, given the account found, if any, and whether its password
-/// matched.
+/// Returns the owner if a password proves them, given the account found, if any, and whether its
+/// password matched. [`EntryPolicy`] decides whether they may begin a session.
 ///
 /// # Errors
 /// Returns [`LoginRejection`], for the log only. Clients get the same response for every reason.
-pub fn decide(owner: Option<Owner>, password_matched: bool) -> Result<Owner, LoginRejection> {
+pub fn proved(owner: Option<Owner>, password_matched: bool) -> Result<Owner, LoginRejection> {
     match owner {
         None => Err(LoginRejection::UnknownEmail),
         Some(owner) if !password_matched => Err(LoginRejection::WrongPassword(owner.user.id)),
-        Some(owner) if !owner.user.is_active => Err(LoginRejection::Inactive(owner.user.id)),
         Some(owner) => Ok(owner),
     }
 }
@@ -96,23 +99,18 @@ mod tests {
     use super::*;
     use crate::registration::PasswordHash;
 
-    fn user(id: i64, email: &str, is_active: bool) -> User {
+    fn user(id: i64, email: &str) -> User {
         User {
             id: UserId::new(id),
             email: EmailAddress::from_stored(email.to_owned()),
-            is_active,
+            is_active: true,
             created_at: chrono::DateTime::UNIX_EPOCH,
             email_verified_at: None,
         }
     }
 
-    fn owner(is_active: bool) -> Owner {
-        let credentials = Credentials::from_hash(PasswordHash::new(String::new()));
-        Owner { user: user(1, "a@b.org", is_active), credentials }
-    }
-
     fn chosen(stored: &[&str], typed: &str) -> Option<i64> {
-        let candidates = (1..).zip(stored).map(|(id, email)| user(id, email, true)).collect();
+        let candidates = (1..).zip(stored).map(|(id, email)| user(id, email)).collect();
         select_account(candidates, &EmailAddress::parse(typed).unwrap()).map(|u| u.id.get())
     }
 
@@ -131,11 +129,11 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_judged_before_the_account() {
-        let id = UserId::new(1);
-        assert_eq!(decide(None, true), Err(LoginRejection::UnknownEmail));
-        assert_eq!(decide(Some(owner(false)), false), Err(LoginRejection::WrongPassword(id)));
-        assert_eq!(decide(Some(owner(false)), true), Err(LoginRejection::Inactive(id)));
-        assert!(decide(Some(owner(true)), true).is_ok());
+    fn only_a_matching_password_proves_an_owner() {
+        let credentials = Credentials::from_hash(PasswordHash::new(String::new()));
+        let owner = || Some(Owner { user: user(1, "a@b.org"), credentials: credentials.clone() });
+        assert_eq!(proved(None, true), Err(LoginRejection::UnknownEmail));
+        assert_eq!(proved(owner(), false), Err(LoginRejection::WrongPassword(UserId::new(1))));
+        assert!(proved(owner(), true).is_ok());
     }
 }

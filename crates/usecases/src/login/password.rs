@@ -1,5 +1,6 @@
 //! Login with email and password.
 
+use super::gate::Gate;
 use super::proof::{Attempted, hash_contention, while_it_changes};
 use super::reauthentication::verify;
 use crate::LOG;
@@ -8,11 +9,11 @@ use crate::counted::Counted;
 use crate::failure::{DependencyError, Reason, UseCaseError};
 use crate::limits::{Admission, Attempt, DeviceCookies, Guess, Guesses, LimitError};
 use crate::mail::Outbox;
-use crate::sessions::BeginSession;
+use crate::sessions::Entry;
 use crate::tokens::TokenPair;
 use portcullis_domain::ErrorCode;
 use portcullis_domain::limits::DeviceCookie;
-use portcullis_domain::login::{self, Credentials, LoginRejection, Owner};
+use portcullis_domain::login::{self, Credentials, LoginRejection, Method, Methods, Owner};
 use portcullis_domain::registration::{EmailAddress, Password};
 use portcullis_ports::{
     CancellationToken, HasherError, PasswordCheck, PasswordHasher, Store, StoreError, StoreExt, Tx,
@@ -78,10 +79,8 @@ pub struct LogIn {
     pub devices: Arc<DeviceCookies>,
     /// Outbox, whose emails are bound to the password.
     pub outbox: Arc<Outbox>,
-    /// `true` to refuse accounts with an unverified email.
-    pub require_verified_email: bool,
     /// Begins the session.
-    pub beginning: Arc<BeginSession>,
+    pub gate: Arc<Gate>,
 }
 
 impl Counted for LogIn {
@@ -118,19 +117,20 @@ impl Counted for LogIn {
             }
             let verification = self.verify(owner.as_ref(), input, &caller.cancellation)?;
             let matched = matches!(verification, PasswordCheck::Match { .. });
-            let known = login::decide(owner, matched).map_err(|refusal| refused(refusal, caller))?;
-            if self.require_verified_email && known.user.email_verified_at.is_none() {
-                tracing::warn!(target: LOG, user_id = known.user.id.get(), "Login refused until the address is verified");
-                return Err(LogInReason::EmailUnverified.into());
-            }
-            let known = if verification == (PasswordCheck::Match { needs_rehash: true }) {
-                self.rehash(known, &input.password, &caller.cancellation)
+            let owner = login::proved(owner, matched).map_err(|refusal| refused(refusal, caller))?;
+            let methods = Methods::from(Method::Password);
+            let is_outdated = verification == (PasswordCheck::Match { needs_rehash: true });
+            let owner = if is_outdated && !self.gate.refuses(&owner, methods) {
+                self.rehash(owner, &input.password, &caller.cancellation)
             } else {
-                known
+                owner
             };
             let device = device.map(|cookie| cookie.device);
-            let logged_in = self.beginning.run((&known, &input.email), device, caller, admission)?;
-            Ok(logged_in.map_or(Attempted::Outdated(known.user.id), |done| Attempted::Done(Some(done))))
+            let session_id = self.gate.beginning.issuance.new_session_id();
+            let (email, owner) = (&input.email, &owner);
+            let entry = Entry { owner, email, methods, session_id, device, caller, admission };
+            let logged_in = self.gate.pass(&entry, &mut |_| Ok(true))?;
+            Ok(logged_in.map_or(Attempted::Outdated(owner.user.id), |done| Attempted::Done(Some(done))))
         })
     }
 }
@@ -198,7 +198,8 @@ impl LogIn {
     }
 }
 
-fn refused(refusal: LoginRejection, caller: &Caller) -> LogInReason {
+/// Logs a refused login.
+pub(super) fn refused(refusal: LoginRejection, caller: &Caller) -> LogInReason {
     let user_id = refusal.user_id().map(|id| id.get());
     let client = caller.client.ip_address.map(tracing::field::display);
     tracing::warn!(target: LOG, user_id, client, reason = refusal.as_str(), "Login refused");

@@ -9,10 +9,12 @@ use crate::mail::{MailCause, Outbox};
 use crate::tokens::TokenFactory;
 use crate::{LOG, SECURITY_LOG};
 use portcullis_domain::limits::DeviceId;
-use portcullis_domain::login::{self, Owner};
+use portcullis_domain::login::{self, Methods, Owner};
 use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, User};
-use portcullis_domain::sessions::{ClientInfo, EndReason, EventKind, Session, SessionEnd, SessionEvent, SessionPolicy};
+use portcullis_domain::sessions::{
+    ClientInfo, EndReason, EventKind, Session, SessionEnd, SessionEvent, SessionId, SessionPolicy,
+};
 use portcullis_domain::tokens::RefreshToken;
 use portcullis_ports::{Clock, Store, StoreError, StoreExt, Tx};
 use std::sync::Arc;
@@ -44,6 +46,26 @@ pub struct BeginSession {
     pub clock: Arc<dyn Clock>,
 }
 
+/// An owner who has proved themselves, on the way to a session.
+pub(crate) struct Entry<'a> {
+    /// The owner, as read.
+    pub(crate) owner: &'a Owner,
+    /// Email that the caller typed, which the device cookie is bound to.
+    pub(crate) email: &'a EmailAddress,
+    /// How they proved themselves.
+    pub(crate) methods: Methods,
+    /// Id of the session to begin.
+    pub(crate) session_id: SessionId,
+    /// Device of the caller, if the account knows it.
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) caller: &'a Caller,
+    pub(crate) admission: &'a Admission,
+}
+
+/// Uses up what the owner showed, in the transaction that begins the session and before the session is
+/// written. Returns `false` if it is used up already; no session begins then.
+pub(crate) type Uses<'a> = &'a mut dyn FnMut(&mut dyn Tx) -> Result<bool, StoreError>;
+
 /// A session to be stored.
 struct NewSession<'a> {
     owner: &'a Owner,
@@ -55,7 +77,8 @@ struct NewSession<'a> {
 
 /// Reason why no session began. Nothing was written.
 enum BeginSessionError {
-    /// The account's hash has changed since it was read, or the account is disabled or does not exist.
+    /// The account's credentials have changed since they were read, the account is disabled or does not
+    /// exist, or what was shown is used up.
     Outdated,
     Failed(StoreError),
 }
@@ -67,18 +90,13 @@ impl From<StoreError> for BeginSessionError {
 }
 
 impl BeginSession {
-    /// Begins a session. Returns `None` if the account changed since it was read. `known` is the
-    /// client's device, if the account knows it.
-    pub(crate) fn run(
-        &self,
-        (owner, email): (&Owner, &EmailAddress),
-        known: Option<DeviceId>,
-        caller: &Caller,
-        admission: &Admission,
-    ) -> Result<Option<LoggedIn>, DependencyError> {
+    /// Begins a session. Returns `None` if the account changed since it was read, or if `uses` finds
+    /// that what was shown is used up.
+    pub(crate) fn run(&self, entry: &Entry<'_>, uses: Uses<'_>) -> Result<Option<LoggedIn>, DependencyError> {
+        let Entry { owner, email, device: known, caller, admission, .. } = *entry;
         let (user, now) = (&owner.user, self.clock.now());
         let device = known.unwrap_or_else(|| self.devices.new_device());
-        let (session, token, pair) = self.issuance.issue_first(user.id, now)?;
+        let (session, token, pair) = self.issuance.issue_first(entry.session_id, user.id, now)?;
         let source = caller.source().map(|source| self.devices.source_hash(Some(owner), source));
         let session = session.with_device(Some(self.devices.hash(user.id, device))).with_source(source);
         let cause = caller.cause(now);
@@ -86,8 +104,8 @@ impl BeginSession {
         let new_device = if known.is_some() { None } else { self.notice(user, &cause)? };
         let notices: Vec<_> = new_device.into_iter().chain(failures.and_then(|_| self.warning(user, &cause))).collect();
         let tells = !notices.is_empty();
-        let entry = NewSession { owner, session, token, client: &caller.client, notices };
-        match self.store.write(|tx| self.begin(&entry, tx)) {
+        let new = NewSession { owner, session, token, client: &caller.client, notices };
+        match self.store.write(|tx| self.begin(&new, &mut *uses, tx)) {
             Ok(()) => {}
             Err(BeginSessionError::Outdated) => return Ok(None),
             Err(BeginSessionError::Failed(error)) => return Err(error.into()),
@@ -106,10 +124,10 @@ impl BeginSession {
 
     /// Begins a session with its first token. First ends the least recently used sessions if the
     /// account would have too many.
-    fn begin(&self, entry: &NewSession<'_>, tx: &mut dyn Tx) -> Result<(), BeginSessionError> {
-        let NewSession { owner, session, token, client, notices } = entry;
+    fn begin(&self, new: &NewSession<'_>, uses: Uses<'_>, tx: &mut dyn Tx) -> Result<(), BeginSessionError> {
+        let NewSession { owner, session, token, client, notices } = new;
         self.make_room(session, client, tx)?;
-        if !tx.credentials().still_current(owner.user.id, &owner.credentials)? {
+        if !tx.credentials().still_current(owner.user.id, &owner.credentials)? || !uses(tx)? {
             return Err(BeginSessionError::Outdated);
         }
         let event = SessionEvent { at: session.started_at, kind: EventKind::LogIn, client: (*client).clone() };

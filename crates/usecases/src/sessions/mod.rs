@@ -9,6 +9,7 @@ mod revoke;
 mod timeline;
 
 pub use begin::BeginSession;
+pub(crate) use begin::{Entry, Uses};
 pub use error::{NoSuchSession, SessionError};
 pub use list::{ListSessions, OwnSession, SessionsListed};
 pub use logout::{LogOut, LoggedOut};

@@ -37,13 +37,19 @@ pub struct TokenFactory {
 }
 
 impl TokenFactory {
-    /// Creates a session and the first pair of its token family, all with new ids.
+    /// Creates a session id.
+    pub fn new_session_id(&self) -> SessionId {
+        SessionId::from_random(self.entropy.array())
+    }
+
+    /// Creates a session and the first pair of its token family.
     pub fn issue_first(
         &self,
+        session_id: SessionId,
         user_id: UserId,
         now: DateTime<Utc>,
     ) -> Result<(Session, RefreshToken, TokenPair), SigningError> {
-        let session = Session::begin(SessionId::from_random(self.entropy.array()), user_id, now);
+        let session = Session::begin(session_id, user_id, now);
         let (token, pair) = self.issue_next(self.new_jti(), user_id, session.id, now)?;
         Ok((session, token, pair))
     }

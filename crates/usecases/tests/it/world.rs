@@ -4,7 +4,7 @@ use crate::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, Pla
 use crate::mail_fixtures::{Mailbox, Meanwhile};
 use chrono::{DateTime, TimeDelta};
 use portcullis_domain::ErrorCode;
-use portcullis_domain::login::{Credentials, Owner};
+use portcullis_domain::login::{Credentials, EntryPolicy, Owner};
 use portcullis_domain::mail::Language;
 use portcullis_domain::maintenance::Retention;
 use portcullis_domain::registration::{EmailAddress, NewUser, Password, PasswordHash, PasswordPolicy, User, UserId};
@@ -13,7 +13,7 @@ use portcullis_domain::tokens::{IdempotencyKeyDigest, RefreshPolicy, TokenLifeti
 use portcullis_ports::{PasswordBlocklist, Store, StoreError, StoreExt};
 use portcullis_testkit::{FixedClock, MapLimiter, MemoryStore, PlainHasher, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits, Rules};
-use portcullis_usecases::login::{LogIn, LogInError, LoggedIn, PasswordLogin};
+use portcullis_usecases::login::{Gate, LogIn, LogInError, LoggedIn, PasswordLogin};
 use portcullis_usecases::mail::{Notices, Outbox};
 use portcullis_usecases::maintenance::Purge;
 use portcullis_usecases::registration::{PasswordScreening, Register, RegisterError, Registered, Registration};
@@ -144,8 +144,7 @@ impl World {
             guesses: self.guesses(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
-            require_verified_email: self.require_verified_email,
-            beginning: Arc::new(beginning),
+            gate: Arc::new(Gate { policy: EntryPolicy { verified_email: self.require_verified_email }, beginning }),
         }
     }
 

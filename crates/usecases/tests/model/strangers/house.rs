@@ -4,7 +4,7 @@
 use super::doubles::{ContextBlocklist, CountingNotifier, PlainAuthenticator, PlainTokens};
 use super::steps::{Person, State};
 use chrono::{DateTime, TimeDelta};
-use portcullis_domain::login::Owner;
+use portcullis_domain::login::{EntryPolicy, Owner};
 use portcullis_domain::mail::{MailContent, Occasion, RenderedMail};
 use portcullis_domain::registration::{EmailAddress, NewPassword, Password, PasswordPolicy};
 use portcullis_domain::sessions::SessionPolicy;
@@ -13,7 +13,7 @@ use portcullis_domain::verification::{OneTimeToken, Purpose};
 use portcullis_ports::{MailRenderer, Mailer, MailerError, RenderError, Store};
 use portcullis_testkit::{FixedClock, PlainHasher, SeededEntropy};
 use portcullis_usecases::limits::{DeviceCookies, Guesses, Limits};
-use portcullis_usecases::login::{LogIn, LoggedIn, PasswordLogin, Reauthentication};
+use portcullis_usecases::login::{Gate, LogIn, LoggedIn, PasswordLogin, Reauthentication};
 use portcullis_usecases::mail::{DeliverMail, DeliveryOutcome, Links, Notices, Outbox, RequestLink};
 use portcullis_usecases::recovery::{ChangePassword, PasswordChange, PasswordReset, ResetPassword};
 use portcullis_usecases::registration::{PasswordScreening, Register, Registration};
@@ -146,21 +146,21 @@ impl House {
             entropy: self.entropy.clone(),
             lifetimes: TokenLifetimes::default(),
         };
+        let beginning = BeginSession {
+            store: self.store.clone(),
+            issuance: Arc::new(issuance),
+            sessions: SessionPolicy::default(),
+            devices: self.devices.clone(),
+            outbox: self.outbox.clone(),
+            clock: self.clock.clone(),
+        };
         let verb = LogIn {
             store: self.store.clone(),
             hasher: self.hasher.clone(),
             guesses: self.guesses(),
             devices: self.devices.clone(),
             outbox: self.outbox.clone(),
-            require_verified_email: false,
-            beginning: Arc::new(BeginSession {
-                store: self.store.clone(),
-                issuance: Arc::new(issuance),
-                sessions: SessionPolicy::default(),
-                devices: self.devices.clone(),
-                outbox: self.outbox.clone(),
-                clock: self.clock.clone(),
-            }),
+            gate: Arc::new(Gate { policy: EntryPolicy::default(), beginning }),
         };
         verb.run(&PasswordLogin { email: address(email), password: Password::new(password) }, &on(device)).ok()
     }
