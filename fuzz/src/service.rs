@@ -7,7 +7,7 @@ use portcullis_app::settings::Settings;
 use portcullis_app::wire::{self, Adapters, Base, Operation};
 use portcullis_domain::login::Credentials;
 use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, UserId};
-use portcullis_domain::tokens::{Jti, RefreshToken, TokenLifetimes};
+use portcullis_domain::tokens::{Claims, Jti, RefreshToken, TokenLifetimes};
 use portcullis_http::{Api, ServerSettings};
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier};
 use portcullis_ports::{StoreExt, TokenIssuer, TxOutcome};
@@ -44,8 +44,8 @@ pub(crate) fn service() -> &'static Service {
 fn start() -> Service {
     let issuer = JwtIssuer::with_secret(ALGORITHM, SECRET).expect("a key");
     let (lifetimes, jti) = (TokenLifetimes::default(), Jti::from_random([7; 16]));
-    let access_token = issuer.sign_access(&lifetimes.access(ADA, jti, now())).expect("a token");
-    let refresh_token = issuer.sign_refresh(&lifetimes.refresh(ADA, jti, now())).expect("a token");
+    let access_token = issuer.sign(&Claims::Access(lifetimes.access(ADA, jti, now()))).expect("a token");
+    let refresh_token = issuer.sign(&Claims::Refresh(lifetimes.refresh(ADA, jti, now()))).expect("a token");
     let api = api(Arc::new(issuer), &RefreshToken::new(jti, ADA, now(), lifetimes.refresh));
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {

@@ -16,8 +16,9 @@ pub enum Json<'a> {
     Integer(i64),
     Bool(bool),
     Null,
-    /// Any other number, or an array.
-    Other,
+    Array(Vec<Json<'a>>),
+    /// Any other number.
+    OtherNumber,
 }
 
 /// Members of an object.
@@ -50,6 +51,13 @@ impl<'a> Object<'a> {
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         if let Json::String(text) = self.0.get(name)? { Some(text) } else { None }
+    }
+
+    /// Returns a member that is an array of strings.
+    #[must_use]
+    pub fn texts(&self, name: &str) -> Option<Vec<&str>> {
+        let Json::Array(elements) = self.0.get(name)? else { return None };
+        elements.iter().map(|element| if let Json::String(text) = element { Some(&**text) } else { None }).collect()
     }
 
     /// Returns a member that is an [`Integer`](Json::Integer).
@@ -90,8 +98,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json<'de>, A::Error> {
-        while list.next_element::<Json<'de>>()?.is_some() {}
-        Ok(Json::Other)
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            elements.push(element);
+        }
+        Ok(Json::Array(elements))
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
@@ -111,11 +122,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_u64<E>(self, integer: u64) -> Result<Json<'de>, E> {
-        Ok(i64::try_from(integer).map_or(Json::Other, Json::Integer))
+        Ok(i64::try_from(integer).map_or(Json::OtherNumber, Json::Integer))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Json<'de>, E> {
-        Ok(Json::Other)
+        Ok(Json::OtherNumber)
     }
 
     fn visit_unit<E>(self) -> Result<Json<'de>, E> {
@@ -174,6 +185,13 @@ mod tests {
         assert_eq!((object.text("a"), object.text("b"), object.text("c")), (Some("\0 🔑"), Some("plain"), None));
         assert!(matches!(object.0["b"], Json::String(Cow::Borrowed(_))) && object.0["d"] == Json::Null);
         assert!(object.has("d") && !object.has("e") && object.0.keys().all(|name| matches!(name, Cow::Borrowed(_))));
+    }
+
+    #[test]
+    fn an_array_of_strings_has_no_other_elements() {
+        let object = Object::parse(br#"{"a":["b","c"],"d":["e",1],"f":"g","h":[]}"#).unwrap();
+        assert_eq!((object.texts("a"), object.texts("h")), (Some(vec!["b", "c"]), Some(vec![])));
+        assert_eq!((object.texts("d"), object.texts("f"), object.texts("x")), (None, None, None));
     }
 
     proptest! {

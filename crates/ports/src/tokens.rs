@@ -1,24 +1,24 @@
 //! Signing and verification of tokens.
 
 use chrono::{DateTime, Utc};
-use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
+use portcullis_domain::tokens::Claims;
 
-/// Signs claims as tokens. Signing the same claims twice yields two tokens with equal claims, whose
-/// text may differ. Every method returns [`SigningError`] if the key cannot sign.
+/// Signs claims as tokens.
 ///
 /// ```
-/// # use portcullis_domain::tokens::AccessClaims;
+/// # use portcullis_domain::tokens::{AccessClaims, Claims};
 /// # use portcullis_ports::{SigningError, TokenIssuer};
-/// fn bearer(issuer: &dyn TokenIssuer, claims: &AccessClaims) -> Result<String, SigningError> {
-///     Ok(format!("Bearer {}", issuer.sign_access(claims)?))
+/// fn bearer(issuer: &dyn TokenIssuer, claims: AccessClaims) -> Result<String, SigningError> {
+///     Ok(format!("Bearer {}", issuer.sign(&Claims::Access(claims))?))
 /// }
 /// ```
 pub trait TokenIssuer: Send + Sync {
-    /// Signs an access token.
-    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError>;
-
-    /// Signs a refresh token.
-    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError>;
+    /// Signs a token. Signing the same claims twice yields two tokens with equal claims, whose text may
+    /// differ.
+    ///
+    /// # Errors
+    /// Returns [`SigningError`] if the key cannot sign.
+    fn sign(&self, claims: &Claims) -> Result<String, SigningError>;
 }
 
 /// Verifies tokens of any kind. Does not check expiry; use the methods of [`Claims`].

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{Criterion, criterion_group, criterion_main};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
-use portcullis_domain::tokens::{Jti, RefreshClaims};
+use portcullis_domain::tokens::{Claims, Jti, RefreshClaims};
 use portcullis_jwt::{Algorithm, JwtIssuer, JwtVerifier, SigningKey, generate};
 use portcullis_ports::{TokenIssuer, TokenVerifier};
 use std::hint::black_box;
@@ -19,19 +19,25 @@ fn tokens(criterion: &mut Criterion) {
     let now = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000);
     let (user_id, jti) = (UserId::new(1_000_000), Jti::from_random([7; 16]));
     let session_id = Some(SessionId::from_random([9; 16]));
-    let claims = RefreshClaims { user_id, jti, session_id, issued_at: now, expires_at: now + TimeDelta::days(7) };
+    let claims = RefreshClaims {
+        user_id,
+        jti,
+        session_id,
+        authentication: None,
+        issued_at: now,
+        expires_at: now + TimeDelta::days(7),
+    };
+    let claims = Claims::Refresh(claims);
     for algorithm in Algorithm::ALL {
         let name = algorithm.as_str();
         let (key, stranger) = (key(algorithm, SECRET), key(algorithm, OTHER_SECRET));
         let verifier = JwtVerifier::new(key.verifying_key(), []);
         let issuer = JwtIssuer::new(key);
-        let token = issuer.sign_refresh(&claims).unwrap();
+        let token = issuer.sign(&claims).unwrap();
         // Uses the genuine header, so that the signature has to be checked.
-        let (genuine, forged) =
-            (token.split_once('.').unwrap().0, JwtIssuer::new(stranger).sign_refresh(&claims).unwrap());
+        let (genuine, forged) = (token.split_once('.').unwrap().0, JwtIssuer::new(stranger).sign(&claims).unwrap());
         let forged = format!("{genuine}.{}", forged.split_once('.').unwrap().1);
-        criterion
-            .bench_function(&format!("sign {name}"), |b| b.iter(|| issuer.sign_refresh(black_box(&claims)).unwrap()));
+        criterion.bench_function(&format!("sign {name}"), |b| b.iter(|| issuer.sign(black_box(&claims)).unwrap()));
         criterion.bench_function(&format!("verify {name}"), |b| {
             b.iter(|| verifier.verify(black_box(&token), black_box(now)).unwrap());
         });

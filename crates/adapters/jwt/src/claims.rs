@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use portcullis_domain::{
+    login::{Authentication, Methods},
     registration::UserId,
     sessions::SessionId,
     tokens::{AccessClaims, Claims, Jti, MAX_IAT_SKEW, RefreshClaims},
@@ -12,7 +13,7 @@ use serde::Serialize;
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
 
-/// Claims in the order of the FastAPI application, followed by `sid`, which it does not have.
+/// Claims in the order of the FastAPI application, followed by those that it does not have.
 #[derive(Serialize)]
 struct ClaimsJson {
     sub: String,
@@ -22,16 +23,41 @@ struct ClaimsJson {
     iat: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<Vec<&'static str>>,
 }
 
 /// Serializes claims to a token's payload.
 pub(crate) fn write(claims: &Claims) -> Result<Vec<u8>, serde_json::Error> {
-    let (r#type, user_id, jti, session_id, expires_at, issued_at) = match claims {
-        Claims::Access(c) => (ACCESS, c.user_id, c.jti, c.session_id, c.expires_at, c.issued_at),
-        Claims::Refresh(c) => (REFRESH, c.user_id, c.jti, c.session_id, c.expires_at, c.issued_at),
+    let json = match claims {
+        Claims::Access(AccessClaims { user_id, jti, session_id, authentication, issued_at, expires_at }) => {
+            json((ACCESS, *user_id, *jti), *session_id, *authentication, (*issued_at, *expires_at))
+        }
+        Claims::Refresh(RefreshClaims { user_id, jti, session_id, authentication, issued_at, expires_at }) => {
+            json((REFRESH, *user_id, *jti), *session_id, *authentication, (*issued_at, *expires_at))
+        }
     };
-    let (exp, iat, sid) = (expires_at.timestamp(), issued_at.timestamp(), session_id.map(|id| id.to_string()));
-    serde_json::to_vec(&ClaimsJson { sub: user_id.to_string(), jti: jti.to_string(), r#type, exp, iat, sid })
+    serde_json::to_vec(&json)
+}
+
+fn json(
+    (r#type, user_id, jti): (&'static str, UserId, Jti),
+    session_id: Option<SessionId>,
+    authentication: Option<Authentication>,
+    (issued_at, expires_at): (DateTime<Utc>, DateTime<Utc>),
+) -> ClaimsJson {
+    ClaimsJson {
+        sub: user_id.to_string(),
+        jti: jti.to_string(),
+        r#type,
+        exp: expires_at.timestamp(),
+        iat: issued_at.timestamp(),
+        sid: session_id.map(|id| id.to_string()),
+        auth_time: authentication.map(|of| of.at.timestamp()),
+        amr: authentication.map(|of| of.methods.amr()),
+    }
 }
 
 /// Reads the claims of a payload. Returns `None` if one is missing, has the wrong type or an invalid
@@ -53,11 +79,26 @@ pub(crate) fn read(payload: &Object<'_>, now: DateTime<Utc>) -> Option<Claims> {
     if payload.has("aud") {
         return None;
     }
+    let authentication = authentication(payload)?;
     match payload.text("type")? {
-        ACCESS => Some(Claims::Access(AccessClaims { user_id, jti, session_id, issued_at, expires_at })),
-        REFRESH => Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, issued_at, expires_at })),
+        ACCESS => {
+            Some(Claims::Access(AccessClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))
+        }
+        REFRESH => {
+            Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, authentication, issued_at, expires_at }))
+        }
         _ => None,
     }
+}
+
+/// Reads the authentication, if the token carries one. Returns `None` if half of it is missing or
+/// invalid.
+fn authentication(payload: &Object<'_>) -> Option<Option<Authentication>> {
+    if !payload.has("auth_time") && !payload.has("amr") {
+        return Some(None);
+    }
+    let (at, methods) = (time(payload, "auth_time")?, Methods::from_amr(payload.texts("amr")?));
+    Some(Some(Authentication { methods, at }))
 }
 
 /// Reads a time in whole seconds. Returns `None` if it is out of range.

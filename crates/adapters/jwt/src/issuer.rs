@@ -5,7 +5,7 @@ use crate::{
     claims, jws,
     keys::{KeyError, SigningKey},
 };
-use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
+use portcullis_domain::tokens::Claims;
 use portcullis_ports::{SigningError, TokenIssuer};
 
 /// Issues tokens with the claims of the FastAPI application. If the key is a secret, the header is also
@@ -29,19 +29,11 @@ impl JwtIssuer {
     pub fn with_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         Ok(Self::new(SigningKey::of_secret(algorithm, secret)?))
     }
-
-    fn sign(&self, claims: &Claims) -> Result<String, SigningError> {
-        let payload = claims::write(claims).map_err(|error| SigningError(error.to_string()))?;
-        jws::sign(&payload, &self.key).ok_or_else(|| SigningError("the key refused".to_owned()))
-    }
 }
 
 impl TokenIssuer for JwtIssuer {
-    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
-        self.sign(&Claims::Access(claims.clone()))
-    }
-
-    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
-        self.sign(&Claims::Refresh(claims.clone()))
+    fn sign(&self, claims: &Claims) -> Result<String, SigningError> {
+        let payload = claims::write(claims).map_err(|error| SigningError(error.to_string()))?;
+        jws::sign(&payload, &self.key).ok_or_else(|| SigningError("the key refused".to_owned()))
     }
 }

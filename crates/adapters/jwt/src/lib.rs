@@ -12,7 +12,8 @@
 //! let verifier = JwtVerifier::with_secret(algorithm, &secret)?;
 //! let now = DateTime::UNIX_EPOCH;
 //! let claims = TokenLifetimes::default().access(UserId::new(1), Jti::from_random([1; 16]), now);
-//! assert_eq!(verifier.verify(&issuer.sign_access(&claims)?, now)?, Claims::Access(claims));
+//! let claims = Claims::Access(claims);
+//! assert_eq!(verifier.verify(&issuer.sign(&claims)?, now)?, claims);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use portcullis_diesel::DatabaseUrl;
 use portcullis_domain::limits::{Gcra, Rule, SlidingWindow};
 use portcullis_domain::registration::UserId;
-use portcullis_domain::tokens::Jti;
+use portcullis_domain::tokens::{Claims, Jti};
 use portcullis_ports::{TokenIssuer, TokenVerifier};
 use secrecy::ExposeSecret;
 use std::ffi::OsString;
@@ -203,7 +203,7 @@ fn previous_secrets_stand_on_lines_and_verify_one_size_of_hmac() {
         let settings = read(&[("SECRET_KEY", secret), ("ALGORITHM", algorithm)]).unwrap();
         let now = DateTime::<Utc>::UNIX_EPOCH;
         let claims = settings.tokens.lifetimes.access(UserId::new(1), Jti::from_random([1; 16]), now);
-        settings.keys.issuer.sign_access(&claims).unwrap()
+        settings.keys.issuer.sign(&Claims::Access(claims)).unwrap()
     };
     let verifies = |environment: &[(&str, &str)], token: &str| {
         let settings = read(environment).unwrap();

@@ -5,7 +5,7 @@ use crate::world::SimWorld;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::SessionId;
-use portcullis_domain::tokens::{AccessClaims, Jti, RefreshClaims};
+use portcullis_domain::tokens::{Claims, Jti};
 use portcullis_jwt::JwtIssuer;
 use portcullis_ports::{SigningError, TokenIssuer};
 use std::sync::Arc;
@@ -27,8 +27,8 @@ pub(crate) struct Signer {
     pub(crate) inner: JwtIssuer,
 }
 
-impl Signer {
-    fn sign(&self, signed: Signed, token: Result<String, SigningError>) -> Result<String, SigningError> {
+impl TokenIssuer for Signer {
+    fn sign(&self, claims: &Claims) -> Result<String, SigningError> {
         let stage = &self.stage;
         let perfect = stage.with(|state| state.weather == crate::fault_plan::FaultProfile::Perfect);
         if stage.dice.chance(1) && !perfect {
@@ -36,28 +36,13 @@ impl Signer {
             stage.record(|record| record.unsigned = true);
             return Err(SigningError("staged".to_owned()));
         }
-        let token = token?;
+        let token = self.inner.sign(claims)?;
+        let (access, user_id, jti, session_id, issued_at, expires_at) = match claims.clone() {
+            Claims::Access(c) => (true, c.user_id, c.jti, c.session_id, c.issued_at, c.expires_at),
+            Claims::Refresh(c) => (false, c.user_id, c.jti, c.session_id, c.issued_at, c.expires_at),
+        };
+        let signed = Signed { access, user_id, jti, session_id: session_id.unwrap(), issued_at, expires_at };
         stage.with(|state| state.signed.insert(token.clone(), signed));
         Ok(token)
-    }
-}
-
-impl TokenIssuer for Signer {
-    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
-        let AccessClaims { user_id, jti, session_id, issued_at, expires_at } = claims.clone();
-        let session_id = session_id.unwrap();
-        self.sign(
-            Signed { access: true, user_id, jti, session_id, issued_at, expires_at },
-            self.inner.sign_access(claims),
-        )
-    }
-
-    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
-        let RefreshClaims { user_id, jti, session_id, issued_at, expires_at } = claims.clone();
-        let session_id = session_id.unwrap();
-        self.sign(
-            Signed { access: false, user_id, jti, session_id, issued_at, expires_at },
-            self.inner.sign_refresh(claims),
-        )
     }
 }

@@ -1,9 +1,11 @@
 //! Login rules: account lookup by email address, the check of the password, and the decision.
 
+mod authentication;
 mod entry;
 mod methods;
 mod owner;
 
+pub use authentication::Authentication;
 pub use entry::{EntryPolicy, EntryRejection, SignIn, Standing};
 pub use methods::{Method, Methods};
 pub use owner::{Credentials, Owner};

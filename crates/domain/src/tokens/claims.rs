@@ -1,6 +1,7 @@
 //! Claims of tokens and their lifetimes.
 
 use super::Jti;
+use crate::login::Authentication;
 use crate::registration::UserId;
 use crate::sessions::SessionId;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -17,6 +18,8 @@ pub struct AccessClaims {
     pub jti: Jti,
     /// Session (`sid`); `None` for an adopted token, issued by an application without sessions.
     pub session_id: Option<SessionId>,
+    /// Authentication of the session (`amr`, `auth_time`); `None` if the password alone was used.
+    pub authentication: Option<Authentication>,
     /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,
     /// Expiry time (`exp`). The token is invalid from this moment on (RFC 7519 §4.1.4).
@@ -33,6 +36,8 @@ pub struct RefreshClaims {
     pub jti: Jti,
     /// Session (`sid`); `None` for an adopted token, issued by an application without sessions.
     pub session_id: Option<SessionId>,
+    /// Authentication of the session (`amr`, `auth_time`); `None` if the password alone was used.
+    pub authentication: Option<Authentication>,
     /// Time of issue (`iat`).
     pub issued_at: DateTime<Utc>,
     /// Expiry time (`exp`). The token is invalid from this moment on.
@@ -135,14 +140,28 @@ impl TokenLifetimes {
     #[must_use]
     pub fn access(&self, user_id: UserId, jti: Jti, now: DateTime<Utc>) -> AccessClaims {
         let issued_at = now.trunc_subsecs(0);
-        AccessClaims { user_id, jti, session_id: None, issued_at, expires_at: issued_at + self.access }
+        AccessClaims {
+            user_id,
+            jti,
+            session_id: None,
+            authentication: None,
+            issued_at,
+            expires_at: issued_at + self.access,
+        }
     }
 
     /// Creates the claims of a refresh token issued at `now`, without a session.
     #[must_use]
     pub fn refresh(&self, user_id: UserId, jti: Jti, now: DateTime<Utc>) -> RefreshClaims {
         let issued_at = now.trunc_subsecs(0);
-        RefreshClaims { user_id, jti, session_id: None, issued_at, expires_at: issued_at + self.refresh }
+        RefreshClaims {
+            user_id,
+            jti,
+            session_id: None,
+            authentication: None,
+            issued_at,
+            expires_at: issued_at + self.refresh,
+        }
     }
 }
 

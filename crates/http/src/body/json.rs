@@ -24,7 +24,7 @@ impl From<Json<'_>> for Value {
             Json::String(text) => Self::String(text.into_owned()),
             Json::Bool(value) => Self::Bool(value),
             Json::Null => Self::Null,
-            Json::Integer(_) | Json::Object(_) | Json::Other => Self::Other,
+            Json::Integer(_) | Json::Object(_) | Json::Array(_) | Json::OtherNumber => Self::Other,
         }
     }
 }

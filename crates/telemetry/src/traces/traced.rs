@@ -3,7 +3,7 @@
 use super::TRACES;
 use chrono::{DateTime, Utc};
 use portcullis_domain::registration::{Password, PasswordHash};
-use portcullis_domain::tokens::{AccessClaims, Claims, RefreshClaims};
+use portcullis_domain::tokens::Claims;
 use portcullis_ports::{
     CancellationToken, Charge, HasherError, InvalidToken, LimiterError, PasswordCheck, PasswordHasher, RateLimiter,
     Reservation, ReserveOutcome, Rotation, SigningError, Store, StoreError, TokenIssuer, TokenVerifier, TxMode, TxWork,
@@ -151,12 +151,8 @@ fn of_issuer(_: &SigningError) -> &'static str {
 }
 
 impl<I: TokenIssuer + ?Sized> TokenIssuer for Traced<I> {
-    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
-        within(&span!("token sign"), || self.0.sign_access(claims), of_issuer)
-    }
-
-    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
-        within(&span!("token sign"), || self.0.sign_refresh(claims), of_issuer)
+    fn sign(&self, claims: &Claims) -> Result<String, SigningError> {
+        within(&span!("token sign"), || self.0.sign(claims), of_issuer)
     }
 }
 

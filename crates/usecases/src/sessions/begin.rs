@@ -9,7 +9,7 @@ use crate::mail::{MailCause, Outbox};
 use crate::tokens::TokenFactory;
 use crate::{LOG, SECURITY_LOG};
 use portcullis_domain::limits::DeviceId;
-use portcullis_domain::login::{self, Methods, Owner};
+use portcullis_domain::login::{self, Authentication, Methods, Owner};
 use portcullis_domain::mail::{NewMail, Occasion};
 use portcullis_domain::registration::{EmailAddress, User};
 use portcullis_domain::sessions::{
@@ -96,7 +96,9 @@ impl BeginSession {
         let Entry { owner, email, device: known, caller, admission, .. } = *entry;
         let (user, now) = (&owner.user, self.clock.now());
         let device = known.unwrap_or_else(|| self.devices.new_device());
-        let (session, token, pair) = self.issuance.issue_first(entry.session_id, user.id, now)?;
+        let authentication = Authentication::new(entry.methods, now);
+        let claimed = Some(authentication).filter(|of| !of.is_password_alone());
+        let (session, token, pair) = self.issuance.issue_first(entry.session_id, user.id, claimed, now)?;
         let source = caller.source().map(|source| self.devices.source_hash(Some(owner), source));
         let session = session.with_device(Some(self.devices.hash(user.id, device))).with_source(source);
         let cause = caller.cause(now);

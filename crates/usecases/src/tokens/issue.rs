@@ -2,9 +2,10 @@
 //! only on the row of its refresh token, so that it can be issued again.
 
 use chrono::{DateTime, Utc};
+use portcullis_domain::login::Authentication;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{Session, SessionId};
-use portcullis_domain::tokens::{AccessClaims, Jti, RefreshClaims, RefreshToken, TokenLifetimes};
+use portcullis_domain::tokens::{AccessClaims, Claims, Jti, RefreshClaims, RefreshToken, TokenLifetimes};
 use portcullis_ports::{Entropy, EntropyExt, SigningError, TokenIssuer};
 use std::fmt;
 use std::sync::Arc;
@@ -47,10 +48,11 @@ impl TokenFactory {
         &self,
         session_id: SessionId,
         user_id: UserId,
+        authentication: Option<Authentication>,
         now: DateTime<Utc>,
     ) -> Result<(Session, RefreshToken, TokenPair), SigningError> {
         let session = Session::begin(session_id, user_id, now);
-        let (token, pair) = self.issue_next(self.new_jti(), user_id, session.id, now)?;
+        let (token, pair) = self.issue_next(self.new_jti(), (user_id, session.id), authentication, now)?;
         Ok((session, token, pair))
     }
 
@@ -59,26 +61,33 @@ impl TokenFactory {
     pub fn issue_next(
         &self,
         spent: Jti,
-        user_id: UserId,
-        session_id: SessionId,
+        (user_id, session_id): (UserId, SessionId),
+        authentication: Option<Authentication>,
         now: DateTime<Utc>,
     ) -> Result<(RefreshToken, TokenPair), SigningError> {
         let token = RefreshToken::new(self.new_jti(), user_id, now, self.lifetimes.refresh).with_session(session_id);
-        let pair = self.reissue(spent, &token, now)?;
+        let pair = self.reissue(spent, &token, authentication, now)?;
         Ok((token, pair))
     }
 
-    /// Issues the pair of an earlier exchange again, from the row of its successor.
-    pub fn reissue(&self, spent: Jti, successor: &RefreshToken, now: DateTime<Utc>) -> Result<TokenPair, SigningError> {
+    /// Issues the pair of an earlier exchange again, from the row of its successor and the
+    /// authentication of the spent token.
+    pub fn reissue(
+        &self,
+        spent: Jti,
+        successor: &RefreshToken,
+        authentication: Option<Authentication>,
+        now: DateTime<Utc>,
+    ) -> Result<TokenPair, SigningError> {
         let (user_id, session_id) = (successor.user_id, Some(successor.session_id_or_legacy()));
         let access = self.lifetimes.access(user_id, spent, successor.created_at);
-        let access = AccessClaims { session_id, ..access };
+        let access = AccessClaims { session_id, authentication, ..access };
         let (issued_at, expires_at) = (access.issued_at, successor.expires_at);
-        let refresh = RefreshClaims { user_id, jti: successor.jti, session_id, issued_at, expires_at };
+        let refresh = RefreshClaims { user_id, jti: successor.jti, session_id, authentication, issued_at, expires_at };
         let expired = access.expires_at <= now;
         Ok(TokenPair {
-            access_token: self.issuer.sign_access(&access)?,
-            refresh_token: self.issuer.sign_refresh(&refresh)?,
+            access_token: self.issuer.sign(&Claims::Access(access))?,
+            refresh_token: self.issuer.sign(&Claims::Refresh(refresh))?,
             expires_in: if expired { 0 } else { self.lifetimes.access.num_seconds() },
         })
     }

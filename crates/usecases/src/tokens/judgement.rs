@@ -28,7 +28,7 @@ impl Refresh {
     /// Determines the verdict of the token, and exchanges it if that is possible after all.
     pub fn judge(&self, attempt: RefreshAttempt) -> Result<Refreshed, TokenError> {
         let judged = self.store.write(|tx| self.judge_in_tx(&attempt, tx))?;
-        let RefreshAttempt { rotation, pair, .. } = attempt;
+        let RefreshAttempt { rotation, authentication, pair, .. } = attempt;
         let verdict = judged.verdict;
         self.record_verdict(verdict, &rotation, judged.session);
         if verdict == Verdict::Theft {
@@ -36,9 +36,10 @@ impl Refresh {
         }
         match (verdict, judged.successor) {
             (Verdict::Rotated, _) => Ok(Refreshed { pair: judged.pair.unwrap_or(pair), verdict }),
-            (Verdict::Retried(_) | Verdict::Overlapped(_), Some(successor)) => {
-                Ok(Refreshed { pair: self.issuance.reissue(rotation.spent, &successor, rotation.at)?, verdict })
-            }
+            (Verdict::Retried(_) | Verdict::Overlapped(_), Some(successor)) => Ok(Refreshed {
+                pair: self.issuance.reissue(rotation.spent, &successor, authentication, rotation.at)?,
+                verdict,
+            }),
             (Verdict::Expired, _) => Err(TokenError::Expired),
             (Verdict::Raced, _) => Err(TokenError::Raced),
             _ => Err(TokenError::Revoked),
@@ -59,7 +60,7 @@ impl Refresh {
             }
             match verdict {
                 Verdict::Rotated => {
-                    let pair = self.pair_of(rotation, session)?;
+                    let pair = self.pair_of(attempt, session)?;
                     if rotate(rotation, &found, tx)? {
                         return Ok(Judged { verdict: Verdict::Rotated, session, pair, successor: None });
                     }
@@ -80,11 +81,13 @@ impl Refresh {
     }
 
     /// Returns a new pair if the prepared one names another session than the row does.
-    fn pair_of(&self, rotation: &Rotation, session: SessionId) -> Result<Option<TokenPair>, TokenError> {
-        let successor = &rotation.successor;
-        let made = successor.session_id_or_legacy() == session;
-        let anew = || self.issuance.reissue(rotation.spent, &successor.clone().with_session(session), rotation.at);
-        Ok(if made { None } else { Some(anew()?) })
+    fn pair_of(&self, attempt: &RefreshAttempt, session: SessionId) -> Result<Option<TokenPair>, TokenError> {
+        let RefreshAttempt { rotation, authentication, .. } = attempt;
+        if rotation.successor.session_id_or_legacy() == session {
+            return Ok(None);
+        }
+        let successor = rotation.successor.clone().with_session(session);
+        Ok(Some(self.issuance.reissue(rotation.spent, &successor, *authentication, rotation.at)?))
     }
 
     /// Returns the context of the refresh. The session of an inactive account counts as ended. A token

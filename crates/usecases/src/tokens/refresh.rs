@@ -4,6 +4,7 @@
 use super::{TokenError, TokenFactory, TokenPair};
 use crate::caller::Caller;
 use crate::mail::Outbox;
+use portcullis_domain::login::Authentication;
 use portcullis_domain::mail::Language;
 use portcullis_domain::sessions::{SessionId, SessionPolicy};
 use portcullis_domain::tokens::{IdempotencyKeyDigest, Jti, RefreshPolicy, Verdict};
@@ -31,6 +32,7 @@ pub struct Refreshed {
 #[derive(Debug)]
 pub struct RefreshAttempt {
     pub(super) rotation: Rotation,
+    pub(super) authentication: Option<Authentication>,
     pub(super) pair: TokenPair,
     pub(super) language: Language,
 }
@@ -142,12 +144,12 @@ impl Refresh {
         let now = self.clock.now();
         let presented = self.verifier.verify(&input.refresh_token, now)?.into_refresh(now)?;
         // Sign before the token is spent: a failed signer must not cost the client its session.
-        let (successor, pair) =
-            self.issuance.issue_next(presented.jti, presented.user_id, presented.session_id_or_legacy(), now)?;
+        let (owner, authentication) = ((presented.user_id, presented.session_id_or_legacy()), presented.authentication);
+        let (successor, pair) = self.issuance.issue_next(presented.jti, owner, authentication, now)?;
         let (key, client, session_cutoff) = (input.key, caller.client.clone(), self.sessions.max_age_cutoff(now));
         let (spent, verified_only) = (presented.jti, self.require_verified_email);
         let rotation = Rotation { spent, at: now, key, session_cutoff, verified_only, client, successor };
-        Ok(RefreshAttempt { rotation, pair, language: caller.language })
+        Ok(RefreshAttempt { rotation, authentication, pair, language: caller.language })
     }
 
     /// Exchanges all tokens with one store call. Results are in the order of `exchanges`.

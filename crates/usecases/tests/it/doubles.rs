@@ -16,29 +16,18 @@ pub(crate) struct PlainTokens {
     pub(crate) broken: AtomicBool,
 }
 
-impl PlainTokens {
-    fn sign(
-        &self,
-        kind: &str,
-        (id, jti, session): (UserId, Jti, Option<SessionId>),
-        times: [DateTime<Utc>; 2],
-    ) -> Result<String, SigningError> {
+impl TokenIssuer for PlainTokens {
+    fn sign(&self, claims: &Claims) -> Result<String, SigningError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(SigningError("no key".to_owned()));
         }
+        let (kind, id, jti, session, times) = match claims {
+            Claims::Access(c) => ("access", c.user_id, c.jti, c.session_id, [c.issued_at, c.expires_at]),
+            Claims::Refresh(c) => ("refresh", c.user_id, c.jti, c.session_id, [c.issued_at, c.expires_at]),
+        };
         let [iat, exp] = times.map(|time| time.timestamp());
         let sid = session.map_or_else(|| "-".to_owned(), |session| session.to_string());
         Ok(format!("{kind}.{id}.{jti}.{sid}.{iat}.{exp}"))
-    }
-}
-
-impl TokenIssuer for PlainTokens {
-    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
-        self.sign("access", (claims.user_id, claims.jti, claims.session_id), [claims.issued_at, claims.expires_at])
-    }
-
-    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
-        self.sign("refresh", (claims.user_id, claims.jti, claims.session_id), [claims.issued_at, claims.expires_at])
     }
 }
 
@@ -60,8 +49,17 @@ fn read(token: &str) -> Option<Claims> {
     let mut time = || Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(parts.next()?.parse().ok()?));
     let (issued_at, expires_at) = (time()?, time()?);
     match kind {
-        "access" => Some(Claims::Access(AccessClaims { user_id, jti, session_id, issued_at, expires_at })),
-        "refresh" => Some(Claims::Refresh(RefreshClaims { user_id, jti, session_id, issued_at, expires_at })),
+        "access" => {
+            Some(Claims::Access(AccessClaims { user_id, jti, session_id, authentication: None, issued_at, expires_at }))
+        }
+        "refresh" => Some(Claims::Refresh(RefreshClaims {
+            user_id,
+            jti,
+            session_id,
+            authentication: None,
+            issued_at,
+            expires_at,
+        })),
         _ => None,
     }
 }

@@ -10,13 +10,14 @@ use portcullis_ports::{InvalidToken, SigningError, TokenIssuer, TokenVerifier};
 pub(crate) struct ClearTokens;
 
 impl TokenIssuer for ClearTokens {
-    fn sign_access(&self, claims: &AccessClaims) -> Result<String, SigningError> {
-        Ok(access_token(session_of(claims.session_id.unwrap()), seconds(claims.issued_at)))
-    }
-
-    fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SigningError> {
-        assert_eq!((claims.user_id, claims.session_id), (OWNER, Some(sid(MODELLED))), "a token of the session");
-        Ok(refresh_token(token_of(claims.jti), seconds(claims.issued_at)))
+    fn sign(&self, claims: &Claims) -> Result<String, SigningError> {
+        Ok(match claims {
+            Claims::Access(claims) => access_token(session_of(claims.session_id.unwrap()), seconds(claims.issued_at)),
+            Claims::Refresh(claims) => {
+                assert_eq!((claims.user_id, claims.session_id), (OWNER, Some(sid(MODELLED))), "a token of the session");
+                refresh_token(token_of(claims.jti), seconds(claims.issued_at))
+            }
+        })
     }
 }
 
@@ -33,6 +34,7 @@ impl TokenVerifier for ClearTokens {
                 user_id: OWNER,
                 jti: Jti::parse(name).unwrap(),
                 session_id: Some(sid(MODELLED)),
+                authentication: None,
                 issued_at,
                 expires_at: issued_at + TimeDelta::days(7),
             }),
