@@ -2,6 +2,7 @@
 
 use crate::store::{RowCursor, RowRange, StoreError};
 use chrono::{DateTime, Utc};
+use portcullis_domain::login::Authentication;
 use portcullis_domain::registration::{PasswordHash, User, UserId};
 use portcullis_domain::sessions::{ClientInfo, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash};
 
@@ -102,6 +103,10 @@ pub trait SessionRepository {
     /// Ends all sessions of an account except those to keep. Returns how many it ended. Live tokens
     /// without a session are revoked and counted as well.
     fn end_all(&mut self, user_id: UserId, keep: &KeepSessions, session_end: &SessionEnd) -> Result<u64, StoreError>;
+
+    /// Records a new authentication of a session's user. Returns whether the session exists and has not
+    /// ended.
+    fn reauthenticate(&mut self, id: SessionId, by: &Authentication) -> Result<bool, StoreError>;
 
     /// Adds an event to a session's timeline, if the session exists. Of each repeatable kind, only the
     /// first [`MAX_EVENTS_PER_KIND`](portcullis_domain::sessions::EventKind::MAX_EVENTS_PER_KIND) are

@@ -60,6 +60,8 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         device -> Nullable<Binary>,
         source -> Nullable<Binary>,
+        authenticated_at -> Nullable<UtcTime>,
+        methods -> Nullable<Text>,
     }
 }
 

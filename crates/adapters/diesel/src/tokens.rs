@@ -216,6 +216,8 @@ impl RefreshTokenRepository for Transaction<'_> {
                         sessions::ended_at,
                         sessions::device,
                         sessions::source,
+                        sessions::authenticated_at,
+                        sessions::methods,
                     ))
                     .nullable(),
             ));

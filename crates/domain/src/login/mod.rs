@@ -4,11 +4,13 @@ mod authentication;
 mod entry;
 mod methods;
 mod owner;
+mod step_up;
 
 pub use authentication::Authentication;
 pub use entry::{EntryPolicy, EntryRejection, SignIn, Standing};
 pub use methods::{Method, Methods};
 pub use owner::{Credentials, Owner};
+pub use step_up::StepUpPolicy;
 
 use crate::registration::{EmailAddress, User, UserId};
 

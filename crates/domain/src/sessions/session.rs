@@ -1,6 +1,7 @@
 //! Sessions, and the limits on their age and number.
 
 use super::{DeviceHash, SessionId, SourceHash};
+use crate::login::Authentication;
 use crate::registration::UserId;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -41,13 +42,16 @@ pub struct Session {
     pub device: Option<DeviceHash>,
     /// Source of the login, if later logins may treat it as known.
     pub source: Option<SourceHash>,
+    /// Last authentication of its user; `None` for an adopted session and for those of releases that
+    /// did not record it.
+    pub authentication: Option<Authentication>,
 }
 
 impl Session {
     /// Creates an active session that starts at `now`.
     #[must_use]
     pub fn begin(id: SessionId, user_id: UserId, now: DateTime<Utc>) -> Self {
-        Self { id, user_id, started_at: now, ended_at: None, device: None, source: None }
+        Self { id, user_id, started_at: now, ended_at: None, device: None, source: None, authentication: None }
     }
 
     /// Sets the device of the login.
@@ -60,6 +64,12 @@ impl Session {
     #[must_use]
     pub fn with_source(self, source: Option<SourceHash>) -> Self {
         Self { source, ..self }
+    }
+
+    /// Sets the authentication of its user.
+    #[must_use]
+    pub fn with_authentication(self, authentication: Authentication) -> Self {
+        Self { authentication: Some(authentication), ..self }
     }
 
     /// Ends the session. Keeps the time of an earlier end.

@@ -93,7 +93,8 @@ macro_rules! store_promises {
             tokens: a_new_token_is_live, a_token_is_spent_once, an_expired_token_is_not_spent,
                 a_revoked_token_is_not_spent, revoking_forgets_no_spending, what_is_not_there_is_neither_spent_nor_revoked,
                 only_a_live_token_of_an_account_is_added_and_once, times_of_a_token_hold_to_the_microsecond;
-            sessions: a_session_is_kept_until_it_is_ended, a_token_belongs_to_its_session,
+            sessions: a_session_is_kept_until_it_is_ended,
+                authentication_of_a_session_is_kept_and_replaced_until_it_ends, a_token_belongs_to_its_session,
                 token_without_session_belongs_to_the_session_of_its_jti,
                 rotation_is_refused_if_session_is_foreign_ended_or_too_old,
                 an_end_counts_once_and_revokes_the_live_token, all_sessions_end_but_the_one_that_is_spared,

@@ -3,7 +3,7 @@
 pub(super) use super::races::run_concurrently;
 pub(super) use super::rotations::rotation;
 pub(super) use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-pub(super) use portcullis_domain::login::{Credentials, Owner};
+pub(super) use portcullis_domain::login::{Authentication, Credentials, Method, Owner};
 pub(super) use portcullis_domain::mail::{Language, NewMail, Occasion};
 pub(super) use portcullis_domain::registration::{EmailAddress, NewUser, PasswordHash, User, UserId};
 pub(super) use portcullis_domain::sessions::{

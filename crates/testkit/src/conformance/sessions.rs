@@ -16,6 +16,21 @@ pub fn a_session_is_kept_until_it_is_ended(store: &dyn Store) -> Outcome {
     Ok(())
 }
 
+pub fn authentication_of_a_session_is_kept_and_replaced_until_it_ends(store: &dyn Store) -> Outcome {
+    let user = register(store, "ada@example.com")?;
+    let password = Authentication::new(Method::Password.into(), session_end(1).at);
+    let session = session_of(&user, jti(1)).with_authentication(password);
+    store.write(|tx| tx.sessions().begin(&session, &ClientInfo::default()))?;
+    assert_eq!(find(store, session.id)?.and_then(|found| found.authentication), Some(password));
+    let both = Authentication::new(password.methods.with(Method::OneTimeCode), session_end(2).at);
+    let reauthenticate = |by| store.write(|tx| tx.sessions().reauthenticate(session.id, by));
+    assert!(reauthenticate(&both)?);
+    assert_eq!(find(store, session.id)?.and_then(|found| found.authentication), Some(both));
+    assert!(end(store, session.id, 5)? && !reauthenticate(&password)?, "the session has ended");
+    assert_eq!(find(store, session.id)?.and_then(|found| found.authentication), Some(both));
+    Ok(())
+}
+
 pub fn a_token_belongs_to_its_session(store: &dyn Store) -> Outcome {
     let user = register(store, "ada@example.com")?;
     let token = add_token(store, &user, jti(1))?;

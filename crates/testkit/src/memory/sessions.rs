@@ -2,6 +2,7 @@
 
 use super::{State, Transaction};
 use chrono::{DateTime, SubsecRound, Utc};
+use portcullis_domain::login::Authentication;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{
     ClientInfo, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash,
@@ -191,6 +192,12 @@ impl SessionRepository for Transaction {
                 && token.expires_at > session_end.at
         });
         Ok(u64::try_from(ended + unbegun.len()).unwrap_or(u64::MAX))
+    }
+
+    fn reauthenticate(&mut self, id: SessionId, by: &Authentication) -> Result<bool, StoreError> {
+        let active = self.writable()?.sessions.get_mut(&id).filter(|kept| kept.session.ended_at.is_none());
+        let found = active.map(|kept| kept.session.authentication = Some(*by));
+        Ok(found.is_some())
     }
 
     fn record(&mut self, id: SessionId, event: &SessionEvent) -> Result<(), StoreError> {

@@ -100,7 +100,10 @@ impl BeginSession {
         let claimed = Some(authentication).filter(|of| !of.is_password_alone());
         let (session, token, pair) = self.issuance.issue_first(entry.session_id, user.id, claimed, now)?;
         let source = caller.source().map(|source| self.devices.source_hash(Some(owner), source));
-        let session = session.with_device(Some(self.devices.hash(user.id, device))).with_source(source);
+        let session = session
+            .with_device(Some(self.devices.hash(user.id, device)))
+            .with_source(source)
+            .with_authentication(authentication);
         let cause = caller.cause(now);
         let failures = suspicious_failures(admission);
         let new_device = if known.is_some() { None } else { self.notice(user, &cause)? };

@@ -3,6 +3,7 @@
 //! lookups can be batched.
 
 use super::TokenError;
+use portcullis_domain::login::Authentication;
 use portcullis_domain::registration::{PasswordHash, User};
 use portcullis_domain::sessions::{SessionId, SessionPolicy, SessionState};
 use portcullis_ports::{BearerIdentity, Clock, ResolvedBearer, Store, StoreError, StoreExt, TokenVerifier};
@@ -17,6 +18,8 @@ pub struct Authenticated {
     pub password: PasswordHash,
     /// The session. `None` for a token issued by the FastAPI app.
     pub session_id: Option<SessionId>,
+    /// Last authentication of the session's user, if recorded.
+    pub authentication: Option<Authentication>,
 }
 
 /// A genuine token whose account and session are still to be looked up.
@@ -96,11 +99,12 @@ impl Authenticate {
         let Some(ResolvedBearer { user, password, session }) = found else {
             return BearerLookupResult(Ok(Err(BearerRejection::Unknown)));
         };
+        let authentication = session.as_ref().and_then(|session| session.authentication);
         let state = session.map_or(SessionState::Ended, |session| self.sessions.state(&session, self.clock.now()));
         BearerLookupResult(Ok(match (user.is_active, key.session_id, state) {
             (false, _, _) | (true, Some(_), SessionState::Ended) => Err(BearerRejection::Revoked),
             (true, Some(_), SessionState::Expired) => Err(BearerRejection::Expired),
-            (true, session_id, _) => Ok(Authenticated { user, password, session_id }),
+            (true, session_id, _) => Ok(Authenticated { user, password, session_id, authentication }),
         }))
     }
 }

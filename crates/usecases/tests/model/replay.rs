@@ -10,7 +10,7 @@ use crate::rows::{
 };
 use crate::tokens::{ClearTokens, access_token, read, refresh_token};
 use chrono::{DateTime, Utc};
-use portcullis_domain::login::{Credentials, Owner};
+use portcullis_domain::login::{Authentication, Credentials, Owner};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{
     ClientInfo, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SessionPolicy, SourceHash,
@@ -233,6 +233,10 @@ impl SessionRepository for TapeTx<'_> {
             Reply::Ended(ended) => Ok(ended),
             other => panic!("no answer to this: {other:?}"),
         }
+    }
+
+    fn reauthenticate(&mut self, _: SessionId, _: &Authentication) -> Result<bool, StoreError> {
+        unreachable!()
     }
 
     fn record(&mut self, _: SessionId, _: &SessionEvent) -> Result<(), StoreError> {

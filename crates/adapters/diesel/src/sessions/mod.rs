@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
+use portcullis_domain::login::Authentication;
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{
     ClientInfo, EventKind, KeepSessions, Session, SessionEnd, SessionEvent, SessionId, SourceHash,
@@ -25,7 +26,7 @@ use portcullis_domain::sessions::{
 use portcullis_ports::{
     BearerIdentity, ListedSession, ResolvedBearer, RowCursor, RowRange, SessionCutoffs, SessionRepository, StoreError,
 };
-use rows::{EventRow, ListedRow, NewSessionRow, listed, read_sid};
+use rows::{EventRow, ListedRow, NewSessionRow, authentication, listed, read_sid};
 use statements::{KeepFilter, record, revoke_all_but, revoke_of_session};
 
 /// Returns the kinds of events that count as use of a session.
@@ -182,6 +183,13 @@ impl SessionRepository for Transaction<'_> {
             self.change(diesel::insert_into(session_events::table).values(NewEventRow::of(*number, &event)))?;
         }
         Ok(u64::try_from(ended.len().saturating_add(unbegun)).unwrap_or(u64::MAX))
+    }
+
+    fn reauthenticate(&mut self, id: SessionId, by: &Authentication) -> Result<bool, StoreError> {
+        let active = sessions::table.filter(sessions::sid.eq(id.to_string())).filter(sessions::ended_at.is_null());
+        let (at, methods) = authentication(by);
+        let set = (sessions::authenticated_at.eq(at), sessions::methods.eq(methods));
+        self.changed_one(diesel::update(active).set(set))
     }
 
     fn record(&mut self, id: SessionId, event: &SessionEvent) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use crate::stored::{RowRef, Stored};
 use crate::time::DbTimestamp;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use portcullis_domain::login::{Authentication, Methods};
 use portcullis_domain::registration::UserId;
 use portcullis_domain::sessions::{
     ClientInfo, DeviceHash, EventKind, Session, SessionEvent, SessionId, SourceHash, UserAgent,
@@ -22,6 +23,8 @@ pub(crate) struct SessionRow {
     ended_at: Option<Stored<DateTime<Utc>>>,
     device: Option<Stored<Vec<u8>>>,
     source: Option<Stored<Vec<u8>>>,
+    authenticated_at: Option<Stored<DateTime<Utc>>>,
+    methods: Option<Stored<String>>,
 }
 
 pub(super) fn read_sid(at: RowRef, sid: Stored<String>) -> Result<SessionId, StoreError> {
@@ -33,6 +36,9 @@ impl TryFrom<SessionRow> for Session {
 
     fn try_from(row: SessionRow) -> Result<Self, StoreError> {
         let at = RowRef { table: "sessions", id: row.id };
+        let authenticated_at = row.authenticated_at.map(|time| at.read("authenticated_at", time)).transpose()?;
+        let methods = row.methods.map(|names| at.read("methods", names)).transpose()?.unwrap_or_default();
+        let methods = Methods::from_amr(methods.split(' '));
         Ok(Self {
             id: read_sid(at, row.sid)?,
             user_id: UserId::new(at.read("user_id", row.user_id)?),
@@ -40,6 +46,7 @@ impl TryFrom<SessionRow> for Session {
             ended_at: row.ended_at.map(|time| at.read("ended_at", time)).transpose()?,
             device: row.device.map(|code| at.code("device", code)).transpose()?.map(DeviceHash::new),
             source: row.source.map(|code| at.code("source", code)).transpose()?.map(SourceHash::new),
+            authentication: authenticated_at.map(|at| Authentication { methods, at }),
         })
     }
 }
@@ -85,11 +92,14 @@ pub(super) struct NewSessionRow {
     user_agent: Option<String>,
     device: Option<Vec<u8>>,
     source: Option<Vec<u8>>,
+    authenticated_at: Option<DbTimestamp>,
+    methods: Option<String>,
 }
 
 impl NewSessionRow {
     pub(super) fn of(session: &Session, client: &ClientInfo) -> Self {
         let (ip_address, user_agent) = columns(client);
+        let (authenticated_at, methods) = session.authentication.as_ref().map(authentication).unzip();
         Self {
             sid: session.id.to_string(),
             user_id: session.user_id.get(),
@@ -98,8 +108,15 @@ impl NewSessionRow {
             user_agent,
             device: session.device.map(|mark| mark.as_bytes().to_vec()),
             source: session.source.map(|mark| mark.as_bytes().to_vec()),
+            authenticated_at,
+            methods,
         }
     }
+}
+
+/// Returns an authentication as column values.
+pub(super) fn authentication(of: &Authentication) -> (DbTimestamp, String) {
+    (DbTimestamp::new(of.at), of.methods.amr().join(" "))
 }
 
 /// Returns the IP address and the user agent as column values.

@@ -1,0 +1,3 @@
+-- Deletes the record of how sessions were authenticated.
+ALTER TABLE sessions DROP COLUMN methods;
+ALTER TABLE sessions DROP COLUMN authenticated_at;
