@@ -5,7 +5,7 @@
 /// ```
 /// use portcullis_domain::ErrorCode;
 /// assert_eq!(ErrorCode::TokenExpired.as_str(), "AUTH_TOKEN_EXPIRED");
-/// assert_eq!(ErrorCode::ALL.len(), 15);
+/// assert_eq!(ErrorCode::ALL.len(), 18);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
@@ -19,13 +19,19 @@ pub enum ErrorCode {
     TokenRevoked,
     /// The password is correct, but the account's email address must be verified first.
     EmailUnverified,
+    /// The first factor is correct, and the account has a second one.
+    MfaRequired,
+    /// The first factor is correct, but the account must set up a second one before it can log in.
+    MfaEnrolmentRequired,
+    /// The user is logged in, but authenticated too long ago or too weakly for this call.
+    StepUpRequired,
     /// The client is authenticated but not allowed to do this.
     Forbidden,
     /// The resource does not exist.
     NotFound,
     /// The resource exists, but does not support this method.
     MethodNotAllowed,
-    /// The email address is already registered.
+    /// The email address is already registered, or the account's state does not permit the call.
     Conflict,
     /// The request body is larger than the service accepts.
     PayloadTooLarge,
@@ -43,12 +49,15 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes, in the order of the table in the API documentation.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidCredentials,
         Self::TokenInvalid,
         Self::TokenExpired,
         Self::TokenRevoked,
         Self::EmailUnverified,
+        Self::MfaRequired,
+        Self::MfaEnrolmentRequired,
+        Self::StepUpRequired,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -70,6 +79,9 @@ impl ErrorCode {
             Self::TokenExpired => "AUTH_TOKEN_EXPIRED",
             Self::TokenRevoked => "AUTH_TOKEN_REVOKED",
             Self::EmailUnverified => "AUTH_EMAIL_UNVERIFIED",
+            Self::MfaRequired => "AUTH_MFA_REQUIRED",
+            Self::MfaEnrolmentRequired => "AUTH_MFA_ENROLMENT_REQUIRED",
+            Self::StepUpRequired => "AUTH_STEP_UP_REQUIRED",
             Self::Forbidden => "FORBIDDEN",
             Self::NotFound => "NOT_FOUND",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",

@@ -11,6 +11,7 @@ use portcullis_domain::ErrorCode;
 use portcullis_usecases::DependencyError;
 use portcullis_usecases::limits::RateLimited;
 use serde::Serialize;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -37,11 +38,13 @@ pub(crate) enum Challenge {
 
 /// An error to be rendered by the envelope.
 #[api_v2_errors(code = 500, description = "Unexpected error.")]
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct ApiError {
     pub(crate) code: ErrorCode,
     pub(crate) message: Cow<'static, str>,
     pub(crate) fields: Vec<FieldError>,
+    /// Object whose members are added to the details, such as `reason`. May contain a token.
+    pub(crate) details: Option<Box<Value>>,
     pub(crate) retry_after: Option<Duration>,
     /// The exceeded budget.
     pub(crate) limited: Option<Box<RateLimited>>,
@@ -66,6 +69,7 @@ impl ApiError {
             code,
             message,
             fields: Vec::new(),
+            details: None,
             retry_after: None,
             limited: None,
             challenge: None,
@@ -75,6 +79,11 @@ impl ApiError {
             encoded: false,
             bare: None,
         }
+    }
+
+    /// Adds an object with details for the client.
+    pub(crate) fn with_details(self, details: Value) -> Self {
+        Self { details: Some(Box::new(details)), ..self }
     }
 
     /// Creates a validation error.
@@ -115,6 +124,18 @@ impl ApiError {
     pub(crate) fn challenged(self) -> Self {
         let challenge = (status_of(self.code) == StatusCode::UNAUTHORIZED).then_some(Challenge::InvalidToken);
         Self { challenge, ..self }
+    }
+}
+
+/// Leaves out the details.
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, message, cause, .. } = self;
+        f.debug_struct("ApiError")
+            .field("code", code)
+            .field("message", message)
+            .field("cause", cause)
+            .finish_non_exhaustive()
     }
 }
 

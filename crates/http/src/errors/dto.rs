@@ -3,6 +3,7 @@
 use super::FieldError;
 use paperclip::actix::Apiv2Schema;
 use serde::Serialize;
+use serde_json::Value;
 
 /// Error response.
 #[derive(Serialize, Apiv2Schema)]
@@ -30,6 +31,9 @@ pub(crate) struct ErrorDetails {
     /// Invalid members of the request; only in a validation error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) errors: Option<Vec<FieldError>>,
+    /// Members that depend on the error, such as `reason`.
+    #[serde(flatten)]
+    pub(super) more: Option<Value>,
 }
 
 /// Problem document (RFC 9457), for clients that prefer it.
@@ -49,6 +53,9 @@ pub(crate) struct ProblemDocument {
     /// Invalid members of the request; only in a validation error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) errors: Option<Vec<FieldError>>,
+    /// The other members of `details` in the default format.
+    #[serde(flatten)]
+    pub(super) more: Option<Value>,
     /// Request id, as in the `X-Request-ID` header.
     pub(super) request_id: String,
 }

@@ -10,12 +10,18 @@ use portcullis_usecases::sessions::NoSuchSession;
 use portcullis_usecases::tokens::TokenError;
 use portcullis_usecases::verification::VerifyEmailReason;
 use portcullis_usecases::{DependencyError, Reason, UseCaseError};
+use serde_json::Value;
 use std::convert::Infallible;
 
 /// Reason that is reported to clients, with its own code and message.
 pub(crate) trait Described: Reason {
     /// Member of the request that holds a new password.
     const NEW_PASSWORD: &'static str = "new_password";
+
+    /// Returns an object with details for the client.
+    fn details(&self) -> Option<Value> {
+        None
+    }
 }
 
 impl Described for ChangePasswordReason {}
@@ -33,7 +39,7 @@ impl<R: Described> From<R> for ApiError {
     fn from(reason: R) -> Self {
         match reason.code() {
             ErrorCode::Validation => Self::common_password(R::NEW_PASSWORD, reason.to_string()),
-            code => Self::new(code, reason.to_string()),
+            code => Self { details: reason.details().map(Box::new), ..Self::new(code, reason.to_string()) },
         }
     }
 }

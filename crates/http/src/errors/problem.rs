@@ -8,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use portcullis_domain::ErrorCode;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Media type of JSON responses.
@@ -95,7 +96,7 @@ impl Problem {
     /// Returns the default body.
     pub(crate) fn envelope(&self, request_id: &str) -> ErrorResponse {
         let (code, message) = (self.0.code.as_str(), self.0.message.to_string());
-        let error = ErrorBody { code, message, details: ErrorDetails { errors: self.errors() } };
+        let error = ErrorBody { code, message, details: ErrorDetails { errors: self.errors(), more: self.more() } };
         ErrorResponse { error, request_id: request_id.to_owned() }
     }
 
@@ -108,6 +109,7 @@ impl Problem {
             detail: self.0.message.to_string(),
             code: self.0.code.as_str(),
             errors: self.errors(),
+            more: self.more(),
             request_id: request_id.to_owned(),
         }
     }
@@ -117,15 +119,30 @@ impl Problem {
         (!fields.is_empty()).then(|| fields.clone())
     }
 
+    fn more(&self) -> Option<Value> {
+        self.0.details.as_deref().filter(|details| details.is_object()).cloned()
+    }
+
+    /// Returns the challenge of a 401, and that of RFC 9470 §3 if the user must authenticate again.
+    fn challenge(&self) -> Option<HeaderValue> {
+        const STEP_UP: &str = "Bearer error=\"insufficient_user_authentication\"";
+        match (self.0.challenge, self.0.code) {
+            (Some(Challenge::Missing), _) => Some(HeaderValue::from_static("Bearer")),
+            (Some(Challenge::InvalidToken), _) => Some(HeaderValue::from_static("Bearer error=\"invalid_token\"")),
+            (None, ErrorCode::StepUpRequired) => {
+                let age = self.0.details.as_ref().and_then(|details| details.get("max_age")?.as_u64());
+                let age = age.map(|age| format!(", max_age=\"{age}\"")).unwrap_or_default();
+                HeaderValue::try_from(format!("{STEP_UP}{age}")).ok()
+            }
+            (None, _) => None,
+        }
+    }
+
     /// Sets the header fields that belong to the error.
     pub(crate) fn set_headers(&self, response: &mut HttpResponse) {
         let headers = response.headers_mut();
-        if let Some(challenge) = self.0.challenge {
-            let challenge = match challenge {
-                Challenge::Missing => "Bearer",
-                Challenge::InvalidToken => "Bearer error=\"invalid_token\"",
-            };
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        if let Some(challenge) = self.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -148,5 +165,43 @@ impl Problem {
         let promised = matches!(self.0.code, ErrorCode::Unavailable | ErrorCode::RateLimited);
         let wait = self.0.retry_after.or(promised.then_some(Duration::from_secs(1)))?;
         Some(whole_seconds(wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::MessageBody;
+    use actix_web::http::header::HeaderMap;
+    use serde_json::json;
+
+    fn rendered(error: &ApiError, accept: &'static str) -> (HttpResponse<()>, Value) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        let (head, body) = Problem::from(error.clone()).render("id", &Preference::of(&headers)).into_parts();
+        (head, serde_json::from_slice(&body.try_into_bytes().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn details_are_in_both_formats_and_in_no_log() {
+        let details = json!({ "max_age": 600, "methods": ["totp"], "mfa_token": "a.secret.token" });
+        let error = ApiError::new(ErrorCode::StepUpRequired, "Authenticate again").with_details(details.clone());
+        let (response, body) = rendered(&error, "application/json");
+        assert_eq!(response.status(), 403);
+        let challenge = response.headers().get(header::WWW_AUTHENTICATE).unwrap();
+        assert_eq!(challenge, "Bearer error=\"insufficient_user_authentication\", max_age=\"600\"");
+        let shown = json!({ "code": "AUTH_STEP_UP_REQUIRED", "message": "Authenticate again", "details": details });
+        assert_eq!(body, json!({ "error": shown, "request_id": "id" }));
+        let (_, body) = rendered(&error, "application/problem+json");
+        let document = json!({
+            "type": "about:blank", "title": "Forbidden", "status": 403, "detail": "Authenticate again",
+            "code": "AUTH_STEP_UP_REQUIRED", "max_age": 600, "methods": ["totp"], "mfa_token": "a.secret.token",
+            "request_id": "id",
+        });
+        assert_eq!(body, document);
+        assert!(!format!("{error:?}").contains("a.secret.token"));
+        let (response, body) = rendered(&ApiError::new(ErrorCode::Conflict, "Taken"), "application/json");
+        assert!(response.headers().get(header::WWW_AUTHENTICATE).is_none());
+        assert_eq!(body["error"]["details"], json!({}));
     }
 }

@@ -9,7 +9,11 @@ pub(crate) fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::InvalidCredentials | ErrorCode::TokenInvalid | ErrorCode::TokenExpired | ErrorCode::TokenRevoked => {
             StatusCode::UNAUTHORIZED
         }
-        ErrorCode::EmailUnverified | ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::EmailUnverified
+        | ErrorCode::MfaRequired
+        | ErrorCode::MfaEnrolmentRequired
+        | ErrorCode::StepUpRequired
+        | ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::Conflict => StatusCode::CONFLICT,

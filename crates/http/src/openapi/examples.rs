@@ -12,6 +12,8 @@ use portcullis_usecases::tokens::TokenError;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// Start of a token, like those of the README.
+const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…";
 const REQUEST_ID: &str = "9f2c4e6a8b0d4f1e8a7c5b3d1f0e2a4c";
 
 /// Returns an example error of an operation.
@@ -24,6 +26,12 @@ fn sent(operation: &str, code: ErrorCode) -> ApiError {
     match code {
         ErrorCode::InvalidCredentials => LogInReason::InvalidCredentials.into(),
         ErrorCode::EmailUnverified => LogInReason::EmailUnverified.into(),
+        ErrorCode::MfaRequired => ApiError::new(code, "A second factor is required")
+            .with_details(json!({ "mfa_token": TOKEN, "expires_in": 300, "methods": ["totp", "recovery_code"] })),
+        ErrorCode::MfaEnrolmentRequired => ApiError::new(code, "A second factor must be set up")
+            .with_details(json!({ "mfa_token": TOKEN, "expires_in": 600 })),
+        ErrorCode::StepUpRequired => ApiError::new(code, "Recent authentication is required")
+            .with_details(json!({ "max_age": 600, "methods": ["password", "totp"] })),
         ErrorCode::TokenInvalid => TokenError::Invalid.into(),
         ErrorCode::TokenExpired => TokenError::Expired.into(),
         ErrorCode::TokenRevoked => TokenError::Revoked.into(),

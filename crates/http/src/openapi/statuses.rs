@@ -62,7 +62,7 @@ pub(super) fn describe(target: &mut Value, operation: &Operation) {
 }
 
 fn response(operation: &str, codes: &[ErrorCode], bearer: bool) -> Value {
-    let description = codes.iter().map(|code| meaning(*code)).collect::<Vec<_>>().join(" Or: ");
+    let description = codes.iter().map(|code| meaning(operation, *code)).collect::<Vec<_>>().join(" Or: ");
     let mut headers = Map::new();
     headers.insert("X-Request-ID".to_owned(), header("RequestId"));
     headers.insert("Vary".to_owned(), header("Vary"));
@@ -79,6 +79,9 @@ fn response(operation: &str, codes: &[ErrorCode], bearer: bool) -> Value {
     if bearer && codes.contains(&ErrorCode::TokenInvalid) {
         headers.insert("WWW-Authenticate".to_owned(), header("WwwAuthenticate"));
     }
+    if codes.contains(&ErrorCode::StepUpRequired) {
+        headers.insert("WWW-Authenticate".to_owned(), step_up_challenge());
+    }
     let examples: Map<_, _> =
         codes.iter().map(|code| (code.as_str().to_owned(), examples::error(operation, *code))).collect();
     json!({
@@ -91,6 +94,15 @@ fn response(operation: &str, codes: &[ErrorCode], bearer: bool) -> Value {
     })
 }
 
+/// Not among the shared headers, because no operation may need it.
+fn step_up_challenge() -> Value {
+    json!({
+        "description": "Challenge (RFC 9470); only with `AUTH_STEP_UP_REQUIRED`.",
+        "required": false,
+        "schema": { "type": "string", "example": "Bearer error=\"insufficient_user_authentication\", max_age=\"600\"" },
+    })
+}
+
 pub(crate) fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
 }
@@ -99,8 +111,8 @@ pub(crate) fn schema(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// Returns the description of an error code.
-fn meaning(code: ErrorCode) -> &'static str {
+/// Returns the description of an error code of an operation.
+fn meaning(operation: &str, code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidCredentials => "Wrong email or password, or inactive account.",
         ErrorCode::TokenInvalid => "The token is missing, malformed, forged, unknown or of the wrong type.",
@@ -109,10 +121,18 @@ fn meaning(code: ErrorCode) -> &'static str {
         ErrorCode::EmailUnverified => {
             "The password or token is valid, but the account's email address is not verified yet."
         }
+        ErrorCode::MfaRequired => "The first factor is correct. Send the second one with `mfa_token`.",
+        ErrorCode::MfaEnrolmentRequired => {
+            "The first factor is correct, but the account must set up a second one with `mfa_token`."
+        }
+        ErrorCode::StepUpRequired => "The user must authenticate again: the last time was too long ago, or too weak.",
         ErrorCode::Forbidden => "Not allowed.",
         ErrorCode::NotFound => "The route or resource does not exist.",
         ErrorCode::MethodNotAllowed => "The route does not support this method.",
-        ErrorCode::Conflict => "The email address is already registered.",
+        ErrorCode::Conflict if matches!(operation, "register" | "verify_email") => {
+            "The email address is already registered."
+        }
+        ErrorCode::Conflict => "The state of the account does not permit this: `details.reason` names the cause.",
         ErrorCode::PayloadTooLarge => "The body is larger than 64 KiB.",
         ErrorCode::UnsupportedMediaType => "The body has an unsupported `Content-Type` or a `Content-Encoding`.",
         ErrorCode::Validation => "The body is malformed, or a member is missing or invalid.",
