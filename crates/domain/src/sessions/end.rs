@@ -22,6 +22,12 @@ pub enum EndReason {
     EmailChanged,
     /// The email address was verified for the first time, after this session had started.
     EmailVerified,
+    /// The account got its first second factor.
+    MfaEnabled,
+    /// The owner removed the account's last second factor.
+    MfaDisabled,
+    /// An operator removed the account's second factors.
+    MfaReset,
 }
 
 impl EndReason {

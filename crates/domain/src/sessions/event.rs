@@ -37,6 +37,12 @@ pub enum EventKind {
     EmailChanged,
     /// Ended because the email address was verified for the first time, after this session had started.
     EmailVerified,
+    /// Ended because the account got its first second factor.
+    MfaEnabled,
+    /// Ended because the owner removed the account's last second factor.
+    MfaDisabled,
+    /// Ended because an operator removed the account's second factors.
+    MfaReset,
 }
 
 impl EventKind {
@@ -45,7 +51,7 @@ impl EventKind {
     /// disk.
     pub const MAX_EVENTS_PER_KIND: usize = 100;
 
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::LogIn,
         Self::Rotated,
         Self::Retried,
@@ -61,6 +67,9 @@ impl EventKind {
         Self::PasswordChanged,
         Self::EmailChanged,
         Self::EmailVerified,
+        Self::MfaEnabled,
+        Self::MfaDisabled,
+        Self::MfaReset,
     ];
 
     /// Returns the name used in the database and shown to the session's owner.
@@ -89,6 +98,9 @@ impl EventKind {
             Self::PasswordChanged => "password_changed",
             Self::EmailChanged => "email_changed",
             Self::EmailVerified => "email_verified",
+            Self::MfaEnabled => "mfa_enabled",
+            Self::MfaDisabled => "mfa_disabled",
+            Self::MfaReset => "mfa_reset",
         }
     }
 
@@ -136,6 +148,9 @@ impl From<EndReason> for EventKind {
             EndReason::PasswordChanged => Self::PasswordChanged,
             EndReason::EmailChanged => Self::EmailChanged,
             EndReason::EmailVerified => Self::EmailVerified,
+            EndReason::MfaEnabled => Self::MfaEnabled,
+            EndReason::MfaDisabled => Self::MfaDisabled,
+            EndReason::MfaReset => Self::MfaReset,
         }
     }
 }
