@@ -69,7 +69,11 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("MAIL_FROM", "a@b.org|A, B <a@b.org>", "a|A <a>|a@b.org, c@d.org"),
     ("MAIL_DIR", "/var/mail", "a\nb"),
     ("MAIL_TEMPLATES", "/etc/mail", "a\nb"),
-    ("MAIL_NOTICES", "none|new_device", "all|none,new_device|verify_email|new_device,|new_device;session_theft"),
+    (
+        "MAIL_NOTICES",
+        "none|new_device|factor_added,recovery_code_used",
+        "all|none,new_device|verify_email|new_device,|new_device;session_theft",
+    ),
     ("REQUIRE_VERIFIED_EMAIL", "yes", "always"),
     ("TRUSTED_PROXIES", "::1, 10.0.0.0/8", "proxy|10.0.0.1/8|10.0.0.0/8,"),
     (

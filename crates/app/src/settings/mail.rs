@@ -35,9 +35,12 @@ const MAIL_DIR: Setting = Setting::new("MAIL_DIR", Some("./outbox"), "the path o
 const MAIL_TEMPLATES: Setting = Setting::new("MAIL_TEMPLATES", None, "the path of a folder");
 const MAIL_NOTICES: Setting = Setting::new(
     "MAIL_NOTICES",
-    Some("password_changed,email_changed,new_device,login_after_failures,session_theft"),
-    "a comma-separated list of password_changed, email_changed, new_device, login_after_failures and \
-               session_theft, or none",
+    Some(
+        "password_changed,email_changed,new_device,login_after_failures,session_theft,factor_added,factor_removed,\
+         recovery_code_used",
+    ),
+    "a comma-separated list of password_changed, email_changed, new_device, login_after_failures, session_theft, \
+     factor_added, factor_removed and recovery_code_used, or none",
 );
 const REQUIRE_VERIFIED: Setting = Setting::switch("REQUIRE_VERIFIED_EMAIL", "false");
 

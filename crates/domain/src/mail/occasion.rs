@@ -26,11 +26,17 @@ pub enum Occasion {
     LoginAfterFailures,
     /// A session was ended because a spent refresh token was presented again.
     SessionTheft,
+    /// A second factor was added to the account.
+    FactorAdded,
+    /// A second factor was removed from the account, by its owner or by an operator.
+    FactorRemoved,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
 }
 
 impl Occasion {
     /// All occasions.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::ConfirmEmail,
@@ -39,6 +45,9 @@ impl Occasion {
         Self::NewDevice,
         Self::LoginAfterFailures,
         Self::SessionTheft,
+        Self::FactorAdded,
+        Self::FactorRemoved,
+        Self::RecoveryCodeUsed,
     ];
 
     /// Returns the name used in the database and for the templates.
@@ -59,6 +68,9 @@ impl Occasion {
             Self::NewDevice => "new_device",
             Self::LoginAfterFailures => "login_after_failures",
             Self::SessionTheft => "session_theft",
+            Self::FactorAdded => "factor_added",
+            Self::FactorRemoved => "factor_removed",
+            Self::RecoveryCodeUsed => "recovery_code_used",
         }
     }
 
@@ -76,7 +88,13 @@ impl Occasion {
             Self::ResetPassword => Some(Purpose::ResetPassword),
             Self::ConfirmEmail => Some(Purpose::ChangeEmail),
             Self::EmailChanged => Some(Purpose::UndoEmailChange),
-            Self::PasswordChanged | Self::NewDevice | Self::LoginAfterFailures | Self::SessionTheft => None,
+            Self::PasswordChanged
+            | Self::NewDevice
+            | Self::LoginAfterFailures
+            | Self::SessionTheft
+            | Self::FactorAdded
+            | Self::FactorRemoved
+            | Self::RecoveryCodeUsed => None,
         }
     }
 }

@@ -15,12 +15,15 @@ pub struct Notices(Vec<Occasion>);
 
 impl Notices {
     /// Notices that can be disabled.
-    pub const ALL: [Occasion; 5] = [
+    pub const ALL: [Occasion; 8] = [
         Occasion::PasswordChanged,
         Occasion::EmailChanged,
         Occasion::NewDevice,
         Occasion::LoginAfterFailures,
         Occasion::SessionTheft,
+        Occasion::FactorAdded,
+        Occasion::FactorRemoved,
+        Occasion::RecoveryCodeUsed,
     ];
 
     /// Creates a set with only these notices.

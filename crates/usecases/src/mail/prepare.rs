@@ -76,7 +76,10 @@ fn is_owner_initiated(occasion: Occasion, to: &EmailAddress, user: &User) -> boo
         | Occasion::PasswordChanged
         | Occasion::NewDevice
         | Occasion::LoginAfterFailures
-        | Occasion::SessionTheft => user.email_verified_at.is_some() && *to == user.email,
+        | Occasion::SessionTheft
+        | Occasion::FactorAdded
+        | Occasion::FactorRemoved
+        | Occasion::RecoveryCodeUsed => user.email_verified_at.is_some() && *to == user.email,
     }
 }
 
