@@ -23,10 +23,10 @@ pub struct MemoryLimiter {
 }
 
 impl MemoryLimiter {
-    /// Default number of keys: about 20 MB if an attack fills the table.
-    pub const DEFAULT_CAPACITY: usize = 100_000;
+    /// Default number of keys: about 25 MB if an attack fills the table.
+    pub const DEFAULT_CAPACITY: usize = 125_000;
 
-    /// Creates a limiter with at most `keys` keys: half of them for accounts, a quarter for sources.
+    /// Creates a limiter with at most `keys` keys: three fifths of them for accounts, a fifth for sources.
     #[must_use]
     pub fn new(keys: usize, clock: Arc<dyn Clock>) -> Self {
         // A shard allocates memory as it fills, not at the start.
@@ -148,8 +148,8 @@ fn exceeded(charge: &Charge, retry_after: Duration) -> Exceeded {
 /// Returns the maximum number of keys of a budget.
 fn share(budget: Budget, keys: usize) -> usize {
     match budget {
-        Budget::Account | Budget::AccountDay | Budget::Source => keys / 4,
-        _ => keys / 4 / Budget::ALL.len().saturating_sub(3).max(1),
+        Budget::Account | Budget::AccountDay | Budget::SecondFactorDay | Budget::Source => keys / 5,
+        _ => keys / 5 / Budget::ALL.len().saturating_sub(4).max(1),
     }
 }
 

@@ -47,6 +47,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ),
     ("RATE_LIMIT_REFRESH", "120/5m,burst=60|1/1s", "0/5m|many"),
     ("RATE_LIMIT_DEAD_REFRESH", "1/1s", "many"),
+    ("RATE_LIMIT_MFA", "1/1s", "many"),
     ("FORWARDED_HEADER", "Forwarded|X-Forwarded-For", "x-real-ip|x-forwarded-for, forwarded"),
     ("REDIS_URL", "redis://localhost|redis://:p@h:7000/1", "localhost:6379|rediss://h"),
     (

@@ -18,6 +18,7 @@ const MAIL: Setting = window("RATE_LIMIT_MAIL", "3/1h");
 const SOURCE: Setting = flow("RATE_LIMIT_SOURCE", "300/5m,burst=100");
 const REFRESH: Setting = flow("RATE_LIMIT_REFRESH", "120/5m,burst=60");
 const DEAD_REFRESH: Setting = flow("RATE_LIMIT_DEAD_REFRESH", "1/30s,burst=4");
+const MFA: Setting = window("RATE_LIMIT_MFA", "5/1h");
 const PROXIES: Setting = Setting::new(
     "TRUSTED_PROXIES",
     None,
@@ -29,8 +30,8 @@ const FORWARDED_HEADER: Setting =
 const REDIS_URL: Setting =
     Setting::new("REDIS_URL", None, "redis://host:port, or redis://user:password@host:port/number").shown_by(shown_url);
 
-pub(super) const SETTINGS: [Setting; 10] =
-    [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, REFRESH, DEAD_REFRESH, PROXIES, FORWARDED_HEADER, REDIS_URL];
+pub(super) const SETTINGS: [Setting; 11] =
+    [ENABLED, ACCOUNT, DEVICE, SOURCE, MAIL, REFRESH, DEAD_REFRESH, MFA, PROXIES, FORWARDED_HEADER, REDIS_URL];
 
 const fn window(name: &'static str, default: &'static str) -> Setting {
     let accepted = "attempts and a period, such as 10/15m: 1 to 100 attempts in 1s to 24h";
@@ -43,11 +44,15 @@ const fn flow(name: &'static str, default: &'static str) -> Setting {
     Setting::new(name, Some(default), accepted)
 }
 
-/// First wait after the free attempts at a password are used up.
+/// First wait after the free attempts at a password or second factor are used up.
 const FIRST_WAIT: Duration = Duration::from_mins(1);
 
 /// Maximum number of wrong passwords per account and day, from all devices.
 const A_DAY_ALL_DEVICES: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+
+/// Maximum number of wrong second factors per account and day, from all devices. With the waits after
+/// them, 11 for unknown and 11 for known devices, fewer than 100 of the million codes are checked.
+const A_DAY_SECOND_FACTOR: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
 
 /// Settings of rate limits.
 #[derive(Debug)]
@@ -73,6 +78,10 @@ impl Limits {
             mail: Rule::SlidingWindow(sources.required(&MAIL, read_window)?),
             refresh: Rule::Gcra(sources.required(&REFRESH, read_flow)?),
             dead_refresh: Rule::Gcra(sources.required(&DEAD_REFRESH, read_flow)?),
+            second_factor: Rule::SlidingWindow(sources.required(&MFA, read_window)?.with_backoff(FIRST_WAIT)),
+            second_factor_day: Rule::SlidingWindow(
+                SlidingWindow::new(A_DAY_SECOND_FACTOR, Duration::from_hours(24)).with_backoff(FIRST_WAIT),
+            ),
         };
         let proxies = sources.optional(&PROXIES, str::parse::<TrustedProxies>)?.unwrap_or_default();
         let redis = sources.optional(&REDIS_URL, RedisUrl::parse)?;

@@ -57,6 +57,9 @@ fn the_defaults_are_the_contracts() {
     assert_eq!(rules.source, Rule::Gcra(Gcra::new(some(300), 5 * minute, some(101))));
     assert_eq!(rules.mail, Rule::SlidingWindow(SlidingWindow::new(some(3), 60 * minute)));
     assert_eq!(rules.dead_refresh, Rule::Gcra(Gcra::new(some(1), Duration::from_secs(30), some(5))));
+    let codes = |n, hours| SlidingWindow::new(some(n), Duration::from_hours(hours)).with_backoff(minute);
+    let second_factor = (Rule::SlidingWindow(codes(5, 1)), Rule::SlidingWindow(codes(50, 24)));
+    assert_eq!((rules.second_factor, rules.second_factor_day), second_factor);
     assert!(settings.limits.proxies.is_empty() && settings.limits.redis.is_none());
     assert!(settings.mail.server.is_none() && settings.mail.templates.is_none() && !settings.mail.require_verified);
     assert_eq!(settings.mail.folder, std::path::Path::new("./outbox"));

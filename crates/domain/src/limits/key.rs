@@ -2,7 +2,7 @@
 
 use super::{Budget, DeviceId, Source};
 use crate::mail::Occasion;
-use crate::registration::EmailAddress;
+use crate::registration::{EmailAddress, UserId};
 use std::fmt;
 
 /// Subject that a budget belongs to.
@@ -14,6 +14,10 @@ pub enum LimitSubject<'a> {
     Device(&'a EmailAddress, DeviceId),
     /// Source, counted separately for each account.
     AccountSource(&'a EmailAddress, Source),
+    /// Existing account.
+    User(UserId),
+    /// Known device of an existing account.
+    UserDevice(UserId, DeviceId),
     /// Emails to one email address, counted separately for each occasion, so that requests for one
     /// occasion never block emails for another.
     Mail(Occasion, &'a EmailAddress),
@@ -49,6 +53,11 @@ impl LimitSubject<'_> {
             Self::Mail(purpose, email) => {
                 bytes.extend(format!("{}/", purpose.as_str()).as_bytes());
                 bytes.extend(email.canonical().as_bytes());
+            }
+            Self::User(user) => bytes.extend(user.get().to_be_bytes()),
+            Self::UserDevice(user, device) => {
+                bytes.extend(device.as_bytes());
+                bytes.extend(user.get().to_be_bytes());
             }
             Self::Source(source) => bytes.extend(source.to_string().as_bytes()),
             Self::Bytes(more) => bytes.extend(*more),

@@ -178,11 +178,17 @@ pub enum Budget {
     Refresh,
     /// Refreshes of one session that cannot succeed.
     DeadRefresh,
+    /// Wrong second factors of one account from unknown devices.
+    SecondFactor,
+    /// Wrong second factors of one account from one known device.
+    SecondFactorDevice,
+    /// Wrong second factors of one account per day, from all devices.
+    SecondFactorDay,
 }
 
 impl Budget {
     /// All budgets.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Account,
         Self::AccountSource,
         Self::AccountDay,
@@ -191,6 +197,9 @@ impl Budget {
         Self::Mail,
         Self::Refresh,
         Self::DeadRefresh,
+        Self::SecondFactor,
+        Self::SecondFactorDevice,
+        Self::SecondFactorDay,
     ];
 
     /// Returns the name used in headers and logs.
@@ -209,6 +218,9 @@ impl Budget {
             Self::Mail => "mail",
             Self::Refresh => "refresh",
             Self::DeadRefresh => "dead_refresh",
+            Self::SecondFactor => "second_factor",
+            Self::SecondFactorDevice => "second_factor_device",
+            Self::SecondFactorDay => "second_factor_day",
         }
     }
 

@@ -1,16 +1,16 @@
 //! What a call is counted as, before the work.
 
 use super::budgets::Draw;
-use super::{Admission, LimitError, Limits, RateLimited};
+use super::{Admission, LimitError, Limits, RateLimited, SecondFactorGuess};
 use crate::caller::Caller;
 use portcullis_domain::limits::{Budget, DeviceId, LimitSubject, Source, Waiter};
 use portcullis_domain::mail::Occasion;
 use portcullis_domain::registration::EmailAddress;
 
 /// Waiter that all unknown devices share once the daily ceiling is reached.
-const STRANGERS: Waiter = Waiter::new(1);
+pub(super) const STRANGERS: Waiter = Waiter::new(1);
 /// Waiter of known devices, so that unknown devices cannot use up their attempts.
-const KNOWN_DEVICES: Waiter = Waiter::new(2);
+pub(super) const KNOWN_DEVICES: Waiter = Waiter::new(2);
 /// Waiter of known sources, which the ceiling counts but never refuses.
 const KNOWN_SOURCES: Waiter = Waiter::new(3);
 
@@ -19,6 +19,8 @@ const KNOWN_SOURCES: Waiter = Waiter::new(3);
 pub enum Attempt {
     /// A guess at the password of an account. Charged if the guess is wrong.
     Guess(Guess),
+    /// A guess at the second factor of an account. Charged if the guess is wrong.
+    SecondFactor(SecondFactorGuess),
     /// An email to an address, known or not. Charged if the call succeeds. Each purpose has its own
     /// budget: requests for one purpose never use up another.
     Mail(Occasion, EmailAddress, Option<Source>),
@@ -57,7 +59,10 @@ impl Attempt {
     #[must_use]
     pub fn source(&self) -> Option<Source> {
         match self {
-            Self::Guess(Guess { source, .. }) | Self::Mail(_, _, source) | Self::Call(source) => *source,
+            Self::Guess(Guess { source, .. })
+            | Self::SecondFactor(SecondFactorGuess { source, .. })
+            | Self::Mail(_, _, source)
+            | Self::Call(source) => *source,
         }
     }
 
@@ -98,7 +103,7 @@ impl Guess {
     }
 }
 
-fn call_of<'a>(source: Option<Source>) -> Option<Draw<'a>> {
+pub(super) fn call_of<'a>(source: Option<Source>) -> Option<Draw<'a>> {
     source.map(|source| Draw::new(Budget::Source, LimitSubject::Source(source)))
 }
 
@@ -108,6 +113,7 @@ impl Limits {
     pub fn count(&self, attempt: &Attempt) -> Result<Admission, LimitError> {
         match attempt {
             Attempt::Guess(guess) => self.count_guess(guess),
+            Attempt::SecondFactor(guess) => self.count_second_factor(guess),
             Attempt::Mail(purpose, to, source) => {
                 let mail = Draw::new(Budget::Mail, LimitSubject::Mail(*purpose, to));
                 self.admit_draws(Keeps::Success, [Some(mail), call_of(*source)], None)

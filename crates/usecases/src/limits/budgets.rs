@@ -26,6 +26,10 @@ pub struct Rules {
     pub refresh: Rule,
     /// Refreshes of one session that cannot succeed.
     pub dead_refresh: Rule,
+    /// Wrong second factors of one account from unknown devices, or from one known device.
+    pub second_factor: Rule,
+    /// Wrong second factors of one account in a day, from all devices.
+    pub second_factor_day: Rule,
 }
 
 impl Rules {
@@ -38,6 +42,8 @@ impl Rules {
             Budget::Mail => self.mail,
             Budget::Refresh => self.refresh,
             Budget::DeadRefresh => self.dead_refresh,
+            Budget::SecondFactor | Budget::SecondFactorDevice => self.second_factor,
+            Budget::SecondFactorDay => self.second_factor_day,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Rate limits on password guesses and on expensive calls. Calls are counted before the work.
+//! Rate limits on guesses at passwords and second factors, and on expensive calls. Calls are counted before the work.
 
 mod admission;
 mod attempt;
@@ -6,6 +6,7 @@ mod budgets;
 mod devices;
 mod error;
 mod guesses;
+mod second_factor;
 
 pub use admission::Admission;
 pub use attempt::{Attempt, Guess};
@@ -13,3 +14,4 @@ pub use budgets::{Limits, Rules};
 pub use devices::DeviceCookies;
 pub use error::{LimitError, RateLimited};
 pub use guesses::Guesses;
+pub use second_factor::SecondFactorGuess;

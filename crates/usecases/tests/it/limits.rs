@@ -30,6 +30,12 @@ pub(crate) fn rules() -> Rules {
         mail: Rule::SlidingWindow(SlidingWindow::new(some(3), Duration::from_hours(1))),
         refresh: calls(4),
         dead_refresh: calls(5),
+        second_factor: Rule::SlidingWindow(
+            SlidingWindow::new(some(5), Duration::from_hours(1)).with_backoff(Duration::from_mins(1)),
+        ),
+        second_factor_day: Rule::SlidingWindow(
+            SlidingWindow::new(some(50), Duration::from_hours(24)).with_backoff(Duration::from_mins(1)),
+        ),
     }
 }
 

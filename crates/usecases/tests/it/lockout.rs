@@ -45,6 +45,8 @@ fn rules() -> Rules {
         mail: Rule::SlidingWindow(SlidingWindow::new(some(3), Duration::from_hours(1))),
         refresh: Rule::Gcra(Gcra::new(some(120), Duration::from_mins(5), some(61))),
         dead_refresh: Rule::Gcra(Gcra::new(some(1), Duration::from_secs(30), some(5))),
+        second_factor: Rule::SlidingWindow(relenting(5, Duration::from_hours(1))),
+        second_factor_day: Rule::SlidingWindow(relenting(50, Duration::from_hours(24))),
     }
 }
 

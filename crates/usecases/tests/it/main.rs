@@ -14,6 +14,7 @@ mod login;
 mod mail;
 mod mail_fixtures;
 mod maintenance;
+mod mfa_limits;
 mod notices;
 mod prehijacking;
 mod recovery;

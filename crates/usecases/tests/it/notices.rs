@@ -28,6 +28,8 @@ fn rules() -> Rules {
         mail,
         refresh: plenty,
         dead_refresh: plenty,
+        second_factor: plenty,
+        second_factor_day: plenty,
     }
 }
 
